@@ -1,0 +1,62 @@
+#include "common/base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+// Messages may quote bytes from outside; a terminal must not be driven by them.
+static void replace_control_bytes(char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte < 0x20 || byte == 0x7f) {
+            *text = '?';
+        }
+    }
+}
+
+static void set_text(nj_error *err, nj_status status, const char *format, va_list arguments)
+{
+    err->status = status;
+    vsnprintf(err->text, sizeof err->text, format, arguments);
+    replace_control_bytes(err->text);
+}
+
+nj_status nj_fail(nj_error *err, nj_status status, const char *format, ...)
+{
+    if (err != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        set_text(err, status, format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+nj_status nj_fail_errno(nj_error *err, nj_status status, int errno_value, const char *format, ...)
+{
+    if (err != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        set_text(err, status, format, arguments);
+        va_end(arguments);
+        size_t used = strlen(err->text);
+        snprintf(err->text + used, sizeof err->text - used, ": %s", strerror(errno_value));
+    }
+    return status;
+}
+
+void nj_error_prefix(nj_error *err, const char *format, ...)
+{
+    if (err == NULL) {
+        return;
+    }
+    char old_text[NJ_ERROR_TEXT_BYTES];
+    memcpy(old_text, err->text, sizeof old_text);
+    va_list arguments;
+    va_start(arguments, format);
+    set_text(err, err->status, format, arguments);
+    va_end(arguments);
+    size_t used = strlen(err->text);
+    snprintf(err->text + used, sizeof err->text - used, ": %s", old_text);
+}

@@ -1,0 +1,229 @@
+#include "common/base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define REMOVE_DEPTH_MAX 4
+
+static nj_status format_path(nj_path *out, nj_error *err, const char *a, const char *between,
+                             const char *b)
+{
+    int length = snprintf(out->text, sizeof out->text, "%s%s%s", a, between, b);
+    if (length < 0 || (size_t)length >= sizeof out->text) {
+        return nj_fail(err, NJ_INPUT, "path is longer than %d bytes: %.80s...", NJ_PATH_BYTES - 1, a);
+    }
+    return NJ_OK;
+}
+
+nj_status nj_path_join(const char *folder, const char *name, nj_path *out, nj_error *err)
+{
+    return format_path(out, err, folder, "/", name);
+}
+
+bool nj_file_exists(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISREG(about.st_mode);
+}
+
+bool nj_folder_exists(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+nj_status nj_folder_make(const char *path, nj_error *err)
+{
+    nj_path partial;
+    nj_status status = format_path(&partial, err, path, "", "");
+    for (char *at = partial.text + 1; status == NJ_OK; at++) {
+        if (*at != '/' && *at != '\0') {
+            continue;
+        }
+        char kept = *at;
+        *at = '\0';
+        if (mkdir(partial.text, 0777) != 0 && !nj_folder_exists(partial.text)) {
+            status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot make folder", partial.text);
+        }
+        *at = kept;
+        if (kept == '\0') {
+            break;
+        }
+    }
+    return status;
+}
+
+// Depth is bounded, so this recursion is too.
+static nj_status remove_below(const char *path, int depth, nj_error *err)
+{
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        return errno == ENOENT ? NJ_OK
+                               : nj_fail_errno(err, NJ_IO, errno, "%s: cannot open folder", path);
+    }
+    nj_status status = NJ_OK;
+    struct dirent *entry;
+    while (status == NJ_OK && (entry = readdir(folder)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+            continue;
+        }
+        nj_path child;
+        status = nj_path_join(path, entry->d_name, &child, err);
+        if (status != NJ_OK) {
+            break;
+        }
+        struct stat about;
+        bool is_folder = lstat(child.text, &about) == 0 && S_ISDIR(about.st_mode);
+        if (is_folder && depth > 0) {
+            status = remove_below(child.text, depth - 1, err);
+        } else if (is_folder || unlink(child.text) != 0) {
+            status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot remove", child.text);
+        }
+    }
+    closedir(folder);
+    if (status == NJ_OK && rmdir(path) != 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot remove folder", path);
+    }
+    return status;
+}
+
+nj_status nj_folder_remove(const char *path, nj_error *err)
+{
+    return remove_below(path, REMOVE_DEPTH_MAX, err);
+}
+
+nj_status nj_folder_sync(const char *path, nj_error *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot open folder", path);
+    }
+    nj_status status = NJ_OK;
+    if (fsync(fd) != 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot sync folder", path);
+    }
+    close(fd);
+    return status;
+}
+
+static nj_status sync_parent(const char *path, nj_error *err)
+{
+    nj_path parent;
+    nj_status status = format_path(&parent, err, path, "", "");
+    if (status != NJ_OK) {
+        return status;
+    }
+    char *slash = strrchr(parent.text, '/');
+    if (slash == NULL) {
+        strcpy(parent.text, ".");
+    } else if (slash == parent.text) {
+        slash[1] = '\0';
+    } else {
+        *slash = '\0';
+    }
+    return nj_folder_sync(parent.text, err);
+}
+
+nj_status nj_file_draft_begin(const char *path, nj_file_draft *out, nj_error *err)
+{
+    nj_file_draft draft = {0};
+    char suffix[32];
+    snprintf(suffix, sizeof suffix, ".tmp.%ld", (long)getpid());
+    nj_status status = format_path(&draft.path, err, path, "", "");
+    if (status == NJ_OK) {
+        status = format_path(&draft.temporary, err, path, suffix, "");
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    draft.stream = fopen(draft.temporary.text, "wbe");
+    if (draft.stream == NULL) {
+        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot create", draft.temporary.text);
+    }
+    *out = draft;
+    return NJ_OK;
+}
+
+nj_status nj_file_draft_commit(nj_file_draft *draft, nj_error *err)
+{
+    nj_status status = NJ_OK;
+    if (ferror(draft->stream) || fflush(draft->stream) != 0 || fsync(fileno(draft->stream)) != 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot write", draft->temporary.text);
+        nj_file_draft_abort(draft);
+        return status;
+    }
+    fclose(draft->stream);
+    draft->stream = NULL;
+    if (rename(draft->temporary.text, draft->path.text) != 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename into place", draft->path.text);
+        unlink(draft->temporary.text);
+        return status;
+    }
+    return sync_parent(draft->path.text, err);
+}
+
+void nj_file_draft_abort(nj_file_draft *draft)
+{
+    if (draft->stream != NULL) {
+        fclose(draft->stream);
+        draft->stream = NULL;
+        unlink(draft->temporary.text);
+    }
+}
+
+nj_status nj_file_write(const char *path, const void *bytes, size_t size, nj_error *err)
+{
+    nj_file_draft draft;
+    nj_status status = nj_file_draft_begin(path, &draft, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    if (size > 0) {
+        fwrite(bytes, 1, size, draft.stream); // commit looks at the stream's error
+    }
+    return nj_file_draft_commit(&draft, err);
+}
+
+nj_status nj_file_read(const char *path, size_t bytes_max, char **out_bytes, size_t *out_size,
+                       nj_error *err)
+{
+    FILE *stream = fopen(path, "rbe");
+    if (stream == NULL) {
+        return nj_fail_errno(err, errno == ENOENT ? NJ_NOT_FOUND : NJ_IO, errno, "%s: cannot open",
+                             path);
+    }
+    nj_status status = NJ_OK;
+    char *bytes = NULL;
+    struct stat about;
+    if (fstat(fileno(stream), &about) != 0 || !S_ISREG(about.st_mode)) {
+        status = nj_fail(err, NJ_INPUT, "%s: not a regular file", path);
+        goto done;
+    }
+    size_t size = (size_t)about.st_size;
+    if (size > bytes_max) {
+        status = nj_fail(err, NJ_INPUT, "%s: has %zu bytes, the limit is %zu", path, size, bytes_max);
+        goto done;
+    }
+    bytes = malloc(size + 1);
+    if (bytes == NULL) {
+        status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory for %zu bytes", path, size);
+        goto done;
+    }
+    if (fread(bytes, 1, size, stream) != size) {
+        status = nj_fail(err, NJ_IO, "%s: cannot read %zu bytes", path, size);
+        goto done;
+    }
+    bytes[size] = '\0';
+    *out_bytes = bytes;
+    *out_size = size;
+    bytes = NULL;
+done:
+    free(bytes);
+    fclose(stream);
+    return status;
+}

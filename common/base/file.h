@@ -1,0 +1,53 @@
+// file.h - paths, and files that appear whole or not at all.
+#ifndef NJ_BASE_FILE_H
+#define NJ_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "common/base/error.h"
+
+#define NJ_PATH_BYTES 4096
+
+typedef struct {
+    char text[NJ_PATH_BYTES];
+} nj_path;
+
+/// out = folder "/" name. NJ_INPUT when it is too long.
+NJ_CHECKED nj_status nj_path_join(const char *folder, const char *name, nj_path *out, nj_error *err);
+
+bool nj_file_exists(const char *path);
+bool nj_folder_exists(const char *path);
+
+/// Makes the folder (and its parents, as mkdir -p); an existing folder is fine.
+NJ_CHECKED nj_status nj_folder_make(const char *path, nj_error *err);
+
+/// Removes a folder and the plain files and folders in it, to a depth of 4. A missing folder is fine.
+NJ_CHECKED nj_status nj_folder_remove(const char *path, nj_error *err);
+
+/// fsync of a folder, so that a rename in it is durable.
+NJ_CHECKED nj_status nj_folder_sync(const char *path, nj_error *err);
+
+/// Writes path.tmp, fsyncs, renames over path and fsyncs the folder. A reader sees the old file or the new one.
+NJ_CHECKED nj_status nj_file_write(const char *path, const void *bytes, size_t size, nj_error *err);
+
+/// Reads a whole file of at most bytes_max into memory the caller frees; a NUL stands behind the content.
+NJ_CHECKED nj_status nj_file_read(const char *path, size_t bytes_max, char **out_bytes,
+                                  size_t *out_size, nj_error *err);
+
+// A file being written under a temporary name: fill `stream`, then commit or abort.
+typedef struct {
+    FILE *stream; // owned; NULL once committed or aborted
+    nj_path path;
+    nj_path temporary;
+} nj_file_draft;
+
+/// Opens "<path>.tmp.<pid>" for writing.
+NJ_CHECKED nj_status nj_file_draft_begin(const char *path, nj_file_draft *out, nj_error *err);
+/// Flushes, fsyncs, renames and fsyncs the folder; on failure the draft is aborted and `path` is as it was.
+NJ_CHECKED nj_status nj_file_draft_commit(nj_file_draft *draft, nj_error *err);
+/// Removes the temporary file. Does nothing after a commit or on a struct that is all zero.
+void nj_file_draft_abort(nj_file_draft *draft);
+
+#endif

@@ -1,0 +1,85 @@
+#include "common/base/id.h"
+
+// Unicode 15, table 3-7: well-formed byte sequences.
+static size_t sequence_length(const unsigned char *at, size_t left)
+{
+    unsigned char first = at[0];
+    if (first < 0x80) {
+        return 1;
+    }
+    size_t length = first >= 0xc2 && first <= 0xdf ? 2
+                    : (first & 0xf0) == 0xe0       ? 3
+                    : first >= 0xf0 && first <= 0xf4 ? 4
+                                                     : 0;
+    if (length == 0 || length > left) {
+        return 0;
+    }
+    unsigned char low = 0x80;
+    unsigned char high = 0xbf;
+    if (first == 0xe0) {
+        low = 0xa0;
+    } else if (first == 0xed) {
+        high = 0x9f;
+    } else if (first == 0xf0) {
+        low = 0x90;
+    } else if (first == 0xf4) {
+        high = 0x8f;
+    }
+    if (at[1] < low || at[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return length;
+}
+
+bool nj_utf8_valid(const char *bytes, size_t size)
+{
+    const unsigned char *at = (const unsigned char *)bytes;
+    while (size > 0) {
+        size_t length = sequence_length(at, size);
+        if (length == 0) {
+            return false;
+        }
+        at += length;
+        size -= length;
+    }
+    return true;
+}
+
+const char *nj_id_problem(nj_slice id)
+{
+    if (id.size == 0) {
+        return "is empty";
+    }
+    if (id.size > NJ_ID_BYTES_MAX) {
+        return "is longer than 510 bytes";
+    }
+    for (size_t i = 0; i < id.size; i++) {
+        unsigned char byte = (unsigned char)id.bytes[i];
+        if (byte < 0x20 || byte == 0x7f) {
+            return "contains a control character";
+        }
+    }
+    return nj_utf8_valid(id.bytes, id.size) ? NULL : "is not valid UTF-8";
+}
+
+bool nj_id_is_number(nj_slice id, uint64_t *out_value)
+{
+    if (id.size == 0 || id.size > 20 || (id.bytes[0] == '0' && id.size > 1)) {
+        return false;
+    }
+    uint64_t value = 0;
+    for (size_t i = 0; i < id.size; i++) {
+        unsigned digit = (unsigned)(unsigned char)id.bytes[i] - '0';
+        if (digit > 9 || __builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, digit, &value)) {
+            return false;
+        }
+    }
+    *out_value = value;
+    return true;
+}

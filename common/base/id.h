@@ -1,0 +1,23 @@
+// id.h - what a user or item may be called.
+#ifndef NJ_BASE_ID_H
+#define NJ_BASE_ID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/slice.h"
+
+#define NJ_ID_BYTES_MAX 510 // LMDB keys end at 511 bytes and the store's key has one byte before the id
+
+/// NULL when `id` is valid; else the rule it breaks, as the end of a sentence ("is longer than 510 bytes").
+/// Valid: 1..510 bytes of UTF-8 (no surrogates, no overlong forms) without control characters.
+const char *nj_id_problem(nj_slice id);
+
+/// True for the canonical decimal of a number below 2^64: no sign, no leading zero. "7" is, "007" is not.
+bool nj_id_is_number(nj_slice id, uint64_t *out_value);
+
+/// True for well-formed UTF-8.
+bool nj_utf8_valid(const char *bytes, size_t size);
+
+#endif

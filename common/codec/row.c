@@ -1,0 +1,153 @@
+#include "common/codec/row.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/id.h"
+#include "common/codec/pack.h"
+
+#define FIELD_COUNT 5
+// Two numbers an item, the heads, and room for fields that later versions append.
+#define ELEMENTS_MAX (2 * NJ_ROW_ITEMS_MAX + 64)
+
+nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice *items, const float *scores,
+                      size_t count, const nj_history_digest *history)
+{
+    nj_packer packer;
+    nj_packer_init(&packer, out);
+    nj_pack_array(&packer, FIELD_COUNT);
+    nj_pack_uint(&packer, NJ_ROW_VERSION);
+    nj_pack_uint(&packer, flags);
+    nj_pack_array(&packer, count);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number;
+        if (nj_id_is_number(items[i], &number)) {
+            nj_pack_uint(&packer, number);
+        } else {
+            nj_pack_str(&packer, items[i]);
+        }
+    }
+    nj_pack_array(&packer, count);
+    for (size_t i = 0; i < count; i++) {
+        nj_pack_f32(&packer, scores[i]);
+    }
+    nj_pack_bin(&packer, history->bytes, sizeof history->bytes);
+    return packer.status;
+}
+
+static nj_status read_item(const msgpack_object *object, size_t index, nj_row *row, nj_error *err)
+{
+    if (object->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
+        int length = snprintf(row->digits[index], sizeof row->digits[index], "%" PRIu64,
+                              object->via.u64);
+        row->items[index] = (nj_slice){row->digits[index], (size_t)length};
+        return NJ_OK;
+    }
+    if (object->type == MSGPACK_OBJECT_STR) {
+        nj_slice id = {object->via.str.ptr, object->via.str.size};
+        const char *problem = nj_id_problem(id);
+        if (problem == NULL) {
+            row->items[index] = id;
+            return NJ_OK;
+        }
+        return nj_fail(err, NJ_INPUT, "row: item %zu %s", index, problem);
+    }
+    return nj_fail(err, NJ_INPUT, "row: item %zu is neither a number nor text", index);
+}
+
+static nj_status read_row(const msgpack_object *root, nj_row *row, nj_error *err)
+{
+    nj_fields fields;
+    nj_fields_open(&fields, root, "row", FIELD_COUNT, err);
+    uint64_t version = nj_field_uint(&fields, "version", UINT32_MAX);
+    row->flags = (uint32_t)nj_field_uint(&fields, "flags", UINT32_MAX);
+    const msgpack_object_array *items = nj_field_array(&fields, "items", NJ_ROW_ITEMS_MAX);
+    const msgpack_object_array *scores = nj_field_array(&fields, "scores", NJ_ROW_ITEMS_MAX);
+    nj_field_bytes(&fields, "history digest", row->history.bytes, sizeof row->history.bytes);
+    if (fields.status != NJ_OK) {
+        return fields.status;
+    }
+    if (version != NJ_ROW_VERSION) {
+        return nj_fail(err, NJ_INPUT, "row: version %" PRIu64 ", this program reads %d", version,
+                       NJ_ROW_VERSION);
+    }
+    if (items->size != scores->size) {
+        return nj_fail(err, NJ_INPUT, "row: %u items but %u scores", items->size, scores->size);
+    }
+    row->count = items->size;
+    nj_fields score_fields = {.fields = scores->ptr, .count = scores->size, .what = "row scores",
+                              .err = err, .status = NJ_OK};
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < row->count && status == NJ_OK; i++) {
+        status = read_item(&items->ptr[i], i, row, err);
+        row->scores[i] = nj_field_f32(&score_fields, "score");
+    }
+    return status != NJ_OK ? status : score_fields.status;
+}
+
+nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err)
+{
+    nj_unpacked unpacked;
+    nj_status status = nj_unpack(bytes, ELEMENTS_MAX, &unpacked, err);
+    if (status == NJ_OK) {
+        status = read_row(&unpacked.root, out, err);
+        nj_unpacked_fini(&unpacked);
+    }
+    if (status == NJ_PROTOCOL) {
+        if (err != NULL) {
+            err->status = NJ_INPUT;
+        }
+        status = NJ_INPUT;
+    }
+    return status;
+}
+
+static nj_status append_flags(nj_buffer *out, uint32_t flags)
+{
+    static const char *const WORDS[32] = {
+#define NJ_ROW_FLAG(name, bit, word, meaning) [bit] = word,
+#include "schemas/row.def"
+#undef NJ_ROW_FLAG
+    };
+    nj_status status = nj_buffer_printf(out, ", \"flags\": [");
+    const char *between = "";
+    for (unsigned bit = 0; bit < 32 && status == NJ_OK; bit++) {
+        if ((flags >> bit & 1u) == 0) {
+            continue;
+        }
+        status = WORDS[bit] != NULL ? nj_buffer_printf(out, "%s\"%s\"", between, WORDS[bit])
+                                    : nj_buffer_printf(out, "%s\"bit%u\"", between, bit);
+        between = ", ";
+    }
+    return status != NJ_OK ? status : nj_buffer_append(out, "]", 1);
+}
+
+nj_status nj_row_json(nj_buffer *out, nj_slice user, const nj_row *row)
+{
+    nj_status status = nj_buffer_printf(out, "{\"user\": ");
+    if (status == NJ_OK) {
+        status = nj_buffer_json_string(out, user);
+    }
+    if (status == NJ_OK) {
+        status = nj_buffer_printf(out, ", \"items\": [");
+    }
+    for (size_t i = 0; i < row->count && status == NJ_OK; i++) {
+        status = nj_buffer_append(out, ", ", i == 0 ? 0 : 2);
+        if (status == NJ_OK) {
+            status = nj_buffer_json_string(out, row->items[i]);
+        }
+    }
+    if (status == NJ_OK) {
+        status = nj_buffer_printf(out, "], \"scores\": [");
+    }
+    for (size_t i = 0; i < row->count && status == NJ_OK; i++) {
+        status = nj_buffer_printf(out, "%s%.9g", i == 0 ? "" : ", ", (double)row->scores[i]);
+    }
+    if (status == NJ_OK) {
+        status = nj_buffer_append(out, "]", 1);
+    }
+    if (status == NJ_OK && row->flags != 0) {
+        status = append_flags(out, row->flags);
+    }
+    return status != NJ_OK ? status : nj_buffer_append(out, "}", 1);
+}

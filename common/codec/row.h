@@ -1,0 +1,53 @@
+// row.h - a user's list as the bytes that are stored, sent and digested (schemas/store.md, "Value").
+//
+//   [version, flags, [item...], [score...], history digest (8 bytes)]
+//
+// The worker packs it, the coordinator checks it and passes it on unchanged, the store keeps it, readers unpack it.
+#ifndef NJ_CODEC_ROW_H
+#define NJ_CODEC_ROW_H
+
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/error.h"
+#include "common/base/slice.h"
+
+#define NJ_ROW_VERSION 1
+#define NJ_ROW_ITEMS_MAX 1000
+#define NJ_ROW_BYTES_MAX (64 + NJ_ROW_ITEMS_MAX * (510 + 5 + 5))
+#define NJ_HISTORY_DIGEST_BYTES 8
+
+enum {
+#define NJ_ROW_FLAG(name, bit, word, meaning) NJ_ROW_##name = 1u << (bit),
+#include "schemas/row.def"
+#undef NJ_ROW_FLAG
+};
+
+typedef struct {
+    uint8_t bytes[NJ_HISTORY_DIGEST_BYTES];
+} nj_history_digest;
+
+typedef struct {
+    uint32_t flags;
+    size_t count;                      // items
+    nj_slice items[NJ_ROW_ITEMS_MAX];  // decimal or text, best first; borrowed (see the function)
+    float scores[NJ_ROW_ITEMS_MAX];    // log-probabilities, falling
+    nj_history_digest history;
+    char digits[NJ_ROW_ITEMS_MAX][21]; // where items that are stored as numbers get their decimals
+} nj_row;
+
+/// Appends the packed row. Item ids that are canonical decimals below 2^64 become numbers, others text.
+NJ_CHECKED nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice *items,
+                                 const float *scores, size_t count,
+                                 const nj_history_digest *history);
+
+/// Unpacks outside bytes. Items borrow from `bytes` and from `out` itself: copy neither. Refuses (NJ_INPUT) anything
+/// malformed, other versions, unequal counts, ids that break the rules of id.h and scores that are not finite.
+/// Further fields behind the fifth are ignored: the value is append-only.
+NJ_CHECKED nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err);
+
+/// Appends {"user": ..., "items": [...], "scores": [...]} and, where a flag is set, "flags": [...]; no newline.
+/// Bits without a name are printed as "bit<N>".
+NJ_CHECKED nj_status nj_row_json(nj_buffer *out, nj_slice user, const nj_row *row);
+
+#endif

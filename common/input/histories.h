@@ -1,0 +1,48 @@
+// histories.h - user histories in the forms people have them (DESIGN.md section 4).
+//
+//   sequence   user item item ...                          one user a line, oldest first, separated by spaces or tabs
+//   jsonl      {"user": "u1", "items": ["a", "b"]}         further keys are ignored; numbers are taken as their decimals
+//   csv        header user,item[,timestamp] in any order   one event a row; RFC 4180 quotes
+//   inter      RecBole: user_id:token<TAB>item_id:token... one event a row; other columns are ignored
+//
+// CRLF, a missing last newline and a UTF-8 byte order mark are accepted; blank lines are skipped. Event forms are sorted by
+// (user, time, line), externally beyond NJ_HISTORIES_MEMORY bytes, and come out in the order in which users first appear.
+#ifndef NJ_INPUT_HISTORIES_H
+#define NJ_INPUT_HISTORIES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/error.h"
+#include "common/base/slice.h"
+
+#define NJ_HISTORY_LINE_BYTES_MAX (64u << 20)
+#define NJ_HISTORY_ITEMS_MAX 1000000
+
+typedef enum {
+    NJ_HISTORIES_SEQUENCE, NJ_HISTORIES_JSONL, NJ_HISTORIES_CSV, NJ_HISTORIES_INTER,
+} nj_histories_format;
+
+typedef struct {
+    nj_slice user;         // valid by id.h; borrowed for the duration of the call
+    const nj_slice *items; // [item_count], oldest first, each valid by id.h
+    size_t item_count;     // may be 0
+    uint64_t line;         // 1-based line of the user's record, or of the first event
+} nj_history;
+
+/// Called for every user in order. A status other than NJ_OK ends the reading and is returned as it is (fill err yourself).
+typedef nj_status (*nj_history_visitor)(void *context, const nj_history *history, nj_error *err);
+
+/// "sequence", "jsonl", "csv" or "inter"; NJ_USAGE otherwise.
+NJ_CHECKED nj_status nj_histories_format_named(const char *name, nj_histories_format *out,
+                                               nj_error *err);
+
+/// From the ending of the path: .jsonl/.ndjson, .csv, .inter, else sequence.
+nj_histories_format nj_histories_format_of_path(const char *path);
+
+/// Reads the whole file ("-" is standard input). Errors (NJ_INPUT) name file, line and rule; the same user twice in sequence or
+/// jsonl names both lines; an empty file (no record at all) is refused.
+NJ_CHECKED nj_status nj_histories_read(const char *path, nj_histories_format format,
+                                       nj_history_visitor visit, void *context, nj_error *err);
+
+#endif

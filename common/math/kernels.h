@@ -1,0 +1,83 @@
+// kernels.h - the arithmetic of the engine: the contract that every set of kernels keeps.
+//
+// kernels_ref.c is the law: plain loops anyone can check. Every other set is proved against it.
+//
+// Layout    row-major float32. `ld*` is the distance between rows in floats, >= the row's length. Padding between the end of
+//           a row and the next is neither read as a value nor written.
+// Aliasing  outputs overlap no input, except where a function says "in place".
+// Sizes     any size is legal; zero rows or columns do nothing (K = 0 gives zeros).
+//
+// Numeric class "exact". Sets that name it give the same bits as kernels_ref.c for every element, whatever the tile, the batch
+// or the instruction set:
+//   - a product element is one chain over k ascending, acc = fma(a[k], b[k], acc) from acc = +0; `accumulate` then adds
+//     it to what C holds with one rounded addition: C = C + acc;
+//   - a sum over a row of n values uses 16 lanes: lane j takes elements j, j+16, j+32, ... in order (from +0); then lanes fold
+//     as a tree: lane[j] += lane[j+8] (j<8), then +4, +2, +1;
+//   - a maximum is exact in any order; exp, log and tanh are the polynomials of vecmath.h, written with fma().
+// OpenBLAS is a class of its own: its bits may change with M.
+#ifndef NJ_MATH_KERNELS_H
+#define NJ_MATH_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+
+// A weight matrix as the model stores it (HuggingFace Linear: [out, in]), and the set's own packing of it.
+typedef struct {
+    const float *weight; // [N, K] contiguous, borrowed from the bundle
+    const void *packed;  // this set's layout, in memory that linear_pack was given; NULL when the set needs none
+    size_t N;            // outputs
+    size_t K;            // inputs
+} nj_linear;
+
+typedef struct {
+    const char *name;          // "ref", "openblas", "avx2", "avx512": the value of --kernels
+    const char *numeric_class; // "exact" or the set's own
+
+    /// Bytes that linear_pack needs for an [N, K] weight; 0 when the set reads `weight` itself.
+    size_t (*linear_pack_bytes)(size_t N, size_t K);
+    /// Fills `memory` (aligned to 64, linear_pack_bytes long) and sets linear->packed.
+    void (*linear_pack)(nj_linear *linear, void *memory);
+
+    /// Y[M, N] = X[M, K] * weight^T, plus Y itself when `accumulate`.
+    void (*linear)(size_t M, const float *X, size_t ldx, const nj_linear *linear, bool accumulate,
+                   float *Y, size_t ldy);
+
+    /// C[M, N] = A[M, K] * B[N, K]^T: attention scores (no scaling).
+    void (*matmul_nt)(size_t M, size_t N, size_t K, const float *A, size_t lda, const float *B,
+                      size_t ldb, float *C, size_t ldc);
+    /// C[M, N] = A[M, K] * B[K, N]: attention mixing.
+    void (*matmul_nn)(size_t M, size_t N, size_t K, const float *A, size_t lda, const float *B,
+                      size_t ldb, float *C, size_t ldc);
+
+    /// Each row becomes softmax(row), in place. Rows have at least one column; values are finite or -inf (not all -inf).
+    void (*softmax)(size_t rows, size_t columns, float *X, size_t ldx);
+    /// out[r] = log(sum(exp(X[r, :]))), with the maximum taken out first.
+    void (*log_sum_exp)(size_t rows, size_t columns, const float *X, size_t ldx, float *out);
+    /// Y = X / sqrt(mean(X^2) + epsilon) * weight, row by row (T5 norm: no mean is taken off, no bias). Y may be X.
+    void (*rms_norm)(size_t rows, size_t D, const float *X, size_t ldx, const float *weight,
+                     float epsilon, float *Y, size_t ldy);
+    /// X = max(X, 0) in place.
+    void (*relu)(size_t rows, size_t columns, float *X, size_t ldx);
+    /// X = gelu_new(X) * gate, in place in X: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) * gate.
+    void (*gated_gelu)(size_t rows, size_t columns, float *X, size_t ldx, const float *gate,
+                       size_t ldg);
+    /// Y += X, row by row.
+    void (*add)(size_t rows, size_t columns, const float *X, size_t ldx, float *Y, size_t ldy);
+    /// X *= factor in place.
+    void (*scale)(size_t rows, size_t columns, float factor, float *X, size_t ldx);
+} nj_kernels;
+
+/// The set called `name`, or for "auto" the fastest of class "exact" that this CPU runs. NJ_USAGE names the known sets;
+/// NJ_CONFIG says which CPU feature is missing. Borrowed for ever.
+NJ_CHECKED nj_status nj_kernels_select(const char *name, const nj_kernels **out, nj_error *err);
+
+/// Set number `index` of all that this CPU runs, NULL behind the last: tests and benchmarks visit each.
+const nj_kernels *nj_kernels_at(size_t index);
+
+/// What linear_pack_bytes consumes of an arena.
+size_t nj_linear_pack_cost(const nj_kernels *kernels, size_t N, size_t K);
+
+#endif

@@ -1,0 +1,72 @@
+// trie.h - which codes may follow a prefix.
+//
+// Read-only. Built by trie_build.c, stored as the "trie" section of a bundle (schemas/bundle.md), used by the beam search
+// to drop every continuation that is not an item. A node is an index, so a walk is copied by assignment and never freed.
+//
+//   level 0        level 1            ...        level L
+//   [root] --5--> [node 3] --17--> [node 90] ... [leaf 12] : items 4711, 8020 (catalogue order)
+//
+// Nodes of a level are numbered from 0 in the order of their SIDs, so the children of a node are consecutive.
+#ifndef NJ_SID_TRIE_H
+#define NJ_SID_TRIE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/error.h"
+
+#define NJ_LEVELS_MAX 8
+#define NJ_CODES_MAX 65536
+
+typedef struct nj_trie nj_trie;
+
+typedef struct {
+    const uint16_t *codes; // [count] ascending; borrowed from the trie's bytes
+    uint32_t first;        // node number, on the next level, of the child under codes[0]; the others follow it
+    uint32_t count;
+} nj_trie_children_span;
+
+struct nj_trie {
+    uint32_t level_count;                          // L
+    uint32_t item_count;                           // items in leaves
+    uint32_t node_count[NJ_LEVELS_MAX + 1];        // [L+1]: 1, ..., leaves
+    uint32_t codes_per_level[NJ_LEVELS_MAX];       // K of each level: every code is below it
+    const uint32_t *child_offset[NJ_LEVELS_MAX];   // [node_count[l] + 1] into codes[l]
+    const uint16_t *codes[NJ_LEVELS_MAX];          // [node_count[l+1]]
+    const uint32_t *leaf_offset;                   // [leaves + 1] into items
+    const uint32_t *items;                         // [item_count] catalogue rows
+};
+
+/// Opens a view on outside bytes after checking all of them: sizes, ascending offsets and codes, codes below K, every item
+/// row below item_row_count and in exactly one leaf. After NJ_OK every walk is safe.
+///
+/// `bytes` is aligned to 8, borrowed for the life of the view. `item_row_count`: rows of the catalogue (items that are retired
+/// have a row and no leaf).
+/// Errors  NJ_INPUT with rule and numbers; NJ_NO_MEMORY
+NJ_CHECKED nj_status nj_trie_open(const void *bytes, size_t size, uint32_t item_row_count,
+                                  nj_trie *out, nj_error *err);
+
+/// The children of `node` on `level` (0-based, below L).
+static inline nj_trie_children_span nj_trie_children(const nj_trie *trie, uint32_t level,
+                                                     uint32_t node)
+{
+    uint32_t first = trie->child_offset[level][node];
+    return (nj_trie_children_span){trie->codes[level] + first, first,
+                                   trie->child_offset[level][node + 1] - first};
+}
+
+/// The child of `node` under `code`; UINT32_MAX when there is none.
+uint32_t nj_trie_step(const nj_trie *trie, uint32_t level, uint32_t node, uint16_t code);
+
+/// The catalogue rows of a leaf, ascending; borrowed. *out_count is at least 1.
+static inline const uint32_t *nj_trie_leaf_items(const nj_trie *trie, uint32_t leaf,
+                                                 uint32_t *out_count)
+{
+    *out_count = trie->leaf_offset[leaf + 1] - trie->leaf_offset[leaf];
+    return trie->items + trie->leaf_offset[leaf];
+}
+
+/// The largest node_count of levels 1..L: a beam this wide covers the trie.
+uint32_t nj_trie_width(const nj_trie *trie);
+
+#endif

@@ -1,0 +1,24 @@
+// trie_build.h - from the SIDs of a catalogue to the bytes that trie.h walks.
+#ifndef NJ_SID_TRIE_BUILD_H
+#define NJ_SID_TRIE_BUILD_H
+
+#include "common/base/buffer.h"
+#include "common/sid/trie.h"
+
+// SIDs of all catalogue rows.
+typedef struct {
+    const uint16_t *codes; // [N, L] row-major; borrowed
+    uint32_t row_count;    // N
+    uint32_t level_count;  // L, 1..NJ_LEVELS_MAX
+    uint32_t codes_per_level[NJ_LEVELS_MAX]; // K of each level, 2..NJ_CODES_MAX
+    const uint8_t *retired; // [N] 1 = has a SID, but no leaf; NULL when none is
+} nj_sids;
+
+/// Sorts rows by SID and appends the section's bytes to `out` (empty before). Rows with equal SIDs share a leaf in row order.
+/// The same SIDs give the same bytes.
+///
+/// Errors  NJ_INPUT: a code is not below its level's K (names row, level, both numbers), or there is no row; NJ_NO_MEMORY
+/// Proof   tests/unit/sid/test_trie.c
+NJ_CHECKED nj_status nj_trie_build(const nj_sids *sids, nj_buffer *out, nj_error *err);
+
+#endif

@@ -1,0 +1,92 @@
+// test_row.c - the stored value: round trip, golden bytes, refusals, JSON form.
+#include "common/codec/row.h"
+
+#include "tests/support/nj_test.h"
+
+static const nj_history_digest HISTORY = {{1, 2, 3, 4, 5, 6, 7, 8}};
+
+static void pack_example(nj_buffer *buffer)
+{
+    nj_slice items[] = {nj_slice_from("17"), nj_slice_from("007"), nj_slice_from("x\"y")};
+    float scores[] = {-1.25f, -2.5f, -3.0f};
+    nj_buffer_init(buffer, 4096);
+    assert_int_equal(nj_row_pack(buffer, NJ_ROW_WIDENED, items, scores, 3, &HISTORY), NJ_OK);
+}
+
+static void the_bytes_of_version_1_never_change(void **state)
+{
+    (void)state;
+    static const uint8_t GOLDEN[] = {0x95, 1, 2, 0x93, 17, 0xa3, '0', '0', '7', 0xa3, 'x', '"', 'y',
+                                     0x93, 0xca, 0xbf, 0xa0, 0, 0, 0xca, 0xc0, 0x20, 0, 0, 0xca, 0xc0, 0x40, 0, 0,
+                                     0xc4, 8, 1, 2, 3, 4, 5, 6, 7, 8};
+    nj_buffer buffer;
+    pack_example(&buffer);
+    assert_int_equal(buffer.size, sizeof GOLDEN);
+    assert_memory_equal(buffer.bytes, GOLDEN, sizeof GOLDEN);
+    nj_buffer_fini(&buffer);
+}
+
+static void a_row_prints_as_the_documented_json(void **state)
+{
+    (void)state;
+    static nj_row row;
+    nj_error err = {0};
+    nj_buffer buffer;
+    pack_example(&buffer);
+    nj_buffer json;
+    nj_buffer_init(&json, 4096);
+    assert_ok(nj_row_unpack(nj_buffer_slice(&buffer), &row, &err), &err);
+    assert_int_equal(nj_row_json(&json, nj_slice_from("u1"), &row), NJ_OK);
+    assert_int_equal(nj_buffer_append(&json, "", 1), NJ_OK);
+    assert_string_equal((char *)json.bytes,
+                        "{\"user\": \"u1\", \"items\": [\"17\", \"007\", \"x\\\"y\"], "
+                        "\"scores\": [-1.25, -2.5, -3], \"flags\": [\"widened\"]}");
+    nj_buffer_fini(&json);
+    nj_buffer_fini(&buffer);
+}
+
+static void cut_and_flipped_rows_never_crash_and_cuts_are_refused(void **state)
+{
+    (void)state;
+    static nj_row row;
+    nj_error err = {0};
+    nj_buffer buffer;
+    pack_example(&buffer);
+    for (size_t size = 0; size < buffer.size; size++) {
+        assert_int_equal(nj_row_unpack((nj_slice){(char *)buffer.bytes, size}, &row, &err), NJ_INPUT);
+    }
+    unsigned refused = 0;
+    for (size_t bit = 0; bit < buffer.size * 8; bit++) {
+        buffer.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        refused += nj_row_unpack(nj_buffer_slice(&buffer), &row, &err) == NJ_INPUT;
+        buffer.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    assert_true(refused > buffer.size); // most flips of structure; flips of a score or digit pass
+    nj_buffer_fini(&buffer);
+}
+
+static void unequal_counts_nan_scores_and_newer_versions_are_refused(void **state)
+{
+    (void)state;
+    static nj_row row;
+    nj_error err = {0};
+    static const uint8_t UNEQUAL[] = {0x95, 1, 0, 0x91, 1, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t NOT_FINITE[] = {0x95, 1, 0, 0x91, 1, 0x91, 0xca, 0x7f, 0xc0, 0, 0, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t NEWER[] = {0x95, 2, 0, 0x90, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t TAIL[] = {0x96, 1, 0, 0x90, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0xc3};
+    assert_refused(nj_row_unpack((nj_slice){(const char *)UNEQUAL, sizeof UNEQUAL}, &row, &err), NJ_INPUT, &err, "1 items but 0 scores");
+    assert_refused(nj_row_unpack((nj_slice){(const char *)NOT_FINITE, sizeof NOT_FINITE}, &row, &err), NJ_INPUT, &err, "finite");
+    assert_refused(nj_row_unpack((nj_slice){(const char *)NEWER, sizeof NEWER}, &row, &err), NJ_INPUT, &err, "version 2");
+    assert_ok(nj_row_unpack((nj_slice){(const char *)TAIL, sizeof TAIL}, &row, &err), &err);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_bytes_of_version_1_never_change),
+        cmocka_unit_test(a_row_prints_as_the_documented_json),
+        cmocka_unit_test(cut_and_flipped_rows_never_crash_and_cuts_are_refused),
+        cmocka_unit_test(unequal_counts_nan_scores_and_newer_versions_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

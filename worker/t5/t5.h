@@ -1,0 +1,87 @@
+// t5.h - the T5 encoder-decoder of a HuggingFace checkpoint, for packed batches and beams.
+//
+// Facts that surprise (Transformers 5.17, modeling_t5): no 1/sqrt(E) in attention; RMS norm without mean or bias; the relative
+// position bias lives in block 0 of each stack and is shared by the rest, the decoder's is one-directional, cross-attention has
+// none; H*E need not be D; the decoder's output is multiplied by D^-0.5 if scale_decoder_outputs is true (absent: if
+// tie_word_embeddings is not false); the head is lm_head.weight if stored, else shared.weight; gated-gelu means gelu_new.
+#ifndef NJ_WORKER_T5_T5_H
+#define NJ_WORKER_T5_T5_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "common/base/arena.h"
+#include "common/base/buffer.h"
+#include "common/base/error.h"
+#include "common/input/safetensors.h"
+#include "common/math/kernels.h"
+
+#define NJ_T5_STEPS_MAX 8
+
+typedef struct {
+    uint32_t D, H, E, F, V;
+    uint32_t encoder_layers, decoder_layers;
+    uint32_t R;            // relative position buckets
+    uint32_t distance_max; // relative_attention_max_distance
+    uint32_t start_token;  // decoder_start_token_id
+    uint32_t position_max; // n_positions of old configs; 0 = not stated
+    float epsilon;
+    bool gated;         // gated-gelu, else relu
+    bool scale_outputs; // multiply by D^-0.5 before the head
+} nj_t5_config;
+
+/// Reads config.json's keys; every size is bounded, an unknown feed_forward_proj or model_type is refused by name.
+NJ_CHECKED nj_status nj_t5_config_read(const json_t *json, const char *what, nj_t5_config *out,
+                                       nj_error *err);
+
+/// Checks every tensor of the model (presence, shape, finite values; tensors the model does not use are ignored) and appends
+/// them as one float32 safetensors file to `out`: the bundle's "weights" section. encoder/decoder.embed_tokens copies are dropped.
+NJ_CHECKED nj_status nj_t5_weights_convert(const nj_t5_config *config, const nj_tensor_set *tensors,
+                                           nj_buffer *out, nj_error *err);
+
+typedef struct nj_t5 nj_t5;
+
+// The most that one batch may hold; the scratch is planned for it.
+typedef struct {
+    uint32_t users_max;       // B
+    uint32_t tokens_max;      // sum of S over a batch
+    uint32_t sequence_max;    // longest S
+    uint32_t rows_max;        // decoder rows (beams of all users) of one step
+    uint32_t chunk_rows_max;  // rows computed at a time
+    uint32_t steps_max;       // L
+} nj_t5_limits;
+
+/// Opens a model over a "weights" section: pointers into it (float32, checked to be aligned to 4), plus packed copies where
+/// `kernels` wants them. `weights` and `kernels` outlive the model.
+NJ_CHECKED nj_status nj_t5_open(const nj_t5_config *config, const nj_tensor_set *weights,
+                                const nj_kernels *kernels, nj_t5 **out, nj_error *err);
+void nj_t5_close(nj_t5 **model);
+
+/// Bytes that nj_t5_open allocates (packed weights, tables), for the memory plan. SIZE_MAX on overflow.
+size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels);
+/// Bytes of scratch of one batch within `limits`. SIZE_MAX on overflow.
+size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_t5_limits *limits);
+
+/// Encodes B users packed end to end and computes every decoder block's cross keys and values, once a user. Everything
+/// is taken from `arena` (planned with nj_t5_scratch_bytes) and stays until the caller rewinds it.
+///
+///   tokens  [offset[B]]  token ids, each below V
+///   offset  [B + 1]      user b's tokens are offset[b] .. offset[b+1]; at least one each
+void nj_t5_begin_batch(nj_t5 *model, const nj_t5_limits *limits, const uint32_t *tokens,
+                       const uint32_t *offset, uint32_t B, nj_arena *arena);
+
+/// The encoder's output of the batch, [offset[B], D]; borrowed until the arena is rewound. For parity tests.
+const float *nj_t5_encoder_output(const nj_t5 *model);
+
+/// The beam search's callbacks (worker/beam/beam.h describes them; t5 does not include it). Row r of step t has user[r],
+/// parent[r] (a row of step t-1) and token[r]; the arrays are borrowed until the next step begins.
+void nj_t5_begin_step(nj_t5 *model, uint32_t step, const uint32_t *user, const uint32_t *parent,
+                      const uint32_t *token, uint32_t row_count);
+/// logits [count, V], row stride V, of rows [first, first+count). Every row of a step must be computed before the next begins,
+/// each exactly once, in any chunks of at most chunk_rows_max.
+void nj_t5_logits(nj_t5 *model, uint32_t step, uint32_t first, uint32_t count, float *logits);
+
+#endif
