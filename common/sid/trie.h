@@ -6,7 +6,8 @@
 //   level 0        level 1            ...        level L
 //   [root] --5--> [node 3] --17--> [node 90] ... [leaf 12] : items 4711, 8020 (catalogue order)
 //
-// Nodes of a level are numbered from 0 in the order of their SIDs, so the children of a node are consecutive.
+// Nodes of a level are numbered from 0 in the order of their SIDs, so the children of a node are consecutive. Every node has
+// a child and every leaf an item. The bytes are drawn in trie_layout.h and schemas/trie.md.
 #ifndef NJ_SID_TRIE_H
 #define NJ_SID_TRIE_H
 
@@ -16,25 +17,27 @@
 #include "common/base/error.h"
 
 #define NJ_LEVELS_MAX 8
+#define NJ_CODES_MIN 2 // a level with one code says nothing
 #define NJ_CODES_MAX 65536
+#define NJ_TRIE_NONE UINT32_MAX
 
 typedef struct nj_trie nj_trie;
 
 typedef struct {
     const uint16_t *codes; // [count] ascending; borrowed from the trie's bytes
-    uint32_t first;        // node number, on the next level, of the child under codes[0]; the others follow it
+    uint32_t first;        // number, on the next level, of the child under codes[0]; others follow
     uint32_t count;
 } nj_trie_children_span;
 
 struct nj_trie {
-    uint32_t level_count;                          // L
-    uint32_t item_count;                           // items in leaves
-    uint32_t node_count[NJ_LEVELS_MAX + 1];        // [L+1]: 1, ..., leaves
-    uint32_t codes_per_level[NJ_LEVELS_MAX];       // K of each level: every code is below it
-    const uint32_t *child_offset[NJ_LEVELS_MAX];   // [node_count[l] + 1] into codes[l]
-    const uint16_t *codes[NJ_LEVELS_MAX];          // [node_count[l+1]]
-    const uint32_t *leaf_offset;                   // [leaves + 1] into items
-    const uint32_t *items;                         // [item_count] catalogue rows
+    uint32_t level_count;                        // L
+    uint32_t item_count;                         // items in leaves
+    uint32_t node_count[NJ_LEVELS_MAX + 1];      // [L+1]: 1, ..., leaves
+    uint32_t codes_per_level[NJ_LEVELS_MAX];     // K of each level: every code is below it
+    const uint32_t *child_offset[NJ_LEVELS_MAX]; // [node_count[l] + 1] into codes[l]
+    const uint16_t *codes[NJ_LEVELS_MAX];        // [node_count[l+1]]
+    const uint32_t *leaf_offset;                 // [leaves + 1] into items
+    const uint32_t *items;                       // [item_count] catalogue rows
 };
 
 /// Opens a view on outside bytes after checking all of them: sizes, ascending offsets and codes, codes below K, every item
@@ -42,7 +45,9 @@ struct nj_trie {
 ///
 /// `bytes` is aligned to 8, borrowed for the life of the view. `item_row_count`: rows of the catalogue (items that are retired
 /// have a row and no leaf).
+/// Cost    one pass over the bytes; a bit a catalogue row while it runs
 /// Errors  NJ_INPUT with rule and numbers; NJ_NO_MEMORY
+/// Proof   tests/unit/sid/test_trie.c, tests/unit/sid/test_trie_hostile.c
 NJ_CHECKED nj_status nj_trie_open(const void *bytes, size_t size, uint32_t item_row_count,
                                   nj_trie *out, nj_error *err);
 
@@ -55,7 +60,7 @@ static inline nj_trie_children_span nj_trie_children(const nj_trie *trie, uint32
                                    trie->child_offset[level][node + 1] - first};
 }
 
-/// The child of `node` under `code`; UINT32_MAX when there is none.
+/// The child of `node` under `code`; NJ_TRIE_NONE when there is none.
 uint32_t nj_trie_step(const nj_trie *trie, uint32_t level, uint32_t node, uint16_t code);
 
 /// The catalogue rows of a leaf, ascending; borrowed. *out_count is at least 1.

@@ -7,17 +7,25 @@
 
 // SIDs of all catalogue rows.
 typedef struct {
-    const uint16_t *codes; // [N, L] row-major; borrowed
-    uint32_t row_count;    // N
-    uint32_t level_count;  // L, 1..NJ_LEVELS_MAX
+    const uint16_t *codes;                   // [N, L] row-major; borrowed
+    uint32_t row_count;                      // N
+    uint32_t level_count;                    // L, 1..NJ_LEVELS_MAX
     uint32_t codes_per_level[NJ_LEVELS_MAX]; // K of each level, 2..NJ_CODES_MAX
-    const uint8_t *retired; // [N] 1 = has a SID, but no leaf; NULL when none is
+    const uint8_t *retired;                  // [N] 1 = has a SID, but no leaf; NULL when none is
 } nj_sids;
+
+/// Checks sizes and that every code is below its level's K.
+///
+/// Errors  NJ_INPUT names row, level and both numbers
+NJ_CHECKED nj_status nj_sids_check(const nj_sids *sids, nj_error *err);
 
 /// Sorts rows by SID and appends the section's bytes to `out` (empty before). Rows with equal SIDs share a leaf in row order.
 /// The same SIDs give the same bytes.
 ///
-/// Errors  NJ_INPUT: a code is not below its level's K (names row, level, both numbers), or there is no row; NJ_NO_MEMORY
+/// Sort    least significant level first, one counting sort a level: stable, and linear in rows
+/// Memory  8 bytes a row and the result while it runs
+/// Errors  NJ_INPUT: a code is not below its level's K (names row, level, both numbers), there is no row, or all are retired;
+///         NJ_NO_MEMORY. `out` is unchanged then.
 /// Proof   tests/unit/sid/test_trie.c
 NJ_CHECKED nj_status nj_trie_build(const nj_sids *sids, nj_buffer *out, nj_error *err);
 
