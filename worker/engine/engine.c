@@ -1,0 +1,316 @@
+#include "worker/engine/engine_internal.h"
+
+#include <stdlib.h>
+
+#include "common/codec/json.h"
+#include "schemas/bundle.h"
+
+// ---- opening ----
+
+static nj_status open_model(nj_engine *engine, const nj_sections *sections, nj_error *err)
+{
+    const nj_section *config = nj_sections_find(sections, NJ_SECTION_MODEL);
+    const nj_section *weights = nj_sections_find(sections, NJ_SECTION_WEIGHTS);
+    if (config == NULL || weights == NULL) {
+        return nj_fail(err, NJ_INPUT, "the bundle has no \"%s\" section",
+                       config == NULL ? NJ_SECTION_MODEL : NJ_SECTION_WEIGHTS);
+    }
+    json_t *json = NULL;
+    nj_status status = nj_json_parse(config->bytes, config->size, "section \"model\"", &json, err);
+    if (status == NJ_OK) {
+        status = nj_t5_config_read(json, "section \"model\"", &engine->config, err);
+        json_decref(json);
+    }
+    if (status == NJ_OK) {
+        status = nj_tensor_set_open_bytes(weights->bytes, weights->size, "section \"weights\"", &engine->tensors, err);
+    }
+    return status;
+}
+
+static nj_status allocate(nj_engine *engine, nj_error *err)
+{
+    nj_status status = nj_t5_open(&engine->config, engine->tensors, engine->kernels, &engine->model, err);
+    if (status == NJ_OK) {
+        status = nj_arena_init(&engine->scratch_arena, engine->plan.scratch_bytes, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_arena_init(&engine->batch_arena, nj_engine_batch_bytes(engine), err);
+    }
+    return status;
+}
+
+nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings, uint32_t batch_users,
+                         const nj_kernels *kernels, nj_engine **out, nj_error *err)
+{
+    nj_engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for the engine");
+    }
+    engine->settings = *settings;
+    engine->kernels = kernels;
+    nj_status status = nj_catalogue_view_open(sections, &engine->catalogue, err);
+    if (status == NJ_OK) {
+        status = open_model(engine, sections, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_catalogue_view_check_vocabulary(&engine->catalogue, engine->config.V, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_engine_make_plan(engine, batch_users, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_engine_make_popular(engine, err);
+    }
+    if (status == NJ_OK) {
+        status = allocate(engine, err);
+    }
+    if (status != NJ_OK) {
+        nj_engine_close(&engine);
+        return status;
+    }
+    for (size_t i = 0; i < sections->count; i++) {
+        engine->plan.mapped_bytes += sections->sections[i].size;
+    }
+    *out = engine;
+    return NJ_OK;
+}
+
+void nj_engine_close(nj_engine **engine)
+{
+    nj_engine *e = *engine;
+    if (e == NULL) {
+        return;
+    }
+    nj_arena_fini(&e->batch_arena);
+    nj_arena_fini(&e->scratch_arena);
+    nj_t5_close(&e->model);
+    nj_tensor_set_close(&e->tensors);
+    free(e->popular);
+    free(e->popular_scores);
+    free(e);
+    *engine = NULL;
+}
+
+const nj_engine_plan *nj_engine_plan_of(const nj_engine *engine)
+{
+    return &engine->plan;
+}
+
+uint32_t nj_engine_item_count(const nj_engine *engine)
+{
+    return engine->catalogue.sids.row_count;
+}
+
+nj_slice nj_engine_item_id(const nj_engine *engine, uint32_t row)
+{
+    return nj_idlist_at(&engine->catalogue.items, row);
+}
+
+const uint16_t *nj_engine_item_sid(const nj_engine *engine, uint32_t row, uint32_t *out_levels)
+{
+    *out_levels = engine->catalogue.sids.level_count;
+    return engine->catalogue.sids.codes + (size_t)row * *out_levels;
+}
+
+// ---- searching ----
+
+// Users that are encoded and searched together.
+typedef struct {
+    uint32_t count;
+    size_t *index;             // [B] into the requests
+    uint32_t *tokens;          // [B * S]
+    uint32_t *offset;          // [B + 1]
+    nj_exclusions *exclusions; // [B]
+    list_slot *lists;          // [B]
+} batch;
+
+static void begin_step(void *context, uint32_t step, const nj_beam_rows *rows)
+{
+    nj_t5_begin_step(context, step, rows->user, rows->parent, rows->token, rows->row_count);
+}
+
+static void compute_logits(void *context, uint32_t step, uint32_t first, uint32_t count, float *logits)
+{
+    nj_t5_logits(context, step, first, count, logits);
+}
+
+static void run_search(nj_engine *engine, const nj_t5_limits *limits, uint32_t W, const uint32_t *tokens,
+                       const uint32_t *offset, const nj_exclusions *exclusions, uint32_t B,
+                       nj_beam_result *results)
+{
+    nj_beam_config config = engine->beam;
+    config.W = W;
+    nj_t5_begin_batch(engine->model, limits, tokens, offset, B, &engine->scratch_arena);
+    nj_beam_model model = {engine->model, engine->config.V, limits->chunk_rows_max, begin_step, compute_logits};
+    nj_beam_search(&engine->catalogue.trie, &config, &model, engine->kernels, exclusions, B, &engine->scratch_arena,
+                   results);
+}
+
+static nj_status check_finite(const nj_beam_result *result, const nj_request *request, nj_error *err)
+{
+    if (result->finite) {
+        return NJ_OK;
+    }
+    return nj_fail(err, NJ_FAILED, "user \"%.*s\": the model gives NaN or infinity", NJ_SLICE_ARGS(request->user));
+}
+
+static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *requests, nj_error *err)
+{
+    nj_arena_rewind(&engine->scratch_arena, 0);
+    nj_beam_result *results = nj_arena_take(&engine->scratch_arena, engine->plan.B * sizeof *results);
+    run_search(engine, &engine->limits, engine->plan.W, b->tokens, b->offset, b->exclusions, b->count, results);
+    for (uint32_t i = 0; i < b->count; i++) {
+        nj_status status = check_finite(&results[i], &requests[b->index[i]], err);
+        if (status != NJ_OK) {
+            return status;
+        }
+        nj_list_from_leaves(engine, &results[i], &b->exclusions[i], &b->lists[i]);
+    }
+    return NJ_OK;
+}
+
+// Searches user i of the batch again, alone, twice as wide each time, until the list is full or nothing wider is left.
+static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_request *request, nj_error *err)
+{
+    const uint32_t *tokens = b->tokens + b->offset[i];
+    const uint32_t offset[2] = {0, b->offset[i + 1] - b->offset[i]};
+    list_slot *list = &b->lists[i];
+    nj_status status = NJ_OK;
+    for (uint32_t W = engine->plan.W;
+         status == NJ_OK && list->count < engine->settings.top && W < engine->plan.W_wide &&
+         !nj_engine_covers(engine, W);) {
+        W *= 2;
+        nj_beam_result result;
+        nj_arena_rewind(&engine->scratch_arena, 0);
+        run_search(engine, &engine->wide_limits, W, tokens, offset, &b->exclusions[i], 1, &result);
+        status = check_finite(&result, request, err);
+        nj_list_from_leaves(engine, &result, &b->exclusions[i], list);
+        list->flags |= NJ_ROW_WIDENED;
+    }
+    return status;
+}
+
+// ---- batches ----
+
+static void begin_batch(nj_engine *engine, batch *b)
+{
+    const nj_engine_plan *plan = &engine->plan;
+    nj_arena *arena = &engine->batch_arena;
+    nj_arena_rewind(arena, 0);
+    b->count = 0;
+    b->index = nj_arena_take(arena, plan->B * sizeof *b->index);
+    b->tokens = nj_arena_take(arena, (size_t)plan->B * plan->S * sizeof *b->tokens);
+    b->offset = nj_arena_take(arena, (plan->B + 1) * sizeof *b->offset);
+    b->exclusions = nj_arena_take(arena, plan->B * sizeof *b->exclusions);
+    b->lists = nj_arena_take(arena, plan->B * sizeof *b->lists);
+    b->offset[0] = 0;
+}
+
+static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request, size_t index)
+{
+    const size_t list_bytes = engine->settings.top * sizeof(uint32_t);
+    uint32_t i = b->count++;
+    uint32_t used = request->item_count < engine->history_max ? request->item_count : engine->history_max;
+    const uint32_t *items = request->items + (request->item_count - used);
+    b->index[i] = index;
+    b->offset[i + 1] = b->offset[i] + (uint32_t)nj_template_tokens(&engine->catalogue.template, request->user,
+                                                                   &engine->catalogue.sids,
+                                                                   engine->catalogue.token_base, items, used,
+                                                                   b->tokens + b->offset[i]);
+    b->exclusions[i] = (nj_exclusions){0};
+    if (!engine->settings.keep_history) {
+        uint32_t *rows = nj_arena_take(&engine->batch_arena, engine->settings.exclusions_max * sizeof *rows);
+        b->exclusions[i] = nj_exclusions_from(request, rows);
+    }
+    b->lists[i] = (list_slot){.flags = used < request->item_count ? NJ_ROW_TRUNCATED : 0,
+                              .items = nj_arena_take(&engine->batch_arena, list_bytes),
+                              .scores = nj_arena_take(&engine->batch_arena, list_bytes)};
+}
+
+static nj_status decode_batch(nj_engine *engine, batch *b, const nj_request *requests, nj_error *err)
+{
+    if (b->count == 0) {
+        return NJ_OK;
+    }
+    nj_status status = search_batch(engine, b, requests, err);
+    for (uint32_t i = 0; i < b->count && status == NJ_OK; i++) {
+        if (!engine->settings.keep_history) {
+            status = widen_user(engine, b, i, &requests[b->index[i]], err);
+        }
+    }
+    return status;
+}
+
+static nj_list list_of_cold_user(const nj_engine *engine)
+{
+    return (nj_list){.flags = NJ_ROW_COLD, .count = engine->popular_count, .items = engine->popular,
+                     .scores = engine->popular_scores};
+}
+
+static nj_status emit(nj_engine *engine, const nj_request *request, size_t index, nj_list list, nj_list_sink sink,
+                      void *context, nj_error *err)
+{
+    list.history = nj_history_digest_of(engine, request);
+    list.flags |= request->unknown_count > 0 ? NJ_ROW_UNKNOWN : 0;
+    list.flags |= list.count < engine->settings.top ? NJ_ROW_SHORT : 0;
+    return sink(context, index, &list, err);
+}
+
+// Emits requests [first, end) in order: those of the batch, and the cold ones between them.
+static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request *requests, size_t first, size_t end,
+                            nj_list_sink sink, void *context, nj_error *err)
+{
+    nj_status status = NJ_OK;
+    uint32_t next = 0;
+    for (size_t r = first; r < end && status == NJ_OK; r++) {
+        nj_list list = list_of_cold_user(engine);
+        if (next < b->count && b->index[next] == r) {
+            const list_slot *slot = &b->lists[next++];
+            list = (nj_list){.flags = slot->flags, .count = slot->count, .items = slot->items, .scores = slot->scores};
+        }
+        status = emit(engine, &requests[r], r, list, sink, context, err);
+    }
+    return status;
+}
+
+static nj_status check_request(const nj_engine *engine, const nj_request *request, nj_error *err)
+{
+    if (request->item_count > engine->settings.history_items_max ||
+        (!engine->settings.keep_history && request->item_count > engine->settings.exclusions_max)) {
+        return nj_fail(err, NJ_PROTOCOL, "user \"%.*s\" has %u items, the night was planned for %u",
+                       NJ_SLICE_ARGS(request->user), request->item_count, engine->settings.history_items_max);
+    }
+    return NJ_OK;
+}
+
+nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t count, nj_list_sink sink,
+                           void *context, nj_error *err)
+{
+    nj_status status = NJ_OK;
+    for (size_t first = 0, next = 0; first < count && status == NJ_OK; first = next) {
+        batch b;
+        begin_batch(engine, &b);
+        for (; next < count && b.count < engine->plan.B && status == NJ_OK; next++) {
+            status = check_request(engine, &requests[next], err);
+            if (status == NJ_OK && requests[next].item_count > 0) {
+                add_to_batch(engine, &b, &requests[next], next);
+            }
+        }
+        if (status == NJ_OK) {
+            status = decode_batch(engine, &b, requests, err);
+        }
+        if (status == NJ_OK) {
+            status = emit_range(engine, &b, requests, first, next, sink, context, err);
+        }
+    }
+    return status;
+}
+
+nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list, nj_buffer *out)
+{
+    nj_slice items[NJ_ROW_ITEMS_MAX];
+    for (uint32_t i = 0; i < list->count; i++) {
+        items[i] = nj_engine_item_id(engine, list->items[i]);
+    }
+    return nj_row_pack(out, list->flags, items, list->scores, list->count, &list->history);
+}

@@ -1,0 +1,77 @@
+// engine.h - users in, lists out: what connects a bundle, the model and the search.
+//
+//   requests ─► batches of B users ─► encoder tokens ─► T5 ─► beam search ─► lists (top items, flags)
+//                                                       └── a user with too few items left: alone, with a wider beam
+//
+// Everything is planned from the settings and the catalogue, allocated once in nj_engine_open, and nothing afterwards.
+// Sections come from outside and are checked here; after NJ_OK every walk over them is safe.
+#ifndef NJ_WORKER_ENGINE_ENGINE_H
+#define NJ_WORKER_ENGINE_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/error.h"
+#include "common/bundle/bundle.h"
+#include "common/codec/row.h"
+#include "common/codec/settings.h"
+#include "common/codec/shard.h"
+#include "common/math/kernels.h"
+
+#define NJ_ENGINE_BATCH_MAX 256
+// A wider search than fits in this is not tried: the list is then as long as that width gives, and flagged short.
+#define NJ_ENGINE_WIDE_BYTES_MAX ((size_t)1 << 30)
+
+typedef struct nj_engine nj_engine;
+
+// What one engine holds, in bytes, known before anything is allocated.
+typedef struct {
+    size_t mapped_bytes;  // sections, shared through the page cache
+    size_t model_bytes;   // packed weights and tables
+    size_t scratch_bytes; // one batch, or one widened user, whichever is larger
+    uint32_t B;           // users a batch
+    uint32_t W;           // beams a user
+    uint32_t W_wide;      // the widest search that is planned for
+    uint32_t S;           // longest encoder sequence in tokens
+} nj_engine_plan;
+
+/// One user's list; borrowed for the duration of the sink's call.
+typedef struct {
+    uint32_t flags; // NJ_ROW_* of common/codec/row.h
+    uint32_t count;
+    const uint32_t *items; // [count] catalogue rows, best first
+    const float *scores;   // [count]
+    nj_history_digest history;
+} nj_list;
+
+/// Takes the list of requests[index]; called once a request, in order. A status other than NJ_OK ends the decoding.
+typedef nj_status (*nj_list_sink)(void *context, size_t index, const nj_list *list, nj_error *err);
+
+/// Checks every section and plans. `sections` are borrowed for the life of the engine. `batch_users` is B.
+///
+/// Errors  NJ_INPUT names section, rule and numbers; NJ_CONFIG: the model's vocabulary and the catalogue's tokens do not fit;
+///         NJ_NO_MEMORY
+NJ_CHECKED nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings, uint32_t batch_users,
+                                    const nj_kernels *kernels, nj_engine **out, nj_error *err);
+void nj_engine_close(nj_engine **engine);
+
+const nj_engine_plan *nj_engine_plan_of(const nj_engine *engine);
+/// Catalogue rows; requests must name only rows below this.
+uint32_t nj_engine_item_count(const nj_engine *engine);
+/// Borrowed for the life of the engine.
+nj_slice nj_engine_item_id(const nj_engine *engine, uint32_t row);
+/// The L codes of a catalogue row; borrowed for the life of the engine.
+const uint16_t *nj_engine_item_sid(const nj_engine *engine, uint32_t row, uint32_t *out_levels);
+
+/// Decodes. A request with a longer history than the settings planned for is NJ_PROTOCOL. A model that gives NaN or infinity for a user
+/// is NJ_FAILED and names the user.
+///
+/// Proof   tests/parity/test_decode.c, tests/unit/engine/test_engine.c
+NJ_CHECKED nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t count, nj_list_sink sink,
+                                      void *context, nj_error *err);
+
+/// Appends the list as a stored row (common/codec/row.h).
+NJ_CHECKED nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list, nj_buffer *out);
+
+#endif
