@@ -19,7 +19,15 @@
 #include "common/input/safetensors.h"
 #include "common/math/kernels.h"
 
+// Bounds on what a config may say; larger than any published T5.
 #define NJ_T5_STEPS_MAX 8
+#define NJ_T5_WIDTH_MAX 65536 // D, F and H*E
+#define NJ_T5_LAYERS_MAX 256  // of each stack
+#define NJ_T5_VOCABULARY_MAX (1 << 24)
+#define NJ_T5_BUCKETS_MIN 4 // both directions of the encoder need a near and a far bucket
+#define NJ_T5_BUCKETS_MAX 4096
+#define NJ_T5_DISTANCE_MAX 65536
+#define NJ_T5_POSITIONS_MAX (1 << 30)
 
 typedef struct {
     uint32_t D, H, E, F, V;
@@ -34,11 +42,19 @@ typedef struct {
 } nj_t5_config;
 
 /// Reads config.json's keys; every size is bounded, an unknown feed_forward_proj or model_type is refused by name.
+///
+/// Returns   NJ_INPUT naming `what`, the key, the rule and the numbers; `out` is then unchanged
+/// Source    transformers 5.17, configuration_t5.py: absent keys get its defaults where it has one that a checkpoint relies on
+/// Proof     tests/unit/t5/test_config.c
 NJ_CHECKED nj_status nj_t5_config_read(const json_t *json, const char *what, nj_t5_config *out,
                                        nj_error *err);
 
 /// Checks every tensor of the model (presence, shape, finite values; tensors the model does not use are ignored) and appends
-/// them as one float32 safetensors file to `out`: the bundle's "weights" section. encoder/decoder.embed_tokens copies are dropped.
+/// them as one float32 safetensors file to `out`: the bundle's "weights" section. encoder/decoder.embed_tokens copies are dropped;
+/// where shared.weight is missing, one of them becomes it. Nothing is read before every shape has been checked.
+///
+/// Returns   NJ_INPUT with file, tensor, rule and both numbers; NJ_NO_MEMORY. `out` may then hold a partial file
+/// Proof     tests/unit/t5/test_weights.c
 NJ_CHECKED nj_status nj_t5_weights_convert(const nj_t5_config *config, const nj_tensor_set *tensors,
                                            nj_buffer *out, nj_error *err);
 
@@ -54,8 +70,8 @@ typedef struct {
     uint32_t steps_max;       // L
 } nj_t5_limits;
 
-/// Opens a model over a "weights" section: pointers into it (float32, checked to be aligned to 4), plus packed copies where
-/// `kernels` wants them. `weights` and `kernels` outlive the model.
+/// Opens a model over a "weights" section: pointers into it (float32, checked to be aligned to 4 and finite), plus packed
+/// copies where `kernels` wants them. `weights` and `kernels` outlive the model. NJ_INPUT names file, tensor and rule.
 NJ_CHECKED nj_status nj_t5_open(const nj_t5_config *config, const nj_tensor_set *weights,
                                 const nj_kernels *kernels, nj_t5 **out, nj_error *err);
 void nj_t5_close(nj_t5 **model);
@@ -69,7 +85,11 @@ size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_t5_limits *limit
 /// is taken from `arena` (planned with nj_t5_scratch_bytes) and stays until the caller rewinds it.
 ///
 ///   tokens  [offset[B]]  token ids, each below V
-///   offset  [B + 1]      user b's tokens are offset[b] .. offset[b+1]; at least one each
+///   offset  [B + 1]      user b's tokens are offset[b] .. offset[b+1]; at least one each; offset[0] = 0
+///
+/// Order     with kernels of class "exact" a user's bits depend on that user's tokens alone, not on the batch or its order
+/// Source    Raffel et al. 2020, section 2.1; transformers 5.17, modeling_t5.py
+/// Proof     tests/unit/t5/test_model.c against double precision; tests/parity/test_t5_teacher_forced.c
 void nj_t5_begin_batch(nj_t5 *model, const nj_t5_limits *limits, const uint32_t *tokens,
                        const uint32_t *offset, uint32_t B, nj_arena *arena);
 
@@ -77,7 +97,8 @@ void nj_t5_begin_batch(nj_t5 *model, const nj_t5_limits *limits, const uint32_t 
 const float *nj_t5_encoder_output(const nj_t5 *model);
 
 /// The beam search's callbacks (worker/beam/beam.h describes them; t5 does not include it). Row r of step t has user[r],
-/// parent[r] (a row of step t-1) and token[r]; the arrays are borrowed until the next step begins.
+/// parent[r] (a row of step t-1, of the same user; not read at step 0) and token[r]; the arrays are borrowed until the next step
+/// begins. Rows of one user stand together: cross-attention takes each run of equal users at once.
 void nj_t5_begin_step(nj_t5 *model, uint32_t step, const uint32_t *user, const uint32_t *parent,
                       const uint32_t *token, uint32_t row_count);
 /// logits [count, V], row stride V, of rows [first, first+count). Every row of a step must be computed before the next begins,

@@ -1,0 +1,168 @@
+// t5_internal.h - what the files of this folder share: the weights as the model is drawn, and the state of one batch.
+#ifndef NJ_WORKER_T5_T5_INTERNAL_H
+#define NJ_WORKER_T5_T5_INTERNAL_H
+
+#include "worker/t5/t5.h"
+
+// Rows that pass through a feed-forward or an attention at a time: [96, F] of F = 1024 is 390 kB and stays in L2.
+#define NJ_T5_BLOCK_ROWS 96
+#define NJ_T5_NAME_BYTES 128
+#define NJ_T5_EMBEDDING "shared.weight"
+#define NJ_T5_HEAD "lm_head.weight"
+
+// ---- weights ----
+
+typedef struct {
+    nj_linear q; // [H*E, D]
+    nj_linear k; // [H*E, D]
+    nj_linear v; // [H*E, D]
+    nj_linear o; // [D, H*E]
+} nj_t5_attention;
+
+typedef struct {
+    const float *self_norm; // [D]
+    nj_t5_attention self;
+    const float *cross_norm; // [D], decoder only
+    nj_t5_attention cross;   // decoder only: k and v read the encoder's output
+    const float *dense_norm; // [D]
+    nj_linear wi;            // [F, D]; wi_0 of a gated model
+    nj_linear gate;          // [F, D]; wi_1, gated only
+    nj_linear wo;            // [D, F]
+} nj_t5_block;
+
+typedef struct {
+    nj_t5_block *blocks;     // [encoder_layers] or [decoder_layers]
+    const float *bias;       // [R, H] relative position bias, stored in block 0 and shared by all
+    const float *final_norm; // [D]
+} nj_t5_stack;
+
+// ---- the state of one batch, all of it in the caller's arena ----
+
+typedef struct {
+    nj_t5_limits limits;
+    uint32_t B;
+    uint32_t *offset;    // [users_max + 1]
+    float *encoded;      // [tokens_max, D]
+    float *cross_keys;   // [decoder_layers, tokens_max, HE_row]
+    float *cross_values; // [decoder_layers, tokens_max, HE_row]
+
+    // Scratch of one block of rows, encoder and decoder alike.
+    float *normed; // [NJ_T5_BLOCK_ROWS, D_row]
+    float *hidden; // [NJ_T5_BLOCK_ROWS, F_row]
+    float *gate;   // [NJ_T5_BLOCK_ROWS, F_row], gated only
+    float *scores; // [NJ_T5_BLOCK_ROWS, S_row]
+
+    // Encoder only; the decoder's arrays lie in the same bytes afterwards.
+    float *q;    // [tokens_max, HE_row] queries; each head's slot then receives its mixed values
+    float *k;    // [tokens_max, HE_row]
+    float *v;    // [tokens_max, HE_row]
+    float *bias; // [H, 2*sequence_max - 1] position bias by (key - query) + sequence_max - 1
+
+    // Decoder only. Keys and values of a step are needed by later steps, so those of the last are kept for one chunk only.
+    float *keys;            // [decoder_layers, steps_max - 1, rows_max, HE_row]
+    float *values;          // [decoder_layers, steps_max - 1, rows_max, HE_row]
+    float *last_keys;       // [chunk_rows_max, HE_row]
+    float *last_values;     // [chunk_rows_max, HE_row]
+    float *x;               // [chunk_rows_max, D_row] residual stream
+    float *mixed;           // [chunk_rows_max, HE_row] queries; each head's slot then receives its mixed values
+    float *self_scores;     // [chunk_rows_max, H, NJ_T5_STEPS_MAX]
+    uint32_t *ancestors;    // [rows_max, NJ_T5_STEPS_MAX] row of step s that row r of this step descends from, s < step
+    uint32_t *ancestors_of; // the same of the step before
+
+    // The announced step, borrowed until the next.
+    const uint32_t *user;
+    const uint32_t *token;
+    uint32_t step;
+    uint32_t row_count;
+} nj_t5_batch;
+
+struct nj_t5 {
+    nj_t5_config config;
+    const nj_kernels *kernels; // borrowed
+    nj_arena arena;            // owned: blocks, tables and packed weights
+    nj_t5_stack encoder;
+    nj_t5_stack decoder;
+    const float *embedding; // [V, D]
+    nj_linear head;         // [V, D]
+    float output_scale;     // D^-0.5 or 1
+    size_t D_row;           // distance between rows of scratch in floats, see nj_t5_row
+    size_t HE_row;
+    size_t F_row;
+    uint16_t *encoder_bucket; // [distance_max + 1] bucket by distance, of R/2 in each direction
+    float *decoder_bias;      // [NJ_T5_STEPS_MAX, H] bias by distance: the decoder looks back only
+    nj_t5_batch batch;
+};
+
+// ---- claims (t5_claim.c): what is planned and what is taken are the same lines of code ----
+
+typedef struct {
+    nj_arena *arena; // NULL: count only
+    size_t bytes;    // claimed so far; SIZE_MAX once it has overflowed
+} nj_t5_claim;
+
+/// [outer, rows, row_bytes] from the arena, or NULL when only counting.
+void *nj_t5_claim_bytes(nj_t5_claim *claim, size_t outer, size_t rows, size_t row_bytes);
+float *nj_t5_claim_floats(nj_t5_claim *claim, size_t outer, size_t rows, size_t row_floats);
+
+/// Distance between rows of n floats: rows of a multiple of 4,096 bytes would all fall on the same sets of the L1 cache.
+static inline size_t nj_t5_row(size_t n)
+{
+    return n % 1024 == 0 ? n + 16 : n;
+}
+
+// ---- tensors (t5_tensors.c): name, shape and place of each, embedding and head excepted ----
+
+typedef struct {
+    const nj_t5_config *config;
+    uint32_t stack; // 0 encoder, 1 decoder
+    uint32_t block; // block_count: the tensors of the stack itself
+    size_t rule;
+
+    // The tensor of the last successful nj_t5_walk_next.
+    char name[NJ_T5_NAME_BYTES];
+    size_t shape[2];
+    size_t dim_count;
+    bool is_linear; // its slot is an nj_linear, else a const float *
+    bool in_block;
+    uint32_t slot_stack;
+    uint32_t slot_block;
+    size_t slot_offset;
+} nj_t5_walk;
+
+nj_t5_walk nj_t5_walk_begin(const nj_t5_config *config);
+/// False behind the last tensor.
+bool nj_t5_walk_next(nj_t5_walk *walk);
+/// The field of `model` that the walk's tensor fills: nj_linear * or const float **.
+void *nj_t5_walk_slot(const nj_t5_walk *walk, nj_t5 *model);
+
+// ---- position bias (t5_bias.c) ----
+
+/// Bucket of a distance >= 0 among `buckets` of one direction: the near half exact, the far half logarithmic up to distance_max.
+///
+/// Source    transformers 5.17, modeling_t5.py, _relative_position_bucket: the logarithm in float32
+/// Proof     tests/unit/t5/test_bias.c
+uint32_t nj_t5_bucket(uint32_t distance, uint32_t buckets, uint32_t distance_max);
+/// Fills encoder_bucket and decoder_bias; decoder.bias is set.
+void nj_t5_bias_fill(nj_t5 *model);
+/// Fills batch.bias for sequences of up to sequence_max.
+void nj_t5_bias_expand(nj_t5 *model);
+
+// ---- layers (t5_layers.c) ----
+
+/// outputs[i] = norm(x) * linears[i]^T for every i < count, block of rows by block of rows. All outputs have row stride HE_row.
+void nj_t5_project(const nj_t5 *model, size_t rows, const float *x, size_t ldx, const float *norm,
+                   const nj_linear *const *linears, float *const *outputs, size_t count);
+/// x += wo(activation(wi(norm(x)))).
+void nj_t5_feed_forward(const nj_t5 *model, const nj_t5_block *block, size_t rows, float *x,
+                        size_t ldx);
+
+// ---- scratch (t5_batch.c) ----
+
+/// Claims what lives as long as the batch, then what only the encoder needs, then what only the decoder needs.
+void nj_t5_claim_batch(nj_t5 *model, nj_t5_claim *claim);
+void nj_t5_claim_encoder(nj_t5 *model, nj_t5_claim *claim);
+void nj_t5_claim_decoder(nj_t5 *model, nj_t5_claim *claim);
+/// Sets the row strides from the config.
+void nj_t5_set_rows(nj_t5 *model);
+
+#endif

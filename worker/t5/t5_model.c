@@ -1,0 +1,156 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/base/checked.h"
+#include "worker/t5/t5_internal.h"
+
+static void claim_tables(nj_t5 *model, nj_t5_claim *claim)
+{
+    const nj_t5_config *config = &model->config;
+    model->encoder.blocks =
+        nj_t5_claim_bytes(claim, 1, config->encoder_layers, sizeof *model->encoder.blocks);
+    model->decoder.blocks =
+        nj_t5_claim_bytes(claim, 1, config->decoder_layers, sizeof *model->decoder.blocks);
+    model->encoder_bucket = nj_t5_claim_bytes(claim, 1, (size_t)config->distance_max + 1,
+                                              sizeof *model->encoder_bucket);
+    model->decoder_bias = nj_t5_claim_floats(claim, 1, NJ_T5_STEPS_MAX, config->H);
+}
+
+static void *claim_pack(nj_t5_claim *claim, const nj_kernels *kernels, size_t N, size_t K)
+{
+    return nj_t5_claim_bytes(claim, 1, 1, kernels->linear_pack_bytes(N, K));
+}
+
+// Everything in the model's arena.
+static size_t plan_arena(const nj_t5_config *config, const nj_kernels *kernels)
+{
+    nj_t5 draft = {.config = *config};
+    nj_t5_claim claim = {0};
+    claim_tables(&draft, &claim);
+    claim_pack(&claim, kernels, config->V, config->D);
+    nj_t5_walk walk = nj_t5_walk_begin(config);
+    while (nj_t5_walk_next(&walk)) {
+        if (walk.is_linear) {
+            claim_pack(&claim, kernels, walk.shape[0], walk.shape[1]);
+        }
+    }
+    return claim.bytes;
+}
+
+size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels)
+{
+    size_t bytes;
+    return nj_add_size(sizeof(nj_t5), plan_arena(config, kernels), &bytes) ? bytes : SIZE_MAX;
+}
+
+// The section's bytes come from outside: a type, an address or a value that the kernels must not see is refused here.
+static nj_status find_floats(const nj_tensor_set *weights, const char *name, const size_t *shape,
+                             size_t dim_count, const float **out, nj_error *err)
+{
+    const nj_tensor *tensor;
+    nj_status status = nj_tensor_set_expect(weights, name, shape, dim_count, &tensor, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    if (tensor->type != NJ_TENSOR_F32) {
+        return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\" is not float32", tensor->file, name);
+    }
+    if ((uintptr_t)tensor->data % sizeof(float) != 0) {
+        return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\" begins at an address that is %zu modulo %zu",
+                       tensor->file, name, (size_t)((uintptr_t)tensor->data % sizeof(float)),
+                       sizeof(float));
+    }
+    const float *values = (const float *)(const void *)tensor->data;
+    for (size_t i = 0; i < tensor->element_count; i++) {
+        if (!isfinite(values[i])) {
+            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": element %zu of %zu is not finite",
+                           tensor->file, name, i, tensor->element_count);
+        }
+    }
+    *out = values;
+    return NJ_OK;
+}
+
+static void open_linear(nj_t5 *model, nj_t5_claim *claim, const float *weight, size_t N, size_t K,
+                        nj_linear *out)
+{
+    *out = (nj_linear){.weight = weight, .N = N, .K = K};
+    if (model->kernels->linear_pack_bytes(N, K) > 0) {
+        model->kernels->linear_pack(out, claim_pack(claim, model->kernels, N, K));
+    }
+}
+
+static nj_status open_embedding(nj_t5 *model, nj_t5_claim *claim, const nj_tensor_set *weights,
+                                nj_error *err)
+{
+    const size_t shape[] = {model->config.V, model->config.D};
+    nj_status status = find_floats(weights, NJ_T5_EMBEDDING, shape, 2, &model->embedding, err);
+    const float *head = model->embedding;
+    if (status == NJ_OK && nj_tensor_set_find(weights, NJ_T5_HEAD) != NULL) {
+        status = find_floats(weights, NJ_T5_HEAD, shape, 2, &head, err);
+    }
+    if (status == NJ_OK) {
+        open_linear(model, claim, head, model->config.V, model->config.D, &model->head);
+    }
+    return status;
+}
+
+static nj_status open_tensors(nj_t5 *model, nj_t5_claim *claim, const nj_tensor_set *weights,
+                              nj_error *err)
+{
+    nj_status status = open_embedding(model, claim, weights, err);
+    nj_t5_walk walk = nj_t5_walk_begin(&model->config);
+    while (status == NJ_OK && nj_t5_walk_next(&walk)) {
+        const float *values = NULL;
+        status = find_floats(weights, walk.name, walk.shape, walk.dim_count, &values, err);
+        if (status == NJ_OK && walk.is_linear) {
+            nj_linear *linear = nj_t5_walk_slot(&walk, model);
+            open_linear(model, claim, values, walk.shape[0], walk.shape[1], linear);
+        } else if (status == NJ_OK) {
+            const float **slot = nj_t5_walk_slot(&walk, model);
+            *slot = values;
+        }
+    }
+    return status;
+}
+
+nj_status nj_t5_open(const nj_t5_config *config, const nj_tensor_set *weights,
+                     const nj_kernels *kernels, nj_t5 **out, nj_error *err)
+{
+    size_t bytes = plan_arena(config, kernels);
+    nj_t5 *model = calloc(1, sizeof *model);
+    if (model == NULL || bytes == SIZE_MAX) {
+        free(model);
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for the model's packed weights");
+    }
+    model->config = *config;
+    model->kernels = kernels;
+    model->output_scale = (float)(1.0 / sqrt((double)config->D));
+    nj_t5_set_rows(model);
+
+    nj_status status = nj_arena_init(&model->arena, bytes, err);
+    if (status != NJ_OK) {
+        goto done;
+    }
+    nj_t5_claim claim = {.arena = &model->arena};
+    claim_tables(model, &claim);
+    status = open_tensors(model, &claim, weights, err);
+    if (status != NJ_OK) {
+        goto done;
+    }
+    nj_t5_bias_fill(model);
+    *out = model;
+    model = NULL;
+done:
+    nj_t5_close(&model);
+    return status;
+}
+
+void nj_t5_close(nj_t5 **model)
+{
+    if (*model != NULL) {
+        nj_arena_fini(&(*model)->arena);
+        free(*model);
+        *model = NULL;
+    }
+}
