@@ -1,0 +1,183 @@
+// kernels_ref.c - the law: every function of kernels.h as the plainest loop that keeps the order of the class "exact".
+//
+// Nothing here is written for speed. A fast set is right when it gives these bits.
+#include <math.h>
+
+#include "common/math/kernels_sets.h"
+#include "common/math/vecmath.h"
+
+#define LANES 16 // of a row sum
+
+static size_t pack_nothing_bytes(size_t N, size_t K)
+{
+    (void)N;
+    (void)K;
+    return 0;
+}
+
+static void pack_nothing(nj_linear *linear, void *memory)
+{
+    (void)memory;
+    linear->packed = NULL;
+}
+
+/// One element of a product: a[k] and b[k * stride], k ascending.
+static float chain(size_t K, const float *a, const float *b, size_t stride)
+{
+    float acc = 0.0f;
+    for (size_t k = 0; k < K; k++) {
+        acc = fmaf(a[k], b[k * stride], acc);
+    }
+    return acc;
+}
+
+static void ref_linear(size_t M, const float *X, size_t ldx, const nj_linear *linear,
+                       bool accumulate, float *Y, size_t ldy)
+{
+    for (size_t m = 0; m < M; m++) {
+        for (size_t n = 0; n < linear->N; n++) {
+            float acc = chain(linear->K, X + m * ldx, linear->weight + n * linear->K, 1);
+            Y[m * ldy + n] = accumulate ? Y[m * ldy + n] + acc : acc;
+        }
+    }
+}
+
+static void ref_matmul_nt(size_t M, size_t N, size_t K, const float *A, size_t lda, const float *B,
+                          size_t ldb, float *C, size_t ldc)
+{
+    for (size_t m = 0; m < M; m++) {
+        for (size_t n = 0; n < N; n++) {
+            C[m * ldc + n] = chain(K, A + m * lda, B + n * ldb, 1);
+        }
+    }
+}
+
+static void ref_matmul_nn(size_t M, size_t N, size_t K, const float *A, size_t lda, const float *B,
+                          size_t ldb, float *C, size_t ldc)
+{
+    for (size_t m = 0; m < M; m++) {
+        for (size_t n = 0; n < N; n++) {
+            C[m * ldc + n] = chain(K, A + m * lda, B + n, ldb);
+        }
+    }
+}
+
+static float fold_lanes(float lane[LANES])
+{
+    for (size_t width = LANES / 2; width > 0; width /= 2) {
+        for (size_t j = 0; j < width; j++) {
+            lane[j] += lane[j + width];
+        }
+    }
+    return lane[0];
+}
+
+static float find_maximum(size_t columns, const float *row)
+{
+    float maximum = -INFINITY;
+    for (size_t i = 0; i < columns; i++) {
+        maximum = row[i] > maximum ? row[i] : maximum;
+    }
+    return maximum;
+}
+
+static void ref_softmax(size_t rows, size_t columns, float *X, size_t ldx)
+{
+    for (size_t r = 0; r < rows; r++) {
+        float *row = X + r * ldx;
+        float maximum = find_maximum(columns, row);
+        float lane[LANES] = {0.0f};
+        for (size_t i = 0; i < columns; i++) {
+            row[i] = nj_exp(row[i] - maximum);
+            lane[i % LANES] += row[i];
+        }
+        float factor = 1.0f / fold_lanes(lane);
+        for (size_t i = 0; i < columns; i++) {
+            row[i] *= factor;
+        }
+    }
+}
+
+static void ref_log_sum_exp(size_t rows, size_t columns, const float *X, size_t ldx, float *out)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = X + r * ldx;
+        float maximum = find_maximum(columns, row);
+        float lane[LANES] = {0.0f};
+        for (size_t i = 0; i < columns; i++) {
+            lane[i % LANES] += nj_exp(row[i] - maximum);
+        }
+        out[r] = maximum + nj_log(fold_lanes(lane));
+    }
+}
+
+static void ref_rms_norm(size_t rows, size_t D, const float *X, size_t ldx, const float *weight,
+                         float epsilon, float *Y, size_t ldy)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const float *x = X + r * ldx;
+        float lane[LANES] = {0.0f};
+        for (size_t i = 0; i < D; i++) {
+            lane[i % LANES] = fmaf(x[i], x[i], lane[i % LANES]);
+        }
+        float factor = 1.0f / sqrtf(fold_lanes(lane) / (float)D + epsilon);
+        for (size_t i = 0; i < D; i++) {
+            Y[r * ldy + i] = x[i] * factor * weight[i];
+        }
+    }
+}
+
+static void ref_relu(size_t rows, size_t columns, float *X, size_t ldx)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < columns; i++) {
+            float x = X[r * ldx + i];
+            X[r * ldx + i] = x < 0.0f ? 0.0f : x; // NaN stays to be seen
+        }
+    }
+}
+
+static void ref_gated_gelu(size_t rows, size_t columns, float *X, size_t ldx, const float *gate,
+                           size_t ldg)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < columns; i++) {
+            X[r * ldx + i] = nj_gelu(X[r * ldx + i]) * gate[r * ldg + i];
+        }
+    }
+}
+
+static void ref_add(size_t rows, size_t columns, const float *X, size_t ldx, float *Y, size_t ldy)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < columns; i++) {
+            Y[r * ldy + i] += X[r * ldx + i];
+        }
+    }
+}
+
+static void ref_scale(size_t rows, size_t columns, float factor, float *X, size_t ldx)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < columns; i++) {
+            X[r * ldx + i] *= factor;
+        }
+    }
+}
+
+const nj_kernels nj_kernels_ref = {
+    .name = "ref",
+    .numeric_class = "exact",
+    .linear_pack_bytes = pack_nothing_bytes,
+    .linear_pack = pack_nothing,
+    .linear = ref_linear,
+    .matmul_nt = ref_matmul_nt,
+    .matmul_nn = ref_matmul_nn,
+    .softmax = ref_softmax,
+    .log_sum_exp = ref_log_sum_exp,
+    .rms_norm = ref_rms_norm,
+    .relu = ref_relu,
+    .gated_gelu = ref_gated_gelu,
+    .add = ref_add,
+    .scale = ref_scale,
+};
