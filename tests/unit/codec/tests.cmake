@@ -1,2 +1,4 @@
 nj_test(unit/codec/test_pack.c LIBS nj_codec LABEL unit)
 nj_test(unit/codec/test_row.c LIBS nj_codec LABEL unit)
+nj_test(unit/codec/test_settings.c LIBS nj_codec LABEL unit)
+nj_test(unit/codec/test_shard.c LIBS nj_codec LABEL unit)

@@ -1,0 +1,100 @@
+#include "common/catalogue/users.h"
+
+#define BYTES_MAX ((size_t)1 << 40)
+
+typedef struct {
+    uint64_t first; // into items
+    uint32_t count;
+    uint32_t unknown_count;
+} span;
+
+typedef struct {
+    nj_user_table *table;
+    const nj_idlist *items;
+    const nj_idmap *map;
+} reading;
+
+static nj_status resolve_items(reading *r, const nj_history *history, span *out)
+{
+    *out = (span){.first = r->table->items.size / sizeof(uint32_t)};
+    for (size_t i = 0; i < history->item_count; i++) {
+        size_t index = nj_idmap_find(r->map, history->items[i], nj_idmap_at_list, r->items);
+        if (index == NJ_IDMAP_NONE) {
+            out->unknown_count++;
+            continue;
+        }
+        uint32_t row = (uint32_t)index;
+        nj_status status = nj_buffer_append(&r->table->items, &row, sizeof row);
+        if (status != NJ_OK) {
+            return status;
+        }
+        out->count++;
+    }
+    return NJ_OK;
+}
+
+static void count_user(nj_user_table *table, const span *user)
+{
+    if (user->count == 0 && table->cold_count++ == 0) {
+        table->first_cold = table->count;
+    }
+    if (user->count > table->longest) {
+        table->longest = user->count;
+    }
+    table->item_total += user->count;
+    table->unknown_total += user->unknown_count;
+    table->count++;
+}
+
+static nj_status add_user(void *context, const nj_history *history, nj_error *err)
+{
+    reading *r = context;
+    span user;
+    nj_status status = resolve_items(r, history, &user);
+    if (status == NJ_OK) {
+        status = nj_buffer_append(&r->table->spans, &user, sizeof user);
+    }
+    if (status == NJ_OK) {
+        status = nj_idlist_builder_add(&r->table->ids, history->user);
+    }
+    if (status != NJ_OK) {
+        return nj_fail(err, status, "no memory for more than %zu users", r->table->count);
+    }
+    count_user(r->table, &user);
+    return NJ_OK;
+}
+
+nj_status nj_user_table_read(const char *path, nj_histories_format format, const nj_idlist *items,
+                             const nj_idmap *map, nj_user_table *out, nj_error *err)
+{
+    nj_user_table table = {0};
+    nj_idlist_builder_init(&table.ids);
+    nj_buffer_init(&table.items, BYTES_MAX);
+    nj_buffer_init(&table.spans, BYTES_MAX);
+    reading r = {&table, items, map};
+    nj_status status = nj_histories_read(path, format, add_user, &r, err);
+    if (status != NJ_OK) {
+        nj_user_table_fini(&table);
+        return status;
+    }
+    *out = table;
+    return NJ_OK;
+}
+
+void nj_user_table_fini(nj_user_table *table)
+{
+    nj_idlist_builder_fini(&table->ids);
+    nj_buffer_fini(&table->items);
+    nj_buffer_fini(&table->spans);
+    table->count = 0;
+}
+
+nj_request nj_user_table_at(const nj_user_table *table, size_t index)
+{
+    const span *user = (const span *)(const void *)table->spans.bytes + index;
+    const uint32_t *items = (const uint32_t *)(const void *)table->items.bytes;
+    return (nj_request){.user = nj_idlist_builder_at(&table->ids, index),
+                        .items = user->count > 0 ? items + user->first : NULL,
+                        .item_count = user->count,
+                        .unknown_count = user->unknown_count};
+}

@@ -1,0 +1,39 @@
+// users.h - the night's users: every history read once and resolved to catalogue rows.
+//
+// Items that the catalogue does not know are dropped and counted; what remains is the user's history, oldest first. Users stand in
+// the order of the input.
+#ifndef NJ_CATALOGUE_USERS_H
+#define NJ_CATALOGUE_USERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/error.h"
+#include "common/base/idlist.h"
+#include "common/codec/shard.h"
+#include "common/input/histories.h"
+
+typedef struct {
+    nj_idlist_builder ids; // owned
+    nj_buffer items;       // owned; u32 catalogue rows of all users, end to end
+    nj_buffer spans;       // owned; where each user's items lie
+    size_t count;          // users
+    uint64_t item_total;    // known items
+    uint64_t unknown_total; // dropped items
+    size_t cold_count;      // users with no known item
+    size_t first_cold;      // the first of them, when cold_count > 0
+    uint32_t longest;       // known items of the longest history
+} nj_user_table;
+
+/// Reads the file and resolves item ids through `map` over `items` (both from the bundle).
+/// Errors  those of nj_histories_read; NJ_NO_MEMORY
+/// Proof   tests/unit/catalogue/test_users.c
+NJ_CHECKED nj_status nj_user_table_read(const char *path, nj_histories_format format, const nj_idlist *items,
+                                        const nj_idmap *map, nj_user_table *out, nj_error *err);
+void nj_user_table_fini(nj_user_table *table);
+
+/// User number `index`; borrowed until nj_user_table_fini.
+nj_request nj_user_table_at(const nj_user_table *table, size_t index);
+
+#endif

@@ -1,0 +1,21 @@
+// arguments.h - what cli.c (parsing, help) and config.c (YAML) share; nobody else includes it.
+#ifndef NJ_CLI_ARGUMENTS_H
+#define NJ_CLI_ARGUMENTS_H
+
+#include "common/cli/cli.h"
+
+struct nj_arguments {
+    const nj_command *command;
+    const char *values[NJ_OPTIONS_MAX]; // borrowed from argv, the environment, the configuration or the table
+    const char *positional;
+    char *owned[NJ_OPTIONS_MAX]; // values that came from the configuration file
+};
+
+/// '_' and '-' are the same in option names.
+bool nj_option_name_equal(const char *a, const char *b);
+
+/// Fills the values that are still NULL from a YAML mapping of option names to scalars.
+NJ_CHECKED nj_status nj_config_read(const char *path, const nj_program *program,
+                                    nj_arguments *arguments, nj_error *err);
+
+#endif

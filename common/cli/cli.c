@@ -1,0 +1,325 @@
+#include "common/cli/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cli/arguments.h"
+
+#define HELP_COLUMN 30
+#define ENVIRONMENT_PREFIX "NIGHTJAR_"
+
+static const nj_option CONFIG_OPTION = {"config", "FILE", NULL, "read options from a YAML file", false};
+
+static char fold_dash(char c)
+{
+    return c == '_' ? '-' : c;
+}
+
+bool nj_option_name_equal(const char *a, const char *b)
+{
+    for (; *a != '\0' && fold_dash(*a) == fold_dash(*b); a++, b++) {
+    }
+    return *a == '\0' && *b == '\0';
+}
+
+// ---- help ----
+
+static void print_option(const nj_option *option)
+{
+    char left[96];
+    int used = snprintf(left, sizeof left, "  --");
+    for (const char *c = option->name; *c != '\0' && used < 60; c++) {
+        left[used++] = fold_dash(*c);
+    }
+    snprintf(left + used, sizeof left - (size_t)used, "%s%s", option->value != NULL ? " " : "",
+             option->value != NULL ? option->value : "");
+    printf("%-*s %s", HELP_COLUMN, left, option->help);
+    if (option->required) {
+        printf(" (required)");
+    } else if (option->fallback != NULL && option->value != NULL) {
+        printf(" [%s]", option->fallback);
+    }
+    printf("\n");
+}
+
+static void print_command_help(const nj_program *program, const nj_command *command)
+{
+    printf("%s%s%s%s%s [options]\n\n%s\n\n", program->name, command->name[0] != '\0' ? " " : "", command->name,
+           command->positional != NULL ? " " : "", command->positional != NULL ? command->positional : "",
+           command->summary);
+    for (size_t i = 0; i < command->option_count; i++) {
+        print_option(&command->options[i]);
+    }
+    print_option(&CONFIG_OPTION);
+    printf("\nEvery option is also an environment variable (NIGHTJAR_KEEP_HISTORY=1) and a key of the YAML file.\n"
+           "Results go to standard output, everything else to standard error.\n");
+}
+
+static void print_program_help(const nj_program *program)
+{
+    printf("%s\n\nCommands:\n", program->summary);
+    for (size_t i = 0; i < program->command_count; i++) {
+        printf("  %-20s %s\n", program->commands[i].name, program->commands[i].summary);
+    }
+    printf("\n`%s COMMAND --help` lists a command's options; `%s --version` prints the version.\n", program->name,
+           program->name);
+}
+
+// ---- parsing ----
+
+// Finds the command whose words stand first; *out_used is how many words it took.
+static const nj_command *find_command(const nj_program *program, int argc, char **argv, int *out_used)
+{
+    for (size_t i = 0; i < program->command_count; i++) {
+        const char *name = program->commands[i].name;
+        const char *space = strchr(name, ' ');
+        size_t first = space != NULL ? (size_t)(space - name) : strlen(name);
+        if (first == 0) {
+            *out_used = 0;
+            return &program->commands[i];
+        }
+        bool first_fits = argc > 1 && strlen(argv[1]) == first && strncmp(argv[1], name, first) == 0;
+        if (first_fits && space == NULL) {
+            *out_used = 1;
+            return &program->commands[i];
+        }
+        if (first_fits && argc > 2 && strcmp(argv[2], space + 1) == 0) {
+            *out_used = 2;
+            return &program->commands[i];
+        }
+    }
+    return NULL;
+}
+
+static size_t find_option(const nj_command *command, const char *name, size_t length)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        const char *candidate = command->options[i].name;
+        size_t at = 0;
+        while (at < length && candidate[at] != '\0' && fold_dash(candidate[at]) == fold_dash(name[at])) {
+            at++;
+        }
+        if (at == length && candidate[at] == '\0') {
+            return i;
+        }
+    }
+    return command->option_count;
+}
+
+typedef struct {
+    nj_arguments *arguments;
+    const char *config_path;
+    bool help;
+} parse_state;
+
+// Reads argv[at] and perhaps argv[at + 1]; *out_used is how many.
+static nj_status parse_option(parse_state *state, int left, char **argv, int *out_used, nj_error *err)
+{
+    const nj_command *command = state->arguments->command;
+    const char *text = argv[0] + 2;
+    const char *equals = strchr(text, '=');
+    size_t length = equals != NULL ? (size_t)(equals - text) : strlen(text);
+    *out_used = 1;
+    if (length == 4 && strncmp(text, "help", 4) == 0) {
+        state->help = true;
+        return NJ_OK;
+    }
+    bool is_config = length == 6 && strncmp(text, "config", 6) == 0;
+    size_t index = find_option(command, text, length);
+    if (index == command->option_count && !is_config) {
+        return nj_fail(err, NJ_USAGE, "unknown option --%.*s", (int)length, text);
+    }
+    const nj_option *option = is_config ? &CONFIG_OPTION : &command->options[index];
+    const char *value = equals != NULL ? equals + 1 : option->value == NULL ? "true" : NULL;
+    if (value == NULL) {
+        if (left < 2) {
+            return nj_fail(err, NJ_USAGE, "--%s needs a value (%s)", option->name, option->value);
+        }
+        value = argv[1];
+        *out_used = 2;
+    }
+    if (is_config) {
+        state->config_path = value;
+    } else {
+        state->arguments->values[index] = value;
+    }
+    return NJ_OK;
+}
+
+static nj_status parse_words(parse_state *state, int argc, char **argv, nj_error *err)
+{
+    for (int at = 0; at < argc;) {
+        int used = 1;
+        nj_status status = NJ_OK;
+        if (strcmp(argv[at], "-h") == 0) {
+            state->help = true;
+        } else if (strncmp(argv[at], "--", 2) == 0 && argv[at][2] != '\0') {
+            status = parse_option(state, argc - at, argv + at, &used, err);
+        } else if (state->arguments->command->positional == NULL || state->arguments->positional != NULL) {
+            status = nj_fail(err, NJ_USAGE, "unexpected argument \"%s\"", argv[at]);
+        } else {
+            state->arguments->positional = argv[at];
+        }
+        if (status != NJ_OK) {
+            return status;
+        }
+        at += used;
+    }
+    return NJ_OK;
+}
+
+static const char *environment_value(const char *option_name)
+{
+    char name[96] = ENVIRONMENT_PREFIX;
+    size_t used = strlen(name);
+    for (const char *c = option_name; *c != '\0' && used + 1 < sizeof name; c++, used++) {
+        name[used] = *c == '-' || *c == '_' ? '_' : *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+    }
+    name[used] = '\0';
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static nj_status fill_values(const nj_program *program, parse_state *state, nj_error *err)
+{
+    nj_arguments *arguments = state->arguments;
+    const nj_command *command = arguments->command;
+    for (size_t i = 0; i < command->option_count; i++) {
+        if (arguments->values[i] == NULL) {
+            arguments->values[i] = environment_value(command->options[i].name);
+        }
+    }
+    const char *path = state->config_path != NULL ? state->config_path : environment_value("config");
+    if (path != NULL) {
+        nj_status status = nj_config_read(path, program, arguments, err);
+        if (status != NJ_OK) {
+            return status;
+        }
+    }
+    for (size_t i = 0; i < command->option_count; i++) {
+        if (arguments->values[i] == NULL) {
+            arguments->values[i] = command->options[i].fallback;
+        }
+        if (arguments->values[i] == NULL && command->options[i].required) {
+            return nj_fail(err, NJ_USAGE, "--%s %s is required", command->options[i].name,
+                           command->options[i].value);
+        }
+    }
+    if (command->positional != NULL && command->positional[0] != '[' && arguments->positional == NULL) {
+        return nj_fail(err, NJ_USAGE, "%s is required", command->positional);
+    }
+    return NJ_OK;
+}
+
+static nj_status parse_and_run(const nj_program *program, const nj_command *command, int argc, char **argv,
+                               nj_error *err)
+{
+    nj_arguments arguments = {.command = command};
+    parse_state state = {.arguments = &arguments};
+    nj_status status = parse_words(&state, argc, argv, err);
+    if (status == NJ_OK && state.help) {
+        print_command_help(program, command);
+        return NJ_OK;
+    }
+    if (status == NJ_OK) {
+        status = fill_values(program, &state, err);
+    }
+    if (status == NJ_OK) {
+        status = command->run(&arguments, err);
+    }
+    if (fflush(stdout) != 0 && status == NJ_OK) {
+        status = nj_fail_errno(err, NJ_IO, errno, "standard output");
+    }
+    for (size_t i = 0; i < NJ_OPTIONS_MAX; i++) {
+        free(arguments.owned[i]);
+    }
+    return status;
+}
+
+static bool asks_for(const char *word, const char *a, const char *b)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0;
+}
+
+int nj_cli_main(const nj_program *program, int argc, char **argv)
+{
+    if (argc > 1 && asks_for(argv[1], "--version", "version")) {
+        printf("%s %s\n", program->name, NIGHTJAR_VERSION);
+        return 0;
+    }
+    int used = 0;
+    const nj_command *command = find_command(program, argc, argv, &used);
+    if (command == NULL) {
+        bool is_help = argc > 1 && (asks_for(argv[1], "--help", "help") || strcmp(argv[1], "-h") == 0);
+        if (!is_help && argc > 1) {
+            fprintf(stderr, "%s: unknown command \"%s%s%s\"; `%s --help` lists them\n", program->name, argv[1],
+                    argc > 2 && argv[2][0] != '-' ? " " : "", argc > 2 && argv[2][0] != '-' ? argv[2] : "",
+                    program->name);
+            return nj_status_exit_code(NJ_USAGE);
+        }
+        print_program_help(program);
+        return is_help ? 0 : nj_status_exit_code(NJ_USAGE);
+    }
+    nj_error err = {0};
+    nj_status status = parse_and_run(program, command, argc - 1 - used, argv + 1 + used, &err);
+    if (status != NJ_OK) {
+        fprintf(stderr, "%s%s%s: %s\n", program->name, command->name[0] != '\0' ? " " : "", command->name,
+                err.text[0] != '\0' ? err.text : nj_status_sentence(status));
+        fprintf(stderr, "  exit %d (%s): %s\n", nj_status_exit_code(status), nj_status_sentence(status),
+                nj_status_advice(status));
+    }
+    return nj_status_exit_code(status);
+}
+
+// ---- values ----
+
+const char *nj_argument(const nj_arguments *arguments, const char *name)
+{
+    size_t index = find_option(arguments->command, name, strlen(name));
+    return index < arguments->command->option_count ? arguments->values[index] : NULL;
+}
+
+bool nj_argument_flag(const nj_arguments *arguments, const char *name)
+{
+    const char *value = nj_argument(arguments, name);
+    return value != NULL && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
+}
+
+nj_status nj_argument_uint(const nj_arguments *arguments, const char *name, uint64_t least, uint64_t most,
+                           uint64_t *out, nj_error *err)
+{
+    const char *text = nj_argument(arguments, name);
+    char *end = NULL;
+    errno = 0;
+    uint64_t value = text != NULL ? strtoull(text, &end, 10) : 0;
+    if (text == NULL || text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < least ||
+        value > most) {
+        return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be a whole number from %" PRIu64 " to %" PRIu64, name,
+                       text != NULL ? text : "", least, most);
+    }
+    *out = value;
+    return NJ_OK;
+}
+
+const char *nj_argument_positional(const nj_arguments *arguments)
+{
+    return arguments->positional;
+}
+
+size_t nj_argument_count(const nj_arguments *arguments)
+{
+    return arguments->command->option_count;
+}
+
+const char *nj_argument_name_at(const nj_arguments *arguments, size_t index)
+{
+    return arguments->command->options[index].name;
+}
+
+const char *nj_argument_value_at(const nj_arguments *arguments, size_t index)
+{
+    return arguments->values[index];
+}

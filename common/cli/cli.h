@@ -1,0 +1,59 @@
+// cli.h - one option table drives parsing, help, environment variables and configuration keys.
+//
+// An option's value comes from, in this order: the command line, the environment (NIGHTJAR_KEEP_HISTORY), the YAML file named by
+// --config or NIGHTJAR_CONFIG (keep-history: true), the table's default. One configuration file serves all commands: a key that
+// no command knows is refused.
+#ifndef NJ_CLI_CLI_H
+#define NJ_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/error.h"
+
+#define NJ_OPTIONS_MAX 48
+
+typedef struct {
+    const char *name;     // "keep-history"; '_' is read as '-'
+    const char *value;    // what help calls the value ("FILE"); NULL: a flag, "true" when given
+    const char *fallback; // used when nothing gives a value; NULL: none
+    const char *help;     // one line
+    bool required;
+} nj_option;
+
+typedef struct nj_arguments nj_arguments;
+
+typedef struct {
+    const char *name;       // one or two words: "decode", "bundle pack"
+    const char *summary;    // one line
+    const char *positional; // "USER", "[GEN]", or NULL when none is taken; "[...]" makes it optional
+    const nj_option *options;
+    size_t option_count;
+    nj_status (*run)(const nj_arguments *arguments, nj_error *err);
+} nj_command;
+
+typedef struct {
+    const char *name;    // "nightjar"
+    const char *summary; // the first lines of help
+    const nj_command *commands;
+    size_t command_count; // a program with one command named "" takes options at once
+} nj_program;
+
+/// Parses, runs, prints the error if there is one (stderr: what, then what to do), and returns the process's exit code.
+int nj_cli_main(const nj_program *program, int argc, char **argv);
+
+/// The value of an option of the running command, or NULL when nothing gives one. Borrowed while the command runs.
+const char *nj_argument(const nj_arguments *arguments, const char *name);
+bool nj_argument_flag(const nj_arguments *arguments, const char *name);
+/// A whole number in [least, most]; NJ_USAGE names the option, the value and the limits.
+NJ_CHECKED nj_status nj_argument_uint(const nj_arguments *arguments, const char *name, uint64_t least,
+                                      uint64_t most, uint64_t *out, nj_error *err);
+/// The positional argument, or NULL.
+const char *nj_argument_positional(const nj_arguments *arguments);
+/// The options of the running command, in table order: for passing them on to another table (settings).
+size_t nj_argument_count(const nj_arguments *arguments);
+const char *nj_argument_name_at(const nj_arguments *arguments, size_t index);
+const char *nj_argument_value_at(const nj_arguments *arguments, size_t index);
+
+#endif

@@ -1,0 +1,145 @@
+#include "coordinator/plan.h"
+
+#include <stdlib.h>
+
+#include "common/base/id.h"
+
+// The store's key order: numbers first, by value, then other ids by their bytes.
+static int compare_ids(nj_slice a, nj_slice b)
+{
+    uint64_t number_a;
+    uint64_t number_b;
+    bool a_is_number = nj_id_is_number(a, &number_a);
+    bool b_is_number = nj_id_is_number(b, &number_b);
+    if (a_is_number != b_is_number) {
+        return a_is_number ? -1 : 1;
+    }
+    if (a_is_number) {
+        return number_a < number_b ? -1 : number_a > number_b;
+    }
+    size_t shorter = a.size < b.size ? a.size : b.size;
+    int order = memcmp(a.bytes, b.bytes, shorter);
+    return order != 0 ? order : a.size < b.size ? -1 : a.size > b.size;
+}
+
+static int compare_users(const void *a, const void *b, void *users)
+{
+    nj_request user_a = nj_user_table_at(users, *(const uint32_t *)a);
+    nj_request user_b = nj_user_table_at(users, *(const uint32_t *)b);
+    return compare_ids(user_a.user, user_b.user);
+}
+
+static nj_status choose_users(nj_plan *plan, const nj_settings *settings, nj_error *err)
+{
+    const nj_user_table *users = plan->users;
+    if (settings->cold_users == NJ_COLD_FAIL && users->cold_count > 0) {
+        nj_slice first = nj_user_table_at(users, users->first_cold).user;
+        return nj_fail(err, NJ_INPUT,
+                       "%zu of %zu users have no item that the catalogue knows, the first is \"%.*s\" (--cold-users fail)",
+                       users->cold_count, users->count, NJ_SLICE_ARGS(first));
+    }
+    plan->order = malloc((users->count + 1) * sizeof *plan->order);
+    if (plan->order == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory to order %zu users", users->count);
+    }
+    for (size_t i = 0; i < users->count; i++) {
+        if (settings->cold_users == NJ_COLD_SKIP && nj_user_table_at(users, i).item_count == 0) {
+            plan->skipped_count++;
+        } else {
+            plan->order[plan->user_count++] = (uint32_t)i;
+        }
+    }
+    if (plan->user_count == 0) {
+        return nj_fail(err, NJ_INPUT, "no user is left: %zu read, %zu skipped as cold", users->count,
+                       plan->skipped_count);
+    }
+    qsort_r(plan->order, plan->user_count, sizeof *plan->order, compare_users, (void *)(uintptr_t)users);
+    return NJ_OK;
+}
+
+static nj_status cut_shards(nj_plan *plan, uint32_t shard_users, nj_error *err)
+{
+    plan->shard_first = malloc((plan->user_count + 1) * sizeof *plan->shard_first);
+    if (plan->shard_first == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for the shards of %zu users", plan->user_count);
+    }
+    uint64_t items = 0;
+    size_t in_shard = 0;
+    for (size_t i = 0; i < plan->user_count; i++) {
+        uint32_t item_count = nj_user_table_at(plan->users, plan->order[i]).item_count;
+        if (in_shard == 0 || in_shard == shard_users || items + item_count > NJ_PLAN_SHARD_ITEMS_MAX) {
+            plan->shard_first[plan->shard_count++] = (uint32_t)i;
+            in_shard = 0;
+            items = 0;
+        }
+        items += item_count;
+        in_shard++;
+    }
+    plan->shard_first[plan->shard_count] = (uint32_t)plan->user_count;
+    if (plan->shard_count > NJ_PLAN_SHARDS_MAX) {
+        return nj_fail(err, NJ_CONFIG, "%zu shards, at most %u: raise --shard-users", plan->shard_count,
+                       NJ_PLAN_SHARDS_MAX);
+    }
+    return NJ_OK;
+}
+
+static nj_status digest_plan(nj_plan *plan, const nj_settings *settings, const nj_digest *bundle, nj_error *err)
+{
+    nj_buffer bytes;
+    nj_buffer_init(&bytes, 4096);
+    if (nj_settings_pack(settings, &bytes) != NJ_OK) {
+        nj_buffer_fini(&bytes);
+        return nj_fail(err, NJ_NO_MEMORY, "no memory to digest the plan");
+    }
+    nj_digester digester;
+    nj_digester_init(&digester);
+    nj_digester_update(&digester, bundle->bytes, sizeof bundle->bytes);
+    nj_digester_update_sized(&digester, bytes.bytes, bytes.size);
+    nj_digester_update_u64(&digester, plan->shard_count);
+    for (size_t s = 0; s < plan->shard_count; s++) {
+        size_t count = nj_plan_shard_users(plan, s);
+        nj_digester_update_u64(&digester, count);
+        for (size_t i = 0; i < count; i++) {
+            nj_request user = nj_plan_request(plan, s, i);
+            nj_digester_update_sized(&digester, user.user.bytes, user.user.size);
+            nj_digester_update_u64(&digester, user.unknown_count);
+            nj_digester_update_sized(&digester, user.items, user.item_count * sizeof *user.items);
+        }
+    }
+    plan->digest = nj_digester_final(&digester);
+    nj_buffer_fini(&bytes);
+    return NJ_OK;
+}
+
+nj_status nj_plan_make(const nj_user_table *users, nj_settings *settings, const nj_digest *bundle,
+                       uint32_t shard_users, nj_plan *out, nj_error *err)
+{
+    nj_plan plan = {.users = users};
+    settings->exclusions_max = settings->keep_history ? 0 : users->longest;
+    settings->history_items_max = users->longest;
+    nj_status status = choose_users(&plan, settings, err);
+    if (status == NJ_OK) {
+        status = cut_shards(&plan, shard_users, err);
+    }
+    if (status == NJ_OK) {
+        status = digest_plan(&plan, settings, bundle, err);
+    }
+    if (status != NJ_OK) {
+        nj_plan_fini(&plan);
+        return status;
+    }
+    *out = plan;
+    return NJ_OK;
+}
+
+void nj_plan_fini(nj_plan *plan)
+{
+    free(plan->order);
+    free(plan->shard_first);
+    *plan = (nj_plan){0};
+}
+
+nj_request nj_plan_request(const nj_plan *plan, size_t shard, size_t position)
+{
+    return nj_user_table_at(plan->users, plan->order[plan->shard_first[shard] + position]);
+}

@@ -1,0 +1,46 @@
+// plan.h - which users form which shard. Fixed by the inputs, never by who is connected.
+//
+//   users in key order:  | u0 u1 u2 u3 | u4 u5 u6 u7 | u8 |
+//   shards:              |      0      |      1      | 2  |
+#ifndef NJ_COORDINATOR_PLAN_H
+#define NJ_COORDINATOR_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/digest.h"
+#include "common/base/error.h"
+#include "common/catalogue/users.h"
+#include "common/codec/settings.h"
+
+#define NJ_PLAN_SHARDS_MAX 4000000u
+// A shard is closed early when its histories pass this, so that a lease fits in a message.
+#define NJ_PLAN_SHARD_ITEMS_MAX (2u << 20)
+
+typedef struct {
+    const nj_user_table *users; // borrowed
+    uint32_t *order;            // owned; [user_count] indices into users, in store key order
+    uint32_t *shard_first;      // owned; [shard_count + 1] positions in order
+    size_t user_count;          // users of the night (without those that --cold-users skip leaves out)
+    size_t shard_count;
+    size_t skipped_count;
+    nj_digest digest; // of the bundle, the settings, every user and history, and the shards
+} nj_plan;
+
+/// Sorts, cuts and digests. `settings->history_items_max` and `exclusions_max` are set from the users.
+///
+/// Errors  NJ_INPUT: --cold-users fail and a cold user (names the first and the count), or no user is left; NJ_NO_MEMORY
+/// Proof   tests/unit/coordinator/test_plan.c
+NJ_CHECKED nj_status nj_plan_make(const nj_user_table *users, nj_settings *settings, const nj_digest *bundle,
+                                  uint32_t shard_users, nj_plan *out, nj_error *err);
+void nj_plan_fini(nj_plan *plan);
+
+static inline size_t nj_plan_shard_users(const nj_plan *plan, size_t shard)
+{
+    return plan->shard_first[shard + 1] - plan->shard_first[shard];
+}
+
+/// User number `position` of the shard (0-based within it).
+nj_request nj_plan_request(const nj_plan *plan, size_t shard, size_t position);
+
+#endif

@@ -1,0 +1,289 @@
+// test_beam.c - the search against a brute force that scores every prefix, on random tries and a model made of a hash.
+//
+// The model's logit of token v after a path depends only on the path and the user, so any order of rows and chunks must give
+// the same answer.
+#include "worker/beam/beam.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/sid/trie_build.h"
+#include "tests/support/nj_test.h"
+
+#define V 40
+#define ITEMS 120
+#define L 3
+#define K 8
+#define ROWS_MAX 4096
+
+static uint64_t mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+// Few distinct values on purpose: ties must happen.
+static float path_logit(uint64_t path, uint32_t token)
+{
+    return (float)(mix(path * 131 + token) % 7) * 0.5f - 1.0f;
+}
+
+typedef struct {
+    uint64_t path[L + 1][ROWS_MAX]; // hash of each row's tokens, by step
+    uint32_t row_count;
+    uint32_t calls_of_row[ROWS_MAX];
+    bool broken; // gives NaN
+} fake_model;
+
+static void begin_step(void *context, uint32_t step, const nj_beam_rows *rows)
+{
+    fake_model *model = context;
+    assert_true(rows->row_count <= ROWS_MAX);
+    for (uint32_t r = 0; r < rows->row_count; r++) {
+        assert_true(r == 0 || rows->user[r - 1] <= rows->user[r]);
+        uint64_t before = step == 0 ? mix(rows->user[r]) : model->path[step - 1][rows->parent[r]];
+        model->path[step][r] = mix(before + rows->token[r] + 1);
+        model->calls_of_row[r] = 0;
+    }
+    model->row_count = rows->row_count;
+}
+
+static void logits(void *context, uint32_t step, uint32_t first, uint32_t count, float *out)
+{
+    fake_model *model = context;
+    for (uint32_t r = 0; r < count; r++) {
+        assert_true(first + r < model->row_count);
+        assert_int_equal(model->calls_of_row[first + r]++, 0);
+        for (uint32_t v = 0; v < V; v++) {
+            out[r * V + v] = model->broken ? NAN : path_logit(model->path[step][first + r], v);
+        }
+    }
+}
+
+typedef struct {
+    uint16_t codes[ITEMS * L];
+    nj_buffer bytes;
+    nj_trie trie;
+} world;
+
+static void make_world(world *w, uint64_t seed, uint32_t item_count)
+{
+    nj_error err = {0};
+    for (size_t i = 0; i < ITEMS * L; i++) {
+        w->codes[i] = (uint16_t)(mix(seed + i) % K);
+    }
+    nj_sids sids = {.codes = w->codes, .row_count = item_count, .level_count = L, .codes_per_level = {K, K, K}};
+    nj_buffer_init(&w->bytes, 1 << 20);
+    assert_ok(nj_trie_build(&sids, &w->bytes, &err), &err);
+    assert_ok(nj_trie_open(w->bytes.bytes, w->bytes.size, item_count, &w->trie, &err), &err);
+}
+
+static const nj_kernels *reference_kernels(void)
+{
+    const nj_kernels *kernels = NULL;
+    nj_error err = {0};
+    assert_ok(nj_kernels_select("ref", &kernels, &err), &err);
+    return kernels;
+}
+
+static nj_beam_config make_config(uint32_t W)
+{
+    return (nj_beam_config){.W = W, .token_base = {2, 2 + K, 2 + 2 * K}, .start_token = 0, .temperature = 1.0f};
+}
+
+// ---- brute force ----
+
+typedef struct {
+    float score;
+    uint32_t token;
+    uint32_t parent;
+    uint32_t node;
+    uint64_t path;
+} hypothesis;
+
+static int compare_hypotheses(const void *a, const void *b)
+{
+    const hypothesis *x = a;
+    const hypothesis *y = b;
+    if (x->score != y->score) {
+        return x->score > y->score ? -1 : 1;
+    }
+    if (x->token != y->token) {
+        return x->token < y->token ? -1 : 1;
+    }
+    return x->parent < y->parent ? -1 : x->parent > y->parent;
+}
+
+static float slow_norm(const nj_kernels *kernels, const nj_beam_config *config, uint64_t path, uint32_t base,
+                       const nj_trie_children_span *span)
+{
+    float all[V];
+    float norm;
+    uint32_t count = config->renormalise ? span->count : V;
+    for (uint32_t v = 0; v < count; v++) {
+        uint32_t token = config->renormalise ? base + span->codes[v] : v;
+        all[v] = path_logit(path, token) * (1.0f / config->temperature);
+    }
+    kernels->log_sum_exp(1, count, all, count, &norm);
+    return norm;
+}
+
+static bool slow_leaf_is_open(const nj_trie *trie, uint32_t leaf, const nj_exclusions *exclusions)
+{
+    uint32_t count;
+    const uint32_t *items = nj_trie_leaf_items(trie, leaf, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        bool found = false;
+        for (uint32_t e = 0; e < exclusions->count; e++) {
+            found = found || exclusions->rows[e] == items[i];
+        }
+        if (!found) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Every child of every kept hypothesis is listed and sorted whole.
+static uint32_t slow_search(const nj_trie *trie, const nj_beam_config *config, uint32_t user,
+                            const nj_exclusions *exclusions, hypothesis *kept)
+{
+    static hypothesis grown[ROWS_MAX * K];
+    const nj_kernels *kernels = reference_kernels();
+    uint32_t kept_count = 1;
+    kept[0] = (hypothesis){.path = mix(mix(user) + config->start_token + 1)};
+    for (uint32_t l = 0; l < L; l++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < kept_count; i++) {
+            nj_trie_children_span span = nj_trie_children(trie, l, kept[i].node);
+            uint32_t base = config->token_base[l];
+            float norm = slow_norm(kernels, config, kept[i].path, base, &span);
+            for (uint32_t c = 0; c < span.count; c++) {
+                uint32_t token = base + span.codes[c];
+                if (l + 1 == L && !slow_leaf_is_open(trie, span.first + c, exclusions)) {
+                    continue;
+                }
+                float logit = path_logit(kept[i].path, token) * (1.0f / config->temperature);
+                grown[count++] = (hypothesis){.score = kept[i].score + (logit - norm), .token = token, .parent = i,
+                                              .node = span.first + c, .path = mix(kept[i].path + token + 1)};
+            }
+        }
+        qsort(grown, count, sizeof *grown, compare_hypotheses);
+        kept_count = count < config->W ? count : config->W;
+        memcpy(kept, grown, kept_count * sizeof *kept);
+    }
+    return kept_count;
+}
+
+static void check_against_slow(const world *w, const nj_beam_config *config, const nj_exclusions *exclusions,
+                               uint32_t B, uint32_t chunk)
+{
+    static fake_model model;
+    static hypothesis kept[ROWS_MAX];
+    nj_error err = {0};
+    nj_arena arena;
+    nj_beam_result results[8];
+    model.broken = false;
+    nj_beam_model callbacks = {&model, V, chunk, begin_step, logits};
+    size_t bytes = nj_beam_scratch_bytes(&w->trie, B, config->W, V, chunk);
+    assert_ok(nj_arena_init(&arena, bytes, &err), &err);
+    nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), exclusions, B, &arena, results);
+    assert_true(arena.peak <= bytes);
+    for (uint32_t b = 0; b < B; b++) {
+        uint32_t count = slow_search(&w->trie, config, b, &exclusions[b], kept);
+        assert_true(results[b].finite);
+        assert_int_equal(results[b].count, count);
+        for (uint32_t i = 0; i < count; i++) {
+            assert_int_equal(results[b].leaves[i], kept[i].node);
+            assert_memory_equal(&results[b].scores[i], &kept[i].score, sizeof(float));
+        }
+    }
+    nj_arena_fini(&arena);
+}
+
+static void every_width_batch_and_chunk_equals_the_brute_force(void **state)
+{
+    (void)state;
+    static const uint32_t WIDTHS[] = {1, 2, 5, 20, 64, 500};
+    static const uint32_t CHUNKS[] = {1, 3, 1000};
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        world w;
+        make_world(&w, seed * 1000, seed == 6 ? 1 : ITEMS);
+        nj_exclusions none[4] = {{0}};
+        for (size_t i = 0; i < 6; i++) {
+            for (size_t c = 0; c < 3; c++) {
+                nj_beam_config config = make_config(WIDTHS[i]);
+                check_against_slow(&w, &config, none, 1 + (uint32_t)(seed % 4), CHUNKS[c]);
+            }
+        }
+        nj_buffer_fini(&w.bytes);
+    }
+}
+
+static void excluded_items_take_no_beam_at_the_last_step(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, 77, ITEMS);
+    static uint32_t most[ITEMS];
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        most[i] = i;
+    }
+    static const uint32_t SOME[] = {3, 17, 40, 41, 99};
+    nj_exclusions exclusions[3] = {{SOME, 5}, {NULL, 0}, {most + 2, ITEMS - 2}};
+    nj_beam_config config = make_config(20);
+    check_against_slow(&w, &config, exclusions, 3, 7);
+    config.W = 200;
+    check_against_slow(&w, &config, exclusions, 3, 7);
+    exclusions[2] = (nj_exclusions){most, ITEMS};
+    check_against_slow(&w, &config, exclusions, 3, 7);
+    nj_buffer_fini(&w.bytes);
+}
+
+static void temperature_and_renormalisation_follow_their_definitions(void **state)
+{
+    (void)state;
+    world w;
+    make_world(&w, 5, ITEMS);
+    nj_exclusions none[2] = {{0}};
+    nj_beam_config config = make_config(10);
+    config.temperature = 0.5f;
+    check_against_slow(&w, &config, none, 2, 4);
+    config.renormalise = true;
+    check_against_slow(&w, &config, none, 2, 4);
+    nj_buffer_fini(&w.bytes);
+}
+
+static void a_model_that_gives_nan_is_reported_and_not_ranked(void **state)
+{
+    (void)state;
+    static fake_model model;
+    nj_error err = {0};
+    world w;
+    make_world(&w, 9, ITEMS);
+    nj_arena arena;
+    nj_beam_result result;
+    nj_exclusions none = {0};
+    nj_beam_config config = make_config(5);
+    model.broken = true;
+    nj_beam_model callbacks = {&model, V, 16, begin_step, logits};
+    assert_ok(nj_arena_init(&arena, nj_beam_scratch_bytes(&w.trie, 1, 5, V, 16), &err), &err);
+    nj_beam_search(&w.trie, &config, &callbacks, reference_kernels(), &none, 1, &arena, &result);
+    assert_false(result.finite);
+    assert_int_equal(result.count, 0);
+    nj_arena_fini(&arena);
+    nj_buffer_fini(&w.bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_width_batch_and_chunk_equals_the_brute_force),
+        cmocka_unit_test(excluded_items_take_no_beam_at_the_last_step),
+        cmocka_unit_test(temperature_and_renormalisation_follow_their_definitions),
+        cmocka_unit_test(a_model_that_gives_nan_is_reported_and_not_ranked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,1 @@
+nj_test(unit/beam/test_beam.c LIBS nj_beam LABEL unit)

@@ -1,0 +1,1 @@
+nj_test(unit/bundle/test_bundle.c LIBS nj_bundle LABEL unit)

@@ -1,0 +1,89 @@
+// test_shard.c - users out and rows back: round trips and refusals.
+#include "common/codec/shard.h"
+
+#include "common/codec/row.h"
+#include "tests/support/nj_test.h"
+
+static const uint32_t ITEMS[] = {4, 0, 9};
+
+static void pack_example(nj_buffer *buffer)
+{
+    nj_request requests[] = {{.user = nj_slice_from("u1"), .items = ITEMS, .item_count = 3, .unknown_count = 1},
+                             {.user = nj_slice_from("cold"), .items = ITEMS, .item_count = 0}};
+    nj_buffer_init(buffer, 4096);
+    assert_int_equal(nj_users_pack(requests, 2, buffer), NJ_OK);
+}
+
+static void users_survive_the_wire(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    nj_buffer buffer;
+    nj_users users;
+    pack_example(&buffer);
+    assert_ok(nj_users_unpack(nj_buffer_slice(&buffer), 10, &users, &err), &err);
+    assert_int_equal(users.count, 2);
+    assert_int_equal(users.requests[0].unknown_count, 1);
+    assert_int_equal(users.requests[0].item_count, 3);
+    assert_memory_equal(users.requests[0].items, ITEMS, sizeof ITEMS);
+    assert_true(nj_slice_equal(users.requests[1].user, nj_slice_from("cold")));
+    assert_int_equal(users.requests[1].item_count, 0);
+    nj_users_fini(&users);
+    nj_buffer_fini(&buffer);
+}
+
+static void rows_beyond_the_catalogue_and_damaged_bytes_are_refused(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    nj_buffer buffer;
+    nj_users users;
+    pack_example(&buffer);
+    assert_refused(nj_users_unpack(nj_buffer_slice(&buffer), 9, &users, &err), NJ_PROTOCOL, &err, "item row 9, the catalogue has 9");
+    for (size_t size = 0; size < buffer.size; size++) {
+        assert_int_equal(nj_users_unpack((nj_slice){(char *)buffer.bytes, size}, 10, &users, &err), NJ_PROTOCOL);
+    }
+    for (size_t bit = 0; bit < buffer.size * 8; bit++) {
+        buffer.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        if (nj_users_unpack(nj_buffer_slice(&buffer), 10, &users, &err) == NJ_OK) {
+            nj_users_fini(&users);
+        }
+        buffer.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    nj_buffer_fini(&buffer);
+}
+
+static void only_whole_and_valid_rows_come_back(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    nj_history_digest history = {{0}};
+    nj_buffer row;
+    nj_buffer blob;
+    nj_buffer_init(&row, 4096);
+    nj_buffer_init(&blob, 4096);
+    assert_int_equal(nj_row_pack(&row, 0, NULL, NULL, 0, &history), NJ_OK);
+    assert_int_equal(nj_rows_begin(&blob, 2), NJ_OK);
+    assert_int_equal(nj_rows_add(&blob, nj_buffer_slice(&row)), NJ_OK);
+    assert_int_equal(nj_rows_add(&blob, nj_buffer_slice(&row)), NJ_OK);
+
+    nj_rows rows;
+    assert_ok(nj_rows_unpack(nj_buffer_slice(&blob), 2, &rows, &err), &err);
+    assert_true(nj_slice_equal(rows.rows[1], nj_buffer_slice(&row)));
+    nj_rows_fini(&rows);
+    assert_int_equal(nj_rows_unpack(nj_buffer_slice(&blob), 3, &rows, &err), NJ_PROTOCOL);
+    blob.bytes[3] ^= 0x80; // the first row's own head
+    assert_refused(nj_rows_unpack(nj_buffer_slice(&blob), 2, &rows, &err), NJ_PROTOCOL, &err, "number 0");
+    nj_buffer_fini(&row);
+    nj_buffer_fini(&blob);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(users_survive_the_wire),
+        cmocka_unit_test(rows_beyond_the_catalogue_and_damaged_bytes_are_refused),
+        cmocka_unit_test(only_whole_and_valid_rows_come_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,341 @@
+#include "worker/beam/beam.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/base/checked.h"
+
+// A child that may become a beam of the next step.
+typedef struct {
+    float score;
+    uint32_t token;
+    uint32_t parent; // row of this step
+    uint32_t node;   // on the next level
+} candidate;
+
+// The W best candidates of one user so far: a binary heap with the worst on top.
+typedef struct {
+    candidate *heap; // [W]
+    uint32_t count;
+    bool finite;
+} selection;
+
+typedef struct {
+    const nj_trie *trie;
+    const nj_beam_config *config;
+    const nj_beam_model *model;
+    const nj_kernels *kernels;
+    const nj_exclusions *exclusions; // [B]
+    uint32_t B;
+    uint32_t row_count; // rows of the present step, user by user
+    uint32_t *user;     // [rows_max]
+    uint32_t *parent;   // [rows_max]
+    uint32_t *token;    // [rows_max]
+    uint32_t *node;     // [rows_max] trie node of the row's prefix
+    float *score;       // [rows_max] sum of log-probabilities so far
+    selection *selected; // [B]
+    float *logits;       // [chunk_rows_max, V]
+    float *norms;        // [chunk_rows_max] log-sum-exp
+    float *allowed;      // [widest span] logits of the allowed children, for renormalise
+} search;
+
+bool nj_excluded(const nj_exclusions *exclusions, uint32_t row)
+{
+    uint32_t low = 0;
+    uint32_t high = exclusions->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (exclusions->rows[middle] < row) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < exclusions->count && exclusions->rows[low] == row;
+}
+
+static bool leaf_is_open(const search *s, uint32_t user, uint32_t leaf)
+{
+    uint32_t count;
+    const uint32_t *items = nj_trie_leaf_items(s->trie, leaf, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!nj_excluded(&s->exclusions[user], items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// ---- the W best ----
+
+// A total order, so the selection does not depend on the order in which candidates arrive.
+static bool is_better(const candidate *a, const candidate *b)
+{
+    if (a->score != b->score) {
+        return a->score > b->score;
+    }
+    if (a->token != b->token) {
+        return a->token < b->token;
+    }
+    return a->parent < b->parent;
+}
+
+static void sift_down(candidate *heap, uint32_t count, uint32_t at)
+{
+    candidate moved = heap[at];
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= count) {
+            break;
+        }
+        if (child + 1 < count && is_better(&heap[child], &heap[child + 1])) {
+            child++; // the worse of the two
+        }
+        if (!is_better(&moved, &heap[child])) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moved;
+}
+
+static void sift_up(candidate *heap, uint32_t at)
+{
+    candidate moved = heap[at];
+    while (at > 0) {
+        uint32_t above = (at - 1) / 2;
+        if (!is_better(&heap[above], &moved)) {
+            break;
+        }
+        heap[at] = heap[above];
+        at = above;
+    }
+    heap[at] = moved;
+}
+
+static bool would_enter(const selection *selected, uint32_t W, const candidate *c)
+{
+    return selected->count < W || is_better(c, &selected->heap[0]);
+}
+
+static void enter(selection *selected, uint32_t W, const candidate *c)
+{
+    if (selected->count < W) {
+        selected->heap[selected->count] = *c;
+        sift_up(selected->heap, selected->count++);
+    } else {
+        selected->heap[0] = *c;
+        sift_down(selected->heap, W, 0);
+    }
+}
+
+// Heap sort: the worst goes to the end first, so the best stands first.
+static void sort_best_first(selection *selected)
+{
+    for (uint32_t count = selected->count; count > 1; count--) {
+        candidate worst = selected->heap[0];
+        selected->heap[0] = selected->heap[count - 1];
+        selected->heap[count - 1] = worst;
+        sift_down(selected->heap, count - 1, 0);
+    }
+}
+
+// ---- one step ----
+
+static float norm_over_children(search *s, const nj_trie_children_span *span, const float *logits)
+{
+    float norm;
+    for (uint32_t i = 0; i < span->count; i++) {
+        s->allowed[i] = logits[span->codes[i]];
+    }
+    s->kernels->log_sum_exp(1, span->count, s->allowed, span->count, &norm);
+    return norm;
+}
+
+static void expand_row(search *s, uint32_t step, uint32_t row, const float *logits, float norm)
+{
+    const uint32_t base = s->config->token_base[step];
+    const bool last = step + 1 == s->trie->level_count;
+    selection *selected = &s->selected[s->user[row]];
+    nj_trie_children_span span = nj_trie_children(s->trie, step, s->node[row]);
+    if (s->config->renormalise) {
+        norm = norm_over_children(s, &span, logits + base);
+    }
+    if (!isfinite(norm)) {
+        selected->finite = false;
+        return;
+    }
+    for (uint32_t i = 0; i < span.count; i++) {
+        candidate c = {.score = s->score[row] + (logits[base + span.codes[i]] - norm),
+                       .token = base + span.codes[i], .parent = row, .node = span.first + i};
+        if (would_enter(selected, s->config->W, &c) &&
+            (!last || leaf_is_open(s, s->user[row], c.node))) {
+            enter(selected, s->config->W, &c);
+        }
+    }
+}
+
+static void expand_chunk(search *s, uint32_t step, uint32_t first, uint32_t count)
+{
+    const size_t V = s->model->V;
+    s->model->logits(s->model->context, step, first, count, s->logits);
+    if (s->config->temperature != 1.0f) {
+        s->kernels->scale(count, V, 1.0f / s->config->temperature, s->logits, V);
+    }
+    s->kernels->log_sum_exp(count, V, s->logits, V, s->norms);
+    for (uint32_t i = 0; i < count; i++) {
+        expand_row(s, step, first + i, s->logits + i * V, s->norms[i]);
+    }
+}
+
+static void run_step(search *s, uint32_t step)
+{
+    for (uint32_t b = 0; b < s->B; b++) {
+        s->selected[b].count = 0;
+    }
+    nj_beam_rows rows = {s->user, s->parent, s->token, s->row_count};
+    s->model->begin_step(s->model->context, step, &rows);
+    for (uint32_t first = 0; first < s->row_count; first += s->model->chunk_rows_max) {
+        uint32_t left = s->row_count - first;
+        expand_chunk(s, step, first, left < s->model->chunk_rows_max ? left : s->model->chunk_rows_max);
+    }
+    for (uint32_t b = 0; b < s->B; b++) {
+        sort_best_first(&s->selected[b]);
+    }
+}
+
+static void rows_from_selections(search *s)
+{
+    s->row_count = 0;
+    for (uint32_t b = 0; b < s->B; b++) {
+        const selection *selected = &s->selected[b];
+        for (uint32_t i = 0; i < selected->count; i++) {
+            uint32_t row = s->row_count++;
+            s->user[row] = b;
+            s->parent[row] = selected->heap[i].parent;
+            s->token[row] = selected->heap[i].token;
+            s->node[row] = selected->heap[i].node;
+            s->score[row] = selected->heap[i].score;
+        }
+    }
+}
+
+static void start_rows(search *s)
+{
+    s->row_count = s->B;
+    for (uint32_t b = 0; b < s->B; b++) {
+        s->user[b] = b;
+        s->parent[b] = 0;
+        s->token[b] = s->config->start_token;
+        s->node[b] = 0;
+        s->score[b] = 0.0f;
+    }
+}
+
+// ---- memory ----
+
+static uint32_t widest_span(const nj_trie *trie)
+{
+    uint32_t widest = 1;
+    for (uint32_t l = 0; l < trie->level_count; l++) {
+        if (trie->codes_per_level[l] > widest) {
+            widest = trie->codes_per_level[l];
+        }
+    }
+    return widest;
+}
+
+size_t nj_beam_rows_max(const nj_trie *trie, uint32_t B, uint32_t W)
+{
+    size_t widest = 1;
+    for (uint32_t l = 1; l < trie->level_count; l++) {
+        widest = nj_max_size(widest, nj_min_size(W, trie->node_count[l]));
+    }
+    return widest * B;
+}
+
+// The same list of arrays serves to plan (arena NULL) and to take.
+typedef struct {
+    nj_arena *arena;
+    size_t bytes;
+    bool overflow;
+} arrays;
+
+static void *take_array(arrays *a, size_t count, size_t element_bytes)
+{
+    size_t bytes;
+    if (!nj_mul_size(count, element_bytes, &bytes) || bytes > SIZE_MAX / 2 ||
+        !nj_add_size(a->bytes, nj_arena_cost(bytes), &a->bytes)) {
+        a->overflow = true;
+        return NULL;
+    }
+    return a->arena != NULL ? nj_arena_take(a->arena, bytes) : NULL;
+}
+
+static void take_arrays(arrays *a, search *s, nj_beam_result *results, uint32_t W, uint32_t V,
+                        uint32_t chunk_rows_max)
+{
+    // The start rows are one a user even where a level is narrower.
+    const size_t rows = nj_max_size(nj_beam_rows_max(s->trie, s->B, W), s->B);
+    const size_t kept = nj_min_size(W, nj_trie_width(s->trie));
+    for (uint32_t b = 0; b < s->B; b++) {
+        uint32_t *leaves = take_array(a, kept, sizeof *leaves);
+        float *scores = take_array(a, kept, sizeof *scores);
+        if (results != NULL) {
+            results[b] = (nj_beam_result){.leaves = leaves, .scores = scores};
+        }
+    }
+    s->user = take_array(a, rows, sizeof *s->user);
+    s->parent = take_array(a, rows, sizeof *s->parent);
+    s->token = take_array(a, rows, sizeof *s->token);
+    s->node = take_array(a, rows, sizeof *s->node);
+    s->score = take_array(a, rows, sizeof *s->score);
+    s->selected = take_array(a, s->B, sizeof *s->selected);
+    candidate *heaps = take_array(a, (size_t)s->B * kept, sizeof *heaps);
+    s->logits = take_array(a, (size_t)chunk_rows_max * V, sizeof *s->logits);
+    s->norms = take_array(a, chunk_rows_max, sizeof *s->norms);
+    s->allowed = take_array(a, widest_span(s->trie), sizeof *s->allowed);
+    for (uint32_t b = 0; b < s->B && a->arena != NULL; b++) {
+        s->selected[b] = (selection){.heap = heaps + b * kept, .finite = true};
+    }
+}
+
+size_t nj_beam_scratch_bytes(const nj_trie *trie, uint32_t B, uint32_t W, uint32_t V, uint32_t chunk_rows_max)
+{
+    arrays plan = {0};
+    search s = {.trie = trie, .B = B};
+    take_arrays(&plan, &s, NULL, W, V, chunk_rows_max);
+    return plan.overflow ? SIZE_MAX : plan.bytes;
+}
+
+void nj_beam_search(const nj_trie *trie, const nj_beam_config *config, const nj_beam_model *model,
+                    const nj_kernels *kernels, const nj_exclusions *exclusions, uint32_t B,
+                    nj_arena *arena, nj_beam_result *results)
+{
+    assert(config->W > 0 && config->temperature > 0.0f && model->chunk_rows_max > 0);
+    // No level holds more than the trie's width, so a wider beam keeps everything.
+    nj_beam_config bounded = *config;
+    bounded.W = (uint32_t)nj_min_size(config->W, nj_trie_width(trie));
+    search s = {.trie = trie, .config = &bounded, .model = model, .kernels = kernels,
+                .exclusions = exclusions, .B = B};
+    arrays taken = {.arena = arena};
+    take_arrays(&taken, &s, results, bounded.W, model->V, model->chunk_rows_max);
+    start_rows(&s);
+    for (uint32_t step = 0; step < trie->level_count; step++) {
+        run_step(&s, step);
+        if (step + 1 < trie->level_count) {
+            rows_from_selections(&s);
+        }
+    }
+    for (uint32_t b = 0; b < B; b++) {
+        const selection *selected = &s.selected[b];
+        results[b].count = selected->count;
+        results[b].finite = selected->finite;
+        for (uint32_t i = 0; i < selected->count; i++) {
+            results[b].leaves[i] = selected->heap[i].node;
+            results[b].scores[i] = selected->heap[i].score;
+        }
+    }
+}
