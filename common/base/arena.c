@@ -7,12 +7,12 @@
 
 nj_status nj_arena_init(nj_arena *arena, size_t capacity, nj_error *err)
 {
-    capacity = nj_round_up(nj_max_size(capacity, 1), NJ_ARENA_ALIGN);
-    uint8_t *block = aligned_alloc(NJ_ARENA_ALIGN, capacity);
+    size_t rounded = nj_arena_cost(nj_max_size(capacity, 1));
+    uint8_t *block = rounded == SIZE_MAX ? NULL : aligned_alloc(NJ_ARENA_ALIGN, rounded);
     if (block == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for a scratch area of %zu bytes", capacity);
     }
-    *arena = (nj_arena){.block = block, .capacity = capacity};
+    *arena = (nj_arena){.block = block, .capacity = rounded};
     return NJ_OK;
 }
 
@@ -24,7 +24,7 @@ void nj_arena_fini(nj_arena *arena)
 
 size_t nj_arena_cost(size_t bytes)
 {
-    return nj_round_up(bytes, NJ_ARENA_ALIGN);
+    return bytes > SIZE_MAX - NJ_ARENA_ALIGN ? SIZE_MAX : nj_round_up(bytes, NJ_ARENA_ALIGN);
 }
 
 void *nj_arena_take(nj_arena *arena, size_t bytes)

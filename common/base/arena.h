@@ -21,6 +21,7 @@ typedef struct {
     size_t capacity;
 } nj_arena;
 
+/// One block of `capacity` bytes, rounded up to NJ_ARENA_ALIGN. NJ_NO_MEMORY also for the SIZE_MAX of a plan that overflowed.
 NJ_CHECKED nj_status nj_arena_init(nj_arena *arena, size_t capacity, nj_error *err);
 void nj_arena_fini(nj_arena *arena);
 
@@ -37,7 +38,7 @@ static inline void nj_arena_rewind(nj_arena *arena, size_t mark)
     arena->used = mark;
 }
 
-/// What nj_arena_take(bytes) consumes: for planning.
+/// What nj_arena_take(bytes) consumes: for planning. SIZE_MAX when that does not fit.
 size_t nj_arena_cost(size_t bytes);
 
 #endif

@@ -37,7 +37,8 @@ nj_status nj_buffer_reserve(nj_buffer *buffer, size_t more)
     while (capacity < need) {
         capacity = capacity > buffer->bytes_max / 2 ? buffer->bytes_max : capacity * 2;
     }
-    uint8_t *bytes = realloc(buffer->bytes, capacity);
+    // One byte more than is told: the place of printf's NUL, so that text may fill the buffer to its limit.
+    uint8_t *bytes = capacity == SIZE_MAX ? NULL : realloc(buffer->bytes, capacity + 1);
     if (bytes == NULL) {
         return NJ_NO_MEMORY;
     }
@@ -65,8 +66,8 @@ nj_status nj_buffer_printf(nj_buffer *buffer, const char *format, ...)
     if (length < 0) {
         return NJ_FAILED;
     }
-    nj_status status = nj_buffer_reserve(buffer, (size_t)length + 1);
-    if (status == NJ_OK) {
+    nj_status status = nj_buffer_reserve(buffer, (size_t)length);
+    if (status == NJ_OK && length > 0) {
         va_start(arguments, format);
         vsnprintf((char *)buffer->bytes + buffer->size, (size_t)length + 1, format, arguments);
         va_end(arguments);
@@ -75,12 +76,39 @@ nj_status nj_buffer_printf(nj_buffer *buffer, const char *format, ...)
     return status;
 }
 
+// Bytes that one byte of text takes inside a JSON string.
+static size_t escaped_bytes(unsigned char byte)
+{
+    if (byte == '"' || byte == '\\') {
+        return 2;
+    }
+    return byte < 0x20 ? sizeof "\\u00XX" - 1 : 1;
+}
+
+static char *write_escaped(char *out, unsigned char byte)
+{
+    static const char HEX[] = "0123456789abcdef";
+    size_t size = escaped_bytes(byte);
+    if (size == 1) {
+        *out = (char)byte;
+    } else if (size == 2) {
+        out[0] = '\\';
+        out[1] = (char)byte;
+    } else {
+        memcpy(out, "\\u00", 4);
+        out[4] = HEX[byte >> 4];
+        out[5] = HEX[byte & 15];
+    }
+    return out + size;
+}
+
 nj_status nj_buffer_json_string(nj_buffer *buffer, nj_slice text)
 {
-    // The longest form of one byte is \u00XX.
-    size_t need;
-    if (!nj_mul_size(text.size, 6, &need) || !nj_add_size(need, 2, &need)) {
-        return NJ_NO_MEMORY;
+    size_t need = 2; // the quotes
+    for (size_t i = 0; i < text.size; i++) {
+        if (!nj_add_size(need, escaped_bytes((unsigned char)text.bytes[i]), &need)) {
+            return NJ_NO_MEMORY;
+        }
     }
     nj_status status = nj_buffer_reserve(buffer, need);
     if (status != NJ_OK) {
@@ -89,21 +117,9 @@ nj_status nj_buffer_json_string(nj_buffer *buffer, nj_slice text)
     char *out = (char *)buffer->bytes + buffer->size;
     *out++ = '"';
     for (size_t i = 0; i < text.size; i++) {
-        unsigned char byte = (unsigned char)text.bytes[i];
-        if (byte == '"' || byte == '\\') {
-            *out++ = '\\';
-            *out++ = (char)byte;
-        } else if (byte < 0x20) {
-            static const char HEX[] = "0123456789abcdef";
-            memcpy(out, "\\u00", 4);
-            out[4] = HEX[byte >> 4];
-            out[5] = HEX[byte & 15];
-            out += 6;
-        } else {
-            *out++ = (char)byte;
-        }
+        out = write_escaped(out, (unsigned char)text.bytes[i]);
     }
-    *out++ = '"';
-    buffer->size = (size_t)(out - (char *)buffer->bytes);
+    *out = '"';
+    buffer->size += need;
     return NJ_OK;
 }

@@ -11,7 +11,7 @@
 typedef struct {
     uint8_t *bytes;   // owned
     size_t size;      // bytes in use
-    size_t capacity;  // bytes allocated
+    size_t capacity;  // bytes there is room for
     size_t bytes_max; // growing past this is NJ_NO_MEMORY
 } nj_buffer;
 
@@ -27,11 +27,12 @@ NJ_CHECKED nj_status nj_buffer_reserve(nj_buffer *buffer, size_t more);
 /// Appends a copy. On failure the buffer is unchanged.
 NJ_CHECKED nj_status nj_buffer_append(nj_buffer *buffer, const void *bytes, size_t size);
 
-/// printf at the end (no NUL is counted).
+/// printf at the end (no NUL is counted). On failure the buffer is unchanged.
 NJ_CHECKED nj_status nj_buffer_printf(nj_buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/// Appends text as a JSON string with its quotes. Bytes that are not valid UTF-8 must not arrive here.
+/// Appends text as a JSON string with its quotes. Bytes that are not valid UTF-8 must not arrive here. On failure
+/// the buffer is unchanged.
 NJ_CHECKED nj_status nj_buffer_json_string(nj_buffer *buffer, nj_slice text);
 
 static inline nj_slice nj_buffer_slice(const nj_buffer *buffer)

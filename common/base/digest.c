@@ -58,10 +58,9 @@ bool nj_digest_from_hex(const char *text, nj_digest *out)
 {
     nj_digest digest;
     size_t size = 0;
-    const char *end = NULL;
     if (strlen(text) != 2 * NJ_DIGEST_BYTES ||
-        sodium_hex2bin(digest.bytes, sizeof digest.bytes, text, strlen(text), NULL, &size, &end) != 0 ||
-        size != sizeof digest.bytes) {
+        sodium_hex2bin(digest.bytes, sizeof digest.bytes, text, 2 * NJ_DIGEST_BYTES, NULL, &size,
+                       NULL) != 0) {
         return false;
     }
     *out = digest;

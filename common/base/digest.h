@@ -2,10 +2,10 @@
 #ifndef NJ_BASE_DIGEST_H
 #define NJ_BASE_DIGEST_H
 
+#include <sodium/crypto_generichash.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sodium/crypto_generichash.h>
 
 #define NJ_DIGEST_BYTES 32
 #define NJ_DIGEST_HEX_BYTES (2 * NJ_DIGEST_BYTES + 1)

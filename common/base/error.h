@@ -11,7 +11,8 @@
 
 typedef struct {
     nj_status status;
-    char text[NJ_ERROR_TEXT_BYTES]; // NUL-terminated, cut at the end when too long; control bytes are replaced by '?'
+    // NUL-terminated, cut at the end when too long; control bytes are replaced by '?'.
+    char text[NJ_ERROR_TEXT_BYTES];
 } nj_error;
 
 /// Fills err (when not NULL) and returns status, so that `return nj_fail(err, NJ_INPUT, "...")` is one line.

@@ -15,7 +15,8 @@ static nj_status format_path(nj_path *out, nj_error *err, const char *a, const c
 {
     int length = snprintf(out->text, sizeof out->text, "%s%s%s", a, between, b);
     if (length < 0 || (size_t)length >= sizeof out->text) {
-        return nj_fail(err, NJ_INPUT, "path is longer than %d bytes: %.80s...", NJ_PATH_BYTES - 1, a);
+        return nj_fail(err, NJ_INPUT, "path is longer than %d bytes: %.80s...", NJ_PATH_BYTES - 1,
+                       a);
     }
     return NJ_OK;
 }
@@ -41,14 +42,19 @@ nj_status nj_folder_make(const char *path, nj_error *err)
 {
     nj_path partial;
     nj_status status = format_path(&partial, err, path, "", "");
+    if (status == NJ_OK && path[0] == '\0') {
+        status = nj_fail(err, NJ_INPUT, "the path of a folder is empty");
+    }
     for (char *at = partial.text + 1; status == NJ_OK; at++) {
         if (*at != '/' && *at != '\0') {
             continue;
         }
         char kept = *at;
         *at = '\0';
-        if (mkdir(partial.text, 0777) != 0 && !nj_folder_exists(partial.text)) {
-            status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot make folder", partial.text);
+        int made = mkdir(partial.text, 0777);
+        int why = errno;
+        if (made != 0 && !nj_folder_exists(partial.text)) {
+            status = nj_fail_errno(err, NJ_IO, why, "%s: cannot make folder", partial.text);
         }
         *at = kept;
         if (kept == '\0') {
@@ -58,13 +64,20 @@ nj_status nj_folder_make(const char *path, nj_error *err)
     return status;
 }
 
-// Depth is bounded, so this recursion is too.
+// Depth is bounded, so this recursion is too. A link is never followed: what it points to is somebody else's.
 static nj_status remove_below(const char *path, int depth, nj_error *err)
 {
-    DIR *folder = opendir(path);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        return NJ_OK;
+    }
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     if (folder == NULL) {
-        return errno == ENOENT ? NJ_OK
-                               : nj_fail_errno(err, NJ_IO, errno, "%s: cannot open folder", path);
+        nj_status failed = nj_fail_errno(err, NJ_IO, errno, "%s: cannot open folder", path);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return failed;
     }
     nj_status status = NJ_OK;
     struct dirent *entry;
@@ -189,24 +202,41 @@ nj_status nj_file_write(const char *path, const void *bytes, size_t size, nj_err
     return nj_file_draft_commit(&draft, err);
 }
 
+static nj_status read_all(int fd, const char *path, char *bytes, size_t size, nj_error *err)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t count = read(fd, bytes + done, size - done);
+        if (count < 0 && errno != EINTR) {
+            return nj_fail_errno(err, NJ_IO, errno, "%s: cannot read", path);
+        }
+        if (count == 0) {
+            return nj_fail(err, NJ_IO, "%s: ends at byte %zu of %zu", path, done, size);
+        }
+        done += count > 0 ? (size_t)count : 0;
+    }
+    return NJ_OK;
+}
+
 nj_status nj_file_read(const char *path, size_t bytes_max, char **out_bytes, size_t *out_size,
                        nj_error *err)
 {
-    FILE *stream = fopen(path, "rbe");
-    if (stream == NULL) {
+    // Without O_NONBLOCK a named pipe would keep us waiting for a writer.
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
         return nj_fail_errno(err, errno == ENOENT ? NJ_NOT_FOUND : NJ_IO, errno, "%s: cannot open",
                              path);
     }
     nj_status status = NJ_OK;
     char *bytes = NULL;
     struct stat about;
-    if (fstat(fileno(stream), &about) != 0 || !S_ISREG(about.st_mode)) {
+    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
         status = nj_fail(err, NJ_INPUT, "%s: not a regular file", path);
         goto done;
     }
     size_t size = (size_t)about.st_size;
     if (size > bytes_max) {
-        status = nj_fail(err, NJ_INPUT, "%s: has %zu bytes, the limit is %zu", path, size, bytes_max);
+        status =
+            nj_fail(err, NJ_INPUT, "%s: has %zu bytes, the limit is %zu", path, size, bytes_max);
         goto done;
     }
     bytes = malloc(size + 1);
@@ -214,8 +244,8 @@ nj_status nj_file_read(const char *path, size_t bytes_max, char **out_bytes, siz
         status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory for %zu bytes", path, size);
         goto done;
     }
-    if (fread(bytes, 1, size, stream) != size) {
-        status = nj_fail(err, NJ_IO, "%s: cannot read %zu bytes", path, size);
+    status = read_all(fd, path, bytes, size, err);
+    if (status != NJ_OK) {
         goto done;
     }
     bytes[size] = '\0';
@@ -224,6 +254,6 @@ nj_status nj_file_read(const char *path, size_t bytes_max, char **out_bytes, siz
     bytes = NULL;
 done:
     free(bytes);
-    fclose(stream);
+    close(fd);
     return status;
 }

@@ -15,7 +15,8 @@ typedef struct {
 } nj_path;
 
 /// out = folder "/" name. NJ_INPUT when it is too long.
-NJ_CHECKED nj_status nj_path_join(const char *folder, const char *name, nj_path *out, nj_error *err);
+NJ_CHECKED nj_status nj_path_join(const char *folder, const char *name, nj_path *out,
+                                  nj_error *err);
 
 bool nj_file_exists(const char *path);
 bool nj_folder_exists(const char *path);
@@ -23,7 +24,8 @@ bool nj_folder_exists(const char *path);
 /// Makes the folder (and its parents, as mkdir -p); an existing folder is fine.
 NJ_CHECKED nj_status nj_folder_make(const char *path, nj_error *err);
 
-/// Removes a folder and the plain files and folders in it, to a depth of 4. A missing folder is fine.
+/// Removes a folder and the files, links and folders in it, to a depth of 4. A missing folder is fine; a path that is
+/// itself a link is NJ_IO.
 NJ_CHECKED nj_status nj_folder_remove(const char *path, nj_error *err);
 
 /// fsync of a folder, so that a rename in it is durable.
@@ -32,7 +34,8 @@ NJ_CHECKED nj_status nj_folder_sync(const char *path, nj_error *err);
 /// Writes path.tmp, fsyncs, renames over path and fsyncs the folder. A reader sees the old file or the new one.
 NJ_CHECKED nj_status nj_file_write(const char *path, const void *bytes, size_t size, nj_error *err);
 
-/// Reads a whole file of at most bytes_max into memory the caller frees; a NUL stands behind the content.
+/// Reads a whole file of at most bytes_max into memory the caller frees; a NUL stands behind the content. A missing file is
+/// NJ_NOT_FOUND, a folder, pipe or device and a file that is too large NJ_INPUT, anything else NJ_IO.
 NJ_CHECKED nj_status nj_file_read(const char *path, size_t bytes_max, char **out_bytes,
                                   size_t *out_size, nj_error *err);
 
@@ -45,7 +48,8 @@ typedef struct {
 
 /// Opens "<path>.tmp.<pid>" for writing.
 NJ_CHECKED nj_status nj_file_draft_begin(const char *path, nj_file_draft *out, nj_error *err);
-/// Flushes, fsyncs, renames and fsyncs the folder; on failure the draft is aborted and `path` is as it was.
+/// Flushes, fsyncs, renames and fsyncs the folder; on failure the draft is aborted and `path` is as it was (only where the
+/// folder's fsync fails is it already the new file).
 NJ_CHECKED nj_status nj_file_draft_commit(nj_file_draft *draft, nj_error *err);
 /// Removes the temporary file. Does nothing after a commit or on a struct that is all zero.
 void nj_file_draft_abort(nj_file_draft *draft);

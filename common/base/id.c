@@ -7,8 +7,8 @@ static size_t sequence_length(const unsigned char *at, size_t left)
     if (first < 0x80) {
         return 1;
     }
-    size_t length = first >= 0xc2 && first <= 0xdf ? 2
-                    : (first & 0xf0) == 0xe0       ? 3
+    size_t length = first >= 0xc2 && first <= 0xdf   ? 2
+                    : (first & 0xf0) == 0xe0         ? 3
                     : first >= 0xf0 && first <= 0xf4 ? 4
                                                      : 0;
     if (length == 0 || length > left) {

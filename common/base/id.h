@@ -8,10 +8,11 @@
 
 #include "common/base/slice.h"
 
-#define NJ_ID_BYTES_MAX 510 // LMDB keys end at 511 bytes and the store's key has one byte before the id
+// LMDB keys end at 511 bytes and the store's key has one byte before the id.
+#define NJ_ID_BYTES_MAX 510
 
 /// NULL when `id` is valid; else the rule it breaks, as the end of a sentence ("is longer than 510 bytes").
-/// Valid: 1..510 bytes of UTF-8 (no surrogates, no overlong forms) without control characters.
+/// Valid: 1..510 bytes of UTF-8 (no surrogates, no overlong forms) without ASCII control characters.
 const char *nj_id_problem(nj_slice id);
 
 /// True for the canonical decimal of a number below 2^64: no sign, no leading zero. "7" is, "007" is not.

@@ -19,12 +19,17 @@ nj_status nj_idlist_open(const void *bytes, size_t size, const char *what, nj_id
     }
     uint64_t count = words[0];
     if (count > NJ_IDLIST_COUNT_MAX || count > (size - HEADER_BYTES - 8) / 8) {
-        return nj_fail(err, NJ_INPUT, "%s: %" PRIu64 " ids do not fit in %zu bytes", what, count, size);
+        return nj_fail(err, NJ_INPUT, "%s: %" PRIu64 " ids do not fit in %zu bytes", what, count,
+                       size);
     }
     nj_idlist list = {.count = (size_t)count, .offset = words + 1};
     size_t header = HEADER_BYTES + 8 * ((size_t)count + 1);
     list.bytes = (const char *)bytes + header;
-    if (list.offset[0] != 0 || list.offset[count] != size - header) {
+    if (list.offset[0] != 0) {
+        return nj_fail(err, NJ_INPUT, "%s: ids begin at byte %" PRIu64 ", must be 0", what,
+                       list.offset[0]);
+    }
+    if (list.offset[count] != size - header) {
         return nj_fail(err, NJ_INPUT, "%s: ids end at byte %" PRIu64 ", the block at %zu", what,
                        list.offset[count], size - header);
     }
@@ -133,7 +138,8 @@ size_t nj_idmap_find(const nj_idmap *map, nj_slice id, nj_idmap_at at_index, con
     for (size_t at = fragment & (map->capacity - 1); map->slots[at] != 0;
          at = (at + 1) & (map->capacity - 1)) {
         size_t index = (size_t)((uint32_t)map->slots[at] - 1);
-        if ((uint32_t)(map->slots[at] >> 32) == fragment && nj_slice_equal(at_index(ids, index), id)) {
+        if ((uint32_t)(map->slots[at] >> 32) == fragment &&
+            nj_slice_equal(at_index(ids, index), id)) {
             return index;
         }
     }

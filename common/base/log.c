@@ -23,7 +23,7 @@ void nj_log(nj_log_level level, const char *format, ...)
         return;
     }
     char line[LINE_BYTES_MAX + 1];
-    int head = snprintf(line, LINE_BYTES_MAX, "%s[%ld]: %s: ", program_name, (long)getpid(),
+    int head = snprintf(line, LINE_BYTES_MAX, "%.100s[%ld]: %s: ", program_name, (long)getpid(),
                         NAMES[level]);
     va_list arguments;
     va_start(arguments, format);

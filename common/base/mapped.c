@@ -10,7 +10,8 @@ nj_status nj_mapped_open(const char *path, nj_mapped *out, nj_error *err)
 {
     static const uint8_t EMPTY[1] = {0};
     nj_status status = NJ_OK;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    // Without O_NONBLOCK a named pipe would keep us waiting for a writer.
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return nj_fail_errno(err, errno == ENOENT ? NJ_NOT_FOUND : NJ_IO, errno, "%s: cannot open",
                              path);
@@ -28,7 +29,8 @@ nj_status nj_mapped_open(const char *path, nj_mapped *out, nj_error *err)
     if (mapped.size > 0) {
         mapped.mapping = mmap(NULL, mapped.size, PROT_READ, MAP_SHARED, fd, 0);
         if (mapped.mapping == MAP_FAILED) {
-            status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot map %zu bytes", path, mapped.size);
+            status =
+                nj_fail_errno(err, NJ_IO, errno, "%s: cannot map %zu bytes", path, mapped.size);
             goto done;
         }
         mapped.bytes = mapped.mapping;

@@ -65,6 +65,42 @@ typedef struct {
     uint64_t children;
 } value_shape;
 
+// A type byte of 0xc0..0xdf: the bytes of its head, of which the last length_bytes are a length; what the length counts.
+typedef struct {
+    uint8_t head_bytes; // 0 = refused: reserved (0xc1) and the ext types
+    uint8_t length_bytes;
+    uint8_t bytes_per_length;
+    uint8_t children_per_length;
+} type_shape;
+
+#define TYPE_FIRST 0xc0
+
+static const type_shape TYPES[] = {
+    [0xc0 - TYPE_FIRST] = {1, 0, 0, 0}, // nil
+    [0xc2 - TYPE_FIRST] = {1, 0, 0, 0}, // false
+    [0xc3 - TYPE_FIRST] = {1, 0, 0, 0}, // true
+    [0xc4 - TYPE_FIRST] = {2, 1, 1, 0}, // bin 8
+    [0xc5 - TYPE_FIRST] = {3, 2, 1, 0}, // bin 16
+    [0xc6 - TYPE_FIRST] = {5, 4, 1, 0}, // bin 32
+    [0xca - TYPE_FIRST] = {5, 0, 0, 0}, // float 32
+    [0xcb - TYPE_FIRST] = {9, 0, 0, 0}, // float 64
+    [0xcc - TYPE_FIRST] = {2, 0, 0, 0}, // uint 8
+    [0xcd - TYPE_FIRST] = {3, 0, 0, 0}, // uint 16
+    [0xce - TYPE_FIRST] = {5, 0, 0, 0}, // uint 32
+    [0xcf - TYPE_FIRST] = {9, 0, 0, 0}, // uint 64
+    [0xd0 - TYPE_FIRST] = {2, 0, 0, 0}, // int 8
+    [0xd1 - TYPE_FIRST] = {3, 0, 0, 0}, // int 16
+    [0xd2 - TYPE_FIRST] = {5, 0, 0, 0}, // int 32
+    [0xd3 - TYPE_FIRST] = {9, 0, 0, 0}, // int 64
+    [0xd9 - TYPE_FIRST] = {2, 1, 1, 0}, // str 8
+    [0xda - TYPE_FIRST] = {3, 2, 1, 0}, // str 16
+    [0xdb - TYPE_FIRST] = {5, 4, 1, 0}, // str 32
+    [0xdc - TYPE_FIRST] = {3, 2, 0, 1}, // array 16
+    [0xdd - TYPE_FIRST] = {5, 4, 0, 1}, // array 32
+    [0xde - TYPE_FIRST] = {3, 2, 0, 2}, // map 16
+    [0xdf - TYPE_FIRST] = {5, 4, 0, 2}, // map 32
+};
+
 static uint64_t read_big_endian(const uint8_t *at, size_t size)
 {
     uint64_t value = 0;
@@ -74,52 +110,26 @@ static uint64_t read_big_endian(const uint8_t *at, size_t size)
     return value;
 }
 
-// MessagePack specification, "Formats". False: a reserved or ext type, or a head that is cut off.
+// MessagePack specification, "Formats". False: a refused type, or a value that is cut off.
 static bool read_shape(const uint8_t *at, size_t left, value_shape *out)
 {
     uint8_t type = at[0];
-    size_t length_bytes = 0; // of a length that follows the type
-    size_t fixed = 1;        // bytes of a value without length
-    uint64_t per_child = 0;  // 1 for arrays, 2 for maps
-    bool is_blob = false;
-    if (type <= 0x7f || type >= 0xe0 || type == 0xc0 || type == 0xc2 || type == 0xc3) {
-        *out = (value_shape){1, 0};
-        return true;
+    *out = (value_shape){1, 0}; // fixint
+    if (type >= 0x80 && type <= 0x8f) {
+        out->children = 2u * (type & 0x0fu); // fixmap
+    } else if (type >= 0x90 && type <= 0x9f) {
+        out->children = type & 0x0fu; // fixarray
+    } else if (type >= 0xa0 && type <= 0xbf) {
+        out->bytes += type & 0x1fu; // fixstr
+    } else if (type >= 0xc0 && type <= 0xdf) {
+        const type_shape *shape = &TYPES[type - TYPE_FIRST];
+        if (shape->head_bytes == 0 || shape->head_bytes > left) {
+            return false;
+        }
+        uint64_t length = read_big_endian(at + 1, shape->length_bytes);
+        out->bytes = shape->head_bytes + (size_t)length * shape->bytes_per_length;
+        out->children = length * shape->children_per_length;
     }
-    if ((type & 0xf0) == 0x80) {
-        *out = (value_shape){1, 2u * (type & 0x0fu)};
-        return true;
-    }
-    if ((type & 0xf0) == 0x90) {
-        *out = (value_shape){1, type & 0x0fu};
-        return true;
-    }
-    if ((type & 0xe0) == 0xa0) {
-        *out = (value_shape){1 + (type & 0x1fu), 0};
-        return out->bytes <= left;
-    }
-    switch (type) {
-    case 0xc4: case 0xd9: is_blob = true; length_bytes = 1; break;
-    case 0xc5: case 0xda: is_blob = true; length_bytes = 2; break;
-    case 0xc6: case 0xdb: is_blob = true; length_bytes = 4; break;
-    case 0xca: fixed = 5; break;
-    case 0xcb: fixed = 9; break;
-    case 0xcc: case 0xd0: fixed = 2; break;
-    case 0xcd: case 0xd1: fixed = 3; break;
-    case 0xce: case 0xd2: fixed = 5; break;
-    case 0xcf: case 0xd3: fixed = 9; break;
-    case 0xdc: per_child = 1; length_bytes = 2; break;
-    case 0xdd: per_child = 1; length_bytes = 4; break;
-    case 0xde: per_child = 2; length_bytes = 2; break;
-    case 0xdf: per_child = 2; length_bytes = 4; break;
-    default: return false;
-    }
-    if (1 + length_bytes > left) {
-        return false;
-    }
-    uint64_t length = read_big_endian(at + 1, length_bytes);
-    out->bytes = fixed + length_bytes + (is_blob ? (size_t)length : 0);
-    out->children = per_child * length;
     return out->bytes <= left;
 }
 

@@ -44,7 +44,7 @@ void nj_pack_bin(nj_packer *packer, const void *bytes, size_t size);
 NJ_CHECKED nj_status nj_pack_walk(nj_slice bytes, size_t element_max, nj_error *err);
 
 typedef struct {
-    msgpack_zone zone; // owned
+    msgpack_zone zone;   // owned
     msgpack_object root; // strings and bins borrow from the bytes that were unpacked
 } nj_unpacked;
 

@@ -38,8 +38,8 @@ nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice *items, con
 static nj_status read_item(const msgpack_object *object, size_t index, nj_row *row, nj_error *err)
 {
     if (object->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
-        int length = snprintf(row->digits[index], sizeof row->digits[index], "%" PRIu64,
-                              object->via.u64);
+        int length =
+            snprintf(row->digits[index], sizeof row->digits[index], "%" PRIu64, object->via.u64);
         row->items[index] = (nj_slice){row->digits[index], (size_t)length};
         return NJ_OK;
     }
@@ -75,8 +75,11 @@ static nj_status read_row(const msgpack_object *root, nj_row *row, nj_error *err
         return nj_fail(err, NJ_INPUT, "row: %u items but %u scores", items->size, scores->size);
     }
     row->count = items->size;
-    nj_fields score_fields = {.fields = scores->ptr, .count = scores->size, .what = "row scores",
-                              .err = err, .status = NJ_OK};
+    nj_fields score_fields = {.fields = scores->ptr,
+                              .count = scores->size,
+                              .what = "row scores",
+                              .err = err,
+                              .status = NJ_OK};
     nj_status status = NJ_OK;
     for (size_t i = 0; i < row->count && status == NJ_OK; i++) {
         status = read_item(&items->ptr[i], i, row, err);

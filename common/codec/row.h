@@ -29,9 +29,9 @@ typedef struct {
 
 typedef struct {
     uint32_t flags;
-    size_t count;                      // items
-    nj_slice items[NJ_ROW_ITEMS_MAX];  // decimal or text, best first; borrowed (see the function)
-    float scores[NJ_ROW_ITEMS_MAX];    // log-probabilities, falling
+    size_t count;                     // items
+    nj_slice items[NJ_ROW_ITEMS_MAX]; // decimal or text, best first; borrowed (see the function)
+    float scores[NJ_ROW_ITEMS_MAX];   // log-probabilities, falling
     nj_history_digest history;
     char digits[NJ_ROW_ITEMS_MAX][21]; // where items that are stored as numbers get their decimals
 } nj_row;

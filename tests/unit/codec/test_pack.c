@@ -89,7 +89,8 @@ static void a_wrong_field_sticks_and_is_named(void **state)
     static const uint8_t MESSAGE[] = {0x92, 5, 0xc3};
     nj_error err = {0};
     nj_unpacked unpacked;
-    assert_ok(nj_unpack((nj_slice){(const char *)MESSAGE, sizeof MESSAGE}, 10, &unpacked, &err), &err);
+    assert_ok(nj_unpack((nj_slice){(const char *)MESSAGE, sizeof MESSAGE}, 10, &unpacked, &err),
+              &err);
     nj_fields fields;
     nj_fields_open(&fields, &unpacked.root, "LEASE", 2, &err);
     assert_int_equal(nj_field_uint(&fields, "shard", 4), 0);

@@ -16,9 +16,10 @@ static void pack_example(nj_buffer *buffer)
 static void the_bytes_of_version_1_never_change(void **state)
 {
     (void)state;
-    static const uint8_t GOLDEN[] = {0x95, 1, 2, 0x93, 17, 0xa3, '0', '0', '7', 0xa3, 'x', '"', 'y',
-                                     0x93, 0xca, 0xbf, 0xa0, 0, 0, 0xca, 0xc0, 0x20, 0, 0, 0xca, 0xc0, 0x40, 0, 0,
-                                     0xc4, 8, 1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint8_t GOLDEN[] = {0x95, 1,    2,   0x93, 17,   0xa3, '0',  '0', '7', 0xa3,
+                                     'x',  '"',  'y', 0x93, 0xca, 0xbf, 0xa0, 0,   0,   0xca,
+                                     0xc0, 0x20, 0,   0,    0xca, 0xc0, 0x40, 0,   0,   0xc4,
+                                     8,    1,    2,   3,    4,    5,    6,    7,   8};
     nj_buffer buffer;
     pack_example(&buffer);
     assert_int_equal(buffer.size, sizeof GOLDEN);
@@ -53,7 +54,8 @@ static void cut_and_flipped_rows_never_crash_and_cuts_are_refused(void **state)
     nj_buffer buffer;
     pack_example(&buffer);
     for (size_t size = 0; size < buffer.size; size++) {
-        assert_int_equal(nj_row_unpack((nj_slice){(char *)buffer.bytes, size}, &row, &err), NJ_INPUT);
+        assert_int_equal(nj_row_unpack((nj_slice){(char *)buffer.bytes, size}, &row, &err),
+                         NJ_INPUT);
     }
     unsigned refused = 0;
     for (size_t bit = 0; bit < buffer.size * 8; bit++) {
@@ -71,12 +73,17 @@ static void unequal_counts_nan_scores_and_newer_versions_are_refused(void **stat
     static nj_row row;
     nj_error err = {0};
     static const uint8_t UNEQUAL[] = {0x95, 1, 0, 0x91, 1, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0};
-    static const uint8_t NOT_FINITE[] = {0x95, 1, 0, 0x91, 1, 0x91, 0xca, 0x7f, 0xc0, 0, 0, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t NOT_FINITE[] = {0x95, 1, 0, 0x91, 1, 0x91, 0xca, 0x7f, 0xc0, 0, 0,
+                                         0xc4, 8, 0, 0,    0, 0,    0,    0,    0,    0};
     static const uint8_t NEWER[] = {0x95, 2, 0, 0x90, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0};
     static const uint8_t TAIL[] = {0x96, 1, 0, 0x90, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0xc3};
-    assert_refused(nj_row_unpack((nj_slice){(const char *)UNEQUAL, sizeof UNEQUAL}, &row, &err), NJ_INPUT, &err, "1 items but 0 scores");
-    assert_refused(nj_row_unpack((nj_slice){(const char *)NOT_FINITE, sizeof NOT_FINITE}, &row, &err), NJ_INPUT, &err, "finite");
-    assert_refused(nj_row_unpack((nj_slice){(const char *)NEWER, sizeof NEWER}, &row, &err), NJ_INPUT, &err, "version 2");
+    assert_refused(nj_row_unpack((nj_slice){(const char *)UNEQUAL, sizeof UNEQUAL}, &row, &err),
+                   NJ_INPUT, &err, "1 items but 0 scores");
+    assert_refused(
+        nj_row_unpack((nj_slice){(const char *)NOT_FINITE, sizeof NOT_FINITE}, &row, &err),
+        NJ_INPUT, &err, "finite");
+    assert_refused(nj_row_unpack((nj_slice){(const char *)NEWER, sizeof NEWER}, &row, &err),
+                   NJ_INPUT, &err, "version 2");
     assert_ok(nj_row_unpack((nj_slice){(const char *)TAIL, sizeof TAIL}, &row, &err), &err);
 }
 
