@@ -1,0 +1,292 @@
+// ledger.c - the shards of a staging area: committing them, and reading them back.
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/id.h"
+#include "common/store/key.h"
+#include "common/store/staging_write.h"
+
+static const nj_record_field FIELDS[] = {
+#define NJ_LEDGER_FIELD(kind, name, max, meaning)                                                  \
+    {#name, NJ_RECORD_##kind, offsetof(nj_ledger_record, name), max},
+#include "schemas/store.def"
+};
+
+static const nj_record_table LEDGER = {"ledger record", FIELDS, sizeof FIELDS / sizeof FIELDS[0]};
+
+// ---- committing ----
+
+typedef struct {
+    const nj_shard_commit *commits;
+    size_t count;
+    nj_commit_outcome *outcomes;
+    nj_buffer packed; // scratch for one record
+} commit_batch;
+
+static nj_status read_record(nj_staging *staging, MDB_txn *txn, uint64_t shard,
+                             nj_ledger_record *out, nj_error *err)
+{
+    uint8_t bytes[8];
+    nj_env_write_u64(bytes, shard);
+    MDB_val key = nj_env_val(bytes, sizeof bytes);
+    MDB_val value;
+    int rc = mdb_get(txn, staging->ledger, &key, &value);
+    if (rc == MDB_NOTFOUND) {
+        return nj_fail(err, NJ_NOT_FOUND, "shard %" PRIu64 ": the ledger has no record", shard);
+    }
+    nj_status status = nj_env_check(rc, staging->folder.text, err);
+    if (status == NJ_OK) {
+        status = nj_record_unpack(&LEDGER, nj_env_slice(value), out, err);
+    }
+    return status;
+}
+
+static nj_commit_outcome judge_commit(const nj_ledger_record *present, const nj_ledger_record *new)
+{
+    if (present->state == NJ_SHARD_QUARANTINED) {
+        return new->state == NJ_SHARD_COMMITTED ? NJ_COMMIT_WRITTEN : NJ_COMMIT_DUPLICATE;
+    }
+    return new->state == NJ_SHARD_QUARANTINED || nj_digest_equal(&present->digest, &new->digest)
+               ? NJ_COMMIT_DUPLICATE
+               : NJ_COMMIT_DIVERGED;
+}
+
+static nj_status put_rows(nj_staging_write *write, const nj_shard_commit *commit)
+{
+    MDB_cursor *cursor = NULL;
+    nj_status status = nj_staging_check_rc(
+        write, mdb_cursor_open(write->txn, write->staging->rows, &cursor), "rows");
+    for (uint64_t i = 0; i < commit->record.rows && status == NJ_OK; i++) {
+        const nj_store_row *row = &commit->rows[i];
+        nj_store_key packed;
+        status = nj_store_key_pack(row->user, &packed, write->err);
+        if (status != NJ_OK) {
+            break;
+        }
+        MDB_val key = nj_env_val(packed.bytes, packed.size);
+        MDB_val value = nj_env_val(row->value.bytes, row->value.size);
+        int rc = mdb_cursor_put(cursor, &key, &value, MDB_NOOVERWRITE);
+        if (rc == MDB_KEYEXIST) {
+            status = nj_fail(write->err, NJ_REFUSED,
+                             "shard %" PRIu64 ": user \"%.*s\" already has a row",
+                             commit->record.shard, NJ_SLICE_ARGS(row->user));
+        } else {
+            status = nj_staging_check_rc(write, rc, "rows");
+        }
+    }
+    if (cursor != NULL) {
+        mdb_cursor_close(cursor);
+    }
+    return status;
+}
+
+static nj_status put_record(nj_staging_write *write, const nj_ledger_record *record,
+                            nj_buffer *packed)
+{
+    uint8_t bytes[8];
+    nj_env_write_u64(bytes, record->shard);
+    nj_buffer_clear(packed);
+    nj_status status = nj_record_pack(&LEDGER, record, packed, write->err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    MDB_val key = nj_env_val(bytes, sizeof bytes);
+    MDB_val value = nj_env_val(packed->bytes, packed->size);
+    return nj_staging_check_rc(write, mdb_put(write->txn, write->staging->ledger, &key, &value, 0),
+                               "ledger");
+}
+
+static nj_status write_batch(nj_staging_write *write, void *context)
+{
+    commit_batch *batch = context;
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < batch->count && status == NJ_OK; i++) {
+        const nj_shard_commit *commit = &batch->commits[i];
+        nj_ledger_record present;
+        status =
+            read_record(write->staging, write->txn, commit->record.shard, &present, write->err);
+        if (status == NJ_NOT_FOUND) {
+            status = NJ_OK;
+            batch->outcomes[i] = NJ_COMMIT_WRITTEN;
+        } else if (status == NJ_OK) {
+            batch->outcomes[i] = judge_commit(&present, &commit->record);
+        }
+        if (status == NJ_OK && batch->outcomes[i] == NJ_COMMIT_WRITTEN) {
+            status = put_rows(write, commit);
+            if (status == NJ_OK) {
+                status = put_record(write, &commit->record, &batch->packed);
+            }
+        }
+    }
+    return status;
+}
+
+static nj_status check_commit(const nj_staging *staging, const nj_ledger_record *record,
+                              nj_error *err)
+{
+    if (record->shard >= staging->facts.shard_count) {
+        return nj_fail(err, NJ_INPUT, "shard %" PRIu64 " is not one of the plan's %" PRIu64,
+                       record->shard, staging->facts.shard_count);
+    }
+    if (record->state != NJ_SHARD_COMMITTED && record->state != NJ_SHARD_QUARANTINED) {
+        return nj_fail(err, NJ_INPUT, "shard %" PRIu64 ": there is no state %" PRIu64,
+                       record->shard, record->state);
+    }
+    if (record->state == NJ_SHARD_QUARANTINED && record->rows != 0) {
+        return nj_fail(err, NJ_INPUT, "shard %" PRIu64 ": is quarantined but has %" PRIu64 " rows",
+                       record->shard, record->rows);
+    }
+    return NJ_OK;
+}
+
+nj_status nj_staging_commit(nj_staging *staging, const nj_shard_commit *commits, size_t count,
+                            nj_commit_outcome *out_outcomes, nj_error *err)
+{
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < count && status == NJ_OK; i++) {
+        status = check_commit(staging, &commits[i].record, err);
+    }
+    if (status == NJ_OK) {
+        commit_batch batch = {.commits = commits, .count = count, .outcomes = out_outcomes};
+        nj_buffer_init(&batch.packed, NJ_STAGING_RECORD_BYTES_MAX);
+        status = nj_staging_run_write(staging, "commit", true, write_batch, &batch, err);
+        nj_buffer_fini(&batch.packed);
+    }
+    return status;
+}
+
+void nj_ledger_text_set(char *out, size_t out_bytes, nj_slice text)
+{
+    size_t size = text.size < out_bytes - 1 ? text.size : out_bytes - 1;
+    if (size < text.size) {
+        while (size > 0 && ((unsigned char)text.bytes[size] & 0xc0) == 0x80) {
+            size--;
+        }
+    }
+    memcpy(out, text.bytes, size);
+    out[size] = '\0';
+    bool valid = nj_utf8_valid(out, size);
+    for (size_t i = 0; i < size; i++) {
+        if (out[i] == '\0' || (!valid && (unsigned char)out[i] >= 0x80)) {
+            out[i] = '?';
+        }
+    }
+}
+
+// ---- reading back ----
+
+nj_status nj_staging_ledger_get(nj_staging *staging, uint64_t shard, nj_ledger_record *out,
+                                nj_error *err)
+{
+    MDB_txn *txn = NULL;
+    nj_status status = nj_staging_begin_read(staging, &txn, err);
+    if (status == NJ_OK) {
+        status = read_record(staging, txn, shard, out, err);
+    }
+    mdb_txn_abort(txn);
+    return status;
+}
+
+// Calls visit for every entry of one database, in key order.
+static nj_status walk_database(nj_staging *staging, const MDB_dbi *dbi, nj_row_visit visit,
+                               void *context, nj_error *err)
+{
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    nj_status status = nj_staging_begin_read(staging, &txn, err);
+    if (status == NJ_OK) {
+        status = nj_env_check(mdb_cursor_open(txn, *dbi, &cursor), staging->folder.text, err);
+    }
+    while (status == NJ_OK) {
+        MDB_val key;
+        MDB_val value;
+        int rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        if (rc == MDB_NOTFOUND) {
+            break;
+        }
+        status = nj_env_check(rc, staging->folder.text, err);
+        if (status == NJ_OK) {
+            status = visit(context, nj_env_slice(key), nj_env_slice(value), err);
+        }
+    }
+    if (cursor != NULL) {
+        mdb_cursor_close(cursor);
+    }
+    mdb_txn_abort(txn);
+    return status;
+}
+
+typedef struct {
+    nj_ledger_visit visit;
+    void *context;
+} record_visit;
+
+static nj_status visit_record(void *context, nj_slice key, nj_slice value, nj_error *err)
+{
+    (void)key;
+    const record_visit *inner = context;
+    nj_ledger_record record;
+    nj_status status = nj_record_unpack(&LEDGER, value, &record, err);
+    return status != NJ_OK ? status : inner->visit(inner->context, &record, err);
+}
+
+nj_status nj_staging_ledger_each(nj_staging *staging, nj_ledger_visit visit, void *context,
+                                 nj_error *err)
+{
+    record_visit inner = {.visit = visit, .context = context};
+    return walk_database(staging, &staging->ledger, visit_record, &inner, err);
+}
+
+nj_status nj_staging_rows_each(nj_staging *staging, nj_row_visit visit, void *context,
+                               nj_error *err)
+{
+    return walk_database(staging, &staging->rows, visit, context, err);
+}
+
+static nj_status add_to_tally(void *context, const nj_ledger_record *record, nj_error *err)
+{
+    (void)err;
+    nj_staging_tally *tally = context;
+    tally->committed += record->state == NJ_SHARD_COMMITTED;
+    tally->quarantined += record->state == NJ_SHARD_QUARANTINED;
+    tally->ledger_rows += record->rows;
+    return NJ_OK;
+}
+
+static nj_status stat_rows(nj_staging *staging, MDB_stat *out, nj_error *err)
+{
+    MDB_txn *txn = NULL;
+    nj_status status = nj_staging_begin_read(staging, &txn, err);
+    if (status == NJ_OK) {
+        status = nj_env_check(mdb_stat(txn, staging->rows, out), staging->folder.text, err);
+    }
+    mdb_txn_abort(txn);
+    return status;
+}
+
+nj_status nj_staging_count(nj_staging *staging, nj_staging_tally *out, nj_error *err)
+{
+    nj_staging_tally tally = {0};
+    MDB_stat rows;
+    nj_status status = nj_staging_ledger_each(staging, add_to_tally, &tally, err);
+    if (status == NJ_OK) {
+        status = stat_rows(staging, &rows, err);
+    }
+    if (status == NJ_OK) {
+        tally.stored_rows = rows.ms_entries;
+        *out = tally;
+    }
+    return status;
+}
+
+nj_status nj_staging_rows_bytes(nj_staging *staging, uint64_t *out_bytes, nj_error *err)
+{
+    MDB_stat rows;
+    nj_status status = stat_rows(staging, &rows, err);
+    if (status == NJ_OK) {
+        *out_bytes = (uint64_t)rows.ms_psize *
+                     (rows.ms_branch_pages + rows.ms_leaf_pages + rows.ms_overflow_pages);
+    }
+    return status;
+}

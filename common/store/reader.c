@@ -1,0 +1,143 @@
+#include "common/store/reader.h"
+
+#include <stdlib.h>
+
+#include "common/store/env.h"
+#include "common/store/schema.h"
+
+struct nj_store_reader {
+    nj_store_name name;
+    nj_store_manifest manifest;
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+};
+
+nj_status nj_store_reader_open(const char *store_dir, const char *name,
+                               nj_store_reader **out_reader, nj_error *err)
+{
+    nj_path folder;
+    nj_store_reader *reader = calloc(1, sizeof *reader);
+    if (reader == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory to open it", store_dir);
+    }
+    nj_status status = nj_store_resolve(store_dir, name, &reader->name, err);
+    if (status == NJ_OK) {
+        status = nj_store_inspect(store_dir, &reader->name, &reader->manifest, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_store_path(store_dir, &reader->name, NULL, &folder, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_env_open_frozen(folder.text, &reader->env, &reader->txn, &reader->dbi, err);
+    }
+    if (status == NJ_OK) {
+        *out_reader = reader;
+        reader = NULL;
+    }
+    nj_store_reader_close(&reader);
+    return status;
+}
+
+void nj_store_reader_close(nj_store_reader **reader)
+{
+    if (*reader != NULL) {
+        mdb_txn_abort((*reader)->txn); // accepts NULL
+        mdb_env_close((*reader)->env); // accepts NULL
+        free(*reader);
+        *reader = NULL;
+    }
+}
+
+const nj_store_name *nj_store_reader_name(const nj_store_reader *reader)
+{
+    return &reader->name;
+}
+
+const nj_store_manifest *nj_store_reader_manifest(const nj_store_reader *reader)
+{
+    return &reader->manifest;
+}
+
+nj_status nj_store_reader_facts(nj_store_reader *reader, nj_store_facts *out, nj_error *err)
+{
+    nj_slice name = nj_slice_from(NJ_STORE_WORDS.META_KEY);
+    MDB_val key = nj_env_val(name.bytes, name.size);
+    MDB_val value;
+    nj_status status =
+        nj_env_check(mdb_get(reader->txn, reader->dbi, &key, &value), NJ_STORE_WORDS.META_KEY, err);
+    if (status == NJ_OK) {
+        status = nj_store_facts_unpack(nj_env_slice(value), out, err);
+    }
+    if (status == NJ_NOT_FOUND || status == NJ_INPUT) {
+        nj_error_prefix(err, "%s", reader->name.text);
+        if (err != NULL) {
+            err->status = NJ_REFUSED;
+        }
+        status = NJ_REFUSED;
+    }
+    return status;
+}
+
+nj_status nj_store_get(nj_store_reader *reader, nj_slice user, nj_slice *out_value, nj_error *err)
+{
+    nj_store_key packed;
+    nj_status status = nj_store_key_pack(user, &packed, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    MDB_val key = nj_env_val(packed.bytes, packed.size);
+    MDB_val value;
+    int rc = mdb_get(reader->txn, reader->dbi, &key, &value);
+    if (rc == MDB_NOTFOUND) {
+        return nj_fail(err, NJ_NOT_FOUND, "%s: has no user \"%.*s\"", reader->name.text,
+                       NJ_SLICE_ARGS(user));
+    }
+    status = nj_env_check(rc, reader->name.text, err);
+    if (status == NJ_OK) {
+        *out_value = nj_env_slice(value);
+    }
+    return status;
+}
+
+static nj_status visit_entry(const nj_store_reader *reader, nj_slice key, nj_slice value,
+                             nj_store_visit visit, void *context, nj_error *err)
+{
+    char digits[NJ_STORE_DIGITS_BYTES];
+    nj_slice user;
+    if (nj_slice_equal(key, nj_slice_from(NJ_STORE_WORDS.META_KEY))) {
+        return NJ_OK;
+    }
+    if (nj_store_key_unpack(key, digits, &user, err) != NJ_OK) {
+        nj_error_prefix(err, "%s", reader->name.text);
+        if (err != NULL) {
+            err->status = NJ_REFUSED;
+        }
+        return NJ_REFUSED;
+    }
+    return visit(context, user, value, err);
+}
+
+nj_status nj_store_each(nj_store_reader *reader, nj_store_visit visit, void *context, nj_error *err)
+{
+    MDB_cursor *cursor = NULL;
+    nj_status status =
+        nj_env_check(mdb_cursor_open(reader->txn, reader->dbi, &cursor), reader->name.text, err);
+    while (status == NJ_OK) {
+        MDB_val key;
+        MDB_val value;
+        int rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        if (rc == MDB_NOTFOUND) {
+            break;
+        }
+        status = nj_env_check(rc, reader->name.text, err);
+        if (status == NJ_OK) {
+            status =
+                visit_entry(reader, nj_env_slice(key), nj_env_slice(value), visit, context, err);
+        }
+    }
+    if (cursor != NULL) {
+        mdb_cursor_close(cursor);
+    }
+    return status;
+}

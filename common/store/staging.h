@@ -1,0 +1,186 @@
+// staging.h - the rows and the ledger of the running night, in one LMDB environment: STORE/staging.
+//
+//   database "rows"     user key -> row           what has been decoded
+//   database "ledger"   shard    -> record        which shards are done, by whom
+//   database "meta"     plan, facts, epoch, owner, numeric class
+//
+// A shard's rows and its ledger record are written by one transaction, so whatever happens to the process or the
+// machine, each shard is either there with all its rows or not at all.
+//
+// Fencing. Every opening raises the epoch on disk, and every write checks, inside its transaction, that the epoch is
+// still its own. A coordinator that was stopped and wakes up after another took over writes nothing (NJ_AGAIN).
+//
+// Locking. Each write holds STORE/lock (lock.h). An opened staging holds nothing between calls.
+//
+// Errors. NJ_AGAIN: the lock is not free, or this staging is fenced. NJ_IO: LMDB failed (a full disk shows as an I/O
+// error); the transaction is gone, the environment has been opened afresh, and the ledger must be asked what is there.
+// After NJ_IO the same call may be made again: what did reach the disk answers NJ_COMMIT_DUPLICATE.
+//
+// Not for two threads at once, not across fork, and one process opens a staging area once: LMDB's file locks end when
+// the same process closes a second handle.
+#ifndef NJ_STORE_STAGING_H
+#define NJ_STORE_STAGING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/digest.h"
+#include "common/base/error.h"
+#include "common/base/slice.h"
+#include "common/store/record.h"
+
+#define NJ_STAGING_PLAN_BYTES_MAX ((size_t)1 << 30)
+#define NJ_STAGING_MAP_BYTES ((uint64_t)1 << 30) // first size of the map; address space, not disk
+#define NJ_STAGING_MAP_BYTES_MAX ((uint64_t)1 << 40) // it doubles up to this
+
+typedef struct nj_staging nj_staging;
+
+typedef struct {
+#define NJ_STAGING_FIELD(kind, name, max, meaning) NJ_RECORD_MEMBER_##kind(name, max)
+#include "schemas/store.def"
+} nj_staging_facts;
+
+typedef enum {
+#define NJ_SHARD_STATE(name, number, meaning) NJ_SHARD_##name = number,
+#include "schemas/store.def"
+} nj_shard_state;
+
+// One shard's record; `state` is an nj_shard_state.
+typedef struct {
+#define NJ_LEDGER_FIELD(kind, name, max, meaning) NJ_RECORD_MEMBER_##kind(name, max)
+#include "schemas/store.def"
+} nj_ledger_record;
+
+#define NJ_STAGING_CLASS_BYTES_MAX 64
+
+typedef struct {
+    uint64_t map_bytes;     // first size of the map, used when the area is created
+    uint64_t map_bytes_max; // past this a write is NJ_IO
+    uint32_t lock_wait_ms;  // how long a write waits for STORE/lock
+} nj_staging_options;
+
+/// NJ_STAGING_MAP_BYTES, NJ_STAGING_MAP_BYTES_MAX and NJ_STORE_LOCK_WAIT_MS.
+nj_staging_options nj_staging_options_default(void);
+
+// ---- opening ----
+
+/// True when STORE/staging is there: a night runs or was interrupted.
+bool nj_staging_exists(const char *store_dir);
+
+/// Makes the store's folder and a staging area for a night, whole or not at all, and opens it.
+///
+///   facts    staging_version is set here; the rest is the caller's
+///   plan     the coordinator's plan, stored as it is; 0 to NJ_STAGING_PLAN_BYTES_MAX bytes
+///   options  NULL for the defaults
+///
+/// Returns  NJ_AGAIN when there is one already (resume it or remove it)
+NJ_CHECKED nj_status nj_staging_create(const char *store_dir, const nj_staging_facts *facts,
+                                       nj_slice plan, const nj_staging_options *options,
+                                       nj_staging **out_staging, nj_error *err);
+
+/// Opens the staging area that is there and fences off whoever has it open. NJ_NOT_FOUND without one; NJ_CONFIG when
+/// another version of nightjar or LMDB wrote it.
+NJ_CHECKED nj_status nj_staging_open(const char *store_dir, const nj_staging_options *options,
+                                     nj_staging **out_staging, nj_error *err);
+
+/// Accepts NULL. The area stays on disk.
+void nj_staging_close(nj_staging **staging);
+
+/// Closes and removes the area. On failure, and when fenced, the caller keeps it.
+NJ_CHECKED nj_status nj_staging_remove_take(nj_staging **staging, nj_error *err);
+
+// ---- what it knows of the night ----
+
+/// Borrowed until close.
+const nj_staging_facts *nj_staging_facts_of(const nj_staging *staging);
+const char *nj_staging_store_dir(const nj_staging *staging);
+uint64_t nj_staging_epoch(const nj_staging *staging);
+
+/// Appends the plan's bytes to `out`.
+NJ_CHECKED nj_status nj_staging_plan(nj_staging *staging, nj_buffer *out, nj_error *err);
+
+/// The numeric class; "" while the night has none. `out` holds NJ_STAGING_CLASS_BYTES_MAX + 1.
+NJ_CHECKED nj_status nj_staging_class(nj_staging *staging, char out[NJ_STAGING_CLASS_BYTES_MAX + 1],
+                                      nj_error *err);
+
+/// Sets the numeric class once; the same again is fine, another is NJ_CONFIG and names both.
+NJ_CHECKED nj_status nj_staging_class_set(nj_staging *staging, const char *numeric_class,
+                                          nj_error *err);
+
+/// NJ_AGAIN when another process has opened the area since: this one must not write, pack or publish.
+NJ_CHECKED nj_status nj_staging_check_epoch(nj_staging *staging, nj_error *err);
+
+// ---- committing ----
+
+typedef struct {
+    nj_slice user; // an id (base/id.h)
+    nj_slice
+        value; // a packed row (codec/row.h), stored as it is; the caller has unpacked and checked it
+} nj_store_row;
+
+// What is to be written of one shard. `record.rows` counts `rows`. A QUARANTINED record has no rows.
+typedef struct {
+    nj_ledger_record record;
+    const nj_store_row *rows; // [record.rows] borrowed; fastest in key order
+} nj_shard_commit;
+
+typedef enum {
+    NJ_COMMIT_WRITTEN, // rows and record are on disk
+    NJ_COMMIT_DUPLICATE, // nothing written: the shard is already committed with this digest, or already given up
+    NJ_COMMIT_DIVERGED // nothing written: the shard is already committed with another digest. An alarm
+} nj_commit_outcome;
+
+/// Writes rows and records of `count` shards in one transaction, synced before it returns. A committed shard is never
+/// changed: see nj_commit_outcome. A quarantined shard may still be committed.
+///
+/// One transaction costs one sync, whatever the number of shards; keep a batch below some 64 MB of rows.
+///
+///   out_outcomes  [count]  set when NJ_OK is returned
+///
+/// Returns  NJ_OK, also when nothing but duplicates came
+///          NJ_INPUT    a record or id breaks its rules; nothing of the batch is written
+///          NJ_REFUSED  a user already has a row from another shard: the plan's ranges overlap; nothing is written
+///          NJ_AGAIN, NJ_IO as above
+/// Proof    tests/unit/store/test_staging.c, test_staging_crash.c
+NJ_CHECKED nj_status nj_staging_commit(nj_staging *staging, const nj_shard_commit *commits,
+                                       size_t count, nj_commit_outcome *out_outcomes,
+                                       nj_error *err);
+
+/// Puts text into a record's `worker` or `note`: cut to size at a character's start, bytes that are not UTF-8
+/// become '?'.
+void nj_ledger_text_set(char *out, size_t out_bytes, nj_slice text);
+
+// ---- reading back ----
+
+/// One shard's record; NJ_NOT_FOUND when the ledger has none.
+NJ_CHECKED nj_status nj_staging_ledger_get(nj_staging *staging, uint64_t shard,
+                                           nj_ledger_record *out, nj_error *err);
+
+/// `record` is borrowed for the call. A status that is not NJ_OK ends the walk and is returned.
+typedef nj_status (*nj_ledger_visit)(void *context, const nj_ledger_record *record, nj_error *err);
+
+/// Every record, by shard number. The visitor must not write to the staging area.
+NJ_CHECKED nj_status nj_staging_ledger_each(nj_staging *staging, nj_ledger_visit visit,
+                                            void *context, nj_error *err);
+
+typedef struct {
+    uint64_t committed;   // shards
+    uint64_t quarantined; // shards
+    uint64_t ledger_rows; // sum of `rows` over the ledger
+    uint64_t stored_rows; // entries of the rows database; equal to ledger_rows, always
+} nj_staging_tally;
+
+NJ_CHECKED nj_status nj_staging_count(nj_staging *staging, nj_staging_tally *out, nj_error *err);
+
+/// `key` and `value` are borrowed for the call.
+typedef nj_status (*nj_row_visit)(void *context, nj_slice key, nj_slice value, nj_error *err);
+
+/// Every row in key order, from one snapshot. The visitor must not write to the staging area.
+NJ_CHECKED nj_status nj_staging_rows_each(nj_staging *staging, nj_row_visit visit, void *context,
+                                          nj_error *err);
+
+/// Bytes of the pages that hold the rows: what nj_store_pack plans its map by.
+NJ_CHECKED nj_status nj_staging_rows_bytes(nj_staging *staging, uint64_t *out_bytes, nj_error *err);
+
+#endif
