@@ -32,18 +32,13 @@ static int compare_users(const void *a, const void *b, void *users)
 static nj_status choose_users(nj_plan *plan, const nj_settings *settings, nj_error *err)
 {
     const nj_user_table *users = plan->users;
-    if (settings->cold_users == NJ_COLD_FAIL && users->cold_count > 0) {
-        nj_slice first = nj_user_table_at(users, users->first_cold).user;
-        return nj_fail(err, NJ_INPUT,
-                       "%zu of %zu users have no item that the catalogue knows, the first is \"%.*s\" (--cold-users fail)",
-                       users->cold_count, users->count, NJ_SLICE_ARGS(first));
-    }
     plan->order = malloc((users->count + 1) * sizeof *plan->order);
     if (plan->order == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory to order %zu users", users->count);
     }
     for (size_t i = 0; i < users->count; i++) {
-        if (settings->cold_users == NJ_COLD_SKIP && nj_user_table_at(users, i).item_count == 0) {
+        nj_request user = nj_user_table_at(users, i);
+        if (nj_user_is_skipped(&user, settings)) {
             plan->skipped_count++;
         } else {
             plan->order[plan->user_count++] = (uint32_t)i;
@@ -115,9 +110,10 @@ nj_status nj_plan_make(const nj_user_table *users, nj_settings *settings, const 
                        uint32_t shard_users, nj_plan *out, nj_error *err)
 {
     nj_plan plan = {.users = users};
-    settings->exclusions_max = settings->keep_history ? 0 : users->longest;
-    settings->history_items_max = users->longest;
-    nj_status status = choose_users(&plan, settings, err);
+    nj_status status = nj_user_table_apply(users, settings, err);
+    if (status == NJ_OK) {
+        status = choose_users(&plan, settings, err);
+    }
     if (status == NJ_OK) {
         status = cut_shards(&plan, shard_users, err);
     }

@@ -27,7 +27,7 @@ typedef struct {
     nj_digest digest; // of the bundle, the settings, every user and history, and the shards
 } nj_plan;
 
-/// Sorts, cuts and digests. `settings->history_items_max` and `exclusions_max` are set from the users.
+/// Applies the users' limits to the settings (nj_user_table_apply), sorts, cuts and digests.
 ///
 /// Errors  NJ_INPUT: --cold-users fail and a cold user (names the first and the count), or no user is left; NJ_NO_MEMORY
 /// Proof   tests/unit/coordinator/test_plan.c

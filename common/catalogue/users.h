@@ -11,6 +11,7 @@
 #include "common/base/buffer.h"
 #include "common/base/error.h"
 #include "common/base/idlist.h"
+#include "common/codec/settings.h"
 #include "common/codec/shard.h"
 #include "common/input/histories.h"
 
@@ -35,5 +36,15 @@ void nj_user_table_fini(nj_user_table *table);
 
 /// User number `index`; borrowed until nj_user_table_fini.
 nj_request nj_user_table_at(const nj_user_table *table, size_t index);
+
+/// Sets the limits that the engine plans for (history_items_max, exclusions_max) from the longest history, and refuses cold users
+/// where --cold-users fail asks for it: NJ_INPUT names the first and the count.
+NJ_CHECKED nj_status nj_user_table_apply(const nj_user_table *table, nj_settings *settings, nj_error *err);
+
+/// True when --cold-users skip leaves this user out.
+static inline bool nj_user_is_skipped(const nj_request *request, const nj_settings *settings)
+{
+    return settings->cold_users == NJ_COLD_SKIP && request->item_count == 0;
+}
 
 #endif

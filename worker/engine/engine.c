@@ -209,14 +209,13 @@ static void begin_batch(nj_engine *engine, batch *b)
 static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request, size_t index)
 {
     const size_t list_bytes = engine->settings.top * sizeof(uint32_t);
+    const nj_token_table table = nj_catalogue_view_tokens(&engine->catalogue);
     uint32_t i = b->count++;
     uint32_t used = request->item_count < engine->history_max ? request->item_count : engine->history_max;
     const uint32_t *items = request->items + (request->item_count - used);
     b->index[i] = index;
-    b->offset[i + 1] = b->offset[i] + (uint32_t)nj_template_tokens(&engine->catalogue.template, request->user,
-                                                                   &engine->catalogue.sids,
-                                                                   engine->catalogue.token_base, items, used,
-                                                                   b->tokens + b->offset[i]);
+    b->offset[i + 1] = b->offset[i] + (uint32_t)nj_template_tokens(&engine->catalogue.template, &table, request->user,
+                                                                   items, used, b->tokens + b->offset[i]);
     b->exclusions[i] = (nj_exclusions){0};
     if (!engine->settings.keep_history) {
         uint32_t *rows = nj_arena_take(&engine->batch_arena, engine->settings.exclusions_max * sizeof *rows);

@@ -1,0 +1,180 @@
+// bundle.c - `nightjar bundle`: pack, verify, list.
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/codec/json.h"
+#include "ops/cli/commands.h"
+#include "worker/engine/bundle_pack.h"
+
+// "3,1,7" to tokens. An empty text is an empty list.
+static nj_status parse_tokens(const char *option, const char *text, uint32_t *out, uint32_t *out_count, nj_error *err)
+{
+    uint32_t count = 0;
+    for (const char *at = text; *at != '\0';) {
+        char *end = NULL;
+        errno = 0;
+        unsigned long token = strtoul(at, &end, 10);
+        bool ends_well = *end == '\0' || (*end == ',' && end[1] != '\0');
+        if (*at < '0' || *at > '9' || errno != 0 || token > NJ_TOKEN_MAX || !ends_well ||
+            count == NJ_TEMPLATE_TOKENS_MAX) {
+            return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be at most %d token numbers with commas between", option,
+                           text, NJ_TEMPLATE_TOKENS_MAX);
+        }
+        out[count++] = (uint32_t)token;
+        at = *end == ',' ? end + 1 : end;
+    }
+    *out_count = count;
+    return NJ_OK;
+}
+
+static nj_status parse_user_tokens(const char *text, nj_template *out, nj_error *err)
+{
+    uint32_t pair[NJ_TEMPLATE_TOKENS_MAX];
+    uint32_t count = 0;
+    nj_status status = parse_tokens("user-tokens", text, pair, &count, err);
+    if (status == NJ_OK && (count != 2 || pair[1] == 0 || pair[1] > NJ_TOKEN_MAX - pair[0])) {
+        status = nj_fail(err, NJ_USAGE, "--user-tokens is \"%s\", must be FIRST,COUNT", text);
+    }
+    if (status == NJ_OK) {
+        out->user_token_base = pair[0];
+        out->user_token_count = pair[1];
+    }
+    return status;
+}
+
+// *out_given says whether any part of the template stands on the command line.
+static nj_status template_from(const nj_arguments *arguments, nj_template *out, bool *out_given, nj_error *err)
+{
+    const char *before = nj_argument(arguments, "before");
+    const char *between = nj_argument(arguments, "between");
+    const char *after = nj_argument(arguments, "after");
+    const char *user = nj_argument(arguments, "user-tokens");
+    nj_status status = NJ_OK;
+    *out = (nj_template){0};
+    *out_given = before != NULL || between != NULL || after != NULL || user != NULL;
+    if (before != NULL) {
+        status = parse_tokens("before", before, out->before, &out->before_count, err);
+    }
+    if (status == NJ_OK && between != NULL) {
+        status = parse_tokens("between", between, out->between, &out->between_count, err);
+    }
+    if (status == NJ_OK && after != NULL) {
+        status = parse_tokens("after", after, out->after, &out->after_count, err);
+    }
+    if (status == NJ_OK && user != NULL) {
+        status = parse_user_tokens(user, out, err);
+    }
+    return status;
+}
+
+static void print_summary(const char *path, const nj_pack_summary *summary, bool as_json)
+{
+    char hex[NJ_DIGEST_HEX_BYTES];
+    nj_digest_hex(&summary->digest, hex);
+    if (as_json) {
+        printf("{\"bundle\": \"%s\", \"items\": %u, \"levels\": %u, \"leaves\": %u, \"history_max\": %u, \"counted_items\": %" PRIu64
+               "}\n",
+               hex, summary->item_count, summary->level_count, summary->leaf_count, summary->history_max,
+               summary->counted_items);
+    } else {
+        printf("%s: %u items, %u leaves, %u levels, histories to %u items\nbundle %s\n", path, summary->item_count,
+               summary->leaf_count, summary->level_count, summary->history_max, hex);
+    }
+}
+
+nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
+{
+    nj_template template;
+    nj_pack_summary summary;
+    bool has_template = false;
+    uint64_t history_max = 0;
+    nj_pack_request request = {.model_path = nj_argument(arguments, "model"),
+                               .catalogue_path = nj_argument(arguments, "catalogue"),
+                               .histories_path = nj_argument(arguments, "histories")};
+    nj_status status = nj_argument_uint(arguments, "history-max", 0, NJ_HISTORY_MAX, &history_max, err);
+    if (status == NJ_OK) {
+        status = template_from(arguments, &template, &has_template, err);
+    }
+    if (status == NJ_OK && request.histories_path != NULL) {
+        status = nj_format_from(nj_argument(arguments, "format"), request.histories_path, &request.histories_format, err);
+    }
+    request.history_max = (uint32_t)history_max;
+    request.template = has_template ? &template : NULL;
+    if (status == NJ_OK) {
+        status = nj_bundle_pack(&request, nj_argument(arguments, "out"), &summary, err);
+    }
+    if (status == NJ_OK) {
+        print_summary(nj_argument(arguments, "out"), &summary, nj_argument_flag(arguments, "json"));
+    }
+    return status;
+}
+
+nj_status nj_command_bundle_verify(const nj_arguments *arguments, nj_error *err)
+{
+    nj_bundle *bundle = NULL;
+    nj_catalogue_view view;
+    const char *path = nj_argument_positional(arguments);
+    nj_status status = nj_bundle_open(path, &bundle, err);
+    if (status == NJ_OK) {
+        status = nj_bundle_verify(bundle, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_catalogue_view_open(nj_bundle_sections(bundle), &view, err);
+    }
+    if (status == NJ_OK) {
+        printf("%s: every section is as it was packed\n", path);
+    }
+    nj_bundle_close(&bundle);
+    return status;
+}
+
+static void print_sections(const nj_sections *sections)
+{
+    char hex[NJ_DIGEST_HEX_BYTES];
+    for (size_t i = 0; i < sections->count; i++) {
+        nj_digest_hex(&sections->sections[i].digest, hex);
+        printf("%-12s %12zu bytes  %.16s\n", sections->sections[i].name, sections->sections[i].size, hex);
+    }
+    nj_digest digest = nj_sections_digest(sections);
+    nj_digest_hex(&digest, hex);
+    printf("bundle %s\n", hex);
+}
+
+static nj_status print_sections_json(const nj_sections *sections, nj_error *err)
+{
+    char hex[NJ_DIGEST_HEX_BYTES];
+    json_t *list = json_array();
+    for (size_t i = 0; i < sections->count; i++) {
+        nj_digest_hex(&sections->sections[i].digest, hex);
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "name", sections->sections[i].name, "bytes",
+                                              (json_int_t)sections->sections[i].size, "digest", hex));
+    }
+    nj_digest digest = nj_sections_digest(sections);
+    nj_digest_hex(&digest, hex);
+    json_t *top = json_pack("{s:s, s:o}", "bundle", hex, "sections", list);
+    char *text = top != NULL ? json_dumps(top, JSON_INDENT(2)) : NULL;
+    json_decref(top);
+    if (text == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory to print");
+    }
+    puts(text);
+    free(text);
+    return NJ_OK;
+}
+
+nj_status nj_command_bundle_list(const nj_arguments *arguments, nj_error *err)
+{
+    nj_bundle *bundle = NULL;
+    nj_status status = nj_bundle_open(nj_argument_positional(arguments), &bundle, err);
+    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
+        status = print_sections_json(nj_bundle_sections(bundle), err);
+    } else if (status == NJ_OK) {
+        print_sections(nj_bundle_sections(bundle));
+    }
+    nj_bundle_close(&bundle);
+    return status;
+}

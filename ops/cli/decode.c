@@ -1,0 +1,126 @@
+// decode.c - `nightjar decode`: one process, no network; the debugging and parity path.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/cli/progress.h"
+#include "common/codec/row.h"
+#include "ops/cli/commands.h"
+#include "ops/cli/engine_options.h"
+#include "worker/engine/engine.h"
+
+#define LINE_BYTES_MAX (16u << 20)
+
+typedef struct {
+    const nj_engine *engine;
+    const nj_request *requests;
+    nj_row *row;    // scratch
+    nj_buffer line; // scratch
+    bool with_sids;
+    size_t done;
+    nj_progress progress;
+} printer;
+
+static nj_status append_sids(printer *p, const nj_list *list)
+{
+    nj_status status = nj_buffer_printf(&p->line, ", \"sids\": [");
+    for (uint32_t i = 0; i < list->count && status == NJ_OK; i++) {
+        uint32_t levels;
+        const uint16_t *sid = nj_engine_item_sid(p->engine, list->items[i], &levels);
+        for (uint32_t l = 0; l < levels && status == NJ_OK; l++) {
+            status = nj_buffer_printf(&p->line, "%s%u", l > 0 ? ", " : i > 0 ? "], [" : "[", sid[l]);
+        }
+    }
+    return status != NJ_OK ? status : nj_buffer_printf(&p->line, list->count > 0 ? "]]" : "]");
+}
+
+// The line of nj_row_json; `sids` goes before its closing brace.
+static nj_status print_list(void *context, size_t index, const nj_list *list, nj_error *err)
+{
+    printer *p = context;
+    p->row->flags = list->flags;
+    p->row->count = list->count;
+    for (uint32_t i = 0; i < list->count; i++) {
+        p->row->items[i] = nj_engine_item_id(p->engine, list->items[i]);
+        p->row->scores[i] = list->scores[i];
+    }
+    nj_buffer_clear(&p->line);
+    nj_status status = nj_row_json(&p->line, p->requests[index].user, p->row);
+    if (status == NJ_OK && p->with_sids) {
+        p->line.size--;
+        status = append_sids(p, list);
+        if (status == NJ_OK) {
+            status = nj_buffer_append(&p->line, "}", 1);
+        }
+    }
+    if (status != NJ_OK) {
+        return nj_fail(err, status, "no memory for a line");
+    }
+    fwrite(p->line.bytes, 1, p->line.size, stdout);
+    if (putc('\n', stdout) == EOF) {
+        return nj_fail_errno(err, NJ_IO, errno, "standard output");
+    }
+    nj_progress_update(&p->progress, ++p->done, nj_clock_mono_ns());
+    return NJ_OK;
+}
+
+static nj_request *list_requests(const nj_job *job, size_t *out_count)
+{
+    nj_request *requests = malloc((job->users.count + 1) * sizeof *requests);
+    size_t count = 0;
+    for (size_t i = 0; requests != NULL && i < job->users.count; i++) {
+        nj_request request = nj_user_table_at(&job->users, i);
+        if (!nj_user_is_skipped(&request, &job->settings)) {
+            requests[count++] = request;
+        }
+    }
+    *out_count = count;
+    return requests;
+}
+
+static nj_status decode_all(printer *p, nj_engine *engine, size_t count, nj_error *err)
+{
+    uint64_t start_ns = nj_clock_mono_ns();
+    nj_progress_start(&p->progress, "users", count, 0, false, start_ns);
+    nj_status status = nj_engine_decode(engine, p->requests, count, print_list, p, err);
+    nj_progress_finish(&p->progress);
+    if (status == NJ_OK) {
+        double seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
+        nj_log(NJ_LOG_INFO, "%zu users in %.2f s, %.1f users/s", count, seconds,
+               seconds > 0 ? (double)count / seconds : 0);
+    }
+    return status;
+}
+
+nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err)
+{
+    nj_job job = {0};
+    nj_engine *engine = NULL;
+    size_t count = 0;
+    nj_request *requests = NULL;
+    printer p = {.row = malloc(sizeof *p.row), .with_sids = nj_argument_flag(arguments, "sids")};
+    nj_buffer_init(&p.line, LINE_BYTES_MAX);
+    nj_status status = nj_job_open(arguments, &job, err);
+    if (status == NJ_OK) {
+        requests = list_requests(&job, &count);
+        if (requests == NULL || p.row == NULL) {
+            status = nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", job.users.count);
+        }
+    }
+    if (status == NJ_OK) {
+        status = nj_engine_from(arguments, nj_bundle_sections(job.bundle), &job.settings, &engine, err);
+    }
+    if (status == NJ_OK) {
+        p.engine = engine;
+        p.requests = requests;
+        status = decode_all(&p, engine, count, err);
+    }
+    nj_engine_close(&engine);
+    free(requests);
+    free(p.row);
+    nj_buffer_fini(&p.line);
+    nj_job_close(&job);
+    return status;
+}

@@ -1,0 +1,18 @@
+// engine_options.h - --kernels and --batch, wherever an engine is opened from a command line.
+#ifndef NJ_OPS_CLI_ENGINE_OPTIONS_H
+#define NJ_OPS_CLI_ENGINE_OPTIONS_H
+
+#include "common/bundle/bundle.h"
+#include "common/cli/cli.h"
+#include "common/codec/settings.h"
+#include "worker/engine/engine.h"
+
+#define NJ_ENGINE_OPTIONS                                                                                              \
+    {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},                               \
+    {"batch", "N", "16", "users decoded together", false}
+
+/// Selects the kernels, opens the engine and says on stderr what memory it holds.
+NJ_CHECKED nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *sections,
+                                    const nj_settings *settings, nj_engine **out, nj_error *err);
+
+#endif

@@ -1,0 +1,195 @@
+#include "worker/engine/bundle_pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/catalogue/catalogue.h"
+#include "common/catalogue/view.h"
+#include "common/codec/json.h"
+#include "common/input/safetensors.h"
+#include "schemas/bundle.h"
+#include "worker/t5/t5.h"
+
+#define CONFIG_BYTES_MAX (1u << 20)
+#define SECTION_BYTES_MAX ((size_t)1 << 42)
+
+// Everything that becomes a section, while it is made.
+typedef struct {
+    const nj_pack_request *request;
+    nj_catalogue *catalogue;
+    nj_t5_config config;
+    char *model_json; // owned by jansson's allocator: free()
+    nj_buffer weights;
+    nj_buffer trie;
+    nj_buffer facts;  // the "catalogue" section
+    uint32_t *counts; // [N] or NULL
+    uint32_t history_max;
+    uint64_t counted_items;
+} packing;
+
+static nj_status read_model(packing *p, nj_error *err)
+{
+    nj_path path;
+    json_t *json = NULL;
+    nj_tensor_set *tensors = NULL;
+    nj_status status = nj_path_join(p->request->model_path, "config.json", &path, err);
+    if (status == NJ_OK) {
+        status = nj_json_load(path.text, CONFIG_BYTES_MAX, &json, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_t5_config_read(json, path.text, &p->config, err);
+    }
+    if (status == NJ_OK) {
+        p->model_json = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+        status = p->model_json != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for %s", path.text);
+    }
+    if (status == NJ_OK) {
+        status = nj_tensor_set_open(p->request->model_path, &tensors, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_t5_weights_convert(&p->config, tensors, &p->weights, err);
+    }
+    nj_tensor_set_close(&tensors);
+    json_decref(json);
+    return status;
+}
+
+static uint32_t choose_history_max(const packing *p)
+{
+    if (p->request->history_max > 0) {
+        return p->request->history_max;
+    }
+    uint32_t tokens = p->config.position_max > 0 ? p->config.position_max : NJ_PACK_TOKENS_DEFAULT;
+    uint32_t items = tokens / p->catalogue->sids.level_count;
+    return items > 0 ? items : 1;
+}
+
+static nj_status read_catalogue(packing *p, nj_error *err)
+{
+    nj_status status = nj_catalogue_read(p->request->catalogue_path, &p->catalogue, err);
+    if (status == NJ_OK) {
+        status = nj_trie_build(&p->catalogue->sids, &p->trie, err);
+    }
+    if (status == NJ_OK) {
+        p->history_max = choose_history_max(p);
+        const nj_template *template = p->request->template != NULL ? p->request->template : &p->catalogue->template;
+        status = nj_catalogue_section_write(&p->catalogue->sids, p->catalogue->token_base, template, p->history_max,
+                                            &p->facts);
+    }
+    return status;
+}
+
+// ---- counts ----
+
+typedef struct {
+    packing *packing;
+    nj_idmap map;
+} counting;
+
+static nj_status count_items(void *context, const nj_history *history, nj_error *err)
+{
+    (void)err;
+    counting *c = context;
+    for (size_t i = 0; i < history->item_count; i++) {
+        size_t row = nj_idmap_find(&c->map, history->items[i], nj_idmap_at_list, &c->packing->catalogue->items);
+        if (row != NJ_IDMAP_NONE && c->packing->counts[row] < UINT32_MAX) {
+            c->packing->counts[row]++;
+            c->packing->counted_items++;
+        }
+    }
+    return NJ_OK;
+}
+
+static nj_status count_histories(packing *p, nj_error *err)
+{
+    if (p->request->histories_path == NULL) {
+        return NJ_OK;
+    }
+    counting c = {.packing = p};
+    nj_idmap_init(&c.map);
+    p->counts = calloc(p->catalogue->items.count, sizeof *p->counts);
+    nj_status status = p->counts != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory to count items");
+    if (status == NJ_OK) {
+        status = nj_idmap_build(&c.map, &p->catalogue->items, p->request->catalogue_path, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_histories_read(p->request->histories_path, p->request->histories_format, count_items, &c, err);
+    }
+    nj_idmap_fini(&c.map);
+    return status;
+}
+
+// ---- writing ----
+
+static void add_section(nj_sections *sections, const char *name, const void *bytes, size_t size)
+{
+    nj_section *section = &sections->sections[sections->count++];
+    memset(section, 0, sizeof *section);
+    strncpy(section->name, name, sizeof section->name - 1);
+    section->bytes = bytes;
+    section->size = size;
+}
+
+static void list_sections(const packing *p, nj_sections *out)
+{
+    const nj_catalogue *catalogue = p->catalogue;
+    const size_t N = catalogue->sids.row_count;
+    out->count = 0;
+    add_section(out, NJ_SECTION_CATALOGUE, p->facts.bytes, p->facts.size);
+    if (p->counts != NULL) {
+        add_section(out, NJ_SECTION_COUNTS, p->counts, N * sizeof *p->counts);
+    }
+    add_section(out, NJ_SECTION_ITEMS, catalogue->item_block.bytes, catalogue->item_block.size);
+    add_section(out, NJ_SECTION_MODEL, p->model_json, strlen(p->model_json));
+    add_section(out, NJ_SECTION_SIDS, catalogue->sids.codes, N * catalogue->sids.level_count * sizeof(uint16_t));
+    add_section(out, NJ_SECTION_TRIE, p->trie.bytes, p->trie.size);
+    add_section(out, NJ_SECTION_WEIGHTS, p->weights.bytes, p->weights.size);
+}
+
+// What a worker will check is checked before the file is written.
+static nj_status write_bundle(packing *p, const char *out_path, nj_pack_summary *out, nj_error *err)
+{
+    nj_sections sections;
+    nj_catalogue_view view;
+    list_sections(p, &sections);
+    nj_status status = nj_catalogue_view_open(&sections, &view, err);
+    if (status == NJ_OK) {
+        status = nj_catalogue_view_check_vocabulary(&view, p->config.V, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_bundle_write(out_path, &sections, err);
+    }
+    if (status == NJ_OK) {
+        *out = (nj_pack_summary){.item_count = view.sids.row_count, .level_count = view.sids.level_count,
+                                 .leaf_count = view.trie.node_count[view.trie.level_count],
+                                 .history_max = p->history_max, .counted_items = p->counted_items,
+                                 .digest = nj_sections_digest(&sections)};
+    }
+    return status;
+}
+
+nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, nj_pack_summary *out, nj_error *err)
+{
+    packing p = {.request = request};
+    nj_buffer_init(&p.weights, SECTION_BYTES_MAX);
+    nj_buffer_init(&p.trie, SECTION_BYTES_MAX);
+    nj_buffer_init(&p.facts, CONFIG_BYTES_MAX);
+    nj_status status = read_model(&p, err);
+    if (status == NJ_OK) {
+        status = read_catalogue(&p, err);
+    }
+    if (status == NJ_OK) {
+        status = count_histories(&p, err);
+    }
+    if (status == NJ_OK) {
+        status = write_bundle(&p, out_path, out, err);
+    }
+    nj_buffer_fini(&p.weights);
+    nj_buffer_fini(&p.trie);
+    nj_buffer_fini(&p.facts);
+    free(p.counts);
+    free(p.model_json);
+    nj_catalogue_free(&p.catalogue);
+    return status;
+}

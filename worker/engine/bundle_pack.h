@@ -1,0 +1,40 @@
+// bundle_pack.h - from a checkpoint, a catalogue and, perhaps, histories to one bundle file.
+#ifndef NJ_WORKER_ENGINE_BUNDLE_PACK_H
+#define NJ_WORKER_ENGINE_BUNDLE_PACK_H
+
+#include <stdint.h>
+
+#include "common/base/error.h"
+#include "common/bundle/bundle.h"
+#include "common/catalogue/template.h"
+#include "common/input/histories.h"
+
+// Encoder tokens of a user when neither the checkpoint (n_positions) nor the caller says how many it was trained for.
+#define NJ_PACK_TOKENS_DEFAULT 1024
+
+typedef struct {
+    const char *model_path;     // HuggingFace folder
+    const char *catalogue_path; // catalogue folder
+    const char *histories_path; // counted for the list of cold users; NULL: they get an empty, flagged row
+    nj_histories_format histories_format;
+    const nj_template *template; // NULL: the catalogue's own
+    uint32_t history_max;        // items; 0: from the checkpoint's n_positions, else NJ_PACK_TOKENS_DEFAULT tokens
+} nj_pack_request;
+
+typedef struct {
+    uint32_t item_count;
+    uint32_t level_count;
+    uint32_t leaf_count;
+    uint32_t history_max;
+    uint64_t counted_items; // events of the histories that name a known item
+    nj_digest digest;       // of the bundle
+} nj_pack_summary;
+
+/// Reads and checks everything, then writes `out_path` whole or not at all.
+///
+/// Errors  those of the readers; NJ_CONFIG: the model's vocabulary does not hold the catalogue's tokens
+/// Proof   tests/parity/test_decode.c
+NJ_CHECKED nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, nj_pack_summary *out,
+                                    nj_error *err);
+
+#endif
