@@ -1,0 +1,138 @@
+// socket.h - the coordinator's ROUTER, the worker's DEALER, and waiting for both.
+//
+//   nj_dealer ---- CURVE ----> nj_router <---- CURVE ---- nj_dealer
+//                                  |
+//                              key check (zap.h): a thread, an allow-list that can be replaced at any time
+//
+// The only place that sees zmq.h. A socket belongs to one thread. Every queue is finite, every send returns at once, a
+// frame longer than the limit ends its connection, and a message of more than one frame is dropped: DESIGN.md section 9 says
+// what libzmq does otherwise.
+//
+// `insecure` is never a fallback: it must be set, and keys must then be absent.
+#ifndef NJ_WIRE_SOCKET_H
+#define NJ_WIRE_SOCKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/error.h"
+#include "common/base/slice.h"
+#include "common/wire/keys.h"
+#include "common/wire/message.h"
+#include "common/wire/peer.h"
+
+#define NJ_ENDPOINT_BYTES 256
+#define NJ_SOCKET_QUEUE_MAX 16          // messages waiting for one peer, each way
+#define NJ_SOCKET_FRAMES_MAX 1024       // frames one receive call looks at before it returns NJ_AGAIN
+#define NJ_SOCKET_HANDSHAKE_MS 5000     // a peer that has not proved its key by then is cut off
+#define NJ_SOCKET_HEARTBEAT_MS 2000     // ZeroMQ's own pings
+#define NJ_SOCKET_SILENCE_MS 8000       // without an answer to them the connection is closed
+#define NJ_SOCKET_RECONNECT_MS 200      // first pause of a dealer that lost its connection
+#define NJ_SOCKET_RECONNECT_MS_MAX 5000 // longest pause
+
+// ---- router ----
+
+typedef struct nj_router nj_router;
+
+typedef struct {
+    const char *endpoint;     // "tcp://10.0.0.5:7000"; "tcp://127.0.0.1:*" draws a free port
+    const nj_keypair *keys;   // the coordinator's pair; NULL with insecure
+    const nj_allowlist *allowed; // who may connect, copied; NULL with insecure
+    bool insecure;            // no encryption, no keys, everybody may connect
+    size_t message_bytes_max; // 0: NJ_WIRE_MESSAGE_BYTES_MAX
+} nj_router_config;
+
+// Messages that never reach the caller.
+typedef struct {
+    uint64_t stranger_count;  // no User-Id, or a key that is not in the list any more
+    uint64_t multipart_count; // more than one frame
+    uint64_t route_count;     // a routing id longer than NJ_ROUTE_BYTES_MAX, or no frame behind it
+} nj_router_drops;
+
+typedef struct {
+    nj_peer peer;
+    nj_slice bytes;   // borrowed until the next receive on this socket, or its close
+    char address[64]; // for the log; "" when unknown
+} nj_received;
+
+/// Binds. NJ_CONFIG: keys missing, or given together with insecure. NJ_AGAIN: the address is in use. NJ_IO.
+/// Proof   tests/unit/wire/test_socket.c
+NJ_CHECKED nj_status nj_router_open(const nj_router_config *config, nj_router **out, nj_error *err);
+/// Waits at most linger_ms for queued messages to leave. Accepts NULL.
+void nj_router_close(nj_router **router, int linger_ms);
+/// The endpoint with its real port; borrowed until close.
+const char *nj_router_endpoint(const nj_router *router);
+/// Replaces the allow-list (copied) for new connections and for the next message of every open one. Not for an insecure
+/// router (asserted).
+NJ_CHECKED nj_status nj_router_allow(nj_router *router, const nj_allowlist *allowed, nj_error *err);
+const nj_router_drops *nj_router_dropped(const nj_router *router);
+
+/// The next message of an allowed peer. NJ_AGAIN: none now. NJ_IO.
+NJ_CHECKED nj_status nj_router_receive(nj_router *router, nj_received *out, nj_error *err);
+/// Queues one frame. NJ_AGAIN: the peer's queue is full; NJ_NOT_FOUND: the peer is not connected any more. Neither is an
+/// error of the program: the roster treats both as a worker that is gone.
+NJ_CHECKED nj_status nj_router_send(nj_router *router, const nj_peer *to, nj_slice bytes,
+                                    nj_error *err);
+/// Packs and sends.
+NJ_CHECKED nj_status nj_router_send_message(nj_router *router, const nj_peer *to,
+                                            const nj_message *message, nj_error *err);
+
+// ---- dealer ----
+
+typedef struct nj_dealer nj_dealer;
+
+typedef struct {
+    const char *endpoint;     // of the coordinator
+    const nj_keypair *keys;   // the worker's pair; NULL with insecure
+    const char *server_key;   // public key the coordinator must prove; NULL with insecure
+    bool insecure;
+    size_t message_bytes_max; // 0: NJ_WIRE_MESSAGE_BYTES_MAX
+} nj_dealer_config;
+
+/// Starts to connect and returns at once; everything the config points to is copied. NJ_CONFIG, NJ_IO.
+NJ_CHECKED nj_status nj_dealer_open(const nj_dealer_config *config, nj_dealer **out, nj_error *err);
+/// Waits at most linger_ms for queued messages (the BYE) to leave. Accepts NULL.
+void nj_dealer_close(nj_dealer **dealer, int linger_ms);
+/// Drops the connection and both queues and starts to connect anew: the router sees another peer.
+NJ_CHECKED nj_status nj_dealer_reconnect(nj_dealer *dealer, nj_error *err);
+
+/// The next message; `*out` is borrowed until the next receive, reconnect or close. NJ_AGAIN: none now. NJ_IO.
+NJ_CHECKED nj_status nj_dealer_receive(nj_dealer *dealer, nj_slice *out, nj_error *err);
+/// Queues one frame. NJ_AGAIN: the queue is full.
+NJ_CHECKED nj_status nj_dealer_send(nj_dealer *dealer, nj_slice bytes, nj_error *err);
+/// Packs and sends.
+NJ_CHECKED nj_status nj_dealer_send_message(nj_dealer *dealer, const nj_message *message,
+                                            nj_error *err);
+
+// ---- waiting ----
+
+#define NJ_POLL_ITEMS_MAX 16
+
+// Sockets and descriptors (eventfd, signalfd, timerfd) to wait for. Borrows what is added.
+typedef struct {
+    const nj_router *router; // one of the three
+    const nj_dealer *dealer;
+    int fd;
+    bool ready;
+} nj_poll_item;
+
+typedef struct {
+    nj_poll_item items[NJ_POLL_ITEMS_MAX];
+    size_t count;
+} nj_poller;
+
+/// Adds one and returns its place for nj_poller_ready. At most NJ_POLL_ITEMS_MAX are added (asserted).
+size_t nj_poller_add_router(nj_poller *poller, const nj_router *router);
+size_t nj_poller_add_dealer(nj_poller *poller, const nj_dealer *dealer);
+size_t nj_poller_add_fd(nj_poller *poller, int fd);
+
+/// Waits until something can be read, or timeout_ms is over (-1: for ever). A signal ends the wait early with NJ_OK and
+/// nothing ready. A socket is ready until a receive has returned NJ_AGAIN: read until then.
+NJ_CHECKED nj_status nj_poller_wait(nj_poller *poller, int timeout_ms, nj_error *err);
+static inline bool nj_poller_ready(const nj_poller *poller, size_t place)
+{
+    return poller->items[place].ready;
+}
+
+#endif
