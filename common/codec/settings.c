@@ -89,8 +89,9 @@ static bool same_name(const char *setting, const char *option)
 
 nj_status nj_settings_set(nj_settings *settings, const char *name, const char *text, nj_error *err)
 {
+#define NJ_PLANNED(kind, field, fallback, least, most)
 #define NJ_SETTING(kind, field, fallback, least, most, help)                                       \
-    if (help[0] != '\0' && same_name(#field, name)) {                                              \
+    if (same_name(#field, name)) {                                                                 \
         return set_##kind(&settings->field, name, text, (double)least, (double)most, err);         \
     }
 #include "schemas/settings.def"

@@ -9,11 +9,12 @@
 #include "common/cli/cli.h"
 #include "common/codec/settings.h"
 
-// The rows of settings.def as options (those with a help).
-#define NJ_TEXT_OF(x) NJ_TEXT_OF_(x)
-#define NJ_TEXT_OF_(x) #x
+// A row of settings.def as a row of an option table: define NJ_SETTING and NJ_PLANNED as these, include the table.
+#define NJ_SETTING_OPTION(kind, name, fallback, least, most, help) NJ_OPTION_OF_##kind(name, fallback, help)
+#define NJ_PLANNED_OPTION(kind, name, fallback, least, most)
+#define NJ_TEXT_OF(x) #x
 #define NJ_OPTION_OF_U32(name, fallback, help) {#name, "N", NJ_TEXT_OF(fallback), help, false},
-#define NJ_OPTION_OF_F32(name, fallback, help) {#name, "X", "1", help, false},
+#define NJ_OPTION_OF_F32(name, fallback, help) {#name, "X", NJ_TEXT_OF(fallback), help, false},
 #define NJ_OPTION_OF_BOOL(name, fallback, help) {#name, NULL, NULL, help, false},
 #define NJ_OPTION_OF_COLD(name, fallback, help) {#name, "WORD", "popular", help, false},
 

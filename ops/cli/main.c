@@ -12,8 +12,6 @@
     {"token-base", "N", "2", "token of code 0 of the first level", false},                                             \
     {"overwrite", NULL, NULL, "replace a catalogue that is there", false},                                             \
     {"out", "DIR", NULL, "the catalogue's folder", true}, JSON_OPTION
-#define SETTINGS_OPTIONS_                                                                                              \
-    NJ_OPTION_OF_U32(beam, 20, "")
 
 static const nj_option BENCH_ENGINE[] = {
     {"bundle", "FILE", NULL, "decode with this bundle; default: TIGER's shape with random weights", false},
@@ -57,11 +55,62 @@ static const nj_option CATALOGUE_ASSIGN[] = {
 
 static const nj_option CATALOGUE_SHOW[] = {JSON_OPTION};
 
+#define NJ_SETTING NJ_SETTING_OPTION
+
 static const nj_option DECODE[] = {
     NJ_USERS_OPTIONS,
-#define NJ_SETTING(kind, name, fallback, least, most, help) NJ_OPTION_IF_##name(kind, name, fallback, help)
-    NJ_SETTINGS_OPTIONS
-#undef NJ_SETTING
+#define NJ_PLANNED NJ_PLANNED_OPTION
+#include "schemas/settings.def"
     {"sids", NULL, NULL, "print each item's codes too", false},
     NJ_ENGINE_OPTIONS,
 };
+
+static const nj_option KEYS[] = {
+    {"out", "FILE", NULL, "the secret key; FILE.pub gets the public one", true},
+    {"name", "TEXT", NULL, "what to call the key's owner", false},
+};
+
+static const nj_option STORE_GET[] = {STORE_OPTIONS};
+
+static const nj_option STORE_EXPORT[] = {
+    STORE_OPTIONS,
+    {"to", "FORM", "jsonl", "jsonl: one object a line, in key order", false},
+};
+
+static const nj_option STORE_STAT[] = {STORE_OPTIONS, JSON_OPTION};
+
+static const nj_option STORE_LIST[] = {{"store", "DIR", NULL, "the store's folder", true}, JSON_OPTION};
+
+static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's folder", true}};
+
+#define COMMAND(name, summary, positional, options, run)                                                               \
+    {name, summary, positional, options, sizeof(options) / sizeof(options)[0], run}
+
+static const nj_command COMMANDS[] = {
+    COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE, nj_command_bench_engine),
+    COMMAND("bundle list", "the sections of a bundle", "FILE", BUNDLE_LIST, nj_command_bundle_list),
+    COMMAND("bundle pack", "one file from a checkpoint and a catalogue", NULL, BUNDLE_PACK, nj_command_bundle_pack),
+    COMMAND("bundle verify", "read every byte and compare digests", "FILE", BUNDLE_LIST, nj_command_bundle_verify),
+    COMMAND("catalogue assign", "SIDs from embeddings and codebooks", NULL, CATALOGUE_ASSIGN, nj_command_catalogue_assign),
+    COMMAND("catalogue import", "a catalogue from SIDs made elsewhere", NULL, CATALOGUE_IMPORT, nj_command_catalogue_import),
+    COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW, nj_command_catalogue_show),
+    COMMAND("decode", "users to lists in one process, as JSON lines", NULL, DECODE, nj_command_decode),
+    COMMAND("keys", "make a CURVE key pair", NULL, KEYS, nj_command_keys),
+    COMMAND("run", "the night on this machine: plan, workers, publish", NULL, RUN, nj_command_run),
+    COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT, nj_command_store_export),
+    COMMAND("store get", "one user's list", "USER", STORE_GET, nj_command_store_get),
+    COMMAND("store list", "the generations of a store", NULL, STORE_LIST, nj_command_store_list),
+    COMMAND("store publish", "make CURRENT name a generation: also a rollback", "GEN", STORE_PUBLISH, nj_command_store_publish),
+    COMMAND("store stat", "facts of a generation", NULL, STORE_STAT, nj_command_store_stat),
+    COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT, nj_command_store_verify),
+};
+
+int main(int argc, char **argv)
+{
+    static const nj_program PROGRAM = {"nightjar",
+                                       "nightjar precomputes recommendations overnight: from a generative model, a catalogue of semantic\n"
+                                       "IDs and user histories to an LMDB store that caches read in the morning.",
+                                       COMMANDS, sizeof COMMANDS / sizeof COMMANDS[0]};
+    nj_log_setup("nightjar", NJ_LOG_INFO);
+    return nj_cli_main(&PROGRAM, argc, argv);
+}
