@@ -55,8 +55,9 @@ static nj_status check_values(const nj_codebooks *codebooks, nj_error *err)
         size_t count = codebooks->K[l] * codebooks->D;
         for (size_t i = 0; i < count; i++) {
             if (!isfinite(codebooks->vectors[l][i])) {
-                return nj_fail(err, NJ_INPUT, "codebook %u, row %zu, column %zu: %g is not finite", l,
-                               i / codebooks->D, i % codebooks->D, (double)codebooks->vectors[l][i]);
+                return nj_fail(err, NJ_INPUT, "codebook %u, row %zu, column %zu: %g is not finite",
+                               l, i / codebooks->D, i % codebooks->D,
+                               (double)codebooks->vectors[l][i]);
             }
         }
     }
@@ -120,7 +121,8 @@ static void index_level(nj_quantizer *quantizer, uint32_t l)
     double longest = 0;
     for (size_t k = 0; k < K; k++) {
         double square = square_length(codebooks->vectors[l] + k * D, D);
-        level->norms[k] = square < SCREEN_MAX ? (float)square : FLT_MAX; // beyond, it is not looked at
+        level->norms[k] =
+            square < SCREEN_MAX ? (float)square : FLT_MAX; // beyond, it is not looked at
         longest = square > longest ? square : longest;
     }
     level->norm_max = sqrt(longest);

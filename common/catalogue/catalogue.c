@@ -1,0 +1,341 @@
+#include "common/catalogue/catalogue.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/base/checked.h"
+#include "common/catalogue/catalogue_parts.h"
+#include "common/input/idfile.h"
+
+#define LOAD_BLOCK_ROWS 4096
+#define ROW_NUMBER_BYTES 24
+
+// ---- putting one together ----
+
+void nj_catalogue_free(nj_catalogue **catalogue)
+{
+    if (*catalogue != NULL) {
+        nj_buffer_fini(&(*catalogue)->item_block);
+        free((*catalogue)->codes);
+        free((*catalogue)->codebook_values);
+        free(*catalogue);
+        *catalogue = NULL;
+    }
+}
+
+nj_status nj_catalogue_begin(size_t N, size_t L, const char *what, nj_catalogue **out,
+                             nj_error *err)
+{
+    if (L < 1 || L > NJ_LEVELS_MAX) {
+        return nj_fail(err, NJ_INPUT, "%s: %zu levels, must be 1 to %d", what, L, NJ_LEVELS_MAX);
+    }
+    if (N < 1 || N > NJ_IDLIST_COUNT_MAX) {
+        return nj_fail(err, NJ_INPUT, "%s: %zu items, must be 1 to %u", what, N,
+                       NJ_IDLIST_COUNT_MAX);
+    }
+    nj_catalogue *catalogue = calloc(1, sizeof *catalogue);
+    if (catalogue != NULL) {
+        nj_buffer_init(&catalogue->item_block, SIZE_MAX / 2);
+        catalogue->codes = calloc(N * L, sizeof *catalogue->codes);
+    }
+    if (catalogue == NULL || catalogue->codes == NULL) {
+        nj_catalogue_free(&catalogue);
+        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory for %zu SIDs", what, N);
+    }
+    catalogue->sids =
+        (nj_sids){.codes = catalogue->codes, .row_count = (uint32_t)N, .level_count = (uint32_t)L};
+    *out = catalogue;
+    return NJ_OK;
+}
+
+static nj_status number_rows(uint32_t row_count, nj_idlist_builder *builder)
+{
+    nj_status status = NJ_OK;
+    for (uint32_t row = 0; row < row_count && status == NJ_OK; row++) {
+        char text[ROW_NUMBER_BYTES];
+        int length = snprintf(text, sizeof text, "%" PRIu32, row);
+        status = nj_idlist_builder_add(builder, (nj_slice){text, (size_t)length});
+    }
+    return status;
+}
+
+nj_status nj_catalogue_name_items(nj_catalogue *catalogue, const char *ids_path, nj_error *err)
+{
+    uint32_t N = catalogue->sids.row_count;
+    nj_idlist_builder builder;
+    nj_status status;
+    nj_idlist_builder_init(&builder);
+    if (ids_path != NULL) {
+        status = nj_idfile_read(ids_path, &builder, err);
+        if (status == NJ_OK && builder.count != N) {
+            status = nj_fail(err, NJ_INPUT, "%s: %zu ids, there are %" PRIu32 " items", ids_path,
+                             builder.count, N);
+        }
+        if (status != NJ_OK) {
+            goto done;
+        }
+    } else {
+        status = number_rows(N, &builder);
+    }
+    if (status == NJ_OK) {
+        status = nj_idlist_builder_write(&builder, &catalogue->item_block);
+    }
+    if (status != NJ_OK) {
+        status = nj_fail(err, status, "no memory for %" PRIu32 " item ids", N);
+        goto done;
+    }
+    status = nj_idlist_open(catalogue->item_block.bytes, catalogue->item_block.size, "item ids",
+                            &catalogue->items, err);
+done:
+    nj_idlist_builder_fini(&builder);
+    return status;
+}
+
+nj_status nj_catalogue_apply(nj_catalogue *catalogue, const nj_catalogue_options *options,
+                             nj_error *err)
+{
+    catalogue->token_base = options->token_base;
+    if (options->template != NULL) {
+        catalogue->template = *options->template;
+    }
+    return nj_catalogue_name_items(catalogue, options->ids_path, err);
+}
+
+static nj_status set_token_bases(nj_catalogue *catalogue, const char *what, nj_error *err)
+{
+    uint64_t base = catalogue->token_base;
+    for (uint32_t l = 0; l < catalogue->sids.level_count; l++) {
+        uint64_t end = base + catalogue->sids.codes_per_level[l];
+        if (end > (uint64_t)NJ_TOKEN_MAX + 1) {
+            return nj_fail(err, NJ_INPUT,
+                           "%s: tokens of level %" PRIu32 " end at %" PRIu64
+                           ", the highest token is %d",
+                           what, l, end - 1, NJ_TOKEN_MAX);
+        }
+        catalogue->level_token_base[l] = (uint32_t)base;
+        base = end;
+    }
+    return NJ_OK;
+}
+
+static nj_digest digest_items(const nj_idlist *items)
+{
+    nj_digester digester;
+    nj_digester_init(&digester);
+    nj_digester_update_u64(&digester, items->count);
+    for (size_t i = 0; i < items->count; i++) {
+        nj_slice id = nj_idlist_at(items, i);
+        nj_digester_update_sized(&digester, id.bytes, id.size);
+    }
+    return nj_digester_final(&digester);
+}
+
+static nj_digest digest_sids(const nj_sids *sids)
+{
+    nj_digester digester;
+    nj_digester_init(&digester);
+    nj_digester_update_u64(&digester, sids->row_count);
+    nj_digester_update_u64(&digester, sids->level_count);
+    for (uint32_t l = 0; l < sids->level_count; l++) {
+        nj_digester_update_u64(&digester, sids->codes_per_level[l]);
+    }
+    size_t count = (size_t)sids->row_count * sids->level_count;
+    nj_digester_update(&digester, sids->codes, count * sizeof *sids->codes);
+    return nj_digester_final(&digester);
+}
+
+static nj_digest digest_codebooks(const nj_codebooks *codebooks)
+{
+    nj_digester digester;
+    nj_digester_init(&digester);
+    nj_digester_update_u64(&digester, codebooks->level_count);
+    nj_digester_update_u64(&digester, codebooks->D);
+    for (uint32_t l = 0; l < codebooks->level_count; l++) {
+        size_t count = codebooks->K[l] * codebooks->D;
+        nj_digester_update_u64(&digester, codebooks->K[l]);
+        nj_digester_update(&digester, codebooks->vectors[l], count * sizeof(float));
+    }
+    return nj_digester_final(&digester);
+}
+
+nj_status nj_catalogue_finish(nj_catalogue *catalogue, const char *what, nj_error *err)
+{
+    nj_status status = nj_sids_check(&catalogue->sids, err);
+    if (status != NJ_OK) {
+        nj_error_prefix(err, "%s", what);
+        return status;
+    }
+    status = set_token_bases(catalogue, what, err);
+    if (status == NJ_OK) {
+        catalogue->items_digest = digest_items(&catalogue->items);
+        catalogue->sids_digest = digest_sids(&catalogue->sids);
+        if (catalogue->codebooks.level_count > 0) {
+            catalogue->codebooks_digest = digest_codebooks(&catalogue->codebooks);
+        }
+    }
+    return status;
+}
+
+// Takes over whole numbers as codes. `row` is that of the first.
+static nj_status take_codes(nj_catalogue *catalogue, const nj_npy *npy, size_t row,
+                            const int64_t *values, size_t count, nj_error *err)
+{
+    uint32_t L = catalogue->sids.level_count;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t K = catalogue->sids.codes_per_level[i % L];
+        if (values[i] < 0 || values[i] >= K) {
+            return nj_fail(err, NJ_INPUT,
+                           "%s: row %zu, level %zu: code %" PRId64 ", must be 0 to %" PRIu32
+                           " (%" PRIu32 " codes)",
+                           npy->path, row + i / L, i % L, values[i], K - 1, K);
+        }
+        catalogue->codes[row * L + i] = (uint16_t)values[i];
+    }
+    return NJ_OK;
+}
+
+nj_status nj_catalogue_load_sids(nj_catalogue *catalogue, const nj_npy *npy, nj_error *err)
+{
+    size_t N = catalogue->sids.row_count;
+    size_t L = catalogue->sids.level_count;
+    int64_t *values = malloc(LOAD_BLOCK_ROWS * L * sizeof *values);
+    if (values == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory to read it", npy->path);
+    }
+    nj_status status = NJ_OK;
+    for (size_t row = 0; row < N && status == NJ_OK; row += LOAD_BLOCK_ROWS) {
+        size_t count = nj_min_size(LOAD_BLOCK_ROWS, N - row) * L;
+        status = nj_npy_read_i64(npy, row * L, count, values, err);
+        if (status == NJ_OK) {
+            status = take_codes(catalogue, npy, row, values, count, err);
+        }
+    }
+    free(values);
+    return status;
+}
+
+nj_status nj_codebooks_allocate(nj_codebooks *codebooks, float **out_values, nj_error *err)
+{
+    size_t rows = 0;
+    size_t count;
+    size_t bytes;
+    for (uint32_t l = 0; l < codebooks->level_count; l++) {
+        rows += codebooks->K[l];
+    }
+    float *values = NULL;
+    if (nj_mul_size(rows, codebooks->D, &count) && nj_mul_size(count, sizeof *values, &bytes)) {
+        values = malloc(bytes);
+    }
+    if (values == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for codebooks of %zu rows x %zu", rows,
+                       codebooks->D);
+    }
+    const float *at = values;
+    for (uint32_t l = 0; l < codebooks->level_count; l++) {
+        codebooks->vectors[l] = at;
+        at += codebooks->K[l] * codebooks->D;
+    }
+    *out_values = values;
+    return NJ_OK;
+}
+
+void nj_codebook_name(uint32_t level, char out[NJ_CODEBOOK_NAME_BYTES])
+{
+    snprintf(out, NJ_CODEBOOK_NAME_BYTES, "codebook.%" PRIu32, level);
+}
+
+// ---- against a model's vocabulary ----
+
+nj_status nj_catalogue_check_vocabulary(const nj_catalogue *catalogue, uint32_t V, nj_error *err)
+{
+    const nj_sids *sids = &catalogue->sids;
+    uint32_t highest_code[NJ_LEVELS_MAX] = {0};
+    for (size_t row = 0; row < sids->row_count; row++) {
+        for (uint32_t l = 0; l < sids->level_count; l++) {
+            uint16_t code = sids->codes[row * sids->level_count + l];
+            highest_code[l] = code > highest_code[l] ? code : highest_code[l];
+        }
+    }
+    for (uint32_t l = 0; l < sids->level_count; l++) {
+        uint32_t token = catalogue->level_token_base[l] + highest_code[l];
+        if (token >= V) {
+            return nj_fail(err, NJ_CONFIG,
+                           "level %" PRIu32 " of the catalogue uses code %" PRIu32
+                           ", which is token %" PRIu32 "; the model has %" PRIu32
+                           " tokens (0 to %" PRId64 ")",
+                           l, highest_code[l], token, V, (int64_t)V - 1);
+        }
+    }
+    uint32_t token;
+    if (nj_template_token_highest(&catalogue->template, &token) && token >= V) {
+        return nj_fail(err, NJ_CONFIG,
+                       "the catalogue's template has token %" PRIu32 "; the model has %" PRIu32
+                       " tokens",
+                       token, V);
+    }
+    return NJ_OK;
+}
+
+// ---- counting ----
+
+static void count_leaves(const nj_trie *trie, nj_catalogue_summary *summary)
+{
+    uint32_t leaf_count = trie->node_count[trie->level_count];
+    summary->distinct_sid_count = leaf_count;
+    for (uint32_t leaf = 0; leaf < leaf_count; leaf++) {
+        uint32_t count = trie->leaf_offset[leaf + 1] - trie->leaf_offset[leaf];
+        summary->sharing_item_count += count > 1 ? count : 0;
+        if (count > summary->largest_leaf_item_count) {
+            summary->largest_leaf_item_count = count;
+        }
+    }
+}
+
+// The leaves below a node of the last level but one are consecutive, and so are their items.
+static void count_prefixes(const nj_trie *trie, nj_catalogue_summary *summary)
+{
+    uint32_t level = trie->level_count - 1;
+    for (uint32_t node = 0; node < trie->node_count[level]; node++) {
+        nj_trie_children_span leaves = nj_trie_children(trie, level, node);
+        uint32_t count =
+            trie->leaf_offset[leaves.first + leaves.count] - trie->leaf_offset[leaves.first];
+        summary->collision_item_count += count > 1 ? count : 0;
+        if (count > summary->largest_prefix_item_count) {
+            summary->largest_prefix_item_count = count;
+        }
+    }
+}
+
+nj_status nj_catalogue_show(const nj_catalogue *catalogue, nj_catalogue_summary *out, nj_error *err)
+{
+    const nj_sids *sids = &catalogue->sids;
+    uint32_t last = sids->level_count - 1;
+    nj_catalogue_summary summary = {
+        .item_count = sids->row_count,
+        .level_count = sids->level_count,
+        .token_base = catalogue->token_base,
+        .token_end = catalogue->level_token_base[last] + sids->codes_per_level[last],
+        .has_suffix = catalogue->has_suffix,
+        .embedding_width = catalogue->codebooks.D,
+    };
+    memcpy(summary.codes_per_level, sids->codes_per_level, sizeof summary.codes_per_level);
+    nj_buffer bytes;
+    nj_trie trie;
+    nj_buffer_init(&bytes, SIZE_MAX / 2);
+    nj_status status = nj_trie_build(sids, &bytes, err);
+    if (status == NJ_OK) {
+        status = nj_trie_open(bytes.bytes, bytes.size, sids->row_count, &trie, err);
+    }
+    if (status == NJ_OK) {
+        count_leaves(&trie, &summary);
+        if (catalogue->has_suffix) {
+            count_prefixes(&trie, &summary);
+        } else {
+            summary.collision_item_count = summary.sharing_item_count;
+            summary.largest_prefix_item_count = summary.largest_leaf_item_count;
+        }
+        *out = summary;
+    }
+    nj_buffer_fini(&bytes);
+    return status;
+}

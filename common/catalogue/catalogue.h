@@ -1,0 +1,109 @@
+// catalogue.h - the items of a shop, what each is called and which SID it has; as one folder (schemas/catalogue.md).
+//
+//   CAT/
+//     catalogue.json          sizes, token base, template, fingerprints, counts
+//     items.txt               one id a line, in row order
+//     sids.npy                int32 [N, L]
+//     codebooks.safetensors   float32 "codebook.<level>" [K, D]; where the SIDs were assigned from embeddings
+//
+// The order of items is the order of rows, everywhere. The last level may be a collision counter, which is no residual: it only
+// tells apart the items that the levels before it do not.
+#ifndef NJ_CATALOGUE_CATALOGUE_H
+#define NJ_CATALOGUE_CATALOGUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/digest.h"
+#include "common/base/error.h"
+#include "common/base/idlist.h"
+#include "common/catalogue/template.h"
+#include "common/quant/quant.h"
+#include "common/sid/trie_build.h"
+
+#define NJ_CATALOGUE_VERSION 1
+#define NJ_CATALOGUE_JSON_BYTES_MAX (1u << 20)
+
+// A heap object: nj_catalogue_free. Everything in it is borrowed until then.
+typedef struct {
+    nj_idlist items;        // [N]
+    nj_sids sids;           // [N, L]
+    bool has_suffix;        // the last level is a collision counter
+    uint32_t token_base;    // token of code 0 at level 0
+    nj_template template;   // what the encoder reads around items
+    nj_codebooks codebooks; // level_count 0 = none; else L, or L - 1 with a suffix
+    bool has_embeddings;    // embeddings_digest is set
+    nj_digest embeddings_digest;
+    // rebuilt from the above:
+    uint32_t
+        level_token_base[NJ_LEVELS_MAX]; // [L] token of code c at level l = level_token_base[l] + c
+    nj_digest items_digest;
+    nj_digest sids_digest;
+    nj_digest codebooks_digest; // all zero without codebooks
+    // memory behind the views:
+    nj_buffer item_block;   // owned; what idlist.h draws: also the bundle's "items" section
+    uint16_t *codes;        // owned
+    float *codebook_values; // owned; all levels end to end
+} nj_catalogue;
+
+/// Accepts NULL in *catalogue and leaves NULL.
+void nj_catalogue_free(nj_catalogue **catalogue);
+
+/// Reads a catalogue folder and checks all of it: sizes of every file against catalogue.json, every id, every code, and the
+/// fingerprints.
+///
+/// Errors  NJ_NOT_FOUND: no such folder, or a file of it is missing; NJ_INPUT with file, place, rule and both numbers;
+///         NJ_REFUSED: a fingerprint differs (names both); NJ_IO; NJ_NO_MEMORY
+/// Proof   tests/unit/catalogue/test_catalogue.c
+NJ_CHECKED nj_status nj_catalogue_read(const char *path, nj_catalogue **out, nj_error *err);
+
+/// Whether nj_catalogue_write may write here, so that long work need not be done in vain: nothing is there, or an empty folder, or
+/// (with `overwrite`) a catalogue and nothing else.
+/// Errors  NJ_INPUT names what is in the way
+NJ_CHECKED nj_status nj_catalogue_check_path(const char *path, bool overwrite, nj_error *err);
+
+/// Writes the folder under "<path>.tmp.<pid>", syncs it and renames it. An existing catalogue is exchanged in one step and then
+/// removed, so a reader finds the old one or the new one; on failure `path` is as it was.
+///
+/// Errors  those of nj_catalogue_check_path; NJ_IO (also where the file system cannot exchange two folders)
+NJ_CHECKED nj_status nj_catalogue_write(const char *path, const nj_catalogue *catalogue,
+                                        bool overwrite, nj_error *err);
+
+/// Whether a model of V tokens (0..V-1) knows every token that this catalogue can ask for: those of the codes that items have,
+/// and the template's. A level's unused codes may lie beyond V.
+/// Errors  NJ_CONFIG names the level or the template, its highest token and V
+NJ_CHECKED nj_status nj_catalogue_check_vocabulary(const nj_catalogue *catalogue, uint32_t V,
+                                                   nj_error *err);
+
+/// Where an item's encoder and decoder tokens come from; borrows from the catalogue.
+static inline nj_token_table nj_catalogue_tokens(const nj_catalogue *catalogue)
+{
+    return (nj_token_table){catalogue->sids.codes, catalogue->level_token_base,
+                            catalogue->sids.level_count};
+}
+
+// What `catalogue show` prints.
+typedef struct {
+    uint32_t item_count;
+    uint32_t level_count;
+    uint32_t codes_per_level[NJ_LEVELS_MAX];
+    uint32_t token_base;
+    uint32_t token_end; // one behind the highest token that a level could have
+    bool has_suffix;
+    size_t embedding_width;           // D of the codebooks; 0 without
+    uint32_t distinct_sid_count;      // leaves of the trie
+    uint32_t sharing_item_count;      // items that share their SID with another
+    uint32_t largest_leaf_item_count; // items of the SID that has most
+    uint32_t
+        collision_item_count; // items that share with another what stands before the counter (without one: the SID)
+    uint32_t
+        largest_prefix_item_count; // items of the prefix before the counter that has most (without one: the largest leaf)
+} nj_catalogue_summary;
+
+/// Counts. Builds a trie on the way, so it needs the memory of one.
+NJ_CHECKED nj_status nj_catalogue_show(const nj_catalogue *catalogue, nj_catalogue_summary *out,
+                                       nj_error *err);
+
+#endif

@@ -1,0 +1,263 @@
+#include "common/catalogue/catalogue_assign.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/base/checked.h"
+#include "common/base/file.h"
+#include "common/catalogue/catalogue_parts.h"
+
+#define PREFIX_TEXT_BYTES 80
+
+// ---- codebooks ----
+
+typedef struct {
+    nj_codebooks view;
+    float *values; // owned
+} owned_codebooks;
+
+static nj_status load_codebook_array(const char *path, owned_codebooks *out, nj_error *err)
+{
+    nj_npy npy;
+    nj_status status = nj_npy_open(path, &npy, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    const size_t *shape = npy.shape;
+    if (npy.dim_count != 3) {
+        status =
+            nj_fail(err, NJ_INPUT, "%s: %zu dimensions, codebooks have 3: [levels, codes, width]",
+                    path, npy.dim_count);
+    } else if (shape[0] < 1 || shape[0] > NJ_LEVELS_MAX || shape[1] < NJ_CODES_MIN ||
+               shape[1] > NJ_CODES_MAX || shape[2] < 1 || shape[2] > NJ_QUANT_DIMS_MAX) {
+        status = nj_fail(err, NJ_INPUT,
+                         "%s: shape [%zu, %zu, %zu], must be [1 to %d, %d to %d, 1 to %d]", path,
+                         shape[0], shape[1], shape[2], NJ_LEVELS_MAX, NJ_CODES_MIN, NJ_CODES_MAX,
+                         NJ_QUANT_DIMS_MAX);
+    }
+    if (status == NJ_OK) {
+        out->view = (nj_codebooks){.level_count = (uint32_t)shape[0], .D = shape[2]};
+        for (uint32_t l = 0; l < out->view.level_count; l++) {
+            out->view.K[l] = (uint32_t)shape[1];
+        }
+        status = nj_codebooks_allocate(&out->view, &out->values, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_npy_read_f32(&npy, 0, shape[0] * shape[1] * shape[2], out->values, err);
+    }
+    nj_npy_close(&npy);
+    return status;
+}
+
+static nj_status load_codebook_folder(const char *path, owned_codebooks *out, nj_error *err)
+{
+    nj_catalogue *source = NULL;
+    nj_status status = nj_catalogue_read(path, &source, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    if (source->codebooks.level_count == 0) {
+        status = nj_fail(err, NJ_INPUT, "%s: is a catalogue without codebooks", path);
+    } else {
+        *out = (owned_codebooks){source->codebooks, source->codebook_values};
+        source->codebook_values = NULL;
+    }
+    nj_catalogue_free(&source);
+    return status;
+}
+
+static nj_status load_codebooks(const char *path, owned_codebooks *out, nj_error *err)
+{
+    return nj_folder_exists(path) ? load_codebook_folder(path, out, err)
+                                  : load_codebook_array(path, out, err);
+}
+
+// ---- embeddings ----
+
+static nj_status check_embeddings(const nj_npy *npy, const char *codebooks_path, size_t D,
+                                  nj_error *err)
+{
+    if (npy->dim_count != 2) {
+        return nj_fail(err, NJ_INPUT, "%s: %zu dimensions, embeddings have 2: [items, width]",
+                       npy->path, npy->dim_count);
+    }
+    if (npy->shape[1] != D) {
+        return nj_fail(err, NJ_INPUT, "%s: embeddings are %zu wide, the codebooks of %s %zu",
+                       npy->path, npy->shape[1], codebooks_path, D);
+    }
+    return NJ_OK;
+}
+
+static nj_digester begin_embeddings_digest(const nj_npy *npy)
+{
+    nj_digester digester;
+    nj_digester_init(&digester);
+    nj_digester_update_u64(&digester, npy->shape[0]);
+    nj_digester_update_u64(&digester, npy->shape[1]);
+    return digester;
+}
+
+// Codes of all rows, in blocks; the fingerprint is over the values as float32, so it does not depend on how they are stored.
+static nj_status assign_codes(nj_catalogue *catalogue, const nj_npy *npy, nj_quantizer *quantizer,
+                              nj_quant_error *error, nj_error *err)
+{
+    size_t N = npy->shape[0];
+    size_t D = npy->shape[1];
+    size_t L = catalogue->sids.level_count;
+    size_t block_rows = nj_max_size(NJ_ASSIGN_BLOCK_BYTES / (D * sizeof(float)), 1);
+    float *values = malloc(nj_min_size(block_rows, N) * D * sizeof *values);
+    if (values == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory to read it", npy->path);
+    }
+    nj_digester digester = begin_embeddings_digest(npy);
+    nj_status status = NJ_OK;
+    for (size_t row = 0; row < N && status == NJ_OK; row += block_rows) {
+        size_t count = nj_min_size(block_rows, N - row);
+        status = nj_npy_read_f32(npy, row * D, count * D, values, err);
+        if (status == NJ_OK) {
+            nj_digester_update(&digester, values, count * D * sizeof *values);
+            nj_quant_assign(quantizer, values, count, catalogue->codes + row * L, L, error);
+        }
+    }
+    catalogue->embeddings_digest = nj_digester_final(&digester);
+    catalogue->has_embeddings = true;
+    free(values);
+    return status;
+}
+
+// ---- the collision counter ----
+
+static nj_status fail_collisions(const nj_sids *sids, uint32_t row, uint32_t count, nj_error *err)
+{
+    char prefix[PREFIX_TEXT_BYTES];
+    size_t at = 0;
+    uint32_t last = sids->level_count - 1;
+    for (uint32_t l = 0; l < last; l++) {
+        at += (size_t)snprintf(prefix + at, sizeof prefix - at, "%s%u", l > 0 ? " " : "",
+                               sids->codes[(size_t)row * sids->level_count + l]);
+    }
+    return nj_fail(err, NJ_INPUT,
+                   "%" PRIu32 " items share the codes %s, the collision counter has %" PRIu32
+                   " codes; more levels, more codes or no suffix would do",
+                   count, prefix, sids->codes_per_level[last]);
+}
+
+// Items of a leaf stand in row order; the i-th gets counter i.
+static nj_status count_leaf(nj_catalogue *catalogue, const nj_trie *trie, uint32_t leaf,
+                            nj_error *err)
+{
+    const nj_sids *sids = &catalogue->sids;
+    uint32_t last = sids->level_count - 1;
+    uint32_t count;
+    const uint32_t *rows = nj_trie_leaf_items(trie, leaf, &count);
+    if (count > sids->codes_per_level[last]) {
+        return fail_collisions(sids, rows[0], count, err);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        catalogue->codes[(size_t)rows[i] * sids->level_count + last] = (uint16_t)i;
+    }
+    return NJ_OK;
+}
+
+// The counter is still 0 everywhere, so a leaf of this trie is the set of items with equal codes.
+static nj_status fill_counter(nj_catalogue *catalogue, nj_error *err)
+{
+    nj_buffer bytes;
+    nj_trie trie;
+    nj_buffer_init(&bytes, SIZE_MAX / 2);
+    nj_status status = nj_trie_build(&catalogue->sids, &bytes, err);
+    if (status == NJ_OK) {
+        status = nj_trie_open(bytes.bytes, bytes.size, catalogue->sids.row_count, &trie, err);
+    }
+    uint32_t leaf_count = status == NJ_OK ? nj_trie_width(&trie) : 0;
+    for (uint32_t leaf = 0; leaf < leaf_count && status == NJ_OK; leaf++) {
+        status = count_leaf(catalogue, &trie, leaf, err);
+    }
+    nj_buffer_fini(&bytes);
+    return status;
+}
+
+// ---- the whole ----
+
+// A catalogue with the codebooks' levels and, where asked for, the counter's. Takes the codebooks over on success.
+static nj_status begin_catalogue(const nj_assign_config *config, const nj_npy *npy,
+                                 owned_codebooks *codebooks, nj_catalogue **out, nj_error *err)
+{
+    uint32_t levels = codebooks->view.level_count;
+    uint32_t L = levels + (config->no_suffix ? 0 : 1);
+    if (L > NJ_LEVELS_MAX) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s: %" PRIu32 " levels and a collision counter make %" PRIu32
+                       ", the limit is %d",
+                       config->codebooks_path, levels, L, NJ_LEVELS_MAX);
+    }
+    nj_catalogue *catalogue = NULL;
+    nj_status status = nj_catalogue_begin(npy->shape[0], L, npy->path, &catalogue, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    for (uint32_t l = 0; l < L; l++) {
+        catalogue->sids.codes_per_level[l] = codebooks->view.K[l < levels ? l : levels - 1];
+    }
+    catalogue->has_suffix = !config->no_suffix;
+    catalogue->codebooks = codebooks->view;
+    catalogue->codebook_values = codebooks->values;
+    codebooks->values = NULL;
+    *out = catalogue;
+    return NJ_OK;
+}
+
+static nj_status assign_opened(const nj_assign_config *config, const nj_catalogue_options *options,
+                               const nj_npy *npy, owned_codebooks *codebooks,
+                               nj_quant_error *out_error, nj_catalogue **out, nj_error *err)
+{
+    nj_catalogue *catalogue = NULL;
+    nj_quantizer *quantizer = NULL;
+    nj_quant_error error = {0};
+    nj_status status = check_embeddings(npy, config->codebooks_path, codebooks->view.D, err);
+    if (status == NJ_OK) {
+        status = begin_catalogue(config, npy, codebooks, &catalogue, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_catalogue_apply(catalogue, options, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_quantizer_new(&catalogue->codebooks, config->kernels, &quantizer, err);
+    }
+    if (status == NJ_OK) {
+        status = assign_codes(catalogue, npy, quantizer, &error, err);
+    }
+    if (status == NJ_OK && catalogue->has_suffix) {
+        status = fill_counter(catalogue, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_catalogue_finish(catalogue, config->embeddings_path, err);
+    }
+    if (status == NJ_OK) {
+        if (out_error != NULL) {
+            *out_error = error;
+        }
+        *out = catalogue;
+        catalogue = NULL;
+    }
+    nj_quantizer_free(&quantizer);
+    nj_catalogue_free(&catalogue);
+    return status;
+}
+
+nj_status nj_catalogue_assign(const nj_assign_config *config, const nj_catalogue_options *options,
+                              nj_quant_error *out_error, nj_catalogue **out, nj_error *err)
+{
+    owned_codebooks codebooks = {0};
+    nj_npy npy = {0};
+    nj_status status = nj_npy_open(config->embeddings_path, &npy, err);
+    if (status == NJ_OK) {
+        status = load_codebooks(config->codebooks_path, &codebooks, err);
+    }
+    if (status == NJ_OK) {
+        status = assign_opened(config, options, &npy, &codebooks, out_error, out, err);
+    }
+    free(codebooks.values);
+    nj_npy_close(&npy);
+    return status;
+}

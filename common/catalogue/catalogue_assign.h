@@ -1,0 +1,35 @@
+// catalogue_assign.h - a catalogue from item embeddings and codebooks that exist.
+//
+//   embeddings [N, D] ──► residual codes, level by level ──► SID [ + counter among equal codes, in row order ]
+//
+// A library of its own (nj_catalogue_assign): it needs the kernels, and who only reads catalogues must not link them.
+#ifndef NJ_CATALOGUE_CATALOGUE_ASSIGN_H
+#define NJ_CATALOGUE_CATALOGUE_ASSIGN_H
+
+#include "common/catalogue/catalogue_make.h"
+#include "common/math/kernels.h"
+#include "common/quant/quant.h"
+
+#define NJ_ASSIGN_BLOCK_BYTES (16u << 20) // embeddings that are in memory at a time
+
+typedef struct {
+    const char *embeddings_path; // .npy [N, D] float16 or float32
+    const char *codebooks_path;  // .npy [L, K, D], or the folder of a catalogue that has codebooks
+    bool no_suffix; // leave equal codes equal; else a counter is appended as the last level
+    const nj_kernels *kernels; // they do not change the codes (quant.h)
+} nj_assign_config;
+
+/// Assigns. The counter's level has as many codes as the last codebook. `out_error` (nullable): what the codebooks leave of the
+/// embeddings.
+///
+/// Errors  NJ_INPUT with file, rule and both numbers: shapes that do not fit, D of the embeddings and of the codebooks, NaN or
+///         infinity (row and column), a folder without codebooks, a counter that would reach K (names the prefix, how many
+///         items share it, and K), more than NJ_LEVELS_MAX levels, and what catalogue_make.h says of ids and tokens
+/// Memory  codes, ids, codebooks twice (read and packed), NJ_ASSIGN_BLOCK_BYTES, and a trie at the end
+/// Proof   tests/unit/catalogue/test_assign.c
+NJ_CHECKED nj_status nj_catalogue_assign(const nj_assign_config *config,
+                                         const nj_catalogue_options *options,
+                                         nj_quant_error *out_error, nj_catalogue **out,
+                                         nj_error *err);
+
+#endif

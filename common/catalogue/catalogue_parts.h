@@ -1,0 +1,46 @@
+// catalogue_parts.h - how the makers of a catalogue (read, import, assign) put one together; used inside this folder only.
+//
+//   nj_catalogue_begin       N and L: memory for the codes
+//   nj_catalogue_apply       token base, template, ids (or only nj_catalogue_name_items)
+//   ...                      the maker fills codes, codes_per_level, has_suffix, codebooks
+//   nj_catalogue_finish      checks, token bases, fingerprints
+#ifndef NJ_CATALOGUE_CATALOGUE_PARTS_H
+#define NJ_CATALOGUE_CATALOGUE_PARTS_H
+
+#include "common/catalogue/catalogue_make.h"
+#include "common/input/npy.h"
+
+#define NJ_CATALOGUE_JSON "catalogue.json"
+#define NJ_CATALOGUE_ITEMS "items.txt"
+#define NJ_CATALOGUE_SIDS "sids.npy"
+#define NJ_CATALOGUE_CODEBOOKS "codebooks.safetensors"
+#define NJ_CODEBOOK_NAME_BYTES 32
+
+/// A new catalogue with codes [N, L], all 0. `what` names the rows' file in errors. NJ_INPUT: N or L beyond its limits.
+NJ_CHECKED nj_status nj_catalogue_begin(size_t N, size_t L, const char *what, nj_catalogue **out,
+                                        nj_error *err);
+
+/// Ids from a file, one a row; NULL: row numbers from 0. NJ_INPUT: another count than rows (both numbers), or the file's own.
+NJ_CHECKED nj_status nj_catalogue_name_items(nj_catalogue *catalogue, const char *ids_path,
+                                             nj_error *err);
+
+/// Sets what a maker was told, ids included.
+NJ_CHECKED nj_status nj_catalogue_apply(nj_catalogue *catalogue,
+                                        const nj_catalogue_options *options, nj_error *err);
+
+/// Checks codes against codes_per_level, sets token bases and fingerprints. `what` names the source of the codes in errors.
+NJ_CHECKED nj_status nj_catalogue_finish(nj_catalogue *catalogue, const char *what, nj_error *err);
+
+/// Copies an opened array [N, L] of whole numbers into the catalogue's codes, in blocks of rows. codes_per_level is set: a
+/// code outside 0..K-1 is NJ_INPUT with file, row, level and both numbers.
+NJ_CHECKED nj_status nj_catalogue_load_sids(nj_catalogue *catalogue, const nj_npy *npy,
+                                            nj_error *err);
+
+/// Takes memory for codebooks [K_l, D] of L levels, end to end, and points the views into it.
+NJ_CHECKED nj_status nj_codebooks_allocate(nj_codebooks *codebooks, float **out_values,
+                                           nj_error *err);
+
+/// "codebook.<level>"
+void nj_codebook_name(uint32_t level, char out[NJ_CODEBOOK_NAME_BYTES]);
+
+#endif

@@ -1,0 +1,279 @@
+// catalogue_read.c - a catalogue folder, checked file by file against catalogue.json.
+#include <inttypes.h>
+
+#include "common/base/file.h"
+#include "common/catalogue/catalogue_parts.h"
+#include "common/input/safetensors.h"
+
+// What catalogue.json says, before any other file is looked at.
+typedef struct {
+    uint32_t N;
+    uint32_t L;
+    uint32_t K[NJ_LEVELS_MAX];
+    uint32_t token_base;
+    uint32_t embedding_width; // 0 = no codebooks
+    bool has_suffix;
+    bool has_embeddings;
+    nj_template template;
+    nj_digest items;
+    nj_digest sids;
+    nj_digest codebooks;
+    nj_digest embeddings;
+} catalogue_facts;
+
+// ---- catalogue.json ----
+
+static nj_status read_codes_per_level(const json_t *root, const char *what, catalogue_facts *facts,
+                                      nj_error *err)
+{
+    const json_t *list = json_object_get(root, "codes_per_level");
+    if (!json_is_array(list) || json_array_size(list) != facts->L) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s: \"codes_per_level\" has %zu numbers, \"levels\" says %" PRIu32, what,
+                       json_array_size(list), facts->L);
+    }
+    for (uint32_t l = 0; l < facts->L; l++) {
+        const json_t *element = json_array_get(list, l);
+        json_int_t K = json_integer_value(element);
+        if (!json_is_integer(element) || K < NJ_CODES_MIN || K > NJ_CODES_MAX) {
+            return nj_fail(err, NJ_INPUT,
+                           "%s: \"codes_per_level\", level %" PRIu32
+                           ": is not a whole number of %d to %d",
+                           what, l, NJ_CODES_MIN, NJ_CODES_MAX);
+        }
+        facts->K[l] = (uint32_t)K;
+    }
+    return NJ_OK;
+}
+
+static void read_digest(nj_json_keys *keys, const char *key, nj_digest *out)
+{
+    const char *text = nj_json_text_or(keys, key, "");
+    if (keys->status == NJ_OK && !nj_digest_from_hex(text, out)) {
+        keys->status =
+            nj_fail(keys->err, NJ_INPUT, "%s: fingerprint \"%s\" is not 64 hexadecimal digits",
+                    keys->what, key);
+    }
+}
+
+static nj_status read_fingerprints(const json_t *root, const char *what, catalogue_facts *facts,
+                                   nj_error *err)
+{
+    nj_json_keys keys;
+    const json_t *object = json_object_get(root, "fingerprints");
+    if (!json_is_object(object)) {
+        return nj_fail(err, NJ_INPUT, "%s: \"fingerprints\" is missing", what);
+    }
+    nj_json_keys_open(&keys, object, what, err);
+    read_digest(&keys, "items", &facts->items);
+    read_digest(&keys, "sids", &facts->sids);
+    if (facts->embedding_width > 0) {
+        read_digest(&keys, "codebooks", &facts->codebooks);
+    }
+    facts->has_embeddings = nj_json_has(&keys, "embeddings");
+    if (facts->has_embeddings) {
+        read_digest(&keys, "embeddings", &facts->embeddings);
+    }
+    return keys.status;
+}
+
+static nj_status read_facts(const json_t *root, const char *what, catalogue_facts *out,
+                            nj_error *err)
+{
+    catalogue_facts facts = {0};
+    nj_json_keys keys;
+    nj_json_keys_open(&keys, root, what, err);
+    nj_json_int(&keys, "version", NJ_CATALOGUE_VERSION, NJ_CATALOGUE_VERSION);
+    facts.N = (uint32_t)nj_json_int(&keys, "items", 1, NJ_IDLIST_COUNT_MAX);
+    facts.L = (uint32_t)nj_json_int(&keys, "levels", 1, NJ_LEVELS_MAX);
+    facts.token_base = (uint32_t)nj_json_int(&keys, "token_base", 0, NJ_TOKEN_MAX);
+    facts.has_suffix = nj_json_bool_or(&keys, "suffix", false);
+    facts.embedding_width =
+        (uint32_t)nj_json_int_or(&keys, "embedding_width", 1, NJ_QUANT_DIMS_MAX, 0);
+    nj_status status = keys.status;
+    if (status == NJ_OK && facts.has_suffix && facts.L < 2) {
+        status = nj_fail(err, NJ_INPUT, "%s: a suffix needs 2 levels or more, there is 1", what);
+    }
+    if (status == NJ_OK) {
+        status = read_codes_per_level(root, what, &facts, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_template_read(json_object_get(root, "template"), what, &facts.template, err);
+    }
+    if (status == NJ_OK) {
+        status = read_fingerprints(root, what, &facts, err);
+    }
+    if (status == NJ_OK) {
+        *out = facts;
+    }
+    return status;
+}
+
+static nj_status load_facts(const char *folder, catalogue_facts *out, nj_error *err)
+{
+    nj_path path;
+    json_t *root = NULL;
+    nj_status status = nj_path_join(folder, NJ_CATALOGUE_JSON, &path, err);
+    if (status == NJ_OK) {
+        status = nj_json_load(path.text, NJ_CATALOGUE_JSON_BYTES_MAX, &root, err);
+    }
+    if (status == NJ_OK) {
+        status = read_facts(root, path.text, out, err);
+    }
+    json_decref(root);
+    return status;
+}
+
+// ---- the other files ----
+
+// Begins the catalogue only when sids.npy has the announced shape: its file bounds the memory, catalogue.json alone would not.
+static nj_status load_sids(const char *folder, const catalogue_facts *facts, nj_catalogue **out,
+                           nj_error *err)
+{
+    nj_path path;
+    nj_npy npy;
+    nj_status status = nj_path_join(folder, NJ_CATALOGUE_SIDS, &path, err);
+    if (status == NJ_OK) {
+        status = nj_npy_open(path.text, &npy, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    nj_catalogue *catalogue = NULL;
+    if (npy.dim_count != 2 || npy.shape[0] != facts->N || npy.shape[1] != facts->L) {
+        status = nj_fail(err, NJ_INPUT,
+                         "%s: %zu dimensions that begin [%zu, %zu], " NJ_CATALOGUE_JSON
+                         " says [%" PRIu32 ", %" PRIu32 "]",
+                         path.text, npy.dim_count, npy.shape[0], npy.shape[1], facts->N, facts->L);
+    } else {
+        status = nj_catalogue_begin(facts->N, facts->L, folder, &catalogue, err);
+    }
+    if (status == NJ_OK) {
+        memcpy(catalogue->sids.codes_per_level, facts->K, sizeof facts->K);
+        status = nj_catalogue_load_sids(catalogue, &npy, err);
+    }
+    if (status == NJ_OK) {
+        *out = catalogue;
+        catalogue = NULL;
+    }
+    nj_catalogue_free(&catalogue);
+    nj_npy_close(&npy);
+    return status;
+}
+
+// Finds all tensors before any memory is taken for them, for the same reason.
+static nj_status find_codebooks(const nj_tensor_set *set, const nj_codebooks *codebooks,
+                                const nj_tensor *tensors[NJ_LEVELS_MAX], nj_error *err)
+{
+    nj_status status = NJ_OK;
+    for (uint32_t l = 0; l < codebooks->level_count && status == NJ_OK; l++) {
+        char name[NJ_CODEBOOK_NAME_BYTES];
+        const size_t shape[] = {codebooks->K[l], codebooks->D};
+        nj_codebook_name(l, name);
+        status = nj_tensor_set_expect(set, name, shape, 2, &tensors[l], err);
+    }
+    return status;
+}
+
+static nj_status load_codebooks(const char *folder, const catalogue_facts *facts,
+                                nj_catalogue *catalogue, nj_error *err)
+{
+    nj_codebooks codebooks = {.level_count = facts->L - (facts->has_suffix ? 1 : 0),
+                              .D = facts->embedding_width};
+    memcpy(codebooks.K, facts->K, codebooks.level_count * sizeof *codebooks.K);
+    const nj_tensor *tensors[NJ_LEVELS_MAX] = {NULL};
+    nj_path path;
+    nj_tensor_set *set = NULL;
+    nj_status status = nj_path_join(folder, NJ_CATALOGUE_CODEBOOKS, &path, err);
+    if (status == NJ_OK) {
+        status = nj_tensor_set_open(path.text, &set, err);
+    }
+    if (status == NJ_OK) {
+        status = find_codebooks(set, &codebooks, tensors, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_codebooks_allocate(&codebooks, &catalogue->codebook_values, err);
+    }
+    float *at = catalogue->codebook_values;
+    for (uint32_t l = 0; l < codebooks.level_count && status == NJ_OK; l++) {
+        status = nj_tensor_read_f32(tensors[l], at, err);
+        at += codebooks.K[l] * codebooks.D;
+    }
+    if (status == NJ_OK) {
+        catalogue->codebooks = codebooks;
+    }
+    nj_tensor_set_close(&set);
+    return status;
+}
+
+static nj_status compare_fingerprint(const char *folder, const char *file, const nj_digest *stated,
+                                     const nj_digest *found, nj_error *err)
+{
+    char stated_hex[NJ_DIGEST_HEX_BYTES];
+    char found_hex[NJ_DIGEST_HEX_BYTES];
+    if (nj_digest_equal(stated, found)) {
+        return NJ_OK;
+    }
+    nj_digest_hex(stated, stated_hex);
+    nj_digest_hex(found, found_hex);
+    return nj_fail(err, NJ_REFUSED, "%s/%s: fingerprint is %s, " NJ_CATALOGUE_JSON " says %s",
+                   folder, file, found_hex, stated_hex);
+}
+
+static nj_status compare_fingerprints(const char *folder, const catalogue_facts *facts,
+                                      const nj_catalogue *catalogue, nj_error *err)
+{
+    nj_status status = compare_fingerprint(folder, NJ_CATALOGUE_ITEMS, &facts->items,
+                                           &catalogue->items_digest, err);
+    if (status == NJ_OK) {
+        status = compare_fingerprint(folder, NJ_CATALOGUE_SIDS, &facts->sids,
+                                     &catalogue->sids_digest, err);
+    }
+    if (status == NJ_OK && facts->embedding_width > 0) {
+        status = compare_fingerprint(folder, NJ_CATALOGUE_CODEBOOKS, &facts->codebooks,
+                                     &catalogue->codebooks_digest, err);
+    }
+    return status;
+}
+
+static nj_status load_files(const char *folder, const catalogue_facts *facts,
+                            nj_catalogue *catalogue, nj_error *err)
+{
+    nj_path items;
+    nj_status status = nj_path_join(folder, NJ_CATALOGUE_ITEMS, &items, err);
+    if (status == NJ_OK) {
+        status = nj_catalogue_name_items(catalogue, items.text, err);
+    }
+    if (status == NJ_OK && facts->embedding_width > 0) {
+        status = load_codebooks(folder, facts, catalogue, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_catalogue_finish(catalogue, folder, err);
+    }
+    return status == NJ_OK ? compare_fingerprints(folder, facts, catalogue, err) : status;
+}
+
+nj_status nj_catalogue_read(const char *path, nj_catalogue **out, nj_error *err)
+{
+    catalogue_facts facts;
+    nj_catalogue *catalogue = NULL;
+    nj_status status = load_facts(path, &facts, err);
+    if (status == NJ_OK) {
+        status = load_sids(path, &facts, &catalogue, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    catalogue->token_base = facts.token_base;
+    catalogue->has_suffix = facts.has_suffix;
+    catalogue->template = facts.template;
+    catalogue->has_embeddings = facts.has_embeddings;
+    catalogue->embeddings_digest = facts.embeddings;
+    status = load_files(path, &facts, catalogue, err);
+    if (status == NJ_OK) {
+        *out = catalogue;
+        catalogue = NULL;
+    }
+    nj_catalogue_free(&catalogue);
+    return status;
+}

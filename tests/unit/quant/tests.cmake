@@ -1,0 +1,1 @@
+nj_test(unit/quant/test_quant.c LIBS nj_quant LABEL unit)
