@@ -13,16 +13,6 @@
     {"overwrite", NULL, NULL, "replace a catalogue that is there", false},                                             \
     {"out", "DIR", NULL, "the catalogue's folder", true}, JSON_OPTION
 
-static const nj_option BENCH_ENGINE[] = {
-    {"bundle", "FILE", NULL, "decode with this bundle; default: TIGER's shape with random weights", false},
-    {"beams", "LIST", "20,50", "beam widths to measure", false},
-    {"tokens", "N", "80", "encoder tokens a user", false},
-    {"users", "N", "64", "users a round", false},
-    {"rounds", "N", "5", "rounds; the median is reported", false},
-    NJ_ENGINE_OPTIONS,
-    JSON_OPTION,
-};
-
 static const nj_option BUNDLE_PACK[] = {
     {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", true},
     {"catalogue", "DIR", NULL, "catalogue folder", true},
@@ -87,7 +77,6 @@ static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's fo
     {name, summary, positional, options, sizeof(options) / sizeof(options)[0], run}
 
 static const nj_command COMMANDS[] = {
-    COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE, nj_command_bench_engine),
     COMMAND("bundle list", "the sections of a bundle", "FILE", BUNDLE_LIST, nj_command_bundle_list),
     COMMAND("bundle pack", "one file from a checkpoint and a catalogue", NULL, BUNDLE_PACK, nj_command_bundle_pack),
     COMMAND("bundle verify", "read every byte and compare digests", "FILE", BUNDLE_LIST, nj_command_bundle_verify),
@@ -96,7 +85,6 @@ static const nj_command COMMANDS[] = {
     COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW, nj_command_catalogue_show),
     COMMAND("decode", "users to lists in one process, as JSON lines", NULL, DECODE, nj_command_decode),
     COMMAND("keys", "make a CURVE key pair", NULL, KEYS, nj_command_keys),
-    COMMAND("run", "the night on this machine: plan, workers, publish", NULL, RUN, nj_command_run),
     COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT, nj_command_store_export),
     COMMAND("store get", "one user's list", "USER", STORE_GET, nj_command_store_get),
     COMMAND("store list", "the generations of a store", NULL, STORE_LIST, nj_command_store_list),
