@@ -167,8 +167,8 @@ static bool same_prefix(const int64_t *a, const int64_t *b, size_t length)
 }
 
 // Makes the rows of step t, user by user. `step` still holds row_of of step t-1.
-static void grow_tree(const fixture_set *set, tree_step *step, size_t first_user, size_t B, size_t t,
-                      uint32_t start_token)
+static void grow_tree(const fixture_set *set, tree_step *step, size_t first_user, size_t B,
+                      size_t t, uint32_t start_token)
 {
     step->row_count = 0;
     for (size_t b = 0; b < B; b++) {
@@ -207,7 +207,8 @@ static void add_scores(const fixture_set *set, tree_step *step, const nj_kernels
 static void note_difference(comparison *c, double ours, double reference)
 {
     double difference = fabs(ours - reference);
-    double share = isnan(difference) ? INFINITY : difference / (TOLERANCE + SHARE * fabs(reference));
+    double share =
+        isnan(difference) ? INFINITY : difference / (TOLERANCE + SHARE * fabs(reference));
     c->difference = fmax(c->difference, difference);
     c->share = fmax(c->share, share);
 }
@@ -295,8 +296,8 @@ static void check_set(const char *name, size_t W)
 
         comparison c = compare_all(&set, &fixture, nj_kernels_at(sets), &limits);
 
-        print_message("%s, W = %zu, %s: %zu users, scores differ by %.2e, %.0f %% of the bound\n", name,
-                      W, nj_kernels_at(sets)->name, set.users, c.difference, c.share * 100.0);
+        print_message("%s, W = %zu, %s: %zu users, scores differ by %.2e, %.0f %% of the bound\n",
+                      name, W, nj_kernels_at(sets)->name, set.users, c.difference, c.share * 100.0);
         assert_true(c.share <= 1.0);
         t5_fixture_close(&fixture);
     }

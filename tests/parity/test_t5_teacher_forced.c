@@ -165,7 +165,8 @@ static void check_kernels(const golden *g, const nj_kernels *kernels)
     double encoder = compare_encoder(g, fixture.model, offset);
     double logits = compare_logits(g, fixture.model, fixture.config.start_token);
 
-    print_message("%s: largest difference: encoder %.2e, logits %.2e\n", kernels->name, encoder, logits);
+    print_message("%s: largest difference: encoder %.2e, logits %.2e\n", kernels->name, encoder,
+                  logits);
     assert_true(encoder <= ENCODER_TOLERANCE);
     assert_true(logits <= LOGITS_TOLERANCE);
     nj_arena_fini(&arena);
