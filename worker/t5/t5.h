@@ -62,12 +62,12 @@ typedef struct nj_t5 nj_t5;
 
 // The most that one batch may hold; the scratch is planned for it.
 typedef struct {
-    uint32_t users_max;       // B
-    uint32_t tokens_max;      // sum of S over a batch
-    uint32_t sequence_max;    // longest S
-    uint32_t rows_max;        // decoder rows (beams of all users) of one step
-    uint32_t chunk_rows_max;  // rows computed at a time
-    uint32_t steps_max;       // L
+    uint32_t users_max;      // B
+    uint32_t tokens_max;     // sum of S over a batch
+    uint32_t sequence_max;   // longest S
+    uint32_t rows_max;       // decoder rows (beams of all users) of one step
+    uint32_t chunk_rows_max; // rows computed at a time
+    uint32_t steps_max;      // L
 } nj_t5_limits;
 
 /// Opens a model over a "weights" section: pointers into it (float32, checked to be aligned to 4 and finite), plus packed

@@ -21,8 +21,7 @@ void nj_t5_claim_batch(nj_t5 *model, nj_t5_claim *claim)
     batch->normed = nj_t5_claim_floats(claim, 1, NJ_T5_BLOCK_ROWS, model->D_row);
     batch->hidden = nj_t5_claim_floats(claim, 1, NJ_T5_BLOCK_ROWS, model->F_row);
     batch->gate = nj_t5_claim_floats(claim, config->gated ? 1 : 0, NJ_T5_BLOCK_ROWS, model->F_row);
-    batch->scores =
-        nj_t5_claim_floats(claim, 1, NJ_T5_BLOCK_ROWS, nj_t5_row(limits->sequence_max));
+    batch->scores = nj_t5_claim_floats(claim, 1, NJ_T5_BLOCK_ROWS, nj_t5_row(limits->sequence_max));
 }
 
 void nj_t5_claim_encoder(nj_t5 *model, nj_t5_claim *claim)
@@ -41,7 +40,8 @@ void nj_t5_claim_decoder(nj_t5 *model, nj_t5_claim *claim)
     nj_t5_batch *batch = &model->batch;
     const nj_t5_limits *limits = &batch->limits;
     size_t chunk = limits->chunk_rows_max;
-    size_t kept = (size_t)config->decoder_layers * (limits->steps_max > 0 ? limits->steps_max - 1 : 0);
+    size_t kept =
+        (size_t)config->decoder_layers * (limits->steps_max > 0 ? limits->steps_max - 1 : 0);
     batch->keys = nj_t5_claim_floats(claim, kept, limits->rows_max, model->HE_row);
     batch->values = nj_t5_claim_floats(claim, kept, limits->rows_max, model->HE_row);
     batch->last_keys = nj_t5_claim_floats(claim, 1, chunk, model->HE_row);

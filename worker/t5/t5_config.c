@@ -63,8 +63,8 @@ static void read_sizes(nj_json_keys *keys, nj_t5_config *config)
     uint64_t inner = (uint64_t)config->H * config->E;
     if (keys->status == NJ_OK && inner > NJ_T5_WIDTH_MAX) {
         keys->status = nj_fail(keys->err, NJ_INPUT,
-                               "%s: \"num_heads\" %" PRIu32 " times \"d_kv\" %" PRIu32 " is %" PRIu64
-                               ", must be at most %d",
+                               "%s: \"num_heads\" %" PRIu32 " times \"d_kv\" %" PRIu32
+                               " is %" PRIu64 ", must be at most %d",
                                keys->what, config->H, config->E, inner, NJ_T5_WIDTH_MAX);
     }
 }
@@ -92,25 +92,25 @@ static void read_activation(nj_json_keys *keys, nj_t5_config *config)
     const char *projection = nj_json_text_or(keys, "feed_forward_proj", "relu");
     bool gated = strcmp(projection, "gated-gelu") == 0;
     if (keys->status == NJ_OK && !gated && strcmp(projection, "relu") != 0) {
-        keys->status = nj_fail(
-            keys->err, NJ_INPUT,
-            "%s: \"feed_forward_proj\" is \"%.80s\", must be \"relu\" or \"gated-gelu\"", keys->what,
-            projection);
+        keys->status =
+            nj_fail(keys->err, NJ_INPUT,
+                    "%s: \"feed_forward_proj\" is \"%.80s\", must be \"relu\" or \"gated-gelu\"",
+                    keys->what, projection);
     }
     const char *function = gated ? "gelu_new" : "relu";
     const char *stored_function = nj_json_text_or(keys, "dense_act_fn", function);
     bool stored_gated = nj_json_bool_or(keys, "is_gated_act", gated);
     if (keys->status == NJ_OK && strcmp(stored_function, function) != 0) {
-        keys->status =
-            nj_fail(keys->err, NJ_INPUT,
-                    "%s: \"dense_act_fn\" is \"%.80s\", but \"feed_forward_proj\" \"%s\" means \"%s\"",
-                    keys->what, stored_function, projection, function);
+        keys->status = nj_fail(
+            keys->err, NJ_INPUT,
+            "%s: \"dense_act_fn\" is \"%.80s\", but \"feed_forward_proj\" \"%s\" means \"%s\"",
+            keys->what, stored_function, projection, function);
     }
     if (keys->status == NJ_OK && stored_gated != gated) {
-        keys->status =
-            nj_fail(keys->err, NJ_INPUT,
-                    "%s: \"is_gated_act\" is %s, but \"feed_forward_proj\" \"%s\" means %s", keys->what,
-                    stored_gated ? "true" : "false", projection, gated ? "true" : "false");
+        keys->status = nj_fail(
+            keys->err, NJ_INPUT,
+            "%s: \"is_gated_act\" is %s, but \"feed_forward_proj\" \"%s\" means %s", keys->what,
+            stored_gated ? "true" : "false", projection, gated ? "true" : "false");
     }
     config->gated = gated;
 }
@@ -120,10 +120,9 @@ static void read_epsilon(nj_json_keys *keys, nj_t5_config *config)
     double epsilon = nj_json_real_or(keys, "layer_norm_epsilon", 1e-6);
     config->epsilon = (float)epsilon;
     if (keys->status == NJ_OK && !(config->epsilon > 0.0f && epsilon <= 1.0)) {
-        keys->status =
-            nj_fail(keys->err, NJ_INPUT,
-                    "%s: \"layer_norm_epsilon\" is %g, must be above 0 and at most 1", keys->what,
-                    epsilon);
+        keys->status = nj_fail(keys->err, NJ_INPUT,
+                               "%s: \"layer_norm_epsilon\" is %g, must be above 0 and at most 1",
+                               keys->what, epsilon);
     }
 }
 

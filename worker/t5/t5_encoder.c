@@ -85,7 +85,8 @@ static void compute_cross(nj_t5 *model, size_t N)
         const nj_t5_attention *cross = &model->decoder.blocks[l].cross;
         size_t at = l * batch->limits.tokens_max * ld;
         model->kernels->linear(N, batch->encoded, D, &cross->k, false, batch->cross_keys + at, ld);
-        model->kernels->linear(N, batch->encoded, D, &cross->v, false, batch->cross_values + at, ld);
+        model->kernels->linear(N, batch->encoded, D, &cross->v, false, batch->cross_values + at,
+                               ld);
     }
 }
 

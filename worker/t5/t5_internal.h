@@ -59,14 +59,16 @@ typedef struct {
     float *bias; // [H, 2*sequence_max - 1] position bias by (key - query) + sequence_max - 1
 
     // Decoder only. Keys and values of a step are needed by later steps, so those of the last are kept for one chunk only.
-    float *keys;            // [decoder_layers, steps_max - 1, rows_max, HE_row]
-    float *values;          // [decoder_layers, steps_max - 1, rows_max, HE_row]
-    float *last_keys;       // [chunk_rows_max, HE_row]
-    float *last_values;     // [chunk_rows_max, HE_row]
-    float *x;               // [chunk_rows_max, D_row] residual stream
-    float *mixed;           // [chunk_rows_max, HE_row] queries; each head's slot then receives its mixed values
-    float *self_scores;     // [chunk_rows_max, H, NJ_T5_STEPS_MAX]
-    uint32_t *ancestors;    // [rows_max, NJ_T5_STEPS_MAX] row of step s that row r of this step descends from, s < step
+    float *keys;        // [decoder_layers, steps_max - 1, rows_max, HE_row]
+    float *values;      // [decoder_layers, steps_max - 1, rows_max, HE_row]
+    float *last_keys;   // [chunk_rows_max, HE_row]
+    float *last_values; // [chunk_rows_max, HE_row]
+    float *x;           // [chunk_rows_max, D_row] residual stream
+    float
+        *mixed; // [chunk_rows_max, HE_row] queries; each head's slot then receives its mixed values
+    float *self_scores; // [chunk_rows_max, H, NJ_T5_STEPS_MAX]
+    uint32_t *
+        ancestors; // [rows_max, NJ_T5_STEPS_MAX] row of step s that row r of this step descends from, s < step
     uint32_t *ancestors_of; // the same of the step before
 
     // The announced step, borrowed until the next.

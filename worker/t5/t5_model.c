@@ -56,9 +56,9 @@ static nj_status find_floats(const nj_tensor_set *weights, const char *name, con
         return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\" is not float32", tensor->file, name);
     }
     if ((uintptr_t)tensor->data % sizeof(float) != 0) {
-        return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\" begins at an address that is %zu modulo %zu",
-                       tensor->file, name, (size_t)((uintptr_t)tensor->data % sizeof(float)),
-                       sizeof(float));
+        return nj_fail(
+            err, NJ_INPUT, "%s: tensor \"%s\" begins at an address that is %zu modulo %zu",
+            tensor->file, name, (size_t)((uintptr_t)tensor->data % sizeof(float)), sizeof(float));
     }
     const float *values = (const float *)(const void *)tensor->data;
     for (size_t i = 0; i < tensor->element_count; i++) {

@@ -51,7 +51,8 @@ static const tensor_rule DECODER_BLOCK[] = {
 static const tensor_rule STACK[] = {
     {"block.0.layer.0.SelfAttention.relative_attention_bias.weight", offsetof(nj_t5_stack, bias),
      PLAIN, SIZE_R, SIZE_H, ALWAYS},
-    {"final_layer_norm.weight", offsetof(nj_t5_stack, final_norm), PLAIN, SIZE_D, SIZE_NONE, ALWAYS},
+    {"final_layer_norm.weight", offsetof(nj_t5_stack, final_norm), PLAIN, SIZE_D, SIZE_NONE,
+     ALWAYS},
 };
 
 #define RULE_COUNT(rules) (sizeof(rules) / sizeof((rules)[0]))

@@ -57,8 +57,8 @@ static nj_status want_all(conversion *c, const nj_t5_config *config, const nj_te
                           nj_error *err)
 {
     const size_t vocabulary[] = {config->V, config->D};
-    nj_status status = want(c, tensors, find_embedding_name(tensors), NJ_T5_EMBEDDING, vocabulary,
-                            2, err);
+    nj_status status =
+        want(c, tensors, find_embedding_name(tensors), NJ_T5_EMBEDDING, vocabulary, 2, err);
     if (status == NJ_OK && nj_tensor_set_find(tensors, NJ_T5_HEAD) != NULL) {
         status = want(c, tensors, NJ_T5_HEAD, NJ_T5_HEAD, vocabulary, 2, err);
     }

@@ -1,0 +1,148 @@
+// test_scratch.c - what is planned is what is taken: never more, batch after batch.
+#include "tests/support/nj_test.h"
+#include "tests/support/t5_fixture.h"
+#include "tests/support/t5_random.h"
+#include "worker/t5/t5_internal.h"
+
+#include <stdlib.h>
+
+#define BYTES_MAX ((size_t)1 << 24)
+
+static const nj_t5_limits LIMITS = {
+    .users_max = 3,
+    .tokens_max = 13,
+    .sequence_max = 8,
+    .rows_max = 6,
+    .chunk_rows_max = 4,
+    .steps_max = 3,
+};
+
+static void open_random(t5_fixture *fixture, const nj_t5_config *config, const nj_kernels *kernels)
+{
+    t5_random random;
+    nj_buffer bytes;
+    nj_tensor_set *tensors;
+    nj_buffer_init(&bytes, BYTES_MAX);
+    t5_random_init(&random, config, false, 3);
+    t5_random_open(&random, &bytes, &tensors);
+    t5_fixture_open(fixture, config, tensors, kernels);
+    nj_tensor_set_close(&tensors);
+    t5_random_fini(&random);
+    nj_buffer_fini(&bytes);
+}
+
+// A batch that fills every limit.
+static void run_full_batch(nj_t5 *model, nj_arena *arena)
+{
+    static const uint32_t TOKENS[13] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+    static const uint32_t OFFSET[] = {0, 8, 9, 13};
+    static const uint32_t USER[] = {0, 0, 1, 1, 2, 2};
+    static const uint32_t PARENT[] = {0, 1, 2, 2, 4, 5};
+    float logits[4 * 17];
+    size_t mark = nj_arena_mark(arena);
+    nj_t5_begin_batch(model, &LIMITS, TOKENS, OFFSET, 3, arena);
+    for (uint32_t t = 0; t < LIMITS.steps_max; t++) {
+        nj_t5_begin_step(model, t, USER, PARENT, TOKENS + t, 6);
+        nj_t5_logits(model, t, 0, 4, logits);
+        nj_t5_logits(model, t, 4, 2, logits);
+    }
+    nj_arena_rewind(arena, mark);
+}
+
+static void a_batch_takes_exactly_the_planned_scratch(void **state)
+{
+    (void)state;
+    for (int gated = 0; gated < 2; gated++) {
+        nj_error err = {0};
+        nj_t5_config config = t5_random_config();
+        config.gated = gated;
+        config.decoder_layers = 3;
+        t5_fixture fixture;
+        open_random(&fixture, &config, nj_kernels_at(0));
+        size_t planned = nj_t5_scratch_bytes(&config, &LIMITS);
+        nj_arena arena;
+        assert_ok(nj_arena_init(&arena, planned, &err), &err);
+        assert_int_equal(arena.capacity, planned);
+
+        run_full_batch(fixture.model, &arena);
+        assert_int_equal(arena.peak, planned);
+        run_full_batch(fixture.model, &arena);
+        assert_int_equal(arena.peak, planned);
+
+        nj_arena_fini(&arena);
+        t5_fixture_close(&fixture);
+    }
+}
+
+static void the_encoders_scratch_counts_where_it_is_the_larger(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    nj_t5_config config = t5_random_config();
+    nj_t5_limits limits = {1, 200, 200, 1, 1, 1};
+    t5_fixture fixture;
+    open_random(&fixture, &config, nj_kernels_at(0));
+    size_t planned = nj_t5_scratch_bytes(&config, &limits);
+    nj_arena arena;
+    assert_ok(nj_arena_init(&arena, planned, &err), &err);
+    uint32_t tokens[200] = {0};
+    uint32_t offset[] = {0, 200};
+
+    nj_t5_begin_batch(fixture.model, &limits, tokens, offset, 1, &arena);
+
+    assert_int_equal(arena.peak, planned);
+    assert_true(arena.used < planned);
+    nj_arena_fini(&arena);
+    t5_fixture_close(&fixture);
+}
+
+static void a_plan_that_does_not_fit_says_so(void **state)
+{
+    (void)state;
+    nj_t5_config config = t5_random_config();
+    assert_true(nj_t5_scratch_bytes(&config, &LIMITS) < (1u << 20));
+    nj_t5_limits limits = LIMITS;
+    config.H = UINT32_MAX;
+    config.E = UINT32_MAX;
+    assert_int_equal(nj_t5_scratch_bytes(&config, &limits), SIZE_MAX);
+    config = t5_random_config();
+    config.D = UINT32_MAX;
+    limits.tokens_max = UINT32_MAX;
+    assert_int_equal(nj_t5_scratch_bytes(&config, &limits), SIZE_MAX);
+}
+
+static void an_opened_model_holds_exactly_the_planned_bytes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; nj_kernels_at(i) != NULL; i++) {
+        nj_t5_config config = t5_random_config();
+        config.gated = true;
+        t5_fixture fixture;
+        open_random(&fixture, &config, nj_kernels_at(i));
+
+        assert_int_equal(fixture.model->arena.used + sizeof(nj_t5),
+                         nj_t5_model_bytes(&config, nj_kernels_at(i)));
+
+        t5_fixture_close(&fixture);
+    }
+}
+
+static void closing_a_closed_model_does_nothing(void **state)
+{
+    (void)state;
+    nj_t5 *model = NULL;
+    nj_t5_close(&model);
+    assert_null(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_batch_takes_exactly_the_planned_scratch),
+        cmocka_unit_test(the_encoders_scratch_counts_where_it_is_the_larger),
+        cmocka_unit_test(a_plan_that_does_not_fit_says_so),
+        cmocka_unit_test(an_opened_model_holds_exactly_the_planned_bytes),
+        cmocka_unit_test(closing_a_closed_model_does_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

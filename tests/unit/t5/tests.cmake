@@ -1,0 +1,6 @@
+include(${CMAKE_CURRENT_SOURCE_DIR}/support/t5_fixture.cmake)
+nj_test(unit/t5/test_bias.c LIBS nj_t5 LABEL unit)
+nj_test(unit/t5/test_config.c LIBS nj_t5 LABEL unit)
+nj_test(unit/t5/test_model.c LIBS nj_test_t5 LABEL unit)
+nj_test(unit/t5/test_scratch.c LIBS nj_test_t5 LABEL unit)
+nj_test(unit/t5/test_weights.c LIBS nj_test_t5 LABEL unit)
