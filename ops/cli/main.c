@@ -13,6 +13,16 @@
     {"overwrite", NULL, NULL, "replace a catalogue that is there", false},                                             \
     {"out", "DIR", NULL, "the catalogue's folder", true}, JSON_OPTION
 
+static const nj_option BENCH_ENGINE[] = {
+    {"bundle", "FILE", NULL, "decode with this bundle; default: TIGER's shape with random weights", false},
+    {"beams", "LIST", "20,50", "beam widths to measure", false},
+    {"tokens", "N", "80", "encoder tokens a user", false},
+    {"users", "N", "64", "users a round", false},
+    {"rounds", "N", "5", "rounds; the median is reported", false},
+    NJ_ENGINE_OPTIONS,
+    JSON_OPTION,
+};
+
 static const nj_option BUNDLE_PACK[] = {
     {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", true},
     {"catalogue", "DIR", NULL, "catalogue folder", true},
@@ -77,6 +87,7 @@ static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's fo
     {name, summary, positional, options, sizeof(options) / sizeof(options)[0], run}
 
 static const nj_command COMMANDS[] = {
+    COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE, nj_command_bench_engine),
     COMMAND("bundle list", "the sections of a bundle", "FILE", BUNDLE_LIST, nj_command_bundle_list),
     COMMAND("bundle pack", "one file from a checkpoint and a catalogue", NULL, BUNDLE_PACK, nj_command_bundle_pack),
     COMMAND("bundle verify", "read every byte and compare digests", "FILE", BUNDLE_LIST, nj_command_bundle_verify),

@@ -1,0 +1,144 @@
+#include "worker/engine/synthetic.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/idlist.h"
+#include "common/catalogue/view.h"
+#include "common/codec/json.h"
+#include "schemas/bundle.h"
+#include "worker/t5/t5.h"
+
+#define TOKEN_BASE 2
+#define BYTES_MAX ((size_t)1 << 40)
+
+nj_synthetic_shape nj_synthetic_tiger(void)
+{
+    return (nj_synthetic_shape){.D = 128, .H = 6, .E = 64, .F = 1024, .encoder_layers = 4, .decoder_layers = 4,
+                                .L = 4, .K = 256, .item_count = 12101, .seed = 1};
+}
+
+static nj_status make_model(const nj_synthetic_shape *shape, nj_synthetic *out, nj_error *err)
+{
+    json_t *json = NULL;
+    nj_t5_config config;
+    nj_status status = nj_buffer_printf(
+        &out->model,
+        "{\"model_type\": \"t5\", \"d_model\": %u, \"num_heads\": %u, \"d_kv\": %u, \"d_ff\": %u, \"num_layers\": %u, "
+        "\"num_decoder_layers\": %u, \"vocab_size\": %u, \"decoder_start_token_id\": 0}",
+        shape->D, shape->H, shape->E, shape->F, shape->encoder_layers, shape->decoder_layers,
+        TOKEN_BASE + shape->L * shape->K);
+    if (status != NJ_OK) {
+        return nj_fail(err, status, "no memory for a synthetic model");
+    }
+    status = nj_json_parse((const char *)out->model.bytes, out->model.size, "synthetic model", &json, err);
+    if (status == NJ_OK) {
+        status = nj_t5_config_read(json, "synthetic model", &config, err);
+        json_decref(json);
+    }
+    return status != NJ_OK ? status : nj_t5_weights_random(&config, shape->seed, &out->weights, err);
+}
+
+// Distinct mixed bits of (seed, number).
+static uint64_t mix(uint64_t seed, uint64_t number)
+{
+    uint64_t x = seed * 0x9e3779b97f4a7c15u + number * 0xbf58476d1ce4e5b9u + 1;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+static nj_status make_items(const nj_synthetic_shape *shape, nj_synthetic *out)
+{
+    nj_idlist_builder builder;
+    nj_idlist_builder_init(&builder);
+    nj_status status = NJ_OK;
+    for (uint32_t i = 0; i < shape->item_count && status == NJ_OK; i++) {
+        char id[16];
+        int length = snprintf(id, sizeof id, "%u", i);
+        status = nj_idlist_builder_add(&builder, (nj_slice){id, (size_t)length});
+        for (uint32_t l = 0; l < shape->L && status == NJ_OK; l++) {
+            uint16_t code = (uint16_t)(mix(shape->seed, (uint64_t)i * shape->L + l) % shape->K);
+            status = nj_buffer_append(&out->sids, &code, sizeof code);
+        }
+        uint32_t count = (uint32_t)(mix(shape->seed + 1, i) % 100);
+        if (status == NJ_OK) {
+            status = nj_buffer_append(&out->counts, &count, sizeof count);
+        }
+    }
+    if (status == NJ_OK) {
+        status = nj_idlist_builder_write(&builder, &out->items);
+    }
+    nj_idlist_builder_fini(&builder);
+    return status;
+}
+
+static nj_status make_catalogue(const nj_synthetic_shape *shape, nj_synthetic *out, nj_error *err)
+{
+    static const nj_template NO_TEMPLATE = {0};
+    nj_status status = make_items(shape, out);
+    nj_sids sids = {.codes = (const uint16_t *)(const void *)out->sids.bytes, .row_count = shape->item_count,
+                    .level_count = shape->L};
+    for (uint32_t l = 0; l < shape->L; l++) {
+        sids.codes_per_level[l] = shape->K;
+    }
+    if (status == NJ_OK) {
+        status = nj_catalogue_section_write(&sids, TOKEN_BASE, &NO_TEMPLATE, NJ_HISTORY_MAX, &out->catalogue);
+    }
+    return status != NJ_OK ? nj_fail(err, status, "no memory for a synthetic catalogue")
+                           : nj_trie_build(&sids, &out->trie, err);
+}
+
+static void list_sections(nj_synthetic *s)
+{
+    const struct {
+        const char *name;
+        const nj_buffer *buffer;
+    } ROWS[] = {{NJ_SECTION_CATALOGUE, &s->catalogue}, {NJ_SECTION_COUNTS, &s->counts},
+                {NJ_SECTION_ITEMS, &s->items},         {NJ_SECTION_MODEL, &s->model},
+                {NJ_SECTION_SIDS, &s->sids},           {NJ_SECTION_TRIE, &s->trie},
+                {NJ_SECTION_WEIGHTS, &s->weights}};
+    s->sections.count = sizeof ROWS / sizeof ROWS[0];
+    for (size_t i = 0; i < s->sections.count; i++) {
+        nj_section *section = &s->sections.sections[i];
+        snprintf(section->name, sizeof section->name, "%s", ROWS[i].name);
+        section->bytes = ROWS[i].buffer->bytes;
+        section->size = ROWS[i].buffer->size;
+        section->digest = nj_digest_of(section->bytes, section->size);
+    }
+}
+
+static void visit_buffers(nj_synthetic *s, void (*visit)(nj_buffer *))
+{
+    nj_buffer *const ALL[] = {&s->model, &s->weights, &s->catalogue, &s->items, &s->sids, &s->trie, &s->counts};
+    for (size_t i = 0; i < sizeof ALL / sizeof ALL[0]; i++) {
+        visit(ALL[i]);
+    }
+}
+
+static void init_buffer(nj_buffer *buffer)
+{
+    nj_buffer_init(buffer, BYTES_MAX);
+}
+
+nj_status nj_synthetic_make(const nj_synthetic_shape *shape, nj_synthetic *out, nj_error *err)
+{
+    memset(out, 0, sizeof *out);
+    visit_buffers(out, init_buffer);
+    nj_status status = make_model(shape, out, err);
+    if (status == NJ_OK) {
+        status = make_catalogue(shape, out, err);
+    }
+    if (status != NJ_OK) {
+        nj_synthetic_free(out);
+        return status;
+    }
+    list_sections(out);
+    return NJ_OK;
+}
+
+void nj_synthetic_free(nj_synthetic *synthetic)
+{
+    visit_buffers(synthetic, nj_buffer_fini);
+}
