@@ -6,7 +6,11 @@
 //   inter      RecBole: user_id:token<TAB>item_id:token... one event a row; other columns are ignored
 //
 // CRLF, a missing last newline and a UTF-8 byte order mark are accepted; blank lines are skipped. Event forms are sorted by
-// (user, time, line), externally beyond NJ_HISTORIES_MEMORY bytes, and come out in the order in which users first appear.
+// (user, time, line), externally beyond NJ_HISTORIES_MEMORY bytes (temporary files in $TMPDIR or /tmp), and come out in the order
+// in which users first appear. Times are decimal numbers, compared as doubles; without a time column the order is that of lines.
+//
+// What stays in memory whatever the form: every distinct user id once (and every distinct item id once for event forms), about
+// 30 bytes and the id itself each.
 #ifndef NJ_INPUT_HISTORIES_H
 #define NJ_INPUT_HISTORIES_H
 
@@ -18,6 +22,7 @@
 
 #define NJ_HISTORY_LINE_BYTES_MAX (64u << 20)
 #define NJ_HISTORY_ITEMS_MAX 1000000
+#define NJ_HISTORIES_MEMORY (1u << 30)
 
 typedef enum {
     NJ_HISTORIES_SEQUENCE, NJ_HISTORIES_JSONL, NJ_HISTORIES_CSV, NJ_HISTORIES_INTER,

@@ -127,15 +127,18 @@ static inline float nj_tanh(float x)
 {
     float magnitude = fabsf(x);
     magnitude = magnitude > NJ_TANH_MAX ? NJ_TANH_MAX : magnitude;
+    float result;
     if (magnitude < NJ_TANH_SMALL) {
-        float square = x * x;
+        float square = magnitude * magnitude;
         float p = fmaf(NJ_TANH_P4, square, NJ_TANH_P3);
         p = fmaf(p, square, NJ_TANH_P2);
         p = fmaf(p, square, NJ_TANH_P1);
         p = fmaf(p, square, NJ_TANH_P0);
-        return fmaf(p * square, x, x);
+        result = fmaf(p * square, magnitude, magnitude);
+    } else {
+        result = 1.0f - 2.0f / (nj_exp(magnitude + magnitude) + 1.0f);
     }
-    return copysignf(1.0f - 2.0f / (nj_exp(magnitude + magnitude) + 1.0f), x);
+    return copysignf(result, x);
 }
 
 /// gelu_new of HuggingFace Transformers: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).

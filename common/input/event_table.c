@@ -1,0 +1,343 @@
+#include "common/input/event_table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/input/histories_reader.h"
+
+#define TIME_BYTES_MAX 63
+#define FOUND_BYTES 400
+
+// How a header may call a column. A type is the part behind ':' of an inter file.
+typedef struct {
+    nj_event_column kind;
+    const char *csv_names[2];
+    const char *inter_name;
+    const char *type;
+} column_row;
+
+static const column_row COLUMNS[NJ_EVENT_COLUMN_KINDS] = {
+    {NJ_EVENT_USER, {"user", "user_id"}, "user_id", "token"},
+    {NJ_EVENT_ITEM, {"item", "item_id"}, "item_id", "token"},
+    {NJ_EVENT_TIME, {"timestamp", "timestamp"}, "timestamp", "float"},
+};
+
+static size_t count_quotes(const char *text, size_t size)
+{
+    size_t count = 0;
+    const char *end = text + size;
+    for (const char *at = text; at < end; at++) {
+        at = memchr(at, '"', (size_t)(end - at));
+        if (at == NULL) {
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
+static nj_status append_line(nj_event_table *table, const char *line, size_t size, nj_error *err)
+{
+    nj_status status = table->joined.size == 0 ? NJ_OK : nj_buffer_append(&table->joined, "\n", 1);
+    if (status == NJ_OK) {
+        status = nj_buffer_append(&table->joined, line, size);
+    }
+    return status == NJ_OK ? NJ_OK
+                           : nj_lines_fail(table->lines, table->number, err,
+                                           "a quote opens here and the row grows beyond %zu bytes",
+                                           table->row_bytes_max);
+}
+
+// Adds lines to an unfinished row until its quotes come in pairs.
+static nj_status join_lines(nj_event_table *table, char **row, size_t *size, nj_error *err)
+{
+    size_t quotes = 1;
+    nj_buffer_clear(&table->joined);
+    nj_status status = append_line(table, *row, *size, err);
+    while (status == NJ_OK && quotes % 2 != 0) {
+        char *line;
+        size_t line_size;
+        status = nj_lines_next(table->lines, &line, &line_size, err);
+        if (status == NJ_END) {
+            return nj_lines_fail(table->lines, table->number, err, "a quote is opened and not closed");
+        }
+        if (status == NJ_OK) {
+            quotes += count_quotes(line, line_size);
+            status = append_line(table, line, line_size, err);
+        }
+    }
+    *row = (char *)table->joined.bytes;
+    *size = table->joined.size;
+    return status;
+}
+
+// The next row that is not blank, as text.
+static nj_status next_row(nj_event_table *table, char **out_row, size_t *out_size, nj_error *err)
+{
+    nj_status status;
+    do {
+        status = nj_lines_next(table->lines, out_row, out_size, err);
+        if (status != NJ_OK) {
+            return status;
+        }
+    } while (nj_histories_is_blank(*out_row, *out_size));
+    table->number = table->lines->number;
+    if (table->is_csv && count_quotes(*out_row, *out_size) % 2 != 0) {
+        status = join_lines(table, out_row, out_size, err);
+    }
+    return status;
+}
+
+static nj_status add_field(nj_event_table *table, const char *bytes, size_t size, nj_error *err)
+{
+    if (table->field_count == NJ_EVENT_COLUMNS_MAX) {
+        return nj_lines_fail(table->lines, table->number, err, "has more than %d fields",
+                             NJ_EVENT_COLUMNS_MAX);
+    }
+    table->fields[table->field_count++] = (nj_slice){bytes, size};
+    return NJ_OK;
+}
+
+// text[0] is the opening quote. Doubled quotes become one, in place. *out_end is behind the closing quote.
+static nj_status read_quoted(nj_event_table *table, char *text, size_t size, size_t *out_end,
+                             nj_error *err)
+{
+    size_t to = 0;
+    size_t at = 1;
+    for (; at < size; at++) {
+        if (text[at] == '"') {
+            at++;
+            if (at == size || text[at] != '"') {
+                *out_end = at;
+                return add_field(table, text, to, err);
+            }
+        }
+        text[to++] = text[at];
+    }
+    return nj_lines_fail(table->lines, table->number, err, "a quote is opened and not closed");
+}
+
+static nj_status read_plain(nj_event_table *table, const char *text, size_t size, char separator,
+                            size_t *out_end, nj_error *err)
+{
+    const char *end = memchr(text, separator, size);
+    size_t field = end == NULL ? size : (size_t)(end - text);
+    if (table->is_csv && memchr(text, '"', field) != NULL) {
+        return nj_lines_fail(table->lines, table->number, err,
+                             "field %zu has a quote inside and does not begin with one",
+                             table->field_count + 1);
+    }
+    *out_end = field;
+    return add_field(table, text, field, err);
+}
+
+static nj_status split_row(nj_event_table *table, char *row, size_t size, nj_error *err)
+{
+    char separator = table->is_csv ? ',' : '\t';
+    size_t at = 0;
+    table->field_count = 0;
+    for (;;) {
+        size_t end = 0;
+        bool is_quoted = table->is_csv && at < size && row[at] == '"';
+        nj_status status = is_quoted
+                               ? read_quoted(table, row + at, size - at, &end, err)
+                               : read_plain(table, row + at, size - at, separator, &end, err);
+        if (status != NJ_OK) {
+            return status;
+        }
+        at += end;
+        if (at == size) {
+            return NJ_OK;
+        }
+        if (row[at] != separator) {
+            return nj_lines_fail(table->lines, table->number, err,
+                                 "field %zu goes on behind its closing quote", table->field_count);
+        }
+        at++;
+    }
+}
+
+static bool matches_name(const nj_event_table *table, const column_row *column, nj_slice name)
+{
+    if (!table->is_csv) {
+        return nj_slice_equal(name, nj_slice_from(column->inter_name));
+    }
+    return nj_slice_equal(name, nj_slice_from(column->csv_names[0])) ||
+           nj_slice_equal(name, nj_slice_from(column->csv_names[1]));
+}
+
+// Cuts "name:type" of an inter header in two.
+static nj_status split_type(const nj_event_table *table, nj_slice *name, nj_slice *type, nj_error *err)
+{
+    const char *colon = memchr(name->bytes, ':', name->size);
+    if (colon == NULL) {
+        return nj_lines_fail(table->lines, table->number, err, "column \"%.*s\" has no type (name:type)",
+                             NJ_SLICE_ARGS(*name));
+    }
+    size_t size = (size_t)(colon - name->bytes);
+    *type = (nj_slice){colon + 1, name->size - size - 1};
+    name->size = size;
+    return NJ_OK;
+}
+
+static nj_status take_column(nj_event_table *table, size_t index, nj_error *err)
+{
+    nj_slice name = table->fields[index];
+    nj_slice type = {0};
+    nj_status status = table->is_csv ? NJ_OK : split_type(table, &name, &type, err);
+    for (size_t i = 0; status == NJ_OK && i < NJ_EVENT_COLUMN_KINDS; i++) {
+        const column_row *column = &COLUMNS[i];
+        if (!matches_name(table, column, name)) {
+            continue;
+        }
+        if (table->has_column[i]) {
+            return nj_lines_fail(table->lines, table->number, err,
+                                 "columns %zu and %zu both hold the %s", table->column[i] + 1,
+                                 index + 1, column->csv_names[0]);
+        }
+        if (!table->is_csv && !nj_slice_equal(type, nj_slice_from(column->type))) {
+            return nj_lines_fail(table->lines, table->number, err,
+                                 "column \"%s\" has type \"%.*s\", must be \"%s\"", column->inter_name,
+                                 NJ_SLICE_ARGS(type), column->type);
+        }
+        table->has_column[i] = true;
+        table->column[i] = index;
+    }
+    return status;
+}
+
+static nj_status fail_missing(const nj_event_table *table, const column_row *column, nj_error *err)
+{
+    char found[FOUND_BYTES] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < table->field_count && at < sizeof found - 1; i++) {
+        int wrote = snprintf(found + at, sizeof found - at, "%s\"%.*s\"", i > 0 ? ", " : "",
+                             NJ_SLICE_ARGS(table->fields[i]));
+        at += wrote > 0 ? (size_t)wrote : 0;
+    }
+    if (table->is_csv) {
+        return nj_lines_fail(table->lines, table->number, err,
+                             "no column \"%s\" or \"%s\"; the header has %s", column->csv_names[0],
+                             column->csv_names[1], found);
+    }
+    return nj_lines_fail(table->lines, table->number, err, "no column \"%s:%s\"; the header has %s",
+                         column->inter_name, column->type, found);
+}
+
+static nj_status read_header(nj_event_table *table, nj_error *err)
+{
+    char *row;
+    size_t size;
+    nj_status status = next_row(table, &row, &size, err);
+    if (status == NJ_OK) {
+        status = split_row(table, row, size, err);
+    }
+    for (size_t i = 0; status == NJ_OK && i < table->field_count; i++) {
+        status = take_column(table, i, err);
+    }
+    for (size_t i = NJ_EVENT_USER; status == NJ_OK && i <= NJ_EVENT_ITEM; i++) {
+        if (!table->has_column[i]) {
+            status = fail_missing(table, &COLUMNS[i], err);
+        }
+    }
+    table->column_count = table->field_count;
+    return status;
+}
+
+nj_status nj_event_table_open(nj_lines *lines, bool is_csv, size_t row_bytes_max, nj_event_table *out,
+                              nj_error *err)
+{
+    *out = (nj_event_table){.lines = lines, .is_csv = is_csv, .row_bytes_max = row_bytes_max};
+    nj_buffer_init(&out->joined, row_bytes_max);
+    nj_status status = read_header(out, err);
+    if (status != NJ_OK) {
+        nj_event_table_close(out);
+    }
+    return status;
+}
+
+void nj_event_table_close(nj_event_table *table)
+{
+    nj_buffer_fini(&table->joined);
+}
+
+nj_status nj_event_table_next(nj_event_table *table, nj_error *err)
+{
+    char *row;
+    size_t size;
+    nj_status status = next_row(table, &row, &size, err);
+    if (status == NJ_OK) {
+        status = split_row(table, row, size, err);
+    }
+    if (status == NJ_OK && table->field_count != table->column_count) {
+        status = nj_lines_fail(table->lines, table->number, err, "has %zu fields, the header has %zu",
+                               table->field_count, table->column_count);
+    }
+    return status;
+}
+
+static bool is_decimal(nj_slice text)
+{
+    bool has_digit = false;
+    bool is_exponent = false;
+    for (size_t i = 0; i < text.size; i++) {
+        char byte = text.bytes[i];
+        bool is_digit = byte >= '0' && byte <= '9';
+        bool is_sign = byte == '-' || byte == '+';
+        bool is_e = (byte == 'e' || byte == 'E') && has_digit && !is_exponent;
+        if (!is_digit && !is_e && byte != '.' &&
+            !(is_sign && (i == 0 || text.bytes[i - 1] == 'e' || text.bytes[i - 1] == 'E'))) {
+            return false;
+        }
+        has_digit = has_digit || is_digit;
+        is_exponent = is_exponent || is_e;
+    }
+    return has_digit;
+}
+
+// Whole numbers below 2^53 are exact as doubles, and nearly all times are such numbers.
+static bool parse_whole(nj_slice text, double *out)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned digit = (unsigned)(unsigned char)text.bytes[i] - '0';
+        if (digit > 9) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    *out = (double)value;
+    return text.size > 0 && text.size <= 15;
+}
+
+// The alphabet is checked before strtod, which would also take "0x10", "inf" and "nan", and strtod checks the order.
+static bool parse_decimal(nj_slice text, double *out)
+{
+    char copy[TIME_BYTES_MAX + 1];
+    if (parse_whole(text, out)) {
+        return true;
+    }
+    if (text.size == 0 || text.size > TIME_BYTES_MAX || !is_decimal(text)) {
+        return false;
+    }
+    memcpy(copy, text.bytes, text.size);
+    copy[text.size] = '\0';
+    char *end;
+    *out = strtod(copy, &end);
+    return *end == '\0' && isfinite(*out);
+}
+
+nj_status nj_event_table_time(const nj_event_table *table, double *out, nj_error *err)
+{
+    *out = 0.0;
+    if (!table->has_column[NJ_EVENT_TIME]) {
+        return NJ_OK;
+    }
+    nj_slice text = table->fields[table->column[NJ_EVENT_TIME]];
+    if (!parse_decimal(text, out)) {
+        return nj_lines_fail(table->lines, table->number, err,
+                             "timestamp \"%.*s\" is not a finite decimal number", NJ_SLICE_ARGS(text));
+    }
+    return NJ_OK;
+}

@@ -1,0 +1,48 @@
+// event_table.h - rows and columns of the two event forms: csv and inter.
+//
+// csv    comma, quotes by RFC 4180 (a quoted field may hold commas, doubled quotes and line breaks); names user or user_id,
+//        item or item_id, timestamp
+// inter  tab, no quotes; names with types user_id:token, item_id:token, timestamp:float
+//
+// The columns stand in any order, timestamp may be absent, further columns are ignored but counted.
+#ifndef NJ_INPUT_EVENT_TABLE_H
+#define NJ_INPUT_EVENT_TABLE_H
+
+#include <stdbool.h>
+
+#include "common/base/buffer.h"
+#include "common/base/error.h"
+#include "common/base/slice.h"
+#include "common/input/lines.h"
+
+#define NJ_EVENT_COLUMNS_MAX 256
+
+typedef enum { NJ_EVENT_USER, NJ_EVENT_ITEM, NJ_EVENT_TIME, NJ_EVENT_COLUMN_KINDS } nj_event_column;
+
+typedef struct {
+    nj_lines *lines; // borrowed
+    bool is_csv;
+    size_t column_count;
+    bool has_column[NJ_EVENT_COLUMN_KINDS];
+    size_t column[NJ_EVENT_COLUMN_KINDS]; // where each stands
+    size_t row_bytes_max;
+    nj_buffer joined; // a row of more than one line
+    uint64_t number;  // line on which the last row begins
+    size_t field_count;
+    nj_slice fields[NJ_EVENT_COLUMNS_MAX]; // of the last row; borrowed until the next one
+} nj_event_table;
+
+/// Reads the header. NJ_INPUT names the column that is missing or doubled and the columns that were found; NJ_END for an
+/// empty file.
+NJ_CHECKED nj_status nj_event_table_open(nj_lines *lines, bool is_csv, size_t row_bytes_max,
+                                         nj_event_table *out, nj_error *err);
+void nj_event_table_close(nj_event_table *table);
+
+/// Reads the next row into table->fields; NJ_END behind the last. NJ_INPUT when it has not the header's number of fields or
+/// its quotes are wrong.
+NJ_CHECKED nj_status nj_event_table_next(nj_event_table *table, nj_error *err);
+
+/// The time of the last row; 0 without such a column. NJ_INPUT for anything but a finite decimal number.
+NJ_CHECKED nj_status nj_event_table_time(const nj_event_table *table, double *out, nj_error *err);
+
+#endif

@@ -1,0 +1,196 @@
+// history_events.c - the two forms with one event a row: csv and inter.
+//
+// Users and items become indices as they are read, so that an event is 24 bytes and sorting touches no text.
+#include <inttypes.h>
+
+#include "common/base/id.h"
+#include "common/base/idlist.h"
+#include "common/input/event_sort.h"
+#include "common/input/event_table.h"
+#include "common/input/histories_reader.h"
+
+typedef struct {
+    nj_idlist_builder ids; // in order of first appearance
+    nj_idmap map;
+} name_table;
+
+typedef struct {
+    uint64_t first_line;
+    uint64_t event_count;
+} user_facts;
+
+typedef struct {
+    nj_histories_reader *reader;
+    nj_event_table table;
+    name_table users;
+    name_table items;
+    nj_buffer facts; // user_facts, one a user
+    nj_event_sort sort;
+    nj_buffer slices; // nj_slice, the items of one user
+} event_reader;
+
+static nj_status init_events(event_reader *events, nj_histories_reader *reader, bool is_csv,
+                             nj_error *err)
+{
+    const nj_histories_limits *limits = reader->limits;
+    events->reader = reader;
+    nj_idlist_builder_init(&events->users.ids);
+    nj_idlist_builder_init(&events->items.ids);
+    nj_idmap_init(&events->users.map);
+    nj_idmap_init(&events->items.map);
+    nj_buffer_init(&events->facts, SIZE_MAX / 2);
+    nj_buffer_init(&events->slices, limits->items_max * sizeof(nj_slice));
+    nj_event_sort_init(&events->sort, limits->memory_bytes, limits->merge_files);
+    return nj_event_table_open(&reader->lines, is_csv, limits->line_bytes_max, &events->table, err);
+}
+
+static void fini_events(event_reader *events)
+{
+    nj_event_table_close(&events->table);
+    nj_event_sort_fini(&events->sort);
+    nj_buffer_fini(&events->slices);
+    nj_buffer_fini(&events->facts);
+    nj_idmap_fini(&events->items.map);
+    nj_idmap_fini(&events->users.map);
+    nj_idlist_builder_fini(&events->items.ids);
+    nj_idlist_builder_fini(&events->users.ids);
+}
+
+// The index of an id; a new one is checked and added.
+static nj_status find_name(event_reader *events, name_table *names, nj_event_column kind,
+                           uint32_t *out_index, nj_error *err)
+{
+    const nj_event_table *table = &events->table;
+    nj_slice id = table->fields[table->column[kind]];
+    size_t index = nj_idmap_find(&names->map, id, nj_idmap_at_builder, &names->ids);
+    if (index != NJ_IDMAP_NONE) {
+        *out_index = (uint32_t)index;
+        return NJ_OK;
+    }
+    const char *noun = kind == NJ_EVENT_USER ? "user" : "item";
+    nj_status status = nj_histories_check_id(table->lines, table->number, noun, id, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = nj_idlist_builder_add(&names->ids, id);
+    if (status == NJ_OK) {
+        status = nj_idmap_insert(&names->map, id, names->ids.count - 1);
+    }
+    *out_index = (uint32_t)(names->ids.count - 1);
+    return status == NJ_OK ? NJ_OK
+                           : nj_fail(err, status, "%s: no memory for %zu %ss", table->lines->name,
+                                     names->ids.count, noun);
+}
+
+static user_facts *peek_facts(const event_reader *events, size_t user)
+{
+    return (user_facts *)(void *)events->facts.bytes + user;
+}
+
+// Counts an event for its user, who may be new.
+static nj_status count_event(event_reader *events, uint32_t user, nj_error *err)
+{
+    const nj_event_table *table = &events->table;
+    size_t items_max = events->reader->limits->items_max;
+    if (user == events->facts.size / sizeof(user_facts)) {
+        user_facts facts = {.first_line = table->number};
+        nj_status status = nj_buffer_append(&events->facts, &facts, sizeof facts);
+        if (status != NJ_OK) {
+            return nj_fail(err, status, "%s: no memory for %" PRIu32 " users", table->lines->name,
+                           user + 1);
+        }
+    }
+    user_facts *facts = peek_facts(events, user);
+    if (facts->event_count == items_max) {
+        nj_slice id = table->fields[table->column[NJ_EVENT_USER]];
+        return nj_lines_fail(table->lines, table->number, err, "user \"%.*s\" has more than %zu items",
+                             NJ_SLICE_ARGS(id), items_max);
+    }
+    facts->event_count++;
+    return NJ_OK;
+}
+
+static nj_status add_row(event_reader *events, nj_error *err)
+{
+    nj_event event = {.line = events->table.number};
+    nj_status status = find_name(events, &events->users, NJ_EVENT_USER, &event.user, err);
+    if (status == NJ_OK) {
+        status = find_name(events, &events->items, NJ_EVENT_ITEM, &event.item, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_event_table_time(&events->table, &event.time, err);
+    }
+    if (status == NJ_OK) {
+        status = count_event(events, event.user, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_event_sort_add(&events->sort, &event, err);
+    }
+    return status;
+}
+
+static nj_status read_rows(event_reader *events, nj_error *err)
+{
+    nj_status status = NJ_OK;
+    while (status == NJ_OK) {
+        status = nj_event_table_next(&events->table, err);
+        if (status == NJ_OK) {
+            status = add_row(events, err);
+        }
+    }
+    return status == NJ_END ? nj_event_sort_finish(&events->sort, err) : status;
+}
+
+static nj_status visit_user(event_reader *events, uint32_t user, nj_error *err)
+{
+    nj_histories_reader *reader = events->reader;
+    nj_history history = {
+        .user = nj_idlist_builder_at(&events->users.ids, user),
+        .items = (const nj_slice *)(const void *)events->slices.bytes,
+        .item_count = events->slices.size / sizeof(nj_slice),
+        .line = peek_facts(events, user)->first_line,
+    };
+    reader->history_count++;
+    return reader->visit(reader->context, &history, err);
+}
+
+// Users have at least one event each and come in order of their index, so the counts say where one ends.
+static nj_status visit_all(event_reader *events, nj_error *err)
+{
+    nj_status status = NJ_OK;
+    for (size_t user = 0; status == NJ_OK && user < events->users.ids.count; user++) {
+        nj_buffer_clear(&events->slices);
+        for (uint64_t i = 0; status == NJ_OK && i < peek_facts(events, user)->event_count; i++) {
+            nj_event event;
+            status = nj_event_sort_next(&events->sort, &event, err);
+            if (status == NJ_OK) {
+                nj_slice item = nj_idlist_builder_at(&events->items.ids, event.item);
+                status = nj_buffer_append(&events->slices, &item, sizeof item);
+            }
+            if (status == NJ_NO_MEMORY) {
+                status = nj_fail(err, status, "%s: no memory for the items of a user",
+                                 events->table.lines->name);
+            }
+        }
+        if (status == NJ_OK) {
+            status = visit_user(events, (uint32_t)user, err);
+        }
+    }
+    return status;
+}
+
+nj_status nj_histories_read_events(nj_histories_reader *reader, bool is_csv, nj_error *err)
+{
+    event_reader events;
+    nj_status status = init_events(&events, reader, is_csv, err);
+    if (status == NJ_OK) {
+        status = read_rows(&events, err);
+    }
+    if (status == NJ_OK) {
+        status = visit_all(&events, err);
+    } else if (status == NJ_END) {
+        status = NJ_OK; // an empty file: nj_histories_read_limited says so
+    }
+    fini_events(&events);
+    return status;
+}

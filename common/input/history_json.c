@@ -1,0 +1,484 @@
+#include "common/input/history_json.h"
+
+#define JSMN_STATIC
+#define JSMN_STRICT
+#define JSMN_PARENT_LINKS
+#include <jsmn.h>
+
+#include "common/base/id.h"
+#include "common/base/slice.h"
+#include "common/input/histories.h"
+
+_Static_assert(NJ_HISTORY_LINE_BYTES_MAX < INT32_MAX, "jsmn counts bytes in an int");
+
+#define FIRST_TOKENS 256
+
+// The walk over a line whose tokens jsmn has found.
+typedef struct {
+    const nj_lines *lines;
+    nj_error *err;
+    char *text;
+    size_t size;
+    size_t at;               // byte
+    const jsmntok_t *tokens; // [token_count], in the order of the text
+    size_t token_count;
+    size_t next; // token
+} json_walk;
+
+void nj_history_json_init(nj_history_json *json)
+{
+    nj_buffer_init(&json->tokens, NJ_HISTORY_JSON_VALUES_MAX * sizeof(jsmntok_t));
+}
+
+void nj_history_json_fini(nj_history_json *json)
+{
+    nj_buffer_fini(&json->tokens);
+}
+
+static nj_status fail_here(const json_walk *walk, const char *rule)
+{
+    return nj_lines_fail(walk->lines, walk->lines->number, walk->err, "column %zu: %s", walk->at + 1,
+                         rule);
+}
+
+static bool is_too_deep(const char *text, size_t size)
+{
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < size; i++) {
+        char byte = text[i];
+        if (in_string) {
+            i += byte == '\\';
+            in_string = byte != '"';
+        } else if (byte == '"') {
+            in_string = true;
+        } else if (byte == '{' || byte == '[') {
+            if (++depth > NJ_HISTORY_JSON_DEPTH_MAX) {
+                return true;
+            }
+        } else if ((byte == '}' || byte == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return false;
+}
+
+// Runs jsmn, giving it twice the tokens whenever it runs out; it goes on where it stopped.
+static nj_status tokenize(nj_history_json *json, json_walk *walk)
+{
+    jsmn_parser parser;
+    jsmn_init(&parser);
+    for (;;) {
+        size_t capacity = json->tokens.capacity / sizeof(jsmntok_t);
+        jsmntok_t *tokens = (jsmntok_t *)(void *)json->tokens.bytes;
+        int count = capacity == 0 ? JSMN_ERROR_NOMEM
+                                  : jsmn_parse(&parser, walk->text, walk->size, tokens,
+                                               (unsigned)capacity);
+        if (count >= 0) {
+            walk->tokens = tokens;
+            walk->token_count = parser.toknext;
+            return NJ_OK;
+        }
+        walk->at = parser.pos;
+        if (count != JSMN_ERROR_NOMEM) {
+            return fail_here(walk, count == JSMN_ERROR_PART ? "the JSON text is cut off"
+                                                            : "not JSON");
+        }
+        if (capacity == NJ_HISTORY_JSON_VALUES_MAX) {
+            return nj_lines_fail(walk->lines, walk->lines->number, walk->err,
+                                 "holds more than %u JSON values", NJ_HISTORY_JSON_VALUES_MAX);
+        }
+        size_t wanted = capacity == 0 ? FIRST_TOKENS : capacity * 2;
+        if (nj_buffer_reserve(&json->tokens, wanted * sizeof(jsmntok_t)) != NJ_OK) {
+            return nj_fail(walk->err, NJ_NO_MEMORY, "%s: no memory for %zu JSON values",
+                           walk->lines->name, wanted);
+        }
+    }
+}
+
+static void skip_space(json_walk *walk)
+{
+    while (walk->at < walk->size && (walk->text[walk->at] == ' ' || walk->text[walk->at] == '\t' ||
+                                     walk->text[walk->at] == '\r')) {
+        walk->at++;
+    }
+}
+
+static bool pass_char(json_walk *walk, char expected)
+{
+    skip_space(walk);
+    if (walk->at < walk->size && walk->text[walk->at] == expected) {
+        walk->at++;
+        return true;
+    }
+    return false;
+}
+
+// Passes '{' or '[' and the token that stands for the whole.
+static bool pass_open(json_walk *walk, char bracket)
+{
+    if (!pass_char(walk, bracket)) {
+        return false;
+    }
+    walk->next++;
+    return true;
+}
+
+static size_t pass_digits(const char *text, size_t size, size_t at)
+{
+    while (at < size && text[at] >= '0' && text[at] <= '9') {
+        at++;
+    }
+    return at;
+}
+
+// RFC 8259, section 6. *out_whole is false when there is a fraction or an exponent.
+static bool is_number(const char *text, size_t size, bool *out_whole)
+{
+    size_t start = size > 0 && text[0] == '-' ? 1 : 0;
+    size_t at = pass_digits(text, size, start);
+    if (at == start || (text[start] == '0' && at > start + 1)) {
+        return false;
+    }
+    *out_whole = at == size;
+    if (at < size && text[at] == '.') {
+        start = at + 1;
+        at = pass_digits(text, size, start);
+        if (at == start) {
+            return false;
+        }
+    }
+    if (at < size && (text[at] == 'e' || text[at] == 'E')) {
+        at++;
+        at += at < size && (text[at] == '+' || text[at] == '-') ? 1 : 0;
+        start = at;
+        at = pass_digits(text, size, start);
+        if (at == start) {
+            return false;
+        }
+    }
+    return at == size;
+}
+
+// The four hexadecimal digits of \uXXXX; jsmn has checked that they are there.
+static uint32_t read_hex(const char *text)
+{
+    uint32_t value = 0;
+    for (int i = 0; i < 4; i++) {
+        uint32_t byte = (unsigned char)text[i];
+        value = value << 4 | (byte <= '9' ? byte - '0' : (byte | 0x20u) - 'a' + 10);
+    }
+    return value;
+}
+
+static size_t write_utf8(char *out, uint32_t point)
+{
+    if (point < 0x80) {
+        out[0] = (char)point;
+        return 1;
+    }
+    if (point < 0x800) {
+        out[0] = (char)(0xc0 | point >> 6);
+        out[1] = (char)(0x80 | (point & 0x3f));
+        return 2;
+    }
+    if (point < 0x10000) {
+        out[0] = (char)(0xe0 | point >> 12);
+        out[1] = (char)(0x80 | (point >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (point & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | point >> 18);
+    out[1] = (char)(0x80 | (point >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (point >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (point & 0x3f));
+    return 4;
+}
+
+// Decodes \uXXXX at text[0..]; a surrogate takes its partner with it. Returns the bytes consumed, 0 for a lone surrogate.
+static size_t decode_unicode(const char *text, size_t size, uint32_t *out_point)
+{
+    uint32_t point = read_hex(text + 2);
+    *out_point = point;
+    if (point < 0xd800 || point > 0xdfff) {
+        return 6;
+    }
+    if (point > 0xdbff || size < 12 || text[6] != '\\' || text[7] != 'u') {
+        return 0;
+    }
+    uint32_t low = read_hex(text + 8);
+    *out_point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
+    return low >= 0xdc00 && low <= 0xdfff ? 12 : 0;
+}
+
+static char decode_letter(char letter)
+{
+    switch (letter) {
+    case 'b': return '\b';
+    case 'f': return '\f';
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    default: return letter; // quote, slash, backslash
+    }
+}
+
+// Decodes in place: no escape is shorter than what it stands for. False for a lone surrogate.
+static bool decode_escapes(char *text, size_t size, size_t *out_size)
+{
+    size_t to = 0;
+    for (size_t from = 0; from < size;) {
+        if (text[from] != '\\') {
+            text[to++] = text[from++];
+        } else if (text[from + 1] != 'u') {
+            text[to++] = decode_letter(text[from + 1]);
+            from += 2;
+        } else {
+            uint32_t point;
+            size_t consumed = decode_unicode(text + from, size - from, &point);
+            if (consumed == 0) {
+                return false;
+            }
+            to += write_utf8(text + to, point);
+            from += consumed;
+        }
+    }
+    *out_size = to;
+    return true;
+}
+
+static bool has_control_byte(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)text[i] < 0x20) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static nj_status read_string(json_walk *walk, nj_slice *out)
+{
+    const jsmntok_t *token = &walk->tokens[walk->next];
+    if (!pass_char(walk, '"') || walk->next >= walk->token_count || token->type != JSMN_STRING ||
+        (size_t)token->start != walk->at) {
+        return fail_here(walk, "expected text in quotes");
+    }
+    char *text = walk->text + token->start;
+    size_t size = (size_t)(token->end - token->start);
+    if (has_control_byte(text, size)) {
+        return fail_here(walk, "text holds an unescaped control character");
+    }
+    if (!nj_utf8_valid(text, size)) {
+        return fail_here(walk, "text is not valid UTF-8");
+    }
+    walk->at = (size_t)token->end + 1;
+    walk->next++;
+    size_t decoded = size;
+    if (memchr(text, '\\', size) != NULL && !decode_escapes(text, size, &decoded)) {
+        return fail_here(walk, "the text before holds half of a surrogate pair");
+    }
+    *out = (nj_slice){text, decoded};
+    return NJ_OK;
+}
+
+static nj_status read_primitive(json_walk *walk, nj_slice *out, bool *out_whole)
+{
+    const jsmntok_t *token = &walk->tokens[walk->next];
+    *out_whole = false;
+    if (walk->next >= walk->token_count || token->type != JSMN_PRIMITIVE ||
+        (size_t)token->start != walk->at) {
+        return fail_here(walk, "expected a value");
+    }
+    nj_slice text = {walk->text + token->start, (size_t)(token->end - token->start)};
+    if (!nj_slice_equal(text, nj_slice_from("true")) &&
+        !nj_slice_equal(text, nj_slice_from("false")) &&
+        !nj_slice_equal(text, nj_slice_from("null")) &&
+        !is_number(text.bytes, text.size, out_whole)) {
+        return fail_here(walk, "neither a number nor true, false or null");
+    }
+    walk->at = (size_t)token->end;
+    walk->next++;
+    *out = text;
+    return NJ_OK;
+}
+
+static bool stands_at(json_walk *walk, char expected)
+{
+    if (!pass_char(walk, expected)) {
+        return false;
+    }
+    walk->at--;
+    return true;
+}
+
+// Text, or a whole number as it is written.
+static nj_status read_id(json_walk *walk, nj_slice *out)
+{
+    if (stands_at(walk, '"')) {
+        return read_string(walk, out);
+    }
+    bool is_whole;
+    nj_status status = read_primitive(walk, out, &is_whole);
+    if (status == NJ_OK && !is_whole) {
+        walk->at -= out->size;
+        status = fail_here(walk, "an id must be text or a whole number");
+    }
+    return status;
+}
+
+static nj_status read_items(json_walk *walk, size_t items_max, nj_buffer *items)
+{
+    if (!pass_open(walk, '[')) {
+        return fail_here(walk, "\"items\" is not a list");
+    }
+    if (pass_char(walk, ']')) {
+        return NJ_OK;
+    }
+    do {
+        nj_slice item;
+        nj_status status = read_id(walk, &item);
+        if (status != NJ_OK) {
+            return status;
+        }
+        if (items->size == items_max * sizeof item) {
+            return nj_lines_fail(walk->lines, walk->lines->number, walk->err,
+                                 "has more than %zu items", items_max);
+        }
+        if (nj_buffer_append(items, &item, sizeof item) != NJ_OK) {
+            return nj_fail(walk->err, NJ_NO_MEMORY, "%s: line %llu: no memory for its items",
+                           walk->lines->name, (unsigned long long)walk->lines->number);
+        }
+    } while (pass_char(walk, ','));
+    return pass_char(walk, ']') ? NJ_OK : fail_here(walk, "expected ',' or ']'");
+}
+
+static nj_status read_key(json_walk *walk, nj_slice *out)
+{
+    nj_status status = read_string(walk, out);
+    if (status == NJ_OK && !pass_char(walk, ':')) {
+        status = fail_here(walk, "expected ':'");
+    }
+    return status;
+}
+
+// Opens the containers that begin here and passes one plain value, or an empty container. `closers` is the stack of the brackets
+// still to come; its height is bounded by is_too_deep.
+static nj_status skip_down(json_walk *walk, char closers[NJ_HISTORY_JSON_DEPTH_MAX], size_t *depth)
+{
+    nj_slice ignored;
+    bool is_whole;
+    for (;;) {
+        bool is_object = pass_open(walk, '{');
+        if (!is_object && !pass_open(walk, '[')) {
+            return stands_at(walk, '"') ? read_string(walk, &ignored)
+                                        : read_primitive(walk, &ignored, &is_whole);
+        }
+        char closer = is_object ? '}' : ']';
+        if (pass_char(walk, closer)) {
+            return NJ_OK;
+        }
+        closers[(*depth)++] = closer;
+        nj_status status = is_object ? read_key(walk, &ignored) : NJ_OK;
+        if (status != NJ_OK) {
+            return status;
+        }
+    }
+}
+
+// A value of any kind under a key that means nothing to us.
+static nj_status skip_value(json_walk *walk)
+{
+    char closers[NJ_HISTORY_JSON_DEPTH_MAX];
+    size_t depth = 0;
+    nj_slice ignored;
+    nj_status status = skip_down(walk, closers, &depth);
+    while (status == NJ_OK && depth > 0) {
+        if (pass_char(walk, closers[depth - 1])) {
+            depth--;
+            continue;
+        }
+        if (!pass_char(walk, ',')) {
+            return fail_here(walk, "expected ',' or a closing bracket");
+        }
+        if (closers[depth - 1] == '}') {
+            status = read_key(walk, &ignored);
+        }
+        if (status == NJ_OK) {
+            status = skip_down(walk, closers, &depth);
+        }
+    }
+    return status;
+}
+
+static nj_status read_member(json_walk *walk, size_t items_max, nj_slice *user, bool *has_items,
+                             nj_buffer *items)
+{
+    nj_slice key;
+    nj_status status = read_key(walk, &key);
+    if (status != NJ_OK) {
+        return status;
+    }
+    bool is_user = nj_slice_equal(key, nj_slice_from("user"));
+    bool is_items = nj_slice_equal(key, nj_slice_from("items"));
+    if ((is_user && user->bytes != NULL) || (is_items && *has_items)) {
+        return nj_lines_fail(walk->lines, walk->lines->number, walk->err, "\"%s\" is given twice",
+                             is_user ? "user" : "items");
+    }
+    if (is_user) {
+        return read_id(walk, user);
+    }
+    if (is_items) {
+        *has_items = true;
+        return read_items(walk, items_max, items);
+    }
+    return skip_value(walk);
+}
+
+static nj_status read_object(json_walk *walk, size_t items_max, nj_slice *user, nj_buffer *items)
+{
+    bool has_items = false;
+    if (!pass_open(walk, '{')) {
+        return fail_here(walk, "not a JSON object");
+    }
+    if (!pass_char(walk, '}')) {
+        do {
+            nj_status status = read_member(walk, items_max, user, &has_items, items);
+            if (status != NJ_OK) {
+                return status;
+            }
+        } while (pass_char(walk, ','));
+        if (!pass_char(walk, '}')) {
+            return fail_here(walk, "expected ',' or '}'");
+        }
+    }
+    skip_space(walk);
+    if (walk->at != walk->size) {
+        return fail_here(walk, "something stands behind the object");
+    }
+    if (user->bytes == NULL || !has_items) {
+        return nj_lines_fail(walk->lines, walk->lines->number, walk->err, "has no \"%s\"",
+                             user->bytes == NULL ? "user" : "items");
+    }
+    return NJ_OK;
+}
+
+nj_status nj_history_json_parse(nj_history_json *json, const nj_lines *lines, char *line, size_t size,
+                                size_t items_max, nj_slice *out_user, nj_buffer *items,
+                                nj_error *err)
+{
+    json_walk walk = {.lines = lines, .err = err, .text = line, .size = size};
+    nj_slice user = {0};
+    if (is_too_deep(line, size)) {
+        return nj_lines_fail(lines, lines->number, err, "nests deeper than %d",
+                             NJ_HISTORY_JSON_DEPTH_MAX);
+    }
+    nj_status status = tokenize(json, &walk);
+    if (status == NJ_OK) {
+        status = read_object(&walk, items_max, &user, items);
+    }
+    if (status == NJ_OK) {
+        *out_user = user;
+    }
+    return status;
+}

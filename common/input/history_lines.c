@@ -1,0 +1,149 @@
+// history_lines.c - the two forms with one user a line: sequence and jsonl.
+#include <inttypes.h>
+
+#include "common/base/idlist.h"
+#include "common/input/histories_reader.h"
+#include "common/input/history_json.h"
+
+typedef struct {
+    nj_idlist_builder ids; // in order of appearance
+    nj_idmap map;
+    nj_buffer lines; // uint64_t, one an id
+} user_table;
+
+static void init_users(user_table *users)
+{
+    nj_idlist_builder_init(&users->ids);
+    nj_idmap_init(&users->map);
+    nj_buffer_init(&users->lines, SIZE_MAX / 2);
+}
+
+static void fini_users(user_table *users)
+{
+    nj_buffer_fini(&users->lines);
+    nj_idmap_fini(&users->map);
+    nj_idlist_builder_fini(&users->ids);
+}
+
+static nj_status add_user(user_table *users, const nj_lines *lines, nj_slice user, nj_error *err)
+{
+    size_t earlier = nj_idmap_find(&users->map, user, nj_idmap_at_builder, &users->ids);
+    if (earlier != NJ_IDMAP_NONE) {
+        uint64_t line;
+        memcpy(&line, users->lines.bytes + earlier * sizeof line, sizeof line);
+        return nj_lines_fail(lines, lines->number, err, "user \"%.*s\" stands on line %" PRIu64 " too",
+                             NJ_SLICE_ARGS(user), line);
+    }
+    nj_status status = nj_idlist_builder_add(&users->ids, user);
+    if (status == NJ_OK) {
+        status = nj_idmap_insert(&users->map, user, users->ids.count - 1);
+    }
+    if (status == NJ_OK) {
+        status = nj_buffer_append(&users->lines, &lines->number, sizeof lines->number);
+    }
+    return status == NJ_OK ? NJ_OK
+                           : nj_fail(err, status, "%s: no memory for %zu users", lines->name,
+                                     users->ids.count);
+}
+
+// The next word behind *at; its size is 0 at the end of the line.
+static nj_slice next_word(const char *line, size_t size, size_t *at)
+{
+    while (*at < size && (line[*at] == ' ' || line[*at] == '\t')) {
+        (*at)++;
+    }
+    size_t start = *at;
+    while (*at < size && line[*at] != ' ' && line[*at] != '\t') {
+        (*at)++;
+    }
+    return (nj_slice){line + start, *at - start};
+}
+
+static nj_status split_words(const nj_lines *lines, const char *line, size_t size, size_t items_max,
+                             nj_slice *out_user, nj_buffer *items, nj_error *err)
+{
+    size_t at = 0;
+    *out_user = next_word(line, size, &at);
+    for (;;) {
+        nj_slice item = next_word(line, size, &at);
+        if (item.size == 0) {
+            return NJ_OK;
+        }
+        if (items->size == items_max * sizeof item) {
+            return nj_lines_fail(lines, lines->number, err, "has more than %zu items", items_max);
+        }
+        if (nj_buffer_append(items, &item, sizeof item) != NJ_OK) {
+            return nj_fail(err, NJ_NO_MEMORY, "%s: line %" PRIu64 ": no memory for its items",
+                           lines->name, lines->number);
+        }
+    }
+}
+
+static nj_status check_ids(const nj_lines *lines, const nj_history *history, nj_error *err)
+{
+    nj_status status = nj_histories_check_id(lines, history->line, "user", history->user, err);
+    for (size_t i = 0; status == NJ_OK && i < history->item_count; i++) {
+        status = nj_histories_check_id(lines, history->line, "item", history->items[i], err);
+    }
+    return status;
+}
+
+// Checks and hands over what a line held.
+static nj_status visit_line(nj_histories_reader *reader, user_table *users, nj_slice user,
+                            const nj_buffer *items, nj_error *err)
+{
+    nj_history history = {
+        .user = user,
+        .items = (const nj_slice *)(const void *)items->bytes,
+        .item_count = items->size / sizeof(nj_slice),
+        .line = reader->lines.number,
+    };
+    nj_status status = check_ids(&reader->lines, &history, err);
+    if (status == NJ_OK) {
+        status = add_user(users, &reader->lines, user, err);
+    }
+    if (status == NJ_OK) {
+        reader->history_count++;
+        status = reader->visit(reader->context, &history, err);
+    }
+    return status;
+}
+
+nj_status nj_histories_read_lines(nj_histories_reader *reader, bool is_json, nj_error *err)
+{
+    user_table users;
+    nj_history_json json;
+    nj_buffer items; // nj_slice, of one line
+    size_t items_max = reader->limits->items_max;
+    nj_status status;
+    init_users(&users);
+    nj_history_json_init(&json);
+    nj_buffer_init(&items, items_max * sizeof(nj_slice));
+    for (;;) {
+        char *line;
+        size_t size;
+        nj_slice user;
+        status = nj_lines_next(&reader->lines, &line, &size, err);
+        if (status != NJ_OK) {
+            status = status == NJ_END ? NJ_OK : status;
+            break;
+        }
+        if (nj_histories_is_blank(line, size)) {
+            continue;
+        }
+        nj_buffer_clear(&items);
+        status = is_json ? nj_history_json_parse(&json, &reader->lines, line, size, items_max, &user,
+                                                 &items, err)
+                         : split_words(&reader->lines, line, size, items_max, &user, &items, err);
+        if (status == NJ_OK) {
+            status = visit_line(reader, &users, user, &items, err);
+        }
+        if (status != NJ_OK) {
+            break;
+        }
+    }
+    nj_buffer_fini(&items);
+    nj_history_json_fini(&json);
+    fini_users(&users);
+    return status;
+}

@@ -1,0 +1,529 @@
+// kernels_vector.inc.c - the exact set over vector registers: one text, included by kernels_avx2.c and kernels_avx512.c.
+//
+// The including file defines
+//   vec, VEC_FLOATS, TILE_ROWS       a register of floats, how many it holds, how many rows a tile has
+//   vec_set, _load, _store           one value in all lanes; unaligned access
+//   vec_load_part, vec_store_part    the first `count` < VEC_FLOATS lanes; the rest reads as `fill` and is not touched in memory
+//   vec_add, _sub, _mul, _div, _fma  one rounding each
+//   vec_min(a, b), vec_max(a, b)     a < b ? a : b, a > b ? a : b: so a NaN in b stays
+//   vec_abs, vec_copysign, vec_select_less(a, b, when_less, otherwise)
+//   vec_scale_power(p, n)            p * 2^n rounded once, n whole
+//   vec_fold_8(lane)                 lane[j] + lane[j + 8] of the 16 lanes
+//   vec_top                          the largest lane
+//   VECTOR_SET, VECTOR_SET_NAME, VECTOR_BURST   the names it exports
+//
+// Products. A strip is C[M, PANEL]; B stands K-major beside it, [K, PANEL], so that one step of k is two loads of B and a
+// broadcast of A for each row of a tile:
+//
+//            B panel   k -> [ b b ]          Every element keeps one accumulator over all of k: K is never shared between
+//   A tile                                   accumulators. Where B is packed in blocks of k, the unfinished chain waits in C
+//   [ a ] x TILE_ROWS       [ acc acc ]      and is taken up again (`resume`), which rounds nothing.
+//
+// Weights are packed into such panels once (linear_pack). matmul_nt transposes B into a panel on the stack, a block of K_BLOCK at a
+// time; matmul_nn reads B where it lies and copies only the ragged last panel.
+//
+// Scratch   K_BLOCK * PANEL floats of stack (32 KiB at most) in matmul_nt and matmul_nn, nothing in linear
+#include <math.h>
+#include <stdalign.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "common/base/checked.h"
+#include "common/math/kernels_sets.h"
+#include "common/math/vecmath.h"
+
+#define LANES 16
+#define LANE_VECS (LANES / VEC_FLOATS)
+#define PANEL (2 * VEC_FLOATS)
+#define K_BLOCK 256
+#define CACHE_ALIGN 64
+
+// Rows that are a multiple of 4096 bytes apart share one set of the first cache, which has 8 ways on many CPUs: a tile takes no
+// more than 6 of such rows, so that they and B do not push each other out.
+#define SET_STRIDE_BYTES 4096
+#define SET_ROWS 6
+
+static inline vec load_first(const float *from, size_t count, float fill)
+{
+    return count >= VEC_FLOATS ? vec_load(from) : vec_load_part(from, count, fill);
+}
+
+static inline void store_first(float *to, size_t count, vec value)
+{
+    if (count >= VEC_FLOATS) {
+        vec_store(to, value);
+    } else {
+        vec_store_part(to, count, value);
+    }
+}
+
+// ---- products
+
+typedef struct {
+    size_t K;
+    const float *A; // [M, K]
+    size_t lda;
+    const float *B; // [K, width], width = VEC_FLOATS where that holds all columns, else PANEL
+    size_t ldb;
+    float *C; // [M, columns]
+    size_t ldc;
+    size_t columns;  // 1..PANEL
+    bool resume;     // the chain begins with what C holds
+    bool accumulate; // the finished chain is added to what C holds
+} strip;
+
+/// Floats of a row of B that a strip of so many columns reads.
+static inline size_t strip_width(size_t columns)
+{
+    return columns <= VEC_FLOATS ? VEC_FLOATS : PANEL;
+}
+
+/// `rows` rows from m on, `vecs` registers wide. Both are constants where this is inlined, so the accumulators are registers.
+static inline __attribute__((always_inline)) void multiply_tile(size_t rows, size_t vecs,
+                                                                const strip *s, size_t m)
+{
+    const float *A = s->A + m * s->lda;
+    const float *B = s->B;
+    float *C = s->C + m * s->ldc;
+    size_t last = s->columns - (vecs - 1) * VEC_FLOATS; // columns in the last register
+    vec acc[TILE_ROWS][2];
+#pragma GCC unroll 24
+    for (size_t i = 0; i < rows * vecs; i++) {
+        acc[i / vecs][i % vecs] = vec_set(0.0f);
+    }
+    if (s->resume) {
+#pragma GCC unroll 24
+        for (size_t i = 0; i < rows * vecs; i++) {
+            size_t count = i % vecs == vecs - 1 ? last : VEC_FLOATS;
+            const float *from = C + i / vecs * s->ldc + i % vecs * VEC_FLOATS;
+            acc[i / vecs][i % vecs] = load_first(from, count, 0.0f);
+        }
+    }
+    for (size_t k = 0; k < s->K; k++, B += s->ldb) {
+        vec low = vec_load(B);
+        vec high = vecs == 2 ? vec_load(B + VEC_FLOATS) : low;
+#pragma GCC unroll 12
+        for (size_t r = 0; r < rows; r++) {
+            vec a = vec_set(A[r * s->lda + k]);
+            acc[r][0] = vec_fma(a, low, acc[r][0]);
+            if (vecs == 2) {
+                acc[r][1] = vec_fma(a, high, acc[r][1]);
+            }
+        }
+    }
+#pragma GCC unroll 24
+    for (size_t i = 0; i < rows * vecs; i++) {
+        size_t count = i % vecs == vecs - 1 ? last : VEC_FLOATS;
+        float *to = C + i / vecs * s->ldc + i % vecs * VEC_FLOATS;
+        vec sum = acc[i / vecs][i % vecs];
+        store_first(to, count, s->accumulate ? vec_add(load_first(to, count, 0.0f), sum) : sum);
+    }
+}
+
+/// The one place where a height that is known at run time becomes a constant.
+static inline __attribute__((always_inline)) void multiply_rows(size_t rows, size_t vecs,
+                                                                const strip *s, size_t m)
+{
+    switch (rows) {
+    case 1: multiply_tile(1, vecs, s, m); break;
+    case 2: multiply_tile(2, vecs, s, m); break;
+    case 3: multiply_tile(3, vecs, s, m); break;
+    case 4: multiply_tile(4, vecs, s, m); break;
+    case 5: multiply_tile(5, vecs, s, m); break;
+    case 6: multiply_tile(6, vecs, s, m); break;
+#if TILE_ROWS > 6
+    case 7: multiply_tile(7, vecs, s, m); break;
+    case 8: multiply_tile(8, vecs, s, m); break;
+    case 9: multiply_tile(9, vecs, s, m); break;
+    case 10: multiply_tile(10, vecs, s, m); break;
+    case 11: multiply_tile(11, vecs, s, m); break;
+    case 12: multiply_tile(12, vecs, s, m); break;
+#endif
+    }
+}
+
+/// Cuts M into tiles of nearly equal height: 13 rows run as 7 + 6, not as 12 + 1.
+static void multiply_strip(size_t M, const strip *s)
+{
+    bool crowded = s->lda * sizeof(float) % SET_STRIDE_BYTES == 0;
+    size_t height = crowded ? SET_ROWS : TILE_ROWS;
+    size_t tiles = (M + height - 1) / height;
+    for (size_t m = 0; tiles > 0; tiles--) {
+        size_t rows = (M - m + tiles - 1) / tiles;
+        if (strip_width(s->columns) == PANEL) {
+            multiply_rows(rows, 2, s, m);
+        } else {
+            multiply_rows(rows, 1, s, m);
+        }
+        m += rows;
+    }
+}
+
+static inline __m128 load_four(const float *from, bool exists)
+{
+    return exists ? _mm_loadu_ps(from) : _mm_setzero_ps();
+}
+
+/// out[k * width + j] = in[j * ld + k] for k < 4 and j < 8; rows from `count` on are 0 and are not read.
+static inline __attribute__((always_inline)) void transpose_8x4(size_t count, const float *in,
+                                                                size_t ld, float *out, size_t width)
+{
+    __m256 row[4]; // row[j] holds in[j] and in[j + 4]
+    __m256 pair[4];
+#pragma GCC unroll 4
+    for (size_t j = 0; j < 4; j++) {
+        __m128 upper = load_four(in + (j + 4) * ld, j + 4 < count);
+        row[j] = _mm256_set_m128(upper, load_four(in + j * ld, j < count));
+    }
+    pair[0] = _mm256_unpacklo_ps(row[0], row[1]);
+    pair[1] = _mm256_unpacklo_ps(row[2], row[3]);
+    pair[2] = _mm256_unpackhi_ps(row[0], row[1]);
+    pair[3] = _mm256_unpackhi_ps(row[2], row[3]);
+#pragma GCC unroll 2
+    for (size_t k = 0; k < 4; k += 2) {
+        __m256 even = _mm256_shuffle_ps(pair[k], pair[k + 1], _MM_SHUFFLE(1, 0, 1, 0));
+        __m256 odd = _mm256_shuffle_ps(pair[k], pair[k + 1], _MM_SHUFFLE(3, 2, 3, 2));
+        _mm256_storeu_ps(out + k * width, even);
+        _mm256_storeu_ps(out + (k + 1) * width, odd);
+    }
+}
+
+/// panel[K, width] = the transpose of B[columns, K]; columns that are not there become 0.
+static void pack_transposed(size_t columns, size_t K, const float *B, size_t ldb, float *panel)
+{
+    size_t width = strip_width(columns);
+    for (size_t j = 0; j < width; j += 8) {
+        size_t count = columns > j ? nj_min_size(columns - j, 8) : 0;
+        const float *in = B + nj_min_size(j, columns) * ldb;
+        size_t k = 0;
+        for (; count == 8 && k + 4 <= K; k += 4) {
+            transpose_8x4(8, in + k, ldb, panel + k * width + j, width);
+        }
+        for (; k + 4 <= K; k += 4) {
+            transpose_8x4(count, in + k, ldb, panel + k * width + j, width);
+        }
+        for (; k < K; k++) {
+            for (size_t i = 0; i < 8; i++) {
+                panel[k * width + j + i] = i < count ? in[i * ldb + k] : 0.0f;
+            }
+        }
+    }
+}
+
+/// panel[K, width] = B[K, columns]; columns that are not there become 0.
+static void pack_straight(size_t columns, size_t K, const float *B, size_t ldb, float *panel)
+{
+    size_t width = strip_width(columns);
+    for (size_t k = 0; k < K; k++) {
+        for (size_t j = 0; j < width; j += VEC_FLOATS) {
+            vec_store(panel + k * width + j, load_first(B + k * ldb + j, columns - j, 0.0f));
+        }
+    }
+}
+
+static size_t vector_linear_pack_bytes(size_t N, size_t K)
+{
+    size_t floats = 0;
+    size_t bytes = 0;
+    bool fits = N <= SIZE_MAX - PANEL && nj_mul_size(nj_round_up(N, VEC_FLOATS), K, &floats) &&
+                nj_mul_size(floats, sizeof(float), &bytes);
+    return fits ? bytes : SIZE_MAX;
+}
+
+static void vector_linear_pack(nj_linear *linear, void *memory)
+{
+    float *packed = memory;
+    size_t K = linear->K;
+    for (size_t n = 0; n < linear->N; n += PANEL) {
+        pack_transposed(nj_min_size(linear->N - n, PANEL), K, linear->weight + n * K, K,
+                        packed + n * K);
+    }
+    linear->packed = packed;
+}
+
+static void vector_linear(size_t M, const float *X, size_t ldx, const nj_linear *linear,
+                          bool accumulate, float *Y, size_t ldy)
+{
+    strip s = {.K = linear->K, .A = X, .lda = ldx, .ldc = ldy, .accumulate = accumulate};
+    for (size_t n = 0; n < linear->N; n += PANEL) {
+        s.B = (const float *)linear->packed + n * linear->K;
+        s.C = Y + n;
+        s.columns = nj_min_size(linear->N - n, PANEL);
+        s.ldb = strip_width(s.columns);
+        multiply_strip(M, &s);
+    }
+}
+
+static void vector_matmul_nt(size_t M, size_t N, size_t K, const float *A, size_t lda,
+                             const float *B, size_t ldb, float *C, size_t ldc)
+{
+    alignas(CACHE_ALIGN) float panel[K_BLOCK * PANEL];
+    strip s = {.lda = lda, .B = panel, .ldc = ldc};
+    for (size_t n = 0; n < N; n += PANEL) {
+        s.C = C + n;
+        s.columns = nj_min_size(N - n, PANEL);
+        s.ldb = strip_width(s.columns);
+        size_t k = 0;
+        do {
+            s.K = nj_min_size(K - k, K_BLOCK);
+            s.A = A + k;
+            s.resume = k > 0;
+            pack_transposed(s.columns, s.K, B + n * ldb + k, ldb, panel);
+            multiply_strip(M, &s);
+            k += s.K;
+        } while (k < K);
+    }
+}
+
+/// The columns behind the last full panel.
+static void multiply_ragged(size_t M, size_t K, size_t columns, const float *A, size_t lda,
+                            const float *B, size_t ldb, float *C, size_t ldc)
+{
+    alignas(CACHE_ALIGN) float panel[K_BLOCK * PANEL];
+    strip s = {.lda = lda, .B = panel, .C = C, .ldc = ldc, .columns = columns};
+    s.ldb = strip_width(columns);
+    size_t k = 0;
+    do {
+        s.K = nj_min_size(K - k, K_BLOCK);
+        s.A = A + k;
+        s.resume = k > 0;
+        pack_straight(columns, s.K, B + k * ldb, ldb, panel);
+        multiply_strip(M, &s);
+        k += s.K;
+    } while (k < K);
+}
+
+static void vector_matmul_nn(size_t M, size_t N, size_t K, const float *A, size_t lda,
+                             const float *B, size_t ldb, float *C, size_t ldc)
+{
+    strip s = {.K = K, .A = A, .lda = lda, .ldb = ldb, .ldc = ldc, .columns = PANEL};
+    size_t n = 0;
+    for (; n + PANEL <= N; n += PANEL) {
+        s.B = B + n;
+        s.C = C + n;
+        multiply_strip(M, &s);
+    }
+    if (n < N) {
+        multiply_ragged(M, K, N - n, A, lda, B + n, ldb, C + n, ldc);
+    }
+}
+
+// ---- rows: nj_exp, nj_tanh and nj_gelu of vecmath.h, operation by operation
+
+static inline vec exp_vec(vec x)
+{
+    x = vec_min(vec_set(NJ_EXP_MAX), x);
+    x = vec_max(vec_set(NJ_EXP_MIN), x);
+    vec rounder = vec_set(NJ_EXP_ROUNDER);
+    vec n = vec_sub(vec_fma(x, vec_set(NJ_EXP_LOG2E), rounder), rounder);
+    vec r = vec_fma(n, vec_set(-NJ_EXP_LN2_HIGH), x);
+    r = vec_fma(n, vec_set(-NJ_EXP_LN2_LOW), r);
+    vec p = vec_fma(vec_set(NJ_EXP_P4), r, vec_set(NJ_EXP_P3));
+    p = vec_fma(p, r, vec_set(NJ_EXP_P2));
+    p = vec_fma(p, r, vec_set(NJ_EXP_P1));
+    p = vec_fma(p, r, vec_set(NJ_EXP_P0));
+    p = vec_fma(p, r, vec_set(1.0f));
+    p = vec_fma(p, r, vec_set(1.0f));
+    return vec_scale_power(p, n);
+}
+
+static inline vec tanh_vec(vec x)
+{
+    vec one = vec_set(1.0f);
+    vec magnitude = vec_min(vec_set(NJ_TANH_MAX), vec_abs(x));
+    vec square = vec_mul(magnitude, magnitude);
+    vec p = vec_fma(vec_set(NJ_TANH_P4), square, vec_set(NJ_TANH_P3));
+    p = vec_fma(p, square, vec_set(NJ_TANH_P2));
+    p = vec_fma(p, square, vec_set(NJ_TANH_P1));
+    p = vec_fma(p, square, vec_set(NJ_TANH_P0));
+    vec small = vec_fma(vec_mul(p, square), magnitude, magnitude);
+    vec divisor = vec_add(exp_vec(vec_add(magnitude, magnitude)), one);
+    vec large = vec_sub(one, vec_div(vec_set(2.0f), divisor));
+    return vec_copysign(vec_select_less(magnitude, vec_set(NJ_TANH_SMALL), small, large), x);
+}
+
+static inline vec gelu_vec(vec x)
+{
+    vec one = vec_set(1.0f);
+    vec inner = vec_mul(x, vec_fma(vec_set(NJ_GELU_CUBIC), vec_mul(x, x), one));
+    vec t = tanh_vec(vec_mul(vec_set(NJ_GELU_SLOPE), inner));
+    return vec_mul(vec_mul(vec_set(0.5f), x), vec_add(one, t));
+}
+
+/// The tree of the contract: + 8, + 4, + 2, + 1.
+static inline float fold_lanes(const vec lane[LANE_VECS])
+{
+    __m256 eight = vec_fold_8(lane);
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+static inline float find_maximum(size_t columns, const float *row)
+{
+    vec maximum = vec_set(-INFINITY);
+    for (size_t i = 0; i < columns; i += VEC_FLOATS) {
+        maximum = vec_max(maximum, load_first(row + i, columns - i, -INFINITY));
+    }
+    return vec_top(maximum);
+}
+
+/// Sum of exp(row - maximum); the terms are written to `out` unless it is NULL.
+static inline float sum_exp(size_t columns, const float *row, float maximum, float *out)
+{
+    vec lane[LANE_VECS];
+    for (size_t v = 0; v < LANE_VECS; v++) {
+        lane[v] = vec_set(0.0f);
+    }
+    for (size_t i = 0; i < columns; i += LANES) {
+        for (size_t v = 0; v < LANE_VECS && i + v * VEC_FLOATS < columns; v++) {
+            size_t j = i + v * VEC_FLOATS;
+            // Lanes behind the end read -inf and add +0, which changes no sum.
+            vec x = load_first(row + j, columns - j, -INFINITY);
+            vec term = exp_vec(vec_sub(x, vec_set(maximum)));
+            lane[v] = vec_add(lane[v], term);
+            if (out != NULL) {
+                store_first(out + j, columns - j, term);
+            }
+        }
+    }
+    return fold_lanes(lane);
+}
+
+static void vector_scale(size_t rows, size_t columns, float factor, float *X, size_t ldx)
+{
+    for (size_t r = 0; r < rows; r++) {
+        float *row = X + r * ldx;
+        for (size_t i = 0; i < columns; i += VEC_FLOATS) {
+            vec x = load_first(row + i, columns - i, 0.0f);
+            store_first(row + i, columns - i, vec_mul(x, vec_set(factor)));
+        }
+    }
+}
+
+static void vector_softmax(size_t rows, size_t columns, float *X, size_t ldx)
+{
+    for (size_t r = 0; r < rows; r++) {
+        float *row = X + r * ldx;
+        float sum = sum_exp(columns, row, find_maximum(columns, row), row);
+        vector_scale(1, columns, 1.0f / sum, row, ldx);
+    }
+}
+
+static void vector_log_sum_exp(size_t rows, size_t columns, const float *X, size_t ldx, float *out)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = X + r * ldx;
+        float maximum = find_maximum(columns, row);
+        out[r] = maximum + nj_log(sum_exp(columns, row, maximum, NULL));
+    }
+}
+
+static inline float sum_squares(size_t columns, const float *row)
+{
+    vec lane[LANE_VECS];
+    for (size_t v = 0; v < LANE_VECS; v++) {
+        lane[v] = vec_set(0.0f);
+    }
+    for (size_t i = 0; i < columns; i += LANES) {
+        for (size_t v = 0; v < LANE_VECS && i + v * VEC_FLOATS < columns; v++) {
+            size_t j = i + v * VEC_FLOATS;
+            vec x = load_first(row + j, columns - j, 0.0f);
+            lane[v] = vec_fma(x, x, lane[v]);
+        }
+    }
+    return fold_lanes(lane);
+}
+
+static void vector_rms_norm(size_t rows, size_t D, const float *X, size_t ldx, const float *weight,
+                            float epsilon, float *Y, size_t ldy)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const float *x = X + r * ldx;
+        float *y = Y + r * ldy;
+        vec factor = vec_set(1.0f / sqrtf(sum_squares(D, x) / (float)D + epsilon));
+        for (size_t i = 0; i < D; i += VEC_FLOATS) {
+            vec scaled = vec_mul(load_first(x + i, D - i, 0.0f), factor);
+            vec product = vec_mul(scaled, load_first(weight + i, D - i, 0.0f));
+            store_first(y + i, D - i, product);
+        }
+    }
+}
+
+static void vector_relu(size_t rows, size_t columns, float *X, size_t ldx)
+{
+    for (size_t r = 0; r < rows; r++) {
+        float *row = X + r * ldx;
+        for (size_t i = 0; i < columns; i += VEC_FLOATS) {
+            vec x = load_first(row + i, columns - i, 0.0f);
+            store_first(row + i, columns - i, vec_max(vec_set(0.0f), x));
+        }
+    }
+}
+
+static void vector_gated_gelu(size_t rows, size_t columns, float *X, size_t ldx, const float *gate,
+                              size_t ldg)
+{
+    for (size_t r = 0; r < rows; r++) {
+        float *row = X + r * ldx;
+        for (size_t i = 0; i < columns; i += VEC_FLOATS) {
+            vec x = load_first(row + i, columns - i, 0.0f);
+            vec g = load_first(gate + r * ldg + i, columns - i, 0.0f);
+            store_first(row + i, columns - i, vec_mul(gelu_vec(x), g));
+        }
+    }
+}
+
+static void vector_add(size_t rows, size_t columns, const float *X, size_t ldx, float *Y,
+                       size_t ldy)
+{
+    for (size_t r = 0; r < rows; r++) {
+        float *row = Y + r * ldy;
+        for (size_t i = 0; i < columns; i += VEC_FLOATS) {
+            vec sum = vec_add(load_first(row + i, columns - i, 0.0f),
+                              load_first(X + r * ldx + i, columns - i, 0.0f));
+            store_first(row + i, columns - i, sum);
+        }
+    }
+}
+
+const nj_kernels VECTOR_SET = {
+    .name = VECTOR_SET_NAME,
+    .numeric_class = "exact",
+    .linear_pack_bytes = vector_linear_pack_bytes,
+    .linear_pack = vector_linear_pack,
+    .linear = vector_linear,
+    .matmul_nt = vector_matmul_nt,
+    .matmul_nn = vector_matmul_nn,
+    .softmax = vector_softmax,
+    .log_sum_exp = vector_log_sum_exp,
+    .rms_norm = vector_rms_norm,
+    .relu = vector_relu,
+    .gated_gelu = vector_gated_gelu,
+    .add = vector_add,
+    .scale = vector_scale,
+};
+
+// ---- the peak of this core
+
+size_t VECTOR_BURST(size_t rounds, float *sink)
+{
+    vec acc[NJ_BURST_CHAINS];
+    vec a = vec_set(0.5f);
+    vec b = vec_set(sink[0]);
+#pragma GCC unroll 16
+    for (size_t i = 0; i < NJ_BURST_CHAINS; i++) {
+        acc[i] = vec_set((float)i);
+    }
+    for (size_t round = 0; round < rounds; round++) {
+#pragma GCC unroll 16
+        for (size_t i = 0; i < NJ_BURST_CHAINS; i++) {
+            acc[i] = vec_fma(acc[i], a, b);
+        }
+    }
+    for (size_t i = 1; i < NJ_BURST_CHAINS; i++) {
+        acc[0] = vec_add(acc[0], acc[i]);
+    }
+    sink[0] = vec_top(acc[0]);
+    return rounds * NJ_BURST_CHAINS * VEC_FLOATS * 2;
+}
