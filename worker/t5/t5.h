@@ -85,7 +85,8 @@ size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels);
 size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_t5_limits *limits);
 
 /// Encodes B users packed end to end and computes every decoder block's cross keys and values, once a user. Everything
-/// is taken from `arena` (planned with nj_t5_scratch_bytes) and stays until the caller rewinds it.
+/// is taken from `arena` (planned with nj_t5_scratch_bytes) and stays until the caller rewinds it. Tokens, limits and offsets are
+/// the engine's own: what breaks them asserts.
 ///
 ///   tokens  [offset[B]]  token ids, each below V
 ///   offset  [B + 1]      user b's tokens are offset[b] .. offset[b+1]; at least one each; offset[0] = 0

@@ -127,6 +127,65 @@ static void an_opened_model_holds_exactly_the_planned_bytes(void **state)
     }
 }
 
+// A set that packs: its copy of the weight is the only one that its product reads.
+static size_t copy_bytes(size_t N, size_t K)
+{
+    return N * K * sizeof(float);
+}
+
+static void copy_weight(nj_linear *linear, void *memory)
+{
+    assert_int_equal((uintptr_t)memory % NJ_ARENA_ALIGN, 0);
+    memcpy(memory, linear->weight, copy_bytes(linear->N, linear->K));
+    linear->packed = memory;
+}
+
+static void multiply_packed(size_t M, const float *X, size_t ldx, const nj_linear *linear,
+                            bool accumulate, float *Y, size_t ldy)
+{
+    nj_linear packed = {.weight = linear->packed, .N = linear->N, .K = linear->K};
+    assert_non_null(packed.weight);
+    nj_kernels_at(0)->linear(M, X, ldx, &packed, accumulate, Y, ldy);
+}
+
+static void take_logits(const nj_kernels *kernels, const nj_t5_config *config, float logits[2 * 17])
+{
+    static const uint32_t TOKENS[] = {3, 1, 4};
+    static const uint32_t OFFSET[] = {0, 1, 3};
+    static const uint32_t USER[] = {0, 1};
+    nj_error err = {0};
+    t5_fixture fixture;
+    nj_arena arena;
+    open_random(&fixture, config, kernels);
+    assert_int_equal(fixture.model->arena.used + sizeof(nj_t5), nj_t5_model_bytes(config, kernels));
+    assert_ok(nj_arena_init(&arena, nj_t5_scratch_bytes(config, &LIMITS), &err), &err);
+    nj_t5_begin_batch(fixture.model, &LIMITS, TOKENS, OFFSET, 2, &arena);
+    nj_t5_begin_step(fixture.model, 0, USER, USER, TOKENS, 2);
+    nj_t5_logits(fixture.model, 0, 0, 2, logits);
+    nj_arena_fini(&arena);
+    t5_fixture_close(&fixture);
+}
+
+static void a_set_that_packs_gets_the_planned_memory_and_reads_only_that(void **state)
+{
+    (void)state;
+    float expected[2 * 17];
+    float logits[2 * 17];
+    nj_t5_config config = t5_random_config();
+    config.gated = true;
+    nj_kernels packing = *nj_kernels_at(0);
+    packing.linear_pack_bytes = copy_bytes;
+    packing.linear_pack = copy_weight;
+    packing.linear = multiply_packed;
+
+    take_logits(nj_kernels_at(0), &config, expected);
+    take_logits(&packing, &config, logits);
+
+    assert_memory_equal(logits, expected, sizeof expected);
+    assert_true(nj_t5_model_bytes(&config, &packing) >
+                nj_t5_model_bytes(&config, nj_kernels_at(0)) + copy_bytes(17, 12));
+}
+
 static void closing_a_closed_model_does_nothing(void **state)
 {
     (void)state;
@@ -142,6 +201,7 @@ int main(void)
         cmocka_unit_test(the_encoders_scratch_counts_where_it_is_the_larger),
         cmocka_unit_test(a_plan_that_does_not_fit_says_so),
         cmocka_unit_test(an_opened_model_holds_exactly_the_planned_bytes),
+        cmocka_unit_test(a_set_that_packs_gets_the_planned_memory_and_reads_only_that),
         cmocka_unit_test(closing_a_closed_model_does_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
