@@ -4,7 +4,7 @@
 
 #include "common/base/checked.h"
 #include "common/codec/json.h"
-#include "schemas/bundle.h"
+#include "common/catalogue/section_names.h"
 
 static nj_status find_section(const nj_sections *sections, const char *name, const nj_section **out, nj_error *err)
 {

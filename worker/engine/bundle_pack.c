@@ -8,7 +8,7 @@
 #include "common/catalogue/view.h"
 #include "common/codec/json.h"
 #include "common/input/safetensors.h"
-#include "schemas/bundle.h"
+#include "common/catalogue/section_names.h"
 #include "worker/t5/t5.h"
 
 #define CONFIG_BYTES_MAX (1u << 20)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "common/codec/json.h"
-#include "schemas/bundle.h"
+#include "common/catalogue/section_names.h"
 
 // ---- opening ----
 

@@ -7,7 +7,7 @@
 #include "common/base/idlist.h"
 #include "common/catalogue/view.h"
 #include "common/codec/json.h"
-#include "schemas/bundle.h"
+#include "common/catalogue/section_names.h"
 #include "worker/t5/t5.h"
 
 #define TOKEN_BASE 2

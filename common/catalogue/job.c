@@ -1,5 +1,4 @@
-// job.c - what decode and run read before they work: settings, bundle, users.
-#include "ops/cli/commands.h"
+#include "common/catalogue/job.h"
 
 #include "common/base/log.h"
 
