@@ -1,0 +1,448 @@
+#include "coordinator/dispatch.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+// A roster step gives at most NJ_ROSTER_EFFECTS_MAX effects, each of which becomes at most two; an answer comes on top.
+_Static_assert(NJ_DISPATCH_QUEUE_MAX >= 2 * NJ_ROSTER_EFFECTS_MAX + 4, "one event must fit");
+
+nj_status nj_dispatch_init(nj_dispatch *dispatch, const nj_dispatch_config *config, nj_error *err)
+{
+    memset(dispatch, 0, sizeof *dispatch);
+    dispatch->config = *config;
+    nj_status status = nj_ledger_init(&dispatch->ledger, &config->ledger, err);
+    if (status == NJ_OK) {
+        status = nj_roster_init(&dispatch->roster, &config->roster, err);
+    }
+    if (status != NJ_OK) {
+        nj_dispatch_fini(dispatch);
+    }
+    return status;
+}
+
+void nj_dispatch_fini(nj_dispatch *dispatch)
+{
+    nj_roster_fini(&dispatch->roster);
+    nj_ledger_fini(&dispatch->ledger);
+}
+
+// ---- the queue of effects ----
+
+static nj_dispatch_effect *add_effect(nj_dispatch *dispatch, nj_dispatch_effect_kind kind)
+{
+    assert(dispatch->queue_count < NJ_DISPATCH_QUEUE_MAX);
+    size_t place = (dispatch->queue_first + dispatch->queue_count++) % NJ_DISPATCH_QUEUE_MAX;
+    nj_dispatch_effect *effect = &dispatch->queue[place];
+    memset(effect, 0, offsetof(nj_dispatch_effect, message));
+    effect->kind = kind;
+    return effect;
+}
+
+static void add_report(nj_dispatch *dispatch, nj_dispatch_effect_kind kind, nj_worker_id worker,
+                       uint32_t shard, uint32_t attempt)
+{
+    nj_dispatch_effect *effect = add_effect(dispatch, kind);
+    effect->worker = worker;
+    effect->lease = (nj_wire_lease){shard, attempt};
+}
+
+// A send to a worker of the roster; NULL when it is gone, and nothing needs to be sent.
+static nj_dispatch_effect *add_send(nj_dispatch *dispatch, nj_dispatch_effect_kind kind,
+                                    nj_worker_id id)
+{
+    const nj_worker *worker = nj_roster_find(&dispatch->roster, id);
+    if (worker == NULL) {
+        return NULL;
+    }
+    nj_dispatch_effect *effect = add_effect(dispatch, kind);
+    effect->peer = worker->peer;
+    effect->worker = id;
+    return effect;
+}
+
+static void send_ack(nj_dispatch *dispatch, nj_worker_id worker, uint32_t shard, uint32_t attempt,
+                     nj_verdict verdict)
+{
+    nj_dispatch_effect *effect = add_send(dispatch, NJ_DISPATCH_SEND, worker);
+    if (effect != NULL) {
+        effect->message.kind = NJ_MESSAGE_ACK;
+        effect->message.ack = (nj_message_ack){shard, attempt, verdict};
+    }
+}
+
+// One REFUSED an event: its text is kept in the dispatch.
+static void send_refused(nj_dispatch *dispatch, const nj_peer *peer, nj_status status)
+{
+    nj_dispatch_effect *effect = add_effect(dispatch, NJ_DISPATCH_SEND);
+    effect->peer = *peer;
+    effect->message.kind = NJ_MESSAGE_REFUSED;
+    effect->message.refused =
+        (nj_message_refused){(uint32_t)status, nj_slice_from(dispatch->text)};
+}
+
+// ---- ledger ----
+
+static void report_ledger(nj_dispatch *dispatch, const nj_ledger_effect *effect)
+{
+    switch (effect->kind) {
+    case NJ_LEDGER_WRITE_ROWS:
+        add_report(dispatch, NJ_DISPATCH_WRITE_ROWS, effect->worker, effect->shard,
+                   effect->attempt);
+        break;
+    case NJ_LEDGER_ACK_COMMITTED:
+        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_COMMITTED);
+        break;
+    case NJ_LEDGER_ACK_DUPLICATE:
+        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_DUPLICATE);
+        break;
+    case NJ_LEDGER_ACK_STALE:
+        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_STALE);
+        break;
+    case NJ_LEDGER_ALARM:
+        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_DIVERGED);
+        add_report(dispatch, NJ_DISPATCH_ALARM, effect->worker, effect->shard, effect->attempt);
+        break;
+    case NJ_LEDGER_GIVE_UP:
+        add_report(dispatch, NJ_DISPATCH_SHARD_FAILED, effect->worker, effect->shard,
+                   effect->attempt);
+        break;
+    case NJ_LEDGER_SEND_LEASE: // only an OFFER gives it: grant_lease
+    case NJ_LEDGER_NONE:
+    case NJ_LEDGER_REFUSE: break;
+    }
+}
+
+static nj_status step_ledger(nj_dispatch *dispatch, const nj_ledger_event *event, uint64_t now_ns)
+{
+    nj_ledger_effect effect;
+    nj_status status = nj_ledger_step(&dispatch->ledger, event, now_ns, &effect);
+    if (status == NJ_OK) {
+        report_ledger(dispatch, &effect);
+    }
+    return status;
+}
+
+// A lease that the roster kept has ended: the ledger knows it, so it cannot refuse.
+static void end_in_ledger(nj_dispatch *dispatch, nj_ledger_event_kind kind, nj_worker_id worker,
+                          nj_wire_lease lease, uint64_t now_ns)
+{
+    nj_ledger_event event = {
+        .kind = kind, .shard = lease.shard, .attempt = lease.attempt, .worker = worker};
+    nj_status status = step_ledger(dispatch, &event, now_ns);
+    assert(status == NJ_OK);
+    (void)status;
+}
+
+// ---- roster ----
+
+static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
+                          const nj_peer *peer, uint64_t now_ns)
+{
+    nj_dispatch_effect *send;
+    switch (effect->kind) {
+    case NJ_ROSTER_SEND_WELCOME:
+        (void)add_send(dispatch, NJ_DISPATCH_SEND_WELCOME, effect->worker);
+        break;
+    case NJ_ROSTER_SEND_DRAIN:
+        send = add_send(dispatch, NJ_DISPATCH_SEND, effect->worker);
+        if (send != NULL) {
+            send->message.kind = NJ_MESSAGE_DRAIN;
+            send->message.drain = (nj_message_drain){dispatch->drain_reason};
+        }
+        break;
+    case NJ_ROSTER_STRANGER:
+        snprintf(dispatch->text, sizeof dispatch->text, "this coordinator does not know you: say HELLO");
+        send_refused(dispatch, peer, NJ_AGAIN);
+        break;
+    case NJ_ROSTER_FULL:
+        snprintf(dispatch->text, sizeof dispatch->text, "%u workers are here, the limit is %u",
+                 dispatch->roster.count, dispatch->roster.config.worker_max);
+        send_refused(dispatch, peer, NJ_AGAIN);
+        break;
+    case NJ_ROSTER_LEASE_LOST:
+        add_report(dispatch, NJ_DISPATCH_LOSS, effect->worker, effect->lease.shard,
+                   effect->lease.attempt);
+        end_in_ledger(dispatch, NJ_LEDGER_LOSS, effect->worker, effect->lease, now_ns);
+        break;
+    case NJ_ROSTER_LEASE_BACK:
+        end_in_ledger(dispatch, NJ_LEDGER_RETURN, effect->worker, effect->lease, now_ns);
+        break;
+    case NJ_ROSTER_WORKER_GONE:
+        add_report(dispatch, NJ_DISPATCH_WORKER_GONE, effect->worker, 0, 0);
+        break;
+    }
+}
+
+// No event that arrives here is one the table forbids.
+static bool step_roster(nj_dispatch *dispatch, const nj_roster_event *event, uint64_t now_ns)
+{
+    nj_roster_effects effects;
+    nj_status status = nj_roster_step(&dispatch->roster, event, now_ns, &effects);
+    assert(status == NJ_OK);
+    (void)status;
+    for (size_t i = 0; i < effects.count; i++) {
+        report_roster(dispatch, &effects.items[i], event->peer, now_ns);
+    }
+    return effects.more;
+}
+
+static void end_in_roster(nj_dispatch *dispatch, nj_roster_event_kind kind, nj_worker_id worker,
+                          nj_wire_lease lease, uint64_t now_ns)
+{
+    nj_roster_event event = {.kind = kind, .worker = worker, .lease = lease};
+    (void)step_roster(dispatch, &event, now_ns);
+}
+
+// ---- messages ----
+
+static bool has_class(const nj_message_hello *hello, const char *numeric_class)
+{
+    for (uint32_t i = 0; i < hello->classes_count; i++) {
+        if (nj_slice_equal(hello->classes[i], nj_slice_from(numeric_class))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void refuse_class(nj_dispatch *dispatch, const nj_peer *peer, const nj_message_hello *hello)
+{
+    char *text = dispatch->text;
+    size_t room = sizeof dispatch->text;
+    size_t used = (size_t)snprintf(text, room, "the plan's numeric class is \"%s\", the worker runs",
+                                   dispatch->config.numeric_class);
+    for (uint32_t i = 0; i < hello->classes_count && used < room; i++) {
+        used += (size_t)snprintf(text + used, room - used, " \"%.*s\"",
+                                 NJ_SLICE_ARGS(hello->classes[i]));
+    }
+    if (hello->classes_count == 0) {
+        snprintf(text + used, room - used, " none");
+    }
+    send_refused(dispatch, peer, NJ_CONFIG);
+}
+
+static void fail_lease(nj_dispatch *dispatch, nj_worker_id worker, nj_wire_lease lease,
+                       nj_status status, nj_slice text, uint64_t now_ns)
+{
+    add_report(dispatch, NJ_DISPATCH_FAILURE, worker, lease.shard, lease.attempt);
+    size_t last = (dispatch->queue_first + dispatch->queue_count - 1) % NJ_DISPATCH_QUEUE_MAX;
+    dispatch->queue[last].status = status;
+    dispatch->queue[last].text = text;
+    end_in_roster(dispatch, NJ_ROSTER_END_LEASE, worker, lease, now_ns);
+    end_in_ledger(dispatch, NJ_LEDGER_FAILURE, worker, lease, now_ns);
+}
+
+// NULL: the rows may be written.
+static const char *find_problem(const nj_dispatch *dispatch, const nj_message_result *result)
+{
+    nj_digest digest = nj_digest_of(result->rows.bytes, result->rows.size);
+    if (!nj_digest_equal(&digest, &result->digest)) {
+        return "the rows do not have the digest that was sent with them";
+    }
+    return dispatch->config.check(dispatch->config.check_context, result);
+}
+
+static void take_result(nj_dispatch *dispatch, const nj_worker *worker,
+                        const nj_message_result *result, uint64_t now_ns)
+{
+    nj_worker_id id = worker->id;
+    nj_wire_lease lease = {result->shard, result->attempt};
+    if (result->epoch != dispatch->config.epoch ||
+        result->shard >= dispatch->config.ledger.shard_count) {
+        send_ack(dispatch, id, result->shard, result->attempt, NJ_VERDICT_STALE);
+        return;
+    }
+    bool held = nj_worker_holds(worker, result->shard, result->attempt);
+    const char *problem = find_problem(dispatch, result);
+    if (problem != NULL) {
+        send_ack(dispatch, id, result->shard, result->attempt, NJ_VERDICT_REJECTED);
+        if (held) {
+            fail_lease(dispatch, id, lease, NJ_REFUSED, nj_slice_from(problem), now_ns);
+        }
+        return;
+    }
+    nj_ledger_event event = {.kind = NJ_LEDGER_RESULT,
+                             .shard = result->shard,
+                             .attempt = result->attempt,
+                             .worker = id,
+                             .digest = result->digest,
+                             .held = held};
+    nj_status status = step_ledger(dispatch, &event, now_ns);
+    assert(status == NJ_OK); // the guards leave no result that the table refuses
+    (void)status;
+    end_in_roster(dispatch, NJ_ROSTER_END_LEASE, id, lease, now_ns);
+}
+
+static void take_failed(nj_dispatch *dispatch, const nj_worker *worker,
+                        const nj_message_failed *failed, uint64_t now_ns)
+{
+    nj_worker_id id = worker->id;
+    nj_wire_lease lease = {failed->shard, failed->attempt};
+    if (failed->epoch != dispatch->config.epoch ||
+        !nj_worker_holds(worker, failed->shard, failed->attempt)) {
+        return;
+    }
+    if (failed->status == NJ_AGAIN) {
+        end_in_roster(dispatch, NJ_ROSTER_RETURN, id, lease, now_ns);
+        end_in_ledger(dispatch, NJ_LEDGER_RETURN, id, lease, now_ns);
+        return;
+    }
+    fail_lease(dispatch, id, lease, (nj_status)failed->status, failed->text, now_ns);
+}
+
+// What a known worker's message asks for beside being heard.
+static void answer(nj_dispatch *dispatch, const nj_worker *worker, const nj_message *message,
+                   uint64_t now_ns)
+{
+    nj_dispatch_effect *send;
+    switch (message->kind) {
+    case NJ_MESSAGE_RESULT: take_result(dispatch, worker, &message->result, now_ns); break;
+    case NJ_MESSAGE_FAILED: take_failed(dispatch, worker, &message->failed, now_ns); break;
+    case NJ_MESSAGE_FETCH:
+        send = add_send(dispatch, NJ_DISPATCH_SEND_CHUNK, worker->id);
+        send->message.kind = NJ_MESSAGE_FETCH;
+        send->message.fetch = message->fetch;
+        break;
+    case NJ_MESSAGE_HEARTBEAT:
+        send = add_send(dispatch, NJ_DISPATCH_SEND, worker->id);
+        send->message.kind = NJ_MESSAGE_PONG;
+        send->message.pong = (nj_message_pong){dispatch->config.epoch};
+        break;
+    default: break;
+    }
+}
+
+void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_message *message,
+                         uint64_t now_ns)
+{
+    nj_roster_event event = {.kind = NJ_ROSTER_HEARD, .peer = peer};
+    switch (message->kind) {
+    case NJ_MESSAGE_HELLO:
+        if (!has_class(&message->hello, dispatch->config.numeric_class)) {
+            refuse_class(dispatch, peer, &message->hello);
+            return;
+        }
+        event.kind = NJ_ROSTER_HELLO;
+        event.hello = &message->hello;
+        break;
+    case NJ_MESSAGE_READY:
+        event.kind = NJ_ROSTER_READY;
+        event.credit = message->ready.credit;
+        break;
+    case NJ_MESSAGE_HEARTBEAT:
+        event.kind = NJ_ROSTER_HEARTBEAT;
+        event.heartbeat = &message->heartbeat;
+        break;
+    case NJ_MESSAGE_BYE: event.kind = NJ_ROSTER_BYE; break;
+    default: break;
+    }
+    (void)step_roster(dispatch, &event, now_ns);
+    const nj_worker *worker = nj_roster_find_peer(&dispatch->roster, peer);
+    if (worker != NULL) {
+        answer(dispatch, worker, message, now_ns);
+    }
+}
+
+void nj_dispatch_broken(nj_dispatch *dispatch, const nj_peer *peer, const nj_error *why,
+                        uint64_t now_ns)
+{
+    snprintf(dispatch->text, sizeof dispatch->text, "%s", why->text);
+    send_refused(dispatch, peer, NJ_PROTOCOL);
+    const nj_worker *worker = nj_roster_find_peer(&dispatch->roster, peer);
+    if (worker != NULL) {
+        nj_dispatch_unreachable(dispatch, worker->id, now_ns);
+    }
+}
+
+// ---- other events ----
+
+nj_status nj_dispatch_resume(nj_dispatch *dispatch, uint32_t shard, const nj_digest *digest)
+{
+    nj_ledger_event event = {.kind = NJ_LEDGER_RESUME, .shard = shard, .digest = *digest};
+    return step_ledger(dispatch, &event, 0);
+}
+
+nj_status nj_dispatch_stored(nj_dispatch *dispatch, uint32_t shard, bool stored, uint64_t now_ns)
+{
+    nj_ledger_event event = {
+        .kind = stored ? NJ_LEDGER_COMMIT_DONE : NJ_LEDGER_COMMIT_FAILED, .shard = shard};
+    return step_ledger(dispatch, &event, now_ns);
+}
+
+void nj_dispatch_unreachable(nj_dispatch *dispatch, nj_worker_id worker, uint64_t now_ns)
+{
+    nj_roster_event event = {.kind = NJ_ROSTER_UNREACHABLE, .worker = worker};
+    (void)step_roster(dispatch, &event, now_ns);
+}
+
+void nj_dispatch_drain(nj_dispatch *dispatch, nj_drain_reason reason)
+{
+    dispatch->draining = true;
+    dispatch->drain_reason = reason;
+}
+
+void nj_dispatch_tick(nj_dispatch *dispatch, uint64_t now_ns)
+{
+    nj_ledger_event event = {.kind = NJ_LEDGER_TICK};
+    nj_status status = step_ledger(dispatch, &event, now_ns);
+    assert(status == NJ_OK);
+    (void)status;
+    dispatch->ticking = true;
+}
+
+// ---- drawing ----
+
+static bool grant_lease(nj_dispatch *dispatch, uint64_t now_ns)
+{
+    nj_worker_id worker = nj_roster_free_worker(&dispatch->roster);
+    nj_ledger_event offer = {.kind = NJ_LEDGER_OFFER, .worker = worker};
+    nj_ledger_effect effect;
+    if (dispatch->draining || worker == 0 ||
+        nj_ledger_step(&dispatch->ledger, &offer, now_ns, &effect) != NJ_OK) {
+        return false;
+    }
+    nj_roster_event grant = {.kind = NJ_ROSTER_GRANT,
+                             .worker = worker,
+                             .lease = {effect.shard, effect.attempt}};
+    (void)step_roster(dispatch, &grant, now_ns);
+    nj_dispatch_effect *send = add_send(dispatch, NJ_DISPATCH_SEND_LEASE, worker);
+    send->lease = grant.lease;
+    return true;
+}
+
+static bool drain_worker(nj_dispatch *dispatch, uint64_t now_ns)
+{
+    nj_worker_id worker =
+        dispatch->draining ? nj_roster_active_worker(&dispatch->roster) : 0;
+    if (worker == 0) {
+        return false;
+    }
+    nj_roster_event event = {.kind = NJ_ROSTER_DRAIN, .worker = worker};
+    (void)step_roster(dispatch, &event, now_ns);
+    return true;
+}
+
+// Makes new effects when the queue is empty. False: there is nothing to do.
+static bool refill(nj_dispatch *dispatch, uint64_t now_ns)
+{
+    if (dispatch->ticking) {
+        nj_roster_event event = {.kind = NJ_ROSTER_TICK};
+        dispatch->ticking = step_roster(dispatch, &event, now_ns);
+        return true;
+    }
+    return drain_worker(dispatch, now_ns) || grant_lease(dispatch, now_ns);
+}
+
+bool nj_dispatch_next(nj_dispatch *dispatch, uint64_t now_ns, nj_dispatch_effect *out)
+{
+    while (dispatch->queue_count == 0) {
+        if (!refill(dispatch, now_ns)) {
+            return false;
+        }
+    }
+    *out = dispatch->queue[dispatch->queue_first];
+    dispatch->queue_first = (dispatch->queue_first + 1) % NJ_DISPATCH_QUEUE_MAX;
+    dispatch->queue_count--;
+    return true;
+}

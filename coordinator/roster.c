@@ -1,0 +1,513 @@
+#include "coordinator/roster.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#define NS_PER_MS 1000000u
+#define SLOT_BITS 16
+#define SLOT_MASK 0xffffu
+#define NO_SLOT UINT32_MAX
+#define WORD_BITS 64
+// One worker gives at most its leases, itself, and an answer.
+#define EFFECTS_PER_WORKER (NJ_WIRE_LEASES_MAX + 2)
+
+_Static_assert(NJ_ROSTER_EFFECTS_MAX >= 2 * EFFECTS_PER_WORKER,
+               "a HELLO may end two workers before it is answered");
+
+// What a rule asks for; LEASE lists are expanded for the caller.
+enum {
+#define NJ_ROSTER_EFFECT(NAME, meaning) EFFECT_##NAME,
+#include "schemas/roster.def"
+};
+
+typedef struct {
+    uint8_t next;
+    uint8_t effect;
+} rule;
+
+static const rule RULES[NJ_WORKER_STATE_COUNT][NJ_WORKER_EVENT_COUNT] = {
+#define NJ_ROSTER_RULE(state, event, next, effect)                                                 \
+    [NJ_WORKER_##state][NJ_WORKER_EVENT_##event] = {NJ_WORKER_##next, EFFECT_##effect},
+#include "schemas/roster.def"
+};
+
+// Complete: as many rows as pairs, and the compiler warns of a pair that is there twice.
+enum {
+    RULE_COUNT = 0
+#define NJ_ROSTER_RULE(state, event, next, effect) +1
+#include "schemas/roster.def"
+};
+_Static_assert(RULE_COUNT == NJ_WORKER_STATE_COUNT * NJ_WORKER_EVENT_COUNT,
+               "roster.def must have one row for every (state, event) pair");
+
+const char *nj_worker_state_name(nj_worker_state state)
+{
+    static const char *const NAMES[] = {
+#define NJ_ROSTER_STATE(NAME, meaning) #NAME,
+#include "schemas/roster.def"
+    };
+    return NAMES[state];
+}
+
+// ---- memory ----
+
+nj_status nj_roster_init(nj_roster *roster, const nj_roster_config *config, nj_error *err)
+{
+    *roster = (nj_roster){.config = *config};
+    if (config->worker_max == 0 || config->worker_max > NJ_ROSTER_WORKERS_MAX) {
+        return nj_fail(err, NJ_INPUT, "roster: at most %u workers, must be 1 to %d",
+                       config->worker_max, NJ_ROSTER_WORKERS_MAX);
+    }
+    if (config->silence_ms == 0 || config->lease_ms == 0) {
+        return nj_fail(err, NJ_INPUT, "roster: silence of %u ms and leases of %u ms, must be above 0",
+                       config->silence_ms, config->lease_ms);
+    }
+    roster->peer_capacity = 8;
+    while (roster->peer_capacity < 4 * (size_t)config->worker_max) {
+        roster->peer_capacity *= 2;
+    }
+    roster->words = (config->worker_max + WORD_BITS - 1) / WORD_BITS;
+    roster->slots = calloc(config->worker_max, sizeof *roster->slots);
+    roster->peers = calloc(roster->peer_capacity, sizeof *roster->peers);
+    roster->idle = calloc(roster->words, sizeof *roster->idle);
+    roster->open = calloc(roster->words, sizeof *roster->open);
+    if (roster->slots == NULL || roster->peers == NULL || roster->idle == NULL ||
+        roster->open == NULL) {
+        nj_roster_fini(roster);
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for a roster of %u workers",
+                       config->worker_max);
+    }
+    return NJ_OK;
+}
+
+void nj_roster_fini(nj_roster *roster)
+{
+    free(roster->slots);
+    free(roster->peers);
+    free(roster->idle);
+    free(roster->open);
+    *roster = (nj_roster){0};
+}
+
+// ---- (route, key) -> slot ----
+
+static size_t peer_home(const nj_roster *roster, const nj_peer *peer)
+{
+    uint64_t hash = XXH3_64bits_withSeed(peer->route, peer->route_bytes,
+                                         XXH3_64bits(peer->key, strlen(peer->key)));
+    return (size_t)hash & (roster->peer_capacity - 1);
+}
+
+// The place of the peer, or the free place where it would go.
+static size_t find_place(const nj_roster *roster, const nj_peer *peer)
+{
+    size_t place = peer_home(roster, peer);
+    while (roster->peers[place] != 0 &&
+           !nj_peer_equal(&roster->slots[roster->peers[place] - 1].peer, peer)) {
+        place = (place + 1) & (roster->peer_capacity - 1);
+    }
+    return place;
+}
+
+static uint32_t find_slot(const nj_roster *roster, const nj_peer *peer)
+{
+    uint32_t entry = roster->peers[find_place(roster, peer)];
+    return entry == 0 ? NO_SLOT : entry - 1;
+}
+
+// Closes the gap: every later entry of the run that may stand in it moves up.
+static void remove_peer(nj_roster *roster, const nj_peer *peer)
+{
+    size_t mask = roster->peer_capacity - 1;
+    size_t gap = find_place(roster, peer);
+    for (size_t at = (gap + 1) & mask; roster->peers[at] != 0; at = (at + 1) & mask) {
+        size_t home = peer_home(roster, &roster->slots[roster->peers[at] - 1].peer);
+        if (((at - home) & mask) >= ((at - gap) & mask)) {
+            roster->peers[gap] = roster->peers[at];
+            gap = at;
+        }
+    }
+    roster->peers[gap] = 0;
+}
+
+static void insert_peer(nj_roster *roster, uint32_t slot)
+{
+    roster->peers[find_place(roster, &roster->slots[slot].peer)] = slot + 1;
+}
+
+// ---- questions ----
+
+static uint32_t slot_of(const nj_roster *roster, nj_worker_id id)
+{
+    uint32_t slot = (uint32_t)(id & SLOT_MASK);
+    bool known = id != 0 && slot < roster->config.worker_max && roster->slots[slot].id == id;
+    return known ? slot : NO_SLOT;
+}
+
+const nj_worker *nj_roster_find(const nj_roster *roster, nj_worker_id id)
+{
+    uint32_t slot = slot_of(roster, id);
+    return slot == NO_SLOT ? NULL : &roster->slots[slot];
+}
+
+const nj_worker *nj_roster_find_peer(const nj_roster *roster, const nj_peer *peer)
+{
+    uint32_t slot = find_slot(roster, peer);
+    return slot == NO_SLOT ? NULL : &roster->slots[slot];
+}
+
+static nj_worker_lease *find_lease(nj_worker *worker, uint32_t shard, uint32_t attempt)
+{
+    for (uint32_t i = 0; i < worker->lease_count; i++) {
+        if (worker->leases[i].shard == shard && worker->leases[i].attempt == attempt) {
+            return &worker->leases[i];
+        }
+    }
+    return NULL;
+}
+
+bool nj_worker_holds(const nj_worker *worker, uint32_t shard, uint32_t attempt)
+{
+    for (uint32_t i = 0; i < worker->lease_count; i++) {
+        if (worker->leases[i].shard == shard && worker->leases[i].attempt == attempt) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static nj_worker_id first_of(const nj_roster *roster, const uint64_t *bits)
+{
+    for (uint32_t word = 0; word < roster->words; word++) {
+        if (bits[word] != 0) {
+            return roster->slots[word * WORD_BITS + (uint32_t)__builtin_ctzll(bits[word])].id;
+        }
+    }
+    return 0;
+}
+
+nj_worker_id nj_roster_free_worker(const nj_roster *roster)
+{
+    nj_worker_id idle = first_of(roster, roster->idle);
+    return idle != 0 ? idle : first_of(roster, roster->open);
+}
+
+nj_worker_id nj_roster_active_worker(const nj_roster *roster)
+{
+    for (uint32_t slot = 0; roster->active_count > 0 && slot < roster->config.worker_max; slot++) {
+        uint8_t state = roster->slots[slot].state;
+        if (state == NJ_WORKER_CONNECTED || state == NJ_WORKER_READY) {
+            return roster->slots[slot].id;
+        }
+    }
+    return 0;
+}
+
+// ---- changes ----
+
+static void add_effect(nj_roster_effects *effects, nj_roster_effect_kind kind, nj_worker_id worker,
+                       nj_wire_lease lease)
+{
+    assert(effects->count < NJ_ROSTER_EFFECTS_MAX);
+    effects->items[effects->count++] = (nj_roster_effect){kind, worker, lease};
+}
+
+static void set_bit(uint64_t *bits, uint32_t slot, bool on)
+{
+    uint64_t bit = 1ull << slot % WORD_BITS;
+    bits[slot / WORD_BITS] = on ? bits[slot / WORD_BITS] | bit : bits[slot / WORD_BITS] & ~bit;
+}
+
+static void refresh_bits(nj_roster *roster, uint32_t slot)
+{
+    const nj_worker *worker = &roster->slots[slot];
+    bool open = worker->state == NJ_WORKER_READY && worker->lease_count < worker->credit;
+    set_bit(roster->open, slot, open);
+    set_bit(roster->idle, slot, open && worker->lease_count == 0);
+}
+
+static bool is_active(uint8_t state)
+{
+    return state == NJ_WORKER_CONNECTED || state == NJ_WORKER_READY;
+}
+
+// The only code that assigns a state.
+static void enter_state(nj_roster *roster, uint32_t slot, uint8_t next)
+{
+    nj_worker *worker = &roster->slots[slot];
+    roster->count += (next != NJ_WORKER_GONE);
+    roster->count -= (worker->state != NJ_WORKER_GONE);
+    roster->active_count += is_active(next);
+    roster->active_count -= is_active(worker->state);
+    worker->state = next;
+    refresh_bits(roster, slot);
+}
+
+static void end_worker(nj_roster *roster, uint32_t slot, nj_roster_effect_kind lease_kind,
+                       nj_roster_effects *effects)
+{
+    nj_worker *worker = &roster->slots[slot];
+    for (uint32_t i = 0; i < worker->lease_count; i++) {
+        nj_wire_lease lease = {worker->leases[i].shard, worker->leases[i].attempt};
+        add_effect(effects, lease_kind, worker->id, lease);
+    }
+    add_effect(effects, NJ_ROSTER_WORKER_GONE, worker->id, (nj_wire_lease){0});
+    remove_peer(roster, &worker->peer);
+    *worker = (nj_worker){.state = NJ_WORKER_GONE};
+}
+
+static nj_status apply(nj_roster *roster, uint32_t slot, nj_worker_event what,
+                       nj_roster_effects *effects)
+{
+    nj_worker *worker = &roster->slots[slot];
+    const rule *row = &RULES[worker->state][what];
+    nj_wire_lease none = {0};
+    if (row->effect == EFFECT_REFUSE) {
+        return NJ_REFUSED;
+    }
+    enter_state(roster, slot, row->next);
+    switch (row->effect) {
+    case EFFECT_WELCOME: add_effect(effects, NJ_ROSTER_SEND_WELCOME, worker->id, none); break;
+    case EFFECT_SEND_DRAIN: add_effect(effects, NJ_ROSTER_SEND_DRAIN, worker->id, none); break;
+    case EFFECT_LOSE_LEASES: end_worker(roster, slot, NJ_ROSTER_LEASE_LOST, effects); break;
+    case EFFECT_RETURN_LEASES: end_worker(roster, slot, NJ_ROSTER_LEASE_BACK, effects); break;
+    default: break;
+    }
+    return NJ_OK;
+}
+
+// An event about somebody who is GONE: the rule alone decides, there is no slot to change.
+static nj_status apply_to_nobody(nj_worker_event what, nj_roster_effects *effects)
+{
+    const rule *row = &RULES[NJ_WORKER_GONE][what];
+    if (row->effect == EFFECT_STRANGER) {
+        add_effect(effects, NJ_ROSTER_STRANGER, 0, (nj_wire_lease){0});
+    }
+    return row->effect == EFFECT_REFUSE ? NJ_REFUSED : NJ_OK;
+}
+
+// ---- HELLO ----
+
+static uint32_t find_instance(const nj_roster *roster, const nj_peer *peer,
+                              const nj_instance *instance)
+{
+    for (uint32_t slot = 0; roster->count > 0 && slot < roster->config.worker_max; slot++) {
+        const nj_worker *worker = &roster->slots[slot];
+        if (worker->state != NJ_WORKER_GONE &&
+            memcmp(worker->instance.bytes, instance->bytes, sizeof instance->bytes) == 0 &&
+            strcmp(worker->peer.key, peer->key) == 0) {
+            return slot;
+        }
+    }
+    return NO_SLOT;
+}
+
+static uint32_t take_slot(nj_roster *roster)
+{
+    for (uint32_t slot = 0; slot < roster->config.worker_max; slot++) {
+        if (roster->slots[slot].state == NJ_WORKER_GONE) {
+            roster->slots[slot].id = ++roster->serial << SLOT_BITS | slot;
+            return slot;
+        }
+    }
+    return NO_SLOT;
+}
+
+static void copy_text(char *out, size_t out_size, nj_slice text)
+{
+    size_t size = text.size < out_size ? text.size : out_size - 1;
+    memcpy(out, text.bytes, size);
+    out[size] = '\0';
+}
+
+static void describe_worker(nj_worker *worker, const nj_message_hello *hello)
+{
+    worker->instance = hello->instance;
+    copy_text(worker->name, sizeof worker->name, hello->name);
+    copy_text(worker->version, sizeof worker->version, hello->version);
+    worker->cores = hello->cores;
+    worker->memory_bytes = hello->memory_bytes;
+    worker->credit = 0; // until its READY
+}
+
+static nj_status greet(nj_roster *roster, const nj_roster_event *event, uint64_t now_ns,
+                       nj_roster_effects *effects)
+{
+    uint32_t slot = find_instance(roster, event->peer, &event->hello->instance);
+    uint32_t at_peer = find_slot(roster, event->peer);
+    if (at_peer != NO_SLOT && at_peer != slot) {
+        // Another process speaks on this connection: the former one is no more.
+        nj_status status = apply(roster, at_peer, NJ_WORKER_EVENT_UNREACHABLE, effects);
+        assert(status == NJ_OK);
+        (void)status;
+    }
+    if (slot != NO_SLOT) {
+        remove_peer(roster, &roster->slots[slot].peer);
+    } else {
+        slot = take_slot(roster);
+    }
+    if (slot == NO_SLOT) {
+        add_effect(effects, NJ_ROSTER_FULL, 0, (nj_wire_lease){0});
+        return NJ_OK;
+    }
+    nj_worker *worker = &roster->slots[slot];
+    worker->peer = *event->peer;
+    insert_peer(roster, slot);
+    describe_worker(worker, event->hello);
+    worker->heard_ns = now_ns;
+    return apply(roster, slot, NJ_WORKER_EVENT_HELLO, effects);
+}
+
+// ---- leases and time ----
+
+static void renew_leases(nj_roster *roster, nj_worker *worker,
+                         const nj_message_heartbeat *heartbeat, uint64_t now_ns)
+{
+    if (heartbeat->users_done <= worker->users_done) {
+        return;
+    }
+    worker->users_done = heartbeat->users_done;
+    for (uint32_t i = 0; i < heartbeat->leases_count; i++) {
+        nj_worker_lease *lease =
+            find_lease(worker, heartbeat->leases[i].shard, heartbeat->leases[i].attempt);
+        if (lease != NULL) {
+            lease->deadline_ns = now_ns + (uint64_t)roster->config.lease_ms * NS_PER_MS;
+        }
+    }
+}
+
+static nj_status grant_lease(nj_roster *roster, uint32_t slot, nj_wire_lease lease, uint64_t now_ns,
+                             nj_roster_effects *effects)
+{
+    nj_worker *worker = &roster->slots[slot];
+    if (worker->lease_count >= worker->credit) {
+        return NJ_REFUSED;
+    }
+    nj_status status = apply(roster, slot, NJ_WORKER_EVENT_GRANT, effects);
+    if (status == NJ_OK) {
+        uint64_t deadline_ns = now_ns + (uint64_t)roster->config.lease_ms * NS_PER_MS;
+        worker->leases[worker->lease_count++] =
+            (nj_worker_lease){lease.shard, lease.attempt, deadline_ns};
+        refresh_bits(roster, slot);
+    }
+    return status;
+}
+
+static nj_status end_lease(nj_roster *roster, uint32_t slot, nj_wire_lease lease,
+                           nj_roster_effects *effects)
+{
+    nj_worker *worker = &roster->slots[slot];
+    nj_status status = apply(roster, slot, NJ_WORKER_EVENT_END_LEASE, effects);
+    nj_worker_lease *found = find_lease(worker, lease.shard, lease.attempt);
+    if (status == NJ_OK && found != NULL) {
+        *found = worker->leases[--worker->lease_count];
+        refresh_bits(roster, slot);
+    }
+    return status;
+}
+
+static nj_status tick_worker(nj_roster *roster, uint32_t slot, uint64_t now_ns,
+                             nj_roster_effects *effects)
+{
+    nj_worker *worker = &roster->slots[slot];
+    if (worker->state == NJ_WORKER_GONE) {
+        return NJ_OK;
+    }
+    if (now_ns - worker->heard_ns >= (uint64_t)roster->config.silence_ms * NS_PER_MS) {
+        return apply(roster, slot, NJ_WORKER_EVENT_SILENT, effects);
+    }
+    nj_status status = NJ_OK;
+    uint32_t i = 0;
+    while (i < worker->lease_count && status == NJ_OK) {
+        if (now_ns < worker->leases[i].deadline_ns) {
+            i++;
+            continue;
+        }
+        nj_wire_lease lease = {worker->leases[i].shard, worker->leases[i].attempt};
+        status = end_lease(roster, slot, lease, effects);
+        add_effect(effects, NJ_ROSTER_LEASE_LOST, worker->id, lease);
+    }
+    return status;
+}
+
+static nj_status tick(nj_roster *roster, uint64_t now_ns, nj_roster_effects *effects)
+{
+    nj_status status = NJ_OK;
+    while (roster->tick_slot < roster->config.worker_max && status == NJ_OK) {
+        if (effects->count + EFFECTS_PER_WORKER > NJ_ROSTER_EFFECTS_MAX) {
+            effects->more = true;
+            return status;
+        }
+        status = tick_worker(roster, roster->tick_slot++, now_ns, effects);
+    }
+    roster->tick_slot = 0;
+    return status;
+}
+
+// ---- the step ----
+
+static nj_status step_message(nj_roster *roster, const nj_roster_event *event, uint64_t now_ns,
+                              nj_roster_effects *effects)
+{
+    nj_worker_event what = event->kind == NJ_ROSTER_READY ? NJ_WORKER_EVENT_READY
+                           : event->kind == NJ_ROSTER_BYE ? NJ_WORKER_EVENT_BYE
+                                                          : NJ_WORKER_EVENT_HEARD;
+    uint32_t slot = find_slot(roster, event->peer);
+    if (slot == NO_SLOT) {
+        return apply_to_nobody(what, effects);
+    }
+    nj_worker *worker = &roster->slots[slot];
+    worker->heard_ns = now_ns;
+    if (event->kind == NJ_ROSTER_READY) {
+        worker->credit = event->credit < NJ_WIRE_LEASES_MAX ? event->credit : NJ_WIRE_LEASES_MAX;
+    }
+    if (event->kind == NJ_ROSTER_HEARTBEAT) {
+        renew_leases(roster, worker, event->heartbeat, now_ns);
+    }
+    return apply(roster, slot, what, effects);
+}
+
+static nj_status step_worker(nj_roster *roster, const nj_roster_event *event, uint64_t now_ns,
+                             nj_roster_effects *effects)
+{
+    static const nj_worker_event WHAT[] = {
+        [NJ_ROSTER_GRANT] = NJ_WORKER_EVENT_GRANT,
+        [NJ_ROSTER_END_LEASE] = NJ_WORKER_EVENT_END_LEASE,
+        [NJ_ROSTER_RETURN] = NJ_WORKER_EVENT_END_LEASE,
+        [NJ_ROSTER_DRAIN] = NJ_WORKER_EVENT_DRAIN,
+        [NJ_ROSTER_UNREACHABLE] = NJ_WORKER_EVENT_UNREACHABLE,
+    };
+    uint32_t slot = slot_of(roster, event->worker);
+    if (slot == NO_SLOT) {
+        return apply_to_nobody(WHAT[event->kind], effects);
+    }
+    if (event->kind == NJ_ROSTER_GRANT) {
+        return grant_lease(roster, slot, event->lease, now_ns, effects);
+    }
+    if (event->kind == NJ_ROSTER_RETURN) {
+        roster->slots[slot].credit = 0;
+    }
+    if (event->kind == NJ_ROSTER_END_LEASE || event->kind == NJ_ROSTER_RETURN) {
+        return end_lease(roster, slot, event->lease, effects);
+    }
+    return apply(roster, slot, WHAT[event->kind], effects);
+}
+
+nj_status nj_roster_step(nj_roster *roster, const nj_roster_event *event, uint64_t now_ns,
+                         nj_roster_effects *effects)
+{
+    effects->count = 0;
+    effects->more = false;
+    switch (event->kind) {
+    case NJ_ROSTER_HELLO: return greet(roster, event, now_ns, effects);
+    case NJ_ROSTER_READY:
+    case NJ_ROSTER_HEARTBEAT:
+    case NJ_ROSTER_HEARD:
+    case NJ_ROSTER_BYE: return step_message(roster, event, now_ns, effects);
+    case NJ_ROSTER_TICK: return tick(roster, now_ns, effects);
+    default: return step_worker(roster, event, now_ns, effects);
+    }
+}
