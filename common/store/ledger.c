@@ -44,10 +44,10 @@ static nj_status read_record(nj_staging *staging, MDB_txn *txn, uint64_t shard,
 
 static nj_commit_outcome judge_commit(const nj_ledger_record *present, const nj_ledger_record *new)
 {
-    if (present->state == NJ_SHARD_QUARANTINED) {
-        return new->state == NJ_SHARD_COMMITTED ? NJ_COMMIT_WRITTEN : NJ_COMMIT_DUPLICATE;
+    if (present->state == NJ_STORED_QUARANTINED) {
+        return new->state == NJ_STORED_COMMITTED ? NJ_COMMIT_WRITTEN : NJ_COMMIT_DUPLICATE;
     }
-    return new->state == NJ_SHARD_QUARANTINED || nj_digest_equal(&present->digest, &new->digest)
+    return new->state == NJ_STORED_QUARANTINED || nj_digest_equal(&present->digest, &new->digest)
                ? NJ_COMMIT_DUPLICATE
                : NJ_COMMIT_DIVERGED;
 }
@@ -129,11 +129,11 @@ static nj_status check_commit(const nj_staging *staging, const nj_ledger_record 
         return nj_fail(err, NJ_INPUT, "shard %" PRIu64 " is not one of the plan's %" PRIu64,
                        record->shard, staging->facts.shard_count);
     }
-    if (record->state != NJ_SHARD_COMMITTED && record->state != NJ_SHARD_QUARANTINED) {
+    if (record->state != NJ_STORED_COMMITTED && record->state != NJ_STORED_QUARANTINED) {
         return nj_fail(err, NJ_INPUT, "shard %" PRIu64 ": there is no state %" PRIu64,
                        record->shard, record->state);
     }
-    if (record->state == NJ_SHARD_QUARANTINED && record->rows != 0) {
+    if (record->state == NJ_STORED_QUARANTINED && record->rows != 0) {
         return nj_fail(err, NJ_INPUT, "shard %" PRIu64 ": is quarantined but has %" PRIu64 " rows",
                        record->shard, record->rows);
     }
@@ -248,8 +248,8 @@ static nj_status add_to_tally(void *context, const nj_ledger_record *record, nj_
 {
     (void)err;
     nj_staging_tally *tally = context;
-    tally->committed += record->state == NJ_SHARD_COMMITTED;
-    tally->quarantined += record->state == NJ_SHARD_QUARANTINED;
+    tally->committed += record->state == NJ_STORED_COMMITTED;
+    tally->quarantined += record->state == NJ_STORED_QUARANTINED;
     tally->ledger_rows += record->rows;
     return NJ_OK;
 }

@@ -42,11 +42,11 @@ typedef struct {
 } nj_staging_facts;
 
 typedef enum {
-#define NJ_SHARD_STATE(name, number, meaning) NJ_SHARD_##name = number,
+#define NJ_STORED_STATE(name, number, meaning) NJ_STORED_##name = number,
 #include "schemas/store.def"
-} nj_shard_state;
+} nj_stored_state;
 
-// One shard's record; `state` is an nj_shard_state.
+// One shard's record; `state` is an nj_stored_state.
 typedef struct {
 #define NJ_LEDGER_FIELD(kind, name, max, meaning) NJ_RECORD_MEMBER_##kind(name, max)
 #include "schemas/store.def"
