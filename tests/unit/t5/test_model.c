@@ -567,11 +567,43 @@ static void a_users_bits_depend_on_that_user_alone(void **state)
     free(alone);
 }
 
+static void every_set_of_the_exact_class_gives_the_same_bits(void **state)
+{
+    (void)state;
+    static const arrangement ALL = {
+        .who = {0, 1, 2, 3}, .B = USERS, .chunk = 6, .steps_max = STEPS};
+    outputs *law = calloc(1, sizeof *law);
+    outputs *out = calloc(1, sizeof *out);
+    assert_true(law != NULL && out != NULL);
+    assert_string_equal(nj_kernels_at(0)->name, "ref");
+    for (int i = 0; i < VARIANTS; i++) {
+        for (size_t k = 0; nj_kernels_at(k) != NULL; k++) {
+            if (strcmp(nj_kernels_at(k)->numeric_class, "exact") != 0) {
+                continue;
+            }
+            variant v = make_variant(i);
+            t5_random random;
+            t5_fixture fixture;
+            user_case users[USERS];
+            open_variant(&v, &random, &fixture, nj_kernels_at(k), users);
+            run_users(&fixture, users, &ALL, k == 0 ? law : out);
+            if (k > 0) {
+                compare_bits(users, &ALL, law, out, &v.config);
+            }
+            t5_fixture_close(&fixture);
+            t5_random_fini(&random);
+        }
+    }
+    free(out);
+    free(law);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encoder_and_step_tree_match_double_precision),
         cmocka_unit_test(a_users_bits_depend_on_that_user_alone),
+        cmocka_unit_test(every_set_of_the_exact_class_gives_the_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
