@@ -1,0 +1,498 @@
+#include "coordinator/daemon/night.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/cli/progress.h"
+#include "common/codec/shard.h"
+#include "common/wire/socket.h"
+#include "coordinator/daemon/result_check.h"
+#include "coordinator/daemon/stage.h"
+#include "coordinator/dispatch.h"
+
+#define TICK_MS 100
+#define COMMIT_FAILURES_MAX 5   // in a row; the staging area stays for --resume
+#define FAREWELL_MS 2000        // how long workers get to say BYE
+#define LINGER_MS 500
+#define MESSAGES_A_ROUND 256    // so that commits and ticks happen under load
+
+static volatile sig_atomic_t stop_signal;
+
+static void note_signal(int number)
+{
+    stop_signal = number;
+}
+
+// Everything that lives as long as the night.
+typedef struct {
+    nj_job *job;
+    const nj_night_options *options;
+    nj_plan plan;
+    nj_stage stage;
+    nj_result_check check;
+    nj_router *router;
+    nj_dispatch *dispatch; // owned
+    nj_buffer settings_bytes;
+    nj_buffer users_bytes; // scratch of a LEASE
+    const nj_message_result *result; // the RESULT at hand, while its effects are drawn
+    char run_id[NJ_DIGEST_HEX_BYTES];
+    nj_progress progress;
+    uint64_t users_done;
+    unsigned commit_failures;
+    bool diverged;
+    nj_status shard_status; // NJ_OK, or why a shard failed for good
+    nj_error shard_error;
+    nj_night_summary summary;
+} night;
+
+// ---- effects ----
+
+static void send_to(night *n, const nj_dispatch_effect *effect, const nj_message *message)
+{
+    nj_error err = {0};
+    nj_status status = nj_router_send_message(n->router, &effect->peer, message, &err);
+    if (status != NJ_OK && effect->worker != 0) {
+        nj_dispatch_unreachable(n->dispatch, effect->worker, nj_clock_mono_ns());
+    }
+}
+
+static void send_welcome(night *n, const nj_dispatch_effect *effect)
+{
+    const nj_sections *sections = nj_bundle_sections(n->job->bundle);
+    nj_message message = {.kind = NJ_MESSAGE_WELCOME};
+    nj_message_welcome *welcome = &message.welcome;
+    welcome->run_id = nj_slice_from(n->run_id);
+    welcome->epoch = nj_staging_epoch(n->stage.staging);
+    welcome->plan = n->plan.digest;
+    welcome->numeric_class = nj_slice_from(n->options->numeric_class);
+    welcome->settings = nj_buffer_slice(&n->settings_bytes);
+    welcome->heartbeat_ms = n->options->lease_ms / 5;
+    welcome->lease_ms = n->options->lease_ms;
+    welcome->sections_count = (uint32_t)sections->count;
+    for (size_t i = 0; i < sections->count; i++) {
+        welcome->sections[i] = (nj_wire_section){nj_slice_from(sections->sections[i].name), sections->sections[i].size,
+                                                 sections->sections[i].digest};
+    }
+    send_to(n, effect, &message);
+}
+
+static void send_lease(night *n, const nj_dispatch_effect *effect)
+{
+    const uint32_t shard = effect->lease.shard;
+    const size_t count = nj_plan_shard_users(&n->plan, shard);
+    nj_request *requests = malloc(count * sizeof *requests);
+    nj_buffer_clear(&n->users_bytes);
+    nj_status status = requests != NULL ? NJ_OK : NJ_NO_MEMORY;
+    for (size_t i = 0; i < count && status == NJ_OK; i++) {
+        requests[i] = nj_plan_request(&n->plan, shard, i);
+    }
+    if (status == NJ_OK) {
+        status = nj_users_pack(requests, count, &n->users_bytes);
+    }
+    free(requests);
+    if (status != NJ_OK) {
+        nj_log(NJ_LOG_ERROR, "shard %u cannot be packed: %s", shard, nj_status_sentence(status));
+        nj_dispatch_unreachable(n->dispatch, effect->worker, nj_clock_mono_ns());
+        return;
+    }
+    nj_message message = {.kind = NJ_MESSAGE_LEASE,
+                          .lease = {.shard = shard, .attempt = effect->lease.attempt,
+                                    .epoch = nj_staging_epoch(n->stage.staging), .user_count = (uint32_t)count,
+                                    .users = nj_buffer_slice(&n->users_bytes)}};
+    send_to(n, effect, &message);
+}
+
+static void send_chunk(night *n, const nj_dispatch_effect *effect)
+{
+    const nj_message_fetch *fetch = &effect->message.fetch;
+    const nj_sections *sections = nj_bundle_sections(n->job->bundle);
+    for (size_t i = 0; i < sections->count; i++) {
+        const nj_section *section = &sections->sections[i];
+        if (!nj_digest_equal(&section->digest, &fetch->section) || fetch->offset > section->size ||
+            fetch->length > section->size - fetch->offset) {
+            continue;
+        }
+        nj_message message = {.kind = NJ_MESSAGE_CHUNK,
+                              .chunk = {.section = fetch->section, .offset = fetch->offset,
+                                        .bytes = {(const char *)section->bytes + fetch->offset, fetch->length}}};
+        send_to(n, effect, &message);
+        return;
+    }
+    nj_error err = {0};
+    nj_fail(&err, NJ_PROTOCOL, "FETCH: no such bytes in the bundle");
+    nj_dispatch_broken(n->dispatch, &effect->peer, &err, nj_clock_mono_ns());
+}
+
+static const char *worker_name(const night *n, nj_worker_id id)
+{
+    const nj_worker *worker = nj_roster_find(&n->dispatch->roster, id);
+    return worker != NULL ? worker->name : "a worker that is gone";
+}
+
+static void store_rows(night *n, const nj_dispatch_effect *effect)
+{
+    nj_error err = {0};
+    nj_status status = nj_stage_add(&n->stage, n->result, worker_name(n, effect->worker), &err);
+    if (status != NJ_OK) {
+        nj_log(NJ_LOG_ERROR, "%s", err.text);
+        status = nj_dispatch_stored(n->dispatch, effect->lease.shard, false, nj_clock_mono_ns());
+    }
+}
+
+static void note_failed_shard(night *n, uint32_t shard)
+{
+    nj_request first = nj_plan_request(&n->plan, shard, 0);
+    if (n->shard_status == NJ_OK) {
+        n->shard_status =
+            nj_fail(&n->shard_error, NJ_FAILED, "shard %u (%zu users from \"%.*s\") failed for good; nothing is published. "
+                                                "Committed shards are kept: --resume tries the others again",
+                    shard, nj_plan_shard_users(&n->plan, shard), NJ_SLICE_ARGS(first.user));
+    }
+    nj_log(NJ_LOG_ERROR, "shard %u has no tries left", shard);
+}
+
+static void perform(night *n, const nj_dispatch_effect *effect)
+{
+    switch (effect->kind) {
+    case NJ_DISPATCH_SEND: send_to(n, effect, &effect->message); break;
+    case NJ_DISPATCH_SEND_WELCOME: send_welcome(n, effect); break;
+    case NJ_DISPATCH_SEND_LEASE: send_lease(n, effect); break;
+    case NJ_DISPATCH_SEND_CHUNK: send_chunk(n, effect); break;
+    case NJ_DISPATCH_WRITE_ROWS: store_rows(n, effect); break;
+    case NJ_DISPATCH_FAILURE:
+        nj_log(NJ_LOG_WARNING, "%s failed shard %u: %.*s (%s)", worker_name(n, effect->worker), effect->lease.shard,
+               NJ_SLICE_ARGS(effect->text), nj_status_name(effect->status));
+        break;
+    case NJ_DISPATCH_LOSS:
+        nj_log(NJ_LOG_WARNING, "shard %u came back: its worker is gone or made no progress for %u ms", effect->lease.shard,
+               n->options->lease_ms);
+        break;
+    case NJ_DISPATCH_SHARD_FAILED: note_failed_shard(n, effect->lease.shard); break;
+    case NJ_DISPATCH_ALARM:
+        n->diverged = true;
+        nj_log(NJ_LOG_ERROR, "%s gave other rows for shard %u than those that are stored: one of two workers computes wrongly",
+               worker_name(n, effect->worker), effect->lease.shard);
+        break;
+    case NJ_DISPATCH_WORKER_GONE: nj_log(NJ_LOG_INFO, "a worker is gone"); break;
+    }
+}
+
+static void perform_all(night *n)
+{
+    nj_dispatch_effect effect;
+    while (nj_dispatch_next(n->dispatch, nj_clock_mono_ns(), &effect)) {
+        perform(n, &effect);
+    }
+}
+
+// ---- commits ----
+
+static nj_status note_outcome(night *n, uint32_t shard, nj_commit_outcome outcome)
+{
+    if (outcome == NJ_COMMIT_DIVERGED) {
+        n->diverged = true;
+        nj_log(NJ_LOG_ERROR, "shard %u is already stored with other rows: they stay as they are", shard);
+    }
+    if (outcome == NJ_COMMIT_WRITTEN) {
+        n->users_done += nj_plan_shard_users(&n->plan, shard);
+    }
+    return nj_dispatch_stored(n->dispatch, shard, true, nj_clock_mono_ns());
+}
+
+// A failed transaction is tried again when the workers send their rows again; a fenced or full store ends the night.
+static nj_status commit_failed(night *n, nj_status status, nj_error *err)
+{
+    if (status != NJ_IO || ++n->commit_failures >= COMMIT_FAILURES_MAX) {
+        return status;
+    }
+    nj_log(NJ_LOG_ERROR, "%s; the rows will be asked for again (%u of %d)", err->text, n->commit_failures,
+           COMMIT_FAILURES_MAX);
+    for (size_t i = 0; i < n->stage.waiting_count; i++) {
+        nj_status known = nj_dispatch_stored(n->dispatch, n->stage.waiting[i].shard, false, nj_clock_mono_ns());
+        if (known != NJ_OK) {
+            return nj_fail(err, known, "shard %u was not being written", n->stage.waiting[i].shard);
+        }
+    }
+    nj_stage_clear(&n->stage);
+    return NJ_OK;
+}
+
+static nj_status commit_waiting(night *n, nj_error *err)
+{
+    nj_commit_outcome outcomes[NJ_STAGE_SHARDS_MAX];
+    if (n->stage.waiting_count == 0) {
+        return NJ_OK;
+    }
+    nj_status status = nj_stage_commit(&n->stage, outcomes, err);
+    if (status != NJ_OK) {
+        return commit_failed(n, status, err);
+    }
+    n->commit_failures = 0;
+    for (size_t i = 0; i < n->stage.waiting_count && status == NJ_OK; i++) {
+        status = note_outcome(n, n->stage.waiting[i].shard, outcomes[i]);
+    }
+    nj_stage_clear(&n->stage);
+    perform_all(n);
+    return status;
+}
+
+// ---- the loop ----
+
+static nj_status receive_some(night *n, nj_error *err)
+{
+    for (int i = 0; i < MESSAGES_A_ROUND; i++) {
+        nj_received received;
+        nj_message message;
+        nj_error why = {0};
+        nj_status status = nj_router_receive(n->router, &received, err);
+        if (status != NJ_OK) {
+            return status == NJ_AGAIN ? NJ_OK : status;
+        }
+        if (nj_message_unpack(received.bytes, NJ_SIDE_WORKER, &message, &why) == NJ_OK) {
+            n->result = message.kind == NJ_MESSAGE_RESULT ? &message.result : NULL;
+            nj_dispatch_message(n->dispatch, &received.peer, &message, nj_clock_mono_ns());
+        } else {
+            nj_log(NJ_LOG_WARNING, "message from %s refused: %s", received.address, why.text);
+            nj_dispatch_broken(n->dispatch, &received.peer, &why, nj_clock_mono_ns());
+        }
+        perform_all(n);
+        n->result = NULL;
+        if (nj_stage_is_full(&n->stage)) {
+            status = commit_waiting(n, err);
+            if (status != NJ_OK) {
+                return status;
+            }
+        }
+    }
+    return NJ_OK;
+}
+
+static nj_status run_round(night *n, nj_poller *poller, nj_error *err)
+{
+    nj_status status = nj_poller_wait(poller, TICK_MS, err);
+    if (status == NJ_OK) {
+        status = receive_some(n, err);
+    }
+    if (status == NJ_OK) {
+        status = commit_waiting(n, err);
+    }
+    if (status == NJ_OK) {
+        nj_dispatch_tick(n->dispatch, nj_clock_mono_ns());
+        perform_all(n);
+        nj_progress_update(&n->progress, n->users_done, nj_clock_mono_ns());
+    }
+    if (status == NJ_OK && n->options->hooks.tick != NULL) {
+        status = n->options->hooks.tick(n->options->hooks.context, err);
+    }
+    return status;
+}
+
+// Tells the workers, and gives them a moment to answer.
+static void say_farewell(night *n, nj_poller *poller, nj_drain_reason reason)
+{
+    nj_error err = {0};
+    const uint64_t end_ns = nj_clock_mono_ns() + FAREWELL_MS * 1000000ull;
+    nj_dispatch_drain(n->dispatch, reason);
+    perform_all(n);
+    while (n->dispatch->roster.count > 0 && nj_clock_mono_ns() < end_ns) {
+        if (nj_poller_wait(poller, TICK_MS, &err) != NJ_OK || receive_some(n, &err) != NJ_OK ||
+            commit_waiting(n, &err) != NJ_OK) {
+            return;
+        }
+    }
+}
+
+static nj_status signal_status(nj_error *err)
+{
+    return stop_signal == SIGINT
+               ? nj_fail(err, NJ_INTERRUPTED, "interrupted; committed shards are kept: go on with --resume")
+               : nj_fail(err, NJ_TERMINATED, "asked to end; committed shards are kept: go on with --resume");
+}
+
+static nj_status decode_users(night *n, nj_error *err)
+{
+    nj_poller poller = {0};
+    nj_poller_add_router(&poller, n->router);
+    nj_status status = NJ_OK;
+    const uint64_t start_ns = nj_clock_mono_ns();
+    nj_progress_start(&n->progress, "users", n->plan.user_count, n->users_done, false, start_ns);
+    while (status == NJ_OK && stop_signal == 0 && !nj_dispatch_finished(n->dispatch)) {
+        status = run_round(n, &poller, err);
+    }
+    nj_progress_finish(&n->progress);
+    n->summary.decode_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
+    bool finished = status == NJ_OK && nj_dispatch_finished(n->dispatch);
+    say_farewell(n, &poller, finished ? NJ_DRAIN_FINISHED : NJ_DRAIN_STOPPING);
+    if (status == NJ_OK && !finished) {
+        status = signal_status(err);
+    }
+    return status;
+}
+
+// ---- opening ----
+
+static nj_status resume_shard(void *context, const nj_ledger_record *record, nj_error *err)
+{
+    night *n = context;
+    if (record->state != NJ_STORED_COMMITTED) {
+        return NJ_OK;
+    }
+    if (record->shard >= n->plan.shard_count ||
+        nj_dispatch_resume(n->dispatch, (uint32_t)record->shard, &record->digest) != NJ_OK) {
+        return nj_fail(err, NJ_REFUSED, "the ledger has shard %" PRIu64 ", the plan has %zu", record->shard,
+                       n->plan.shard_count);
+    }
+    n->users_done += record->rows;
+    n->summary.resumed_shards++;
+    return NJ_OK;
+}
+
+static nj_status open_dispatch(night *n, nj_error *err)
+{
+    const nj_night_options *options = n->options;
+    const nj_dispatch_config config = {
+        .ledger = {.shard_count = (uint32_t)n->plan.shard_count, .tries_max = 3, .losses_max = 10, .retry_ms = 1000},
+        .roster = {.worker_max = 4096, .silence_ms = options->lease_ms, .lease_ms = options->lease_ms},
+        .epoch = nj_staging_epoch(n->stage.staging),
+        .numeric_class = options->numeric_class,
+        .check = nj_result_problem,
+        .check_context = &n->check,
+    };
+    n->dispatch = malloc(sizeof *n->dispatch);
+    if (n->dispatch == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for the ledger of %zu shards", n->plan.shard_count);
+    }
+    nj_status status = nj_dispatch_init(n->dispatch, &config, err);
+    if (status != NJ_OK) {
+        free(n->dispatch);
+        n->dispatch = NULL;
+        return status;
+    }
+    status = nj_staging_ledger_each(n->stage.staging, resume_shard, n, err);
+    if (status == NJ_OK && n->summary.resumed_shards > 0) {
+        nj_log(NJ_LOG_INFO, "resumed: %" PRIu64 " of %zu shards are committed", n->summary.resumed_shards,
+               n->plan.shard_count);
+    }
+    return status;
+}
+
+static nj_status open_router(night *n, nj_error *err)
+{
+    const nj_night_options *options = n->options;
+    const nj_router_config config = {.endpoint = options->endpoint, .keys = options->keys, .allowed = options->allowed,
+                                     .insecure = options->insecure};
+    nj_status status = nj_router_open(&config, &n->router, err);
+    if (status == NJ_OK) {
+        nj_log(NJ_LOG_INFO, "listening on %s%s", nj_router_endpoint(n->router), options->insecure ? " without encryption" : "");
+    }
+    if (status == NJ_OK && options->hooks.ready != NULL) {
+        status = options->hooks.ready(options->hooks.context, nj_router_endpoint(n->router), err);
+    }
+    return status;
+}
+
+static nj_status open_night(night *n, nj_error *err)
+{
+    const nj_digest bundle = nj_sections_digest(nj_bundle_sections(n->job->bundle));
+    nj_status status = nj_plan_make(&n->job->users, &n->job->settings, &bundle, n->options->shard_users, &n->plan, err);
+    if (status == NJ_OK) {
+        status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
+    }
+    if (status == NJ_OK) {
+        status = nj_stage_open(n->options->store_dir, n->job, &n->plan, n->options->numeric_class, n->options->resume,
+                               &n->stage, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    nj_digest_hex(&n->plan.digest, n->run_id);
+    n->check = (nj_result_check){&n->plan, &n->job->catalogue.items, &n->job->map, n->job->settings.top};
+    n->summary.shards = n->plan.shard_count;
+    n->summary.skipped = n->plan.skipped_count;
+    nj_log(NJ_LOG_INFO, "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count, n->plan.shard_count,
+           n->options->numeric_class);
+    status = open_dispatch(n, err);
+    return status == NJ_OK ? open_router(n, err) : status;
+}
+
+static void close_night(night *n)
+{
+    nj_router_close(&n->router, LINGER_MS);
+    if (n->dispatch != NULL) {
+        nj_dispatch_fini(n->dispatch);
+        free(n->dispatch);
+    }
+    if (n->stage.staging != NULL) {
+        nj_stage_close(&n->stage);
+    }
+    nj_plan_fini(&n->plan);
+    nj_buffer_fini(&n->settings_bytes);
+    nj_buffer_fini(&n->users_bytes);
+}
+
+static nj_status publish_night(night *n, nj_error *err)
+{
+    if (n->diverged) {
+        return nj_fail(err, NJ_REFUSED, "two workers gave different rows for a shard: nothing is published (see above)");
+    }
+    if (n->shard_status != NJ_OK) {
+        *err = n->shard_error;
+        return n->shard_status;
+    }
+    const uint64_t start_ns = nj_clock_mono_ns();
+    n->summary.duplicates = n->dispatch->ledger.counts.duplicates;
+    n->summary.losses = n->dispatch->ledger.counts.losses;
+    n->summary.rows = n->plan.user_count;
+    nj_status status = nj_stage_publish(&n->stage, &n->summary.generation, err);
+    n->summary.publish_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
+    return status;
+}
+
+static void catch_signals(void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_summary *out, nj_error *err)
+{
+    night n = {.job = job, .options = options, .shard_status = NJ_OK};
+    nj_buffer_init(&n.settings_bytes, NJ_WIRE_SETTINGS_BYTES_MAX);
+    nj_buffer_init(&n.users_bytes, NJ_SHARD_BYTES_MAX);
+    stop_signal = 0;
+    catch_signals(note_signal);
+    nj_status status = open_night(&n, err);
+    if (status == NJ_OK) {
+        status = decode_users(&n, err);
+    }
+    if (status == NJ_OK) {
+        status = publish_night(&n, err);
+    }
+    if (status == NJ_OK) {
+        *out = n.summary;
+    }
+    close_night(&n);
+    catch_signals(SIG_DFL);
+    return status;
+}
+
+void nj_night_print(const nj_night_summary *s, bool as_json)
+{
+    const double rate = s->decode_seconds > 0 ? (double)s->rows / s->decode_seconds : 0;
+    if (as_json) {
+        printf("{\"generation\": \"%s\", \"rows\": %" PRIu64 ", \"skipped\": %" PRIu64 ", \"shards\": %" PRIu64
+               ", \"resumed_shards\": %" PRIu64 ", \"decode_s\": %.3f, \"users_per_s\": %.2f, \"publish_s\": %.3f, "
+               "\"duplicates\": %" PRIu64 ", \"lost_leases\": %" PRIu64 "}\n",
+               s->generation.text, s->rows, s->skipped, s->shards, s->resumed_shards, s->decode_seconds, rate,
+               s->publish_seconds, s->duplicates, s->losses);
+        return;
+    }
+    printf("published %s: %" PRIu64 " users in %.1f s (%.1f users/s), packed, verified and published in %.1f s\n",
+           s->generation.text, s->rows, s->decode_seconds, rate, s->publish_seconds);
+}
