@@ -3,8 +3,8 @@
 #include "common/base/clock.h"
 #include "common/math/kernels_sets.h"
 
-#define SLICE_ROUNDS                                                                               \
-    200000 // below a millisecond: short against a scheduler's slice, long against the clock's grain
+// A slice lasts below a millisecond: short against a scheduler's slice, long against the grain of the clock.
+#define SLICE_ROUNDS 200000
 
 double nj_kernels_peak_gflops(double seconds)
 {
