@@ -23,9 +23,7 @@ static const char *lack_nothing(void)
 static const char *lack_for_avx2(void)
 {
     __builtin_cpu_init();
-    return !__builtin_cpu_supports("avx2")  ? "AVX2"
-           : !__builtin_cpu_supports("fma") ? "FMA"
-                                            : NULL;
+    return !__builtin_cpu_supports("avx2") ? "AVX2" : !__builtin_cpu_supports("fma") ? "FMA" : NULL;
 }
 
 static const char *lack_for_avx512(void)
@@ -88,7 +86,8 @@ nj_status nj_kernels_select(const char *name, const nj_kernels **out, nj_error *
         *out = resolve(&SETS[i]);
         return NJ_OK;
     }
-    return nj_fail(err, NJ_USAGE, "kernels \"%s\" are not known; known are auto, ref, openblas, avx2, avx512",
+    return nj_fail(err, NJ_USAGE,
+                   "kernels \"%s\" are not known; known are auto, ref, openblas, avx2, avx512",
                    name);
 }
 

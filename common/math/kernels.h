@@ -15,6 +15,11 @@
 //     as a tree: lane[j] += lane[j+8] (j<8), then +4, +2, +1;
 //   - a maximum is exact in any order; exp, log and tanh are the polynomials of vecmath.h, written with fma().
 // OpenBLAS is a class of its own: its bits may change with M.
+//
+// NaN       an input that is NaN is outside the contract, but no set hides it: relu, gated_gelu, softmax and products pass it on.
+// Scratch   no set allocates; matmul_nt and matmul_nn use at most 32 KiB of stack. All functions may run on several threads at once.
+// Speed     matmul_nt transposes B at each call; where the same B serves many calls, matmul_nn on a stored transpose is faster.
+// Proof     tests/unit/math/test_products.c, test_rows.c
 #ifndef NJ_MATH_KERNELS_H
 #define NJ_MATH_KERNELS_H
 
@@ -36,7 +41,8 @@ typedef struct {
     const char *name;          // "ref", "openblas", "avx2", "avx512": the value of --kernels
     const char *numeric_class; // "exact" or the set's own
 
-    /// Bytes that linear_pack needs for an [N, K] weight; 0 when the set reads `weight` itself.
+    /// Bytes that linear_pack needs for an [N, K] weight; 0 when the set reads `weight` itself, SIZE_MAX when the
+    /// number does not fit.
     size_t (*linear_pack_bytes)(size_t N, size_t K);
     /// Fills `memory` (aligned to 64, linear_pack_bytes long) and sets linear->packed.
     void (*linear_pack)(nj_linear *linear, void *memory);
@@ -77,7 +83,7 @@ NJ_CHECKED nj_status nj_kernels_select(const char *name, const nj_kernels **out,
 /// Set number `index` of all that this CPU runs, NULL behind the last: tests and benchmarks visit each.
 const nj_kernels *nj_kernels_at(size_t index);
 
-/// What linear_pack_bytes consumes of an arena.
+/// What linear_pack_bytes consumes of an arena; SIZE_MAX when that does not fit.
 size_t nj_linear_pack_cost(const nj_kernels *kernels, size_t N, size_t K);
 
 #endif

@@ -38,6 +38,13 @@
 #define K_BLOCK 256
 #define CACHE_ALIGN 64
 
+// Before loops over registers: only without the loop do arrays of them leave memory.
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 24")
+#endif
+
 // Rows that are a multiple of 4096 bytes apart share one set of the first cache, which has 8 ways on many CPUs: a tile takes no
 // more than 6 of such rows, so that they and B do not push each other out.
 #define SET_STRIDE_BYTES 4096
@@ -78,45 +85,49 @@ static inline size_t strip_width(size_t columns)
     return columns <= VEC_FLOATS ? VEC_FLOATS : PANEL;
 }
 
+static inline void finish(bool accumulate, float *C, size_t count, vec sum)
+{
+    store_first(C, count, accumulate ? vec_add(load_first(C, count, 0.0f), sum) : sum);
+}
+
 /// `rows` rows from m on, `vecs` registers wide. Both are constants where this is inlined, so the accumulators are registers.
 static inline __attribute__((always_inline)) void multiply_tile(size_t rows, size_t vecs,
                                                                 const strip *s, size_t m)
 {
     const float *A = s->A + m * s->lda;
-    const float *B = s->B;
     float *C = s->C + m * s->ldc;
-    size_t last = s->columns - (vecs - 1) * VEC_FLOATS; // columns in the last register
-    vec acc[TILE_ROWS][2];
-#pragma GCC unroll 24
-    for (size_t i = 0; i < rows * vecs; i++) {
-        acc[i / vecs][i % vecs] = vec_set(0.0f);
-    }
-    if (s->resume) {
-#pragma GCC unroll 24
-        for (size_t i = 0; i < rows * vecs; i++) {
-            size_t count = i % vecs == vecs - 1 ? last : VEC_FLOATS;
-            const float *from = C + i / vecs * s->ldc + i % vecs * VEC_FLOATS;
-            acc[i / vecs][i % vecs] = load_first(from, count, 0.0f);
+    bool wide = vecs == 2;
+    size_t low_count = wide ? VEC_FLOATS : s->columns;
+    size_t high_count = s->columns - low_count;
+    vec low[TILE_ROWS];
+    vec high[TILE_ROWS];
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        low[r] = s->resume ? load_first(C + r * s->ldc, low_count, 0.0f) : vec_set(0.0f);
+        if (wide) {
+            const float *from = C + r * s->ldc + VEC_FLOATS;
+            high[r] = s->resume ? load_first(from, high_count, 0.0f) : vec_set(0.0f);
         }
     }
-    for (size_t k = 0; k < s->K; k++, B += s->ldb) {
-        vec low = vec_load(B);
-        vec high = vecs == 2 ? vec_load(B + VEC_FLOATS) : low;
-#pragma GCC unroll 12
+    for (size_t k = 0; k < s->K; k++) {
+        const float *B = s->B + k * s->ldb;
+        vec b_low = vec_load(B);
+        vec b_high = wide ? vec_load(B + VEC_FLOATS) : b_low;
+        UNROLL
         for (size_t r = 0; r < rows; r++) {
             vec a = vec_set(A[r * s->lda + k]);
-            acc[r][0] = vec_fma(a, low, acc[r][0]);
-            if (vecs == 2) {
-                acc[r][1] = vec_fma(a, high, acc[r][1]);
+            low[r] = vec_fma(a, b_low, low[r]);
+            if (wide) {
+                high[r] = vec_fma(a, b_high, high[r]);
             }
         }
     }
-#pragma GCC unroll 24
-    for (size_t i = 0; i < rows * vecs; i++) {
-        size_t count = i % vecs == vecs - 1 ? last : VEC_FLOATS;
-        float *to = C + i / vecs * s->ldc + i % vecs * VEC_FLOATS;
-        vec sum = acc[i / vecs][i % vecs];
-        store_first(to, count, s->accumulate ? vec_add(load_first(to, count, 0.0f), sum) : sum);
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        finish(s->accumulate, C + r * s->ldc, low_count, low[r]);
+        if (wide) {
+            finish(s->accumulate, C + r * s->ldc + VEC_FLOATS, high_count, high[r]);
+        }
     }
 }
 
@@ -159,9 +170,9 @@ static void multiply_strip(size_t M, const strip *s)
     }
 }
 
-static inline __m128 load_four(const float *from, bool exists)
+static inline __m128 load_four(const float *in, size_t offset, bool exists)
 {
-    return exists ? _mm_loadu_ps(from) : _mm_setzero_ps();
+    return exists ? _mm_loadu_ps(in + offset) : _mm_setzero_ps();
 }
 
 /// out[k * width + j] = in[j * ld + k] for k < 4 and j < 8; rows from `count` on are 0 and are not read.
@@ -170,16 +181,16 @@ static inline __attribute__((always_inline)) void transpose_8x4(size_t count, co
 {
     __m256 row[4]; // row[j] holds in[j] and in[j + 4]
     __m256 pair[4];
-#pragma GCC unroll 4
+    UNROLL
     for (size_t j = 0; j < 4; j++) {
-        __m128 upper = load_four(in + (j + 4) * ld, j + 4 < count);
-        row[j] = _mm256_set_m128(upper, load_four(in + j * ld, j < count));
+        __m128 upper = load_four(in, (j + 4) * ld, j + 4 < count);
+        row[j] = _mm256_set_m128(upper, load_four(in, j * ld, j < count));
     }
     pair[0] = _mm256_unpacklo_ps(row[0], row[1]);
     pair[1] = _mm256_unpacklo_ps(row[2], row[3]);
     pair[2] = _mm256_unpackhi_ps(row[0], row[1]);
     pair[3] = _mm256_unpackhi_ps(row[2], row[3]);
-#pragma GCC unroll 2
+    UNROLL
     for (size_t k = 0; k < 4; k += 2) {
         __m256 even = _mm256_shuffle_ps(pair[k], pair[k + 1], _MM_SHUFFLE(1, 0, 1, 0));
         __m256 odd = _mm256_shuffle_ps(pair[k], pair[k + 1], _MM_SHUFFLE(3, 2, 3, 2));
@@ -194,7 +205,7 @@ static void pack_transposed(size_t columns, size_t K, const float *B, size_t ldb
     size_t width = strip_width(columns);
     for (size_t j = 0; j < width; j += 8) {
         size_t count = columns > j ? nj_min_size(columns - j, 8) : 0;
-        const float *in = B + nj_min_size(j, columns) * ldb;
+        const float *in = count > 0 ? B + j * ldb : B; // not read where there is no column
         size_t k = 0;
         for (; count == 8 && k + 4 <= K; k += 4) {
             transpose_8x4(8, in + k, ldb, panel + k * width + j, width);
@@ -511,12 +522,12 @@ size_t VECTOR_BURST(size_t rounds, float *sink)
     vec acc[NJ_BURST_CHAINS];
     vec a = vec_set(0.5f);
     vec b = vec_set(sink[0]);
-#pragma GCC unroll 16
+    UNROLL
     for (size_t i = 0; i < NJ_BURST_CHAINS; i++) {
         acc[i] = vec_set((float)i);
     }
     for (size_t round = 0; round < rounds; round++) {
-#pragma GCC unroll 16
+        UNROLL
         for (size_t i = 0; i < NJ_BURST_CHAINS; i++) {
             acc[i] = vec_fma(acc[i], a, b);
         }

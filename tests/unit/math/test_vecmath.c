@@ -3,8 +3,7 @@
 
 #include "tests/support/nj_test.h"
 
-#define STEP                                                                                       \
-    1009 // every 1009th float of a range; a prime, so that no pattern of low bits is skipped
+#define STEP 1009 // every 1009th float; a prime, so that no pattern of low bits is skipped
 
 // The bounds of vecmath.h, found by a run over every float.
 static const struct {
