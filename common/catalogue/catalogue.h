@@ -59,8 +59,8 @@ void nj_catalogue_free(nj_catalogue **catalogue);
 /// Proof   tests/unit/catalogue/test_catalogue.c
 NJ_CHECKED nj_status nj_catalogue_read(const char *path, nj_catalogue **out, nj_error *err);
 
-/// Whether nj_catalogue_write may write here, so that long work need not be done in vain: nothing is there, or an empty folder, or
-/// (with `overwrite`) a catalogue and nothing else.
+/// Whether nj_catalogue_write may write here, so that long work need not be done in vain: nothing is there, or an empty
+/// folder, or (with `overwrite`) a catalogue and nothing else.
 /// Errors  NJ_INPUT names what is in the way
 NJ_CHECKED nj_status nj_catalogue_check_path(const char *path, bool overwrite, nj_error *err);
 
