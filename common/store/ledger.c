@@ -164,7 +164,9 @@ void nj_ledger_text_set(char *out, size_t out_bytes, nj_slice text)
             size--;
         }
     }
-    memcpy(out, text.bytes, size);
+    if (size > 0) {
+        memcpy(out, text.bytes, size);
+    }
     out[size] = '\0';
     bool valid = nj_utf8_valid(out, size);
     for (size_t i = 0; i < size; i++) {

@@ -17,6 +17,8 @@
 
 #define DATABASES 3
 #define OWNER_BYTES 320
+#define UNWRITTEN_BYTES_MAX                                                                        \
+    ((uint64_t)1 << 20) // MDB_IDL_UM_MAX page numbers of 8 bytes (lmdb/midl.h)
 
 static const nj_record_field FACT_FIELDS[] = {
 #define NJ_STAGING_FIELD(kind, name, max, meaning)                                                 \
@@ -67,14 +69,15 @@ static int open_databases(nj_staging *staging, unsigned flags)
     return rc;
 }
 
-// A file that lost its end opens, and faults at the first look behind it. With zeros there LMDB reports the page as
-// corrupt. A sound file can be a little short, too: pages that a transaction took and gave back are never written.
-static int mend_length(MDB_env *env)
+// A file that lost its end opens, and faults at the first look behind it, so its length is checked before. A sound
+// file may be a little short, because LMDB does not write pages that one transaction takes and gives back: at most
+// the pages of one record of its free list. Those are made zeros, which LMDB does not follow.
+static nj_status check_length(MDB_env *env, const char *folder, nj_error *err)
 {
     MDB_envinfo info;
     MDB_stat about;
     struct stat file;
-    mdb_filehandle_t fd;
+    mdb_filehandle_t fd = -1;
     int rc = mdb_env_info(env, &info);
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_stat(env, &about);
@@ -82,14 +85,22 @@ static int mend_length(MDB_env *env)
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_get_fd(env, &fd);
     }
+    if (rc == MDB_SUCCESS && fstat(fd, &file) != 0) {
+        rc = errno;
+    }
     if (rc != MDB_SUCCESS) {
-        return rc;
+        return nj_env_check(rc, folder, err);
     }
-    if (fstat(fd, &file) != 0) {
-        return errno;
+    uint64_t bytes = ((uint64_t)info.me_last_pgno + 1) * about.ms_psize;
+    uint64_t present = (uint64_t)file.st_size;
+    if (present + UNWRITTEN_BYTES_MAX < bytes) {
+        return nj_fail(err, NJ_IO, "%s/%s: has %" PRIu64 " bytes, its header says %" PRIu64, folder,
+                       NJ_STORE_WORDS.DATA, present, bytes);
     }
-    off_t bytes = (off_t)(info.me_last_pgno + 1) * (off_t)about.ms_psize;
-    return file.st_size < bytes && ftruncate(fd, bytes) != 0 ? errno : MDB_SUCCESS;
+    if (present < bytes && ftruncate(fd, (off_t)bytes) != 0) {
+        return nj_env_check(errno, folder, err);
+    }
+    return NJ_OK;
 }
 
 // Opens the area in `folder`. The map of an existing one has the size stored in it; a new one gets options.map_bytes.
@@ -106,9 +117,11 @@ static nj_status open_env(nj_staging *staging, const char *folder, bool create, 
         rc = mdb_env_open(staging->env, folder, MDB_NOTLS, 0666);
     }
     if (rc == MDB_SUCCESS) {
-        rc = mend_length(staging->env);
-    }
-    if (rc == MDB_SUCCESS) {
+        nj_status status = check_length(staging->env, folder, err);
+        if (status != NJ_OK) {
+            close_env(staging);
+            return status;
+        }
         int dead; // readers that died would pin old pages
         rc = mdb_reader_check(staging->env, &dead);
     }

@@ -1,0 +1,174 @@
+// test_key.c - keys sort as promised and give their ids back; names that come from outside are checked.
+#include "common/store/key.h"
+
+#include "common/store/generation.h"
+#include "common/store/ulid.h"
+#include "tests/support/nj_test.h"
+
+static nj_store_key pack(const char *user)
+{
+    nj_error err = {0};
+    nj_store_key key;
+    assert_ok(nj_store_key_pack(nj_slice_from(user), &key, &err), &err);
+    return key;
+}
+
+static void numbers_sort_by_size_then_texts_by_bytes_then_the_meta_key(void **state)
+{
+    (void)state;
+    static const char *const ORDER[] = {"0",
+                                        "7",
+                                        "10",
+                                        "255",
+                                        "256",
+                                        "65536",
+                                        "4294967296",
+                                        "18446744073709551615",
+                                        "+1",
+                                        "007",
+                                        "18446744073709551616",
+                                        "A",
+                                        "a",
+                                        "a-longer",
+                                        "b",
+                                        "\xc3\xa9"};
+    for (size_t i = 1; i < sizeof ORDER / sizeof ORDER[0]; i++) {
+        nj_store_key before = pack(ORDER[i - 1]);
+        nj_store_key after = pack(ORDER[i]);
+        assert_true(nj_store_key_compare(&before, &after) < 0);
+        assert_true(nj_store_key_compare(&after, &before) > 0);
+        assert_int_equal(nj_store_key_compare(&after, &after), 0);
+        assert_true(after.bytes[0] < '_'); // "__meta__" begins with it
+    }
+}
+
+static void the_bytes_of_a_key_are_fixed(void **state)
+{
+    (void)state;
+    static const uint8_t SEVEN[] = {1, 0, 0, 0, 0, 0, 0, 0, 7};
+    static const uint8_t LARGEST[] = {1, 255, 255, 255, 255, 255, 255, 255, 255};
+    static const uint8_t AGENT[] = {2, '0', '0', '7'};
+    nj_store_key key = pack("7");
+    assert_int_equal(key.size, sizeof SEVEN);
+    assert_memory_equal(key.bytes, SEVEN, sizeof SEVEN);
+    key = pack("18446744073709551615");
+    assert_int_equal(key.size, sizeof LARGEST);
+    assert_memory_equal(key.bytes, LARGEST, sizeof LARGEST);
+    key = pack("007");
+    assert_int_equal(key.size, sizeof AGENT);
+    assert_memory_equal(key.bytes, AGENT, sizeof AGENT);
+}
+
+static void every_id_comes_back(void **state)
+{
+    (void)state;
+    static char longest[NJ_ID_BYTES_MAX + 1];
+    memset(longest, 'x', NJ_ID_BYTES_MAX);
+    const char *const users[] = {
+        "0",        "7",        "007",  "18446744073709551615", "18446744073709551616", "u1",
+        "__meta__", "\xc3\xa9", longest};
+    for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
+        nj_error err = {0};
+        char digits[NJ_STORE_DIGITS_BYTES];
+        nj_slice user;
+        nj_store_key key = pack(users[i]);
+        assert_ok(nj_store_key_unpack((nj_slice){(char *)key.bytes, key.size}, digits, &user, &err),
+                  &err);
+        assert_true(nj_slice_equal(user, nj_slice_from(users[i])));
+    }
+    assert_int_equal(pack(longest).size, NJ_STORE_KEY_BYTES_MAX);
+}
+
+static void ids_that_break_the_rules_have_no_key(void **state)
+{
+    (void)state;
+    static char too_long[NJ_ID_BYTES_MAX + 2];
+    memset(too_long, 'x', NJ_ID_BYTES_MAX + 1);
+    nj_error err = {0};
+    nj_store_key key;
+    assert_refused(nj_store_key_pack(nj_slice_from(""), &key, &err), NJ_INPUT, &err, "is empty");
+    assert_refused(nj_store_key_pack(nj_slice_from(too_long), &key, &err), NJ_INPUT, &err, "510");
+    assert_refused(nj_store_key_pack(nj_slice_from("a\nb"), &key, &err), NJ_INPUT, &err, "control");
+    assert_refused(nj_store_key_pack(nj_slice_from("\xff"), &key, &err), NJ_INPUT, &err, "UTF-8");
+}
+
+static void bytes_that_are_no_users_key_are_refused(void **state)
+{
+    (void)state;
+    static const char KEYS[][12] = {"",
+                                    "__meta__",
+                                    "\x01",
+                                    "\x01"
+                                    "1234567",
+                                    "\x01"
+                                    "123456789",
+                                    "\x02",
+                                    "\x02"
+                                    "7",
+                                    "\x02"
+                                    "a\xff",
+                                    "\x03"
+                                    "a"};
+    for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
+        nj_error err = {0};
+        char digits[NJ_STORE_DIGITS_BYTES];
+        nj_slice user;
+        assert_refused(nj_store_key_unpack(nj_slice_from(KEYS[i]), digits, &user, &err), NJ_INPUT,
+                       &err, "key of");
+    }
+}
+
+static void a_ulid_sorts_by_its_time_and_gives_it_back(void **state)
+{
+    (void)state;
+    static const uint64_t TIMES[] = {
+        0, 1, 31, 32, 1700000000000u, 1700000000001u, ((uint64_t)1 << 48) - 1};
+    nj_ulid before = {0};
+    for (size_t i = 0; i < sizeof TIMES / sizeof TIMES[0]; i++) {
+        nj_ulid ulid = nj_ulid_make(TIMES[i]);
+        assert_true(nj_ulid_valid(nj_slice_from(ulid.text)));
+        assert_true(nj_ulid_ms(&ulid) == TIMES[i]);
+        assert_true(strcmp(before.text, ulid.text) < 0);
+        before = ulid;
+    }
+    nj_ulid one = nj_ulid_make(1);
+    nj_ulid other = nj_ulid_make(1);
+    assert_string_not_equal(one.text, other.text);
+}
+
+static void names_that_could_lead_elsewhere_are_no_names(void **state)
+{
+    (void)state;
+    static const char *const NAMES[] = {"",
+                                        "gen-",
+                                        "gen-01ARZ3NDEKTSV4RRFFQ69G5FA",
+                                        "gen-01ARZ3NDEKTSV4RRFFQ69G5FAVV",
+                                        "gen-01arz3ndektsv4rrffq69g5fav",
+                                        "gen-81ARZ3NDEKTSV4RRFFQ69G5FAV",
+                                        "gen-01ARZ3NDEKTSV4RRFFQ69G5FAU",
+                                        "GEN-01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                                        "gen-../../../../../../etc/pass",
+                                        "gen-01ARZ3NDEKTSV4RRFFQ69G5FA/",
+                                        "staging"};
+    nj_store_name name;
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        assert_false(nj_store_name_parse(nj_slice_from(NAMES[i]), &name));
+    }
+    assert_false(nj_store_name_parse((nj_slice){"gen-01ARZ3NDEKTSV4RRFFQ69G5FA\0", 30}, &name));
+    assert_true(nj_store_name_parse(nj_slice_from("gen-01ARZ3NDEKTSV4RRFFQ69G5FAV"), &name));
+    assert_string_equal(name.text, "gen-01ARZ3NDEKTSV4RRFFQ69G5FAV");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_sort_by_size_then_texts_by_bytes_then_the_meta_key),
+        cmocka_unit_test(the_bytes_of_a_key_are_fixed),
+        cmocka_unit_test(every_id_comes_back),
+        cmocka_unit_test(ids_that_break_the_rules_have_no_key),
+        cmocka_unit_test(bytes_that_are_no_users_key_are_refused),
+        cmocka_unit_test(a_ulid_sorts_by_its_time_and_gives_it_back),
+        cmocka_unit_test(names_that_could_lead_elsewhere_are_no_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
