@@ -5,6 +5,7 @@
 #define JSMN_PARENT_LINKS
 #include <jsmn.h>
 
+#include "common/base/checked.h"
 #include "common/base/id.h"
 #include "common/base/slice.h"
 #include "common/input/histories.h"
@@ -79,8 +80,8 @@ static nj_status tokenize(nj_history_json *json, json_walk *walk)
             walk->token_count = parser.toknext;
             return NJ_OK;
         }
-        walk->at = parser.pos;
         if (count != JSMN_ERROR_NOMEM) {
+            walk->at = parser.pos;
             return fail_here(walk, count == JSMN_ERROR_PART ? "the JSON text is cut off"
                                                             : "not JSON");
         }
@@ -88,7 +89,7 @@ static nj_status tokenize(nj_history_json *json, json_walk *walk)
             return nj_lines_fail(walk->lines, walk->lines->number, walk->err,
                                  "holds more than %u JSON values", NJ_HISTORY_JSON_VALUES_MAX);
         }
-        size_t wanted = capacity == 0 ? FIRST_TOKENS : capacity * 2;
+        size_t wanted = nj_min_size(nj_max_size(capacity * 2, FIRST_TOKENS), NJ_HISTORY_JSON_VALUES_MAX);
         if (nj_buffer_reserve(&json->tokens, wanted * sizeof(jsmntok_t)) != NJ_OK) {
             return nj_fail(walk->err, NJ_NO_MEMORY, "%s: no memory for %zu JSON values",
                            walk->lines->name, wanted);
