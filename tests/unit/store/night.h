@@ -61,7 +61,7 @@ static inline void night_shard_make(night_shard *shard, uint64_t number, size_t 
     shard->commit = (nj_shard_commit){.rows = shard->rows};
     nj_ledger_record *record = &shard->commit.record;
     *record = (nj_ledger_record){.shard = number,
-                                 .state = NJ_SHARD_COMMITTED,
+                                 .state = NJ_STORED_COMMITTED,
                                  .attempt = 1,
                                  .rows = count,
                                  .finished_ms = NIGHT_MS + number};

@@ -95,7 +95,7 @@ static void a_committed_shard_is_there_with_its_record_after_a_resume(void **sta
     assert_int_equal(count(staging).stored_rows, 8);
     assert_ok(nj_staging_ledger_get(staging, 2, &record, &err), &err);
     assert_int_equal(record.shard, 2);
-    assert_int_equal(record.state, NJ_SHARD_COMMITTED);
+    assert_int_equal(record.state, NJ_STORED_COMMITTED);
     assert_int_equal(record.rows, 8);
     assert_int_equal(record.finished_ms, NIGHT_MS + 2);
     assert_string_equal(record.worker, "worker-a");
@@ -155,7 +155,7 @@ static void a_quarantined_shard_has_no_rows_and_may_still_be_committed(void **st
     nj_commit_outcome outcome;
     nj_ledger_record record;
     nj_shard_commit given_up = {
-        .record = {.shard = 1, .state = NJ_SHARD_QUARANTINED, .attempt = 3}};
+        .record = {.shard = 1, .state = NJ_STORED_QUARANTINED, .attempt = 3}};
     strcpy(given_up.record.note, "worker-a: out of memory");
     nj_staging *staging = create(state, 3, NULL);
 
@@ -211,10 +211,10 @@ static void commits_that_break_the_rules_are_refused(void **state)
     shard.commit.record.state = 3;
     assert_refused(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), NJ_INPUT, &err,
                    "no state 3");
-    shard.commit.record.state = NJ_SHARD_QUARANTINED;
+    shard.commit.record.state = NJ_STORED_QUARANTINED;
     assert_refused(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), NJ_INPUT, &err,
                    "has 8 rows");
-    shard.commit.record.state = NJ_SHARD_COMMITTED;
+    shard.commit.record.state = NJ_STORED_COMMITTED;
     strcpy(shard.commit.record.worker, "\xff");
     assert_refused(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), NJ_INPUT, &err,
                    "worker is not UTF-8");
