@@ -347,7 +347,12 @@ void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_me
 void nj_dispatch_broken(nj_dispatch *dispatch, const nj_peer *peer, const nj_error *why,
                         uint64_t now_ns)
 {
-    snprintf(dispatch->text, sizeof dispatch->text, "%s", why->text);
+    // ASCII is always UTF-8, also when it was cut.
+    size_t size = strnlen(why->text, sizeof dispatch->text - 1);
+    for (size_t i = 0; i < size; i++) {
+        dispatch->text[i] = why->text[i] >= ' ' && why->text[i] < 127 ? why->text[i] : '?';
+    }
+    dispatch->text[size] = '\0';
     send_refused(dispatch, peer, NJ_PROTOCOL);
     const nj_worker *worker = nj_roster_find_peer(&dispatch->roster, peer);
     if (worker != NULL) {

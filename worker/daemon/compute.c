@@ -1,0 +1,309 @@
+#include "worker/daemon/compute.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/codec/row.h"
+#include "common/codec/shard.h"
+#include "worker/engine/engine.h"
+
+typedef struct {
+    nj_compute_kind kind;
+    uint64_t ticket;
+    uint32_t slot;
+    nj_buffer users;            // SHARD
+    nj_sections sections;       // SET_UP
+    nj_settings settings;       // SET_UP
+    const nj_kernels *kernels;  // SET_UP
+} task;
+
+struct nj_compute {
+    pthread_t thread;
+    int event_fd;
+    uint32_t batch_users;
+    atomic_uint users_done;
+
+    pthread_mutex_t mutex; // over the rest of this block
+    pthread_cond_t wake;
+    bool stopping;
+    task *tasks[NJ_COMPUTE_QUEUE_MAX];
+    size_t task_first, task_count;
+    nj_compute_report *reports[NJ_COMPUTE_QUEUE_MAX];
+    size_t report_first, report_count;
+
+    nj_engine *engine; // the compute thread's alone
+};
+
+static void free_task(task *t)
+{
+    if (t != NULL) {
+        nj_buffer_fini(&t->users);
+        free(t);
+    }
+}
+
+// ---- the compute thread ----
+
+typedef struct {
+    nj_compute *compute;
+    nj_buffer *rows;
+    nj_buffer row; // scratch
+} packing;
+
+static nj_status pack_list(void *context, size_t index, const nj_list *list, nj_error *err)
+{
+    (void)index;
+    packing *p = context;
+    nj_buffer_clear(&p->row);
+    nj_status status = nj_engine_pack_row(p->compute->engine, list, &p->row);
+    if (status == NJ_OK) {
+        status = nj_rows_add(p->rows, nj_buffer_slice(&p->row));
+    }
+    if (status != NJ_OK) {
+        return nj_fail(err, status, "the rows of a shard do not fit in %u bytes: use smaller shards", NJ_SHARD_BYTES_MAX);
+    }
+    atomic_fetch_add(&p->compute->users_done, 1);
+    return NJ_OK;
+}
+
+static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_report *report, nj_error *err)
+{
+    nj_users users;
+    packing p = {.compute = compute, .rows = &report->rows};
+    if (compute->engine == NULL) {
+        return nj_fail(err, NJ_FAILED, "no engine is set up");
+    }
+    nj_status status = nj_users_unpack(nj_buffer_slice(&t->users), nj_engine_item_count(compute->engine), &users, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    nj_buffer_init(&p.row, NJ_ROW_BYTES_MAX);
+    report->row_count = (uint32_t)users.count;
+    status = nj_rows_begin(p.rows, users.count);
+    if (status == NJ_OK) {
+        status = nj_engine_decode(compute->engine, users.requests, users.count, pack_list, &p, err);
+    }
+    if (status == NJ_OK) {
+        report->digest = nj_digest_of(report->rows.bytes, report->rows.size);
+    }
+    nj_buffer_fini(&p.row);
+    nj_users_fini(&users);
+    return status;
+}
+
+static nj_status set_up_engine(nj_compute *compute, const task *t, nj_error *err)
+{
+    nj_engine_close(&compute->engine);
+    nj_status status =
+        nj_engine_open(&t->sections, &t->settings, compute->batch_users, t->kernels, &compute->engine, err);
+    if (status == NJ_OK) {
+        const nj_engine_plan *plan = nj_engine_plan_of(compute->engine);
+        nj_log(NJ_LOG_INFO,
+               "ready: kernels %s (class %s); memory %.1f MB mapped, %.1f MB model, %.1f MB scratch for %u users of %u tokens with %u "
+               "beams, widened to at most %u",
+               t->kernels->name, t->kernels->numeric_class, (double)plan->mapped_bytes / 1e6,
+               (double)plan->model_bytes / 1e6, (double)plan->scratch_bytes / 1e6, plan->B, plan->S, plan->W, plan->W_wide);
+    }
+    return status;
+}
+
+static task *wait_for_task(nj_compute *compute)
+{
+    task *t = NULL;
+    pthread_mutex_lock(&compute->mutex);
+    while (compute->task_count == 0 && !compute->stopping) {
+        pthread_cond_wait(&compute->wake, &compute->mutex);
+    }
+    if (!compute->stopping) {
+        t = compute->tasks[compute->task_first];
+        compute->task_first = (compute->task_first + 1) % NJ_COMPUTE_QUEUE_MAX;
+        compute->task_count--;
+    }
+    pthread_mutex_unlock(&compute->mutex);
+    return t;
+}
+
+static void hand_over(nj_compute *compute, nj_compute_report *report)
+{
+    const uint64_t one = 1;
+    pthread_mutex_lock(&compute->mutex);
+    // A task leaves room for its report: there are never more tasks and reports together than the queue holds.
+    compute->reports[(compute->report_first + compute->report_count++) % NJ_COMPUTE_QUEUE_MAX] = report;
+    pthread_mutex_unlock(&compute->mutex);
+    if (write(compute->event_fd, &one, sizeof one) < 0) {
+        nj_log(NJ_LOG_ERROR, "cannot wake the socket thread: %s", strerror(errno));
+    }
+}
+
+static void run_task(nj_compute *compute, task *t)
+{
+    nj_error err = {0};
+    nj_compute_report *report = calloc(1, sizeof *report);
+    if (report == NULL) { // the lease runs out and goes to another worker
+        nj_log(NJ_LOG_ERROR, "no memory to report a shard");
+        return;
+    }
+    *report = (nj_compute_report){.kind = t->kind, .ticket = t->ticket, .slot = t->slot};
+    nj_buffer_init(&report->rows, NJ_SHARD_BYTES_MAX);
+    report->status = t->kind == NJ_COMPUTE_SET_UP ? set_up_engine(compute, t, &err) : decode_shard(compute, t, report, &err);
+    if (report->status != NJ_OK) {
+        nj_buffer_fini(&report->rows);
+        memcpy(report->text, err.text, sizeof report->text);
+    }
+    hand_over(compute, report);
+}
+
+static void *run_thread(void *argument)
+{
+    nj_compute *compute = argument;
+    for (task *t = wait_for_task(compute); t != NULL; t = wait_for_task(compute)) {
+        run_task(compute, t);
+        free_task(t);
+    }
+    nj_engine_close(&compute->engine);
+    return NULL;
+}
+
+// ---- the socket's side ----
+
+// Signals are for the socket thread.
+static int start_thread(nj_compute *compute)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(&compute->thread, NULL, run_thread, compute);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failure;
+}
+
+nj_status nj_compute_start(uint32_t batch_users, nj_compute **out, nj_error *err)
+{
+    nj_compute *compute = calloc(1, sizeof *compute);
+    if (compute == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for the compute thread");
+    }
+    compute->batch_users = batch_users;
+    compute->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pthread_mutex_init(&compute->mutex, NULL);
+    pthread_cond_init(&compute->wake, NULL);
+    int failure = compute->event_fd < 0 ? errno : start_thread(compute);
+    if (failure != 0) {
+        if (compute->event_fd >= 0) {
+            close(compute->event_fd);
+        }
+        free(compute);
+        return nj_fail_errno(err, NJ_FAILED, failure, "cannot start the compute thread");
+    }
+    *out = compute;
+    return NJ_OK;
+}
+
+void nj_compute_stop(nj_compute **compute)
+{
+    nj_compute *c = *compute;
+    nj_compute_report report;
+    if (c == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&c->mutex);
+    c->stopping = true;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->mutex);
+    pthread_join(c->thread, NULL);
+    for (; c->task_count > 0; c->task_count--) {
+        free_task(c->tasks[c->task_first]);
+        c->task_first = (c->task_first + 1) % NJ_COMPUTE_QUEUE_MAX;
+    }
+    while (nj_compute_take_report(c, &report)) {
+        nj_buffer_fini(&report.rows);
+    }
+    close(c->event_fd);
+    pthread_mutex_destroy(&c->mutex);
+    pthread_cond_destroy(&c->wake);
+    free(c);
+    *compute = NULL;
+}
+
+int nj_compute_fd(const nj_compute *compute)
+{
+    return compute->event_fd;
+}
+
+static nj_status queue_task(nj_compute *compute, task *t, nj_error *err)
+{
+    pthread_mutex_lock(&compute->mutex);
+    bool has_room = compute->task_count + compute->report_count + 1 < NJ_COMPUTE_QUEUE_MAX;
+    if (has_room) {
+        compute->tasks[(compute->task_first + compute->task_count++) % NJ_COMPUTE_QUEUE_MAX] = t;
+        pthread_cond_signal(&compute->wake);
+    }
+    pthread_mutex_unlock(&compute->mutex);
+    return has_room ? NJ_OK : nj_fail(err, NJ_AGAIN, "%d tasks are waiting already", NJ_COMPUTE_QUEUE_MAX - 1);
+}
+
+nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket, const nj_sections *sections,
+                            const nj_settings *settings, const nj_kernels *kernels, nj_error *err)
+{
+    task *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory to set up");
+    }
+    *t = (task){.kind = NJ_COMPUTE_SET_UP, .ticket = ticket, .sections = *sections, .settings = *settings,
+                .kernels = kernels};
+    nj_status status = queue_task(compute, t, err);
+    if (status != NJ_OK) {
+        free_task(t);
+    }
+    return status;
+}
+
+nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t slot, nj_buffer *users, nj_error *err)
+{
+    task *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for a shard");
+    }
+    *t = (task){.kind = NJ_COMPUTE_SHARD, .ticket = ticket, .slot = slot, .users = *users};
+    nj_status status = queue_task(compute, t, err);
+    if (status != NJ_OK) {
+        free(t);
+        return status;
+    }
+    nj_buffer_init(users, users->bytes_max);
+    return NJ_OK;
+}
+
+bool nj_compute_take_report(nj_compute *compute, nj_compute_report *out)
+{
+    uint64_t count;
+    nj_compute_report *report = NULL;
+    pthread_mutex_lock(&compute->mutex);
+    if (compute->report_count > 0) {
+        report = compute->reports[compute->report_first];
+        compute->report_first = (compute->report_first + 1) % NJ_COMPUTE_QUEUE_MAX;
+        compute->report_count--;
+    } else {
+        (void)!read(compute->event_fd, &count, sizeof count); // resets the descriptor; nothing to read is fine
+    }
+    pthread_mutex_unlock(&compute->mutex);
+    if (report == NULL) {
+        return false;
+    }
+    *out = *report;
+    free(report);
+    return true;
+}
+
+uint32_t nj_compute_take_progress(nj_compute *compute)
+{
+    return atomic_exchange(&compute->users_done, 0);
+}

@@ -1,0 +1,55 @@
+// compute.h - the thread that owns the engine, so that the socket's thread always answers.
+//
+//   socket thread ── set_up, shard ──► [ queue ] ──► compute thread ──► [ reports ] ── eventfd ──► socket thread
+//                                                         └── users done (atomic) ──► heartbeats
+#ifndef NJ_WORKER_DAEMON_COMPUTE_H
+#define NJ_WORKER_DAEMON_COMPUTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/digest.h"
+#include "common/bundle/bundle.h"
+#include "common/codec/settings.h"
+#include "common/math/kernels.h"
+
+#define NJ_COMPUTE_QUEUE_MAX 32
+
+typedef struct nj_compute nj_compute;
+
+typedef enum { NJ_COMPUTE_SET_UP, NJ_COMPUTE_SHARD } nj_compute_kind;
+
+// What became of one task.
+typedef struct {
+    nj_compute_kind kind;
+    uint64_t ticket;
+    uint32_t slot;
+    nj_status status;
+    char text[NJ_ERROR_TEXT_BYTES];
+    nj_buffer rows; // SHARD and NJ_OK: owned by the taker
+    uint32_t row_count;
+    nj_digest digest; // of rows
+} nj_compute_report;
+
+/// Starts the thread. `batch_users` is the engine's B.
+NJ_CHECKED nj_status nj_compute_start(uint32_t batch_users, nj_compute **out, nj_error *err);
+/// Waits for the task at hand, ends the thread, frees everything. Accepts NULL.
+void nj_compute_stop(nj_compute **compute);
+
+/// Readable when a report waits.
+int nj_compute_fd(const nj_compute *compute);
+
+/// Queues: close the engine there is, open one. `sections` are copied, their bytes borrowed until the next set-up has reported.
+NJ_CHECKED nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket, const nj_sections *sections,
+                                       const nj_settings *settings, const nj_kernels *kernels, nj_error *err);
+/// Queues: decode the users of a LEASE; `users` is taken (empty afterwards) on NJ_OK.
+NJ_CHECKED nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t slot, nj_buffer *users,
+                                           nj_error *err);
+
+/// The next report. False: none waits.
+bool nj_compute_take_report(nj_compute *compute, nj_compute_report *out);
+/// Users decoded since the last call.
+uint32_t nj_compute_take_progress(nj_compute *compute);
+
+#endif

@@ -1,0 +1,417 @@
+#include "worker/daemon/daemon.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium/randombytes.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/codec/shard.h"
+#include "common/wire/socket.h"
+#include "worker/daemon/compute.h"
+#include "worker/daemon/section_cache.h"
+#include "worker/session.h"
+
+#define TICK_MS 100
+#define LINGER_MS 1000
+#define LEASE_SLOTS 2 // one is computed, one waits, so that the engine need not wait for the network
+#define COORDINATOR_TIMEOUT_MS 10000
+#define HELLO_PAUSE_MS 500
+#define RESEND_MS 5000
+#define DRAIN_MS 60000
+
+static volatile sig_atomic_t stop_signal;
+
+static void note_signal(int number)
+{
+    stop_signal = number;
+}
+
+// What the daemon keeps of a lease.
+typedef struct {
+    nj_buffer users; // until it is computed
+    nj_buffer rows;  // until it is acknowledged
+} lease_slot;
+
+typedef struct {
+    const nj_worker_options *options;
+    nj_dealer *dealer;
+    nj_compute *compute;
+    nj_section_cache cache;
+    nj_session *session; // owned
+    lease_slot slots[LEASE_SLOTS];
+    const nj_message *message; // at hand, while its effects are drawn
+    const char *classes[NJ_WIRE_CLASSES_MAX];
+    uint32_t class_count;
+    char name[NJ_WIRE_NAME_BYTES_MAX + 1];
+    // kept from WELCOME:
+    nj_settings settings;
+    const nj_kernels *kernels;
+    bool finished;
+    nj_status end_status;
+    nj_error end_error;
+} worker;
+
+static uint64_t now(void)
+{
+    return nj_clock_mono_ns();
+}
+
+// ---- kernels ----
+
+static nj_status list_classes(worker *w, nj_error *err)
+{
+    const nj_kernels *only = NULL;
+    if (strcmp(w->options->kernels, "auto") != 0) {
+        nj_status status = nj_kernels_select(w->options->kernels, &only, err);
+        if (status != NJ_OK) {
+            return status;
+        }
+    }
+    const nj_kernels *kernels;
+    for (size_t i = 0; (kernels = nj_kernels_at(i)) != NULL; i++) {
+        bool known = only != NULL && kernels != only;
+        for (uint32_t c = 0; c < w->class_count; c++) {
+            known = known || strcmp(w->classes[c], kernels->numeric_class) == 0;
+        }
+        if (!known && w->class_count < NJ_WIRE_CLASSES_MAX) {
+            w->classes[w->class_count++] = kernels->numeric_class;
+        }
+    }
+    return NJ_OK;
+}
+
+// Sets are listed slowest first, so the last one of the class is the pick.
+static const nj_kernels *find_kernels(const worker *w, nj_slice numeric_class)
+{
+    const nj_kernels *found = NULL;
+    const nj_kernels *kernels;
+    for (size_t i = 0; (kernels = nj_kernels_at(i)) != NULL; i++) {
+        bool wanted = strcmp(w->options->kernels, "auto") == 0 || strcmp(w->options->kernels, kernels->name) == 0;
+        if (wanted && nj_slice_equal(nj_slice_from(kernels->numeric_class), numeric_class)) {
+            found = kernels;
+        }
+    }
+    return found;
+}
+
+// ---- effects ----
+
+static void send_message(worker *w, const nj_message *message)
+{
+    nj_error err = {0};
+    nj_status status = nj_dealer_send_message(w->dealer, message, &err);
+    if (status != NJ_OK) { // the session sends again what matters, or notices the silence
+        nj_log(NJ_LOG_DEBUG, "%s", err.text);
+    }
+}
+
+static void look(worker *w)
+{
+    const nj_message_welcome *welcome = &w->message->welcome;
+    nj_error err = {0};
+    uint64_t lacking = 0;
+    nj_status status = nj_settings_unpack(welcome->settings, &w->settings, &err);
+    w->kernels = find_kernels(w, welcome->numeric_class);
+    if (status == NJ_OK && w->kernels == NULL) {
+        status = nj_fail(&err, NJ_CONFIG, "the night runs in numeric class \"%.*s\", which this machine has not",
+                         NJ_SLICE_ARGS(welcome->numeric_class));
+    }
+    if (status != NJ_OK) {
+        nj_session_stop(w->session, status, err.text, now());
+        return;
+    }
+    for (uint32_t i = 0; i < welcome->sections_count; i++) {
+        const nj_wire_section *section = &welcome->sections[i];
+        if (!nj_section_cache_has(&w->cache, &section->digest, section->size)) {
+            lacking |= (uint64_t)1 << i;
+        }
+    }
+    nj_session_inspected(w->session, lacking, now());
+}
+
+static void set_up(worker *w, uint64_t ticket)
+{
+    nj_error err = {0};
+    nj_sections sections = {.count = w->session->section_count};
+    for (size_t i = 0; i < sections.count; i++) {
+        const nj_session_section *section = &w->session->sections[i];
+        snprintf(sections.sections[i].name, sizeof sections.sections[i].name, "%s", section->name);
+        sections.sections[i].size = section->size;
+        sections.sections[i].digest = section->digest;
+    }
+    nj_status status = nj_section_cache_open(&w->cache, &sections, &err);
+    if (status == NJ_OK) {
+        status = nj_compute_set_up(w->compute, ticket, &sections, &w->settings, w->kernels, &err);
+    }
+    if (status != NJ_OK) {
+        nj_session_prepared(w->session, ticket, status, err.text, now());
+    }
+}
+
+static void store_piece(worker *w, const nj_session_effect *effect)
+{
+    nj_error err = {0};
+    const nj_digest *digest = &w->session->sections[effect->section].digest;
+    nj_status status = nj_section_cache_write(&w->cache, digest, effect->offset, effect->bytes, &err);
+    if (status != NJ_OK) {
+        nj_session_stop(w->session, status, err.text, now());
+    }
+}
+
+static void verify_section(worker *w, uint32_t index)
+{
+    nj_error err = {0};
+    bool good = false;
+    const nj_session_section *section = &w->session->sections[index];
+    nj_status status = nj_section_cache_finish(&w->cache, &section->digest, section->size, &good, &err);
+    if (status != NJ_OK) {
+        nj_session_stop(w->session, status, err.text, now());
+    } else {
+        nj_log(NJ_LOG_INFO, "fetched section %s, %.1f MB", section->name, (double)section->size / 1e6);
+        nj_session_verified(w->session, index, good, now());
+    }
+}
+
+static void keep_lease(worker *w, uint32_t slot)
+{
+    const nj_message_lease *lease = &w->message->lease;
+    nj_buffer_clear(&w->slots[slot].users);
+    if (nj_buffer_append(&w->slots[slot].users, lease->users.bytes, lease->users.size) != NJ_OK) {
+        nj_session_stop(w->session, NJ_NO_MEMORY, "no memory to keep a lease", now());
+    }
+}
+
+static void compute_slot(worker *w, const nj_session_effect *effect)
+{
+    nj_error err = {0};
+    nj_status status =
+        nj_compute_shard_take(w->compute, effect->ticket, effect->slot, &w->slots[effect->slot].users, &err);
+    if (status != NJ_OK) {
+        nj_session_failed(w->session, effect->ticket, status, err.text, now());
+    }
+}
+
+static void drop_slot(worker *w, uint32_t slot)
+{
+    nj_buffer_fini(&w->slots[slot].users);
+    nj_buffer_fini(&w->slots[slot].rows);
+}
+
+static void finish(worker *w, const nj_session_effect *effect)
+{
+    w->finished = true;
+    w->end_status = effect->status;
+    if (effect->status != NJ_OK) {
+        nj_fail(&w->end_error, effect->status, "%.*s", NJ_SLICE_ARGS(effect->text));
+    }
+}
+
+static void perform(worker *w, nj_session_effect *effect)
+{
+    nj_error err = {0};
+    switch (effect->kind) {
+    case NJ_SESSION_SEND: send_message(w, &effect->message); break;
+    case NJ_SESSION_SEND_RESULT:
+        effect->message.result.rows = nj_buffer_slice(&w->slots[effect->slot].rows);
+        send_message(w, &effect->message);
+        break;
+    case NJ_SESSION_DROP_LINE:
+        if (nj_dealer_reconnect(w->dealer, &err) != NJ_OK) {
+            nj_session_stop(w->session, NJ_IO, err.text, now());
+        }
+        break;
+    case NJ_SESSION_LOOK: look(w); break;
+    case NJ_SESSION_STORE: store_piece(w, effect); break;
+    case NJ_SESSION_VERIFY: verify_section(w, effect->section); break;
+    case NJ_SESSION_SET_UP: set_up(w, effect->ticket); break;
+    case NJ_SESSION_KEEP_LEASE: keep_lease(w, effect->slot); break;
+    case NJ_SESSION_COMPUTE: compute_slot(w, effect); break;
+    case NJ_SESSION_DROP: drop_slot(w, effect->slot); break;
+    case NJ_SESSION_FINISH: finish(w, effect); break;
+    }
+}
+
+static void perform_all(worker *w)
+{
+    nj_session_effect *effect = malloc(sizeof *effect);
+    if (effect == NULL) {
+        w->finished = true;
+        w->end_status = nj_fail(&w->end_error, NJ_NO_MEMORY, "no memory to go on");
+        return;
+    }
+    while (!w->finished && nj_session_next(w->session, effect)) {
+        perform(w, effect);
+    }
+    free(effect);
+}
+
+// ---- the loop ----
+
+static nj_status receive_all(worker *w, nj_error *err)
+{
+    nj_message *message = malloc(sizeof *message);
+    nj_status status = message != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for a message");
+    while (status == NJ_OK && !w->finished) {
+        nj_slice bytes;
+        nj_error why = {0};
+        status = nj_dealer_receive(w->dealer, &bytes, err);
+        if (status != NJ_OK) {
+            break;
+        }
+        if (nj_message_unpack(bytes, NJ_SIDE_COORDINATOR, message, &why) == NJ_OK) {
+            w->message = message;
+            nj_session_message(w->session, message, now());
+        } else {
+            nj_session_broken(w->session, &why, now());
+        }
+        perform_all(w);
+        w->message = NULL;
+    }
+    free(message);
+    return status == NJ_AGAIN ? NJ_OK : status;
+}
+
+static void take_reports(worker *w)
+{
+    nj_compute_report report;
+    while (!w->finished && nj_compute_take_report(w->compute, &report)) {
+        if (report.kind == NJ_COMPUTE_SET_UP) {
+            nj_session_prepared(w->session, report.ticket, report.status, report.text, now());
+        } else if (report.status != NJ_OK) {
+            nj_session_failed(w->session, report.ticket, report.status, report.text, now());
+        } else {
+            // Rows of a lease that was dropped meanwhile are not wanted any more; the session ignores its ticket.
+            bool wanted = w->session->slots[report.slot].ticket == report.ticket;
+            if (wanted) {
+                nj_buffer_fini(&w->slots[report.slot].rows);
+                w->slots[report.slot].rows = report.rows;
+            } else {
+                nj_buffer_fini(&report.rows);
+            }
+            nj_session_computed(w->session, report.ticket, &report.digest, report.row_count, now());
+        }
+        perform_all(w);
+    }
+}
+
+static void look_at_signal(worker *w, int *seen)
+{
+    int signal_number = stop_signal;
+    if (signal_number == *seen) {
+        return;
+    }
+    *seen = signal_number;
+    nj_status status = signal_number == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED;
+    nj_log(NJ_LOG_INFO, "asked to end: finishing what is being computed");
+    nj_session_drain(w->session, status, "asked to end", now());
+}
+
+static nj_status run_loop(worker *w, nj_error *err)
+{
+    nj_poller poller = {0};
+    int seen_signal = 0;
+    nj_poller_add_dealer(&poller, w->dealer);
+    nj_poller_add_fd(&poller, nj_compute_fd(w->compute));
+    nj_status status = NJ_OK;
+    while (status == NJ_OK && !w->finished) {
+        look_at_signal(w, &seen_signal);
+        nj_session_progress(w->session, nj_compute_take_progress(w->compute));
+        nj_session_tick(w->session, now());
+        perform_all(w);
+        if (!w->finished) {
+            status = nj_poller_wait(&poller, TICK_MS, err);
+        }
+        if (status == NJ_OK) {
+            take_reports(w);
+            status = receive_all(w, err);
+        }
+    }
+    return status;
+}
+
+// ---- opening ----
+
+static nj_status open_session(worker *w, nj_error *err)
+{
+    char host[64] = "";
+    gethostname(host, sizeof host - 1);
+    snprintf(w->name, sizeof w->name, "%s/%ld", host, (long)getpid());
+    nj_session_config config = {
+        .name = w->name,
+        .version = NIGHTJAR_VERSION,
+        .classes = w->classes,
+        .class_count = w->class_count,
+        .cores = 1,
+        .memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE),
+        .lease_slots = LEASE_SLOTS,
+        .chunk_bytes = NJ_WIRE_CHUNK_BYTES_MAX,
+        .coordinator_timeout_ms = COORDINATOR_TIMEOUT_MS,
+        .hello_pause_ms = HELLO_PAUSE_MS,
+        .resend_ms = RESEND_MS,
+        .give_up_ms = w->options->give_up_ms,
+        .drain_ms = DRAIN_MS,
+    };
+    randombytes_buf(config.instance.bytes, sizeof config.instance.bytes);
+    w->session = malloc(sizeof *w->session);
+    return w->session != NULL ? nj_session_init(w->session, &config, now(), err)
+                              : nj_fail(err, NJ_NO_MEMORY, "no memory for the session");
+}
+
+static nj_status open_worker(worker *w, nj_error *err)
+{
+    const nj_dealer_config dealer = {.endpoint = w->options->endpoint, .keys = w->options->keys,
+                                     .server_key = w->options->server_key, .insecure = w->options->insecure};
+    nj_status status = list_classes(w, err);
+    if (status == NJ_OK) {
+        status = nj_section_cache_init(&w->cache, w->options->cache_folder, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_compute_start(w->options->batch_users, &w->compute, err);
+    }
+    if (status == NJ_OK) {
+        status = open_session(w, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_dealer_open(&dealer, &w->dealer, err);
+    }
+    return status;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = note_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
+{
+    worker w = {.options = options, .cache = {.draft_fd = -1}, .end_status = NJ_OK};
+    for (size_t i = 0; i < LEASE_SLOTS; i++) {
+        nj_buffer_init(&w.slots[i].users, NJ_SHARD_BYTES_MAX);
+        nj_buffer_init(&w.slots[i].rows, NJ_SHARD_BYTES_MAX);
+    }
+    catch_signals();
+    nj_status status = open_worker(&w, err);
+    if (status == NJ_OK) {
+        status = run_loop(&w, err);
+    }
+    if (status == NJ_OK && w.end_status != NJ_OK) {
+        status = w.end_status;
+        *err = w.end_error;
+    }
+    nj_dealer_close(&w.dealer, LINGER_MS);
+    nj_compute_stop(&w.compute);
+    nj_section_cache_fini(&w.cache);
+    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
+        drop_slot(&w, i);
+    }
+    free(w.session);
+    return status;
+}

@@ -1,0 +1,27 @@
+// daemon.h - one worker process: the session's effects performed on a socket, a cache and a compute thread.
+#ifndef NJ_WORKER_DAEMON_DAEMON_H
+#define NJ_WORKER_DAEMON_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/error.h"
+#include "common/wire/keys.h"
+
+typedef struct {
+    const char *endpoint;     // of the coordinator
+    const nj_keypair *keys;   // NULL with insecure
+    const char *server_key;   // NULL with insecure
+    bool insecure;
+    const char *cache_folder; // NULL: section_cache.h says which
+    const char *kernels;      // "auto": every class of this CPU is offered; else only this set's
+    uint32_t batch_users;
+    uint32_t give_up_ms; // without a coordinator for this long the worker ends with NJ_AGAIN
+} nj_worker_options;
+
+/// Works until the coordinator says the night is over (NJ_OK), a signal asks to drain (NJ_TERMINATED, NJ_INTERRUPTED), or something
+/// fails for good.
+/// Proof   tests/integration
+NJ_CHECKED nj_status nj_worker_run(const nj_worker_options *options, nj_error *err);
+
+#endif

@@ -1,0 +1,150 @@
+// main.c - nightjar-worker: knows an address and a key, and computes what it is given.
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <signal.h>
+#include <errno.h>
+
+#include "common/base/log.h"
+#include "common/cli/cli.h"
+#include "worker/daemon/daemon.h"
+#include "worker/engine/engine.h"
+
+#define PROCS_MAX 1024
+
+static const nj_option OPTIONS[] = {
+    {"connect", "ENDPOINT", NULL, "the coordinator: tcp://ADDRESS:PORT", true},
+    {"server-key", "KEY", NULL, "the coordinator's public key: 40 characters, or a file that holds it", false},
+    {"key", "FILE", NULL, "this worker's secret key (nightjar keys)", false},
+    {"insecure", NULL, NULL, "no encryption and no keys; for networks that nobody else is on", false},
+    {"procs", "N", "1", "worker processes to run: one a core", false},
+    {"cache", "DIR", NULL, "where bundle sections are kept; default: ~/.cache/nightjar", false},
+    {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
+    {"batch", "N", "16", "users decoded together", false},
+    {"give-up-ms", "N", "600000", "end when no coordinator answers for this long", false},
+};
+
+static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys, char server_key[NJ_KEY_TEXT_BYTES],
+                           nj_error *err)
+{
+    const char *key = nj_argument(arguments, "key");
+    const char *server = nj_argument(arguments, "server-key");
+    if (nj_argument_flag(arguments, "insecure")) {
+        return key == NULL && server == NULL ? NJ_OK
+                                             : nj_fail(err, NJ_USAGE, "--insecure does not go with --key and --server-key");
+    }
+    if (key == NULL || server == NULL) {
+        return nj_fail(err, NJ_USAGE, "--key and --server-key are required (or --insecure, on purpose)");
+    }
+    nj_status status = nj_keypair_read(key, keys, err);
+    if (status == NJ_OK && nj_key_valid(server)) {
+        memcpy(server_key, server, NJ_KEY_TEXT_BYTES);
+        return NJ_OK;
+    }
+    return status == NJ_OK ? nj_public_key_read(server, server_key, err) : status;
+}
+
+// ---- several processes ----
+
+static pid_t children[PROCS_MAX];
+static size_t child_count;
+
+static void pass_on_signal(int number)
+{
+    for (size_t i = 0; i < child_count; i++) {
+        kill(children[i], number);
+    }
+}
+
+// The parent only waits: a worker that fails for good says so in its own log line, and the last bad status is ours.
+static int wait_for_children(void)
+{
+    int exit_code = 0;
+    for (size_t left = child_count; left > 0;) {
+        int state = 0;
+        pid_t pid = wait(&state);
+        if (pid < 0 && errno != EINTR) {
+            break;
+        }
+        if (pid < 0) {
+            continue;
+        }
+        left--;
+        int code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+        if (code != 0) {
+            nj_log(NJ_LOG_WARNING, "process %ld ended with exit %d", (long)pid, code);
+            exit_code = code;
+        }
+    }
+    return exit_code;
+}
+
+// Returns 0 in a child; in the parent, never.
+static nj_status fork_children(uint64_t procs, nj_error *err)
+{
+    const pid_t parent = getpid();
+    struct sigaction action = {.sa_handler = pass_on_signal};
+    sigemptyset(&action.sa_mask);
+    for (uint64_t i = 0; i < procs; i++) {
+        pid_t pid = fork();
+        if (pid < 0) {
+            pass_on_signal(SIGTERM);
+            return nj_fail_errno(err, NJ_FAILED, errno, "cannot start process %zu of %zu", (size_t)i + 1, (size_t)procs);
+        }
+        if (pid == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGTERM);
+            return getppid() == parent ? NJ_OK : nj_fail(err, NJ_TERMINATED, "the parent is gone");
+        }
+        children[child_count++] = pid;
+    }
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    _exit(wait_for_children());
+}
+
+static nj_status run(const nj_arguments *arguments, nj_error *err)
+{
+    nj_keypair keys = {0};
+    char server_key[NJ_KEY_TEXT_BYTES] = "";
+    uint64_t procs = 0;
+    uint64_t batch = 0;
+    uint64_t give_up_ms = 0;
+    nj_status status = read_keys(arguments, &keys, server_key, err);
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "procs", 1, PROCS_MAX, &procs, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "batch", 1, NJ_ENGINE_BATCH_MAX, &batch, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "give-up-ms", 1000, UINT32_MAX / 2, &give_up_ms, err);
+    }
+    if (status == NJ_OK && procs > 1) {
+        status = fork_children(procs, err);
+    }
+    const bool insecure = nj_argument_flag(arguments, "insecure");
+    const nj_worker_options options = {.endpoint = nj_argument(arguments, "connect"),
+                                       .keys = insecure ? NULL : &keys,
+                                       .server_key = insecure ? NULL : server_key,
+                                       .insecure = insecure,
+                                       .cache_folder = nj_argument(arguments, "cache"),
+                                       .kernels = nj_argument(arguments, "kernels"),
+                                       .batch_users = (uint32_t)batch,
+                                       .give_up_ms = (uint32_t)give_up_ms};
+    if (status == NJ_OK) {
+        status = nj_worker_run(&options, err);
+    }
+    nj_keypair_wipe(&keys);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const nj_command COMMAND = {"", "Connects to a coordinator, fetches the bundle, decodes the shards it is leased.", NULL,
+                                       OPTIONS, sizeof OPTIONS / sizeof OPTIONS[0], run};
+    static const nj_program PROGRAM = {"nightjar-worker", "nightjar-worker", &COMMAND, 1};
+    nj_log_setup("nightjar-worker", NJ_LOG_INFO);
+    return nj_cli_main(&PROGRAM, argc, argv);
+}

@@ -1,0 +1,208 @@
+#include "worker/daemon/section_cache.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static nj_status default_folder(nj_path *out, nj_error *err)
+{
+    const char *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (cache != NULL && cache[0] == '/') {
+        return nj_path_join(cache, "nightjar", out, err);
+    }
+    if (home != NULL && home[0] == '/' && access(home, W_OK) == 0) {
+        return nj_path_join(home, ".cache/nightjar", out, err);
+    }
+    char name[32];
+    snprintf(name, sizeof name, "nightjar-%u", (unsigned)getuid());
+    return nj_path_join("/var/tmp", name, out, err);
+}
+
+nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder, nj_error *err)
+{
+    *cache = (nj_section_cache){.draft_fd = -1};
+    nj_status status = folder != NULL ? nj_path_join(folder, ".", &cache->folder, err) : default_folder(&cache->folder, err);
+    if (status == NJ_OK) {
+        status = nj_folder_make(cache->folder.text, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    struct stat about;
+    if (stat(cache->folder.text, &about) != 0 || about.st_uid != geteuid()) {
+        return nj_fail(err, NJ_CONFIG, "%s: the cache folder must belong to the worker's user: give another --cache",
+                       cache->folder.text);
+    }
+    if (chmod(cache->folder.text, 0700) != 0) {
+        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot set mode 0700", cache->folder.text);
+    }
+    return NJ_OK;
+}
+
+static void drop_draft(nj_section_cache *cache)
+{
+    if (cache->draft_fd >= 0) {
+        close(cache->draft_fd);
+        unlink(cache->draft_path.text);
+        cache->draft_fd = -1;
+    }
+}
+
+static void unmap_all(nj_section_cache *cache)
+{
+    for (size_t i = 0; i < cache->mapped_count; i++) {
+        nj_mapped_close(&cache->mapped[i]);
+    }
+    cache->mapped_count = 0;
+}
+
+void nj_section_cache_fini(nj_section_cache *cache)
+{
+    drop_draft(cache);
+    unmap_all(cache);
+}
+
+static nj_status section_path(const nj_section_cache *cache, const nj_digest *digest, nj_path *out, nj_error *err)
+{
+    char hex[NJ_DIGEST_HEX_BYTES];
+    nj_digest_hex(digest, hex);
+    return nj_path_join(cache->folder.text, hex, out, err);
+}
+
+bool nj_section_cache_has(nj_section_cache *cache, const nj_digest *digest, uint64_t size)
+{
+    nj_path path;
+    nj_mapped mapped;
+    if (section_path(cache, digest, &path, NULL) != NJ_OK || nj_mapped_open(path.text, &mapped, NULL) != NJ_OK) {
+        return false;
+    }
+    nj_digest found = nj_digest_of(mapped.bytes, mapped.size);
+    bool good = mapped.size == size && nj_digest_equal(&found, digest);
+    nj_mapped_close(&mapped);
+    if (good) {
+        utimensat(AT_FDCWD, path.text, NULL, 0); // used now: see prune
+    } else {
+        unlink(path.text);
+    }
+    return good;
+}
+
+static nj_status begin_draft(nj_section_cache *cache, const nj_digest *digest, nj_error *err)
+{
+    char name[NJ_DIGEST_HEX_BYTES + 32];
+    char hex[NJ_DIGEST_HEX_BYTES];
+    drop_draft(cache);
+    nj_digest_hex(digest, hex);
+    snprintf(name, sizeof name, "%s.tmp.%ld", hex, (long)getpid());
+    nj_status status = nj_path_join(cache->folder.text, name, &cache->draft_path, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    cache->draft_fd = open(cache->draft_path.text, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    return cache->draft_fd >= 0 ? NJ_OK
+                                : nj_fail_errno(err, NJ_IO, errno, "%s: cannot create", cache->draft_path.text);
+}
+
+nj_status nj_section_cache_write(nj_section_cache *cache, const nj_digest *digest, uint64_t offset, nj_slice bytes,
+                                 nj_error *err)
+{
+    nj_status status = offset == 0 ? begin_draft(cache, digest, err) : NJ_OK;
+    if (status != NJ_OK) {
+        return status;
+    }
+    if (cache->draft_fd < 0) {
+        return nj_fail(err, NJ_FAILED, "a section's bytes arrived before its beginning");
+    }
+    for (size_t done = 0; done < bytes.size;) {
+        ssize_t written = pwrite(cache->draft_fd, bytes.bytes + done, bytes.size - done, (off_t)(offset + done));
+        if (written <= 0) {
+            return nj_fail_errno(err, NJ_IO, errno, "%s: cannot write", cache->draft_path.text);
+        }
+        done += (size_t)written;
+    }
+    return NJ_OK;
+}
+
+nj_status nj_section_cache_finish(nj_section_cache *cache, const nj_digest *digest, uint64_t size, bool *out_good,
+                                  nj_error *err)
+{
+    nj_path path;
+    nj_mapped mapped;
+    *out_good = false;
+    if (cache->draft_fd < 0) { // a section without bytes has no piece
+        nj_status status = begin_draft(cache, digest, err);
+        if (status != NJ_OK) {
+            return status;
+        }
+    }
+    nj_status status = section_path(cache, digest, &path, err);
+    if (status == NJ_OK) {
+        status = nj_mapped_open(cache->draft_path.text, &mapped, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    nj_digest found = nj_digest_of(mapped.bytes, mapped.size);
+    *out_good = mapped.size == size && nj_digest_equal(&found, digest);
+    nj_mapped_close(&mapped);
+    if (*out_good && rename(cache->draft_path.text, path.text) != 0) {
+        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename into place", path.text);
+    }
+    if (*out_good) {
+        close(cache->draft_fd);
+        cache->draft_fd = -1;
+    } else {
+        drop_draft(cache);
+    }
+    return NJ_OK;
+}
+
+// Sections and forgotten drafts that nobody has used for long.
+static void prune(const nj_section_cache *cache)
+{
+    DIR *folder = opendir(cache->folder.text);
+    if (folder == NULL) {
+        return;
+    }
+    const time_t oldest = time(NULL) - (time_t)NJ_CACHE_DAYS * 24 * 3600;
+    struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL) {
+        struct stat about;
+        bool is_section = strspn(entry->d_name, "0123456789abcdef") == 2 * NJ_DIGEST_BYTES;
+        if (is_section && fstatat(dirfd(folder), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(about.st_mode) && about.st_mtime < oldest) {
+            unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    closedir(folder);
+}
+
+nj_status nj_section_cache_open(nj_section_cache *cache, nj_sections *sections, nj_error *err)
+{
+    unmap_all(cache);
+    for (size_t i = 0; i < sections->count; i++) {
+        nj_path path;
+        nj_section *section = &sections->sections[i];
+        nj_status status = section_path(cache, &section->digest, &path, err);
+        if (status == NJ_OK) {
+            status = nj_mapped_open(path.text, &cache->mapped[cache->mapped_count], err);
+        }
+        if (status != NJ_OK) {
+            return status;
+        }
+        const nj_mapped *mapped = &cache->mapped[cache->mapped_count++];
+        if (mapped->size != section->size) {
+            return nj_fail(err, NJ_REFUSED, "section \"%s\" in the cache has %zu bytes, the bundle says %zu", section->name,
+                           mapped->size, section->size);
+        }
+        section->bytes = mapped->bytes;
+    }
+    prune(cache);
+    return NJ_OK;
+}

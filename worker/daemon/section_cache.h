@@ -1,0 +1,45 @@
+// section_cache.h - the sections of bundles on the worker's disk, each under its digest, so that only what changed travels.
+//
+//   CACHE/<64 hexadecimal digits>            a whole section; its digest is checked every time it is looked up
+//   CACHE/<64 hexadecimal digits>.tmp.<pid>  one that is being fetched
+//
+// Several workers may share the folder: a file appears by rename, whole. Files that no night has used for NJ_CACHE_DAYS are removed.
+#ifndef NJ_WORKER_DAEMON_SECTION_CACHE_H
+#define NJ_WORKER_DAEMON_SECTION_CACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/file.h"
+#include "common/base/mapped.h"
+#include "common/bundle/bundle.h"
+
+#define NJ_CACHE_DAYS 14
+
+typedef struct {
+    nj_path folder;
+    int draft_fd; // of the section being fetched; -1: none
+    nj_path draft_path;
+    nj_mapped mapped[NJ_BUNDLE_SECTIONS_MAX]; // of the sections opened last
+    size_t mapped_count;
+} nj_section_cache;
+
+/// Makes the folder (mode 0700). `folder` NULL: $XDG_CACHE_HOME/nightjar, ~/.cache/nightjar, or /var/tmp/nightjar-<uid>.
+NJ_CHECKED nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder, nj_error *err);
+void nj_section_cache_fini(nj_section_cache *cache);
+
+/// True when the section is there and its bytes have this digest; a damaged file is removed.
+bool nj_section_cache_has(nj_section_cache *cache, const nj_digest *digest, uint64_t size);
+
+/// Writes a piece of the section being fetched; offset 0 begins a new draft. NJ_IO.
+NJ_CHECKED nj_status nj_section_cache_write(nj_section_cache *cache, const nj_digest *digest, uint64_t offset, nj_slice bytes,
+                                            nj_error *err);
+/// Checks the draft's size and digest and gives it its name; *out_good false: it was not what its digest says, and is removed.
+NJ_CHECKED nj_status nj_section_cache_finish(nj_section_cache *cache, const nj_digest *digest, uint64_t size, bool *out_good,
+                                             nj_error *err);
+
+/// Unmaps what was opened before, and maps these (name, size and digest are set; bytes are filled in here).
+/// `sections` borrows until the next open or fini.
+NJ_CHECKED nj_status nj_section_cache_open(nj_section_cache *cache, nj_sections *sections, nj_error *err);
+
+#endif
