@@ -1,5 +1,6 @@
 // main.c - the command table of `nightjar`. Adding a command is one row here and one function in commands.h.
 #include "common/base/log.h"
+#include "coordinator/daemon/night_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 
@@ -65,6 +66,16 @@ static const nj_option DECODE[] = {
     NJ_ENGINE_OPTIONS,
 };
 
+static const nj_option RUN[] = {
+    NJ_USERS_OPTIONS,
+#define NJ_PLANNED NJ_PLANNED_OPTION
+#include "schemas/settings.def"
+    NJ_NIGHT_OPTIONS,
+    {"workers", "N", "2", "worker processes to start on this machine", false},
+    {"section-cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar", false},
+    NJ_ENGINE_OPTIONS,
+};
+
 static const nj_option KEYS[] = {
     {"out", "FILE", NULL, "the secret key; FILE.pub gets the public one", true},
     {"name", "TEXT", NULL, "what to call the key's owner", false},
@@ -96,6 +107,7 @@ static const nj_command COMMANDS[] = {
     COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW, nj_command_catalogue_show),
     COMMAND("decode", "users to lists in one process, as JSON lines", NULL, DECODE, nj_command_decode),
     COMMAND("keys", "make a CURVE key pair", NULL, KEYS, nj_command_keys),
+    COMMAND("run", "the night on this machine: plan, workers, publish", NULL, RUN, nj_command_run),
     COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT, nj_command_store_export),
     COMMAND("store get", "one user's list", "USER", STORE_GET, nj_command_store_get),
     COMMAND("store list", "the generations of a store", NULL, STORE_LIST, nj_command_store_list),
