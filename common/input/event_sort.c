@@ -19,8 +19,7 @@ void nj_event_sort_init(nj_event_sort *sort, size_t memory_bytes, size_t merge_f
     assert(merge_files >= 2 && merge_files <= NJ_EVENT_MERGE_FILES_MAX);
     *sort = (nj_event_sort){.fd = -1, .merge_files = merge_files};
     // A merge needs a block for every run and one for what it writes.
-    sort->capacity =
-        nj_max_size(memory_bytes / (SORT_COPIES * sizeof(nj_event)), merge_files + 1);
+    sort->capacity = nj_max_size(memory_bytes / (SORT_COPIES * sizeof(nj_event)), merge_files + 1);
     nj_buffer_init(&sort->events, sort->capacity * sizeof(nj_event));
     nj_buffer_init(&sort->runs, SIZE_MAX / 2);
 }
@@ -150,9 +149,9 @@ static nj_status read_events(int fd, nj_event *events, size_t count, uint64_t fi
 static nj_status add_run(nj_event_sort *sort, nj_event_run run, nj_error *err)
 {
     nj_status status = nj_buffer_append(&sort->runs, &run, sizeof run);
-    return status == NJ_OK ? NJ_OK
-                           : nj_fail(err, status, "no memory for %zu runs of events",
-                                     count_runs(sort) + 1);
+    return status == NJ_OK
+               ? NJ_OK
+               : nj_fail(err, status, "no memory for %zu runs of events", count_runs(sort) + 1);
 }
 
 // Sorts what is in memory and puts it at the end of the temporary file.
@@ -185,8 +184,9 @@ nj_status nj_event_sort_add(nj_event_sort *sort, const nj_event *event, nj_error
         return status;
     }
     status = nj_buffer_append(&sort->events, event, sizeof *event);
-    return status == NJ_OK ? NJ_OK
-                           : nj_fail(err, status, "no memory for %zu events", count_events(sort) + 1);
+    return status == NJ_OK
+               ? NJ_OK
+               : nj_fail(err, status, "no memory for %zu events", count_events(sort) + 1);
 }
 
 static size_t block_events(const nj_event_sort *sort)

@@ -5,7 +5,8 @@
 //                                                                  │
 //   next ◄─────────────────────────────────────────────────────────┘
 //
-// The same block of memory holds the events while they are added and the runs' read buffers while they are merged.
+// The same block of memory holds the events while they are added and the runs' read buffers while
+// they are merged.
 #ifndef NJ_INPUT_EVENT_SORT_H
 #define NJ_INPUT_EVENT_SORT_H
 
@@ -49,8 +50,8 @@ typedef struct {
     size_t heap_count;
 } nj_event_sort;
 
-/// At most memory_bytes are used, sorting included, but room for a few events a merged run at least; merge_files is 2 to
-/// NJ_EVENT_MERGE_FILES_MAX.
+/// At most memory_bytes are used, sorting included, but room for a few events a merged run at
+/// least; merge_files is 2 to NJ_EVENT_MERGE_FILES_MAX.
 void nj_event_sort_init(nj_event_sort *sort, size_t memory_bytes, size_t merge_files);
 void nj_event_sort_fini(nj_event_sort *sort);
 

@@ -60,7 +60,8 @@ static nj_status join_lines(nj_event_table *table, char **row, size_t *size, nj_
         size_t line_size;
         status = nj_lines_next(table->lines, &line, &line_size, err);
         if (status == NJ_END) {
-            return nj_lines_fail(table->lines, table->number, err, "a quote is opened and not closed");
+            return nj_lines_fail(table->lines, table->number, err,
+                                 "a quote is opened and not closed");
         }
         if (status == NJ_OK) {
             quotes += count_quotes(line, line_size);
@@ -99,7 +100,8 @@ static nj_status add_field(nj_event_table *table, const char *bytes, size_t size
     return NJ_OK;
 }
 
-// text[0] is the opening quote. Doubled quotes become one, in place. *out_end is behind the closing quote.
+// text[0] is the opening quote. Doubled quotes become one, in place. *out_end is behind the closing
+// quote.
 static nj_status read_quoted(nj_event_table *table, char *text, size_t size, size_t *out_end,
                              nj_error *err)
 {
@@ -140,9 +142,8 @@ static nj_status split_row(nj_event_table *table, char *row, size_t size, nj_err
     for (;;) {
         size_t end = 0;
         bool is_quoted = table->is_csv && at < size && row[at] == '"';
-        nj_status status = is_quoted
-                               ? read_quoted(table, row + at, size - at, &end, err)
-                               : read_plain(table, row + at, size - at, separator, &end, err);
+        nj_status status = is_quoted ? read_quoted(table, row + at, size - at, &end, err)
+                                     : read_plain(table, row + at, size - at, separator, &end, err);
         if (status != NJ_OK) {
             return status;
         }
@@ -168,12 +169,13 @@ static bool matches_name(const nj_event_table *table, const column_row *column, 
 }
 
 // Cuts "name:type" of an inter header in two.
-static nj_status split_type(const nj_event_table *table, nj_slice *name, nj_slice *type, nj_error *err)
+static nj_status split_type(const nj_event_table *table, nj_slice *name, nj_slice *type,
+                            nj_error *err)
 {
     const char *colon = memchr(name->bytes, ':', name->size);
     if (colon == NULL) {
-        return nj_lines_fail(table->lines, table->number, err, "column \"%.*s\" has no type (name:type)",
-                             NJ_SLICE_ARGS(*name));
+        return nj_lines_fail(table->lines, table->number, err,
+                             "column \"%.*s\" has no type (name:type)", NJ_SLICE_ARGS(*name));
     }
     size_t size = (size_t)(colon - name->bytes);
     *type = (nj_slice){colon + 1, name->size - size - 1};
@@ -198,8 +200,8 @@ static nj_status take_column(nj_event_table *table, size_t index, nj_error *err)
         }
         if (!table->is_csv && !nj_slice_equal(type, nj_slice_from(column->type))) {
             return nj_lines_fail(table->lines, table->number, err,
-                                 "column \"%s\" has type \"%.*s\", must be \"%s\"", column->inter_name,
-                                 NJ_SLICE_ARGS(type), column->type);
+                                 "column \"%s\" has type \"%.*s\", must be \"%s\"",
+                                 column->inter_name, NJ_SLICE_ARGS(type), column->type);
         }
         table->has_column[i] = true;
         table->column[i] = index;
@@ -245,8 +247,8 @@ static nj_status read_header(nj_event_table *table, nj_error *err)
     return status;
 }
 
-nj_status nj_event_table_open(nj_lines *lines, bool is_csv, size_t row_bytes_max, nj_event_table *out,
-                              nj_error *err)
+nj_status nj_event_table_open(nj_lines *lines, bool is_csv, size_t row_bytes_max,
+                              nj_event_table *out, nj_error *err)
 {
     *out = (nj_event_table){.lines = lines, .is_csv = is_csv, .row_bytes_max = row_bytes_max};
     nj_buffer_init(&out->joined, row_bytes_max);
@@ -271,8 +273,9 @@ nj_status nj_event_table_next(nj_event_table *table, nj_error *err)
         status = split_row(table, row, size, err);
     }
     if (status == NJ_OK && table->field_count != table->column_count) {
-        status = nj_lines_fail(table->lines, table->number, err, "has %zu fields, the header has %zu",
-                               table->field_count, table->column_count);
+        status =
+            nj_lines_fail(table->lines, table->number, err, "has %zu fields, the header has %zu",
+                          table->field_count, table->column_count);
     }
     return status;
 }
@@ -311,7 +314,8 @@ static bool parse_whole(nj_slice text, double *out)
     return text.size > 0 && text.size <= 15;
 }
 
-// The alphabet is checked before strtod, which would also take "0x10", "inf" and "nan", and strtod checks the order.
+// The alphabet is checked before strtod, which would also take "0x10", "inf" and "nan", and strtod
+// checks the order.
 static bool parse_decimal(nj_slice text, double *out)
 {
     char copy[TIME_BYTES_MAX + 1];
@@ -337,7 +341,8 @@ nj_status nj_event_table_time(const nj_event_table *table, double *out, nj_error
     nj_slice text = table->fields[table->column[NJ_EVENT_TIME]];
     if (!parse_decimal(text, out)) {
         return nj_lines_fail(table->lines, table->number, err,
-                             "timestamp \"%.*s\" is not a finite decimal number", NJ_SLICE_ARGS(text));
+                             "timestamp \"%.*s\" is not a finite decimal number",
+                             NJ_SLICE_ARGS(text));
     }
     return NJ_OK;
 }

@@ -32,17 +32,18 @@ typedef struct {
     nj_slice fields[NJ_EVENT_COLUMNS_MAX]; // of the last row; borrowed until the next one
 } nj_event_table;
 
-/// Reads the header. NJ_INPUT names the column that is missing or doubled and the columns that were found; NJ_END for an
-/// empty file.
+/// Reads the header. NJ_INPUT names the column that is missing or doubled and the columns that were
+/// found; NJ_END for an empty file.
 NJ_CHECKED nj_status nj_event_table_open(nj_lines *lines, bool is_csv, size_t row_bytes_max,
                                          nj_event_table *out, nj_error *err);
 void nj_event_table_close(nj_event_table *table);
 
-/// Reads the next row into table->fields; NJ_END behind the last. NJ_INPUT when it has not the header's number of fields or
-/// its quotes are wrong.
+/// Reads the next row into table->fields; NJ_END behind the last. NJ_INPUT when it has not the
+/// header's number of fields or its quotes are wrong.
 NJ_CHECKED nj_status nj_event_table_next(nj_event_table *table, nj_error *err);
 
-/// The time of the last row; 0 without such a column. NJ_INPUT for anything but a finite decimal number.
+/// The time of the last row; 0 without such a column. NJ_INPUT for anything but a finite decimal
+/// number.
 NJ_CHECKED nj_status nj_event_table_time(const nj_event_table *table, double *out, nj_error *err);
 
 #endif

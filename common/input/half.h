@@ -13,15 +13,16 @@ static inline float nj_f32_of_bits(uint32_t bits)
     return value;
 }
 
-/// IEEE 754 binary16 (1 sign, 5 exponent, 10 fraction bits) to float32. Every value, subnormals included, is exact;
-/// infinities and NaN stay what they are.
+/// IEEE 754 binary16 (1 sign, 5 exponent, 10 fraction bits) to float32. Every value, subnormals
+/// included, is exact; infinities and NaN stay what they are.
 static inline float nj_f32_of_f16(uint16_t half)
 {
     uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
     uint32_t exponent = (half >> 10) & 0x1fu;
     uint32_t fraction = half & 0x3ffu;
     if (exponent == 0) {
-        float magnitude = (float)fraction * 0x1p-24f; // zero and subnormals: a power of two scales exactly
+        float magnitude =
+            (float)fraction * 0x1p-24f; // zero and subnormals: a power of two scales exactly
         return sign != 0 ? -magnitude : magnitude;
     }
     uint32_t wide_exponent = exponent == 0x1f ? 0xffu : exponent + (127 - 15);

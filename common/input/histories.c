@@ -41,8 +41,8 @@ nj_status nj_histories_format_named(const char *name, nj_histories_format *out, 
             return NJ_OK;
         }
     }
-    return nj_fail(err, NJ_USAGE, "\"%s\" is not a form of histories: sequence, jsonl, csv or inter",
-                   name);
+    return nj_fail(err, NJ_USAGE,
+                   "\"%s\" is not a form of histories: sequence, jsonl, csv or inter", name);
 }
 
 nj_histories_format nj_histories_format_of_path(const char *path)
@@ -66,8 +66,8 @@ bool nj_histories_is_blank(const char *line, size_t size)
     return at == size;
 }
 
-nj_status nj_histories_check_id(const nj_lines *lines, uint64_t number, const char *kind, nj_slice id,
-                                nj_error *err)
+nj_status nj_histories_check_id(const nj_lines *lines, uint64_t number, const char *kind,
+                                nj_slice id, nj_error *err)
 {
     const char *problem = nj_id_problem(id);
     if (problem == NULL) {

@@ -5,12 +5,13 @@
 //   csv        header user,item[,timestamp] in any order   one event a row; RFC 4180 quotes
 //   inter      RecBole: user_id:token<TAB>item_id:token... one event a row; other columns are ignored
 //
-// CRLF, a missing last newline and a UTF-8 byte order mark are accepted; blank lines are skipped. Event forms are sorted by
-// (user, time, line), externally beyond NJ_HISTORIES_MEMORY bytes (temporary files in $TMPDIR or /tmp), and come out in the order
-// in which users first appear. Times are decimal numbers, compared as doubles; without a time column the order is that of lines.
+// CRLF, a missing last newline and a UTF-8 byte order mark are accepted; blank lines are skipped.
+// Event forms are sorted by (user, time, line), externally beyond NJ_HISTORIES_MEMORY bytes
+// (temporary files in $TMPDIR or /tmp), and come out in the order in which users first appear.
+// Times are decimal numbers, compared as doubles; without a time column the order is that of lines.
 //
-// What stays in memory whatever the form: every distinct user id once (and every distinct item id once for event forms), about
-// 30 bytes and the id itself each.
+// What stays in memory whatever the form: every distinct user id once (and every distinct item id
+// once for event forms), about 50 bytes and the id itself each.
 #ifndef NJ_INPUT_HISTORIES_H
 #define NJ_INPUT_HISTORIES_H
 
@@ -35,7 +36,8 @@ typedef struct {
     uint64_t line;         // 1-based line of the user's record, or of the first event
 } nj_history;
 
-/// Called for every user in order. A status other than NJ_OK ends the reading and is returned as it is (fill err yourself).
+/// Called for every user in order. A status other than NJ_OK ends the reading and is returned as it
+/// is (fill err yourself).
 typedef nj_status (*nj_history_visitor)(void *context, const nj_history *history, nj_error *err);
 
 /// "sequence", "jsonl", "csv" or "inter"; NJ_USAGE otherwise.
@@ -45,8 +47,9 @@ NJ_CHECKED nj_status nj_histories_format_named(const char *name, nj_histories_fo
 /// From the ending of the path: .jsonl/.ndjson, .csv, .inter, else sequence.
 nj_histories_format nj_histories_format_of_path(const char *path);
 
-/// Reads the whole file ("-" is standard input). Errors (NJ_INPUT) name file, line and rule; the same user twice in sequence or
-/// jsonl names both lines; an empty file (no record at all) is refused.
+/// Reads the whole file ("-" is standard input). Errors (NJ_INPUT) name file, line and rule; the
+/// same user twice in sequence or jsonl names both lines; an empty file (no record at all) is
+/// refused.
 NJ_CHECKED nj_status nj_histories_read(const char *path, nj_histories_format format,
                                        nj_history_visitor visit, void *context, nj_error *err);
 

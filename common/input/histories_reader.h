@@ -1,4 +1,5 @@
-// histories_reader.h - what the readers of the four forms share; private to common/input and its tests.
+// histories_reader.h - what the readers of the four forms share; private to common/input and its
+// tests.
 #ifndef NJ_INPUT_HISTORIES_READER_H
 #define NJ_INPUT_HISTORIES_READER_H
 
@@ -38,7 +39,8 @@ NJ_CHECKED nj_status nj_histories_read_events(nj_histories_reader *reader, bool 
 /// True for a line of spaces and tabs only; such lines are skipped in every form.
 bool nj_histories_is_blank(const char *line, size_t size);
 
-/// NJ_INPUT when the id of this kind ("user", "item") breaks a rule: FILE: line N: item "x" is longer than 510 bytes.
+/// NJ_INPUT when the id of this kind ("user", "item") breaks a rule: FILE: line N: item "x" is
+/// longer than 510 bytes.
 NJ_CHECKED nj_status nj_histories_check_id(const nj_lines *lines, uint64_t number, const char *kind,
                                            nj_slice id, nj_error *err);
 

@@ -1,6 +1,7 @@
 // history_events.c - the two forms with one event a row: csv and inter.
 //
-// Users and items become indices as they are read, so that an event is 24 bytes and sorting touches no text.
+// Users and items become indices as they are read, so that an event is 24 bytes and sorting touches
+// no text.
 #include <inttypes.h>
 
 #include "common/base/id.h"
@@ -103,8 +104,8 @@ static nj_status count_event(event_reader *events, uint32_t user, nj_error *err)
     user_facts *facts = peek_facts(events, user);
     if (facts->event_count == items_max) {
         nj_slice id = table->fields[table->column[NJ_EVENT_USER]];
-        return nj_lines_fail(table->lines, table->number, err, "user \"%.*s\" has more than %zu items",
-                             NJ_SLICE_ARGS(id), items_max);
+        return nj_lines_fail(table->lines, table->number, err,
+                             "user \"%.*s\" has more than %zu items", NJ_SLICE_ARGS(id), items_max);
     }
     facts->event_count++;
     return NJ_OK;
@@ -154,7 +155,8 @@ static nj_status visit_user(event_reader *events, uint32_t user, nj_error *err)
     return reader->visit(reader->context, &history, err);
 }
 
-// Users have at least one event each and come in order of their index, so the counts say where one ends.
+// Users have at least one event each and come in order of their index, so the counts say where one
+// ends.
 static nj_status visit_all(event_reader *events, nj_error *err)
 {
     nj_status status = NJ_OK;

@@ -38,8 +38,8 @@ void nj_history_json_fini(nj_history_json *json)
 
 static nj_status fail_here(const json_walk *walk, const char *rule)
 {
-    return nj_lines_fail(walk->lines, walk->lines->number, walk->err, "column %zu: %s", walk->at + 1,
-                         rule);
+    return nj_lines_fail(walk->lines, walk->lines->number, walk->err, "column %zu: %s",
+                         walk->at + 1, rule);
 }
 
 static bool is_too_deep(const char *text, size_t size)
@@ -72,9 +72,9 @@ static nj_status tokenize(nj_history_json *json, json_walk *walk)
     for (;;) {
         size_t capacity = json->tokens.capacity / sizeof(jsmntok_t);
         jsmntok_t *tokens = (jsmntok_t *)(void *)json->tokens.bytes;
-        int count = capacity == 0 ? JSMN_ERROR_NOMEM
-                                  : jsmn_parse(&parser, walk->text, walk->size, tokens,
-                                               (unsigned)capacity);
+        int count = capacity == 0
+                        ? JSMN_ERROR_NOMEM
+                        : jsmn_parse(&parser, walk->text, walk->size, tokens, (unsigned)capacity);
         if (count >= 0) {
             walk->tokens = tokens;
             walk->token_count = parser.toknext;
@@ -82,14 +82,15 @@ static nj_status tokenize(nj_history_json *json, json_walk *walk)
         }
         if (count != JSMN_ERROR_NOMEM) {
             walk->at = parser.pos;
-            return fail_here(walk, count == JSMN_ERROR_PART ? "the JSON text is cut off"
-                                                            : "not JSON");
+            return fail_here(walk,
+                             count == JSMN_ERROR_PART ? "the JSON text is cut off" : "not JSON");
         }
         if (capacity == NJ_HISTORY_JSON_VALUES_MAX) {
             return nj_lines_fail(walk->lines, walk->lines->number, walk->err,
                                  "holds more than %u JSON values", NJ_HISTORY_JSON_VALUES_MAX);
         }
-        size_t wanted = nj_min_size(nj_max_size(capacity * 2, FIRST_TOKENS), NJ_HISTORY_JSON_VALUES_MAX);
+        size_t wanted =
+            nj_min_size(nj_max_size(capacity * 2, FIRST_TOKENS), NJ_HISTORY_JSON_VALUES_MAX);
         if (nj_buffer_reserve(&json->tokens, wanted * sizeof(jsmntok_t)) != NJ_OK) {
             return nj_fail(walk->err, NJ_NO_MEMORY, "%s: no memory for %zu JSON values",
                            walk->lines->name, wanted);
@@ -196,7 +197,8 @@ static size_t write_utf8(char *out, uint32_t point)
     return 4;
 }
 
-// Decodes \uXXXX at text[0..]; a surrogate takes its partner with it. Returns the bytes consumed, 0 for a lone surrogate.
+// Decodes \uXXXX at text[0..]; a surrogate takes its partner with it. Returns the bytes consumed, 0
+// for a lone surrogate.
 static size_t decode_unicode(const char *text, size_t size, uint32_t *out_point)
 {
     uint32_t point = read_hex(text + 2);
@@ -363,8 +365,8 @@ static nj_status read_key(json_walk *walk, nj_slice *out)
     return status;
 }
 
-// Opens the containers that begin here and passes one plain value, or an empty container. `closers` is the stack of the brackets
-// still to come; its height is bounded by is_too_deep.
+// Opens the containers that begin here and passes one plain value, or an empty container. `closers`
+// is the stack of the brackets still to come; its height is bounded by is_too_deep.
 static nj_status skip_down(json_walk *walk, char closers[NJ_HISTORY_JSON_DEPTH_MAX], size_t *depth)
 {
     nj_slice ignored;
@@ -464,8 +466,8 @@ static nj_status read_object(json_walk *walk, size_t items_max, nj_slice *user, 
     return NJ_OK;
 }
 
-nj_status nj_history_json_parse(nj_history_json *json, const nj_lines *lines, char *line, size_t size,
-                                size_t items_max, nj_slice *out_user, nj_buffer *items,
+nj_status nj_history_json_parse(nj_history_json *json, const nj_lines *lines, char *line,
+                                size_t size, size_t items_max, nj_slice *out_user, nj_buffer *items,
                                 nj_error *err)
 {
     json_walk walk = {.lines = lines, .err = err, .text = line, .size = size};

@@ -1,8 +1,9 @@
 // history_json.h - one line of a jsonl file of histories.
 //
-// jsmn splits the line into tokens. It is lax about what stands between them even when strict ("[1 2]" and "{"a" 1}" pass), and
-// its time grows with the square of the nesting; so nesting is bounded before it runs, and a walk over its tokens checks every
-// comma, colon and bracket, every number and every string afterwards. What comes out was a JSON text by RFC 8259.
+// jsmn splits the line into tokens. It is lax about what stands between them even when strict ("[1
+// 2]" and "{"a" 1}" pass), and its time grows with the square of the nesting; so nesting is bounded
+// before it runs, and a walk over its tokens checks every comma, colon and bracket, every number
+// and every string afterwards. What comes out was a JSON text by RFC 8259.
 #ifndef NJ_INPUT_HISTORY_JSON_H
 #define NJ_INPUT_HISTORY_JSON_H
 
@@ -11,7 +12,8 @@
 #include "common/input/lines.h"
 
 #define NJ_HISTORY_JSON_DEPTH_MAX 64
-#define NJ_HISTORY_JSON_VALUES_MAX (4u << 20) // keys and values of one line, each 20 bytes while it is read
+#define NJ_HISTORY_JSON_VALUES_MAX                                                                 \
+    (4u << 20) // keys and values of one line, each 20 bytes while it is read
 
 typedef struct {
     nj_buffer tokens; // jsmn's; kept from line to line
@@ -20,9 +22,10 @@ typedef struct {
 void nj_history_json_init(nj_history_json *json);
 void nj_history_json_fini(nj_history_json *json);
 
-/// Parses `line` (the last one `lines` gave; strings in it are decoded in place) and appends the items (nj_slice) to `items`,
-/// which is empty before. Slices are borrowed from the line. The ids themselves are not checked.
-/// NJ_INPUT: not JSON, "user" or "items" missing or given twice or of another type, more than items_max items.
+/// Parses `line` (the last one `lines` gave; strings in it are decoded in place) and appends the
+/// items (nj_slice) to `items`, which is empty before. Slices are borrowed from the line. The ids
+/// themselves are not checked. NJ_INPUT: not JSON, "user" or "items" missing or given twice or of
+/// another type, more than items_max items.
 NJ_CHECKED nj_status nj_history_json_parse(nj_history_json *json, const nj_lines *lines, char *line,
                                            size_t size, size_t items_max, nj_slice *out_user,
                                            nj_buffer *items, nj_error *err);

@@ -31,8 +31,9 @@ static nj_status add_user(user_table *users, const nj_lines *lines, nj_slice use
     if (earlier != NJ_IDMAP_NONE) {
         uint64_t line;
         memcpy(&line, users->lines.bytes + earlier * sizeof line, sizeof line);
-        return nj_lines_fail(lines, lines->number, err, "user \"%.*s\" stands on line %" PRIu64 " too",
-                             NJ_SLICE_ARGS(user), line);
+        return nj_lines_fail(lines, lines->number, err,
+                             "user \"%.*s\" stands on line %" PRIu64 " too", NJ_SLICE_ARGS(user),
+                             line);
     }
     nj_status status = nj_idlist_builder_add(&users->ids, user);
     if (status == NJ_OK) {
@@ -41,9 +42,9 @@ static nj_status add_user(user_table *users, const nj_lines *lines, nj_slice use
     if (status == NJ_OK) {
         status = nj_buffer_append(&users->lines, &lines->number, sizeof lines->number);
     }
-    return status == NJ_OK ? NJ_OK
-                           : nj_fail(err, status, "%s: no memory for %zu users", lines->name,
-                                     users->ids.count);
+    return status == NJ_OK
+               ? NJ_OK
+               : nj_fail(err, status, "%s: no memory for %zu users", lines->name, users->ids.count);
 }
 
 // The next word behind *at; its size is 0 at the end of the line.
@@ -132,8 +133,8 @@ nj_status nj_histories_read_lines(nj_histories_reader *reader, bool is_json, nj_
             continue;
         }
         nj_buffer_clear(&items);
-        status = is_json ? nj_history_json_parse(&json, &reader->lines, line, size, items_max, &user,
-                                                 &items, err)
+        status = is_json ? nj_history_json_parse(&json, &reader->lines, line, size, items_max,
+                                                 &user, &items, err)
                          : split_words(&reader->lines, line, size, items_max, &user, &items, err);
         if (status == NJ_OK) {
             status = visit_line(reader, &users, user, &items, err);

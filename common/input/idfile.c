@@ -24,9 +24,9 @@ static nj_status add_line(const nj_lines *lines, nj_slice id, nj_idlist_builder 
     if (status == NJ_OK) {
         status = nj_idmap_insert(map, id, builder->count - 1);
     }
-    return status == NJ_OK ? NJ_OK
-                           : nj_fail(err, status, "%s: no memory for %zu ids", lines->name,
-                                     builder->count + 1);
+    return status == NJ_OK
+               ? NJ_OK
+               : nj_fail(err, status, "%s: no memory for %zu ids", lines->name, builder->count + 1);
 }
 
 nj_status nj_idfile_read(const char *path, nj_idlist_builder *builder, nj_error *err)

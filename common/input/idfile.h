@@ -5,8 +5,9 @@
 #include "common/base/error.h"
 #include "common/base/idlist.h"
 
-/// Adds every line to `builder` (initialised, empty). CRLF and a missing last newline are accepted; an empty line, a bad id
-/// (id.h) and a duplicate are NJ_INPUT with file, line (both lines for a duplicate) and rule.
+/// Adds every line to `builder` (initialised, empty). CRLF and a missing last newline are accepted;
+/// an empty line, a bad id (id.h) and a duplicate are NJ_INPUT with file, line (both lines for a
+/// duplicate) and rule.
 NJ_CHECKED nj_status nj_idfile_read(const char *path, nj_idlist_builder *builder, nj_error *err);
 
 #endif

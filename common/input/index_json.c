@@ -16,7 +16,8 @@ typedef struct {
     const char *path;
     nj_error *err;
     nj_index_json index;
-    char prefix[LEVELS_MAX][PREFIX_BYTES_MAX + 1]; // letters of each level's tokens, from the first row
+    char prefix[LEVELS_MAX]
+               [PREFIX_BYTES_MAX + 1]; // letters of each level's tokens, from the first row
 } index_reader;
 
 static bool is_letter(char byte)
@@ -44,7 +45,8 @@ static bool parse_token(const char *text, char prefix[PREFIX_BYTES_MAX + 1], uin
     return size > letters + 3 && nj_id_is_number(number, out_code);
 }
 
-static nj_status take_prefix(index_reader *reader, const char *key, size_t level, const char *prefix)
+static nj_status take_prefix(index_reader *reader, const char *key, size_t level,
+                             const char *prefix)
 {
     for (size_t other = 0; other < level; other++) {
         if (strcmp(reader->prefix[other], prefix) == 0) {
@@ -65,12 +67,13 @@ static nj_status read_token(index_reader *reader, const char *key, size_t row, s
     const char *text = json_string_value(value);
     if (text == NULL || !parse_token(text, prefix, &code)) {
         return nj_fail(reader->err, NJ_INPUT,
-                       "%s: key \"%s\": level %zu: \"%.40s\" is not of the form <a_12>", reader->path,
-                       key, level, text == NULL ? "" : text);
+                       "%s: key \"%s\": level %zu: \"%.40s\" is not of the form <a_12>",
+                       reader->path, key, level, text == NULL ? "" : text);
     }
     if (code > CODE_MAX) {
-        return nj_fail(reader->err, NJ_INPUT, "%s: key \"%s\": level %zu: code %llu, the limit is %d",
-                       reader->path, key, level, (unsigned long long)code, CODE_MAX);
+        return nj_fail(reader->err, NJ_INPUT,
+                       "%s: key \"%s\": level %zu: code %llu, the limit is %d", reader->path, key,
+                       level, (unsigned long long)code, CODE_MAX);
     }
     if (reader->prefix[level][0] == '\0') {
         nj_status status = take_prefix(reader, key, level, prefix);
@@ -95,18 +98,19 @@ static nj_status read_row(index_reader *reader, const char *key, const json_t *r
     uint64_t number;
     const nj_index_json *index = &reader->index;
     if (!nj_id_is_number(nj_slice_from(key), &number)) {
-        return nj_fail(reader->err, NJ_INPUT, "%s: key \"%.40s\" is not a whole number", reader->path,
-                       key);
+        return nj_fail(reader->err, NJ_INPUT, "%s: key \"%.40s\" is not a whole number",
+                       reader->path, key);
     }
     // Keys are distinct, so one beyond the last place means that another place is empty.
     if (number >= index->row_count) {
         return nj_fail(reader->err, NJ_INPUT,
-                       "%s: key \"%s\": the %u keys must be 0 to %u without a gap", reader->path, key,
-                       index->row_count, index->row_count - 1);
+                       "%s: key \"%s\": the %u keys must be 0 to %u without a gap", reader->path,
+                       key, index->row_count, index->row_count - 1);
     }
     if (!json_is_array(row) || json_array_size(row) != index->level_count) {
-        return nj_fail(reader->err, NJ_INPUT, "%s: key \"%s\": has %zu levels, the first row has %u",
-                       reader->path, key, json_array_size(row), index->level_count);
+        return nj_fail(reader->err, NJ_INPUT,
+                       "%s: key \"%s\": has %zu levels, the first row has %u", reader->path, key,
+                       json_array_size(row), index->level_count);
     }
     for (size_t level = 0; level < index->level_count; level++) {
         nj_status status =
@@ -132,14 +136,15 @@ static nj_status allocate(index_reader *reader, json_t *root)
     }
     size_t count;
     if (rows > INT32_MAX || !nj_mul_size(rows, levels, &count)) {
-        return nj_fail(reader->err, NJ_INPUT, "%s: has %zu rows, the limit is %d", reader->path, rows,
-                       INT32_MAX);
+        return nj_fail(reader->err, NJ_INPUT, "%s: has %zu rows, the limit is %d", reader->path,
+                       rows, INT32_MAX);
     }
     reader->index.row_count = (uint32_t)rows;
     reader->index.level_count = (uint32_t)levels;
     reader->index.codes = calloc(count, sizeof *reader->index.codes);
     if (reader->index.codes == NULL) {
-        return nj_fail(reader->err, NJ_NO_MEMORY, "%s: no memory for %zu codes", reader->path, count);
+        return nj_fail(reader->err, NJ_NO_MEMORY, "%s: no memory for %zu codes", reader->path,
+                       count);
     }
     return NJ_OK;
 }
@@ -154,7 +159,8 @@ nj_status nj_index_json_read(const char *path, nj_index_json *out, nj_error *err
     }
     const char *key;
     json_t *row;
-    json_object_foreach(root, key, row) {
+    json_object_foreach(root, key, row)
+    {
         if (status == NJ_OK) {
             status = read_row(&reader, key, row);
         }

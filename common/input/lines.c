@@ -30,7 +30,8 @@ nj_status nj_lines_open(const char *path, size_t line_bytes_max, nj_lines *out, 
     } else if (S_ISDIR(about.st_mode)) {
         status = nj_fail(err, NJ_INPUT, "%s: is a folder, not a file", lines.name);
     }
-    // Room for the longest line, its CR LF and a byte order mark tells a line at the limit from one beyond it.
+    // Room for the longest line, its CR LF and a byte order mark tells a line at the limit from one
+    // beyond it.
     lines.capacity = nj_min_size(FIRST_BYTES, line_bytes_max + 5);
     lines.bytes = status == NJ_OK ? malloc(lines.capacity) : NULL;
     if (status == NJ_OK && lines.bytes == NULL) {
@@ -53,7 +54,8 @@ void nj_lines_close(nj_lines *lines)
     *lines = (nj_lines){.fd = -1};
 }
 
-nj_status nj_lines_fail(const nj_lines *lines, uint64_t number, nj_error *err, const char *format, ...)
+nj_status nj_lines_fail(const nj_lines *lines, uint64_t number, nj_error *err, const char *format,
+                        ...)
 {
     char rule[NJ_ERROR_TEXT_BYTES];
     va_list arguments;

@@ -1,7 +1,8 @@
 // lines.h - a text file line by line, in bounded memory.
 //
-// The newline, a carriage return before it and a UTF-8 byte order mark at the start are not part of a line. A missing last newline
-// is fine. Refused: a line beyond the caller's limit, a NUL byte, a folder.
+// The newline, a carriage return before it and a UTF-8 byte order mark at the start are not part of
+// a line. A missing last newline is fine. Refused: a line beyond the caller's limit, a NUL byte, a
+// folder.
 #ifndef NJ_INPUT_LINES_H
 #define NJ_INPUT_LINES_H
 
@@ -29,13 +30,13 @@ NJ_CHECKED nj_status nj_lines_open(const char *path, size_t line_bytes_max, nj_l
 /// Accepts a struct that was closed.
 void nj_lines_close(nj_lines *lines);
 
-/// The next line, [out_size] bytes that the caller may overwrite; borrowed until the next call. NJ_END behind the last one,
-/// which is not an error and leaves err alone.
+/// The next line, [out_size] bytes that the caller may overwrite; borrowed until the next call.
+/// NJ_END behind the last one, which is not an error and leaves err alone.
 NJ_CHECKED nj_status nj_lines_next(nj_lines *lines, char **out_line, size_t *out_size,
                                    nj_error *err);
 
 /// NJ_INPUT with "NAME: line N: rule".
-nj_status nj_lines_fail(const nj_lines *lines, uint64_t number, nj_error *err, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+nj_status nj_lines_fail(const nj_lines *lines, uint64_t number, nj_error *err, const char *format,
+                        ...) __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -29,8 +29,8 @@ static nj_status find_header(const nj_mapped *file, const char *path, nj_slice *
         return nj_fail(err, NJ_INPUT, "%s: not a .npy file (%zu bytes)", path, file->size);
     }
     if (bytes[6] < 1 || bytes[6] > 3 || bytes[7] != 0) {
-        return nj_fail(err, NJ_INPUT, "%s: format version %u.%u, versions 1.0 to 3.0 are read", path,
-                       bytes[6], bytes[7]);
+        return nj_fail(err, NJ_INPUT, "%s: format version %u.%u, versions 1.0 to 3.0 are read",
+                       path, bytes[6], bytes[7]);
     }
     size_t prefix = bytes[6] == 1 ? PREFIX_V1_BYTES : PREFIX_V2_BYTES;
     if (file->size < prefix) {
@@ -46,15 +46,16 @@ static nj_status find_header(const nj_mapped *file, const char *path, nj_slice *
                        NJ_NPY_HEADER_BYTES_MAX);
     }
     if (length > file->size - prefix) {
-        return nj_fail(err, NJ_INPUT, "%s: header of %zu bytes ends beyond the file's %zu bytes", path,
-                       length, file->size);
+        return nj_fail(err, NJ_INPUT, "%s: header of %zu bytes ends beyond the file's %zu bytes",
+                       path, length, file->size);
     }
     *out_text = (nj_slice){(const char *)bytes + prefix, length};
     *out_data_at = prefix + length;
     return NJ_OK;
 }
 
-// False when the product of the lengths does not fit, also when a further length is zero: so every partial product fits.
+// False when the product of the lengths does not fit, also when a further length is zero: so every
+// partial product fits.
 static bool multiply_shape(const size_t *shape, size_t dim_count, size_t *out_count)
 {
     size_t count = 1;
@@ -76,7 +77,8 @@ static nj_status check_header(const nj_npy_header *header, size_t data_bytes, co
     size_t need;
     if (header->fortran_order && header->dim_count > 1) {
         return nj_fail(err, NJ_INPUT,
-                       "%s: is in Fortran order, only C order is read (numpy.ascontiguousarray)", path);
+                       "%s: is in Fortran order, only C order is read (numpy.ascontiguousarray)",
+                       path);
     }
     if (!multiply_shape(header->shape, header->dim_count, &count) ||
         !nj_mul_size(count, header->element_bytes, &need)) {
@@ -171,8 +173,8 @@ static float load_float(const uint8_t *at, nj_npy_type type)
 nj_status nj_npy_read_f32(const nj_npy *npy, size_t first, size_t count, float *out, nj_error *err)
 {
     if (npy->type > NJ_NPY_F64) {
-        return nj_fail(err, NJ_INPUT, "%s: type '%s' holds whole numbers, floats are needed", npy->path,
-                       nj_npy_type_descr(npy->type));
+        return nj_fail(err, NJ_INPUT, "%s: type '%s' holds whole numbers, floats are needed",
+                       npy->path, nj_npy_type_descr(npy->type));
     }
     assert_range(npy, first, count);
     const uint8_t *at = npy->data + first * npy->element_bytes;
@@ -198,11 +200,12 @@ static uint64_t load_integer(const uint8_t *at, size_t bytes, bool is_signed)
     return value;
 }
 
-nj_status nj_npy_read_i64(const nj_npy *npy, size_t first, size_t count, int64_t *out, nj_error *err)
+nj_status nj_npy_read_i64(const nj_npy *npy, size_t first, size_t count, int64_t *out,
+                          nj_error *err)
 {
     if (npy->type <= NJ_NPY_F64) {
-        return nj_fail(err, NJ_INPUT, "%s: type '%s' holds floats, whole numbers are needed", npy->path,
-                       nj_npy_type_descr(npy->type));
+        return nj_fail(err, NJ_INPUT, "%s: type '%s' holds floats, whole numbers are needed",
+                       npy->path, nj_npy_type_descr(npy->type));
     }
     assert_range(npy, first, count);
     bool is_signed = npy->type <= NJ_NPY_I64;
@@ -218,8 +221,8 @@ nj_status nj_npy_read_i64(const nj_npy *npy, size_t first, size_t count, int64_t
 }
 
 // Version 1.0: the prefix, the dictionary, spaces up to the alignment, a newline.
-static size_t format_header(char out[WRITTEN_HEADER_BYTES_MAX], nj_npy_type type, const size_t *shape,
-                            size_t dim_count)
+static size_t format_header(char out[WRITTEN_HEADER_BYTES_MAX], nj_npy_type type,
+                            const size_t *shape, size_t dim_count)
 {
     memcpy(out, MAGIC, MAGIC_BYTES);
     out[6] = 1;

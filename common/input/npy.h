@@ -32,8 +32,8 @@ typedef struct {
 NJ_CHECKED nj_status nj_npy_open(const char *path, nj_npy *out, nj_error *err);
 void nj_npy_close(nj_npy *npy);
 
-/// Copies elements [first, first+count) of the flattened array as float32. NJ_INPUT for an integer array, and for NaN or
-/// infinity (names row and column as in a matrix [shape[0], rest]).
+/// Copies elements [first, first+count) of the flattened array as float32. NJ_INPUT for an integer
+/// array, and for NaN or infinity (names row and column as in a matrix [shape[0], rest]).
 NJ_CHECKED nj_status nj_npy_read_f32(const nj_npy *npy, size_t first, size_t count, float *out,
                                      nj_error *err);
 
@@ -41,7 +41,8 @@ NJ_CHECKED nj_status nj_npy_read_f32(const nj_npy *npy, size_t first, size_t cou
 NJ_CHECKED nj_status nj_npy_read_i64(const nj_npy *npy, size_t first, size_t count, int64_t *out,
                                      nj_error *err);
 
-/// Writes an array [shape...] of `type` in C order, version 1.0, data aligned to 64, under a temporary name and renamed.
+/// Writes an array [shape...] of `type` in C order, version 1.0, data aligned to 64, under a
+/// temporary name and renamed.
 NJ_CHECKED nj_status nj_npy_write(const char *path, nj_npy_type type, const size_t *shape,
                                   size_t dim_count, const void *data, nj_error *err);
 

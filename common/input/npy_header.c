@@ -37,13 +37,14 @@ size_t nj_npy_type_bytes(nj_npy_type type)
 
 static nj_status fail_at(const header_cursor *cursor, const char *rule)
 {
-    return nj_fail(cursor->err, NJ_INPUT, "%s: header, byte %zu: %s", cursor->what, cursor->at, rule);
+    return nj_fail(cursor->err, NJ_INPUT, "%s: header, byte %zu: %s", cursor->what, cursor->at,
+                   rule);
 }
 
 static void skip_space(header_cursor *cursor)
 {
-    while (cursor->at < cursor->text.size && (cursor->text.bytes[cursor->at] == ' ' ||
-                                              cursor->text.bytes[cursor->at] == '\n')) {
+    while (cursor->at < cursor->text.size &&
+           (cursor->text.bytes[cursor->at] == ' ' || cursor->text.bytes[cursor->at] == '\n')) {
         cursor->at++;
     }
 }
@@ -100,7 +101,8 @@ static nj_status read_descr(header_cursor *cursor, nj_npy_header *header)
                        NJ_SLICE_ARGS(descr));
     }
     for (size_t i = 0; i < TYPE_COUNT && descr.size == 3; i++) {
-        // '=' is the order of the machine, which is little-endian (npy.c); '|' is for single bytes, as is any other.
+        // '=' is the order of the machine, which is little-endian (npy.c); '|' is for single bytes,
+        // as is any other.
         bool order_fits = descr.bytes[0] == '<' || descr.bytes[0] == '=' ||
                           (descr.bytes[0] == '|' && TYPES[i].bytes == 1);
         if (order_fits && memcmp(descr.bytes + 1, TYPES[i].descr + 1, 2) == 0) {
@@ -195,7 +197,8 @@ static nj_status read_pair(header_cursor *cursor, nj_npy_header *header, unsigne
             continue;
         }
         if ((*seen & 1u << i) != 0) {
-            return nj_fail(cursor->err, NJ_INPUT, "%s: header names '%s' twice", cursor->what, KEYS[i]);
+            return nj_fail(cursor->err, NJ_INPUT, "%s: header names '%s' twice", cursor->what,
+                           KEYS[i]);
         }
         *seen |= 1u << i;
         return READERS[i](cursor, header);
@@ -228,7 +231,9 @@ nj_status nj_npy_header_parse(nj_slice text, const char *what, nj_npy_header *ou
         return fail_at(&cursor, "something stands behind '}'");
     }
     if (seen != 7) {
-        const char *missing = (seen & 1) == 0 ? "descr" : (seen & 2) == 0 ? "fortran_order" : "shape";
+        const char *missing = (seen & 1) == 0   ? "descr"
+                              : (seen & 2) == 0 ? "fortran_order"
+                                                : "shape";
         return nj_fail(err, NJ_INPUT, "%s: header has no '%s'", what, missing);
     }
     *out = header;

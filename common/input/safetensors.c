@@ -86,7 +86,8 @@ static nj_status new_set(size_t file_capacity, nj_tensor_set **out, nj_error *er
     }
     if (set == NULL || set->files == NULL) {
         free(set);
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for a set of tensors in %zu files", file_capacity);
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for a set of tensors in %zu files",
+                       file_capacity);
     }
     set->file_capacity = file_capacity;
     nj_buffer_init(&set->tensors, NJ_TENSORS_MAX * sizeof(nj_tensor));
@@ -125,8 +126,8 @@ static nj_status sort_set(nj_tensor_set *set, nj_error *err)
     }
     for (size_t i = 1; i < count; i++) {
         if (strcmp(tensors[i - 1].name, tensors[i].name) == 0) {
-            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": stands in %s too", tensors[i - 1].file,
-                           tensors[i].name, tensors[i].file);
+            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": stands in %s too",
+                           tensors[i - 1].file, tensors[i].name, tensors[i].file);
         }
     }
     return NJ_OK;
@@ -139,16 +140,18 @@ static bool is_plain_name(const char *name)
 }
 
 // The distinct file names of an index's weight_map, sorted.
-static nj_status list_index(const json_t *weight_map, const char *path, name_list *out, nj_error *err)
+static nj_status list_index(const json_t *weight_map, const char *path, name_list *out,
+                            nj_error *err)
 {
     const char *name;
     json_t *value;
     nj_status status = NJ_OK;
-    json_object_foreach((json_t *)weight_map, name, value) {
+    json_object_foreach((json_t *)weight_map, name, value)
+    {
         const char *file = json_string_value(value);
         if (file == NULL || !is_plain_name(file)) {
-            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": \"%s\" is not a plain file name", path,
-                           name, file == NULL ? "" : file);
+            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": \"%s\" is not a plain file name",
+                           path, name, file == NULL ? "" : file);
         }
         // Almost always the file of the tensor before; the rest are few.
         bool known = false;
@@ -190,7 +193,8 @@ static nj_status list_folder(const char *path, name_list *out, nj_error *err)
     }
     closedir(folder);
     if (status == NJ_OK && out->count == 0) {
-        status = nj_fail(err, NJ_INPUT, "%s: holds neither " INDEX_NAME " nor a *" ENDING " file", path);
+        status =
+            nj_fail(err, NJ_INPUT, "%s: holds neither " INDEX_NAME " nor a *" ENDING " file", path);
     }
     if (status == NJ_OK) {
         qsort(out->names, out->count, sizeof *out->names, compare_texts);
@@ -223,12 +227,14 @@ static nj_status check_index(const nj_tensor_set *set, const json_t *weight_map,
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)weight_map, name, value) {
+    json_object_foreach((json_t *)weight_map, name, value)
+    {
         const nj_tensor *tensor = nj_tensor_set_find(set, name);
         const char *file = json_string_value(value);
         if (tensor == NULL || strcmp(strrchr(tensor->file, '/') + 1, file) != 0) {
-            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": is not in %s, where the index puts it",
-                           path, name, file);
+            return nj_fail(err, NJ_INPUT,
+                           "%s: tensor \"%s\": is not in %s, where the index puts it", path, name,
+                           file);
         }
     }
     return NJ_OK;
@@ -376,7 +382,8 @@ static void format_shape(char out[SHAPE_TEXT_BYTES], const size_t *shape, size_t
 {
     int at = snprintf(out, SHAPE_TEXT_BYTES, "[");
     for (size_t i = 0; i < dim_count && i < NJ_TENSOR_DIMS_MAX; i++) {
-        at += snprintf(out + at, SHAPE_TEXT_BYTES - (size_t)at, "%s%zu", i > 0 ? ", " : "", shape[i]);
+        at +=
+            snprintf(out + at, SHAPE_TEXT_BYTES - (size_t)at, "%s%zu", i > 0 ? ", " : "", shape[i]);
     }
     snprintf(out + at, SHAPE_TEXT_BYTES - (size_t)at, "]");
 }
@@ -424,8 +431,8 @@ nj_status nj_tensor_read_f32(const nj_tensor *tensor, float *out, nj_error *err)
     for (size_t i = 0; i < tensor->element_count; i++) {
         out[i] = load_element(tensor, i);
         if (!isfinite(out[i])) {
-            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": element %zu of %zu is %s", tensor->file,
-                           tensor->name, i, tensor->element_count,
+            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": element %zu of %zu is %s",
+                           tensor->file, tensor->name, i, tensor->element_count,
                            isnan(out[i]) ? "not a number (NaN)" : "infinite");
         }
     }

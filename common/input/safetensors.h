@@ -1,4 +1,5 @@
-// safetensors.h - tensors by name from one .safetensors file, from a folder with an index, or from bytes in memory.
+// safetensors.h - tensors by name from one .safetensors file, from a folder with an index, or from
+// bytes in memory.
 //
 // Source  https://github.com/huggingface/safetensors, README "Format": u64 header length (little-endian), JSON header, data.
 // Refused, naming file, tensor, rule and both numbers: a header over 100 MB or beyond the file, offsets that overlap, leave
@@ -32,9 +33,11 @@ typedef struct {
 
 typedef struct nj_tensor_set nj_tensor_set;
 
-/// Opens a .safetensors file, or a folder: model.safetensors.index.json if it is there, else the one or many *.safetensors.
+/// Opens a .safetensors file, or a folder: model.safetensors.index.json if it is there, else the
+/// one or many *.safetensors.
 NJ_CHECKED nj_status nj_tensor_set_open(const char *path, nj_tensor_set **out, nj_error *err);
-/// The same over bytes in memory (a bundle's section), borrowed for the life of the set. `what` names them in errors.
+/// The same over bytes in memory (a bundle's section), borrowed for the life of the set. `what`
+/// names them in errors.
 NJ_CHECKED nj_status nj_tensor_set_open_bytes(const void *bytes, size_t size, const char *what,
                                               nj_tensor_set **out, nj_error *err);
 void nj_tensor_set_close(nj_tensor_set **set);
@@ -44,15 +47,18 @@ const nj_tensor *nj_tensor_set_at(const nj_tensor_set *set, size_t index); // so
 /// NULL when there is no tensor of this name.
 const nj_tensor *nj_tensor_set_find(const nj_tensor_set *set, const char *name);
 
-/// Finds `name` and checks its shape; a missing or misshapen tensor is NJ_INPUT with file, tensor, rule and both shapes.
+/// Finds `name` and checks its shape; a missing or misshapen tensor is NJ_INPUT with file, tensor,
+/// rule and both shapes.
 NJ_CHECKED nj_status nj_tensor_set_expect(const nj_tensor_set *set, const char *name,
                                           const size_t *shape, size_t dim_count,
                                           const nj_tensor **out, nj_error *err);
 
-/// Copies all elements as float32. NaN or infinity is NJ_INPUT and names the tensor and the element's index.
+/// Copies all elements as float32. NaN or infinity is NJ_INPUT and names the tensor and the
+/// element's index.
 NJ_CHECKED nj_status nj_tensor_read_f32(const nj_tensor *tensor, float *out, nj_error *err);
 
-// Writing: a valid safetensors file in memory, float32, tensors sorted by name, the data area aligned to 64.
+// Writing: a valid safetensors file in memory, float32, tensors sorted by name, the data area
+// aligned to 64.
 typedef struct {
     const char *name;
     size_t dim_count;

@@ -12,16 +12,16 @@ typedef struct {
 } dtype_row;
 
 static const dtype_row DTYPES[] = {
-    {"F32", 32, NJ_TENSOR_F32},        {"F16", 16, NJ_TENSOR_F16},
-    {"BF16", 16, NJ_TENSOR_BF16},      {"F64", 64, NJ_TENSOR_OTHER},
-    {"C64", 64, NJ_TENSOR_OTHER},      {"I64", 64, NJ_TENSOR_OTHER},
-    {"I32", 32, NJ_TENSOR_OTHER},      {"I16", 16, NJ_TENSOR_OTHER},
-    {"I8", 8, NJ_TENSOR_OTHER},        {"U64", 64, NJ_TENSOR_OTHER},
-    {"U32", 32, NJ_TENSOR_OTHER},      {"U16", 16, NJ_TENSOR_OTHER},
-    {"U8", 8, NJ_TENSOR_OTHER},        {"BOOL", 8, NJ_TENSOR_OTHER},
-    {"F8_E4M3", 8, NJ_TENSOR_OTHER},   {"F8_E5M2", 8, NJ_TENSOR_OTHER},
-    {"F8_E8M0", 8, NJ_TENSOR_OTHER},   {"F6_E2M3", 6, NJ_TENSOR_OTHER},
-    {"F6_E3M2", 6, NJ_TENSOR_OTHER},   {"F4", 4, NJ_TENSOR_OTHER},
+    {"F32", 32, NJ_TENSOR_F32},      {"F16", 16, NJ_TENSOR_F16},
+    {"BF16", 16, NJ_TENSOR_BF16},    {"F64", 64, NJ_TENSOR_OTHER},
+    {"C64", 64, NJ_TENSOR_OTHER},    {"I64", 64, NJ_TENSOR_OTHER},
+    {"I32", 32, NJ_TENSOR_OTHER},    {"I16", 16, NJ_TENSOR_OTHER},
+    {"I8", 8, NJ_TENSOR_OTHER},      {"U64", 64, NJ_TENSOR_OTHER},
+    {"U32", 32, NJ_TENSOR_OTHER},    {"U16", 16, NJ_TENSOR_OTHER},
+    {"U8", 8, NJ_TENSOR_OTHER},      {"BOOL", 8, NJ_TENSOR_OTHER},
+    {"F8_E4M3", 8, NJ_TENSOR_OTHER}, {"F8_E5M2", 8, NJ_TENSOR_OTHER},
+    {"F8_E8M0", 8, NJ_TENSOR_OTHER}, {"F6_E2M3", 6, NJ_TENSOR_OTHER},
+    {"F6_E3M2", 6, NJ_TENSOR_OTHER}, {"F4", 4, NJ_TENSOR_OTHER},
 };
 
 #define DTYPE_COUNT (sizeof DTYPES / sizeof DTYPES[0])
@@ -65,8 +65,9 @@ static nj_status read_shape(const tensor_place *place, const json_t *shape, nj_t
     }
     tensor->dim_count = json_array_size(shape);
     if (tensor->dim_count > NJ_TENSOR_DIMS_MAX) {
-        return nj_fail(place->err, NJ_INPUT, "%s: tensor \"%s\": has %zu dimensions, the limit is %d",
-                       place->file, place->name, tensor->dim_count, NJ_TENSOR_DIMS_MAX);
+        return nj_fail(place->err, NJ_INPUT,
+                       "%s: tensor \"%s\": has %zu dimensions, the limit is %d", place->file,
+                       place->name, tensor->dim_count, NJ_TENSOR_DIMS_MAX);
     }
     tensor->element_count = 1;
     for (size_t i = 0; i < tensor->dim_count; i++) {
@@ -130,8 +131,8 @@ static nj_status read_tensor(const tensor_place *place, const json_t *about, con
     const dtype_row *dtype = find_dtype(json_object_get(about, "dtype"));
     if (dtype == NULL) {
         const char *text = json_string_value(json_object_get(about, "dtype"));
-        return nj_fail(place->err, NJ_INPUT, "%s: tensor \"%s\": unknown dtype \"%.40s\"", place->file,
-                       place->name, text == NULL ? "" : text);
+        return nj_fail(place->err, NJ_INPUT, "%s: tensor \"%s\": unknown dtype \"%.40s\"",
+                       place->file, place->name, text == NULL ? "" : text);
     }
     tensor.type = dtype->type;
     tensor.dtype = dtype->name;
@@ -140,7 +141,8 @@ static nj_status read_tensor(const tensor_place *place, const json_t *about, con
         status = count_bytes(place, &tensor, dtype, &need);
     }
     if (status == NJ_OK) {
-        status = read_offsets(place, json_object_get(about, "data_offsets"), data_bytes, &begin, &end);
+        status =
+            read_offsets(place, json_object_get(about, "data_offsets"), data_bytes, &begin, &end);
     }
     if (status == NJ_OK && end - begin != need) {
         status = nj_fail(place->err, NJ_INPUT,
@@ -195,7 +197,8 @@ static nj_status read_all(json_t *header, const uint8_t *data, size_t data_bytes
     size_t first = tensors->size;
     const char *name;
     json_t *about;
-    json_object_foreach(header, name, about) {
+    json_object_foreach(header, name, about)
+    {
         if (strcmp(name, "__metadata__") == 0) {
             continue;
         }
@@ -225,7 +228,8 @@ static nj_status check_metadata(const json_t *header, const char *file, nj_error
     const char *key;
     json_t *value;
     bool is_text = json_is_object(metadata);
-    json_object_foreach(metadata, key, value) {
+    json_object_foreach(metadata, key, value)
+    {
         is_text = is_text && json_is_string(value);
     }
     return is_text ? NJ_OK
@@ -236,7 +240,8 @@ nj_status nj_safetensors_header_read(const uint8_t *bytes, size_t size, const ch
                                      nj_buffer *tensors, json_t **out_header, nj_error *err)
 {
     if (size < NJ_SAFETENSORS_PREFIX_BYTES) {
-        return nj_fail(err, NJ_INPUT, "%s: %zu bytes are too few for a safetensors file", file, size);
+        return nj_fail(err, NJ_INPUT, "%s: %zu bytes are too few for a safetensors file", file,
+                       size);
     }
     uint64_t length;
     memcpy(&length, bytes, sizeof length);
@@ -245,8 +250,8 @@ nj_status nj_safetensors_header_read(const uint8_t *bytes, size_t size, const ch
                        (unsigned long long)length, NJ_SAFETENSORS_HEADER_BYTES_MAX);
     }
     if (length > size - NJ_SAFETENSORS_PREFIX_BYTES) {
-        return nj_fail(err, NJ_INPUT, "%s: header of %llu bytes ends beyond the file's %zu bytes", file,
-                       (unsigned long long)length, size);
+        return nj_fail(err, NJ_INPUT, "%s: header of %llu bytes ends beyond the file's %zu bytes",
+                       file, (unsigned long long)length, size);
     }
     const char *text = (const char *)bytes + NJ_SAFETENSORS_PREFIX_BYTES;
     if (length == 0 || text[0] != '{') {

@@ -20,14 +20,16 @@ static nj_status count_bytes(const nj_tensor_source *tensor, size_t *out, nj_err
         fits = nj_mul_size(bytes, tensor->shape[i], &bytes);
     }
     if (!fits) {
-        return nj_fail(err, NJ_INPUT, "tensor \"%s\": its shape is too large to write", tensor->name);
+        return nj_fail(err, NJ_INPUT, "tensor \"%s\": its shape is too large to write",
+                       tensor->name);
     }
     *out = bytes;
     return NJ_OK;
 }
 
 // One entry of the header, with the comma before it.
-static nj_status write_entry(const nj_tensor_source *tensor, size_t begin, size_t end, nj_buffer *out)
+static nj_status write_entry(const nj_tensor_source *tensor, size_t begin, size_t end,
+                             nj_buffer *out)
 {
     nj_status status = nj_buffer_append(out, ",", 1);
     if (status == NJ_OK) {

@@ -1,4 +1,5 @@
-// memfile.h - bytes behind a path, without a disk: for readers that take a path and tests that try thousands of inputs.
+// memfile.h - bytes behind a path, without a disk: for readers that take a path and tests that try
+// thousands of inputs.
 #ifndef NJ_TEST_MEMFILE_H
 #define NJ_TEST_MEMFILE_H
 
@@ -8,7 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/// The path of an anonymous file that holds these bytes; borrowed until the next call, which replaces them.
+/// The path of an anonymous file that holds these bytes; borrowed until the next call, which
+/// replaces them.
 static inline const char *memfile_write(const void *bytes, size_t size)
 {
     static char path[64];

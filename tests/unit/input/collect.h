@@ -19,10 +19,15 @@ static inline nj_status collect(void *context, const nj_history *history, nj_err
     collected *all = context;
     (void)err;
     assert_null(nj_id_problem(history->user));
-    assert_int_equal(nj_buffer_printf(&all->text, "%s%.*s@%llu[", all->text.size > 0 ? " " : "", NJ_SLICE_ARGS(history->user), (unsigned long long)history->line), NJ_OK);
+    assert_int_equal(nj_buffer_printf(&all->text, "%s%.*s@%llu[", all->text.size > 0 ? " " : "",
+                                      NJ_SLICE_ARGS(history->user),
+                                      (unsigned long long)history->line),
+                     NJ_OK);
     for (size_t i = 0; i < history->item_count; i++) {
         assert_null(nj_id_problem(history->items[i]));
-        assert_int_equal(nj_buffer_printf(&all->text, "%s%.*s", i > 0 ? " " : "", NJ_SLICE_ARGS(history->items[i])), NJ_OK);
+        assert_int_equal(nj_buffer_printf(&all->text, "%s%.*s", i > 0 ? " " : "",
+                                          NJ_SLICE_ARGS(history->items[i])),
+                         NJ_OK);
     }
     all->user_count++;
     all->item_count += history->item_count;
@@ -36,24 +41,31 @@ static inline void collected_init(collected *all)
 }
 
 /// Reads bytes in this form and compares what comes out.
-static inline void assert_histories(nj_histories_format format, const nj_histories_limits *limits, const char *text, size_t size, const char *expected)
+static inline void assert_histories(nj_histories_format format, const nj_histories_limits *limits,
+                                    const char *text, size_t size, const char *expected)
 {
     collected all;
     nj_error err = {0};
     collected_init(&all);
-    assert_ok(nj_histories_read_limited(memfile_write(text, size), format, limits, collect, &all, &err), &err);
+    assert_ok(
+        nj_histories_read_limited(memfile_write(text, size), format, limits, collect, &all, &err),
+        &err);
     assert_int_equal(nj_buffer_append(&all.text, "", 1), NJ_OK);
     assert_string_equal((const char *)all.text.bytes, expected);
     nj_buffer_fini(&all.text);
 }
 
 /// Reads bytes in this form and expects a refusal (NJ_INPUT) that says `says`.
-static inline void assert_histories_refused(nj_histories_format format, const nj_histories_limits *limits, const char *text, size_t size, const char *says)
+static inline void assert_histories_refused(nj_histories_format format,
+                                            const nj_histories_limits *limits, const char *text,
+                                            size_t size, const char *says)
 {
     collected all;
     nj_error err = {0};
     collected_init(&all);
-    assert_refused(nj_histories_read_limited(memfile_write(text, size), format, limits, collect, &all, &err), NJ_INPUT, &err, says);
+    assert_refused(
+        nj_histories_read_limited(memfile_write(text, size), format, limits, collect, &all, &err),
+        NJ_INPUT, &err, says);
     nj_buffer_fini(&all.text);
 }
 

@@ -122,7 +122,8 @@ int main(void)
         cmocka_unit_test(events_in_memory_come_out_by_user_time_and_line),
         cmocka_unit_test(events_beyond_memory_come_out_the_same),
         cmocka_unit_test(the_file_is_used_only_beyond_the_limit),
-        cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_written_is_named, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_written_is_named, sandbox_setup,
+                                        sandbox_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

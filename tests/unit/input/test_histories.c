@@ -21,7 +21,8 @@ static void every_form_is_known_by_name_and_by_ending(void **state)
     assert_int_equal(format, NJ_HISTORIES_CSV);
     assert_ok(nj_histories_format_named("inter", &format, &err), &err);
     assert_int_equal(format, NJ_HISTORIES_INTER);
-    assert_refused(nj_histories_format_named("CSV", &format, &err), NJ_USAGE, &err, "sequence, jsonl, csv or inter");
+    assert_refused(nj_histories_format_named("CSV", &format, &err), NJ_USAGE, &err,
+                   "sequence, jsonl, csv or inter");
 
     assert_int_equal(nj_histories_format_of_path("a/b.jsonl"), NJ_HISTORIES_JSONL);
     assert_int_equal(nj_histories_format_of_path("b.ndjson"), NJ_HISTORIES_JSONL);
@@ -38,18 +39,22 @@ static void a_file_without_a_history_is_refused_in_every_form(void **state)
     static const char *const TEXTS[] = {"", "\n", " \t\r\n\n", "\xef\xbb\xbf"};
     for (int format = NJ_HISTORIES_SEQUENCE; format <= NJ_HISTORIES_INTER; format++) {
         for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
-            assert_histories_refused((nj_histories_format)format, LIMITS, TEXTS[i], strlen(TEXTS[i]), "holds no history");
+            assert_histories_refused((nj_histories_format)format, LIMITS, TEXTS[i],
+                                     strlen(TEXTS[i]), "holds no history");
         }
     }
     assert_histories_refused(NJ_HISTORIES_CSV, LIMITS, "user,item\n", 10, "holds no history");
-    assert_histories_refused(NJ_HISTORIES_INTER, LIMITS, "user_id:token\titem_id:token\n", 28, "holds no history");
+    assert_histories_refused(NJ_HISTORIES_INTER, LIMITS, "user_id:token\titem_id:token\n", 28,
+                             "holds no history");
 }
 
 static void a_missing_file_is_not_found_in_every_form(void **state)
 {
     for (int format = NJ_HISTORIES_SEQUENCE; format <= NJ_HISTORIES_INTER; format++) {
         nj_error err = {0};
-        assert_refused(nj_histories_read(sandbox_path(state, "none"), (nj_histories_format)format, collect, NULL, &err), NJ_NOT_FOUND, &err, "none");
+        assert_refused(nj_histories_read(sandbox_path(state, "none"), (nj_histories_format)format,
+                                         collect, NULL, &err),
+                       NJ_NOT_FOUND, &err, "none");
     }
 }
 
@@ -73,7 +78,9 @@ static void a_visitors_status_ends_the_reading_and_is_returned_as_it_is(void **s
         nj_error err = {0};
         int calls = 0;
         const char *path = memfile_write(TEXTS[format], strlen(TEXTS[format]));
-        assert_refused(nj_histories_read(path, (nj_histories_format)format, stop_at_second, &calls, &err), NJ_END, &err, "enough");
+        assert_refused(
+            nj_histories_read(path, (nj_histories_format)format, stop_at_second, &calls, &err),
+            NJ_END, &err, "enough");
         assert_int_equal(calls, 2);
     }
 }
@@ -92,12 +99,14 @@ static void standard_input_is_read_for_a_dash(void **state)
     close(kept);
 }
 
-// Random bytes of each form's alphabet must end in a status, whatever they say; ASan and UBSan watch.
+// Random bytes of each form's alphabet must end in a status, whatever they say; ASan and UBSan
+// watch.
 static void random_text_never_crashes_a_reader(void **state)
 {
     (void)state;
     static const char ALPHABET[] = "{}[]\",:\\u0123deEa \t\n\r.-+user_iditemsnulltf\x80\xc3";
-    static const char *const STARTS[] = {"", "{\"user\":", "user,item,timestamp\n", "user_id:token\titem_id:token\ttimestamp:float\n"};
+    static const char *const STARTS[] = {"", "{\"user\":", "user,item,timestamp\n",
+                                         "user_id:token\titem_id:token\ttimestamp:float\n"};
     uint64_t seed = 88172645463325252u;
     for (unsigned round = 0; round < 4000; round++) {
         nj_error err = {0};
@@ -113,17 +122,20 @@ static void random_text_never_crashes_a_reader(void **state)
             text[size] = ALPHABET[seed % (sizeof ALPHABET - 1)];
         }
         collected_init(&all);
-        nj_status status = nj_histories_read(memfile_write(text, size), (nj_histories_format)format, collect, &all, &err);
+        nj_status status = nj_histories_read(memfile_write(text, size), (nj_histories_format)format,
+                                             collect, &all, &err);
         assert_true(status == NJ_OK || status == NJ_INPUT);
         nj_buffer_fini(&all.text);
     }
 }
 
-static void read_shared(const char *name, nj_histories_format format, const nj_histories_limits *limits, collected *all)
+static void read_shared(const char *name, nj_histories_format format,
+                        const nj_histories_limits *limits, collected *all)
 {
     nj_error err = {0};
     collected_init(all);
-    assert_ok(nj_histories_read_limited(shared_path(name), format, limits, collect, all, &err), &err);
+    assert_ok(nj_histories_read_limited(shared_path(name), format, limits, collect, all, &err),
+              &err);
 }
 
 static void beauty_has_22363_users_and_198502_interactions(void **state)
@@ -167,9 +179,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_is_known_by_name_and_by_ending),
         cmocka_unit_test(a_file_without_a_history_is_refused_in_every_form),
-        cmocka_unit_test_setup_teardown(a_missing_file_is_not_found_in_every_form, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_missing_file_is_not_found_in_every_form, sandbox_setup,
+                                        sandbox_teardown),
         cmocka_unit_test(a_visitors_status_ends_the_reading_and_is_returned_as_it_is),
-        cmocka_unit_test_setup_teardown(standard_input_is_read_for_a_dash, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(standard_input_is_read_for_a_dash, sandbox_setup,
+                                        sandbox_teardown),
         cmocka_unit_test(random_text_never_crashes_a_reader),
         cmocka_unit_test(beauty_has_22363_users_and_198502_interactions),
         cmocka_unit_test(movielens_has_943_users_in_memory_and_beyond_it),

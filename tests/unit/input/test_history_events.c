@@ -1,4 +1,5 @@
-// test_history_events.c - csv and inter: columns, quotes, times, grouping, and the sort beyond memory.
+// test_history_events.c - csv and inter: columns, quotes, times, grouping, and the sort beyond
+// memory.
 #include <stdlib.h>
 
 #include "common/input/event_table.h"
@@ -43,8 +44,12 @@ static void equal_times_keep_the_order_of_lines(void **state)
 static void times_are_decimal_numbers_of_either_sign(void **state)
 {
     (void)state;
-    assert_csv("user,item,timestamp\nu,a,1393545600.5\nu,b,-2\nu,c,+1.5e2\nu,d,.5\nu,e,881250949\nu,f,9007199254740993\n", "u@2[b d c e a f]");
-    static const char *const WRONG[] = {"", "x", "1x", "0x10", "inf", "nan", "1e999", "1e", "1e5.3", "--1", "1 ", " 1", ".", "2020-01-01", "1_0", "1.2.3", "\"\""};
+    assert_csv("user,item,timestamp\nu,a,1393545600.5\nu,b,-2\nu,c,+1.5e2\nu,d,.5\nu,e,"
+               "881250949\nu,f,9007199254740993\n",
+               "u@2[b d c e a f]");
+    static const char *const WRONG[] = {"",      "x",          "1x",    "0x10",  "inf", "nan",
+                                        "1e999", "1e",         "1e5.3", "--1",   "1 ",  " 1",
+                                        ".",     "2020-01-01", "1_0",   "1.2.3", "\"\""};
     for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
         char text[100];
         snprintf(text, sizeof text, "user,item,timestamp\nu,a,1\nu,b,%s\n", WRONG[i]);
@@ -56,36 +61,47 @@ static void columns_stand_in_any_order_and_others_are_ignored(void **state)
 {
     (void)state;
     assert_csv("timestamp,rating,item_id,title,user_id\n2,5,x,\"a, b\",u\n1,,y,,u\n", "u@2[y x]");
-    assert_inter("timestamp:float\titem_id:token\ttags:token_seq\tuser_id:token\n2\tx\ta b\tu\n1\ty\t\tu\n", "u@2[y x]");
+    assert_inter(
+        "timestamp:float\titem_id:token\ttags:token_seq\tuser_id:token\n2\tx\ta b\tu\n1\ty\t\tu\n",
+        "u@2[y x]");
     assert_inter("user_id:token\titem_id:token\nu\t\"x\"\n", "u@2[\"x\"]"); // no quotes in inter
 }
 
 static void quotes_follow_rfc_4180(void **state)
 {
     (void)state;
-    assert_csv("\"user\",\"item\"\n\"a,b\",\"say \"\"hi\"\"\"\n\"a,b\",\"\"\"\"\n", "a,b@2[say \"hi\" \"]");
+    assert_csv("\"user\",\"item\"\n\"a,b\",\"say \"\"hi\"\"\"\n\"a,b\",\"\"\"\"\n",
+               "a,b@2[say \"hi\" \"]");
     assert_csv("user,item,note\nu,x,\"one\ntwo \"\"quoted\"\"\n\nthree\"\nu,y,\n", "u@2[x y]");
     assert_csv_refused("user,item\nu,\"x\n", "line 2: a quote is opened and not closed");
     assert_csv_refused("user,item\nu,\"x\"y\n", "line 2: field 2 goes on behind its closing quote");
     assert_csv_refused("user,item\nu,x\"y\"\n", "line 2: field 2 has a quote inside");
-    assert_csv_refused("user,item\nu,\"x\ny\"\n", "line 2: item \"x?y\" contains a control character");
+    assert_csv_refused("user,item\nu,\"x\ny\"\n",
+                       "line 2: item \"x?y\" contains a control character");
 }
 
 static void the_header_names_what_is_missing_and_what_was_found(void **state)
 {
     (void)state;
-    assert_csv_refused("u1,i1\n", "line 1: no column \"user\" or \"user_id\"; the header has \"u1\", \"i1\"");
+    assert_csv_refused("u1,i1\n",
+                       "line 1: no column \"user\" or \"user_id\"; the header has \"u1\", \"i1\"");
     assert_csv_refused("User,item\nu,x\n", "no column \"user\" or \"user_id\"");
-    assert_csv_refused("user,timestamp\nu,1\n", "no column \"item\" or \"item_id\"; the header has \"user\", \"timestamp\"");
+    assert_csv_refused("user,timestamp\nu,1\n",
+                       "no column \"item\" or \"item_id\"; the header has \"user\", \"timestamp\"");
     assert_csv_refused("user,item,user_id\nu,x,v\n", "columns 1 and 3 both hold the user");
     assert_csv_refused("user,item,item\nu,x,v\n", "columns 2 and 3 both hold the item");
     assert_csv_refused("user, item\nu,x\n", "no column \"item\"");
     assert_csv_refused("user;item\nu;x\n", "the header has \"user;item\"");
     assert_inter_refused("user_id\titem_id\nu\tx\n", "column \"user_id\" has no type");
-    assert_inter_refused("user_id:token\trating:float\nu\t1\n", "no column \"item_id:token\"; the header has \"user_id:token\", \"rating:float\"");
-    assert_inter_refused("user_id:token\titem_id:token_seq\nu\tx\n", "column \"item_id\" has type \"token_seq\", must be \"token\"");
-    assert_inter_refused("user_id:token\titem_id:token\ttimestamp:token\nu\tx\t1\n", "column \"timestamp\" has type \"token\", must be \"float\"");
-    assert_inter_refused("user_id:token,item_id:token\n", "column \"user_id\" has type \"token,item_id:token\"");
+    assert_inter_refused(
+        "user_id:token\trating:float\nu\t1\n",
+        "no column \"item_id:token\"; the header has \"user_id:token\", \"rating:float\"");
+    assert_inter_refused("user_id:token\titem_id:token_seq\nu\tx\n",
+                         "column \"item_id\" has type \"token_seq\", must be \"token\"");
+    assert_inter_refused("user_id:token\titem_id:token\ttimestamp:token\nu\tx\t1\n",
+                         "column \"timestamp\" has type \"token\", must be \"float\"");
+    assert_inter_refused("user_id:token,item_id:token\n",
+                         "column \"user_id\" has type \"token,item_id:token\"");
 }
 
 static void a_row_has_as_many_fields_as_the_header(void **state)
@@ -93,7 +109,8 @@ static void a_row_has_as_many_fields_as_the_header(void **state)
     (void)state;
     assert_csv_refused("user,item\nu,x\nu\n", "line 3: has 1 fields, the header has 2");
     assert_csv_refused("user,item\nu,x,\n", "line 2: has 3 fields, the header has 2");
-    assert_inter_refused("user_id:token\titem_id:token\nu x\n", "line 2: has 1 fields, the header has 2");
+    assert_inter_refused("user_id:token\titem_id:token\nu x\n",
+                         "line 2: has 1 fields, the header has 2");
 }
 
 static void bad_ids_name_line_kind_and_rule(void **state)
@@ -106,7 +123,8 @@ static void bad_ids_name_line_kind_and_rule(void **state)
     assert_csv_refused("user,item\nu,a\tb\n", "line 2: item \"a?b\" contains a control character");
     memset(text + 12, 'x', 511);
     assert_csv_refused(text, "is longer than 510 bytes");
-    assert_histories_refused(NJ_HISTORIES_CSV, LIMITS, "user,item\nu,\0\n", 14, "line 2: contains a NUL byte");
+    assert_histories_refused(NJ_HISTORIES_CSV, LIMITS, "user,item\nu,\0\n", 14,
+                             "line 2: contains a NUL byte");
 }
 
 static void limits_hold_at_the_limit_and_refuse_one_more(void **state)
@@ -117,13 +135,15 @@ static void limits_hold_at_the_limit_and_refuse_one_more(void **state)
     static const char THREE[] = "user,item\nu,a\nv,a\nu,b\nu,c\n";
     limits.items_max = 2;
     assert_histories(NJ_HISTORIES_CSV, &limits, TWO, sizeof TWO - 1, "u@2[a b] v@3[a]");
-    assert_histories_refused(NJ_HISTORIES_CSV, &limits, THREE, sizeof THREE - 1, "line 5: user \"u\" has more than 2 items");
+    assert_histories_refused(NJ_HISTORIES_CSV, &limits, THREE, sizeof THREE - 1,
+                             "line 5: user \"u\" has more than 2 items");
 
     limits.line_bytes_max = 12;
     static const char FITS[] = "user,item,n\nu,a,\"12\n45\"\n";
     static const char LONG[] = "user,item,n\nu,a,\"12\n45678912\"\n";
     assert_histories(NJ_HISTORIES_CSV, &limits, FITS, sizeof FITS - 1, "u@2[a]");
-    assert_histories_refused(NJ_HISTORIES_CSV, &limits, LONG, sizeof LONG - 1, "line 2: a quote opens here and the row grows beyond 12 bytes");
+    assert_histories_refused(NJ_HISTORIES_CSV, &limits, LONG, sizeof LONG - 1,
+                             "line 2: a quote opens here and the row grows beyond 12 bytes");
 }
 
 static void the_number_of_columns_is_bounded(void **state)
@@ -154,7 +174,8 @@ static char *make_events(size_t rows, size_t *out_size)
     uint32_t seed = 7;
     for (size_t i = 0; i < rows; i++) {
         seed = seed * 1664525u + 1013904223u;
-        size += (size_t)sprintf(text + size, "u%u,i%u,%u\n", seed >> 8 & 63, seed >> 14 & 255, seed >> 22 & 31);
+        size += (size_t)sprintf(text + size, "u%u,i%u,%u\n", seed >> 8 & 63, seed >> 14 & 255,
+                                seed >> 22 & 31);
     }
     *out_size = size;
     return text;
@@ -168,7 +189,8 @@ static void beyond_memory_the_same_histories_come_out(void **state)
     collected all;
     nj_error err = {0};
     collected_init(&all);
-    assert_ok(nj_histories_read(memfile_write(text, size), NJ_HISTORIES_CSV, collect, &all, &err), &err);
+    assert_ok(nj_histories_read(memfile_write(text, size), NJ_HISTORIES_CSV, collect, &all, &err),
+              &err);
     assert_int_equal(all.item_count, 4000);
     assert_int_equal(nj_buffer_append(&all.text, "", 1), NJ_OK);
     const size_t memories[] = {0, 1000, 20000, 190000};
@@ -191,7 +213,8 @@ static void a_file_cut_at_any_byte_never_crashes(void **state)
         collected all;
         nj_error err = {0};
         collected_init(&all);
-        nj_status status = nj_histories_read(memfile_write(TEXT, size), NJ_HISTORIES_CSV, collect, &all, &err);
+        nj_status status =
+            nj_histories_read(memfile_write(TEXT, size), NJ_HISTORIES_CSV, collect, &all, &err);
         assert_true(status == NJ_OK || status == NJ_INPUT);
         refused += status == NJ_INPUT;
         nj_buffer_fini(&all.text);

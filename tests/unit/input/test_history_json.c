@@ -20,16 +20,20 @@ static void assert_json_refused(const char *text, const char *says)
 static void lines_are_objects_with_user_and_items(void **state)
 {
     (void)state;
-    assert_json("{\"user\": \"u1\", \"items\": [\"a\", \"b\"]}\r\n\n{\"items\":[],\"user\":\"u2\"}", "u1@1[a b] u2@3[]");
-    assert_json("\xef\xbb\xbf \t{ \"user\" : \"u1\" , \"items\" : [ \"a\" , \"b\" ] } \t\n", "u1@1[a b]");
+    assert_json("{\"user\": \"u1\", \"items\": [\"a\", \"b\"]}\r\n\n{\"items\":[],\"user\":\"u2\"}",
+                "u1@1[a b] u2@3[]");
+    assert_json("\xef\xbb\xbf \t{ \"user\" : \"u1\" , \"items\" : [ \"a\" , \"b\" ] } \t\n",
+                "u1@1[a b]");
     assert_json("{\"user\":\"u 1\",\"items\":[\"a b\"]}", "u 1@1[a b]");
 }
 
 static void whole_numbers_are_taken_as_they_are_written(void **state)
 {
     (void)state;
-    assert_json("{\"user\":7,\"items\":[0,-1,18446744073709551616]}", "7@1[0 -1 18446744073709551616]");
-    assert_json_refused("{\"user\":7,\"items\":[1.0]}", "column 20: an id must be text or a whole number");
+    assert_json("{\"user\":7,\"items\":[0,-1,18446744073709551616]}",
+                "7@1[0 -1 18446744073709551616]");
+    assert_json_refused("{\"user\":7,\"items\":[1.0]}",
+                        "column 20: an id must be text or a whole number");
     assert_json_refused("{\"user\":1e3,\"items\":[]}", "an id must be text or a whole number");
     assert_json_refused("{\"user\":true,\"items\":[]}", "an id must be text or a whole number");
     assert_json_refused("{\"user\":null,\"items\":[]}", "an id must be text or a whole number");
@@ -38,15 +42,20 @@ static void whole_numbers_are_taken_as_they_are_written(void **state)
 static void unknown_keys_of_any_shape_are_skipped(void **state)
 {
     (void)state;
-    assert_json("{\"exclude\":[\"x\",{\"a\":[[],{},[1,-2.5e+10,true,false,null]],\"items\":[\"no\"]}],\"user\":\"u\",\"g\":{},\"items\":[\"a\"],\"z\":0}", "u@1[a]");
+    assert_json("{\"exclude\":[\"x\",{\"a\":[[],{},[1,-2.5e+10,true,false,null]],\"items\":[\"no\"]"
+                "}],\"user\":\"u\",\"g\":{},\"items\":[\"a\"],\"z\":0}",
+                "u@1[a]");
     assert_json("{\"user\":\"u\",\"items\":[\"a\"],\"text\":\"]}\\\"{[\"}", "u@1[a]");
 }
 
 static void escapes_are_decoded_in_keys_and_ids(void **state)
 {
     (void)state;
-    assert_json("{\"us\\u0065r\":\"\\u0041\\/\\\\\\\"\",\"\\u0069tems\":[\"\\u00e9\\u20AC\\ud83d\\ude00\"]}", "A/\\\"@1[\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80]");
-    assert_json("{\"user\":\"\xf0\x9f\x98\x80\",\"items\":[\"\xc3\xa9x\\u0078\"]}", "\xf0\x9f\x98\x80@1[\xc3\xa9xx]");
+    assert_json("{\"us\\u0065r\":\"\\u0041\\/"
+                "\\\\\\\"\",\"\\u0069tems\":[\"\\u00e9\\u20AC\\ud83d\\ude00\"]}",
+                "A/\\\"@1[\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80]");
+    assert_json("{\"user\":\"\xf0\x9f\x98\x80\",\"items\":[\"\xc3\xa9x\\u0078\"]}",
+                "\xf0\x9f\x98\x80@1[\xc3\xa9xx]");
     assert_json_refused("{\"user\":\"\\ud83d\",\"items\":[]}", "half of a surrogate pair");
     assert_json_refused("{\"user\":\"\\ude00\\ud83d\",\"items\":[]}", "half of a surrogate pair");
     assert_json_refused("{\"user\":\"\\ud83dx\\ude00\",\"items\":[]}", "half of a surrogate pair");
@@ -60,25 +69,60 @@ static void what_is_not_strict_json_is_refused(void **state)
 {
     (void)state;
     static const char *const TEXTS[] = {
-        "[]", "1", "\"user\"", "user", "{", "}", "{]", "{}}", "{}{}",
-        "{\"user\":1,\"items\":[]} x", "{\"user\":1,\"items\":[]},", "{\"user\":1,\"items\":[]}{",
-        "{\"user\":1,\"items\":[1 2]}", "{\"user\":1,\"items\":[1,]}", "{\"user\":1,\"items\":[,1]}",
-        "{\"user\":1,\"items\":[1,,2]}", "{\"user\":1 \"items\":[]}", "{\"user\":1,\"items\":[],}",
-        "{,\"user\":1,\"items\":[]}", "{\"user\" 1,\"items\":[]}", "{\"user\"::1,\"items\":[]}",
-        "{\"user\":,\"items\":[]}", "{\"user\":1,\"items\":}", "{\"user\":1,\"items\":[}",
-        "{\"user\":1,\"items\":[1:2]}", "{\"user\":1,\"items\":[]", "{\"user\":1,\"items\":[",
-        "{user:1,\"items\":[]}", "{1:1,\"user\":1,\"items\":[]}", "{'user':1,\"items\":[]}",
-        "{\"user\":01,\"items\":[]}", "{\"user\":+1,\"items\":[]}", "{\"user\":-,\"items\":[]}",
-        "{\"user\":1,\"items\":[],\"x\":.5}", "{\"user\":1,\"items\":[],\"x\":5.}",
-        "{\"user\":1,\"items\":[],\"x\":1e}", "{\"user\":1,\"items\":[],\"x\":1e+}",
-        "{\"user\":1,\"items\":[],\"x\":tru}", "{\"user\":1,\"items\":[],\"x\":nulll}",
-        "{\"user\":1,\"items\":[],\"x\":NaN}", "{\"user\":1,\"items\":[],\"x\":[1 2]}",
-        "{\"user\":1,\"items\":[],\"x\":{\"a\" 1}}", "{\"user\":1,\"items\":[],\"x\":{\"a\":1,}}",
-        "{\"user\":1,\"items\":[],\"x\":{\"a\":1 \"b\":2}}", "{\"user\":1,\"items\":[],\"x\":{1:2}}",
-        "{\"user\":1,\"items\":[],\"x\":[1}}", "{\"user\":1,\"items\":[],\"x\":\"\\x\"}",
-        "{\"user\":1,\"items\":[],\"x\":\"\\u12g4\"}", "{\"user\":1,\"items\":[],\"x\":\"\\u12\"}",
-        "{\"user\":1,\"items\":[],\"x\":\"a\tb\"}", "{\"user\":1,\"items\":[],\"x\":\"\xff\"}",
-        "{\"user\":1,\"items\":[],\"\xc3\":1}", "{\"user\":1,\"items\":[],\"x\":\"", "{\"user\":1,\"items\":[],\"x\\",
+        "[]",
+        "1",
+        "\"user\"",
+        "user",
+        "{",
+        "}",
+        "{]",
+        "{}}",
+        "{}{}",
+        "{\"user\":1,\"items\":[]} x",
+        "{\"user\":1,\"items\":[]},",
+        "{\"user\":1,\"items\":[]}{",
+        "{\"user\":1,\"items\":[1 2]}",
+        "{\"user\":1,\"items\":[1,]}",
+        "{\"user\":1,\"items\":[,1]}",
+        "{\"user\":1,\"items\":[1,,2]}",
+        "{\"user\":1 \"items\":[]}",
+        "{\"user\":1,\"items\":[],}",
+        "{,\"user\":1,\"items\":[]}",
+        "{\"user\" 1,\"items\":[]}",
+        "{\"user\"::1,\"items\":[]}",
+        "{\"user\":,\"items\":[]}",
+        "{\"user\":1,\"items\":}",
+        "{\"user\":1,\"items\":[}",
+        "{\"user\":1,\"items\":[1:2]}",
+        "{\"user\":1,\"items\":[]",
+        "{\"user\":1,\"items\":[",
+        "{user:1,\"items\":[]}",
+        "{1:1,\"user\":1,\"items\":[]}",
+        "{'user':1,\"items\":[]}",
+        "{\"user\":01,\"items\":[]}",
+        "{\"user\":+1,\"items\":[]}",
+        "{\"user\":-,\"items\":[]}",
+        "{\"user\":1,\"items\":[],\"x\":.5}",
+        "{\"user\":1,\"items\":[],\"x\":5.}",
+        "{\"user\":1,\"items\":[],\"x\":1e}",
+        "{\"user\":1,\"items\":[],\"x\":1e+}",
+        "{\"user\":1,\"items\":[],\"x\":tru}",
+        "{\"user\":1,\"items\":[],\"x\":nulll}",
+        "{\"user\":1,\"items\":[],\"x\":NaN}",
+        "{\"user\":1,\"items\":[],\"x\":[1 2]}",
+        "{\"user\":1,\"items\":[],\"x\":{\"a\" 1}}",
+        "{\"user\":1,\"items\":[],\"x\":{\"a\":1,}}",
+        "{\"user\":1,\"items\":[],\"x\":{\"a\":1 \"b\":2}}",
+        "{\"user\":1,\"items\":[],\"x\":{1:2}}",
+        "{\"user\":1,\"items\":[],\"x\":[1}}",
+        "{\"user\":1,\"items\":[],\"x\":\"\\x\"}",
+        "{\"user\":1,\"items\":[],\"x\":\"\\u12g4\"}",
+        "{\"user\":1,\"items\":[],\"x\":\"\\u12\"}",
+        "{\"user\":1,\"items\":[],\"x\":\"a\tb\"}",
+        "{\"user\":1,\"items\":[],\"x\":\"\xff\"}",
+        "{\"user\":1,\"items\":[],\"\xc3\":1}",
+        "{\"user\":1,\"items\":[],\"x\":\"",
+        "{\"user\":1,\"items\":[],\"x\\",
         "{\"user\":1,\"items\":[],\"x\":/*c*/1}",
     };
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
@@ -108,13 +152,15 @@ static void limits_hold_at_the_limit_and_refuse_one_more(void **state)
     static const char THREE[] = "{\"user\":1,\"items\":[1,2,3]}";
     limits.items_max = 2;
     assert_histories(NJ_HISTORIES_JSONL, &limits, TWO, sizeof TWO - 1, "1@1[1 2]");
-    assert_histories_refused(NJ_HISTORIES_JSONL, &limits, THREE, sizeof THREE - 1, "line 1: has more than 2 items");
+    assert_histories_refused(NJ_HISTORIES_JSONL, &limits, THREE, sizeof THREE - 1,
+                             "line 1: has more than 2 items");
 }
 
 static void nesting_is_bounded(void **state)
 {
     (void)state;
-    for (size_t depth = NJ_HISTORY_JSON_DEPTH_MAX - 1; depth <= NJ_HISTORY_JSON_DEPTH_MAX; depth++) {
+    for (size_t depth = NJ_HISTORY_JSON_DEPTH_MAX - 1; depth <= NJ_HISTORY_JSON_DEPTH_MAX;
+         depth++) {
         char text[1024] = "{\"user\":1,\"items\":[],\"x\":";
         size_t at = strlen(text);
         memset(text + at, '[', depth); // one more with the object around it
@@ -146,7 +192,8 @@ static void the_number_of_values_on_a_line_is_bounded(void **state)
         if (more == 0) {
             assert_histories(NJ_HISTORIES_JSONL, LIMITS, text, size, "1@1[]");
         } else {
-            assert_histories_refused(NJ_HISTORIES_JSONL, LIMITS, text, size, "holds more than 4194304 JSON values");
+            assert_histories_refused(NJ_HISTORIES_JSONL, LIMITS, text, size,
+                                     "holds more than 4194304 JSON values");
         }
         free(text);
     }
@@ -183,12 +230,13 @@ static nj_status judge(void *context, const nj_history *history, nj_error *err)
     return NJ_OK;
 }
 
-// A line without NUL or newline, changed in one byte to every value there is: we accept nothing that jansson refuses, and read
-// the same from what both accept.
+// A line without NUL or newline, changed in one byte to every value there is: we accept nothing
+// that jansson refuses, and read the same from what both accept.
 static void every_one_byte_change_is_judged_as_jansson_judges_it(void **state)
 {
     (void)state;
-    static const char LINE[] = "{\"user\": \"xyz\\u00e9\", \"items\": [\"a\", 12, \"\\ud83d\\ude00\"], \"x\": [{\"b\": -1.5e3}, true]}";
+    static const char LINE[] = "{\"user\": \"xyz\\u00e9\", \"items\": [\"a\", 12, "
+                               "\"\\ud83d\\ude00\"], \"x\": [{\"b\": -1.5e3}, true]}";
     unsigned accepted = 0;
     for (size_t at = 0; at < sizeof LINE - 1; at++) {
         for (unsigned byte = 1; byte < 256; byte++) {
@@ -200,7 +248,8 @@ static void every_one_byte_change_is_judged_as_jansson_judges_it(void **state)
             memcpy(text, LINE, sizeof LINE);
             text[at] = (char)byte;
             judged about = {.line = json_loadb(text, sizeof LINE - 1, 0, NULL)};
-            nj_status status = nj_histories_read(memfile_write(text, sizeof LINE - 1), NJ_HISTORIES_JSONL, judge, &about, &err);
+            nj_status status = nj_histories_read(memfile_write(text, sizeof LINE - 1),
+                                                 NJ_HISTORIES_JSONL, judge, &about, &err);
             assert_true(status == NJ_OK || status == NJ_INPUT);
             assert_int_equal(about.calls, status == NJ_OK);
             accepted += status == NJ_OK;
@@ -213,7 +262,8 @@ static void every_one_byte_change_is_judged_as_jansson_judges_it(void **state)
 static void a_line_cut_at_any_byte_is_refused(void **state)
 {
     (void)state;
-    static const char LINE[] = "{\"user\":\"u\",\"items\":[\"a\\u00e9\",12],\"x\":[{\"b\":-1.5e3}]}";
+    static const char LINE[] =
+        "{\"user\":\"u\",\"items\":[\"a\\u00e9\",12],\"x\":[{\"b\":-1.5e3}]}";
     for (size_t size = 1; size + 1 < sizeof LINE; size++) {
         assert_histories_refused(NJ_HISTORIES_JSONL, LIMITS, LINE, size, "line 1: ");
     }

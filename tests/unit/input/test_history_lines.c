@@ -14,7 +14,8 @@ static void a_line_is_a_user_and_items_oldest_first(void **state)
         "\xef\xbb\xbfu1\ta  b\t a \nu2 \n\t7 x",
     };
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
-        assert_histories(NJ_HISTORIES_SEQUENCE, LIMITS, TEXTS[i], strlen(TEXTS[i]), "u1@1[a b a] u2@2[] 7@3[x]");
+        assert_histories(NJ_HISTORIES_SEQUENCE, LIMITS, TEXTS[i], strlen(TEXTS[i]),
+                         "u1@1[a b a] u2@2[] 7@3[x]");
     }
 }
 
@@ -30,8 +31,10 @@ static void the_same_user_twice_names_both_lines(void **state)
     (void)state;
     static const char TEXT[] = "7 a\n007 b\n\n7 c\n";
     static const char JSON[] = "{\"user\":\"7\",\"items\":[]}\n{\"user\":7,\"items\":[]}\n";
-    assert_histories_refused(NJ_HISTORIES_SEQUENCE, LIMITS, TEXT, sizeof TEXT - 1, "line 4: user \"7\" stands on line 1 too");
-    assert_histories_refused(NJ_HISTORIES_JSONL, LIMITS, JSON, sizeof JSON - 1, "line 2: user \"7\" stands on line 1 too");
+    assert_histories_refused(NJ_HISTORIES_SEQUENCE, LIMITS, TEXT, sizeof TEXT - 1,
+                             "line 4: user \"7\" stands on line 1 too");
+    assert_histories_refused(NJ_HISTORIES_JSONL, LIMITS, JSON, sizeof JSON - 1,
+                             "line 2: user \"7\" stands on line 1 too");
 }
 
 static void bad_ids_name_line_kind_and_rule(void **state)
@@ -48,9 +51,11 @@ static void bad_ids_name_line_kind_and_rule(void **state)
         {"u a\rb\n", "contains a control character"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-        assert_histories_refused(NJ_HISTORIES_SEQUENCE, LIMITS, CASES[i].text, strlen(CASES[i].text), CASES[i].says);
+        assert_histories_refused(NJ_HISTORIES_SEQUENCE, LIMITS, CASES[i].text,
+                                 strlen(CASES[i].text), CASES[i].says);
     }
-    assert_histories_refused(NJ_HISTORIES_SEQUENCE, LIMITS, "u a\0b\n", 6, "line 1: contains a NUL byte");
+    assert_histories_refused(NJ_HISTORIES_SEQUENCE, LIMITS, "u a\0b\n", 6,
+                             "line 1: contains a NUL byte");
 }
 
 static void an_id_of_510_bytes_is_read_and_one_of_511_is_not(void **state)
@@ -72,10 +77,12 @@ static void limits_hold_at_the_limit_and_refuse_one_more(void **state)
     nj_histories_limits limits = NJ_HISTORIES_LIMITS;
     limits.items_max = 2;
     assert_histories(NJ_HISTORIES_SEQUENCE, &limits, "u a b\n", 6, "u@1[a b]");
-    assert_histories_refused(NJ_HISTORIES_SEQUENCE, &limits, "u a b c\n", 8, "line 1: has more than 2 items");
+    assert_histories_refused(NJ_HISTORIES_SEQUENCE, &limits, "u a b c\n", 8,
+                             "line 1: has more than 2 items");
     limits.line_bytes_max = 7;
     assert_histories(NJ_HISTORIES_SEQUENCE, &limits, "u aa bb\n", 8, "u@1[aa bb]");
-    assert_histories_refused(NJ_HISTORIES_SEQUENCE, &limits, "v\nu aaa bb\n", 11, "line 2: is longer than 7 bytes");
+    assert_histories_refused(NJ_HISTORIES_SEQUENCE, &limits, "v\nu aaa bb\n", 11,
+                             "line 2: is longer than 7 bytes");
 }
 
 static void a_history_of_ten_thousand_items_is_read(void **state)
@@ -84,7 +91,8 @@ static void a_history_of_ten_thousand_items_is_read(void **state)
     enum { ITEMS = 10000 };
     char *texts[2] = {malloc(8 * ITEMS), malloc(8 * ITEMS)}; // sequence, jsonl
     assert_true(texts[0] != NULL && texts[1] != NULL);
-    size_t sizes[2] = {(size_t)sprintf(texts[0], "u"), (size_t)sprintf(texts[1], "{\"user\":\"u\",\"items\":[")};
+    size_t sizes[2] = {(size_t)sprintf(texts[0], "u"),
+                       (size_t)sprintf(texts[1], "{\"user\":\"u\",\"items\":[")};
     for (unsigned i = 0; i < ITEMS; i++) {
         sizes[0] += (size_t)sprintf(texts[0] + sizes[0], " %u", i);
         sizes[1] += (size_t)sprintf(texts[1] + sizes[1], "%s%u", i > 0 ? "," : "", i);
@@ -94,7 +102,9 @@ static void a_history_of_ten_thousand_items_is_read(void **state)
         collected all;
         nj_error err = {0};
         collected_init(&all);
-        assert_ok(nj_histories_read(memfile_write(texts[format], sizes[format]), (nj_histories_format)format, collect, &all, &err), &err);
+        assert_ok(nj_histories_read(memfile_write(texts[format], sizes[format]),
+                                    (nj_histories_format)format, collect, &all, &err),
+                  &err);
         assert_int_equal(all.item_count, ITEMS);
         nj_buffer_fini(&all.text);
         free(texts[format]);

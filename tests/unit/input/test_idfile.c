@@ -5,7 +5,8 @@
 #include "tests/support/nj_test.h"
 #include "tests/support/sandbox.h"
 
-static nj_status read_bytes(const void *bytes, size_t size, nj_idlist_builder *builder, nj_error *err)
+static nj_status read_bytes(const void *bytes, size_t size, nj_idlist_builder *builder,
+                            nj_error *err)
 {
     nj_idlist_builder_init(builder);
     return nj_idfile_read(memfile_write(bytes, size), builder, err);
@@ -20,7 +21,8 @@ static void ids_keep_their_order_whatever_the_line_endings(void **state)
 {
     (void)state;
     static const char *const FILES[] = {"7\n007\nx y\n", "7\r\n007\r\nx y\r\n", "7\n007\nx y",
-                                        "\xef\xbb\xbf" "7\n007\nx y\n"};
+                                        ("\xef\xbb\xbf"
+                                         "7\n007\nx y\n")};
     for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
         nj_error err = {0};
         nj_idlist_builder builder;
@@ -52,12 +54,14 @@ static void wrong_lines_are_refused_with_line_and_rule(void **state)
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         nj_error err = {0};
         nj_idlist_builder builder;
-        assert_refused(read_bytes(CASES[i].text, strlen(CASES[i].text), &builder, &err), NJ_INPUT, &err, CASES[i].says);
+        assert_refused(read_bytes(CASES[i].text, strlen(CASES[i].text), &builder, &err), NJ_INPUT,
+                       &err, CASES[i].says);
         nj_idlist_builder_fini(&builder);
     }
     nj_error err = {0};
     nj_idlist_builder builder;
-    assert_refused(read_bytes("a\nb\0c\n", 6, &builder, &err), NJ_INPUT, &err, "line 2: contains a NUL byte");
+    assert_refused(read_bytes("a\nb\0c\n", 6, &builder, &err), NJ_INPUT, &err,
+                   "line 2: contains a NUL byte");
     nj_idlist_builder_fini(&builder);
 }
 
@@ -70,9 +74,11 @@ static void an_id_of_510_bytes_is_read_and_one_of_511_is_not(void **state)
     memset(text, 'x', sizeof text);
     assert_ok(read_bytes(text, 510, &builder, &err), &err);
     nj_idlist_builder_fini(&builder);
-    assert_refused(read_bytes(text, 511, &builder, &err), NJ_INPUT, &err, "is longer than 510 bytes");
+    assert_refused(read_bytes(text, 511, &builder, &err), NJ_INPUT, &err,
+                   "is longer than 510 bytes");
     nj_idlist_builder_fini(&builder);
-    assert_refused(read_bytes(text, sizeof text, &builder, &err), NJ_INPUT, &err, "line 1: is longer than 65536 bytes");
+    assert_refused(read_bytes(text, sizeof text, &builder, &err), NJ_INPUT, &err,
+                   "line 1: is longer than 65536 bytes");
     nj_idlist_builder_fini(&builder);
 }
 
@@ -81,8 +87,10 @@ static void a_missing_file_is_not_found_and_a_folder_is_refused(void **state)
     nj_error err = {0};
     nj_idlist_builder builder;
     nj_idlist_builder_init(&builder);
-    assert_refused(nj_idfile_read(sandbox_path(state, "none"), &builder, &err), NJ_NOT_FOUND, &err, "none");
-    assert_refused(nj_idfile_read(sandbox_path(state, ""), &builder, &err), NJ_INPUT, &err, "is a folder");
+    assert_refused(nj_idfile_read(sandbox_path(state, "none"), &builder, &err), NJ_NOT_FOUND, &err,
+                   "none");
+    assert_refused(nj_idfile_read(sandbox_path(state, ""), &builder, &err), NJ_INPUT, &err,
+                   "is a folder");
     nj_idlist_builder_fini(&builder);
 }
 
@@ -107,7 +115,8 @@ int main(void)
         cmocka_unit_test(ids_keep_their_order_whatever_the_line_endings),
         cmocka_unit_test(wrong_lines_are_refused_with_line_and_rule),
         cmocka_unit_test(an_id_of_510_bytes_is_read_and_one_of_511_is_not),
-        cmocka_unit_test_setup_teardown(a_missing_file_is_not_found_and_a_folder_is_refused, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_missing_file_is_not_found_and_a_folder_is_refused,
+                                        sandbox_setup, sandbox_teardown),
         cmocka_unit_test(the_beauty_items_are_12101),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

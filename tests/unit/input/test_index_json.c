@@ -15,7 +15,9 @@ static void keys_are_rows_in_any_order(void **state)
     (void)state;
     nj_error err = {0};
     nj_index_json index;
-    assert_ok(read_text("{\"1\": [\"<a_3>\", \"<bb_65535>\"], \"0\": [\"<a_7>\", \"<bb_0>\"]}", &index, &err), &err);
+    assert_ok(read_text("{\"1\": [\"<a_3>\", \"<bb_65535>\"], \"0\": [\"<a_7>\", \"<bb_0>\"]}",
+                        &index, &err),
+              &err);
     assert_int_equal(index.row_count, 2);
     assert_int_equal(index.level_count, 2);
     assert_int_equal(index.codes[0], 7);
@@ -48,11 +50,13 @@ static void wrong_files_are_refused_with_key_and_rule(void **state)
         {"{\"1\": [\"<a_1>\"]}", "key \"1\": the 1 keys must be 0 to 0"},
         {"{\"0\": [\"<a_1>\"], \"2\": [\"<a_1>\"]}", "key \"2\": the 2 keys must be 0 to 1"},
         {"{\"0\": [\"<a_1>\"], \"0\": [\"<a_1>\"]}", "duplicate"},
-        {"{\"0\": [\"<a_1>\"], \"1\": [\"<a_1>\", \"<b_1>\"]}", "key \"1\": has 2 levels, the first row has 1"},
+        {"{\"0\": [\"<a_1>\"], \"1\": [\"<a_1>\", \"<b_1>\"]}",
+         "key \"1\": has 2 levels, the first row has 1"},
         {"{\"0\": [\"<a_1>\"], \"1\": \"<a_1>\"}", "key \"1\": has 0 levels, the first row has 1"},
         {"{\"0\": [\"<a_65536>\"]}", "level 0: code 65536, the limit is 65535"},
         {"{\"0\": [\"<a_1>\", \"<a_1>\"]}", "levels 0 and 1 both use the letters \"a\""},
-        {"{\"0\": [\"<a_1>\"], \"1\": [\"<b_1>\"]}", "key \"1\": level 0: letters \"b\", the rows before have \"a\""},
+        {"{\"0\": [\"<a_1>\"], \"1\": [\"<b_1>\"]}",
+         "key \"1\": level 0: letters \"b\", the rows before have \"a\""},
         {"{\"0\": [7]}", "level 0: \"\" is not of the form"},
         {"{\"0\": [\"\"]}", "is not of the form"},
         {"{\"0\": [\"<\"]}", "is not of the form"},

@@ -1,9 +1,9 @@
 // test_lines.c - lines across buffer borders, at the limit, and from standard input.
 #include "common/input/lines.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "tests/support/memfile.h"
@@ -104,7 +104,8 @@ static void a_line_at_the_limit_is_read_and_one_byte_more_is_refused(void **stat
         snprintf(text, sizeof text, "x\n0123456789a%s", ENDS[i]);
         assert_ok(nj_lines_open(memfile_write(text, strlen(text)), 10, &lines, &err), &err);
         assert_line(&lines, "x");
-        assert_refused(nj_lines_next(&lines, &line, &size, &err), NJ_INPUT, &err, "line 2: is longer than 10 bytes");
+        assert_refused(nj_lines_next(&lines, &line, &size, &err), NJ_INPUT, &err,
+                       "line 2: is longer than 10 bytes");
         nj_lines_close(&lines);
     }
 }
@@ -118,7 +119,8 @@ static void a_nul_byte_is_refused_with_its_line(void **state)
     size_t size;
     assert_ok(nj_lines_open(memfile_write("a\nb\0c\n", 6), 10, &lines, &err), &err);
     assert_line(&lines, "a");
-    assert_refused(nj_lines_next(&lines, &line, &size, &err), NJ_INPUT, &err, "line 2: contains a NUL byte");
+    assert_refused(nj_lines_next(&lines, &line, &size, &err), NJ_INPUT, &err,
+                   "line 2: contains a NUL byte");
     nj_lines_close(&lines);
 }
 
@@ -141,7 +143,8 @@ static void a_dash_is_standard_input_also_when_it_comes_in_pieces(void **state)
     close(ends[1]);
     char *line;
     size_t size;
-    assert_refused(nj_lines_next(&lines, &line, &size, &err), NJ_INPUT, &err, "standard input: line 3");
+    assert_refused(nj_lines_next(&lines, &line, &size, &err), NJ_INPUT, &err,
+                   "standard input: line 3");
     nj_lines_close(&lines);
     assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0); // it is not ours to close
     dup2(kept, STDIN_FILENO);
@@ -152,8 +155,10 @@ static void what_cannot_be_opened_says_why(void **state)
 {
     nj_error err = {0};
     nj_lines lines;
-    assert_refused(nj_lines_open(sandbox_path(state, "none"), 10, &lines, &err), NJ_NOT_FOUND, &err, "No such file");
-    assert_refused(nj_lines_open(sandbox_path(state, ""), 10, &lines, &err), NJ_INPUT, &err, "is a folder");
+    assert_refused(nj_lines_open(sandbox_path(state, "none"), 10, &lines, &err), NJ_NOT_FOUND, &err,
+                   "No such file");
+    assert_refused(nj_lines_open(sandbox_path(state, ""), 10, &lines, &err), NJ_INPUT, &err,
+                   "is a folder");
 }
 
 int main(void)
@@ -165,7 +170,8 @@ int main(void)
         cmocka_unit_test(a_line_at_the_limit_is_read_and_one_byte_more_is_refused),
         cmocka_unit_test(a_nul_byte_is_refused_with_its_line),
         cmocka_unit_test(a_dash_is_standard_input_also_when_it_comes_in_pieces),
-        cmocka_unit_test_setup_teardown(what_cannot_be_opened_says_why, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_opened_says_why, sandbox_setup,
+                                        sandbox_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,8 +114,8 @@ static void every_whole_number_type_becomes_int64(void **state)
         npy_file file;
         char header[200];
         int64_t got;
-        snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (1,), }\n",
-                 CASES[i].descr);
+        snprintf(header, sizeof header,
+                 "{'descr': '%s', 'fortran_order': False, 'shape': (1,), }\n", CASES[i].descr);
         make(&file, header, CASES[i].bytes, CASES[i].size);
         assert_ok(open_made(&file, &npy, &err), &err);
         assert_ok(nj_npy_read_i64(&npy, 0, 1, &got, &err), &err);
@@ -132,7 +132,8 @@ static void f16_and_f64_become_float32(void **state)
     npy_file file;
     float got[2];
     const uint16_t halves[2] = {0x3c00, 0x8001};
-    make(&file, "{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }\n", halves, sizeof halves);
+    make(&file, "{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }\n", halves,
+         sizeof halves);
     assert_ok(open_made(&file, &npy, &err), &err);
     assert_ok(nj_npy_read_f32(&npy, 0, 2, got, &err), &err);
     assert_true(got[0] == 1.0f && got[1] == -0x1p-24f);
@@ -157,12 +158,14 @@ static void a_value_that_cannot_be_used_names_row_and_column(void **state)
     npy_file file;
     float floats[6] = {0, 0, 0, 0, 0, NAN};
     float got[6];
-    make(&file, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", floats, sizeof floats);
+    make(&file, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", floats,
+         sizeof floats);
     assert_ok(open_made(&file, &npy, &err), &err);
     assert_ok(nj_npy_read_f32(&npy, 0, 5, got, &err), &err);
     assert_refused(nj_npy_read_f32(&npy, 3, 3, got, &err), NJ_INPUT, &err, "row 1, column 2");
     int64_t integers[6];
-    assert_refused(nj_npy_read_i64(&npy, 0, 6, integers, &err), NJ_INPUT, &err, "'<f4' holds floats");
+    assert_refused(nj_npy_read_i64(&npy, 0, 6, integers, &err), NJ_INPUT, &err,
+                   "'<f4' holds floats");
     nj_npy_close(&npy);
 
     const uint64_t large[2] = {1, UINT64_C(1) << 63};
@@ -179,17 +182,24 @@ static void headers_of_other_writers_and_versions_are_read(void **state)
     (void)state;
     nj_error err = {0};
     nj_npy npy;
-    assert_ok(open_header("{\"shape\":(2,2),\"descr\":\"<f4\",\"fortran_order\":False}", 16, &npy, &err), &err);
+    assert_ok(
+        open_header("{\"shape\":(2,2),\"descr\":\"<f4\",\"fortran_order\":False}", 16, &npy, &err),
+        &err);
     nj_npy_close(&npy);
-    assert_ok(open_header("{'descr': '<f4', 'fortran_order': True, 'shape': (4,)}", 16, &npy, &err), &err);
+    assert_ok(open_header("{'descr': '<f4', 'fortran_order': True, 'shape': (4,)}", 16, &npy, &err),
+              &err);
     nj_npy_close(&npy);
-    assert_ok(open_header("{'descr': '<f4', 'fortran_order': False, 'shape': ()}", 4, &npy, &err), &err);
+    assert_ok(open_header("{'descr': '<f4', 'fortran_order': False, 'shape': ()}", 4, &npy, &err),
+              &err);
     assert_int_equal(npy.dim_count, 0);
     nj_npy_close(&npy);
-    assert_ok(open_header("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 128)}", 0, &npy, &err), &err);
+    assert_ok(
+        open_header("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 128)}", 0, &npy, &err),
+        &err);
     nj_npy_close(&npy);
 
-    static const char TEXT[] = "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 1, 1), }   \n";
+    static const char TEXT[] =
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 1, 1), }   \n";
     for (uint8_t version = 2; version <= 3; version++) {
         npy_file file = {.size = 12 + sizeof TEXT};
         memcpy(file.bytes, "\x93NUMPY", 6);
@@ -215,24 +225,34 @@ static void wrong_headers_are_refused_with_the_rule(void **state)
         {"{'descr': '<c8', 'fortran_order': False, 'shape': (1,)}", 8, "type '<c8' is not one of"},
         {"{'descr': '|f4', 'fortran_order': False, 'shape': (1,)}", 4, "type '|f4' is not one of"},
         {"{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", 8, "type '|O' is not one of"},
-        {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", 4, "not the name of one number type"},
+        {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", 4,
+         "not the name of one number type"},
         {"{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}", 4, "neither True nor False"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': [1]}", 4, "not a tuple"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1)}", 4, "a number, not a tuple"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}", 4, "not a whole number"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1 1)}", 4, "expected ',' or ')'"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1)}", 4, "more than 4 dimensions"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", 4, "too large"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", 4, "beyond 64 bits"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296)}", 0, "beyond 64 bits"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904,)}", 0, "beyond 64 bits"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", 7, "has 7 bytes of data, shape and type need 8"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", 9, "has 9 bytes of data, shape and type need 8"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1)}", 4,
+         "more than 4 dimensions"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", 4,
+         "too large"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", 4,
+         "beyond 64 bits"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296)}", 0,
+         "beyond 64 bits"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904,)}", 0,
+         "beyond 64 bits"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", 7,
+         "has 7 bytes of data, shape and type need 8"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", 9,
+         "has 9 bytes of data, shape and type need 8"},
         {"{'descr': '<f4', 'fortran_order': False}", 4, "has no 'shape'"},
         {"{'descr': '<f4', 'shape': (1,)}", 4, "has no 'fortran_order'"},
         {"{'fortran_order': False, 'shape': (1,)}", 4, "has no 'descr'"},
-        {"{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", 4, "'descr' twice"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}", 4, "unknown key 'more'"},
+        {"{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", 4,
+         "'descr' twice"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}", 4,
+         "unknown key 'more'"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x", 4, "behind '}'"},
         {"{'descr': '<f4' 'fortran_order': False, 'shape': (1,)}", 4, "expected ',' or '}'"},
         {"{'descr' '<f4'}", 4, "expected ':'"},
@@ -243,7 +263,8 @@ static void wrong_headers_are_refused_with_the_rule(void **state)
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         nj_error err = {0};
         nj_npy npy;
-        assert_refused(open_header(CASES[i].header, CASES[i].data_bytes, &npy, &err), NJ_INPUT, &err, CASES[i].says);
+        assert_refused(open_header(CASES[i].header, CASES[i].data_bytes, &npy, &err), NJ_INPUT,
+                       &err, CASES[i].says);
     }
 }
 
@@ -258,7 +279,8 @@ static void a_file_cut_at_any_byte_is_refused(void **state)
     for (size_t size = 0; size < file.size; size++) {
         assert_int_equal(nj_npy_open(memfile_write(file.bytes, size), &npy, &err), NJ_INPUT);
     }
-    assert_refused(nj_npy_open(memfile_write("", 0), &npy, &err), NJ_INPUT, &err, "not a .npy file (0 bytes)");
+    assert_refused(nj_npy_open(memfile_write("", 0), &npy, &err), NJ_INPUT, &err,
+                   "not a .npy file (0 bytes)");
 }
 
 static void no_flipped_bit_crashes_and_most_of_the_header_are_refused(void **state)
@@ -281,7 +303,9 @@ static void no_flipped_bit_crashes_and_most_of_the_header_are_refused(void **sta
             nj_npy_close(&npy);
         }
     }
-    assert_true(refused > header_bits * 9 / 10); // what passes: a space that becomes a newline, f4 that becomes i4 or u4
+    assert_true(refused >
+                header_bits * 9 /
+                    10); // what passes: a space that becomes a newline, f4 that becomes i4 or u4
 }
 
 static void lengths_versions_and_paths_out_of_bounds_are_refused(void **state)
@@ -291,13 +315,19 @@ static void lengths_versions_and_paths_out_of_bounds_are_refused(void **state)
     static const uint8_t LONG_HEADER[] = "\x93NUMPY\x02\x00\xff\xff\xff\xff{";
     static const uint8_t BEYOND[] = "\x93NUMPY\x01\x00\x00\x10{";
     static const uint8_t NEWER[] = "\x93NUMPY\x04\x00\x01\x00{";
-    assert_refused(nj_npy_open(memfile_write(LONG_HEADER, sizeof LONG_HEADER), &npy, &err), NJ_INPUT, &err, "header of 4294967295 bytes, the limit is 65535");
-    assert_refused(nj_npy_open(memfile_write(BEYOND, sizeof BEYOND), &npy, &err), NJ_INPUT, &err, "header of 4096 bytes ends beyond the file's 12 bytes");
-    assert_refused(nj_npy_open(memfile_write(NEWER, sizeof NEWER), &npy, &err), NJ_INPUT, &err, "version 4.0");
-    assert_refused(nj_npy_open(sandbox_path(state, "none.npy"), &npy, &err), NJ_NOT_FOUND, &err, "none.npy");
-    assert_refused(nj_npy_open(sandbox_path(state, ""), &npy, &err), NJ_INPUT, &err, "not a regular file");
+    assert_refused(nj_npy_open(memfile_write(LONG_HEADER, sizeof LONG_HEADER), &npy, &err),
+                   NJ_INPUT, &err, "header of 4294967295 bytes, the limit is 65535");
+    assert_refused(nj_npy_open(memfile_write(BEYOND, sizeof BEYOND), &npy, &err), NJ_INPUT, &err,
+                   "header of 4096 bytes ends beyond the file's 12 bytes");
+    assert_refused(nj_npy_open(memfile_write(NEWER, sizeof NEWER), &npy, &err), NJ_INPUT, &err,
+                   "version 4.0");
+    assert_refused(nj_npy_open(sandbox_path(state, "none.npy"), &npy, &err), NJ_NOT_FOUND, &err,
+                   "none.npy");
+    assert_refused(nj_npy_open(sandbox_path(state, ""), &npy, &err), NJ_INPUT, &err,
+                   "not a regular file");
     const size_t huge[2] = {SIZE_MAX / 2, 3};
-    assert_refused(nj_npy_write(sandbox_path(state, "huge.npy"), NJ_NPY_F32, huge, 2, NULL, &err), NJ_INPUT, &err, "too large");
+    assert_refused(nj_npy_write(sandbox_path(state, "huge.npy"), NJ_NPY_F32, huge, 2, NULL, &err),
+                   NJ_INPUT, &err, "too large");
 }
 
 static void the_beauty_arrays_have_their_stated_shapes(void **state)
@@ -325,7 +355,8 @@ static void the_beauty_arrays_have_their_stated_shapes(void **state)
     assert_int_equal(npy.shape[1], 4);
     for (size_t i = 0; i < 12101; i++) {
         assert_ok(nj_npy_read_i64(&npy, 4 * i, 4, code, &err), &err);
-        assert_true(code[0] >= 0 && code[0] < 256 && code[1] < 256 && code[2] < 256 && code[3] < 256);
+        assert_true(code[0] >= 0 && code[0] < 256 && code[1] < 256 && code[2] < 256 &&
+                    code[3] < 256);
     }
     nj_npy_close(&npy);
 }
@@ -333,8 +364,10 @@ static void the_beauty_arrays_have_their_stated_shapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_written_array_is_read_back, sandbox_setup, sandbox_teardown),
-        cmocka_unit_test_setup_teardown(the_written_header_is_byte_for_byte_numpys, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_written_array_is_read_back, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(the_written_header_is_byte_for_byte_numpys, sandbox_setup,
+                                        sandbox_teardown),
         cmocka_unit_test(every_whole_number_type_becomes_int64),
         cmocka_unit_test(f16_and_f64_become_float32),
         cmocka_unit_test(a_value_that_cannot_be_used_names_row_and_column),
@@ -342,7 +375,8 @@ int main(void)
         cmocka_unit_test(wrong_headers_are_refused_with_the_rule),
         cmocka_unit_test(a_file_cut_at_any_byte_is_refused),
         cmocka_unit_test(no_flipped_bit_crashes_and_most_of_the_header_are_refused),
-        cmocka_unit_test_setup_teardown(lengths_versions_and_paths_out_of_bounds_are_refused, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(lengths_versions_and_paths_out_of_bounds_are_refused,
+                                        sandbox_setup, sandbox_teardown),
         cmocka_unit_test(the_beauty_arrays_have_their_stated_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

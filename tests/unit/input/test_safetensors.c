@@ -27,7 +27,8 @@ static void make(tensor_file_bytes *file, const char *header, const void *data, 
     file->size = 8 + (size_t)length + data_bytes;
 }
 
-static nj_status open_header(const char *header, size_t data_bytes, nj_tensor_set **set, nj_error *err)
+static nj_status open_header(const char *header, size_t data_bytes, nj_tensor_set **set,
+                             nj_error *err)
 {
     static const uint8_t ZEROS[256] = {0};
     static tensor_file_bytes file; // outlives the set
@@ -73,7 +74,8 @@ static void tensors_are_found_by_name_and_widened_to_float32(void **state)
     assert_true(got[0] == 1.0f);
     assert_ok(nj_tensor_read_f32(nj_tensor_set_find(set, "a"), got, &err), &err);
     assert_true(got[0] == 2.5f);
-    assert_refused(nj_tensor_read_f32(nj_tensor_set_find(set, "i"), got, &err), NJ_INPUT, &err, "tensor \"i\": has dtype I32");
+    assert_refused(nj_tensor_read_f32(nj_tensor_set_find(set, "i"), got, &err), NJ_INPUT, &err,
+                   "tensor \"i\": has dtype I32");
     nj_tensor_set_close(&set);
     assert_null(set);
 }
@@ -87,8 +89,10 @@ static void a_missing_or_misshapen_tensor_names_both_shapes(void **state)
     const size_t wanted[2] = {2, 3};
     const size_t found[1] = {2};
     assert_ok(open_header(ONE_A, 8, &set, &err), &err);
-    assert_refused(nj_tensor_set_expect(set, "a", wanted, 2, &tensor, &err), NJ_INPUT, &err, "t.safetensors: tensor \"a\": has shape [2], expected [2, 3]");
-    assert_refused(nj_tensor_set_expect(set, "q", wanted, 2, &tensor, &err), NJ_INPUT, &err, "tensor \"q\": is missing, expected with shape [2, 3]");
+    assert_refused(nj_tensor_set_expect(set, "a", wanted, 2, &tensor, &err), NJ_INPUT, &err,
+                   "t.safetensors: tensor \"a\": has shape [2], expected [2, 3]");
+    assert_refused(nj_tensor_set_expect(set, "q", wanted, 2, &tensor, &err), NJ_INPUT, &err,
+                   "tensor \"q\": is missing, expected with shape [2, 3]");
     assert_null(tensor);
     assert_ok(nj_tensor_set_expect(set, "a", found, 1, &tensor, &err), &err);
     assert_int_equal(tensor->element_count, 2);
@@ -105,12 +109,14 @@ static void a_weight_that_is_not_finite_names_its_place(void **state)
     float got[2];
     make(&file, ONE_A, data, sizeof data);
     assert_ok(nj_tensor_set_open_bytes(file.bytes, file.size, "t", &set, &err), &err);
-    assert_refused(nj_tensor_read_f32(nj_tensor_set_at(set, 0), got, &err), NJ_INPUT, &err, "tensor \"a\": element 1 of 2 is not a number");
+    assert_refused(nj_tensor_read_f32(nj_tensor_set_at(set, 0), got, &err), NJ_INPUT, &err,
+                   "tensor \"a\": element 1 of 2 is not a number");
     nj_tensor_set_close(&set);
     data[1] = -INFINITY;
     make(&file, ONE_A, data, sizeof data);
     assert_ok(nj_tensor_set_open_bytes(file.bytes, file.size, "t", &set, &err), &err);
-    assert_refused(nj_tensor_read_f32(nj_tensor_set_at(set, 0), got, &err), NJ_INPUT, &err, "element 1 of 2 is infinite");
+    assert_refused(nj_tensor_read_f32(nj_tensor_set_at(set, 0), got, &err), NJ_INPUT, &err,
+                   "element 1 of 2 is infinite");
     nj_tensor_set_close(&set);
 }
 
@@ -130,32 +136,52 @@ static void headers_that_break_a_rule_are_refused_with_it(void **state)
         {"{\"a\":1}", 0, "tensor \"a\": is not described by an object"},
         {"{\"__metadata__\":{\"a\":1}}", 0, "\"__metadata__\" is not an object of texts"},
         {"{\"__metadata__\":[]}", 0, "\"__metadata__\" is not an object of texts"},
-        {"{\"a\":{\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "tensor \"a\": unknown dtype \"F31\""},
+        {"{\"a\":{\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+         "tensor \"a\": unknown dtype \"F31\""},
         {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "unknown dtype \"\""},
         {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "\"shape\" is not a list"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "other than whole numbers"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]}}", 4, "other than whole numbers"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, "has 9 dimensions, the limit is 8"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4, "beyond 64 bits"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1152921504606846976],\"data_offsets\":[0,0]}}", 0, "beyond 64 bits"},
-        {"{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]}}", 2, "3 elements of 4 bits do not fill whole bytes"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4,
+         "other than whole numbers"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]}}", 4,
+         "other than whole numbers"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4,
+         "has 9 dimensions, the limit is 8"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4,
+         "beyond 64 bits"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1152921504606846976],\"data_offsets\":[0,0]}}", 0,
+         "beyond 64 bits"},
+        {"{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]}}", 2,
+         "3 elements of 4 bits do not fill whole bytes"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "\"data_offsets\" is not a list of two"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "\"data_offsets\" is not a list of two"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,8]}}", 4, "\"data_offsets\" is not a list of two"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, "begins at 4 and ends at 0"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,5]}}", 5, "has 5 bytes, shape and dtype need 4"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7, "ends at byte 8, the file has 7 bytes of data"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4,
+         "\"data_offsets\" is not a list of two"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,8]}}", 4,
+         "\"data_offsets\" is not a list of two"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4,
+         "begins at 4 and ends at 0"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,5]}}", 5,
+         "has 5 bytes, shape and dtype need 4"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7,
+         "ends at byte 8, the file has 7 bytes of data"},
         {ONE_A, 9, "tensors end at byte 8, the file has 9 bytes of data"},
         {"{}", 1, "tensors end at byte 0, the file has 1 bytes of data"},
-        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "begins at byte 1, a hole lies before it"},
-        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", 3, "tensor \"b\": begins at byte 1, inside the tensor before it"},
-        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]}}", 3, "tensor \"b\": begins at byte 2, a hole lies before it"},
-        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0, "duplicate"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2,
+         "begins at byte 1, a hole lies before it"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\","
+         "\"shape\":[2],\"data_offsets\":[1,3]}}",
+         3, "tensor \"b\": begins at byte 1, inside the tensor before it"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"b\":{\"dtype\":\"U8\","
+         "\"shape\":[1],\"data_offsets\":[2,3]}}",
+         3, "tensor \"b\": begins at byte 2, a hole lies before it"},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},\"a\":{\"dtype\":\"U8\","
+         "\"shape\":[0],\"data_offsets\":[0,0]}}",
+         0, "duplicate"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         nj_error err = {0};
         nj_tensor_set *set = NULL;
-        assert_refused(open_header(CASES[i].header, CASES[i].data_bytes, &set, &err), NJ_INPUT, &err, CASES[i].says);
+        assert_refused(open_header(CASES[i].header, CASES[i].data_bytes, &set, &err), NJ_INPUT,
+                       &err, CASES[i].says);
         assert_null(set);
     }
 }
@@ -169,7 +195,10 @@ static void empty_tensors_and_a_file_without_tensors_are_fine(void **state)
     assert_int_equal(nj_tensor_set_count(set), 0);
     assert_null(nj_tensor_set_find(set, "a"));
     nj_tensor_set_close(&set);
-    assert_ok(open_header("{\"e\":{\"dtype\":\"F32\",\"shape\":[0,5],\"data_offsets\":[4,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, &set, &err), &err);
+    assert_ok(open_header("{\"e\":{\"dtype\":\"F32\",\"shape\":[0,5],\"data_offsets\":[4,4]},\"a\":"
+                          "{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+                          4, &set, &err),
+              &err);
     assert_int_equal(nj_tensor_set_find(set, "e")->element_count, 0);
     assert_ok(nj_tensor_read_f32(nj_tensor_set_find(set, "e"), NULL, &err), &err);
     nj_tensor_set_close(&set);
@@ -182,9 +211,12 @@ static void absurd_header_lengths_are_refused_with_both_numbers(void **state)
     nj_tensor_set *set = NULL;
     const uint8_t huge[9] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, '{'};
     const uint8_t beyond[9] = {100, 0, 0, 0, 0, 0, 0, 0, '{'};
-    assert_refused(nj_tensor_set_open_bytes(huge, 9, "t", &set, &err), NJ_INPUT, &err, "header of 18446744073709551615 bytes, the limit is 100000000");
-    assert_refused(nj_tensor_set_open_bytes(beyond, 9, "t", &set, &err), NJ_INPUT, &err, "header of 100 bytes ends beyond the file's 9 bytes");
-    assert_refused(nj_tensor_set_open_bytes(beyond, 0, "t", &set, &err), NJ_INPUT, &err, "0 bytes are too few");
+    assert_refused(nj_tensor_set_open_bytes(huge, 9, "t", &set, &err), NJ_INPUT, &err,
+                   "header of 18446744073709551615 bytes, the limit is 100000000");
+    assert_refused(nj_tensor_set_open_bytes(beyond, 9, "t", &set, &err), NJ_INPUT, &err,
+                   "header of 100 bytes ends beyond the file's 9 bytes");
+    assert_refused(nj_tensor_set_open_bytes(beyond, 0, "t", &set, &err), NJ_INPUT, &err,
+                   "0 bytes are too few");
 }
 
 static void cut_and_flipped_files_never_crash_and_cuts_are_refused(void **state)
@@ -217,7 +249,8 @@ static void a_folder_is_read_through_its_index(void **state)
 {
     nj_error err = {0};
     nj_tensor_set *set = NULL;
-    static const char INDEX[] = "{\"metadata\":{\"total_size\":12},\"weight_map\":{\"b\":\"two.safetensors\",\"a\":\"one.safetensors\"}}";
+    static const char INDEX[] = "{\"metadata\":{\"total_size\":12},\"weight_map\":{\"b\":\"two."
+                                "safetensors\",\"a\":\"one.safetensors\"}}";
     write_file(state, "one.safetensors", ONE_A, 8);
     write_file(state, "two.safetensors", ONE_B, 4);
     write_file(state, "stranger.safetensors", "{", 0); // not named by the index, so never opened
@@ -232,7 +265,8 @@ static void a_folder_without_an_index_gives_all_its_files(void **state)
 {
     nj_error err = {0};
     nj_tensor_set *set = NULL;
-    assert_refused(nj_tensor_set_open(sandbox_path(state, ""), &set, &err), NJ_INPUT, &err, "holds neither");
+    assert_refused(nj_tensor_set_open(sandbox_path(state, ""), &set, &err), NJ_INPUT, &err,
+                   "holds neither");
     write_file(state, "one.safetensors", ONE_A, 8);
     sandbox_write(state, "config.json", "{}", 2);
     assert_ok(nj_tensor_set_open(sandbox_path(state, ""), &set, &err), &err);
@@ -243,7 +277,8 @@ static void a_folder_without_an_index_gives_all_its_files(void **state)
     assert_int_equal(nj_tensor_set_count(set), 2);
     nj_tensor_set_close(&set);
     write_file(state, "three.safetensors", ONE_B, 4);
-    assert_refused(nj_tensor_set_open(sandbox_path(state, ""), &set, &err), NJ_INPUT, &err, "tensor \"b\": stands in");
+    assert_refused(nj_tensor_set_open(sandbox_path(state, ""), &set, &err), NJ_INPUT, &err,
+                   "tensor \"b\": stands in");
 }
 
 static void a_wrong_index_is_refused_with_the_tensor(void **state)
@@ -256,21 +291,27 @@ static void a_wrong_index_is_refused_with_the_tensor(void **state)
         {"{}", "has no object \"weight_map\""},
         {"{\"weight_map\":{}}", "\"weight_map\" names no tensor"},
         {"{\"weight_map\":{\"a\":1}}", "tensor \"a\": \"\" is not a plain file name"},
-        {"{\"weight_map\":{\"a\":\"../one.safetensors\"}}", "\"../one.safetensors\" is not a plain file name"},
+        {"{\"weight_map\":{\"a\":\"../one.safetensors\"}}",
+         "\"../one.safetensors\" is not a plain file name"},
         {"{\"weight_map\":{\"a\":\"..\"}}", "is not a plain file name"},
         {"{\"weight_map\":{\"a\":\"\"}}", "is not a plain file name"},
-        {"{\"weight_map\":{\"a\":\"none.safetensors\"}}", "none.safetensors: the index names it and it is missing"},
+        {"{\"weight_map\":{\"a\":\"none.safetensors\"}}",
+         "none.safetensors: the index names it and it is missing"},
         {"{\"weight_map\":{\"q\":\"one.safetensors\"}}", "tensor \"q\": is not in one.safetensors"},
-        {"{\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"one.safetensors\"}}", "tensor \"b\": is not in one.safetensors"},
-        {"{\"weight_map\":{\"a\":\"two.safetensors\",\"b\":\"one.safetensors\"}}", "tensor \"a\": is not in two.safetensors"},
+        {"{\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"one.safetensors\"}}",
+         "tensor \"b\": is not in one.safetensors"},
+        {"{\"weight_map\":{\"a\":\"two.safetensors\",\"b\":\"one.safetensors\"}}",
+         "tensor \"a\": is not in two.safetensors"},
     };
     write_file(state, "one.safetensors", ONE_A, 8);
     write_file(state, "two.safetensors", ONE_B, 4);
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         nj_error err = {0};
         nj_tensor_set *set = NULL;
-        sandbox_write(state, "model.safetensors.index.json", CASES[i].index, strlen(CASES[i].index));
-        assert_refused(nj_tensor_set_open(sandbox_path(state, ""), &set, &err), NJ_INPUT, &err, CASES[i].says);
+        sandbox_write(state, "model.safetensors.index.json", CASES[i].index,
+                      strlen(CASES[i].index));
+        assert_refused(nj_tensor_set_open(sandbox_path(state, ""), &set, &err), NJ_INPUT, &err,
+                       CASES[i].says);
         assert_null(set);
     }
 }
@@ -282,7 +323,8 @@ static void a_single_file_may_be_named_and_a_missing_one_is_not_found(void **sta
     assert_ok(nj_tensor_set_open(write_file(state, "x.bin", ONE_A, 8), &set, &err), &err);
     assert_int_equal(nj_tensor_set_count(set), 1);
     nj_tensor_set_close(&set);
-    assert_refused(nj_tensor_set_open(sandbox_path(state, "none"), &set, &err), NJ_NOT_FOUND, &err, "none");
+    assert_refused(nj_tensor_set_open(sandbox_path(state, "none"), &set, &err), NJ_NOT_FOUND, &err,
+                   "none");
 }
 
 static void the_beauty_checkpoint_is_read_from_its_two_files(void **state)
@@ -323,10 +365,14 @@ int main(void)
         cmocka_unit_test(empty_tensors_and_a_file_without_tensors_are_fine),
         cmocka_unit_test(absurd_header_lengths_are_refused_with_both_numbers),
         cmocka_unit_test(cut_and_flipped_files_never_crash_and_cuts_are_refused),
-        cmocka_unit_test_setup_teardown(a_folder_is_read_through_its_index, sandbox_setup, sandbox_teardown),
-        cmocka_unit_test_setup_teardown(a_folder_without_an_index_gives_all_its_files, sandbox_setup, sandbox_teardown),
-        cmocka_unit_test_setup_teardown(a_wrong_index_is_refused_with_the_tensor, sandbox_setup, sandbox_teardown),
-        cmocka_unit_test_setup_teardown(a_single_file_may_be_named_and_a_missing_one_is_not_found, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_folder_is_read_through_its_index, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_folder_without_an_index_gives_all_its_files,
+                                        sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_wrong_index_is_refused_with_the_tensor, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_single_file_may_be_named_and_a_missing_one_is_not_found,
+                                        sandbox_setup, sandbox_teardown),
         cmocka_unit_test(the_beauty_checkpoint_is_read_from_its_two_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

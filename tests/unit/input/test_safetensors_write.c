@@ -42,8 +42,9 @@ static void the_header_is_the_documented_text(void **state)
     nj_error err = {0};
     const float value[1] = {1};
     nj_tensor_source source = {.name = "c", .dim_count = 1, .shape = {1}, .data = value};
-    static const char EXPECTED[] = "{\"__metadata__\":{\"format\":\"pt\"},"
-                                   "\"c\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}} ";
+    static const char EXPECTED[] =
+        "{\"__metadata__\":{\"format\":\"pt\"},"
+        "\"c\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}} ";
     nj_buffer out;
     nj_buffer_init(&out, 4096);
     assert_ok(nj_tensors_write(&source, 1, &out, &err), &err);
@@ -74,21 +75,26 @@ static void wrong_names_shapes_and_too_little_room_are_refused(void **state)
     nj_tensor_source twice[] = {{.name = "a", .data = value}, {.name = "a", .data = value}};
     nj_tensor_source meta = {.name = "__metadata__", .data = value};
     nj_tensor_source bytes = {.name = "\xff", .data = value};
-    nj_tensor_source huge = {.name = "h", .dim_count = 2, .shape = {SIZE_MAX / 4, 5}, .data = value};
+    nj_tensor_source huge = {
+        .name = "h", .dim_count = 2, .shape = {SIZE_MAX / 4, 5}, .data = value};
     nj_tensor_source deep = {.name = "d", .dim_count = 9, .data = value};
     struct {
         nj_tensor_source *sources;
         size_t count;
         const char *says;
     } cases[] = {
-        {twice, 2, "tensor \"a\": is given twice"}, {&meta, 1, "cannot be called so"},
-        {&bytes, 1, "cannot be called so"},         {&huge, 1, "too large"},
-        {&deep, 1, "too large"},                    {twice, NJ_TENSORS_MAX + 1, "100001 tensors, the limit is 100000"},
+        {twice, 2, "tensor \"a\": is given twice"},
+        {&meta, 1, "cannot be called so"},
+        {&bytes, 1, "cannot be called so"},
+        {&huge, 1, "too large"},
+        {&deep, 1, "too large"},
+        {twice, NJ_TENSORS_MAX + 1, "100001 tensors, the limit is 100000"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         nj_buffer out;
         nj_buffer_init(&out, 4096);
-        assert_refused(nj_tensors_write(cases[i].sources, cases[i].count, &out, &err), NJ_INPUT, &err, cases[i].says);
+        assert_refused(nj_tensors_write(cases[i].sources, cases[i].count, &out, &err), NJ_INPUT,
+                       &err, cases[i].says);
         nj_buffer_fini(&out);
     }
     nj_buffer small;
