@@ -47,19 +47,21 @@ nj_status nj_store_manifest_to_json(const nj_store_manifest *manifest, json_t *o
 nj_status nj_store_manifest_write(const char *path, const nj_store_manifest *manifest,
                                   nj_error *err)
 {
+    nj_buffer file;
+    nj_buffer_init(&file, NJ_STORE_MANIFEST_BYTES_MAX);
     char *text = NULL;
     json_t *object = json_object();
     nj_status status = object != NULL ? nj_store_manifest_to_json(manifest, object, err)
                                       : nj_fail(err, NJ_NO_MEMORY, "%s: no memory", path);
-    if (status != NJ_OK) {
-        goto done;
+    if (status == NJ_OK) {
+        text = json_dumps(object, JSON_INDENT(2));
+        status = text != NULL ? nj_buffer_printf(&file, "%s\n", text) : NJ_NO_MEMORY;
+        status = status != NJ_OK ? nj_fail(err, status, "%s: no memory", path)
+                                 : nj_file_write(path, file.bytes, file.size, err);
     }
-    text = json_dumps(object, JSON_INDENT(2));
-    status = text != NULL ? nj_file_write(path, text, strlen(text), err)
-                          : nj_fail(err, NJ_NO_MEMORY, "%s: no memory", path);
-done:
     free(text);
     json_decref(object);
+    nj_buffer_fini(&file);
     return status;
 }
 

@@ -47,7 +47,7 @@ static void the_bytes_of_a_key_are_fixed(void **state)
     (void)state;
     static const uint8_t SEVEN[] = {1, 0, 0, 0, 0, 0, 0, 0, 7};
     static const uint8_t LARGEST[] = {1, 255, 255, 255, 255, 255, 255, 255, 255};
-    static const uint8_t AGENT[] = {2, '0', '0', '7'};
+    static const uint8_t LEADING_ZERO[] = {2, '0', '0', '7'};
     nj_store_key key = pack("7");
     assert_int_equal(key.size, sizeof SEVEN);
     assert_memory_equal(key.bytes, SEVEN, sizeof SEVEN);
@@ -55,8 +55,8 @@ static void the_bytes_of_a_key_are_fixed(void **state)
     assert_int_equal(key.size, sizeof LARGEST);
     assert_memory_equal(key.bytes, LARGEST, sizeof LARGEST);
     key = pack("007");
-    assert_int_equal(key.size, sizeof AGENT);
-    assert_memory_equal(key.bytes, AGENT, sizeof AGENT);
+    assert_int_equal(key.size, sizeof LEADING_ZERO);
+    assert_memory_equal(key.bytes, LEADING_ZERO, sizeof LEADING_ZERO);
 }
 
 static void every_id_comes_back(void **state)

@@ -1,6 +1,7 @@
 // test_publish.c - a night becomes a generation, CURRENT changes in one step or not at all, readers get every row.
 #include "common/store/publish.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -330,6 +331,18 @@ static void a_publish_that_fails_leaves_current_as_it_was(void **state)
     assert_string_equal(current(state).text, old.text);
 }
 
+static unsigned count_drafts(void **state)
+{
+    unsigned drafts = 0;
+    DIR *folder = opendir(store_path(state));
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        drafts += strncmp(entry->d_name, ".draft-", 7) == 0;
+    }
+    closedir(folder);
+    return drafts;
+}
+
 static void a_pack_that_fails_leaves_no_generation_and_no_draft(void **state)
 {
     nj_error err = {0};
@@ -344,6 +357,7 @@ static void a_pack_that_fails_leaves_no_generation_and_no_draft(void **state)
     nj_status status = nj_store_pack(staging, 640, NIGHT_MS, &name, NULL, &err);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     assert_int_equal(status, NJ_IO);
+    assert_int_equal(count_drafts(state), 0);
     assert_ok(nj_store_list(store_path(state), &listing, &err), &err);
     assert_int_equal(listing.count, 0);
     nj_store_listing_fini(&listing);
