@@ -134,6 +134,13 @@ static uint32_t count_slots(const nj_session *session, nj_slot_state state)
     return count;
 }
 
+// The coordinator counts a lease as ended when its RESULT arrives, and grants the next; the slot is free only after the ACK. Half
+// of the slots are asked for, so that a new lease finds one.
+static uint32_t credit_of(const nj_session *session)
+{
+    return (session->config.lease_slots + 1) / 2;
+}
+
 static bool holds_leases(const nj_session *session)
 {
     return count_slots(session, NJ_SLOT_FREE) < session->config.lease_slots;
@@ -334,7 +341,7 @@ static void set_up(nj_session *session)
 
 static void resume(nj_session *session, uint64_t now_ns)
 {
-    say_ready(session, session->config.lease_slots);
+    say_ready(session, credit_of(session));
     for (uint32_t i = 0; i < session->config.lease_slots; i++) {
         if (session->slots[i].state == NJ_SLOT_FINISHED) {
             send_outcome(session, &session->slots[i], now_ns);
@@ -418,7 +425,7 @@ static void perform(nj_session *session, uint8_t effect, const input *with, uint
     case EFFECT_FETCH: begin_section(session, now_ns); break;
     case EFFECT_KEEP_CHUNK: store_piece(session, with->message->chunk.bytes, now_ns); break;
     case EFFECT_PREPARE: set_up(session); break;
-    case EFFECT_SAY_READY: say_ready(session, session->config.lease_slots); break;
+    case EFFECT_SAY_READY: say_ready(session, credit_of(session)); break;
     case EFFECT_RESUME: resume(session, now_ns); break;
     case EFFECT_TAKE_LEASE: take_lease(session, &with->message->lease, now_ns); break;
     case EFFECT_GIVE_LEASE_BACK: give_lease_back(session, &with->message->lease, now_ns); break;
@@ -695,7 +702,7 @@ static void repeat(nj_session *session, uint64_t now_ns)
     if (is_due(session->heartbeat_ns, session->heartbeat_ms, now_ns)) {
         send_heartbeat(session, now_ns);
         if (session->state == NJ_SESSION_READY) {
-            say_ready(session, session->config.lease_slots);
+            say_ready(session, credit_of(session));
         }
     }
     if (session->state == NJ_SESSION_FETCHING &&

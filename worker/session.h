@@ -46,7 +46,7 @@ typedef struct {
     uint32_t class_count; // 1 .. NJ_WIRE_CLASSES_MAX
     uint32_t cores;
     uint64_t memory_bytes;
-    uint32_t lease_slots;            // leases to hold at a time, 1 .. NJ_WIRE_LEASES_MAX
+    uint32_t lease_slots;            // 1 .. NJ_WIRE_LEASES_MAX; half of them are asked for, the others wait for their ACK
     uint32_t chunk_bytes;            // of a section, asked for at a time, 1 .. NJ_WIRE_CHUNK_BYTES_MAX
     uint32_t coordinator_timeout_ms; // silence after which the connection is dropped
     uint32_t hello_pause_ms;         // before each HELLO but the first
