@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium/core.h>
+
 #include "common/cli/arguments.h"
 
 #define HELP_COLUMN 30
@@ -246,6 +248,10 @@ static bool asks_for(const char *word, const char *a, const char *b)
 
 int nj_cli_main(const nj_program *program, int argc, char **argv)
 {
+    if (sodium_init() < 0) { // without it digests run the slow portable code
+        fprintf(stderr, "%s: libsodium cannot start\n", program->name);
+        return nj_status_exit_code(NJ_FAILED);
+    }
     if (argc > 1 && asks_for(argv[1], "--version", "version")) {
         printf("%s %s\n", program->name, NIGHTJAR_VERSION);
         return 0;
