@@ -47,12 +47,12 @@ typedef struct {
 typedef struct {
     nj_session *session;
     bool alive;
-    uint64_t born_ms;      // when a killed worker comes back
-    uint32_t line;         // its connection; a new number after each loss
-    uint64_t cache;        // sections on its disk: they outlive the process
-    uint8_t draft[16];     // the section that is being fetched
+    uint64_t born_ms;  // when a killed worker comes back
+    uint32_t line;     // its connection; a new number after each loss
+    uint64_t cache;    // sections on its disk: they outlive the process
+    uint8_t draft[16]; // the section that is being fetched
     uint32_t slot_shards[NJ_WIRE_LEASES_MAX];
-    uint64_t ticket;       // being computed, 0: none
+    uint64_t ticket; // being computed, 0: none
     uint32_t slot;
     uint64_t compute_end_ms;
     bool hung;
@@ -241,8 +241,8 @@ static void run_dispatch(world *w, const nj_message *at_hand)
             break;
         case NJ_DISPATCH_SEND_LEASE:
             message.kind = NJ_MESSAGE_LEASE;
-            message.lease = (nj_message_lease){
-                effect.lease.shard, effect.lease.attempt, 1, 4, nj_slice_from("users")};
+            message.lease = (nj_message_lease){effect.lease.shard, effect.lease.attempt, 1, 4,
+                                               nj_slice_from("users")};
             send_to_worker(w, &effect, &message);
             break;
         case NJ_DISPATCH_SEND_CHUNK:

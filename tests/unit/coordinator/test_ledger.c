@@ -39,8 +39,12 @@ static nj_status report(nj_ledger_event_kind kind, uint32_t shard, uint64_t now_
 static nj_status result(uint32_t shard, uint32_t attempt, nj_worker_id worker, uint8_t digest,
                         bool held)
 {
-    nj_ledger_event event = {.kind = NJ_LEDGER_RESULT, .shard = shard, .attempt = attempt,
-                             .worker = worker, .digest = {{digest}}, .held = held};
+    nj_ledger_event event = {.kind = NJ_LEDGER_RESULT,
+                             .shard = shard,
+                             .attempt = attempt,
+                             .worker = worker,
+                             .digest = {{digest}},
+                             .held = held};
     return nj_ledger_step(&ledger, &event, 0, &effect);
 }
 

@@ -42,8 +42,8 @@ static nj_status step(nj_roster_event event, uint64_t now_ms)
 
 static nj_worker_id hello(nj_peer peer, uint8_t instance, uint64_t now_ms)
 {
-    nj_message_hello message = {.name = nj_slice_from("host"), .version = nj_slice_from("1"),
-                                .instance = {{instance}}};
+    nj_message_hello message = {
+        .name = nj_slice_from("host"), .version = nj_slice_from("1"), .instance = {{instance}}};
     nj_roster_event event = {.kind = NJ_ROSTER_HELLO, .peer = &peer, .hello = &message};
     assert_int_equal(step(event, now_ms), NJ_OK);
     const nj_worker *worker = nj_roster_find_peer(&roster, &peer);
@@ -64,8 +64,8 @@ static nj_status grant(nj_worker_id worker, uint32_t shard, uint64_t now_ms)
 
 static void heartbeat(nj_peer peer, uint64_t users_done, uint32_t shard, uint64_t now_ms)
 {
-    nj_message_heartbeat message = {.users_done = users_done, .leases = {{shard, 1}},
-                                    .leases_count = 1};
+    nj_message_heartbeat message = {
+        .users_done = users_done, .leases = {{shard, 1}}, .leases_count = 1};
     nj_roster_event event = {.kind = NJ_ROSTER_HEARTBEAT, .peer = &peer, .heartbeat = &message};
     assert_int_equal(step(event, now_ms), NJ_OK);
 }
@@ -258,7 +258,8 @@ static void peers_come_and_go_without_losing_one_another(void **state)
         unsigned number = (random >> 16) % WORKERS;
         nj_peer peer = peer_of(number, number);
         if (in[number]) {
-            assert_int_equal(step((nj_roster_event){.kind = NJ_ROSTER_BYE, .peer = &peer}, 0), NJ_OK);
+            assert_int_equal(step((nj_roster_event){.kind = NJ_ROSTER_BYE, .peer = &peer}, 0),
+                             NJ_OK);
         } else {
             assert_true(hello(peer, (uint8_t)number, 0) != 0);
         }

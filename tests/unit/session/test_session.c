@@ -17,9 +17,16 @@ static int setup(void **state)
     (void)state;
     static const char *const CLASSES[] = {"exact"};
     nj_error err = {0};
-    nj_session_config config = {.name = "w", .version = "1", .classes = CLASSES, .class_count = 1,
-                                .lease_slots = 2, .chunk_bytes = 4, .coordinator_timeout_ms = 1000,
-                                .hello_pause_ms = 50, .resend_ms = 300, .give_up_ms = 5000,
+    nj_session_config config = {.name = "w",
+                                .version = "1",
+                                .classes = CLASSES,
+                                .class_count = 1,
+                                .lease_slots = 2,
+                                .chunk_bytes = 4,
+                                .coordinator_timeout_ms = 1000,
+                                .hello_pause_ms = 50,
+                                .resend_ms = 300,
+                                .give_up_ms = 5000,
                                 .drain_ms = 2000};
     session = malloc(sizeof *session);
     assert_ok(nj_session_init(session, &config, 0, &err), &err);
@@ -99,8 +106,8 @@ static void receive_chunk(size_t offset, size_t size)
 {
     memset(&message, 0, sizeof message);
     message.kind = NJ_MESSAGE_CHUNK;
-    message.chunk = (nj_message_chunk){
-        nj_digest_of(TEN_BYTES, 10), offset, {TEN_BYTES + offset, size}};
+    message.chunk =
+        (nj_message_chunk){nj_digest_of(TEN_BYTES, 10), offset, {TEN_BYTES + offset, size}};
     nj_session_message(session, &message, 0);
 }
 
