@@ -7,7 +7,8 @@
 //   SIGTERM ────────► nj_session_drain, then nj_session_stop ───┘
 //
 // A pure state machine: the picture and the table are schemas/session.def. It holds no socket, clock, file or thread and takes no
-// memory. Draw effects until there are none after every report, before the message is given up: some borrow from it.
+// memory. Draw effects until there are none after every report, before the message is given up: some borrow from it. A send that
+// fails may be forgotten: whatever matters is said again.
 //
 // Leases live in slots 0 .. lease_slots-1; the daemon keeps the users and the rows of each. One slot is computed at a
 // time, the others wait, so that the engine need not wait for the network.

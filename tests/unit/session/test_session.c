@@ -107,7 +107,7 @@ static void receive_chunk(size_t offset, size_t size)
     memset(&message, 0, sizeof message);
     message.kind = NJ_MESSAGE_CHUNK;
     message.chunk =
-        (nj_message_chunk){nj_digest_of(TEN_BYTES, 10), offset, {TEN_BYTES + offset, size}};
+        (nj_message_chunk){nj_digest_of(TEN_BYTES, 10), offset, {&TEN_BYTES[offset], size}};
     nj_session_message(session, &message, 0);
 }
 

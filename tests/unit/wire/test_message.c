@@ -38,12 +38,17 @@ static nj_digest fill_digest(void)
     to->field[1] = fill_slice(9);
 #define FILL_SECTIONS(field, limit)                                                                \
     to->field##_count = 2;                                                                         \
-    to->field[0] = (nj_wire_section){fill_slice(9), fill_next++, fill_digest()};                   \
-    to->field[1] = (nj_wire_section){fill_slice(9), fill_next++, fill_digest()};
+    for (uint32_t i = 0; i < 2; i++) {                                                             \
+        to->field[i].name = fill_slice(9);                                                         \
+        to->field[i].size = fill_next++;                                                           \
+        to->field[i].digest = fill_digest();                                                       \
+    }
 #define FILL_LEASES(field, limit)                                                                  \
     to->field##_count = 2;                                                                         \
-    to->field[0] = (nj_wire_lease){fill_next++, fill_next++};                                      \
-    to->field[1] = (nj_wire_lease){fill_next++, fill_next++};
+    for (uint32_t i = 0; i < 2; i++) {                                                             \
+        to->field[i].shard = fill_next++;                                                          \
+        to->field[i].attempt = fill_next++;                                                        \
+    }
 
 // clang-format off
 #define NJ_MESSAGE(NAME, name, number, sender, meaning)                                            \
