@@ -62,7 +62,8 @@ nj_status nj_roster_init(nj_roster *roster, const nj_roster_config *config, nj_e
                        config->worker_max, NJ_ROSTER_WORKERS_MAX);
     }
     if (config->silence_ms == 0 || config->lease_ms == 0) {
-        return nj_fail(err, NJ_INPUT, "roster: silence of %u ms and leases of %u ms, must be above 0",
+        return nj_fail(err, NJ_INPUT,
+                       "roster: silence of %u ms and leases of %u ms, must be above 0",
                        config->silence_ms, config->lease_ms);
     }
     roster->peer_capacity = 8;

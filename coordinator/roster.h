@@ -89,7 +89,7 @@ typedef enum {
     NJ_ROSTER_BYE,         // peer
     NJ_ROSTER_GRANT,       // worker, shard, attempt: from nj_roster_free_worker
     NJ_ROSTER_END_LEASE,   // worker, shard, attempt
-    NJ_ROSTER_RETURN,      // worker, shard, attempt: given back; no more leases until its next READY
+    NJ_ROSTER_RETURN,      // worker, shard, attempt: given back; no more until its next READY
     NJ_ROSTER_DRAIN,       // worker
     NJ_ROSTER_UNREACHABLE, // worker
     NJ_ROSTER_TICK,        // time has passed; every 100 ms or so is enough

@@ -316,8 +316,9 @@ static void keep_welcome(nj_session *session, const nj_message_welcome *welcome)
 {
     drop_all(session);
     if (!nj_digest_equal(&session->plan, &welcome->plan)) {
+        // A set-up that is under way is for nothing; for the same plan it goes on.
         session->prepared = false;
-        session->prepare_ticket = 0; // a set-up under way is for nothing; for the same plan it goes on
+        session->prepare_ticket = 0;
     }
     session->plan = welcome->plan;
     session->section_count = welcome->sections_count;
@@ -673,7 +674,8 @@ void nj_session_drain(nj_session *session, nj_status status, const char *text, u
     if (session->state != NJ_SESSION_DRAINING) {
         set_end(session, status, text);
     }
-    bool busy = count_slots(session, NJ_SLOT_COMPUTING) + count_slots(session, NJ_SLOT_FINISHED) > 0;
+    bool busy =
+        count_slots(session, NJ_SLOT_COMPUTING) + count_slots(session, NJ_SLOT_FINISHED) > 0;
     must_step(session, busy ? NJ_SESSION_EVENT_DRAIN : NJ_SESSION_EVENT_DRAIN_EMPTY, &NO_INPUT,
               now_ns);
 }
@@ -722,8 +724,7 @@ static void repeat(nj_session *session, uint64_t now_ns)
 void nj_session_tick(nj_session *session, uint64_t now_ns)
 {
     const nj_session_config *config = &session->config;
-    bool alone =
-        session->state == NJ_SESSION_CONNECTING || session->state == NJ_SESSION_GREETED;
+    bool alone = session->state == NJ_SESSION_CONNECTING || session->state == NJ_SESSION_GREETED;
     if (session->state == NJ_SESSION_DONE) {
         return;
     }

@@ -94,8 +94,8 @@ nj_status nj_keypair_write(const nj_keypair *pair, const char *secret_path, cons
     if (status != NJ_OK) {
         return status;
     }
-    length = snprintf(text, sizeof text, "%s%s%s\n", pair->public_key, name[0] != '\0' ? " " : "",
-                      name);
+    length =
+        snprintf(text, sizeof text, "%s%s%s\n", pair->public_key, name[0] != '\0' ? " " : "", name);
     status = create_file(public_path, 0644, text, (size_t)length, err);
     if (status != NJ_OK) {
         (void)unlink(secret_path);

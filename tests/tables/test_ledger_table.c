@@ -69,8 +69,8 @@ static void reach(nj_ledger *ledger, nj_shard_state state, bool again)
         }
         must(ledger, (nj_ledger_event){.kind = NJ_LEDGER_OFFER, .worker = 2});
     }
-    must(ledger, (nj_ledger_event){
-                     .kind = NJ_LEDGER_RESULT, .attempt = 1, .worker = 1, .held = !again});
+    must(ledger,
+         (nj_ledger_event){.kind = NJ_LEDGER_RESULT, .attempt = 1, .worker = 1, .held = !again});
     if (state == NJ_SHARD_COMMITTED) {
         must(ledger, (nj_ledger_event){.kind = NJ_LEDGER_COMMIT_DONE});
     }
@@ -150,8 +150,8 @@ static void every_pair_does_what_its_row_says(void **state)
     (void)state;
     for (unsigned from = 0; from < NJ_SHARD_STATE_COUNT; from++) {
         for (unsigned event = 0; event < NJ_SHARD_EVENT_COUNT; event++) {
-            bool may_differ = from != NJ_SHARD_LEASED && from != NJ_SHARD_RETRY_WAIT &&
-                              from != NJ_SHARD_FAILED;
+            bool may_differ =
+                from != NJ_SHARD_LEASED && from != NJ_SHARD_RETRY_WAIT && from != NJ_SHARD_FAILED;
             bool possible = visit(from, event, false);
             possible |= may_differ && visit(from, event, true);
             const row *expected = find_row(from, event);
