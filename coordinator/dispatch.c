@@ -108,7 +108,8 @@ static void report_ledger(nj_dispatch *dispatch, const nj_ledger_effect *effect)
         break;
     case NJ_LEDGER_SEND_LEASE: // only an OFFER gives it: grant_lease
     case NJ_LEDGER_NONE:
-    case NJ_LEDGER_REFUSE: break;
+    case NJ_LEDGER_REFUSE:
+        break;
     }
 }
 
@@ -298,8 +299,12 @@ static void answer(nj_dispatch *dispatch, const nj_worker *worker, const nj_mess
 {
     nj_dispatch_effect *send;
     switch (message->kind) {
-    case NJ_MESSAGE_RESULT: take_result(dispatch, worker, &message->result, now_ns); break;
-    case NJ_MESSAGE_FAILED: take_failed(dispatch, worker, &message->failed, now_ns); break;
+    case NJ_MESSAGE_RESULT:
+        take_result(dispatch, worker, &message->result, now_ns);
+        break;
+    case NJ_MESSAGE_FAILED:
+        take_failed(dispatch, worker, &message->failed, now_ns);
+        break;
     case NJ_MESSAGE_FETCH:
         send = add_send(dispatch, NJ_DISPATCH_SEND_CHUNK, worker->id);
         send->message.kind = NJ_MESSAGE_FETCH;
@@ -310,7 +315,8 @@ static void answer(nj_dispatch *dispatch, const nj_worker *worker, const nj_mess
         send->message.kind = NJ_MESSAGE_PONG;
         send->message.pong = (nj_message_pong){dispatch->config.epoch};
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -335,8 +341,11 @@ void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_me
         event.kind = NJ_ROSTER_HEARTBEAT;
         event.heartbeat = &message->heartbeat;
         break;
-    case NJ_MESSAGE_BYE: event.kind = NJ_ROSTER_BYE; break;
-    default: break;
+    case NJ_MESSAGE_BYE:
+        event.kind = NJ_ROSTER_BYE;
+        break;
+    default:
+        break;
     }
     (void)step_roster(dispatch, &event, now_ns);
     const nj_worker *worker = nj_roster_find_peer(&dispatch->roster, peer);

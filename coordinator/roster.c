@@ -271,11 +271,20 @@ static nj_status apply(nj_roster *roster, uint32_t slot, nj_worker_event what,
     }
     enter_state(roster, slot, row->next);
     switch (row->effect) {
-    case EFFECT_WELCOME: add_effect(effects, NJ_ROSTER_SEND_WELCOME, worker->id, none); break;
-    case EFFECT_SEND_DRAIN: add_effect(effects, NJ_ROSTER_SEND_DRAIN, worker->id, none); break;
-    case EFFECT_LOSE_LEASES: end_worker(roster, slot, NJ_ROSTER_LEASE_LOST, effects); break;
-    case EFFECT_RETURN_LEASES: end_worker(roster, slot, NJ_ROSTER_LEASE_BACK, effects); break;
-    default: break;
+    case EFFECT_WELCOME:
+        add_effect(effects, NJ_ROSTER_SEND_WELCOME, worker->id, none);
+        break;
+    case EFFECT_SEND_DRAIN:
+        add_effect(effects, NJ_ROSTER_SEND_DRAIN, worker->id, none);
+        break;
+    case EFFECT_LOSE_LEASES:
+        end_worker(roster, slot, NJ_ROSTER_LEASE_LOST, effects);
+        break;
+    case EFFECT_RETURN_LEASES:
+        end_worker(roster, slot, NJ_ROSTER_LEASE_BACK, effects);
+        break;
+    default:
+        break;
     }
     return NJ_OK;
 }
@@ -503,12 +512,16 @@ nj_status nj_roster_step(nj_roster *roster, const nj_roster_event *event, uint64
     effects->count = 0;
     effects->more = false;
     switch (event->kind) {
-    case NJ_ROSTER_HELLO: return greet(roster, event, now_ns, effects);
+    case NJ_ROSTER_HELLO:
+        return greet(roster, event, now_ns, effects);
     case NJ_ROSTER_READY:
     case NJ_ROSTER_HEARTBEAT:
     case NJ_ROSTER_HEARD:
-    case NJ_ROSTER_BYE: return step_message(roster, event, now_ns, effects);
-    case NJ_ROSTER_TICK: return tick(roster, now_ns, effects);
-    default: return step_worker(roster, event, now_ns, effects);
+    case NJ_ROSTER_BYE:
+        return step_message(roster, event, now_ns, effects);
+    case NJ_ROSTER_TICK:
+        return tick(roster, now_ns, effects);
+    default:
+        return step_worker(roster, event, now_ns, effects);
     }
 }

@@ -421,28 +421,53 @@ static void leave(nj_session *session)
 static void perform(nj_session *session, uint8_t effect, const input *with, uint64_t now_ns)
 {
     switch (effect) {
-    case EFFECT_SAY_HELLO: say_hello(session, now_ns); break;
-    case EFFECT_INSPECT: keep_welcome(session, &with->message->welcome); break;
-    case EFFECT_FETCH: begin_section(session, now_ns); break;
-    case EFFECT_KEEP_CHUNK: store_piece(session, with->message->chunk.bytes, now_ns); break;
-    case EFFECT_PREPARE: set_up(session); break;
-    case EFFECT_SAY_READY: say_ready(session, credit_of(session)); break;
-    case EFFECT_RESUME: resume(session, now_ns); break;
-    case EFFECT_TAKE_LEASE: take_lease(session, &with->message->lease, now_ns); break;
-    case EFFECT_GIVE_LEASE_BACK: give_lease_back(session, &with->message->lease, now_ns); break;
+    case EFFECT_SAY_HELLO:
+        say_hello(session, now_ns);
+        break;
+    case EFFECT_INSPECT:
+        keep_welcome(session, &with->message->welcome);
+        break;
+    case EFFECT_FETCH:
+        begin_section(session, now_ns);
+        break;
+    case EFFECT_KEEP_CHUNK:
+        store_piece(session, with->message->chunk.bytes, now_ns);
+        break;
+    case EFFECT_PREPARE:
+        set_up(session);
+        break;
+    case EFFECT_SAY_READY:
+        say_ready(session, credit_of(session));
+        break;
+    case EFFECT_RESUME:
+        resume(session, now_ns);
+        break;
+    case EFFECT_TAKE_LEASE:
+        take_lease(session, &with->message->lease, now_ns);
+        break;
+    case EFFECT_GIVE_LEASE_BACK:
+        give_lease_back(session, &with->message->lease, now_ns);
+        break;
     case EFFECT_DELIVER:
         send_outcome(session, with->slot, now_ns);
         compute_next(session);
         break;
-    case EFFECT_BEGIN_DRAIN: begin_drain(session, now_ns); break;
+    case EFFECT_BEGIN_DRAIN:
+        begin_drain(session, now_ns);
+        break;
     case EFFECT_RECONNECT:
         (void)add_effect(session, NJ_SESSION_DROP_LINE);
         pause_hello(session, now_ns);
         break;
-    case EFFECT_PAUSE: pause_hello(session, now_ns); break;
+    case EFFECT_PAUSE:
+        pause_hello(session, now_ns);
+        break;
     case EFFECT_LEAVE:
-    case EFFECT_GIVE_UP: leave(session); break;
-    default: break;
+    case EFFECT_GIVE_UP:
+        leave(session);
+        break;
+    default:
+        break;
     }
 }
 
@@ -561,17 +586,28 @@ void nj_session_message(nj_session *session, const nj_message *message, uint64_t
         session->contact_ns = now_ns;
     }
     switch (message->kind) {
-    case NJ_MESSAGE_WELCOME: take_welcome(session, message, now_ns); break;
-    case NJ_MESSAGE_CHUNK: take_chunk(session, message, now_ns); break;
+    case NJ_MESSAGE_WELCOME:
+        take_welcome(session, message, now_ns);
+        break;
+    case NJ_MESSAGE_CHUNK:
+        take_chunk(session, message, now_ns);
+        break;
     case NJ_MESSAGE_LEASE:
         if (message->lease.epoch == session->epoch) {
             must_step(session, NJ_SESSION_EVENT_LEASE, &(input){.message = message}, now_ns);
         }
         break;
-    case NJ_MESSAGE_ACK: take_ack(session, &message->ack, now_ns); break;
-    case NJ_MESSAGE_DRAIN: take_drain(session, &message->drain, now_ns); break;
-    case NJ_MESSAGE_REFUSED: take_refused(session, &message->refused, now_ns); break;
-    default: break; // PONG: it was heard
+    case NJ_MESSAGE_ACK:
+        take_ack(session, &message->ack, now_ns);
+        break;
+    case NJ_MESSAGE_DRAIN:
+        take_drain(session, &message->drain, now_ns);
+        break;
+    case NJ_MESSAGE_REFUSED:
+        take_refused(session, &message->refused, now_ns);
+        break;
+    default:
+        break; // PONG: it was heard
     }
 }
 

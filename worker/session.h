@@ -47,8 +47,8 @@ typedef struct {
     uint32_t class_count; // 1 .. NJ_WIRE_CLASSES_MAX
     uint32_t cores;
     uint64_t memory_bytes;
-    uint32_t lease_slots;            // 1 .. NJ_WIRE_LEASES_MAX; half are asked for, half wait for their ACK
-    uint32_t chunk_bytes;            // of one FETCH, 1 .. NJ_WIRE_CHUNK_BYTES_MAX
+    uint32_t lease_slots; // 1 .. NJ_WIRE_LEASES_MAX; half are asked for, half wait for their ACK
+    uint32_t chunk_bytes; // of one FETCH, 1 .. NJ_WIRE_CHUNK_BYTES_MAX
     uint32_t coordinator_timeout_ms; // silence after which the connection is dropped
     uint32_t hello_pause_ms;         // before each HELLO but the first
     uint32_t resend_ms;              // a FETCH or RESULT without answer is sent again

@@ -16,13 +16,14 @@
 #include "ops/cli/commands.h"
 
 #define WORKERS_MAX 1024
-#define RESTARTS_MAX 20 // of all workers together; beyond it something is wrong with the machine or the bundle
+#define RESTARTS_MAX                                                                               \
+    20 // of all workers together; beyond it something is wrong with the machine or the bundle
 #define STOP_MS 5000
 
 typedef struct {
     const nj_arguments *arguments;
-    nj_path program;     // nightjar-worker
-    nj_path folder;      // holds the workers' secret key; removed at the end
+    nj_path program; // nightjar-worker
+    nj_path folder;  // holds the workers' secret key; removed at the end
     nj_path key_path;
     char server_key[NJ_KEY_TEXT_BYTES];
     char endpoint[256];
@@ -53,7 +54,8 @@ static nj_status make_keys(fleet *f, nj_keypair *server, nj_allowlist *allowed, 
     nj_keypair worker;
     nj_path public_path;
     const char *parent = getenv("TMPDIR");
-    snprintf(f->folder.text, sizeof f->folder.text, "%s/nightjar-run-XXXXXX", parent != NULL ? parent : "/tmp");
+    snprintf(f->folder.text, sizeof f->folder.text, "%s/nightjar-run-XXXXXX",
+             parent != NULL ? parent : "/tmp");
     if (mkdtemp(f->folder.text) == NULL) {
         nj_status status = nj_fail_errno(err, NJ_IO, errno, "%s", f->folder.text);
         f->folder.text[0] = '\0';
@@ -87,9 +89,20 @@ static nj_status make_keys(fleet *f, nj_keypair *server, nj_allowlist *allowed, 
 static void exec_worker(const fleet *f, pid_t parent)
 {
     const char *cache = nj_argument(f->arguments, "section-cache");
-    const char *argv[] = {f->program.text, "--connect", f->endpoint, "--server-key", f->server_key, "--key", f->key_path.text,
-                          "--kernels", nj_argument(f->arguments, "kernels"), "--batch", nj_argument(f->arguments, "batch"),
-                          cache != NULL ? "--cache" : NULL, cache, NULL};
+    const char *argv[] = {f->program.text,
+                          "--connect",
+                          f->endpoint,
+                          "--server-key",
+                          f->server_key,
+                          "--key",
+                          f->key_path.text,
+                          "--kernels",
+                          nj_argument(f->arguments, "kernels"),
+                          "--batch",
+                          nj_argument(f->arguments, "batch"),
+                          cache != NULL ? "--cache" : NULL,
+                          cache,
+                          NULL};
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -106,7 +119,8 @@ static nj_status start_worker(fleet *f, size_t index, nj_error *err)
     const pid_t parent = getpid();
     pid_t pid = fork();
     if (pid < 0) {
-        return nj_fail_errno(err, NJ_FAILED, errno, "cannot start worker %zu of %zu", index + 1, f->worker_count);
+        return nj_fail_errno(err, NJ_FAILED, errno, "cannot start worker %zu of %zu", index + 1,
+                             f->worker_count);
     }
     if (pid == 0) {
         exec_worker(f, parent);
@@ -131,16 +145,21 @@ static nj_status replace_worker(fleet *f, size_t index, int state, nj_error *err
 {
     const long pid = (long)f->workers[index];
     f->workers[index] = 0;
-    if (WIFEXITED(state) && WEXITSTATUS(state) != 0 && WEXITSTATUS(state) != nj_status_exit_code(NJ_AGAIN)) {
-        return nj_fail(err, NJ_FAILED, "worker %ld ended with exit %d (its message stands above)", pid, WEXITSTATUS(state));
+    if (WIFEXITED(state) && WEXITSTATUS(state) != 0 &&
+        WEXITSTATUS(state) != nj_status_exit_code(NJ_AGAIN)) {
+        return nj_fail(err, NJ_FAILED, "worker %ld ended with exit %d (its message stands above)",
+                       pid, WEXITSTATUS(state));
     }
     if (WIFEXITED(state) && WEXITSTATUS(state) == 0) {
         return NJ_OK; // the night is over
     }
     if (++f->restarts > RESTARTS_MAX) {
-        return nj_fail(err, NJ_FAILED, "workers ended %u times: something is wrong with the machine or the bundle", f->restarts);
+        return nj_fail(err, NJ_FAILED,
+                       "workers ended %u times: something is wrong with the machine or the bundle",
+                       f->restarts);
     }
-    nj_log(NJ_LOG_WARNING, "worker %ld ended (%s %d): starting another", pid, WIFSIGNALED(state) ? "signal" : "exit",
+    nj_log(NJ_LOG_WARNING, "worker %ld ended (%s %d): starting another", pid,
+           WIFSIGNALED(state) ? "signal" : "exit",
            WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state));
     return start_worker(f, index, err);
 }
@@ -198,7 +217,8 @@ static void end_workers(fleet *f)
 
 // ---- the command ----
 
-static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job, nj_night_summary *summary, nj_error *err)
+static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job,
+                           nj_night_summary *summary, nj_error *err)
 {
     nj_keypair server = {0};
     nj_allowlist allowed = {0};
@@ -215,7 +235,8 @@ static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job, nj_
     }
     end_workers(f);
     if (f->folder.text[0] != '\0' && nj_folder_remove(f->folder.text, NULL) != NJ_OK) {
-        nj_log(NJ_LOG_WARNING, "%s could not be removed; it holds this night's worker key, which is of no more use",
+        nj_log(NJ_LOG_WARNING,
+               "%s could not be removed; it holds this night's worker key, which is of no more use",
                f->folder.text);
     }
     nj_allowlist_fini(&allowed);

@@ -234,7 +234,9 @@ static void run_dispatch(world *w, const nj_message *at_hand)
     static nj_message message;
     while (nj_dispatch_next(w->dispatch, now_ns(w), &effect)) {
         switch (effect.kind) {
-        case NJ_DISPATCH_SEND: send_to_worker(w, &effect, &effect.message); break;
+        case NJ_DISPATCH_SEND:
+            send_to_worker(w, &effect, &effect.message);
+            break;
         case NJ_DISPATCH_SEND_WELCOME:
             fill_welcome(&message);
             send_to_worker(w, &effect, &message);
@@ -249,9 +251,14 @@ static void run_dispatch(world *w, const nj_message *at_hand)
             fill_chunk(w, &effect.message.fetch, &message);
             send_to_worker(w, &effect, &message);
             break;
-        case NJ_DISPATCH_WRITE_ROWS: begin_commit(w, &effect, at_hand); break;
-        case NJ_DISPATCH_ALARM: w->alarms++; break;
-        default: break;
+        case NJ_DISPATCH_WRITE_ROWS:
+            begin_commit(w, &effect, at_hand);
+            break;
+        case NJ_DISPATCH_ALARM:
+            w->alarms++;
+            break;
+        default:
+            break;
         }
     }
 }
@@ -319,9 +326,15 @@ static void run_session(world *w, sim_worker *worker, const nj_message *at_hand)
     static nj_session_effect effect;
     while (nj_session_next(worker->session, &effect)) {
         switch (effect.kind) {
-        case NJ_SESSION_SEND: post(w, COORDINATOR, worker->line, &effect.message); break;
-        case NJ_SESSION_SEND_RESULT: send_result(w, worker, &effect); break;
-        case NJ_SESSION_DROP_LINE: worker->line = ++w->next_line; break;
+        case NJ_SESSION_SEND:
+            post(w, COORDINATOR, worker->line, &effect.message);
+            break;
+        case NJ_SESSION_SEND_RESULT:
+            send_result(w, worker, &effect);
+            break;
+        case NJ_SESSION_DROP_LINE:
+            worker->line = ++w->next_line;
+            break;
         case NJ_SESSION_LOOK:
             nj_session_inspected(worker->session, ~worker->cache, now_ns(w));
             break;
@@ -329,7 +342,9 @@ static void run_session(world *w, sim_worker *worker, const nj_message *at_hand)
             CHECK(effect.offset + effect.bytes.size <= sizeof worker->draft, "a long section");
             memcpy(worker->draft + effect.offset, effect.bytes.bytes, effect.bytes.size);
             break;
-        case NJ_SESSION_VERIFY: verify_section(w, worker, effect.section); break;
+        case NJ_SESSION_VERIFY:
+            verify_section(w, worker, effect.section);
+            break;
         case NJ_SESSION_SET_UP:
             worker->set_up_ticket = effect.ticket;
             worker->set_up_end_ms = w->now_ms + draw(w) % 3000;
@@ -338,7 +353,9 @@ static void run_session(world *w, sim_worker *worker, const nj_message *at_hand)
             CHECK(at_hand != NULL && at_hand->kind == NJ_MESSAGE_LEASE, "KEEP_LEASE of no LEASE");
             worker->slot_shards[effect.slot] = at_hand->lease.shard;
             break;
-        case NJ_SESSION_COMPUTE: begin_compute(w, worker, &effect); break;
+        case NJ_SESSION_COMPUTE:
+            begin_compute(w, worker, &effect);
+            break;
         case NJ_SESSION_DROP:
             worker->ticket = worker->slot == effect.slot ? 0 : worker->ticket;
             break;

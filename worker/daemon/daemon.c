@@ -18,7 +18,8 @@
 
 #define TICK_MS 100
 #define LINGER_MS 1000
-#define LEASE_SLOTS 4 // one is computed, one waits so that the engine need not, two may wait for their ACK
+#define LEASE_SLOTS                                                                                \
+    4 // one is computed, one waits so that the engine need not, two may wait for their ACK
 #define COORDINATOR_TIMEOUT_MS 10000
 #define HELLO_PAUSE_MS 500
 #define RESEND_MS 5000
@@ -91,7 +92,8 @@ static const nj_kernels *find_kernels(const worker *w, nj_slice numeric_class)
     const nj_kernels *found = NULL;
     const nj_kernels *kernels;
     for (size_t i = 0; (kernels = nj_kernels_at(i)) != NULL; i++) {
-        bool wanted = strcmp(w->options->kernels, "auto") == 0 || strcmp(w->options->kernels, kernels->name) == 0;
+        bool wanted = strcmp(w->options->kernels, "auto") == 0 ||
+                      strcmp(w->options->kernels, kernels->name) == 0;
         if (wanted && nj_slice_equal(nj_slice_from(kernels->numeric_class), numeric_class)) {
             found = kernels;
         }
@@ -118,7 +120,8 @@ static void look(worker *w)
     nj_status status = nj_settings_unpack(welcome->settings, &w->settings, &err);
     w->kernels = find_kernels(w, welcome->numeric_class);
     if (status == NJ_OK && w->kernels == NULL) {
-        status = nj_fail(&err, NJ_CONFIG, "the night runs in numeric class \"%.*s\", which this machine has not",
+        status = nj_fail(&err, NJ_CONFIG,
+                         "the night runs in numeric class \"%.*s\", which this machine has not",
                          NJ_SLICE_ARGS(welcome->numeric_class));
     }
     if (status != NJ_OK) {
@@ -157,7 +160,8 @@ static void store_piece(worker *w, const nj_session_effect *effect)
 {
     nj_error err = {0};
     const nj_digest *digest = &w->session->sections[effect->section].digest;
-    nj_status status = nj_section_cache_write(&w->cache, digest, effect->offset, effect->bytes, &err);
+    nj_status status =
+        nj_section_cache_write(&w->cache, digest, effect->offset, effect->bytes, &err);
     if (status != NJ_OK) {
         nj_session_stop(w->session, status, err.text, now());
     }
@@ -168,11 +172,13 @@ static void verify_section(worker *w, uint32_t index)
     nj_error err = {0};
     bool good = false;
     const nj_session_section *section = &w->session->sections[index];
-    nj_status status = nj_section_cache_finish(&w->cache, &section->digest, section->size, &good, &err);
+    nj_status status =
+        nj_section_cache_finish(&w->cache, &section->digest, section->size, &good, &err);
     if (status != NJ_OK) {
         nj_session_stop(w->session, status, err.text, now());
     } else {
-        nj_log(NJ_LOG_INFO, "fetched section %s, %.1f MB", section->name, (double)section->size / 1e6);
+        nj_log(NJ_LOG_INFO, "fetched section %s, %.1f MB", section->name,
+               (double)section->size / 1e6);
         nj_session_verified(w->session, index, good, now());
     }
 }
@@ -189,8 +195,8 @@ static void keep_lease(worker *w, uint32_t slot)
 static void compute_slot(worker *w, const nj_session_effect *effect)
 {
     nj_error err = {0};
-    nj_status status =
-        nj_compute_shard_take(w->compute, effect->ticket, effect->slot, &w->slots[effect->slot].users, &err);
+    nj_status status = nj_compute_shard_take(w->compute, effect->ticket, effect->slot,
+                                             &w->slots[effect->slot].users, &err);
     if (status != NJ_OK) {
         nj_session_failed(w->session, effect->ticket, status, err.text, now());
     }
@@ -215,7 +221,9 @@ static void perform(worker *w, nj_session_effect *effect)
 {
     nj_error err = {0};
     switch (effect->kind) {
-    case NJ_SESSION_SEND: send_message(w, &effect->message); break;
+    case NJ_SESSION_SEND:
+        send_message(w, &effect->message);
+        break;
     case NJ_SESSION_SEND_RESULT:
         effect->message.result.rows = nj_buffer_slice(&w->slots[effect->slot].rows);
         send_message(w, &effect->message);
@@ -225,14 +233,30 @@ static void perform(worker *w, nj_session_effect *effect)
             nj_session_stop(w->session, NJ_IO, err.text, now());
         }
         break;
-    case NJ_SESSION_LOOK: look(w); break;
-    case NJ_SESSION_STORE: store_piece(w, effect); break;
-    case NJ_SESSION_VERIFY: verify_section(w, effect->section); break;
-    case NJ_SESSION_SET_UP: set_up(w, effect->ticket); break;
-    case NJ_SESSION_KEEP_LEASE: keep_lease(w, effect->slot); break;
-    case NJ_SESSION_COMPUTE: compute_slot(w, effect); break;
-    case NJ_SESSION_DROP: drop_slot(w, effect->slot); break;
-    case NJ_SESSION_FINISH: finish(w, effect); break;
+    case NJ_SESSION_LOOK:
+        look(w);
+        break;
+    case NJ_SESSION_STORE:
+        store_piece(w, effect);
+        break;
+    case NJ_SESSION_VERIFY:
+        verify_section(w, effect->section);
+        break;
+    case NJ_SESSION_SET_UP:
+        set_up(w, effect->ticket);
+        break;
+    case NJ_SESSION_KEEP_LEASE:
+        keep_lease(w, effect->slot);
+        break;
+    case NJ_SESSION_COMPUTE:
+        compute_slot(w, effect);
+        break;
+    case NJ_SESSION_DROP:
+        drop_slot(w, effect->slot);
+        break;
+    case NJ_SESSION_FINISH:
+        finish(w, effect);
+        break;
     }
 }
 
@@ -255,7 +279,8 @@ static void perform_all(worker *w)
 static nj_status receive_all(worker *w, nj_error *err)
 {
     nj_message *message = malloc(sizeof *message);
-    nj_status status = message != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for a message");
+    nj_status status =
+        message != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for a message");
     while (status == NJ_OK && !w->finished) {
         nj_slice bytes;
         nj_error why = {0};
@@ -364,8 +389,10 @@ static nj_status open_session(worker *w, nj_error *err)
 
 static nj_status open_worker(worker *w, nj_error *err)
 {
-    const nj_dealer_config dealer = {.endpoint = w->options->endpoint, .keys = w->options->keys,
-                                     .server_key = w->options->server_key, .insecure = w->options->insecure};
+    const nj_dealer_config dealer = {.endpoint = w->options->endpoint,
+                                     .keys = w->options->keys,
+                                     .server_key = w->options->server_key,
+                                     .insecure = w->options->insecure};
     nj_status status = list_classes(w, err);
     if (status == NJ_OK) {
         status = nj_section_cache_init(&w->cache, w->options->cache_folder, err);
