@@ -135,10 +135,13 @@ static uint32_t count_slots(const nj_session *session, nj_slot_state state)
 }
 
 // The coordinator counts a lease as ended when its RESULT arrives, and grants the next; the slot is free only after the ACK. Half
-// of the slots are asked for, so that a new lease finds one.
+// of the slots are asked for, so that a new lease finds one, and less when commits are so slow that more than the
+// other half wait.
 static uint32_t credit_of(const nj_session *session)
 {
-    return (session->config.lease_slots + 1) / 2;
+    uint32_t half = (session->config.lease_slots + 1) / 2;
+    uint32_t left = session->config.lease_slots - count_slots(session, NJ_SLOT_FINISHED);
+    return half < left ? half : left;
 }
 
 static bool holds_leases(const nj_session *session)
@@ -217,6 +220,14 @@ static void say_hello(nj_session *session, uint64_t now_ns)
 static void say_ready(nj_session *session, uint32_t credit)
 {
     add_message(session, NJ_MESSAGE_READY)->ready.credit = credit;
+    session->credit_said = credit;
+}
+
+static void tell_credit(nj_session *session)
+{
+    if (credit_of(session) != session->credit_said) {
+        say_ready(session, credit_of(session));
+    }
 }
 
 static void say_failed(nj_session *session, uint32_t shard, uint32_t attempt, nj_status status,
@@ -372,6 +383,7 @@ static void give_lease_back(nj_session *session, const nj_message_lease *lease, 
     if (!adopt_attempt(session, lease, now_ns)) {
         say_failed(session, lease->shard, lease->attempt, NJ_AGAIN,
                    nj_slice_from("no lease can be taken now"));
+        session->credit_said = 0; // so the coordinator takes it
     }
 }
 
@@ -448,9 +460,16 @@ static void perform(nj_session *session, uint8_t effect, const input *with, uint
     case EFFECT_GIVE_LEASE_BACK:
         give_lease_back(session, &with->message->lease, now_ns);
         break;
+    case EFFECT_TELL_CREDIT:
+        tell_credit(session);
+        break;
     case EFFECT_DELIVER:
+        tell_credit(session); // first: where order is kept, no lease finds all slots taken
         send_outcome(session, with->slot, now_ns);
         compute_next(session);
+        break;
+    case EFFECT_DELIVER_LAST:
+        send_outcome(session, with->slot, now_ns);
         break;
     case EFFECT_BEGIN_DRAIN:
         begin_drain(session, now_ns);
@@ -527,8 +546,8 @@ static void take_welcome(nj_session *session, const nj_message *message, uint64_
         }
     }
     must_step(session, event, &(input){.message = message}, now_ns);
-    if (event == NJ_SESSION_EVENT_WELCOME_WORKING) {
-        settle(session, now_ns);
+    if (event == NJ_SESSION_EVENT_WELCOME_WORKING && !holds_leases(session)) {
+        settle(session, now_ns); // all that was in hand had failed
     }
 }
 
@@ -739,7 +758,7 @@ static void repeat(nj_session *session, uint64_t now_ns)
 {
     if (is_due(session->heartbeat_ns, session->heartbeat_ms, now_ns)) {
         send_heartbeat(session, now_ns);
-        if (session->state == NJ_SESSION_READY) {
+        if (session->state == NJ_SESSION_READY || session->state == NJ_SESSION_WORKING) {
             say_ready(session, credit_of(session));
         }
     }

@@ -127,6 +127,7 @@ typedef struct {
 
     nj_session_slot slots[NJ_WIRE_LEASES_MAX];
     uint64_t users_done;
+    uint32_t credit_said; // in the last READY
 
     // times
     uint64_t heard_ns;   // last message

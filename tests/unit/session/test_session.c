@@ -230,6 +230,31 @@ static void one_lease_is_computed_while_the_next_waits(void **state)
     expect_nothing();
 }
 
+static void the_credit_falls_while_results_wait_for_their_ack(void **state)
+{
+    (void)state;
+    uint64_t ticket = become_working(3);
+    for (uint32_t shard = 3; shard < 6; shard++) {
+        receive_lease(shard + 1, 1, 1, 0);
+        expect(NJ_SESSION_KEEP_LEASE);
+        compute(ticket, 0);
+        if (shard == 5) { // three of four slots wait
+            expect_send(NJ_MESSAGE_READY);
+            assert_int_equal(effect.message.ready.credit, 1);
+        }
+        expect(NJ_SESSION_SEND_RESULT);
+        expect(NJ_SESSION_COMPUTE);
+        ticket = effect.ticket;
+    }
+    receive_ack(3, 0);
+    expect(NJ_SESSION_DROP);
+    expect_send(NJ_MESSAGE_READY);
+    assert_int_equal(effect.message.ready.credit, 2);
+    receive_ack(4, 0);
+    expect(NJ_SESSION_DROP);
+    expect_nothing();
+}
+
 static void a_lease_beyond_all_slots_is_given_back(void **state)
 {
     (void)state;
@@ -256,6 +281,7 @@ static void an_unanswered_result_is_sent_again_until_its_ack(void **state)
     expect_send(NJ_MESSAGE_HEARTBEAT);
     assert_int_equal(effect.message.heartbeat.users_done, 4);
     assert_int_equal(effect.message.heartbeat.leases[0].shard, 3);
+    expect_send(NJ_MESSAGE_READY); // in case an earlier one was lost
     expect(NJ_SESSION_SEND_RESULT);
     receive_ack(9, 300); // of a shard that is not here
     expect_nothing();
@@ -506,6 +532,7 @@ int main(void)
         FRESH(a_piece_of_another_size_and_a_wrong_digest_are_fatal),
         FRESH(a_section_with_another_digest_is_refused),
         FRESH(one_lease_is_computed_while_the_next_waits),
+        FRESH(the_credit_falls_while_results_wait_for_their_ack),
         FRESH(a_lease_beyond_all_slots_is_given_back),
         FRESH(an_unanswered_result_is_sent_again_until_its_ack),
         FRESH(a_failed_computation_frees_its_slot_at_once),
