@@ -18,8 +18,7 @@
 
 #define TICK_MS 100
 #define LINGER_MS 1000
-#define LEASE_SLOTS                                                                                \
-    4 // one is computed, one waits so that the engine need not, two may wait for their ACK
+#define LEASE_SLOTS 4 // one is computed, one waits for it, two may wait for their ACK
 #define COORDINATOR_TIMEOUT_MS 10000
 #define HELLO_PAUSE_MS 500
 #define RESEND_MS 5000
