@@ -274,10 +274,14 @@ static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request 
 
 static nj_status check_request(const nj_engine *engine, const nj_request *request, nj_error *err)
 {
-    if (request->item_count > engine->settings.history_items_max ||
-        (!engine->settings.keep_history && request->item_count > engine->settings.exclusions_max)) {
+    const nj_settings *settings = &engine->settings;
+    uint32_t planned = settings->history_items_max;
+    if (!settings->keep_history && settings->exclusions_max < planned) {
+        planned = settings->exclusions_max;
+    }
+    if (request->item_count > planned) {
         return nj_fail(err, NJ_PROTOCOL, "user \"%.*s\" has %u items, the night was planned for %u",
-                       NJ_SLICE_ARGS(request->user), request->item_count, engine->settings.history_items_max);
+                       NJ_SLICE_ARGS(request->user), request->item_count, planned);
     }
     return NJ_OK;
 }

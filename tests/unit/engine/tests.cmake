@@ -1,0 +1,1 @@
+nj_test(unit/engine/test_engine.c LIBS nj_engine LABEL unit)
