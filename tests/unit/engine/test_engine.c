@@ -150,9 +150,16 @@ static void a_list_has_the_same_bits_in_any_batch_in_any_order_with_any_exact_ke
     static world_lists expected;
     static world_lists lists;
     users.count = 0;
-    world_make(&world, &(nj_synthetic_shape){.D = 16, .H = 2, .E = 6, .F = 20, .encoder_layers = 2,
-                                             .decoder_layers = 3, .L = 4, .K = 7,
-                                             .item_count = 300, .seed = 3});
+    world_make(&world, &(nj_synthetic_shape){.D = 16,
+                                             .H = 2,
+                                             .E = 6,
+                                             .F = 20,
+                                             .encoder_layers = 2,
+                                             .decoder_layers = 3,
+                                             .L = 4,
+                                             .K = 7,
+                                             .item_count = 300,
+                                             .seed = 3});
     add_mixed_users(&users, 300);
     nj_settings settings = mixed_settings(&users);
     world_decode(&world, &settings, 1, world_kernels("ref"), &users, &expected);
@@ -229,9 +236,9 @@ static void check_list(const world_list *list, const world_list *all, const nj_r
         assert_false(world_had(request, list->items[i]));
         float score = score_of(all, list->items[i]);
         assert_memory_equal(&list->scores[i], &score, sizeof score);
-        assert_true(i == 0 || list->scores[i] < list->scores[i - 1] ||
-                    (list->scores[i] == list->scores[i - 1] &&
-                     list->items[i] > list->items[i - 1]));
+        assert_true(
+            i == 0 || list->scores[i] < list->scores[i - 1] ||
+            (list->scores[i] == list->scores[i - 1] && list->items[i] > list->items[i - 1]));
     }
 }
 
@@ -290,8 +297,8 @@ static widening_counts check_world(const nj_synthetic_shape *shape, uint32_t bea
     for (size_t u = 0; u < users.count; u++) {
         const world_list *list = &lists.lists[u];
         check_list(list, &all.lists[u], &users.requests[u], top, shape->item_count);
-        uint32_t W = check_widening(&world, shape, &settings, list, &all.lists[u],
-                                    &users.requests[u]);
+        uint32_t W =
+            check_widening(&world, shape, &settings, list, &all.lists[u], &users.requests[u]);
         counts.widened += (list->flags & NJ_ROW_WIDENED) != 0;
         counts.not_widened += (list->flags & NJ_ROW_WIDENED) == 0;
         counts.short_lists += (list->flags & NJ_ROW_SHORT) != 0;
@@ -329,7 +336,8 @@ static void every_number_of_levels_is_searched(void **state)
     assert_true(counts.widened > 0);
 }
 
-static void items_that_share_a_leaf_stand_together_in_catalogue_order_and_count_one_each(void **state)
+static void
+items_that_share_a_leaf_stand_together_in_catalogue_order_and_count_one_each(void **state)
 {
     (void)state;
     nj_synthetic_shape shape = world_shape(2, 3, 90); // nine leaves of some ten items
@@ -422,9 +430,9 @@ static void set_history_max(nj_synthetic *world, const char *from, const char *t
     assert_non_null(at);
     size_t head = (size_t)(at - text);
     nj_buffer_clear(&world->catalogue);
-    assert_int_equal(nj_buffer_printf(&world->catalogue, "%.*s%s%s", (int)head, text, to,
-                                      at + strlen(from)),
-                     NJ_OK);
+    assert_int_equal(
+        nj_buffer_printf(&world->catalogue, "%.*s%s%s", (int)head, text, to, at + strlen(from)),
+        NJ_OK);
     world_replace(world, "catalogue", world->catalogue.bytes, world->catalogue.size);
 }
 
@@ -552,8 +560,11 @@ static void make_popular_world(popular_world *p)
     counts[30] = 20;
     counts[90] = counts[6] = counts[5] = 10;
     counts[8] = 4000000000u;
-    nj_sids sids = {.codes = world_section(&p->world, "sids")->bytes, .row_count = 150,
-                    .level_count = 3, .codes_per_level = {6, 6, 6}, .retired = p->retired};
+    nj_sids sids = {.codes = world_section(&p->world, "sids")->bytes,
+                    .row_count = 150,
+                    .level_count = 3,
+                    .codes_per_level = {6, 6, 6},
+                    .retired = p->retired};
     nj_buffer_init(&p->trie, 1 << 20);
     assert_ok(nj_trie_build(&sids, &p->trie, &err), &err);
     world_replace(&p->world, "trie", p->trie.bytes, p->trie.size);
@@ -565,7 +576,8 @@ static void free_popular_world(popular_world *p)
     nj_synthetic_free(&p->world);
 }
 
-static void cold_users_get_the_counted_items_that_may_be_recommended_ties_in_catalogue_order(void **state)
+static void
+cold_users_get_the_counted_items_that_may_be_recommended_ties_in_catalogue_order(void **state)
 {
     (void)state;
     static const uint32_t BEST[] = {7, 30, 5, 6, 90};
@@ -796,13 +808,15 @@ int main(void)
         cmocka_unit_test(every_set_of_kernels_scores_every_item_alike),
         cmocka_unit_test(the_search_is_widened_until_the_list_is_full_or_the_trie_is_covered),
         cmocka_unit_test(every_number_of_levels_is_searched),
-        cmocka_unit_test(items_that_share_a_leaf_stand_together_in_catalogue_order_and_count_one_each),
+        cmocka_unit_test(
+            items_that_share_a_leaf_stand_together_in_catalogue_order_and_count_one_each),
         cmocka_unit_test(a_kept_history_excludes_nothing_and_is_one_pass),
         cmocka_unit_test(a_catalogue_smaller_than_the_list_gives_all_of_it_and_says_short),
         cmocka_unit_test(only_the_last_items_are_encoded_and_all_are_excluded),
         cmocka_unit_test(the_bundles_history_limit_holds_with_and_without_the_option),
         cmocka_unit_test(unknown_items_are_flagged_and_change_nothing_else),
-        cmocka_unit_test(cold_users_get_the_counted_items_that_may_be_recommended_ties_in_catalogue_order),
+        cmocka_unit_test(
+            cold_users_get_the_counted_items_that_may_be_recommended_ties_in_catalogue_order),
         cmocka_unit_test(without_counts_cold_users_get_an_empty_flagged_row),
         cmocka_unit_test(a_retired_item_speaks_in_a_history_and_stands_in_no_list),
         cmocka_unit_test(renormalised_probabilities_add_up_to_one_at_any_temperature),

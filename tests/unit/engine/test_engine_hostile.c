@@ -17,8 +17,15 @@ static const char *const REQUIRED[] = {"catalogue", "items", "model", "sids", "t
 
 static nj_synthetic_shape tiny_shape(void)
 {
-    return (nj_synthetic_shape){.D = 4, .H = 1, .E = 3, .F = 5, .encoder_layers = 1,
-                                .decoder_layers = 1, .L = LEVELS, .K = CODES, .item_count = ITEMS,
+    return (nj_synthetic_shape){.D = 4,
+                                .H = 1,
+                                .E = 3,
+                                .F = 5,
+                                .encoder_layers = 1,
+                                .decoder_layers = 1,
+                                .L = LEVELS,
+                                .K = CODES,
+                                .item_count = ITEMS,
                                 .seed = 11};
 }
 
@@ -221,9 +228,8 @@ static void edit_json(nj_synthetic *world, const char *name, const char *from, c
         return;
     }
     nj_buffer_clear(out);
-    assert_int_equal(nj_buffer_printf(out, "%.*s%s%s", (int)(at - text), text, to,
-                                      at + strlen(from)),
-                     NJ_OK);
+    assert_int_equal(
+        nj_buffer_printf(out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)), NJ_OK);
     world_replace(world, name, out->bytes, out->size);
 }
 
@@ -317,20 +323,26 @@ typedef struct {
 static const edit EDITS[] = {
     {"catalogue", "\"version\": 1", "\"version\": 2", NJ_INPUT, "section \"catalogue\": version 2"},
     {"catalogue", "\"version\": 1", "\"version\": 1e0", NJ_INPUT, "whole number"},
-    {"catalogue", "\"version\": 1, ", "", NJ_INPUT, "section \"catalogue\": \"version\" is missing"},
+    {"catalogue", "\"version\": 1, ", "", NJ_INPUT,
+     "section \"catalogue\": \"version\" is missing"},
     {"catalogue", "\"items\": 12", "\"items\": 0", NJ_INPUT, "\"items\" is 0"},
     {"catalogue", "\"items\": 12", "\"items\": -1", NJ_INPUT, "\"items\" is -1"},
     {"catalogue", "\"items\": 12", "\"items\": 4294967308", NJ_INPUT, "\"items\" is 4294967308"},
     {"catalogue", "\"items\": 12", "\"items\": 2147483647", NJ_INPUT, "\"sids\" has 48 bytes"},
     {"catalogue", "\"items\": 12", "\"items\": 99999999999999999999", NJ_INPUT, "\"catalogue\""},
     {"catalogue", "\"items\": 12", "\"items\": 11", NJ_INPUT, "\"sids\" has 48 bytes"},
-    {"catalogue", "\"items\": 12", "\"items\": \"12\"", NJ_INPUT, "\"items\" is not a whole number"},
+    {"catalogue", "\"items\": 12", "\"items\": \"12\"", NJ_INPUT,
+     "\"items\" is not a whole number"},
     {"catalogue", "\"token_base\": 2", "\"token_base\": -2", NJ_INPUT, "\"token_base\" is -2"},
-    {"catalogue", "\"token_base\": 2", "\"token_base\": 2147483647", NJ_INPUT, "section \"catalogue\""},
-    {"catalogue", "\"token_base\": 2", "\"token_base\": 2147483640", NJ_CONFIG, "vocabulary has 10"},
+    {"catalogue", "\"token_base\": 2", "\"token_base\": 2147483647", NJ_INPUT,
+     "section \"catalogue\""},
+    {"catalogue", "\"token_base\": 2", "\"token_base\": 2147483640", NJ_CONFIG,
+     "vocabulary has 10"},
     {"catalogue", "\"token_base\": 2", "\"token_base\": 9", NJ_CONFIG, "vocabulary has 10"},
-    {"catalogue", "\"history_max\": 100000", "\"history_max\": 0", NJ_INPUT, "\"history_max\" is 0"},
-    {"catalogue", "\"history_max\": 100000", "\"history_max\": 100001", NJ_INPUT, "\"history_max\""},
+    {"catalogue", "\"history_max\": 100000", "\"history_max\": 0", NJ_INPUT,
+     "\"history_max\" is 0"},
+    {"catalogue", "\"history_max\": 100000", "\"history_max\": 100001", NJ_INPUT,
+     "\"history_max\""},
     {"catalogue", "[4, 4]", "[]", NJ_INPUT, "\"codes_per_level\""},
     {"catalogue", "[4, 4]", "[4, 4, 4, 4, 4, 4, 4, 4, 4]", NJ_INPUT, "\"codes_per_level\""},
     {"catalogue", "[4, 4]", "4", NJ_INPUT, "\"codes_per_level\""},
@@ -344,7 +356,8 @@ static const edit EDITS[] = {
     {"catalogue", "\"template\": {", "\"template\": [{", NJ_INPUT, "section \"catalogue\""},
     {"catalogue", "\"template\": {", "\"template\": 5, \"x\": {", NJ_INPUT, "\"template\""},
     {"catalogue", "\"after\": []", "\"after\": [10]", NJ_CONFIG, "token 10"},
-    {"catalogue", "\"after\": []", "\"after\": [-1]", NJ_INPUT, "section \"catalogue\": \"template\""},
+    {"catalogue", "\"after\": []", "\"after\": [-1]", NJ_INPUT,
+     "section \"catalogue\": \"template\""},
     {"model", "\"d_model\": 4", "\"d_model\": 0", NJ_INPUT, "section \"model\": \"d_model\" is 0"},
     {"model", "\"d_model\": 4", "\"d_model\": 65536", NJ_INPUT, "section \"weights\""},
     {"model", "\"d_model\": 4", "\"d_model\": 1e99", NJ_INPUT, "section \"model\""},
@@ -355,7 +368,8 @@ static const edit EDITS[] = {
     {"model", "\"num_layers\": 1", "\"num_layers\": 256", NJ_INPUT, "section \"weights\""},
     {"model", "\"vocab_size\": 10", "\"vocab_size\": 16777216", NJ_INPUT, "section \"weights\""},
     {"model", "\"vocab_size\": 10", "\"vocab_size\": 8", NJ_CONFIG, "vocabulary has 8"},
-    {"model", "\"decoder_start_token_id\": 0", "\"decoder_start_token_id\": 10", NJ_INPUT, "\"model\""},
+    {"model", "\"decoder_start_token_id\": 0", "\"decoder_start_token_id\": 10", NJ_INPUT,
+     "\"model\""},
     {"model", "\"t5\"", "\"llama\"", NJ_INPUT, "section \"model\""},
 };
 
@@ -490,19 +504,20 @@ static void add_head(nj_synthetic *world, uint32_t D, uint32_t token, float weig
     }
     nj_tensor_source sources[T5_TENSORS_MAX];
     nj_tensor_set *set = NULL;
-    assert_ok(nj_tensor_set_open_bytes(world->weights.bytes, world->weights.size, "weights", &set,
-                                       &err),
-              &err);
+    assert_ok(
+        nj_tensor_set_open_bytes(world->weights.bytes, world->weights.size, "weights", &set, &err),
+        &err);
     size_t tensors = nj_tensor_set_count(set);
     assert_true(tensors < T5_TENSORS_MAX);
     for (size_t i = 0; i < tensors; i++) {
         const nj_tensor *tensor = nj_tensor_set_at(set, i);
-        sources[i] = (nj_tensor_source){.name = tensor->name, .dim_count = tensor->dim_count,
+        sources[i] = (nj_tensor_source){.name = tensor->name,
+                                        .dim_count = tensor->dim_count,
                                         .data = (const float *)(const void *)tensor->data};
         memcpy(sources[i].shape, tensor->shape, sizeof sources[i].shape);
     }
-    sources[tensors] = (nj_tensor_source){.name = "lm_head.weight", .dim_count = 2,
-                                          .shape = {count / D, D}, .data = head};
+    sources[tensors] = (nj_tensor_source){
+        .name = "lm_head.weight", .dim_count = 2, .shape = {count / D, D}, .data = head};
     assert_ok(nj_tensors_write(sources, tensors + 1, out, &err), &err);
     world_replace(world, "weights", out->bytes, out->size);
     nj_tensor_set_close(&set);

@@ -12,6 +12,7 @@
 #include "worker/engine/synthetic.h"
 
 #define WORLD_ITEMS_MAX 512
+#define WORLD_HISTORY_MAX 1024
 #define WORLD_USERS_MAX 64
 #define WORLD_ID_BYTES 16
 
@@ -42,9 +43,9 @@ static inline float *world_tensor(nj_synthetic *world, const char *name, size_t 
 {
     nj_error err = {0};
     nj_tensor_set *set = NULL;
-    assert_ok(nj_tensor_set_open_bytes(world->weights.bytes, world->weights.size, "weights", &set,
-                                       &err),
-              &err);
+    assert_ok(
+        nj_tensor_set_open_bytes(world->weights.bytes, world->weights.size, "weights", &set, &err),
+        &err);
     const nj_tensor *tensor = nj_tensor_set_find(set, name);
     assert_non_null(tensor);
     size_t offset = (size_t)(tensor->data - world->weights.bytes);
@@ -86,7 +87,7 @@ static inline void world_remove(nj_synthetic *world, const char *name)
 // ---- users ----
 
 typedef struct {
-    uint32_t items[WORLD_USERS_MAX][WORLD_ITEMS_MAX];
+    uint32_t items[WORLD_USERS_MAX][WORLD_HISTORY_MAX];
     char ids[WORLD_USERS_MAX][WORLD_ID_BYTES];
     nj_request requests[WORLD_USERS_MAX];
     size_t count;
@@ -97,7 +98,7 @@ static inline void world_add_user(world_users *users, const uint32_t *items, uin
                                   uint32_t unknown_count)
 {
     size_t u = users->count++;
-    assert_true(u < WORLD_USERS_MAX && count <= WORLD_ITEMS_MAX);
+    assert_true(u < WORLD_USERS_MAX && count <= WORLD_HISTORY_MAX);
     snprintf(users->ids[u], WORLD_ID_BYTES, "u%zu", u);
     if (count > 0) {
         memcpy(users->items[u], items, count * sizeof *items);
@@ -120,7 +121,7 @@ static inline uint64_t world_mix(uint64_t x)
 static inline void world_add_random(world_users *users, uint64_t seed, uint32_t item_count,
                                     uint32_t count)
 {
-    uint32_t items[WORLD_ITEMS_MAX];
+    uint32_t items[WORLD_HISTORY_MAX];
     for (uint32_t i = 0; i < count; i++) {
         items[i] = (uint32_t)(world_mix(seed * 1000 + i) % item_count);
     }
@@ -131,7 +132,7 @@ static inline void world_add_random(world_users *users, uint64_t seed, uint32_t 
 static inline void world_add_nearly_all(world_users *users, uint64_t seed, uint32_t item_count,
                                         uint32_t legal)
 {
-    uint32_t items[WORLD_ITEMS_MAX];
+    uint32_t items[WORLD_HISTORY_MAX];
     for (uint32_t i = 0; i < item_count; i++) {
         items[i] = i;
     }
