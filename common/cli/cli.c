@@ -1,5 +1,6 @@
 #include "common/cli/cli.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +12,8 @@
 #define HELP_COLUMN 30
 #define ENVIRONMENT_PREFIX "NIGHTJAR_"
 
-static const nj_option CONFIG_OPTION = {"config", "FILE", NULL, "read options from a YAML file", false};
+static const nj_option CONFIG_OPTION = {"config", "FILE", NULL, "read options from a YAML file",
+                                        false};
 
 static char fold_dash(char c)
 {
@@ -23,6 +25,11 @@ bool nj_option_name_equal(const char *a, const char *b)
     for (; *a != '\0' && fold_dash(*a) == fold_dash(*b); a++, b++) {
     }
     return *a == '\0' && *b == '\0';
+}
+
+static bool is_either(const char *word, const char *a, const char *b)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0;
 }
 
 // ---- help ----
@@ -47,14 +54,15 @@ static void print_option(const nj_option *option)
 
 static void print_command_help(const nj_program *program, const nj_command *command)
 {
-    printf("%s%s%s%s%s [options]\n\n%s\n\n", program->name, command->name[0] != '\0' ? " " : "", command->name,
-           command->positional != NULL ? " " : "", command->positional != NULL ? command->positional : "",
-           command->summary);
+    printf("%s%s%s%s%s [options]\n\n%s\n\n", program->name, command->name[0] != '\0' ? " " : "",
+           command->name, command->positional != NULL ? " " : "",
+           command->positional != NULL ? command->positional : "", command->summary);
     for (size_t i = 0; i < command->option_count; i++) {
         print_option(&command->options[i]);
     }
     print_option(&CONFIG_OPTION);
-    printf("\nEvery option is also an environment variable (NIGHTJAR_KEEP_HISTORY=1) and a key of the YAML file.\n"
+    printf("\nEvery option is also an environment variable (NIGHTJAR_KEEP_HISTORY=1) and a key of "
+           "the YAML file.\n"
            "Results go to standard output, everything else to standard error.\n");
 }
 
@@ -64,14 +72,15 @@ static void print_program_help(const nj_program *program)
     for (size_t i = 0; i < program->command_count; i++) {
         printf("  %-20s %s\n", program->commands[i].name, program->commands[i].summary);
     }
-    printf("\n`%s COMMAND --help` lists a command's options; `%s --version` prints the version.\n", program->name,
-           program->name);
+    printf("\n`%s COMMAND --help` lists a command's options; `%s --version` prints the version.\n",
+           program->name, program->name);
 }
 
 // ---- parsing ----
 
 // Finds the command whose words stand first; *out_used is how many words it took.
-static const nj_command *find_command(const nj_program *program, int argc, char **argv, int *out_used)
+static const nj_command *find_command(const nj_program *program, int argc, char **argv,
+                                      int *out_used)
 {
     for (size_t i = 0; i < program->command_count; i++) {
         const char *name = program->commands[i].name;
@@ -81,7 +90,8 @@ static const nj_command *find_command(const nj_program *program, int argc, char 
             *out_used = 0;
             return &program->commands[i];
         }
-        bool first_fits = argc > 1 && strlen(argv[1]) == first && strncmp(argv[1], name, first) == 0;
+        bool first_fits =
+            argc > 1 && strlen(argv[1]) == first && strncmp(argv[1], name, first) == 0;
         if (first_fits && space == NULL) {
             *out_used = 1;
             return &program->commands[i];
@@ -99,7 +109,8 @@ static size_t find_option(const nj_command *command, const char *name, size_t le
     for (size_t i = 0; i < command->option_count; i++) {
         const char *candidate = command->options[i].name;
         size_t at = 0;
-        while (at < length && candidate[at] != '\0' && fold_dash(candidate[at]) == fold_dash(name[at])) {
+        while (at < length && candidate[at] != '\0' &&
+               fold_dash(candidate[at]) == fold_dash(name[at])) {
             at++;
         }
         if (at == length && candidate[at] == '\0') {
@@ -116,7 +127,8 @@ typedef struct {
 } parse_state;
 
 // Reads argv[at] and perhaps argv[at + 1]; *out_used is how many.
-static nj_status parse_option(parse_state *state, int left, char **argv, int *out_used, nj_error *err)
+static nj_status parse_option(parse_state *state, int left, char **argv, int *out_used,
+                              nj_error *err)
 {
     const nj_command *command = state->arguments->command;
     const char *text = argv[0] + 2;
@@ -151,14 +163,18 @@ static nj_status parse_option(parse_state *state, int left, char **argv, int *ou
 
 static nj_status parse_words(parse_state *state, int argc, char **argv, nj_error *err)
 {
+    bool options_end = false;
     for (int at = 0; at < argc;) {
         int used = 1;
         nj_status status = NJ_OK;
-        if (strcmp(argv[at], "-h") == 0) {
+        if (!options_end && strcmp(argv[at], "--") == 0) {
+            options_end = true;
+        } else if (!options_end && strcmp(argv[at], "-h") == 0) {
             state->help = true;
-        } else if (strncmp(argv[at], "--", 2) == 0 && argv[at][2] != '\0') {
+        } else if (!options_end && strncmp(argv[at], "--", 2) == 0) {
             status = parse_option(state, argc - at, argv + at, &used, err);
-        } else if (state->arguments->command->positional == NULL || state->arguments->positional != NULL) {
+        } else if (state->arguments->command->positional == NULL ||
+                   state->arguments->positional != NULL) {
             status = nj_fail(err, NJ_USAGE, "unexpected argument \"%s\"", argv[at]);
         } else {
             state->arguments->positional = argv[at];
@@ -176,11 +192,28 @@ static const char *environment_value(const char *option_name)
     char name[96] = ENVIRONMENT_PREFIX;
     size_t used = strlen(name);
     for (const char *c = option_name; *c != '\0' && used + 1 < sizeof name; c++, used++) {
-        name[used] = *c == '-' || *c == '_' ? '_' : *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+        name[used] = *c == '-' || *c == '_'   ? '_'
+                     : *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A')
+                                              : *c;
     }
     name[used] = '\0';
     const char *value = getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+// A flag that is neither true nor false must not pass for false.
+static nj_status check_flags(const nj_arguments *arguments, nj_error *err)
+{
+    for (size_t i = 0; i < arguments->command->option_count; i++) {
+        const nj_option *option = &arguments->command->options[i];
+        const char *value = arguments->values[i];
+        if (option->value == NULL && value != NULL && !is_either(value, "true", "1") &&
+            !is_either(value, "false", "0")) {
+            return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be true or false", option->name,
+                           value);
+        }
+    }
+    return NJ_OK;
 }
 
 static nj_status fill_values(const nj_program *program, parse_state *state, nj_error *err)
@@ -192,7 +225,8 @@ static nj_status fill_values(const nj_program *program, parse_state *state, nj_e
             arguments->values[i] = environment_value(command->options[i].name);
         }
     }
-    const char *path = state->config_path != NULL ? state->config_path : environment_value("config");
+    const char *path =
+        state->config_path != NULL ? state->config_path : environment_value("config");
     if (path != NULL) {
         nj_status status = nj_config_read(path, program, arguments, err);
         if (status != NJ_OK) {
@@ -208,15 +242,17 @@ static nj_status fill_values(const nj_program *program, parse_state *state, nj_e
                            command->options[i].value);
         }
     }
-    if (command->positional != NULL && command->positional[0] != '[' && arguments->positional == NULL) {
+    if (command->positional != NULL && command->positional[0] != '[' &&
+        arguments->positional == NULL) {
         return nj_fail(err, NJ_USAGE, "%s is required", command->positional);
     }
     return NJ_OK;
 }
 
-static nj_status parse_and_run(const nj_program *program, const nj_command *command, int argc, char **argv,
-                               nj_error *err)
+static nj_status parse_and_run(const nj_program *program, const nj_command *command, int argc,
+                               char **argv, nj_error *err)
 {
+    assert(command->option_count <= NJ_OPTIONS_MAX);
     nj_arguments arguments = {.command = command};
     parse_state state = {.arguments = &arguments};
     nj_status status = parse_words(&state, argc, argv, err);
@@ -228,9 +264,13 @@ static nj_status parse_and_run(const nj_program *program, const nj_command *comm
         status = fill_values(program, &state, err);
     }
     if (status == NJ_OK) {
+        status = check_flags(&arguments, err);
+    }
+    if (status == NJ_OK) {
         status = command->run(&arguments, err);
     }
-    if (fflush(stdout) != 0 && status == NJ_OK) {
+    // An earlier write may have failed without anybody looking.
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == NJ_OK) {
         status = nj_fail_errno(err, NJ_IO, errno, "standard output");
     }
     for (size_t i = 0; i < NJ_OPTIONS_MAX; i++) {
@@ -239,25 +279,21 @@ static nj_status parse_and_run(const nj_program *program, const nj_command *comm
     return status;
 }
 
-static bool asks_for(const char *word, const char *a, const char *b)
-{
-    return strcmp(word, a) == 0 || strcmp(word, b) == 0;
-}
-
 int nj_cli_main(const nj_program *program, int argc, char **argv)
 {
-    if (argc > 1 && asks_for(argv[1], "--version", "version")) {
+    if (argc > 1 && is_either(argv[1], "--version", "version")) {
         printf("%s %s\n", program->name, NIGHTJAR_VERSION);
         return 0;
     }
     int used = 0;
     const nj_command *command = find_command(program, argc, argv, &used);
     if (command == NULL) {
-        bool is_help = argc > 1 && (asks_for(argv[1], "--help", "help") || strcmp(argv[1], "-h") == 0);
+        bool is_help =
+            argc > 1 && (is_either(argv[1], "--help", "help") || strcmp(argv[1], "-h") == 0);
         if (!is_help && argc > 1) {
-            fprintf(stderr, "%s: unknown command \"%s%s%s\"; `%s --help` lists them\n", program->name, argv[1],
-                    argc > 2 && argv[2][0] != '-' ? " " : "", argc > 2 && argv[2][0] != '-' ? argv[2] : "",
-                    program->name);
+            fprintf(stderr, "%s: unknown command \"%s%s%s\"; `%s --help` lists them\n",
+                    program->name, argv[1], argc > 2 && argv[2][0] != '-' ? " " : "",
+                    argc > 2 && argv[2][0] != '-' ? argv[2] : "", program->name);
             return nj_status_exit_code(NJ_USAGE);
         }
         print_program_help(program);
@@ -266,10 +302,10 @@ int nj_cli_main(const nj_program *program, int argc, char **argv)
     nj_error err = {0};
     nj_status status = parse_and_run(program, command, argc - 1 - used, argv + 1 + used, &err);
     if (status != NJ_OK) {
-        fprintf(stderr, "%s%s%s: %s\n", program->name, command->name[0] != '\0' ? " " : "", command->name,
-                err.text[0] != '\0' ? err.text : nj_status_sentence(status));
-        fprintf(stderr, "  exit %d (%s): %s\n", nj_status_exit_code(status), nj_status_sentence(status),
-                nj_status_advice(status));
+        fprintf(stderr, "%s%s%s: %s\n", program->name, command->name[0] != '\0' ? " " : "",
+                command->name, err.text[0] != '\0' ? err.text : nj_status_sentence(status));
+        fprintf(stderr, "  exit %d (%s): %s\n", nj_status_exit_code(status),
+                nj_status_sentence(status), nj_status_advice(status));
     }
     return nj_status_exit_code(status);
 }
@@ -288,16 +324,17 @@ bool nj_argument_flag(const nj_arguments *arguments, const char *name)
     return value != NULL && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
 }
 
-nj_status nj_argument_uint(const nj_arguments *arguments, const char *name, uint64_t least, uint64_t most,
-                           uint64_t *out, nj_error *err)
+nj_status nj_argument_uint(const nj_arguments *arguments, const char *name, uint64_t least,
+                           uint64_t most, uint64_t *out, nj_error *err)
 {
     const char *text = nj_argument(arguments, name);
     char *end = NULL;
     errno = 0;
     uint64_t value = text != NULL ? strtoull(text, &end, 10) : 0;
-    if (text == NULL || text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < least ||
-        value > most) {
-        return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be a whole number from %" PRIu64 " to %" PRIu64, name,
+    if (text == NULL || text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
+        value < least || value > most) {
+        return nj_fail(err, NJ_USAGE,
+                       "--%s is \"%s\", must be a whole number from %" PRIu64 " to %" PRIu64, name,
                        text != NULL ? text : "", least, most);
     }
     *out = value;

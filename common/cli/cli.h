@@ -1,8 +1,12 @@
 // cli.h - one option table drives parsing, help, environment variables and configuration keys.
 //
-// An option's value comes from, in this order: the command line, the environment (NIGHTJAR_KEEP_HISTORY), the YAML file named by
-// --config or NIGHTJAR_CONFIG (keep-history: true), the table's default. One configuration file serves all commands: a key that
-// no command knows is refused.
+// An option's value comes from, in this order: the command line, the environment (NIGHTJAR_KEEP_HISTORY; empty is as if it were not
+// there), the YAML file named by --config or NIGHTJAR_CONFIG (keep-history: true), the table's default. '-' and '_' are the same
+// everywhere. One configuration file serves all commands: a key that no command knows is refused, and so are an empty value, a
+// list, a mapping, an alias, a key given twice and a second document; a file without content gives nothing.
+//
+// On the command line: --name value, --name=value (the last one counts), a flag is --name or --name=true|false|1|0, and
+// everything behind -- is an argument.
 #ifndef NJ_CLI_CLI_H
 #define NJ_CLI_CLI_H
 
@@ -12,7 +16,7 @@
 
 #include "common/base/error.h"
 
-#define NJ_OPTIONS_MAX 48
+#define NJ_OPTIONS_MAX 48 // of one command; asserted
 
 typedef struct {
     const char *name;     // "keep-history"; '_' is read as '-'
@@ -25,9 +29,10 @@ typedef struct {
 typedef struct nj_arguments nj_arguments;
 
 typedef struct {
-    const char *name;       // one or two words: "decode", "bundle pack"
-    const char *summary;    // one line
-    const char *positional; // "USER", "[GEN]", or NULL when none is taken; "[...]" makes it optional
+    const char *name;    // one or two words: "decode", "bundle pack"
+    const char *summary; // one line
+    const char
+        *positional; // "USER", "[GEN]", or NULL when none is taken; "[...]" makes it optional
     const nj_option *options;
     size_t option_count;
     nj_status (*run)(const nj_arguments *arguments, nj_error *err);
@@ -40,15 +45,18 @@ typedef struct {
     size_t command_count; // a program with one command named "" takes options at once
 } nj_program;
 
-/// Parses, runs, prints the error if there is one (stderr: what, then what to do), and returns the process's exit code.
+/// Parses, runs, prints the error if there is one (stderr: what, then what to do), and returns the process's exit code:
+/// schemas/status.def. Standard output that could not be written is NJ_IO.
+///
+/// Proof   tests/unit/cli/test_cli.c
 int nj_cli_main(const nj_program *program, int argc, char **argv);
 
 /// The value of an option of the running command, or NULL when nothing gives one. Borrowed while the command runs.
 const char *nj_argument(const nj_arguments *arguments, const char *name);
 bool nj_argument_flag(const nj_arguments *arguments, const char *name);
 /// A whole number in [least, most]; NJ_USAGE names the option, the value and the limits.
-NJ_CHECKED nj_status nj_argument_uint(const nj_arguments *arguments, const char *name, uint64_t least,
-                                      uint64_t most, uint64_t *out, nj_error *err);
+NJ_CHECKED nj_status nj_argument_uint(const nj_arguments *arguments, const char *name,
+                                      uint64_t least, uint64_t most, uint64_t *out, nj_error *err);
 /// The positional argument, or NULL.
 const char *nj_argument_positional(const nj_arguments *arguments);
 /// The options of the running command, in table order: for passing them on to another table (settings).
