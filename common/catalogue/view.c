@@ -33,20 +33,21 @@ nj_status nj_level_token_bases(const nj_sids *sids, uint32_t token_base,
 static nj_status read_codes_per_level(const json_t *json, nj_sids *sids, nj_error *err)
 {
     const json_t *list = json_object_get(json, "codes_per_level");
-    sids->level_count = (uint32_t)json_array_size(list);
-    if (sids->level_count == 0 || sids->level_count > NJ_LEVELS_MAX) {
+    size_t level_count = json_array_size(list);
+    if (level_count == 0 || level_count > NJ_LEVELS_MAX) {
         return nj_fail(
             err, NJ_INPUT,
             "section \"catalogue\": \"codes_per_level\" is not a list of 1 to %d numbers",
             NJ_LEVELS_MAX);
     }
+    sids->level_count = (uint32_t)level_count;
     for (uint32_t l = 0; l < sids->level_count; l++) {
         const json_t *codes = json_array_get(list, l);
         json_int_t K = json_is_integer(codes) ? json_integer_value(codes) : 0;
-        if (K < 1 || K > NJ_CODES_MAX) {
+        if (K < NJ_CODES_MIN || K > NJ_CODES_MAX) {
             return nj_fail(err, NJ_INPUT,
-                           "section \"catalogue\": level %u has %lld codes, must be 1 to %d", l,
-                           (long long)K, NJ_CODES_MAX);
+                           "section \"catalogue\": level %u has %lld codes, must be %d to %d", l,
+                           (long long)K, NJ_CODES_MIN, NJ_CODES_MAX);
         }
         sids->codes_per_level[l] = (uint32_t)K;
     }
@@ -72,6 +73,9 @@ static nj_status read_facts(const json_t *json, nj_catalogue_view *view, nj_erro
     }
     if (status == NJ_OK) {
         status = nj_level_token_bases(&view->sids, token_base, view->token_base, err);
+        if (status != NJ_OK) {
+            nj_error_prefix(err, "section \"catalogue\"");
+        }
     }
     if (status == NJ_OK) {
         status = nj_template_read(json_object_get(json, "template"),
@@ -132,7 +136,11 @@ static nj_status open_sids(const nj_sections *sections, nj_catalogue_view *view,
                        section->size, view->sids.row_count, view->sids.level_count, bytes);
     }
     view->sids.codes = section->bytes;
-    return nj_sids_check(&view->sids, err);
+    status = nj_sids_check(&view->sids, err);
+    if (status != NJ_OK) {
+        nj_error_prefix(err, "section \"sids\"");
+    }
+    return status;
 }
 
 static nj_status open_items(const nj_sections *sections, nj_catalogue_view *view, nj_error *err)
@@ -151,17 +159,38 @@ static nj_status open_items(const nj_sections *sections, nj_catalogue_view *view
     return status;
 }
 
-static nj_status open_trie(const nj_sections *sections, nj_catalogue_view *view, nj_error *err)
+static uint32_t find_leaf(const nj_catalogue_view *view, uint32_t row)
 {
-    const nj_section *section = NULL;
-    nj_status status = find_section(sections, NJ_SECTION_TRIE, &section, err);
-    if (status == NJ_OK) {
-        status =
-            nj_trie_open(section->bytes, section->size, view->sids.row_count, &view->trie, err);
+    const uint16_t *sid = view->sids.codes + (size_t)row * view->sids.level_count;
+    uint32_t node = 0;
+    for (uint32_t l = 0; l < view->sids.level_count && node != NJ_TRIE_NONE; l++) {
+        node = nj_trie_step(&view->trie, l, node, sid[l]);
     }
-    if (status != NJ_OK) {
-        return status;
+    return node;
+}
+
+// Every item lies where its SID leads. So the trie has no code that no item has, and a vocabulary that holds the items' tokens
+// (nj_catalogue_view_check_vocabulary) holds the trie's.
+static nj_status check_leaves(const nj_catalogue_view *view, nj_error *err)
+{
+    const nj_trie *trie = &view->trie;
+    for (uint32_t leaf = 0; leaf < trie->node_count[trie->level_count]; leaf++) {
+        uint32_t count;
+        const uint32_t *rows = nj_trie_leaf_items(trie, leaf, &count);
+        for (uint32_t i = 0; i < count; i++) {
+            if (find_leaf(view, rows[i]) != leaf) {
+                return nj_fail(
+                    err, NJ_INPUT,
+                    "section \"trie\": row %u stands in leaf %u, its SID leads elsewhere", rows[i],
+                    leaf);
+            }
+        }
     }
+    return NJ_OK;
+}
+
+static nj_status check_trie_levels(const nj_catalogue_view *view, nj_error *err)
+{
     if (view->trie.level_count != view->sids.level_count) {
         return nj_fail(err, NJ_INPUT,
                        "section \"trie\" has %u levels, section \"catalogue\" says %u",
@@ -176,6 +205,20 @@ static nj_status open_trie(const nj_sections *sections, nj_catalogue_view *view,
         }
     }
     return NJ_OK;
+}
+
+static nj_status open_trie(const nj_sections *sections, nj_catalogue_view *view, nj_error *err)
+{
+    const nj_section *section = NULL;
+    nj_status status = find_section(sections, NJ_SECTION_TRIE, &section, err);
+    if (status == NJ_OK) {
+        status =
+            nj_trie_open(section->bytes, section->size, view->sids.row_count, &view->trie, err);
+    }
+    if (status == NJ_OK) {
+        status = check_trie_levels(view, err);
+    }
+    return status != NJ_OK ? status : check_leaves(view, err);
 }
 
 static nj_status open_counts(const nj_sections *sections, nj_catalogue_view *view, nj_error *err)

@@ -28,8 +28,10 @@ typedef struct {
         counts; // [N] how often each item stands in the histories the bundle was packed with; NULL without
 } nj_catalogue_view;
 
-/// Checks every section: sizes agree with each other, ids are valid, codes below their K, the trie is safe to walk.
+/// Checks every section: sizes agree with each other, ids are valid, codes below their K, the trie is safe to walk and every item
+/// in it lies where its SID leads. Items that the trie lacks are retired.
 ///
+/// Cost    one pass over all sections, and a walk of L steps an item
 /// Errors  NJ_INPUT names the section, the rule and both numbers
 /// Proof   tests/unit/catalogue/test_view.c
 NJ_CHECKED nj_status nj_catalogue_view_open(const nj_sections *sections, nj_catalogue_view *out,

@@ -1,5 +1,6 @@
 #include "common/cli/cli.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,6 +27,11 @@ bool nj_option_name_equal(const char *a, const char *b)
     for (; *a != '\0' && fold_dash(*a) == fold_dash(*b); a++, b++) {
     }
     return *a == '\0' && *b == '\0';
+}
+
+static bool is_either(const char *word, const char *a, const char *b)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0;
 }
 
 // ---- help ----
@@ -159,12 +165,15 @@ static nj_status parse_option(parse_state *state, int left, char **argv, int *ou
 
 static nj_status parse_words(parse_state *state, int argc, char **argv, nj_error *err)
 {
+    bool options_end = false;
     for (int at = 0; at < argc;) {
         int used = 1;
         nj_status status = NJ_OK;
-        if (strcmp(argv[at], "-h") == 0) {
+        if (!options_end && strcmp(argv[at], "--") == 0) {
+            options_end = true;
+        } else if (!options_end && strcmp(argv[at], "-h") == 0) {
             state->help = true;
-        } else if (strncmp(argv[at], "--", 2) == 0 && argv[at][2] != '\0') {
+        } else if (!options_end && strncmp(argv[at], "--", 2) == 0) {
             status = parse_option(state, argc - at, argv + at, &used, err);
         } else if (state->arguments->command->positional == NULL ||
                    state->arguments->positional != NULL) {
@@ -192,6 +201,21 @@ static const char *environment_value(const char *option_name)
     name[used] = '\0';
     const char *value = getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+// A flag that is neither true nor false must not pass for false.
+static nj_status check_flags(const nj_arguments *arguments, nj_error *err)
+{
+    for (size_t i = 0; i < arguments->command->option_count; i++) {
+        const nj_option *option = &arguments->command->options[i];
+        const char *value = arguments->values[i];
+        if (option->value == NULL && value != NULL && !is_either(value, "true", "1") &&
+            !is_either(value, "false", "0")) {
+            return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be true or false", option->name,
+                           value);
+        }
+    }
+    return NJ_OK;
 }
 
 static nj_status fill_values(const nj_program *program, parse_state *state, nj_error *err)
@@ -230,6 +254,7 @@ static nj_status fill_values(const nj_program *program, parse_state *state, nj_e
 static nj_status parse_and_run(const nj_program *program, const nj_command *command, int argc,
                                char **argv, nj_error *err)
 {
+    assert(command->option_count <= NJ_OPTIONS_MAX);
     nj_arguments arguments = {.command = command};
     parse_state state = {.arguments = &arguments};
     nj_status status = parse_words(&state, argc, argv, err);
@@ -241,9 +266,13 @@ static nj_status parse_and_run(const nj_program *program, const nj_command *comm
         status = fill_values(program, &state, err);
     }
     if (status == NJ_OK) {
+        status = check_flags(&arguments, err);
+    }
+    if (status == NJ_OK) {
         status = command->run(&arguments, err);
     }
-    if (fflush(stdout) != 0 && status == NJ_OK) {
+    // An earlier write may have failed without anybody looking.
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == NJ_OK) {
         status = nj_fail_errno(err, NJ_IO, errno, "standard output");
     }
     for (size_t i = 0; i < NJ_OPTIONS_MAX; i++) {
@@ -252,18 +281,13 @@ static nj_status parse_and_run(const nj_program *program, const nj_command *comm
     return status;
 }
 
-static bool asks_for(const char *word, const char *a, const char *b)
-{
-    return strcmp(word, a) == 0 || strcmp(word, b) == 0;
-}
-
 int nj_cli_main(const nj_program *program, int argc, char **argv)
 {
     if (sodium_init() < 0) { // without it digests run the slow portable code
         fprintf(stderr, "%s: libsodium cannot start\n", program->name);
         return nj_status_exit_code(NJ_FAILED);
     }
-    if (argc > 1 && asks_for(argv[1], "--version", "version")) {
+    if (argc > 1 && is_either(argv[1], "--version", "version")) {
         printf("%s %s\n", program->name, NIGHTJAR_VERSION);
         return 0;
     }
@@ -271,7 +295,7 @@ int nj_cli_main(const nj_program *program, int argc, char **argv)
     const nj_command *command = find_command(program, argc, argv, &used);
     if (command == NULL) {
         bool is_help =
-            argc > 1 && (asks_for(argv[1], "--help", "help") || strcmp(argv[1], "-h") == 0);
+            argc > 1 && (is_either(argv[1], "--help", "help") || strcmp(argv[1], "-h") == 0);
         if (!is_help && argc > 1) {
             fprintf(stderr, "%s: unknown command \"%s%s%s\"; `%s --help` lists them\n",
                     program->name, argv[1], argc > 2 && argv[2][0] != '-' ? " " : "",

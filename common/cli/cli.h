@@ -1,8 +1,12 @@
 // cli.h - one option table drives parsing, help, environment variables and configuration keys.
 //
-// An option's value comes from, in this order: the command line, the environment (NIGHTJAR_KEEP_HISTORY), the YAML file named by
-// --config or NIGHTJAR_CONFIG (keep-history: true), the table's default. One configuration file serves all commands: a key that
-// no command knows is refused.
+// An option's value comes from, in this order: the command line, the environment (NIGHTJAR_KEEP_HISTORY; empty is as if it were not
+// there), the YAML file named by --config or NIGHTJAR_CONFIG (keep-history: true), the table's default. '-' and '_' are the same
+// everywhere. One configuration file serves all commands: a key that no command knows is refused, and so are an empty value, a
+// list, a mapping, an alias, a key given twice and a second document; a file without content gives nothing.
+//
+// On the command line: --name value, --name=value (the last one counts), a flag is --name or --name=true|false|1|0, and
+// everything behind -- is an argument.
 #ifndef NJ_CLI_CLI_H
 #define NJ_CLI_CLI_H
 
@@ -12,7 +16,7 @@
 
 #include "common/base/error.h"
 
-#define NJ_OPTIONS_MAX 48
+#define NJ_OPTIONS_MAX 48 // of one command; asserted
 
 typedef struct {
     const char *name;     // "keep-history"; '_' is read as '-'
@@ -41,7 +45,10 @@ typedef struct {
     size_t command_count; // a program with one command named "" takes options at once
 } nj_program;
 
-/// Parses, runs, prints the error if there is one (stderr: what, then what to do), and returns the process's exit code.
+/// Parses, runs, prints the error if there is one (stderr: what, then what to do), and returns the process's exit code:
+/// schemas/status.def. Standard output that could not be written is NJ_IO.
+///
+/// Proof   tests/unit/cli/test_cli.c
 int nj_cli_main(const nj_program *program, int argc, char **argv);
 
 /// The value of an option of the running command, or NULL when nothing gives one. Borrowed while the command runs.

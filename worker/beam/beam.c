@@ -172,6 +172,10 @@ static void expand_row(search *s, uint32_t step, uint32_t row, const float *logi
                        .token = base + span.codes[i],
                        .parent = row,
                        .node = span.first + i};
+        if (!isfinite(c.score)) { // one logit of -infinity leaves the norm finite
+            selected->finite = false;
+            return;
+        }
         if (would_enter(selected, s->config->W, &c) &&
             (!last || leaf_is_open(s, s->user[row], c.node))) {
             enter(selected, s->config->W, &c);

@@ -1,5 +1,6 @@
 #include "worker/engine/engine_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "common/catalogue/section_names.h"
@@ -33,10 +34,10 @@ static nj_status allocate(nj_engine *engine, nj_error *err)
     nj_status status =
         nj_t5_open(&engine->config, engine->tensors, engine->kernels, &engine->model, err);
     if (status == NJ_OK) {
-        status = nj_arena_init(&engine->scratch_arena, engine->plan.scratch_bytes, err);
+        status = nj_arena_init(&engine->scratch_arena, engine->search_bytes, err);
     }
     if (status == NJ_OK) {
-        status = nj_arena_init(&engine->batch_arena, nj_engine_batch_bytes(engine), err);
+        status = nj_arena_init(&engine->batch_arena, engine->batch_bytes, err);
     }
     return status;
 }
@@ -45,6 +46,7 @@ nj_status nj_engine_open(const nj_sections *sections, const nj_settings *setting
                          uint32_t batch_users, const nj_kernels *kernels, nj_engine **out,
                          nj_error *err)
 {
+    assert(batch_users >= 1 && batch_users <= NJ_ENGINE_BATCH_MAX);
     nj_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the engine");
@@ -294,11 +296,14 @@ static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request 
 
 static nj_status check_request(const nj_engine *engine, const nj_request *request, nj_error *err)
 {
-    if (request->item_count > engine->settings.history_items_max ||
-        (!engine->settings.keep_history && request->item_count > engine->settings.exclusions_max)) {
+    const nj_settings *settings = &engine->settings;
+    uint32_t planned = settings->history_items_max;
+    if (!settings->keep_history && settings->exclusions_max < planned) {
+        planned = settings->exclusions_max;
+    }
+    if (request->item_count > planned) {
         return nj_fail(err, NJ_PROTOCOL, "user \"%.*s\" has %u items, the night was planned for %u",
-                       NJ_SLICE_ARGS(request->user), request->item_count,
-                       engine->settings.history_items_max);
+                       NJ_SLICE_ARGS(request->user), request->item_count, planned);
     }
     return NJ_OK;
 }

@@ -19,6 +19,7 @@
 #include "common/codec/shard.h"
 #include "common/math/kernels.h"
 
+// More users than this gain no speed, and their scratch leaves the caches.
 #define NJ_ENGINE_BATCH_MAX 256
 // A wider search than fits in this is not tried: the list is then as long as that width gives, and flagged short.
 #define NJ_ENGINE_WIDE_BYTES_MAX ((size_t)1 << 30)
@@ -27,13 +28,14 @@ typedef struct nj_engine nj_engine;
 
 // What one engine holds, in bytes, known before anything is allocated.
 typedef struct {
-    size_t mapped_bytes;  // sections, shared through the page cache
-    size_t model_bytes;   // packed weights and tables
-    size_t scratch_bytes; // one batch, or one widened user, whichever is larger
-    uint32_t B;           // users a batch
-    uint32_t W;           // beams a user
-    uint32_t W_wide;      // the widest search that is planned for
-    uint32_t S;           // longest encoder sequence in tokens
+    size_t mapped_bytes; // sections, shared through the page cache
+    size_t model_bytes;  // packed weights and tables
+    size_t
+        scratch_bytes; // requests and lists of a batch, and its search or that of a widened user, whichever is larger
+    uint32_t B;      // users a batch
+    uint32_t W;      // beams a user
+    uint32_t W_wide; // the widest search that is planned for
+    uint32_t S;      // longest encoder sequence in tokens
 } nj_engine_plan;
 
 /// One user's list; borrowed for the duration of the sink's call.
@@ -41,17 +43,20 @@ typedef struct {
     uint32_t flags; // NJ_ROW_* of common/codec/row.h
     uint32_t count;
     const uint32_t *items; // [count] catalogue rows, best first
-    const float *scores;   // [count]
-    nj_history_digest history;
+    const float *
+        scores; // [count] log-probabilities; of a cold user's list the logarithm of each item's share of the counts
+    nj_history_digest history; // of the known items, those that were not encoded included
 } nj_list;
 
 /// Takes the list of requests[index]; called once a request, in order. A status other than NJ_OK ends the decoding.
 typedef nj_status (*nj_list_sink)(void *context, size_t index, const nj_list *list, nj_error *err);
 
-/// Checks every section and plans. `sections` are borrowed for the life of the engine. `batch_users` is B.
+/// Checks every section, plans, and allocates what was planned. `sections` and `kernels` are borrowed for the life of the engine.
+/// `batch_users` is B, 1..NJ_ENGINE_BATCH_MAX; `settings` is copied and within its table's limits (asserted).
 ///
 /// Errors  NJ_INPUT names section, rule and numbers; NJ_CONFIG: the model's vocabulary and the catalogue's tokens do not fit;
-///         NJ_NO_MEMORY
+///         NJ_NO_MEMORY. `*out` is then unchanged.
+/// Proof   tests/unit/engine/test_engine_hostile.c, tests/unit/engine/test_engine_memory.c
 NJ_CHECKED nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
                                     uint32_t batch_users, const nj_kernels *kernels,
                                     nj_engine **out, nj_error *err);
@@ -65,9 +70,11 @@ nj_slice nj_engine_item_id(const nj_engine *engine, uint32_t row);
 /// The L codes of a catalogue row; borrowed for the life of the engine.
 const uint16_t *nj_engine_item_sid(const nj_engine *engine, uint32_t row, uint32_t *out_levels);
 
-/// Decodes. A request with a longer history than the settings planned for is NJ_PROTOCOL. A model that gives NaN or infinity for a user
-/// is NJ_FAILED and names the user.
+/// Decodes. Requests name rows below nj_engine_item_count. Lists of batches before the one that fails have been given.
 ///
+/// Errors  NJ_PROTOCOL: a longer history than the settings planned for; NJ_FAILED: the model gives NaN or infinity; both name the
+///         user. The engine can be used again afterwards.
+/// Memory  nothing is allocated
 /// Proof   tests/parity/test_decode.c, tests/unit/engine/test_engine.c
 NJ_CHECKED nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t count,
                                       nj_list_sink sink, void *context, nj_error *err);

@@ -30,17 +30,17 @@ struct nj_engine {
     uint32_t history_max; // items given to the encoder
     uint32_t chunk_rows;  // decoder rows computed at a time
 
+    size_t batch_bytes;     // of batch_arena
+    size_t search_bytes;    // of scratch_arena
     nj_arena batch_arena;   // requests of a batch, lists: lives for one batch
     nj_arena scratch_arena; // model and search: lives for one search
     uint32_t *popular;      // owned; [popular_count] rows of cold users' list
-    float *popular_scores;  // owned
+    float *popular_scores;  // owned; [popular_count]
     uint32_t popular_count;
 };
 
 /// Fills plan, limits and beam from settings, config and catalogue. NJ_CONFIG when a size overflows.
 NJ_CHECKED nj_status nj_engine_make_plan(nj_engine *engine, uint32_t batch_users, nj_error *err);
-/// Bytes of batch_arena.
-size_t nj_engine_batch_bytes(const nj_engine *engine);
 
 /// True when no wider search can find another leaf.
 bool nj_engine_covers(const nj_engine *engine, uint32_t W);
@@ -55,7 +55,8 @@ void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
 /// First 8 bytes of BLAKE2b over the ids of the known items, oldest first, each behind its length.
 nj_history_digest nj_history_digest_of(const nj_engine *engine, const nj_request *request);
 
-/// Sorts the distinct rows of a history into `rows` (room for item_count) and gives the view.
+/// Sorts the distinct rows of a history into `rows` (room for item_count) and gives the view. Takes no memory: the C library's
+/// qsort may.
 nj_exclusions nj_exclusions_from(const nj_request *request, uint32_t *rows);
 
 #endif

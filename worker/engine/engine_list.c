@@ -23,11 +23,34 @@ void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
     }
 }
 
-static int compare_rows(const void *a, const void *b)
+// Heap sort: the largest stands on top of what is not yet sorted.
+static void sift_down(uint32_t *rows, uint32_t count, uint32_t at)
 {
-    uint32_t x = *(const uint32_t *)a;
-    uint32_t y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
+    uint32_t moved = rows[at];
+    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && rows[child + 1] > rows[child]) {
+            child++;
+        }
+        if (rows[child] <= moved) {
+            break;
+        }
+        rows[at] = rows[child];
+        at = child;
+    }
+    rows[at] = moved;
+}
+
+static void sort_rows(uint32_t *rows, uint32_t count)
+{
+    for (uint32_t at = count / 2; at-- > 0;) {
+        sift_down(rows, count, at);
+    }
+    for (uint32_t end = count; end-- > 1;) {
+        uint32_t largest = rows[0];
+        rows[0] = rows[end];
+        rows[end] = largest;
+        sift_down(rows, end, 0);
+    }
 }
 
 nj_exclusions nj_exclusions_from(const nj_request *request, uint32_t *rows)
@@ -36,7 +59,7 @@ nj_exclusions nj_exclusions_from(const nj_request *request, uint32_t *rows)
         return (nj_exclusions){0};
     }
     memcpy(rows, request->items, request->item_count * sizeof *rows);
-    qsort(rows, request->item_count, sizeof *rows, compare_rows);
+    sort_rows(rows, request->item_count);
     uint32_t count = 1;
     for (uint32_t i = 1; i < request->item_count; i++) {
         if (rows[i] != rows[count - 1]) {
@@ -89,27 +112,39 @@ static uint32_t list_counted_items(const nj_engine *engine, uint32_t *rows, uint
     return count;
 }
 
+// Keeps the first `top` of the sorted rows: the others were only needed for sorting.
+static nj_status keep_most_popular(nj_engine *engine, const uint32_t *rows, uint32_t count,
+                                   uint64_t total)
+{
+    const uint32_t kept = count < engine->settings.top ? count : engine->settings.top;
+    engine->popular = malloc(((size_t)kept + 1) * sizeof *engine->popular);
+    engine->popular_scores = malloc(((size_t)kept + 1) * sizeof *engine->popular_scores);
+    if (engine->popular == NULL || engine->popular_scores == NULL) {
+        return NJ_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < kept; i++) {
+        engine->popular[i] = rows[i];
+        engine->popular_scores[i] =
+            (float)log((double)engine->catalogue.counts[rows[i]] / (double)total);
+    }
+    engine->popular_count = kept;
+    return NJ_OK;
+}
+
 nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err)
 {
     if (engine->catalogue.counts == NULL) {
         return NJ_OK;
     }
     uint64_t total;
+    nj_status status = NJ_NO_MEMORY;
     uint32_t *rows = malloc(((size_t)engine->catalogue.trie.item_count + 1) * sizeof *rows);
-    float *scores = malloc(((size_t)engine->settings.top + 1) * sizeof *scores);
-    if (rows == NULL || scores == NULL) {
+    if (rows != NULL) {
+        uint32_t count = list_counted_items(engine, rows, &total);
+        qsort_r(rows, count, sizeof *rows, compare_popularity,
+                (void *)(uintptr_t)engine->catalogue.counts);
+        status = keep_most_popular(engine, rows, count, total);
         free(rows);
-        free(scores);
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for the popular list");
     }
-    uint32_t count = list_counted_items(engine, rows, &total);
-    qsort_r(rows, count, sizeof *rows, compare_popularity,
-            (void *)(uintptr_t)engine->catalogue.counts);
-    engine->popular = rows;
-    engine->popular_scores = scores;
-    engine->popular_count = count < engine->settings.top ? count : engine->settings.top;
-    for (uint32_t i = 0; i < engine->popular_count; i++) {
-        scores[i] = (float)log((double)engine->catalogue.counts[rows[i]] / (double)total);
-    }
-    return NJ_OK;
+    return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory for the popular list");
 }

@@ -44,6 +44,20 @@ static size_t search_bytes(const nj_engine *engine, const nj_t5_limits *limits, 
     return total;
 }
 
+static size_t batch_bytes(const nj_engine *engine)
+{
+    size_t B = engine->plan.B;
+    size_t top = engine->settings.top;
+    size_t tokens = nj_arena_cost(B * engine->plan.S * sizeof(uint32_t)) +
+                    nj_arena_cost((B + 1) * sizeof(uint32_t));
+    size_t exclusions = nj_arena_cost(B * sizeof(nj_exclusions)) +
+                        B * nj_arena_cost(engine->settings.exclusions_max * sizeof(uint32_t));
+    size_t lists =
+        nj_arena_cost(B * sizeof(list_slot)) + 2 * B * nj_arena_cost(top * sizeof(uint32_t));
+    size_t batch = nj_arena_cost(B * sizeof(size_t));
+    return tokens + exclusions + lists + batch;
+}
+
 // W beams lose at most `exclusions_max` leaves, so top + exclusions_max beams always leave `top` items, or reach every leaf.
 static void plan_wide_search(nj_engine *engine)
 {
@@ -81,29 +95,16 @@ nj_status nj_engine_make_plan(nj_engine *engine, uint32_t batch_users, nj_error 
                                                       engine->catalogue.sids.level_count, items);
     engine->limits = limits_for(engine, batch_users, engine->plan.W);
     plan_wide_search(engine);
-    size_t batch = search_bytes(engine, &engine->limits, batch_users, engine->plan.W);
-    size_t wide = search_bytes(engine, &engine->wide_limits, 1, engine->plan.W_wide);
+    engine->batch_bytes = batch_bytes(engine);
+    engine->search_bytes =
+        nj_max_size(search_bytes(engine, &engine->limits, batch_users, engine->plan.W),
+                    search_bytes(engine, &engine->wide_limits, 1, engine->plan.W_wide));
     engine->plan.model_bytes = nj_t5_model_bytes(&engine->config, engine->kernels);
-    engine->plan.scratch_bytes = nj_max_size(batch, wide);
-    if (engine->plan.scratch_bytes > SIZE_MAX / 4 || engine->plan.model_bytes > SIZE_MAX / 4 ||
-        nj_engine_batch_bytes(engine) > SIZE_MAX / 4) {
+    if (engine->plan.model_bytes > SIZE_MAX / 4 ||
+        !nj_add_size(engine->batch_bytes, engine->search_bytes, &engine->plan.scratch_bytes)) {
         return nj_fail(err, NJ_CONFIG,
                        "a batch of %u users with %u beams and %u tokens does not fit in memory",
                        batch_users, engine->plan.W, engine->plan.S);
     }
     return NJ_OK;
-}
-
-size_t nj_engine_batch_bytes(const nj_engine *engine)
-{
-    size_t B = engine->plan.B;
-    size_t top = engine->settings.top;
-    size_t tokens = nj_arena_cost(B * engine->plan.S * sizeof(uint32_t)) +
-                    nj_arena_cost((B + 1) * sizeof(uint32_t));
-    size_t exclusions = nj_arena_cost(B * sizeof(nj_exclusions)) +
-                        B * nj_arena_cost(engine->settings.exclusions_max * sizeof(uint32_t));
-    size_t lists =
-        nj_arena_cost(B * sizeof(list_slot)) + 2 * B * nj_arena_cost(top * sizeof(uint32_t));
-    size_t batch = nj_arena_cost(B * sizeof(size_t));
-    return tokens + exclusions + lists + batch;
 }

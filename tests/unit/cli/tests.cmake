@@ -1,0 +1,1 @@
+nj_test(unit/cli/test_cli.c LIBS nj_cli LABEL unit)
