@@ -96,10 +96,10 @@ typedef struct {
     uint32_t distinct_sid_count;      // leaves of the trie
     uint32_t sharing_item_count;      // items that share their SID with another
     uint32_t largest_leaf_item_count; // items of the SID that has most
-    uint32_t
-        collision_item_count; // items that share with another what stands before the counter (without one: the SID)
-    uint32_t
-        largest_prefix_item_count; // items of the prefix before the counter that has most (without one: the largest leaf)
+    // items that share with another what stands before the counter (without one: the SID)
+    uint32_t collision_item_count;
+    // items of the prefix before the counter that has most (without one: the largest leaf)
+    uint32_t largest_prefix_item_count;
 } nj_catalogue_summary;
 
 /// Counts. Builds a trie on the way, so it needs the memory of one.

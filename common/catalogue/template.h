@@ -25,8 +25,8 @@ typedef struct {
     uint32_t between_count;
     uint32_t after[NJ_TEMPLATE_TOKENS_MAX]; // [after_count]
     uint32_t after_count;
-    uint32_t
-        user_token_base; // the user token is user_token_base + XXH3_64(user id) % user_token_count
+    // the user token is user_token_base + XXH3_64(user id) % user_token_count
+    uint32_t user_token_base;
     uint32_t user_token_count; // 0 = no user token
 } nj_template;
 

@@ -12,8 +12,8 @@
 #include "common/input/lines.h"
 
 #define NJ_HISTORY_JSON_DEPTH_MAX 64
-#define NJ_HISTORY_JSON_VALUES_MAX                                                                 \
-    (4u << 20) // keys and values of one line, each 20 bytes while it is read
+// keys and values of one line, each 20 bytes while it is read
+#define NJ_HISTORY_JSON_VALUES_MAX (4u << 20)
 
 typedef struct {
     nj_buffer tokens; // jsmn's; kept from line to line

@@ -13,8 +13,8 @@
 #include "common/base/slice.h"
 #include "common/input/npy.h"
 
-#define NJ_NPY_HEADER_BYTES_MAX                                                                    \
-    65535 // numpy itself refuses headers over 10,000 bytes unless told otherwise
+// numpy itself refuses headers over 10,000 bytes unless told otherwise
+#define NJ_NPY_HEADER_BYTES_MAX 65535
 
 typedef struct {
     nj_npy_type type;

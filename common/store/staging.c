@@ -17,8 +17,8 @@
 
 #define DATABASES 3
 #define OWNER_BYTES 320
-#define UNWRITTEN_BYTES_MAX                                                                        \
-    ((uint64_t)1 << 20) // MDB_IDL_UM_MAX page numbers of 8 bytes (lmdb/midl.h)
+// MDB_IDL_UM_MAX page numbers of 8 bytes (lmdb/midl.h)
+#define UNWRITTEN_BYTES_MAX ((uint64_t)1 << 20)
 
 static const nj_record_field FACT_FIELDS[] = {
 #define NJ_STAGING_FIELD(kind, name, max, meaning)                                                 \

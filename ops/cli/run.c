@@ -16,8 +16,8 @@
 #include "ops/cli/commands.h"
 
 #define WORKERS_MAX 1024
-#define RESTARTS_MAX                                                                               \
-    20 // of all workers together; beyond it something is wrong with the machine or the bundle
+// of all workers together; beyond it something is wrong with the machine or the bundle
+#define RESTARTS_MAX 20
 #define STOP_MS 5000
 
 typedef struct {

@@ -27,8 +27,8 @@ typedef struct {
     const char *name;
     const char *ids;    // file in the fixture's folder; NULL: row numbers
     const char *golden; // folder of tokens_W.npy and scores_W.npy
-    bool
-        beauty_histories; // the golden users of ../shared/data/beauty, else histories.txt of the fixture
+    // the golden users of ../shared/data/beauty, else histories.txt of the fixture
+    bool beauty_histories;
     bool all_kernels; // else the fastest exact set and OpenBLAS
     size_t widths[3]; // W, 0 behind the last
     double absolute;

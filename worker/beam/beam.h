@@ -59,8 +59,8 @@ typedef struct {
     uint32_t *leaves; // [count]
     float *scores;    // [count] sums of log-probabilities, falling
     uint32_t count;   // at most W
-    bool
-        finite; // false: an allowed token or its norm was NaN or infinite, and the list means nothing
+    // false: an allowed token or its norm was NaN or infinite, and the list means nothing
+    bool finite;
 } nj_beam_result;
 
 bool nj_excluded(const nj_exclusions *exclusions, uint32_t row);

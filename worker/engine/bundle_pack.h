@@ -19,8 +19,8 @@ typedef struct {
         *histories_path; // counted for the list of cold users; NULL: they get an empty, flagged row
     nj_histories_format histories_format;
     const nj_template *template; // NULL: the catalogue's own
-    uint32_t
-        history_max; // items; 0: from the checkpoint's n_positions, else NJ_PACK_TOKENS_DEFAULT tokens
+    // items; 0: from the checkpoint's n_positions, else NJ_PACK_TOKENS_DEFAULT tokens
+    uint32_t history_max;
 } nj_pack_request;
 
 typedef struct {

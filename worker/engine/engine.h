@@ -30,8 +30,8 @@ typedef struct nj_engine nj_engine;
 typedef struct {
     size_t mapped_bytes; // sections, shared through the page cache
     size_t model_bytes;  // packed weights and tables
-    size_t
-        scratch_bytes; // requests and lists of a batch, and its search or that of a widened user, whichever is larger
+    // requests and lists of a batch, and its search or that of a widened user, whichever is larger
+    size_t scratch_bytes;
     uint32_t B;      // users a batch
     uint32_t W;      // beams a user
     uint32_t W_wide; // the widest search that is planned for
@@ -43,8 +43,8 @@ typedef struct {
     uint32_t flags; // NJ_ROW_* of common/codec/row.h
     uint32_t count;
     const uint32_t *items; // [count] catalogue rows, best first
-    const float *
-        scores; // [count] log-probabilities; of a cold user's list the logarithm of each item's share of the counts
+    // [count] log-probabilities; of a cold user's list the logarithm of each item's share of the counts
+    const float *scores;
     nj_history_digest history; // of the known items, those that were not encoded included
 } nj_list;
 
