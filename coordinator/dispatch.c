@@ -92,8 +92,7 @@ static void send_refused(nj_dispatch *dispatch, const nj_peer *peer, nj_status s
     nj_dispatch_effect *effect = add_effect(dispatch, NJ_DISPATCH_SEND);
     effect->peer = *peer;
     effect->message.kind = NJ_MESSAGE_REFUSED;
-    effect->message.refused =
-        (nj_message_refused){(uint32_t)status, nj_slice_from(dispatch->text)};
+    effect->message.refused = (nj_message_refused){(uint32_t)status, nj_slice_from(dispatch->text)};
 }
 
 // ---- ledger ----
@@ -124,7 +123,8 @@ static void report_ledger(nj_dispatch *dispatch, const nj_ledger_effect *effect)
         break;
     case NJ_LEDGER_SEND_LEASE: // only an OFFER gives it: grant_lease
     case NJ_LEDGER_NONE:
-    case NJ_LEDGER_REFUSE: break;
+    case NJ_LEDGER_REFUSE:
+        break;
     }
 }
 
@@ -166,9 +166,12 @@ static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
             send->message.drain = (nj_message_drain){dispatch->drain_reason};
         }
         break;
-    case NJ_ROSTER_PROBE: send_pong(dispatch, effect->worker); break;
+    case NJ_ROSTER_PROBE:
+        send_pong(dispatch, effect->worker);
+        break;
     case NJ_ROSTER_STRANGER:
-        snprintf(dispatch->text, sizeof dispatch->text, "this coordinator does not know you: say HELLO");
+        snprintf(dispatch->text, sizeof dispatch->text,
+                 "this coordinator does not know you: say HELLO");
         send_refused(dispatch, event->peer, NJ_AGAIN);
         break;
     case NJ_ROSTER_FULL:
@@ -227,8 +230,9 @@ static void refuse_class(nj_dispatch *dispatch, const nj_peer *peer, const nj_me
 {
     char *text = dispatch->text;
     size_t room = sizeof dispatch->text;
-    size_t used = (size_t)snprintf(text, room, "the plan's numeric class is \"%s\", the worker runs",
-                                   dispatch->config.numeric_class);
+    size_t used =
+        (size_t)snprintf(text, room, "the plan's numeric class is \"%s\", the worker runs",
+                         dispatch->config.numeric_class);
     for (uint32_t i = 0; i < hello->classes_count && used < room; i++) {
         used += (size_t)snprintf(text + used, room - used, " \"%.*s\"",
                                  NJ_SLICE_ARGS(hello->classes[i]));
@@ -313,15 +317,22 @@ static void answer(nj_dispatch *dispatch, const nj_worker *worker, const nj_mess
 {
     nj_dispatch_effect *send;
     switch (message->kind) {
-    case NJ_MESSAGE_RESULT: take_result(dispatch, worker, &message->result, now_ns); break;
-    case NJ_MESSAGE_FAILED: take_failed(dispatch, worker, &message->failed, now_ns); break;
+    case NJ_MESSAGE_RESULT:
+        take_result(dispatch, worker, &message->result, now_ns);
+        break;
+    case NJ_MESSAGE_FAILED:
+        take_failed(dispatch, worker, &message->failed, now_ns);
+        break;
     case NJ_MESSAGE_FETCH:
         send = add_send(dispatch, NJ_DISPATCH_SEND_CHUNK, worker->id);
         send->message.kind = NJ_MESSAGE_FETCH;
         send->message.fetch = message->fetch;
         break;
-    case NJ_MESSAGE_HEARTBEAT: send_pong(dispatch, worker->id); break;
-    default: break;
+    case NJ_MESSAGE_HEARTBEAT:
+        send_pong(dispatch, worker->id);
+        break;
+    default:
+        break;
     }
 }
 
@@ -346,8 +357,11 @@ void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_me
         event.kind = NJ_ROSTER_HEARTBEAT;
         event.heartbeat = &message->heartbeat;
         break;
-    case NJ_MESSAGE_BYE: event.kind = NJ_ROSTER_BYE; break;
-    default: break;
+    case NJ_MESSAGE_BYE:
+        event.kind = NJ_ROSTER_BYE;
+        break;
+    default:
+        break;
     }
     (void)step_roster(dispatch, &event, now_ns);
     const nj_worker *worker = nj_roster_find_peer(&dispatch->roster, peer);
@@ -382,8 +396,8 @@ nj_status nj_dispatch_resume(nj_dispatch *dispatch, uint32_t shard, const nj_dig
 
 nj_status nj_dispatch_stored(nj_dispatch *dispatch, uint32_t shard, bool stored, uint64_t now_ns)
 {
-    nj_ledger_event event = {
-        .kind = stored ? NJ_LEDGER_COMMIT_DONE : NJ_LEDGER_COMMIT_FAILED, .shard = shard};
+    nj_ledger_event event = {.kind = stored ? NJ_LEDGER_COMMIT_DONE : NJ_LEDGER_COMMIT_FAILED,
+                             .shard = shard};
     return step_ledger(dispatch, &event, now_ns);
 }
 
@@ -419,9 +433,8 @@ static bool grant_lease(nj_dispatch *dispatch, uint64_t now_ns)
         nj_ledger_step(&dispatch->ledger, &offer, now_ns, &effect) != NJ_OK) {
         return false;
     }
-    nj_roster_event grant = {.kind = NJ_ROSTER_GRANT,
-                             .worker = worker,
-                             .lease = {effect.shard, effect.attempt}};
+    nj_roster_event grant = {
+        .kind = NJ_ROSTER_GRANT, .worker = worker, .lease = {effect.shard, effect.attempt}};
     (void)step_roster(dispatch, &grant, now_ns);
     nj_dispatch_effect *send = add_send(dispatch, NJ_DISPATCH_SEND_LEASE, worker);
     send->lease = grant.lease;
@@ -430,8 +443,7 @@ static bool grant_lease(nj_dispatch *dispatch, uint64_t now_ns)
 
 static bool drain_worker(nj_dispatch *dispatch, uint64_t now_ns)
 {
-    nj_worker_id worker =
-        dispatch->draining ? nj_roster_active_worker(&dispatch->roster) : 0;
+    nj_worker_id worker = dispatch->draining ? nj_roster_active_worker(&dispatch->roster) : 0;
     if (worker == 0) {
         return false;
     }

@@ -62,7 +62,8 @@ nj_status nj_roster_init(nj_roster *roster, const nj_roster_config *config, nj_e
                        config->worker_max, NJ_ROSTER_WORKERS_MAX);
     }
     if (config->silence_ms == 0 || config->lease_ms == 0) {
-        return nj_fail(err, NJ_INPUT, "roster: silence of %u ms and leases of %u ms, must be above 0",
+        return nj_fail(err, NJ_INPUT,
+                       "roster: silence of %u ms and leases of %u ms, must be above 0",
                        config->silence_ms, config->lease_ms);
     }
     roster->peer_capacity = 8;
@@ -282,11 +283,20 @@ static nj_status apply(nj_roster *roster, uint32_t slot, nj_worker_event what,
     }
     enter_state(roster, slot, row->next);
     switch (row->effect) {
-    case EFFECT_WELCOME: add_effect(effects, NJ_ROSTER_SEND_WELCOME, worker->id, none); break;
-    case EFFECT_SEND_DRAIN: add_effect(effects, NJ_ROSTER_SEND_DRAIN, worker->id, none); break;
-    case EFFECT_LOSE_LEASES: end_worker(roster, slot, NJ_ROSTER_LEASE_LOST, effects); break;
-    case EFFECT_RETURN_LEASES: end_worker(roster, slot, NJ_ROSTER_LEASE_BACK, effects); break;
-    default: break;
+    case EFFECT_WELCOME:
+        add_effect(effects, NJ_ROSTER_SEND_WELCOME, worker->id, none);
+        break;
+    case EFFECT_SEND_DRAIN:
+        add_effect(effects, NJ_ROSTER_SEND_DRAIN, worker->id, none);
+        break;
+    case EFFECT_LOSE_LEASES:
+        end_worker(roster, slot, NJ_ROSTER_LEASE_LOST, effects);
+        break;
+    case EFFECT_RETURN_LEASES:
+        end_worker(roster, slot, NJ_ROSTER_LEASE_BACK, effects);
+        break;
+    default:
+        break;
     }
     return NJ_OK;
 }
@@ -424,7 +434,8 @@ static nj_status end_lease(nj_roster *roster, uint32_t slot, nj_wire_lease lease
 static bool is_probe_due(const nj_roster *roster, const nj_worker *worker, uint64_t now_ns)
 {
     const uint64_t probe_ns = (uint64_t)roster->config.probe_ms * NS_PER_MS;
-    return probe_ns != 0 && now_ns - worker->heard_ns >= probe_ns && now_ns - worker->probed_ns >= probe_ns;
+    return probe_ns != 0 && now_ns - worker->heard_ns >= probe_ns &&
+           now_ns - worker->probed_ns >= probe_ns;
 }
 
 static nj_status tick_worker(nj_roster *roster, uint32_t slot, uint64_t now_ns,
@@ -524,12 +535,16 @@ nj_status nj_roster_step(nj_roster *roster, const nj_roster_event *event, uint64
     effects->count = 0;
     effects->more = false;
     switch (event->kind) {
-    case NJ_ROSTER_HELLO: return greet(roster, event, now_ns, effects);
+    case NJ_ROSTER_HELLO:
+        return greet(roster, event, now_ns, effects);
     case NJ_ROSTER_READY:
     case NJ_ROSTER_HEARTBEAT:
     case NJ_ROSTER_HEARD:
-    case NJ_ROSTER_BYE: return step_message(roster, event, now_ns, effects);
-    case NJ_ROSTER_TICK: return tick(roster, now_ns, effects);
-    default: return step_worker(roster, event, now_ns, effects);
+    case NJ_ROSTER_BYE:
+        return step_message(roster, event, now_ns, effects);
+    case NJ_ROSTER_TICK:
+        return tick(roster, now_ns, effects);
+    default:
+        return step_worker(roster, event, now_ns, effects);
     }
 }

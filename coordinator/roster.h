@@ -58,7 +58,7 @@ typedef struct {
     uint32_t lease_count;
     nj_worker_lease leases[NJ_WIRE_LEASES_MAX];
     uint64_t heard_ns;
-    uint64_t probed_ns; // when PROBE was last asked for
+    uint64_t probed_ns;     // when PROBE was last asked for
     nj_worker_id former_id; // GONE: whose name stands here, for the log
     uint64_t users_done;
 } nj_worker;
@@ -67,8 +67,9 @@ typedef struct {
     uint32_t worker_max; // 1 .. NJ_ROSTER_WORKERS_MAX
     uint32_t silence_ms; // a worker not heard for this long is gone
     uint32_t lease_ms;   // a lease without progress for this long is lost
-    uint32_t probe_ms;   // a worker not heard for this long is sent something, and again every so often: the send fails when
-                         // its connection has ended, so a process that died is missed before silence_ms. 0: never
+    uint32_t
+        probe_ms; // a worker not heard for this long is sent something, and again every so often: the send fails when
+        // its connection has ended, so a process that died is missed before silence_ms. 0: never
 } nj_roster_config;
 
 typedef struct {
@@ -86,15 +87,15 @@ typedef struct {
 } nj_roster;
 
 typedef enum {
-    NJ_ROSTER_HELLO,       // peer, hello
-    NJ_ROSTER_READY,       // peer, credit
-    NJ_ROSTER_HEARTBEAT,   // peer, heartbeat
-    NJ_ROSTER_HEARD,       // peer: any other message
-    NJ_ROSTER_BYE,         // peer
-    NJ_ROSTER_GRANT,       // worker, shard, attempt: from nj_roster_free_worker
-    NJ_ROSTER_END_LEASE,   // worker, shard, attempt
-    NJ_ROSTER_RETURN,      // worker, shard, attempt: given back; no more leases until its next READY
-    NJ_ROSTER_DRAIN,       // worker
+    NJ_ROSTER_HELLO,     // peer, hello
+    NJ_ROSTER_READY,     // peer, credit
+    NJ_ROSTER_HEARTBEAT, // peer, heartbeat
+    NJ_ROSTER_HEARD,     // peer: any other message
+    NJ_ROSTER_BYE,       // peer
+    NJ_ROSTER_GRANT,     // worker, shard, attempt: from nj_roster_free_worker
+    NJ_ROSTER_END_LEASE, // worker, shard, attempt
+    NJ_ROSTER_RETURN,    // worker, shard, attempt: given back; no more leases until its next READY
+    NJ_ROSTER_DRAIN,     // worker
     NJ_ROSTER_UNREACHABLE, // worker
     NJ_ROSTER_TICK,        // time has passed; every 100 ms or so is enough
 } nj_roster_event_kind;

@@ -317,7 +317,8 @@ static void keep_welcome(nj_session *session, const nj_message_welcome *welcome)
     drop_all(session);
     if (!nj_digest_equal(&session->plan, &welcome->plan)) {
         session->prepared = false;
-        session->prepare_ticket = 0; // a set-up under way is for nothing; for the same plan it goes on
+        session->prepare_ticket =
+            0; // a set-up under way is for nothing; for the same plan it goes on
     }
     session->plan = welcome->plan;
     session->section_count = welcome->sections_count;
@@ -420,28 +421,53 @@ static void leave(nj_session *session)
 static void perform(nj_session *session, uint8_t effect, const input *with, uint64_t now_ns)
 {
     switch (effect) {
-    case EFFECT_SAY_HELLO: say_hello(session, now_ns); break;
-    case EFFECT_INSPECT: keep_welcome(session, &with->message->welcome); break;
-    case EFFECT_FETCH: begin_section(session, now_ns); break;
-    case EFFECT_KEEP_CHUNK: store_piece(session, with->message->chunk.bytes, now_ns); break;
-    case EFFECT_PREPARE: set_up(session); break;
-    case EFFECT_SAY_READY: say_ready(session, credit_of(session)); break;
-    case EFFECT_RESUME: resume(session, now_ns); break;
-    case EFFECT_TAKE_LEASE: take_lease(session, &with->message->lease, now_ns); break;
-    case EFFECT_GIVE_LEASE_BACK: give_lease_back(session, &with->message->lease, now_ns); break;
+    case EFFECT_SAY_HELLO:
+        say_hello(session, now_ns);
+        break;
+    case EFFECT_INSPECT:
+        keep_welcome(session, &with->message->welcome);
+        break;
+    case EFFECT_FETCH:
+        begin_section(session, now_ns);
+        break;
+    case EFFECT_KEEP_CHUNK:
+        store_piece(session, with->message->chunk.bytes, now_ns);
+        break;
+    case EFFECT_PREPARE:
+        set_up(session);
+        break;
+    case EFFECT_SAY_READY:
+        say_ready(session, credit_of(session));
+        break;
+    case EFFECT_RESUME:
+        resume(session, now_ns);
+        break;
+    case EFFECT_TAKE_LEASE:
+        take_lease(session, &with->message->lease, now_ns);
+        break;
+    case EFFECT_GIVE_LEASE_BACK:
+        give_lease_back(session, &with->message->lease, now_ns);
+        break;
     case EFFECT_DELIVER:
         send_outcome(session, with->slot, now_ns);
         compute_next(session);
         break;
-    case EFFECT_BEGIN_DRAIN: begin_drain(session, now_ns); break;
+    case EFFECT_BEGIN_DRAIN:
+        begin_drain(session, now_ns);
+        break;
     case EFFECT_RECONNECT:
         (void)add_effect(session, NJ_SESSION_DROP_LINE);
         pause_hello(session, now_ns);
         break;
-    case EFFECT_PAUSE: pause_hello(session, now_ns); break;
+    case EFFECT_PAUSE:
+        pause_hello(session, now_ns);
+        break;
     case EFFECT_LEAVE:
-    case EFFECT_GIVE_UP: leave(session); break;
-    default: break;
+    case EFFECT_GIVE_UP:
+        leave(session);
+        break;
+    default:
+        break;
     }
 }
 
@@ -549,7 +575,8 @@ static void take_drain(nj_session *session, const nj_message_drain *drain, uint6
     if (drain->reason == NJ_DRAIN_FINISHED) {
         nj_session_stop(session, NJ_OK, "the night is finished", now_ns);
     } else {
-        nj_session_drain(session, NJ_AGAIN, "the coordinator stops before the night is finished", now_ns);
+        nj_session_drain(session, NJ_AGAIN, "the coordinator stops before the night is finished",
+                         now_ns);
     }
 }
 
@@ -560,17 +587,28 @@ void nj_session_message(nj_session *session, const nj_message *message, uint64_t
         session->contact_ns = now_ns;
     }
     switch (message->kind) {
-    case NJ_MESSAGE_WELCOME: take_welcome(session, message, now_ns); break;
-    case NJ_MESSAGE_CHUNK: take_chunk(session, message, now_ns); break;
+    case NJ_MESSAGE_WELCOME:
+        take_welcome(session, message, now_ns);
+        break;
+    case NJ_MESSAGE_CHUNK:
+        take_chunk(session, message, now_ns);
+        break;
     case NJ_MESSAGE_LEASE:
         if (message->lease.epoch == session->epoch) {
             must_step(session, NJ_SESSION_EVENT_LEASE, &(input){.message = message}, now_ns);
         }
         break;
-    case NJ_MESSAGE_ACK: take_ack(session, &message->ack, now_ns); break;
-    case NJ_MESSAGE_DRAIN: take_drain(session, &message->drain, now_ns); break;
-    case NJ_MESSAGE_REFUSED: take_refused(session, &message->refused, now_ns); break;
-    default: break; // PONG: it was heard
+    case NJ_MESSAGE_ACK:
+        take_ack(session, &message->ack, now_ns);
+        break;
+    case NJ_MESSAGE_DRAIN:
+        take_drain(session, &message->drain, now_ns);
+        break;
+    case NJ_MESSAGE_REFUSED:
+        take_refused(session, &message->refused, now_ns);
+        break;
+    default:
+        break; // PONG: it was heard
     }
 }
 
@@ -673,7 +711,8 @@ void nj_session_drain(nj_session *session, nj_status status, const char *text, u
     if (session->state != NJ_SESSION_DRAINING) {
         set_end(session, status, text);
     }
-    bool busy = count_slots(session, NJ_SLOT_COMPUTING) + count_slots(session, NJ_SLOT_FINISHED) > 0;
+    bool busy =
+        count_slots(session, NJ_SLOT_COMPUTING) + count_slots(session, NJ_SLOT_FINISHED) > 0;
     must_step(session, busy ? NJ_SESSION_EVENT_DRAIN : NJ_SESSION_EVENT_DRAIN_EMPTY, &NO_INPUT,
               now_ns);
 }
@@ -722,8 +761,7 @@ static void repeat(nj_session *session, uint64_t now_ns)
 void nj_session_tick(nj_session *session, uint64_t now_ns)
 {
     const nj_session_config *config = &session->config;
-    bool alone =
-        session->state == NJ_SESSION_CONNECTING || session->state == NJ_SESSION_GREETED;
+    bool alone = session->state == NJ_SESSION_CONNECTING || session->state == NJ_SESSION_GREETED;
     if (session->state == NJ_SESSION_DONE) {
         return;
     }

@@ -528,7 +528,8 @@ nj_status nj_staging_peek(const char *store_dir, nj_staging_facts *out_facts,
     nj_staging *staging = NULL;
     nj_status status = find_area(store_dir, NULL, &staging, err);
     if (status == NJ_OK) { // under the lock, because opening may mend the file's length
-        status = nj_staging_run_write(staging, "look at staging", false, look_at_area, out_class, err);
+        status =
+            nj_staging_run_write(staging, "look at staging", false, look_at_area, out_class, err);
     }
     if (status == NJ_OK) {
         *out_facts = staging->facts;

@@ -85,7 +85,8 @@ static nj_status create_file(const char *path, mode_t mode, const char *bytes, s
 
 static size_t print_secret(const nj_keypair *pair, char out[SECRET_FILE_BYTES])
 {
-    return (size_t)snprintf(out, SECRET_FILE_BYTES, "# nightjar secret key: keep it private\n%s\n", pair->secret_key);
+    return (size_t)snprintf(out, SECRET_FILE_BYTES, "# nightjar secret key: keep it private\n%s\n",
+                            pair->secret_key);
 }
 
 nj_status nj_keypair_write_fd(const nj_keypair *pair, int fd, nj_error *err)
@@ -108,13 +109,14 @@ nj_status nj_keypair_write(const nj_keypair *pair, const char *secret_path, cons
         return nj_fail(err, NJ_INPUT, "a key's name must be one line of at most %d bytes",
                        NJ_ALLOW_NAME_BYTES - 1);
     }
-    nj_status status = create_file(secret_path, S_IRUSR | S_IWUSR, secret, print_secret(pair, secret), err);
+    nj_status status =
+        create_file(secret_path, S_IRUSR | S_IWUSR, secret, print_secret(pair, secret), err);
     sodium_memzero(secret, sizeof secret);
     if (status != NJ_OK) {
         return status;
     }
-    int length = snprintf(text, sizeof text, "%s%s%s\n", pair->public_key, name[0] != '\0' ? " " : "",
-                          name);
+    int length =
+        snprintf(text, sizeof text, "%s%s%s\n", pair->public_key, name[0] != '\0' ? " " : "", name);
     status = create_file(public_path, 0644, text, (size_t)length, err);
     if (status != NJ_OK) {
         (void)unlink(secret_path);

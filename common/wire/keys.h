@@ -17,10 +17,10 @@
 #include "common/base/error.h"
 #include "common/wire/peer.h"
 
-#define NJ_ALLOW_MAX 65536          // keys in an allow-list
-#define NJ_ALLOW_NAME_BYTES 64      // with its NUL
+#define NJ_ALLOW_MAX 65536     // keys in an allow-list
+#define NJ_ALLOW_NAME_BYTES 64 // with its NUL
 #define NJ_ALLOW_FILE_BYTES_MAX (16u << 20)
-#define NJ_KEY_FILE_BYTES_MAX 4096  // of a secret or public key file
+#define NJ_KEY_FILE_BYTES_MAX 4096 // of a secret or public key file
 
 typedef struct {
     char public_key[NJ_KEY_TEXT_BYTES];

@@ -15,12 +15,13 @@
 #include "coordinator/dispatch.h"
 
 #define TICK_MS 100
-#define COMMIT_FAILURES_MAX 5   // in a row; the staging area stays for --resume
-#define FAREWELL_MS 2000        // how long workers get to say BYE
+#define COMMIT_FAILURES_MAX 5 // in a row; the staging area stays for --resume
+#define FAREWELL_MS 2000      // how long workers get to say BYE
 #define LINGER_MS 500
-#define MESSAGES_A_ROUND 256    // so that commits and ticks happen under load
-#define HEARTBEATS_A_LEASE 5    // one may be late without the lease running out
-#define HEARTBEAT_MS_MAX 1000   // a dead worker is found after one and a half of them, however long a lease may be
+#define MESSAGES_A_ROUND 256 // so that commits and ticks happen under load
+#define HEARTBEATS_A_LEASE 5 // one may be late without the lease running out
+#define HEARTBEAT_MS_MAX                                                                           \
+    1000 // a dead worker is found after one and a half of them, however long a lease may be
 
 static volatile sig_atomic_t stop_signal;
 
@@ -39,7 +40,7 @@ typedef struct {
     nj_router *router;
     nj_dispatch *dispatch; // owned
     nj_buffer settings_bytes;
-    nj_buffer users_bytes; // scratch of a LEASE
+    nj_buffer users_bytes;           // scratch of a LEASE
     const nj_message_result *result; // the RESULT at hand, while its effects are drawn
     char run_id[NJ_DIGEST_HEX_BYTES];
     nj_progress progress;
@@ -87,11 +88,13 @@ static void send_welcome(night *n, const nj_dispatch_effect *effect)
     welcome->lease_ms = n->options->lease_ms;
     welcome->sections_count = (uint32_t)sections->count;
     for (size_t i = 0; i < sections->count; i++) {
-        welcome->sections[i] = (nj_wire_section){nj_slice_from(sections->sections[i].name), sections->sections[i].size,
-                                                 sections->sections[i].digest};
+        welcome->sections[i] =
+            (nj_wire_section){nj_slice_from(sections->sections[i].name), sections->sections[i].size,
+                              sections->sections[i].digest};
     }
     send_to(n, effect, &message);
-    nj_log(NJ_LOG_INFO, "%s joins, %u workers", worker_name(n, effect->worker), n->dispatch->roster.count);
+    nj_log(NJ_LOG_INFO, "%s joins, %u workers", worker_name(n, effect->worker),
+           n->dispatch->roster.count);
 }
 
 static void send_lease(night *n, const nj_dispatch_effect *effect)
@@ -114,8 +117,10 @@ static void send_lease(night *n, const nj_dispatch_effect *effect)
         return;
     }
     nj_message message = {.kind = NJ_MESSAGE_LEASE,
-                          .lease = {.shard = shard, .attempt = effect->lease.attempt,
-                                    .epoch = nj_staging_epoch(n->stage.staging), .user_count = (uint32_t)count,
+                          .lease = {.shard = shard,
+                                    .attempt = effect->lease.attempt,
+                                    .epoch = nj_staging_epoch(n->stage.staging),
+                                    .user_count = (uint32_t)count,
                                     .users = nj_buffer_slice(&n->users_bytes)}};
     send_to(n, effect, &message);
 }
@@ -130,9 +135,11 @@ static void send_chunk(night *n, const nj_dispatch_effect *effect)
             fetch->length > section->size - fetch->offset) {
             continue;
         }
-        nj_message message = {.kind = NJ_MESSAGE_CHUNK,
-                              .chunk = {.section = fetch->section, .offset = fetch->offset,
-                                        .bytes = {(const char *)section->bytes + fetch->offset, fetch->length}}};
+        nj_message message = {
+            .kind = NJ_MESSAGE_CHUNK,
+            .chunk = {.section = fetch->section,
+                      .offset = fetch->offset,
+                      .bytes = {(const char *)section->bytes + fetch->offset, fetch->length}}};
         send_to(n, effect, &message);
         return;
     }
@@ -156,8 +163,9 @@ static void note_failed_shard(night *n, uint32_t shard)
     nj_request first = nj_plan_request(&n->plan, shard, 0);
     if (n->shard_status == NJ_OK) {
         n->shard_status =
-            nj_fail(&n->shard_error, NJ_FAILED, "shard %u (%zu users from \"%.*s\") failed for good; nothing is published. "
-                                                "Committed shards are kept: --resume tries the others again",
+            nj_fail(&n->shard_error, NJ_FAILED,
+                    "shard %u (%zu users from \"%.*s\") failed for good; nothing is published. "
+                    "Committed shards are kept: --resume tries the others again",
                     shard, nj_plan_shard_users(&n->plan, shard), NJ_SLICE_ARGS(first.user));
     }
     nj_log(NJ_LOG_ERROR, "shard %u has no tries left", shard);
@@ -166,28 +174,44 @@ static void note_failed_shard(night *n, uint32_t shard)
 static void perform(night *n, const nj_dispatch_effect *effect)
 {
     switch (effect->kind) {
-    case NJ_DISPATCH_SEND: send_to(n, effect, &effect->message); break;
-    case NJ_DISPATCH_SEND_WELCOME: send_welcome(n, effect); break;
-    case NJ_DISPATCH_SEND_LEASE: send_lease(n, effect); break;
-    case NJ_DISPATCH_SEND_CHUNK: send_chunk(n, effect); break;
-    case NJ_DISPATCH_WRITE_ROWS: store_rows(n, effect); break;
+    case NJ_DISPATCH_SEND:
+        send_to(n, effect, &effect->message);
+        break;
+    case NJ_DISPATCH_SEND_WELCOME:
+        send_welcome(n, effect);
+        break;
+    case NJ_DISPATCH_SEND_LEASE:
+        send_lease(n, effect);
+        break;
+    case NJ_DISPATCH_SEND_CHUNK:
+        send_chunk(n, effect);
+        break;
+    case NJ_DISPATCH_WRITE_ROWS:
+        store_rows(n, effect);
+        break;
     case NJ_DISPATCH_FAILURE:
-        nj_log(NJ_LOG_WARNING, "%s failed shard %u: %.*s (%s)", worker_name(n, effect->worker), effect->lease.shard,
-               NJ_SLICE_ARGS(effect->text), nj_status_name(effect->status));
+        nj_log(NJ_LOG_WARNING, "%s failed shard %u: %.*s (%s)", worker_name(n, effect->worker),
+               effect->lease.shard, NJ_SLICE_ARGS(effect->text), nj_status_name(effect->status));
         break;
     case NJ_DISPATCH_LOSS:
-        nj_log(NJ_LOG_WARNING, "shard %u goes to another worker: %s is gone or made no progress for %u ms",
+        nj_log(NJ_LOG_WARNING,
+               "shard %u goes to another worker: %s is gone or made no progress for %u ms",
                effect->lease.shard, worker_name(n, effect->worker), n->options->lease_ms);
         break;
-    case NJ_DISPATCH_SHARD_FAILED: note_failed_shard(n, effect->lease.shard); break;
+    case NJ_DISPATCH_SHARD_FAILED:
+        note_failed_shard(n, effect->lease.shard);
+        break;
     case NJ_DISPATCH_ALARM:
         n->diverged = true;
-        nj_log(NJ_LOG_ERROR, "%s gave other rows for shard %u than those that are stored: one of two workers computes wrongly",
+        nj_log(NJ_LOG_ERROR,
+               "%s gave other rows for shard %u than those that are stored: one of two workers "
+               "computes wrongly",
                worker_name(n, effect->worker), effect->lease.shard);
         break;
     case NJ_DISPATCH_WORKER_GONE:
-        nj_log(effect->status == NJ_OK ? NJ_LOG_INFO : NJ_LOG_WARNING, "%s %s, %u workers", worker_name(n, effect->worker),
-               effect->status == NJ_OK ? "leaves" : "has vanished", n->dispatch->roster.count);
+        nj_log(effect->status == NJ_OK ? NJ_LOG_INFO : NJ_LOG_WARNING, "%s %s, %u workers",
+               worker_name(n, effect->worker), effect->status == NJ_OK ? "leaves" : "has vanished",
+               n->dispatch->roster.count);
         break;
     }
 }
@@ -206,7 +230,8 @@ static nj_status note_outcome(night *n, uint32_t shard, nj_commit_outcome outcom
 {
     if (outcome == NJ_COMMIT_DIVERGED) {
         n->diverged = true;
-        nj_log(NJ_LOG_ERROR, "shard %u is already stored with other rows: they stay as they are", shard);
+        nj_log(NJ_LOG_ERROR, "shard %u is already stored with other rows: they stay as they are",
+               shard);
     }
     if (outcome == NJ_COMMIT_WRITTEN) {
         n->users_done += nj_plan_shard_users(&n->plan, shard);
@@ -220,10 +245,11 @@ static nj_status commit_failed(night *n, nj_status status, nj_error *err)
     if (status != NJ_IO || ++n->commit_failures >= COMMIT_FAILURES_MAX) {
         return status;
     }
-    nj_log(NJ_LOG_ERROR, "%s; the rows will be asked for again (%u of %d)", err->text, n->commit_failures,
-           COMMIT_FAILURES_MAX);
+    nj_log(NJ_LOG_ERROR, "%s; the rows will be asked for again (%u of %d)", err->text,
+           n->commit_failures, COMMIT_FAILURES_MAX);
     for (size_t i = 0; i < n->stage.waiting_count; i++) {
-        nj_status known = nj_dispatch_stored(n->dispatch, n->stage.waiting[i].shard, false, nj_clock_mono_ns());
+        nj_status known =
+            nj_dispatch_stored(n->dispatch, n->stage.waiting[i].shard, false, nj_clock_mono_ns());
         if (known != NJ_OK) {
             return nj_fail(err, known, "shard %u was not being written", n->stage.waiting[i].shard);
         }
@@ -320,8 +346,10 @@ static void say_farewell(night *n, nj_poller *poller, nj_drain_reason reason)
 static nj_status signal_status(nj_error *err)
 {
     return stop_signal == SIGINT
-               ? nj_fail(err, NJ_INTERRUPTED, "interrupted; committed shards are kept: go on with --resume")
-               : nj_fail(err, NJ_TERMINATED, "asked to end; committed shards are kept: go on with --resume");
+               ? nj_fail(err, NJ_INTERRUPTED,
+                         "interrupted; committed shards are kept: go on with --resume")
+               : nj_fail(err, NJ_TERMINATED,
+                         "asked to end; committed shards are kept: go on with --resume");
 }
 
 static nj_status decode_users(night *n, nj_error *err)
@@ -354,8 +382,8 @@ static nj_status resume_shard(void *context, const nj_ledger_record *record, nj_
     }
     if (record->shard >= n->plan.shard_count ||
         nj_dispatch_resume(n->dispatch, (uint32_t)record->shard, &record->digest) != NJ_OK) {
-        return nj_fail(err, NJ_REFUSED, "the ledger has shard %" PRIu64 ", the plan has %zu", record->shard,
-                       n->plan.shard_count);
+        return nj_fail(err, NJ_REFUSED, "the ledger has shard %" PRIu64 ", the plan has %zu",
+                       record->shard, n->plan.shard_count);
     }
     n->users_done += record->rows;
     n->summary.resumed_rows += record->rows;
@@ -367,8 +395,13 @@ static nj_status open_dispatch(night *n, nj_error *err)
 {
     const nj_night_options *options = n->options;
     const nj_dispatch_config config = {
-        .ledger = {.shard_count = (uint32_t)n->plan.shard_count, .tries_max = 3, .losses_max = 10, .retry_ms = 1000},
-        .roster = {.worker_max = 4096, .silence_ms = options->lease_ms, .lease_ms = options->lease_ms,
+        .ledger = {.shard_count = (uint32_t)n->plan.shard_count,
+                   .tries_max = 3,
+                   .losses_max = 10,
+                   .retry_ms = 1000},
+        .roster = {.worker_max = 4096,
+                   .silence_ms = options->lease_ms,
+                   .lease_ms = options->lease_ms,
                    .probe_ms = heartbeat_ms(options) * 3 / 2},
         .epoch = nj_staging_epoch(n->stage.staging),
         .numeric_class = options->numeric_class,
@@ -377,7 +410,8 @@ static nj_status open_dispatch(night *n, nj_error *err)
     };
     n->dispatch = malloc(sizeof *n->dispatch);
     if (n->dispatch == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for the ledger of %zu shards", n->plan.shard_count);
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for the ledger of %zu shards",
+                       n->plan.shard_count);
     }
     nj_status status = nj_dispatch_init(n->dispatch, &config, err);
     if (status != NJ_OK) {
@@ -387,8 +421,8 @@ static nj_status open_dispatch(night *n, nj_error *err)
     }
     status = nj_staging_ledger_each(n->stage.staging, resume_shard, n, err);
     if (status == NJ_OK && n->summary.resumed_shards > 0) {
-        nj_log(NJ_LOG_INFO, "resumed: %" PRIu64 " of %zu shards are committed", n->summary.resumed_shards,
-               n->plan.shard_count);
+        nj_log(NJ_LOG_INFO, "resumed: %" PRIu64 " of %zu shards are committed",
+               n->summary.resumed_shards, n->plan.shard_count);
     }
     return status;
 }
@@ -396,11 +430,14 @@ static nj_status open_dispatch(night *n, nj_error *err)
 static nj_status open_router(night *n, nj_error *err)
 {
     const nj_night_options *options = n->options;
-    const nj_router_config config = {.endpoint = options->endpoint, .keys = options->keys, .allowed = options->allowed,
+    const nj_router_config config = {.endpoint = options->endpoint,
+                                     .keys = options->keys,
+                                     .allowed = options->allowed,
                                      .insecure = options->insecure};
     nj_status status = nj_router_open(&config, &n->router, err);
     if (status == NJ_OK) {
-        nj_log(NJ_LOG_INFO, "listening on %s%s", nj_router_endpoint(n->router), options->insecure ? " without encryption" : "");
+        nj_log(NJ_LOG_INFO, "listening on %s%s", nj_router_endpoint(n->router),
+               options->insecure ? " without encryption" : "");
     }
     if (status == NJ_OK && options->hooks.ready != NULL) {
         status = options->hooks.ready(options->hooks.context, nj_router_endpoint(n->router), err);
@@ -411,23 +448,25 @@ static nj_status open_router(night *n, nj_error *err)
 static nj_status open_night(night *n, nj_error *err)
 {
     const nj_digest bundle = nj_sections_digest(nj_bundle_sections(n->job->bundle));
-    nj_status status = nj_plan_make(&n->job->users, &n->job->settings, &bundle, n->options->shard_users, &n->plan, err);
+    nj_status status = nj_plan_make(&n->job->users, &n->job->settings, &bundle,
+                                    n->options->shard_users, &n->plan, err);
     if (status == NJ_OK) {
         status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
     }
     if (status == NJ_OK) {
-        status = nj_stage_open(n->options->store_dir, n->job, &n->plan, n->options->numeric_class, n->options->resume,
-                               &n->stage, err);
+        status = nj_stage_open(n->options->store_dir, n->job, &n->plan, n->options->numeric_class,
+                               n->options->resume, &n->stage, err);
     }
     if (status != NJ_OK) {
         return status;
     }
     nj_digest_hex(&n->plan.digest, n->run_id);
-    n->check = (nj_result_check){&n->plan, &n->job->catalogue.items, &n->job->map, n->job->settings.top};
+    n->check =
+        (nj_result_check){&n->plan, &n->job->catalogue.items, &n->job->map, n->job->settings.top};
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
-    nj_log(NJ_LOG_INFO, "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count, n->plan.shard_count,
-           n->options->numeric_class);
+    nj_log(NJ_LOG_INFO, "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
+           n->plan.shard_count, n->options->numeric_class);
     status = open_dispatch(n, err);
     return status == NJ_OK ? open_router(n, err) : status;
 }
@@ -450,7 +489,9 @@ static void close_night(night *n)
 static nj_status publish_night(night *n, nj_error *err)
 {
     if (n->diverged) {
-        return nj_fail(err, NJ_REFUSED, "two workers gave different rows for a shard: nothing is published (see above)");
+        return nj_fail(
+            err, NJ_REFUSED,
+            "two workers gave different rows for a shard: nothing is published (see above)");
     }
     if (n->shard_status != NJ_OK) {
         *err = n->shard_error;
@@ -473,7 +514,8 @@ static void catch_signals(void (*handler)(int))
     sigaction(SIGTERM, &action, NULL);
 }
 
-nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_summary *out, nj_error *err)
+nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_summary *out,
+                       nj_error *err)
 {
     night n = {.job = job, .options = options, .shard_status = NJ_OK};
     nj_buffer_init(&n.settings_bytes, NJ_WIRE_SETTINGS_BYTES_MAX);
@@ -500,14 +542,17 @@ void nj_night_print(const nj_night_summary *s, bool as_json)
     const uint64_t decoded = s->rows - s->resumed_rows;
     const double rate = s->decode_seconds > 0 ? (double)decoded / s->decode_seconds : 0;
     if (as_json) {
-        printf("{\"generation\": \"%s\", \"rows\": %" PRIu64 ", \"skipped\": %" PRIu64 ", \"shards\": %" PRIu64
-               ", \"resumed_shards\": %" PRIu64 ", \"resumed_rows\": %" PRIu64 ", \"decode_s\": %.3f, \"users_per_s\": %.2f, \"publish_s\": %.3f, "
-               "\"duplicates\": %" PRIu64 ", \"lost_leases\": %" PRIu64 "}\n",
-               s->generation.text, s->rows, s->skipped, s->shards, s->resumed_shards, s->resumed_rows, s->decode_seconds, rate,
-               s->publish_seconds, s->duplicates, s->losses);
+        printf(
+            "{\"generation\": \"%s\", \"rows\": %" PRIu64 ", \"skipped\": %" PRIu64
+            ", \"shards\": %" PRIu64 ", \"resumed_shards\": %" PRIu64 ", \"resumed_rows\": %" PRIu64
+            ", \"decode_s\": %.3f, \"users_per_s\": %.2f, \"publish_s\": %.3f, "
+            "\"duplicates\": %" PRIu64 ", \"lost_leases\": %" PRIu64 "}\n",
+            s->generation.text, s->rows, s->skipped, s->shards, s->resumed_shards, s->resumed_rows,
+            s->decode_seconds, rate, s->publish_seconds, s->duplicates, s->losses);
         return;
     }
-    printf("published %s: %" PRIu64 " users, %" PRIu64 " of them decoded in %.1f s (%.1f users/s); packed, verified and published "
+    printf("published %s: %" PRIu64 " users, %" PRIu64
+           " of them decoded in %.1f s (%.1f users/s); packed, verified and published "
            "in %.1f s\n",
            s->generation.text, s->rows, decoded, s->decode_seconds, rate, s->publish_seconds);
 }

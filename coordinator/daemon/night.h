@@ -44,7 +44,7 @@ typedef struct {
 typedef struct {
     nj_store_name generation;
     uint64_t rows;
-    uint64_t skipped;        // cold users that --cold-users skip left out
+    uint64_t skipped; // cold users that --cold-users skip left out
     uint64_t shards;
     uint64_t resumed_shards; // found committed
     uint64_t resumed_rows;   // in them; the rate leaves them out
@@ -61,7 +61,8 @@ typedef struct {
 ///          or the store's lock is held; NJ_CONFIG: `resume`, and the inputs are not those of the staging area; NJ_REFUSED: two workers disagreed, or verification failed;
 ///          NJ_FAILED: a shard failed for good (names it and why); NJ_INTERRUPTED, NJ_TERMINATED: a signal; others as the parts say
 /// Proof    tests/integration
-NJ_CHECKED nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_summary *out, nj_error *err);
+NJ_CHECKED nj_status nj_night_run(nj_job *job, const nj_night_options *options,
+                                  nj_night_summary *out, nj_error *err);
 
 /// Prints the summary on standard output, as text or as JSON.
 void nj_night_print(const nj_night_summary *summary, bool as_json);

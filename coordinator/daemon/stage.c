@@ -12,13 +12,15 @@
 // One line for people; the digest beside it is what counts.
 static void describe_settings(const nj_settings *settings, char *out, size_t out_bytes)
 {
-    snprintf(out, out_bytes, "beam %u, top %u, history %u%s%s, temperature %g, cold users %s", settings->beam,
-             settings->top, settings->history, settings->keep_history ? ", history kept" : "",
+    snprintf(out, out_bytes, "beam %u, top %u, history %u%s%s, temperature %g, cold users %s",
+             settings->beam, settings->top, settings->history,
+             settings->keep_history ? ", history kept" : "",
              settings->renormalise ? ", renormalised" : "", (double)settings->temperature,
              nj_cold_users_word(settings->cold_users));
 }
 
-static nj_status make_facts(const nj_job *job, const nj_plan *plan, nj_staging_facts *out, nj_error *err)
+static nj_status make_facts(const nj_job *job, const nj_plan *plan, nj_staging_facts *out,
+                            nj_error *err)
 {
     nj_buffer bytes;
     nj_buffer_init(&bytes, 4096);
@@ -38,24 +40,28 @@ static nj_status make_facts(const nj_job *job, const nj_plan *plan, nj_staging_f
 }
 
 // What differs is named: a person changed one of three things.
-static nj_status check_same_plan(const nj_staging_facts *found, const nj_staging_facts *wanted, nj_error *err)
+static nj_status check_same_plan(const nj_staging_facts *found, const nj_staging_facts *wanted,
+                                 nj_error *err)
 {
     if (nj_digest_equal(&found->plan_digest, &wanted->plan_digest)) {
         return NJ_OK;
     }
-    const char *what = !nj_digest_equal(&found->bundle_digest, &wanted->bundle_digest)       ? "the bundle"
-                       : !nj_digest_equal(&found->settings_digest, &wanted->settings_digest) ? "the settings"
-                                                                                             : "the users or --shard-users";
+    const char *what = !nj_digest_equal(&found->bundle_digest, &wanted->bundle_digest)
+                           ? "the bundle"
+                       : !nj_digest_equal(&found->settings_digest, &wanted->settings_digest)
+                           ? "the settings"
+                           : "the users or --shard-users";
     return nj_fail(err, NJ_CONFIG,
-                   "the interrupted night was started with %zu users in %zu shards (%s); now it is %zu in %zu: %s changed. "
+                   "the interrupted night was started with %zu users in %zu shards (%s); now it is "
+                   "%zu in %zu: %s changed. "
                    "Give the old inputs, or remove the staging folder to begin anew",
-                   (size_t)found->user_count, (size_t)found->shard_count, found->settings, (size_t)wanted->user_count,
-                   (size_t)wanted->shard_count, what);
+                   (size_t)found->user_count, (size_t)found->shard_count, found->settings,
+                   (size_t)wanted->user_count, (size_t)wanted->shard_count, what);
 }
 
 // Before the area is opened: that takes the night from a process that runs it, which other inputs must not do.
-static nj_status check_same_night(const char *store_dir, const nj_staging_facts *wanted, const char *numeric_class,
-                                  nj_error *err)
+static nj_status check_same_night(const char *store_dir, const nj_staging_facts *wanted,
+                                  const char *numeric_class, nj_error *err)
 {
     nj_staging_facts found;
     char found_class[NJ_STAGING_CLASS_BYTES_MAX + 1];
@@ -64,30 +70,34 @@ static nj_status check_same_night(const char *store_dir, const nj_staging_facts 
         status = check_same_plan(&found, wanted, err);
     }
     if (status == NJ_OK && found_class[0] != '\0' && strcmp(found_class, numeric_class) != 0) {
-        status = nj_fail(err, NJ_CONFIG, "the interrupted night has the numeric class \"%s\", not \"%s\": give the old "
-                                         "--numeric-class, or remove the staging folder to begin anew",
-                         found_class, numeric_class);
+        status =
+            nj_fail(err, NJ_CONFIG,
+                    "the interrupted night has the numeric class \"%s\", not \"%s\": give the old "
+                    "--numeric-class, or remove the staging folder to begin anew",
+                    found_class, numeric_class);
     }
     return status;
 }
 
-static nj_status open_staging(const char *store_dir, const nj_staging_facts *facts, const char *numeric_class, bool resume,
-                              nj_staging **out, nj_error *err)
+static nj_status open_staging(const char *store_dir, const nj_staging_facts *facts,
+                              const char *numeric_class, bool resume, nj_staging **out,
+                              nj_error *err)
 {
     if (!nj_staging_exists(store_dir)) {
         return nj_staging_create(store_dir, facts, (nj_slice){0}, NULL, out, err);
     }
     if (!resume) {
         return nj_fail(err, NJ_AGAIN,
-                       "%s/staging holds a night that runs or was interrupted: go on with --resume, or remove the folder to begin anew",
+                       "%s/staging holds a night that runs or was interrupted: go on with "
+                       "--resume, or remove the folder to begin anew",
                        store_dir);
     }
     nj_status status = check_same_night(store_dir, facts, numeric_class, err);
     return status == NJ_OK ? nj_staging_open(store_dir, NULL, out, err) : status;
 }
 
-nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan *plan, const char *numeric_class,
-                        bool resume, nj_stage *out, nj_error *err)
+nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan *plan,
+                        const char *numeric_class, bool resume, nj_stage *out, nj_error *err)
 {
     nj_staging_facts facts;
     nj_stage stage = {.plan = plan};
@@ -117,7 +127,8 @@ void nj_stage_close(nj_stage *stage)
     nj_staging_close(&stage->staging);
 }
 
-nj_status nj_stage_add(nj_stage *stage, const nj_message_result *result, const char *worker, nj_error *err)
+nj_status nj_stage_add(nj_stage *stage, const nj_message_result *result, const char *worker,
+                       nj_error *err)
 {
     nj_staged_shard *staged = &stage->waiting[stage->waiting_count];
     nj_buffer_clear(&staged->bytes);
@@ -134,8 +145,8 @@ nj_status nj_stage_add(nj_stage *stage, const nj_message_result *result, const c
     return NJ_OK;
 }
 
-static nj_status make_commit(const nj_stage *stage, const nj_staged_shard *staged, nj_store_row *rows, nj_shard_commit *out,
-                             nj_error *err)
+static nj_status make_commit(const nj_stage *stage, const nj_staged_shard *staged,
+                             nj_store_row *rows, nj_shard_commit *out, nj_error *err)
 {
     nj_rows unpacked;
     size_t count = nj_plan_shard_users(stage->plan, staged->shard);
@@ -144,17 +155,23 @@ static nj_status make_commit(const nj_stage *stage, const nj_staged_shard *stage
         return status;
     }
     for (size_t i = 0; i < count; i++) {
-        rows[i] = (nj_store_row){nj_plan_request(stage->plan, staged->shard, i).user, unpacked.rows[i]};
+        rows[i] =
+            (nj_store_row){nj_plan_request(stage->plan, staged->shard, i).user, unpacked.rows[i]};
     }
     nj_rows_fini(&unpacked);
     *out = (nj_shard_commit){.rows = rows,
-                             .record = {.shard = staged->shard, .state = NJ_STORED_COMMITTED, .attempt = staged->attempt,
-                                        .rows = count, .digest = staged->digest, .finished_ms = nj_clock_wall_ms()}};
+                             .record = {.shard = staged->shard,
+                                        .state = NJ_STORED_COMMITTED,
+                                        .attempt = staged->attempt,
+                                        .rows = count,
+                                        .digest = staged->digest,
+                                        .finished_ms = nj_clock_wall_ms()}};
     memcpy(out->record.worker, staged->worker, sizeof staged->worker);
     return NJ_OK;
 }
 
-nj_status nj_stage_commit(nj_stage *stage, nj_commit_outcome outcomes[NJ_STAGE_SHARDS_MAX], nj_error *err)
+nj_status nj_stage_commit(nj_stage *stage, nj_commit_outcome outcomes[NJ_STAGE_SHARDS_MAX],
+                          nj_error *err)
 {
     nj_shard_commit commits[NJ_STAGE_SHARDS_MAX];
     size_t row_count = 0;
@@ -162,7 +179,9 @@ nj_status nj_stage_commit(nj_stage *stage, nj_commit_outcome outcomes[NJ_STAGE_S
         row_count += nj_plan_shard_users(stage->plan, stage->waiting[i].shard);
     }
     nj_store_row *rows = malloc((row_count + 1) * sizeof *rows);
-    nj_status status = rows != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory to commit %zu rows", row_count);
+    nj_status status = rows != NULL
+                           ? NJ_OK
+                           : nj_fail(err, NJ_NO_MEMORY, "no memory to commit %zu rows", row_count);
     size_t used = 0;
     for (size_t i = 0; i < stage->waiting_count && status == NJ_OK; i++) {
         status = make_commit(stage, &stage->waiting[i], rows + used, &commits[i], err);
@@ -185,7 +204,8 @@ nj_status nj_stage_publish(nj_stage *stage, nj_store_name *out_name, nj_error *e
 {
     nj_store_name name;
     const char *store_dir = nj_staging_store_dir(stage->staging);
-    nj_status status = nj_store_pack(stage->staging, stage->plan->user_count, nj_clock_wall_ms(), &name, NULL, err);
+    nj_status status = nj_store_pack(stage->staging, stage->plan->user_count, nj_clock_wall_ms(),
+                                     &name, NULL, err);
     if (status == NJ_OK) {
         nj_log(NJ_LOG_INFO, "packed %s", name.text);
         status = nj_store_verify(store_dir, name.text, NULL, err);

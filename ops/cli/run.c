@@ -18,14 +18,15 @@
 #include "ops/cli/commands.h"
 
 #define WORKERS_MAX 1024
-#define RESTARTS_MAX 20 // of all workers together; beyond it something is wrong with the machine or the bundle
+#define RESTARTS_MAX                                                                               \
+    20 // of all workers together; beyond it something is wrong with the machine or the bundle
 #define STOP_MS 5000
 
 typedef struct {
     const nj_arguments *arguments;
-    nj_path program;     // nightjar-worker
-    int key_fd;          // holds the workers' secret key, in memory alone; the workers inherit it
-    char key_path[32];   // what they call it
+    nj_path program;   // nightjar-worker
+    int key_fd;        // holds the workers' secret key, in memory alone; the workers inherit it
+    char key_path[32]; // what they call it
     char server_key[NJ_KEY_TEXT_BYTES];
     char endpoint[256];
     pid_t workers[WORKERS_MAX]; // 0: ended
@@ -86,9 +87,20 @@ static nj_status make_keys(fleet *f, nj_keypair *server, nj_allowlist *allowed, 
 static void exec_worker(const fleet *f, pid_t parent)
 {
     const char *cache = nj_argument(f->arguments, "section-cache");
-    const char *argv[] = {f->program.text, "--connect", f->endpoint, "--server-key", f->server_key, "--key", f->key_path,
-                          "--kernels", nj_argument(f->arguments, "kernels"), "--batch", nj_argument(f->arguments, "batch"),
-                          cache != NULL ? "--cache" : NULL, cache, NULL};
+    const char *argv[] = {f->program.text,
+                          "--connect",
+                          f->endpoint,
+                          "--server-key",
+                          f->server_key,
+                          "--key",
+                          f->key_path,
+                          "--kernels",
+                          nj_argument(f->arguments, "kernels"),
+                          "--batch",
+                          nj_argument(f->arguments, "batch"),
+                          cache != NULL ? "--cache" : NULL,
+                          cache,
+                          NULL};
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -105,7 +117,8 @@ static nj_status start_worker(fleet *f, size_t index, nj_error *err)
     const pid_t parent = getpid();
     pid_t pid = fork();
     if (pid < 0) {
-        return nj_fail_errno(err, NJ_FAILED, errno, "cannot start worker %zu of %zu", index + 1, f->worker_count);
+        return nj_fail_errno(err, NJ_FAILED, errno, "cannot start worker %zu of %zu", index + 1,
+                             f->worker_count);
     }
     if (pid == 0) {
         exec_worker(f, parent);
@@ -145,12 +158,16 @@ static nj_status replace_worker(fleet *f, size_t index, int state, nj_error *err
         return NJ_OK;
     }
     if (verdict != NJ_AGAIN) {
-        return nj_fail(err, verdict, "worker %ld ended with exit %d (its message stands above)", pid, WEXITSTATUS(state));
+        return nj_fail(err, verdict, "worker %ld ended with exit %d (its message stands above)",
+                       pid, WEXITSTATUS(state));
     }
     if (++f->restarts > RESTARTS_MAX) {
-        return nj_fail(err, NJ_FAILED, "workers ended %u times: something is wrong with the machine or the bundle", f->restarts);
+        return nj_fail(err, NJ_FAILED,
+                       "workers ended %u times: something is wrong with the machine or the bundle",
+                       f->restarts);
     }
-    nj_log(NJ_LOG_WARNING, "worker %ld ended (%s %d): starting another", pid, WIFSIGNALED(state) ? "signal" : "exit",
+    nj_log(NJ_LOG_WARNING, "worker %ld ended (%s %d): starting another", pid,
+           WIFSIGNALED(state) ? "signal" : "exit",
            WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state));
     return start_worker(f, index, err);
 }
@@ -208,7 +225,8 @@ static void end_workers(fleet *f)
 
 // ---- the command ----
 
-static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job, nj_night_summary *summary, nj_error *err)
+static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job,
+                           nj_night_summary *summary, nj_error *err)
 {
     nj_keypair server = {0};
     nj_allowlist allowed = {0};

@@ -18,10 +18,10 @@ typedef struct {
     nj_compute_kind kind;
     uint64_t ticket;
     uint32_t slot;
-    nj_buffer users;            // SHARD
-    nj_sections sections;       // SET_UP
-    nj_settings settings;       // SET_UP
-    const nj_kernels *kernels;  // SET_UP
+    nj_buffer users;           // SHARD
+    nj_sections sections;      // SET_UP
+    nj_settings settings;      // SET_UP
+    const nj_kernels *kernels; // SET_UP
 } task;
 
 struct nj_compute {
@@ -71,20 +71,24 @@ static nj_status pack_list(void *context, size_t index, const nj_list *list, nj_
         status = nj_rows_add(p->rows, nj_buffer_slice(&p->row));
     }
     if (status != NJ_OK) {
-        return nj_fail(err, status, "the rows of a shard do not fit in %u bytes: use smaller shards", NJ_SHARD_BYTES_MAX);
+        return nj_fail(err, status,
+                       "the rows of a shard do not fit in %u bytes: use smaller shards",
+                       NJ_SHARD_BYTES_MAX);
     }
     atomic_fetch_add(&p->compute->users_done, 1);
     return NJ_OK;
 }
 
-static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_report *report, nj_error *err)
+static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_report *report,
+                              nj_error *err)
 {
     nj_users users;
     packing p = {.compute = compute, .rows = &report->rows};
     if (compute->engine == NULL) {
         return nj_fail(err, NJ_FAILED, "no engine is set up");
     }
-    nj_status status = nj_users_unpack(nj_buffer_slice(&t->users), nj_engine_item_count(compute->engine), &users, err);
+    nj_status status = nj_users_unpack(nj_buffer_slice(&t->users),
+                                       nj_engine_item_count(compute->engine), &users, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -105,15 +109,17 @@ static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_rep
 static nj_status set_up_engine(nj_compute *compute, const task *t, nj_error *err)
 {
     nj_engine_close(&compute->engine);
-    nj_status status =
-        nj_engine_open(&t->sections, &t->settings, compute->batch_users, t->kernels, &compute->engine, err);
+    nj_status status = nj_engine_open(&t->sections, &t->settings, compute->batch_users, t->kernels,
+                                      &compute->engine, err);
     if (status == NJ_OK) {
         const nj_engine_plan *plan = nj_engine_plan_of(compute->engine);
         nj_log(NJ_LOG_INFO,
-               "ready: kernels %s (class %s); memory %.1f MB mapped, %.1f MB model, %.1f MB scratch for %u users of %u tokens with %u "
+               "ready: kernels %s (class %s); memory %.1f MB mapped, %.1f MB model, %.1f MB "
+               "scratch for %u users of %u tokens with %u "
                "beams, widened to at most %u",
                t->kernels->name, t->kernels->numeric_class, (double)plan->mapped_bytes / 1e6,
-               (double)plan->model_bytes / 1e6, (double)plan->scratch_bytes / 1e6, plan->B, plan->S, plan->W, plan->W_wide);
+               (double)plan->model_bytes / 1e6, (double)plan->scratch_bytes / 1e6, plan->B, plan->S,
+               plan->W, plan->W_wide);
     }
     return status;
 }
@@ -139,7 +145,8 @@ static void hand_over(nj_compute *compute, nj_compute_report *report)
     const uint64_t one = 1;
     pthread_mutex_lock(&compute->mutex);
     // A task leaves room for its report: there are never more tasks and reports together than the queue holds.
-    compute->reports[(compute->report_first + compute->report_count++) % NJ_COMPUTE_QUEUE_MAX] = report;
+    compute->reports[(compute->report_first + compute->report_count++) % NJ_COMPUTE_QUEUE_MAX] =
+        report;
     pthread_mutex_unlock(&compute->mutex);
     if (write(compute->event_fd, &one, sizeof one) < 0) {
         nj_log(NJ_LOG_ERROR, "cannot wake the socket thread: %s", strerror(errno));
@@ -156,7 +163,8 @@ static void run_task(nj_compute *compute, task *t)
     }
     *report = (nj_compute_report){.kind = t->kind, .ticket = t->ticket, .slot = t->slot};
     nj_buffer_init(&report->rows, NJ_SHARD_BYTES_MAX);
-    report->status = t->kind == NJ_COMPUTE_SET_UP ? set_up_engine(compute, t, &err) : decode_shard(compute, t, report, &err);
+    report->status = t->kind == NJ_COMPUTE_SET_UP ? set_up_engine(compute, t, &err)
+                                                  : decode_shard(compute, t, report, &err);
     if (report->status != NJ_OK) {
         nj_buffer_fini(&report->rows);
         memcpy(report->text, err.text, sizeof report->text);
@@ -252,7 +260,9 @@ static nj_status queue_task(nj_compute *compute, task *t, nj_error *err)
         pthread_cond_signal(&compute->wake);
     }
     pthread_mutex_unlock(&compute->mutex);
-    return has_room ? NJ_OK : nj_fail(err, NJ_AGAIN, "%d tasks are waiting already", NJ_COMPUTE_QUEUE_MAX - 1);
+    return has_room
+               ? NJ_OK
+               : nj_fail(err, NJ_AGAIN, "%d tasks are waiting already", NJ_COMPUTE_QUEUE_MAX - 1);
 }
 
 nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket, const nj_sections *sections,
@@ -262,7 +272,10 @@ nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket, const nj_secti
     if (t == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory to set up");
     }
-    *t = (task){.kind = NJ_COMPUTE_SET_UP, .ticket = ticket, .sections = *sections, .settings = *settings,
+    *t = (task){.kind = NJ_COMPUTE_SET_UP,
+                .ticket = ticket,
+                .sections = *sections,
+                .settings = *settings,
                 .kernels = kernels};
     nj_status status = queue_task(compute, t, err);
     if (status != NJ_OK) {
@@ -271,7 +284,8 @@ nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket, const nj_secti
     return status;
 }
 
-nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t slot, nj_buffer *users, nj_error *err)
+nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t slot,
+                                nj_buffer *users, nj_error *err)
 {
     task *t = calloc(1, sizeof *t);
     if (t == NULL) {
@@ -297,7 +311,8 @@ bool nj_compute_take_report(nj_compute *compute, nj_compute_report *out)
         compute->report_first = (compute->report_first + 1) % NJ_COMPUTE_QUEUE_MAX;
         compute->report_count--;
     } else {
-        (void)!read(compute->event_fd, &count, sizeof count); // resets the descriptor; nothing to read is fine
+        (void)!read(compute->event_fd, &count,
+                    sizeof count); // resets the descriptor; nothing to read is fine
     }
     pthread_mutex_unlock(&compute->mutex);
     if (report == NULL) {

@@ -18,7 +18,8 @@
 
 #define TICK_MS 100
 #define LINGER_MS 1000
-#define LEASE_SLOTS 4 // one is computed, one waits so that the engine need not, two may wait for their ACK
+#define LEASE_SLOTS                                                                                \
+    4 // one is computed, one waits so that the engine need not, two may wait for their ACK
 #define COORDINATOR_TIMEOUT_MS 10000
 #define HELLO_PAUSE_MS 500
 #define RESEND_MS 5000
@@ -93,7 +94,8 @@ static const nj_kernels *find_kernels(const worker *w, nj_slice numeric_class)
     const nj_kernels *found = NULL;
     const nj_kernels *kernels;
     for (size_t i = 0; (kernels = nj_kernels_at(i)) != NULL; i++) {
-        bool wanted = strcmp(w->options->kernels, "auto") == 0 || strcmp(w->options->kernels, kernels->name) == 0;
+        bool wanted = strcmp(w->options->kernels, "auto") == 0 ||
+                      strcmp(w->options->kernels, kernels->name) == 0;
         if (wanted && nj_slice_equal(nj_slice_from(kernels->numeric_class), numeric_class)) {
             found = kernels;
         }
@@ -124,14 +126,17 @@ static void log_sections(const nj_message_welcome *welcome, uint64_t lacking)
         bytes += section->size;
         if ((lacking >> i & 1) != 0) {
             lacking_bytes += section->size;
-            (void)!nj_buffer_printf(&names, "%s%.*s", names.size > 0 ? ", " : "", NJ_SLICE_ARGS(section->name));
+            (void)!nj_buffer_printf(&names, "%s%.*s", names.size > 0 ? ", " : "",
+                                    NJ_SLICE_ARGS(section->name));
         }
     }
     if (lacking == 0) {
-        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB, all in the cache", welcome->sections_count, (double)bytes / 1e6);
+        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB, all in the cache",
+               welcome->sections_count, (double)bytes / 1e6);
     } else {
-        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB; fetching %.1f MB: %.*s", welcome->sections_count,
-               (double)bytes / 1e6, (double)lacking_bytes / 1e6, (int)names.size, (const char *)names.bytes);
+        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB; fetching %.1f MB: %.*s",
+               welcome->sections_count, (double)bytes / 1e6, (double)lacking_bytes / 1e6,
+               (int)names.size, (const char *)names.bytes);
     }
     nj_buffer_fini(&names);
 }
@@ -144,7 +149,8 @@ static void look(worker *w)
     nj_status status = nj_settings_unpack(welcome->settings, &w->settings, &err);
     w->kernels = find_kernels(w, welcome->numeric_class);
     if (status == NJ_OK && w->kernels == NULL) {
-        status = nj_fail(&err, NJ_CONFIG, "the night runs in numeric class \"%.*s\", which this machine has not",
+        status = nj_fail(&err, NJ_CONFIG,
+                         "the night runs in numeric class \"%.*s\", which this machine has not",
                          NJ_SLICE_ARGS(welcome->numeric_class));
     }
     if (status != NJ_OK) {
@@ -184,7 +190,8 @@ static void store_piece(worker *w, const nj_session_effect *effect)
 {
     nj_error err = {0};
     const nj_digest *digest = &w->session->sections[effect->section].digest;
-    nj_status status = nj_section_cache_write(&w->cache, digest, effect->offset, effect->bytes, &err);
+    nj_status status =
+        nj_section_cache_write(&w->cache, digest, effect->offset, effect->bytes, &err);
     if (status != NJ_OK) {
         nj_session_stop(w->session, status, err.text, now());
     }
@@ -195,7 +202,8 @@ static void verify_section(worker *w, uint32_t index)
     nj_error err = {0};
     bool good = false;
     const nj_session_section *section = &w->session->sections[index];
-    nj_status status = nj_section_cache_finish(&w->cache, &section->digest, section->size, &good, &err);
+    nj_status status =
+        nj_section_cache_finish(&w->cache, &section->digest, section->size, &good, &err);
     if (status != NJ_OK) {
         nj_session_stop(w->session, status, err.text, now());
     } else {
@@ -215,8 +223,8 @@ static void keep_lease(worker *w, uint32_t slot)
 static void compute_slot(worker *w, const nj_session_effect *effect)
 {
     nj_error err = {0};
-    nj_status status =
-        nj_compute_shard_take(w->compute, effect->ticket, effect->slot, &w->slots[effect->slot].users, &err);
+    nj_status status = nj_compute_shard_take(w->compute, effect->ticket, effect->slot,
+                                             &w->slots[effect->slot].users, &err);
     if (status != NJ_OK) {
         nj_session_failed(w->session, effect->ticket, status, err.text, now());
     }
@@ -241,7 +249,9 @@ static void perform(worker *w, nj_session_effect *effect)
 {
     nj_error err = {0};
     switch (effect->kind) {
-    case NJ_SESSION_SEND: send_message(w, &effect->message); break;
+    case NJ_SESSION_SEND:
+        send_message(w, &effect->message);
+        break;
     case NJ_SESSION_SEND_RESULT:
         effect->message.result.rows = nj_buffer_slice(&w->slots[effect->slot].rows);
         send_message(w, &effect->message);
@@ -251,14 +261,30 @@ static void perform(worker *w, nj_session_effect *effect)
             nj_session_stop(w->session, NJ_IO, err.text, now());
         }
         break;
-    case NJ_SESSION_LOOK: look(w); break;
-    case NJ_SESSION_STORE: store_piece(w, effect); break;
-    case NJ_SESSION_VERIFY: verify_section(w, effect->section); break;
-    case NJ_SESSION_SET_UP: set_up(w, effect->ticket); break;
-    case NJ_SESSION_KEEP_LEASE: keep_lease(w, effect->slot); break;
-    case NJ_SESSION_COMPUTE: compute_slot(w, effect); break;
-    case NJ_SESSION_DROP: drop_slot(w, effect->slot); break;
-    case NJ_SESSION_FINISH: finish(w, effect); break;
+    case NJ_SESSION_LOOK:
+        look(w);
+        break;
+    case NJ_SESSION_STORE:
+        store_piece(w, effect);
+        break;
+    case NJ_SESSION_VERIFY:
+        verify_section(w, effect->section);
+        break;
+    case NJ_SESSION_SET_UP:
+        set_up(w, effect->ticket);
+        break;
+    case NJ_SESSION_KEEP_LEASE:
+        keep_lease(w, effect->slot);
+        break;
+    case NJ_SESSION_COMPUTE:
+        compute_slot(w, effect);
+        break;
+    case NJ_SESSION_DROP:
+        drop_slot(w, effect->slot);
+        break;
+    case NJ_SESSION_FINISH:
+        finish(w, effect);
+        break;
     }
 }
 
@@ -281,7 +307,8 @@ static void perform_all(worker *w)
 static nj_status receive_all(worker *w, nj_error *err)
 {
     nj_message *message = malloc(sizeof *message);
-    nj_status status = message != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for a message");
+    nj_status status =
+        message != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for a message");
     while (status == NJ_OK && !w->finished) {
         nj_slice bytes;
         nj_error why = {0};
@@ -334,7 +361,8 @@ static void look_at_signals(worker *w, int *seen)
     }
     nj_status status = stop_signal == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED;
     if (*seen == 0 && count == 1) {
-        nj_log(NJ_LOG_INFO, "asked to end: finishing what is being computed; a second signal ends at once");
+        nj_log(NJ_LOG_INFO,
+               "asked to end: finishing what is being computed; a second signal ends at once");
         nj_session_drain(w->session, status, "asked to end", now());
     } else {
         nj_session_stop(w->session, status, "asked to end at once", now());
@@ -395,8 +423,10 @@ static nj_status open_session(worker *w, nj_error *err)
 
 static nj_status open_worker(worker *w, nj_error *err)
 {
-    const nj_dealer_config dealer = {.endpoint = w->options->endpoint, .keys = w->options->keys,
-                                     .server_key = w->options->server_key, .insecure = w->options->insecure};
+    const nj_dealer_config dealer = {.endpoint = w->options->endpoint,
+                                     .keys = w->options->keys,
+                                     .server_key = w->options->server_key,
+                                     .insecure = w->options->insecure};
     nj_status status = list_classes(w, err);
     if (status == NJ_OK) {
         status = nj_section_cache_init(&w->cache, w->options->cache_folder, err);

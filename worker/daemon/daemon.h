@@ -9,9 +9,9 @@
 #include "common/wire/keys.h"
 
 typedef struct {
-    const char *endpoint;     // of the coordinator
-    const nj_keypair *keys;   // NULL with insecure
-    const char *server_key;   // NULL with insecure
+    const char *endpoint;   // of the coordinator
+    const nj_keypair *keys; // NULL with insecure
+    const char *server_key; // NULL with insecure
     bool insecure;
     const char *cache_folder; // NULL: section_cache.h says which
     const char *kernels;      // "auto": every class of this CPU is offered; else only this set's

@@ -29,7 +29,8 @@ static nj_status default_folder(nj_path *out, nj_error *err)
 nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder, nj_error *err)
 {
     *cache = (nj_section_cache){.draft_fd = -1};
-    nj_status status = folder != NULL ? nj_path_join(folder, ".", &cache->folder, err) : default_folder(&cache->folder, err);
+    nj_status status = folder != NULL ? nj_path_join(folder, ".", &cache->folder, err)
+                                      : default_folder(&cache->folder, err);
     if (status == NJ_OK) {
         status = nj_folder_make(cache->folder.text, err);
     }
@@ -38,8 +39,10 @@ nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder, nj_
     }
     struct stat about;
     if (stat(cache->folder.text, &about) != 0 || about.st_uid != geteuid()) {
-        return nj_fail(err, NJ_CONFIG, "%s: the cache folder must belong to the worker's user: give another --cache",
-                       cache->folder.text);
+        return nj_fail(
+            err, NJ_CONFIG,
+            "%s: the cache folder must belong to the worker's user: give another --cache",
+            cache->folder.text);
     }
     if (chmod(cache->folder.text, 0700) != 0) {
         return nj_fail_errno(err, NJ_IO, errno, "%s: cannot set mode 0700", cache->folder.text);
@@ -70,7 +73,8 @@ void nj_section_cache_fini(nj_section_cache *cache)
     unmap_all(cache);
 }
 
-static nj_status section_path(const nj_section_cache *cache, const nj_digest *digest, nj_path *out, nj_error *err)
+static nj_status section_path(const nj_section_cache *cache, const nj_digest *digest, nj_path *out,
+                              nj_error *err)
 {
     char hex[NJ_DIGEST_HEX_BYTES];
     nj_digest_hex(digest, hex);
@@ -81,7 +85,8 @@ bool nj_section_cache_has(nj_section_cache *cache, const nj_digest *digest, uint
 {
     nj_path path;
     nj_mapped mapped;
-    if (section_path(cache, digest, &path, NULL) != NJ_OK || nj_mapped_open(path.text, &mapped, NULL) != NJ_OK) {
+    if (section_path(cache, digest, &path, NULL) != NJ_OK ||
+        nj_mapped_open(path.text, &mapped, NULL) != NJ_OK) {
         return false;
     }
     nj_digest found = nj_digest_of(mapped.bytes, mapped.size);
@@ -108,12 +113,13 @@ static nj_status begin_draft(nj_section_cache *cache, const nj_digest *digest, n
         return status;
     }
     cache->draft_fd = open(cache->draft_path.text, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    return cache->draft_fd >= 0 ? NJ_OK
-                                : nj_fail_errno(err, NJ_IO, errno, "%s: cannot create", cache->draft_path.text);
+    return cache->draft_fd >= 0
+               ? NJ_OK
+               : nj_fail_errno(err, NJ_IO, errno, "%s: cannot create", cache->draft_path.text);
 }
 
-nj_status nj_section_cache_write(nj_section_cache *cache, const nj_digest *digest, uint64_t offset, nj_slice bytes,
-                                 nj_error *err)
+nj_status nj_section_cache_write(nj_section_cache *cache, const nj_digest *digest, uint64_t offset,
+                                 nj_slice bytes, nj_error *err)
 {
     nj_status status = offset == 0 ? begin_draft(cache, digest, err) : NJ_OK;
     if (status != NJ_OK) {
@@ -123,7 +129,8 @@ nj_status nj_section_cache_write(nj_section_cache *cache, const nj_digest *diges
         return nj_fail(err, NJ_FAILED, "a section's bytes arrived before its beginning");
     }
     for (size_t done = 0; done < bytes.size;) {
-        ssize_t written = pwrite(cache->draft_fd, bytes.bytes + done, bytes.size - done, (off_t)(offset + done));
+        ssize_t written =
+            pwrite(cache->draft_fd, bytes.bytes + done, bytes.size - done, (off_t)(offset + done));
         if (written <= 0) {
             return nj_fail_errno(err, NJ_IO, errno, "%s: cannot write", cache->draft_path.text);
         }
@@ -132,8 +139,8 @@ nj_status nj_section_cache_write(nj_section_cache *cache, const nj_digest *diges
     return NJ_OK;
 }
 
-nj_status nj_section_cache_finish(nj_section_cache *cache, const nj_digest *digest, uint64_t size, bool *out_good,
-                                  nj_error *err)
+nj_status nj_section_cache_finish(nj_section_cache *cache, const nj_digest *digest, uint64_t size,
+                                  bool *out_good, nj_error *err)
 {
     nj_path path;
     nj_mapped mapped;
@@ -201,8 +208,9 @@ nj_status nj_section_cache_open(nj_section_cache *cache, nj_sections *sections, 
         }
         const nj_mapped *mapped = &cache->mapped[cache->mapped_count++];
         if (mapped->size != section->size) {
-            return nj_fail(err, NJ_REFUSED, "section \"%s\" in the cache has %zu bytes, the bundle says %zu", section->name,
-                           mapped->size, section->size);
+            return nj_fail(err, NJ_REFUSED,
+                           "section \"%s\" in the cache has %zu bytes, the bundle says %zu",
+                           section->name, mapped->size, section->size);
         }
         section->bytes = mapped->bytes;
     }
