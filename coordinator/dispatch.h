@@ -40,7 +40,7 @@ typedef enum {
     NJ_DISPATCH_SEND,         // message: complete; its texts are borrowed until the next event
     NJ_DISPATCH_SEND_WELCOME, // a WELCOME with the daemon's run, plan, settings and sections
     NJ_DISPATCH_SEND_LEASE,   // a LEASE of lease.shard, lease.attempt with the shard's users
-    NJ_DISPATCH_SEND_CHUNK, // the CHUNK that message.fetch asks for; an unknown section breaks the protocol
+    NJ_DISPATCH_SEND_CHUNK,   // the CHUNK that message.fetch asks for; check section and range
 
     // Store. The rows are those of the RESULT at hand.
     NJ_DISPATCH_WRITE_ROWS, // lease.shard: write rows and ledger entry, then nj_dispatch_stored
@@ -49,8 +49,8 @@ typedef enum {
     NJ_DISPATCH_FAILURE,      // worker, lease, status, text: a try ended badly
     NJ_DISPATCH_LOSS,         // worker, lease: ran out, or its worker is gone
     NJ_DISPATCH_SHARD_FAILED, // lease.shard: no tries are left
-    NJ_DISPATCH_ALARM, // worker, lease: other rows than those that are stored. Exit 4 at the end
-    NJ_DISPATCH_WORKER_GONE, // worker; status: NJ_OK when it said BYE, NJ_AGAIN when it vanished
+    NJ_DISPATCH_ALARM,        // worker, lease: other rows are stored; exit 4 at the end
+    NJ_DISPATCH_WORKER_GONE,  // worker; status: NJ_OK: said BYE, NJ_AGAIN: vanished
 } nj_dispatch_effect_kind;
 
 typedef struct {

@@ -103,20 +103,26 @@ static nj_shard_event classify(const nj_ledger *ledger, const nj_shard *shard,
                                const nj_ledger_event *event)
 {
     switch (event->kind) {
-    case NJ_LEDGER_RESULT: return classify_result(shard, event);
+    case NJ_LEDGER_RESULT:
+        return classify_result(shard, event);
     case NJ_LEDGER_FAILURE:
         return shard->failures + 1u < ledger->config.tries_max ? NJ_SHARD_EVENT_FAILURE
                                                                : NJ_SHARD_EVENT_FAILURE_LAST;
-    case NJ_LEDGER_RETURN: return NJ_SHARD_EVENT_RETURN;
+    case NJ_LEDGER_RETURN:
+        return NJ_SHARD_EVENT_RETURN;
     case NJ_LEDGER_LOSS:
         return shard->losses + 1u < ledger->config.losses_max ? NJ_SHARD_EVENT_LOSS
                                                               : NJ_SHARD_EVENT_LOSS_LAST;
-    case NJ_LEDGER_COMMIT_DONE: return NJ_SHARD_EVENT_COMMIT_DONE;
+    case NJ_LEDGER_COMMIT_DONE:
+        return NJ_SHARD_EVENT_COMMIT_DONE;
     case NJ_LEDGER_COMMIT_FAILED:
         return shard->live > 0 ? NJ_SHARD_EVENT_COMMIT_FAILED_HELD : NJ_SHARD_EVENT_COMMIT_FAILED;
-    case NJ_LEDGER_RESUME: return NJ_SHARD_EVENT_RESUME;
-    case NJ_LEDGER_OFFER: return NJ_SHARD_EVENT_LEASE;
-    case NJ_LEDGER_TICK: break;
+    case NJ_LEDGER_RESUME:
+        return NJ_SHARD_EVENT_RESUME;
+    case NJ_LEDGER_OFFER:
+        return NJ_SHARD_EVENT_LEASE;
+    case NJ_LEDGER_TICK:
+        break;
     }
     return NJ_SHARD_EVENT_DUE;
 }
@@ -160,7 +166,9 @@ static void record(nj_ledger *ledger, nj_shard *shard, nj_shard_event what,
         shard->live++;
         ledger->counts.leases++;
         break;
-    case NJ_LEDGER_RESULT: record_result(ledger, shard, what, event); break;
+    case NJ_LEDGER_RESULT:
+        record_result(ledger, shard, what, event);
+        break;
     case NJ_LEDGER_FAILURE:
         end_lease(shard);
         add_saturating(&shard->failures);
@@ -175,10 +183,15 @@ static void record(nj_ledger *ledger, nj_shard *shard, nj_shard_event what,
         add_saturating(&shard->losses);
         ledger->counts.losses++;
         break;
-    case NJ_LEDGER_COMMIT_FAILED: ledger->counts.commit_failures++; break;
-    case NJ_LEDGER_RESUME: shard->digest = event->digest; break;
+    case NJ_LEDGER_COMMIT_FAILED:
+        ledger->counts.commit_failures++;
+        break;
+    case NJ_LEDGER_RESUME:
+        shard->digest = event->digest;
+        break;
     case NJ_LEDGER_COMMIT_DONE:
-    case NJ_LEDGER_TICK: break;
+    case NJ_LEDGER_TICK:
+        break;
     }
 }
 

@@ -44,22 +44,22 @@ typedef enum {
 
 typedef struct {
     // The store keeps these of a committed shard (state and digest); the rest begins anew with an epoch.
-    uint8_t state; // nj_shard_state
+    uint8_t state;    // nj_shard_state
     nj_digest digest; // of the rows, in COMMITTING and COMMITTED
 
     // rebuilt after a start:
-    uint8_t live;      // leases that workers hold
-    uint16_t failures; // tries that ended in FAILED or in rows that do not fit
-    uint16_t losses;   // leases that ran out or whose holder vanished
-    uint32_t attempts; // leases given; the number of the youngest
+    uint8_t live;            // leases that workers hold
+    uint16_t failures;       // tries that ended in FAILED or in rows that do not fit
+    uint16_t losses;         // leases that ran out or whose holder vanished
+    uint32_t attempts;       // leases given; the number of the youngest
     uint32_t writer_attempt; // of the rows in COMMITTING
     nj_worker_id writer;     // who sent them
 } nj_shard;
 
 typedef struct {
     uint32_t shard_count; // 1 .. NJ_LEDGER_SHARDS_MAX
-    uint16_t tries_max;   // failures after which a shard is FAILED, at least 1
-    uint16_t losses_max;  // losses after which a shard is FAILED, at least 1: a shard that kills its workers must end
+    uint16_t tries_max;   // failures after which a shard is FAILED
+    uint16_t losses_max;  // losses after which it is FAILED too: a shard may kill its workers
     uint32_t retry_ms;    // pause after a failure
 } nj_ledger_config;
 
@@ -85,7 +85,7 @@ typedef struct {
 
 // What the program reports.
 typedef enum {
-    NJ_LEDGER_OFFER,         // worker: a worker takes the first waiting shard. NJ_END when none waits
+    NJ_LEDGER_OFFER,         // worker: it takes the first waiting shard; NJ_END when none waits
     NJ_LEDGER_RESULT,        // shard, attempt, worker, digest, held: rows that passed every check
     NJ_LEDGER_FAILURE,       // shard: a lease ended in failure
     NJ_LEDGER_RETURN,        // shard: a lease was given back

@@ -45,10 +45,11 @@ static nj_status choose_users(nj_plan *plan, const nj_settings *settings, nj_err
         }
     }
     if (plan->user_count == 0) {
-        return nj_fail(err, NJ_INPUT, "no user is left: %zu read, %zu skipped as cold", users->count,
-                       plan->skipped_count);
+        return nj_fail(err, NJ_INPUT, "no user is left: %zu read, %zu skipped as cold",
+                       users->count, plan->skipped_count);
     }
-    qsort_r(plan->order, plan->user_count, sizeof *plan->order, compare_users, (void *)(uintptr_t)users);
+    qsort_r(plan->order, plan->user_count, sizeof *plan->order, compare_users,
+            (void *)(uintptr_t)users);
     return NJ_OK;
 }
 
@@ -56,13 +57,15 @@ static nj_status cut_shards(nj_plan *plan, uint32_t shard_users, nj_error *err)
 {
     plan->shard_first = malloc((plan->user_count + 1) * sizeof *plan->shard_first);
     if (plan->shard_first == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for the shards of %zu users", plan->user_count);
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for the shards of %zu users",
+                       plan->user_count);
     }
     uint64_t items = 0;
     size_t in_shard = 0;
     for (size_t i = 0; i < plan->user_count; i++) {
         uint32_t item_count = nj_user_table_at(plan->users, plan->order[i]).item_count;
-        if (in_shard == 0 || in_shard == shard_users || items + item_count > NJ_PLAN_SHARD_ITEMS_MAX) {
+        if (in_shard == 0 || in_shard == shard_users ||
+            items + item_count > NJ_PLAN_SHARD_ITEMS_MAX) {
             plan->shard_first[plan->shard_count++] = (uint32_t)i;
             in_shard = 0;
             items = 0;
@@ -72,13 +75,14 @@ static nj_status cut_shards(nj_plan *plan, uint32_t shard_users, nj_error *err)
     }
     plan->shard_first[plan->shard_count] = (uint32_t)plan->user_count;
     if (plan->shard_count > NJ_PLAN_SHARDS_MAX) {
-        return nj_fail(err, NJ_CONFIG, "%zu shards, at most %u: raise --shard-users", plan->shard_count,
-                       NJ_PLAN_SHARDS_MAX);
+        return nj_fail(err, NJ_CONFIG, "%zu shards, at most %u: raise --shard-users",
+                       plan->shard_count, NJ_PLAN_SHARDS_MAX);
     }
     return NJ_OK;
 }
 
-static nj_status digest_plan(nj_plan *plan, const nj_settings *settings, const nj_digest *bundle, nj_error *err)
+static nj_status digest_plan(nj_plan *plan, const nj_settings *settings, const nj_digest *bundle,
+                             nj_error *err)
 {
     nj_buffer bytes;
     nj_buffer_init(&bytes, 4096);

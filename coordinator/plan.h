@@ -21,7 +21,7 @@ typedef struct {
     const nj_user_table *users; // borrowed
     uint32_t *order;            // owned; [user_count] indices into users, in store key order
     uint32_t *shard_first;      // owned; [shard_count + 1] positions in order
-    size_t user_count;          // users of the night (without those that --cold-users skip leaves out)
+    size_t user_count; // users of the night (without those that --cold-users skip leaves out)
     size_t shard_count;
     size_t skipped_count;
     nj_digest digest; // of the bundle, the settings, every user and history, and the shards
@@ -31,8 +31,9 @@ typedef struct {
 ///
 /// Errors  NJ_INPUT: --cold-users fail and a cold user (names the first and the count), or no user is left; NJ_NO_MEMORY
 /// Proof   tests/unit/coordinator/test_plan.c
-NJ_CHECKED nj_status nj_plan_make(const nj_user_table *users, nj_settings *settings, const nj_digest *bundle,
-                                  uint32_t shard_users, nj_plan *out, nj_error *err);
+NJ_CHECKED nj_status nj_plan_make(const nj_user_table *users, nj_settings *settings,
+                                  const nj_digest *bundle, uint32_t shard_users, nj_plan *out,
+                                  nj_error *err);
 void nj_plan_fini(nj_plan *plan);
 
 static inline size_t nj_plan_shard_users(const nj_plan *plan, size_t shard)

@@ -67,9 +67,9 @@ typedef struct {
     uint32_t worker_max; // 1 .. NJ_ROSTER_WORKERS_MAX
     uint32_t silence_ms; // a worker not heard for this long is gone
     uint32_t lease_ms;   // a lease without progress for this long is lost
-    uint32_t
-        probe_ms; // a worker not heard for this long is sent something, and again every so often: the send fails when
-        // its connection has ended, so a process that died is missed before silence_ms. 0: never
+    // A worker not heard for this long is sent something, and again every so often: the send fails when its connection has
+    // ended, so a process that died is missed before silence_ms is over. 0: never.
+    uint32_t probe_ms;
 } nj_roster_config;
 
 typedef struct {
@@ -87,15 +87,15 @@ typedef struct {
 } nj_roster;
 
 typedef enum {
-    NJ_ROSTER_HELLO,     // peer, hello
-    NJ_ROSTER_READY,     // peer, credit
-    NJ_ROSTER_HEARTBEAT, // peer, heartbeat
-    NJ_ROSTER_HEARD,     // peer: any other message
-    NJ_ROSTER_BYE,       // peer
-    NJ_ROSTER_GRANT,     // worker, shard, attempt: from nj_roster_free_worker
-    NJ_ROSTER_END_LEASE, // worker, shard, attempt
-    NJ_ROSTER_RETURN,    // worker, shard, attempt: given back; no more leases until its next READY
-    NJ_ROSTER_DRAIN,     // worker
+    NJ_ROSTER_HELLO,       // peer, hello
+    NJ_ROSTER_READY,       // peer, credit
+    NJ_ROSTER_HEARTBEAT,   // peer, heartbeat
+    NJ_ROSTER_HEARD,       // peer: any other message
+    NJ_ROSTER_BYE,         // peer
+    NJ_ROSTER_GRANT,       // worker, shard, attempt: from nj_roster_free_worker
+    NJ_ROSTER_END_LEASE,   // worker, shard, attempt
+    NJ_ROSTER_RETURN,      // worker, shard, attempt: given back; no more until its next READY
+    NJ_ROSTER_DRAIN,       // worker
     NJ_ROSTER_UNREACHABLE, // worker
     NJ_ROSTER_TICK,        // time has passed; every 100 ms or so is enough
 } nj_roster_event_kind;
@@ -153,8 +153,8 @@ NJ_CHECKED nj_status nj_roster_step(nj_roster *roster, const nj_roster_event *ev
 const nj_worker *nj_roster_find(const nj_roster *roster, nj_worker_id id);
 const nj_worker *nj_roster_find_peer(const nj_roster *roster, const nj_peer *peer);
 
-/// What people call it, also when it has just gone: the name stands until another worker takes its place. Borrowed until the next
-/// step; never NULL.
+/// What people call it, also when it has just gone: the name stands until another worker takes its place. Never NULL;
+/// borrowed until the next step.
 const char *nj_roster_name(const nj_roster *roster, nj_worker_id id);
 
 /// True when the worker holds exactly this lease.

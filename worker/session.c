@@ -316,9 +316,9 @@ static void keep_welcome(nj_session *session, const nj_message_welcome *welcome)
 {
     drop_all(session);
     if (!nj_digest_equal(&session->plan, &welcome->plan)) {
+        // A set-up that is under way is for nothing; for the same plan it goes on.
         session->prepared = false;
-        session->prepare_ticket =
-            0; // a set-up under way is for nothing; for the same plan it goes on
+        session->prepare_ticket = 0;
     }
     session->plan = welcome->plan;
     session->section_count = welcome->sections_count;

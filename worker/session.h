@@ -7,7 +7,8 @@
 //   SIGTERM ────────► nj_session_drain, then nj_session_stop ───┘
 //
 // A pure state machine: the picture and the table are schemas/session.def. It holds no socket, clock, file or thread and takes no
-// memory. Draw effects until there are none after every report, before the message is given up: some borrow from it.
+// memory. Draw effects until there are none after every report, before the message is given up: some borrow from it. A send that
+// fails may be forgotten: whatever matters is said again.
 //
 // Leases live in slots 0 .. lease_slots-1; the daemon keeps the users and the rows of each. One slot is computed at a
 // time, the others wait, so that the engine need not wait for the network.
@@ -46,12 +47,12 @@ typedef struct {
     uint32_t class_count; // 1 .. NJ_WIRE_CLASSES_MAX
     uint32_t cores;
     uint64_t memory_bytes;
-    uint32_t lease_slots;            // 1 .. NJ_WIRE_LEASES_MAX; half of them are asked for, the others wait for their ACK
-    uint32_t chunk_bytes;            // of a section, asked for at a time, 1 .. NJ_WIRE_CHUNK_BYTES_MAX
+    uint32_t lease_slots; // 1 .. NJ_WIRE_LEASES_MAX; half are asked for, half wait for their ACK
+    uint32_t chunk_bytes; // of one FETCH, 1 .. NJ_WIRE_CHUNK_BYTES_MAX
     uint32_t coordinator_timeout_ms; // silence after which the connection is dropped
     uint32_t hello_pause_ms;         // before each HELLO but the first
     uint32_t resend_ms;              // a FETCH or RESULT without answer is sent again
-    uint32_t give_up_ms;             // without a coordinator for this long the session ends with NJ_AGAIN
+    uint32_t give_up_ms;             // without a coordinator: ends with NJ_AGAIN
     uint32_t drain_ms;               // how long draining may take
 } nj_session_config;
 
@@ -61,11 +62,11 @@ typedef struct {
     uint8_t state; // nj_slot_state
     uint32_t shard;
     uint32_t attempt;
-    uint64_t ticket;    // of this use of the slot
-    nj_status status;   // FINISHED: NJ_OK with rows, else why there are none
-    nj_digest digest;   // of the rows
+    uint64_t ticket;  // of this use of the slot
+    nj_status status; // FINISHED: NJ_OK with rows, else why there are none
+    nj_digest digest; // of the rows
     uint32_t row_count;
-    uint64_t sent_ns;   // when RESULT last went out
+    uint64_t sent_ns;                      // when RESULT last went out
     char text[NJ_WIRE_TEXT_BYTES_MAX + 1]; // FINISHED without rows
 } nj_session_slot;
 
@@ -76,18 +77,18 @@ typedef struct {
 } nj_session_section;
 
 typedef enum {
-    NJ_SESSION_SEND,           // message: complete; its texts are borrowed until the next report
-    NJ_SESSION_SEND_RESULT,    // slot; message.result: complete but for `rows`, which the daemon has
-    NJ_SESSION_DROP_LINE,      // nj_dealer_reconnect
-    NJ_SESSION_LOOK,           // the WELCOME at hand: keep its settings, look which sections the cache has,
-                               // then nj_session_inspected
-    NJ_SESSION_STORE,          // section, offset, bytes (of the CHUNK at hand): write into the cache's draft
-    NJ_SESSION_VERIFY,         // section: all bytes are stored; compare digests, then nj_session_verified
-    NJ_SESSION_SET_UP,         // ticket: open the sections, set up the engine, then nj_session_prepared
-    NJ_SESSION_KEEP_LEASE,     // slot: copy `users` of the LEASE at hand
-    NJ_SESSION_COMPUTE,        // slot, ticket: compute; then nj_session_computed or nj_session_failed
-    NJ_SESSION_DROP,           // slot: free users and rows; stop computing it (a late report is ignored)
-    NJ_SESSION_FINISH,         // status, text: the session is over; close with a linger so that BYE leaves
+    NJ_SESSION_SEND,        // message: complete; its texts are borrowed until the next report
+    NJ_SESSION_SEND_RESULT, // slot; message.result: complete but for `rows`, which the daemon has
+    NJ_SESSION_DROP_LINE,   // nj_dealer_reconnect
+    NJ_SESSION_LOOK,        // the WELCOME at hand: keep its settings, look into the cache, report
+                            // nj_session_inspected
+    NJ_SESSION_STORE,       // section, offset, bytes (of the CHUNK at hand): into the cache's draft
+    NJ_SESSION_VERIFY,      // section: it is whole; compare digests, report nj_session_verified
+    NJ_SESSION_SET_UP,      // ticket: open sections, set up the engine, report nj_session_prepared
+    NJ_SESSION_KEEP_LEASE,  // slot: copy `users` of the LEASE at hand
+    NJ_SESSION_COMPUTE,     // slot, ticket: compute, report nj_session_computed or _failed
+    NJ_SESSION_DROP,   // slot: free users and rows, stop computing it (late reports are ignored)
+    NJ_SESSION_FINISH, // status, text: it is over; close with a linger so that BYE leaves
 } nj_session_effect_kind;
 
 typedef struct {
@@ -104,7 +105,7 @@ typedef struct {
 
 typedef struct {
     nj_session_config config;
-    uint8_t state; // nj_session_state
+    uint8_t state;   // nj_session_state
     uint64_t ticket; // the youngest
 
     // what WELCOME said
@@ -115,21 +116,21 @@ typedef struct {
     uint32_t section_count;
 
     // fetching
-    uint64_t lacking;     // one bit a section
-    uint32_t section;     // being fetched
-    uint64_t offset;      // of the piece asked for
-    uint64_t fetch_ns;    // when it was last asked for
+    uint64_t lacking;  // one bit a section
+    uint32_t section;  // being fetched
+    uint64_t offset;   // of the piece asked for
+    uint64_t fetch_ns; // when it was last asked for
 
     // engine
-    bool prepared;            // for `plan`
-    uint64_t prepare_ticket;  // of the SET_UP under way, else 0
+    bool prepared;           // for `plan`
+    uint64_t prepare_ticket; // of the SET_UP under way, else 0
 
     nj_session_slot slots[NJ_WIRE_LEASES_MAX];
     uint64_t users_done;
 
     // times
-    uint64_t heard_ns;     // last message
-    uint64_t contact_ns;   // last time a coordinator had taken the worker
+    uint64_t heard_ns;   // last message
+    uint64_t contact_ns; // last time a coordinator had taken the worker
     uint64_t hello_due_ns;
     uint64_t heartbeat_ns; // last HEARTBEAT
     uint64_t drain_ns;     // when draining began

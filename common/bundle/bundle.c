@@ -83,7 +83,8 @@ static bool name_is_valid(const char *name)
     }
     for (size_t i = 0; i < length; i++) {
         char c = name[i];
-        bool is_word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+        bool is_word =
+            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
         if (!is_word) {
             return false;
         }
@@ -118,28 +119,31 @@ static nj_status read_table(nj_bundle *bundle, nj_error *err)
 {
     const char *path = bundle->path.text;
     const file_header *header = (const file_header *)(const void *)bundle->file.bytes;
-    if (bundle->file.size < sizeof *header || memcmp(header->magic, MAGIC, sizeof header->magic) != 0) {
+    if (bundle->file.size < sizeof *header ||
+        memcmp(header->magic, MAGIC, sizeof header->magic) != 0) {
         return nj_fail(err, NJ_INPUT, "bundle \"%s\": not a nightjar bundle (%zu bytes)", path,
                        bundle->file.size);
     }
     if (header->version != NJ_BUNDLE_VERSION) {
-        return nj_fail(err, NJ_INPUT, "bundle \"%s\": version %" PRIu32 ", this program reads %d", path,
-                       header->version, NJ_BUNDLE_VERSION);
+        return nj_fail(err, NJ_INPUT, "bundle \"%s\": version %" PRIu32 ", this program reads %d",
+                       path, header->version, NJ_BUNDLE_VERSION);
     }
     size_t count = header->section_count;
     if (count > NJ_BUNDLE_SECTIONS_MAX ||
         bundle->file.size < TABLE_OFFSET + count * sizeof(file_entry)) {
-        return nj_fail(err, NJ_INPUT, "bundle \"%s\": %zu sections; at most %d fit, in %zu bytes", path,
-                       count, NJ_BUNDLE_SECTIONS_MAX, bundle->file.size);
+        return nj_fail(err, NJ_INPUT, "bundle \"%s\": %zu sections; at most %d fit, in %zu bytes",
+                       path, count, NJ_BUNDLE_SECTIONS_MAX, bundle->file.size);
     }
-    const file_entry *entries = (const file_entry *)(const void *)(bundle->file.bytes + TABLE_OFFSET);
+    const file_entry *entries =
+        (const file_entry *)(const void *)(bundle->file.bytes + TABLE_OFFSET);
     nj_digest digest = nj_digest_of(entries, count * sizeof *entries);
     if (memcmp(digest.bytes, header->table_digest, sizeof digest.bytes) != 0) {
         return nj_fail(err, NJ_INPUT, "bundle \"%s\": the section table is damaged", path);
     }
     uint64_t data_end = TABLE_OFFSET + count * sizeof(file_entry);
     for (size_t i = 0; i < count; i++) {
-        nj_status status = read_entry(bundle, &entries[i], &data_end, &bundle->sections.sections[i], err);
+        nj_status status =
+            read_entry(bundle, &entries[i], &data_end, &bundle->sections.sections[i], err);
         if (status != NJ_OK) {
             return status;
         }
@@ -149,8 +153,9 @@ static nj_status read_table(nj_bundle *bundle, nj_error *err)
         }
     }
     if (data_end != bundle->file.size) {
-        return nj_fail(err, NJ_INPUT, "bundle \"%s\": sections end at byte %" PRIu64 ", the file at %zu",
-                       path, data_end, bundle->file.size);
+        return nj_fail(err, NJ_INPUT,
+                       "bundle \"%s\": sections end at byte %" PRIu64 ", the file at %zu", path,
+                       data_end, bundle->file.size);
     }
     bundle->sections.count = count;
     return NJ_OK;
@@ -252,7 +257,8 @@ nj_status nj_bundle_write(const char *path, nj_sections *sections, nj_error *err
         return status;
     }
     size_t table_bytes = sections->count * sizeof entries[0];
-    file_header header = {.magic = {'N', 'J', 'B', 'U', 'N', 'D', 'L', 'E'}, .version = NJ_BUNDLE_VERSION,
+    file_header header = {.magic = {'N', 'J', 'B', 'U', 'N', 'D', 'L', 'E'},
+                          .version = NJ_BUNDLE_VERSION,
                           .section_count = (uint32_t)sections->count};
     nj_digest digest = nj_digest_of(entries, table_bytes);
     memcpy(header.table_digest, digest.bytes, sizeof header.table_digest);

@@ -10,7 +10,8 @@ nj_status nj_settings_from(const nj_arguments *arguments, nj_settings *out, nj_e
         if (value == NULL) {
             continue;
         }
-        nj_status status = nj_settings_set(&settings, nj_argument_name_at(arguments, i), value, err);
+        nj_status status =
+            nj_settings_set(&settings, nj_argument_name_at(arguments, i), value, err);
         if (status != NJ_OK && status != NJ_NOT_FOUND) {
             return status;
         }
@@ -19,7 +20,8 @@ nj_status nj_settings_from(const nj_arguments *arguments, nj_settings *out, nj_e
     return NJ_OK;
 }
 
-nj_status nj_format_from(const char *word, const char *path, nj_histories_format *out, nj_error *err)
+nj_status nj_format_from(const char *word, const char *path, nj_histories_format *out,
+                         nj_error *err)
 {
     if (word != NULL) {
         return nj_histories_format_named(word, out, err);
@@ -51,7 +53,8 @@ static nj_status read_users(nj_job *job, const char *path, const char *format_wo
     nj_histories_format format;
     nj_status status = nj_format_from(format_word, path, &format, err);
     if (status == NJ_OK) {
-        status = nj_user_table_read(path, format, &job->catalogue.items, &job->map, &job->users, err);
+        status =
+            nj_user_table_read(path, format, &job->catalogue.items, &job->map, &job->users, err);
     }
     if (status == NJ_OK) {
         status = nj_user_table_apply(&job->users, &job->settings, err);
@@ -62,11 +65,14 @@ static nj_status read_users(nj_job *job, const char *path, const char *format_wo
 static void say_what_was_read(const nj_job *job, const char *users_path)
 {
     const nj_user_table *users = &job->users;
-    nj_log(NJ_LOG_INFO, "%s: %zu users, %zu known items in their histories, %zu unknown ones left out, %zu cold users", users_path,
-           users->count, (size_t)users->item_total, (size_t)users->unknown_total, users->cold_count);
+    nj_log(NJ_LOG_INFO,
+           "%s: %zu users, %zu known items in their histories, %zu unknown ones left out, %zu cold "
+           "users",
+           users_path, users->count, (size_t)users->item_total, (size_t)users->unknown_total,
+           users->cold_count);
     if (job->settings.history > job->catalogue.history_max) {
-        nj_log(NJ_LOG_WARNING, "--history %u is above the bundle's maximum: %u items are used", job->settings.history,
-               job->catalogue.history_max);
+        nj_log(NJ_LOG_WARNING, "--history %u is above the bundle's maximum: %u items are used",
+               job->settings.history, job->catalogue.history_max);
     }
 }
 

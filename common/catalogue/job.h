@@ -10,7 +10,8 @@
 #include "common/codec/settings.h"
 
 // A row of settings.def as a row of an option table: define NJ_SETTING and NJ_PLANNED as these, include the table.
-#define NJ_SETTING_OPTION(kind, name, fallback, least, most, help) NJ_OPTION_OF_##kind(name, fallback, help)
+#define NJ_SETTING_OPTION(kind, name, fallback, least, most, help)                                 \
+    NJ_OPTION_OF_##kind(name, fallback, help)
 #define NJ_PLANNED_OPTION(kind, name, fallback, least, most)
 #define NJ_TEXT_OF(x) #x
 #define NJ_OPTION_OF_U32(name, fallback, help) {#name, "N", NJ_TEXT_OF(fallback), help, false},
@@ -19,13 +20,17 @@
 #define NJ_OPTION_OF_COLD(name, fallback, help) {#name, "WORD", "popular", help, false},
 
 // What reads users under a bundle: decode and run.
-#define NJ_USERS_OPTIONS                                                                                               \
-    {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", true},                                       \
-    {"users", "FILE", NULL, "user histories; - is standard input", true},                                              \
-    {"format", "WORD", NULL, "sequence, jsonl, csv or inter; default: by the file's ending", false}
+#define NJ_USERS_OPTIONS                                                                           \
+    {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", true},                   \
+        {"users", "FILE", NULL, "user histories; - is standard input", true},                      \
+    {                                                                                              \
+        "format", "WORD", NULL, "sequence, jsonl, csv or inter; default: by the file's ending",    \
+            false                                                                                  \
+    }
 
 /// Reads every setting that stands in the command's option table.
-NJ_CHECKED nj_status nj_settings_from(const nj_arguments *arguments, nj_settings *out, nj_error *err);
+NJ_CHECKED nj_status nj_settings_from(const nj_arguments *arguments, nj_settings *out,
+                                      nj_error *err);
 
 // A bundle and the users of one run, read and resolved.
 typedef struct {
@@ -41,6 +46,7 @@ NJ_CHECKED nj_status nj_job_open(const nj_arguments *arguments, nj_job *out, nj_
 void nj_job_close(nj_job *job);
 
 /// "sequence" etc. from --format, or from the path's ending.
-NJ_CHECKED nj_status nj_format_from(const char *word, const char *path, nj_histories_format *out, nj_error *err);
+NJ_CHECKED nj_status nj_format_from(const char *word, const char *path, nj_histories_format *out,
+                                    nj_error *err);
 
 #endif

@@ -104,7 +104,8 @@ nj_status nj_user_table_apply(const nj_user_table *table, nj_settings *settings,
     if (settings->cold_users == NJ_COLD_FAIL && table->cold_count > 0) {
         nj_slice first = nj_user_table_at(table, table->first_cold).user;
         return nj_fail(err, NJ_INPUT,
-                       "%zu of %zu users have no item that the catalogue knows, the first is \"%.*s\" (--cold-users fail)",
+                       "%zu of %zu users have no item that the catalogue knows, the first is "
+                       "\"%.*s\" (--cold-users fail)",
                        table->cold_count, table->count, NJ_SLICE_ARGS(first));
     }
     settings->history_items_max = table->longest;

@@ -16,10 +16,10 @@
 #include "common/input/histories.h"
 
 typedef struct {
-    nj_idlist_builder ids; // owned
-    nj_buffer items;       // owned; u32 catalogue rows of all users, end to end
-    nj_buffer spans;       // owned; where each user's items lie
-    size_t count;          // users
+    nj_idlist_builder ids;  // owned
+    nj_buffer items;        // owned; u32 catalogue rows of all users, end to end
+    nj_buffer spans;        // owned; where each user's items lie
+    size_t count;           // users
     uint64_t item_total;    // known items
     uint64_t unknown_total; // dropped items
     size_t cold_count;      // users with no known item
@@ -30,8 +30,9 @@ typedef struct {
 /// Reads the file and resolves item ids through `map` over `items` (both from the bundle).
 /// Errors  those of nj_histories_read; NJ_NO_MEMORY
 /// Proof   tests/unit/catalogue/test_users.c
-NJ_CHECKED nj_status nj_user_table_read(const char *path, nj_histories_format format, const nj_idlist *items,
-                                        const nj_idmap *map, nj_user_table *out, nj_error *err);
+NJ_CHECKED nj_status nj_user_table_read(const char *path, nj_histories_format format,
+                                        const nj_idlist *items, const nj_idmap *map,
+                                        nj_user_table *out, nj_error *err);
 void nj_user_table_fini(nj_user_table *table);
 
 /// User number `index`; borrowed until nj_user_table_fini.
@@ -39,7 +40,8 @@ nj_request nj_user_table_at(const nj_user_table *table, size_t index);
 
 /// Sets the limits that the engine plans for (history_items_max, exclusions_max) from the longest history, and refuses cold users
 /// where --cold-users fail asks for it: NJ_INPUT names the first and the count.
-NJ_CHECKED nj_status nj_user_table_apply(const nj_user_table *table, nj_settings *settings, nj_error *err);
+NJ_CHECKED nj_status nj_user_table_apply(const nj_user_table *table, nj_settings *settings,
+                                         nj_error *err);
 
 /// True when --cold-users skip leaves this user out.
 static inline bool nj_user_is_skipped(const nj_request *request, const nj_settings *settings)

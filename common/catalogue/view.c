@@ -3,24 +3,26 @@
 #include <inttypes.h>
 
 #include "common/base/checked.h"
-#include "common/codec/json.h"
 #include "common/catalogue/section_names.h"
+#include "common/codec/json.h"
 
-static nj_status find_section(const nj_sections *sections, const char *name, const nj_section **out, nj_error *err)
+static nj_status find_section(const nj_sections *sections, const char *name, const nj_section **out,
+                              nj_error *err)
 {
     *out = nj_sections_find(sections, name);
     return *out != NULL ? NJ_OK : nj_fail(err, NJ_INPUT, "the bundle has no \"%s\" section", name);
 }
 
-nj_status nj_level_token_bases(const nj_sids *sids, uint32_t token_base, uint32_t out[NJ_LEVELS_MAX], nj_error *err)
+nj_status nj_level_token_bases(const nj_sids *sids, uint32_t token_base,
+                               uint32_t out[NJ_LEVELS_MAX], nj_error *err)
 {
     uint64_t next = token_base;
     for (uint32_t l = 0; l < sids->level_count; l++) {
         out[l] = (uint32_t)next;
         next += sids->codes_per_level[l];
         if (next - 1 > NJ_TOKEN_MAX) {
-            return nj_fail(err, NJ_INPUT, "level %u ends at token %" PRIu64 ", the highest is %d", l, next - 1,
-                           NJ_TOKEN_MAX);
+            return nj_fail(err, NJ_INPUT, "level %u ends at token %" PRIu64 ", the highest is %d",
+                           l, next - 1, NJ_TOKEN_MAX);
         }
     }
     return NJ_OK;
@@ -33,14 +35,17 @@ static nj_status read_codes_per_level(const json_t *json, nj_sids *sids, nj_erro
     const json_t *list = json_object_get(json, "codes_per_level");
     sids->level_count = (uint32_t)json_array_size(list);
     if (sids->level_count == 0 || sids->level_count > NJ_LEVELS_MAX) {
-        return nj_fail(err, NJ_INPUT, "section \"catalogue\": \"codes_per_level\" is not a list of 1 to %d numbers",
-                       NJ_LEVELS_MAX);
+        return nj_fail(
+            err, NJ_INPUT,
+            "section \"catalogue\": \"codes_per_level\" is not a list of 1 to %d numbers",
+            NJ_LEVELS_MAX);
     }
     for (uint32_t l = 0; l < sids->level_count; l++) {
         const json_t *codes = json_array_get(list, l);
         json_int_t K = json_is_integer(codes) ? json_integer_value(codes) : 0;
         if (K < 1 || K > NJ_CODES_MAX) {
-            return nj_fail(err, NJ_INPUT, "section \"catalogue\": level %u has %lld codes, must be 1 to %d", l,
+            return nj_fail(err, NJ_INPUT,
+                           "section \"catalogue\": level %u has %lld codes, must be 1 to %d", l,
                            (long long)K, NJ_CODES_MAX);
         }
         sids->codes_per_level[l] = (uint32_t)K;
@@ -58,8 +63,9 @@ static nj_status read_facts(const json_t *json, nj_catalogue_view *view, nj_erro
     view->history_max = (uint32_t)nj_json_int(&keys, "history_max", 1, NJ_HISTORY_MAX);
     nj_status status = keys.status;
     if (status == NJ_OK && version != NJ_CATALOGUE_SECTION_VERSION) {
-        status = nj_fail(err, NJ_INPUT, "section \"catalogue\": version %" PRId64 ", this program reads %d", version,
-                         NJ_CATALOGUE_SECTION_VERSION);
+        status = nj_fail(err, NJ_INPUT,
+                         "section \"catalogue\": version %" PRId64 ", this program reads %d",
+                         version, NJ_CATALOGUE_SECTION_VERSION);
     }
     if (status == NJ_OK) {
         status = read_codes_per_level(json, &view->sids, err);
@@ -68,18 +74,21 @@ static nj_status read_facts(const json_t *json, nj_catalogue_view *view, nj_erro
         status = nj_level_token_bases(&view->sids, token_base, view->token_base, err);
     }
     if (status == NJ_OK) {
-        status = nj_template_read(json_object_get(json, "template"), "section \"catalogue\": \"template\"",
-                                  &view->template, err);
+        status = nj_template_read(json_object_get(json, "template"),
+                                  "section \"catalogue\": \"template\"", &view->template, err);
     }
     return status;
 }
 
-nj_status nj_catalogue_section_write(const nj_sids *sids, uint32_t token_base, const nj_template *template,
-                                     uint32_t history_max, nj_buffer *out)
+nj_status nj_catalogue_section_write(const nj_sids *sids, uint32_t token_base,
+                                     const nj_template *template, uint32_t history_max,
+                                     nj_buffer *out)
 {
-    nj_status status = nj_buffer_printf(out, "{\"version\": %d, \"items\": %u, \"token_base\": %u, \"history_max\": %u, "
-                                             "\"codes_per_level\": [", NJ_CATALOGUE_SECTION_VERSION, sids->row_count,
-                                        token_base, history_max);
+    nj_status status = nj_buffer_printf(
+        out,
+        "{\"version\": %d, \"items\": %u, \"token_base\": %u, \"history_max\": %u, "
+        "\"codes_per_level\": [",
+        NJ_CATALOGUE_SECTION_VERSION, sids->row_count, token_base, history_max);
     for (uint32_t l = 0; l < sids->level_count && status == NJ_OK; l++) {
         status = nj_buffer_printf(out, "%s%u", l > 0 ? ", " : "", sids->codes_per_level[l]);
     }
@@ -118,8 +127,9 @@ static nj_status open_sids(const nj_sections *sections, nj_catalogue_view *view,
     }
     size_t bytes = (size_t)view->sids.row_count * view->sids.level_count * sizeof(uint16_t);
     if (section->size != bytes) {
-        return nj_fail(err, NJ_INPUT, "section \"sids\" has %zu bytes, %u items of %u levels need %zu", section->size,
-                       view->sids.row_count, view->sids.level_count, bytes);
+        return nj_fail(err, NJ_INPUT,
+                       "section \"sids\" has %zu bytes, %u items of %u levels need %zu",
+                       section->size, view->sids.row_count, view->sids.level_count, bytes);
     }
     view->sids.codes = section->bytes;
     return nj_sids_check(&view->sids, err);
@@ -130,11 +140,13 @@ static nj_status open_items(const nj_sections *sections, nj_catalogue_view *view
     const nj_section *section = NULL;
     nj_status status = find_section(sections, NJ_SECTION_ITEMS, &section, err);
     if (status == NJ_OK) {
-        status = nj_idlist_open(section->bytes, section->size, "section \"items\"", &view->items, err);
+        status =
+            nj_idlist_open(section->bytes, section->size, "section \"items\"", &view->items, err);
     }
     if (status == NJ_OK && view->items.count != view->sids.row_count) {
-        status = nj_fail(err, NJ_INPUT, "section \"items\" has %zu ids, section \"catalogue\" says %u",
-                         view->items.count, view->sids.row_count);
+        status =
+            nj_fail(err, NJ_INPUT, "section \"items\" has %zu ids, section \"catalogue\" says %u",
+                    view->items.count, view->sids.row_count);
     }
     return status;
 }
@@ -144,19 +156,23 @@ static nj_status open_trie(const nj_sections *sections, nj_catalogue_view *view,
     const nj_section *section = NULL;
     nj_status status = find_section(sections, NJ_SECTION_TRIE, &section, err);
     if (status == NJ_OK) {
-        status = nj_trie_open(section->bytes, section->size, view->sids.row_count, &view->trie, err);
+        status =
+            nj_trie_open(section->bytes, section->size, view->sids.row_count, &view->trie, err);
     }
     if (status != NJ_OK) {
         return status;
     }
     if (view->trie.level_count != view->sids.level_count) {
-        return nj_fail(err, NJ_INPUT, "section \"trie\" has %u levels, section \"catalogue\" says %u",
+        return nj_fail(err, NJ_INPUT,
+                       "section \"trie\" has %u levels, section \"catalogue\" says %u",
                        view->trie.level_count, view->sids.level_count);
     }
     for (uint32_t l = 0; l < view->trie.level_count; l++) {
         if (view->trie.codes_per_level[l] != view->sids.codes_per_level[l]) {
-            return nj_fail(err, NJ_INPUT, "section \"trie\" has %u codes on level %u, section \"catalogue\" says %u",
-                           view->trie.codes_per_level[l], l, view->sids.codes_per_level[l]);
+            return nj_fail(
+                err, NJ_INPUT,
+                "section \"trie\" has %u codes on level %u, section \"catalogue\" says %u",
+                view->trie.codes_per_level[l], l, view->sids.codes_per_level[l]);
         }
     }
     return NJ_OK;
@@ -169,8 +185,9 @@ static nj_status open_counts(const nj_sections *sections, nj_catalogue_view *vie
         return NJ_OK;
     }
     if (section->size != view->sids.row_count * sizeof(uint32_t)) {
-        return nj_fail(err, NJ_INPUT, "section \"counts\" has %zu bytes, %u items need %zu", section->size,
-                       view->sids.row_count, view->sids.row_count * sizeof(uint32_t));
+        return nj_fail(err, NJ_INPUT, "section \"counts\" has %zu bytes, %u items need %zu",
+                       section->size, view->sids.row_count,
+                       view->sids.row_count * sizeof(uint32_t));
     }
     view->counts = section->bytes;
     return NJ_OK;
@@ -210,17 +227,20 @@ static uint32_t highest_item_token(const nj_catalogue_view *view)
     return highest;
 }
 
-nj_status nj_catalogue_view_check_vocabulary(const nj_catalogue_view *view, uint32_t V, nj_error *err)
+nj_status nj_catalogue_view_check_vocabulary(const nj_catalogue_view *view, uint32_t V,
+                                             nj_error *err)
 {
     uint32_t highest = highest_item_token(view);
     uint32_t of_template;
     if (highest >= V) {
         return nj_fail(err, NJ_CONFIG,
-                       "the catalogue's items reach token %u, the model's vocabulary has %u: do they belong together?",
+                       "the catalogue's items reach token %u, the model's vocabulary has %u: do "
+                       "they belong together?",
                        highest, V);
     }
     if (nj_template_token_highest(&view->template, &of_template) && of_template >= V) {
-        return nj_fail(err, NJ_CONFIG, "the encoder template writes token %u, the model's vocabulary has %u",
+        return nj_fail(err, NJ_CONFIG,
+                       "the encoder template writes token %u, the model's vocabulary has %u",
                        of_template, V);
     }
     return NJ_OK;

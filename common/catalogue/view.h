@@ -18,23 +18,26 @@
 #define NJ_HISTORY_MAX 100000 // items a bundle may let the encoder read
 
 typedef struct {
-    nj_idlist items;                      // [N] ids
-    nj_sids sids;                         // [N, L] codes; histories speak in these, retired items too
-    uint32_t token_base[NJ_LEVELS_MAX];   // token of code c at level l = token_base[l] + c
+    nj_idlist items;                    // [N] ids
+    nj_sids sids;                       // [N, L] codes; histories speak in these, retired items too
+    uint32_t token_base[NJ_LEVELS_MAX]; // token of code c at level l = token_base[l] + c
     nj_template template;
     nj_trie trie;
-    uint32_t history_max;   // items the encoder reads at the most
-    const uint32_t *counts; // [N] how often each item stands in the histories the bundle was packed with; NULL without
+    uint32_t history_max; // items the encoder reads at the most
+    const uint32_t *
+        counts; // [N] how often each item stands in the histories the bundle was packed with; NULL without
 } nj_catalogue_view;
 
 /// Checks every section: sizes agree with each other, ids are valid, codes below their K, the trie is safe to walk.
 ///
 /// Errors  NJ_INPUT names the section, the rule and both numbers
 /// Proof   tests/unit/catalogue/test_view.c
-NJ_CHECKED nj_status nj_catalogue_view_open(const nj_sections *sections, nj_catalogue_view *out, nj_error *err);
+NJ_CHECKED nj_status nj_catalogue_view_open(const nj_sections *sections, nj_catalogue_view *out,
+                                            nj_error *err);
 
 /// Every token that an item, a user or the template can give is below V. NJ_CONFIG names the token and V.
-NJ_CHECKED nj_status nj_catalogue_view_check_vocabulary(const nj_catalogue_view *view, uint32_t V, nj_error *err);
+NJ_CHECKED nj_status nj_catalogue_view_check_vocabulary(const nj_catalogue_view *view, uint32_t V,
+                                                        nj_error *err);
 
 /// Tokens of a catalogue row, for nj_template_tokens.
 static inline nj_token_table nj_catalogue_view_tokens(const nj_catalogue_view *view)
@@ -43,11 +46,12 @@ static inline nj_token_table nj_catalogue_view_tokens(const nj_catalogue_view *v
 }
 
 /// First token of each level: token_base, then behind the codes of the levels before. NJ_INPUT when a token passes NJ_TOKEN_MAX.
-NJ_CHECKED nj_status nj_level_token_bases(const nj_sids *sids, uint32_t token_base, uint32_t out[NJ_LEVELS_MAX],
-                                          nj_error *err);
+NJ_CHECKED nj_status nj_level_token_bases(const nj_sids *sids, uint32_t token_base,
+                                          uint32_t out[NJ_LEVELS_MAX], nj_error *err);
 
 /// Appends the JSON of the "catalogue" section.
-NJ_CHECKED nj_status nj_catalogue_section_write(const nj_sids *sids, uint32_t token_base, const nj_template *template,
-                                                uint32_t history_max, nj_buffer *out);
+NJ_CHECKED nj_status nj_catalogue_section_write(const nj_sids *sids, uint32_t token_base,
+                                                const nj_template *template, uint32_t history_max,
+                                                nj_buffer *out);
 
 #endif

@@ -6,7 +6,8 @@
 
 struct nj_arguments {
     const nj_command *command;
-    const char *values[NJ_OPTIONS_MAX]; // borrowed from argv, the environment, the configuration or the table
+    const char *values
+        [NJ_OPTIONS_MAX]; // borrowed from argv, the environment, the configuration or the table
     const char *positional;
     char *owned[NJ_OPTIONS_MAX]; // values that came from the configuration file
 };

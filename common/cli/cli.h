@@ -25,9 +25,10 @@ typedef struct {
 typedef struct nj_arguments nj_arguments;
 
 typedef struct {
-    const char *name;       // one or two words: "decode", "bundle pack"
-    const char *summary;    // one line
-    const char *positional; // "USER", "[GEN]", or NULL when none is taken; "[...]" makes it optional
+    const char *name;    // one or two words: "decode", "bundle pack"
+    const char *summary; // one line
+    const char
+        *positional; // "USER", "[GEN]", or NULL when none is taken; "[...]" makes it optional
     const nj_option *options;
     size_t option_count;
     nj_status (*run)(const nj_arguments *arguments, nj_error *err);
@@ -47,8 +48,8 @@ int nj_cli_main(const nj_program *program, int argc, char **argv);
 const char *nj_argument(const nj_arguments *arguments, const char *name);
 bool nj_argument_flag(const nj_arguments *arguments, const char *name);
 /// A whole number in [least, most]; NJ_USAGE names the option, the value and the limits.
-NJ_CHECKED nj_status nj_argument_uint(const nj_arguments *arguments, const char *name, uint64_t least,
-                                      uint64_t most, uint64_t *out, nj_error *err);
+NJ_CHECKED nj_status nj_argument_uint(const nj_arguments *arguments, const char *name,
+                                      uint64_t least, uint64_t most, uint64_t *out, nj_error *err);
 /// The positional argument, or NULL.
 const char *nj_argument_positional(const nj_arguments *arguments);
 /// The options of the running command, in table order: for passing them on to another table (settings).

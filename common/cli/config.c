@@ -44,8 +44,10 @@ static bool add_key(key_schema *schema, const char *option_name)
     schema->fields[at] = (cyaml_schema_field_t){
         .key = schema->names[at],
         .data_offset = (uint32_t)(at * sizeof(char *)),
-        .value = {.type = CYAML_STRING, .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                  .data_size = 1, .string = {.min = 0, .max = VALUE_BYTES_MAX}},
+        .value = {.type = CYAML_STRING,
+                  .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                  .data_size = 1,
+                  .string = {.min = 0, .max = VALUE_BYTES_MAX}},
     };
     return true;
 }
@@ -73,7 +75,8 @@ static void keep_first_line(cyaml_log_t level, void *context, const char *format
     }
 }
 
-static nj_status take_values(const key_schema *schema, char **values, nj_arguments *arguments, nj_error *err)
+static nj_status take_values(const key_schema *schema, char **values, nj_arguments *arguments,
+                             nj_error *err)
 {
     for (size_t o = 0; o < arguments->command->option_count; o++) {
         for (size_t k = 0; k < schema->count && arguments->values[o] == NULL; k++) {
@@ -91,7 +94,8 @@ static nj_status take_values(const key_schema *schema, char **values, nj_argumen
     return NJ_OK;
 }
 
-nj_status nj_config_read(const char *path, const nj_program *program, nj_arguments *arguments, nj_error *err)
+nj_status nj_config_read(const char *path, const nj_program *program, nj_arguments *arguments,
+                         nj_error *err)
 {
     char *bytes = NULL;
     size_t size = 0;
@@ -110,14 +114,18 @@ nj_status nj_config_read(const char *path, const nj_program *program, nj_argumen
         goto done;
     }
     const cyaml_schema_value_t top = {
-        .type = CYAML_MAPPING, .flags = CYAML_FLAG_POINTER,
+        .type = CYAML_MAPPING,
+        .flags = CYAML_FLAG_POINTER,
         .data_size = (uint32_t)(KEYS_MAX * sizeof(char *)),
         .mapping = {.fields = schema->fields},
     };
-    const cyaml_config_t config = {.log_fn = keep_first_line, .log_ctx = log_text,
-                                   .mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR,
+    const cyaml_config_t config = {.log_fn = keep_first_line,
+                                   .log_ctx = log_text,
+                                   .mem_fn = cyaml_mem,
+                                   .log_level = CYAML_LOG_ERROR,
                                    .flags = CYAML_CFG_NO_ALIAS};
-    cyaml_err_t result = cyaml_load_data((const uint8_t *)bytes, size, &config, &top, (cyaml_data_t **)&values, NULL);
+    cyaml_err_t result = cyaml_load_data((const uint8_t *)bytes, size, &config, &top,
+                                         (cyaml_data_t **)&values, NULL);
     if (result != CYAML_OK) {
         status = nj_fail(err, NJ_CONFIG, "%s: %s (%s)", path, cyaml_strerror(result), log_text);
         goto done;

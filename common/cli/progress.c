@@ -8,11 +8,16 @@
 #define LINE_EVERY_NS 30000000000u
 #define BAR_CELLS 30
 
-void nj_progress_start(nj_progress *progress, const char *what, uint64_t total, uint64_t done, bool quiet,
-                       uint64_t now_ns)
+void nj_progress_start(nj_progress *progress, const char *what, uint64_t total, uint64_t done,
+                       bool quiet, uint64_t now_ns)
 {
-    *progress = (nj_progress){.what = what, .total = total, .first = done, .started_ns = now_ns,
-                              .shown_ns = now_ns, .terminal = isatty(STDERR_FILENO) != 0, .quiet = quiet};
+    *progress = (nj_progress){.what = what,
+                              .total = total,
+                              .first = done,
+                              .started_ns = now_ns,
+                              .shown_ns = now_ns,
+                              .terminal = isatty(STDERR_FILENO) != 0,
+                              .quiet = quiet};
 }
 
 void nj_progress_update(nj_progress *progress, uint64_t done, uint64_t now_ns)
@@ -32,11 +37,11 @@ void nj_progress_update(nj_progress *progress, uint64_t done, uint64_t now_ns)
             bar[i] = i < (int)(share * BAR_CELLS) ? '#' : '.';
         }
         bar[BAR_CELLS] = '\0';
-        fprintf(stderr, "\r[%s] %3.0f %%  %" PRIu64 " of %" PRIu64 " %s  %.0f/s  ETA %.0f s   ", bar, 100 * share,
-                done, progress->total, progress->what, rate, left);
+        fprintf(stderr, "\r[%s] %3.0f %%  %" PRIu64 " of %" PRIu64 " %s  %.0f/s  ETA %.0f s   ",
+                bar, 100 * share, done, progress->total, progress->what, rate, left);
     } else {
-        fprintf(stderr, "%.0f %%: %" PRIu64 " of %" PRIu64 " %s, %.0f/s, ETA %.0f s\n", 100 * share, done,
-                progress->total, progress->what, rate, left);
+        fprintf(stderr, "%.0f %%: %" PRIu64 " of %" PRIu64 " %s, %.0f/s, ETA %.0f s\n", 100 * share,
+                done, progress->total, progress->what, rate, left);
     }
     fflush(stderr);
 }

@@ -8,15 +8,15 @@
 typedef struct {
     const char *what; // "users"
     uint64_t total;
-    uint64_t first;   // done before this run began (a resumed night): not part of the rate
+    uint64_t first; // done before this run began (a resumed night): not part of the rate
     uint64_t started_ns;
     uint64_t shown_ns; // when something was last printed
     bool terminal;
     bool quiet;
 } nj_progress;
 
-void nj_progress_start(nj_progress *progress, const char *what, uint64_t total, uint64_t done, bool quiet,
-                       uint64_t now_ns);
+void nj_progress_start(nj_progress *progress, const char *what, uint64_t total, uint64_t done,
+                       bool quiet, uint64_t now_ns);
 /// Prints when it is time to; cheap otherwise.
 void nj_progress_update(nj_progress *progress, uint64_t done, uint64_t now_ns);
 /// Ends the bar's line. Prints nothing else.

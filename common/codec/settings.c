@@ -24,16 +24,16 @@ nj_settings nj_settings_default(void)
 
 // ---- from text ----
 
-static nj_status set_U32(uint32_t *out, const char *name, const char *text, double least, double most,
-                         nj_error *err)
+static nj_status set_U32(uint32_t *out, const char *name, const char *text, double least,
+                         double most, nj_error *err)
 {
     char *end = NULL;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || (double)value < least ||
         (double)value > most) {
-        return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be a whole number from %.0f to %.0f", name,
-                       text, least, most);
+        return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be a whole number from %.0f to %.0f",
+                       name, text, least, most);
     }
     *out = (uint32_t)value;
     return NJ_OK;
@@ -124,10 +124,10 @@ nj_status nj_settings_pack(const nj_settings *settings, nj_buffer *out)
     return packer.status;
 }
 
-#define READ_U32(name, most) (uint32_t)nj_field_uint(&fields, name, (uint64_t)(most))
+#define READ_U32(name, most) (uint32_t) nj_field_uint(&fields, name, (uint64_t)(most))
 #define READ_BOOL(name, most) nj_field_bool(&fields, name)
 #define READ_F32(name, most) nj_field_f32(&fields, name)
-#define READ_COLD(name, most) (nj_cold_users)nj_field_uint(&fields, name, (uint64_t)(most))
+#define READ_COLD(name, most) (nj_cold_users) nj_field_uint(&fields, name, (uint64_t)(most))
 
 static nj_status read_settings(const msgpack_object *root, nj_settings *out, nj_error *err)
 {

@@ -47,7 +47,8 @@ static nj_status read_user(const msgpack_object *object, uint32_t item_row_count
     out->item_count = (uint32_t)(bin.size / sizeof(uint32_t));
     for (uint32_t i = 0; i < out->item_count; i++) {
         if (items[i] >= item_row_count) {
-            return nj_fail(err, NJ_PROTOCOL, "users: \"%.*s\" names item row %u, the catalogue has %u",
+            return nj_fail(err, NJ_PROTOCOL,
+                           "users: \"%.*s\" names item row %u, the catalogue has %u",
                            NJ_SLICE_ARGS(out->user), items[i], item_row_count);
         }
     }

@@ -33,7 +33,8 @@ typedef struct {
 } nj_users;
 
 /// Reads outside bytes. Every id is checked and every catalogue row is below item_row_count. NJ_PROTOCOL.
-NJ_CHECKED nj_status nj_users_unpack(nj_slice bytes, uint32_t item_row_count, nj_users *out, nj_error *err);
+NJ_CHECKED nj_status nj_users_unpack(nj_slice bytes, uint32_t item_row_count, nj_users *out,
+                                     nj_error *err);
 void nj_users_fini(nj_users *users);
 
 typedef struct {

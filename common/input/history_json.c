@@ -217,12 +217,18 @@ static size_t decode_unicode(const char *text, size_t size, uint32_t *out_point)
 static char decode_letter(char letter)
 {
     switch (letter) {
-    case 'b': return '\b';
-    case 'f': return '\f';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    default: return letter; // quote, slash, backslash
+    case 'b':
+        return '\b';
+    case 'f':
+        return '\f';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    default:
+        return letter; // quote, slash, backslash
     }
 }
 

@@ -13,9 +13,17 @@
 #define NJ_NPY_DIMS_MAX 4
 
 typedef enum {
-    NJ_NPY_F16, NJ_NPY_F32, NJ_NPY_F64,
-    NJ_NPY_I8, NJ_NPY_I16, NJ_NPY_I32, NJ_NPY_I64,
-    NJ_NPY_U8, NJ_NPY_U16, NJ_NPY_U32, NJ_NPY_U64,
+    NJ_NPY_F16,
+    NJ_NPY_F32,
+    NJ_NPY_F64,
+    NJ_NPY_I8,
+    NJ_NPY_I16,
+    NJ_NPY_I32,
+    NJ_NPY_I64,
+    NJ_NPY_U8,
+    NJ_NPY_U16,
+    NJ_NPY_U32,
+    NJ_NPY_U64,
 } nj_npy_type;
 
 typedef struct {

@@ -20,10 +20,10 @@
 typedef enum { NJ_TENSOR_F32, NJ_TENSOR_F16, NJ_TENSOR_BF16, NJ_TENSOR_OTHER } nj_tensor_type;
 
 typedef struct {
-    const char *name;    // borrowed from the set
-    const char *file;    // borrowed from the set
+    const char *name; // borrowed from the set
+    const char *file; // borrowed from the set
     nj_tensor_type type;
-    const char *dtype;   // as the file says it ("F32", "I64"); borrowed for ever
+    const char *dtype; // as the file says it ("F32", "I64"); borrowed for ever
     size_t dim_count;
     size_t shape[NJ_TENSOR_DIMS_MAX];
     size_t element_count;

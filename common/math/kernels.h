@@ -32,9 +32,10 @@
 // A weight matrix as the model stores it (HuggingFace Linear: [out, in]), and the set's own packing of it.
 typedef struct {
     const float *weight; // [N, K] contiguous, borrowed from the bundle
-    const void *packed;  // this set's layout, in memory that linear_pack was given; NULL when the set needs none
-    size_t N;            // outputs
-    size_t K;            // inputs
+    const void *
+        packed; // this set's layout, in memory that linear_pack was given; NULL when the set needs none
+    size_t N; // outputs
+    size_t K; // inputs
 } nj_linear;
 
 typedef struct {

@@ -136,19 +136,43 @@ static inline __attribute__((always_inline)) void multiply_rows(size_t rows, siz
                                                                 const strip *s, size_t m)
 {
     switch (rows) {
-    case 1: multiply_tile(1, vecs, s, m); break;
-    case 2: multiply_tile(2, vecs, s, m); break;
-    case 3: multiply_tile(3, vecs, s, m); break;
-    case 4: multiply_tile(4, vecs, s, m); break;
-    case 5: multiply_tile(5, vecs, s, m); break;
-    case 6: multiply_tile(6, vecs, s, m); break;
+    case 1:
+        multiply_tile(1, vecs, s, m);
+        break;
+    case 2:
+        multiply_tile(2, vecs, s, m);
+        break;
+    case 3:
+        multiply_tile(3, vecs, s, m);
+        break;
+    case 4:
+        multiply_tile(4, vecs, s, m);
+        break;
+    case 5:
+        multiply_tile(5, vecs, s, m);
+        break;
+    case 6:
+        multiply_tile(6, vecs, s, m);
+        break;
 #if TILE_ROWS > 6
-    case 7: multiply_tile(7, vecs, s, m); break;
-    case 8: multiply_tile(8, vecs, s, m); break;
-    case 9: multiply_tile(9, vecs, s, m); break;
-    case 10: multiply_tile(10, vecs, s, m); break;
-    case 11: multiply_tile(11, vecs, s, m); break;
-    case 12: multiply_tile(12, vecs, s, m); break;
+    case 7:
+        multiply_tile(7, vecs, s, m);
+        break;
+    case 8:
+        multiply_tile(8, vecs, s, m);
+        break;
+    case 9:
+        multiply_tile(9, vecs, s, m);
+        break;
+    case 10:
+        multiply_tile(10, vecs, s, m);
+        break;
+    case 11:
+        multiply_tile(11, vecs, s, m);
+        break;
+    case 12:
+        multiply_tile(12, vecs, s, m);
+        break;
 #endif
     }
 }

@@ -25,7 +25,8 @@ static uint64_t read_uint(const void *record, const nj_record_field *field)
 static const char *find_problem(const nj_record_field *field, const void *record)
 {
     switch (field->kind) {
-    case NJ_RECORD_UINT: return read_uint(record, field) > field->max ? "is over its limit" : NULL;
+    case NJ_RECORD_UINT:
+        return read_uint(record, field) > field->max ? "is over its limit" : NULL;
     case NJ_RECORD_TEXT: {
         const char *text = peek_member(record, field);
         size_t size = strnlen(text, field->max + 1);
@@ -33,7 +34,8 @@ static const char *find_problem(const nj_record_field *field, const void *record
                : !nj_utf8_valid(text, size) ? "is not UTF-8"
                                             : NULL;
     }
-    case NJ_RECORD_DIGEST: break;
+    case NJ_RECORD_DIGEST:
+        break;
     }
     return NULL;
 }
@@ -52,8 +54,12 @@ nj_status nj_record_pack(const nj_record_table *table, const void *record, nj_bu
                            problem, field->max);
         }
         switch (field->kind) {
-        case NJ_RECORD_UINT: nj_pack_uint(&packer, read_uint(record, field)); break;
-        case NJ_RECORD_TEXT: nj_pack_str(&packer, nj_slice_from(peek_member(record, field))); break;
+        case NJ_RECORD_UINT:
+            nj_pack_uint(&packer, read_uint(record, field));
+            break;
+        case NJ_RECORD_TEXT:
+            nj_pack_str(&packer, nj_slice_from(peek_member(record, field)));
+            break;
         case NJ_RECORD_DIGEST:
             nj_pack_bin(&packer, peek_member(record, field), NJ_DIGEST_BYTES);
             break;
@@ -78,7 +84,9 @@ static void read_field(nj_fields *fields, const nj_record_field *field, void *re
         ((char *)member)[text.size] = '\0';
         break;
     }
-    case NJ_RECORD_DIGEST: nj_field_bytes(fields, field->name, member, NJ_DIGEST_BYTES); break;
+    case NJ_RECORD_DIGEST:
+        nj_field_bytes(fields, field->name, member, NJ_DIGEST_BYTES);
+        break;
     }
 }
 
@@ -112,8 +120,12 @@ nj_status nj_record_to_json(const nj_record_table *table, const void *record, js
         const nj_record_field *field = &table->fields[i];
         json_t *value = NULL;
         switch (field->kind) {
-        case NJ_RECORD_UINT: value = json_integer((json_int_t)read_uint(record, field)); break;
-        case NJ_RECORD_TEXT: value = json_string(peek_member(record, field)); break;
+        case NJ_RECORD_UINT:
+            value = json_integer((json_int_t)read_uint(record, field));
+            break;
+        case NJ_RECORD_TEXT:
+            value = json_string(peek_member(record, field));
+            break;
         case NJ_RECORD_DIGEST: {
             char hex[NJ_DIGEST_HEX_BYTES];
             nj_digest_hex(peek_member(record, field), hex);
@@ -183,9 +195,15 @@ const char *nj_record_difference(const nj_record_table *table, const void *a, co
         const void *right = peek_member(b, field);
         bool same = false;
         switch (field->kind) {
-        case NJ_RECORD_UINT: same = memcmp(left, right, sizeof(uint64_t)) == 0; break;
-        case NJ_RECORD_TEXT: same = strcmp(left, right) == 0; break;
-        case NJ_RECORD_DIGEST: same = nj_digest_equal(left, right); break;
+        case NJ_RECORD_UINT:
+            same = memcmp(left, right, sizeof(uint64_t)) == 0;
+            break;
+        case NJ_RECORD_TEXT:
+            same = strcmp(left, right) == 0;
+            break;
+        case NJ_RECORD_DIGEST:
+            same = nj_digest_equal(left, right);
+            break;
         }
         if (!same) {
             return field->name;

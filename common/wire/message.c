@@ -14,18 +14,28 @@
 #define LEASE_FIELDS 2
 
 // How many fields each message has: FIELD_COUNT_HELLO and so on.
+// clang-format off
 #define NJ_MESSAGE(NAME, name, number, sender, meaning) enum { FIELD_COUNT_##NAME = 0
 #define NJ_FIELD(kind, field, limit, meaning) +1
 #define NJ_MESSAGE_END(NAME, name) };
 #include "schemas/wire.def"
+// clang-format on
+
+typedef struct {
+    const char *name; // NULL: no message has this number
+    nj_side sender;
+} known_message;
+
+static const known_message KNOWN[] = {
+#define NJ_MESSAGE(NAME, name, number, sender, meaning) [number] = {#NAME, NJ_SIDE_##sender},
+#include "schemas/wire.def"
+};
+#define KNOWN_COUNT (sizeof KNOWN / sizeof KNOWN[0])
 
 const char *nj_message_name(nj_message_kind kind)
 {
-    switch (kind) {
-#define NJ_MESSAGE(NAME, name, number, sender, meaning) case NJ_MESSAGE_##NAME: return #NAME;
-#include "schemas/wire.def"
-    }
-    return "?";
+    bool known = (size_t)kind < KNOWN_COUNT && KNOWN[kind].name != NULL;
+    return known ? KNOWN[kind].name : "?";
 }
 
 // ---- packing: the first field over its limit sticks ----
@@ -127,6 +137,7 @@ static void write_leases(writer *to, const char *field, const nj_wire_lease *lea
 #define WRITE_LEASES(field, limit)                                                                 \
     write_leases(to, #field, from->field, from->field##_count, limit);
 
+// clang-format off
 #define NJ_MESSAGE(NAME, name, number, sender, meaning)                                            \
     static void write_##name(writer *to, const nj_message_##name *from)                            \
     {                                                                                              \
@@ -136,6 +147,7 @@ static void write_leases(writer *to, const char *field, const nj_wire_lease *lea
 #define NJ_FIELD(kind, field, limit, meaning) WRITE_##kind(field, limit)
 #define NJ_MESSAGE_END(NAME, name) }
 #include "schemas/wire.def"
+// clang-format on
 
 nj_status nj_message_pack(const nj_message *message, nj_buffer *out, nj_error *err)
 {
@@ -144,7 +156,9 @@ nj_status nj_message_pack(const nj_message *message, nj_buffer *out, nj_error *e
     nj_packer_init(&to.packer, out);
     switch (message->kind) {
 #define NJ_MESSAGE(NAME, name, number, sender, meaning)                                            \
-    case NJ_MESSAGE_##NAME: write_##name(&to, &message->name); break;
+    case NJ_MESSAGE_##NAME:                                                                        \
+        write_##name(&to, &message->name);                                                         \
+        break;
 #include "schemas/wire.def"
     }
     if (to.status == NJ_OK && to.packer.status != NJ_OK) {
@@ -166,8 +180,11 @@ static void read_texts(nj_fields *fields, const char *field, uint32_t limit, nj_
     if (array == NULL) {
         return;
     }
-    nj_fields texts = {.fields = array->ptr, .count = array->size, .what = fields->what,
-                       .err = fields->err, .status = NJ_OK};
+    nj_fields texts = {.fields = array->ptr,
+                       .count = array->size,
+                       .what = fields->what,
+                       .err = fields->err,
+                       .status = NJ_OK};
     for (uint32_t i = 0; i < array->size; i++) {
         out[i] = nj_field_str(&texts, field, NJ_WIRE_CLASS_BYTES_MAX);
     }
@@ -218,24 +235,22 @@ static void read_leases(nj_fields *fields, const char *field, uint32_t limit, nj
     read_sections(from, #field, limit, to->field, &to->field##_count);
 #define READ_LEASES(field, limit) read_leases(from, #field, limit, to->field, &to->field##_count);
 
+// clang-format off
 #define NJ_MESSAGE(NAME, name, number, sender, meaning)                                            \
     static void read_##name(nj_fields *from, nj_message_##name *to)                                \
     {
 #define NJ_FIELD(kind, field, limit, meaning) READ_##kind(field, limit)
 #define NJ_MESSAGE_END(NAME, name) }
 #include "schemas/wire.def"
+// clang-format on
 
-static nj_status check_direction(nj_message_kind kind, nj_side sender, nj_error *err)
+static nj_status check_sender(uint64_t number, nj_side sender, nj_error *err)
 {
-    nj_side expected;
-    switch (kind) {
-#define NJ_MESSAGE(NAME, name, number, side, meaning)                                              \
-    case NJ_MESSAGE_##NAME: expected = NJ_SIDE_##side; break;
-#include "schemas/wire.def"
-    default: return nj_fail(err, NJ_PROTOCOL, "no message has the number %u", (unsigned)kind);
+    if (number >= KNOWN_COUNT || KNOWN[number].name == NULL) {
+        return nj_fail(err, NJ_PROTOCOL, "no message has the number %" PRIu64, number);
     }
-    if (expected != sender) {
-        return nj_fail(err, NJ_PROTOCOL, "%s came from a %s", nj_message_name(kind),
+    if (KNOWN[number].sender != sender) {
+        return nj_fail(err, NJ_PROTOCOL, "%s came from a %s", KNOWN[number].name,
                        sender == NJ_SIDE_WORKER ? "worker" : "coordinator");
     }
     return NJ_OK;
@@ -256,15 +271,17 @@ static nj_status read_message(const msgpack_object *root, nj_side sender, nj_mes
     if (fields.status != NJ_OK) {
         return fields.status;
     }
-    out->kind = (nj_message_kind)number;
-    fields.what = nj_message_name(out->kind);
-    nj_status status = check_direction(out->kind, sender, err);
+    nj_status status = check_sender(number, sender, err);
     if (status != NJ_OK) {
         return status;
     }
+    out->kind = (nj_message_kind)number;
+    fields.what = KNOWN[number].name;
     switch (out->kind) {
 #define NJ_MESSAGE(NAME, name, number, side, meaning)                                              \
-    case NJ_MESSAGE_##NAME: read_##name(&fields, &out->name); break;
+    case NJ_MESSAGE_##NAME:                                                                        \
+        read_##name(&fields, &out->name);                                                          \
+        break;
 #include "schemas/wire.def"
     }
     return fields.status;

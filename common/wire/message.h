@@ -86,10 +86,12 @@ typedef enum {
     uint32_t field##_count;
 
 // nj_message_hello, nj_message_welcome, ... with the fields of the table; an array `x` is followed by `x_count`.
+// clang-format off
 #define NJ_MESSAGE(NAME, name, number, sender, meaning) typedef struct {
 #define NJ_FIELD(kind, field, limit, meaning) NJ_DECLARE_##kind(field, limit)
 #define NJ_MESSAGE_END(NAME, name) } nj_message_##name;
 #include "schemas/wire.def"
+// clang-format on
 
 // One message of any kind: message.kind says which member counts. Slices are borrowed.
 typedef struct {

@@ -8,10 +8,11 @@
 
 #define NJ_KEY_TEXT_BYTES 41 // a CURVE key in Z85: 40 characters and a NUL
 
-#define NJ_ROUTE_BYTES_MAX 32 // libzmq makes routes of 5 bytes; a peer that names itself longer is dropped
+// libzmq makes routes of 5 bytes; a peer that names itself longer than this is dropped.
+#define NJ_ROUTE_BYTES_MAX 32
 
 typedef struct {
-    uint8_t route[NJ_ROUTE_BYTES_MAX]; // ZeroMQ routing id of this connection; a reconnection has another
+    uint8_t route[NJ_ROUTE_BYTES_MAX]; // routing id; a reconnection has another
     uint8_t route_bytes;
     char key[NJ_KEY_TEXT_BYTES]; // authenticated public key in Z85; "" on an insecure endpoint
 } nj_peer;

@@ -130,12 +130,15 @@ static nj_status configure_router(nj_router *router, const nj_router_config *con
 static nj_status bind_status(int problem)
 {
     switch (problem) {
-    case EADDRINUSE: return NJ_AGAIN;
+    case EADDRINUSE:
+        return NJ_AGAIN;
     case EINVAL:
     case ENODEV:
     case EADDRNOTAVAIL:
-    case EPROTONOSUPPORT: return NJ_CONFIG;
-    default: return NJ_IO;
+    case EPROTONOSUPPORT:
+        return NJ_CONFIG;
+    default:
+        return NJ_IO;
     }
 }
 
@@ -295,9 +298,12 @@ nj_status nj_router_send(nj_router *router, const nj_peer *to, nj_slice bytes, n
     if (zmq_send(router->socket, to->route, to->route_bytes, flags) < 0 ||
         zmq_send(router->socket, bytes.bytes, bytes.size, ZMQ_DONTWAIT) < 0) {
         switch (errno) {
-        case EHOSTUNREACH: return nj_fail(err, NJ_NOT_FOUND, "the peer is not connected any more");
-        case EAGAIN: return nj_fail(err, NJ_AGAIN, "the peer's queue is full");
-        default: return nj_fail(err, NJ_IO, "cannot send: %s", zmq_strerror(errno));
+        case EHOSTUNREACH:
+            return nj_fail(err, NJ_NOT_FOUND, "the peer is not connected any more");
+        case EAGAIN:
+            return nj_fail(err, NJ_AGAIN, "the peer's queue is full");
+        default:
+            return nj_fail(err, NJ_IO, "cannot send: %s", zmq_strerror(errno));
         }
     }
     return NJ_OK;

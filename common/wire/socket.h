@@ -23,12 +23,12 @@
 #include "common/wire/peer.h"
 
 #define NJ_ENDPOINT_BYTES 256
-#define NJ_SOCKET_QUEUE_MAX 16          // messages waiting for one peer, each way
-#define NJ_SOCKET_FRAMES_MAX 1024       // frames one receive call looks at before it returns NJ_AGAIN
-#define NJ_SOCKET_HANDSHAKE_MS 5000     // a peer that has not proved its key by then is cut off
-#define NJ_SOCKET_HEARTBEAT_MS 2000     // ZeroMQ's own pings
-#define NJ_SOCKET_SILENCE_MS 8000       // without an answer to them the connection is closed
-#define NJ_SOCKET_RECONNECT_MS 200      // first pause of a dealer that lost its connection
+#define NJ_SOCKET_QUEUE_MAX 16      // messages waiting for one peer, each way
+#define NJ_SOCKET_FRAMES_MAX 1024   // frames one receive call looks at before it returns NJ_AGAIN
+#define NJ_SOCKET_HANDSHAKE_MS 5000 // a peer that has not proved its key by then is cut off
+#define NJ_SOCKET_HEARTBEAT_MS 2000 // ZeroMQ's own pings
+#define NJ_SOCKET_SILENCE_MS 8000   // without an answer to them the connection is closed
+#define NJ_SOCKET_RECONNECT_MS 200  // first pause of a dealer that lost its connection
 #define NJ_SOCKET_RECONNECT_MS_MAX 5000 // longest pause
 
 // ---- router ----
@@ -36,11 +36,11 @@
 typedef struct nj_router nj_router;
 
 typedef struct {
-    const char *endpoint;     // "tcp://10.0.0.5:7000"; "tcp://127.0.0.1:*" draws a free port
-    const nj_keypair *keys;   // the coordinator's pair; NULL with insecure
+    const char *endpoint;        // "tcp://10.0.0.5:7000"; "tcp://127.0.0.1:*" draws a free port
+    const nj_keypair *keys;      // the coordinator's pair; NULL with insecure
     const nj_allowlist *allowed; // who may connect, copied; NULL with insecure
-    bool insecure;            // no encryption, no keys, everybody may connect
-    size_t message_bytes_max; // 0: NJ_WIRE_MESSAGE_BYTES_MAX
+    bool insecure;               // no encryption, no keys, everybody may connect
+    size_t message_bytes_max;    // 0: NJ_WIRE_MESSAGE_BYTES_MAX
 } nj_router_config;
 
 // Messages that never reach the caller.
@@ -83,9 +83,9 @@ NJ_CHECKED nj_status nj_router_send_message(nj_router *router, const nj_peer *to
 typedef struct nj_dealer nj_dealer;
 
 typedef struct {
-    const char *endpoint;     // of the coordinator
-    const nj_keypair *keys;   // the worker's pair; NULL with insecure
-    const char *server_key;   // public key the coordinator must prove; NULL with insecure
+    const char *endpoint;   // of the coordinator
+    const nj_keypair *keys; // the worker's pair; NULL with insecure
+    const char *server_key; // public key the coordinator must prove; NULL with insecure
     bool insecure;
     size_t message_bytes_max; // 0: NJ_WIRE_MESSAGE_BYTES_MAX
 } nj_dealer_config;

@@ -7,7 +7,8 @@ static const nj_option OPTIONS[] = {
     {"bind", "ENDPOINT", NULL, "where workers connect: tcp://ADDRESS:PORT", true},
     {"key", "FILE", NULL, "this coordinator's secret key (nightjar keys)", false},
     {"workers", "FILE", NULL, "public keys of the workers that may connect, one a line", false},
-    {"insecure", NULL, NULL, "no encryption and no keys; for networks that nobody else is on", false},
+    {"insecure", NULL, NULL, "no encryption and no keys; for networks that nobody else is on",
+     false},
     NJ_USERS_OPTIONS,
     NJ_NIGHT_OPTIONS,
 #define NJ_SETTING NJ_SETTING_OPTION
@@ -16,7 +17,8 @@ static const nj_option OPTIONS[] = {
 #undef NJ_SETTING
 };
 
-static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys, nj_allowlist *allowed, nj_error *err)
+static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys, nj_allowlist *allowed,
+                           nj_error *err)
 {
     const char *key = nj_argument(arguments, "key");
     const char *workers = nj_argument(arguments, "workers");
@@ -26,7 +28,8 @@ static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys, nj_a
                    : nj_fail(err, NJ_USAGE, "--insecure does not go with --key and --workers");
     }
     if (key == NULL || workers == NULL) {
-        return nj_fail(err, NJ_USAGE, "--key and --workers are required (or --insecure, on purpose)");
+        return nj_fail(err, NJ_USAGE,
+                       "--key and --workers are required (or --insecure, on purpose)");
     }
     nj_status status = nj_keypair_read(key, keys, err);
     return status == NJ_OK ? nj_allowlist_read(workers, allowed, err) : status;
@@ -64,8 +67,13 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
 
 int main(int argc, char **argv)
 {
-    static const nj_command COMMAND = {"", "Plans a night, leases shards to workers, commits rows and publishes.", NULL,
-                                       OPTIONS, sizeof OPTIONS / sizeof OPTIONS[0], run};
+    static const nj_command COMMAND = {
+        "",
+        "Plans a night, leases shards to workers, commits rows and publishes.",
+        NULL,
+        OPTIONS,
+        sizeof OPTIONS / sizeof OPTIONS[0],
+        run};
     static const nj_program PROGRAM = {"nightjar-coordinator", "nightjar-coordinator", &COMMAND, 1};
     nj_log_setup("nightjar-coordinator", NJ_LOG_INFO);
     return nj_cli_main(&PROGRAM, argc, argv);

@@ -18,10 +18,9 @@
 #define COMMIT_FAILURES_MAX 5 // in a row; the staging area stays for --resume
 #define FAREWELL_MS 2000      // how long workers get to say BYE
 #define LINGER_MS 500
-#define MESSAGES_A_ROUND 256 // so that commits and ticks happen under load
-#define HEARTBEATS_A_LEASE 5 // one may be late without the lease running out
-#define HEARTBEAT_MS_MAX                                                                           \
-    1000 // a dead worker is found after one and a half of them, however long a lease may be
+#define MESSAGES_A_ROUND 256  // so that commits and ticks happen under load
+#define HEARTBEATS_A_LEASE 5  // one may be late without the lease running out
+#define HEARTBEAT_MS_MAX 1000 // a dead worker is found after one and a half of them
 
 static volatile sig_atomic_t stop_signal;
 

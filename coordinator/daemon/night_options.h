@@ -4,15 +4,21 @@
 
 #include "coordinator/daemon/night.h"
 
-#define NJ_NIGHT_OPTIONS                                                                                               \
-    {"store", "DIR", NULL, "the store's folder, on a local disk", true},                                               \
-    {"resume", NULL, NULL, "go on with an interrupted night; without one, begin", false},                              \
-    {"shard-users", "N", NJ_NIGHT_SHARD_USERS_DEFAULT, "users in a shard: the unit of lease, retry and commit", false}, \
-    {"lease-ms", "N", NJ_NIGHT_LEASE_MS_DEFAULT, "a lease without progress for this long is given to another worker", false}, \
-    {"numeric-class", "NAME", "exact", "arithmetic of the night: exact, or a class that all workers have", false},     \
-    {"json", NULL, NULL, "print the summary as JSON", false}
+#define NJ_NIGHT_OPTIONS                                                                           \
+    {"store", "DIR", NULL, "the store's folder, on a local disk", true},                           \
+        {"resume", NULL, NULL, "go on with an interrupted night; without one, begin", false},      \
+        {"shard-users", "N", NJ_NIGHT_SHARD_USERS_DEFAULT,                                         \
+         "users in a shard: the unit of lease, retry and commit", false},                          \
+        {"lease-ms", "N", NJ_NIGHT_LEASE_MS_DEFAULT,                                               \
+         "a lease without progress for this long is given to another worker", false},              \
+        {"numeric-class", "NAME", "exact",                                                         \
+         "arithmetic of the night: exact, or a class that all workers have", false},               \
+    {                                                                                              \
+        "json", NULL, NULL, "print the summary as JSON", false                                     \
+    }
 
 /// Reads the options above; keys and endpoint are the caller's. NJ_USAGE.
-NJ_CHECKED nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options *out, nj_error *err);
+NJ_CHECKED nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options *out,
+                                           nj_error *err);
 
 #endif

@@ -14,7 +14,8 @@ static const char *find_row_problem(const nj_result_check *check, nj_slice bytes
         return "a list is longer than --top";
     }
     for (size_t i = 0; i < row->count; i++) {
-        if (nj_idmap_find(check->map, row->items[i], nj_idmap_at_list, check->items) == NJ_IDMAP_NONE) {
+        if (nj_idmap_find(check->map, row->items[i], nj_idmap_at_list, check->items) ==
+            NJ_IDMAP_NONE) {
             return "a list has an item that is not in the catalogue";
         }
     }

@@ -59,7 +59,7 @@ static nj_status check_same_plan(const nj_staging_facts *found, const nj_staging
                    (size_t)wanted->user_count, (size_t)wanted->shard_count, what);
 }
 
-// Before the area is opened: that takes the night from a process that runs it, which other inputs must not do.
+// Looked at before the area is opened, which takes the night from a process that runs it: other inputs must not do that.
 static nj_status check_same_night(const char *store_dir, const nj_staging_facts *wanted,
                                   const char *numeric_class, nj_error *err)
 {

@@ -11,7 +11,8 @@
 #include "worker/engine/bundle_pack.h"
 
 // "3,1,7" to tokens. An empty text is an empty list.
-static nj_status parse_tokens(const char *option, const char *text, uint32_t *out, uint32_t *out_count, nj_error *err)
+static nj_status parse_tokens(const char *option, const char *text, uint32_t *out,
+                              uint32_t *out_count, nj_error *err)
 {
     uint32_t count = 0;
     for (const char *at = text; *at != '\0';) {
@@ -21,8 +22,9 @@ static nj_status parse_tokens(const char *option, const char *text, uint32_t *ou
         bool ends_well = *end == '\0' || (*end == ',' && end[1] != '\0');
         if (*at < '0' || *at > '9' || errno != 0 || token > NJ_TOKEN_MAX || !ends_well ||
             count == NJ_TEMPLATE_TOKENS_MAX) {
-            return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be at most %d token numbers with commas between", option,
-                           text, NJ_TEMPLATE_TOKENS_MAX);
+            return nj_fail(err, NJ_USAGE,
+                           "--%s is \"%s\", must be at most %d token numbers with commas between",
+                           option, text, NJ_TEMPLATE_TOKENS_MAX);
         }
         out[count++] = (uint32_t)token;
         at = *end == ',' ? end + 1 : end;
@@ -47,7 +49,8 @@ static nj_status parse_user_tokens(const char *text, nj_template *out, nj_error 
 }
 
 // *out_given says whether any part of the template stands on the command line.
-static nj_status template_from(const nj_arguments *arguments, nj_template *out, bool *out_given, nj_error *err)
+static nj_status template_from(const nj_arguments *arguments, nj_template *out, bool *out_given,
+                               nj_error *err)
 {
     const char *before = nj_argument(arguments, "before");
     const char *between = nj_argument(arguments, "between");
@@ -76,13 +79,14 @@ static void print_summary(const char *path, const nj_pack_summary *summary, bool
     char hex[NJ_DIGEST_HEX_BYTES];
     nj_digest_hex(&summary->digest, hex);
     if (as_json) {
-        printf("{\"bundle\": \"%s\", \"items\": %u, \"levels\": %u, \"leaves\": %u, \"history_max\": %u, \"counted_items\": %" PRIu64
-               "}\n",
-               hex, summary->item_count, summary->level_count, summary->leaf_count, summary->history_max,
-               summary->counted_items);
+        printf("{\"bundle\": \"%s\", \"items\": %u, \"levels\": %u, \"leaves\": %u, "
+               "\"history_max\": %u, \"counted_items\": %" PRIu64 "}\n",
+               hex, summary->item_count, summary->level_count, summary->leaf_count,
+               summary->history_max, summary->counted_items);
     } else {
-        printf("%s: %u items, %u leaves, %u levels, histories to %u items\nbundle %s\n", path, summary->item_count,
-               summary->leaf_count, summary->level_count, summary->history_max, hex);
+        printf("%s: %u items, %u leaves, %u levels, histories to %u items\nbundle %s\n", path,
+               summary->item_count, summary->leaf_count, summary->level_count, summary->history_max,
+               hex);
     }
 }
 
@@ -95,12 +99,14 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
     nj_pack_request request = {.model_path = nj_argument(arguments, "model"),
                                .catalogue_path = nj_argument(arguments, "catalogue"),
                                .histories_path = nj_argument(arguments, "histories")};
-    nj_status status = nj_argument_uint(arguments, "history-max", 0, NJ_HISTORY_MAX, &history_max, err);
+    nj_status status =
+        nj_argument_uint(arguments, "history-max", 0, NJ_HISTORY_MAX, &history_max, err);
     if (status == NJ_OK) {
         status = template_from(arguments, &template, &has_template, err);
     }
     if (status == NJ_OK && request.histories_path != NULL) {
-        status = nj_format_from(nj_argument(arguments, "format"), request.histories_path, &request.histories_format, err);
+        status = nj_format_from(nj_argument(arguments, "format"), request.histories_path,
+                                &request.histories_format, err);
     }
     request.history_max = (uint32_t)history_max;
     request.template = has_template ? &template : NULL;
@@ -137,7 +143,8 @@ static void print_sections(const nj_sections *sections)
     char hex[NJ_DIGEST_HEX_BYTES];
     for (size_t i = 0; i < sections->count; i++) {
         nj_digest_hex(&sections->sections[i].digest, hex);
-        printf("%-12s %12zu bytes  %.16s\n", sections->sections[i].name, sections->sections[i].size, hex);
+        printf("%-12s %12zu bytes  %.16s\n", sections->sections[i].name, sections->sections[i].size,
+               hex);
     }
     nj_digest digest = nj_sections_digest(sections);
     nj_digest_hex(&digest, hex);
@@ -150,8 +157,9 @@ static nj_status print_sections_json(const nj_sections *sections, nj_error *err)
     json_t *list = json_array();
     for (size_t i = 0; i < sections->count; i++) {
         nj_digest_hex(&sections->sections[i].digest, hex);
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "name", sections->sections[i].name, "bytes",
-                                              (json_int_t)sections->sections[i].size, "digest", hex));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "name", sections->sections[i].name,
+                                              "bytes", (json_int_t)sections->sections[i].size,
+                                              "digest", hex));
     }
     nj_digest digest = nj_sections_digest(sections);
     nj_digest_hex(&digest, hex);

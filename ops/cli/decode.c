@@ -30,7 +30,11 @@ static nj_status append_sids(printer *p, const nj_list *list)
         uint32_t levels;
         const uint16_t *sid = nj_engine_item_sid(p->engine, list->items[i], &levels);
         for (uint32_t l = 0; l < levels && status == NJ_OK; l++) {
-            status = nj_buffer_printf(&p->line, "%s%u", l > 0 ? ", " : i > 0 ? "], [" : "[", sid[l]);
+            status = nj_buffer_printf(&p->line, "%s%u",
+                                      l > 0   ? ", "
+                                      : i > 0 ? "], ["
+                                              : "[",
+                                      sid[l]);
         }
     }
     return status != NJ_OK ? status : nj_buffer_printf(&p->line, list->count > 0 ? "]]" : "]");
@@ -110,7 +114,8 @@ nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err)
         }
     }
     if (status == NJ_OK) {
-        status = nj_engine_from(arguments, nj_bundle_sections(job.bundle), &job.settings, &engine, err);
+        status =
+            nj_engine_from(arguments, nj_bundle_sections(job.bundle), &job.settings, &engine, err);
     }
     if (status == NJ_OK) {
         p.engine = engine;

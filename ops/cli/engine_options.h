@@ -7,9 +7,11 @@
 #include "common/codec/settings.h"
 #include "worker/engine/engine.h"
 
-#define NJ_ENGINE_OPTIONS                                                                                              \
-    {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},                               \
-    {"batch", "N", "16", "users decoded together", false}
+#define NJ_ENGINE_OPTIONS                                                                          \
+    {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},           \
+    {                                                                                              \
+        "batch", "N", "16", "users decoded together", false                                        \
+    }
 
 /// Selects the kernels, opens the engine and says on stderr what memory it holds.
 NJ_CHECKED nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *sections,

@@ -4,18 +4,24 @@
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 
-#define JSON_OPTION {"json", NULL, NULL, "print the result as JSON", false}
-#define STORE_OPTIONS                                                                                                  \
-    {"store", "DIR", NULL, "the store's folder", true},                                                                \
-    {"gen", "NAME", NULL, "a generation; default: the one that CURRENT names", false}
-#define CATALOGUE_OPTIONS                                                                                              \
-    {"ids", "FILE", NULL, "one item id a line, in row order; default: row numbers from 0", false},                     \
-    {"token-base", "N", "2", "token of code 0 of the first level", false},                                             \
-    {"overwrite", NULL, NULL, "replace a catalogue that is there", false},                                             \
-    {"out", "DIR", NULL, "the catalogue's folder", true}, JSON_OPTION
+#define JSON_OPTION                                                                                \
+    {                                                                                              \
+        "json", NULL, NULL, "print the result as JSON", false                                      \
+    }
+#define STORE_OPTIONS                                                                              \
+    {"store", "DIR", NULL, "the store's folder", true},                                            \
+    {                                                                                              \
+        "gen", "NAME", NULL, "a generation; default: the one that CURRENT names", false            \
+    }
+#define CATALOGUE_OPTIONS                                                                          \
+    {"ids", "FILE", NULL, "one item id a line, in row order; default: row numbers from 0", false}, \
+        {"token-base", "N", "2", "token of code 0 of the first level", false},                     \
+        {"overwrite", NULL, NULL, "replace a catalogue that is there", false},                     \
+        {"out", "DIR", NULL, "the catalogue's folder", true}, JSON_OPTION
 
 static const nj_option BENCH_ENGINE[] = {
-    {"bundle", "FILE", NULL, "decode with this bundle; default: TIGER's shape with random weights", false},
+    {"bundle", "FILE", NULL, "decode with this bundle; default: TIGER's shape with random weights",
+     false},
     {"beams", "LIST", "20,50", "beam widths to measure", false},
     {"tokens", "N", "80", "encoder tokens a user", false},
     {"users", "N", "64", "users a round", false},
@@ -27,13 +33,16 @@ static const nj_option BENCH_ENGINE[] = {
 static const nj_option BUNDLE_PACK[] = {
     {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", true},
     {"catalogue", "DIR", NULL, "catalogue folder", true},
-    {"histories", "FILE", NULL, "histories to count: cold users get the most frequent items", false},
+    {"histories", "FILE", NULL, "histories to count: cold users get the most frequent items",
+     false},
     {"format", "WORD", NULL, "of the histories: sequence, jsonl, csv or inter", false},
-    {"history-max", "N", "0", "items the encoder reads at the most; 0: as the checkpoint says, else 1024 tokens", false},
+    {"history-max", "N", "0",
+     "items the encoder reads at the most; 0: as the checkpoint says, else 1024 tokens", false},
     {"before", "TOKENS", NULL, "encoder tokens before the items, with commas between", false},
     {"between", "TOKENS", NULL, "encoder tokens between items", false},
     {"after", "TOKENS", NULL, "encoder tokens after the items (T5 trainers: 1, EOS)", false},
-    {"user-tokens", "FIRST,COUNT", NULL, "a hashed user token: FIRST + XXH3-64(user id) % COUNT", false},
+    {"user-tokens", "FIRST,COUNT", NULL, "a hashed user token: FIRST + XXH3-64(user id) % COUNT",
+     false},
     {"out", "FILE", NULL, "the bundle to write", true},
     JSON_OPTION,
 };
@@ -49,7 +58,8 @@ static const nj_option CATALOGUE_IMPORT[] = {
 
 static const nj_option CATALOGUE_ASSIGN[] = {
     {"embeddings", "FILE", NULL, "item vectors, .npy float16 or float32 [items, width]", true},
-    {"codebooks", "FILE", NULL, ".npy [levels, codes, width], or a catalogue folder that has codebooks", true},
+    {"codebooks", "FILE", NULL,
+     ".npy [levels, codes, width], or a catalogue folder that has codebooks", true},
     {"no-suffix", NULL, NULL, "append no collision counter: items may share a SID", false},
     CATALOGUE_OPTIONS,
 };
@@ -72,7 +82,8 @@ static const nj_option RUN[] = {
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,
     {"workers", "N", "2", "worker processes to start on this machine", false},
-    {"section-cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar", false},
+    {"section-cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar",
+     false},
     NJ_ENGINE_OPTIONS,
 };
 
@@ -90,38 +101,53 @@ static const nj_option STORE_EXPORT[] = {
 
 static const nj_option STORE_STAT[] = {STORE_OPTIONS, JSON_OPTION};
 
-static const nj_option STORE_LIST[] = {{"store", "DIR", NULL, "the store's folder", true}, JSON_OPTION};
+static const nj_option STORE_LIST[] = {{"store", "DIR", NULL, "the store's folder", true},
+                                       JSON_OPTION};
 
 static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's folder", true}};
 
-#define COMMAND(name, summary, positional, options, run)                                                               \
-    {name, summary, positional, options, sizeof(options) / sizeof(options)[0], run}
+#define COMMAND(name, summary, positional, options, run)                                           \
+    {                                                                                              \
+        name, summary, positional, options, sizeof(options) / sizeof(options)[0], run              \
+    }
 
 static const nj_command COMMANDS[] = {
-    COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE, nj_command_bench_engine),
+    COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE,
+            nj_command_bench_engine),
     COMMAND("bundle list", "the sections of a bundle", "FILE", BUNDLE_LIST, nj_command_bundle_list),
-    COMMAND("bundle pack", "one file from a checkpoint and a catalogue", NULL, BUNDLE_PACK, nj_command_bundle_pack),
-    COMMAND("bundle verify", "read every byte and compare digests", "FILE", BUNDLE_LIST, nj_command_bundle_verify),
-    COMMAND("catalogue assign", "SIDs from embeddings and codebooks", NULL, CATALOGUE_ASSIGN, nj_command_catalogue_assign),
-    COMMAND("catalogue import", "a catalogue from SIDs made elsewhere", NULL, CATALOGUE_IMPORT, nj_command_catalogue_import),
-    COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW, nj_command_catalogue_show),
-    COMMAND("decode", "users to lists in one process, as JSON lines", NULL, DECODE, nj_command_decode),
+    COMMAND("bundle pack", "one file from a checkpoint and a catalogue", NULL, BUNDLE_PACK,
+            nj_command_bundle_pack),
+    COMMAND("bundle verify", "read every byte and compare digests", "FILE", BUNDLE_LIST,
+            nj_command_bundle_verify),
+    COMMAND("catalogue assign", "SIDs from embeddings and codebooks", NULL, CATALOGUE_ASSIGN,
+            nj_command_catalogue_assign),
+    COMMAND("catalogue import", "a catalogue from SIDs made elsewhere", NULL, CATALOGUE_IMPORT,
+            nj_command_catalogue_import),
+    COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW,
+            nj_command_catalogue_show),
+    COMMAND("decode", "users to lists in one process, as JSON lines", NULL, DECODE,
+            nj_command_decode),
     COMMAND("keys", "make a CURVE key pair", NULL, KEYS, nj_command_keys),
     COMMAND("run", "the night on this machine: plan, workers, publish", NULL, RUN, nj_command_run),
-    COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT, nj_command_store_export),
+    COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT,
+            nj_command_store_export),
     COMMAND("store get", "one user's list", "USER", STORE_GET, nj_command_store_get),
     COMMAND("store list", "the generations of a store", NULL, STORE_LIST, nj_command_store_list),
-    COMMAND("store publish", "make CURRENT name a generation: also a rollback", "GEN", STORE_PUBLISH, nj_command_store_publish),
+    COMMAND("store publish", "make CURRENT name a generation: also a rollback", "GEN",
+            STORE_PUBLISH, nj_command_store_publish),
     COMMAND("store stat", "facts of a generation", NULL, STORE_STAT, nj_command_store_stat),
-    COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT, nj_command_store_verify),
+    COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT,
+            nj_command_store_verify),
 };
 
 int main(int argc, char **argv)
 {
-    static const nj_program PROGRAM = {"nightjar",
-                                       "nightjar precomputes recommendations overnight: from a generative model, a catalogue of semantic\n"
-                                       "IDs and user histories to an LMDB store that caches read in the morning.",
-                                       COMMANDS, sizeof COMMANDS / sizeof COMMANDS[0]};
+    static const nj_program PROGRAM = {
+        "nightjar",
+        "nightjar precomputes recommendations overnight: from a generative model, a catalogue of "
+        "semantic\n"
+        "IDs and user histories to an LMDB store that caches read in the morning.",
+        COMMANDS, sizeof COMMANDS / sizeof COMMANDS[0]};
     nj_log_setup("nightjar", NJ_LOG_INFO);
     return nj_cli_main(&PROGRAM, argc, argv);
 }

@@ -47,12 +47,16 @@ static size_t mutate(uint8_t *bytes, size_t size)
         size_t at = draw(size);
         size_t span = 1 + draw(size - at < 16 ? size - at : 16);
         switch (draw(3)) {
-        case 0: bytes[at] = TELLING[draw(sizeof TELLING)]; break;
+        case 0:
+            bytes[at] = TELLING[draw(sizeof TELLING)];
+            break;
         case 1:
             memmove(bytes + at, bytes + at + span, size - at - span);
             size -= span;
             break;
-        default: memmove(bytes + at + span, bytes + at, size - at); size += span;
+        default:
+            memmove(bytes + at + span, bytes + at, size - at);
+            size += span;
         }
     }
     return size;

@@ -69,8 +69,8 @@ static void reach(nj_ledger *ledger, nj_shard_state state, bool again)
         }
         must(ledger, (nj_ledger_event){.kind = NJ_LEDGER_OFFER, .worker = 2});
     }
-    must(ledger, (nj_ledger_event){
-                     .kind = NJ_LEDGER_RESULT, .attempt = 1, .worker = 1, .held = !again});
+    must(ledger,
+         (nj_ledger_event){.kind = NJ_LEDGER_RESULT, .attempt = 1, .worker = 1, .held = !again});
     if (state == NJ_SHARD_COMMITTED) {
         must(ledger, (nj_ledger_event){.kind = NJ_LEDGER_COMMIT_DONE});
     }
@@ -81,9 +81,13 @@ static nj_ledger_event report_for(nj_shard_event event, nj_shard *shard)
 {
     nj_ledger_event report = {.attempt = 1, .worker = 3};
     switch (event) {
-    case NJ_SHARD_EVENT_LEASE: report.kind = NJ_LEDGER_OFFER; break;
+    case NJ_SHARD_EVENT_LEASE:
+        report.kind = NJ_LEDGER_OFFER;
+        break;
     case NJ_SHARD_EVENT_RESULT:
-    case NJ_SHARD_EVENT_RESULT_EQUAL: report.kind = NJ_LEDGER_RESULT; break;
+    case NJ_SHARD_EVENT_RESULT_EQUAL:
+        report.kind = NJ_LEDGER_RESULT;
+        break;
     case NJ_SHARD_EVENT_RESULT_OTHER:
         report.kind = NJ_LEDGER_RESULT;
         report.digest.bytes[31] = 1;
@@ -92,23 +96,38 @@ static nj_ledger_event report_for(nj_shard_event event, nj_shard *shard)
         report.kind = NJ_LEDGER_RESULT;
         report.attempt = shard->attempts + 1;
         break;
-    case NJ_SHARD_EVENT_FAILURE: report.kind = NJ_LEDGER_FAILURE; break;
+    case NJ_SHARD_EVENT_FAILURE:
+        report.kind = NJ_LEDGER_FAILURE;
+        break;
     case NJ_SHARD_EVENT_FAILURE_LAST:
         report.kind = NJ_LEDGER_FAILURE;
         shard->failures = 8;
         break;
-    case NJ_SHARD_EVENT_RETURN: report.kind = NJ_LEDGER_RETURN; break;
-    case NJ_SHARD_EVENT_LOSS: report.kind = NJ_LEDGER_LOSS; break;
+    case NJ_SHARD_EVENT_RETURN:
+        report.kind = NJ_LEDGER_RETURN;
+        break;
+    case NJ_SHARD_EVENT_LOSS:
+        report.kind = NJ_LEDGER_LOSS;
+        break;
     case NJ_SHARD_EVENT_LOSS_LAST:
         report.kind = NJ_LEDGER_LOSS;
         shard->losses = 8;
         break;
-    case NJ_SHARD_EVENT_DUE: report.kind = NJ_LEDGER_TICK; break;
-    case NJ_SHARD_EVENT_COMMIT_DONE: report.kind = NJ_LEDGER_COMMIT_DONE; break;
+    case NJ_SHARD_EVENT_DUE:
+        report.kind = NJ_LEDGER_TICK;
+        break;
+    case NJ_SHARD_EVENT_COMMIT_DONE:
+        report.kind = NJ_LEDGER_COMMIT_DONE;
+        break;
     case NJ_SHARD_EVENT_COMMIT_FAILED:
-    case NJ_SHARD_EVENT_COMMIT_FAILED_HELD: report.kind = NJ_LEDGER_COMMIT_FAILED; break;
-    case NJ_SHARD_EVENT_RESUME: report.kind = NJ_LEDGER_RESUME; break;
-    case NJ_SHARD_EVENT_COUNT: break;
+    case NJ_SHARD_EVENT_COMMIT_FAILED_HELD:
+        report.kind = NJ_LEDGER_COMMIT_FAILED;
+        break;
+    case NJ_SHARD_EVENT_RESUME:
+        report.kind = NJ_LEDGER_RESUME;
+        break;
+    case NJ_SHARD_EVENT_COUNT:
+        break;
     }
     return report;
 }
@@ -150,8 +169,8 @@ static void every_pair_does_what_its_row_says(void **state)
     (void)state;
     for (unsigned from = 0; from < NJ_SHARD_STATE_COUNT; from++) {
         for (unsigned event = 0; event < NJ_SHARD_EVENT_COUNT; event++) {
-            bool may_differ = from != NJ_SHARD_LEASED && from != NJ_SHARD_RETRY_WAIT &&
-                              from != NJ_SHARD_FAILED;
+            bool may_differ =
+                from != NJ_SHARD_LEASED && from != NJ_SHARD_RETRY_WAIT && from != NJ_SHARD_FAILED;
             bool possible = visit(from, event, false);
             possible |= may_differ && visit(from, event, true);
             const row *expected = find_row(from, event);

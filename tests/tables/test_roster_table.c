@@ -62,8 +62,7 @@ static void assert_effects(const row *expected, const nj_roster_effects *effects
                      expected->effect == EFFECT_WELCOME);
     assert_int_equal(has_effect(effects, NJ_ROSTER_SEND_DRAIN),
                      expected->effect == EFFECT_SEND_DRAIN);
-    assert_int_equal(has_effect(effects, NJ_ROSTER_STRANGER),
-                     expected->effect == EFFECT_STRANGER);
+    assert_int_equal(has_effect(effects, NJ_ROSTER_STRANGER), expected->effect == EFFECT_STRANGER);
     assert_int_equal(has_effect(effects, NJ_ROSTER_WORKER_GONE), ends);
     assert_int_equal(has_effect(effects, NJ_ROSTER_LEASE_LOST),
                      expected->effect == EFFECT_LOSE_LEASES && had_lease);

@@ -25,8 +25,12 @@ static nj_session *make_session(nj_session_state state)
     static const char *const CLASSES[] = {"exact"};
     nj_error err = {0};
     nj_session *session = malloc(sizeof *session);
-    nj_session_config config = {.name = "w", .version = "1", .classes = CLASSES, .class_count = 1,
-                                .lease_slots = 2, .chunk_bytes = 4};
+    nj_session_config config = {.name = "w",
+                                .version = "1",
+                                .classes = CLASSES,
+                                .class_count = 1,
+                                .lease_slots = 2,
+                                .chunk_bytes = 4};
     assert_ok(nj_session_init(session, &config, 0, &err), &err);
     session->state = (uint8_t)state;
     session->section_count = 1;

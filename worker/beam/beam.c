@@ -28,12 +28,12 @@ typedef struct {
     const nj_kernels *kernels;
     const nj_exclusions *exclusions; // [B]
     uint32_t B;
-    uint32_t row_count; // rows of the present step, user by user
-    uint32_t *user;     // [rows_max]
-    uint32_t *parent;   // [rows_max]
-    uint32_t *token;    // [rows_max]
-    uint32_t *node;     // [rows_max] trie node of the row's prefix
-    float *score;       // [rows_max] sum of log-probabilities so far
+    uint32_t row_count;  // rows of the present step, user by user
+    uint32_t *user;      // [rows_max]
+    uint32_t *parent;    // [rows_max]
+    uint32_t *token;     // [rows_max]
+    uint32_t *node;      // [rows_max] trie node of the row's prefix
+    float *score;        // [rows_max] sum of log-probabilities so far
     selection *selected; // [B]
     float *logits;       // [chunk_rows_max, V]
     float *norms;        // [chunk_rows_max] log-sum-exp
@@ -169,7 +169,9 @@ static void expand_row(search *s, uint32_t step, uint32_t row, const float *logi
     }
     for (uint32_t i = 0; i < span.count; i++) {
         candidate c = {.score = s->score[row] + (logits[base + span.codes[i]] - norm),
-                       .token = base + span.codes[i], .parent = row, .node = span.first + i};
+                       .token = base + span.codes[i],
+                       .parent = row,
+                       .node = span.first + i};
         if (would_enter(selected, s->config->W, &c) &&
             (!last || leaf_is_open(s, s->user[row], c.node))) {
             enter(selected, s->config->W, &c);
@@ -199,7 +201,8 @@ static void run_step(search *s, uint32_t step)
     s->model->begin_step(s->model->context, step, &rows);
     for (uint32_t first = 0; first < s->row_count; first += s->model->chunk_rows_max) {
         uint32_t left = s->row_count - first;
-        expand_chunk(s, step, first, left < s->model->chunk_rows_max ? left : s->model->chunk_rows_max);
+        expand_chunk(s, step, first,
+                     left < s->model->chunk_rows_max ? left : s->model->chunk_rows_max);
     }
     for (uint32_t b = 0; b < s->B; b++) {
         sort_best_first(&s->selected[b]);
@@ -302,7 +305,8 @@ static void take_arrays(arrays *a, search *s, nj_beam_result *results, uint32_t 
     }
 }
 
-size_t nj_beam_scratch_bytes(const nj_trie *trie, uint32_t B, uint32_t W, uint32_t V, uint32_t chunk_rows_max)
+size_t nj_beam_scratch_bytes(const nj_trie *trie, uint32_t B, uint32_t W, uint32_t V,
+                             uint32_t chunk_rows_max)
 {
     arrays plan = {0};
     search s = {.trie = trie, .B = B};
@@ -318,8 +322,12 @@ void nj_beam_search(const nj_trie *trie, const nj_beam_config *config, const nj_
     // No level holds more than the trie's width, so a wider beam keeps everything.
     nj_beam_config bounded = *config;
     bounded.W = (uint32_t)nj_min_size(config->W, nj_trie_width(trie));
-    search s = {.trie = trie, .config = &bounded, .model = model, .kernels = kernels,
-                .exclusions = exclusions, .B = B};
+    search s = {.trie = trie,
+                .config = &bounded,
+                .model = model,
+                .kernels = kernels,
+                .exclusions = exclusions,
+                .B = B};
     arrays taken = {.arena = arena};
     take_arrays(&taken, &s, results, bounded.W, model->V, model->chunk_rows_max);
     start_rows(&s);

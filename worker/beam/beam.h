@@ -45,7 +45,7 @@ typedef struct {
     uint32_t token_base[NJ_LEVELS_MAX]; // token of code c at level l = token_base[l] + c
     uint32_t start_token;               // what the decoder begins with
     float temperature;                  // divides the logits before the log-softmax; 1 = off
-    bool renormalise;                   // scores are normalised over the allowed children instead of all V
+    bool renormalise; // scores are normalised over the allowed children instead of all V
 } nj_beam_config;
 
 // Catalogue rows that one user must not get.
@@ -65,7 +65,8 @@ typedef struct {
 bool nj_excluded(const nj_exclusions *exclusions, uint32_t row);
 
 /// Bytes of arena of one search over B users, results included. SIZE_MAX on overflow.
-size_t nj_beam_scratch_bytes(const nj_trie *trie, uint32_t B, uint32_t W, uint32_t V, uint32_t chunk_rows_max);
+size_t nj_beam_scratch_bytes(const nj_trie *trie, uint32_t B, uint32_t W, uint32_t V,
+                             uint32_t chunk_rows_max);
 
 /// Rows of the widest step: what a model must have room for.
 size_t nj_beam_rows_max(const nj_trie *trie, uint32_t B, uint32_t W);

@@ -1,11 +1,11 @@
 // main.c - nightjar-worker: knows an address and a key, and computes what it is given.
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <signal.h>
-#include <errno.h>
 
 #include "common/base/log.h"
 #include "common/cli/cli.h"
@@ -16,9 +16,11 @@
 
 static const nj_option OPTIONS[] = {
     {"connect", "ENDPOINT", NULL, "the coordinator: tcp://ADDRESS:PORT", true},
-    {"server-key", "KEY", NULL, "the coordinator's public key: 40 characters, or a file that holds it", false},
+    {"server-key", "KEY", NULL,
+     "the coordinator's public key: 40 characters, or a file that holds it", false},
     {"key", "FILE", NULL, "this worker's secret key (nightjar keys)", false},
-    {"insecure", NULL, NULL, "no encryption and no keys; for networks that nobody else is on", false},
+    {"insecure", NULL, NULL, "no encryption and no keys; for networks that nobody else is on",
+     false},
     {"procs", "N", "1", "worker processes to run: one a core", false},
     {"cache", "DIR", NULL, "where bundle sections are kept; default: ~/.cache/nightjar", false},
     {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
@@ -26,17 +28,19 @@ static const nj_option OPTIONS[] = {
     {"give-up-ms", "N", "600000", "end when no coordinator answers for this long", false},
 };
 
-static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys, char server_key[NJ_KEY_TEXT_BYTES],
-                           nj_error *err)
+static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys,
+                           char server_key[NJ_KEY_TEXT_BYTES], nj_error *err)
 {
     const char *key = nj_argument(arguments, "key");
     const char *server = nj_argument(arguments, "server-key");
     if (nj_argument_flag(arguments, "insecure")) {
-        return key == NULL && server == NULL ? NJ_OK
-                                             : nj_fail(err, NJ_USAGE, "--insecure does not go with --key and --server-key");
+        return key == NULL && server == NULL
+                   ? NJ_OK
+                   : nj_fail(err, NJ_USAGE, "--insecure does not go with --key and --server-key");
     }
     if (key == NULL || server == NULL) {
-        return nj_fail(err, NJ_USAGE, "--key and --server-key are required (or --insecure, on purpose)");
+        return nj_fail(err, NJ_USAGE,
+                       "--key and --server-key are required (or --insecure, on purpose)");
     }
     nj_status status = nj_keypair_read(key, keys, err);
     if (status == NJ_OK && nj_key_valid(server)) {
@@ -91,7 +95,8 @@ static nj_status fork_children(uint64_t procs, nj_error *err)
         pid_t pid = fork();
         if (pid < 0) {
             pass_on_signal(SIGTERM);
-            return nj_fail_errno(err, NJ_FAILED, errno, "cannot start process %zu of %zu", (size_t)i + 1, (size_t)procs);
+            return nj_fail_errno(err, NJ_FAILED, errno, "cannot start process %zu of %zu",
+                                 (size_t)i + 1, (size_t)procs);
         }
         if (pid == 0) {
             prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -142,8 +147,13 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
 
 int main(int argc, char **argv)
 {
-    static const nj_command COMMAND = {"", "Connects to a coordinator, fetches the bundle, decodes the shards it is leased.", NULL,
-                                       OPTIONS, sizeof OPTIONS / sizeof OPTIONS[0], run};
+    static const nj_command COMMAND = {
+        "",
+        "Connects to a coordinator, fetches the bundle, decodes the shards it is leased.",
+        NULL,
+        OPTIONS,
+        sizeof OPTIONS / sizeof OPTIONS[0],
+        run};
     static const nj_program PROGRAM = {"nightjar-worker", "nightjar-worker", &COMMAND, 1};
     nj_log_setup("nightjar-worker", NJ_LOG_INFO);
     return nj_cli_main(&PROGRAM, argc, argv);

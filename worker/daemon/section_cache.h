@@ -25,21 +25,23 @@ typedef struct {
 } nj_section_cache;
 
 /// Makes the folder (mode 0700). `folder` NULL: $XDG_CACHE_HOME/nightjar, ~/.cache/nightjar, or /var/tmp/nightjar-<uid>.
-NJ_CHECKED nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder, nj_error *err);
+NJ_CHECKED nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder,
+                                           nj_error *err);
 void nj_section_cache_fini(nj_section_cache *cache);
 
 /// True when the section is there and its bytes have this digest; a damaged file is removed.
 bool nj_section_cache_has(nj_section_cache *cache, const nj_digest *digest, uint64_t size);
 
 /// Writes a piece of the section being fetched; offset 0 begins a new draft. NJ_IO.
-NJ_CHECKED nj_status nj_section_cache_write(nj_section_cache *cache, const nj_digest *digest, uint64_t offset, nj_slice bytes,
-                                            nj_error *err);
+NJ_CHECKED nj_status nj_section_cache_write(nj_section_cache *cache, const nj_digest *digest,
+                                            uint64_t offset, nj_slice bytes, nj_error *err);
 /// Checks the draft's size and digest and gives it its name; *out_good false: it was not what its digest says, and is removed.
-NJ_CHECKED nj_status nj_section_cache_finish(nj_section_cache *cache, const nj_digest *digest, uint64_t size, bool *out_good,
-                                             nj_error *err);
+NJ_CHECKED nj_status nj_section_cache_finish(nj_section_cache *cache, const nj_digest *digest,
+                                             uint64_t size, bool *out_good, nj_error *err);
 
 /// Unmaps what was opened before, and maps these (name, size and digest are set; bytes are filled in here).
 /// `sections` borrows until the next open or fini.
-NJ_CHECKED nj_status nj_section_cache_open(nj_section_cache *cache, nj_sections *sections, nj_error *err);
+NJ_CHECKED nj_status nj_section_cache_open(nj_section_cache *cache, nj_sections *sections,
+                                           nj_error *err);
 
 #endif

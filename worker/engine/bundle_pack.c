@@ -5,10 +5,10 @@
 
 #include "common/base/file.h"
 #include "common/catalogue/catalogue.h"
+#include "common/catalogue/section_names.h"
 #include "common/catalogue/view.h"
 #include "common/codec/json.h"
 #include "common/input/safetensors.h"
-#include "common/catalogue/section_names.h"
 #include "worker/t5/t5.h"
 
 #define CONFIG_BYTES_MAX (1u << 20)
@@ -42,7 +42,8 @@ static nj_status read_model(packing *p, nj_error *err)
     }
     if (status == NJ_OK) {
         p->model_json = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
-        status = p->model_json != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for %s", path.text);
+        status = p->model_json != NULL ? NJ_OK
+                                       : nj_fail(err, NJ_NO_MEMORY, "no memory for %s", path.text);
     }
     if (status == NJ_OK) {
         status = nj_tensor_set_open(p->request->model_path, &tensors, err);
@@ -73,9 +74,10 @@ static nj_status read_catalogue(packing *p, nj_error *err)
     }
     if (status == NJ_OK) {
         p->history_max = choose_history_max(p);
-        const nj_template *template = p->request->template != NULL ? p->request->template : &p->catalogue->template;
-        status = nj_catalogue_section_write(&p->catalogue->sids, p->catalogue->token_base, template, p->history_max,
-                                            &p->facts);
+        const nj_template *template =
+            p->request->template != NULL ? p->request->template : &p->catalogue->template;
+        status = nj_catalogue_section_write(&p->catalogue->sids, p->catalogue->token_base, template,
+                                            p->history_max, &p->facts);
     }
     return status;
 }
@@ -92,7 +94,8 @@ static nj_status count_items(void *context, const nj_history *history, nj_error 
     (void)err;
     counting *c = context;
     for (size_t i = 0; i < history->item_count; i++) {
-        size_t row = nj_idmap_find(&c->map, history->items[i], nj_idmap_at_list, &c->packing->catalogue->items);
+        size_t row = nj_idmap_find(&c->map, history->items[i], nj_idmap_at_list,
+                                   &c->packing->catalogue->items);
         if (row != NJ_IDMAP_NONE && c->packing->counts[row] < UINT32_MAX) {
             c->packing->counts[row]++;
             c->packing->counted_items++;
@@ -109,12 +112,14 @@ static nj_status count_histories(packing *p, nj_error *err)
     counting c = {.packing = p};
     nj_idmap_init(&c.map);
     p->counts = calloc(p->catalogue->items.count, sizeof *p->counts);
-    nj_status status = p->counts != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory to count items");
+    nj_status status =
+        p->counts != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory to count items");
     if (status == NJ_OK) {
         status = nj_idmap_build(&c.map, &p->catalogue->items, p->request->catalogue_path, err);
     }
     if (status == NJ_OK) {
-        status = nj_histories_read(p->request->histories_path, p->request->histories_format, count_items, &c, err);
+        status = nj_histories_read(p->request->histories_path, p->request->histories_format,
+                                   count_items, &c, err);
     }
     nj_idmap_fini(&c.map);
     return status;
@@ -142,7 +147,8 @@ static void list_sections(const packing *p, nj_sections *out)
     }
     add_section(out, NJ_SECTION_ITEMS, catalogue->item_block.bytes, catalogue->item_block.size);
     add_section(out, NJ_SECTION_MODEL, p->model_json, strlen(p->model_json));
-    add_section(out, NJ_SECTION_SIDS, catalogue->sids.codes, N * catalogue->sids.level_count * sizeof(uint16_t));
+    add_section(out, NJ_SECTION_SIDS, catalogue->sids.codes,
+                N * catalogue->sids.level_count * sizeof(uint16_t));
     add_section(out, NJ_SECTION_TRIE, p->trie.bytes, p->trie.size);
     add_section(out, NJ_SECTION_WEIGHTS, p->weights.bytes, p->weights.size);
 }
@@ -161,15 +167,18 @@ static nj_status write_bundle(packing *p, const char *out_path, nj_pack_summary 
         status = nj_bundle_write(out_path, &sections, err);
     }
     if (status == NJ_OK) {
-        *out = (nj_pack_summary){.item_count = view.sids.row_count, .level_count = view.sids.level_count,
+        *out = (nj_pack_summary){.item_count = view.sids.row_count,
+                                 .level_count = view.sids.level_count,
                                  .leaf_count = view.trie.node_count[view.trie.level_count],
-                                 .history_max = p->history_max, .counted_items = p->counted_items,
+                                 .history_max = p->history_max,
+                                 .counted_items = p->counted_items,
                                  .digest = nj_sections_digest(&sections)};
     }
     return status;
 }
 
-nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, nj_pack_summary *out, nj_error *err)
+nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, nj_pack_summary *out,
+                         nj_error *err)
 {
     packing p = {.request = request};
     nj_buffer_init(&p.weights, SECTION_BYTES_MAX);

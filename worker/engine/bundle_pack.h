@@ -15,10 +15,12 @@
 typedef struct {
     const char *model_path;     // HuggingFace folder
     const char *catalogue_path; // catalogue folder
-    const char *histories_path; // counted for the list of cold users; NULL: they get an empty, flagged row
+    const char
+        *histories_path; // counted for the list of cold users; NULL: they get an empty, flagged row
     nj_histories_format histories_format;
     const nj_template *template; // NULL: the catalogue's own
-    uint32_t history_max;        // items; 0: from the checkpoint's n_positions, else NJ_PACK_TOKENS_DEFAULT tokens
+    uint32_t
+        history_max; // items; 0: from the checkpoint's n_positions, else NJ_PACK_TOKENS_DEFAULT tokens
 } nj_pack_request;
 
 typedef struct {
@@ -34,7 +36,7 @@ typedef struct {
 ///
 /// Errors  those of the readers; NJ_CONFIG: the model's vocabulary does not hold the catalogue's tokens
 /// Proof   tests/parity/test_decode.c
-NJ_CHECKED nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, nj_pack_summary *out,
-                                    nj_error *err);
+NJ_CHECKED nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path,
+                                    nj_pack_summary *out, nj_error *err);
 
 #endif

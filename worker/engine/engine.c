@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "common/codec/json.h"
 #include "common/catalogue/section_names.h"
+#include "common/codec/json.h"
 
 // ---- opening ----
 
@@ -22,14 +22,16 @@ static nj_status open_model(nj_engine *engine, const nj_sections *sections, nj_e
         json_decref(json);
     }
     if (status == NJ_OK) {
-        status = nj_tensor_set_open_bytes(weights->bytes, weights->size, "section \"weights\"", &engine->tensors, err);
+        status = nj_tensor_set_open_bytes(weights->bytes, weights->size, "section \"weights\"",
+                                          &engine->tensors, err);
     }
     return status;
 }
 
 static nj_status allocate(nj_engine *engine, nj_error *err)
 {
-    nj_status status = nj_t5_open(&engine->config, engine->tensors, engine->kernels, &engine->model, err);
+    nj_status status =
+        nj_t5_open(&engine->config, engine->tensors, engine->kernels, &engine->model, err);
     if (status == NJ_OK) {
         status = nj_arena_init(&engine->scratch_arena, engine->plan.scratch_bytes, err);
     }
@@ -39,8 +41,9 @@ static nj_status allocate(nj_engine *engine, nj_error *err)
     return status;
 }
 
-nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings, uint32_t batch_users,
-                         const nj_kernels *kernels, nj_engine **out, nj_error *err)
+nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
+                         uint32_t batch_users, const nj_kernels *kernels, nj_engine **out,
+                         nj_error *err)
 {
     nj_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) {
@@ -129,36 +132,43 @@ static void begin_step(void *context, uint32_t step, const nj_beam_rows *rows)
     nj_t5_begin_step(context, step, rows->user, rows->parent, rows->token, rows->row_count);
 }
 
-static void compute_logits(void *context, uint32_t step, uint32_t first, uint32_t count, float *logits)
+static void compute_logits(void *context, uint32_t step, uint32_t first, uint32_t count,
+                           float *logits)
 {
     nj_t5_logits(context, step, first, count, logits);
 }
 
-static void run_search(nj_engine *engine, const nj_t5_limits *limits, uint32_t W, const uint32_t *tokens,
-                       const uint32_t *offset, const nj_exclusions *exclusions, uint32_t B,
-                       nj_beam_result *results)
+static void run_search(nj_engine *engine, const nj_t5_limits *limits, uint32_t W,
+                       const uint32_t *tokens, const uint32_t *offset,
+                       const nj_exclusions *exclusions, uint32_t B, nj_beam_result *results)
 {
     nj_beam_config config = engine->beam;
     config.W = W;
     nj_t5_begin_batch(engine->model, limits, tokens, offset, B, &engine->scratch_arena);
-    nj_beam_model model = {engine->model, engine->config.V, limits->chunk_rows_max, begin_step, compute_logits};
-    nj_beam_search(&engine->catalogue.trie, &config, &model, engine->kernels, exclusions, B, &engine->scratch_arena,
-                   results);
+    nj_beam_model model = {engine->model, engine->config.V, limits->chunk_rows_max, begin_step,
+                           compute_logits};
+    nj_beam_search(&engine->catalogue.trie, &config, &model, engine->kernels, exclusions, B,
+                   &engine->scratch_arena, results);
 }
 
-static nj_status check_finite(const nj_beam_result *result, const nj_request *request, nj_error *err)
+static nj_status check_finite(const nj_beam_result *result, const nj_request *request,
+                              nj_error *err)
 {
     if (result->finite) {
         return NJ_OK;
     }
-    return nj_fail(err, NJ_FAILED, "user \"%.*s\": the model gives NaN or infinity", NJ_SLICE_ARGS(request->user));
+    return nj_fail(err, NJ_FAILED, "user \"%.*s\": the model gives NaN or infinity",
+                   NJ_SLICE_ARGS(request->user));
 }
 
-static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *requests, nj_error *err)
+static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *requests,
+                              nj_error *err)
 {
     nj_arena_rewind(&engine->scratch_arena, 0);
-    nj_beam_result *results = nj_arena_take(&engine->scratch_arena, engine->plan.B * sizeof *results);
-    run_search(engine, &engine->limits, engine->plan.W, b->tokens, b->offset, b->exclusions, b->count, results);
+    nj_beam_result *results =
+        nj_arena_take(&engine->scratch_arena, engine->plan.B * sizeof *results);
+    run_search(engine, &engine->limits, engine->plan.W, b->tokens, b->offset, b->exclusions,
+               b->count, results);
     for (uint32_t i = 0; i < b->count; i++) {
         nj_status status = check_finite(&results[i], &requests[b->index[i]], err);
         if (status != NJ_OK) {
@@ -170,15 +180,15 @@ static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *req
 }
 
 // Searches user i of the batch again, alone, twice as wide each time, until the list is full or nothing wider is left.
-static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_request *request, nj_error *err)
+static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_request *request,
+                            nj_error *err)
 {
     const uint32_t *tokens = b->tokens + b->offset[i];
     const uint32_t offset[2] = {0, b->offset[i + 1] - b->offset[i]};
     list_slot *list = &b->lists[i];
     nj_status status = NJ_OK;
-    for (uint32_t W = engine->plan.W;
-         status == NJ_OK && list->count < engine->settings.top && W < engine->plan.W_wide &&
-         !nj_engine_covers(engine, W);) {
+    for (uint32_t W = engine->plan.W; status == NJ_OK && list->count < engine->settings.top &&
+                                      W < engine->plan.W_wide && !nj_engine_covers(engine, W);) {
         W *= 2;
         nj_beam_result result;
         nj_arena_rewind(&engine->scratch_arena, 0);
@@ -211,14 +221,17 @@ static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request,
     const size_t list_bytes = engine->settings.top * sizeof(uint32_t);
     const nj_token_table table = nj_catalogue_view_tokens(&engine->catalogue);
     uint32_t i = b->count++;
-    uint32_t used = request->item_count < engine->history_max ? request->item_count : engine->history_max;
+    uint32_t used =
+        request->item_count < engine->history_max ? request->item_count : engine->history_max;
     const uint32_t *items = request->items + (request->item_count - used);
     b->index[i] = index;
-    b->offset[i + 1] = b->offset[i] + (uint32_t)nj_template_tokens(&engine->catalogue.template, &table, request->user,
-                                                                   items, used, b->tokens + b->offset[i]);
+    b->offset[i + 1] = b->offset[i] + (uint32_t)nj_template_tokens(&engine->catalogue.template,
+                                                                   &table, request->user, items,
+                                                                   used, b->tokens + b->offset[i]);
     b->exclusions[i] = (nj_exclusions){0};
     if (!engine->settings.keep_history) {
-        uint32_t *rows = nj_arena_take(&engine->batch_arena, engine->settings.exclusions_max * sizeof *rows);
+        uint32_t *rows =
+            nj_arena_take(&engine->batch_arena, engine->settings.exclusions_max * sizeof *rows);
         b->exclusions[i] = nj_exclusions_from(request, rows);
     }
     b->lists[i] = (list_slot){.flags = used < request->item_count ? NJ_ROW_TRUNCATED : 0,
@@ -226,7 +239,8 @@ static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request,
                               .scores = nj_arena_take(&engine->batch_arena, list_bytes)};
 }
 
-static nj_status decode_batch(nj_engine *engine, batch *b, const nj_request *requests, nj_error *err)
+static nj_status decode_batch(nj_engine *engine, batch *b, const nj_request *requests,
+                              nj_error *err)
 {
     if (b->count == 0) {
         return NJ_OK;
@@ -242,12 +256,14 @@ static nj_status decode_batch(nj_engine *engine, batch *b, const nj_request *req
 
 static nj_list list_of_cold_user(const nj_engine *engine)
 {
-    return (nj_list){.flags = NJ_ROW_COLD, .count = engine->popular_count, .items = engine->popular,
+    return (nj_list){.flags = NJ_ROW_COLD,
+                     .count = engine->popular_count,
+                     .items = engine->popular,
                      .scores = engine->popular_scores};
 }
 
-static nj_status emit(nj_engine *engine, const nj_request *request, size_t index, nj_list list, nj_list_sink sink,
-                      void *context, nj_error *err)
+static nj_status emit(nj_engine *engine, const nj_request *request, size_t index, nj_list list,
+                      nj_list_sink sink, void *context, nj_error *err)
 {
     list.history = nj_history_digest_of(engine, request);
     list.flags |= request->unknown_count > 0 ? NJ_ROW_UNKNOWN : 0;
@@ -256,8 +272,9 @@ static nj_status emit(nj_engine *engine, const nj_request *request, size_t index
 }
 
 // Emits requests [first, end) in order: those of the batch, and the cold ones between them.
-static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request *requests, size_t first, size_t end,
-                            nj_list_sink sink, void *context, nj_error *err)
+static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request *requests,
+                            size_t first, size_t end, nj_list_sink sink, void *context,
+                            nj_error *err)
 {
     nj_status status = NJ_OK;
     uint32_t next = 0;
@@ -265,7 +282,10 @@ static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request 
         nj_list list = list_of_cold_user(engine);
         if (next < b->count && b->index[next] == r) {
             const list_slot *slot = &b->lists[next++];
-            list = (nj_list){.flags = slot->flags, .count = slot->count, .items = slot->items, .scores = slot->scores};
+            list = (nj_list){.flags = slot->flags,
+                             .count = slot->count,
+                             .items = slot->items,
+                             .scores = slot->scores};
         }
         status = emit(engine, &requests[r], r, list, sink, context, err);
     }
@@ -277,13 +297,14 @@ static nj_status check_request(const nj_engine *engine, const nj_request *reques
     if (request->item_count > engine->settings.history_items_max ||
         (!engine->settings.keep_history && request->item_count > engine->settings.exclusions_max)) {
         return nj_fail(err, NJ_PROTOCOL, "user \"%.*s\" has %u items, the night was planned for %u",
-                       NJ_SLICE_ARGS(request->user), request->item_count, engine->settings.history_items_max);
+                       NJ_SLICE_ARGS(request->user), request->item_count,
+                       engine->settings.history_items_max);
     }
     return NJ_OK;
 }
 
-nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t count, nj_list_sink sink,
-                           void *context, nj_error *err)
+nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t count,
+                           nj_list_sink sink, void *context, nj_error *err)
 {
     nj_status status = NJ_OK;
     for (size_t first = 0, next = 0; first < count && status == NJ_OK; first = next) {

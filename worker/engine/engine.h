@@ -52,8 +52,9 @@ typedef nj_status (*nj_list_sink)(void *context, size_t index, const nj_list *li
 ///
 /// Errors  NJ_INPUT names section, rule and numbers; NJ_CONFIG: the model's vocabulary and the catalogue's tokens do not fit;
 ///         NJ_NO_MEMORY
-NJ_CHECKED nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings, uint32_t batch_users,
-                                    const nj_kernels *kernels, nj_engine **out, nj_error *err);
+NJ_CHECKED nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
+                                    uint32_t batch_users, const nj_kernels *kernels,
+                                    nj_engine **out, nj_error *err);
 void nj_engine_close(nj_engine **engine);
 
 const nj_engine_plan *nj_engine_plan_of(const nj_engine *engine);
@@ -68,10 +69,11 @@ const uint16_t *nj_engine_item_sid(const nj_engine *engine, uint32_t row, uint32
 /// is NJ_FAILED and names the user.
 ///
 /// Proof   tests/parity/test_decode.c, tests/unit/engine/test_engine.c
-NJ_CHECKED nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t count, nj_list_sink sink,
-                                      void *context, nj_error *err);
+NJ_CHECKED nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t count,
+                                      nj_list_sink sink, void *context, nj_error *err);
 
 /// Appends the list as a stored row (common/codec/row.h).
-NJ_CHECKED nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list, nj_buffer *out);
+NJ_CHECKED nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list,
+                                        nj_buffer *out);
 
 #endif

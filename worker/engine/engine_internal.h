@@ -27,8 +27,8 @@ struct nj_engine {
     nj_t5_limits limits;      // of a batch
     nj_t5_limits wide_limits; // of one user with W_wide beams
     nj_beam_config beam;
-    uint32_t history_max;  // items given to the encoder
-    uint32_t chunk_rows;   // decoder rows computed at a time
+    uint32_t history_max; // items given to the encoder
+    uint32_t chunk_rows;  // decoder rows computed at a time
 
     nj_arena batch_arena;   // requests of a batch, lists: lives for one batch
     nj_arena scratch_arena; // model and search: lives for one search
@@ -49,8 +49,8 @@ bool nj_engine_covers(const nj_engine *engine, uint32_t W);
 NJ_CHECKED nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err);
 
 /// Turns leaves into items: those of a leaf in catalogue order, excluded ones left out, at most `top`.
-void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result, const nj_exclusions *exclusions,
-                         list_slot *out);
+void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
+                         const nj_exclusions *exclusions, list_slot *out);
 
 /// First 8 bytes of BLAKE2b over the ids of the known items, oldest first, each behind its length.
 nj_history_digest nj_history_digest_of(const nj_engine *engine, const nj_request *request);

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result, const nj_exclusions *exclusions,
-                         list_slot *out)
+void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
+                         const nj_exclusions *exclusions, list_slot *out)
 {
     const uint32_t top = engine->settings.top;
     out->count = 0;
     for (uint32_t i = 0; i < result->count && out->count < top; i++) {
         uint32_t item_count;
-        const uint32_t *items = nj_trie_leaf_items(&engine->catalogue.trie, result->leaves[i], &item_count);
+        const uint32_t *items =
+            nj_trie_leaf_items(&engine->catalogue.trie, result->leaves[i], &item_count);
         for (uint32_t k = 0; k < item_count && out->count < top; k++) {
             if (!nj_excluded(exclusions, items[k])) {
                 out->items[out->count] = items[k];
@@ -102,7 +103,8 @@ nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err)
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the popular list");
     }
     uint32_t count = list_counted_items(engine, rows, &total);
-    qsort_r(rows, count, sizeof *rows, compare_popularity, (void *)(uintptr_t)engine->catalogue.counts);
+    qsort_r(rows, count, sizeof *rows, compare_popularity,
+            (void *)(uintptr_t)engine->catalogue.counts);
     engine->popular = rows;
     engine->popular_scores = scores;
     engine->popular_count = count < engine->settings.top ? count : engine->settings.top;

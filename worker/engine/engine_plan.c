@@ -30,10 +30,12 @@ static nj_t5_limits limits_for(const nj_engine *engine, uint32_t B, uint32_t W)
     };
 }
 
-static size_t search_bytes(const nj_engine *engine, const nj_t5_limits *limits, uint32_t B, uint32_t W)
+static size_t search_bytes(const nj_engine *engine, const nj_t5_limits *limits, uint32_t B,
+                           uint32_t W)
 {
     size_t model = nj_t5_scratch_bytes(&engine->config, limits);
-    size_t beam = nj_beam_scratch_bytes(&engine->catalogue.trie, B, W, engine->config.V, limits->chunk_rows_max);
+    size_t beam = nj_beam_scratch_bytes(&engine->catalogue.trie, B, W, engine->config.V,
+                                        limits->chunk_rows_max);
     size_t results = nj_arena_cost(B * sizeof(nj_beam_result));
     size_t total;
     if (!nj_add_size(model, beam, &total) || !nj_add_size(total, results, &total)) {
@@ -71,7 +73,8 @@ nj_status nj_engine_make_plan(nj_engine *engine, uint32_t batch_users, nj_error 
     for (uint32_t l = 0; l < engine->catalogue.sids.level_count; l++) {
         engine->beam.token_base[l] = engine->catalogue.token_base[l];
     }
-    uint32_t items = (uint32_t)nj_max_size(1, nj_min_size(engine->history_max, settings->history_items_max));
+    uint32_t items =
+        (uint32_t)nj_max_size(1, nj_min_size(engine->history_max, settings->history_items_max));
     engine->plan.B = batch_users;
     engine->plan.W = engine->beam.W;
     engine->plan.S = (uint32_t)nj_template_tokens_max(&engine->catalogue.template,
@@ -84,7 +87,8 @@ nj_status nj_engine_make_plan(nj_engine *engine, uint32_t batch_users, nj_error 
     engine->plan.scratch_bytes = nj_max_size(batch, wide);
     if (engine->plan.scratch_bytes > SIZE_MAX / 4 || engine->plan.model_bytes > SIZE_MAX / 4 ||
         nj_engine_batch_bytes(engine) > SIZE_MAX / 4) {
-        return nj_fail(err, NJ_CONFIG, "a batch of %u users with %u beams and %u tokens does not fit in memory",
+        return nj_fail(err, NJ_CONFIG,
+                       "a batch of %u users with %u beams and %u tokens does not fit in memory",
                        batch_users, engine->plan.W, engine->plan.S);
     }
     return NJ_OK;
@@ -94,10 +98,12 @@ size_t nj_engine_batch_bytes(const nj_engine *engine)
 {
     size_t B = engine->plan.B;
     size_t top = engine->settings.top;
-    size_t tokens = nj_arena_cost(B * engine->plan.S * sizeof(uint32_t)) + nj_arena_cost((B + 1) * sizeof(uint32_t));
+    size_t tokens = nj_arena_cost(B * engine->plan.S * sizeof(uint32_t)) +
+                    nj_arena_cost((B + 1) * sizeof(uint32_t));
     size_t exclusions = nj_arena_cost(B * sizeof(nj_exclusions)) +
                         B * nj_arena_cost(engine->settings.exclusions_max * sizeof(uint32_t));
-    size_t lists = nj_arena_cost(B * sizeof(list_slot)) + 2 * B * nj_arena_cost(top * sizeof(uint32_t));
+    size_t lists =
+        nj_arena_cost(B * sizeof(list_slot)) + 2 * B * nj_arena_cost(top * sizeof(uint32_t));
     size_t batch = nj_arena_cost(B * sizeof(size_t));
     return tokens + exclusions + lists + batch;
 }

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "common/base/idlist.h"
+#include "common/catalogue/section_names.h"
 #include "common/catalogue/view.h"
 #include "common/codec/json.h"
-#include "common/catalogue/section_names.h"
 #include "worker/t5/t5.h"
 
 #define TOKEN_BASE 2
@@ -15,8 +15,16 @@
 
 nj_synthetic_shape nj_synthetic_tiger(void)
 {
-    return (nj_synthetic_shape){.D = 128, .H = 6, .E = 64, .F = 1024, .encoder_layers = 4, .decoder_layers = 4,
-                                .L = 4, .K = 256, .item_count = 12101, .seed = 1};
+    return (nj_synthetic_shape){.D = 128,
+                                .H = 6,
+                                .E = 64,
+                                .F = 1024,
+                                .encoder_layers = 4,
+                                .decoder_layers = 4,
+                                .L = 4,
+                                .K = 256,
+                                .item_count = 12101,
+                                .seed = 1};
 }
 
 static nj_status make_model(const nj_synthetic_shape *shape, nj_synthetic *out, nj_error *err)
@@ -25,19 +33,22 @@ static nj_status make_model(const nj_synthetic_shape *shape, nj_synthetic *out, 
     nj_t5_config config;
     nj_status status = nj_buffer_printf(
         &out->model,
-        "{\"model_type\": \"t5\", \"d_model\": %u, \"num_heads\": %u, \"d_kv\": %u, \"d_ff\": %u, \"num_layers\": %u, "
+        "{\"model_type\": \"t5\", \"d_model\": %u, \"num_heads\": %u, \"d_kv\": %u, \"d_ff\": %u, "
+        "\"num_layers\": %u, "
         "\"num_decoder_layers\": %u, \"vocab_size\": %u, \"decoder_start_token_id\": 0}",
         shape->D, shape->H, shape->E, shape->F, shape->encoder_layers, shape->decoder_layers,
         TOKEN_BASE + shape->L * shape->K);
     if (status != NJ_OK) {
         return nj_fail(err, status, "no memory for a synthetic model");
     }
-    status = nj_json_parse((const char *)out->model.bytes, out->model.size, "synthetic model", &json, err);
+    status = nj_json_parse((const char *)out->model.bytes, out->model.size, "synthetic model",
+                           &json, err);
     if (status == NJ_OK) {
         status = nj_t5_config_read(json, "synthetic model", &config, err);
         json_decref(json);
     }
-    return status != NJ_OK ? status : nj_t5_weights_random(&config, shape->seed, &out->weights, err);
+    return status != NJ_OK ? status
+                           : nj_t5_weights_random(&config, shape->seed, &out->weights, err);
 }
 
 // Distinct mixed bits of (seed, number).
@@ -78,13 +89,15 @@ static nj_status make_catalogue(const nj_synthetic_shape *shape, nj_synthetic *o
 {
     static const nj_template NO_TEMPLATE = {0};
     nj_status status = make_items(shape, out);
-    nj_sids sids = {.codes = (const uint16_t *)(const void *)out->sids.bytes, .row_count = shape->item_count,
+    nj_sids sids = {.codes = (const uint16_t *)(const void *)out->sids.bytes,
+                    .row_count = shape->item_count,
                     .level_count = shape->L};
     for (uint32_t l = 0; l < shape->L; l++) {
         sids.codes_per_level[l] = shape->K;
     }
     if (status == NJ_OK) {
-        status = nj_catalogue_section_write(&sids, TOKEN_BASE, &NO_TEMPLATE, NJ_HISTORY_MAX, &out->catalogue);
+        status = nj_catalogue_section_write(&sids, TOKEN_BASE, &NO_TEMPLATE, NJ_HISTORY_MAX,
+                                            &out->catalogue);
     }
     return status != NJ_OK ? nj_fail(err, status, "no memory for a synthetic catalogue")
                            : nj_trie_build(&sids, &out->trie, err);
@@ -111,7 +124,8 @@ static void list_sections(nj_synthetic *s)
 
 static void visit_buffers(nj_synthetic *s, void (*visit)(nj_buffer *))
 {
-    nj_buffer *const ALL[] = {&s->model, &s->weights, &s->catalogue, &s->items, &s->sids, &s->trie, &s->counts};
+    nj_buffer *const ALL[] = {&s->model, &s->weights, &s->catalogue, &s->items,
+                              &s->sids,  &s->trie,    &s->counts};
     for (size_t i = 0; i < sizeof ALL / sizeof ALL[0]; i++) {
         visit(ALL[i]);
     }

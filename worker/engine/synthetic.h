@@ -24,7 +24,8 @@ typedef struct {
 } nj_synthetic;
 
 /// Errors  NJ_NO_MEMORY, or the refusals of the parts for a shape that cannot be
-NJ_CHECKED nj_status nj_synthetic_make(const nj_synthetic_shape *shape, nj_synthetic *out, nj_error *err);
+NJ_CHECKED nj_status nj_synthetic_make(const nj_synthetic_shape *shape, nj_synthetic *out,
+                                       nj_error *err);
 void nj_synthetic_free(nj_synthetic *synthetic);
 
 #endif

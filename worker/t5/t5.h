@@ -59,7 +59,8 @@ NJ_CHECKED nj_status nj_t5_weights_convert(const nj_t5_config *config, const nj_
                                            nj_buffer *out, nj_error *err);
 
 /// Appends a "weights" section with the tensors of this shape (tied head) and seeded random values. NJ_NO_MEMORY.
-NJ_CHECKED nj_status nj_t5_weights_random(const nj_t5_config *config, uint64_t seed, nj_buffer *out, nj_error *err);
+NJ_CHECKED nj_status nj_t5_weights_random(const nj_t5_config *config, uint64_t seed, nj_buffer *out,
+                                          nj_error *err);
 
 typedef struct nj_t5 nj_t5;
 

@@ -43,7 +43,8 @@ static nj_status add_tensor(weights *w, const char *name, const size_t *shape, s
     return NJ_OK;
 }
 
-nj_status nj_t5_weights_random(const nj_t5_config *config, uint64_t seed, nj_buffer *out, nj_error *err)
+nj_status nj_t5_weights_random(const nj_t5_config *config, uint64_t seed, nj_buffer *out,
+                               nj_error *err)
 {
     const size_t shared[2] = {config->V, config->D};
     weights *w = calloc(1, sizeof *w);

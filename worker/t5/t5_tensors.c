@@ -69,12 +69,18 @@ static const struct {
 static size_t get_size(const nj_t5_config *config, size_letter letter)
 {
     switch (letter) {
-    case SIZE_D: return config->D;
-    case SIZE_HE: return (size_t)config->H * config->E;
-    case SIZE_F: return config->F;
-    case SIZE_R: return config->R;
-    case SIZE_H: return config->H;
-    case SIZE_NONE: break;
+    case SIZE_D:
+        return config->D;
+    case SIZE_HE:
+        return (size_t)config->H * config->E;
+    case SIZE_F:
+        return config->F;
+    case SIZE_R:
+        return config->R;
+    case SIZE_H:
+        return config->H;
+    case SIZE_NONE:
+        break;
     }
     return 1;
 }

@@ -74,7 +74,8 @@ static void make_world(world *w, uint64_t seed, uint32_t item_count)
     for (size_t i = 0; i < ITEMS * L; i++) {
         w->codes[i] = (uint16_t)(mix(seed + i) % K);
     }
-    nj_sids sids = {.codes = w->codes, .row_count = item_count, .level_count = L, .codes_per_level = {K, K, K}};
+    nj_sids sids = {
+        .codes = w->codes, .row_count = item_count, .level_count = L, .codes_per_level = {K, K, K}};
     nj_buffer_init(&w->bytes, 1 << 20);
     assert_ok(nj_trie_build(&sids, &w->bytes, &err), &err);
     assert_ok(nj_trie_open(w->bytes.bytes, w->bytes.size, item_count, &w->trie, &err), &err);
@@ -90,7 +91,8 @@ static const nj_kernels *reference_kernels(void)
 
 static nj_beam_config make_config(uint32_t W)
 {
-    return (nj_beam_config){.W = W, .token_base = {2, 2 + K, 2 + 2 * K}, .start_token = 0, .temperature = 1.0f};
+    return (nj_beam_config){
+        .W = W, .token_base = {2, 2 + K, 2 + 2 * K}, .start_token = 0, .temperature = 1.0f};
 }
 
 // ---- brute force ----
@@ -116,8 +118,8 @@ static int compare_hypotheses(const void *a, const void *b)
     return x->parent < y->parent ? -1 : x->parent > y->parent;
 }
 
-static float slow_norm(const nj_kernels *kernels, const nj_beam_config *config, uint64_t path, uint32_t base,
-                       const nj_trie_children_span *span)
+static float slow_norm(const nj_kernels *kernels, const nj_beam_config *config, uint64_t path,
+                       uint32_t base, const nj_trie_children_span *span)
 {
     float all[V];
     float norm;
@@ -166,8 +168,11 @@ static uint32_t slow_search(const nj_trie *trie, const nj_beam_config *config, u
                     continue;
                 }
                 float logit = path_logit(kept[i].path, token) * (1.0f / config->temperature);
-                grown[count++] = (hypothesis){.score = kept[i].score + (logit - norm), .token = token, .parent = i,
-                                              .node = span.first + c, .path = mix(kept[i].path + token + 1)};
+                grown[count++] = (hypothesis){.score = kept[i].score + (logit - norm),
+                                              .token = token,
+                                              .parent = i,
+                                              .node = span.first + c,
+                                              .path = mix(kept[i].path + token + 1)};
             }
         }
         qsort(grown, count, sizeof *grown, compare_hypotheses);
@@ -177,8 +182,8 @@ static uint32_t slow_search(const nj_trie *trie, const nj_beam_config *config, u
     return kept_count;
 }
 
-static void check_against_slow(const world *w, const nj_beam_config *config, const nj_exclusions *exclusions,
-                               uint32_t B, uint32_t chunk)
+static void check_against_slow(const world *w, const nj_beam_config *config,
+                               const nj_exclusions *exclusions, uint32_t B, uint32_t chunk)
 {
     static fake_model model;
     static hypothesis kept[ROWS_MAX];
@@ -189,7 +194,8 @@ static void check_against_slow(const world *w, const nj_beam_config *config, con
     nj_beam_model callbacks = {&model, V, chunk, begin_step, logits};
     size_t bytes = nj_beam_scratch_bytes(&w->trie, B, config->W, V, chunk);
     assert_ok(nj_arena_init(&arena, bytes, &err), &err);
-    nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), exclusions, B, &arena, results);
+    nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), exclusions, B, &arena,
+                   results);
     assert_true(arena.peak <= bytes);
     for (uint32_t b = 0; b < B; b++) {
         uint32_t count = slow_search(&w->trie, config, b, &exclusions[b], kept);

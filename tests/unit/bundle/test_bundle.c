@@ -64,7 +64,8 @@ static void a_flipped_byte_is_refused_at_open_or_at_verify(void **state)
     for (size_t at = 0; at < 64 + 3 * 80; at++) {
         bytes[at] = (char)(bytes[at] ^ 0x40);
         nj_bundle *damaged = NULL;
-        nj_status status = nj_bundle_open(sandbox_write(state, "flip.njb", file, size), &damaged, &err);
+        nj_status status =
+            nj_bundle_open(sandbox_write(state, "flip.njb", file, size), &damaged, &err);
         if (at < 48 || at >= 64) { // 48..63 are reserved
             assert_int_equal(status, NJ_INPUT);
         }
@@ -83,9 +84,15 @@ static void a_flipped_byte_is_refused_at_open_or_at_verify(void **state)
 static void the_digest_names_content_and_not_order_of_packing(void **state)
 {
     nj_error err = {0};
-    nj_sections a = {.count = 2, .sections = {{.name = "x", .bytes = "1", .size = 1}, {.name = "y", .bytes = "2", .size = 1}}};
-    nj_sections b = {.count = 2, .sections = {{.name = "y", .bytes = "2", .size = 1}, {.name = "x", .bytes = "1", .size = 1}}};
-    nj_sections c = {.count = 2, .sections = {{.name = "x", .bytes = "2", .size = 1}, {.name = "y", .bytes = "1", .size = 1}}};
+    nj_sections a = {.count = 2,
+                     .sections = {{.name = "x", .bytes = "1", .size = 1},
+                                  {.name = "y", .bytes = "2", .size = 1}}};
+    nj_sections b = {.count = 2,
+                     .sections = {{.name = "y", .bytes = "2", .size = 1},
+                                  {.name = "x", .bytes = "1", .size = 1}}};
+    nj_sections c = {.count = 2,
+                     .sections = {{.name = "x", .bytes = "2", .size = 1},
+                                  {.name = "y", .bytes = "1", .size = 1}}};
     const char *path = sandbox_path(state, "d.njb");
     assert_ok(nj_bundle_write(path, &a, &err), &err);
     assert_ok(nj_bundle_write(path, &b, &err), &err);
@@ -100,7 +107,9 @@ static void the_digest_names_content_and_not_order_of_packing(void **state)
 static void names_used_twice_or_malformed_are_refused(void **state)
 {
     nj_error err = {0};
-    nj_sections twice = {.count = 2, .sections = {{.name = "x", .bytes = "1", .size = 1}, {.name = "x", .bytes = "2", .size = 1}}};
+    nj_sections twice = {.count = 2,
+                         .sections = {{.name = "x", .bytes = "1", .size = 1},
+                                      {.name = "x", .bytes = "2", .size = 1}}};
     nj_sections slash = {.count = 1, .sections = {{.name = "../x", .bytes = "1", .size = 1}}};
     assert_int_equal(nj_bundle_write(sandbox_path(state, "n.njb"), &twice, &err), NJ_FAILED);
     assert_int_equal(nj_bundle_write(sandbox_path(state, "n.njb"), &slash, &err), NJ_FAILED);
@@ -110,11 +119,16 @@ static void names_used_twice_or_malformed_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(sections_are_found_by_name_and_aligned, sandbox_setup, sandbox_teardown),
-        cmocka_unit_test_setup_teardown(every_cut_of_the_file_is_refused, sandbox_setup, sandbox_teardown),
-        cmocka_unit_test_setup_teardown(a_flipped_byte_is_refused_at_open_or_at_verify, sandbox_setup, sandbox_teardown),
-        cmocka_unit_test_setup_teardown(the_digest_names_content_and_not_order_of_packing, sandbox_setup, sandbox_teardown),
-        cmocka_unit_test_setup_teardown(names_used_twice_or_malformed_are_refused, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(sections_are_found_by_name_and_aligned, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(every_cut_of_the_file_is_refused, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_flipped_byte_is_refused_at_open_or_at_verify,
+                                        sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(the_digest_names_content_and_not_order_of_packing,
+                                        sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(names_used_twice_or_malformed_are_refused, sandbox_setup,
+                                        sandbox_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,9 @@ static void settings_survive_the_wire(void **state)
     assert_int_equal(received.cold_users, NJ_COLD_FAIL);
     assert_int_equal(received.exclusions_max, 77);
     for (size_t size = 0; size < buffer.size; size++) {
-        assert_int_equal(nj_settings_unpack((nj_slice){(char *)buffer.bytes, size}, &received, &err), NJ_PROTOCOL);
+        assert_int_equal(
+            nj_settings_unpack((nj_slice){(char *)buffer.bytes, size}, &received, &err),
+            NJ_PROTOCOL);
     }
     nj_buffer_fini(&buffer);
 }
@@ -36,12 +38,21 @@ static void values_outside_their_limits_are_refused(void **state)
     nj_error err = {0};
     nj_settings settings = nj_settings_default();
     static const char *const BAD[][2] = {
-        {"beam", "0"}, {"beam", "-1"}, {"beam", "20x"}, {"beam", ""}, {"beam", "99999999999999999999"},
-        {"top", "1001"}, {"temperature", "0"}, {"temperature", "nan"}, {"temperature", "1e9"},
-        {"keep-history", "maybe"}, {"cold-users", "warm"},
+        {"beam", "0"},
+        {"beam", "-1"},
+        {"beam", "20x"},
+        {"beam", ""},
+        {"beam", "99999999999999999999"},
+        {"top", "1001"},
+        {"temperature", "0"},
+        {"temperature", "nan"},
+        {"temperature", "1e9"},
+        {"keep-history", "maybe"},
+        {"cold-users", "warm"},
     };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
-        assert_refused(nj_settings_set(&settings, BAD[i][0], BAD[i][1], &err), NJ_USAGE, &err, BAD[i][0]);
+        assert_refused(nj_settings_set(&settings, BAD[i][0], BAD[i][1], &err), NJ_USAGE, &err,
+                       BAD[i][0]);
     }
     assert_int_equal(settings.beam, 20);
     assert_int_equal(nj_settings_set(&settings, "exclusions-max", "1", &err), NJ_NOT_FOUND);
@@ -50,7 +61,8 @@ static void values_outside_their_limits_are_refused(void **state)
     nj_buffer_init(&buffer, 1024);
     settings.top = 0;
     assert_int_equal(nj_settings_pack(&settings, &buffer), NJ_OK);
-    assert_refused(nj_settings_unpack(nj_buffer_slice(&buffer), &settings, &err), NJ_PROTOCOL, &err, "top is 0");
+    assert_refused(nj_settings_unpack(nj_buffer_slice(&buffer), &settings, &err), NJ_PROTOCOL, &err,
+                   "top is 0");
     nj_buffer_fini(&buffer);
 }
 

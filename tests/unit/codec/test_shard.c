@@ -8,8 +8,9 @@ static const uint32_t ITEMS[] = {4, 0, 9};
 
 static void pack_example(nj_buffer *buffer)
 {
-    nj_request requests[] = {{.user = nj_slice_from("u1"), .items = ITEMS, .item_count = 3, .unknown_count = 1},
-                             {.user = nj_slice_from("cold"), .items = ITEMS, .item_count = 0}};
+    nj_request requests[] = {
+        {.user = nj_slice_from("u1"), .items = ITEMS, .item_count = 3, .unknown_count = 1},
+        {.user = nj_slice_from("cold"), .items = ITEMS, .item_count = 0}};
     nj_buffer_init(buffer, 4096);
     assert_int_equal(nj_users_pack(requests, 2, buffer), NJ_OK);
 }
@@ -39,9 +40,11 @@ static void rows_beyond_the_catalogue_and_damaged_bytes_are_refused(void **state
     nj_buffer buffer;
     nj_users users;
     pack_example(&buffer);
-    assert_refused(nj_users_unpack(nj_buffer_slice(&buffer), 9, &users, &err), NJ_PROTOCOL, &err, "item row 9, the catalogue has 9");
+    assert_refused(nj_users_unpack(nj_buffer_slice(&buffer), 9, &users, &err), NJ_PROTOCOL, &err,
+                   "item row 9, the catalogue has 9");
     for (size_t size = 0; size < buffer.size; size++) {
-        assert_int_equal(nj_users_unpack((nj_slice){(char *)buffer.bytes, size}, 10, &users, &err), NJ_PROTOCOL);
+        assert_int_equal(nj_users_unpack((nj_slice){(char *)buffer.bytes, size}, 10, &users, &err),
+                         NJ_PROTOCOL);
     }
     for (size_t bit = 0; bit < buffer.size * 8; bit++) {
         buffer.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -73,7 +76,8 @@ static void only_whole_and_valid_rows_come_back(void **state)
     nj_rows_fini(&rows);
     assert_int_equal(nj_rows_unpack(nj_buffer_slice(&blob), 3, &rows, &err), NJ_PROTOCOL);
     blob.bytes[3] ^= 0x80; // the first row's own head
-    assert_refused(nj_rows_unpack(nj_buffer_slice(&blob), 2, &rows, &err), NJ_PROTOCOL, &err, "number 0");
+    assert_refused(nj_rows_unpack(nj_buffer_slice(&blob), 2, &rows, &err), NJ_PROTOCOL, &err,
+                   "number 0");
     nj_buffer_fini(&row);
     nj_buffer_fini(&blob);
 }

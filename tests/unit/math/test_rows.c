@@ -26,18 +26,29 @@ static void apply(const nj_kernels *kernels, op which, operands *o)
     size_t columns = o->X.columns;
     float *X = o->X.data;
     switch (which) {
-    case SOFTMAX: kernels->softmax(rows, columns, X, o->X.ld); break;
-    case LOG_SUM_EXP: kernels->log_sum_exp(rows, columns, X, o->X.ld, o->out.data); break;
+    case SOFTMAX:
+        kernels->softmax(rows, columns, X, o->X.ld);
+        break;
+    case LOG_SUM_EXP:
+        kernels->log_sum_exp(rows, columns, X, o->X.ld, o->out.data);
+        break;
     case RMS_NORM:
         kernels->rms_norm(rows, columns, X, o->X.ld, o->weight.data, 1e-6f, o->out.data, o->out.ld);
         break;
-    case RELU: kernels->relu(rows, columns, X, o->X.ld); break;
+    case RELU:
+        kernels->relu(rows, columns, X, o->X.ld);
+        break;
     case GATED_GELU:
         kernels->gated_gelu(rows, columns, X, o->X.ld, o->other.data, o->other.ld);
         break;
-    case ADD: kernels->add(rows, columns, o->other.data, o->other.ld, X, o->X.ld); break;
-    case SCALE: kernels->scale(rows, columns, 0.3f, X, o->X.ld); break;
-    case OP_COUNT: break;
+    case ADD:
+        kernels->add(rows, columns, o->other.data, o->other.ld, X, o->X.ld);
+        break;
+    case SCALE:
+        kernels->scale(rows, columns, 0.3f, X, o->X.ld);
+        break;
+    case OP_COUNT:
+        break;
     }
 }
 

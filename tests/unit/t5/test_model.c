@@ -382,7 +382,9 @@ static variant make_variant(int i)
     variant v = {.config = t5_random_config(), .S = {1, 7, 101, 2}};
     nj_t5_config *c = &v.config;
     switch (i) {
-    case 0: v.name = "relu, scaled, tied"; break;
+    case 0:
+        v.name = "relu, scaled, tied";
+        break;
     case 1:
         v.name = "gated, unscaled, stored head";
         c->gated = true;

@@ -24,7 +24,8 @@ static nj_digest fill_digest(void)
     return digest;
 }
 
-#define FILL_U32(field, limit) to->field = (uint32_t)((fill_next++ * 7919u) % ((uint64_t)(limit) + 1));
+#define FILL_U32(field, limit)                                                                     \
+    to->field = (uint32_t)((fill_next++ * 7919u) % ((uint64_t)(limit) + 1));
 #define FILL_U64(field, limit) to->field = fill_next++ * 1000003ull;
 #define FILL_TEXT(field, limit) to->field = fill_slice(limit);
 #define FILL_BLOB(field, limit) to->field = fill_slice(limit);
@@ -37,12 +38,17 @@ static nj_digest fill_digest(void)
     to->field[1] = fill_slice(9);
 #define FILL_SECTIONS(field, limit)                                                                \
     to->field##_count = 2;                                                                         \
-    to->field[0] = (nj_wire_section){fill_slice(9), fill_next++, fill_digest()};                   \
-    to->field[1] = (nj_wire_section){fill_slice(9), fill_next++, fill_digest()};
+    for (uint32_t i = 0; i < 2; i++) {                                                             \
+        to->field[i].name = fill_slice(9);                                                         \
+        to->field[i].size = fill_next++;                                                           \
+        to->field[i].digest = fill_digest();                                                       \
+    }
 #define FILL_LEASES(field, limit)                                                                  \
     to->field##_count = 2;                                                                         \
-    to->field[0] = (nj_wire_lease){fill_next++, fill_next++};                                      \
-    to->field[1] = (nj_wire_lease){fill_next++, fill_next++};
+    for (uint32_t i = 0; i < 2; i++) {                                                             \
+        to->field[i].shard = fill_next++;                                                          \
+        to->field[i].attempt = fill_next++;                                                        \
+    }
 
 // clang-format off
 #define NJ_MESSAGE(NAME, name, number, sender, meaning)                                            \
@@ -106,7 +112,9 @@ static void fill(nj_message *message, nj_message_kind kind)
     message->kind = kind;
     switch (kind) {
 #define NJ_MESSAGE(NAME, name, number, sender, meaning)                                            \
-    case NJ_MESSAGE_##NAME: fill_##name(&message->name); break;
+    case NJ_MESSAGE_##NAME:                                                                        \
+        fill_##name(&message->name);                                                               \
+        break;
 #include "schemas/wire.def"
     }
 }
@@ -116,7 +124,9 @@ static void compare(const nj_message *a, const nj_message *b)
     assert_int_equal(a->kind, b->kind);
     switch (a->kind) {
 #define NJ_MESSAGE(NAME, name, number, sender, meaning)                                            \
-    case NJ_MESSAGE_##NAME: compare_##name(&a->name, &b->name); break;
+    case NJ_MESSAGE_##NAME:                                                                        \
+        compare_##name(&a->name, &b->name);                                                        \
+        break;
 #include "schemas/wire.def"
     }
 }
@@ -214,9 +224,9 @@ static void another_protocol_version_is_refused_naming_both(void **state)
     static nj_message message;
     static const char NEWER[] = {(char)0x93, 2, 11, 0};
     nj_error err = {0};
-    assert_refused(nj_message_unpack((nj_slice){NEWER, sizeof NEWER}, NJ_SIDE_COORDINATOR, &message,
-                                     &err),
-                   NJ_PROTOCOL, &err, "speaks protocol version 2, this program speaks 1");
+    assert_refused(
+        nj_message_unpack((nj_slice){NEWER, sizeof NEWER}, NJ_SIDE_COORDINATOR, &message, &err),
+        NJ_PROTOCOL, &err, "speaks protocol version 2, this program speaks 1");
 }
 
 static void unknown_numbers_and_strange_shapes_are_refused(void **state)
@@ -246,9 +256,9 @@ static void fields_of_a_later_version_are_ignored(void **state)
     static nj_message message;
     static const char LONGER[] = {(char)0x95, 1, 11, 7, (char)0xc3, (char)0x91, 1};
     nj_error err = {0};
-    assert_ok(nj_message_unpack((nj_slice){LONGER, sizeof LONGER}, NJ_SIDE_COORDINATOR, &message,
-                                &err),
-              &err);
+    assert_ok(
+        nj_message_unpack((nj_slice){LONGER, sizeof LONGER}, NJ_SIDE_COORDINATOR, &message, &err),
+        &err);
     assert_int_equal(message.pong.epoch, 7);
 }
 

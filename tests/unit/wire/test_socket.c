@@ -183,7 +183,8 @@ static void a_giant_frame_ends_its_connection_and_no_other(void **state)
     nj_dealer *bad = connect_as(all, &all->known, all->server.public_key);
     assert_ok(nj_dealer_send(bad, (nj_slice){giant, 4097}, &err), &err);
     assert_false(wait_router(all->router, SOON_MS, &received));
-    assert_ok(nj_dealer_send(good, (nj_slice){giant, 4096 - 64}, &err), &err); // CURVE adds its own bytes
+    // CURVE adds bytes of its own.
+    assert_ok(nj_dealer_send(good, (nj_slice){giant, 4096 - 64}, &err), &err);
     assert_true(wait_router(all->router, LATE_MS, &received));
     assert_int_equal(received.bytes.size, 4096 - 64);
     nj_dealer_close(&bad, 0);
@@ -277,7 +278,8 @@ static void a_peer_that_names_itself_too_long_is_dropped(void **state)
         zmq_setsockopt(raw, ZMQ_ROUTING_ID, name, NJ_ROUTE_BYTES_MAX + extra);
         assert_int_equal(zmq_connect(raw, nj_router_endpoint(router)), 0);
         assert_int_equal(zmq_send(raw, "x", 1, 0), 1);
-        assert_int_equal(wait_router(router, extra == 0 ? LATE_MS : SOON_MS, &received), extra == 0);
+        assert_int_equal(wait_router(router, extra == 0 ? LATE_MS : SOON_MS, &received),
+                         extra == 0);
         zmq_close(raw);
     }
     assert_int_equal(nj_router_dropped(router)->route_count, 1);

@@ -1,0 +1,369 @@
+// test_dispatch.c - messages in, effects out: what the coordinator says and does.
+#include "coordinator/dispatch.h"
+
+#include <stdlib.h>
+
+#include "tests/support/nj_test.h"
+
+#define MS 1000000ull
+
+static nj_dispatch *dispatch;
+static nj_dispatch_effect effect;
+static nj_message message;
+static const nj_peer PEER = {.route = "11111", .route_bytes = 5, .key = "key 1"};
+static const nj_peer OTHER = {.route = "22222", .route_bytes = 5, .key = "key 2"};
+
+static const char *check_rows(const void *context, const nj_message_result *result)
+{
+    (void)context;
+    return result->row_count == 4 ? NULL : "the shard has 4 users";
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    nj_dispatch_config config = {
+        .ledger = {.shard_count = 3, .tries_max = 2, .losses_max = 5, .retry_ms = 100},
+        .roster = {.worker_max = 4, .silence_ms = 1000, .lease_ms = 300},
+        .epoch = 6,
+        .numeric_class = "exact",
+        .check = check_rows,
+    };
+    dispatch = malloc(sizeof *dispatch);
+    assert_ok(nj_dispatch_init(dispatch, &config, &err), &err);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    nj_dispatch_fini(dispatch);
+    free(dispatch);
+    return 0;
+}
+
+static void receive(const nj_peer *peer, uint64_t now_ms)
+{
+    nj_dispatch_message(dispatch, peer, &message, now_ms * MS);
+}
+
+static void expect(nj_dispatch_effect_kind kind, uint64_t now_ms)
+{
+    assert_true(nj_dispatch_next(dispatch, now_ms * MS, &effect));
+    assert_int_equal(effect.kind, kind);
+}
+
+static void expect_nothing(uint64_t now_ms)
+{
+    assert_false(nj_dispatch_next(dispatch, now_ms * MS, &effect));
+}
+
+static void expect_ack(uint32_t shard, nj_verdict verdict)
+{
+    expect(NJ_DISPATCH_SEND, 0);
+    assert_int_equal(effect.message.kind, NJ_MESSAGE_ACK);
+    assert_int_equal(effect.message.ack.shard, shard);
+    assert_int_equal(effect.message.ack.verdict, verdict);
+}
+
+static void expect_refused(nj_status status, const char *part)
+{
+    expect(NJ_DISPATCH_SEND, 0);
+    assert_int_equal(effect.message.kind, NJ_MESSAGE_REFUSED);
+    assert_int_equal(effect.message.refused.status, status);
+    assert_non_null(strstr(effect.message.refused.text.bytes, part));
+}
+
+static void say_hello(const nj_peer *peer, uint8_t instance, const char *numeric_class)
+{
+    memset(&message, 0, sizeof message);
+    message.kind = NJ_MESSAGE_HELLO;
+    message.hello.name = nj_slice_from("w");
+    message.hello.version = nj_slice_from("1");
+    message.hello.instance.bytes[0] = instance;
+    message.hello.classes[0] = nj_slice_from(numeric_class);
+    message.hello.classes_count = 1;
+    receive(peer, 0);
+}
+
+static void join(const nj_peer *peer, uint8_t instance, uint32_t credit)
+{
+    say_hello(peer, instance, "exact");
+    expect(NJ_DISPATCH_SEND_WELCOME, 0);
+    assert_true(nj_peer_equal(&effect.peer, peer));
+    message.kind = NJ_MESSAGE_READY;
+    message.ready.credit = credit;
+    receive(peer, 0);
+}
+
+static void send_result(const nj_peer *peer, uint32_t shard, uint32_t attempt, uint64_t epoch,
+                        const char *rows, uint32_t row_count)
+{
+    memset(&message, 0, sizeof message);
+    message.kind = NJ_MESSAGE_RESULT;
+    message.result = (nj_message_result){
+        shard, attempt, epoch, nj_digest_of(rows, strlen(rows)), row_count, nj_slice_from(rows)};
+    receive(peer, 0);
+}
+
+static void a_night_of_one_worker_goes_through(void **state)
+{
+    (void)state;
+    join(&PEER, 1, 2);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    assert_int_equal(effect.lease.shard, 0);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    assert_int_equal(effect.lease.shard, 1);
+    expect_nothing(0);
+    for (uint32_t shard = 0; shard < 3; shard++) {
+        send_result(&PEER, shard, 1, 6, "rows", 4);
+        expect(NJ_DISPATCH_WRITE_ROWS, 0);
+        assert_int_equal(effect.lease.shard, shard);
+        if (shard == 0) {
+            expect(NJ_DISPATCH_SEND_LEASE, 0);
+        }
+        expect_nothing(0);
+        assert_int_equal(nj_dispatch_stored(dispatch, shard, true, 0), NJ_OK);
+        expect_ack(shard, NJ_VERDICT_COMMITTED);
+    }
+    assert_true(nj_dispatch_finished(dispatch));
+    nj_dispatch_drain(dispatch, NJ_DRAIN_FINISHED);
+    expect(NJ_DISPATCH_SEND, 0);
+    assert_int_equal(effect.message.kind, NJ_MESSAGE_DRAIN);
+    message.kind = NJ_MESSAGE_BYE;
+    receive(&PEER, 0);
+    expect(NJ_DISPATCH_WORKER_GONE, 0);
+    assert_int_equal(effect.status, NJ_OK);
+    expect_nothing(0);
+    assert_int_equal(dispatch->roster.count, 0);
+}
+
+static void a_worker_of_another_numeric_class_gets_no_lease(void **state)
+{
+    (void)state;
+    say_hello(&PEER, 1, "fast");
+    expect_refused(NJ_CONFIG, "the plan's numeric class is \"exact\", the worker runs \"fast\"");
+    message.kind = NJ_MESSAGE_READY;
+    message.ready.credit = 1;
+    receive(&PEER, 0);
+    expect_refused(NJ_AGAIN, "say HELLO");
+    expect_nothing(0);
+}
+
+static void rows_that_do_not_fit_count_as_a_failure_and_are_never_written(void **state)
+{
+    (void)state;
+    join(&PEER, 1, 1);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    send_result(&PEER, 0, 1, 6, "rows", 3);
+    expect_ack(0, NJ_VERDICT_REJECTED);
+    expect(NJ_DISPATCH_FAILURE, 0);
+    assert_true(nj_slice_equal(effect.text, nj_slice_from("the shard has 4 users")));
+    assert_int_equal(dispatch->ledger.shards[0].state, NJ_SHARD_RETRY_WAIT);
+
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    assert_int_equal(effect.lease.shard, 1);
+    message.kind = NJ_MESSAGE_RESULT;
+    message.result = (nj_message_result){1, 1, 6, {{1}}, 4, nj_slice_from("rows")};
+    receive(&PEER, 0);
+    expect_ack(1, NJ_VERDICT_REJECTED);
+    expect(NJ_DISPATCH_FAILURE, 0);
+    assert_non_null(strstr(effect.text.bytes, "digest"));
+}
+
+static void results_of_another_epoch_or_shard_are_stale(void **state)
+{
+    (void)state;
+    join(&PEER, 1, 1);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    send_result(&PEER, 0, 1, 5, "rows", 4);
+    expect_ack(0, NJ_VERDICT_STALE);
+    send_result(&PEER, 3, 1, 6, "rows", 4);
+    expect_ack(3, NJ_VERDICT_STALE);
+    send_result(&PEER, 2, 1, 6, "rows", 4);
+    expect_ack(2, NJ_VERDICT_STALE);
+    expect_nothing(0);
+    assert_int_equal(dispatch->ledger.shards[0].state, NJ_SHARD_LEASED);
+}
+
+static void other_rows_raise_the_alarm_and_equal_ones_are_duplicates(void **state)
+{
+    (void)state;
+    join(&PEER, 1, 1);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    nj_dispatch_tick(dispatch, 300 * MS); // the lease runs out and is given anew
+    expect(NJ_DISPATCH_LOSS, 300);
+    expect(NJ_DISPATCH_SEND_LEASE, 300);
+    assert_int_equal(effect.lease.attempt, 2);
+    send_result(&PEER, 0, 1, 6, "rows", 4);
+    expect(NJ_DISPATCH_WRITE_ROWS, 0);
+    assert_int_equal(nj_dispatch_stored(dispatch, 0, true, 0), NJ_OK);
+    expect_ack(0, NJ_VERDICT_COMMITTED);
+    send_result(&PEER, 0, 2, 6, "rows", 4);
+    expect_ack(0, NJ_VERDICT_DUPLICATE);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    send_result(&PEER, 0, 2, 6, "rowz", 4);
+    expect_ack(0, NJ_VERDICT_DIVERGED);
+    expect(NJ_DISPATCH_ALARM, 0);
+    assert_int_equal(effect.lease.shard, 0);
+}
+
+static void the_leases_of_a_vanished_worker_go_to_another(void **state)
+{
+    (void)state;
+    join(&PEER, 1, 2);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    nj_worker_id first = effect.worker;
+    join(&OTHER, 2, 3);
+    expect(NJ_DISPATCH_SEND_LEASE, 0); // the third shard
+    expect_nothing(0);
+    nj_dispatch_unreachable(dispatch, first, 0);
+    expect(NJ_DISPATCH_LOSS, 0);
+    expect(NJ_DISPATCH_LOSS, 0);
+    expect(NJ_DISPATCH_WORKER_GONE, 0);
+    assert_int_equal(effect.status, NJ_AGAIN);
+    for (uint32_t shard = 0; shard < 2; shard++) {
+        expect(NJ_DISPATCH_SEND_LEASE, 0);
+        assert_true(nj_peer_equal(&effect.peer, &OTHER));
+        assert_int_equal(effect.lease.shard, shard);
+        assert_int_equal(effect.lease.attempt, 2);
+    }
+    nj_dispatch_unreachable(dispatch, first, 0); // again: nobody
+    expect_nothing(0);
+}
+
+static void a_quiet_worker_is_sent_a_pong_to_see_whether_it_is_there(void **state)
+{
+    (void)state;
+    dispatch->roster.config.probe_ms = 200;
+    join(&PEER, 1, 1);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    nj_dispatch_tick(dispatch, 199 * MS);
+    expect_nothing(199);
+    nj_dispatch_tick(dispatch, 200 * MS);
+    expect(NJ_DISPATCH_SEND, 200);
+    assert_int_equal(effect.message.kind, NJ_MESSAGE_PONG);
+    assert_int_equal(effect.message.pong.epoch, 6);
+    nj_dispatch_unreachable(dispatch, effect.worker, 200 * MS);
+    expect(NJ_DISPATCH_LOSS, 200);
+    expect(NJ_DISPATCH_WORKER_GONE, 200);
+    expect_nothing(200);
+}
+
+static void failures_are_counted_and_the_last_gives_the_shard_up(void **state)
+{
+    (void)state;
+    join(&PEER, 1, 1);
+    for (uint32_t try = 1; try <= 2; try++) {
+        expect(NJ_DISPATCH_SEND_LEASE, 0);
+        uint32_t shard = effect.lease.shard;
+        memset(&message, 0, sizeof message);
+        message.kind = NJ_MESSAGE_FAILED;
+        message.failed = (nj_message_failed){shard, effect.lease.attempt, 6, NJ_NO_MEMORY,
+                                             nj_slice_from("too little")};
+        dispatch->ledger.shards[shard].failures = 1;
+        receive(&PEER, 0);
+        expect(NJ_DISPATCH_FAILURE, 0);
+        assert_int_equal(effect.status, NJ_NO_MEMORY);
+        expect(NJ_DISPATCH_SHARD_FAILED, 0);
+        assert_int_equal(effect.lease.shard, shard);
+        receive(&PEER, 0); // the same again: the lease is over
+        assert_int_equal(dispatch->ledger.counts.failures, try);
+    }
+}
+
+static void a_lease_given_back_is_no_failure(void **state)
+{
+    (void)state;
+    join(&PEER, 1, 1);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    memset(&message, 0, sizeof message);
+    message.kind = NJ_MESSAGE_FAILED;
+    message.failed = (nj_message_failed){0, 1, 6, NJ_AGAIN, nj_slice_from("leaving")};
+    receive(&PEER, 0);
+    expect_nothing(0);
+    assert_int_equal(dispatch->ledger.shards[0].state, NJ_SHARD_WAITING);
+    assert_int_equal(dispatch->ledger.counts.failures, 0);
+}
+
+static void heartbeats_and_fetches_are_answered(void **state)
+{
+    (void)state;
+    join(&PEER, 1, 0);
+    memset(&message, 0, sizeof message);
+    message.kind = NJ_MESSAGE_HEARTBEAT;
+    receive(&PEER, 0);
+    expect(NJ_DISPATCH_SEND, 0);
+    assert_int_equal(effect.message.kind, NJ_MESSAGE_PONG);
+    assert_int_equal(effect.message.pong.epoch, 6);
+    message.kind = NJ_MESSAGE_FETCH;
+    message.fetch.length = 77;
+    receive(&PEER, 0);
+    expect(NJ_DISPATCH_SEND_CHUNK, 0);
+    assert_int_equal(effect.message.fetch.length, 77);
+    receive(&OTHER, 0);
+    expect_refused(NJ_AGAIN, "HELLO");
+}
+
+static void a_peer_that_breaks_the_protocol_is_told_and_forgotten(void **state)
+{
+    (void)state;
+    nj_error why = {NJ_PROTOCOL, "the peer speaks protocol version 2, this program speaks 1 \xff"};
+    join(&PEER, 1, 1);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    nj_dispatch_broken(dispatch, &PEER, &why, 0);
+    expect_refused(NJ_PROTOCOL, "version 2, this program speaks 1 ?");
+    expect(NJ_DISPATCH_LOSS, 0);
+    expect(NJ_DISPATCH_WORKER_GONE, 0);
+    nj_dispatch_broken(dispatch, &OTHER, &why, 0);
+    expect_refused(NJ_PROTOCOL, "version 2");
+    expect_nothing(0);
+}
+
+static void resumed_shards_are_not_leased(void **state)
+{
+    (void)state;
+    nj_digest digest = nj_digest_of("rows", 4);
+    assert_int_equal(nj_dispatch_resume(dispatch, 0, &digest), NJ_OK);
+    assert_int_equal(nj_dispatch_resume(dispatch, 1, &digest), NJ_OK);
+    assert_int_equal(nj_dispatch_resume(dispatch, 3, &digest), NJ_NOT_FOUND);
+    join(&PEER, 1, 2);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    assert_int_equal(effect.lease.shard, 2);
+    expect_nothing(0);
+}
+
+static void while_draining_newcomers_are_drained_too(void **state)
+{
+    (void)state;
+    nj_dispatch_drain(dispatch, NJ_DRAIN_STOPPING);
+    join(&PEER, 1, 2);
+    expect(NJ_DISPATCH_SEND, 0);
+    assert_int_equal(effect.message.kind, NJ_MESSAGE_DRAIN);
+    assert_int_equal(effect.message.drain.reason, NJ_DRAIN_STOPPING);
+    expect_nothing(0);
+}
+
+#define FRESH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FRESH(a_night_of_one_worker_goes_through),
+        FRESH(a_worker_of_another_numeric_class_gets_no_lease),
+        FRESH(rows_that_do_not_fit_count_as_a_failure_and_are_never_written),
+        FRESH(results_of_another_epoch_or_shard_are_stale),
+        FRESH(other_rows_raise_the_alarm_and_equal_ones_are_duplicates),
+        FRESH(the_leases_of_a_vanished_worker_go_to_another),
+        FRESH(a_quiet_worker_is_sent_a_pong_to_see_whether_it_is_there),
+        FRESH(failures_are_counted_and_the_last_gives_the_shard_up),
+        FRESH(a_lease_given_back_is_no_failure),
+        FRESH(heartbeats_and_fetches_are_answered),
+        FRESH(a_peer_that_breaks_the_protocol_is_told_and_forgotten),
+        FRESH(resumed_shards_are_not_leased),
+        FRESH(while_draining_newcomers_are_drained_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

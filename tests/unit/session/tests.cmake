@@ -1,0 +1,1 @@
+nj_test(unit/session/test_session.c LIBS nj_session LABEL unit)
