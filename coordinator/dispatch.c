@@ -39,6 +39,12 @@ static nj_dispatch_effect *add_effect(nj_dispatch *dispatch, nj_dispatch_effect_
     return effect;
 }
 
+static nj_dispatch_effect *youngest_effect(nj_dispatch *dispatch)
+{
+    size_t place = dispatch->queue_first + dispatch->queue_count - 1;
+    return &dispatch->queue[place % NJ_DISPATCH_QUEUE_MAX];
+}
+
 static void add_report(nj_dispatch *dispatch, nj_dispatch_effect_kind kind, nj_worker_id worker,
                        uint32_t shard, uint32_t attempt)
 {
@@ -68,6 +74,15 @@ static void send_ack(nj_dispatch *dispatch, nj_worker_id worker, uint32_t shard,
     if (effect != NULL) {
         effect->message.kind = NJ_MESSAGE_ACK;
         effect->message.ack = (nj_message_ack){shard, attempt, verdict};
+    }
+}
+
+static void send_pong(nj_dispatch *dispatch, nj_worker_id worker)
+{
+    nj_dispatch_effect *effect = add_send(dispatch, NJ_DISPATCH_SEND, worker);
+    if (effect != NULL) {
+        effect->message.kind = NJ_MESSAGE_PONG;
+        effect->message.pong = (nj_message_pong){dispatch->config.epoch};
     }
 }
 
@@ -137,7 +152,7 @@ static void end_in_ledger(nj_dispatch *dispatch, nj_ledger_event_kind kind, nj_w
 // ---- roster ----
 
 static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
-                          const nj_peer *peer, uint64_t now_ns)
+                          const nj_roster_event *event, uint64_t now_ns)
 {
     nj_dispatch_effect *send;
     switch (effect->kind) {
@@ -151,15 +166,18 @@ static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
             send->message.drain = (nj_message_drain){dispatch->drain_reason};
         }
         break;
+    case NJ_ROSTER_PROBE:
+        send_pong(dispatch, effect->worker);
+        break;
     case NJ_ROSTER_STRANGER:
         snprintf(dispatch->text, sizeof dispatch->text,
                  "this coordinator does not know you: say HELLO");
-        send_refused(dispatch, peer, NJ_AGAIN);
+        send_refused(dispatch, event->peer, NJ_AGAIN);
         break;
     case NJ_ROSTER_FULL:
         snprintf(dispatch->text, sizeof dispatch->text, "%u workers are here, the limit is %u",
                  dispatch->roster.count, dispatch->roster.config.worker_max);
-        send_refused(dispatch, peer, NJ_AGAIN);
+        send_refused(dispatch, event->peer, NJ_AGAIN);
         break;
     case NJ_ROSTER_LEASE_LOST:
         add_report(dispatch, NJ_DISPATCH_LOSS, effect->worker, effect->lease.shard,
@@ -171,6 +189,7 @@ static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
         break;
     case NJ_ROSTER_WORKER_GONE:
         add_report(dispatch, NJ_DISPATCH_WORKER_GONE, effect->worker, 0, 0);
+        youngest_effect(dispatch)->status = event->kind == NJ_ROSTER_BYE ? NJ_OK : NJ_AGAIN;
         break;
     }
 }
@@ -183,7 +202,7 @@ static bool step_roster(nj_dispatch *dispatch, const nj_roster_event *event, uin
     assert(status == NJ_OK);
     (void)status;
     for (size_t i = 0; i < effects.count; i++) {
-        report_roster(dispatch, &effects.items[i], event->peer, now_ns);
+        report_roster(dispatch, &effects.items[i], event, now_ns);
     }
     return effects.more;
 }
@@ -228,9 +247,8 @@ static void fail_lease(nj_dispatch *dispatch, nj_worker_id worker, nj_wire_lease
                        nj_status status, nj_slice text, uint64_t now_ns)
 {
     add_report(dispatch, NJ_DISPATCH_FAILURE, worker, lease.shard, lease.attempt);
-    size_t last = (dispatch->queue_first + dispatch->queue_count - 1) % NJ_DISPATCH_QUEUE_MAX;
-    dispatch->queue[last].status = status;
-    dispatch->queue[last].text = text;
+    youngest_effect(dispatch)->status = status;
+    youngest_effect(dispatch)->text = text;
     end_in_roster(dispatch, NJ_ROSTER_END_LEASE, worker, lease, now_ns);
     end_in_ledger(dispatch, NJ_LEDGER_FAILURE, worker, lease, now_ns);
 }
@@ -311,9 +329,7 @@ static void answer(nj_dispatch *dispatch, const nj_worker *worker, const nj_mess
         send->message.fetch = message->fetch;
         break;
     case NJ_MESSAGE_HEARTBEAT:
-        send = add_send(dispatch, NJ_DISPATCH_SEND, worker->id);
-        send->message.kind = NJ_MESSAGE_PONG;
-        send->message.pong = (nj_message_pong){dispatch->config.epoch};
+        send_pong(dispatch, worker->id);
         break;
     default:
         break;

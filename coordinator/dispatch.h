@@ -50,7 +50,7 @@ typedef enum {
     NJ_DISPATCH_LOSS,         // worker, lease: ran out, or its worker is gone
     NJ_DISPATCH_SHARD_FAILED, // lease.shard: no tries are left
     NJ_DISPATCH_ALARM,        // worker, lease: other rows are stored; exit 4 at the end
-    NJ_DISPATCH_WORKER_GONE,  // worker
+    NJ_DISPATCH_WORKER_GONE,  // worker; status: NJ_OK: said BYE, NJ_AGAIN: vanished
 } nj_dispatch_effect_kind;
 
 typedef struct {
@@ -58,7 +58,7 @@ typedef struct {
     nj_peer peer;        // of the sends
     nj_worker_id worker; // 0 for a peer that is no worker
     nj_wire_lease lease;
-    nj_status status; // of FAILURE
+    nj_status status; // of FAILURE and WORKER_GONE
     nj_slice text;    // of FAILURE; borrowed until the next event
     nj_message message;
 } nj_dispatch_effect;

@@ -160,6 +160,16 @@ const nj_worker *nj_roster_find_peer(const nj_roster *roster, const nj_peer *pee
     return slot == NO_SLOT ? NULL : &roster->slots[slot];
 }
 
+const char *nj_roster_name(const nj_roster *roster, nj_worker_id id)
+{
+    uint32_t slot = (uint32_t)(id & SLOT_MASK);
+    if (id == 0 || slot >= roster->config.worker_max ||
+        (roster->slots[slot].id != id && roster->slots[slot].former_id != id)) {
+        return "a worker that is gone";
+    }
+    return roster->slots[slot].name;
+}
+
 static nj_worker_lease *find_lease(nj_worker *worker, uint32_t shard, uint32_t attempt)
 {
     for (uint32_t i = 0; i < worker->lease_count; i++) {
@@ -257,7 +267,9 @@ static void end_worker(nj_roster *roster, uint32_t slot, nj_roster_effect_kind l
     }
     add_effect(effects, NJ_ROSTER_WORKER_GONE, worker->id, (nj_wire_lease){0});
     remove_peer(roster, &worker->peer);
-    *worker = (nj_worker){.state = NJ_WORKER_GONE};
+    nj_worker gone = {.state = NJ_WORKER_GONE, .former_id = worker->id};
+    memcpy(gone.name, worker->name, sizeof gone.name);
+    *worker = gone;
 }
 
 static nj_status apply(nj_roster *roster, uint32_t slot, nj_worker_event what,
@@ -419,6 +431,13 @@ static nj_status end_lease(nj_roster *roster, uint32_t slot, nj_wire_lease lease
     return status;
 }
 
+static bool is_probe_due(const nj_roster *roster, const nj_worker *worker, uint64_t now_ns)
+{
+    const uint64_t probe_ns = (uint64_t)roster->config.probe_ms * NS_PER_MS;
+    return probe_ns != 0 && now_ns - worker->heard_ns >= probe_ns &&
+           now_ns - worker->probed_ns >= probe_ns;
+}
+
 static nj_status tick_worker(nj_roster *roster, uint32_t slot, uint64_t now_ns,
                              nj_roster_effects *effects)
 {
@@ -428,6 +447,10 @@ static nj_status tick_worker(nj_roster *roster, uint32_t slot, uint64_t now_ns,
     }
     if (now_ns - worker->heard_ns >= (uint64_t)roster->config.silence_ms * NS_PER_MS) {
         return apply(roster, slot, NJ_WORKER_EVENT_SILENT, effects);
+    }
+    if (is_probe_due(roster, worker, now_ns)) {
+        worker->probed_ns = now_ns;
+        add_effect(effects, NJ_ROSTER_PROBE, worker->id, (nj_wire_lease){0});
     }
     nj_status status = NJ_OK;
     uint32_t i = 0;

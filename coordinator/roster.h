@@ -58,6 +58,8 @@ typedef struct {
     uint32_t lease_count;
     nj_worker_lease leases[NJ_WIRE_LEASES_MAX];
     uint64_t heard_ns;
+    uint64_t probed_ns;     // when PROBE was last asked for
+    nj_worker_id former_id; // GONE: whose name stands here, for the log
     uint64_t users_done;
 } nj_worker;
 
@@ -65,6 +67,9 @@ typedef struct {
     uint32_t worker_max; // 1 .. NJ_ROSTER_WORKERS_MAX
     uint32_t silence_ms; // a worker not heard for this long is gone
     uint32_t lease_ms;   // a lease without progress for this long is lost
+    // A worker not heard for this long is sent something, and again every so often: the send fails when its connection has
+    // ended, so a process that died is missed before silence_ms is over. 0: never.
+    uint32_t probe_ms;
 } nj_roster_config;
 
 typedef struct {
@@ -112,6 +117,7 @@ typedef enum {
     NJ_ROSTER_SEND_DRAIN,   // worker
     NJ_ROSTER_STRANGER,     // the event's peer must say HELLO first
     NJ_ROSTER_FULL,         // the event's peer finds no place
+    NJ_ROSTER_PROBE,        // worker: send it anything; report UNREACHABLE when that fails
     NJ_ROSTER_LEASE_LOST,   // worker, lease: report it to the ledger
     NJ_ROSTER_LEASE_BACK,   // worker, lease: returned; report it to the ledger
     NJ_ROSTER_WORKER_GONE,  // worker: forgotten; for the log
@@ -146,6 +152,10 @@ NJ_CHECKED nj_status nj_roster_step(nj_roster *roster, const nj_roster_event *ev
 /// The worker with this id or peer; NULL when it is gone. Borrowed until the next step.
 const nj_worker *nj_roster_find(const nj_roster *roster, nj_worker_id id);
 const nj_worker *nj_roster_find_peer(const nj_roster *roster, const nj_peer *peer);
+
+/// What people call it, also when it has just gone: the name stands until another worker takes its place. Never NULL;
+/// borrowed until the next step.
+const char *nj_roster_name(const nj_roster *roster, nj_worker_id id);
 
 /// True when the worker holds exactly this lease.
 bool nj_worker_holds(const nj_worker *worker, uint32_t shard, uint32_t attempt);

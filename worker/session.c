@@ -594,7 +594,8 @@ static void take_drain(nj_session *session, const nj_message_drain *drain, uint6
     if (drain->reason == NJ_DRAIN_FINISHED) {
         nj_session_stop(session, NJ_OK, "the night is finished", now_ns);
     } else {
-        nj_session_drain(session, NJ_OK, "the coordinator stops", now_ns);
+        nj_session_drain(session, NJ_AGAIN, "the coordinator stops before the night is finished",
+                         now_ns);
     }
 }
 

@@ -22,4 +22,7 @@ const char *nj_status_advice(nj_status status);
 /// The process exit code that stands for this status.
 int nj_status_exit_code(nj_status status);
 
+/// What a nightjar program says with this exit code: the first status of the table that has it; NJ_FAILED when none has.
+nj_status nj_status_of_exit_code(int exit_code);
+
 #endif

@@ -439,6 +439,26 @@ static nj_status read_facts(nj_staging *staging, MDB_txn *txn, nj_error *err)
     return status;
 }
 
+static nj_status read_class(nj_staging *staging, MDB_txn *txn,
+                            char out[NJ_STAGING_CLASS_BYTES_MAX + 1], nj_error *err)
+{
+    MDB_val key = text_val(NJ_STORE_WORDS.KEY_CLASS);
+    MDB_val value = {0};
+    int rc = mdb_get(txn, staging->meta, &key, &value);
+    if (rc == MDB_NOTFOUND) {
+        rc = MDB_SUCCESS;
+    }
+    if (rc == MDB_SUCCESS && value.mv_size > NJ_STAGING_CLASS_BYTES_MAX) {
+        return nj_fail(err, NJ_CONFIG, "%s: its numeric class has %zu bytes, the limit is %d",
+                       staging->folder.text, value.mv_size, NJ_STAGING_CLASS_BYTES_MAX);
+    }
+    if (rc == MDB_SUCCESS) {
+        memcpy(out, value.mv_size > 0 ? value.mv_data : "", value.mv_size);
+        out[value.mv_size] = '\0';
+    }
+    return nj_env_check(rc, staging->folder.text, err);
+}
+
 static nj_status take_over(nj_staging_write *write, void *context)
 {
     (void)context;
@@ -455,8 +475,9 @@ static nj_status take_over(nj_staging_write *write, void *context)
     return status;
 }
 
-nj_status nj_staging_open(const char *store_dir, const nj_staging_options *options,
-                          nj_staging **out_staging, nj_error *err)
+// A handle on the area that is there; nothing is opened yet.
+static nj_status find_area(const char *store_dir, const nj_staging_options *options,
+                           nj_staging **out, nj_error *err)
 {
     nj_staging *staging = NULL;
     nj_path data;
@@ -470,12 +491,48 @@ nj_status nj_staging_open(const char *store_dir, const nj_staging_options *optio
     if (status == NJ_OK && !nj_file_exists(data.text)) { // LMDB would make a new one
         status = nj_fail(err, NJ_CONFIG, "%s: no such file; not a staging area", data.text);
     }
+    if (status != NJ_OK) {
+        nj_staging_close(&staging);
+        return status;
+    }
+    *out = staging;
+    return NJ_OK;
+}
+
+nj_status nj_staging_open(const char *store_dir, const nj_staging_options *options,
+                          nj_staging **out_staging, nj_error *err)
+{
+    nj_staging *staging = NULL;
+    nj_status status = find_area(store_dir, options, &staging, err);
     if (status == NJ_OK) {
         status = nj_staging_run_write(staging, "open staging", false, take_over, NULL, err);
     }
     if (status == NJ_OK) {
         *out_staging = staging;
         staging = NULL;
+    }
+    nj_staging_close(&staging);
+    return status;
+}
+
+// Writes nothing: a transaction that changed nothing leaves the file as it is.
+static nj_status look_at_area(nj_staging_write *write, void *context)
+{
+    nj_status status = read_facts(write->staging, write->txn, write->err);
+    return status == NJ_OK ? read_class(write->staging, write->txn, context, write->err) : status;
+}
+
+nj_status nj_staging_peek(const char *store_dir, nj_staging_facts *out_facts,
+                          char out_class[NJ_STAGING_CLASS_BYTES_MAX + 1], nj_error *err)
+{
+    nj_staging *staging = NULL;
+    nj_status status = find_area(store_dir, NULL, &staging, err);
+    if (status == NJ_OK) { // under the lock, because opening may mend the file's length
+        status =
+            nj_staging_run_write(staging, "look at staging", false, look_at_area, out_class, err);
+    }
+    if (status == NJ_OK) {
+        *out_facts = staging->facts;
     }
     nj_staging_close(&staging);
     return status;
@@ -542,26 +599,6 @@ nj_status nj_staging_plan(nj_staging *staging, nj_buffer *out, nj_error *err)
     }
     mdb_txn_abort(txn);
     return status;
-}
-
-static nj_status read_class(nj_staging *staging, MDB_txn *txn,
-                            char out[NJ_STAGING_CLASS_BYTES_MAX + 1], nj_error *err)
-{
-    MDB_val key = text_val(NJ_STORE_WORDS.KEY_CLASS);
-    MDB_val value = {0};
-    int rc = mdb_get(txn, staging->meta, &key, &value);
-    if (rc == MDB_NOTFOUND) {
-        rc = MDB_SUCCESS;
-    }
-    if (rc == MDB_SUCCESS && value.mv_size > NJ_STAGING_CLASS_BYTES_MAX) {
-        return nj_fail(err, NJ_CONFIG, "%s: its numeric class has %zu bytes, the limit is %d",
-                       staging->folder.text, value.mv_size, NJ_STAGING_CLASS_BYTES_MAX);
-    }
-    if (rc == MDB_SUCCESS) {
-        memcpy(out, value.mv_size > 0 ? value.mv_data : "", value.mv_size);
-        out[value.mv_size] = '\0';
-    }
-    return nj_env_check(rc, staging->folder.text, err);
 }
 
 nj_status nj_staging_class(nj_staging *staging, char out[NJ_STAGING_CLASS_BYTES_MAX + 1],

@@ -84,6 +84,11 @@ NJ_CHECKED nj_status nj_staging_create(const char *store_dir, const nj_staging_f
 NJ_CHECKED nj_status nj_staging_open(const char *store_dir, const nj_staging_options *options,
                                      nj_staging **out_staging, nj_error *err);
 
+/// Reads what the staging area that is there says of its night, and fences off nobody. `out_class` is "" while the night
+/// has none. Errors as nj_staging_open.
+NJ_CHECKED nj_status nj_staging_peek(const char *store_dir, nj_staging_facts *out_facts,
+                                     char out_class[NJ_STAGING_CLASS_BYTES_MAX + 1], nj_error *err);
+
 /// Accepts NULL. The area stays on disk.
 void nj_staging_close(nj_staging **staging);
 

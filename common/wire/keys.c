@@ -16,6 +16,7 @@
 
 #define KEY_CHARS (NJ_KEY_TEXT_BYTES - 1)
 #define KEY_BYTES 32
+#define SECRET_FILE_BYTES (NJ_KEY_TEXT_BYTES + 64) // a comment and the key
 
 bool nj_key_valid(const char *text)
 {
@@ -53,7 +54,7 @@ static nj_status write_fd(int fd, const char *bytes, size_t size)
         bytes += wrote;
         size -= (size_t)wrote;
     }
-    return fsync(fd) == 0 ? NJ_OK : NJ_IO;
+    return NJ_OK;
 }
 
 static nj_status create_file(const char *path, mode_t mode, const char *bytes, size_t size,
@@ -67,6 +68,9 @@ static nj_status create_file(const char *path, mode_t mode, const char *bytes, s
         return nj_fail_errno(err, NJ_IO, errno, "%s: cannot create", path);
     }
     nj_status status = write_fd(fd, bytes, size);
+    if (status == NJ_OK && fsync(fd) != 0) {
+        status = NJ_IO;
+    }
     if (status != NJ_OK) {
         status = nj_fail_errno(err, status, errno, "%s: cannot write", path);
     }
@@ -79,22 +83,39 @@ static nj_status create_file(const char *path, mode_t mode, const char *bytes, s
     return status;
 }
 
+static size_t print_secret(const nj_keypair *pair, char out[SECRET_FILE_BYTES])
+{
+    return (size_t)snprintf(out, SECRET_FILE_BYTES, "# nightjar secret key: keep it private\n%s\n",
+                            pair->secret_key);
+}
+
+nj_status nj_keypair_write_fd(const nj_keypair *pair, int fd, nj_error *err)
+{
+    char text[SECRET_FILE_BYTES];
+    nj_status status = write_fd(fd, text, print_secret(pair, text));
+    if (status != NJ_OK) {
+        status = nj_fail_errno(err, status, errno, "cannot write a secret key");
+    }
+    sodium_memzero(text, sizeof text);
+    return status;
+}
+
 nj_status nj_keypair_write(const nj_keypair *pair, const char *secret_path, const char *public_path,
                            const char *name, nj_error *err)
 {
-    char text[2 * NJ_KEY_TEXT_BYTES + NJ_ALLOW_NAME_BYTES + 64];
+    char secret[SECRET_FILE_BYTES];
+    char text[NJ_KEY_TEXT_BYTES + NJ_ALLOW_NAME_BYTES + 2];
     if (strlen(name) >= NJ_ALLOW_NAME_BYTES || strchr(name, '\n') != NULL) {
         return nj_fail(err, NJ_INPUT, "a key's name must be one line of at most %d bytes",
                        NJ_ALLOW_NAME_BYTES - 1);
     }
-    int length = snprintf(text, sizeof text, "# nightjar secret key: keep it private\n%s\n",
-                          pair->secret_key);
-    nj_status status = create_file(secret_path, S_IRUSR | S_IWUSR, text, (size_t)length, err);
-    sodium_memzero(text, sizeof text);
+    nj_status status =
+        create_file(secret_path, S_IRUSR | S_IWUSR, secret, print_secret(pair, secret), err);
+    sodium_memzero(secret, sizeof secret);
     if (status != NJ_OK) {
         return status;
     }
-    length =
+    int length =
         snprintf(text, sizeof text, "%s%s%s\n", pair->public_key, name[0] != '\0' ? " " : "", name);
     status = create_file(public_path, 0644, text, (size_t)length, err);
     if (status != NJ_OK) {

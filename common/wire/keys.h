@@ -37,6 +37,9 @@ void nj_keypair_wipe(nj_keypair *pair);
 NJ_CHECKED nj_status nj_keypair_write(const nj_keypair *pair, const char *secret_path,
                                       const char *public_path, const char *name, nj_error *err);
 
+/// Writes the content of a secret file to `fd`, which stays open: for a key that never has a name on a disk. NJ_IO.
+NJ_CHECKED nj_status nj_keypair_write_fd(const nj_keypair *pair, int fd, nj_error *err);
+
 /// Reads a secret file and computes its public key. NJ_CONFIG when group or others may read it (says chmod 600), or
 /// when it is no regular file; NJ_INPUT names file and line; NJ_NOT_FOUND.
 NJ_CHECKED nj_status nj_keypair_read(const char *secret_path, nj_keypair *out, nj_error *err);

@@ -18,7 +18,9 @@
 #define COMMIT_FAILURES_MAX 5 // in a row; the staging area stays for --resume
 #define FAREWELL_MS 2000      // how long workers get to say BYE
 #define LINGER_MS 500
-#define MESSAGES_A_ROUND 256 // so that commits and ticks happen under load
+#define MESSAGES_A_ROUND 256  // so that commits and ticks happen under load
+#define HEARTBEATS_A_LEASE 5  // one may be late without the lease running out
+#define HEARTBEAT_MS_MAX 1000 // a dead worker is found after one and a half of them
 
 static volatile sig_atomic_t stop_signal;
 
@@ -51,6 +53,11 @@ typedef struct {
 
 // ---- effects ----
 
+static const char *worker_name(const night *n, nj_worker_id id)
+{
+    return nj_roster_name(&n->dispatch->roster, id);
+}
+
 static void send_to(night *n, const nj_dispatch_effect *effect, const nj_message *message)
 {
     nj_error err = {0};
@@ -58,6 +65,12 @@ static void send_to(night *n, const nj_dispatch_effect *effect, const nj_message
     if (status != NJ_OK && effect->worker != 0) {
         nj_dispatch_unreachable(n->dispatch, effect->worker, nj_clock_mono_ns());
     }
+}
+
+static uint32_t heartbeat_ms(const nj_night_options *options)
+{
+    const uint32_t interval_ms = options->lease_ms / HEARTBEATS_A_LEASE;
+    return interval_ms < HEARTBEAT_MS_MAX ? interval_ms : HEARTBEAT_MS_MAX;
 }
 
 static void send_welcome(night *n, const nj_dispatch_effect *effect)
@@ -70,7 +83,7 @@ static void send_welcome(night *n, const nj_dispatch_effect *effect)
     welcome->plan = n->plan.digest;
     welcome->numeric_class = nj_slice_from(n->options->numeric_class);
     welcome->settings = nj_buffer_slice(&n->settings_bytes);
-    welcome->heartbeat_ms = n->options->lease_ms / 5;
+    welcome->heartbeat_ms = heartbeat_ms(n->options);
     welcome->lease_ms = n->options->lease_ms;
     welcome->sections_count = (uint32_t)sections->count;
     for (size_t i = 0; i < sections->count; i++) {
@@ -79,6 +92,8 @@ static void send_welcome(night *n, const nj_dispatch_effect *effect)
                               sections->sections[i].digest};
     }
     send_to(n, effect, &message);
+    nj_log(NJ_LOG_INFO, "%s joins, %u workers", worker_name(n, effect->worker),
+           n->dispatch->roster.count);
 }
 
 static void send_lease(night *n, const nj_dispatch_effect *effect)
@@ -132,12 +147,6 @@ static void send_chunk(night *n, const nj_dispatch_effect *effect)
     nj_dispatch_broken(n->dispatch, &effect->peer, &err, nj_clock_mono_ns());
 }
 
-static const char *worker_name(const night *n, nj_worker_id id)
-{
-    const nj_worker *worker = nj_roster_find(&n->dispatch->roster, id);
-    return worker != NULL ? worker->name : "a worker that is gone";
-}
-
 static void store_rows(night *n, const nj_dispatch_effect *effect)
 {
     nj_error err = {0};
@@ -185,8 +194,8 @@ static void perform(night *n, const nj_dispatch_effect *effect)
         break;
     case NJ_DISPATCH_LOSS:
         nj_log(NJ_LOG_WARNING,
-               "shard %u came back: its worker is gone or made no progress for %u ms",
-               effect->lease.shard, n->options->lease_ms);
+               "shard %u goes to another worker: %s is gone or made no progress for %u ms",
+               effect->lease.shard, worker_name(n, effect->worker), n->options->lease_ms);
         break;
     case NJ_DISPATCH_SHARD_FAILED:
         note_failed_shard(n, effect->lease.shard);
@@ -199,7 +208,9 @@ static void perform(night *n, const nj_dispatch_effect *effect)
                worker_name(n, effect->worker), effect->lease.shard);
         break;
     case NJ_DISPATCH_WORKER_GONE:
-        nj_log(NJ_LOG_INFO, "a worker is gone");
+        nj_log(effect->status == NJ_OK ? NJ_LOG_INFO : NJ_LOG_WARNING, "%s %s, %u workers",
+               worker_name(n, effect->worker), effect->status == NJ_OK ? "leaves" : "has vanished",
+               n->dispatch->roster.count);
         break;
     }
 }
@@ -374,6 +385,7 @@ static nj_status resume_shard(void *context, const nj_ledger_record *record, nj_
                        record->shard, n->plan.shard_count);
     }
     n->users_done += record->rows;
+    n->summary.resumed_rows += record->rows;
     n->summary.resumed_shards++;
     return NJ_OK;
 }
@@ -388,7 +400,8 @@ static nj_status open_dispatch(night *n, nj_error *err)
                    .retry_ms = 1000},
         .roster = {.worker_max = 4096,
                    .silence_ms = options->lease_ms,
-                   .lease_ms = options->lease_ms},
+                   .lease_ms = options->lease_ms,
+                   .probe_ms = heartbeat_ms(options) * 3 / 2},
         .epoch = nj_staging_epoch(n->stage.staging),
         .numeric_class = options->numeric_class,
         .check = nj_result_problem,
@@ -525,17 +538,20 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
 
 void nj_night_print(const nj_night_summary *s, bool as_json)
 {
-    const double rate = s->decode_seconds > 0 ? (double)s->rows / s->decode_seconds : 0;
+    const uint64_t decoded = s->rows - s->resumed_rows;
+    const double rate = s->decode_seconds > 0 ? (double)decoded / s->decode_seconds : 0;
     if (as_json) {
-        printf("{\"generation\": \"%s\", \"rows\": %" PRIu64 ", \"skipped\": %" PRIu64
-               ", \"shards\": %" PRIu64 ", \"resumed_shards\": %" PRIu64
-               ", \"decode_s\": %.3f, \"users_per_s\": %.2f, \"publish_s\": %.3f, "
-               "\"duplicates\": %" PRIu64 ", \"lost_leases\": %" PRIu64 "}\n",
-               s->generation.text, s->rows, s->skipped, s->shards, s->resumed_shards,
-               s->decode_seconds, rate, s->publish_seconds, s->duplicates, s->losses);
+        printf(
+            "{\"generation\": \"%s\", \"rows\": %" PRIu64 ", \"skipped\": %" PRIu64
+            ", \"shards\": %" PRIu64 ", \"resumed_shards\": %" PRIu64 ", \"resumed_rows\": %" PRIu64
+            ", \"decode_s\": %.3f, \"users_per_s\": %.2f, \"publish_s\": %.3f, "
+            "\"duplicates\": %" PRIu64 ", \"lost_leases\": %" PRIu64 "}\n",
+            s->generation.text, s->rows, s->skipped, s->shards, s->resumed_shards, s->resumed_rows,
+            s->decode_seconds, rate, s->publish_seconds, s->duplicates, s->losses);
         return;
     }
-    printf("published %s: %" PRIu64
-           " users in %.1f s (%.1f users/s), packed, verified and published in %.1f s\n",
-           s->generation.text, s->rows, s->decode_seconds, rate, s->publish_seconds);
+    printf("published %s: %" PRIu64 " users, %" PRIu64
+           " of them decoded in %.1f s (%.1f users/s); packed, verified and published "
+           "in %.1f s\n",
+           s->generation.text, s->rows, decoded, s->decode_seconds, rate, s->publish_seconds);
 }

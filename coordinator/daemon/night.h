@@ -47,17 +47,23 @@ typedef struct {
     uint64_t skipped; // cold users that --cold-users skip left out
     uint64_t shards;
     uint64_t resumed_shards; // found committed
+    uint64_t resumed_rows;   // in them; the rate leaves them out
     double decode_seconds;   // from the first message to the last commit
     double publish_seconds;
     uint64_t duplicates;
     uint64_t losses;
 } nj_night_summary;
 
-/// Runs the night to its end.
+/// Runs the night to its end. With `resume` it also takes over from a process that still runs this night: that one writes
+/// nothing more and ends with NJ_AGAIN at its next commit. Other inputs than the night's take nothing over.
 ///
-/// Returns  NJ_OK: published; NJ_AGAIN: a staging area is there and `resume` is not set, or the store's lock is held; NJ_CONFIG:
-///          `resume`, and the inputs are not those of the staging area; NJ_REFUSED: two workers disagreed, or verification failed;
-///          NJ_FAILED: a shard failed for good (names it and why); NJ_INTERRUPTED, NJ_TERMINATED: a signal; others as the parts say
+/// Returns  NJ_OK: published
+///          NJ_AGAIN: a staging area is there and `resume` is not set, or another process has taken the night over, or the
+///          store's lock is held
+///          NJ_CONFIG: `resume`, and the inputs are not those of the staging area
+///          NJ_REFUSED: two workers disagreed, or verification failed
+///          NJ_FAILED: a shard failed for good (names it and why)
+///          NJ_INTERRUPTED, NJ_TERMINATED: a signal; others as the parts say
 /// Proof    tests/integration
 NJ_CHECKED nj_status nj_night_run(nj_job *job, const nj_night_options *options,
                                   nj_night_summary *out, nj_error *err);

@@ -40,8 +40,8 @@ static nj_status make_facts(const nj_job *job, const nj_plan *plan, nj_staging_f
 }
 
 // What differs is named: a person changed one of three things.
-static nj_status check_same_night(const nj_staging_facts *found, const nj_staging_facts *wanted,
-                                  nj_error *err)
+static nj_status check_same_plan(const nj_staging_facts *found, const nj_staging_facts *wanted,
+                                 nj_error *err)
 {
     if (nj_digest_equal(&found->plan_digest, &wanted->plan_digest)) {
         return NJ_OK;
@@ -59,8 +59,29 @@ static nj_status check_same_night(const nj_staging_facts *found, const nj_stagin
                    (size_t)wanted->user_count, (size_t)wanted->shard_count, what);
 }
 
-static nj_status open_staging(const char *store_dir, const nj_staging_facts *facts, bool resume,
-                              nj_staging **out, nj_error *err)
+// Looked at before the area is opened, which takes the night from a process that runs it: other inputs must not do that.
+static nj_status check_same_night(const char *store_dir, const nj_staging_facts *wanted,
+                                  const char *numeric_class, nj_error *err)
+{
+    nj_staging_facts found;
+    char found_class[NJ_STAGING_CLASS_BYTES_MAX + 1];
+    nj_status status = nj_staging_peek(store_dir, &found, found_class, err);
+    if (status == NJ_OK) {
+        status = check_same_plan(&found, wanted, err);
+    }
+    if (status == NJ_OK && found_class[0] != '\0' && strcmp(found_class, numeric_class) != 0) {
+        status =
+            nj_fail(err, NJ_CONFIG,
+                    "the interrupted night has the numeric class \"%s\", not \"%s\": give the old "
+                    "--numeric-class, or remove the staging folder to begin anew",
+                    found_class, numeric_class);
+    }
+    return status;
+}
+
+static nj_status open_staging(const char *store_dir, const nj_staging_facts *facts,
+                              const char *numeric_class, bool resume, nj_staging **out,
+                              nj_error *err)
 {
     if (!nj_staging_exists(store_dir)) {
         return nj_staging_create(store_dir, facts, (nj_slice){0}, NULL, out, err);
@@ -71,17 +92,8 @@ static nj_status open_staging(const char *store_dir, const nj_staging_facts *fac
                        "--resume, or remove the folder to begin anew",
                        store_dir);
     }
-    nj_staging *staging = NULL;
-    nj_status status = nj_staging_open(store_dir, NULL, &staging, err);
-    if (status == NJ_OK) {
-        status = check_same_night(nj_staging_facts_of(staging), facts, err);
-    }
-    if (status != NJ_OK) {
-        nj_staging_close(&staging);
-        return status;
-    }
-    *out = staging;
-    return NJ_OK;
+    nj_status status = check_same_night(store_dir, facts, numeric_class, err);
+    return status == NJ_OK ? nj_staging_open(store_dir, NULL, out, err) : status;
 }
 
 nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan *plan,
@@ -91,7 +103,7 @@ nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan 
     nj_stage stage = {.plan = plan};
     nj_status status = make_facts(job, plan, &facts, err);
     if (status == NJ_OK) {
-        status = open_staging(store_dir, &facts, resume, &stage.staging, err);
+        status = open_staging(store_dir, &facts, numeric_class, resume, &stage.staging, err);
     }
     if (status == NJ_OK) {
         status = nj_staging_class_set(stage.staging, numeric_class, err);

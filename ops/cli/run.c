@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,9 +24,9 @@
 
 typedef struct {
     const nj_arguments *arguments;
-    nj_path program; // nightjar-worker
-    nj_path folder;  // holds the workers' secret key; removed at the end
-    nj_path key_path;
+    nj_path program;   // nightjar-worker
+    int key_fd;        // holds the workers' secret key, in memory alone; the workers inherit it
+    char key_path[32]; // what they call it
     char server_key[NJ_KEY_TEXT_BYTES];
     char endpoint[256];
     pid_t workers[WORKERS_MAX]; // 0: ended
@@ -49,30 +51,26 @@ static nj_status find_program(nj_path *out, nj_error *err)
     return status;
 }
 
+// A file without a name, so that nothing is left behind however the night ends.
+static nj_status keep_secret(fleet *f, const nj_keypair *worker, nj_error *err)
+{
+    f->key_fd = memfd_create("nightjar-worker-key", 0);
+    if (f->key_fd < 0 || fchmod(f->key_fd, S_IRUSR | S_IWUSR) != 0) {
+        return nj_fail_errno(err, NJ_FAILED, errno, "no memory file for the workers' key");
+    }
+    snprintf(f->key_path, sizeof f->key_path, "/proc/self/fd/%d", f->key_fd);
+    return nj_keypair_write_fd(worker, f->key_fd, err);
+}
+
 static nj_status make_keys(fleet *f, nj_keypair *server, nj_allowlist *allowed, nj_error *err)
 {
-    nj_keypair worker;
-    nj_path public_path;
-    const char *parent = getenv("TMPDIR");
-    snprintf(f->folder.text, sizeof f->folder.text, "%s/nightjar-run-XXXXXX",
-             parent != NULL ? parent : "/tmp");
-    if (mkdtemp(f->folder.text) == NULL) {
-        nj_status status = nj_fail_errno(err, NJ_IO, errno, "%s", f->folder.text);
-        f->folder.text[0] = '\0';
-        return status;
-    }
+    nj_keypair worker = {0};
     nj_status status = nj_keypair_make(server, err);
     if (status == NJ_OK) {
         status = nj_keypair_make(&worker, err);
     }
     if (status == NJ_OK) {
-        status = nj_path_join(f->folder.text, "worker", &f->key_path, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_path_join(f->folder.text, "worker.pub", &public_path, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_keypair_write(&worker, f->key_path.text, public_path.text, "worker", err);
+        status = keep_secret(f, &worker, err);
     }
     if (status == NJ_OK) {
         const char *keys[] = {worker.public_key};
@@ -95,7 +93,7 @@ static void exec_worker(const fleet *f, pid_t parent)
                           "--server-key",
                           f->server_key,
                           "--key",
-                          f->key_path.text,
+                          f->key_path,
                           "--kernels",
                           nj_argument(f->arguments, "kernels"),
                           "--batch",
@@ -140,18 +138,28 @@ static nj_status start_workers(void *context, const char *endpoint, nj_error *er
     return status;
 }
 
-// A worker that was killed is started again; one that gives up for a reason that will not pass ends the night.
+// What a worker's end says. NJ_OK: the night is finished. NJ_AGAIN: another may take its place, because it was killed, asked to end
+// or lost the coordinator. Anything else will not pass.
+static nj_status judge_end(int state)
+{
+    if (WIFSIGNALED(state)) {
+        return NJ_AGAIN;
+    }
+    nj_status status = nj_status_of_exit_code(WEXITSTATUS(state));
+    return status == NJ_INTERRUPTED || status == NJ_TERMINATED ? NJ_AGAIN : status;
+}
+
 static nj_status replace_worker(fleet *f, size_t index, int state, nj_error *err)
 {
     const long pid = (long)f->workers[index];
+    const nj_status verdict = judge_end(state);
     f->workers[index] = 0;
-    if (WIFEXITED(state) && WEXITSTATUS(state) != 0 &&
-        WEXITSTATUS(state) != nj_status_exit_code(NJ_AGAIN)) {
-        return nj_fail(err, NJ_FAILED, "worker %ld ended with exit %d (its message stands above)",
-                       pid, WEXITSTATUS(state));
+    if (verdict == NJ_OK) {
+        return NJ_OK;
     }
-    if (WIFEXITED(state) && WEXITSTATUS(state) == 0) {
-        return NJ_OK; // the night is over
+    if (verdict != NJ_AGAIN) {
+        return nj_fail(err, verdict, "worker %ld ended with exit %d (its message stands above)",
+                       pid, WEXITSTATUS(state));
     }
     if (++f->restarts > RESTARTS_MAX) {
         return nj_fail(err, NJ_FAILED,
@@ -234,10 +242,8 @@ static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job,
         status = nj_night_run(job, options, summary, err);
     }
     end_workers(f);
-    if (f->folder.text[0] != '\0' && nj_folder_remove(f->folder.text, NULL) != NJ_OK) {
-        nj_log(NJ_LOG_WARNING,
-               "%s could not be removed; it holds this night's worker key, which is of no more use",
-               f->folder.text);
+    if (f->key_fd >= 0) {
+        close(f->key_fd);
     }
     nj_allowlist_fini(&allowed);
     nj_keypair_wipe(&server);
@@ -261,6 +267,7 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
     }
     if (status == NJ_OK) {
         f->arguments = arguments;
+        f->key_fd = -1;
         f->worker_count = (size_t)workers;
         status = run_fleet(f, &options, &job, &summary, err);
     }

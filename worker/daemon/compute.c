@@ -29,6 +29,7 @@ struct nj_compute {
     int event_fd;
     uint32_t batch_users;
     atomic_uint users_done;
+    atomic_bool abandoned; // nobody wants what is being decoded
 
     pthread_mutex_t mutex; // over the rest of this block
     pthread_cond_t wake;
@@ -61,6 +62,9 @@ static nj_status pack_list(void *context, size_t index, const nj_list *list, nj_
 {
     (void)index;
     packing *p = context;
+    if (atomic_load(&p->compute->abandoned)) {
+        return nj_fail(err, NJ_AGAIN, "the worker ends");
+    }
     nj_buffer_clear(&p->row);
     nj_status status = nj_engine_pack_row(p->compute->engine, list, &p->row);
     if (status == NJ_OK) {
@@ -222,6 +226,7 @@ void nj_compute_stop(nj_compute **compute)
     if (c == NULL) {
         return;
     }
+    atomic_store(&c->abandoned, true);
     pthread_mutex_lock(&c->mutex);
     c->stopping = true;
     pthread_cond_signal(&c->wake);

@@ -34,7 +34,7 @@ typedef struct {
 
 /// Starts the thread. `batch_users` is the engine's B.
 NJ_CHECKED nj_status nj_compute_start(uint32_t batch_users, nj_compute **out, nj_error *err);
-/// Waits for the task at hand, ends the thread, frees everything. Accepts NULL.
+/// Waits for the batch at hand, ends the thread, frees everything. Accepts NULL.
 void nj_compute_stop(nj_compute **compute);
 
 /// Readable when a report waits.

@@ -25,10 +25,12 @@
 #define DRAIN_MS 60000
 
 static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t stop_count;
 
 static void note_signal(int number)
 {
     stop_signal = number;
+    stop_count++;
 }
 
 // What the daemon keeps of a lease.
@@ -111,6 +113,33 @@ static void send_message(worker *w, const nj_message *message)
     }
 }
 
+// One line for the operator: what travels tonight.
+static void log_sections(const nj_message_welcome *welcome, uint64_t lacking)
+{
+    nj_buffer names;
+    uint64_t lacking_bytes = 0;
+    uint64_t bytes = 0;
+    nj_buffer_init(&names, NJ_WIRE_SECTIONS_MAX * (NJ_WIRE_SECTION_NAME_BYTES_MAX + 2));
+    for (uint32_t i = 0; i < welcome->sections_count; i++) {
+        const nj_wire_section *section = &welcome->sections[i];
+        bytes += section->size;
+        if ((lacking >> i & 1) != 0) {
+            lacking_bytes += section->size;
+            (void)!nj_buffer_printf(&names, "%s%.*s", names.size > 0 ? ", " : "",
+                                    NJ_SLICE_ARGS(section->name));
+        }
+    }
+    if (lacking == 0) {
+        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB, all in the cache",
+               welcome->sections_count, (double)bytes / 1e6);
+    } else {
+        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB; fetching %.1f MB: %.*s",
+               welcome->sections_count, (double)bytes / 1e6, (double)lacking_bytes / 1e6,
+               (int)names.size, (const char *)names.bytes);
+    }
+    nj_buffer_fini(&names);
+}
+
 static void look(worker *w)
 {
     const nj_message_welcome *welcome = &w->message->welcome;
@@ -133,6 +162,7 @@ static void look(worker *w)
             lacking |= (uint64_t)1 << i;
         }
     }
+    log_sections(welcome, lacking);
     nj_session_inspected(w->session, lacking, now());
 }
 
@@ -176,8 +206,6 @@ static void verify_section(worker *w, uint32_t index)
     if (status != NJ_OK) {
         nj_session_stop(w->session, status, err.text, now());
     } else {
-        nj_log(NJ_LOG_INFO, "fetched section %s, %.1f MB", section->name,
-               (double)section->size / 1e6);
         nj_session_verified(w->session, index, good, now());
     }
 }
@@ -323,27 +351,33 @@ static void take_reports(worker *w)
     }
 }
 
-static void look_at_signal(worker *w, int *seen)
+// The first signal asks for the shard at hand to be finished, the second does not.
+static void look_at_signals(worker *w, int *seen)
 {
-    int signal_number = stop_signal;
-    if (signal_number == *seen) {
+    const int count = stop_count;
+    if (count == *seen) {
         return;
     }
-    *seen = signal_number;
-    nj_status status = signal_number == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED;
-    nj_log(NJ_LOG_INFO, "asked to end: finishing what is being computed");
-    nj_session_drain(w->session, status, "asked to end", now());
+    nj_status status = stop_signal == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED;
+    if (*seen == 0 && count == 1) {
+        nj_log(NJ_LOG_INFO,
+               "asked to end: finishing what is being computed; a second signal ends at once");
+        nj_session_drain(w->session, status, "asked to end", now());
+    } else {
+        nj_session_stop(w->session, status, "asked to end at once", now());
+    }
+    *seen = count;
 }
 
 static nj_status run_loop(worker *w, nj_error *err)
 {
     nj_poller poller = {0};
-    int seen_signal = 0;
+    int seen_signals = 0;
     nj_poller_add_dealer(&poller, w->dealer);
     nj_poller_add_fd(&poller, nj_compute_fd(w->compute));
     nj_status status = NJ_OK;
     while (status == NJ_OK && !w->finished) {
-        look_at_signal(w, &seen_signal);
+        look_at_signals(w, &seen_signals);
         nj_session_progress(w->session, nj_compute_take_progress(w->compute));
         nj_session_tick(w->session, now());
         perform_all(w);

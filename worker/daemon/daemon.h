@@ -19,8 +19,9 @@ typedef struct {
     uint32_t give_up_ms; // without a coordinator for this long the worker ends with NJ_AGAIN
 } nj_worker_options;
 
-/// Works until the coordinator says the night is over (NJ_OK), a signal asks to drain (NJ_TERMINATED, NJ_INTERRUPTED), or something
-/// fails for good.
+/// Works until the coordinator says that the night is finished (NJ_OK) or that it stops before (NJ_AGAIN), until a signal asks to
+/// finish the shard at hand (NJ_TERMINATED, NJ_INTERRUPTED; a second one ends at once), no coordinator takes the worker any more
+/// (NJ_AGAIN), or something fails for good.
 /// Proof   tests/integration
 NJ_CHECKED nj_status nj_worker_run(const nj_worker_options *options, nj_error *err);
 

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
+
 static nj_status default_folder(nj_path *out, nj_error *err)
 {
     const char *cache = getenv("XDG_CACHE_HOME");
@@ -93,6 +95,7 @@ bool nj_section_cache_has(nj_section_cache *cache, const nj_digest *digest, uint
     if (good) {
         utimensat(AT_FDCWD, path.text, NULL, 0); // used now: see prune
     } else {
+        nj_log(NJ_LOG_WARNING, "%s is damaged: it is fetched again", path.text);
         unlink(path.text);
     }
     return good;

@@ -81,6 +81,17 @@ static void exit_codes_that_schedulers_rely_on_stay(void **state)
     assert_int_equal(nj_status_exit_code(NJ_TERMINATED), 143);
 }
 
+static void an_exit_code_stands_for_a_status(void **state)
+{
+    (void)state;
+    assert_int_equal(nj_status_of_exit_code(0), NJ_OK);
+    assert_int_equal(nj_status_of_exit_code(1),
+                     NJ_FAILED); // and not one of the others that exit with 1
+    assert_int_equal(nj_status_of_exit_code(75), NJ_AGAIN);
+    assert_int_equal(nj_status_of_exit_code(143), NJ_TERMINATED);
+    assert_int_equal(nj_status_of_exit_code(127), NJ_FAILED);
+}
+
 static void a_number_from_a_peer_that_is_no_status_is_answered(void **state)
 {
     (void)state;
@@ -97,6 +108,7 @@ int main(void)
         cmocka_unit_test(names_and_numbers_stand_for_one_status_each),
         cmocka_unit_test(every_exit_code_is_a_documented_one),
         cmocka_unit_test(exit_codes_that_schedulers_rely_on_stay),
+        cmocka_unit_test(an_exit_code_stands_for_a_status),
         cmocka_unit_test(a_number_from_a_peer_that_is_no_status_is_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,6 +134,7 @@ static void a_night_of_one_worker_goes_through(void **state)
     message.kind = NJ_MESSAGE_BYE;
     receive(&PEER, 0);
     expect(NJ_DISPATCH_WORKER_GONE, 0);
+    assert_int_equal(effect.status, NJ_OK);
     expect_nothing(0);
     assert_int_equal(dispatch->roster.count, 0);
 }
@@ -222,6 +223,7 @@ static void the_leases_of_a_vanished_worker_go_to_another(void **state)
     expect(NJ_DISPATCH_LOSS, 0);
     expect(NJ_DISPATCH_LOSS, 0);
     expect(NJ_DISPATCH_WORKER_GONE, 0);
+    assert_int_equal(effect.status, NJ_AGAIN);
     for (uint32_t shard = 0; shard < 2; shard++) {
         expect(NJ_DISPATCH_SEND_LEASE, 0);
         assert_true(nj_peer_equal(&effect.peer, &OTHER));
@@ -230,6 +232,24 @@ static void the_leases_of_a_vanished_worker_go_to_another(void **state)
     }
     nj_dispatch_unreachable(dispatch, first, 0); // again: nobody
     expect_nothing(0);
+}
+
+static void a_quiet_worker_is_sent_a_pong_to_see_whether_it_is_there(void **state)
+{
+    (void)state;
+    dispatch->roster.config.probe_ms = 200;
+    join(&PEER, 1, 1);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    nj_dispatch_tick(dispatch, 199 * MS);
+    expect_nothing(199);
+    nj_dispatch_tick(dispatch, 200 * MS);
+    expect(NJ_DISPATCH_SEND, 200);
+    assert_int_equal(effect.message.kind, NJ_MESSAGE_PONG);
+    assert_int_equal(effect.message.pong.epoch, 6);
+    nj_dispatch_unreachable(dispatch, effect.worker, 200 * MS);
+    expect(NJ_DISPATCH_LOSS, 200);
+    expect(NJ_DISPATCH_WORKER_GONE, 200);
+    expect_nothing(200);
 }
 
 static void failures_are_counted_and_the_last_gives_the_shard_up(void **state)
@@ -337,6 +357,7 @@ int main(void)
         FRESH(results_of_another_epoch_or_shard_are_stale),
         FRESH(other_rows_raise_the_alarm_and_equal_ones_are_duplicates),
         FRESH(the_leases_of_a_vanished_worker_go_to_another),
+        FRESH(a_quiet_worker_is_sent_a_pong_to_see_whether_it_is_there),
         FRESH(failures_are_counted_and_the_last_gives_the_shard_up),
         FRESH(a_lease_given_back_is_no_failure),
         FRESH(heartbeats_and_fetches_are_answered),

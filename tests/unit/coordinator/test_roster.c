@@ -224,6 +224,47 @@ static void the_last_place_is_given_and_one_more_worker_finds_none(void **state)
     assert_true(hello(peer_of(WORKERS, WORKERS), WORKERS, 0) != 0);
 }
 
+static void a_worker_that_is_quiet_is_probed_now_and_then(void **state)
+{
+    (void)state;
+    nj_peer peer = peer_of(1, 1);
+    nj_worker_id id = hello(peer, 1, 0);
+    tick(900);
+    assert_int_equal(effects.count, 0); // not unless asked for
+
+    roster.config.probe_ms = 200;
+    tick(901);
+    assert_int_equal(effects.count, 1);
+    assert_int_equal(effects.items[0].kind, NJ_ROSTER_PROBE);
+    assert_int_equal(effects.items[0].worker, id);
+    tick(902);
+    assert_int_equal(effects.count, 0); // once in probe_ms
+    ready(peer, 1, 950);
+    tick(1101);
+    assert_int_equal(effects.count, 0); // it was heard
+    tick(1150);
+    assert_int_equal(effects.count, 1);
+    assert_int_equal(effects.items[0].kind, NJ_ROSTER_PROBE);
+}
+
+static void a_worker_that_has_gone_keeps_its_name_for_the_log(void **state)
+{
+    (void)state;
+    nj_peer peer = peer_of(1, 1);
+    nj_worker_id id = hello(peer, 1, 0);
+    assert_string_equal(nj_roster_name(&roster, id), "host");
+    nj_roster_event gone = {.kind = NJ_ROSTER_UNREACHABLE, .worker = id};
+    assert_int_equal(step(gone, 0), NJ_OK);
+    assert_null(nj_roster_find(&roster, id));
+    assert_string_equal(nj_roster_name(&roster, id), "host");
+
+    nj_worker_id next = hello(peer, 2, 0); // takes the slot
+    assert_string_equal(nj_roster_name(&roster, next), "host");
+    assert_string_equal(nj_roster_name(&roster, 0), "a worker that is gone");
+    assert_int_equal(step((nj_roster_event){.kind = NJ_ROSTER_BYE, .peer = &peer}, 0), NJ_OK);
+    assert_string_equal(nj_roster_name(&roster, id), "a worker that is gone");
+}
+
 static void a_tick_with_many_losses_is_handed_out_in_parts(void **state)
 {
     (void)state;
@@ -290,9 +331,10 @@ static void configs_out_of_range_are_refused(void **state)
     (void)state;
     nj_error err = {0};
     nj_roster other;
-    nj_roster_config none = {0, 1, 1};
-    nj_roster_config many = {NJ_ROSTER_WORKERS_MAX + 1, 1, 1};
-    nj_roster_config no_time = {1, 0, 1};
+    nj_roster_config none = {.worker_max = 0, .silence_ms = 1, .lease_ms = 1};
+    nj_roster_config many = {
+        .worker_max = NJ_ROSTER_WORKERS_MAX + 1, .silence_ms = 1, .lease_ms = 1};
+    nj_roster_config no_time = {.worker_max = 1, .silence_ms = 0, .lease_ms = 1};
     assert_refused(nj_roster_init(&other, &none, &err), NJ_INPUT, &err, "at most 0 workers");
     assert_refused(nj_roster_init(&other, &many, &err), NJ_INPUT, &err, "65536");
     assert_refused(nj_roster_init(&other, &no_time, &err), NJ_INPUT, &err, "0 ms");
@@ -308,6 +350,8 @@ int main(void)
         FRESH(a_lease_runs_out_unless_progress_is_reported),
         FRESH(progress_renews_only_the_leases_that_are_named),
         FRESH(a_silent_worker_is_forgotten_with_its_leases),
+        FRESH(a_worker_that_is_quiet_is_probed_now_and_then),
+        FRESH(a_worker_that_has_gone_keeps_its_name_for_the_log),
         FRESH(a_reconnection_keeps_the_worker_and_its_leases),
         FRESH(the_same_instance_under_another_key_is_another_worker),
         FRESH(a_new_process_on_the_same_connection_replaces_the_old_one),

@@ -280,6 +280,31 @@ static void whoever_opened_first_is_fenced_by_the_next(void **state)
     nj_staging_close(&staging);
 }
 
+static void a_look_at_an_area_takes_nothing_over(void **state)
+{
+    nj_error err = {0};
+    nj_staging_facts facts;
+    char class[NJ_STAGING_CLASS_BYTES_MAX + 1] = "?";
+    const char *store = store_path(state);
+    assert_refused(nj_staging_peek(store, &facts, class, &err), NJ_NOT_FOUND, &err, "no night");
+    nj_staging *staging = create(state, 3, NULL);
+    assert_ok(nj_staging_class_set(staging, "exact", &err), &err);
+
+    pid_t child = fork(); // one process opens an LMDB environment once
+    if (child == 0) {
+        bool ok = nj_staging_peek(store, &facts, class, NULL) == NJ_OK && facts.shard_count == 3 &&
+                  strcmp(class, "exact") == 0;
+        _exit(ok ? 0 : 1);
+    }
+    assert_int_equal(night_wait(child), 0);
+
+    assert_int_equal(night_commit(staging, 0, 8), NJ_COMMIT_WRITTEN);
+    nj_staging_close(&staging);
+    staging = reopen(state);
+    assert_int_equal(nj_staging_epoch(staging), 2);
+    nj_staging_close(&staging);
+}
+
 static void the_map_grows_when_the_first_size_is_not_enough(void **state)
 {
     nj_staging_options options = nj_staging_options_default();
@@ -443,6 +468,7 @@ int main(void)
         WITH_FOLDER(commits_that_break_the_rules_are_refused),
         WITH_FOLDER(the_numeric_class_is_set_once),
         WITH_FOLDER(whoever_opened_first_is_fenced_by_the_next),
+        WITH_FOLDER(a_look_at_an_area_takes_nothing_over),
         WITH_FOLDER(the_map_grows_when_the_first_size_is_not_enough),
         WITH_FOLDER(a_map_at_its_limit_is_an_io_error_and_loses_nothing),
         WITH_FOLDER(a_plan_larger_than_the_first_map_is_kept),

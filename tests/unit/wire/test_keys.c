@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/support/nj_test.h"
 #include "tests/support/sandbox.h"
@@ -36,6 +38,26 @@ static void a_pair_is_written_and_read_back(void **state)
     assert_int_equal(list.count, 1);
     assert_string_equal(nj_allowlist_find(&list, made.public_key)->name, "worker 1");
     nj_allowlist_fini(&list);
+}
+
+static void a_secret_needs_no_name_on_a_disk(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    nj_keypair made;
+    nj_keypair read;
+    char path[32];
+    int fd = memfd_create("key", 0);
+    assert_true(fd >= 0);
+    assert_int_equal(fchmod(fd, 0600), 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    assert_ok(nj_keypair_make(&made, &err), &err);
+    assert_ok(nj_keypair_write_fd(&made, fd, &err), &err);
+    assert_ok(nj_keypair_read(path, &read, &err), &err);
+    assert_string_equal(read.secret_key, made.secret_key);
+    assert_string_equal(read.public_key, made.public_key);
+    close(fd);
+    assert_refused(nj_keypair_write_fd(&made, fd, &err), NJ_IO, &err, "cannot write a secret key");
 }
 
 static void a_key_is_never_overwritten(void **state)
@@ -184,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SANDBOXED(a_pair_is_written_and_read_back),
+        SANDBOXED(a_secret_needs_no_name_on_a_disk),
         SANDBOXED(a_key_is_never_overwritten),
         SANDBOXED(a_secret_that_others_may_read_is_refused),
         SANDBOXED(refused_key_files_name_file_and_line_but_never_the_secret),
