@@ -47,3 +47,13 @@ int nj_status_exit_code(nj_status status)
 {
     return find_row(status)->exit_code;
 }
+
+nj_status nj_status_of_exit_code(int exit_code)
+{
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        if (ROWS[i].exit_code == exit_code) {
+            return ROWS[i].status;
+        }
+    }
+    return NJ_FAILED;
+}

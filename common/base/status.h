@@ -22,4 +22,7 @@ const char *nj_status_advice(nj_status status);
 /// The process exit code that stands for this status.
 int nj_status_exit_code(nj_status status);
 
+/// The first status with this exit code; NJ_FAILED for a code that no status has. For what a child process ended with.
+nj_status nj_status_of_exit_code(int exit_code);
+
 #endif

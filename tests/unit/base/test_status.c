@@ -81,6 +81,16 @@ static void exit_codes_that_schedulers_rely_on_stay(void **state)
     assert_int_equal(nj_status_exit_code(NJ_TERMINATED), 143);
 }
 
+static void the_exit_code_of_a_child_leads_back_to_its_status(void **state)
+{
+    (void)state;
+    assert_int_equal(nj_status_of_exit_code(0), NJ_OK);
+    assert_int_equal(nj_status_of_exit_code(1), NJ_FAILED);
+    assert_int_equal(nj_status_of_exit_code(65), NJ_INPUT);
+    assert_int_equal(nj_status_of_exit_code(78), NJ_CONFIG);
+    assert_int_equal(nj_status_of_exit_code(127), NJ_FAILED);
+}
+
 static void a_number_from_a_peer_that_is_no_status_is_answered(void **state)
 {
     (void)state;
@@ -97,6 +107,7 @@ int main(void)
         cmocka_unit_test(names_and_numbers_stand_for_one_status_each),
         cmocka_unit_test(every_exit_code_is_a_documented_one),
         cmocka_unit_test(exit_codes_that_schedulers_rely_on_stay),
+        cmocka_unit_test(the_exit_code_of_a_child_leads_back_to_its_status),
         cmocka_unit_test(a_number_from_a_peer_that_is_no_status_is_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
