@@ -6,7 +6,10 @@
 
 struct nj_arguments {
     const nj_command *command;
-    const char *values[NJ_OPTIONS_MAX]; // borrowed from argv, the environment, the configuration or the table
+    // Borrowed from argv, the environment, the configuration or the table.
+    const char *values[NJ_OPTIONS_MAX];
+    // "the environment" or the configuration's path; NULL: argv or the table.
+    const char *origins[NJ_OPTIONS_MAX];
     const char *positional;
     char *owned[NJ_OPTIONS_MAX]; // values that came from the configuration file
 };

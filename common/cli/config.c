@@ -1,4 +1,5 @@
 // config.c - the YAML file: a flat mapping, checked by libcyaml against the union of all commands' options.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,17 +64,37 @@ static bool collect_keys(key_schema *schema, const nj_program *program)
     return true;
 }
 
-// libcyaml reports the line and key through its log.
-static void keep_first_line(cyaml_log_t level, void *context, const char *format, va_list arguments)
+// libcyaml says what is wrong, and then where, through its log only:
+//
+//   Load: Expecting STRING, got event: SEQUENCE_START
+//   Load: Backtrace:
+//     in mapping field 'top' (line: 2, column: 6)
+//
+// The place is that of the last value it understood, so it is called near.
+typedef struct {
+    char rule[200];
+    char place[220];
+} complaint;
+
+static void note_complaint(cyaml_log_t level, void *context, const char *format, va_list arguments)
 {
-    char *text = context;
-    if (level >= CYAML_LOG_ERROR && text[0] == '\0') {
-        vsnprintf(text, 256, format, arguments);
-        text[strcspn(text, "\n")] = '\0';
+    complaint *c = context;
+    char text[sizeof c->rule];
+    if (level < CYAML_LOG_ERROR) {
+        return;
+    }
+    vsnprintf(text, sizeof text, format, arguments);
+    text[strcspn(text, "\n")] = '\0';
+    if (strncmp(text, "  in ", 5) == 0 && c->place[0] == '\0') {
+        snprintf(c->place, sizeof c->place, "near %s: ", text + 5);
+    } else if (strncmp(text, "Load: ", 6) == 0 && c->rule[0] == '\0' &&
+               strcmp(text, "Load: Backtrace:") != 0) {
+        snprintf(c->rule, sizeof c->rule, "%s", text + 6);
     }
 }
 
-static nj_status take_values(const key_schema *schema, char **values, nj_arguments *arguments, nj_error *err)
+static nj_status take_values(const key_schema *schema, char **values, const char *path,
+                             nj_arguments *arguments, nj_error *err)
 {
     for (size_t o = 0; o < arguments->command->option_count; o++) {
         for (size_t k = 0; k < schema->count && arguments->values[o] == NULL; k++) {
@@ -83,6 +104,7 @@ static nj_status take_values(const key_schema *schema, char **values, nj_argumen
             }
             arguments->owned[o] = strdup(values[k]);
             arguments->values[o] = arguments->owned[o];
+            arguments->origins[o] = path;
             if (arguments->owned[o] == NULL) {
                 return nj_fail(err, NJ_NO_MEMORY, "no memory for the configuration");
             }
@@ -96,7 +118,7 @@ nj_status nj_config_read(const char *path, const nj_program *program, nj_argumen
     char *bytes = NULL;
     size_t size = 0;
     char **values = NULL;
-    char log_text[256] = "";
+    complaint heard = {0};
     key_schema *schema = calloc(1, sizeof *schema);
     if (schema == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the configuration");
@@ -114,16 +136,21 @@ nj_status nj_config_read(const char *path, const nj_program *program, nj_argumen
         .data_size = (uint32_t)(KEYS_MAX * sizeof(char *)),
         .mapping = {.fields = schema->fields},
     };
-    const cyaml_config_t config = {.log_fn = keep_first_line, .log_ctx = log_text,
-                                   .mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR,
+    const cyaml_config_t config = {.log_fn = note_complaint,
+                                   .log_ctx = &heard,
+                                   .mem_fn = cyaml_mem,
+                                   .log_level = CYAML_LOG_ERROR,
                                    .flags = CYAML_CFG_NO_ALIAS};
     cyaml_err_t result = cyaml_load_data((const uint8_t *)bytes, size, &config, &top, (cyaml_data_t **)&values, NULL);
     if (result != CYAML_OK) {
-        status = nj_fail(err, NJ_CONFIG, "%s: %s (%s)", path, cyaml_strerror(result), log_text);
+        status = nj_fail(err, NJ_CONFIG, "%s: %s%s", path, heard.place,
+                         heard.rule[0] != '\0' ? heard.rule : cyaml_strerror(result));
         goto done;
     }
-    status = take_values(schema, values, arguments, err);
-    cyaml_free(&config, &top, values, 0);
+    if (values != NULL) { // NULL: the file holds nothing but comments
+        status = take_values(schema, values, path, arguments, err);
+        cyaml_free(&config, &top, values, 0);
+    }
 done:
     free(bytes);
     free(schema);
