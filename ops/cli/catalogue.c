@@ -17,11 +17,12 @@ static nj_status parse_codes(const char *text, nj_codes_per_level *out, nj_error
         errno = 0;
         unsigned long codes = strtoul(at, &end, 10);
         bool ends_well = *end == '\0' || (*end == ',' && end[1] != '\0');
-        if (*at < '0' || *at > '9' || errno != 0 || codes < 1 || codes > NJ_CODES_MAX || !ends_well ||
-            out->count == NJ_LEVELS_MAX) {
+        if (*at < '0' || *at > '9' || errno != 0 || codes < NJ_CODES_MIN || codes > NJ_CODES_MAX ||
+            !ends_well || out->count == NJ_LEVELS_MAX) {
             return nj_fail(err, NJ_USAGE,
-                           "--codes-per-level is \"%s\", must be one number of 1 to %d, or one for each of at most %d levels",
-                           text, NJ_CODES_MAX, NJ_LEVELS_MAX);
+                           "--codes-per-level is \"%s\", must be one number of %d to %d, or one "
+                           "for each of at most %d levels",
+                           text, NJ_CODES_MIN, NJ_CODES_MAX, NJ_LEVELS_MAX);
         }
         out->codes[out->count++] = (uint32_t)codes;
         at = *end == ',' ? end + 1 : end;
