@@ -2,17 +2,40 @@
 
 #include "common/base/log.h"
 
-nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *sections, const nj_settings *settings,
-                         nj_engine **out, nj_error *err)
+static nj_status read_options(const nj_arguments *arguments, const nj_kernels **kernels,
+                              uint64_t *batch, nj_error *err)
+{
+    nj_status status = nj_kernels_select(nj_argument(arguments, "kernels"), kernels, err);
+    return status == NJ_OK
+               ? nj_argument_uint(arguments, "batch", 1, NJ_ENGINE_BATCH_MAX, batch, err)
+               : status;
+}
+
+nj_status nj_engine_options_check(const nj_arguments *arguments, nj_error *err)
 {
     const nj_kernels *kernels = NULL;
     uint64_t batch = 0;
-    nj_status status = nj_kernels_select(nj_argument(arguments, "kernels"), &kernels, err);
-    if (status == NJ_OK) {
-        status = nj_argument_uint(arguments, "batch", 1, NJ_ENGINE_BATCH_MAX, &batch, err);
+    return read_options(arguments, &kernels, &batch, err);
+}
+
+// The sections of a bundle do not know which file they came from.
+static void name_bundle(const nj_arguments *arguments, nj_status status, nj_error *err)
+{
+    const char *path = nj_argument(arguments, "bundle");
+    if (path != NULL && (status == NJ_INPUT || status == NJ_CONFIG)) {
+        nj_error_prefix(err, "bundle \"%s\"", path);
     }
+}
+
+nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *sections,
+                         const nj_settings *settings, nj_engine **out, nj_error *err)
+{
+    const nj_kernels *kernels = NULL;
+    uint64_t batch = 0;
+    nj_status status = read_options(arguments, &kernels, &batch, err);
     if (status == NJ_OK) {
         status = nj_engine_open(sections, settings, (uint32_t)batch, kernels, out, err);
+        name_bundle(arguments, status, err);
     }
     if (status == NJ_OK) {
         const nj_engine_plan *plan = nj_engine_plan_of(*out);

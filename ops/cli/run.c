@@ -14,6 +14,7 @@
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/night_options.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/engine_options.h"
 
 #define WORKERS_MAX 1024
 #define RESTARTS_MAX 20 // of all workers together; beyond it something is wrong with the machine or the bundle
@@ -131,8 +132,11 @@ static nj_status replace_worker(fleet *f, size_t index, int state, nj_error *err
 {
     const long pid = (long)f->workers[index];
     f->workers[index] = 0;
-    if (WIFEXITED(state) && WEXITSTATUS(state) != 0 && WEXITSTATUS(state) != nj_status_exit_code(NJ_AGAIN)) {
-        return nj_fail(err, NJ_FAILED, "worker %ld ended with exit %d (its message stands above)", pid, WEXITSTATUS(state));
+    if (WIFEXITED(state) && WEXITSTATUS(state) != 0 &&
+        WEXITSTATUS(state) != nj_status_exit_code(NJ_AGAIN)) {
+        return nj_fail(err, nj_status_of_exit_code(WEXITSTATUS(state)),
+                       "worker %ld ended with exit %d (its message stands above)", pid,
+                       WEXITSTATUS(state));
     }
     if (WIFEXITED(state) && WEXITSTATUS(state) == 0) {
         return NJ_OK; // the night is over
@@ -234,6 +238,10 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
                                  : nj_fail(err, NJ_NO_MEMORY, "no memory for the workers' list");
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "workers", 1, WORKERS_MAX, &workers, err);
+    }
+    if (status == NJ_OK) {
+        // The workers' options: better wrong here than in each of them.
+        status = nj_engine_options_check(arguments, err);
     }
     if (status == NJ_OK) {
         status = nj_job_open(arguments, &job, err);
