@@ -164,7 +164,11 @@ nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
     const char *path = nj_argument(arguments, "bundle");
     nj_status status = options_from(arguments, &options, err);
     if (status == NJ_OK) {
-        status = path != NULL ? nj_bundle_open(path, &bundle, err) : nj_synthetic_make(&tiger, &synthetic, err);
+        status = nj_engine_options_check(arguments, err);
+    }
+    if (status == NJ_OK) {
+        status = path != NULL ? nj_bundle_open(path, &bundle, err)
+                              : nj_synthetic_make(&tiger, &synthetic, err);
     }
     const nj_sections *sections = bundle != NULL ? nj_bundle_sections(bundle) : &synthetic.sections;
     for (size_t i = 0; i < options.beam_count && status == NJ_OK; i++) {
