@@ -4,22 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-// Messages may quote bytes from outside; a terminal must not be driven by them.
-static void replace_control_bytes(char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte < 0x20 || byte == 0x7f) {
-            *text = '?';
-        }
-    }
-}
+#include "common/base/id.h"
 
 static void set_text(nj_error *err, nj_status status, const char *format, va_list arguments)
 {
     err->status = status;
     vsnprintf(err->text, sizeof err->text, format, arguments);
-    replace_control_bytes(err->text);
+    nj_text_make_printable(err->text);
 }
 
 nj_status nj_fail(nj_error *err, nj_status status, const char *format, ...)
@@ -59,4 +50,5 @@ void nj_error_prefix(nj_error *err, const char *format, ...)
     va_end(arguments);
     size_t used = strlen(err->text);
     snprintf(err->text + used, sizeof err->text - used, ": %s", old_text);
+    nj_text_make_printable(err->text); // the cut may have split a character
 }

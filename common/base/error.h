@@ -11,7 +11,7 @@
 
 typedef struct {
     nj_status status;
-    // NUL-terminated, cut at the end when too long; control bytes are replaced by '?'.
+    // NUL-terminated UTF-8, cut at the end when too long; control characters and stray bytes are replaced by '?'.
     char text[NJ_ERROR_TEXT_BYTES];
 } nj_error;
 

@@ -38,6 +38,27 @@ bool nj_folder_exists(const char *path)
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
+nj_status nj_folder_check(const char *path, nj_error *err)
+{
+    struct stat about;
+    if (stat(path, &about) != 0) {
+        return errno == ENOENT ? nj_fail(err, NJ_NOT_FOUND, "%s: no such folder", path)
+                               : nj_fail_open(err, errno, path);
+    }
+    return S_ISDIR(about.st_mode) ? NJ_OK : nj_fail(err, NJ_INPUT, "%s: is not a folder", path);
+}
+
+nj_status nj_fail_open(nj_error *err, int errno_value, const char *path)
+{
+    nj_status status = NJ_IO;
+    if (errno_value == ENOENT) {
+        status = NJ_NOT_FOUND;
+    } else if (errno_value == ENOTDIR || errno_value == ELOOP || errno_value == ENAMETOOLONG) {
+        status = NJ_INPUT;
+    }
+    return nj_fail_errno(err, status, errno_value, "%s: cannot open", path);
+}
+
 nj_status nj_folder_make(const char *path, nj_error *err)
 {
     nj_path partial;
@@ -53,7 +74,9 @@ nj_status nj_folder_make(const char *path, nj_error *err)
         *at = '\0';
         int made = mkdir(partial.text, 0777);
         int why = errno;
-        if (made != 0 && !nj_folder_exists(partial.text)) {
+        if (made != 0 && why == EEXIST && !nj_folder_exists(partial.text)) {
+            status = nj_fail(err, NJ_INPUT, "%s: is not a folder", partial.text);
+        } else if (made != 0 && !nj_folder_exists(partial.text)) {
             status = nj_fail_errno(err, NJ_IO, why, "%s: cannot make folder", partial.text);
         }
         *at = kept;
@@ -223,8 +246,7 @@ nj_status nj_file_read(const char *path, size_t bytes_max, char **out_bytes, siz
     // Without O_NONBLOCK a named pipe would keep us waiting for a writer.
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        return nj_fail_errno(err, errno == ENOENT ? NJ_NOT_FOUND : NJ_IO, errno, "%s: cannot open",
-                             path);
+        return nj_fail_open(err, errno, path);
     }
     nj_status status = NJ_OK;
     char *bytes = NULL;

@@ -20,8 +20,14 @@ NJ_CHECKED nj_status nj_path_join(const char *folder, const char *name, nj_path 
 
 bool nj_file_exists(const char *path);
 bool nj_folder_exists(const char *path);
+/// NJ_OK for a folder, NJ_NOT_FOUND where nothing is, NJ_INPUT for a file.
+NJ_CHECKED nj_status nj_folder_check(const char *path, nj_error *err);
 
-/// Makes the folder (and its parents, as mkdir -p); an existing folder is fine.
+/// Says that `path` could not be opened: NJ_NOT_FOUND where nothing is, NJ_INPUT where the path itself is wrong (a file
+/// where a folder should be, a loop of links, a name too long), else NJ_IO.
+nj_status nj_fail_open(nj_error *err, int errno_value, const char *path);
+
+/// Makes the folder (and its parents, as mkdir -p); an existing folder is fine, a file in its place is NJ_INPUT.
 NJ_CHECKED nj_status nj_folder_make(const char *path, nj_error *err);
 
 /// Removes a folder and the files, links and folders in it, to a depth of 4. A missing folder is fine; a path that is

@@ -1,8 +1,9 @@
 #include "common/base/id.h"
 
 // Unicode 15, table 3-7: well-formed byte sequences.
-static size_t sequence_length(const unsigned char *at, size_t left)
+size_t nj_utf8_sequence(const char *bytes, size_t left)
 {
+    const unsigned char *at = (const unsigned char *)bytes;
     unsigned char first = at[0];
     if (first < 0x80) {
         return 1;
@@ -38,16 +39,37 @@ static size_t sequence_length(const unsigned char *at, size_t left)
 
 bool nj_utf8_valid(const char *bytes, size_t size)
 {
-    const unsigned char *at = (const unsigned char *)bytes;
     while (size > 0) {
-        size_t length = sequence_length(at, size);
+        size_t length = nj_utf8_sequence(bytes, size);
         if (length == 0) {
             return false;
         }
-        at += length;
+        bytes += length;
         size -= length;
     }
     return true;
+}
+
+// Control characters of ASCII and of Latin-1 (U+0080 to U+009F, which some terminals obey as well).
+static bool is_control(const char *at, size_t length)
+{
+    unsigned char first = (unsigned char)at[0];
+    return length == 1 ? first < 0x20 || first == 0x7f
+                       : first == 0xc2 && (unsigned char)at[1] < 0xa0;
+}
+
+void nj_text_make_printable(char *text)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        size_t length = nj_utf8_sequence(text, left);
+        if (length == 0 || is_control(text, length)) {
+            length = length == 0 ? 1 : length;
+            memset(text, '?', length);
+        }
+        text += length;
+        left -= length;
+    }
 }
 
 const char *nj_id_problem(nj_slice id)

@@ -18,7 +18,14 @@ const char *nj_id_problem(nj_slice id);
 /// True for the canonical decimal of a number below 2^64: no sign, no leading zero. "7" is, "007" is not.
 bool nj_id_is_number(nj_slice id, uint64_t *out_value);
 
+/// Bytes of the well-formed UTF-8 sequence at `bytes`, 1 to 4, or 0 when none begins there. `left` is at least 1.
+size_t nj_utf8_sequence(const char *bytes, size_t left);
+
 /// True for well-formed UTF-8.
 bool nj_utf8_valid(const char *bytes, size_t size);
+
+/// Replaces control characters and bytes that are no UTF-8 by '?'. For messages that quote bytes from outside: a terminal
+/// must not be driven by them, and who reads the log expects UTF-8.
+void nj_text_make_printable(char *text);
 
 #endif

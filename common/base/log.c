@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/id.h"
+
 #define LINE_BYTES_MAX 2000
 
 static const char *program_name = "nightjar";
@@ -29,13 +31,8 @@ void nj_log(nj_log_level level, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line + head, (size_t)(LINE_BYTES_MAX - head), format, arguments);
     va_end(arguments);
+    nj_text_make_printable(line);
     size_t length = strlen(line);
-    for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)line[i];
-        if (byte < 0x20 || byte == 0x7f) {
-            line[i] = '?';
-        }
-    }
     line[length++] = '\n';
     if (write(STDERR_FILENO, line, length) < 0) {
         return; // nowhere left to say it

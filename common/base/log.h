@@ -9,7 +9,7 @@ typedef enum { NJ_LOG_DEBUG, NJ_LOG_INFO, NJ_LOG_WARNING, NJ_LOG_ERROR } nj_log_
 /// Once at start, before threads. `program` is borrowed for ever.
 void nj_log_setup(const char *program, nj_log_level least);
 
-/// Writes one line with one write(2); control bytes are replaced by '?', the line is cut at 2,000 bytes.
+/// Writes one line with one write(2); control characters and stray bytes are replaced by '?', the line is cut at 2,000 bytes.
 void nj_log(nj_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

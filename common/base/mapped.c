@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file.h"
+
 nj_status nj_mapped_open(const char *path, nj_mapped *out, nj_error *err)
 {
     static const uint8_t EMPTY[1] = {0};
@@ -13,8 +15,7 @@ nj_status nj_mapped_open(const char *path, nj_mapped *out, nj_error *err)
     // Without O_NONBLOCK a named pipe would keep us waiting for a writer.
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        return nj_fail_errno(err, errno == ENOENT ? NJ_NOT_FOUND : NJ_IO, errno, "%s: cannot open",
-                             path);
+        return nj_fail_open(err, errno, path);
     }
     struct stat about;
     if (fstat(fd, &about) != 0) {

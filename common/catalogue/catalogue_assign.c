@@ -138,7 +138,7 @@ static nj_status fail_collisions(const nj_sids *sids, uint32_t row, uint32_t cou
     }
     return nj_fail(err, NJ_INPUT,
                    "%" PRIu32 " items share the codes %s, the collision counter has %" PRIu32
-                   " codes; more levels, more codes or no suffix would do",
+                   " codes; more levels, more codes or --no-suffix would do",
                    count, prefix, sids->codes_per_level[last]);
 }
 
@@ -229,6 +229,9 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
     }
     if (status == NJ_OK && catalogue->has_suffix) {
         status = fill_counter(catalogue, err);
+        if (status != NJ_OK) {
+            nj_error_prefix(err, "%s", config->embeddings_path);
+        }
     }
     if (status == NJ_OK) {
         status = nj_catalogue_finish(catalogue, config->embeddings_path, err);

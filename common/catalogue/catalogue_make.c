@@ -8,17 +8,23 @@
 static nj_status set_codes_per_level(nj_sids *sids, const nj_codes_per_level *K, const char *what,
                                      nj_error *err)
 {
+    if (K->count == 0) {
+        return nj_fail(err, NJ_USAGE,
+                       "--codes-per-level is required: %s holds codes, not their limits", what);
+    }
     if (K->count != 1 && K->count != sids->level_count) {
         return nj_fail(err, NJ_USAGE,
-                       "%s: codes per level are %" PRIu32
-                       " numbers; give one, or one for each of %" PRIu32 " levels",
+                       "%s: --codes-per-level has %" PRIu32
+                       " numbers, must be one, or one for each of %" PRIu32 " levels",
                        what, K->count, sids->level_count);
     }
     for (uint32_t l = 0; l < sids->level_count; l++) {
         uint32_t codes = K->codes[K->count == 1 ? 0 : l];
         if (codes < NJ_CODES_MIN || codes > NJ_CODES_MAX) {
-            return nj_fail(err, NJ_USAGE, "%" PRIu32 " codes per level, must be %d to %d", codes,
-                           NJ_CODES_MIN, NJ_CODES_MAX);
+            return nj_fail(err, NJ_USAGE,
+                           "--codes-per-level is %" PRIu32 " for level %" PRIu32
+                           ", must be %d to %d",
+                           codes, l, NJ_CODES_MIN, NJ_CODES_MAX);
         }
         sids->codes_per_level[l] = codes;
     }

@@ -95,8 +95,8 @@ static nj_status check_folder(const char *path, bool overwrite, nj_error *err)
                        path);
     }
     if (status == NJ_OK && count > 0 && !overwrite) {
-        return nj_fail(err, NJ_INPUT,
-                       "%s: is a catalogue already, and overwriting was not asked for", path);
+        return nj_fail(err, NJ_INPUT, "%s: is a catalogue already; --overwrite would replace it",
+                       path);
     }
     return status;
 }
@@ -109,7 +109,7 @@ nj_status nj_catalogue_check_path(const char *path, bool overwrite, nj_error *er
     if (access(path, F_OK) == 0) {
         return nj_fail(err, NJ_INPUT, "%s: is a file; a catalogue is a folder", path);
     }
-    return NJ_OK;
+    return errno == ENOENT ? NJ_OK : nj_fail_open(err, errno, path);
 }
 
 // ---- the files ----

@@ -1,21 +1,23 @@
 #include "common/cli/cli.h"
 
-#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sodium/core.h>
 
 #include "common/cli/arguments.h"
 
 #define HELP_COLUMN 30
+#define OPTION_NAME_BYTES 64
 #define ENVIRONMENT_PREFIX "NIGHTJAR_"
 
-static const nj_option CONFIG_OPTION = {"config", "FILE", NULL, "read options from a YAML file",
-                                        false};
+static const nj_option CONFIG_OPTION = {"config", "FILE", NULL, "read options from a YAML file", false};
 
 static char fold_dash(char c)
 {
@@ -29,21 +31,24 @@ bool nj_option_name_equal(const char *a, const char *b)
     return *a == '\0' && *b == '\0';
 }
 
-static bool is_either(const char *word, const char *a, const char *b)
+// An option's name as people write it.
+static void write_option_name(const char *name, char out[OPTION_NAME_BYTES])
 {
-    return strcmp(word, a) == 0 || strcmp(word, b) == 0;
+    size_t used = 0;
+    for (; name[used] != '\0' && used + 1 < OPTION_NAME_BYTES; used++) {
+        out[used] = fold_dash(name[used]);
+    }
+    out[used] = '\0';
 }
 
 // ---- help ----
 
 static void print_option(const nj_option *option)
 {
-    char left[96];
-    int used = snprintf(left, sizeof left, "  --");
-    for (const char *c = option->name; *c != '\0' && used < 60; c++) {
-        left[used++] = fold_dash(*c);
-    }
-    snprintf(left + used, sizeof left - (size_t)used, "%s%s", option->value != NULL ? " " : "",
+    char name[OPTION_NAME_BYTES];
+    char left[128];
+    write_option_name(option->name, name);
+    snprintf(left, sizeof left, "  --%s%s%s", name, option->value != NULL ? " " : "",
              option->value != NULL ? option->value : "");
     printf("%-*s %s", HELP_COLUMN, left, option->help);
     if (option->required) {
@@ -56,15 +61,14 @@ static void print_option(const nj_option *option)
 
 static void print_command_help(const nj_program *program, const nj_command *command)
 {
-    printf("%s%s%s%s%s [options]\n\n%s\n\n", program->name, command->name[0] != '\0' ? " " : "",
-           command->name, command->positional != NULL ? " " : "",
-           command->positional != NULL ? command->positional : "", command->summary);
+    printf("%s%s%s%s%s [options]\n\n%s\n\n", program->name, command->name[0] != '\0' ? " " : "", command->name,
+           command->positional != NULL ? " " : "", command->positional != NULL ? command->positional : "",
+           command->summary);
     for (size_t i = 0; i < command->option_count; i++) {
         print_option(&command->options[i]);
     }
     print_option(&CONFIG_OPTION);
-    printf("\nEvery option is also an environment variable (NIGHTJAR_KEEP_HISTORY=1) and a key of "
-           "the YAML file.\n"
+    printf("\nEvery option is also an environment variable (NIGHTJAR_KEEP_HISTORY=1) and a key of the YAML file.\n"
            "Results go to standard output, everything else to standard error.\n");
 }
 
@@ -74,15 +78,14 @@ static void print_program_help(const nj_program *program)
     for (size_t i = 0; i < program->command_count; i++) {
         printf("  %-20s %s\n", program->commands[i].name, program->commands[i].summary);
     }
-    printf("\n`%s COMMAND --help` lists a command's options; `%s --version` prints the version.\n",
-           program->name, program->name);
+    printf("\n`%s COMMAND --help` lists a command's options; `%s --version` prints the version.\n", program->name,
+           program->name);
 }
 
 // ---- parsing ----
 
 // Finds the command whose words stand first; *out_used is how many words it took.
-static const nj_command *find_command(const nj_program *program, int argc, char **argv,
-                                      int *out_used)
+static const nj_command *find_command(const nj_program *program, int argc, char **argv, int *out_used)
 {
     for (size_t i = 0; i < program->command_count; i++) {
         const char *name = program->commands[i].name;
@@ -92,8 +95,7 @@ static const nj_command *find_command(const nj_program *program, int argc, char 
             *out_used = 0;
             return &program->commands[i];
         }
-        bool first_fits =
-            argc > 1 && strlen(argv[1]) == first && strncmp(argv[1], name, first) == 0;
+        bool first_fits = argc > 1 && strlen(argv[1]) == first && strncmp(argv[1], name, first) == 0;
         if (first_fits && space == NULL) {
             *out_used = 1;
             return &program->commands[i];
@@ -111,8 +113,7 @@ static size_t find_option(const nj_command *command, const char *name, size_t le
     for (size_t i = 0; i < command->option_count; i++) {
         const char *candidate = command->options[i].name;
         size_t at = 0;
-        while (at < length && candidate[at] != '\0' &&
-               fold_dash(candidate[at]) == fold_dash(name[at])) {
+        while (at < length && candidate[at] != '\0' && fold_dash(candidate[at]) == fold_dash(name[at])) {
             at++;
         }
         if (at == length && candidate[at] == '\0') {
@@ -129,8 +130,7 @@ typedef struct {
 } parse_state;
 
 // Reads argv[at] and perhaps argv[at + 1]; *out_used is how many.
-static nj_status parse_option(parse_state *state, int left, char **argv, int *out_used,
-                              nj_error *err)
+static nj_status parse_option(parse_state *state, int left, char **argv, int *out_used, nj_error *err)
 {
     const nj_command *command = state->arguments->command;
     const char *text = argv[0] + 2;
@@ -150,7 +150,15 @@ static nj_status parse_option(parse_state *state, int left, char **argv, int *ou
     const char *value = equals != NULL ? equals + 1 : option->value == NULL ? "true" : NULL;
     if (value == NULL) {
         if (left < 2) {
-            return nj_fail(err, NJ_USAGE, "--%s needs a value (%s)", option->name, option->value);
+            return nj_fail(err, NJ_USAGE, "--%.*s needs a value (%s)", (int)length, text,
+                           option->value);
+        }
+        // "--out --json" is a value forgotten far more often than a folder of that name.
+        if (strncmp(argv[1], "--", 2) == 0) {
+            return nj_fail(
+                err, NJ_USAGE,
+                "--%.*s needs a value (%s) and \"%s\" is an option; --%.*s=%s would take it",
+                (int)length, text, option->value, argv[1], (int)length, text, argv[1]);
         }
         value = argv[1];
         *out_used = 2;
@@ -165,18 +173,17 @@ static nj_status parse_option(parse_state *state, int left, char **argv, int *ou
 
 static nj_status parse_words(parse_state *state, int argc, char **argv, nj_error *err)
 {
-    bool options_end = false;
+    bool only_words = false; // behind "--" nothing is an option
     for (int at = 0; at < argc;) {
         int used = 1;
         nj_status status = NJ_OK;
-        if (!options_end && strcmp(argv[at], "--") == 0) {
-            options_end = true;
-        } else if (!options_end && strcmp(argv[at], "-h") == 0) {
+        if (!only_words && strcmp(argv[at], "-h") == 0) {
             state->help = true;
-        } else if (!options_end && strncmp(argv[at], "--", 2) == 0) {
+        } else if (!only_words && strcmp(argv[at], "--") == 0) {
+            only_words = true;
+        } else if (!only_words && strncmp(argv[at], "--", 2) == 0) {
             status = parse_option(state, argc - at, argv + at, &used, err);
-        } else if (state->arguments->command->positional == NULL ||
-                   state->arguments->positional != NULL) {
+        } else if (state->arguments->command->positional == NULL || state->arguments->positional != NULL) {
             status = nj_fail(err, NJ_USAGE, "unexpected argument \"%s\"", argv[at]);
         } else {
             state->arguments->positional = argv[at];
@@ -194,26 +201,43 @@ static const char *environment_value(const char *option_name)
     char name[96] = ENVIRONMENT_PREFIX;
     size_t used = strlen(name);
     for (const char *c = option_name; *c != '\0' && used + 1 < sizeof name; c++, used++) {
-        name[used] = *c == '-' || *c == '_'   ? '_'
-                     : *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A')
-                                              : *c;
+        name[used] = *c == '-' || *c == '_' ? '_' : *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
     }
     name[used] = '\0';
     const char *value = getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-// A flag that is neither true nor false must not pass for false.
-static nj_status check_flags(const nj_arguments *arguments, nj_error *err)
+static bool parse_flag(const char *text, bool *out)
 {
-    for (size_t i = 0; i < arguments->command->option_count; i++) {
-        const nj_option *option = &arguments->command->options[i];
-        const char *value = arguments->values[i];
-        if (option->value == NULL && value != NULL && !is_either(value, "true", "1") &&
-            !is_either(value, "false", "0")) {
-            return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be true or false", option->name,
-                           value);
-        }
+    *out = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
+    return *out || strcmp(text, "false") == 0 || strcmp(text, "0") == 0;
+}
+
+// A required value is never empty: an unset variable in a script must not become the root folder.
+static nj_status check_value(const nj_option *option, const char *value, nj_error *err)
+{
+    char name[OPTION_NAME_BYTES];
+    bool ignored;
+    write_option_name(option->name, name);
+    if (option->required && value == NULL) {
+        return nj_fail(err, NJ_USAGE, "--%s %s is required", name, option->value);
+    }
+    if (option->required && value[0] == '\0') {
+        return nj_fail(err, NJ_USAGE, "--%s is empty, must be %s", name, option->value);
+    }
+    if (option->value == NULL && value != NULL && !parse_flag(value, &ignored)) {
+        return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be true or false", name, value);
+    }
+    return NJ_OK;
+}
+
+static nj_status check_positional(const nj_arguments *arguments, nj_error *err)
+{
+    const char *name = arguments->command->positional;
+    const char *value = arguments->positional;
+    if (name != NULL && name[0] != '[' && (value == NULL || value[0] == '\0')) {
+        return nj_fail(err, NJ_USAGE, value == NULL ? "%s is required" : "%s is empty", name);
     }
     return NJ_OK;
 }
@@ -225,10 +249,10 @@ static nj_status fill_values(const nj_program *program, parse_state *state, nj_e
     for (size_t i = 0; i < command->option_count; i++) {
         if (arguments->values[i] == NULL) {
             arguments->values[i] = environment_value(command->options[i].name);
+            arguments->origins[i] = arguments->values[i] != NULL ? "the environment" : NULL;
         }
     }
-    const char *path =
-        state->config_path != NULL ? state->config_path : environment_value("config");
+    const char *path = state->config_path != NULL ? state->config_path : environment_value("config");
     if (path != NULL) {
         nj_status status = nj_config_read(path, program, arguments, err);
         if (status != NJ_OK) {
@@ -239,46 +263,122 @@ static nj_status fill_values(const nj_program *program, parse_state *state, nj_e
         if (arguments->values[i] == NULL) {
             arguments->values[i] = command->options[i].fallback;
         }
-        if (arguments->values[i] == NULL && command->options[i].required) {
-            return nj_fail(err, NJ_USAGE, "--%s %s is required", command->options[i].name,
-                           command->options[i].value);
+        nj_status status = check_value(&command->options[i], arguments->values[i], err);
+        if (status != NJ_OK) {
+            return status;
         }
     }
-    if (command->positional != NULL && command->positional[0] != '[' &&
-        arguments->positional == NULL) {
-        return nj_fail(err, NJ_USAGE, "%s is required", command->positional);
+    return check_positional(arguments, err);
+}
+
+// ---- running ----
+
+// A program that starts with a standard stream closed would get its number for the next file it opens, and print into that
+// file. Reading from or writing to what stands here instead fails.
+static void hold_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) {
+            _exit(nj_status_exit_code(NJ_IO));
+        }
     }
-    return NJ_OK;
+}
+
+// A closed pipe and a file beyond the shell's limit are then failures of a write, with a message and exit 74.
+static void ignore_write_signals(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+// Results count only when they have left. An earlier write may have failed without anybody looking.
+static nj_status flush_output(nj_error *err)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return NJ_OK;
+    }
+    return nj_fail_errno(err, NJ_IO, errno != 0 ? errno : EIO, "standard output");
+}
+
+// A wrong value that nobody sees on the command line is hard to find.
+static void print_origins(const nj_arguments *arguments)
+{
+    for (size_t i = 0; i < arguments->command->option_count; i++) {
+        if (arguments->origins[i] != NULL) {
+            char name[OPTION_NAME_BYTES];
+            write_option_name(arguments->command->options[i].name, name);
+            fprintf(stderr, "  --%s comes from %s\n", name, arguments->origins[i]);
+        }
+    }
+}
+
+static void print_failure(const char *program, const char *command, nj_status status,
+                          const nj_error *err)
+{
+    fprintf(stderr, "%s%s%s: %s\n", program, command[0] != '\0' ? " " : "", command,
+            err->text[0] != '\0' ? err->text : nj_status_sentence(status));
+    fprintf(stderr, "  exit %d (%s): %s\n", nj_status_exit_code(status), nj_status_sentence(status),
+            nj_status_advice(status));
 }
 
 static nj_status parse_and_run(const nj_program *program, const nj_command *command, int argc,
-                               char **argv, nj_error *err)
+                               char **argv)
 {
-    assert(command->option_count <= NJ_OPTIONS_MAX);
+    nj_error err = {0};
     nj_arguments arguments = {.command = command};
     parse_state state = {.arguments = &arguments};
-    nj_status status = parse_words(&state, argc, argv, err);
+    nj_status status = parse_words(&state, argc, argv, &err);
     if (status == NJ_OK && state.help) {
         print_command_help(program, command);
-        return NJ_OK;
+    } else if (status == NJ_OK) {
+        status = fill_values(program, &state, &err);
+        status = status == NJ_OK ? command->run(&arguments, &err) : status;
     }
     if (status == NJ_OK) {
-        status = fill_values(program, &state, err);
+        status = flush_output(&err);
     }
-    if (status == NJ_OK) {
-        status = check_flags(&arguments, err);
+    if (status != NJ_OK) {
+        print_failure(program->name, command->name, status, &err);
     }
-    if (status == NJ_OK) {
-        status = command->run(&arguments, err);
-    }
-    // An earlier write may have failed without anybody looking.
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == NJ_OK) {
-        status = nj_fail_errno(err, NJ_IO, errno, "standard output");
+    if (status == NJ_USAGE) {
+        print_origins(&arguments);
     }
     for (size_t i = 0; i < NJ_OPTIONS_MAX; i++) {
         free(arguments.owned[i]);
     }
     return status;
+}
+
+static bool asks_for(const char *word, const char *a, const char *b)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0;
+}
+
+// The words that are no command: help, the version, and mistakes.
+static nj_status answer_without_command(const nj_program *program, int argc, char **argv)
+{
+    nj_error err = {0};
+    bool is_help = argc > 1 && (asks_for(argv[1], "--help", "help") || strcmp(argv[1], "-h") == 0);
+    if (argc > 1 && asks_for(argv[1], "--version", "version")) {
+        printf("%s %s\n", program->name, NIGHTJAR_VERSION);
+    } else if (is_help || argc <= 1) {
+        print_program_help(program);
+    } else {
+        bool has_second = argc > 2 && argv[2][0] != '-';
+        nj_status status =
+            nj_fail(&err, NJ_USAGE, "unknown command \"%.60s%s%.60s\"; `%s --help` lists them",
+                    argv[1], has_second ? " " : "", has_second ? argv[2] : "", program->name);
+        print_failure(program->name, "", status, &err);
+        return status;
+    }
+    nj_status status = flush_output(&err);
+    if (status != NJ_OK) {
+        print_failure(program->name, "", status, &err);
+        return status;
+    }
+    return argc > 1 ? NJ_OK : NJ_USAGE;
 }
 
 int nj_cli_main(const nj_program *program, int argc, char **argv)
@@ -287,32 +387,14 @@ int nj_cli_main(const nj_program *program, int argc, char **argv)
         fprintf(stderr, "%s: libsodium cannot start\n", program->name);
         return nj_status_exit_code(NJ_FAILED);
     }
-    if (argc > 1 && is_either(argv[1], "--version", "version")) {
-        printf("%s %s\n", program->name, NIGHTJAR_VERSION);
-        return 0;
-    }
     int used = 0;
-    const nj_command *command = find_command(program, argc, argv, &used);
-    if (command == NULL) {
-        bool is_help =
-            argc > 1 && (is_either(argv[1], "--help", "help") || strcmp(argv[1], "-h") == 0);
-        if (!is_help && argc > 1) {
-            fprintf(stderr, "%s: unknown command \"%s%s%s\"; `%s --help` lists them\n",
-                    program->name, argv[1], argc > 2 && argv[2][0] != '-' ? " " : "",
-                    argc > 2 && argv[2][0] != '-' ? argv[2] : "", program->name);
-            return nj_status_exit_code(NJ_USAGE);
-        }
-        print_program_help(program);
-        return is_help ? 0 : nj_status_exit_code(NJ_USAGE);
-    }
-    nj_error err = {0};
-    nj_status status = parse_and_run(program, command, argc - 1 - used, argv + 1 + used, &err);
-    if (status != NJ_OK) {
-        fprintf(stderr, "%s%s%s: %s\n", program->name, command->name[0] != '\0' ? " " : "",
-                command->name, err.text[0] != '\0' ? err.text : nj_status_sentence(status));
-        fprintf(stderr, "  exit %d (%s): %s\n", nj_status_exit_code(status),
-                nj_status_sentence(status), nj_status_advice(status));
-    }
+    hold_standard_streams();
+    ignore_write_signals();
+    bool asks_version = argc > 1 && asks_for(argv[1], "--version", "version");
+    const nj_command *command = asks_version ? NULL : find_command(program, argc, argv, &used);
+    nj_status status = command != NULL
+                           ? parse_and_run(program, command, argc - 1 - used, argv + 1 + used)
+                           : answer_without_command(program, argc, argv);
     return nj_status_exit_code(status);
 }
 
@@ -327,20 +409,20 @@ const char *nj_argument(const nj_arguments *arguments, const char *name)
 bool nj_argument_flag(const nj_arguments *arguments, const char *name)
 {
     const char *value = nj_argument(arguments, name);
-    return value != NULL && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
+    bool is_set;
+    return value != NULL && parse_flag(value, &is_set) && is_set;
 }
 
-nj_status nj_argument_uint(const nj_arguments *arguments, const char *name, uint64_t least,
-                           uint64_t most, uint64_t *out, nj_error *err)
+nj_status nj_argument_uint(const nj_arguments *arguments, const char *name, uint64_t least, uint64_t most,
+                           uint64_t *out, nj_error *err)
 {
     const char *text = nj_argument(arguments, name);
     char *end = NULL;
     errno = 0;
     uint64_t value = text != NULL ? strtoull(text, &end, 10) : 0;
-    if (text == NULL || text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
-        value < least || value > most) {
-        return nj_fail(err, NJ_USAGE,
-                       "--%s is \"%s\", must be a whole number from %" PRIu64 " to %" PRIu64, name,
+    if (text == NULL || text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < least ||
+        value > most) {
+        return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be a whole number from %" PRIu64 " to %" PRIu64, name,
                        text != NULL ? text : "", least, most);
     }
     *out = value;

@@ -121,8 +121,8 @@ static size_t find_second_document(const char *bytes, size_t size)
     return 0;
 }
 
-static nj_status take_values(const key_schema *schema, char **values, nj_arguments *arguments,
-                             nj_error *err)
+static nj_status take_values(const key_schema *schema, char **values, const char *path,
+                             nj_arguments *arguments, nj_error *err)
 {
     for (size_t o = 0; o < arguments->command->option_count; o++) {
         for (size_t k = 0; k < schema->count && arguments->values[o] == NULL; k++) {
@@ -132,6 +132,7 @@ static nj_status take_values(const key_schema *schema, char **values, nj_argumen
             }
             arguments->owned[o] = strdup(values[k]);
             arguments->values[o] = arguments->owned[o];
+            arguments->origins[o] = path;
             if (arguments->owned[o] == NULL) {
                 return nj_fail(err, NJ_NO_MEMORY, "no memory for the configuration");
             }
@@ -161,7 +162,7 @@ static nj_status load_values(const char *path, const char *bytes, size_t size,
     if (result != CYAML_OK) {
         return nj_fail(err, NJ_CONFIG, "%s: %s%s", path, cyaml_strerror(result), log_text);
     }
-    nj_status status = values != NULL ? take_values(schema, values, arguments, err) : NJ_OK;
+    nj_status status = values != NULL ? take_values(schema, values, path, arguments, err) : NJ_OK;
     cyaml_free(&config, &top, values, 0);
     return status;
 }

@@ -3,13 +3,20 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/file.h"
 
 nj_status nj_json_parse(const char *bytes, size_t size, const char *what, json_t **out,
                         nj_error *err)
 {
+    static const char MARK[] =
+        "\xef\xbb\xbf"; // UTF-8 byte order mark: some editors write it, RFC 8259 lets readers pass it
     json_error_t where;
+    if (size >= 3 && memcmp(bytes, MARK, 3) == 0) {
+        bytes += 3;
+        size -= 3;
+    }
     json_t *root = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &where);
     if (root == NULL) {
         return nj_fail(err, NJ_INPUT, "%s: line %d, column %d: %s", what, where.line, where.column,

@@ -6,6 +6,8 @@
 
 #include "common/codec/pack.h"
 
+#define OPTION_NAME_BYTES 64
+
 static const char *const COLD_WORDS[] = {"popular", "skip", "fail"};
 
 const char *nj_cold_users_word(nj_cold_users cold)
@@ -87,12 +89,24 @@ static bool same_name(const char *setting, const char *option)
     return *setting == *option;
 }
 
+// As people write it: with dashes.
+static void write_option_name(const char *name, char out[OPTION_NAME_BYTES])
+{
+    size_t used = 0;
+    for (; name[used] != '\0' && used + 1 < OPTION_NAME_BYTES; used++) {
+        out[used] = name[used] == '_' ? '-' : name[used];
+    }
+    out[used] = '\0';
+}
+
 nj_status nj_settings_set(nj_settings *settings, const char *name, const char *text, nj_error *err)
 {
+    char option[OPTION_NAME_BYTES];
+    write_option_name(name, option);
 #define NJ_PLANNED(kind, field, fallback, least, most)
 #define NJ_SETTING(kind, field, fallback, least, most, help)                                       \
     if (same_name(#field, name)) {                                                                 \
-        return set_##kind(&settings->field, name, text, (double)least, (double)most, err);         \
+        return set_##kind(&settings->field, option, text, (double)least, (double)most, err);       \
     }
 #include "schemas/settings.def"
 #undef NJ_SETTING

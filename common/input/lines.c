@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/checked.h"
+#include "common/base/file.h"
 
 #define FIRST_BYTES (256u << 10)
 
@@ -20,8 +21,7 @@ nj_status nj_lines_open(const char *path, size_t line_bytes_max, nj_lines *out, 
     nj_lines lines = {.name = is_stdin ? "standard input" : path, .line_bytes_max = line_bytes_max};
     lines.fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (lines.fd < 0) {
-        return nj_fail_errno(err, errno == ENOENT ? NJ_NOT_FOUND : NJ_IO, errno, "%s: cannot open",
-                             path);
+        return nj_fail_open(err, errno, path);
     }
     struct stat about;
     nj_status status = NJ_OK;

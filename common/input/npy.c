@@ -17,6 +17,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays are read as li
 #define PREFIX_V2_BYTES 12 // magic, version, u32 length
 #define DATA_ALIGN 64
 #define WRITTEN_HEADER_BYTES_MAX 256
+#define PLACE_BYTES 128
 
 static const uint8_t MAGIC[MAGIC_BYTES] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
@@ -146,11 +147,30 @@ static void assert_range(const nj_npy *npy, size_t first, size_t count)
     (void)count;
 }
 
+// "row 2, column 1" of a matrix, "element [0, 2, 1]" of anything else.
+static void format_place(const nj_npy *npy, size_t index, char out[PLACE_BYTES])
+{
+    size_t place[NJ_NPY_DIMS_MAX] = {0};
+    for (size_t i = npy->dim_count; i-- > 0;) {
+        place[i] = index % npy->shape[i];
+        index /= npy->shape[i];
+    }
+    if (npy->dim_count == 2) {
+        snprintf(out, PLACE_BYTES, "row %zu, column %zu", place[0], place[1]);
+        return;
+    }
+    int at = snprintf(out, PLACE_BYTES, "element [");
+    for (size_t i = 0; i < npy->dim_count; i++) {
+        at += snprintf(out + at, PLACE_BYTES - (size_t)at, "%s%zu", i > 0 ? ", " : "", place[i]);
+    }
+    snprintf(out + at, PLACE_BYTES - (size_t)at, "]");
+}
+
 static nj_status fail_element(const nj_npy *npy, size_t index, const char *rule, nj_error *err)
 {
-    size_t columns = count_columns(npy);
-    return nj_fail(err, NJ_INPUT, "%s: row %zu, column %zu: %s", npy->path, index / columns,
-                   index % columns, rule);
+    char place[PLACE_BYTES];
+    format_place(npy, index, place);
+    return nj_fail(err, NJ_INPUT, "%s: %s: %s", npy->path, place, rule);
 }
 
 static float load_float(const uint8_t *at, nj_npy_type type)

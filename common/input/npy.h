@@ -41,7 +41,7 @@ NJ_CHECKED nj_status nj_npy_open(const char *path, nj_npy *out, nj_error *err);
 void nj_npy_close(nj_npy *npy);
 
 /// Copies elements [first, first+count) of the flattened array as float32. NJ_INPUT for an integer
-/// array, and for NaN or infinity (names row and column as in a matrix [shape[0], rest]).
+/// array, and for NaN or infinity (names row and column of a matrix, else the element's indices).
 NJ_CHECKED nj_status nj_npy_read_f32(const nj_npy *npy, size_t first, size_t count, float *out,
                                      nj_error *err);
 

@@ -126,7 +126,7 @@ static nj_status sort_set(nj_tensor_set *set, nj_error *err)
     }
     for (size_t i = 1; i < count; i++) {
         if (strcmp(tensors[i - 1].name, tensors[i].name) == 0) {
-            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": stands in %s too",
+            return nj_fail(err, NJ_INPUT, "%s: tensor \"%.200s\": stands in %s too",
                            tensors[i - 1].file, tensors[i].name, tensors[i].file);
         }
     }
@@ -150,7 +150,7 @@ static nj_status list_index(const json_t *weight_map, const char *path, name_lis
     {
         const char *file = json_string_value(value);
         if (file == NULL || !is_plain_name(file)) {
-            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": \"%s\" is not a plain file name",
+            return nj_fail(err, NJ_INPUT, "%s: tensor \"%.200s\": \"%s\" is not a plain file name",
                            path, name, file == NULL ? "" : file);
         }
         // Almost always the file of the tensor before; the rest are few.
@@ -233,8 +233,8 @@ static nj_status check_index(const nj_tensor_set *set, const json_t *weight_map,
         const char *file = json_string_value(value);
         if (tensor == NULL || strcmp(strrchr(tensor->file, '/') + 1, file) != 0) {
             return nj_fail(err, NJ_INPUT,
-                           "%s: tensor \"%s\": is not in %s, where the index puts it", path, name,
-                           file);
+                           "%s: tensor \"%.200s\": is not in %s, where the index puts it", path,
+                           name, file);
         }
     }
     return NJ_OK;
@@ -395,7 +395,7 @@ nj_status nj_tensor_set_expect(const nj_tensor_set *set, const char *name, const
     format_shape(expected, shape, dim_count);
     const nj_tensor *tensor = nj_tensor_set_find(set, name);
     if (tensor == NULL) {
-        return nj_fail(err, NJ_INPUT, "%s%s: tensor \"%s\": is missing, expected with shape %s",
+        return nj_fail(err, NJ_INPUT, "%s%s: tensor \"%.200s\": is missing, expected with shape %s",
                        set->files[0].path, set->file_count > 1 ? " and its siblings" : "", name,
                        expected);
     }
@@ -403,8 +403,8 @@ nj_status nj_tensor_set_expect(const nj_tensor_set *set, const char *name, const
         (dim_count > 0 && memcmp(tensor->shape, shape, dim_count * sizeof *shape) != 0)) {
         char found[SHAPE_TEXT_BYTES];
         format_shape(found, tensor->shape, tensor->dim_count);
-        return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": has shape %s, expected %s", tensor->file,
-                       name, found, expected);
+        return nj_fail(err, NJ_INPUT, "%s: tensor \"%.200s\": has shape %s, expected %s",
+                       tensor->file, name, found, expected);
     }
     *out = tensor;
     return NJ_OK;
@@ -425,13 +425,14 @@ static float load_element(const nj_tensor *tensor, size_t index)
 nj_status nj_tensor_read_f32(const nj_tensor *tensor, float *out, nj_error *err)
 {
     if (tensor->type == NJ_TENSOR_OTHER) {
-        return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": has dtype %s, F32, F16 or BF16 is needed",
+        return nj_fail(err, NJ_INPUT,
+                       "%s: tensor \"%.200s\": has dtype %s, F32, F16 or BF16 is needed",
                        tensor->file, tensor->name, tensor->dtype);
     }
     for (size_t i = 0; i < tensor->element_count; i++) {
         out[i] = load_element(tensor, i);
         if (!isfinite(out[i])) {
-            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": element %zu of %zu is %s",
+            return nj_fail(err, NJ_INPUT, "%s: tensor \"%.200s\": element %zu of %zu is %s",
                            tensor->file, tensor->name, i, tensor->element_count,
                            isnan(out[i]) ? "not a number (NaN)" : "infinite");
         }

@@ -35,7 +35,8 @@ typedef struct {
 
 static nj_status fail_tensor(const tensor_place *place, const char *rule)
 {
-    return nj_fail(place->err, NJ_INPUT, "%s: tensor \"%s\": %s", place->file, place->name, rule);
+    return nj_fail(place->err, NJ_INPUT, "%s: tensor \"%.200s\": %s", place->file, place->name,
+                   rule);
 }
 
 static const dtype_row *find_dtype(const json_t *value)
@@ -66,7 +67,7 @@ static nj_status read_shape(const tensor_place *place, const json_t *shape, nj_t
     tensor->dim_count = json_array_size(shape);
     if (tensor->dim_count > NJ_TENSOR_DIMS_MAX) {
         return nj_fail(place->err, NJ_INPUT,
-                       "%s: tensor \"%s\": has %zu dimensions, the limit is %d", place->file,
+                       "%s: tensor \"%.200s\": has %zu dimensions, the limit is %d", place->file,
                        place->name, tensor->dim_count, NJ_TENSOR_DIMS_MAX);
     }
     tensor->element_count = 1;
@@ -91,7 +92,7 @@ static nj_status count_bytes(const tensor_place *place, const nj_tensor *tensor,
     }
     if (bits % 8 != 0) {
         return nj_fail(place->err, NJ_INPUT,
-                       "%s: tensor \"%s\": %zu elements of %zu bits do not fill whole bytes",
+                       "%s: tensor \"%.200s\": %zu elements of %zu bits do not fill whole bytes",
                        place->file, place->name, tensor->element_count, dtype->bits);
     }
     *out = bits / 8;
@@ -106,12 +107,12 @@ static nj_status read_offsets(const tensor_place *place, const json_t *offsets, 
         return fail_tensor(place, "\"data_offsets\" is not a list of two whole numbers");
     }
     if (*out_begin > *out_end) {
-        return nj_fail(place->err, NJ_INPUT, "%s: tensor \"%s\": begins at %zu and ends at %zu",
+        return nj_fail(place->err, NJ_INPUT, "%s: tensor \"%.200s\": begins at %zu and ends at %zu",
                        place->file, place->name, *out_begin, *out_end);
     }
     if (*out_end > data_bytes) {
         return nj_fail(place->err, NJ_INPUT,
-                       "%s: tensor \"%s\": ends at byte %zu, the file has %zu bytes of data",
+                       "%s: tensor \"%.200s\": ends at byte %zu, the file has %zu bytes of data",
                        place->file, place->name, *out_end, data_bytes);
     }
     return NJ_OK;
@@ -131,7 +132,7 @@ static nj_status read_tensor(const tensor_place *place, const json_t *about, con
     const dtype_row *dtype = find_dtype(json_object_get(about, "dtype"));
     if (dtype == NULL) {
         const char *text = json_string_value(json_object_get(about, "dtype"));
-        return nj_fail(place->err, NJ_INPUT, "%s: tensor \"%s\": unknown dtype \"%.40s\"",
+        return nj_fail(place->err, NJ_INPUT, "%s: tensor \"%.200s\": unknown dtype \"%.40s\"",
                        place->file, place->name, text == NULL ? "" : text);
     }
     tensor.type = dtype->type;
@@ -146,8 +147,8 @@ static nj_status read_tensor(const tensor_place *place, const json_t *about, con
     }
     if (status == NJ_OK && end - begin != need) {
         status = nj_fail(place->err, NJ_INPUT,
-                         "%s: tensor \"%s\": has %zu bytes, shape and dtype need %zu", place->file,
-                         place->name, end - begin, need);
+                         "%s: tensor \"%.200s\": has %zu bytes, shape and dtype need %zu",
+                         place->file, place->name, end - begin, need);
     }
     if (status == NJ_OK) {
         tensor.data = data + begin;
@@ -178,7 +179,7 @@ static nj_status check_layout(nj_tensor *tensors, size_t count, const uint8_t *d
     for (size_t i = 0; i < count; i++) {
         size_t begin = (size_t)(tensors[i].data - data);
         if (begin != end) {
-            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": begins at byte %zu, %s", file,
+            return nj_fail(err, NJ_INPUT, "%s: tensor \"%.200s\": begins at byte %zu, %s", file,
                            tensors[i].name, begin,
                            begin < end ? "inside the tensor before it" : "a hole lies before it");
         }

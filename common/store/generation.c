@@ -55,10 +55,14 @@ nj_status nj_store_current(const char *store_dir, nj_store_name *out, nj_error *
     nj_path path;
     char *bytes = NULL;
     size_t size = 0;
-    nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.CURRENT, &path, err);
+    nj_status status = nj_folder_check(store_dir, err);
     if (status == NJ_OK) {
-        status = nj_file_read(path.text, CURRENT_BYTES_MAX, &bytes, &size, err);
+        status = nj_path_join(store_dir, NJ_STORE_WORDS.CURRENT, &path, err);
     }
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = nj_file_read(path.text, CURRENT_BYTES_MAX, &bytes, &size, err);
     if (status == NJ_NOT_FOUND) {
         return nj_fail(err, NJ_NOT_FOUND, "%s: no generation has been published", store_dir);
     }
@@ -255,8 +259,7 @@ nj_status nj_store_list(const char *store_dir, nj_store_listing *out, nj_error *
     size_t capacity = 0;
     DIR *folder = opendir(store_dir);
     if (folder == NULL) {
-        return nj_fail_errno(err, errno == ENOENT ? NJ_NOT_FOUND : NJ_IO, errno,
-                             "%s: cannot open folder", store_dir);
+        return nj_fail_open(err, errno, store_dir);
     }
     nj_status status = NJ_OK;
     struct dirent *entry;

@@ -84,8 +84,8 @@ static nj_status verify_content(const char *store_dir, const nj_store_name *name
     return status;
 }
 
-static nj_status verify_file(const char *store_dir, const nj_store_name *name,
-                             const nj_store_manifest *manifest, nj_error *err)
+nj_status nj_store_check_data(const char *store_dir, const nj_store_name *name,
+                              const nj_store_manifest *manifest, nj_error *err)
 {
     nj_path path;
     nj_digest digest;
@@ -114,7 +114,7 @@ nj_status nj_store_verify(const char *store_dir, const char *name, nj_store_mani
         status = nj_store_inspect(store_dir, &checked, &manifest, err);
     }
     if (status == NJ_OK) {
-        status = verify_file(store_dir, &checked, &manifest, err);
+        status = nj_store_check_data(store_dir, &checked, &manifest, err);
         if (status == NJ_OK) {
             status = verify_content(store_dir, &checked, err);
         }
@@ -149,8 +149,8 @@ nj_status nj_store_publish(const char *store_dir, const char *name, nj_staging *
     nj_store_name checked;
     nj_store_manifest manifest;
     nj_status status = nj_store_resolve(store_dir, name, &checked, err);
-    if (status == NJ_OK && !nj_folder_exists(store_dir)) {
-        status = nj_fail(err, NJ_NOT_FOUND, "%s: no such store", store_dir);
+    if (status == NJ_OK) {
+        status = nj_folder_check(store_dir, err);
     }
     if (status == NJ_OK) {
         status = nj_store_lock_take(store_dir, "publish", lock_wait_ms, &lock, err);

@@ -28,6 +28,11 @@ NJ_CHECKED nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint
                                    nj_store_name *out_name, nj_store_manifest *out_manifest,
                                    nj_error *err);
 
+/// Compares the digest of data.mdb with the manifest's, by plain reads. LMDB follows damaged pages into a crash; behind NJ_OK
+/// it meets none. NJ_REFUSED names both digests.
+NJ_CHECKED nj_status nj_store_check_data(const char *store_dir, const nj_store_name *name,
+                                         const nj_store_manifest *manifest, nj_error *err);
+
 /// Reads a generation whole: the digest of data.mdb by plain reads first, because LMDB follows damaged pages into a
 /// crash; then every key and row in order, their count and digest, and that __meta__ says what the manifest says.
 ///

@@ -1,6 +1,7 @@
 #include "common/store/staging.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 #include "common/store/staging_write.h"
 
 #define DATABASES 3
+#define LOCK_FILE "lock.mdb"
+#define LOCK_FILE_BYTES 8192 // two pages: LMDB's table of 126 readers
 #define OWNER_BYTES 320
 // MDB_IDL_UM_MAX page numbers of 8 bytes (lmdb/midl.h)
 #define UNWRITTEN_BYTES_MAX ((uint64_t)1 << 20)
@@ -103,9 +106,34 @@ static nj_status check_length(MDB_env *env, const char *folder, nj_error *err)
     return NJ_OK;
 }
 
+// LMDB writes its lock file through a mapping of a file that is all hole. On a full disk that is no error but a SIGBUS, so
+// the blocks are taken before.
+static nj_status reserve_lock_file(const char *folder, nj_error *err)
+{
+    nj_path path;
+    nj_status status = nj_path_join(folder, LOCK_FILE, &path, err);
+    int fd = status == NJ_OK ? open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
+    if (status == NJ_OK && fd < 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot open", path.text);
+    }
+    int why = fd >= 0 ? posix_fallocate(fd, 0, LOCK_FILE_BYTES) : 0;
+    if (why != 0) {
+        status =
+            nj_fail_errno(err, NJ_IO, why, "%s: cannot take %d bytes", path.text, LOCK_FILE_BYTES);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return status;
+}
+
 // Opens the area in `folder`. The map of an existing one has the size stored in it; a new one gets options.map_bytes.
 static nj_status open_env(nj_staging *staging, const char *folder, bool create, nj_error *err)
 {
+    nj_status reserved = create ? reserve_lock_file(folder, err) : NJ_OK;
+    if (reserved != NJ_OK) {
+        return reserved;
+    }
     int rc = mdb_env_create(&staging->env);
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_set_maxdbs(staging->env, DATABASES);

@@ -17,6 +17,7 @@
 #define KEY_CHARS (NJ_KEY_TEXT_BYTES - 1)
 #define KEY_BYTES 32
 #define SECRET_FILE_BYTES (NJ_KEY_TEXT_BYTES + 64) // a comment and the key
+#define SECRET_COMMENT "# nightjar secret key" // the first line of a secret file
 
 bool nj_key_valid(const char *text)
 {
@@ -85,7 +86,7 @@ static nj_status create_file(const char *path, mode_t mode, const char *bytes, s
 
 static size_t print_secret(const nj_keypair *pair, char out[SECRET_FILE_BYTES])
 {
-    return (size_t)snprintf(out, SECRET_FILE_BYTES, "# nightjar secret key: keep it private\n%s\n",
+    return (size_t)snprintf(out, SECRET_FILE_BYTES, SECRET_COMMENT ": keep it private\n%s\n",
                             pair->secret_key);
 }
 
@@ -108,6 +109,9 @@ nj_status nj_keypair_write(const nj_keypair *pair, const char *secret_path, cons
     if (strlen(name) >= NJ_ALLOW_NAME_BYTES || strchr(name, '\n') != NULL) {
         return nj_fail(err, NJ_INPUT, "a key's name must be one line of at most %d bytes",
                        NJ_ALLOW_NAME_BYTES - 1);
+    }
+    if (name[0] != '\0' && nj_id_problem(nj_slice_from(name)) != NULL) {
+        return nj_fail(err, NJ_INPUT, "a key's name %s", nj_id_problem(nj_slice_from(name)));
     }
     nj_status status =
         create_file(secret_path, S_IRUSR | S_IWUSR, secret, print_secret(pair, secret), err);
@@ -255,11 +259,25 @@ nj_status nj_keypair_read(const char *secret_path, nj_keypair *out, nj_error *er
     return status;
 }
 
+// Secret and public keys look alike; the comment that we write tells them apart. A secret does not belong in a list that is
+// passed around.
+static nj_status refuse_secret(const char *path, const char *bytes, nj_error *err)
+{
+    if (strncmp(bytes, SECRET_COMMENT, strlen(SECRET_COMMENT)) != 0) {
+        return NJ_OK;
+    }
+    return nj_fail(err, NJ_INPUT,
+                   "%s:1: a secret key; a public one is needed (the file that ends in .pub)", path);
+}
+
 nj_status nj_public_key_read(const char *path, char out[NJ_KEY_TEXT_BYTES], nj_error *err)
 {
     char *bytes = NULL;
     size_t size = 0;
     nj_status status = nj_file_read(path, NJ_KEY_FILE_BYTES_MAX, &bytes, &size, err);
+    if (status == NJ_OK) {
+        status = refuse_secret(path, bytes, err);
+    }
     if (status == NJ_OK) {
         nj_allowed found;
         status = parse_one_key(path, bytes, size, &found, err);
@@ -326,7 +344,10 @@ nj_status nj_allowlist_read(const char *path, nj_allowlist *out, nj_error *err)
     nj_buffer keys;
     nj_buffer_init(&keys, (size_t)NJ_ALLOW_MAX * sizeof(nj_allowed));
     line_reader reader = {.path = path, .at = bytes, .end = bytes + size};
-    status = parse_list(&reader, &keys, err);
+    status = refuse_secret(path, bytes, err);
+    if (status == NJ_OK) {
+        status = parse_list(&reader, &keys, err);
+    }
     free(bytes);
     nj_allowlist list = {(nj_allowed *)(void *)keys.bytes, keys.size / sizeof(nj_allowed)};
     if (status == NJ_OK) {

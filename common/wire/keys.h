@@ -33,7 +33,7 @@ void nj_keypair_wipe(nj_keypair *pair);
 
 /// Writes the secret (created with mode 0600) and the public file. Neither may exist: a key is never overwritten
 /// (NJ_INPUT). When the public file cannot be written, the secret file is removed again.
-///   name   stands behind the public key; may be ""
+///   name   stands behind the public key; may be "". What an allow-list would refuse is refused here (NJ_INPUT)
 NJ_CHECKED nj_status nj_keypair_write(const nj_keypair *pair, const char *secret_path,
                                       const char *public_path, const char *name, nj_error *err);
 
@@ -44,7 +44,7 @@ NJ_CHECKED nj_status nj_keypair_write_fd(const nj_keypair *pair, int fd, nj_erro
 /// when it is no regular file; NJ_INPUT names file and line; NJ_NOT_FOUND.
 NJ_CHECKED nj_status nj_keypair_read(const char *secret_path, nj_keypair *out, nj_error *err);
 
-/// Reads a public file: exactly one key.
+/// Reads a public file: exactly one key. A secret file is refused by its first line.
 NJ_CHECKED nj_status nj_public_key_read(const char *path, char out[NJ_KEY_TEXT_BYTES],
                                         nj_error *err);
 
@@ -64,7 +64,7 @@ typedef struct {
 } nj_allowlist;
 
 /// Reads an allow-list. NJ_INPUT names file, line and rule: not a key, a key listed twice, a name that is too long, more
-/// than NJ_ALLOW_MAX keys. An empty list is fine and allows nobody.
+/// than NJ_ALLOW_MAX keys, a secret file. An empty list is fine and allows nobody.
 /// Proof   tests/unit/wire/test_keys.c
 NJ_CHECKED nj_status nj_allowlist_read(const char *path, nj_allowlist *out, nj_error *err);
 /// A list of the given keys, without names (the pairs a single machine makes for itself).

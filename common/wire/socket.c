@@ -68,6 +68,22 @@ static bool set_keys(void *socket, const nj_keypair *keys)
            set_text(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key);
 }
 
+// libzmq takes a port of more than 16 bits modulo 65536. What is no TCP endpoint at all is left to it.
+static nj_status check_port(const char *endpoint, nj_error *err)
+{
+    const char *colon = strrchr(endpoint, ':');
+    if (strncmp(endpoint, "tcp://", 6) != 0 || colon < endpoint + 6 || strcmp(colon, ":*") == 0) {
+        return NJ_OK;
+    }
+    char *end = NULL;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || port > UINT16_MAX) {
+        return nj_fail(err, NJ_CONFIG, "%s: the port must be a number from 0 to %d", endpoint,
+                       UINT16_MAX);
+    }
+    return NJ_OK;
+}
+
 static nj_status check_mode(const char *endpoint, bool insecure, bool has_keys, nj_error *err)
 {
     if (strlen(endpoint) >= NJ_ENDPOINT_BYTES) {
@@ -80,7 +96,7 @@ static nj_status check_mode(const char *endpoint, bool insecure, bool has_keys, 
     if (!insecure && !has_keys) {
         return nj_fail(err, NJ_CONFIG, "%s: no keys, and insecure is not given", endpoint);
     }
-    return NJ_OK;
+    return check_port(endpoint, err);
 }
 
 // ---- frames ----

@@ -32,7 +32,14 @@ static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys, nj_a
                        "--key and --workers are required (or --insecure, on purpose)");
     }
     nj_status status = nj_keypair_read(key, keys, err);
-    return status == NJ_OK ? nj_allowlist_read(workers, allowed, err) : status;
+    if (status == NJ_OK) {
+        status = nj_allowlist_read(workers, allowed, err);
+    }
+    if (status == NJ_OK && allowed->count == 0) {
+        status =
+            nj_fail(err, NJ_INPUT, "%s: holds no key, so no worker could ever connect", workers);
+    }
+    return status;
 }
 
 static nj_status run(const nj_arguments *arguments, nj_error *err)

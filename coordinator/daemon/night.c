@@ -433,15 +433,18 @@ static nj_status open_router(night *n, nj_error *err)
                                      .keys = options->keys,
                                      .allowed = options->allowed,
                                      .insecure = options->insecure};
-    nj_status status = nj_router_open(&config, &n->router, err);
-    if (status == NJ_OK) {
-        nj_log(NJ_LOG_INFO, "listening on %s%s", nj_router_endpoint(n->router),
-               options->insecure ? " without encryption" : "");
-    }
-    if (status == NJ_OK && options->hooks.ready != NULL) {
-        status = options->hooks.ready(options->hooks.context, nj_router_endpoint(n->router), err);
-    }
-    return status;
+    return nj_router_open(&config, &n->router, err);
+}
+
+static nj_status say_ready(night *n, nj_error *err)
+{
+    const nj_night_options *options = n->options;
+    const char *endpoint = nj_router_endpoint(n->router);
+    nj_log(NJ_LOG_INFO, "listening on %s%s", endpoint,
+           options->insecure ? " without encryption" : "");
+    return options->hooks.ready != NULL
+               ? options->hooks.ready(options->hooks.context, endpoint, err)
+               : NJ_OK;
 }
 
 static nj_status open_night(night *n, nj_error *err)
@@ -451,6 +454,9 @@ static nj_status open_night(night *n, nj_error *err)
                                     n->options->shard_users, &n->plan, err);
     if (status == NJ_OK) {
         status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
+    }
+    if (status == NJ_OK) {
+        status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was
     }
     if (status == NJ_OK) {
         status = nj_stage_open(n->options->store_dir, n->job, &n->plan, n->options->numeric_class,
@@ -467,7 +473,7 @@ static nj_status open_night(night *n, nj_error *err)
     nj_log(NJ_LOG_INFO, "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
            n->plan.shard_count, n->options->numeric_class);
     status = open_dispatch(n, err);
-    return status == NJ_OK ? open_router(n, err) : status;
+    return status == NJ_OK ? say_ready(n, err) : status;
 }
 
 static void close_night(night *n)
@@ -477,9 +483,7 @@ static void close_night(night *n)
         nj_dispatch_fini(n->dispatch);
         free(n->dispatch);
     }
-    if (n->stage.staging != NULL) {
-        nj_stage_close(&n->stage);
-    }
+    nj_stage_close(&n->stage);
     nj_plan_fini(&n->plan);
     nj_buffer_fini(&n->settings_bytes);
     nj_buffer_fini(&n->users_bytes);
@@ -530,6 +534,8 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     }
     if (status == NJ_OK) {
         *out = n.summary;
+    } else {
+        nj_stage_discard_empty(&n.stage);
     }
     close_night(&n);
     catch_signals(SIG_DFL);

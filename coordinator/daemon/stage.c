@@ -200,6 +200,23 @@ void nj_stage_clear(nj_stage *stage)
     stage->waiting_bytes = 0;
 }
 
+void nj_stage_discard_empty(nj_stage *stage)
+{
+    nj_error err = {0};
+    nj_staging_tally tally;
+    nj_status status =
+        stage->staging != NULL ? nj_staging_count(stage->staging, &tally, &err) : NJ_END;
+    if (status == NJ_OK && tally.committed + tally.quarantined > 0) {
+        return;
+    }
+    if (status == NJ_OK) {
+        status = nj_staging_remove_take(&stage->staging, &err);
+    }
+    if (status != NJ_OK && status != NJ_END) {
+        nj_log(NJ_LOG_WARNING, "the empty staging area stays: %s", err.text);
+    }
+}
+
 nj_status nj_stage_publish(nj_stage *stage, nj_store_name *out_name, nj_error *err)
 {
     nj_store_name name;

@@ -33,24 +33,24 @@ typedef struct {
 NJ_CHECKED nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan *plan,
                                    const char *numeric_class, bool resume, nj_stage *out,
                                    nj_error *err);
-/// The area stays on disk.
+/// The area stays on disk. Accepts a stage that was published or is all zero.
 void nj_stage_close(nj_stage *stage);
 
 static inline bool nj_stage_is_full(const nj_stage *stage)
 {
-    return stage->waiting_count == NJ_STAGE_SHARDS_MAX ||
-           stage->waiting_bytes >= NJ_STAGE_BYTES_MAX;
+    return stage->waiting_count == NJ_STAGE_SHARDS_MAX || stage->waiting_bytes >= NJ_STAGE_BYTES_MAX;
 }
 
 /// Copies the rows of a RESULT that passed every check; the stage must not be full.
-NJ_CHECKED nj_status nj_stage_add(nj_stage *stage, const nj_message_result *result,
-                                  const char *worker, nj_error *err);
+NJ_CHECKED nj_status nj_stage_add(nj_stage *stage, const nj_message_result *result, const char *worker, nj_error *err);
 
 /// Commits everything that waits in one transaction. Whatever the status, `waiting` still names the shards until nj_stage_clear.
-NJ_CHECKED nj_status nj_stage_commit(nj_stage *stage,
-                                     nj_commit_outcome outcomes[NJ_STAGE_SHARDS_MAX],
-                                     nj_error *err);
+NJ_CHECKED nj_status nj_stage_commit(nj_stage *stage, nj_commit_outcome outcomes[NJ_STAGE_SHARDS_MAX], nj_error *err);
 void nj_stage_clear(nj_stage *stage);
+
+/// Removes the staging area if no shard is committed in it: an attempt that came to nothing leaves nothing to resume, and
+/// nothing in the way of the next one. A failure is logged only.
+void nj_stage_discard_empty(nj_stage *stage);
 
 /// Packs, verifies, publishes, and removes the staging area.
 NJ_CHECKED nj_status nj_stage_publish(nj_stage *stage, nj_store_name *out_name, nj_error *err);

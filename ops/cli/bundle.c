@@ -130,6 +130,9 @@ nj_status nj_command_bundle_verify(const nj_arguments *arguments, nj_error *err)
     }
     if (status == NJ_OK) {
         status = nj_catalogue_view_open(nj_bundle_sections(bundle), &view, err);
+        if (status != NJ_OK) {
+            nj_error_prefix(err, "bundle \"%s\"", path);
+        }
     }
     if (status == NJ_OK) {
         printf("%s: every section is as it was packed\n", path);

@@ -62,8 +62,8 @@ static nj_status print_list(void *context, size_t index, const nj_list *list, nj
     if (status != NJ_OK) {
         return nj_fail(err, status, "no memory for a line");
     }
-    fwrite(p->line.bytes, 1, p->line.size, stdout);
-    if (putc('\n', stdout) == EOF) {
+    if (fwrite(p->line.bytes, 1, p->line.size, stdout) != p->line.size ||
+        putc('\n', stdout) == EOF) {
         return nj_fail_errno(err, NJ_IO, errno, "standard output");
     }
     nj_progress_update(&p->progress, ++p->done, nj_clock_mono_ns());
@@ -106,7 +106,10 @@ nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err)
     nj_request *requests = NULL;
     printer p = {.row = malloc(sizeof *p.row), .with_sids = nj_argument_flag(arguments, "sids")};
     nj_buffer_init(&p.line, LINE_BYTES_MAX);
-    nj_status status = nj_job_open(arguments, &job, err);
+    nj_status status = nj_engine_options_check(arguments, err);
+    if (status == NJ_OK) {
+        status = nj_job_open(arguments, &job, err);
+    }
     if (status == NJ_OK) {
         requests = list_requests(&job, &count);
         if (requests == NULL || p.row == NULL) {

@@ -2,27 +2,48 @@
 
 #include "common/base/log.h"
 
+static nj_status read_options(const nj_arguments *arguments, const nj_kernels **kernels,
+                              uint64_t *batch, nj_error *err)
+{
+    nj_status status = nj_kernels_select(nj_argument(arguments, "kernels"), kernels, err);
+    return status == NJ_OK
+               ? nj_argument_uint(arguments, "batch", 1, NJ_ENGINE_BATCH_MAX, batch, err)
+               : status;
+}
+
+nj_status nj_engine_options_check(const nj_arguments *arguments, nj_error *err)
+{
+    const nj_kernels *kernels = NULL;
+    uint64_t batch = 0;
+    return read_options(arguments, &kernels, &batch, err);
+}
+
+// The sections of a bundle do not know which file they came from.
+static void name_bundle(const nj_arguments *arguments, nj_status status, nj_error *err)
+{
+    const char *path = nj_argument(arguments, "bundle");
+    if (path != NULL && (status == NJ_INPUT || status == NJ_CONFIG)) {
+        nj_error_prefix(err, "bundle \"%s\"", path);
+    }
+}
+
 nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *sections,
                          const nj_settings *settings, nj_engine **out, nj_error *err)
 {
     const nj_kernels *kernels = NULL;
     uint64_t batch = 0;
-    nj_status status = nj_kernels_select(nj_argument(arguments, "kernels"), &kernels, err);
-    if (status == NJ_OK) {
-        status = nj_argument_uint(arguments, "batch", 1, NJ_ENGINE_BATCH_MAX, &batch, err);
-    }
+    nj_status status = read_options(arguments, &kernels, &batch, err);
     if (status == NJ_OK) {
         status = nj_engine_open(sections, settings, (uint32_t)batch, kernels, out, err);
+        name_bundle(arguments, status, err);
     }
     if (status == NJ_OK) {
         const nj_engine_plan *plan = nj_engine_plan_of(*out);
         nj_log(NJ_LOG_INFO,
-               "kernels %s (class %s); memory: %.1f MB bundle (mapped), %.1f MB model, %.1f MB "
-               "scratch for %u users "
+               "kernels %s (class %s); memory: %.1f MB bundle (mapped), %.1f MB model, %.1f MB scratch for %u users "
                "of %u tokens with %u beams, widened to at most %u",
-               kernels->name, kernels->numeric_class, (double)plan->mapped_bytes / 1e6,
-               (double)plan->model_bytes / 1e6, (double)plan->scratch_bytes / 1e6, plan->B, plan->S,
-               plan->W, plan->W_wide);
+               kernels->name, kernels->numeric_class, (double)plan->mapped_bytes / 1e6, (double)plan->model_bytes / 1e6,
+               (double)plan->scratch_bytes / 1e6, plan->B, plan->S, plan->W, plan->W_wide);
     }
     return status;
 }

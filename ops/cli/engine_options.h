@@ -13,6 +13,9 @@
         "batch", "N", "16", "users decoded together", false                                        \
     }
 
+/// Checks the options' values, so that a mistake shows before anything is read. NJ_USAGE.
+NJ_CHECKED nj_status nj_engine_options_check(const nj_arguments *arguments, nj_error *err);
+
 /// Selects the kernels, opens the engine and says on stderr what memory it holds.
 NJ_CHECKED nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *sections,
                                     const nj_settings *settings, nj_engine **out, nj_error *err);

@@ -16,6 +16,7 @@
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/night_options.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/engine_options.h"
 
 #define WORKERS_MAX 1024
 // of all workers together; beyond it something is wrong with the machine or the bundle
@@ -261,6 +262,10 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
                                  : nj_fail(err, NJ_NO_MEMORY, "no memory for the workers' list");
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "workers", 1, WORKERS_MAX, &workers, err);
+    }
+    if (status == NJ_OK) {
+        // The workers' options: better wrong here than in each of them.
+        status = nj_engine_options_check(arguments, err);
     }
     if (status == NJ_OK) {
         status = nj_job_open(arguments, &job, err);

@@ -59,6 +59,19 @@ static void bytes_that_drive_a_terminal_are_replaced(void **state)
     assert_string_equal(err.text, "file ?1: id \"?[2J??\"");
 }
 
+static void messages_are_utf8_whatever_they_quote(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+
+    // A stray byte; U+009B, which some terminals take for ESC [; a character that the precision cuts in two.
+    assert_int_equal(
+        nj_fail(&err, NJ_INPUT, "%s %s %.2s %s", "\xff", "\xc2\x9b", "a\xc3\xa9", "\xc3\xa9"),
+        NJ_INPUT);
+
+    assert_string_equal(err.text, "? ?? a? \xc3\xa9");
+}
+
 static void long_messages_are_cut_and_end(void **state)
 {
     (void)state;
@@ -83,6 +96,7 @@ int main(void)
         cmocka_unit_test(a_prefix_keeps_the_status),
         cmocka_unit_test(a_null_error_is_accepted),
         cmocka_unit_test(bytes_that_drive_a_terminal_are_replaced),
+        cmocka_unit_test(messages_are_utf8_whatever_they_quote),
         cmocka_unit_test(long_messages_are_cut_and_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

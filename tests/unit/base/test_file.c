@@ -171,8 +171,8 @@ static void a_folder_is_not_made_through_a_file_or_an_empty_path(void **state)
     nj_error err = {0};
     const char *file = sandbox_write(state, "file", "x", 1);
 
-    assert_refused(nj_folder_make(file, &err), NJ_IO, &err, "File exists");
-    assert_refused(nj_folder_make(sandbox_path(state, "file/a"), &err), NJ_IO, &err, "file");
+    assert_refused(nj_folder_make(file, &err), NJ_INPUT, &err, "is not a folder");
+    assert_refused(nj_folder_make(sandbox_path(state, "file/a"), &err), NJ_INPUT, &err, "file");
     assert_refused(nj_folder_make("", &err), NJ_INPUT, &err, "empty");
     assert_true(nj_file_exists(file));
     assert_refused(nj_folder_sync(file, &err), NJ_IO, &err, "cannot open folder");
@@ -236,6 +236,26 @@ static void a_path_may_be_as_long_as_its_buffer_and_no_longer(void **state)
 
 #define in_sandbox(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
 
+static void what_cannot_be_opened_says_whether_the_path_is_at_fault(void **state)
+{
+    nj_error err = {0};
+    char *bytes = NULL;
+    size_t size = 0;
+    sandbox_write(state, "file", "x", 1);
+
+    assert_refused(nj_file_read(sandbox_path(state, "absent"), 10, &bytes, &size, &err),
+                   NJ_NOT_FOUND, &err, "absent");
+    assert_refused(nj_file_read(sandbox_path(state, "file/x"), 10, &bytes, &size, &err), NJ_INPUT,
+                   &err, "Not a directory");
+    assert_refused(nj_folder_check(sandbox_path(state, "absent"), &err), NJ_NOT_FOUND, &err,
+                   "no such folder");
+    assert_refused(nj_folder_check(sandbox_path(state, "file"), &err), NJ_INPUT, &err,
+                   "is not a folder");
+    assert_refused(nj_folder_check(sandbox_path(state, "file/x"), &err), NJ_INPUT, &err,
+                   "Not a directory");
+    assert_ok(nj_folder_check("/", &err), &err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +268,7 @@ int main(void)
         in_sandbox(reading_refuses_what_is_missing_too_large_or_no_file),
         in_sandbox(folders_are_made_with_their_parents_and_twice),
         in_sandbox(a_folder_is_not_made_through_a_file_or_an_empty_path),
+        in_sandbox(what_cannot_be_opened_says_whether_the_path_is_at_fault),
         in_sandbox(a_folder_is_removed_with_what_is_in_it),
         in_sandbox(removal_stops_below_its_depth),
         in_sandbox(removal_never_follows_a_link),

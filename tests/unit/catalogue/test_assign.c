@@ -223,7 +223,7 @@ static void values_that_are_not_finite_are_refused_with_their_place(void **state
     memcpy(books, BOOKS, sizeof books);
     books[9] = NAN;
     config.codebooks_path = write_floats(state, "nanbooks.npy", books, (size_t[]){2, 3, 2}, 3);
-    refuse(&config, &PLAIN, "nanbooks.npy: row 1, column 3");
+    refuse(&config, &PLAIN, "nanbooks.npy: element [1, 1, 1]");
 }
 
 static void ids_that_do_not_fit_the_embeddings_are_refused(void **state)

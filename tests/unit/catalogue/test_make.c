@@ -98,10 +98,12 @@ static void a_code_behind_the_first_block_of_rows_is_refused_with_its_row(void *
 static void numbers_of_codes_that_do_not_fit_the_levels_are_a_usage_error(void **state)
 {
     const char *sids = write_sids(state, (int64_t[]){0, 0, 0}, 1, 3);
-    refuse_sids(sids, (nj_codes_per_level){{0}, 0}, &PLAIN, NJ_USAGE, "0 numbers");
+    refuse_sids(sids, (nj_codes_per_level){{0}, 0}, &PLAIN, NJ_USAGE,
+                "--codes-per-level is required");
     refuse_sids(sids, (nj_codes_per_level){{4, 4}, 2}, &PLAIN, NJ_USAGE,
-                "2 numbers; give one, or one for each of 3 levels");
-    refuse_sids(sids, (nj_codes_per_level){{1}, 1}, &PLAIN, NJ_USAGE, "1 codes per level");
+                "has 2 numbers, must be one, or one for each of 3 levels");
+    refuse_sids(sids, (nj_codes_per_level){{1}, 1}, &PLAIN, NJ_USAGE,
+                "--codes-per-level is 1 for level 0");
     refuse_sids(sids, (nj_codes_per_level){{4, 65537, 4}, 3}, &PLAIN, NJ_USAGE,
                 "must be 2 to 65536");
 }

@@ -33,6 +33,14 @@ static void keys_are_read_by_type(void **state)
     json_decref(root);
 }
 
+static void a_byte_order_mark_is_passed(void **state)
+{
+    (void)state;
+    json_t *root = parse("\xef\xbb\xbf{\"rows\": 1}");
+    assert_int_equal(json_integer_value(json_object_get(root, "rows")), 1);
+    json_decref(root);
+}
+
 static void absent_keys_and_null_give_the_fallback(void **state)
 {
     (void)state;
@@ -173,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_read_by_type),
+        cmocka_unit_test(a_byte_order_mark_is_passed),
         cmocka_unit_test(absent_keys_and_null_give_the_fallback),
         cmocka_unit_test(wrong_types_and_ranges_name_the_key_and_the_first_one_sticks),
         cmocka_unit_test(an_array_is_no_object),

@@ -54,6 +54,8 @@ static void values_outside_their_limits_are_refused(void **state)
         assert_refused(nj_settings_set(&settings, BAD[i][0], BAD[i][1], &err), NJ_USAGE, &err,
                        BAD[i][0]);
     }
+    assert_refused(nj_settings_set(&settings, "cold_users", "warm", &err), NJ_USAGE, &err,
+                   "--cold-users is \"warm\"");
     assert_int_equal(settings.beam, 20);
     assert_int_equal(nj_settings_set(&settings, "exclusions-max", "1", &err), NJ_NOT_FOUND);
 

@@ -46,8 +46,8 @@ static void bad_ids_name_line_kind_and_rule(void **state)
     } CASES[] = {
         {"u a\nv b\x01\n", "line 2: item \"b?\" contains a control character"},
         {"u a\nv\x7f b\n", "line 2: user \"v?\" contains a control character"},
-        {"u \xff\n", "line 1: item \"\xff\" is not valid UTF-8"},
-        {"\xc0\x80 a\n", "line 1: user \"\xc0\x80\" is not valid UTF-8"},
+        {"u \xff\n", "line 1: item \"?\" is not valid UTF-8"},
+        {"\xc0\x80 a\n", "line 1: user \"??\" is not valid UTF-8"},
         {"u a\rb\n", "contains a control character"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {

@@ -172,7 +172,7 @@ static void a_value_that_cannot_be_used_names_row_and_column(void **state)
     make(&file, "{'descr': '<u8', 'fortran_order': False, 'shape': (2,), }\n", large, sizeof large);
     assert_ok(open_made(&file, &npy, &err), &err);
     assert_refused(nj_npy_read_i64(&npy, 0, 2, integers, &err), NJ_INPUT, &err,
-                   "row 1, column 0: is beyond 2^63 - 1");
+                   "element [1]: is beyond 2^63 - 1");
     assert_refused(nj_npy_read_f32(&npy, 0, 2, got, &err), NJ_INPUT, &err, "holds whole numbers");
     nj_npy_close(&npy);
 }

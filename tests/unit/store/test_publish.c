@@ -300,7 +300,7 @@ static void a_publish_that_fails_leaves_current_as_it_was(void **state)
     assert_refused(nj_store_publish(store_path(state), "../elsewhere", NULL, 0, &err), NJ_INPUT,
                    &err, "../elsewhere");
     assert_refused(nj_store_publish(sandbox_path(state, "absent"), new.text, NULL, 0, &err),
-                   NJ_NOT_FOUND, &err, "no such store");
+                   NJ_NOT_FOUND, &err, "no such folder");
     assert_string_equal(current(state).text, old.text);
 
     // The temporary file cannot be made, as in a folder that is read-only.

@@ -166,6 +166,30 @@ static void bad_allow_lists_are_refused_with_line_and_rule(void **state)
     assert_refused(nj_allowlist_read(control, &list, &err), NJ_INPUT, &err, "control:1");
 }
 
+static void what_would_not_be_read_back_is_not_written_and_a_secret_is_no_public_key(void **state)
+{
+    nj_error err = {0};
+    nj_keypair pair;
+    nj_allowlist list;
+    char public_key[NJ_KEY_TEXT_BYTES];
+    const char *secret = sandbox_path(state, "mixed-up.key");
+    const char *public = sandbox_path(state, "mixed-up.pub");
+    assert_ok(nj_keypair_make(&pair, &err), &err);
+
+    assert_refused(nj_keypair_write(&pair, secret, public, "\xff", &err), NJ_INPUT, &err,
+                   "is not valid UTF-8");
+    assert_refused(nj_keypair_write(&pair, secret, public, "a\x1b", &err), NJ_INPUT, &err,
+                   "control character");
+    assert_false(nj_file_exists(secret));
+
+    assert_ok(nj_keypair_write(&pair, secret, public, "", &err), &err);
+    assert_refused(nj_allowlist_read(secret, &list, &err), NJ_INPUT, &err,
+                   "mixed-up.key:1: a secret key");
+    assert_refused(nj_public_key_read(secret, public_key, &err), NJ_INPUT, &err,
+                   "mixed-up.key:1: a secret key");
+    assert_null(strstr(err.text, pair.secret_key));
+}
+
 static void no_key_begins_with_a_comment_sign(void **state)
 {
     (void)state;
@@ -212,6 +236,7 @@ int main(void)
         SANDBOXED(refused_key_files_name_file_and_line_but_never_the_secret),
         SANDBOXED(an_allow_list_has_comments_names_and_any_line_end),
         SANDBOXED(bad_allow_lists_are_refused_with_line_and_rule),
+        SANDBOXED(what_would_not_be_read_back_is_not_written_and_a_secret_is_no_public_key),
         SANDBOXED(no_key_begins_with_a_comment_sign),
         SANDBOXED(the_longest_allow_list_fits_and_one_more_key_does_not),
     };

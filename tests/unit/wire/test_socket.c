@@ -324,6 +324,9 @@ static void an_address_in_use_says_again_and_a_wrong_one_config(void **state)
     nj_router_config wrong = {.endpoint = "over://there", .insecure = true};
     assert_refused(nj_router_open(&used, &router, &err), NJ_AGAIN, &err, "cannot bind");
     assert_refused(nj_router_open(&wrong, &router, &err), NJ_CONFIG, &err, "over://there");
+    nj_router_config far = {.endpoint = "tcp://127.0.0.1:99999", .insecure = true};
+    assert_refused(nj_router_open(&far, &router, &err), NJ_CONFIG, &err,
+                   "must be a number from 0 to 65535");
     assert_null(router);
 }
 
