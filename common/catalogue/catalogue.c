@@ -1,4 +1,5 @@
 #include "common/catalogue/catalogue.h"
+#include "common/catalogue/tokens.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -101,23 +102,6 @@ nj_status nj_catalogue_apply(nj_catalogue *catalogue, const nj_catalogue_options
     return nj_catalogue_name_items(catalogue, options->ids_path, err);
 }
 
-static nj_status set_token_bases(nj_catalogue *catalogue, const char *what, nj_error *err)
-{
-    uint64_t base = catalogue->token_base;
-    for (uint32_t l = 0; l < catalogue->sids.level_count; l++) {
-        uint64_t end = base + catalogue->sids.codes_per_level[l];
-        if (end > (uint64_t)NJ_TOKEN_MAX + 1) {
-            return nj_fail(err, NJ_INPUT,
-                           "%s: tokens of level %" PRIu32 " end at %" PRIu64
-                           ", the highest token is %d",
-                           what, l, end - 1, NJ_TOKEN_MAX);
-        }
-        catalogue->level_token_base[l] = (uint32_t)base;
-        base = end;
-    }
-    return NJ_OK;
-}
-
 static nj_digest digest_items(const nj_idlist *items)
 {
     nj_digester digester;
@@ -165,7 +149,8 @@ nj_status nj_catalogue_finish(nj_catalogue *catalogue, const char *what, nj_erro
         nj_error_prefix(err, "%s", what);
         return status;
     }
-    status = set_token_bases(catalogue, what, err);
+    status = nj_level_token_bases(&catalogue->sids, catalogue->token_base, what,
+                                  catalogue->level_token_base, err);
     if (status == NJ_OK) {
         catalogue->items_digest = digest_items(&catalogue->items);
         catalogue->sids_digest = digest_sids(&catalogue->sids);
@@ -242,38 +227,6 @@ nj_status nj_codebooks_allocate(nj_codebooks *codebooks, float **out_values, nj_
 void nj_codebook_name(uint32_t level, char out[NJ_CODEBOOK_NAME_BYTES])
 {
     snprintf(out, NJ_CODEBOOK_NAME_BYTES, "codebook.%" PRIu32, level);
-}
-
-// ---- against a model's vocabulary ----
-
-nj_status nj_catalogue_check_vocabulary(const nj_catalogue *catalogue, uint32_t V, nj_error *err)
-{
-    const nj_sids *sids = &catalogue->sids;
-    uint32_t highest_code[NJ_LEVELS_MAX] = {0};
-    for (size_t row = 0; row < sids->row_count; row++) {
-        for (uint32_t l = 0; l < sids->level_count; l++) {
-            uint16_t code = sids->codes[row * sids->level_count + l];
-            highest_code[l] = code > highest_code[l] ? code : highest_code[l];
-        }
-    }
-    for (uint32_t l = 0; l < sids->level_count; l++) {
-        uint32_t token = catalogue->level_token_base[l] + highest_code[l];
-        if (token >= V) {
-            return nj_fail(err, NJ_CONFIG,
-                           "level %" PRIu32 " of the catalogue uses code %" PRIu32
-                           ", which is token %" PRIu32 "; the model has %" PRIu32
-                           " tokens (0 to %" PRId64 ")",
-                           l, highest_code[l], token, V, (int64_t)V - 1);
-        }
-    }
-    uint32_t token;
-    if (nj_template_token_highest(&catalogue->template, &token) && token >= V) {
-        return nj_fail(err, NJ_CONFIG,
-                       "the catalogue's template has token %" PRIu32 "; the model has %" PRIu32
-                       " tokens",
-                       token, V);
-    }
-    return NJ_OK;
 }
 
 // ---- counting ----

@@ -71,12 +71,6 @@ NJ_CHECKED nj_status nj_catalogue_check_path(const char *path, bool overwrite, n
 NJ_CHECKED nj_status nj_catalogue_write(const char *path, const nj_catalogue *catalogue,
                                         bool overwrite, nj_error *err);
 
-/// Whether a model of V tokens (0..V-1) knows every token that this catalogue can ask for: those of the codes that items have,
-/// and the template's. A level's unused codes may lie beyond V.
-/// Errors  NJ_CONFIG names the level or the template, its highest token and V
-NJ_CHECKED nj_status nj_catalogue_check_vocabulary(const nj_catalogue *catalogue, uint32_t V,
-                                                   nj_error *err);
-
 /// Where an item's encoder and decoder tokens come from; borrows from the catalogue.
 static inline nj_token_table nj_catalogue_tokens(const nj_catalogue *catalogue)
 {

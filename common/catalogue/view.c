@@ -4,6 +4,7 @@
 
 #include "common/base/checked.h"
 #include "common/catalogue/section_names.h"
+#include "common/catalogue/tokens.h"
 #include "common/codec/json.h"
 
 static nj_status find_section(const nj_sections *sections, const char *name, const nj_section **out,
@@ -11,21 +12,6 @@ static nj_status find_section(const nj_sections *sections, const char *name, con
 {
     *out = nj_sections_find(sections, name);
     return *out != NULL ? NJ_OK : nj_fail(err, NJ_INPUT, "the bundle has no \"%s\" section", name);
-}
-
-nj_status nj_level_token_bases(const nj_sids *sids, uint32_t token_base,
-                               uint32_t out[NJ_LEVELS_MAX], nj_error *err)
-{
-    uint64_t next = token_base;
-    for (uint32_t l = 0; l < sids->level_count; l++) {
-        out[l] = (uint32_t)next;
-        next += sids->codes_per_level[l];
-        if (next - 1 > NJ_TOKEN_MAX) {
-            return nj_fail(err, NJ_INPUT, "level %u ends at token %" PRIu64 ", the highest is %d",
-                           l, next - 1, NJ_TOKEN_MAX);
-        }
-    }
-    return NJ_OK;
 }
 
 // ---- the JSON section ----
@@ -72,10 +58,8 @@ static nj_status read_facts(const json_t *json, nj_catalogue_view *view, nj_erro
         status = read_codes_per_level(json, &view->sids, err);
     }
     if (status == NJ_OK) {
-        status = nj_level_token_bases(&view->sids, token_base, view->token_base, err);
-        if (status != NJ_OK) {
-            nj_error_prefix(err, "section \"catalogue\"");
-        }
+        status = nj_level_token_bases(&view->sids, token_base, "section \"catalogue\"",
+                                      view->token_base, err);
     }
     if (status == NJ_OK) {
         status = nj_template_read(json_object_get(json, "template"),
@@ -258,33 +242,8 @@ nj_status nj_catalogue_view_open(const nj_sections *sections, nj_catalogue_view 
     return status;
 }
 
-// The highest token that any catalogue row gives: codes that no item uses do not count.
-static uint32_t highest_item_token(const nj_catalogue_view *view)
-{
-    const uint32_t L = view->sids.level_count;
-    uint32_t highest = 0;
-    for (size_t i = 0; i < (size_t)view->sids.row_count * L; i++) {
-        uint32_t token = view->token_base[i % L] + view->sids.codes[i];
-        highest = token > highest ? token : highest;
-    }
-    return highest;
-}
-
 nj_status nj_catalogue_view_check_vocabulary(const nj_catalogue_view *view, uint32_t V,
                                              nj_error *err)
 {
-    uint32_t highest = highest_item_token(view);
-    uint32_t of_template;
-    if (highest >= V) {
-        return nj_fail(err, NJ_CONFIG,
-                       "the catalogue's items reach token %u, the model's vocabulary has %u: do "
-                       "they belong together?",
-                       highest, V);
-    }
-    if (nj_template_token_highest(&view->template, &of_template) && of_template >= V) {
-        return nj_fail(err, NJ_CONFIG,
-                       "the encoder template writes token %u, the model's vocabulary has %u",
-                       of_template, V);
-    }
-    return NJ_OK;
+    return nj_vocabulary_check(&view->sids, view->token_base, &view->template, V, err);
 }

@@ -47,10 +47,6 @@ static inline nj_token_table nj_catalogue_view_tokens(const nj_catalogue_view *v
     return (nj_token_table){view->sids.codes, view->token_base, view->sids.level_count};
 }
 
-/// First token of each level: token_base, then behind the codes of the levels before. NJ_INPUT when a token passes NJ_TOKEN_MAX.
-NJ_CHECKED nj_status nj_level_token_bases(const nj_sids *sids, uint32_t token_base,
-                                          uint32_t out[NJ_LEVELS_MAX], nj_error *err);
-
 /// Appends the JSON of the "catalogue" section.
 NJ_CHECKED nj_status nj_catalogue_section_write(const nj_sids *sids, uint32_t token_base,
                                                 const nj_template *template, uint32_t history_max,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/catalogue/tokens.h"
 #include "common/input/npy.h"
 #include "tests/support/nj_test.h"
 #include "tests/support/sandbox.h"
@@ -294,7 +295,9 @@ static void the_beauty_embeddings_give_the_beauty_sids_with_every_set_of_kernels
         assert_true(nj_digest_equal(&catalogue->items_digest, &expected->items_digest));
         assert_true(nj_quant_error_mean(&error, 2) < nj_quant_error_mean(&error, 1));
         assert_true(nj_quant_error_mean(&error, 1) < nj_quant_error_mean(&error, 0));
-        assert_ok(nj_catalogue_check_vocabulary(catalogue, 1026, &err), &err);
+        assert_ok(nj_vocabulary_check(&catalogue->sids, catalogue->level_token_base,
+                                      &catalogue->template, 1026, &err),
+                  &err);
         nj_catalogue_free(&catalogue);
     }
     nj_catalogue_free(&expected);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/catalogue/tokens.h"
 #include "common/input/npy.h"
 #include "tests/support/nj_test.h"
 #include "tests/support/sandbox.h"
@@ -226,19 +227,29 @@ static void a_vocabulary_must_hold_the_codes_in_use_and_the_template(void **stat
     nj_error err = {0};
     // Token bases 2, 4, 8. Highest codes in use: 1, 3, 2; so the highest token is 10 (of a level that could reach 10).
     nj_catalogue *catalogue = make_example(state, NULL, 2, NULL);
-    assert_ok(nj_catalogue_check_vocabulary(catalogue, 11, &err), &err);
+    assert_ok(nj_vocabulary_check(&catalogue->sids, catalogue->level_token_base,
+                                  &catalogue->template, 11, &err),
+              &err);
     assert_refused(
-        nj_catalogue_check_vocabulary(catalogue, 10, &err), NJ_CONFIG, &err,
+        nj_vocabulary_check(&catalogue->sids, catalogue->level_token_base, &catalogue->template, 10,
+                            &err),
+        NJ_CONFIG, &err,
         "level 2 of the catalogue uses code 2, which is token 10; the model has 10 tokens");
-    assert_refused(nj_catalogue_check_vocabulary(catalogue, 7, &err), NJ_CONFIG, &err,
-                   "level 1 of the catalogue uses code 3, which is token 7");
-    assert_refused(nj_catalogue_check_vocabulary(catalogue, 0, &err), NJ_CONFIG, &err, "level 0");
+    assert_refused(nj_vocabulary_check(&catalogue->sids, catalogue->level_token_base,
+                                       &catalogue->template, 7, &err),
+                   NJ_CONFIG, &err, "level 1 of the catalogue uses code 3, which is token 7");
+    assert_refused(nj_vocabulary_check(&catalogue->sids, catalogue->level_token_base,
+                                       &catalogue->template, 0, &err),
+                   NJ_CONFIG, &err, "level 0");
 
     catalogue->template.after[0] = 11;
     catalogue->template.after_count = 1;
-    assert_ok(nj_catalogue_check_vocabulary(catalogue, 12, &err), &err);
-    assert_refused(nj_catalogue_check_vocabulary(catalogue, 11, &err), NJ_CONFIG, &err,
-                   "template has token 11; the model has 11 tokens");
+    assert_ok(nj_vocabulary_check(&catalogue->sids, catalogue->level_token_base,
+                                  &catalogue->template, 12, &err),
+              &err);
+    assert_refused(nj_vocabulary_check(&catalogue->sids, catalogue->level_token_base,
+                                       &catalogue->template, 11, &err),
+                   NJ_CONFIG, &err, "template has token 11; the model has 11 tokens");
     nj_catalogue_free(&catalogue);
 }
 
@@ -251,9 +262,12 @@ static void codes_that_no_item_uses_may_lie_beyond_the_vocabulary(void **state)
     const nj_catalogue_options options = {.token_base = 2};
     assert_ok(nj_npy_write(sids, NJ_NPY_I32, (size_t[]){4, 3}, 2, SIDS, &err), &err);
     assert_ok(nj_catalogue_from_sids(sids, &K, &options, &catalogue, &err), &err);
-    assert_ok(nj_catalogue_check_vocabulary(catalogue, 2 + 512 + 3, &err), &err);
-    assert_refused(nj_catalogue_check_vocabulary(catalogue, 2 + 512 + 2, &err), NJ_CONFIG, &err,
-                   "token 516");
+    assert_ok(nj_vocabulary_check(&catalogue->sids, catalogue->level_token_base,
+                                  &catalogue->template, 2 + 512 + 3, &err),
+              &err);
+    assert_refused(nj_vocabulary_check(&catalogue->sids, catalogue->level_token_base,
+                                       &catalogue->template, 2 + 512 + 2, &err),
+                   NJ_CONFIG, &err, "token 516");
     nj_catalogue_free(&catalogue);
 }
 

@@ -226,7 +226,8 @@ static void behind_two_dashes_everything_is_an_argument(void **state)
     assert_shows("show|--|--name", "name=NULL keep-history=NULL shard_users=512 [--name]\n");
     assert_shows("show|--name|x|--|-h", "name=x keep-history=NULL shard_users=512 [-h]\n");
     assert_shows("show|--name=--|u1", "name=-- keep-history=NULL shard_users=512 [u1]\n");
-    assert_fails("show|--name|--|u1", 2, "--name needs a value"); // it was forgotten: "--" begins like an option
+    assert_fails("show|--name|--|u1", 2,
+                 "--name needs a value"); // it was forgotten: "--" begins like an option
     assert_shows("show|--", "name=NULL keep-history=NULL shard_users=512 []\n");
     assert_shows("show|--|--", "name=NULL keep-history=NULL shard_users=512 [--]\n");
     assert_fails("show|--|a|--name", 2, "unexpected argument \"--name\"");
