@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define NS_PER_MS 1000000u
+#define DRAINING_HEARTBEATS                                                                        \
+    3 // without an answer, after which a draining worker waits for its ACKs no longer
 
 enum {
 #define NJ_SESSION_EFFECT(NAME, meaning) EFFECT_##NAME,
@@ -777,6 +779,15 @@ static void repeat(nj_session *session, uint64_t now_ns)
     }
 }
 
+// A worker that leaves need not outlast its coordinator: rows without an ACK are computed again.
+static uint32_t silence_ms(const nj_session *session)
+{
+    const uint64_t draining_ms = (uint64_t)DRAINING_HEARTBEATS * session->heartbeat_ms;
+    const uint32_t timeout_ms = session->config.coordinator_timeout_ms;
+    return session->state == NJ_SESSION_DRAINING && draining_ms < timeout_ms ? (uint32_t)draining_ms
+                                                                             : timeout_ms;
+}
+
 void nj_session_tick(nj_session *session, uint64_t now_ns)
 {
     const nj_session_config *config = &session->config;
@@ -793,7 +804,7 @@ void nj_session_tick(nj_session *session, uint64_t now_ns)
     } else if (session->state == NJ_SESSION_DRAINING &&
                is_due(session->drain_ns, config->drain_ms, now_ns)) {
         must_step(session, NJ_SESSION_EVENT_STOP, &NO_INPUT, now_ns);
-    } else if (is_due(session->heard_ns, config->coordinator_timeout_ms, now_ns)) {
+    } else if (is_due(session->heard_ns, silence_ms(session), now_ns)) {
         must_step(session, NJ_SESSION_EVENT_SILENCE, &NO_INPUT, now_ns);
     } else if (!alone) {
         repeat(session, now_ns);

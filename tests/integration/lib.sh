@@ -99,8 +99,9 @@ start() { # NAME COMMAND...
     pid[$name]=$!
 }
 
-alive() { # NAME
-    [[ -e /proc/${pid[$1]}/stat && $(cut -d' ' -f3 "/proc/${pid[$1]}/stat" 2>/dev/null) != Z ]]
+alive() { # NAME: neither gone nor a zombie
+    local stat
+    read -r stat 2>/dev/null <"/proc/${pid[$1]}/stat" && [[ $stat != *") Z "* ]]
 }
 
 ended() { # NAME
@@ -112,7 +113,7 @@ await() { # WHAT COMMAND...
     shift
     until "$@"; do
         [[ $SECONDS -lt $deadline ]] || fail "waited $WAIT_S s for: $what"
-        sleep 0.02
+        sleep 0.03
     done
 }
 

@@ -456,10 +456,25 @@ static void draining_has_an_end(void **state)
     (void)become_working(3);
     nj_session_drain(session, NJ_TERMINATED, "SIGTERM", 0);
     expect_send(NJ_MESSAGE_READY);
-    session->config.coordinator_timeout_ms = 60000;
+    message.kind = NJ_MESSAGE_PONG;
+    nj_session_message(session, &message, 1900 * MS);
     tick(1999);
     expect_send(NJ_MESSAGE_HEARTBEAT);
     tick(2000);
+    expect(NJ_SESSION_DROP);
+    expect_finish(NJ_TERMINATED, "SIGTERM");
+}
+
+static void a_draining_worker_does_not_outlast_its_coordinator(void **state)
+{
+    (void)state;
+    (void)become_working(3);
+    nj_session_drain(session, NJ_TERMINATED, "SIGTERM", 0);
+    expect_send(NJ_MESSAGE_READY);
+    tick(299);
+    expect_send(NJ_MESSAGE_HEARTBEAT);
+    expect_nothing();
+    tick(300); // three heartbeats
     expect(NJ_SESSION_DROP);
     expect_finish(NJ_TERMINATED, "SIGTERM");
 }
@@ -545,6 +560,7 @@ int main(void)
         FRESH(a_final_refusal_ends_the_session_with_its_status),
         FRESH(draining_finishes_what_is_computed_and_gives_back_the_rest),
         FRESH(draining_has_an_end),
+        FRESH(a_draining_worker_does_not_outlast_its_coordinator),
         FRESH(the_end_of_the_night_drops_what_is_in_hand),
         FRESH(an_idle_worker_leaves_when_the_coordinator_stops),
         FRESH(bytes_that_break_the_protocol_end_the_session),
