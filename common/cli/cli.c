@@ -17,7 +17,8 @@
 #define OPTION_NAME_BYTES 64
 #define ENVIRONMENT_PREFIX "NIGHTJAR_"
 
-static const nj_option CONFIG_OPTION = {"config", "FILE", NULL, "read options from a YAML file", false};
+static const nj_option CONFIG_OPTION = {"config", "FILE", NULL, "read options from a YAML file",
+                                        false};
 
 static char fold_dash(char c)
 {
@@ -61,14 +62,15 @@ static void print_option(const nj_option *option)
 
 static void print_command_help(const nj_program *program, const nj_command *command)
 {
-    printf("%s%s%s%s%s [options]\n\n%s\n\n", program->name, command->name[0] != '\0' ? " " : "", command->name,
-           command->positional != NULL ? " " : "", command->positional != NULL ? command->positional : "",
-           command->summary);
+    printf("%s%s%s%s%s [options]\n\n%s\n\n", program->name, command->name[0] != '\0' ? " " : "",
+           command->name, command->positional != NULL ? " " : "",
+           command->positional != NULL ? command->positional : "", command->summary);
     for (size_t i = 0; i < command->option_count; i++) {
         print_option(&command->options[i]);
     }
     print_option(&CONFIG_OPTION);
-    printf("\nEvery option is also an environment variable (NIGHTJAR_KEEP_HISTORY=1) and a key of the YAML file.\n"
+    printf("\nEvery option is also an environment variable (NIGHTJAR_KEEP_HISTORY=1) and a key of "
+           "the YAML file.\n"
            "Results go to standard output, everything else to standard error.\n");
 }
 
@@ -78,14 +80,15 @@ static void print_program_help(const nj_program *program)
     for (size_t i = 0; i < program->command_count; i++) {
         printf("  %-20s %s\n", program->commands[i].name, program->commands[i].summary);
     }
-    printf("\n`%s COMMAND --help` lists a command's options; `%s --version` prints the version.\n", program->name,
-           program->name);
+    printf("\n`%s COMMAND --help` lists a command's options; `%s --version` prints the version.\n",
+           program->name, program->name);
 }
 
 // ---- parsing ----
 
 // Finds the command whose words stand first; *out_used is how many words it took.
-static const nj_command *find_command(const nj_program *program, int argc, char **argv, int *out_used)
+static const nj_command *find_command(const nj_program *program, int argc, char **argv,
+                                      int *out_used)
 {
     for (size_t i = 0; i < program->command_count; i++) {
         const char *name = program->commands[i].name;
@@ -95,7 +98,8 @@ static const nj_command *find_command(const nj_program *program, int argc, char 
             *out_used = 0;
             return &program->commands[i];
         }
-        bool first_fits = argc > 1 && strlen(argv[1]) == first && strncmp(argv[1], name, first) == 0;
+        bool first_fits =
+            argc > 1 && strlen(argv[1]) == first && strncmp(argv[1], name, first) == 0;
         if (first_fits && space == NULL) {
             *out_used = 1;
             return &program->commands[i];
@@ -113,7 +117,8 @@ static size_t find_option(const nj_command *command, const char *name, size_t le
     for (size_t i = 0; i < command->option_count; i++) {
         const char *candidate = command->options[i].name;
         size_t at = 0;
-        while (at < length && candidate[at] != '\0' && fold_dash(candidate[at]) == fold_dash(name[at])) {
+        while (at < length && candidate[at] != '\0' &&
+               fold_dash(candidate[at]) == fold_dash(name[at])) {
             at++;
         }
         if (at == length && candidate[at] == '\0') {
@@ -130,7 +135,8 @@ typedef struct {
 } parse_state;
 
 // Reads argv[at] and perhaps argv[at + 1]; *out_used is how many.
-static nj_status parse_option(parse_state *state, int left, char **argv, int *out_used, nj_error *err)
+static nj_status parse_option(parse_state *state, int left, char **argv, int *out_used,
+                              nj_error *err)
 {
     const nj_command *command = state->arguments->command;
     const char *text = argv[0] + 2;
@@ -183,7 +189,8 @@ static nj_status parse_words(parse_state *state, int argc, char **argv, nj_error
             only_words = true;
         } else if (!only_words && strncmp(argv[at], "--", 2) == 0) {
             status = parse_option(state, argc - at, argv + at, &used, err);
-        } else if (state->arguments->command->positional == NULL || state->arguments->positional != NULL) {
+        } else if (state->arguments->command->positional == NULL ||
+                   state->arguments->positional != NULL) {
             status = nj_fail(err, NJ_USAGE, "unexpected argument \"%s\"", argv[at]);
         } else {
             state->arguments->positional = argv[at];
@@ -201,7 +208,9 @@ static const char *environment_value(const char *option_name)
     char name[96] = ENVIRONMENT_PREFIX;
     size_t used = strlen(name);
     for (const char *c = option_name; *c != '\0' && used + 1 < sizeof name; c++, used++) {
-        name[used] = *c == '-' || *c == '_' ? '_' : *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+        name[used] = *c == '-' || *c == '_'   ? '_'
+                     : *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A')
+                                              : *c;
     }
     name[used] = '\0';
     const char *value = getenv(name);
@@ -252,7 +261,8 @@ static nj_status fill_values(const nj_program *program, parse_state *state, nj_e
             arguments->origins[i] = arguments->values[i] != NULL ? "the environment" : NULL;
         }
     }
-    const char *path = state->config_path != NULL ? state->config_path : environment_value("config");
+    const char *path =
+        state->config_path != NULL ? state->config_path : environment_value("config");
     if (path != NULL) {
         nj_status status = nj_config_read(path, program, arguments, err);
         if (status != NJ_OK) {
@@ -413,16 +423,17 @@ bool nj_argument_flag(const nj_arguments *arguments, const char *name)
     return value != NULL && parse_flag(value, &is_set) && is_set;
 }
 
-nj_status nj_argument_uint(const nj_arguments *arguments, const char *name, uint64_t least, uint64_t most,
-                           uint64_t *out, nj_error *err)
+nj_status nj_argument_uint(const nj_arguments *arguments, const char *name, uint64_t least,
+                           uint64_t most, uint64_t *out, nj_error *err)
 {
     const char *text = nj_argument(arguments, name);
     char *end = NULL;
     errno = 0;
     uint64_t value = text != NULL ? strtoull(text, &end, 10) : 0;
-    if (text == NULL || text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < least ||
-        value > most) {
-        return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be a whole number from %" PRIu64 " to %" PRIu64, name,
+    if (text == NULL || text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
+        value < least || value > most) {
+        return nj_fail(err, NJ_USAGE,
+                       "--%s is \"%s\", must be a whole number from %" PRIu64 " to %" PRIu64, name,
                        text != NULL ? text : "", least, most);
     }
     *out = value;

@@ -17,7 +17,7 @@
 #define KEY_CHARS (NJ_KEY_TEXT_BYTES - 1)
 #define KEY_BYTES 32
 #define SECRET_FILE_BYTES (NJ_KEY_TEXT_BYTES + 64) // a comment and the key
-#define SECRET_COMMENT "# nightjar secret key" // the first line of a secret file
+#define SECRET_COMMENT "# nightjar secret key"     // the first line of a secret file
 
 bool nj_key_valid(const char *text)
 {

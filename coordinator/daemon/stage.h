@@ -38,14 +38,18 @@ void nj_stage_close(nj_stage *stage);
 
 static inline bool nj_stage_is_full(const nj_stage *stage)
 {
-    return stage->waiting_count == NJ_STAGE_SHARDS_MAX || stage->waiting_bytes >= NJ_STAGE_BYTES_MAX;
+    return stage->waiting_count == NJ_STAGE_SHARDS_MAX ||
+           stage->waiting_bytes >= NJ_STAGE_BYTES_MAX;
 }
 
 /// Copies the rows of a RESULT that passed every check; the stage must not be full.
-NJ_CHECKED nj_status nj_stage_add(nj_stage *stage, const nj_message_result *result, const char *worker, nj_error *err);
+NJ_CHECKED nj_status nj_stage_add(nj_stage *stage, const nj_message_result *result,
+                                  const char *worker, nj_error *err);
 
 /// Commits everything that waits in one transaction. Whatever the status, `waiting` still names the shards until nj_stage_clear.
-NJ_CHECKED nj_status nj_stage_commit(nj_stage *stage, nj_commit_outcome outcomes[NJ_STAGE_SHARDS_MAX], nj_error *err);
+NJ_CHECKED nj_status nj_stage_commit(nj_stage *stage,
+                                     nj_commit_outcome outcomes[NJ_STAGE_SHARDS_MAX],
+                                     nj_error *err);
 void nj_stage_clear(nj_stage *stage);
 
 /// Removes the staging area if no shard is committed in it: an attempt that came to nothing leaves nothing to resume, and

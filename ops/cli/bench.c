@@ -42,8 +42,10 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
         char *end = NULL;
         unsigned long beam = strtoul(at, &end, 10);
         bool ends_well = *end == '\0' || (*end == ',' && end[1] != '\0');
-        if (*at < '0' || *at > '9' || beam < 1 || beam > 100000 || !ends_well || out->beam_count == BEAMS_MAX) {
-            return nj_fail(err, NJ_USAGE, "--beams is \"%s\", must be at most %d numbers from 1 to 100000",
+        if (*at < '0' || *at > '9' || beam < 1 || beam > 100000 || !ends_well ||
+            out->beam_count == BEAMS_MAX) {
+            return nj_fail(err, NJ_USAGE,
+                           "--beams is \"%s\", must be at most %d numbers from 1 to 100000",
                            nj_argument(arguments, "beams"), BEAMS_MAX);
         }
         out->beams[out->beam_count++] = beam;
@@ -67,13 +69,14 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static nj_status measure(nj_engine *engine, const nj_request *requests, const bench_options *options,
-                         bench_row *row, nj_error *err)
+static nj_status measure(nj_engine *engine, const nj_request *requests,
+                         const bench_options *options, bench_row *row, nj_error *err)
 {
     double seconds[ROUNDS_MAX];
     uint64_t items = 0;
     double peak = nj_kernels_peak_gflops(PEAK_SECONDS);
-    nj_status status = nj_engine_decode(engine, requests, options->users, ignore_list, &items, err); // warms caches
+    nj_status status = nj_engine_decode(engine, requests, options->users, ignore_list, &items,
+                                        err); // warms caches
     for (uint64_t r = 0; r < options->rounds && status == NJ_OK; r++) {
         uint64_t start_ns = nj_clock_mono_ns();
         status = nj_engine_decode(engine, requests, options->users, ignore_list, &items, err);
@@ -85,7 +88,8 @@ static nj_status measure(nj_engine *engine, const nj_request *requests, const be
     double peak_after = nj_kernels_peak_gflops(PEAK_SECONDS);
     qsort(seconds, options->rounds, sizeof seconds[0], compare_doubles);
     row->users_per_s = (double)options->users / seconds[options->rounds / 2];
-    row->gflops = row->users_per_s * nj_engine_user_flops(engine, nj_engine_plan_of(engine)->S) / 1e9;
+    row->gflops =
+        row->users_per_s * nj_engine_user_flops(engine, nj_engine_plan_of(engine)->S) / 1e9;
     row->peak_gflops = peak > peak_after ? peak : peak_after;
     return NJ_OK;
 }
@@ -107,8 +111,8 @@ static nj_request *make_requests(uint64_t users, uint32_t item_count, uint32_t h
     return requests;
 }
 
-static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sections, const bench_options *options,
-                          bench_row *row, nj_error *err)
+static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sections,
+                          const bench_options *options, bench_row *row, nj_error *err)
 {
     nj_catalogue_view view;
     nj_status status = nj_catalogue_view_open(sections, &view, err);
@@ -125,8 +129,9 @@ static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sect
     settings.history = history;
     nj_engine *engine = NULL;
     nj_request *requests = make_requests(options->users, view.sids.row_count, history);
-    status = requests != NULL ? nj_engine_from(arguments, sections, &settings, &engine, err)
-                              : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", (size_t)options->users);
+    status = requests != NULL
+                 ? nj_engine_from(arguments, sections, &settings, &engine, err)
+                 : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", (size_t)options->users);
     if (status == NJ_OK) {
         status = measure(engine, requests, options, row, err);
     }
@@ -135,20 +140,25 @@ static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sect
     return status;
 }
 
-static void print_rows(const nj_arguments *arguments, const bench_options *options, const bench_row *rows)
+static void print_rows(const nj_arguments *arguments, const bench_options *options,
+                       const bench_row *rows)
 {
     bool as_json = nj_argument_flag(arguments, "json");
     printf(as_json ? "{\"results\": [" : "beam tokens  users/s  GFLOP/s  peak  share\n");
     for (size_t i = 0; i < options->beam_count; i++) {
         const bench_row *r = &rows[i];
         if (as_json) {
-            printf("%s{\"bench\": \"engine\", \"beam\": %zu, \"tokens\": %zu, \"precision\": \"float32\", \"kernels\": \"%s\", "
-                   "\"users_per_s\": %.2f, \"gflops\": %.2f, \"peak_gflops\": %.2f, \"share\": %.4f}",
-                   i > 0 ? ", " : "", (size_t)r->beam, (size_t)options->tokens, nj_argument(arguments, "kernels"),
-                   r->users_per_s, r->gflops, r->peak_gflops, r->gflops / r->peak_gflops);
+            printf(
+                "%s{\"bench\": \"engine\", \"beam\": %zu, \"tokens\": %zu, \"precision\": "
+                "\"float32\", \"kernels\": \"%s\", "
+                "\"users_per_s\": %.2f, \"gflops\": %.2f, \"peak_gflops\": %.2f, \"share\": %.4f}",
+                i > 0 ? ", " : "", (size_t)r->beam, (size_t)options->tokens,
+                nj_argument(arguments, "kernels"), r->users_per_s, r->gflops, r->peak_gflops,
+                r->gflops / r->peak_gflops);
         } else {
-            printf("%4zu %6zu %8.1f %8.1f %5.0f %5.1f %%\n", (size_t)r->beam, (size_t)options->tokens, r->users_per_s,
-                   r->gflops, r->peak_gflops, 100 * r->gflops / r->peak_gflops);
+            printf("%4zu %6zu %8.1f %8.1f %5.0f %5.1f %%\n", (size_t)r->beam,
+                   (size_t)options->tokens, r->users_per_s, r->gflops, r->peak_gflops,
+                   100 * r->gflops / r->peak_gflops);
         }
     }
     printf(as_json ? "]}\n" : "");

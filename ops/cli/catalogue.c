@@ -30,13 +30,16 @@ static nj_status parse_codes(const char *text, nj_codes_per_level *out, nj_error
     return NJ_OK;
 }
 
-static nj_status options_from(const nj_arguments *arguments, nj_catalogue_options *out, nj_error *err)
+static nj_status options_from(const nj_arguments *arguments, nj_catalogue_options *out,
+                              nj_error *err)
 {
     uint64_t token_base = 0;
     nj_status status = nj_argument_uint(arguments, "token-base", 0, NJ_TOKEN_MAX, &token_base, err);
-    *out = (nj_catalogue_options){.ids_path = nj_argument(arguments, "ids"), .token_base = (uint32_t)token_base};
+    *out = (nj_catalogue_options){.ids_path = nj_argument(arguments, "ids"),
+                                  .token_base = (uint32_t)token_base};
     if (status == NJ_OK) {
-        status = nj_catalogue_check_path(nj_argument(arguments, "out"), nj_argument_flag(arguments, "overwrite"), err);
+        status = nj_catalogue_check_path(nj_argument(arguments, "out"),
+                                         nj_argument_flag(arguments, "overwrite"), err);
     }
     return status;
 }
@@ -50,12 +53,15 @@ static void print_levels(const nj_catalogue_summary *summary, const char *open, 
 
 static void print_summary_json(const nj_catalogue_summary *summary)
 {
-    printf("{\"items\": %u, \"levels\": %u, \"codes_per_level\": ", summary->item_count, summary->level_count);
+    printf("{\"items\": %u, \"levels\": %u, \"codes_per_level\": ", summary->item_count,
+           summary->level_count);
     print_levels(summary, "[", ", ");
-    printf("], \"token_base\": %u, \"token_end\": %u, \"suffix\": %s, \"distinct_sids\": %u, \"items_sharing_a_sid\": %u, "
+    printf("], \"token_base\": %u, \"token_end\": %u, \"suffix\": %s, \"distinct_sids\": %u, "
+           "\"items_sharing_a_sid\": %u, "
            "\"largest_leaf\": %u, \"items_colliding\": %u, \"largest_collision\": %u}\n",
-           summary->token_base, summary->token_end, summary->has_suffix ? "true" : "false", summary->distinct_sid_count,
-           summary->sharing_item_count, summary->largest_leaf_item_count, summary->collision_item_count,
+           summary->token_base, summary->token_end, summary->has_suffix ? "true" : "false",
+           summary->distinct_sid_count, summary->sharing_item_count,
+           summary->largest_leaf_item_count, summary->collision_item_count,
            summary->largest_prefix_item_count);
 }
 
@@ -63,17 +69,20 @@ static void print_summary_text(const nj_catalogue_summary *summary)
 {
     printf("%u items, %u levels of ", summary->item_count, summary->level_count);
     print_levels(summary, "", ", ");
-    printf(" codes%s, tokens %u to %u\n", summary->has_suffix ? " (the last is a collision counter)" : "",
-           summary->token_base, summary->token_end - 1);
-    printf("%u distinct SIDs; %u items share theirs with another, at most %u in one\n", summary->distinct_sid_count,
-           summary->sharing_item_count, summary->largest_leaf_item_count);
+    printf(" codes%s, tokens %u to %u\n",
+           summary->has_suffix ? " (the last is a collision counter)" : "", summary->token_base,
+           summary->token_end - 1);
+    printf("%u distinct SIDs; %u items share theirs with another, at most %u in one\n",
+           summary->distinct_sid_count, summary->sharing_item_count,
+           summary->largest_leaf_item_count);
     if (summary->has_suffix) {
-        printf("before the counter %u items collide, at most %u in one prefix\n", summary->collision_item_count,
-               summary->largest_prefix_item_count);
+        printf("before the counter %u items collide, at most %u in one prefix\n",
+               summary->collision_item_count, summary->largest_prefix_item_count);
     }
 }
 
-static nj_status print_catalogue(const nj_arguments *arguments, const nj_catalogue *catalogue, nj_error *err)
+static nj_status print_catalogue(const nj_arguments *arguments, const nj_catalogue *catalogue,
+                                 nj_error *err)
 {
     nj_catalogue_summary summary;
     nj_status status = nj_catalogue_show(catalogue, &summary, err);
@@ -85,10 +94,11 @@ static nj_status print_catalogue(const nj_arguments *arguments, const nj_catalog
     return status;
 }
 
-static nj_status write_and_print(const nj_arguments *arguments, const nj_catalogue *catalogue, nj_error *err)
+static nj_status write_and_print(const nj_arguments *arguments, const nj_catalogue *catalogue,
+                                 nj_error *err)
 {
-    nj_status status =
-        nj_catalogue_write(nj_argument(arguments, "out"), catalogue, nj_argument_flag(arguments, "overwrite"), err);
+    nj_status status = nj_catalogue_write(nj_argument(arguments, "out"), catalogue,
+                                          nj_argument_flag(arguments, "overwrite"), err);
     return status != NJ_OK ? status : print_catalogue(arguments, catalogue, err);
 }
 
@@ -107,8 +117,9 @@ nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *e
         status = options_from(arguments, &options, err);
     }
     if (status == NJ_OK) {
-        status = sids != NULL ? nj_catalogue_from_sids(sids, &codes, &options, &catalogue, err)
-                              : nj_catalogue_from_index_json(index, &codes, &options, &catalogue, err);
+        status = sids != NULL
+                     ? nj_catalogue_from_sids(sids, &codes, &options, &catalogue, err)
+                     : nj_catalogue_from_index_json(index, &codes, &options, &catalogue, err);
     }
     if (status == NJ_OK) {
         status = write_and_print(arguments, catalogue, err);

@@ -113,7 +113,8 @@ nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err)
     }
     status = nj_store_each(p.reader, print_row, &p, err);
     if (status == NJ_OK) {
-        nj_log(NJ_LOG_INFO, "%" PRIu64 " rows of %s", p.count, nj_store_reader_name(p.reader)->text);
+        nj_log(NJ_LOG_INFO, "%" PRIu64 " rows of %s", p.count,
+               nj_store_reader_name(p.reader)->text);
     }
     close_printing(&p);
     return status;
@@ -135,7 +136,8 @@ static void print_manifest(const nj_store_manifest *manifest)
     const nj_store_facts *facts = &manifest->facts;
     char hex[NJ_DIGEST_HEX_BYTES];
     printf("generation     %s\n", facts->generation);
-    printf("rows           %" PRIu64 " of %" PRIu64 " users\n", facts->row_count, facts->user_count);
+    printf("rows           %" PRIu64 " of %" PRIu64 " users\n", facts->row_count,
+           facts->user_count);
     printf("data.mdb       %.1f MB\n", (double)manifest->data_bytes / 1e6);
     printf("settings       %s\n", facts->settings);
     printf("numeric class  %s\n", facts->numeric_class);
@@ -146,7 +148,8 @@ static void print_manifest(const nj_store_manifest *manifest)
     printf("written by     nightjar %s, LMDB %s\n", facts->nightjar_version, facts->lmdb_version);
 }
 
-static nj_status show_manifest(const nj_arguments *arguments, const nj_store_manifest *manifest, nj_error *err)
+static nj_status show_manifest(const nj_arguments *arguments, const nj_store_manifest *manifest,
+                               nj_error *err)
 {
     if (!nj_argument_flag(arguments, "json")) {
         print_manifest(manifest);
@@ -176,11 +179,11 @@ nj_status nj_command_store_stat(const nj_arguments *arguments, nj_error *err)
 nj_status nj_command_store_verify(const nj_arguments *arguments, nj_error *err)
 {
     nj_store_manifest manifest;
-    nj_status status =
-        nj_store_verify(nj_argument(arguments, "store"), nj_argument(arguments, "gen"), &manifest, err);
+    nj_status status = nj_store_verify(nj_argument(arguments, "store"),
+                                       nj_argument(arguments, "gen"), &manifest, err);
     if (status == NJ_OK) {
-        nj_log(NJ_LOG_INFO, "%s: every byte of %" PRIu64 " rows is as it was packed", manifest.facts.generation,
-               manifest.facts.row_count);
+        nj_log(NJ_LOG_INFO, "%s: every byte of %" PRIu64 " rows is as it was packed",
+               manifest.facts.generation, manifest.facts.row_count);
         status = show_manifest(arguments, &manifest, err);
     }
     return status;
@@ -189,7 +192,8 @@ nj_status nj_command_store_verify(const nj_arguments *arguments, nj_error *err)
 nj_status nj_command_store_publish(const nj_arguments *arguments, nj_error *err)
 {
     const char *name = nj_argument_positional(arguments);
-    nj_status status = nj_store_publish(nj_argument(arguments, "store"), name, NULL, NJ_STORE_LOCK_WAIT_MS, err);
+    nj_status status =
+        nj_store_publish(nj_argument(arguments, "store"), name, NULL, NJ_STORE_LOCK_WAIT_MS, err);
     if (status == NJ_OK) {
         nj_log(NJ_LOG_INFO, "CURRENT names %s", name);
     }
@@ -202,8 +206,8 @@ static nj_status list_as_json(const nj_store_listing *listing, nj_error *err)
     nj_status status = NJ_OK;
     for (size_t i = 0; i < listing->count && status == NJ_OK; i++) {
         const nj_store_entry *entry = &listing->entries[i];
-        json_t *object = json_pack("{s:s, s:b, s:s}", "name", entry->name.text, "current", (int)entry->is_current,
-                                   "status", nj_status_name(entry->status));
+        json_t *object = json_pack("{s:s, s:b, s:s}", "name", entry->name.text, "current",
+                                   (int)entry->is_current, "status", nj_status_name(entry->status));
         if (entry->status == NJ_OK) {
             status = nj_store_manifest_to_json(&entry->manifest, object, err);
         }
