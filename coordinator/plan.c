@@ -53,6 +53,12 @@ static nj_status choose_users(nj_plan *plan, const nj_settings *settings, nj_err
     return NJ_OK;
 }
 
+// The most that a user takes in nj_users_pack: heads of the array, id, count and bytes, and what they hold.
+static uint64_t packed_bytes(const nj_request *user)
+{
+    return 1 + 3 + user->user.size + 5 + 5 + (uint64_t)user->item_count * sizeof *user->items;
+}
+
 static nj_status cut_shards(nj_plan *plan, uint32_t shard_users, nj_error *err)
 {
     plan->shard_first = malloc((plan->user_count + 1) * sizeof *plan->shard_first);
@@ -60,17 +66,18 @@ static nj_status cut_shards(nj_plan *plan, uint32_t shard_users, nj_error *err)
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the shards of %zu users",
                        plan->user_count);
     }
-    uint64_t items = 0;
+    uint64_t shard_bytes = 0;
     size_t in_shard = 0;
     for (size_t i = 0; i < plan->user_count; i++) {
-        uint32_t item_count = nj_user_table_at(plan->users, plan->order[i]).item_count;
+        nj_request user = nj_user_table_at(plan->users, plan->order[i]);
+        uint64_t bytes = packed_bytes(&user);
         if (in_shard == 0 || in_shard == shard_users ||
-            items + item_count > NJ_PLAN_SHARD_ITEMS_MAX) {
+            shard_bytes + bytes > NJ_PLAN_SHARD_BYTES_MAX) {
             plan->shard_first[plan->shard_count++] = (uint32_t)i;
             in_shard = 0;
-            items = 0;
+            shard_bytes = 0;
         }
-        items += item_count;
+        shard_bytes += bytes;
         in_shard++;
     }
     plan->shard_first[plan->shard_count] = (uint32_t)plan->user_count;

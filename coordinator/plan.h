@@ -14,8 +14,9 @@
 #include "common/codec/settings.h"
 
 #define NJ_PLAN_SHARDS_MAX 4000000u
-// A shard is closed early when its histories pass this, so that a lease fits in a message.
-#define NJ_PLAN_SHARD_ITEMS_MAX (2u << 20)
+// A shard is closed before its packed users pass this, so that a lease fits in a message (NJ_SHARD_BYTES_MAX). The longest
+// history (NJ_HISTORY_ITEMS_MAX) takes half of it.
+#define NJ_PLAN_SHARD_BYTES_MAX (8u << 20)
 
 typedef struct {
     const nj_user_table *users; // borrowed
@@ -27,13 +28,17 @@ typedef struct {
     nj_digest digest; // of the bundle, the settings, every user and history, and the shards
 } nj_plan;
 
-/// Applies the users' limits to the settings (nj_user_table_apply), sorts, cuts and digests.
+/// Applies the users' limits to the settings (nj_user_table_apply), sorts, cuts and digests. `users` outlives the plan.
 ///
-/// Errors  NJ_INPUT: --cold-users fail and a cold user (names the first and the count), or no user is left; NJ_NO_MEMORY
+///   shard_users  1..NJ_SHARD_USERS_MAX, users of a shard
+///
+/// Errors  NJ_INPUT: --cold-users fail and a cold user (names the first and the count), or no user is left; NJ_CONFIG: more than
+///         NJ_PLAN_SHARDS_MAX shards; NJ_NO_MEMORY
 /// Proof   tests/unit/coordinator/test_plan.c
 NJ_CHECKED nj_status nj_plan_make(const nj_user_table *users, nj_settings *settings,
                                   const nj_digest *bundle, uint32_t shard_users, nj_plan *out,
                                   nj_error *err);
+/// Accepts a plan that is all zero, and leaves it so.
 void nj_plan_fini(nj_plan *plan);
 
 static inline size_t nj_plan_shard_users(const nj_plan *plan, size_t shard)
@@ -41,7 +46,7 @@ static inline size_t nj_plan_shard_users(const nj_plan *plan, size_t shard)
     return plan->shard_first[shard + 1] - plan->shard_first[shard];
 }
 
-/// User number `position` of the shard (0-based within it).
+/// User number `position` of the shard (0-based within it); borrowed from the users.
 nj_request nj_plan_request(const nj_plan *plan, size_t shard, size_t position);
 
 #endif

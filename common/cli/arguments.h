@@ -17,7 +17,10 @@ struct nj_arguments {
 /// '_' and '-' are the same in option names.
 bool nj_option_name_equal(const char *a, const char *b);
 
-/// Fills the values that are still NULL from a YAML mapping of option names to scalars.
+/// Fills the values that are still NULL from a YAML mapping of option names to scalars. Keys that only other commands of the
+/// program know are read and left alone.
+///
+/// Errors  NJ_CONFIG names file, rule and, where libcyaml tells it, line; those of nj_file_read
 NJ_CHECKED nj_status nj_config_read(const char *path, const nj_program *program,
                                     nj_arguments *arguments, nj_error *err);
 

@@ -1,5 +1,6 @@
 #include "common/cli/cli.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -336,6 +337,7 @@ static void print_failure(const char *program, const char *command, nj_status st
 static nj_status parse_and_run(const nj_program *program, const nj_command *command, int argc,
                                char **argv)
 {
+    assert(command->option_count <= NJ_OPTIONS_MAX);
     nj_error err = {0};
     nj_arguments arguments = {.command = command};
     parse_state state = {.arguments = &arguments};

@@ -6,7 +6,8 @@
 // list, a mapping, an alias, a key given twice and a second document; a file without content gives nothing.
 //
 // On the command line: --name value, --name=value (the last one counts), a flag is --name or --name=true|false|1|0, and
-// everything behind -- is an argument.
+// everything behind -- is an argument. A value that begins with -- is written --name=--value: without the equals sign it is taken
+// for an option whose neighbour lacks its value. A required option is never empty.
 #ifndef NJ_CLI_CLI_H
 #define NJ_CLI_CLI_H
 
@@ -46,7 +47,8 @@ typedef struct {
 } nj_program;
 
 /// Parses, runs, prints the error if there is one (stderr: what, then what to do), and returns the process's exit code:
-/// schemas/status.def. Standard output that could not be written is NJ_IO.
+/// schemas/status.def. Standard output that could not be written is NJ_IO. With NJ_USAGE it also says which options came from the
+/// environment or the configuration.
 ///
 /// Proof   tests/unit/cli/test_cli.c
 int nj_cli_main(const nj_program *program, int argc, char **argv);

@@ -233,11 +233,38 @@ static void behind_two_dashes_everything_is_an_argument(void **state)
     assert_fails("show|--|a|--name", 2, "unexpected argument \"--name\"");
 }
 
+static void
+a_value_that_looks_like_an_option_was_forgotten_unless_an_equals_sign_stands_before_it(void **state)
+{
+    (void)state;
+    assert_fails("show|--name|--keep-history", 2,
+                 "--name needs a value (FILE) and \"--keep-history\" is an option");
+    assert_fails("show|--config|--name", 2, "--config needs a value");
+    assert_shows("show|--name=--keep-history",
+                 "name=--keep-history keep-history=NULL shard_users=512 []\n");
+}
+
+static void options_from_elsewhere_are_named_beside_a_wrong_command_line(void **state)
+{
+    char line[256];
+    setenv("NIGHTJAR_SHARD_USERS", "9", 1);
+    snprintf(line, sizeof line, "show|--config|%s|--keep-history=maybe",
+             sandbox_write(state, "night.yaml", "name: x\n", 8));
+    assert_fails(line, 2, "--keep-history is \"maybe\"");
+    assert_non_null(strstr(err_text, "--shard-users comes from the environment\n"));
+    assert_non_null(strstr(err_text, "--name comes from /"));
+    assert_non_null(strstr(err_text, "night.yaml\n"));
+    assert_null(strstr(err_text, "--keep-history comes"));
+}
+
 static void a_required_option_is_named_with_its_value(void **state)
 {
     (void)state;
     assert_fails("bundle|pack", 2, "nightjar bundle pack: --store DIR is required");
     assert_shows("bundle|pack|--store|s", "store=s name=NULL []\n");
+    assert_fails("bundle|pack|--store=", 2, "--store is empty, must be DIR");
+    assert_fails("bundle|pack|--store|", 2, "--store is empty, must be DIR");
+    assert_fails("bundle|show|", 2, "USER is empty");
     setenv("NIGHTJAR_STORE", "e", 1);
     assert_shows("bundle|pack", "store=e name=NULL []\n");
 }
@@ -585,6 +612,9 @@ int main(void)
         TEST(a_missing_value_an_unknown_option_and_a_stray_word_are_refused),
         TEST(a_required_or_optional_argument_stands_anywhere),
         TEST(behind_two_dashes_everything_is_an_argument),
+        TEST(
+            a_value_that_looks_like_an_option_was_forgotten_unless_an_equals_sign_stands_before_it),
+        TEST(options_from_elsewhere_are_named_beside_a_wrong_command_line),
         TEST(a_required_option_is_named_with_its_value),
         TEST(whole_numbers_are_read_within_their_limits),
         TEST(every_option_is_an_environment_variable),
