@@ -3,6 +3,8 @@
 // Sections that are cut or flipped are in tests/unit/engine/test_engine_hostile.c, where what opens is also decoded.
 #include "common/catalogue/view.h"
 
+#include "common/catalogue/tokens.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -259,7 +261,8 @@ static void the_facts_are_refused_by_key_and_number(void **state)
          "level 1 has 0 codes"},
         {"{\"version\": 1, \"items\": 5, \"token_base\": 2147483000, \"history_max\": 5, "
          "\"codes_per_level\": [5, 3, 65536]}",
-         "section \"catalogue\": level 2 ends at token 2147548543, the highest is 2147483647"},
+         "section \"catalogue\": tokens of level 2 end at 2147548543, the highest token is "
+         "2147483647"},
         {"{\"version\": 1, \"items\": 5, \"token_base\": 10, \"history_max\": 5, "
          "\"codes_per_level\": [5, 3, 300], \"template\": {\"after\": 1}}",
          "section \"catalogue\": \"template\""},
@@ -287,12 +290,12 @@ static void token_bases_follow_each_other_up_to_the_highest_token(void **state)
     nj_error err = {0};
     uint32_t bases[NJ_LEVELS_MAX];
     nj_sids sids = {NULL, 0, 2, {65536, 65536}, NULL};
-    assert_ok(nj_level_token_bases(&sids, NJ_TOKEN_MAX - 131071, bases, &err), &err);
+    assert_ok(nj_level_token_bases(&sids, NJ_TOKEN_MAX - 131071, "test", bases, &err), &err);
     assert_int_equal(bases[1], NJ_TOKEN_MAX - 65535);
-    assert_refused(nj_level_token_bases(&sids, NJ_TOKEN_MAX - 131070, bases, &err), NJ_INPUT, &err,
-                   "level 1 ends at token 2147483648");
-    assert_refused(nj_level_token_bases(&sids, UINT32_MAX, bases, &err), NJ_INPUT, &err,
-                   "level 0 ends at token");
+    assert_refused(nj_level_token_bases(&sids, NJ_TOKEN_MAX - 131070, "test", bases, &err),
+                   NJ_INPUT, &err, "test: tokens of level 1 end at 2147483648");
+    assert_refused(nj_level_token_bases(&sids, UINT32_MAX, "test", bases, &err), NJ_INPUT, &err,
+                   "test: tokens of level 0 end at");
 }
 
 static void a_vocabulary_must_hold_the_items_tokens_and_the_templates(void **state)
@@ -306,9 +309,9 @@ static void a_vocabulary_must_hold_the_items_tokens_and_the_templates(void **sta
     // Items reach 18 + 299 = 317, user tokens 449.
     assert_ok(nj_catalogue_view_check_vocabulary(&view, 450, &err), &err);
     assert_refused(nj_catalogue_view_check_vocabulary(&view, 449, &err), NJ_CONFIG, &err,
-                   "template writes token 449, the model's vocabulary has 449");
+                   "template has token 449; the model has 449 tokens");
     assert_refused(nj_catalogue_view_check_vocabulary(&view, 317, &err), NJ_CONFIG, &err,
-                   "items reach token 317, the model's vocabulary has 317");
+                   "token 317; the model has 317 tokens");
     w.template = (nj_template){0};
     write_facts(&w, 10, 1234);
     assert_ok(nj_catalogue_view_open(&w.sections, &view, &err), &err);
