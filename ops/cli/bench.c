@@ -8,6 +8,7 @@
 #include "common/math/peak.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
+#include "ops/cli/numbers.h"
 #include "worker/engine/flops.h"
 #include "worker/engine/synthetic.h"
 
@@ -17,8 +18,8 @@
 
 typedef struct {
     uint64_t tokens, users, rounds;
-    uint64_t beams[BEAMS_MAX];
-    size_t beam_count;
+    uint32_t beams[BEAMS_MAX];
+    uint32_t beam_count;
 } bench_options;
 
 typedef struct {
@@ -37,19 +38,9 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "rounds", 1, ROUNDS_MAX, &out->rounds, err);
     }
-    const char *at = nj_argument(arguments, "beams");
-    for (out->beam_count = 0; status == NJ_OK && *at != '\0';) {
-        char *end = NULL;
-        unsigned long beam = strtoul(at, &end, 10);
-        bool ends_well = *end == '\0' || (*end == ',' && end[1] != '\0');
-        if (*at < '0' || *at > '9' || beam < 1 || beam > 100000 || !ends_well ||
-            out->beam_count == BEAMS_MAX) {
-            return nj_fail(err, NJ_USAGE,
-                           "--beams is \"%s\", must be at most %d numbers from 1 to 100000",
-                           nj_argument(arguments, "beams"), BEAMS_MAX);
-        }
-        out->beams[out->beam_count++] = beam;
-        at = *end == ',' ? end + 1 : end;
+    if (status == NJ_OK) {
+        status = nj_numbers_from(arguments, "beams", 1, 100000, BEAMS_MAX, out->beams,
+                                 &out->beam_count, err);
     }
     return status;
 }

@@ -1,5 +1,4 @@
 // bundle.c - `nightjar bundle`: pack, verify, list.
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,43 +7,29 @@
 #include "common/base/log.h"
 #include "common/codec/json.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/numbers.h"
 #include "worker/engine/bundle_pack.h"
 
-// "3,1,7" to tokens. An empty text is an empty list.
-static nj_status parse_tokens(const char *option, const char *text, uint32_t *out,
-                              uint32_t *out_count, nj_error *err)
+static nj_status read_tokens(const nj_arguments *arguments, const char *name, uint32_t *out,
+                             uint32_t *out_count, nj_error *err)
 {
-    uint32_t count = 0;
-    for (const char *at = text; *at != '\0';) {
-        char *end = NULL;
-        errno = 0;
-        unsigned long token = strtoul(at, &end, 10);
-        bool ends_well = *end == '\0' || (*end == ',' && end[1] != '\0');
-        if (*at < '0' || *at > '9' || errno != 0 || token > NJ_TOKEN_MAX || !ends_well ||
-            count == NJ_TEMPLATE_TOKENS_MAX) {
-            return nj_fail(err, NJ_USAGE,
-                           "--%s is \"%s\", must be at most %d token numbers with commas between",
-                           option, text, NJ_TEMPLATE_TOKENS_MAX);
-        }
-        out[count++] = (uint32_t)token;
-        at = *end == ',' ? end + 1 : end;
-    }
-    *out_count = count;
-    return NJ_OK;
+    return nj_numbers_from(arguments, name, 0, NJ_TOKEN_MAX, NJ_TEMPLATE_TOKENS_MAX, out, out_count,
+                           err);
 }
 
-static nj_status parse_user_tokens(const char *text, nj_template *out, nj_error *err)
+static nj_status read_user_tokens(const nj_arguments *arguments, nj_template *out, nj_error *err)
 {
-    uint32_t pair[NJ_TEMPLATE_TOKENS_MAX];
+    uint32_t pair[2] = {0};
     uint32_t count = 0;
-    nj_status status = parse_tokens("user-tokens", text, pair, &count, err);
-    if (status == NJ_OK && (count != 2 || pair[1] == 0 || pair[1] > NJ_TOKEN_MAX - pair[0])) {
+    const char *text = nj_argument(arguments, "user-tokens");
+    nj_status status =
+        nj_numbers_from(arguments, "user-tokens", 0, NJ_TOKEN_MAX, 2, pair, &count, err);
+    if (status == NJ_OK && text != NULL &&
+        (count != 2 || pair[1] == 0 || pair[1] > NJ_TOKEN_MAX - pair[0])) {
         status = nj_fail(err, NJ_USAGE, "--user-tokens is \"%s\", must be FIRST,COUNT", text);
     }
-    if (status == NJ_OK) {
-        out->user_token_base = pair[0];
-        out->user_token_count = pair[1];
-    }
+    out->user_token_base = pair[0];
+    out->user_token_count = pair[1];
     return status;
 }
 
@@ -52,26 +37,18 @@ static nj_status parse_user_tokens(const char *text, nj_template *out, nj_error 
 static nj_status template_from(const nj_arguments *arguments, nj_template *out, bool *out_given,
                                nj_error *err)
 {
-    const char *before = nj_argument(arguments, "before");
-    const char *between = nj_argument(arguments, "between");
-    const char *after = nj_argument(arguments, "after");
-    const char *user = nj_argument(arguments, "user-tokens");
-    nj_status status = NJ_OK;
     *out = (nj_template){0};
-    *out_given = before != NULL || between != NULL || after != NULL || user != NULL;
-    if (before != NULL) {
-        status = parse_tokens("before", before, out->before, &out->before_count, err);
+    *out_given =
+        nj_argument(arguments, "before") != NULL || nj_argument(arguments, "between") != NULL ||
+        nj_argument(arguments, "after") != NULL || nj_argument(arguments, "user-tokens") != NULL;
+    nj_status status = read_tokens(arguments, "before", out->before, &out->before_count, err);
+    if (status == NJ_OK) {
+        status = read_tokens(arguments, "between", out->between, &out->between_count, err);
     }
-    if (status == NJ_OK && between != NULL) {
-        status = parse_tokens("between", between, out->between, &out->between_count, err);
+    if (status == NJ_OK) {
+        status = read_tokens(arguments, "after", out->after, &out->after_count, err);
     }
-    if (status == NJ_OK && after != NULL) {
-        status = parse_tokens("after", after, out->after, &out->after_count, err);
-    }
-    if (status == NJ_OK && user != NULL) {
-        status = parse_user_tokens(user, out, err);
-    }
-    return status;
+    return status == NJ_OK ? read_user_tokens(arguments, out, err) : status;
 }
 
 static void print_summary(const char *path, const nj_pack_summary *summary, bool as_json)

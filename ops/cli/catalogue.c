@@ -1,5 +1,4 @@
 // catalogue.c - `nightjar catalogue`: import, assign, show.
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,27 +7,7 @@
 #include "common/catalogue/catalogue_assign.h"
 #include "common/catalogue/catalogue_make.h"
 #include "ops/cli/commands.h"
-
-static nj_status parse_codes(const char *text, nj_codes_per_level *out, nj_error *err)
-{
-    *out = (nj_codes_per_level){0};
-    for (const char *at = text; at != NULL && *at != '\0';) {
-        char *end = NULL;
-        errno = 0;
-        unsigned long codes = strtoul(at, &end, 10);
-        bool ends_well = *end == '\0' || (*end == ',' && end[1] != '\0');
-        if (*at < '0' || *at > '9' || errno != 0 || codes < NJ_CODES_MIN || codes > NJ_CODES_MAX ||
-            !ends_well || out->count == NJ_LEVELS_MAX) {
-            return nj_fail(err, NJ_USAGE,
-                           "--codes-per-level is \"%s\", must be one number of %d to %d, or one "
-                           "for each of at most %d levels",
-                           text, NJ_CODES_MIN, NJ_CODES_MAX, NJ_LEVELS_MAX);
-        }
-        out->codes[out->count++] = (uint32_t)codes;
-        at = *end == ',' ? end + 1 : end;
-    }
-    return NJ_OK;
-}
+#include "ops/cli/numbers.h"
 
 static nj_status options_from(const nj_arguments *arguments, nj_catalogue_options *out,
                               nj_error *err)
@@ -106,13 +85,14 @@ nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *e
 {
     const char *sids = nj_argument(arguments, "sids");
     const char *index = nj_argument(arguments, "index-json");
-    nj_codes_per_level codes;
+    nj_codes_per_level codes = {0};
     nj_catalogue_options options;
     nj_catalogue *catalogue = NULL;
     if ((sids == NULL) == (index == NULL)) {
         return nj_fail(err, NJ_USAGE, "give either --sids or --index-json");
     }
-    nj_status status = parse_codes(nj_argument(arguments, "codes-per-level"), &codes, err);
+    nj_status status = nj_numbers_from(arguments, "codes-per-level", NJ_CODES_MIN, NJ_CODES_MAX,
+                                       NJ_LEVELS_MAX, codes.codes, &codes.count, err);
     if (status == NJ_OK) {
         status = options_from(arguments, &options, err);
     }

@@ -1,0 +1,39 @@
+#include "ops/cli/numbers.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+// Reads one number; *at is moved behind it and its comma. False when it is none, or nothing follows the comma.
+static bool take_number(const char **at, uint32_t least, uint32_t most, uint32_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(*at, &end, 10);
+    bool is_number = **at >= '0' && **at <= '9' && errno == 0 && value >= least && value <= most;
+    bool ends_well = *end == '\0' || (*end == ',' && end[1] != '\0');
+    if (!is_number || !ends_well) {
+        return false;
+    }
+    *out = (uint32_t)value;
+    *at = *end == ',' ? end + 1 : end;
+    return true;
+}
+
+nj_status nj_numbers_from(const nj_arguments *arguments, const char *name, uint32_t least,
+                          uint32_t most, uint32_t count_max, uint32_t *out, uint32_t *out_count,
+                          nj_error *err)
+{
+    const char *text = nj_argument(arguments, name);
+    uint32_t count = 0;
+    for (const char *at = text; at != NULL && *at != '\0'; count++) {
+        if (count == count_max || !take_number(&at, least, most, &out[count])) {
+            return nj_fail(err, NJ_USAGE,
+                           "--%s is \"%s\", must be at most %" PRIu32 " numbers from %" PRIu32
+                           " to %" PRIu32 " with commas between",
+                           name, text, count_max, least, most);
+        }
+    }
+    *out_count = count;
+    return NJ_OK;
+}
