@@ -479,9 +479,7 @@ static void close_night(night *n)
         nj_dispatch_fini(n->dispatch);
         free(n->dispatch);
     }
-    if (n->stage.staging != NULL) {
-        nj_stage_close(&n->stage);
-    }
+    nj_stage_close(&n->stage);
     nj_plan_fini(&n->plan);
     nj_buffer_fini(&n->settings_bytes);
     nj_buffer_fini(&n->users_bytes);

@@ -33,7 +33,7 @@ typedef struct {
 NJ_CHECKED nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan *plan,
                                    const char *numeric_class, bool resume, nj_stage *out,
                                    nj_error *err);
-/// The area stays on disk.
+/// The area stays on disk. Accepts a stage that is all zero.
 void nj_stage_close(nj_stage *stage);
 
 static inline bool nj_stage_is_full(const nj_stage *stage)

@@ -29,7 +29,11 @@ done
 expect_end coordinator 0
 expect_end worker 0
 [[ $early -gt 1000 ]] || fail "the worker's memory could not be read: $early kB"
-[[ $((late - early)) -lt 3000 ]] || fail "the worker grew from $early kB to $late kB"
+if is_sanitized; then
+    echo "SKIPPED: a sanitizer keeps freed memory, so growth says nothing"
+else
+    [[ $((late - early)) -lt 3000 ]] || fail "the worker grew from $early kB to $late kB"
+fi
 expect_rows store
 
 # The plan was printed once, before there was anything to compute.
