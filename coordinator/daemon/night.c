@@ -292,7 +292,9 @@ static nj_status receive_some(night *n, nj_error *err)
             n->result = message.kind == NJ_MESSAGE_RESULT ? &message.result : NULL;
             nj_dispatch_message(n->dispatch, &received.peer, &message, nj_clock_mono_ns());
         } else {
-            nj_log(NJ_LOG_WARNING, "message from %s refused: %s", received.address, why.text);
+            nj_log(NJ_LOG_WARNING, "message from %s refused: %s",
+                   received.address[0] != '\0' ? received.address : "a closed connection",
+                   why.text);
             nj_dispatch_broken(n->dispatch, &received.peer, &why, nj_clock_mono_ns());
         }
         perform_all(n);

@@ -14,7 +14,8 @@ trap 'echo "FAILED: ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2' ERR
 export LC_ALL=C TZ=UTC
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 : "${NIGHTJAR_BIN:?the folder of nightjar, nightjar-coordinator and nightjar-worker}"
-PATH=$(cd "$NIGHTJAR_BIN" && pwd):$PATH
+NIGHTJAR_BIN=$(cd "$NIGHTJAR_BIN" && pwd)
+PATH=$NIGHTJAR_BIN:$PATH
 for name in $(compgen -e NIGHTJAR_ || true); do # a setting of the caller must not reach the programs
     unset "$name"
 done
@@ -59,7 +60,7 @@ stop_tree() { # PID
 }
 
 children() { # PID
-    tr -s ' ' '\n' <"/proc/$1/task/$1/children" 2>/dev/null || true
+    tr -s ' ' '\n' 2>/dev/null <"/proc/$1/task/$1/children" || true
 }
 
 # The process id of the n-th worker of a `nightjar run`.
@@ -130,6 +131,10 @@ expect_exit() { # EXIT CODE COMMAND...: its output is in last.out and last.log
     shift
     timeout $WAIT_S "$@" >last.out 2>last.log || code=$?
     [[ $code -eq $wanted ]] || fail "exit $code, should be $wanted: $*"
+}
+
+is_sanitized() {
+    grep -Eq '__(a|t)san_init' "$NIGHTJAR_BIN/nightjar-worker"
 }
 
 # ---- looking ----

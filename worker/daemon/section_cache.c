@@ -11,6 +11,17 @@
 
 #include "common/base/log.h"
 
+static nj_status given_folder(const char *folder, nj_path *out, nj_error *err)
+{
+    size_t length = strlen(folder);
+    if (length == 0 || length >= sizeof out->text) {
+        return nj_fail(err, NJ_USAGE, "--cache has %zu bytes, must be 1 to %zu", length,
+                       sizeof out->text - 1);
+    }
+    memcpy(out->text, folder, length + 1);
+    return NJ_OK;
+}
+
 static nj_status default_folder(nj_path *out, nj_error *err)
 {
     const char *cache = getenv("XDG_CACHE_HOME");
@@ -29,7 +40,7 @@ static nj_status default_folder(nj_path *out, nj_error *err)
 nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder, nj_error *err)
 {
     *cache = (nj_section_cache){.draft_fd = -1};
-    nj_status status = folder != NULL ? nj_path_join(folder, ".", &cache->folder, err)
+    nj_status status = folder != NULL ? given_folder(folder, &cache->folder, err)
                                       : default_folder(&cache->folder, err);
     if (status == NJ_OK) {
         status = nj_folder_make(cache->folder.text, err);
