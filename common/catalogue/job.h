@@ -28,7 +28,7 @@
             false                                                                                  \
     }
 
-/// Reads every setting that stands in the command's option table.
+/// Reads every setting that stands in the command's option table; the others have their defaults. NJ_USAGE.
 NJ_CHECKED nj_status nj_settings_from(const nj_arguments *arguments, nj_settings *out,
                                       nj_error *err);
 
@@ -41,8 +41,12 @@ typedef struct {
     nj_settings settings; // with the limits of these users
 } nj_job;
 
-/// Opens --bundle (every section's digest is checked), reads --users and says on stderr what was read.
+/// Opens --bundle (every section's digest is checked), reads --users and says on stderr what was read. `*out` is owned.
+///
+/// Errors  NJ_USAGE: a setting or the format; NJ_REFUSED: a digest differs; NJ_INPUT; NJ_NOT_FOUND; those of nj_user_table_apply
+/// Proof   tests/unit/catalogue/test_job.c
 NJ_CHECKED nj_status nj_job_open(const nj_arguments *arguments, nj_job *out, nj_error *err);
+/// Accepts a job that is all zero.
 void nj_job_close(nj_job *job);
 
 /// "sequence" etc. from --format, or from the path's ending.

@@ -28,11 +28,14 @@ typedef struct {
 } nj_user_table;
 
 /// Reads the file and resolves item ids through `map` over `items` (both from the bundle).
-/// Errors  those of nj_histories_read; NJ_NO_MEMORY
+///
+/// Memory  4 bytes an item, 16 and the id a user
+/// Errors  those of nj_histories_read; NJ_NO_MEMORY. `*out` is then unchanged.
 /// Proof   tests/unit/catalogue/test_users.c
 NJ_CHECKED nj_status nj_user_table_read(const char *path, nj_histories_format format,
                                         const nj_idlist *items, const nj_idmap *map,
                                         nj_user_table *out, nj_error *err);
+/// Accepts a table that is all zero.
 void nj_user_table_fini(nj_user_table *table);
 
 /// User number `index`; borrowed until nj_user_table_fini.

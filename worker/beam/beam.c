@@ -163,16 +163,13 @@ static void expand_row(search *s, uint32_t step, uint32_t row, const float *logi
     if (s->config->renormalise) {
         norm = norm_over_children(s, &span, logits + base);
     }
-    if (!isfinite(norm)) {
-        selected->finite = false;
-        return;
-    }
     for (uint32_t i = 0; i < span.count; i++) {
         candidate c = {.score = s->score[row] + (logits[base + span.codes[i]] - norm),
                        .token = base + span.codes[i],
                        .parent = row,
                        .node = span.first + i};
-        if (!isfinite(c.score)) { // one logit of -infinity leaves the norm finite
+        if (!isfinite(
+                c.score)) { // of the norm, or of this logit alone: one of -infinity leaves the norm finite
             selected->finite = false;
             return;
         }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checked.h"
 #include "common/base/file.h"
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/section_names.h"
@@ -56,14 +57,19 @@ static nj_status read_model(packing *p, nj_error *err)
     return status;
 }
 
-static uint32_t choose_history_max(const packing *p)
+// The most items whose tokens, the template's among them, fit in what the checkpoint was trained for; at least one.
+static uint32_t choose_history_max(const packing *p, const nj_template *template)
 {
     if (p->request->history_max > 0) {
         return p->request->history_max;
     }
-    uint32_t tokens = p->config.position_max > 0 ? p->config.position_max : NJ_PACK_TOKENS_DEFAULT;
-    uint32_t items = tokens / p->catalogue->sids.level_count;
-    return items > 0 ? items : 1;
+    const uint32_t L = p->catalogue->sids.level_count;
+    const size_t tokens =
+        p->config.position_max > 0 ? p->config.position_max : NJ_PACK_TOKENS_DEFAULT;
+    const size_t of_one = nj_template_tokens_max(template, L, 1);
+    const size_t of_next = nj_template_tokens_max(template, L, 2) - of_one;
+    const size_t items = tokens > of_one ? 1 + (tokens - of_one) / of_next : 1;
+    return (uint32_t)nj_min_size(items, NJ_HISTORY_MAX);
 }
 
 static nj_status read_catalogue(packing *p, nj_error *err)
@@ -73,9 +79,9 @@ static nj_status read_catalogue(packing *p, nj_error *err)
         status = nj_trie_build(&p->catalogue->sids, &p->trie, err);
     }
     if (status == NJ_OK) {
-        p->history_max = choose_history_max(p);
         const nj_template *template =
             p->request->template != NULL ? p->request->template : &p->catalogue->template;
+        p->history_max = choose_history_max(p, template);
         status = nj_catalogue_section_write(&p->catalogue->sids, p->catalogue->token_base, template,
                                             p->history_max, &p->facts);
     }

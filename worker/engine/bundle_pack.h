@@ -15,11 +15,12 @@
 typedef struct {
     const char *model_path;     // HuggingFace folder
     const char *catalogue_path; // catalogue folder
-    const char
-        *histories_path; // counted for the list of cold users; NULL: they get an empty, flagged row
+    // Counted for the list of cold users; NULL: they get an empty, flagged row.
+    const char *histories_path;
     nj_histories_format histories_format;
     const nj_template *template; // NULL: the catalogue's own
-    // items; 0: from the checkpoint's n_positions, else NJ_PACK_TOKENS_DEFAULT tokens
+    // Items that the encoder reads at the most, up to NJ_HISTORY_MAX; 0: as many as fit, with the template's tokens, in the
+    // checkpoint's n_positions or else in NJ_PACK_TOKENS_DEFAULT tokens.
     uint32_t history_max;
 } nj_pack_request;
 
@@ -35,7 +36,8 @@ typedef struct {
 /// Reads and checks everything, then writes `out_path` whole or not at all.
 ///
 /// Errors  those of the readers; NJ_CONFIG: the model's vocabulary does not hold the catalogue's tokens
-/// Proof   tests/parity/test_decode.c
+/// Bytes   the same inputs give the same file
+/// Proof   tests/unit/engine/test_bundle_pack.c, tests/parity/test_decode.c
 NJ_CHECKED nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path,
                                     nj_pack_summary *out, nj_error *err);
 

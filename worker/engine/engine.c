@@ -181,7 +181,8 @@ static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *req
     return NJ_OK;
 }
 
-// Searches user i of the batch again, alone, twice as wide each time, until the list is full or nothing wider is left.
+// Searches user i of the batch again, alone, twice as wide each time, until the list is full or the planned width is reached: there
+// the search covers the trie, leaves enough whatever is excluded, or would take too much memory.
 static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_request *request,
                             nj_error *err)
 {
@@ -189,8 +190,8 @@ static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_re
     const uint32_t offset[2] = {0, b->offset[i + 1] - b->offset[i]};
     list_slot *list = &b->lists[i];
     nj_status status = NJ_OK;
-    for (uint32_t W = engine->plan.W; status == NJ_OK && list->count < engine->settings.top &&
-                                      W < engine->plan.W_wide && !nj_engine_covers(engine, W);) {
+    uint32_t W = engine->plan.W;
+    while (status == NJ_OK && list->count < engine->settings.top && W < engine->plan.W_wide) {
         W *= 2;
         nj_beam_result result;
         nj_arena_rewind(&engine->scratch_arena, 0);

@@ -42,9 +42,6 @@ struct nj_engine {
 /// Fills plan, limits and beam from settings, config and catalogue. NJ_CONFIG when a size overflows.
 NJ_CHECKED nj_status nj_engine_make_plan(nj_engine *engine, uint32_t batch_users, nj_error *err);
 
-/// True when no wider search can find another leaf.
-bool nj_engine_covers(const nj_engine *engine, uint32_t W);
-
 /// Builds the list of users without a known item from the bundle's counts.
 NJ_CHECKED nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err);
 

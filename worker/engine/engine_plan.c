@@ -6,7 +6,8 @@
 // Enough rows for the products to run at speed, few enough that their activations stay in L2.
 #define CHUNK_ROWS 128
 
-bool nj_engine_covers(const nj_engine *engine, uint32_t W)
+// True when no wider search can find another leaf.
+static bool covers_trie(const nj_engine *engine, uint32_t W)
 {
     const nj_trie *trie = &engine->catalogue.trie;
     for (uint32_t l = 1; l < trie->level_count; l++) {
@@ -58,12 +59,13 @@ static size_t batch_bytes(const nj_engine *engine)
     return tokens + exclusions + lists + batch;
 }
 
-// W beams lose at most `exclusions_max` leaves, so top + exclusions_max beams always leave `top` items, or reach every leaf.
+// W beams lose at most `exclusions_max` leaves, so top + exclusions_max beams always leave `top` items, or reach every leaf. So a
+// user's list does not depend on how wide others may have to go, unless NJ_ENGINE_WIDE_BYTES_MAX ends the widening.
 static void plan_wide_search(nj_engine *engine)
 {
     const uint32_t enough = engine->settings.top + engine->settings.exclusions_max;
     uint32_t W = engine->plan.W;
-    while (!engine->settings.keep_history && W < enough && !nj_engine_covers(engine, W)) {
+    while (!engine->settings.keep_history && W < enough && !covers_trie(engine, W)) {
         nj_t5_limits limits = limits_for(engine, 1, 2 * W);
         if (search_bytes(engine, &limits, 1, 2 * W) > NJ_ENGINE_WIDE_BYTES_MAX) {
             break;

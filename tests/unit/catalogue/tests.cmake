@@ -5,3 +5,4 @@ nj_test(unit/catalogue/test_catalogue_hostile.c LIBS nj_catalogue_assign LABEL u
 nj_test(unit/catalogue/test_assign.c LIBS nj_catalogue_assign LABEL unit)
 nj_test(unit/catalogue/test_users.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_view.c LIBS nj_catalogue LABEL unit)
+nj_test(unit/catalogue/test_job.c LIBS nj_engine LABEL unit) # the engine makes the bundle

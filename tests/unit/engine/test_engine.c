@@ -6,6 +6,7 @@
 
 #include "common/base/digest.h"
 #include "worker/engine/engine_internal.h"
+#include "worker/engine/flops.h"
 
 // Two sets of kernels differ in the rounding of sums of some dozen terms; scores are of the order of 10.
 #define CLASS_TOLERANCE 1e-3f
@@ -801,6 +802,52 @@ static void a_list_becomes_a_row_that_can_be_read_back(void **state)
     nj_synthetic_free(&world);
 }
 
+// ---- arithmetic ----
+
+// 2 M N K of every product that one user of TIGER's shape takes, one by one.
+static double count_products(uint32_t S, const uint32_t *rows_of_step, uint32_t steps)
+{
+    enum { D = 128, HE = 384, F = 1024, V = 1026, LAYERS = 4 };
+    double products = 0.0;
+    for (int layer = 0; layer < LAYERS; layer++) {
+        products += 3.0 * S * HE * D; // q, k, v
+        products += 2.0 * S * S * HE; // scores and mixing, all heads
+        products += 1.0 * S * D * HE; // o
+        products += 2.0 * S * F * D;  // wi, wo
+        products += 2.0 * S * HE * D; // cross keys and values
+    }
+    for (uint32_t step = 0; step < steps; step++) {
+        double rows = rows_of_step[step];
+        for (int layer = 0; layer < LAYERS; layer++) {
+            products += rows * (4.0 * HE * D); // q, k, v, o
+            products += rows * (2.0 * HE * D); // cross q, o
+            products += rows * (2.0 * S * HE); // cross scores and mixing
+            products += rows * (2.0 * F * D);  // wi, wo
+        }
+        products += rows * (double)V * D; // logits
+    }
+    return 2.0 * products;
+}
+
+static void the_arithmetic_of_a_user_is_the_sum_of_its_products(void **state)
+{
+    (void)state;
+    static world_users users;
+    nj_error err = {0};
+    nj_synthetic world;
+    users.count = 0;
+    nj_synthetic_shape shape = nj_synthetic_tiger();
+    assert_ok(nj_synthetic_make(&shape, &world, &err), &err);
+    world_add_random(&users, 1, 1000, 20);
+    nj_settings settings = world_settings(300, 20, &users);
+    nj_engine *engine = world_open(&world, &settings, 1, world_kernels("auto"));
+    // 12,101 random items have all of the 256 first codes, and more than 300 pairs and triples.
+    double expected = count_products(80, (const uint32_t[]){1, 256, 300, 300}, 4);
+    assert_true(fabs(nj_engine_user_flops(engine, 80) / expected - 1.0) < 1e-12);
+    nj_engine_close(&engine);
+    nj_synthetic_free(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -823,6 +870,7 @@ int main(void)
         cmocka_unit_test(a_history_longer_than_planned_is_refused_by_name),
         cmocka_unit_test(a_sink_that_fails_ends_the_decoding_with_its_own_status),
         cmocka_unit_test(a_list_becomes_a_row_that_can_be_read_back),
+        cmocka_unit_test(the_arithmetic_of_a_user_is_the_sum_of_its_products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
