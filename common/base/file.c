@@ -56,7 +56,8 @@ nj_status nj_fail_open(nj_error *err, int errno_value, const char *path)
     } else if (errno_value == ENOTDIR || errno_value == ELOOP || errno_value == ENAMETOOLONG) {
         status = NJ_INPUT;
     }
-    return nj_fail_errno(err, status, errno_value, "%.800s: cannot open", path); // leaves room for why
+    return nj_fail_errno(err, status, errno_value, "%.800s: cannot open",
+                         path); // leaves room for why
 }
 
 nj_status nj_folder_make(const char *path, nj_error *err)
