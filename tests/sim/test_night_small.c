@@ -523,8 +523,14 @@ static void open_world(world *w, uint64_t seed)
     w->shard_count = 1 + (uint32_t)(draw(w) % SHARDS_MAX);
     w->worker_count = 1 + (uint32_t)(draw(w) % WORKERS_MAX);
     nj_dispatch_config config = {
-        .ledger = {w->shard_count, 1000, 1000, 300},
-        .roster = {WORKERS_MAX + 2, 2000, 1500},
+        .ledger = {.shard_count = w->shard_count,
+                   .tries_max = 1000,
+                   .losses_max = 1000,
+                   .retry_ms = 300},
+        .roster = {.worker_max = WORKERS_MAX + 2,
+                   .silence_ms = 2000,
+                   .lease_ms = 1500,
+                   .probe_ms = 400},
         .epoch = 1,
         .numeric_class = "exact",
         .check = check_rows,
