@@ -14,8 +14,8 @@ trap 'echo "FAILED: ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2' ERR
 export LC_ALL=C TZ=UTC
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 : "${NIGHTJAR_BIN:?the folder of nightjar, nightjar-coordinator and nightjar-worker}"
-NIGHTJAR_BIN=$(cd "$NIGHTJAR_BIN" && pwd)
-PATH=$NIGHTJAR_BIN:$PATH
+bin=$(cd "$NIGHTJAR_BIN" && pwd)
+PATH=$bin:$PATH
 for name in $(compgen -e NIGHTJAR_ || true); do # a setting of the caller must not reach the programs
     unset "$name"
 done
@@ -36,18 +36,25 @@ slow=(--kernels ref --batch 4)
 shards=(--shard-users 8 --lease-ms 2000)
 
 end_test() { # EXIT CODE
-    local name log
+    local name log code=$1
     for name in "${!pid[@]}"; do
         stop_tree "${pid[$name]}"
     done
-    if [[ $1 -ne 0 ]]; then
+    if grep -Es 'ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:' -- *.log >&2; then
+        code=1
+    fi
+    if [[ $code -ne 0 ]]; then
         for log in *.log; do
             echo "---- $log" >&2
             tail -n 40 "$log" >&2
         done
     fi
     cd /
-    rm -rf "$work"
+    rm -rf "$work" 2>/dev/null || { # a worker that lost its coordinator may still be writing
+        sleep 1
+        rm -rf "$work"
+    }
+    exit "$code"
 }
 
 # Ends a process of ours and its children, which are ours too.
@@ -134,7 +141,7 @@ expect_exit() { # EXIT CODE COMMAND...: its output is in last.out and last.log
 }
 
 is_sanitized() {
-    grep -Eq '__(a|t)san_init' "$NIGHTJAR_BIN/nightjar-worker"
+    grep -Eq '__(a|t)san_init' "$bin/nightjar-worker"
 }
 
 # ---- looking ----
