@@ -14,8 +14,8 @@ trap 'echo "FAILED: ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2' ERR
 export LC_ALL=C TZ=UTC
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 : "${NIGHTJAR_BIN:?the folder of nightjar, nightjar-coordinator and nightjar-worker}"
-NIGHTJAR_BIN=$(cd "$NIGHTJAR_BIN" && pwd)
-PATH=$NIGHTJAR_BIN:$PATH
+bin=$(cd "$NIGHTJAR_BIN" && pwd)
+PATH=$bin:$PATH
 for name in $(compgen -e NIGHTJAR_ || true); do # a setting of the caller must not reach the programs
     unset "$name"
 done
@@ -134,7 +134,7 @@ expect_exit() { # EXIT CODE COMMAND...: its output is in last.out and last.log
 }
 
 is_sanitized() {
-    grep -Eq '__(a|t)san_init' "$NIGHTJAR_BIN/nightjar-worker"
+    grep -Eq '__(a|t)san_init' "$bin/nightjar-worker"
 }
 
 # ---- looking ----
