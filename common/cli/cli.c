@@ -16,7 +16,6 @@
 
 #define HELP_COLUMN 30
 #define OPTION_NAME_BYTES 64
-#define ENVIRONMENT_PREFIX "NIGHTJAR_"
 
 static const nj_option CONFIG_OPTION = {"config", "FILE", NULL, "read options from a YAML file",
                                         false};
@@ -206,7 +205,7 @@ static nj_status parse_words(parse_state *state, int argc, char **argv, nj_error
 
 static const char *environment_value(const char *option_name)
 {
-    char name[96] = ENVIRONMENT_PREFIX;
+    char name[96] = NJ_ENVIRONMENT_PREFIX;
     size_t used = strlen(name);
     for (const char *c = option_name; *c != '\0' && used + 1 < sizeof name; c++, used++) {
         name[used] = *c == '-' || *c == '_'   ? '_'

@@ -18,6 +18,7 @@
 #include "common/base/error.h"
 
 #define NJ_OPTIONS_MAX 48 // of one command; asserted
+#define NJ_ENVIRONMENT_PREFIX "NIGHTJAR_"
 
 typedef struct {
     const char *name;     // "keep-history"; '_' is read as '-'

@@ -23,8 +23,8 @@ nj_status nj_command_keys(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         printf("%s\n", pair.public_key);
         nj_log(NJ_LOG_INFO,
-               "secret key in %s (mode 600), public key in %s: add its line to the coordinator's "
-               "--workers",
+               "secret key in %s (mode 600), public key in %s: a worker's line goes into the "
+               "coordinator's --workers, a coordinator's into the workers' --server-key",
                out, public_path);
     }
     nj_keypair_wipe(&pair);
