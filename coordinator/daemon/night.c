@@ -46,8 +46,7 @@ typedef struct {
     uint64_t users_done;
     unsigned commit_failures;
     bool diverged;
-    nj_status shard_status; // NJ_OK, or why a shard failed for good
-    nj_error shard_error;
+    uint32_t failed_shard; // the last one without tries; a late result may still mend it
     nj_night_summary summary;
 } night;
 
@@ -159,15 +158,8 @@ static void store_rows(night *n, const nj_dispatch_effect *effect)
 
 static void note_failed_shard(night *n, uint32_t shard)
 {
-    nj_request first = nj_plan_request(&n->plan, shard, 0);
-    if (n->shard_status == NJ_OK) {
-        n->shard_status =
-            nj_fail(&n->shard_error, NJ_FAILED,
-                    "shard %u (%zu users from \"%.*s\") failed for good; nothing is published. "
-                    "Committed shards are kept: --resume tries the others again",
-                    shard, nj_plan_shard_users(&n->plan, shard), NJ_SLICE_ARGS(first.user));
-    }
     nj_log(NJ_LOG_ERROR, "shard %u has no tries left", shard);
+    n->failed_shard = shard;
 }
 
 static void perform(night *n, const nj_dispatch_effect *effect)
@@ -194,7 +186,8 @@ static void perform(night *n, const nj_dispatch_effect *effect)
         break;
     case NJ_DISPATCH_LOSS:
         nj_log(NJ_LOG_WARNING,
-               "shard %u goes to another worker: %s is gone or made no progress for %u ms",
+               "shard %u goes to another worker: %s is gone or made no progress for %u ms "
+               "(--lease-ms)",
                effect->lease.shard, worker_name(n, effect->worker), n->options->lease_ms);
         break;
     case NJ_DISPATCH_SHARD_FAILED:
@@ -491,6 +484,17 @@ static void close_night(night *n)
     nj_buffer_fini(&n->users_bytes);
 }
 
+static nj_status fail_night(const night *n, nj_error *err)
+{
+    nj_request first = nj_plan_request(&n->plan, n->failed_shard, 0);
+    return nj_fail(
+        err, NJ_FAILED,
+        "%u shards failed for good, shard %u (%zu users from \"%.*s\") among them; nothing is "
+        "published. Committed shards are kept: --resume tries the others again",
+        n->dispatch->ledger.counts.states[NJ_SHARD_FAILED], n->failed_shard,
+        nj_plan_shard_users(&n->plan, n->failed_shard), NJ_SLICE_ARGS(first.user));
+}
+
 static nj_status publish_night(night *n, nj_error *err)
 {
     if (n->diverged) {
@@ -498,9 +502,8 @@ static nj_status publish_night(night *n, nj_error *err)
             err, NJ_REFUSED,
             "two workers gave different rows for a shard: nothing is published (see above)");
     }
-    if (n->shard_status != NJ_OK) {
-        *err = n->shard_error;
-        return n->shard_status;
+    if (n->dispatch->ledger.counts.states[NJ_SHARD_FAILED] > 0) {
+        return fail_night(n, err);
     }
     const uint64_t start_ns = nj_clock_mono_ns();
     n->summary.duplicates = n->dispatch->ledger.counts.duplicates;
@@ -514,6 +517,7 @@ static nj_status publish_night(night *n, nj_error *err)
 static void catch_signals(void (*handler)(int))
 {
     struct sigaction action = {.sa_handler = handler};
+    signal(SIGPIPE, SIG_IGN); // a log that nobody reads any more does not end the night
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -522,7 +526,7 @@ static void catch_signals(void (*handler)(int))
 nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_summary *out,
                        nj_error *err)
 {
-    night n = {.job = job, .options = options, .shard_status = NJ_OK};
+    night n = {.job = job, .options = options};
     nj_buffer_init(&n.settings_bytes, NJ_WIRE_SETTINGS_BYTES_MAX);
     nj_buffer_init(&n.users_bytes, NJ_SHARD_BYTES_MAX);
     stop_signal = 0;

@@ -23,7 +23,8 @@ two=$(committed store)
 # As from a service manager, which signals the coordinator and its workers at once. No worker's end may be taken for a failure.
 start third "${run[@]}" --resume
 await_committed store $((two + 3))
-kill -TERM $(children "${pid[third]}") "${pid[third]}"
+mapfile -t workers < <(children "${pid[third]}")
+kill -TERM "${workers[@]}" "${pid[third]}"
 expect_end third 143
 expect_middle store
 three=$(committed store)

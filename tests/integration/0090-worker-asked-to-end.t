@@ -4,7 +4,7 @@
 make_night 400
 make_keys server worker
 cp worker.key.pub allowed
-start_coordinator coordinator "tcp://127.0.0.1:*" store --lease-ms 60000 # a lease that is not given back would be missed for a minute
+start_coordinator coordinator "tcp://127.0.0.1:*" store --lease-ms 600000 # nobody would wait for a lease that is not given back
 where=$(endpoint coordinator)
 start_worker one "$where"
 start_worker two "$where"
@@ -19,7 +19,6 @@ expect_end coordinator 0
 expect_end three 0
 expect_json coordinator.out lost_leases 0 # nothing had to run out
 expect_json coordinator.out duplicates 0  # nothing was computed twice
-[[ $(json_of coordinator.out decode_s | cut -d. -f1) -lt 30 ]] || fail "the shards given back waited for their lease"
 expect_rows store
 
 # An idle worker and one that finds no coordinator leave at once.

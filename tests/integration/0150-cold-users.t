@@ -38,7 +38,8 @@ expect_exit 2 nightjar run "${night[@]}" --store skip --shard-users 0
 expect_exit 2 nightjar run "${night[@]}" --store skip --lease-ms 10
 snapshot skip >after
 cmp before after || fail "a night that failed has touched the store"
-# One that fails after it began, before anything was committed, leaves nothing behind either.
+# One that fails after it began: the workers cannot do what the plan wants. The readers' files stay as they are.
 expect_exit 78 nightjar run "${night[@]}" --store skip --workers 2 --kernels openblas
+[[ ! -e skip/staging ]] || fail "a night that came to nothing is in the way of the next"
 snapshot skip >after
 cmp before after || fail "a night that failed has touched what readers see"

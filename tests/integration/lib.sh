@@ -36,18 +36,25 @@ slow=(--kernels ref --batch 4)
 shards=(--shard-users 8 --lease-ms 2000)
 
 end_test() { # EXIT CODE
-    local name log
+    local name log code=$1
     for name in "${!pid[@]}"; do
         stop_tree "${pid[$name]}"
     done
-    if [[ $1 -ne 0 ]]; then
+    if grep -Es 'ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:' -- *.log >&2; then
+        code=1
+    fi
+    if [[ $code -ne 0 ]]; then
         for log in *.log; do
             echo "---- $log" >&2
             tail -n 40 "$log" >&2
         done
     fi
     cd /
-    rm -rf "$work"
+    rm -rf "$work" 2>/dev/null || { # a worker that lost its coordinator may still be writing
+        sleep 1
+        rm -rf "$work"
+    }
+    exit "$code"
 }
 
 # Ends a process of ours and its children, which are ours too.
