@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define NS_PER_MS 1000000u
-#define DRAINING_HEARTBEATS                                                                        \
-    3 // without an answer, after which a draining worker waits for its ACKs no longer
+// without an answer; after them a draining worker waits for its ACKs no longer
+#define DRAINING_HEARTBEATS 3
 
 enum {
 #define NJ_SESSION_EFFECT(NAME, meaning) EFFECT_##NAME,
