@@ -33,8 +33,8 @@ typedef struct nj_arguments nj_arguments;
 typedef struct {
     const char *name;    // one or two words: "decode", "bundle pack"
     const char *summary; // one line
-    const char
-        *positional; // "USER", "[GEN]", or NULL when none is taken; "[...]" makes it optional
+    // "USER", "[GEN]", or NULL when none is taken; "[...]" makes it optional
+    const char *positional;
     const nj_option *options;
     size_t option_count;
     nj_status (*run)(const nj_arguments *arguments, nj_error *err);

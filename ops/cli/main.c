@@ -57,7 +57,8 @@ static const nj_option BUNDLE_LIST[] = {JSON_OPTION};
 static const nj_option CATALOGUE_IMPORT[] = {
     {"sids", "FILE", NULL, "semantic IDs, .npy of whole numbers [items, levels]", false},
     {"index-json", "FILE", NULL, "semantic IDs in LC-Rec's form; the key is the row", false},
-    {"codes-per-level", "N[,N...]", NULL, "codes of every level; required with --sids", false},
+    {"codes-per-level", "N[,N...]", NULL,
+     "codes of every level; needed with --sids, else the highest code + 1", false},
     CATALOGUE_OPTIONS,
 };
 
