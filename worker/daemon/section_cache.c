@@ -62,10 +62,15 @@ static nj_status make_folder(const char *folder, nj_error *err)
         *slash = '\0';
         status = nj_folder_make(parent.text, err);
     }
-    if (status == NJ_OK && mkdir(folder, 0700) != 0 && !nj_folder_exists(folder)) {
-        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot make folder", folder);
+    if (status != NJ_OK || mkdir(folder, 0700) == 0) {
+        return status;
     }
-    return status;
+    int why = errno; // the look at the folder has an errno of its own
+    if (nj_folder_exists(folder)) {
+        return NJ_OK;
+    }
+    return why == EEXIST ? nj_fail(err, NJ_INPUT, "%s: is not a folder", folder)
+                         : nj_fail_errno(err, NJ_IO, why, "%s: cannot make folder", folder);
 }
 
 nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder, nj_error *err)
