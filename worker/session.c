@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define NS_PER_MS 1000000u
-#define DRAINING_HEARTBEATS                                                                        \
-    3 // without an answer, after which a draining worker waits for its ACKs no longer
+// without an answer; after them a draining worker waits for its ACKs no longer
+#define DRAINING_HEARTBEATS 3
 
 enum {
 #define NJ_SESSION_EFFECT(NAME, meaning) EFFECT_##NAME,
@@ -749,8 +749,11 @@ void nj_session_stop(nj_session *session, nj_status status, const char *text, ui
 static void expire(nj_session *session, uint64_t now_ns)
 {
     char text[NJ_WIRE_TEXT_BYTES_MAX];
+    bool refused = session->refusal[0] != '\0';
     snprintf(text, sizeof text, "no coordinator took this worker for %u ms%s%.900s",
-             session->config.give_up_ms, session->refusal[0] != '\0' ? "; the last one said: " : "",
+             session->config.give_up_ms,
+             refused ? "; the last one said: "
+                     : ": is the address right, and are the keys? (a wrong one gets no answer)",
              session->refusal);
     set_end(session, NJ_AGAIN, text);
     must_step(session, NJ_SESSION_EVENT_EXPIRED, &NO_INPUT, now_ns);

@@ -26,6 +26,21 @@ nj_status nj_path_join(const char *folder, const char *name, nj_path *out, nj_er
     return format_path(out, err, folder, "/", name);
 }
 
+nj_status nj_path_copy(const char *path, nj_path *out, nj_error *err)
+{
+    if (path[0] == '\0') {
+        return nj_fail(err, NJ_INPUT, "a path is empty");
+    }
+    nj_status status = format_path(out, err, path, "", "");
+    for (size_t length = strlen(path); status == NJ_OK && length > 1; length--) {
+        if (out->text[length - 1] != '/') {
+            break;
+        }
+        out->text[length - 1] = '\0';
+    }
+    return status;
+}
+
 bool nj_file_exists(const char *path)
 {
     struct stat about;

@@ -18,6 +18,9 @@ typedef struct {
 NJ_CHECKED nj_status nj_path_join(const char *folder, const char *name, nj_path *out,
                                   nj_error *err);
 
+/// out = path, without slashes at its end. NJ_INPUT when it is empty or too long.
+NJ_CHECKED nj_status nj_path_copy(const char *path, nj_path *out, nj_error *err);
+
 bool nj_file_exists(const char *path);
 bool nj_folder_exists(const char *path);
 /// NJ_OK for a folder, NJ_NOT_FOUND where nothing is, NJ_INPUT for a file.

@@ -16,7 +16,6 @@
 
 #define HELP_COLUMN 30
 #define OPTION_NAME_BYTES 64
-#define ENVIRONMENT_PREFIX "NIGHTJAR_"
 
 static const nj_option CONFIG_OPTION = {"config", "FILE", NULL, "read options from a YAML file",
                                         false};
@@ -75,12 +74,41 @@ static void print_command_help(const nj_program *program, const nj_command *comm
            "Results go to standard output, everything else to standard error.\n");
 }
 
-static void print_program_help(const nj_program *program)
+// True for "store get" and the word "store".
+static bool is_in_group(const nj_command *command, const char *word)
 {
-    printf("%s\n\nCommands:\n", program->summary);
+    size_t length = strlen(word);
+    return length > 0 && strncmp(command->name, word, length) == 0 && command->name[length] == ' ';
+}
+
+static bool is_group(const nj_program *program, const char *word)
+{
     for (size_t i = 0; i < program->command_count; i++) {
-        printf("  %-20s %s\n", program->commands[i].name, program->commands[i].summary);
+        if (is_in_group(&program->commands[i], word)) {
+            return true;
+        }
     }
+    return false;
+}
+
+// Of one group, or of the whole program where `group` is NULL.
+static void print_commands(const nj_program *program, const char *group)
+{
+    printf("Commands:\n");
+    for (size_t i = 0; i < program->command_count; i++) {
+        const nj_command *command = &program->commands[i];
+        if (group == NULL || is_in_group(command, group)) {
+            printf("  %-20s %s\n", command->name, command->summary);
+        }
+    }
+}
+
+static void print_program_help(const nj_program *program, const char *group)
+{
+    if (group == NULL) {
+        printf("%s\n\n", program->summary);
+    }
+    print_commands(program, group);
     printf("\n`%s COMMAND --help` lists a command's options; `%s --version` prints the version.\n",
            program->name, program->name);
 }
@@ -206,7 +234,7 @@ static nj_status parse_words(parse_state *state, int argc, char **argv, nj_error
 
 static const char *environment_value(const char *option_name)
 {
-    char name[96] = ENVIRONMENT_PREFIX;
+    char name[96] = NJ_ENVIRONMENT_PREFIX;
     size_t used = strlen(name);
     for (const char *c = option_name; *c != '\0' && used + 1 < sizeof name; c++, used++) {
         name[used] = *c == '-' || *c == '_'   ? '_'
@@ -372,16 +400,20 @@ static bool asks_for(const char *word, const char *a, const char *b)
 static nj_status answer_without_command(const nj_program *program, int argc, char **argv)
 {
     nj_error err = {0};
-    bool is_help = argc > 1 && (asks_for(argv[1], "--help", "help") || strcmp(argv[1], "-h") == 0);
+    const char *group = argc > 1 && is_group(program, argv[1]) ? argv[1] : NULL;
+    const int at = group == NULL ? 1 : 2;
+    const char *word = argc > at ? argv[at] : NULL;
+    bool is_help = word != NULL && (asks_for(word, "--help", "help") || strcmp(word, "-h") == 0);
     if (argc > 1 && asks_for(argv[1], "--version", "version")) {
         printf("%s %s\n", program->name, NIGHTJAR_VERSION);
-    } else if (is_help || argc <= 1) {
-        print_program_help(program);
+    } else if (is_help || word == NULL) {
+        print_program_help(program, group);
     } else {
         bool has_second = argc > 2 && argv[2][0] != '-';
         nj_status status =
-            nj_fail(&err, NJ_USAGE, "unknown command \"%.60s%s%.60s\"; `%s --help` lists them",
-                    argv[1], has_second ? " " : "", has_second ? argv[2] : "", program->name);
+            nj_fail(&err, NJ_USAGE, "unknown command \"%.60s%s%.60s\"; `%s%s%s --help` lists them",
+                    argv[1], has_second ? " " : "", has_second ? argv[2] : "", program->name,
+                    group != NULL ? " " : "", group != NULL ? group : "");
         print_failure(program->name, "", status, &err);
         return status;
     }
@@ -390,7 +422,7 @@ static nj_status answer_without_command(const nj_program *program, int argc, cha
         print_failure(program->name, "", status, &err);
         return status;
     }
-    return argc > 1 ? NJ_OK : NJ_USAGE;
+    return word != NULL ? NJ_OK : NJ_USAGE;
 }
 
 int nj_cli_main(const nj_program *program, int argc, char **argv)

@@ -18,6 +18,7 @@
 #include "common/base/error.h"
 
 #define NJ_OPTIONS_MAX 48 // of one command; asserted
+#define NJ_ENVIRONMENT_PREFIX "NIGHTJAR_"
 
 typedef struct {
     const char *name;     // "keep-history"; '_' is read as '-'
@@ -32,8 +33,8 @@ typedef struct nj_arguments nj_arguments;
 typedef struct {
     const char *name;    // one or two words: "decode", "bundle pack"
     const char *summary; // one line
-    const char
-        *positional; // "USER", "[GEN]", or NULL when none is taken; "[...]" makes it optional
+    // "USER", "[GEN]", or NULL when none is taken; "[...]" makes it optional
+    const char *positional;
     const nj_option *options;
     size_t option_count;
     nj_status (*run)(const nj_arguments *arguments, nj_error *err);

@@ -77,6 +77,11 @@ int64_t nj_json_int_or(nj_json_keys *keys, const char *key, int64_t least, int64
         return fallback;
     }
     int64_t number = json_integer_value(value);
+    if (least == most && number != least) {
+        keys->status = nj_fail(keys->err, NJ_INPUT, "%s: \"%s\" is %" PRId64 ", must be %" PRId64,
+                               keys->what, key, number, least);
+        return fallback;
+    }
     if (number < least || number > most) {
         keys->status = nj_fail(keys->err, NJ_INPUT,
                                "%s: \"%s\" is %" PRId64 ", must be %" PRId64 " to %" PRId64,

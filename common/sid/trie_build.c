@@ -162,8 +162,8 @@ static void fill_arrays(const nj_sids *sids, const sorted_rows *sorted,
                         const nj_trie_header *header, const nj_trie_layout *layout, uint8_t *bytes)
 {
     uint32_t L = sids->level_count;
-    uint32_t *offsets[NJ_LEVELS_MAX +
-                      1]; // where the children of a level's nodes start; for leaves, their items
+    // where the children of a level's nodes start; for leaves, their items
+    uint32_t *offsets[NJ_LEVELS_MAX + 1];
     uint16_t *codes[NJ_LEVELS_MAX];
     uint32_t used[NJ_LEVELS_MAX + 1] = {1}; // nodes numbered so far
     for (uint32_t l = 0; l < L; l++) {

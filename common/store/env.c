@@ -16,7 +16,9 @@ nj_status nj_env_check(int rc, const char *what, nj_error *err)
     } else if (rc == MDB_VERSION_MISMATCH || rc == MDB_INVALID) {
         status = NJ_CONFIG;
     }
-    return nj_fail(err, status, "%s: %s", what, mdb_strerror(rc));
+    // LMDB calls a write that fell short EIO: that is how a full disk shows.
+    return nj_fail(err, status, "%s: %s%s", what, mdb_strerror(rc),
+                   rc == EIO ? " (is the disk full?)" : "");
 }
 
 uint64_t nj_env_lmdb_major(void)

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <zmq.h>
 
+#include "common/base/log.h"
+
+#define REFUSALS_SAID_MAX 100 // a stranger that tries all night fills no disk
 #define ENDPOINT "inproc://zeromq.zap.01"
 #define FIELD_BYTES 256
 #define KEY_BYTES 32
@@ -84,15 +87,29 @@ static void reply(void *socket, const frame *request_id, bool accepted, const ch
     (void)zmq_send(socket, "", 0, 0);
 }
 
+// Nobody else sees a refusal: to the worker it looks as if nobody were there.
+static void say_refusal(const frame *address, const char *key, unsigned refusals)
+{
+    int size = address->size <= FIELD_BYTES ? (int)address->size : 0;
+    nj_log(NJ_LOG_WARNING,
+           "%.*s is not let in: its public key \"%s\" is not in the list of workers%s", size,
+           address->bytes, key,
+           refusals == REFUSALS_SAID_MAX ? "; further ones are not reported" : "");
+}
+
 static void *answer_requests(void *argument)
 {
     nj_zap *zap = argument;
     frame frames[FRAME_COUNT] = {0};
     size_t count = 0;
+    unsigned refusals = 0;
     while (receive_request(zap->socket, frames, &count)) {
         char key[NJ_KEY_TEXT_BYTES] = "";
         bool accepted = decide(zap, frames, count, key);
         reply(zap->socket, &frames[REQUEST_ID], accepted, key);
+        if (!accepted && key[0] != '\0' && refusals < REFUSALS_SAID_MAX) {
+            say_refusal(&frames[ADDRESS], key, ++refusals);
+        }
     }
     (void)zmq_close(zap->socket);
     return NULL;

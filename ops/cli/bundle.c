@@ -96,28 +96,6 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
     return status;
 }
 
-nj_status nj_command_bundle_verify(const nj_arguments *arguments, nj_error *err)
-{
-    nj_bundle *bundle = NULL;
-    nj_catalogue_view view;
-    const char *path = nj_argument_positional(arguments);
-    nj_status status = nj_bundle_open(path, &bundle, err);
-    if (status == NJ_OK) {
-        status = nj_bundle_verify(bundle, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_catalogue_view_open(nj_bundle_sections(bundle), &view, err);
-        if (status != NJ_OK) {
-            nj_error_prefix(err, "bundle \"%s\"", path);
-        }
-    }
-    if (status == NJ_OK) {
-        printf("%s: every section is as it was packed\n", path);
-    }
-    nj_bundle_close(&bundle);
-    return status;
-}
-
 static void print_sections(const nj_sections *sections)
 {
     char hex[NJ_DIGEST_HEX_BYTES];
@@ -144,14 +122,31 @@ static nj_status print_sections_json(const nj_sections *sections, nj_error *err)
     nj_digest digest = nj_sections_digest(sections);
     nj_digest_hex(&digest, hex);
     json_t *top = json_pack("{s:s, s:o}", "bundle", hex, "sections", list);
-    char *text = top != NULL ? json_dumps(top, JSON_INDENT(2)) : NULL;
-    json_decref(top);
-    if (text == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory to print");
+    return nj_print_json_take(&top, err);
+}
+
+nj_status nj_command_bundle_verify(const nj_arguments *arguments, nj_error *err)
+{
+    nj_bundle *bundle = NULL;
+    nj_catalogue_view view;
+    const char *path = nj_argument_positional(arguments);
+    nj_status status = nj_bundle_open(path, &bundle, err);
+    if (status == NJ_OK) {
+        status = nj_bundle_verify(bundle, err);
     }
-    puts(text);
-    free(text);
-    return NJ_OK;
+    if (status == NJ_OK) {
+        status = nj_catalogue_view_open(nj_bundle_sections(bundle), &view, err);
+        if (status != NJ_OK) {
+            nj_error_prefix(err, "bundle \"%s\"", path);
+        }
+    }
+    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
+        status = print_sections_json(nj_bundle_sections(bundle), err);
+    } else if (status == NJ_OK) {
+        printf("%s: every section is as it was packed\n", path);
+    }
+    nj_bundle_close(&bundle);
+    return status;
 }
 
 nj_status nj_command_bundle_list(const nj_arguments *arguments, nj_error *err)

@@ -4,6 +4,10 @@
 
 #include "common/catalogue/job.h"
 #include "common/cli/cli.h"
+#include "common/codec/json.h"
+
+/// Prints the object on standard output and gives it up, whatever the status; NULL is NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_print_json_take(json_t **object, nj_error *err);
 
 nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bundle_list(const nj_arguments *arguments, nj_error *err);

@@ -20,11 +20,17 @@ nj_status nj_command_keys(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         status = nj_keypair_write(&pair, out, public_path, name != NULL ? name : "", err);
     }
-    if (status == NJ_OK) {
+    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
+        json_t *object = json_pack("{s:s, s:s, s:s}", "public_key", pair.public_key, "secret_file",
+                                   out, "public_file", public_path);
+        status = nj_print_json_take(&object, err);
+    } else if (status == NJ_OK) {
         printf("%s\n", pair.public_key);
+    }
+    if (status == NJ_OK) {
         nj_log(NJ_LOG_INFO,
-               "secret key in %s (mode 600), public key in %s: add its line to the coordinator's "
-               "--workers",
+               "secret key in %s (mode 600), public key in %s: a worker's line goes into the "
+               "coordinator's --workers, a coordinator's into the workers' --server-key",
                out, public_path);
     }
     nj_keypair_wipe(&pair);

@@ -8,6 +8,11 @@
     {                                                                                              \
         "json", NULL, NULL, "print the result as JSON", false                                      \
     }
+// Commands whose output is JSON lines take the option that every command has.
+#define JSON_LINES_OPTION                                                                          \
+    {                                                                                              \
+        "json", NULL, NULL, "no change: the output is JSON lines already", false                   \
+    }
 #define STORE_OPTIONS                                                                              \
     {"store", "DIR", NULL, "the store's folder", true},                                            \
     {                                                                                              \
@@ -52,7 +57,8 @@ static const nj_option BUNDLE_LIST[] = {JSON_OPTION};
 static const nj_option CATALOGUE_IMPORT[] = {
     {"sids", "FILE", NULL, "semantic IDs, .npy of whole numbers [items, levels]", false},
     {"index-json", "FILE", NULL, "semantic IDs in LC-Rec's form; the key is the row", false},
-    {"codes-per-level", "N[,N...]", NULL, "codes of every level; required with --sids", false},
+    {"codes-per-level", "N[,N...]", NULL,
+     "codes of every level; needed with --sids, else the highest code + 1", false},
     CATALOGUE_OPTIONS,
 };
 
@@ -74,6 +80,7 @@ static const nj_option DECODE[] = {
 #include "schemas/settings.def"
     {"sids", NULL, NULL, "print each item's codes too", false},
     NJ_ENGINE_OPTIONS,
+    JSON_LINES_OPTION,
 };
 
 static const nj_option RUN[] = {
@@ -90,13 +97,15 @@ static const nj_option RUN[] = {
 static const nj_option KEYS[] = {
     {"out", "FILE", NULL, "the secret key; FILE.pub gets the public one", true},
     {"name", "TEXT", NULL, "what to call the key's owner", false},
+    JSON_OPTION,
 };
 
-static const nj_option STORE_GET[] = {STORE_OPTIONS};
+static const nj_option STORE_GET[] = {STORE_OPTIONS, JSON_LINES_OPTION};
 
 static const nj_option STORE_EXPORT[] = {
     STORE_OPTIONS,
     {"to", "FORM", "jsonl", "jsonl: one object a line, in key order", false},
+    JSON_LINES_OPTION,
 };
 
 static const nj_option STORE_STAT[] = {STORE_OPTIONS, JSON_OPTION};
@@ -104,7 +113,8 @@ static const nj_option STORE_STAT[] = {STORE_OPTIONS, JSON_OPTION};
 static const nj_option STORE_LIST[] = {{"store", "DIR", NULL, "the store's folder", true},
                                        JSON_OPTION};
 
-static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's folder", true}};
+static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's folder", true},
+                                          JSON_OPTION};
 
 #define COMMAND(name, summary, positional, options, run)                                           \
     {                                                                                              \

@@ -25,9 +25,10 @@
 
 typedef struct {
     const nj_arguments *arguments;
-    nj_path program;   // nightjar-worker
-    int key_fd;        // holds the workers' secret key, in memory alone; the workers inherit it
-    char key_path[32]; // what they call it
+    nj_path program;    // nightjar-worker
+    char **environment; // of the workers: see copy_environment
+    int key_fd;         // holds the workers' secret key, in memory alone; the workers inherit it
+    char key_path[32];  // what they call it
     char server_key[NJ_KEY_TEXT_BYTES];
     char endpoint[256];
     pid_t workers[WORKERS_MAX]; // 0: ended
@@ -50,6 +51,27 @@ static nj_status find_program(nj_path *out, nj_error *err)
         status = nj_fail_errno(err, NJ_NOT_FOUND, errno, "%s", out->text);
     }
     return status;
+}
+
+// The workers' options stand on their command line alone. NIGHTJAR_CONFIG, NIGHTJAR_PROCS and the like speak to this command: a
+// worker would take them for its own.
+static nj_status copy_environment(fleet *f, nj_error *err)
+{
+    size_t count = 0;
+    while (environ[count] != NULL) {
+        count++;
+    }
+    f->environment = calloc(count + 1, sizeof *f->environment);
+    if (f->environment == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for the workers' environment");
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(environ[i], NJ_ENVIRONMENT_PREFIX, strlen(NJ_ENVIRONMENT_PREFIX)) != 0) {
+            f->environment[kept++] = environ[i];
+        }
+    }
+    return NJ_OK;
 }
 
 // A file without a name, so that nothing is left behind however the night ends.
@@ -108,7 +130,7 @@ static void exec_worker(const fleet *f, pid_t parent)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     setpgid(0, 0); // an interrupt at the terminal reaches the coordinator, which drains the workers
     if (getppid() == parent) {
-        execv(f->program.text, (char *const *)(uintptr_t)argv);
+        execve(f->program.text, (char *const *)(uintptr_t)argv, f->environment);
     }
     _exit(127);
 }
@@ -233,6 +255,9 @@ static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job,
     nj_allowlist allowed = {0};
     nj_status status = find_program(&f->program, err);
     if (status == NJ_OK) {
+        status = copy_environment(f, err);
+    }
+    if (status == NJ_OK) {
         status = make_keys(f, &server, &allowed, err);
     }
     if (status == NJ_OK) {
@@ -246,6 +271,7 @@ static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job,
     if (f->key_fd >= 0) {
         close(f->key_fd);
     }
+    free(f->environment);
     nj_allowlist_fini(&allowed);
     nj_keypair_wipe(&server);
     return status;

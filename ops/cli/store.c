@@ -120,17 +120,6 @@ nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err)
     return status;
 }
 
-static nj_status print_json(json_t *object, nj_error *err)
-{
-    char *text = json_dumps(object, JSON_INDENT(2));
-    if (text == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory to print");
-    }
-    puts(text);
-    free(text);
-    return NJ_OK;
-}
-
 static void print_manifest(const nj_store_manifest *manifest)
 {
     const nj_store_facts *facts = &manifest->facts;
@@ -158,7 +147,7 @@ static nj_status show_manifest(const nj_arguments *arguments, const nj_store_man
     json_t *object = json_object();
     nj_status status = nj_store_manifest_to_json(manifest, object, err);
     if (status == NJ_OK) {
-        status = print_json(object, err);
+        return nj_print_json_take(&object, err);
     }
     json_decref(object);
     return status;
@@ -197,6 +186,10 @@ nj_status nj_command_store_publish(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         nj_log(NJ_LOG_INFO, "CURRENT names %s", name);
     }
+    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
+        json_t *object = json_pack("{s:s}", "current", name);
+        status = nj_print_json_take(&object, err);
+    }
     return status;
 }
 
@@ -215,7 +208,7 @@ static nj_status list_as_json(const nj_store_listing *listing, nj_error *err)
     }
     json_t *top = json_pack("{s:o}", "generations", list);
     if (status == NJ_OK) {
-        status = print_json(top, err);
+        return nj_print_json_take(&top, err);
     }
     json_decref(top);
     return status;

@@ -23,7 +23,7 @@ try 65 'i64.npy: row 7, level 2: code -9223372036854775808' i64.npy --codes-per-
 try 2 '--codes-per-level is required' good.npy
 try 2 '--codes-per-level is required' good.npy --codes-per-level ''
 for value in 0 1 -1 65537 abc 2, ,2 2,,2 ' 2' '2 ' 2x 99999999999999999999 2,2,2,2,2,2,2,2,2; do
-    try 2 "--codes-per-level is \"$value\", must be one number of 2 to 65536" good.npy --codes-per-level "$value"
+    try 2 "--codes-per-level is \"$value\", must be at most 8 numbers from 2 to 65536" good.npy --codes-per-level "$value"
 done
 try 2 'good.npy: --codes-per-level has 2 numbers, must be one, or one for each of 3 levels' good.npy --codes-per-level 2,2
 try 2 '--codes-per-level has 4 numbers' good.npy --codes-per-level 2,2,2,2

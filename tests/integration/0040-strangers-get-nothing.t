@@ -23,6 +23,7 @@ done
 [[ $(committed store) -eq 0 && $(committed open-store) -eq 0 ]] || fail "a stranger has computed a shard"
 [[ -z $(ls -A strangers) ]] || fail "a stranger has fetched a section"
 expect_not_said coordinator "joins"
+expect_said coordinator "127.0.0.1 is not let in: its public key \"$(head -c 40 unknown.key.pub | sed 's/[][\\.*^$(){}?+|]/\\&/g')\" is not in the list"
 
 # The nights are not the worse for it.
 start_worker one "$where"

@@ -466,6 +466,9 @@ nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
     if (status == NJ_OK && w.end_status != NJ_OK) {
         status = w.end_status;
         *err = w.end_error;
+        if (status == NJ_AGAIN) { // the session knows no address
+            nj_error_prefix(err, "%s", options->endpoint);
+        }
     }
     nj_dealer_close(&w.dealer, LINGER_MS);
     nj_compute_stop(&w.compute);

@@ -11,17 +11,6 @@
 
 #include "common/base/log.h"
 
-static nj_status given_folder(const char *folder, nj_path *out, nj_error *err)
-{
-    size_t length = strlen(folder);
-    if (length == 0 || length >= sizeof out->text) {
-        return nj_fail(err, NJ_USAGE, "--cache has %zu bytes, must be 1 to %zu", length,
-                       sizeof out->text - 1);
-    }
-    memcpy(out->text, folder, length + 1);
-    return NJ_OK;
-}
-
 static nj_status default_folder(nj_path *out, nj_error *err)
 {
     const char *cache = getenv("XDG_CACHE_HOME");
@@ -37,28 +26,65 @@ static nj_status default_folder(nj_path *out, nj_error *err)
     return nj_path_join("/var/tmp", name, out, err);
 }
 
-nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder, nj_error *err)
+// What the worker computes with is mapped from these files, so nobody else may write them. A folder that was there keeps its
+// mode: it may be a shared one, given by mistake.
+static nj_status check_owner(const char *folder, nj_error *err)
 {
-    *cache = (nj_section_cache){.draft_fd = -1};
-    nj_status status = folder != NULL ? given_folder(folder, &cache->folder, err)
-                                      : default_folder(&cache->folder, err);
-    if (status == NJ_OK) {
-        status = nj_folder_make(cache->folder.text, err);
+    struct stat about;
+    if (stat(folder, &about) != 0) {
+        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot look at the folder", folder);
     }
+    if (about.st_uid != geteuid()) {
+        return nj_fail(err, NJ_CONFIG,
+                       "%s: the cache folder belongs to user %u, the worker is user %u: give "
+                       "another --cache",
+                       folder, (unsigned)about.st_uid, (unsigned)geteuid());
+    }
+    if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return nj_fail(err, NJ_CONFIG,
+                       "%s: the cache folder has mode %04o, others must not write there: give "
+                       "another --cache",
+                       folder, (unsigned)about.st_mode & 07777);
+    }
+    return NJ_OK;
+}
+
+// The last folder is made private at once, not afterwards: another worker may be looking at it already.
+static nj_status make_folder(const char *folder, nj_error *err)
+{
+    nj_path parent;
+    nj_status status = nj_path_copy(folder, &parent, err);
     if (status != NJ_OK) {
         return status;
     }
-    struct stat about;
-    if (stat(cache->folder.text, &about) != 0 || about.st_uid != geteuid()) {
-        return nj_fail(
-            err, NJ_CONFIG,
-            "%s: the cache folder must belong to the worker's user: give another --cache",
-            cache->folder.text);
+    char *slash = strrchr(parent.text, '/');
+    if (slash != NULL && slash != parent.text) {
+        *slash = '\0';
+        status = nj_folder_make(parent.text, err);
     }
-    if (chmod(cache->folder.text, 0700) != 0) {
-        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot set mode 0700", cache->folder.text);
+    if (status != NJ_OK || mkdir(folder, 0700) == 0) {
+        return status;
     }
-    return NJ_OK;
+    int why = errno; // the look at the folder has an errno of its own
+    if (nj_folder_exists(folder)) {
+        return NJ_OK;
+    }
+    return why == EEXIST ? nj_fail(err, NJ_INPUT, "%s: is not a folder", folder)
+                         : nj_fail_errno(err, NJ_IO, why, "%s: cannot make folder", folder);
+}
+
+nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder, nj_error *err)
+{
+    *cache = (nj_section_cache){.draft_fd = -1};
+    if (folder != NULL && folder[0] == '\0') {
+        return nj_fail(err, NJ_USAGE, "--cache is empty, must be a folder");
+    }
+    nj_status status = folder != NULL ? nj_path_copy(folder, &cache->folder, err)
+                                      : default_folder(&cache->folder, err);
+    if (status == NJ_OK) {
+        status = make_folder(cache->folder.text, err);
+    }
+    return status == NJ_OK ? check_owner(cache->folder.text, err) : status;
 }
 
 static void drop_draft(nj_section_cache *cache)

@@ -24,7 +24,11 @@ typedef struct {
     size_t mapped_count;
 } nj_section_cache;
 
-/// Makes the folder (mode 0700). `folder` NULL: $XDG_CACHE_HOME/nightjar, ~/.cache/nightjar, or /var/tmp/nightjar-<uid>.
+/// Makes the folder (mode 0700), or takes one that is there as it is. `folder` NULL: $XDG_CACHE_HOME/nightjar, ~/.cache/nightjar,
+/// or /var/tmp/nightjar-<uid>.
+///
+/// Errors  NJ_CONFIG: the folder belongs to somebody else, or somebody else may write to it; NJ_IO
+/// Proof   tests/unit/daemon/test_section_cache.c
 NJ_CHECKED nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder,
                                            nj_error *err);
 void nj_section_cache_fini(nj_section_cache *cache);

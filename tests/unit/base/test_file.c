@@ -234,6 +234,19 @@ static void a_path_may_be_as_long_as_its_buffer_and_no_longer(void **state)
     assert_refused(nj_file_write(path.text, "x", 1, &err), NJ_INPUT, &err, "longer");
 }
 
+static void a_copied_path_loses_the_slashes_at_its_end(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    nj_path path;
+
+    assert_ok(nj_path_copy("a/b//", &path, &err), &err);
+    assert_string_equal(path.text, "a/b");
+    assert_ok(nj_path_copy("//", &path, &err), &err);
+    assert_string_equal(path.text, "/");
+    assert_refused(nj_path_copy("", &path, &err), NJ_INPUT, &err, "empty");
+}
+
 #define in_sandbox(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
 
 static void what_cannot_be_opened_says_whether_the_path_is_at_fault(void **state)
@@ -272,6 +285,7 @@ int main(void)
         in_sandbox(a_folder_is_removed_with_what_is_in_it),
         in_sandbox(removal_stops_below_its_depth),
         in_sandbox(removal_never_follows_a_link),
+        cmocka_unit_test(a_copied_path_loses_the_slashes_at_its_end),
         cmocka_unit_test(a_path_may_be_as_long_as_its_buffer_and_no_longer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

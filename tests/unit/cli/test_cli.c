@@ -539,11 +539,23 @@ static void an_unknown_or_half_command_is_refused(void **state)
 {
     (void)state;
     assert_fails("nope", 2, "unknown command \"nope\"");
-    assert_fails("bundle", 2, "unknown command \"bundle\"");
-    assert_fails("bundle|nope", 2, "unknown command \"bundle nope\"");
+    assert_fails("bundle|nope", 2, "unknown command \"bundle nope\"; `nightjar bundle --help`");
     assert_fails("bundle pack", 2, "unknown command \"bundle pack\"");
     assert_fails("sho", 2, "unknown command \"sho\"");
     assert_int_equal(run_program(&PROGRAM, ""), 2);
+}
+
+static void the_first_word_of_commands_lists_them(void **state)
+{
+    (void)state;
+    const char *ways[] = {"bundle", "bundle|--help", "bundle|help", "bundle|-h"};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        assert_int_equal(run_program(&PROGRAM, ways[i]), i == 0 ? 2 : 0);
+        assert_non_null(strstr(out_text, "  bundle pack "));
+        assert_null(strstr(out_text, "  show "));
+    }
+    assert_int_equal(run_program(&PROGRAM, "--help"), 0);
+    assert_non_null(strstr(out_text, "  show "));
 }
 
 static void a_program_with_one_command_takes_options_at_once(void **state)
@@ -629,6 +641,7 @@ int main(void)
         TEST(every_status_has_its_exit_code_sentence_and_advice_on_standard_error),
         TEST(help_lists_commands_and_options),
         TEST(an_unknown_or_half_command_is_refused),
+        TEST(the_first_word_of_commands_lists_them),
         TEST(a_program_with_one_command_takes_options_at_once),
         TEST(results_that_cannot_be_written_are_an_error),
     };
