@@ -27,6 +27,21 @@ sleep 0.3
 kill -TERM "${pid[lonely]}"
 expect_end lonely 143
 
+# Asked a second time it does not finish its shard, which is the whole night here.
+start_coordinator patient "tcp://127.0.0.1:*" store3 --shard-users 400 --lease-ms 600000
+start_worker hasty "$(endpoint patient)"
+await_said hasty "ready: kernels"
+sleep 0.3
+kill -TERM "${pid[hasty]}"
+await_said hasty "finishing what is being computed"
+kill -TERM "${pid[hasty]}"
+expect_end hasty 143
+expect_said hasty "asked to end at once"
+[[ $(committed store3) -eq 0 ]] || fail "the shard was finished before the worker could be hurried"
+kill -TERM "${pid[patient]}"
+expect_end patient 143
+[[ ! -e store3/staging ]] || fail "a night that came to nothing has left a staging area"
+
 # A coordinator that is asked to end sends its workers away with exit 75: their scheduler may start them again.
 start_coordinator stopping "tcp://127.0.0.1:*" store2
 start_worker four "$(endpoint stopping)"
