@@ -56,9 +56,11 @@ static bool set_limits(void *socket, size_t message_bytes_max)
            set_int(socket, ZMQ_LINGER, 0) && set_int(socket, ZMQ_SNDHWM, NJ_SOCKET_QUEUE_MAX) &&
            set_int(socket, ZMQ_RCVHWM, NJ_SOCKET_QUEUE_MAX) &&
            set_int(socket, ZMQ_HANDSHAKE_IVL, NJ_SOCKET_HANDSHAKE_MS) &&
-           set_int(socket, ZMQ_HEARTBEAT_IVL, NJ_SOCKET_HEARTBEAT_MS) &&
-           set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, NJ_SOCKET_SILENCE_MS) &&
-           set_int(socket, ZMQ_HEARTBEAT_TTL, NJ_SOCKET_SILENCE_MS);
+           set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, NJ_SOCKET_IDLE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, NJ_SOCKET_PROBE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, NJ_SOCKET_PROBES) &&
+           set_int(socket, ZMQ_TCP_MAXRT, NJ_SOCKET_SILENCE_MS);
 }
 
 // The keys of one end; both halves of a pair are text.

@@ -8,6 +8,9 @@
 // frame longer than the limit ends its connection, and a message of more than one frame is dropped: DESIGN.md section 9 says
 // what libzmq does otherwise.
 //
+// Hosts that vanish are found by the kernel (TCP keepalive). ZeroMQ's own heartbeats stay off: with them, libzmq 4.3.4 aborts the
+// process when a peer dies whose queue is full (zeromq/libzmq issue 4364, open).
+//
 // `insecure` is never a fallback: it must be set, and keys must then be absent.
 #ifndef NJ_WIRE_SOCKET_H
 #define NJ_WIRE_SOCKET_H
@@ -26,9 +29,11 @@
 #define NJ_SOCKET_QUEUE_MAX 16      // messages waiting for one peer, each way
 #define NJ_SOCKET_FRAMES_MAX 1024   // frames one receive call looks at before it returns NJ_AGAIN
 #define NJ_SOCKET_HANDSHAKE_MS 5000 // a peer that has not proved its key by then is cut off
-#define NJ_SOCKET_HEARTBEAT_MS 2000 // ZeroMQ's own pings
-#define NJ_SOCKET_SILENCE_MS 8000   // without an answer to them the connection is closed
-#define NJ_SOCKET_RECONNECT_MS 200  // first pause of a dealer that lost its connection
+#define NJ_SOCKET_IDLE_S 4          // after which the kernel asks whether the other host is there
+#define NJ_SOCKET_PROBE_S 2         // between its questions
+#define NJ_SOCKET_PROBES 2          // unanswered ones that end the connection
+#define NJ_SOCKET_SILENCE_MS 8000 // without an acknowledgement of what was sent the connection ends
+#define NJ_SOCKET_RECONNECT_MS 200      // first pause of a dealer that lost its connection
 #define NJ_SOCKET_RECONNECT_MS_MAX 5000 // longest pause
 
 // ---- router ----

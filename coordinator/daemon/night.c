@@ -360,6 +360,7 @@ static nj_status decode_users(night *n, nj_error *err)
     n->summary.decode_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
     bool finished = status == NJ_OK && nj_dispatch_finished(n->dispatch);
     say_farewell(n, &poller, finished ? NJ_DRAIN_FINISHED : NJ_DRAIN_STOPPING);
+    nj_router_close(&n->router, LINGER_MS); // who comes while the store is packed finds nobody
     if (status == NJ_OK && !finished) {
         status = signal_status(err);
     }

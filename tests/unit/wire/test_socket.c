@@ -12,6 +12,7 @@
 #define LOOPBACK "tcp://127.0.0.1:*"
 #define SOON_MS 300   // long enough for a handshake on loopback that must not succeed
 #define LATE_MS 10000 // a bound for what must arrive
+#define PAUSE_MS 5000 // longer than two heartbeats of libzmq used to take
 
 typedef struct {
     nj_keypair server;
@@ -230,6 +231,34 @@ static void a_full_queue_says_again_and_never_blocks(void **state)
     nj_dealer_close(&dealer, 0);
 }
 
+// libzmq 4.3.4 aborts the process here when its own heartbeats are on (zeromq/libzmq issue 4364).
+static void a_peer_that_dies_while_nobody_reads_does_no_harm(void **state)
+{
+    fixture *all = *state;
+    nj_error err = {0};
+    nj_received received;
+    nj_dealer *dealer = connect_as(all, &all->known, all->server.public_key);
+    send_text(dealer, "first");
+    assert_true(wait_router(all->router, LATE_MS, &received));
+    for (int i = 0; i < 20; i++) { // more than the queues of both ends hold
+        while (nj_dealer_send(dealer, nj_slice_from("more"), &err) == NJ_OK) {
+        }
+        usleep(5000);
+    }
+    nj_dealer_close(&dealer, 0);
+    usleep(PAUSE_MS * 1000);
+
+    int count = 0;
+    while (wait_router(all->router, SOON_MS, &received)) {
+        count++;
+    }
+    assert_true(count >= NJ_SOCKET_QUEUE_MAX);
+    dealer = connect_as(all, &all->known, all->server.public_key);
+    send_text(dealer, "another");
+    assert_true(wait_router(all->router, LATE_MS, &received));
+    nj_dealer_close(&dealer, 0);
+}
+
 // A peer that does not use our code: a plain DEALER that sends what it likes.
 static void multipart_junk_is_dropped_and_counted(void **state)
 {
@@ -383,6 +412,7 @@ int main(void)
         CURVE(a_giant_frame_ends_its_connection_and_no_other),
         CURVE(a_reconnection_is_another_peer_with_the_same_key),
         cmocka_unit_test(a_full_queue_says_again_and_never_blocks),
+        CURVE(a_peer_that_dies_while_nobody_reads_does_no_harm),
         cmocka_unit_test(multipart_junk_is_dropped_and_counted),
         cmocka_unit_test(a_peer_that_names_itself_too_long_is_dropped),
         CURVE(insecure_is_never_a_fallback),
