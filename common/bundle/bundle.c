@@ -194,16 +194,35 @@ const nj_sections *nj_bundle_sections(const nj_bundle *bundle)
     return &bundle->sections;
 }
 
-nj_status nj_bundle_verify(const nj_bundle *bundle, nj_error *err)
+// What no digest covers holds nothing.
+static nj_status check_gap(const nj_bundle *bundle, size_t begin, size_t end, nj_error *err)
 {
-    for (size_t i = 0; i < bundle->sections.count; i++) {
-        nj_status status = nj_section_verify(&bundle->sections.sections[i], err);
-        if (status != NJ_OK) {
-            nj_error_prefix(err, "bundle \"%s\"", bundle->path.text);
-            return status;
+    for (size_t at = begin; at < end; at++) {
+        if (bundle->file.bytes[at] != 0) {
+            return nj_fail(err, NJ_REFUSED, "bundle \"%s\": byte %zu is %u, a gap holds zeros",
+                           bundle->path.text, at, bundle->file.bytes[at]);
         }
     }
     return NJ_OK;
+}
+
+nj_status nj_bundle_verify(const nj_bundle *bundle, nj_error *err)
+{
+    size_t end = TABLE_OFFSET + bundle->sections.count * sizeof(file_entry);
+    nj_status status = check_gap(bundle, offsetof(file_header, reserved), TABLE_OFFSET, err);
+    for (size_t i = 0; i < bundle->sections.count && status == NJ_OK; i++) {
+        const nj_section *section = &bundle->sections.sections[i];
+        size_t begin = (size_t)((const uint8_t *)section->bytes - bundle->file.bytes);
+        status = check_gap(bundle, end, begin, err);
+        end = begin + section->size;
+        if (status == NJ_OK) {
+            status = nj_section_verify(section, err);
+            if (status != NJ_OK) {
+                nj_error_prefix(err, "bundle \"%s\"", bundle->path.text);
+            }
+        }
+    }
+    return status;
 }
 
 static int compare_names(const void *a, const void *b)

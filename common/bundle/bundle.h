@@ -48,7 +48,7 @@ NJ_CHECKED nj_status nj_bundle_open(const char *path, nj_bundle **out, nj_error 
 void nj_bundle_close(nj_bundle **bundle);
 /// Borrowed until nj_bundle_close.
 const nj_sections *nj_bundle_sections(const nj_bundle *bundle);
-/// Reads every byte and compares digests; NJ_REFUSED names the section and both digests.
+/// Reads every byte: compares digests, and gaps with zeros. NJ_REFUSED names the section and both digests, or the byte.
 NJ_CHECKED nj_status nj_bundle_verify(const nj_bundle *bundle, nj_error *err);
 
 /// Checks one section's bytes against its digest. NJ_REFUSED.

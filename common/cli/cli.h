@@ -2,7 +2,7 @@
 //
 // An option's value comes from, in this order: the command line, the environment (NIGHTJAR_KEEP_HISTORY; empty is as if it were not
 // there), the YAML file named by --config or NIGHTJAR_CONFIG (keep-history: true), the table's default. '-' and '_' are the same
-// everywhere. One configuration file serves all commands: a key that no command knows is refused, and so are an empty value, a
+// everywhere. One configuration file serves all commands of a program: a key that no command knows is refused, and so are an empty value, a
 // list, a mapping, an alias, a key given twice and a second document; a file without content gives nothing.
 //
 // On the command line: --name value, --name=value (the last one counts), a flag is --name or --name=true|false|1|0, and

@@ -7,20 +7,13 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/cli/progress.h"
-#include "common/codec/shard.h"
-#include "common/wire/socket.h"
-#include "coordinator/daemon/result_check.h"
-#include "coordinator/daemon/stage.h"
-#include "coordinator/dispatch.h"
+#include "coordinator/daemon/effects.h"
 
 #define TICK_MS 100
 #define COMMIT_FAILURES_MAX 5 // in a row; the staging area stays for --resume
 #define FAREWELL_MS 2000      // how long workers get to say BYE
 #define LINGER_MS 500
-#define MESSAGES_A_ROUND 256  // so that commits and ticks happen under load
-#define HEARTBEATS_A_LEASE 5  // one may be late without the lease running out
-#define HEARTBEAT_MS_MAX 1000 // a dead worker is found after one and a half of them
+#define MESSAGES_A_ROUND 256 // so that commits and ticks happen under load
 
 static volatile sig_atomic_t stop_signal;
 
@@ -29,196 +22,9 @@ static void note_signal(int number)
     stop_signal = number;
 }
 
-// Everything that lives as long as the night.
-typedef struct {
-    nj_job *job;
-    const nj_night_options *options;
-    nj_plan plan;
-    nj_stage stage;
-    nj_result_check check;
-    nj_router *router;
-    nj_dispatch *dispatch; // owned
-    nj_buffer settings_bytes;
-    nj_buffer users_bytes;           // scratch of a LEASE
-    const nj_message_result *result; // the RESULT at hand, while its effects are drawn
-    char run_id[NJ_DIGEST_HEX_BYTES];
-    nj_progress progress;
-    uint64_t users_done;
-    unsigned commit_failures;
-    bool diverged;
-    uint32_t failed_shard; // the last one without tries; a late result may still mend it
-    nj_night_summary summary;
-} night;
-
-// ---- effects ----
-
-static const char *worker_name(const night *n, nj_worker_id id)
-{
-    return nj_roster_name(&n->dispatch->roster, id);
-}
-
-static void send_to(night *n, const nj_dispatch_effect *effect, const nj_message *message)
-{
-    nj_error err = {0};
-    nj_status status = nj_router_send_message(n->router, &effect->peer, message, &err);
-    if (status != NJ_OK && effect->worker != 0) {
-        nj_dispatch_unreachable(n->dispatch, effect->worker, nj_clock_mono_ns());
-    }
-}
-
-static uint32_t heartbeat_ms(const nj_night_options *options)
-{
-    const uint32_t interval_ms = options->lease_ms / HEARTBEATS_A_LEASE;
-    return interval_ms < HEARTBEAT_MS_MAX ? interval_ms : HEARTBEAT_MS_MAX;
-}
-
-static void send_welcome(night *n, const nj_dispatch_effect *effect)
-{
-    const nj_sections *sections = nj_bundle_sections(n->job->bundle);
-    nj_message message = {.kind = NJ_MESSAGE_WELCOME};
-    nj_message_welcome *welcome = &message.welcome;
-    welcome->run_id = nj_slice_from(n->run_id);
-    welcome->epoch = nj_staging_epoch(n->stage.staging);
-    welcome->plan = n->plan.digest;
-    welcome->numeric_class = nj_slice_from(n->options->numeric_class);
-    welcome->settings = nj_buffer_slice(&n->settings_bytes);
-    welcome->heartbeat_ms = heartbeat_ms(n->options);
-    welcome->lease_ms = n->options->lease_ms;
-    welcome->sections_count = (uint32_t)sections->count;
-    for (size_t i = 0; i < sections->count; i++) {
-        welcome->sections[i] =
-            (nj_wire_section){nj_slice_from(sections->sections[i].name), sections->sections[i].size,
-                              sections->sections[i].digest};
-    }
-    send_to(n, effect, &message);
-    nj_log(NJ_LOG_INFO, "%s joins, %u workers", worker_name(n, effect->worker),
-           n->dispatch->roster.count);
-}
-
-static void send_lease(night *n, const nj_dispatch_effect *effect)
-{
-    const uint32_t shard = effect->lease.shard;
-    const size_t count = nj_plan_shard_users(&n->plan, shard);
-    nj_request *requests = malloc(count * sizeof *requests);
-    nj_buffer_clear(&n->users_bytes);
-    nj_status status = requests != NULL ? NJ_OK : NJ_NO_MEMORY;
-    for (size_t i = 0; i < count && status == NJ_OK; i++) {
-        requests[i] = nj_plan_request(&n->plan, shard, i);
-    }
-    if (status == NJ_OK) {
-        status = nj_users_pack(requests, count, &n->users_bytes);
-    }
-    free(requests);
-    if (status != NJ_OK) {
-        nj_log(NJ_LOG_ERROR, "shard %u cannot be packed: %s", shard, nj_status_sentence(status));
-        nj_dispatch_unreachable(n->dispatch, effect->worker, nj_clock_mono_ns());
-        return;
-    }
-    nj_message message = {.kind = NJ_MESSAGE_LEASE,
-                          .lease = {.shard = shard,
-                                    .attempt = effect->lease.attempt,
-                                    .epoch = nj_staging_epoch(n->stage.staging),
-                                    .user_count = (uint32_t)count,
-                                    .users = nj_buffer_slice(&n->users_bytes)}};
-    send_to(n, effect, &message);
-}
-
-static void send_chunk(night *n, const nj_dispatch_effect *effect)
-{
-    const nj_message_fetch *fetch = &effect->message.fetch;
-    const nj_sections *sections = nj_bundle_sections(n->job->bundle);
-    for (size_t i = 0; i < sections->count; i++) {
-        const nj_section *section = &sections->sections[i];
-        if (!nj_digest_equal(&section->digest, &fetch->section) || fetch->offset > section->size ||
-            fetch->length > section->size - fetch->offset) {
-            continue;
-        }
-        nj_message message = {
-            .kind = NJ_MESSAGE_CHUNK,
-            .chunk = {.section = fetch->section,
-                      .offset = fetch->offset,
-                      .bytes = {(const char *)section->bytes + fetch->offset, fetch->length}}};
-        send_to(n, effect, &message);
-        return;
-    }
-    nj_error err = {0};
-    nj_fail(&err, NJ_PROTOCOL, "FETCH: no such bytes in the bundle");
-    nj_dispatch_broken(n->dispatch, &effect->peer, &err, nj_clock_mono_ns());
-}
-
-static void store_rows(night *n, const nj_dispatch_effect *effect)
-{
-    nj_error err = {0};
-    nj_status status = nj_stage_add(&n->stage, n->result, worker_name(n, effect->worker), &err);
-    if (status != NJ_OK) {
-        nj_log(NJ_LOG_ERROR, "%s", err.text);
-        status = nj_dispatch_stored(n->dispatch, effect->lease.shard, false, nj_clock_mono_ns());
-    }
-}
-
-static void note_failed_shard(night *n, uint32_t shard)
-{
-    nj_log(NJ_LOG_ERROR, "shard %u has no tries left", shard);
-    n->failed_shard = shard;
-}
-
-static void perform(night *n, const nj_dispatch_effect *effect)
-{
-    switch (effect->kind) {
-    case NJ_DISPATCH_SEND:
-        send_to(n, effect, &effect->message);
-        break;
-    case NJ_DISPATCH_SEND_WELCOME:
-        send_welcome(n, effect);
-        break;
-    case NJ_DISPATCH_SEND_LEASE:
-        send_lease(n, effect);
-        break;
-    case NJ_DISPATCH_SEND_CHUNK:
-        send_chunk(n, effect);
-        break;
-    case NJ_DISPATCH_WRITE_ROWS:
-        store_rows(n, effect);
-        break;
-    case NJ_DISPATCH_FAILURE:
-        nj_log(NJ_LOG_WARNING, "%s failed shard %u: %.*s (%s)", worker_name(n, effect->worker),
-               effect->lease.shard, NJ_SLICE_ARGS(effect->text), nj_status_name(effect->status));
-        break;
-    case NJ_DISPATCH_LOSS:
-        nj_log(NJ_LOG_WARNING,
-               "shard %u goes to another worker: %s is gone or made no progress for %u ms "
-               "(--lease-ms)",
-               effect->lease.shard, worker_name(n, effect->worker), n->options->lease_ms);
-        break;
-    case NJ_DISPATCH_SHARD_FAILED:
-        note_failed_shard(n, effect->lease.shard);
-        break;
-    case NJ_DISPATCH_ALARM:
-        n->diverged = true;
-        nj_log(NJ_LOG_ERROR,
-               "%s gave other rows for shard %u than those that are stored: one of two workers "
-               "computes wrongly",
-               worker_name(n, effect->worker), effect->lease.shard);
-        break;
-    case NJ_DISPATCH_WORKER_GONE:
-        nj_log(effect->status == NJ_OK ? NJ_LOG_INFO : NJ_LOG_WARNING, "%s %s, %u workers",
-               worker_name(n, effect->worker), effect->status == NJ_OK ? "leaves" : "has vanished",
-               n->dispatch->roster.count);
-        break;
-    }
-}
-
-static void perform_all(night *n)
-{
-    nj_dispatch_effect effect;
-    while (nj_dispatch_next(n->dispatch, nj_clock_mono_ns(), &effect)) {
-        perform(n, &effect);
-    }
-}
-
 // ---- commits ----
 
-static nj_status note_outcome(night *n, uint32_t shard, nj_commit_outcome outcome)
+static nj_status note_outcome(nj_night *n, uint32_t shard, nj_commit_outcome outcome)
 {
     if (outcome == NJ_COMMIT_DIVERGED) {
         n->diverged = true;
@@ -232,7 +38,7 @@ static nj_status note_outcome(night *n, uint32_t shard, nj_commit_outcome outcom
 }
 
 // A failed transaction is tried again when the workers send their rows again; a fenced or full store ends the night.
-static nj_status commit_failed(night *n, nj_status status, nj_error *err)
+static nj_status commit_failed(nj_night *n, nj_status status, nj_error *err)
 {
     if (status != NJ_IO || ++n->commit_failures >= COMMIT_FAILURES_MAX) {
         return status;
@@ -250,7 +56,7 @@ static nj_status commit_failed(night *n, nj_status status, nj_error *err)
     return NJ_OK;
 }
 
-static nj_status commit_waiting(night *n, nj_error *err)
+static nj_status commit_waiting(nj_night *n, nj_error *err)
 {
     nj_commit_outcome outcomes[NJ_STAGE_SHARDS_MAX];
     if (n->stage.waiting_count == 0) {
@@ -265,13 +71,13 @@ static nj_status commit_waiting(night *n, nj_error *err)
         status = note_outcome(n, n->stage.waiting[i].shard, outcomes[i]);
     }
     nj_stage_clear(&n->stage);
-    perform_all(n);
+    nj_night_perform(n);
     return status;
 }
 
 // ---- the loop ----
 
-static nj_status receive_some(night *n, nj_error *err)
+static nj_status receive_some(nj_night *n, nj_error *err)
 {
     for (int i = 0; i < MESSAGES_A_ROUND; i++) {
         nj_received received;
@@ -290,7 +96,7 @@ static nj_status receive_some(night *n, nj_error *err)
                    why.text);
             nj_dispatch_broken(n->dispatch, &received.peer, &why, nj_clock_mono_ns());
         }
-        perform_all(n);
+        nj_night_perform(n);
         n->result = NULL;
         if (nj_stage_is_full(&n->stage)) {
             status = commit_waiting(n, err);
@@ -302,7 +108,7 @@ static nj_status receive_some(night *n, nj_error *err)
     return NJ_OK;
 }
 
-static nj_status run_round(night *n, nj_poller *poller, nj_error *err)
+static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
 {
     nj_status status = nj_poller_wait(poller, TICK_MS, err);
     if (status == NJ_OK) {
@@ -313,7 +119,7 @@ static nj_status run_round(night *n, nj_poller *poller, nj_error *err)
     }
     if (status == NJ_OK) {
         nj_dispatch_tick(n->dispatch, nj_clock_mono_ns());
-        perform_all(n);
+        nj_night_perform(n);
         nj_progress_update(&n->progress, n->users_done, nj_clock_mono_ns());
     }
     if (status == NJ_OK && n->options->hooks.tick != NULL) {
@@ -323,12 +129,12 @@ static nj_status run_round(night *n, nj_poller *poller, nj_error *err)
 }
 
 // Tells the workers, and gives them a moment to answer.
-static void say_farewell(night *n, nj_poller *poller, nj_drain_reason reason)
+static void say_farewell(nj_night *n, nj_poller *poller, nj_drain_reason reason)
 {
     nj_error err = {0};
     const uint64_t end_ns = nj_clock_mono_ns() + FAREWELL_MS * 1000000ull;
     nj_dispatch_drain(n->dispatch, reason);
-    perform_all(n);
+    nj_night_perform(n);
     while (n->dispatch->roster.count > 0 && nj_clock_mono_ns() < end_ns) {
         if (nj_poller_wait(poller, TICK_MS, &err) != NJ_OK || receive_some(n, &err) != NJ_OK ||
             commit_waiting(n, &err) != NJ_OK) {
@@ -346,7 +152,7 @@ static nj_status signal_status(nj_error *err)
                          "asked to end; committed shards are kept: go on with --resume");
 }
 
-static nj_status decode_users(night *n, nj_error *err)
+static nj_status decode_users(nj_night *n, nj_error *err)
 {
     nj_poller poller = {0};
     nj_poller_add_router(&poller, n->router);
@@ -371,7 +177,7 @@ static nj_status decode_users(night *n, nj_error *err)
 
 static nj_status resume_shard(void *context, const nj_ledger_record *record, nj_error *err)
 {
-    night *n = context;
+    nj_night *n = context;
     if (record->state != NJ_STORED_COMMITTED) {
         return NJ_OK;
     }
@@ -386,7 +192,7 @@ static nj_status resume_shard(void *context, const nj_ledger_record *record, nj_
     return NJ_OK;
 }
 
-static nj_status open_dispatch(night *n, nj_error *err)
+static nj_status open_dispatch(nj_night *n, nj_error *err)
 {
     const nj_night_options *options = n->options;
     const nj_dispatch_config config = {
@@ -397,7 +203,7 @@ static nj_status open_dispatch(night *n, nj_error *err)
         .roster = {.worker_max = 4096,
                    .silence_ms = options->lease_ms,
                    .lease_ms = options->lease_ms,
-                   .probe_ms = heartbeat_ms(options) * 3 / 2},
+                   .probe_ms = nj_night_heartbeat_ms(options) * 3 / 2},
         .epoch = nj_staging_epoch(n->stage.staging),
         .numeric_class = options->numeric_class,
         .check = nj_result_problem,
@@ -422,7 +228,7 @@ static nj_status open_dispatch(night *n, nj_error *err)
     return status;
 }
 
-static nj_status open_router(night *n, nj_error *err)
+static nj_status open_router(nj_night *n, nj_error *err)
 {
     const nj_night_options *options = n->options;
     const nj_router_config config = {.endpoint = options->endpoint,
@@ -432,7 +238,7 @@ static nj_status open_router(night *n, nj_error *err)
     return nj_router_open(&config, &n->router, err);
 }
 
-static nj_status say_ready(night *n, nj_error *err)
+static nj_status say_ready(nj_night *n, nj_error *err)
 {
     const nj_night_options *options = n->options;
     const char *endpoint = nj_router_endpoint(n->router);
@@ -443,7 +249,7 @@ static nj_status say_ready(night *n, nj_error *err)
                : NJ_OK;
 }
 
-static nj_status open_night(night *n, nj_error *err)
+static nj_status open_night(nj_night *n, nj_error *err)
 {
     const nj_digest bundle = nj_sections_digest(nj_bundle_sections(n->job->bundle));
     nj_status status = nj_plan_make(&n->job->users, &n->job->settings, &bundle,
@@ -472,7 +278,7 @@ static nj_status open_night(night *n, nj_error *err)
     return status == NJ_OK ? say_ready(n, err) : status;
 }
 
-static void close_night(night *n)
+static void close_night(nj_night *n)
 {
     nj_router_close(&n->router, LINGER_MS);
     if (n->dispatch != NULL) {
@@ -485,7 +291,7 @@ static void close_night(night *n)
     nj_buffer_fini(&n->users_bytes);
 }
 
-static nj_status fail_night(const night *n, nj_error *err)
+static nj_status fail_night(const nj_night *n, nj_error *err)
 {
     nj_request first = nj_plan_request(&n->plan, n->failed_shard, 0);
     return nj_fail(
@@ -496,7 +302,7 @@ static nj_status fail_night(const night *n, nj_error *err)
         nj_plan_shard_users(&n->plan, n->failed_shard), NJ_SLICE_ARGS(first.user));
 }
 
-static nj_status publish_night(night *n, nj_error *err)
+static nj_status publish_night(nj_night *n, nj_error *err)
 {
     if (n->diverged) {
         return nj_fail(
@@ -527,7 +333,7 @@ static void catch_signals(void (*handler)(int))
 nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_summary *out,
                        nj_error *err)
 {
-    night n = {.job = job, .options = options};
+    nj_night n = {.job = job, .options = options};
     nj_buffer_init(&n.settings_bytes, NJ_WIRE_SETTINGS_BYTES_MAX);
     nj_buffer_init(&n.users_bytes, NJ_SHARD_BYTES_MAX);
     stop_signal = 0;

@@ -4,7 +4,7 @@ make_bundle
 
 expect_exit 2 'unknown command "bogus"' -- nightjar bogus
 expect_exit 2 'unknown command "store drop"' -- nightjar store drop
-expect_exit 2 'unknown command "store"' -- nightjar store
+expect_exit 2 '' -- nightjar store # the commands of the group are listed
 expect_exit 2 'unknown command ""' -- nightjar ''
 expect_exit 2 'unknown command' -- nightjar "$(repeat 3000 x)"
 expect_exit 2 'unknown command "???"' -- nightjar $'\x1b\xff\n'

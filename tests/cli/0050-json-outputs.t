@@ -10,11 +10,27 @@ json "${import[@]}" --out cat2
 json catalogue show cat
 json bundle pack --model "$data/model" --catalogue cat --out c.njb
 json bundle list c.njb
+json bundle verify c.njb
+json keys --out key
+json store publish "$generation" --store store
+json store get alma --store store
 json store list --store store
 json store stat --store store
 json store verify --store store
 json run --bundle b.njb --users users.txt --store store --workers 1
 json bench engine --users 1 --rounds 1 --beams 2 --bundle b.njb
+
+# Lists are JSON lines with and without it.
+for command in 'decode --bundle b.njb --users users.txt' 'store export --store store'; do
+    read -ra words <<<"$command"
+    expect_exit 0 '' -- nightjar "${words[@]}" --json
+    check "every line is JSON" python3 -c 'import json; assert len([json.loads(line) for line in open("out")]) == 20'
+done
+nightjar --help | sed -n 's/^  \([a-z][a-z]*\( [a-z][a-z]*\)\?\)  .*/\1/p' >commands
+while read -ra words; do
+    nightjar "${words[@]}" --help >out
+    stdout_has '--json'
+done <commands
 
 # Ids that need escapes.
 printf '"quoted"\nback\\slash\nta b\nümlaut\n\xf0\x9f\x98\x80\n</script>\n%%s%%n\n7\n' >ids.txt

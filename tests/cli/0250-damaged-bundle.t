@@ -28,6 +28,8 @@ b = Bundle("b.njb")
 flip = lambda at: replace(raw, at, bytes([raw[at] ^ 0x20]))
 for name, at in (("magic", 3), ("version", 8), ("count", 12), ("digest", 16), ("entry-name", 64), ("entry-offset", 100), ("entry-digest", 130)):
     pathlib.Path("flip-%s.njb" % name).write_bytes(flip(at))
+pathlib.Path("gap-reserved.njb").write_bytes(flip(50))
+pathlib.Path("gap-table.njb").write_bytes(flip(4095))
 for name, value in b.sections.items():
     for where, at in (("first", 0), ("middle", len(value) // 2), ("last", len(value) - 1)):
         pathlib.Path("section-%s-%s.njb" % (name, where)).write_bytes(flip(raw.index(value) + at))
@@ -55,6 +57,8 @@ P
 for field in magic version count digest entry-name entry-offset entry-digest; do
     expect_exit 65 "bundle \"flip-$field.njb\": " -- nightjar bundle verify flip-$field.njb
 done
+expect_exit 4 'bundle "gap-reserved.njb": byte 50 is 32, a gap holds zeros' -- nightjar bundle verify gap-reserved.njb
+expect_exit 4 'bundle "gap-table.njb": byte 4095 is 32, a gap holds zeros' -- nightjar bundle verify gap-table.njb
 for file in section-*.njb; do
     name=${file#section-}
     name=${name%-*}
