@@ -324,7 +324,6 @@ static nj_status publish_night(nj_night *n, nj_error *err)
 static void catch_signals(void (*handler)(int))
 {
     struct sigaction action = {.sa_handler = handler};
-    signal(SIGPIPE, SIG_IGN); // a log that nobody reads any more does not end the night
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

@@ -445,7 +445,6 @@ static nj_status open_worker(worker *w, nj_error *err)
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = note_signal};
-    signal(SIGPIPE, SIG_IGN); // a log that nobody reads any more does not end the worker
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
