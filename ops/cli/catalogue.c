@@ -37,7 +37,7 @@ static void print_summary_json(const nj_catalogue_summary *summary)
     print_levels(summary, "[", ", ");
     printf("], \"token_base\": %u, \"token_end\": %u, \"suffix\": %s, \"distinct_sids\": %u, "
            "\"items_sharing_a_sid\": %u, "
-           "\"largest_leaf\": %u, \"items_colliding\": %u, \"largest_collision\": %u}\n",
+           "\"largest_leaf\": %u, \"items_colliding\": %u, \"largest_collision\": %u",
            summary->token_base, summary->token_end, summary->has_suffix ? "true" : "false",
            summary->distinct_sid_count, summary->sharing_item_count,
            summary->largest_leaf_item_count, summary->collision_item_count,
@@ -60,25 +60,40 @@ static void print_summary_text(const nj_catalogue_summary *summary)
     }
 }
 
+// How much of the embeddings the codes up to each level leave.
+static void print_error(const nj_quant_error *error, uint32_t level_count, bool as_json)
+{
+    printf(as_json ? ", \"squared_residual\": [" : "mean squared residual behind each level: ");
+    for (uint32_t l = 0; l < level_count; l++) {
+        printf("%s%.6g", l > 0 ? ", " : "", nj_quant_error_mean(error, l));
+    }
+    printf(as_json ? "]" : "\n");
+}
+
+// `error` is NULL where nothing was quantized.
 static nj_status print_catalogue(const nj_arguments *arguments, const nj_catalogue *catalogue,
-                                 nj_error *err)
+                                 const nj_quant_error *error, nj_error *err)
 {
     nj_catalogue_summary summary;
     nj_status status = nj_catalogue_show(catalogue, &summary, err);
-    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
-        print_summary_json(&summary);
-    } else if (status == NJ_OK) {
-        print_summary_text(&summary);
+    if (status != NJ_OK) {
+        return status;
     }
-    return status;
+    const bool as_json = nj_argument_flag(arguments, "json");
+    (as_json ? print_summary_json : print_summary_text)(&summary);
+    if (error != NULL) {
+        print_error(error, catalogue->codebooks.level_count, as_json);
+    }
+    printf(as_json ? "}\n" : "");
+    return NJ_OK;
 }
 
 static nj_status write_and_print(const nj_arguments *arguments, const nj_catalogue *catalogue,
-                                 nj_error *err)
+                                 const nj_quant_error *error, nj_error *err)
 {
     nj_status status = nj_catalogue_write(nj_argument(arguments, "out"), catalogue,
                                           nj_argument_flag(arguments, "overwrite"), err);
-    return status != NJ_OK ? status : print_catalogue(arguments, catalogue, err);
+    return status != NJ_OK ? status : print_catalogue(arguments, catalogue, error, err);
 }
 
 nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *err)
@@ -102,7 +117,7 @@ nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *e
                      : nj_catalogue_from_index_json(index, &codes, &options, &catalogue, err);
     }
     if (status == NJ_OK) {
-        status = write_and_print(arguments, catalogue, err);
+        status = write_and_print(arguments, catalogue, NULL, err);
     }
     nj_catalogue_free(&catalogue);
     return status;
@@ -124,7 +139,7 @@ nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *e
         status = nj_catalogue_assign(&config, &options, &error, &catalogue, err);
     }
     if (status == NJ_OK) {
-        status = write_and_print(arguments, catalogue, err);
+        status = write_and_print(arguments, catalogue, &error, err);
     }
     nj_catalogue_free(&catalogue);
     return status;
@@ -135,7 +150,7 @@ nj_status nj_command_catalogue_show(const nj_arguments *arguments, nj_error *err
     nj_catalogue *catalogue = NULL;
     nj_status status = nj_catalogue_read(nj_argument_positional(arguments), &catalogue, err);
     if (status == NJ_OK) {
-        status = print_catalogue(arguments, catalogue, err);
+        status = print_catalogue(arguments, catalogue, NULL, err);
     }
     nj_catalogue_free(&catalogue);
     return status;
