@@ -70,11 +70,14 @@ static bool set_keys(void *socket, const nj_keypair *keys)
            set_text(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key);
 }
 
-// libzmq takes a port of more than 16 bits modulo 65536. What is no TCP endpoint at all is left to it.
-static nj_status check_port(const char *endpoint, nj_error *err)
+// libzmq takes a port of more than 16 bits modulo 65536, and calls everything else that it does not like an invalid argument.
+static nj_status check_endpoint(const char *endpoint, nj_error *err)
 {
     const char *colon = strrchr(endpoint, ':');
-    if (strncmp(endpoint, "tcp://", 6) != 0 || colon < endpoint + 6 || strcmp(colon, ":*") == 0) {
+    if (strncmp(endpoint, "tcp://", 6) != 0 || colon <= endpoint + 6) {
+        return nj_fail(err, NJ_CONFIG, "%s: must be tcp://ADDRESS:PORT", endpoint);
+    }
+    if (strcmp(colon, ":*") == 0) {
         return NJ_OK;
     }
     char *end = NULL;
@@ -98,7 +101,7 @@ static nj_status check_mode(const char *endpoint, bool insecure, bool has_keys, 
     if (!insecure && !has_keys) {
         return nj_fail(err, NJ_CONFIG, "%s: no keys, and insecure is not given", endpoint);
     }
-    return check_port(endpoint, err);
+    return check_endpoint(endpoint, err);
 }
 
 // ---- frames ----

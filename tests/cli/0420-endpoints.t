@@ -10,13 +10,14 @@ bind() { # CODE TEXT ENDPOINT OPTION...
     expect_absent store/staging
 }
 bind 2 '--bind is empty, must be ENDPOINT' ''
-bind 78 'x: cannot bind: Invalid argument' x
-bind 78 'tcp://: cannot bind' tcp://
-bind 78 'tcp://127.0.0.1: cannot bind' tcp://127.0.0.1
+bind 78 'x: must be tcp://ADDRESS:PORT' x
+bind 78 '127.0.0.1:7000: must be tcp://ADDRESS:PORT' 127.0.0.1:7000
+bind 78 'tcp://: must be tcp://ADDRESS:PORT' tcp://
+bind 78 'tcp://127.0.0.1: must be tcp://ADDRESS:PORT' tcp://127.0.0.1
 bind 78 'tcp://127.0.0.1:99999: the port must be a number from 0 to 65535' tcp://127.0.0.1:99999
 bind 78 'tcp://127.0.0.1:0x10: the port must be' tcp://127.0.0.1:0x10
 bind 78 'tcp://127.0.0.1:: the port must be' tcp://127.0.0.1:
-bind 78 'carrier-pigeon://here: cannot bind' carrier-pigeon://here
+bind 78 'carrier-pigeon://here: must be' carrier-pigeon://here
 bind 78 'an endpoint of 3006 bytes, the limit is' "tcp://$(repeat 3000 1)"
 bind 2 '--shard-users is "0", must be a whole number from 1 to' 'tcp://127.0.0.1:*' --shard-users 0
 bind 2 '--lease-ms is "abc"' 'tcp://127.0.0.1:*' --lease-ms abc
@@ -30,8 +31,8 @@ connect() { # CODE TEXT ENDPOINT OPTION...
     expect_exit "$code" "$text" -- timeout 20 nightjar-worker --insecure --connect "$endpoint" "$@"
 }
 connect 2 '--connect is empty' ''
-connect 78 'x: cannot connect' x
-connect 78 'tcp://127.0.0.1: cannot connect' tcp://127.0.0.1
+connect 78 'x: must be tcp://ADDRESS:PORT' x
+connect 78 'tcp://127.0.0.1: must be' tcp://127.0.0.1
 connect 78 'tcp://127.0.0.1:99999: the port must be a number from 0 to 65535' tcp://127.0.0.1:99999
 connect 2 'kernels "bogus" are not known' tcp://127.0.0.1:9 --kernels bogus
 connect 2 '--batch is "0"' tcp://127.0.0.1:9 --batch 0
