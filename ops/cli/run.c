@@ -29,8 +29,7 @@ typedef struct {
     char **environment; // of the workers: see copy_environment
     int key_fd;         // holds the workers' secret key, in memory alone; the workers inherit it
     char key_path[32];  // what they call it
-    char server_key[sizeof "--server-key=" +
-                    NJ_KEY_TEXT_BYTES]; // one word: a key may begin with "--"
+    char server_key[sizeof "--server-key=" + NJ_KEY_TEXT_BYTES]; // option and key in one word
     char endpoint[256];
     pid_t workers[WORKERS_MAX]; // 0: ended
     size_t worker_count;
