@@ -29,9 +29,11 @@ bool nj_key_valid(const char *text)
 
 nj_status nj_keypair_make(nj_keypair *out, nj_error *err)
 {
-    if (zmq_curve_keypair(out->public_key, out->secret_key) != 0) {
-        return nj_fail(err, NJ_FAILED, "cannot make a CURVE key pair: %s", zmq_strerror(errno));
-    }
+    do {
+        if (zmq_curve_keypair(out->public_key, out->secret_key) != 0) {
+            return nj_fail(err, NJ_FAILED, "cannot make a CURVE key pair: %s", zmq_strerror(errno));
+        }
+    } while (out->public_key[0] == '-');
     return NJ_OK;
 }
 

@@ -27,7 +27,7 @@ typedef struct {
     char secret_key[NJ_KEY_TEXT_BYTES]; // never logged; nj_keypair_wipe when done
 } nj_keypair;
 
-/// Draws a new pair.
+/// Draws a new pair. Its public key does not begin with '-', so that no command line takes it for an option.
 NJ_CHECKED nj_status nj_keypair_make(nj_keypair *out, nj_error *err);
 void nj_keypair_wipe(nj_keypair *pair);
 

@@ -29,7 +29,7 @@ typedef struct {
     char **environment; // of the workers: see copy_environment
     int key_fd;         // holds the workers' secret key, in memory alone; the workers inherit it
     char key_path[32];  // what they call it
-    char server_key[NJ_KEY_TEXT_BYTES];
+    char server_key[sizeof "--server-key=" + NJ_KEY_TEXT_BYTES]; // option and key in one word
     char endpoint[256];
     pid_t workers[WORKERS_MAX]; // 0: ended
     size_t worker_count;
@@ -98,7 +98,7 @@ static nj_status make_keys(fleet *f, nj_keypair *server, nj_allowlist *allowed, 
     if (status == NJ_OK) {
         const char *keys[] = {worker.public_key};
         status = nj_allowlist_of(keys, 1, allowed, err);
-        memcpy(f->server_key, server->public_key, sizeof f->server_key);
+        snprintf(f->server_key, sizeof f->server_key, "--server-key=%s", server->public_key);
     }
     nj_keypair_wipe(&worker);
     return status;
@@ -113,7 +113,6 @@ static void exec_worker(const fleet *f, pid_t parent)
     const char *argv[] = {f->program.text,
                           "--connect",
                           f->endpoint,
-                          "--server-key",
                           f->server_key,
                           "--key",
                           f->key_path,

@@ -40,6 +40,17 @@ static void a_pair_is_written_and_read_back(void **state)
     nj_allowlist_fini(&list);
 }
 
+static void a_drawn_public_key_does_not_look_like_an_option(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    nj_keypair pair;
+    for (int i = 0; i < 1000; i++) { // one in 85 would
+        assert_ok(nj_keypair_make(&pair, &err), &err);
+        assert_true(pair.public_key[0] != '-');
+    }
+}
+
 static void a_secret_needs_no_name_on_a_disk(void **state)
 {
     (void)state;
@@ -230,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SANDBOXED(a_pair_is_written_and_read_back),
+        SANDBOXED(a_drawn_public_key_does_not_look_like_an_option),
         SANDBOXED(a_secret_needs_no_name_on_a_disk),
         SANDBOXED(a_key_is_never_overwritten),
         SANDBOXED(a_secret_that_others_may_read_is_refused),
