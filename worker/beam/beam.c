@@ -200,10 +200,12 @@ static void run_step(search *s, uint32_t step)
     }
     nj_beam_rows rows = {s->user, s->parent, s->token, s->row_count};
     s->model->begin_step(s->model->context, step, &rows);
-    for (uint32_t first = 0; first < s->row_count; first += s->model->chunk_rows_max) {
-        uint32_t left = s->row_count - first;
-        expand_chunk(s, step, first,
-                     left < s->model->chunk_rows_max ? left : s->model->chunk_rows_max);
+    // Chunks of nearly equal size: a short last one would run at a small product's speed.
+    uint32_t chunks = (s->row_count + s->model->chunk_rows_max - 1) / s->model->chunk_rows_max;
+    for (uint32_t first = 0; chunks > 0; chunks--) {
+        uint32_t count = (s->row_count - first + chunks - 1) / chunks;
+        expand_chunk(s, step, first, count);
+        first += count;
     }
     for (uint32_t b = 0; b < s->B; b++) {
         sort_best_first(&s->selected[b]);

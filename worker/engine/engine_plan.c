@@ -4,7 +4,7 @@
 #include "common/base/checked.h"
 
 // Enough rows for the products to run at speed, few enough that their activations stay in L2.
-#define CHUNK_ROWS 128
+#define CHUNK_ROWS 192
 
 // True when no wider search can find another leaf.
 static bool covers_trie(const nj_engine *engine, uint32_t W)
