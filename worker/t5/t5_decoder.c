@@ -32,14 +32,19 @@ void nj_t5_begin_step(nj_t5 *model, uint32_t step, const uint32_t *user, const u
 {
     nj_t5_batch *batch = &model->batch;
     assert(step < batch->limits.steps_max && row_count <= batch->limits.rows_max);
-    assert(step == 0 || step == batch->step + 1);
-    uint32_t *of_parents = batch->ancestors;
-    batch->ancestors = batch->ancestors_of;
-    batch->ancestors_of = of_parents;
+    bool again = step > 0 && step == batch->step;
+    assert(step == 0 || step == batch->step + 1 || (again && step + 1 == batch->limits.steps_max));
+    if (!again) {
+        uint32_t *of_step_before = batch->ancestors;
+        batch->ancestors = batch->ancestors_of;
+        batch->ancestors_of = of_step_before;
+        batch->parent_count = batch->row_count;
+    }
     for (size_t r = 0; step > 0 && r < row_count; r++) {
-        assert(parent[r] < batch->row_count);
+        assert(parent[r] < batch->parent_count);
         uint32_t *row = batch->ancestors + r * NJ_T5_STEPS_MAX;
-        memcpy(row, of_parents + (size_t)parent[r] * NJ_T5_STEPS_MAX, (step - 1) * sizeof *row);
+        memcpy(row, batch->ancestors_of + (size_t)parent[r] * NJ_T5_STEPS_MAX,
+               (step - 1) * sizeof *row);
         row[step - 1] = parent[r];
     }
     batch->user = user;

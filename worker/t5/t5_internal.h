@@ -83,6 +83,7 @@ typedef struct {
     const uint32_t *token;
     uint32_t step;
     uint32_t row_count;
+    uint32_t parent_count; // rows of the step before
 } nj_t5_batch;
 
 struct nj_t5 {
