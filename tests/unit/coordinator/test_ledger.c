@@ -292,11 +292,9 @@ static void halving_ends_at_the_one_user_who_is_quarantined(void **state)
     uint32_t index = 0;
     while (ledger.pieces[index].count > 1) { // user 3 is the poisonous one
         spend(index, NJ_LEDGER_FAILURE);
+        uint32_t first = ledger.pieces[index].halves;
         index = nj_ledger_leaf(&ledger, 0, 3);
-        uint32_t other = ledger.pieces[index].first == 3 ? index + 1 : index - 1;
-        if (ledger.pieces[index].count == 1) {
-            other = nj_ledger_leaf(&ledger, 0, 4);
-        }
+        uint32_t other = index == first ? first + 1 : first;
         ledger.pieces[other].attempts++; // as if it had been leased
         commit(other, 0);
     }
