@@ -190,7 +190,8 @@ static void add_effect(nj_roster_effects *effects, nj_roster_effect_kind kind, n
                        nj_wire_lease lease)
 {
     assert(effects->count < NJ_ROSTER_EFFECTS_MAX);
-    effects->items[effects->count++] = (nj_roster_effect){.kind = kind, .worker = worker, .lease = lease};
+    effects->items[effects->count++] =
+        (nj_roster_effect){.kind = kind, .worker = worker, .lease = lease};
 }
 
 static void set_bit(uint64_t *bits, uint32_t slot, bool on)
@@ -419,8 +420,8 @@ static nj_status judge_worker(nj_roster *roster, uint32_t slot, const nj_roster_
         worker->bench = (nj_bench){0};
         return apply(roster, slot, NJ_WORKER_EVENT_GOOD, now_ns, effects);
     }
-    bool last = worker->state == NJ_WORKER_READY &&
-                nj_bench_note_fault(&worker->bench, event->lease.shard);
+    bool last =
+        worker->state == NJ_WORKER_READY && nj_bench_note_fault(&worker->bench, event->lease.shard);
     return apply(roster, slot, last ? NJ_WORKER_EVENT_FAULT_LAST : NJ_WORKER_EVENT_FAULT, now_ns,
                  effects);
 }

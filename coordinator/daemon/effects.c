@@ -67,7 +67,8 @@ static void send_lease(nj_night *n, const nj_dispatch_effect *effect)
     }
     free(requests);
     if (status != NJ_OK) {
-        nj_log(NJ_LOG_ERROR, "piece %u cannot be packed: %s", effect->lease.shard, nj_status_sentence(status));
+        nj_log(NJ_LOG_ERROR, "piece %u cannot be packed: %s", effect->lease.shard,
+               nj_status_sentence(status));
         nj_dispatch_unreachable(n->dispatch, effect->worker, nj_clock_mono_ns());
         return;
     }
@@ -106,9 +107,9 @@ static void send_chunk(nj_night *n, const nj_dispatch_effect *effect)
 static void store_rows(nj_night *n, const nj_dispatch_effect *effect)
 {
     nj_error err = {0};
-    nj_status status = n->failed ? nj_fail(&err, NJ_FAILED, "the night ends: a shard failed")
-                                 : nj_stage_add(&n->stage, n->result,
-                                                worker_name(n, effect->worker), &err);
+    nj_status status =
+        n->failed ? nj_fail(&err, NJ_FAILED, "the night ends: a shard failed")
+                  : nj_stage_add(&n->stage, n->result, worker_name(n, effect->worker), &err);
     if (status != NJ_OK) {
         nj_log(NJ_LOG_ERROR, "%s", err.text);
         status = nj_dispatch_stored(n->dispatch, effect->lease.shard, false, nj_clock_mono_ns());

@@ -155,12 +155,11 @@ static nj_status signal_status(nj_error *err)
 static nj_status fail_night(const nj_night *n, nj_error *err)
 {
     nj_request first = nj_plan_request(&n->plan, n->failed_shard, 0);
-    return nj_fail(
-        err, NJ_FAILED,
-        "shard %u (%zu users from \"%.*s\") failed for good; nothing is "
-        "published. Committed shards are kept: --resume tries the others again",
-        n->failed_shard,
-        nj_plan_shard_users(&n->plan, n->failed_shard), NJ_SLICE_ARGS(first.user));
+    return nj_fail(err, NJ_FAILED,
+                   "shard %u (%zu users from \"%.*s\") failed for good; nothing is "
+                   "published. Committed shards are kept: --resume tries the others again",
+                   n->failed_shard, nj_plan_shard_users(&n->plan, n->failed_shard),
+                   NJ_SLICE_ARGS(first.user));
 }
 
 static nj_status decode_users(nj_night *n, nj_error *err)
@@ -291,8 +290,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
         return status;
     }
     nj_digest_hex(&n->plan.digest, n->run_id);
-    n->check =
-        (nj_result_check){&n->job->catalogue.items, &n->job->map, n->job->settings.top};
+    n->check = (nj_result_check){&n->job->catalogue.items, &n->job->map, n->job->settings.top};
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
     nj_log(NJ_LOG_INFO, "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,

@@ -342,10 +342,9 @@ static void resumed_shards_are_not_leased(void **state)
     nj_digest digest = nj_digest_of("rows", 4);
     for (uint32_t shard = 0; shard < 4; shard++) {
         nj_piece_range range = {.shard = shard};
-        assert_int_equal(shard == 2 ? NJ_OK
-                                    : nj_dispatch_resume(dispatch, range, NJ_RESUME_COMMITTED,
-                                                         &digest),
-                         shard < 3 ? NJ_OK : NJ_NOT_FOUND);
+        assert_int_equal(
+            shard == 2 ? NJ_OK : nj_dispatch_resume(dispatch, range, NJ_RESUME_COMMITTED, &digest),
+            shard < 3 ? NJ_OK : NJ_NOT_FOUND);
     }
     join(&PEER, 1, 2);
     expect(NJ_DISPATCH_SEND_LEASE, 0);
