@@ -239,7 +239,7 @@ static void restart(bool retry)
 
 // ---- workers ----
 
-static void join(uint32_t number)
+static void join(uint32_t number, uint32_t credit)
 {
     worker *self = &w.workers[number];
     nj_message message = {.kind = NJ_MESSAGE_HELLO};
@@ -253,7 +253,7 @@ static void join(uint32_t number)
     message.hello.classes_count = 1;
     send(number, &message);
     self->ready = true;
-    message = (nj_message){.kind = NJ_MESSAGE_READY, .ready = {CREDIT}};
+    message = (nj_message){.kind = NJ_MESSAGE_READY, .ready = {credit}};
     send(number, &message);
 }
 
@@ -469,7 +469,7 @@ static void cause_event(void)
         break;
     default:
         if (!self->here || !self->ready) {
-            join(number);
+            join(number, CREDIT);
         } else if (draw(3) == 0) {
             beat(number);
         } else {
@@ -479,14 +479,15 @@ static void cause_event(void)
     }
 }
 
-// Everybody works, nothing goes wrong but what poison does: the night must end.
+// Nothing goes wrong but what poison does, and some work, perhaps one alone, while others only look on: the night must end.
 static void finish_calmly(void)
 {
     uint64_t end_ms = w.now_ms + CALM_MS;
     w.calm = true;
     nj_dispatch_pause(w.dispatch, false);
+    const uint32_t working = 1 + draw(WORKERS);
     for (uint32_t number = 0; number < WORKERS; number++) {
-        join(number);
+        join(number, number < working ? CREDIT : 0);
     }
     while (!nj_dispatch_finished(w.dispatch)) {
         CHECK(w.now_ms < end_ms, "the night does not end");
