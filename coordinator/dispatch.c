@@ -4,8 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-// A roster step gives at most NJ_ROSTER_EFFECTS_MAX effects, each of which becomes at most two; an answer comes on top.
-_Static_assert(NJ_DISPATCH_QUEUE_MAX >= 2 * NJ_ROSTER_EFFECTS_MAX + 4, "one event must fit");
+#include "coordinator/outbox.h"
+
+// A roster step gives at most NJ_ROSTER_EFFECTS_MAX effects, each of which becomes at most three (a loss, what becomes of the
+// piece, and of the worker); an answer comes on top.
+_Static_assert(NJ_DISPATCH_QUEUE_MAX >= 3 * NJ_ROSTER_EFFECTS_MAX + 6, "one event must fit");
+
+// Workers that a piece is not given to: who failed it last, and who holds it. One more is asked.
+#define SHUNNED_MAX 2
 
 nj_status nj_dispatch_init(nj_dispatch *dispatch, const nj_dispatch_config *config, nj_error *err)
 {
@@ -27,129 +33,133 @@ void nj_dispatch_fini(nj_dispatch *dispatch)
     nj_ledger_fini(&dispatch->ledger);
 }
 
-// ---- the queue of effects ----
-
-static nj_dispatch_effect *add_effect(nj_dispatch *dispatch, nj_dispatch_effect_kind kind)
-{
-    assert(dispatch->queue_count < NJ_DISPATCH_QUEUE_MAX);
-    size_t place = (dispatch->queue_first + dispatch->queue_count++) % NJ_DISPATCH_QUEUE_MAX;
-    nj_dispatch_effect *effect = &dispatch->queue[place];
-    memset(effect, 0, offsetof(nj_dispatch_effect, message));
-    effect->kind = kind;
-    return effect;
-}
-
-static nj_dispatch_effect *youngest_effect(nj_dispatch *dispatch)
-{
-    size_t place = dispatch->queue_first + dispatch->queue_count - 1;
-    return &dispatch->queue[place % NJ_DISPATCH_QUEUE_MAX];
-}
-
-static void add_report(nj_dispatch *dispatch, nj_dispatch_effect_kind kind, nj_worker_id worker,
-                       uint32_t shard, uint32_t attempt)
-{
-    nj_dispatch_effect *effect = add_effect(dispatch, kind);
-    effect->worker = worker;
-    effect->lease = (nj_wire_lease){shard, attempt};
-}
-
-// A send to a worker of the roster; NULL when it is gone, and nothing needs to be sent.
-static nj_dispatch_effect *add_send(nj_dispatch *dispatch, nj_dispatch_effect_kind kind,
-                                    nj_worker_id id)
-{
-    const nj_worker *worker = nj_roster_find(&dispatch->roster, id);
-    if (worker == NULL) {
-        return NULL;
-    }
-    nj_dispatch_effect *effect = add_effect(dispatch, kind);
-    effect->peer = worker->peer;
-    effect->worker = id;
-    return effect;
-}
-
-static void send_ack(nj_dispatch *dispatch, nj_worker_id worker, uint32_t shard, uint32_t attempt,
-                     nj_verdict verdict)
-{
-    nj_dispatch_effect *effect = add_send(dispatch, NJ_DISPATCH_SEND, worker);
-    if (effect != NULL) {
-        effect->message.kind = NJ_MESSAGE_ACK;
-        effect->message.ack = (nj_message_ack){shard, attempt, verdict};
-    }
-}
-
-static void send_pong(nj_dispatch *dispatch, nj_worker_id worker)
-{
-    nj_dispatch_effect *effect = add_send(dispatch, NJ_DISPATCH_SEND, worker);
-    if (effect != NULL) {
-        effect->message.kind = NJ_MESSAGE_PONG;
-        effect->message.pong = (nj_message_pong){dispatch->config.epoch};
-    }
-}
-
-// One REFUSED an event: its text is kept in the dispatch.
-static void send_refused(nj_dispatch *dispatch, const nj_peer *peer, nj_status status)
-{
-    nj_dispatch_effect *effect = add_effect(dispatch, NJ_DISPATCH_SEND);
-    effect->peer = *peer;
-    effect->message.kind = NJ_MESSAGE_REFUSED;
-    effect->message.refused = (nj_message_refused){(uint32_t)status, nj_slice_from(dispatch->text)};
-}
-
 // ---- ledger ----
 
-static void report_ledger(nj_dispatch *dispatch, const nj_ledger_effect *effect)
+// Why a piece has no tries left.
+typedef struct {
+    nj_status status;
+    nj_slice text;
+} cause;
+
+static const char LOST_TEXT[] = "its workers vanish or make no progress";
+static const char SPENT_TEXT[] = "its tries are used up";
+static const cause LOST = {NJ_AGAIN, {LOST_TEXT, sizeof LOST_TEXT - 1}};
+static const cause SPENT = {NJ_AGAIN, {SPENT_TEXT, sizeof SPENT_TEXT - 1}};
+
+static void report_rows(nj_dispatch *dispatch, const nj_ledger_effect *effect)
 {
+    bool audit = dispatch->ledger.pieces[effect->index].audit;
+    (void)nj_outbox_report(dispatch, audit ? NJ_DISPATCH_AUDIT_ROWS : NJ_DISPATCH_WRITE_ROWS,
+                           effect->worker, effect->index, effect->attempt);
+}
+
+// `why` is what the event at hand said of the piece.
+static void report_spent(nj_dispatch *dispatch, const nj_ledger_effect *effect,
+                         nj_dispatch_effect_kind kind, cause why)
+{
+    nj_dispatch_effect *spent =
+        nj_outbox_report(dispatch, kind, effect->worker, effect->index, effect->attempt);
+    spent->status = why.status;
+    spent->text = why.text;
+}
+
+static void report_ledger(nj_dispatch *dispatch, const nj_ledger_effect *effect, cause why)
+{
+    const nj_worker_id worker = effect->worker;
+    const uint32_t index = effect->index;
     switch (effect->kind) {
     case NJ_LEDGER_WRITE_ROWS:
-        add_report(dispatch, NJ_DISPATCH_WRITE_ROWS, effect->worker, effect->shard,
-                   effect->attempt);
+        report_rows(dispatch, effect);
         break;
     case NJ_LEDGER_ACK_COMMITTED:
-        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_COMMITTED);
+        nj_outbox_send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_COMMITTED);
         break;
     case NJ_LEDGER_ACK_DUPLICATE:
-        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_DUPLICATE);
+        nj_outbox_send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_DUPLICATE);
         break;
     case NJ_LEDGER_ACK_STALE:
-        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_STALE);
+        nj_outbox_send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_STALE);
         break;
     case NJ_LEDGER_ALARM:
-        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_DIVERGED);
-        add_report(dispatch, NJ_DISPATCH_ALARM, effect->worker, effect->shard, effect->attempt);
+        nj_outbox_send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_DIVERGED);
+        (void)nj_outbox_report(dispatch, NJ_DISPATCH_ALARM, worker, index, effect->attempt);
         break;
-    case NJ_LEDGER_GIVE_UP:
-        add_report(dispatch, NJ_DISPATCH_SHARD_FAILED, effect->worker, effect->shard,
-                   effect->attempt);
+    case NJ_LEDGER_SPLIT:
+        report_spent(dispatch, effect, NJ_DISPATCH_SPLIT, why);
         break;
-    case NJ_LEDGER_SEND_LEASE: // only an OFFER gives it: grant_lease
+    case NJ_LEDGER_QUARANTINE:
+        report_spent(dispatch, effect, NJ_DISPATCH_QUARANTINE, why);
+        break;
+    case NJ_LEDGER_AUDIT_FAILED:
+        report_spent(dispatch, effect, NJ_DISPATCH_AUDIT_FAILED, why);
+        break;
+    case NJ_LEDGER_SEND_LEASE: // only an OFFER or SPECULATE gives it: give_lease
     case NJ_LEDGER_NONE:
     case NJ_LEDGER_REFUSE:
         break;
     }
 }
 
-static nj_status step_ledger(nj_dispatch *dispatch, const nj_ledger_event *event, uint64_t now_ns)
+static nj_status step_ledger(nj_dispatch *dispatch, const nj_ledger_event *event, cause why,
+                             uint64_t now_ns)
 {
     nj_ledger_effect effect;
     nj_status status = nj_ledger_step(&dispatch->ledger, event, now_ns, &effect);
     if (status == NJ_OK) {
-        report_ledger(dispatch, &effect);
+        report_ledger(dispatch, &effect, why);
     }
     return status;
 }
 
 // A lease that the roster kept has ended: the ledger knows it, so it cannot refuse.
 static void end_in_ledger(nj_dispatch *dispatch, nj_ledger_event_kind kind, nj_worker_id worker,
-                          nj_wire_lease lease, uint64_t now_ns)
+                          nj_wire_lease lease, cause why, uint64_t now_ns)
 {
     nj_ledger_event event = {
-        .kind = kind, .shard = lease.shard, .attempt = lease.attempt, .worker = worker};
-    nj_status status = step_ledger(dispatch, &event, now_ns);
+        .kind = kind, .index = lease.shard, .attempt = lease.attempt, .worker = worker};
+    nj_status status = step_ledger(dispatch, &event, why, now_ns);
     assert(status == NJ_OK);
     (void)status;
 }
 
 // ---- roster ----
+
+static void report_bench(nj_dispatch *dispatch, const nj_roster_effect *effect)
+{
+    bool benched = effect->kind == NJ_ROSTER_BENCHED;
+    nj_dispatch_effect_kind kind =
+        benched ? NJ_DISPATCH_WORKER_BENCHED : NJ_DISPATCH_WORKER_UNBENCHED;
+    nj_outbox_report(dispatch, kind, effect->worker, 0, 0)->wait_ms = effect->wait_ms;
+    dispatch->ledger.counts.benches += benched;
+}
+
+// Holds a lease that went wrong against its worker. Halves are not held against anybody: what failed as a whole speaks
+// against its users.
+static void blame_worker(nj_dispatch *dispatch, nj_worker_id worker, nj_wire_lease lease,
+                         uint64_t now_ns)
+{
+    const nj_piece *piece = &dispatch->ledger.pieces[lease.shard];
+    if (lease.shard >= dispatch->config.ledger.shard_count && !piece->audit) {
+        return;
+    }
+    nj_roster_effects effects;
+    nj_roster_event event = {
+        .kind = NJ_ROSTER_FAULT, .worker = worker, .lease = {piece->shard, lease.attempt}};
+    nj_status status = nj_roster_step(&dispatch->roster, &event, now_ns, &effects);
+    assert(status == NJ_OK);
+    (void)status;
+    for (size_t i = 0; i < effects.count; i++) {
+        report_bench(dispatch, &effects.items[i]);
+    }
+}
+
+static void report_loss(nj_dispatch *dispatch, const nj_roster_effect *effect, uint64_t now_ns)
+{
+    (void)nj_outbox_report(dispatch, NJ_DISPATCH_LOSS, effect->worker, effect->lease.shard,
+                           effect->lease.attempt);
+    end_in_ledger(dispatch, NJ_LEDGER_LOSS, effect->worker, effect->lease, LOST, now_ns);
+    blame_worker(dispatch, effect->worker, effect->lease, now_ns); // nobody, if it is gone
+}
 
 static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
                           const nj_roster_event *event, uint64_t now_ns)
@@ -157,39 +167,41 @@ static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
     nj_dispatch_effect *send;
     switch (effect->kind) {
     case NJ_ROSTER_SEND_WELCOME:
-        (void)add_send(dispatch, NJ_DISPATCH_SEND_WELCOME, effect->worker);
+        (void)nj_outbox_send(dispatch, NJ_DISPATCH_SEND_WELCOME, effect->worker);
         break;
     case NJ_ROSTER_SEND_DRAIN:
-        send = add_send(dispatch, NJ_DISPATCH_SEND, effect->worker);
+        send = nj_outbox_send(dispatch, NJ_DISPATCH_SEND, effect->worker);
         if (send != NULL) {
             send->message.kind = NJ_MESSAGE_DRAIN;
             send->message.drain = (nj_message_drain){dispatch->drain_reason};
         }
         break;
     case NJ_ROSTER_PROBE:
-        send_pong(dispatch, effect->worker);
+        nj_outbox_send_pong(dispatch, effect->worker);
         break;
     case NJ_ROSTER_STRANGER:
         snprintf(dispatch->text, sizeof dispatch->text,
                  "this coordinator does not know you: say HELLO");
-        send_refused(dispatch, event->peer, NJ_AGAIN);
+        nj_outbox_send_refused(dispatch, event->peer, NJ_AGAIN);
         break;
     case NJ_ROSTER_FULL:
         snprintf(dispatch->text, sizeof dispatch->text, "%u workers are here, the limit is %u",
                  dispatch->roster.count, dispatch->roster.config.worker_max);
-        send_refused(dispatch, event->peer, NJ_AGAIN);
+        nj_outbox_send_refused(dispatch, event->peer, NJ_AGAIN);
         break;
     case NJ_ROSTER_LEASE_LOST:
-        add_report(dispatch, NJ_DISPATCH_LOSS, effect->worker, effect->lease.shard,
-                   effect->lease.attempt);
-        end_in_ledger(dispatch, NJ_LEDGER_LOSS, effect->worker, effect->lease, now_ns);
+        report_loss(dispatch, effect, now_ns);
         break;
     case NJ_ROSTER_LEASE_BACK:
-        end_in_ledger(dispatch, NJ_LEDGER_RETURN, effect->worker, effect->lease, now_ns);
+        end_in_ledger(dispatch, NJ_LEDGER_RETURN, effect->worker, effect->lease, SPENT, now_ns);
+        break;
+    case NJ_ROSTER_BENCHED:
+    case NJ_ROSTER_UNBENCHED:
+        report_bench(dispatch, effect);
         break;
     case NJ_ROSTER_WORKER_GONE:
-        add_report(dispatch, NJ_DISPATCH_WORKER_GONE, effect->worker, 0, 0);
-        youngest_effect(dispatch)->status = event->kind == NJ_ROSTER_BYE ? NJ_OK : NJ_AGAIN;
+        nj_outbox_report(dispatch, NJ_DISPATCH_WORKER_GONE, effect->worker, 0, 0)->status =
+            event->kind == NJ_ROSTER_BYE ? NJ_OK : NJ_AGAIN;
         break;
     }
 }
@@ -207,8 +219,8 @@ static bool step_roster(nj_dispatch *dispatch, const nj_roster_event *event, uin
     return effects.more;
 }
 
-static void end_in_roster(nj_dispatch *dispatch, nj_roster_event_kind kind, nj_worker_id worker,
-                          nj_wire_lease lease, uint64_t now_ns)
+static void report_to_roster(nj_dispatch *dispatch, nj_roster_event_kind kind, nj_worker_id worker,
+                             nj_wire_lease lease, uint64_t now_ns)
 {
     nj_roster_event event = {.kind = kind, .worker = worker, .lease = lease};
     (void)step_roster(dispatch, &event, now_ns);
@@ -226,41 +238,41 @@ static bool has_class(const nj_message_hello *hello, const char *numeric_class)
     return false;
 }
 
-static void refuse_class(nj_dispatch *dispatch, const nj_peer *peer, const nj_message_hello *hello)
+static void fail_lease(nj_dispatch *dispatch, nj_worker_id worker, nj_wire_lease lease, cause why,
+                       uint64_t now_ns)
 {
-    char *text = dispatch->text;
-    size_t room = sizeof dispatch->text;
-    size_t used =
-        (size_t)snprintf(text, room, "the plan's numeric class is \"%s\", the worker runs",
-                         dispatch->config.numeric_class);
-    for (uint32_t i = 0; i < hello->classes_count && used < room; i++) {
-        used += (size_t)snprintf(text + used, room - used, " \"%.*s\"",
-                                 NJ_SLICE_ARGS(hello->classes[i]));
-    }
-    if (hello->classes_count == 0) {
-        snprintf(text + used, room - used, " none");
-    }
-    send_refused(dispatch, peer, NJ_CONFIG);
+    nj_dispatch_effect *failure =
+        nj_outbox_report(dispatch, NJ_DISPATCH_FAILURE, worker, lease.shard, lease.attempt);
+    failure->status = why.status;
+    failure->text = why.text;
+    report_to_roster(dispatch, NJ_ROSTER_END_LEASE, worker, lease, now_ns);
+    end_in_ledger(dispatch, NJ_LEDGER_FAILURE, worker, lease, why, now_ns);
+    blame_worker(dispatch, worker, lease, now_ns);
 }
 
-static void fail_lease(nj_dispatch *dispatch, nj_worker_id worker, nj_wire_lease lease,
-                       nj_status status, nj_slice text, uint64_t now_ns)
-{
-    add_report(dispatch, NJ_DISPATCH_FAILURE, worker, lease.shard, lease.attempt);
-    youngest_effect(dispatch)->status = status;
-    youngest_effect(dispatch)->text = text;
-    end_in_roster(dispatch, NJ_ROSTER_END_LEASE, worker, lease, now_ns);
-    end_in_ledger(dispatch, NJ_LEDGER_FAILURE, worker, lease, now_ns);
-}
-
-// NULL: the rows may be written.
+// NULL: the rows may be taken. Those of a piece that was split are not looked at: nobody wants them.
 static const char *find_problem(const nj_dispatch *dispatch, const nj_message_result *result)
 {
+    if (dispatch->ledger.pieces[result->shard].state == NJ_PIECE_SPLIT) {
+        return NULL;
+    }
     nj_digest digest = nj_digest_of(result->rows.bytes, result->rows.size);
     if (!nj_digest_equal(&digest, &result->digest)) {
         return "the rows do not have the digest that was sent with them";
     }
-    return dispatch->config.check(dispatch->config.check_context, result);
+    const nj_piece_range piece = nj_ledger_piece(&dispatch->ledger, result->shard);
+    return dispatch->config.check(dispatch->config.check_context, result, &piece);
+}
+
+static void reject_result(nj_dispatch *dispatch, const nj_worker *worker, nj_wire_lease lease,
+                          const char *problem, uint64_t now_ns)
+{
+    const cause why = {NJ_REFUSED, nj_slice_from(problem)};
+    dispatch->ledger.counts.rejections++;
+    nj_outbox_send_ack(dispatch, worker->id, lease.shard, lease.attempt, NJ_VERDICT_REJECTED);
+    if (nj_worker_holds(worker, lease.shard, lease.attempt)) {
+        fail_lease(dispatch, worker->id, lease, why, now_ns);
+    }
 }
 
 static void take_result(nj_dispatch *dispatch, const nj_worker *worker,
@@ -268,30 +280,30 @@ static void take_result(nj_dispatch *dispatch, const nj_worker *worker,
 {
     nj_worker_id id = worker->id;
     nj_wire_lease lease = {result->shard, result->attempt};
-    if (result->epoch != dispatch->config.epoch ||
-        result->shard >= dispatch->config.ledger.shard_count) {
-        send_ack(dispatch, id, result->shard, result->attempt, NJ_VERDICT_STALE);
+    if (result->epoch != dispatch->config.epoch || result->shard >= dispatch->ledger.piece_count) {
+        nj_outbox_send_ack(dispatch, id, result->shard, result->attempt, NJ_VERDICT_STALE);
         return;
     }
-    bool held = nj_worker_holds(worker, result->shard, result->attempt);
     const char *problem = find_problem(dispatch, result);
     if (problem != NULL) {
-        send_ack(dispatch, id, result->shard, result->attempt, NJ_VERDICT_REJECTED);
-        if (held) {
-            fail_lease(dispatch, id, lease, NJ_REFUSED, nj_slice_from(problem), now_ns);
-        }
+        reject_result(dispatch, worker, lease, problem, now_ns);
         return;
     }
     nj_ledger_event event = {.kind = NJ_LEDGER_RESULT,
-                             .shard = result->shard,
+                             .index = result->shard,
                              .attempt = result->attempt,
                              .worker = id,
                              .digest = result->digest,
-                             .held = held};
-    nj_status status = step_ledger(dispatch, &event, now_ns);
+                             .held = nj_worker_holds(worker, result->shard, result->attempt)};
+    nj_ledger_effect effect;
+    nj_status status = nj_ledger_step(&dispatch->ledger, &event, now_ns, &effect);
     assert(status == NJ_OK); // the guards leave no result that the table refuses
     (void)status;
-    end_in_roster(dispatch, NJ_ROSTER_END_LEASE, id, lease, now_ns);
+    report_ledger(dispatch, &effect, SPENT);
+    report_to_roster(dispatch, NJ_ROSTER_END_LEASE, id, lease, now_ns);
+    if (event.held && effect.kind != NJ_LEDGER_ALARM) {
+        report_to_roster(dispatch, NJ_ROSTER_GOOD, id, lease, now_ns);
+    }
 }
 
 static void take_failed(nj_dispatch *dispatch, const nj_worker *worker,
@@ -304,11 +316,12 @@ static void take_failed(nj_dispatch *dispatch, const nj_worker *worker,
         return;
     }
     if (failed->status == NJ_AGAIN) {
-        end_in_roster(dispatch, NJ_ROSTER_RETURN, id, lease, now_ns);
-        end_in_ledger(dispatch, NJ_LEDGER_RETURN, id, lease, now_ns);
+        report_to_roster(dispatch, NJ_ROSTER_RETURN, id, lease, now_ns);
+        end_in_ledger(dispatch, NJ_LEDGER_RETURN, id, lease, SPENT, now_ns);
         return;
     }
-    fail_lease(dispatch, id, lease, (nj_status)failed->status, failed->text, now_ns);
+    const cause why = {(nj_status)failed->status, failed->text};
+    fail_lease(dispatch, id, lease, why, now_ns);
 }
 
 // What a known worker's message asks for beside being heard.
@@ -324,12 +337,12 @@ static void answer(nj_dispatch *dispatch, const nj_worker *worker, const nj_mess
         take_failed(dispatch, worker, &message->failed, now_ns);
         break;
     case NJ_MESSAGE_FETCH:
-        send = add_send(dispatch, NJ_DISPATCH_SEND_CHUNK, worker->id);
+        send = nj_outbox_send(dispatch, NJ_DISPATCH_SEND_CHUNK, worker->id);
         send->message.kind = NJ_MESSAGE_FETCH;
         send->message.fetch = message->fetch;
         break;
     case NJ_MESSAGE_HEARTBEAT:
-        send_pong(dispatch, worker->id);
+        nj_outbox_send_pong(dispatch, worker->id);
         break;
     default:
         break;
@@ -343,7 +356,7 @@ void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_me
     switch (message->kind) {
     case NJ_MESSAGE_HELLO:
         if (!has_class(&message->hello, dispatch->config.numeric_class)) {
-            refuse_class(dispatch, peer, &message->hello);
+            nj_outbox_refuse_class(dispatch, peer, &message->hello);
             return;
         }
         event.kind = NJ_ROSTER_HELLO;
@@ -373,13 +386,7 @@ void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_me
 void nj_dispatch_broken(nj_dispatch *dispatch, const nj_peer *peer, const nj_error *why,
                         uint64_t now_ns)
 {
-    // ASCII is always UTF-8, also when it was cut.
-    size_t size = strnlen(why->text, sizeof dispatch->text - 1);
-    for (size_t i = 0; i < size; i++) {
-        dispatch->text[i] = why->text[i] >= ' ' && why->text[i] < 127 ? why->text[i] : '?';
-    }
-    dispatch->text[size] = '\0';
-    send_refused(dispatch, peer, NJ_PROTOCOL);
+    nj_outbox_refuse_broken(dispatch, peer, why);
     const nj_worker *worker = nj_roster_find_peer(&dispatch->roster, peer);
     if (worker != NULL) {
         nj_dispatch_unreachable(dispatch, worker->id, now_ns);
@@ -388,17 +395,40 @@ void nj_dispatch_broken(nj_dispatch *dispatch, const nj_peer *peer, const nj_err
 
 // ---- other events ----
 
-nj_status nj_dispatch_resume(nj_dispatch *dispatch, uint32_t shard, const nj_digest *digest)
+nj_status nj_dispatch_resume(nj_dispatch *dispatch, nj_piece_range range, nj_resume what,
+                             const nj_digest *digest)
 {
-    nj_ledger_event event = {.kind = NJ_LEDGER_RESUME, .shard = shard, .digest = *digest};
-    return step_ledger(dispatch, &event, 0);
+    nj_ledger_event event = {.kind = NJ_LEDGER_RESUME, .resume = what, .range = range};
+    if (digest != NULL) {
+        event.digest = *digest;
+    }
+    return step_ledger(dispatch, &event, SPENT, 0);
 }
 
-nj_status nj_dispatch_stored(nj_dispatch *dispatch, uint32_t shard, bool stored, uint64_t now_ns)
+nj_status nj_dispatch_stored(nj_dispatch *dispatch, uint32_t index, bool stored, uint64_t now_ns)
 {
     nj_ledger_event event = {.kind = stored ? NJ_LEDGER_COMMIT_DONE : NJ_LEDGER_COMMIT_FAILED,
-                             .shard = shard};
-    return step_ledger(dispatch, &event, now_ns);
+                             .index = index};
+    return step_ledger(dispatch, &event, SPENT, now_ns);
+}
+
+nj_status nj_dispatch_audit_differs(nj_dispatch *dispatch, uint32_t index, uint64_t now_ns)
+{
+    nj_ledger_event event = {.kind = NJ_LEDGER_AUDIT_DIFFERS, .index = index};
+    return step_ledger(dispatch, &event, SPENT, now_ns);
+}
+
+nj_status nj_dispatch_audit(nj_dispatch *dispatch, uint32_t shard, uint32_t first, uint32_t count,
+                            uint64_t now_ns)
+{
+    const nj_piece_range range = {.shard = shard, .first = first, .count = count};
+    uint32_t index;
+    return nj_ledger_audit(&dispatch->ledger, range, now_ns, &index);
+}
+
+void nj_dispatch_pause(nj_dispatch *dispatch, bool paused)
+{
+    dispatch->paused = paused;
 }
 
 void nj_dispatch_unreachable(nj_dispatch *dispatch, nj_worker_id worker, uint64_t now_ns)
@@ -416,7 +446,7 @@ void nj_dispatch_drain(nj_dispatch *dispatch, nj_drain_reason reason)
 void nj_dispatch_tick(nj_dispatch *dispatch, uint64_t now_ns)
 {
     nj_ledger_event event = {.kind = NJ_LEDGER_TICK};
-    nj_status status = step_ledger(dispatch, &event, now_ns);
+    nj_status status = step_ledger(dispatch, &event, SPENT, now_ns);
     assert(status == NJ_OK);
     (void)status;
     dispatch->ticking = true;
@@ -424,21 +454,42 @@ void nj_dispatch_tick(nj_dispatch *dispatch, uint64_t now_ns)
 
 // ---- drawing ----
 
-static bool grant_lease(nj_dispatch *dispatch, uint64_t now_ns)
+// A piece for this worker, waiting or (SPECULATE) in another's hands. False: none.
+static bool give_lease(nj_dispatch *dispatch, nj_ledger_event_kind kind, nj_worker_id worker,
+                       uint64_t now_ns)
 {
-    nj_worker_id worker = nj_roster_free_worker(&dispatch->roster);
-    nj_ledger_event offer = {.kind = NJ_LEDGER_OFFER, .worker = worker};
+    nj_ledger_event offer = {
+        .kind = kind, .worker = worker, .alone = dispatch->roster.ready_count == 1};
     nj_ledger_effect effect;
-    if (dispatch->draining || worker == 0 ||
-        nj_ledger_step(&dispatch->ledger, &offer, now_ns, &effect) != NJ_OK) {
+    if (nj_ledger_step(&dispatch->ledger, &offer, now_ns, &effect) != NJ_OK) {
         return false;
     }
-    nj_roster_event grant = {
-        .kind = NJ_ROSTER_GRANT, .worker = worker, .lease = {effect.shard, effect.attempt}};
-    (void)step_roster(dispatch, &grant, now_ns);
-    nj_dispatch_effect *send = add_send(dispatch, NJ_DISPATCH_SEND_LEASE, worker);
-    send->lease = grant.lease;
+    const nj_wire_lease lease = {effect.index, effect.attempt};
+    report_to_roster(dispatch, NJ_ROSTER_GRANT, worker, lease, now_ns);
+    nj_outbox_send(dispatch, NJ_DISPATCH_SEND_LEASE, worker)->lease = lease;
+    if (kind == NJ_LEDGER_SPECULATE) {
+        (void)nj_outbox_report(dispatch, NJ_DISPATCH_SPECULATED, worker, effect.index,
+                               effect.attempt);
+    }
     return true;
+}
+
+// Speculation is for idle workers: behind other work it would gain nothing.
+static bool grant_lease(nj_dispatch *dispatch, uint64_t now_ns)
+{
+    nj_worker_id workers[SHUNNED_MAX + 1];
+    const bool waiting = dispatch->ledger.waiting.count > 0;
+    if (dispatch->draining || dispatch->paused) {
+        return false;
+    }
+    size_t count = nj_roster_free_workers(&dispatch->roster, !waiting, workers, SHUNNED_MAX + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (give_lease(dispatch, waiting ? NJ_LEDGER_OFFER : NJ_LEDGER_SPECULATE, workers[i],
+                       now_ns)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool drain_worker(nj_dispatch *dispatch, uint64_t now_ns)
@@ -465,13 +516,10 @@ static bool refill(nj_dispatch *dispatch, uint64_t now_ns)
 
 bool nj_dispatch_next(nj_dispatch *dispatch, uint64_t now_ns, nj_dispatch_effect *out)
 {
-    while (dispatch->queue_count == 0) {
+    while (!nj_outbox_take(dispatch, out)) {
         if (!refill(dispatch, now_ns)) {
             return false;
         }
     }
-    *out = dispatch->queue[dispatch->queue_first];
-    dispatch->queue_first = (dispatch->queue_first + 1) % NJ_DISPATCH_QUEUE_MAX;
-    dispatch->queue_count--;
     return true;
 }

@@ -54,25 +54,26 @@ static void send_welcome(nj_night *n, const nj_dispatch_effect *effect)
 
 static void send_lease(nj_night *n, const nj_dispatch_effect *effect)
 {
-    const uint32_t shard = effect->lease.shard;
-    const size_t count = nj_plan_shard_users(&n->plan, shard);
+    const nj_piece_range piece = nj_ledger_piece(&n->dispatch->ledger, effect->lease.shard);
+    const size_t count = piece.count;
     nj_request *requests = malloc(count * sizeof *requests);
     nj_buffer_clear(&n->users_bytes);
     nj_status status = requests != NULL ? NJ_OK : NJ_NO_MEMORY;
     for (size_t i = 0; i < count && status == NJ_OK; i++) {
-        requests[i] = nj_plan_request(&n->plan, shard, i);
+        requests[i] = nj_plan_request(&n->plan, piece.shard, piece.first + i);
     }
     if (status == NJ_OK) {
         status = nj_users_pack(requests, count, &n->users_bytes);
     }
     free(requests);
     if (status != NJ_OK) {
-        nj_log(NJ_LOG_ERROR, "shard %u cannot be packed: %s", shard, nj_status_sentence(status));
+        nj_log(NJ_LOG_ERROR, "piece %u cannot be packed: %s", effect->lease.shard,
+               nj_status_sentence(status));
         nj_dispatch_unreachable(n->dispatch, effect->worker, nj_clock_mono_ns());
         return;
     }
     nj_message message = {.kind = NJ_MESSAGE_LEASE,
-                          .lease = {.shard = shard,
+                          .lease = {.shard = effect->lease.shard,
                                     .attempt = effect->lease.attempt,
                                     .epoch = nj_staging_epoch(n->stage.staging),
                                     .user_count = (uint32_t)count,
@@ -106,7 +107,9 @@ static void send_chunk(nj_night *n, const nj_dispatch_effect *effect)
 static void store_rows(nj_night *n, const nj_dispatch_effect *effect)
 {
     nj_error err = {0};
-    nj_status status = nj_stage_add(&n->stage, n->result, worker_name(n, effect->worker), &err);
+    nj_status status =
+        n->failed ? nj_fail(&err, NJ_FAILED, "the night ends: a shard failed")
+                  : nj_stage_add(&n->stage, n->result, worker_name(n, effect->worker), &err);
     if (status != NJ_OK) {
         nj_log(NJ_LOG_ERROR, "%s", err.text);
         status = nj_dispatch_stored(n->dispatch, effect->lease.shard, false, nj_clock_mono_ns());
@@ -116,7 +119,8 @@ static void store_rows(nj_night *n, const nj_dispatch_effect *effect)
 static void note_failed_shard(nj_night *n, uint32_t shard)
 {
     nj_log(NJ_LOG_ERROR, "shard %u has no tries left", shard);
-    n->failed_shard = shard;
+    n->failed = true;
+    n->failed_shard = n->dispatch->ledger.pieces[shard].shard;
 }
 
 static void perform(nj_night *n, const nj_dispatch_effect *effect)
@@ -147,7 +151,8 @@ static void perform(nj_night *n, const nj_dispatch_effect *effect)
                "(--lease-ms)",
                effect->lease.shard, worker_name(n, effect->worker), n->options->lease_ms);
         break;
-    case NJ_DISPATCH_SHARD_FAILED:
+    case NJ_DISPATCH_SPLIT:
+    case NJ_DISPATCH_QUARANTINE:
         note_failed_shard(n, effect->lease.shard);
         break;
     case NJ_DISPATCH_ALARM:
@@ -161,6 +166,8 @@ static void perform(nj_night *n, const nj_dispatch_effect *effect)
         nj_log(effect->status == NJ_OK ? NJ_LOG_INFO : NJ_LOG_WARNING, "%s %s, %u workers",
                worker_name(n, effect->worker), effect->status == NJ_OK ? "leaves" : "has vanished",
                n->dispatch->roster.count);
+        break;
+    default:
         break;
     }
 }

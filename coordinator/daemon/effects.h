@@ -28,6 +28,7 @@ typedef struct {
     uint64_t users_done;
     unsigned commit_failures;
     bool diverged;
+    bool failed;
     uint32_t failed_shard; // the last one without tries; a late result may still mend it
     nj_night_summary summary;
 } nj_night;

@@ -152,6 +152,16 @@ static nj_status signal_status(nj_error *err)
                          "asked to end; committed shards are kept: go on with --resume");
 }
 
+static nj_status fail_night(const nj_night *n, nj_error *err)
+{
+    nj_request first = nj_plan_request(&n->plan, n->failed_shard, 0);
+    return nj_fail(err, NJ_FAILED,
+                   "shard %u (%zu users from \"%.*s\") failed for good; nothing is "
+                   "published. Committed shards are kept: --resume tries the others again",
+                   n->failed_shard, nj_plan_shard_users(&n->plan, n->failed_shard),
+                   NJ_SLICE_ARGS(first.user));
+}
+
 static nj_status decode_users(nj_night *n, nj_error *err)
 {
     nj_poller poller = {0};
@@ -161,6 +171,9 @@ static nj_status decode_users(nj_night *n, nj_error *err)
     nj_progress_start(&n->progress, "users", n->plan.user_count, n->users_done, false, start_ns);
     while (status == NJ_OK && stop_signal == 0 && !nj_dispatch_finished(n->dispatch)) {
         status = run_round(n, &poller, err);
+        if (status == NJ_OK && n->failed) {
+            status = fail_night(n, err);
+        }
     }
     nj_progress_finish(&n->progress);
     n->summary.decode_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
@@ -182,7 +195,8 @@ static nj_status resume_shard(void *context, const nj_ledger_record *record, nj_
         return NJ_OK;
     }
     if (record->shard >= n->plan.shard_count ||
-        nj_dispatch_resume(n->dispatch, (uint32_t)record->shard, &record->digest) != NJ_OK) {
+        nj_dispatch_resume(n->dispatch, (nj_piece_range){.shard = (uint32_t)record->shard},
+                           NJ_RESUME_COMMITTED, &record->digest) != NJ_OK) {
         return nj_fail(err, NJ_REFUSED, "the ledger has shard %" PRIu64 ", the plan has %zu",
                        record->shard, n->plan.shard_count);
     }
@@ -197,13 +211,21 @@ static nj_status open_dispatch(nj_night *n, nj_error *err)
     const nj_night_options *options = n->options;
     const nj_dispatch_config config = {
         .ledger = {.shard_count = (uint32_t)n->plan.shard_count,
-                   .tries_max = 3,
-                   .losses_max = 10,
-                   .retry_ms = 1000},
+                   .shard_first = n->plan.shard_first,
+                   .tries_max = 2,
+                   .losses_max = 4,
+                   .retry_ms = 1000,
+                   .retry_max_ms = 30000,
+                   .avoid_ms = 5000,
+                   .speculate_min_ms = 10000,
+                   .speculate_percent = 5,
+                   .failed_shards_max = 8},
         .roster = {.worker_max = 4096,
                    .silence_ms = options->lease_ms,
                    .lease_ms = options->lease_ms,
-                   .probe_ms = nj_night_heartbeat_ms(options) * 3 / 2},
+                   .probe_ms = nj_night_heartbeat_ms(options) * 3 / 2,
+                   .bench_ms = 30000,
+                   .bench_max_ms = 600000},
         .epoch = nj_staging_epoch(n->stage.staging),
         .numeric_class = options->numeric_class,
         .check = nj_result_problem,
@@ -268,8 +290,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
         return status;
     }
     nj_digest_hex(&n->plan.digest, n->run_id);
-    n->check =
-        (nj_result_check){&n->plan, &n->job->catalogue.items, &n->job->map, n->job->settings.top};
+    n->check = (nj_result_check){&n->job->catalogue.items, &n->job->map, n->job->settings.top};
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
     nj_log(NJ_LOG_INFO, "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
@@ -291,26 +312,12 @@ static void close_night(nj_night *n)
     nj_buffer_fini(&n->users_bytes);
 }
 
-static nj_status fail_night(const nj_night *n, nj_error *err)
-{
-    nj_request first = nj_plan_request(&n->plan, n->failed_shard, 0);
-    return nj_fail(
-        err, NJ_FAILED,
-        "%u shards failed for good, shard %u (%zu users from \"%.*s\") among them; nothing is "
-        "published. Committed shards are kept: --resume tries the others again",
-        n->dispatch->ledger.counts.states[NJ_SHARD_FAILED], n->failed_shard,
-        nj_plan_shard_users(&n->plan, n->failed_shard), NJ_SLICE_ARGS(first.user));
-}
-
 static nj_status publish_night(nj_night *n, nj_error *err)
 {
     if (n->diverged) {
         return nj_fail(
             err, NJ_REFUSED,
             "two workers gave different rows for a shard: nothing is published (see above)");
-    }
-    if (n->dispatch->ledger.counts.states[NJ_SHARD_FAILED] > 0) {
-        return fail_night(n, err);
     }
     const uint64_t start_ns = nj_clock_mono_ns();
     n->summary.duplicates = n->dispatch->ledger.counts.duplicates;

@@ -22,13 +22,14 @@ static const char *find_row_problem(const nj_result_check *check, nj_slice bytes
     return NULL;
 }
 
-const char *nj_result_problem(const void *context, const nj_message_result *result)
+const char *nj_result_problem(const void *context, const nj_message_result *result,
+                              const nj_piece_range *piece)
 {
     const nj_result_check *check = context;
     nj_rows rows;
-    size_t count = nj_plan_shard_users(check->plan, result->shard);
+    size_t count = piece->count;
     if (result->row_count != count || nj_rows_unpack(result->rows, count, &rows, NULL) != NJ_OK) {
-        return "the rows do not fit the shard's users";
+        return "the rows do not fit the piece's users";
     }
     nj_row *row = malloc(sizeof *row);
     const char *problem = row == NULL ? "no memory to check the rows" : NULL;
