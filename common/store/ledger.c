@@ -94,8 +94,9 @@ static nj_status put_rows(nj_staging_write *write, const nj_shard_commit *commit
     return status;
 }
 
-// Nobody is both quarantined and committed: pieces do not overlap, and a user who has a row stays as he is.
-static nj_status check_rowless(nj_staging_write *write, const nj_ledger_record *record)
+// A user who has a row is not quarantined.
+static nj_status judge_quarantine(nj_staging_write *write, const nj_ledger_record *record,
+                                  nj_commit_outcome *outcome)
 {
     nj_store_key packed;
     nj_status status = nj_store_key_pack(nj_slice_from(record->user), &packed, write->err);
@@ -105,12 +106,39 @@ static nj_status check_rowless(nj_staging_write *write, const nj_ledger_record *
     MDB_val key = nj_env_val(packed.bytes, packed.size);
     MDB_val value;
     int rc = mdb_get(write->txn, write->staging->rows, &key, &value);
-    if (rc == MDB_SUCCESS) {
-        return nj_fail(write->err, NJ_REFUSED,
-                       "shard %" PRIu64 ": user \"%s\" has a row and cannot be quarantined",
-                       record->shard, record->user);
-    }
+    *outcome = rc == MDB_NOTFOUND ? *outcome : NJ_COMMIT_DUPLICATE;
     return rc == MDB_NOTFOUND ? NJ_OK : nj_staging_check_rc(write, rc, "rows");
+}
+
+// Users whose rows have come after all are quarantined no longer. Their records are those of single users in the range.
+static nj_status remove_quarantined(nj_staging_write *write, const nj_ledger_record *record)
+{
+    MDB_cursor *cursor = NULL;
+    const uint64_t end = record->count == 0 ? UINT64_MAX : record->first + record->count;
+    const record_key at = make_key(record->shard, record->first, 1);
+    MDB_val key = nj_env_val(at.bytes, at.size);
+    MDB_val value;
+    int rc = mdb_cursor_open(write->txn, write->staging->ledger, &cursor);
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    }
+    nj_status status = NJ_OK;
+    while (rc == MDB_SUCCESS && status == NJ_OK) {
+        nj_ledger_record present;
+        status = nj_record_unpack(&LEDGER, nj_env_slice(value), &present, write->err);
+        if (status != NJ_OK || present.shard != record->shard || present.first >= end) {
+            break;
+        }
+        rc = present.state == NJ_STORED_QUARANTINED ? mdb_cursor_del(cursor, 0) : MDB_SUCCESS;
+        if (rc == MDB_SUCCESS) {
+            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        }
+    }
+    if (cursor != NULL) {
+        mdb_cursor_close(cursor);
+    }
+    return rc == MDB_SUCCESS || rc == MDB_NOTFOUND ? status
+                                                   : nj_staging_check_rc(write, rc, "ledger");
 }
 
 static nj_status put_record(nj_staging_write *write, const nj_ledger_record *record,
@@ -128,28 +156,45 @@ static nj_status put_record(nj_staging_write *write, const nj_ledger_record *rec
                                "ledger");
 }
 
+static nj_status judge(nj_staging_write *write, const nj_ledger_record *record,
+                       nj_commit_outcome *outcome)
+{
+    const record_key at = make_key(record->shard, record->first, record->count);
+    nj_ledger_record present;
+    nj_status status = read_record(write->staging, write->txn, &at, &present, write->err);
+    if (status == NJ_OK) {
+        *outcome = judge_commit(&present, record);
+        return NJ_OK;
+    }
+    *outcome = NJ_COMMIT_WRITTEN;
+    if (status == NJ_NOT_FOUND) {
+        status = record->state == NJ_STORED_QUARANTINED ? judge_quarantine(write, record, outcome)
+                                                        : NJ_OK;
+    }
+    return status;
+}
+
+static nj_status write_shard(nj_staging_write *write, const nj_shard_commit *commit,
+                             nj_buffer *packed)
+{
+    nj_status status = NJ_OK;
+    if (commit->record.state == NJ_STORED_COMMITTED) {
+        status = put_rows(write, commit);
+        if (status == NJ_OK) {
+            status = remove_quarantined(write, &commit->record);
+        }
+    }
+    return status == NJ_OK ? put_record(write, &commit->record, packed) : status;
+}
+
 static nj_status write_batch(nj_staging_write *write, void *context)
 {
     commit_batch *batch = context;
     nj_status status = NJ_OK;
     for (size_t i = 0; i < batch->count && status == NJ_OK; i++) {
-        const nj_shard_commit *commit = &batch->commits[i];
-        const nj_ledger_record *record = &commit->record;
-        const record_key at = make_key(record->shard, record->first, record->count);
-        nj_ledger_record present;
-        status = read_record(write->staging, write->txn, &at, &present, write->err);
-        if (status == NJ_NOT_FOUND) {
-            status = NJ_OK;
-            batch->outcomes[i] = NJ_COMMIT_WRITTEN;
-        } else if (status == NJ_OK) {
-            batch->outcomes[i] = judge_commit(&present, record);
-        }
+        status = judge(write, &batch->commits[i].record, &batch->outcomes[i]);
         if (status == NJ_OK && batch->outcomes[i] == NJ_COMMIT_WRITTEN) {
-            status = record->state == NJ_STORED_COMMITTED ? put_rows(write, commit)
-                                                          : check_rowless(write, record);
-            if (status == NJ_OK) {
-                status = put_record(write, record, &batch->packed);
-            }
+            status = write_shard(write, &batch->commits[i], &batch->packed);
         }
     }
     return status;
@@ -171,7 +216,7 @@ static nj_status check_quarantined(const nj_ledger_record *record, nj_error *err
         return nj_fail(err, NJ_INPUT, "shard %" PRIu64 ": is quarantined but has %" PRIu64 " rows",
                        record->shard, record->rows);
     }
-    if (record->count > 1 || record->user[0] == '\0') {
+    if (record->count != 1 || record->user[0] == '\0') {
         return nj_fail(err, NJ_INPUT,
                        "shard %" PRIu64 ": one user by name is quarantined, not %" PRIu64
                        " (\"%s\")",

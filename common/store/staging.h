@@ -46,8 +46,8 @@ typedef enum {
 #include "schemas/store.def"
 } nj_stored_state;
 
-// The record of a shard, or of users [first, first + count) of it; `state` is an nj_stored_state. A QUARANTINED record stands
-// for one user, whom it names.
+// The record of a whole shard (first and count 0), or of users [first, first + count) of it; `state` is an nj_stored_state. A
+// QUARANTINED record is of one user, whom it names.
 typedef struct {
 #define NJ_LEDGER_FIELD(kind, name, max, meaning) NJ_RECORD_MEMBER_##kind(name, max)
 #include "schemas/store.def"
@@ -134,12 +134,14 @@ typedef struct {
 
 typedef enum {
     NJ_COMMIT_WRITTEN, // rows and record are on disk
-    NJ_COMMIT_DUPLICATE, // nothing written: the same is already committed with this digest, or already given up
+    NJ_COMMIT_DUPLICATE, // nothing written: the same is already committed with this digest, or the
+    // user is already given up or has a row
     NJ_COMMIT_DIVERGED // nothing written: the shard is already committed with another digest. An alarm
 } nj_commit_outcome;
 
 /// Writes rows and records of `count` shards in one transaction, synced before it returns. A committed shard is never
-/// changed: see nj_commit_outcome. A quarantined shard may still be committed.
+/// changed: see nj_commit_outcome. Users who were quarantined may still be committed, alone or with others; their records
+/// as quarantined go with that.
 ///
 /// One transaction costs one sync, whatever the number of shards; keep a batch below some 64 MB of rows.
 ///

@@ -149,15 +149,22 @@ static void one_transaction_takes_many_shards_and_judges_each(void **state)
     nj_staging_close(&staging);
 }
 
+static nj_status copy_record(void *context, const nj_ledger_record *record, nj_error *err)
+{
+    (void)err;
+    *(nj_ledger_record *)context = *record;
+    return NJ_OK;
+}
+
 static void a_quarantined_user_has_no_row_and_may_still_be_committed(void **state)
 {
     nj_error err = {0};
     nj_commit_outcome outcome;
     nj_ledger_record record;
     nj_shard_commit given_up = {
-        .record = {.shard = 1, .state = NJ_STORED_QUARANTINED, .attempt = 3}};
+        .record = {.shard = 1, .state = NJ_STORED_QUARANTINED, .attempt = 3, .first = 3, .count = 1}};
     strcpy(given_up.record.note, "worker-a: out of memory");
-    strcpy(given_up.record.user, "1");
+    strcpy(given_up.record.user, "11");
     nj_staging *staging = create(state, 3, NULL);
 
     assert_ok(nj_staging_commit(staging, &given_up, 1, &outcome, &err), &err);
@@ -165,10 +172,11 @@ static void a_quarantined_user_has_no_row_and_may_still_be_committed(void **stat
     assert_ok(nj_staging_commit(staging, &given_up, 1, &outcome, &err), &err);
     assert_int_equal(outcome, NJ_COMMIT_DUPLICATE);
     assert_int_equal(count(staging).quarantined, 1);
-    assert_ok(nj_staging_ledger_get(staging, 1, &record, &err), &err);
+    assert_ok(nj_staging_ledger_each(staging, copy_record, &record, &err), &err);
     assert_string_equal(record.note, "worker-a: out of memory");
+    assert_string_equal(record.user, "11");
 
-    assert_int_equal(night_commit(staging, 1, 1), NJ_COMMIT_WRITTEN);
+    assert_int_equal(night_commit(staging, 1, 8), NJ_COMMIT_WRITTEN); // the whole shard, late
     assert_int_equal(count(staging).quarantined, 0);
     assert_ok(nj_staging_commit(staging, &given_up, 1, &outcome, &err), &err);
     assert_int_equal(outcome, NJ_COMMIT_DUPLICATE);
@@ -194,9 +202,10 @@ static nj_status commit_piece(nj_staging *staging, uint64_t first, uint64_t coun
     return status;
 }
 
-static nj_status quarantine(nj_staging *staging, uint64_t shard, uint64_t first, const char *user,
-                            nj_error *err)
+static nj_commit_outcome quarantine(nj_staging *staging, uint64_t shard, uint64_t first,
+                                    const char *user)
 {
+    nj_error err = {0};
     nj_commit_outcome outcome;
     nj_shard_commit given_up = {.record = {.shard = shard,
                                            .state = NJ_STORED_QUARANTINED,
@@ -204,7 +213,8 @@ static nj_status quarantine(nj_staging *staging, uint64_t shard, uint64_t first,
                                            .first = first,
                                            .count = 1}};
     strcpy(given_up.record.user, user);
-    return nj_staging_commit(staging, &given_up, 1, &outcome, err);
+    assert_ok(nj_staging_commit(staging, &given_up, 1, &outcome, &err), &err);
+    return outcome;
 }
 
 static nj_status note_range(void *context, const nj_ledger_record *record, nj_error *err)
@@ -226,7 +236,7 @@ static void pieces_are_kept_beside_one_another_and_walked_in_order(void **state)
     assert_int_equal(night_commit(staging, 1, NIGHT_ROWS_MAX), NJ_COMMIT_WRITTEN);
     assert_ok(commit_piece(staging, 32, 32, &err), &err);
     assert_ok(commit_piece(staging, 0, 16, &err), &err);
-    assert_ok(quarantine(staging, 0, 16, "16", &err), &err);
+    assert_int_equal(quarantine(staging, 0, 16, "16"), NJ_COMMIT_WRITTEN);
     assert_ok(commit_piece(staging, 17, 15, &err), &err);
 
     assert_ok(nj_staging_ledger_each(staging, note_range, ranges, &err), &err);
@@ -235,6 +245,7 @@ static void pieces_are_kept_beside_one_another_and_walked_in_order(void **state)
     assert_int_equal(count(staging).committed, 4);
     assert_int_equal(count(staging).quarantined, 1);
     assert_int_equal(count(staging).stored_rows, 127);
+    assert_int_equal(quarantine(staging, 0, 15, "15"), NJ_COMMIT_DUPLICATE);
     assert_ok(commit_piece(staging, 16, 1, &err), &err); // given up no longer
     assert_int_equal(count(staging).quarantined, 0);
     assert_refused(commit_piece(staging, 8, 4, &err), NJ_REFUSED, &err, "already has a row");
@@ -246,9 +257,16 @@ static void a_user_with_a_row_is_not_quarantined(void **state)
     nj_error err = {0};
     nj_staging *staging = create(state, 2, NULL);
     assert_ok(commit_piece(staging, 0, 16, &err), &err);
-    assert_refused(quarantine(staging, 0, 3, "3", &err), NJ_REFUSED, &err, "user \"3\" has a row");
-    assert_refused(quarantine(staging, 0, 17, "", &err), NJ_INPUT, &err, "one user by name");
+    assert_int_equal(quarantine(staging, 0, 3, "3"), NJ_COMMIT_DUPLICATE);
     assert_int_equal(count(staging).quarantined, 0);
+    nj_commit_outcome outcome;
+    nj_shard_commit nobody = {.record = {.state = NJ_STORED_QUARANTINED, .first = 17, .count = 1}};
+    assert_refused(nj_staging_commit(staging, &nobody, 1, &outcome, &err), NJ_INPUT, &err,
+                   "one user by name");
+    strcpy(nobody.record.user, "17");
+    nobody.record.count = 2;
+    assert_refused(nj_staging_commit(staging, &nobody, 1, &outcome, &err), NJ_INPUT, &err,
+                   "not 2 (\"17\")");
     nj_staging_close(&staging);
 }
 
@@ -258,15 +276,18 @@ static void only_ranges_that_cover_every_shard_once_make_a_night(void **state)
     nj_staging *staging = create(state, 2, NULL); // 8 users a shard
     assert_ok(commit_piece(staging, 0, 4, &err), &err);
     assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err, "1 of 2 shards");
-    assert_ok(quarantine(staging, 1, 0, "64", &err), &err);
+    assert_int_equal(quarantine(staging, 1, 0, "64"), NJ_COMMIT_WRITTEN);
     assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
                    "5 users are committed or quarantined, the plan has 16");
     assert_ok(commit_piece(staging, 5, 10, &err), &err);
     assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
                    "shard 0: is done up to its user 4, the next record begins at user 5");
-    assert_ok(quarantine(staging, 0, 4, "4", &err), &err);
+    assert_int_equal(quarantine(staging, 0, 4, "4"), NJ_COMMIT_WRITTEN);
     assert_ok(nj_staging_check_cover(staging, &err), &err);
-    assert_int_equal(night_commit(staging, 1, NIGHT_ROWS_MAX), NJ_COMMIT_WRITTEN);
+    assert_int_equal(night_commit(staging, 1, NIGHT_ROWS_MAX), NJ_COMMIT_WRITTEN); // its user too
+    assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
+                   "79 users are committed or quarantined, the plan has 16");
+    assert_int_equal(quarantine(staging, 1, 64, "128"), NJ_COMMIT_WRITTEN);
     assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err, "shard 1: is done whole");
     nj_staging_close(&staging);
 }
