@@ -245,7 +245,7 @@ static void pieces_are_kept_beside_one_another_and_walked_in_order(void **state)
     assert_int_equal(count(staging).committed, 4);
     assert_int_equal(count(staging).quarantined, 1);
     assert_int_equal(count(staging).stored_rows, 127);
-    assert_int_equal(quarantine(staging, 0, 15, "15"), NJ_COMMIT_DUPLICATE);
+    assert_int_equal(quarantine(staging, 0, 14, "14"), NJ_COMMIT_DUPLICATE);
     assert_ok(commit_piece(staging, 16, 1, &err), &err); // given up no longer
     assert_int_equal(count(staging).quarantined, 0);
     assert_refused(commit_piece(staging, 8, 4, &err), NJ_REFUSED, &err, "already has a row");
