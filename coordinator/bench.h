@@ -16,11 +16,11 @@
 
 typedef struct {
     uint8_t fault_count;
-    uint8_t times;   // benched since the last good result
-    bool probation;  // came back from the bench and has not yet proved itself
+    uint8_t times;                        // benched since the last good result
+    bool probation;                       // came back from the bench and has not yet proved itself
     uint32_t faults[NJ_BENCH_FAULTS_MAX]; // shards of the plan, all different
     uint64_t until_ns;                    // end of the bench, while it is on it
-} nj_bench; // all zero: nothing is held against it
+} nj_bench;                               // all zero: nothing is held against it
 
 /// Notes that the worker failed a piece of this shard. True when that is one too many.
 bool nj_bench_note_fault(nj_bench *bench, uint32_t shard);

@@ -47,20 +47,20 @@ typedef enum {
     // Store. The rows are those of the RESULT at hand.
     NJ_DISPATCH_WRITE_ROWS, // lease: write rows and ledger entry, then nj_dispatch_stored
     NJ_DISPATCH_AUDIT_ROWS, // lease: compare with the stored rows, then nj_dispatch_stored when they are equal or could not be
-                            // read, nj_dispatch_audit_differs when they are not
+    // read, nj_dispatch_audit_differs when they are not
     // lease, status, text: write a QUARANTINED record and name the users. No answer is awaited, but it must be on disk before
     // anything is published. A late result may still commit them: list those that are left at the end with nj_ledger_next.
     NJ_DISPATCH_QUARANTINE,
 
     // Tell the operator.
-    NJ_DISPATCH_FAILURE,          // worker, lease, status, text: a try ended badly
-    NJ_DISPATCH_LOSS,             // worker, lease: ran out, or its worker is gone
-    NJ_DISPATCH_SPLIT,            // worker, lease, status, text: no tries are left, the halves wait
-    NJ_DISPATCH_AUDIT_FAILED,     // worker, lease, status, text: no tries are left; nothing may be published
-    NJ_DISPATCH_SPECULATED,       // worker, lease: this lease is a second one
-    NJ_DISPATCH_ALARM,            // worker, lease: other rows are stored; exit 4 at the end
-    NJ_DISPATCH_WORKER_GONE,      // worker; status: NJ_OK: said BYE, NJ_AGAIN: vanished
-    NJ_DISPATCH_WORKER_BENCHED,   // worker, wait_ms: failed different shards, gets no leases so long
+    NJ_DISPATCH_FAILURE,      // worker, lease, status, text: a try ended badly
+    NJ_DISPATCH_LOSS,         // worker, lease: ran out, or its worker is gone
+    NJ_DISPATCH_SPLIT,        // worker, lease, status, text: no tries are left, the halves wait
+    NJ_DISPATCH_AUDIT_FAILED, // worker, lease, status, text: no tries are left; nothing may be published
+    NJ_DISPATCH_SPECULATED,     // worker, lease: this lease is a second one
+    NJ_DISPATCH_ALARM,          // worker, lease: other rows are stored; exit 4 at the end
+    NJ_DISPATCH_WORKER_GONE,    // worker; status: NJ_OK: said BYE, NJ_AGAIN: vanished
+    NJ_DISPATCH_WORKER_BENCHED, // worker, wait_ms: failed different shards, gets no leases so long
     NJ_DISPATCH_WORKER_UNBENCHED, // worker
 } nj_dispatch_effect_kind;
 

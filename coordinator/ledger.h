@@ -77,7 +77,7 @@ typedef struct {
     nj_digest digest; // of the rows, in COMMITTING and COMMITTED
 
     // rebuilt after a start:
-    uint8_t live;            // leases that workers hold, at most 2
+    uint8_t live; // leases that workers hold, at most 2
     bool audit;
     bool blamed;             // of a shard: it is counted in failed_shards
     uint16_t failures;       // tries that ended in FAILED or in rows that do not fit
@@ -93,17 +93,19 @@ typedef struct {
 } nj_piece;
 
 typedef struct {
-    uint32_t shard_count;        // 1 .. NJ_LEDGER_PIECES_MAX
-    const uint32_t *shard_first; // [shard_count + 1] rising; users of the plan before each shard; borrowed until fini
-    uint32_t spare_count;        // pieces beyond the shards; 0: see NJ_LEDGER_SPARES_LEAST
-    uint16_t tries_max;          // failures after which a piece is split, or quarantined
-    uint16_t losses_max;         // losses after which it is too: a user may kill its workers
-    uint32_t retry_ms;           // pause after the first failure; it doubles
-    uint32_t retry_max_ms;       // up to this
-    uint32_t avoid_ms;           // how long a piece waits for another worker than the one that failed it
-    uint32_t speculate_min_ms;   // a younger lease gets no second one
-    uint32_t speculate_percent;  // speculative leases, out of 100 shards; 0: none, not even the least
-    uint32_t failed_shards_max;  // with more of them the night is hopeless
+    uint32_t shard_count; // 1 .. NJ_LEDGER_PIECES_MAX
+    const uint32_t *
+        shard_first; // [shard_count + 1] rising; users of the plan before each shard; borrowed until fini
+    uint32_t spare_count;  // pieces beyond the shards; 0: see NJ_LEDGER_SPARES_LEAST
+    uint16_t tries_max;    // failures after which a piece is split, or quarantined
+    uint16_t losses_max;   // losses after which it is too: a user may kill its workers
+    uint32_t retry_ms;     // pause after the first failure; it doubles
+    uint32_t retry_max_ms; // up to this
+    uint32_t avoid_ms;     // how long a piece waits for another worker than the one that failed it
+    uint32_t speculate_min_ms; // a younger lease gets no second one
+    uint32_t
+        speculate_percent; // speculative leases, out of 100 shards; 0: none, not even the least
+    uint32_t failed_shards_max; // with more of them the night is hopeless
 } nj_ledger_config;
 
 // How many pieces are in each state, and what happened so far. The last two are counted by the dispatch.
@@ -118,8 +120,9 @@ typedef struct {
     uint64_t duplicates;
     uint64_t divergences;
     uint64_t commit_failures;
-    uint64_t splits;           // pieces that were split in this epoch
-    uint32_t failed_shards;    // shards of the plan that, or a part of which, failed too often (not: was lost)
+    uint64_t splits; // pieces that were split in this epoch
+    uint32_t
+        failed_shards; // shards of the plan that, or a part of which, failed too often (not: was lost)
     uint64_t speculations;     // second leases
     uint64_t speculations_won; // those that delivered first
     uint32_t audits;           // audit pieces
@@ -132,17 +135,17 @@ typedef struct {
     nj_piece *pieces;     // [piece_max] owned
     uint32_t piece_count; // in use
     uint32_t piece_max;
-    nj_heap waiting; // WAITING, in plan order
-    nj_heap pausing; // RETRY_WAIT, by the time they are due
-    nj_heap leased;  // LEASED and never speculated, oldest first
+    nj_heap waiting;     // WAITING, in plan order
+    nj_heap pausing;     // RETRY_WAIT, by the time they are due
+    nj_heap leased;      // LEASED and never speculated, oldest first
     nj_median durations; // ms from lease to rows, of whole shards
     nj_ledger_counts counts;
 } nj_ledger;
 
 // What the program reports.
 typedef enum {
-    NJ_LEDGER_OFFER,         // worker, alone: it takes a waiting piece; NJ_END when none is for it
-    NJ_LEDGER_SPECULATE,     // worker: it takes a second lease; NJ_END when none is for it. Only when none waits
+    NJ_LEDGER_OFFER, // worker, alone: it takes a waiting piece; NJ_END when none is for it
+    NJ_LEDGER_SPECULATE, // worker: it takes a second lease; NJ_END when none is for it. Only when none waits
     NJ_LEDGER_RESULT,        // index, attempt, worker, digest, held: rows that passed every check
     NJ_LEDGER_FAILURE,       // index, worker: a lease ended in failure
     NJ_LEDGER_RETURN,        // index, worker: a lease was given back

@@ -166,7 +166,7 @@ static int find_line(const world *w, uint32_t line)
 
 // ---- coordinator ----
 
-static const uint32_t SHARD_FIRST[SHARDS_MAX + 1] = {0, 1, 2,  3,  4,  5,  6,  7, 8,
+static const uint32_t SHARD_FIRST[SHARDS_MAX + 1] = {0, 1,  2,  3,  4,  5,  6,  7, 8,
                                                      9, 10, 11, 12, 13, 14, 15, 16};
 
 static const char *check_rows(const void *context, const nj_message_result *result,

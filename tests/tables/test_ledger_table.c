@@ -29,9 +29,10 @@ static const row ROWS[] = {
 typedef struct {
     uint32_t users; // of the one shard
     bool audit;
-    bool again;    // an earlier lease was lost before; its rows may still come
-    unsigned live; // leases that are made to be there, where the state can have them; 0: as they are
-    bool spent;    // the next failure or loss is the last
+    bool again; // an earlier lease was lost before; its rows may still come
+    unsigned
+        live;   // leases that are made to be there, where the state can have them; 0: as they are
+    bool spent; // the next failure or loss is the last
 } variant;
 
 static const variant VARIANTS[] = {

@@ -102,8 +102,8 @@ static void every_pair_does_what_its_row_says(void **state)
         assert_int_equal(roster.slots[0].state, expected->next);
         assert_int_equal(roster.count, expected->next != NJ_WORKER_GONE);
         assert_int_equal(roster.ready_count, expected->next == NJ_WORKER_READY);
-        assert_int_equal(roster.active_count, expected->next != NJ_WORKER_GONE &&
-                                                  expected->next != NJ_WORKER_DRAINING);
+        assert_int_equal(roster.active_count,
+                         expected->next != NJ_WORKER_GONE && expected->next != NJ_WORKER_DRAINING);
         assert_effects(expected, &effects);
         nj_roster_fini(&roster);
     }
