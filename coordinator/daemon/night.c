@@ -19,7 +19,7 @@
 #define AUDIT_WAIT_MS 5000   // for a worker, when nobody is there to decode the sample
 
 // The rest of the night's constants; tries and losses are in night.h.
-#define RETRY_MS 1000
+#define RETRY_MS 500
 #define RETRY_MS_MAX 30000
 #define BENCH_MS 30000
 #define BENCH_MS_MAX 600000
@@ -393,8 +393,8 @@ static nj_status fail_over_budget(const nj_night *n, nj_slice names, nj_error *e
 {
     const uint64_t count = n->summary.quarantined;
     return nj_fail(err, NJ_FAILED,
-                   "%" PRIu64 " users could be decoded by no worker, --quarantine-max is %u: "
-                   "%.*s%s. Nothing is published, the others' rows are kept: --resume "
+                   "users whom no worker could decode: %" PRIu64 ", --quarantine-max is %u. They "
+                   "are %.*s%s. Nothing is published, the others' rows are kept: --resume "
                    "--quarantine-max %" PRIu64 " publishes without them, --resume "
                    "--retry-quarantined tries them again",
                    count, n->options->quarantine_max, NJ_SLICE_ARGS(names),
@@ -475,7 +475,7 @@ static nj_status publish_night(nj_night *n, nj_error *err)
     n->summary.generation = n->stage.name;
     return n->summary.quarantined == 0
                ? NJ_OK
-               : nj_fail(err, NJ_PARTIAL, "%s is published without %" PRIu64 " quarantined users",
+               : nj_fail(err, NJ_PARTIAL, "%s is published; users quarantined, and without a list: %" PRIu64,
                          n->stage.name.text, n->summary.quarantined);
 }
 

@@ -113,9 +113,9 @@ static void print_text(const nj_night_summary *s)
            s->leases, s->losses, s->retries, s->speculations, s->speculations_won, s->splits,
            s->benched, s->audited, s->paused_seconds);
     if (s->quarantined > 0) {
-        printf("%" PRIu64 " users are quarantined and have no list (all of them in "
-               "%s/QUARANTINED.jsonl):\n%.*s",
-               s->quarantined, s->generation.text,
+        printf("quarantined, and without a list (%s/QUARANTINED.jsonl names all %" PRIu64
+               "):\n%.*s",
+               s->generation.text, s->quarantined,
                NJ_SLICE_ARGS(nj_buffer_slice(&s->quarantined_lines)));
     }
 }
