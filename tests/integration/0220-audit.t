@@ -17,7 +17,7 @@ await_committed store 3
 kill -TERM "${pid[broken]}"
 expect_end broken 143
 expect_middle store
-python3 - store/staging <<'PYTHON'
+/usr/bin/python3 - store/staging <<'PYTHON'
 import lmdb, msgpack, sys
 env = lmdb.open(sys.argv[1], max_dbs=3)
 rows = env.open_db(b"rows")
