@@ -46,7 +46,8 @@ typedef struct {
     bool diverged;
     bool audit_failed;
     nj_error trouble; // the last reason why a piece was split or an audit failed
-    nj_status broken; // not NJ_OK: an effect could not be performed and the night must end, `broken_err` says why
+    nj_status
+        broken; // not NJ_OK: an effect could not be performed and the night must end, `broken_err` says why
     nj_error broken_err;
     nj_log_gate gates[NJ_LINE_COUNT];
     nj_night_summary summary;
@@ -75,7 +76,7 @@ NJ_CHECKED nj_status nj_night_pause(nj_night *n, nj_error *err);
 /// It works again, if it had failed.
 void nj_night_go_on(nj_night *n);
 
-/// More users are quarantined than the night may be published without.
+/// More users are quarantined than the night may be published without; all of them always are.
 bool nj_night_is_over_budget(const nj_night *n);
 
 /// NJ_OK, or NJ_INTERRUPTED or NJ_TERMINATED when the process was asked to end.
