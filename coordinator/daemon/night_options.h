@@ -13,6 +13,7 @@
          "a lease without progress for this long is given to another worker", false},              \
         {"numeric-class", "NAME", "exact",                                                         \
          "arithmetic of the night: exact, or a class that all workers have", false},               \
+        NJ_LOG_OPTION,                                                                             \
     {                                                                                              \
         "json", NULL, NULL, "print the summary as JSON", false                                     \
     }

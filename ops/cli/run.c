@@ -120,6 +120,8 @@ static void exec_worker(const fleet *f, pid_t parent)
                           nj_argument(f->arguments, "kernels"),
                           "--batch",
                           nj_argument(f->arguments, "batch"),
+                          "--log-format",
+                          nj_argument(f->arguments, "log-format"),
                           cache != NULL ? "--cache" : NULL,
                           cache,
                           NULL};

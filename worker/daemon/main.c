@@ -26,6 +26,7 @@ static const nj_option OPTIONS[] = {
     {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
     {"batch", "N", "16", "users decoded together", false},
     {"give-up-ms", "N", "600000", "end when no coordinator answers for this long", false},
+    NJ_LOG_OPTION,
 };
 
 static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys,
