@@ -215,7 +215,8 @@ static void say_hello(nj_session *session, uint64_t now_ns)
     }
     hello->classes_count = config->class_count;
     hello->cores = config->cores;
-    hello->memory_bytes = config->memory_bytes;
+    hello->memory_bytes =
+        session->planned_bytes != 0 ? session->planned_bytes : config->memory_bytes;
     session->heard_ns = now_ns; // the answer is awaited from here on
 }
 
@@ -687,6 +688,11 @@ void nj_session_prepared(nj_session *session, uint64_t ticket, nj_status status,
     }
     session->prepared = true;
     must_step(session, NJ_SESSION_EVENT_PREPARED, &NO_INPUT, now_ns);
+}
+
+void nj_session_plan_memory(nj_session *session, uint64_t bytes)
+{
+    session->planned_bytes = bytes;
 }
 
 static void end_computation(nj_session *session, uint64_t ticket, nj_status status,

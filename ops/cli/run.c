@@ -122,7 +122,7 @@ static void exec_worker(const fleet *f, pid_t parent)
                           nj_argument(f->arguments, "batch"),
                           "--log-format",
                           nj_argument(f->arguments, "log-format"),
-                          cache != NULL ? "--cache" : NULL,
+                          cache != NULL ? "--section-cache" : NULL,
                           cache,
                           NULL};
     sigset_t none;

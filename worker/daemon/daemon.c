@@ -1,5 +1,6 @@
 #include "worker/daemon/daemon.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "common/wire/socket.h"
 #include "worker/daemon/compute.h"
 #include "worker/daemon/section_cache.h"
+#include "worker/daemon/watchdog.h"
 #include "worker/session.h"
 
 #define TICK_MS 100
@@ -22,7 +24,8 @@
 #define COORDINATOR_TIMEOUT_MS 10000
 #define HELLO_PAUSE_MS 500
 #define RESEND_MS 5000
-#define DRAIN_MS 60000
+#define HUNG_LEASES 4    // without a user done for this many lease_ms the computation will not end
+#define STOP_WAIT_MS 500 // for the batch at hand, when the worker ends at once
 
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t stop_count;
@@ -46,13 +49,17 @@ typedef struct {
     nj_section_cache cache;
     nj_session *session; // owned
     lease_slot slots[LEASE_SLOTS];
+    nj_message *received;      // owned
+    nj_session_effect *effect; // owned; drawn last
     const nj_message *message; // at hand, while its effects are drawn
+    nj_watchdog watchdog;
     const char *classes[NJ_WIRE_CLASSES_MAX];
     uint32_t class_count;
     char name[NJ_WIRE_NAME_BYTES_MAX + 1];
     // kept from WELCOME:
     nj_settings settings;
     const nj_kernels *kernels;
+    uint32_t lease_ms;
     bool finished;
     nj_status end_status;
     nj_error end_error;
@@ -129,13 +136,18 @@ static void log_sections(const nj_message_welcome *welcome, uint64_t lacking)
                                     NJ_SLICE_ARGS(section->name));
         }
     }
+    const nj_log_field *fields =
+        NJ_FIELDS(nj_log_uint("sections", welcome->sections_count), nj_log_uint("bytes", bytes),
+                  nj_log_uint("lacking_bytes", lacking_bytes));
     if (lacking == 0) {
-        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB, all in the cache",
-               welcome->sections_count, (double)bytes / 1e6);
+        nj_log_event(NJ_EVENT_BUNDLE_LOOKED_UP, fields,
+                     "bundle: %u sections of %.1f MB, all in the cache", welcome->sections_count,
+                     (double)bytes / 1e6);
     } else {
-        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB; fetching %.1f MB: %.*s",
-               welcome->sections_count, (double)bytes / 1e6, (double)lacking_bytes / 1e6,
-               (int)names.size, (const char *)names.bytes);
+        nj_log_event(NJ_EVENT_BUNDLE_LOOKED_UP, fields,
+                     "bundle: %u sections of %.1f MB; fetching %.1f MB: %.*s",
+                     welcome->sections_count, (double)bytes / 1e6, (double)lacking_bytes / 1e6,
+                     (int)names.size, (const char *)names.bytes);
     }
     nj_buffer_fini(&names);
 }
@@ -146,6 +158,7 @@ static void look(worker *w)
     nj_error err = {0};
     uint64_t lacking = 0;
     nj_status status = nj_settings_unpack(welcome->settings, &w->settings, &err);
+    w->lease_ms = welcome->lease_ms;
     w->kernels = find_kernels(w, welcome->numeric_class);
     if (status == NJ_OK && w->kernels == NULL) {
         status = nj_fail(&err, NJ_CONFIG,
@@ -205,25 +218,36 @@ static void verify_section(worker *w, uint32_t index)
         nj_section_cache_finish(&w->cache, &section->digest, section->size, &good, &err);
     if (status != NJ_OK) {
         nj_session_stop(w->session, status, err.text, now());
-    } else {
-        nj_session_verified(w->session, index, good, now());
+        return;
     }
+    if (good) {
+        nj_log_event(
+            NJ_EVENT_SECTION_FETCHED,
+            NJ_FIELDS(nj_log_text("section", section->name), nj_log_uint("bytes", section->size)),
+            "section \"%s\" is fetched, %.1f MB", section->name, (double)section->size / 1e6);
+    }
+    nj_session_verified(w->session, index, good, now());
 }
 
+// Users that do not fit in memory leave the slot without any: computing it fails.
 static void keep_lease(worker *w, uint32_t slot)
 {
     const nj_message_lease *lease = &w->message->lease;
-    nj_buffer_clear(&w->slots[slot].users);
-    if (nj_buffer_append(&w->slots[slot].users, lease->users.bytes, lease->users.size) != NJ_OK) {
-        nj_session_stop(w->session, NJ_NO_MEMORY, "no memory to keep a lease", now());
+    nj_buffer *users = &w->slots[slot].users;
+    nj_buffer_clear(users);
+    if (nj_buffer_append(users, lease->users.bytes, lease->users.size) != NJ_OK) {
+        nj_buffer_clear(users);
     }
 }
 
 static void compute_slot(worker *w, const nj_session_effect *effect)
 {
     nj_error err = {0};
-    nj_status status = nj_compute_shard_take(w->compute, effect->ticket, effect->slot,
-                                             &w->slots[effect->slot].users, &err);
+    nj_buffer *users = &w->slots[effect->slot].users;
+    nj_status status =
+        users->size > 0
+            ? nj_compute_shard_take(w->compute, effect->ticket, effect->slot, users, &err)
+            : nj_fail(&err, NJ_NO_MEMORY, "no memory to keep the users of a lease");
     if (status != NJ_OK) {
         nj_session_failed(w->session, effect->ticket, status, err.text, now());
     }
@@ -289,25 +313,16 @@ static void perform(worker *w, nj_session_effect *effect)
 
 static void perform_all(worker *w)
 {
-    nj_session_effect *effect = malloc(sizeof *effect);
-    if (effect == NULL) {
-        w->finished = true;
-        w->end_status = nj_fail(&w->end_error, NJ_NO_MEMORY, "no memory to go on");
-        return;
+    while (!w->finished && nj_session_next(w->session, w->effect)) {
+        perform(w, w->effect);
     }
-    while (!w->finished && nj_session_next(w->session, effect)) {
-        perform(w, effect);
-    }
-    free(effect);
 }
 
 // ---- the loop ----
 
 static nj_status receive_all(worker *w, nj_error *err)
 {
-    nj_message *message = malloc(sizeof *message);
-    nj_status status =
-        message != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for a message");
+    nj_status status = NJ_OK;
     while (status == NJ_OK && !w->finished) {
         nj_slice bytes;
         nj_error why = {0};
@@ -315,16 +330,15 @@ static nj_status receive_all(worker *w, nj_error *err)
         if (status != NJ_OK) {
             break;
         }
-        if (nj_message_unpack(bytes, NJ_SIDE_COORDINATOR, message, &why) == NJ_OK) {
-            w->message = message;
-            nj_session_message(w->session, message, now());
+        if (nj_message_unpack(bytes, NJ_SIDE_COORDINATOR, w->received, &why) == NJ_OK) {
+            w->message = w->received;
+            nj_session_message(w->session, w->received, now());
         } else {
             nj_session_broken(w->session, &why, now());
         }
         perform_all(w);
         w->message = NULL;
     }
-    free(message);
     return status == NJ_AGAIN ? NJ_OK : status;
 }
 
@@ -333,6 +347,7 @@ static void take_reports(worker *w)
     nj_compute_report report;
     while (!w->finished && nj_compute_take_report(w->compute, &report)) {
         if (report.kind == NJ_COMPUTE_SET_UP) {
+            nj_session_plan_memory(w->session, report.planned_bytes);
             nj_session_prepared(w->session, report.ticket, report.status, report.text, now());
         } else if (report.status != NJ_OK) {
             nj_session_failed(w->session, report.ticket, report.status, report.text, now());
@@ -360,13 +375,33 @@ static void look_at_signals(worker *w, int *seen)
     }
     nj_status status = stop_signal == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED;
     if (*seen == 0 && count == 1) {
-        nj_log(NJ_LOG_INFO,
-               "asked to end: finishing what is being computed; a second signal ends at once");
+        nj_log_event(NJ_EVENT_DRAINING, NJ_FIELDS(nj_log_uint("drain_ms", w->options->drain_ms)),
+                     "asked to end: finishing what is being computed, for at most %u ms; a second "
+                     "signal ends at once",
+                     w->options->drain_ms);
         nj_session_drain(w->session, status, "asked to end", now());
     } else {
         nj_session_stop(w->session, status, "asked to end at once", now());
     }
     *seen = count;
+}
+
+// The socket thread answers whatever the compute thread does, so nobody else notices a computation that never ends but by its
+// lease. Another process may have more luck with it: the supervisor starts one.
+static void look_at_computation(worker *w, uint32_t users_done)
+{
+    const uint64_t ticket = nj_compute_ticket(w->compute);
+    const uint64_t silent_ms = nj_watchdog_look(&w->watchdog, ticket, users_done, now());
+    const uint64_t limit_ms = (uint64_t)HUNG_LEASES * w->lease_ms;
+    if (ticket == 0 || silent_ms < limit_ms) {
+        return;
+    }
+    char text[160];
+    snprintf(text, sizeof text,
+             "no user was done in %" PRIu64 " ms (%d times --lease-ms): the computation hangs",
+             silent_ms, HUNG_LEASES);
+    nj_log_event(NJ_EVENT_COMPUTE_HUNG, NJ_FIELDS(nj_log_uint("silent_ms", silent_ms)), "%s", text);
+    nj_session_stop(w->session, NJ_AGAIN, text, now());
 }
 
 static nj_status run_loop(worker *w, nj_error *err)
@@ -378,7 +413,9 @@ static nj_status run_loop(worker *w, nj_error *err)
     nj_status status = NJ_OK;
     while (status == NJ_OK && !w->finished) {
         look_at_signals(w, &seen_signals);
-        nj_session_progress(w->session, nj_compute_take_progress(w->compute));
+        const uint32_t users_done = nj_compute_take_progress(w->compute);
+        nj_session_progress(w->session, users_done);
+        look_at_computation(w, users_done);
         nj_session_tick(w->session, now());
         perform_all(w);
         if (!w->finished) {
@@ -405,19 +442,22 @@ static nj_status open_session(worker *w, nj_error *err)
         .classes = w->classes,
         .class_count = w->class_count,
         .cores = 1,
-        .memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE),
+        .memory_bytes = w->options->memory_bytes_max,
         .lease_slots = LEASE_SLOTS,
         .chunk_bytes = NJ_WIRE_CHUNK_BYTES_MAX,
         .coordinator_timeout_ms = COORDINATOR_TIMEOUT_MS,
         .hello_pause_ms = HELLO_PAUSE_MS,
         .resend_ms = RESEND_MS,
         .give_up_ms = w->options->give_up_ms,
-        .drain_ms = DRAIN_MS,
+        .drain_ms = w->options->drain_ms,
     };
     randombytes_buf(config.instance.bytes, sizeof config.instance.bytes);
     w->session = malloc(sizeof *w->session);
-    return w->session != NULL ? nj_session_init(w->session, &config, now(), err)
-                              : nj_fail(err, NJ_NO_MEMORY, "no memory for the session");
+    w->received = malloc(sizeof *w->received);
+    w->effect = malloc(sizeof *w->effect);
+    bool has_memory = w->session != NULL && w->received != NULL && w->effect != NULL;
+    return has_memory ? nj_session_init(w->session, &config, now(), err)
+                      : nj_fail(err, NJ_NO_MEMORY, "no memory for the session");
 }
 
 static nj_status open_worker(worker *w, nj_error *err)
@@ -431,7 +471,9 @@ static nj_status open_worker(worker *w, nj_error *err)
         status = nj_section_cache_init(&w->cache, w->options->cache_folder, err);
     }
     if (status == NJ_OK) {
-        status = nj_compute_start(w->options->batch_users, &w->compute, err);
+        const uint64_t bytes_max = w->options->memory_bytes_max;
+        status = nj_compute_start(w->options->batch_users, bytes_max != 0 ? bytes_max : SIZE_MAX,
+                                  &w->compute, err);
     }
     if (status == NJ_OK) {
         status = open_session(w, err);
@@ -448,6 +490,34 @@ static void catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+// The compute thread is not to be stopped: neither memory nor mappings may go before it does.
+static void leave_at_once(nj_status status, const nj_error *err)
+{
+    const int exit_code = nj_status_exit_code(status);
+    if (status != NJ_OK) {
+        nj_log_event(NJ_EVENT_ENDED,
+                     NJ_FIELDS(nj_log_text("status", nj_status_name(status)),
+                               nj_log_uint("exit", (uint64_t)exit_code)),
+                     "%s; a batch was still being computed", err->text);
+    }
+    _exit(exit_code);
+}
+
+static void close_worker(worker *w, nj_status status, const nj_error *err)
+{
+    nj_dealer_close(&w->dealer, LINGER_MS);
+    if (!nj_compute_stop(&w->compute, STOP_WAIT_MS)) {
+        leave_at_once(status, err);
+    }
+    nj_section_cache_fini(&w->cache);
+    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
+        drop_slot(w, i);
+    }
+    free(w->session);
+    free(w->received);
+    free(w->effect);
 }
 
 nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
@@ -469,12 +539,6 @@ nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
             nj_error_prefix(err, "%s", options->endpoint);
         }
     }
-    nj_dealer_close(&w.dealer, LINGER_MS);
-    nj_compute_stop(&w.compute);
-    nj_section_cache_fini(&w.cache);
-    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
-        drop_slot(&w, i);
-    }
-    free(w.session);
+    close_worker(&w, status, err);
     return status;
 }

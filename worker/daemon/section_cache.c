@@ -37,13 +37,13 @@ static nj_status check_owner(const char *folder, nj_error *err)
     if (about.st_uid != geteuid()) {
         return nj_fail(err, NJ_CONFIG,
                        "%s: the cache folder belongs to user %u, the worker is user %u: give "
-                       "another --cache",
+                       "another --section-cache",
                        folder, (unsigned)about.st_uid, (unsigned)geteuid());
     }
     if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         return nj_fail(err, NJ_CONFIG,
                        "%s: the cache folder has mode %04o, others must not write there: give "
-                       "another --cache",
+                       "another --section-cache",
                        folder, (unsigned)about.st_mode & 07777);
     }
     return NJ_OK;
@@ -77,7 +77,7 @@ nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder, nj_
 {
     *cache = (nj_section_cache){.draft_fd = -1};
     if (folder != NULL && folder[0] == '\0') {
-        return nj_fail(err, NJ_USAGE, "--cache is empty, must be a folder");
+        return nj_fail(err, NJ_USAGE, "--section-cache is empty, must be a folder");
     }
     nj_status status = folder != NULL ? nj_path_copy(folder, &cache->folder, err)
                                       : default_folder(&cache->folder, err);
@@ -132,7 +132,8 @@ bool nj_section_cache_has(nj_section_cache *cache, const nj_digest *digest, uint
     if (good) {
         utimensat(AT_FDCWD, path.text, NULL, 0); // used now: see prune
     } else {
-        nj_log(NJ_LOG_WARNING, "%s is damaged: it is fetched again", path.text);
+        nj_log_event(NJ_EVENT_SECTION_DAMAGED, NJ_FIELDS(nj_log_text("path", path.text)),
+                     "%s is damaged: it is fetched again", path.text);
         unlink(path.text);
     }
     return good;

@@ -1,1 +1,3 @@
-nj_test(unit/daemon/test_section_cache.c LIBS nj_worker_daemon LABEL unit)
+foreach(name compute section_cache watchdog)
+    nj_test(unit/daemon/test_${name}.c LIBS nj_worker_daemon LABEL unit)
+endforeach()
