@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/failpoint.h"
+
 #define REMOVE_DEPTH_MAX 4
 
 static nj_status format_path(nj_path *out, nj_error *err, const char *a, const char *between,
@@ -201,22 +203,38 @@ nj_status nj_file_draft_begin(const char *path, nj_file_draft *out, nj_error *er
     return NJ_OK;
 }
 
+static nj_status sync_draft(nj_file_draft *draft, nj_error *err)
+{
+    if (ferror(draft->stream) || fflush(draft->stream) != 0) {
+        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot write", draft->temporary.text);
+    }
+    nj_status status = NJ_FAILPOINT_STEP(FILE_WRITTEN, err);
+    if (status == NJ_OK && fsync(fileno(draft->stream)) != 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot sync", draft->temporary.text);
+    }
+    return status == NJ_OK ? NJ_FAILPOINT_STEP(FILE_SYNCED, err) : status;
+}
+
 nj_status nj_file_draft_commit(nj_file_draft *draft, nj_error *err)
 {
-    nj_status status = NJ_OK;
-    if (ferror(draft->stream) || fflush(draft->stream) != 0 || fsync(fileno(draft->stream)) != 0) {
-        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot write", draft->temporary.text);
+    nj_status status = sync_draft(draft, err);
+    if (status == NJ_OK && rename(draft->temporary.text, draft->path.text) != 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename into place", draft->path.text);
+    }
+    if (status != NJ_OK) {
         nj_file_draft_abort(draft);
         return status;
     }
     fclose(draft->stream);
     draft->stream = NULL;
-    if (rename(draft->temporary.text, draft->path.text) != 0) {
-        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename into place", draft->path.text);
-        unlink(draft->temporary.text);
-        return status;
+    status = NJ_FAILPOINT_STEP(FILE_RENAMED, err);
+    if (status == NJ_OK) {
+        status = sync_parent(draft->path.text, err);
     }
-    return sync_parent(draft->path.text, err);
+    if (status == NJ_OK) {
+        NJ_FAILPOINT_HIT(FILE_PLACED);
+    }
+    return status;
 }
 
 void nj_file_draft_abort(nj_file_draft *draft)
