@@ -11,6 +11,7 @@
 #include "common/base/failpoint.h"
 
 #define REMOVE_DEPTH_MAX 4
+#define DRAFT_MARK ".tmp."
 
 static nj_status format_path(nj_path *out, nj_error *err, const char *a, const char *between,
                              const char *b)
@@ -165,29 +166,35 @@ nj_status nj_folder_sync(const char *path, nj_error *err)
     return status;
 }
 
-static nj_status sync_parent(const char *path, nj_error *err)
+static nj_status find_parent(const char *path, nj_path *out, nj_error *err)
 {
-    nj_path parent;
-    nj_status status = format_path(&parent, err, path, "", "");
+    nj_status status = format_path(out, err, path, "", "");
     if (status != NJ_OK) {
         return status;
     }
-    char *slash = strrchr(parent.text, '/');
+    char *slash = strrchr(out->text, '/');
     if (slash == NULL) {
-        strcpy(parent.text, ".");
-    } else if (slash == parent.text) {
+        strcpy(out->text, ".");
+    } else if (slash == out->text) {
         slash[1] = '\0';
     } else {
         *slash = '\0';
     }
-    return nj_folder_sync(parent.text, err);
+    return NJ_OK;
+}
+
+static nj_status sync_parent(const char *path, nj_error *err)
+{
+    nj_path parent;
+    nj_status status = find_parent(path, &parent, err);
+    return status == NJ_OK ? nj_folder_sync(parent.text, err) : status;
 }
 
 nj_status nj_file_draft_begin(const char *path, nj_file_draft *out, nj_error *err)
 {
     nj_file_draft draft = {0};
     char suffix[32];
-    snprintf(suffix, sizeof suffix, ".tmp.%ld", (long)getpid());
+    snprintf(suffix, sizeof suffix, DRAFT_MARK "%ld", (long)getpid());
     nj_status status = format_path(&draft.path, err, path, "", "");
     if (status == NJ_OK) {
         status = format_path(&draft.temporary, err, path, suffix, "");
@@ -244,6 +251,33 @@ void nj_file_draft_abort(nj_file_draft *draft)
         draft->stream = NULL;
         unlink(draft->temporary.text);
     }
+}
+
+static bool is_draft_of(const char *file, const char *name)
+{
+    const size_t size = strlen(name);
+    const size_t mark = strlen(DRAFT_MARK);
+    return strncmp(file, name, size) == 0 && strncmp(file + size, DRAFT_MARK, mark) == 0 &&
+           file[size + mark] != '\0' &&
+           file[size + mark + strspn(file + size + mark, "0123456789")] == '\0';
+}
+
+void nj_file_sweep(const char *path)
+{
+    nj_path parent;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    DIR *folder = find_parent(path, &parent, NULL) == NJ_OK ? opendir(parent.text) : NULL;
+    if (folder == NULL) {
+        return;
+    }
+    struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL) {
+        if (is_draft_of(entry->d_name, name)) {
+            unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    closedir(folder);
 }
 
 nj_status nj_file_write(const char *path, const void *bytes, size_t size, nj_error *err)

@@ -146,7 +146,11 @@ static nj_status write_current(const char *store_dir, const nj_store_name *name,
     char line[CURRENT_LINE_BYTES + 1];
     snprintf(line, sizeof line, "%s\n", name->text);
     nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.CURRENT, &path, err);
-    return status != NJ_OK ? status : nj_file_write(path.text, line, CURRENT_LINE_BYTES, err);
+    if (status == NJ_OK) {
+        nj_file_sweep(path.text);
+        status = nj_file_write(path.text, line, CURRENT_LINE_BYTES, err);
+    }
+    return status;
 }
 
 nj_status nj_store_publish(const char *store_dir, const char *name, nj_staging *fence,
