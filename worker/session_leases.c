@@ -126,7 +126,8 @@ void nj_session_send_outcome(nj_session *session, nj_session_slot *slot, uint64_
 
 void nj_session_send_heartbeat(nj_session *session, uint64_t now_ns)
 {
-    nj_message_heartbeat *heartbeat = &nj_session_add_message(session, NJ_MESSAGE_HEARTBEAT)->heartbeat;
+    nj_message_heartbeat *heartbeat =
+        &nj_session_add_message(session, NJ_MESSAGE_HEARTBEAT)->heartbeat;
     heartbeat->users_done = session->users_done;
     for (uint32_t i = 0; i < session->config.lease_slots; i++) {
         const nj_session_slot *slot = &session->slots[i];

@@ -31,8 +31,9 @@ uint32_t nj_session_piece_bytes(const nj_session *session)
 
 void nj_session_ask_for_piece(nj_session *session, uint64_t now_ns)
 {
-    nj_session_add_message(session, NJ_MESSAGE_FETCH)->fetch = (nj_message_fetch){
-        session->sections[session->section].digest, session->offset, nj_session_piece_bytes(session)};
+    nj_session_add_message(session, NJ_MESSAGE_FETCH)->fetch =
+        (nj_message_fetch){session->sections[session->section].digest, session->offset,
+                           nj_session_piece_bytes(session)};
     session->fetch_ns = now_ns;
 }
 

@@ -89,8 +89,7 @@ static const nj_option RUN[] = {
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,
     {"workers", "N", "2", "worker processes to start on this machine", false},
-    {"section-cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar",
-     false},
+    {"cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar", false},
     NJ_ENGINE_OPTIONS,
 };
 

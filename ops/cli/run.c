@@ -109,7 +109,7 @@ static nj_status make_keys(fleet *f, nj_keypair *server, nj_allowlist *allowed, 
 // Between fork and exec only calls that are safe after a fork of a process with threads.
 static void exec_worker(const fleet *f, pid_t parent)
 {
-    const char *cache = nj_argument(f->arguments, "section-cache");
+    const char *cache = nj_argument(f->arguments, "cache");
     const char *argv[] = {f->program.text,
                           "--connect",
                           f->endpoint,
@@ -122,7 +122,7 @@ static void exec_worker(const fleet *f, pid_t parent)
                           nj_argument(f->arguments, "batch"),
                           "--log-format",
                           nj_argument(f->arguments, "log-format"),
-                          cache != NULL ? "--section-cache" : NULL,
+                          cache != NULL ? "--cache" : NULL,
                           cache,
                           NULL};
     sigset_t none;

@@ -9,7 +9,7 @@ start_coordinator coordinator "tcp://127.0.0.1:*" store
 where=$(endpoint coordinator)
 start_worker one "$where"
 # A key as text instead of a file, another worker key, another cache, and two processes of one command.
-start two nightjar-worker --connect "$where" --server-key "$(cat server.key.pub)" --key other.key "${slow[@]}" --section-cache cache2 \
+start two nightjar-worker --connect "$where" --server-key "$(cat server.key.pub)" --key other.key "${slow[@]}" --cache cache2 \
     --procs 2
 expect_end coordinator 0
 expect_end one 0

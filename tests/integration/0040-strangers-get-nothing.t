@@ -4,7 +4,7 @@
 make_night 60
 make_keys server worker unknown wrong
 cp worker.key.pub allowed
-patience=(--section-cache strangers --give-up-ms 2000)
+patience=(--cache strangers --give-up-ms 2000)
 
 start_coordinator coordinator "tcp://127.0.0.1:*" store
 where=$(endpoint coordinator)
@@ -27,7 +27,7 @@ expect_said coordinator "127.0.0.1 is not let in: its public key \"$(head -c 40 
 
 # The nights are not the worse for it.
 start_worker one "$where"
-start bare nightjar-worker --connect "$open_at" --insecure --section-cache cache
+start bare nightjar-worker --connect "$open_at" --insecure --cache cache
 expect_end coordinator 0
 expect_end one 0
 expect_end open 0

@@ -4,7 +4,7 @@
 
 make_night 60
 one_night() { # NAME BUNDLE
-    start "$1" nightjar run --bundle "$2" --users users.txt "${settings[@]}" --store "$1-store" --workers 1 --section-cache cache
+    start "$1" nightjar run --bundle "$2" --users users.txt "${settings[@]}" --store "$1-store" --workers 1 --cache cache
     expect_end "$1" 0
 }
 
@@ -47,9 +47,9 @@ expect_not_said healed "fetching"
 # A cache that cannot be: refused before anything is asked of the coordinator, with the path.
 make_keys server worker
 keys=(--server-key server.key.pub --key worker.key)
-expect_exit 65 nightjar-worker --connect tcp://127.0.0.1:1 "${keys[@]}" --section-cache users.txt/cache
+expect_exit 65 nightjar-worker --connect tcp://127.0.0.1:1 "${keys[@]}" --cache users.txt/cache
 expect_said last "users.txt: is not a folder"
-expect_exit 74 nightjar-worker --connect tcp://127.0.0.1:1 "${keys[@]}" --section-cache /proc/nightjar
+expect_exit 74 nightjar-worker --connect tcp://127.0.0.1:1 "${keys[@]}" --cache /proc/nightjar
 expect_said last "/proc/nightjar"
 # One that fills up while a section is written; `nightjar run` passes the worker's exit code on.
 full_disk() {
@@ -60,7 +60,7 @@ full_disk() {
 cp worker.key.pub allowed
 start_coordinator coordinator "tcp://127.0.0.1:*" full-store
 where=$(endpoint coordinator)
-start full full_disk --connect "$where" "${keys[@]}" --section-cache full-cache
+start full full_disk --connect "$where" "${keys[@]}" --cache full-cache
 expect_end full 74
 expect_said full "full-cache/.*: cannot write"
 start_worker sound "$where"

@@ -11,7 +11,7 @@ make_keys server worker
 cp worker.key.pub allowed
 start_coordinator coordinator "tcp://127.0.0.1:*" store
 # Kernels of one class and fair speed: 8,012 users would keep the reference kernels busy for minutes.
-start worker nightjar-worker --connect "$(endpoint coordinator)" --server-key server.key.pub --key worker.key --section-cache cache --batch 1
+start worker nightjar-worker --connect "$(endpoint coordinator)" --server-key server.key.pub --key worker.key --cache cache --batch 1
 
 resident_kb() { # PID
     awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status" 2>/dev/null || echo 0
@@ -40,6 +40,6 @@ expect_rows store
 expect_said worker "ready: kernels .* memory [0-9.]+ MB mapped, [0-9.]+ MB model, [0-9.]+ MB scratch for 1 users of"
 [[ $(count_said worker "ready: kernels") -eq 1 ]] || fail "the worker was set up more than once"
 start_coordinator idle "tcp://127.0.0.1:*" store2 --shard-users 4096
-start early nightjar-worker --connect "$(endpoint idle)" --server-key server.key.pub --key worker.key "${slow[@]}" --section-cache cache
+start early nightjar-worker --connect "$(endpoint idle)" --server-key server.key.pub --key worker.key "${slow[@]}" --cache cache
 await_said early "ready: kernels"
 [[ $(committed store2) -eq 0 ]] || fail "a shard was committed before the plan was printed"

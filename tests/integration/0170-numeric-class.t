@@ -7,12 +7,12 @@ make_keys server worker
 cp worker.key.pub allowed
 start_coordinator coordinator "tcp://127.0.0.1:*" store
 where=$(endpoint coordinator)
-start blas nightjar-worker --connect "$where" --server-key server.key.pub --key worker.key --section-cache cache --kernels openblas
+start blas nightjar-worker --connect "$where" --server-key server.key.pub --key worker.key --cache cache --kernels openblas
 expect_end blas 78
 expect_said blas 'the plan.s numeric class is "exact", the worker runs "openblas-'
 expect_not_said coordinator "joins"
 class=$(sed -n 's/.*the worker runs "\(openblas-[^"]*\)".*/\1/p' blas.log)
-start able nightjar-worker --connect "$where" --server-key server.key.pub --key worker.key --section-cache cache
+start able nightjar-worker --connect "$where" --server-key server.key.pub --key worker.key --cache cache
 expect_end coordinator 0
 expect_end able 0
 expect_rows store

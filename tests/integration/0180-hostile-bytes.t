@@ -25,8 +25,8 @@ expect_said hostile "[0-9]+ hostile connections"
 start open nightjar-coordinator --bind "tcp://127.0.0.1:*" --insecure "${night[@]}" "${shards[@]}" --store open-store --json
 where=$(endpoint open)
 start talker python3 "$source_dir/tests/integration/hostile.py" "${where##*:}" 20 --zmtp
-start three nightjar-worker --connect "$where" --insecure "${slow[@]}" --section-cache cache
-start four nightjar-worker --connect "$where" --insecure "${slow[@]}" --section-cache cache
+start three nightjar-worker --connect "$where" --insecure "${slow[@]}" --cache cache
+start four nightjar-worker --connect "$where" --insecure "${slow[@]}" --cache cache
 expect_end open 0
 expect_end three 0
 expect_end four 0

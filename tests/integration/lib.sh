@@ -239,5 +239,5 @@ start_coordinator() { # NAME ENDPOINT STORE OPTION...
 start_worker() { # NAME ENDPOINT OPTION...
     local name=$1 where=$2
     shift 2
-    start "$name" nightjar-worker --connect "$where" --server-key server.key.pub --key worker.key "${slow[@]}" --section-cache cache "$@"
+    start "$name" nightjar-worker --connect "$where" --server-key server.key.pub --key worker.key "${slow[@]}" --cache cache "$@"
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/codec/row.h"
 #include "common/codec/shard.h"
@@ -86,7 +87,13 @@ static nj_status pack_list(void *context, size_t index, const nj_list *list, nj_
                        NJ_SHARD_BYTES_MAX);
     }
     atomic_fetch_add(&p->compute->users_done, 1);
-    return NJ_OK;
+    return NJ_FAILPOINT_STEP(COMPUTE_USER, err);
+}
+
+static nj_status begin_rows(nj_buffer *rows, size_t count, nj_error *err)
+{
+    nj_status status = nj_rows_begin(rows, count);
+    return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory for the rows of a shard");
 }
 
 static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_report *report,
@@ -104,10 +111,11 @@ static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_rep
     }
     nj_buffer_init(&p.row, NJ_ROW_BYTES_MAX);
     report->row_count = (uint32_t)users.count;
-    status = nj_rows_begin(p.rows, users.count);
-    if (status != NJ_OK) {
-        nj_fail(err, status, "no memory for the rows of a shard");
-    } else {
+    status = NJ_FAILPOINT_STEP(COMPUTE_BEGUN, err);
+    if (status == NJ_OK) {
+        status = begin_rows(p.rows, users.count, err);
+    }
+    if (status == NJ_OK) {
         status = nj_engine_decode(compute->engine, users.requests, users.count, pack_list, &p, err);
     }
     if (status == NJ_OK) {

@@ -37,13 +37,13 @@ static nj_status check_owner(const char *folder, nj_error *err)
     if (about.st_uid != geteuid()) {
         return nj_fail(err, NJ_CONFIG,
                        "%s: the cache folder belongs to user %u, the worker is user %u: give "
-                       "another --section-cache",
+                       "another --cache",
                        folder, (unsigned)about.st_uid, (unsigned)geteuid());
     }
     if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         return nj_fail(err, NJ_CONFIG,
                        "%s: the cache folder has mode %04o, others must not write there: give "
-                       "another --section-cache",
+                       "another --cache",
                        folder, (unsigned)about.st_mode & 07777);
     }
     return NJ_OK;
@@ -77,7 +77,7 @@ nj_status nj_section_cache_init(nj_section_cache *cache, const char *folder, nj_
 {
     *cache = (nj_section_cache){.draft_fd = -1};
     if (folder != NULL && folder[0] == '\0') {
-        return nj_fail(err, NJ_USAGE, "--section-cache is empty, must be a folder");
+        return nj_fail(err, NJ_USAGE, "--cache is empty, must be a folder");
     }
     nj_status status = folder != NULL ? nj_path_copy(folder, &cache->folder, err)
                                       : default_folder(&cache->folder, err);

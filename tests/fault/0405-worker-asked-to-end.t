@@ -22,7 +22,7 @@ expect_json coordinator.out duplicates 0  # nothing was computed twice
 expect_rows store
 
 # An idle worker and one that finds no coordinator leave at once.
-start lonely nightjar-worker --connect "tcp://127.0.0.1:$(free_port)" --server-key server.key.pub --key worker.key --section-cache cache
+start lonely nightjar-worker --connect "tcp://127.0.0.1:$(free_port)" --server-key server.key.pub --key worker.key --cache cache
 sleep 0.3
 kill -TERM "${pid[lonely]}"
 expect_end lonely 143
