@@ -90,6 +90,7 @@ static const nj_option RUN[] = {
     NJ_NIGHT_OPTIONS,
     {"workers", "N", "2", "worker processes to start on this machine", false},
     {"cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar", false},
+    {"memory-max", "MB", NULL, "a worker whose plan needs more ends; default: no limit", false},
     NJ_ENGINE_OPTIONS,
 };
 

@@ -109,22 +109,19 @@ static nj_status make_keys(fleet *f, nj_keypair *server, nj_allowlist *allowed, 
 // Between fork and exec only calls that are safe after a fork of a process with threads.
 static void exec_worker(const fleet *f, pid_t parent)
 {
-    const char *cache = nj_argument(f->arguments, "cache");
-    const char *argv[] = {f->program.text,
-                          "--connect",
-                          f->endpoint,
-                          f->server_key,
-                          "--key",
-                          f->key_path,
-                          "--kernels",
-                          nj_argument(f->arguments, "kernels"),
-                          "--batch",
-                          nj_argument(f->arguments, "batch"),
-                          "--log-format",
-                          nj_argument(f->arguments, "log-format"),
-                          cache != NULL ? "--cache" : NULL,
-                          cache,
-                          NULL};
+    static const char *const PASSED_ON[] = {"--kernels", "--batch", "--log-format", "--cache",
+                                            "--memory-max"};
+    enum { PASSED_ON_COUNT = sizeof PASSED_ON / sizeof PASSED_ON[0] };
+    const char *argv[6 + 2 * PASSED_ON_COUNT + 1] = {f->program.text, "--connect", f->endpoint,
+                                                     f->server_key,   "--key",     f->key_path};
+    size_t count = 6;
+    for (size_t i = 0; i < PASSED_ON_COUNT; i++) {
+        const char *value = nj_argument(f->arguments, PASSED_ON[i] + strlen("--"));
+        if (value != NULL) {
+            argv[count++] = PASSED_ON[i];
+            argv[count++] = value;
+        }
+    }
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -190,9 +187,13 @@ static nj_status replace_worker(fleet *f, size_t index, int state, nj_error *err
                        "workers ended %u times: something is wrong with the machine or the bundle",
                        f->restarts);
     }
-    nj_log(NJ_LOG_WARNING, "worker %ld ended (%s %d): starting another", pid,
-           WIFSIGNALED(state) ? "signal" : "exit",
-           WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state));
+    const bool killed = WIFSIGNALED(state);
+    const int number = killed ? WTERMSIG(state) : WEXITSTATUS(state);
+    nj_log_event(NJ_EVENT_WORKER_REPLACED,
+                 NJ_FIELDS(nj_log_uint("worker_pid", (uint64_t)pid),
+                           nj_log_uint(killed ? "signal" : "exit", (uint64_t)number)),
+                 "worker %ld ended (%s %d): starting another", pid, killed ? "signal" : "exit",
+                 number);
     return start_worker(f, index, err);
 }
 
