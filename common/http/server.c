@@ -23,11 +23,11 @@ struct nj_http {
 
 // ---- answering, on the server's thread ----
 
-static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned code, const void *bytes,
-                                 size_t size)
+static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned code,
+                                 const void *bytes, size_t size)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        size, (void *)(uintptr_t)bytes, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(size, (void *)(uintptr_t)bytes, MHD_RESPMEM_MUST_COPY);
     if (response == NULL) {
         return MHD_NO;
     }
@@ -56,8 +56,7 @@ static enum MHD_Result send_page(const nj_http *http, struct MHD_Connection *con
         result = send_text(connection, MHD_HTTP_NOT_FOUND, "not found\n", strlen("not found\n"));
     } else {
         const char *sentence = nj_status_sentence(status);
-        result =
-            send_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, sentence, strlen(sentence));
+        result = send_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, sentence, strlen(sentence));
     }
     nj_buffer_fini(&body);
     return result;

@@ -78,13 +78,12 @@ static nj_status print_histogram(const row *r, const void *value, nj_buffer *out
                                   (double)BOUNDS_MS[i] / MS_PER_S, count);
     }
     count += histogram->buckets[NJ_HISTOGRAM_BUCKETS];
-    return status == NJ_OK
-               ? nj_buffer_printf(out,
-                                  "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %" PRIu64
-                                  ".%09" PRIu64 "\n%s_count %" PRIu64 "\n",
-                                  r->name, count, r->name, histogram->sum_ns / NS_PER_S,
-                                  histogram->sum_ns % NS_PER_S, r->name, count)
-               : status;
+    return status == NJ_OK ? nj_buffer_printf(out,
+                                              "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %" PRIu64
+                                              ".%09" PRIu64 "\n%s_count %" PRIu64 "\n",
+                                              r->name, count, r->name, histogram->sum_ns / NS_PER_S,
+                                              histogram->sum_ns % NS_PER_S, r->name, count)
+                           : status;
 }
 
 #define COUNTER print_whole, "counter"
@@ -93,7 +92,9 @@ static nj_status print_histogram(const row *r, const void *value, nj_buffer *out
 #define TIMESTAMP print_timestamp, "gauge"
 #define HISTOGRAM print_histogram, "histogram"
 #define ROW(PRINT, TYPE, field, name, labels, help)                                                \
-    {PRINT, offsetof(nj_metrics, field), TYPE, name, labels, help}
+    {                                                                                              \
+        PRINT, offsetof(nj_metrics, field), TYPE, name, labels, help                               \
+    }
 #define EXPAND(macro, ...) macro(__VA_ARGS__)
 
 static const row ROWS[] = {
@@ -108,7 +109,8 @@ nj_status nj_metrics_print(const nj_metrics *metrics, nj_buffer *out)
     const char *last_name = "";
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0] && status == NJ_OK; i++) {
         const row *r = &ROWS[i];
-        if (strcmp(last_name, r->name) != 0) { // HELP and TYPE stand once, above the first of a name
+        if (strcmp(last_name, r->name) !=
+            0) { // HELP and TYPE stand once, above the first of a name
             status = nj_buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", r->name, r->help,
                                       r->name, r->type);
             last_name = r->name;

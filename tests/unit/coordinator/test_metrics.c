@@ -79,8 +79,9 @@ static void every_row_has_a_value_and_every_name_one_head_with_help(void **state
         assert_null(strstr(found + 1, head));
         assert_true(!is_first || ends_in(ROWS[i].help, "."));
         if (strcmp(ROWS[i].kind, "HISTOGRAM") == 0) {
-            snprintf(value, sizeof value, "\n%s_bucket{le=\"+Inf\"} 0\n%s_sum 0.000000000\n%s_count 0\n",
-                     ROWS[i].name, ROWS[i].name, ROWS[i].name);
+            snprintf(value, sizeof value,
+                     "\n%s_bucket{le=\"+Inf\"} 0\n%s_sum 0.000000000\n%s_count 0\n", ROWS[i].name,
+                     ROWS[i].name, ROWS[i].name);
         } else {
             snprintf(value, sizeof value, "\n%s%s%s%s 0", ROWS[i].name,
                      ROWS[i].labels[0] != '\0' ? "{" : "", ROWS[i].labels,

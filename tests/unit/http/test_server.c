@@ -135,10 +135,21 @@ static void silent_clients_are_bounded_and_put_out(void **state)
 static void an_address_that_cannot_be_is_refused_with_its_form(void **state)
 {
     (void)state;
-    static const char *const WRONG[] = {"",           ":",          "9464",          ":9464",
-                                        "127.0.0.1",  "127.0.0.1:", "127.0.0.1:x",   "127.0.0.1:65536",
-                                        "localhost:1", "[::1]",     "[::1]:",        "::1:9464",
-                                        "[]:9464",    "[:9464",     "1.2.3.4.5:9464"};
+    static const char *const WRONG[] = {"",
+                                        ":",
+                                        "9464",
+                                        ":9464",
+                                        "127.0.0.1",
+                                        "127.0.0.1:",
+                                        "127.0.0.1:x",
+                                        "127.0.0.1:65536",
+                                        "localhost:1",
+                                        "[::1]",
+                                        "[::1]:",
+                                        "::1:9464",
+                                        "[]:9464",
+                                        "[:9464",
+                                        "1.2.3.4.5:9464"};
     for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
         nj_error err = {0};
         nj_http *http = NULL;
