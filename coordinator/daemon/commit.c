@@ -60,7 +60,13 @@ nj_status nj_night_commit(nj_night *n, nj_error *err)
         return NJ_OK;
     }
     NJ_FAILPOINT_HIT(COMMIT_DUE);
+    const uint64_t start_ns = nj_clock_mono_ns();
     nj_status status = nj_stage_commit(&n->stage, outcomes, err);
+    if (status == NJ_OK) {
+        nj_histogram_observe(&n->metrics.commit_duration, nj_clock_mono_ns() - start_ns);
+    } else {
+        n->metrics.commit_failures++;
+    }
     if (status == NJ_IO) {
         return nj_night_pause(n, err); // everything waits where it is
     }

@@ -59,6 +59,7 @@ static void send_welcome(nj_night *n, const nj_dispatch_effect *effect)
                               sections->sections[i].digest};
     }
     send_to(n, effect, &message);
+    n->metrics.workers_joined++;
     if (nj_night_may_say(n, NJ_LINE_JOIN)) {
         nj_log(NJ_LOG_INFO, "%s joins, %u workers", worker_name(n, effect->worker),
                n->dispatch->roster.count);
@@ -132,6 +133,9 @@ static void store_rows(nj_night *n, const nj_dispatch_effect *effect)
         report_stored(n, effect->lease.shard, false);
         return;
     }
+    nj_histogram_observe(&n->metrics.shard_duration,
+                         nj_clock_mono_ns() -
+                             n->dispatch->ledger.pieces[effect->lease.shard].since_ns);
     nj_status status = nj_stage_add(&n->stage, &range, n->result, n->check.rows,
                                     worker_name(n, effect->worker), &err);
     if (status != NJ_OK) {
@@ -284,6 +288,7 @@ static void tell_of_worker(nj_night *n, const nj_dispatch_effect *effect)
 {
     const char *name = worker_name(n, effect->worker);
     if (effect->kind == NJ_DISPATCH_WORKER_GONE) {
+        n->metrics.workers_vanished += effect->status != NJ_OK;
         if (nj_night_may_say(n, NJ_LINE_GONE)) {
             nj_log(effect->status == NJ_OK ? NJ_LOG_INFO : NJ_LOG_WARNING, "%s %s, %u workers",
                    name, effect->status == NJ_OK ? "leaves" : "has vanished",

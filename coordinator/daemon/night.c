@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/codec/shard.h"
 #include "coordinator/daemon/effects.h"
+#include "coordinator/daemon/measure.h"
 #include "coordinator/daemon/summary.h"
 
 #define TICK_MS 100
@@ -47,6 +48,7 @@ static nj_status receive_some(nj_night *n, nj_error *err)
         if (status != NJ_OK) {
             return status == NJ_AGAIN ? NJ_OK : status;
         }
+        n->metrics.received += received.bytes.size;
         if (nj_message_unpack(received.bytes, NJ_SIDE_WORKER, &message, &why) == NJ_OK) {
             n->result = message.kind == NJ_MESSAGE_RESULT ? &message.result : NULL;
             if (n->result != NULL) {
@@ -54,6 +56,7 @@ static nj_status receive_some(nj_night *n, nj_error *err)
             }
             nj_dispatch_message(n->dispatch, &received.peer, &message, nj_clock_mono_ns());
         } else {
+            n->metrics.messages_refused++;
             if (nj_night_may_say(n, NJ_LINE_MESSAGE)) {
                 nj_log(NJ_LOG_WARNING, "message from %s refused: %s",
                        received.address[0] != '\0' ? received.address : "a closed connection",
@@ -96,6 +99,7 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
         nj_dispatch_tick(n->dispatch, nj_clock_mono_ns());
         nj_night_perform(n);
         nj_progress_update(&n->progress, nj_night_users_done(n), nj_clock_mono_ns());
+        nj_measure_now_and_then(n, nj_clock_mono_ns());
         status = call_tick(n, err);
     }
     if (status == NJ_OK && n->broken != NJ_OK) {
@@ -501,7 +505,10 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     nj_night_summary_init(&n.summary);
     stop_signal = 0;
     catch_signals(note_signal);
-    nj_status status = open_night(&n, err);
+    nj_status status = nj_measure_begin(&n, err);
+    if (status == NJ_OK) {
+        status = open_night(&n, err);
+    }
     if (status == NJ_OK) {
         status = decode_users(&n, err);
     }
@@ -511,6 +518,7 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     if (status != NJ_OK) {
         nj_stage_discard_empty(&n.stage);
     }
+    nj_measure_end(&n, status);
     *out = n.summary;
     close_night(&n);
     catch_signals(SIG_DFL);

@@ -61,6 +61,8 @@ typedef struct {
     nj_settings settings;
     const nj_kernels *kernels;
     uint32_t lease_ms;
+    uint64_t look_ns;       // when it came
+    uint64_t lacking_bytes; // that had to be fetched
     bool finished;
     nj_status end_status;
     nj_error end_error;
@@ -129,24 +131,24 @@ static void send_message(worker *w, const nj_message *message)
 }
 
 // One line for the operator: what travels tonight.
-static void log_sections(const nj_message_welcome *welcome, uint64_t lacking)
+static void log_sections(worker *w, const nj_message_welcome *welcome, uint64_t lacking)
 {
     nj_buffer names;
-    uint64_t lacking_bytes = 0;
+    w->lacking_bytes = 0;
     uint64_t bytes = 0;
     nj_buffer_init(&names, NJ_WIRE_SECTIONS_MAX * (NJ_WIRE_SECTION_NAME_BYTES_MAX + 2));
     for (uint32_t i = 0; i < welcome->sections_count; i++) {
         const nj_wire_section *section = &welcome->sections[i];
         bytes += section->size;
         if ((lacking >> i & 1) != 0) {
-            lacking_bytes += section->size;
+            w->lacking_bytes += section->size;
             (void)!nj_buffer_printf(&names, "%s%.*s", names.size > 0 ? ", " : "",
                                     NJ_SLICE_ARGS(section->name));
         }
     }
     const nj_log_field *fields =
         NJ_FIELDS(nj_log_uint("sections", welcome->sections_count), nj_log_uint("bytes", bytes),
-                  nj_log_uint("lacking_bytes", lacking_bytes));
+                  nj_log_uint("lacking_bytes", w->lacking_bytes));
     if (lacking == 0) {
         nj_log_event(NJ_EVENT_BUNDLE_LOOKED_UP, fields,
                      "bundle: %u sections of %.1f MB, all in the cache", welcome->sections_count,
@@ -154,7 +156,7 @@ static void log_sections(const nj_message_welcome *welcome, uint64_t lacking)
     } else {
         nj_log_event(NJ_EVENT_BUNDLE_LOOKED_UP, fields,
                      "bundle: %u sections of %.1f MB; fetching %.1f MB: %.*s",
-                     welcome->sections_count, (double)bytes / 1e6, (double)lacking_bytes / 1e6,
+                     welcome->sections_count, (double)bytes / 1e6, (double)w->lacking_bytes / 1e6,
                      (int)names.size, (const char *)names.bytes);
     }
     nj_buffer_fini(&names);
@@ -167,6 +169,7 @@ static void look(worker *w)
     uint64_t lacking = 0;
     nj_status status = nj_settings_unpack(welcome->settings, &w->settings, &err);
     w->lease_ms = welcome->lease_ms;
+    w->look_ns = now();
     w->kernels = find_kernels(w, welcome->numeric_class);
     if (status == NJ_OK && w->kernels == NULL) {
         status = nj_fail(&err, NJ_CONFIG,
@@ -183,7 +186,7 @@ static void look(worker *w)
             lacking |= (uint64_t)1 << i;
         }
     }
-    log_sections(welcome, lacking);
+    log_sections(w, welcome, lacking);
     nj_session_inspected(w->session, lacking, now());
 }
 
@@ -234,11 +237,13 @@ static void verify_section(worker *w, uint32_t index)
         nj_session_stop(w->session, status, err.text, now());
         return;
     }
-    if (good) {
+    if (good && w->session->lacking == (uint64_t)1 << index) {
+        const uint64_t fetch_ms = (now() - w->look_ns) / 1000000;
         nj_log_event(
-            NJ_EVENT_SECTION_FETCHED,
-            NJ_FIELDS(nj_log_text("section", section->name), nj_log_uint("bytes", section->size)),
-            "section \"%s\" is fetched, %.1f MB", section->name, (double)section->size / 1e6);
+            NJ_EVENT_BUNDLE_FETCHED,
+            NJ_FIELDS(nj_log_uint("bytes", w->lacking_bytes), nj_log_uint("fetch_ms", fetch_ms)),
+            "bundle: %.1f MB fetched in %.1f s", (double)w->lacking_bytes / 1e6,
+            (double)fetch_ms / 1e3);
     }
     nj_session_verified(w->session, index, good, now());
 }
