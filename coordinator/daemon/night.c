@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -76,6 +77,28 @@ static nj_status receive_some(nj_night *n, nj_error *err)
     return NJ_OK;
 }
 
+// What went wrong so far stands behind the progress, as far as something did.
+static void show_progress(nj_night *n)
+{
+    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    const struct {
+        uint64_t count;
+        const char *what;
+    } troubles[] = {{counts->failures + counts->losses, "retries"},
+                    {counts->quarantined_users, "quarantined"},
+                    {counts->benches, "benched"}};
+    char note[sizeof n->progress.note] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
+        if (troubles[i].count > 0) {
+            used += (size_t)snprintf(note + used, sizeof note - used, "%s%" PRIu64 " %s",
+                                     used > 0 ? ", " : "", troubles[i].count, troubles[i].what);
+        }
+    }
+    nj_progress_note(&n->progress, "%s%s", note, n->pause.active ? " - PAUSED" : "");
+    nj_progress_update(&n->progress, nj_night_users_done(n), nj_clock_mono_ns());
+}
+
 static nj_status call_tick(nj_night *n, nj_error *err)
 {
     const nj_night_hooks *hooks = &n->options->hooks;
@@ -98,7 +121,7 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
     if (status == NJ_OK) {
         nj_dispatch_tick(n->dispatch, nj_clock_mono_ns());
         nj_night_perform(n);
-        nj_progress_update(&n->progress, nj_night_users_done(n), nj_clock_mono_ns());
+        show_progress(n);
         nj_measure_now_and_then(n, nj_clock_mono_ns());
         status = call_tick(n, err);
     }
