@@ -6,3 +6,8 @@ foreach(script ${fault_tests})
     set_tests_properties(fault_${name} PROPERTIES LABELS fault TIMEOUT 300 SKIP_RETURN_CODE 77
             ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 endforeach()
+
+# Half an hour of killing.
+add_test(NAME soak_killed_at_random COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/fault/soak 2000)
+set_tests_properties(soak_killed_at_random PROPERTIES LABELS soak TIMEOUT 7200
+        ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
