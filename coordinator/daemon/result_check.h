@@ -1,4 +1,4 @@
-// result_check.h - whether the rows of a RESULT fit their shard: counts, form, items that exist.
+// result_check.h - whether the rows of a RESULT fit their shard: counts, form, whose history they were computed from, items that exist.
 #ifndef NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 #define NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 
@@ -13,7 +13,8 @@ typedef struct {
     uint32_t top;
 } nj_result_check;
 
-/// NULL, or what is wrong as the end of a sentence. An nj_dispatch_check: `context` is an nj_result_check.
+/// NULL, or what is wrong as the end of a sentence. An nj_dispatch_check: `context` is an nj_result_check. Rows of other users are
+/// known by their history digest.
 const char *nj_result_problem(const void *context, const nj_message_result *result);
 
 #endif

@@ -1,4 +1,7 @@
 # The fault matrix: one file a fault, real processes, real LMDB, real TCP. lib.sh is what they share.
+add_executable(middleman fault/middleman.c)
+target_link_libraries(middleman PRIVATE nj_wire nj_codec nj_base)
+
 file(GLOB fault_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fault/[0-9]*.t)
 foreach(script ${fault_tests})
     get_filename_component(name ${script} NAME_WE)
