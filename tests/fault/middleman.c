@@ -23,6 +23,7 @@
 #define HOLD_MS 40
 #define LIES_MAX 4
 #define TICK_MS 5
+#define SHARD_USERS_MAX 1024
 
 typedef struct middleman middleman;
 typedef nj_status (*liar)(middleman *m, nj_message_result *result, nj_error *err);
@@ -58,6 +59,8 @@ struct middleman {
     nj_buffer rows;      // of the lie at hand
     nj_buffer last_rows; // of the RESULT before
     uint32_t last_count;
+    nj_slice split[SHARD_USERS_MAX]; // scratch: the rows of a RESULT
+    nj_row row;                      // scratch
     const char *connect;
     nj_keypair worker_keys;
     char server_key[NJ_KEY_TEXT_BYTES];
@@ -126,65 +129,64 @@ static nj_status lie_shard(middleman *m, nj_message_result *result, nj_error *er
     return NJ_OK;
 }
 
-static nj_status pack_again(middleman *m, const nj_rows *rows, const nj_slice *order, nj_error *err)
+static nj_status split_rows(middleman *m, const nj_message_result *result, nj_error *err)
+{
+    return result->row_count <= SHARD_USERS_MAX
+               ? nj_rows_split(result->rows, result->row_count, m->split, err)
+               : nj_fail(err, NJ_INPUT, "%u rows, the limit is %d", result->row_count,
+                         SHARD_USERS_MAX);
+}
+
+// Puts m->split in the place of the rows.
+static nj_status pack_rows(middleman *m, nj_message_result *result, nj_error *err)
 {
     nj_buffer packed;
     nj_buffer_init(&packed, NJ_SHARD_BYTES_MAX);
-    nj_status status = nj_rows_begin(&packed, rows->count);
-    for (size_t i = 0; i < rows->count && status == NJ_OK; i++) {
-        status = nj_rows_add(&packed, order[i]);
+    nj_status status = nj_rows_begin(&packed, result->row_count);
+    for (uint32_t i = 0; i < result->row_count && status == NJ_OK; i++) {
+        status = nj_rows_add(&packed, m->split[i]);
     }
     if (status == NJ_OK) {
         nj_buffer_clear(&m->rows);
         status = nj_buffer_append(&m->rows, packed.bytes, packed.size);
     }
     nj_buffer_fini(&packed);
+    result->digest = nj_digest_of(m->rows.bytes, m->rows.size);
     return status == NJ_OK ? NJ_OK : nj_fail(err, status, "cannot pack the lie");
 }
 
 // The right rows, the first and the last exchanged.
 static nj_status lie_order(middleman *m, nj_message_result *result, nj_error *err)
 {
-    nj_rows rows;
-    nj_status status = nj_rows_unpack(result->rows, result->row_count, &rows, err);
+    nj_status status = split_rows(m, result, err);
     if (status != NJ_OK) {
         return status;
     }
-    nj_slice first = rows.rows[0];
-    rows.rows[0] = rows.rows[rows.count - 1];
-    rows.rows[rows.count - 1] = first;
-    status = pack_again(m, &rows, rows.rows, err);
-    nj_rows_fini(&rows);
-    result->digest = nj_digest_of(m->rows.bytes, m->rows.size);
-    return status;
+    const nj_slice first = m->split[0];
+    m->split[0] = m->split[result->row_count - 1];
+    m->split[result->row_count - 1] = first;
+    return pack_rows(m, result, err);
 }
 
 // A sound row whose best score is another: what a machine that computes wrongly sends.
 static nj_status lie_score(middleman *m, nj_message_result *result, nj_error *err)
 {
-    nj_rows rows;
     nj_buffer packed;
-    nj_row *row = malloc(sizeof *row);
-    nj_status status = nj_rows_unpack(result->rows, result->row_count, &rows, err);
-    if (status != NJ_OK || row == NULL) {
-        free(row);
-        return status != NJ_OK ? status : nj_fail(err, NJ_NO_MEMORY, "no memory to lie");
-    }
     nj_buffer_init(&packed, NJ_ROW_BYTES_MAX);
-    status = nj_row_unpack(rows.rows[0], row, err);
+    nj_status status = split_rows(m, result, err);
     if (status == NJ_OK) {
-        row->scores[0] += 0.25f;
-        status =
-            nj_row_pack(&packed, row->flags, row->items, row->scores, row->count, &row->history);
+        status = nj_row_unpack(m->split[0], &m->row, err);
     }
     if (status == NJ_OK) {
-        rows.rows[0] = nj_buffer_slice(&packed);
-        status = pack_again(m, &rows, rows.rows, err);
+        m->row.scores[0] += 0.25f;
+        status = nj_row_pack(&packed, m->row.flags, m->row.items, m->row.scores, m->row.count,
+                             &m->row.history);
+    }
+    if (status == NJ_OK) {
+        m->split[0] = nj_buffer_slice(&packed);
+        status = pack_rows(m, result, err);
     }
     nj_buffer_fini(&packed);
-    nj_rows_fini(&rows);
-    free(row);
-    result->digest = nj_digest_of(m->rows.bytes, m->rows.size);
     return status;
 }
 
