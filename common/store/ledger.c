@@ -188,6 +188,9 @@ static nj_status write_shard(nj_staging_write *write, const nj_shard_commit *com
             status = NJ_FAILPOINT_STEP(COMMIT_ROWS, write->err);
         }
     }
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(COMMIT_ROWS, write->err);
+    }
     return status == NJ_OK ? put_record(write, &commit->record, packed) : status;
 }
 

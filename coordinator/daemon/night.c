@@ -322,7 +322,8 @@ static nj_status open_scratch(nj_night *n, nj_error *err)
         users = count > users ? count : users;
     }
     n->requests = calloc(users, sizeof *n->requests);
-    n->check = (nj_result_check){.items = &n->job->catalogue.items,
+    n->check = (nj_result_check){.plan = &n->plan,
+                                 .items = &n->job->catalogue.items,
                                  .map = &n->job->map,
                                  .top = n->job->settings.top,
                                  .rows = calloc(users, sizeof *n->check.rows),
