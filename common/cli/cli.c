@@ -348,8 +348,10 @@ static void print_origins(const nj_arguments *arguments)
     for (size_t i = 0; i < arguments->command->option_count; i++) {
         if (arguments->origins[i] != NULL) {
             char name[OPTION_NAME_BYTES];
+            char line[512];
             write_option_name(arguments->command->options[i].name, name);
-            fprintf(stderr, "  --%s comes from %s\n", name, arguments->origins[i]);
+            snprintf(line, sizeof line, "  --%s comes from %.400s\n", name, arguments->origins[i]);
+            (void)nj_log_put(line, strlen(line));
         }
     }
 }

@@ -59,9 +59,12 @@ static nj_status receive_some(nj_night *n, nj_error *err)
         } else {
             n->metrics.messages_refused++;
             if (nj_night_may_say(n, NJ_LINE_MESSAGE)) {
-                nj_log(NJ_LOG_WARNING, "message from %s refused: %s",
-                       received.address[0] != '\0' ? received.address : "a closed connection",
-                       why.text);
+                const char *peer =
+                    received.address[0] != '\0' ? received.address : "a closed connection";
+                nj_log_event(NJ_EVENT_MESSAGE_REFUSED,
+                             NJ_FIELDS(nj_log_text("peer", peer),
+                                       nj_log_text("status", nj_status_name(why.status))),
+                             "message from %s refused: %s", peer, why.text);
             }
             nj_dispatch_broken(n->dispatch, &received.peer, &why, nj_clock_mono_ns());
         }
@@ -305,10 +308,14 @@ static nj_status open_dispatch(nj_night *n, nj_error *err)
     }
     status = nj_staging_ledger_each(n->stage.staging, resume_piece, n, err);
     if (status == NJ_OK && n->summary.resumed_shards > 0) {
-        nj_log(NJ_LOG_INFO,
-               "resumed: %" PRIu64 " of %zu shards are committed, %" PRIu64 " users quarantined",
-               n->summary.resumed_shards, n->plan.shard_count,
-               n->dispatch->ledger.counts.quarantined_users);
+        const uint64_t quarantined = n->dispatch->ledger.counts.quarantined_users;
+        nj_log_event(NJ_EVENT_NIGHT_RESUMED,
+                     NJ_FIELDS(nj_log_uint("shards", n->plan.shard_count),
+                               nj_log_uint("committed", n->summary.resumed_shards),
+                               nj_log_uint("quarantined", quarantined)),
+                     "resumed: %" PRIu64 " of %zu shards are committed, %" PRIu64
+                     " users quarantined",
+                     n->summary.resumed_shards, n->plan.shard_count, quarantined);
     }
     return status;
 }
@@ -347,8 +354,10 @@ static nj_status say_ready(nj_night *n, nj_error *err)
 {
     const nj_night_options *options = n->options;
     const char *endpoint = nj_router_endpoint(n->router);
-    nj_log(NJ_LOG_INFO, "listening on %s%s", endpoint,
-           options->insecure ? " without encryption" : "");
+    nj_log_event(
+        NJ_EVENT_LISTENING,
+        NJ_FIELDS(nj_log_text("endpoint", endpoint), nj_log_uint("encrypted", !options->insecure)),
+        "listening on %s%s", endpoint, options->insecure ? " without encryption" : "");
     return options->hooks.ready != NULL
                ? options->hooks.ready(options->hooks.context, endpoint, err)
                : NJ_OK;
@@ -377,8 +386,12 @@ static nj_status open_night(nj_night *n, nj_error *err)
     n->summary.users = n->plan.user_count;
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
-    nj_log(NJ_LOG_INFO, "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
-           n->plan.shard_count, n->options->numeric_class);
+    nj_log_event(NJ_EVENT_PLAN,
+                 NJ_FIELDS(nj_log_uint("users", n->plan.user_count),
+                           nj_log_uint("shards", n->plan.shard_count),
+                           nj_log_text("class", n->options->numeric_class)),
+                 "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
+                 n->plan.shard_count, n->options->numeric_class);
     status = open_scratch(n, err);
     if (status == NJ_OK) {
         status = open_dispatch(n, err);

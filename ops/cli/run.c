@@ -257,9 +257,12 @@ static nj_status take_end(fleet *f, worker_slot *slot, int state, const nj_night
         return close_slot(f, pid, WEXITSTATUS(state), err);
     }
     if (nj_log_gate_pass(&f->gate, "ends of workers", nj_clock_mono_ns())) {
-        nj_log(NJ_LOG_WARNING, "worker %ld ended (%s %d): starting another", pid,
-               WIFSIGNALED(state) ? "signal" : "exit",
-               WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state));
+        const char *how = WIFSIGNALED(state) ? "signal" : "exit";
+        const int number = WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state);
+        nj_log_event(
+            NJ_EVENT_WORKER_REPLACED,
+            NJ_FIELDS(nj_log_uint("worker_pid", (uint64_t)pid), nj_log_uint(how, (uint64_t)number)),
+            "worker %ld ended (%s %d): starting another", pid, how, number);
     }
     return plan_restart(f, slot, pulse, err);
 }

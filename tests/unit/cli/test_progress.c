@@ -67,8 +67,7 @@ static void what_went_wrong_stands_behind_it(void **state)
     (void)state;
     char line[CAPTURE_BYTES];
     capture("text", "3 retries, 1 quarantined", line);
-    assert_string_equal(line,
-                        "60 %: 600 of 1000 users, 8/s, ETA 53 s, 3 retries, 1 quarantined\n");
+    assert_string_equal(line, "60 %: 600 of 1000 users, 8/s, ETA 53 s, 3 retries, 1 quarantined\n");
 }
 
 static void machines_get_an_event(void **state)
