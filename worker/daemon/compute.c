@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/failpoint.h"
@@ -223,19 +224,31 @@ nj_status nj_compute_start(uint32_t batch_users, nj_compute **out, nj_error *err
     return NJ_OK;
 }
 
-void nj_compute_stop(nj_compute **compute)
+static bool join_thread(nj_compute *compute)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += NJ_COMPUTE_STOP_MS / 1000;
+    return pthread_clockjoin_np(compute->thread, NULL, CLOCK_MONOTONIC, &end) == 0;
+}
+
+bool nj_compute_stop(nj_compute **compute)
 {
     nj_compute *c = *compute;
     nj_compute_report report;
     if (c == NULL) {
-        return;
+        return true;
     }
+    *compute = NULL;
     atomic_store(&c->abandoned, true);
     pthread_mutex_lock(&c->mutex);
     c->stopping = true;
     pthread_cond_signal(&c->wake);
     pthread_mutex_unlock(&c->mutex);
-    pthread_join(c->thread, NULL);
+    if (!join_thread(c)) {
+        nj_log(NJ_LOG_WARNING, "the computation at hand does not end; the process ends without it");
+        return false;
+    }
     for (; c->task_count > 0; c->task_count--) {
         free_task(c->tasks[c->task_first]);
         c->task_first = (c->task_first + 1) % NJ_COMPUTE_QUEUE_MAX;
@@ -247,7 +260,7 @@ void nj_compute_stop(nj_compute **compute)
     pthread_mutex_destroy(&c->mutex);
     pthread_cond_destroy(&c->wake);
     free(c);
-    *compute = NULL;
+    return true;
 }
 
 int nj_compute_fd(const nj_compute *compute)

@@ -15,6 +15,7 @@
 #include "common/math/kernels.h"
 
 #define NJ_COMPUTE_QUEUE_MAX 32
+#define NJ_COMPUTE_STOP_MS 2000
 
 typedef struct nj_compute nj_compute;
 
@@ -34,8 +35,9 @@ typedef struct {
 
 /// Starts the thread. `batch_users` is the engine's B.
 NJ_CHECKED nj_status nj_compute_start(uint32_t batch_users, nj_compute **out, nj_error *err);
-/// Waits for the batch at hand, ends the thread, frees everything. Accepts NULL.
-void nj_compute_stop(nj_compute **compute);
+/// Waits up to NJ_COMPUTE_STOP_MS for the batch at hand, ends the thread, frees everything. Accepts NULL. False: the thread does
+/// not end; it keeps what it was given, sections included, until the process ends, which is what the caller does next.
+NJ_CHECKED bool nj_compute_stop(nj_compute **compute);
 
 /// Readable when a report waits.
 int nj_compute_fd(const nj_compute *compute);

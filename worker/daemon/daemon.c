@@ -18,6 +18,7 @@
 #include "worker/session.h"
 
 #define TICK_MS 100
+#define ROUND_MS_MAX 300 // of a loop that runs; a longer one was stopped
 #define LINGER_MS 1000
 #define LEASE_SLOTS 4 // one is computed, one waits for it, two may wait for their ACK
 #define COORDINATOR_TIMEOUT_MS 10000
@@ -51,6 +52,10 @@ typedef struct {
     const char *classes[NJ_WIRE_CLASSES_MAX];
     uint32_t class_count;
     char name[NJ_WIRE_NAME_BYTES_MAX + 1];
+    uint64_t watched_ticket; // the computation that is watched, 0: none
+    uint64_t watched_ns;     // when it was last looked at
+    uint64_t stuck_ns;       // how long it has made no progress
+    uint32_t lease_ms;       // of the last WELCOME
     // kept from WELCOME:
     nj_settings settings;
     const nj_kernels *kernels;
@@ -334,6 +339,8 @@ static nj_status receive_all(worker *w, nj_error *err)
         }
         if (nj_message_unpack(bytes, NJ_SIDE_COORDINATOR, message, &why) == NJ_OK) {
             w->message = message;
+            w->lease_ms =
+                message->kind == NJ_MESSAGE_WELCOME ? message->welcome.lease_ms : w->lease_ms;
             nj_session_message(w->session, message, now());
         } else {
             nj_session_broken(w->session, &why, now());
@@ -386,6 +393,56 @@ static void look_at_signals(worker *w, int *seen)
     *seen = count;
 }
 
+// ---- a computation that hangs ----
+
+static const nj_session_slot *find_computing(const worker *w)
+{
+    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
+        if (w->session->slots[i].state == NJ_SLOT_COMPUTING) {
+            return &w->session->slots[i];
+        }
+    }
+    return NULL;
+}
+
+// Its lease is lost by now, and those behind it soon. They are given back, and the process ends, so that another one takes its
+// place: a thread cannot be stopped from outside.
+static void give_up_computation(worker *w, const nj_session_slot *slot)
+{
+    char text[NJ_WIRE_TEXT_BYTES_MAX];
+    const uint64_t ticket = slot->ticket;
+    snprintf(text, sizeof text,
+             "the computation of piece %u made no progress for %u ms (--lease-ms): this process "
+             "ends, another may take its place",
+             slot->shard, w->lease_ms);
+    nj_log(NJ_LOG_ERROR, "%s", text);
+    nj_session_drain(w->session, NJ_AGAIN, text, now());
+    perform_all(w);
+    nj_session_failed(w->session, ticket, NJ_FAILED, text, now());
+    perform_all(w);
+}
+
+// Time in which this process did not run (it was stopped, the machine slept) is no time without progress.
+static void watch_computation(worker *w, uint32_t users_done)
+{
+    const nj_session_slot *slot = find_computing(w);
+    const uint64_t now_ns = now();
+    const uint64_t passed_ns = now_ns - w->watched_ns;
+    const uint64_t round_ns = ROUND_MS_MAX * UINT64_C(1000000);
+    const uint64_t ticket = slot != NULL ? slot->ticket : 0;
+    w->watched_ns = now_ns;
+    if (ticket != w->watched_ticket || users_done > 0) {
+        w->watched_ticket = ticket;
+        w->stuck_ns = 0;
+    } else if (slot != NULL) {
+        w->stuck_ns += passed_ns < round_ns ? passed_ns : round_ns;
+    }
+    if (slot != NULL && w->stuck_ns > w->lease_ms * UINT64_C(1000000)) {
+        w->stuck_ns = 0; // once
+        give_up_computation(w, slot);
+    }
+}
+
 static nj_status run_loop(worker *w, nj_error *err)
 {
     nj_poller poller = {0};
@@ -395,7 +452,9 @@ static nj_status run_loop(worker *w, nj_error *err)
     nj_status status = NJ_OK;
     while (status == NJ_OK && !w->finished) {
         look_at_signals(w, &seen_signals);
-        nj_session_progress(w->session, nj_compute_take_progress(w->compute));
+        const uint32_t users_done = nj_compute_take_progress(w->compute);
+        nj_session_progress(w->session, users_done);
+        watch_computation(w, users_done);
         nj_session_tick(w->session, now());
         perform_all(w);
         if (!w->finished) {
@@ -487,8 +546,9 @@ nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
         }
     }
     nj_dealer_close(&w.dealer, LINGER_MS);
-    nj_compute_stop(&w.compute);
-    nj_section_cache_fini(&w.cache);
+    if (nj_compute_stop(&w.compute)) {
+        nj_section_cache_fini(&w.cache); // else the thread may still read what it has mapped
+    }
     for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
         drop_slot(&w, i);
     }
