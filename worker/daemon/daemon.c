@@ -405,16 +405,22 @@ static const nj_session_slot *find_computing(const worker *w)
     return NULL;
 }
 
-// Its lease is lost by now, and those behind it soon. They are given back, and the process ends, so that another one takes its
-// place: a thread cannot be stopped from outside.
+// A heartbeat before the coordinator takes its leases away: those that wait behind it are then given back, and count as no loss.
+static uint32_t find_patience_ms(const worker *w)
+{
+    const uint32_t heartbeat_ms = w->session->heartbeat_ms;
+    return w->lease_ms > heartbeat_ms ? w->lease_ms - heartbeat_ms : w->lease_ms;
+}
+
+// The process ends, so that another one takes its place: a thread cannot be stopped from outside.
 static void give_up_computation(worker *w, const nj_session_slot *slot)
 {
     char text[NJ_WIRE_TEXT_BYTES_MAX];
     const uint64_t ticket = slot->ticket;
     snprintf(text, sizeof text,
-             "the computation of piece %u made no progress for %u ms (--lease-ms): this process "
-             "ends, another may take its place",
-             slot->shard, w->lease_ms);
+             "the computation of piece %u made no progress for %u ms (--lease-ms is %u): this "
+             "process ends, another may take its place",
+             slot->shard, find_patience_ms(w), w->lease_ms);
     nj_log(NJ_LOG_ERROR, "%s", text);
     nj_session_drain(w->session, NJ_AGAIN, text, now());
     perform_all(w);
@@ -437,7 +443,7 @@ static void watch_computation(worker *w, uint32_t users_done)
     } else if (slot != NULL) {
         w->stuck_ns += passed_ns < round_ns ? passed_ns : round_ns;
     }
-    if (slot != NULL && w->stuck_ns > w->lease_ms * UINT64_C(1000000)) {
+    if (slot != NULL && w->stuck_ns > find_patience_ms(w) * UINT64_C(1000000)) {
         w->stuck_ns = 0; // once
         give_up_computation(w, slot);
     }
