@@ -203,9 +203,11 @@ static void exhaust_memory(void)
     kill(getpid(), SIGKILL);
 }
 
-static nj_failpoint_action act(const nj_failpoint_rule *rule)
+static nj_failpoint_action act(const nj_failpoint_rule *rule, uint64_t hit)
 {
-    nj_log(NJ_LOG_WARNING, "failpoint %s: %s", POINTS[rule->point].name, ACTIONS[rule->action]);
+    if (rule->action != NJ_FAILPOINT_SLOW || hit == 1) {
+        nj_log(NJ_LOG_WARNING, "failpoint %s: %s", POINTS[rule->point].name, ACTIONS[rule->action]);
+    }
     switch (rule->action) {
     case NJ_FAILPOINT_KILL:
         kill(getpid(), SIGKILL);
@@ -244,7 +246,7 @@ nj_failpoint_action nj_failpoint_hit_user(nj_failpoint point, nj_slice user)
         }
         const uint64_t hit = atomic_fetch_add(&hits[i], 1) + 1;
         if (rule->at_hit == 0 || rule->at_hit == hit) {
-            nj_failpoint_action action = act(rule);
+            nj_failpoint_action action = act(rule, hit);
             found = action != NJ_FAILPOINT_NOTHING ? action : found;
         }
     }

@@ -118,8 +118,11 @@ nj_status nj_folder_vanish(const char *store_dir, const char *name, nj_error *er
         return status;
     }
     if (rename(from.text, to.text) != 0) {
-        return errno == ENOENT ? NJ_OK
-                               : nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename", from.text);
+        if (errno != ENOENT) {
+            return nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename", from.text);
+        }
+        status = nj_folder_sync(store_dir, err);
+        return status == NJ_OK ? sweep_drafts(store_dir, err) : status;
     }
     status = NJ_FAILPOINT_STEP(REMOVE_RENAMED, err);
     if (status == NJ_OK) {

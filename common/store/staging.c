@@ -586,6 +586,14 @@ void nj_staging_close(nj_staging **staging)
     }
 }
 
+// After a removal that failed half-way the name is gone already and there is no epoch to look at.
+static nj_status check_removable(nj_staging *staging, nj_error *err)
+{
+    return staging->env == NULL && !nj_folder_exists(staging->folder.text)
+               ? NJ_OK
+               : nj_staging_check_epoch(staging, err);
+}
+
 nj_status nj_staging_remove_take(nj_staging **staging, nj_error *err)
 {
     nj_store_lock lock;
@@ -594,7 +602,7 @@ nj_status nj_staging_remove_take(nj_staging **staging, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
-    status = nj_staging_check_epoch(*staging, err);
+    status = check_removable(*staging, err);
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(REMOVE_DUE, err);
     }

@@ -89,3 +89,37 @@ expect_whole() { # STORE [EXPECTED]
 expect_valid() { # STORE
     [[ ! -e $1/CURRENT ]] || nightjar store verify --store "$1" >verify.out 2>&1 || fail "CURRENT of $1 is not valid: $(cat verify.out)"
 }
+
+# Everybody but the named users has the row of `decode`; these have none. (Demo ids need no quoting.)
+expect_whole_without() { # STORE USER...
+    local store=$1 user
+    shift
+    cp expected.jsonl remaining.jsonl
+    for user in "$@"; do
+        grep -vF "{\"user\": \"$user\"," remaining.jsonl >fewer.jsonl
+        mv fewer.jsonl remaining.jsonl
+    done
+    [[ $(wc -l <remaining.jsonl) -eq $(($(wc -l <expected.jsonl) - $#)) ]] || fail "not everybody of $* is among the users"
+    expect_whole "$store" remaining.jsonl
+}
+
+# A summary names exactly these users as quarantined.
+expect_quarantined() { # SUMMARY USER...
+    local found summary=$1
+    shift
+    found=$(python3 -c 'import json, sys; print(*sorted(q["user"] for q in json.load(open(sys.argv[1]))["quarantined_users"]))' "$summary")
+    [[ $found == "$(printf '%s\n' "$@" | sort | paste -sd ' ')" ]] || fail "$summary: quarantined are \"$found\", should be \"$*\""
+}
+
+user_at() { # LINE
+    sed -n "$1s/ .*//p" users.txt
+}
+
+# Names of the generation's own list of users without a row.
+expect_listed() { # STORE USER...
+    local store=$1 user
+    shift
+    for user in "$@"; do
+        grep -q "\"$user\"" "$store/$(cat "$store/CURRENT")/QUARANTINED.jsonl" || fail "the generation of $store does not name $user"
+    done
+}

@@ -266,6 +266,7 @@ bool nj_compute_stop(nj_compute **compute, uint32_t wait_ms)
     if (c == NULL) {
         return true;
     }
+    *compute = NULL;
     atomic_store(&c->abandoned, true);
     pthread_mutex_lock(&c->mutex);
     c->stopping = true;

@@ -15,6 +15,7 @@
 #include "common/math/kernels.h"
 
 #define NJ_COMPUTE_QUEUE_MAX 32
+#define NJ_COMPUTE_STOP_MS 2000
 
 typedef struct nj_compute nj_compute;
 

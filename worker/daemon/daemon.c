@@ -1,6 +1,5 @@
 #include "worker/daemon/daemon.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +24,6 @@
 #define COORDINATOR_TIMEOUT_MS 10000
 #define HELLO_PAUSE_MS 500
 #define RESEND_MS 5000
-#define HUNG_LEASES 4    // without a user done for this many lease_ms the computation will not end
 #define STOP_WAIT_MS 500 // for the batch at hand, when the worker ends at once
 
 static volatile sig_atomic_t stop_signal;
@@ -54,13 +52,14 @@ typedef struct {
     nj_session_effect *effect; // owned; drawn last
     const nj_message *message; // at hand, while its effects are drawn
     nj_watchdog watchdog;
+    bool hangs; // the compute thread will not end
     const char *classes[NJ_WIRE_CLASSES_MAX];
     uint32_t class_count;
     char name[NJ_WIRE_NAME_BYTES_MAX + 1];
+    uint32_t lease_ms; // of the last WELCOME
     // kept from WELCOME:
     nj_settings settings;
     const nj_kernels *kernels;
-    uint32_t lease_ms;
     uint64_t look_ns;       // when it came
     uint64_t lacking_bytes; // that had to be fetched
     bool finished;
@@ -168,7 +167,6 @@ static void look(worker *w)
     nj_error err = {0};
     uint64_t lacking = 0;
     nj_status status = nj_settings_unpack(welcome->settings, &w->settings, &err);
-    w->lease_ms = welcome->lease_ms;
     w->look_ns = now();
     w->kernels = find_kernels(w, welcome->numeric_class);
     if (status == NJ_OK && w->kernels == NULL) {
@@ -354,6 +352,8 @@ static nj_status receive_all(worker *w, nj_error *err)
         }
         if (nj_message_unpack(bytes, NJ_SIDE_COORDINATOR, w->received, &why) == NJ_OK) {
             w->message = w->received;
+            w->lease_ms = w->received->kind == NJ_MESSAGE_WELCOME ? w->received->welcome.lease_ms
+                                                                  : w->lease_ms;
             nj_session_message(w->session, w->received, now());
         } else {
             nj_session_broken(w->session, &why, now());
@@ -408,22 +408,55 @@ static void look_at_signals(worker *w, int *seen)
     *seen = count;
 }
 
-// The socket thread answers whatever the compute thread does, so nobody else notices a computation that never ends but by its
-// lease. Another process may have more luck with it: the supervisor starts one.
+// ---- a computation that hangs ----
+
+// A heartbeat before the coordinator takes its leases away: those that wait behind it are then given back, and count as no loss.
+static uint32_t find_patience_ms(const worker *w)
+{
+    const uint32_t heartbeat_ms = w->session->heartbeat_ms;
+    return w->lease_ms > heartbeat_ms ? w->lease_ms - heartbeat_ms : w->lease_ms;
+}
+
+static const nj_session_slot *find_slot(const worker *w, uint64_t ticket)
+{
+    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
+        const nj_session_slot *slot = &w->session->slots[i];
+        if (slot->state == NJ_SLOT_COMPUTING && slot->ticket == ticket) {
+            return slot;
+        }
+    }
+    return NULL; // dropped: it is computed for nobody
+}
+
+// The process ends, so that another one takes its place: a thread cannot be stopped from outside.
+static void give_up_computation(worker *w, uint64_t ticket)
+{
+    char text[NJ_WIRE_TEXT_BYTES_MAX];
+    const nj_session_slot *slot = find_slot(w, ticket);
+    const uint32_t patience_ms = find_patience_ms(w);
+    snprintf(text, sizeof text,
+             "the computation made no progress for %u ms (--lease-ms is %u): this process ends, "
+             "another may take its place",
+             patience_ms, w->lease_ms);
+    nj_log_event(NJ_EVENT_COMPUTE_HUNG,
+                 NJ_FIELDS(nj_log_uint("silent_ms", patience_ms),
+                           slot != NULL ? nj_log_uint("piece", slot->shard) : (nj_log_field){0}),
+                 "%s", text);
+    nj_session_drain(w->session, NJ_AGAIN, text, now());
+    perform_all(w);
+    nj_session_failed(w->session, ticket, NJ_FAILED, text, now()); // ignored if it was dropped
+    perform_all(w);
+}
+
+// The socket thread answers whatever the compute thread does, so nobody else would notice but by its leases.
 static void look_at_computation(worker *w, uint32_t users_done)
 {
     const uint64_t ticket = nj_compute_ticket(w->compute);
     const uint64_t silent_ms = nj_watchdog_look(&w->watchdog, ticket, users_done, now());
-    const uint64_t limit_ms = (uint64_t)HUNG_LEASES * w->lease_ms;
-    if (ticket == 0 || silent_ms < limit_ms) {
-        return;
+    if (!w->hangs && ticket != 0 && silent_ms >= find_patience_ms(w)) {
+        w->hangs = true; // once
+        give_up_computation(w, ticket);
     }
-    char text[160];
-    snprintf(text, sizeof text,
-             "no user was done in %" PRIu64 " ms (%d times --lease-ms): the computation hangs",
-             silent_ms, HUNG_LEASES);
-    nj_log_event(NJ_EVENT_COMPUTE_HUNG, NJ_FIELDS(nj_log_uint("silent_ms", silent_ms)), "%s", text);
-    nj_session_stop(w->session, NJ_AGAIN, text, now());
 }
 
 static nj_status run_loop(worker *w, nj_error *err)

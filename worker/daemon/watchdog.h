@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#define NJ_WATCHDOG_LOOK_MS_MAX 1000
+#define NJ_WATCHDOG_LOOK_MS_MAX 300
 
 typedef struct {
     uint64_t ticket; // of the computation looked at last; 0: none

@@ -11,7 +11,7 @@ static void silence_adds_up_until_a_user_is_done(void **state)
     nj_watchdog dog = {0};
     assert_int_equal(nj_watchdog_look(&dog, 7, 0, 1000 * MS), 0);
     assert_int_equal(nj_watchdog_look(&dog, 7, 0, 1100 * MS), 100);
-    assert_int_equal(nj_watchdog_look(&dog, 7, 0, 1900 * MS), 900);
+    assert_int_equal(nj_watchdog_look(&dog, 7, 0, 1400 * MS), 400);
     assert_int_equal(nj_watchdog_look(&dog, 7, 1, 2000 * MS), 0);
     assert_int_equal(nj_watchdog_look(&dog, 7, 0, 2100 * MS), 100);
 }
@@ -21,7 +21,7 @@ static void another_computation_begins_anew(void **state)
     (void)state;
     nj_watchdog dog = {0};
     (void)nj_watchdog_look(&dog, 7, 0, 1000 * MS);
-    assert_int_equal(nj_watchdog_look(&dog, 7, 0, 1500 * MS), 500);
+    assert_int_equal(nj_watchdog_look(&dog, 7, 0, 1300 * MS), 300);
     assert_int_equal(nj_watchdog_look(&dog, 8, 0, 1600 * MS), 0);
     assert_int_equal(nj_watchdog_look(&dog, 8, 0, 1700 * MS), 100);
 }
