@@ -301,11 +301,10 @@ static void tell_split(nj_night *n, const nj_dispatch_effect *effect)
 static void quarantine(nj_night *n, const nj_dispatch_effect *effect)
 {
     nj_error err = {0};
-    char note[NJ_STAGE_NOTE_BYTES];
     const nj_piece_range range = nj_ledger_piece(&n->dispatch->ledger, effect->lease.shard);
     const char *worker = worker_name(n, effect->worker);
-    snprintf(note, sizeof note, "%.*s (%s)", NJ_SLICE_ARGS(effect->text),
-             nj_status_name(effect->status));
+    char note[NJ_STAGE_NOTE_BYTES];
+    nj_ledger_text_set(note, sizeof note, effect->text);
     nj_status status =
         nj_stage_give_up(&n->stage, &range, effect->lease.attempt, worker, note, &err);
     if (status != NJ_OK) {

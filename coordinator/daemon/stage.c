@@ -319,6 +319,21 @@ void nj_stage_discard_empty(nj_stage *stage)
 
 // ---- publishing ----
 
+// The area loses its name first, so a try that failed behind that has done what counts: the next draft removes the rest.
+static nj_status remove_area(nj_stage *stage, nj_error *err)
+{
+    if (!nj_staging_exists(nj_staging_store_dir(stage->staging))) {
+        nj_staging_close(&stage->staging);
+        return NJ_OK;
+    }
+    nj_status status = nj_staging_remove_take(&stage->staging, err);
+    if (status != NJ_OK) {
+        nj_error_prefix(err, "%s is published, but its staging area cannot be removed",
+                        stage->name.text);
+    }
+    return status;
+}
+
 static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
 {
     const char *store_dir = nj_staging_store_dir(stage->staging);
@@ -348,10 +363,7 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
         }
         break;
     case NJ_STAGE_REMOVE:
-        status = nj_staging_remove_take(&stage->staging, err);
-        if (status != NJ_OK) {
-            nj_error_prefix(err, "%s is published, but", stage->name.text);
-        }
+        status = remove_area(stage, err);
         break;
     }
     return status;
