@@ -169,8 +169,9 @@ static size_t draw_bytes(char *out, size_t most)
     static const char PROVOKING[] = "\"\\\n\t\x01\x1b\x7f\xc2\x85\xff\xe2\x80\xa8\xf0\x9f ={},:";
     const size_t size = (size_t)rand() % (most + 1);
     for (size_t i = 0; i < size; i++) {
-        out[i] = rand() % 3 == 0 ? PROVOKING[(size_t)rand() % (sizeof PROVOKING - 1)]
-                                 : (char)(1 + rand() % 255);
+        const int any = 1 + rand() % 255;
+        const size_t at = (size_t)rand() % (sizeof PROVOKING - 1);
+        out[i] = rand() % 3 == 0 ? PROVOKING[at] : (char)any;
     }
     out[size] = '\0';
     return size;
