@@ -6,6 +6,7 @@
 #include "common/cli/progress.h"
 #include "common/wire/socket.h"
 #include "coordinator/daemon/log_gate.h"
+#include "coordinator/daemon/metrics_page.h"
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/pause.h"
 #include "coordinator/daemon/result_check.h"
@@ -50,6 +51,10 @@ typedef struct {
         broken; // not NJ_OK: an effect could not be performed and the night must end, `broken_err` says why
     nj_error broken_err;
     nj_log_gate gates[NJ_LINE_COUNT];
+    nj_metrics
+        metrics; // what the ledger does not count is counted here; measure.h fills in the rest
+    nj_metrics_page *page; // owned; NULL: none
+    uint64_t shown_ns;     // when the page was last given numbers
     nj_night_summary summary;
 } nj_night;
 

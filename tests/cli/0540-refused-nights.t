@@ -34,13 +34,13 @@ stderr_has 'whom no worker could decode: 19, --quarantine-max is 0'
 rm -r store/staging
 
 night 78 'numeric class' --numeric-class bogus
-night 65 'users.txt: is not a folder' --section-cache users.txt
-night 74 '/proc/cache: cannot make folder' --section-cache /proc/cache
+night 65 'users.txt: is not a folder' --cache users.txt
+night 74 '/proc/cache: cannot make folder' --cache /proc/cache
 rm -r "$HOME/.cache"
 expect_exit 0 '' -- nightjar store verify --store store
 
 # A section cache that was damaged is fetched anew.
-night 0 '' --section-cache cache
+night 0 '' --cache cache
 check "sections were kept" test "$(find cache -type f | wc -l)" -ge 5
 find cache -type f -exec sh -c 'printf x | dd of="$1" bs=1 seek=10 conv=notrunc 2>/dev/null' damage {} \;
 decode users.txt >decoded 2>err
@@ -50,7 +50,7 @@ for how in flipped cut empty; do
     elif [[ $how == empty ]]; then
         find cache -type f -exec truncate -s 0 {} \;
     fi
-    night 0 '' --section-cache cache
+    night 0 '' --cache cache
     nightjar store export --store store >exported 2>err
     check "with $how sections in the cache the rows are those of decode" cmp -s <(sort exported) <(sort decoded)
 done
