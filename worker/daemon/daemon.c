@@ -18,7 +18,10 @@
 #include "worker/session.h"
 
 #define TICK_MS 100
-#define ROUND_MS_MAX 300 // of a loop that runs; a longer one was stopped
+#define NS_PER_MS UINT64_C(1000000)
+#define ROUND_MS_MAX 300  // of a loop that runs; a longer one was stopped
+#define HANG_LEASES 10    // without progress and hardly computing
+#define HANG_CORE_PARTS 4 // of a core, so much is computing
 #define LINGER_MS 1000
 #define LEASE_SLOTS 4 // one is computed, one waits for it, two may wait for their ACK
 #define COORDINATOR_TIMEOUT_MS 10000
@@ -41,6 +44,14 @@ typedef struct {
     nj_buffer rows;  // until it is acknowledged
 } lease_slot;
 
+// The computation at hand, since it began or last finished a user.
+typedef struct {
+    uint64_t ticket;    // of its slot; 0: none
+    uint64_t looked_ns; // when it was last looked at
+    uint64_t wall_ns;   // how long it has made no progress
+    uint64_t cpu_ns;    // what its thread had used when it last made any
+} watch;
+
 typedef struct {
     const nj_worker_options *options;
     nj_dealer *dealer;
@@ -52,10 +63,8 @@ typedef struct {
     const char *classes[NJ_WIRE_CLASSES_MAX];
     uint32_t class_count;
     char name[NJ_WIRE_NAME_BYTES_MAX + 1];
-    uint64_t watched_ticket; // the computation that is watched, 0: none
-    uint64_t watched_ns;     // when it was last looked at
-    uint64_t stuck_ns;       // how long it has made no progress
-    uint32_t lease_ms;       // of the last WELCOME
+    watch watch;
+    uint32_t lease_ms; // of the last WELCOME
     // kept from WELCOME:
     nj_settings settings;
     const nj_kernels *kernels;
@@ -406,10 +415,10 @@ static const nj_session_slot *find_computing(const worker *w)
 }
 
 // A heartbeat before the coordinator takes its leases away: those that wait behind it are then given back, and count as no loss.
-static uint32_t find_patience_ms(const worker *w)
+static uint64_t find_patience_ns(const worker *w)
 {
     const uint32_t heartbeat_ms = w->session->heartbeat_ms;
-    return w->lease_ms > heartbeat_ms ? w->lease_ms - heartbeat_ms : w->lease_ms;
+    return (w->lease_ms > heartbeat_ms ? w->lease_ms - heartbeat_ms : w->lease_ms) * NS_PER_MS;
 }
 
 // The process ends, so that another one takes its place: a thread cannot be stopped from outside.
@@ -418,9 +427,9 @@ static void give_up_computation(worker *w, const nj_session_slot *slot)
     char text[NJ_WIRE_TEXT_BYTES_MAX];
     const uint64_t ticket = slot->ticket;
     snprintf(text, sizeof text,
-             "the computation of piece %u made no progress for %u ms (--lease-ms is %u): this "
+             "the computation of piece %u makes no progress since %u ms (--lease-ms is %u): this "
              "process ends, another may take its place",
-             slot->shard, find_patience_ms(w), w->lease_ms);
+             slot->shard, (unsigned)(w->watch.wall_ns / NS_PER_MS), w->lease_ms);
     nj_log(NJ_LOG_ERROR, "%s", text);
     nj_session_drain(w->session, NJ_AGAIN, text, now());
     perform_all(w);
@@ -428,24 +437,32 @@ static void give_up_computation(worker *w, const nj_session_slot *slot)
     perform_all(w);
 }
 
-// Time in which this process did not run (it was stopped, the machine slept) is no time without progress.
+// No user finished for as long as a lease lives, and the thread had a fair part of a core: it hangs. On a machine with too much to do
+// a sound computation may take longer than its lease; it goes on, because what comes late is still taken. One that only sleeps is
+// given up after many leases. Time in which the whole process did not run does not count.
+static bool is_hanging(const worker *w, uint64_t cpu_ns)
+{
+    const uint64_t patience_ns = find_patience_ns(w);
+    return (w->watch.wall_ns > patience_ns && cpu_ns > patience_ns / HANG_CORE_PARTS) ||
+           w->watch.wall_ns > HANG_LEASES * w->lease_ms * NS_PER_MS;
+}
+
 static void watch_computation(worker *w, uint32_t users_done)
 {
+    watch *seen = &w->watch;
     const nj_session_slot *slot = find_computing(w);
-    const uint64_t now_ns = now();
-    const uint64_t passed_ns = now_ns - w->watched_ns;
-    const uint64_t round_ns = ROUND_MS_MAX * UINT64_C(1000000);
     const uint64_t ticket = slot != NULL ? slot->ticket : 0;
-    w->watched_ns = now_ns;
-    if (ticket != w->watched_ticket || users_done > 0) {
-        w->watched_ticket = ticket;
-        w->stuck_ns = 0;
-    } else if (slot != NULL) {
-        w->stuck_ns += passed_ns < round_ns ? passed_ns : round_ns;
+    const uint64_t now_ns = now();
+    const uint64_t passed_ns = now_ns - seen->looked_ns;
+    const uint64_t cpu_ns = nj_compute_cpu_ns(w->compute);
+    seen->looked_ns = now_ns;
+    if (ticket != seen->ticket || users_done > 0) {
+        *seen = (watch){.ticket = ticket, .looked_ns = now_ns, .cpu_ns = cpu_ns};
     }
-    if (slot != NULL && w->stuck_ns > find_patience_ms(w) * UINT64_C(1000000)) {
-        w->stuck_ns = 0; // once
+    seen->wall_ns += passed_ns < ROUND_MS_MAX * NS_PER_MS ? passed_ns : ROUND_MS_MAX * NS_PER_MS;
+    if (slot != NULL && is_hanging(w, cpu_ns - seen->cpu_ns)) {
         give_up_computation(w, slot);
+        *seen = (watch){0}; // once
     }
 }
 
