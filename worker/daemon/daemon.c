@@ -41,6 +41,14 @@ typedef struct {
     nj_buffer rows;  // until it is acknowledged
 } lease_slot;
 
+// The computation at hand, since it began or last finished a user.
+typedef struct {
+    uint64_t ticket;    // of its slot; 0: none
+    uint64_t looked_ns; // when it was last looked at
+    uint64_t wall_ns;   // how long it has made no progress
+    uint64_t cpu_ns;    // what its thread had used when it last made any
+} watch;
+
 typedef struct {
     const nj_worker_options *options;
     nj_dealer *dealer;
@@ -429,17 +437,16 @@ static const nj_session_slot *find_slot(const worker *w, uint64_t ticket)
 }
 
 // The process ends, so that another one takes its place: a thread cannot be stopped from outside.
-static void give_up_computation(worker *w, uint64_t ticket)
+static void give_up_computation(worker *w, uint64_t ticket, uint32_t silent_ms)
 {
     char text[NJ_WIRE_TEXT_BYTES_MAX];
     const nj_session_slot *slot = find_slot(w, ticket);
-    const uint32_t patience_ms = find_patience_ms(w);
     snprintf(text, sizeof text,
              "the computation made no progress for %u ms (--lease-ms is %u): this process ends, "
              "another may take its place",
-             patience_ms, w->lease_ms);
+             silent_ms, w->lease_ms);
     nj_log_event(NJ_EVENT_COMPUTE_HUNG,
-                 NJ_FIELDS(nj_log_uint("silent_ms", patience_ms),
+                 NJ_FIELDS(nj_log_uint("silent_ms", silent_ms),
                            slot != NULL ? nj_log_uint("piece", slot->shard) : (nj_log_field){0}),
                  "%s", text);
     nj_session_drain(w->session, NJ_AGAIN, text, now());
@@ -452,10 +459,11 @@ static void give_up_computation(worker *w, uint64_t ticket)
 static void look_at_computation(worker *w, uint32_t users_done)
 {
     const uint64_t ticket = nj_compute_ticket(w->compute);
-    const uint64_t silent_ms = nj_watchdog_look(&w->watchdog, ticket, users_done, now());
-    if (!w->hangs && ticket != 0 && silent_ms >= find_patience_ms(w)) {
+    const uint64_t silent_ms =
+        nj_watchdog_look(&w->watchdog, ticket, users_done, nj_compute_cpu_ns(w->compute), now());
+    if (!w->hangs && ticket != 0 && nj_watchdog_hangs(&w->watchdog, find_patience_ms(w))) {
         w->hangs = true; // once
-        give_up_computation(w, ticket);
+        give_up_computation(w, ticket, (uint32_t)silent_ms);
     }
 }
 
