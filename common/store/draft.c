@@ -82,8 +82,12 @@ nj_status nj_folder_draft_commit(nj_folder_draft *draft, const char *name, nj_er
         return nj_fail_errno(err, exists ? NJ_AGAIN : NJ_IO, errno, "%s: cannot rename into place",
                              target.text);
     }
+    status = nj_folder_sync(draft->store.text, err);
+    if (status != NJ_OK && rename(target.text, draft->folder.text) == 0) {
+        return status; // what may be gone after a power failure is not there now
+    }
     draft->folder.text[0] = '\0';
-    return nj_folder_sync(draft->store.text, err);
+    return status;
 }
 
 void nj_folder_draft_abort(nj_folder_draft *draft)
@@ -111,5 +115,10 @@ nj_status nj_folder_vanish(const char *store_dir, const char *name, nj_error *er
                                : nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename", from.text);
     }
     status = nj_folder_sync(store_dir, err);
-    return status != NJ_OK ? status : nj_folder_remove(to.text, err);
+    if (status != NJ_OK && rename(to.text, from.text) == 0) {
+        return status;
+    }
+    nj_status ignored = nj_folder_remove(to.text, NULL); // the rest is left to the next draft
+    (void)ignored;
+    return status;
 }

@@ -5,7 +5,7 @@
 
 #include "common/base/id.h"
 #include "common/store/key.h"
-#include "common/store/staging_write.h"
+#include "common/store/staging_env.h"
 
 static const nj_record_field FIELDS[] = {
 #define NJ_LEDGER_FIELD(kind, name, max, meaning)                                                  \

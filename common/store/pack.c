@@ -6,10 +6,12 @@
 
 #include "common/base/checked.h"
 #include "common/store/draft.h"
-#include "common/store/env.h"
+#include "common/store/history.h"
 #include "common/store/lock.h"
 #include "common/store/publish.h"
 #include "common/store/schema.h"
+#include "common/store/shard_check.h"
+#include "common/store/staging_env.h"
 
 // Rows in one transaction. Each one rewrites the rightmost pages, so few are better; its pages are in memory.
 #define TXN_BYTES_MAX ((size_t)64 << 20)
@@ -27,6 +29,7 @@ typedef struct {
     size_t txn_bytes;
     uint64_t rows;
     nj_digester content;
+    nj_shard_check shards;
 } pack_job;
 
 static void close_packing(pack_job *job)
@@ -98,7 +101,8 @@ static nj_status append_row(void *context, nj_slice key, nj_slice value, nj_erro
     job->rows++;
     nj_digester_update_sized(&job->content, key.bytes, key.size);
     nj_digester_update_sized(&job->content, value.bytes, value.size);
-    return nj_env_check(rc, "generation", err);
+    nj_status status = nj_env_check(rc, "generation", err);
+    return status != NJ_OK ? status : nj_shard_check_row(&job->shards, value, err);
 }
 
 static nj_status finish_packing(pack_job *job, const nj_store_facts *facts, nj_error *err)
@@ -192,12 +196,18 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
 {
     pack_job job = {0};
     uint64_t rows_bytes = 0;
-    nj_status status = nj_staging_rows_bytes(staging, &rows_bytes, err);
+    nj_status status = nj_shard_check_begin(&job.shards, staging, err);
+    if (status == NJ_OK) {
+        status = nj_staging_rows_bytes(staging, &rows_bytes, err);
+    }
     if (status == NJ_OK) {
         status = open_packing(&job, folder, rows_bytes, err);
     }
     if (status == NJ_OK) {
         status = nj_staging_rows_each(staging, append_row, &job, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_shard_check_end(&job.shards, err);
     }
     if (status == NJ_OK && job.rows != row_count) {
         status = nj_fail(err, NJ_REFUSED, "%s: %" PRIu64 " rows were read, %" PRIu64 " counted",
@@ -208,17 +218,22 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
         manifest->facts.content_digest = nj_digester_final(&job.content);
         status = finish_packing(&job, &manifest->facts, err);
     }
+    nj_shard_check_fini(&job.shards);
     close_packing(&job);
     return status != NJ_OK ? status : seal(folder, manifest, err);
 }
 
-// The name is given under the lock, so that a night that was fenced while it packed leaves no generation.
+// The name is given under the lock, so that a night that was fenced while it packed leaves no generation. It is noted
+// before, so that whoever resumes the night finds what a crash in between has left.
 static nj_status name_draft(nj_staging *staging, nj_folder_draft *draft, const nj_store_name *name,
                             nj_error *err)
 {
     nj_store_lock lock;
-    nj_status status =
-        nj_store_lock_take(draft->store.text, "name generation", PACK_LOCK_WAIT_MS, &lock, err);
+    nj_status status = nj_staging_packed_set(staging, name, err);
+    if (status == NJ_OK) {
+        status =
+            nj_store_lock_take(draft->store.text, "name generation", PACK_LOCK_WAIT_MS, &lock, err);
+    }
     if (status != NJ_OK) {
         return status;
     }
@@ -230,10 +245,84 @@ static nj_status name_draft(nj_staging *staging, nj_folder_draft *draft, const n
     return status;
 }
 
+// ---- what an earlier try has left ----
+
+static bool was_published(const nj_store_history *history, const nj_store_name *name)
+{
+    for (size_t i = 0; i < history->count; i++) {
+        if (strcmp(history->names[i].text, name->text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Looks at the generation that this night was packed into before. One that is current already is the night's result:
+// `*out_current`. One that nobody ever read is removed. One that was current and is not any more stays.
+static nj_status settle_earlier(nj_staging *staging, const nj_store_name *earlier,
+                                bool *out_current, nj_error *err)
+{
+    nj_store_lock lock;
+    nj_store_name current;
+    nj_store_history history;
+    const char *store_dir = nj_staging_store_dir(staging);
+    nj_status status =
+        nj_store_lock_take(store_dir, "remove generation", PACK_LOCK_WAIT_MS, &lock, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = nj_staging_check_epoch(staging, err);
+    if (status == NJ_OK) {
+        status = nj_store_history_read(store_dir, &history, err);
+    }
+    if (status == NJ_OK) {
+        *out_current = nj_store_current(store_dir, &current, NULL) == NJ_OK &&
+                       strcmp(current.text, earlier->text) == 0;
+        if (!*out_current && !was_published(&history, earlier)) {
+            status = nj_folder_vanish(store_dir, earlier->text, err);
+        }
+    }
+    nj_store_lock_release(&lock);
+    return status;
+}
+
+// NJ_END when there is nothing to pack, because CURRENT names this night's generation and it is sound at first sight.
+static nj_status look_for_earlier(nj_staging *staging, nj_store_name *out_name,
+                                  nj_store_manifest *out_manifest, nj_error *err)
+{
+    nj_store_name earlier;
+    bool is_current = false;
+    nj_status status = nj_staging_packed(staging, &earlier, err);
+    if (status != NJ_OK || earlier.text[0] == '\0') {
+        return status;
+    }
+    status = settle_earlier(staging, &earlier, &is_current, err);
+    if (status == NJ_OK && is_current &&
+        nj_store_inspect(nj_staging_store_dir(staging), &earlier, out_manifest, NULL) == NJ_OK) {
+        *out_name = earlier;
+        status = NJ_END;
+    }
+    return status;
+}
+
+static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_store_name *name,
+                           nj_store_manifest *manifest, nj_error *err)
+{
+    nj_folder_draft draft = {0};
+    nj_status status = nj_folder_draft_begin(nj_staging_store_dir(staging), &draft, err);
+    if (status == NJ_OK) {
+        status = fill_draft(staging, draft.folder.text, row_count, manifest, err);
+    }
+    if (status == NJ_OK) {
+        status = name_draft(staging, &draft, name, err);
+    }
+    nj_folder_draft_abort(&draft);
+    return status;
+}
+
 nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms,
                         nj_store_name *out_name, nj_store_manifest *out_manifest, nj_error *err)
 {
-    nj_folder_draft draft = {0};
     nj_store_manifest manifest = {0};
     nj_store_name name = nj_store_name_make(now_ms);
     nj_status status = nj_staging_check_epoch(staging, err);
@@ -241,18 +330,16 @@ nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms
         status = check_complete(staging, row_count, err);
     }
     if (status == NJ_OK) {
+        status = look_for_earlier(staging, &name, &manifest, err);
+    }
+    if (status == NJ_OK) {
         status = gather_facts(staging, &name, now_ms, &manifest.facts, err);
+        if (status == NJ_OK) {
+            status = pack_anew(staging, row_count, &name, &manifest, err);
+        }
+    } else if (status == NJ_END) {
+        status = NJ_OK;
     }
-    if (status == NJ_OK) {
-        status = nj_folder_draft_begin(nj_staging_store_dir(staging), &draft, err);
-    }
-    if (status == NJ_OK) {
-        status = fill_draft(staging, draft.folder.text, row_count, &manifest, err);
-    }
-    if (status == NJ_OK) {
-        status = name_draft(staging, &draft, &name, err);
-    }
-    nj_folder_draft_abort(&draft);
     if (status == NJ_OK) {
         *out_name = name;
         if (out_manifest != NULL) {

@@ -116,6 +116,14 @@ static const nj_option STORE_LIST[] = {{"store", "DIR", NULL, "the store's folde
 static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's folder", true},
                                           JSON_OPTION};
 
+static const nj_option STORE_ROLLBACK[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"to", "NAME", NULL, "a generation; default: the last one that was current before and is sound",
+     false},
+    {"dry-run", NULL, NULL, "say where it would go back to, and change nothing", false},
+    JSON_OPTION,
+};
+
 #define COMMAND(name, summary, positional, options, run)                                           \
     {                                                                                              \
         name, summary, positional, options, sizeof(options) / sizeof(options)[0], run              \
@@ -143,8 +151,10 @@ static const nj_command COMMANDS[] = {
             nj_command_store_export),
     COMMAND("store get", "one user's list", "USER", STORE_GET, nj_command_store_get),
     COMMAND("store list", "the generations of a store", NULL, STORE_LIST, nj_command_store_list),
-    COMMAND("store publish", "make CURRENT name a generation: also a rollback", "GEN",
-            STORE_PUBLISH, nj_command_store_publish),
+    COMMAND("store publish", "make CURRENT name a generation", "GEN", STORE_PUBLISH,
+            nj_command_store_publish),
+    COMMAND("store rollback", "make CURRENT name the generation before", NULL, STORE_ROLLBACK,
+            nj_command_store_rollback),
     COMMAND("store stat", "facts of a generation", NULL, STORE_STAT, nj_command_store_stat),
     COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT,
             nj_command_store_verify),

@@ -193,6 +193,36 @@ nj_status nj_command_store_publish(const nj_arguments *arguments, nj_error *err)
     return status;
 }
 
+nj_status nj_command_store_rollback(const nj_arguments *arguments, nj_error *err)
+{
+    nj_store_name to;
+    nj_store_name from = {{0}};
+    const char *store = nj_argument(arguments, "store");
+    const char *name = nj_argument(arguments, "to");
+    bool dry_run = nj_argument_flag(arguments, "dry-run");
+    nj_status status = name != NULL ? nj_store_resolve(store, name, &to, err)
+                                    : nj_store_rollback_find(store, &to, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    if (nj_store_current(store, &from, NULL) != NJ_OK) {
+        strcpy(from.text, "nothing");
+    }
+    if (!dry_run) {
+        status = nj_store_rollback(store, to.text, NJ_STORE_LOCK_WAIT_MS, err);
+    }
+    if (status == NJ_OK) {
+        nj_log(NJ_LOG_INFO, "CURRENT %s %s, named %s", dry_run ? "would name" : "names", to.text,
+               from.text);
+    }
+    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
+        json_t *object = json_pack("{s:s, s:s, s:b}", "current", to.text, "before", from.text,
+                                   "dry_run", (int)dry_run);
+        status = nj_print_json_take(&object, err);
+    }
+    return status;
+}
+
 static nj_status list_as_json(const nj_store_listing *listing, nj_error *err)
 {
     json_t *list = json_array();
