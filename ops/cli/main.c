@@ -35,6 +35,15 @@ static const nj_option BENCH_ENGINE[] = {
     JSON_OPTION,
 };
 
+static const nj_option BENCH_STORE[] = {
+    {"rows", "N", "1000000", "made-up rows a round", false},
+    {"top", "N", "20", "items a row", false},
+    {"shard-users", "N", "256", "rows a shard; 32 shards are committed at once", false},
+    {"rounds", "N", "3", "rounds; medians are reported", false},
+    {"folder", "DIR", ".", "where the store is made, and removed again", false},
+    JSON_OPTION,
+};
+
 static const nj_option BUNDLE_PACK[] = {
     {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", true},
     {"catalogue", "DIR", NULL, "catalogue folder", true},
@@ -132,6 +141,8 @@ static const nj_option STORE_ROLLBACK[] = {
 static const nj_command COMMANDS[] = {
     COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE,
             nj_command_bench_engine),
+    COMMAND("bench store", "measure committing, packing and publishing", NULL, BENCH_STORE,
+            nj_command_bench_store),
     COMMAND("bundle list", "the sections of a bundle", "FILE", BUNDLE_LIST, nj_command_bundle_list),
     COMMAND("bundle pack", "one file from a checkpoint and a catalogue", NULL, BUNDLE_PACK,
             nj_command_bundle_pack),
