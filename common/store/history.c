@@ -66,6 +66,7 @@ nj_status nj_store_history_write(const char *store_dir, const nj_store_history *
         }
     }
     if (status == NJ_OK) {
+        nj_file_sweep(path.text);
         status = nj_file_write(path.text, text.bytes, text.size, err);
     }
     nj_buffer_fini(&text);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/store/history.h"
 #include "common/store/lock.h"
@@ -21,7 +22,11 @@ static nj_status write_current(const char *store_dir, const nj_store_name *name,
     char line[CURRENT_LINE_BYTES + 1];
     snprintf(line, sizeof line, "%s\n", name->text);
     nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.CURRENT, &path, err);
-    return status != NJ_OK ? status : nj_file_write(path.text, line, CURRENT_LINE_BYTES, err);
+    if (status == NJ_OK) {
+        nj_file_sweep(path.text);
+        status = nj_file_write(path.text, line, CURRENT_LINE_BYTES, err);
+    }
+    return status;
 }
 
 // A CURRENT that is missing or garbled names nothing that one could come back to.
@@ -74,7 +79,13 @@ nj_status nj_store_publish(const char *store_dir, const char *name, nj_staging *
         status = note_outgoing(store_dir, &checked, err);
     }
     if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(PUBLISH_DUE, err);
+    }
+    if (status == NJ_OK) {
         status = write_current(store_dir, &checked, err);
+    }
+    if (status == NJ_OK) {
+        NJ_FAILPOINT_HIT(PUBLISH_DONE);
     }
     nj_store_lock_release(&lock);
     return status;

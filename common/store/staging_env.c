@@ -136,7 +136,8 @@ nj_status nj_staging_env_open(nj_staging *staging, const char *folder, bool crea
 
 static nj_status ensure_env(nj_staging *staging, nj_error *err)
 {
-    return staging->env != NULL ? NJ_OK : nj_staging_env_open(staging, staging->folder.text, false, err);
+    return staging->env != NULL ? NJ_OK
+                                : nj_staging_env_open(staging, staging->folder.text, false, err);
 }
 
 // Another process may have grown the map since; size 0 takes its size.
@@ -239,7 +240,7 @@ static nj_status try_write(nj_staging *staging, bool fenced, nj_staging_body bod
 
 // As often as the map must grow for it.
 nj_status nj_staging_write_growing(nj_staging *staging, bool fenced, nj_staging_body body,
-                               void *context, nj_error *err)
+                                   void *context, nj_error *err)
 {
     for (;;) {
         int rc = MDB_SUCCESS;

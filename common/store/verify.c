@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/base/failpoint.h"
 #include "common/codec/row.h"
 #include "common/store/reader.h"
 #include "common/store/schema.h"
@@ -103,7 +104,10 @@ nj_status nj_store_verify(const char *store_dir, const char *name, nj_store_mani
 {
     nj_store_name checked;
     nj_store_manifest manifest;
-    nj_status status = nj_store_resolve(store_dir, name, &checked, err);
+    nj_status status = NJ_FAILPOINT_STEP(VERIFY_BEGUN, err);
+    if (status == NJ_OK) {
+        status = nj_store_resolve(store_dir, name, &checked, err);
+    }
     if (status == NJ_OK) {
         status = nj_store_inspect(store_dir, &checked, &manifest, err);
     }
@@ -118,6 +122,9 @@ nj_status nj_store_verify(const char *store_dir, const char *name, nj_store_mani
             }
             status = NJ_REFUSED;
         }
+    }
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(VERIFY_DONE, err);
     }
     if (status == NJ_OK && out_manifest != NULL) {
         *out_manifest = manifest;

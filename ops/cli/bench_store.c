@@ -39,9 +39,9 @@ typedef struct {
 // One batch of shards; its memory is used again for the next.
 typedef struct {
     nj_buffer pool[POOL_ROWS];
-    nj_buffer sent;               // a shard as a worker sends it
-    nj_store_row *rows;           // [BATCH_SHARDS * shard_users]
-    char (*users)[USER_BYTES];    // of the rows
+    nj_buffer sent;            // a shard as a worker sends it
+    nj_store_row *rows;        // [BATCH_SHARDS * shard_users]
+    char (*users)[USER_BYTES]; // of the rows
     nj_shard_commit commits[BATCH_SHARDS];
     size_t count;
 } bench_batch;
@@ -134,13 +134,13 @@ static nj_status add_shard(const bench_options *options, uint64_t shard, bench_b
                                  nj_buffer_slice(&batch->pool[(first + i) % POOL_ROWS])};
         status = nj_rows_add(&batch->sent, rows[i].value);
     }
-    batch->commits[at] = (nj_shard_commit){
-        .rows = rows,
-        .record = {.shard = shard,
-                   .state = NJ_STORED_COMMITTED,
-                   .attempt = 1,
-                   .rows = count,
-                   .digest = nj_digest_of(batch->sent.bytes, batch->sent.size)}};
+    batch->commits[at] =
+        (nj_shard_commit){.rows = rows,
+                          .record = {.shard = shard,
+                                     .state = NJ_STORED_COMMITTED,
+                                     .attempt = 1,
+                                     .rows = count,
+                                     .digest = nj_digest_of(batch->sent.bytes, batch->sent.size)}};
     return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory for a shard's rows");
 }
 
@@ -222,8 +222,8 @@ static nj_status run_round(const bench_options *options, const char *store, benc
         status = finish_night(options, store, staging, out, err);
     }
     nj_staging_close(&staging);
-    out->seconds[TOTAL] = out->seconds[COMMIT] + out->seconds[PACK] + out->seconds[VERIFY] +
-                          out->seconds[PUBLISH];
+    out->seconds[TOTAL] =
+        out->seconds[COMMIT] + out->seconds[PACK] + out->seconds[VERIFY] + out->seconds[PUBLISH];
     nj_status removed = nj_folder_remove(store, status == NJ_OK ? err : NULL);
     return status != NJ_OK ? status : removed;
 }
@@ -286,7 +286,8 @@ static uint64_t written_bytes(const bench_round *round, phase which)
 static void print_rows(bool as_json, const bench_options *options, const bench_round *rounds,
                        double disk_mb_per_s)
 {
-    printf(as_json ? "{\"results\": [" : "phase         rows/s  seconds     MB   MB/s  share of disk\n");
+    printf(as_json ? "{\"results\": ["
+                   : "phase         rows/s  seconds     MB   MB/s  share of disk\n");
     for (phase p = 0; p < PHASES; p++) {
         double seconds = median_of(rounds, (size_t)options->rounds, p);
         double mb = (double)written_bytes(&rounds[0], p) / 1e6;
@@ -338,8 +339,8 @@ nj_status nj_command_bench_store(const nj_arguments *arguments, nj_error *err)
     double disk_mb_per_s = 0.0;
     nj_status status = options_from(arguments, &options, err);
     if (status == NJ_OK) {
-        status = nj_path_join(nj_argument(arguments, "folder"), "nightjar-bench-XXXXXX", &folder,
-                              err);
+        status =
+            nj_path_join(nj_argument(arguments, "folder"), "nightjar-bench-XXXXXX", &folder, err);
     }
     if (status == NJ_OK && mkdtemp(folder.text) == NULL) {
         status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot make a folder in it",
