@@ -132,7 +132,7 @@ static nj_status read_rows(const msgpack_object *root, size_t count, nj_rows *ou
             break;
         }
         rows.rows[i] = (nj_slice){object->via.bin.ptr, object->via.bin.size};
-        status = nj_row_unpack(rows.rows[i], row, err);
+        status = nj_row_check(rows.rows[i], row, err);
         if (status == NJ_INPUT) {
             status = NJ_PROTOCOL;
             nj_error_prefix(err, "rows: number %zu", i);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "common/base/failpoint.h"
+#include "common/store/data_digest.h"
 #include "common/store/draft.h"
 #include "common/store/generation_write.h"
 #include "common/store/history.h"
@@ -80,9 +81,10 @@ static nj_status seal(const char *folder, nj_store_manifest *manifest, nj_error 
         return status;
     }
     manifest->data_bytes = (uint64_t)about.st_size;
-    status = nj_store_digest_file(data.text, NJ_STORE_HEAD_BYTES, &manifest->head_digest, err);
+    status = nj_data_digest_plain(data.text, NJ_STORE_HEAD_BYTES, &manifest->head_digest, err);
     if (status == NJ_OK) {
-        status = nj_store_digest_file(data.text, manifest->data_bytes, &manifest->data_digest, err);
+        status =
+            nj_data_digest_blocks(data.text, manifest->data_bytes, &manifest->data_digest, err);
     }
     return status != NJ_OK ? status : nj_store_manifest_write(file.text, manifest, err);
 }

@@ -6,31 +6,32 @@
 
 #include "common/base/failpoint.h"
 #include "common/codec/row.h"
+#include "common/store/data_digest.h"
 #include "common/store/reader.h"
 #include "common/store/schema.h"
 
 typedef struct {
     uint64_t rows;
     nj_digester content;
-    nj_row row;
+    nj_row row; // scratch
 } verification;
 
-static nj_status verify_row(void *context, nj_slice user, nj_slice value, nj_error *err)
+static nj_status verify_row(void *context, nj_slice key, nj_slice value, nj_error *err)
 {
     verification *seen = context;
-    nj_store_key key;
-    nj_status status = nj_store_key_pack(user, &key, err);
-    if (status == NJ_OK) {
-        status = nj_row_unpack(value, &seen->row, err);
+    char digits[NJ_STORE_DIGITS_BYTES];
+    nj_slice user;
+    nj_status status = nj_row_check(value, &seen->row, err);
+    if (status != NJ_OK) {
+        if (nj_store_key_unpack(key, digits, &user, NULL) == NJ_OK) {
+            nj_error_prefix(err, "user \"%.*s\"", NJ_SLICE_ARGS(user));
+        }
+        return status;
     }
-    if (status == NJ_OK) {
-        seen->rows++;
-        nj_digester_update_sized(&seen->content, key.bytes, key.size);
-        nj_digester_update_sized(&seen->content, value.bytes, value.size);
-    } else {
-        nj_error_prefix(err, "user \"%.*s\"", NJ_SLICE_ARGS(user));
-    }
-    return status;
+    seen->rows++;
+    nj_digester_update_sized(&seen->content, key.bytes, key.size);
+    nj_digester_update_sized(&seen->content, value.bytes, value.size);
+    return NJ_OK;
 }
 
 static nj_status compare_content(nj_store_reader *reader, verification *seen, nj_error *err)
@@ -69,7 +70,7 @@ static nj_status verify_content(const char *store_dir, const nj_store_name *name
     nj_digester_init(&seen->content);
     nj_status status = nj_store_reader_open(store_dir, name->text, &reader, err);
     if (status == NJ_OK) {
-        status = nj_store_each(reader, verify_row, seen, err);
+        status = nj_store_each_entry(reader, verify_row, seen, err);
     }
     if (status == NJ_OK) {
         status = compare_content(reader, seen, err);
@@ -86,7 +87,9 @@ nj_status nj_store_check_data(const char *store_dir, const nj_store_name *name,
     nj_digest digest;
     nj_status status = nj_store_path(store_dir, name, NJ_STORE_WORDS.DATA, &path, err);
     if (status == NJ_OK) {
-        status = nj_store_digest_file(path.text, manifest->data_bytes, &digest, err);
+        status = manifest->facts.schema_version == NJ_STORE_SCHEMA_OLDEST
+                     ? nj_data_digest_plain(path.text, manifest->data_bytes, &digest, err)
+                     : nj_data_digest_blocks(path.text, manifest->data_bytes, &digest, err);
     }
     if (status == NJ_OK && !nj_digest_equal(&digest, &manifest->data_digest)) {
         char is[NJ_DIGEST_HEX_BYTES];

@@ -109,7 +109,12 @@ static const nj_option KEYS[] = {
     JSON_OPTION,
 };
 
-static const nj_option STORE_GET[] = {STORE_OPTIONS, JSON_LINES_OPTION};
+static const nj_option STORE_GET[] = {
+    STORE_OPTIONS,
+    {"check-mb", "N", "1024", "compare every byte first where the generation has at most N MiB",
+     false},
+    JSON_LINES_OPTION,
+};
 
 static const nj_option STORE_EXPORT[] = {
     STORE_OPTIONS,

@@ -13,6 +13,13 @@ static nj_store_key pack(const char *user)
     return key;
 }
 
+// LMDB's order of keys: bytes, then lengths.
+static int compare_as_lmdb(const nj_store_key *a, const nj_store_key *b)
+{
+    int order = memcmp(a->bytes, b->bytes, a->size < b->size ? a->size : b->size);
+    return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
+}
+
 static void numbers_sort_by_size_then_texts_by_bytes_then_the_meta_key(void **state)
 {
     (void)state;
@@ -35,10 +42,35 @@ static void numbers_sort_by_size_then_texts_by_bytes_then_the_meta_key(void **st
     for (size_t i = 1; i < sizeof ORDER / sizeof ORDER[0]; i++) {
         nj_store_key before = pack(ORDER[i - 1]);
         nj_store_key after = pack(ORDER[i]);
-        assert_true(nj_store_key_compare(&before, &after) < 0);
-        assert_true(nj_store_key_compare(&after, &before) > 0);
-        assert_int_equal(nj_store_key_compare(&after, &after), 0);
+        assert_true(compare_as_lmdb(&before, &after) < 0);
+        nj_slice small = nj_slice_from(ORDER[i - 1]);
+        nj_slice large = nj_slice_from(ORDER[i]);
+        assert_true(nj_id_compare(small, large) < 0);
+        assert_true(nj_id_compare(large, small) > 0);
+        assert_int_equal(nj_id_compare(large, large), 0);
         assert_true(after.bytes[0] < '_'); // "__meta__" begins with it
+    }
+}
+
+static void ids_are_ordered_as_their_keys(void **state)
+{
+    (void)state;
+    static const char ALPHABET[] = "0019ab";
+    uint64_t random = 1;
+    char ids[2][24] = {"7", "7"};
+    for (unsigned i = 0; i < 20000; i++) {
+        char *id = ids[i % 2];
+        size_t size = 1 + i % 21;
+        for (size_t k = 0; k < size; k++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            id[k] = ALPHABET[(random >> 33) % (i % 3 == 0 ? 6 : 4)];
+        }
+        id[size] = '\0';
+        nj_store_key a = pack(ids[0]);
+        nj_store_key b = pack(ids[1]);
+        int by_key = compare_as_lmdb(&a, &b);
+        int by_id = nj_id_compare(nj_slice_from(ids[0]), nj_slice_from(ids[1]));
+        assert_int_equal((by_key > 0) - (by_key < 0), (by_id > 0) - (by_id < 0));
     }
 }
 
@@ -163,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_sort_by_size_then_texts_by_bytes_then_the_meta_key),
+        cmocka_unit_test(ids_are_ordered_as_their_keys),
         cmocka_unit_test(the_bytes_of_a_key_are_fixed),
         cmocka_unit_test(every_id_comes_back),
         cmocka_unit_test(ids_that_break_the_rules_have_no_key),

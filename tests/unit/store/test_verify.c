@@ -128,9 +128,9 @@ static void the_file_of_another_lmdb_or_schema_is_a_matter_of_configuration(void
                    &err, "major 7");
     assert_refused(nj_store_publish(store_path(state), name.text, NULL, 0, &err), NJ_CONFIG, &err,
                    "LMDB");
-    set_manifest(state, &name, "schema_version", json_integer(2));
+    set_manifest(state, &name, "schema_version", json_integer(3));
     assert_refused(nj_store_verify(store_path(state), name.text, NULL, &err), NJ_CONFIG, &err,
-                   "schema version 2, this program reads 1");
+                   "schema version 3, this program reads 1 to 2");
     assert_null(reader);
 }
 
@@ -155,6 +155,36 @@ static void a_manifest_that_disagrees_with_the_rows_is_refused(void **state)
     set_manifest(state, &name, "row_count", json_integer(17));
     assert_refused(nj_store_verify(store_path(state), name.text, NULL, &err), NJ_REFUSED, &err,
                    "\"row_count\"");
+}
+
+// tests/data/store-v1: a store as it was written before schema version 2.
+static void a_generation_of_schema_version_1_is_read_verified_and_found_damaged(void **state)
+{
+    nj_error err = {0};
+    nj_store_manifest manifest;
+    nj_path folder;
+    nj_path path;
+    char *bytes = NULL;
+    size_t size = 0;
+    assert_ok(nj_store_verify(data_path("store-v1"), NULL, &manifest, &err), &err);
+    assert_int_equal(manifest.facts.schema_version, 1);
+    assert_int_equal(manifest.facts.row_count, 16);
+
+    nj_store_name name;
+    assert_ok(nj_store_current(data_path("store-v1"), &name, &err), &err);
+    assert_ok(nj_store_path(store_path(state), &name, NULL, &folder, &err), &err);
+    assert_ok(nj_folder_make(folder.text, &err), &err);
+    for (int i = 0; i < 2; i++) {
+        const char *file = i == 0 ? "data.mdb" : "MANIFEST.json";
+        assert_ok(nj_store_path(data_path("store-v1"), &name, file, &path, &err), &err);
+        assert_ok(nj_file_read(path.text, 1 << 20, &bytes, &size, &err), &err);
+        assert_ok(nj_file_write(night_file(state, &name, file).text, bytes, size, &err), &err);
+        free(bytes);
+    }
+    assert_ok(nj_store_verify(store_path(state), name.text, NULL, &err), &err);
+    flip_byte(night_file(state, &name, "data.mdb").text, 9000);
+    assert_refused(nj_store_verify(store_path(state), name.text, NULL, &err), NJ_REFUSED, &err,
+                   "its digest is");
 }
 
 // Stages one row that is no packed row: the store keeps what it is given, and verify finds it.
@@ -189,6 +219,7 @@ int main(void)
         WITH_FOLDER(the_file_of_another_lmdb_or_schema_is_a_matter_of_configuration),
         WITH_FOLDER(a_folder_under_another_generations_name_is_refused),
         WITH_FOLDER(a_manifest_that_disagrees_with_the_rows_is_refused),
+        WITH_FOLDER(a_generation_of_schema_version_1_is_read_verified_and_found_damaged),
         WITH_FOLDER(a_row_that_was_stored_malformed_is_refused_and_its_user_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
