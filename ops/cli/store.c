@@ -101,7 +101,8 @@ static nj_status print_row(void *context, nj_slice user, nj_slice value, nj_erro
     nj_status status = nj_row_unpack(value, p->row, err);
     if (status != NJ_OK) {
         nj_error_prefix(err, "user \"%.*s\"", NJ_SLICE_ARGS(user));
-        return status;
+        err->status = NJ_REFUSED; // what is published was a row once
+        return NJ_REFUSED;
     }
     nj_buffer_clear(&p->line);
     status = nj_row_json(&p->line, user, p->row);
