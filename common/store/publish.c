@@ -122,6 +122,10 @@ nj_status nj_store_rollback_find(const char *store_dir, nj_store_name *out_name,
             *out_name = *name;
             return NJ_OK;
         }
+        if (status == NJ_IO || status == NJ_NO_MEMORY) { // it may be sound
+            return nj_fail(err, status, "%s: cannot tell whether it is sound: %s", name->text,
+                           why.text);
+        }
         nj_log(NJ_LOG_WARNING, "passed over: %s", why.text);
     }
     return nj_fail(err, NJ_NOT_FOUND,

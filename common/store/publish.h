@@ -61,7 +61,8 @@ NJ_CHECKED nj_status nj_store_publish(const char *store_dir, const char *name, n
                                       uint32_t lock_wait_ms, nj_error *err);
 
 /// The generation that was current before the present one and whose bytes are still those its manifest names; damaged
-/// and missing ones are passed over with a warning. NJ_NOT_FOUND when there is none.
+/// and missing ones are passed over with a warning. NJ_NOT_FOUND when there is none; NJ_IO where one cannot be read, so
+/// that a disk that fails once does not send readers further back than meant.
 NJ_CHECKED nj_status nj_store_rollback_find(const char *store_dir, nj_store_name *out_name,
                                             nj_error *err);
 
