@@ -2,16 +2,21 @@
 //
 // After each: CURRENT names a whole generation, every generation is whole, ledger and rows agree and lack nothing that
 // was acknowledged. And the night goes on: with the same handle, or resumed, it ends with exactly its rows published.
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/store/draft.h"
 #include "common/store/history.h"
 #include "tests/support/io_faults.h"
 #include "tests/unit/store/night.h"
 
 #define SHARDS 3
+#define KILL_ROUNDS 60
 #define CALLS_MAX 2000 // of one night; more would mean that it does not end
+
+static unsigned kill_rounds;
 
 // What one night has been told; in shared memory, because a killed child must leave it behind.
 typedef struct {
@@ -163,11 +168,9 @@ static void drop_old_generations(const char *store)
     assert_ok(nj_store_history_read(store, &history, &err), &err);
     for (size_t i = 0; i < listing.count; i++) {
         const nj_store_entry *entry = &listing.entries[i];
-        nj_path path;
         if (!entry->is_current &&
             strcmp(entry->name.text, history.names[history.count - 1].text) != 0) {
-            assert_ok(nj_store_path(store, &entry->name, NULL, &path, &err), &err);
-            assert_ok(nj_folder_remove(path.text, &err), &err);
+            assert_ok(nj_folder_vanish(store, entry->name.text, &err), &err);
         }
     }
     nj_store_listing_fini(&listing);
@@ -319,9 +322,68 @@ static void a_rollback_goes_back_one_or_not_at_all_whatever_fails(void **state)
     }
 }
 
+// ---- killed at random ----
+
+static void publish_newest(const char *store, nj_error *err)
+{
+    nj_store_listing listing;
+    assert_ok(nj_store_list(store, &listing, err), err);
+    assert_ok(nj_store_publish(store, listing.entries[0].name.text, NULL, 0, err), err);
+    nj_store_listing_fini(&listing);
+}
+
+// Night after night, each rolled back and published again, until the process is killed.
+static void live_dangerously(const char *store, night *n)
+{
+    for (uint64_t i = 1;; i++) {
+        nj_error err = {0};
+        memset(n->acknowledged, 0, sizeof n->acknowledged);
+        n->published = false;
+        __atomic_signal_fence(
+            __ATOMIC_SEQ_CST); // whoever looks after the kill sees them in this order
+        n->rows = n->rows == 4 ? 5 : 4;
+        if (run_night(store, n, &err) != NJ_OK || roll_back(store, n, &err) != NJ_OK) {
+            _exit(1);
+        }
+        publish_newest(store, &err);
+        drop_old_generations(store);
+    }
+}
+
+static void killed_at_any_instant_the_store_is_whole_and_the_night_goes_on(void **state)
+{
+    nj_error err = {0};
+    const char *store = store_path(state);
+    uint64_t random = 7;
+    night *n = mmap(NULL, sizeof *n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(n != MAP_FAILED);
+    *n = (night){.rows = 4, .tries = 1};
+    assert_ok(run_night(store, n, &err), &err);
+    for (unsigned round = 0; round < kill_rounds; round++) {
+        pid_t child = fork();
+        if (child == 0) {
+            live_dangerously(store, n);
+        }
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        usleep((useconds_t)((random >> 33) % 20000));
+        kill(child, SIGKILL);
+        int how = night_wait(child);
+        assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+        check_current(store, 4, 5);
+        check_generations(store);
+        check_staging(store, n);
+        assert_ok(run_night(store, n, &err), &err);
+        check_current(store, n->rows, n->rows);
+        drop_old_generations(store);
+    }
+    print_message("killed %u times\n", kill_rounds);
+    munmap(n, sizeof *n);
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
 
-int main(void)
+// test_io_faults [KILLS]
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(a_call_that_fails_costs_the_night_at_most_a_resume),
@@ -331,9 +393,11 @@ int main(void)
         WITH_FOLDER(a_disk_that_is_gone_from_some_call_on_loses_nothing),
         WITH_FOLDER(a_process_killed_before_any_call_loses_nothing),
         WITH_FOLDER(a_rollback_goes_back_one_or_not_at_all_whatever_fails),
+        WITH_FOLDER(killed_at_any_instant_the_store_is_whole_and_the_night_goes_on),
     };
     if (access("/dev/shm", W_OK) == 0) { // thousands of syncs, none of which a disk has to see
         setenv("TMPDIR", "/dev/shm", 1);
     }
+    kill_rounds = argc > 1 ? (unsigned)atoi(argv[1]) : KILL_ROUNDS;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
