@@ -106,6 +106,36 @@ static void a_flipped_byte_anywhere_in_the_manifest_is_refused(void **state)
     free(text);
 }
 
+static void a_flipped_or_missing_byte_of_current_is_refused(void **state)
+{
+    nj_error err = {0};
+    nj_store_reader *reader = NULL;
+    nj_path current;
+    char *text = NULL;
+    size_t size = 0;
+    nj_store_name name = night_pack(store_path(state), 2, 8, NIGHT_MS);
+    night_publish(store_path(state), &name);
+    assert_ok(nj_path_join(store_path(state), "CURRENT", &current, &err), &err);
+    assert_ok(nj_file_read(current.text, 1000, &text, &size, &err), &err);
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
+        assert_ok(nj_file_write(current.text, text, size, &err), &err);
+        nj_status status = nj_store_reader_open(store_path(state), NULL, &reader, &err);
+        if (status != NJ_REFUSED && status != NJ_NOT_FOUND) { // no name, or one that is not there
+            fail_msg("bit %zu was flipped: %s", bit, nj_status_name(status));
+        }
+        text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
+    }
+    for (size_t left = 0; left + 1 < size; left++) { // without the newline it still is a name
+        assert_ok(nj_file_write(current.text, text, left, &err), &err);
+        assert_refused(nj_store_reader_open(store_path(state), NULL, &reader, &err), NJ_REFUSED,
+                       &err, "CURRENT");
+    }
+    assert_ok(nj_file_write(current.text, text, size, &err), &err);
+    assert_ok(nj_store_verify(store_path(state), NULL, NULL, &err), &err);
+    free(text);
+}
+
 // Rewrites one key of a manifest.
 static void set_manifest(void **state, const nj_store_name *name, const char *key, json_t *value)
 {
@@ -216,6 +246,7 @@ int main(void)
         WITH_FOLDER(a_flipped_byte_anywhere_in_the_data_is_refused),
         WITH_FOLDER(data_of_any_other_size_is_refused_before_lmdb_sees_it),
         WITH_FOLDER(a_flipped_byte_anywhere_in_the_manifest_is_refused),
+        WITH_FOLDER(a_flipped_or_missing_byte_of_current_is_refused),
         WITH_FOLDER(the_file_of_another_lmdb_or_schema_is_a_matter_of_configuration),
         WITH_FOLDER(a_folder_under_another_generations_name_is_refused),
         WITH_FOLDER(a_manifest_that_disagrees_with_the_rows_is_refused),
