@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-// A roster step gives at most NJ_ROSTER_EFFECTS_MAX effects, each of which becomes at most two; an answer comes on top.
-_Static_assert(NJ_DISPATCH_QUEUE_MAX >= 2 * NJ_ROSTER_EFFECTS_MAX + 4, "one event must fit");
+// A roster step gives at most NJ_ROSTER_EFFECTS_MAX effects, each of which becomes at most three (a loss, what becomes of the
+// piece, and of the worker); an answer comes on top.
+_Static_assert(NJ_DISPATCH_QUEUE_MAX >= 3 * NJ_ROSTER_EFFECTS_MAX + 6, "one event must fit");
+
+// Workers that a piece is not given to: who failed it last, and who holds it. One more is asked.
+#define SHUNNED_MAX 2
 
 nj_status nj_dispatch_init(nj_dispatch *dispatch, const nj_dispatch_config *config, nj_error *err)
 {
@@ -97,59 +101,130 @@ static void send_refused(nj_dispatch *dispatch, const nj_peer *peer, nj_status s
 
 // ---- ledger ----
 
-static void report_ledger(nj_dispatch *dispatch, const nj_ledger_effect *effect)
+// Why a piece has no tries left.
+typedef struct {
+    nj_status status;
+    nj_slice text;
+} cause;
+
+static const char LOST_TEXT[] = "its workers vanish or make no progress";
+static const char SPENT_TEXT[] = "its tries are used up";
+static const cause LOST = {NJ_AGAIN, {LOST_TEXT, sizeof LOST_TEXT - 1}};
+static const cause SPENT = {NJ_AGAIN, {SPENT_TEXT, sizeof SPENT_TEXT - 1}};
+
+static void report_rows(nj_dispatch *dispatch, const nj_ledger_effect *effect)
 {
+    bool audit = dispatch->ledger.pieces[effect->index].audit;
+    add_report(dispatch, audit ? NJ_DISPATCH_AUDIT_ROWS : NJ_DISPATCH_WRITE_ROWS, effect->worker,
+               effect->index, effect->attempt);
+}
+
+// `why` is what the event at hand said of the piece.
+static void report_spent(nj_dispatch *dispatch, const nj_ledger_effect *effect,
+                         nj_dispatch_effect_kind kind, cause why)
+{
+    add_report(dispatch, kind, effect->worker, effect->index, effect->attempt);
+    youngest_effect(dispatch)->status = why.status;
+    youngest_effect(dispatch)->text = why.text;
+}
+
+static void report_ledger(nj_dispatch *dispatch, const nj_ledger_effect *effect, cause why)
+{
+    const nj_worker_id worker = effect->worker;
+    const uint32_t index = effect->index;
     switch (effect->kind) {
     case NJ_LEDGER_WRITE_ROWS:
-        add_report(dispatch, NJ_DISPATCH_WRITE_ROWS, effect->worker, effect->shard,
-                   effect->attempt);
+        report_rows(dispatch, effect);
         break;
     case NJ_LEDGER_ACK_COMMITTED:
-        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_COMMITTED);
+        send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_COMMITTED);
         break;
     case NJ_LEDGER_ACK_DUPLICATE:
-        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_DUPLICATE);
+        send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_DUPLICATE);
         break;
     case NJ_LEDGER_ACK_STALE:
-        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_STALE);
+        send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_STALE);
         break;
     case NJ_LEDGER_ALARM:
-        send_ack(dispatch, effect->worker, effect->shard, effect->attempt, NJ_VERDICT_DIVERGED);
-        add_report(dispatch, NJ_DISPATCH_ALARM, effect->worker, effect->shard, effect->attempt);
+        send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_DIVERGED);
+        add_report(dispatch, NJ_DISPATCH_ALARM, worker, index, effect->attempt);
         break;
-    case NJ_LEDGER_GIVE_UP:
-        add_report(dispatch, NJ_DISPATCH_SHARD_FAILED, effect->worker, effect->shard,
-                   effect->attempt);
+    case NJ_LEDGER_SPLIT:
+        report_spent(dispatch, effect, NJ_DISPATCH_SPLIT, why);
         break;
-    case NJ_LEDGER_SEND_LEASE: // only an OFFER gives it: grant_lease
+    case NJ_LEDGER_QUARANTINE:
+        report_spent(dispatch, effect, NJ_DISPATCH_QUARANTINE, why);
+        break;
+    case NJ_LEDGER_AUDIT_FAILED:
+        report_spent(dispatch, effect, NJ_DISPATCH_AUDIT_FAILED, why);
+        break;
+    case NJ_LEDGER_SEND_LEASE: // only an OFFER or SPECULATE gives it: give_lease
     case NJ_LEDGER_NONE:
     case NJ_LEDGER_REFUSE:
         break;
     }
 }
 
-static nj_status step_ledger(nj_dispatch *dispatch, const nj_ledger_event *event, uint64_t now_ns)
+static nj_status step_ledger(nj_dispatch *dispatch, const nj_ledger_event *event, cause why,
+                             uint64_t now_ns)
 {
     nj_ledger_effect effect;
     nj_status status = nj_ledger_step(&dispatch->ledger, event, now_ns, &effect);
     if (status == NJ_OK) {
-        report_ledger(dispatch, &effect);
+        report_ledger(dispatch, &effect, why);
     }
     return status;
 }
 
 // A lease that the roster kept has ended: the ledger knows it, so it cannot refuse.
 static void end_in_ledger(nj_dispatch *dispatch, nj_ledger_event_kind kind, nj_worker_id worker,
-                          nj_wire_lease lease, uint64_t now_ns)
+                          nj_wire_lease lease, cause why, uint64_t now_ns)
 {
     nj_ledger_event event = {
-        .kind = kind, .shard = lease.shard, .attempt = lease.attempt, .worker = worker};
-    nj_status status = step_ledger(dispatch, &event, now_ns);
+        .kind = kind, .index = lease.shard, .attempt = lease.attempt, .worker = worker};
+    nj_status status = step_ledger(dispatch, &event, why, now_ns);
     assert(status == NJ_OK);
     (void)status;
 }
 
 // ---- roster ----
+
+static void report_bench(nj_dispatch *dispatch, const nj_roster_effect *effect)
+{
+    bool benched = effect->kind == NJ_ROSTER_BENCHED;
+    add_report(dispatch, benched ? NJ_DISPATCH_WORKER_BENCHED : NJ_DISPATCH_WORKER_UNBENCHED,
+               effect->worker, 0, 0);
+    youngest_effect(dispatch)->wait_ms = effect->wait_ms;
+    dispatch->ledger.counts.benches += benched;
+}
+
+// Holds a lease that went wrong against its worker. Halves are not held against anybody: what failed as a whole speaks
+// against its users.
+static void blame_worker(nj_dispatch *dispatch, nj_worker_id worker, nj_wire_lease lease,
+                         uint64_t now_ns)
+{
+    const nj_piece *piece = &dispatch->ledger.pieces[lease.shard];
+    if (lease.shard >= dispatch->config.ledger.shard_count && !piece->audit) {
+        return;
+    }
+    nj_roster_effects effects;
+    nj_roster_event event = {
+        .kind = NJ_ROSTER_FAULT, .worker = worker, .lease = {piece->shard, lease.attempt}};
+    nj_status status = nj_roster_step(&dispatch->roster, &event, now_ns, &effects);
+    assert(status == NJ_OK);
+    (void)status;
+    for (size_t i = 0; i < effects.count; i++) {
+        report_bench(dispatch, &effects.items[i]);
+    }
+}
+
+static void report_loss(nj_dispatch *dispatch, const nj_roster_effect *effect, uint64_t now_ns)
+{
+    add_report(dispatch, NJ_DISPATCH_LOSS, effect->worker, effect->lease.shard,
+               effect->lease.attempt);
+    end_in_ledger(dispatch, NJ_LEDGER_LOSS, effect->worker, effect->lease, LOST, now_ns);
+    blame_worker(dispatch, effect->worker, effect->lease, now_ns); // nobody, if it is gone
+}
 
 static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
                           const nj_roster_event *event, uint64_t now_ns)
@@ -180,12 +255,14 @@ static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
         send_refused(dispatch, event->peer, NJ_AGAIN);
         break;
     case NJ_ROSTER_LEASE_LOST:
-        add_report(dispatch, NJ_DISPATCH_LOSS, effect->worker, effect->lease.shard,
-                   effect->lease.attempt);
-        end_in_ledger(dispatch, NJ_LEDGER_LOSS, effect->worker, effect->lease, now_ns);
+        report_loss(dispatch, effect, now_ns);
         break;
     case NJ_ROSTER_LEASE_BACK:
-        end_in_ledger(dispatch, NJ_LEDGER_RETURN, effect->worker, effect->lease, now_ns);
+        end_in_ledger(dispatch, NJ_LEDGER_RETURN, effect->worker, effect->lease, SPENT, now_ns);
+        break;
+    case NJ_ROSTER_BENCHED:
+    case NJ_ROSTER_UNBENCHED:
+        report_bench(dispatch, effect);
         break;
     case NJ_ROSTER_WORKER_GONE:
         add_report(dispatch, NJ_DISPATCH_WORKER_GONE, effect->worker, 0, 0);
@@ -207,8 +284,8 @@ static bool step_roster(nj_dispatch *dispatch, const nj_roster_event *event, uin
     return effects.more;
 }
 
-static void end_in_roster(nj_dispatch *dispatch, nj_roster_event_kind kind, nj_worker_id worker,
-                          nj_wire_lease lease, uint64_t now_ns)
+static void report_to_roster(nj_dispatch *dispatch, nj_roster_event_kind kind, nj_worker_id worker,
+                             nj_wire_lease lease, uint64_t now_ns)
 {
     nj_roster_event event = {.kind = kind, .worker = worker, .lease = lease};
     (void)step_roster(dispatch, &event, now_ns);
@@ -243,24 +320,40 @@ static void refuse_class(nj_dispatch *dispatch, const nj_peer *peer, const nj_me
     send_refused(dispatch, peer, NJ_CONFIG);
 }
 
-static void fail_lease(nj_dispatch *dispatch, nj_worker_id worker, nj_wire_lease lease,
-                       nj_status status, nj_slice text, uint64_t now_ns)
+static void fail_lease(nj_dispatch *dispatch, nj_worker_id worker, nj_wire_lease lease, cause why,
+                       uint64_t now_ns)
 {
     add_report(dispatch, NJ_DISPATCH_FAILURE, worker, lease.shard, lease.attempt);
-    youngest_effect(dispatch)->status = status;
-    youngest_effect(dispatch)->text = text;
-    end_in_roster(dispatch, NJ_ROSTER_END_LEASE, worker, lease, now_ns);
-    end_in_ledger(dispatch, NJ_LEDGER_FAILURE, worker, lease, now_ns);
+    youngest_effect(dispatch)->status = why.status;
+    youngest_effect(dispatch)->text = why.text;
+    report_to_roster(dispatch, NJ_ROSTER_END_LEASE, worker, lease, now_ns);
+    end_in_ledger(dispatch, NJ_LEDGER_FAILURE, worker, lease, why, now_ns);
+    blame_worker(dispatch, worker, lease, now_ns);
 }
 
-// NULL: the rows may be written.
+// NULL: the rows may be taken. Those of a piece that was split are not looked at: nobody wants them.
 static const char *find_problem(const nj_dispatch *dispatch, const nj_message_result *result)
 {
+    if (dispatch->ledger.pieces[result->shard].state == NJ_PIECE_SPLIT) {
+        return NULL;
+    }
     nj_digest digest = nj_digest_of(result->rows.bytes, result->rows.size);
     if (!nj_digest_equal(&digest, &result->digest)) {
         return "the rows do not have the digest that was sent with them";
     }
-    return dispatch->config.check(dispatch->config.check_context, result);
+    const nj_piece_range piece = nj_ledger_piece(&dispatch->ledger, result->shard);
+    return dispatch->config.check(dispatch->config.check_context, result, &piece);
+}
+
+static void reject_result(nj_dispatch *dispatch, const nj_worker *worker, nj_wire_lease lease,
+                          const char *problem, uint64_t now_ns)
+{
+    const cause why = {NJ_REFUSED, nj_slice_from(problem)};
+    dispatch->ledger.counts.rejections++;
+    send_ack(dispatch, worker->id, lease.shard, lease.attempt, NJ_VERDICT_REJECTED);
+    if (nj_worker_holds(worker, lease.shard, lease.attempt)) {
+        fail_lease(dispatch, worker->id, lease, why, now_ns);
+    }
 }
 
 static void take_result(nj_dispatch *dispatch, const nj_worker *worker,
@@ -268,30 +361,30 @@ static void take_result(nj_dispatch *dispatch, const nj_worker *worker,
 {
     nj_worker_id id = worker->id;
     nj_wire_lease lease = {result->shard, result->attempt};
-    if (result->epoch != dispatch->config.epoch ||
-        result->shard >= dispatch->config.ledger.shard_count) {
+    if (result->epoch != dispatch->config.epoch || result->shard >= dispatch->ledger.piece_count) {
         send_ack(dispatch, id, result->shard, result->attempt, NJ_VERDICT_STALE);
         return;
     }
-    bool held = nj_worker_holds(worker, result->shard, result->attempt);
     const char *problem = find_problem(dispatch, result);
     if (problem != NULL) {
-        send_ack(dispatch, id, result->shard, result->attempt, NJ_VERDICT_REJECTED);
-        if (held) {
-            fail_lease(dispatch, id, lease, NJ_REFUSED, nj_slice_from(problem), now_ns);
-        }
+        reject_result(dispatch, worker, lease, problem, now_ns);
         return;
     }
     nj_ledger_event event = {.kind = NJ_LEDGER_RESULT,
-                             .shard = result->shard,
+                             .index = result->shard,
                              .attempt = result->attempt,
                              .worker = id,
                              .digest = result->digest,
-                             .held = held};
-    nj_status status = step_ledger(dispatch, &event, now_ns);
+                             .held = nj_worker_holds(worker, result->shard, result->attempt)};
+    nj_ledger_effect effect;
+    nj_status status = nj_ledger_step(&dispatch->ledger, &event, now_ns, &effect);
     assert(status == NJ_OK); // the guards leave no result that the table refuses
     (void)status;
-    end_in_roster(dispatch, NJ_ROSTER_END_LEASE, id, lease, now_ns);
+    report_ledger(dispatch, &effect, SPENT);
+    report_to_roster(dispatch, NJ_ROSTER_END_LEASE, id, lease, now_ns);
+    if (event.held && effect.kind != NJ_LEDGER_ALARM) {
+        report_to_roster(dispatch, NJ_ROSTER_GOOD, id, lease, now_ns);
+    }
 }
 
 static void take_failed(nj_dispatch *dispatch, const nj_worker *worker,
@@ -304,11 +397,12 @@ static void take_failed(nj_dispatch *dispatch, const nj_worker *worker,
         return;
     }
     if (failed->status == NJ_AGAIN) {
-        end_in_roster(dispatch, NJ_ROSTER_RETURN, id, lease, now_ns);
-        end_in_ledger(dispatch, NJ_LEDGER_RETURN, id, lease, now_ns);
+        report_to_roster(dispatch, NJ_ROSTER_RETURN, id, lease, now_ns);
+        end_in_ledger(dispatch, NJ_LEDGER_RETURN, id, lease, SPENT, now_ns);
         return;
     }
-    fail_lease(dispatch, id, lease, (nj_status)failed->status, failed->text, now_ns);
+    const cause why = {(nj_status)failed->status, failed->text};
+    fail_lease(dispatch, id, lease, why, now_ns);
 }
 
 // What a known worker's message asks for beside being heard.
@@ -388,17 +482,40 @@ void nj_dispatch_broken(nj_dispatch *dispatch, const nj_peer *peer, const nj_err
 
 // ---- other events ----
 
-nj_status nj_dispatch_resume(nj_dispatch *dispatch, uint32_t shard, const nj_digest *digest)
+nj_status nj_dispatch_resume(nj_dispatch *dispatch, nj_piece_range range, nj_resume what,
+                             const nj_digest *digest)
 {
-    nj_ledger_event event = {.kind = NJ_LEDGER_RESUME, .shard = shard, .digest = *digest};
-    return step_ledger(dispatch, &event, 0);
+    nj_ledger_event event = {.kind = NJ_LEDGER_RESUME, .resume = what, .range = range};
+    if (digest != NULL) {
+        event.digest = *digest;
+    }
+    return step_ledger(dispatch, &event, SPENT, 0);
 }
 
-nj_status nj_dispatch_stored(nj_dispatch *dispatch, uint32_t shard, bool stored, uint64_t now_ns)
+nj_status nj_dispatch_stored(nj_dispatch *dispatch, uint32_t index, bool stored, uint64_t now_ns)
 {
     nj_ledger_event event = {.kind = stored ? NJ_LEDGER_COMMIT_DONE : NJ_LEDGER_COMMIT_FAILED,
-                             .shard = shard};
-    return step_ledger(dispatch, &event, now_ns);
+                             .index = index};
+    return step_ledger(dispatch, &event, SPENT, now_ns);
+}
+
+nj_status nj_dispatch_audit_differs(nj_dispatch *dispatch, uint32_t index, uint64_t now_ns)
+{
+    nj_ledger_event event = {.kind = NJ_LEDGER_AUDIT_DIFFERS, .index = index};
+    return step_ledger(dispatch, &event, SPENT, now_ns);
+}
+
+nj_status nj_dispatch_audit(nj_dispatch *dispatch, uint32_t shard, uint32_t first, uint32_t count,
+                            uint64_t now_ns)
+{
+    const nj_piece_range range = {.shard = shard, .first = first, .count = count};
+    uint32_t index;
+    return nj_ledger_audit(&dispatch->ledger, range, now_ns, &index);
+}
+
+void nj_dispatch_pause(nj_dispatch *dispatch, bool paused)
+{
+    dispatch->paused = paused;
 }
 
 void nj_dispatch_unreachable(nj_dispatch *dispatch, nj_worker_id worker, uint64_t now_ns)
@@ -416,7 +533,7 @@ void nj_dispatch_drain(nj_dispatch *dispatch, nj_drain_reason reason)
 void nj_dispatch_tick(nj_dispatch *dispatch, uint64_t now_ns)
 {
     nj_ledger_event event = {.kind = NJ_LEDGER_TICK};
-    nj_status status = step_ledger(dispatch, &event, now_ns);
+    nj_status status = step_ledger(dispatch, &event, SPENT, now_ns);
     assert(status == NJ_OK);
     (void)status;
     dispatch->ticking = true;
@@ -424,21 +541,41 @@ void nj_dispatch_tick(nj_dispatch *dispatch, uint64_t now_ns)
 
 // ---- drawing ----
 
-static bool grant_lease(nj_dispatch *dispatch, uint64_t now_ns)
+// A piece for this worker, waiting or (SPECULATE) in another's hands. False: none.
+static bool give_lease(nj_dispatch *dispatch, nj_ledger_event_kind kind, nj_worker_id worker,
+                       uint64_t now_ns)
 {
-    nj_worker_id worker = nj_roster_free_worker(&dispatch->roster);
-    nj_ledger_event offer = {.kind = NJ_LEDGER_OFFER, .worker = worker};
+    nj_ledger_event offer = {
+        .kind = kind, .worker = worker, .alone = dispatch->roster.ready_count == 1};
     nj_ledger_effect effect;
-    if (dispatch->draining || worker == 0 ||
-        nj_ledger_step(&dispatch->ledger, &offer, now_ns, &effect) != NJ_OK) {
+    if (nj_ledger_step(&dispatch->ledger, &offer, now_ns, &effect) != NJ_OK) {
         return false;
     }
-    nj_roster_event grant = {
-        .kind = NJ_ROSTER_GRANT, .worker = worker, .lease = {effect.shard, effect.attempt}};
-    (void)step_roster(dispatch, &grant, now_ns);
-    nj_dispatch_effect *send = add_send(dispatch, NJ_DISPATCH_SEND_LEASE, worker);
-    send->lease = grant.lease;
+    const nj_wire_lease lease = {effect.index, effect.attempt};
+    report_to_roster(dispatch, NJ_ROSTER_GRANT, worker, lease, now_ns);
+    add_send(dispatch, NJ_DISPATCH_SEND_LEASE, worker)->lease = lease;
+    if (kind == NJ_LEDGER_SPECULATE) {
+        add_report(dispatch, NJ_DISPATCH_SPECULATED, worker, effect.index, effect.attempt);
+    }
     return true;
+}
+
+// Speculation is for idle workers: behind other work it would gain nothing.
+static bool grant_lease(nj_dispatch *dispatch, uint64_t now_ns)
+{
+    nj_worker_id workers[SHUNNED_MAX + 1];
+    const bool waiting = dispatch->ledger.waiting.count > 0;
+    if (dispatch->draining || dispatch->paused) {
+        return false;
+    }
+    size_t count = nj_roster_free_workers(&dispatch->roster, !waiting, workers, SHUNNED_MAX + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (give_lease(dispatch, waiting ? NJ_LEDGER_OFFER : NJ_LEDGER_SPECULATE, workers[i],
+                       now_ns)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool drain_worker(nj_dispatch *dispatch, uint64_t now_ns)

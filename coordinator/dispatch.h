@@ -22,9 +22,10 @@
 
 #define NJ_DISPATCH_QUEUE_MAX 128 // effects of one event that wait to be drawn
 
-/// Says why rows do not fit their shard (wrong count, not walkable, unknown items), or NULL when they do. The shard is in
-/// range and the digest has been compared. Pure: it may only look.
-typedef const char *(*nj_dispatch_check)(const void *context, const nj_message_result *result);
+/// Says why rows do not fit the users of their piece (wrong count, not walkable, unknown items), or NULL when they do. The piece is
+/// one of the ledger's and the digest has been compared. Pure: it may only look.
+typedef const char *(*nj_dispatch_check)(const void *context, const nj_message_result *result,
+                                         const nj_piece_range *piece);
 
 typedef struct {
     nj_ledger_config ledger;
@@ -35,22 +36,32 @@ typedef struct {
     const void *check_context;
 } nj_dispatch_config;
 
+// `lease.shard` is the index of a piece everywhere: nj_ledger_piece tells its users.
 typedef enum {
     // Send to `peer`. When a send to a `worker` fails, report nj_dispatch_unreachable.
     NJ_DISPATCH_SEND,         // message: complete; its texts are borrowed until the next event
     NJ_DISPATCH_SEND_WELCOME, // a WELCOME with the daemon's run, plan, settings and sections
-    NJ_DISPATCH_SEND_LEASE,   // a LEASE of lease.shard, lease.attempt with the shard's users
+    NJ_DISPATCH_SEND_LEASE,   // a LEASE of lease.shard, lease.attempt with the piece's users
     NJ_DISPATCH_SEND_CHUNK,   // the CHUNK that message.fetch asks for; check section and range
 
     // Store. The rows are those of the RESULT at hand.
-    NJ_DISPATCH_WRITE_ROWS, // lease.shard: write rows and ledger entry, then nj_dispatch_stored
+    NJ_DISPATCH_WRITE_ROWS, // lease: write rows and ledger entry, then nj_dispatch_stored
+    NJ_DISPATCH_AUDIT_ROWS, // lease: compare with the stored rows, then nj_dispatch_stored when they are equal or could not be
+    // read, nj_dispatch_audit_differs when they are not
+    // lease, status, text: write a QUARANTINED record and name the users. No answer is awaited, but it must be on disk before
+    // anything is published. A late result may still commit them: list those that are left at the end with nj_ledger_next.
+    NJ_DISPATCH_QUARANTINE,
 
     // Tell the operator.
     NJ_DISPATCH_FAILURE,      // worker, lease, status, text: a try ended badly
     NJ_DISPATCH_LOSS,         // worker, lease: ran out, or its worker is gone
-    NJ_DISPATCH_SHARD_FAILED, // lease.shard: no tries are left
-    NJ_DISPATCH_ALARM,        // worker, lease: other rows are stored; exit 4 at the end
-    NJ_DISPATCH_WORKER_GONE,  // worker; status: NJ_OK: said BYE, NJ_AGAIN: vanished
+    NJ_DISPATCH_SPLIT,        // worker, lease, status, text: no tries are left, the halves wait
+    NJ_DISPATCH_AUDIT_FAILED, // worker, lease, status, text: no tries are left; nothing may be published
+    NJ_DISPATCH_SPECULATED,     // worker, lease: this lease is a second one
+    NJ_DISPATCH_ALARM,          // worker, lease: other rows are stored; exit 4 at the end
+    NJ_DISPATCH_WORKER_GONE,    // worker; status: NJ_OK: said BYE, NJ_AGAIN: vanished
+    NJ_DISPATCH_WORKER_BENCHED, // worker, wait_ms: failed different shards, gets no leases so long
+    NJ_DISPATCH_WORKER_UNBENCHED, // worker
 } nj_dispatch_effect_kind;
 
 typedef struct {
@@ -58,8 +69,9 @@ typedef struct {
     nj_peer peer;        // of the sends
     nj_worker_id worker; // 0 for a peer that is no worker
     nj_wire_lease lease;
-    nj_status status; // of FAILURE and WORKER_GONE
-    nj_slice text;    // of FAILURE; borrowed until the next event
+    nj_status status; // why: of a FAILURE what the worker said; NJ_AGAIN for losses
+    nj_slice text;    // why, never empty where it is listed; borrowed until the next event
+    uint32_t wait_ms;
     nj_message message;
 } nj_dispatch_effect;
 
@@ -69,6 +81,7 @@ typedef struct {
     nj_roster roster;
     bool ticking;  // the roster has not yet gone through all workers
     bool draining; // no more leases
+    bool paused;   // no leases now
     nj_drain_reason drain_reason;
     char text[NJ_WIRE_TEXT_BYTES_MAX + 1]; // of the REFUSED that is waiting
     size_t queue_first;
@@ -81,8 +94,13 @@ NJ_CHECKED nj_status nj_dispatch_init(nj_dispatch *dispatch, const nj_dispatch_c
                                       nj_error *err);
 void nj_dispatch_fini(nj_dispatch *dispatch);
 
-/// A shard that the store already had; before the first message. NJ_NOT_FOUND, NJ_REFUSED (twice).
-NJ_CHECKED nj_status nj_dispatch_resume(nj_dispatch *dispatch, uint32_t shard,
+/// A piece that the store already had; before the first message. What contains it is split until it is there.
+///
+///   range   of one shard; count 0: the whole shard
+///   digest  of the rows; NULL unless COMMITTED
+///
+/// Returns NJ_NOT_FOUND: no such shard; NJ_REFUSED: it overlaps what was resumed before, or halving makes no such range
+NJ_CHECKED nj_status nj_dispatch_resume(nj_dispatch *dispatch, nj_piece_range range, nj_resume what,
                                         const nj_digest *digest);
 
 /// A message that nj_message_unpack accepted from a worker. Slices are borrowed until the effects are drawn.
@@ -93,11 +111,19 @@ void nj_dispatch_broken(nj_dispatch *dispatch, const nj_peer *peer, const nj_err
                         uint64_t now_ns);
 /// Time has passed; every 100 ms or so.
 void nj_dispatch_tick(nj_dispatch *dispatch, uint64_t now_ns);
-/// A WRITE_ROWS has ended. NJ_REFUSED when none is under way for this shard.
-NJ_CHECKED nj_status nj_dispatch_stored(nj_dispatch *dispatch, uint32_t shard, bool stored,
+/// A WRITE_ROWS or AUDIT_ROWS has ended. NJ_REFUSED when none is under way for this piece.
+NJ_CHECKED nj_status nj_dispatch_stored(nj_dispatch *dispatch, uint32_t index, bool stored,
                                         uint64_t now_ns);
+/// The rows of an AUDIT_ROWS are not those that are stored: gives ALARM. NJ_REFUSED as above.
+NJ_CHECKED nj_status nj_dispatch_audit_differs(nj_dispatch *dispatch, uint32_t index,
+                                               uint64_t now_ns);
+/// Users to decode again; when nj_dispatch_finished, which it is no more until they are. As nj_ledger_audit.
+NJ_CHECKED nj_status nj_dispatch_audit(nj_dispatch *dispatch, uint32_t shard, uint32_t first,
+                                       uint32_t count, uint64_t now_ns);
 /// A send to this worker failed.
 void nj_dispatch_unreachable(nj_dispatch *dispatch, nj_worker_id worker, uint64_t now_ns);
+/// True: no new leases until it is false again. Everything else goes on: workers keep rows without an ACK and send them again.
+void nj_dispatch_pause(nj_dispatch *dispatch, bool paused);
 /// No more leases: every worker is sent DRAIN, also those that come later.
 void nj_dispatch_drain(nj_dispatch *dispatch, nj_drain_reason reason);
 
@@ -105,10 +131,16 @@ void nj_dispatch_drain(nj_dispatch *dispatch, nj_drain_reason reason);
 /// Proof   tests/unit/coordinator/test_dispatch.c, tests/sim/test_night_small.c
 bool nj_dispatch_next(nj_dispatch *dispatch, uint64_t now_ns, nj_dispatch_effect *out);
 
-/// Every shard is COMMITTED or FAILED: time to drain with NJ_DRAIN_FINISHED.
+/// Every piece has come to its end: time to audit, or to drain with NJ_DRAIN_FINISHED.
 static inline bool nj_dispatch_finished(const nj_dispatch *dispatch)
 {
     return nj_ledger_finished(&dispatch->ledger);
+}
+
+/// So many shards fail that something else than users is wrong: time to drain with NJ_DRAIN_STOPPING and to end the night.
+static inline bool nj_dispatch_hopeless(const nj_dispatch *dispatch)
+{
+    return nj_ledger_hopeless(&dispatch->ledger);
 }
 
 #endif

@@ -18,11 +18,26 @@ nj_status nj_heap_init(nj_heap *heap, uint32_t N)
     return NJ_OK;
 }
 
+nj_status nj_heap_init_sharing(nj_heap *heap, uint32_t N, const nj_heap *owner)
+{
+    *heap = (nj_heap){.items = calloc((size_t)N + 1, sizeof *heap->items),
+                      .places = owner->places,
+                      .keys = owner->keys,
+                      .shares = true};
+    if (heap->items == NULL) {
+        nj_heap_fini(heap);
+        return NJ_NO_MEMORY;
+    }
+    return NJ_OK;
+}
+
 void nj_heap_fini(nj_heap *heap)
 {
     free(heap->items);
-    free(heap->places);
-    free(heap->keys);
+    if (!heap->shares) {
+        free(heap->places);
+        free(heap->keys);
+    }
     *heap = (nj_heap){0};
 }
 
@@ -82,10 +97,10 @@ void nj_heap_push(nj_heap *heap, uint32_t number, uint64_t key)
 
 void nj_heap_remove(nj_heap *heap, uint32_t number)
 {
-    if (heap->places[number] == 0) {
+    uint32_t place = heap->places[number] - 1; // absent: above any count
+    if (place >= heap->count || heap->items[place] != number) {
         return;
     }
-    uint32_t place = heap->places[number] - 1;
     uint32_t last = heap->items[--heap->count];
     heap->places[number] = 0;
     if (last == number) {
@@ -94,4 +109,20 @@ void nj_heap_remove(nj_heap *heap, uint32_t number)
     put(heap, place, last);
     sift_up(heap, place);
     sift_down(heap, heap->places[last] - 1);
+}
+
+uint32_t nj_heap_first_that(const nj_heap *heap, uint32_t look_max, nj_heap_fits fits,
+                            const void *context)
+{
+    uint32_t found = NJ_HEAP_NONE;
+    for (uint32_t place = 0; place < heap->count && place < look_max; place++) {
+        uint32_t number = heap->items[place];
+        if ((found == NJ_HEAP_NONE || comes_before(heap, number, found)) && fits(context, number)) {
+            found = number;
+        }
+        if (place == 0 && found != NJ_HEAP_NONE) {
+            break;
+        }
+    }
+    return found;
 }

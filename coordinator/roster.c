@@ -4,14 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
+#include "coordinator/roster_peers.h"
 
 #define NS_PER_MS 1000000u
 #define SLOT_BITS 16
 #define SLOT_MASK 0xffffu
-#define NO_SLOT UINT32_MAX
 #define WORD_BITS 64
-// One worker gives at most its leases, itself, and an answer.
+// One worker gives at most its leases, itself or its return from the bench, and an answer.
 #define EFFECTS_PER_WORKER (NJ_WIRE_LEASES_MAX + 2)
 
 _Static_assert(NJ_ROSTER_EFFECTS_MAX >= 2 * EFFECTS_PER_WORKER,
@@ -61,6 +60,10 @@ nj_status nj_roster_init(nj_roster *roster, const nj_roster_config *config, nj_e
         return nj_fail(err, NJ_INPUT, "roster: at most %u workers, must be 1 to %d",
                        config->worker_max, NJ_ROSTER_WORKERS_MAX);
     }
+    if (config->bench_ms > config->bench_max_ms) {
+        return nj_fail(err, NJ_INPUT, "roster: a bench of %u ms, which is more than its limit, %u",
+                       config->bench_ms, config->bench_max_ms);
+    }
     if (config->silence_ms == 0 || config->lease_ms == 0) {
         return nj_fail(err, NJ_INPUT,
                        "roster: silence of %u ms and leases of %u ms, must be above 0",
@@ -93,71 +96,25 @@ void nj_roster_fini(nj_roster *roster)
     *roster = (nj_roster){0};
 }
 
-// ---- (route, key) -> slot ----
-
-static size_t peer_home(const nj_roster *roster, const nj_peer *peer)
-{
-    uint64_t hash = XXH3_64bits_withSeed(peer->route, peer->route_bytes,
-                                         XXH3_64bits(peer->key, strlen(peer->key)));
-    return (size_t)hash & (roster->peer_capacity - 1);
-}
-
-// The place of the peer, or the free place where it would go.
-static size_t find_place(const nj_roster *roster, const nj_peer *peer)
-{
-    size_t place = peer_home(roster, peer);
-    while (roster->peers[place] != 0 &&
-           !nj_peer_equal(&roster->slots[roster->peers[place] - 1].peer, peer)) {
-        place = (place + 1) & (roster->peer_capacity - 1);
-    }
-    return place;
-}
-
-static uint32_t find_slot(const nj_roster *roster, const nj_peer *peer)
-{
-    uint32_t entry = roster->peers[find_place(roster, peer)];
-    return entry == 0 ? NO_SLOT : entry - 1;
-}
-
-// Closes the gap: every later entry of the run that may stand in it moves up.
-static void remove_peer(nj_roster *roster, const nj_peer *peer)
-{
-    size_t mask = roster->peer_capacity - 1;
-    size_t gap = find_place(roster, peer);
-    for (size_t at = (gap + 1) & mask; roster->peers[at] != 0; at = (at + 1) & mask) {
-        size_t home = peer_home(roster, &roster->slots[roster->peers[at] - 1].peer);
-        if (((at - home) & mask) >= ((at - gap) & mask)) {
-            roster->peers[gap] = roster->peers[at];
-            gap = at;
-        }
-    }
-    roster->peers[gap] = 0;
-}
-
-static void insert_peer(nj_roster *roster, uint32_t slot)
-{
-    roster->peers[find_place(roster, &roster->slots[slot].peer)] = slot + 1;
-}
-
 // ---- questions ----
 
 static uint32_t slot_of(const nj_roster *roster, nj_worker_id id)
 {
     uint32_t slot = (uint32_t)(id & SLOT_MASK);
     bool known = id != 0 && slot < roster->config.worker_max && roster->slots[slot].id == id;
-    return known ? slot : NO_SLOT;
+    return known ? slot : NJ_ROSTER_NO_SLOT;
 }
 
 const nj_worker *nj_roster_find(const nj_roster *roster, nj_worker_id id)
 {
     uint32_t slot = slot_of(roster, id);
-    return slot == NO_SLOT ? NULL : &roster->slots[slot];
+    return slot == NJ_ROSTER_NO_SLOT ? NULL : &roster->slots[slot];
 }
 
 const nj_worker *nj_roster_find_peer(const nj_roster *roster, const nj_peer *peer)
 {
-    uint32_t slot = find_slot(roster, peer);
-    return slot == NO_SLOT ? NULL : &roster->slots[slot];
+    uint32_t slot = nj_roster_peers_find(roster, peer);
+    return slot == NJ_ROSTER_NO_SLOT ? NULL : &roster->slots[slot];
 }
 
 const char *nj_roster_name(const nj_roster *roster, nj_worker_id id)
@@ -190,27 +147,37 @@ bool nj_worker_holds(const nj_worker *worker, uint32_t shard, uint32_t attempt)
     return false;
 }
 
-static nj_worker_id first_of(const nj_roster *roster, const uint64_t *bits)
+// Appends the workers whose bit is set in `bits` and not in `seen` (NULL: none is).
+static size_t list_workers(const nj_roster *roster, const uint64_t *bits, const uint64_t *seen,
+                           nj_worker_id *out_ids, size_t count, size_t max)
 {
-    for (uint32_t word = 0; word < roster->words; word++) {
-        if (bits[word] != 0) {
-            return roster->slots[word * WORD_BITS + (uint32_t)__builtin_ctzll(bits[word])].id;
+    for (uint32_t word = 0; word < roster->words && count < max; word++) {
+        uint64_t left = seen == NULL ? bits[word] : bits[word] & ~seen[word];
+        for (; left != 0 && count < max; left &= left - 1) {
+            uint32_t slot = word * WORD_BITS + (uint32_t)__builtin_ctzll(left);
+            out_ids[count++] = roster->slots[slot].id;
         }
     }
-    return 0;
+    return count;
 }
 
-nj_worker_id nj_roster_free_worker(const nj_roster *roster)
+size_t nj_roster_free_workers(const nj_roster *roster, bool idle_only, nj_worker_id *out_ids,
+                              size_t max)
 {
-    nj_worker_id idle = first_of(roster, roster->idle);
-    return idle != 0 ? idle : first_of(roster, roster->open);
+    size_t count = list_workers(roster, roster->idle, NULL, out_ids, 0, max);
+    return idle_only ? count
+                     : list_workers(roster, roster->open, roster->idle, out_ids, count, max);
+}
+
+static bool is_active(uint8_t state)
+{
+    return state == NJ_WORKER_CONNECTED || state == NJ_WORKER_READY || state == NJ_WORKER_BENCHED;
 }
 
 nj_worker_id nj_roster_active_worker(const nj_roster *roster)
 {
     for (uint32_t slot = 0; roster->active_count > 0 && slot < roster->config.worker_max; slot++) {
-        uint8_t state = roster->slots[slot].state;
-        if (state == NJ_WORKER_CONNECTED || state == NJ_WORKER_READY) {
+        if (is_active(roster->slots[slot].state)) {
             return roster->slots[slot].id;
         }
     }
@@ -223,7 +190,8 @@ static void add_effect(nj_roster_effects *effects, nj_roster_effect_kind kind, n
                        nj_wire_lease lease)
 {
     assert(effects->count < NJ_ROSTER_EFFECTS_MAX);
-    effects->items[effects->count++] = (nj_roster_effect){kind, worker, lease};
+    effects->items[effects->count++] =
+        (nj_roster_effect){.kind = kind, .worker = worker, .lease = lease};
 }
 
 static void set_bit(uint64_t *bits, uint32_t slot, bool on)
@@ -240,17 +208,14 @@ static void refresh_bits(nj_roster *roster, uint32_t slot)
     set_bit(roster->idle, slot, open && worker->lease_count == 0);
 }
 
-static bool is_active(uint8_t state)
-{
-    return state == NJ_WORKER_CONNECTED || state == NJ_WORKER_READY;
-}
-
 // The only code that assigns a state.
 static void enter_state(nj_roster *roster, uint32_t slot, uint8_t next)
 {
     nj_worker *worker = &roster->slots[slot];
     roster->count += (next != NJ_WORKER_GONE);
     roster->count -= (worker->state != NJ_WORKER_GONE);
+    roster->ready_count += (next == NJ_WORKER_READY);
+    roster->ready_count -= (worker->state == NJ_WORKER_READY);
     roster->active_count += is_active(next);
     roster->active_count -= is_active(worker->state);
     worker->state = next;
@@ -266,13 +231,22 @@ static void end_worker(nj_roster *roster, uint32_t slot, nj_roster_effect_kind l
         add_effect(effects, lease_kind, worker->id, lease);
     }
     add_effect(effects, NJ_ROSTER_WORKER_GONE, worker->id, (nj_wire_lease){0});
-    remove_peer(roster, &worker->peer);
+    nj_roster_peers_remove(roster, &worker->peer);
     nj_worker gone = {.state = NJ_WORKER_GONE, .former_id = worker->id};
     memcpy(gone.name, worker->name, sizeof gone.name);
     *worker = gone;
 }
 
-static nj_status apply(nj_roster *roster, uint32_t slot, nj_worker_event what,
+static void begin_bench(const nj_roster *roster, nj_worker *worker, uint64_t now_ns,
+                        nj_roster_effects *effects)
+{
+    const nj_roster_config *config = &roster->config;
+    add_effect(effects, NJ_ROSTER_BENCHED, worker->id, (nj_wire_lease){0});
+    effects->items[effects->count - 1].wait_ms =
+        nj_bench_begin(&worker->bench, config->bench_ms, config->bench_max_ms, now_ns);
+}
+
+static nj_status apply(nj_roster *roster, uint32_t slot, nj_worker_event what, uint64_t now_ns,
                        nj_roster_effects *effects)
 {
     nj_worker *worker = &roster->slots[slot];
@@ -288,6 +262,12 @@ static nj_status apply(nj_roster *roster, uint32_t slot, nj_worker_event what,
         break;
     case EFFECT_SEND_DRAIN:
         add_effect(effects, NJ_ROSTER_SEND_DRAIN, worker->id, none);
+        break;
+    case EFFECT_BENCH:
+        begin_bench(roster, worker, now_ns, effects);
+        break;
+    case EFFECT_UNBENCH:
+        add_effect(effects, NJ_ROSTER_UNBENCHED, worker->id, none);
         break;
     case EFFECT_LOSE_LEASES:
         end_worker(roster, slot, NJ_ROSTER_LEASE_LOST, effects);
@@ -324,7 +304,7 @@ static uint32_t find_instance(const nj_roster *roster, const nj_peer *peer,
             return slot;
         }
     }
-    return NO_SLOT;
+    return NJ_ROSTER_NO_SLOT;
 }
 
 static uint32_t take_slot(nj_roster *roster)
@@ -335,7 +315,7 @@ static uint32_t take_slot(nj_roster *roster)
             return slot;
         }
     }
-    return NO_SLOT;
+    return NJ_ROSTER_NO_SLOT;
 }
 
 static void copy_text(char *out, size_t out_size, nj_slice text)
@@ -359,28 +339,28 @@ static nj_status greet(nj_roster *roster, const nj_roster_event *event, uint64_t
                        nj_roster_effects *effects)
 {
     uint32_t slot = find_instance(roster, event->peer, &event->hello->instance);
-    uint32_t at_peer = find_slot(roster, event->peer);
-    if (at_peer != NO_SLOT && at_peer != slot) {
+    uint32_t at_peer = nj_roster_peers_find(roster, event->peer);
+    if (at_peer != NJ_ROSTER_NO_SLOT && at_peer != slot) {
         // Another process speaks on this connection: the former one is no more.
-        nj_status status = apply(roster, at_peer, NJ_WORKER_EVENT_UNREACHABLE, effects);
+        nj_status status = apply(roster, at_peer, NJ_WORKER_EVENT_UNREACHABLE, now_ns, effects);
         assert(status == NJ_OK);
         (void)status;
     }
-    if (slot != NO_SLOT) {
-        remove_peer(roster, &roster->slots[slot].peer);
+    if (slot != NJ_ROSTER_NO_SLOT) {
+        nj_roster_peers_remove(roster, &roster->slots[slot].peer);
     } else {
         slot = take_slot(roster);
     }
-    if (slot == NO_SLOT) {
+    if (slot == NJ_ROSTER_NO_SLOT) {
         add_effect(effects, NJ_ROSTER_FULL, 0, (nj_wire_lease){0});
         return NJ_OK;
     }
     nj_worker *worker = &roster->slots[slot];
     worker->peer = *event->peer;
-    insert_peer(roster, slot);
+    nj_roster_peers_insert(roster, slot);
     describe_worker(worker, event->hello);
     worker->heard_ns = now_ns;
-    return apply(roster, slot, NJ_WORKER_EVENT_HELLO, effects);
+    return apply(roster, slot, NJ_WORKER_EVENT_HELLO, now_ns, effects);
 }
 
 // ---- leases and time ----
@@ -408,7 +388,7 @@ static nj_status grant_lease(nj_roster *roster, uint32_t slot, nj_wire_lease lea
     if (worker->lease_count >= worker->credit) {
         return NJ_REFUSED;
     }
-    nj_status status = apply(roster, slot, NJ_WORKER_EVENT_GRANT, effects);
+    nj_status status = apply(roster, slot, NJ_WORKER_EVENT_GRANT, now_ns, effects);
     if (status == NJ_OK) {
         uint64_t deadline_ns = now_ns + (uint64_t)roster->config.lease_ms * NS_PER_MS;
         worker->leases[worker->lease_count++] =
@@ -418,17 +398,32 @@ static nj_status grant_lease(nj_roster *roster, uint32_t slot, nj_wire_lease lea
     return status;
 }
 
-static nj_status end_lease(nj_roster *roster, uint32_t slot, nj_wire_lease lease,
+static nj_status end_lease(nj_roster *roster, uint32_t slot, nj_wire_lease lease, uint64_t now_ns,
                            nj_roster_effects *effects)
 {
     nj_worker *worker = &roster->slots[slot];
-    nj_status status = apply(roster, slot, NJ_WORKER_EVENT_END_LEASE, effects);
+    nj_status status = apply(roster, slot, NJ_WORKER_EVENT_END_LEASE, now_ns, effects);
     nj_worker_lease *found = find_lease(worker, lease.shard, lease.attempt);
     if (status == NJ_OK && found != NULL) {
         *found = worker->leases[--worker->lease_count];
         refresh_bits(roster, slot);
     }
     return status;
+}
+
+// Faults are held against a worker that takes leases: what it holds beyond that is an echo of them.
+static nj_status judge_worker(nj_roster *roster, uint32_t slot, const nj_roster_event *event,
+                              uint64_t now_ns, nj_roster_effects *effects)
+{
+    nj_worker *worker = &roster->slots[slot];
+    if (event->kind == NJ_ROSTER_GOOD) {
+        worker->bench = (nj_bench){0};
+        return apply(roster, slot, NJ_WORKER_EVENT_GOOD, now_ns, effects);
+    }
+    bool last =
+        worker->state == NJ_WORKER_READY && nj_bench_note_fault(&worker->bench, event->lease.shard);
+    return apply(roster, slot, last ? NJ_WORKER_EVENT_FAULT_LAST : NJ_WORKER_EVENT_FAULT, now_ns,
+                 effects);
 }
 
 static bool is_probe_due(const nj_roster *roster, const nj_worker *worker, uint64_t now_ns)
@@ -446,13 +441,17 @@ static nj_status tick_worker(nj_roster *roster, uint32_t slot, uint64_t now_ns,
         return NJ_OK;
     }
     if (now_ns - worker->heard_ns >= (uint64_t)roster->config.silence_ms * NS_PER_MS) {
-        return apply(roster, slot, NJ_WORKER_EVENT_SILENT, effects);
+        return apply(roster, slot, NJ_WORKER_EVENT_SILENT, now_ns, effects);
     }
     if (is_probe_due(roster, worker, now_ns)) {
         worker->probed_ns = now_ns;
         add_effect(effects, NJ_ROSTER_PROBE, worker->id, (nj_wire_lease){0});
     }
     nj_status status = NJ_OK;
+    if (worker->state == NJ_WORKER_BENCHED && now_ns >= worker->bench.until_ns) {
+        nj_bench_end(&worker->bench);
+        status = apply(roster, slot, NJ_WORKER_EVENT_BENCH_OVER, now_ns, effects);
+    }
     uint32_t i = 0;
     while (i < worker->lease_count && status == NJ_OK) {
         if (now_ns < worker->leases[i].deadline_ns) {
@@ -460,7 +459,7 @@ static nj_status tick_worker(nj_roster *roster, uint32_t slot, uint64_t now_ns,
             continue;
         }
         nj_wire_lease lease = {worker->leases[i].shard, worker->leases[i].attempt};
-        status = end_lease(roster, slot, lease, effects);
+        status = end_lease(roster, slot, lease, now_ns, effects);
         add_effect(effects, NJ_ROSTER_LEASE_LOST, worker->id, lease);
     }
     return status;
@@ -488,8 +487,8 @@ static nj_status step_message(nj_roster *roster, const nj_roster_event *event, u
     nj_worker_event what = event->kind == NJ_ROSTER_READY ? NJ_WORKER_EVENT_READY
                            : event->kind == NJ_ROSTER_BYE ? NJ_WORKER_EVENT_BYE
                                                           : NJ_WORKER_EVENT_HEARD;
-    uint32_t slot = find_slot(roster, event->peer);
-    if (slot == NO_SLOT) {
+    uint32_t slot = nj_roster_peers_find(roster, event->peer);
+    if (slot == NJ_ROSTER_NO_SLOT) {
         return apply_to_nobody(what, effects);
     }
     nj_worker *worker = &roster->slots[slot];
@@ -500,7 +499,7 @@ static nj_status step_message(nj_roster *roster, const nj_roster_event *event, u
     if (event->kind == NJ_ROSTER_HEARTBEAT) {
         renew_leases(roster, worker, event->heartbeat, now_ns);
     }
-    return apply(roster, slot, what, effects);
+    return apply(roster, slot, what, now_ns, effects);
 }
 
 static nj_status step_worker(nj_roster *roster, const nj_roster_event *event, uint64_t now_ns,
@@ -510,23 +509,28 @@ static nj_status step_worker(nj_roster *roster, const nj_roster_event *event, ui
         [NJ_ROSTER_GRANT] = NJ_WORKER_EVENT_GRANT,
         [NJ_ROSTER_END_LEASE] = NJ_WORKER_EVENT_END_LEASE,
         [NJ_ROSTER_RETURN] = NJ_WORKER_EVENT_END_LEASE,
+        [NJ_ROSTER_FAULT] = NJ_WORKER_EVENT_FAULT,
+        [NJ_ROSTER_GOOD] = NJ_WORKER_EVENT_GOOD,
         [NJ_ROSTER_DRAIN] = NJ_WORKER_EVENT_DRAIN,
         [NJ_ROSTER_UNREACHABLE] = NJ_WORKER_EVENT_UNREACHABLE,
     };
     uint32_t slot = slot_of(roster, event->worker);
-    if (slot == NO_SLOT) {
+    if (slot == NJ_ROSTER_NO_SLOT) {
         return apply_to_nobody(WHAT[event->kind], effects);
     }
     if (event->kind == NJ_ROSTER_GRANT) {
         return grant_lease(roster, slot, event->lease, now_ns, effects);
     }
+    if (event->kind == NJ_ROSTER_FAULT || event->kind == NJ_ROSTER_GOOD) {
+        return judge_worker(roster, slot, event, now_ns, effects);
+    }
     if (event->kind == NJ_ROSTER_RETURN) {
         roster->slots[slot].credit = 0;
     }
     if (event->kind == NJ_ROSTER_END_LEASE || event->kind == NJ_ROSTER_RETURN) {
-        return end_lease(roster, slot, event->lease, effects);
+        return end_lease(roster, slot, event->lease, now_ns, effects);
     }
-    return apply(roster, slot, WHAT[event->kind], effects);
+    return apply(roster, slot, WHAT[event->kind], now_ns, effects);
 }
 
 nj_status nj_roster_step(nj_roster *roster, const nj_roster_event *event, uint64_t now_ns,

@@ -9,7 +9,8 @@
 //   peers     (route, key) -> slot, open addressing, at most a quarter full
 //   idle,open one bit a slot: no lease at all; room for one more
 //
-// Benching is one more state between READY and DRAINING.
+// Who fails different shards is benched (bench.h): it gets no leases for a while. The program reports what it made of the worker's
+// leases with FAULT and GOOD; a lease that runs out is a fault too, and comes as LEASE_LOST first.
 #ifndef NJ_COORDINATOR_ROSTER_H
 #define NJ_COORDINATOR_ROSTER_H
 
@@ -20,6 +21,7 @@
 #include "common/base/error.h"
 #include "common/wire/message.h"
 #include "common/wire/peer.h"
+#include "coordinator/bench.h"
 
 #define NJ_ROSTER_WORKERS_MAX 65535 // the limit of worker_max
 #define NJ_ROSTER_EFFECTS_MAX 32
@@ -40,7 +42,7 @@ typedef enum {
 } nj_worker_event;
 
 typedef struct {
-    uint32_t shard;
+    uint32_t shard; // on the wire and here: the index of a piece
     uint32_t attempt;
     uint64_t deadline_ns;
 } nj_worker_lease;
@@ -57,6 +59,7 @@ typedef struct {
     uint32_t credit; // leases it will hold at a time
     uint32_t lease_count;
     nj_worker_lease leases[NJ_WIRE_LEASES_MAX];
+    nj_bench bench;
     uint64_t heard_ns;
     uint64_t probed_ns;     // when PROBE was last asked for
     nj_worker_id former_id; // GONE: whose name stands here, for the log
@@ -70,6 +73,8 @@ typedef struct {
     // A worker not heard for this long is sent something, and again every so often: the send fails when its connection has
     // ended, so a process that died is missed before silence_ms is over. 0: never.
     uint32_t probe_ms;
+    uint32_t bench_ms;     // how long a worker that fails is benched; it doubles
+    uint32_t bench_max_ms; // up to this
 } nj_roster_config;
 
 typedef struct {
@@ -82,6 +87,7 @@ typedef struct {
     uint32_t words;
     uint32_t count;        // workers that are not GONE
     uint32_t active_count; // of them, not DRAINING
+    uint32_t ready_count;  // READY
     uint32_t tick_slot;    // where the next TICK goes on
     uint64_t serial;       // of the youngest worker
 } nj_roster;
@@ -95,6 +101,8 @@ typedef enum {
     NJ_ROSTER_GRANT,       // worker, shard, attempt: from nj_roster_free_worker
     NJ_ROSTER_END_LEASE,   // worker, shard, attempt
     NJ_ROSTER_RETURN,      // worker, shard, attempt: given back; no more until its next READY
+    NJ_ROSTER_FAULT,       // worker, lease.shard: a shard of the plan that it failed
+    NJ_ROSTER_GOOD,        // worker: its rows fit
     NJ_ROSTER_DRAIN,       // worker
     NJ_ROSTER_UNREACHABLE, // worker
     NJ_ROSTER_TICK,        // time has passed; every 100 ms or so is enough
@@ -121,12 +129,15 @@ typedef enum {
     NJ_ROSTER_LEASE_LOST,   // worker, lease: report it to the ledger
     NJ_ROSTER_LEASE_BACK,   // worker, lease: returned; report it to the ledger
     NJ_ROSTER_WORKER_GONE,  // worker: forgotten; for the log
+    NJ_ROSTER_BENCHED,      // worker, wait_ms; for the log
+    NJ_ROSTER_UNBENCHED,    // worker; for the log
 } nj_roster_effect_kind;
 
 typedef struct {
     nj_roster_effect_kind kind;
     nj_worker_id worker;
     nj_wire_lease lease;
+    uint32_t wait_ms;
 } nj_roster_effect;
 
 typedef struct {
@@ -160,8 +171,10 @@ const char *nj_roster_name(const nj_roster *roster, nj_worker_id id);
 /// True when the worker holds exactly this lease.
 bool nj_worker_holds(const nj_worker *worker, uint32_t shard, uint32_t attempt);
 
-/// A READY worker that has room for a lease: one without any if there is one. 0: none.
-nj_worker_id nj_roster_free_worker(const nj_roster *roster);
+/// READY workers that have room for a lease, at most `max`: those without any first, and with `idle_only` no others. Returns how
+/// many.
+size_t nj_roster_free_workers(const nj_roster *roster, bool idle_only, nj_worker_id *out_ids,
+                              size_t max);
 
 /// The first worker that is neither GONE nor DRAINING; 0: none.
 nj_worker_id nj_roster_active_worker(const nj_roster *roster);

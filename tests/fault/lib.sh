@@ -52,6 +52,13 @@ finish_night() { # NAME STORE OPTION...
     reap nurse
 }
 
+# A middleman (middleman.c) in front of a coordinator: workers of start_worker go to its endpoint.
+start_middleman() { # NAME COORDINATOR MODE [SEED]
+    local where
+    where=$(endpoint "$2")
+    start "$1" middleman "tcp://127.0.0.1:*" "$where" "$3" "${4:-1}"
+}
+
 # Ends a process of ours, however it would have ended.
 reap() { # NAME
     stop_tree "${pid[$1]}"

@@ -166,9 +166,14 @@ static int find_line(const world *w, uint32_t line)
 
 // ---- coordinator ----
 
-static const char *check_rows(const void *context, const nj_message_result *result)
+static const uint32_t SHARD_FIRST[SHARDS_MAX + 1] = {0, 1,  2,  3,  4,  5,  6,  7, 8,
+                                                     9, 10, 11, 12, 13, 14, 15, 16};
+
+static const char *check_rows(const void *context, const nj_message_result *result,
+                              const nj_piece_range *piece)
 {
     (void)context;
+    (void)piece;
     char text[32];
     return nj_slice_equal(result->rows, rows_of(result->shard, text)) ? NULL : "wrong rows";
 }
@@ -291,7 +296,7 @@ static void tick_coordinator(world *w)
         run_dispatch(w, NULL);
     }
     uint32_t sum = 0;
-    for (unsigned i = 0; i < NJ_SHARD_STATE_COUNT; i++) {
+    for (unsigned i = 0; i < NJ_PIECE_STATE_COUNT; i++) {
         sum += w->dispatch->ledger.counts.states[i];
     }
     CHECK(sum == w->shard_count, "%u shards are in some state, there are %u", sum, w->shard_count);
@@ -524,9 +529,13 @@ static void open_world(world *w, uint64_t seed)
     w->worker_count = 1 + (uint32_t)(draw(w) % WORKERS_MAX);
     nj_dispatch_config config = {
         .ledger = {.shard_count = w->shard_count,
+                   .shard_first = SHARD_FIRST, // of one user each, so that none is split
+                   .spare_count = 1,
                    .tries_max = 1000,
                    .losses_max = 1000,
-                   .retry_ms = 300},
+                   .retry_ms = 300,
+                   .retry_max_ms = 1000,
+                   .avoid_ms = 500},
         .roster = {.worker_max = WORKERS_MAX + 2,
                    .silence_ms = 2000,
                    .lease_ms = 1500,
@@ -569,7 +578,7 @@ static void run_night(world *w)
     while (!all_over(w)) {
         w->now_ms += TICK_MS;
         CHECK(w->now_ms < NIGHT_END_MS, "the night does not end: %u of %u shards are committed",
-              w->dispatch->ledger.counts.states[NJ_SHARD_COMMITTED], w->shard_count);
+              w->dispatch->ledger.counts.states[NJ_PIECE_COMMITTED], w->shard_count);
         deliver_due(w);
         end_commits(w);
         tick_coordinator(w);
@@ -675,8 +684,8 @@ static void a_shard_that_always_fails_is_given_up_and_the_night_ends(void **stat
         w.dispatch->ledger.config.tries_max = 3;
         run_night(&w);
         check_end(&w);
-        assert_int_equal(w.dispatch->ledger.counts.states[NJ_SHARD_FAILED], 1);
-        assert_int_equal(w.dispatch->ledger.shards[w.shard_count - 1].failures, 3);
+        assert_int_equal(w.dispatch->ledger.counts.states[NJ_PIECE_QUARANTINED], 1);
+        assert_int_equal(w.dispatch->ledger.pieces[w.shard_count - 1].failures, 3);
         close_world(&w);
     }
 }

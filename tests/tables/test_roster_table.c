@@ -23,7 +23,8 @@ static void reach(nj_roster *roster, nj_worker_state state)
     static const nj_message_hello HELLO = {.name = {"w", 1}, .version = {"1", 1}};
     nj_error err = {0};
     nj_roster_effects effects;
-    nj_roster_config config = {.worker_max = 2, .silence_ms = 10, .lease_ms = 10};
+    nj_roster_config config = {
+        .worker_max = 2, .silence_ms = 10, .lease_ms = 10, .bench_ms = 5, .bench_max_ms = 5};
     assert_ok(nj_roster_init(roster, &config, &err), &err);
     if (state == NJ_WORKER_GONE) {
         return;
@@ -35,9 +36,15 @@ static void reach(nj_roster *roster, nj_worker_state state)
     }
     event = (nj_roster_event){.kind = NJ_ROSTER_READY, .peer = &PEER, .credit = 2};
     assert_int_equal(nj_roster_step(roster, &event, 0, &effects), NJ_OK);
-    event = (nj_roster_event){
-        .kind = NJ_ROSTER_GRANT, .worker = nj_roster_free_worker(roster), .lease = {4, 1}};
+    nj_worker_id worker;
+    assert_int_equal(nj_roster_free_workers(roster, false, &worker, 1), 1);
+    event = (nj_roster_event){.kind = NJ_ROSTER_GRANT, .worker = worker, .lease = {4, 1}};
     assert_int_equal(nj_roster_step(roster, &event, 0, &effects), NJ_OK);
+    event.kind = NJ_ROSTER_FAULT;
+    for (uint32_t shard = 0; shard < 3 && state == NJ_WORKER_BENCHED; shard++) {
+        event.lease.shard = shard;
+        assert_int_equal(nj_roster_step(roster, &event, 0, &effects), NJ_OK);
+    }
     if (state == NJ_WORKER_DRAINING) {
         event.kind = NJ_ROSTER_DRAIN;
         assert_int_equal(nj_roster_step(roster, &event, 0, &effects), NJ_OK);
@@ -57,7 +64,9 @@ static bool has_effect(const nj_roster_effects *effects, nj_roster_effect_kind k
 static void assert_effects(const row *expected, const nj_roster_effects *effects)
 {
     bool ends = expected->effect == EFFECT_LOSE_LEASES || expected->effect == EFFECT_RETURN_LEASES;
-    bool had_lease = expected->state == NJ_WORKER_READY || expected->state == NJ_WORKER_DRAINING;
+    bool had_lease = expected->state >= NJ_WORKER_READY;
+    assert_int_equal(has_effect(effects, NJ_ROSTER_BENCHED), expected->effect == EFFECT_BENCH);
+    assert_int_equal(has_effect(effects, NJ_ROSTER_UNBENCHED), expected->effect == EFFECT_UNBENCH);
     assert_int_equal(has_effect(effects, NJ_ROSTER_SEND_WELCOME),
                      expected->effect == EFFECT_WELCOME);
     assert_int_equal(has_effect(effects, NJ_ROSTER_SEND_DRAIN),
@@ -83,7 +92,7 @@ static void every_pair_does_what_its_row_says(void **state)
         // Nobody has no slot, except in the moment of its HELLO.
         bool nobody = expected->state == NJ_WORKER_GONE && expected->event != NJ_WORKER_EVENT_HELLO;
         nj_status status = nobody ? apply_to_nobody(expected->event, &effects)
-                                  : apply(&roster, 0, expected->event, &effects);
+                                  : apply(&roster, 0, expected->event, 0, &effects);
         if (expected->effect == EFFECT_REFUSE) {
             assert_int_equal(status, NJ_REFUSED);
             assert_memory_equal(&before, &roster.slots[0], sizeof before);
@@ -92,6 +101,9 @@ static void every_pair_does_what_its_row_says(void **state)
         }
         assert_int_equal(roster.slots[0].state, expected->next);
         assert_int_equal(roster.count, expected->next != NJ_WORKER_GONE);
+        assert_int_equal(roster.ready_count, expected->next == NJ_WORKER_READY);
+        assert_int_equal(roster.active_count,
+                         expected->next != NJ_WORKER_GONE && expected->next != NJ_WORKER_DRAINING);
         assert_effects(expected, &effects);
         nj_roster_fini(&roster);
     }

@@ -274,7 +274,8 @@ static nj_list list_of_cold_user(const nj_engine *engine)
 static nj_status emit(nj_engine *engine, const nj_request *request, size_t index, nj_list list,
                       nj_list_sink sink, void *context, nj_error *err)
 {
-    list.history = nj_history_digest_of(engine, request);
+    list.history =
+        nj_history_digest_of(&engine->catalogue.items, request->items, request->item_count);
     list.flags |= request->unknown_count > 0 ? NJ_ROW_UNKNOWN : 0;
     list.flags |= list.count < engine->settings.top ? NJ_ROW_SHORT : 0;
     return sink(context, index, &list, err);

@@ -13,19 +13,33 @@ static nj_message message;
 static const nj_peer PEER = {.route = "11111", .route_bytes = 5, .key = "key 1"};
 static const nj_peer OTHER = {.route = "22222", .route_bytes = 5, .key = "key 2"};
 
-static const char *check_rows(const void *context, const nj_message_result *result)
+static const char *check_rows(const void *context, const nj_message_result *result,
+                              const nj_piece_range *piece)
 {
     (void)context;
-    return result->row_count == 4 ? NULL : "the shard has 4 users";
+    return result->row_count == piece->count ? NULL : "the piece has other users";
 }
 
 static int setup(void **state)
 {
     (void)state;
     nj_error err = {0};
+    static const uint32_t SHARD_FIRST[] = {0, 4, 8, 12};
     nj_dispatch_config config = {
-        .ledger = {.shard_count = 3, .tries_max = 2, .losses_max = 5, .retry_ms = 100},
-        .roster = {.worker_max = 4, .silence_ms = 1000, .lease_ms = 300},
+        .ledger = {.shard_count = 3,
+                   .shard_first = SHARD_FIRST,
+                   .spare_count = 20,
+                   .tries_max = 2,
+                   .losses_max = 5,
+                   .retry_ms = 100,
+                   .retry_max_ms = 1000,
+                   .avoid_ms = 400,
+                   .speculate_min_ms = 200},
+        .roster = {.worker_max = 4,
+                   .silence_ms = 1000,
+                   .lease_ms = 300,
+                   .bench_ms = 500,
+                   .bench_max_ms = 2000},
         .epoch = 6,
         .numeric_class = "exact",
         .check = check_rows,
@@ -159,8 +173,8 @@ static void rows_that_do_not_fit_count_as_a_failure_and_are_never_written(void *
     send_result(&PEER, 0, 1, 6, "rows", 3);
     expect_ack(0, NJ_VERDICT_REJECTED);
     expect(NJ_DISPATCH_FAILURE, 0);
-    assert_true(nj_slice_equal(effect.text, nj_slice_from("the shard has 4 users")));
-    assert_int_equal(dispatch->ledger.shards[0].state, NJ_SHARD_RETRY_WAIT);
+    assert_true(nj_slice_equal(effect.text, nj_slice_from("the piece has other users")));
+    assert_int_equal(dispatch->ledger.pieces[0].state, NJ_PIECE_RETRY_WAIT);
 
     expect(NJ_DISPATCH_SEND_LEASE, 0);
     assert_int_equal(effect.lease.shard, 1);
@@ -184,7 +198,7 @@ static void results_of_another_epoch_or_shard_are_stale(void **state)
     send_result(&PEER, 2, 1, 6, "rows", 4);
     expect_ack(2, NJ_VERDICT_STALE);
     expect_nothing(0);
-    assert_int_equal(dispatch->ledger.shards[0].state, NJ_SHARD_LEASED);
+    assert_int_equal(dispatch->ledger.pieces[0].state, NJ_PIECE_LEASED);
 }
 
 static void other_rows_raise_the_alarm_and_equal_ones_are_duplicates(void **state)
@@ -252,7 +266,7 @@ static void a_quiet_worker_is_sent_a_pong_to_see_whether_it_is_there(void **stat
     expect_nothing(200);
 }
 
-static void failures_are_counted_and_the_last_gives_the_shard_up(void **state)
+static void failures_are_counted_and_the_last_splits_the_shard(void **state)
 {
     (void)state;
     join(&PEER, 1, 1);
@@ -263,11 +277,11 @@ static void failures_are_counted_and_the_last_gives_the_shard_up(void **state)
         message.kind = NJ_MESSAGE_FAILED;
         message.failed = (nj_message_failed){shard, effect.lease.attempt, 6, NJ_NO_MEMORY,
                                              nj_slice_from("too little")};
-        dispatch->ledger.shards[shard].failures = 1;
+        dispatch->ledger.pieces[shard].failures = 1;
         receive(&PEER, 0);
         expect(NJ_DISPATCH_FAILURE, 0);
         assert_int_equal(effect.status, NJ_NO_MEMORY);
-        expect(NJ_DISPATCH_SHARD_FAILED, 0);
+        expect(NJ_DISPATCH_SPLIT, 0);
         assert_int_equal(effect.lease.shard, shard);
         receive(&PEER, 0); // the same again: the lease is over
         assert_int_equal(dispatch->ledger.counts.failures, try);
@@ -284,7 +298,7 @@ static void a_lease_given_back_is_no_failure(void **state)
     message.failed = (nj_message_failed){0, 1, 6, NJ_AGAIN, nj_slice_from("leaving")};
     receive(&PEER, 0);
     expect_nothing(0);
-    assert_int_equal(dispatch->ledger.shards[0].state, NJ_SHARD_WAITING);
+    assert_int_equal(dispatch->ledger.pieces[0].state, NJ_PIECE_WAITING);
     assert_int_equal(dispatch->ledger.counts.failures, 0);
 }
 
@@ -326,9 +340,12 @@ static void resumed_shards_are_not_leased(void **state)
 {
     (void)state;
     nj_digest digest = nj_digest_of("rows", 4);
-    assert_int_equal(nj_dispatch_resume(dispatch, 0, &digest), NJ_OK);
-    assert_int_equal(nj_dispatch_resume(dispatch, 1, &digest), NJ_OK);
-    assert_int_equal(nj_dispatch_resume(dispatch, 3, &digest), NJ_NOT_FOUND);
+    for (uint32_t shard = 0; shard < 4; shard++) {
+        nj_piece_range range = {.shard = shard};
+        assert_int_equal(
+            shard == 2 ? NJ_OK : nj_dispatch_resume(dispatch, range, NJ_RESUME_COMMITTED, &digest),
+            shard < 3 ? NJ_OK : NJ_NOT_FOUND);
+    }
     join(&PEER, 1, 2);
     expect(NJ_DISPATCH_SEND_LEASE, 0);
     assert_int_equal(effect.lease.shard, 2);
@@ -358,7 +375,7 @@ int main(void)
         FRESH(other_rows_raise_the_alarm_and_equal_ones_are_duplicates),
         FRESH(the_leases_of_a_vanished_worker_go_to_another),
         FRESH(a_quiet_worker_is_sent_a_pong_to_see_whether_it_is_there),
-        FRESH(failures_are_counted_and_the_last_gives_the_shard_up),
+        FRESH(failures_are_counted_and_the_last_splits_the_shard),
         FRESH(a_lease_given_back_is_no_failure),
         FRESH(heartbeats_and_fetches_are_answered),
         FRESH(a_peer_that_breaks_the_protocol_is_told_and_forgotten),

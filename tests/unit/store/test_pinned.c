@@ -94,7 +94,8 @@ static void a_pinned_reader_makes_the_file_grow_and_stops_nobody(void **state)
 
     assert_ok(nj_staging_open(store_path(state), NULL, &staging, &err), &err);
     off_t before = staging_bytes(state);
-    for (uint64_t i = 201; i <= 300; i++) { // opening cleared the dead reader away: its pages are used again
+    for (uint64_t i = 201; i <= 300;
+         i++) { // opening cleared the dead reader away: its pages are used again
         assert_ok(commit(staging, i, &err), &err);
     }
     assert_true(staging_bytes(state) - before < pinned_growth / 2);
@@ -117,7 +118,9 @@ static void a_map_filled_by_a_pinned_reader_is_an_error_until_the_reader_is_gone
 
     unpin(reader);
     nj_staging_tally tally;
-    status = commit(staging, number, &err); // may find the dead reader still in its way; the look afterwards clears it
+    status =
+        commit(staging, number,
+               &err); // may find the dead reader still in its way; the look afterwards clears it
     if (status == NJ_IO) {
         status = commit(staging, number, &err);
     }
