@@ -157,10 +157,6 @@ void nj_ledger_text_set(char *out, size_t out_bytes, nj_slice text);
 
 // ---- reading back ----
 
-/// The record of a whole shard; NJ_NOT_FOUND when the ledger has none.
-NJ_CHECKED nj_status nj_staging_ledger_get(nj_staging *staging, uint64_t shard,
-                                           nj_ledger_record *out, nj_error *err);
-
 /// `record` is borrowed for the call. A status that is not NJ_OK ends the walk and is returned.
 typedef nj_status (*nj_ledger_visit)(void *context, const nj_ledger_record *record, nj_error *err);
 

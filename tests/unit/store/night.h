@@ -117,6 +117,34 @@ static inline nj_commit_outcome night_commit(nj_staging *staging, uint64_t numbe
     return outcome;
 }
 
+typedef struct {
+    uint64_t shard;
+    bool found;
+    nj_ledger_record record;
+} night_search;
+
+static inline nj_status night_compare_record(void *context, const nj_ledger_record *record,
+                                             nj_error *err)
+{
+    night_search *search = context;
+    (void)err;
+    if (record->shard == search->shard && record->count == 0) {
+        search->found = true;
+        search->record = *record;
+    }
+    return NJ_OK;
+}
+
+/// False when the ledger has no record of the whole shard.
+static inline bool night_find_record(nj_staging *staging, uint64_t shard, nj_ledger_record *out)
+{
+    nj_error err = {0};
+    night_search search = {.shard = shard};
+    assert_ok(nj_staging_ledger_each(staging, night_compare_record, &search, &err), &err);
+    *out = search.record;
+    return search.found;
+}
+
 /// A staging area with all shards committed.
 static inline nj_staging *night_stage(const char *store, uint64_t shards, size_t rows)
 {
