@@ -85,7 +85,7 @@ static nj_status open_staging(const char *store_dir, const nj_staging_facts *fac
                               nj_error *err)
 {
     if (!nj_staging_exists(store_dir)) {
-        return nj_staging_create(store_dir, facts, (nj_slice){0}, NULL, out, err);
+        return nj_staging_create(store_dir, facts, NULL, out, err);
     }
     if (!resume) {
         return nj_fail(err, NJ_AGAIN,
