@@ -46,3 +46,14 @@ bool nj_ulid_valid(nj_slice text)
     }
     return true;
 }
+
+uint64_t nj_ulid_ms(const nj_ulid *ulid)
+{
+    uint64_t ms = 0;
+    for (unsigned i = 0; i < TIME_CHARS; i++) {
+        const char *at = strchr(ALPHABET, ulid->text[i]);
+        assert(at != NULL);
+        ms = ms << 5 | (uint64_t)(at - ALPHABET);
+    }
+    return ms;
+}

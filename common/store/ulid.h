@@ -22,4 +22,7 @@ nj_ulid nj_ulid_make(uint64_t ms);
 /// True for 26 characters of the alphabet (capital letters without I, L, O, U) that stand for at most 128 bits.
 bool nj_ulid_valid(nj_slice text);
 
+/// The milliseconds inside a valid one.
+uint64_t nj_ulid_ms(const nj_ulid *ulid);
+
 #endif

@@ -167,6 +167,7 @@ static void a_ulid_begins_with_its_time_and_sorts_by_it(void **state)
     for (size_t i = 0; i < sizeof TIMES / sizeof TIMES[0]; i++) {
         nj_ulid ulid = nj_ulid_make(TIMES[i].ms);
         assert_true(nj_ulid_valid(nj_slice_from(ulid.text)));
+        assert_true(nj_ulid_ms(&ulid) == TIMES[i].ms);
         assert_memory_equal(ulid.text, TIMES[i].begins, 10);
         assert_true(strcmp(before.text, ulid.text) < 0);
         before = ulid;
