@@ -2,7 +2,7 @@
 # doubled results are answered, and written once.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-make_fleet 400
+make_fleet 200
 for mode in double reorder lose; do
     start_coordinator $mode "tcp://127.0.0.1:*" store-$mode
     start_middleman between-$mode $mode $mode 7
@@ -16,8 +16,8 @@ for mode in double reorder lose; do
     kill -TERM "${pid[between-$mode]}"
     expect_end between-$mode 0
     expect_whole store-$mode
-    expect_json $mode.out rows 400
+    expect_json $mode.out rows 200
     expect_not_said $mode "computes wrongly"
 done
-[[ $(json_of double.out duplicates) -ge 40 ]] || fail "only $(json_of double.out duplicates) results of 50 were duplicates"
+[[ $(json_of double.out duplicates) -ge 20 ]] || fail "only $(json_of double.out duplicates) results of 25 were duplicates"
 expect_json double.out lost_leases 0

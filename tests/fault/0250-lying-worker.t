@@ -2,7 +2,7 @@
 # another epoch, an attempt that nobody was given. Nothing of it is written; the others' rows are those of `decode`.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-make_fleet 400
+make_fleet 160
 lies=(flip digest shard order epoch attempt)
 for lie in "${lies[@]}"; do
     start_coordinator "$lie" "tcp://127.0.0.1:*" "store-$lie"

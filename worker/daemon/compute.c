@@ -393,3 +393,13 @@ uint64_t nj_compute_ticket(nj_compute *compute)
 {
     return atomic_load(&compute->ticket);
 }
+
+uint64_t nj_compute_cpu_ns(const nj_compute *compute)
+{
+    clockid_t clock;
+    struct timespec used = {0};
+    if (pthread_getcpuclockid(compute->thread, &clock) != 0 || clock_gettime(clock, &used) != 0) {
+        return 0;
+    }
+    return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}

@@ -54,6 +54,8 @@ NJ_CHECKED nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket,
 
 /// The next report. False: none waits.
 bool nj_compute_take_report(nj_compute *compute, nj_compute_report *out);
+/// What the compute thread has used of a core so far, in nanoseconds.
+uint64_t nj_compute_cpu_ns(const nj_compute *compute);
 /// Users decoded since the last call.
 uint32_t nj_compute_take_progress(nj_compute *compute);
 /// The ticket of the shard that is being decoded; 0: none is.

@@ -1,5 +1,6 @@
 #include "worker/daemon/daemon.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -429,17 +430,18 @@ static const nj_session_slot *find_slot(const worker *w, uint64_t ticket)
 }
 
 // The process ends, so that another one takes its place: a thread cannot be stopped from outside.
-static void give_up_computation(worker *w, uint64_t ticket)
+static void give_up_computation(worker *w)
 {
     char text[NJ_WIRE_TEXT_BYTES_MAX];
+    const uint64_t ticket = w->watchdog.ticket;
+    const uint64_t silent_ms = nj_watchdog_silent_ms(&w->watchdog);
     const nj_session_slot *slot = find_slot(w, ticket);
-    const uint32_t patience_ms = find_patience_ms(w);
     snprintf(text, sizeof text,
-             "the computation made no progress for %u ms (--lease-ms is %u): this process ends, "
-             "another may take its place",
-             patience_ms, w->lease_ms);
+             "the computation makes no progress since %" PRIu64 " ms (--lease-ms is %u): this "
+             "process ends, another may take its place",
+             silent_ms, w->lease_ms);
     nj_log_event(NJ_EVENT_COMPUTE_HUNG,
-                 NJ_FIELDS(nj_log_uint("silent_ms", patience_ms),
+                 NJ_FIELDS(nj_log_uint("silent_ms", silent_ms),
                            slot != NULL ? nj_log_uint("piece", slot->shard) : (nj_log_field){0}),
                  "%s", text);
     nj_session_drain(w->session, NJ_AGAIN, text, now());
@@ -451,11 +453,11 @@ static void give_up_computation(worker *w, uint64_t ticket)
 // The socket thread answers whatever the compute thread does, so nobody else would notice but by its leases.
 static void look_at_computation(worker *w, uint32_t users_done)
 {
-    const uint64_t ticket = nj_compute_ticket(w->compute);
-    const uint64_t silent_ms = nj_watchdog_look(&w->watchdog, ticket, users_done, now());
-    if (!w->hangs && ticket != 0 && silent_ms >= find_patience_ms(w)) {
+    nj_watchdog_look(&w->watchdog, nj_compute_ticket(w->compute), users_done,
+                     nj_compute_cpu_ns(w->compute), now());
+    if (!w->hangs && nj_watchdog_barks(&w->watchdog, find_patience_ms(w), w->lease_ms)) {
         w->hangs = true; // once
-        give_up_computation(w, ticket);
+        give_up_computation(w);
     }
 }
 
