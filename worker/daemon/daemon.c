@@ -1,5 +1,6 @@
 #include "worker/daemon/daemon.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,14 +41,6 @@ typedef struct {
     nj_buffer users; // until it is computed
     nj_buffer rows;  // until it is acknowledged
 } lease_slot;
-
-// The computation at hand, since it began or last finished a user.
-typedef struct {
-    uint64_t ticket;    // of its slot; 0: none
-    uint64_t looked_ns; // when it was last looked at
-    uint64_t wall_ns;   // how long it has made no progress
-    uint64_t cpu_ns;    // what its thread had used when it last made any
-} watch;
 
 typedef struct {
     const nj_worker_options *options;
@@ -437,13 +430,15 @@ static const nj_session_slot *find_slot(const worker *w, uint64_t ticket)
 }
 
 // The process ends, so that another one takes its place: a thread cannot be stopped from outside.
-static void give_up_computation(worker *w, uint64_t ticket, uint32_t silent_ms)
+static void give_up_computation(worker *w)
 {
     char text[NJ_WIRE_TEXT_BYTES_MAX];
+    const uint64_t ticket = w->watchdog.ticket;
+    const uint64_t silent_ms = nj_watchdog_silent_ms(&w->watchdog);
     const nj_session_slot *slot = find_slot(w, ticket);
     snprintf(text, sizeof text,
-             "the computation made no progress for %u ms (--lease-ms is %u): this process ends, "
-             "another may take its place",
+             "the computation makes no progress since %" PRIu64 " ms (--lease-ms is %u): this "
+             "process ends, another may take its place",
              silent_ms, w->lease_ms);
     nj_log_event(NJ_EVENT_COMPUTE_HUNG,
                  NJ_FIELDS(nj_log_uint("silent_ms", silent_ms),
@@ -458,12 +453,11 @@ static void give_up_computation(worker *w, uint64_t ticket, uint32_t silent_ms)
 // The socket thread answers whatever the compute thread does, so nobody else would notice but by its leases.
 static void look_at_computation(worker *w, uint32_t users_done)
 {
-    const uint64_t ticket = nj_compute_ticket(w->compute);
-    const uint64_t silent_ms =
-        nj_watchdog_look(&w->watchdog, ticket, users_done, nj_compute_cpu_ns(w->compute), now());
-    if (!w->hangs && ticket != 0 && nj_watchdog_hangs(&w->watchdog, find_patience_ms(w))) {
+    nj_watchdog_look(&w->watchdog, nj_compute_ticket(w->compute), users_done,
+                     nj_compute_cpu_ns(w->compute), now());
+    if (!w->hangs && nj_watchdog_barks(&w->watchdog, find_patience_ms(w), w->lease_ms)) {
         w->hangs = true; // once
-        give_up_computation(w, ticket, (uint32_t)silent_ms);
+        give_up_computation(w);
     }
 }
 
