@@ -1,1 +1,5 @@
-nj_test(sim/test_night_small.c LIBS nj_coordinator_core nj_session LABEL sim)
+nj_library(nj_sim
+    SOURCES support/simclock.c support/simnet.c sim/coordinator.c sim/invariants.c sim/sim_worker.c
+            sim/store_model.c sim/weather.c sim/world.c sim/nights.c
+    LIBS nj_coordinator_core nj_session nj_test_support)
+nj_test(sim/test_nights.c LIBS nj_sim LABEL sim)

@@ -1,0 +1,75 @@
+// test_nights.c - whole nights drawn from seeds, with whatever may go wrong in them.
+//
+//   NIGHTJAR_SIM_SEED=17 NIGHTJAR_SIM_MODE=liveness   runs that one night and tells what happens in it
+//   NIGHTJAR_SIM_FIRST=N NIGHTJAR_SIM_NIGHTS=M        runs the seeds N .. N+M-1 in both modes (tests/sim/soak)
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "tests/sim/nights.h"
+#include "tests/support/nj_test.h"
+
+// Under sanitizers a night takes about ten times as long.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define NIGHTS 400
+#else
+#define NIGHTS 4000
+#endif
+
+// Seeds that once failed, and what they found.
+static const struct {
+    uint64_t seed;
+    sim_mode mode;
+} OLD_SEEDS[] = {
+    {1, SIM_SAFETY},
+};
+
+static bool is_replay(void)
+{
+    return getenv("NIGHTJAR_SIM_SEED") != NULL;
+}
+
+static void the_night_that_was_asked_for(void **state)
+{
+    (void)state;
+    sim_counts sum = {0};
+    uint64_t trace;
+    const char *mode = getenv("NIGHTJAR_SIM_MODE");
+    if (!is_replay()) {
+        skip();
+    }
+    nights_run_seed(nights_number("NIGHTJAR_SIM_SEED", 1),
+                    mode != NULL && mode[0] == 's' ? SIM_SAFETY : SIM_LIVENESS, true, &sum,
+                    &trace);
+}
+
+static void run_range(sim_mode mode)
+{
+    if (is_replay()) {
+        skip();
+    }
+    nights_run(nights_number("NIGHTJAR_SIM_FIRST", 1), nights_number("NIGHTJAR_SIM_NIGHTS", NIGHTS),
+               mode);
+}
+
+static void no_fault_breaks_an_invariant(void **state)
+{
+    (void)state;
+    run_range(SIM_SAFETY);
+}
+
+static void when_the_faults_stop_the_night_finishes(void **state)
+{
+    (void)state;
+    run_range(SIM_LIVENESS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_night_that_was_asked_for),
+        cmocka_unit_test(no_fault_breaks_an_invariant),
+        cmocka_unit_test(when_the_faults_stop_the_night_finishes),
+    };
+    (void)OLD_SEEDS;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
