@@ -601,9 +601,31 @@ static void take_drain(nj_session *session, const nj_message_drain *drain, uint6
     }
 }
 
+// Another coordinator speaks than the one whose WELCOME was taken: that one came late, or this message does. Leases and results of
+// the wrong epoch are void without a word, so the worker asks.
+static bool is_of_other_epoch(const nj_session *session, const nj_message *message)
+{
+    const bool welcomed =
+        session->state >= NJ_SESSION_FETCHING && session->state <= NJ_SESSION_WORKING;
+    switch (message->kind) {
+    case NJ_MESSAGE_WELCOME:
+        return welcomed && message->welcome.epoch != session->epoch;
+    case NJ_MESSAGE_LEASE:
+        return welcomed && message->lease.epoch != session->epoch;
+    case NJ_MESSAGE_PONG:
+        return welcomed && message->pong.epoch != session->epoch;
+    default:
+        return false;
+    }
+}
+
 void nj_session_message(nj_session *session, const nj_message *message, uint64_t now_ns)
 {
     session->heard_ns = now_ns;
+    if (is_of_other_epoch(session, message)) {
+        must_step(session, NJ_SESSION_EVENT_REFUSED_AGAIN, &NO_INPUT, now_ns);
+        return;
+    }
     if (session->state >= NJ_SESSION_FETCHING && message->kind != NJ_MESSAGE_REFUSED) {
         session->contact_ns = now_ns;
     }

@@ -139,12 +139,13 @@ static void note_fault(sim_world *world, uint32_t index, const nj_dispatch_effec
     const nj_piece *piece = piece_of(world, index, effect->lease.shard);
     sim_slot *slot = sim_slot_of(world, index, effect->worker);
     bool counts = effect->lease.shard < world->setup.shard_count || piece->audit;
-    // A worker that is gone or draining is not benched any more.
+    // Only who could be given a lease is benched.
     const nj_worker *worker = nj_roster_find(&at(world, index)->dispatch->roster, effect->worker);
     for (uint32_t i = 0; i < slot->fault_count; i++) {
         counts = counts && slot->faults[i] != piece->shard;
     }
-    if (counts && worker != NULL && slot->fault_count < NJ_BENCH_FAULTS_MAX) {
+    counts = counts && worker != NULL && worker->state == NJ_WORKER_READY;
+    if (counts && slot->fault_count < NJ_BENCH_FAULTS_MAX) {
         slot->faults[slot->fault_count++] = piece->shard;
     }
 }

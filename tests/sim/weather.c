@@ -5,7 +5,9 @@
 #define FAULTS_MS_MAX 10000
 #define SPAN_MS_MAX 4000      // of a cut, a freeze, a full disk
 #define FLAPS_MAX 8
-#define RECOVER_MS 90000      // after the faults a night has this long, and the time that its work takes
+#define RECOVER_MS 60000      // after the faults a night has this long, and for each user who is poison
+#define LOSS_MS 15000         // this long for each lease that is lost until that one stands alone
+#define LEVELS 4              // of bisection, for shards of up to 8 users
 
 // ---- drawing ----
 
@@ -99,7 +101,7 @@ sim_setup sim_draw_setup(uint64_t seed, sim_mode mode)
     setup.poison_count = (uint32_t)simrandom_below(&random, 3);
     setup.poison_kind = (sim_poison)simrandom_below(&random, 4);
     setup.tries_max = (uint16_t)simrandom_between(&random, 1, 3);
-    setup.losses_max = simrandom_chance(&random, 1, 2) ? 4 : 20;
+    setup.losses_max = (uint16_t)simrandom_between(&random, 2, 6);
     setup.birth_spread_ms = simrandom_below(&random, 2000);
     setup.worker_down_ms = (uint32_t)simrandom_between(&random, 100, 3000);
     uint64_t kind = simrandom_below(&random, 10);
@@ -114,8 +116,8 @@ sim_setup sim_draw_setup(uint64_t seed, sim_mode mode)
     }
     uint64_t faults_ms = simrandom_between(&random, FAULTS_MS_MIN, FAULTS_MS_MAX);
     setup.faults_end_ns = faults_ms * SIM_NS_PER_MS;
-    setup.night_end_ns = mode == SIM_SAFETY ? setup.faults_end_ns
-                                            : setup.faults_end_ns + RECOVER_MS * SIM_NS_PER_MS;
+    uint64_t recover_ms = RECOVER_MS + (uint64_t)setup.poison_count * setup.losses_max * LEVELS * LOSS_MS;
+    setup.night_end_ns = setup.faults_end_ns + (mode == SIM_SAFETY ? 0 : recover_ms * SIM_NS_PER_MS);
     return setup;
 }
 
