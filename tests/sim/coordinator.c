@@ -66,7 +66,7 @@ static nj_dispatch_config make_config(const sim_world *world, uint64_t epoch)
                    .retry_ms = 200,
                    .retry_max_ms = 1000,
                    .avoid_ms = SIM_AVOID_MS,
-                   .speculate_min_ms = 300,
+                   .speculate_min_ms = setup->speculate_min_ms,
                    .speculate_percent = setup->speculate_percent,
                    .failed_shards_max = setup->failed_shards_max},
         .roster = {.worker_max = setup->worker_count + SIM_SLOTS_SPARE,
@@ -554,6 +554,7 @@ static bool audit(sim_world *world, uint32_t index)
         uint64_t count = 1 + simrandom_below(&world->random, users - first < 4 ? users - first : 4);
         nj_status status = nj_dispatch_audit(coordinator->dispatch, (uint32_t)shard,
                                              (uint32_t)first, (uint32_t)count, sim_now(world));
+        world->counts.audits += status == NJ_OK;
         SIM_CHECK(world, status == NJ_OK || status == NJ_REFUSED, "no audit: %s",
                   nj_status_name(status));
     }

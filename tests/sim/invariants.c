@@ -183,7 +183,8 @@ void sim_check_loss(sim_world *world, uint32_t index, const nj_dispatch_effect *
     tally->losses++;
     tally->ended_by = effect->worker;
     tally->ended_ns = sim_now(world);
-    world->counts.losses++;
+    // After the end the lease of a worker that left without being asked is nobody's.
+    world->counts.losses += at(world, index)->farewell_ns == 0;
     note_fault(world, index, effect);
 }
 
@@ -384,8 +385,15 @@ void sim_check_end(sim_world *world)
     SIM_CHECK(world, !world->over || world->store.published || closed,
               "the night is over, and nothing is published for no reason");
     if (world->setup.weather.calm) {
-        SIM_CHECK(world, world->counts.alarms == 0 && world->counts.losses == 0 &&
-                             world->counts.failures == 0 && world->counts.restarts == 0,
+        SIM_CHECK(world,
+                  world->counts.alarms + world->counts.losses + world->counts.failures +
+                          world->counts.restarts + world->counts.speculations ==
+                      0,
                   "something happened in a calm night");
+        SIM_CHECK(world,
+                  !world->over || world->counts.leases ==
+                                      world->setup.shard_count + world->counts.audits,
+                  "%" PRIu64 " leases for %u shards and %" PRIu64 " audits", world->counts.leases,
+                  world->setup.shard_count, world->counts.audits);
     }
 }

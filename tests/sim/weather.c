@@ -80,6 +80,7 @@ sim_setup sim_calm_setup(uint64_t seed, uint32_t shard_count, uint32_t shard_use
                        .tries_max = 2,
                        .losses_max = 4,
                        .speculate_percent = 5,
+                       .speculate_min_ms = 1000,
                        .failed_shards_max = UINT32_MAX,
                        .audit_count = 2,
                        .birth_spread_ms = 100,
@@ -111,6 +112,7 @@ sim_setup sim_draw_setup(uint64_t seed, sim_mode mode)
         setup.weather = draw_weather(&random, setup.worker_count);
     }
     setup.weather.calm = kind == 1;
+    setup.speculate_min_ms = setup.weather.calm ? 2000 : 300;
     if (setup.only_poison && setup.poison_kind > POISON_FAILS) {
         setup.poison_kind = POISON_FAILS;
     }

@@ -99,6 +99,7 @@ typedef struct {
     uint16_t tries_max;
     uint16_t losses_max;
     uint32_t speculate_percent;
+    uint32_t speculate_min_ms;
     uint32_t failed_shards_max;
     uint32_t audit_count;
     uint64_t faults_end_ns;
@@ -199,6 +200,7 @@ typedef struct {
     uint64_t splits;
     uint64_t speculations;
     uint64_t benches;
+    uint64_t audits;
     uint64_t alarms;
     uint64_t restarts; // of coordinators
     uint64_t births;   // of workers
