@@ -66,7 +66,7 @@ nj_status nj_session_init(nj_session *session, const nj_session_config *config, 
         return nj_fail(err, NJ_INPUT, "session: %u numeric classes, must be 1 to %d",
                        config->class_count, NJ_WIRE_CLASSES_MAX);
     }
-    memset(session, 0, sizeof *session);
+    memset(session, 0, offsetof(nj_session, queue)); // an effect is cleared when it is added
     session->config = *config;
     session->state = NJ_SESSION_CONNECTING;
     session->heard_ns = now_ns;
@@ -93,8 +93,10 @@ bool nj_session_next(nj_session *session, nj_session_effect *out)
         return false;
     }
     *out = session->queue[session->queue_first];
-    session->queue_first = (session->queue_first + 1) % NJ_SESSION_QUEUE_MAX;
     session->queue_count--;
+    // From the start again when it is empty: the same few effects stay in the cache, and most are never touched.
+    session->queue_first =
+        session->queue_count > 0 ? (session->queue_first + 1) % NJ_SESSION_QUEUE_MAX : 0;
     return true;
 }
 
