@@ -5,7 +5,6 @@
 
 #define TICK_US 100000
 #define SET_UP_MS_MAX 300
-#define SLOWNESS 10
 #define OPERATOR_MS_MIN 2000 // after which somebody kills a process whose computation hangs
 #define OPERATOR_MS_MAX 8000
 #define SICK_MS 5000
@@ -105,7 +104,7 @@ void sim_worker_terminate(sim_world *world, uint32_t index)
 static uint64_t user_ns(const sim_world *world, uint32_t index)
 {
     uint64_t us = world->setup.user_us;
-    return (world->setup.weather.slow_worker == index ? us * SLOWNESS : us) * SIM_NS_PER_US;
+    return (world->setup.weather.slow_worker == index ? us * SIM_SLOWNESS : us) * SIM_NS_PER_US;
 }
 
 // How many users come before the one that ends it all; all of them when none does.

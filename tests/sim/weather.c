@@ -5,7 +5,7 @@
 #define FAULTS_MS_MAX 10000
 #define SPAN_MS_MAX 4000      // of a cut, a freeze, a full disk
 #define FLAPS_MAX 8
-#define RECOVER_MS 60000      // after the faults a night has this long, and for each user who is poison
+#define RECOVER_MS 60000      // after the faults a night has this long, and what its work takes
 #define LOSS_MS 15000         // this long for each lease that is lost until that one stands alone
 #define LEVELS 4              // of bisection, for shards of up to 8 users
 
@@ -89,13 +89,24 @@ sim_setup sim_calm_setup(uint64_t seed, uint32_t shard_count, uint32_t shard_use
                        .weather = calm_weather()};
 }
 
+// How long a night may take once the faults have ended: what its work takes if only the slow worker is left, twice, and what it takes to
+// find each user who is poison.
+static uint64_t plan_recovery_ms(const sim_setup *setup)
+{
+    uint64_t users = (uint64_t)setup->shard_count * setup->shard_users;
+    uint64_t work_ms = users * setup->user_us / 1000 * SIM_SLOWNESS;
+    uint64_t losses = (uint64_t)setup->poison_count * setup->losses_max * LEVELS;
+    return RECOVER_MS + 2 * work_ms + losses * LOSS_MS;
+}
+
 sim_setup sim_draw_setup(uint64_t seed, sim_mode mode)
 {
     simrandom random = {seed * 0xd1342543de82ef95u + (mode == SIM_SAFETY ? 1 : 2)};
+    bool large = simrandom_chance(&random, 1, 4);
     sim_setup setup =
-        sim_calm_setup(seed, (uint32_t)simrandom_between(&random, 1, 12),
+        sim_calm_setup(seed, (uint32_t)simrandom_between(&random, 1, large ? 60 : 12),
                        (uint32_t)simrandom_between(&random, 1, 8),
-                       (uint32_t)simrandom_between(&random, 1, 5));
+                       (uint32_t)simrandom_between(&random, 1, large ? 10 : 4));
     setup.mode = mode;
     setup.lease_slots = (uint32_t)simrandom_between(&random, 1, 4);
     setup.user_us = (uint32_t)simrandom_between(&random, 1000, 60000);
@@ -118,8 +129,8 @@ sim_setup sim_draw_setup(uint64_t seed, sim_mode mode)
     }
     uint64_t faults_ms = simrandom_between(&random, FAULTS_MS_MIN, FAULTS_MS_MAX);
     setup.faults_end_ns = faults_ms * SIM_NS_PER_MS;
-    uint64_t recover_ms = RECOVER_MS + (uint64_t)setup.poison_count * setup.losses_max * LEVELS * LOSS_MS;
-    setup.night_end_ns = setup.faults_end_ns + (mode == SIM_SAFETY ? 0 : recover_ms * SIM_NS_PER_MS);
+    setup.night_end_ns = setup.faults_end_ns;
+    setup.night_end_ns += mode == SIM_LIVENESS ? plan_recovery_ms(&setup) * SIM_NS_PER_MS : 0;
     return setup;
 }
 

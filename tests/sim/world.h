@@ -30,6 +30,7 @@
 #define SIM_SHARD_USERS_MAX 64
 #define SIM_REPORT_BYTES 512
 #define SIM_NOBODY UINT32_MAX
+#define SIM_SLOWNESS 10 // of the slow worker
 #define SIM_SLOT_MASK 0xffffu // of a worker's id: its place in the roster
 #define SIM_HEARTBEAT_MS 300
 #define SIM_LEASE_MS 1500
