@@ -555,6 +555,7 @@ static bool audit(sim_world *world, uint32_t index)
         nj_status status = nj_dispatch_audit(coordinator->dispatch, (uint32_t)shard,
                                              (uint32_t)first, (uint32_t)count, sim_now(world));
         world->counts.audits += status == NJ_OK;
+        world->counts.audited_users += status == NJ_OK ? count : 0;
         SIM_CHECK(world, status == NJ_OK || status == NJ_REFUSED, "no audit: %s",
                   nj_status_name(status));
     }
@@ -606,6 +607,7 @@ static void look_for_the_end(sim_world *world, uint32_t index)
         if (nj_dispatch_hopeless(coordinator->dispatch)) {
             say_farewell(world, index, NJ_DRAIN_STOPPING);
             world->hopeless = true;
+            world->makespan_ns = sim_now(world);
         } else if (nj_dispatch_finished(coordinator->dispatch) &&
                    coordinator->pending_count == 0 && !audit(world, index)) {
             say_farewell(world, index, NJ_DRAIN_FINISHED);

@@ -3,3 +3,4 @@ nj_library(nj_sim
             sim/store_model.c sim/weather.c sim/world.c sim/nights.c
     LIBS nj_coordinator_core nj_session nj_test_support)
 nj_test(sim/test_nights.c LIBS nj_sim LABEL sim)
+nj_test(sim/test_night_shapes.c LIBS nj_sim LABEL sim)

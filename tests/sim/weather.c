@@ -157,6 +157,11 @@ void sim_weather_begin(sim_world *world)
     for (int fault = 0; fault < SIM_FAULT_COUNT; fault++) {
         schedule(world, (sim_fault)fault);
     }
+    // The workers of a setup are alike, so it may be the first ones.
+    for (uint32_t i = 0; i < world->setup.kill_count; i++) {
+        uint64_t ms = simrandom_between(&world->random, 1000, world->setup.kill_within_ms);
+        sim_after(world, ms * 1000, SIM_KILL, i, 0);
+    }
     sim_after(world, world->setup.faults_end_ns / SIM_NS_PER_US, SIM_CALM_DOWN, 0, 0);
 }
 

@@ -348,6 +348,9 @@ static void handle(sim_world *world, const simevent *event)
     case SIM_FLAP:
         sim_weather_flap(world, event->who);
         break;
+    case SIM_KILL:
+        sim_worker_kill(world, event->who, true);
+        break;
     case SIM_CALM_DOWN:
         sim_weather_end(world);
         break;

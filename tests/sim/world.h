@@ -55,6 +55,7 @@ typedef enum {
     SIM_WORKER_BIRTH, // who: worker, tag: life
     SIM_STRIKE,       // who: sim_fault
     SIM_FLAP,         // who: worker
+    SIM_KILL,         // who: worker
     SIM_CALM_DOWN,    // the faults end
 } sim_event_kind;
 
@@ -107,6 +108,8 @@ typedef struct {
     uint64_t night_end_ns; // SAFETY: it stops; LIVENESS: it must have been published
     uint64_t birth_spread_ms;
     uint32_t worker_down_ms; // a process that ended comes back after up to this; UINT32_MAX: never
+    uint32_t kill_count;     // so many different workers are killed, once each,
+    uint32_t kill_within_ms; // evenly within this time
     sim_weather weather;
     bool talk; // print what happens
 } sim_setup;
@@ -209,6 +212,7 @@ typedef struct {
     uint64_t damaged;
     uint64_t quarantined;
     uint64_t users_computed;
+    uint64_t audited_users;
     uint64_t steps;
 } sim_counts;
 
