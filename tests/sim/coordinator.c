@@ -9,7 +9,7 @@
 #define RESTART_MS_MIN 50
 #define RESTART_MS_MAX 2000
 #define COMMIT_US_MIN 200
-#define BATCH_MAX 8 // pieces of one transaction
+#define BATCH_MAX 32 // pieces of one transaction, as NJ_STAGE_SHARDS_MAX
 
 static void perform_all(sim_world *world, uint32_t index);
 
@@ -70,9 +70,9 @@ static nj_dispatch_config make_config(const sim_world *world, uint64_t epoch)
                    .speculate_percent = setup->speculate_percent,
                    .failed_shards_max = setup->failed_shards_max},
         .roster = {.worker_max = setup->worker_count + SIM_SLOTS_SPARE,
-                   .silence_ms = SIM_SILENCE_MS,
-                   .lease_ms = SIM_LEASE_MS,
-                   .probe_ms = SIM_HEARTBEAT_MS * 3 / 2,
+                   .silence_ms = setup->lease_ms + 500,
+                   .lease_ms = setup->lease_ms,
+                   .probe_ms = setup->heartbeat_ms * 3 / 2,
                    .bench_ms = 1000,
                    .bench_max_ms = SIM_BENCH_MAX_MS},
         .epoch = epoch,
@@ -240,8 +240,10 @@ static void remove_pending(sim_coordinator *coordinator, uint32_t place)
 
 static void tell_stored(sim_world *world, uint32_t index, uint32_t piece, bool stored)
 {
+    uint64_t begin_ns = sim_watch_begin(world);
     nj_status status =
         nj_dispatch_stored(at(world, index)->dispatch, piece, stored, sim_now(world));
+    sim_watch_end(world, begin_ns);
     SIM_CHECK(world, status == NJ_OK, "piece %u was not being written: %s", piece,
               nj_status_name(status));
 }
@@ -332,8 +334,8 @@ static void send_welcome(sim_world *world, uint32_t index, const nj_dispatch_eff
                                        .epoch = at(world, index)->epoch,
                                        .plan = nj_digest_of("plan", 4),
                                        .numeric_class = nj_slice_from("exact"),
-                                       .heartbeat_ms = SIM_HEARTBEAT_MS,
-                                       .lease_ms = SIM_LEASE_MS,
+                                       .heartbeat_ms = world->setup.heartbeat_ms,
+                                       .lease_ms = world->setup.lease_ms,
                                        .sections_count = SIM_SECTIONS}};
     for (uint32_t i = 0; i < SIM_SECTIONS; i++) {
         nj_slice bytes = nj_slice_from(SIM_SECTION_BYTES[i]);
@@ -497,12 +499,20 @@ static void perform(sim_world *world, uint32_t index, const nj_dispatch_effect *
     }
 }
 
+static bool next_effect(sim_world *world, uint32_t index, nj_dispatch_effect *effect)
+{
+    uint64_t begin_ns = sim_watch_begin(world);
+    bool more = nj_dispatch_next(at(world, index)->dispatch, sim_now(world), effect);
+    sim_watch_end(world, begin_ns);
+    return more;
+}
+
 static void perform_all(sim_world *world, uint32_t index)
 {
     static nj_dispatch_effect effect;
     sim_coordinator *coordinator = at(world, index);
     uint32_t life = coordinator->life;
-    while (nj_dispatch_next(coordinator->dispatch, sim_now(world), &effect)) {
+    while (next_effect(world, index, &effect)) {
         perform(world, index, &effect);
         SIM_CHECK(world, coordinator->alive && coordinator->life == life, "it ended within a step");
     }
@@ -523,7 +533,9 @@ void sim_coordinator_receive(sim_world *world, uint32_t index, const nj_peer *pe
     if (worker != NULL && message->kind == NJ_MESSAGE_RESULT) {
         sim_slot_of(world, index, worker->id)->fault_count = 0;
     }
+    uint64_t begin_ns = sim_watch_begin(world);
     nj_dispatch_message(coordinator->dispatch, peer, message, sim_now(world));
+    sim_watch_end(world, begin_ns);
     perform_all(world, index);
     coordinator->at_hand = NULL;
     SIM_CHECK(world, !must_alarm || world->counts.alarms > alarms,
@@ -633,7 +645,9 @@ void sim_coordinator_tick(sim_world *world, uint32_t index)
         nj_dispatch_pause(coordinator->dispatch,
                           coordinator->paused || coordinator->committing > 0);
     }
+    uint64_t begin_ns = sim_watch_begin(world);
     nj_dispatch_tick(coordinator->dispatch, sim_now(world));
+    sim_watch_end(world, begin_ns);
     look_for_the_end(world, index);
     if (coordinator->alive && coordinator->life == life) {
         perform_all(world, index);

@@ -75,6 +75,8 @@ sim_setup sim_calm_setup(uint64_t seed, uint32_t shard_count, uint32_t shard_use
                        .shard_users = shard_users,
                        .worker_count = worker_count,
                        .lease_slots = 4,
+                       .heartbeat_ms = 300,
+                       .lease_ms = 1500,
                        .user_us = 20000,
                        .spare_count = 512,
                        .tries_max = 2,

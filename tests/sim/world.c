@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define EVENTS_MAX 400000000ull // a night that has more of them goes in circles
 #define REDELIVER_MS 50
@@ -46,6 +47,20 @@ void sim_fail(sim_world *world, const char *format, ...)
 bool sim_unlucky(sim_world *world, uint32_t odds)
 {
     return simrandom_chance(&world->random, odds, 1000) && sim_faults_on(world);
+}
+
+uint64_t sim_watch_begin(const sim_world *world)
+{
+    struct timespec now = {0};
+    if (world->setup.watch) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    }
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void sim_watch_end(sim_world *world, uint64_t begin_ns)
+{
+    world->watch.ns[world->watch.kind] += sim_watch_begin(world) - begin_ns;
 }
 
 void sim_after(sim_world *world, uint64_t delay_us, sim_event_kind kind, uint32_t who, uint64_t tag)
@@ -153,8 +168,11 @@ bool sim_send_down(sim_world *world, uint32_t line, const nj_message *message)
 {
     bool harmed;
     const simnet_line at = world->net.lines[line];
-    bool sent = simnet_send(&world->net, line, at.worker, at.worker_life, SIMNET_DOWN,
-                            pack(world, message), &harmed);
+    uint64_t begin_ns = sim_watch_begin(world);
+    nj_slice bytes = pack(world, message);
+    sim_watch_end(world, begin_ns);
+    bool sent = simnet_send(&world->net, line, at.worker, at.worker_life, SIMNET_DOWN, bytes,
+                            &harmed);
     note_harm(world, at.worker, harmed);
     return sent;
 }
@@ -193,7 +211,11 @@ static void deliver_up(sim_world *world, simnet_flight *flight, uint32_t line)
     uint32_t coordinator = world->net.lines[line].coordinator;
     nj_peer peer = sim_peer(world, line);
     nj_slice bytes = {(const char *)flight->bytes, flight->size};
+    uint64_t begin_ns = sim_watch_begin(world);
     nj_status status = nj_message_unpack(bytes, NJ_SIDE_WORKER, &message, &err);
+    world->watch.kind = status == NJ_OK ? (int)message.kind : 0;
+    world->watch.count[world->watch.kind]++;
+    sim_watch_end(world, begin_ns);
     SIM_CHECK(world, status == NJ_OK || flight->damaged, "a message cannot be read: %s", err.text);
     sim_mix(world, sim_now(world) ^ (uint64_t)line << 32 ^ (status == NJ_OK ? message.kind : 99));
     if (status != NJ_OK) {
@@ -205,6 +227,7 @@ static void deliver_up(sim_world *world, simnet_flight *flight, uint32_t line)
                 line, nj_message_name(message.kind), flight->damaged ? ", damaged" : "");
         sim_coordinator_receive(world, coordinator, &peer, &message);
     }
+    world->watch.kind = 0;
 }
 
 static void deliver_down(sim_world *world, simnet_flight *flight)

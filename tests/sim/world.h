@@ -30,11 +30,9 @@
 #define SIM_SHARD_USERS_MAX 64
 #define SIM_REPORT_BYTES 512
 #define SIM_NOBODY UINT32_MAX
+#define SIM_WATCH_KINDS 16 // message numbers
 #define SIM_SLOWNESS 10 // of the slow worker
 #define SIM_SLOT_MASK 0xffffu // of a worker's id: its place in the roster
-#define SIM_HEARTBEAT_MS 300
-#define SIM_LEASE_MS 1500
-#define SIM_SILENCE_MS 2000
 #define SIM_SLOTS_SPARE 4 // of the roster, beyond the workers
 #define SIM_AVOID_MS 1000
 #define SIM_BENCH_MAX_MS 4000
@@ -111,7 +109,10 @@ typedef struct {
     uint32_t kill_count;     // so many different workers are killed, once each,
     uint32_t kill_within_ms; // evenly within this time
     sim_weather weather;
-    bool talk; // print what happens
+    uint32_t heartbeat_ms;
+    uint32_t lease_ms;
+    bool watch; // take the time of the coordinator's code
+    bool talk;  // print what happens
 } sim_setup;
 
 typedef struct {
@@ -216,6 +217,13 @@ typedef struct {
     uint64_t steps;
 } sim_counts;
 
+// What the coordinators' own code took of a real clock: dispatch, packing and unpacking, without what is modelled around it.
+typedef struct {
+    int kind; // nj_message_kind that it works on, 0: time or a commit
+    uint64_t ns[SIM_WATCH_KINDS];
+    uint64_t count[SIM_WATCH_KINDS]; // messages taken
+} sim_watch;
+
 typedef struct sim_world {
     sim_setup setup;
     simclock clock;
@@ -237,6 +245,7 @@ typedef struct sim_world {
     uint64_t makespan_ns;
     uint64_t trace;
     sim_counts counts;
+    sim_watch watch;
     char report[SIM_REPORT_BYTES]; // what is wrong, when a check fails
     jmp_buf failed;
 } sim_world;
@@ -283,6 +292,10 @@ static inline bool sim_faults_on(const sim_world *world)
 
 /// True in `odds` of 1,000 cases while there are faults.
 bool sim_unlucky(sim_world *world, uint32_t odds);
+
+/// The real clock while the watch is on, else 0.
+uint64_t sim_watch_begin(const sim_world *world);
+void sim_watch_end(sim_world *world, uint64_t begin_ns);
 
 void sim_after(sim_world *world, uint64_t delay_us, sim_event_kind kind, uint32_t who, uint64_t tag);
 
