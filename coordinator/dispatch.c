@@ -238,23 +238,6 @@ static bool has_class(const nj_message_hello *hello, const char *numeric_class)
     return false;
 }
 
-static void refuse_class(nj_dispatch *dispatch, const nj_peer *peer, const nj_message_hello *hello)
-{
-    char *text = dispatch->text;
-    size_t room = sizeof dispatch->text;
-    size_t used =
-        (size_t)snprintf(text, room, "the plan's numeric class is \"%s\", the worker runs",
-                         dispatch->config.numeric_class);
-    for (uint32_t i = 0; i < hello->classes_count && used < room; i++) {
-        used += (size_t)snprintf(text + used, room - used, " \"%.*s\"",
-                                 NJ_SLICE_ARGS(hello->classes[i]));
-    }
-    if (hello->classes_count == 0) {
-        snprintf(text + used, room - used, " none");
-    }
-    nj_outbox_send_refused(dispatch, peer, NJ_CONFIG);
-}
-
 static void fail_lease(nj_dispatch *dispatch, nj_worker_id worker, nj_wire_lease lease, cause why,
                        uint64_t now_ns)
 {
@@ -373,7 +356,7 @@ void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_me
     switch (message->kind) {
     case NJ_MESSAGE_HELLO:
         if (!has_class(&message->hello, dispatch->config.numeric_class)) {
-            refuse_class(dispatch, peer, &message->hello);
+            nj_outbox_refuse_class(dispatch, peer, &message->hello);
             return;
         }
         event.kind = NJ_ROSTER_HELLO;
@@ -403,13 +386,7 @@ void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_me
 void nj_dispatch_broken(nj_dispatch *dispatch, const nj_peer *peer, const nj_error *why,
                         uint64_t now_ns)
 {
-    // ASCII is always UTF-8, also when it was cut.
-    size_t size = strnlen(why->text, sizeof dispatch->text - 1);
-    for (size_t i = 0; i < size; i++) {
-        dispatch->text[i] = why->text[i] >= ' ' && why->text[i] < 127 ? why->text[i] : '?';
-    }
-    dispatch->text[size] = '\0';
-    nj_outbox_send_refused(dispatch, peer, NJ_PROTOCOL);
+    nj_outbox_refuse_broken(dispatch, peer, why);
     const nj_worker *worker = nj_roster_find_peer(&dispatch->roster, peer);
     if (worker != NULL) {
         nj_dispatch_unreachable(dispatch, worker->id, now_ns);

@@ -36,8 +36,7 @@ static bool may_speculate_more(const nj_ledger *ledger)
 {
     const nj_ledger_config *config = &ledger->config;
     uint64_t share = (uint64_t)config->shard_count * config->speculate_percent / 100;
-    uint64_t budget =
-        share > NJ_LEDGER_SPECULATIONS_LEAST ? share : NJ_LEDGER_SPECULATIONS_LEAST;
+    uint64_t budget = share > NJ_LEDGER_SPECULATIONS_LEAST ? share : NJ_LEDGER_SPECULATIONS_LEAST;
     return config->speculate_percent > 0 && ledger->counts.speculations < budget;
 }
 

@@ -1,6 +1,7 @@
 #include "coordinator/outbox.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 static nj_dispatch_effect *add_effect(nj_dispatch *dispatch, nj_dispatch_effect_kind kind)
@@ -71,4 +72,33 @@ void nj_outbox_send_refused(nj_dispatch *dispatch, const nj_peer *peer, nj_statu
     effect->peer = *peer;
     effect->message.kind = NJ_MESSAGE_REFUSED;
     effect->message.refused = (nj_message_refused){(uint32_t)status, nj_slice_from(dispatch->text)};
+}
+
+void nj_outbox_refuse_class(nj_dispatch *dispatch, const nj_peer *peer,
+                            const nj_message_hello *hello)
+{
+    char *text = dispatch->text;
+    size_t room = sizeof dispatch->text;
+    size_t used =
+        (size_t)snprintf(text, room, "the plan's numeric class is \"%s\", the worker runs",
+                         dispatch->config.numeric_class);
+    for (uint32_t i = 0; i < hello->classes_count && used < room; i++) {
+        used += (size_t)snprintf(text + used, room - used, " \"%.*s\"",
+                                 NJ_SLICE_ARGS(hello->classes[i]));
+    }
+    if (hello->classes_count == 0) {
+        snprintf(text + used, room - used, " none");
+    }
+    nj_outbox_send_refused(dispatch, peer, NJ_CONFIG);
+}
+
+void nj_outbox_refuse_broken(nj_dispatch *dispatch, const nj_peer *peer, const nj_error *why)
+{
+    // ASCII is always UTF-8, also when it was cut.
+    size_t size = strnlen(why->text, sizeof dispatch->text - 1);
+    for (size_t i = 0; i < size; i++) {
+        dispatch->text[i] = why->text[i] >= ' ' && why->text[i] < 127 ? why->text[i] : '?';
+    }
+    dispatch->text[size] = '\0';
+    nj_outbox_send_refused(dispatch, peer, NJ_PROTOCOL);
 }

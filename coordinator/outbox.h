@@ -23,5 +23,10 @@ void nj_outbox_send_pong(nj_dispatch *dispatch, nj_worker_id worker);
 
 /// A REFUSED with the text that is in the dispatch: one an event.
 void nj_outbox_send_refused(nj_dispatch *dispatch, const nj_peer *peer, nj_status status);
+/// The worker runs none of the plan's numeric class; names both.
+void nj_outbox_refuse_class(nj_dispatch *dispatch, const nj_peer *peer,
+                            const nj_message_hello *hello);
+/// The peer sent bytes that could not be read.
+void nj_outbox_refuse_broken(nj_dispatch *dispatch, const nj_peer *peer, const nj_error *why);
 
 #endif

@@ -54,7 +54,8 @@ typedef struct {
     uint32_t writing_count;
     nj_piece before[PIECES_MAX]; // of this epoch, as they were after the last event
     uint32_t before_count;
-    uint32_t free_ends[PIECES_MAX]; // returns and failed commits of a piece: its leases are not bounded by them
+    uint32_t free_ends
+        [PIECES_MAX]; // returns and failed commits of a piece: its leases are not bounded by them
 } world;
 
 static world w;
@@ -278,8 +279,8 @@ static void send_result(uint32_t number, nj_wire_lease lease, bool spoilt)
 {
     nj_piece_range range = nj_ledger_piece(&w.dispatch->ledger, lease.shard);
     nj_message message = {.kind = NJ_MESSAGE_RESULT};
-    message.result = (nj_message_result){lease.shard,           lease.attempt,        1,
-                                         nj_digest_of("rows", 4), range.count + spoilt, {"rows", 4}};
+    message.result = (nj_message_result){
+        lease.shard, lease.attempt, 1, nj_digest_of("rows", 4), range.count + spoilt, {"rows", 4}};
     send(number, &message);
 }
 
@@ -394,9 +395,9 @@ static void check_changes(const nj_ledger *ledger)
             continue;
         }
         CHECK(now->attempts >= old->attempts, "an attempt of piece %u was taken back", i);
-        CHECK(same_range(nj_ledger_piece(ledger, i),
-                         (nj_piece_range){.shard = old->shard, .first = old->first,
-                                          .count = old->count}),
+        CHECK(same_range(
+                  nj_ledger_piece(ledger, i),
+                  (nj_piece_range){.shard = old->shard, .first = old->first, .count = old->count}),
               "piece %u has other users", i);
         bool end = old->state == NJ_PIECE_COMMITTED || old->state == NJ_PIECE_SPLIT ||
                    old->state == NJ_PIECE_FAILED;
@@ -510,8 +511,8 @@ static void check_end(bool only_poison)
         users += r->range.count;
         CHECK(r->quarantined || !is_poisonous(r->range), "poison was committed");
         CHECK(!only_poison || !r->quarantined || (r->range.count == 1 && is_poisonous(r->range)),
-              "users %u+%u of shard %u are quarantined for nothing", r->range.first,
-              r->range.count, r->range.shard);
+              "users %u+%u of shard %u are quarantined for nothing", r->range.first, r->range.count,
+              r->range.shard);
     }
     CHECK(users == w.shard_first[w.shard_count], "%" PRIu64 " of %u users are stored", users,
           w.shard_first[w.shard_count]);
