@@ -276,6 +276,12 @@ static store_luck draw_luck(sim_world *world)
     return !fails ? STORE_GOOD : late ? STORE_FAILS_AFTER : STORE_FAILS_BEFORE;
 }
 
+static void pause_leases(sim_coordinator *coordinator, bool paused)
+{
+    coordinator->told_to_pause = paused;
+    nj_dispatch_pause(coordinator->dispatch, paused);
+}
+
 // Fenced: somebody else has the night. It says so to its workers and ends.
 static void give_way(sim_world *world, uint32_t index)
 {
@@ -302,8 +308,8 @@ void sim_coordinator_commit_end(sim_world *world, uint32_t index)
         give_way(world, index);
         return;
     }
-    nj_dispatch_pause(coordinator->dispatch, status != NJ_OK);
     coordinator->paused = status != NJ_OK;
+    pause_leases(coordinator, status != NJ_OK);
     uint32_t place = 0;
     for (uint32_t i = 0; i < count; i++) {
         settle(world, index, &coordinator->pending[place], status, outcomes[i]);
@@ -642,8 +648,7 @@ void sim_coordinator_tick(sim_world *world, uint32_t index)
         begin_commit(world, index);
         coordinator->paused =
             coordinator->committing == 0 && world->full_until_ns > sim_now(world);
-        nj_dispatch_pause(coordinator->dispatch,
-                          coordinator->paused || coordinator->committing > 0);
+        pause_leases(coordinator, coordinator->paused || coordinator->committing > 0);
     }
     uint64_t begin_ns = sim_watch_begin(world);
     nj_dispatch_tick(coordinator->dispatch, sim_now(world));

@@ -16,6 +16,7 @@
 #include "tests/sim/world.h"
 
 #define BLAME_MS 20000 // longer than any lease, silence and resending take together
+#define TARDY_MS 5000
 #define SMALL_NIGHT_PIECES 300
 #define SAMPLE_STEPS 4096 // of larger nights one step in so many is looked at as a whole
 
@@ -97,7 +98,10 @@ void sim_check_lease(sim_world *world, uint32_t index, const nj_dispatch_effect 
     const sim_coordinator *coordinator = at(world, index);
     sim_tally *tally = tally_of(world, index, effect->lease.shard);
     tally->leases++;
+    tally->leased_ns = sim_now(world);
     world->counts.leases++;
+    SIM_CHECK(world, !coordinator->told_to_pause, "piece %u is leased during a pause",
+              effect->lease.shard);
     SIM_CHECK(world, tally->leases == effect->lease.attempt, "lease %u of piece %u is attempt %u",
               tally->leases, effect->lease.shard, effect->lease.attempt);
     check_holder(world, index, effect);
@@ -157,6 +161,10 @@ void sim_check_failure(sim_world *world, uint32_t index, const nj_dispatch_effec
     store_range range = sim_piece_range(at(world, index), effect->lease.shard);
     sim_say(world, "coordinator: worker %u failed piece %u: %.*s", slot->worker,
             effect->lease.shard, NJ_SLICE_ARGS(effect->text));
+    const nj_message *message = at(world, index)->at_hand;
+    SIM_CHECK(world,
+              message->kind != NJ_MESSAGE_FAILED || message->failed.epoch == at(world, index)->epoch,
+              "a failure of another epoch is counted against piece %u", effect->lease.shard);
     SIM_CHECK(world,
               has_poison(world, range) || is_recent(world, world->workers[slot->worker].failed_ns),
               "worker %u is said to have failed piece %u, and did not", slot->worker,
@@ -294,6 +302,37 @@ static void check_counts(sim_world *world, uint32_t index)
               "%u messages are on their way", world->net.flight_count);
 }
 
+// Nobody keeps a lease without progress: TARDY_MS are for ticks and for what was on its way when the computation began to hang.
+static void check_progress(sim_world *world, uint32_t index, const nj_worker *worker)
+{
+    const sim_coordinator *coordinator = at(world, index);
+    const sim_worker *process = &world->workers[sim_slot_of(world, index, worker->id)->worker];
+    const uint64_t limit_ns = (world->setup.lease_ms + TARDY_MS) * SIM_NS_PER_MS;
+    if (!process->hung || sim_now(world) < process->hung_ns + limit_ns ||
+        sim_now(world) < coordinator->stopped_until_ns + limit_ns) {
+        return;
+    }
+    for (uint32_t i = 0; i < worker->lease_count; i++) {
+        uint64_t leased_ns = coordinator->tallies[worker->leases[i].shard].leased_ns;
+        SIM_CHECK(world, sim_now(world) < leased_ns + limit_ns,
+                  "a worker that hangs keeps its lease of piece %u", worker->leases[i].shard);
+    }
+}
+
+static uint64_t count_held(sim_world *world, uint32_t index)
+{
+    const nj_roster *roster = &at(world, index)->dispatch->roster;
+    uint64_t held = 0;
+    for (uint32_t slot = 0; slot < roster->config.worker_max; slot++) {
+        const nj_worker *worker = &roster->slots[slot];
+        if (worker->state != NJ_WORKER_GONE) {
+            held += worker->lease_count;
+            check_progress(world, index, worker);
+        }
+    }
+    return held;
+}
+
 // Every user stands in one leaf; what the ledger calls committed is on the disk; every lease has one holder.
 static void check_pieces(sim_world *world, uint32_t index)
 {
@@ -318,12 +357,7 @@ static void check_pieces(sim_world *world, uint32_t index)
     }
     SIM_CHECK(world, users == world->user_count, "the pieces have %" PRIu64 " users of %u", users,
               world->user_count);
-    const nj_roster *roster = &at(world, index)->dispatch->roster;
-    uint64_t held = 0;
-    for (uint32_t slot = 0; slot < roster->config.worker_max; slot++) {
-        const nj_worker *worker = &roster->slots[slot];
-        held += worker->state != NJ_WORKER_GONE ? worker->lease_count : 0;
-    }
+    uint64_t held = count_held(world, index);
     SIM_CHECK(world, live == held, "%" PRIu64 " leases live, %" PRIu64 " are held", live, held);
     uint64_t ended = ledger->counts.failures + ledger->counts.losses + ledger->counts.returns;
     SIM_CHECK(world, ledger->counts.leases >= ended + live,

@@ -7,6 +7,7 @@
 #define SET_UP_MS_MAX 300
 #define OPERATOR_MS_MIN 2000 // after which somebody kills a process whose computation hangs
 #define OPERATOR_MS_MAX 8000
+#define LATE_OPERATOR_MS 30000
 #define SICK_MS 5000
 #define RESTART_MS_MIN 100
 
@@ -45,6 +46,7 @@ void sim_worker_begin(sim_world *world, uint32_t index)
     worker->queued_ticket = 0;
     worker->computation++;
     worker->hung = false;
+    memset(worker->has_rows, 0, sizeof worker->has_rows);
     worker->set_up_ticket = 0;
     worker->harmed_ns = sim_now(world);
     world->counts.births++;
@@ -136,7 +138,9 @@ static void begin_computing(sim_world *world, uint32_t index, uint64_t ticket, u
         worker->failed_ns = UINT64_MAX;
         worker->ends_at = hangs ? 0 : worker->ends_at;
         sim_say(world, "worker %u will hang", index);
+        worker->hung_ns = sim_now(world) + us * SIM_NS_PER_US;
         us += simrandom_between(&world->random, OPERATOR_MS_MIN, OPERATOR_MS_MAX) * 1000;
+        us += simrandom_chance(&world->random, 1, 8) ? LATE_OPERATOR_MS * 1000 : 0;
     }
     sim_after(world, us, SIM_COMPUTE_END, index, worker->computation);
 }
@@ -206,8 +210,10 @@ static void finish_computing(sim_world *world, uint32_t index, uint64_t ticket)
     }
     // Rows of a lease that was dropped meanwhile are not kept; its slot may have another.
     nj_digest digest = {0};
-    if (worker->session->slots[slot].ticket == ticket) {
+    const nj_session_slot *wanted = &worker->session->slots[slot];
+    if (wanted->ticket == ticket && wanted->state == NJ_SLOT_COMPUTING) {
         make_rows(world, index, slot, &digest);
+        worker->has_rows[slot] = true;
     }
     nj_session_computed(worker->session, ticket, &digest, worker->compute_count, sim_now(world));
 }
@@ -268,8 +274,17 @@ static void send_result(sim_world *world, uint32_t index, nj_session_effect *eff
     sim_send_up(world, index, &effect->message);
 }
 
-static void drop_slot(sim_worker *worker, uint32_t slot)
+// Rows are forgotten when they were acknowledged, when another epoch has made them void, or with the process.
+static void drop_slot(sim_world *world, uint32_t index, uint32_t slot)
 {
+    sim_worker *worker = &world->workers[index];
+    const nj_message *message = worker->at_hand;
+    SIM_CHECK(world,
+              !worker->has_rows[slot] || worker->session->state == NJ_SESSION_DONE ||
+                  (message != NULL && (message->kind == NJ_MESSAGE_ACK ||
+                                       message->kind == NJ_MESSAGE_WELCOME)),
+              "worker %u forgets rows that nobody has acknowledged", index);
+    worker->has_rows[slot] = false;
     if (worker->queued_ticket != 0 && worker->queued_slot == slot) {
         worker->queued_ticket = 0;
     }
@@ -320,7 +335,7 @@ static void perform(sim_world *world, uint32_t index, nj_session_effect *effect)
         compute(world, index, effect);
         break;
     case NJ_SESSION_DROP:
-        drop_slot(worker, effect->slot);
+        drop_slot(world, index, effect->slot);
         break;
     case NJ_SESSION_FINISH:
         finish_process(world, index, effect);

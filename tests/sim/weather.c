@@ -6,7 +6,7 @@
 #define SPAN_MS_MAX 4000      // of a cut, a freeze, a full disk
 #define FLAPS_MAX 8
 #define RECOVER_MS 60000      // after the faults a night has this long, and what its work takes
-#define LOSS_MS 15000         // this long for each lease that is lost until that one stands alone
+#define LOSS_MS 20000         // this long for each lease that is lost until that one stands alone
 #define LEVELS 4              // of bisection, for shards of up to 8 users
 
 // ---- drawing ----

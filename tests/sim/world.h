@@ -139,6 +139,8 @@ typedef struct {
     uint32_t reported; // users of it that were reported as progress
     uint32_t ends_at;  // users after which it ends, hangs or crashes
     bool hung;
+    uint64_t hung_ns; // when it began to
+    bool has_rows[NJ_WIRE_LEASES_MAX]; // of the slots, not acknowledged
     uint64_t set_up_ticket;
     const nj_message *at_hand;
     // what was done to it, to judge the coordinator's verdicts by
@@ -164,6 +166,7 @@ typedef struct {
     bool rows_came;
     nj_worker_id ended_by; // the last FAILURE or LOSS
     uint64_t ended_ns;
+    uint64_t leased_ns; // the last time
 } sim_tally;
 
 // What they said of a worker.
@@ -188,6 +191,7 @@ typedef struct {
     uint64_t farewell_ns; // 0: not yet; when it stops listening
     bool leaving; // SIGTERM
     bool paused;
+    bool told_to_pause;
     bool audited;
     bool audit_failed;
     bool alarmed;
