@@ -1,6 +1,6 @@
 nj_library(nj_sim
-    SOURCES support/simclock.c support/simnet.c sim/coordinator.c sim/invariants.c sim/sim_worker.c
-            sim/store_model.c sim/weather.c sim/world.c sim/nights.c
+    SOURCES support/simclock.c support/simnet.c sim/coordinator.c sim/effect_checks.c sim/effects.c sim/exchange.c sim/invariants.c sim/sim_worker.c
+            sim/store_model.c sim/weather.c sim/world.c sim/writer.c sim/nights.c
     LIBS nj_coordinator_core nj_session nj_test_support)
 nj_test(sim/test_nights.c LIBS nj_sim LABEL sim)
 nj_test(sim/test_night_shapes.c LIBS nj_sim LABEL sim)

@@ -75,6 +75,7 @@ typedef struct {
     // of 1,000 transactions
     uint32_t commit_fail;
     uint32_t commit_ms_max;
+    bool keeps_batch;       // after an error, else it reads the records again
     bool writer_blocks;   // the coordinator hears nothing while it commits
     uint32_t slow_worker; // computes ten times slower; SIM_NOBODY: none
     uint32_t sick_worker; // fails everything
@@ -289,6 +290,11 @@ static inline uint64_t sim_now(const sim_world *world)
     return world->clock.now_ns;
 }
 
+static inline sim_coordinator *sim_at(sim_world *world, uint32_t coordinator)
+{
+    return &world->coordinators[coordinator];
+}
+
 static inline bool sim_faults_on(const sim_world *world)
 {
     return world->clock.now_ns < world->setup.faults_end_ns;
@@ -341,6 +347,21 @@ void sim_coordinator_kill(sim_world *world, uint32_t coordinator);
 void sim_coordinator_terminate(sim_world *world, uint32_t coordinator);
 store_range sim_piece_range(const sim_coordinator *coordinator, uint32_t piece);
 sim_slot *sim_slot_of(sim_world *world, uint32_t coordinator, nj_worker_id worker);
+
+void sim_coordinator_perform(sim_world *world, uint32_t coordinator);
+void sim_coordinator_end(sim_world *world, uint32_t coordinator);
+
+// writer.c
+void sim_writer_tick(sim_world *world, uint32_t coordinator);
+bool sim_writer_is_full(const sim_coordinator *coordinator);
+void sim_writer_begin(sim_world *world, uint32_t coordinator);
+sim_pending *sim_writer_add(sim_coordinator *coordinator, uint32_t piece);
+void sim_writer_tell(sim_world *world, uint32_t coordinator, uint32_t piece, bool stored);
+
+// exchange.c
+void sim_arrive(sim_world *world, const simevent *event);
+void sim_postpone(sim_world *world, const simevent *event, uint64_t until_ns);
+uint64_t sim_busy_until(const sim_coordinator *coordinator);
 
 // weather.c
 void sim_weather_begin(sim_world *world);

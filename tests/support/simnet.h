@@ -28,6 +28,7 @@ typedef struct {
     uint32_t repeat;
     uint32_t reorder;
     uint32_t damage;
+    uint32_t reorder_us_max; // how late a message may be that others overtake
     uint32_t delay_us_min;
     uint32_t delay_us_max;
     bool cuts_hold; // what is sent into a cut arrives after it instead of never
