@@ -31,8 +31,7 @@ static const char *check_rows(const void *context, const nj_message_result *resu
                               const nj_piece_range *piece)
 {
     (void)context;
-    if (result->row_count != piece->count ||
-        result->rows.size != piece->count * sizeof(uint64_t)) {
+    if (result->row_count != piece->count || result->rows.size != piece->count * sizeof(uint64_t)) {
         return "the rows do not fit the piece's users";
     }
     for (uint32_t i = 0; i < piece->count; i++) {
@@ -116,8 +115,8 @@ void sim_coordinator_begin(sim_world *world)
     *coordinator = (sim_coordinator){.alive = true, .life = ++world->coordinator_lives};
     coordinator->epoch = store_open(&world->store);
     coordinator->dispatch = malloc(sizeof *coordinator->dispatch);
-    coordinator->tallies = calloc(world->setup.shard_count + world->setup.spare_count,
-                                  sizeof *coordinator->tallies);
+    coordinator->tallies =
+        calloc(world->setup.shard_count + world->setup.spare_count, sizeof *coordinator->tallies);
     coordinator->slots =
         calloc(world->setup.worker_count + SIM_SLOTS_SPARE, sizeof *coordinator->slots);
     nj_dispatch_config config = make_config(world, coordinator->epoch);
@@ -258,8 +257,8 @@ static void look_for_the_end(sim_world *world, uint32_t index)
             say_farewell(world, index, NJ_DRAIN_STOPPING);
             world->hopeless = true;
             world->makespan_ns = sim_now(world);
-        } else if (nj_dispatch_finished(coordinator->dispatch) &&
-                   coordinator->pending_count == 0 && !audit(world, index)) {
+        } else if (nj_dispatch_finished(coordinator->dispatch) && coordinator->pending_count == 0 &&
+                   !audit(world, index)) {
             say_farewell(world, index, NJ_DRAIN_FINISHED);
         }
         return;

@@ -12,7 +12,6 @@
 // So nobody is quarantined in a night without faults, and with one user who always fails nobody but that one.
 #include <inttypes.h>
 #include <string.h>
-#include <inttypes.h>
 
 #include "tests/sim/world.h"
 
@@ -45,8 +44,8 @@ static bool has_poison(const sim_world *world, store_range range)
 
 static bool is_recent(const sim_world *world, uint64_t when_ns)
 {
-    return when_ns != 0 && (when_ns > sim_now(world) ||
-                            sim_now(world) - when_ns < BLAME_MS * SIM_NS_PER_MS);
+    return when_ns != 0 &&
+           (when_ns > sim_now(world) || sim_now(world) - when_ns < BLAME_MS * SIM_NS_PER_MS);
 }
 
 static bool is_newest(sim_world *world, uint32_t coordinator)
@@ -58,7 +57,8 @@ static bool is_newest(sim_world *world, uint32_t coordinator)
 
 static void check_holder(sim_world *world, uint32_t index, const nj_dispatch_effect *effect)
 {
-    const nj_worker *worker = nj_roster_find(&sim_at(world, index)->dispatch->roster, effect->worker);
+    const nj_worker *worker =
+        nj_roster_find(&sim_at(world, index)->dispatch->roster, effect->worker);
     uint32_t same = 0;
     SIM_CHECK(world, worker != NULL && worker->state == NJ_WORKER_READY,
               "a lease for a worker that is not ready");
@@ -79,8 +79,8 @@ static void check_unwritten(sim_world *world, uint32_t index, const nj_dispatch_
     for (uint32_t i = 0; i < range.count && is_newest(world, index); i++) {
         SIM_CHECK(world, world->store.rows[first_user(world, range) + i] == 0,
                   "piece %u is leased, and its user %u has a row already", effect->lease.shard, i);
-        uint32_t leaf = nj_ledger_leaf(&sim_at(world, index)->dispatch->ledger, range.shard,
-                                       range.first + i);
+        uint32_t leaf =
+            nj_ledger_leaf(&sim_at(world, index)->dispatch->ledger, range.shard, range.first + i);
         SIM_CHECK(world, leaf == effect->lease.shard, "user %u of piece %u belongs to piece %u", i,
                   effect->lease.shard, leaf);
     }
@@ -102,14 +102,13 @@ void sim_check_lease(sim_world *world, uint32_t index, const nj_dispatch_effect 
         check_unwritten(world, index, effect);
     }
     // After a commit that failed a piece may be leased again although its spare lease had used up the rest.
-    bool spent = tally->failures >= world->setup.tries_max ||
-                 tally->losses >= world->setup.losses_max;
+    bool spent =
+        tally->failures >= world->setup.tries_max || tally->losses >= world->setup.losses_max;
     SIM_CHECK(world, !spent || tally->rows_came,
               "piece %u is leased again after %u failures and %u losses", effect->lease.shard,
               tally->failures, tally->losses);
     bool again = tally->ended_by == effect->worker && coordinator->dispatch->roster.ready_count > 1;
-    SIM_CHECK(world,
-              !again || sim_now(world) - tally->ended_ns >= SIM_AVOID_MS * SIM_NS_PER_MS,
+    SIM_CHECK(world, !again || sim_now(world) - tally->ended_ns >= SIM_AVOID_MS * SIM_NS_PER_MS,
               "piece %u goes back to the worker that failed it, and others are there",
               effect->lease.shard);
 }
@@ -117,8 +116,7 @@ void sim_check_lease(sim_world *world, uint32_t index, const nj_dispatch_effect 
 void sim_check_speculation(sim_world *world, uint32_t index, const nj_dispatch_effect *effect)
 {
     sim_coordinator *coordinator = sim_at(world, index);
-    uint64_t budget =
-        (uint64_t)world->setup.shard_count * world->setup.speculate_percent / 100;
+    uint64_t budget = (uint64_t)world->setup.shard_count * world->setup.speculate_percent / 100;
     budget = budget > 2 ? budget : 2;
     coordinator->speculations++;
     world->counts.speculations++;
@@ -137,7 +135,8 @@ static void note_fault(sim_world *world, uint32_t index, const nj_dispatch_effec
     sim_slot *slot = sim_slot_of(world, index, effect->worker);
     bool counts = effect->lease.shard < world->setup.shard_count || piece->audit;
     // Only who could be given a lease is benched.
-    const nj_worker *worker = nj_roster_find(&sim_at(world, index)->dispatch->roster, effect->worker);
+    const nj_worker *worker =
+        nj_roster_find(&sim_at(world, index)->dispatch->roster, effect->worker);
     for (uint32_t i = 0; i < slot->fault_count; i++) {
         counts = counts && slot->faults[i] != piece->shard;
     }
@@ -156,7 +155,8 @@ void sim_check_failure(sim_world *world, uint32_t index, const nj_dispatch_effec
             effect->lease.shard, NJ_SLICE_ARGS(effect->text));
     const nj_message *message = sim_at(world, index)->at_hand;
     SIM_CHECK(world,
-              message->kind != NJ_MESSAGE_FAILED || message->failed.epoch == sim_at(world, index)->epoch,
+              message->kind != NJ_MESSAGE_FAILED ||
+                  message->failed.epoch == sim_at(world, index)->epoch,
               "a failure of another epoch is counted against piece %u", effect->lease.shard);
     SIM_CHECK(world,
               has_poison(world, range) || is_recent(world, world->workers[slot->worker].failed_ns),
@@ -193,8 +193,7 @@ static void check_spent(sim_world *world, uint32_t index, const nj_dispatch_effe
 {
     const sim_tally *tally = tally_of(world, index, effect->lease.shard);
     SIM_CHECK(world,
-              tally->failures >= world->setup.tries_max ||
-                  tally->losses >= world->setup.losses_max,
+              tally->failures >= world->setup.tries_max || tally->losses >= world->setup.losses_max,
               "piece %u is given up after %u failures and %u losses", effect->lease.shard,
               tally->failures, tally->losses);
 }
@@ -244,8 +243,7 @@ bool sim_must_alarm(sim_world *world, uint32_t index, const nj_peer *peer,
     nj_digest digest = nj_digest_of(result->rows.bytes, result->rows.size);
     return (piece->state == NJ_PIECE_COMMITTING || piece->state == NJ_PIECE_COMMITTED) &&
            result->attempt >= 1 && result->attempt <= piece->attempts &&
-           nj_digest_equal(&digest, &result->digest) &&
-           !nj_digest_equal(&digest, &piece->digest) &&
+           nj_digest_equal(&digest, &result->digest) && !nj_digest_equal(&digest, &piece->digest) &&
            dispatch->config.check(NULL, result, &range) == NULL;
 }
 

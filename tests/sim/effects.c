@@ -24,9 +24,8 @@ static void send_welcome(sim_world *world, uint32_t index, const nj_dispatch_eff
                                        .sections_count = SIM_SECTIONS}};
     for (uint32_t i = 0; i < SIM_SECTIONS; i++) {
         nj_slice bytes = nj_slice_from(SIM_SECTION_BYTES[i]);
-        message.welcome.sections[i] =
-            (nj_wire_section){nj_slice_from(SIM_SECTION_BYTES[i]), bytes.size,
-                              nj_digest_of(bytes.bytes, bytes.size)};
+        message.welcome.sections[i] = (nj_wire_section){
+            nj_slice_from(SIM_SECTION_BYTES[i]), bytes.size, nj_digest_of(bytes.bytes, bytes.size)};
     }
     sim_slot *slot = sim_slot_of(world, index, effect->worker);
     slot->worker = world->net.lines[sim_line_of(&effect->peer)].worker;
@@ -46,12 +45,11 @@ static void send_lease(sim_world *world, uint32_t index, const nj_dispatch_effec
             index, effect->lease.shard, range.shard, range.count, range.first,
             effect->lease.attempt, sim_slot_of(world, index, effect->worker)->worker);
     message.kind = NJ_MESSAGE_LEASE;
-    message.lease =
-        (nj_message_lease){.shard = effect->lease.shard,
-                           .attempt = effect->lease.attempt,
-                           .epoch = sim_at(world, index)->epoch,
-                           .user_count = range.count,
-                           .users = {(const char *)users, range.count * sizeof *users}};
+    message.lease = (nj_message_lease){.shard = effect->lease.shard,
+                                       .attempt = effect->lease.attempt,
+                                       .epoch = sim_at(world, index)->epoch,
+                                       .user_count = range.count,
+                                       .users = {(const char *)users, range.count * sizeof *users}};
     send(world, index, effect, &message);
 }
 
@@ -97,18 +95,16 @@ static void compare_rows(sim_world *world, uint32_t index, const nj_dispatch_eff
 {
     const nj_message_result *result = &sim_at(world, index)->at_hand->result;
     store_range range = sim_piece_range(sim_at(world, index), effect->lease.shard);
-    const uint64_t *stored =
-        &world->store.rows[world->shard_first[range.shard] + range.first];
+    const uint64_t *stored = &world->store.rows[world->shard_first[range.shard] + range.first];
     bool equal = memcmp(stored, result->rows.bytes, result->rows.size) == 0;
     if (sim_unlucky(world, world->setup.weather.commit_fail)) {
         sim_writer_tell(world, index, effect->lease.shard, false);
         return;
     }
-    nj_status status =
-        equal ? nj_dispatch_stored(sim_at(world, index)->dispatch, effect->lease.shard, true,
-                                   sim_now(world))
-              : nj_dispatch_audit_differs(sim_at(world, index)->dispatch, effect->lease.shard,
-                                          sim_now(world));
+    nj_status status = equal ? nj_dispatch_stored(sim_at(world, index)->dispatch,
+                                                  effect->lease.shard, true, sim_now(world))
+                             : nj_dispatch_audit_differs(sim_at(world, index)->dispatch,
+                                                         effect->lease.shard, sim_now(world));
     SIM_CHECK(world, status == NJ_OK, "an audit cannot be reported: %s", nj_status_name(status));
 }
 

@@ -89,8 +89,8 @@ bool sim_send_down(sim_world *world, uint32_t line, const nj_message *message)
     uint64_t begin_ns = sim_watch_begin(world);
     nj_slice bytes = pack(world, message);
     sim_watch_end(world, begin_ns);
-    bool sent = simnet_send(&world->net, line, at.worker, at.worker_life, SIMNET_DOWN, bytes,
-                            &harmed);
+    bool sent =
+        simnet_send(&world->net, line, at.worker, at.worker_life, SIMNET_DOWN, bytes, &harmed);
     note_harm(world, at.worker, harmed);
     return sent;
 }
@@ -155,8 +155,8 @@ static void deliver_down(sim_world *world, simnet_flight *flight)
     nj_slice bytes = {(const char *)flight->bytes, flight->size};
     nj_status status = nj_message_unpack(bytes, NJ_SIDE_COORDINATOR, &message, &err);
     SIM_CHECK(world, status == NJ_OK || flight->damaged, "a message cannot be read: %s", err.text);
-    sim_mix(world, sim_now(world) ^ (uint64_t)flight->line << 40 ^
-                       (status == NJ_OK ? message.kind : 99));
+    sim_mix(world,
+            sim_now(world) ^ (uint64_t)flight->line << 40 ^ (status == NJ_OK ? message.kind : 99));
     if (status != NJ_OK) {
         sim_say(world, "worker %u <- broken bytes: %s", flight->worker, err.text);
         sim_worker_broken(world, flight->worker, &err);
@@ -200,8 +200,9 @@ void sim_arrive(sim_world *world, const simevent *event)
     uint32_t line = is_up ? choose_line(world, flight) : 0;
     uint64_t until_ns = worker->stopped_until_ns;
     if (is_up) {
-        until_ns = line != 0 ? sim_busy_until(&world->coordinators[world->net.lines[line].coordinator])
-                             : 0;
+        until_ns = line != 0
+                       ? sim_busy_until(&world->coordinators[world->net.lines[line].coordinator])
+                       : 0;
     }
     if (until_ns > sim_now(world)) {
         sim_postpone(world, event, until_ns);
@@ -218,8 +219,7 @@ void sim_arrive(sim_world *world, const simevent *event)
     if (is_up && line != 0) {
         deliver_up(world, flight, line);
     } else if (!is_up && worker->alive && worker->life == flight->worker_life &&
-               (world->net.lines[flight->line].open ||
-                simrandom_chance(&world->random, 1, 4))) {
+               (world->net.lines[flight->line].open || simrandom_chance(&world->random, 1, 4))) {
         deliver_down(world, flight);
     }
     free(flight);

@@ -146,8 +146,8 @@ void sim_check_end(sim_world *world)
                       0,
                   "something happened in a calm night");
         SIM_CHECK(world,
-                  !world->over || world->counts.leases ==
-                                      world->setup.shard_count + world->counts.audits,
+                  !world->over ||
+                      world->counts.leases == world->setup.shard_count + world->counts.audits,
                   "%" PRIu64 " leases for %u shards and %" PRIu64 " audits", world->counts.leases,
                   world->setup.shard_count, world->counts.audits);
     }

@@ -43,7 +43,8 @@ void nights_run_seed(uint64_t seed, sim_mode mode, bool talk, sim_counts *sum, u
     sim_setup setup = sim_draw_setup(seed, mode);
     setup.talk = talk;
     if (!sim_run(&world, &setup)) {
-        print_error("%s\nto see it again:\n    NIGHTJAR_SIM_SEED=%" PRIu64 " NIGHTJAR_SIM_MODE=%s %s\n",
+        print_error("%s\nto see it again:\n    NIGHTJAR_SIM_SEED=%" PRIu64
+                    " NIGHTJAR_SIM_MODE=%s %s\n",
                     world.report, seed, mode_word(mode), program_path());
         sim_close(&world);
         fail_msg("%s", "an invariant broke");
@@ -73,7 +74,7 @@ void nights_run(uint64_t first, uint64_t count, sim_mode mode)
                   " quarantined %" PRIu64 " alarms %" PRIu64 " coordinators restarted %" PRIu64
                   " workers started %" PRIu64 " messages %" PRIu64 " damaged %" PRIu64 "\n",
                   count, mode_word(mode), first, first + count - 1, traces,
-                  (double)count / (seconds > 0 ? seconds : 1), sum.leases, sum.failures,
-                  sum.losses, sum.splits, sum.speculations, sum.benches, sum.quarantined,
-                  sum.alarms, sum.restarts, sum.births, sum.messages, sum.damaged);
+                  (double)count / (seconds > 0 ? seconds : 1), sum.leases, sum.failures, sum.losses,
+                  sum.splits, sum.speculations, sum.benches, sum.quarantined, sum.alarms,
+                  sum.restarts, sum.births, sum.messages, sum.damaged);
 }

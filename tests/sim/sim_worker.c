@@ -204,8 +204,7 @@ static void finish_computing(sim_world *world, uint32_t index, uint64_t ticket)
     bool fails = is_sick(world, index) || sim_unlucky(world, world->setup.weather.fail);
     if (poisoned || fails) {
         worker->failed_ns = fails ? sim_now(world) : worker->failed_ns;
-        nj_session_failed(worker->session, ticket, NJ_FAILED, "the engine says no",
-                          sim_now(world));
+        nj_session_failed(worker->session, ticket, NJ_FAILED, "the engine says no", sim_now(world));
         return;
     }
     // Rows of a lease that was dropped meanwhile are not kept; its slot may have another.
@@ -268,9 +267,8 @@ static void keep_lease(sim_world *world, uint32_t index, uint32_t slot)
 static void send_result(sim_world *world, uint32_t index, nj_session_effect *effect)
 {
     sim_worker *worker = &world->workers[index];
-    effect->message.result.rows =
-        (nj_slice){(const char *)worker->rows[effect->slot],
-                   worker->user_count[effect->slot] * sizeof(uint64_t)};
+    effect->message.result.rows = (nj_slice){(const char *)worker->rows[effect->slot],
+                                             worker->user_count[effect->slot] * sizeof(uint64_t)};
     sim_send_up(world, index, &effect->message);
 }
 
@@ -281,8 +279,8 @@ static void drop_slot(sim_world *world, uint32_t index, uint32_t slot)
     const nj_message *message = worker->at_hand;
     SIM_CHECK(world,
               !worker->has_rows[slot] || worker->session->state == NJ_SESSION_DONE ||
-                  (message != NULL && (message->kind == NJ_MESSAGE_ACK ||
-                                       message->kind == NJ_MESSAGE_WELCOME)),
+                  (message != NULL &&
+                   (message->kind == NJ_MESSAGE_ACK || message->kind == NJ_MESSAGE_WELCOME)),
               "worker %u forgets rows that nobody has acknowledged", index);
     worker->has_rows[slot] = false;
     if (worker->queued_ticket != 0 && worker->queued_slot == slot) {

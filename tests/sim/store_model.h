@@ -50,8 +50,8 @@ typedef struct {
     store_record *records;       // [record_count] owned, in the order of writing
     uint32_t record_count;
     uint32_t record_capacity;
-    uint64_t *rows;     // [user_count] owned; 0: no row
-    uint32_t *owners;   // [user_count] owned; record + 1 that the user stands in, 0: none
+    uint64_t *rows;   // [user_count] owned; 0: no row
+    uint32_t *owners; // [user_count] owned; record + 1 that the user stands in, 0: none
     uint32_t committed_users;
     uint32_t quarantined_users;
     bool published;

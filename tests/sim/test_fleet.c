@@ -29,17 +29,17 @@ static void print_costs(double virtual_s)
         }
     }
     const double beats = (double)world.watch.count[NJ_MESSAGE_HEARTBEAT];
-    const double beat_us = (double)(world.watch.ns[NJ_MESSAGE_HEARTBEAT] +
-                                    world.watch.ns[NJ_MESSAGE_READY]) /
-                           1000 / beats;
+    const double beat_us =
+        (double)(world.watch.ns[NJ_MESSAGE_HEARTBEAT] + world.watch.ns[NJ_MESSAGE_READY]) / 1000 /
+        beats;
     const double tick_us = (double)world.watch.ns[0] / 1000 / (virtual_s * 10);
     const double shard_us = (double)world.watch.ns[NJ_MESSAGE_RESULT] / 1000 / SHARDS;
-    print_message("coordinator: %.1f us a shard, all in all; %.1f us for a RESULT, its ACK and the next "
-                  "LEASE; %.2f us for a HEARTBEAT with READY; %.1f us for a tick\n",
-                  all_us / SHARDS, shard_us, beat_us, tick_us);
+    print_message(
+        "coordinator: %.1f us a shard, all in all; %.1f us for a RESULT, its ACK and the next "
+        "LEASE; %.2f us for a HEARTBEAT with READY; %.1f us for a tick\n",
+        all_us / SHARDS, shard_us, beat_us, tick_us);
     print_message("coordinator at the rate of a night of 8 hours: %.2f %% of a core\n",
-                  100e-6 * (WORKERS * beat_us + tick_us * 10 +
-                            shard_us * SHARDS / NIGHT_SECONDS));
+                  100e-6 * (WORKERS * beat_us + tick_us * 10 + shard_us * SHARDS / NIGHT_SECONDS));
 }
 
 static void a_fleet_is_kept_busy_by_half_a_core(void **state)
@@ -60,8 +60,8 @@ static void a_fleet_is_kept_busy_by_half_a_core(void **state)
     }
     const double ideal_s = (double)world.user_count * USER_US / 1e6 / WORKERS;
     const double virtual_s = (double)world.makespan_ns / 1e9;
-    print_message("%u workers, %u shards: %.1f s, ideal %.1f s: %.3f; %" PRIu64 " leases\n", WORKERS,
-                  SHARDS, virtual_s, ideal_s, virtual_s / ideal_s, world.counts.leases);
+    print_message("%u workers, %u shards: %.1f s, ideal %.1f s: %.3f; %" PRIu64 " leases\n",
+                  WORKERS, SHARDS, virtual_s, ideal_s, virtual_s / ideal_s, world.counts.leases);
     print_costs(virtual_s);
     uint64_t ns = 0;
     for (int kind = 0; kind < SIM_WATCH_KINDS; kind++) {

@@ -10,26 +10,25 @@
 static sim_world world; // large
 
 typedef struct {
-    double makespan; // against the ideal
-    double rework;   // users computed for nothing, of the users of the night
+    double makespan;   // against the ideal
+    double rework;     // users computed for nothing, of the users of the night
     double speculated; // second leases, of the shards
 } shape;
 
 static shape run_shape(const sim_setup *setup)
 {
     const uint64_t users = (uint64_t)setup->shard_count * setup->shard_users - 1;
-    const double ideal_ns =
-        (double)users * setup->user_us * 1000.0 / (double)setup->worker_count;
+    const double ideal_ns = (double)users * setup->user_us * 1000.0 / (double)setup->worker_count;
     if (!sim_run(&world, setup)) {
         print_error("%s\n", world.report);
         sim_close(&world);
         fail();
     }
     uint64_t audited = world.counts.audited_users;
-    shape result = {
-        .makespan = (double)world.makespan_ns / ideal_ns,
-        .rework = ((double)world.counts.users_computed - (double)(users + audited)) / (double)users,
-        .speculated = (double)world.counts.speculations / setup->shard_count};
+    shape result = {.makespan = (double)world.makespan_ns / ideal_ns,
+                    .rework = ((double)world.counts.users_computed - (double)(users + audited)) /
+                              (double)users,
+                    .speculated = (double)world.counts.speculations / setup->shard_count};
     sim_close(&world);
     return result;
 }
@@ -112,8 +111,7 @@ static void a_fifth_killed_in_every_shards_duration(void **state)
     setup.worker_down_ms = 100;
     setup.losses_max = 100;
     setup.faults_end_ns = 3600 * 1000 * SIM_NS_PER_MS;
-    setup.weather.every_ms[FAULT_KILL_WORKER] =
-        (uint32_t)(shard_ms * 5 / setup.worker_count);
+    setup.weather.every_ms[FAULT_KILL_WORKER] = (uint32_t)(shard_ms * 5 / setup.worker_count);
     shape result = average(&setup, 5, "20 % killed in each shard's duration, back after 0.2 s");
     assert_true(result.rework <= 0.2);
     assert_true(result.makespan <= 2);

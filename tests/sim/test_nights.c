@@ -21,7 +21,8 @@ static const struct {
     sim_mode mode;
     const char *what;
 } OLD_SEEDS[] = {
-    {1224, SIM_LIVENESS, "a late WELCOME of an older epoch: the session dropped every lease without a word"},
+    {1224, SIM_LIVENESS,
+     "a late WELCOME of an older epoch: the session dropped every lease without a word"},
 };
 
 static bool is_replay(void)
@@ -39,8 +40,7 @@ static void the_night_that_was_asked_for(void **state)
         skip();
     }
     nights_run_seed(nights_number("NIGHTJAR_SIM_SEED", 1),
-                    mode != NULL && mode[0] == 's' ? SIM_SAFETY : SIM_LIVENESS, true, &sum,
-                    &trace);
+                    mode != NULL && mode[0] == 's' ? SIM_SAFETY : SIM_LIVENESS, true, &sum, &trace);
 }
 
 static void seeds_that_once_failed_hold(void **state)

@@ -3,11 +3,11 @@
 
 #define FAULTS_MS_MIN 3000
 #define FAULTS_MS_MAX 10000
-#define SPAN_MS_MAX 4000      // of a cut, a freeze, a full disk
+#define SPAN_MS_MAX 4000 // of a cut, a freeze, a full disk
 #define FLAPS_MAX 8
-#define RECOVER_MS 60000      // after the faults a night has this long, and what its work takes
-#define LOSS_MS 20000         // this long for each lease that is lost until that one stands alone
-#define LEVELS 4              // of bisection, for shards of up to 8 users
+#define RECOVER_MS 60000 // after the faults a night has this long, and what its work takes
+#define LOSS_MS 20000    // this long for each lease that is lost until that one stands alone
+#define LEVELS 4         // of bisection, for shards of up to 8 users
 
 // ---- drawing ----
 
@@ -107,10 +107,9 @@ sim_setup sim_draw_setup(uint64_t seed, sim_mode mode)
 {
     simrandom random = {seed * 0xd1342543de82ef95u + (mode == SIM_SAFETY ? 1 : 2)};
     bool large = simrandom_chance(&random, 1, 4);
-    sim_setup setup =
-        sim_calm_setup(seed, (uint32_t)simrandom_between(&random, 1, large ? 60 : 12),
-                       (uint32_t)simrandom_between(&random, 1, 8),
-                       (uint32_t)simrandom_between(&random, 1, large ? 10 : 4));
+    sim_setup setup = sim_calm_setup(seed, (uint32_t)simrandom_between(&random, 1, large ? 60 : 12),
+                                     (uint32_t)simrandom_between(&random, 1, 8),
+                                     (uint32_t)simrandom_between(&random, 1, large ? 10 : 4));
     setup.mode = mode;
     setup.lease_slots = (uint32_t)simrandom_between(&random, 1, 4);
     setup.user_us = (uint32_t)simrandom_between(&random, 1000, 60000);

@@ -35,10 +35,9 @@ void sim_fail(sim_world *world, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int used = snprintf(world->report, sizeof world->report,
-                        "seed %" PRIu64 ", %s, %.3f s: ", world->setup.seed,
-                        world->setup.mode == SIM_SAFETY ? "safety" : "liveness",
-                        (double)sim_now(world) / 1e9);
+    int used = snprintf(
+        world->report, sizeof world->report, "seed %" PRIu64 ", %s, %.3f s: ", world->setup.seed,
+        world->setup.mode == SIM_SAFETY ? "safety" : "liveness", (double)sim_now(world) / 1e9);
     vsnprintf(world->report + used, sizeof world->report - (size_t)used, format, arguments);
     va_end(arguments);
     longjmp(world->failed, 1);
@@ -95,8 +94,8 @@ static void handle_coordinator(sim_world *world, const simevent *event)
     if (!coordinator->alive || coordinator->life != event->tag) {
         return;
     }
-    uint64_t until_ns = event->kind == SIM_COMMIT_END ? coordinator->stopped_until_ns
-                                                      : sim_busy_until(coordinator);
+    uint64_t until_ns =
+        event->kind == SIM_COMMIT_END ? coordinator->stopped_until_ns : sim_busy_until(coordinator);
     if (until_ns > sim_now(world)) {
         sim_postpone(world, event, until_ns);
     } else if (event->kind == SIM_COMMIT_END) {
@@ -172,7 +171,8 @@ static void open_world(sim_world *world, const sim_setup *setup)
     world->workers = calloc(setup->worker_count, sizeof *world->workers);
     for (uint32_t shard = 0; shard < setup->shard_count; shard++) {
         bool last = shard + 1 == setup->shard_count;
-        uint32_t users = last && setup->shard_users > 1 ? setup->shard_users - 1 : setup->shard_users;
+        uint32_t users =
+            last && setup->shard_users > 1 ? setup->shard_users - 1 : setup->shard_users;
         world->shard_first[shard + 1] = world->shard_first[shard] + users;
     }
     world->user_count = world->shard_first[setup->shard_count];

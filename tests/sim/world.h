@@ -30,10 +30,10 @@
 #define SIM_SHARD_USERS_MAX 64
 #define SIM_REPORT_BYTES 512
 #define SIM_NOBODY UINT32_MAX
-#define SIM_WATCH_KINDS 16 // message numbers
-#define SIM_SLOWNESS 10 // of the slow worker
+#define SIM_WATCH_KINDS 16    // message numbers
+#define SIM_SLOWNESS 10       // of the slow worker
 #define SIM_SLOT_MASK 0xffffu // of a worker's id: its place in the roster
-#define SIM_SLOTS_SPARE 4 // of the roster, beyond the workers
+#define SIM_SLOTS_SPARE 4     // of the roster, beyond the workers
 #define SIM_AVOID_MS 1000
 #define SIM_BENCH_MAX_MS 4000
 
@@ -43,7 +43,7 @@ typedef enum {
 } sim_mode;
 
 typedef enum {
-    SIM_DELIVER, // who: flight
+    SIM_DELIVER,          // who: flight
     SIM_COORDINATOR_TICK, // who: coordinator, tag: life
     SIM_COMMIT_END,       // who: coordinator, tag: life
     SIM_COORDINATOR_BIRTH,
@@ -75,7 +75,7 @@ typedef struct {
     // of 1,000 transactions
     uint32_t commit_fail;
     uint32_t commit_ms_max;
-    bool keeps_batch;       // after an error, else it reads the records again
+    bool keeps_batch;     // after an error, else it reads the records again
     bool writer_blocks;   // the coordinator hears nothing while it commits
     uint32_t slow_worker; // computes ten times slower; SIM_NOBODY: none
     uint32_t sick_worker; // fails everything
@@ -121,7 +121,7 @@ typedef struct {
     bool alive;
     uint32_t life; // of the process; counts up
     uint64_t stopped_until_ns;
-    uint32_t line; // 0: none yet
+    uint32_t line;  // 0: none yet
     uint64_t cache; // bit a section, on its disk: outlives the process
     uint8_t draft[SIM_DRAFT_BYTES];
     // of each slot
@@ -129,10 +129,10 @@ typedef struct {
     uint64_t rows[NJ_WIRE_LEASES_MAX][SIM_SHARD_USERS_MAX];
     uint32_t user_count[NJ_WIRE_LEASES_MAX];
     // the compute thread
-    uint32_t compute_count; // users of what it computes
+    uint32_t compute_count;    // users of what it computes
     sim_poison compute_poison; // how it will end
-    uint64_t ticket; // 0: idle
-    uint64_t queued_ticket; // waits for the thread; 0: none
+    uint64_t ticket;           // 0: idle
+    uint64_t queued_ticket;    // waits for the thread; 0: none
     uint32_t queued_slot;
     uint32_t slot;
     uint32_t computation; // counts up
@@ -140,7 +140,7 @@ typedef struct {
     uint32_t reported; // users of it that were reported as progress
     uint32_t ends_at;  // users after which it ends, hangs or crashes
     bool hung;
-    uint64_t hung_ns; // when it began to
+    uint64_t hung_ns;                  // when it began to
     bool has_rows[NJ_WIRE_LEASES_MAX]; // of the slots, not acknowledged
     uint64_t set_up_ticket;
     const nj_message *at_hand;
@@ -190,7 +190,7 @@ typedef struct {
     uint32_t committing; // the first so many are in the transaction that is under way
     uint64_t blocked_until_ns;
     uint64_t farewell_ns; // 0: not yet; when it stops listening
-    bool leaving; // SIGTERM
+    bool leaving;         // SIGTERM
     bool paused;
     bool told_to_pause;
     bool audited;
@@ -237,15 +237,15 @@ typedef struct sim_world {
     store_model store;
     uint32_t *shard_first; // [shard_count + 1] owned
     uint32_t user_count;
-    uint8_t *poison; // [user_count] owned; sim_poison
+    uint8_t *poison;     // [user_count] owned; sim_poison
     sim_worker *workers; // [worker_count] owned
     sim_coordinator coordinators[SIM_COORDINATORS_MAX];
-    uint32_t newest;        // whom new lines reach; SIM_NOBODY: no one listens
+    uint32_t newest; // whom new lines reach; SIM_NOBODY: no one listens
     uint32_t coordinator_lives;
-    uint64_t full_until_ns; // the disk
+    uint64_t full_until_ns;    // the disk
     uint32_t committed_before; // users, at the last step
     bool hopeless;
-    bool liar_spoke;        // wrong rows may be on the disk
+    bool liar_spoke; // wrong rows may be on the disk
     bool over;
     uint64_t makespan_ns;
     uint64_t trace;
@@ -268,7 +268,8 @@ sim_setup sim_calm_setup(uint64_t seed, uint32_t shard_count, uint32_t shard_use
 // ---- between the parts ----
 
 /// Ends the night: writes the report, prints the last words and how to replay, and leaves sim_run.
-void sim_fail(sim_world *world, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
+void sim_fail(sim_world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3), noreturn));
 
 #define SIM_CHECK(world, condition, ...)                                                           \
     do {                                                                                           \
@@ -307,7 +308,8 @@ bool sim_unlucky(sim_world *world, uint32_t odds);
 uint64_t sim_watch_begin(const sim_world *world);
 void sim_watch_end(sim_world *world, uint64_t begin_ns);
 
-void sim_after(sim_world *world, uint64_t delay_us, sim_event_kind kind, uint32_t who, uint64_t tag);
+void sim_after(sim_world *world, uint64_t delay_us, sim_event_kind kind, uint32_t who,
+               uint64_t tag);
 
 /// What a user's row must be, and what a liar makes of it.
 uint64_t sim_true_row(const sim_world *world, uint32_t user);
@@ -377,8 +379,7 @@ void sim_check_loss(sim_world *world, uint32_t coordinator, const nj_dispatch_ef
 void sim_check_speculation(sim_world *world, uint32_t coordinator,
                            const nj_dispatch_effect *effect);
 void sim_check_split(sim_world *world, uint32_t coordinator, const nj_dispatch_effect *effect);
-void sim_check_quarantine(sim_world *world, uint32_t coordinator,
-                          const nj_dispatch_effect *effect);
+void sim_check_quarantine(sim_world *world, uint32_t coordinator, const nj_dispatch_effect *effect);
 void sim_check_rows(sim_world *world, uint32_t coordinator, const nj_message_result *result);
 void sim_check_ack(sim_world *world, uint32_t coordinator, const nj_message_ack *ack);
 /// True when this message must raise an alarm: other rows than those that are there.

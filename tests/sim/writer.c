@@ -15,9 +15,8 @@ static uint32_t fill_writes(const sim_coordinator *coordinator, store_write *wri
 {
     for (uint32_t i = 0; i < coordinator->committing; i++) {
         const sim_pending *pending = &coordinator->pending[i];
-        writes[i] =
-            (store_write){.record = {pending->range, pending->quarantined, pending->digest},
-                          .rows = pending->quarantined ? NULL : pending->rows};
+        writes[i] = (store_write){.record = {pending->range, pending->quarantined, pending->digest},
+                                  .rows = pending->quarantined ? NULL : pending->rows};
     }
     return coordinator->committing;
 }
@@ -33,9 +32,8 @@ void sim_coordinator_kill(sim_world *world, uint32_t index)
         uint32_t count = fill_writes(coordinator, writes);
         bool late = simrandom_chance(&world->random, 1, 2);
         sim_check_write(world, index, writes, count);
-        nj_status status =
-            store_commit(&world->store, coordinator->epoch, writes, count,
-                         late ? STORE_FAILS_AFTER : STORE_FAILS_BEFORE, outcomes);
+        nj_status status = store_commit(&world->store, coordinator->epoch, writes, count,
+                                        late ? STORE_FAILS_AFTER : STORE_FAILS_BEFORE, outcomes);
         SIM_CHECK(world, status == NJ_IO || status == NJ_AGAIN, "a commit: %s",
                   nj_status_name(status));
     }
@@ -100,8 +98,8 @@ static void settle(sim_world *world, uint32_t index, const sim_pending *pending,
         return;
     }
     const store_record *found = store_find(&world->store, pending->range);
-    bool stored = found != NULL && !found->quarantined &&
-                  nj_digest_equal(&found->digest, &pending->digest);
+    bool stored =
+        found != NULL && !found->quarantined && nj_digest_equal(&found->digest, &pending->digest);
     SIM_CHECK(world, status != NJ_OK || stored || outcome == STORE_DIVERGED,
               "piece %u is said to be stored and is not", pending->piece);
     sim_writer_tell(world, index, pending->piece, status == NJ_OK || stored);
@@ -172,8 +170,8 @@ void sim_coordinator_commit_end(sim_world *world, uint32_t index)
     store_outcome outcomes[BATCH_MAX] = {STORE_WRITTEN};
     uint32_t count = fill_writes(coordinator, writes);
     sim_check_write(world, index, writes, count);
-    nj_status status = store_commit(&world->store, coordinator->epoch, writes, count,
-                                    draw_luck(world), outcomes);
+    nj_status status =
+        store_commit(&world->store, coordinator->epoch, writes, count, draw_luck(world), outcomes);
     SIM_CHECK(world, status != NJ_REFUSED, "a user is in two pieces that are both written");
     sim_mix(world, sim_now(world) ^ count ^ (uint64_t)status << 8);
     sim_say(world, "coordinator %u commits %u pieces: %s", index, count, nj_status_name(status));

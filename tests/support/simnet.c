@@ -143,8 +143,8 @@ static uint64_t plan_arrival(simnet *net, simnet_line *line, uint32_t worker,
     }
     if (simrandom_chance(net->random, weather->reorder, 1000)) {
         *harmed = true;
-        return from_ns + (delay_us + simrandom_below(net->random, weather->reorder_us_max)) *
-                             SIM_NS_PER_US;
+        return from_ns +
+               (delay_us + simrandom_below(net->random, weather->reorder_us_max)) * SIM_NS_PER_US;
     }
     uint64_t due_ns = from_ns + delay_us * SIM_NS_PER_US;
     if (line != NULL) {
