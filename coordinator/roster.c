@@ -133,13 +133,15 @@ static void enter_state(nj_roster *roster, uint32_t slot, uint8_t next)
     refresh_bits(roster, slot);
 }
 
-static void end_worker(nj_roster *roster, uint32_t slot, nj_roster_effect_kind lease_kind,
+// A worker computes its leases in the order in which they were granted, so only the first can be what it died of, or hangs in: the
+// others are returned, lest a user who kills his workers takes his neighbours with him.
+static void end_worker(nj_roster *roster, uint32_t slot, nj_roster_effect_kind first_kind,
                        nj_roster_effects *effects)
 {
     nj_worker *worker = &roster->slots[slot];
     for (uint32_t i = 0; i < worker->lease_count; i++) {
         nj_wire_lease lease = {worker->leases[i].shard, worker->leases[i].attempt};
-        add_effect(effects, lease_kind, worker->id, lease);
+        add_effect(effects, i == 0 ? first_kind : NJ_ROSTER_LEASE_BACK, worker->id, lease);
     }
     add_effect(effects, NJ_ROSTER_WORKER_GONE, worker->id, (nj_wire_lease){0});
     nj_roster_peers_remove(roster, &worker->peer);
@@ -316,7 +318,8 @@ static nj_status end_lease(nj_roster *roster, uint32_t slot, nj_wire_lease lease
     nj_status status = apply(roster, slot, NJ_WORKER_EVENT_END_LEASE, now_ns, effects);
     nj_worker_lease *found = find_lease(worker, lease.shard, lease.attempt);
     if (status == NJ_OK && found != NULL) {
-        *found = worker->leases[--worker->lease_count];
+        const size_t behind = (size_t)(&worker->leases[--worker->lease_count] - found);
+        memmove(found, found + 1, behind * sizeof *found); // in the order of their grants
         refresh_bits(roster, slot);
     }
     return status;
@@ -364,14 +367,17 @@ static nj_status tick_worker(nj_roster *roster, uint32_t slot, uint64_t now_ns,
         status = apply(roster, slot, NJ_WORKER_EVENT_BENCH_OVER, now_ns, effects);
     }
     uint32_t i = 0;
+    nj_roster_effect_kind kind = NJ_ROSTER_LEASE_LOST; // of the first: see end_worker
     while (i < worker->lease_count && status == NJ_OK) {
         if (now_ns < worker->leases[i].deadline_ns) {
             i++;
+            kind = NJ_ROSTER_LEASE_BACK;
             continue;
         }
         nj_wire_lease lease = {worker->leases[i].shard, worker->leases[i].attempt};
         status = end_lease(roster, slot, lease, now_ns, effects);
-        add_effect(effects, NJ_ROSTER_LEASE_LOST, worker->id, lease);
+        add_effect(effects, kind, worker->id, lease);
+        kind = NJ_ROSTER_LEASE_BACK;
     }
     return status;
 }

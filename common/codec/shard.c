@@ -4,7 +4,6 @@
 
 #include "common/base/id.h"
 #include "common/codec/pack.h"
-#include "common/codec/row.h"
 
 #define USER_FIELDS 3
 
@@ -115,51 +114,25 @@ nj_status nj_rows_add(nj_buffer *out, nj_slice row)
     return packer.status;
 }
 
-static nj_status read_rows(const msgpack_object *root, size_t count, nj_rows *out, nj_error *err)
+nj_status nj_rows_split(nj_slice bytes, size_t count, nj_slice *out_rows, nj_error *err)
 {
-    if (root->type != MSGPACK_OBJECT_ARRAY || root->via.array.size != count) {
-        return nj_fail(err, NJ_PROTOCOL, "rows: not an array of %zu", count);
+    nj_unpacked unpacked;
+    nj_status status = nj_unpack(bytes, count + 1, &unpacked, err);
+    if (status != NJ_OK) {
+        return status;
     }
-    nj_row *row = malloc(sizeof *row);
-    nj_rows rows = {.rows = calloc(count + 1, sizeof *rows.rows), .count = count};
-    nj_status status = row == NULL || rows.rows == NULL
-                           ? nj_fail(err, NJ_NO_MEMORY, "rows: no memory for %zu", count)
-                           : NJ_OK;
+    const msgpack_object *root = &unpacked.root;
+    if (root->type != MSGPACK_OBJECT_ARRAY || root->via.array.size != count) {
+        status = nj_fail(err, NJ_PROTOCOL, "rows: not an array of %zu", count);
+    }
     for (size_t i = 0; i < count && status == NJ_OK; i++) {
         const msgpack_object *object = &root->via.array.ptr[i];
         if (object->type != MSGPACK_OBJECT_BIN) {
             status = nj_fail(err, NJ_PROTOCOL, "rows: number %zu is not bytes", i);
-            break;
-        }
-        rows.rows[i] = (nj_slice){object->via.bin.ptr, object->via.bin.size};
-        status = nj_row_unpack(rows.rows[i], row, err);
-        if (status == NJ_INPUT) {
-            status = NJ_PROTOCOL;
-            nj_error_prefix(err, "rows: number %zu", i);
+        } else {
+            out_rows[i] = (nj_slice){object->via.bin.ptr, object->via.bin.size};
         }
     }
-    free(row);
-    if (status != NJ_OK) {
-        nj_rows_fini(&rows);
-        return status;
-    }
-    *out = rows;
-    return NJ_OK;
-}
-
-nj_status nj_rows_unpack(nj_slice bytes, size_t count, nj_rows *out, nj_error *err)
-{
-    nj_unpacked unpacked;
-    nj_status status = nj_unpack(bytes, count + 1, &unpacked, err);
-    if (status == NJ_OK) {
-        status = read_rows(&unpacked.root, count, out, err);
-        nj_unpacked_fini(&unpacked);
-    }
+    nj_unpacked_fini(&unpacked);
     return status;
-}
-
-void nj_rows_fini(nj_rows *rows)
-{
-    free(rows->rows);
-    *rows = (nj_rows){0};
 }

@@ -37,17 +37,15 @@ NJ_CHECKED nj_status nj_users_unpack(nj_slice bytes, uint32_t item_row_count, nj
                                      nj_error *err);
 void nj_users_fini(nj_users *users);
 
-typedef struct {
-    nj_slice *rows; // owned array; each row borrows from the bytes that were unpacked
-    size_t count;
-} nj_rows;
-
 /// Appends the head of a rows blob; follow it with `count` calls of nj_rows_add.
 NJ_CHECKED nj_status nj_rows_begin(nj_buffer *out, size_t count);
 NJ_CHECKED nj_status nj_rows_add(nj_buffer *out, nj_slice row);
 
-/// Reads outside bytes: exactly `count` rows, each of which nj_row_unpack accepts. NJ_PROTOCOL names the row.
-NJ_CHECKED nj_status nj_rows_unpack(nj_slice bytes, size_t count, nj_rows *out, nj_error *err);
-void nj_rows_fini(nj_rows *rows);
+/// Finds the rows in outside bytes: exactly `count` of them. They are not looked into: nj_row_unpack does that.
+///
+///   out_rows  [count] borrowed from `bytes`
+///
+/// Errors    NJ_PROTOCOL: not so many rows and nothing else (names the row); NJ_NO_MEMORY
+NJ_CHECKED nj_status nj_rows_split(nj_slice bytes, size_t count, nj_slice *out_rows, nj_error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "common/store/env.h"
 #include "common/store/lock.h"
 #include "common/store/publish.h"
+#include "common/store/quarantine.h"
 #include "common/store/schema.h"
 
 // Rows in one transaction. Each one rewrites the rightmost pages, so few are better; its pages are in memory.
@@ -121,20 +122,17 @@ static nj_status finish_packing(pack_job *job, const nj_store_facts *facts, nj_e
     return status;
 }
 
-// A night is packed when every shard has its record, and rows, ledger and caller agree on the number of rows.
+// A night is packed when every user stands in one record, and rows, ledger and caller agree on the number of rows.
 static nj_status check_complete(nj_staging *staging, uint64_t row_count, nj_error *err)
 {
     nj_staging_tally tally;
     const char *folder = nj_staging_store_dir(staging);
-    uint64_t shards = nj_staging_facts_of(staging)->shard_count;
-    nj_status status = nj_staging_count(staging, &tally, err);
+    nj_status status = nj_staging_check_cover(staging, err);
+    if (status == NJ_OK) {
+        status = nj_staging_count(staging, &tally, err);
+    }
     if (status != NJ_OK) {
         return status;
-    }
-    if (tally.committed + tally.quarantined != shards) {
-        return nj_fail(err, NJ_REFUSED,
-                       "%s: %" PRIu64 " of %" PRIu64 " shards are done (%" PRIu64 " quarantined)",
-                       folder, tally.committed + tally.quarantined, shards, tally.quarantined);
     }
     if (tally.ledger_rows != tally.stored_rows || tally.stored_rows != row_count) {
         return nj_fail(err, NJ_REFUSED,
@@ -209,6 +207,9 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
         status = finish_packing(&job, &manifest->facts, err);
     }
     close_packing(&job);
+    if (status == NJ_OK) {
+        status = nj_store_quarantine_write(staging, folder, err);
+    }
     return status != NJ_OK ? status : seal(folder, manifest, err);
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/codec/row.h"
 #include "common/store/lock.h"
+#include "common/store/quarantine.h"
 #include "common/store/reader.h"
 #include "common/store/schema.h"
 
@@ -117,6 +118,9 @@ nj_status nj_store_verify(const char *store_dir, const char *name, nj_store_mani
         status = nj_store_check_data(store_dir, &checked, &manifest, err);
         if (status == NJ_OK) {
             status = verify_content(store_dir, &checked, err);
+        }
+        if (status == NJ_OK) {
+            status = nj_store_quarantine_check(store_dir, &checked, &manifest.facts, err);
         }
         if (status == NJ_INPUT) { // a row or key that is malformed although its bytes are as packed
             if (err != NULL) {

@@ -14,13 +14,13 @@
 #include "common/store/staging.h"
 
 /// Copies the staged rows in key order into a new generation, as densely as LMDB can (MDB_APPEND), with __meta__ and
-/// MANIFEST.json, everything synced. It is not published, and the staging area stays.
+/// MANIFEST.json, and QUARANTINED.jsonl where users were quarantined, everything synced. It is not published, and the staging area stays.
 ///
-///   row_count     how many rows the caller expects: its users less those of quarantined shards
+///   row_count     how many rows the caller expects: its users less those quarantined
 ///   now_ms        milliseconds since 1970, for the name and the facts
 ///   out_manifest  NULL when not wanted
 ///
-/// Returns  NJ_REFUSED  a shard has no record yet, or rows, ledger and row_count disagree; both numbers are named
+/// Returns  NJ_REFUSED  a user has no record yet or more than one, or rows, ledger and row_count disagree; both numbers are named
 ///          NJ_AGAIN    the staging area is fenced
 ///          NJ_IO       on failure nothing is left behind but, after a crash, a draft that is never read
 /// Proof    tests/unit/store/test_publish.c
@@ -34,7 +34,7 @@ NJ_CHECKED nj_status nj_store_check_data(const char *store_dir, const nj_store_n
                                          const nj_store_manifest *manifest, nj_error *err);
 
 /// Reads a generation whole: the digest of data.mdb by plain reads first, because LMDB follows damaged pages into a
-/// crash; then every key and row in order, their count and digest, and that __meta__ says what the manifest says.
+/// crash; then every key and row in order, their count and digest, that __meta__ says what the manifest says, and that QUARANTINED.jsonl names the users without a row.
 ///
 ///   name          NULL: the current one
 ///   out_manifest  NULL when not wanted

@@ -1,7 +1,7 @@
 // staging.h - the rows and the ledger of the running night, in one LMDB environment: STORE/staging.
 //
 //   database "rows"     user key -> row           what has been decoded
-//   database "ledger"   shard    -> record        which shards are done, by whom
+//   database "ledger"   shard    -> record        which shards, or pieces of shards, are done, by whom
 //   database "meta"     plan, facts, epoch, owner, numeric class
 //
 // A shard's rows and its ledger record are written by one transaction, so whatever happens to the process or the
@@ -46,7 +46,8 @@ typedef enum {
 #include "schemas/store.def"
 } nj_stored_state;
 
-// One shard's record; `state` is an nj_stored_state.
+// The record of a whole shard (first and count 0), or of users [first, first + count) of it; `state` is an nj_stored_state. A
+// QUARANTINED record is of one user, whom it names.
 typedef struct {
 #define NJ_LEDGER_FIELD(kind, name, max, meaning) NJ_RECORD_MEMBER_##kind(name, max)
 #include "schemas/store.def"
@@ -124,7 +125,8 @@ typedef struct {
         value; // a packed row (codec/row.h), stored as it is; the caller has unpacked and checked it
 } nj_store_row;
 
-// What is to be written of one shard. `record.rows` counts `rows`. A QUARANTINED record has no rows.
+// What is to be written of one shard or piece. `record.rows` counts `rows`, and is `record.count` where that is not 0. A
+// QUARANTINED record has no rows.
 typedef struct {
     nj_ledger_record record;
     const nj_store_row *rows; // [record.rows] borrowed; fastest in key order
@@ -132,12 +134,14 @@ typedef struct {
 
 typedef enum {
     NJ_COMMIT_WRITTEN, // rows and record are on disk
-    NJ_COMMIT_DUPLICATE, // nothing written: the shard is already committed with this digest, or already given up
+    NJ_COMMIT_DUPLICATE, // nothing written: the same is already committed with this digest, or the
+    // user is already given up or has a row
     NJ_COMMIT_DIVERGED // nothing written: the shard is already committed with another digest. An alarm
 } nj_commit_outcome;
 
 /// Writes rows and records of `count` shards in one transaction, synced before it returns. A committed shard is never
-/// changed: see nj_commit_outcome. A quarantined shard may still be committed.
+/// changed: see nj_commit_outcome. Users who were quarantined may still be committed, alone or with others; their records
+/// as quarantined go with that.
 ///
 /// One transaction costs one sync, whatever the number of shards; keep a batch below some 64 MB of rows.
 ///
@@ -145,7 +149,7 @@ typedef enum {
 ///
 /// Returns  NJ_OK, also when nothing but duplicates came
 ///          NJ_INPUT    a record or id breaks its rules; nothing of the batch is written
-///          NJ_REFUSED  a user already has a row from another shard: the plan's ranges overlap; nothing is written
+///          NJ_REFUSED  a user already has a row from another shard or piece: the ranges overlap; nothing is written
 ///          NJ_AGAIN, NJ_IO as above
 /// Proof    tests/unit/store/test_staging.c, test_staging_crash.c
 NJ_CHECKED nj_status nj_staging_commit(nj_staging *staging, const nj_shard_commit *commits,
@@ -158,25 +162,33 @@ void nj_ledger_text_set(char *out, size_t out_bytes, nj_slice text);
 
 // ---- reading back ----
 
-/// One shard's record; NJ_NOT_FOUND when the ledger has none.
+/// The record of a whole shard; NJ_NOT_FOUND when the ledger has none.
 NJ_CHECKED nj_status nj_staging_ledger_get(nj_staging *staging, uint64_t shard,
                                            nj_ledger_record *out, nj_error *err);
 
 /// `record` is borrowed for the call. A status that is not NJ_OK ends the walk and is returned.
 typedef nj_status (*nj_ledger_visit)(void *context, const nj_ledger_record *record, nj_error *err);
 
-/// Every record, by shard number. The visitor must not write to the staging area.
+/// Every record, by shard and first user. The visitor must not write to the staging area.
 NJ_CHECKED nj_status nj_staging_ledger_each(nj_staging *staging, nj_ledger_visit visit,
                                             void *context, nj_error *err);
 
 typedef struct {
-    uint64_t committed;   // shards
-    uint64_t quarantined; // shards
+    uint64_t committed;   // shards and pieces
+    uint64_t quarantined; // users
     uint64_t ledger_rows; // sum of `rows` over the ledger
     uint64_t stored_rows; // entries of the rows database; equal to ledger_rows, always
 } nj_staging_tally;
 
 NJ_CHECKED nj_status nj_staging_count(nj_staging *staging, nj_staging_tally *out, nj_error *err);
+
+/// NJ_OK when the records stand for every user of the plan exactly once: the pieces of each shard follow one another from
+/// its first user on, and all together have the plan's users. NJ_REFUSED names the shard or the two numbers.
+NJ_CHECKED nj_status nj_staging_check_cover(nj_staging *staging, nj_error *err);
+
+/// Appends the row of one user to `out`. NJ_NOT_FOUND when it has none.
+NJ_CHECKED nj_status nj_staging_row_get(nj_staging *staging, nj_slice user, nj_buffer *out,
+                                        nj_error *err);
 
 /// `key` and `value` are borrowed for the call.
 typedef nj_status (*nj_row_visit)(void *context, nj_slice key, nj_slice value, nj_error *err);

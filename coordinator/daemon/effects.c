@@ -1,13 +1,22 @@
 #include "coordinator/daemon/effects.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/codec/shard.h"
+#include "coordinator/daemon/audit.h"
 
 #define HEARTBEATS_A_LEASE 5  // one may be late without the lease running out
 #define HEARTBEAT_MS_MAX 1000 // a dead worker is found after one and a half of them
+
+// What each kind of line is called when some were left out.
+static const char *const LINES[NJ_LINE_COUNT] = {
+    [NJ_LINE_JOIN] = "joining workers",     [NJ_LINE_GONE] = "leaving workers",
+    [NJ_LINE_MESSAGE] = "refused messages", [NJ_LINE_FAILURE] = "failed leases",
+    [NJ_LINE_LOSS] = "lost leases",         [NJ_LINE_SPLIT] = "split shards",
+    [NJ_LINE_SECOND] = "second tries",      [NJ_LINE_BENCH] = "benched workers",
+};
 
 uint32_t nj_night_heartbeat_ms(const nj_night_options *options)
 {
@@ -48,35 +57,32 @@ static void send_welcome(nj_night *n, const nj_dispatch_effect *effect)
                               sections->sections[i].digest};
     }
     send_to(n, effect, &message);
-    nj_log(NJ_LOG_INFO, "%s joins, %u workers", worker_name(n, effect->worker),
-           n->dispatch->roster.count);
+    if (nj_night_may_say(n, NJ_LINE_JOIN)) {
+        nj_log(NJ_LOG_INFO, "%s joins, %u workers", worker_name(n, effect->worker),
+               n->dispatch->roster.count);
+    }
 }
 
 static void send_lease(nj_night *n, const nj_dispatch_effect *effect)
 {
-    const nj_piece_range piece = nj_ledger_piece(&n->dispatch->ledger, effect->lease.shard);
-    const size_t count = piece.count;
-    nj_request *requests = malloc(count * sizeof *requests);
+    const nj_piece_range range = nj_ledger_piece(&n->dispatch->ledger, effect->lease.shard);
     nj_buffer_clear(&n->users_bytes);
-    nj_status status = requests != NULL ? NJ_OK : NJ_NO_MEMORY;
-    for (size_t i = 0; i < count && status == NJ_OK; i++) {
-        requests[i] = nj_plan_request(&n->plan, piece.shard, piece.first + i);
+    for (uint32_t i = 0; i < range.count; i++) {
+        n->requests[i] = nj_plan_request(&n->plan, range.shard, range.first + i);
     }
-    if (status == NJ_OK) {
-        status = nj_users_pack(requests, count, &n->users_bytes);
-    }
-    free(requests);
+    nj_status status = nj_users_pack(n->requests, range.count, &n->users_bytes);
     if (status != NJ_OK) {
-        nj_log(NJ_LOG_ERROR, "piece %u cannot be packed: %s", effect->lease.shard,
+        nj_log(NJ_LOG_ERROR, "shard %u cannot be packed: %s", range.shard,
                nj_status_sentence(status));
         nj_dispatch_unreachable(n->dispatch, effect->worker, nj_clock_mono_ns());
         return;
     }
+    n->later_leases += effect->lease.attempt > 1;
     nj_message message = {.kind = NJ_MESSAGE_LEASE,
                           .lease = {.shard = effect->lease.shard,
                                     .attempt = effect->lease.attempt,
                                     .epoch = nj_staging_epoch(n->stage.staging),
-                                    .user_count = (uint32_t)count,
+                                    .user_count = range.count,
                                     .users = nj_buffer_slice(&n->users_bytes)}};
     send_to(n, effect, &message);
 }
@@ -104,24 +110,208 @@ static void send_chunk(nj_night *n, const nj_dispatch_effect *effect)
     nj_dispatch_broken(n->dispatch, &effect->peer, &err, nj_clock_mono_ns());
 }
 
-static void store_rows(nj_night *n, const nj_dispatch_effect *effect)
+// ---- rows ----
+
+static void report_stored(nj_night *n, uint32_t index, bool stored)
 {
-    nj_error err = {0};
-    nj_status status =
-        n->failed ? nj_fail(&err, NJ_FAILED, "the night ends: a shard failed")
-                  : nj_stage_add(&n->stage, n->result, worker_name(n, effect->worker), &err);
+    nj_status status = nj_dispatch_stored(n->dispatch, index, stored, nj_clock_mono_ns());
     if (status != NJ_OK) {
-        nj_log(NJ_LOG_ERROR, "%s", err.text);
-        status = nj_dispatch_stored(n->dispatch, effect->lease.shard, false, nj_clock_mono_ns());
+        n->broken = nj_fail(&n->broken_err, status, "piece %u was not being written", index);
     }
 }
 
-static void note_failed_shard(nj_night *n, uint32_t shard)
+// While the store cannot be written the stage stays full: the worker keeps the rows and sends them again.
+static void store_rows(nj_night *n, const nj_dispatch_effect *effect)
 {
-    nj_log(NJ_LOG_ERROR, "shard %u has no tries left", shard);
-    n->failed = true;
-    n->failed_shard = n->dispatch->ledger.pieces[shard].shard;
+    nj_error err = {0};
+    const nj_piece_range range = nj_ledger_piece(&n->dispatch->ledger, effect->lease.shard);
+    if (nj_stage_is_full(&n->stage)) {
+        report_stored(n, effect->lease.shard, false);
+        return;
+    }
+    nj_status status = nj_stage_add(&n->stage, &range, n->result, n->check.rows,
+                                    worker_name(n, effect->worker), &err);
+    if (status != NJ_OK) {
+        nj_log(NJ_LOG_ERROR, "%s", err.text);
+        report_stored(n, effect->lease.shard, false);
+    }
 }
+
+static void audit_rows(nj_night *n, const nj_dispatch_effect *effect)
+{
+    nj_error err = {0};
+    uint32_t differs = 0;
+    const nj_piece_range range = nj_ledger_piece(&n->dispatch->ledger, effect->lease.shard);
+    nj_status status =
+        nj_audit_compare(n->stage.staging, &n->plan, &range, n->check.rows, &differs, &err);
+    if (status != NJ_OK) {
+        nj_log(NJ_LOG_ERROR, "the audit of shard %u: %s", range.shard, err.text);
+        report_stored(n, effect->lease.shard, false);
+        return;
+    }
+    if (differs == range.count) {
+        n->summary.audited += range.count;
+        report_stored(n, effect->lease.shard, true);
+        return;
+    }
+    nj_request user = nj_plan_request(&n->plan, range.shard, range.first + differs);
+    nj_log(NJ_LOG_ERROR, "audit: %s decoded user \"%.*s\" to another list than the one that is stored",
+           worker_name(n, effect->worker), NJ_SLICE_ARGS(user.user));
+    status =
+        nj_dispatch_audit_differs(n->dispatch, effect->lease.shard, nj_clock_mono_ns());
+    if (status != NJ_OK) {
+        n->broken = nj_fail(&n->broken_err, status, "the audit of shard %u had ended", range.shard);
+    }
+}
+
+nj_status nj_night_begin_audit(nj_night *n, nj_error *err)
+{
+    nj_piece_range ranges[NJ_AUDIT_RANGES_MAX];
+    const size_t count = nj_audit_choose(&n->plan, n->options->audit_users, ranges);
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < count && status == NJ_OK; i++) {
+        status = nj_audit_trim(n->stage.staging, &n->plan, &ranges[i], err);
+        if (status == NJ_OK && ranges[i].count > 0) {
+            status = nj_dispatch_audit(n->dispatch, ranges[i].shard, ranges[i].first,
+                                       ranges[i].count, nj_clock_mono_ns());
+            if (status == NJ_END) { // a night of so many pieces has enough of them already
+                return NJ_OK;
+            }
+            if (status != NJ_OK) {
+                nj_fail(err, status, "shard %u: users %u to %u cannot be audited", ranges[i].shard,
+                        ranges[i].first, ranges[i].first + ranges[i].count - 1);
+            }
+        }
+    }
+    return status;
+}
+
+// ---- what people are told ----
+
+bool nj_night_may_say(nj_night *n, nj_line line)
+{
+    return nj_log_gate_pass(&n->gates[line], LINES[line], nj_clock_mono_ns());
+}
+
+void nj_night_tell_kept(nj_night *n)
+{
+    for (int i = 0; i < NJ_LINE_COUNT; i++) {
+        nj_log_gate_tell(&n->gates[i], LINES[i], UINT64_MAX);
+    }
+}
+
+typedef struct {
+    char text[80];
+} piece_name;
+
+// "shard 7", or "users 4 to 7 of shard 7", counted from 0.
+static piece_name name_piece(const nj_night *n, uint32_t index)
+{
+    piece_name name;
+    const nj_piece_range range = nj_ledger_piece(&n->dispatch->ledger, index);
+    if (range.count == nj_plan_shard_users(&n->plan, range.shard)) {
+        snprintf(name.text, sizeof name.text, "shard %u", range.shard);
+    } else if (range.count == 1) {
+        snprintf(name.text, sizeof name.text, "user %u of shard %u", range.first, range.shard);
+    } else {
+        snprintf(name.text, sizeof name.text, "users %u to %u of shard %u", range.first,
+                 range.first + range.count - 1, range.shard);
+    }
+    return name;
+}
+
+static void tell_failure(nj_night *n, const nj_dispatch_effect *effect)
+{
+    if (nj_night_may_say(n, NJ_LINE_FAILURE)) {
+        nj_log(NJ_LOG_WARNING, "%s failed %s: %.*s (%s)", worker_name(n, effect->worker),
+               name_piece(n, effect->lease.shard).text, NJ_SLICE_ARGS(effect->text),
+               nj_status_name(effect->status));
+    }
+}
+
+static void tell_loss(nj_night *n, const nj_dispatch_effect *effect)
+{
+    if (nj_night_may_say(n, NJ_LINE_LOSS)) {
+        nj_log(NJ_LOG_WARNING, "%s is lost with %s: it goes to another worker",
+               name_piece(n, effect->lease.shard).text, worker_name(n, effect->worker));
+    }
+}
+
+static void tell_split(nj_night *n, const nj_dispatch_effect *effect)
+{
+    nj_fail(&n->trouble, effect->status, "%s: %.*s", worker_name(n, effect->worker),
+            NJ_SLICE_ARGS(effect->text));
+    if (nj_night_may_say(n, NJ_LINE_SPLIT)) {
+        nj_log(NJ_LOG_WARNING, "%s has no tries left and is tried in halves: %s",
+               name_piece(n, effect->lease.shard).text, n->trouble.text);
+    }
+}
+
+static void quarantine(nj_night *n, const nj_dispatch_effect *effect)
+{
+    nj_error err = {0};
+    const nj_piece_range range = nj_ledger_piece(&n->dispatch->ledger, effect->lease.shard);
+    const char *worker = worker_name(n, effect->worker);
+    char note[NJ_STAGE_NOTE_BYTES];
+    nj_ledger_text_set(note, sizeof note, effect->text);
+    nj_status status =
+        nj_stage_give_up(&n->stage, &range, effect->lease.attempt, worker, note, &err);
+    if (status != NJ_OK) {
+        n->broken = status;
+        n->broken_err = err;
+    }
+    for (uint32_t i = 0; i < range.count; i++) {
+        nj_request request = nj_plan_request(&n->plan, range.shard, range.first + i);
+        nj_log(NJ_LOG_ERROR, "user \"%.*s\" is quarantined after %u tries, the last one by %s: %s",
+               NJ_SLICE_ARGS(request.user), effect->lease.attempt, worker, note);
+    }
+}
+
+static void tell_alarm(nj_night *n, const nj_dispatch_effect *effect)
+{
+    n->diverged = true;
+    nj_log(NJ_LOG_ERROR,
+           "%s gave other rows for %s than those that are stored: one of two workers computes "
+           "wrongly",
+           worker_name(n, effect->worker), name_piece(n, effect->lease.shard).text);
+}
+
+static void tell_of_worker(nj_night *n, const nj_dispatch_effect *effect)
+{
+    const char *name = worker_name(n, effect->worker);
+    if (effect->kind == NJ_DISPATCH_WORKER_GONE) {
+        if (nj_night_may_say(n, NJ_LINE_GONE)) {
+            nj_log(effect->status == NJ_OK ? NJ_LOG_INFO : NJ_LOG_WARNING, "%s %s, %u workers",
+                   name, effect->status == NJ_OK ? "leaves" : "has vanished",
+                   n->dispatch->roster.count);
+        }
+    } else if (effect->kind == NJ_DISPATCH_WORKER_BENCHED) {
+        if (nj_night_may_say(n, NJ_LINE_BENCH)) {
+            nj_log(NJ_LOG_WARNING, "%s failed different shards and gets none for %u s", name,
+                   effect->wait_ms / 1000);
+        }
+    } else if (nj_night_may_say(n, NJ_LINE_BENCH)) {
+        nj_log(NJ_LOG_INFO, "%s may try again", name);
+    }
+}
+
+static void tell_second(nj_night *n, const nj_dispatch_effect *effect)
+{
+    if (nj_night_may_say(n, NJ_LINE_SECOND)) {
+        nj_log(NJ_LOG_INFO, "%s is slow: %s tries it too",
+               name_piece(n, effect->lease.shard).text, worker_name(n, effect->worker));
+    }
+}
+
+static void note_failed_audit(nj_night *n, const nj_dispatch_effect *effect)
+{
+    n->audit_failed = true;
+    nj_fail(&n->trouble, effect->status, "%s, %s: %.*s",
+            name_piece(n, effect->lease.shard).text, worker_name(n, effect->worker),
+            NJ_SLICE_ARGS(effect->text));
+}
+
+// ---- drawing ----
 
 static void perform(nj_night *n, const nj_dispatch_effect *effect)
 {
@@ -141,33 +331,34 @@ static void perform(nj_night *n, const nj_dispatch_effect *effect)
     case NJ_DISPATCH_WRITE_ROWS:
         store_rows(n, effect);
         break;
+    case NJ_DISPATCH_AUDIT_ROWS:
+        audit_rows(n, effect);
+        break;
+    case NJ_DISPATCH_QUARANTINE:
+        quarantine(n, effect);
+        break;
     case NJ_DISPATCH_FAILURE:
-        nj_log(NJ_LOG_WARNING, "%s failed shard %u: %.*s (%s)", worker_name(n, effect->worker),
-               effect->lease.shard, NJ_SLICE_ARGS(effect->text), nj_status_name(effect->status));
+        tell_failure(n, effect);
         break;
     case NJ_DISPATCH_LOSS:
-        nj_log(NJ_LOG_WARNING,
-               "shard %u goes to another worker: %s is gone or made no progress for %u ms "
-               "(--lease-ms)",
-               effect->lease.shard, worker_name(n, effect->worker), n->options->lease_ms);
+        tell_loss(n, effect);
         break;
     case NJ_DISPATCH_SPLIT:
-    case NJ_DISPATCH_QUARANTINE:
-        note_failed_shard(n, effect->lease.shard);
+        tell_split(n, effect);
+        break;
+    case NJ_DISPATCH_AUDIT_FAILED:
+        note_failed_audit(n, effect);
+        break;
+    case NJ_DISPATCH_SPECULATED:
+        tell_second(n, effect);
         break;
     case NJ_DISPATCH_ALARM:
-        n->diverged = true;
-        nj_log(NJ_LOG_ERROR,
-               "%s gave other rows for shard %u than those that are stored: one of two workers "
-               "computes wrongly",
-               worker_name(n, effect->worker), effect->lease.shard);
+        tell_alarm(n, effect);
         break;
     case NJ_DISPATCH_WORKER_GONE:
-        nj_log(effect->status == NJ_OK ? NJ_LOG_INFO : NJ_LOG_WARNING, "%s %s, %u workers",
-               worker_name(n, effect->worker), effect->status == NJ_OK ? "leaves" : "has vanished",
-               n->dispatch->roster.count);
-        break;
-    default:
+    case NJ_DISPATCH_WORKER_BENCHED:
+    case NJ_DISPATCH_WORKER_UNBENCHED:
+        tell_of_worker(n, effect);
         break;
     }
 }
@@ -178,4 +369,10 @@ void nj_night_perform(nj_night *n)
     while (nj_dispatch_next(n->dispatch, nj_clock_mono_ns(), &effect)) {
         perform(n, &effect);
     }
+}
+
+uint64_t nj_night_users_done(const nj_night *n)
+{
+    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    return counts->committed_users + counts->quarantined_users;
 }

@@ -1,15 +1,30 @@
-// effects.h - the dispatch's effects, performed on the router and the stage; night.c is the only other file that includes it.
+// effects.h - the night while it runs, and what night.c, effects.c, commit.c and finish.c do to it. Nobody else includes it.
 #ifndef NJ_COORDINATOR_DAEMON_EFFECTS_H
 #define NJ_COORDINATOR_DAEMON_EFFECTS_H
 
 #include "common/base/buffer.h"
 #include "common/cli/progress.h"
 #include "common/wire/socket.h"
+#include "coordinator/daemon/log_gate.h"
 #include "coordinator/daemon/night.h"
+#include "coordinator/daemon/pause.h"
 #include "coordinator/daemon/result_check.h"
 #include "coordinator/daemon/stage.h"
 #include "coordinator/dispatch.h"
 #include "coordinator/plan.h"
+
+// Kinds of lines that many workers can cause.
+typedef enum {
+    NJ_LINE_JOIN,
+    NJ_LINE_GONE,
+    NJ_LINE_MESSAGE,
+    NJ_LINE_FAILURE,
+    NJ_LINE_LOSS,
+    NJ_LINE_SPLIT,
+    NJ_LINE_SECOND,
+    NJ_LINE_BENCH,
+    NJ_LINE_COUNT
+} nj_line;
 
 // Everything that lives as long as the night.
 typedef struct {
@@ -22,14 +37,18 @@ typedef struct {
     nj_dispatch *dispatch; // owned
     nj_buffer settings_bytes;
     nj_buffer users_bytes;           // scratch of a LEASE
+    nj_request *requests;            // owned; the same, [users of the largest shard]
     const nj_message_result *result; // the RESULT at hand, while its effects are drawn
     char run_id[NJ_DIGEST_HEX_BYTES];
     nj_progress progress;
-    uint64_t users_done;
-    unsigned commit_failures;
+    nj_pause pause;
+    uint64_t later_leases; // of pieces that had one before
     bool diverged;
-    bool failed;
-    uint32_t failed_shard; // the last one without tries; a late result may still mend it
+    bool audit_failed;
+    nj_error trouble; // the last reason why a piece was split or an audit failed
+    nj_status broken; // not NJ_OK: an effect could not be performed and the night must end, `broken_err` says why
+    nj_error broken_err;
+    nj_log_gate gates[NJ_LINE_COUNT];
     nj_night_summary summary;
 } nj_night;
 
@@ -38,5 +57,35 @@ uint32_t nj_night_heartbeat_ms(const nj_night_options *options);
 
 /// Draws and performs effects until there are none. Rows of a RESULT wait in the stage afterwards.
 void nj_night_perform(nj_night *n);
+
+/// Users who are done: committed or quarantined.
+uint64_t nj_night_users_done(const nj_night *n);
+
+/// True when one more line of this kind may be logged now.
+bool nj_night_may_say(nj_night *n, nj_line line);
+/// At the end: how many lines were left out.
+void nj_night_tell_kept(nj_night *n);
+
+/// Commits what waits in the stage, unless the store failed and its next try is not due. The store failing is no failure of
+/// this: the night pauses, until it has lasted for storage_wait_ms (NJ_IO). NJ_AGAIN: fenced; others as nj_stage_commit.
+NJ_CHECKED nj_status nj_night_commit(nj_night *n, nj_error *err);
+
+/// The store has failed, `err` says how: pauses, or goes on pausing, and logs why. NJ_IO, with `err`: for too long.
+NJ_CHECKED nj_status nj_night_pause(nj_night *n, nj_error *err);
+/// It works again, if it had failed.
+void nj_night_go_on(nj_night *n);
+
+/// More users are quarantined than the night may be published without.
+bool nj_night_is_over_budget(const nj_night *n);
+
+/// NJ_OK, or NJ_INTERRUPTED or NJ_TERMINATED when the process was asked to end.
+NJ_CHECKED nj_status nj_night_check_signal(nj_error *err);
+
+/// Judges the night, whose users are done, lists who is quarantined and publishes; waits for a store that fails as
+/// nj_night_commit does. As nj_night_run.
+NJ_CHECKED nj_status nj_night_publish(nj_night *n, nj_error *err);
+
+/// Adds audit pieces to the dispatch, which has finished. None where options say so or nobody has a row.
+NJ_CHECKED nj_status nj_night_begin_audit(nj_night *n, nj_error *err);
 
 #endif

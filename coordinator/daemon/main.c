@@ -48,7 +48,7 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     nj_keypair keys = {0};
     nj_allowlist allowed = {0};
     nj_night_options options;
-    nj_night_summary summary;
+    nj_night_summary summary = {0};
     nj_status status = nj_night_options_from(arguments, &options, err);
     if (status == NJ_OK) {
         status = read_keys(arguments, &keys, &allowed, err);
@@ -63,9 +63,10 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
         options.allowed = options.insecure ? NULL : &allowed;
         status = nj_night_run(&job, &options, &summary, err);
     }
-    if (status == NJ_OK) {
+    if (nj_night_has_summary(&summary)) {
         nj_night_print(&summary, nj_argument_flag(arguments, "json"));
     }
+    nj_night_summary_fini(&summary);
     nj_job_close(&job);
     nj_allowlist_fini(&allowed);
     nj_keypair_wipe(&keys);

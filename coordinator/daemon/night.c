@@ -2,77 +2,34 @@
 
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/codec/shard.h"
 #include "coordinator/daemon/effects.h"
+#include "coordinator/daemon/summary.h"
 
 #define TICK_MS 100
-#define COMMIT_FAILURES_MAX 5 // in a row; the staging area stays for --resume
 #define FAREWELL_MS 2000      // how long workers get to say BYE
 #define LINGER_MS 500
 #define MESSAGES_A_ROUND 256 // so that commits and ticks happen under load
+#define AUDIT_WAIT_MS 5000   // for a worker, when nobody is there to decode the sample
+
+// The rest of the night's constants; tries and losses are in night.h.
+#define RETRY_MS 500
+#define RETRY_MS_MAX 30000
+#define BENCH_MS 30000
+#define BENCH_MS_MAX 600000
+#define SPECULATE_PERCENT 5 // of the shards
+#define FAILED_SHARDS_LEAST 8
+#define WORKERS_MAX 4096
 
 static volatile sig_atomic_t stop_signal;
 
 static void note_signal(int number)
 {
     stop_signal = number;
-}
-
-// ---- commits ----
-
-static nj_status note_outcome(nj_night *n, uint32_t shard, nj_commit_outcome outcome)
-{
-    if (outcome == NJ_COMMIT_DIVERGED) {
-        n->diverged = true;
-        nj_log(NJ_LOG_ERROR, "shard %u is already stored with other rows: they stay as they are",
-               shard);
-    }
-    if (outcome == NJ_COMMIT_WRITTEN) {
-        n->users_done += nj_plan_shard_users(&n->plan, shard);
-    }
-    return nj_dispatch_stored(n->dispatch, shard, true, nj_clock_mono_ns());
-}
-
-// A failed transaction is tried again when the workers send their rows again; a fenced or full store ends the night.
-static nj_status commit_failed(nj_night *n, nj_status status, nj_error *err)
-{
-    if (status != NJ_IO || ++n->commit_failures >= COMMIT_FAILURES_MAX) {
-        return status;
-    }
-    nj_log(NJ_LOG_ERROR, "%s; the rows will be asked for again (%u of %d)", err->text,
-           n->commit_failures, COMMIT_FAILURES_MAX);
-    for (size_t i = 0; i < n->stage.waiting_count; i++) {
-        nj_status known =
-            nj_dispatch_stored(n->dispatch, n->stage.waiting[i].shard, false, nj_clock_mono_ns());
-        if (known != NJ_OK) {
-            return nj_fail(err, known, "shard %u was not being written", n->stage.waiting[i].shard);
-        }
-    }
-    nj_stage_clear(&n->stage);
-    return NJ_OK;
-}
-
-static nj_status commit_waiting(nj_night *n, nj_error *err)
-{
-    nj_commit_outcome outcomes[NJ_STAGE_SHARDS_MAX];
-    if (n->stage.waiting_count == 0) {
-        return NJ_OK;
-    }
-    nj_status status = nj_stage_commit(&n->stage, outcomes, err);
-    if (status != NJ_OK) {
-        return commit_failed(n, status, err);
-    }
-    n->commit_failures = 0;
-    for (size_t i = 0; i < n->stage.waiting_count && status == NJ_OK; i++) {
-        status = note_outcome(n, n->stage.waiting[i].shard, outcomes[i]);
-    }
-    nj_stage_clear(&n->stage);
-    nj_night_perform(n);
-    return status;
 }
 
 // ---- the loop ----
@@ -91,21 +48,33 @@ static nj_status receive_some(nj_night *n, nj_error *err)
             n->result = message.kind == NJ_MESSAGE_RESULT ? &message.result : NULL;
             nj_dispatch_message(n->dispatch, &received.peer, &message, nj_clock_mono_ns());
         } else {
-            nj_log(NJ_LOG_WARNING, "message from %s refused: %s",
-                   received.address[0] != '\0' ? received.address : "a closed connection",
-                   why.text);
+            if (nj_night_may_say(n, NJ_LINE_MESSAGE)) {
+                nj_log(NJ_LOG_WARNING, "message from %s refused: %s",
+                       received.address[0] != '\0' ? received.address : "a closed connection",
+                       why.text);
+            }
             nj_dispatch_broken(n->dispatch, &received.peer, &why, nj_clock_mono_ns());
         }
         nj_night_perform(n);
         n->result = NULL;
         if (nj_stage_is_full(&n->stage)) {
-            status = commit_waiting(n, err);
+            status = nj_night_commit(n, err);
             if (status != NJ_OK) {
                 return status;
             }
         }
     }
     return NJ_OK;
+}
+
+static nj_status call_tick(nj_night *n, nj_error *err)
+{
+    const nj_night_hooks *hooks = &n->options->hooks;
+    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    const nj_night_pulse pulse = {.progress = counts->states[NJ_PIECE_COMMITTED] + counts->splits +
+                                              counts->quarantined_users,
+                                  .paused = n->pause.active};
+    return hooks->tick != NULL ? hooks->tick(hooks->context, &pulse, err) : NJ_OK;
 }
 
 static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
@@ -115,15 +84,16 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
         status = receive_some(n, err);
     }
     if (status == NJ_OK) {
-        status = commit_waiting(n, err);
+        status = nj_night_commit(n, err);
     }
     if (status == NJ_OK) {
         nj_dispatch_tick(n->dispatch, nj_clock_mono_ns());
         nj_night_perform(n);
-        nj_progress_update(&n->progress, n->users_done, nj_clock_mono_ns());
+        nj_progress_update(&n->progress, nj_night_users_done(n), nj_clock_mono_ns());
+        status = call_tick(n, err);
     }
-    if (status == NJ_OK && n->options->hooks.tick != NULL) {
-        status = n->options->hooks.tick(n->options->hooks.context, err);
+    if (status == NJ_OK && n->broken != NJ_OK) {
+        status = nj_fail(err, n->broken, "%s", n->broken_err.text);
     }
     return status;
 }
@@ -137,100 +107,154 @@ static void say_farewell(nj_night *n, nj_poller *poller, nj_drain_reason reason)
     nj_night_perform(n);
     while (n->dispatch->roster.count > 0 && nj_clock_mono_ns() < end_ns) {
         if (nj_poller_wait(poller, TICK_MS, &err) != NJ_OK || receive_some(n, &err) != NJ_OK ||
-            commit_waiting(n, &err) != NJ_OK) {
+            nj_night_commit(n, &err) != NJ_OK) {
             return;
         }
     }
 }
 
-static nj_status signal_status(nj_error *err)
+nj_status nj_night_check_signal(nj_error *err)
 {
-    return stop_signal == SIGINT
-               ? nj_fail(err, NJ_INTERRUPTED,
-                         "interrupted; committed shards are kept: go on with --resume")
-               : nj_fail(err, NJ_TERMINATED,
-                         "asked to end; committed shards are kept: go on with --resume");
+    if (stop_signal == 0) {
+        return NJ_OK;
+    }
+    return nj_fail(err, stop_signal == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED,
+                   "%s; committed shards are kept: go on with --resume",
+                   stop_signal == SIGINT ? "interrupted" : "asked to end");
 }
 
-static nj_status fail_night(const nj_night *n, nj_error *err)
+// Every user is committed or quarantined, and that is on disk.
+static bool is_decoded(const nj_night *n)
 {
-    nj_request first = nj_plan_request(&n->plan, n->failed_shard, 0);
+    return nj_dispatch_finished(n->dispatch) && nj_stage_is_empty(&n->stage);
+}
+
+static nj_status fail_hopeless(const nj_night *n, nj_error *err)
+{
     return nj_fail(err, NJ_FAILED,
-                   "shard %u (%zu users from \"%.*s\") failed for good; nothing is "
-                   "published. Committed shards are kept: --resume tries the others again",
-                   n->failed_shard, nj_plan_shard_users(&n->plan, n->failed_shard),
-                   NJ_SLICE_ARGS(first.user));
+                   "%u shards failed on several workers, the limit is %u: the bundle or the "
+                   "machines are wrong, not single users. Last: %s. Committed users are kept: "
+                   "mend it and go on with --resume, or raise --quarantine-max",
+                   n->dispatch->ledger.counts.failed_shards,
+                   n->dispatch->config.ledger.failed_shards_max, n->trouble.text);
+}
+
+static nj_status run_until(nj_night *n, nj_poller *poller, bool (*is_over)(const nj_night *n),
+                           nj_error *err)
+{
+    nj_status status = NJ_OK;
+    while (status == NJ_OK && stop_signal == 0 && !is_over(n)) {
+        status = run_round(n, poller, err);
+        if (status == NJ_OK && nj_dispatch_hopeless(n->dispatch)) {
+            status = fail_hopeless(n, err);
+        }
+    }
+    return status == NJ_OK ? nj_night_check_signal(err) : status;
+}
+
+// Workers decode a sample again. Without a worker, as when a night that was decoded is resumed, there is none.
+static nj_status audit_users(nj_night *n, nj_poller *poller, nj_error *err)
+{
+    if (n->diverged || nj_night_is_over_budget(n)) {
+        return NJ_OK;
+    }
+    nj_status status = nj_night_begin_audit(n, err);
+    uint64_t seen_ns = nj_clock_mono_ns();
+    while (status == NJ_OK && stop_signal == 0 && !is_decoded(n)) {
+        status = run_round(n, poller, err);
+        const uint64_t now_ns = nj_clock_mono_ns();
+        if (n->dispatch->roster.count > 0) {
+            seen_ns = now_ns;
+        } else if (now_ns - seen_ns >= AUDIT_WAIT_MS * UINT64_C(1000000)) {
+            nj_log(NJ_LOG_WARNING, "no worker is there to decode the sample again: it is left out");
+            return NJ_OK;
+        }
+    }
+    return status == NJ_OK ? nj_night_check_signal(err) : status;
 }
 
 static nj_status decode_users(nj_night *n, nj_error *err)
 {
     nj_poller poller = {0};
     nj_poller_add_router(&poller, n->router);
-    nj_status status = NJ_OK;
     const uint64_t start_ns = nj_clock_mono_ns();
-    nj_progress_start(&n->progress, "users", n->plan.user_count, n->users_done, false, start_ns);
-    while (status == NJ_OK && stop_signal == 0 && !nj_dispatch_finished(n->dispatch)) {
-        status = run_round(n, &poller, err);
-        if (status == NJ_OK && n->failed) {
-            status = fail_night(n, err);
-        }
-    }
+    nj_progress_start(&n->progress, "users", n->plan.user_count, nj_night_users_done(n), false,
+                      start_ns);
+    nj_status status = run_until(n, &poller, is_decoded, err);
     nj_progress_finish(&n->progress);
     n->summary.decode_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
-    bool finished = status == NJ_OK && nj_dispatch_finished(n->dispatch);
-    say_farewell(n, &poller, finished ? NJ_DRAIN_FINISHED : NJ_DRAIN_STOPPING);
-    nj_router_close(&n->router, LINGER_MS); // who comes while the store is packed finds nobody
-    if (status == NJ_OK && !finished) {
-        status = signal_status(err);
+    if (status == NJ_OK) {
+        status = audit_users(n, &poller, err);
     }
+    say_farewell(n, &poller, status == NJ_OK ? NJ_DRAIN_FINISHED : NJ_DRAIN_STOPPING);
+    nj_router_close(&n->router, LINGER_MS); // who comes while the store is packed finds nobody
     return status;
 }
 
 // ---- opening ----
 
-static nj_status resume_shard(void *context, const nj_ledger_record *record, nj_error *err)
+static nj_status resume_piece(void *context, const nj_ledger_record *record, nj_error *err)
 {
     nj_night *n = context;
-    if (record->state != NJ_STORED_COMMITTED) {
-        return NJ_OK;
+    const bool committed = record->state == NJ_STORED_COMMITTED;
+    const nj_piece_range range = {.shard = (uint32_t)record->shard,
+                                  .first = (uint32_t)record->first,
+                                  .count = (uint32_t)record->count};
+    nj_status status = NJ_NOT_FOUND;
+    if (record->shard < n->plan.shard_count) {
+        status = nj_dispatch_resume(n->dispatch, range,
+                                    committed                         ? NJ_RESUME_COMMITTED
+                                    : n->options->retry_quarantined ? NJ_RESUME_RETRY
+                                                                    : NJ_RESUME_QUARANTINED,
+                                    committed ? &record->digest : NULL);
     }
-    if (record->shard >= n->plan.shard_count ||
-        nj_dispatch_resume(n->dispatch, (nj_piece_range){.shard = (uint32_t)record->shard},
-                           NJ_RESUME_COMMITTED, &record->digest) != NJ_OK) {
-        return nj_fail(err, NJ_REFUSED, "the ledger has shard %" PRIu64 ", the plan has %zu",
-                       record->shard, n->plan.shard_count);
+    if (status != NJ_OK) {
+        return nj_fail(err, NJ_REFUSED,
+                       "the ledger has %" PRIu64 " users from user %" PRIu64 " of shard %" PRIu64
+                       " on, which do not fit the plan's %zu shards",
+                       record->count, record->first, record->shard, n->plan.shard_count);
     }
-    n->users_done += record->rows;
     n->summary.resumed_rows += record->rows;
-    n->summary.resumed_shards++;
+    n->summary.resumed_shards += committed;
     return NJ_OK;
 }
 
-static nj_status open_dispatch(nj_night *n, nj_error *err)
+static uint32_t get_failed_shards_max(const nj_night_options *options)
+{
+    const uint32_t doubled = 2 * options->quarantine_max; // at most 2 * NJ_NIGHT_QUARANTINE_MAX
+    return doubled > FAILED_SHARDS_LEAST ? doubled : FAILED_SHARDS_LEAST;
+}
+
+static nj_dispatch_config make_dispatch_config(const nj_night *n)
 {
     const nj_night_options *options = n->options;
-    const nj_dispatch_config config = {
+    return (nj_dispatch_config){
         .ledger = {.shard_count = (uint32_t)n->plan.shard_count,
                    .shard_first = n->plan.shard_first,
-                   .tries_max = 2,
-                   .losses_max = 4,
-                   .retry_ms = 1000,
-                   .retry_max_ms = 30000,
-                   .avoid_ms = 5000,
-                   .speculate_min_ms = 10000,
-                   .speculate_percent = 5,
-                   .failed_shards_max = 8},
-        .roster = {.worker_max = 4096,
+                   .tries_max = NJ_NIGHT_TRIES_MAX,
+                   .losses_max = NJ_NIGHT_LOSSES_MAX,
+                   .retry_ms = RETRY_MS,
+                   .retry_max_ms = RETRY_MS_MAX,
+                   .avoid_ms = options->lease_ms / 3,
+                   .speculate_min_ms = options->lease_ms / 3 * 2,
+                   .speculate_percent = options->speculate ? SPECULATE_PERCENT : 0,
+                   .failed_shards_max = get_failed_shards_max(options)},
+        .roster = {.worker_max = WORKERS_MAX,
                    .silence_ms = options->lease_ms,
                    .lease_ms = options->lease_ms,
                    .probe_ms = nj_night_heartbeat_ms(options) * 3 / 2,
-                   .bench_ms = 30000,
-                   .bench_max_ms = 600000},
+                   .bench_ms = BENCH_MS,
+                   .bench_max_ms = BENCH_MS_MAX},
         .epoch = nj_staging_epoch(n->stage.staging),
         .numeric_class = options->numeric_class,
         .check = nj_result_problem,
         .check_context = &n->check,
     };
+}
+
+static nj_status open_dispatch(nj_night *n, nj_error *err)
+{
+    const nj_dispatch_config config = make_dispatch_config(n);
     n->dispatch = malloc(sizeof *n->dispatch);
     if (n->dispatch == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the ledger of %zu shards",
@@ -242,12 +266,33 @@ static nj_status open_dispatch(nj_night *n, nj_error *err)
         n->dispatch = NULL;
         return status;
     }
-    status = nj_staging_ledger_each(n->stage.staging, resume_shard, n, err);
+    status = nj_staging_ledger_each(n->stage.staging, resume_piece, n, err);
     if (status == NJ_OK && n->summary.resumed_shards > 0) {
-        nj_log(NJ_LOG_INFO, "resumed: %" PRIu64 " of %zu shards are committed",
-               n->summary.resumed_shards, n->plan.shard_count);
+        nj_log(NJ_LOG_INFO,
+               "resumed: %" PRIu64 " of %zu shards are committed, %" PRIu64 " users quarantined",
+               n->summary.resumed_shards, n->plan.shard_count,
+               n->dispatch->ledger.counts.quarantined_users);
     }
     return status;
+}
+
+// What a lease and a result of the largest shard need.
+static nj_status open_scratch(nj_night *n, nj_error *err)
+{
+    size_t users = 1;
+    for (size_t i = 0; i < n->plan.shard_count; i++) {
+        const size_t count = nj_plan_shard_users(&n->plan, i);
+        users = count > users ? count : users;
+    }
+    n->requests = calloc(users, sizeof *n->requests);
+    n->check = (nj_result_check){.items = &n->job->catalogue.items,
+                                 .map = &n->job->map,
+                                 .top = n->job->settings.top,
+                                 .rows = calloc(users, sizeof *n->check.rows),
+                                 .row = malloc(sizeof *n->check.row)};
+    return n->requests != NULL && n->check.rows != NULL && n->check.row != NULL
+               ? NJ_OK
+               : nj_fail(err, NJ_NO_MEMORY, "no memory for the users of one shard (%zu)", users);
 }
 
 static nj_status open_router(nj_night *n, nj_error *err)
@@ -290,17 +335,21 @@ static nj_status open_night(nj_night *n, nj_error *err)
         return status;
     }
     nj_digest_hex(&n->plan.digest, n->run_id);
-    n->check = (nj_result_check){&n->job->catalogue.items, &n->job->map, n->job->settings.top};
+    n->summary.users = n->plan.user_count;
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
     nj_log(NJ_LOG_INFO, "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
            n->plan.shard_count, n->options->numeric_class);
-    status = open_dispatch(n, err);
+    status = open_scratch(n, err);
+    if (status == NJ_OK) {
+        status = open_dispatch(n, err);
+    }
     return status == NJ_OK ? say_ready(n, err) : status;
 }
 
 static void close_night(nj_night *n)
 {
+    nj_night_tell_kept(n);
     nj_router_close(&n->router, LINGER_MS);
     if (n->dispatch != NULL) {
         nj_dispatch_fini(n->dispatch);
@@ -308,24 +357,11 @@ static void close_night(nj_night *n)
     }
     nj_stage_close(&n->stage);
     nj_plan_fini(&n->plan);
+    free(n->requests);
+    free(n->check.rows);
+    free(n->check.row);
     nj_buffer_fini(&n->settings_bytes);
     nj_buffer_fini(&n->users_bytes);
-}
-
-static nj_status publish_night(nj_night *n, nj_error *err)
-{
-    if (n->diverged) {
-        return nj_fail(
-            err, NJ_REFUSED,
-            "two workers gave different rows for a shard: nothing is published (see above)");
-    }
-    const uint64_t start_ns = nj_clock_mono_ns();
-    n->summary.duplicates = n->dispatch->ledger.counts.duplicates;
-    n->summary.losses = n->dispatch->ledger.counts.losses;
-    n->summary.rows = n->plan.user_count;
-    nj_status status = nj_stage_publish(&n->stage, &n->summary.generation, err);
-    n->summary.publish_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
-    return status;
 }
 
 static void catch_signals(void (*handler)(int))
@@ -342,6 +378,7 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     nj_night n = {.job = job, .options = options};
     nj_buffer_init(&n.settings_bytes, NJ_WIRE_SETTINGS_BYTES_MAX);
     nj_buffer_init(&n.users_bytes, NJ_SHARD_BYTES_MAX);
+    nj_night_summary_init(&n.summary);
     stop_signal = 0;
     catch_signals(note_signal);
     nj_status status = open_night(&n, err);
@@ -349,34 +386,13 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
         status = decode_users(&n, err);
     }
     if (status == NJ_OK) {
-        status = publish_night(&n, err);
+        status = nj_night_publish(&n, err);
     }
-    if (status == NJ_OK) {
-        *out = n.summary;
-    } else {
+    if (status != NJ_OK) {
         nj_stage_discard_empty(&n.stage);
     }
+    *out = n.summary;
     close_night(&n);
     catch_signals(SIG_DFL);
     return status;
-}
-
-void nj_night_print(const nj_night_summary *s, bool as_json)
-{
-    const uint64_t decoded = s->rows - s->resumed_rows;
-    const double rate = s->decode_seconds > 0 ? (double)decoded / s->decode_seconds : 0;
-    if (as_json) {
-        printf(
-            "{\"generation\": \"%s\", \"rows\": %" PRIu64 ", \"skipped\": %" PRIu64
-            ", \"shards\": %" PRIu64 ", \"resumed_shards\": %" PRIu64 ", \"resumed_rows\": %" PRIu64
-            ", \"decode_s\": %.3f, \"users_per_s\": %.2f, \"publish_s\": %.3f, "
-            "\"duplicates\": %" PRIu64 ", \"lost_leases\": %" PRIu64 "}\n",
-            s->generation.text, s->rows, s->skipped, s->shards, s->resumed_shards, s->resumed_rows,
-            s->decode_seconds, rate, s->publish_seconds, s->duplicates, s->losses);
-        return;
-    }
-    printf("published %s: %" PRIu64 " users, %" PRIu64
-           " of them decoded in %.1f s (%.1f users/s); packed, verified and published "
-           "in %.1f s\n",
-           s->generation.text, s->rows, decoded, s->decode_seconds, rate, s->publish_seconds);
 }

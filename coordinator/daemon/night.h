@@ -2,10 +2,11 @@
 //
 //   job ─► plan ─► staging (new or resumed) ─► router ─► loop: messages ─► dispatch ─► effects
 //                                                                            │
-//                             pack ◄─ all shards committed ◄─ commits, a few shards a transaction
-//                              └─► verify ─► publish ─► remove staging
+//           pack ◄─ a sample decoded again ◄─ every user done ◄─ commits, a few shards a transaction
+//            └─► verify ─► publish ─► remove staging
 //
-// One thread owns the socket and the store. A night that ends early keeps its staging area: `--resume` goes on from there.
+// One thread owns the socket and the store. A night that ends early keeps its staging area: `--resume` goes on from there. While the
+// store does not write (a full disk), no leases are given; the night goes on by itself when it writes again.
 #ifndef NJ_COORDINATOR_DAEMON_NIGHT_H
 #define NJ_COORDINATOR_DAEMON_NIGHT_H
 
@@ -18,6 +19,20 @@
 
 #define NJ_NIGHT_SHARD_USERS_DEFAULT "64"
 #define NJ_NIGHT_LEASE_MS_DEFAULT "15000"
+#define NJ_NIGHT_STORAGE_WAIT_MS_DEFAULT "600000"
+#define NJ_NIGHT_AUDIT_USERS_DEFAULT "32"
+#define NJ_NIGHT_QUARANTINE_MAX 1000000 // the limit of --quarantine-max
+
+// Failures after which a shard is halved, and a single user quarantined.
+#define NJ_NIGHT_TRIES_MAX 2
+// Leases that ran out, or whose worker vanished, that count as much.
+#define NJ_NIGHT_LOSSES_MAX 4
+
+// What a hook may know of the night.
+typedef struct {
+    uint64_t progress; // rises with every piece that was committed, split or quarantined
+    bool paused;       // the store does not write; workers are idle
+} nj_night_pulse;
 
 // Called while the night runs, from its loop. `run` starts and watches its workers here. A status other than NJ_OK ends the night.
 typedef struct {
@@ -25,7 +40,7 @@ typedef struct {
     /// Once, when workers can connect.
     nj_status (*ready)(void *context, const char *endpoint, nj_error *err);
     /// Every 100 ms or so.
-    nj_status (*tick)(void *context, nj_error *err);
+    nj_status (*tick)(void *context, const nj_night_pulse *pulse, nj_error *err);
 } nj_night_hooks;
 
 typedef struct {
@@ -35,40 +50,68 @@ typedef struct {
     bool insecure;
     const char *store_dir;
     bool resume;
+    bool retry_quarantined; // users that the interrupted night had given up are tried again
+    bool speculate;
     uint32_t shard_users;
     uint32_t lease_ms;
+    uint32_t quarantine_max;  // users
+    uint32_t storage_wait_ms; // how long a store that does not write is waited for
+    uint32_t audit_users;
     const char *numeric_class;
     nj_night_hooks hooks; // members may be NULL
 } nj_night_options;
 
 typedef struct {
-    nj_store_name generation;
+    nj_store_name generation; // "" where nothing was published
+    uint64_t users;           // of the plan
     uint64_t rows;
     uint64_t skipped; // cold users that --cold-users skip left out
     uint64_t shards;
-    uint64_t resumed_shards; // found committed
+    uint64_t resumed_shards; // shards and pieces found committed
     uint64_t resumed_rows;   // in them; the rate leaves them out
     double decode_seconds;   // from the first message to the last commit
     double publish_seconds;
-    uint64_t duplicates;
+    double paused_seconds; // in which the store did not write
+    uint64_t leases;
+    uint64_t retries; // leases of a piece that had failed before
     uint64_t losses;
+    uint64_t duplicates;
+    uint64_t speculations;
+    uint64_t speculations_won;
+    uint64_t splits;
+    uint64_t benched;
+    uint64_t quarantined; // users
+    uint64_t audited;     // users
+    nj_buffer quarantined_json;  // owned; the first of them as objects with commas between
+    nj_buffer quarantined_lines; // owned; fewer of them, one a line, for people
 } nj_night_summary;
 
 /// Runs the night to its end. With `resume` it also takes over from a process that still runs this night: that one writes
 /// nothing more and ends with NJ_AGAIN at its next commit. Other inputs than the night's take nothing over.
 ///
+/// `out` is set whatever the status: nj_night_summary_fini.
+///
 /// Returns  NJ_OK: published
+///          NJ_PARTIAL: published without the users that were quarantined, who are no more than quarantine_max
 ///          NJ_AGAIN: a staging area is there and `resume` is not set, or another process has taken the night over, or the
 ///          store's lock is held
 ///          NJ_CONFIG: `resume`, and the inputs are not those of the staging area
 ///          NJ_REFUSED: two workers disagreed, or verification failed
-///          NJ_FAILED: a shard failed for good (names it and why)
+///          NJ_FAILED: more users were quarantined than quarantine_max (names the first, and what to do), or so many shards
+///          failed that users are not the reason
+///          NJ_IO: the store could not be written for storage_wait_ms
 ///          NJ_INTERRUPTED, NJ_TERMINATED: a signal; others as the parts say
 /// Proof    tests/integration
 NJ_CHECKED nj_status nj_night_run(nj_job *job, const nj_night_options *options,
                                   nj_night_summary *out, nj_error *err);
 
-/// Prints the summary on standard output, as text or as JSON.
+/// Prints the summary on standard output, as text or as JSON. As text nothing where nothing was published.
 void nj_night_print(const nj_night_summary *summary, bool as_json);
+
+/// True when there is something to print: every user was decoded or quarantined.
+bool nj_night_has_summary(const nj_night_summary *summary);
+
+/// Accepts a summary that is all zero.
+void nj_night_summary_fini(nj_night_summary *summary);
 
 #endif

@@ -4,30 +4,61 @@
 
 #include "common/codec/shard.h"
 #include "common/store/staging.h"
+#include "coordinator/daemon/audit.h"
 
 #define LEASE_MS_MIN 500
 #define LEASE_MS_MAX 3600000
+#define STORAGE_WAIT_MS_MAX 86400000
+
+// The numbers of an option table, each with where it goes.
+static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
+{
+    const struct {
+        const char *name;
+        uint64_t least;
+        uint64_t most;
+        uint32_t *number;
+    } numbers[] = {
+        {"shard-users", 1, NJ_SHARD_USERS_MAX, &out->shard_users},
+        {"lease-ms", LEASE_MS_MIN, LEASE_MS_MAX, &out->lease_ms},
+        {"quarantine-max", 0, NJ_NIGHT_QUARANTINE_MAX, &out->quarantine_max},
+        {"audit-users", 0, NJ_AUDIT_USERS_MAX, &out->audit_users},
+        {"storage-wait-ms", 0, STORAGE_WAIT_MS_MAX, &out->storage_wait_ms},
+    };
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && status == NJ_OK; i++) {
+        uint64_t number = 0;
+        status = nj_argument_uint(arguments, numbers[i].name, numbers[i].least, numbers[i].most,
+                                  &number, err);
+        *numbers[i].number = (uint32_t)number;
+    }
+    return status;
+}
+
+static nj_status read_words(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
+{
+    const char *speculate = nj_argument(arguments, "speculate");
+    out->speculate = strcmp(speculate, "on") == 0;
+    if (!out->speculate && strcmp(speculate, "off") != 0) {
+        return nj_fail(err, NJ_USAGE, "--speculate is \"%s\", must be on or off", speculate);
+    }
+    if (out->numeric_class[0] == '\0' ||
+        strlen(out->numeric_class) > NJ_STAGING_CLASS_BYTES_MAX) {
+        return nj_fail(err, NJ_USAGE, "--numeric-class must have 1 to %d bytes",
+                       NJ_STAGING_CLASS_BYTES_MAX);
+    }
+    if (out->retry_quarantined && !out->resume) {
+        return nj_fail(err, NJ_USAGE, "--retry-quarantined goes with --resume");
+    }
+    return NJ_OK;
+}
 
 nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
 {
-    uint64_t shard_users = 0;
-    uint64_t lease_ms = 0;
-    const char *numeric_class = nj_argument(arguments, "numeric-class");
-    nj_status status =
-        nj_argument_uint(arguments, "shard-users", 1, NJ_SHARD_USERS_MAX, &shard_users, err);
-    if (status == NJ_OK) {
-        status =
-            nj_argument_uint(arguments, "lease-ms", LEASE_MS_MIN, LEASE_MS_MAX, &lease_ms, err);
-    }
-    if (status == NJ_OK &&
-        (numeric_class[0] == '\0' || strlen(numeric_class) > NJ_STAGING_CLASS_BYTES_MAX)) {
-        status = nj_fail(err, NJ_USAGE, "--numeric-class must have 1 to %d bytes",
-                         NJ_STAGING_CLASS_BYTES_MAX);
-    }
     *out = (nj_night_options){.store_dir = nj_argument(arguments, "store"),
                               .resume = nj_argument_flag(arguments, "resume"),
-                              .shard_users = (uint32_t)shard_users,
-                              .lease_ms = (uint32_t)lease_ms,
-                              .numeric_class = numeric_class};
-    return status;
+                              .retry_quarantined = nj_argument_flag(arguments, "retry-quarantined"),
+                              .numeric_class = nj_argument(arguments, "numeric-class")};
+    nj_status status = read_numbers(arguments, out, err);
+    return status == NJ_OK ? read_words(arguments, out, err) : status;
 }

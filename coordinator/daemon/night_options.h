@@ -13,6 +13,16 @@
          "a lease without progress for this long is given to another worker", false},              \
         {"numeric-class", "NAME", "exact",                                                         \
          "arithmetic of the night: exact, or a class that all workers have", false},               \
+        {"quarantine-max", "N", "0",                                                               \
+         "publish without up to so many users whom no worker can decode; exit 3", false},          \
+        {"retry-quarantined", NULL, NULL,                                                          \
+         "with --resume: try again the users who were given up", false},                           \
+        {"speculate", "on|off", "on",                                                              \
+         "give a slow shard to a second worker when nothing else waits", false},                   \
+        {"audit-users", "N", NJ_NIGHT_AUDIT_USERS_DEFAULT,                                         \
+         "users decoded again by workers before the night is packed; 0: none", false},             \
+        {"storage-wait-ms", "N", NJ_NIGHT_STORAGE_WAIT_MS_DEFAULT,                                 \
+         "wait so long for a store that cannot be written (a full disk)", false},                  \
     {                                                                                              \
         "json", NULL, NULL, "print the summary as JSON", false                                     \
     }

@@ -1,12 +1,10 @@
 #include "coordinator/daemon/result_check.h"
 
-#include <stdlib.h>
-
-#include "common/codec/row.h"
 #include "common/codec/shard.h"
 
-static const char *find_row_problem(const nj_result_check *check, nj_slice bytes, nj_row *row)
+static const char *find_row_problem(const nj_result_check *check, nj_slice bytes)
 {
+    nj_row *row = check->row;
     if (nj_row_unpack(bytes, row, NULL) != NJ_OK) {
         return "a row is malformed";
     }
@@ -26,17 +24,13 @@ const char *nj_result_problem(const void *context, const nj_message_result *resu
                               const nj_piece_range *piece)
 {
     const nj_result_check *check = context;
-    nj_rows rows;
-    size_t count = piece->count;
-    if (result->row_count != count || nj_rows_unpack(result->rows, count, &rows, NULL) != NJ_OK) {
-        return "the rows do not fit the piece's users";
+    if (result->row_count != piece->count ||
+        nj_rows_split(result->rows, piece->count, check->rows, NULL) != NJ_OK) {
+        return "the rows do not fit the shard's users";
     }
-    nj_row *row = malloc(sizeof *row);
-    const char *problem = row == NULL ? "no memory to check the rows" : NULL;
-    for (size_t i = 0; i < count && problem == NULL; i++) {
-        problem = find_row_problem(check, rows.rows[i], row);
+    const char *problem = NULL;
+    for (uint32_t i = 0; i < piece->count && problem == NULL; i++) {
+        problem = find_row_problem(check, check->rows[i]);
     }
-    free(row);
-    nj_rows_fini(&rows);
     return problem;
 }

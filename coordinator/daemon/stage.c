@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checked.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/codec/shard.h"
@@ -112,8 +113,9 @@ nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan 
         nj_staging_close(&stage.staging);
         return status;
     }
-    for (size_t i = 0; i < NJ_STAGE_SHARDS_MAX; i++) {
+    for (size_t i = 0; i < NJ_STAGE_PIECES_MAX; i++) {
         nj_buffer_init(&stage.waiting[i].bytes, NJ_SHARD_BYTES_MAX);
+        nj_buffer_init(&stage.waiting[i].rows, NJ_SHARD_USERS_MAX * sizeof(nj_slice));
     }
     *out = stage;
     return NJ_OK;
@@ -121,81 +123,180 @@ nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan 
 
 void nj_stage_close(nj_stage *stage)
 {
-    for (size_t i = 0; i < NJ_STAGE_SHARDS_MAX; i++) {
+    for (size_t i = 0; i < NJ_STAGE_PIECES_MAX; i++) {
         nj_buffer_fini(&stage->waiting[i].bytes);
+        nj_buffer_fini(&stage->waiting[i].rows);
     }
+    free(stage->given_up);
+    stage->given_up = NULL;
     nj_staging_close(&stage->staging);
 }
 
-nj_status nj_stage_add(nj_stage *stage, const nj_message_result *result, const char *worker,
+// ---- what waits ----
+
+// Where each row lies in the copy, as it lay in the original.
+static nj_status copy_rows(nj_staged_piece *staged, nj_slice bytes, const nj_slice *rows)
+{
+    nj_buffer_clear(&staged->bytes);
+    nj_buffer_clear(&staged->rows);
+    nj_status status = nj_buffer_append(&staged->bytes, bytes.bytes, bytes.size);
+    if (status == NJ_OK) {
+        status = nj_buffer_reserve(&staged->rows, staged->range.count * sizeof(nj_slice));
+    }
+    for (uint32_t i = 0; i < staged->range.count && status == NJ_OK; i++) {
+        const char *copy = (const char *)staged->bytes.bytes + (rows[i].bytes - bytes.bytes);
+        const nj_slice row = {copy, rows[i].size};
+        status = nj_buffer_append(&staged->rows, &row, sizeof row);
+    }
+    return status;
+}
+
+nj_status nj_stage_add(nj_stage *stage, const nj_piece_range *range,
+                       const nj_message_result *result, const nj_slice *rows, const char *worker,
                        nj_error *err)
 {
-    nj_staged_shard *staged = &stage->waiting[stage->waiting_count];
-    nj_buffer_clear(&staged->bytes);
-    nj_status status = nj_buffer_append(&staged->bytes, result->rows.bytes, result->rows.size);
-    if (status != NJ_OK) {
-        return nj_fail(err, status, "no memory for the rows of shard %u", result->shard);
-    }
-    staged->shard = result->shard;
+    nj_staged_piece *staged = &stage->waiting[stage->waiting_count];
+    staged->index = result->shard;
+    staged->range = *range;
     staged->attempt = result->attempt;
     staged->digest = result->digest;
     nj_ledger_text_set(staged->worker, sizeof staged->worker, nj_slice_from(worker));
+    nj_status status = copy_rows(staged, result->rows, rows);
+    if (status != NJ_OK) {
+        return nj_fail(err, status, "no memory for the rows of piece %u", result->shard);
+    }
     stage->waiting_count++;
     stage->waiting_bytes += result->rows.size;
     return NJ_OK;
 }
 
-static nj_status make_commit(const nj_stage *stage, const nj_staged_shard *staged,
-                             nj_store_row *rows, nj_shard_commit *out, nj_error *err)
+static nj_status reserve_given_up(nj_stage *stage, size_t more, nj_error *err)
 {
-    nj_rows unpacked;
-    size_t count = nj_plan_shard_users(stage->plan, staged->shard);
-    nj_status status = nj_rows_unpack(nj_buffer_slice(&staged->bytes), count, &unpacked, err);
-    if (status != NJ_OK) {
-        return status;
+    size_t wanted = stage->given_up_count + more;
+    size_t bytes;
+    if (wanted <= stage->given_up_capacity) {
+        return NJ_OK;
     }
-    for (size_t i = 0; i < count; i++) {
-        rows[i] =
-            (nj_store_row){nj_plan_request(stage->plan, staged->shard, i).user, unpacked.rows[i]};
+    wanted = wanted < 2 * stage->given_up_capacity ? 2 * stage->given_up_capacity : wanted;
+    nj_given_up *larger = nj_mul_size(wanted, sizeof *larger, &bytes)
+                              ? realloc(stage->given_up, bytes)
+                              : NULL;
+    if (larger == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory to note %zu quarantined users", wanted);
     }
-    nj_rows_fini(&unpacked);
-    *out = (nj_shard_commit){.rows = rows,
-                             .record = {.shard = staged->shard,
-                                        .state = NJ_STORED_COMMITTED,
-                                        .attempt = staged->attempt,
-                                        .rows = count,
-                                        .digest = staged->digest,
-                                        .finished_ms = nj_clock_wall_ms()}};
-    memcpy(out->record.worker, staged->worker, sizeof staged->worker);
+    stage->given_up = larger;
+    stage->given_up_capacity = wanted;
     return NJ_OK;
 }
 
-nj_status nj_stage_commit(nj_stage *stage, nj_commit_outcome outcomes[NJ_STAGE_SHARDS_MAX],
+nj_status nj_stage_give_up(nj_stage *stage, const nj_piece_range *range, uint32_t attempt,
+                           const char *worker, const char *note, nj_error *err)
+{
+    nj_status status = reserve_given_up(stage, range->count, err);
+    for (uint32_t i = 0; i < range->count && status == NJ_OK; i++) {
+        nj_given_up *user = &stage->given_up[stage->given_up_count++];
+        *user = (nj_given_up){
+            .shard = range->shard, .position = range->first + i, .attempt = attempt};
+        nj_ledger_text_set(user->worker, sizeof user->worker, nj_slice_from(worker));
+        nj_ledger_text_set(user->note, sizeof user->note, nj_slice_from(note));
+    }
+    return status;
+}
+
+// ---- committing ----
+
+// The record of a whole shard says so by first and count 0.
+static nj_shard_commit make_commit(const nj_stage *stage, const nj_staged_piece *staged,
+                                   nj_store_row *rows)
+{
+    const nj_piece_range *range = &staged->range;
+    const nj_slice *values = (const nj_slice *)(const void *)staged->rows.bytes;
+    const bool whole = range->count == nj_plan_shard_users(stage->plan, range->shard);
+    for (uint32_t i = 0; i < range->count; i++) {
+        nj_request request = nj_plan_request(stage->plan, range->shard, range->first + i);
+        rows[i] = (nj_store_row){request.user, values[i]};
+    }
+    nj_shard_commit commit = {.rows = rows,
+                              .record = {.shard = range->shard,
+                                         .state = NJ_STORED_COMMITTED,
+                                         .attempt = staged->attempt,
+                                         .rows = range->count,
+                                         .digest = staged->digest,
+                                         .finished_ms = nj_clock_wall_ms(),
+                                         .first = whole ? 0 : range->first,
+                                         .count = whole ? 0 : range->count}};
+    memcpy(commit.record.worker, staged->worker, sizeof staged->worker);
+    return commit;
+}
+
+static nj_shard_commit make_quarantine(const nj_stage *stage, const nj_given_up *user)
+{
+    nj_request request = nj_plan_request(stage->plan, user->shard, user->position);
+    nj_shard_commit commit = {.record = {.shard = user->shard,
+                                         .state = NJ_STORED_QUARANTINED,
+                                         .attempt = user->attempt,
+                                         .finished_ms = nj_clock_wall_ms(),
+                                         .first = user->position,
+                                         .count = 1}};
+    memcpy(commit.record.worker, user->worker, sizeof user->worker);
+    memcpy(commit.record.note, user->note, sizeof user->note);
+    nj_ledger_text_set(commit.record.user, sizeof commit.record.user, request.user);
+    return commit;
+}
+
+static size_t count_given_up(const nj_stage *stage)
+{
+    return nj_min_size(stage->given_up_count, NJ_STAGE_GIVEN_UP_A_COMMIT);
+}
+
+// What one transaction is made of: users given up first, because a late result may commit one of them.
+typedef struct {
+    nj_shard_commit commits[NJ_STAGE_GIVEN_UP_A_COMMIT + NJ_STAGE_PIECES_MAX];
+    nj_commit_outcome outcomes[NJ_STAGE_GIVEN_UP_A_COMMIT + NJ_STAGE_PIECES_MAX];
+} stage_batch;
+
+nj_status nj_stage_commit(nj_stage *stage, nj_commit_outcome out_outcomes[NJ_STAGE_PIECES_MAX],
                           nj_error *err)
 {
-    nj_shard_commit commits[NJ_STAGE_SHARDS_MAX];
+    const size_t given_up = count_given_up(stage);
     size_t row_count = 0;
     for (size_t i = 0; i < stage->waiting_count; i++) {
-        row_count += nj_plan_shard_users(stage->plan, stage->waiting[i].shard);
+        row_count += stage->waiting[i].range.count;
     }
+    stage_batch *batch = malloc(sizeof *batch);
     nj_store_row *rows = malloc((row_count + 1) * sizeof *rows);
-    nj_status status = rows != NULL
+    nj_status status = batch != NULL && rows != NULL
                            ? NJ_OK
                            : nj_fail(err, NJ_NO_MEMORY, "no memory to commit %zu rows", row_count);
-    size_t used = 0;
-    for (size_t i = 0; i < stage->waiting_count && status == NJ_OK; i++) {
-        status = make_commit(stage, &stage->waiting[i], rows + used, &commits[i], err);
-        used += nj_plan_shard_users(stage->plan, stage->waiting[i].shard);
+    if (status == NJ_OK) {
+        for (size_t i = 0; i < given_up; i++) {
+            batch->commits[i] = make_quarantine(stage, &stage->given_up[i]);
+        }
+        size_t used = 0;
+        for (size_t i = 0; i < stage->waiting_count; i++) {
+            batch->commits[given_up + i] = make_commit(stage, &stage->waiting[i], rows + used);
+            used += stage->waiting[i].range.count;
+        }
+        status = nj_staging_commit(stage->staging, batch->commits, given_up + stage->waiting_count,
+                                   batch->outcomes, err);
     }
     if (status == NJ_OK) {
-        status = nj_staging_commit(stage->staging, commits, stage->waiting_count, outcomes, err);
+        memcpy(out_outcomes, batch->outcomes + given_up,
+               stage->waiting_count * sizeof *out_outcomes);
     }
     free(rows);
+    free(batch);
     return status;
 }
 
 void nj_stage_clear(nj_stage *stage)
 {
+    const size_t given_up = count_given_up(stage);
+    stage->given_up_count -= given_up;
+    if (stage->given_up_count > 0) {
+        memmove(stage->given_up, stage->given_up + given_up,
+                stage->given_up_count * sizeof *stage->given_up);
+    }
     stage->waiting_count = 0;
     stage->waiting_bytes = 0;
 }
@@ -217,23 +318,60 @@ void nj_stage_discard_empty(nj_stage *stage)
     }
 }
 
-nj_status nj_stage_publish(nj_stage *stage, nj_store_name *out_name, nj_error *err)
+// ---- publishing ----
+
+// The area loses its name first, so a try that failed behind that has done what counts: the next draft removes the rest.
+static nj_status remove_area(nj_stage *stage, nj_error *err)
 {
-    nj_store_name name;
+    if (!nj_staging_exists(nj_staging_store_dir(stage->staging))) {
+        nj_staging_close(&stage->staging);
+        return NJ_OK;
+    }
+    nj_status status = nj_staging_remove_take(&stage->staging, err);
+    if (status != NJ_OK) {
+        nj_error_prefix(err, "%s is published, but its staging area cannot be removed",
+                        stage->name.text);
+    }
+    return status;
+}
+
+static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
+{
     const char *store_dir = nj_staging_store_dir(stage->staging);
-    nj_status status = nj_store_pack(stage->staging, stage->plan->user_count, nj_clock_wall_ms(),
-                                     &name, NULL, err);
-    if (status == NJ_OK) {
-        nj_log(NJ_LOG_INFO, "packed %s", name.text);
-        status = nj_store_verify(store_dir, name.text, NULL, err);
+    nj_status status = NJ_OK;
+    switch (stage->step) {
+    case NJ_STAGE_PACK:
+        status = nj_store_pack(stage->staging, row_count, nj_clock_wall_ms(), &stage->name, NULL,
+                               err);
+        if (status == NJ_OK) {
+            nj_log(NJ_LOG_INFO, "packed %s", stage->name.text);
+        }
+        break;
+    case NJ_STAGE_VERIFY:
+        status = nj_store_verify(store_dir, stage->name.text, NULL, err);
+        break;
+    case NJ_STAGE_PUBLISH:
+        status = nj_store_publish(store_dir, stage->name.text, stage->staging,
+                                  NJ_STORE_LOCK_WAIT_MS, err);
+        if (status == NJ_OK) {
+            nj_log(NJ_LOG_INFO, "verified and published %s", stage->name.text);
+        }
+        break;
+    case NJ_STAGE_REMOVE:
+        status = remove_area(stage, err);
+        break;
     }
-    if (status == NJ_OK) {
-        status = nj_store_publish(store_dir, name.text, stage->staging, NJ_STORE_LOCK_WAIT_MS, err);
-    }
-    if (status == NJ_OK) {
-        *out_name = name;
-        nj_log(NJ_LOG_INFO, "verified and published %s", name.text);
-        status = nj_staging_remove_take(&stage->staging, err);
+    return status;
+}
+
+nj_status nj_stage_publish(nj_stage *stage, uint64_t row_count, nj_error *err)
+{
+    nj_status status = NJ_OK;
+    while (status == NJ_OK && stage->staging != NULL) {
+        status = take_step(stage, row_count, err);
+        if (status == NJ_OK) {
+            stage->step++;
+        }
     }
     return status;
 }

@@ -1,4 +1,9 @@
-// stage.h - the night's staging area: made anew or taken up again, filled shard by shard, published at the end.
+// stage.h - the night's staging area: made anew or taken up again, filled piece by piece, published at the end.
+//
+//   rows of a RESULT ──► waiting ──┐
+//   a user given up ───► given_up ─┴─ nj_stage_commit: one transaction ─► nj_stage_clear
+//
+// What a failed commit could not write goes on waiting: the same call may be made again.
 #ifndef NJ_COORDINATOR_DAEMON_STAGE_H
 #define NJ_COORDINATOR_DAEMON_STAGE_H
 
@@ -6,26 +11,56 @@
 #include "common/store/publish.h"
 #include "common/store/staging.h"
 #include "common/wire/message.h"
+#include "coordinator/ledger.h" // nj_piece_range
 #include "coordinator/plan.h"
 
-// Shards wait here for one transaction; a sync costs the same for one shard and for many.
-#define NJ_STAGE_SHARDS_MAX 32
+// Pieces wait here for one transaction; a sync costs the same for one piece and for many.
+#define NJ_STAGE_PIECES_MAX 32
 #define NJ_STAGE_BYTES_MAX (16u << 20)
+// Users given up that go into one transaction.
+#define NJ_STAGE_GIVEN_UP_A_COMMIT 256
+
+#define NJ_STAGE_WORKER_BYTES 65 // as the ledger record's, with their NULs
+#define NJ_STAGE_NOTE_BYTES 401
 
 typedef struct {
-    uint32_t shard;
+    uint32_t index; // of the piece
+    nj_piece_range range;
     uint32_t attempt;
     nj_digest digest;
-    char worker[65];
+    char worker[NJ_STAGE_WORKER_BYTES];
     nj_buffer bytes; // owned copy of the RESULT's rows blob
-} nj_staged_shard;
+    nj_buffer rows;  // owned; [range.count] of nj_slice, into `bytes`
+} nj_staged_piece;
+
+// One user without a row.
+typedef struct {
+    uint32_t shard;
+    uint32_t position; // in the shard
+    uint32_t attempt;
+    char worker[NJ_STAGE_WORKER_BYTES];
+    char note[NJ_STAGE_NOTE_BYTES];
+} nj_given_up;
+
+// How far the publishing has come.
+typedef enum {
+    NJ_STAGE_PACK,
+    NJ_STAGE_VERIFY,
+    NJ_STAGE_PUBLISH,
+    NJ_STAGE_REMOVE,
+} nj_stage_step;
 
 typedef struct {
     const nj_plan *plan;
     nj_staging *staging; // owned
-    nj_staged_shard waiting[NJ_STAGE_SHARDS_MAX];
+    nj_staged_piece waiting[NJ_STAGE_PIECES_MAX];
     size_t waiting_count;
     size_t waiting_bytes;
+    nj_given_up *given_up; // owned; [given_up_count] users that are not recorded yet
+    size_t given_up_count;
+    size_t given_up_capacity;
+    nj_stage_step step;
+    nj_store_name name; // of the generation, behind PACK
 } nj_stage;
 
 /// Opens the store's staging area: a new one, or with `resume` the one that is there if its plan is this one.
@@ -36,27 +71,46 @@ NJ_CHECKED nj_status nj_stage_open(const char *store_dir, const nj_job *job, con
 /// The area stays on disk. Accepts a stage that was published or is all zero.
 void nj_stage_close(nj_stage *stage);
 
+/// No more pieces: commit first.
 static inline bool nj_stage_is_full(const nj_stage *stage)
 {
-    return stage->waiting_count == NJ_STAGE_SHARDS_MAX ||
+    return stage->waiting_count == NJ_STAGE_PIECES_MAX ||
            stage->waiting_bytes >= NJ_STAGE_BYTES_MAX;
 }
 
+static inline bool nj_stage_is_empty(const nj_stage *stage)
+{
+    return stage->waiting_count == 0 && stage->given_up_count == 0;
+}
+
 /// Copies the rows of a RESULT that passed every check; the stage must not be full.
-NJ_CHECKED nj_status nj_stage_add(nj_stage *stage, const nj_message_result *result,
+///
+///   rows  [range.count] the rows in result->rows, as the check found them
+NJ_CHECKED nj_status nj_stage_add(nj_stage *stage, const nj_piece_range *range,
+                                  const nj_message_result *result, const nj_slice *rows,
                                   const char *worker, nj_error *err);
 
-/// Commits everything that waits in one transaction. Whatever the status, `waiting` still names the shards until nj_stage_clear.
+/// Notes that the users of a piece get no rows. `note` says why, for people.
+NJ_CHECKED nj_status nj_stage_give_up(nj_stage *stage, const nj_piece_range *range,
+                                      uint32_t attempt, const char *worker, const char *note,
+                                      nj_error *err);
+
+/// Commits everything that waits in one transaction. Whatever the status, it goes on waiting until nj_stage_clear.
+///
+///   out_outcomes  of the pieces, set when NJ_OK is returned
 NJ_CHECKED nj_status nj_stage_commit(nj_stage *stage,
-                                     nj_commit_outcome outcomes[NJ_STAGE_SHARDS_MAX],
+                                     nj_commit_outcome out_outcomes[NJ_STAGE_PIECES_MAX],
                                      nj_error *err);
+/// Forgets what the last commit wrote.
 void nj_stage_clear(nj_stage *stage);
 
-/// Removes the staging area if no shard is committed in it: an attempt that came to nothing leaves nothing to resume, and
+/// Removes the staging area if nothing is recorded in it: an attempt that came to nothing leaves nothing to resume, and
 /// nothing in the way of the next one. A failure is logged only.
 void nj_stage_discard_empty(nj_stage *stage);
 
-/// Packs, verifies, publishes, and removes the staging area.
-NJ_CHECKED nj_status nj_stage_publish(nj_stage *stage, nj_store_name *out_name, nj_error *err);
+/// Packs, verifies, publishes, and removes the staging area. After NJ_IO the same call goes on where it failed.
+///
+///   row_count  the plan's users less those who were quarantined
+NJ_CHECKED nj_status nj_stage_publish(nj_stage *stage, uint64_t row_count, nj_error *err);
 
 #endif

@@ -11,17 +11,32 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "coordinator/daemon/log_gate.h"
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/night_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 
 #define WORKERS_MAX 1024
-// of all workers together; beyond it something is wrong with the machine or the bundle
-#define RESTARTS_MAX 20
+// A worker that ended is replaced, after a pause that doubles while the night gets no further. So many ends without anything
+// committed, split or quarantined between them say that something is wrong with the machine or the bundle. A user who kills
+// his worker takes NJ_NIGHT_LOSSES_MAX of them before his shard is split, and each worker may meet another such user.
+#define RESTARTS_IN_VAIN_MIN 8
+#define RESTARTS_IN_VAIN_A_WORKER NJ_NIGHT_LOSSES_MAX
+#define RESTART_MS_FIRST 100
+#define RESTART_MS_MAX 1000
 #define STOP_MS 5000
+
+// A place for one worker process.
+typedef struct {
+    pid_t pid;           // 0: none runs
+    uint64_t due_ns;     // none runs: when one is started; 0: never again
+    uint64_t progress;   // of the night, when the last one was started
+    unsigned pauses;     // doublings of its pause
+} worker_slot;
 
 typedef struct {
     const nj_arguments *arguments;
@@ -31,9 +46,11 @@ typedef struct {
     char key_path[32];  // what they call it
     char server_key[sizeof "--server-key=" + NJ_KEY_TEXT_BYTES]; // option and key in one word
     char endpoint[256];
-    pid_t workers[WORKERS_MAX]; // 0: ended
+    worker_slot workers[WORKERS_MAX];
     size_t worker_count;
-    unsigned restarts;
+    uint64_t progress;          // of the night, when a worker was last replaced
+    unsigned restarts_in_vain;  // since then
+    nj_log_gate gate;
 } fleet;
 
 // The worker's program stands beside this one.
@@ -134,18 +151,18 @@ static void exec_worker(const fleet *f, pid_t parent)
     _exit(127);
 }
 
-static nj_status start_worker(fleet *f, size_t index, nj_error *err)
+static nj_status start_worker(fleet *f, worker_slot *slot, nj_error *err)
 {
     const pid_t parent = getpid();
     pid_t pid = fork();
     if (pid < 0) {
-        return nj_fail_errno(err, NJ_FAILED, errno, "cannot start worker %zu of %zu", index + 1,
-                             f->worker_count);
+        return nj_fail_errno(err, NJ_FAILED, errno, "cannot start worker %td of %zu",
+                             slot - f->workers + 1, f->worker_count);
     }
     if (pid == 0) {
         exec_worker(f, parent);
     }
-    f->workers[index] = pid;
+    slot->pid = pid;
     return NJ_OK;
 }
 
@@ -155,53 +172,110 @@ static nj_status start_workers(void *context, const char *endpoint, nj_error *er
     snprintf(f->endpoint, sizeof f->endpoint, "%s", endpoint);
     nj_status status = NJ_OK;
     for (size_t i = 0; i < f->worker_count && status == NJ_OK; i++) {
-        status = start_worker(f, i, err);
+        status = start_worker(f, &f->workers[i], err);
     }
     return status;
 }
 
-// What a worker's end says. NJ_OK: the night is finished. NJ_AGAIN: another may take its place, because it was killed, asked to end
-// or lost the coordinator. Anything else will not pass.
+// What a worker's end says. NJ_OK: the night is finished. NJ_AGAIN: another may take its place, because it was killed, asked to
+// end, lost the coordinator or ran out of something. Anything else will not pass.
 static nj_status judge_end(int state)
 {
     if (WIFSIGNALED(state)) {
         return NJ_AGAIN;
     }
-    nj_status status = nj_status_of_exit_code(WEXITSTATUS(state));
-    return status == NJ_INTERRUPTED || status == NJ_TERMINATED ? NJ_AGAIN : status;
+    const int code = WEXITSTATUS(state);
+    const nj_status status = nj_status_of_exit_code(code);
+    return status == NJ_INTERRUPTED || status == NJ_TERMINATED ||
+                   code == nj_status_exit_code(NJ_FAILED)
+               ? NJ_AGAIN
+               : status;
 }
 
-static nj_status replace_worker(fleet *f, size_t index, int state, nj_error *err)
+static bool has_workers(const fleet *f)
 {
-    const long pid = (long)f->workers[index];
+    for (size_t i = 0; i < f->worker_count; i++) {
+        if (f->workers[i].pid != 0 || f->workers[i].due_ns != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// It will not work, nor will another in its place. The night goes on as long as others work.
+static nj_status close_slot(const fleet *f, long pid, int code, nj_error *err)
+{
+    nj_status verdict = nj_status_of_exit_code(code);
+    if (!has_workers(f)) {
+        return nj_fail(err, verdict,
+                       "worker %ld ended with exit %d (its message stands above), and no other works",
+                       pid, code);
+    }
+    nj_log(NJ_LOG_WARNING, "worker %ld ended with exit %d and is not replaced", pid, code);
+    return NJ_OK;
+}
+
+static nj_status plan_restart(fleet *f, worker_slot *slot, const nj_night_pulse *pulse,
+                              nj_error *err)
+{
+    const unsigned limit =
+        RESTARTS_IN_VAIN_MIN + RESTARTS_IN_VAIN_A_WORKER * (unsigned)f->worker_count;
+    if (pulse->progress != f->progress || pulse->paused) {
+        f->progress = pulse->progress;
+        f->restarts_in_vain = 0;
+    }
+    if (++f->restarts_in_vain > limit) {
+        return nj_fail(err, NJ_FAILED,
+                       "workers ended %u times without anything committed between: something is "
+                       "wrong with the machine or the bundle",
+                       f->restarts_in_vain);
+    }
+    uint64_t pause_ms = 0;
+    if (pulse->progress != slot->progress) {
+        slot->progress = pulse->progress;
+        slot->pauses = 0;
+    } else {
+        pause_ms = (uint64_t)RESTART_MS_FIRST << slot->pauses;
+        slot->pauses += pause_ms < RESTART_MS_MAX;
+        pause_ms = pause_ms < RESTART_MS_MAX ? pause_ms : RESTART_MS_MAX;
+    }
+    slot->due_ns = nj_clock_mono_ns() + pause_ms * 1000000;
+    return NJ_OK;
+}
+
+static nj_status take_end(fleet *f, worker_slot *slot, int state, const nj_night_pulse *pulse,
+                          nj_error *err)
+{
+    const long pid = (long)slot->pid;
     const nj_status verdict = judge_end(state);
-    f->workers[index] = 0;
+    slot->pid = 0;
+    slot->due_ns = 0;
     if (verdict == NJ_OK) {
         return NJ_OK;
     }
     if (verdict != NJ_AGAIN) {
-        return nj_fail(err, verdict, "worker %ld ended with exit %d (its message stands above)",
-                       pid, WEXITSTATUS(state));
+        return close_slot(f, pid, WEXITSTATUS(state), err);
     }
-    if (++f->restarts > RESTARTS_MAX) {
-        return nj_fail(err, NJ_FAILED,
-                       "workers ended %u times: something is wrong with the machine or the bundle",
-                       f->restarts);
+    if (nj_log_gate_pass(&f->gate, "ends of workers", nj_clock_mono_ns())) {
+        nj_log(NJ_LOG_WARNING, "worker %ld ended (%s %d): starting another", pid,
+               WIFSIGNALED(state) ? "signal" : "exit",
+               WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state));
     }
-    nj_log(NJ_LOG_WARNING, "worker %ld ended (%s %d): starting another", pid,
-           WIFSIGNALED(state) ? "signal" : "exit",
-           WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state));
-    return start_worker(f, index, err);
+    return plan_restart(f, slot, pulse, err);
 }
 
-static nj_status watch_workers(void *context, nj_error *err)
+static nj_status watch_workers(void *context, const nj_night_pulse *pulse, nj_error *err)
 {
     fleet *f = context;
     nj_status status = NJ_OK;
     for (size_t i = 0; i < f->worker_count && status == NJ_OK; i++) {
+        worker_slot *slot = &f->workers[i];
         int state = 0;
-        if (f->workers[i] != 0 && waitpid(f->workers[i], &state, WNOHANG) == f->workers[i]) {
-            status = replace_worker(f, i, state, err);
+        if (slot->pid != 0 && waitpid(slot->pid, &state, WNOHANG) == slot->pid) {
+            status = take_end(f, slot, state, pulse, err);
+        } else if (slot->pid == 0 && slot->due_ns != 0 && nj_clock_mono_ns() >= slot->due_ns) {
+            slot->due_ns = 0;
+            status = start_worker(f, slot, err);
         }
     }
     return status;
@@ -211,10 +285,10 @@ static size_t reap_workers(fleet *f)
 {
     size_t alive = 0;
     for (size_t i = 0; i < f->worker_count; i++) {
-        if (f->workers[i] != 0 && waitpid(f->workers[i], NULL, WNOHANG) == f->workers[i]) {
-            f->workers[i] = 0;
+        if (f->workers[i].pid != 0 && waitpid(f->workers[i].pid, NULL, WNOHANG) == f->workers[i].pid) {
+            f->workers[i].pid = 0;
         }
-        alive += f->workers[i] != 0;
+        alive += f->workers[i].pid != 0;
     }
     return alive;
 }
@@ -222,8 +296,8 @@ static size_t reap_workers(fleet *f)
 static void signal_workers(const fleet *f, int number)
 {
     for (size_t i = 0; i < f->worker_count; i++) {
-        if (f->workers[i] != 0) {
-            kill(f->workers[i], number);
+        if (f->workers[i].pid != 0) {
+            kill(f->workers[i].pid, number);
         }
     }
 }
@@ -239,8 +313,8 @@ static void end_workers(fleet *f)
     }
     signal_workers(f, SIGKILL);
     for (size_t i = 0; i < f->worker_count; i++) {
-        if (f->workers[i] != 0) {
-            waitpid(f->workers[i], NULL, 0);
+        if (f->workers[i].pid != 0) {
+            waitpid(f->workers[i].pid, NULL, 0);
         }
     }
 }
@@ -267,6 +341,7 @@ static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job,
         status = nj_night_run(job, options, summary, err);
     }
     end_workers(f);
+    nj_log_gate_tell(&f->gate, "ends of workers", UINT64_MAX);
     if (f->key_fd >= 0) {
         close(f->key_fd);
     }
@@ -280,7 +355,7 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
 {
     nj_job job = {0};
     nj_night_options options;
-    nj_night_summary summary;
+    nj_night_summary summary = {0};
     uint64_t workers = 0;
     fleet *f = calloc(1, sizeof *f);
     nj_status status = f != NULL ? nj_night_options_from(arguments, &options, err)
@@ -301,9 +376,10 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
         f->worker_count = (size_t)workers;
         status = run_fleet(f, &options, &job, &summary, err);
     }
-    if (status == NJ_OK) {
+    if (nj_night_has_summary(&summary)) {
         nj_night_print(&summary, nj_argument_flag(arguments, "json"));
     }
+    nj_night_summary_fini(&summary);
     nj_job_close(&job);
     free(f);
     return status;

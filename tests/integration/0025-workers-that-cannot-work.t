@@ -14,12 +14,21 @@ as_worker() { # SCRIPT
 }
 as_worker 'kill -SEGV $$'
 expect_exit 1 bin/nightjar run "${night[@]}" --store store --workers 4
-expect_said last "workers ended 21 times"
-[[ $(count_said last "signal 11\): starting another") -eq 20 ]] || fail "workers were not started 20 times again"
+expect_said last "workers ended 25 times without anything committed"
+[[ $(count_said last "signal 11\): starting another") -eq 20 ]] || fail "not 20 of 25 ends stand in the log"
+expect_said last "ends of workers: 5 more lines"
 as_worker 'echo "nightjar-worker: the weights are NaN" >&2; exit 65'
 expect_exit 65 bin/nightjar run "${night[@]}" --store store --workers 2
 expect_said last "the weights are NaN"
-expect_said last "ended with exit 65"
+expect_said last "ended with exit 65 .*no other works"
+
+# As long as others work, the night goes on: here the first of two workers cannot.
+as_worker 'if mkdir first 2>/dev/null; then exit 78; fi; exec "'"$bin"'/nightjar-worker" "$@"'
+expect_exit 0 bin/nightjar run "${night[@]}" --store store --workers 2
+expect_said last "ended with exit 78 and is not replaced"
+expect_rows store
+rm -r store
+
 rm bin/nightjar-worker
 touch bin/nightjar-worker
 chmod +x bin/nightjar-worker # not a program: an empty script, which a kernel does not run

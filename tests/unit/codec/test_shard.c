@@ -1,7 +1,6 @@
 // test_shard.c - users out and rows back: round trips and refusals.
 #include "common/codec/shard.h"
 
-#include "common/codec/row.h"
 #include "tests/support/nj_test.h"
 
 static const uint32_t ITEMS[] = {4, 0, 9};
@@ -56,29 +55,35 @@ static void rows_beyond_the_catalogue_and_damaged_bytes_are_refused(void **state
     nj_buffer_fini(&buffer);
 }
 
-static void only_whole_and_valid_rows_come_back(void **state)
+static void rows_are_found_one_by_one_or_not_at_all(void **state)
 {
     (void)state;
     nj_error err = {0};
-    nj_history_digest history = {{0}};
-    nj_buffer row;
     nj_buffer blob;
-    nj_buffer_init(&row, 4096);
+    nj_slice rows[3];
     nj_buffer_init(&blob, 4096);
-    assert_int_equal(nj_row_pack(&row, 0, NULL, NULL, 0, &history), NJ_OK);
     assert_int_equal(nj_rows_begin(&blob, 2), NJ_OK);
-    assert_int_equal(nj_rows_add(&blob, nj_buffer_slice(&row)), NJ_OK);
-    assert_int_equal(nj_rows_add(&blob, nj_buffer_slice(&row)), NJ_OK);
+    assert_int_equal(nj_rows_add(&blob, nj_slice_from("first")), NJ_OK);
+    assert_int_equal(nj_rows_add(&blob, nj_slice_from("second")), NJ_OK);
 
-    nj_rows rows;
-    assert_ok(nj_rows_unpack(nj_buffer_slice(&blob), 2, &rows, &err), &err);
-    assert_true(nj_slice_equal(rows.rows[1], nj_buffer_slice(&row)));
-    nj_rows_fini(&rows);
-    assert_int_equal(nj_rows_unpack(nj_buffer_slice(&blob), 3, &rows, &err), NJ_PROTOCOL);
-    blob.bytes[3] ^= 0x80; // the first row's own head
-    assert_refused(nj_rows_unpack(nj_buffer_slice(&blob), 2, &rows, &err), NJ_PROTOCOL, &err,
-                   "number 0");
-    nj_buffer_fini(&row);
+    assert_ok(nj_rows_split(nj_buffer_slice(&blob), 2, rows, &err), &err);
+    assert_true(nj_slice_equal(rows[0], nj_slice_from("first")));
+    assert_true(nj_slice_equal(rows[1], nj_slice_from("second")));
+    assert_int_equal(nj_rows_split(nj_buffer_slice(&blob), 1, rows, &err), NJ_PROTOCOL);
+    assert_int_equal(nj_rows_split(nj_buffer_slice(&blob), 3, rows, &err), NJ_PROTOCOL);
+    for (size_t size = 0; size < blob.size; size++) {
+        nj_slice cut = {(const char *)blob.bytes, size};
+        assert_int_equal(nj_rows_split(cut, 2, rows, &err), NJ_PROTOCOL);
+    }
+    assert_int_equal(nj_buffer_append(&blob, "", 1), NJ_OK); // a third element behind the array
+    assert_int_equal(nj_rows_split(nj_buffer_slice(&blob), 2, rows, &err), NJ_PROTOCOL);
+
+    nj_buffer_clear(&blob);
+    assert_int_equal(nj_rows_begin(&blob, 2), NJ_OK);
+    assert_int_equal(nj_rows_add(&blob, nj_slice_from("bytes")), NJ_OK);
+    assert_int_equal(nj_buffer_append(&blob, "\x07", 1), NJ_OK);
+    assert_refused(nj_rows_split(nj_buffer_slice(&blob), 2, rows, &err), NJ_PROTOCOL, &err,
+                   "number 1 is not bytes");
     nj_buffer_fini(&blob);
 }
 
@@ -87,7 +92,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(users_survive_the_wire),
         cmocka_unit_test(rows_beyond_the_catalogue_and_damaged_bytes_are_refused),
-        cmocka_unit_test(only_whole_and_valid_rows_come_back),
+        cmocka_unit_test(rows_are_found_one_by_one_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,10 +240,12 @@ static void the_leases_of_a_vanished_worker_go_to_another(void **state)
     expect(NJ_DISPATCH_SEND_LEASE, 0); // the third shard
     expect_nothing(0);
     nj_dispatch_unreachable(dispatch, first, 0);
-    expect(NJ_DISPATCH_LOSS, 0);
-    expect(NJ_DISPATCH_LOSS, 0);
+    expect(NJ_DISPATCH_LOSS, 0); // of the first: the other was not begun, and is returned
+    assert_int_equal(effect.lease.shard, 0);
     expect(NJ_DISPATCH_WORKER_GONE, 0);
     assert_int_equal(effect.status, NJ_AGAIN);
+    assert_int_equal(dispatch->ledger.pieces[0].losses, 1);
+    assert_int_equal(dispatch->ledger.pieces[1].losses, 0);
     for (uint32_t shard = 0; shard < 2; shard++) {
         expect(NJ_DISPATCH_SEND_LEASE, 0);
         assert_true(nj_peer_equal(&effect.peer, &OTHER));

@@ -258,13 +258,22 @@ static void join(uint32_t number, uint32_t credit)
     send(number, &message);
 }
 
+// The leases that are over at `now_ms` will be returned; the first of a worker's is held against its piece.
+static void note_returns(const nj_worker *known, uint64_t now_ms)
+{
+    for (uint32_t i = 1; known != NULL && i < known->lease_count; i++) {
+        w.free_ends[known->leases[i].shard] += known->leases[i].deadline_ns <= now_ms * MS;
+    }
+}
+
 static void vanish(uint32_t number, bool says_bye)
 {
     nj_message bye = {.kind = NJ_MESSAGE_BYE};
     nj_peer peer = peer_of(number);
     const nj_worker *known = nj_roster_find_peer(&w.dispatch->roster, &peer);
-    for (uint32_t i = 0; known != NULL && says_bye && i < known->lease_count; i++) {
-        w.free_ends[known->leases[i].shard]++;
+    note_returns(known, UINT64_MAX / MS);
+    if (known != NULL && says_bye && known->lease_count > 0) {
+        w.free_ends[known->leases[0].shard]++;
     }
     w.workers[number].here = false;
     if (says_bye) {
@@ -328,6 +337,12 @@ static void beat(uint32_t number)
 static void pass_time(uint64_t ms)
 {
     w.now_ms += ms;
+    for (uint32_t slot = 0; slot < WORKERS; slot++) {
+        const nj_worker *known = &w.dispatch->roster.slots[slot];
+        const bool is_silent =
+            w.now_ms * MS - known->heard_ns >= w.dispatch->roster.config.silence_ms * MS;
+        note_returns(known, is_silent ? UINT64_MAX / MS : w.now_ms);
+    }
     nj_dispatch_tick(w.dispatch, w.now_ms * MS);
     perform();
 }

@@ -135,6 +135,38 @@ static void a_lease_runs_out_unless_progress_is_reported(void **state)
     assert_int_equal(free_worker(), id);
 }
 
+static void only_the_oldest_lease_of_a_hung_or_vanished_worker_is_lost(void **state)
+{
+    (void)state;
+    nj_peer peer = peer_of(1, 1);
+    nj_worker_id id = hello(peer, 1, 0);
+    ready(peer, 3, 0);
+    for (uint32_t shard = 10; shard < 13; shard++) {
+        assert_int_equal(grant(id, shard, 0), NJ_OK);
+    }
+    assert_int_equal(step((nj_roster_event){.kind = NJ_ROSTER_END_LEASE,
+                                            .worker = id,
+                                            .lease = {10, 1}},
+                          0),
+                     NJ_OK);
+    assert_int_equal(grant(id, 13, 0), NJ_OK); // behind 11 and 12
+    tick(300);
+    assert_int_equal(effects.count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(effects.items[i].lease.shard, 11 + i);
+        assert_int_equal(effects.items[i].kind,
+                         i == 0 ? NJ_ROSTER_LEASE_LOST : NJ_ROSTER_LEASE_BACK);
+    }
+    assert_int_equal(grant(id, 14, 300), NJ_OK);
+    assert_int_equal(grant(id, 15, 300), NJ_OK);
+    assert_int_equal(step((nj_roster_event){.kind = NJ_ROSTER_UNREACHABLE, .worker = id}, 400),
+                     NJ_OK);
+    assert_int_equal(effects.items[0].kind, NJ_ROSTER_LEASE_LOST);
+    assert_int_equal(effects.items[0].lease.shard, 14);
+    assert_int_equal(effects.items[1].kind, NJ_ROSTER_LEASE_BACK);
+    assert_int_equal(effects.items[2].kind, NJ_ROSTER_WORKER_GONE);
+}
+
 static void progress_renews_only_the_leases_that_are_named(void **state)
 {
     (void)state;
@@ -286,15 +318,18 @@ static void a_tick_with_many_losses_is_handed_out_in_parts(void **state)
         }
     }
     size_t lost = 0;
+    size_t back = 0;
     size_t gone = 0;
     do {
         tick(1000);
         for (size_t i = 0; i < effects.count; i++) {
             lost += effects.items[i].kind == NJ_ROSTER_LEASE_LOST;
+            back += effects.items[i].kind == NJ_ROSTER_LEASE_BACK;
             gone += effects.items[i].kind == NJ_ROSTER_WORKER_GONE;
         }
     } while (effects.more);
-    assert_int_equal(lost, 3 * WORKERS);
+    assert_int_equal(lost, WORKERS);
+    assert_int_equal(back, 2 * WORKERS);
     assert_int_equal(gone, WORKERS);
     assert_int_equal(roster.count, 0);
 }
@@ -464,6 +499,7 @@ int main(void)
         FRESH(a_worker_is_welcomed_and_takes_leases_up_to_its_credit),
         FRESH(idle_workers_are_preferred),
         FRESH(a_lease_runs_out_unless_progress_is_reported),
+        FRESH(only_the_oldest_lease_of_a_hung_or_vanished_worker_is_lost),
         FRESH(progress_renews_only_the_leases_that_are_named),
         FRESH(a_silent_worker_is_forgotten_with_its_leases),
         FRESH(a_worker_that_is_quiet_is_probed_now_and_then),

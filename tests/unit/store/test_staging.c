@@ -149,14 +149,22 @@ static void one_transaction_takes_many_shards_and_judges_each(void **state)
     nj_staging_close(&staging);
 }
 
-static void a_quarantined_shard_has_no_rows_and_may_still_be_committed(void **state)
+static nj_status copy_record(void *context, const nj_ledger_record *record, nj_error *err)
+{
+    (void)err;
+    *(nj_ledger_record *)context = *record;
+    return NJ_OK;
+}
+
+static void a_quarantined_user_has_no_row_and_may_still_be_committed(void **state)
 {
     nj_error err = {0};
     nj_commit_outcome outcome;
     nj_ledger_record record;
     nj_shard_commit given_up = {
-        .record = {.shard = 1, .state = NJ_STORED_QUARANTINED, .attempt = 3}};
+        .record = {.shard = 1, .state = NJ_STORED_QUARANTINED, .attempt = 3, .first = 3, .count = 1}};
     strcpy(given_up.record.note, "worker-a: out of memory");
+    strcpy(given_up.record.user, "11");
     nj_staging *staging = create(state, 3, NULL);
 
     assert_ok(nj_staging_commit(staging, &given_up, 1, &outcome, &err), &err);
@@ -164,14 +172,140 @@ static void a_quarantined_shard_has_no_rows_and_may_still_be_committed(void **st
     assert_ok(nj_staging_commit(staging, &given_up, 1, &outcome, &err), &err);
     assert_int_equal(outcome, NJ_COMMIT_DUPLICATE);
     assert_int_equal(count(staging).quarantined, 1);
-    assert_ok(nj_staging_ledger_get(staging, 1, &record, &err), &err);
+    assert_ok(nj_staging_ledger_each(staging, copy_record, &record, &err), &err);
     assert_string_equal(record.note, "worker-a: out of memory");
+    assert_string_equal(record.user, "11");
 
-    assert_int_equal(night_commit(staging, 1, 8), NJ_COMMIT_WRITTEN);
+    assert_int_equal(night_commit(staging, 1, 8), NJ_COMMIT_WRITTEN); // the whole shard, late
     assert_int_equal(count(staging).quarantined, 0);
     assert_ok(nj_staging_commit(staging, &given_up, 1, &outcome, &err), &err);
     assert_int_equal(outcome, NJ_COMMIT_DUPLICATE);
     assert_int_equal(count(staging).committed, 1);
+    nj_staging_close(&staging);
+}
+
+// Users [first, first + count) of shard 0, whose users are 0 to 63.
+static nj_status commit_piece(nj_staging *staging, uint64_t first, uint64_t count, nj_error *err)
+{
+    static night_shard shard;
+    nj_commit_outcome outcome = NJ_COMMIT_DIVERGED;
+    night_shard_make(&shard, 0, NIGHT_ROWS_MAX);
+    shard.commit.rows += first;
+    shard.commit.record.rows = count;
+    shard.commit.record.first = first;
+    shard.commit.record.count = count;
+    nj_status status = nj_staging_commit(staging, &shard.commit, 1, &outcome, err);
+    if (status == NJ_OK) {
+        assert_int_equal(outcome, NJ_COMMIT_WRITTEN);
+    }
+    night_shard_fini(&shard);
+    return status;
+}
+
+static nj_commit_outcome quarantine(nj_staging *staging, uint64_t shard, uint64_t first,
+                                    const char *user)
+{
+    nj_error err = {0};
+    nj_commit_outcome outcome;
+    nj_shard_commit given_up = {.record = {.shard = shard,
+                                           .state = NJ_STORED_QUARANTINED,
+                                           .attempt = 2,
+                                           .first = first,
+                                           .count = 1}};
+    strcpy(given_up.record.user, user);
+    assert_ok(nj_staging_commit(staging, &given_up, 1, &outcome, &err), &err);
+    return outcome;
+}
+
+static nj_status note_range(void *context, const nj_ledger_record *record, nj_error *err)
+{
+    (void)err;
+    char *text = context;
+    snprintf(text + strlen(text), 40, "%llu:%llu+%llu%s ", (unsigned long long)record->shard,
+             (unsigned long long)record->first, (unsigned long long)record->count,
+             record->state == NJ_STORED_QUARANTINED ? "?" : "");
+    return NJ_OK;
+}
+
+static void pieces_are_kept_beside_one_another_and_walked_in_order(void **state)
+{
+    nj_error err = {0};
+    nj_ledger_record record;
+    char ranges[400] = "";
+    nj_staging *staging = create(state, 2, NULL);
+    assert_int_equal(night_commit(staging, 1, NIGHT_ROWS_MAX), NJ_COMMIT_WRITTEN);
+    assert_ok(commit_piece(staging, 32, 32, &err), &err);
+    assert_ok(commit_piece(staging, 0, 16, &err), &err);
+    assert_int_equal(quarantine(staging, 0, 16, "16"), NJ_COMMIT_WRITTEN);
+    assert_ok(commit_piece(staging, 17, 15, &err), &err);
+
+    assert_ok(nj_staging_ledger_each(staging, note_range, ranges, &err), &err);
+    assert_string_equal(ranges, "0:0+16 0:16+1? 0:17+15 0:32+32 1:0+0 ");
+    assert_refused(nj_staging_ledger_get(staging, 0, &record, &err), NJ_NOT_FOUND, &err, "shard 0");
+    assert_int_equal(count(staging).committed, 4);
+    assert_int_equal(count(staging).quarantined, 1);
+    assert_int_equal(count(staging).stored_rows, 127);
+    assert_int_equal(quarantine(staging, 0, 14, "14"), NJ_COMMIT_DUPLICATE);
+    assert_ok(commit_piece(staging, 16, 1, &err), &err); // given up no longer
+    assert_int_equal(count(staging).quarantined, 0);
+    assert_refused(commit_piece(staging, 8, 4, &err), NJ_REFUSED, &err, "already has a row");
+    nj_staging_close(&staging);
+}
+
+static void a_user_with_a_row_is_not_quarantined(void **state)
+{
+    nj_error err = {0};
+    nj_staging *staging = create(state, 2, NULL);
+    assert_ok(commit_piece(staging, 0, 16, &err), &err);
+    assert_int_equal(quarantine(staging, 0, 3, "3"), NJ_COMMIT_DUPLICATE);
+    assert_int_equal(count(staging).quarantined, 0);
+    nj_commit_outcome outcome;
+    nj_shard_commit nobody = {.record = {.state = NJ_STORED_QUARANTINED, .first = 17, .count = 1}};
+    assert_refused(nj_staging_commit(staging, &nobody, 1, &outcome, &err), NJ_INPUT, &err,
+                   "one user by name");
+    strcpy(nobody.record.user, "17");
+    nobody.record.count = 2;
+    assert_refused(nj_staging_commit(staging, &nobody, 1, &outcome, &err), NJ_INPUT, &err,
+                   "not 2 (\"17\")");
+    nj_staging_close(&staging);
+}
+
+static void only_ranges_that_cover_every_shard_once_make_a_night(void **state)
+{
+    nj_error err = {0};
+    nj_staging *staging = create(state, 2, NULL); // 8 users a shard
+    assert_ok(commit_piece(staging, 0, 4, &err), &err);
+    assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err, "1 of 2 shards");
+    assert_int_equal(quarantine(staging, 1, 0, "64"), NJ_COMMIT_WRITTEN);
+    assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
+                   "5 users are committed or quarantined, the plan has 16");
+    assert_ok(commit_piece(staging, 5, 10, &err), &err);
+    assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
+                   "shard 0: is done up to its user 4, the next record begins at user 5");
+    assert_int_equal(quarantine(staging, 0, 4, "4"), NJ_COMMIT_WRITTEN);
+    assert_ok(nj_staging_check_cover(staging, &err), &err);
+    assert_int_equal(night_commit(staging, 1, NIGHT_ROWS_MAX), NJ_COMMIT_WRITTEN); // its user too
+    assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
+                   "79 users are committed or quarantined, the plan has 16");
+    assert_int_equal(quarantine(staging, 1, 64, "128"), NJ_COMMIT_WRITTEN);
+    assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err, "shard 1: is done whole");
+    nj_staging_close(&staging);
+}
+
+static void one_users_row_is_read_back(void **state)
+{
+    nj_error err = {0};
+    nj_buffer row;
+    nj_buffer expected;
+    nj_staging *staging = create(state, 2, NULL);
+    nj_buffer_init(&row, NJ_ROW_BYTES_MAX);
+    night_row_pack(&expected, 3);
+    assert_ok(commit_piece(staging, 0, 4, &err), &err);
+    assert_ok(nj_staging_row_get(staging, nj_slice_from("3"), &row, &err), &err);
+    assert_true(nj_slice_equal(nj_buffer_slice(&row), nj_buffer_slice(&expected)));
+    assert_int_equal(nj_staging_row_get(staging, nj_slice_from("4"), &row, &err), NJ_NOT_FOUND);
+    nj_buffer_fini(&row);
+    nj_buffer_fini(&expected);
     nj_staging_close(&staging);
 }
 
@@ -215,6 +349,14 @@ static void commits_that_break_the_rules_are_refused(void **state)
     assert_refused(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), NJ_INPUT, &err,
                    "has 8 rows");
     shard.commit.record.state = NJ_STORED_COMMITTED;
+    shard.commit.record.first = 1;
+    assert_refused(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), NJ_INPUT, &err,
+                   "a piece of no users");
+    shard.commit.record.count = 7;
+    assert_refused(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), NJ_INPUT, &err,
+                   "a piece of 7 users has 8 rows");
+    shard.commit.record.first = 0;
+    shard.commit.record.count = 0;
     strcpy(shard.commit.record.worker, "\xff");
     assert_refused(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), NJ_INPUT, &err,
                    "worker is not UTF-8");
@@ -463,7 +605,11 @@ int main(void)
         WITH_FOLDER(a_committed_shard_is_there_with_its_record_after_a_resume),
         WITH_FOLDER(the_same_result_again_is_a_duplicate_and_another_one_diverges),
         WITH_FOLDER(one_transaction_takes_many_shards_and_judges_each),
-        WITH_FOLDER(a_quarantined_shard_has_no_rows_and_may_still_be_committed),
+        WITH_FOLDER(a_quarantined_user_has_no_row_and_may_still_be_committed),
+        WITH_FOLDER(pieces_are_kept_beside_one_another_and_walked_in_order),
+        WITH_FOLDER(a_user_with_a_row_is_not_quarantined),
+        WITH_FOLDER(only_ranges_that_cover_every_shard_once_make_a_night),
+        WITH_FOLDER(one_users_row_is_read_back),
         WITH_FOLDER(a_user_of_two_shards_is_refused_and_nothing_of_the_batch_stays),
         WITH_FOLDER(commits_that_break_the_rules_are_refused),
         WITH_FOLDER(the_numeric_class_is_set_once),

@@ -1,0 +1,130 @@
+#include "coordinator/daemon/summary.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/store/quarantine.h"
+
+#define JSON_BYTES_MAX ((size_t)NJ_SUMMARY_JSON_USERS_MAX * NJ_STORE_QUARANTINE_LINE_BYTES_MAX)
+#define LINES_BYTES_MAX ((size_t)NJ_SUMMARY_TEXT_USERS_MAX * NJ_STORE_QUARANTINE_LINE_BYTES_MAX)
+
+void nj_night_summary_init(nj_night_summary *summary)
+{
+    *summary = (nj_night_summary){0};
+    nj_buffer_init(&summary->quarantined_json, JSON_BYTES_MAX);
+    nj_buffer_init(&summary->quarantined_lines, LINES_BYTES_MAX);
+}
+
+void nj_night_summary_fini(nj_night_summary *summary)
+{
+    nj_buffer_fini(&summary->quarantined_json);
+    nj_buffer_fini(&summary->quarantined_lines);
+}
+
+typedef struct {
+    nj_night_summary *summary;
+    nj_buffer *names;
+    uint64_t count;
+} quarantine_listing;
+
+static nj_status list_user(quarantine_listing *list, const nj_ledger_record *record)
+{
+    nj_night_summary *out = list->summary;
+    const uint64_t place = list->count++;
+    nj_status status = NJ_OK;
+    if (place < NJ_SUMMARY_JSON_USERS_MAX) {
+        status = nj_buffer_printf(&out->quarantined_json, "%s", place > 0 ? ", " : "");
+        if (status == NJ_OK) {
+            status = nj_store_quarantine_json(record, &out->quarantined_json);
+        }
+    }
+    if (place < NJ_SUMMARY_TEXT_USERS_MAX && status == NJ_OK) {
+        status = nj_buffer_printf(&out->quarantined_lines,
+                                  "  %s: %s; %" PRIu64 " tries, the last one by %s\n", record->user,
+                                  record->note, record->attempt, record->worker);
+    }
+    if (place < NJ_SUMMARY_NAMES_MAX && status == NJ_OK) {
+        status = nj_buffer_printf(list->names, "%s\"%s\"", place > 0 ? ", " : "", record->user);
+    }
+    return status;
+}
+
+static nj_status visit_record(void *context, const nj_ledger_record *record, nj_error *err)
+{
+    quarantine_listing *list = context;
+    if (record->state != NJ_STORED_QUARANTINED) {
+        return NJ_OK;
+    }
+    nj_status status = list_user(list, record);
+    return status == NJ_OK ? NJ_OK
+                           : nj_fail(err, status, "no memory to list the quarantined users");
+}
+
+nj_status nj_night_list_quarantined(nj_staging *staging, nj_night_summary *out,
+                                    nj_buffer *out_names, nj_error *err)
+{
+    quarantine_listing list = {.summary = out, .names = out_names};
+    nj_status status = nj_staging_ledger_each(staging, visit_record, &list, err);
+    out->quarantined = list.count;
+    return status;
+}
+
+bool nj_night_has_summary(const nj_night_summary *summary)
+{
+    return summary->users > 0 && summary->rows + summary->quarantined == summary->users;
+}
+
+static double get_rate(const nj_night_summary *s)
+{
+    const uint64_t decoded = s->rows - s->resumed_rows;
+    return s->decode_seconds > 0 ? (double)decoded / s->decode_seconds : 0;
+}
+
+static void print_json(const nj_night_summary *s)
+{
+    const char *quote = s->generation.text[0] != '\0' ? "\"" : "";
+    printf("{\"generation\": %s%s%s, \"users\": %" PRIu64 ", \"rows\": %" PRIu64
+           ", \"skipped\": %" PRIu64 ", \"shards\": %" PRIu64 ", \"resumed_shards\": %" PRIu64
+           ", \"resumed_rows\": %" PRIu64
+           ", \"decode_s\": %.3f, \"users_per_s\": %.2f, \"publish_s\": %.3f, \"paused_s\": %.3f",
+           quote, quote[0] != '\0' ? s->generation.text : "null", quote, s->users, s->rows,
+           s->skipped, s->shards, s->resumed_shards, s->resumed_rows, s->decode_seconds,
+           get_rate(s), s->publish_seconds, s->paused_seconds);
+    printf(", \"leases\": %" PRIu64 ", \"retries\": %" PRIu64 ", \"lost_leases\": %" PRIu64
+           ", \"duplicates\": %" PRIu64 ", \"speculations_started\": %" PRIu64
+           ", \"speculations_won\": %" PRIu64 ", \"splits\": %" PRIu64 ", \"benched\": %" PRIu64
+           ", \"audited_users\": %" PRIu64 ", \"quarantined\": %" PRIu64
+           ", \"quarantined_users\": [%.*s]}\n",
+           s->leases, s->retries, s->losses, s->duplicates, s->speculations, s->speculations_won,
+           s->splits, s->benched, s->audited, s->quarantined,
+           NJ_SLICE_ARGS(nj_buffer_slice(&s->quarantined_json)));
+}
+
+static void print_text(const nj_night_summary *s)
+{
+    printf("published %s: %" PRIu64 " users, %" PRIu64
+           " of them decoded in %.1f s (%.1f users/s); packed, verified and published "
+           "in %.1f s\n",
+           s->generation.text, s->rows, s->rows - s->resumed_rows, s->decode_seconds, get_rate(s),
+           s->publish_seconds);
+    printf("%" PRIu64 " leases: %" PRIu64 " lost, %" PRIu64 " retries, %" PRIu64
+           " second tries (%" PRIu64 " won), %" PRIu64 " splits; workers benched %" PRIu64
+           " times; %" PRIu64 " users decoded again and compared; store paused for %.1f s\n",
+           s->leases, s->losses, s->retries, s->speculations, s->speculations_won, s->splits,
+           s->benched, s->audited, s->paused_seconds);
+    if (s->quarantined > 0) {
+        printf("quarantined, and without a list (%s/QUARANTINED.jsonl names all %" PRIu64
+               "):\n%.*s",
+               s->generation.text, s->quarantined,
+               NJ_SLICE_ARGS(nj_buffer_slice(&s->quarantined_lines)));
+    }
+}
+
+void nj_night_print(const nj_night_summary *summary, bool as_json)
+{
+    if (as_json) {
+        print_json(summary);
+    } else if (summary->generation.text[0] != '\0') {
+        print_text(summary);
+    }
+}
