@@ -129,9 +129,9 @@ typedef enum {
     NJ_ROSTER_LEASE_LOST,   // worker, lease: report it to the ledger
     // worker, lease: returned, or lost behind one that was granted earlier; report it to the ledger
     NJ_ROSTER_LEASE_BACK,
-    NJ_ROSTER_WORKER_GONE,  // worker: forgotten; for the log
-    NJ_ROSTER_BENCHED,      // worker, wait_ms; for the log
-    NJ_ROSTER_UNBENCHED,    // worker; for the log
+    NJ_ROSTER_WORKER_GONE, // worker: forgotten; for the log
+    NJ_ROSTER_BENCHED,     // worker, wait_ms; for the log
+    NJ_ROSTER_UNBENCHED,   // worker; for the log
 } nj_roster_effect_kind;
 
 typedef struct {

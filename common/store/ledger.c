@@ -442,9 +442,10 @@ nj_status nj_staging_check_cover(nj_staging *staging, nj_error *err)
                          staging->store.text, cover.shards, night->shard_count);
     }
     if (status == NJ_OK && cover.users != night->user_count) {
-        status = nj_fail(err, NJ_REFUSED,
-                         "%s: %" PRIu64 " users are committed or quarantined, the plan has %" PRIu64,
-                         staging->store.text, cover.users, night->user_count);
+        status =
+            nj_fail(err, NJ_REFUSED,
+                    "%s: %" PRIu64 " users are committed or quarantined, the plan has %" PRIu64,
+                    staging->store.text, cover.users, night->user_count);
     }
     return status;
 }

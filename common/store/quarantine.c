@@ -114,10 +114,10 @@ nj_status nj_store_quarantine_check(const char *store_dir, const nj_store_name *
         status = count_lines(path.text, &lines, err);
     }
     if (status == NJ_OK && lines != facts->user_count - facts->row_count) {
-        status = nj_fail(err, NJ_REFUSED,
-                         "%s: names %" PRIu64 " users, the manifest counts %" PRIu64
-                         " without a row",
-                         path.text, lines, facts->user_count - facts->row_count);
+        status =
+            nj_fail(err, NJ_REFUSED,
+                    "%s: names %" PRIu64 " users, the manifest counts %" PRIu64 " without a row",
+                    path.text, lines, facts->user_count - facts->row_count);
     }
     return status;
 }

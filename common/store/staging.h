@@ -133,7 +133,7 @@ typedef struct {
 } nj_shard_commit;
 
 typedef enum {
-    NJ_COMMIT_WRITTEN, // rows and record are on disk
+    NJ_COMMIT_WRITTEN,   // rows and record are on disk
     NJ_COMMIT_DUPLICATE, // nothing written: the same is already committed with this digest, or the
     // user is already given up or has a row
     NJ_COMMIT_DIVERGED // nothing written: the shard is already committed with another digest. An alarm

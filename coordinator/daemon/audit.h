@@ -7,7 +7,7 @@
 #include "coordinator/plan.h"
 
 #define NJ_AUDIT_USERS_MAX 4096
-#define NJ_AUDIT_RANGE_USERS 4 // of one piece
+#define NJ_AUDIT_RANGE_USERS 4                 // of one piece
 #define NJ_AUDIT_RANGES_MAX NJ_AUDIT_USERS_MAX // shards of one user each
 
 /// Chooses users of the plan, `user_max` of them (0 .. NJ_AUDIT_USERS_MAX, rounded up to whole NJ_AUDIT_RANGE_USERS) or all, in ranges

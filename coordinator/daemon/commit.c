@@ -48,9 +48,8 @@ static nj_status note_outcome(nj_night *n, const nj_staged_piece *piece, nj_comm
                piece->range.shard);
     }
     nj_status status = nj_dispatch_stored(n->dispatch, piece->index, true, nj_clock_mono_ns());
-    return status == NJ_OK
-               ? NJ_OK
-               : nj_fail(err, status, "piece %u was not being written", piece->index);
+    return status == NJ_OK ? NJ_OK
+                           : nj_fail(err, status, "piece %u was not being written", piece->index);
 }
 
 nj_status nj_night_commit(nj_night *n, nj_error *err)

@@ -155,10 +155,10 @@ static void audit_rows(nj_night *n, const nj_dispatch_effect *effect)
         return;
     }
     nj_request user = nj_plan_request(&n->plan, range.shard, range.first + differs);
-    nj_log(NJ_LOG_ERROR, "audit: %s decoded user \"%.*s\" to another list than the one that is stored",
+    nj_log(NJ_LOG_ERROR,
+           "audit: %s decoded user \"%.*s\" to another list than the one that is stored",
            worker_name(n, effect->worker), NJ_SLICE_ARGS(user.user));
-    status =
-        nj_dispatch_audit_differs(n->dispatch, effect->lease.shard, nj_clock_mono_ns());
+    status = nj_dispatch_audit_differs(n->dispatch, effect->lease.shard, nj_clock_mono_ns());
     if (status != NJ_OK) {
         n->broken = nj_fail(&n->broken_err, status, "the audit of shard %u had ended", range.shard);
     }
@@ -298,17 +298,16 @@ static void tell_of_worker(nj_night *n, const nj_dispatch_effect *effect)
 static void tell_second(nj_night *n, const nj_dispatch_effect *effect)
 {
     if (nj_night_may_say(n, NJ_LINE_SECOND)) {
-        nj_log(NJ_LOG_INFO, "%s is slow: %s tries it too",
-               name_piece(n, effect->lease.shard).text, worker_name(n, effect->worker));
+        nj_log(NJ_LOG_INFO, "%s is slow: %s tries it too", name_piece(n, effect->lease.shard).text,
+               worker_name(n, effect->worker));
     }
 }
 
 static void note_failed_audit(nj_night *n, const nj_dispatch_effect *effect)
 {
     n->audit_failed = true;
-    nj_fail(&n->trouble, effect->status, "%s, %s: %.*s",
-            name_piece(n, effect->lease.shard).text, worker_name(n, effect->worker),
-            NJ_SLICE_ARGS(effect->text));
+    nj_fail(&n->trouble, effect->status, "%s, %s: %.*s", name_piece(n, effect->lease.shard).text,
+            worker_name(n, effect->worker), NJ_SLICE_ARGS(effect->text));
 }
 
 // ---- drawing ----

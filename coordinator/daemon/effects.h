@@ -46,7 +46,8 @@ typedef struct {
     bool diverged;
     bool audit_failed;
     nj_error trouble; // the last reason why a piece was split or an audit failed
-    nj_status broken; // not NJ_OK: an effect could not be performed and the night must end, `broken_err` says why
+    nj_status
+        broken; // not NJ_OK: an effect could not be performed and the night must end, `broken_err` says why
     nj_error broken_err;
     nj_log_gate gates[NJ_LINE_COUNT];
     nj_night_summary summary;

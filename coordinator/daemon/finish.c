@@ -116,6 +116,7 @@ nj_status nj_night_publish(nj_night *n, nj_error *err)
     n->summary.generation = n->stage.name;
     return n->summary.quarantined == 0
                ? NJ_OK
-               : nj_fail(err, NJ_PARTIAL, "%s is published; users quarantined, and without a list: %" PRIu64,
+               : nj_fail(err, NJ_PARTIAL,
+                         "%s is published; users quarantined, and without a list: %" PRIu64,
                          n->stage.name.text, n->summary.quarantined);
 }

@@ -11,7 +11,7 @@
 #include "coordinator/daemon/summary.h"
 
 #define TICK_MS 100
-#define FAREWELL_MS 2000      // how long workers get to say BYE
+#define FAREWELL_MS 2000 // how long workers get to say BYE
 #define LINGER_MS 500
 #define MESSAGES_A_ROUND 256 // so that commits and ticks happen under load
 #define AUDIT_WAIT_MS 5000   // for a worker, when nobody is there to decode the sample
@@ -203,7 +203,7 @@ static nj_status resume_piece(void *context, const nj_ledger_record *record, nj_
     nj_status status = NJ_NOT_FOUND;
     if (record->shard < n->plan.shard_count) {
         status = nj_dispatch_resume(n->dispatch, range,
-                                    committed                         ? NJ_RESUME_COMMITTED
+                                    committed                       ? NJ_RESUME_COMMITTED
                                     : n->options->retry_quarantined ? NJ_RESUME_RETRY
                                                                     : NJ_RESUME_QUARANTINED,
                                     committed ? &record->digest : NULL);

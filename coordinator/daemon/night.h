@@ -80,8 +80,8 @@ typedef struct {
     uint64_t speculations_won;
     uint64_t splits;
     uint64_t benched;
-    uint64_t quarantined; // users
-    uint64_t audited;     // users
+    uint64_t quarantined;        // users
+    uint64_t audited;            // users
     nj_buffer quarantined_json;  // owned; the first of them as objects with commas between
     nj_buffer quarantined_lines; // owned; fewer of them, one a line, for people
 } nj_night_summary;

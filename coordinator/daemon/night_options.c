@@ -42,8 +42,7 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
     if (!out->speculate && strcmp(speculate, "off") != 0) {
         return nj_fail(err, NJ_USAGE, "--speculate is \"%s\", must be on or off", speculate);
     }
-    if (out->numeric_class[0] == '\0' ||
-        strlen(out->numeric_class) > NJ_STAGING_CLASS_BYTES_MAX) {
+    if (out->numeric_class[0] == '\0' || strlen(out->numeric_class) > NJ_STAGING_CLASS_BYTES_MAX) {
         return nj_fail(err, NJ_USAGE, "--numeric-class must have 1 to %d bytes",
                        NJ_STAGING_CLASS_BYTES_MAX);
     }

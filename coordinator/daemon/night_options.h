@@ -15,8 +15,8 @@
          "arithmetic of the night: exact, or a class that all workers have", false},               \
         {"quarantine-max", "N", "0",                                                               \
          "publish without up to so many users whom no worker can decode; exit 3", false},          \
-        {"retry-quarantined", NULL, NULL,                                                          \
-         "with --resume: try again the users who were given up", false},                           \
+        {"retry-quarantined", NULL, NULL, "with --resume: try again the users who were given up",  \
+         false},                                                                                   \
         {"speculate", "on|off", "on",                                                              \
          "give a slow shard to a second worker when nothing else waits", false},                   \
         {"audit-users", "N", NJ_NIGHT_AUDIT_USERS_DEFAULT,                                         \

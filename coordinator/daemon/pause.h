@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NJ_PAUSE_MS_FIRST 250u   // before the second try; it doubles
-#define NJ_PAUSE_MS_MAX 10000u   // up to this
+#define NJ_PAUSE_MS_FIRST 250u // before the second try; it doubles
+#define NJ_PAUSE_MS_MAX 10000u // up to this
 
 // All zero at first.
 typedef struct {

@@ -178,9 +178,8 @@ static nj_status reserve_given_up(nj_stage *stage, size_t more, nj_error *err)
         return NJ_OK;
     }
     wanted = wanted < 2 * stage->given_up_capacity ? 2 * stage->given_up_capacity : wanted;
-    nj_given_up *larger = nj_mul_size(wanted, sizeof *larger, &bytes)
-                              ? realloc(stage->given_up, bytes)
-                              : NULL;
+    nj_given_up *larger =
+        nj_mul_size(wanted, sizeof *larger, &bytes) ? realloc(stage->given_up, bytes) : NULL;
     if (larger == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory to note %zu quarantined users", wanted);
     }
@@ -195,8 +194,8 @@ nj_status nj_stage_give_up(nj_stage *stage, const nj_piece_range *range, uint32_
     nj_status status = reserve_given_up(stage, range->count, err);
     for (uint32_t i = 0; i < range->count && status == NJ_OK; i++) {
         nj_given_up *user = &stage->given_up[stage->given_up_count++];
-        *user = (nj_given_up){
-            .shard = range->shard, .position = range->first + i, .attempt = attempt};
+        *user =
+            (nj_given_up){.shard = range->shard, .position = range->first + i, .attempt = attempt};
         nj_ledger_text_set(user->worker, sizeof user->worker, nj_slice_from(worker));
         nj_ledger_text_set(user->note, sizeof user->note, nj_slice_from(note));
     }
@@ -341,8 +340,8 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
     nj_status status = NJ_OK;
     switch (stage->step) {
     case NJ_STAGE_PACK:
-        status = nj_store_pack(stage->staging, row_count, nj_clock_wall_ms(), &stage->name, NULL,
-                               err);
+        status =
+            nj_store_pack(stage->staging, row_count, nj_clock_wall_ms(), &stage->name, NULL, err);
         if (status == NJ_OK) {
             nj_log(NJ_LOG_INFO, "packed %s", stage->name.text);
         }

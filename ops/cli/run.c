@@ -32,10 +32,10 @@
 
 // A place for one worker process.
 typedef struct {
-    pid_t pid;           // 0: none runs
-    uint64_t due_ns;     // none runs: when one is started; 0: never again
-    uint64_t progress;   // of the night, when the last one was started
-    unsigned pauses;     // doublings of its pause
+    pid_t pid;         // 0: none runs
+    uint64_t due_ns;   // none runs: when one is started; 0: never again
+    uint64_t progress; // of the night, when the last one was started
+    unsigned pauses;   // doublings of its pause
 } worker_slot;
 
 typedef struct {
@@ -48,8 +48,8 @@ typedef struct {
     char endpoint[256];
     worker_slot workers[WORKERS_MAX];
     size_t worker_count;
-    uint64_t progress;          // of the night, when a worker was last replaced
-    unsigned restarts_in_vain;  // since then
+    uint64_t progress;         // of the night, when a worker was last replaced
+    unsigned restarts_in_vain; // since then
     nj_log_gate gate;
 } fleet;
 
@@ -207,9 +207,10 @@ static nj_status close_slot(const fleet *f, long pid, int code, nj_error *err)
 {
     nj_status verdict = nj_status_of_exit_code(code);
     if (!has_workers(f)) {
-        return nj_fail(err, verdict,
-                       "worker %ld ended with exit %d (its message stands above), and no other works",
-                       pid, code);
+        return nj_fail(
+            err, verdict,
+            "worker %ld ended with exit %d (its message stands above), and no other works", pid,
+            code);
     }
     nj_log(NJ_LOG_WARNING, "worker %ld ended with exit %d and is not replaced", pid, code);
     return NJ_OK;
@@ -285,7 +286,8 @@ static size_t reap_workers(fleet *f)
 {
     size_t alive = 0;
     for (size_t i = 0; i < f->worker_count; i++) {
-        if (f->workers[i].pid != 0 && waitpid(f->workers[i].pid, NULL, WNOHANG) == f->workers[i].pid) {
+        if (f->workers[i].pid != 0 &&
+            waitpid(f->workers[i].pid, NULL, WNOHANG) == f->workers[i].pid) {
             f->workers[i].pid = 0;
         }
         alive += f->workers[i].pid != 0;

@@ -26,19 +26,19 @@ sim_slot *sim_slot_of(sim_world *world, uint32_t index, nj_worker_id worker)
 
 // ---- beginning and ending ----
 
-// As nj_result_problem: it sees that rows are rows and how many, not whose.
+// As nj_result_problem: it sees that rows are rows, how many and whose; not whether they are right.
 static const char *check_rows(const void *context, const nj_message_result *result,
                               const nj_piece_range *piece)
 {
-    (void)context;
+    const sim_world *world = context;
     if (result->row_count != piece->count || result->rows.size != piece->count * sizeof(uint64_t)) {
         return "the rows do not fit the piece's users";
     }
     for (uint32_t i = 0; i < piece->count; i++) {
         uint64_t row;
         memcpy(&row, result->rows.bytes + i * sizeof row, sizeof row);
-        if (!sim_row_fits(row)) {
-            return "a row is malformed";
+        if (!sim_row_fits(row, world->shard_first[piece->shard] + piece->first + i)) {
+            return "a row is malformed, or another user's";
         }
     }
     return NULL;
@@ -68,6 +68,7 @@ static nj_dispatch_config make_config(const sim_world *world, uint64_t epoch)
         .epoch = epoch,
         .numeric_class = "exact",
         .check = check_rows,
+        .check_context = world,
     };
 }
 

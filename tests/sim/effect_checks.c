@@ -244,7 +244,7 @@ bool sim_must_alarm(sim_world *world, uint32_t index, const nj_peer *peer,
     return (piece->state == NJ_PIECE_COMMITTING || piece->state == NJ_PIECE_COMMITTED) &&
            result->attempt >= 1 && result->attempt <= piece->attempts &&
            nj_digest_equal(&digest, &result->digest) && !nj_digest_equal(&digest, &piece->digest) &&
-           dispatch->config.check(NULL, result, &range) == NULL;
+           dispatch->config.check(world, result, &range) == NULL;
 }
 
 // Whoever is told that rows are stored forgets them.

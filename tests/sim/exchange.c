@@ -97,31 +97,6 @@ bool sim_send_down(sim_world *world, uint32_t line, const nj_message *message)
 
 // ---- receiving ----
 
-// Bytes that were damaged and still are a message: what CURVE and TCP's sum keep out. Those whose harm the protocol itself bears are
-// let through: rows and digests are compared, counters and times make up for themselves.
-static bool is_borne(const simnet_flight *flight, const nj_message *message)
-{
-    static nj_message whole;
-    nj_error err = {0};
-    nj_side sender = flight->direction == SIMNET_UP ? NJ_SIDE_WORKER : NJ_SIDE_COORDINATOR;
-    nj_slice bytes = {(const char *)flight->whole, flight->whole_size};
-    if (nj_message_unpack(bytes, sender, &whole, &err) != NJ_OK || whole.kind != message->kind) {
-        return false;
-    }
-    switch (message->kind) {
-    case NJ_MESSAGE_WELCOME:
-    case NJ_MESSAGE_LEASE:
-    case NJ_MESSAGE_FAILED:
-        return false;
-    case NJ_MESSAGE_RESULT:
-        return message->result.shard == whole.result.shard &&
-               message->result.attempt == whole.result.attempt &&
-               message->result.epoch == whole.result.epoch;
-    default:
-        return true;
-    }
-}
-
 static void deliver_up(sim_world *world, simnet_flight *flight, uint32_t line)
 {
     static nj_message message;
@@ -140,7 +115,7 @@ static void deliver_up(sim_world *world, simnet_flight *flight, uint32_t line)
         sim_say(world, "worker %u -> coordinator %u: broken bytes: %s", flight->worker, coordinator,
                 err.text);
         sim_coordinator_broken(world, coordinator, &peer, &err);
-    } else if (!flight->damaged || is_borne(flight, &message)) {
+    } else {
         sim_say(world, "worker %u -> coordinator %u (line %u): %s%s", flight->worker, coordinator,
                 line, nj_message_name(message.kind), flight->damaged ? ", damaged" : "");
         sim_coordinator_receive(world, coordinator, &peer, &message);
@@ -160,7 +135,7 @@ static void deliver_down(sim_world *world, simnet_flight *flight)
     if (status != NJ_OK) {
         sim_say(world, "worker %u <- broken bytes: %s", flight->worker, err.text);
         sim_worker_broken(world, flight->worker, &err);
-    } else if (!flight->damaged || is_borne(flight, &message)) {
+    } else {
         sim_say(world, "worker %u <- %s%s", flight->worker, nj_message_name(message.kind),
                 flight->damaged ? ", damaged" : "");
         sim_worker_receive(world, flight->worker, &message);

@@ -41,6 +41,7 @@ static sim_weather draw_weather(simrandom *random, uint32_t worker_count)
         .commit_fail = draw_odds(random, 300),
         .commit_ms_max = (uint32_t)simrandom_below(random, 100),
         .writer_blocks = simrandom_chance(random, 1, 2),
+        .watches = simrandom_chance(random, 3, 4),
         .keeps_batch = simrandom_chance(random, 1, 2),
         .slow_worker = draw_worker(random, worker_count),
         .sick_worker = draw_worker(random, worker_count),
@@ -61,6 +62,8 @@ static sim_weather calm_weather(void)
 {
     return (sim_weather){.net = {.delay_us_min = 100, .delay_us_max = 2000},
                          .commit_ms_max = 20,
+                         .watches = true,
+                         .keeps_batch = true,
                          .slow_worker = SIM_NOBODY,
                          .sick_worker = SIM_NOBODY,
                          .liar = SIM_NOBODY,
@@ -127,9 +130,6 @@ sim_setup sim_draw_setup(uint64_t seed, sim_mode mode)
     }
     setup.weather.calm = kind == 1;
     setup.speculate_min_ms = setup.weather.calm ? 2000 : 300;
-    if (setup.only_poison && setup.poison_kind > POISON_FAILS) {
-        setup.poison_kind = POISON_FAILS;
-    }
     uint64_t faults_ms = simrandom_between(&random, FAULTS_MS_MIN, FAULTS_MS_MAX);
     setup.faults_end_ns = faults_ms * SIM_NS_PER_MS;
     setup.night_end_ns = setup.faults_end_ns;

@@ -67,23 +67,29 @@ void sim_after(sim_world *world, uint64_t delay_us, sim_event_kind kind, uint32_
     simclock_add(&world->clock, sim_now(world) + delay_us * SIM_NS_PER_US, kind, who, tag);
 }
 
-// ---- rows: eight bytes a user, of which the last says that they are a row ----
+// ---- rows: eight bytes a user: what was computed, whose it is, and that it is a row ----
 
 #define ROW_MARK 0xa5u
+#define USER_BITS 24
+
+static uint64_t finish_row(uint64_t computed, uint32_t user)
+{
+    return computed << 32 | (uint64_t)user << 8 | ROW_MARK;
+}
 
 uint64_t sim_true_row(const sim_world *world, uint32_t user)
 {
-    return (simrandom_mix(world->setup.seed * 0x9e3779b97f4a7c15u + user) & ~0xffull) | ROW_MARK;
+    return finish_row(simrandom_mix(world->setup.seed * 0x9e3779b97f4a7c15u + user), user);
 }
 
 uint64_t sim_wrong_row(const sim_world *world, uint32_t user)
 {
-    return sim_true_row(world, user) ^ 0x100;
+    return sim_true_row(world, user) ^ 1ull << 32;
 }
 
-bool sim_row_fits(uint64_t row)
+bool sim_row_fits(uint64_t row, uint32_t user)
 {
-    return (row & 0xff) == ROW_MARK;
+    return (row & 0xff) == ROW_MARK && (row >> 8 & ((1u << USER_BITS) - 1)) == user;
 }
 
 // ---- the loop ----

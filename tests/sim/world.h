@@ -75,6 +75,7 @@ typedef struct {
     // of 1,000 transactions
     uint32_t commit_fail;
     uint32_t commit_ms_max;
+    bool watches;         // a worker that computes without progress gives up
     bool keeps_batch;     // after an error, else it reads the records again
     bool writer_blocks;   // the coordinator hears nothing while it commits
     uint32_t slow_worker; // computes ten times slower; SIM_NOBODY: none
@@ -314,7 +315,7 @@ void sim_after(sim_world *world, uint64_t delay_us, sim_event_kind kind, uint32_
 /// What a user's row must be, and what a liar makes of it.
 uint64_t sim_true_row(const sim_world *world, uint32_t user);
 uint64_t sim_wrong_row(const sim_world *world, uint32_t user);
-bool sim_row_fits(uint64_t row);
+bool sim_row_fits(uint64_t row, uint32_t user);
 
 // world.c: sends
 void sim_send_up(sim_world *world, uint32_t worker, const nj_message *message);

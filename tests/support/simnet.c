@@ -90,7 +90,7 @@ static uint32_t take_free_flight(simnet *net)
     return net->free_flights[--net->free_count];
 }
 
-// Flips some bytes, cuts the end off, or adds one.
+// Flips some bits, or cuts the end off.
 static void damage(simnet *net, simnet_flight *flight)
 {
     uint64_t how = simrandom_below(net->random, 8);
@@ -108,19 +108,14 @@ static void damage(simnet *net, simnet_flight *flight)
 
 static void launch(simnet *net, const simnet_flight *like, nj_slice bytes, uint64_t due_ns)
 {
-    bool hit = simrandom_chance(net->random, net->weather.damage, 1000);
-    size_t room = hit ? 2 * bytes.size : bytes.size;
-    simnet_flight *flight = must_allocate(NULL, 1, sizeof *flight + room);
+    simnet_flight *flight = must_allocate(NULL, 1, sizeof *flight + bytes.size);
     *flight = *like;
     flight->size = (uint32_t)bytes.size;
-    flight->whole_size = (uint32_t)bytes.size;
     memcpy(flight->bytes, bytes.bytes, bytes.size);
-    if (hit) {
+    if (simrandom_chance(net->random, net->weather.damage, 1000)) {
         net->harmed++;
-        memcpy(flight->bytes + bytes.size, bytes.bytes, bytes.size);
         damage(net, flight);
     }
-    flight->whole = flight->bytes + (hit ? bytes.size : 0);
     uint32_t place = take_free_flight(net);
     net->flights[place] = flight;
     net->flight_count++;

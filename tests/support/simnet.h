@@ -51,10 +51,8 @@ typedef struct {
     uint32_t worker_life;
     simnet_direction direction;
     bool damaged;
-    uint32_t size;       // as it arrives
-    uint32_t whole_size; // as it was sent
-    uint8_t *whole;      // [whole_size] in `bytes`, behind what arrives
-    uint8_t bytes[];     // [size], then [whole_size]
+    uint32_t size;
+    uint8_t bytes[]; // [size]
 } simnet_flight;
 
 typedef struct {

@@ -144,11 +144,9 @@ static void only_the_oldest_lease_of_a_hung_or_vanished_worker_is_lost(void **st
     for (uint32_t shard = 10; shard < 13; shard++) {
         assert_int_equal(grant(id, shard, 0), NJ_OK);
     }
-    assert_int_equal(step((nj_roster_event){.kind = NJ_ROSTER_END_LEASE,
-                                            .worker = id,
-                                            .lease = {10, 1}},
-                          0),
-                     NJ_OK);
+    assert_int_equal(
+        step((nj_roster_event){.kind = NJ_ROSTER_END_LEASE, .worker = id, .lease = {10, 1}}, 0),
+        NJ_OK);
     assert_int_equal(grant(id, 13, 0), NJ_OK); // behind 11 and 12
     tick(300);
     assert_int_equal(effects.count, 3);

@@ -180,8 +180,7 @@ static void an_unfinished_or_miscounted_night_is_not_packed(void **state)
     assert_int_equal(night_commit(staging, 1, 8), NJ_COMMIT_WRITTEN);
     assert_refused(nj_store_pack(staging, 16, NIGHT_MS, &name, NULL, &err), NJ_REFUSED, &err,
                    "2 of 3 shards");
-    nj_shard_commit given_up = {
-        .record = {.shard = 2, .state = NJ_STORED_QUARANTINED, .count = 1}};
+    nj_shard_commit given_up = {.record = {.shard = 2, .state = NJ_STORED_QUARANTINED, .count = 1}};
     for (unsigned i = 0; i < 8; i++) {
         assert_refused(nj_store_pack(staging, 16, NIGHT_MS, &name, NULL, &err), NJ_REFUSED, &err,
                        i == 0 ? "2 of 3 shards" : "users are committed or quarantined");

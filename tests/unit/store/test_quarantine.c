@@ -43,9 +43,10 @@ static void quarantined_users_are_named_in_the_order_of_the_plan(void **state)
     assert_ok(nj_file_read(night_file(state, &name, FILE_NAME).text, 4096, &text, &size, &err),
               &err);
     assert_string_equal(
-        text, "{\"user\": \"u\\\"1\", \"reason\": \"a \\\\ and \\\"worse\\\"\", \"worker\": \"w1\", "
-              "\"attempts\": 2}\n{\"user\": \"\xc3\xa9\", \"reason\": \"a \\\\ and \\\"worse\\\"\", "
-              "\"worker\": \"w1\", \"attempts\": 2}\n");
+        text,
+        "{\"user\": \"u\\\"1\", \"reason\": \"a \\\\ and \\\"worse\\\"\", \"worker\": \"w1\", "
+        "\"attempts\": 2}\n{\"user\": \"\xc3\xa9\", \"reason\": \"a \\\\ and \\\"worse\\\"\", "
+        "\"worker\": \"w1\", \"attempts\": 2}\n");
     free(text);
     assert_ok(nj_store_verify(sandbox_path(state, "store"), name.text, &manifest, &err), &err);
     assert_int_equal(manifest.facts.user_count, 10);

@@ -162,7 +162,8 @@ static void a_quarantined_user_has_no_row_and_may_still_be_committed(void **stat
     nj_commit_outcome outcome;
     nj_ledger_record record;
     nj_shard_commit given_up = {
-        .record = {.shard = 1, .state = NJ_STORED_QUARANTINED, .attempt = 3, .first = 3, .count = 1}};
+        .record = {
+            .shard = 1, .state = NJ_STORED_QUARANTINED, .attempt = 3, .first = 3, .count = 1}};
     strcpy(given_up.record.note, "worker-a: out of memory");
     strcpy(given_up.record.user, "11");
     nj_staging *staging = create(state, 3, NULL);
@@ -288,7 +289,8 @@ static void only_ranges_that_cover_every_shard_once_make_a_night(void **state)
     assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
                    "79 users are committed or quarantined, the plan has 16");
     assert_int_equal(quarantine(staging, 1, 64, "128"), NJ_COMMIT_WRITTEN);
-    assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err, "shard 1: is done whole");
+    assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
+                   "shard 1: is done whole");
     nj_staging_close(&staging);
 }
 
