@@ -15,13 +15,14 @@
 #define NIGHTS 15000
 #endif
 
-// Seeds that once failed, and what they found.
+// Seeds that once failed, and what they found. A seed means its night only while weather.c stays as it is: who changes what is drawn takes
+// the mend out for a moment and finds a seed that fails without it.
 static const struct {
     uint64_t seed;
     sim_mode mode;
     const char *what;
 } OLD_SEEDS[] = {
-    {1224, SIM_LIVENESS,
+    {2037, SIM_LIVENESS,
      "a late WELCOME of an older epoch: the session dropped every lease without a word"},
 };
 
