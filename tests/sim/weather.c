@@ -25,29 +25,35 @@ static uint32_t draw_worker(simrandom *random, uint32_t worker_count)
     return present ? worker : SIM_NOBODY;
 }
 
+// One statement a draw: C leaves the order within an initialiser or an argument list to the compiler, and a seed must mean the same night
+// whoever compiled it.
+static simnet_weather draw_network(simrandom *random)
+{
+    simnet_weather net = {.delay_us_min = 100};
+    net.drop = draw_odds(random, 200);
+    net.repeat = draw_odds(random, 100);
+    net.reorder = draw_odds(random, 100);
+    net.reorder_us_max = simrandom_chance(random, 1, 4) ? 3000000 : 300000;
+    net.damage = draw_odds(random, 30);
+    net.delay_us_max = 200 + (uint32_t)simrandom_below(random, 200000);
+    net.cuts_hold = simrandom_chance(random, 1, 2);
+    return net;
+}
+
 static sim_weather draw_weather(simrandom *random, uint32_t worker_count)
 {
-    sim_weather weather = {
-        .net = {.drop = draw_odds(random, 200),
-                .repeat = draw_odds(random, 100),
-                .reorder = draw_odds(random, 100),
-                .damage = draw_odds(random, 30),
-                .reorder_us_max = simrandom_chance(random, 1, 4) ? 3000000 : 300000,
-                .delay_us_min = 100,
-                .delay_us_max = 200 + (uint32_t)simrandom_below(random, 200000),
-                .cuts_hold = simrandom_chance(random, 1, 2)},
-        .hang = draw_odds(random, 60),
-        .fail = draw_odds(random, 200),
-        .commit_fail = draw_odds(random, 300),
-        .commit_ms_max = (uint32_t)simrandom_below(random, 100),
-        .writer_blocks = simrandom_chance(random, 1, 2),
-        .watches = simrandom_chance(random, 3, 4),
-        .keeps_batch = simrandom_chance(random, 1, 2),
-        .slow_worker = draw_worker(random, worker_count),
-        .sick_worker = draw_worker(random, worker_count),
-        .liar = draw_worker(random, worker_count),
-        .messy = draw_worker(random, worker_count),
-    };
+    sim_weather weather = {.net = draw_network(random)};
+    weather.hang = draw_odds(random, 60);
+    weather.fail = draw_odds(random, 200);
+    weather.commit_fail = draw_odds(random, 300);
+    weather.commit_ms_max = (uint32_t)simrandom_below(random, 100);
+    weather.writer_blocks = simrandom_chance(random, 1, 2);
+    weather.watches = simrandom_chance(random, 3, 4);
+    weather.keeps_batch = simrandom_chance(random, 1, 2);
+    weather.slow_worker = draw_worker(random, worker_count);
+    weather.sick_worker = draw_worker(random, worker_count);
+    weather.liar = draw_worker(random, worker_count);
+    weather.messy = draw_worker(random, worker_count);
     for (int fault = 0; fault < SIM_FAULT_COUNT; fault++) {
         bool present = simrandom_chance(random, 1, 4);
         uint64_t every_ms = simrandom_between(random, 400, 8000);
@@ -110,9 +116,10 @@ sim_setup sim_draw_setup(uint64_t seed, sim_mode mode)
 {
     simrandom random = {seed * 0xd1342543de82ef95u + (mode == SIM_SAFETY ? 1 : 2)};
     bool large = simrandom_chance(&random, 1, 4);
-    sim_setup setup = sim_calm_setup(seed, (uint32_t)simrandom_between(&random, 1, large ? 60 : 12),
-                                     (uint32_t)simrandom_between(&random, 1, 8),
-                                     (uint32_t)simrandom_between(&random, 1, large ? 10 : 4));
+    uint32_t shard_count = (uint32_t)simrandom_between(&random, 1, large ? 60 : 12);
+    uint32_t shard_users = (uint32_t)simrandom_between(&random, 1, 8);
+    uint32_t worker_count = (uint32_t)simrandom_between(&random, 1, large ? 10 : 4);
+    sim_setup setup = sim_calm_setup(seed, shard_count, shard_users, worker_count);
     setup.mode = mode;
     setup.lease_slots = (uint32_t)simrandom_between(&random, 1, 4);
     setup.user_us = (uint32_t)simrandom_between(&random, 1000, 60000);
