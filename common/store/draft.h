@@ -26,7 +26,8 @@ NJ_CHECKED nj_status nj_folder_draft_commit(nj_folder_draft *draft, const char *
 /// is all zero.
 void nj_folder_draft_abort(nj_folder_draft *draft);
 
-/// Makes STORE/name vanish in one step (a rename to a draft's name), then removes it. A missing folder is fine.
+/// Makes STORE/name vanish in one step (a rename to a draft's name), then removes it. Where the name is gone
+/// already, what is left of an earlier try is removed.
 NJ_CHECKED nj_status nj_folder_vanish(const char *store_dir, const char *name, nj_error *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/failpoint.h"
 #include "common/base/id.h"
 #include "common/store/key.h"
 #include "common/store/staging_write.h"
@@ -183,6 +184,12 @@ static nj_status write_shard(nj_staging_write *write, const nj_shard_commit *com
         if (status == NJ_OK) {
             status = remove_quarantined(write, &commit->record);
         }
+        if (status == NJ_OK) {
+            status = NJ_FAILPOINT_STEP(COMMIT_ROWS, write->err);
+        }
+    }
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(COMMIT_ROWS, write->err);
     }
     return status == NJ_OK ? put_record(write, &commit->record, packed) : status;
 }
@@ -190,14 +197,14 @@ static nj_status write_shard(nj_staging_write *write, const nj_shard_commit *com
 static nj_status write_batch(nj_staging_write *write, void *context)
 {
     commit_batch *batch = context;
-    nj_status status = NJ_OK;
+    nj_status status = NJ_FAILPOINT_STEP(COMMIT_BEGUN, write->err);
     for (size_t i = 0; i < batch->count && status == NJ_OK; i++) {
         status = judge(write, &batch->commits[i].record, &batch->outcomes[i]);
         if (status == NJ_OK && batch->outcomes[i] == NJ_COMMIT_WRITTEN) {
             status = write_shard(write, &batch->commits[i], &batch->packed);
         }
     }
-    return status;
+    return status == NJ_OK ? NJ_FAILPOINT_STEP(COMMIT_PUT, write->err) : status;
 }
 
 static nj_status check_committed(const nj_ledger_record *record, nj_error *err)
@@ -258,7 +265,7 @@ nj_status nj_staging_commit(nj_staging *staging, const nj_shard_commit *commits,
         status = nj_staging_run_write(staging, "commit", true, write_batch, &batch, err);
         nj_buffer_fini(&batch.packed);
     }
-    return status;
+    return status == NJ_OK ? NJ_FAILPOINT_STEP(COMMIT_DONE, err) : status;
 }
 
 void nj_ledger_text_set(char *out, size_t out_bytes, nj_slice text)

@@ -2,12 +2,15 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/codec/shard.h"
 #include "coordinator/daemon/effects.h"
+#include "coordinator/daemon/measure.h"
 #include "coordinator/daemon/summary.h"
 
 #define TICK_MS 100
@@ -44,14 +47,22 @@ static nj_status receive_some(nj_night *n, nj_error *err)
         if (status != NJ_OK) {
             return status == NJ_AGAIN ? NJ_OK : status;
         }
+        n->metrics.received += received.bytes.size;
         if (nj_message_unpack(received.bytes, NJ_SIDE_WORKER, &message, &why) == NJ_OK) {
             n->result = message.kind == NJ_MESSAGE_RESULT ? &message.result : NULL;
+            if (n->result != NULL) {
+                NJ_FAILPOINT_HIT(RESULT_RECEIVED);
+            }
             nj_dispatch_message(n->dispatch, &received.peer, &message, nj_clock_mono_ns());
         } else {
+            n->metrics.messages_refused++;
             if (nj_night_may_say(n, NJ_LINE_MESSAGE)) {
-                nj_log(NJ_LOG_WARNING, "message from %s refused: %s",
-                       received.address[0] != '\0' ? received.address : "a closed connection",
-                       why.text);
+                const char *peer =
+                    received.address[0] != '\0' ? received.address : "a closed connection";
+                nj_log_event(NJ_EVENT_MESSAGE_REFUSED,
+                             NJ_FIELDS(nj_log_text("peer", peer),
+                                       nj_log_text("status", nj_status_name(why.status))),
+                             "message from %s refused: %s", peer, why.text);
             }
             nj_dispatch_broken(n->dispatch, &received.peer, &why, nj_clock_mono_ns());
         }
@@ -65,6 +76,28 @@ static nj_status receive_some(nj_night *n, nj_error *err)
         }
     }
     return NJ_OK;
+}
+
+// What went wrong so far stands behind the progress, as far as something did.
+static void show_progress(nj_night *n)
+{
+    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    const struct {
+        uint64_t count;
+        const char *what;
+    } troubles[] = {{counts->failures + counts->losses, "retries"},
+                    {counts->quarantined_users, "quarantined"},
+                    {counts->benches, "benched"}};
+    char note[sizeof n->progress.note] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
+        if (troubles[i].count > 0) {
+            used += (size_t)snprintf(note + used, sizeof note - used, "%s%" PRIu64 " %s",
+                                     used > 0 ? ", " : "", troubles[i].count, troubles[i].what);
+        }
+    }
+    nj_progress_note(&n->progress, "%s%s", note, n->pause.active ? " - PAUSED" : "");
+    nj_progress_update(&n->progress, nj_night_users_done(n), nj_clock_mono_ns());
 }
 
 static nj_status call_tick(nj_night *n, nj_error *err)
@@ -89,7 +122,8 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
     if (status == NJ_OK) {
         nj_dispatch_tick(n->dispatch, nj_clock_mono_ns());
         nj_night_perform(n);
-        nj_progress_update(&n->progress, nj_night_users_done(n), nj_clock_mono_ns());
+        show_progress(n);
+        nj_measure_now_and_then(n, nj_clock_mono_ns());
         status = call_tick(n, err);
     }
     if (status == NJ_OK && n->broken != NJ_OK) {
@@ -268,10 +302,14 @@ static nj_status open_dispatch(nj_night *n, nj_error *err)
     }
     status = nj_staging_ledger_each(n->stage.staging, resume_piece, n, err);
     if (status == NJ_OK && n->summary.resumed_shards > 0) {
-        nj_log(NJ_LOG_INFO,
-               "resumed: %" PRIu64 " of %zu shards are committed, %" PRIu64 " users quarantined",
-               n->summary.resumed_shards, n->plan.shard_count,
-               n->dispatch->ledger.counts.quarantined_users);
+        const uint64_t quarantined = n->dispatch->ledger.counts.quarantined_users;
+        nj_log_event(NJ_EVENT_NIGHT_RESUMED,
+                     NJ_FIELDS(nj_log_uint("shards", n->plan.shard_count),
+                               nj_log_uint("committed", n->summary.resumed_shards),
+                               nj_log_uint("quarantined", quarantined)),
+                     "resumed: %" PRIu64 " of %zu shards are committed, %" PRIu64
+                     " users quarantined",
+                     n->summary.resumed_shards, n->plan.shard_count, quarantined);
     }
     return status;
 }
@@ -285,7 +323,8 @@ static nj_status open_scratch(nj_night *n, nj_error *err)
         users = count > users ? count : users;
     }
     n->requests = calloc(users, sizeof *n->requests);
-    n->check = (nj_result_check){.items = &n->job->catalogue.items,
+    n->check = (nj_result_check){.plan = &n->plan,
+                                 .items = &n->job->catalogue.items,
                                  .map = &n->job->map,
                                  .top = n->job->settings.top,
                                  .rows = calloc(users, sizeof *n->check.rows),
@@ -309,8 +348,10 @@ static nj_status say_ready(nj_night *n, nj_error *err)
 {
     const nj_night_options *options = n->options;
     const char *endpoint = nj_router_endpoint(n->router);
-    nj_log(NJ_LOG_INFO, "listening on %s%s", endpoint,
-           options->insecure ? " without encryption" : "");
+    nj_log_event(
+        NJ_EVENT_LISTENING,
+        NJ_FIELDS(nj_log_text("endpoint", endpoint), nj_log_uint("encrypted", !options->insecure)),
+        "listening on %s%s", endpoint, options->insecure ? " without encryption" : "");
     return options->hooks.ready != NULL
                ? options->hooks.ready(options->hooks.context, endpoint, err)
                : NJ_OK;
@@ -328,6 +369,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was
     }
     if (status == NJ_OK) {
+        NJ_FAILPOINT_HIT(NIGHT_BOUND);
         status = nj_stage_open(n->options->store_dir, n->job, &n->plan, n->options->numeric_class,
                                n->options->resume, &n->stage, err);
     }
@@ -338,8 +380,12 @@ static nj_status open_night(nj_night *n, nj_error *err)
     n->summary.users = n->plan.user_count;
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
-    nj_log(NJ_LOG_INFO, "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
-           n->plan.shard_count, n->options->numeric_class);
+    nj_log_event(NJ_EVENT_PLAN,
+                 NJ_FIELDS(nj_log_uint("users", n->plan.user_count),
+                           nj_log_uint("shards", n->plan.shard_count),
+                           nj_log_text("class", n->options->numeric_class)),
+                 "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
+                 n->plan.shard_count, n->options->numeric_class);
     status = open_scratch(n, err);
     if (status == NJ_OK) {
         status = open_dispatch(n, err);
@@ -381,7 +427,10 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     nj_night_summary_init(&n.summary);
     stop_signal = 0;
     catch_signals(note_signal);
-    nj_status status = open_night(&n, err);
+    nj_status status = nj_measure_begin(&n, err);
+    if (status == NJ_OK) {
+        status = open_night(&n, err);
+    }
     if (status == NJ_OK) {
         status = decode_users(&n, err);
     }
@@ -391,6 +440,7 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     if (status != NJ_OK) {
         nj_stage_discard_empty(&n.stage);
     }
+    nj_measure_end(&n, status);
     *out = n.summary;
     close_night(&n);
     catch_signals(SIG_DFL);

@@ -306,7 +306,7 @@ void nj_stage_discard_empty(nj_stage *stage)
     nj_staging_tally tally;
     nj_status status =
         stage->staging != NULL ? nj_staging_count(stage->staging, &tally, &err) : NJ_END;
-    if (status == NJ_OK && tally.committed + tally.quarantined > 0) {
+    if (status == NJ_OK && tally.committed > 0) {
         return;
     }
     if (status == NJ_OK) {
@@ -343,7 +343,10 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
         status =
             nj_store_pack(stage->staging, row_count, nj_clock_wall_ms(), &stage->name, NULL, err);
         if (status == NJ_OK) {
-            nj_log(NJ_LOG_INFO, "packed %s", stage->name.text);
+            nj_log_event(NJ_EVENT_PACKED,
+                         NJ_FIELDS(nj_log_text("generation", stage->name.text),
+                                   nj_log_uint("rows", row_count)),
+                         "packed %s", stage->name.text);
         }
         break;
     case NJ_STAGE_VERIFY:
@@ -353,7 +356,10 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
         status = nj_store_publish(store_dir, stage->name.text, stage->staging,
                                   NJ_STORE_LOCK_WAIT_MS, err);
         if (status == NJ_OK) {
-            nj_log(NJ_LOG_INFO, "verified and published %s", stage->name.text);
+            nj_log_event(NJ_EVENT_PUBLISHED,
+                         NJ_FIELDS(nj_log_text("generation", stage->name.text),
+                                   nj_log_uint("rows", row_count)),
+                         "verified and published %s", stage->name.text);
         }
         break;
     case NJ_STAGE_REMOVE:

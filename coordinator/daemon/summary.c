@@ -80,6 +80,14 @@ static double get_rate(const nj_night_summary *s)
     return s->decode_seconds > 0 ? (double)decoded / s->decode_seconds : 0;
 }
 
+// All of it: NJ_SLICE_ARGS would cut it.
+static void print_buffer(const nj_buffer *buffer)
+{
+    if (buffer->size > 0) {
+        fwrite(buffer->bytes, 1, buffer->size, stdout);
+    }
+}
+
 static void print_json(const nj_night_summary *s)
 {
     const char *quote = s->generation.text[0] != '\0' ? "\"" : "";
@@ -94,10 +102,11 @@ static void print_json(const nj_night_summary *s)
            ", \"duplicates\": %" PRIu64 ", \"speculations_started\": %" PRIu64
            ", \"speculations_won\": %" PRIu64 ", \"splits\": %" PRIu64 ", \"benched\": %" PRIu64
            ", \"audited_users\": %" PRIu64 ", \"quarantined\": %" PRIu64
-           ", \"quarantined_users\": [%.*s]}\n",
+           ", \"quarantined_users\": [",
            s->leases, s->retries, s->losses, s->duplicates, s->speculations, s->speculations_won,
-           s->splits, s->benched, s->audited, s->quarantined,
-           NJ_SLICE_ARGS(nj_buffer_slice(&s->quarantined_json)));
+           s->splits, s->benched, s->audited, s->quarantined);
+    print_buffer(&s->quarantined_json);
+    printf("]}\n");
 }
 
 static void print_text(const nj_night_summary *s)
@@ -113,10 +122,10 @@ static void print_text(const nj_night_summary *s)
            s->leases, s->losses, s->retries, s->speculations, s->speculations_won, s->splits,
            s->benched, s->audited, s->paused_seconds);
     if (s->quarantined > 0) {
-        printf("quarantined, and without a list (%s/QUARANTINED.jsonl names all %" PRIu64
-               "):\n%.*s",
-               s->generation.text, s->quarantined,
-               NJ_SLICE_ARGS(nj_buffer_slice(&s->quarantined_lines)));
+        printf("%" PRIu64 " users are quarantined and have no list (all of them in "
+               "%s/QUARANTINED.jsonl):\n",
+               s->quarantined, s->generation.text);
+        print_buffer(&s->quarantined_lines);
     }
 }
 

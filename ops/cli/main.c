@@ -89,8 +89,8 @@ static const nj_option RUN[] = {
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,
     {"workers", "N", "2", "worker processes to start on this machine", false},
-    {"section-cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar",
-     false},
+    {"cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar", false},
+    {"memory-max", "MB", NULL, "a worker whose plan needs more ends; default: no limit", false},
     NJ_ENGINE_OPTIONS,
 };
 

@@ -9,11 +9,13 @@
 #include <sodium/randombytes.h>
 
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/codec/shard.h"
 #include "common/wire/socket.h"
 #include "worker/daemon/compute.h"
 #include "worker/daemon/section_cache.h"
+#include "worker/daemon/watchdog.h"
 #include "worker/session.h"
 
 #define TICK_MS 100
@@ -22,7 +24,7 @@
 #define COORDINATOR_TIMEOUT_MS 10000
 #define HELLO_PAUSE_MS 500
 #define RESEND_MS 5000
-#define DRAIN_MS 60000
+#define STOP_WAIT_MS 500 // for the batch at hand, when the worker ends at once
 
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t stop_count;
@@ -46,13 +48,20 @@ typedef struct {
     nj_section_cache cache;
     nj_session *session; // owned
     lease_slot slots[LEASE_SLOTS];
+    nj_message *received;      // owned
+    nj_session_effect *effect; // owned; drawn last
     const nj_message *message; // at hand, while its effects are drawn
+    nj_watchdog watchdog;
+    bool hangs; // the compute thread will not end
     const char *classes[NJ_WIRE_CLASSES_MAX];
     uint32_t class_count;
     char name[NJ_WIRE_NAME_BYTES_MAX + 1];
+    uint32_t lease_ms; // of the last WELCOME
     // kept from WELCOME:
     nj_settings settings;
     const nj_kernels *kernels;
+    uint64_t look_ns;       // when it came
+    uint64_t lacking_bytes; // that had to be fetched
     bool finished;
     nj_status end_status;
     nj_error end_error;
@@ -111,31 +120,43 @@ static void send_message(worker *w, const nj_message *message)
     if (status != NJ_OK) { // the session sends again what matters, or notices the silence
         nj_log(NJ_LOG_DEBUG, "%s", err.text);
     }
+    if (message->kind == NJ_MESSAGE_HELLO) {
+        NJ_FAILPOINT_HIT(HELLO_SENT);
+    } else if (message->kind == NJ_MESSAGE_READY) {
+        NJ_FAILPOINT_HIT(READY_SENT);
+    } else if (message->kind == NJ_MESSAGE_RESULT) {
+        NJ_FAILPOINT_HIT(RESULT_SENT);
+    }
 }
 
 // One line for the operator: what travels tonight.
-static void log_sections(const nj_message_welcome *welcome, uint64_t lacking)
+static void log_sections(worker *w, const nj_message_welcome *welcome, uint64_t lacking)
 {
     nj_buffer names;
-    uint64_t lacking_bytes = 0;
+    w->lacking_bytes = 0;
     uint64_t bytes = 0;
     nj_buffer_init(&names, NJ_WIRE_SECTIONS_MAX * (NJ_WIRE_SECTION_NAME_BYTES_MAX + 2));
     for (uint32_t i = 0; i < welcome->sections_count; i++) {
         const nj_wire_section *section = &welcome->sections[i];
         bytes += section->size;
         if ((lacking >> i & 1) != 0) {
-            lacking_bytes += section->size;
+            w->lacking_bytes += section->size;
             (void)!nj_buffer_printf(&names, "%s%.*s", names.size > 0 ? ", " : "",
                                     NJ_SLICE_ARGS(section->name));
         }
     }
+    const nj_log_field *fields =
+        NJ_FIELDS(nj_log_uint("sections", welcome->sections_count), nj_log_uint("bytes", bytes),
+                  nj_log_uint("lacking_bytes", w->lacking_bytes));
     if (lacking == 0) {
-        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB, all in the cache",
-               welcome->sections_count, (double)bytes / 1e6);
+        nj_log_event(NJ_EVENT_BUNDLE_LOOKED_UP, fields,
+                     "bundle: %u sections of %.1f MB, all in the cache", welcome->sections_count,
+                     (double)bytes / 1e6);
     } else {
-        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB; fetching %.1f MB: %.*s",
-               welcome->sections_count, (double)bytes / 1e6, (double)lacking_bytes / 1e6,
-               (int)names.size, (const char *)names.bytes);
+        nj_log_event(NJ_EVENT_BUNDLE_LOOKED_UP, fields,
+                     "bundle: %u sections of %.1f MB; fetching %.1f MB: %.*s",
+                     welcome->sections_count, (double)bytes / 1e6, (double)w->lacking_bytes / 1e6,
+                     (int)names.size, (const char *)names.bytes);
     }
     nj_buffer_fini(&names);
 }
@@ -146,6 +167,7 @@ static void look(worker *w)
     nj_error err = {0};
     uint64_t lacking = 0;
     nj_status status = nj_settings_unpack(welcome->settings, &w->settings, &err);
+    w->look_ns = now();
     w->kernels = find_kernels(w, welcome->numeric_class);
     if (status == NJ_OK && w->kernels == NULL) {
         status = nj_fail(&err, NJ_CONFIG,
@@ -162,7 +184,7 @@ static void look(worker *w)
             lacking |= (uint64_t)1 << i;
         }
     }
-    log_sections(welcome, lacking);
+    log_sections(w, welcome, lacking);
     nj_session_inspected(w->session, lacking, now());
 }
 
@@ -191,6 +213,9 @@ static void store_piece(worker *w, const nj_session_effect *effect)
     const nj_digest *digest = &w->session->sections[effect->section].digest;
     nj_status status =
         nj_section_cache_write(&w->cache, digest, effect->offset, effect->bytes, &err);
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(SECTION_FETCHED, &err);
+    }
     if (status != NJ_OK) {
         nj_session_stop(w->session, status, err.text, now());
     }
@@ -203,27 +228,44 @@ static void verify_section(worker *w, uint32_t index)
     const nj_session_section *section = &w->session->sections[index];
     nj_status status =
         nj_section_cache_finish(&w->cache, &section->digest, section->size, &good, &err);
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(SECTION_CACHED, &err);
+    }
     if (status != NJ_OK) {
         nj_session_stop(w->session, status, err.text, now());
-    } else {
-        nj_session_verified(w->session, index, good, now());
+        return;
     }
+    if (good && w->session->lacking == (uint64_t)1 << index) {
+        const uint64_t fetch_ms = (now() - w->look_ns) / 1000000;
+        nj_log_event(
+            NJ_EVENT_BUNDLE_FETCHED,
+            NJ_FIELDS(nj_log_uint("bytes", w->lacking_bytes), nj_log_uint("fetch_ms", fetch_ms)),
+            "bundle: %.1f MB fetched in %.1f s", (double)w->lacking_bytes / 1e6,
+            (double)fetch_ms / 1e3);
+    }
+    nj_session_verified(w->session, index, good, now());
 }
 
+// Users that do not fit in memory leave the slot without any: computing it fails.
 static void keep_lease(worker *w, uint32_t slot)
 {
     const nj_message_lease *lease = &w->message->lease;
-    nj_buffer_clear(&w->slots[slot].users);
-    if (nj_buffer_append(&w->slots[slot].users, lease->users.bytes, lease->users.size) != NJ_OK) {
-        nj_session_stop(w->session, NJ_NO_MEMORY, "no memory to keep a lease", now());
+    nj_buffer *users = &w->slots[slot].users;
+    nj_buffer_clear(users);
+    if (nj_buffer_append(users, lease->users.bytes, lease->users.size) != NJ_OK) {
+        nj_buffer_clear(users);
     }
+    NJ_FAILPOINT_HIT(LEASE_RECEIVED);
 }
 
 static void compute_slot(worker *w, const nj_session_effect *effect)
 {
     nj_error err = {0};
-    nj_status status = nj_compute_shard_take(w->compute, effect->ticket, effect->slot,
-                                             &w->slots[effect->slot].users, &err);
+    nj_buffer *users = &w->slots[effect->slot].users;
+    nj_status status =
+        users->size > 0
+            ? nj_compute_shard_take(w->compute, effect->ticket, effect->slot, users, &err)
+            : nj_fail(&err, NJ_NO_MEMORY, "no memory to keep the users of a lease");
     if (status != NJ_OK) {
         nj_session_failed(w->session, effect->ticket, status, err.text, now());
     }
@@ -253,6 +295,7 @@ static void perform(worker *w, nj_session_effect *effect)
         break;
     case NJ_SESSION_SEND_RESULT:
         effect->message.result.rows = nj_buffer_slice(&w->slots[effect->slot].rows);
+        NJ_FAILPOINT_HIT(RESULT_DUE);
         send_message(w, &effect->message);
         break;
     case NJ_SESSION_DROP_LINE:
@@ -280,6 +323,7 @@ static void perform(worker *w, nj_session_effect *effect)
         break;
     case NJ_SESSION_DROP:
         drop_slot(w, effect->slot);
+        NJ_FAILPOINT_HIT(ACK_RECEIVED);
         break;
     case NJ_SESSION_FINISH:
         finish(w, effect);
@@ -289,25 +333,16 @@ static void perform(worker *w, nj_session_effect *effect)
 
 static void perform_all(worker *w)
 {
-    nj_session_effect *effect = malloc(sizeof *effect);
-    if (effect == NULL) {
-        w->finished = true;
-        w->end_status = nj_fail(&w->end_error, NJ_NO_MEMORY, "no memory to go on");
-        return;
+    while (!w->finished && nj_session_next(w->session, w->effect)) {
+        perform(w, w->effect);
     }
-    while (!w->finished && nj_session_next(w->session, effect)) {
-        perform(w, effect);
-    }
-    free(effect);
 }
 
 // ---- the loop ----
 
 static nj_status receive_all(worker *w, nj_error *err)
 {
-    nj_message *message = malloc(sizeof *message);
-    nj_status status =
-        message != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for a message");
+    nj_status status = NJ_OK;
     while (status == NJ_OK && !w->finished) {
         nj_slice bytes;
         nj_error why = {0};
@@ -315,16 +350,17 @@ static nj_status receive_all(worker *w, nj_error *err)
         if (status != NJ_OK) {
             break;
         }
-        if (nj_message_unpack(bytes, NJ_SIDE_COORDINATOR, message, &why) == NJ_OK) {
-            w->message = message;
-            nj_session_message(w->session, message, now());
+        if (nj_message_unpack(bytes, NJ_SIDE_COORDINATOR, w->received, &why) == NJ_OK) {
+            w->message = w->received;
+            w->lease_ms = w->received->kind == NJ_MESSAGE_WELCOME ? w->received->welcome.lease_ms
+                                                                  : w->lease_ms;
+            nj_session_message(w->session, w->received, now());
         } else {
             nj_session_broken(w->session, &why, now());
         }
         perform_all(w);
         w->message = NULL;
     }
-    free(message);
     return status == NJ_AGAIN ? NJ_OK : status;
 }
 
@@ -333,6 +369,7 @@ static void take_reports(worker *w)
     nj_compute_report report;
     while (!w->finished && nj_compute_take_report(w->compute, &report)) {
         if (report.kind == NJ_COMPUTE_SET_UP) {
+            nj_session_plan_memory(w->session, report.planned_bytes);
             nj_session_prepared(w->session, report.ticket, report.status, report.text, now());
         } else if (report.status != NJ_OK) {
             nj_session_failed(w->session, report.ticket, report.status, report.text, now());
@@ -360,13 +397,66 @@ static void look_at_signals(worker *w, int *seen)
     }
     nj_status status = stop_signal == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED;
     if (*seen == 0 && count == 1) {
-        nj_log(NJ_LOG_INFO,
-               "asked to end: finishing what is being computed; a second signal ends at once");
+        nj_log_event(NJ_EVENT_DRAINING, NJ_FIELDS(nj_log_uint("drain_ms", w->options->drain_ms)),
+                     "asked to end: finishing what is being computed, for at most %u ms; a second "
+                     "signal ends at once",
+                     w->options->drain_ms);
         nj_session_drain(w->session, status, "asked to end", now());
     } else {
         nj_session_stop(w->session, status, "asked to end at once", now());
     }
     *seen = count;
+}
+
+// ---- a computation that hangs ----
+
+// A heartbeat before the coordinator takes its leases away: those that wait behind it are then given back, and count as no loss.
+static uint32_t find_patience_ms(const worker *w)
+{
+    const uint32_t heartbeat_ms = w->session->heartbeat_ms;
+    return w->lease_ms > heartbeat_ms ? w->lease_ms - heartbeat_ms : w->lease_ms;
+}
+
+static const nj_session_slot *find_slot(const worker *w, uint64_t ticket)
+{
+    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
+        const nj_session_slot *slot = &w->session->slots[i];
+        if (slot->state == NJ_SLOT_COMPUTING && slot->ticket == ticket) {
+            return slot;
+        }
+    }
+    return NULL; // dropped: it is computed for nobody
+}
+
+// The process ends, so that another one takes its place: a thread cannot be stopped from outside.
+static void give_up_computation(worker *w, uint64_t ticket)
+{
+    char text[NJ_WIRE_TEXT_BYTES_MAX];
+    const nj_session_slot *slot = find_slot(w, ticket);
+    const uint32_t patience_ms = find_patience_ms(w);
+    snprintf(text, sizeof text,
+             "the computation made no progress for %u ms (--lease-ms is %u): this process ends, "
+             "another may take its place",
+             patience_ms, w->lease_ms);
+    nj_log_event(NJ_EVENT_COMPUTE_HUNG,
+                 NJ_FIELDS(nj_log_uint("silent_ms", patience_ms),
+                           slot != NULL ? nj_log_uint("piece", slot->shard) : (nj_log_field){0}),
+                 "%s", text);
+    nj_session_drain(w->session, NJ_AGAIN, text, now());
+    perform_all(w);
+    nj_session_failed(w->session, ticket, NJ_FAILED, text, now()); // ignored if it was dropped
+    perform_all(w);
+}
+
+// The socket thread answers whatever the compute thread does, so nobody else would notice but by its leases.
+static void look_at_computation(worker *w, uint32_t users_done)
+{
+    const uint64_t ticket = nj_compute_ticket(w->compute);
+    const uint64_t silent_ms = nj_watchdog_look(&w->watchdog, ticket, users_done, now());
+    if (!w->hangs && ticket != 0 && silent_ms >= find_patience_ms(w)) {
+        w->hangs = true; // once
+        give_up_computation(w, ticket);
+    }
 }
 
 static nj_status run_loop(worker *w, nj_error *err)
@@ -378,7 +468,9 @@ static nj_status run_loop(worker *w, nj_error *err)
     nj_status status = NJ_OK;
     while (status == NJ_OK && !w->finished) {
         look_at_signals(w, &seen_signals);
-        nj_session_progress(w->session, nj_compute_take_progress(w->compute));
+        const uint32_t users_done = nj_compute_take_progress(w->compute);
+        nj_session_progress(w->session, users_done);
+        look_at_computation(w, users_done);
         nj_session_tick(w->session, now());
         perform_all(w);
         if (!w->finished) {
@@ -405,19 +497,22 @@ static nj_status open_session(worker *w, nj_error *err)
         .classes = w->classes,
         .class_count = w->class_count,
         .cores = 1,
-        .memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE),
+        .memory_bytes = w->options->memory_bytes_max,
         .lease_slots = LEASE_SLOTS,
         .chunk_bytes = NJ_WIRE_CHUNK_BYTES_MAX,
         .coordinator_timeout_ms = COORDINATOR_TIMEOUT_MS,
         .hello_pause_ms = HELLO_PAUSE_MS,
         .resend_ms = RESEND_MS,
         .give_up_ms = w->options->give_up_ms,
-        .drain_ms = DRAIN_MS,
+        .drain_ms = w->options->drain_ms,
     };
     randombytes_buf(config.instance.bytes, sizeof config.instance.bytes);
     w->session = malloc(sizeof *w->session);
-    return w->session != NULL ? nj_session_init(w->session, &config, now(), err)
-                              : nj_fail(err, NJ_NO_MEMORY, "no memory for the session");
+    w->received = malloc(sizeof *w->received);
+    w->effect = malloc(sizeof *w->effect);
+    bool has_memory = w->session != NULL && w->received != NULL && w->effect != NULL;
+    return has_memory ? nj_session_init(w->session, &config, now(), err)
+                      : nj_fail(err, NJ_NO_MEMORY, "no memory for the session");
 }
 
 static nj_status open_worker(worker *w, nj_error *err)
@@ -431,7 +526,9 @@ static nj_status open_worker(worker *w, nj_error *err)
         status = nj_section_cache_init(&w->cache, w->options->cache_folder, err);
     }
     if (status == NJ_OK) {
-        status = nj_compute_start(w->options->batch_users, &w->compute, err);
+        const uint64_t bytes_max = w->options->memory_bytes_max;
+        status = nj_compute_start(w->options->batch_users, bytes_max != 0 ? bytes_max : SIZE_MAX,
+                                  &w->compute, err);
     }
     if (status == NJ_OK) {
         status = open_session(w, err);
@@ -448,6 +545,34 @@ static void catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+// The compute thread is not to be stopped: neither memory nor mappings may go before it does.
+static void leave_at_once(nj_status status, const nj_error *err)
+{
+    const int exit_code = nj_status_exit_code(status);
+    if (status != NJ_OK) {
+        nj_log_event(NJ_EVENT_ENDED,
+                     NJ_FIELDS(nj_log_text("status", nj_status_name(status)),
+                               nj_log_uint("exit", (uint64_t)exit_code)),
+                     "%s; a batch was still being computed", err->text);
+    }
+    _exit(exit_code);
+}
+
+static void close_worker(worker *w, nj_status status, const nj_error *err)
+{
+    nj_dealer_close(&w->dealer, LINGER_MS);
+    if (!nj_compute_stop(&w->compute, STOP_WAIT_MS)) {
+        leave_at_once(status, err);
+    }
+    nj_section_cache_fini(&w->cache);
+    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
+        drop_slot(w, i);
+    }
+    free(w->session);
+    free(w->received);
+    free(w->effect);
 }
 
 nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
@@ -469,12 +594,6 @@ nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
             nj_error_prefix(err, "%s", options->endpoint);
         }
     }
-    nj_dealer_close(&w.dealer, LINGER_MS);
-    nj_compute_stop(&w.compute);
-    nj_section_cache_fini(&w.cache);
-    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
-        drop_slot(&w, i);
-    }
-    free(w.session);
+    close_worker(&w, status, err);
     return status;
 }

@@ -49,9 +49,6 @@ NJ_CHECKED nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err);
 void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
                          const nj_exclusions *exclusions, list_slot *out);
 
-/// First 8 bytes of BLAKE2b over the ids of the known items, oldest first, each behind its length.
-nj_history_digest nj_history_digest_of(const nj_engine *engine, const nj_request *request);
-
 /// Sorts the distinct rows of a history into `rows` (room for item_count) and gives the view. Takes no memory: the C library's
 /// qsort may.
 nj_exclusions nj_exclusions_from(const nj_request *request, uint32_t *rows);

@@ -69,20 +69,6 @@ nj_exclusions nj_exclusions_from(const nj_request *request, uint32_t *rows)
     return (nj_exclusions){rows, count};
 }
 
-nj_history_digest nj_history_digest_of(const nj_engine *engine, const nj_request *request)
-{
-    nj_digester digester;
-    nj_digester_init(&digester);
-    for (uint32_t i = 0; i < request->item_count; i++) {
-        nj_slice id = nj_idlist_at(&engine->catalogue.items, request->items[i]);
-        nj_digester_update_sized(&digester, id.bytes, id.size);
-    }
-    nj_digest whole = nj_digester_final(&digester);
-    nj_history_digest digest;
-    memcpy(digest.bytes, whole.bytes, sizeof digest.bytes);
-    return digest;
-}
-
 // ---- the popular list ----
 
 static int compare_popularity(const void *a, const void *b, void *counts)

@@ -1,0 +1,16 @@
+# The fault matrix: one file a fault, real processes, real LMDB, real TCP. lib.sh is what they share.
+add_executable(middleman fault/middleman.c)
+target_link_libraries(middleman PRIVATE nj_wire nj_codec nj_base)
+
+file(GLOB fault_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fault/[0-9]*.t)
+foreach(script ${fault_tests})
+    get_filename_component(name ${script} NAME_WE)
+    add_test(NAME fault_${name} COMMAND bash ${script})
+    set_tests_properties(fault_${name} PROPERTIES LABELS fault TIMEOUT 300 SKIP_RETURN_CODE 77
+            ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+endforeach()
+
+# Half an hour of killing.
+add_test(NAME soak_killed_at_random COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/fault/soak 2000)
+set_tests_properties(soak_killed_at_random PROPERTIES LABELS soak TIMEOUT 7200
+        ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
