@@ -15,8 +15,9 @@
 #include "ops/cli/commands.h"
 
 #define LINE_BYTES_MAX (16u << 20)
-// LMDB crashes on damaged pages, so a generation is compared with its digest before it is followed. For one user's row that is
-// done where it takes less than about a quarter of a second; of a larger store, `store verify` knows.
+// A generation is compared with its digest before a row of it is believed. For one user's row that is done where it takes less
+// than about a quarter of a second; of a larger store the pages on the way are looked at (pages.h), and `store verify` knows the
+// rest: a bit that flipped inside a row.
 #define GET_CHECK_BYTES_MAX ((uint64_t)256 << 20)
 
 // A reader and what a line needs.

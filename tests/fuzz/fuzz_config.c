@@ -22,13 +22,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     nj_arguments arguments = {.command = &COMMAND};
     nj_settings settings = nj_settings_default();
     nj_error err;
-    nj_status status =
-        nj_config_read(memfile_write(data, size), &PROGRAM, &arguments, &err);
+    nj_status status = nj_config_read(memfile_write(data, size), &PROGRAM, &arguments, &err);
     fuzz_check(status == NJ_OK || status == NJ_CONFIG, "a file is a configuration or none");
     for (size_t i = 0; status == NJ_OK && i < OPTION_COUNT; i++) {
         if (arguments.values[i] != NULL) {
-            nj_status set =
-                nj_settings_set(&settings, OPTIONS[i].name, arguments.values[i], &err);
+            nj_status set = nj_settings_set(&settings, OPTIONS[i].name, arguments.values[i], &err);
             fuzz_check(set == NJ_OK || set == NJ_USAGE || set == NJ_NOT_FOUND,
                        "a value is accepted or wrong");
         }

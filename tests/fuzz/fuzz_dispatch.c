@@ -13,7 +13,16 @@
 #define SHARD_USERS 2
 #define EFFECTS_MAX 10000 // of one event
 
-typedef enum { MESSAGE, SIGNED, TICK, STORED, NOT_STORED, UNREACHABLE, DRAIN, KIND_COUNT } event_kind;
+typedef enum {
+    MESSAGE,
+    SIGNED,
+    TICK,
+    STORED,
+    NOT_STORED,
+    UNREACHABLE,
+    DRAIN,
+    KIND_COUNT
+} event_kind;
 
 // What stands for all inputs: a catalogue of eight items and the plan.
 typedef struct {
@@ -63,13 +72,12 @@ static const world *find_world(void)
         return &w;
     }
     make_items(&w);
-    fuzz_check(nj_user_table_read(memfile_write(HISTORIES, sizeof HISTORIES - 1),
-                                  NJ_HISTORIES_SEQUENCE, &w.items, &w.map, &w.users,
-                                  &err) == NJ_OK &&
-                   nj_plan_make(&w.users, &settings, &BUNDLE, SHARD_USERS, &w.plan, &err) ==
-                       NJ_OK &&
-                   w.plan.shard_count == SHARDS,
-               "the plan is valid");
+    fuzz_check(
+        nj_user_table_read(memfile_write(HISTORIES, sizeof HISTORIES - 1), NJ_HISTORIES_SEQUENCE,
+                           &w.items, &w.map, &w.users, &err) == NJ_OK &&
+            nj_plan_make(&w.users, &settings, &BUNDLE, SHARD_USERS, &w.plan, &err) == NJ_OK &&
+            w.plan.shard_count == SHARDS,
+        "the plan is valid");
     return &w;
 }
 
@@ -130,8 +138,7 @@ static void receive(night *n, const fuzz_part *part, bool is_signed)
         return;
     }
     if (is_signed && message.kind == NJ_MESSAGE_RESULT) {
-        message.result.digest =
-            nj_digest_of(message.result.rows.bytes, message.result.rows.size);
+        message.result.digest = nj_digest_of(message.result.rows.bytes, message.result.rows.size);
     }
     nj_dispatch_message(&n->dispatch, &peer, &message, n->now_ns);
     perform_all(n); // they may borrow from the message

@@ -15,7 +15,8 @@ static void check_json(const nj_row *accepted)
     nj_error err;
     json_t *json = NULL;
     nj_buffer_init(&line, 16u << 20);
-    fuzz_check(nj_row_json(&line, nj_slice_from("user"), accepted) == NJ_OK, "a row can be printed");
+    fuzz_check(nj_row_json(&line, nj_slice_from("user"), accepted) == NJ_OK,
+               "a row can be printed");
     fuzz_check(nj_json_parse((const char *)line.bytes, line.size, "row", &json, &err) == NJ_OK,
                "what is printed is JSON");
     fuzz_check(json_array_size(json_object_get(json, "items")) == accepted->count,

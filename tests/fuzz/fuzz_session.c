@@ -152,8 +152,7 @@ static void report(daemon *d, const fuzz_part *part)
         nj_session_computed(session, d->compute_ticket, &DIGEST, (uint32_t)number, d->now_ns);
         break;
     case FAILED:
-        nj_session_failed(session, d->compute_ticket, (nj_status)(number & 15),
-                          "text", d->now_ns);
+        nj_session_failed(session, d->compute_ticket, (nj_status)(number & 15), "text", d->now_ns);
         break;
     case PROGRESS:
         nj_session_progress(session, (uint32_t)number);

@@ -186,8 +186,8 @@ static nj_message make_welcome(nj_slice settings, uint64_t section_bytes)
 static nj_message make_lease(nj_slice users)
 {
     nj_message message = make_message(NJ_MESSAGE_LEASE);
-    message.lease = (nj_message_lease){
-        .shard = 0, .attempt = 1, .epoch = 3, .user_count = 2, .users = users};
+    message.lease =
+        (nj_message_lease){.shard = 0, .attempt = 1, .epoch = 3, .user_count = 2, .users = users};
     return message;
 }
 
@@ -253,13 +253,15 @@ static void make_messages(nj_slice settings, nj_slice users, nj_slice rows)
     fetch.fetch = (nj_message_fetch){{{5}}, 0, 16};
     pong.pong.epoch = 3;
     drain.drain.reason = NJ_DRAIN_STOPPING;
-    const nj_message from_worker[] = {make_hello(),         fetch,
-                                      make_ready(2),        make_result(0, rows, 2),
-                                      make_failed(1, NJ_FAILED), make_heartbeat(0),
-                                      bye};
-    const nj_message from_coordinator[] = {make_welcome(settings, 20), make_chunk(users),
-                                           make_lease(users),          make_ack(0),
-                                           make_refused(NJ_AGAIN),     pong,
+    const nj_message from_worker[] = {
+        make_hello(),      fetch, make_ready(2), make_result(0, rows, 2), make_failed(1, NJ_FAILED),
+        make_heartbeat(0), bye};
+    const nj_message from_coordinator[] = {make_welcome(settings, 20),
+                                           make_chunk(users),
+                                           make_lease(users),
+                                           make_ack(0),
+                                           make_refused(NJ_AGAIN),
+                                           pong,
                                            drain};
     for (size_t i = 0; i < sizeof from_worker / sizeof from_worker[0]; i++) {
         save_message(NJ_SIDE_WORKER, &from_worker[i]);
@@ -274,8 +276,12 @@ static void make_dispatch(nj_slice rows)
 {
     enum { PLAIN, SIGNED, TICK, STORED, NOT_STORED, UNREACHABLE, DRAIN, SECOND_PEER = 16 };
     nj_buffer night;
-    nj_message messages[] = {make_hello(),         make_ready(2),          make_result(0, rows, 2),
-                             make_result(1, rows, 2), make_failed(1, NJ_FAILED), make_heartbeat(1)};
+    nj_message messages[] = {make_hello(),
+                             make_ready(2),
+                             make_result(0, rows, 2),
+                             make_result(1, rows, 2),
+                             make_failed(1, NJ_FAILED),
+                             make_heartbeat(1)};
     nj_buffer_init(&night, 1u << 20);
     append_message(&night, PLAIN, &messages[0]);
     append_message(&night, PLAIN, &messages[1]);
