@@ -402,8 +402,7 @@ static uint64_t find_child(const uint8_t *page, nj_slice key)
 // As check_page, once: a refusal ends what the pages are for, so only what passed is remembered.
 static nj_status check_page_once(nj_pages *pages, uint64_t number, bool is_leaf, nj_error *err)
 {
-    if (number_is_valid(pages, number) &&
-        (pages->checked[number / 8] & 1u << number % 8) != 0 &&
+    if (number_is_valid(pages, number) && (pages->checked[number / 8] & 1u << number % 8) != 0 &&
         read_u16(peek_page(pages, number) + 10) == (is_leaf ? PAGE_LEAF : PAGE_BRANCH)) {
         return NJ_OK;
     }

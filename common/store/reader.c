@@ -49,7 +49,8 @@ nj_status nj_store_reader_open(const char *store_dir, const char *name,
         status = open_pages(store_dir, reader, err);
     }
     if (status == NJ_OK) {
-        status = nj_env_open_frozen(folder.text, &reader->env, &reader->txn, &reader->dbi, err);
+        status = nj_env_open_frozen(folder.text, reader->file.size, &reader->env, &reader->txn,
+                                    &reader->dbi, err);
     }
     if (status == NJ_OK) {
         *out_reader = reader;
