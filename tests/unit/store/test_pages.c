@@ -1,12 +1,11 @@
 // test_pages.c - pages that would lead LMDB into a crash are refused before it sees them, also where no digest was looked at.
 #include "common/store/pages.h"
 
-
 #include "common/base/mapped.h"
 #include "tests/unit/store/night.h"
 
 #define PAGE_BYTES 4096
-#define META_ROOT_AT 128  // of the unnamed database, in a meta page
+#define META_ROOT_AT 128 // of the unnamed database, in a meta page
 #define META_DEPTH_AT 94
 #define META_LAST_AT 136
 #define PAGE_FLAGS_AT 10
