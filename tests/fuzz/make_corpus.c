@@ -100,25 +100,35 @@ static void append_users(nj_buffer *out)
     need(nj_users_pack(requests, 2, out), NULL);
 }
 
+// The kinds of fuzz_codec.c, and how many rows there are.
+static void save_codec(const char *name, uint8_t kind, uint8_t row_count, nj_buffer *bytes)
+{
+    const uint8_t head[] = {kind, row_count};
+    nj_buffer file;
+    nj_buffer_init(&file, 1u << 20);
+    append(&file, head, sizeof head);
+    append(&file, bytes->bytes, bytes->size);
+    save("codec", name, &file);
+    nj_buffer_fini(&file);
+    nj_buffer_clear(bytes);
+}
+
 static void make_codec(void)
 {
+    enum { SETTINGS, USERS, ROW, ROWS };
     nj_settings settings = nj_settings_default();
     nj_buffer bytes;
     nj_buffer_init(&bytes, 1u << 20);
     need(nj_settings_pack(&settings, &bytes), NULL);
-    save("settings", "default", &bytes);
-    nj_buffer_clear(&bytes);
+    save_codec("settings", SETTINGS, 0, &bytes);
     append_users(&bytes);
-    save_behind("users", "two", 8, &bytes);
-    nj_buffer_clear(&bytes);
+    save_codec("two-users", USERS, 8, &bytes);
     append_row(&bytes, 3, 4);
-    save_behind("row", "four-items", 0, &bytes);
-    nj_buffer_clear(&bytes);
+    save_codec("row-of-four", ROW, 0, &bytes);
     append_row(&bytes, 0, 0);
-    save_behind("row", "no-item", 0, &bytes);
-    nj_buffer_clear(&bytes);
+    save_codec("row-of-none", ROW, 0, &bytes);
     append_rows(&bytes, 2);
-    save_behind("row", "two-rows", 2, &bytes);
+    save_codec("two-rows", ROWS, 2, &bytes);
     nj_buffer_fini(&bytes);
 }
 
