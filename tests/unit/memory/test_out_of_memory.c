@@ -322,8 +322,8 @@ static nj_status commit_shard(nj_staging *staging, uint64_t shard, nj_commit_out
     snprintf(user, sizeof user, "u%u", (unsigned)shard);
     const nj_store_row row = {nj_slice_from(user), nj_buffer_slice(&value)};
     nj_shard_commit commit = {.rows = &row};
-    commit.record = (nj_ledger_record){
-        .shard = shard, .state = NJ_STORED_COMMITTED, .attempt = 1, .rows = 1};
+    commit.record =
+        (nj_ledger_record){.shard = shard, .state = NJ_STORED_COMMITTED, .attempt = 1, .rows = 1};
     return nj_staging_commit(staging, &commit, 1, out, err);
 }
 
@@ -333,8 +333,7 @@ static nj_status create_staging(void *context, nj_error *err)
     const char *store = context;
     nj_staging *staging = NULL;
     nj_error ignored;
-    nj_status status =
-        nj_staging_create(store, &FACTS, nj_slice_from("plan"), NULL, &staging, err);
+    nj_status status = nj_staging_create(store, &FACTS, nj_slice_from("plan"), NULL, &staging, err);
     memory_faults_pause();
     assert_true((status == NJ_OK) == (staging != NULL));
     if (status != NJ_OK && nj_staging_exists(store)) { // made, and not opened: it is whole
@@ -435,9 +434,8 @@ static nj_status open_sockets(void *context, nj_error *err)
         status = nj_router_open(&config, &router, err);
     }
     if (status == NJ_OK) {
-        const nj_dealer_config config = {.endpoint = nj_router_endpoint(router),
-                                         .keys = keys,
-                                         .server_key = keys->public_key};
+        const nj_dealer_config config = {
+            .endpoint = nj_router_endpoint(router), .keys = keys, .server_key = keys->public_key};
         status = nj_dealer_open(&config, &dealer, err);
     }
     if (status == NJ_OK) {
