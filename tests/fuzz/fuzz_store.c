@@ -89,7 +89,7 @@ static void verify(const char *name)
     } else if (nj_store_reader_open(fuzz_folder_path(), name, &reader, &err) != NJ_OK) {
         return;
     }
-    static const char *const USERS[] = {"1", "2", "3", "31", "39", "u0", "u5", "zz"};
+    static const char *const USERS[] = {"0", "1", "2", "31", "u05", "u32", "u39", "zz"};
     for (size_t i = 0; i < sizeof USERS / sizeof USERS[0]; i++) {
         status = nj_store_get(reader, nj_slice_from(USERS[i]), &value, &err);
         check_refusal(status);

@@ -311,6 +311,16 @@ static void pack_row(nj_buffer *out)
     assert_int_equal(nj_row_pack(out, 0, items, scores, 2, &HISTORY), NJ_OK);
 }
 
+// Of the blob that a RESULT with this row would have brought.
+static nj_digest digest_row(nj_slice row)
+{
+    uint8_t bytes[512];
+    nj_buffer blob = {.bytes = bytes, .capacity = sizeof bytes, .bytes_max = sizeof bytes};
+    assert_int_equal(nj_rows_begin(&blob, 1), NJ_OK);
+    assert_int_equal(nj_rows_add(&blob, row), NJ_OK);
+    return nj_digest_of(blob.bytes, blob.size);
+}
+
 // The first commit of a shard that is there already is a duplicate: what a failed try has written would show.
 static nj_status commit_shard(nj_staging *staging, uint64_t shard, nj_commit_outcome *out,
                               nj_error *err)
@@ -324,6 +334,7 @@ static nj_status commit_shard(nj_staging *staging, uint64_t shard, nj_commit_out
     nj_shard_commit commit = {.rows = &row};
     commit.record =
         (nj_ledger_record){.shard = shard, .state = NJ_STORED_COMMITTED, .attempt = 1, .rows = 1};
+    commit.record.digest = digest_row(row.value);
     return nj_staging_commit(staging, &commit, 1, out, err);
 }
 
