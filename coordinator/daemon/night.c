@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "coordinator/daemon/effects.h"
+#include "coordinator/daemon/gate.h"
 
 #define TICK_MS 100
 #define COMMIT_FAILURES_MAX 5 // in a row; the staging area stays for --resume
@@ -118,6 +119,7 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
         status = commit_waiting(n, err);
     }
     if (status == NJ_OK) {
+        nj_gate_tick(n->router, n->options->watch, nj_clock_mono_ns());
         nj_dispatch_tick(n->dispatch, nj_clock_mono_ns());
         nj_night_perform(n);
         nj_progress_update(&n->progress, n->users_done, nj_clock_mono_ns());
@@ -234,7 +236,8 @@ static nj_status open_router(nj_night *n, nj_error *err)
     const nj_router_config config = {.endpoint = options->endpoint,
                                      .keys = options->keys,
                                      .allowed = options->allowed,
-                                     .insecure = options->insecure};
+                                     .insecure = options->insecure,
+                                     .message_bytes_max = nj_result_bytes_max(&n->check)};
     return nj_router_open(&config, &n->router, err);
 }
 
@@ -257,6 +260,8 @@ static nj_status open_night(nj_night *n, nj_error *err)
     if (status == NJ_OK) {
         status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
     }
+    n->check =
+        (nj_result_check){&n->plan, &n->job->catalogue.items, &n->job->map, n->job->settings.top};
     if (status == NJ_OK) {
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was
     }
@@ -268,8 +273,6 @@ static nj_status open_night(nj_night *n, nj_error *err)
         return status;
     }
     nj_digest_hex(&n->plan.digest, n->run_id);
-    n->check =
-        (nj_result_check){&n->plan, &n->job->catalogue.items, &n->job->map, n->job->settings.top};
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
     nj_log(NJ_LOG_INFO, "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
@@ -337,6 +340,9 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     nj_buffer_init(&n.users_bytes, NJ_SHARD_BYTES_MAX);
     stop_signal = 0;
     catch_signals(note_signal);
+    if (options->watch != NULL) {
+        nj_gate_open();
+    }
     nj_status status = open_night(&n, err);
     if (status == NJ_OK) {
         status = decode_users(&n, err);
@@ -351,6 +357,9 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     }
     close_night(&n);
     catch_signals(SIG_DFL);
+    if (options->watch != NULL) {
+        nj_gate_close();
+    }
     return status;
 }
 

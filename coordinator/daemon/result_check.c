@@ -39,3 +39,27 @@ const char *nj_result_problem(const void *context, const nj_message_result *resu
     nj_rows_fini(&rows);
     return problem;
 }
+
+// An item's id and score with their MessagePack heads; a row's head, flags and digest, and its own head in the blob.
+#define ITEM_BYTES_MORE 10
+#define ROW_BYTES_MORE 64
+#define OTHER_BYTES_MAX                                                                            \
+    (64u << 10) // every other field of a RESULT, and every other message of a worker
+
+size_t nj_result_bytes_max(const nj_result_check *check)
+{
+    size_t id_bytes = 0;
+    size_t users = 0;
+    for (size_t i = 0; i < check->items->count; i++) {
+        size_t bytes = nj_idlist_at(check->items, i).size;
+        id_bytes = bytes > id_bytes ? bytes : id_bytes;
+    }
+    for (size_t i = 0; i < check->plan->shard_count; i++) {
+        size_t count = nj_plan_shard_users(check->plan, i);
+        users = count > users ? count : users;
+    }
+    // At most 65536 * (1000 * 520 + 64): far from any overflow.
+    size_t bytes =
+        OTHER_BYTES_MAX + users * (ROW_BYTES_MORE + check->top * (id_bytes + ITEM_BYTES_MORE));
+    return bytes < NJ_WIRE_MESSAGE_BYTES_MAX ? bytes : NJ_WIRE_MESSAGE_BYTES_MAX;
+}

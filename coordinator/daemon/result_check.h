@@ -16,4 +16,8 @@ typedef struct {
 /// NULL, or what is wrong as the end of a sentence. An nj_dispatch_check: `context` is an nj_result_check.
 const char *nj_result_problem(const void *context, const nj_message_result *result);
 
+/// A message from a worker of this night is never longer: its largest shard with the longest lists of the longest item ids. What the
+/// router lets in is what a stranger can make it hold.
+size_t nj_result_bytes_max(const nj_result_check *check);
+
 #endif

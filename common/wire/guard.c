@@ -1,0 +1,234 @@
+#include "common/wire/guard.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "common/base/log.h"
+
+#define CUTS_SAID_MAX 100 // who is cut off all night fills no disk
+#define NS_PER_MS 1000000ull
+#define ADDRESS_BYTES (INET6_ADDRSTRLEN + 8)
+
+// What is known of the socket behind one descriptor number.
+typedef struct {
+    uint64_t cookie; // the kernel's name of the socket; 0: none was seen
+    uint64_t first_ns;
+    uint64_t changed_ns; // when bytes last came
+    uint64_t received;
+    uint64_t mark; // `received` when a message was last delivered
+    bool ours;     // a connection of the router
+    bool heard;    // a message was delivered since the last scan
+} connection;
+
+struct nj_guard {
+    DIR *descriptors;        // /proc/self/fd, kept open: opening it again may be what is not possible
+    connection *connections; // [limit] by descriptor
+    size_t limit;
+    size_t open_count; // of the last scan
+    uint64_t due_ns;
+    uint64_t proven_bytes;
+    uint64_t budget_bytes;
+    nj_guard_cuts cuts;
+    uint16_t port;
+};
+
+static size_t raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return NJ_GUARD_DESCRIPTORS_MAX;
+    }
+    rlim_t wanted = limit.rlim_max < NJ_GUARD_DESCRIPTORS_MAX ? limit.rlim_max : NJ_GUARD_DESCRIPTORS_MAX;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); // a lower limit is a smaller night, not an error
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur < NJ_GUARD_DESCRIPTORS_MAX ? limit.rlim_cur : NJ_GUARD_DESCRIPTORS_MAX;
+}
+
+nj_status nj_guard_open(uint16_t port, uint64_t proven_bytes, uint64_t budget_bytes, nj_guard **out,
+                        nj_error *err)
+{
+    nj_guard *guard = calloc(1, sizeof *guard);
+    nj_status status = NJ_OK;
+    if (guard != NULL) {
+        *guard = (nj_guard){.port = port, .proven_bytes = proven_bytes, .budget_bytes = budget_bytes};
+        guard->limit = raise_limit();
+        guard->connections = calloc(guard->limit, sizeof *guard->connections);
+    }
+    if (guard == NULL || guard->connections == NULL) {
+        status = nj_fail(err, NJ_NO_MEMORY, "no memory to watch connections");
+    } else {
+        guard->descriptors = opendir("/proc/self/fd");
+        if (guard->descriptors == NULL) {
+            status = nj_fail_errno(err, NJ_IO, errno, "/proc/self/fd");
+        }
+    }
+    if (status != NJ_OK) {
+        nj_guard_close(&guard);
+        return status;
+    }
+    *out = guard;
+    return NJ_OK;
+}
+
+void nj_guard_close(nj_guard **guard)
+{
+    nj_guard *old = *guard;
+    if (old == NULL) {
+        return;
+    }
+    if (old->descriptors != NULL) {
+        closedir(old->descriptors);
+    }
+    free(old->connections);
+    free(old);
+    *guard = NULL;
+}
+
+const nj_guard_cuts *nj_guard_cut(const nj_guard *guard)
+{
+    return &guard->cuts;
+}
+
+void nj_guard_heard(nj_guard *guard, int fd)
+{
+    if (fd >= 0 && (size_t)fd < guard->limit) {
+        guard->connections[fd].heard = true;
+    }
+}
+
+// ---- one connection ----
+
+static uint16_t port_of(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_INET) {
+        return ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port);
+    }
+    return address->ss_family == AF_INET6
+               ? ntohs(((const struct sockaddr_in6 *)(const void *)address)->sin6_port)
+               : 0;
+}
+
+static bool belongs_to_router(const nj_guard *guard, int fd)
+{
+    struct sockaddr_storage local = {0};
+    struct sockaddr_storage peer;
+    socklen_t local_bytes = sizeof local;
+    socklen_t peer_bytes = sizeof peer;
+    return getsockname(fd, (struct sockaddr *)&local, &local_bytes) == 0 &&
+           port_of(&local) == guard->port &&
+           getpeername(fd, (struct sockaddr *)&peer, &peer_bytes) == 0; // the listener has none
+}
+
+static void print_peer(int fd, char out[ADDRESS_BYTES])
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t bytes = sizeof peer;
+    char text[INET6_ADDRSTRLEN] = "a closed connection";
+    if (getpeername(fd, (struct sockaddr *)&peer, &bytes) == 0) {
+        const void *address =
+            peer.ss_family == AF_INET
+                ? (const void *)&((const struct sockaddr_in *)(const void *)&peer)->sin_addr
+                : (const void *)&((const struct sockaddr_in6 *)(const void *)&peer)->sin6_addr;
+        (void)inet_ntop(peer.ss_family, address, text, sizeof text);
+    }
+    snprintf(out, ADDRESS_BYTES, "%s:%u", text, port_of(&peer));
+}
+
+// The reason why it ends, or NULL.
+static const char *judge(nj_guard *guard, const connection *c, uint64_t sent, uint64_t now_ns)
+{
+    const bool proven = sent >= guard->proven_bytes;
+    const bool crowded = guard->open_count > guard->limit / 4 * 3;
+    if (!proven && (c->received > NJ_GUARD_GREETING_BYTES ||
+                    (crowded && now_ns - c->first_ns > NJ_GUARD_CROWDED_MS * NS_PER_MS))) {
+        guard->cuts.unproven_count++;
+        return crowded ? "no handshake, and connections run short" : "no handshake";
+    }
+    if (c->received - c->mark > guard->budget_bytes) {
+        guard->cuts.hoard_count++;
+        return "no message comes of what it sends";
+    }
+    if (now_ns - c->changed_ns > NJ_GUARD_SILENCE_MS * NS_PER_MS) {
+        guard->cuts.silent_count++;
+        return "it says nothing";
+    }
+    return NULL;
+}
+
+static void end_connection(const nj_guard *guard, int fd, const char *reason, uint64_t received)
+{
+    const uint64_t count =
+        guard->cuts.unproven_count + guard->cuts.hoard_count + guard->cuts.silent_count;
+    if (count <= CUTS_SAID_MAX) {
+        char peer[ADDRESS_BYTES];
+        print_peer(fd, peer);
+        nj_log(NJ_LOG_WARNING, "connection from %s is ended after %" PRIu64 " bytes: %s%s", peer,
+               received, reason, count == CUTS_SAID_MAX ? "; further ones are not reported" : "");
+    }
+    (void)shutdown(fd, SHUT_RDWR); // libzmq sees the end, frees what it holds, and closes
+}
+
+static void look_at(nj_guard *guard, int fd, uint64_t now_ns)
+{
+    connection *c = &guard->connections[fd];
+    uint64_t cookie = 0;
+    socklen_t bytes = sizeof cookie;
+    if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &bytes) != 0) {
+        c->cookie = 0; // a file, or closed meanwhile
+        return;
+    }
+    if (cookie != c->cookie) {
+        *c = (connection){.cookie = cookie, .first_ns = now_ns, .changed_ns = now_ns};
+        c->ours = belongs_to_router(guard, fd);
+    }
+    struct tcp_info info = {0};
+    bytes = sizeof info;
+    if (!c->ours || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0) {
+        return;
+    }
+    if (info.tcpi_bytes_received != c->received) {
+        c->received = info.tcpi_bytes_received;
+        c->changed_ns = now_ns;
+    }
+    if (c->heard) {
+        c->mark = c->received;
+        c->heard = false;
+    }
+    const char *reason = judge(guard, c, info.tcpi_bytes_sent, now_ns);
+    if (reason != NULL) {
+        end_connection(guard, fd, reason, c->received);
+        c->ours = false; // until its descriptor is closed
+    }
+}
+
+void nj_guard_scan(nj_guard *guard, uint64_t now_ns)
+{
+    if (now_ns < guard->due_ns) {
+        return;
+    }
+    guard->due_ns = now_ns + NJ_GUARD_SCAN_MS * NS_PER_MS;
+    size_t count = 0;
+    rewinddir(guard->descriptors);
+    const struct dirent *entry;
+    while ((entry = readdir(guard->descriptors)) != NULL) {
+        char *end = NULL;
+        unsigned long fd = strtoul(entry->d_name, &end, 10);
+        if (end != entry->d_name && *end == '\0' && fd < guard->limit) {
+            look_at(guard, (int)fd, now_ns);
+            count++;
+        }
+    }
+    guard->open_count = count;
+}

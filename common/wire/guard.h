@@ -1,0 +1,62 @@
+// guard.h - ends connections of a router that take memory or descriptors and give nothing for it.
+//
+// libzmq 4.3.4 shows a message only when it is whole, and holds a peer to MAXMSGSIZE a frame and RCVHWM whole messages. So it keeps, out
+// of everybody's sight: frames of MAXMSGSIZE from peers that have proved no key yet, and messages of frames without end. It also
+// keeps connections that say nothing for ever. The kernel counts the bytes of each connection; the guard compares.
+//
+//   accepted ── handshake ──► proven ── a message is delivered ──► heard ──► ...
+//      │                        │                                   │
+//      │ more than              │ more than budget_bytes arrived    │ the same
+//      │ NJ_GUARD_GREETING_BYTES│ and nothing was delivered         │
+//      ▼                        ▼                                   ▼
+//    shut down ◄────────────────┴─── no byte for NJ_GUARD_SILENCE_MS┘
+//
+// When a quarter of the descriptors is left, connections without a proof have NJ_GUARD_CROWDED_MS instead of libzmq's handshake time.
+//
+// A peer's proof is seen in what the router has sent: its side of a handshake has a fixed size up to the last step. Connections are
+// found among the process's own descriptors by their local port and told apart by the kernel's cookie, so a
+// number that is used again is never mistaken. Knows no zmq.h.
+#ifndef NJ_WIRE_GUARD_H
+#define NJ_WIRE_GUARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/error.h"
+
+#define NJ_GUARD_SCAN_MS 250          // between two looks at all connections
+#define NJ_GUARD_GREETING_BYTES 4096  // a handshake takes less than 1000
+#define NJ_GUARD_SILENCE_MS 30000     // a worker says something every second or so
+#define NJ_GUARD_CROWDED_MS 500       // for a handshake, when descriptors run short
+#define NJ_GUARD_DESCRIPTORS_MAX 16384 // the limit it sets for the process, where the hard limit allows
+
+typedef struct nj_guard nj_guard;
+
+// Connections that were ended.
+typedef struct {
+    uint64_t unproven_count; // sent more than a handshake without ending one, or took too long in a crowd
+    uint64_t hoard_count;    // more than the budget arrived and no message came of it
+    uint64_t silent_count;   // no byte for NJ_GUARD_SILENCE_MS
+} nj_guard_cuts;
+
+/// Raises the process's soft limit of descriptors to NJ_GUARD_DESCRIPTORS_MAX, or to the hard limit if that is lower.
+///   port           local port of the router's connections
+///   proven_bytes   a router that has sent fewer on a connection has not ended its handshake
+///   budget_bytes   that may arrive between two messages of one peer
+/// Errors  NJ_IO (no /proc), NJ_NO_MEMORY
+NJ_CHECKED nj_status nj_guard_open(uint16_t port, uint64_t proven_bytes, uint64_t budget_bytes,
+                                   nj_guard **out, nj_error *err);
+/// Accepts NULL.
+void nj_guard_close(nj_guard **guard);
+
+/// A message came from this descriptor; -1 is nobody.
+void nj_guard_heard(nj_guard *guard, int fd);
+
+/// Looks at all connections, if NJ_GUARD_SCAN_MS are over since the last time. About 2 microseconds a connection.
+/// Proof   tests/unit/wire/test_guard.c
+void nj_guard_scan(nj_guard *guard, uint64_t now_ns);
+
+const nj_guard_cuts *nj_guard_cut(const nj_guard *guard);
+
+#endif

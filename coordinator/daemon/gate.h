@@ -1,0 +1,20 @@
+// gate.h - who may be connected while the night runs: the allow-list, read again when it changes, and the guard on connections.
+#ifndef NJ_COORDINATOR_DAEMON_GATE_H
+#define NJ_COORDINATOR_DAEMON_GATE_H
+
+#include <stdint.h>
+
+#include "common/wire/allow_watch.h"
+#include "common/wire/socket.h"
+
+/// From here on SIGHUP asks for the list to be read again. One gate a process.
+void nj_gate_open(void);
+/// SIGHUP is as it was before any program asked.
+void nj_gate_close(void);
+
+/// Every 100 ms or so. A new list counts from the next message of every worker; a broken one changes nothing and is logged.
+///   watch   NULL: the list never changes, SIGHUP is ignored
+/// Proof   tests/integration/0190-keys-change.t
+void nj_gate_tick(nj_router *router, nj_allow_watch *watch, uint64_t now_ns);
+
+#endif
