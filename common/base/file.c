@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/failpoint.h"
+
 #define REMOVE_DEPTH_MAX 4
+#define DRAFT_MARK ".tmp."
 
 static nj_status format_path(nj_path *out, nj_error *err, const char *a, const char *between,
                              const char *b)
@@ -163,29 +166,35 @@ nj_status nj_folder_sync(const char *path, nj_error *err)
     return status;
 }
 
-static nj_status sync_parent(const char *path, nj_error *err)
+static nj_status find_parent(const char *path, nj_path *out, nj_error *err)
 {
-    nj_path parent;
-    nj_status status = format_path(&parent, err, path, "", "");
+    nj_status status = format_path(out, err, path, "", "");
     if (status != NJ_OK) {
         return status;
     }
-    char *slash = strrchr(parent.text, '/');
+    char *slash = strrchr(out->text, '/');
     if (slash == NULL) {
-        strcpy(parent.text, ".");
-    } else if (slash == parent.text) {
+        strcpy(out->text, ".");
+    } else if (slash == out->text) {
         slash[1] = '\0';
     } else {
         *slash = '\0';
     }
-    return nj_folder_sync(parent.text, err);
+    return NJ_OK;
+}
+
+static nj_status sync_parent(const char *path, nj_error *err)
+{
+    nj_path parent;
+    nj_status status = find_parent(path, &parent, err);
+    return status == NJ_OK ? nj_folder_sync(parent.text, err) : status;
 }
 
 nj_status nj_file_draft_begin(const char *path, nj_file_draft *out, nj_error *err)
 {
     nj_file_draft draft = {0};
     char suffix[32];
-    snprintf(suffix, sizeof suffix, ".tmp.%ld", (long)getpid());
+    snprintf(suffix, sizeof suffix, DRAFT_MARK "%ld", (long)getpid());
     nj_status status = format_path(&draft.path, err, path, "", "");
     if (status == NJ_OK) {
         status = format_path(&draft.temporary, err, path, suffix, "");
@@ -201,22 +210,38 @@ nj_status nj_file_draft_begin(const char *path, nj_file_draft *out, nj_error *er
     return NJ_OK;
 }
 
+static nj_status sync_draft(nj_file_draft *draft, nj_error *err)
+{
+    if (ferror(draft->stream) || fflush(draft->stream) != 0) {
+        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot write", draft->temporary.text);
+    }
+    nj_status status = NJ_FAILPOINT_STEP(FILE_WRITTEN, err);
+    if (status == NJ_OK && fsync(fileno(draft->stream)) != 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot sync", draft->temporary.text);
+    }
+    return status == NJ_OK ? NJ_FAILPOINT_STEP(FILE_SYNCED, err) : status;
+}
+
 nj_status nj_file_draft_commit(nj_file_draft *draft, nj_error *err)
 {
-    nj_status status = NJ_OK;
-    if (ferror(draft->stream) || fflush(draft->stream) != 0 || fsync(fileno(draft->stream)) != 0) {
-        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot write", draft->temporary.text);
+    nj_status status = sync_draft(draft, err);
+    if (status == NJ_OK && rename(draft->temporary.text, draft->path.text) != 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename into place", draft->path.text);
+    }
+    if (status != NJ_OK) {
         nj_file_draft_abort(draft);
         return status;
     }
     fclose(draft->stream);
     draft->stream = NULL;
-    if (rename(draft->temporary.text, draft->path.text) != 0) {
-        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename into place", draft->path.text);
-        unlink(draft->temporary.text);
-        return status;
+    status = NJ_FAILPOINT_STEP(FILE_RENAMED, err);
+    if (status == NJ_OK) {
+        status = sync_parent(draft->path.text, err);
     }
-    return sync_parent(draft->path.text, err);
+    if (status == NJ_OK) {
+        NJ_FAILPOINT_HIT(FILE_PLACED);
+    }
+    return status;
 }
 
 void nj_file_draft_abort(nj_file_draft *draft)
@@ -226,6 +251,33 @@ void nj_file_draft_abort(nj_file_draft *draft)
         draft->stream = NULL;
         unlink(draft->temporary.text);
     }
+}
+
+static bool is_draft_of(const char *file, const char *name)
+{
+    const size_t size = strlen(name);
+    const size_t mark = strlen(DRAFT_MARK);
+    return strncmp(file, name, size) == 0 && strncmp(file + size, DRAFT_MARK, mark) == 0 &&
+           file[size + mark] != '\0' &&
+           file[size + mark + strspn(file + size + mark, "0123456789")] == '\0';
+}
+
+void nj_file_sweep(const char *path)
+{
+    nj_path parent;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    DIR *folder = find_parent(path, &parent, NULL) == NJ_OK ? opendir(parent.text) : NULL;
+    if (folder == NULL) {
+        return;
+    }
+    struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL) {
+        if (is_draft_of(entry->d_name, name)) {
+            unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    closedir(folder);
 }
 
 nj_status nj_file_write(const char *path, const void *bytes, size_t size, nj_error *err)

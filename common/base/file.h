@@ -63,4 +63,8 @@ NJ_CHECKED nj_status nj_file_draft_commit(nj_file_draft *draft, nj_error *err);
 /// Removes the temporary file. Does nothing after a commit or on a struct that is all zero.
 void nj_file_draft_abort(nj_file_draft *draft);
 
+/// Removes what killed processes have left of `path`: every "<path>.tmp.<number>". The caller knows, by a lock, that nobody is
+/// writing it. What cannot be removed stays.
+void nj_file_sweep(const char *path);
+
 #endif

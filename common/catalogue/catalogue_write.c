@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/base/failpoint.h"
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_parts.h"
 #include "common/input/safetensors.h"
@@ -337,7 +338,13 @@ nj_status nj_catalogue_write(const char *path, const nj_catalogue *catalogue, bo
         status = write_files(paths.temporary.text, catalogue, err);
     }
     if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(CATALOGUE_DRAFTED, err);
+    }
+    if (status == NJ_OK) {
         status = place_folder(&paths, overwrite, err);
+    }
+    if (status == NJ_OK) {
+        NJ_FAILPOINT_HIT(CATALOGUE_PLACED);
     }
     // What lies here now is the old catalogue, or what a failure has left; the first failure is the one to report.
     nj_status removed = nj_folder_remove(paths.temporary.text, status == NJ_OK ? err : NULL);

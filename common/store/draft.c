@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/store/schema.h"
 #include "common/store/ulid.h"
 
@@ -74,6 +75,9 @@ nj_status nj_folder_draft_commit(nj_folder_draft *draft, const char *name, nj_er
     if (status == NJ_OK) {
         status = nj_folder_sync(draft->folder.text, err);
     }
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(FOLDER_SYNCED, err);
+    }
     if (status != NJ_OK) {
         return status;
     }
@@ -83,7 +87,14 @@ nj_status nj_folder_draft_commit(nj_folder_draft *draft, const char *name, nj_er
                              target.text);
     }
     draft->folder.text[0] = '\0';
-    return nj_folder_sync(draft->store.text, err);
+    status = NJ_FAILPOINT_STEP(FOLDER_RENAMED, err);
+    if (status == NJ_OK) {
+        status = nj_folder_sync(draft->store.text, err);
+    }
+    if (status == NJ_OK) {
+        NJ_FAILPOINT_HIT(FOLDER_PLACED);
+    }
+    return status;
 }
 
 void nj_folder_draft_abort(nj_folder_draft *draft)
@@ -110,6 +121,9 @@ nj_status nj_folder_vanish(const char *store_dir, const char *name, nj_error *er
         return errno == ENOENT ? NJ_OK
                                : nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename", from.text);
     }
-    status = nj_folder_sync(store_dir, err);
+    status = NJ_FAILPOINT_STEP(REMOVE_RENAMED, err);
+    if (status == NJ_OK) {
+        status = nj_folder_sync(store_dir, err);
+    }
     return status != NJ_OK ? status : nj_folder_remove(to.text, err);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/failpoint.h"
 #include "common/base/id.h"
 #include "common/store/key.h"
 #include "common/store/staging_write.h"
@@ -100,7 +101,7 @@ static nj_status put_record(nj_staging_write *write, const nj_ledger_record *rec
 static nj_status write_batch(nj_staging_write *write, void *context)
 {
     commit_batch *batch = context;
-    nj_status status = NJ_OK;
+    nj_status status = NJ_FAILPOINT_STEP(COMMIT_BEGUN, write->err);
     for (size_t i = 0; i < batch->count && status == NJ_OK; i++) {
         const nj_shard_commit *commit = &batch->commits[i];
         nj_ledger_record present;
@@ -115,11 +116,14 @@ static nj_status write_batch(nj_staging_write *write, void *context)
         if (status == NJ_OK && batch->outcomes[i] == NJ_COMMIT_WRITTEN) {
             status = put_rows(write, commit);
             if (status == NJ_OK) {
+                status = NJ_FAILPOINT_STEP(COMMIT_ROWS, write->err);
+            }
+            if (status == NJ_OK) {
                 status = put_record(write, &commit->record, &batch->packed);
             }
         }
     }
-    return status;
+    return status == NJ_OK ? NJ_FAILPOINT_STEP(COMMIT_PUT, write->err) : status;
 }
 
 static nj_status check_commit(const nj_staging *staging, const nj_ledger_record *record,
@@ -153,7 +157,7 @@ nj_status nj_staging_commit(nj_staging *staging, const nj_shard_commit *commits,
         status = nj_staging_run_write(staging, "commit", true, write_batch, &batch, err);
         nj_buffer_fini(&batch.packed);
     }
-    return status;
+    return status == NJ_OK ? NJ_FAILPOINT_STEP(COMMIT_DONE, err) : status;
 }
 
 void nj_ledger_text_set(char *out, size_t out_bytes, nj_slice text)

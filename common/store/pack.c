@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "common/base/checked.h"
+#include "common/base/failpoint.h"
 #include "common/store/draft.h"
 #include "common/store/env.h"
 #include "common/store/lock.h"
@@ -98,7 +99,8 @@ static nj_status append_row(void *context, nj_slice key, nj_slice value, nj_erro
     job->rows++;
     nj_digester_update_sized(&job->content, key.bytes, key.size);
     nj_digester_update_sized(&job->content, value.bytes, value.size);
-    return nj_env_check(rc, "generation", err);
+    return rc == MDB_SUCCESS ? NJ_FAILPOINT_STEP(PACK_ROW, err)
+                             : nj_env_check(rc, "generation", err);
 }
 
 static nj_status finish_packing(pack_job *job, const nj_store_facts *facts, nj_error *err)
@@ -112,7 +114,7 @@ static nj_status finish_packing(pack_job *job, const nj_store_facts *facts, nj_e
             rc = commit_packing_txn(job);
         }
         if (rc == MDB_SUCCESS) {
-            rc = mdb_env_sync(job->env, 1);
+            rc = NJ_FAILPOINT_FAILS(PACK_META) ? EIO : mdb_env_sync(job->env, 1);
         }
         status = nj_env_check(rc, NJ_STORE_WORDS.META_KEY, err);
     }
@@ -204,12 +206,21 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
                          folder, job.rows, row_count);
     }
     if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(PACK_ROWS, err);
+    }
+    if (status == NJ_OK) {
         manifest->facts.row_count = job.rows;
         manifest->facts.content_digest = nj_digester_final(&job.content);
         status = finish_packing(&job, &manifest->facts, err);
     }
     close_packing(&job);
-    return status != NJ_OK ? status : seal(folder, manifest, err);
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(PACK_SYNCED, err);
+    }
+    if (status == NJ_OK) {
+        status = seal(folder, manifest, err);
+    }
+    return status == NJ_OK ? NJ_FAILPOINT_STEP(PACK_SEALED, err) : status;
 }
 
 // The name is given under the lock, so that a night that was fenced while it packed leaves no generation.
@@ -236,7 +247,10 @@ nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms
     nj_folder_draft draft = {0};
     nj_store_manifest manifest = {0};
     nj_store_name name = nj_store_name_make(now_ms);
-    nj_status status = nj_staging_check_epoch(staging, err);
+    nj_status status = NJ_FAILPOINT_STEP(PACK_DUE, err);
+    if (status == NJ_OK) {
+        status = nj_staging_check_epoch(staging, err);
+    }
     if (status == NJ_OK) {
         status = check_complete(staging, row_count, err);
     }
@@ -247,6 +261,9 @@ nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms
         status = nj_folder_draft_begin(nj_staging_store_dir(staging), &draft, err);
     }
     if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(PACK_DRAFTED, err);
+    }
+    if (status == NJ_OK) {
         status = fill_draft(staging, draft.folder.text, row_count, &manifest, err);
     }
     if (status == NJ_OK) {
@@ -254,6 +271,7 @@ nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms
     }
     nj_folder_draft_abort(&draft);
     if (status == NJ_OK) {
+        NJ_FAILPOINT_HIT(PACK_NAMED);
         *out_name = name;
         if (out_manifest != NULL) {
             *out_manifest = manifest;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/failpoint.h"
 #include "common/codec/row.h"
 #include "common/store/lock.h"
 #include "common/store/reader.h"
@@ -109,7 +110,10 @@ nj_status nj_store_verify(const char *store_dir, const char *name, nj_store_mani
 {
     nj_store_name checked;
     nj_store_manifest manifest;
-    nj_status status = nj_store_resolve(store_dir, name, &checked, err);
+    nj_status status = NJ_FAILPOINT_STEP(VERIFY_BEGUN, err);
+    if (status == NJ_OK) {
+        status = nj_store_resolve(store_dir, name, &checked, err);
+    }
     if (status == NJ_OK) {
         status = nj_store_inspect(store_dir, &checked, &manifest, err);
     }
@@ -125,6 +129,9 @@ nj_status nj_store_verify(const char *store_dir, const char *name, nj_store_mani
             status = NJ_REFUSED;
         }
     }
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(VERIFY_DONE, err);
+    }
     if (status == NJ_OK && out_manifest != NULL) {
         *out_manifest = manifest;
     }
@@ -139,7 +146,11 @@ static nj_status write_current(const char *store_dir, const nj_store_name *name,
     char line[CURRENT_LINE_BYTES + 1];
     snprintf(line, sizeof line, "%s\n", name->text);
     nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.CURRENT, &path, err);
-    return status != NJ_OK ? status : nj_file_write(path.text, line, CURRENT_LINE_BYTES, err);
+    if (status == NJ_OK) {
+        nj_file_sweep(path.text);
+        status = nj_file_write(path.text, line, CURRENT_LINE_BYTES, err);
+    }
+    return status;
 }
 
 nj_status nj_store_publish(const char *store_dir, const char *name, nj_staging *fence,
@@ -165,7 +176,13 @@ nj_status nj_store_publish(const char *store_dir, const char *name, nj_staging *
         status = nj_store_inspect(store_dir, &checked, &manifest, err);
     }
     if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(PUBLISH_DUE, err);
+    }
+    if (status == NJ_OK) {
         status = write_current(store_dir, &checked, err);
+    }
+    if (status == NJ_OK) {
+        NJ_FAILPOINT_HIT(PUBLISH_DONE);
     }
     nj_store_lock_release(&lock);
     return status;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/failpoint.h"
 #include "common/base/file.h"
 #include "common/base/id.h"
 #include "common/store/draft.h"
@@ -403,10 +404,19 @@ static nj_status create_area(nj_staging *staging, first_content *content, nj_err
     }
     status = nj_folder_draft_begin(staging->store.text, &draft, err);
     if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(STAGING_DRAFTED, err);
+    }
+    if (status == NJ_OK) {
         status = fill_new_env(staging, draft.folder.text, content, err);
     }
     if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(STAGING_FILLED, err);
+    }
+    if (status == NJ_OK) {
         status = nj_folder_draft_commit(&draft, NJ_STORE_WORDS.STAGING, err);
+    }
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(STAGING_CREATED, err);
     }
 done:
     nj_folder_draft_abort(&draft);
@@ -500,7 +510,7 @@ static nj_status take_over(nj_staging_write *write, void *context)
         staging->epoch = epoch + 1;
         status = put_epoch(write, staging->epoch);
     }
-    return status;
+    return status == NJ_OK ? NJ_FAILPOINT_STEP(STAGING_OPENING, write->err) : status;
 }
 
 // A handle on the area that is there; nothing is opened yet.
@@ -536,6 +546,7 @@ nj_status nj_staging_open(const char *store_dir, const nj_staging_options *optio
         status = nj_staging_run_write(staging, "open staging", false, take_over, NULL, err);
     }
     if (status == NJ_OK) {
+        NJ_FAILPOINT_HIT(STAGING_OPENED);
         *out_staging = staging;
         staging = NULL;
     }
@@ -585,11 +596,15 @@ nj_status nj_staging_remove_take(nj_staging **staging, nj_error *err)
     }
     status = nj_staging_check_epoch(*staging, err);
     if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(REMOVE_DUE, err);
+    }
+    if (status == NJ_OK) {
         close_env(*staging);
         status = nj_folder_vanish((*staging)->store.text, NJ_STORE_WORDS.STAGING, err);
     }
     nj_store_lock_release(&lock);
     if (status == NJ_OK) {
+        NJ_FAILPOINT_HIT(REMOVE_DONE);
         nj_staging_close(staging);
     }
     return status;

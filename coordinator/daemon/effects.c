@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/codec/shard.h"
 
@@ -34,6 +35,7 @@ static void send_welcome(nj_night *n, const nj_dispatch_effect *effect)
     const nj_sections *sections = nj_bundle_sections(n->job->bundle);
     nj_message message = {.kind = NJ_MESSAGE_WELCOME};
     nj_message_welcome *welcome = &message.welcome;
+    NJ_FAILPOINT_HIT(WELCOME_DUE);
     welcome->run_id = nj_slice_from(n->run_id);
     welcome->epoch = nj_staging_epoch(n->stage.staging);
     welcome->plan = n->plan.digest;
@@ -78,6 +80,7 @@ static void send_lease(nj_night *n, const nj_dispatch_effect *effect)
                                     .user_count = (uint32_t)count,
                                     .users = nj_buffer_slice(&n->users_bytes)}};
     send_to(n, effect, &message);
+    NJ_FAILPOINT_HIT(LEASE_SENT);
 }
 
 static void send_chunk(nj_night *n, const nj_dispatch_effect *effect)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "coordinator/daemon/effects.h"
 #include "coordinator/daemon/gate.h"
@@ -63,6 +64,7 @@ static nj_status commit_waiting(nj_night *n, nj_error *err)
     if (n->stage.waiting_count == 0) {
         return NJ_OK;
     }
+    NJ_FAILPOINT_HIT(COMMIT_DUE);
     nj_status status = nj_stage_commit(&n->stage, outcomes, err);
     if (status != NJ_OK) {
         return commit_failed(n, status, err);
@@ -72,6 +74,7 @@ static nj_status commit_waiting(nj_night *n, nj_error *err)
         status = note_outcome(n, n->stage.waiting[i].shard, outcomes[i]);
     }
     nj_stage_clear(&n->stage);
+    NJ_FAILPOINT_HIT(ACK_DUE);
     nj_night_perform(n);
     return status;
 }
@@ -90,6 +93,9 @@ static nj_status receive_some(nj_night *n, nj_error *err)
         }
         if (nj_message_unpack(received.bytes, NJ_SIDE_WORKER, &message, &why) == NJ_OK) {
             n->result = message.kind == NJ_MESSAGE_RESULT ? &message.result : NULL;
+            if (n->result != NULL) {
+                NJ_FAILPOINT_HIT(RESULT_RECEIVED);
+            }
             nj_dispatch_message(n->dispatch, &received.peer, &message, nj_clock_mono_ns());
         } else {
             nj_log(NJ_LOG_WARNING, "message from %s refused: %s",
@@ -266,6 +272,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was
     }
     if (status == NJ_OK) {
+        NJ_FAILPOINT_HIT(NIGHT_BOUND);
         status = nj_stage_open(n->options->store_dir, n->job, &n->plan, n->options->numeric_class,
                                n->options->resume, &n->stage, err);
     }

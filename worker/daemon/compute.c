@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/codec/row.h"
 #include "common/codec/shard.h"
@@ -76,7 +77,7 @@ static nj_status pack_list(void *context, size_t index, const nj_list *list, nj_
                        NJ_SHARD_BYTES_MAX);
     }
     atomic_fetch_add(&p->compute->users_done, 1);
-    return NJ_OK;
+    return NJ_FAILPOINT_STEP(COMPUTE_USER, err);
 }
 
 static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_report *report,
@@ -94,7 +95,10 @@ static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_rep
     }
     nj_buffer_init(&p.row, NJ_ROW_BYTES_MAX);
     report->row_count = (uint32_t)users.count;
-    status = nj_rows_begin(p.rows, users.count);
+    status = NJ_FAILPOINT_STEP(COMPUTE_BEGUN, err);
+    if (status == NJ_OK) {
+        status = nj_rows_begin(p.rows, users.count);
+    }
     if (status == NJ_OK) {
         status = nj_engine_decode(compute->engine, users.requests, users.count, pack_list, &p, err);
     }

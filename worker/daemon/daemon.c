@@ -9,6 +9,7 @@
 #include <sodium/randombytes.h>
 
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/codec/shard.h"
 #include "common/wire/socket.h"
@@ -113,6 +114,13 @@ static void send_message(worker *w, const nj_message *message)
     if (status != NJ_OK) { // the session sends again what matters, or notices the silence
         nj_log(NJ_LOG_DEBUG, "%s", err.text);
     }
+    if (message->kind == NJ_MESSAGE_HELLO) {
+        NJ_FAILPOINT_HIT(HELLO_SENT);
+    } else if (message->kind == NJ_MESSAGE_READY) {
+        NJ_FAILPOINT_HIT(READY_SENT);
+    } else if (message->kind == NJ_MESSAGE_RESULT) {
+        NJ_FAILPOINT_HIT(RESULT_SENT);
+    }
 }
 
 // One line for the operator: what travels tonight.
@@ -193,6 +201,9 @@ static void store_piece(worker *w, const nj_session_effect *effect)
     const nj_digest *digest = &w->session->sections[effect->section].digest;
     nj_status status =
         nj_section_cache_write(&w->cache, digest, effect->offset, effect->bytes, &err);
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(SECTION_FETCHED, &err);
+    }
     if (status != NJ_OK) {
         nj_session_stop(w->session, status, err.text, now());
     }
@@ -205,6 +216,9 @@ static void verify_section(worker *w, uint32_t index)
     const nj_session_section *section = &w->session->sections[index];
     nj_status status =
         nj_section_cache_finish(&w->cache, &section->digest, section->size, &good, &err);
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(SECTION_CACHED, &err);
+    }
     if (status != NJ_OK) {
         nj_session_stop(w->session, status, err.text, now());
     } else {
@@ -219,6 +233,7 @@ static void keep_lease(worker *w, uint32_t slot)
     if (nj_buffer_append(&w->slots[slot].users, lease->users.bytes, lease->users.size) != NJ_OK) {
         nj_session_stop(w->session, NJ_NO_MEMORY, "no memory to keep a lease", now());
     }
+    NJ_FAILPOINT_HIT(LEASE_RECEIVED);
 }
 
 static void compute_slot(worker *w, const nj_session_effect *effect)
@@ -255,6 +270,7 @@ static void perform(worker *w, nj_session_effect *effect)
         break;
     case NJ_SESSION_SEND_RESULT:
         effect->message.result.rows = nj_buffer_slice(&w->slots[effect->slot].rows);
+        NJ_FAILPOINT_HIT(RESULT_DUE);
         send_message(w, &effect->message);
         break;
     case NJ_SESSION_DROP_LINE:
@@ -282,6 +298,7 @@ static void perform(worker *w, nj_session_effect *effect)
         break;
     case NJ_SESSION_DROP:
         drop_slot(w, effect->slot);
+        NJ_FAILPOINT_HIT(ACK_RECEIVED);
         break;
     case NJ_SESSION_FINISH:
         finish(w, effect);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "common/base/failpoint.h"
 #include "common/catalogue/section_names.h"
 #include "common/codec/json.h"
 
@@ -156,7 +157,12 @@ static void run_search(nj_engine *engine, const nj_t5_limits *limits, uint32_t W
 static nj_status check_finite(const nj_beam_result *result, const nj_request *request,
                               nj_error *err)
 {
-    if (result->finite) {
+    const nj_failpoint_action forced = NJ_FAILPOINT_USER(ENGINE_USER, request->user);
+    if (forced == NJ_FAILPOINT_FAIL) {
+        return nj_fail(err, NJ_FAILED, "user \"%.*s\": fails on purpose",
+                       NJ_SLICE_ARGS(request->user));
+    }
+    if (result->finite && forced != NJ_FAILPOINT_NAN) {
         return NJ_OK;
     }
     return nj_fail(err, NJ_FAILED, "user \"%.*s\": the model gives NaN or infinity",

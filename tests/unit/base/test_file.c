@@ -269,6 +269,26 @@ static void what_cannot_be_opened_says_whether_the_path_is_at_fault(void **state
     assert_ok(nj_folder_check("/", &err), &err);
 }
 
+static void a_sweep_removes_the_drafts_of_one_file_and_nothing_else(void **state)
+{
+    static const char *const KEPT[] = {"CURRENT",     "CURRENT.tmp.",    "CURRENT.tmp.12x",
+                                       "CURRENT.tmp", "CURRENT2.tmp.12", "xCURRENT.tmp.12"};
+    for (size_t i = 0; i < sizeof KEPT / sizeof KEPT[0]; i++) {
+        sandbox_write(state, KEPT[i], "x", 1);
+    }
+    sandbox_write(state, "CURRENT.tmp.12", "x", 1);
+    sandbox_write(state, "CURRENT.tmp.4711", "x", 1);
+
+    nj_file_sweep(sandbox_path(state, "CURRENT"));
+    nj_file_sweep(sandbox_path(state, "absent/CURRENT"));
+
+    assert_false(nj_file_exists(sandbox_path(state, "CURRENT.tmp.12")));
+    assert_false(nj_file_exists(sandbox_path(state, "CURRENT.tmp.4711")));
+    for (size_t i = 0; i < sizeof KEPT / sizeof KEPT[0]; i++) {
+        assert_true(nj_file_exists(sandbox_path(state, KEPT[i])));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +302,7 @@ int main(void)
         in_sandbox(folders_are_made_with_their_parents_and_twice),
         in_sandbox(a_folder_is_not_made_through_a_file_or_an_empty_path),
         in_sandbox(what_cannot_be_opened_says_whether_the_path_is_at_fault),
+        in_sandbox(a_sweep_removes_the_drafts_of_one_file_and_nothing_else),
         in_sandbox(a_folder_is_removed_with_what_is_in_it),
         in_sandbox(removal_stops_below_its_depth),
         in_sandbox(removal_never_follows_a_link),
