@@ -25,7 +25,9 @@
 
 #include "common/base/error.h"
 
-#define NJ_GUARD_SCAN_MS 250          // between two looks at all connections
+// Between two looks at all connections; and as much for each of them, so that looking takes a fiftieth of the time at the most.
+#define NJ_GUARD_SCAN_MS 50
+#define NJ_GUARD_SCAN_US_EACH 100
 #define NJ_GUARD_GREETING_BYTES 4096  // a handshake takes less than 1000
 #define NJ_GUARD_SILENCE_MS 30000     // a worker says something every second or so
 #define NJ_GUARD_CROWDED_MS 500       // for a handshake, when descriptors run short
@@ -53,7 +55,7 @@ void nj_guard_close(nj_guard **guard);
 /// A message came from this descriptor; -1 is nobody.
 void nj_guard_heard(nj_guard *guard, int fd);
 
-/// Looks at all connections, if NJ_GUARD_SCAN_MS are over since the last time. About 2 microseconds a connection.
+/// Looks at all connections, if it is time. About 2 microseconds a connection.
 /// Proof   tests/unit/wire/test_guard.c
 void nj_guard_scan(nj_guard *guard, uint64_t now_ns);
 
