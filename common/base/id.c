@@ -105,3 +105,15 @@ bool nj_id_is_number(nj_slice id, uint64_t *out_value)
     *out_value = value;
     return true;
 }
+
+size_t nj_id_of_number(uint64_t value, char out[NJ_ID_DIGITS_MAX])
+{
+    char digits[NJ_ID_DIGITS_MAX];
+    size_t count = 0;
+    do {
+        digits[NJ_ID_DIGITS_MAX - ++count] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    memcpy(out, digits + NJ_ID_DIGITS_MAX - count, count);
+    return count;
+}

@@ -5,6 +5,7 @@
 #include "common/base/id.h"
 #include "common/codec/pack.h"
 #include "common/codec/row.h"
+#include "common/codec/row_scan.h"
 
 #define USER_FIELDS 3
 
@@ -115,30 +116,22 @@ nj_status nj_rows_add(nj_buffer *out, nj_slice row)
     return packer.status;
 }
 
-static nj_status read_rows(const msgpack_object *root, size_t count, nj_rows *out, nj_error *err)
+static nj_status find_rows(const msgpack_object *root, size_t count, nj_rows *out, nj_error *err)
 {
     if (root->type != MSGPACK_OBJECT_ARRAY || root->via.array.size != count) {
         return nj_fail(err, NJ_PROTOCOL, "rows: not an array of %zu", count);
     }
-    nj_row *row = malloc(sizeof *row);
     nj_rows rows = {.rows = calloc(count + 1, sizeof *rows.rows), .count = count};
-    nj_status status = row == NULL || rows.rows == NULL
-                           ? nj_fail(err, NJ_NO_MEMORY, "rows: no memory for %zu", count)
-                           : NJ_OK;
+    nj_status status =
+        rows.rows != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "rows: no memory for %zu", count);
     for (size_t i = 0; i < count && status == NJ_OK; i++) {
         const msgpack_object *object = &root->via.array.ptr[i];
-        if (object->type != MSGPACK_OBJECT_BIN) {
+        if (object->type == MSGPACK_OBJECT_BIN) {
+            rows.rows[i] = (nj_slice){object->via.bin.ptr, object->via.bin.size};
+        } else {
             status = nj_fail(err, NJ_PROTOCOL, "rows: number %zu is not bytes", i);
-            break;
-        }
-        rows.rows[i] = (nj_slice){object->via.bin.ptr, object->via.bin.size};
-        status = nj_row_unpack(rows.rows[i], row, err);
-        if (status == NJ_INPUT) {
-            status = NJ_PROTOCOL;
-            nj_error_prefix(err, "rows: number %zu", i);
         }
     }
-    free(row);
     if (status != NJ_OK) {
         nj_rows_fini(&rows);
         return status;
@@ -147,15 +140,53 @@ static nj_status read_rows(const msgpack_object *root, size_t count, nj_rows *ou
     return NJ_OK;
 }
 
-nj_status nj_rows_unpack(nj_slice bytes, size_t count, nj_rows *out, nj_error *err)
+nj_status nj_rows_split(nj_slice bytes, size_t count, nj_rows *out, nj_error *err)
 {
     nj_unpacked unpacked;
     nj_status status = nj_unpack(bytes, count + 1, &unpacked, err);
     if (status == NJ_OK) {
-        status = read_rows(&unpacked.root, count, out, err);
+        status = find_rows(&unpacked.root, count, out, err);
         nj_unpacked_fini(&unpacked);
     }
     return status;
+}
+
+// nj_row is large; most rows are in the form that needs none.
+static nj_status check_row(nj_slice bytes, size_t index, nj_row **row, nj_error *err)
+{
+    nj_row_scan scan;
+    if (nj_row_scan_open(bytes, &scan)) {
+        return NJ_OK;
+    }
+    if (*row == NULL && (*row = malloc(sizeof **row)) == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "rows: no memory to check one");
+    }
+    nj_status status = nj_row_unpack(bytes, *row, err);
+    if (status == NJ_INPUT) {
+        status = NJ_PROTOCOL;
+        nj_error_prefix(err, "rows: number %zu", index);
+    }
+    return status;
+}
+
+nj_status nj_rows_unpack(nj_slice bytes, size_t count, nj_rows *out, nj_error *err)
+{
+    nj_rows rows;
+    nj_row *row = NULL;
+    nj_status status = nj_rows_split(bytes, count, &rows, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < count && status == NJ_OK; i++) {
+        status = check_row(rows.rows[i], i, &row, err);
+    }
+    free(row);
+    if (status != NJ_OK) {
+        nj_rows_fini(&rows);
+        return status;
+    }
+    *out = rows;
+    return NJ_OK;
 }
 
 void nj_rows_fini(nj_rows *rows)

@@ -48,6 +48,8 @@ NJ_CHECKED nj_status nj_rows_add(nj_buffer *out, nj_slice row);
 
 /// Reads outside bytes: exactly `count` rows, each of which nj_row_unpack accepts. NJ_PROTOCOL names the row.
 NJ_CHECKED nj_status nj_rows_unpack(nj_slice bytes, size_t count, nj_rows *out, nj_error *err);
+/// The same without a look into the rows: for who checks them himself (row_scan.h).
+NJ_CHECKED nj_status nj_rows_split(nj_slice bytes, size_t count, nj_rows *out, nj_error *err);
 void nj_rows_fini(nj_rows *rows);
 
 #endif

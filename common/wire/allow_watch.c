@@ -15,8 +15,8 @@ static nj_status take_mark(const char *path, nj_file_mark *out, nj_error *err)
     if (stat(path, &about) != 0) {
         return nj_fail_errno(err, errno == ENOENT ? NJ_NOT_FOUND : NJ_IO, errno, "%s", path);
     }
-    *out = (nj_file_mark){about.st_dev, about.st_ino, (uint64_t)about.st_size,
-                          to_ns(about.st_mtim), to_ns(about.st_ctim)};
+    *out = (nj_file_mark){about.st_dev, about.st_ino, (uint64_t)about.st_size, to_ns(about.st_mtim),
+                          to_ns(about.st_ctim)};
     return NJ_OK;
 }
 

@@ -25,7 +25,7 @@ typedef struct {
 } nj_file_mark;
 
 typedef struct {
-    const char *path; // borrowed
+    const char *path;  // borrowed
     nj_file_mark mark; // of the content that was read last, good or not
     uint64_t due_ns;
     bool complained; // the file could not be read, and that was said: it is tried again

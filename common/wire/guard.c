@@ -31,7 +31,7 @@ typedef struct {
 } connection;
 
 struct nj_guard {
-    DIR *descriptors;        // /proc/self/fd, kept open: opening it again may be what is not possible
+    DIR *descriptors; // /proc/self/fd, kept open: opening it again may be what is not possible
     connection *connections; // [limit] by descriptor
     size_t limit;
     size_t open_count; // of the last scan
@@ -49,7 +49,8 @@ static size_t raise_limit(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
         return NJ_GUARD_DESCRIPTORS_MAX;
     }
-    rlim_t wanted = limit.rlim_max < NJ_GUARD_DESCRIPTORS_MAX ? limit.rlim_max : NJ_GUARD_DESCRIPTORS_MAX;
+    rlim_t wanted =
+        limit.rlim_max < NJ_GUARD_DESCRIPTORS_MAX ? limit.rlim_max : NJ_GUARD_DESCRIPTORS_MAX;
     if (limit.rlim_cur < wanted) {
         limit.rlim_cur = wanted;
         (void)setrlimit(RLIMIT_NOFILE, &limit); // a lower limit is a smaller night, not an error
@@ -64,7 +65,8 @@ nj_status nj_guard_open(uint16_t port, uint64_t proven_bytes, uint64_t budget_by
     nj_guard *guard = calloc(1, sizeof *guard);
     nj_status status = NJ_OK;
     if (guard != NULL) {
-        *guard = (nj_guard){.port = port, .proven_bytes = proven_bytes, .budget_bytes = budget_bytes};
+        *guard =
+            (nj_guard){.port = port, .proven_bytes = proven_bytes, .budget_bytes = budget_bytes};
         guard->limit = raise_limit();
         guard->connections = calloc(guard->limit, sizeof *guard->connections);
     }

@@ -28,18 +28,20 @@
 // Between two looks at all connections; and as much for each of them, so that looking takes a fiftieth of the time at the most.
 #define NJ_GUARD_SCAN_MS 50
 #define NJ_GUARD_SCAN_US_EACH 100
-#define NJ_GUARD_GREETING_BYTES 4096  // a handshake takes less than 1000
-#define NJ_GUARD_SILENCE_MS 30000     // a worker says something every second or so
-#define NJ_GUARD_CROWDED_MS 500       // for a handshake, when descriptors run short
-#define NJ_GUARD_DESCRIPTORS_MAX 16384 // the limit it sets for the process, where the hard limit allows
+#define NJ_GUARD_GREETING_BYTES 4096 // a handshake takes less than 1000
+#define NJ_GUARD_SILENCE_MS 30000    // a worker says something every second or so
+#define NJ_GUARD_CROWDED_MS 500      // for a handshake, when descriptors run short
+#define NJ_GUARD_DESCRIPTORS_MAX                                                                   \
+    16384 // the limit it sets for the process, where the hard limit allows
 
 typedef struct nj_guard nj_guard;
 
 // Connections that were ended.
 typedef struct {
-    uint64_t unproven_count; // sent more than a handshake without ending one, or took too long in a crowd
-    uint64_t hoard_count;    // more than the budget arrived and no message came of it
-    uint64_t silent_count;   // no byte for NJ_GUARD_SILENCE_MS
+    uint64_t
+        unproven_count; // sent more than a handshake without ending one, or took too long in a crowd
+    uint64_t hoard_count;  // more than the budget arrived and no message came of it
+    uint64_t silent_count; // no byte for NJ_GUARD_SILENCE_MS
 } nj_guard_cuts;
 
 /// Raises the process's soft limit of descriptors to NJ_GUARD_DESCRIPTORS_MAX, or to the hard limit if that is lower.

@@ -28,7 +28,9 @@
 #include "common/wire/server_keys.h"
 
 #define NJ_ENDPOINT_BYTES 256
-#define NJ_SOCKET_QUEUE_MAX 16      // messages waiting for one peer, each way
+// Messages waiting for one peer, each way. libzmq may count half of them although they are gone: the other half is an ACK and a LEASE
+// for each of NJ_WIRE_LEASES_MAX results that come at once.
+#define NJ_SOCKET_QUEUE_MAX 32
 #define NJ_SOCKET_FRAMES_MAX 1024   // frames one receive call looks at before it returns NJ_AGAIN
 #define NJ_SOCKET_HANDSHAKE_MS 5000 // a peer that has not proved its key by then is cut off
 #define NJ_SOCKET_IDLE_S 4          // after which the kernel asks whether the other host is there

@@ -266,8 +266,10 @@ static nj_status open_night(nj_night *n, nj_error *err)
     if (status == NJ_OK) {
         status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
     }
-    n->check =
-        (nj_result_check){&n->plan, &n->job->catalogue.items, &n->job->map, n->job->settings.top};
+    if (status == NJ_OK) {
+        status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items, &n->job->map,
+                                      n->job->settings.top, err);
+    }
     if (status == NJ_OK) {
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was
     }
@@ -296,6 +298,7 @@ static void close_night(nj_night *n)
         free(n->dispatch);
     }
     nj_stage_close(&n->stage);
+    nj_result_check_fini(&n->check);
     nj_plan_fini(&n->plan);
     nj_buffer_fini(&n->settings_bytes);
     nj_buffer_fini(&n->users_bytes);

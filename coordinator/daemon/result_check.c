@@ -2,21 +2,102 @@
 
 #include <stdlib.h>
 
+#include "common/base/id.h"
 #include "common/codec/row.h"
+#include "common/codec/row_scan.h"
 #include "common/codec/shard.h"
 
-static const char *find_row_problem(const nj_result_check *check, nj_slice bytes, nj_row *row)
+#define NUMBERS_MAX                                                                                \
+    ((uint64_t)1 << 27) // 16 MiB of bits; items with higher numbers are looked up as text
+
+// ---- which items there are ----
+
+static bool number_of(const nj_idlist *items, size_t index, uint64_t *out)
 {
-    if (nj_row_unpack(bytes, row, NULL) != NJ_OK) {
-        return "a row is malformed";
+    return nj_id_is_number(nj_idlist_at(items, index), out) && *out < NUMBERS_MAX;
+}
+
+nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, const nj_idlist *items,
+                               const nj_idmap *map, uint32_t top, nj_error *err)
+{
+    uint64_t number_count = 0;
+    uint64_t number;
+    for (size_t i = 0; i < items->count; i++) {
+        if (number_of(items, i, &number) && number >= number_count) {
+            number_count = number + 1;
+        }
     }
-    if (row->count > check->top) {
-        return "a list is longer than --top";
+    uint64_t *numbers = calloc((size_t)(number_count / 64 + 1), sizeof *numbers);
+    if (numbers == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory to check results");
     }
-    for (size_t i = 0; i < row->count; i++) {
-        if (nj_idmap_find(check->map, row->items[i], nj_idmap_at_list, check->items) ==
-            NJ_IDMAP_NONE) {
-            return "a list has an item that is not in the catalogue";
+    for (size_t i = 0; i < items->count; i++) {
+        if (number_of(items, i, &number)) {
+            numbers[number / 64] |= (uint64_t)1 << number % 64;
+        }
+    }
+    *check = (nj_result_check){plan, items, map, top, numbers, number_count};
+    return NJ_OK;
+}
+
+void nj_result_check_fini(nj_result_check *check)
+{
+    free(check->numbers);
+    *check = (nj_result_check){0};
+}
+
+static bool knows_text(const nj_result_check *check, nj_slice id)
+{
+    return nj_idmap_find(check->map, id, nj_idmap_at_list, check->items) != NJ_IDMAP_NONE;
+}
+
+static bool knows_item(const nj_result_check *check, const nj_row_item *item)
+{
+    if (!item->is_number) {
+        return knows_text(check, item->text);
+    }
+    if (item->number < check->number_count) {
+        return (check->numbers[item->number / 64] >> item->number % 64 & 1) != 0;
+    }
+    char digits[NJ_ID_DIGITS_MAX];
+    return knows_text(check, (nj_slice){digits, nj_id_of_number(item->number, digits)});
+}
+
+// ---- rows ----
+
+static const char UNKNOWN_ITEM[] = "a list has an item that is not in the catalogue";
+static const char LONG_LIST[] = "a list is longer than --top";
+
+// A row in a form that nj_row_pack does not write.
+static const char *find_unusual_problem(const nj_result_check *check, nj_slice bytes)
+{
+    nj_row *row = malloc(sizeof *row);
+    const char *problem = row == NULL                                ? "no memory to check the rows"
+                          : nj_row_unpack(bytes, row, NULL) != NJ_OK ? "a row is malformed"
+                          : row->count > check->top                  ? LONG_LIST
+                                                                     : NULL;
+    for (size_t i = 0; problem == NULL && i < row->count; i++) {
+        problem = knows_text(check, row->items[i]) ? NULL : UNKNOWN_ITEM;
+    }
+    free(row);
+    return problem;
+}
+
+static const char *find_row_problem(const nj_result_check *check, nj_slice bytes)
+{
+    nj_row_scan scan;
+    nj_row_item item;
+    if (!nj_row_scan_open(bytes, &scan)) {
+        return find_unusual_problem(check, bytes);
+    }
+    if (scan.count > check->top) {
+        return LONG_LIST;
+    }
+    const uint8_t *at = scan.items;
+    for (uint32_t i = 0; i < scan.count; i++) {
+        at = nj_row_item_read(at, &item);
+        if (!knows_item(check, &item)) {
+            return UNKNOWN_ITEM;
         }
     }
     return NULL;
@@ -27,15 +108,13 @@ const char *nj_result_problem(const void *context, const nj_message_result *resu
     const nj_result_check *check = context;
     nj_rows rows;
     size_t count = nj_plan_shard_users(check->plan, result->shard);
-    if (result->row_count != count || nj_rows_unpack(result->rows, count, &rows, NULL) != NJ_OK) {
+    if (result->row_count != count || nj_rows_split(result->rows, count, &rows, NULL) != NJ_OK) {
         return "the rows do not fit the shard's users";
     }
-    nj_row *row = malloc(sizeof *row);
-    const char *problem = row == NULL ? "no memory to check the rows" : NULL;
+    const char *problem = NULL;
     for (size_t i = 0; i < count && problem == NULL; i++) {
-        problem = find_row_problem(check, rows.rows[i], row);
+        problem = find_row_problem(check, rows.rows[i]);
     }
-    free(row);
     nj_rows_fini(&rows);
     return problem;
 }

@@ -11,7 +11,17 @@ typedef struct {
     const nj_idlist *items; // of the bundle
     const nj_idmap *map;    // item id -> row
     uint32_t top;
+    // Items whose id is a number below number_count, one bit each: most catalogues have no others, and to look one up costs nothing.
+    uint64_t *numbers; // owned
+    uint64_t number_count;
 } nj_result_check;
+
+/// Borrows everything it is given. Takes one bit a number up to the highest item id that is one. NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan,
+                                          const nj_idlist *items, const nj_idmap *map, uint32_t top,
+                                          nj_error *err);
+/// Accepts a check that is all zero.
+void nj_result_check_fini(nj_result_check *check);
 
 /// NULL, or what is wrong as the end of a sentence. An nj_dispatch_check: `context` is an nj_result_check.
 const char *nj_result_problem(const void *context, const nj_message_result *result);

@@ -35,6 +35,14 @@ static const nj_option BENCH_ENGINE[] = {
     JSON_OPTION,
 };
 
+static const nj_option BENCH_WIRE[] = {
+    {"users", "N", "128", "users of a shard", false},
+    {"top", "N", "50", "items of each list: 128 lists of 50 are 64 KB", false},
+    {"items", "N", "100000", "items of the catalogue", false},
+    {"shards", "N", "2000", "shards to send each way", false},
+    JSON_OPTION,
+};
+
 static const nj_option BUNDLE_PACK[] = {
     {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", true},
     {"catalogue", "DIR", NULL, "catalogue folder", true},
@@ -124,6 +132,8 @@ static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's fo
 static const nj_command COMMANDS[] = {
     COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE,
             nj_command_bench_engine),
+    COMMAND("bench wire", "what a shard's result costs the coordinator", NULL, BENCH_WIRE,
+            nj_command_bench_wire),
     COMMAND("bundle list", "the sections of a bundle", "FILE", BUNDLE_LIST, nj_command_bundle_list),
     COMMAND("bundle pack", "one file from a checkpoint and a catalogue", NULL, BUNDLE_PACK,
             nj_command_bundle_pack),

@@ -17,8 +17,8 @@
 #define LATE_MS 10000
 #define SECOND_NS 1000000000ull
 #define DESCRIPTORS 128 // the limit of the last test; this process has both ends of each connection
-#define FEW 30          // connections: with the test's own files less than three quarters of the descriptors
-#define CROWD 45        // and more
+#define FEW 30 // connections: with the test's own files less than three quarters of the descriptors
+#define CROWD 45 // and more
 
 static const char CURVE_GREETING[64] = "\xff\0\0\0\0\0\0\0\0\x7f\x03\0CURVE";
 static const char NULL_GREETING[64] = "\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL";
@@ -169,7 +169,8 @@ static void frames_without_end_are_ended(void **state)
 {
     (void)state;
     fixture f;
-    static char part[9 + 32768] = "\x03\0\0\0\0\0\0\x80\0"; // a long frame of 32768 bytes, with more to follow
+    static char part[9 + 32768] =
+        "\x03\0\0\0\0\0\0\x80\0"; // a long frame of 32768 bytes, with more to follow
     open_router(&f, true);
     int fd = connect_raw(&f);
     assert_int_equal(send(fd, NULL_GREETING, sizeof NULL_GREETING, 0), sizeof NULL_GREETING);
@@ -273,7 +274,8 @@ int main(void)
         cmocka_unit_test(frames_without_end_are_ended),
         cmocka_unit_test(who_says_nothing_is_ended_and_who_speaks_is_not),
         cmocka_unit_test(connections_of_other_ports_are_not_looked_at),
-        cmocka_unit_test(in_a_crowd_a_handshake_must_be_quick), // last: it lowers the limit for good
+        cmocka_unit_test(
+            in_a_crowd_a_handshake_must_be_quick), // last: it lowers the limit for good
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

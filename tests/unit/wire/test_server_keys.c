@@ -53,7 +53,7 @@ static void refusals_say_what_is_wrong(void **state)
     snprintf(text, sizeof text, "%s,%s", key, key);
     assert_refused(nj_server_keys_read(text, &keys, &err), NJ_INPUT, &err, "1 and 2 are the same");
     assert_refused(nj_server_keys_read("no-such-file", &keys, &err), NJ_NOT_FOUND, &err,
-                 "no-such-file");
+                   "no-such-file");
 }
 
 static void there_is_a_limit(void **state)
