@@ -3,9 +3,9 @@
 #include "common/base/id.h"
 #include "common/codec/row.h"
 
-#define HEAD 0x95         // an array of five
+#define HEAD 0x95 // an array of five
 #define FLOAT32 0xca
-#define FLOAT32_BYTES 5   // with its head
+#define FLOAT32_BYTES 5 // with its head
 #define BIN8 0xc4
 #define DIGEST_BYTES (2 + NJ_HISTORY_DIGEST_BYTES)
 

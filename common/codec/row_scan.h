@@ -35,8 +35,8 @@ static inline const uint8_t *nj_row_item_read(const uint8_t *at, nj_row_item *ou
 {
     const unsigned head = *at++;
     const bool is_text = (head >= 0xa0 && head <= 0xbf) || head == 0xd9 || head == 0xda;
-    const unsigned length_bytes = head < 0xc0    ? 0
-                                  : head < 0xd0 ? 1u << (head - 0xcc) // uint 8 to uint 64
+    const unsigned length_bytes = head < 0xc0   ? 0
+                                  : head < 0xd0 ? 1u << (head - 0xcc)  // uint 8 to uint 64
                                                 : 1u << (head - 0xd9); // str 8, str 16
     uint64_t value = head < 0x80 ? head : head & 0x1fu;
     for (unsigned i = 0; i < length_bytes; i++) {

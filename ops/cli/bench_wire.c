@@ -101,7 +101,8 @@ static nj_status make_users(const bench_options *options, world *w, nj_error *er
     nj_status status = fflush(file) == 0 ? NJ_OK : nj_fail(err, NJ_IO, "cannot write the users");
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (status == NJ_OK) {
-        status = nj_user_table_read(path, NJ_HISTORIES_SEQUENCE, &w->items, &w->map, &w->users, err);
+        status =
+            nj_user_table_read(path, NJ_HISTORIES_SEQUENCE, &w->items, &w->map, &w->users, err);
     }
     fclose(file);
     return status;
@@ -399,7 +400,8 @@ static nj_status run_mode(const world *w, const bench_options *options, bench_ro
     nj_result_check check = {0};
     nj_status status = make_pair(&pair, &allowed, &server, err);
     if (status == NJ_OK) {
-        status = nj_result_check_init(&check, &w->plan, &w->items, &w->map, (uint32_t)options->top, err);
+        status =
+            nj_result_check_init(&check, &w->plan, &w->items, &w->map, (uint32_t)options->top, err);
     }
     if (status == NJ_OK) {
         status = open_desk(w, &check, &d, err);
@@ -446,16 +448,16 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "items", 1, 10000000, &out->items, err);
     }
-    return status == NJ_OK
-               ? nj_argument_uint(arguments, "shards", 10, 100000, &out->shards, err)
-               : status;
+    return status == NJ_OK ? nj_argument_uint(arguments, "shards", 10, 100000, &out->shards, err)
+                           : status;
 }
 
 static void print_rows(const bench_options *options, size_t bytes, const bench_row rows[MODES],
                        bool as_json)
 {
-    printf(as_json ? "{\"results\": ["
-                   : "transport  bytes  users  coordinator us  its main thread  wall us  users/s\n");
+    printf(as_json
+               ? "{\"results\": ["
+               : "transport  bytes  users  coordinator us  its main thread  wall us  users/s\n");
     for (size_t i = 0; i < MODES; i++) {
         const bench_row *r = &rows[i];
         const double users_per_s = (double)options->users * 1e6 / r->cpu_us;
