@@ -4,15 +4,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/filter.h>
 #include <linux/tcp.h>
 #include <malloc.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #define CUTS_SAID_MAX 100 // who is cut off all night fills no disk
@@ -27,18 +33,24 @@ typedef struct {
     uint64_t received;
     uint64_t mark; // `received` when a message was last delivered
     bool ours;     // a connection of the router
-    bool heard;    // a message was delivered since the last scan
 } connection;
 
 struct nj_guard {
     DIR *descriptors; // /proc/self/fd, kept open: opening it again may be what is not possible
     connection *connections; // [limit] by descriptor
+    atomic_bool *heard;      // [limit] a message was delivered since the last scan
     size_t limit;
     size_t open_count; // of the last scan
-    uint64_t due_ns;
+    int listener;      // -1 until it was seen
+    bool shut;         // nobody new is let in
     uint64_t proven_bytes;
     uint64_t budget_bytes;
-    nj_guard_cuts cuts;
+    pthread_t thread;
+    bool started;
+    atomic_bool ending;
+    pthread_mutex_t mutex;
+    nj_guard_cuts cuts; // under the mutex, written by the scan alone
+    unsigned shut_count;
     bool hoarded; // a connection that held much was ended by the last scan
     uint16_t port;
 };
@@ -67,10 +79,13 @@ nj_status nj_guard_open(uint16_t port, uint64_t proven_bytes, uint64_t budget_by
     if (guard != NULL) {
         *guard =
             (nj_guard){.port = port, .proven_bytes = proven_bytes, .budget_bytes = budget_bytes};
+        guard->listener = -1;
         guard->limit = raise_limit();
         guard->connections = calloc(guard->limit, sizeof *guard->connections);
+        guard->heard = calloc(guard->limit, sizeof *guard->heard);
+        pthread_mutex_init(&guard->mutex, NULL);
     }
-    if (guard == NULL || guard->connections == NULL) {
+    if (guard == NULL || guard->connections == NULL || guard->heard == NULL) {
         status = nj_fail(err, NJ_NO_MEMORY, "no memory to watch connections");
     } else {
         guard->descriptors = opendir("/proc/self/fd");
@@ -92,23 +107,32 @@ void nj_guard_close(nj_guard **guard)
     if (old == NULL) {
         return;
     }
+    if (old->started) {
+        atomic_store(&old->ending, true);
+        pthread_join(old->thread, NULL);
+    }
     if (old->descriptors != NULL) {
         closedir(old->descriptors);
     }
+    pthread_mutex_destroy(&old->mutex);
+    free(old->heard);
     free(old->connections);
     free(old);
     *guard = NULL;
 }
 
-const nj_guard_cuts *nj_guard_cut(const nj_guard *guard)
+nj_guard_cuts nj_guard_cut(nj_guard *guard)
 {
-    return &guard->cuts;
+    pthread_mutex_lock(&guard->mutex);
+    nj_guard_cuts cuts = guard->cuts;
+    pthread_mutex_unlock(&guard->mutex);
+    return cuts;
 }
 
 void nj_guard_heard(nj_guard *guard, int fd)
 {
     if (fd >= 0 && (size_t)fd < guard->limit) {
-        guard->connections[fd].heard = true;
+        atomic_store_explicit(&guard->heard[fd], true, memory_order_relaxed);
     }
 }
 
@@ -127,12 +151,16 @@ static uint16_t port_of(const struct sockaddr_storage *address)
 static bool belongs_to_router(const nj_guard *guard, int fd)
 {
     struct sockaddr_storage local = {0};
-    struct sockaddr_storage peer;
-    socklen_t local_bytes = sizeof local;
-    socklen_t peer_bytes = sizeof peer;
-    return getsockname(fd, (struct sockaddr *)&local, &local_bytes) == 0 &&
-           port_of(&local) == guard->port &&
-           getpeername(fd, (struct sockaddr *)&peer, &peer_bytes) == 0; // the listener has none
+    socklen_t bytes = sizeof local;
+    return getsockname(fd, (struct sockaddr *)&local, &bytes) == 0 &&
+           port_of(&local) == guard->port;
+}
+
+static bool is_listener(int fd)
+{
+    int listens = 0;
+    socklen_t bytes = sizeof listens;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &bytes) == 0 && listens != 0;
 }
 
 static void print_peer(int fd, char out[ADDRESS_BYTES])
@@ -150,23 +178,35 @@ static void print_peer(int fd, char out[ADDRESS_BYTES])
     snprintf(out, ADDRESS_BYTES, "%s:%u", text, port_of(&peer));
 }
 
+static bool is_crowded(const nj_guard *guard)
+{
+    return guard->open_count > guard->limit / 2;
+}
+
+static void count_cut(nj_guard *guard, uint64_t *counter)
+{
+    pthread_mutex_lock(&guard->mutex);
+    (*counter)++;
+    pthread_mutex_unlock(&guard->mutex);
+}
+
 // The reason why it ends, or NULL.
 static const char *judge(nj_guard *guard, const connection *c, uint64_t sent, uint64_t now_ns)
 {
     const bool proven = sent >= guard->proven_bytes;
-    const bool crowded = guard->open_count > guard->limit / 4 * 3;
+    const bool crowded = is_crowded(guard);
     if (!proven && (c->received > NJ_GUARD_GREETING_BYTES ||
                     (crowded && now_ns - c->first_ns > NJ_GUARD_CROWDED_MS * NS_PER_MS))) {
-        guard->cuts.unproven_count++;
+        count_cut(guard, &guard->cuts.unproven_count);
         return crowded ? "no handshake, and connections run short" : "no handshake";
     }
     if (c->received - c->mark > guard->budget_bytes) {
-        guard->cuts.hoard_count++;
+        count_cut(guard, &guard->cuts.hoard_count);
         guard->hoarded = true;
         return "no message comes of what it sends";
     }
     if (now_ns - c->changed_ns > NJ_GUARD_SILENCE_MS * NS_PER_MS) {
-        guard->cuts.silent_count++;
+        count_cut(guard, &guard->cuts.silent_count);
         return "it says nothing";
     }
     return NULL;
@@ -197,6 +237,10 @@ static void look_at(nj_guard *guard, int fd, uint64_t now_ns)
     if (cookie != c->cookie) {
         *c = (connection){.cookie = cookie, .first_ns = now_ns, .changed_ns = now_ns};
         c->ours = belongs_to_router(guard, fd);
+        if (c->ours && is_listener(fd)) {
+            c->ours = false;
+            guard->listener = fd;
+        }
     }
     struct tcp_info info = {0};
     bytes = sizeof info;
@@ -207,9 +251,8 @@ static void look_at(nj_guard *guard, int fd, uint64_t now_ns)
         c->received = info.tcpi_bytes_received;
         c->changed_ns = now_ns;
     }
-    if (c->heard) {
+    if (atomic_exchange_explicit(&guard->heard[fd], false, memory_order_relaxed)) {
         c->mark = c->received;
-        c->heard = false;
     }
     const char *reason = judge(guard, c, info.tcpi_bytes_sent, now_ns);
     if (reason != NULL) {
@@ -218,11 +261,31 @@ static void look_at(nj_guard *guard, int fd, uint64_t now_ns)
     }
 }
 
-void nj_guard_scan(nj_guard *guard, uint64_t now_ns)
+// A filter that lets no packet through; connections that stand have their own sockets and notice nothing.
+static void set_gate(nj_guard *guard, bool shut)
 {
-    if (now_ns < guard->due_ns) {
+    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+    const struct sock_fprog program = {1, &nothing};
+    if (guard->shut == shut || guard->listener < 0) {
         return;
     }
+    if (setsockopt(guard->listener, SOL_SOCKET, shut ? SO_ATTACH_FILTER : SO_DETACH_FILTER,
+                   &program, sizeof program) != 0) {
+        return; // libzmq then accepts as long as there are descriptors
+    }
+    guard->shut = shut;
+    guard->shut_count += shut;
+    if (shut && guard->shut_count <= CUTS_SAID_MAX) {
+        nj_log(
+            NJ_LOG_WARNING,
+            "%zu of %zu descriptors are in use: nobody new is let in until there is room (ulimit "
+            "-n)",
+            guard->open_count, guard->limit);
+    }
+}
+
+uint32_t nj_guard_scan(nj_guard *guard, uint64_t now_ns)
+{
     if (guard->hoarded) {
         // What a hoarder's connection held lies free in an arena of libzmq's thread, which would keep it.
         (void)malloc_trim(0);
@@ -240,5 +303,38 @@ void nj_guard_scan(nj_guard *guard, uint64_t now_ns)
         }
     }
     guard->open_count = count;
-    guard->due_ns = now_ns + NJ_GUARD_SCAN_MS * NS_PER_MS + count * NJ_GUARD_SCAN_US_EACH * 1000u;
+    if (is_crowded(guard) || count < guard->limit / 4) {
+        set_gate(guard, is_crowded(guard));
+    }
+    const size_t pause_ms = NJ_GUARD_SCAN_MS + count * NJ_GUARD_SCAN_US_EACH / 1000;
+    return pause_ms < NJ_GUARD_SCAN_MS_MAX ? (uint32_t)pause_ms : NJ_GUARD_SCAN_MS_MAX;
+}
+
+// ---- the thread ----
+
+static void *keep_scanning(void *argument)
+{
+    nj_guard *guard = argument;
+    while (!atomic_load(&guard->ending)) {
+        const uint32_t pause_ms = nj_guard_scan(guard, nj_clock_mono_ns());
+        const struct timespec pause = {.tv_nsec = (long)(pause_ms * NS_PER_MS)};
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+// Signals are the daemon's own: the thread takes none.
+nj_status nj_guard_start(nj_guard *guard, nj_error *err)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int problem = pthread_create(&guard->thread, NULL, keep_scanning, guard);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (problem != 0) {
+        return nj_fail_errno(err, NJ_FAILED, problem, "cannot start the guard of connections");
+    }
+    guard->started = true;
+    return NJ_OK;
 }

@@ -193,9 +193,10 @@ static nj_status guard_router(nj_router *router, const nj_router_config *config,
     const uint64_t message_bytes_max =
         config->message_bytes_max != 0 ? config->message_bytes_max : NJ_WIRE_MESSAGE_BYTES_MAX;
     const uint64_t port = strtoul(strrchr(router->endpoint, ':') + 1, NULL, 10);
-    return nj_guard_open((uint16_t)port, config->insecure ? NULL_PROVEN_BYTES : CURVE_PROVEN_BYTES,
-                         (NJ_SOCKET_QUEUE_MAX + 1) * message_bytes_max + KERNEL_BYTES_MAX,
-                         &router->guard, err);
+    nj_status status = nj_guard_open(
+        (uint16_t)port, config->insecure ? NULL_PROVEN_BYTES : CURVE_PROVEN_BYTES,
+        (NJ_SOCKET_QUEUE_MAX + 1) * message_bytes_max + KERNEL_BYTES_MAX, &router->guard, err);
+    return status == NJ_OK ? nj_guard_start(router->guard, err) : status;
 }
 
 nj_status nj_router_open(const nj_router_config *config, nj_router **out, nj_error *err)
@@ -244,6 +245,7 @@ void nj_router_close(nj_router **router, int linger_ms)
     if (old == NULL) {
         return;
     }
+    nj_guard_close(&old->guard);
     zmq_msg_close(&old->body);
     if (old->socket != NULL) {
         (void)set_int(old->socket, ZMQ_LINGER, linger_ms);
@@ -255,7 +257,6 @@ void nj_router_close(nj_router **router, int linger_ms)
         while (zmq_ctx_term(old->context) != 0 && errno == EINTR) {
         }
     }
-    nj_guard_close(&old->guard);
     nj_buffer_fini(&old->scratch);
     free(old);
     *router = NULL;
@@ -271,14 +272,9 @@ const nj_router_drops *nj_router_dropped(const nj_router *router)
     return &router->drops;
 }
 
-const nj_guard_cuts *nj_router_cut(const nj_router *router)
+nj_guard_cuts nj_router_cut(const nj_router *router)
 {
     return nj_guard_cut(router->guard);
-}
-
-void nj_router_guard(nj_router *router, uint64_t now_ns)
-{
-    nj_guard_scan(router->guard, now_ns);
 }
 
 nj_status nj_router_allow(nj_router *router, const nj_allowlist *allowed, nj_error *err)

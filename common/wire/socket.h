@@ -67,7 +67,7 @@ typedef struct {
     char address[64]; // for the log; "" when unknown
 } nj_received;
 
-/// Binds, and raises the process's limit of descriptors (guard.h). NJ_CONFIG: keys missing, or given together with insecure. NJ_AGAIN: the address is in use. NJ_IO.
+/// Binds, starts the guard of connections and raises the process's limit of descriptors (guard.h). NJ_CONFIG: keys missing, or given together with insecure. NJ_AGAIN: the address is in use. NJ_IO.
 /// Proof   tests/unit/wire/test_socket.c
 NJ_CHECKED nj_status nj_router_open(const nj_router_config *config, nj_router **out, nj_error *err);
 /// Waits at most linger_ms for queued messages to leave. Accepts NULL.
@@ -78,9 +78,8 @@ const char *nj_router_endpoint(const nj_router *router);
 /// router (asserted).
 NJ_CHECKED nj_status nj_router_allow(nj_router *router, const nj_allowlist *allowed, nj_error *err);
 const nj_router_drops *nj_router_dropped(const nj_router *router);
-/// Ends connections that take memory or descriptors for nothing (guard.h). Call it every 100 ms or so.
-void nj_router_guard(nj_router *router, uint64_t now_ns);
-const nj_guard_cuts *nj_router_cut(const nj_router *router);
+/// Connections that the guard has ended (guard.h).
+nj_guard_cuts nj_router_cut(const nj_router *router);
 
 /// The next message of an allowed peer. NJ_AGAIN: none now. NJ_IO.
 NJ_CHECKED nj_status nj_router_receive(nj_router *router, nj_received *out, nj_error *err);

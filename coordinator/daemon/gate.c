@@ -30,7 +30,7 @@ void nj_gate_close(void)
     handle_hangup(SIG_DFL);
 }
 
-static void read_again(nj_router *router, nj_allow_watch *watch, uint64_t now_ns)
+void nj_gate_tick(nj_router *router, nj_allow_watch *watch, uint64_t now_ns)
 {
     nj_error err = {0};
     nj_allowlist fresh = {0};
@@ -49,12 +49,4 @@ static void read_again(nj_router *router, nj_allow_watch *watch, uint64_t now_ns
         nj_log(NJ_LOG_ERROR, "%s: the list of workers stays as it was", err.text);
     }
     nj_allowlist_fini(&fresh);
-}
-
-void nj_gate_tick(nj_router *router, nj_allow_watch *watch, uint64_t now_ns)
-{
-    nj_router_guard(router, now_ns);
-    if (watch != NULL) {
-        read_again(router, watch, now_ns);
-    }
 }

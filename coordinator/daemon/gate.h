@@ -1,4 +1,4 @@
-// gate.h - who may be connected while the night runs: the allow-list, read again when it changes, and the guard on connections.
+// gate.h - who may connect while the night runs: the allow-list, read again when its file changes or SIGHUP asks for it.
 #ifndef NJ_COORDINATOR_DAEMON_GATE_H
 #define NJ_COORDINATOR_DAEMON_GATE_H
 
@@ -13,8 +13,7 @@ void nj_gate_open(void);
 void nj_gate_close(void);
 
 /// Every 100 ms or so. A new list counts from the next message of every worker; a broken one changes nothing and is logged.
-///   watch   NULL: the list never changes, SIGHUP is ignored
-/// Proof   tests/integration/0190-keys-change.t
+/// Proof   tests/fault/0700-keys-change.t
 void nj_gate_tick(nj_router *router, nj_allow_watch *watch, uint64_t now_ns);
 
 #endif

@@ -125,7 +125,9 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
         status = commit_waiting(n, err);
     }
     if (status == NJ_OK) {
-        nj_gate_tick(n->router, n->options->watch, nj_clock_mono_ns());
+        if (n->options->watch != NULL) {
+            nj_gate_tick(n->router, n->options->watch, nj_clock_mono_ns());
+        }
         nj_dispatch_tick(n->dispatch, nj_clock_mono_ns());
         nj_night_perform(n);
         nj_progress_update(&n->progress, n->users_done, nj_clock_mono_ns());

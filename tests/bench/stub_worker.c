@@ -119,9 +119,8 @@ static nj_status pack_user(const stub *s, nj_slice user, nj_buffer *row)
     count = count < o->item_count ? count : o->item_count;
     for (size_t i = 0; i < count; i++) {
         uint64_t item = (seed + i) % o->item_count;
-        items[i] = o->items != NULL
-                       ? o->items[item]
-                       : (nj_slice){digits[i], nj_id_of_number(item, digits[i])};
+        items[i] = o->items != NULL ? o->items[item]
+                                    : (nj_slice){digits[i], nj_id_of_number(item, digits[i])};
         scores[i] = -(float)i;
     }
     if (o->lie == LIE_ITEMS) {
@@ -471,8 +470,8 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
 
 int main(int argc, char **argv)
 {
-    static const nj_command COMMAND = {
-        "", "A worker without an engine.", NULL, OPTIONS, sizeof OPTIONS / sizeof OPTIONS[0], run};
+    static const nj_command COMMAND = {"",      "A worker without an engine.",      NULL,
+                                       OPTIONS, sizeof OPTIONS / sizeof OPTIONS[0], run};
     static const nj_program PROGRAM = {"stub_worker", "stub_worker", &COMMAND, 1};
     nj_log_setup("stub_worker", NJ_LOG_INFO);
     return nj_cli_main(&PROGRAM, argc, argv);

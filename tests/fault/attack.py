@@ -6,6 +6,7 @@
     silent      COUNT connections at a time that say nothing, opened again when they are cut off
     greeted     the same, with half a CURVE handshake said
     giant       COUNT connections that each send frames of 32 MiB in place of a handshake
+    early       COUNT connections that each send 8 KB of a frame in place of a handshake, and wait
     churn       connections opened and closed as fast as it goes
     multipart   COUNT connections without encryption, each one message of frames without end
     mute        COUNT connections without encryption that end their handshake and then say nothing
@@ -38,7 +39,7 @@ def frame(body):
 
 
 def connect(where):
-    one = socket.create_connection(where, timeout=5)
+    one = socket.create_connection(where, timeout=2)
     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return one
 
@@ -74,6 +75,8 @@ def open_one(where, mode):
     elif mode == "giant":
         one.sendall(CURVE_GREETING + GIANT)
         payload = bytes(1 << 18)
+    elif mode == "early":
+        one.sendall(CURVE_GREETING + b"\x06" + (60000).to_bytes(8, "big") + bytes(8000))
     elif mode == "multipart":
         shake_hands(one)
         payload = PART

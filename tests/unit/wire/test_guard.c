@@ -1,4 +1,4 @@
-// test_guard.c - connections that take without giving are ended, and no others. Real sockets, the guard's time is made up.
+// test_guard.c - connections that take without giving are ended, and no others: the guard of real routers, and one whose time is made up.
 #include "common/wire/guard.h"
 
 #include <arpa/inet.h>
@@ -15,10 +15,11 @@
 
 #define MESSAGE_BYTES_MAX 65536
 #define LATE_MS 10000
+#define SOON_US 300000 // several looks of a guard
 #define SECOND_NS 1000000000ull
 #define DESCRIPTORS 128 // the limit of the last test; this process has both ends of each connection
-#define FEW 30 // connections: with the test's own files less than three quarters of the descriptors
-#define CROWD 45 // and more
+#define FEW 15          // connections: with the files of the test less than half of the descriptors
+#define CROWD 40        // and more
 
 static const char CURVE_GREETING[64] = "\xff\0\0\0\0\0\0\0\0\x7f\x03\0CURVE";
 static const char NULL_GREETING[64] = "\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL";
@@ -30,14 +31,13 @@ typedef struct {
     nj_keypair worker;
     nj_router *router;
     nj_dealer *dealer;
-    uint64_t now_ns; // the guard's time
 } fixture;
 
 static void open_router(fixture *f, bool insecure)
 {
     nj_error err = {0};
     nj_allowlist list = {0};
-    *f = (fixture){.now_ns = SECOND_NS};
+    *f = (fixture){.router = NULL};
     assert_ok(nj_keypair_make(&f->server, &err), &err);
     assert_ok(nj_keypair_make(&f->worker, &err), &err);
     const char *keys[] = {f->worker.public_key};
@@ -67,12 +67,6 @@ static void close_all(fixture *f)
 {
     nj_dealer_close(&f->dealer, 0);
     nj_router_close(&f->router, 0);
-}
-
-static void scan(fixture *f, uint64_t later_ns)
-{
-    f->now_ns += later_ns;
-    nj_router_guard(f->router, f->now_ns);
 }
 
 static void hear_worker(fixture *f)
@@ -126,15 +120,13 @@ static void a_stranger_that_sends_more_than_a_handshake_is_ended(void **state)
     int fd = connect_raw(&f);
     assert_int_equal(send(fd, CURVE_GREETING, sizeof CURVE_GREETING, 0), sizeof CURVE_GREETING);
     read_greeting(fd);
-    scan(&f, SECOND_NS);
-    assert_int_equal(nj_router_cut(f.router)->unproven_count, 0);
+    usleep(SOON_US);
+    assert_int_equal(nj_router_cut(f.router).unproven_count, 0);
 
     assert_int_equal(send(fd, "\x06\0\0\0\0\0\0\xf0\0", 9, 0), 9); // a command of 61440 bytes
     assert_int_equal(send(fd, part, sizeof part, 0), sizeof part);
-    usleep(50000);
-    scan(&f, SECOND_NS);
-    assert_int_equal(nj_router_cut(f.router)->unproven_count, 1);
     assert_true(was_ended(fd));
+    assert_int_equal(nj_router_cut(f.router).unproven_count, 1);
     close(fd);
     close_all(&f);
 }
@@ -148,13 +140,10 @@ static void keep_honest_worker(bool insecure)
     open_router(&f, insecure);
     connect_worker(&f, insecure);
     assert_ok(nj_dealer_send(f.dealer, (nj_slice){rows, sizeof rows}, &err), &err);
-    for (int i = 0; i < 10; i++) {
-        usleep(30000);
-        scan(&f, SECOND_NS);
-    }
+    usleep(SOON_US);
     hear_worker(&f);
-    assert_int_equal(nj_router_cut(f.router)->unproven_count, 0);
-    assert_int_equal(nj_router_cut(f.router)->hoard_count, 0);
+    assert_int_equal(nj_router_cut(f.router).unproven_count, 0);
+    assert_int_equal(nj_router_cut(f.router).hoard_count, 0);
     close_all(&f);
 }
 
@@ -177,36 +166,12 @@ static void frames_without_end_are_ended(void **state)
     read_greeting(fd);
     assert_int_equal(send(fd, NULL_READY, sizeof NULL_READY - 1, 0), sizeof NULL_READY - 1);
     size_t sent = 0;
-    while (nj_router_cut(f.router)->hoard_count == 0) {
-        ssize_t wrote = send(fd, part, sizeof part, MSG_NOSIGNAL);
-        assert_true(wrote == sizeof part || nj_router_cut(f.router)->hoard_count > 0);
+    while (send(fd, part, sizeof part, MSG_NOSIGNAL) == sizeof part) {
         sent += sizeof part;
-        assert_true(sent < 64u << 20);
-        scan(&f, SECOND_NS / 10);
+        assert_true(sent < (size_t)4 << 30);
     }
     assert_true(sent > 8u << 20); // what an honest peer may have on its way
-    assert_true(was_ended(fd));
-    close(fd);
-    close_all(&f);
-}
-
-static void who_says_nothing_is_ended_and_who_speaks_is_not(void **state)
-{
-    (void)state;
-    fixture f;
-    nj_error err = {0};
-    open_router(&f, false);
-    connect_worker(&f, false);
-    int fd = connect_raw(&f);
-    for (int i = 0; i < 4; i++) {
-        assert_ok(nj_dealer_send(f.dealer, nj_slice_from("heartbeat"), &err), &err);
-        hear_worker(&f);
-        scan(&f, 10 * SECOND_NS + 1);
-    }
-    assert_int_equal(nj_router_cut(f.router)->silent_count, 1);
-    assert_true(was_ended(fd));
-    assert_ok(nj_dealer_send(f.dealer, nj_slice_from("still here"), &err), &err);
-    hear_worker(&f);
+    assert_int_equal(nj_router_cut(f.router).hoard_count, 1);
     close(fd);
     close_all(&f);
 }
@@ -226,18 +191,14 @@ static void in_a_crowd_a_handshake_must_be_quick(void **state)
     for (int i = 0; i < FEW; i++) {
         fds[i] = connect_raw(&f);
     }
-    usleep(50000);
-    scan(&f, SECOND_NS);
-    scan(&f, SECOND_NS);
-    assert_int_equal(nj_router_cut(f.router)->unproven_count, 0);
+    usleep((NJ_GUARD_CROWDED_MS + 300) * 1000);
+    assert_int_equal(nj_router_cut(f.router).unproven_count, 0);
 
     for (int i = FEW; i < CROWD; i++) {
         fds[i] = connect_raw(&f);
     }
-    usleep(50000);
-    scan(&f, SECOND_NS);
-    scan(&f, SECOND_NS);
-    assert_true(nj_router_cut(f.router)->unproven_count >= FEW);
+    usleep((NJ_GUARD_CROWDED_MS + 300) * 1000);
+    assert_true(nj_router_cut(f.router).unproven_count >= FEW);
     assert_ok(nj_dealer_send(f.dealer, nj_slice_from("still here"), &err), &err);
     hear_worker(&f);
     for (int i = 0; i < CROWD; i++) {
@@ -246,24 +207,118 @@ static void in_a_crowd_a_handshake_must_be_quick(void **state)
     close_all(&f);
 }
 
-static void connections_of_other_ports_are_not_looked_at(void **state)
+// ---- a guard without a thread, on connections that this test accepts itself ----
+
+typedef struct {
+    int listener;
+    uint16_t port;
+    nj_guard *guard;
+} post;
+
+static void open_post(post *p)
+{
+    nj_error err = {0};
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t bytes = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    p->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(p->listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(p->listener, 8), 0);
+    assert_int_equal(getsockname(p->listener, (struct sockaddr *)&address, &bytes), 0);
+    p->port = ntohs(address.sin_port);
+    p->guard = NULL;
+    assert_ok(nj_guard_open(p->port, 1, 1000, &p->guard, &err), &err);
+}
+
+static void connect_post(const post *p, int *out_client, int *out_server)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(p->port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    *out_client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(*out_client, (struct sockaddr *)&address, sizeof address), 0);
+    *out_server = accept(p->listener, NULL, NULL);
+    assert_int_equal(send(*out_server, "x", 1, 0), 1); // it counts as proven
+}
+
+static void who_says_nothing_is_ended_and_who_speaks_is_not(void **state)
 {
     (void)state;
-    fixture f;
-    fixture other;
-    open_router(&f, false);
-    open_router(&other, false);
-    int fd = connect_raw(&other);
-    usleep(20000);
-    scan(&f, SECOND_NS);
-    scan(&f, 100 * SECOND_NS);
-    assert_int_equal(nj_router_cut(f.router)->silent_count, 0);
-    scan(&other, SECOND_NS);
-    scan(&other, 100 * SECOND_NS);
-    assert_int_equal(nj_router_cut(other.router)->silent_count, 1);
-    close(fd);
-    close_all(&f);
-    close_all(&other);
+    post p;
+    int silent[2];
+    int busy[2];
+    char byte;
+    open_post(&p);
+    connect_post(&p, &silent[0], &silent[1]);
+    connect_post(&p, &busy[0], &busy[1]);
+    for (uint64_t s = 1; s < 60; s += 10) {
+        assert_int_equal(send(busy[0], "y", 1, 0), 1);
+        usleep(1000);
+        (void)nj_guard_scan(p.guard, s * SECOND_NS);
+    }
+    assert_int_equal(nj_guard_cut(p.guard).silent_count, 1);
+    assert_int_equal(recv(silent[1], &byte, 1, 0), 0); // what libzmq sees
+    assert_int_equal(recv(busy[1], &byte, 1, 0), 1);
+    nj_guard_close(&p.guard);
+    close(p.listener);
+    for (int i = 0; i < 2; i++) {
+        close(silent[i]);
+        close(busy[i]);
+    }
+}
+
+static void what_arrives_between_two_messages_has_a_limit(void **state)
+{
+    (void)state;
+    post p;
+    int pair[2];
+    static const char bytes[600];
+    open_post(&p);
+    connect_post(&p, &pair[0], &pair[1]);
+    for (uint64_t s = 1; s <= 5; s++) {
+        assert_int_equal(send(pair[0], bytes, sizeof bytes, 0), sizeof bytes);
+        usleep(1000);
+        nj_guard_heard(p.guard, pair[1]);
+        (void)nj_guard_scan(p.guard, s * SECOND_NS);
+    }
+    assert_int_equal(nj_guard_cut(p.guard).hoard_count, 0);
+    assert_int_equal(send(pair[0], bytes, sizeof bytes, 0), sizeof bytes);
+    assert_int_equal(send(pair[0], bytes, sizeof bytes, 0), sizeof bytes);
+    usleep(1000);
+    (void)nj_guard_scan(p.guard, 6 * SECOND_NS);
+    assert_int_equal(nj_guard_cut(p.guard).hoard_count, 1);
+    nj_guard_close(&p.guard);
+    close(p.listener);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void connections_of_other_ports_and_descriptors_used_again_are_not_mistaken(void **state)
+{
+    (void)state;
+    post p;
+    post other;
+    int pair[2];
+    int again[2];
+    open_post(&p);
+    open_post(&other);
+    connect_post(&other, &pair[0], &pair[1]);
+    (void)nj_guard_scan(p.guard, SECOND_NS);
+    (void)nj_guard_scan(p.guard, 100 * SECOND_NS);
+    assert_int_equal(nj_guard_cut(p.guard).silent_count, 0);
+
+    (void)nj_guard_scan(other.guard, SECOND_NS);
+    close(pair[1]);
+    close(pair[0]);
+    connect_post(&other, &again[0], &again[1]); // gets the numbers of the pair that is gone
+    assert_int_equal(again[0], pair[0] < pair[1] ? pair[0] : pair[1]);
+    (void)nj_guard_scan(other.guard, 100 * SECOND_NS);
+    assert_int_equal(nj_guard_cut(other.guard).silent_count, 0);
+    nj_guard_close(&p.guard);
+    nj_guard_close(&other.guard);
+    close(p.listener);
+    close(other.listener);
+    close(again[0]);
+    close(again[1]);
 }
 
 int main(void)
@@ -273,7 +328,8 @@ int main(void)
         cmocka_unit_test(a_worker_with_a_long_first_message_is_no_stranger),
         cmocka_unit_test(frames_without_end_are_ended),
         cmocka_unit_test(who_says_nothing_is_ended_and_who_speaks_is_not),
-        cmocka_unit_test(connections_of_other_ports_are_not_looked_at),
+        cmocka_unit_test(what_arrives_between_two_messages_has_a_limit),
+        cmocka_unit_test(connections_of_other_ports_and_descriptors_used_again_are_not_mistaken),
         cmocka_unit_test(
             in_a_crowd_a_handshake_must_be_quick), // last: it lowers the limit for good
     };
