@@ -2,7 +2,7 @@
 # worker whose key is gone gets nothing more and loses its leases at once, not at the end of their time.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-make_night 1200
+make_night 800
 make_keys server worker second
 cp worker.key.pub allowed
 long=(--lease-ms 60000) # a lease that only runs out would take longer than this test
