@@ -299,9 +299,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static night n;
     const world *w = find_world();
-    static nj_slice rows[SHARD_USERS];
-    static nj_row row;
-    const checking check = {{&w->plan, &w->items, &w->map, 4, rows, &row}, &n};
+    checking check = {.night = &n};
     const nj_dispatch_config config = {.ledger = {.shard_count = SHARDS,
                                                   .shard_first = w->plan.shard_first,
                                                   .spare_count = SPARES,
@@ -327,6 +325,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_part part;
     nj_error err;
     memset(&n, 0, sizeof n);
+    fuzz_check(nj_result_check_init(&check.check, &w->plan, &w->items, &w->map, 4, &err) == NJ_OK,
+               "the catalogue is valid");
     fuzz_check(nj_dispatch_init(&n.dispatch, &config, &err) == NJ_OK, "the config is valid");
     while (fuzz_next_part(&parts, &part)) {
         happen(&n, &part);
@@ -334,5 +334,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_counts(&n);
     }
     nj_dispatch_fini(&n.dispatch);
+    nj_result_check_fini(&check.check);
     return 0;
 }

@@ -449,9 +449,13 @@ static nj_status open_sockets(void *context, nj_error *err)
         status = nj_router_open(&config, &router, err);
     }
     if (status == NJ_OK) {
+        nj_server_keys server_keys;
         const nj_dealer_config config = {
-            .endpoint = nj_router_endpoint(router), .keys = keys, .server_key = keys->public_key};
-        status = nj_dealer_open(&config, &dealer, err);
+            .endpoint = nj_router_endpoint(router), .keys = keys, .server_keys = &server_keys};
+        status = nj_server_keys_read(keys->public_key, &server_keys, err);
+        if (status == NJ_OK) {
+            status = nj_dealer_open(&config, &dealer, err);
+        }
     }
     if (status == NJ_OK) {
         nj_message message = {.kind = NJ_MESSAGE_READY};
