@@ -81,7 +81,7 @@ NJ_CHECKED nj_status nj_night_pause(nj_night *n, nj_error *err);
 /// It works again, if it had failed.
 void nj_night_go_on(nj_night *n);
 
-/// More users are quarantined than the night may be published without.
+/// More users are quarantined than the night may be published without; all of them always are.
 bool nj_night_is_over_budget(const nj_night *n);
 
 /// NJ_OK, or NJ_INTERRUPTED or NJ_TERMINATED when the process was asked to end.

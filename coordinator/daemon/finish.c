@@ -11,7 +11,9 @@
 
 bool nj_night_is_over_budget(const nj_night *n)
 {
-    return n->dispatch->ledger.counts.quarantined_users > n->options->quarantine_max;
+    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    return counts->quarantined_users > n->options->quarantine_max ||
+           (counts->quarantined_users > 0 && counts->committed_users == 0);
 }
 
 static void fill_summary(nj_night *n)
@@ -34,6 +36,13 @@ static void fill_summary(nj_night *n)
 static nj_status fail_over_budget(const nj_night *n, nj_slice names, nj_error *err)
 {
     const uint64_t count = n->summary.quarantined;
+    if (n->summary.rows == 0) {
+        return nj_fail(err, NJ_FAILED,
+                       "no user could be decoded, %" PRIu64 " were tried (%.*s%s; see above): "
+                       "nothing is published and nothing kept",
+                       count, NJ_SLICE_ARGS(names),
+                       count > NJ_SUMMARY_NAMES_MAX ? " and others" : "");
+    }
     return nj_fail(err, NJ_FAILED,
                    "users whom no worker could decode: %" PRIu64 ", --quarantine-max is %u. They "
                    "are %.*s%s. Nothing is published, the others' rows are kept: --resume "

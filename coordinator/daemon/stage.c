@@ -306,7 +306,7 @@ void nj_stage_discard_empty(nj_stage *stage)
     nj_staging_tally tally;
     nj_status status =
         stage->staging != NULL ? nj_staging_count(stage->staging, &tally, &err) : NJ_END;
-    if (status == NJ_OK && tally.committed + tally.quarantined > 0) {
+    if (status == NJ_OK && tally.committed > 0) {
         return;
     }
     if (status == NJ_OK) {
