@@ -94,6 +94,7 @@ static void keep_rows(sim_world *world, uint32_t index, const nj_dispatch_effect
 static void compare_rows(sim_world *world, uint32_t index, const nj_dispatch_effect *effect)
 {
     const nj_message_result *result = &sim_at(world, index)->at_hand->result;
+    sim_check_rows(world, index, result);
     store_range range = sim_piece_range(sim_at(world, index), effect->lease.shard);
     const uint64_t *stored = &world->store.rows[world->shard_first[range.shard] + range.first];
     bool equal = memcmp(stored, result->rows.bytes, result->rows.size) == 0;

@@ -337,6 +337,13 @@ void sim_worker_kill(sim_world *world, uint32_t worker, bool seen);
 void sim_worker_break_line(sim_world *world, uint32_t worker);
 void sim_worker_terminate(sim_world *world, uint32_t worker);
 
+void sim_worker_run(sim_world *world, uint32_t worker);
+
+// sim_compute.c
+void sim_compute(sim_world *world, uint32_t worker, const nj_session_effect *effect);
+void sim_compute_report(sim_world *world, uint32_t worker);
+void sim_compute_watch(sim_world *world, uint32_t worker);
+
 // coordinator.c
 void sim_coordinator_begin(sim_world *world);
 void sim_coordinator_tick(sim_world *world, uint32_t coordinator);
