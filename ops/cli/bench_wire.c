@@ -81,17 +81,18 @@ static uint64_t draw(uint64_t *state, uint64_t limit)
     return (*state >> 33) % limit;
 }
 
-// Users come from a file that has no name, by the reader that every night uses.
+// Users come from a file that has no name, by the reader that every night uses. Every shard has the same histories, so that the same
+// rows fit all of them.
 static nj_status make_users(const bench_options *options, world *w, nj_error *err)
 {
     char path[32];
-    uint64_t state = 1;
     int fd = memfd_create("nightjar-bench-users", MFD_CLOEXEC);
     FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (file == NULL) {
         return nj_fail(err, NJ_FAILED, "no memory file for the users");
     }
     for (uint64_t u = 0; u < options->shards * options->users; u++) {
+        uint64_t state = u % options->users;
         fprintf(file, "%" PRIu64, u);
         for (int i = 0; i < HISTORY_ITEMS; i++) {
             fprintf(file, " %" PRIu64, draw(&state, options->items));
@@ -113,7 +114,6 @@ static nj_status make_rows(const bench_options *options, world *w, nj_error *err
     static char ids[NJ_ROW_ITEMS_MAX][24];
     static nj_slice items[NJ_ROW_ITEMS_MAX];
     static float scores[NJ_ROW_ITEMS_MAX];
-    const nj_history_digest history = {{1}};
     nj_buffer row;
     uint64_t state = 2;
     nj_buffer_init(&row, NJ_ROW_BYTES_MAX);
@@ -124,6 +124,9 @@ static nj_status make_rows(const bench_options *options, world *w, nj_error *err
             items[i] = nj_slice_from(ids[i]);
             scores[i] = -(float)i / 8;
         }
+        const nj_request request = nj_plan_request(&w->plan, 0, u);
+        const nj_history_digest history =
+            nj_history_digest_of(&w->items, request.items, request.item_count);
         nj_buffer_clear(&row);
         status = nj_row_pack(&row, 0, items, scores, options->top, &history);
         if (status == NJ_OK) {
@@ -148,11 +151,10 @@ static nj_status make_world(const bench_options *options, world *w, nj_error *er
         status = make_users(options, w, err);
     }
     if (status == NJ_OK) {
-        status = make_rows(options, w, err);
+        status =
+            nj_plan_make(&w->users, &settings, &bundle, (uint32_t)options->users, &w->plan, err);
     }
-    return status == NJ_OK ? nj_plan_make(&w->users, &settings, &bundle, (uint32_t)options->users,
-                                          &w->plan, err)
-                           : status;
+    return status == NJ_OK ? make_rows(options, w, err) : status;
 }
 
 static void free_world(world *w)
@@ -344,7 +346,11 @@ static nj_status measure(desk *d, const bench_options *options, bench_row *row, 
 static nj_status open_desk(const world *w, const nj_result_check *check, desk *d, nj_error *err)
 {
     const nj_dispatch_config config = {
-        .ledger = {.shard_count = (uint32_t)w->plan.shard_count, .tries_max = 1, .losses_max = 1},
+        .ledger = {.shard_count = (uint32_t)w->plan.shard_count,
+                   .shard_first = w->plan.shard_first,
+                   .tries_max = 1,
+                   .losses_max = 1,
+                   .failed_shards_max = 1},
         .roster = {.worker_max = 1,
                    .silence_ms = SILENCE_MS,
                    .lease_ms = SILENCE_MS,

@@ -56,9 +56,8 @@ typedef struct {
     const char *endpoint;
     const nj_keypair *keys;
     const nj_server_keys *server_keys;
-    nj_slice *items; // NULL: numbers
-    char *item_text; // what they lie in
-    uint64_t item_count;
+    nj_buffer item_block;
+    nj_idlist items; // what rows and histories name
     uint64_t compute_ms;
     lie lie;
 } stub_options;
@@ -104,23 +103,22 @@ static uint64_t mix(uint64_t x)
 }
 
 // A list that depends on the user alone, as a real one does.
-static nj_status pack_user(const stub *s, nj_slice user, nj_buffer *row)
+static nj_status pack_user(const stub *s, const nj_request *request, nj_buffer *row)
 {
+    const nj_slice user = request->user;
     static nj_slice items[NJ_ROW_ITEMS_MAX];
     static float scores[NJ_ROW_ITEMS_MAX];
-    static char digits[NJ_ROW_ITEMS_MAX][NJ_ID_DIGITS_MAX];
-    const nj_history_digest history = {{0}};
     const stub_options *o = s->options;
+    const nj_history_digest history =
+        nj_history_digest_of(&o->items, request->items, request->item_count);
     uint64_t seed = user.size;
     size_t count = s->settings.top + (o->lie == LIE_LONG);
     for (size_t i = 0; i < user.size; i++) {
         seed = mix(seed ^ (unsigned char)user.bytes[i]);
     }
-    count = count < o->item_count ? count : o->item_count;
+    count = count < o->items.count ? count : o->items.count;
     for (size_t i = 0; i < count; i++) {
-        uint64_t item = (seed + i) % o->item_count;
-        items[i] = o->items != NULL ? o->items[item]
-                                    : (nj_slice){digits[i], nj_id_of_number(item, digits[i])};
+        items[i] = nj_idlist_at(&o->items, (seed + i) % o->items.count);
         scores[i] = -(float)i;
     }
     if (o->lie == LIE_ITEMS) {
@@ -143,7 +141,7 @@ static nj_status make_rows(stub *s, const nj_message_lease *lease, stub_slot *sl
     status = nj_rows_begin(&slot->rows, slot->user_count);
     for (size_t i = 0; i < slot->user_count && status == NJ_OK; i++) {
         nj_buffer_clear(&row);
-        status = pack_user(s, users.requests[i].user, &row);
+        status = pack_user(s, &users.requests[i], &row);
         if (status == NJ_OK) {
             status = nj_rows_add(&slot->rows, nj_buffer_slice(&row));
         }
@@ -369,27 +367,50 @@ static const nj_option OPTIONS[] = {
     {"lie", "WORD", "none", "what to do wrong", false},
 };
 
+static nj_status add_numbers(uint64_t count, nj_idlist_builder *builder)
+{
+    nj_status status = NJ_OK;
+    for (uint64_t i = 0; i < count && status == NJ_OK; i++) {
+        char digits[NJ_ID_DIGITS_MAX];
+        status = nj_idlist_builder_add(builder, (nj_slice){digits, nj_id_of_number(i, digits)});
+    }
+    return status;
+}
+
+static nj_status add_lines(const char *path, nj_idlist_builder *builder, nj_error *err)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    nj_status status = nj_file_read(path, ITEM_FILE_BYTES_MAX, &bytes, &size, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    for (char *line = strtok(bytes, "\n"); line != NULL && status == NJ_OK;
+         line = strtok(NULL, "\n")) {
+        status = nj_idlist_builder_add(builder, nj_slice_from(line));
+    }
+    free(bytes);
+    return status;
+}
+
 static nj_status read_items(const char *text, stub_options *out, nj_error *err)
 {
     char *end = NULL;
-    out->item_count = strtoull(text, &end, 10);
-    if (*end == '\0' && out->item_count > 0) {
-        return NJ_OK;
+    const uint64_t count = strtoull(text, &end, 10);
+    nj_idlist_builder builder;
+    nj_idlist_builder_init(&builder);
+    nj_status status =
+        *end == '\0' && count > 0 ? add_numbers(count, &builder) : add_lines(text, &builder, err);
+    if (status == NJ_OK) {
+        status = nj_idlist_builder_write(&builder, &out->item_block);
     }
-    char *bytes = NULL;
-    size_t size = 0;
-    nj_status status = nj_file_read(text, ITEM_FILE_BYTES_MAX, &bytes, &size, err);
-    out->items = status == NJ_OK ? calloc(size + 1, sizeof *out->items) : NULL;
-    if (out->items == NULL) {
-        free(bytes);
-        return status != NJ_OK ? status : nj_fail(err, NJ_NO_MEMORY, "no memory for the items");
+    nj_idlist_builder_fini(&builder);
+    if (status == NJ_OK) {
+        status =
+            nj_idlist_open(out->item_block.bytes, out->item_block.size, text, &out->items, err);
     }
-    out->item_count = 0;
-    for (char *line = strtok(bytes, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        out->items[out->item_count++] = nj_slice_from(line);
-    }
-    out->item_text = bytes;
-    return out->item_count > 0 ? NJ_OK : nj_fail(err, NJ_INPUT, "%s: no items", text);
+    return status == NJ_OK && out->items.count == 0 ? nj_fail(err, NJ_INPUT, "%s: no items", text)
+                                                    : status;
 }
 
 static nj_status read_lie(const char *word, lie *out, nj_error *err)
@@ -436,6 +457,7 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     stub_options options = {.endpoint = nj_argument(arguments, "connect"),
                             .keys = insecure ? NULL : &keys,
                             .server_keys = insecure ? NULL : &server_keys};
+    nj_buffer_init(&options.item_block, SIZE_MAX);
     nj_status status = nj_argument_uint(arguments, "workers", 1, WORKERS_MAX, &workers, err);
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "compute-ms", 0, 3600000, &options.compute_ms, err);
@@ -463,8 +485,7 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         status = work(&options, err);
     }
-    free(options.items);
-    free(options.item_text);
+    nj_buffer_fini(&options.item_block);
     return status;
 }
 
