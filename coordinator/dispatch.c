@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coordinator/outbox.h"
+
 // A roster step gives at most NJ_ROSTER_EFFECTS_MAX effects, each of which becomes at most three (a loss, what becomes of the
 // piece, and of the worker); an answer comes on top.
 _Static_assert(NJ_DISPATCH_QUEUE_MAX >= 3 * NJ_ROSTER_EFFECTS_MAX + 6, "one event must fit");
@@ -31,74 +33,6 @@ void nj_dispatch_fini(nj_dispatch *dispatch)
     nj_ledger_fini(&dispatch->ledger);
 }
 
-// ---- the queue of effects ----
-
-static nj_dispatch_effect *add_effect(nj_dispatch *dispatch, nj_dispatch_effect_kind kind)
-{
-    assert(dispatch->queue_count < NJ_DISPATCH_QUEUE_MAX);
-    size_t place = (dispatch->queue_first + dispatch->queue_count++) % NJ_DISPATCH_QUEUE_MAX;
-    nj_dispatch_effect *effect = &dispatch->queue[place];
-    memset(effect, 0, offsetof(nj_dispatch_effect, message));
-    effect->kind = kind;
-    return effect;
-}
-
-static nj_dispatch_effect *youngest_effect(nj_dispatch *dispatch)
-{
-    size_t place = dispatch->queue_first + dispatch->queue_count - 1;
-    return &dispatch->queue[place % NJ_DISPATCH_QUEUE_MAX];
-}
-
-static void add_report(nj_dispatch *dispatch, nj_dispatch_effect_kind kind, nj_worker_id worker,
-                       uint32_t shard, uint32_t attempt)
-{
-    nj_dispatch_effect *effect = add_effect(dispatch, kind);
-    effect->worker = worker;
-    effect->lease = (nj_wire_lease){shard, attempt};
-}
-
-// A send to a worker of the roster; NULL when it is gone, and nothing needs to be sent.
-static nj_dispatch_effect *add_send(nj_dispatch *dispatch, nj_dispatch_effect_kind kind,
-                                    nj_worker_id id)
-{
-    const nj_worker *worker = nj_roster_find(&dispatch->roster, id);
-    if (worker == NULL) {
-        return NULL;
-    }
-    nj_dispatch_effect *effect = add_effect(dispatch, kind);
-    effect->peer = worker->peer;
-    effect->worker = id;
-    return effect;
-}
-
-static void send_ack(nj_dispatch *dispatch, nj_worker_id worker, uint32_t shard, uint32_t attempt,
-                     nj_verdict verdict)
-{
-    nj_dispatch_effect *effect = add_send(dispatch, NJ_DISPATCH_SEND, worker);
-    if (effect != NULL) {
-        effect->message.kind = NJ_MESSAGE_ACK;
-        effect->message.ack = (nj_message_ack){shard, attempt, verdict};
-    }
-}
-
-static void send_pong(nj_dispatch *dispatch, nj_worker_id worker)
-{
-    nj_dispatch_effect *effect = add_send(dispatch, NJ_DISPATCH_SEND, worker);
-    if (effect != NULL) {
-        effect->message.kind = NJ_MESSAGE_PONG;
-        effect->message.pong = (nj_message_pong){dispatch->config.epoch};
-    }
-}
-
-// One REFUSED an event: its text is kept in the dispatch.
-static void send_refused(nj_dispatch *dispatch, const nj_peer *peer, nj_status status)
-{
-    nj_dispatch_effect *effect = add_effect(dispatch, NJ_DISPATCH_SEND);
-    effect->peer = *peer;
-    effect->message.kind = NJ_MESSAGE_REFUSED;
-    effect->message.refused = (nj_message_refused){(uint32_t)status, nj_slice_from(dispatch->text)};
-}
-
 // ---- ledger ----
 
 // Why a piece has no tries left.
@@ -115,17 +49,18 @@ static const cause SPENT = {NJ_AGAIN, {SPENT_TEXT, sizeof SPENT_TEXT - 1}};
 static void report_rows(nj_dispatch *dispatch, const nj_ledger_effect *effect)
 {
     bool audit = dispatch->ledger.pieces[effect->index].audit;
-    add_report(dispatch, audit ? NJ_DISPATCH_AUDIT_ROWS : NJ_DISPATCH_WRITE_ROWS, effect->worker,
-               effect->index, effect->attempt);
+    (void)nj_outbox_report(dispatch, audit ? NJ_DISPATCH_AUDIT_ROWS : NJ_DISPATCH_WRITE_ROWS,
+                           effect->worker, effect->index, effect->attempt);
 }
 
 // `why` is what the event at hand said of the piece.
 static void report_spent(nj_dispatch *dispatch, const nj_ledger_effect *effect,
                          nj_dispatch_effect_kind kind, cause why)
 {
-    add_report(dispatch, kind, effect->worker, effect->index, effect->attempt);
-    youngest_effect(dispatch)->status = why.status;
-    youngest_effect(dispatch)->text = why.text;
+    nj_dispatch_effect *spent =
+        nj_outbox_report(dispatch, kind, effect->worker, effect->index, effect->attempt);
+    spent->status = why.status;
+    spent->text = why.text;
 }
 
 static void report_ledger(nj_dispatch *dispatch, const nj_ledger_effect *effect, cause why)
@@ -137,17 +72,17 @@ static void report_ledger(nj_dispatch *dispatch, const nj_ledger_effect *effect,
         report_rows(dispatch, effect);
         break;
     case NJ_LEDGER_ACK_COMMITTED:
-        send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_COMMITTED);
+        nj_outbox_send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_COMMITTED);
         break;
     case NJ_LEDGER_ACK_DUPLICATE:
-        send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_DUPLICATE);
+        nj_outbox_send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_DUPLICATE);
         break;
     case NJ_LEDGER_ACK_STALE:
-        send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_STALE);
+        nj_outbox_send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_STALE);
         break;
     case NJ_LEDGER_ALARM:
-        send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_DIVERGED);
-        add_report(dispatch, NJ_DISPATCH_ALARM, worker, index, effect->attempt);
+        nj_outbox_send_ack(dispatch, worker, index, effect->attempt, NJ_VERDICT_DIVERGED);
+        (void)nj_outbox_report(dispatch, NJ_DISPATCH_ALARM, worker, index, effect->attempt);
         break;
     case NJ_LEDGER_SPLIT:
         report_spent(dispatch, effect, NJ_DISPATCH_SPLIT, why);
@@ -192,9 +127,9 @@ static void end_in_ledger(nj_dispatch *dispatch, nj_ledger_event_kind kind, nj_w
 static void report_bench(nj_dispatch *dispatch, const nj_roster_effect *effect)
 {
     bool benched = effect->kind == NJ_ROSTER_BENCHED;
-    add_report(dispatch, benched ? NJ_DISPATCH_WORKER_BENCHED : NJ_DISPATCH_WORKER_UNBENCHED,
-               effect->worker, 0, 0);
-    youngest_effect(dispatch)->wait_ms = effect->wait_ms;
+    nj_dispatch_effect_kind kind =
+        benched ? NJ_DISPATCH_WORKER_BENCHED : NJ_DISPATCH_WORKER_UNBENCHED;
+    nj_outbox_report(dispatch, kind, effect->worker, 0, 0)->wait_ms = effect->wait_ms;
     dispatch->ledger.counts.benches += benched;
 }
 
@@ -220,8 +155,8 @@ static void blame_worker(nj_dispatch *dispatch, nj_worker_id worker, nj_wire_lea
 
 static void report_loss(nj_dispatch *dispatch, const nj_roster_effect *effect, uint64_t now_ns)
 {
-    add_report(dispatch, NJ_DISPATCH_LOSS, effect->worker, effect->lease.shard,
-               effect->lease.attempt);
+    (void)nj_outbox_report(dispatch, NJ_DISPATCH_LOSS, effect->worker, effect->lease.shard,
+                           effect->lease.attempt);
     end_in_ledger(dispatch, NJ_LEDGER_LOSS, effect->worker, effect->lease, LOST, now_ns);
     blame_worker(dispatch, effect->worker, effect->lease, now_ns); // nobody, if it is gone
 }
@@ -232,27 +167,27 @@ static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
     nj_dispatch_effect *send;
     switch (effect->kind) {
     case NJ_ROSTER_SEND_WELCOME:
-        (void)add_send(dispatch, NJ_DISPATCH_SEND_WELCOME, effect->worker);
+        (void)nj_outbox_send(dispatch, NJ_DISPATCH_SEND_WELCOME, effect->worker);
         break;
     case NJ_ROSTER_SEND_DRAIN:
-        send = add_send(dispatch, NJ_DISPATCH_SEND, effect->worker);
+        send = nj_outbox_send(dispatch, NJ_DISPATCH_SEND, effect->worker);
         if (send != NULL) {
             send->message.kind = NJ_MESSAGE_DRAIN;
             send->message.drain = (nj_message_drain){dispatch->drain_reason};
         }
         break;
     case NJ_ROSTER_PROBE:
-        send_pong(dispatch, effect->worker);
+        nj_outbox_send_pong(dispatch, effect->worker);
         break;
     case NJ_ROSTER_STRANGER:
         snprintf(dispatch->text, sizeof dispatch->text,
                  "this coordinator does not know you: say HELLO");
-        send_refused(dispatch, event->peer, NJ_AGAIN);
+        nj_outbox_send_refused(dispatch, event->peer, NJ_AGAIN);
         break;
     case NJ_ROSTER_FULL:
         snprintf(dispatch->text, sizeof dispatch->text, "%u workers are here, the limit is %u",
                  dispatch->roster.count, dispatch->roster.config.worker_max);
-        send_refused(dispatch, event->peer, NJ_AGAIN);
+        nj_outbox_send_refused(dispatch, event->peer, NJ_AGAIN);
         break;
     case NJ_ROSTER_LEASE_LOST:
         report_loss(dispatch, effect, now_ns);
@@ -265,8 +200,8 @@ static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
         report_bench(dispatch, effect);
         break;
     case NJ_ROSTER_WORKER_GONE:
-        add_report(dispatch, NJ_DISPATCH_WORKER_GONE, effect->worker, 0, 0);
-        youngest_effect(dispatch)->status = event->kind == NJ_ROSTER_BYE ? NJ_OK : NJ_AGAIN;
+        nj_outbox_report(dispatch, NJ_DISPATCH_WORKER_GONE, effect->worker, 0, 0)->status =
+            event->kind == NJ_ROSTER_BYE ? NJ_OK : NJ_AGAIN;
         break;
     }
 }
@@ -303,29 +238,13 @@ static bool has_class(const nj_message_hello *hello, const char *numeric_class)
     return false;
 }
 
-static void refuse_class(nj_dispatch *dispatch, const nj_peer *peer, const nj_message_hello *hello)
-{
-    char *text = dispatch->text;
-    size_t room = sizeof dispatch->text;
-    size_t used =
-        (size_t)snprintf(text, room, "the plan's numeric class is \"%s\", the worker runs",
-                         dispatch->config.numeric_class);
-    for (uint32_t i = 0; i < hello->classes_count && used < room; i++) {
-        used += (size_t)snprintf(text + used, room - used, " \"%.*s\"",
-                                 NJ_SLICE_ARGS(hello->classes[i]));
-    }
-    if (hello->classes_count == 0) {
-        snprintf(text + used, room - used, " none");
-    }
-    send_refused(dispatch, peer, NJ_CONFIG);
-}
-
 static void fail_lease(nj_dispatch *dispatch, nj_worker_id worker, nj_wire_lease lease, cause why,
                        uint64_t now_ns)
 {
-    add_report(dispatch, NJ_DISPATCH_FAILURE, worker, lease.shard, lease.attempt);
-    youngest_effect(dispatch)->status = why.status;
-    youngest_effect(dispatch)->text = why.text;
+    nj_dispatch_effect *failure =
+        nj_outbox_report(dispatch, NJ_DISPATCH_FAILURE, worker, lease.shard, lease.attempt);
+    failure->status = why.status;
+    failure->text = why.text;
     report_to_roster(dispatch, NJ_ROSTER_END_LEASE, worker, lease, now_ns);
     end_in_ledger(dispatch, NJ_LEDGER_FAILURE, worker, lease, why, now_ns);
     blame_worker(dispatch, worker, lease, now_ns);
@@ -350,7 +269,7 @@ static void reject_result(nj_dispatch *dispatch, const nj_worker *worker, nj_wir
 {
     const cause why = {NJ_REFUSED, nj_slice_from(problem)};
     dispatch->ledger.counts.rejections++;
-    send_ack(dispatch, worker->id, lease.shard, lease.attempt, NJ_VERDICT_REJECTED);
+    nj_outbox_send_ack(dispatch, worker->id, lease.shard, lease.attempt, NJ_VERDICT_REJECTED);
     if (nj_worker_holds(worker, lease.shard, lease.attempt)) {
         fail_lease(dispatch, worker->id, lease, why, now_ns);
     }
@@ -362,7 +281,7 @@ static void take_result(nj_dispatch *dispatch, const nj_worker *worker,
     nj_worker_id id = worker->id;
     nj_wire_lease lease = {result->shard, result->attempt};
     if (result->epoch != dispatch->config.epoch || result->shard >= dispatch->ledger.piece_count) {
-        send_ack(dispatch, id, result->shard, result->attempt, NJ_VERDICT_STALE);
+        nj_outbox_send_ack(dispatch, id, result->shard, result->attempt, NJ_VERDICT_STALE);
         return;
     }
     const char *problem = find_problem(dispatch, result);
@@ -418,12 +337,12 @@ static void answer(nj_dispatch *dispatch, const nj_worker *worker, const nj_mess
         take_failed(dispatch, worker, &message->failed, now_ns);
         break;
     case NJ_MESSAGE_FETCH:
-        send = add_send(dispatch, NJ_DISPATCH_SEND_CHUNK, worker->id);
+        send = nj_outbox_send(dispatch, NJ_DISPATCH_SEND_CHUNK, worker->id);
         send->message.kind = NJ_MESSAGE_FETCH;
         send->message.fetch = message->fetch;
         break;
     case NJ_MESSAGE_HEARTBEAT:
-        send_pong(dispatch, worker->id);
+        nj_outbox_send_pong(dispatch, worker->id);
         break;
     default:
         break;
@@ -437,7 +356,7 @@ void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_me
     switch (message->kind) {
     case NJ_MESSAGE_HELLO:
         if (!has_class(&message->hello, dispatch->config.numeric_class)) {
-            refuse_class(dispatch, peer, &message->hello);
+            nj_outbox_refuse_class(dispatch, peer, &message->hello);
             return;
         }
         event.kind = NJ_ROSTER_HELLO;
@@ -467,13 +386,7 @@ void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_me
 void nj_dispatch_broken(nj_dispatch *dispatch, const nj_peer *peer, const nj_error *why,
                         uint64_t now_ns)
 {
-    // ASCII is always UTF-8, also when it was cut.
-    size_t size = strnlen(why->text, sizeof dispatch->text - 1);
-    for (size_t i = 0; i < size; i++) {
-        dispatch->text[i] = why->text[i] >= ' ' && why->text[i] < 127 ? why->text[i] : '?';
-    }
-    dispatch->text[size] = '\0';
-    send_refused(dispatch, peer, NJ_PROTOCOL);
+    nj_outbox_refuse_broken(dispatch, peer, why);
     const nj_worker *worker = nj_roster_find_peer(&dispatch->roster, peer);
     if (worker != NULL) {
         nj_dispatch_unreachable(dispatch, worker->id, now_ns);
@@ -553,9 +466,10 @@ static bool give_lease(nj_dispatch *dispatch, nj_ledger_event_kind kind, nj_work
     }
     const nj_wire_lease lease = {effect.index, effect.attempt};
     report_to_roster(dispatch, NJ_ROSTER_GRANT, worker, lease, now_ns);
-    add_send(dispatch, NJ_DISPATCH_SEND_LEASE, worker)->lease = lease;
+    nj_outbox_send(dispatch, NJ_DISPATCH_SEND_LEASE, worker)->lease = lease;
     if (kind == NJ_LEDGER_SPECULATE) {
-        add_report(dispatch, NJ_DISPATCH_SPECULATED, worker, effect.index, effect.attempt);
+        (void)nj_outbox_report(dispatch, NJ_DISPATCH_SPECULATED, worker, effect.index,
+                               effect.attempt);
     }
     return true;
 }
@@ -602,13 +516,10 @@ static bool refill(nj_dispatch *dispatch, uint64_t now_ns)
 
 bool nj_dispatch_next(nj_dispatch *dispatch, uint64_t now_ns, nj_dispatch_effect *out)
 {
-    while (dispatch->queue_count == 0) {
+    while (!nj_outbox_take(dispatch, out)) {
         if (!refill(dispatch, now_ns)) {
             return false;
         }
     }
-    *out = dispatch->queue[dispatch->queue_first];
-    dispatch->queue_first = (dispatch->queue_first + 1) % NJ_DISPATCH_QUEUE_MAX;
-    dispatch->queue_count--;
     return true;
 }

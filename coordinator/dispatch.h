@@ -128,7 +128,7 @@ void nj_dispatch_pause(nj_dispatch *dispatch, bool paused);
 void nj_dispatch_drain(nj_dispatch *dispatch, nj_drain_reason reason);
 
 /// Draws the next effect. False: nothing to do until the next event.
-/// Proof   tests/unit/coordinator/test_dispatch.c, tests/sim/test_night_small.c
+/// Proof   tests/unit/coordinator/test_dispatch.c, test_dispatch_random.c; tests/sim
 bool nj_dispatch_next(nj_dispatch *dispatch, uint64_t now_ns, nj_dispatch_effect *out);
 
 /// Every piece has come to its end: time to audit, or to drain with NJ_DRAIN_FINISHED.

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include <xxhash.h>
+#include "coordinator/ledger_look.h"
 
 #define NS_PER_MS 1000000u
 
@@ -338,23 +338,6 @@ static void record(nj_ledger *ledger, nj_piece *piece, nj_piece_event what,
 
 // ---- states ----
 
-// After a failed commit the longest pause: the rows are with their worker, who sends them again before it is over. Else it
-// doubles with each failure, and is up to a quarter longer, so that pieces which failed together do not come back together.
-static uint64_t choose_pause_ns(const nj_ledger *ledger, uint32_t index, nj_piece_event what)
-{
-    const nj_ledger_config *config = &ledger->config;
-    const nj_piece *piece = &ledger->pieces[index];
-    uint64_t pause_ms = config->retry_max_ms;
-    if (what == NJ_PIECE_EVENT_FAILURE) {
-        const unsigned doublings = piece->failures - 1u < 31 ? piece->failures - 1u : 31;
-        const uint64_t doubled_ms = (uint64_t)config->retry_ms << doublings;
-        pause_ms = doubled_ms < pause_ms ? doubled_ms : pause_ms;
-    }
-    const uint32_t draw[2] = {index, piece->attempts};
-    const uint64_t pause_ns = pause_ms * NS_PER_MS;
-    return pause_ns + XXH3_64bits(draw, sizeof draw) % (pause_ns / 4 + 1);
-}
-
 static void enter_heap(nj_ledger *ledger, uint32_t index, nj_piece_event what, uint64_t now_ns)
 {
     nj_piece *piece = &ledger->pieces[index];
@@ -364,7 +347,8 @@ static void enter_heap(nj_ledger *ledger, uint32_t index, nj_piece_event what, u
         nj_heap_push(&ledger->waiting, index, order_of(piece));
         break;
     case NJ_PIECE_RETRY_WAIT:
-        nj_heap_push(&ledger->pausing, index, now_ns + choose_pause_ns(ledger, index, what));
+        nj_heap_push(&ledger->pausing, index,
+                     now_ns + nj_ledger_choose_pause_ns(ledger, index, what));
         break;
     case NJ_PIECE_LEASED:
         if (piece->speculative == 0) {
@@ -447,71 +431,7 @@ static nj_status apply(nj_ledger *ledger, uint32_t index, const nj_ledger_event 
     return NJ_OK;
 }
 
-// ---- which piece a worker takes ----
-
-typedef struct {
-    const nj_ledger *ledger;
-    const nj_ledger_event *event;
-    uint64_t now_ns;
-} offer;
-
-static bool may_take(const void *context, uint32_t index)
-{
-    const offer *o = context;
-    const nj_piece *piece = &o->ledger->pieces[index];
-    return o->event->alone || piece->avoid != o->event->worker ||
-           o->now_ns - piece->since_ns >= (uint64_t)o->ledger->config.avoid_ms * NS_PER_MS;
-}
-
-static bool may_speculate(const void *context, uint32_t index)
-{
-    const offer *o = context;
-    const nj_ledger_config *config = &o->ledger->config;
-    const nj_piece *piece = &o->ledger->pieces[index];
-    const uint64_t usual_ms = 2 * (uint64_t)nj_median_value(&o->ledger->durations);
-    const uint64_t age_ms =
-        usual_ms > config->speculate_min_ms ? usual_ms : config->speculate_min_ms;
-    return piece->holder != o->event->worker && piece->avoid != o->event->worker &&
-           o->now_ns - piece->since_ns >= age_ms * NS_PER_MS;
-}
-
-static bool may_speculate_more(const nj_ledger *ledger)
-{
-    const nj_ledger_config *config = &ledger->config;
-    uint64_t share = (uint64_t)config->shard_count * config->speculate_percent / 100;
-    uint64_t budget = share > NJ_LEDGER_SPECULATIONS_LEAST ? share : NJ_LEDGER_SPECULATIONS_LEAST;
-    return config->speculate_percent > 0 && ledger->counts.speculations < budget;
-}
-
-static uint32_t choose_piece(const nj_ledger *ledger, const nj_ledger_event *event, uint64_t now_ns)
-{
-    const offer context = {ledger, event, now_ns};
-    if (event->kind == NJ_LEDGER_OFFER) {
-        return nj_heap_first_that(&ledger->waiting, NJ_LEDGER_LOOK_MAX, may_take, &context);
-    }
-    if (!may_speculate_more(ledger)) {
-        return NJ_HEAP_NONE;
-    }
-    return nj_heap_first_that(&ledger->leased, NJ_LEDGER_LOOK_MAX, may_speculate, &context);
-}
-
 // ---- the step ----
-
-static bool contains(const nj_piece *piece, nj_piece_range range)
-{
-    return range.first >= piece->first && range.first - piece->first < piece->count &&
-           range.count <= piece->count - (range.first - piece->first);
-}
-
-uint32_t nj_ledger_leaf(const nj_ledger *ledger, uint32_t shard, uint32_t position)
-{
-    uint32_t index = shard;
-    while (ledger->pieces[index].state == NJ_PIECE_SPLIT) {
-        uint32_t second = ledger->pieces[index].halves + 1;
-        index = position < ledger->pieces[second].first ? second - 1 : second;
-    }
-    return index;
-}
 
 // Splits what contains the piece until it is there, and tells it. Each round halves it, so there are at most log2(users).
 static nj_status resume(nj_ledger *ledger, const nj_ledger_event *event, nj_ledger_effect *effect)
@@ -528,7 +448,7 @@ static nj_status resume(nj_ledger *ledger, const nj_ledger_event *event, nj_ledg
         uint32_t index = nj_ledger_leaf(ledger, range->shard, range->first);
         const nj_piece *piece = &ledger->pieces[index];
         bool whole = piece->first == range->first && piece->count == range->count;
-        if (!contains(piece, *range) || (!whole && !can_split(ledger, piece))) {
+        if (!nj_piece_contains(piece, *range) || (!whole && !can_split(ledger, piece))) {
             return NJ_REFUSED;
         }
         nj_status status = apply(ledger, index, &exact, 0, effect);
@@ -560,7 +480,7 @@ nj_status nj_ledger_step(nj_ledger *ledger, const nj_ledger_event *event, uint64
         return resume(ledger, event, effect);
     case NJ_LEDGER_OFFER:
     case NJ_LEDGER_SPECULATE:
-        index = choose_piece(ledger, event, now_ns);
+        index = nj_ledger_choose(ledger, event, now_ns);
         return index == NJ_HEAP_NONE ? NJ_END : apply(ledger, index, event, now_ns, effect);
     default:
         return index < ledger->piece_count ? apply(ledger, index, event, now_ns, effect)
@@ -568,13 +488,13 @@ nj_status nj_ledger_step(nj_ledger *ledger, const nj_ledger_event *event, uint64
     }
 }
 
-// ---- audits and questions ----
+// ---- audits ----
 
 nj_status nj_ledger_audit(nj_ledger *ledger, nj_piece_range range, uint64_t now_ns,
                           uint32_t *out_index)
 {
     if (range.shard >= ledger->config.shard_count || range.count == 0 ||
-        !contains(&ledger->pieces[range.shard], range)) {
+        !nj_piece_contains(&ledger->pieces[range.shard], range)) {
         return NJ_NOT_FOUND;
     }
     const nj_piece *leaf = NULL;
@@ -593,31 +513,4 @@ nj_status nj_ledger_audit(nj_ledger *ledger, nj_piece_range range, uint64_t now_
     ledger->pieces[*out_index].avoid = leaf->writer; // another worker's word is worth more
     ledger->counts.audits++;
     return NJ_OK;
-}
-
-nj_piece_range nj_ledger_piece(const nj_ledger *ledger, uint32_t index)
-{
-    const nj_piece *piece = &ledger->pieces[index];
-    return (nj_piece_range){piece->shard, piece->first, piece->count, piece->audit};
-}
-
-uint32_t nj_ledger_next(const nj_ledger *ledger, nj_piece_state state, uint32_t index)
-{
-    while (index < ledger->piece_count && ledger->pieces[index].state != state) {
-        index++;
-    }
-    return index < ledger->piece_count ? index : NJ_PIECE_NONE;
-}
-
-bool nj_ledger_finished(const nj_ledger *ledger)
-{
-    const uint32_t *states = ledger->counts.states;
-    return states[NJ_PIECE_COMMITTED] + states[NJ_PIECE_QUARANTINED] + states[NJ_PIECE_SPLIT] +
-               states[NJ_PIECE_FAILED] ==
-           ledger->piece_count;
-}
-
-bool nj_ledger_hopeless(const nj_ledger *ledger)
-{
-    return ledger->counts.failed_shards > ledger->config.failed_shards_max;
 }

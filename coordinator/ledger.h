@@ -194,7 +194,7 @@ void nj_ledger_fini(nj_ledger *ledger);
 /// Returns NJ_OK; NJ_END: an OFFER or SPECULATE, and nothing is for this worker; NJ_NOT_FOUND: no such piece or shard;
 ///         NJ_REFUSED: the table forbids the event in this state, or the range of a RESUME is none that halving makes.
 ///         Nothing has changed unless NJ_OK, but that a RESUME may have split pieces.
-/// Proof   tests/tables/test_ledger_table.c, tests/unit/coordinator/test_ledger.c, test_ledger_nights.c
+/// Proof   tests/tables/test_ledger_table.c, tests/unit/coordinator/test_ledger.c, test_dispatch_random.c
 NJ_CHECKED nj_status nj_ledger_step(nj_ledger *ledger, const nj_ledger_event *event,
                                     uint64_t now_ns, nj_ledger_effect *effect);
 

@@ -4,29 +4,11 @@
 
 #include "common/base/id.h"
 
-// The store's key order: numbers first, by value, then other ids by their bytes.
-static int compare_ids(nj_slice a, nj_slice b)
-{
-    uint64_t number_a;
-    uint64_t number_b;
-    bool a_is_number = nj_id_is_number(a, &number_a);
-    bool b_is_number = nj_id_is_number(b, &number_b);
-    if (a_is_number != b_is_number) {
-        return a_is_number ? -1 : 1;
-    }
-    if (a_is_number) {
-        return number_a < number_b ? -1 : number_a > number_b;
-    }
-    size_t shorter = a.size < b.size ? a.size : b.size;
-    int order = memcmp(a.bytes, b.bytes, shorter);
-    return order != 0 ? order : a.size < b.size ? -1 : a.size > b.size;
-}
-
 static int compare_users(const void *a, const void *b, void *users)
 {
     nj_request user_a = nj_user_table_at(users, *(const uint32_t *)a);
     nj_request user_b = nj_user_table_at(users, *(const uint32_t *)b);
-    return compare_ids(user_a.user, user_b.user);
+    return nj_id_compare(user_a.user, user_b.user);
 }
 
 static nj_status choose_users(nj_plan *plan, const nj_settings *settings, nj_error *err)

@@ -4,12 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/roster_peers.h"
+#include "coordinator/roster_slots.h"
 
 #define NS_PER_MS 1000000u
-#define SLOT_BITS 16
-#define SLOT_MASK 0xffffu
-#define WORD_BITS 64
 // One worker gives at most its leases, itself or its return from the bench, and an answer.
 #define EFFECTS_PER_WORKER (NJ_WIRE_LEASES_MAX + 2)
 
@@ -42,15 +39,6 @@ enum {
 _Static_assert(RULE_COUNT == NJ_WORKER_STATE_COUNT * NJ_WORKER_EVENT_COUNT,
                "roster.def must have one row for every (state, event) pair");
 
-const char *nj_worker_state_name(nj_worker_state state)
-{
-    static const char *const NAMES[] = {
-#define NJ_ROSTER_STATE(NAME, meaning) #NAME,
-#include "schemas/roster.def"
-    };
-    return NAMES[state];
-}
-
 // ---- memory ----
 
 nj_status nj_roster_init(nj_roster *roster, const nj_roster_config *config, nj_error *err)
@@ -73,7 +61,7 @@ nj_status nj_roster_init(nj_roster *roster, const nj_roster_config *config, nj_e
     while (roster->peer_capacity < 4 * (size_t)config->worker_max) {
         roster->peer_capacity *= 2;
     }
-    roster->words = (config->worker_max + WORD_BITS - 1) / WORD_BITS;
+    roster->words = (config->worker_max + NJ_ROSTER_WORD_BITS - 1) / NJ_ROSTER_WORD_BITS;
     roster->slots = calloc(config->worker_max, sizeof *roster->slots);
     roster->peers = calloc(roster->peer_capacity, sizeof *roster->peers);
     roster->idle = calloc(roster->words, sizeof *roster->idle);
@@ -96,36 +84,7 @@ void nj_roster_fini(nj_roster *roster)
     *roster = (nj_roster){0};
 }
 
-// ---- questions ----
-
-static uint32_t slot_of(const nj_roster *roster, nj_worker_id id)
-{
-    uint32_t slot = (uint32_t)(id & SLOT_MASK);
-    bool known = id != 0 && slot < roster->config.worker_max && roster->slots[slot].id == id;
-    return known ? slot : NJ_ROSTER_NO_SLOT;
-}
-
-const nj_worker *nj_roster_find(const nj_roster *roster, nj_worker_id id)
-{
-    uint32_t slot = slot_of(roster, id);
-    return slot == NJ_ROSTER_NO_SLOT ? NULL : &roster->slots[slot];
-}
-
-const nj_worker *nj_roster_find_peer(const nj_roster *roster, const nj_peer *peer)
-{
-    uint32_t slot = nj_roster_peers_find(roster, peer);
-    return slot == NJ_ROSTER_NO_SLOT ? NULL : &roster->slots[slot];
-}
-
-const char *nj_roster_name(const nj_roster *roster, nj_worker_id id)
-{
-    uint32_t slot = (uint32_t)(id & SLOT_MASK);
-    if (id == 0 || slot >= roster->config.worker_max ||
-        (roster->slots[slot].id != id && roster->slots[slot].former_id != id)) {
-        return "a worker that is gone";
-    }
-    return roster->slots[slot].name;
-}
+// ---- changes ----
 
 static nj_worker_lease *find_lease(nj_worker *worker, uint32_t shard, uint32_t attempt)
 {
@@ -137,55 +96,6 @@ static nj_worker_lease *find_lease(nj_worker *worker, uint32_t shard, uint32_t a
     return NULL;
 }
 
-bool nj_worker_holds(const nj_worker *worker, uint32_t shard, uint32_t attempt)
-{
-    for (uint32_t i = 0; i < worker->lease_count; i++) {
-        if (worker->leases[i].shard == shard && worker->leases[i].attempt == attempt) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Appends the workers whose bit is set in `bits` and not in `seen` (NULL: none is).
-static size_t list_workers(const nj_roster *roster, const uint64_t *bits, const uint64_t *seen,
-                           nj_worker_id *out_ids, size_t count, size_t max)
-{
-    for (uint32_t word = 0; word < roster->words && count < max; word++) {
-        uint64_t left = seen == NULL ? bits[word] : bits[word] & ~seen[word];
-        for (; left != 0 && count < max; left &= left - 1) {
-            uint32_t slot = word * WORD_BITS + (uint32_t)__builtin_ctzll(left);
-            out_ids[count++] = roster->slots[slot].id;
-        }
-    }
-    return count;
-}
-
-size_t nj_roster_free_workers(const nj_roster *roster, bool idle_only, nj_worker_id *out_ids,
-                              size_t max)
-{
-    size_t count = list_workers(roster, roster->idle, NULL, out_ids, 0, max);
-    return idle_only ? count
-                     : list_workers(roster, roster->open, roster->idle, out_ids, count, max);
-}
-
-static bool is_active(uint8_t state)
-{
-    return state == NJ_WORKER_CONNECTED || state == NJ_WORKER_READY || state == NJ_WORKER_BENCHED;
-}
-
-nj_worker_id nj_roster_active_worker(const nj_roster *roster)
-{
-    for (uint32_t slot = 0; roster->active_count > 0 && slot < roster->config.worker_max; slot++) {
-        if (is_active(roster->slots[slot].state)) {
-            return roster->slots[slot].id;
-        }
-    }
-    return 0;
-}
-
-// ---- changes ----
-
 static void add_effect(nj_roster_effects *effects, nj_roster_effect_kind kind, nj_worker_id worker,
                        nj_wire_lease lease)
 {
@@ -196,8 +106,9 @@ static void add_effect(nj_roster_effects *effects, nj_roster_effect_kind kind, n
 
 static void set_bit(uint64_t *bits, uint32_t slot, bool on)
 {
-    uint64_t bit = 1ull << slot % WORD_BITS;
-    bits[slot / WORD_BITS] = on ? bits[slot / WORD_BITS] | bit : bits[slot / WORD_BITS] & ~bit;
+    uint64_t bit = 1ull << slot % NJ_ROSTER_WORD_BITS;
+    bits[slot / NJ_ROSTER_WORD_BITS] =
+        on ? bits[slot / NJ_ROSTER_WORD_BITS] | bit : bits[slot / NJ_ROSTER_WORD_BITS] & ~bit;
 }
 
 static void refresh_bits(nj_roster *roster, uint32_t slot)
@@ -216,19 +127,21 @@ static void enter_state(nj_roster *roster, uint32_t slot, uint8_t next)
     roster->count -= (worker->state != NJ_WORKER_GONE);
     roster->ready_count += (next == NJ_WORKER_READY);
     roster->ready_count -= (worker->state == NJ_WORKER_READY);
-    roster->active_count += is_active(next);
-    roster->active_count -= is_active(worker->state);
+    roster->active_count += nj_roster_is_active(next);
+    roster->active_count -= nj_roster_is_active(worker->state);
     worker->state = next;
     refresh_bits(roster, slot);
 }
 
-static void end_worker(nj_roster *roster, uint32_t slot, nj_roster_effect_kind lease_kind,
+// A worker computes its leases in the order in which they were granted, so only the first can be what it died of, or hangs in: the
+// others are returned, lest a user who kills his workers takes his neighbours with him.
+static void end_worker(nj_roster *roster, uint32_t slot, nj_roster_effect_kind first_kind,
                        nj_roster_effects *effects)
 {
     nj_worker *worker = &roster->slots[slot];
     for (uint32_t i = 0; i < worker->lease_count; i++) {
         nj_wire_lease lease = {worker->leases[i].shard, worker->leases[i].attempt};
-        add_effect(effects, lease_kind, worker->id, lease);
+        add_effect(effects, i == 0 ? first_kind : NJ_ROSTER_LEASE_BACK, worker->id, lease);
     }
     add_effect(effects, NJ_ROSTER_WORKER_GONE, worker->id, (nj_wire_lease){0});
     nj_roster_peers_remove(roster, &worker->peer);
@@ -311,7 +224,7 @@ static uint32_t take_slot(nj_roster *roster)
 {
     for (uint32_t slot = 0; slot < roster->config.worker_max; slot++) {
         if (roster->slots[slot].state == NJ_WORKER_GONE) {
-            roster->slots[slot].id = ++roster->serial << SLOT_BITS | slot;
+            roster->slots[slot].id = ++roster->serial << NJ_ROSTER_SLOT_BITS | slot;
             return slot;
         }
     }
@@ -405,7 +318,8 @@ static nj_status end_lease(nj_roster *roster, uint32_t slot, nj_wire_lease lease
     nj_status status = apply(roster, slot, NJ_WORKER_EVENT_END_LEASE, now_ns, effects);
     nj_worker_lease *found = find_lease(worker, lease.shard, lease.attempt);
     if (status == NJ_OK && found != NULL) {
-        *found = worker->leases[--worker->lease_count];
+        const size_t behind = (size_t)(&worker->leases[--worker->lease_count] - found);
+        memmove(found, found + 1, behind * sizeof *found); // in the order of their grants
         refresh_bits(roster, slot);
     }
     return status;
@@ -453,14 +367,17 @@ static nj_status tick_worker(nj_roster *roster, uint32_t slot, uint64_t now_ns,
         status = apply(roster, slot, NJ_WORKER_EVENT_BENCH_OVER, now_ns, effects);
     }
     uint32_t i = 0;
+    nj_roster_effect_kind kind = NJ_ROSTER_LEASE_LOST; // of the first: see end_worker
     while (i < worker->lease_count && status == NJ_OK) {
         if (now_ns < worker->leases[i].deadline_ns) {
             i++;
+            kind = NJ_ROSTER_LEASE_BACK;
             continue;
         }
         nj_wire_lease lease = {worker->leases[i].shard, worker->leases[i].attempt};
         status = end_lease(roster, slot, lease, now_ns, effects);
-        add_effect(effects, NJ_ROSTER_LEASE_LOST, worker->id, lease);
+        add_effect(effects, kind, worker->id, lease);
+        kind = NJ_ROSTER_LEASE_BACK;
     }
     return status;
 }
@@ -514,7 +431,7 @@ static nj_status step_worker(nj_roster *roster, const nj_roster_event *event, ui
         [NJ_ROSTER_DRAIN] = NJ_WORKER_EVENT_DRAIN,
         [NJ_ROSTER_UNREACHABLE] = NJ_WORKER_EVENT_UNREACHABLE,
     };
-    uint32_t slot = slot_of(roster, event->worker);
+    uint32_t slot = nj_roster_slot_of(roster, event->worker);
     if (slot == NJ_ROSTER_NO_SLOT) {
         return apply_to_nobody(WHAT[event->kind], effects);
     }

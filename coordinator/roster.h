@@ -127,10 +127,11 @@ typedef enum {
     NJ_ROSTER_FULL,         // the event's peer finds no place
     NJ_ROSTER_PROBE,        // worker: send it anything; report UNREACHABLE when that fails
     NJ_ROSTER_LEASE_LOST,   // worker, lease: report it to the ledger
-    NJ_ROSTER_LEASE_BACK,   // worker, lease: returned; report it to the ledger
-    NJ_ROSTER_WORKER_GONE,  // worker: forgotten; for the log
-    NJ_ROSTER_BENCHED,      // worker, wait_ms; for the log
-    NJ_ROSTER_UNBENCHED,    // worker; for the log
+    // worker, lease: returned, or lost behind one that was granted earlier; report it to the ledger
+    NJ_ROSTER_LEASE_BACK,
+    NJ_ROSTER_WORKER_GONE, // worker: forgotten; for the log
+    NJ_ROSTER_BENCHED,     // worker, wait_ms; for the log
+    NJ_ROSTER_UNBENCHED,   // worker; for the log
 } nj_roster_effect_kind;
 
 typedef struct {

@@ -46,9 +46,9 @@ typedef struct {
     const char *const *classes;
     uint32_t class_count; // 1 .. NJ_WIRE_CLASSES_MAX
     uint32_t cores;
-    uint64_t memory_bytes;
-    uint32_t lease_slots; // 1 .. NJ_WIRE_LEASES_MAX; half are asked for, half wait for their ACK
-    uint32_t chunk_bytes; // of one FETCH, 1 .. NJ_WIRE_CHUNK_BYTES_MAX
+    uint64_t memory_bytes; // that it may use; 0: as much as the plan needs
+    uint32_t lease_slots;  // 1 .. NJ_WIRE_LEASES_MAX; half are asked for, half wait for their ACK
+    uint32_t chunk_bytes;  // of one FETCH, 1 .. NJ_WIRE_CHUNK_BYTES_MAX
     uint32_t coordinator_timeout_ms; // silence after which the connection is dropped
     uint32_t hello_pause_ms;         // before each HELLO but the first
     uint32_t resend_ms;              // a FETCH or RESULT without answer is sent again
@@ -123,6 +123,7 @@ typedef struct {
 
     // engine
     bool prepared;           // for `plan`
+    uint64_t planned_bytes;  // 0: not known yet
     uint64_t prepare_ticket; // of the SET_UP under way, else 0
 
     nj_session_slot slots[NJ_WIRE_LEASES_MAX];
@@ -163,6 +164,9 @@ void nj_session_verified(nj_session *session, uint32_t section, bool good, uint6
 /// After SET_UP. A status other than NJ_OK is fatal.
 void nj_session_prepared(nj_session *session, uint64_t ticket, nj_status status, const char *text,
                          uint64_t now_ns);
+
+/// What the engine needs, for the next HELLO.
+void nj_session_plan_memory(nj_session *session, uint64_t bytes);
 
 /// After COMPUTE: the rows are there; the daemon keeps them until DROP.
 void nj_session_computed(nj_session *session, uint64_t ticket, const nj_digest *digest,

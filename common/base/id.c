@@ -105,3 +105,20 @@ bool nj_id_is_number(nj_slice id, uint64_t *out_value)
     *out_value = value;
     return true;
 }
+
+int nj_id_compare(nj_slice a, nj_slice b)
+{
+    uint64_t number_a;
+    uint64_t number_b;
+    bool a_is_number = nj_id_is_number(a, &number_a);
+    bool b_is_number = nj_id_is_number(b, &number_b);
+    if (a_is_number != b_is_number) {
+        return a_is_number ? -1 : 1;
+    }
+    if (a_is_number) {
+        return number_a < number_b ? -1 : number_a > number_b;
+    }
+    size_t shorter = a.size < b.size ? a.size : b.size;
+    int order = memcmp(a.bytes, b.bytes, shorter);
+    return order != 0 ? order : a.size < b.size ? -1 : a.size > b.size;
+}

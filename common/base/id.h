@@ -18,6 +18,9 @@ const char *nj_id_problem(nj_slice id);
 /// True for the canonical decimal of a number below 2^64: no sign, no leading zero. "7" is, "007" is not.
 bool nj_id_is_number(nj_slice id, uint64_t *out_value);
 
+/// The order of a store: numbers first and by value, then other ids by their bytes. Below 0, 0, above 0.
+int nj_id_compare(nj_slice a, nj_slice b);
+
 /// Bytes of the well-formed UTF-8 sequence at `bytes`, 1 to 4, or 0 when none begins there. `left` is at least 1.
 size_t nj_utf8_sequence(const char *bytes, size_t left);
 

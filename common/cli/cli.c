@@ -12,6 +12,7 @@
 
 #include <sodium/core.h>
 
+#include "common/base/log.h"
 #include "common/cli/arguments.h"
 
 #define HELP_COLUMN 30
@@ -347,8 +348,10 @@ static void print_origins(const nj_arguments *arguments)
     for (size_t i = 0; i < arguments->command->option_count; i++) {
         if (arguments->origins[i] != NULL) {
             char name[OPTION_NAME_BYTES];
+            char line[512];
             write_option_name(arguments->command->options[i].name, name);
-            fprintf(stderr, "  --%s comes from %s\n", name, arguments->origins[i]);
+            snprintf(line, sizeof line, "  --%s comes from %.400s\n", name, arguments->origins[i]);
+            (void)nj_log_put(line, strlen(line));
         }
     }
 }
@@ -356,10 +359,30 @@ static void print_origins(const nj_arguments *arguments)
 static void print_failure(const char *program, const char *command, nj_status status,
                           const nj_error *err)
 {
-    fprintf(stderr, "%s%s%s: %s\n", program, command[0] != '\0' ? " " : "", command,
-            err->text[0] != '\0' ? err->text : nj_status_sentence(status));
-    fprintf(stderr, "  exit %d (%s): %s\n", nj_status_exit_code(status), nj_status_sentence(status),
-            nj_status_advice(status));
+    const char *text = err->text[0] != '\0' ? err->text : nj_status_sentence(status);
+    const int exit_code = nj_status_exit_code(status);
+    if (nj_log_format_now() != NJ_LOG_TEXT) {
+        nj_log_event(NJ_EVENT_ENDED,
+                     NJ_FIELDS(nj_log_text("status", nj_status_name(status)),
+                               nj_log_uint("exit", (uint64_t)exit_code)),
+                     "%s", text);
+        return;
+    }
+    char message[2048]; // more than an nj_error holds
+    int length = snprintf(message, sizeof message, "%s%s%s: %s\n  exit %d (%s): %s\n", program,
+                          command[0] != '\0' ? " " : "", command, text, exit_code,
+                          nj_status_sentence(status), nj_status_advice(status));
+    (void)nj_log_put(message,
+                     (size_t)length < sizeof message ? (size_t)length : sizeof message - 1);
+}
+
+static nj_status choose_log_format(const nj_arguments *arguments, nj_error *err)
+{
+    const char *word = nj_argument(arguments, "log-format");
+    if (word == NULL || nj_log_set_format(word) == NJ_OK) {
+        return NJ_OK;
+    }
+    return nj_fail(err, NJ_USAGE, "--log-format is \"%.60s\", must be text, logfmt or json", word);
 }
 
 static nj_status parse_and_run(const nj_program *program, const nj_command *command, int argc,
@@ -374,6 +397,7 @@ static nj_status parse_and_run(const nj_program *program, const nj_command *comm
         print_command_help(program, command);
     } else if (status == NJ_OK) {
         status = fill_values(program, &state, &err);
+        status = status == NJ_OK ? choose_log_format(&arguments, &err) : status;
         status = status == NJ_OK ? command->run(&arguments, &err) : status;
     }
     if (status == NJ_OK) {

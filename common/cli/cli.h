@@ -28,6 +28,12 @@ typedef struct {
     bool required;
 } nj_option;
 
+/// A row of the option tables of programs that run for long; nj_cli_main sees to it before the command runs.
+#define NJ_LOG_OPTION                                                                              \
+    {                                                                                              \
+        "log-format", "FORM", "text", "lines on standard error: text, logfmt or json", false       \
+    }
+
 typedef struct nj_arguments nj_arguments;
 
 typedef struct {

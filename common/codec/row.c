@@ -121,6 +121,123 @@ nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err)
     return status;
 }
 
+// ---- the quick check ----
+
+// What is left of the row's bytes. Every take_* is false for whatever nj_row_pack does not write, and then
+// nj_row_unpack, which knows all forms, has the word.
+typedef struct {
+    const uint8_t *at;
+    size_t left;
+} row_cursor;
+
+static bool take_bytes(row_cursor *cursor, size_t size, const uint8_t **out)
+{
+    if (cursor->left < size) {
+        return false;
+    }
+    *out = cursor->at;
+    cursor->at += size;
+    cursor->left -= size;
+    return true;
+}
+
+static uint32_t read_u32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static bool take_array(row_cursor *cursor, size_t *out_count)
+{
+    const uint8_t *head;
+    const uint8_t *size;
+    if (!take_bytes(cursor, 1, &head)) {
+        return false;
+    }
+    if ((*head & 0xf0) == 0x90) {
+        *out_count = *head & 0x0f;
+        return true;
+    }
+    if (*head != 0xdc || !take_bytes(cursor, 2, &size)) {
+        return false;
+    }
+    *out_count = (size_t)size[0] << 8 | size[1];
+    return *out_count <= NJ_ROW_ITEMS_MAX;
+}
+
+static bool take_text(row_cursor *cursor, uint8_t head)
+{
+    const uint8_t *text;
+    size_t size = head & 0x1f;
+    if (head == 0xd9 || head == 0xda) {
+        const uint8_t *length;
+        if (!take_bytes(cursor, head == 0xd9 ? 1 : 2, &length)) {
+            return false;
+        }
+        size = head == 0xd9 ? length[0] : (size_t)length[0] << 8 | length[1];
+    }
+    return take_bytes(cursor, size, &text) &&
+           nj_id_problem((nj_slice){(const char *)text, size}) == NULL;
+}
+
+static bool take_item(row_cursor *cursor)
+{
+    const uint8_t *head;
+    const uint8_t *number;
+    if (!take_bytes(cursor, 1, &head)) {
+        return false;
+    }
+    if (*head < 0x80) {
+        return true;
+    }
+    if (*head >= 0xcc && *head <= 0xcf) { // uint 8, 16, 32, 64
+        return take_bytes(cursor, (size_t)1 << (*head - 0xcc), &number);
+    }
+    return ((*head & 0xe0) == 0xa0 || *head == 0xd9 || *head == 0xda) && take_text(cursor, *head);
+}
+
+static bool take_score(row_cursor *cursor)
+{
+    const uint8_t *score;
+    return take_bytes(cursor, 5, &score) && score[0] == 0xca &&
+           (read_u32(score + 1) & 0x7f800000u) != 0x7f800000u; // neither infinite nor NaN
+}
+
+static bool take_row(row_cursor *cursor)
+{
+    static const uint8_t HISTORY[] = {0xc4, NJ_HISTORY_DIGEST_BYTES};
+    const uint8_t *head;
+    const uint8_t *tail;
+    size_t count = 0;
+    size_t scores = 0;
+    if (!take_bytes(cursor, 3, &head) || head[0] != (0x90 | FIELD_COUNT) ||
+        head[1] != NJ_ROW_VERSION || head[2] >= 0x80 || !take_array(cursor, &count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!take_item(cursor)) {
+            return false;
+        }
+    }
+    if (!take_array(cursor, &scores) || scores != count) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!take_score(cursor)) {
+            return false;
+        }
+    }
+    return take_bytes(cursor, sizeof HISTORY + NJ_HISTORY_DIGEST_BYTES, &tail) &&
+           memcmp(tail, HISTORY, sizeof HISTORY) == 0 && cursor->left == 0;
+}
+
+nj_status nj_row_check(nj_slice bytes, nj_row *scratch, nj_error *err)
+{
+    row_cursor cursor = {.at = (const uint8_t *)bytes.bytes, .left = bytes.size};
+    return take_row(&cursor) ? NJ_OK : nj_row_unpack(bytes, scratch, err);
+}
+
+// ---- JSON ----
+
 static nj_status append_flags(nj_buffer *out, uint32_t flags)
 {
     static const char *const WORDS[32] = {

@@ -54,6 +54,11 @@ NJ_CHECKED nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice 
 /// Further fields behind the fifth are ignored: the value is append-only.
 NJ_CHECKED nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err);
 
+/// Says what nj_row_unpack says of the bytes, several times faster for rows as nj_row_pack makes them. `scratch` holds
+/// nothing of use afterwards.
+/// Proof    tests/unit/codec/test_row.c
+NJ_CHECKED nj_status nj_row_check(nj_slice bytes, nj_row *scratch, nj_error *err);
+
 /// Appends {"user": ..., "items": [...], "scores": [...]} and, where a flag is set, "flags": [...]; no newline.
 /// Bits without a name are printed as "bit<N>".
 NJ_CHECKED nj_status nj_row_json(nj_buffer *out, nj_slice user, const nj_row *row);

@@ -18,8 +18,9 @@
 //
 // NaN       an input that is NaN is outside the contract, but no set hides it: relu, gated_gelu, softmax and products pass it on.
 // Scratch   no set allocates; matmul_nt and matmul_nn use at most 32 KiB of stack. All functions may run on several threads at once.
-// Speed     matmul_nt transposes B at each call; where the same B serves many calls, matmul_nn on a stored transpose is faster.
-// Proof     tests/unit/math/test_products.c, test_rows.c
+// Speed     matmul_nt transposes B at each call; where the same B serves many calls, matmul_nn on a stored transpose is faster. matmul_nn copies what is behind the last
+//           16 columns of B: an N that is a multiple of 16 copies nothing.
+// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c
 #ifndef NJ_MATH_KERNELS_H
 #define NJ_MATH_KERNELS_H
 
@@ -58,6 +59,15 @@ typedef struct {
     /// C[M, N] = A[M, K] * B[K, N]: attention mixing.
     void (*matmul_nn)(size_t M, size_t N, size_t K, const float *A, size_t lda, const float *B,
                       size_t ldb, float *C, size_t ldc);
+
+    /// Attention of one row over T positions, the first half: scores[h * ld + t] = sum over e of q[h * E + e] * keys[t][h * E + e];
+    /// each product is rounded, then summed like a row.
+    void (*head_scores)(size_t T, size_t H, size_t E, const float *q, const float *const *keys,
+                        float *scores, size_t ld);
+    /// The second half: out[h * E + e] = sum over t of weights[h * ld + t] * values[t][h * E + e], t ascending from +0; each
+    /// product is rounded, then added.
+    void (*head_mix)(size_t T, size_t H, size_t E, const float *weights, size_t ld,
+                     const float *const *values, float *out);
 
     /// Each row becomes softmax(row), in place. Rows have at least one column; values are finite or -inf (not all -inf).
     void (*softmax)(size_t rows, size_t columns, float *X, size_t ldx);

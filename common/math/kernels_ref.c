@@ -81,6 +81,36 @@ static float find_maximum(size_t columns, const float *row)
     return maximum;
 }
 
+static void ref_head_scores(size_t T, size_t H, size_t E, const float *q, const float *const *keys,
+                            float *scores, size_t ld)
+{
+    for (size_t t = 0; t < T; t++) {
+        for (size_t h = 0; h < H; h++) {
+            float lane[LANES] = {0.0f};
+            for (size_t e = 0; e < E; e++) {
+                float product = q[h * E + e] * keys[t][h * E + e];
+                lane[e % LANES] += product;
+            }
+            scores[h * ld + t] = fold_lanes(lane);
+        }
+    }
+}
+
+static void ref_head_mix(size_t T, size_t H, size_t E, const float *weights, size_t ld,
+                         const float *const *values, float *out)
+{
+    for (size_t h = 0; h < H; h++) {
+        for (size_t e = 0; e < E; e++) {
+            float sum = 0.0f;
+            for (size_t t = 0; t < T; t++) {
+                float product = weights[h * ld + t] * values[t][h * E + e];
+                sum += product;
+            }
+            out[h * E + e] = sum;
+        }
+    }
+}
+
 static void ref_softmax(size_t rows, size_t columns, float *X, size_t ldx)
 {
     for (size_t r = 0; r < rows; r++) {
@@ -173,6 +203,8 @@ const nj_kernels nj_kernels_ref = {
     .linear = ref_linear,
     .matmul_nt = ref_matmul_nt,
     .matmul_nn = ref_matmul_nn,
+    .head_scores = ref_head_scores,
+    .head_mix = ref_head_mix,
     .softmax = ref_softmax,
     .log_sum_exp = ref_log_sum_exp,
     .rms_norm = ref_rms_norm,

@@ -37,6 +37,7 @@
 #define PANEL (2 * VEC_FLOATS)
 #define K_BLOCK 256
 #define CACHE_ALIGN 64
+#define PREFETCH_ROWS 40 // of B ahead: some 400 cycles of a full tile
 
 // Before loops over registers: only without the loop do arrays of them leave memory.
 #if defined(__clang__)
@@ -111,6 +112,13 @@ static inline __attribute__((always_inline)) void multiply_tile(size_t rows, siz
     }
     for (size_t k = 0; k < s->K; k++) {
         const float *B = s->B + k * s->ldb;
+        // B of a first tile comes from far away: the rows ahead, or what lies behind the strip, are asked for in time. An
+        // address past the end of the array is only a hint that leads nowhere.
+        const char *ahead = (const char *)((uintptr_t)B + PREFETCH_ROWS * s->ldb * sizeof *B);
+        _mm_prefetch(ahead, _MM_HINT_T0);
+        if (wide) {
+            _mm_prefetch(ahead + sizeof(vec), _MM_HINT_T0);
+        }
         vec b_low = vec_load(B);
         vec b_high = wide ? vec_load(B + VEC_FLOATS) : b_low;
         UNROLL
@@ -338,6 +346,13 @@ static void vector_matmul_nn(size_t M, size_t N, size_t K, const float *A, size_
         s.C = C + n;
         multiply_strip(M, &s);
     }
+    if (N - n >= VEC_FLOATS) {
+        s.B = B + n;
+        s.C = C + n;
+        s.columns = VEC_FLOATS;
+        multiply_strip(M, &s);
+        n += VEC_FLOATS;
+    }
     if (n < N) {
         multiply_ragged(M, K, N - n, A, lda, B + n, ldb, C + n, ldc);
     }
@@ -423,6 +438,45 @@ static inline float sum_exp(size_t columns, const float *row, float maximum, flo
         }
     }
     return fold_lanes(lane);
+}
+
+static void vector_head_scores(size_t T, size_t H, size_t E, const float *q,
+                               const float *const *keys, float *scores, size_t ld)
+{
+    for (size_t h = 0; h < H; h++) {
+        for (size_t t = 0; t < T; t++) {
+            const float *a = q + h * E;
+            const float *b = keys[t] + h * E;
+            vec lane[LANE_VECS];
+            for (size_t v = 0; v < LANE_VECS; v++) {
+                lane[v] = vec_set(0.0f);
+            }
+            for (size_t i = 0; i < E; i += LANES) {
+                for (size_t v = 0; v < LANE_VECS && i + v * VEC_FLOATS < E; v++) {
+                    size_t j = i + v * VEC_FLOATS;
+                    vec product =
+                        vec_mul(load_first(a + j, E - j, 0.0f), load_first(b + j, E - j, 0.0f));
+                    lane[v] = vec_add(lane[v], product);
+                }
+            }
+            scores[h * ld + t] = fold_lanes(lane);
+        }
+    }
+}
+
+static void vector_head_mix(size_t T, size_t H, size_t E, const float *weights, size_t ld,
+                            const float *const *values, float *out)
+{
+    for (size_t h = 0; h < H; h++) {
+        for (size_t j = 0; j < E; j += VEC_FLOATS) {
+            vec sum = vec_set(0.0f);
+            for (size_t t = 0; t < T; t++) {
+                vec v = load_first(values[t] + h * E + j, E - j, 0.0f);
+                sum = vec_add(sum, vec_mul(vec_set(weights[h * ld + t]), v));
+            }
+            store_first(out + h * E + j, E - j, sum);
+        }
+    }
 }
 
 static void vector_scale(size_t rows, size_t columns, float factor, float *X, size_t ldx)
@@ -530,6 +584,8 @@ const nj_kernels VECTOR_SET = {
     .linear = vector_linear,
     .matmul_nt = vector_matmul_nt,
     .matmul_nn = vector_matmul_nn,
+    .head_scores = vector_head_scores,
+    .head_mix = vector_head_mix,
     .softmax = vector_softmax,
     .log_sum_exp = vector_log_sum_exp,
     .rms_norm = vector_rms_norm,

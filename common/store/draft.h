@@ -18,7 +18,7 @@ NJ_CHECKED nj_status nj_folder_draft_begin(const char *store_dir, nj_folder_draf
                                            nj_error *err);
 
 /// Syncs the draft, renames it to STORE/name and syncs the store. The caller has synced the files in it. On failure
-/// the draft is still there to be aborted. NJ_AGAIN when `name` exists already.
+/// the draft is still there to be aborted, and STORE/name is not. NJ_AGAIN when `name` exists already.
 NJ_CHECKED nj_status nj_folder_draft_commit(nj_folder_draft *draft, const char *name,
                                             nj_error *err);
 
@@ -26,8 +26,8 @@ NJ_CHECKED nj_status nj_folder_draft_commit(nj_folder_draft *draft, const char *
 /// is all zero.
 void nj_folder_draft_abort(nj_folder_draft *draft);
 
-/// Makes STORE/name vanish in one step (a rename to a draft's name), then removes it. Where the name is gone
-/// already, what is left of an earlier try is removed.
+/// Makes STORE/name vanish in one step (a rename to a draft's name), then removes what it can; the next draft removes the
+/// rest. A missing folder is fine. On failure it is there as it was.
 NJ_CHECKED nj_status nj_folder_vanish(const char *store_dir, const char *name, nj_error *err);
 
 #endif

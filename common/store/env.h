@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <lmdb.h>
 
@@ -18,6 +19,11 @@ static inline nj_slice nj_env_slice(MDB_val value)
 static inline MDB_val nj_env_val(const void *bytes, size_t size)
 {
     return (MDB_val){.mv_size = size, .mv_data = (void *)(uintptr_t)bytes}; // LMDB only reads it
+}
+
+static inline MDB_val nj_env_text(const char *text)
+{
+    return nj_env_val(text, strlen(text));
 }
 
 // Numbers in keys and values are big-endian, so that LMDB's byte order is theirs.

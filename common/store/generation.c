@@ -2,19 +2,16 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "common/base/checked.h"
+#include "common/store/data_digest.h"
 #include "common/store/env.h"
 #include "common/store/schema.h"
 
-#define READ_BYTES ((size_t)1 << 20)
 #define CURRENT_BYTES_MAX 256
 #define FIRST_ENTRIES 16
 
@@ -96,51 +93,14 @@ nj_status nj_store_resolve(const char *store_dir, const char *name, nj_store_nam
 
 // ---- the quick look ----
 
-nj_status nj_store_digest_file(const char *path, uint64_t bytes, nj_digest *out, nj_error *err)
-{
-    nj_status status = NJ_OK;
-    uint8_t *block = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot open", path);
-    }
-    block = malloc(READ_BYTES);
-    if (block == NULL) {
-        status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory to read it", path);
-        goto done;
-    }
-    nj_digester digester;
-    nj_digester_init(&digester);
-    for (uint64_t left = bytes; left > 0;) {
-        ssize_t got = read(fd, block, left < READ_BYTES ? (size_t)left : READ_BYTES);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot read", path);
-            goto done;
-        }
-        if (got == 0) {
-            status = nj_fail(err, NJ_REFUSED, "%s: ends at byte %" PRIu64 " of %" PRIu64, path,
-                             bytes - left, bytes);
-            goto done;
-        }
-        nj_digester_update(&digester, block, (size_t)got);
-        left -= (uint64_t)got;
-    }
-    *out = nj_digester_final(&digester);
-done:
-    free(block);
-    close(fd);
-    return status;
-}
-
 static nj_status check_facts(const char *path, const nj_store_name *name,
                              const nj_store_facts *facts, nj_error *err)
 {
-    if (facts->schema_version != NJ_STORE_SCHEMA_VERSION) {
-        return nj_fail(err, NJ_CONFIG, "%s: schema version %" PRIu64 ", this program reads %d",
-                       path, facts->schema_version, NJ_STORE_SCHEMA_VERSION);
+    if (facts->schema_version < NJ_STORE_SCHEMA_OLDEST ||
+        facts->schema_version > NJ_STORE_SCHEMA_VERSION) {
+        return nj_fail(err, NJ_CONFIG,
+                       "%s: schema version %" PRIu64 ", this program reads %d to %d", path,
+                       facts->schema_version, NJ_STORE_SCHEMA_OLDEST, NJ_STORE_SCHEMA_VERSION);
     }
     if (facts->lmdb_major != nj_env_lmdb_major()) {
         return nj_fail(err, NJ_CONFIG,
@@ -165,7 +125,7 @@ static nj_status check_data(const char *path, const nj_store_manifest *manifest,
                        path, (uint64_t)about.st_size, manifest->data_bytes);
     }
     nj_digest head;
-    nj_status status = nj_store_digest_file(path, NJ_STORE_HEAD_BYTES, &head, err);
+    nj_status status = nj_data_digest_plain(path, NJ_STORE_HEAD_BYTES, &head, err);
     if (status == NJ_OK && !nj_digest_equal(&head, &manifest->head_digest)) {
         status = nj_fail(err, NJ_REFUSED, "%s: its first %d bytes are not what the manifest says",
                          path, NJ_STORE_HEAD_BYTES);

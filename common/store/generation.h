@@ -51,10 +51,6 @@ NJ_CHECKED nj_status nj_store_resolve(const char *store_dir, const char *name, n
 NJ_CHECKED nj_status nj_store_inspect(const char *store_dir, const nj_store_name *name,
                                       nj_store_manifest *out, nj_error *err);
 
-/// BLAKE2b of the first `bytes` of a plain file. NJ_REFUSED when it has fewer.
-NJ_CHECKED nj_status nj_store_digest_file(const char *path, uint64_t bytes, nj_digest *out,
-                                          nj_error *err);
-
 typedef struct {
     nj_store_name name;
     bool is_current;

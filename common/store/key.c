@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "common/base/checked.h"
 #include "common/store/schema.h"
 
 #define NUMBER_KEY_BYTES 9
@@ -38,13 +38,15 @@ static uint64_t read_number(const char *bytes)
     return number;
 }
 
-nj_status nj_store_key_unpack(nj_slice key, char digits[NJ_STORE_DIGITS_BYTES], nj_slice *out_user,
-                              nj_error *err)
+static bool is_number_key(nj_slice key)
+{
+    return key.size == NUMBER_KEY_BYTES && key.bytes[0] == NJ_STORE_KEY_NUMBER;
+}
+
+nj_status nj_store_key_check(nj_slice key, nj_error *err)
 {
     uint64_t number;
-    if (key.size == NUMBER_KEY_BYTES && key.bytes[0] == NJ_STORE_KEY_NUMBER) {
-        int size = snprintf(digits, NJ_STORE_DIGITS_BYTES, "%" PRIu64, read_number(key.bytes + 1));
-        *out_user = (nj_slice){digits, (size_t)size};
+    if (is_number_key(key)) {
         return NJ_OK;
     }
     if (key.size == 0 || key.bytes[0] != NJ_STORE_KEY_TEXT) {
@@ -59,12 +61,21 @@ nj_status nj_store_key_unpack(nj_slice key, char digits[NJ_STORE_DIGITS_BYTES], 
         return nj_fail(err, NJ_INPUT, "key of %zu bytes: user %" PRIu64 " is stored as text",
                        key.size, number);
     }
-    *out_user = user;
     return NJ_OK;
 }
 
-int nj_store_key_compare(const nj_store_key *a, const nj_store_key *b)
+nj_status nj_store_key_unpack(nj_slice key, char digits[NJ_STORE_DIGITS_BYTES], nj_slice *out_user,
+                              nj_error *err)
 {
-    int order = memcmp(a->bytes, b->bytes, nj_min_size(a->size, b->size));
-    return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
+    nj_status status = nj_store_key_check(key, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    if (is_number_key(key)) {
+        int size = snprintf(digits, NJ_STORE_DIGITS_BYTES, "%" PRIu64, read_number(key.bytes + 1));
+        *out_user = (nj_slice){digits, (size_t)size};
+    } else {
+        *out_user = (nj_slice){key.bytes + 1, key.size - 1};
+    }
+    return NJ_OK;
 }

@@ -30,7 +30,7 @@ NJ_CHECKED nj_status nj_store_key_pack(nj_slice user, nj_store_key *out, nj_erro
 NJ_CHECKED nj_status nj_store_key_unpack(nj_slice key, char digits[NJ_STORE_DIGITS_BYTES],
                                          nj_slice *out_user, nj_error *err);
 
-/// The order of a store: below 0, 0, above 0.
-int nj_store_key_compare(const nj_store_key *a, const nj_store_key *b);
+/// NJ_INPUT where nj_store_key_unpack says so; makes no text of a number.
+NJ_CHECKED nj_status nj_store_key_check(nj_slice key, nj_error *err);
 
 #endif

@@ -6,7 +6,7 @@
 #include "common/base/failpoint.h"
 #include "common/base/id.h"
 #include "common/store/key.h"
-#include "common/store/staging_write.h"
+#include "common/store/staging_env.h"
 
 static const nj_record_field FIELDS[] = {
 #define NJ_LEDGER_FIELD(kind, name, max, meaning)                                                  \
@@ -184,6 +184,9 @@ static nj_status write_shard(nj_staging_write *write, const nj_shard_commit *com
         if (status == NJ_OK) {
             status = remove_quarantined(write, &commit->record);
         }
+        if (status == NJ_OK) {
+            status = NJ_FAILPOINT_STEP(COMMIT_ROWS, write->err);
+        }
     }
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(COMMIT_ROWS, write->err);
@@ -286,19 +289,6 @@ void nj_ledger_text_set(char *out, size_t out_bytes, nj_slice text)
 }
 
 // ---- reading back ----
-
-nj_status nj_staging_ledger_get(nj_staging *staging, uint64_t shard, nj_ledger_record *out,
-                                nj_error *err)
-{
-    MDB_txn *txn = NULL;
-    nj_status status = nj_staging_begin_read(staging, &txn, err);
-    if (status == NJ_OK) {
-        const record_key at = make_key(shard, 0, 0);
-        status = read_record(staging, txn, &at, out, err);
-    }
-    mdb_txn_abort(txn);
-    return status;
-}
 
 // Calls visit for every entry of one database, in key order.
 static nj_status walk_database(nj_staging *staging, const MDB_dbi *dbi, nj_row_visit visit,

@@ -4,125 +4,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/base/checked.h"
 #include "common/base/failpoint.h"
+#include "common/store/data_digest.h"
 #include "common/store/draft.h"
-#include "common/store/env.h"
+#include "common/store/generation_write.h"
+#include "common/store/history.h"
 #include "common/store/lock.h"
 #include "common/store/publish.h"
 #include "common/store/quarantine.h"
 #include "common/store/schema.h"
+#include "common/store/shard_check.h"
+#include "common/store/staging_env.h"
 
-// Rows in one transaction. Each one rewrites the rightmost pages, so few are better; its pages are in memory.
-#define TXN_BYTES_MAX ((size_t)64 << 20)
-// The map is planned from the staged pages. Appending packs denser than they are, so twice and a floor is ample.
-#define MAP_FACTOR 2
-#define MAP_BYTES_FLOOR ((uint64_t)16 << 20)
-#define META_BYTES_MAX 8192
 #define PACK_LOCK_WAIT_MS NJ_STORE_LOCK_WAIT_MS
 
 typedef struct {
-    MDB_env *env;
-    MDB_txn *txn;
-    MDB_dbi dbi;
-    MDB_cursor *cursor;
-    size_t txn_bytes;
-    uint64_t rows;
-    nj_digester content;
+    nj_generation_write write;
+    nj_shard_check shards;
 } pack_job;
-
-static void close_packing(pack_job *job)
-{
-    if (job->cursor != NULL) {
-        mdb_cursor_close(job->cursor);
-    }
-    mdb_txn_abort(job->txn); // accepts NULL
-    mdb_env_close(job->env); // accepts NULL
-    job->cursor = NULL;
-    job->txn = NULL;
-    job->env = NULL;
-}
-
-static int begin_packing_txn(pack_job *job)
-{
-    job->txn_bytes = 0;
-    int rc = mdb_txn_begin(job->env, NULL, 0, &job->txn);
-    if (rc == MDB_SUCCESS) {
-        rc = mdb_dbi_open(job->txn, NULL, 0, &job->dbi);
-    }
-    return rc != MDB_SUCCESS ? rc : mdb_cursor_open(job->txn, job->dbi, &job->cursor);
-}
-
-static int commit_packing_txn(pack_job *job)
-{
-    mdb_cursor_close(job->cursor);
-    job->cursor = NULL;
-    int rc = mdb_txn_commit(job->txn);
-    job->txn = NULL;
-    return rc;
-}
-
-// No lock file: nobody else sees a draft. No sync until the end: a crash leaves a draft that is thrown away.
-static nj_status open_packing(pack_job *job, const char *folder, uint64_t rows_bytes, nj_error *err)
-{
-    nj_digester_init(&job->content);
-    int rc = mdb_env_create(&job->env);
-    if (rc == MDB_SUCCESS) {
-        rc = mdb_env_set_mapsize(job->env, MAP_FACTOR * rows_bytes + MAP_BYTES_FLOOR);
-    }
-    if (rc == MDB_SUCCESS) {
-        rc = mdb_env_open(job->env, folder, MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS, 0666);
-    }
-    if (rc == MDB_SUCCESS) {
-        rc = begin_packing_txn(job);
-    }
-    return nj_env_check(rc, folder, err);
-}
-
-static int append_entry(pack_job *job, nj_slice key, nj_slice value)
-{
-    MDB_val entry_key = nj_env_val(key.bytes, key.size);
-    MDB_val entry_value = nj_env_val(value.bytes, value.size);
-    return mdb_cursor_put(job->cursor, &entry_key, &entry_value, MDB_APPEND);
-}
-
-static nj_status append_row(void *context, nj_slice key, nj_slice value, nj_error *err)
-{
-    pack_job *job = context;
-    int rc = append_entry(job, key, value);
-    job->txn_bytes += key.size + value.size;
-    if (rc == MDB_SUCCESS && job->txn_bytes > TXN_BYTES_MAX) {
-        rc = commit_packing_txn(job);
-        if (rc == MDB_SUCCESS) {
-            rc = begin_packing_txn(job);
-        }
-    }
-    job->rows++;
-    nj_digester_update_sized(&job->content, key.bytes, key.size);
-    nj_digester_update_sized(&job->content, value.bytes, value.size);
-    return rc == MDB_SUCCESS ? NJ_FAILPOINT_STEP(PACK_ROW, err)
-                             : nj_env_check(rc, "generation", err);
-}
-
-static nj_status finish_packing(pack_job *job, const nj_store_facts *facts, nj_error *err)
-{
-    nj_buffer meta;
-    nj_buffer_init(&meta, META_BYTES_MAX);
-    nj_status status = nj_store_facts_pack(facts, &meta, err);
-    if (status == NJ_OK) {
-        int rc = append_entry(job, nj_slice_from(NJ_STORE_WORDS.META_KEY), nj_buffer_slice(&meta));
-        if (rc == MDB_SUCCESS) {
-            rc = commit_packing_txn(job);
-        }
-        if (rc == MDB_SUCCESS) {
-            rc = NJ_FAILPOINT_FAILS(PACK_META) ? EIO : mdb_env_sync(job->env, 1);
-        }
-        status = nj_env_check(rc, NJ_STORE_WORDS.META_KEY, err);
-    }
-    nj_buffer_fini(&meta);
-    close_packing(job);
-    return status;
-}
 
 // A night is packed when every user stands in one record, and rows, ledger and caller agree on the number of rows.
 static nj_status check_complete(nj_staging *staging, uint64_t row_count, nj_error *err)
@@ -180,38 +79,58 @@ static nj_status seal(const char *folder, nj_store_manifest *manifest, nj_error 
         return status;
     }
     manifest->data_bytes = (uint64_t)about.st_size;
-    status = nj_store_digest_file(data.text, NJ_STORE_HEAD_BYTES, &manifest->head_digest, err);
+    status = nj_data_digest_plain(data.text, NJ_STORE_HEAD_BYTES, &manifest->head_digest, err);
     if (status == NJ_OK) {
-        status = nj_store_digest_file(data.text, manifest->data_bytes, &manifest->data_digest, err);
+        status =
+            nj_data_digest_blocks(data.text, manifest->data_bytes, &manifest->data_digest, err);
     }
     return status != NJ_OK ? status : nj_store_manifest_write(file.text, manifest, err);
+}
+
+static nj_status pack_row(void *context, nj_slice key, nj_slice value, nj_error *err)
+{
+    pack_job *job = context;
+    nj_status status = nj_generation_write_row(&job->write, key, value, err);
+    if (status == NJ_OK) {
+        status = nj_shard_check_row(&job->shards, value, err);
+    }
+    return status == NJ_OK ? NJ_FAILPOINT_STEP(PACK_ROW, err) : status;
+}
+
+static nj_status copy_rows(nj_staging *staging, const char *folder, uint64_t row_count,
+                           pack_job *job, nj_error *err)
+{
+    uint64_t staged_bytes = 0;
+    nj_status status = nj_shard_check_begin(&job->shards, staging, err);
+    if (status == NJ_OK) {
+        status = nj_staging_rows_bytes(staging, &staged_bytes, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_generation_write_begin(&job->write, folder, staged_bytes, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_staging_rows_each(staging, pack_row, job, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_shard_check_end(&job->shards, err);
+    }
+    if (status == NJ_OK && job->write.rows != row_count) {
+        status = nj_fail(err, NJ_REFUSED, "%s: %" PRIu64 " rows were read, %" PRIu64 " counted",
+                         folder, job->write.rows, row_count);
+    }
+    return status == NJ_OK ? NJ_FAILPOINT_STEP(PACK_ROWS, err) : status;
 }
 
 static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t row_count,
                             nj_store_manifest *manifest, nj_error *err)
 {
     pack_job job = {0};
-    uint64_t rows_bytes = 0;
-    nj_status status = nj_staging_rows_bytes(staging, &rows_bytes, err);
+    nj_status status = copy_rows(staging, folder, row_count, &job, err);
     if (status == NJ_OK) {
-        status = open_packing(&job, folder, rows_bytes, err);
+        status = nj_generation_write_finish(&job.write, &manifest->facts, err);
     }
-    if (status == NJ_OK) {
-        status = nj_staging_rows_each(staging, append_row, &job, err);
-    }
-    if (status == NJ_OK && job.rows != row_count) {
-        status = nj_fail(err, NJ_REFUSED, "%s: %" PRIu64 " rows were read, %" PRIu64 " counted",
-                         folder, job.rows, row_count);
-    }
-    if (status == NJ_OK) {
-        status = NJ_FAILPOINT_STEP(PACK_ROWS, err);
-    }
-    if (status == NJ_OK) {
-        manifest->facts.row_count = job.rows;
-        manifest->facts.content_digest = nj_digester_final(&job.content);
-        status = finish_packing(&job, &manifest->facts, err);
-    }
-    close_packing(&job);
+    nj_generation_write_abort(&job.write);
+    nj_shard_check_fini(&job.shards);
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(PACK_SYNCED, err);
     }
@@ -224,13 +143,17 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
     return status == NJ_OK ? NJ_FAILPOINT_STEP(PACK_SEALED, err) : status;
 }
 
-// The name is given under the lock, so that a night that was fenced while it packed leaves no generation.
+// The name is given under the lock, so that a night that was fenced while it packed leaves no generation. It is noted
+// before, so that whoever resumes the night finds what a crash in between has left.
 static nj_status name_draft(nj_staging *staging, nj_folder_draft *draft, const nj_store_name *name,
                             nj_error *err)
 {
     nj_store_lock lock;
-    nj_status status =
-        nj_store_lock_take(draft->store.text, "name generation", PACK_LOCK_WAIT_MS, &lock, err);
+    nj_status status = nj_staging_packed_set(staging, name, err);
+    if (status == NJ_OK) {
+        status =
+            nj_store_lock_take(draft->store.text, "name generation", PACK_LOCK_WAIT_MS, &lock, err);
+    }
     if (status != NJ_OK) {
         return status;
     }
@@ -239,6 +162,84 @@ static nj_status name_draft(nj_staging *staging, nj_folder_draft *draft, const n
         status = nj_folder_draft_commit(draft, name->text, err);
     }
     nj_store_lock_release(&lock);
+    return status;
+}
+
+// ---- what an earlier try has left ----
+
+static bool was_published(const nj_store_history *history, const nj_store_name *name)
+{
+    for (size_t i = 0; i < history->count; i++) {
+        if (strcmp(history->names[i].text, name->text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Looks at the generation that this night was packed into before. One that is current already is the night's result:
+// `*out_current`. One that nobody ever read is removed. One that was current and is not any more stays.
+static nj_status settle_earlier(nj_staging *staging, const nj_store_name *earlier,
+                                bool *out_current, nj_error *err)
+{
+    nj_store_lock lock;
+    nj_store_name current;
+    nj_store_history history;
+    const char *store_dir = nj_staging_store_dir(staging);
+    nj_status status =
+        nj_store_lock_take(store_dir, "remove generation", PACK_LOCK_WAIT_MS, &lock, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = nj_staging_check_epoch(staging, err);
+    if (status == NJ_OK) {
+        status = nj_store_history_read(store_dir, &history, err);
+    }
+    if (status == NJ_OK) {
+        *out_current = nj_store_current(store_dir, &current, NULL) == NJ_OK &&
+                       strcmp(current.text, earlier->text) == 0;
+        if (!*out_current && !was_published(&history, earlier)) {
+            status = nj_folder_vanish(store_dir, earlier->text, err);
+        }
+    }
+    nj_store_lock_release(&lock);
+    return status;
+}
+
+// NJ_END when there is nothing to pack, because CURRENT names this night's generation and it is sound at first sight.
+static nj_status look_for_earlier(nj_staging *staging, nj_store_name *out_name,
+                                  nj_store_manifest *out_manifest, nj_error *err)
+{
+    nj_store_name earlier;
+    bool is_current = false;
+    nj_status status = nj_staging_packed(staging, &earlier, err);
+    if (status != NJ_OK || earlier.text[0] == '\0') {
+        return status;
+    }
+    status = settle_earlier(staging, &earlier, &is_current, err);
+    if (status == NJ_OK && is_current &&
+        nj_store_inspect(nj_staging_store_dir(staging), &earlier, out_manifest, NULL) == NJ_OK) {
+        *out_name = earlier;
+        status = NJ_END;
+    }
+    return status;
+}
+
+static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_store_name *name,
+                           nj_store_manifest *manifest, nj_error *err)
+{
+    nj_folder_draft draft = {0};
+    nj_status status = nj_folder_draft_begin(nj_staging_store_dir(staging), &draft, err);
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(PACK_DRAFTED, err);
+    }
+    if (status == NJ_OK) {
+        status = fill_draft(staging, draft.folder.text, row_count, manifest, err);
+    }
+    if (status == NJ_OK) {
+        status = name_draft(staging, &draft, name, err);
+    }
+    nj_folder_draft_abort(&draft);
     return status;
 }
 
@@ -258,7 +259,6 @@ static nj_status explain_lost_draft(nj_staging *staging, nj_error *err)
 nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms,
                         nj_store_name *out_name, nj_store_manifest *out_manifest, nj_error *err)
 {
-    nj_folder_draft draft = {0};
     nj_store_manifest manifest = {0};
     nj_store_name name = nj_store_name_make(now_ms);
     nj_status status = NJ_FAILPOINT_STEP(PACK_DUE, err);
@@ -269,21 +269,16 @@ nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms
         status = check_complete(staging, row_count, err);
     }
     if (status == NJ_OK) {
+        status = look_for_earlier(staging, &name, &manifest, err);
+    }
+    if (status == NJ_OK) {
         status = gather_facts(staging, &name, now_ms, &manifest.facts, err);
+        if (status == NJ_OK) {
+            status = pack_anew(staging, row_count, &name, &manifest, err);
+        }
+    } else if (status == NJ_END) {
+        status = NJ_OK;
     }
-    if (status == NJ_OK) {
-        status = nj_folder_draft_begin(nj_staging_store_dir(staging), &draft, err);
-    }
-    if (status == NJ_OK) {
-        status = NJ_FAILPOINT_STEP(PACK_DRAFTED, err);
-    }
-    if (status == NJ_OK) {
-        status = fill_draft(staging, draft.folder.text, row_count, &manifest, err);
-    }
-    if (status == NJ_OK) {
-        status = name_draft(staging, &draft, &name, err);
-    }
-    nj_folder_draft_abort(&draft);
     if (status == NJ_IO) {
         status = explain_lost_draft(staging, err);
     }

@@ -1,148 +1,20 @@
 #include "common/store/publish.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/failpoint.h"
-#include "common/codec/row.h"
+#include "common/base/log.h"
+#include "common/store/history.h"
 #include "common/store/lock.h"
-#include "common/store/quarantine.h"
-#include "common/store/reader.h"
 #include "common/store/schema.h"
 
 #define CURRENT_LINE_BYTES (NJ_STORE_NAME_CHARS + 1)
 
-// ---- verify ----
-
-typedef struct {
-    uint64_t rows;
-    nj_digester content;
-    nj_row row;
-} verification;
-
-static nj_status verify_row(void *context, nj_slice user, nj_slice value, nj_error *err)
+static bool is_same(const nj_store_name *a, const nj_store_name *b)
 {
-    verification *seen = context;
-    nj_store_key key;
-    nj_status status = nj_store_key_pack(user, &key, err);
-    if (status == NJ_OK) {
-        status = nj_row_unpack(value, &seen->row, err);
-    }
-    if (status == NJ_OK) {
-        seen->rows++;
-        nj_digester_update_sized(&seen->content, key.bytes, key.size);
-        nj_digester_update_sized(&seen->content, value.bytes, value.size);
-    } else {
-        nj_error_prefix(err, "user \"%.*s\"", NJ_SLICE_ARGS(user));
-    }
-    return status;
+    return strcmp(a->text, b->text) == 0;
 }
-
-static nj_status compare_content(nj_store_reader *reader, verification *seen, nj_error *err)
-{
-    const nj_store_facts *facts = &nj_store_reader_manifest(reader)->facts;
-    const char *name = nj_store_reader_name(reader)->text;
-    nj_store_facts inside;
-    nj_status status = nj_store_reader_facts(reader, &inside, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    const char *difference = nj_store_facts_difference(&inside, facts);
-    if (difference != NULL) {
-        return nj_fail(err, NJ_REFUSED, "%s: manifest and __meta__ differ in \"%s\"", name,
-                       difference);
-    }
-    if (seen->rows != facts->row_count) {
-        return nj_fail(err, NJ_REFUSED, "%s: has %" PRIu64 " rows, the manifest says %" PRIu64,
-                       name, seen->rows, facts->row_count);
-    }
-    nj_digest content = nj_digester_final(&seen->content);
-    if (!nj_digest_equal(&content, &facts->content_digest)) {
-        return nj_fail(err, NJ_REFUSED, "%s: its rows are not those the manifest names", name);
-    }
-    return NJ_OK;
-}
-
-static nj_status verify_content(const char *store_dir, const nj_store_name *name, nj_error *err)
-{
-    nj_store_reader *reader = NULL;
-    verification *seen = malloc(sizeof *seen);
-    if (seen == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory to verify it", name->text);
-    }
-    seen->rows = 0;
-    nj_digester_init(&seen->content);
-    nj_status status = nj_store_reader_open(store_dir, name->text, &reader, err);
-    if (status == NJ_OK) {
-        status = nj_store_each(reader, verify_row, seen, err);
-    }
-    if (status == NJ_OK) {
-        status = compare_content(reader, seen, err);
-    }
-    nj_store_reader_close(&reader);
-    free(seen);
-    return status;
-}
-
-nj_status nj_store_check_data(const char *store_dir, const nj_store_name *name,
-                              const nj_store_manifest *manifest, nj_error *err)
-{
-    nj_path path;
-    nj_digest digest;
-    nj_status status = nj_store_path(store_dir, name, NJ_STORE_WORDS.DATA, &path, err);
-    if (status == NJ_OK) {
-        status = nj_store_digest_file(path.text, manifest->data_bytes, &digest, err);
-    }
-    if (status == NJ_OK && !nj_digest_equal(&digest, &manifest->data_digest)) {
-        char is[NJ_DIGEST_HEX_BYTES];
-        char says[NJ_DIGEST_HEX_BYTES];
-        nj_digest_hex(&digest, is);
-        nj_digest_hex(&manifest->data_digest, says);
-        status = nj_fail(err, NJ_REFUSED, "%s: its digest is %s, the manifest says %s", path.text,
-                         is, says);
-    }
-    return status;
-}
-
-nj_status nj_store_verify(const char *store_dir, const char *name, nj_store_manifest *out_manifest,
-                          nj_error *err)
-{
-    nj_store_name checked;
-    nj_store_manifest manifest;
-    nj_status status = NJ_FAILPOINT_STEP(VERIFY_BEGUN, err);
-    if (status == NJ_OK) {
-        status = nj_store_resolve(store_dir, name, &checked, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_store_inspect(store_dir, &checked, &manifest, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_store_check_data(store_dir, &checked, &manifest, err);
-        if (status == NJ_OK) {
-            status = verify_content(store_dir, &checked, err);
-        }
-        if (status == NJ_OK) {
-            status = nj_store_quarantine_check(store_dir, &checked, &manifest.facts, err);
-        }
-        if (status == NJ_INPUT) { // a row or key that is malformed although its bytes are as packed
-            if (err != NULL) {
-                err->status = NJ_REFUSED;
-            }
-            status = NJ_REFUSED;
-        }
-    }
-    if (status == NJ_OK) {
-        status = NJ_FAILPOINT_STEP(VERIFY_DONE, err);
-    }
-    if (status == NJ_OK && out_manifest != NULL) {
-        *out_manifest = manifest;
-    }
-    return status;
-}
-
-// ---- publish ----
 
 static nj_status write_current(const char *store_dir, const nj_store_name *name, nj_error *err)
 {
@@ -153,6 +25,30 @@ static nj_status write_current(const char *store_dir, const nj_store_name *name,
     if (status == NJ_OK) {
         nj_file_sweep(path.text);
         status = nj_file_write(path.text, line, CURRENT_LINE_BYTES, err);
+    }
+    return status;
+}
+
+// A CURRENT that is missing or garbled names nothing that one could come back to.
+static nj_store_name read_current(const char *store_dir)
+{
+    nj_store_name current = {{0}};
+    return nj_store_current(store_dir, &current, NULL) == NJ_OK ? current : (nj_store_name){{0}};
+}
+
+// The outgoing name is noted before CURRENT changes: in between, the history ends with the current name, and whoever
+// reads it knows to pass over that.
+static nj_status note_outgoing(const char *store_dir, const nj_store_name *next, nj_error *err)
+{
+    nj_store_name current = read_current(store_dir);
+    if (current.text[0] == '\0' || is_same(&current, next)) {
+        return NJ_OK;
+    }
+    nj_store_history history;
+    nj_status status = nj_store_history_read(store_dir, &history, err);
+    if (status == NJ_OK) {
+        nj_store_history_push(&history, &current);
+        status = nj_store_history_write(store_dir, &history, err);
     }
     return status;
 }
@@ -180,6 +76,9 @@ nj_status nj_store_publish(const char *store_dir, const char *name, nj_staging *
         status = nj_store_inspect(store_dir, &checked, &manifest, err);
     }
     if (status == NJ_OK) {
+        status = note_outgoing(store_dir, &checked, err);
+    }
+    if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(PUBLISH_DUE, err);
     }
     if (status == NJ_OK) {
@@ -187,6 +86,92 @@ nj_status nj_store_publish(const char *store_dir, const char *name, nj_staging *
     }
     if (status == NJ_OK) {
         NJ_FAILPOINT_HIT(PUBLISH_DONE);
+    }
+    nj_store_lock_release(&lock);
+    return status;
+}
+
+// ---- rollback ----
+
+static nj_status check_bytes(const char *store_dir, const nj_store_name *name, nj_error *err)
+{
+    nj_store_manifest manifest;
+    nj_status status = nj_store_inspect(store_dir, name, &manifest, err);
+    return status != NJ_OK ? status : nj_store_check_data(store_dir, name, &manifest, err);
+}
+
+nj_status nj_store_rollback_find(const char *store_dir, nj_store_name *out_name, nj_error *err)
+{
+    nj_store_history history;
+    nj_error why = {0};
+    nj_status status = nj_folder_check(store_dir, err);
+    if (status == NJ_OK) {
+        status = nj_store_history_read(store_dir, &history, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    nj_store_name current = read_current(store_dir);
+    for (size_t i = history.count; i-- > 0;) {
+        const nj_store_name *name = &history.names[i];
+        if (is_same(name, &current)) {
+            continue;
+        }
+        status = check_bytes(store_dir, name, &why);
+        if (status == NJ_OK) {
+            *out_name = *name;
+            return NJ_OK;
+        }
+        if (status == NJ_IO || status == NJ_NO_MEMORY) { // it may be sound
+            return nj_fail(err, status, "%s: cannot tell whether it is sound: %s", name->text,
+                           why.text);
+        }
+        nj_log(NJ_LOG_WARNING, "passed over: %s", why.text);
+    }
+    return nj_fail(err, NJ_NOT_FOUND,
+                   "%s: %s names no earlier generation that is sound (%zu looked at): choose one "
+                   "of `store list` with --to",
+                   store_dir, NJ_STORE_WORDS.HISTORY, history.count);
+}
+
+// What stood behind the generation we went back to is no longer before anything. Where this fails the history is only longer
+// than it need be.
+static void cut_history(const char *store_dir, const nj_store_name *name)
+{
+    nj_store_history history;
+    nj_status status = nj_store_history_read(store_dir, &history, NULL);
+    for (size_t i = status == NJ_OK ? history.count : 0; i-- > 0;) {
+        if (is_same(&history.names[i], name)) {
+            history.count = i;
+            status = nj_store_history_write(store_dir, &history, NULL);
+            break;
+        }
+    }
+    (void)status;
+}
+
+nj_status nj_store_rollback(const char *store_dir, const char *name, uint32_t lock_wait_ms,
+                            nj_error *err)
+{
+    nj_store_lock lock;
+    nj_store_name checked;
+    nj_store_manifest manifest;
+    nj_status status = nj_store_resolve(store_dir, name, &checked, err);
+    if (status == NJ_OK) {
+        status = check_bytes(store_dir, &checked, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_store_lock_take(store_dir, "rollback", lock_wait_ms, &lock, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = nj_store_inspect(store_dir, &checked, &manifest, err);
+    if (status == NJ_OK) {
+        status = write_current(store_dir, &checked, err);
+    }
+    if (status == NJ_OK) {
+        cut_history(store_dir, &checked);
     }
     nj_store_lock_release(&lock);
     return status;

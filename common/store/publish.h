@@ -2,8 +2,7 @@
 //
 //   staging ──pack──► gen-<ulid> ──verify──► the same, read back whole ──publish──► CURRENT names it
 //
-// Each step is whole or not at all: a generation appears by a rename, and so does CURRENT. A rollback is a publish of
-// an older name.
+// Each step is whole or not at all: a generation appears by a rename, and so does CURRENT.
 #ifndef NJ_STORE_PUBLISH_H
 #define NJ_STORE_PUBLISH_H
 
@@ -16,11 +15,15 @@
 /// Copies the staged rows in key order into a new generation, as densely as LMDB can (MDB_APPEND), with __meta__ and
 /// MANIFEST.json, and QUARANTINED.jsonl where users were quarantined, everything synced. It is not published, and the staging area stays.
 ///
+/// Packing again is safe after any failure or crash: a generation that an earlier try of this night left is removed
+/// when it was never current, and is the result when CURRENT names it already.
+///
 ///   row_count     how many rows the caller expects: its users less those quarantined
 ///   now_ms        milliseconds since 1970, for the name and the facts
 ///   out_manifest  NULL when not wanted
 ///
-/// Returns  NJ_REFUSED  a user has no record yet or more than one, or rows, ledger and row_count disagree; both numbers are named
+/// Returns  NJ_REFUSED  a user has no record yet or more than one, or rows, ledger and row_count disagree, or the rows do not give
+///                      the digests that the ledger has of them (shard_check.h); both numbers are named
 ///          NJ_AGAIN    the staging area is fenced
 ///          NJ_IO       on failure nothing is left behind but, after a crash, a draft that is never read
 /// Proof    tests/unit/store/test_publish.c
@@ -44,14 +47,31 @@ NJ_CHECKED nj_status nj_store_check_data(const char *store_dir, const nj_store_n
 NJ_CHECKED nj_status nj_store_verify(const char *store_dir, const char *name,
                                      nj_store_manifest *out_manifest, nj_error *err);
 
-/// Makes CURRENT name this generation, after nj_store_inspect. Readers see the old line or the new one.
+/// Makes CURRENT name this generation, after nj_store_inspect. Readers see the old line or the new one. The name that
+/// was there is noted in HISTORY (history.h) for a rollback.
 ///
-///   fence         the night that publishes: fenced, it does not (NJ_AGAIN). NULL for a person's publish or rollback
+///   fence         the night that publishes: fenced, it does not (NJ_AGAIN). NULL for a person's publish
 ///   lock_wait_ms  NJ_STORE_LOCK_WAIT_MS unless there is a reason
 ///
 /// Returns  as nj_store_inspect; NJ_INPUT for a name that is none; NJ_AGAIN names who holds the lock; NJ_IO. On every
-///          failure CURRENT is as it was
+///          failure CURRENT is as it was, but where the last sync of the folder fails: then it names one or the other,
+///          and the same call again settles it
+/// Proof    tests/unit/store/test_publish.c, test_io_faults.c
 NJ_CHECKED nj_status nj_store_publish(const char *store_dir, const char *name, nj_staging *fence,
                                       uint32_t lock_wait_ms, nj_error *err);
+
+/// The generation that was current before the present one and whose bytes are still those its manifest names; damaged
+/// and missing ones are passed over with a warning. NJ_NOT_FOUND when there is none; NJ_IO where one cannot be read, so
+/// that a disk that fails once does not send readers further back than meant.
+NJ_CHECKED nj_status nj_store_rollback_find(const char *store_dir, nj_store_name *out_name,
+                                            nj_error *err);
+
+/// As nj_store_publish for a person, but backwards: every byte of data.mdb is compared with the manifest first, and
+/// HISTORY is cut, so that the next rollback goes further back and not to where this one came from.
+///
+/// Returns  as nj_store_publish; NJ_REFUSED for damage
+/// Proof    tests/unit/store/test_rollback.c
+NJ_CHECKED nj_status nj_store_rollback(const char *store_dir, const char *name,
+                                       uint32_t lock_wait_ms, nj_error *err);
 
 #endif

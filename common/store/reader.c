@@ -101,24 +101,23 @@ nj_status nj_store_get(nj_store_reader *reader, nj_slice user, nj_slice *out_val
 }
 
 static nj_status visit_entry(const nj_store_reader *reader, nj_slice key, nj_slice value,
-                             nj_store_visit visit, void *context, nj_error *err)
+                             nj_store_entry_visit visit, void *context, nj_error *err)
 {
-    char digits[NJ_STORE_DIGITS_BYTES];
-    nj_slice user;
     if (nj_slice_equal(key, nj_slice_from(NJ_STORE_WORDS.META_KEY))) {
         return NJ_OK;
     }
-    if (nj_store_key_unpack(key, digits, &user, err) != NJ_OK) {
+    if (nj_store_key_check(key, err) != NJ_OK) {
         nj_error_prefix(err, "%s", reader->name.text);
         if (err != NULL) {
             err->status = NJ_REFUSED;
         }
         return NJ_REFUSED;
     }
-    return visit(context, user, value, err);
+    return visit(context, key, value, err);
 }
 
-nj_status nj_store_each(nj_store_reader *reader, nj_store_visit visit, void *context, nj_error *err)
+nj_status nj_store_each_entry(nj_store_reader *reader, nj_store_entry_visit visit, void *context,
+                              nj_error *err)
 {
     MDB_cursor *cursor = NULL;
     nj_status status =
@@ -140,4 +139,24 @@ nj_status nj_store_each(nj_store_reader *reader, nj_store_visit visit, void *con
         mdb_cursor_close(cursor);
     }
     return status;
+}
+
+typedef struct {
+    nj_store_visit visit;
+    void *context;
+} user_visit;
+
+static nj_status visit_user(void *context, nj_slice key, nj_slice value, nj_error *err)
+{
+    const user_visit *inner = context;
+    char digits[NJ_STORE_DIGITS_BYTES];
+    nj_slice user;
+    nj_status status = nj_store_key_unpack(key, digits, &user, err);
+    return status != NJ_OK ? status : inner->visit(inner->context, user, value, err);
+}
+
+nj_status nj_store_each(nj_store_reader *reader, nj_store_visit visit, void *context, nj_error *err)
+{
+    user_visit inner = {.visit = visit, .context = context};
+    return nj_store_each_entry(reader, visit_user, &inner, err);
 }

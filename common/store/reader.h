@@ -43,6 +43,14 @@ NJ_CHECKED nj_status nj_store_reader_facts(nj_store_reader *reader, nj_store_fac
 NJ_CHECKED nj_status nj_store_get(nj_store_reader *reader, nj_slice user, nj_slice *out_value,
                                   nj_error *err);
 
+/// `key` (key.h) and `value` are borrowed until nj_store_reader_close. A status that is not NJ_OK ends the walk.
+typedef nj_status (*nj_store_entry_visit)(void *context, nj_slice key, nj_slice value,
+                                          nj_error *err);
+
+/// Every row in key order, without __meta__. Returns as nj_store_each.
+NJ_CHECKED nj_status nj_store_each_entry(nj_store_reader *reader, nj_store_entry_visit visit,
+                                         void *context, nj_error *err);
+
 /// `user` is borrowed for the call, `value` until nj_store_reader_close. A status that is not NJ_OK ends the walk.
 typedef nj_status (*nj_store_visit)(void *context, nj_slice user, nj_slice value, nj_error *err);
 

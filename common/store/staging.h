@@ -2,7 +2,7 @@
 //
 //   database "rows"     user key -> row           what has been decoded
 //   database "ledger"   shard    -> record        which shards, or pieces of shards, are done, by whom
-//   database "meta"     plan, facts, epoch, owner, numeric class
+//   database "meta"     facts of the plan, epoch, owner, numeric class
 //
 // A shard's rows and its ledger record are written by one transaction, so whatever happens to the process or the
 // machine, each shard is either there with all its rows or not at all.
@@ -30,7 +30,6 @@
 #include "common/base/slice.h"
 #include "common/store/record.h"
 
-#define NJ_STAGING_PLAN_BYTES_MAX ((size_t)1 << 30)
 #define NJ_STAGING_MAP_BYTES ((uint64_t)1 << 30) // first size of the map; address space, not disk
 #define NJ_STAGING_MAP_BYTES_MAX ((uint64_t)1 << 40) // it doubles up to this
 
@@ -72,13 +71,12 @@ bool nj_staging_exists(const char *store_dir);
 /// Makes the store's folder and a staging area for a night, whole or not at all, and opens it.
 ///
 ///   facts    staging_version is set here; the rest is the caller's
-///   plan     the coordinator's plan, stored as it is; 0 to NJ_STAGING_PLAN_BYTES_MAX bytes
 ///   options  NULL for the defaults
 ///
 /// Returns  NJ_AGAIN when there is one already (resume it or remove it)
 NJ_CHECKED nj_status nj_staging_create(const char *store_dir, const nj_staging_facts *facts,
-                                       nj_slice plan, const nj_staging_options *options,
-                                       nj_staging **out_staging, nj_error *err);
+                                       const nj_staging_options *options, nj_staging **out_staging,
+                                       nj_error *err);
 
 /// Opens the staging area that is there and fences off whoever has it open. NJ_NOT_FOUND without one; NJ_CONFIG when
 /// another version of nightjar or LMDB wrote it.
@@ -102,9 +100,6 @@ NJ_CHECKED nj_status nj_staging_remove_take(nj_staging **staging, nj_error *err)
 const nj_staging_facts *nj_staging_facts_of(const nj_staging *staging);
 const char *nj_staging_store_dir(const nj_staging *staging);
 uint64_t nj_staging_epoch(const nj_staging *staging);
-
-/// Appends the plan's bytes to `out`.
-NJ_CHECKED nj_status nj_staging_plan(nj_staging *staging, nj_buffer *out, nj_error *err);
 
 /// The numeric class; "" while the night has none. `out` holds NJ_STAGING_CLASS_BYTES_MAX + 1.
 NJ_CHECKED nj_status nj_staging_class(nj_staging *staging, char out[NJ_STAGING_CLASS_BYTES_MAX + 1],
@@ -161,10 +156,6 @@ NJ_CHECKED nj_status nj_staging_commit(nj_staging *staging, const nj_shard_commi
 void nj_ledger_text_set(char *out, size_t out_bytes, nj_slice text);
 
 // ---- reading back ----
-
-/// The record of a whole shard; NJ_NOT_FOUND when the ledger has none.
-NJ_CHECKED nj_status nj_staging_ledger_get(nj_staging *staging, uint64_t shard,
-                                           nj_ledger_record *out, nj_error *err);
 
 /// `record` is borrowed for the call. A status that is not NJ_OK ends the walk and is returned.
 typedef nj_status (*nj_ledger_visit)(void *context, const nj_ledger_record *record, nj_error *err);

@@ -90,11 +90,12 @@ static void reply(void *socket, const frame *request_id, bool accepted, const ch
 // Nobody else sees a refusal: to the worker it looks as if nobody were there.
 static void say_refusal(const frame *address, const char *key, unsigned refusals)
 {
-    int size = address->size <= FIELD_BYTES ? (int)address->size : 0;
-    nj_log(NJ_LOG_WARNING,
-           "%.*s is not let in: its public key \"%s\" is not in the list of workers%s", size,
-           address->bytes, key,
-           refusals == REFUSALS_SAID_MAX ? "; further ones are not reported" : "");
+    const nj_slice peer = {address->bytes, address->size <= FIELD_BYTES ? address->size : 0};
+    nj_log_event(NJ_EVENT_PEER_REFUSED,
+                 NJ_FIELDS(nj_log_slice("peer", peer), nj_log_text("key", key)),
+                 "%.*s is not let in: its public key \"%s\" is not in the list of workers%s",
+                 NJ_SLICE_ARGS(peer), key,
+                 refusals == REFUSALS_SAID_MAX ? "; further ones are not reported" : "");
 }
 
 static void *answer_requests(void *argument)

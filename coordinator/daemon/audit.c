@@ -38,19 +38,26 @@ size_t nj_audit_choose(const nj_plan *plan, uint32_t user_max,
 {
     const uint64_t users = user_max < plan->user_count ? user_max : plan->user_count;
     const uint64_t parts = (users + NJ_AUDIT_RANGE_USERS - 1) / NJ_AUDIT_RANGE_USERS;
+    size_t ranges = 0;
     for (uint64_t i = 0; i < parts; i++) {
         const uint64_t begin = plan->user_count * i / parts;
         const uint64_t size = plan->user_count * (i + 1) / parts - begin;
-        const uint64_t count = size < NJ_AUDIT_RANGE_USERS ? size : NJ_AUDIT_RANGE_USERS;
-        const uint64_t position = begin + draw(plan, i, size - count + 1);
-        const size_t shard = find_shard(plan, position);
-        const uint64_t left = plan->shard_first[shard + 1] - position;
-        out_ranges[i] = (nj_piece_range){.shard = (uint32_t)shard,
-                                         .first = (uint32_t)(position - plan->shard_first[shard]),
-                                         .count = (uint32_t)(count < left ? count : left),
-                                         .audit = true};
+        uint64_t count = size < NJ_AUDIT_RANGE_USERS ? size : NJ_AUDIT_RANGE_USERS;
+        uint64_t position = begin + draw(plan, i, size - count + 1);
+        while (count > 0) { // a range ends with its shard
+            const size_t shard = find_shard(plan, position);
+            const uint64_t left = plan->shard_first[shard + 1] - position;
+            const uint64_t taken = count < left ? count : left;
+            out_ranges[ranges++] =
+                (nj_piece_range){.shard = (uint32_t)shard,
+                                 .first = (uint32_t)(position - plan->shard_first[shard]),
+                                 .count = (uint32_t)taken,
+                                 .audit = true};
+            position += taken;
+            count -= taken;
+        }
     }
-    return (size_t)parts;
+    return ranges;
 }
 
 nj_status nj_audit_trim(nj_staging *staging, const nj_plan *plan, nj_piece_range *range,

@@ -7,11 +7,11 @@
 #include "coordinator/plan.h"
 
 #define NJ_AUDIT_USERS_MAX 4096
-#define NJ_AUDIT_RANGE_USERS 4 // of one piece
-#define NJ_AUDIT_RANGES_MAX (NJ_AUDIT_USERS_MAX / NJ_AUDIT_RANGE_USERS)
+#define NJ_AUDIT_RANGE_USERS 4                 // of one piece
+#define NJ_AUDIT_RANGES_MAX NJ_AUDIT_USERS_MAX // shards of one user each
 
-/// Chooses about `user_max` users of the plan (0 .. NJ_AUDIT_USERS_MAX), in ranges of up to NJ_AUDIT_RANGE_USERS neighbours of one
-/// shard. The plan is cut into as many equal parts as there are ranges, and its digest says where in each part the range lies:
+/// Chooses users of the plan, `user_max` of them (0 .. NJ_AUDIT_USERS_MAX, rounded up to whole NJ_AUDIT_RANGE_USERS) or all, in ranges
+/// of neighbours of one shard. The plan is cut into equal parts, and its digest says where in each part the neighbours lie:
 /// the same night is audited at the same places, and nobody knows them before the plan is made.
 ///
 /// Returns  the number of ranges, set in out_ranges

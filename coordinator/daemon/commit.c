@@ -19,13 +19,18 @@ nj_status nj_night_pause(nj_night *n, nj_error *err)
     }
     if (began) {
         nj_dispatch_pause(n->dispatch, true);
-        nj_log(NJ_LOG_ERROR,
-               "paused: %s. Make room or mend the disk: the night goes on by itself when it can "
-               "write, and ends after %" PRIu64 " s without",
-               err->text, (uint64_t)n->options->storage_wait_ms / 1000);
+        nj_log_event(NJ_EVENT_PAUSED,
+                     NJ_FIELDS(nj_log_text("status", nj_status_name(NJ_IO)),
+                               nj_log_uint("wait_ms", n->options->storage_wait_ms)),
+                     "paused: %s. Make room or mend the disk: the night goes on by itself when it "
+                     "can write, and ends after %" PRIu64 " s without",
+                     err->text, (uint64_t)n->options->storage_wait_ms / 1000);
     } else {
-        nj_log(NJ_LOG_WARNING, "still paused after %.1f s: %s",
-               (double)(now_ns - n->pause.since_ns) / 1e9, err->text);
+        const uint64_t paused_ns = now_ns - n->pause.since_ns;
+        nj_log_event(NJ_EVENT_COMMIT_FAILED,
+                     NJ_FIELDS(nj_log_text("status", nj_status_name(NJ_IO)),
+                               nj_log_uint("paused_ms", paused_ns / NS_PER_MS)),
+                     "still paused after %.1f s: %s", (double)paused_ns / 1e9, err->text);
     }
     return NJ_OK;
 }
@@ -35,8 +40,9 @@ void nj_night_go_on(nj_night *n)
     const uint64_t length_ns = nj_pause_end(&n->pause, nj_clock_mono_ns());
     if (length_ns > 0) {
         nj_dispatch_pause(n->dispatch, false);
-        nj_log(NJ_LOG_INFO, "the store can be written again after %.1f s: the night goes on",
-               (double)length_ns / 1e9);
+        nj_log_event(NJ_EVENT_CONTINUED, NJ_FIELDS(nj_log_uint("paused_ms", length_ns / NS_PER_MS)),
+                     "the store can be written again after %.1f s: the night goes on",
+                     (double)length_ns / 1e9);
     }
 }
 
@@ -45,8 +51,12 @@ static nj_status note_outcome(nj_night *n, const nj_staged_piece *piece, nj_comm
 {
     if (outcome == NJ_COMMIT_DIVERGED) {
         n->diverged = true;
-        nj_log(NJ_LOG_ERROR, "shard %u is already stored with other rows: they stay as they are",
-               piece->range.shard);
+        nj_log_event(NJ_EVENT_DIVERGENCE,
+                     NJ_FIELDS(nj_log_uint("piece", piece->index),
+                               nj_log_uint("shard", piece->range.shard),
+                               nj_log_text("worker", piece->worker)),
+                     "shard %u is already stored with other rows: they stay as they are",
+                     piece->range.shard);
     }
     nj_status status = nj_dispatch_stored(n->dispatch, piece->index, true, nj_clock_mono_ns());
     return status == NJ_OK ? NJ_OK
@@ -60,7 +70,13 @@ nj_status nj_night_commit(nj_night *n, nj_error *err)
         return NJ_OK;
     }
     NJ_FAILPOINT_HIT(COMMIT_DUE);
+    const uint64_t start_ns = nj_clock_mono_ns();
     nj_status status = nj_stage_commit(&n->stage, outcomes, err);
+    if (status == NJ_OK) {
+        nj_histogram_observe(&n->metrics.commit_duration, nj_clock_mono_ns() - start_ns);
+    } else {
+        n->metrics.commit_failures++;
+    }
     if (status == NJ_IO) {
         return nj_night_pause(n, err); // everything waits where it is
     }

@@ -59,9 +59,13 @@ static void send_welcome(nj_night *n, const nj_dispatch_effect *effect)
                               sections->sections[i].digest};
     }
     send_to(n, effect, &message);
+    n->metrics.workers_joined++;
     if (nj_night_may_say(n, NJ_LINE_JOIN)) {
-        nj_log(NJ_LOG_INFO, "%s joins, %u workers", worker_name(n, effect->worker),
-               n->dispatch->roster.count);
+        const char *worker = worker_name(n, effect->worker);
+        nj_log_event(NJ_EVENT_WORKER_JOINED,
+                     NJ_FIELDS(nj_log_text("worker", worker),
+                               nj_log_uint("workers", n->dispatch->roster.count)),
+                     "%s joins, %u workers", worker, n->dispatch->roster.count);
     }
 }
 
@@ -132,6 +136,9 @@ static void store_rows(nj_night *n, const nj_dispatch_effect *effect)
         report_stored(n, effect->lease.shard, false);
         return;
     }
+    nj_histogram_observe(&n->metrics.shard_duration,
+                         nj_clock_mono_ns() -
+                             n->dispatch->ledger.pieces[effect->lease.shard].since_ns);
     nj_status status = nj_stage_add(&n->stage, &range, n->result, n->check.rows,
                                     worker_name(n, effect->worker), &err);
     if (status != NJ_OK) {
@@ -158,9 +165,13 @@ static void audit_rows(nj_night *n, const nj_dispatch_effect *effect)
         return;
     }
     nj_request user = nj_plan_request(&n->plan, range.shard, range.first + differs);
-    nj_log(NJ_LOG_ERROR,
-           "audit: %s decoded user \"%.*s\" to another list than the one that is stored",
-           worker_name(n, effect->worker), NJ_SLICE_ARGS(user.user));
+    nj_log_event(NJ_EVENT_DIVERGENCE,
+                 NJ_FIELDS(nj_log_uint("piece", effect->lease.shard),
+                           nj_log_uint("shard", range.shard),
+                           nj_log_text("worker", worker_name(n, effect->worker)),
+                           nj_log_slice("user", user.user)),
+                 "audit: %s decoded user \"%.*s\" to another list than the one that is stored",
+                 worker_name(n, effect->worker), NJ_SLICE_ARGS(user.user));
     status = nj_dispatch_audit_differs(n->dispatch, effect->lease.shard, nj_clock_mono_ns());
     if (status != NJ_OK) {
         n->broken = nj_fail(&n->broken_err, status, "the audit of shard %u had ended", range.shard);
@@ -223,41 +234,77 @@ static piece_name name_piece(const nj_night *n, uint32_t index)
     return name;
 }
 
+// The fields of an event about a lease.
+static nj_log_field piece_field(const nj_dispatch_effect *effect)
+{
+    return nj_log_uint("piece", effect->lease.shard);
+}
+
+static nj_log_field shard_field(const nj_night *n, const nj_dispatch_effect *effect)
+{
+    return nj_log_uint("shard", nj_ledger_piece(&n->dispatch->ledger, effect->lease.shard).shard);
+}
+
+static nj_log_field attempt_field(const nj_dispatch_effect *effect)
+{
+    return nj_log_uint("attempt", effect->lease.attempt);
+}
+
+static nj_log_field worker_field(const nj_night *n, const nj_dispatch_effect *effect)
+{
+    return nj_log_text("worker", worker_name(n, effect->worker));
+}
+
+static nj_log_field status_field(const nj_dispatch_effect *effect)
+{
+    return nj_log_text("status", nj_status_name(effect->status));
+}
+
 static void tell_failure(nj_night *n, const nj_dispatch_effect *effect)
 {
     if (nj_night_may_say(n, NJ_LINE_FAILURE)) {
-        nj_log(NJ_LOG_WARNING, "%s failed %s: %.*s (%s)", worker_name(n, effect->worker),
-               name_piece(n, effect->lease.shard).text, NJ_SLICE_ARGS(effect->text),
-               nj_status_name(effect->status));
+        nj_log_event(NJ_EVENT_SHARD_FAILED,
+                     NJ_FIELDS(piece_field(effect), shard_field(n, effect), attempt_field(effect),
+                               worker_field(n, effect), status_field(effect)),
+                     "%s failed %s: %.*s (%s)", worker_name(n, effect->worker),
+                     name_piece(n, effect->lease.shard).text, NJ_SLICE_ARGS(effect->text),
+                     nj_status_name(effect->status));
     }
 }
 
 static void tell_loss(nj_night *n, const nj_dispatch_effect *effect)
 {
     if (nj_night_may_say(n, NJ_LINE_LOSS)) {
-        nj_log(NJ_LOG_WARNING, "%s is lost with %s: it goes to another worker",
-               name_piece(n, effect->lease.shard).text, worker_name(n, effect->worker));
+        nj_log_event(NJ_EVENT_LEASE_LOST,
+                     NJ_FIELDS(piece_field(effect), shard_field(n, effect), attempt_field(effect),
+                               worker_field(n, effect)),
+                     "%s is lost with %s: it goes to another worker",
+                     name_piece(n, effect->lease.shard).text, worker_name(n, effect->worker));
     }
 }
 
 static void tell_split(nj_night *n, const nj_dispatch_effect *effect)
 {
+    const nj_piece_range range = nj_ledger_piece(&n->dispatch->ledger, effect->lease.shard);
     nj_fail(&n->trouble, effect->status, "%s: %.*s", worker_name(n, effect->worker),
             NJ_SLICE_ARGS(effect->text));
     if (nj_night_may_say(n, NJ_LINE_SPLIT)) {
-        nj_log(NJ_LOG_WARNING, "%s has no tries left and is tried in halves: %s",
-               name_piece(n, effect->lease.shard).text, n->trouble.text);
+        nj_log_event(NJ_EVENT_SHARD_SPLIT,
+                     NJ_FIELDS(piece_field(effect), shard_field(n, effect),
+                               nj_log_uint("first", range.first),
+                               nj_log_uint("count", range.count)),
+                     "%s has no tries left and is tried in halves: %s",
+                     name_piece(n, effect->lease.shard).text, n->trouble.text);
     }
 }
 
 static void quarantine(nj_night *n, const nj_dispatch_effect *effect)
 {
     nj_error err = {0};
-    char note[NJ_STAGE_NOTE_BYTES];
     const nj_piece_range range = nj_ledger_piece(&n->dispatch->ledger, effect->lease.shard);
     const char *worker = worker_name(n, effect->worker);
-    snprintf(note, sizeof note, "%.*s (%s)", NJ_SLICE_ARGS(effect->text),
-             nj_status_name(effect->status));
+    char note[NJ_STAGE_NOTE_BYTES];
+    nj_ledger_text_set(note, sizeof note, effect->text);
     nj_status status =
         nj_stage_give_up(&n->stage, &range, effect->lease.attempt, worker, note, &err);
     if (status != NJ_OK) {
@@ -266,44 +313,59 @@ static void quarantine(nj_night *n, const nj_dispatch_effect *effect)
     }
     for (uint32_t i = 0; i < range.count; i++) {
         nj_request request = nj_plan_request(&n->plan, range.shard, range.first + i);
-        nj_log(NJ_LOG_ERROR, "user \"%.*s\" is quarantined after %u tries, the last one by %s: %s",
-               NJ_SLICE_ARGS(request.user), effect->lease.attempt, worker, note);
+        nj_log_event(NJ_EVENT_USER_QUARANTINED,
+                     NJ_FIELDS(nj_log_slice("user", request.user), piece_field(effect),
+                               shard_field(n, effect), worker_field(n, effect),
+                               attempt_field(effect), status_field(effect)),
+                     "user \"%.*s\" is quarantined after %u tries, the last one by %s: %s",
+                     NJ_SLICE_ARGS(request.user), effect->lease.attempt, worker, note);
     }
 }
 
 static void tell_alarm(nj_night *n, const nj_dispatch_effect *effect)
 {
     n->diverged = true;
-    nj_log(NJ_LOG_ERROR,
-           "%s gave other rows for %s than those that are stored: one of two workers computes "
-           "wrongly",
-           worker_name(n, effect->worker), name_piece(n, effect->lease.shard).text);
+    nj_log_event(
+        NJ_EVENT_DIVERGENCE,
+        NJ_FIELDS(piece_field(effect), shard_field(n, effect), worker_field(n, effect)),
+        "%s gave other rows for %s than those that are stored: one of two workers computes wrongly",
+        worker_name(n, effect->worker), name_piece(n, effect->lease.shard).text);
 }
 
 static void tell_of_worker(nj_night *n, const nj_dispatch_effect *effect)
 {
     const char *name = worker_name(n, effect->worker);
+    const bool said_bye = effect->status == NJ_OK;
     if (effect->kind == NJ_DISPATCH_WORKER_GONE) {
+        n->metrics.workers_vanished += !said_bye;
         if (nj_night_may_say(n, NJ_LINE_GONE)) {
-            nj_log(effect->status == NJ_OK ? NJ_LOG_INFO : NJ_LOG_WARNING, "%s %s, %u workers",
-                   name, effect->status == NJ_OK ? "leaves" : "has vanished",
-                   n->dispatch->roster.count);
+            nj_log_event(said_bye ? NJ_EVENT_WORKER_LEFT : NJ_EVENT_WORKER_VANISHED,
+                         NJ_FIELDS(worker_field(n, effect),
+                                   nj_log_uint("workers", n->dispatch->roster.count)),
+                         "%s %s, %u workers", name, said_bye ? "leaves" : "has vanished",
+                         n->dispatch->roster.count);
         }
+    } else if (!nj_night_may_say(n, NJ_LINE_BENCH)) {
+        return;
     } else if (effect->kind == NJ_DISPATCH_WORKER_BENCHED) {
-        if (nj_night_may_say(n, NJ_LINE_BENCH)) {
-            nj_log(NJ_LOG_WARNING, "%s failed different shards and gets none for %u s", name,
-                   effect->wait_ms / 1000);
-        }
-    } else if (nj_night_may_say(n, NJ_LINE_BENCH)) {
-        nj_log(NJ_LOG_INFO, "%s may try again", name);
+        nj_log_event(NJ_EVENT_WORKER_BENCHED,
+                     NJ_FIELDS(worker_field(n, effect), nj_log_uint("bench_ms", effect->wait_ms)),
+                     "%s failed different shards and gets none for %u s", name,
+                     effect->wait_ms / 1000);
+    } else {
+        nj_log_event(NJ_EVENT_WORKER_RETURNED, NJ_FIELDS(worker_field(n, effect)),
+                     "%s may try again", name);
     }
 }
 
 static void tell_second(nj_night *n, const nj_dispatch_effect *effect)
 {
     if (nj_night_may_say(n, NJ_LINE_SECOND)) {
-        nj_log(NJ_LOG_INFO, "%s is slow: %s tries it too", name_piece(n, effect->lease.shard).text,
-               worker_name(n, effect->worker));
+        nj_log_event(
+            NJ_EVENT_SPECULATION,
+            NJ_FIELDS(piece_field(effect), shard_field(n, effect), worker_field(n, effect)),
+            "%s is slow: %s tries it too", name_piece(n, effect->lease.shard).text,
+            worker_name(n, effect->worker));
     }
 }
 
@@ -312,6 +374,10 @@ static void note_failed_audit(nj_night *n, const nj_dispatch_effect *effect)
     n->audit_failed = true;
     nj_fail(&n->trouble, effect->status, "%s, %s: %.*s", name_piece(n, effect->lease.shard).text,
             worker_name(n, effect->worker), NJ_SLICE_ARGS(effect->text));
+    nj_log_event(NJ_EVENT_AUDIT_FAILED,
+                 NJ_FIELDS(piece_field(effect), shard_field(n, effect), worker_field(n, effect),
+                           status_field(effect)),
+                 "audit: no tries are left for %s", n->trouble.text);
 }
 
 // ---- drawing ----

@@ -1,4 +1,4 @@
-// effects.h - the night while it runs, and what night.c, commit.c and effects.c do to it. Nobody else includes it.
+// effects.h - the night while it runs, and what night.c, effects.c, commit.c and finish.c do to it. Nobody else includes it.
 #ifndef NJ_COORDINATOR_DAEMON_EFFECTS_H
 #define NJ_COORDINATOR_DAEMON_EFFECTS_H
 
@@ -6,6 +6,7 @@
 #include "common/cli/progress.h"
 #include "common/wire/socket.h"
 #include "coordinator/daemon/log_gate.h"
+#include "coordinator/daemon/metrics_page.h"
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/pause.h"
 #include "coordinator/daemon/result_check.h"
@@ -50,6 +51,10 @@ typedef struct {
         broken; // not NJ_OK: an effect could not be performed and the night must end, `broken_err` says why
     nj_error broken_err;
     nj_log_gate gates[NJ_LINE_COUNT];
+    nj_metrics
+        metrics; // what the ledger does not count is counted here; measure.h fills in the rest
+    nj_metrics_page *page; // owned; NULL: none
+    uint64_t shown_ns;     // when the page was last given numbers
     nj_night_summary summary;
 } nj_night;
 
@@ -75,6 +80,16 @@ NJ_CHECKED nj_status nj_night_commit(nj_night *n, nj_error *err);
 NJ_CHECKED nj_status nj_night_pause(nj_night *n, nj_error *err);
 /// It works again, if it had failed.
 void nj_night_go_on(nj_night *n);
+
+/// More users are quarantined than the night may be published without; all of them always are.
+bool nj_night_is_over_budget(const nj_night *n);
+
+/// NJ_OK, or NJ_INTERRUPTED or NJ_TERMINATED when the process was asked to end.
+NJ_CHECKED nj_status nj_night_check_signal(nj_error *err);
+
+/// Judges the night, whose users are done, lists who is quarantined and publishes; waits for a store that fails as
+/// nj_night_commit does. As nj_night_run.
+NJ_CHECKED nj_status nj_night_publish(nj_night *n, nj_error *err);
 
 /// Adds audit pieces to the dispatch, which has finished. None where options say so or nobody has a row.
 NJ_CHECKED nj_status nj_night_begin_audit(nj_night *n, nj_error *err);

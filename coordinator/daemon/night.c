@@ -2,15 +2,15 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
-#include "common/base/id.h"
 #include "common/base/log.h"
 #include "common/codec/shard.h"
 #include "coordinator/daemon/effects.h"
+#include "coordinator/daemon/measure.h"
 #include "coordinator/daemon/summary.h"
 
 #define TICK_MS 100
@@ -20,7 +20,7 @@
 #define AUDIT_WAIT_MS 5000   // for a worker, when nobody is there to decode the sample
 
 // The rest of the night's constants; tries and losses are in night.h.
-#define RETRY_MS 1000
+#define RETRY_MS 500
 #define RETRY_MS_MAX 30000
 #define BENCH_MS 30000
 #define BENCH_MS_MAX 600000
@@ -47,6 +47,7 @@ static nj_status receive_some(nj_night *n, nj_error *err)
         if (status != NJ_OK) {
             return status == NJ_AGAIN ? NJ_OK : status;
         }
+        n->metrics.received += received.bytes.size;
         if (nj_message_unpack(received.bytes, NJ_SIDE_WORKER, &message, &why) == NJ_OK) {
             n->result = message.kind == NJ_MESSAGE_RESULT ? &message.result : NULL;
             if (n->result != NULL) {
@@ -54,10 +55,14 @@ static nj_status receive_some(nj_night *n, nj_error *err)
             }
             nj_dispatch_message(n->dispatch, &received.peer, &message, nj_clock_mono_ns());
         } else {
+            n->metrics.messages_refused++;
             if (nj_night_may_say(n, NJ_LINE_MESSAGE)) {
-                nj_log(NJ_LOG_WARNING, "message from %s refused: %s",
-                       received.address[0] != '\0' ? received.address : "a closed connection",
-                       why.text);
+                const char *peer =
+                    received.address[0] != '\0' ? received.address : "a closed connection";
+                nj_log_event(NJ_EVENT_MESSAGE_REFUSED,
+                             NJ_FIELDS(nj_log_text("peer", peer),
+                                       nj_log_text("status", nj_status_name(why.status))),
+                             "message from %s refused: %s", peer, why.text);
             }
             nj_dispatch_broken(n->dispatch, &received.peer, &why, nj_clock_mono_ns());
         }
@@ -71,6 +76,28 @@ static nj_status receive_some(nj_night *n, nj_error *err)
         }
     }
     return NJ_OK;
+}
+
+// What went wrong so far stands behind the progress, as far as something did.
+static void show_progress(nj_night *n)
+{
+    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    const struct {
+        uint64_t count;
+        const char *what;
+    } troubles[] = {{counts->failures + counts->losses, "retries"},
+                    {counts->quarantined_users, "quarantined"},
+                    {counts->benches, "benched"}};
+    char note[sizeof n->progress.note] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
+        if (troubles[i].count > 0) {
+            used += (size_t)snprintf(note + used, sizeof note - used, "%s%" PRIu64 " %s",
+                                     used > 0 ? ", " : "", troubles[i].count, troubles[i].what);
+        }
+    }
+    nj_progress_note(&n->progress, "%s%s", note, n->pause.active ? " - PAUSED" : "");
+    nj_progress_update(&n->progress, nj_night_users_done(n), nj_clock_mono_ns());
 }
 
 static nj_status call_tick(nj_night *n, nj_error *err)
@@ -95,7 +122,8 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
     if (status == NJ_OK) {
         nj_dispatch_tick(n->dispatch, nj_clock_mono_ns());
         nj_night_perform(n);
-        nj_progress_update(&n->progress, nj_night_users_done(n), nj_clock_mono_ns());
+        show_progress(n);
+        nj_measure_now_and_then(n, nj_clock_mono_ns());
         status = call_tick(n, err);
     }
     if (status == NJ_OK && n->broken != NJ_OK) {
@@ -119,24 +147,20 @@ static void say_farewell(nj_night *n, nj_poller *poller, nj_drain_reason reason)
     }
 }
 
-static nj_status signal_status(nj_error *err)
+nj_status nj_night_check_signal(nj_error *err)
 {
-    return stop_signal == SIGINT
-               ? nj_fail(err, NJ_INTERRUPTED,
-                         "interrupted; committed shards are kept: go on with --resume")
-               : nj_fail(err, NJ_TERMINATED,
-                         "asked to end; committed shards are kept: go on with --resume");
+    if (stop_signal == 0) {
+        return NJ_OK;
+    }
+    return nj_fail(err, stop_signal == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED,
+                   "%s; committed shards are kept: go on with --resume",
+                   stop_signal == SIGINT ? "interrupted" : "asked to end");
 }
 
 // Every user is committed or quarantined, and that is on disk.
 static bool is_decoded(const nj_night *n)
 {
     return nj_dispatch_finished(n->dispatch) && nj_stage_is_empty(&n->stage);
-}
-
-static bool is_over_budget(const nj_night *n)
-{
-    return n->dispatch->ledger.counts.quarantined_users > n->options->quarantine_max;
 }
 
 static nj_status fail_hopeless(const nj_night *n, nj_error *err)
@@ -159,13 +183,13 @@ static nj_status run_until(nj_night *n, nj_poller *poller, bool (*is_over)(const
             status = fail_hopeless(n, err);
         }
     }
-    return status == NJ_OK && stop_signal != 0 ? signal_status(err) : status;
+    return status == NJ_OK ? nj_night_check_signal(err) : status;
 }
 
 // Workers decode a sample again. Without a worker, as when a night that was decoded is resumed, there is none.
 static nj_status audit_users(nj_night *n, nj_poller *poller, nj_error *err)
 {
-    if (n->diverged || is_over_budget(n)) {
+    if (n->diverged || nj_night_is_over_budget(n)) {
         return NJ_OK;
     }
     nj_status status = nj_night_begin_audit(n, err);
@@ -180,7 +204,7 @@ static nj_status audit_users(nj_night *n, nj_poller *poller, nj_error *err)
             return NJ_OK;
         }
     }
-    return status == NJ_OK && stop_signal != 0 ? signal_status(err) : status;
+    return status == NJ_OK ? nj_night_check_signal(err) : status;
 }
 
 static nj_status decode_users(nj_night *n, nj_error *err)
@@ -278,10 +302,14 @@ static nj_status open_dispatch(nj_night *n, nj_error *err)
     }
     status = nj_staging_ledger_each(n->stage.staging, resume_piece, n, err);
     if (status == NJ_OK && n->summary.resumed_shards > 0) {
-        nj_log(NJ_LOG_INFO,
-               "resumed: %" PRIu64 " of %zu shards are committed, %" PRIu64 " users quarantined",
-               n->summary.resumed_shards, n->plan.shard_count,
-               n->dispatch->ledger.counts.quarantined_users);
+        const uint64_t quarantined = n->dispatch->ledger.counts.quarantined_users;
+        nj_log_event(NJ_EVENT_NIGHT_RESUMED,
+                     NJ_FIELDS(nj_log_uint("shards", n->plan.shard_count),
+                               nj_log_uint("committed", n->summary.resumed_shards),
+                               nj_log_uint("quarantined", quarantined)),
+                     "resumed: %" PRIu64 " of %zu shards are committed, %" PRIu64
+                     " users quarantined",
+                     n->summary.resumed_shards, n->plan.shard_count, quarantined);
     }
     return status;
 }
@@ -320,8 +348,10 @@ static nj_status say_ready(nj_night *n, nj_error *err)
 {
     const nj_night_options *options = n->options;
     const char *endpoint = nj_router_endpoint(n->router);
-    nj_log(NJ_LOG_INFO, "listening on %s%s", endpoint,
-           options->insecure ? " without encryption" : "");
+    nj_log_event(
+        NJ_EVENT_LISTENING,
+        NJ_FIELDS(nj_log_text("endpoint", endpoint), nj_log_uint("encrypted", !options->insecure)),
+        "listening on %s%s", endpoint, options->insecure ? " without encryption" : "");
     return options->hooks.ready != NULL
                ? options->hooks.ready(options->hooks.context, endpoint, err)
                : NJ_OK;
@@ -350,8 +380,12 @@ static nj_status open_night(nj_night *n, nj_error *err)
     n->summary.users = n->plan.user_count;
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
-    nj_log(NJ_LOG_INFO, "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
-           n->plan.shard_count, n->options->numeric_class);
+    nj_log_event(NJ_EVENT_PLAN,
+                 NJ_FIELDS(nj_log_uint("users", n->plan.user_count),
+                           nj_log_uint("shards", n->plan.shard_count),
+                           nj_log_text("class", n->options->numeric_class)),
+                 "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
+                 n->plan.shard_count, n->options->numeric_class);
     status = open_scratch(n, err);
     if (status == NJ_OK) {
         status = open_dispatch(n, err);
@@ -376,115 +410,6 @@ static void close_night(nj_night *n)
     nj_buffer_fini(&n->users_bytes);
 }
 
-// ---- publishing ----
-
-static void fill_summary(nj_night *n)
-{
-    nj_night_summary *out = &n->summary;
-    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
-    out->rows = counts->committed_users;
-    out->leases = counts->leases;
-    out->retries =
-        n->later_leases > counts->speculations ? n->later_leases - counts->speculations : 0;
-    out->losses = counts->losses;
-    out->duplicates = counts->duplicates;
-    out->speculations = counts->speculations;
-    out->speculations_won = counts->speculations_won;
-    out->splits = counts->splits;
-    out->benched = counts->benches;
-    out->paused_seconds = (double)nj_pause_total_ns(&n->pause, nj_clock_mono_ns()) / 1e9;
-}
-
-static nj_status fail_over_budget(const nj_night *n, nj_slice names, nj_error *err)
-{
-    const uint64_t count = n->summary.quarantined;
-    return nj_fail(err, NJ_FAILED,
-                   "%" PRIu64 " users could be decoded by no worker, --quarantine-max is %u: "
-                   "%.*s%s. Nothing is published, the others' rows are kept: --resume "
-                   "--quarantine-max %" PRIu64 " publishes without them, --resume "
-                   "--retry-quarantined tries them again",
-                   count, n->options->quarantine_max, NJ_SLICE_ARGS(names),
-                   count > NJ_SUMMARY_NAMES_MAX ? " and others" : "", count);
-}
-
-// Whether the night may be published, and the list of those who are left out.
-static nj_status judge_night(nj_night *n, nj_error *err)
-{
-    nj_buffer names;
-    if (n->diverged) {
-        return nj_fail(
-            err, NJ_REFUSED,
-            "two workers gave different rows for a shard: nothing is published (see above)");
-    }
-    if (n->audit_failed) {
-        return nj_fail(err, NJ_FAILED,
-                       "users who had been decoded could not be decoded again: %s. Nothing is "
-                       "published: --resume tries it again, with --audit-users 0 it is left out",
-                       n->trouble.text);
-    }
-    nj_buffer_init(&names, NJ_SUMMARY_NAMES_MAX * (NJ_ID_BYTES_MAX + 4));
-    nj_status status = nj_night_list_quarantined(n->stage.staging, &n->summary, &names, err);
-    if (status == NJ_OK && is_over_budget(n)) {
-        status = fail_over_budget(n, nj_buffer_slice(&names), err);
-    }
-    nj_buffer_fini(&names);
-    return status;
-}
-
-static nj_status wait_for_store(nj_night *n, nj_error *err)
-{
-    const struct timespec tick = {.tv_nsec = TICK_MS * 1000000};
-    while (!nj_pause_is_due(&n->pause, nj_clock_mono_ns())) {
-        if (stop_signal != 0) {
-            return signal_status(err);
-        }
-        nanosleep(&tick, NULL);
-    }
-    return NJ_OK;
-}
-
-static nj_status publish_rows(nj_night *n, nj_error *err)
-{
-    for (;;) {
-        nj_status status = nj_stage_publish(&n->stage, n->summary.rows, err);
-        if (status == NJ_IO) {
-            status = nj_night_pause(n, err);
-            if (status == NJ_OK) {
-                status = wait_for_store(n, err);
-            }
-        } else {
-            if (status == NJ_OK) {
-                nj_night_go_on(n);
-            }
-            return status;
-        }
-        if (status != NJ_OK) {
-            return status;
-        }
-    }
-}
-
-static nj_status publish_night(nj_night *n, nj_error *err)
-{
-    fill_summary(n);
-    nj_status status = judge_night(n, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    const uint64_t start_ns = nj_clock_mono_ns();
-    status = publish_rows(n, err);
-    fill_summary(n); // for the pauses
-    n->summary.publish_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
-    if (status != NJ_OK) {
-        return status;
-    }
-    n->summary.generation = n->stage.name;
-    return n->summary.quarantined == 0
-               ? NJ_OK
-               : nj_fail(err, NJ_PARTIAL, "%s is published without %" PRIu64 " quarantined users",
-                         n->stage.name.text, n->summary.quarantined);
-}
-
 static void catch_signals(void (*handler)(int))
 {
     struct sigaction action = {.sa_handler = handler};
@@ -502,16 +427,20 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     nj_night_summary_init(&n.summary);
     stop_signal = 0;
     catch_signals(note_signal);
-    nj_status status = open_night(&n, err);
+    nj_status status = nj_measure_begin(&n, err);
+    if (status == NJ_OK) {
+        status = open_night(&n, err);
+    }
     if (status == NJ_OK) {
         status = decode_users(&n, err);
     }
     if (status == NJ_OK) {
-        status = publish_night(&n, err);
+        status = nj_night_publish(&n, err);
     }
     if (status != NJ_OK) {
         nj_stage_discard_empty(&n.stage);
     }
+    nj_measure_end(&n, status);
     *out = n.summary;
     close_night(&n);
     catch_signals(SIG_DFL);

@@ -58,7 +58,9 @@ typedef struct {
     uint32_t storage_wait_ms; // how long a store that does not write is waited for
     uint32_t audit_users;
     const char *numeric_class;
-    nj_night_hooks hooks; // members may be NULL
+    const char *metrics_bind; // "127.0.0.1:9464"; NULL: no page
+    const char *metrics_file; // written when the night ends, however it does; NULL: none
+    nj_night_hooks hooks;     // members may be NULL
 } nj_night_options;
 
 typedef struct {

@@ -57,7 +57,9 @@ nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options 
     *out = (nj_night_options){.store_dir = nj_argument(arguments, "store"),
                               .resume = nj_argument_flag(arguments, "resume"),
                               .retry_quarantined = nj_argument_flag(arguments, "retry-quarantined"),
-                              .numeric_class = nj_argument(arguments, "numeric-class")};
+                              .numeric_class = nj_argument(arguments, "numeric-class"),
+                              .metrics_bind = nj_argument(arguments, "metrics-bind"),
+                              .metrics_file = nj_argument(arguments, "metrics-file")};
     nj_status status = read_numbers(arguments, out, err);
     return status == NJ_OK ? read_words(arguments, out, err) : status;
 }

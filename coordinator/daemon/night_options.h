@@ -13,6 +13,12 @@
          "a lease without progress for this long is given to another worker", false},              \
         {"numeric-class", "NAME", "exact",                                                         \
          "arithmetic of the night: exact, or a class that all workers have", false},               \
+        {"metrics-bind", "ADDRESS", NULL,                                                          \
+         "answer GET /metrics and /healthz here, such as 127.0.0.1:9464; default: nowhere",        \
+         false},                                                                                   \
+        {"metrics-file", "FILE", NULL,                                                             \
+         "at the end write the metrics here, for a textfile collector", false},                    \
+        NJ_LOG_OPTION,                                                                             \
         {"quarantine-max", "N", "0",                                                               \
          "publish without up to so many users whom no worker can decode; exit 3", false},          \
         {"retry-quarantined", NULL, NULL, "with --resume: try again the users who were given up",  \

@@ -85,7 +85,7 @@ static nj_status open_staging(const char *store_dir, const nj_staging_facts *fac
                               nj_error *err)
 {
     if (!nj_staging_exists(store_dir)) {
-        return nj_staging_create(store_dir, facts, (nj_slice){0}, NULL, out, err);
+        return nj_staging_create(store_dir, facts, NULL, out, err);
     }
     if (!resume) {
         return nj_fail(err, NJ_AGAIN,
@@ -306,7 +306,7 @@ void nj_stage_discard_empty(nj_stage *stage)
     nj_staging_tally tally;
     nj_status status =
         stage->staging != NULL ? nj_staging_count(stage->staging, &tally, &err) : NJ_END;
-    if (status == NJ_OK && tally.committed + tally.quarantined > 0) {
+    if (status == NJ_OK && tally.committed > 0) {
         return;
     }
     if (status == NJ_OK) {
@@ -319,6 +319,21 @@ void nj_stage_discard_empty(nj_stage *stage)
 
 // ---- publishing ----
 
+// The area loses its name first, so a try that failed behind that has done what counts: the next draft removes the rest.
+static nj_status remove_area(nj_stage *stage, nj_error *err)
+{
+    if (!nj_staging_exists(nj_staging_store_dir(stage->staging))) {
+        nj_staging_close(&stage->staging);
+        return NJ_OK;
+    }
+    nj_status status = nj_staging_remove_take(&stage->staging, err);
+    if (status != NJ_OK) {
+        nj_error_prefix(err, "%s is published, but its staging area cannot be removed",
+                        stage->name.text);
+    }
+    return status;
+}
+
 static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
 {
     const char *store_dir = nj_staging_store_dir(stage->staging);
@@ -328,7 +343,10 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
         status =
             nj_store_pack(stage->staging, row_count, nj_clock_wall_ms(), &stage->name, NULL, err);
         if (status == NJ_OK) {
-            nj_log(NJ_LOG_INFO, "packed %s", stage->name.text);
+            nj_log_event(NJ_EVENT_PACKED,
+                         NJ_FIELDS(nj_log_text("generation", stage->name.text),
+                                   nj_log_uint("rows", row_count)),
+                         "packed %s", stage->name.text);
         }
         break;
     case NJ_STAGE_VERIFY:
@@ -338,14 +356,14 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
         status = nj_store_publish(store_dir, stage->name.text, stage->staging,
                                   NJ_STORE_LOCK_WAIT_MS, err);
         if (status == NJ_OK) {
-            nj_log(NJ_LOG_INFO, "verified and published %s", stage->name.text);
+            nj_log_event(NJ_EVENT_PUBLISHED,
+                         NJ_FIELDS(nj_log_text("generation", stage->name.text),
+                                   nj_log_uint("rows", row_count)),
+                         "verified and published %s", stage->name.text);
         }
         break;
     case NJ_STAGE_REMOVE:
-        status = nj_staging_remove_take(&stage->staging, err);
-        if (status != NJ_OK) {
-            nj_error_prefix(err, "%s is published, but", stage->name.text);
-        }
+        status = remove_area(stage, err);
         break;
     }
     return status;

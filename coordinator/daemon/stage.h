@@ -104,7 +104,7 @@ NJ_CHECKED nj_status nj_stage_commit(nj_stage *stage,
 /// Forgets what the last commit wrote.
 void nj_stage_clear(nj_stage *stage);
 
-/// Removes the staging area if nothing is recorded in it: an attempt that came to nothing leaves nothing to resume, and
+/// Removes the staging area if nothing is committed in it: an attempt that came to nothing leaves nothing to resume, and
 /// nothing in the way of the next one. A failure is logged only.
 void nj_stage_discard_empty(nj_stage *stage);
 

@@ -10,6 +10,7 @@
 NJ_CHECKED nj_status nj_print_json_take(json_t **object, nj_error *err);
 
 nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_bench_store(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bundle_list(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bundle_verify(const nj_arguments *arguments, nj_error *err);
@@ -23,6 +24,7 @@ nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_get(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_list(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_publish(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_store_rollback(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_stat(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_verify(const nj_arguments *arguments, nj_error *err);
 

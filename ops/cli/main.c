@@ -35,6 +35,15 @@ static const nj_option BENCH_ENGINE[] = {
     JSON_OPTION,
 };
 
+static const nj_option BENCH_STORE[] = {
+    {"rows", "N", "1000000", "made-up rows a round", false},
+    {"top", "N", "20", "items a row", false},
+    {"shard-users", "N", "256", "rows a shard; 32 shards are committed at once", false},
+    {"rounds", "N", "3", "rounds; medians are reported", false},
+    {"folder", "DIR", ".", "where the store is made, and removed again", false},
+    JSON_OPTION,
+};
+
 static const nj_option BUNDLE_PACK[] = {
     {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", true},
     {"catalogue", "DIR", NULL, "catalogue folder", true},
@@ -89,8 +98,8 @@ static const nj_option RUN[] = {
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,
     {"workers", "N", "2", "worker processes to start on this machine", false},
-    {"section-cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar",
-     false},
+    {"cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar", false},
+    {"memory-max", "MB", NULL, "a worker whose plan needs more ends; default: no limit", false},
     NJ_ENGINE_OPTIONS,
 };
 
@@ -100,7 +109,12 @@ static const nj_option KEYS[] = {
     JSON_OPTION,
 };
 
-static const nj_option STORE_GET[] = {STORE_OPTIONS, JSON_LINES_OPTION};
+static const nj_option STORE_GET[] = {
+    STORE_OPTIONS,
+    {"check-mb", "N", "1024", "compare every byte first where the generation has at most N MiB",
+     false},
+    JSON_LINES_OPTION,
+};
 
 static const nj_option STORE_EXPORT[] = {
     STORE_OPTIONS,
@@ -116,6 +130,14 @@ static const nj_option STORE_LIST[] = {{"store", "DIR", NULL, "the store's folde
 static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's folder", true},
                                           JSON_OPTION};
 
+static const nj_option STORE_ROLLBACK[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"to", "NAME", NULL, "a generation; default: the last one that was current before and is sound",
+     false},
+    {"dry-run", NULL, NULL, "say where it would go back to, and change nothing", false},
+    JSON_OPTION,
+};
+
 #define COMMAND(name, summary, positional, options, run)                                           \
     {                                                                                              \
         name, summary, positional, options, sizeof(options) / sizeof(options)[0], run              \
@@ -124,6 +146,8 @@ static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's fo
 static const nj_command COMMANDS[] = {
     COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE,
             nj_command_bench_engine),
+    COMMAND("bench store", "measure committing, packing and publishing", NULL, BENCH_STORE,
+            nj_command_bench_store),
     COMMAND("bundle list", "the sections of a bundle", "FILE", BUNDLE_LIST, nj_command_bundle_list),
     COMMAND("bundle pack", "one file from a checkpoint and a catalogue", NULL, BUNDLE_PACK,
             nj_command_bundle_pack),
@@ -143,8 +167,10 @@ static const nj_command COMMANDS[] = {
             nj_command_store_export),
     COMMAND("store get", "one user's list", "USER", STORE_GET, nj_command_store_get),
     COMMAND("store list", "the generations of a store", NULL, STORE_LIST, nj_command_store_list),
-    COMMAND("store publish", "make CURRENT name a generation: also a rollback", "GEN",
-            STORE_PUBLISH, nj_command_store_publish),
+    COMMAND("store publish", "make CURRENT name a generation", "GEN", STORE_PUBLISH,
+            nj_command_store_publish),
+    COMMAND("store rollback", "make CURRENT name the generation before", NULL, STORE_ROLLBACK,
+            nj_command_store_rollback),
     COMMAND("store stat", "facts of a generation", NULL, STORE_STAT, nj_command_store_stat),
     COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT,
             nj_command_store_verify),

@@ -126,20 +126,19 @@ static nj_status make_keys(fleet *f, nj_keypair *server, nj_allowlist *allowed, 
 // Between fork and exec only calls that are safe after a fork of a process with threads.
 static void exec_worker(const fleet *f, pid_t parent)
 {
-    const char *cache = nj_argument(f->arguments, "section-cache");
-    const char *argv[] = {f->program.text,
-                          "--connect",
-                          f->endpoint,
-                          f->server_key,
-                          "--key",
-                          f->key_path,
-                          "--kernels",
-                          nj_argument(f->arguments, "kernels"),
-                          "--batch",
-                          nj_argument(f->arguments, "batch"),
-                          cache != NULL ? "--cache" : NULL,
-                          cache,
-                          NULL};
+    static const char *const PASSED_ON[] = {"--kernels", "--batch", "--log-format", "--cache",
+                                            "--memory-max"};
+    enum { PASSED_ON_COUNT = sizeof PASSED_ON / sizeof PASSED_ON[0] };
+    const char *argv[6 + 2 * PASSED_ON_COUNT + 1] = {f->program.text, "--connect", f->endpoint,
+                                                     f->server_key,   "--key",     f->key_path};
+    size_t count = 6;
+    for (size_t i = 0; i < PASSED_ON_COUNT; i++) {
+        const char *value = nj_argument(f->arguments, PASSED_ON[i] + strlen("--"));
+        if (value != NULL) {
+            argv[count++] = PASSED_ON[i];
+            argv[count++] = value;
+        }
+    }
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -258,9 +257,12 @@ static nj_status take_end(fleet *f, worker_slot *slot, int state, const nj_night
         return close_slot(f, pid, WEXITSTATUS(state), err);
     }
     if (nj_log_gate_pass(&f->gate, "ends of workers", nj_clock_mono_ns())) {
-        nj_log(NJ_LOG_WARNING, "worker %ld ended (%s %d): starting another", pid,
-               WIFSIGNALED(state) ? "signal" : "exit",
-               WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state));
+        const char *how = WIFSIGNALED(state) ? "signal" : "exit";
+        const int number = WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state);
+        nj_log_event(
+            NJ_EVENT_WORKER_REPLACED,
+            NJ_FIELDS(nj_log_uint("worker_pid", (uint64_t)pid), nj_log_uint(how, (uint64_t)number)),
+            "worker %ld ended (%s %d): starting another", pid, how, number);
     }
     return plan_restart(f, slot, pulse, err);
 }

@@ -1,9 +1,11 @@
 // store.c - `nightjar store`: reading, checking and publishing generations.
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/codec/json.h"
@@ -15,9 +17,42 @@
 #include "ops/cli/commands.h"
 
 #define LINE_BYTES_MAX (16u << 20)
-// LMDB crashes on damaged pages, so a generation is compared with its digest before it is followed. For one user's row that is
-// done where it takes less than about a quarter of a second; of a larger store, `store verify` knows.
-#define GET_CHECK_BYTES_MAX ((uint64_t)256 << 20)
+#define CHECK_MB_MAX ((uint64_t)1 << 30)
+
+// ---- damage behind the head of data.mdb ----
+
+static const int FAULTS[] = {SIGSEGV, SIGBUS, SIGABRT};
+
+// Only what a signal handler may call. What stands in the buffer of standard output is lost, as it should be.
+static void end_damaged(int number)
+{
+    static const char TEXT[] =
+        "nightjar: error: data.mdb is damaged or cannot be read: LMDB failed in it; "
+        "`nightjar store verify` says more\n";
+    (void)number;
+    ssize_t ignored = write(STDERR_FILENO, TEXT, sizeof TEXT - 1);
+    (void)ignored;
+    _exit(nj_status_exit_code(NJ_REFUSED));
+}
+
+// LMDB follows damaged pages into a crash, and a disk that fails under a mapped file is a signal too. Between these two
+// calls such a crash is a sentence and an exit code.
+static void begin_guard(void)
+{
+    struct sigaction action = {.sa_handler = end_damaged, .sa_flags = (int)SA_RESETHAND};
+    for (size_t i = 0; i < sizeof FAULTS / sizeof FAULTS[0]; i++) {
+        sigaction(FAULTS[i], &action, NULL);
+    }
+}
+
+static void end_guard(void)
+{
+    for (size_t i = 0; i < sizeof FAULTS / sizeof FAULTS[0]; i++) {
+        signal(FAULTS[i], SIG_DFL);
+    }
+}
+
+// ---- rows ----
 
 // A reader and what a line needs.
 typedef struct {
@@ -36,6 +71,7 @@ static nj_status open_printing(const nj_arguments *arguments, uint64_t check_byt
     if (p.row == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory to read rows");
     }
+    begin_guard();
     nj_status status = nj_store_reader_open(store, nj_argument(arguments, "gen"), &p.reader, err);
     if (status == NJ_OK && nj_store_reader_manifest(p.reader)->data_bytes <= check_bytes_max) {
         status = nj_store_check_data(store, nj_store_reader_name(p.reader),
@@ -43,6 +79,7 @@ static nj_status open_printing(const nj_arguments *arguments, uint64_t check_byt
     }
     if (status != NJ_OK) {
         nj_store_reader_close(&p.reader);
+        end_guard();
         free(p.row);
         return status;
     }
@@ -53,6 +90,7 @@ static nj_status open_printing(const nj_arguments *arguments, uint64_t check_byt
 static void close_printing(printing *p)
 {
     nj_store_reader_close(&p->reader);
+    end_guard();
     nj_buffer_fini(&p->line);
     free(p->row);
 }
@@ -63,7 +101,8 @@ static nj_status print_row(void *context, nj_slice user, nj_slice value, nj_erro
     nj_status status = nj_row_unpack(value, p->row, err);
     if (status != NJ_OK) {
         nj_error_prefix(err, "user \"%.*s\"", NJ_SLICE_ARGS(user));
-        return status;
+        err->status = NJ_REFUSED; // what is published was a row once
+        return NJ_REFUSED;
     }
     nj_buffer_clear(&p->line);
     status = nj_row_json(&p->line, user, p->row);
@@ -83,7 +122,11 @@ static nj_status print_row(void *context, nj_slice user, nj_slice value, nj_erro
 nj_status nj_command_store_get(const nj_arguments *arguments, nj_error *err)
 {
     printing p;
-    nj_status status = open_printing(arguments, GET_CHECK_BYTES_MAX, &p, err);
+    uint64_t check_mb = 0;
+    nj_status status = nj_argument_uint(arguments, "check-mb", 0, CHECK_MB_MAX, &check_mb, err);
+    if (status == NJ_OK) {
+        status = open_printing(arguments, check_mb << 20, &p, err);
+    }
     if (status != NJ_OK) {
         return status;
     }
@@ -168,8 +211,10 @@ nj_status nj_command_store_stat(const nj_arguments *arguments, nj_error *err)
 nj_status nj_command_store_verify(const nj_arguments *arguments, nj_error *err)
 {
     nj_store_manifest manifest;
+    begin_guard();
     nj_status status = nj_store_verify(nj_argument(arguments, "store"),
                                        nj_argument(arguments, "gen"), &manifest, err);
+    end_guard();
     if (status == NJ_OK) {
         nj_log(NJ_LOG_INFO, "%s: every byte of %" PRIu64 " rows is as it was packed",
                manifest.facts.generation, manifest.facts.row_count);
@@ -188,6 +233,36 @@ nj_status nj_command_store_publish(const nj_arguments *arguments, nj_error *err)
     }
     if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
         json_t *object = json_pack("{s:s}", "current", name);
+        status = nj_print_json_take(&object, err);
+    }
+    return status;
+}
+
+nj_status nj_command_store_rollback(const nj_arguments *arguments, nj_error *err)
+{
+    nj_store_name to;
+    nj_store_name from = {{0}};
+    const char *store = nj_argument(arguments, "store");
+    const char *name = nj_argument(arguments, "to");
+    bool dry_run = nj_argument_flag(arguments, "dry-run");
+    nj_status status = name != NULL ? nj_store_resolve(store, name, &to, err)
+                                    : nj_store_rollback_find(store, &to, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    if (nj_store_current(store, &from, NULL) != NJ_OK) {
+        strcpy(from.text, "nothing");
+    }
+    if (!dry_run) {
+        status = nj_store_rollback(store, to.text, NJ_STORE_LOCK_WAIT_MS, err);
+    }
+    if (status == NJ_OK) {
+        nj_log(NJ_LOG_INFO, "CURRENT %s %s, named %s", dry_run ? "would name" : "names", to.text,
+               from.text);
+    }
+    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
+        json_t *object = json_pack("{s:s, s:s, s:b}", "current", to.text, "before", from.text,
+                                   "dry_run", (int)dry_run);
         status = nj_print_json_take(&object, err);
     }
     return status;

@@ -13,6 +13,7 @@ json bundle list c.njb
 json bundle verify c.njb
 json keys --out key
 json store publish "$generation" --store store
+json store rollback --to "$generation" --store store
 json store get alma --store store
 json store list --store store
 json store stat --store store

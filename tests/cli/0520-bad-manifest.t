@@ -27,7 +27,7 @@ unreadable
 edit 4 'data.mdb: has ' 's/"data_bytes": [0-9]*/"data_bytes": 9999999999/'
 stderr_has 'the manifest says 9999999999'
 edit 4 'the manifest says 0' 's/"data_bytes": [0-9]*/"data_bytes": 0/'
-edit 78 'MANIFEST.json: schema version 2, this program reads 1' 's/"schema_version": 1/"schema_version": 2/'
+edit 78 'MANIFEST.json: schema version 3, this program reads 1 to 2' 's/"schema_version": 2/"schema_version": 3/'
 edit 78 '(major 1), this is LMDB' 's/"lmdb_major": 0/"lmdb_major": 1/'
 edit 4 'MANIFEST.json: speaks of generation "gen-02' 's/gen-01/gen-02/'
 edit 4 '"head_digest" is not 64 hexadecimal digits' 's/"head_digest": "./"head_digest": "z/'

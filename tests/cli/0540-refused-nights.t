@@ -22,16 +22,25 @@ night 65 'twice.txt: line 3: user "u" stands on line 1 too' --users twice.txt
 night 5 'missing.txt: cannot open' --users missing.txt
 night 5 'missing.njb: cannot open' --bundle missing.njb
 night 65 'element 0 of 4096 is not finite' --bundle nan.njb
-night 1 'user "alma": the model gives NaN or infinity' --bundle large.njb
-stderr_has 'nothing is published'
+
+# Nobody can be decoded: nothing is kept. One cold user, who needs no decoding, is kept for --resume.
+awk 'NF > 4' users.txt | head -n 3 >three.txt
+night 1 'no user could be decoded, 3 were tried' --bundle large.njb --users three.txt
+stderr_has 'the model gives NaN or infinity'
+stderr_has 'nothing is published and nothing kept'
+expect_exit 1 'user "alma": the model gives NaN or infinity' -- \
+    nightjar run --store store --workers 1 --bundle large.njb --users users.txt
+stderr_has 'whom no worker could decode: 19, --quarantine-max is 0'
+rm -r store/staging
+
 night 78 'numeric class' --numeric-class bogus
-night 65 'users.txt: is not a folder' --section-cache users.txt
-night 74 '/proc/cache: cannot make folder' --section-cache /proc/cache
+night 65 'users.txt: is not a folder' --cache users.txt
+night 74 '/proc/cache: cannot make folder' --cache /proc/cache
 rm -r "$HOME/.cache"
 expect_exit 0 '' -- nightjar store verify --store store
 
 # A section cache that was damaged is fetched anew.
-night 0 '' --section-cache cache
+night 0 '' --cache cache
 check "sections were kept" test "$(find cache -type f | wc -l)" -ge 5
 find cache -type f -exec sh -c 'printf x | dd of="$1" bs=1 seek=10 conv=notrunc 2>/dev/null' damage {} \;
 decode users.txt >decoded 2>err
@@ -41,7 +50,7 @@ for how in flipped cut empty; do
     elif [[ $how == empty ]]; then
         find cache -type f -exec truncate -s 0 {} \;
     fi
-    night 0 '' --section-cache cache
+    night 0 '' --cache cache
     nightjar store export --store store >exported 2>err
     check "with $how sections in the cache the rows are those of decode" cmp -s <(sort exported) <(sort decoded)
 done

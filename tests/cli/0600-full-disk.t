@@ -31,7 +31,7 @@ nothing_left
 
 # A night: nothing is published, no draft is left, and no row is lost that could be kept.
 for kib in 4 16 64; do
-    expect_exit 74 'disk/store' -- filling $kib nightjar run --bundle b.njb --users "$data/histories.txt" --store disk/store --workers 1
+    expect_exit 74 'disk/store' -- filling $kib nightjar run --bundle b.njb --users "$data/histories.txt" --store disk/store --workers 1 --storage-wait-ms 300
     check "... and publishes nothing" bash -c '! grep -q -E "CURRENT|gen-|draft" left'
 done
 expect_exit 0 '' -- filling 40000 nightjar run --bundle b.njb --users "$data/histories.txt" --store disk/store --workers 1

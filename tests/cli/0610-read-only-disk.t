@@ -24,7 +24,7 @@ refuse 'disk/a.key: cannot create' nightjar keys --out disk/a.key
 refuse 'disk/new' nightjar run --bundle b.njb --users users.txt --store disk/new --workers 1
 refuse 'disk/store' nightjar run --bundle b.njb --users users.txt --store disk/store --workers 1
 refuse 'disk/store' nightjar store publish --store disk/store "$generation"
-refuse 'disk/cache' nightjar run --bundle b.njb --users users.txt --store other --workers 1 --section-cache disk/cache
+refuse 'disk/cache' nightjar run --bundle b.njb --users users.txt --store other --workers 1 --cache disk/cache
 
 expect_exit 0 '' -- read_only nightjar catalogue show disk/cat
 expect_exit 0 '' -- read_only nightjar bundle verify disk/b.njb

@@ -25,7 +25,7 @@ need() { # PROGRAM PACKAGE
 }
 
 need_failpoints() {
-    grep -q NJ_FAILPOINT "$bin/nightjar-worker" || skip "the programs are built without -DNIGHTJAR_FAILPOINTS=ON"
+    grep -qaP "NJ_FAILPOINT\x00" "$bin/nightjar-worker" || skip "the programs are built without -DNIGHTJAR_FAILPOINTS=ON"
 }
 
 # Names of the points of one program and, where it is given, of one kind.

@@ -4,7 +4,7 @@
 
 make_night 60
 one_night() { # NAME BUNDLE
-    start "$1" nightjar run --bundle "$2" --users users.txt "${settings[@]}" --store "$1-store" --workers 1 --section-cache cache
+    start "$1" nightjar run --bundle "$2" --users users.txt "${settings[@]}" --store "$1-store" --workers 1 --cache cache
     expect_end "$1" 0
 }
 

@@ -43,3 +43,11 @@ start_coordinator idle "tcp://127.0.0.1:*" store2 --shard-users 4096
 start early nightjar-worker --connect "$(endpoint idle)" --server-key server.key.pub --key worker.key "${slow[@]}" --cache cache
 await_said early "ready: kernels"
 [[ $(committed store2) -eq 0 ]] || fail "a shard was committed before the plan was printed"
+
+# A worker that may not use what the plan needs says both numbers and ends with 78; a larger bound lets it work.
+start small nightjar-worker --connect "$(endpoint idle)" --server-key server.key.pub --key worker.key --cache cache --memory-max 1
+expect_end small 78
+expect_said small "the plan needs [0-9]+ bytes .*, at most 1000000 are allowed"
+expect_exit 78 nightjar run "${night[@]}" --store store3 --workers 1 --memory-max 1
+expect_said last "the plan needs [0-9]+ bytes"
+expect_exit 0 nightjar run --bundle night.njb --users users.txt --beam 10 --store store4 --workers 1 --memory-max 100

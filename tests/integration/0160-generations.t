@@ -20,7 +20,10 @@ python3 -c 'import json; assert [g["current"] for g in json.load(open("last.out"
 expect_exit 0 nightjar store export --store store --gen "$old" --to jsonl
 cmp last.out expected-old.jsonl || fail "the old generation has changed"
 
-expect_exit 0 nightjar store publish --store store "$old"
+expect_exit 0 nightjar store rollback --store store --dry-run
+expect_said last "CURRENT would name $old, named $new"
+[[ $(cat store/CURRENT) == "$new" ]] || fail "a dry run has moved CURRENT"
+expect_exit 0 nightjar store rollback --store store
 [[ $(cat store/CURRENT) == "$old" ]] || fail "the rollback left CURRENT at $(cat store/CURRENT)"
 expect_rows store expected-old.jsonl
 expect_exit 5 nightjar store publish --store store gen-00000000000000000000000000

@@ -10,7 +10,7 @@ top: 10
 workers: 1
 END
 
-start one env NIGHTJAR_CONFIG=night.yaml NIGHTJAR_STORE=store NIGHTJAR_PROCS=3 NIGHTJAR_INSECURE=1 NIGHTJAR_CACHE=/proc/none \
+start one env NIGHTJAR_CONFIG=night.yaml NIGHTJAR_STORE=store NIGHTJAR_PROCS=3 NIGHTJAR_INSECURE=1 NIGHTJAR_DRAIN_MS=never \
     nightjar run
 expect_end one 0
 expect_rows store

@@ -11,13 +11,15 @@ typedef struct {
     float score;
     uint32_t token;
     uint32_t parent; // row of this step
+    uint32_t rank;   // the row's
     uint32_t node;   // on the next level
 } candidate;
 
-// The W best candidates of one user so far: a binary heap with the worst on top.
+// The best candidates of one user so far: a binary heap with the worst on top.
 typedef struct {
-    candidate *heap; // [W]
+    candidate *heap; // [limit]
     uint32_t count;
+    uint32_t limit;
     bool finite;
 } selection;
 
@@ -28,11 +30,13 @@ typedef struct {
     const nj_kernels *kernels;
     const nj_exclusions *exclusions; // [B]
     uint32_t B;
-    uint32_t row_count;  // rows of the present step, user by user
+    uint32_t row_count;  // rows at hand of the present step, user by user
+    uint32_t late_count; // rows behind them that are taken up only if they can still matter
     uint32_t *user;      // [rows_max]
     uint32_t *parent;    // [rows_max]
     uint32_t *token;     // [rows_max]
     uint32_t *node;      // [rows_max] trie node of the row's prefix
+    uint32_t *rank;      // [rows_max] the row's place among its user's beams
     float *score;        // [rows_max] sum of log-probabilities so far
     selection *selected; // [B]
     float *logits;       // [chunk_rows_max, V]
@@ -78,7 +82,7 @@ static bool is_better(const candidate *a, const candidate *b)
     if (a->token != b->token) {
         return a->token < b->token;
     }
-    return a->parent < b->parent;
+    return a->rank < b->rank;
 }
 
 static void sift_down(candidate *heap, uint32_t count, uint32_t at)
@@ -115,19 +119,19 @@ static void sift_up(candidate *heap, uint32_t at)
     heap[at] = moved;
 }
 
-static bool would_enter(const selection *selected, uint32_t W, const candidate *c)
+static bool would_enter(const selection *selected, const candidate *c)
 {
-    return selected->count < W || is_better(c, &selected->heap[0]);
+    return selected->count < selected->limit || is_better(c, &selected->heap[0]);
 }
 
-static void enter(selection *selected, uint32_t W, const candidate *c)
+static void enter(selection *selected, const candidate *c)
 {
-    if (selected->count < W) {
+    if (selected->count < selected->limit) {
         selected->heap[selected->count] = *c;
         sift_up(selected->heap, selected->count++);
     } else {
         selected->heap[0] = *c;
-        sift_down(selected->heap, W, 0);
+        sift_down(selected->heap, selected->limit, 0);
     }
 }
 
@@ -167,15 +171,15 @@ static void expand_row(search *s, uint32_t step, uint32_t row, const float *logi
         candidate c = {.score = s->score[row] + (logits[base + span.codes[i]] - norm),
                        .token = base + span.codes[i],
                        .parent = row,
+                       .rank = s->rank[row],
                        .node = span.first + i};
         if (!isfinite(
                 c.score)) { // of the norm, or of this logit alone: one of -infinity leaves the norm finite
             selected->finite = false;
             return;
         }
-        if (would_enter(selected, s->config->W, &c) &&
-            (!last || leaf_is_open(s, s->user[row], c.node))) {
-            enter(selected, s->config->W, &c);
+        if (would_enter(selected, &c) && (!last || leaf_is_open(s, s->user[row], c.node))) {
+            enter(selected, &c);
         }
     }
 }
@@ -193,37 +197,86 @@ static void expand_chunk(search *s, uint32_t step, uint32_t first, uint32_t coun
     }
 }
 
-static void run_step(search *s, uint32_t step)
+static void expand_rows(search *s, uint32_t step)
 {
-    for (uint32_t b = 0; b < s->B; b++) {
-        s->selected[b].count = 0;
-    }
     nj_beam_rows rows = {s->user, s->parent, s->token, s->row_count};
     s->model->begin_step(s->model->context, step, &rows);
-    for (uint32_t first = 0; first < s->row_count; first += s->model->chunk_rows_max) {
-        uint32_t left = s->row_count - first;
-        expand_chunk(s, step, first,
-                     left < s->model->chunk_rows_max ? left : s->model->chunk_rows_max);
+    // Chunks of nearly equal size: a short last one would run at a small product's speed.
+    uint32_t chunks = (s->row_count + s->model->chunk_rows_max - 1) / s->model->chunk_rows_max;
+    for (uint32_t first = 0; chunks > 0; chunks--) {
+        uint32_t count = (s->row_count - first + chunks - 1) / chunks;
+        expand_chunk(s, step, first, count);
+        first += count;
+    }
+}
+
+// A log-probability is never above 0, in float32 too: the norm is the maximum plus the logarithm of a sum that holds exp(0). So a row
+// below everything that its user has kept has no child that could enter.
+static bool may_enter(const search *s, uint32_t row)
+{
+    const selection *selected = &s->selected[s->user[row]];
+    return selected->count < selected->limit || s->score[row] >= selected->heap[0].score;
+}
+
+// Makes the late rows that may still matter the rows at hand.
+static void take_up_late_rows(search *s)
+{
+    uint32_t first = s->row_count;
+    s->row_count = 0;
+    for (uint32_t row = first; row < first + s->late_count; row++) {
+        if (may_enter(s, row)) {
+            uint32_t to = s->row_count++;
+            s->user[to] = s->user[row];
+            s->parent[to] = s->parent[row];
+            s->token[to] = s->token[row];
+            s->node[to] = s->node[row];
+            s->rank[to] = s->rank[row];
+            s->score[to] = s->score[row];
+        }
+    }
+    s->late_count = 0;
+}
+
+static void run_step(search *s, uint32_t step)
+{
+    const bool last = step + 1 == s->trie->level_count;
+    for (uint32_t b = 0; b < s->B; b++) {
+        s->selected[b].count = 0;
+        s->selected[b].limit = last ? s->config->leaves : s->config->W;
+    }
+    expand_rows(s, step);
+    take_up_late_rows(s);
+    if (s->row_count > 0) {
+        expand_rows(s, step);
     }
     for (uint32_t b = 0; b < s->B; b++) {
         sort_best_first(&s->selected[b]);
     }
 }
 
-static void rows_from_selections(search *s)
+// Appends beams [first, end) of every user.
+static uint32_t add_rows(search *s, uint32_t row, uint32_t first, uint32_t end)
 {
-    s->row_count = 0;
     for (uint32_t b = 0; b < s->B; b++) {
         const selection *selected = &s->selected[b];
-        for (uint32_t i = 0; i < selected->count; i++) {
-            uint32_t row = s->row_count++;
+        for (uint32_t i = first; i < end && i < selected->count; i++, row++) {
             s->user[row] = b;
             s->parent[row] = selected->heap[i].parent;
             s->token[row] = selected->heap[i].token;
             s->node[row] = selected->heap[i].node;
+            s->rank[row] = i;
             s->score[row] = selected->heap[i].score;
         }
     }
+    return row;
+}
+
+// Before the last step the best beams come first, as many as leaves are wanted: often none of the others can matter then.
+static void rows_from_selections(search *s, bool for_last)
+{
+    const uint32_t early = for_last ? s->config->leaves : s->config->W;
+    s->row_count = add_rows(s, 0, 0, early);
+    s->late_count = add_rows(s, s->row_count, early, s->config->W) - s->row_count;
 }
 
 static void start_rows(search *s)
@@ -234,6 +287,7 @@ static void start_rows(search *s)
         s->parent[b] = 0;
         s->token[b] = s->config->start_token;
         s->node[b] = 0;
+        s->rank[b] = 0;
         s->score[b] = 0.0f;
     }
 }
@@ -295,6 +349,7 @@ static void take_arrays(arrays *a, search *s, nj_beam_result *results, uint32_t 
     s->parent = take_array(a, rows, sizeof *s->parent);
     s->token = take_array(a, rows, sizeof *s->token);
     s->node = take_array(a, rows, sizeof *s->node);
+    s->rank = take_array(a, rows, sizeof *s->rank);
     s->score = take_array(a, rows, sizeof *s->score);
     s->selected = take_array(a, s->B, sizeof *s->selected);
     candidate *heaps = take_array(a, (size_t)s->B * kept, sizeof *heaps);
@@ -319,10 +374,12 @@ void nj_beam_search(const nj_trie *trie, const nj_beam_config *config, const nj_
                     const nj_kernels *kernels, const nj_exclusions *exclusions, uint32_t B,
                     nj_arena *arena, nj_beam_result *results)
 {
-    assert(config->W > 0 && config->temperature > 0.0f && model->chunk_rows_max > 0);
+    assert(config->W > 0 && config->leaves > 0 && config->temperature > 0.0f &&
+           model->chunk_rows_max > 0);
     // No level holds more than the trie's width, so a wider beam keeps everything.
     nj_beam_config bounded = *config;
     bounded.W = (uint32_t)nj_min_size(config->W, nj_trie_width(trie));
+    bounded.leaves = (uint32_t)nj_min_size(config->leaves, bounded.W);
     search s = {.trie = trie,
                 .config = &bounded,
                 .model = model,
@@ -335,7 +392,7 @@ void nj_beam_search(const nj_trie *trie, const nj_beam_config *config, const nj_
     for (uint32_t step = 0; step < trie->level_count; step++) {
         run_step(&s, step);
         if (step + 1 < trie->level_count) {
-            rows_from_selections(&s);
+            rows_from_selections(&s, step + 2 == trie->level_count);
         }
     }
     for (uint32_t b = 0; b < B; b++) {

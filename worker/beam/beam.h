@@ -34,7 +34,8 @@ typedef struct {
     void *context;
     uint32_t V;              // vocabulary
     uint32_t chunk_rows_max; // rows that one call of logits may have
-    /// Announces the rows of a step (0-based); borrowed until the next step begins.
+    /// Announces the rows of a step (0-based); borrowed until the next announcement. The last step may be announced a second
+    /// time, with the rows of the same step before as parents: beams that turned out to matter.
     void (*begin_step)(void *context, uint32_t step, const nj_beam_rows *rows);
     /// Computes logits [count, V] of rows [first, first+count) of the announced step. Each row is asked for once.
     void (*logits)(void *context, uint32_t step, uint32_t first, uint32_t count, float *logits);
@@ -42,6 +43,7 @@ typedef struct {
 
 typedef struct {
     uint32_t W;                         // beams kept a user
+    uint32_t leaves;                    // wanted at the end, best first; W or more gives W
     uint32_t token_base[NJ_LEVELS_MAX]; // token of code c at level l = token_base[l] + c
     uint32_t start_token;               // what the decoder begins with
     float temperature;                  // divides the logits before the log-softmax; 1 = off
@@ -58,7 +60,7 @@ typedef struct {
 typedef struct {
     uint32_t *leaves; // [count]
     float *scores;    // [count] sums of log-probabilities, falling
-    uint32_t count;   // at most W
+    uint32_t count;   // at most `leaves` and W
     // false: an allowed token or its norm was NaN or infinite, and the list means nothing
     bool finite;
 } nj_beam_result;
@@ -72,7 +74,9 @@ size_t nj_beam_scratch_bytes(const nj_trie *trie, uint32_t B, uint32_t W, uint32
 /// Rows of the widest step: what a model must have room for.
 size_t nj_beam_rows_max(const nj_trie *trie, uint32_t B, uint32_t W);
 
-/// Searches. `results` is [B]; its arrays are taken from `arena` and stay until it is rewound.
+/// Searches. `results` is [B]; its arrays are taken from `arena` and stay until it is rewound. The last step computes no beam whose
+/// score lies below the worst of a full list of `leaves`: scores only fall, so no child of it could enter. What is left out is
+/// decided by the user's own scores alone.
 ///
 ///   exclusions  [B]  what each user must not get
 ///

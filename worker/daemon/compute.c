@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/codec/row.h"
@@ -24,14 +25,18 @@ typedef struct {
     nj_sections sections;      // SET_UP
     nj_settings settings;      // SET_UP
     const nj_kernels *kernels; // SET_UP
+    nj_compute_report
+        *report; // owned; there before the work begins, so that its end can always be told
 } task;
 
 struct nj_compute {
     pthread_t thread;
     int event_fd;
     uint32_t batch_users;
+    size_t bytes_max;
     atomic_uint users_done;
-    atomic_bool abandoned; // nobody wants what is being decoded
+    atomic_uint_least64_t ticket; // of the shard being decoded
+    atomic_bool abandoned;        // nobody wants what is being decoded
 
     pthread_mutex_t mutex; // over the rest of this block
     pthread_cond_t wake;
@@ -48,6 +53,7 @@ static void free_task(task *t)
 {
     if (t != NULL) {
         nj_buffer_fini(&t->users);
+        free(t->report);
         free(t);
     }
 }
@@ -72,6 +78,9 @@ static nj_status pack_list(void *context, size_t index, const nj_list *list, nj_
     if (status == NJ_OK) {
         status = nj_rows_add(p->rows, nj_buffer_slice(&p->row));
     }
+    if (status != NJ_OK && p->rows->size + p->row.size <= NJ_SHARD_BYTES_MAX) {
+        return nj_fail(err, status, "no memory for the rows of a shard");
+    }
     if (status != NJ_OK) {
         return nj_fail(err, status,
                        "the rows of a shard do not fit in %u bytes: use smaller shards",
@@ -79,6 +88,12 @@ static nj_status pack_list(void *context, size_t index, const nj_list *list, nj_
     }
     atomic_fetch_add(&p->compute->users_done, 1);
     return NJ_FAILPOINT_STEP(COMPUTE_USER, err);
+}
+
+static nj_status begin_rows(nj_buffer *rows, size_t count, nj_error *err)
+{
+    nj_status status = nj_rows_begin(rows, count);
+    return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory for the rows of a shard");
 }
 
 static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_report *report,
@@ -98,7 +113,7 @@ static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_rep
     report->row_count = (uint32_t)users.count;
     status = NJ_FAILPOINT_STEP(COMPUTE_BEGUN, err);
     if (status == NJ_OK) {
-        status = nj_rows_begin(p.rows, users.count);
+        status = begin_rows(p.rows, users.count, err);
     }
     if (status == NJ_OK) {
         status = nj_engine_decode(compute->engine, users.requests, users.count, pack_list, &p, err);
@@ -111,20 +126,29 @@ static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_rep
     return status;
 }
 
-static nj_status set_up_engine(nj_compute *compute, const task *t, nj_error *err)
+static void log_plan(const nj_kernels *kernels, const nj_engine_plan *plan)
+{
+    nj_log_event(NJ_EVENT_ENGINE_READY,
+                 NJ_FIELDS(nj_log_text("kernels", kernels->name),
+                           nj_log_text("class", kernels->numeric_class),
+                           nj_log_uint("planned_bytes", nj_engine_plan_bytes(plan))),
+                 "ready: kernels %s (class %s); memory %.1f MB mapped, %.1f MB model, %.1f MB "
+                 "scratch for %u users of %u tokens with %u beams, widened to at most %u",
+                 kernels->name, kernels->numeric_class, (double)plan->mapped_bytes / 1e6,
+                 (double)plan->model_bytes / 1e6, (double)plan->scratch_bytes / 1e6, plan->B,
+                 plan->S, plan->W, plan->W_wide);
+}
+
+static nj_status set_up_engine(nj_compute *compute, const task *t, nj_compute_report *report,
+                               nj_error *err)
 {
     nj_engine_close(&compute->engine);
-    nj_status status = nj_engine_open(&t->sections, &t->settings, compute->batch_users, t->kernels,
-                                      &compute->engine, err);
+    nj_status status =
+        nj_engine_open_within(compute->bytes_max, &t->sections, &t->settings, compute->batch_users,
+                              t->kernels, &compute->engine, err);
     if (status == NJ_OK) {
-        const nj_engine_plan *plan = nj_engine_plan_of(compute->engine);
-        nj_log(NJ_LOG_INFO,
-               "ready: kernels %s (class %s); memory %.1f MB mapped, %.1f MB model, %.1f MB "
-               "scratch for %u users of %u tokens with %u "
-               "beams, widened to at most %u",
-               t->kernels->name, t->kernels->numeric_class, (double)plan->mapped_bytes / 1e6,
-               (double)plan->model_bytes / 1e6, (double)plan->scratch_bytes / 1e6, plan->B, plan->S,
-               plan->W, plan->W_wide);
+        log_plan(t->kernels, nj_engine_plan_of(compute->engine));
+        report->planned_bytes = nj_engine_plan_bytes(nj_engine_plan_of(compute->engine));
     }
     return status;
 }
@@ -161,15 +185,17 @@ static void hand_over(nj_compute *compute, nj_compute_report *report)
 static void run_task(nj_compute *compute, task *t)
 {
     nj_error err = {0};
-    nj_compute_report *report = calloc(1, sizeof *report);
-    if (report == NULL) { // the lease runs out and goes to another worker
-        nj_log(NJ_LOG_ERROR, "no memory to report a shard");
-        return;
-    }
+    nj_compute_report *report = t->report;
+    t->report = NULL; // the taker's
     *report = (nj_compute_report){.kind = t->kind, .ticket = t->ticket, .slot = t->slot};
     nj_buffer_init(&report->rows, NJ_SHARD_BYTES_MAX);
-    report->status = t->kind == NJ_COMPUTE_SET_UP ? set_up_engine(compute, t, &err)
-                                                  : decode_shard(compute, t, report, &err);
+    if (t->kind == NJ_COMPUTE_SET_UP) {
+        report->status = set_up_engine(compute, t, report, &err);
+    } else {
+        atomic_store(&compute->ticket, t->ticket);
+        report->status = decode_shard(compute, t, report, &err);
+        atomic_store(&compute->ticket, 0);
+    }
     if (report->status != NJ_OK) {
         nj_buffer_fini(&report->rows);
         memcpy(report->text, err.text, sizeof report->text);
@@ -202,13 +228,14 @@ static int start_thread(nj_compute *compute)
     return failure;
 }
 
-nj_status nj_compute_start(uint32_t batch_users, nj_compute **out, nj_error *err)
+nj_status nj_compute_start(uint32_t batch_users, size_t bytes_max, nj_compute **out, nj_error *err)
 {
     nj_compute *compute = calloc(1, sizeof *compute);
     if (compute == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the compute thread");
     }
     compute->batch_users = batch_users;
+    compute->bytes_max = bytes_max;
     compute->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&compute->mutex, NULL);
     pthread_cond_init(&compute->wake, NULL);
@@ -224,15 +251,15 @@ nj_status nj_compute_start(uint32_t batch_users, nj_compute **out, nj_error *err
     return NJ_OK;
 }
 
-static bool join_thread(nj_compute *compute)
+static bool join_within(pthread_t thread, uint32_t wait_ms)
 {
-    struct timespec end;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += NJ_COMPUTE_STOP_MS / 1000;
-    return pthread_clockjoin_np(compute->thread, NULL, CLOCK_MONOTONIC, &end) == 0;
+    const uint64_t end_ns = nj_clock_mono_ns() + wait_ms * 1000000ull;
+    const struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000u),
+                                 .tv_nsec = (long)(end_ns % 1000000000u)};
+    return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end) == 0;
 }
 
-bool nj_compute_stop(nj_compute **compute)
+bool nj_compute_stop(nj_compute **compute, uint32_t wait_ms)
 {
     nj_compute *c = *compute;
     nj_compute_report report;
@@ -245,8 +272,7 @@ bool nj_compute_stop(nj_compute **compute)
     c->stopping = true;
     pthread_cond_signal(&c->wake);
     pthread_mutex_unlock(&c->mutex);
-    if (!join_thread(c)) {
-        nj_log(NJ_LOG_WARNING, "the computation at hand does not end; the process ends without it");
+    if (!join_within(c->thread, wait_ms)) {
         return false;
     }
     for (; c->task_count > 0; c->task_count--) {
@@ -260,6 +286,7 @@ bool nj_compute_stop(nj_compute **compute)
     pthread_mutex_destroy(&c->mutex);
     pthread_cond_destroy(&c->wake);
     free(c);
+    *compute = NULL;
     return true;
 }
 
@@ -282,18 +309,33 @@ static nj_status queue_task(nj_compute *compute, task *t, nj_error *err)
                : nj_fail(err, NJ_AGAIN, "%d tasks are waiting already", NJ_COMPUTE_QUEUE_MAX - 1);
 }
 
+// With its report; NULL: no memory.
+static task *make_task(nj_compute_kind kind, uint64_t ticket, nj_error *err)
+{
+    task *t = calloc(1, sizeof *t);
+    nj_compute_report *report = calloc(1, sizeof *report);
+    if (t == NULL || report == NULL) {
+        free(report);
+        free(t);
+        nj_fail(err, NJ_NO_MEMORY, "no memory for a task of the compute thread");
+        return NULL;
+    }
+    t->kind = kind;
+    t->ticket = ticket;
+    t->report = report;
+    return t;
+}
+
 nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket, const nj_sections *sections,
                             const nj_settings *settings, const nj_kernels *kernels, nj_error *err)
 {
-    task *t = calloc(1, sizeof *t);
+    task *t = make_task(NJ_COMPUTE_SET_UP, ticket, err);
     if (t == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory to set up");
+        return NJ_NO_MEMORY;
     }
-    *t = (task){.kind = NJ_COMPUTE_SET_UP,
-                .ticket = ticket,
-                .sections = *sections,
-                .settings = *settings,
-                .kernels = kernels};
+    t->sections = *sections;
+    t->settings = *settings;
+    t->kernels = kernels;
     nj_status status = queue_task(compute, t, err);
     if (status != NJ_OK) {
         free_task(t);
@@ -304,18 +346,20 @@ nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket, const nj_secti
 nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t slot,
                                 nj_buffer *users, nj_error *err)
 {
-    task *t = calloc(1, sizeof *t);
+    task *t = make_task(NJ_COMPUTE_SHARD, ticket, err);
     if (t == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for a shard");
+        return NJ_NO_MEMORY;
     }
-    *t = (task){.kind = NJ_COMPUTE_SHARD, .ticket = ticket, .slot = slot, .users = *users};
+    t->slot = slot;
+    t->users = *users;
     nj_status status = queue_task(compute, t, err);
-    if (status != NJ_OK) {
-        free(t);
-        return status;
+    if (status == NJ_OK) {
+        nj_buffer_init(users, users->bytes_max);
+    } else {
+        nj_buffer_init(&t->users, 0); // they stay the caller's
+        free_task(t);
     }
-    nj_buffer_init(users, users->bytes_max);
-    return NJ_OK;
+    return status;
 }
 
 bool nj_compute_take_report(nj_compute *compute, nj_compute_report *out)
@@ -343,6 +387,11 @@ bool nj_compute_take_report(nj_compute *compute, nj_compute_report *out)
 uint32_t nj_compute_take_progress(nj_compute *compute)
 {
     return atomic_exchange(&compute->users_done, 0);
+}
+
+uint64_t nj_compute_ticket(nj_compute *compute)
+{
+    return atomic_load(&compute->ticket);
 }
 
 uint64_t nj_compute_cpu_ns(const nj_compute *compute)

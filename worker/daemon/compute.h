@@ -30,14 +30,16 @@ typedef struct {
     char text[NJ_ERROR_TEXT_BYTES];
     nj_buffer rows; // SHARD and NJ_OK: owned by the taker
     uint32_t row_count;
-    nj_digest digest; // of rows
+    nj_digest digest;       // of rows
+    uint64_t planned_bytes; // SET_UP and NJ_OK: all that the engine holds
 } nj_compute_report;
 
-/// Starts the thread. `batch_users` is the engine's B.
-NJ_CHECKED nj_status nj_compute_start(uint32_t batch_users, nj_compute **out, nj_error *err);
-/// Waits up to NJ_COMPUTE_STOP_MS for the batch at hand, ends the thread, frees everything. Accepts NULL. False: the thread does
-/// not end; it keeps what it was given, sections included, until the process ends, which is what the caller does next.
-NJ_CHECKED bool nj_compute_stop(nj_compute **compute);
+/// Starts the thread. `batch_users` is the engine's B; an engine that would hold more than `bytes_max` is refused.
+NJ_CHECKED nj_status nj_compute_start(uint32_t batch_users, size_t bytes_max, nj_compute **out,
+                                      nj_error *err);
+/// Waits at most `wait_ms` for the batch at hand, ends the thread, frees everything. Accepts NULL.
+/// False: the thread goes on; nothing is freed, what it uses must stay, and the process can only _exit.
+NJ_CHECKED bool nj_compute_stop(nj_compute **compute, uint32_t wait_ms);
 
 /// Readable when a report waits.
 int nj_compute_fd(const nj_compute *compute);
@@ -56,5 +58,7 @@ bool nj_compute_take_report(nj_compute *compute, nj_compute_report *out);
 uint64_t nj_compute_cpu_ns(const nj_compute *compute);
 /// Users decoded since the last call.
 uint32_t nj_compute_take_progress(nj_compute *compute);
+/// The ticket of the shard that is being decoded; 0: none is.
+uint64_t nj_compute_ticket(nj_compute *compute);
 
 #endif

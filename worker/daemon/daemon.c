@@ -15,19 +15,16 @@
 #include "common/wire/socket.h"
 #include "worker/daemon/compute.h"
 #include "worker/daemon/section_cache.h"
+#include "worker/daemon/watchdog.h"
 #include "worker/session.h"
 
 #define TICK_MS 100
-#define NS_PER_MS UINT64_C(1000000)
-#define ROUND_MS_MAX 300  // of a loop that runs; a longer one was stopped
-#define HANG_LEASES 10    // without progress and hardly computing
-#define HANG_CORE_PARTS 4 // of a core, so much is computing
 #define LINGER_MS 1000
 #define LEASE_SLOTS 4 // one is computed, one waits for it, two may wait for their ACK
 #define COORDINATOR_TIMEOUT_MS 10000
 #define HELLO_PAUSE_MS 500
 #define RESEND_MS 5000
-#define DRAIN_MS 60000
+#define STOP_WAIT_MS 500 // for the batch at hand, when the worker ends at once
 
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t stop_count;
@@ -44,14 +41,6 @@ typedef struct {
     nj_buffer rows;  // until it is acknowledged
 } lease_slot;
 
-// The computation at hand, since it began or last finished a user.
-typedef struct {
-    uint64_t ticket;    // of its slot; 0: none
-    uint64_t looked_ns; // when it was last looked at
-    uint64_t wall_ns;   // how long it has made no progress
-    uint64_t cpu_ns;    // what its thread had used when it last made any
-} watch;
-
 typedef struct {
     const nj_worker_options *options;
     nj_dealer *dealer;
@@ -59,15 +48,20 @@ typedef struct {
     nj_section_cache cache;
     nj_session *session; // owned
     lease_slot slots[LEASE_SLOTS];
+    nj_message *received;      // owned
+    nj_session_effect *effect; // owned; drawn last
     const nj_message *message; // at hand, while its effects are drawn
+    nj_watchdog watchdog;
+    bool hangs; // the compute thread will not end
     const char *classes[NJ_WIRE_CLASSES_MAX];
     uint32_t class_count;
     char name[NJ_WIRE_NAME_BYTES_MAX + 1];
-    watch watch;
     uint32_t lease_ms; // of the last WELCOME
     // kept from WELCOME:
     nj_settings settings;
     const nj_kernels *kernels;
+    uint64_t look_ns;       // when it came
+    uint64_t lacking_bytes; // that had to be fetched
     bool finished;
     nj_status end_status;
     nj_error end_error;
@@ -136,28 +130,33 @@ static void send_message(worker *w, const nj_message *message)
 }
 
 // One line for the operator: what travels tonight.
-static void log_sections(const nj_message_welcome *welcome, uint64_t lacking)
+static void log_sections(worker *w, const nj_message_welcome *welcome, uint64_t lacking)
 {
     nj_buffer names;
-    uint64_t lacking_bytes = 0;
+    w->lacking_bytes = 0;
     uint64_t bytes = 0;
     nj_buffer_init(&names, NJ_WIRE_SECTIONS_MAX * (NJ_WIRE_SECTION_NAME_BYTES_MAX + 2));
     for (uint32_t i = 0; i < welcome->sections_count; i++) {
         const nj_wire_section *section = &welcome->sections[i];
         bytes += section->size;
         if ((lacking >> i & 1) != 0) {
-            lacking_bytes += section->size;
+            w->lacking_bytes += section->size;
             (void)!nj_buffer_printf(&names, "%s%.*s", names.size > 0 ? ", " : "",
                                     NJ_SLICE_ARGS(section->name));
         }
     }
+    const nj_log_field *fields =
+        NJ_FIELDS(nj_log_uint("sections", welcome->sections_count), nj_log_uint("bytes", bytes),
+                  nj_log_uint("lacking_bytes", w->lacking_bytes));
     if (lacking == 0) {
-        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB, all in the cache",
-               welcome->sections_count, (double)bytes / 1e6);
+        nj_log_event(NJ_EVENT_BUNDLE_LOOKED_UP, fields,
+                     "bundle: %u sections of %.1f MB, all in the cache", welcome->sections_count,
+                     (double)bytes / 1e6);
     } else {
-        nj_log(NJ_LOG_INFO, "bundle: %u sections of %.1f MB; fetching %.1f MB: %.*s",
-               welcome->sections_count, (double)bytes / 1e6, (double)lacking_bytes / 1e6,
-               (int)names.size, (const char *)names.bytes);
+        nj_log_event(NJ_EVENT_BUNDLE_LOOKED_UP, fields,
+                     "bundle: %u sections of %.1f MB; fetching %.1f MB: %.*s",
+                     welcome->sections_count, (double)bytes / 1e6, (double)w->lacking_bytes / 1e6,
+                     (int)names.size, (const char *)names.bytes);
     }
     nj_buffer_fini(&names);
 }
@@ -168,6 +167,7 @@ static void look(worker *w)
     nj_error err = {0};
     uint64_t lacking = 0;
     nj_status status = nj_settings_unpack(welcome->settings, &w->settings, &err);
+    w->look_ns = now();
     w->kernels = find_kernels(w, welcome->numeric_class);
     if (status == NJ_OK && w->kernels == NULL) {
         status = nj_fail(&err, NJ_CONFIG,
@@ -184,7 +184,7 @@ static void look(worker *w)
             lacking |= (uint64_t)1 << i;
         }
     }
-    log_sections(welcome, lacking);
+    log_sections(w, welcome, lacking);
     nj_session_inspected(w->session, lacking, now());
 }
 
@@ -233,17 +233,27 @@ static void verify_section(worker *w, uint32_t index)
     }
     if (status != NJ_OK) {
         nj_session_stop(w->session, status, err.text, now());
-    } else {
-        nj_session_verified(w->session, index, good, now());
+        return;
     }
+    if (good && w->session->lacking == (uint64_t)1 << index) {
+        const uint64_t fetch_ms = (now() - w->look_ns) / 1000000;
+        nj_log_event(
+            NJ_EVENT_BUNDLE_FETCHED,
+            NJ_FIELDS(nj_log_uint("bytes", w->lacking_bytes), nj_log_uint("fetch_ms", fetch_ms)),
+            "bundle: %.1f MB fetched in %.1f s", (double)w->lacking_bytes / 1e6,
+            (double)fetch_ms / 1e3);
+    }
+    nj_session_verified(w->session, index, good, now());
 }
 
+// Users that do not fit in memory leave the slot without any: computing it fails.
 static void keep_lease(worker *w, uint32_t slot)
 {
     const nj_message_lease *lease = &w->message->lease;
-    nj_buffer_clear(&w->slots[slot].users);
-    if (nj_buffer_append(&w->slots[slot].users, lease->users.bytes, lease->users.size) != NJ_OK) {
-        nj_session_stop(w->session, NJ_NO_MEMORY, "no memory to keep a lease", now());
+    nj_buffer *users = &w->slots[slot].users;
+    nj_buffer_clear(users);
+    if (nj_buffer_append(users, lease->users.bytes, lease->users.size) != NJ_OK) {
+        nj_buffer_clear(users);
     }
     NJ_FAILPOINT_HIT(LEASE_RECEIVED);
 }
@@ -251,8 +261,11 @@ static void keep_lease(worker *w, uint32_t slot)
 static void compute_slot(worker *w, const nj_session_effect *effect)
 {
     nj_error err = {0};
-    nj_status status = nj_compute_shard_take(w->compute, effect->ticket, effect->slot,
-                                             &w->slots[effect->slot].users, &err);
+    nj_buffer *users = &w->slots[effect->slot].users;
+    nj_status status =
+        users->size > 0
+            ? nj_compute_shard_take(w->compute, effect->ticket, effect->slot, users, &err)
+            : nj_fail(&err, NJ_NO_MEMORY, "no memory to keep the users of a lease");
     if (status != NJ_OK) {
         nj_session_failed(w->session, effect->ticket, status, err.text, now());
     }
@@ -320,25 +333,16 @@ static void perform(worker *w, nj_session_effect *effect)
 
 static void perform_all(worker *w)
 {
-    nj_session_effect *effect = malloc(sizeof *effect);
-    if (effect == NULL) {
-        w->finished = true;
-        w->end_status = nj_fail(&w->end_error, NJ_NO_MEMORY, "no memory to go on");
-        return;
+    while (!w->finished && nj_session_next(w->session, w->effect)) {
+        perform(w, w->effect);
     }
-    while (!w->finished && nj_session_next(w->session, effect)) {
-        perform(w, effect);
-    }
-    free(effect);
 }
 
 // ---- the loop ----
 
 static nj_status receive_all(worker *w, nj_error *err)
 {
-    nj_message *message = malloc(sizeof *message);
-    nj_status status =
-        message != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for a message");
+    nj_status status = NJ_OK;
     while (status == NJ_OK && !w->finished) {
         nj_slice bytes;
         nj_error why = {0};
@@ -346,18 +350,17 @@ static nj_status receive_all(worker *w, nj_error *err)
         if (status != NJ_OK) {
             break;
         }
-        if (nj_message_unpack(bytes, NJ_SIDE_COORDINATOR, message, &why) == NJ_OK) {
-            w->message = message;
-            w->lease_ms =
-                message->kind == NJ_MESSAGE_WELCOME ? message->welcome.lease_ms : w->lease_ms;
-            nj_session_message(w->session, message, now());
+        if (nj_message_unpack(bytes, NJ_SIDE_COORDINATOR, w->received, &why) == NJ_OK) {
+            w->message = w->received;
+            w->lease_ms = w->received->kind == NJ_MESSAGE_WELCOME ? w->received->welcome.lease_ms
+                                                                  : w->lease_ms;
+            nj_session_message(w->session, w->received, now());
         } else {
             nj_session_broken(w->session, &why, now());
         }
         perform_all(w);
         w->message = NULL;
     }
-    free(message);
     return status == NJ_AGAIN ? NJ_OK : status;
 }
 
@@ -366,6 +369,7 @@ static void take_reports(worker *w)
     nj_compute_report report;
     while (!w->finished && nj_compute_take_report(w->compute, &report)) {
         if (report.kind == NJ_COMPUTE_SET_UP) {
+            nj_session_plan_memory(w->session, report.planned_bytes);
             nj_session_prepared(w->session, report.ticket, report.status, report.text, now());
         } else if (report.status != NJ_OK) {
             nj_session_failed(w->session, report.ticket, report.status, report.text, now());
@@ -393,8 +397,10 @@ static void look_at_signals(worker *w, int *seen)
     }
     nj_status status = stop_signal == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED;
     if (*seen == 0 && count == 1) {
-        nj_log(NJ_LOG_INFO,
-               "asked to end: finishing what is being computed; a second signal ends at once");
+        nj_log_event(NJ_EVENT_DRAINING, NJ_FIELDS(nj_log_uint("drain_ms", w->options->drain_ms)),
+                     "asked to end: finishing what is being computed, for at most %u ms; a second "
+                     "signal ends at once",
+                     w->options->drain_ms);
         nj_session_drain(w->session, status, "asked to end", now());
     } else {
         nj_session_stop(w->session, status, "asked to end at once", now());
@@ -404,65 +410,52 @@ static void look_at_signals(worker *w, int *seen)
 
 // ---- a computation that hangs ----
 
-static const nj_session_slot *find_computing(const worker *w)
-{
-    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
-        if (w->session->slots[i].state == NJ_SLOT_COMPUTING) {
-            return &w->session->slots[i];
-        }
-    }
-    return NULL;
-}
-
 // A heartbeat before the coordinator takes its leases away: those that wait behind it are then given back, and count as no loss.
-static uint64_t find_patience_ns(const worker *w)
+static uint32_t find_patience_ms(const worker *w)
 {
     const uint32_t heartbeat_ms = w->session->heartbeat_ms;
-    return (w->lease_ms > heartbeat_ms ? w->lease_ms - heartbeat_ms : w->lease_ms) * NS_PER_MS;
+    return w->lease_ms > heartbeat_ms ? w->lease_ms - heartbeat_ms : w->lease_ms;
+}
+
+static const nj_session_slot *find_slot(const worker *w, uint64_t ticket)
+{
+    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
+        const nj_session_slot *slot = &w->session->slots[i];
+        if (slot->state == NJ_SLOT_COMPUTING && slot->ticket == ticket) {
+            return slot;
+        }
+    }
+    return NULL; // dropped: it is computed for nobody
 }
 
 // The process ends, so that another one takes its place: a thread cannot be stopped from outside.
-static void give_up_computation(worker *w, const nj_session_slot *slot)
+static void give_up_computation(worker *w, uint64_t ticket, uint32_t silent_ms)
 {
     char text[NJ_WIRE_TEXT_BYTES_MAX];
-    const uint64_t ticket = slot->ticket;
+    const nj_session_slot *slot = find_slot(w, ticket);
     snprintf(text, sizeof text,
-             "the computation of piece %u makes no progress since %u ms (--lease-ms is %u): this "
-             "process ends, another may take its place",
-             slot->shard, (unsigned)(w->watch.wall_ns / NS_PER_MS), w->lease_ms);
-    nj_log(NJ_LOG_ERROR, "%s", text);
+             "the computation made no progress for %u ms (--lease-ms is %u): this process ends, "
+             "another may take its place",
+             silent_ms, w->lease_ms);
+    nj_log_event(NJ_EVENT_COMPUTE_HUNG,
+                 NJ_FIELDS(nj_log_uint("silent_ms", silent_ms),
+                           slot != NULL ? nj_log_uint("piece", slot->shard) : (nj_log_field){0}),
+                 "%s", text);
     nj_session_drain(w->session, NJ_AGAIN, text, now());
     perform_all(w);
-    nj_session_failed(w->session, ticket, NJ_FAILED, text, now());
+    nj_session_failed(w->session, ticket, NJ_FAILED, text, now()); // ignored if it was dropped
     perform_all(w);
 }
 
-// No user finished for as long as a lease lives, and the thread had a fair part of a core: it hangs. On a machine with too much to do
-// a sound computation may take longer than its lease; it goes on, because what comes late is still taken. One that only sleeps is
-// given up after many leases. Time in which the whole process did not run does not count.
-static bool is_hanging(const worker *w, uint64_t cpu_ns)
+// The socket thread answers whatever the compute thread does, so nobody else would notice but by its leases.
+static void look_at_computation(worker *w, uint32_t users_done)
 {
-    const uint64_t patience_ns = find_patience_ns(w);
-    return (w->watch.wall_ns > patience_ns && cpu_ns > patience_ns / HANG_CORE_PARTS) ||
-           w->watch.wall_ns > HANG_LEASES * w->lease_ms * NS_PER_MS;
-}
-
-static void watch_computation(worker *w, uint32_t users_done)
-{
-    watch *seen = &w->watch;
-    const nj_session_slot *slot = find_computing(w);
-    const uint64_t ticket = slot != NULL ? slot->ticket : 0;
-    const uint64_t now_ns = now();
-    const uint64_t passed_ns = now_ns - seen->looked_ns;
-    const uint64_t cpu_ns = nj_compute_cpu_ns(w->compute);
-    seen->looked_ns = now_ns;
-    if (ticket != seen->ticket || users_done > 0) {
-        *seen = (watch){.ticket = ticket, .looked_ns = now_ns, .cpu_ns = cpu_ns};
-    }
-    seen->wall_ns += passed_ns < ROUND_MS_MAX * NS_PER_MS ? passed_ns : ROUND_MS_MAX * NS_PER_MS;
-    if (slot != NULL && is_hanging(w, cpu_ns - seen->cpu_ns)) {
-        give_up_computation(w, slot);
-        *seen = (watch){0}; // once
+    const uint64_t ticket = nj_compute_ticket(w->compute);
+    const uint64_t silent_ms =
+        nj_watchdog_look(&w->watchdog, ticket, users_done, nj_compute_cpu_ns(w->compute), now());
+    if (!w->hangs && ticket != 0 && nj_watchdog_hangs(&w->watchdog, find_patience_ms(w))) {
+        w->hangs = true; // once
+        give_up_computation(w, ticket, (uint32_t)silent_ms);
     }
 }
 
@@ -477,7 +470,7 @@ static nj_status run_loop(worker *w, nj_error *err)
         look_at_signals(w, &seen_signals);
         const uint32_t users_done = nj_compute_take_progress(w->compute);
         nj_session_progress(w->session, users_done);
-        watch_computation(w, users_done);
+        look_at_computation(w, users_done);
         nj_session_tick(w->session, now());
         perform_all(w);
         if (!w->finished) {
@@ -504,19 +497,22 @@ static nj_status open_session(worker *w, nj_error *err)
         .classes = w->classes,
         .class_count = w->class_count,
         .cores = 1,
-        .memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE),
+        .memory_bytes = w->options->memory_bytes_max,
         .lease_slots = LEASE_SLOTS,
         .chunk_bytes = NJ_WIRE_CHUNK_BYTES_MAX,
         .coordinator_timeout_ms = COORDINATOR_TIMEOUT_MS,
         .hello_pause_ms = HELLO_PAUSE_MS,
         .resend_ms = RESEND_MS,
         .give_up_ms = w->options->give_up_ms,
-        .drain_ms = DRAIN_MS,
+        .drain_ms = w->options->drain_ms,
     };
     randombytes_buf(config.instance.bytes, sizeof config.instance.bytes);
     w->session = malloc(sizeof *w->session);
-    return w->session != NULL ? nj_session_init(w->session, &config, now(), err)
-                              : nj_fail(err, NJ_NO_MEMORY, "no memory for the session");
+    w->received = malloc(sizeof *w->received);
+    w->effect = malloc(sizeof *w->effect);
+    bool has_memory = w->session != NULL && w->received != NULL && w->effect != NULL;
+    return has_memory ? nj_session_init(w->session, &config, now(), err)
+                      : nj_fail(err, NJ_NO_MEMORY, "no memory for the session");
 }
 
 static nj_status open_worker(worker *w, nj_error *err)
@@ -530,7 +526,9 @@ static nj_status open_worker(worker *w, nj_error *err)
         status = nj_section_cache_init(&w->cache, w->options->cache_folder, err);
     }
     if (status == NJ_OK) {
-        status = nj_compute_start(w->options->batch_users, &w->compute, err);
+        const uint64_t bytes_max = w->options->memory_bytes_max;
+        status = nj_compute_start(w->options->batch_users, bytes_max != 0 ? bytes_max : SIZE_MAX,
+                                  &w->compute, err);
     }
     if (status == NJ_OK) {
         status = open_session(w, err);
@@ -547,6 +545,34 @@ static void catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+// The compute thread is not to be stopped: neither memory nor mappings may go before it does.
+static void leave_at_once(nj_status status, const nj_error *err)
+{
+    const int exit_code = nj_status_exit_code(status);
+    if (status != NJ_OK) {
+        nj_log_event(NJ_EVENT_ENDED,
+                     NJ_FIELDS(nj_log_text("status", nj_status_name(status)),
+                               nj_log_uint("exit", (uint64_t)exit_code)),
+                     "%s; a batch was still being computed", err->text);
+    }
+    _exit(exit_code);
+}
+
+static void close_worker(worker *w, nj_status status, const nj_error *err)
+{
+    nj_dealer_close(&w->dealer, LINGER_MS);
+    if (!nj_compute_stop(&w->compute, STOP_WAIT_MS)) {
+        leave_at_once(status, err);
+    }
+    nj_section_cache_fini(&w->cache);
+    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
+        drop_slot(w, i);
+    }
+    free(w->session);
+    free(w->received);
+    free(w->effect);
 }
 
 nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
@@ -568,13 +594,6 @@ nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
             nj_error_prefix(err, "%s", options->endpoint);
         }
     }
-    nj_dealer_close(&w.dealer, LINGER_MS);
-    if (nj_compute_stop(&w.compute)) {
-        nj_section_cache_fini(&w.cache); // else the thread may still read what it has mapped
-    }
-    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
-        drop_slot(&w, i);
-    }
-    free(w.session);
+    close_worker(&w, status, err);
     return status;
 }

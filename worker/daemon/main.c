@@ -13,6 +13,7 @@
 #include "worker/engine/engine.h"
 
 #define PROCS_MAX 1024
+#define MEMORY_MB_MAX 100000000
 
 static const nj_option OPTIONS[] = {
     {"connect", "ENDPOINT", NULL, "the coordinator: tcp://ADDRESS:PORT", true},
@@ -26,6 +27,10 @@ static const nj_option OPTIONS[] = {
     {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
     {"batch", "N", "16", "users decoded together", false},
     {"give-up-ms", "N", "600000", "end when no coordinator answers for this long", false},
+    {"drain-ms", "N", "60000", "asked to end, finish what is computed for at most this long",
+     false},
+    {"memory-max", "MB", NULL, "refuse a night whose plan needs more; default: no limit", false},
+    NJ_LOG_OPTION,
 };
 
 static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys,
@@ -116,6 +121,8 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     uint64_t procs = 0;
     uint64_t batch = 0;
     uint64_t give_up_ms = 0;
+    uint64_t drain_ms = 0;
+    uint64_t memory_mb = 0;
     nj_status status = read_keys(arguments, &keys, server_key, err);
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "procs", 1, PROCS_MAX, &procs, err);
@@ -129,6 +136,12 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK && procs > 1) {
         status = fork_children(procs, err);
     }
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "drain-ms", 0, UINT32_MAX / 2, &drain_ms, err);
+    }
+    if (status == NJ_OK && nj_argument(arguments, "memory-max") != NULL) {
+        status = nj_argument_uint(arguments, "memory-max", 1, MEMORY_MB_MAX, &memory_mb, err);
+    }
     const bool insecure = nj_argument_flag(arguments, "insecure");
     const nj_worker_options options = {.endpoint = nj_argument(arguments, "connect"),
                                        .keys = insecure ? NULL : &keys,
@@ -137,6 +150,8 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
                                        .cache_folder = nj_argument(arguments, "cache"),
                                        .kernels = nj_argument(arguments, "kernels"),
                                        .batch_users = (uint32_t)batch,
+                                       .memory_bytes_max = memory_mb * 1000000u,
+                                       .drain_ms = (uint32_t)drain_ms,
                                        .give_up_ms = (uint32_t)give_up_ms};
     if (status == NJ_OK) {
         status = nj_worker_run(&options, err);

@@ -132,7 +132,8 @@ bool nj_section_cache_has(nj_section_cache *cache, const nj_digest *digest, uint
     if (good) {
         utimensat(AT_FDCWD, path.text, NULL, 0); // used now: see prune
     } else {
-        nj_log(NJ_LOG_WARNING, "%s is damaged: it is fetched again", path.text);
+        nj_log_event(NJ_EVENT_SECTION_DAMAGED, NJ_FIELDS(nj_log_text("path", path.text)),
+                     "%s is damaged: it is fetched again", path.text);
         unlink(path.text);
     }
     return good;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "common/base/checked.h"
 #include "common/base/failpoint.h"
 #include "common/catalogue/section_names.h"
 #include "common/codec/json.h"
@@ -43,9 +44,38 @@ static nj_status allocate(nj_engine *engine, nj_error *err)
     return status;
 }
 
+size_t nj_engine_plan_bytes(const nj_engine_plan *plan)
+{
+    size_t bytes;
+    return nj_add_size(plan->mapped_bytes, plan->model_bytes, &bytes) &&
+                   nj_add_size(bytes, plan->scratch_bytes, &bytes)
+               ? bytes
+               : SIZE_MAX;
+}
+
+static nj_status check_plan(const nj_engine_plan *plan, size_t bytes_max, nj_error *err)
+{
+    const size_t bytes = nj_engine_plan_bytes(plan);
+    if (bytes <= bytes_max) {
+        return NJ_OK;
+    }
+    return nj_fail(err, NJ_CONFIG,
+                   "the plan needs %zu bytes (%zu mapped, %zu of model, %zu of scratch for %u "
+                   "users with %u beams), at most %zu are allowed: give more, or a smaller batch",
+                   bytes, plan->mapped_bytes, plan->model_bytes, plan->scratch_bytes, plan->B,
+                   plan->W, bytes_max);
+}
+
 nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
                          uint32_t batch_users, const nj_kernels *kernels, nj_engine **out,
                          nj_error *err)
+{
+    return nj_engine_open_within(SIZE_MAX, sections, settings, batch_users, kernels, out, err);
+}
+
+nj_status nj_engine_open_within(size_t bytes_max, const nj_sections *sections,
+                                const nj_settings *settings, uint32_t batch_users,
+                                const nj_kernels *kernels, nj_engine **out, nj_error *err)
 {
     assert(batch_users >= 1 && batch_users <= NJ_ENGINE_BATCH_MAX);
     nj_engine *engine = calloc(1, sizeof *engine);
@@ -54,6 +84,9 @@ nj_status nj_engine_open(const nj_sections *sections, const nj_settings *setting
     }
     engine->settings = *settings;
     engine->kernels = kernels;
+    for (size_t i = 0; i < sections->count; i++) {
+        engine->plan.mapped_bytes += sections->sections[i].size;
+    }
     nj_status status = nj_catalogue_view_open(sections, &engine->catalogue, err);
     if (status == NJ_OK) {
         status = open_model(engine, sections, err);
@@ -65,6 +98,9 @@ nj_status nj_engine_open(const nj_sections *sections, const nj_settings *setting
         status = nj_engine_make_plan(engine, batch_users, err);
     }
     if (status == NJ_OK) {
+        status = check_plan(&engine->plan, bytes_max, err);
+    }
+    if (status == NJ_OK) {
         status = nj_engine_make_popular(engine, err);
     }
     if (status == NJ_OK) {
@@ -73,9 +109,6 @@ nj_status nj_engine_open(const nj_sections *sections, const nj_settings *setting
     if (status != NJ_OK) {
         nj_engine_close(&engine);
         return status;
-    }
-    for (size_t i = 0; i < sections->count; i++) {
-        engine->plan.mapped_bytes += sections->sections[i].size;
     }
     *out = engine;
     return NJ_OK;

@@ -60,9 +60,17 @@ typedef nj_status (*nj_list_sink)(void *context, size_t index, const nj_list *li
 NJ_CHECKED nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
                                     uint32_t batch_users, const nj_kernels *kernels,
                                     nj_engine **out, nj_error *err);
+/// The same for a machine that has no more than `bytes_max` to give: NJ_CONFIG names both numbers when the plan is larger, before
+/// the model and the scratch are allocated.
+NJ_CHECKED nj_status nj_engine_open_within(size_t bytes_max, const nj_sections *sections,
+                                           const nj_settings *settings, uint32_t batch_users,
+                                           const nj_kernels *kernels, nj_engine **out,
+                                           nj_error *err);
 void nj_engine_close(nj_engine **engine);
 
 const nj_engine_plan *nj_engine_plan_of(const nj_engine *engine);
+/// All that a plan holds: what is mapped, the model and the scratch. SIZE_MAX when the sum does not fit.
+size_t nj_engine_plan_bytes(const nj_engine_plan *plan);
 /// Catalogue rows; requests must name only rows below this.
 uint32_t nj_engine_item_count(const nj_engine *engine);
 /// Borrowed for the life of the engine.

@@ -4,7 +4,7 @@
 #include "common/base/checked.h"
 
 // Enough rows for the products to run at speed, few enough that their activations stay in L2.
-#define CHUNK_ROWS 128
+#define CHUNK_ROWS 192
 
 // True when no wider search can find another leaf.
 static bool covers_trie(const nj_engine *engine, uint32_t W)
@@ -83,6 +83,7 @@ nj_status nj_engine_make_plan(nj_engine *engine, uint32_t batch_users, nj_error 
     engine->history_max = (uint32_t)nj_min_size(history, engine->catalogue.history_max);
     engine->chunk_rows = CHUNK_ROWS;
     engine->beam = (nj_beam_config){.W = (uint32_t)nj_max_size(settings->beam, settings->top),
+                                    .leaves = settings->top,
                                     .start_token = engine->config.start_token,
                                     .temperature = settings->temperature,
                                     .renormalise = settings->renormalise};

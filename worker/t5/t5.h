@@ -103,11 +103,11 @@ const float *nj_t5_encoder_output(const nj_t5 *model);
 
 /// The beam search's callbacks (worker/beam/beam.h describes them; t5 does not include it). Row r of step t has user[r],
 /// parent[r] (a row of step t-1, of the same user; not read at step 0) and token[r]; the arrays are borrowed until the next step
-/// begins. Rows of one user stand together: cross-attention takes each run of equal users at once.
+/// begins. The last step may begin a second time with other rows. Rows of one user stand together: cross-attention takes each run of equal users at once.
 void nj_t5_begin_step(nj_t5 *model, uint32_t step, const uint32_t *user, const uint32_t *parent,
                       const uint32_t *token, uint32_t row_count);
-/// logits [count, V], row stride V, of rows [first, first+count). Every row of a step must be computed before the next begins,
-/// each exactly once, in any chunks of at most chunk_rows_max.
+/// logits [count, V], row stride V, of rows [first, first+count). Every row announced must be computed before the next
+/// announcement, each exactly once, in any chunks of at most chunk_rows_max.
 void nj_t5_logits(nj_t5 *model, uint32_t step, uint32_t first, uint32_t count, float *logits);
 
 #endif

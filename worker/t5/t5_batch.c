@@ -15,13 +15,17 @@ void nj_t5_claim_batch(nj_t5 *model, nj_t5_claim *claim)
     const nj_t5_limits *limits = &batch->limits;
     size_t tokens = limits->tokens_max;
     batch->offset = nj_t5_claim_bytes(claim, 1, (size_t)limits->users_max + 1, sizeof(uint32_t));
+    batch->column = nj_t5_claim_bytes(claim, 1, (size_t)limits->users_max + 1, sizeof(uint32_t));
     batch->encoded = nj_t5_claim_floats(claim, 1, tokens, config->D);
-    batch->cross_keys = nj_t5_claim_floats(claim, config->decoder_layers, tokens, model->HE_row);
-    batch->cross_values = nj_t5_claim_floats(claim, config->decoder_layers, tokens, model->HE_row);
+    size_t HE = (size_t)config->H * config->E;
+    batch->cross_keys =
+        nj_t5_claim_floats(claim, config->decoder_layers, nj_t5_columns_max(limits), HE);
+    batch->cross_values = nj_t5_claim_floats(claim, config->decoder_layers, tokens, HE);
     batch->normed = nj_t5_claim_floats(claim, 1, NJ_T5_BLOCK_ROWS, model->D_row);
     batch->hidden = nj_t5_claim_floats(claim, 1, NJ_T5_BLOCK_ROWS, model->F_row);
     batch->gate = nj_t5_claim_floats(claim, config->gated ? 1 : 0, NJ_T5_BLOCK_ROWS, model->F_row);
-    batch->scores = nj_t5_claim_floats(claim, 1, NJ_T5_BLOCK_ROWS, nj_t5_row(limits->sequence_max));
+    batch->scores = nj_t5_claim_floats(claim, 1, NJ_T5_BLOCK_ROWS,
+                                       nj_t5_row(nj_t5_columns(limits->sequence_max)));
 }
 
 void nj_t5_claim_encoder(nj_t5 *model, nj_t5_claim *claim)
@@ -31,6 +35,8 @@ void nj_t5_claim_encoder(nj_t5 *model, nj_t5_claim *claim)
     batch->q = nj_t5_claim_floats(claim, 1, limits->tokens_max, model->HE_row);
     batch->k = nj_t5_claim_floats(claim, 1, limits->tokens_max, model->HE_row);
     batch->v = nj_t5_claim_floats(claim, 1, limits->tokens_max, model->HE_row);
+    batch->transposed =
+        nj_t5_claim_floats(claim, 1, model->config.D, nj_t5_columns(limits->sequence_max));
     batch->bias = nj_t5_claim_floats(claim, 2, model->config.H, limits->sequence_max);
 }
 

@@ -27,7 +27,7 @@ void nj_t5_bias_fill(nj_t5 *model)
     for (uint32_t distance = 0; distance < NJ_T5_STEPS_MAX; distance++) {
         uint32_t bucket = nj_t5_bucket(distance, config->R, config->distance_max);
         for (size_t h = 0; h < config->H; h++) {
-            model->decoder_bias[distance * config->H + h] =
+            model->decoder_bias[h * NJ_T5_STEPS_MAX + NJ_T5_STEPS_MAX - 1 - distance] =
                 model->decoder.bias[bucket * config->H + h];
         }
     }

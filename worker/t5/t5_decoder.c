@@ -4,8 +4,6 @@
 #include "common/base/checked.h"
 #include "worker/t5/t5_internal.h"
 
-#define LANES 16
-
 // Where the keys and values of the rows of one step lie in one layer.
 typedef struct {
     float *keys;
@@ -34,14 +32,19 @@ void nj_t5_begin_step(nj_t5 *model, uint32_t step, const uint32_t *user, const u
 {
     nj_t5_batch *batch = &model->batch;
     assert(step < batch->limits.steps_max && row_count <= batch->limits.rows_max);
-    assert(step == 0 || step == batch->step + 1);
-    uint32_t *of_parents = batch->ancestors;
-    batch->ancestors = batch->ancestors_of;
-    batch->ancestors_of = of_parents;
+    bool again = step > 0 && step == batch->step;
+    assert(step == 0 || step == batch->step + 1 || (again && step + 1 == batch->limits.steps_max));
+    if (!again) {
+        uint32_t *of_step_before = batch->ancestors;
+        batch->ancestors = batch->ancestors_of;
+        batch->ancestors_of = of_step_before;
+        batch->parent_count = batch->row_count;
+    }
     for (size_t r = 0; step > 0 && r < row_count; r++) {
-        assert(parent[r] < batch->row_count);
+        assert(parent[r] < batch->parent_count);
         uint32_t *row = batch->ancestors + r * NJ_T5_STEPS_MAX;
-        memcpy(row, of_parents + (size_t)parent[r] * NJ_T5_STEPS_MAX, (step - 1) * sizeof *row);
+        memcpy(row, batch->ancestors_of + (size_t)parent[r] * NJ_T5_STEPS_MAX,
+               (step - 1) * sizeof *row);
         row[step - 1] = parent[r];
     }
     batch->user = user;
@@ -61,50 +64,12 @@ static void embed_rows(const nj_t5 *model, size_t first, size_t count)
     }
 }
 
-// Sum of products in the order of kernels.h's sums: lane j takes elements j, j + 16, ...; the lanes fold as a tree.
-static float sum_products(const float *a, const float *b, size_t n)
+// Where the keys or values of the steps up to the running one lie for row i of the chunk: its ancestors' and its own.
+static void find_positions(const nj_t5_batch *batch, size_t ld, const uint32_t *ancestors, size_t i,
+                           float *const *steps, const float **out)
 {
-    float lanes[LANES] = {0};
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        for (size_t j = 0; j < LANES; j++) {
-            lanes[j] += a[i + j] * b[i + j];
-        }
-    }
-    for (size_t j = 0; i + j < n; j++) {
-        lanes[j] += a[i + j] * b[i + j];
-    }
-    for (size_t half = LANES / 2; half > 0; half /= 2) {
-        for (size_t j = 0; j < half; j++) {
-            lanes[j] += lanes[j + half];
-        }
-    }
-    return lanes[0];
-}
-
-// scores[h] of one row against the keys of one position.
-static void score_position(const nj_t5 *model, const float *q, const float *k, uint32_t distance,
-                           float *scores)
-{
-    size_t E = model->config.E;
-    const float *bias = model->decoder_bias + distance * model->config.H;
-    for (size_t h = 0; h < model->config.H; h++) {
-        scores[h * NJ_T5_STEPS_MAX] = sum_products(q + h * E, k + h * E, E) + bias[h];
-    }
-}
-
-// mixed[h] += weight[h] * values[h]; the first position stores instead.
-static void mix_position(const nj_t5 *model, const float *weights, const float *v, bool is_first,
-                         float *mixed)
-{
-    size_t E = model->config.E;
-    for (size_t h = 0; h < model->config.H; h++) {
-        float weight = weights[h * NJ_T5_STEPS_MAX];
-        float *out = mixed + h * E;
-        const float *in = v + h * E;
-        for (size_t e = 0; e < E; e++) {
-            out[e] = (is_first ? 0.0f : out[e]) + weight * in[e];
-        }
+    for (uint32_t s = 0; s <= batch->step; s++) {
+        out[s] = steps[s] + (s < batch->step ? ancestors[s] : i) * ld;
     }
 }
 
@@ -112,33 +77,34 @@ static void mix_position(const nj_t5 *model, const float *weights, const float *
 static void attend_self(const nj_t5 *model, size_t layer, size_t first, size_t count)
 {
     const nj_t5_batch *batch = &model->batch;
+    const nj_kernels *kernels = model->kernels;
     size_t ld = model->HE_row;
     size_t H = model->config.H;
-    uint32_t step = batch->step;
-    step_cache caches[NJ_T5_STEPS_MAX];
-    for (uint32_t s = 0; s < step; s++) {
-        caches[s] = get_cache(batch, ld, layer, s);
+    size_t E = model->config.E;
+    size_t T = batch->step + 1;
+    float *keys[NJ_T5_STEPS_MAX];
+    float *values[NJ_T5_STEPS_MAX];
+    for (uint32_t s = 0; s < T; s++) {
+        step_cache cache = s < batch->step ? get_cache(batch, ld, layer, s)
+                                           : get_own_cache(batch, ld, layer, first);
+        keys[s] = cache.keys;
+        values[s] = cache.values;
     }
-    caches[step] = get_own_cache(batch, ld, layer, first);
-
+    const float *at[NJ_T5_STEPS_MAX];
     for (size_t i = 0; i < count; i++) {
         const uint32_t *ancestors = batch->ancestors + (first + i) * NJ_T5_STEPS_MAX;
         float *scores = batch->self_scores + i * H * NJ_T5_STEPS_MAX;
-        for (uint32_t s = 0; s <= step; s++) {
-            size_t row = s < step ? ancestors[s] : i;
-            score_position(model, batch->mixed + i * ld, caches[s].keys + row * ld, step - s,
-                           scores + s);
-        }
+        find_positions(batch, ld, ancestors, i, keys, at);
+        kernels->head_scores(T, H, E, batch->mixed + i * ld, at, scores, NJ_T5_STEPS_MAX);
+        kernels->add(H, T, model->decoder_bias + (NJ_T5_STEPS_MAX - T), NJ_T5_STEPS_MAX, scores,
+                     NJ_T5_STEPS_MAX);
     }
-    model->kernels->softmax(count * H, step + 1, batch->self_scores, NJ_T5_STEPS_MAX);
+    kernels->softmax(count * H, T, batch->self_scores, NJ_T5_STEPS_MAX);
     for (size_t i = 0; i < count; i++) {
         const uint32_t *ancestors = batch->ancestors + (first + i) * NJ_T5_STEPS_MAX;
         const float *weights = batch->self_scores + i * H * NJ_T5_STEPS_MAX;
-        for (uint32_t s = 0; s <= step; s++) {
-            size_t row = s < step ? ancestors[s] : i;
-            mix_position(model, weights + s, caches[s].values + row * ld, s == 0,
-                         batch->mixed + i * ld);
-        }
+        find_positions(batch, ld, ancestors, i, values, at);
+        kernels->head_mix(T, H, E, weights, NJ_T5_STEPS_MAX, at, batch->mixed + i * ld);
     }
 }
 
@@ -150,15 +116,16 @@ static void attend_user(const nj_t5 *model, size_t layer, uint32_t user, size_t 
     size_t E = model->config.E;
     size_t ld = model->HE_row;
     size_t S = batch->offset[user + 1] - batch->offset[user];
-    size_t ld_scores = nj_t5_row(S);
-    size_t at = (layer * batch->limits.tokens_max + batch->offset[user]) * ld;
+    size_t columns = nj_t5_columns(S);
+    size_t ld_scores = nj_t5_row(columns);
+    const float *keys = nj_t5_cross_keys(model, layer, user);
     for (size_t h = 0; h < model->config.H; h++) {
-        const float *k = batch->cross_keys + at + h * E;
-        const float *v = batch->cross_values + at + h * E;
+        const float *values = nj_t5_cross_values(model, layer, h, batch->offset[user]);
         float *head = batch->mixed + i * ld + h * E;
-        kernels->matmul_nt(rows, S, E, head, ld, k, ld, batch->scores, ld_scores);
+        kernels->matmul_nn(rows, columns, E, head, ld, keys + h * E * columns, columns,
+                           batch->scores, ld_scores);
         kernels->softmax(rows, S, batch->scores, ld_scores);
-        kernels->matmul_nn(rows, E, S, batch->scores, ld_scores, v, ld, head, ld);
+        kernels->matmul_nn(rows, E, S, batch->scores, ld_scores, values, E, head, ld);
     }
 }
 

@@ -35,7 +35,7 @@ static void attend_block(nj_t5 *model, float *q, const float *k, const float *v,
     nj_t5_batch *batch = &model->batch;
     size_t E = model->config.E;
     size_t ld = model->HE_row;
-    size_t ld_scores = nj_t5_row(S);
+    size_t ld_scores = nj_t5_row(nj_t5_columns(S));
     for (size_t h = 0; h < model->config.H; h++) {
         float *head = q + first * ld + h * E;
         kernels->matmul_nt(rows, S, E, head, ld, k + h * E, ld, batch->scores, ld_scores);
@@ -51,9 +51,10 @@ static void attend_users(nj_t5 *model)
     for (uint32_t b = 0; b < batch->B; b++) {
         size_t begin = batch->offset[b] * model->HE_row;
         size_t S = batch->offset[b + 1] - batch->offset[b];
-        for (size_t first = 0; first < S; first += NJ_T5_BLOCK_ROWS) {
+        size_t part = nj_t5_part(S, NJ_T5_BLOCK_ROWS);
+        for (size_t first = 0; first < S; first += part) {
             attend_block(model, batch->q + begin, batch->k + begin, batch->v + begin, S, first,
-                         nj_min_size(NJ_T5_BLOCK_ROWS, S - first));
+                         nj_min_size(part, S - first));
         }
     }
 }
@@ -76,17 +77,50 @@ static void run_encoder(nj_t5 *model, size_t N)
     kernels->rms_norm(N, D, x, D, model->encoder.final_norm, model->config.epsilon, x, D);
 }
 
-static void compute_cross(nj_t5 *model, size_t N)
+// transposed[d, i] = encoded[i, d] of user b; its columns behind the last token become 0.
+static void transpose_user(nj_t5 *model, uint32_t b)
 {
     nj_t5_batch *batch = &model->batch;
     size_t D = model->config.D;
-    size_t ld = model->HE_row;
+    size_t S = batch->offset[b + 1] - batch->offset[b];
+    size_t columns = nj_t5_columns(S);
+    const float *x = batch->encoded + batch->offset[b] * D;
+    for (size_t d = 0; d < D; d++) {
+        float *row = batch->transposed + d * columns;
+        for (size_t i = 0; i < S; i++) {
+            row[i] = x[i * D + d];
+        }
+        memset(row + S, 0, (columns - S) * sizeof *row);
+    }
+}
+
+// keys^T = Wk * x^T: element by element the same chain over D as x * Wk^T.
+static void compute_cross_keys(nj_t5 *model)
+{
+    nj_t5_batch *batch = &model->batch;
+    size_t D = model->config.D;
+    size_t HE = (size_t)model->config.H * model->config.E;
+    for (uint32_t b = 0; b < batch->B; b++) {
+        size_t columns = batch->column[b + 1] - batch->column[b];
+        transpose_user(model, b);
+        for (size_t l = 0; l < model->config.decoder_layers; l++) {
+            const nj_linear *k = &model->decoder.blocks[l].cross.k;
+            model->kernels->matmul_nn(HE, columns, D, k->weight, D, batch->transposed, columns,
+                                      nj_t5_cross_keys(model, l, b), columns);
+        }
+    }
+}
+
+static void compute_cross_values(nj_t5 *model, size_t N)
+{
+    const nj_t5_batch *batch = &model->batch;
+    size_t D = model->config.D;
     for (size_t l = 0; l < model->config.decoder_layers; l++) {
-        const nj_t5_attention *cross = &model->decoder.blocks[l].cross;
-        size_t at = l * batch->limits.tokens_max * ld;
-        model->kernels->linear(N, batch->encoded, D, &cross->k, false, batch->cross_keys + at, ld);
-        model->kernels->linear(N, batch->encoded, D, &cross->v, false, batch->cross_values + at,
-                               ld);
+        for (size_t h = 0; h < model->config.H; h++) {
+            const nj_linear *v = &model->decoder.blocks[l].cross_v_heads[h];
+            model->kernels->linear(N, batch->encoded, D, v, false,
+                                   nj_t5_cross_values(model, l, h, 0), model->config.E);
+        }
     }
 }
 
@@ -109,13 +143,19 @@ void nj_t5_begin_batch(nj_t5 *model, const nj_t5_limits *limits, const uint32_t 
     model->batch = (nj_t5_batch){.limits = *limits, .B = B};
     nj_t5_claim_batch(model, &claim);
     memcpy(model->batch.offset, offset, ((size_t)B + 1) * sizeof *offset);
+    model->batch.column[0] = 0;
+    for (uint32_t b = 0; b < B; b++) {
+        uint32_t columns = (uint32_t)nj_t5_columns(offset[b + 1] - offset[b]);
+        model->batch.column[b + 1] = model->batch.column[b] + columns;
+    }
 
     size_t mark = nj_arena_mark(arena);
     nj_t5_claim_encoder(model, &claim);
     nj_t5_bias_expand(model);
     embed_tokens(model, tokens, offset[B]);
     run_encoder(model, offset[B]);
-    compute_cross(model, offset[B]);
+    compute_cross_keys(model);
+    compute_cross_values(model, offset[B]);
 
     nj_arena_rewind(arena, mark); // the decoder's arrays lie where the encoder's were
     nj_t5_claim_decoder(model, &claim);

@@ -2,10 +2,12 @@
 #ifndef NJ_WORKER_T5_T5_INTERNAL_H
 #define NJ_WORKER_T5_T5_INTERNAL_H
 
+#include "common/base/checked.h"
 #include "worker/t5/t5.h"
 
 // Rows that pass through a feed-forward or an attention at a time: [96, F] of F = 1024 is 390 kB and stays in L2.
 #define NJ_T5_BLOCK_ROWS 96
+#define NJ_T5_COLUMNS 16
 #define NJ_T5_NAME_BYTES 128
 #define NJ_T5_EMBEDDING "shared.weight"
 #define NJ_T5_HEAD "lm_head.weight"
@@ -14,20 +16,22 @@
 
 typedef struct {
     nj_linear q; // [H*E, D]
-    nj_linear k; // [H*E, D]
-    nj_linear v; // [H*E, D]
+    nj_linear
+        k; // [H*E, D]; of cross-attention as it is stored, because it is the left factor there
+    nj_linear v; // [H*E, D]; of cross-attention the whole of v_heads, not packed
     nj_linear o; // [D, H*E]
 } nj_t5_attention;
 
 typedef struct {
     const float *self_norm; // [D]
     nj_t5_attention self;
-    const float *cross_norm; // [D], decoder only
-    nj_t5_attention cross;   // decoder only: k and v read the encoder's output
-    const float *dense_norm; // [D]
-    nj_linear wi;            // [F, D]; wi_0 of a gated model
-    nj_linear gate;          // [F, D]; wi_1, gated only
-    nj_linear wo;            // [D, F]
+    const float *cross_norm;  // [D], decoder only
+    nj_t5_attention cross;    // decoder only: k and v read the encoder's output
+    nj_linear *cross_v_heads; // [H], decoder only: [E, D], the rows of cross.v that make one head
+    const float *dense_norm;  // [D]
+    nj_linear wi;             // [F, D]; wi_0 of a gated model
+    nj_linear gate;           // [F, D]; wi_1, gated only
+    nj_linear wo;             // [D, F]
 } nj_t5_block;
 
 typedef struct {
@@ -41,10 +45,13 @@ typedef struct {
 typedef struct {
     nj_t5_limits limits;
     uint32_t B;
-    uint32_t *offset;    // [users_max + 1]
-    float *encoded;      // [tokens_max, D]
-    float *cross_keys;   // [decoder_layers, tokens_max, HE_row]
-    float *cross_values; // [decoder_layers, tokens_max, HE_row]
+    uint32_t *offset;  // [users_max + 1]
+    float *encoded;    // [tokens_max, D]
+    uint32_t *column;  // [users_max + 1] user b's keys are columns column[b] .. column[b + 1]
+    float *transposed; // [D, columns of one user] the encoder's output, 0 behind its last token
+    // Transposed, so that the beams of a user multiply them as they lie: user b's block is [H*E, columns of b].
+    float *cross_keys;   // [decoder_layers, columns_max * H*E]
+    float *cross_values; // [decoder_layers, H, tokens_max, E]
 
     // Scratch of one block of rows, encoder and decoder alike.
     float *normed; // [NJ_T5_BLOCK_ROWS, D_row]
@@ -76,6 +83,7 @@ typedef struct {
     const uint32_t *token;
     uint32_t step;
     uint32_t row_count;
+    uint32_t parent_count; // rows of the step before
 } nj_t5_batch;
 
 struct nj_t5 {
@@ -91,7 +99,7 @@ struct nj_t5 {
     size_t HE_row;
     size_t F_row;
     uint16_t *encoder_bucket; // [distance_max + 1] bucket by distance, of R/2 in each direction
-    float *decoder_bias;      // [NJ_T5_STEPS_MAX, H] bias by distance: the decoder looks back only
+    float *decoder_bias; // [H, NJ_T5_STEPS_MAX] bias of position t of T at NJ_T5_STEPS_MAX - T + t
     nj_t5_batch batch;
 };
 
@@ -112,7 +120,29 @@ static inline size_t nj_t5_row(size_t n)
     return n % 1024 == 0 ? n + 16 : n;
 }
 
+/// Columns of a matrix whose columns are a user's S tokens: whole registers of any kernel set.
+static inline size_t nj_t5_columns(size_t S)
+{
+    return nj_round_up(S, NJ_T5_COLUMNS);
+}
+
+/// Columns of all users of a batch: each user's are rounded up.
+static inline size_t nj_t5_columns_max(const nj_t5_limits *limits)
+{
+    return (size_t)limits->tokens_max + (size_t)limits->users_max * (NJ_T5_COLUMNS - 1);
+}
+
+/// Rows of each part when `rows` are cut into as few parts of at most `rows_max` as will do, nearly equal.
+static inline size_t nj_t5_part(size_t rows, size_t rows_max)
+{
+    size_t parts = (rows + rows_max - 1) / rows_max;
+    return parts == 0 ? 0 : (rows + parts - 1) / parts;
+}
+
 // ---- tensors (t5_tensors.c): name, shape and place of each, embedding and head excepted ----
+
+// How a linear tensor is packed: whole, head by head into block.cross_v_heads, or not at all.
+typedef enum { NJ_T5_PACK_WHOLE, NJ_T5_PACK_HEADS, NJ_T5_PACK_NONE } nj_t5_packing;
 
 typedef struct {
     const nj_t5_config *config;
@@ -125,6 +155,7 @@ typedef struct {
     size_t shape[2];
     size_t dim_count;
     bool is_linear; // its slot is an nj_linear, else a const float *
+    nj_t5_packing packing;
     bool in_block;
     uint32_t slot_stack;
     uint32_t slot_block;
@@ -148,6 +179,23 @@ uint32_t nj_t5_bucket(uint32_t distance, uint32_t buckets, uint32_t distance_max
 void nj_t5_bias_fill(nj_t5 *model);
 /// Fills batch.bias for sequences of up to sequence_max.
 void nj_t5_bias_expand(nj_t5 *model);
+
+// ---- cross-attention (t5_encoder.c fills them, t5_decoder.c reads them) ----
+
+/// Transposed keys of user b in one decoder layer: [H*E, columns of b].
+static inline float *nj_t5_cross_keys(const nj_t5 *model, size_t layer, uint32_t b)
+{
+    const nj_t5_batch *batch = &model->batch;
+    size_t HE = (size_t)model->config.H * model->config.E;
+    return batch->cross_keys + (layer * nj_t5_columns_max(&batch->limits) + batch->column[b]) * HE;
+}
+
+/// Values of one head in one decoder layer from packed token `token` on: [.., E].
+static inline float *nj_t5_cross_values(const nj_t5 *model, size_t layer, size_t head, size_t token)
+{
+    size_t tokens = (layer * model->config.H + head) * model->batch.limits.tokens_max + token;
+    return model->batch.cross_values + tokens * model->config.E;
+}
 
 // ---- layers (t5_layers.c) ----
 

@@ -6,8 +6,9 @@ void nj_t5_project(const nj_t5 *model, size_t rows, const float *x, size_t ldx, 
 {
     const nj_kernels *kernels = model->kernels;
     float *normed = model->batch.normed;
-    for (size_t first = 0; first < rows; first += NJ_T5_BLOCK_ROWS) {
-        size_t n = nj_min_size(NJ_T5_BLOCK_ROWS, rows - first);
+    size_t part = nj_t5_part(rows, NJ_T5_BLOCK_ROWS);
+    for (size_t first = 0; first < rows; first += part) {
+        size_t n = nj_min_size(part, rows - first);
         kernels->rms_norm(n, model->config.D, x + first * ldx, ldx, norm, model->config.epsilon,
                           normed, model->D_row);
         for (size_t i = 0; i < count; i++) {
@@ -23,8 +24,9 @@ void nj_t5_feed_forward(const nj_t5 *model, const nj_t5_block *block, size_t row
     const nj_kernels *kernels = model->kernels;
     const nj_t5_batch *batch = &model->batch;
     size_t F = model->config.F;
-    for (size_t first = 0; first < rows; first += NJ_T5_BLOCK_ROWS) {
-        size_t n = nj_min_size(NJ_T5_BLOCK_ROWS, rows - first);
+    size_t part = nj_t5_part(rows, NJ_T5_BLOCK_ROWS);
+    for (size_t first = 0; first < rows; first += part) {
+        size_t n = nj_min_size(part, rows - first);
         float *at = x + first * ldx;
         kernels->rms_norm(n, model->config.D, at, ldx, block->dense_norm, model->config.epsilon,
                           batch->normed, model->D_row);

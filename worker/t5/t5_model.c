@@ -11,6 +11,12 @@ static void claim_tables(nj_t5 *model, nj_t5_claim *claim)
         nj_t5_claim_bytes(claim, 1, config->encoder_layers, sizeof *model->encoder.blocks);
     model->decoder.blocks =
         nj_t5_claim_bytes(claim, 1, config->decoder_layers, sizeof *model->decoder.blocks);
+    for (uint32_t l = 0; l < config->decoder_layers; l++) {
+        nj_linear *heads = nj_t5_claim_bytes(claim, 1, config->H, sizeof *heads);
+        if (claim->arena != NULL) {
+            model->decoder.blocks[l].cross_v_heads = heads;
+        }
+    }
     model->encoder_bucket = nj_t5_claim_bytes(claim, 1, (size_t)config->distance_max + 1,
                                               sizeof *model->encoder_bucket);
     model->decoder_bias = nj_t5_claim_floats(claim, 1, NJ_T5_STEPS_MAX, config->H);
@@ -19,6 +25,14 @@ static void claim_tables(nj_t5 *model, nj_t5_claim *claim)
 static void *claim_pack(nj_t5_claim *claim, const nj_kernels *kernels, size_t N, size_t K)
 {
     return nj_t5_claim_bytes(claim, 1, 1, kernels->linear_pack_bytes(N, K));
+}
+
+static void plan_linear(const nj_t5_walk *walk, const nj_kernels *kernels, nj_t5_claim *claim)
+{
+    size_t heads = walk->packing == NJ_T5_PACK_HEADS ? walk->config->H : 1;
+    for (size_t h = 0; h < heads && walk->packing != NJ_T5_PACK_NONE; h++) {
+        claim_pack(claim, kernels, walk->shape[0] / heads, walk->shape[1]);
+    }
 }
 
 // Everything in the model's arena.
@@ -31,7 +45,7 @@ static size_t plan_arena(const nj_t5_config *config, const nj_kernels *kernels)
     nj_t5_walk walk = nj_t5_walk_begin(config);
     while (nj_t5_walk_next(&walk)) {
         if (walk.is_linear) {
-            claim_pack(&claim, kernels, walk.shape[0], walk.shape[1]);
+            plan_linear(&walk, kernels, &claim);
         }
     }
     return claim.bytes;
@@ -80,6 +94,25 @@ static void open_linear(nj_t5 *model, nj_t5_claim *claim, const float *weight, s
     }
 }
 
+// The slot of the tensor at hand, and the heads' where it is packed by heads.
+static void open_walked(nj_t5 *model, nj_t5_claim *claim, const nj_t5_walk *walk,
+                        const float *values)
+{
+    nj_linear *slot = nj_t5_walk_slot(walk, model);
+    size_t N = walk->shape[0];
+    size_t K = walk->shape[1];
+    if (walk->packing == NJ_T5_PACK_WHOLE) {
+        open_linear(model, claim, values, N, K, slot);
+        return;
+    }
+    *slot = (nj_linear){.weight = values, .N = N, .K = K};
+    size_t E = model->config.E;
+    nj_linear *heads = model->decoder.blocks[walk->slot_block].cross_v_heads;
+    for (size_t h = 0; h < model->config.H && walk->packing == NJ_T5_PACK_HEADS; h++) {
+        open_linear(model, claim, values + h * E * K, E, K, &heads[h]);
+    }
+}
+
 static nj_status open_embedding(nj_t5 *model, nj_t5_claim *claim, const nj_tensor_set *weights,
                                 nj_error *err)
 {
@@ -104,8 +137,7 @@ static nj_status open_tensors(nj_t5 *model, nj_t5_claim *claim, const nj_tensor_
         const float *values = NULL;
         status = find_floats(weights, walk.name, walk.shape, walk.dim_count, &values, err);
         if (status == NJ_OK && walk.is_linear) {
-            nj_linear *linear = nj_t5_walk_slot(&walk, model);
-            open_linear(model, claim, values, walk.shape[0], walk.shape[1], linear);
+            open_walked(model, claim, &walk, values);
         } else if (status == NJ_OK) {
             const float **slot = nj_t5_walk_slot(&walk, model);
             *slot = values;

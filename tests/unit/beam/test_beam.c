@@ -34,7 +34,8 @@ typedef struct {
     uint64_t path[L + 1][ROWS_MAX]; // hash of each row's tokens, by step
     uint32_t row_count;
     uint32_t calls_of_row[ROWS_MAX];
-    bool broken; // gives NaN
+    uint32_t last_rows; // computed at the last step
+    bool broken;        // gives NaN
 } fake_model;
 
 static void begin_step(void *context, uint32_t step, const nj_beam_rows *rows)
@@ -48,6 +49,7 @@ static void begin_step(void *context, uint32_t step, const nj_beam_rows *rows)
         model->calls_of_row[r] = 0;
     }
     model->row_count = rows->row_count;
+    model->last_rows = step + 1 < L ? 0 : model->last_rows + rows->row_count;
 }
 
 static void logits(void *context, uint32_t step, uint32_t first, uint32_t count, float *out)
@@ -91,8 +93,11 @@ static const nj_kernels *reference_kernels(void)
 
 static nj_beam_config make_config(uint32_t W)
 {
-    return (nj_beam_config){
-        .W = W, .token_base = {2, 2 + K, 2 + 2 * K}, .start_token = 0, .temperature = 1.0f};
+    return (nj_beam_config){.W = W,
+                            .leaves = W,
+                            .token_base = {2, 2 + K, 2 + 2 * K},
+                            .start_token = 0,
+                            .temperature = 1.0f};
 }
 
 // ---- brute force ----
@@ -182,8 +187,9 @@ static uint32_t slow_search(const nj_trie *trie, const nj_beam_config *config, u
     return kept_count;
 }
 
-static void check_against_slow(const world *w, const nj_beam_config *config,
-                               const nj_exclusions *exclusions, uint32_t B, uint32_t chunk)
+// Returns how many rows the last step computed.
+static uint32_t check_against_slow(const world *w, const nj_beam_config *config,
+                                   const nj_exclusions *exclusions, uint32_t B, uint32_t chunk)
 {
     static fake_model model;
     static hypothesis kept[ROWS_MAX];
@@ -199,6 +205,7 @@ static void check_against_slow(const world *w, const nj_beam_config *config,
     assert_true(arena.peak <= bytes);
     for (uint32_t b = 0; b < B; b++) {
         uint32_t count = slow_search(&w->trie, config, b, &exclusions[b], kept);
+        count = count < config->leaves ? count : config->leaves;
         assert_true(results[b].finite);
         assert_int_equal(results[b].count, count);
         for (uint32_t i = 0; i < count; i++) {
@@ -207,6 +214,7 @@ static void check_against_slow(const world *w, const nj_beam_config *config,
         }
     }
     nj_arena_fini(&arena);
+    return model.last_rows;
 }
 
 static void every_width_batch_and_chunk_equals_the_brute_force(void **state)
@@ -246,6 +254,29 @@ static void excluded_items_take_no_beam_at_the_last_step(void **state)
     exclusions[2] = (nj_exclusions){most, ITEMS};
     check_against_slow(&w, &config, exclusions, 3, 7);
     nj_buffer_fini(&w.bytes);
+}
+
+static void fewer_leaves_are_the_head_of_the_list_and_skip_beams(void **state)
+{
+    (void)state;
+    static const uint32_t LEAVES[] = {1, 2, 7, 20, 39};
+    uint32_t skipped = 0;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        world w;
+        make_world(&w, seed * 100, ITEMS);
+        nj_exclusions none[4] = {{0}};
+        nj_beam_config config = make_config(40);
+        uint32_t all = check_against_slow(&w, &config, none, 4, 5);
+        for (size_t i = 0; i < 10; i++) {
+            config.leaves = LEAVES[i % 5];
+            config.renormalise = i >= 5;
+            uint32_t rows = check_against_slow(&w, &config, none, 4, 5);
+            assert_in_range(rows, 1, all);
+            skipped += all - rows;
+        }
+        nj_buffer_fini(&w.bytes);
+    }
+    assert_true(skipped > 0);
 }
 
 static void temperature_and_renormalisation_follow_their_definitions(void **state)
@@ -288,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_width_batch_and_chunk_equals_the_brute_force),
         cmocka_unit_test(excluded_items_take_no_beam_at_the_last_step),
+        cmocka_unit_test(fewer_leaves_are_the_head_of_the_list_and_skip_beams),
         cmocka_unit_test(temperature_and_renormalisation_follow_their_definitions),
         cmocka_unit_test(a_model_that_gives_nan_is_reported_and_not_ranked),
     };

@@ -67,6 +67,57 @@ static void cut_and_flipped_rows_never_crash_and_cuts_are_refused(void **state)
     nj_buffer_fini(&buffer);
 }
 
+static void expect_same_judgement(nj_slice bytes, unsigned *accepted)
+{
+    static nj_row row;
+    nj_error by_check = {0};
+    nj_error by_unpack = {0};
+    nj_status check = nj_row_check(bytes, &row, &by_check);
+    assert_int_equal(check, nj_row_unpack(bytes, &row, &by_unpack));
+    assert_string_equal(by_check.text, by_unpack.text);
+    *accepted += check == NJ_OK;
+}
+
+// Rows of all shapes that nj_row_pack makes, whole and with one or two bytes changed.
+static void the_quick_check_judges_as_unpacking_does(void **state)
+{
+    (void)state;
+    static const char *const IDS[] = {"0",
+                                      "127",
+                                      "128",
+                                      "255",
+                                      "65536",
+                                      "4294967296",
+                                      "18446744073709551615",
+                                      "007",
+                                      "x",
+                                      "verger-03",
+                                      "an id of more than thirty-one bytes, as text",
+                                      "\xc3\xa9"};
+    uint64_t random = 1;
+    unsigned accepted = 0;
+    nj_slice items[40];
+    float scores[40];
+    for (unsigned round = 0; round < 20000; round++) {
+        nj_buffer row;
+        size_t count = round % 40;
+        for (size_t i = 0; i < count; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            items[i] = nj_slice_from(IDS[(random >> 33) % (sizeof IDS / sizeof IDS[0])]);
+            scores[i] = -(float)(random >> 40) / 1000.0f;
+        }
+        nj_buffer_init(&row, 4096);
+        assert_int_equal(nj_row_pack(&row, round % 200, items, scores, count, &HISTORY), NJ_OK);
+        for (unsigned change = round % 4; change > 1; change--) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            row.bytes[(random >> 33) % row.size] ^= (uint8_t)(1u << (random >> 56) % 8);
+        }
+        expect_same_judgement(nj_buffer_slice(&row), &accepted);
+        nj_buffer_fini(&row);
+    }
+    assert_in_range(accepted, 10000, 19999);
+}
+
 static void unequal_counts_nan_scores_and_newer_versions_are_refused(void **state)
 {
     (void)state;
@@ -93,6 +144,7 @@ int main(void)
         cmocka_unit_test(the_bytes_of_version_1_never_change),
         cmocka_unit_test(a_row_prints_as_the_documented_json),
         cmocka_unit_test(cut_and_flipped_rows_never_crash_and_cuts_are_refused),
+        cmocka_unit_test(the_quick_check_judges_as_unpacking_does),
         cmocka_unit_test(unequal_counts_nan_scores_and_newer_versions_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,11 @@ static int setup(void **state)
 {
     (void)state;
     nj_error err = {0};
-    nj_roster_config config = {.worker_max = WORKERS, .silence_ms = 1000, .lease_ms = 300};
+    nj_roster_config config = {.worker_max = WORKERS,
+                               .silence_ms = 1000,
+                               .lease_ms = 300,
+                               .bench_ms = 200,
+                               .bench_max_ms = 500};
     assert_ok(nj_roster_init(&roster, &config, &err), &err);
     return 0;
 }
@@ -129,6 +133,36 @@ static void a_lease_runs_out_unless_progress_is_reported(void **state)
     assert_int_equal(effects.items[0].lease.shard, 10);
     assert_non_null(nj_roster_find(&roster, id)); // the worker stays
     assert_int_equal(free_worker(), id);
+}
+
+static void only_the_oldest_lease_of_a_hung_or_vanished_worker_is_lost(void **state)
+{
+    (void)state;
+    nj_peer peer = peer_of(1, 1);
+    nj_worker_id id = hello(peer, 1, 0);
+    ready(peer, 3, 0);
+    for (uint32_t shard = 10; shard < 13; shard++) {
+        assert_int_equal(grant(id, shard, 0), NJ_OK);
+    }
+    assert_int_equal(
+        step((nj_roster_event){.kind = NJ_ROSTER_END_LEASE, .worker = id, .lease = {10, 1}}, 0),
+        NJ_OK);
+    assert_int_equal(grant(id, 13, 0), NJ_OK); // behind 11 and 12
+    tick(300);
+    assert_int_equal(effects.count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(effects.items[i].lease.shard, 11 + i);
+        assert_int_equal(effects.items[i].kind,
+                         i == 0 ? NJ_ROSTER_LEASE_LOST : NJ_ROSTER_LEASE_BACK);
+    }
+    assert_int_equal(grant(id, 14, 300), NJ_OK);
+    assert_int_equal(grant(id, 15, 300), NJ_OK);
+    assert_int_equal(step((nj_roster_event){.kind = NJ_ROSTER_UNREACHABLE, .worker = id}, 400),
+                     NJ_OK);
+    assert_int_equal(effects.items[0].kind, NJ_ROSTER_LEASE_LOST);
+    assert_int_equal(effects.items[0].lease.shard, 14);
+    assert_int_equal(effects.items[1].kind, NJ_ROSTER_LEASE_BACK);
+    assert_int_equal(effects.items[2].kind, NJ_ROSTER_WORKER_GONE);
 }
 
 static void progress_renews_only_the_leases_that_are_named(void **state)
@@ -282,15 +316,18 @@ static void a_tick_with_many_losses_is_handed_out_in_parts(void **state)
         }
     }
     size_t lost = 0;
+    size_t back = 0;
     size_t gone = 0;
     do {
         tick(1000);
         for (size_t i = 0; i < effects.count; i++) {
             lost += effects.items[i].kind == NJ_ROSTER_LEASE_LOST;
+            back += effects.items[i].kind == NJ_ROSTER_LEASE_BACK;
             gone += effects.items[i].kind == NJ_ROSTER_WORKER_GONE;
         }
     } while (effects.more);
-    assert_int_equal(lost, 3 * WORKERS);
+    assert_int_equal(lost, WORKERS);
+    assert_int_equal(back, 2 * WORKERS);
     assert_int_equal(gone, WORKERS);
     assert_int_equal(roster.count, 0);
 }
@@ -332,6 +369,109 @@ static void a_lease_given_back_stops_the_credit_until_the_next_ready(void **stat
     assert_int_equal(free_worker(), id);
 }
 
+static void judge(nj_worker_id worker, nj_roster_event_kind kind, uint32_t shard, uint64_t now_ms)
+{
+    nj_roster_event event = {.kind = kind, .worker = worker, .lease = {shard, 1}};
+    assert_int_equal(step(event, now_ms), NJ_OK);
+}
+
+static nj_worker_id bench_worker(nj_peer peer, uint64_t now_ms)
+{
+    nj_worker_id id = hello(peer, 1, now_ms);
+    ready(peer, 3, now_ms);
+    for (uint32_t shard = 0; shard < 3; shard++) {
+        judge(id, NJ_ROSTER_FAULT, shard, now_ms);
+    }
+    assert_int_equal(effects.count, 1);
+    assert_int_equal(effects.items[0].kind, NJ_ROSTER_BENCHED);
+    return id;
+}
+
+static void a_worker_that_fails_three_shards_gets_no_lease_until_its_bench_is_over(void **state)
+{
+    (void)state;
+    nj_worker_id id = bench_worker(peer_of(1, 1), 0);
+    assert_int_equal(effects.items[0].wait_ms, 200);
+    assert_int_equal(free_worker(), 0);
+    assert_int_equal(grant(id, 10, 0), NJ_REFUSED);
+    assert_int_equal(roster.ready_count, 0);
+    assert_int_equal(nj_roster_active_worker(&roster), id); // it can be drained
+    tick(199);
+    assert_int_equal(effects.count, 0);
+    tick(200);
+    assert_int_equal(effects.items[0].kind, NJ_ROSTER_UNBENCHED);
+    assert_int_equal(free_worker(), id);
+
+    judge(id, NJ_ROSTER_FAULT, 0, 200); // on probation
+    assert_int_equal(effects.items[0].kind, NJ_ROSTER_BENCHED);
+    assert_int_equal(effects.items[0].wait_ms, 400);
+}
+
+static void a_good_result_ends_the_bench_and_all_that_is_held_against_it(void **state)
+{
+    (void)state;
+    nj_worker_id id = bench_worker(peer_of(1, 1), 0);
+    judge(id, NJ_ROSTER_FAULT, 9, 0); // what it still held fails too: nothing new
+    assert_int_equal(effects.count, 0);
+    judge(id, NJ_ROSTER_GOOD, 0, 50);
+    assert_int_equal(effects.items[0].kind, NJ_ROSTER_UNBENCHED);
+    assert_int_equal(free_worker(), id);
+    judge(id, NJ_ROSTER_FAULT, 4, 50);
+    judge(id, NJ_ROSTER_FAULT, 5, 50);
+    assert_int_equal(effects.count, 0);
+    judge(id, NJ_ROSTER_GOOD, 0, 50);
+    judge(id, NJ_ROSTER_FAULT, 6, 50);
+    assert_int_equal(effects.count, 0);
+}
+
+static void a_reconnection_does_not_shorten_the_bench(void **state)
+{
+    (void)state;
+    nj_worker_id id = bench_worker(peer_of(1, 1), 0);
+    assert_int_equal(hello(peer_of(2, 1), 1, 50), id);
+    assert_int_equal(effects.items[0].kind, NJ_ROSTER_SEND_WELCOME);
+    ready(peer_of(2, 1), 3, 60);
+    assert_int_equal(free_worker(), 0);
+    tick(200);
+    assert_int_equal(free_worker(), id);
+}
+
+static void the_one_whose_bench_ends_first_comes_back_first(void **state)
+{
+    (void)state;
+    nj_worker_id second = bench_worker(peer_of(1, 1), 100);
+    nj_worker_id first = bench_worker(peer_of(2, 2), 50);
+    tick(249);
+    assert_int_equal(free_worker(), 0);
+    tick(250);
+    assert_int_equal(free_worker(), first);
+    tick(300);
+    nj_worker_id both[3];
+    assert_int_equal(nj_roster_free_workers(&roster, true, both, 3), 2);
+    assert_int_equal(both[0] == second || both[1] == second, true);
+}
+
+static void free_workers_are_listed_idle_ones_first_and_each_once(void **state)
+{
+    (void)state;
+    nj_worker_id ids[WORKERS];
+    for (unsigned i = 0; i < WORKERS; i++) {
+        ids[i] = hello(peer_of(i, i), (uint8_t)i, 0);
+        ready(peer_of(i, i), 2, 0);
+    }
+    for (unsigned i = 0; i < WORKERS - 1; i++) {
+        assert_int_equal(grant(ids[i], i, 0), NJ_OK);
+    }
+    nj_worker_id found[WORKERS + 1];
+    assert_int_equal(nj_roster_free_workers(&roster, false, found, WORKERS + 1), WORKERS);
+    assert_int_equal(found[0], ids[WORKERS - 1]);
+    for (unsigned i = 1; i < WORKERS; i++) {
+        assert_int_equal(found[i], ids[i - 1]);
+    }
+    assert_int_equal(nj_roster_free_workers(&roster, true, found, WORKERS), 1);
+    assert_int_equal(nj_roster_free_workers(&roster, false, found, 2), 2);
+}
+
 static void configs_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -344,6 +484,9 @@ static void configs_out_of_range_are_refused(void **state)
     assert_refused(nj_roster_init(&other, &none, &err), NJ_INPUT, &err, "at most 0 workers");
     assert_refused(nj_roster_init(&other, &many, &err), NJ_INPUT, &err, "65536");
     assert_refused(nj_roster_init(&other, &no_time, &err), NJ_INPUT, &err, "0 ms");
+    nj_roster_config bench = {
+        .worker_max = 1, .silence_ms = 1, .lease_ms = 1, .bench_ms = 2, .bench_max_ms = 1};
+    assert_refused(nj_roster_init(&other, &bench, &err), NJ_INPUT, &err, "a bench of 2 ms");
 }
 
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -354,6 +497,7 @@ int main(void)
         FRESH(a_worker_is_welcomed_and_takes_leases_up_to_its_credit),
         FRESH(idle_workers_are_preferred),
         FRESH(a_lease_runs_out_unless_progress_is_reported),
+        FRESH(only_the_oldest_lease_of_a_hung_or_vanished_worker_is_lost),
         FRESH(progress_renews_only_the_leases_that_are_named),
         FRESH(a_silent_worker_is_forgotten_with_its_leases),
         FRESH(a_worker_that_is_quiet_is_probed_now_and_then),
@@ -366,6 +510,11 @@ int main(void)
         FRESH(a_tick_with_many_losses_is_handed_out_in_parts),
         FRESH(peers_come_and_go_without_losing_one_another),
         FRESH(a_lease_given_back_stops_the_credit_until_the_next_ready),
+        FRESH(a_worker_that_fails_three_shards_gets_no_lease_until_its_bench_is_over),
+        FRESH(a_good_result_ends_the_bench_and_all_that_is_held_against_it),
+        FRESH(a_reconnection_does_not_shorten_the_bench),
+        FRESH(the_one_whose_bench_ends_first_comes_back_first),
+        FRESH(free_workers_are_listed_idle_ones_first_and_each_once),
         cmocka_unit_test(configs_out_of_range_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,6 @@
-nj_test(unit/daemon/test_section_cache.c LIBS nj_worker_daemon LABEL unit)
+foreach(name compute section_cache watchdog)
+    nj_test(unit/daemon/test_${name}.c LIBS nj_worker_daemon LABEL unit)
+endforeach()
 nj_test(unit/daemon/test_pause.c LIBS nj_coordinator_daemon LABEL unit)
 nj_test(unit/daemon/test_log_gate.c LIBS nj_coordinator_daemon LABEL unit)
+nj_test(unit/daemon/test_audit.c LIBS nj_coordinator_daemon LABEL unit)

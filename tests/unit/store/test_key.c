@@ -13,6 +13,13 @@ static nj_store_key pack(const char *user)
     return key;
 }
 
+// LMDB's order of keys: bytes, then lengths.
+static int compare_as_lmdb(const nj_store_key *a, const nj_store_key *b)
+{
+    int order = memcmp(a->bytes, b->bytes, a->size < b->size ? a->size : b->size);
+    return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
+}
+
 static void numbers_sort_by_size_then_texts_by_bytes_then_the_meta_key(void **state)
 {
     (void)state;
@@ -35,10 +42,35 @@ static void numbers_sort_by_size_then_texts_by_bytes_then_the_meta_key(void **st
     for (size_t i = 1; i < sizeof ORDER / sizeof ORDER[0]; i++) {
         nj_store_key before = pack(ORDER[i - 1]);
         nj_store_key after = pack(ORDER[i]);
-        assert_true(nj_store_key_compare(&before, &after) < 0);
-        assert_true(nj_store_key_compare(&after, &before) > 0);
-        assert_int_equal(nj_store_key_compare(&after, &after), 0);
+        assert_true(compare_as_lmdb(&before, &after) < 0);
+        nj_slice small = nj_slice_from(ORDER[i - 1]);
+        nj_slice large = nj_slice_from(ORDER[i]);
+        assert_true(nj_id_compare(small, large) < 0);
+        assert_true(nj_id_compare(large, small) > 0);
+        assert_int_equal(nj_id_compare(large, large), 0);
         assert_true(after.bytes[0] < '_'); // "__meta__" begins with it
+    }
+}
+
+static void ids_are_ordered_as_their_keys(void **state)
+{
+    (void)state;
+    static const char ALPHABET[] = "0019ab";
+    uint64_t random = 1;
+    char ids[2][24] = {"7", "7"};
+    for (unsigned i = 0; i < 20000; i++) {
+        char *id = ids[i % 2];
+        size_t size = 1 + i % 21;
+        for (size_t k = 0; k < size; k++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            id[k] = ALPHABET[(random >> 33) % (i % 3 == 0 ? 6 : 4)];
+        }
+        id[size] = '\0';
+        nj_store_key a = pack(ids[0]);
+        nj_store_key b = pack(ids[1]);
+        int by_key = compare_as_lmdb(&a, &b);
+        int by_id = nj_id_compare(nj_slice_from(ids[0]), nj_slice_from(ids[1]));
+        assert_int_equal((by_key > 0) - (by_key < 0), (by_id > 0) - (by_id < 0));
     }
 }
 
@@ -118,16 +150,25 @@ static void bytes_that_are_no_users_key_are_refused(void **state)
     }
 }
 
-static void a_ulid_sorts_by_its_time_and_gives_it_back(void **state)
+static void a_ulid_begins_with_its_time_and_sorts_by_it(void **state)
 {
     (void)state;
-    static const uint64_t TIMES[] = {
-        0, 1, 31, 32, 1700000000000u, 1700000000001u, ((uint64_t)1 << 48) - 1};
+    static const struct {
+        uint64_t ms;
+        const char *begins;
+    } TIMES[] = {{0, "0000000000"},
+                 {1, "0000000001"},
+                 {31, "000000000Z"},
+                 {32, "0000000010"},
+                 {1700000000000u, "01HF7YAT00"},
+                 {1700000000001u, "01HF7YAT01"},
+                 {((uint64_t)1 << 48) - 1, "7ZZZZZZZZZ"}};
     nj_ulid before = {0};
     for (size_t i = 0; i < sizeof TIMES / sizeof TIMES[0]; i++) {
-        nj_ulid ulid = nj_ulid_make(TIMES[i]);
+        nj_ulid ulid = nj_ulid_make(TIMES[i].ms);
         assert_true(nj_ulid_valid(nj_slice_from(ulid.text)));
-        assert_true(nj_ulid_ms(&ulid) == TIMES[i]);
+        assert_true(nj_ulid_ms(&ulid) == TIMES[i].ms);
+        assert_memory_equal(ulid.text, TIMES[i].begins, 10);
         assert_true(strcmp(before.text, ulid.text) < 0);
         before = ulid;
     }
@@ -163,11 +204,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_sort_by_size_then_texts_by_bytes_then_the_meta_key),
+        cmocka_unit_test(ids_are_ordered_as_their_keys),
         cmocka_unit_test(the_bytes_of_a_key_are_fixed),
         cmocka_unit_test(every_id_comes_back),
         cmocka_unit_test(ids_that_break_the_rules_have_no_key),
         cmocka_unit_test(bytes_that_are_no_users_key_are_refused),
-        cmocka_unit_test(a_ulid_sorts_by_its_time_and_gives_it_back),
+        cmocka_unit_test(a_ulid_begins_with_its_time_and_sorts_by_it),
         cmocka_unit_test(names_that_could_lead_elsewhere_are_no_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

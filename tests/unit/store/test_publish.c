@@ -26,19 +26,17 @@ static nj_store_name current(void **state)
 typedef struct {
     uint64_t rows;
     bool in_order;
-    nj_store_key last;
+    char last[32];
 } order_check;
 
 static nj_status check_order(void *context, nj_slice user, nj_slice value, nj_error *err)
 {
     order_check *check = context;
     static nj_row row;
-    nj_store_key key;
-    assert_ok(nj_store_key_pack(user, &key, err), err);
     assert_ok(nj_row_unpack(value, &row, err), err);
-    check->in_order =
-        check->in_order && (check->rows == 0 || nj_store_key_compare(&check->last, &key) < 0);
-    check->last = key;
+    check->in_order = check->in_order &&
+                      (check->rows == 0 || nj_id_compare(nj_slice_from(check->last), user) < 0);
+    snprintf(check->last, sizeof check->last, "%.*s", NJ_SLICE_ARGS(user));
     check->rows++;
     return NJ_OK;
 }
@@ -63,8 +61,7 @@ static void a_published_night_is_read_back_whole_and_in_key_order(void **state)
         char id[24];
         nj_buffer expected;
         night_row_pack(&expected, user);
-        snprintf(id, sizeof id, user % 5 == 0 ? "u%llu" : "%llu", (unsigned long long)user);
-        assert_ok(nj_store_get(reader, nj_slice_from(id), &value, &err), &err);
+        assert_ok(nj_store_get(reader, nj_slice_from(night_user(user, id)), &value, &err), &err);
         assert_true(nj_slice_equal(value, nj_buffer_slice(&expected)));
         nj_buffer_fini(&expected);
     }
@@ -88,7 +85,7 @@ static void manifest_and_meta_say_what_the_night_was(void **state)
     nj_store_reader *reader = NULL;
     nj_store_name name = night_pack(store_path(state), 3, 8, NIGHT_MS);
     assert_ok(nj_store_inspect(store_path(state), &name, &manifest, &err), &err);
-    assert_int_equal(manifest.facts.schema_version, 1);
+    assert_int_equal(manifest.facts.schema_version, 2);
     assert_int_equal(manifest.facts.row_count, 24);
     assert_int_equal(manifest.facts.user_count, 24);
     assert_int_equal(manifest.facts.created_ms, NIGHT_MS);
@@ -108,14 +105,13 @@ static void extreme_ids_are_stored_and_found(void **state)
     static char longest[NJ_ID_BYTES_MAX + 1];
     memset(longest, 'x', NJ_ID_BYTES_MAX);
     const char *const ids[] = {
-        "0",     "7",        "007",     "18446744073709551615", "18446744073709551616",
-        longest, "__meta__", "\xc3\xa9"};
+        "0",     "7",       "18446744073709551615", "007", "18446744073709551616", "__meta__",
+        longest, "\xc3\xa9"};
     nj_commit_outcome outcome;
     nj_staging *staging = NULL;
     nj_store_name name;
     nj_staging_facts facts = night_facts(1, 8);
-    assert_ok(nj_staging_create(store_path(state), &facts, nj_slice_from(""), NULL, &staging, &err),
-              &err);
+    assert_ok(nj_staging_create(store_path(state), &facts, NULL, &staging, &err), &err);
     night_shard_make(&shard, 0, 8);
     for (size_t i = 0; i < 8; i++) {
         shard.rows[i].user = nj_slice_from(ids[i]);
@@ -155,8 +151,7 @@ static void the_same_rows_give_the_same_content_digest_whatever_the_order_of_com
     assert_ok(nj_store_inspect(store_path(state), &name, &one, &err), &err);
     nj_staging *staging = NULL;
     nj_staging_facts facts = night_facts(30, 480);
-    assert_ok(nj_staging_create(store_path(state), &facts, nj_slice_from(""), NULL, &staging, &err),
-              &err);
+    assert_ok(nj_staging_create(store_path(state), &facts, NULL, &staging, &err), &err);
     for (uint64_t i = 30; i-- > 0;) {
         assert_int_equal(night_commit(staging, i, 16), NJ_COMMIT_WRITTEN);
     }
@@ -174,8 +169,7 @@ static void an_unfinished_or_miscounted_night_is_not_packed(void **state)
     nj_commit_outcome outcome;
     nj_store_listing listing;
     nj_staging_facts facts = night_facts(3, 24);
-    assert_ok(nj_staging_create(store_path(state), &facts, nj_slice_from(""), NULL, &staging, &err),
-              &err);
+    assert_ok(nj_staging_create(store_path(state), &facts, NULL, &staging, &err), &err);
     assert_int_equal(night_commit(staging, 0, 8), NJ_COMMIT_WRITTEN);
     assert_int_equal(night_commit(staging, 1, 8), NJ_COMMIT_WRITTEN);
     assert_refused(nj_store_pack(staging, 16, NIGHT_MS, &name, NULL, &err), NJ_REFUSED, &err,
@@ -194,6 +188,68 @@ static void an_unfinished_or_miscounted_night_is_not_packed(void **state)
     assert_int_equal(listing.count, 0);
     nj_store_listing_fini(&listing);
     assert_ok(nj_store_pack(staging, 16, NIGHT_MS, &name, NULL, &err), &err);
+    nj_staging_close(&staging);
+}
+
+static void rows_that_are_not_those_the_ledger_has_the_digest_of_are_not_packed(void **state)
+{
+    nj_error err = {0};
+    static night_shard shard;
+    nj_commit_outcome outcome;
+    nj_staging *staging = NULL;
+    nj_store_name name;
+    nj_store_listing listing;
+    nj_staging_facts facts = night_facts(3, 24);
+    assert_ok(nj_staging_create(store_path(state), &facts, NULL, &staging, &err), &err);
+    assert_int_equal(night_commit(staging, 0, 8), NJ_COMMIT_WRITTEN);
+    assert_int_equal(night_commit(staging, 2, 8), NJ_COMMIT_WRITTEN);
+    night_shard_make(&shard, 1, 8);
+    nj_slice kept = shard.rows[3].value;
+    shard.rows[3].value = shard.rows[4].value; // two users with one list
+    assert_ok(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), &err);
+    shard.rows[3].value = kept;
+    assert_refused(nj_store_pack(staging, 24, NIGHT_MS, &name, NULL, &err), NJ_REFUSED, &err,
+                   "shard 1: its 8 staged rows have the digest");
+    assert_ok(nj_store_list(store_path(state), &listing, &err), &err);
+    assert_int_equal(listing.count, 0);
+    nj_store_listing_fini(&listing);
+    night_shard_fini(&shard);
+    nj_staging_close(&staging);
+}
+
+// The night published, was killed before it removed its staging area, and is resumed.
+static void a_night_that_is_current_already_is_not_packed_again(void **state)
+{
+    nj_error err = {0};
+    nj_store_name first;
+    nj_store_name again;
+    nj_store_manifest manifest;
+    nj_staging *staging = night_stage(store_path(state), 3, 8);
+    assert_ok(nj_store_pack(staging, 24, NIGHT_MS, &first, NULL, &err), &err);
+    assert_ok(nj_store_publish(store_path(state), first.text, staging, 0, &err), &err);
+    nj_staging_close(&staging);
+    assert_ok(nj_staging_open(store_path(state), NULL, &staging, &err), &err);
+    assert_ok(nj_store_pack(staging, 24, NIGHT_MS + 1, &again, &manifest, &err), &err);
+    assert_string_equal(again.text, first.text);
+    assert_int_equal(manifest.facts.row_count, 24);
+    nj_staging_close(&staging);
+}
+
+// The night was killed between packing and publishing, and is resumed.
+static void a_generation_of_the_same_night_that_was_never_current_is_replaced(void **state)
+{
+    nj_error err = {0};
+    nj_store_name first;
+    nj_store_name again;
+    nj_store_listing listing;
+    nj_staging *staging = night_stage(store_path(state), 3, 8);
+    assert_ok(nj_store_pack(staging, 24, NIGHT_MS, &first, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, 24, NIGHT_MS + 1, &again, NULL, &err), &err);
+    assert_string_not_equal(again.text, first.text);
+    assert_ok(nj_store_list(store_path(state), &listing, &err), &err);
+    assert_int_equal(listing.count, 1);
+    assert_string_equal(listing.entries[0].name.text, again.text);
+    nj_store_listing_fini(&listing);
     nj_staging_close(&staging);
 }
 
@@ -412,6 +468,9 @@ int main(void)
         WITH_FOLDER(a_night_without_users_is_a_generation_without_rows),
         WITH_FOLDER(the_same_rows_give_the_same_content_digest_whatever_the_order_of_commits),
         WITH_FOLDER(an_unfinished_or_miscounted_night_is_not_packed),
+        WITH_FOLDER(rows_that_are_not_those_the_ledger_has_the_digest_of_are_not_packed),
+        WITH_FOLDER(a_night_that_is_current_already_is_not_packed_again),
+        WITH_FOLDER(a_generation_of_the_same_night_that_was_never_current_is_replaced),
         WITH_FOLDER(a_fenced_night_neither_packs_nor_publishes),
         WITH_FOLDER(a_rollback_is_a_publish_of_the_older_name),
         WITH_FOLDER(generations_with_a_broken_manifest_are_listed_as_such),

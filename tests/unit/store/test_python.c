@@ -71,8 +71,8 @@ static void the_example_of_the_document_finds_numbers_and_texts(void **state)
     char *printed = run_python(state, store, "42");
     assert_string_equal(printed, "[126, 127, 'item-128']\n");
     free(printed);
-    printed = run_python(state, store, "u45");
-    assert_string_equal(printed, "[135, 136, 'item-137']\n");
+    printed = run_python(state, store, "u000145");
+    assert_string_equal(printed, "[435, 436, 'item-437']\n");
     free(printed);
     printed = run_python(state, store, "042");
     assert_string_equal(printed, "None\n");

@@ -15,7 +15,7 @@ static nj_store_name pack_with_quarantined(void **state, const char *const *user
     nj_store_name name;
     const char *store = sandbox_path(state, "store");
     nj_staging_facts facts = night_facts(1 + count, 8 + count);
-    assert_ok(nj_staging_create(store, &facts, nj_slice_from(""), NULL, &staging, &err), &err);
+    assert_ok(nj_staging_create(store, &facts, NULL, &staging, &err), &err);
     assert_int_equal(night_commit(staging, 0, 8), NJ_COMMIT_WRITTEN);
     for (size_t i = 0; i < count; i++) {
         nj_shard_commit given_up = {.record = {.shard = 1 + i,

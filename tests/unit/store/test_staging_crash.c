@@ -22,8 +22,7 @@ static void create(void **state, uint64_t committed)
     nj_error err = {0};
     nj_staging *staging = NULL;
     nj_staging_facts facts = night_facts(SHARDS, SHARDS * ROWS);
-    assert_ok(nj_staging_create(store_path(state), &facts, nj_slice_from(""), NULL, &staging, &err),
-              &err);
+    assert_ok(nj_staging_create(store_path(state), &facts, NULL, &staging, &err), &err);
     for (uint64_t i = 0; i < committed; i++) {
         assert_int_equal(night_commit(staging, i, ROWS), NJ_COMMIT_WRITTEN);
     }

@@ -106,6 +106,36 @@ static void a_flipped_byte_anywhere_in_the_manifest_is_refused(void **state)
     free(text);
 }
 
+static void a_flipped_or_missing_byte_of_current_is_refused(void **state)
+{
+    nj_error err = {0};
+    nj_store_reader *reader = NULL;
+    nj_path current;
+    char *text = NULL;
+    size_t size = 0;
+    nj_store_name name = night_pack(store_path(state), 2, 8, NIGHT_MS);
+    night_publish(store_path(state), &name);
+    assert_ok(nj_path_join(store_path(state), "CURRENT", &current, &err), &err);
+    assert_ok(nj_file_read(current.text, 1000, &text, &size, &err), &err);
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
+        assert_ok(nj_file_write(current.text, text, size, &err), &err);
+        nj_status status = nj_store_reader_open(store_path(state), NULL, &reader, &err);
+        if (status != NJ_REFUSED && status != NJ_NOT_FOUND) { // no name, or one that is not there
+            fail_msg("bit %zu was flipped: %s", bit, nj_status_name(status));
+        }
+        text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
+    }
+    for (size_t left = 0; left + 1 < size; left++) { // without the newline it still is a name
+        assert_ok(nj_file_write(current.text, text, left, &err), &err);
+        assert_refused(nj_store_reader_open(store_path(state), NULL, &reader, &err), NJ_REFUSED,
+                       &err, "CURRENT");
+    }
+    assert_ok(nj_file_write(current.text, text, size, &err), &err);
+    assert_ok(nj_store_verify(store_path(state), NULL, NULL, &err), &err);
+    free(text);
+}
+
 // Rewrites one key of a manifest.
 static void set_manifest(void **state, const nj_store_name *name, const char *key, json_t *value)
 {
@@ -128,9 +158,9 @@ static void the_file_of_another_lmdb_or_schema_is_a_matter_of_configuration(void
                    &err, "major 7");
     assert_refused(nj_store_publish(store_path(state), name.text, NULL, 0, &err), NJ_CONFIG, &err,
                    "LMDB");
-    set_manifest(state, &name, "schema_version", json_integer(2));
+    set_manifest(state, &name, "schema_version", json_integer(3));
     assert_refused(nj_store_verify(store_path(state), name.text, NULL, &err), NJ_CONFIG, &err,
-                   "schema version 2, this program reads 1");
+                   "schema version 3, this program reads 1 to 2");
     assert_null(reader);
 }
 
@@ -157,6 +187,36 @@ static void a_manifest_that_disagrees_with_the_rows_is_refused(void **state)
                    "\"row_count\"");
 }
 
+// tests/data/store-v1: a store as it was written before schema version 2.
+static void a_generation_of_schema_version_1_is_read_verified_and_found_damaged(void **state)
+{
+    nj_error err = {0};
+    nj_store_manifest manifest;
+    nj_path folder;
+    nj_path path;
+    char *bytes = NULL;
+    size_t size = 0;
+    assert_ok(nj_store_verify(data_path("store-v1"), NULL, &manifest, &err), &err);
+    assert_int_equal(manifest.facts.schema_version, 1);
+    assert_int_equal(manifest.facts.row_count, 16);
+
+    nj_store_name name;
+    assert_ok(nj_store_current(data_path("store-v1"), &name, &err), &err);
+    assert_ok(nj_store_path(store_path(state), &name, NULL, &folder, &err), &err);
+    assert_ok(nj_folder_make(folder.text, &err), &err);
+    for (int i = 0; i < 2; i++) {
+        const char *file = i == 0 ? "data.mdb" : "MANIFEST.json";
+        assert_ok(nj_store_path(data_path("store-v1"), &name, file, &path, &err), &err);
+        assert_ok(nj_file_read(path.text, 1 << 20, &bytes, &size, &err), &err);
+        assert_ok(nj_file_write(night_file(state, &name, file).text, bytes, size, &err), &err);
+        free(bytes);
+    }
+    assert_ok(nj_store_verify(store_path(state), name.text, NULL, &err), &err);
+    flip_byte(night_file(state, &name, "data.mdb").text, 9000);
+    assert_refused(nj_store_verify(store_path(state), name.text, NULL, &err), NJ_REFUSED, &err,
+                   "its digest is");
+}
+
 // Stages one row that is no packed row: the store keeps what it is given, and verify finds it.
 static void a_row_that_was_stored_malformed_is_refused_and_its_user_named(void **state)
 {
@@ -166,10 +226,10 @@ static void a_row_that_was_stored_malformed_is_refused_and_its_user_named(void *
     nj_staging *staging = NULL;
     nj_store_name name;
     nj_staging_facts facts = night_facts(1, 8);
-    assert_ok(nj_staging_create(store_path(state), &facts, nj_slice_from(""), NULL, &staging, &err),
-              &err);
+    assert_ok(nj_staging_create(store_path(state), &facts, NULL, &staging, &err), &err);
     night_shard_make(&shard, 0, 8);
     shard.rows[2].value = nj_slice_from("junk");
+    night_shard_seal(&shard);
     assert_ok(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), &err);
     assert_ok(nj_store_pack(staging, 8, NIGHT_MS, &name, NULL, &err), &err);
     assert_refused(nj_store_verify(store_path(state), name.text, NULL, &err), NJ_REFUSED, &err,
@@ -186,9 +246,11 @@ int main(void)
         WITH_FOLDER(a_flipped_byte_anywhere_in_the_data_is_refused),
         WITH_FOLDER(data_of_any_other_size_is_refused_before_lmdb_sees_it),
         WITH_FOLDER(a_flipped_byte_anywhere_in_the_manifest_is_refused),
+        WITH_FOLDER(a_flipped_or_missing_byte_of_current_is_refused),
         WITH_FOLDER(the_file_of_another_lmdb_or_schema_is_a_matter_of_configuration),
         WITH_FOLDER(a_folder_under_another_generations_name_is_refused),
         WITH_FOLDER(a_manifest_that_disagrees_with_the_rows_is_refused),
+        WITH_FOLDER(a_generation_of_schema_version_1_is_read_verified_and_found_damaged),
         WITH_FOLDER(a_row_that_was_stored_malformed_is_refused_and_its_user_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-#include "coordinator/roster_peers.h"
+#include "coordinator/roster_slots.h"
 
 #include <string.h>
 

@@ -1,0 +1,131 @@
+// finish.c - the end of a night whose users are done: whether it may be published, and publishing it.
+#include <inttypes.h>
+#include <time.h>
+
+#include "common/base/clock.h"
+#include "common/base/id.h"
+#include "coordinator/daemon/effects.h"
+#include "coordinator/daemon/summary.h"
+
+#define LOOK_MS 100 // at signals, while the store is waited for
+
+bool nj_night_is_over_budget(const nj_night *n)
+{
+    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    return counts->quarantined_users > n->options->quarantine_max ||
+           (counts->quarantined_users > 0 && counts->committed_users == 0);
+}
+
+static void fill_summary(nj_night *n)
+{
+    nj_night_summary *out = &n->summary;
+    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    out->rows = counts->committed_users;
+    out->leases = counts->leases;
+    out->retries =
+        n->later_leases > counts->speculations ? n->later_leases - counts->speculations : 0;
+    out->losses = counts->losses;
+    out->duplicates = counts->duplicates;
+    out->speculations = counts->speculations;
+    out->speculations_won = counts->speculations_won;
+    out->splits = counts->splits;
+    out->benched = counts->benches;
+    out->paused_seconds = (double)nj_pause_total_ns(&n->pause, nj_clock_mono_ns()) / 1e9;
+}
+
+static nj_status fail_over_budget(const nj_night *n, nj_slice names, nj_error *err)
+{
+    const uint64_t count = n->summary.quarantined;
+    if (n->summary.rows == 0) {
+        return nj_fail(err, NJ_FAILED,
+                       "no user could be decoded, %" PRIu64 " were tried (%.*s%s; see above): "
+                       "nothing is published and nothing kept",
+                       count, NJ_SLICE_ARGS(names),
+                       count > NJ_SUMMARY_NAMES_MAX ? " and others" : "");
+    }
+    return nj_fail(err, NJ_FAILED,
+                   "users whom no worker could decode: %" PRIu64 ", --quarantine-max is %u. They "
+                   "are %.*s%s. Nothing is published, the others' rows are kept: --resume "
+                   "--quarantine-max %" PRIu64 " publishes without them, --resume "
+                   "--retry-quarantined tries them again",
+                   count, n->options->quarantine_max, NJ_SLICE_ARGS(names),
+                   count > NJ_SUMMARY_NAMES_MAX ? " and others" : "", count);
+}
+
+// Whether the night may be published, and the list of those who are left out.
+static nj_status judge_night(nj_night *n, nj_error *err)
+{
+    nj_buffer names;
+    if (n->diverged) {
+        return nj_fail(
+            err, NJ_REFUSED,
+            "two workers gave different rows for a shard: nothing is published (see above)");
+    }
+    if (n->audit_failed) {
+        return nj_fail(err, NJ_FAILED,
+                       "users who had been decoded could not be decoded again: %s. Nothing is "
+                       "published: --resume tries it again, with --audit-users 0 it is left out",
+                       n->trouble.text);
+    }
+    nj_buffer_init(&names, NJ_SUMMARY_NAMES_MAX * (NJ_ID_BYTES_MAX + 4));
+    nj_status status = nj_night_list_quarantined(n->stage.staging, &n->summary, &names, err);
+    if (status == NJ_OK && nj_night_is_over_budget(n)) {
+        status = fail_over_budget(n, nj_buffer_slice(&names), err);
+    }
+    nj_buffer_fini(&names);
+    return status;
+}
+
+static nj_status wait_for_store(nj_night *n, nj_error *err)
+{
+    const struct timespec tick = {.tv_nsec = LOOK_MS * 1000000};
+    while (!nj_pause_is_due(&n->pause, nj_clock_mono_ns())) {
+        nj_status status = nj_night_check_signal(err);
+        if (status != NJ_OK) {
+            return status;
+        }
+        nanosleep(&tick, NULL);
+    }
+    return NJ_OK;
+}
+
+static nj_status publish_rows(nj_night *n, nj_error *err)
+{
+    nj_status status = nj_stage_publish(&n->stage, n->summary.rows, err);
+    while (status == NJ_IO) {
+        status = nj_night_pause(n, err);
+        if (status != NJ_OK) {
+            return status;
+        }
+        status = wait_for_store(n, err);
+        if (status == NJ_OK) {
+            status = nj_stage_publish(&n->stage, n->summary.rows, err);
+        }
+    }
+    if (status == NJ_OK) {
+        nj_night_go_on(n);
+    }
+    return status;
+}
+
+nj_status nj_night_publish(nj_night *n, nj_error *err)
+{
+    fill_summary(n);
+    nj_status status = judge_night(n, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    const uint64_t start_ns = nj_clock_mono_ns();
+    status = publish_rows(n, err);
+    fill_summary(n); // for the pauses
+    n->summary.publish_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
+    if (status != NJ_OK) {
+        return status;
+    }
+    n->summary.generation = n->stage.name;
+    return n->summary.quarantined == 0
+               ? NJ_OK
+               : nj_fail(err, NJ_PARTIAL,
+                         "%s is published; users quarantined, and without a list: %" PRIu64,
+                         n->stage.name.text, n->summary.quarantined);
+}

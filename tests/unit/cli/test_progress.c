@@ -1,0 +1,138 @@
+// test_progress.c - the same numbers as a bar, as a line and as an event.
+#include "common/cli/progress.h"
+
+#include <pty.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "tests/support/nj_test.h"
+
+#define S 1000000000ull
+#define CAPTURE_BYTES 4096
+
+static int kept;
+
+static void replace_stderr(int fd)
+{
+    kept = dup(STDERR_FILENO);
+    assert_true(kept >= 0);
+    assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+}
+
+static void restore_stderr(void)
+{
+    assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+    close(kept);
+}
+
+// 300 of 1,000 were done before this run, 300 more forty seconds later; a tenth of a second is too early for everybody.
+static void run_progress(const char *note)
+{
+    nj_progress progress;
+    nj_progress_start(&progress, "users", 1000, 300, false, 100 * S);
+    nj_progress_note(&progress, "%s", note);
+    nj_progress_update(&progress, 310, 100 * S + S / 10);
+    nj_progress_update(&progress, 600, 140 * S);
+    nj_progress_finish(&progress);
+}
+
+// What the progress of these words puts into a pipe. [CAPTURE_BYTES]
+static void capture(const char *format, const char *note, char *out)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(nj_log_set_format(format), NJ_OK);
+    replace_stderr(ends[1]);
+    run_progress(note);
+    restore_stderr();
+    assert_int_equal(nj_log_set_format("text"), NJ_OK);
+    close(ends[1]);
+    ssize_t size = read(ends[0], out, CAPTURE_BYTES - 1);
+    close(ends[0]);
+    assert_true(size >= 0);
+    out[size] = '\0';
+}
+
+static void a_log_gets_a_line_after_thirty_seconds(void **state)
+{
+    (void)state;
+    char line[CAPTURE_BYTES];
+    capture("text", "", line);
+    assert_string_equal(line, "60 %: 600 of 1000 users, 8/s, ETA 53 s\n");
+}
+
+static void what_went_wrong_stands_behind_it(void **state)
+{
+    (void)state;
+    char line[CAPTURE_BYTES];
+    capture("text", "3 retries, 1 quarantined", line);
+    assert_string_equal(line, "60 %: 600 of 1000 users, 8/s, ETA 53 s, 3 retries, 1 quarantined\n");
+}
+
+static void machines_get_an_event(void **state)
+{
+    (void)state;
+    char line[CAPTURE_BYTES];
+    capture("json", "3 retries", line);
+    assert_non_null(strstr(line, "\"event\":\"progress\",\"done\":600,\"total\":1000,"
+                                 "\"per_second\":7,\"eta_seconds\":53,\"message\":\"60 %: 600 of"));
+    assert_non_null(strstr(line, "ETA 53 s, 3 retries\"}\n"));
+}
+
+static void a_terminal_gets_a_bar_that_goes_away(void **state)
+{
+    (void)state;
+    char screen[CAPTURE_BYTES];
+    int master;
+    int terminal;
+    if (openpty(&master, &terminal, NULL, NULL, NULL) != 0) {
+        skip();
+    }
+    replace_stderr(terminal);
+    run_progress("2 benched");
+    restore_stderr();
+    close(terminal);
+    size_t used = 0;
+    ssize_t size; // a terminal gives what each write put there; behind the last it fails
+    while ((size = read(master, screen + used, sizeof screen - 1 - used)) > 0) {
+        used += (size_t)size;
+    }
+    screen[used] = '\0';
+    assert_non_null(strstr(screen, "\r[##################............]  60 %  600 of 1000 users  "
+                                   "8/s  ETA 53 s  2 benched\033[K\r\033[K"));
+    close(master);
+}
+
+static void nothing_to_do_is_all_done(void **state)
+{
+    (void)state;
+    char line[CAPTURE_BYTES];
+    int ends[2];
+    nj_progress progress;
+    assert_int_equal(pipe(ends), 0);
+    replace_stderr(ends[1]);
+    nj_progress_start(&progress, "users", 0, 0, false, 0);
+    nj_progress_update(&progress, 0, 40 * S);
+    nj_progress_start(&progress, "users", 10, 0, true, 0);
+    nj_progress_update(&progress, 5, 40 * S);
+    restore_stderr();
+    close(ends[1]);
+    ssize_t size = read(ends[0], line, sizeof line - 1);
+    close(ends[0]);
+    assert_true(size > 0);
+    line[size] = '\0';
+    assert_string_equal(line, "100 %: 0 of 0 users, 0/s, ETA 0 s\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_log_gets_a_line_after_thirty_seconds),
+        cmocka_unit_test(what_went_wrong_stands_behind_it),
+        cmocka_unit_test(machines_get_an_event),
+        cmocka_unit_test(a_terminal_gets_a_bar_that_goes_away),
+        cmocka_unit_test(nothing_to_do_is_all_done),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
