@@ -1,6 +1,7 @@
 #include "coordinator/daemon/effects.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
