@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/checked.h"
 #include "common/base/id.h"
 
 static int compare_users(const void *a, const void *b, void *users)
@@ -131,4 +132,13 @@ void nj_plan_fini(nj_plan *plan)
 nj_request nj_plan_request(const nj_plan *plan, size_t shard, size_t position)
 {
     return nj_user_table_at(plan->users, plan->order[plan->shard_first[shard] + position]);
+}
+
+size_t nj_plan_largest_shard(const nj_plan *plan)
+{
+    size_t largest = 1;
+    for (size_t shard = 0; shard < plan->shard_count; shard++) {
+        largest = nj_max_size(largest, nj_plan_shard_users(plan, shard));
+    }
+    return largest;
 }

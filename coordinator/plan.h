@@ -46,6 +46,9 @@ static inline size_t nj_plan_shard_users(const nj_plan *plan, size_t shard)
     return plan->shard_first[shard + 1] - plan->shard_first[shard];
 }
 
+/// Users of the largest shard, at least 1.
+size_t nj_plan_largest_shard(const nj_plan *plan);
+
 /// User number `position` of the shard (0-based within it); borrowed from the users.
 nj_request nj_plan_request(const nj_plan *plan, size_t shard, size_t position);
 

@@ -65,7 +65,7 @@ nj_status nj_session_init(nj_session *session, const nj_session_config *config, 
         return nj_fail(err, NJ_INPUT, "session: %u numeric classes, must be 1 to %d",
                        config->class_count, NJ_WIRE_CLASSES_MAX);
     }
-    memset(session, 0, sizeof *session);
+    memset(session, 0, offsetof(nj_session, queue)); // an effect is cleared when it is added
     session->config = *config;
     session->state = NJ_SESSION_CONNECTING;
     session->heard_ns = now_ns;
@@ -92,8 +92,10 @@ bool nj_session_next(nj_session *session, nj_session_effect *out)
         return false;
     }
     *out = session->queue[session->queue_first];
-    session->queue_first = (session->queue_first + 1) % NJ_SESSION_QUEUE_MAX;
     session->queue_count--;
+    // From the start again when it is empty: the same few effects stay in the cache, and most are never touched.
+    session->queue_first =
+        session->queue_count > 0 ? (session->queue_first + 1) % NJ_SESSION_QUEUE_MAX : 0;
     return true;
 }
 
@@ -331,9 +333,31 @@ static void take_drain(nj_session *session, const nj_message_drain *drain, uint6
     }
 }
 
+// Another coordinator speaks than the one whose WELCOME was taken: that one came late, or this message does. Leases and results of
+// the wrong epoch are void without a word, so the worker asks.
+static bool is_of_other_epoch(const nj_session *session, const nj_message *message)
+{
+    const bool welcomed =
+        session->state >= NJ_SESSION_FETCHING && session->state <= NJ_SESSION_WORKING;
+    switch (message->kind) {
+    case NJ_MESSAGE_WELCOME:
+        return welcomed && message->welcome.epoch != session->epoch;
+    case NJ_MESSAGE_LEASE:
+        return welcomed && message->lease.epoch != session->epoch;
+    case NJ_MESSAGE_PONG:
+        return welcomed && message->pong.epoch != session->epoch;
+    default:
+        return false;
+    }
+}
+
 void nj_session_message(nj_session *session, const nj_message *message, uint64_t now_ns)
 {
     session->heard_ns = now_ns;
+    if (is_of_other_epoch(session, message)) {
+        must_step(session, NJ_SESSION_EVENT_REFUSED_AGAIN, &NO_INPUT, now_ns);
+        return;
+    }
     if (session->state >= NJ_SESSION_FETCHING && message->kind != NJ_MESSAGE_REFUSED) {
         session->contact_ns = now_ns;
     }

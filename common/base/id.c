@@ -122,3 +122,15 @@ int nj_id_compare(nj_slice a, nj_slice b)
     int order = memcmp(a.bytes, b.bytes, shorter);
     return order != 0 ? order : a.size < b.size ? -1 : a.size > b.size;
 }
+
+size_t nj_id_of_number(uint64_t value, char out[NJ_ID_DIGITS_MAX])
+{
+    char digits[NJ_ID_DIGITS_MAX];
+    size_t count = 0;
+    do {
+        digits[NJ_ID_DIGITS_MAX - ++count] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    memcpy(out, digits + NJ_ID_DIGITS_MAX - count, count);
+    return count;
+}

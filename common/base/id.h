@@ -31,4 +31,8 @@ bool nj_utf8_valid(const char *bytes, size_t size);
 /// must not be driven by them, and who reads the log expects UTF-8.
 void nj_text_make_printable(char *text);
 
+/// The canonical decimal of a number, without a NUL; returns its length, at most NJ_ID_DIGITS_MAX.
+#define NJ_ID_DIGITS_MAX 20
+size_t nj_id_of_number(uint64_t value, char out[NJ_ID_DIGITS_MAX]);
+
 #endif

@@ -271,6 +271,12 @@ float nj_field_f32(nj_fields *fields, const char *name)
     return (float)field->via.f64;
 }
 
+// msgpack-c gives no address where there are no bytes.
+static nj_slice peek_bytes(const char *bytes, size_t size)
+{
+    return (nj_slice){size > 0 ? bytes : "", size};
+}
+
 nj_slice nj_field_str(nj_fields *fields, const char *name, size_t bytes_max)
 {
     const msgpack_object *field = take_field(fields, name);
@@ -282,7 +288,7 @@ nj_slice nj_field_str(nj_fields *fields, const char *name, size_t bytes_max)
         fail_field(fields, name, "is not UTF-8 text within its limit");
         return (nj_slice){"", 0};
     }
-    return (nj_slice){field->via.str.ptr, field->via.str.size};
+    return peek_bytes(field->via.str.ptr, field->via.str.size);
 }
 
 nj_slice nj_field_bin(nj_fields *fields, const char *name, size_t bytes_max)
@@ -295,7 +301,7 @@ nj_slice nj_field_bin(nj_fields *fields, const char *name, size_t bytes_max)
         fail_field(fields, name, "is not bytes within their limit");
         return (nj_slice){"", 0};
     }
-    return (nj_slice){field->via.bin.ptr, field->via.bin.size};
+    return peek_bytes(field->via.bin.ptr, field->via.bin.size);
 }
 
 void nj_field_bytes(nj_fields *fields, const char *name, void *out, size_t size)

@@ -70,7 +70,7 @@ uint64_t nj_field_uint(nj_fields *fields, const char *name, uint64_t value_max);
 bool nj_field_bool(nj_fields *fields, const char *name);
 /// A finite float (float32 or float64 on the wire).
 float nj_field_f32(nj_fields *fields, const char *name);
-/// Valid UTF-8 of at most bytes_max bytes.
+/// Valid UTF-8 of at most bytes_max bytes. As with nj_field_bin, `bytes` is never NULL.
 nj_slice nj_field_str(nj_fields *fields, const char *name, size_t bytes_max);
 nj_slice nj_field_bin(nj_fields *fields, const char *name, size_t bytes_max);
 /// Exactly `size` bytes copied to `out` (cleared on failure).

@@ -54,9 +54,8 @@ nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice *items, con
 static nj_status read_item(const msgpack_object *object, size_t index, nj_row *row, nj_error *err)
 {
     if (object->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
-        int length =
-            snprintf(row->digits[index], sizeof row->digits[index], "%" PRIu64, object->via.u64);
-        row->items[index] = (nj_slice){row->digits[index], (size_t)length};
+        size_t length = nj_id_of_number(object->via.u64, row->digits[index]);
+        row->items[index] = (nj_slice){row->digits[index], length};
         return NJ_OK;
     }
     if (object->type == MSGPACK_OBJECT_STR) {

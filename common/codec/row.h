@@ -10,6 +10,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/error.h"
+#include "common/base/id.h"
 #include "common/base/idlist.h"
 #include "common/base/slice.h"
 
@@ -41,7 +42,8 @@ typedef struct {
     nj_slice items[NJ_ROW_ITEMS_MAX]; // decimal or text, best first; borrowed (see the function)
     float scores[NJ_ROW_ITEMS_MAX];   // log-probabilities, falling
     nj_history_digest history;
-    char digits[NJ_ROW_ITEMS_MAX][21]; // where items that are stored as numbers get their decimals
+    char digits[NJ_ROW_ITEMS_MAX]
+               [NJ_ID_DIGITS_MAX]; // where items that are stored as numbers get their decimals
 } nj_row;
 
 /// Appends the packed row. Item ids that are canonical decimals below 2^64 become numbers, others text.

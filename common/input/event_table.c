@@ -1,5 +1,6 @@
 #include "common/input/event_table.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,14 +40,18 @@ static size_t count_quotes(const char *text, size_t size)
 
 static nj_status append_line(nj_event_table *table, const char *line, size_t size, nj_error *err)
 {
+    if (size + 1 > table->row_bytes_max - table->joined.size) {
+        return nj_lines_fail(table->lines, table->number, err,
+                             "a quote opens here and the row grows beyond %zu bytes",
+                             table->row_bytes_max);
+    }
     nj_status status = table->joined.size == 0 ? NJ_OK : nj_buffer_append(&table->joined, "\n", 1);
     if (status == NJ_OK) {
         status = nj_buffer_append(&table->joined, line, size);
     }
     return status == NJ_OK ? NJ_OK
-                           : nj_lines_fail(table->lines, table->number, err,
-                                           "a quote opens here and the row grows beyond %zu bytes",
-                                           table->row_bytes_max);
+                           : nj_fail(err, status, "%s: line %" PRIu64 ": no memory for its row",
+                                     table->lines->name, table->number);
 }
 
 // Adds lines to an unfinished row until its quotes come in pairs.

@@ -203,6 +203,9 @@ static nj_status read_all(json_t *header, const uint8_t *data, size_t data_bytes
         if (strcmp(name, "__metadata__") == 0) {
             continue;
         }
+        if (tensors->size == NJ_TENSORS_MAX * sizeof(nj_tensor)) {
+            return nj_fail(err, NJ_INPUT, "%s: more than %d tensors", file, NJ_TENSORS_MAX);
+        }
         nj_tensor tensor;
         tensor_place place = {.file = file, .name = name, .err = err};
         nj_status status = read_tensor(&place, about, data, data_bytes, &tensor);
@@ -211,8 +214,8 @@ static nj_status read_all(json_t *header, const uint8_t *data, size_t data_bytes
         }
         status = nj_buffer_append(tensors, &tensor, sizeof tensor);
         if (status != NJ_OK) {
-            return nj_fail(err, NJ_INPUT, "%s: more than %d tensors, or no memory for them", file,
-                           NJ_TENSORS_MAX);
+            return nj_fail(err, status, "%s: no memory for %zu tensors", file,
+                           tensors->size / sizeof tensor + 1);
         }
     }
     size_t count = (tensors->size - first) / sizeof(nj_tensor);

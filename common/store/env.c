@@ -39,13 +39,16 @@ const char *nj_env_lmdb_version(void)
     return text;
 }
 
-nj_status nj_env_open_frozen(const char *folder, MDB_env **out_env, MDB_txn **out_txn,
-                             MDB_dbi *out_dbi, nj_error *err)
+nj_status nj_env_open_frozen(const char *folder, size_t data_bytes, MDB_env **out_env,
+                             MDB_txn **out_txn, MDB_dbi *out_dbi, nj_error *err)
 {
     MDB_env *env = NULL;
     MDB_txn *txn = NULL;
     MDB_dbi dbi;
     int rc = mdb_env_create(&env);
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_env_set_mapsize(env, data_bytes);
+    }
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_open(env, folder, MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0);
     }

@@ -54,7 +54,8 @@ const char *nj_env_lmdb_version(void);
 
 /// Opens a finished generation's folder: read-only and without LMDB's lock file. That is sound because a generation
 /// never changes after its rename, and it lets a store on a read-only file system be read.
-NJ_CHECKED nj_status nj_env_open_frozen(const char *folder, MDB_env **out_env, MDB_txn **out_txn,
-                                        MDB_dbi *out_dbi, nj_error *err);
+///   data_bytes  size of data.mdb: as much is mapped, whatever the file asks for
+NJ_CHECKED nj_status nj_env_open_frozen(const char *folder, size_t data_bytes, MDB_env **out_env,
+                                        MDB_txn **out_txn, MDB_dbi *out_dbi, nj_error *err);
 
 #endif

@@ -2,16 +2,33 @@
 
 #include <stdlib.h>
 
+#include "common/base/mapped.h"
 #include "common/store/env.h"
+#include "common/store/pages.h"
 #include "common/store/schema.h"
 
 struct nj_store_reader {
     nj_store_name name;
     nj_store_manifest manifest;
+    nj_path data;
+    nj_mapped file; // the same pages as LMDB's own mapping
+    nj_pages pages;
     MDB_env *env;
     MDB_txn *txn;
     MDB_dbi dbi;
 };
+
+static nj_status open_pages(const char *store_dir, nj_store_reader *reader, nj_error *err)
+{
+    nj_status status =
+        nj_store_path(store_dir, &reader->name, NJ_STORE_WORDS.DATA, &reader->data, err);
+    if (status == NJ_OK) {
+        status = nj_mapped_open(reader->data.text, &reader->file, err);
+    }
+    return status == NJ_OK ? nj_pages_open(reader->file.bytes, reader->file.size, reader->data.text,
+                                           &reader->pages, err)
+                           : status;
+}
 
 nj_status nj_store_reader_open(const char *store_dir, const char *name,
                                nj_store_reader **out_reader, nj_error *err)
@@ -29,7 +46,11 @@ nj_status nj_store_reader_open(const char *store_dir, const char *name,
         status = nj_store_path(store_dir, &reader->name, NULL, &folder, err);
     }
     if (status == NJ_OK) {
-        status = nj_env_open_frozen(folder.text, &reader->env, &reader->txn, &reader->dbi, err);
+        status = open_pages(store_dir, reader, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_env_open_frozen(folder.text, reader->file.size, &reader->env, &reader->txn,
+                                    &reader->dbi, err);
     }
     if (status == NJ_OK) {
         *out_reader = reader;
@@ -44,6 +65,8 @@ void nj_store_reader_close(nj_store_reader **reader)
     if (*reader != NULL) {
         mdb_txn_abort((*reader)->txn); // accepts NULL
         mdb_env_close((*reader)->env); // accepts NULL
+        nj_pages_close(&(*reader)->pages);
+        nj_mapped_close(&(*reader)->file);
         free(*reader);
         *reader = NULL;
     }
@@ -59,15 +82,30 @@ const nj_store_manifest *nj_store_reader_manifest(const nj_store_reader *reader)
     return &reader->manifest;
 }
 
-nj_status nj_store_reader_facts(nj_store_reader *reader, nj_store_facts *out, nj_error *err)
+// LMDB's search, after a look at the pages it goes through.
+static nj_status find_value(nj_store_reader *reader, nj_slice name, const char *what, nj_slice *out,
+                            nj_error *err)
 {
-    nj_slice name = nj_slice_from(NJ_STORE_WORDS.META_KEY);
+    nj_status status = nj_pages_check_path(&reader->pages, name, err);
+    if (status != NJ_OK) {
+        return status;
+    }
     MDB_val key = nj_env_val(name.bytes, name.size);
     MDB_val value;
-    nj_status status =
-        nj_env_check(mdb_get(reader->txn, reader->dbi, &key, &value), NJ_STORE_WORDS.META_KEY, err);
+    status = nj_env_check(mdb_get(reader->txn, reader->dbi, &key, &value), what, err);
     if (status == NJ_OK) {
-        status = nj_store_facts_unpack(nj_env_slice(value), out, err);
+        *out = nj_env_slice(value);
+    }
+    return status;
+}
+
+nj_status nj_store_reader_facts(nj_store_reader *reader, nj_store_facts *out, nj_error *err)
+{
+    nj_slice value;
+    nj_status status = find_value(reader, nj_slice_from(NJ_STORE_WORDS.META_KEY),
+                                  NJ_STORE_WORDS.META_KEY, &value, err);
+    if (status == NJ_OK) {
+        status = nj_store_facts_unpack(value, out, err);
     }
     if (status == NJ_NOT_FOUND || status == NJ_INPUT) {
         nj_error_prefix(err, "%s", reader->name.text);
@@ -86,16 +124,11 @@ nj_status nj_store_get(nj_store_reader *reader, nj_slice user, nj_slice *out_val
     if (status != NJ_OK) {
         return status;
     }
-    MDB_val key = nj_env_val(packed.bytes, packed.size);
-    MDB_val value;
-    int rc = mdb_get(reader->txn, reader->dbi, &key, &value);
-    if (rc == MDB_NOTFOUND) {
+    status = find_value(reader, (nj_slice){(const char *)packed.bytes, packed.size},
+                        reader->name.text, out_value, err);
+    if (status == NJ_NOT_FOUND) {
         return nj_fail(err, NJ_NOT_FOUND, "%s: has no user \"%.*s\"", reader->name.text,
                        NJ_SLICE_ARGS(user));
-    }
-    status = nj_env_check(rc, reader->name.text, err);
-    if (status == NJ_OK) {
-        *out_value = nj_env_slice(value);
     }
     return status;
 }
@@ -120,8 +153,11 @@ nj_status nj_store_each_entry(nj_store_reader *reader, nj_store_entry_visit visi
                               nj_error *err)
 {
     MDB_cursor *cursor = NULL;
-    nj_status status =
-        nj_env_check(mdb_cursor_open(reader->txn, reader->dbi, &cursor), reader->name.text, err);
+    nj_status status = nj_pages_check(&reader->pages, err);
+    if (status == NJ_OK) {
+        status = nj_env_check(mdb_cursor_open(reader->txn, reader->dbi, &cursor), reader->name.text,
+                              err);
+    }
     while (status == NJ_OK) {
         MDB_val key;
         MDB_val value;

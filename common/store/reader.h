@@ -5,7 +5,8 @@
 // reader keeps its generation for as long as it is open, whatever CURRENT says later.
 //
 // nj_store_inspect (generation.h) stands before every opening, so a file that is cut short or whose head is damaged is
-// refused. Damage further inside is found by nj_store_verify and not here: LMDB may return nonsense or fault on it.
+// refused. Pages are looked at before LMDB follows them (pages.h): damage that would lead it into a crash is NJ_REFUSED. Damage
+// inside a key or a value is found by nj_store_verify and not here.
 //
 // One reader is used by one thread at a time.
 #ifndef NJ_STORE_READER_H
@@ -39,7 +40,8 @@ NJ_CHECKED nj_status nj_store_reader_facts(nj_store_reader *reader, nj_store_fac
 ///
 ///   out_value  borrowed until nj_store_reader_close: it points into the mapped file, and a generation never changes
 ///
-/// Returns    NJ_NOT_FOUND when the generation has no such user; NJ_INPUT when `user` can be nobody's id
+/// Returns    NJ_NOT_FOUND when the generation has no such user; NJ_INPUT when `user` can be nobody's id; NJ_REFUSED names the
+///            page that is damaged
 NJ_CHECKED nj_status nj_store_get(nj_store_reader *reader, nj_slice user, nj_slice *out_value,
                                   nj_error *err);
 
@@ -54,8 +56,8 @@ NJ_CHECKED nj_status nj_store_each_entry(nj_store_reader *reader, nj_store_entry
 /// `user` is borrowed for the call, `value` until nj_store_reader_close. A status that is not NJ_OK ends the walk.
 typedef nj_status (*nj_store_visit)(void *context, nj_slice user, nj_slice value, nj_error *err);
 
-/// Every user in key order: numbers by size, then texts by their bytes. Returns NJ_OK, the visitor's status, or
-/// NJ_REFUSED for a key that is no user's.
+/// Every user in key order: numbers by size, then texts by their bytes, after a look at every page. Returns NJ_OK, the
+/// visitor's status, or NJ_REFUSED for a damaged page or a key that is no user's.
 NJ_CHECKED nj_status nj_store_each(nj_store_reader *reader, nj_store_visit visit, void *context,
                                    nj_error *err);
 

@@ -7,9 +7,17 @@
 #include <string.h>
 #include <zmq.h>
 
+#include "common/wire/guard.h"
 #include "common/wire/zap.h"
 
 #define ZAP_DOMAIN "nightjar"
+
+// What a router sends before a peer's handshake is over (ZMTP 3.1): a greeting of 64 bytes; with CURVE also a WELCOME of 170, or an
+// ERROR of some 20 instead. READY, which ends the handshake, is more than the difference.
+#define NULL_PROVEN_BYTES (64 + 8)
+#define CURVE_PROVEN_BYTES (64 + 170 + 32)
+#define KERNEL_BYTES_MAX                                                                           \
+    (8u << 20) // what the kernel may hold of one connection (net.ipv4.tcp_rmem)
 
 struct nj_router {
     void *context;
@@ -17,6 +25,7 @@ struct nj_router {
     nj_zap *zap; // NULL on an insecure endpoint
     char endpoint[NJ_ENDPOINT_BYTES];
     nj_router_drops drops;
+    nj_guard *guard;
     bool discarding; // in the middle of a message whose frames are thrown away
     zmq_msg_t body;  // holds the bytes lent to the caller
     nj_buffer scratch;
@@ -24,9 +33,11 @@ struct nj_router {
 
 struct nj_dealer {
     void *context;
-    void *socket;
+    // One for each key that the coordinator may prove; the first that hears something stays, the others are closed.
+    void *sockets[NJ_SERVER_KEYS_MAX];
+    size_t socket_count;
     char endpoint[NJ_ENDPOINT_BYTES];
-    char server_key[NJ_KEY_TEXT_BYTES];
+    nj_server_keys server_keys; // none with insecure
     nj_keypair keys;
     bool insecure;
     size_t message_bytes_max;
@@ -135,7 +146,8 @@ static nj_slice frame_slice(zmq_msg_t *frame)
 static nj_status configure_router(nj_router *router, const nj_router_config *config, nj_error *err)
 {
     bool done = set_limits(router->socket, config->message_bytes_max) &&
-                set_int(router->socket, ZMQ_ROUTER_MANDATORY, 1);
+                set_int(router->socket, ZMQ_ROUTER_MANDATORY, 1) &&
+                set_int(router->socket, ZMQ_BACKLOG, NJ_SOCKET_BACKLOG);
     if (done && !config->insecure) {
         done = set_int(router->socket, ZMQ_CURVE_SERVER, 1) &&
                set_text(router->socket, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN) &&
@@ -176,6 +188,17 @@ static nj_status bind_router(nj_router *router, const char *endpoint, nj_error *
     return NJ_OK;
 }
 
+static nj_status guard_router(nj_router *router, const nj_router_config *config, nj_error *err)
+{
+    const uint64_t message_bytes_max =
+        config->message_bytes_max != 0 ? config->message_bytes_max : NJ_WIRE_MESSAGE_BYTES_MAX;
+    const uint64_t port = strtoul(strrchr(router->endpoint, ':') + 1, NULL, 10);
+    nj_status status = nj_guard_open(
+        (uint16_t)port, config->insecure ? NULL_PROVEN_BYTES : CURVE_PROVEN_BYTES,
+        (NJ_SOCKET_QUEUE_MAX + 1) * message_bytes_max + KERNEL_BYTES_MAX, &router->guard, err);
+    return status == NJ_OK ? nj_guard_start(router->guard, err) : status;
+}
+
 nj_status nj_router_open(const nj_router_config *config, nj_router **out, nj_error *err)
 {
     bool has_keys = config->keys != NULL && config->allowed != NULL;
@@ -202,6 +225,9 @@ nj_status nj_router_open(const nj_router_config *config, nj_router **out, nj_err
     if (status == NJ_OK) {
         status = bind_router(router, config->endpoint, err);
     }
+    if (status == NJ_OK) {
+        status = guard_router(router, config, err);
+    }
     if (status != NJ_OK) {
         goto done;
     }
@@ -219,6 +245,7 @@ void nj_router_close(nj_router **router, int linger_ms)
     if (old == NULL) {
         return;
     }
+    nj_guard_close(&old->guard);
     zmq_msg_close(&old->body);
     if (old->socket != NULL) {
         (void)set_int(old->socket, ZMQ_LINGER, linger_ms);
@@ -243,6 +270,11 @@ const char *nj_router_endpoint(const nj_router *router)
 const nj_router_drops *nj_router_dropped(const nj_router *router)
 {
     return &router->drops;
+}
+
+nj_guard_cuts nj_router_cut(const nj_router *router)
+{
+    return nj_guard_cut(router->guard);
 }
 
 nj_status nj_router_allow(nj_router *router, const nj_allowlist *allowed, nj_error *err)
@@ -293,6 +325,7 @@ static nj_status receive_routed(nj_router *router, zmq_msg_t *route, nj_received
     if (status != NJ_OK) {
         return status;
     }
+    nj_guard_heard(router->guard, zmq_msg_get(&router->body, ZMQ_SRCFD));
     if (has_more(router->socket)) {
         router->drops.multipart_count++;
         router->discarding = true;
@@ -315,6 +348,9 @@ nj_status nj_router_receive(nj_router *router, nj_received *out, nj_error *err)
 
 nj_status nj_router_send(nj_router *router, const nj_peer *to, nj_slice bytes, nj_error *err)
 {
+    if (router->zap != NULL && !nj_zap_allows(router->zap, to->key)) {
+        return nj_fail(err, NJ_NOT_FOUND, "the peer's key is not in the list any more");
+    }
     int flags = ZMQ_SNDMORE | ZMQ_DONTWAIT;
     if (zmq_send(router->socket, to->route, to->route_bytes, flags) < 0 ||
         zmq_send(router->socket, bytes.bytes, bytes.size, ZMQ_DONTWAIT) < 0) {
@@ -341,33 +377,60 @@ nj_status nj_router_send_message(nj_router *router, const nj_peer *to, const nj_
 
 // ---- dealer ----
 
-static nj_status connect_dealer(nj_dealer *dealer, nj_error *err)
+// `server_key` is NULL with insecure.
+static nj_status connect_socket(nj_dealer *dealer, const char *server_key, nj_error *err)
 {
-    dealer->socket = zmq_socket(dealer->context, ZMQ_DEALER);
-    if (dealer->socket == NULL) {
+    void *socket = zmq_socket(dealer->context, ZMQ_DEALER);
+    if (socket == NULL) {
         return nj_fail(err, NJ_FAILED, "cannot make a socket: %s", zmq_strerror(errno));
     }
-    bool done = set_limits(dealer->socket, dealer->message_bytes_max) &&
-                set_int(dealer->socket, ZMQ_RECONNECT_IVL, NJ_SOCKET_RECONNECT_MS) &&
-                set_int(dealer->socket, ZMQ_RECONNECT_IVL_MAX, NJ_SOCKET_RECONNECT_MS_MAX);
-    if (done && !dealer->insecure) {
-        done = set_text(dealer->socket, ZMQ_CURVE_SERVERKEY, dealer->server_key) &&
-               set_keys(dealer->socket, &dealer->keys);
+    dealer->sockets[dealer->socket_count++] = socket;
+    bool done = set_limits(socket, dealer->message_bytes_max) &&
+                set_int(socket, ZMQ_RECONNECT_IVL, NJ_SOCKET_RECONNECT_MS) &&
+                set_int(socket, ZMQ_RECONNECT_IVL_MAX, NJ_SOCKET_RECONNECT_MS_MAX);
+    if (done && server_key != NULL) {
+        done = set_text(socket, ZMQ_CURVE_SERVERKEY, server_key) && set_keys(socket, &dealer->keys);
     }
-    if (!done || zmq_connect(dealer->socket, dealer->endpoint) != 0) {
+    if (!done || zmq_connect(socket, dealer->endpoint) != 0) {
         return nj_fail(err, NJ_CONFIG, "%s: cannot connect: %s", dealer->endpoint,
                        zmq_strerror(errno));
     }
     return NJ_OK;
 }
 
+static nj_status connect_dealer(nj_dealer *dealer, nj_error *err)
+{
+    if (dealer->insecure) {
+        return connect_socket(dealer, NULL, err);
+    }
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < dealer->server_keys.count && status == NJ_OK; i++) {
+        status = connect_socket(dealer, dealer->server_keys.keys[i], err);
+    }
+    return status;
+}
+
+// Closes every socket but `kept`, which may be NULL.
+static void close_sockets(nj_dealer *dealer, const void *kept, int linger_ms)
+{
+    for (size_t i = 0; i < dealer->socket_count; i++) {
+        if (dealer->sockets[i] != kept) {
+            (void)set_int(dealer->sockets[i], ZMQ_LINGER, linger_ms);
+            (void)zmq_close(dealer->sockets[i]);
+        }
+    }
+    dealer->socket_count = 0;
+}
+
 nj_status nj_dealer_open(const nj_dealer_config *config, nj_dealer **out, nj_error *err)
 {
-    bool has_keys = config->keys != NULL && config->server_key != NULL;
+    bool has_keys = config->keys != NULL && config->server_keys != NULL;
     nj_status status = check_mode(config->endpoint, config->insecure, has_keys, err);
-    if (status == NJ_OK && has_keys && !nj_key_valid(config->server_key)) {
-        status = nj_fail(err, NJ_CONFIG, "%s: the coordinator's key is not %d characters of Z85",
-                         config->endpoint, NJ_KEY_TEXT_BYTES - 1);
+    for (size_t i = 0; status == NJ_OK && has_keys && i < config->server_keys->count; i++) {
+        if (!nj_key_valid(config->server_keys->keys[i])) {
+            status = nj_fail(err, NJ_CONFIG, "%s: server key %zu is not %d characters of Z85",
+                             config->endpoint, i + 1, NJ_KEY_TEXT_BYTES - 1);
+        }
     }
     if (status != NJ_OK) {
         return status;
@@ -382,7 +445,7 @@ nj_status nj_dealer_open(const nj_dealer_config *config, nj_dealer **out, nj_err
     dealer->insecure = config->insecure;
     dealer->message_bytes_max = config->message_bytes_max;
     if (has_keys) {
-        memcpy(dealer->server_key, config->server_key, NJ_KEY_TEXT_BYTES);
+        dealer->server_keys = *config->server_keys;
         dealer->keys = *config->keys;
     }
     dealer->context = zmq_ctx_new();
@@ -404,10 +467,7 @@ void nj_dealer_close(nj_dealer **dealer, int linger_ms)
         return;
     }
     zmq_msg_close(&old->body);
-    if (old->socket != NULL) {
-        (void)set_int(old->socket, ZMQ_LINGER, linger_ms);
-        (void)zmq_close(old->socket);
-    }
+    close_sockets(old, NULL, linger_ms);
     if (old->context != NULL) {
         while (zmq_ctx_term(old->context) != 0 && errno == EINTR) {
         }
@@ -420,23 +480,21 @@ void nj_dealer_close(nj_dealer **dealer, int linger_ms)
 
 nj_status nj_dealer_reconnect(nj_dealer *dealer, nj_error *err)
 {
-    if (dealer->socket != NULL) {
-        (void)zmq_close(dealer->socket);
-        dealer->socket = NULL;
-    }
+    close_sockets(dealer, NULL, 0);
     dealer->discarding = false;
     return connect_dealer(dealer, err);
 }
 
-nj_status nj_dealer_receive(nj_dealer *dealer, nj_slice *out, nj_error *err)
+// The next message of one frame. NJ_AGAIN: none now.
+static nj_status receive_single(nj_dealer *dealer, void *socket, nj_slice *out, nj_error *err)
 {
     for (unsigned i = 0; i < NJ_SOCKET_FRAMES_MAX; i++) {
-        nj_status status = receive_frame(dealer->socket, &dealer->body, err);
+        nj_status status = receive_frame(socket, &dealer->body, err);
         if (status != NJ_OK) {
             return status;
         }
         bool single = !dealer->discarding;
-        dealer->discarding = has_more(dealer->socket);
+        dealer->discarding = has_more(socket);
         if (single && !dealer->discarding) {
             *out = frame_slice(&dealer->body);
             return NJ_OK;
@@ -445,13 +503,37 @@ nj_status nj_dealer_receive(nj_dealer *dealer, nj_slice *out, nj_error *err)
     return NJ_AGAIN;
 }
 
+nj_status nj_dealer_receive(nj_dealer *dealer, nj_slice *out, nj_error *err)
+{
+    nj_status status = NJ_AGAIN;
+    for (size_t i = 0; i < dealer->socket_count && status == NJ_AGAIN; i++) {
+        void *socket = dealer->sockets[i];
+        status = receive_single(dealer, socket, out, err);
+        if (dealer->socket_count > 1 && (status == NJ_OK || dealer->discarding)) {
+            close_sockets(dealer, socket, 0); // the coordinator has proved this key
+            dealer->sockets[dealer->socket_count++] = socket;
+        }
+    }
+    return status;
+}
+
+// While it is not known which key the coordinator has, each socket gets the message; at most one can deliver it.
 nj_status nj_dealer_send(nj_dealer *dealer, nj_slice bytes, nj_error *err)
 {
-    if (zmq_send(dealer->socket, bytes.bytes, bytes.size, ZMQ_DONTWAIT) >= 0) {
+    size_t sent = 0;
+    int problem = EAGAIN;
+    for (size_t i = 0; i < dealer->socket_count; i++) {
+        if (zmq_send(dealer->sockets[i], bytes.bytes, bytes.size, ZMQ_DONTWAIT) >= 0) {
+            sent++;
+        } else {
+            problem = errno;
+        }
+    }
+    if (sent > 0) {
         return NJ_OK;
     }
-    return errno == EAGAIN ? nj_fail(err, NJ_AGAIN, "the queue to the coordinator is full")
-                           : nj_fail(err, NJ_IO, "cannot send: %s", zmq_strerror(errno));
+    return problem == EAGAIN ? nj_fail(err, NJ_AGAIN, "the queue to the coordinator is full")
+                             : nj_fail(err, NJ_IO, "cannot send: %s", zmq_strerror(problem));
 }
 
 nj_status nj_dealer_send_message(nj_dealer *dealer, const nj_message *message, nj_error *err)
@@ -464,44 +546,45 @@ nj_status nj_dealer_send_message(nj_dealer *dealer, const nj_message *message, n
 
 // ---- waiting ----
 
-static size_t add_item(nj_poller *poller, nj_poll_item item)
+static void add_item(nj_poller *poller, nj_poll_item item)
 {
     assert(poller->count < NJ_POLL_ITEMS_MAX);
-    poller->items[poller->count] = item;
-    return poller->count++;
+    poller->items[poller->count++] = item;
 }
 
-size_t nj_poller_add_router(nj_poller *poller, const nj_router *router)
+void nj_poller_add_router(nj_poller *poller, const nj_router *router)
 {
-    return add_item(poller, (nj_poll_item){.router = router, .fd = -1});
+    add_item(poller, (nj_poll_item){.router = router, .fd = -1});
 }
 
-size_t nj_poller_add_dealer(nj_poller *poller, const nj_dealer *dealer)
+void nj_poller_add_dealer(nj_poller *poller, const nj_dealer *dealer)
 {
-    return add_item(poller, (nj_poll_item){.dealer = dealer, .fd = -1});
+    add_item(poller, (nj_poll_item){.dealer = dealer, .fd = -1});
 }
 
-size_t nj_poller_add_fd(nj_poller *poller, int fd)
+void nj_poller_add_fd(nj_poller *poller, int fd)
 {
-    return add_item(poller, (nj_poll_item){.fd = fd});
+    add_item(poller, (nj_poll_item){.fd = fd});
 }
 
 nj_status nj_poller_wait(nj_poller *poller, int timeout_ms, nj_error *err)
 {
-    zmq_pollitem_t items[NJ_POLL_ITEMS_MAX];
+    zmq_pollitem_t items[NJ_POLL_ITEMS_MAX * NJ_SERVER_KEYS_MAX];
+    int count = 0;
     for (size_t i = 0; i < poller->count; i++) {
         const nj_poll_item *from = &poller->items[i];
-        void *socket = from->router != NULL   ? from->router->socket
-                       : from->dealer != NULL ? from->dealer->socket
-                                              : NULL;
-        items[i] = (zmq_pollitem_t){.socket = socket, .fd = from->fd, .events = ZMQ_POLLIN};
+        void *const *sockets = from->router != NULL   ? &from->router->socket
+                               : from->dealer != NULL ? from->dealer->sockets
+                                                      : NULL;
+        size_t socket_count = from->dealer != NULL ? from->dealer->socket_count : 1;
+        for (size_t s = 0; s < socket_count; s++) {
+            items[count++] = (zmq_pollitem_t){.socket = sockets != NULL ? sockets[s] : NULL,
+                                              .fd = from->fd,
+                                              .events = ZMQ_POLLIN};
+        }
     }
-    int found = zmq_poll(items, (int)poller->count, timeout_ms);
-    if (found < 0 && errno != EINTR) {
+    if (zmq_poll(items, count, timeout_ms) < 0 && errno != EINTR) {
         return nj_fail(err, NJ_IO, "cannot wait: %s", zmq_strerror(errno));
-    }
-    for (size_t i = 0; i < poller->count; i++) {
-        poller->items[i].ready = found > 0 && items[i].revents != 0;
     }
     return NJ_OK;
 }

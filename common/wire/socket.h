@@ -21,18 +21,24 @@
 
 #include "common/base/error.h"
 #include "common/base/slice.h"
+#include "common/wire/guard.h"
 #include "common/wire/keys.h"
 #include "common/wire/message.h"
 #include "common/wire/peer.h"
+#include "common/wire/server_keys.h"
 
 #define NJ_ENDPOINT_BYTES 256
-#define NJ_SOCKET_QUEUE_MAX 16      // messages waiting for one peer, each way
+// Messages waiting for one peer, each way. libzmq may count half of them although they are gone: the other half is an ACK and a LEASE
+// for each of NJ_WIRE_LEASES_MAX results that come at once.
+#define NJ_SOCKET_QUEUE_MAX 32
 #define NJ_SOCKET_FRAMES_MAX 1024   // frames one receive call looks at before it returns NJ_AGAIN
 #define NJ_SOCKET_HANDSHAKE_MS 5000 // a peer that has not proved its key by then is cut off
 #define NJ_SOCKET_IDLE_S 4          // after which the kernel asks whether the other host is there
 #define NJ_SOCKET_PROBE_S 2         // between its questions
 #define NJ_SOCKET_PROBES 2          // unanswered ones that end the connection
 #define NJ_SOCKET_SILENCE_MS 8000 // without an acknowledgement of what was sent the connection ends
+#define NJ_SOCKET_BACKLOG                                                                          \
+    1024 // connections that wait to be accepted: a whole fleet may come back at once
 #define NJ_SOCKET_RECONNECT_MS 200      // first pause of a dealer that lost its connection
 #define NJ_SOCKET_RECONNECT_MS_MAX 5000 // longest pause
 
@@ -61,7 +67,7 @@ typedef struct {
     char address[64]; // for the log; "" when unknown
 } nj_received;
 
-/// Binds. NJ_CONFIG: keys missing, or given together with insecure. NJ_AGAIN: the address is in use. NJ_IO.
+/// Binds, starts the guard of connections and raises the process's limit of descriptors (guard.h). NJ_CONFIG: keys missing, or given together with insecure. NJ_AGAIN: the address is in use. NJ_IO.
 /// Proof   tests/unit/wire/test_socket.c
 NJ_CHECKED nj_status nj_router_open(const nj_router_config *config, nj_router **out, nj_error *err);
 /// Waits at most linger_ms for queued messages to leave. Accepts NULL.
@@ -72,10 +78,12 @@ const char *nj_router_endpoint(const nj_router *router);
 /// router (asserted).
 NJ_CHECKED nj_status nj_router_allow(nj_router *router, const nj_allowlist *allowed, nj_error *err);
 const nj_router_drops *nj_router_dropped(const nj_router *router);
+/// Connections that the guard has ended (guard.h).
+nj_guard_cuts nj_router_cut(const nj_router *router);
 
 /// The next message of an allowed peer. NJ_AGAIN: none now. NJ_IO.
 NJ_CHECKED nj_status nj_router_receive(nj_router *router, nj_received *out, nj_error *err);
-/// Queues one frame. NJ_AGAIN: the peer's queue is full; NJ_NOT_FOUND: the peer is not connected any more. Neither is an
+/// Queues one frame. NJ_AGAIN: the peer's queue is full; NJ_NOT_FOUND: the peer is not connected, or not allowed, any more. Neither is an
 /// error of the program: the roster treats both as a worker that is gone.
 NJ_CHECKED nj_status nj_router_send(nj_router *router, const nj_peer *to, nj_slice bytes,
                                     nj_error *err);
@@ -90,7 +98,8 @@ typedef struct nj_dealer nj_dealer;
 typedef struct {
     const char *endpoint;   // of the coordinator
     const nj_keypair *keys; // the worker's pair; NULL with insecure
-    const char *server_key; // public key the coordinator must prove; NULL with insecure
+    const nj_server_keys
+        *server_keys; // one of which the coordinator must prove; NULL with insecure
     bool insecure;
     size_t message_bytes_max; // 0: NJ_WIRE_MESSAGE_BYTES_MAX
 } nj_dealer_config;
@@ -119,7 +128,6 @@ typedef struct {
     const nj_router *router; // one of the three
     const nj_dealer *dealer;
     int fd;
-    bool ready;
 } nj_poll_item;
 
 typedef struct {
@@ -127,17 +135,13 @@ typedef struct {
     size_t count;
 } nj_poller;
 
-/// Adds one and returns its place for nj_poller_ready. At most NJ_POLL_ITEMS_MAX are added (asserted).
-size_t nj_poller_add_router(nj_poller *poller, const nj_router *router);
-size_t nj_poller_add_dealer(nj_poller *poller, const nj_dealer *dealer);
-size_t nj_poller_add_fd(nj_poller *poller, int fd);
+/// At most NJ_POLL_ITEMS_MAX are added (asserted).
+void nj_poller_add_router(nj_poller *poller, const nj_router *router);
+void nj_poller_add_dealer(nj_poller *poller, const nj_dealer *dealer);
+void nj_poller_add_fd(nj_poller *poller, int fd);
 
-/// Waits until something can be read, or timeout_ms is over (-1: for ever). A signal ends the wait early with NJ_OK and
-/// nothing ready. A socket is ready until a receive has returned NJ_AGAIN: read until then.
+/// Waits until something can be read, a signal comes, or timeout_ms is over (-1: for ever); which of them does not matter: read
+/// each socket until its receive returns NJ_AGAIN.
 NJ_CHECKED nj_status nj_poller_wait(nj_poller *poller, int timeout_ms, nj_error *err);
-static inline bool nj_poller_ready(const nj_poller *poller, size_t place)
-{
-    return poller->items[place].ready;
-}
 
 #endif

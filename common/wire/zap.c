@@ -9,7 +9,7 @@
 
 #include "common/base/log.h"
 
-#define REFUSALS_SAID_MAX 100 // a stranger that tries all night fills no disk
+#define REFUSALS_SAID_MAX 100 // keys: strangers that try all night fill no disk
 #define ENDPOINT "inproc://zeromq.zap.01"
 #define FIELD_BYTES 256
 #define KEY_BYTES 32
@@ -21,7 +21,9 @@ struct nj_zap {
     void *socket; // REP, used by the thread alone once it runs
     pthread_t thread;
     pthread_mutex_t mutex;
-    nj_allowlist allowed; // under the mutex
+    nj_allowlist allowed;                               // under the mutex
+    char refused[REFUSALS_SAID_MAX][NJ_KEY_TEXT_BYTES]; // of whom it was said, by the thread alone
+    size_t refused_count;
 };
 
 typedef struct {
@@ -72,10 +74,11 @@ static bool decide(nj_zap *zap, const frame frames[FRAME_COUNT], size_t count,
     return nj_zap_allows(zap, out_key);
 }
 
+// 300 and not 400: the list may change, so a stranger may come again. After a 400 a dealer of libzmq 4.3.4 never would.
 static void reply(void *socket, const frame *request_id, bool accepted, const char *key)
 {
     size_t id_size = request_id->size <= FIELD_BYTES ? request_id->size : 0;
-    const char *status = accepted ? "200" : "400";
+    const char *status = accepted ? "200" : "300";
     const char *text = accepted ? "OK" : "key is not in the allow-list";
     const char *user = accepted ? key : "";
     // A failure here can only be the context's end, which the next receive reports.
@@ -87,15 +90,24 @@ static void reply(void *socket, const frame *request_id, bool accepted, const ch
     (void)zmq_send(socket, "", 0, 0);
 }
 
-// Nobody else sees a refusal: to the worker it looks as if nobody were there.
-static void say_refusal(const frame *address, const char *key, unsigned refusals)
+// Nobody else sees a refusal: to the worker it looks as if nobody were there. It is said once a key.
+static void say_refusal(nj_zap *zap, const frame *address, const char *key)
 {
+    for (size_t i = 0; i < zap->refused_count; i++) {
+        if (strcmp(zap->refused[i], key) == 0) {
+            return;
+        }
+    }
+    if (zap->refused_count == REFUSALS_SAID_MAX) {
+        return;
+    }
+    memcpy(zap->refused[zap->refused_count++], key, NJ_KEY_TEXT_BYTES);
     const nj_slice peer = {address->bytes, address->size <= FIELD_BYTES ? address->size : 0};
     nj_log_event(NJ_EVENT_PEER_REFUSED,
                  NJ_FIELDS(nj_log_slice("peer", peer), nj_log_text("key", key)),
                  "%.*s is not let in: its public key \"%s\" is not in the list of workers%s",
                  NJ_SLICE_ARGS(peer), key,
-                 refusals == REFUSALS_SAID_MAX ? "; further ones are not reported" : "");
+                 zap->refused_count == REFUSALS_SAID_MAX ? "; further ones are not reported" : "");
 }
 
 static void *answer_requests(void *argument)
@@ -103,13 +115,12 @@ static void *answer_requests(void *argument)
     nj_zap *zap = argument;
     frame frames[FRAME_COUNT] = {0};
     size_t count = 0;
-    unsigned refusals = 0;
     while (receive_request(zap->socket, frames, &count)) {
         char key[NJ_KEY_TEXT_BYTES] = "";
         bool accepted = decide(zap, frames, count, key);
         reply(zap->socket, &frames[REQUEST_ID], accepted, key);
-        if (!accepted && key[0] != '\0' && refusals < REFUSALS_SAID_MAX) {
-            say_refusal(&frames[ADDRESS], key, ++refusals);
+        if (!accepted && key[0] != '\0') {
+            say_refusal(zap, &frames[ADDRESS], key);
         }
     }
     (void)zmq_close(zap->socket);

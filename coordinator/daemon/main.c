@@ -1,4 +1,5 @@
 // main.c - nightjar-coordinator: the night of one store, for workers anywhere.
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/night_options.h"
@@ -6,7 +7,8 @@
 static const nj_option OPTIONS[] = {
     {"bind", "ENDPOINT", NULL, "where workers connect: tcp://ADDRESS:PORT", true},
     {"key", "FILE", NULL, "this coordinator's secret key (nightjar keys)", false},
-    {"workers", "FILE", NULL, "public keys of the workers that may connect, one a line", false},
+    {"workers", "FILE", NULL,
+     "public keys of the workers that may connect, one a line; read again when it changes", false},
     {"insecure", NULL, NULL, "no encryption and no keys; for networks that nobody else is on",
      false},
     NJ_USERS_OPTIONS,
@@ -17,8 +19,8 @@ static const nj_option OPTIONS[] = {
 #undef NJ_SETTING
 };
 
-static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys, nj_allowlist *allowed,
-                           nj_error *err)
+static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys, nj_allow_watch *watch,
+                           nj_allowlist *allowed, nj_error *err)
 {
     const char *key = nj_argument(arguments, "key");
     const char *workers = nj_argument(arguments, "workers");
@@ -32,14 +34,8 @@ static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys, nj_a
                        "--key and --workers are required (or --insecure, on purpose)");
     }
     nj_status status = nj_keypair_read(key, keys, err);
-    if (status == NJ_OK) {
-        status = nj_allowlist_read(workers, allowed, err);
-    }
-    if (status == NJ_OK && allowed->count == 0) {
-        status =
-            nj_fail(err, NJ_INPUT, "%s: holds no key, so no worker could ever connect", workers);
-    }
-    return status;
+    return status == NJ_OK ? nj_allow_watch_open(watch, workers, nj_clock_mono_ns(), allowed, err)
+                           : status;
 }
 
 static nj_status run(const nj_arguments *arguments, nj_error *err)
@@ -47,11 +43,12 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     nj_job job = {0};
     nj_keypair keys = {0};
     nj_allowlist allowed = {0};
+    nj_allow_watch watch;
     nj_night_options options;
     nj_night_summary summary = {0};
     nj_status status = nj_night_options_from(arguments, &options, err);
     if (status == NJ_OK) {
-        status = read_keys(arguments, &keys, &allowed, err);
+        status = read_keys(arguments, &keys, &watch, &allowed, err);
     }
     if (status == NJ_OK) {
         status = nj_job_open(arguments, &job, err);
@@ -61,6 +58,7 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
         options.insecure = nj_argument_flag(arguments, "insecure");
         options.keys = options.insecure ? NULL : &keys;
         options.allowed = options.insecure ? NULL : &allowed;
+        options.watch = options.insecure ? NULL : &watch;
         status = nj_night_run(&job, &options, &summary, err);
     }
     if (nj_night_has_summary(&summary)) {

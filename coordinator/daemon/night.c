@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/codec/shard.h"
 #include "coordinator/daemon/effects.h"
+#include "coordinator/daemon/gate.h"
 #include "coordinator/daemon/measure.h"
 #include "coordinator/daemon/summary.h"
 
@@ -120,6 +121,9 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
         status = nj_night_commit(n, err);
     }
     if (status == NJ_OK) {
+        if (n->options->watch != NULL) {
+            nj_gate_tick(n->router, n->options->watch, nj_clock_mono_ns());
+        }
         nj_dispatch_tick(n->dispatch, nj_clock_mono_ns());
         nj_night_perform(n);
         show_progress(n);
@@ -314,22 +318,12 @@ static nj_status open_dispatch(nj_night *n, nj_error *err)
     return status;
 }
 
-// What a lease and a result of the largest shard need.
+// What a lease of the largest shard needs.
 static nj_status open_scratch(nj_night *n, nj_error *err)
 {
-    size_t users = 1;
-    for (size_t i = 0; i < n->plan.shard_count; i++) {
-        const size_t count = nj_plan_shard_users(&n->plan, i);
-        users = count > users ? count : users;
-    }
+    const size_t users = nj_plan_largest_shard(&n->plan);
     n->requests = calloc(users, sizeof *n->requests);
-    n->check = (nj_result_check){.plan = &n->plan,
-                                 .items = &n->job->catalogue.items,
-                                 .map = &n->job->map,
-                                 .top = n->job->settings.top,
-                                 .rows = calloc(users, sizeof *n->check.rows),
-                                 .row = malloc(sizeof *n->check.row)};
-    return n->requests != NULL && n->check.rows != NULL && n->check.row != NULL
+    return n->requests != NULL
                ? NJ_OK
                : nj_fail(err, NJ_NO_MEMORY, "no memory for the users of one shard (%zu)", users);
 }
@@ -340,7 +334,8 @@ static nj_status open_router(nj_night *n, nj_error *err)
     const nj_router_config config = {.endpoint = options->endpoint,
                                      .keys = options->keys,
                                      .allowed = options->allowed,
-                                     .insecure = options->insecure};
+                                     .insecure = options->insecure,
+                                     .message_bytes_max = nj_result_bytes_max(&n->check)};
     return nj_router_open(&config, &n->router, err);
 }
 
@@ -364,6 +359,10 @@ static nj_status open_night(nj_night *n, nj_error *err)
                                     n->options->shard_users, &n->plan, err);
     if (status == NJ_OK) {
         status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
+    }
+    if (status == NJ_OK) {
+        status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items, &n->job->map,
+                                      n->job->settings.top, err);
     }
     if (status == NJ_OK) {
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was
@@ -402,10 +401,9 @@ static void close_night(nj_night *n)
         free(n->dispatch);
     }
     nj_stage_close(&n->stage);
+    nj_result_check_fini(&n->check);
     nj_plan_fini(&n->plan);
     free(n->requests);
-    free(n->check.rows);
-    free(n->check.row);
     nj_buffer_fini(&n->settings_bytes);
     nj_buffer_fini(&n->users_bytes);
 }
@@ -427,6 +425,9 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     nj_night_summary_init(&n.summary);
     stop_signal = 0;
     catch_signals(note_signal);
+    if (options->watch != NULL) {
+        nj_gate_open();
+    }
     nj_status status = nj_measure_begin(&n, err);
     if (status == NJ_OK) {
         status = open_night(&n, err);
@@ -444,5 +445,8 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     *out = n.summary;
     close_night(&n);
     catch_signals(SIG_DFL);
+    if (options->watch != NULL) {
+        nj_gate_close();
+    }
     return status;
 }

@@ -15,7 +15,7 @@
 
 #include "common/catalogue/job.h"
 #include "common/store/generation.h"
-#include "common/wire/keys.h"
+#include "common/wire/allow_watch.h"
 
 #define NJ_NIGHT_SHARD_USERS_DEFAULT "64"
 #define NJ_NIGHT_LEASE_MS_DEFAULT "15000"
@@ -47,7 +47,8 @@ typedef struct {
 typedef struct {
     const char *endpoint;
     const nj_keypair *keys; // NULL with insecure
-    nj_allowlist *allowed;  // taken on success of binding; NULL with insecure
+    nj_allowlist *allowed;  // copied; NULL with insecure
+    nj_allow_watch *watch;  // the file of `allowed`, if it may change; NULL: it may not
     bool insecure;
     const char *store_dir;
     bool resume;

@@ -46,6 +46,12 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
         return nj_fail(err, NJ_USAGE, "--numeric-class must have 1 to %d bytes",
                        NJ_STAGING_CLASS_BYTES_MAX);
     }
+    // Only in the class exact are a user's bits the same whoever decodes him and with whom (common/math/kernels.h): of any other, a second
+    // decoding may rightly differ, so nothing is decoded twice to be compared.
+    if (strcmp(out->numeric_class, "exact") != 0) {
+        out->speculate = false;
+        out->audit_users = 0;
+    }
     if (out->retry_quarantined && !out->resume) {
         return nj_fail(err, NJ_USAGE, "--retry-quarantined goes with --resume");
     }

@@ -23,18 +23,23 @@
          "publish without up to so many users whom no worker can decode; exit 3", false},          \
         {"retry-quarantined", NULL, NULL, "with --resume: try again the users who were given up",  \
          false},                                                                                   \
-        {"speculate", "on|off", "on",                                                              \
-         "give a slow shard to a second worker when nothing else waits", false},                   \
-        {"audit-users", "N", NJ_NIGHT_AUDIT_USERS_DEFAULT,                                         \
-         "users decoded again by workers before the night is packed; 0: none", false},             \
-        {"storage-wait-ms", "N", NJ_NIGHT_STORAGE_WAIT_MS_DEFAULT,                                 \
-         "wait so long for a store that cannot be written (a full disk)", false},                  \
     {                                                                                              \
-        "json", NULL, NULL, "print the summary as JSON", false                                     \
-    }
+        "speculate", "on|off", "on",                                                               \
+            "give a slow shard to a second worker when nothing else waits; only in the class "     \
+            "exact",
+false
+}
+,
+    {"audit-users", "N", NJ_NIGHT_AUDIT_USERS_DEFAULT,
+     "users decoded again by workers before the night is packed; 0: none; only in the class "
+     "exact",
+     false},
+    {"storage-wait-ms", "N", NJ_NIGHT_STORAGE_WAIT_MS_DEFAULT,
+     "wait so long for a store that cannot be written (a full disk)", false},
+    {"json", NULL, NULL, "print the summary as JSON", false}
 
 /// Reads the options above; keys and endpoint are the caller's. NJ_USAGE.
-NJ_CHECKED nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options *out,
-                                           nj_error *err);
+NJ_CHECKED nj_status
+nj_night_options_from(const nj_arguments *arguments, nj_night_options *out, nj_error *err);
 
 #endif

@@ -1,35 +1,135 @@
 #include "coordinator/daemon/result_check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/base/id.h"
 #include "common/codec/row.h"
+#include "common/codec/row_scan.h"
 #include "common/codec/shard.h"
 
+#define NUMBERS_MAX                                                                                \
+    ((uint64_t)1 << 27) // 16 MiB of bits; items with higher numbers are looked up as text
+
+// ---- which items there are ----
+
+static bool number_of(const nj_idlist *items, size_t index, uint64_t *out)
+{
+    return nj_id_is_number(nj_idlist_at(items, index), out) && *out < NUMBERS_MAX;
+}
+
+nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, const nj_idlist *items,
+                               const nj_idmap *map, uint32_t top, nj_error *err)
+{
+    uint64_t number_count = 0;
+    uint64_t number;
+    for (size_t i = 0; i < items->count; i++) {
+        if (number_of(items, i, &number) && number >= number_count) {
+            number_count = number + 1;
+        }
+    }
+    *check = (nj_result_check){
+        .plan = plan,
+        .items = items,
+        .map = map,
+        .top = top,
+        .numbers = calloc((size_t)(number_count / 64 + 1), sizeof *check->numbers),
+        .number_count = number_count,
+        .rows = calloc(nj_plan_largest_shard(plan), sizeof *check->rows),
+        .row = malloc(sizeof *check->row),
+    };
+    if (check->numbers == NULL || check->rows == NULL || check->row == NULL) {
+        nj_result_check_fini(check);
+        return nj_fail(err, NJ_NO_MEMORY, "no memory to check results");
+    }
+    for (size_t i = 0; i < items->count; i++) {
+        if (number_of(items, i, &number)) {
+            check->numbers[number / 64] |= (uint64_t)1 << number % 64;
+        }
+    }
+    return NJ_OK;
+}
+
+void nj_result_check_fini(nj_result_check *check)
+{
+    free(check->numbers);
+    free(check->rows);
+    free(check->row);
+    *check = (nj_result_check){0};
+}
+
+static bool knows_text(const nj_result_check *check, nj_slice id)
+{
+    return nj_idmap_find(check->map, id, nj_idmap_at_list, check->items) != NJ_IDMAP_NONE;
+}
+
+static bool knows_item(const nj_result_check *check, const nj_row_item *item)
+{
+    if (!item->is_number) {
+        return knows_text(check, item->text);
+    }
+    if (item->number < check->number_count) {
+        return (check->numbers[item->number / 64] >> item->number % 64 & 1) != 0;
+    }
+    char digits[NJ_ID_DIGITS_MAX];
+    return knows_text(check, (nj_slice){digits, nj_id_of_number(item->number, digits)});
+}
+
+// ---- rows ----
+
+static const char UNKNOWN_ITEM[] = "a list has an item that is not in the catalogue";
+static const char LONG_LIST[] = "a list is longer than --top";
+static const char OTHER_HISTORY[] = "a row was computed from another history than its user's";
+
 static bool is_history_of(const nj_result_check *check, const nj_request *request,
-                          const nj_history_digest *digest)
+                          const uint8_t *digest)
 {
     nj_history_digest planned =
         nj_history_digest_of(check->items, request->items, request->item_count);
-    return memcmp(planned.bytes, digest->bytes, sizeof planned.bytes) == 0;
+    return memcmp(planned.bytes, digest, sizeof planned.bytes) == 0;
 }
 
-static const char *find_row_problem(const nj_result_check *check, const nj_request *request,
-                                    nj_slice bytes)
+// A row in a form that nj_row_pack does not write.
+static const char *find_unusual_problem(const nj_result_check *check, const nj_request *request,
+                                        nj_slice bytes)
 {
     nj_row *row = check->row;
     if (nj_row_unpack(bytes, row, NULL) != NJ_OK) {
         return "a row is malformed";
     }
-    if (!is_history_of(check, request, &row->history)) {
-        return "a row was computed from another history than its user's";
+    if (!is_history_of(check, request, row->history.bytes)) {
+        return OTHER_HISTORY;
     }
     if (row->count > check->top) {
-        return "a list is longer than --top";
+        return LONG_LIST;
     }
     for (size_t i = 0; i < row->count; i++) {
-        if (nj_idmap_find(check->map, row->items[i], nj_idmap_at_list, check->items) ==
-            NJ_IDMAP_NONE) {
-            return "a list has an item that is not in the catalogue";
+        if (!knows_text(check, row->items[i])) {
+            return UNKNOWN_ITEM;
+        }
+    }
+    return NULL;
+}
+
+static const char *find_row_problem(const nj_result_check *check, const nj_request *request,
+                                    nj_slice bytes)
+{
+    nj_row_scan scan;
+    nj_row_item item;
+    if (!nj_row_scan_open(bytes, &scan)) {
+        return find_unusual_problem(check, request, bytes);
+    }
+    if (!is_history_of(check, request, scan.history)) {
+        return OTHER_HISTORY;
+    }
+    if (scan.count > check->top) {
+        return LONG_LIST;
+    }
+    const uint8_t *at = scan.items;
+    for (uint32_t i = 0; i < scan.count; i++) {
+        at = nj_row_item_read(at, &item);
+        if (!knows_item(check, &item)) {
+            return UNKNOWN_ITEM;
         }
     }
     return NULL;
@@ -49,4 +149,24 @@ const char *nj_result_problem(const void *context, const nj_message_result *resu
         problem = find_row_problem(check, &request, check->rows[i]);
     }
     return problem;
+}
+
+// An item's id and score with their MessagePack heads; a row's head, flags and digest, and its own head in the blob.
+#define ITEM_BYTES_MORE 10
+#define ROW_BYTES_MORE 64
+#define OTHER_BYTES_MAX                                                                            \
+    (64u << 10) // every other field of a RESULT, and every other message of a worker
+
+size_t nj_result_bytes_max(const nj_result_check *check)
+{
+    size_t id_bytes = 0;
+    for (size_t i = 0; i < check->items->count; i++) {
+        size_t bytes = nj_idlist_at(check->items, i).size;
+        id_bytes = bytes > id_bytes ? bytes : id_bytes;
+    }
+    // At most 65536 * (1000 * 520 + 64): far from any overflow.
+    size_t bytes =
+        OTHER_BYTES_MAX + nj_plan_largest_shard(check->plan) *
+                              (ROW_BYTES_MORE + check->top * (id_bytes + ITEM_BYTES_MORE));
+    return bytes < NJ_WIRE_MESSAGE_BYTES_MAX ? bytes : NJ_WIRE_MESSAGE_BYTES_MAX;
 }

@@ -14,14 +14,29 @@ typedef struct {
     const nj_idlist *items; // of the bundle
     const nj_idmap *map;    // item id -> row
     uint32_t top;
-    nj_slice *rows; // [users of the largest shard] owned by the night; see below
-    nj_row *row;    // owned by the night; scratch
+    // Items whose id is a number below number_count, one bit each: most catalogues have no others, and to look one up costs nothing.
+    uint64_t *numbers; // owned
+    uint64_t number_count;
+    nj_slice *rows; // [users of the largest shard] owned; see nj_result_problem
+    nj_row *row;    // owned; scratch
 } nj_result_check;
+
+/// Borrows everything it is given. Takes one bit a number up to the highest item id that is one, and room for the largest shard's
+/// rows. NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan,
+                                          const nj_idlist *items, const nj_idmap *map, uint32_t top,
+                                          nj_error *err);
+/// Accepts a check that is all zero.
+void nj_result_check_fini(nj_result_check *check);
 
 /// NULL, or what is wrong as the end of a sentence. An nj_dispatch_check: `context` is an nj_result_check. A row is known to be
 /// its user's by the digest of the history. Behind NULL its `rows` are the rows one by one, borrowed from the message, until the
 /// next check.
 const char *nj_result_problem(const void *context, const nj_message_result *result,
                               const nj_piece_range *piece);
+
+/// A message from a worker of this night is never longer: its largest shard with the longest lists of the longest item ids. What the
+/// router lets in is what a stranger can make it hold.
+size_t nj_result_bytes_max(const nj_result_check *check);
 
 #endif

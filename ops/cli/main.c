@@ -44,6 +44,14 @@ static const nj_option BENCH_STORE[] = {
     JSON_OPTION,
 };
 
+static const nj_option BENCH_WIRE[] = {
+    {"users", "N", "128", "users of a shard", false},
+    {"top", "N", "50", "items of each list: 128 lists of 50 are 64 KB", false},
+    {"items", "N", "100000", "items of the catalogue", false},
+    {"shards", "N", "2000", "shards to send each way", false},
+    JSON_OPTION,
+};
+
 static const nj_option BUNDLE_PACK[] = {
     {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", true},
     {"catalogue", "DIR", NULL, "catalogue folder", true},
@@ -148,6 +156,8 @@ static const nj_command COMMANDS[] = {
             nj_command_bench_engine),
     COMMAND("bench store", "measure committing, packing and publishing", NULL, BENCH_STORE,
             nj_command_bench_store),
+    COMMAND("bench wire", "what a shard's result costs the coordinator", NULL, BENCH_WIRE,
+            nj_command_bench_wire),
     COMMAND("bundle list", "the sections of a bundle", "FILE", BUNDLE_LIST, nj_command_bundle_list),
     COMMAND("bundle pack", "one file from a checkpoint and a catalogue", NULL, BUNDLE_PACK,
             nj_command_bundle_pack),

@@ -11,9 +11,9 @@ start_worker sound "$where"
 expect_end coordinator 0
 expect_end sound 0
 expect_end hung 75
-expect_said hung '"event":"compute_hung","silent_ms":[0-9]+,"piece":[0-9]+,"message":"the computation made no progress for [0-9]+ ms'
+expect_said hung '"event":"compute_hung","silent_ms":[0-9]+,"piece":[0-9]+,"message":"the computation makes no progress since [0-9]+ ms'
 expect_said hung '"event":"ended","status":"AGAIN","exit":75,'
-expect_said coordinator "failed shard .*made no progress for [0-9]+ ms"
+expect_said coordinator "failed shard .*makes no progress since [0-9]+ ms"
 expect_whole store
 
 # Asked to end while it hangs, a worker does not wait for the computation for ever.

@@ -63,7 +63,7 @@ struct middleman {
     nj_row row;                      // scratch
     const char *connect;
     nj_keypair worker_keys;
-    char server_key[NJ_KEY_TEXT_BYTES];
+    nj_server_keys server_keys;
 };
 
 static volatile sig_atomic_t stopped;
@@ -312,7 +312,7 @@ static nj_status find_peer(middleman *m, const nj_peer *peer, size_t *out, nj_er
         return nj_fail(err, NJ_FAILED, "more than %d workers", PEERS_MAX);
     }
     const nj_dealer_config config = {
-        .endpoint = m->connect, .keys = &m->worker_keys, .server_key = m->server_key};
+        .endpoint = m->connect, .keys = &m->worker_keys, .server_keys = &m->server_keys};
     nj_status status = nj_dealer_open(&config, &m->dealers[m->peer_count], err);
     if (status == NJ_OK) {
         m->peers[m->peer_count] = *peer;
@@ -405,8 +405,10 @@ static nj_status open_sockets(middleman *m, const char *listen, nj_error *err)
         status = nj_allowlist_read("allowed", &allowed, err);
     }
     if (status == NJ_OK) {
+        status = nj_server_keys_read(server.public_key, &m->server_keys, err);
+    }
+    if (status == NJ_OK) {
         const nj_router_config config = {.endpoint = listen, .keys = &server, .allowed = &allowed};
-        memcpy(m->server_key, server.public_key, sizeof m->server_key);
         status = nj_router_open(&config, &m->router, err);
     }
     nj_allowlist_fini(&allowed);

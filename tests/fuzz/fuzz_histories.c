@@ -1,6 +1,5 @@
-// fuzz_histories.c - any bytes as histories. The first byte chooses the form ('0' sequence, '1'
-// jsonl, '2' csv, '3' inter), with memory for a few events only, so that the external sort is on
-// the way.
+// fuzz_histories.c - any bytes as histories of FUZZ_FORMAT, with memory for a few events only, so that the external sort
+// is on the way.
 #include "common/base/id.h"
 #include "common/input/histories_reader.h"
 #include "tests/fuzz/fuzz.h"
@@ -22,14 +21,10 @@ static nj_status check_history(void *context, const nj_history *history, nj_erro
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const nj_histories_limits LIMITS = {
-        .memory_bytes = 0, .merge_files = 2, .line_bytes_max = 4096, .items_max = 100};
+        .memory_bytes = 0, .merge_files = 2, .line_bytes_max = 1024, .items_max = 100};
     uint64_t count = 0;
     nj_error err;
-    if (size == 0) {
-        return 0;
-    }
-    nj_histories_format format = (nj_histories_format)(data[0] & 3);
-    nj_status status = nj_histories_read_limited(memfile_write(data + 1, size - 1), format, &LIMITS,
+    nj_status status = nj_histories_read_limited(memfile_write(data, size), FUZZ_FORMAT, &LIMITS,
                                                  check_history, &count, &err);
     fuzz_check(status == NJ_INPUT || (status == NJ_OK && count > 0),
                "a file is refused or has a history");

@@ -1,4 +1,5 @@
-// replay.c - runs a fuzz target over the files of a folder and over deterministic changes of them.
+// replay.c - runs a fuzz target over the files of a folder and over deterministic changes of them: cuts, flipped bits, and a few
+// bytes overwritten, removed or repeated. The changes are shared among the files, and spread evenly over a long one.
 //
 // Not a search: it keeps the corpus honest and runs where there is no libFuzzer. A crash or a
 // sanitizer report fails the test.
@@ -12,7 +13,7 @@
 #include <dirent.h>
 
 #define FILE_BYTES_MAX 65536
-#define MUTATIONS 3000
+#define RUNS_DEFAULT 30000 // changes of all files together
 #define CHANGES_MAX 6
 
 static uint64_t seed = 0x9e3779b97f4a7c15u;
@@ -62,22 +63,31 @@ static size_t mutate(uint8_t *bytes, size_t size)
     return size;
 }
 
-static void run_changes(const uint8_t *bytes, size_t size)
+// At most `count` numbers below `end`, evenly spread: the step from one to the next.
+static size_t step_over(size_t end, size_t count)
 {
+    return end / count + 1;
+}
+
+// A third of the changes each.
+static void run_changes(const uint8_t *bytes, size_t size, size_t runs)
+{
+    const size_t share = runs / 3 + 1;
     uint8_t *copy = malloc(size + 16 * CHANGES_MAX);
     if (copy == NULL) {
         abort();
     }
-    for (size_t cut = 0; cut <= size; cut++) {
+    run(bytes, size);
+    for (size_t cut = 0; cut < size; cut += step_over(size, share)) {
         run(bytes, cut);
     }
     memcpy(copy, bytes, size);
-    for (size_t bit = 0; bit < 8 * size; bit++) {
+    for (size_t bit = 0; bit < 8 * size; bit += step_over(8 * size, share)) {
         copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
         run(copy, size);
         copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
-    for (unsigned i = 0; size > 0 && i < MUTATIONS; i++) {
+    for (size_t i = 0; size > 0 && i < share; i++) {
         memcpy(copy, bytes, size);
         run(copy, mutate(copy, size));
     }
@@ -94,28 +104,36 @@ static int is_visible(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
+static bool run_file(const char *folder, const char *name, size_t runs)
+{
+    nj_error err = {0};
+    nj_path path;
+    char *bytes = NULL;
+    size_t size = 0;
+    if (nj_path_join(folder, name, &path, &err) != NJ_OK ||
+        nj_file_read(path.text, FILE_BYTES_MAX, &bytes, &size, &err) != NJ_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        return false;
+    }
+    run_changes((const uint8_t *)bytes, size, runs);
+    free(bytes);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct dirent **entries = NULL;
-    int count = argc == 2 ? scandir(argv[1], &entries, is_visible, by_name) : 0;
+    int count = argc == 2 || argc == 3 ? scandir(argv[1], &entries, is_visible, by_name) : 0;
     if (count <= 0) {
-        fprintf(stderr, "usage: %s FOLDER; the folder must hold a corpus\n", argv[0]);
+        fprintf(stderr, "usage: %s FOLDER [RUNS]; the folder must hold a corpus\n", argv[0]);
         return EXIT_FAILURE;
     }
+    size_t runs = argc == 3 ? strtoull(argv[2], NULL, 10) : RUNS_DEFAULT;
     int exit_code = EXIT_SUCCESS;
     for (int i = 0; i < count; i++) {
-        nj_error err = {0};
-        nj_path path;
-        char *bytes = NULL;
-        size_t size = 0;
-        if (nj_path_join(argv[1], entries[i]->d_name, &path, &err) == NJ_OK &&
-            nj_file_read(path.text, FILE_BYTES_MAX, &bytes, &size, &err) == NJ_OK) {
-            run_changes((const uint8_t *)bytes, size);
-        } else {
-            fprintf(stderr, "%s\n", err.text);
+        if (!run_file(argv[1], entries[i]->d_name, runs / (size_t)count)) {
             exit_code = EXIT_FAILURE;
         }
-        free(bytes);
         free(entries[i]);
     }
     free(entries);

@@ -1,5 +1,6 @@
 #include "worker/daemon/daemon.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,8 @@
 #define COORDINATOR_TIMEOUT_MS 10000
 #define HELLO_PAUSE_MS 500
 #define RESEND_MS 5000
-#define STOP_WAIT_MS 500 // for the batch at hand, when the worker ends at once
+#define STOP_WAIT_MS 500      // for the batch at hand, when the worker ends at once
+#define WAITING_SAID_MS 30000 // between two lines that say what an idle worker waits for
 
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t stop_count;
@@ -62,6 +64,7 @@ typedef struct {
     const nj_kernels *kernels;
     uint64_t look_ns;       // when it came
     uint64_t lacking_bytes; // that had to be fetched
+    uint64_t waiting_ns;    // since when it waits, or last said so; 0: it does not wait
     bool finished;
     nj_status end_status;
     nj_error end_error;
@@ -429,13 +432,15 @@ static const nj_session_slot *find_slot(const worker *w, uint64_t ticket)
 }
 
 // The process ends, so that another one takes its place: a thread cannot be stopped from outside.
-static void give_up_computation(worker *w, uint64_t ticket, uint32_t silent_ms)
+static void give_up_computation(worker *w)
 {
     char text[NJ_WIRE_TEXT_BYTES_MAX];
+    const uint64_t ticket = w->watchdog.ticket;
+    const uint64_t silent_ms = nj_watchdog_silent_ms(&w->watchdog);
     const nj_session_slot *slot = find_slot(w, ticket);
     snprintf(text, sizeof text,
-             "the computation made no progress for %u ms (--lease-ms is %u): this process ends, "
-             "another may take its place",
+             "the computation makes no progress since %" PRIu64 " ms (--lease-ms is %u): this "
+             "process ends, another may take its place",
              silent_ms, w->lease_ms);
     nj_log_event(NJ_EVENT_COMPUTE_HUNG,
                  NJ_FIELDS(nj_log_uint("silent_ms", silent_ms),
@@ -450,13 +455,44 @@ static void give_up_computation(worker *w, uint64_t ticket, uint32_t silent_ms)
 // The socket thread answers whatever the compute thread does, so nobody else would notice but by its leases.
 static void look_at_computation(worker *w, uint32_t users_done)
 {
-    const uint64_t ticket = nj_compute_ticket(w->compute);
-    const uint64_t silent_ms =
-        nj_watchdog_look(&w->watchdog, ticket, users_done, nj_compute_cpu_ns(w->compute), now());
-    if (!w->hangs && ticket != 0 && nj_watchdog_hangs(&w->watchdog, find_patience_ms(w))) {
+    nj_watchdog_look(&w->watchdog, nj_compute_ticket(w->compute), users_done,
+                     nj_compute_cpu_ns(w->compute), now());
+    if (!w->hangs && nj_watchdog_barks(&w->watchdog, find_patience_ms(w), w->lease_ms)) {
         w->hangs = true; // once
-        give_up_computation(w, ticket, (uint32_t)silent_ms);
+        give_up_computation(w);
     }
+}
+
+// A worker that does nothing says why: nobody else may know that it is there.
+static void say_waiting(worker *w)
+{
+    const nj_session *session = w->session;
+    const uint64_t now_ns = now();
+    const bool is_taken = session->state == NJ_SESSION_READY;
+    if (!is_taken && session->state != NJ_SESSION_CONNECTING &&
+        session->state != NJ_SESSION_GREETED) {
+        w->waiting_ns = 0;
+        return;
+    }
+    if (w->waiting_ns == 0) {
+        w->waiting_ns = now_ns;
+    }
+    if (now_ns - w->waiting_ns < WAITING_SAID_MS * 1000000ull) {
+        return;
+    }
+    w->waiting_ns = now_ns;
+    if (is_taken) {
+        nj_log(NJ_LOG_INFO, "waiting for a shard: the coordinator at %s has none to give",
+               w->options->endpoint);
+        return;
+    }
+    const uint64_t waited_ms = (now_ns - session->contact_ns) / 1000000u;
+    const uint64_t left_ms =
+        waited_ms < w->options->give_up_ms ? w->options->give_up_ms - waited_ms : 0;
+    nj_log(NJ_LOG_INFO, "waiting for a coordinator at %s since %u s, for another %u s: %s",
+           w->options->endpoint, (unsigned)(waited_ms / 1000), (unsigned)(left_ms / 1000),
+           session->refusal[0] != '\0' ? session->refusal
+                                       : "nobody answers, or not with a --server-key of ours");
 }
 
 static nj_status run_loop(worker *w, nj_error *err)
@@ -473,6 +509,7 @@ static nj_status run_loop(worker *w, nj_error *err)
         look_at_computation(w, users_done);
         nj_session_tick(w->session, now());
         perform_all(w);
+        say_waiting(w);
         if (!w->finished) {
             status = nj_poller_wait(&poller, TICK_MS, err);
         }
@@ -519,7 +556,7 @@ static nj_status open_worker(worker *w, nj_error *err)
 {
     const nj_dealer_config dealer = {.endpoint = w->options->endpoint,
                                      .keys = w->options->keys,
-                                     .server_key = w->options->server_key,
+                                     .server_keys = w->options->server_keys,
                                      .insecure = w->options->insecure};
     nj_status status = list_classes(w, err);
     if (status == NJ_OK) {

@@ -7,11 +7,12 @@
 
 #include "common/base/error.h"
 #include "common/wire/keys.h"
+#include "common/wire/server_keys.h"
 
 typedef struct {
-    const char *endpoint;   // of the coordinator
-    const nj_keypair *keys; // NULL with insecure
-    const char *server_key; // NULL with insecure
+    const char *endpoint;              // of the coordinator
+    const nj_keypair *keys;            // NULL with insecure
+    const nj_server_keys *server_keys; // NULL with insecure
     bool insecure;
     const char *cache_folder; // NULL: section_cache.h says which
     const char *kernels;      // "auto": every class of this CPU is offered; else only this set's

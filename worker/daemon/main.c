@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,8 +16,10 @@
 
 static const nj_option OPTIONS[] = {
     {"connect", "ENDPOINT", NULL, "the coordinator: tcp://ADDRESS:PORT", true},
-    {"server-key", "KEY", NULL,
-     "the coordinator's public key: 40 characters, or a file that holds it", false},
+    {"server-key", "KEY[,KEY...]", NULL,
+     "the coordinator's public key: 40 characters or a file; the old and the new one while it is "
+     "replaced",
+     false},
     {"key", "FILE", NULL, "this worker's secret key (nightjar keys)", false},
     {"insecure", NULL, NULL, "no encryption and no keys; for networks that nobody else is on",
      false},
@@ -34,7 +35,7 @@ static const nj_option OPTIONS[] = {
 };
 
 static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys,
-                           char server_key[NJ_KEY_TEXT_BYTES], nj_error *err)
+                           nj_server_keys *server_keys, nj_error *err)
 {
     const char *key = nj_argument(arguments, "key");
     const char *server = nj_argument(arguments, "server-key");
@@ -48,11 +49,7 @@ static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys,
                        "--key and --server-key are required (or --insecure, on purpose)");
     }
     nj_status status = nj_keypair_read(key, keys, err);
-    if (status == NJ_OK && nj_key_valid(server)) {
-        memcpy(server_key, server, NJ_KEY_TEXT_BYTES);
-        return NJ_OK;
-    }
-    return status == NJ_OK ? nj_public_key_read(server, server_key, err) : status;
+    return status == NJ_OK ? nj_server_keys_read(server, server_keys, err) : status;
 }
 
 // ---- several processes ----
@@ -117,13 +114,13 @@ static nj_status fork_children(uint64_t procs, nj_error *err)
 static nj_status run(const nj_arguments *arguments, nj_error *err)
 {
     nj_keypair keys = {0};
-    char server_key[NJ_KEY_TEXT_BYTES] = "";
+    nj_server_keys server_keys = {.count = 0};
     uint64_t procs = 0;
     uint64_t batch = 0;
     uint64_t give_up_ms = 0;
     uint64_t drain_ms = 0;
     uint64_t memory_mb = 0;
-    nj_status status = read_keys(arguments, &keys, server_key, err);
+    nj_status status = read_keys(arguments, &keys, &server_keys, err);
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "procs", 1, PROCS_MAX, &procs, err);
     }
@@ -145,7 +142,7 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     const bool insecure = nj_argument_flag(arguments, "insecure");
     const nj_worker_options options = {.endpoint = nj_argument(arguments, "connect"),
                                        .keys = insecure ? NULL : &keys,
-                                       .server_key = insecure ? NULL : server_key,
+                                       .server_keys = insecure ? NULL : &server_keys,
                                        .insecure = insecure,
                                        .cache_folder = nj_argument(arguments, "cache"),
                                        .kernels = nj_argument(arguments, "kernels"),

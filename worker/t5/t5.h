@@ -75,7 +75,8 @@ typedef struct {
 } nj_t5_limits;
 
 /// Opens a model over a "weights" section: pointers into it (float32, checked to be aligned to 4 and finite), plus packed
-/// copies where `kernels` wants them. `weights` and `kernels` outlive the model. NJ_INPUT names file, tensor and rule.
+/// copies where `kernels` wants them, for which no memory is taken before every tensor is there in its shape. `weights` and `kernels`
+/// outlive the model. NJ_INPUT names file, tensor and rule.
 NJ_CHECKED nj_status nj_t5_open(const nj_t5_config *config, const nj_tensor_set *weights,
                                 const nj_kernels *kernels, nj_t5 **out, nj_error *err);
 void nj_t5_close(nj_t5 **model);

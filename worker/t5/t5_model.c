@@ -146,9 +146,27 @@ static nj_status open_tensors(nj_t5 *model, nj_t5_claim *claim, const nj_tensor_
     return status;
 }
 
+// The config alone may ask for any memory; tensors of its shapes are bytes that are there.
+static nj_status check_shapes(const nj_t5_config *config, const nj_tensor_set *weights,
+                              nj_error *err)
+{
+    const size_t shape[] = {config->V, config->D};
+    const nj_tensor *tensor;
+    nj_status status = nj_tensor_set_expect(weights, NJ_T5_EMBEDDING, shape, 2, &tensor, err);
+    nj_t5_walk walk = nj_t5_walk_begin(config);
+    while (status == NJ_OK && nj_t5_walk_next(&walk)) {
+        status = nj_tensor_set_expect(weights, walk.name, walk.shape, walk.dim_count, &tensor, err);
+    }
+    return status;
+}
+
 nj_status nj_t5_open(const nj_t5_config *config, const nj_tensor_set *weights,
                      const nj_kernels *kernels, nj_t5 **out, nj_error *err)
 {
+    nj_status status = check_shapes(config, weights, err);
+    if (status != NJ_OK) {
+        return status;
+    }
     size_t bytes = plan_arena(config, kernels);
     nj_t5 *model = calloc(1, sizeof *model);
     if (model == NULL || bytes == SIZE_MAX) {
@@ -160,7 +178,7 @@ nj_status nj_t5_open(const nj_t5_config *config, const nj_tensor_set *weights,
     model->output_scale = (float)(1.0 / sqrt((double)config->D));
     nj_t5_set_rows(model);
 
-    nj_status status = nj_arena_init(&model->arena, bytes, err);
+    status = nj_arena_init(&model->arena, bytes, err);
     if (status != NJ_OK) {
         goto done;
     }

@@ -242,6 +242,31 @@ static void a_section_for_another_config_is_refused(void **state)
     end(&w);
 }
 
+static void a_config_that_asks_for_more_than_the_section_has_takes_no_memory(void **state)
+{
+    (void)state;
+    world w;
+    nj_error err = {0};
+    nj_tensor_set *set = NULL;
+    nj_t5 *model = NULL;
+    begin(&w, false, false);
+    assert_ok(convert(&w, &err), &err);
+    assert_ok(nj_tensor_set_open_bytes(w.section.bytes, w.section.size, "weights", &set, &err),
+              &err);
+    nj_t5_config huge = w.config;
+    huge.F = NJ_T5_WIDTH_MAX;
+    huge.encoder_layers = huge.decoder_layers = NJ_T5_LAYERS_MAX;
+    huge.D = huge.E = NJ_T5_WIDTH_MAX;
+    huge.H = 1;
+    for (size_t i = 0; nj_kernels_at(i) != NULL; i++) { // some take packed copies of every tensor
+        assert_refused(nj_t5_open(&huge, set, nj_kernels_at(i), &model, &err), NJ_INPUT, &err,
+                       "expected [17, 65536]");
+        assert_null(model);
+    }
+    nj_tensor_set_close(&set);
+    end(&w);
+}
+
 static void a_section_with_bad_numbers_types_or_addresses_is_refused(void **state)
 {
     (void)state;
@@ -312,6 +337,7 @@ int main(void)
         cmocka_unit_test(a_tensor_of_another_shape_is_refused_with_both_shapes),
         cmocka_unit_test(a_number_that_is_not_finite_is_refused_with_its_tensor),
         cmocka_unit_test(a_section_for_another_config_is_refused),
+        cmocka_unit_test(a_config_that_asks_for_more_than_the_section_has_takes_no_memory),
         cmocka_unit_test(a_section_with_bad_numbers_types_or_addresses_is_refused),
         cmocka_unit_test(cut_and_flipped_sections_are_refused_or_open_safely),
     };

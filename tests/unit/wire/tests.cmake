@@ -1,3 +1,6 @@
+nj_test(unit/wire/test_allow_watch.c LIBS nj_wire LABEL unit)
+nj_test(unit/wire/test_guard.c LIBS nj_wire LABEL unit)
 nj_test(unit/wire/test_keys.c LIBS nj_wire LABEL unit)
 nj_test(unit/wire/test_message.c LIBS nj_wire LABEL unit)
+nj_test(unit/wire/test_server_keys.c LIBS nj_wire LABEL unit)
 nj_test(unit/wire/test_socket.c LIBS nj_wire LABEL unit)

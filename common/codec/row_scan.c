@@ -1,0 +1,139 @@
+#include "common/codec/row_scan.h"
+
+#include "common/base/id.h"
+#include "common/codec/row.h"
+
+#define HEAD 0x95 // an array of five
+#define FLOAT32 0xca
+#define FLOAT32_BYTES 5 // with its head
+#define BIN8 0xc4
+#define DIGEST_BYTES (2 + NJ_HISTORY_DIGEST_BYTES)
+
+typedef struct {
+    const uint8_t *at;
+    const uint8_t *end;
+} cursor;
+
+static size_t left_of(const cursor *c)
+{
+    return (size_t)(c->end - c->at);
+}
+
+// The big-endian number of 2^power bytes behind a head byte. False: cut off.
+static bool take_number(cursor *c, unsigned power, uint64_t *out)
+{
+    const size_t bytes = (size_t)1 << power;
+    if (left_of(c) < 1 + bytes) {
+        return false;
+    }
+    uint64_t value = 0;
+    for (size_t i = 1; i <= bytes; i++) {
+        value = value << 8 | c->at[i];
+    }
+    c->at += 1 + bytes;
+    *out = value;
+    return true;
+}
+
+static bool take_uint(cursor *c, uint64_t *out)
+{
+    if (left_of(c) == 0) {
+        return false;
+    }
+    const uint8_t head = *c->at;
+    if (head <= 0x7f) {
+        *out = head;
+        c->at++;
+        return true;
+    }
+    return head >= 0xcc && head <= 0xcf && take_number(c, head - 0xccu, out);
+}
+
+static bool take_count(cursor *c, uint32_t *out)
+{
+    uint64_t count = 0;
+    if (left_of(c) == 0) {
+        return false;
+    }
+    const uint8_t head = *c->at;
+    if (head >= 0x90 && head <= 0x9f) {
+        count = head & 0x0fu;
+        c->at++;
+    } else if (head != 0xdc || !take_number(c, 1, &count)) {
+        return false;
+    }
+    *out = (uint32_t)count;
+    return count <= NJ_ROW_ITEMS_MAX;
+}
+
+static bool take_text(cursor *c, nj_slice *out)
+{
+    uint64_t size = 0;
+    const uint8_t head = *c->at;
+    if (head >= 0xa0 && head <= 0xbf) {
+        size = head & 0x1fu;
+        c->at++;
+    } else if (head != 0xd9 && head != 0xda) {
+        return false;
+    } else if (!take_number(c, head - 0xd9u, &size)) {
+        return false;
+    }
+    if (size > left_of(c)) {
+        return false;
+    }
+    *out = (nj_slice){(const char *)c->at, (size_t)size};
+    c->at += size;
+    return true;
+}
+
+static bool take_item(cursor *c, nj_row_item *out)
+{
+    out->is_number = take_uint(c, &out->number);
+    return out->is_number || (left_of(c) > 0 && take_text(c, &out->text));
+}
+
+static bool skip_items(cursor *c, uint32_t count)
+{
+    nj_row_item item;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!take_item(c, &item) || (!item.is_number && nj_id_problem(item.text) != NULL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Finite float32 all of them: an exponent of ones is infinite or no number.
+static bool skip_scores(cursor *c, uint32_t count)
+{
+    if (left_of(c) / FLOAT32_BYTES < count) {
+        return false;
+    }
+    bool good = true;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *score = c->at + (size_t)i * FLOAT32_BYTES;
+        good &= score[0] == FLOAT32 && ((score[1] & 0x7f) != 0x7f || score[2] < 0x80);
+    }
+    c->at += (size_t)count * FLOAT32_BYTES;
+    return good;
+}
+
+bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
+{
+    const uint8_t *start = (const uint8_t *)bytes.bytes;
+    cursor c = {start, start + bytes.size};
+    uint64_t version = 0;
+    uint64_t flags = 0;
+    uint32_t count = 0;
+    uint32_t score_count = 0;
+    if (bytes.size == 0 || *c.at++ != HEAD || !take_uint(&c, &version) ||
+        version != NJ_ROW_VERSION || !take_uint(&c, &flags) || flags > UINT32_MAX ||
+        !take_count(&c, &count)) {
+        return false;
+    }
+    const uint8_t *history = c.end - NJ_HISTORY_DIGEST_BYTES; // read only behind true
+    *out = (nj_row_scan){(uint32_t)flags, count, c.at, history};
+    return skip_items(&c, count) && take_count(&c, &score_count) && score_count == count &&
+           skip_scores(&c, count) && left_of(&c) == DIGEST_BYTES && c.at[0] == BIN8 &&
+           c.at[1] == NJ_HISTORY_DIGEST_BYTES;
+}

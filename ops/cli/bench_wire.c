@@ -1,0 +1,497 @@
+// bench_wire.c - `nightjar bench wire`: what one shard costs the coordinator, from its RESULT's bytes on a socket to the next LEASE.
+//
+//   this process: router, dispatch, check, copy of the rows           a child: a dealer that answers each LEASE at once
+//        ▲  RESULT ─────────────────────── loopback TCP ────────────────────── rows made beforehand  │
+//        └─ ACK, LEASE ────────────────────────────────────────────────────────────────────────────►─┘
+//
+// Measured is processor time of this process, all threads: what the child uses does not count. The store is not part of it.
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/codec/row.h"
+#include "common/wire/socket.h"
+#include "coordinator/daemon/result_check.h"
+#include "coordinator/dispatch.h"
+#include "ops/cli/commands.h"
+
+#define HISTORY_ITEMS 20
+#define WAIT_MS 1000
+#define SILENCE_MS 60000
+#define NUMERIC_CLASS "exact"
+#define CREDIT 4 // leases that the child holds
+#define MODES 2
+#define MESSAGES_A_ROUND 16 // so that the clock is looked at under load
+
+typedef struct {
+    uint64_t users, top, items, shards;
+} bench_options;
+
+// The plan and the rows that every shard gets.
+typedef struct {
+    nj_buffer item_block;
+    nj_idlist items;
+    nj_idmap map;
+    nj_user_table users;
+    nj_plan plan;
+    nj_buffer rows;
+    nj_digest digest; // of rows
+} world;
+
+typedef struct {
+    bool insecure;
+    double cpu_us;  // of all threads of the coordinator's process, a shard
+    double main_us; // of the thread that has the socket
+    double wall_us;
+} bench_row;
+
+// ---- the world ----
+
+static nj_status make_items(const bench_options *options, world *w, nj_error *err)
+{
+    nj_idlist_builder builder;
+    nj_idlist_builder_init(&builder);
+    nj_status status = NJ_OK;
+    for (uint64_t i = 0; i < options->items && status == NJ_OK; i++) {
+        char id[24];
+        snprintf(id, sizeof id, "%" PRIu64, i);
+        status = nj_idlist_builder_add(&builder, nj_slice_from(id));
+    }
+    if (status == NJ_OK) {
+        status = nj_idlist_builder_write(&builder, &w->item_block);
+    }
+    nj_idlist_builder_fini(&builder);
+    if (status != NJ_OK) {
+        return nj_fail(err, status, "no memory for %" PRIu64 " items", options->items);
+    }
+    status = nj_idlist_open(w->item_block.bytes, w->item_block.size, "items", &w->items, err);
+    return status == NJ_OK ? nj_idmap_build(&w->map, &w->items, "items", err) : status;
+}
+
+static uint64_t draw(uint64_t *state, uint64_t limit)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (*state >> 33) % limit;
+}
+
+// Users come from a file that has no name, by the reader that every night uses.
+static nj_status make_users(const bench_options *options, world *w, nj_error *err)
+{
+    char path[32];
+    uint64_t state = 1;
+    int fd = memfd_create("nightjar-bench-users", MFD_CLOEXEC);
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (file == NULL) {
+        return nj_fail(err, NJ_FAILED, "no memory file for the users");
+    }
+    for (uint64_t u = 0; u < options->shards * options->users; u++) {
+        fprintf(file, "%" PRIu64, u);
+        for (int i = 0; i < HISTORY_ITEMS; i++) {
+            fprintf(file, " %" PRIu64, draw(&state, options->items));
+        }
+        fputc('\n', file);
+    }
+    nj_status status = fflush(file) == 0 ? NJ_OK : nj_fail(err, NJ_IO, "cannot write the users");
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (status == NJ_OK) {
+        status =
+            nj_user_table_read(path, NJ_HISTORIES_SEQUENCE, &w->items, &w->map, &w->users, err);
+    }
+    fclose(file);
+    return status;
+}
+
+static nj_status make_rows(const bench_options *options, world *w, nj_error *err)
+{
+    static char ids[NJ_ROW_ITEMS_MAX][24];
+    static nj_slice items[NJ_ROW_ITEMS_MAX];
+    static float scores[NJ_ROW_ITEMS_MAX];
+    const nj_history_digest history = {{1}};
+    nj_buffer row;
+    uint64_t state = 2;
+    nj_buffer_init(&row, NJ_ROW_BYTES_MAX);
+    nj_status status = nj_rows_begin(&w->rows, options->users);
+    for (uint64_t u = 0; u < options->users && status == NJ_OK; u++) {
+        for (uint64_t i = 0; i < options->top; i++) {
+            snprintf(ids[i], sizeof ids[i], "%" PRIu64, draw(&state, options->items));
+            items[i] = nj_slice_from(ids[i]);
+            scores[i] = -(float)i / 8;
+        }
+        nj_buffer_clear(&row);
+        status = nj_row_pack(&row, 0, items, scores, options->top, &history);
+        if (status == NJ_OK) {
+            status = nj_rows_add(&w->rows, nj_buffer_slice(&row));
+        }
+    }
+    nj_buffer_fini(&row);
+    w->digest = nj_digest_of(w->rows.bytes, w->rows.size);
+    return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no room for the rows");
+}
+
+static nj_status make_world(const bench_options *options, world *w, nj_error *err)
+{
+    const nj_digest bundle = {{1}};
+    nj_settings settings = nj_settings_default();
+    settings.top = (uint32_t)options->top;
+    nj_buffer_init(&w->item_block, SIZE_MAX);
+    nj_buffer_init(&w->rows, NJ_SHARD_BYTES_MAX);
+    nj_idmap_init(&w->map);
+    nj_status status = make_items(options, w, err);
+    if (status == NJ_OK) {
+        status = make_users(options, w, err);
+    }
+    if (status == NJ_OK) {
+        status = make_rows(options, w, err);
+    }
+    return status == NJ_OK ? nj_plan_make(&w->users, &settings, &bundle, (uint32_t)options->users,
+                                          &w->plan, err)
+                           : status;
+}
+
+static void free_world(world *w)
+{
+    nj_plan_fini(&w->plan);
+    nj_user_table_fini(&w->users);
+    nj_idmap_fini(&w->map);
+    nj_buffer_fini(&w->item_block);
+    nj_buffer_fini(&w->rows);
+}
+
+// ---- the child ----
+
+static nj_status answer(nj_dealer *dealer, const world *w, const nj_message *message, nj_error *err)
+{
+    nj_message reply = {.kind = NJ_MESSAGE_READY, .ready = {.credit = CREDIT}};
+    if (message->kind == NJ_MESSAGE_LEASE) {
+        reply.kind = NJ_MESSAGE_RESULT;
+        reply.result = (nj_message_result){.shard = message->lease.shard,
+                                           .attempt = message->lease.attempt,
+                                           .epoch = message->lease.epoch,
+                                           .digest = w->digest,
+                                           .row_count = message->lease.user_count,
+                                           .rows = nj_buffer_slice(&w->rows)};
+    } else if (message->kind != NJ_MESSAGE_WELCOME) {
+        return NJ_OK;
+    }
+    return nj_dealer_send_message(dealer, &reply, err);
+}
+
+// Ends when the parent kills it.
+static void work(const world *w, const nj_dealer_config *config)
+{
+    nj_error err = {0};
+    nj_dealer *dealer = NULL;
+    nj_message *message = calloc(1, sizeof *message);
+    nj_poller poller = {0};
+    nj_slice bytes;
+    nj_status status = message != NULL ? nj_dealer_open(config, &dealer, &err) : NJ_NO_MEMORY;
+    if (status == NJ_OK) {
+        *message = (nj_message){.kind = NJ_MESSAGE_HELLO,
+                                .hello = {.name = nj_slice_from("bench"),
+                                          .classes = {nj_slice_from(NUMERIC_CLASS)},
+                                          .classes_count = 1,
+                                          .cores = 1}};
+        status = nj_dealer_send_message(dealer, message, &err);
+        nj_poller_add_dealer(&poller, dealer);
+    }
+    while (status == NJ_OK) {
+        status = nj_poller_wait(&poller, WAIT_MS, &err);
+        while (status == NJ_OK && nj_dealer_receive(dealer, &bytes, &err) == NJ_OK) {
+            status = nj_message_unpack(bytes, NJ_SIDE_COORDINATOR, message, &err);
+            if (status == NJ_OK) {
+                status = answer(dealer, w, message, &err);
+            }
+        }
+    }
+    fprintf(stderr, "bench worker: %s\n", err.text);
+    _exit(1);
+}
+
+// ---- the coordinator ----
+
+typedef struct {
+    const world *world;
+    nj_router *router;
+    nj_dispatch *dispatch;
+    nj_buffer kept;  // where rows are copied to
+    nj_buffer users; // of a LEASE
+    nj_request *requests;
+    uint64_t stored;
+    nj_status status;
+} desk;
+
+static void send_lease(desk *d, const nj_dispatch_effect *effect, nj_error *err)
+{
+    const nj_plan *plan = &d->world->plan;
+    const size_t count = nj_plan_shard_users(plan, effect->lease.shard);
+    nj_buffer_clear(&d->users);
+    for (size_t i = 0; i < count; i++) {
+        d->requests[i] = nj_plan_request(plan, effect->lease.shard, i);
+    }
+    d->status = nj_users_pack(d->requests, count, &d->users);
+    nj_message message = {.kind = NJ_MESSAGE_LEASE,
+                          .lease = {.shard = effect->lease.shard,
+                                    .attempt = effect->lease.attempt,
+                                    .user_count = (uint32_t)count,
+                                    .users = nj_buffer_slice(&d->users)}};
+    if (d->status == NJ_OK) {
+        d->status = nj_router_send_message(d->router, &effect->peer, &message, err);
+    }
+}
+
+static void perform(desk *d, const nj_dispatch_effect *effect, const nj_message *at_hand,
+                    nj_error *err)
+{
+    nj_message welcome = {.kind = NJ_MESSAGE_WELCOME,
+                          .welcome = {.numeric_class = nj_slice_from(NUMERIC_CLASS),
+                                      .heartbeat_ms = WAIT_MS,
+                                      .lease_ms = SILENCE_MS}};
+    switch (effect->kind) {
+    case NJ_DISPATCH_SEND:
+        d->status = nj_router_send_message(d->router, &effect->peer, &effect->message, err);
+        break;
+    case NJ_DISPATCH_SEND_WELCOME:
+        d->status = nj_router_send_message(d->router, &effect->peer, &welcome, err);
+        break;
+    case NJ_DISPATCH_SEND_LEASE:
+        send_lease(d, effect, err);
+        break;
+    case NJ_DISPATCH_WRITE_ROWS:
+        nj_buffer_clear(&d->kept);
+        d->status =
+            nj_buffer_append(&d->kept, at_hand->result.rows.bytes, at_hand->result.rows.size);
+        if (d->status == NJ_OK) {
+            d->status =
+                nj_dispatch_stored(d->dispatch, effect->lease.shard, true, nj_clock_mono_ns());
+        }
+        d->stored++;
+        break;
+    default:
+        d->status = nj_fail(err, NJ_FAILED, "the bench's worker was not taken");
+        break;
+    }
+}
+
+static nj_status receive_some(desk *d, nj_message *message, nj_error *err)
+{
+    nj_received received;
+    nj_dispatch_effect effect;
+    for (int i = 0; i < MESSAGES_A_ROUND && d->status == NJ_OK &&
+                    nj_router_receive(d->router, &received, err) == NJ_OK;
+         i++) {
+        d->status = nj_message_unpack(received.bytes, NJ_SIDE_WORKER, message, err);
+        if (d->status == NJ_OK) {
+            nj_dispatch_message(d->dispatch, &received.peer, message, nj_clock_mono_ns());
+        }
+        while (d->status == NJ_OK && nj_dispatch_next(d->dispatch, nj_clock_mono_ns(), &effect)) {
+            perform(d, &effect, message, err);
+        }
+    }
+    return d->status;
+}
+
+static double seconds_of(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+// A first tenth of the shards warms caches and connections.
+static nj_status measure(desk *d, const bench_options *options, bench_row *row, nj_error *err)
+{
+    nj_poller poller = {0};
+    nj_message *message = malloc(sizeof *message);
+    const uint64_t warm = options->shards / 10;
+    const uint64_t end_ns = nj_clock_mono_ns() + SILENCE_MS * 1000000ull;
+    double cpu = 0;
+    double main_cpu = 0;
+    double wall = 0;
+    uint64_t before = 0;
+    nj_poller_add_router(&poller, d->router);
+    d->status = message != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for a message");
+    while (d->status == NJ_OK && d->stored < options->shards) {
+        if (before == 0 && d->stored > warm) {
+            before = d->stored;
+            cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+            main_cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+            wall = seconds_of(CLOCK_MONOTONIC);
+        }
+        d->status = nj_poller_wait(&poller, WAIT_MS, err);
+        if (d->status == NJ_OK) {
+            d->status = receive_some(d, message, err);
+        }
+        if (d->status == NJ_OK && nj_clock_mono_ns() > end_ns) {
+            d->status = nj_fail(err, NJ_FAILED, "%" PRIu64 " of %" PRIu64 " shards in %d s",
+                                d->stored, options->shards, SILENCE_MS / 1000);
+        }
+    }
+    const double shards = (double)(d->stored - before);
+    row->cpu_us = (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu) / shards * 1e6;
+    row->main_us = (seconds_of(CLOCK_THREAD_CPUTIME_ID) - main_cpu) / shards * 1e6;
+    row->wall_us = (seconds_of(CLOCK_MONOTONIC) - wall) / shards * 1e6;
+    free(message);
+    return d->status;
+}
+
+static nj_status open_desk(const world *w, const nj_result_check *check, desk *d, nj_error *err)
+{
+    const nj_dispatch_config config = {
+        .ledger = {.shard_count = (uint32_t)w->plan.shard_count, .tries_max = 1, .losses_max = 1},
+        .roster = {.worker_max = 1,
+                   .silence_ms = SILENCE_MS,
+                   .lease_ms = SILENCE_MS,
+                   .probe_ms = SILENCE_MS},
+        .numeric_class = NUMERIC_CLASS,
+        .check = nj_result_problem,
+        .check_context = check,
+    };
+    nj_buffer_init(&d->kept, NJ_SHARD_BYTES_MAX);
+    nj_buffer_init(&d->users, NJ_SHARD_BYTES_MAX);
+    d->world = w;
+    d->requests = calloc(nj_plan_shard_users(&w->plan, 0), sizeof *d->requests);
+    d->dispatch = calloc(1, sizeof *d->dispatch);
+    return d->requests != NULL && d->dispatch != NULL
+               ? nj_dispatch_init(d->dispatch, &config, err)
+               : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu shards", w->plan.shard_count);
+}
+
+static void close_desk(desk *d)
+{
+    if (d->dispatch != NULL) {
+        nj_dispatch_fini(d->dispatch);
+    }
+    free(d->dispatch);
+    free(d->requests);
+    nj_buffer_fini(&d->kept);
+    nj_buffer_fini(&d->users);
+    nj_router_close(&d->router, 0);
+}
+
+static nj_status make_pair(nj_keypair *pair, nj_allowlist *allowed, nj_server_keys *server,
+                           nj_error *err)
+{
+    nj_status status = nj_keypair_make(pair, err);
+    if (status == NJ_OK) {
+        const char *keys[] = {pair->public_key};
+        status = nj_allowlist_of(keys, 1, allowed, err);
+        *server = (nj_server_keys){.count = 1};
+        memcpy(server->keys[0], pair->public_key, NJ_KEY_TEXT_BYTES);
+    }
+    return status;
+}
+
+// One pair of keys serves both ends.
+static nj_status run_mode(const world *w, const bench_options *options, bench_row *row,
+                          nj_error *err)
+{
+    nj_keypair pair = {0};
+    nj_allowlist allowed = {0};
+    nj_server_keys server;
+    desk d = {.status = NJ_OK};
+    pid_t child = -1;
+    nj_result_check check = {0};
+    nj_status status = make_pair(&pair, &allowed, &server, err);
+    if (status == NJ_OK) {
+        status =
+            nj_result_check_init(&check, &w->plan, &w->items, &w->map, (uint32_t)options->top, err);
+    }
+    if (status == NJ_OK) {
+        status = open_desk(w, &check, &d, err);
+    }
+    if (status == NJ_OK) {
+        const nj_router_config config = {.endpoint = "tcp://127.0.0.1:*",
+                                         .keys = row->insecure ? NULL : &pair,
+                                         .allowed = row->insecure ? NULL : &allowed,
+                                         .insecure = row->insecure,
+                                         .message_bytes_max = nj_result_bytes_max(&check)};
+        status = nj_router_open(&config, &d.router, err);
+    }
+    if (status == NJ_OK) {
+        const nj_dealer_config config = {.endpoint = nj_router_endpoint(d.router),
+                                         .keys = row->insecure ? NULL : &pair,
+                                         .server_keys = row->insecure ? NULL : &server,
+                                         .insecure = row->insecure};
+        child = fork();
+        if (child == 0) {
+            work(w, &config);
+        }
+        status = child > 0 ? measure(&d, options, row, err)
+                           : nj_fail(err, NJ_FAILED, "cannot start the bench's worker");
+    }
+    if (child > 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+    close_desk(&d);
+    nj_result_check_fini(&check);
+    nj_allowlist_fini(&allowed);
+    nj_keypair_wipe(&pair);
+    return status;
+}
+
+// ---- the command ----
+
+static nj_status options_from(const nj_arguments *arguments, bench_options *out, nj_error *err)
+{
+    nj_status status = nj_argument_uint(arguments, "users", 1, 4096, &out->users, err);
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "top", 1, NJ_ROW_ITEMS_MAX, &out->top, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "items", 1, 10000000, &out->items, err);
+    }
+    return status == NJ_OK ? nj_argument_uint(arguments, "shards", 10, 100000, &out->shards, err)
+                           : status;
+}
+
+static void print_rows(const bench_options *options, size_t bytes, const bench_row rows[MODES],
+                       bool as_json)
+{
+    printf(as_json
+               ? "{\"results\": ["
+               : "transport  bytes  users  coordinator us  its main thread  wall us  users/s\n");
+    for (size_t i = 0; i < MODES; i++) {
+        const bench_row *r = &rows[i];
+        const double users_per_s = (double)options->users * 1e6 / r->cpu_us;
+        if (as_json) {
+            printf("%s{\"bench\": \"wire\", \"transport\": \"%s\", \"shard_bytes\": %zu, "
+                   "\"users\": %" PRIu64 ", \"top\": %" PRIu64 ", \"items\": %" PRIu64
+                   ", \"coordinator_us\": %.1f, \"main_us\": %.1f, \"wall_us\": %.1f, "
+                   "\"users_per_s\": %.0f}",
+                   i > 0 ? ", " : "", r->insecure ? "plain" : "curve", bytes, options->users,
+                   options->top, options->items, r->cpu_us, r->main_us, r->wall_us, users_per_s);
+        } else {
+            printf("%-9s %6zu %6" PRIu64 " %15.1f %16.1f %8.1f %8.0f\n",
+                   r->insecure ? "plain" : "curve", bytes, options->users, r->cpu_us, r->main_us,
+                   r->wall_us, users_per_s);
+        }
+    }
+    printf(as_json ? "]}\n" : "");
+}
+
+nj_status nj_command_bench_wire(const nj_arguments *arguments, nj_error *err)
+{
+    world w = {0};
+    bench_options options;
+    bench_row rows[MODES] = {{.insecure = true}, {.insecure = false}};
+    nj_status status = options_from(arguments, &options, err);
+    if (status == NJ_OK) {
+        status = make_world(&options, &w, err);
+    }
+    for (size_t i = 0; i < MODES && status == NJ_OK; i++) {
+        status = run_mode(&w, &options, &rows[i], err);
+    }
+    if (status == NJ_OK) {
+        print_rows(&options, w.rows.size, rows, nj_argument_flag(arguments, "json"));
+    }
+    free_world(&w);
+    return status;
+}
