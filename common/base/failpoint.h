@@ -29,7 +29,7 @@
 #define NJ_FAILPOINT_USER_BYTES_MAX 510
 #define NJ_FAILPOINT_SLOW_MS_MAX 600000
 // What `exhaust` takes where no memory limit stops it before; then the process kills itself, as the system would.
-#define NJ_FAILPOINT_EXHAUST_BYTES_MAX ((size_t)2 << 30)
+#define NJ_FAILPOINT_EXHAUST_BYTES_MAX ((size_t)256 << 20)
 
 typedef enum {
 #define NJ_FAILPOINT(NAME, name, PROGRAM, KIND, meaning) NJ_FAILPOINT_##NAME,

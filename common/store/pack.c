@@ -243,19 +243,6 @@ static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_sto
     return status;
 }
 
-// Who takes a night over sweeps the drafts of the one before, which then fails at its files. Being fenced is the reason.
-static nj_status explain_lost_draft(nj_staging *staging, nj_error *err)
-{
-    nj_error why = {0};
-    if (nj_staging_check_epoch(staging, &why) != NJ_AGAIN) {
-        return NJ_IO;
-    }
-    if (err != NULL) {
-        *err = why;
-    }
-    return NJ_AGAIN;
-}
-
 nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms,
                         nj_store_name *out_name, nj_store_manifest *out_manifest, nj_error *err)
 {
@@ -278,9 +265,6 @@ nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms
         }
     } else if (status == NJ_END) {
         status = NJ_OK;
-    }
-    if (status == NJ_IO) {
-        status = explain_lost_draft(staging, err);
     }
     if (status == NJ_OK) {
         NJ_FAILPOINT_HIT(PACK_NAMED);

@@ -11,7 +11,7 @@
          "users in a shard: the unit of lease, retry and commit", false},                          \
         {"lease-ms", "N", NJ_NIGHT_LEASE_MS_DEFAULT,                                               \
          "a lease without progress for this long is given to another worker", false},              \
-        {"numeric-class", "NAME", "exact",                                                         \
+        {"numeric-class", "NAME", NJ_NIGHT_CLASS_EXACT,                                            \
          "arithmetic of the night: exact, or a class that all workers have", false},               \
         {"metrics-bind", "ADDRESS", NULL,                                                          \
          "answer GET /metrics and /healthz here, such as 127.0.0.1:9464; default: nowhere",        \

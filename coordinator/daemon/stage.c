@@ -369,6 +369,19 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
     return status;
 }
 
+// Who takes a night over removes the drafts and generations of the one before, which then misses them. Being fenced is the reason.
+static nj_status explain_failure(nj_stage *stage, nj_status status, nj_error *err)
+{
+    nj_error why = {0};
+    if (nj_staging_check_epoch(stage->staging, &why) != NJ_AGAIN) {
+        return status;
+    }
+    if (err != NULL) {
+        *err = why;
+    }
+    return NJ_AGAIN;
+}
+
 nj_status nj_stage_publish(nj_stage *stage, uint64_t row_count, nj_error *err)
 {
     nj_status status = NJ_OK;
@@ -376,6 +389,8 @@ nj_status nj_stage_publish(nj_stage *stage, uint64_t row_count, nj_error *err)
         status = take_step(stage, row_count, err);
         if (status == NJ_OK) {
             stage->step++;
+        } else if (stage->staging != NULL) {
+            status = explain_failure(stage, status, err);
         }
     }
     return status;

@@ -9,7 +9,7 @@ HITS='1 3'
 killed=0
 kill_at() { # POINT HIT RULE
     local at="$1@$2" where code=0
-    start_coordinator "$at" "tcp://127.0.0.1:*" "$at"
+    start_coordinator "$at" "tcp://127.0.0.1:*" "$at" --lease-ms 1000 # noticed the sooner
     where=$(endpoint "$at")
     NJ_FAILPOINT=$3 start "victim-$at" nightjar-worker --connect "$where" --server-key server.key.pub --key worker.key \
         --cache "cache-$at"

@@ -38,12 +38,15 @@ for point in $(failpoints COORDINATOR | grep '^file\.'); do
     expect_exit 0 "${pack[@]}"
     cmp night.njb again.njb || fail "$point: another bundle than before"
 
-    killed "$point=kill" nightjar store publish --store store "$first"
-    current=$(cat store/CURRENT)
-    [[ $current == "$first" || $current == "$second" ]] || fail "$point: CURRENT is $current"
-    expect_valid store
-    expect_exit 0 nightjar store publish --store store "$second"
-    expect_whole store
+    for hit in 1 2; do # HISTORY, then CURRENT
+        killed "$point=kill@$hit" nightjar store publish --store store "$first"
+        current=$(cat store/CURRENT)
+        [[ $current == "$first" || $current == "$second" ]] || fail "$point: CURRENT is $current"
+        expect_valid store
+        expect_exit 0 nightjar store publish --store store "$first"
+        expect_exit 0 nightjar store publish --store store "$second"
+        expect_whole store
+    done
 done
 for point in publish.due publish.done; do
     killed "$point=kill" nightjar store publish --store store "$first"

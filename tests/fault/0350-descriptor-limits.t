@@ -6,6 +6,7 @@ need_failpoints # to slow the worker down
 make_fleet 200
 with_descriptors() { # COUNT COMMAND...
     ulimit -n "$1"
+    exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- # what the caller has left open
     shift
     exec "$@"
 }

@@ -20,8 +20,8 @@ expect_end small 1
 expect_said small "Cannot allocate memory"
 [[ ! -e store/staging ]] || fail "a night that could not begin has left a staging area"
 
-NJ_FAILPOINT=ack.due=exhaust@3 start drained with_memory 2000000 "${coordinator[@]}" --store store
-NJ_FAILPOINT=compute.begun=exhaust@2 start starved with_memory 400000 "${worker[@]}" --connect "$(endpoint drained)"
+NJ_FAILPOINT=ack.due=exhaust@3 start drained with_memory 1300000 "${coordinator[@]}" --store store
+NJ_FAILPOINT=compute.begun=exhaust@2 start starved with_memory 250000 "${worker[@]}" --connect "$(endpoint drained)"
 await_said starved "failpoint compute.begun: exhaust"
 start_worker sound "$(endpoint drained)"
 await_said drained "failpoint ack.due: exhaust"
