@@ -1,7 +1,6 @@
 #include "coordinator/daemon/effects.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
@@ -184,12 +183,6 @@ nj_status nj_night_begin_audit(nj_night *n, nj_error *err)
     nj_piece_range ranges[NJ_AUDIT_RANGES_MAX];
     const size_t count = nj_audit_choose(&n->plan, n->options->audit_users, ranges);
     nj_status status = NJ_OK;
-    if (count > 0 && strcmp(n->options->numeric_class, NJ_NIGHT_CLASS_EXACT) != 0) {
-        nj_log(NJ_LOG_INFO,
-               "no sample is decoded again: bits of numeric class %s may depend on the batch",
-               n->options->numeric_class);
-        return NJ_OK;
-    }
     for (size_t i = 0; i < count && status == NJ_OK; i++) {
         status = nj_audit_trim(n->stage.staging, &n->plan, &ranges[i], err);
         if (status == NJ_OK && ranges[i].count > 0) {

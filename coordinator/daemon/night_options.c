@@ -48,7 +48,7 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
     }
     // Only in the class exact are a user's bits the same whoever decodes him and with whom (common/math/kernels.h): of any other, a second
     // decoding may rightly differ, so nothing is decoded twice to be compared.
-    if (strcmp(out->numeric_class, "exact") != 0) {
+    if (strcmp(out->numeric_class, NJ_NIGHT_CLASS_EXACT) != 0) {
         out->speculate = false;
         out->audit_users = 0;
     }
