@@ -26,7 +26,7 @@ fi
 
 start one with_descriptors 40 "${coordinator[@]}" --store store
 where=$(endpoint one)
-NJ_FAILPOINT=compute.user=slow:15 start worker with_descriptors 24 nightjar-worker --connect "$where" --server-key server.key.pub \
+NJ_FAILPOINT=compute.user=slow:40 start worker with_descriptors 24 nightjar-worker --connect "$where" --server-key server.key.pub \
     --key worker.key --cache cache --batch 4
 await_committed store 2
 start crowd python3 "$source_dir/tests/integration/hostile.py" "${where##*:}" 100

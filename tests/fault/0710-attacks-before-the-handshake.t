@@ -10,6 +10,7 @@ peak_kb() { # NAME
     sed -n 's/VmHWM: *\([0-9]*\).*/\1/p' "/proc/${pid[$1]}/status"
 }
 
+need_failpoints # to slow the workers down
 make_fleet 300
 start_coordinator coordinator "tcp://127.0.0.1:*" store --lease-ms 20000
 where=$(endpoint coordinator)
@@ -22,8 +23,8 @@ python3 "$source_dir/tests/fault/attack.py" "${where#tcp://}" early 50 $ATTACK_S
 start churn python3 "$source_dir/tests/fault/attack.py" "${where#tcp://}" churn 1 $ATTACK_S
 
 # In the middle of the last attack the night goes on.
-start_worker one "$where"
-start_worker two "$where"
+NJ_FAILPOINT=compute.user=slow:40 start_worker one "$where"
+NJ_FAILPOINT=compute.user=slow:40 start_worker two "$where"
 expect_end churn 0
 is_sanitized || {
     growth=$(($(peak_kb coordinator) - before))

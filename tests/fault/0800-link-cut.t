@@ -2,18 +2,19 @@
 # rows that it computed meanwhile.
 . "$(dirname "${BASH_SOURCE[0]}")/net.sh"
 
+need_failpoints # to slow the workers down
 make_network
 make_fleet 700
 start_hub coordinator store
-start_near 1 one
-start_near 2 two
+NJ_FAILPOINT=compute.user=slow:40 start_near 1 one
+NJ_FAILPOINT=compute.user=slow:40 start_near 2 two
 await_said one "ready:"
 await_said two "ready:"
 await_committed store 10
 
 at=$(now_ms)
 cut 1
-await_said coordinator "goes to another worker: .*/${pid[one]} "
+await_said coordinator "is lost with .*/${pid[one]}: it goes to another worker"
 say_since "leased again" "$at"
 [[ $(($(now_ms) - at)) -le 8000 ]] || fail "the leases came back too late"
 joined=$(count_said coordinator "/${pid[one]} joins")

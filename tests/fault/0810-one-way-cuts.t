@@ -11,11 +11,11 @@ await_said one "ready:"
 await_said two "ready:"
 await_committed store 5
 for way in out in; do
-    lost=$(count_said coordinator "goes to another worker: .*/${pid[one]} ")
+    lost=$(count_said coordinator "is lost with .*/${pid[one]}: it goes to another worker")
     joined=$(count_said coordinator "/${pid[one]} joins")
     at=$(now_ms)
     cut 1 $way
-    await "the leases to be lost ($way)" eval '[[ $(count_said coordinator "goes to another worker: .*/${pid[one]} ") -gt $lost ]]'
+    await "the leases to be lost ($way)" eval '[[ $(count_said coordinator "is lost with .*/${pid[one]}: it goes to another worker") -gt $lost ]]'
     say_since "cut $way: leased again" "$at"
     [[ $(($(now_ms) - at)) -le 15000 ]] || fail "the leases came back too late"
     expect_middle store
