@@ -15,6 +15,12 @@ nj_status nj_env_check(int rc, const char *what, nj_error *err)
         status = NJ_NOT_FOUND;
     } else if (rc == MDB_VERSION_MISMATCH || rc == MDB_INVALID) {
         status = NJ_CONFIG;
+    } else if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND) {
+        return nj_fail(
+            err, NJ_REFUSED,
+            "%s: %s: the file is damaged and no retry mends it; of a staging area, remove "
+            "the folder to begin anew",
+            what, mdb_strerror(rc));
     }
     // LMDB calls a write that fell short EIO: that is how a full disk shows.
     return nj_fail(err, status, "%s: %s%s", what, mdb_strerror(rc),

@@ -377,6 +377,30 @@ nj_status nj_staging_class_set(nj_staging *staging, const char *numeric_class, n
                                 (void *)(uintptr_t)numeric_class, err);
 }
 
+static nj_status write_diverged(nj_staging_write *write, void *context)
+{
+    (void)context;
+    return put_meta(write, NJ_STORE_WORDS.KEY_DIVERGED, nj_slice_from("1"));
+}
+
+nj_status nj_staging_diverged_set(nj_staging *staging, nj_error *err)
+{
+    return nj_staging_run_write(staging, "note divergence", true, write_diverged, NULL, err);
+}
+
+nj_status nj_staging_diverged(nj_staging *staging, bool *out, nj_error *err)
+{
+    MDB_txn *txn = NULL;
+    char text[2] = "";
+    nj_status status = nj_staging_begin_read(staging, &txn, err);
+    if (status == NJ_OK) {
+        status = read_text(staging, txn, NJ_STORE_WORDS.KEY_DIVERGED, 1, text, err);
+    }
+    mdb_txn_abort(txn);
+    *out = text[0] != '\0';
+    return status;
+}
+
 static nj_status write_packed(nj_staging_write *write, void *context)
 {
     const nj_store_name *name = context;

@@ -109,6 +109,10 @@ NJ_CHECKED nj_status nj_staging_class(nj_staging *staging, char out[NJ_STAGING_C
 NJ_CHECKED nj_status nj_staging_class_set(nj_staging *staging, const char *numeric_class,
                                           nj_error *err);
 
+/// Notes for every later opening that two workers gave different rows in this night: it must never be published.
+NJ_CHECKED nj_status nj_staging_diverged_set(nj_staging *staging, nj_error *err);
+NJ_CHECKED nj_status nj_staging_diverged(nj_staging *staging, bool *out, nj_error *err);
+
 /// NJ_AGAIN when another process has opened the area since: this one must not write, pack or publish.
 NJ_CHECKED nj_status nj_staging_check_epoch(nj_staging *staging, nj_error *err);
 

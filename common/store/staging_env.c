@@ -200,10 +200,38 @@ nj_status nj_staging_read_epoch(nj_staging *staging, MDB_txn *txn, uint64_t *out
     return nj_env_check(rc, staging->folder.text, err);
 }
 
+// An area that was removed, and perhaps made anew by another night, is still there for who has it open: its epoch says nothing.
+static nj_status check_place(nj_staging *staging, nj_error *err)
+{
+    nj_path data;
+    struct stat open_file;
+    struct stat named_file;
+    int fd = -1;
+    nj_status status = nj_path_join(staging->folder.text, NJ_STORE_WORDS.DATA, &data, err);
+    if (status == NJ_OK) {
+        status = nj_env_check(mdb_env_get_fd(staging->env, &fd), staging->folder.text, err);
+    }
+    if (status == NJ_OK && fstat(fd, &open_file) != 0) {
+        return nj_fail_errno(err, NJ_IO, errno, "%s", data.text);
+    }
+    if (status == NJ_OK &&
+        (stat(data.text, &named_file) != 0 || open_file.st_dev != named_file.st_dev ||
+         open_file.st_ino != named_file.st_ino)) {
+        return nj_fail(err, NJ_AGAIN,
+                       "%s: fenced: it was removed or replaced while this process had it open, "
+                       "which writes and publishes nothing more",
+                       staging->folder.text);
+    }
+    return status;
+}
+
 nj_status nj_staging_compare_epoch(nj_staging *staging, MDB_txn *txn, nj_error *err)
 {
     uint64_t epoch = 0;
-    nj_status status = nj_staging_read_epoch(staging, txn, &epoch, err);
+    nj_status status = check_place(staging, err);
+    if (status == NJ_OK) {
+        status = nj_staging_read_epoch(staging, txn, &epoch, err);
+    }
     if (status != NJ_OK || epoch == staging->epoch) {
         return status;
     }

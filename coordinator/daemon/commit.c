@@ -50,7 +50,7 @@ static nj_status note_outcome(nj_night *n, const nj_staged_piece *piece, nj_comm
                               nj_error *err)
 {
     if (outcome == NJ_COMMIT_DIVERGED) {
-        n->diverged = true;
+        nj_night_note_divergence(n);
         nj_log_event(NJ_EVENT_DIVERGENCE,
                      NJ_FIELDS(nj_log_uint("piece", piece->index),
                                nj_log_uint("shard", piece->range.shard),

@@ -322,9 +322,18 @@ static void quarantine(nj_night *n, const nj_dispatch_effect *effect)
     }
 }
 
+void nj_night_note_divergence(nj_night *n)
+{
+    nj_error err = {0};
+    if (!n->diverged && nj_staging_diverged_set(n->stage.staging, &err) != NJ_OK) {
+        nj_log(NJ_LOG_ERROR, "the disagreement is known to this process only: %s", err.text);
+    }
+    n->diverged = true;
+}
+
 static void tell_alarm(nj_night *n, const nj_dispatch_effect *effect)
 {
-    n->diverged = true;
+    nj_night_note_divergence(n);
     nj_log_event(
         NJ_EVENT_DIVERGENCE,
         NJ_FIELDS(piece_field(effect), shard_field(n, effect), worker_field(n, effect)),

@@ -64,6 +64,9 @@ uint32_t nj_night_heartbeat_ms(const nj_night_options *options);
 /// Draws and performs effects until there are none. Rows of a RESULT wait in the stage afterwards.
 void nj_night_perform(nj_night *n);
 
+/// Two workers gave different rows: the night is not published, by this process or by one that resumes it.
+void nj_night_note_divergence(nj_night *n);
+
 /// Users who are done: committed or quarantined.
 uint64_t nj_night_users_done(const nj_night *n);
 

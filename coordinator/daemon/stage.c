@@ -97,6 +97,21 @@ static nj_status open_staging(const char *store_dir, const nj_staging_facts *fac
     return status == NJ_OK ? nj_staging_open(store_dir, NULL, out, err) : status;
 }
 
+// Which of two workers was right cannot be told from the rows.
+static nj_status check_not_diverged(nj_staging *staging, nj_error *err)
+{
+    bool diverged = false;
+    nj_status status = nj_staging_diverged(staging, &diverged, err);
+    if (status == NJ_OK && diverged) {
+        status =
+            nj_fail(err, NJ_REFUSED,
+                    "%s/staging: two workers gave different rows in this night, so it is never "
+                    "published: find the worker, then remove the folder to begin anew",
+                    nj_staging_store_dir(staging));
+    }
+    return status;
+}
+
 nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan *plan,
                         const char *numeric_class, bool resume, nj_stage *out, nj_error *err)
 {
@@ -105,6 +120,9 @@ nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan 
     nj_status status = make_facts(job, plan, &facts, err);
     if (status == NJ_OK) {
         status = open_staging(store_dir, &facts, numeric_class, resume, &stage.staging, err);
+    }
+    if (status == NJ_OK) {
+        status = check_not_diverged(stage.staging, err);
     }
     if (status == NJ_OK) {
         status = nj_staging_class_set(stage.staging, numeric_class, err);

@@ -42,15 +42,15 @@ expect_absent store/staging
 rm -rf store
 night 0 '' --resume # without a staging area, a night begins
 
-either() { # COMMAND...: 78 is as good as 74
+either() { # COMMAND...: 78 is as good as 4
     local code=0
     "$@" || code=$?
-    return $((code == 78 ? 74 : code))
+    return $((code == 78 ? 4 : code))
 }
 damaged() { # CODE TEXT
     local command=(timeout 60 nightjar run --store store --workers 1 --bundle b.njb --users users.txt --resume)
-    if [[ $1 == '74 or 78' ]]; then
-        expect_exit 74 "$2" -- either "${command[@]}"
+    if [[ $1 == '4 or 78' ]]; then
+        expect_exit 4 "$2" -- either "${command[@]}"
     else
         expect_exit "$1" "$2" -- "${command[@]}"
     fi
@@ -65,9 +65,9 @@ fresh && echo junk >store/staging/data.mdb
 damaged 78 'MDB_INVALID: File is not an LMDB file'
 # Which of the two it is depends on the page that LMDB wrote last.
 fresh && truncate -s 9000 store/staging/data.mdb
-damaged '74 or 78' 'store/staging: '
+damaged '4 or 78' 'store/staging: '
 fresh && head -c 16384 /dev/zero | dd of=store/staging/data.mdb bs=4096 seek=2 conv=notrunc 2>dd.err
-damaged '74 or 78' 'store/staging: '
+damaged '4 or 78' 'store/staging: '
 fresh && rm store/staging/lock.mdb && mkdir store/staging/lock.mdb
 damaged 74 'Is a directory'
 fresh && rm -r store/staging && mkdir store/staging

@@ -21,3 +21,8 @@ expect_middle store-audited
 expect_end trusting 0
 nightjar store export --store store-trusting --to jsonl 2>/dev/null >trusted.jsonl
 [[ $(diff expected.jsonl trusted.jsonl | grep -c '^>') -eq 1 ]] || fail "not exactly one row is wrong: the test tests nothing"
+
+# What two workers disagreed about is not forgotten: a resumed night is refused too, whatever it looks at.
+expect_exit 4 nightjar run "${night[@]}" "${shards[@]}" --store store-audited --workers 1 --resume --audit-users 0
+expect_said last "two workers gave different rows in this night"
+[[ ! -e store-audited/CURRENT ]] || fail "a resumed night has published what was disputed"
