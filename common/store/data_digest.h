@@ -5,7 +5,7 @@
 //              data_digest = BLAKE2b of those, one behind the other
 //
 // Every look at a generation that trusts LMDB to follow its pages reads the whole file for this first, so it has to be as
-// fast as the file can be read (ops/handbook/decisions/0010-digest-of-a-generation.md). What the rows are is named by
+// fast as the file can be read (ops/handbook/decisions/0008-digest-of-a-generation.md). What the rows are is named by
 // content_digest, which is BLAKE2b throughout.
 #ifndef NJ_STORE_DATA_DIGEST_H
 #define NJ_STORE_DATA_DIGEST_H
