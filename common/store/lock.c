@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,35 +59,64 @@ static nj_status wait_for_lock(int fd, const char *path, uint32_t wait_ms, nj_er
     return NJ_OK;
 }
 
-nj_status nj_store_lock_take(const char *store_dir, const char *purpose, uint32_t wait_ms,
-                             nj_store_lock *out, nj_error *err)
+static bool is_still_there(int fd, const char *path)
+{
+    struct stat opened;
+    struct stat named;
+    return fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_dev == named.st_dev &&
+           opened.st_ino == named.st_ino;
+}
+
+nj_status nj_store_lock_retake(const char *store_dir, const char *purpose, uint32_t wait_ms,
+                               nj_store_lock *lock, nj_error *err)
 {
     nj_path path;
-    out->fd = -1;
     nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.LOCK, &path, err);
     if (status != NJ_OK) {
         return status;
     }
-    int fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot open", path.text);
+    if (lock->fd >= 0 && !is_still_there(lock->fd, path.text)) {
+        nj_store_lock_release(lock);
     }
-    status = wait_for_lock(fd, path.text, wait_ms, err);
+    if (lock->fd < 0) {
+        lock->fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (lock->fd < 0) {
+            return nj_fail_errno(err, NJ_IO, errno, "%s: cannot open", path.text);
+        }
+    }
+    status = wait_for_lock(lock->fd, path.text, wait_ms, err);
     if (status != NJ_OK) {
-        close(fd);
+        close(lock->fd);
+        lock->fd = -1;
         return status;
     }
-    write_holder(fd, purpose);
-    out->fd = fd;
+    lock->held = true;
+    write_holder(lock->fd, purpose);
     return NJ_OK;
+}
+
+nj_status nj_store_lock_take(const char *store_dir, const char *purpose, uint32_t wait_ms,
+                             nj_store_lock *out, nj_error *err)
+{
+    *out = (nj_store_lock){.fd = -1};
+    return nj_store_lock_retake(store_dir, purpose, wait_ms, out, err);
+}
+
+void nj_store_lock_rest(nj_store_lock *lock)
+{
+    if (lock->held) {
+        if (ftruncate(lock->fd, 0) != 0) {
+            // A name that stays behind is only read while the next holder has not written its own.
+        }
+        (void)flock(lock->fd, LOCK_UN);
+        lock->held = false;
+    }
 }
 
 void nj_store_lock_release(nj_store_lock *lock)
 {
+    nj_store_lock_rest(lock);
     if (lock->fd >= 0) {
-        if (ftruncate(lock->fd, 0) != 0) {
-            // A name that stays behind is only read while the next holder has not written its own.
-        }
         close(lock->fd);
         lock->fd = -1;
     }

@@ -6,6 +6,7 @@
 #ifndef NJ_STORE_LOCK_H
 #define NJ_STORE_LOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/error.h"
@@ -13,7 +14,8 @@
 #define NJ_STORE_LOCK_WAIT_MS 10000
 
 typedef struct {
-    int fd; // owned; -1 when not held
+    int fd; // owned; -1 when neither held nor resting
+    bool held;
 } nj_store_lock;
 
 /// Waits at most wait_ms. NJ_AGAIN names the holder as it described itself: process, host, purpose.
@@ -25,7 +27,15 @@ typedef struct {
 NJ_CHECKED nj_status nj_store_lock_take(const char *store_dir, const char *purpose,
                                         uint32_t wait_ms, nj_store_lock *out, nj_error *err);
 
-/// Accepts a lock that is not held.
+/// The same with a lock that rests, or one whose fd is -1: a lock that rests opens no file, so that who writes all night can do it when
+/// strangers have taken the last descriptor. It opens the file again where somebody has removed or replaced it.
+NJ_CHECKED nj_status nj_store_lock_retake(const char *store_dir, const char *purpose,
+                                          uint32_t wait_ms, nj_store_lock *lock, nj_error *err);
+
+/// Lets go of it and keeps its file open for nj_store_lock_retake. Accepts a lock that is not held.
+void nj_store_lock_rest(nj_store_lock *lock);
+
+/// Lets go of it and closes its file. Accepts one that rests or was never taken.
 void nj_store_lock_release(nj_store_lock *lock);
 
 #endif

@@ -70,6 +70,7 @@ static nj_status new_staging(const char *store_dir, const nj_staging_options *op
     if (staging == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "%s: no memory to open it", store_dir);
     }
+    staging->lock = (nj_store_lock){.fd = -1};
     staging->options = options != NULL ? *options : nj_staging_options_default();
     nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.STAGING, &staging->folder, err);
     if (status != NJ_OK) {
@@ -293,6 +294,7 @@ void nj_staging_close(nj_staging **staging)
 {
     if (*staging != NULL) {
         nj_staging_env_close(*staging);
+        nj_store_lock_release(&(*staging)->lock);
         free(*staging);
         *staging = NULL;
     }

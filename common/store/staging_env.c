@@ -286,9 +286,8 @@ nj_status nj_staging_write_growing(nj_staging *staging, bool fenced, nj_staging_
 nj_status nj_staging_run_write(nj_staging *staging, const char *purpose, bool fenced,
                                nj_staging_body body, void *context, nj_error *err)
 {
-    nj_store_lock lock;
-    nj_status status =
-        nj_store_lock_take(staging->store.text, purpose, staging->options.lock_wait_ms, &lock, err);
+    nj_status status = nj_store_lock_retake(staging->store.text, purpose,
+                                            staging->options.lock_wait_ms, &staging->lock, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -302,6 +301,6 @@ nj_status nj_staging_run_write(nj_staging *staging, const char *purpose, bool fe
         nj_status ignored = nj_staging_env_open(staging, staging->folder.text, false, NULL);
         (void)ignored; // the next call tries again and says why
     }
-    nj_store_lock_release(&lock);
+    nj_store_lock_rest(&staging->lock);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "common/base/file.h"
 #include "common/store/env.h"
 #include "common/store/generation.h"
+#include "common/store/lock.h"
 #include "common/store/staging.h"
 
 #define NJ_STAGING_RECORD_BYTES_MAX 8192
@@ -15,6 +16,7 @@ struct nj_staging {
     nj_staging_options options;
     nj_staging_facts facts;
     uint64_t epoch;
+    nj_store_lock lock; // rests between two writes
     // rebuilt whenever the environment is opened; env is NULL between a failed write and the next call
     MDB_env *env;
     MDB_dbi rows;

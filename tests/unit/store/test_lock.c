@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,6 +112,58 @@ static void a_lock_that_is_freed_in_time_is_taken(void **state)
     assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
+static void a_lock_that_rests_is_free_for_others_and_needs_no_descriptor(void **state)
+{
+    nj_error err = {0};
+    struct rlimit limit;
+    nj_store_lock lock;
+    nj_store_lock other;
+    assert_ok(nj_store_lock_take(folder(state), "commit", 0, &lock, &err), &err);
+    nj_store_lock_rest(&lock);
+    assert_ok(nj_store_lock_take(folder(state), "publish", 0, &other, &err), &err);
+    assert_refused(nj_store_lock_retake(folder(state), "commit", 0, &lock, &err), NJ_AGAIN, &err,
+                   "(publish)");
+    nj_store_lock_release(&other);
+    assert_ok(nj_store_lock_retake(folder(state), "commit", 0, &lock, &err), &err);
+    nj_store_lock_rest(&lock);
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, limit.rlim_max}), 0);
+    nj_status status = nj_store_lock_retake(folder(state), "commit", 0, &lock, &err);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_ok(status, &err);
+    nj_store_lock_release(&lock);
+    assert_int_equal(lock.fd, -1);
+}
+
+static void closing_a_lock_that_rests_leaves_the_holder_its_name(void **state)
+{
+    nj_error err = {0};
+    nj_store_lock lock;
+    nj_store_lock other;
+    assert_ok(nj_store_lock_take(folder(state), "commit", 0, &lock, &err), &err);
+    nj_store_lock_rest(&lock);
+    assert_ok(nj_store_lock_take(folder(state), "publish", 0, &other, &err), &err);
+    nj_store_lock_release(&lock);
+    assert_refused(nj_store_lock_take(folder(state), "rollback", 0, &lock, &err), NJ_AGAIN, &err,
+                   "(publish)");
+    nj_store_lock_release(&other);
+}
+
+static void a_lock_whose_file_was_replaced_is_opened_again(void **state)
+{
+    nj_error err = {0};
+    nj_store_lock lock;
+    nj_store_lock other;
+    assert_ok(nj_store_lock_take(folder(state), "commit", 0, &lock, &err), &err);
+    nj_store_lock_rest(&lock);
+    assert_int_equal(unlink(sandbox_path(state, "lock")), 0);
+    assert_ok(nj_store_lock_take(folder(state), "publish", 0, &other, &err), &err);
+    assert_refused(nj_store_lock_retake(folder(state), "commit", 0, &lock, &err), NJ_AGAIN, &err,
+                   "(publish)");
+    nj_store_lock_release(&other);
+}
+
 static void a_folder_that_is_not_there_cannot_be_locked(void **state)
 {
     nj_error err = {0};
@@ -132,6 +185,13 @@ int main(void)
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_lock_that_is_freed_in_time_is_taken, sandbox_setup,
                                         sandbox_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_lock_that_rests_is_free_for_others_and_needs_no_descriptor, sandbox_setup,
+            sandbox_teardown),
+        cmocka_unit_test_setup_teardown(closing_a_lock_that_rests_leaves_the_holder_its_name,
+                                        sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_lock_whose_file_was_replaced_is_opened_again,
+                                        sandbox_setup, sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_folder_that_is_not_there_cannot_be_locked, sandbox_setup,
                                         sandbox_teardown),
     };
