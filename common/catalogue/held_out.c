@@ -30,8 +30,8 @@ static nj_status split_history(void *context, const nj_history *history, nj_erro
     }
     nj_history input = *history;
     input.item_count -= r->place;
-    size_t index = nj_idmap_find(r->map, history->items[input.item_count], nj_idmap_at_list,
-                                 r->items);
+    size_t index =
+        nj_idmap_find(r->map, history->items[input.item_count], nj_idmap_at_list, r->items);
     if (index == NJ_IDMAP_NONE) {
         held->unknown_count++;
         return NJ_OK;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/base/checked.h"
 #include "common/judge/metric.h"
@@ -10,17 +11,18 @@
 nj_status nj_lists_init(size_t user_count, uint32_t depth, nj_lists *out)
 {
     assert(depth > 0);
-    size_t places = 0;
-    if (!nj_mul_size(user_count, depth, &places)) {
-        return NJ_NO_MEMORY;
-    }
     nj_lists lists = {.user_count = user_count, .depth = depth};
-    lists.items = calloc(nj_max_size(places, 1), sizeof *lists.items);
-    lists.counts = calloc(nj_max_size(user_count, 1), sizeof *lists.counts);
-    if (lists.items == NULL || lists.counts == NULL) {
-        nj_lists_fini(&lists);
+    if (!nj_mul_size(user_count, ((size_t)depth + 1) * sizeof(uint32_t), &lists.bytes)) {
         return NJ_NO_MEMORY;
     }
+    lists.bytes = nj_max_size(lists.bytes, 1);
+    void *memory =
+        mmap(NULL, lists.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        return NJ_NO_MEMORY;
+    }
+    lists.counts = memory;
+    lists.items = lists.counts + user_count;
     for (size_t user = 0; user < user_count; user++) {
         lists.counts[user] = NJ_LIST_ABSENT;
     }
@@ -30,8 +32,9 @@ nj_status nj_lists_init(size_t user_count, uint32_t depth, nj_lists *out)
 
 void nj_lists_fini(nj_lists *lists)
 {
-    free(lists->items);
-    free(lists->counts);
+    if (lists->counts != NULL) {
+        munmap(lists->counts, lists->bytes);
+    }
     *lists = (nj_lists){0};
 }
 
@@ -65,8 +68,7 @@ static void count_items(nj_judgement *judgement, const uint32_t *items, uint32_t
 
 nj_status nj_lists_judge(const nj_lists *lists, const uint32_t *targets, nj_judgement *out)
 {
-    nj_judgement judgement = {.ranks =
-                                  calloc(nj_max_size(lists->user_count, 1), sizeof(uint32_t))};
+    nj_judgement judgement = {.ranks = calloc(nj_max_size(lists->user_count, 1), sizeof(uint32_t))};
     if (judgement.ranks == NULL) {
         return NJ_NO_MEMORY;
     }

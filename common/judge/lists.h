@@ -3,7 +3,8 @@
 //   items   [users, depth]   user 0's list, user 1's list, ...   best first
 //   counts  [users]          places filled; NJ_LIST_ABSENT until the user's list is set
 //
-// Users are numbers here, so lists of any origin are judged in one order, and threads may set lists of different users at once.
+// Users are numbers here, so lists of any origin are judged in one order. The memory is shared with processes that are forked from
+// this one: each may set the lists of other users, and all see them.
 #ifndef NJ_JUDGE_LISTS_H
 #define NJ_JUDGE_LISTS_H
 
@@ -17,8 +18,9 @@
 typedef struct {
     size_t user_count;
     uint32_t depth;   // places of a list, at least 1
-    uint32_t *items;  // owned
-    uint32_t *counts; // owned
+    uint32_t *counts; // owned, mapped; the items lie behind
+    uint32_t *items;
+    size_t bytes; // mapped
 } nj_lists;
 
 /// Memory  4 bytes a place and 4 a user. NJ_NO_MEMORY leaves `*out` as it was.

@@ -27,31 +27,16 @@ static void name_bundle(const nj_arguments *arguments, nj_status status, nj_erro
     }
 }
 
-static nj_status open_engine(const nj_arguments *arguments, const nj_sections *sections,
-                             const nj_settings *settings, const nj_kernels **kernels,
-                             nj_engine **out, nj_error *err)
-{
-    uint64_t batch = 0;
-    nj_status status = read_options(arguments, kernels, &batch, err);
-    if (status == NJ_OK) {
-        status = nj_engine_open(sections, settings, (uint32_t)batch, *kernels, out, err);
-        name_bundle(arguments, status, err);
-    }
-    return status;
-}
-
-nj_status nj_engine_again(const nj_arguments *arguments, const nj_sections *sections,
-                          const nj_settings *settings, nj_engine **out, nj_error *err)
-{
-    const nj_kernels *kernels = NULL;
-    return open_engine(arguments, sections, settings, &kernels, out, err);
-}
-
 nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *sections,
                          const nj_settings *settings, nj_engine **out, nj_error *err)
 {
     const nj_kernels *kernels = NULL;
-    nj_status status = open_engine(arguments, sections, settings, &kernels, out, err);
+    uint64_t batch = 0;
+    nj_status status = read_options(arguments, &kernels, &batch, err);
+    if (status == NJ_OK) {
+        status = nj_engine_open(sections, settings, (uint32_t)batch, kernels, out, err);
+        name_bundle(arguments, status, err);
+    }
     if (status == NJ_OK) {
         const nj_engine_plan *plan = nj_engine_plan_of(*out);
         nj_log(NJ_LOG_INFO,

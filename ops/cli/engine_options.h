@@ -19,8 +19,5 @@ NJ_CHECKED nj_status nj_engine_options_check(const nj_arguments *arguments, nj_e
 /// Selects the kernels, opens the engine and says on stderr what memory it holds.
 NJ_CHECKED nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *sections,
                                     const nj_settings *settings, nj_engine **out, nj_error *err);
-/// One engine more, as the one that nj_engine_from opened and spoke of. A thread of its own may use it.
-NJ_CHECKED nj_status nj_engine_again(const nj_arguments *arguments, const nj_sections *sections,
-                                     const nj_settings *settings, nj_engine **out, nj_error *err);
 
 #endif

@@ -24,7 +24,7 @@ typedef struct {
     nj_held_out held;
     const char *target; // "test"
     nj_held_out_place place;
-    uint64_t threads;
+    uint64_t procs;
     model judged;
     model against; // name NULL: none
 } evaluation;
@@ -59,8 +59,7 @@ static nj_status read_options(const nj_arguments *arguments, evaluation *e, nj_e
     }
     nj_status status = read_target(arguments, e, err);
     if (status == NJ_OK) {
-        status =
-            nj_argument_uint(arguments, "threads", 1, NJ_EVAL_THREADS_MAX, &e->threads, err);
+        status = nj_argument_uint(arguments, "procs", 1, NJ_EVAL_PROCS_MAX, &e->procs, err);
     }
     return status == NJ_OK ? nj_engine_options_check(arguments, err) : status;
 }
@@ -128,7 +127,7 @@ static nj_status judge_engine(const nj_arguments *arguments, const evaluation *e
     m->name = nj_argument(arguments, "bundle");
     nj_status status = start_lists(e, m, err);
     if (status == NJ_OK) {
-        status = nj_eval_decode(arguments, &e->job, &e->held, e->threads, &m->lists, err);
+        status = nj_eval_decode(arguments, &e->job, &e->held, e->procs, &m->lists, err);
     }
     return status == NJ_OK ? judge(e, m, err) : status;
 }
@@ -192,11 +191,10 @@ static void set_value(json_t *object, const char *name, const char *suffix, uint
 static json_t *model_to_json(const model *m)
 {
     const nj_judgement *j = &m->judgement;
-    json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "name", m->name, "users",
-                               (json_int_t)m->lists.user_count, "without_list",
-                               (json_int_t)j->absent_count, "other_users",
-                               (json_int_t)m->other_count, "recommended",
-                               (json_int_t)j->item_total, "invalid", (json_int_t)j->invalid_total);
+    json_t *object = json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:I}", "name", m->name, "users", (json_int_t)m->lists.user_count,
+        "without_list", (json_int_t)j->absent_count, "other_users", (json_int_t)m->other_count,
+        "recommended", (json_int_t)j->item_total, "invalid", (json_int_t)j->invalid_total);
     for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
         for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= m->depth; c++) {
             set_value(object, NJ_METRICS[i].name, "", NJ_CUTOFFS[c],

@@ -13,15 +13,17 @@
 #include "common/cli/cli.h"
 #include "common/judge/lists.h"
 
-#define NJ_EVAL_THREADS_MAX 1024
+#define NJ_EVAL_PROCS_MAX 256
 
-/// Decodes the inputs of `held` with `thread_count` engines, each on a thread of its own, and sets their lists. Users are handed out in
-/// whole batches, as one engine would take them, so the lists do not depend on the number of threads. Users whom --cold-users skip
-/// leaves out stay without a list. `lists` is initialised for held->users.
+/// Decodes the inputs of `held` in `process_count` processes, 1 to NJ_EVAL_PROCS_MAX, and sets their lists. Users are handed out
+/// in whole batches, as one process would take them, so the lists do not depend on the number of processes. Users whom
+/// --cold-users skip leaves out stay without a list. `lists` is initialised for held->users.
 ///
-/// Errors  NJ_NO_MEMORY; those of nj_engine_from and nj_engine_decode; of several users that fail the first is named
+/// Errors  NJ_NO_MEMORY; those of nj_engine_from and nj_engine_decode, of several users that fail the first is named; NJ_FAILED: a
+///         process could not be started or was killed
 NJ_CHECKED nj_status nj_eval_decode(const nj_arguments *arguments, const nj_job *job,
-                                    const nj_held_out *held, size_t thread_count, nj_lists *lists, nj_error *err);
+                                    const nj_held_out *held, size_t process_count, nj_lists *lists,
+                                    nj_error *err);
 
 /// Reads {"user": ..., "items": [...]} lines (further keys are ignored; - is standard input) into `lists`, initialised for `users`.
 /// What stands behind a list's depth is not looked at. An item that the catalogue lacks keeps its place as NJ_ITEM_INVALID.

@@ -1,7 +1,18 @@
-// eval_decode.c - the inputs of `nightjar eval` to lists: one engine a thread.
-#include <pthread.h>
+// eval_decode.c - the inputs of `nightjar eval` to lists: one engine, and copies of this process beside it.
+//
+//   open engine ──► fork ──► each process: take a piece of the users ──► decode ──► set their lists in shared memory ─┐
+//                                           └──────────────────────── until none is left ◄────────────────────────────┘
+//
+// Processes and not threads, because OpenBLAS's serial build is not safe in threads: its lists come out wrong.
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -10,7 +21,18 @@
 #include "ops/cli/eval.h"
 #include "worker/engine/engine.h"
 
-#define PIECE_BATCHES 4 // handed out at once: few enough that the threads end together
+#define PIECE_BATCHES 4 // handed out at once: few enough that the processes end together
+
+// What the processes share; each writes its own outcome only.
+typedef struct {
+    atomic_size_t next; // first request that is not handed out
+    atomic_size_t done;
+    atomic_bool stopping; // one of them failed
+    struct {
+        size_t first; // request of the piece that failed
+        nj_error error;
+    } outcomes[NJ_EVAL_PROCS_MAX];
+} board;
 
 typedef struct {
     nj_request *requests; // owned; [count]
@@ -18,104 +40,125 @@ typedef struct {
     size_t count;
     size_t piece; // requests handed out at once
     nj_lists *lists;
-
-    pthread_mutex_t mutex; // over the rest
-    size_t next;           // first request that is not handed out
-    size_t done;
-    size_t failed_first; // the failed piece that comes first; count: none
-    nj_error failure;
-    nj_progress progress;
+    nj_engine *engine;    // owned
+    board *board;         // owned, mapped
+    size_t first;         // request of the piece in hand
+    nj_progress progress; // of the process that began
 } work;
-
-typedef struct {
-    work *work;
-    nj_engine *engine;
-    size_t first; // request of the piece in hand
-    pthread_t thread;
-} hand;
 
 static nj_status set_list(void *context, size_t index, const nj_list *list, nj_error *err)
 {
-    hand *h = context;
+    work *w = context;
     (void)err;
-    nj_lists_set(h->work->lists, h->work->users[h->first + index], list->items, list->count);
+    nj_lists_set(w->lists, w->users[w->first + index], list->items, list->count);
     return NJ_OK;
 }
 
-// Pieces are handed out in order and each is finished, so the first failure is the same whatever the number of threads.
-static size_t take_piece(work *w, size_t *out_first)
+// Pieces are handed out in order and each is finished, so the first failure is the same whatever the number of processes.
+static void decode_pieces(work *w, size_t process)
 {
-    pthread_mutex_lock(&w->mutex);
-    size_t left = w->failed_first == w->count ? w->count - w->next : 0;
-    size_t count = left < w->piece ? left : w->piece;
-    *out_first = w->next;
-    w->next += count;
-    pthread_mutex_unlock(&w->mutex);
-    return count;
-}
-
-static void end_piece(work *w, size_t first, size_t count, nj_status status, const nj_error *err)
-{
-    pthread_mutex_lock(&w->mutex);
-    if (status == NJ_OK) {
-        w->done += count;
-        nj_progress_update(&w->progress, w->done, nj_clock_mono_ns());
-    } else if (first < w->failed_first) {
-        w->failed_first = first;
-        w->failure = *err;
+    board *b = w->board;
+    while (!atomic_load(&b->stopping)) {
+        w->first = atomic_fetch_add(&b->next, w->piece);
+        if (w->first >= w->count) {
+            return;
+        }
+        size_t left = w->count - w->first;
+        size_t count = left < w->piece ? left : w->piece;
+        nj_error *error = &b->outcomes[process].error;
+        if (nj_engine_decode(w->engine, w->requests + w->first, count, set_list, w, error) !=
+            NJ_OK) {
+            b->outcomes[process].first = w->first;
+            atomic_store(&b->stopping, true);
+            return;
+        }
+        size_t done = atomic_fetch_add(&b->done, count) + count;
+        if (process == 0) {
+            nj_progress_update(&w->progress, done, nj_clock_mono_ns());
+        }
     }
-    pthread_mutex_unlock(&w->mutex);
 }
 
-static void *decode_pieces(void *context)
+static nj_status start_process(work *w, size_t process, pid_t *out, nj_error *err)
 {
-    hand *h = context;
-    size_t count;
-    while ((count = take_piece(h->work, &h->first)) > 0) {
-        nj_error err = {0};
-        nj_status status = nj_engine_decode(h->engine, h->work->requests + h->first, count,
-                                            set_list, h, &err);
-        end_piece(h->work, h->first, count, status, &err);
+    const pid_t parent = getpid();
+    *out = fork();
+    if (*out < 0) {
+        return nj_fail_errno(err, NJ_FAILED, errno, "cannot start process %zu", process + 1);
     }
-    return NULL;
+    if (*out == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() == parent) {
+            decode_pieces(w, process);
+        }
+        _exit(0);
+    }
+    return NJ_OK;
 }
 
-// The calling thread is one of them. What a thread that cannot be started would do, the others do.
-static nj_status run_hands(work *w, hand *hands, size_t hand_count, nj_error *err)
+// A process that ended otherwise has left users without a list.
+static nj_status wait_for_process(pid_t pid, nj_error *err)
 {
+    int state;
+    while (waitpid(pid, &state, 0) < 0) {
+        if (errno != EINTR) {
+            return nj_fail_errno(err, NJ_FAILED, errno, "cannot wait for process %d", (int)pid);
+        }
+    }
+    if (WIFSIGNALED(state)) {
+        return nj_fail(err, NJ_FAILED, "process %d was ended by signal %d", (int)pid,
+                       WTERMSIG(state));
+    }
+    return state == 0
+               ? NJ_OK
+               : nj_fail(err, NJ_FAILED, "process %d ended with %d", (int)pid, WEXITSTATUS(state));
+}
+
+static nj_status first_failure(const board *b, size_t process_count, nj_error *err)
+{
+    size_t found = process_count;
+    for (size_t i = 0; i < process_count; i++) {
+        if (b->outcomes[i].error.status != NJ_OK &&
+            (found == process_count || b->outcomes[i].first < b->outcomes[found].first)) {
+            found = i;
+        }
+    }
+    const nj_error *error = &b->outcomes[found].error;
+    return found < process_count ? nj_fail(err, error->status, "%s", error->text) : NJ_OK;
+}
+
+// This process is the first of them.
+static nj_status run_processes(work *w, size_t process_count, nj_error *err)
+{
+    pid_t children[NJ_EVAL_PROCS_MAX];
     size_t started = 1;
-    uint64_t start_ns = nj_clock_mono_ns();
-    nj_progress_start(&w->progress, "users", w->count, 0, false, start_ns);
-    while (started < hand_count && pthread_create(&hands[started].thread, NULL, decode_pieces,
-                                                  &hands[started]) == 0) {
-        started++;
-    }
-    decode_pieces(&hands[0]);
-    for (size_t i = 1; i < started; i++) {
-        pthread_join(hands[i].thread, NULL);
-    }
-    nj_progress_finish(&w->progress);
-    if (w->failed_first < w->count) {
-        return nj_fail(err, w->failure.status, "%s", w->failure.text);
-    }
-    double seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
-    nj_log(NJ_LOG_INFO, "%zu users in %.2f s, %.1f users/s, %zu threads", w->count, seconds,
-           seconds > 0 ? (double)w->count / seconds : 0, started);
-    return NJ_OK;
-}
-
-static nj_status open_engines(const nj_arguments *arguments, const nj_job *job, work *w,
-                              hand *hands, size_t hand_count, nj_error *err)
-{
-    const nj_sections *sections = nj_bundle_sections(job->bundle);
     nj_status status = NJ_OK;
-    for (size_t i = 0; i < hand_count && status == NJ_OK; i++) {
-        hands[i].work = w;
-        status = i == 0 ? nj_engine_from(arguments, sections, &job->settings, &hands[i].engine, err)
-                        : nj_engine_again(arguments, sections, &job->settings, &hands[i].engine, err);
+    while (started < process_count && status == NJ_OK) {
+        status = start_process(w, started, &children[started], err);
+        started += status == NJ_OK;
     }
     if (status == NJ_OK) {
-        w->piece = (size_t)nj_engine_plan_of(hands[0].engine)->B * PIECE_BATCHES;
+        decode_pieces(w, 0);
+    } else {
+        atomic_store(&w->board->stopping, true);
+    }
+    for (size_t i = 1; i < started; i++) {
+        nj_status ended = wait_for_process(children[i], status == NJ_OK ? err : NULL);
+        status = status == NJ_OK ? ended : status;
+    }
+    return status == NJ_OK ? first_failure(w->board, process_count, err) : status;
+}
+
+static nj_status decode_all(work *w, size_t process_count, nj_error *err)
+{
+    const uint64_t start_ns = nj_clock_mono_ns();
+    nj_progress_start(&w->progress, "users", w->count, 0, false, start_ns);
+    nj_status status = run_processes(w, process_count, err);
+    nj_progress_finish(&w->progress);
+    if (status == NJ_OK) {
+        double seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
+        nj_log(NJ_LOG_INFO, "%zu users in %.2f s, %.1f users/s, %zu processes", w->count, seconds,
+               seconds > 0 ? (double)w->count / seconds : 0, process_count);
     }
     return status;
 }
@@ -135,28 +178,46 @@ static nj_status list_requests(const nj_job *job, const nj_held_out *held, work 
             w->requests[w->count++] = request;
         }
     }
-    w->failed_first = w->count;
     return NJ_OK;
 }
 
-nj_status nj_eval_decode(const nj_arguments *arguments, const nj_job *job, const nj_held_out *held,
-                         size_t thread_count, nj_lists *lists, nj_error *err)
+static nj_status map_board(work *w, nj_error *err)
 {
-    work w = {.lists = lists, .mutex = PTHREAD_MUTEX_INITIALIZER};
-    hand *hands = calloc(thread_count, sizeof *hands);
-    nj_status status = hands != NULL ? list_requests(job, held, &w, err)
-                                     : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu threads", thread_count);
+    void *memory =
+        mmap(NULL, sizeof *w->board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        return nj_fail_errno(err, NJ_NO_MEMORY, errno, "no memory to share between processes");
+    }
+    w->board = memory;
+    return NJ_OK;
+}
+
+static void close_work(work *w)
+{
+    nj_engine_close(&w->engine);
+    if (w->board != NULL) {
+        munmap(w->board, sizeof *w->board);
+    }
+    free(w->requests);
+    free(w->users);
+}
+
+nj_status nj_eval_decode(const nj_arguments *arguments, const nj_job *job, const nj_held_out *held,
+                         size_t process_count, nj_lists *lists, nj_error *err)
+{
+    work w = {.lists = lists};
+    nj_status status = list_requests(job, held, &w, err);
     if (status == NJ_OK) {
-        status = open_engines(arguments, job, &w, hands, thread_count, err);
+        status = map_board(&w, err);
     }
     if (status == NJ_OK) {
-        status = run_hands(&w, hands, thread_count, err);
+        status = nj_engine_from(arguments, nj_bundle_sections(job->bundle), &job->settings,
+                                &w.engine, err);
     }
-    for (size_t i = 0; hands != NULL && i < thread_count; i++) {
-        nj_engine_close(&hands[i].engine);
+    if (status == NJ_OK) {
+        w.piece = (size_t)nj_engine_plan_of(w.engine)->B * PIECE_BATCHES;
+        status = decode_all(&w, process_count, err);
     }
-    free(hands);
-    free(w.requests);
-    free(w.users);
+    close_work(&w);
     return status;
 }

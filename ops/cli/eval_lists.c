@@ -20,8 +20,8 @@ typedef struct {
     const nj_user_table *users;
     nj_idmap user_map; // owned; user id -> number
     nj_lists *lists;
-    uint32_t *rows;         // owned; [depth], scratch
-    uint64_t *seen_on;      // owned; [items] the line whose list had the item last
+    uint32_t *rows;    // owned; [depth], scratch
+    uint64_t *seen_on; // owned; [items] the line whose list had the item last
     uint64_t other_count;
 } reading;
 
@@ -127,8 +127,9 @@ static nj_status append_user(nj_buffer *line, const nj_idlist *items, const nj_h
         status = nj_buffer_json_string(line, nj_idlist_at(items, target));
     }
     if (status == NJ_OK) {
-        status = ranks[user] == NJ_RANK_NONE ? nj_buffer_printf(line, ", \"rank\": null")
-                                             : nj_buffer_printf(line, ", \"rank\": %u", ranks[user]);
+        status = ranks[user] == NJ_RANK_NONE
+                     ? nj_buffer_printf(line, ", \"rank\": null")
+                     : nj_buffer_printf(line, ", \"rank\": %u", ranks[user]);
     }
     if (status == NJ_OK && lists != NULL) {
         status = append_items(line, items, lists, user);

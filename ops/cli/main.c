@@ -117,7 +117,7 @@ static const nj_option EVAL[] = {
      "write each user's held-out item, its rank and the list decoded; "
      "--lists and --against read it",
      false},
-    {"threads", "N", "1", "engines that decode beside each other; the result is the same", false},
+    {"procs", "N", "1", "processes that decode; the result is the same", false},
     NJ_ENGINE_OPTIONS,
     JSON_OPTION,
 };
