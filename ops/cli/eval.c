@@ -26,7 +26,8 @@ typedef struct {
     nj_held_out_place place;
     uint64_t procs;
     model judged;
-    model against; // name NULL: none
+    model against;          // name NULL: none
+    nj_file_draft outcomes; // --per-user
 } evaluation;
 
 // ---- options and inputs ----
@@ -132,22 +133,25 @@ static nj_status judge_engine(const nj_arguments *arguments, const evaluation *e
     return status == NJ_OK ? judge(e, m, err) : status;
 }
 
-// The comparison is read first: a mistake in it must not cost a decoding.
+// What can go wrong with other files comes first: it must not cost a decoding.
 static nj_status judge_all(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
     const char *lists = nj_argument(arguments, "lists");
     const char *against = nj_argument(arguments, "against");
+    const char *per_user = nj_argument(arguments, "per-user");
     nj_status status = NJ_OK;
-    if (against != NULL) {
+    if (per_user != NULL) {
+        status = nj_file_draft_begin(per_user, &e->outcomes, err);
+    }
+    if (status == NJ_OK && against != NULL) {
         status = judge_file(against, e, &e->against, err);
     }
     if (status == NJ_OK) {
         status = lists != NULL ? judge_file(lists, e, &e->judged, err)
                                : judge_engine(arguments, e, &e->judged, err);
     }
-    const char *per_user = nj_argument(arguments, "per-user");
     if (status == NJ_OK && per_user != NULL) {
-        status = nj_eval_write_users(per_user, &e->job.catalogue.items, &e->held,
+        status = nj_eval_write_users(&e->outcomes, &e->job.catalogue.items, &e->held,
                                      e->judged.judgement.ranks,
                                      lists == NULL ? &e->judged.lists : NULL, err);
     }
@@ -313,6 +317,7 @@ nj_status nj_command_eval(const nj_arguments *arguments, nj_error *err)
     }
     close_model(&e.judged);
     close_model(&e.against);
+    nj_file_draft_abort(&e.outcomes);
     nj_held_out_fini(&e.held);
     nj_job_close(&e.job);
     return status;

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "common/base/file.h"
 #include "common/catalogue/held_out.h"
 #include "common/catalogue/job.h"
 #include "common/cli/cli.h"
@@ -36,9 +37,9 @@ NJ_CHECKED nj_status nj_eval_read_lists(const char *path, const nj_idlist *items
                                         const nj_idmap *map, const nj_user_table *users,
                                         nj_lists *lists, uint64_t *out_other_count, nj_error *err);
 
-/// Writes {"user", "target", "rank"} lines, and "items" where `lists` is not NULL; the rank is null where the list lacks the
-/// target. The file appears whole.
-NJ_CHECKED nj_status nj_eval_write_users(const char *path, const nj_idlist *items,
+/// Writes {"user", "target", "rank"} lines, and "items" where `lists` is not NULL, and commits the draft. The rank is null where the
+/// list lacks the target.
+NJ_CHECKED nj_status nj_eval_write_users(nj_file_draft *draft, const nj_idlist *items,
                                          const nj_held_out *held, const uint32_t *ranks,
                                          const nj_lists *lists, nj_error *err);
 

@@ -40,10 +40,14 @@ typedef struct {
     size_t count;
     size_t piece; // requests handed out at once
     nj_lists *lists;
-    nj_engine *engine;    // owned
-    board *board;         // owned, mapped
-    size_t first;         // request of the piece in hand
-    nj_progress progress; // of the process that began
+    nj_engine *engine; // owned
+    board *board;      // owned, mapped
+    size_t first;      // request of the piece in hand
+    // of the process that began
+    nj_progress progress;
+    pid_t children[NJ_EVAL_PROCS_MAX]; // 0: ended
+    size_t child_count;
+    nj_error ended_badly; // status NJ_OK: none
 } work;
 
 static nj_status set_list(void *context, size_t index, const nj_list *list, nj_error *err)
@@ -52,6 +56,34 @@ static nj_status set_list(void *context, size_t index, const nj_list *list, nj_e
     (void)err;
     nj_lists_set(w->lists, w->users[w->first + index], list->items, list->count);
     return NJ_OK;
+}
+
+// A process that ended otherwise than it should has left users without a list: the others need not go on.
+static void note_end(work *w, pid_t pid, int state)
+{
+    if (WIFSIGNALED(state)) {
+        (void)nj_fail(&w->ended_badly, NJ_FAILED, "process %d was ended by signal %d", (int)pid,
+                      WTERMSIG(state));
+    } else if (state != 0) {
+        (void)nj_fail(&w->ended_badly, NJ_FAILED, "process %d ended with %d", (int)pid,
+                      WEXITSTATUS(state));
+    }
+    if (w->ended_badly.status != NJ_OK) {
+        atomic_store(&w->board->stopping, true);
+    }
+}
+
+// `options` as of waitpid: 0 waits for all.
+static void reap_children(work *w, int options)
+{
+    for (size_t i = 0; i < w->child_count; i++) {
+        int state = 0;
+        pid_t ended = w->children[i] != 0 ? waitpid(w->children[i], &state, options) : 0;
+        if (ended > 0) {
+            w->children[i] = 0;
+            note_end(w, ended, state);
+        }
+    }
 }
 
 // Pieces are handed out in order and each is finished, so the first failure is the same whatever the number of processes.
@@ -74,44 +106,29 @@ static void decode_pieces(work *w, size_t process)
         }
         size_t done = atomic_fetch_add(&b->done, count) + count;
         if (process == 0) {
+            reap_children(w, WNOHANG);
             nj_progress_update(&w->progress, done, nj_clock_mono_ns());
         }
     }
 }
 
-static nj_status start_process(work *w, size_t process, pid_t *out, nj_error *err)
+static nj_status start_child(work *w, nj_error *err)
 {
     const pid_t parent = getpid();
-    *out = fork();
-    if (*out < 0) {
+    const size_t process = w->child_count + 1;
+    const pid_t pid = fork();
+    if (pid < 0) {
         return nj_fail_errno(err, NJ_FAILED, errno, "cannot start process %zu", process + 1);
     }
-    if (*out == 0) {
+    if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() == parent) {
             decode_pieces(w, process);
         }
         _exit(0);
     }
+    w->children[w->child_count++] = pid;
     return NJ_OK;
-}
-
-// A process that ended otherwise has left users without a list.
-static nj_status wait_for_process(pid_t pid, nj_error *err)
-{
-    int state;
-    while (waitpid(pid, &state, 0) < 0) {
-        if (errno != EINTR) {
-            return nj_fail_errno(err, NJ_FAILED, errno, "cannot wait for process %d", (int)pid);
-        }
-    }
-    if (WIFSIGNALED(state)) {
-        return nj_fail(err, NJ_FAILED, "process %d was ended by signal %d", (int)pid,
-                       WTERMSIG(state));
-    }
-    return state == 0
-               ? NJ_OK
-               : nj_fail(err, NJ_FAILED, "process %d ended with %d", (int)pid, WEXITSTATUS(state));
 }
 
 static nj_status first_failure(const board *b, size_t process_count, nj_error *err)
@@ -130,23 +147,23 @@ static nj_status first_failure(const board *b, size_t process_count, nj_error *e
 // This process is the first of them.
 static nj_status run_processes(work *w, size_t process_count, nj_error *err)
 {
-    pid_t children[NJ_EVAL_PROCS_MAX];
-    size_t started = 1;
     nj_status status = NJ_OK;
-    while (started < process_count && status == NJ_OK) {
-        status = start_process(w, started, &children[started], err);
-        started += status == NJ_OK;
+    while (w->child_count + 1 < process_count && status == NJ_OK) {
+        status = start_child(w, err);
     }
     if (status == NJ_OK) {
         decode_pieces(w, 0);
     } else {
         atomic_store(&w->board->stopping, true);
     }
-    for (size_t i = 1; i < started; i++) {
-        nj_status ended = wait_for_process(children[i], status == NJ_OK ? err : NULL);
-        status = status == NJ_OK ? ended : status;
+    reap_children(w, 0);
+    if (status == NJ_OK) {
+        status = first_failure(w->board, process_count, err);
     }
-    return status == NJ_OK ? first_failure(w->board, process_count, err) : status;
+    if (status == NJ_OK && w->ended_badly.status != NJ_OK) {
+        status = nj_fail(err, w->ended_badly.status, "%s", w->ended_badly.text);
+    }
+    return status;
 }
 
 static nj_status decode_all(work *w, size_t process_count, nj_error *err)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/file.h"
 #include "common/input/histories.h"
 #include "common/judge/metric.h"
 #include "ops/cli/eval.h"
@@ -137,26 +136,21 @@ static nj_status append_user(nj_buffer *line, const nj_idlist *items, const nj_h
     return status == NJ_OK ? nj_buffer_printf(line, "}\n") : status;
 }
 
-nj_status nj_eval_write_users(const char *path, const nj_idlist *items, const nj_held_out *held,
+nj_status nj_eval_write_users(nj_file_draft *draft, const nj_idlist *items, const nj_held_out *held,
                               const uint32_t *ranks, const nj_lists *lists, nj_error *err)
 {
-    nj_file_draft draft = {0};
+    nj_status status = NJ_OK;
     nj_buffer line;
     nj_buffer_init(&line, LINE_BYTES_MAX);
-    nj_status status = nj_file_draft_begin(path, &draft, err);
     for (size_t user = 0; user < held->users.count && status == NJ_OK; user++) {
         nj_buffer_clear(&line);
         status = append_user(&line, items, held, ranks, lists, user);
         if (status != NJ_OK) {
-            status = nj_fail(err, status, "%s: no memory for a line", path);
-        } else if (fwrite(line.bytes, 1, line.size, draft.stream) != line.size) {
-            status = nj_fail_errno(err, NJ_IO, errno, "%s", path);
+            status = nj_fail(err, status, "%s: no memory for a line", draft->path.text);
+        } else if (fwrite(line.bytes, 1, line.size, draft->stream) != line.size) {
+            status = nj_fail_errno(err, NJ_IO, errno, "%s", draft->path.text);
         }
     }
-    if (status == NJ_OK) {
-        status = nj_file_draft_commit(&draft, err);
-    }
-    nj_file_draft_abort(&draft);
     nj_buffer_fini(&line);
-    return status;
+    return status == NJ_OK ? nj_file_draft_commit(draft, err) : status;
 }
