@@ -47,9 +47,9 @@ nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *secti
                "kernels %s (class %s); memory: %.1f MB bundle (mapped), %.1f MB model, %.1f MB "
                "scratch for %u users "
                "of %u tokens with %u beams, widened to at most %u",
-               options.kernels->name, options.kernels->numeric_class, (double)plan->mapped_bytes / 1e6,
-               (double)plan->model_bytes / 1e6, (double)plan->scratch_bytes / 1e6, plan->B, plan->S,
-               plan->W, plan->W_wide);
+               options.kernels->name, options.kernels->numeric_class,
+               (double)plan->mapped_bytes / 1e6, (double)plan->model_bytes / 1e6,
+               (double)plan->scratch_bytes / 1e6, plan->B, plan->S, plan->W, plan->W_wide);
     }
     return status;
 }

@@ -9,7 +9,7 @@
 
 #define NJ_ENGINE_OPTIONS                                                                          \
     {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},           \
-    NJ_SAVINGS_OPTION,                                                                             \
+        NJ_SAVINGS_OPTION,                                                                         \
     {                                                                                              \
         "batch", "N", "16", "users decoded together", false                                        \
     }

@@ -33,9 +33,8 @@ static nj_status open_model(nj_engine *engine, const nj_sections *sections, nj_e
 
 static nj_status allocate(nj_engine *engine, nj_error *err)
 {
-    nj_status status =
-        nj_t5_open(&engine->config, engine->tensors, engine->options.kernels,
-                   engine->options.savings, &engine->model, err);
+    nj_status status = nj_t5_open(&engine->config, engine->tensors, engine->options.kernels,
+                                  engine->options.savings, &engine->model, err);
     if (status == NJ_OK) {
         status = nj_arena_init(&engine->scratch_arena, engine->search_bytes, err);
     }

@@ -104,7 +104,8 @@ nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
     engine->search_bytes =
         nj_max_size(search_bytes(engine, &engine->limits, batch_users, engine->plan.W),
                     search_bytes(engine, &engine->wide_limits, 1, engine->plan.W_wide));
-    engine->plan.model_bytes = nj_t5_model_bytes(&engine->config, engine->options.kernels, engine->options.savings);
+    engine->plan.model_bytes =
+        nj_t5_model_bytes(&engine->config, engine->options.kernels, engine->options.savings);
     if (engine->plan.model_bytes > SIZE_MAX / 4 ||
         !nj_add_size(engine->batch_bytes, engine->search_bytes, &engine->plan.scratch_bytes)) {
         return nj_fail(err, NJ_CONFIG,

@@ -89,8 +89,7 @@ NJ_CHECKED nj_status nj_t5_open(const nj_t5_config *config, const nj_tensor_set 
 void nj_t5_close(nj_t5 **model);
 
 /// Bytes that nj_t5_open allocates (packed weights, tables), for the memory plan. SIZE_MAX on overflow.
-size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels,
-                         nj_savings savings);
+size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels, nj_savings savings);
 /// Bytes of scratch of one batch within `limits`. SIZE_MAX on overflow.
 size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_t5_limits *limits);
 

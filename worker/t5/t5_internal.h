@@ -199,7 +199,8 @@ void nj_t5_bias_expand(nj_t5 *model);
 
 // ---- tables (t5_tables.c) ----
 
-#define NJ_T5_TABLES_BYTES_MAX ((size_t)64 << 20) // larger ones are not worth their memory, and are left out
+#define NJ_T5_TABLES_BYTES_MAX                                                                     \
+    ((size_t)64 << 20) // larger ones are not worth their memory, and are left out
 
 /// The tables that `savings` allow and that fit; D_row and HE_row are set.
 void nj_t5_claim_tables(nj_t5 *model, nj_savings savings, nj_t5_claim *claim);

@@ -20,8 +20,8 @@ static void words_may_stand_together_and_no_word_leaves_all(void **state)
     nj_error err = {0};
     nj_savings savings = 0;
     assert_ok(nj_savings_without("last-step,token-tables", &savings, &err), &err);
-    assert_int_equal(savings, NJ_SAVINGS_ALL & ~(nj_savings)(NJ_SAVING_LAST_STEP |
-                                                             NJ_SAVING_TOKEN_TABLES));
+    assert_int_equal(savings,
+                     NJ_SAVINGS_ALL & ~(nj_savings)(NJ_SAVING_LAST_STEP | NJ_SAVING_TOKEN_TABLES));
     assert_ok(nj_savings_without("", &savings, &err), &err);
     assert_int_equal(savings, NJ_SAVINGS_ALL);
 }

@@ -157,7 +157,8 @@ static void take_logits(const nj_kernels *kernels, const nj_t5_config *config, f
     t5_fixture fixture;
     nj_arena arena;
     open_random(&fixture, config, kernels);
-    assert_int_equal(fixture.model->arena.used + sizeof(nj_t5), nj_t5_model_bytes(config, kernels, NJ_SAVINGS_ALL));
+    assert_int_equal(fixture.model->arena.used + sizeof(nj_t5),
+                     nj_t5_model_bytes(config, kernels, NJ_SAVINGS_ALL));
     assert_ok(nj_arena_init(&arena, nj_t5_scratch_bytes(config, &LIMITS), &err), &err);
     nj_t5_begin_batch(fixture.model, &LIMITS, TOKENS, OFFSET, 2, &arena);
     nj_t5_begin_step(fixture.model, 0, USER, USER, TOKENS, 2);
