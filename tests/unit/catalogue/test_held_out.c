@@ -67,8 +67,9 @@ static void the_last_item_is_held_out_and_the_items_before_it_are_the_input(void
                         &held, &err),
               &err);
     assert_int_equal(held.read_count, 6);
-    assert_int_equal(held.short_count, 1);   // empty
-    assert_int_equal(held.unknown_count, 1); // strange: its a is not taken in place of what was bought
+    assert_int_equal(held.short_count, 1); // empty
+    assert_int_equal(held.unknown_count,
+                     1); // strange: its a is not taken in place of what was bought
     assert_int_equal(held.repeated_count, 1); // again
     assert_int_equal(held.users.count, 4);
     assert_int_equal(held.users.cold_count, 1); // one
@@ -90,7 +91,8 @@ static void validation_holds_out_the_item_before_the_last_and_hides_both(void **
     nj_error err = {0};
     open_catalogue(&c);
     assert_ok(read_text(&c, NJ_HELD_OUT_VALIDATION, NJ_HISTORIES_SEQUENCE,
-                        "long a b c d e\none c\ntwo c none\nstrange a none b\nlast a b a\n", &held, &err),
+                        "long a b c d e\none c\ntwo c none\nstrange a none b\nlast a b a\n", &held,
+                        &err),
               &err);
     assert_int_equal(held.read_count, 5);
     assert_int_equal(held.short_count, 1);    // one
@@ -128,9 +130,9 @@ static void a_refused_file_leaves_nothing_behind(void **state)
     nj_error err = {0};
     nj_held_out held = {.read_count = 77};
     open_catalogue(&c);
-    assert_refused(read_text(&c, NJ_HELD_OUT_TEST, NJ_HISTORIES_SEQUENCE, "u a b\nv a\nu c\n",
-                             &held, &err),
-                   NJ_INPUT, &err, "line 3: user \"u\" stands on line 1 too");
+    assert_refused(
+        read_text(&c, NJ_HELD_OUT_TEST, NJ_HISTORIES_SEQUENCE, "u a b\nv a\nu c\n", &held, &err),
+        NJ_INPUT, &err, "line 3: user \"u\" stands on line 1 too");
     assert_int_equal(held.read_count, 77);
     close_catalogue(&c);
 }

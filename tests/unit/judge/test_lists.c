@@ -38,7 +38,7 @@ static void ranks_absences_and_what_is_no_item_are_counted(void **state)
     nj_judgement judgement;
     assert_int_equal(nj_lists_init(5, 4, &lists), NJ_OK);
     nj_lists_set(&lists, 0, (const uint32_t[]){8, 1}, 2);
-    nj_lists_set(&lists, 1, (const uint32_t[]){BAD, BAD, 8}, 3);    // what is no item keeps its place
+    nj_lists_set(&lists, 1, (const uint32_t[]){BAD, BAD, 8}, 3); // what is no item keeps its place
     nj_lists_set(&lists, 2, (const uint32_t[]){1, 2, 3, 4, 8}, 5); // behind the depth
     nj_lists_set(&lists, 4, NULL, 0); // an empty list is a list; row 0 is not found in unset memory
     assert_int_equal(nj_lists_judge(&lists, TARGETS, &judgement), NJ_OK);

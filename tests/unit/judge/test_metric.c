@@ -30,11 +30,11 @@ static void a_hit_counts_by_its_place_up_to_the_cut_off(void **state)
         {1, 1, 1, 1, 1},
         {1, 20, 1, 1, 1},
         {2, 1, 0, 0, 0},
-        {2, 2, 1, 0.63092975357145743, 0.5},  // ln 2 / ln 3
-        {3, 5, 1, 0.5, 1.0 / 3},              // log2(4) = 2
-        {5, 5, 1, 0.38685280723454163, 0.2},  // ln 2 / ln 6
-        {6, 5, 0, 0, 0},                      // just behind
-        {7, 10, 1, 1.0 / 3, 1.0 / 7},         // log2(8) = 3
+        {2, 2, 1, 0.63092975357145743, 0.5},   // ln 2 / ln 3
+        {3, 5, 1, 0.5, 1.0 / 3},               // log2(4) = 2
+        {5, 5, 1, 0.38685280723454163, 0.2},   // ln 2 / ln 6
+        {6, 5, 0, 0, 0},                       // just behind
+        {7, 10, 1, 1.0 / 3, 1.0 / 7},          // log2(8) = 3
         {10, 10, 1, 0.28906482631788788, 0.1}, // ln 2 / ln 11
         {11, 10, 0, 0, 0},
         {15, 20, 1, 0.25, 1.0 / 15}, // log2(16) = 4
@@ -135,7 +135,8 @@ static void the_definitions_for_any_number_of_relevant_items_say_the_same(void *
         const uint32_t rank = nj_rank_of(items, count, target);
         assert_close(nj_recall_at(rank, cutoff), retrieved / 1);
         assert_close(nj_reciprocal_rank_at(rank, cutoff), reciprocal);
-        assert_close(nj_ndcg_at(rank, cutoff), dcg(relevant, count, cutoff) / dcg(IDEAL, 1, cutoff));
+        assert_close(nj_ndcg_at(rank, cutoff),
+                     dcg(relevant, count, cutoff) / dcg(IDEAL, 1, cutoff));
     }
 }
 
