@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/log.h"
+#include "common/base/file.h"
+#include "common/base/id.h"
 #include "common/judge/metric.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
@@ -12,7 +13,7 @@
 #define KEY_BYTES 32 // "recall_loss@20"
 
 typedef struct {
-    const char *name;
+    nj_path name;   // printable
     uint32_t depth; // places that its lists may have: no cut-off beyond is reported
     nj_lists lists;
     nj_judgement judgement;
@@ -26,7 +27,8 @@ typedef struct {
     nj_held_out_place place;
     uint64_t procs;
     model judged;
-    model against;          // name NULL: none
+    model against;
+    bool compares;          // there is an `against`
     nj_file_draft outcomes; // --per-user
 } evaluation;
 
@@ -89,9 +91,11 @@ static nj_status read_users(const nj_arguments *arguments, evaluation *e, nj_err
 
 // ---- models ----
 
-static nj_status start_lists(const evaluation *e, model *m, nj_error *err)
+static nj_status start_model(const char *name, const evaluation *e, model *m, nj_error *err)
 {
     const size_t users = e->held.users.count;
+    snprintf(m->name.text, sizeof m->name.text, "%s", name);
+    nj_text_make_printable(m->name.text); // JSON is UTF-8, and a path need not be
     m->depth = e->job.settings.top;
     return nj_lists_init(users, m->depth, &m->lists) == NJ_OK
                ? NJ_OK
@@ -107,8 +111,7 @@ static nj_status judge(const evaluation *e, model *m, nj_error *err)
 
 static nj_status judge_file(const char *path, const evaluation *e, model *m, nj_error *err)
 {
-    m->name = path;
-    nj_status status = start_lists(e, m, err);
+    nj_status status = start_model(path, e, m, err);
     if (status == NJ_OK) {
         status = nj_eval_read_lists(path, &e->job.catalogue.items, &e->job.map, &e->held.users,
                                     &m->lists, &m->other_count, err);
@@ -125,8 +128,7 @@ static nj_status judge_file(const char *path, const evaluation *e, model *m, nj_
 static nj_status judge_engine(const nj_arguments *arguments, const evaluation *e, model *m,
                               nj_error *err)
 {
-    m->name = nj_argument(arguments, "bundle");
-    nj_status status = start_lists(e, m, err);
+    nj_status status = start_model(nj_argument(arguments, "bundle"), e, m, err);
     if (status == NJ_OK) {
         status = nj_eval_decode(arguments, &e->job, &e->held, e->procs, &m->lists, err);
     }
@@ -143,7 +145,8 @@ static nj_status judge_all(const nj_arguments *arguments, evaluation *e, nj_erro
     if (per_user != NULL) {
         status = nj_file_draft_begin(per_user, &e->outcomes, err);
     }
-    if (status == NJ_OK && against != NULL) {
+    e->compares = against != NULL;
+    if (status == NJ_OK && e->compares) {
         status = judge_file(against, e, &e->against, err);
     }
     if (status == NJ_OK) {
@@ -195,10 +198,11 @@ static void set_value(json_t *object, const char *name, const char *suffix, uint
 static json_t *model_to_json(const model *m)
 {
     const nj_judgement *j = &m->judgement;
-    json_t *object = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I}", "name", m->name, "users", (json_int_t)m->lists.user_count,
-        "without_list", (json_int_t)j->absent_count, "other_users", (json_int_t)m->other_count,
-        "recommended", (json_int_t)j->item_total, "invalid", (json_int_t)j->invalid_total);
+    json_t *object =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "name", m->name.text, "users",
+                  (json_int_t)m->lists.user_count, "without_list", (json_int_t)j->absent_count,
+                  "other_users", (json_int_t)m->other_count, "recommended",
+                  (json_int_t)j->item_total, "invalid", (json_int_t)j->invalid_total);
     for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
         for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= m->depth; c++) {
             set_value(object, NJ_METRICS[i].name, "", NJ_CUTOFFS[c],
@@ -237,7 +241,7 @@ static nj_status print_json(const evaluation *e, nj_error *err)
         (json_int_t)held->short_count, "unknown_item", (json_int_t)held->unknown_count,
         "item_in_input", (json_int_t)held->repeated_count, "cold",
         (json_int_t)held->users.cold_count, "models", models);
-    if (e->against.name != NULL) {
+    if (e->compares) {
         json_array_append_new(models, model_to_json(&e->against));
         json_object_set_new(object, "comparison", comparison_to_json(e));
     }
@@ -247,7 +251,7 @@ static nj_status print_json(const evaluation *e, nj_error *err)
 static void print_model(const model *m)
 {
     const nj_judgement *j = &m->judgement;
-    printf("\n%s\n", m->name);
+    printf("\n%s\n", m->name.text);
     for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
         printf("  %-8s", NJ_METRICS[i].name);
         for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= m->depth; c++) {
@@ -266,13 +270,13 @@ static void print_model(const model *m)
 static void print_comparison(const evaluation *e)
 {
     const uint32_t depth = common_depth(e);
-    printf("\n%s against %s\n  overlap ", e->judged.name, e->against.name);
+    printf("\n%s against %s\n  overlap    ", e->judged.name.text, e->against.name.text);
     for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= depth; c++) {
         printf("  @%-2u %7.4f  ", NJ_CUTOFFS[c],
                nj_lists_overlap(&e->judged.lists, &e->against.lists, NJ_CUTOFFS[c]));
     }
     for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
-        printf("\n  %-6s -", NJ_METRICS[i].name);
+        printf("\n  %-6s lost", NJ_METRICS[i].name);
         for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= depth; c++) {
             double loss;
             if (find_loss(e, &NJ_METRICS[i], NJ_CUTOFFS[c], &loss)) {
@@ -290,11 +294,12 @@ static void print_text(const evaluation *e)
     const nj_held_out *held = &e->held;
     printf("%s: %zu of %" PRIu64 " users judged; %" PRIu64 " without an item to hold out, %" PRIu64
            " whose item the catalogue does not know\n"
-           "of those judged, %" PRIu64 " had the item before and %zu have no known item to read\n",
+           "of those judged, %" PRIu64
+           " have the item in their input too and %zu have no known item to read\n",
            e->target, held->users.count, held->read_count, held->short_count, held->unknown_count,
            held->repeated_count, held->users.cold_count);
     print_model(&e->judged);
-    if (e->against.name != NULL) {
+    if (e->compares) {
         print_model(&e->against);
         print_comparison(e);
     }

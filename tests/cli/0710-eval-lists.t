@@ -70,6 +70,11 @@ expect_exit 0 '' -- bash -c 'nightjar eval --bundle b.njb --users - --lists expo
 expect_exit 2 'only one of --users, --lists and --against can be standard input' -- \
     nightjar eval --bundle b.njb --users - --lists -
 
+odd=$(printf 'odd\377.jsonl')
+cp l.jsonl "$odd"
+lists "$odd"
+holds "m['name'] == 'odd?.jsonl' and m['users'] == 4"
+
 refuse() { # LINE TEXT
     printf '%s\n' '{"user": "u1", "items": ["kettle-05"]}' "$1" >bad.jsonl
     expect_exit 65 "$2" -- nightjar eval --bundle b.njb --users h.txt --lists bad.jsonl
