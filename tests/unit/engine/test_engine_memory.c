@@ -198,7 +198,9 @@ static void the_planned_scratch_is_what_the_largest_batch_takes(void **state)
         assert_ok(nj_engine_decode(engine, users.requests, 16, ignore_list, &flags, &err), &err);
         assert_int_equal(engine->scratch_arena.peak, engine->scratch_arena.capacity);
         assert_int_equal(engine->batch_arena.peak, engine->batch_arena.capacity);
-        assert_int_equal(engine->scratch_arena.capacity + engine->batch_arena.capacity,
+        assert_int_equal(engine->same.arena.peak, engine->same.arena.capacity);
+        assert_int_equal(engine->scratch_arena.capacity + engine->batch_arena.capacity +
+                             engine->same.arena.capacity,
                          nj_engine_plan_of(engine)->scratch_bytes);
         nj_engine_close(&engine);
     }

@@ -208,13 +208,23 @@ static inline const nj_kernels *world_kernels(const char *name)
     return kernels;
 }
 
-static inline nj_engine *world_open(const nj_synthetic *world, const nj_settings *settings,
-                                    uint32_t batch_users, const nj_kernels *kernels)
+static inline nj_engine *world_open_saving(const nj_synthetic *world, const nj_settings *settings,
+                                           uint32_t batch_users, const nj_kernels *kernels)
 {
     nj_engine *engine = NULL;
     nj_error err = {0};
     assert_ok(nj_engine_open(&world->sections, settings, batch_users, kernels, &engine, &err),
               &err);
+    return engine;
+}
+
+/// Every user of an engine of the tests is searched, also one who repeats another: that is what they test. For the saving itself
+/// see test_engine_same.c.
+static inline nj_engine *world_open(const nj_synthetic *world, const nj_settings *settings,
+                                    uint32_t batch_users, const nj_kernels *kernels)
+{
+    nj_engine *engine = world_open_saving(world, settings, batch_users, kernels);
+    nj_engine_set_same_history(engine, false);
     return engine;
 }
 
