@@ -359,7 +359,7 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
     switch (stage->step) {
     case NJ_STAGE_PACK:
         status =
-            nj_store_pack(stage->staging, row_count, nj_clock_wall_ms(), &stage->name, NULL, err);
+            nj_store_pack(stage->staging, row_count, NULL, nj_clock_wall_ms(), &stage->name, NULL, err);
         if (status == NJ_OK) {
             nj_log_event(NJ_EVENT_PACKED,
                          NJ_FIELDS(nj_log_text("generation", stage->name.text),
