@@ -23,8 +23,8 @@ enum {
 #include "schemas/store.def"
 };
 
-static const nj_record_table FACTS = {
-    "store facts", FACT_FIELDS, sizeof FACT_FIELDS / sizeof FACT_FIELDS[0], LATER_FACTS};
+static const nj_record_table FACTS = {"store facts", FACT_FIELDS,
+                                      sizeof FACT_FIELDS / sizeof FACT_FIELDS[0], LATER_FACTS};
 static const nj_record_table SEALS = {"store manifest", SEAL_FIELDS,
                                       sizeof SEAL_FIELDS / sizeof SEAL_FIELDS[0], 0};
 

@@ -332,7 +332,8 @@ static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_cop
 }
 
 nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, const nj_copied_rows *copied,
-                        uint64_t now_ms, nj_store_name *out_name, nj_store_manifest *out_manifest, nj_error *err)
+                        uint64_t now_ms, nj_store_name *out_name, nj_store_manifest *out_manifest,
+                        nj_error *err)
 {
     nj_store_manifest manifest = {0};
     nj_store_name name = nj_store_name_make(now_ms);

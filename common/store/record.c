@@ -112,8 +112,7 @@ nj_status nj_record_unpack(const nj_record_table *table, nj_slice bytes, void *o
     nj_fields fields;
     nj_status status = nj_unpack(bytes, ELEMENTS_MAX, &unpacked, err);
     if (status == NJ_OK) {
-        nj_fields_open(&fields, &unpacked.root, table->what,
-                       table->count - table->later, err);
+        nj_fields_open(&fields, &unpacked.root, table->what, table->count - table->later, err);
         const size_t required = table->count - table->later;
         const size_t count = fields.count == required ? required : table->count;
         for (size_t i = 0; i < count; i++) {

@@ -151,8 +151,8 @@ static nj_status make_world(const bench_options *options, world *w, nj_error *er
         status = make_users(options, w, err);
     }
     if (status == NJ_OK) {
-        status =
-            nj_plan_make(&w->users, &settings, &bundle, (uint32_t)options->users, &w->plan, err);
+        status = nj_plan_make(&w->users, &settings, &bundle, NULL, (uint32_t)options->users,
+                              &w->plan, err);
     }
     return status == NJ_OK ? make_rows(options, w, err) : status;
 }

@@ -347,8 +347,8 @@ nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket, const nj_secti
     return status;
 }
 
-nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t slot,
-                                bool afresh, nj_buffer *users, nj_error *err)
+nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t slot, bool afresh,
+                                nj_buffer *users, nj_error *err)
 {
     task *t = make_task(NJ_COMPUTE_SHARD, ticket, err);
     if (t == NULL) {

@@ -41,7 +41,7 @@ static void note_signal(int number)
 typedef struct {
     nj_buffer users; // until it is computed
     bool afresh;
-    nj_buffer rows;  // until it is acknowledged
+    nj_buffer rows; // until it is acknowledged
 } lease_slot;
 
 typedef struct {
@@ -267,11 +267,10 @@ static void compute_slot(worker *w, const nj_session_effect *effect)
 {
     nj_error err = {0};
     nj_buffer *users = &w->slots[effect->slot].users;
-    nj_status status =
-        users->size > 0
-            ? nj_compute_shard_take(w->compute, effect->ticket, effect->slot,
-                                    w->slots[effect->slot].afresh, users, &err)
-            : nj_fail(&err, NJ_NO_MEMORY, "no memory to keep the users of a lease");
+    nj_status status = users->size > 0
+                           ? nj_compute_shard_take(w->compute, effect->ticket, effect->slot,
+                                                   w->slots[effect->slot].afresh, users, &err)
+                           : nj_fail(&err, NJ_NO_MEMORY, "no memory to keep the users of a lease");
     if (status != NJ_OK) {
         nj_session_failed(w->session, effect->ticket, status, err.text, now());
     }

@@ -139,8 +139,8 @@ static void a_copy_has_the_same_list_with_its_own_flags_and_age(void **state)
     nj_buffer_init(&second, 4096);
     nj_buffer_init(&third, 4096);
     assert_int_equal(nj_row_pack(&first, NJ_ROW_SHORT, items, scores, 2, &HISTORY), NJ_OK);
-    assert_int_equal(
-        nj_row_copy(&second, nj_buffer_slice(&first), NJ_ROW_SHORT | NJ_ROW_COPIED, 1), NJ_OK);
+    assert_int_equal(nj_row_copy(&second, nj_buffer_slice(&first), NJ_ROW_SHORT | NJ_ROW_COPIED, 1),
+                     NJ_OK);
     assert_int_equal(second.bytes[0], 0x96);
     assert_int_equal(second.size, first.size + 1);
     assert_memory_equal(second.bytes + 3, first.bytes + 3, first.size - 3);
@@ -174,8 +174,7 @@ static void unequal_counts_nan_scores_and_newer_versions_are_refused(void **stat
     static const uint8_t NEWER[] = {0x95, 2, 0, 0x90, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0};
     static const uint8_t TAIL[] = {0x97, 1, 0, 0x90, 0x90, 0xc4, 8, 0,   0,
                                    0,    0, 0, 0,    0,    0,    7, 0xc3};
-    static const uint8_t NO_AGE[] = {0x96, 1, 0, 0x90, 0x90, 0xc4, 8, 0,
-                                     0,    0, 0, 0,    0,    0,    0, 0xc3};
+    static const uint8_t NO_AGE[] = {0x96, 1, 0, 0x90, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0xc3};
     assert_refused(nj_row_unpack((nj_slice){(const char *)UNEQUAL, sizeof UNEQUAL}, &row, &err),
                    NJ_INPUT, &err, "1 items but 0 scores");
     assert_refused(

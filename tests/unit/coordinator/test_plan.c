@@ -67,7 +67,7 @@ static nj_plan make_plan(const world *w, uint32_t shard_users)
     nj_error err = {0};
     nj_plan plan;
     nj_settings settings = nj_settings_default();
-    assert_ok(nj_plan_make(&w->users, &settings, &w->bundle, shard_users, &plan, &err), &err);
+    assert_ok(nj_plan_make(&w->users, &settings, &w->bundle, NULL, shard_users, &plan, &err), &err);
     return plan;
 }
 
@@ -76,7 +76,7 @@ static nj_digest digest_with(const world *w, const nj_settings *settings, uint32
     nj_error err = {0};
     nj_plan plan;
     nj_settings copy = *settings;
-    assert_ok(nj_plan_make(&w->users, &copy, &w->bundle, shard_users, &plan, &err), &err);
+    assert_ok(nj_plan_make(&w->users, &copy, &w->bundle, NULL, shard_users, &plan, &err), &err);
     nj_digest digest = plan.digest;
     nj_plan_fini(&plan);
     return digest;
@@ -399,7 +399,7 @@ static void cold_users_are_planned_skipped_or_refused(void **state)
     open_world(&w);
     read_lines(&w, "d i1 i2 i3\nb nothing\nc i4\na\n");
     nj_settings settings = nj_settings_default();
-    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 10, &plan, &err), &err);
+    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, NULL, 10, &plan, &err), &err);
     assert_int_equal(plan.user_count, 4);
     assert_int_equal(settings.history_items_max, 3);
     assert_int_equal(settings.exclusions_max, 3);
@@ -407,7 +407,7 @@ static void cold_users_are_planned_skipped_or_refused(void **state)
 
     settings.cold_users = NJ_COLD_SKIP;
     settings.keep_history = true;
-    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 10, &plan, &err), &err);
+    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, NULL, 10, &plan, &err), &err);
     assert_int_equal(plan.user_count, 2);
     assert_int_equal(plan.skipped_count, 2);
     assert_true(nj_slice_equal(nj_plan_request(&plan, 0, 0).user, nj_slice_from("c")));
@@ -416,12 +416,12 @@ static void cold_users_are_planned_skipped_or_refused(void **state)
     nj_plan_fini(&plan);
 
     settings.cold_users = NJ_COLD_FAIL;
-    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, 10, &plan, &err), NJ_INPUT, &err,
-                   "2 of 4 users have no item that the catalogue knows, the first is \"b\"");
+    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, NULL, 10, &plan, &err), NJ_INPUT,
+                   &err, "2 of 4 users have no item that the catalogue knows, the first is \"b\"");
     read_lines(&w, "a nothing\nb\n");
     settings.cold_users = NJ_COLD_SKIP;
-    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, 10, &plan, &err), NJ_INPUT, &err,
-                   "no user is left: 2 read, 2 skipped");
+    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, NULL, 10, &plan, &err), NJ_INPUT,
+                   &err, "no user is left: 2 read, 2 skipped");
     close_world(&w);
 }
 
