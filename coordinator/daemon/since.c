@@ -193,9 +193,8 @@ static uint16_t judge_row(const nj_since *since, const nj_request *user, nj_slic
     }
     const nj_history_digest history =
         nj_history_digest_of(since->items, user->items, user->item_count);
-    return memcmp(history.bytes, scan.history, sizeof history.bytes) == 0
-               ? (uint16_t)(scan.age + 1)
-               : 0;
+    return memcmp(history.bytes, scan.history, sizeof history.bytes) == 0 ? (uint16_t)(scan.age + 1)
+                                                                          : 0;
 }
 
 static nj_status copy_row(nj_since *since, nj_slice value, uint16_t age, nj_error *err)
@@ -321,10 +320,9 @@ bool nj_since_rows(nj_since *since, const nj_plan *plan, nj_copied_rows *out)
         return false;
     }
     since->plan = plan;
-    *out =
-        (nj_copied_rows){.context = since,
-                         .bytes = nj_store_reader_manifest(since->reader)->data_bytes,
-                         .rewind = rewind_rows,
-                         .next = next_row};
+    *out = (nj_copied_rows){.context = since,
+                            .bytes = nj_store_reader_manifest(since->reader)->data_bytes,
+                            .rewind = rewind_rows,
+                            .next = next_row};
     return true;
 }

@@ -32,7 +32,8 @@ typedef struct {
     nj_store_reader *reader; // owned; NULL: nobody is copied
     nj_store_name name;      // "" likewise
     uint32_t max_age;
-    const char *differs; // the fact for which nobody is copied although it was asked for; NULL: none
+    const char
+        *differs; // the fact for which nobody is copied although it was asked for; NULL: none
     const nj_idlist *items;
     // of the rows that were chosen
     uint64_t copied_count;
@@ -48,7 +49,7 @@ typedef struct {
 ///
 /// Returns  NJ_NOT_FOUND, NJ_REFUSED: a generation that is named is missing or damaged. CURRENT may be missing: there is nothing to
 ///          copy in a new store. NJ_CONFIG: the interrupted night copies from another one than is named. As nj_store_reader_open
-/// Proof    tests/unit/daemon/test_since.c, tests/integration/0250-copied-rows.t
+/// Proof    tests/integration/0250-copied-rows.t, tests/fault/0140-copied-rows-killed.t
 NJ_CHECKED nj_status nj_since_open(const nj_since_request *request, const nj_job *job,
                                    nj_since *out, nj_error *err);
 /// Accepts one that is all zero.

@@ -107,8 +107,7 @@ static nj_status choose_marked(void *context, const nj_user_table *users, const 
         nj_slice id = nj_user_table_at(users, order[i]).user;
         assert_int_equal(out_ages[i], 0);
         out_ages[i] = memchr(id.bytes, 'x', id.size) != NULL ? (uint16_t)id.size : 0;
-        assert_true(i == 0 ||
-                    nj_id_compare(nj_user_table_at(users, order[i - 1]).user, id) < 0);
+        assert_true(i == 0 || nj_id_compare(nj_user_table_at(users, order[i - 1]).user, id) < 0);
     }
     return NJ_OK;
 }
@@ -180,8 +179,8 @@ static void who_is_copied_and_from_what_is_part_of_the_digest(void **state)
     assert_false(same_digest(one, copying_digest_of(&w, "a i1\n", 1)));
     assert_false(same_digest(one, digest_of(&w, "a i1\nx i2\n", 2)));
     // Where nobody is copied after all the night is the one that it would be without --since.
-    assert_true(same_digest(copying_digest_of(&w, "a i1\nb i2\n", 1),
-                            digest_of(&w, "a i1\nb i2\n", 2)));
+    assert_true(
+        same_digest(copying_digest_of(&w, "a i1\nb i2\n", 1), digest_of(&w, "a i1\nb i2\n", 2)));
     close_world(&w);
 }
 
