@@ -124,7 +124,6 @@ static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sect
                  ? nj_engine_from(arguments, sections, &settings, &engine, err)
                  : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", (size_t)options->users);
     if (status == NJ_OK) {
-        nj_engine_set_same_history(engine, false); // the rounds decode the same users
         status = measure(engine, requests, options, row, err);
     }
     nj_engine_close(&engine);

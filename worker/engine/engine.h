@@ -14,6 +14,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/error.h"
+#include "common/base/saving.h"
 #include "common/bundle/bundle.h"
 #include "common/codec/row.h"
 #include "common/codec/settings.h"
@@ -26,6 +27,18 @@
 #define NJ_ENGINE_WIDE_BYTES_MAX ((size_t)1 << 30)
 
 typedef struct nj_engine nj_engine;
+
+// How an engine computes; what it computes is in the settings. Nothing here changes a byte of a list, but for the numeric class of
+// the kernels.
+typedef struct {
+    uint32_t batch_users;      // B, 1..NJ_ENGINE_BATCH_MAX
+    const nj_kernels *kernels; // borrowed for the life of the engine
+    nj_savings savings;        // work that may be left out
+    size_t bytes_max;          // a larger plan is refused
+} nj_engine_options;
+
+/// 16 users, every saving, no limit.
+nj_engine_options nj_engine_options_default(const nj_kernels *kernels);
 
 // What one engine holds, in bytes, known before anything is allocated.
 typedef struct {
@@ -52,21 +65,16 @@ typedef struct {
 /// Takes the list of requests[index]; called once a request, in order. A status other than NJ_OK ends the decoding.
 typedef nj_status (*nj_list_sink)(void *context, size_t index, const nj_list *list, nj_error *err);
 
-/// Checks every section, plans, and allocates what was planned. `sections` and `kernels` are borrowed for the life of the engine.
-/// `batch_users` is B, 1..NJ_ENGINE_BATCH_MAX; `settings` is copied and within its table's limits (asserted).
+/// Checks every section, plans, and allocates what was planned. `sections` are borrowed for the life of the engine; `settings` and
+/// `options` are copied and within their limits (asserted).
 ///
-/// Errors  NJ_INPUT names section, rule and numbers; NJ_CONFIG: the model's vocabulary and the catalogue's tokens do not fit;
-///         NJ_NO_MEMORY. `*out` is then unchanged.
+/// Errors  NJ_INPUT names section, rule and numbers; NJ_CONFIG: the model's vocabulary and the catalogue's tokens do not fit, or
+///         the plan is larger than bytes_max (both numbers; the model and the scratch are not allocated then); NJ_NO_MEMORY.
+///         `*out` is then unchanged.
 /// Proof   tests/unit/engine/test_engine_hostile.c, tests/unit/engine/test_engine_memory.c
 NJ_CHECKED nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
-                                    uint32_t batch_users, const nj_kernels *kernels,
-                                    nj_engine **out, nj_error *err);
-/// The same for a machine that has no more than `bytes_max` to give: NJ_CONFIG names both numbers when the plan is larger, before
-/// the model and the scratch are allocated.
-NJ_CHECKED nj_status nj_engine_open_within(size_t bytes_max, const nj_sections *sections,
-                                           const nj_settings *settings, uint32_t batch_users,
-                                           const nj_kernels *kernels, nj_engine **out,
-                                           nj_error *err);
+                                    const nj_engine_options *options, nj_engine **out,
+                                    nj_error *err);
 void nj_engine_close(nj_engine **engine);
 
 const nj_engine_plan *nj_engine_plan_of(const nj_engine *engine);
@@ -88,15 +96,9 @@ const uint16_t *nj_engine_item_sid(const nj_engine *engine, uint32_t row, uint32
 NJ_CHECKED nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t count,
                                       nj_list_sink sink, void *context, nj_error *err);
 
-/// The saving "same-history", on in a new engine: a user whose encoder tokens and excluded items are those of an earlier one gets that
-/// one's list. Of the earlier lists the last some thousand are kept, from one call to the next, in memory that was planned.
-///
-/// Exact   in classes whose bits depend on the user alone: the same rows, byte for byte. Elsewhere a user gets one of the lists that
-///         the class could have given him
+/// Forgets the lists that NJ_SAVING_SAME_HISTORY keeps from one call to the next: who decodes users again, to compare the rows or to
+/// measure, wants them decoded and not remembered.
 /// Proof   tests/unit/engine/test_engine_same.c
-void nj_engine_set_same_history(nj_engine *engine, bool enabled);
-
-/// Forgets the lists that are kept: who decodes users again to compare the rows wants them decoded, not remembered.
 void nj_engine_forget(nj_engine *engine);
 
 /// Appends the list as a stored row (common/codec/row.h).

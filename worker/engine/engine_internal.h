@@ -46,8 +46,8 @@ typedef struct {
 
 struct nj_engine {
     nj_settings settings;
+    nj_engine_options options;
     nj_catalogue_view catalogue;
-    const nj_kernels *kernels;
     nj_tensor_set *tensors; // owned view of the weights section
     nj_t5_config config;
     nj_t5 *model; // owned
@@ -69,8 +69,8 @@ struct nj_engine {
     nj_same same;
 };
 
-/// Fills plan, limits and beam from settings, config and catalogue. NJ_CONFIG when a size overflows.
-NJ_CHECKED nj_status nj_engine_make_plan(nj_engine *engine, uint32_t batch_users, nj_error *err);
+/// Fills plan, limits and beam from settings, options, config and catalogue. NJ_CONFIG when a size overflows.
+NJ_CHECKED nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err);
 
 /// Builds the list of users without a known item from the bundle's counts.
 NJ_CHECKED nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err);
@@ -85,9 +85,9 @@ nj_exclusions nj_exclusions_from(const nj_request *request, uint32_t *rows);
 
 // ---- engine_same.c ----
 
-/// Chooses how many lists are kept and gives the bytes that they take.
+/// Chooses how many lists are kept and gives the bytes that they take; 0 with the saving off.
 size_t nj_same_bytes(nj_engine *engine);
-/// Lays them out in the arena and switches them on.
+/// Lays them out in the arena.
 void nj_same_open(nj_engine *engine);
 /// What decides a list, under the engine's settings.
 nj_digest nj_same_key(const uint32_t *tokens, uint32_t token_count,

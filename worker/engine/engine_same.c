@@ -6,7 +6,8 @@
 //   sets of WAYS places; a key has its set, and within it the oldest gives way
 //     | k0 k1 k2 k3 | k4 k5 k6 k7 | ...        next[set]: who goes next
 //
-// Lists stay from one call to the next: the short histories that many users share come in shards far from each other.
+// Lists stay from one call to the next: the short histories that many users share come in shards far from each other. In a numeric class
+// whose bits depend on other users (OpenBLAS) a user gets one of the lists that the class could have given him.
 #include "worker/engine/engine_internal.h"
 
 #include <string.h>
@@ -25,6 +26,10 @@ static size_t place_bytes(const nj_engine *engine)
 
 size_t nj_same_bytes(nj_engine *engine)
 {
+    engine->same.enabled = (engine->options.savings & NJ_SAVING_SAME_HISTORY) != 0;
+    if (!engine->same.enabled) {
+        return 0;
+    }
     const size_t wanted = BYTES_MAX / (WAYS * place_bytes(engine));
     uint32_t sets = 1;
     while (2 * sets <= nj_min_size(wanted, SETS_MAX)) {
@@ -39,6 +44,9 @@ size_t nj_same_bytes(nj_engine *engine)
 void nj_same_open(nj_engine *engine)
 {
     nj_same *same = &engine->same;
+    if (!same->enabled) {
+        return;
+    }
     const size_t places = (size_t)same->sets * WAYS;
     const size_t top = engine->settings.top;
     same->lists = nj_arena_take(&same->arena, places * sizeof *same->lists);
@@ -49,7 +57,6 @@ void nj_same_open(nj_engine *engine)
         same->lists[i].list.items = items + i * top;
         same->lists[i].list.scores = scores + i * top;
     }
-    same->enabled = true;
     nj_engine_forget(engine);
 }
 
@@ -59,13 +66,9 @@ void nj_engine_forget(nj_engine *engine)
     for (size_t i = 0; i < (size_t)same->sets * WAYS; i++) {
         same->lists[i].used = false;
     }
-    memset(same->next, 0, same->sets);
-}
-
-void nj_engine_set_same_history(nj_engine *engine, bool enabled)
-{
-    engine->same.enabled = enabled;
-    nj_engine_forget(engine);
+    if (same->sets > 0) {
+        memset(same->next, 0, same->sets);
+    }
 }
 
 nj_digest nj_same_key(const uint32_t *tokens, uint32_t token_count, const nj_exclusions *exclusions)

@@ -43,6 +43,14 @@ static void assert_same_lists(const world_lists *a, const world_lists *b)
     }
 }
 
+static nj_engine *open_saving(const nj_synthetic *world, const nj_settings *settings,
+                              uint32_t batch_users, const nj_kernels *kernels)
+{
+    nj_engine_options options = world_options(batch_users, kernels);
+    options.savings |= NJ_SAVING_SAME_HISTORY;
+    return world_open_with(world, settings, &options);
+}
+
 // ---- users ----
 
 // Users that repeat one another in every way that must be told apart: short histories drawn from few, the same items in another order,
@@ -90,7 +98,7 @@ static void rows_are_the_same_with_and_without(void **state)
             world_decode(&world, &settings, 16, world_kernels("auto"), &users, &wanted);
             for (size_t b = 0; b < sizeof BATCHES / sizeof BATCHES[0]; b++) {
                 nj_engine *engine =
-                    world_open_saving(&world, &settings, BATCHES[b], world_kernels("auto"));
+                    open_saving(&world, &settings, BATCHES[b], world_kernels("auto"));
                 decode(engine, &users, &found);
                 assert_same_lists(&wanted, &found);
                 decode(engine, &users, &found); // every list is remembered now
@@ -124,7 +132,8 @@ static void equal_histories_are_searched_once(void **state)
     decode(engine, &twins, &lists);
     assert_int_equal(rows_computed, 10 * needed);
 
-    nj_engine_set_same_history(engine, true);
+    nj_engine_close(&engine);
+    engine = open_saving(&world, &settings, 4, &counting);
     decode(engine, &twins, &lists);
     assert_int_equal(rows_computed, needed);
     decode(engine, &twins, &lists); // another call: still known
@@ -147,7 +156,7 @@ static void older_items_are_excluded_behind_the_encoded_window(void **state)
     users.count = 0;
     world_add_user(&users, (const uint32_t[]){5, 9}, 2, 0);
     nj_settings settings = world_settings(12, 10, &users);
-    nj_engine *engine = world_open_saving(&world, &settings, 4, world_kernels("auto"));
+    nj_engine *engine = open_saving(&world, &settings, 4, world_kernels("auto"));
     decode(engine, &users, &lists);
     const uint32_t best = lists.lists[0].items[0];
     nj_engine_close(&engine);
@@ -155,7 +164,7 @@ static void older_items_are_excluded_behind_the_encoded_window(void **state)
     world_add_user(&users, (const uint32_t[]){best, 5, 9}, 3, 0);
     settings = world_settings(12, 10, &users);
     settings.history = 2;
-    engine = world_open_saving(&world, &settings, 4, world_kernels("auto"));
+    engine = open_saving(&world, &settings, 4, world_kernels("auto"));
     decode(engine, &users, &lists);
     assert_int_equal(lists.lists[0].items[0], best);
     assert_false(world_had(&(nj_request){.items = lists.lists[1].items, .item_count = 10}, best));
@@ -182,7 +191,7 @@ static void with_the_history_kept_only_the_encoded_window_decides(void **state)
     settings.keep_history = true;
     settings.exclusions_max = 0;
     settings.history_items_max = 3;
-    nj_engine *engine = world_open_saving(&world, &settings, 4, &counting);
+    nj_engine *engine = open_saving(&world, &settings, 4, &counting);
     decode(engine, &users, &lists);
     world_add_user(&users, (const uint32_t[]){70, 5, 9}, 3, 1);
     decode(engine, &users, &lists);
@@ -209,7 +218,7 @@ static void lists_that_gave_way_are_searched_again(void **state)
     }
     nj_settings settings = world_settings(12, 10, &users);
     world_decode(&world, &settings, 3, plain, &users, &wanted);
-    nj_engine *engine = world_open_saving(&world, &settings, 3, &counting);
+    nj_engine *engine = open_saving(&world, &settings, 3, &counting);
     engine->same.sets = 2; // of the many that there is room for
     for (int round = 0; round < 3; round++) {
         decode(engine, &users, &found);
@@ -249,7 +258,7 @@ static void a_history_that_fails_fails_every_user_who_has_it(void **state)
     world_add_user(&users, (const uint32_t[]){7}, 1, 0);
     world_add_user(&users, (const uint32_t[]){5, 9, 2}, POISON_ITEMS, 0);
     nj_settings settings = world_settings(12, 10, &users);
-    nj_engine *engine = world_open_saving(&world, &settings, 1, &spoiling);
+    nj_engine *engine = open_saving(&world, &settings, 1, &spoiling);
     const nj_request *who = users.requests;
     assert_refused(nj_engine_decode(engine, who, 3, world_take, &lists, &err), NJ_FAILED, &err,
                    "user \"u0\": the model gives NaN or infinity");
