@@ -1,6 +1,7 @@
 // main.c - the command table of `nightjar`. Adding a command is one row here and one function in commands.h.
 #include "common/base/log.h"
 #include "coordinator/daemon/night_options.h"
+#include "ops/cli/bench_report.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 
@@ -32,8 +33,10 @@ static const nj_option BENCH_ENGINE[] = {
     {"users", "N", "64", "users a round", false},
     {"rounds", "N", "5", "rounds; the median is reported", false},
     NJ_ENGINE_OPTIONS,
-    JSON_OPTION,
+    NJ_BENCH_REPORT_OPTIONS,
 };
+
+static const nj_option BENCH_SHOW[] = {NJ_BENCH_REPORT_OPTIONS};
 
 static const nj_option BENCH_STORE[] = {
     {"rows", "N", "1000000", "made-up rows a round", false},
@@ -41,7 +44,7 @@ static const nj_option BENCH_STORE[] = {
     {"shard-users", "N", "256", "rows a shard; 32 shards are committed at once", false},
     {"rounds", "N", "3", "rounds; medians are reported", false},
     {"folder", "DIR", ".", "where the store is made, and removed again", false},
-    JSON_OPTION,
+    NJ_BENCH_REPORT_OPTIONS,
 };
 
 static const nj_option BENCH_WIRE[] = {
@@ -49,7 +52,7 @@ static const nj_option BENCH_WIRE[] = {
     {"top", "N", "50", "items of each list: 128 lists of 50 are 64 KB", false},
     {"items", "N", "100000", "items of the catalogue", false},
     {"shards", "N", "2000", "shards to send each way", false},
-    JSON_OPTION,
+    NJ_BENCH_REPORT_OPTIONS,
 };
 
 static const nj_option BUNDLE_PACK[] = {
@@ -154,6 +157,8 @@ static const nj_option STORE_ROLLBACK[] = {
 static const nj_command COMMANDS[] = {
     COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE,
             nj_command_bench_engine),
+    COMMAND("bench show", "a saved run as tables, and beside another one", "FILE", BENCH_SHOW,
+            nj_command_bench_show),
     COMMAND("bench store", "measure committing, packing and publishing", NULL, BENCH_STORE,
             nj_command_bench_store),
     COMMAND("bench wire", "what a shard's result costs the coordinator", NULL, BENCH_WIRE,
