@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/checked.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/codec/row.h"
@@ -19,7 +20,10 @@
 
 #define ROUNDS_MAX 100
 #define BATCH_SHARDS 32 // as many as the coordinator commits at once
-#define PROBE_BYTES ((size_t)256 << 20)
+#define PROBE_BYTES_MAX ((size_t)256 << 20)
+#define PROBE_BYTES_MIN ((size_t)8 << 20)
+#define PROBE_BYTES_A_ROW                                                                          \
+    1024 // some more than a row's, so that the probe is no smaller than the night
 #define PROBE_BLOCK_BYTES ((size_t)1 << 20)
 #define USER_BYTES 24
 #define POOL_ROWS 997 // different rows; users take them in turn
@@ -233,8 +237,11 @@ static nj_status run_round(const bench_options *options, const char *store, benc
 // ---- the disk ----
 
 // Megabytes a second of one sequential write with a sync at its end.
-static nj_status probe_disk(const char *folder, double *out_mb_per_s, nj_error *err)
+static nj_status probe_disk(const char *folder, uint64_t rows, double *out_mb_per_s, nj_error *err)
 {
+    const size_t wanted = nj_max_size(PROBE_BYTES_MIN, (size_t)rows * PROBE_BYTES_A_ROW);
+    const size_t bytes =
+        nj_min_size(PROBE_BYTES_MAX, wanted / PROBE_BLOCK_BYTES * PROBE_BLOCK_BYTES);
     nj_path path;
     nj_status status = nj_path_join(folder, "probe", &path, err);
     char *block = status == NJ_OK ? malloc(PROBE_BLOCK_BYTES) : NULL;
@@ -245,7 +252,7 @@ static nj_status probe_disk(const char *folder, double *out_mb_per_s, nj_error *
     }
     memset(block, 0x5a, PROBE_BLOCK_BYTES);
     uint64_t start_ns = nj_clock_mono_ns();
-    for (size_t done = 0; done < PROBE_BYTES && status == NJ_OK; done += PROBE_BLOCK_BYTES) {
+    for (size_t done = 0; done < bytes && status == NJ_OK; done += PROBE_BLOCK_BYTES) {
         if (write(fd, block, PROBE_BLOCK_BYTES) != (ssize_t)PROBE_BLOCK_BYTES) {
             status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot write", path.text);
         }
@@ -253,7 +260,7 @@ static nj_status probe_disk(const char *folder, double *out_mb_per_s, nj_error *
     if (status == NJ_OK && fdatasync(fd) != 0) {
         status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot sync", path.text);
     }
-    *out_mb_per_s = (double)PROBE_BYTES / 1e6 / seconds_since(start_ns);
+    *out_mb_per_s = (double)bytes / 1e6 / seconds_since(start_ns);
     close(fd);
     unlink(path.text);
     free(block);
@@ -306,12 +313,12 @@ static nj_status measure(const bench_options *options, const char *folder, bench
 {
     nj_path store;
     nj_bench_round watched;
-    nj_bench_watch_begin(watch, false);
+    nj_bench_watch_begin(watch, false, NJ_BENCH_PROBE_SECONDS);
     bench_batch *batch = make_batch(options);
     nj_status status = batch != NULL ? nj_path_join(folder, "store", &store, err)
                                      : nj_fail(err, NJ_NO_MEMORY, "no memory for a batch");
     if (status == NJ_OK) {
-        status = probe_disk(folder, out_disk, err);
+        status = probe_disk(folder, options->rows, out_disk, err);
     }
     for (size_t r = 0; r < options->rounds && status == NJ_OK; r++) {
         nj_bench_round_begin(watch);

@@ -36,9 +36,10 @@ typedef struct {
 typedef struct {
     bool
         computes; // the rounds use one core all the time: waiting, and who uses the core's other half, disturbs them
-    double peak_gflops;  // the last probe
-    double probes_least; // GFLOP/s
-    double probes_most;
+    double probe_seconds;
+    double peak_gflops;           // the last probe
+    double probes_least;          // GFLOP/s
+    double probes_most;           // of this process so far, other watches included
     double seconds, core_seconds; // of all rounds
     nj_bench_ticks here, sibling; // of the core's processors during the rounds
     // The round that runs.
@@ -47,8 +48,9 @@ typedef struct {
     nj_bench_ticks begun_here, begun_sibling;
 } nj_bench_watch;
 
-/// Begins with a probe. `computes`: the rounds do nothing but compute, on this thread.
-void nj_bench_watch_begin(nj_bench_watch *watch, bool computes);
+/// Begins with a probe. `computes`: the rounds do nothing but compute, on this thread. `probe_seconds`: NJ_BENCH_PROBE_SECONDS, or less
+/// where rounds are short. Process-wide: one thread measures at a time.
+void nj_bench_watch_begin(nj_bench_watch *watch, bool computes, double probe_seconds);
 void nj_bench_round_begin(nj_bench_watch *watch);
 void nj_bench_round_end(nj_bench_watch *watch, nj_bench_round *out);
 
@@ -61,7 +63,7 @@ void nj_bench_watch_tell(const nj_bench_watch *watch, json_t *row);
 
 /// The middle of `count` numbers (of two, the higher); sorts them.
 double nj_bench_median(double *numbers, size_t count);
-/// (largest - smallest) / median; sorts them. What a difference between two runs has to exceed.
+/// The width of the middle half / median; sorts them. What a difference between two runs has to exceed.
 double nj_bench_spread(double *numbers, size_t count);
 
 #endif

@@ -491,7 +491,7 @@ nj_status nj_command_bench_wire(const nj_arguments *arguments, nj_error *err)
         status = make_world(&options, &w, err);
     }
     for (size_t i = 0; i < MODES && status == NJ_OK; i++) {
-        nj_bench_watch_begin(&watch, false);
+        nj_bench_watch_begin(&watch, false, NJ_BENCH_PROBE_SECONDS);
         nj_bench_round_begin(&watch);
         status = run_mode(&w, &options, &rows[i], err);
         nj_bench_round_end(&watch, &watched);
