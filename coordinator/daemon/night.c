@@ -355,8 +355,9 @@ static nj_status say_ready(nj_night *n, nj_error *err)
 static nj_status open_night(nj_night *n, nj_error *err)
 {
     const nj_digest bundle = nj_sections_digest(nj_bundle_sections(n->job->bundle));
-    nj_status status = nj_plan_make(&n->job->users, &n->job->settings, &bundle,
-                                    n->options->shard_users, &n->plan, err);
+    nj_status status =
+        nj_plan_make(&n->job->users, &n->job->settings, &bundle, n->options->shard_users,
+                     n->options->shard_users_least, &n->plan, err);
     if (status == NJ_OK) {
         status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
     }

@@ -153,8 +153,8 @@ static nj_status make_world(const bench_options *options, world *w, nj_error *er
         status = make_users(options, w, err);
     }
     if (status == NJ_OK) {
-        status =
-            nj_plan_make(&w->users, &settings, &bundle, (uint32_t)options->users, &w->plan, err);
+        const uint32_t users = (uint32_t)options->users;
+        status = nj_plan_make(&w->users, &settings, &bundle, users, users, &w->plan, err);
     }
     return status == NJ_OK ? make_rows(options, w, err) : status;
 }
