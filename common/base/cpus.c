@@ -165,6 +165,31 @@ uint32_t nj_cpus_order(const char *system, nj_cpu_list *list)
     return cores;
 }
 
+nj_status nj_cpus_choose(const char *pin, uint32_t count, nj_cpu_list *out, nj_error *err)
+{
+    out->count = 0;
+    if (strcmp(pin, "none") == 0) {
+        return NJ_OK;
+    }
+    if (strcmp(pin, "auto") == 0) {
+        nj_status status = nj_cpus_allowed(out, err);
+        if (status == NJ_OK) {
+            nj_cpus_order(NJ_CPUS_SYSTEM, out);
+            out->count = out->count < count ? 0 : count;
+        }
+        return status;
+    }
+    if (nj_cpu_list_read(pin, out, err) != NJ_OK) {
+        return nj_fail(err, NJ_USAGE,
+                       "--pin is \"%s\", must be auto, none, or processors such as 0-3,8", pin);
+    }
+    return out->count >= count
+               ? NJ_OK
+               : nj_fail(err, NJ_USAGE,
+                         "--pin names %" PRIu32 " processors for %" PRIu32 " processes", out->count,
+                         count);
+}
+
 nj_status nj_cpu_pin(uint32_t cpu, nj_error *err)
 {
     cpu_mask mask = {0};

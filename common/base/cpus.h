@@ -37,6 +37,12 @@ void nj_cpu_siblings(const char *system, uint32_t cpu, nj_cpu_list *out);
 /// Sorts `list` as drawn above and returns how many different cores it has: the first so many are on cores of their own.
 uint32_t nj_cpus_order(const char *system, nj_cpu_list *list);
 
+/// The processors for `count` processes, the value of --pin: "none" gives an empty list, and so does "auto" where there are fewer
+/// processors than processes; else "auto" gives the first of nj_cpus_order, a list such as "0,2,4-7" those named, in its order.
+/// NJ_USAGE: not one of these, or fewer are named than there are processes; NJ_FAILED as nj_cpus_allowed.
+NJ_CHECKED nj_status nj_cpus_choose(const char *pin, uint32_t count, nj_cpu_list *out,
+                                    nj_error *err);
+
 /// Lets the calling thread, and all that it starts, run on `cpu` only. NJ_CONFIG: this process may not use it.
 NJ_CHECKED nj_status nj_cpu_pin(uint32_t cpu, nj_error *err);
 

@@ -74,9 +74,10 @@ typedef struct {
     uint64_t rows;
     uint64_t skipped; // cold users that --cold-users skip left out
     uint64_t shards;
-    uint64_t resumed_shards; // shards and pieces found committed
-    uint64_t resumed_rows;   // in them; the rate leaves them out
-    double decode_seconds;   // from the first message to the last commit
+    uint64_t resumed_shards;   // shards and pieces found committed
+    uint64_t resumed_rows;     // in them; the rate leaves them out
+    double decode_seconds;     // from the first message to the last commit
+    double decode_cpu_seconds; // what this process used of processors meanwhile
     double publish_seconds;
     double paused_seconds; // in which the store did not write
     uint64_t leases;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/base/clock.h"
 #include "common/base/cpus.h"
@@ -65,13 +64,6 @@ static void read_ticks(int cpu, nj_bench_ticks *here, nj_bench_ticks *sibling)
 
 // ---- rounds ----
 
-static uint64_t read_core_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 static double best_probe; // of this process: a neighbour who stays from row to row shows against it
 
 static void probe(nj_bench_watch *watch)
@@ -98,7 +90,7 @@ void nj_bench_round_begin(nj_bench_watch *watch)
 {
     watch->cpu = sched_getcpu();
     read_ticks(watch->cpu, &watch->begun_here, &watch->begun_sibling);
-    watch->begun_core_ns = read_core_ns();
+    watch->begun_core_ns = nj_clock_process_ns();
     watch->begun_ns = nj_clock_mono_ns();
 }
 
@@ -108,7 +100,7 @@ void nj_bench_round_end(nj_bench_watch *watch, nj_bench_round *out)
     nj_bench_ticks sibling;
     const double before = watch->peak_gflops;
     out->seconds = (double)(nj_clock_mono_ns() - watch->begun_ns) / 1e9;
-    out->core_seconds = (double)(read_core_ns() - watch->begun_core_ns) / 1e9;
+    out->core_seconds = (double)(nj_clock_process_ns() - watch->begun_core_ns) / 1e9;
     read_ticks(watch->cpu, &here, &sibling);
     if (sched_getcpu() == watch->cpu) { // else the other processor's load may have been our own
         add_ticks(&watch->here, &here, &watch->begun_here);

@@ -136,6 +136,10 @@ static const nj_option RUN[] = {
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,
     {"workers", "N", "2", "worker processes to start on this machine", false},
+    {"pin", "auto|none|LIST", "none",
+     "keep each worker on one processor: auto takes a core each before any core twice, a list "
+     "such as 0,2,4-7 those",
+     false},
     {"cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar", false},
     {"memory-max", "MB", NULL, "a worker whose plan needs more ends; default: no limit", false},
     NJ_ENGINE_OPTIONS,
