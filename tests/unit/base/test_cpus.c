@@ -28,9 +28,9 @@ static void lists_are_read_as_the_kernel_writes_them(void **state)
 static void what_is_no_list_is_refused(void **state)
 {
     (void)state;
-    static const char *const TEXTS[] = {"",    "\n",    "x",    "1,",       "1,,2", "-1",  "3-1", "1-",
-                                        "0 1", "4096", "0-4096", "1,1", "0-3,2", "+1", "1-2-3",
-                                        "99999999999999999999"};
+    static const char *const TEXTS[] = {
+        "",    "\n",   "x",      "1,",  "1,,2",  "-1", "3-1",   "1-",
+        "0 1", "4096", "0-4096", "1,1", "0-3,2", "+1", "1-2-3", "99999999999999999999"};
     nj_error err = {0};
     nj_cpu_list list;
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
