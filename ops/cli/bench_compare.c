@@ -13,6 +13,7 @@ static const char *bench_of(const json_t *row)
     return json_string_value(json_object_get(row, "bench"));
 }
 
+// A key that one of the rows does not have is younger than its run, and tells nothing apart.
 static bool same_keys(const json_t *a, const json_t *b)
 {
     const char *bench = bench_of(a);
@@ -21,8 +22,9 @@ static bool same_keys(const json_t *a, const json_t *b)
     }
     const nj_bench_column *c = NULL;
     while ((c = nj_bench_column_next(bench, c)) != NULL) {
-        if (c->role == NJ_BENCH_KEY &&
-            !json_equal(json_object_get(a, c->key), json_object_get(b, c->key))) {
+        const json_t *in_a = json_object_get(a, c->key);
+        const json_t *in_b = json_object_get(b, c->key);
+        if (c->role == NJ_BENCH_KEY && in_a != NULL && in_b != NULL && !json_equal(in_a, in_b)) {
             return false;
         }
     }
@@ -78,8 +80,9 @@ static json_t *compare_result(const nj_bench_column *column, const json_t *old_r
                   verdict, "noisy", is_noisy(old_row) || is_noisy(new_row));
     const nj_bench_column *c = NULL;
     while (out != NULL && (c = nj_bench_column_next(column->bench, c)) != NULL) {
-        if (c->role == NJ_BENCH_KEY) {
-            json_object_set(out, c->key, json_object_get(new_row, c->key));
+        json_t *value = json_object_get(new_row, c->key);
+        if (c->role == NJ_BENCH_KEY && value != NULL) {
+            json_object_set(out, c->key, value);
         }
     }
     return out;
@@ -128,7 +131,7 @@ void nj_bench_describe(const json_t *row, char *out, size_t size)
     size_t used = (size_t)snprintf(out, size, "%s", bench_of(row));
     while (used < size && (c = nj_bench_column_next(bench_of(row), c)) != NULL) {
         const json_t *value = json_object_get(row, c->key);
-        if (c->role != NJ_BENCH_KEY) {
+        if (c->role != NJ_BENCH_KEY || value == NULL) {
             continue;
         }
         used += json_is_string(value)

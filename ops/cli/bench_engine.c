@@ -102,6 +102,7 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
     if (nj_kernels_select(nj_argument(arguments, "kernels"), &kernels, NULL) != NJ_OK) {
         return NULL; // the engine has been opened with them
     }
+    const char *without = nj_argument(arguments, "without");
     const double users = (double)options->users;
     double least = run->rounds[0].seconds;
     double core_seconds = 0.0;
@@ -116,13 +117,14 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
     const double users_per_s = users / middle->seconds;
     const double gflops = users_per_s * nj_engine_user_flops(engine, plan->S) / 1e9;
     json_t *row = json_pack(
-        "{s:I, s:I, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f}",
+        "{s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, "
+        "s:f}",
         "beam", (json_int_t)plan->W, "tokens", (json_int_t)options->tokens, "precision", "float32",
-        "kernels", kernels->name, "batch", (json_int_t)plan->B, "top", (json_int_t)options->top,
-        "users_per_s", users_per_s, "users_per_core_s",
-        users * (double)options->rounds / core_seconds, "users_per_s_best", users / least, "gflops",
-        gflops, "peak_gflops", middle->peak_gflops, "share", gflops / middle->peak_gflops,
-        "model_mb", (double)plan->model_bytes / 1e6, "scratch_mb",
+        "kernels", kernels->name, "batch", (json_int_t)plan->B, "without",
+        without != NULL ? without : "", "top", (json_int_t)options->top, "users_per_s", users_per_s,
+        "users_per_core_s", users * (double)options->rounds / core_seconds, "users_per_s_best",
+        users / least, "gflops", gflops, "peak_gflops", middle->peak_gflops, "share",
+        gflops / middle->peak_gflops, "model_mb", (double)plan->model_bytes / 1e6, "scratch_mb",
         (double)plan->scratch_bytes / 1e6, "peak_rss_mb", read_peak_memory_mb(), "rounds",
         (json_int_t)options->rounds, "spread", nj_bench_spread(run->users_per_s, options->rounds));
     if (row != NULL) {

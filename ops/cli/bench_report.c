@@ -26,10 +26,12 @@ static nj_status check_row(const char *path, size_t index, const json_t *row, nj
     }
     for (; c != NULL; c = nj_bench_column_next(bench, c)) {
         const json_t *value = json_object_get(row, c->key);
-        if (c->role == NJ_BENCH_KEY && !json_is_string(value) && !json_is_integer(value)) {
+        if (c->role == NJ_BENCH_KEY && value != NULL && !json_is_string(value) &&
+            !json_is_integer(value)) {
             return nj_fail(err, NJ_INPUT,
-                           "%s: result %zu of bench %s has no \"%s\", by which rows are told apart",
-                           path, index, bench, c->key);
+                           "%s: \"%s\" of result %zu of bench %s is neither text nor a whole "
+                           "number",
+                           path, c->key, index, bench);
         }
     }
     return NJ_OK;
@@ -154,8 +156,8 @@ nj_status nj_bench_report_add_take(nj_bench_report *report, const char *bench, j
     }
     if (json_is_true(json_object_get(taken, "noisy"))) {
         nj_bench_describe(taken, text, sizeof text);
-        nj_log(NJ_LOG_WARNING, "%s: disturbed: %s", text,
-               json_string_value(json_object_get(taken, "why")));
+        const char *why = json_string_value(json_object_get(taken, "why"));
+        nj_log(NJ_LOG_WARNING, "%s: disturbed: %s", text, why != NULL ? why : "unknown");
     }
     if (!report->as_json) {
         print_line(report, first, taken);

@@ -49,7 +49,7 @@ NJ_CHECKED nj_status nj_bench_report_add_take(nj_bench_report *report, const cha
 NJ_CHECKED nj_status nj_bench_report_close(nj_bench_report *report, nj_status status,
                                            nj_error *err);
 
-/// Reads a saved run: an object whose "results" are rows of known benches with all their keys. Owned: json_decref. NJ_INPUT names file, row and
+/// Reads a saved run: an object whose "results" are rows of known benches. Owned: json_decref. NJ_INPUT names file, row and
 /// what is wrong.
 NJ_CHECKED nj_status nj_bench_saved_read(const char *path, json_t **out, nj_error *err);
 

@@ -52,6 +52,11 @@ sed 's/"one"/"another"/' old.json >other.json
 expect_exit 0 'other.json was measured on "another", the new results on "one"' -- nightjar bench show new.json --compare other.json
 expect_exit 0 'old-trie.json has no row that was measured now' -- nightjar bench show new.json --compare old-trie.json
 
+# A key that the older run did not have yet.
+sed 's/"kernels": "avx2", //' old.json >older.json
+expect_exit 0 '' -- nightjar bench show new.json --compare older.json
+stdout_has 'kernels=avx2'
+
 # What a bench saves, a later one compares with; with itself it is the same.
 expect_exit 0 '' -- nightjar bench trie --items 50 --rounds 1 --json
 mv out self.json
@@ -65,8 +70,8 @@ echo '{}' >bad.json
 expect_exit 65 'bad.json: has no "results"' -- nightjar bench show bad.json
 echo '{"results": [7]}' >bad.json
 expect_exit 65 'bad.json: result 0 is of no known bench' -- nightjar bench show bad.json
-echo '{"results": [{"bench": "trie", "items": 1, "levels": 1}]}' >bad.json
-expect_exit 65 'bad.json: result 0 of bench trie has no "codes"' -- nightjar bench show bad.json
+echo '{"results": [{"bench": "trie", "items": 1, "levels": 1.5}]}' >bad.json
+expect_exit 65 'bad.json: "levels" of result 0 of bench trie is neither text nor a whole number' -- nightjar bench show bad.json
 expect_exit 2 '--fail-below goes with --compare' -- nightjar bench show self.json --fail-below 1
 expect_exit 2 '--fail-below is "nan", must be a number' -- nightjar bench show self.json --compare self.json --fail-below nan
 done_testing
