@@ -79,6 +79,7 @@ static double read_peak_memory_mb(void)
 typedef struct {
     nj_bench_round *rounds; // [options.rounds]
     double *users_per_s;    // [options.rounds]
+    double *core_shares;    // [options.rounds]
     nj_bench_watch watch;
 } bench_run;
 
@@ -104,29 +105,44 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
     }
     const char *without = nj_argument(arguments, "without");
     const double users = (double)options->users;
+    const double gflop = users * nj_engine_user_flops(engine, plan->S) / 1e9; // a round
     double least = run->rounds[0].seconds;
     double core_seconds = 0.0;
     for (size_t r = 0; r < options->rounds; r++) {
         least = run->rounds[r].seconds < least ? run->rounds[r].seconds : least;
         core_seconds += run->rounds[r].core_seconds;
         run->users_per_s[r] = users / run->rounds[r].seconds;
+        run->core_shares[r] = gflop / run->rounds[r].core_seconds / run->rounds[r].peak_gflops;
     }
     // The round whose share is the median stands for all: its speed, and the peak around it.
     qsort(run->rounds, options->rounds, sizeof run->rounds[0], compare_shares);
     const nj_bench_round *middle = &run->rounds[options->rounds / 2];
     const double users_per_s = users / middle->seconds;
-    const double gflops = users_per_s * nj_engine_user_flops(engine, plan->S) / 1e9;
-    json_t *row = json_pack(
-        "{s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, "
-        "s:f}",
-        "beam", (json_int_t)plan->W, "tokens", (json_int_t)options->tokens, "precision", "float32",
-        "kernels", kernels->name, "batch", (json_int_t)plan->B, "without",
-        without != NULL ? without : "", "top", (json_int_t)options->top, "users_per_s", users_per_s,
-        "users_per_core_s", users * (double)options->rounds / core_seconds, "users_per_s_best",
-        users / least, "gflops", gflops, "peak_gflops", middle->peak_gflops, "share",
-        gflops / middle->peak_gflops, "model_mb", (double)plan->model_bytes / 1e6, "scratch_mb",
-        (double)plan->scratch_bytes / 1e6, "peak_rss_mb", read_peak_memory_mb(), "rounds",
-        (json_int_t)options->rounds, "spread", nj_bench_spread(run->users_per_s, options->rounds));
+    const double gflops = gflop / middle->seconds;
+    const struct {
+        const char *key;
+        double value;
+    } NUMBERS[] = {
+        {"users_per_s", users_per_s},
+        {"users_per_core_s", users * (double)options->rounds / core_seconds},
+        {"users_per_s_best", users / least},
+        {"gflops", gflops},
+        {"peak_gflops", middle->peak_gflops},
+        {"share", gflops / middle->peak_gflops},
+        {"core_share", nj_bench_median(run->core_shares, options->rounds)},
+        {"model_mb", (double)plan->model_bytes / 1e6},
+        {"scratch_mb", (double)plan->scratch_bytes / 1e6},
+        {"peak_rss_mb", read_peak_memory_mb()},
+        {"spread", nj_bench_spread(run->users_per_s, options->rounds)},
+    };
+    json_t *row =
+        json_pack("{s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I}", "beam", (json_int_t)plan->W, "tokens",
+                  (json_int_t)options->tokens, "precision", "float32", "kernels", kernels->name,
+                  "batch", (json_int_t)plan->B, "without", without != NULL ? without : "", "top",
+                  (json_int_t)options->top, "rounds", (json_int_t)options->rounds);
+    for (size_t i = 0; row != NULL && i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
+        json_object_set_new(row, NUMBERS[i].key, json_real(NUMBERS[i].value));
+    }
     if (row != NULL) {
         nj_bench_watch_tell(&run->watch, row);
     }
@@ -185,12 +201,14 @@ static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sect
     options->top = settings.top;
     nj_engine *engine = NULL;
     bench_run run = {.rounds = calloc(options->rounds, sizeof *run.rounds),
-                     .users_per_s = calloc(options->rounds, sizeof *run.users_per_s)};
+                     .users_per_s = calloc(options->rounds, sizeof *run.users_per_s),
+                     .core_shares = calloc(options->rounds, sizeof *run.core_shares)};
     nj_request *requests = make_requests(options->users, view.sids.row_count, history);
     forget_peak_memory();
-    status = requests != NULL && run.rounds != NULL && run.users_per_s != NULL
-                 ? nj_engine_from(arguments, sections, &settings, &engine, err)
-                 : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", (size_t)options->users);
+    status =
+        requests != NULL && run.rounds != NULL && run.users_per_s != NULL && run.core_shares != NULL
+            ? nj_engine_from(arguments, sections, &settings, &engine, err)
+            : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", (size_t)options->users);
     if (status == NJ_OK) {
         status = measure(engine, requests, options, &run, err);
     }
@@ -202,6 +220,7 @@ static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sect
     free(requests);
     free(run.rounds);
     free(run.users_per_s);
+    free(run.core_shares);
     return status;
 }
 

@@ -20,6 +20,7 @@ expect_exit 0 '' -- nightjar bench engine --bundle b.njb --users 4 --rounds 2 --
 rows_are "engine: a row for each beam, and its share is its speed over the peak" '
     [(r["beam"], r["tokens"], r["precision"], r["batch"]) for r in rows] == [(2, 9, "float32", 3), (5, 9, "float32", 3)]
     and all(near(r["share"], r["gflops"] / r["peak_gflops"]) and 0 < r["share"] < 1.5 for r in rows)
+    and all(r["core_share"] >= 0.9 * r["share"] for r in rows)
     and all(r["users_per_s_best"] >= r["users_per_s"] > 0 and r["users_per_core_s"] > 0 for r in rows)
     and all(r["peak_rss_mb"] > r["model_mb"] + r["scratch_mb"] > 0 for r in rows)'
 
