@@ -30,6 +30,9 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 
+// What nj_kernels_select knows, for help texts.
+#define NJ_KERNELS_KNOWN "auto, ref, openblas, portable, neon, avx2, avx512"
+
 // A weight matrix as the model stores it (HuggingFace Linear: [out, in]), and the set's own packing of it.
 typedef struct {
     const float *weight; // [N, K] contiguous, borrowed from the bundle
@@ -40,7 +43,7 @@ typedef struct {
 } nj_linear;
 
 typedef struct {
-    const char *name;          // "ref", "openblas", "avx2", "avx512": the value of --kernels
+    const char *name;          // a name of NJ_KERNELS_KNOWN: the value of --kernels
     const char *numeric_class; // "exact" or the set's own
 
     /// Bytes that linear_pack needs for an [N, K] weight; 0 when the set reads `weight` itself, SIZE_MAX when the

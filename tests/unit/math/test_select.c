@@ -52,7 +52,7 @@ static void an_unknown_name_is_a_usage_error_that_lists_the_known(void **state)
     nj_error err = {0};
     const nj_kernels *kernels = NULL;
     assert_refused(nj_kernels_select("mkl", &kernels, &err), NJ_USAGE, &err,
-                   "\"mkl\" are not known; known are auto, ref, openblas, avx2, avx512");
+                   "\"mkl\" are not known; known are " NJ_KERNELS_KNOWN);
     assert_refused(nj_kernels_select("", &kernels, &err), NJ_USAGE, &err, "not known");
     assert_null(kernels);
 }
@@ -60,7 +60,7 @@ static void an_unknown_name_is_a_usage_error_that_lists_the_known(void **state)
 static void a_known_set_either_runs_or_names_what_the_cpu_lacks(void **state)
 {
     (void)state;
-    static const char *const NAMES[] = {"ref", "openblas", "avx2", "avx512"};
+    static const char *const NAMES[] = {"ref", "openblas", "portable", "neon", "avx2", "avx512"};
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         nj_error err = {0};
         const nj_kernels *kernels = NULL;
