@@ -77,7 +77,8 @@ static triple draw_beside_middle(uint64_t *seed)
         t.c = float_from_bits((uint32_t)next_random(seed) % (3u << 23));
         break;
     case 1:
-        t.c = next_random(seed) % 2 == 0 ? FLT_MAX : float_from_bits((uint32_t)next_random(seed) % 4);
+        t.c =
+            next_random(seed) % 2 == 0 ? FLT_MAX : float_from_bits((uint32_t)next_random(seed) % 4);
         break;
     default:
         t.c = float_from_bits((uint32_t)next_random(seed) % (254u << 23));
@@ -148,12 +149,33 @@ static void rounding_twice_is_wrong_on_many_of_these_sums(void **state)
 static void every_triple_of_special_values_gives_what_fmaf_gives(void **state)
 {
     (void)state;
-    static const float VALUES[] = {
-        0.0f,       0x1p-149f,       0x1.8p-148f,      0x1.fffffcp-127f, FLT_MIN,   0x1.000002p-126f,
-        0x1p-125f,  0x1p-75f,        0x1.000002p-75f,  0x1p-24f,         0x1p-23f,  0.5f,
-        0x1.fffffep-1f, 1.0f,        0x1.000002p0f,    0x1.001p0f,       3.0f,      16777215.0f,
-        16777216.0f, 0x1p63f,        0x1.fffffep63f,   0x1p64f,          0x1p103f,  0x1.fffffcp127f,
-        FLT_MAX,    INFINITY,        NAN};
+    static const float VALUES[] = {0.0f,
+                                   0x1p-149f,
+                                   0x1.8p-148f,
+                                   0x1.fffffcp-127f,
+                                   FLT_MIN,
+                                   0x1.000002p-126f,
+                                   0x1p-125f,
+                                   0x1p-75f,
+                                   0x1.000002p-75f,
+                                   0x1p-24f,
+                                   0x1p-23f,
+                                   0.5f,
+                                   0x1.fffffep-1f,
+                                   1.0f,
+                                   0x1.000002p0f,
+                                   0x1.001p0f,
+                                   3.0f,
+                                   16777215.0f,
+                                   16777216.0f,
+                                   0x1p63f,
+                                   0x1.fffffep63f,
+                                   0x1p64f,
+                                   0x1p103f,
+                                   0x1.fffffcp127f,
+                                   FLT_MAX,
+                                   INFINITY,
+                                   NAN};
     enum { COUNT = sizeof VALUES / sizeof VALUES[0] };
     for (size_t i = 0; i < COUNT * COUNT * COUNT; i++) {
         float a = VALUES[i % COUNT];
