@@ -292,6 +292,21 @@ static void vector_matmul_nt(size_t M, size_t N, size_t K, const float *A, size_
     }
 }
 
+static void vector_linear_many(size_t M, const float *X, size_t ldx, size_t count,
+                               const nj_linear *const *linears, float *const *Ys, size_t ldy)
+{
+    for (size_t i = 0; i < count; i++) {
+        vector_linear(M, X, ldx, linears[i], false, Ys[i], ldy);
+    }
+}
+
+/// The weight is the left factor: element by element the same chain, and the output comes in rows.
+static void vector_linear_transposed(size_t M, const float *X, size_t ldx, const nj_linear *linear,
+                                     float *Y, size_t ldy)
+{
+    vector_matmul_nt(linear->N, M, linear->K, linear->weight, linear->K, X, ldx, Y, ldy);
+}
+
 /// The columns behind the last full panel.
 static void multiply_ragged(size_t M, size_t K, size_t columns, const float *A, size_t lda,
                             const float *B, size_t ldb, float *C, size_t ldc)
@@ -547,6 +562,8 @@ const nj_kernels VECTOR_SET = {
     .linear_pack_bytes = vector_linear_pack_bytes,
     .linear_pack = vector_linear_pack,
     .linear = vector_linear,
+    .linear_many = vector_linear_many,
+    .linear_transposed = vector_linear_transposed,
     .matmul_nt = vector_matmul_nt,
     .matmul_nn = vector_matmul_nn,
     .head_scores = vector_head_scores,

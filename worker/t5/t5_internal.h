@@ -16,8 +16,7 @@
 
 typedef struct {
     nj_linear q; // [H*E, D]
-    nj_linear
-        k; // [H*E, D]; of cross-attention as it is stored, because it is the left factor there
+    nj_linear k; // [H*E, D]; of cross-attention for linear_transposed only
     nj_linear v; // [H*E, D]; of cross-attention the whole of v_heads, not packed
     nj_linear o; // [D, H*E]
 } nj_t5_attention;
@@ -45,10 +44,9 @@ typedef struct {
 typedef struct {
     nj_t5_limits limits;
     uint32_t B;
-    uint32_t *offset;  // [users_max + 1]
-    float *encoded;    // [tokens_max, D]
-    uint32_t *column;  // [users_max + 1] user b's keys are columns column[b] .. column[b + 1]
-    float *transposed; // [D, columns of one user] the encoder's output, 0 behind its last token
+    uint32_t *offset; // [users_max + 1]
+    float *encoded;   // [tokens_max, D]
+    uint32_t *column; // [users_max + 1] user b's keys are columns column[b] .. column[b + 1]
     // Transposed, so that the beams of a user multiply them as they lie: user b's block is [H*E, columns of b].
     float *cross_keys;   // [decoder_layers, columns_max * H*E]
     float *cross_values; // [decoder_layers, H, tokens_max, E]
@@ -141,8 +139,8 @@ static inline size_t nj_t5_part(size_t rows, size_t rows_max)
 
 // ---- tensors (t5_tensors.c): name, shape and place of each, embedding and head excepted ----
 
-// How a linear tensor is packed: whole, head by head into block.cross_v_heads, or not at all.
-typedef enum { NJ_T5_PACK_WHOLE, NJ_T5_PACK_HEADS, NJ_T5_PACK_NONE } nj_t5_packing;
+// How a linear tensor is packed: whole, head by head into block.cross_v_heads, or only where linear_transposed wants it.
+typedef enum { NJ_T5_PACK_WHOLE, NJ_T5_PACK_HEADS, NJ_T5_PACK_TRANSPOSED } nj_t5_packing;
 
 typedef struct {
     const nj_t5_config *config;
@@ -199,7 +197,9 @@ static inline float *nj_t5_cross_values(const nj_t5 *model, size_t layer, size_t
 
 // ---- layers (t5_layers.c) ----
 
-/// outputs[i] = norm(x) * linears[i]^T for every i < count, block of rows by block of rows. All outputs have row stride HE_row.
+#define NJ_T5_PROJECT_MAX 3 // queries, keys, values
+/// outputs[i] = norm(x) * linears[i]^T for every i < count <= NJ_T5_PROJECT_MAX, block of rows by block of rows. All outputs
+/// have row stride HE_row.
 void nj_t5_project(const nj_t5 *model, size_t rows, const float *x, size_t ldx, const float *norm,
                    const nj_linear *const *linears, float *const *outputs, size_t count);
 /// x += wo(activation(wi(norm(x)))).

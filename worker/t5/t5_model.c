@@ -27,10 +27,15 @@ static void *claim_pack(nj_t5_claim *claim, const nj_kernels *kernels, size_t N,
     return nj_t5_claim_bytes(claim, 1, 1, kernels->linear_pack_bytes(N, K));
 }
 
+static bool wants_pack(const nj_t5_walk *walk, const nj_kernels *kernels)
+{
+    return walk->packing != NJ_T5_PACK_TRANSPOSED || kernels->packs_transposed;
+}
+
 static void plan_linear(const nj_t5_walk *walk, const nj_kernels *kernels, nj_t5_claim *claim)
 {
     size_t heads = walk->packing == NJ_T5_PACK_HEADS ? walk->config->H : 1;
-    for (size_t h = 0; h < heads && walk->packing != NJ_T5_PACK_NONE; h++) {
+    for (size_t h = 0; h < heads && wants_pack(walk, kernels); h++) {
         claim_pack(claim, kernels, walk->shape[0] / heads, walk->shape[1]);
     }
 }
@@ -101,7 +106,7 @@ static void open_walked(nj_t5 *model, nj_t5_claim *claim, const nj_t5_walk *walk
     nj_linear *slot = nj_t5_walk_slot(walk, model);
     size_t N = walk->shape[0];
     size_t K = walk->shape[1];
-    if (walk->packing == NJ_T5_PACK_WHOLE) {
+    if (walk->packing != NJ_T5_PACK_HEADS && wants_pack(walk, model->kernels)) {
         open_linear(model, claim, values, N, K, slot);
         return;
     }
