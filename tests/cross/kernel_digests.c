@@ -92,12 +92,20 @@ static void digest_matrix(uint64_t *digest, const matrix *m)
 
 // ---- products
 
-typedef enum { LINEAR, LINEAR_ADDED, MATMUL_NT, MATMUL_NN, PRODUCT_COUNT } product;
+typedef enum {
+    LINEAR,
+    LINEAR_ADDED,
+    LINEAR_MANY,
+    LINEAR_TRANSPOSED,
+    MATMUL_NT,
+    MATMUL_NN,
+    PRODUCT_COUNT
+} product;
 
-static const char *const PRODUCT_NAMES[] = {"linear", "linear-accumulate", "matmul_nt",
-                                            "matmul_nn"};
+static const char *const PRODUCT_NAMES[] = {
+    "linear", "linear-accumulate", "linear_many", "linear_transposed", "matmul_nt", "matmul_nn"};
 
-static void multiply_packed(const nj_kernels *k, bool accumulate, const matrix *A, const matrix *B,
+static void multiply_packed(const nj_kernels *k, product which, const matrix *A, const matrix *B,
                             matrix *C)
 {
     nj_linear linear = {.weight = B->data, .N = B->rows, .K = B->columns};
@@ -108,7 +116,14 @@ static void multiply_packed(const nj_kernels *k, bool accumulate, const matrix *
         exit(1);
     }
     k->linear_pack(&linear, memory);
-    k->linear(A->rows, A->data, A->ld, &linear, accumulate, C->data, C->ld);
+    if (which == LINEAR_TRANSPOSED) {
+        k->linear_transposed(A->rows, A->data, A->ld, &linear, C->data, C->ld);
+    } else if (which == LINEAR_MANY) {
+        k->linear_many(A->rows, A->data, A->ld, 1, (const nj_linear *[]){&linear},
+                       (float *[]){C->data}, C->ld);
+    } else {
+        k->linear(A->rows, A->data, A->ld, &linear, which == LINEAR_ADDED, C->data, C->ld);
+    }
     free(memory);
 }
 
@@ -116,13 +131,14 @@ static void digest_product(const nj_kernels *k, product which, size_t M, size_t 
                            uint64_t *digest)
 {
     uint64_t seed = 1 + M + 100 * N + 10000 * K;
-    bool packed = which == LINEAR || which == LINEAR_ADDED;
+    bool packed = which != MATMUL_NT && which != MATMUL_NN;
+    bool transposed = which == LINEAR_TRANSPOSED;
     matrix A = matrix_new(M, K, PADDING, 1.0f, &seed);
     matrix B = which == MATMUL_NN ? matrix_new(K, N, PADDING, 1.0f, &seed)
                                   : matrix_new(N, K, packed ? 0 : PADDING, 1.0f, &seed);
-    matrix C = matrix_new(M, N, PADDING, 1.0f, &seed);
+    matrix C = matrix_new(transposed ? N : M, transposed ? M : N, PADDING, 1.0f, &seed);
     if (packed) {
-        multiply_packed(k, which == LINEAR_ADDED, &A, &B, &C);
+        multiply_packed(k, which, &A, &B, &C);
     } else if (which == MATMUL_NT) {
         k->matmul_nt(M, N, K, A.data, A.ld, B.data, B.ld, C.data, C.ld);
     } else {
@@ -144,7 +160,7 @@ static uint64_t digest_products(const nj_kernels *k, product which)
             }
         }
     }
-    digest_product(k, which, 7, 17, 1024, &digest); // rows of A 4108 bytes apart
+    digest_product(k, which, 7, 17, 1024 - PADDING, &digest); // rows of A 4096 bytes apart
     return digest;
 }
 
@@ -163,8 +179,9 @@ typedef enum {
     ROW_COUNT
 } row_function;
 
-static const char *const ROW_NAMES[] = {"softmax", "log_sum_exp", "rms_norm",    "relu",    "gated_gelu",
-                                        "add",     "scale",       "head_scores", "head_mix"};
+static const char *const ROW_NAMES[] = {"softmax", "log_sum_exp", "rms_norm",
+                                        "relu",    "gated_gelu",  "add",
+                                        "scale",   "head_scores", "head_mix"};
 
 static void apply(const nj_kernels *k, row_function which, matrix *X, const matrix *other,
                   matrix *out)
@@ -249,8 +266,8 @@ static uint64_t digest_fused(bool emulated)
     for (size_t i = 0; i < 200000; i++) {
         float t[3];
         draw_triple(&seed, t);
-        nj_float_4 sum = nj_fused((nj_float_4){1.0f, t[0]}, (nj_float_4){2.0f, t[1]},
-                                  (nj_float_4){3.0f, t[2]});
+        nj_float_4 sum =
+            nj_fused((nj_float_4){1.0f, t[0]}, (nj_float_4){2.0f, t[1]}, (nj_float_4){3.0f, t[2]});
         float value = emulated ? sum[1] : fmaf(t[0], t[1], t[2]);
         matrix one = {.data = &value, .rows = 1, .columns = 1, .ld = 1};
         digest_matrix(&digest, &one);
