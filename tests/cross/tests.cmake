@@ -34,3 +34,6 @@ add_test(NAME cross_x86_64_without_avx
         COMMAND ${cross_dir}/same-digests $<TARGET_FILE:kernel_digests> $<TARGET_FILE:kernel_digests> portable
                 qemu-x86_64 -cpu Nehalem)
 set_tests_properties(cross_aarch64 cross_x86_64_without_avx PROPERTIES LABELS unit TIMEOUT 120 SKIP_RETURN_CODE 77)
+
+add_test(NAME cross_whole_aarch64 COMMAND ${cross_dir}/whole-aarch64 ${CMAKE_BINARY_DIR})
+set_tests_properties(cross_whole_aarch64 PROPERTIES LABELS soak TIMEOUT 1800 SKIP_RETURN_CODE 77)
