@@ -1,4 +1,4 @@
-// engine_options.h - --kernels and --batch, wherever an engine is opened from a command line.
+// engine_options.h - --kernels, --batch and --without, wherever an engine is opened from a command line.
 #ifndef NJ_OPS_CLI_ENGINE_OPTIONS_H
 #define NJ_OPS_CLI_ENGINE_OPTIONS_H
 
@@ -9,7 +9,7 @@
 #include "worker/engine/engine.h"
 
 #define NJ_ENGINE_OPTIONS                                                                          \
-    {"kernels", "NAME", "auto", "arithmetic: " NJ_KERNELS_KNOWN, false},                           \
+    {"kernels", "NAME", "auto", "arithmetic: " NJ_KERNELS_KNOWN, false}, NJ_SAVINGS_OPTION,        \
     {                                                                                              \
         "batch", "N", "16", "users decoded together", false                                        \
     }
