@@ -20,7 +20,7 @@
 // Scratch   no set allocates; matmul_nt and matmul_nn use at most 32 KiB of stack. All functions may run on several threads at once.
 // Speed     matmul_nt transposes B at each call; where the same B serves many calls, matmul_nn on a stored transpose is faster. matmul_nn copies what is behind the last
 //           16 columns of B: an N that is a multiple of 16 copies nothing.
-// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c
+// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c, test_fused.c; tests/cross for other CPUs
 #ifndef NJ_MATH_KERNELS_H
 #define NJ_MATH_KERNELS_H
 
