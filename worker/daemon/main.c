@@ -30,7 +30,7 @@ static const nj_option OPTIONS[] = {
      "machine that nothing else computes on), a list such as 0,2,4-7 those",
      false},
     {"cache", "DIR", NULL, "where bundle sections are kept; default: ~/.cache/nightjar", false},
-    {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
+    {"kernels", "NAME", "auto", "arithmetic: " NJ_KERNELS_KNOWN, false},
     {"batch", "N", "16", "users decoded together", false},
     NJ_SAVINGS_OPTION,
     {"give-up-ms", "N", "600000", "end when no coordinator answers for this long", false},
