@@ -1,16 +1,23 @@
 // kernels.c - which sets exist, which of them this CPU runs, and which one "auto" means.
 #include "common/math/kernels.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "common/base/checked.h"
+#include "common/base/numeric_class.h"
+#include "common/math/cpu_features.h"
 #include "common/math/kernels_sets.h"
 
 typedef struct {
     const char *name;
-    const nj_kernels *exact;    // NULL for OpenBLAS, and where this build has no such set
-    nj_fma_burst burst;         // NULL where `exact` is
+    const char *precision;
+    const nj_kernels *exact; // NULL where `over` is, and where this build has no such set
+    nj_fma_burst burst;      // NULL where `exact` is
+    void (*over)(
+        nj_kernels
+            *set); // what the set puts over a copy of the fastest exact one; NULL where `exact` is
     const char *(*lacks)(void); // the feature that this CPU does not have; NULL when the set runs
 } known_set;
 
@@ -20,37 +27,31 @@ static const char *lack_nothing(void)
 }
 
 #if defined(__x86_64__)
-static const char *lack_for_avx2(void)
-{
-    __builtin_cpu_init();
-    return !__builtin_cpu_supports("avx2") ? "AVX2" : !__builtin_cpu_supports("fma") ? "FMA" : NULL;
-}
-
-static const char *lack_for_avx512(void)
-{
-    __builtin_cpu_init();
-    return !__builtin_cpu_supports("avx512f")    ? "AVX-512F"
-           : !__builtin_cpu_supports("avx512dq") ? "AVX-512DQ"
-           : !__builtin_cpu_supports("avx512vl") ? "AVX-512VL"
-                                                 : lack_for_avx2();
-}
-#define X86_SET(kernels, burst, lacks) &(kernels), (burst), (lacks)
+#define X86_SET(kernels, burst, lacks) &(kernels), (burst), NULL, (lacks)
+#define X86_OVER(over, lacks) NULL, NULL, (over), (lacks)
 #else
-static const char *lack_x86_64(void)
-{
-    return "the x86-64 instruction set";
-}
-#define X86_SET(kernels, burst, lacks) NULL, NULL, lack_x86_64
+#define X86_SET(kernels, burst, lacks) NULL, NULL, NULL, (lacks)
+#define X86_OVER(over, lacks) NULL, NULL, NULL, (lacks)
 #endif
 
-// The exact sets stand in the order of their speed.
+// The sets of a precision stand in the order of their speed, OpenBLAS excepted.
 static const known_set SETS[] = {
-    {"ref", &nj_kernels_ref, nj_fma_burst_portable, lack_nothing},
-    {"openblas", NULL, NULL, lack_nothing},
-    {"avx2", X86_SET(nj_kernels_avx2, nj_fma_burst_avx2, lack_for_avx2)},
-    {"avx512", X86_SET(nj_kernels_avx512, nj_fma_burst_avx512, lack_for_avx512)},
+    {"ref", "float32", &nj_kernels_ref, nj_fma_burst_portable, NULL, lack_nothing},
+    {"openblas", "float32", NULL, NULL, nj_kernels_openblas_over, lack_nothing},
+    {"avx2", "float32", X86_SET(nj_kernels_avx2, nj_fma_burst_avx2, nj_lack_for_avx2)},
+    {"avx512", "float32", X86_SET(nj_kernels_avx512, nj_fma_burst_avx512, nj_lack_for_avx512)},
+    {"int8-ref", "int8", NULL, NULL, nj_kernels_int8_ref_over, lack_nothing},
+    {"int8-avx2", "int8", X86_OVER(nj_kernels_int8_avx2_over, nj_lack_for_avx2)},
+    {"int8-avxvnni", "int8", X86_OVER(nj_kernels_int8_avxvnni_over, nj_lack_for_int8_avxvnni)},
+    {"int8-vnni", "int8", X86_OVER(nj_kernels_int8_vnni_over, nj_lack_for_int8_vnni)},
+    {"int8-amx", "int8", X86_OVER(nj_kernels_int8_amx_over, nj_lack_for_int8_amx)},
+    {"bf16-avx512", "bf16", X86_OVER(nj_kernels_bf16_avx512_over, nj_lack_for_bf16_avx512)},
+    {"bf16-amx", "bf16", X86_OVER(nj_kernels_bf16_amx_over, nj_lack_for_bf16_amx)},
 };
 #define SET_COUNT (sizeof SETS / sizeof SETS[0])
+
+static nj_kernels derived[SET_COUNT]; // those with `over`, written once
+static pthread_once_t derived_once = PTHREAD_ONCE_INIT;
 
 static const known_set *find_fastest_exact(void)
 {
@@ -63,17 +64,30 @@ static const known_set *find_fastest_exact(void)
     return fastest;
 }
 
-static const nj_kernels *resolve(const known_set *set)
+static void derive_sets(void)
 {
-    return set->exact != NULL ? set->exact : nj_kernels_openblas(find_fastest_exact()->exact);
+    const nj_kernels *base = find_fastest_exact()->exact;
+    for (size_t i = 0; i < SET_COUNT; i++) {
+        if (SETS[i].over != NULL && SETS[i].lacks() == NULL) {
+            derived[i] = *base;
+            derived[i].name = SETS[i].name;
+            derived[i].precision = SETS[i].precision;
+            SETS[i].over(&derived[i]);
+        }
+    }
 }
 
-nj_status nj_kernels_select(const char *name, const nj_kernels **out, nj_error *err)
+static const nj_kernels *resolve(size_t i)
 {
-    if (strcmp(name, "auto") == 0) {
-        *out = find_fastest_exact()->exact;
-        return NJ_OK;
+    if (SETS[i].exact != NULL) {
+        return SETS[i].exact;
     }
+    pthread_once(&derived_once, derive_sets);
+    return &derived[i];
+}
+
+static nj_status find_set(const char *name, size_t *out, nj_error *err)
+{
     for (size_t i = 0; i < SET_COUNT; i++) {
         if (strcmp(name, SETS[i].name) != 0) {
             continue;
@@ -83,19 +97,69 @@ nj_status nj_kernels_select(const char *name, const nj_kernels **out, nj_error *
             return nj_fail(err, NJ_CONFIG, "kernels \"%s\" need %s, which this CPU lacks", name,
                            missing);
         }
-        *out = resolve(&SETS[i]);
+        *out = i;
         return NJ_OK;
     }
-    return nj_fail(err, NJ_USAGE,
-                   "kernels \"%s\" are not known; known are auto, ref, openblas, avx2, avx512",
+    return nj_fail(err, NJ_USAGE, "kernels \"%s\" are not known; known are auto, " NJ_KERNELS_KNOWN,
                    name);
+}
+
+// The last set of the precision that runs; else what the first of them misses.
+static nj_status find_fastest(const char *precision, size_t *out, nj_error *err)
+{
+    const char *missing = NULL;
+    bool found = false;
+    for (size_t i = 0; i < SET_COUNT; i++) {
+        if (strcmp(SETS[i].precision, precision) != 0 || strcmp(SETS[i].name, "openblas") == 0) {
+            continue;
+        }
+        const char *lacked = SETS[i].lacks();
+        missing = missing == NULL ? lacked : missing;
+        if (lacked == NULL) {
+            *out = i;
+            found = true;
+        }
+    }
+    return found ? NJ_OK
+                 : nj_fail(err, NJ_CONFIG, "precision %s needs %s, which this CPU lacks", precision,
+                           missing);
+}
+
+nj_status nj_kernels_select(const char *name, const nj_kernels **out, nj_error *err)
+{
+    size_t i = 0;
+    nj_status status = strcmp(name, "auto") == 0 ? find_fastest(NJ_PRECISION_DEFAULT, &i, err)
+                                                 : find_set(name, &i, err);
+    if (status == NJ_OK) {
+        *out = resolve(i);
+    }
+    return status;
+}
+
+nj_status nj_kernels_choose(const char *precision, const char *name, const nj_kernels **out,
+                            nj_error *err)
+{
+    size_t i = 0;
+    nj_status status = nj_precision_check(precision, err);
+    if (status == NJ_OK) {
+        status =
+            strcmp(name, "auto") == 0 ? find_fastest(precision, &i, err) : find_set(name, &i, err);
+    }
+    if (status == NJ_OK && strcmp(SETS[i].precision, precision) != 0) {
+        status = nj_fail(err, NJ_USAGE, "kernels \"%s\" are of precision %s, but --precision is %s",
+                         name, SETS[i].precision, precision);
+    }
+    if (status == NJ_OK) {
+        *out = resolve(i);
+    }
+    return status;
 }
 
 const nj_kernels *nj_kernels_at(size_t index)
 {
     for (size_t i = 0; i < SET_COUNT; i++) {
         if (SETS[i].lacks() == NULL && index-- == 0) {
-            return resolve(&SETS[i]);
+            return resolve(i);
         }
     }
     return NULL;

@@ -1,0 +1,115 @@
+// zmm.h - AVX-512 registers of 16 floats under the names that the texts of the int8 and bf16 sets use; for those files only.
+#ifndef NJ_MATH_ZMM_H
+#define NJ_MATH_ZMM_H
+
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef __m512 floats;
+#define FLOATS 16
+#define LANES 16
+
+static inline __mmask16 first_lanes(size_t count)
+{
+    return count >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1u);
+}
+
+static inline floats floats_set(float value)
+{
+    return _mm512_set1_ps(value);
+}
+
+static inline floats floats_load_first(const float *from, size_t count, float fill)
+{
+    return count >= 16 ? _mm512_loadu_ps(from)
+                       : _mm512_mask_loadu_ps(floats_set(fill), first_lanes(count), from);
+}
+
+static inline floats floats_min(floats a, floats b)
+{
+    return _mm512_min_ps(a, b);
+}
+
+static inline floats floats_max(floats a, floats b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+static inline floats floats_sub(floats a, floats b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
+static inline floats floats_mul(floats a, floats b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
+static inline floats floats_fma(floats a, floats b, floats c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+static inline float floats_least(floats a)
+{
+    return _mm512_reduce_min_ps(a);
+}
+
+static inline float floats_greatest(floats a)
+{
+    return _mm512_reduce_max_ps(a);
+}
+
+static inline float floats_sum(floats a)
+{
+    return _mm512_reduce_add_ps(a);
+}
+
+/// Writes the first `count` values (more than 16: 16), or adds them to what is there.
+static inline void floats_put(bool accumulate, float *to, size_t count, floats value)
+{
+    __mmask16 mask = first_lanes(count);
+    if (accumulate) {
+        value = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, to), value);
+    }
+    _mm512_mask_storeu_ps(to, mask, value);
+}
+
+/// Y[n * ldy + m] = tile[m * 32 + n] of rows <= 16 and columns <= 32; what lies behind them in the tile is read.
+static inline void write_transposed(size_t rows, size_t columns, const float *tile, bool accumulate,
+                                    float *Y, size_t ldy)
+{
+    for (size_t n = 0; n < columns; n += 16) {
+        __m512 a[16];
+        __m512 b[16];
+        for (size_t i = 0; i < 16; i++) {
+            a[i] = _mm512_load_ps(tile + i * 32 + n);
+        }
+        for (size_t i = 0; i < 16; i += 2) { // pairs of rows
+            b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+            b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+        }
+        for (size_t i = 0; i < 16; i += 4) { // fours of rows: a[i + j] has column j of each quarter
+            a[i] = _mm512_shuffle_ps(b[i], b[i + 2], _MM_SHUFFLE(1, 0, 1, 0));
+            a[i + 1] = _mm512_shuffle_ps(b[i], b[i + 2], _MM_SHUFFLE(3, 2, 3, 2));
+            a[i + 2] = _mm512_shuffle_ps(b[i + 1], b[i + 3], _MM_SHUFFLE(1, 0, 1, 0));
+            a[i + 3] = _mm512_shuffle_ps(b[i + 1], b[i + 3], _MM_SHUFFLE(3, 2, 3, 2));
+        }
+        for (size_t i = 0; i < 16; i += 8) { // eights of rows: b[i + j] has columns j and j + 8, b[i + j + 4] j + 4 and j + 12
+            for (size_t j = 0; j < 4; j++) {
+                b[i + j] = _mm512_shuffle_f32x4(a[i + j], a[i + j + 4], 0x88);
+                b[i + j + 4] = _mm512_shuffle_f32x4(a[i + j], a[i + j + 4], 0xdd);
+            }
+        }
+        for (size_t j = 0; j < 8; j++) { // all rows: a[j] is column j
+            a[j] = _mm512_shuffle_f32x4(b[j], b[j + 8], 0x88);
+            a[j + 8] = _mm512_shuffle_f32x4(b[j], b[j + 8], 0xdd);
+        }
+        for (size_t j = 0; j < 16 && n + j < columns; j++) {
+            floats_put(accumulate, Y + (n + j) * ldy, rows, a[j]);
+        }
+    }
+}
+
+#endif
