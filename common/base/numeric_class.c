@@ -60,7 +60,7 @@ nj_status nj_numeric_class_choose(const char *precision, const char *name, const
     if (status != NJ_OK) {
         return status;
     }
-    if (name[0] == '\0') {
+    if (name == NULL) {
         *out = find_precision(precision)->name;
         return NJ_OK;
     }

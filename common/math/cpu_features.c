@@ -57,33 +57,33 @@ const char *nj_lack_for_avx512(void)
 static const char *lack_for_bytes(void)
 {
     const char *missing = nj_lack_for_avx512();
-    return missing != NULL                                  ? missing
+    return missing != NULL                                 ? missing
            : (read_leaf7(0).ebx & LEAF7_EBX_AVX512BW) == 0 ? "AVX-512BW"
-                                                            : NULL;
+                                                           : NULL;
 }
 
 const char *nj_lack_for_int8_avxvnni(void)
 {
     const char *missing = nj_lack_for_avx2();
-    return missing != NULL                                    ? missing
+    return missing != NULL                                   ? missing
            : (read_leaf7(1).eax & LEAF7_1_EAX_AVX_VNNI) == 0 ? "AVX-VNNI"
-                                                              : NULL;
+                                                             : NULL;
 }
 
 const char *nj_lack_for_int8_vnni(void)
 {
     const char *missing = lack_for_bytes();
-    return missing != NULL                                     ? missing
+    return missing != NULL                                    ? missing
            : (read_leaf7(0).ecx & LEAF7_ECX_AVX512_VNNI) == 0 ? "AVX512-VNNI"
-                                                               : NULL;
+                                                              : NULL;
 }
 
 const char *nj_lack_for_bf16_avx512(void)
 {
     const char *missing = lack_for_bytes();
-    return missing != NULL                                       ? missing
+    return missing != NULL                                      ? missing
            : (read_leaf7(1).eax & LEAF7_1_EAX_AVX512_BF16) == 0 ? "AVX512-BF16"
-                                                                 : NULL;
+                                                                : NULL;
 }
 
 static pthread_once_t tiles_once = PTHREAD_ONCE_INIT;
@@ -106,17 +106,17 @@ static const char *lack_for_tiles(void)
 const char *nj_lack_for_int8_amx(void)
 {
     const char *missing = lack_for_bytes();
-    return missing != NULL                                   ? missing
+    return missing != NULL                                 ? missing
            : (read_leaf7(0).edx & LEAF7_EDX_AMX_INT8) == 0 ? "AMX-INT8"
-                                                             : lack_for_tiles();
+                                                           : lack_for_tiles();
 }
 
 const char *nj_lack_for_bf16_amx(void)
 {
     const char *missing = nj_lack_for_bf16_avx512();
-    return missing != NULL                                   ? missing
+    return missing != NULL                                 ? missing
            : (read_leaf7(0).edx & LEAF7_EDX_AMX_BF16) == 0 ? "AMX-BF16"
-                                                             : lack_for_tiles();
+                                                           : lack_for_tiles();
 }
 #else
 static const char *lack_x86_64(void)

@@ -8,8 +8,7 @@ typedef int8_t weight_code;
 /// The codes of 4 registers. Packing joins the quarters of its operands: `order` puts the groups back into their places.
 static inline void store_codes(code *codes, const floats x[4])
 {
-    const __m512i order =
-        _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i low = _mm512_packs_epi32(_mm512_cvtps_epi32(x[0]), _mm512_cvtps_epi32(x[1]));
     __m512i high = _mm512_packs_epi32(_mm512_cvtps_epi32(x[2]), _mm512_cvtps_epi32(x[3]));
     __m512i bytes = _mm512_packus_epi16(low, high); // NaN was INT_MIN: 0

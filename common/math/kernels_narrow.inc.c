@@ -126,8 +126,8 @@ static void multiply_linear(const product *p, size_t i, size_t k, size_t K, size
     w->panel_bytes = count_panel_bytes(K);
     w->accumulate = p->accumulate || k > 0;
     w->ldc = p->ldy;
-    const uint8_t *segment = (const uint8_t *)linear->packed +
-                             k / SEGMENT * panels * count_panel_bytes(SEGMENT);
+    const uint8_t *segment =
+        (const uint8_t *)linear->packed + k / SEGMENT * panels * count_panel_bytes(SEGMENT);
     for (size_t n = 0; n < linear->N; n += STRIP) {
         w->panels = segment + n / PANEL * w->panel_bytes;
         w->columns = nj_min_size(linear->N - n, STRIP);
@@ -205,13 +205,8 @@ static void narrow_linear(size_t M, const float *X, size_t ldx, const nj_linear 
 static void narrow_linear_many(size_t M, const float *X, size_t ldx, size_t count,
                                const nj_linear *const *linears, float *const *Ys, size_t ldy)
 {
-    const product p = {.M = M,
-                       .X = X,
-                       .ldx = ldx,
-                       .linears = linears,
-                       .Ys = Ys,
-                       .ldy = ldy,
-                       .count = count};
+    const product p = {
+        .M = M, .X = X, .ldx = ldx, .linears = linears, .Ys = Ys, .ldy = ldy, .count = count};
     multiply_all(&p);
 }
 

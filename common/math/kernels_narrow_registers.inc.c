@@ -8,8 +8,12 @@
 #define STRIP (2 * LANES)
 #define ROWS_UNIT 1
 
-static inline void begin_products(void) {}
-static inline void end_products(void) {}
+static inline void begin_products(void)
+{
+}
+static inline void end_products(void)
+{
+}
 
 /// Where register v of a line begins: in a panel of its own, or in the second half of the first.
 static inline const uint8_t *find_lanes(const window *w, size_t v)

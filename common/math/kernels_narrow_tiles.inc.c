@@ -53,8 +53,7 @@ static inline void multiply_tiles(const window *w, size_t m, bool two_rows, bool
 
 static inline void store_tile(const window *w, size_t m, size_t panel, const uint8_t *tile)
 {
-    const uint8_t *scales =
-        w->panels + panel * w->panel_bytes + w->block->lines * TILE_BYTES;
+    const uint8_t *scales = w->panels + panel * w->panel_bytes + w->block->lines * TILE_BYTES;
     size_t rows = nj_min_size(w->rows - m, ROWS_TOGETHER);
     for (size_t r = 0; r < rows; r++) {
         store_sums(w->accumulate, &w->block->scales[w->first + m + r], scales,

@@ -12,7 +12,8 @@
 #define GROUP_BYTES 4
 #define ROWS_TOGETHER 16 // of a tile, and of a transposed product
 #define BLOCK_ROWS 192   // encoded at a time, at most
-#define BLOCK_BYTES (ROWS_TOGETHER * (4096 + LINE_BYTES)) // of their codes; a segment is at most 4096 bytes
+#define BLOCK_BYTES                                                                                \
+    (ROWS_TOGETHER * (4096 + LINE_BYTES)) // of their codes; a segment is at most 4096 bytes
 
 // Rows of codes that begin so many bytes apart, or a multiple of it, crowd a few sets of the first cache.
 #define CROWDED_BYTES 1024

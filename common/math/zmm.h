@@ -96,7 +96,9 @@ static inline void write_transposed(size_t rows, size_t columns, const float *ti
             a[i + 2] = _mm512_shuffle_ps(b[i + 1], b[i + 3], _MM_SHUFFLE(1, 0, 1, 0));
             a[i + 3] = _mm512_shuffle_ps(b[i + 1], b[i + 3], _MM_SHUFFLE(3, 2, 3, 2));
         }
-        for (size_t i = 0; i < 16; i += 8) { // eights of rows: b[i + j] has columns j and j + 8, b[i + j + 4] j + 4 and j + 12
+        for (size_t i = 0; i < 16;
+             i +=
+             8) { // eights of rows: b[i + j] has columns j and j + 8, b[i + j + 4] j + 4 and j + 12
             for (size_t j = 0; j < 4; j++) {
                 b[i + j] = _mm512_shuffle_f32x4(a[i + j], a[i + j + 4], 0x88);
                 b[i + j + 4] = _mm512_shuffle_f32x4(a[i + j], a[i + j + 4], 0xdd);

@@ -141,11 +141,11 @@ static void print_rows(const nj_arguments *arguments, const bench_options *optio
         if (as_json) {
             printf(
                 "%s{\"bench\": \"engine\", \"beam\": %zu, \"tokens\": %zu, \"precision\": "
-                "\"float32\", \"kernels\": \"%s\", "
+                "\"%s\", \"kernels\": \"%s\", "
                 "\"users_per_s\": %.2f, \"gflops\": %.2f, \"peak_gflops\": %.2f, \"share\": %.4f}",
                 i > 0 ? ", " : "", (size_t)r->beam, (size_t)options->tokens,
-                nj_argument(arguments, "kernels"), r->users_per_s, r->gflops, r->peak_gflops,
-                r->gflops / r->peak_gflops);
+                nj_argument(arguments, "precision"), nj_argument(arguments, "kernels"),
+                r->users_per_s, r->gflops, r->peak_gflops, r->gflops / r->peak_gflops);
         } else {
             printf("%4zu %6zu %8.1f %8.1f %5.0f %5.1f %%\n", (size_t)r->beam,
                    (size_t)options->tokens, r->users_per_s, r->gflops, r->peak_gflops,

@@ -5,7 +5,8 @@
 static nj_status read_options(const nj_arguments *arguments, const nj_kernels **kernels,
                               uint64_t *batch, nj_error *err)
 {
-    nj_status status = nj_kernels_select(nj_argument(arguments, "kernels"), kernels, err);
+    nj_status status = nj_kernels_choose(nj_argument(arguments, "precision"),
+                                         nj_argument(arguments, "kernels"), kernels, err);
     return status == NJ_OK
                ? nj_argument_uint(arguments, "batch", 1, NJ_ENGINE_BATCH_MAX, batch, err)
                : status;

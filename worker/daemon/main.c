@@ -8,6 +8,7 @@
 
 #include "common/base/log.h"
 #include "common/cli/cli.h"
+#include "common/math/kernels.h"
 #include "worker/daemon/daemon.h"
 #include "worker/engine/engine.h"
 
@@ -25,7 +26,8 @@ static const nj_option OPTIONS[] = {
      false},
     {"procs", "N", "1", "worker processes to run: one a core", false},
     {"cache", "DIR", NULL, "where bundle sections are kept; default: ~/.cache/nightjar", false},
-    {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
+    {"kernels", "NAME", "auto",
+     "auto: serve nights of every precision of this CPU; or of one of " NJ_KERNELS_KNOWN, false},
     {"batch", "N", "16", "users decoded together", false},
     {"give-up-ms", "N", "600000", "end when no coordinator answers for this long", false},
     {"drain-ms", "N", "60000", "asked to end, finish what is computed for at most this long",
