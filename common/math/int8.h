@@ -10,8 +10,8 @@
 //                                   sum = (sum of its codes) * scale
 //   an element                      fma((float)(sum of code * code), step * scale, low * sum)
 //
-// A row that is nowhere negative (behind relu) so has twice the steps of a symmetric one, and 0 is met exactly. `accumulate` adds
-// the element to what C holds with one rounded addition. Every operation above is one rounded float32 operation, except
+// A row that is nowhere negative (behind relu) so has twice the steps of a symmetric one, and 0 is met exactly. The element is
+// added to what C holds with `accumulate`, to +0 without. Every operation above is one rounded float32 operation, except
 // the sums of codes, which are exact: 255 * 127 * NJ_INT8_SEGMENT < 2^31.
 //
 // Segments  Each NJ_INT8_SEGMENT values of K are a product of their own; the second and later are accumulated in order.

@@ -12,12 +12,12 @@
 #include TILES_HEADER
 #define tile_dot tile_dot_bf16
 
-static inline void store_sums(bool accumulate, const row_scale *row, const uint8_t *scales,
-                              const uint8_t *sums, float *C, size_t count)
+static inline void store_sums(lanes_put lanes, const row_scale *row, const output_terms *output,
+                              const uint8_t *sums, float *C)
 {
     (void)row;
-    (void)scales;
-    floats_put(accumulate, C, count, _mm512_load_ps(sums));
+    (void)output;
+    floats_put(lanes, C, _mm512_load_ps(sums));
 }
 
 #define WINDOW_TEXT "common/math/kernels_narrow_tiles.inc.c"

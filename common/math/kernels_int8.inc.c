@@ -2,7 +2,8 @@
 // `weight_code` are known and the registers' operations are there:
 //   floats, FLOATS               a register of floats, how many it holds
 //   floats_set, _load_first      one value in all lanes; the first `count` lanes from memory, the rest `fill`
-//   floats_min, _max, _sub, _mul, _fma, floats_least, floats_greatest   one rounding each; the least and greatest lane
+//   floats_min, _max, _sub, _mul, _fma   one rounding each
+//   floats_fold, floats_any_nan          the least lane of one and the greatest of another
 //   store_codes(codes, x)        the nearest whole numbers of LINE_BYTES / sizeof(code) lanes, halves to even, as codes; NaN as 0
 #include "common/base/checked.h"
 #include "common/math/int8.h"
@@ -35,8 +36,10 @@ static inline nj_int8_row measure_row(size_t K, const float *x)
         greatest = floats_max(greatest, value);
         nothing = floats_fma(value, floats_set(0.0f), nothing);
     }
-    return nj_int8_row_from(floats_least(least), floats_greatest(greatest),
-                            !isnan(floats_sum(nothing)));
+    float low;
+    float high;
+    floats_fold(least, greatest, &low, &high);
+    return nj_int8_row_from(low, high, !floats_any_nan(nothing));
 }
 
 static inline nj_int8_row encode_row(size_t K, size_t padded, const float *x, code *codes)

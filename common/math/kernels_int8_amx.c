@@ -8,10 +8,10 @@
 #include TILES_HEADER
 #define tile_dot tile_dot_int8
 
-static inline void store_sums(bool accumulate, const row_scale *row, const uint8_t *scales,
-                              const uint8_t *sums, float *C, size_t count)
+static inline void store_sums(lanes_put lanes, const row_scale *row, const output_terms *output,
+                              const uint8_t *sums, float *C)
 {
-    store_elements(accumulate, row, (const void *)scales, _mm512_load_si512(sums), C, count);
+    store_elements(lanes, row, output, _mm512_load_si512(sums), C);
 }
 
 #define WINDOW_TEXT "common/math/kernels_narrow_tiles.inc.c"

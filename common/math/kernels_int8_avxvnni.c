@@ -19,9 +19,11 @@ static inline void store_codes(code *codes, const floats x[8])
     }
 }
 
+/// As in kernels_int8_vnni.c: the intrinsic keeps gcc 12 moving registers.
 static inline __m256i sums_dot(__m256i sum, __m256i group, __m256i line)
 {
-    return _mm256_dpbusd_avx_epi32(sum, group, line);
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(group), "x"(line));
+    return sum;
 }
 
 #define NARROW_OVER nj_kernels_int8_avxvnni_over

@@ -82,7 +82,7 @@ static void multiply_segment(size_t M, size_t N, size_t K, const float *X, size_
         for (size_t n = 0; n < N; n++) {
             float *y = Y + m * row_stride + n * column_stride;
             float value = element(K, row_codes, &row, codes + n * K, outputs + n);
-            *y = accumulate ? *y + value : value;
+            *y = (accumulate ? *y : 0.0f) + value;
         }
     }
 }

@@ -25,15 +25,17 @@ static inline sums_line spread_group(const uint8_t *group)
     return _mm512_set1_epi32(bytes);
 }
 
+/// The intrinsic would do, but gcc 12 moves every sum out of its register and back around it: a third of the speed.
 static inline sums sums_dot(sums sum, sums_line group, sums_line line)
 {
-    return _mm512_dpbusd_epi32(sum, group, line);
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(group), "v"(line));
+    return sum;
 }
 
-static inline void store_sums(bool accumulate, const row_scale *row, const uint8_t *scales,
-                              sums sum, float *C, size_t count)
+static inline void store_sums(lanes_put lanes, const row_scale *row, const output_terms *output,
+                              sums sum, float *C)
 {
-    store_elements(accumulate, row, (const void *)scales, sum, C, count);
+    store_elements(lanes, row, output, sum, C);
 }
 
 #define WINDOW_TEXT "common/math/kernels_narrow_registers.inc.c"

@@ -25,13 +25,24 @@ static inline sums_line spread_group(const uint8_t *group)
     return _mm256_set1_epi32(bytes);
 }
 
-static inline void store_sums(bool accumulate, const row_scale *row, const uint8_t *scales,
-                              sums sum, float *C, size_t count)
+typedef struct {
+    __m256 scale;
+    __m256 sum;
+} output_terms;
+
+/// Of 8 outputs; `scales` are those of the first or of the last 8 of a panel.
+static inline output_terms load_terms(const uint8_t *scales)
 {
-    const float *scale = (const void *)scales; // of the first or of the last 8 outputs of a panel
-    __m256 factor = _mm256_mul_ps(floats_set(row->step), _mm256_loadu_ps(scale));
-    __m256 offset = _mm256_mul_ps(floats_set(row->low), _mm256_loadu_ps(scale + PANEL));
-    floats_put(accumulate, C, count, _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), factor, offset));
+    const float *scale = (const void *)scales;
+    return (output_terms){_mm256_loadu_ps(scale), _mm256_loadu_ps(scale + PANEL)};
+}
+
+static inline void store_sums(lanes_put lanes, const row_scale *row, const output_terms *output,
+                              sums sum, float *C)
+{
+    __m256 factor = _mm256_mul_ps(floats_set(row->step), output->scale);
+    __m256 offset = _mm256_mul_ps(floats_set(row->low), output->sum);
+    floats_put(lanes, C, _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), factor, offset));
 }
 
 #define WINDOW_TEXT "common/math/kernels_narrow_registers.inc.c"

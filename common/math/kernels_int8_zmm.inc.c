@@ -17,11 +17,23 @@ static inline void store_codes(code *codes, const floats x[4])
 
 #include "common/math/kernels_int8.inc.c"
 
-/// The elements of int8.h of one row, from 16 sums; `scales` stand behind the panel's codes.
-static inline void store_elements(bool accumulate, const row_scale *row, const float *scales,
-                                  __m512i sums, float *C, size_t count)
+typedef struct {
+    __m512 scale;
+    __m512 sum;
+} output_terms;
+
+/// Of 16 outputs; `scales` stand behind the panel's codes.
+static inline output_terms load_terms(const uint8_t *scales)
 {
-    __m512 factor = _mm512_mul_ps(floats_set(row->step), _mm512_loadu_ps(scales));
-    __m512 offset = _mm512_mul_ps(floats_set(row->low), _mm512_loadu_ps(scales + PANEL));
-    floats_put(accumulate, C, count, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), factor, offset));
+    const panel_scales *panel = (const void *)scales;
+    return (output_terms){_mm512_loadu_ps(panel->scale), _mm512_loadu_ps(panel->sum)};
+}
+
+/// The elements of int8.h of one row, from 16 sums.
+static inline void store_elements(lanes_put lanes, const row_scale *row, const output_terms *output,
+                                  __m512i sums, float *C)
+{
+    __m512 factor = _mm512_mul_ps(floats_set(row->step), output->scale);
+    __m512 offset = _mm512_mul_ps(floats_set(row->low), output->sum);
+    floats_put(lanes, C, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), factor, offset));
 }

@@ -1,10 +1,12 @@
 // kernels_narrow_registers.inc.c - windows of kernels_narrow.inc.c in vector registers: a tile is TILE_ROWS rows of 2 registers.
 //
 // The including file defines
-//   sums                         a register of LANES sums
 //   LANES, TILE_ROWS             16 or 8; 12 or 6
-//   sums_zero(), sums_dot(sums, group, line)   adds the products of a group of X (the same in all lanes) and of the weights
-//   store_sums(w, row, scales, sums, C, count) turns sums into floats and writes the first `count`, or adds them
+//   sums, sums_line              registers: LANES sums; codes of LANES groups
+//   sums_zero(), load_line(at), spread_group(at)   the latter a group of X in all lanes
+//   sums_dot(sums, group, line)  adds the products of a group of X and of the weights
+//   output_terms, load_terms(scales), lanes_put, put_first(count, accumulate)
+//   store_sums(put, row, terms, sums, C)           turns sums into floats and writes or adds them
 #define STRIP (2 * LANES)
 #define ROWS_UNIT 1
 
@@ -49,15 +51,18 @@ static inline __attribute__((always_inline)) void multiply_tile(size_t rows, siz
             }
         }
     }
-    size_t codes_bytes = groups * LINE_BYTES;
+    output_terms low_terms = load_terms(low_line + groups * LINE_BYTES);
+    output_terms high_terms = vecs == 2 ? load_terms(high_line + groups * LINE_BYTES) : low_terms;
+    lanes_put low_put = put_first(w->columns, w->accumulate);
+    lanes_put high_put = put_first(vecs == 2 ? w->columns - LANES : 0, w->accumulate);
+    const row_scale *scales = w->block->scales + w->first + m;
+    size_t ldc = w->ldc;
+    float *C = w->C + m * ldc;
     UNROLL
     for (size_t r = 0; r < rows; r++) {
-        const row_scale *scale = &w->block->scales[w->first + m + r];
-        float *C = w->C + (m + r) * w->ldc;
-        store_sums(w->accumulate, scale, low_line + codes_bytes, low[r], C, w->columns);
+        store_sums(low_put, scales + r, &low_terms, low[r], C + r * ldc);
         if (vecs == 2) {
-            store_sums(w->accumulate, scale, high_line + codes_bytes, high[r], C + LANES,
-                       w->columns - LANES);
+            store_sums(high_put, scales + r, &high_terms, high[r], C + r * ldc + LANES);
         }
     }
 }

@@ -6,7 +6,7 @@
 //
 // Rows behind the last of a block are multiplied and thrown away: a tile always has 16. The including file defines
 //   tiles_begin, tiles_end, tile_zero, tile_load, tile_store, tile_dot   the operations of tiles_amx.h, or a model of them
-//   store_sums(accumulate, row, scales, sums, C, count)                  turns 16 sums into floats and writes or adds `count`
+//   output_terms, load_terms, lanes_put, put_first, store_sums           as in kernels_narrow_registers.inc.c, from 16 sums in memory
 #define STRIP (2 * PANEL)
 #define ROWS_UNIT ROWS_TOGETHER
 #define TILE_LINES 16
@@ -54,11 +54,13 @@ static inline void multiply_tiles(const window *w, size_t m, bool two_rows, bool
 static inline void store_tile(const window *w, size_t m, size_t panel, const uint8_t *tile)
 {
     const uint8_t *scales = w->panels + panel * w->panel_bytes + w->block->lines * TILE_BYTES;
+    output_terms terms = load_terms(scales);
+    lanes_put put = put_first(w->columns - panel * PANEL, w->accumulate);
     size_t rows = nj_min_size(w->rows - m, ROWS_TOGETHER);
+    const row_scale *row = w->block->scales + w->first + m;
+    float *C = w->C + m * w->ldc + panel * PANEL;
     for (size_t r = 0; r < rows; r++) {
-        store_sums(w->accumulate, &w->block->scales[w->first + m + r], scales,
-                   tile + r * LINE_BYTES, w->C + (m + r) * w->ldc + panel * PANEL,
-                   w->columns - panel * PANEL);
+        store_sums(put, row + r, &terms, tile + r * LINE_BYTES, C + r * w->ldc);
     }
 }
 

@@ -57,37 +57,52 @@ static inline floats floats_fma(floats a, floats b, floats c)
     return _mm256_fmadd_ps(a, b, c);
 }
 
-static inline float floats_least(floats a)
+static inline float find_least(floats a)
 {
     __m128 least = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     least = _mm_min_ps(least, _mm_movehl_ps(least, least));
     return _mm_cvtss_f32(_mm_min_ss(least, _mm_movehdup_ps(least)));
 }
 
-static inline float floats_greatest(floats a)
+static inline float find_greatest(floats a)
 {
     __m128 greatest = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     greatest = _mm_max_ps(greatest, _mm_movehl_ps(greatest, greatest));
     return _mm_cvtss_f32(_mm_max_ss(greatest, _mm_movehdup_ps(greatest)));
 }
 
-static inline float floats_sum(floats a)
+static inline void floats_fold(floats least, floats greatest, float *out_least, float *out_greatest)
 {
-    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
-    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
+    *out_least = find_least(least);
+    *out_greatest = find_greatest(greatest);
 }
 
-/// Writes the first `count` values (more than 8: 8), or adds them to what is there.
-static inline void floats_put(bool accumulate, float *to, size_t count, floats value)
+static inline bool floats_any_nan(floats a)
 {
-    if (accumulate) {
-        value = _mm256_add_ps(floats_load_first(to, count, 0.0f), value);
-    }
-    if (count >= 8) {
+    return _mm256_movemask_ps(_mm256_cmp_ps(a, a, _CMP_UNORD_Q)) != 0;
+}
+
+// Where a register goes: how many lanes are written, and whether they are added to.
+typedef struct {
+    size_t count;
+    bool accumulate;
+} lanes_put;
+
+/// The first `count` lanes; more than 8 are 8.
+static inline lanes_put put_first(size_t count, bool accumulate)
+{
+    return (lanes_put){.count = count, .accumulate = accumulate};
+}
+
+/// Writes 0 + value, or what is there + value.
+static inline void floats_put(lanes_put lanes, float *to, floats value)
+{
+    floats before = lanes.accumulate ? floats_load_first(to, lanes.count, 0.0f) : floats_set(0.0f);
+    value = _mm256_add_ps(before, value);
+    if (lanes.count >= 8) {
         _mm256_storeu_ps(to, value);
     } else {
-        _mm256_maskstore_ps(to, first_lanes(count), value);
+        _mm256_maskstore_ps(to, first_lanes(lanes.count), value);
     }
 }
 
@@ -98,7 +113,7 @@ static inline void write_transposed(size_t rows, size_t columns, const float *ti
     for (size_t n = 0; n < columns; n++) {
         for (size_t m = 0; m < rows; m++) {
             float *y = Y + n * ldy + m;
-            *y = accumulate ? *y + tile[m * 16 + n] : tile[m * 16 + n];
+            *y = (accumulate ? *y : 0.0f) + tile[m * 16 + n];
         }
     }
 }

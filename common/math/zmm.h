@@ -51,35 +51,49 @@ static inline floats floats_fma(floats a, floats b, floats c)
     return _mm512_fmadd_ps(a, b, c);
 }
 
-static inline float floats_least(floats a)
+static inline bool floats_any_nan(floats a)
 {
-    return _mm512_reduce_min_ps(a);
+    return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q) != 0;
 }
 
-static inline float floats_greatest(floats a)
+/// The least lane of one and the greatest of the other, folded together: the greatest is the least of the negated.
+static inline void floats_fold(floats least, floats greatest, float *out_least, float *out_greatest)
 {
-    return _mm512_reduce_max_ps(a);
+    __m512 negated = _mm512_sub_ps(_mm512_setzero_ps(), greatest);
+    __m512 both = _mm512_min_ps(_mm512_shuffle_f32x4(least, negated, _MM_SHUFFLE(1, 0, 1, 0)),
+                                _mm512_shuffle_f32x4(least, negated, _MM_SHUFFLE(3, 2, 3, 2)));
+    both = _mm512_min_ps(both, _mm512_shuffle_f32x4(both, both, _MM_SHUFFLE(2, 3, 0, 1)));
+    both = _mm512_min_ps(both, _mm512_permute_ps(both, _MM_SHUFFLE(1, 0, 3, 2)));
+    both = _mm512_min_ps(both, _mm512_permute_ps(both, _MM_SHUFFLE(2, 3, 0, 1)));
+    *out_least = _mm512_cvtss_f32(both);
+    *out_greatest = -_mm256_cvtss_f32(_mm512_extractf32x8_ps(both, 1));
 }
 
-static inline float floats_sum(floats a)
+// Where a register goes: which lanes are written, and which are added to.
+typedef struct {
+    __mmask16 written;
+    __mmask16 added;
+} lanes_put;
+
+/// The first `count` lanes; more than 16 are 16.
+static inline lanes_put put_first(size_t count, bool accumulate)
 {
-    return _mm512_reduce_add_ps(a);
+    __mmask16 lanes = first_lanes(count);
+    return (lanes_put){.written = lanes, .added = accumulate ? lanes : 0};
 }
 
-/// Writes the first `count` values (more than 16: 16), or adds them to what is there.
-static inline void floats_put(bool accumulate, float *to, size_t count, floats value)
+/// Writes 0 + value, or what is there + value.
+static inline void floats_put(lanes_put lanes, float *to, floats value)
 {
-    __mmask16 mask = first_lanes(count);
-    if (accumulate) {
-        value = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, to), value);
-    }
-    _mm512_mask_storeu_ps(to, mask, value);
+    value = _mm512_add_ps(_mm512_maskz_loadu_ps(lanes.added, to), value);
+    _mm512_mask_storeu_ps(to, lanes.written, value);
 }
 
 /// Y[n * ldy + m] = tile[m * 32 + n] of rows <= 16 and columns <= 32; what lies behind them in the tile is read.
 static inline void write_transposed(size_t rows, size_t columns, const float *tile, bool accumulate,
                                     float *Y, size_t ldy)
 {
+    lanes_put lanes = put_first(rows, accumulate);
     for (size_t n = 0; n < columns; n += 16) {
         __m512 a[16];
         __m512 b[16];
@@ -109,7 +123,7 @@ static inline void write_transposed(size_t rows, size_t columns, const float *ti
             a[j + 8] = _mm512_shuffle_f32x4(b[j], b[j + 8], 0xdd);
         }
         for (size_t j = 0; j < 16 && n + j < columns; j++) {
-            floats_put(accumulate, Y + (n + j) * ldy, rows, a[j]);
+            floats_put(lanes, Y + (n + j) * ldy, a[j]);
         }
     }
 }
