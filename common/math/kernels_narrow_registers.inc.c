@@ -10,6 +10,10 @@
 #define STRIP (2 * LANES)
 #define ROWS_UNIT 1
 
+// Asked for ahead: the same line of the next strip, or where that is too far for the first cache, a few lines on.
+#define AHEAD_MAX 16384
+#define AHEAD_BYTES (40 * LINE_BYTES)
+
 static inline void begin_products(void)
 {
 }
@@ -39,7 +43,12 @@ static inline __attribute__((always_inline)) void multiply_tile(size_t rows, siz
         low[r] = sums_zero();
         high[r] = sums_zero();
     }
+    size_t strip_bytes = STRIP / PANEL * w->panel_bytes;
+    size_t ahead = strip_bytes < AHEAD_MAX ? strip_bytes : AHEAD_BYTES;
     for (size_t g = 0; g < groups; g++) {
+        // Weights come from far away the first time: an address behind the last leads nowhere, and does no harm.
+        _mm_prefetch((const char *)((uintptr_t)(low_line + g * LINE_BYTES) + ahead), _MM_HINT_T0);
+        _mm_prefetch((const char *)((uintptr_t)(high_line + g * LINE_BYTES) + ahead), _MM_HINT_T0);
         sums_line b_low = load_line(low_line + g * LINE_BYTES);
         sums_line b_high = vecs == 2 ? load_line(high_line + g * LINE_BYTES) : b_low;
         UNROLL
