@@ -85,8 +85,7 @@ static inline lanes_put put_first(size_t count, bool accumulate)
 /// cost a fifth of the speed.
 static inline void floats_put(lanes_put lanes, float *to, floats value)
 {
-    floats before =
-        lanes.accumulate ? floats_load_first(to, lanes.count, 0.0f) : floats_set(0.0f);
+    floats before = lanes.accumulate ? floats_load_first(to, lanes.count, 0.0f) : floats_set(0.0f);
     value = _mm512_add_ps(before, value);
     if (lanes.count >= 16) {
         _mm512_storeu_ps(to, value);
