@@ -1,8 +1,8 @@
 // kernels_bf16_avx512.c - the class "bf16-avx512": vdpbf16ps adds two products to a float32 sum.
 //
 // Order  one sum an element, from +0, by pairs of k ascending; of a pair the instruction adds the second product, then the first, each
-//        rounded to even, denormals as 0 (Intel SDM, VDPBF16PS). Another maker's CPU has been seen to agree where the tests ran, which
-//        proves nothing for the next: the class promises equal bits on equal CPUs only.
+//        rounded to even, denormals as 0 (Intel SDM, VDPBF16PS). The test compares with that order: a CPU of AMD's Zen 5 class keeps
+//        it too. No other has been asked, so the class promises equal bits on equal CPUs only (schemas/numeric_class.def).
 // Proof  tests/unit/math/test_bf16.c
 #include "common/math/kernels_bf16.inc.c"
 

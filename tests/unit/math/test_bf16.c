@@ -144,6 +144,41 @@ static void what_is_not_finite_is_not_hidden(void **state)
     guarded_free(&X);
 }
 
+/// vdpbf16ps as the Intel SDM has it: of a pair the second product is added first.
+static float sum_pairs(size_t K, const float *x, const float *w)
+{
+    float sum = 0.0f;
+    for (size_t k = 0; k < K; k += 2) {
+        if (k + 1 < K) {
+            sum = fmaf(round_to_bf16(x[k + 1]), round_to_bf16(w[k + 1]), sum);
+        }
+        sum = fmaf(round_to_bf16(x[k]), round_to_bf16(w[k]), sum);
+    }
+    return sum;
+}
+
+static void the_instruction_of_this_machine_sums_as_the_manual_says(void **state)
+{
+    (void)state;
+    nj_kernels sets[SETS_MAX];
+    (void)list_sets(sets);
+    assert_string_equal(sets[0].name, "bf16-avx512"); // list_sets skips without AVX512-BF16
+    uint64_t seed = 6;
+    guarded X = guarded_random(40, 333, 0, 1.0f, &seed);
+    guarded weight = guarded_random(50, 333, 0, 1.0f, &seed);
+    guarded expected = guarded_new(40, 50, 0);
+    guarded Y = guarded_new(40, 50, 0);
+    for (size_t i = 0; i < expected.count; i++) {
+        expected.data[i] = sum_pairs(333, X.data + i / 50 * 333, weight.data + i % 50 * 333);
+    }
+    run_linear(&sets[0], &X, &weight, false, &Y);
+    assert_same_bits(&Y, &expected, "bf16-avx512 and the manual");
+    guarded *all[] = {&X, &weight, &Y, &expected};
+    for (size_t i = 0; i < COUNT(all); i++) {
+        guarded_free(all[i]);
+    }
+}
+
 /// Where this machine has the tiles, the model says the same bits, or the model is wrong.
 static void the_tiles_of_this_machine_do_what_the_model_says(void **state)
 {
@@ -179,6 +214,7 @@ int main(void)
         cmocka_unit_test(the_forms_of_linear_give_the_same_elements),
         cmocka_unit_test(a_row_does_not_depend_on_the_rows_beside_it),
         cmocka_unit_test(what_is_not_finite_is_not_hidden),
+        cmocka_unit_test(the_instruction_of_this_machine_sums_as_the_manual_says),
         cmocka_unit_test(the_tiles_of_this_machine_do_what_the_model_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
