@@ -1,90 +1,22 @@
 #include "common/math/cpu_features.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// Linux arch/x86/include/uapi/asm/prctl.h and the number of the tiles' state in XCR0 (Intel SDM, volume 1, 13.1).
+// Linux arch/x86/include/uapi/asm/prctl.h, and the number of the tiles' state in XCR0 (Intel SDM, volume 1, 13.1).
 #define ARCH_REQ_XCOMP_PERM 0x1023
 #define XFEATURE_XTILEDATA 18
 
 // CPUID leaf 7 (Intel SDM, volume 2): bits that compilers of our age do not all know by name.
-#define LEAF7_EBX_AVX512BW (1u << 30)
-#define LEAF7_ECX_AVX512_VNNI (1u << 11)
 #define LEAF7_EDX_AMX_BF16 (1u << 22)
 #define LEAF7_EDX_AMX_TILE (1u << 24)
 #define LEAF7_EDX_AMX_INT8 (1u << 25)
 #define LEAF7_1_EAX_AVX_VNNI (1u << 4)
 #define LEAF7_1_EAX_AVX512_BF16 (1u << 5)
-
-typedef struct {
-    unsigned eax, ebx, ecx, edx;
-} leaf;
-
-static leaf read_leaf7(unsigned subleaf)
-{
-    leaf l = {0};
-    if (__get_cpuid_count(7, 0, &l.eax, &l.ebx, &l.ecx, &l.edx) == 0 || l.eax < subleaf) {
-        return (leaf){0};
-    }
-    if (subleaf > 0) {
-        (void)__get_cpuid_count(7, subleaf, &l.eax, &l.ebx, &l.ecx, &l.edx);
-    }
-    return l;
-}
-
-const char *nj_lack_for_avx2(void)
-{
-    __builtin_cpu_init();
-    return !__builtin_cpu_supports("avx2") ? "AVX2" : !__builtin_cpu_supports("fma") ? "FMA" : NULL;
-}
-
-const char *nj_lack_for_avx512(void)
-{
-    __builtin_cpu_init();
-    return !__builtin_cpu_supports("avx512f")    ? "AVX-512F"
-           : !__builtin_cpu_supports("avx512dq") ? "AVX-512DQ"
-           : !__builtin_cpu_supports("avx512vl") ? "AVX-512VL"
-                                                 : nj_lack_for_avx2();
-}
-
-// AVX-512BW too: the int8 and bf16 sets pack bytes.
-static const char *lack_for_bytes(void)
-{
-    const char *missing = nj_lack_for_avx512();
-    return missing != NULL                                 ? missing
-           : (read_leaf7(0).ebx & LEAF7_EBX_AVX512BW) == 0 ? "AVX-512BW"
-                                                           : NULL;
-}
-
-const char *nj_lack_for_int8_avxvnni(void)
-{
-    const char *missing = nj_lack_for_avx2();
-    return missing != NULL                                   ? missing
-           : (read_leaf7(1).eax & LEAF7_1_EAX_AVX_VNNI) == 0 ? "AVX-VNNI"
-                                                             : NULL;
-}
-
-const char *nj_lack_for_int8_vnni(void)
-{
-    const char *missing = lack_for_bytes();
-    return missing != NULL                                    ? missing
-           : (read_leaf7(0).ecx & LEAF7_ECX_AVX512_VNNI) == 0 ? "AVX512-VNNI"
-                                                              : NULL;
-}
-
-const char *nj_lack_for_bf16_avx512(void)
-{
-    const char *missing = lack_for_bytes();
-    return missing != NULL                                      ? missing
-           : (read_leaf7(1).eax & LEAF7_1_EAX_AVX512_BF16) == 0 ? "AVX512-BF16"
-                                                                : NULL;
-}
 
 static pthread_once_t tiles_once = PTHREAD_ONCE_INIT;
 static bool tiles_given;
@@ -94,68 +26,52 @@ static void ask_for_tiles(void)
     tiles_given = syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
 
-static const char *lack_for_tiles(void)
+/// The compiler's question also asks the system (XGETBV): registers that it does not save are not there.
+static unsigned ask_compiler(void)
 {
-    if ((read_leaf7(0).edx & LEAF7_EDX_AMX_TILE) == 0) {
-        return "AMX-TILE";
+    unsigned features = 0;
+    __builtin_cpu_init();
+    features |= __builtin_cpu_supports("avx2") ? HAS_AVX2 : 0;
+    features |= __builtin_cpu_supports("fma") ? HAS_FMA : 0;
+    features |= __builtin_cpu_supports("avx512f") ? HAS_AVX512F : 0;
+    features |= __builtin_cpu_supports("avx512dq") ? HAS_AVX512DQ : 0;
+    features |= __builtin_cpu_supports("avx512vl") ? HAS_AVX512VL : 0;
+    features |= __builtin_cpu_supports("avx512bw") ? HAS_AVX512BW : 0;
+    features |= __builtin_cpu_supports("avx512vnni") ? HAS_AVX512_VNNI : 0;
+    return features;
+}
+
+/// Sets that use these need AVX2 or AVX-512 too, and so registers that the system saves; the tiles are asked for.
+static unsigned ask_cpu(void)
+{
+    unsigned features = 0;
+    unsigned eax;
+    unsigned ebx;
+    unsigned ecx;
+    unsigned edx;
+    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) {
+        return 0;
     }
-    pthread_once(&tiles_once, ask_for_tiles);
-    return tiles_given ? NULL : "AMX tiles that the Linux kernel (5.16 or later) allows";
+    features |= edx & LEAF7_EDX_AMX_INT8 ? HAS_AMX_INT8 : 0;
+    features |= edx & LEAF7_EDX_AMX_BF16 ? HAS_AMX_BF16 : 0;
+    if (edx & LEAF7_EDX_AMX_TILE) {
+        pthread_once(&tiles_once, ask_for_tiles);
+        features |= tiles_given ? HAS_AMX_TILE : 0;
+    }
+    if (eax >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0) {
+        features |= eax & LEAF7_1_EAX_AVX_VNNI ? HAS_AVX_VNNI : 0;
+        features |= eax & LEAF7_1_EAX_AVX512_BF16 ? HAS_AVX512_BF16 : 0;
+    }
+    return features;
 }
 
-const char *nj_lack_for_int8_amx(void)
+unsigned nj_cpu_features(void)
 {
-    const char *missing = lack_for_bytes();
-    return missing != NULL                                 ? missing
-           : (read_leaf7(0).edx & LEAF7_EDX_AMX_INT8) == 0 ? "AMX-INT8"
-                                                           : lack_for_tiles();
-}
-
-const char *nj_lack_for_bf16_amx(void)
-{
-    const char *missing = nj_lack_for_bf16_avx512();
-    return missing != NULL                                 ? missing
-           : (read_leaf7(0).edx & LEAF7_EDX_AMX_BF16) == 0 ? "AMX-BF16"
-                                                           : lack_for_tiles();
+    return ask_compiler() | ask_cpu();
 }
 #else
-static const char *lack_x86_64(void)
+unsigned nj_cpu_features(void)
 {
-    return "the x86-64 instruction set";
-}
-
-const char *nj_lack_for_avx2(void)
-{
-    return lack_x86_64();
-}
-
-const char *nj_lack_for_avx512(void)
-{
-    return lack_x86_64();
-}
-
-const char *nj_lack_for_int8_avxvnni(void)
-{
-    return lack_x86_64();
-}
-
-const char *nj_lack_for_int8_vnni(void)
-{
-    return lack_x86_64();
-}
-
-const char *nj_lack_for_bf16_avx512(void)
-{
-    return lack_x86_64();
-}
-
-const char *nj_lack_for_int8_amx(void)
-{
-    return lack_x86_64();
-}
-
-const char *nj_lack_for_bf16_amx(void)
-{
-    return lack_x86_64();
+    return 0;
 }
 #endif

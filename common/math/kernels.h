@@ -19,10 +19,11 @@
 // promises stands in schemas/numeric_class.def.
 //
 // NaN       an input that is NaN is outside the contract, but no set hides it: relu, gated_gelu, softmax and products pass it on.
-// Scratch   no set allocates; matmul_nt and matmul_nn use at most 32 KiB of stack, the linears of int8 and bf16 at most 80 KiB. All functions may run on several threads at once.
+// Scratch   no set allocates; matmul_nt and matmul_nn use at most 32 KiB of stack, the linears of int8 and bf16 at most 80 KiB. All
+//           functions may run on several threads at once.
 // Speed     matmul_nt transposes B at each call; where the same B serves many calls, matmul_nn on a stored transpose is faster. matmul_nn copies what is behind the last
 //           16 columns of B: an N that is a multiple of 16 copies nothing.
-// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c
+// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c, test_fused.c; tests/cross for other CPUs
 #ifndef NJ_MATH_KERNELS_H
 #define NJ_MATH_KERNELS_H
 
@@ -31,6 +32,11 @@
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
+
+// What nj_kernels_select knows, for help texts.
+#define NJ_KERNELS_KNOWN                                                                           \
+    "auto, ref, openblas, portable, neon, avx2, avx512, int8-ref, int8-avx2, int8-avxvnni, "       \
+    "int8-vnni, int8-amx, bf16-avx512, bf16-amx"
 
 // A weight matrix as the model stores it (HuggingFace Linear: [out, in]), and the set's own packing of it.
 typedef struct {
@@ -42,7 +48,7 @@ typedef struct {
 } nj_linear;
 
 typedef struct {
-    const char *name;          // the value of --kernels, see NJ_KERNELS_KNOWN
+    const char *name;          // a name of NJ_KERNELS_KNOWN: the value of --kernels
     const char *precision;     // of its products with weights: the value of --precision
     const char *numeric_class; // "exact", or another of schemas/numeric_class.def, or the set's own
 
@@ -97,10 +103,6 @@ typedef struct {
     /// X *= factor in place.
     void (*scale)(size_t rows, size_t columns, float factor, float *X, size_t ldx);
 } nj_kernels;
-
-#define NJ_KERNELS_KNOWN                                                                           \
-    "ref, openblas, avx2, avx512, int8-ref, int8-avx2, int8-avxvnni, int8-vnni, int8-amx, "        \
-    "bf16-avx512, bf16-amx"
 
 /// The set called `name`, or for "auto" the fastest of class "exact" that this CPU runs. NJ_USAGE names the known sets;
 /// NJ_CONFIG says which CPU feature is missing. Borrowed for ever.

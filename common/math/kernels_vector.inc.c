@@ -94,6 +94,58 @@ static inline void finish(bool accumulate, float *C, size_t count, vec sum)
     store_first(C, count, accumulate ? vec_add(load_first(C, count, 0.0f), sum) : sum);
 }
 
+// What a tile reads, moving on along k. Rows of A are reached from one pointer for every GROUP_ROWS of them and a multiple of lda: with
+// a pointer or an index of its own for each row the scalar registers run out, and what refills them takes the ports of the FMAs.
+#define GROUP_ROWS 3
+#define TILE_GROUPS ((TILE_ROWS + GROUP_ROWS - 1) / GROUP_ROWS)
+#define K_STEP 2
+
+typedef struct {
+    const float *A[TILE_GROUPS];
+    size_t lda;
+    const float *B;
+    size_t ldb;
+} tile_sources;
+
+/// `steps` steps of k. The pointers are opaque to the compiler, or it would make one for each row after all.
+static inline __attribute__((always_inline)) void add_products(size_t rows, size_t vecs,
+                                                               size_t steps, tile_sources *from,
+                                                               vec low[TILE_ROWS],
+                                                               vec high[TILE_ROWS])
+{
+    UNROLL
+    for (size_t g = 0; g * GROUP_ROWS < rows; g++) {
+        __asm__("" : "+r"(from->A[g]));
+    }
+    UNROLL
+    for (size_t step = 0; step < steps; step++) {
+        // B of a first tile comes from far away: the rows ahead, or what lies behind the strip, are asked for in time. An
+        // address past the end of the array is only a hint that leads nowhere.
+        const char *ahead =
+            (const char *)((uintptr_t)from->B + PREFETCH_ROWS * from->ldb * sizeof(float));
+        __builtin_prefetch(ahead);
+        vec b_low = vec_load(from->B);
+        vec b_high = b_low;
+        if (vecs == 2) {
+            __builtin_prefetch(ahead + sizeof(vec));
+            b_high = vec_load(from->B + VEC_FLOATS);
+        }
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            vec a = vec_set(from->A[r / GROUP_ROWS][r % GROUP_ROWS * from->lda + step]);
+            low[r] = vec_fma(a, b_low, low[r]);
+            if (vecs == 2) {
+                high[r] = vec_fma(a, b_high, high[r]);
+            }
+        }
+        from->B += from->ldb;
+    }
+    UNROLL
+    for (size_t g = 0; g * GROUP_ROWS < rows; g++) {
+        from->A[g] += steps;
+    }
+}
+
 /// `rows` rows from m on, `vecs` registers wide. Both are constants where this is inlined, so the accumulators are registers.
 static inline __attribute__((always_inline)) void multiply_tile(size_t rows, size_t vecs,
                                                                 const strip *s, size_t m)
@@ -113,25 +165,17 @@ static inline __attribute__((always_inline)) void multiply_tile(size_t rows, siz
             high[r] = s->resume ? load_first(from, high_count, 0.0f) : vec_set(0.0f);
         }
     }
-    for (size_t k = 0; k < s->K; k++) {
-        const float *B = s->B + k * s->ldb;
-        // B of a first tile comes from far away: the rows ahead, or what lies behind the strip, are asked for in time. An
-        // address past the end of the array is only a hint that leads nowhere.
-        const char *ahead = (const char *)((uintptr_t)B + PREFETCH_ROWS * s->ldb * sizeof *B);
-        __builtin_prefetch(ahead);
-        if (wide) {
-            __builtin_prefetch(ahead + sizeof(vec));
-        }
-        vec b_low = vec_load(B);
-        vec b_high = wide ? vec_load(B + VEC_FLOATS) : b_low;
-        UNROLL
-        for (size_t r = 0; r < rows; r++) {
-            vec a = vec_set(A[r * s->lda + k]);
-            low[r] = vec_fma(a, b_low, low[r]);
-            if (wide) {
-                high[r] = vec_fma(a, b_high, high[r]);
-            }
-        }
+    tile_sources from = {.B = s->B, .ldb = s->ldb, .lda = s->lda};
+    UNROLL
+    for (size_t g = 0; g < TILE_GROUPS; g++) {
+        from.A[g] = A + g * GROUP_ROWS * s->lda;
+    }
+    size_t k = 0;
+    for (; k + K_STEP <= s->K; k += K_STEP) {
+        add_products(rows, vecs, K_STEP, &from, low, high);
+    }
+    for (; k < s->K; k++) {
+        add_products(rows, vecs, 1, &from, low, high);
     }
     UNROLL
     for (size_t r = 0; r < rows; r++) {

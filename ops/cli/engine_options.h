@@ -1,4 +1,4 @@
-// engine_options.h - --precision, --kernels and --batch, wherever an engine is opened from a command line.
+// engine_options.h - --precision, --kernels, --batch and --without, wherever an engine is opened from a command line.
 #ifndef NJ_OPS_CLI_ENGINE_OPTIONS_H
 #define NJ_OPS_CLI_ENGINE_OPTIONS_H
 
@@ -6,11 +6,12 @@
 #include "common/bundle/bundle.h"
 #include "common/cli/cli.h"
 #include "common/codec/settings.h"
+#include "common/math/kernels.h"
 #include "worker/engine/engine.h"
 
 // A command whose table lacks NJ_NIGHT_OPTIONS needs NJ_PRECISION_OPTION beside these.
 #define NJ_ENGINE_OPTIONS                                                                          \
-    {"kernels", "NAME", "auto", "instructions: auto, or of " NJ_KERNELS_KNOWN, false},             \
+    {"kernels", "NAME", "auto", "instructions: " NJ_KERNELS_KNOWN, false}, NJ_SAVINGS_OPTION,      \
     {                                                                                              \
         "batch", "N", "16", "users decoded together", false                                        \
     }

@@ -59,7 +59,7 @@ static void attend_users(nj_t5 *model)
     }
 }
 
-static void run_encoder(nj_t5 *model, size_t N)
+static void run_encoder(nj_t5 *model, const uint32_t *tokens, size_t N)
 {
     const nj_kernels *kernels = model->kernels;
     nj_t5_batch *batch = &model->batch;
@@ -69,7 +69,13 @@ static void run_encoder(nj_t5 *model, size_t N)
     for (uint32_t l = 0; l < model->config.encoder_layers; l++) {
         const nj_t5_block *block = &model->encoder.blocks[l];
         const nj_linear *const linears[] = {&block->self.q, &block->self.k, &block->self.v};
-        nj_t5_project(model, N, x, D, block->self_norm, linears, outputs, 3);
+        if (l == 0 && model->encoder_tokens.q != NULL) {
+            nj_t5_look_up(model, model->encoder_tokens.q, tokens, N, batch->q);
+            nj_t5_look_up(model, model->encoder_tokens.k, tokens, N, batch->k);
+            nj_t5_look_up(model, model->encoder_tokens.v, tokens, N, batch->v);
+        } else {
+            nj_t5_project(model, N, x, D, block->self_norm, linears, outputs, 3);
+        }
         attend_users(model);
         kernels->linear(N, batch->q, model->HE_row, &block->self.o, true, x, D);
         nj_t5_feed_forward(model, block, N, x, D);
@@ -153,7 +159,7 @@ void nj_t5_begin_batch(nj_t5 *model, const nj_t5_limits *limits, const uint32_t 
     nj_t5_claim_encoder(model, &claim);
     nj_t5_bias_expand(model);
     embed_tokens(model, tokens, offset[B]);
-    run_encoder(model, offset[B]);
+    run_encoder(model, tokens, offset[B]);
     compute_cross_keys(model);
     compute_cross_values(model, offset[B]);
 

@@ -201,7 +201,9 @@ static nj_status open_engine(void *context, nj_error *err)
     nj_engine *engine = NULL;
     settings.beam = settings.top = 3;
     settings.history_items_max = settings.exclusions_max = 3;
-    nj_status status = nj_engine_open(input->sections, &settings, 2, input->kernels, &engine, err);
+    nj_engine_options options = nj_engine_options_default(input->kernels);
+    options.batch_users = 2;
+    nj_status status = nj_engine_open(input->sections, &settings, &options, &engine, err);
     assert_true((status == NJ_OK) == (engine != NULL));
     nj_engine_close(&engine);
     return status;
@@ -242,7 +244,7 @@ static nj_status plan_and_dispatch(const nj_user_table *users, nj_error *err)
     static const nj_digest BUNDLE = {{1}};
     nj_settings settings = nj_settings_default();
     nj_plan plan = {0};
-    nj_status status = nj_plan_make(users, &settings, &BUNDLE, 2, &plan, err);
+    nj_status status = nj_plan_make(users, &settings, &BUNDLE, 2, 2, &plan, err);
     nj_dispatch *dispatch = status == NJ_OK ? malloc(sizeof *dispatch) : NULL;
     if (dispatch != NULL) {
         const nj_dispatch_config config = {
