@@ -215,6 +215,7 @@ static void ref_scale(size_t rows, size_t columns, float factor, float *X, size_
 
 const nj_kernels nj_kernels_ref = {
     .name = "ref",
+    .precision = "float32",
     .numeric_class = "exact",
     .linear_pack_bytes = pack_nothing_bytes,
     .linear_pack = pack_nothing,

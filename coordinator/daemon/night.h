@@ -22,7 +22,6 @@
 #define NJ_NIGHT_SHARD_USERS 64
 #define NJ_NIGHT_SHARD_USERS_LEAST 16
 #define NJ_NIGHT_LEASE_MS_DEFAULT "15000"
-#define NJ_NIGHT_CLASS_EXACT "exact" // the class whose bits depend on the user alone
 #define NJ_NIGHT_STORAGE_WAIT_MS_DEFAULT "600000"
 #define NJ_NIGHT_AUDIT_USERS_DEFAULT "32"
 #define NJ_NIGHT_QUARANTINE_MAX 1000000 // the limit of --quarantine-max

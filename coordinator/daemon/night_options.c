@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/base/numeric_class.h"
 #include "common/codec/shard.h"
 #include "common/store/staging.h"
 #include "coordinator/daemon/audit.h"
@@ -59,13 +60,18 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
     if (!out->speculate && strcmp(speculate, "off") != 0) {
         return nj_fail(err, NJ_USAGE, "--speculate is \"%s\", must be on or off", speculate);
     }
+    nj_status status =
+        nj_numeric_class_choose(nj_argument(arguments, "precision"),
+                                nj_argument(arguments, "numeric-class"), &out->numeric_class, err);
+    if (status != NJ_OK) {
+        return status;
+    }
     if (out->numeric_class[0] == '\0' || strlen(out->numeric_class) > NJ_STAGING_CLASS_BYTES_MAX) {
         return nj_fail(err, NJ_USAGE, "--numeric-class must have 1 to %d bytes",
                        NJ_STAGING_CLASS_BYTES_MAX);
     }
-    // Only in the class exact are a user's bits the same whoever decodes him and with whom (common/math/kernels.h): of any other, a second
-    // decoding may rightly differ, so nothing is decoded twice to be compared.
-    if (strcmp(out->numeric_class, NJ_NIGHT_CLASS_EXACT) != 0) {
+    // A second decoding can be compared with the first only where it must give the same bits.
+    if (!nj_numeric_class_reproducible(out->numeric_class)) {
         out->speculate = false;
         out->audit_users = 0;
     }
@@ -81,7 +87,6 @@ nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options 
                               .since = nj_argument(arguments, "since"),
                               .resume = nj_argument_flag(arguments, "resume"),
                               .retry_quarantined = nj_argument_flag(arguments, "retry-quarantined"),
-                              .numeric_class = nj_argument(arguments, "numeric-class"),
                               .metrics_bind = nj_argument(arguments, "metrics-bind"),
                               .metrics_file = nj_argument(arguments, "metrics-file")};
     nj_status status = read_numbers(arguments, out, err);

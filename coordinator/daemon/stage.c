@@ -70,7 +70,7 @@ static nj_status check_same_night(const char *store_dir, const nj_staging_facts 
         status =
             nj_fail(err, NJ_CONFIG,
                     "the interrupted night has the numeric class \"%s\", not \"%s\": give the old "
-                    "--numeric-class, or remove the staging folder to begin anew",
+                    "--precision or --numeric-class, or remove the staging folder to begin anew",
                     found_class, numeric_class);
     }
     return status;

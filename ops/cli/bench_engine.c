@@ -100,7 +100,8 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
 {
     const nj_engine_plan *plan = nj_engine_plan_of(engine);
     const nj_kernels *kernels = NULL;
-    if (nj_kernels_select(nj_argument(arguments, "kernels"), &kernels, NULL) != NJ_OK) {
+    if (nj_kernels_choose(nj_argument(arguments, "precision"), nj_argument(arguments, "kernels"),
+                          &kernels, NULL) != NJ_OK) {
         return NULL; // the engine has been opened with them
     }
     const char *without = nj_argument(arguments, "without");
@@ -135,11 +136,11 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
         {"peak_rss_mb", read_peak_memory_mb()},
         {"spread", nj_bench_spread(run->users_per_s, options->rounds)},
     };
-    json_t *row =
-        json_pack("{s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I}", "beam", (json_int_t)plan->W, "tokens",
-                  (json_int_t)options->tokens, "precision", "float32", "kernels", kernels->name,
-                  "batch", (json_int_t)plan->B, "without", without != NULL ? without : "", "top",
-                  (json_int_t)options->top, "rounds", (json_int_t)options->rounds);
+    json_t *row = json_pack("{s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I}", "beam", (json_int_t)plan->W,
+                            "tokens", (json_int_t)options->tokens, "precision", kernels->precision,
+                            "kernels", kernels->name, "batch", (json_int_t)plan->B, "without",
+                            without != NULL ? without : "", "top", (json_int_t)options->top,
+                            "rounds", (json_int_t)options->rounds);
     for (size_t i = 0; row != NULL && i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
         json_object_set_new(row, NUMBERS[i].key, json_real(NUMBERS[i].value));
     }

@@ -32,6 +32,7 @@ static const nj_option BENCH_ENGINE[] = {
     {"tokens", "N", "80", "encoder tokens a user", false},
     {"users", "N", "64", "users a round", false},
     {"rounds", "N", "5", "rounds; the median is reported", false},
+    NJ_PRECISION_OPTION,
     NJ_ENGINE_OPTIONS,
     NJ_BENCH_REPORT_OPTIONS,
 };
@@ -126,6 +127,7 @@ static const nj_option DECODE[] = {
 #define NJ_PLANNED NJ_PLANNED_OPTION
 #include "schemas/settings.def"
     {"sids", NULL, NULL, "print each item's codes too", false},
+    NJ_PRECISION_OPTION,
     NJ_ENGINE_OPTIONS,
     JSON_LINES_OPTION,
 };

@@ -373,6 +373,24 @@ static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job,
     return status;
 }
 
+// Of the classes of bf16, the one that this machine's workers have; float32 is exact, whatever they have.
+static nj_status choose_class(const nj_arguments *arguments, nj_night_options *options,
+                              nj_error *err)
+{
+    const char *precision = nj_argument(arguments, "precision");
+    if (nj_argument(arguments, "numeric-class") != NULL ||
+        strcmp(precision, NJ_PRECISION_DEFAULT) == 0) {
+        return NJ_OK;
+    }
+    const nj_kernels *kernels = NULL;
+    nj_status status =
+        nj_kernels_choose(precision, nj_argument(arguments, "kernels"), &kernels, err);
+    if (status == NJ_OK) {
+        options->numeric_class = kernels->numeric_class;
+    }
+    return status;
+}
+
 nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
 {
     nj_job job = {0};
@@ -388,6 +406,9 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         // The workers' options: better wrong here than in each of them.
         status = nj_engine_options_check(arguments, err);
+    }
+    if (status == NJ_OK) {
+        status = choose_class(arguments, &options, err);
     }
     if (status == NJ_OK) {
         f->arguments = arguments;

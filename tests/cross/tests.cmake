@@ -14,7 +14,8 @@ set(aarch64_digests "")
 if(AARCH64_CC)
     set(aarch64_digests ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/kernel_digests_aarch64)
     set(aarch64_sources ${cross_dir}/kernel_digests.c)
-    foreach(name math/kernels math/kernels_ref math/kernels_portable math/kernels_neon base/error base/id base/arena base/status)
+    foreach(name math/kernels math/kernels_ref math/kernels_portable math/kernels_neon math/kernels_int8_ref
+            math/cpu_features base/error base/id base/arena base/numeric_class base/status)
         list(APPEND aarch64_sources ${PROJECT_SOURCE_DIR}/common/${name}.c)
     endforeach()
     file(GLOB aarch64_includes CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/common/math/*.h ${PROJECT_SOURCE_DIR}/common/math/*.inc.c

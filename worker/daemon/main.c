@@ -9,6 +9,7 @@
 #include "common/base/cpus.h"
 #include "common/base/log.h"
 #include "common/cli/cli.h"
+#include "common/math/kernels.h"
 #include "worker/daemon/daemon.h"
 #include "worker/engine/engine.h"
 
@@ -30,7 +31,8 @@ static const nj_option OPTIONS[] = {
      "machine that nothing else computes on), a list such as 0,2,4-7 those",
      false},
     {"cache", "DIR", NULL, "where bundle sections are kept; default: ~/.cache/nightjar", false},
-    {"kernels", "NAME", "auto", "arithmetic: " NJ_KERNELS_KNOWN, false},
+    {"kernels", "NAME", "auto",
+     "auto: serve nights of every precision of this CPU; or one of " NJ_KERNELS_KNOWN, false},
     {"batch", "N", "16", "users decoded together", false},
     NJ_SAVINGS_OPTION,
     {"give-up-ms", "N", "600000", "end when no coordinator answers for this long", false},

@@ -4,3 +4,13 @@ nj_test(unit/math/test_rows.c LIBS nj_math LABEL unit)
 nj_test(unit/math/test_select.c LIBS nj_math LABEL unit)
 nj_test(unit/math/test_heads.c LIBS nj_math LABEL unit)
 nj_test(unit/math/test_fused.c LIBS nj_math LABEL unit)
+nj_test(unit/math/test_int8.c LIBS nj_math LABEL unit)
+nj_test(unit/math/test_bf16.c LIBS nj_math LABEL unit)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    # The AMX sets over a model of the tiles; the tests ask the CPU for AVX-512 before they call them.
+    set(model_options "-mavx2;-mfma;-mavx512f;-mavx512dq;-mavx512vl;-mavx512bw;-mavx512bf16")
+    target_sources(unit_math_test_int8 PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/unit/math/model_int8_amx.c)
+    target_sources(unit_math_test_bf16 PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/unit/math/model_bf16_amx.c)
+    set_source_files_properties(unit/math/model_int8_amx.c unit/math/model_bf16_amx.c PROPERTIES
+        COMPILE_OPTIONS "${model_options}")
+endif()
