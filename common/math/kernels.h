@@ -14,13 +14,16 @@
 //   - a sum over a row of n values uses 16 lanes: lane j takes elements j, j+16, j+32, ... in order (from +0); then lanes fold
 //     as a tree: lane[j] += lane[j+8] (j<8), then +4, +2, +1;
 //   - a maximum is exact in any order; exp, log and tanh are the polynomials of vecmath.h, written with fma().
-// OpenBLAS is a class of its own: its bits may change with M.
+// OpenBLAS is a class of its own: its bits may change with M. Sets of the precisions int8 and bf16 round the factors of linear,
+// linear_many and linear_transposed (int8.h, kernels_bf16.inc.c); all else in them is the fastest exact set's. What each class
+// promises stands in schemas/numeric_class.def.
 //
 // NaN       an input that is NaN is outside the contract, but no set hides it: relu, gated_gelu, softmax and products pass it on.
-// Scratch   no set allocates; matmul_nt and matmul_nn use at most 32 KiB of stack. All functions may run on several threads at once.
+// Scratch   no set allocates; matmul_nt and matmul_nn use at most 32 KiB of stack, the linears of int8 and bf16 at most 80 KiB. All
+//           functions may run on several threads at once.
 // Speed     matmul_nt transposes B at each call; where the same B serves many calls, matmul_nn on a stored transpose is faster. matmul_nn copies what is behind the last
 //           16 columns of B: an N that is a multiple of 16 copies nothing.
-// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c
+// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c, test_fused.c; tests/cross for other CPUs
 #ifndef NJ_MATH_KERNELS_H
 #define NJ_MATH_KERNELS_H
 
@@ -29,6 +32,11 @@
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
+
+// What nj_kernels_select knows, for help texts.
+#define NJ_KERNELS_KNOWN                                                                           \
+    "auto, ref, openblas, portable, neon, avx2, avx512, int8-ref, int8-avx2, int8-avxvnni, "       \
+    "int8-vnni, int8-amx, bf16-avx512, bf16-amx"
 
 // A weight matrix as the model stores it (HuggingFace Linear: [out, in]), and the set's own packing of it.
 typedef struct {
@@ -40,8 +48,9 @@ typedef struct {
 } nj_linear;
 
 typedef struct {
-    const char *name;          // "ref", "openblas", "avx2", "avx512": the value of --kernels
-    const char *numeric_class; // "exact" or the set's own
+    const char *name;          // a name of NJ_KERNELS_KNOWN: the value of --kernels
+    const char *precision;     // of its products with weights: the value of --precision
+    const char *numeric_class; // "exact", or another of schemas/numeric_class.def, or the set's own
 
     /// Bytes that linear_pack needs for an [N, K] weight; 0 when the set reads `weight` itself, SIZE_MAX when the
     /// number does not fit.
@@ -98,6 +107,10 @@ typedef struct {
 /// The set called `name`, or for "auto" the fastest of class "exact" that this CPU runs. NJ_USAGE names the known sets;
 /// NJ_CONFIG says which CPU feature is missing. Borrowed for ever.
 NJ_CHECKED nj_status nj_kernels_select(const char *name, const nj_kernels **out, nj_error *err);
+
+/// The same among the sets of one precision: "auto" is the fastest of them. NJ_USAGE names both when the set is of another.
+NJ_CHECKED nj_status nj_kernels_choose(const char *precision, const char *name,
+                                       const nj_kernels **out, nj_error *err);
 
 /// Set number `index` of all that this CPU runs, NULL behind the last: tests and benchmarks visit each.
 const nj_kernels *nj_kernels_at(size_t index);

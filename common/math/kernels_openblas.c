@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <cblas.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,10 +13,7 @@
 
 #define CLASS_BYTES 64 // "openblas-" and a core name such as "SkylakeX"
 
-static nj_kernels openblas_set;
-static char openblas_class[CLASS_BYTES];
-static bool openblas_built;
-static pthread_mutex_t openblas_lock = PTHREAD_MUTEX_INITIALIZER; // of the three above
+static char openblas_class[CLASS_BYTES]; // written by nj_kernels_openblas_over, which runs once
 
 /// BLAS takes int and wants a leading dimension of at least 1.
 static blasint narrow(size_t size)
@@ -90,29 +86,17 @@ static void openblas_matmul_nn(size_t M, size_t N, size_t K, const float *A, siz
     multiply(CblasNoTrans, M, N, K, A, lda, B, ldb, 0.0f, C, ldc);
 }
 
-static void build_set(const nj_kernels *base)
+void nj_kernels_openblas_over(nj_kernels *set)
 {
     openblas_set_num_threads(1);
     snprintf(openblas_class, sizeof openblas_class, "openblas-%s", openblas_get_corename());
-    openblas_set = *base;
-    openblas_set.name = "openblas";
-    openblas_set.numeric_class = openblas_class;
-    openblas_set.linear_pack_bytes = pack_nothing_bytes;
-    openblas_set.linear_pack = pack_nothing;
-    openblas_set.linear = openblas_linear;
-    openblas_set.linear_many = openblas_linear_many;
-    openblas_set.linear_transposed = openblas_linear_transposed;
-    openblas_set.matmul_nt = openblas_matmul_nt;
-    openblas_set.matmul_nn = openblas_matmul_nn;
-}
-
-const nj_kernels *nj_kernels_openblas(const nj_kernels *base)
-{
-    pthread_mutex_lock(&openblas_lock);
-    if (!openblas_built) {
-        build_set(base);
-        openblas_built = true;
-    }
-    pthread_mutex_unlock(&openblas_lock);
-    return &openblas_set;
+    set->numeric_class = openblas_class;
+    set->linear_pack_bytes = pack_nothing_bytes;
+    set->linear_pack = pack_nothing;
+    set->linear = openblas_linear;
+    set->linear_many = openblas_linear_many;
+    set->linear_transposed = openblas_linear_transposed;
+    set->packs_transposed = false;
+    set->matmul_nt = openblas_matmul_nt;
+    set->matmul_nn = openblas_matmul_nn;
 }

@@ -12,6 +12,8 @@
 typedef size_t (*nj_fma_burst)(size_t rounds, float *sink);
 
 extern const nj_kernels nj_kernels_ref;
+
+extern const nj_kernels nj_kernels_portable;
 size_t nj_fma_burst_portable(size_t rounds, float *sink);
 
 #if defined(__x86_64__)
@@ -21,9 +23,22 @@ size_t nj_fma_burst_avx2(size_t rounds, float *sink);
 size_t nj_fma_burst_avx512(size_t rounds, float *sink);
 #endif
 
-/// The set of OpenBLAS; everything that is no matrix product is taken from `base`, the fastest exact set of this CPU.
-/// `base` counts on the first call only. Safe from several threads.
-const nj_kernels *nj_kernels_openblas(const nj_kernels *base);
+#if defined(__aarch64__)
+extern const nj_kernels nj_kernels_neon;
+size_t nj_fma_burst_neon(size_t rounds, float *sink);
+#endif
+
+/// Each puts its products and its class over a copy of the fastest exact set of this CPU.
+void nj_kernels_openblas_over(nj_kernels *set);
+void nj_kernels_int8_ref_over(nj_kernels *set);
+#if defined(__x86_64__)
+void nj_kernels_int8_avx2_over(nj_kernels *set);
+void nj_kernels_int8_avxvnni_over(nj_kernels *set);
+void nj_kernels_int8_vnni_over(nj_kernels *set);
+void nj_kernels_int8_amx_over(nj_kernels *set);
+void nj_kernels_bf16_avx512_over(nj_kernels *set);
+void nj_kernels_bf16_amx_over(nj_kernels *set);
+#endif
 
 /// The burst of the fastest exact set of this CPU.
 nj_fma_burst nj_kernels_burst(void);

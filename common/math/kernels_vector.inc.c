@@ -602,6 +602,7 @@ static void vector_add(size_t rows, size_t columns, const float *X, size_t ldx, 
 
 const nj_kernels VECTOR_SET = {
     .name = VECTOR_SET_NAME,
+    .precision = "float32",
     .numeric_class = "exact",
     .linear_pack_bytes = vector_linear_pack_bytes,
     .linear_pack = vector_linear_pack,

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/base/numeric_class.h"
 #include "common/codec/shard.h"
 #include "common/store/staging.h"
 #include "coordinator/daemon/audit.h"
@@ -19,9 +20,9 @@ static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *o
         uint64_t most;
         uint32_t *number;
     } numbers[] = {
-        {"shard-users", 1, NJ_SHARD_USERS_MAX, &out->shard_users},
         {"lease-ms", LEASE_MS_MIN, LEASE_MS_MAX, &out->lease_ms},
         {"quarantine-max", 0, NJ_NIGHT_QUARANTINE_MAX, &out->quarantine_max},
+        {"max-age", 1, NJ_SINCE_MAX_AGE_MOST, &out->max_age},
         {"audit-users", 0, NJ_AUDIT_USERS_MAX, &out->audit_users},
         {"storage-wait-ms", 0, STORAGE_WAIT_MS_MAX, &out->storage_wait_ms},
     };
@@ -35,6 +36,23 @@ static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *o
     return status;
 }
 
+// Who asks for a size gets shards of that size.
+static nj_status read_shard_users(const nj_arguments *arguments, nj_night_options *out,
+                                  nj_error *err)
+{
+    uint64_t number = 0;
+    out->shard_users = NJ_NIGHT_SHARD_USERS;
+    out->shard_users_least = NJ_NIGHT_SHARD_USERS_LEAST;
+    if (nj_argument(arguments, "shard-users") == NULL) {
+        return NJ_OK;
+    }
+    nj_status status =
+        nj_argument_uint(arguments, "shard-users", 1, NJ_SHARD_USERS_MAX, &number, err);
+    out->shard_users = (uint32_t)number;
+    out->shard_users_least = (uint32_t)number;
+    return status;
+}
+
 static nj_status read_words(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
 {
     const char *speculate = nj_argument(arguments, "speculate");
@@ -42,13 +60,18 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
     if (!out->speculate && strcmp(speculate, "off") != 0) {
         return nj_fail(err, NJ_USAGE, "--speculate is \"%s\", must be on or off", speculate);
     }
+    nj_status status =
+        nj_numeric_class_choose(nj_argument(arguments, "precision"),
+                                nj_argument(arguments, "numeric-class"), &out->numeric_class, err);
+    if (status != NJ_OK) {
+        return status;
+    }
     if (out->numeric_class[0] == '\0' || strlen(out->numeric_class) > NJ_STAGING_CLASS_BYTES_MAX) {
         return nj_fail(err, NJ_USAGE, "--numeric-class must have 1 to %d bytes",
                        NJ_STAGING_CLASS_BYTES_MAX);
     }
-    // Only in the class exact are a user's bits the same whoever decodes him and with whom (common/math/kernels.h): of any other, a second
-    // decoding may rightly differ, so nothing is decoded twice to be compared.
-    if (strcmp(out->numeric_class, NJ_NIGHT_CLASS_EXACT) != 0) {
+    // A second decoding can be compared with the first only where it must give the same bits.
+    if (!nj_numeric_class_reproducible(out->numeric_class)) {
         out->speculate = false;
         out->audit_users = 0;
     }
@@ -61,11 +84,14 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
 nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
 {
     *out = (nj_night_options){.store_dir = nj_argument(arguments, "store"),
+                              .since = nj_argument(arguments, "since"),
                               .resume = nj_argument_flag(arguments, "resume"),
                               .retry_quarantined = nj_argument_flag(arguments, "retry-quarantined"),
-                              .numeric_class = nj_argument(arguments, "numeric-class"),
                               .metrics_bind = nj_argument(arguments, "metrics-bind"),
                               .metrics_file = nj_argument(arguments, "metrics-file")};
     nj_status status = read_numbers(arguments, out, err);
+    if (status == NJ_OK) {
+        status = read_shard_users(arguments, out, err);
+    }
     return status == NJ_OK ? read_words(arguments, out, err) : status;
 }

@@ -2,17 +2,27 @@
 #ifndef NJ_COORDINATOR_DAEMON_NIGHT_OPTIONS_H
 #define NJ_COORDINATOR_DAEMON_NIGHT_OPTIONS_H
 
+#include "common/base/numeric_class.h"
 #include "coordinator/daemon/night.h"
 
 #define NJ_NIGHT_OPTIONS                                                                           \
     {"store", "DIR", NULL, "the store's folder, on a local disk", true},                           \
+        {"since", "GENERATION", NULL,                                                              \
+         "copy users who are unchanged since it, and do not decode them: a name, or current",      \
+         false},                                                                                   \
+        {"max-age", "N", NJ_SINCE_MAX_AGE_DEFAULT,                                                 \
+         "with --since: decode afresh whose row was copied so many nights in a row", false},       \
         {"resume", NULL, NULL, "go on with an interrupted night; without one, begin", false},      \
-        {"shard-users", "N", NJ_NIGHT_SHARD_USERS_DEFAULT,                                         \
-         "users in a shard: the unit of lease, retry and commit", false},                          \
+        {"shard-users", "N", NULL,                                                                 \
+         "users in a shard: the unit of lease, retry and commit; default: 64, and fewer, down to " \
+         "16, in the last ones",                                                                   \
+         false},                                                                                   \
         {"lease-ms", "N", NJ_NIGHT_LEASE_MS_DEFAULT,                                               \
          "a lease without progress for this long is given to another worker", false},              \
-        {"numeric-class", "NAME", NJ_NIGHT_CLASS_EXACT,                                            \
-         "arithmetic of the night: exact, or a class that all workers have", false},               \
+        NJ_PRECISION_OPTION,                                                                       \
+        {"numeric-class", "NAME", NULL,                                                            \
+         "arithmetic of the night, a class that all workers have; default: the precision's",       \
+         false},                                                                                   \
         {"metrics-bind", "ADDRESS", NULL,                                                          \
          "answer GET /metrics and /healthz here, such as 127.0.0.1:9464; default: nowhere",        \
          false},                                                                                   \
@@ -24,10 +34,10 @@
         {"retry-quarantined", NULL, NULL, "with --resume: try again the users who were given up",  \
          false},                                                                                   \
         {"speculate", "on|off", "on",                                                              \
-         "in the class exact: give a slow shard to a second worker when nothing else waits",       \
+         "in reproducible classes: give a slow shard to a second worker when nothing else waits",  \
          false},                                                                                   \
         {"audit-users", "N", NJ_NIGHT_AUDIT_USERS_DEFAULT,                                         \
-         "in the class exact: users decoded again by workers before the night is packed; 0: none", \
+         "in reproducible classes: users decoded again before the night is packed; 0: none",       \
          false},                                                                                   \
         {"storage-wait-ms", "N", NJ_NIGHT_STORAGE_WAIT_MS_DEFAULT,                                 \
          "wait so long for a store that cannot be written (a full disk)", false},                  \

@@ -6,7 +6,8 @@ static nj_status read_options(const nj_arguments *arguments, nj_engine_options *
 {
     uint64_t batch = 0;
     *out = nj_engine_options_default(NULL);
-    nj_status status = nj_kernels_select(nj_argument(arguments, "kernels"), &out->kernels, err);
+    nj_status status = nj_kernels_choose(nj_argument(arguments, "precision"),
+                                         nj_argument(arguments, "kernels"), &out->kernels, err);
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "batch", 1, NJ_ENGINE_BATCH_MAX, &batch, err);
     }

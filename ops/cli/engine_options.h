@@ -1,20 +1,22 @@
-// engine_options.h - --kernels, --batch and --without, wherever an engine is opened from a command line.
+// engine_options.h - --precision, --kernels, --batch and --without, wherever an engine is opened from a command line.
 #ifndef NJ_OPS_CLI_ENGINE_OPTIONS_H
 #define NJ_OPS_CLI_ENGINE_OPTIONS_H
 
+#include "common/base/numeric_class.h"
 #include "common/bundle/bundle.h"
 #include "common/cli/cli.h"
 #include "common/codec/settings.h"
+#include "common/math/kernels.h"
 #include "worker/engine/engine.h"
 
+// A command whose table lacks NJ_NIGHT_OPTIONS needs NJ_PRECISION_OPTION beside these.
 #define NJ_ENGINE_OPTIONS                                                                          \
-    {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},           \
-        NJ_SAVINGS_OPTION,                                                                         \
+    {"kernels", "NAME", "auto", "instructions: " NJ_KERNELS_KNOWN, false}, NJ_SAVINGS_OPTION,      \
     {                                                                                              \
         "batch", "N", "16", "users decoded together", false                                        \
     }
 
-/// Checks the options' values, so that a mistake shows before anything is read. NJ_USAGE.
+/// Checks the options' values, so that a mistake shows before anything is read. NJ_USAGE, NJ_CONFIG.
 NJ_CHECKED nj_status nj_engine_options_check(const nj_arguments *arguments, nj_error *err);
 
 /// Selects the kernels, opens the engine and says on stderr what memory it holds.

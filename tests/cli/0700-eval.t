@@ -72,6 +72,9 @@ for kernels in ref openblas; do
     check "... for every user" cmp one.jsonl many.jsonl
 done
 
+judge --precision int8 --kernels int8-ref --top 10
+check "the precision is that of decode" agrees 1 10 --precision int8 --kernels int8-ref
+
 # Two models: overlap and relative loss.
 judge --history 1 --against per-user.jsonl
 check "overlap and loss are those of the two models' lists" python3 - "$data/items.txt" <<'P'

@@ -382,7 +382,7 @@ static bool is_wanted(const fixture *f, const nj_kernels *kernels, size_t width_
     nj_error err = {0};
     const nj_kernels *fastest = NULL;
     assert_ok(nj_kernels_select("auto", &fastest, &err), &err);
-    return f->all_kernels || kernels == fastest ||
+    return (f->all_kernels && strcmp(kernels->precision, "float32") == 0) || kernels == fastest ||
            (width_index == 1 && strcmp(kernels->name, "openblas") == 0);
 }
 

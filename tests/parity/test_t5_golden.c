@@ -288,6 +288,9 @@ static void check_set(const char *name, size_t W)
     };
     size_t sets = 0;
     for (; nj_kernels_at(sets) != NULL; sets++) {
+        if (strcmp(nj_kernels_at(sets)->precision, "float32") != 0) {
+            continue; // rounded factors: their quality is what `eval` measures
+        }
         nj_error err = {0};
         nj_path path;
         t5_fixture fixture;

@@ -1,15 +1,12 @@
 // test_products.c - linear, matmul_nt and matmul_nn of every set against kernels_ref.c, and kernels_ref.c against hands.
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "common/math/kernels.h"
-#include "tests/unit/math/guarded.h"
+#include "tests/unit/math/linears.h"
 
-// Around every edge of a tile (6 or 12 rows, 8, 16 or 32 columns), of a transposed block (8 x 4) and of a block of k (256).
+// Around every edge of a tile (6 or 12 rows, 4, 8, 16 or 32 columns), of a transposed block (8 x 4 or 4 x 4) and of a block of k (256).
 static const size_t M_SIZES[] = {0, 1, 2, 5, 6, 7, 11, 12, 13, 17, 25, 33};
-static const size_t N_SIZES[] = {0, 1, 2, 7, 8, 15, 16, 17, 24, 31, 32, 33, 48, 65};
+static const size_t N_SIZES[] = {0, 1, 2, 3, 4, 5, 7, 8, 12, 15, 16, 17, 24, 31, 32, 33, 48, 65};
 static const size_t K_SIZES[] = {0, 1, 2, 3, 4, 7, 16, 33, 64, 256, 257, 520};
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 // Sets that are not exact: four roundings for each of K products of size at most 1. The sums stay far below K in practice.
 #define TOLERANCE_A_TERM (4.0 / (1 << 24))
@@ -26,6 +23,12 @@ static bool is_exact(const nj_kernels *kernels)
     return strcmp(kernels->numeric_class, "exact") == 0;
 }
 
+/// The others round the factors: test_int8.c, test_bf16.c.
+static bool multiplies_floats(const nj_kernels *kernels)
+{
+    return strcmp(kernels->precision, "float32") == 0;
+}
+
 static void compare(const nj_kernels *kernels, const guarded *got, const guarded *expected,
                     const char *function, size_t M, size_t N, size_t K)
 {
@@ -36,25 +39,6 @@ static void compare(const nj_kernels *kernels, const guarded *got, const guarded
     } else {
         assert_near(got, expected, (double)K * TOLERANCE_A_TERM, what);
     }
-}
-
-/// Packs into memory of exactly the promised size, so that a sanitizer sees a byte too many.
-static void *pack(const nj_kernels *kernels, nj_linear *linear)
-{
-    size_t bytes = kernels->linear_pack_bytes(linear->N, linear->K);
-    void *memory = aligned_alloc(64, nj_round_up(nj_max_size(bytes, 1), 64));
-    assert_non_null(memory);
-    kernels->linear_pack(linear, memory);
-    return memory;
-}
-
-static void run_linear(const nj_kernels *kernels, const guarded *X, const guarded *weight,
-                       bool accumulate, guarded *Y)
-{
-    nj_linear linear = {.weight = weight->data, .N = weight->rows, .K = weight->columns};
-    void *memory = pack(kernels, &linear);
-    kernels->linear(X->rows, X->data, X->ld, &linear, accumulate, Y->data, Y->ld);
-    free(memory);
 }
 
 static void check_linear(size_t M, size_t N, size_t K, size_t padding, bool accumulate)
@@ -68,6 +52,9 @@ static void check_linear(size_t M, size_t N, size_t K, size_t padding, bool accu
     run_linear(find_ref(), &X, &weight, accumulate, &expected);
     const nj_kernels *kernels;
     for (size_t i = 1; (kernels = nj_kernels_at(i)) != NULL; i++) {
+        if (!multiplies_floats(kernels)) {
+            continue;
+        }
         guarded Y = guarded_copy(&before);
         run_linear(kernels, &X, &weight, accumulate, &Y);
         compare(kernels, &Y, &expected, accumulate ? "linear accumulate" : "linear", M, N, K);
@@ -106,64 +93,21 @@ static void check_matmul(size_t M, size_t N, size_t K, size_t padding, bool tran
     guarded_free(&A);
 }
 
-static bool same_elements(size_t M, size_t N, const guarded *plain, const guarded *transposed)
-{
-    for (size_t m = 0; m < M; m++) {
-        for (size_t n = 0; n < N; n++) {
-            if (memcmp(&plain->data[m * plain->ld + n], &transposed->data[n * transposed->ld + m],
-                       sizeof(float)) != 0) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-/// linear_many of twice the same weight, and linear_transposed, against linear of the same set.
-static void check_forms_of_linear(const nj_kernels *kernels, size_t M, size_t N, size_t K)
-{
-    uint64_t seed = 3 + M + 100 * N + 10000 * K;
-    guarded X = guarded_random(M, K, 3, 1.0f, &seed);
-    guarded weight = guarded_random(N, K, 0, 1.0f, &seed);
-    guarded expected = guarded_new(M, N, 2);
-    guarded first = guarded_new(M, N, 2);
-    guarded second = guarded_new(M, N, 2);
-    guarded transposed = guarded_new(N, M, 1);
-    run_linear(kernels, &X, &weight, false, &expected);
-    nj_linear linear = {.weight = weight.data, .N = N, .K = K};
-    nj_linear unpacked = linear;
-    void *memory = pack(kernels, &linear);
-    const nj_linear *const linears[] = {&linear, &linear};
-    float *const outputs[] = {first.data, second.data};
-
-    kernels->linear_many(M, X.data, X.ld, 2, linears, outputs, first.ld);
-    kernels->linear_transposed(M, X.data, X.ld, kernels->packs_transposed ? &linear : &unpacked,
-                               transposed.data, transposed.ld);
-
-    assert_same_bits(&first, &expected, kernels->name);
-    assert_same_bits(&second, &expected, kernels->name);
-    if (is_exact(kernels)) {
-        assert_true(same_elements(M, N, &expected, &transposed));
-    }
-    free(memory);
-    guarded *all[] = {&X, &weight, &expected, &first, &second, &transposed};
-    for (size_t i = 0; i < COUNT(all); i++) {
-        guarded_free(all[i]);
-    }
-}
-
 static void the_forms_of_linear_give_the_same_elements(void **state)
 {
     (void)state;
     static const size_t SIZES[] = {0, 1, 15, 16, 17, 33, 80};
     const nj_kernels *kernels;
     for (size_t i = 0; (kernels = nj_kernels_at(i)) != NULL; i++) {
-        for (size_t m = 0; m < COUNT(SIZES); m++) {
+        for (size_t m = 0; m < COUNT(SIZES) && multiplies_floats(kernels); m++) {
             for (size_t n = 0; n < COUNT(SIZES); n++) {
-                check_forms_of_linear(kernels, SIZES[m], SIZES[n], SIZES[(m + n) % COUNT(SIZES)]);
+                size_t K = SIZES[(m + n) % COUNT(SIZES)];
+                check_forms_of_linear(kernels, SIZES[m], SIZES[n], K, is_exact(kernels));
             }
         }
-        check_forms_of_linear(kernels, 36, 384, 600);
+        if (multiplies_floats(kernels)) {
+            check_forms_of_linear(kernels, 36, 384, 600, is_exact(kernels));
+        }
     }
 }
 

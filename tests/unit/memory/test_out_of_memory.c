@@ -246,7 +246,7 @@ static nj_status plan_and_dispatch(const nj_user_table *users, nj_error *err)
     static const nj_digest BUNDLE = {{1}};
     nj_settings settings = nj_settings_default();
     nj_plan plan = {0};
-    nj_status status = nj_plan_make(users, &settings, &BUNDLE, 2, &plan, err);
+    nj_status status = nj_plan_make(users, &settings, &BUNDLE, NULL, 2, 2, &plan, err);
     nj_dispatch *dispatch = status == NJ_OK ? malloc(sizeof *dispatch) : NULL;
     if (dispatch != NULL) {
         const nj_dispatch_config config = {
@@ -415,7 +415,7 @@ static nj_status pack_night(void *context, nj_error *err)
     nj_store_name name;
     nj_store_listing listing;
     nj_error ignored;
-    nj_status status = nj_store_pack(input->staging, 2, NOW_MS, &name, NULL, err);
+    nj_status status = nj_store_pack(input->staging, 2, NULL, NOW_MS, &name, NULL, err);
     memory_faults_pause();
     assert_int_equal(nj_store_list(input->store, &listing, &ignored), NJ_OK);
     assert_int_equal(listing.count, status == NJ_OK);
