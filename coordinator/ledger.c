@@ -49,8 +49,8 @@ const char *nj_piece_event_name(nj_piece_event event)
 
 static nj_status check_config(const nj_ledger_config *config, nj_error *err)
 {
-    if (config->shard_count == 0 || config->shard_count > NJ_LEDGER_PIECES_MAX) {
-        return nj_fail(err, NJ_INPUT, "ledger: %u shards, must be 1 to %u", config->shard_count,
+    if (config->shard_count > NJ_LEDGER_PIECES_MAX) {
+        return nj_fail(err, NJ_INPUT, "ledger: %u shards, at most %u", config->shard_count,
                        NJ_LEDGER_PIECES_MAX);
     }
     if (config->tries_max == 0 || config->losses_max == 0) {

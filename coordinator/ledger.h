@@ -93,7 +93,7 @@ typedef struct {
 } nj_piece;
 
 typedef struct {
-    uint32_t shard_count; // 1 .. NJ_LEDGER_PIECES_MAX
+    uint32_t shard_count; // 0 .. NJ_LEDGER_PIECES_MAX; 0: everybody is copied, and it is finished
     const uint32_t *
         shard_first; // [shard_count + 1] rising; users of the plan before each shard; borrowed until fini
     uint32_t spare_count;  // pieces beyond the shards; 0: see NJ_LEDGER_SPARES_LEAST

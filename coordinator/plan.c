@@ -36,6 +36,29 @@ static nj_status choose_users(nj_plan *plan, const nj_settings *settings, nj_err
     return NJ_OK;
 }
 
+// Moves the users who are copied out of `order`. Both keep the order of keys.
+static nj_status take_out_copied(nj_plan *plan, const nj_plan_copying *copying, nj_error *err)
+{
+    const size_t count = plan->user_count;
+    plan->copied = malloc(count * sizeof *plan->copied);
+    plan->copied_ages = calloc(count, sizeof *plan->copied_ages);
+    if (plan->copied == NULL || plan->copied_ages == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory to choose among %zu users", count);
+    }
+    nj_status status =
+        copying->choose(copying->context, plan->users, plan->order, count, plan->copied_ages, err);
+    plan->user_count = 0;
+    for (size_t i = 0; i < count && status == NJ_OK; i++) {
+        if (plan->copied_ages[i] == 0) {
+            plan->order[plan->user_count++] = plan->order[i];
+        } else {
+            plan->copied[plan->copied_count] = plan->order[i];
+            plan->copied_ages[plan->copied_count++] = plan->copied_ages[i];
+        }
+    }
+    return status;
+}
+
 // The most that a user takes in nj_users_pack: heads of the array, id, count and bytes, and what they hold.
 static uint64_t packed_bytes(const nj_request *user)
 {
@@ -82,8 +105,30 @@ static nj_status cut_shards(nj_plan *plan, uint32_t shard_users, uint32_t shard_
     return NJ_OK;
 }
 
+static void digest_user(nj_digester *digester, const nj_request *user)
+{
+    nj_digester_update_sized(digester, user->user.bytes, user->user.size);
+    nj_digester_update_u64(digester, user->unknown_count);
+    nj_digester_update_sized(digester, user->items, user->item_count * sizeof *user->items);
+}
+
+// Nothing where nobody is copied: such a night has the digest that it would have without --since.
+static void digest_copied(const nj_plan *plan, const nj_digest *base, nj_digester *digester)
+{
+    if (plan->copied_count == 0) {
+        return;
+    }
+    nj_digester_update(digester, base->bytes, sizeof base->bytes);
+    nj_digester_update_u64(digester, plan->copied_count);
+    for (size_t i = 0; i < plan->copied_count; i++) {
+        nj_request user = nj_user_table_at(plan->users, plan->copied[i]);
+        digest_user(digester, &user);
+        nj_digester_update_u64(digester, plan->copied_ages[i]);
+    }
+}
+
 static nj_status digest_plan(nj_plan *plan, const nj_settings *settings, const nj_digest *bundle,
-                             nj_error *err)
+                             const nj_plan_copying *copying, nj_error *err)
 {
     nj_buffer bytes;
     nj_buffer_init(&bytes, 4096);
@@ -101,10 +146,11 @@ static nj_status digest_plan(nj_plan *plan, const nj_settings *settings, const n
         nj_digester_update_u64(&digester, count);
         for (size_t i = 0; i < count; i++) {
             nj_request user = nj_plan_request(plan, s, i);
-            nj_digester_update_sized(&digester, user.user.bytes, user.user.size);
-            nj_digester_update_u64(&digester, user.unknown_count);
-            nj_digester_update_sized(&digester, user.items, user.item_count * sizeof *user.items);
+            digest_user(&digester, &user);
         }
+    }
+    if (copying != NULL) {
+        digest_copied(plan, &copying->base, &digester);
     }
     plan->digest = nj_digester_final(&digester);
     nj_buffer_fini(&bytes);
@@ -112,19 +158,22 @@ static nj_status digest_plan(nj_plan *plan, const nj_settings *settings, const n
 }
 
 nj_status nj_plan_make(const nj_user_table *users, nj_settings *settings, const nj_digest *bundle,
-                       uint32_t shard_users, uint32_t shard_users_least, nj_plan *out,
-                       nj_error *err)
+                       const nj_plan_copying *copying, uint32_t shard_users,
+                       uint32_t shard_users_least, nj_plan *out, nj_error *err)
 {
     nj_plan plan = {.users = users};
     nj_status status = nj_user_table_apply(users, settings, err);
     if (status == NJ_OK) {
         status = choose_users(&plan, settings, err);
     }
+    if (status == NJ_OK && copying != NULL) {
+        status = take_out_copied(&plan, copying, err);
+    }
     if (status == NJ_OK) {
         status = cut_shards(&plan, shard_users, shard_users_least, err);
     }
     if (status == NJ_OK) {
-        status = digest_plan(&plan, settings, bundle, err);
+        status = digest_plan(&plan, settings, bundle, copying, err);
     }
     if (status != NJ_OK) {
         nj_plan_fini(&plan);
@@ -138,6 +187,8 @@ void nj_plan_fini(nj_plan *plan)
 {
     free(plan->order);
     free(plan->shard_first);
+    free(plan->copied);
+    free(plan->copied_ages);
     *plan = (nj_plan){0};
 }
 

@@ -6,6 +6,8 @@
 // All shards but the last ones have the same size. When fewer than NJ_PLAN_SHARDS_LEFT shards of it are left, the next have half
 // the size, and so on down to the least: workers that finish at different moments share what remains in small pieces, and none
 // idles for long. The sizes follow from the number of users alone.
+//
+// Users whose rows are taken over from an earlier generation stand in no shard: nobody is asked for them.
 #ifndef NJ_COORDINATOR_PLAN_H
 #define NJ_COORDINATOR_PLAN_H
 
@@ -24,27 +26,45 @@
 // So many shards are enough for some 64 workers to end together; with 64 users a shard, halved twice, they are 256 shards more.
 #define NJ_PLAN_SHARDS_LEFT 128
 
+// Who is copied. nj_plan_make calls it once, with all users of the night in key order.
+typedef struct {
+    void *context;
+    /// Sets the age that each user's row has when it is copied tonight, 0 for who is decoded.
+    ///
+    ///   order     [count] indices into users, in store key order
+    ///   out_ages  [count] all 0 before
+    nj_status (*choose)(void *context, const nj_user_table *users, const uint32_t *order,
+                        size_t count, uint16_t *out_ages, nj_error *err);
+    nj_digest base; // of the rows that are copied from; part of the plan's digest where somebody is
+} nj_plan_copying;
+
 typedef struct {
     const nj_user_table *users; // borrowed
     uint32_t *order;            // owned; [user_count] indices into users, in store key order
     uint32_t *shard_first;      // owned; [shard_count + 1] positions in order
-    size_t user_count; // users of the night (without those that --cold-users skip leaves out)
-    size_t shard_count;
+    uint32_t *copied;           // owned; [copied_count] indices into users, in store key order
+    uint16_t *copied_ages;      // owned; [copied_count] at least 1
+    size_t user_count; // users who are decoded (without those that --cold-users skip leaves out)
+    size_t copied_count;
+    size_t shard_count; // 0 where everybody is copied
     size_t skipped_count;
-    nj_digest digest; // of the bundle, the settings, every user and history, and the shards
+    nj_digest
+        digest; // of the bundle, the settings, every user and history, the shards, and who is copied from what
 } nj_plan;
 
 /// Applies the users' limits to the settings (nj_user_table_apply), sorts, cuts and digests. `users` outlives the plan.
 ///
+///   copying            NULL: nobody is copied
 ///   shard_users        1..NJ_SHARD_USERS_MAX, users of a shard
 ///   shard_users_least  at least 1: shards at the end are halved down to it; from shard_users on, all are equal
 ///
 /// Errors  NJ_INPUT: --cold-users fail and a cold user (names the first and the count), or no user is left; NJ_CONFIG: more than
-///         NJ_PLAN_SHARDS_MAX shards; NJ_NO_MEMORY
+///         NJ_PLAN_SHARDS_MAX shards; NJ_NO_MEMORY; what `choose` returns
 /// Proof   tests/unit/coordinator/test_plan.c
 NJ_CHECKED nj_status nj_plan_make(const nj_user_table *users, nj_settings *settings,
-                                  const nj_digest *bundle, uint32_t shard_users,
-                                  uint32_t shard_users_least, nj_plan *out, nj_error *err);
+                                  const nj_digest *bundle, const nj_plan_copying *copying,
+                                  uint32_t shard_users, uint32_t shard_users_least, nj_plan *out,
+                                  nj_error *err);
 /// Accepts a plan that is all zero, and leaves it so.
 void nj_plan_fini(nj_plan *plan);
 

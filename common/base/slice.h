@@ -21,6 +21,14 @@ static inline bool nj_slice_equal(nj_slice a, nj_slice b)
     return a.size == b.size && (a.size == 0 || memcmp(a.bytes, b.bytes, a.size) == 0);
 }
 
+/// The order of LMDB's keys: by bytes, a prefix before what it begins. Below 0, 0, above 0.
+static inline int nj_slice_compare(nj_slice a, nj_slice b)
+{
+    const size_t common = a.size < b.size ? a.size : b.size;
+    const int order = common == 0 ? 0 : memcmp(a.bytes, b.bytes, common);
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 /// For printf's "%.*s".
 #define NJ_SLICE_ARGS(slice) ((int)((slice).size > 200 ? 200 : (slice).size)), (slice).bytes
 

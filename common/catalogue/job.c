@@ -70,20 +70,37 @@ static void say_what_was_read(const nj_job *job, const char *users_path)
            "users",
            users_path, users->count, (size_t)users->item_total, (size_t)users->unknown_total,
            users->cold_count);
+}
+
+static void warn_of_long_histories(const nj_job *job)
+{
     if (job->settings.history > job->catalogue.history_max) {
         nj_log(NJ_LOG_WARNING, "--history %u is above the bundle's maximum: %u items are used",
                job->settings.history, job->catalogue.history_max);
     }
 }
 
-nj_status nj_job_open(const nj_arguments *arguments, nj_job *out, nj_error *err)
+nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_error *err)
 {
     nj_job job = {0};
-    const char *users_path = nj_argument(arguments, "users");
     nj_status status = nj_settings_from(arguments, &job.settings, err);
     if (status == NJ_OK) {
         status = open_bundle(&job, nj_argument(arguments, "bundle"), err);
     }
+    if (status != NJ_OK) {
+        nj_job_close(&job);
+        return status;
+    }
+    warn_of_long_histories(&job);
+    *out = job;
+    return NJ_OK;
+}
+
+nj_status nj_job_open(const nj_arguments *arguments, nj_job *out, nj_error *err)
+{
+    nj_job job = {0};
+    const char *users_path = nj_argument(arguments, "users");
+    nj_status status = nj_job_open_bundle(arguments, &job, err);
     if (status == NJ_OK) {
         status = read_users(&job, users_path, nj_argument(arguments, "format"), err);
     }

@@ -46,6 +46,8 @@ typedef struct {
 /// Errors  NJ_USAGE: a setting or the format; NJ_REFUSED: a digest differs; NJ_INPUT; NJ_NOT_FOUND; those of nj_user_table_apply
 /// Proof   tests/unit/catalogue/test_job.c
 NJ_CHECKED nj_status nj_job_open(const nj_arguments *arguments, nj_job *out, nj_error *err);
+/// The first half of nj_job_open, for who reads the users otherwise: settings and bundle, no users.
+NJ_CHECKED nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_error *err);
 /// Accepts a job that is all zero.
 void nj_job_close(nj_job *job);
 

@@ -14,17 +14,26 @@ typedef struct {
     const nj_idmap *map;
 } reading;
 
-static nj_status resolve_items(reading *r, const nj_history *history, span *out)
+void nj_user_table_init(nj_user_table *table)
 {
-    *out = (span){.first = r->table->items.size / sizeof(uint32_t)};
+    *table = (nj_user_table){0};
+    nj_idlist_builder_init(&table->ids);
+    nj_buffer_init(&table->items, BYTES_MAX);
+    nj_buffer_init(&table->spans, BYTES_MAX);
+}
+
+static nj_status resolve_items(nj_user_table *table, const nj_idlist *items, const nj_idmap *map,
+                               const nj_history *history, span *out)
+{
+    *out = (span){.first = table->items.size / sizeof(uint32_t)};
     for (size_t i = 0; i < history->item_count; i++) {
-        size_t index = nj_idmap_find(r->map, history->items[i], nj_idmap_at_list, r->items);
+        size_t index = nj_idmap_find(map, history->items[i], nj_idmap_at_list, items);
         if (index == NJ_IDMAP_NONE) {
             out->unknown_count++;
             continue;
         }
         uint32_t row = (uint32_t)index;
-        nj_status status = nj_buffer_append(&r->table->items, &row, sizeof row);
+        nj_status status = nj_buffer_append(&table->items, &row, sizeof row);
         if (status != NJ_OK) {
             return status;
         }
@@ -46,31 +55,35 @@ static void count_user(nj_user_table *table, const span *user)
     table->count++;
 }
 
+nj_status nj_user_table_add(nj_user_table *table, const nj_idlist *items, const nj_idmap *map,
+                            const nj_history *history, nj_error *err)
+{
+    span user;
+    nj_status status = resolve_items(table, items, map, history, &user);
+    if (status == NJ_OK) {
+        status = nj_buffer_append(&table->spans, &user, sizeof user);
+    }
+    if (status == NJ_OK) {
+        status = nj_idlist_builder_add(&table->ids, history->user);
+    }
+    if (status != NJ_OK) {
+        return nj_fail(err, status, "no memory for more than %zu users", table->count);
+    }
+    count_user(table, &user);
+    return NJ_OK;
+}
+
 static nj_status add_user(void *context, const nj_history *history, nj_error *err)
 {
     reading *r = context;
-    span user;
-    nj_status status = resolve_items(r, history, &user);
-    if (status == NJ_OK) {
-        status = nj_buffer_append(&r->table->spans, &user, sizeof user);
-    }
-    if (status == NJ_OK) {
-        status = nj_idlist_builder_add(&r->table->ids, history->user);
-    }
-    if (status != NJ_OK) {
-        return nj_fail(err, status, "no memory for more than %zu users", r->table->count);
-    }
-    count_user(r->table, &user);
-    return NJ_OK;
+    return nj_user_table_add(r->table, r->items, r->map, history, err);
 }
 
 nj_status nj_user_table_read(const char *path, nj_histories_format format, const nj_idlist *items,
                              const nj_idmap *map, nj_user_table *out, nj_error *err)
 {
-    nj_user_table table = {0};
-    nj_idlist_builder_init(&table.ids);
-    nj_buffer_init(&table.items, BYTES_MAX);
-    nj_buffer_init(&table.spans, BYTES_MAX);
+    nj_user_table table;
+    nj_user_table_init(&table);
     reading r = {&table, items, map};
     nj_status status = nj_histories_read(path, format, add_user, &r, err);
     if (status != NJ_OK) {

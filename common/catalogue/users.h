@@ -27,6 +27,13 @@ typedef struct {
     uint32_t longest;       // known items of the longest history
 } nj_user_table;
 
+/// An empty table, to which users are added one by one.
+void nj_user_table_init(nj_user_table *table);
+/// Resolves a history as nj_user_table_read does, and adds its user. NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_user_table_add(nj_user_table *table, const nj_idlist *items,
+                                       const nj_idmap *map, const nj_history *history,
+                                       nj_error *err);
+
 /// Reads the file and resolves item ids through `map` over `items` (both from the bundle).
 ///
 /// Memory  4 bytes an item, 16 and the id a user

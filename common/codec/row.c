@@ -7,8 +7,9 @@
 #include "common/base/digest.h"
 #include "common/base/id.h"
 #include "common/codec/pack.h"
+#include "common/codec/row_scan.h"
 
-#define FIELD_COUNT 5
+#define FIELD_COUNT 5 // and the age, where the row has one
 // Two numbers an item, the heads, and room for fields that later versions append.
 #define ELEMENTS_MAX (2 * NJ_ROW_ITEMS_MAX + 64)
 
@@ -51,6 +52,25 @@ nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice *items, con
     return packer.status;
 }
 
+nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags, uint32_t age)
+{
+    nj_row_scan scan;
+    nj_packer packer;
+    if (!nj_row_scan_open(bytes, &scan)) {
+        return NJ_INPUT;
+    }
+    nj_packer_init(&packer, out);
+    nj_pack_array(&packer, FIELD_COUNT + 1);
+    nj_pack_uint(&packer, NJ_ROW_VERSION);
+    nj_pack_uint(&packer, flags);
+    if (packer.status == NJ_OK) {
+        packer.status = nj_buffer_append(
+            out, scan.body, (size_t)(scan.history + NJ_HISTORY_DIGEST_BYTES - scan.body));
+    }
+    nj_pack_uint(&packer, age);
+    return packer.status;
+}
+
 static nj_status read_item(const msgpack_object *object, size_t index, nj_row *row, nj_error *err)
 {
     if (object->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
@@ -79,6 +99,9 @@ static nj_status read_row(const msgpack_object *root, nj_row *row, nj_error *err
     const msgpack_object_array *items = nj_field_array(&fields, "items", NJ_ROW_ITEMS_MAX);
     const msgpack_object_array *scores = nj_field_array(&fields, "scores", NJ_ROW_ITEMS_MAX);
     nj_field_bytes(&fields, "history digest", row->history.bytes, sizeof row->history.bytes);
+    row->age = root->type == MSGPACK_OBJECT_ARRAY && root->via.array.size > FIELD_COUNT
+                   ? (uint32_t)nj_field_uint(&fields, "age", NJ_ROW_AGE_MAX)
+                   : 0;
     if (fields.status != NJ_OK) {
         return fields.status;
     }
@@ -120,119 +143,11 @@ nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err)
     return status;
 }
 
-// ---- the quick check ----
-
-// What is left of the row's bytes. Every take_* is false for whatever nj_row_pack does not write, and then
-// nj_row_unpack, which knows all forms, has the word.
-typedef struct {
-    const uint8_t *at;
-    size_t left;
-} row_cursor;
-
-static bool take_bytes(row_cursor *cursor, size_t size, const uint8_t **out)
-{
-    if (cursor->left < size) {
-        return false;
-    }
-    *out = cursor->at;
-    cursor->at += size;
-    cursor->left -= size;
-    return true;
-}
-
-static uint32_t read_u32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static bool take_array(row_cursor *cursor, size_t *out_count)
-{
-    const uint8_t *head;
-    const uint8_t *size;
-    if (!take_bytes(cursor, 1, &head)) {
-        return false;
-    }
-    if ((*head & 0xf0) == 0x90) {
-        *out_count = *head & 0x0f;
-        return true;
-    }
-    if (*head != 0xdc || !take_bytes(cursor, 2, &size)) {
-        return false;
-    }
-    *out_count = (size_t)size[0] << 8 | size[1];
-    return *out_count <= NJ_ROW_ITEMS_MAX;
-}
-
-static bool take_text(row_cursor *cursor, uint8_t head)
-{
-    const uint8_t *text;
-    size_t size = head & 0x1f;
-    if (head == 0xd9 || head == 0xda) {
-        const uint8_t *length;
-        if (!take_bytes(cursor, head == 0xd9 ? 1 : 2, &length)) {
-            return false;
-        }
-        size = head == 0xd9 ? length[0] : (size_t)length[0] << 8 | length[1];
-    }
-    return take_bytes(cursor, size, &text) &&
-           nj_id_problem((nj_slice){(const char *)text, size}) == NULL;
-}
-
-static bool take_item(row_cursor *cursor)
-{
-    const uint8_t *head;
-    const uint8_t *number;
-    if (!take_bytes(cursor, 1, &head)) {
-        return false;
-    }
-    if (*head < 0x80) {
-        return true;
-    }
-    if (*head >= 0xcc && *head <= 0xcf) { // uint 8, 16, 32, 64
-        return take_bytes(cursor, (size_t)1 << (*head - 0xcc), &number);
-    }
-    return ((*head & 0xe0) == 0xa0 || *head == 0xd9 || *head == 0xda) && take_text(cursor, *head);
-}
-
-static bool take_score(row_cursor *cursor)
-{
-    const uint8_t *score;
-    return take_bytes(cursor, 5, &score) && score[0] == 0xca &&
-           (read_u32(score + 1) & 0x7f800000u) != 0x7f800000u; // neither infinite nor NaN
-}
-
-static bool take_row(row_cursor *cursor)
-{
-    static const uint8_t HISTORY[] = {0xc4, NJ_HISTORY_DIGEST_BYTES};
-    const uint8_t *head;
-    const uint8_t *tail;
-    size_t count = 0;
-    size_t scores = 0;
-    if (!take_bytes(cursor, 3, &head) || head[0] != (0x90 | FIELD_COUNT) ||
-        head[1] != NJ_ROW_VERSION || head[2] >= 0x80 || !take_array(cursor, &count)) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!take_item(cursor)) {
-            return false;
-        }
-    }
-    if (!take_array(cursor, &scores) || scores != count) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!take_score(cursor)) {
-            return false;
-        }
-    }
-    return take_bytes(cursor, sizeof HISTORY + NJ_HISTORY_DIGEST_BYTES, &tail) &&
-           memcmp(tail, HISTORY, sizeof HISTORY) == 0 && cursor->left == 0;
-}
-
+// What nj_row_scan_open does not accept, which knows one form alone, nj_row_unpack may.
 nj_status nj_row_check(nj_slice bytes, nj_row *scratch, nj_error *err)
 {
-    row_cursor cursor = {.at = (const uint8_t *)bytes.bytes, .left = bytes.size};
-    return take_row(&cursor) ? NJ_OK : nj_row_unpack(bytes, scratch, err);
+    nj_row_scan scan;
+    return nj_row_scan_open(bytes, &scan) ? NJ_OK : nj_row_unpack(bytes, scratch, err);
 }
 
 // ---- JSON ----
@@ -283,6 +198,9 @@ nj_status nj_row_json(nj_buffer *out, nj_slice user, const nj_row *row)
     }
     if (status == NJ_OK && row->flags != 0) {
         status = append_flags(out, row->flags);
+    }
+    if (status == NJ_OK && row->age != 0) {
+        status = nj_buffer_printf(out, ", \"age\": %" PRIu32, row->age);
     }
     return status != NJ_OK ? status : nj_buffer_append(out, "}", 1);
 }

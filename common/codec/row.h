@@ -1,6 +1,7 @@
 // row.h - a user's list as the bytes that are stored, sent and digested (schemas/store.md, "Value").
 //
-//   [version, flags, [item...], [score...], history digest (8 bytes)]
+//   [version, flags, [item...], [score...], history digest (8 bytes)]             as it was decoded
+//   [version, flags, [item...], [score...], history digest (8 bytes), age]        as it was taken over from an earlier night
 //
 // The worker packs it, the coordinator checks it and passes it on unchanged, the store keeps it, readers unpack it.
 #ifndef NJ_CODEC_ROW_H
@@ -18,6 +19,7 @@
 #define NJ_ROW_ITEMS_MAX 1000
 #define NJ_ROW_BYTES_MAX (64 + NJ_ROW_ITEMS_MAX * (510 + 5 + 5))
 #define NJ_HISTORY_DIGEST_BYTES 8
+#define NJ_ROW_AGE_MAX 65535 // nights
 
 enum {
 #define NJ_ROW_FLAG(name, bit, word, meaning) NJ_ROW_##name = 1u << (bit),
@@ -42,6 +44,7 @@ typedef struct {
     nj_slice items[NJ_ROW_ITEMS_MAX]; // decimal or text, best first; borrowed (see the function)
     float scores[NJ_ROW_ITEMS_MAX];   // log-probabilities, falling
     nj_history_digest history;
+    uint32_t age; // nights since it was decoded; 0: tonight
     char digits[NJ_ROW_ITEMS_MAX]
                [NJ_ID_DIGITS_MAX]; // where items that are stored as numbers get their decimals
 } nj_row;
@@ -53,15 +56,21 @@ NJ_CHECKED nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice 
 
 /// Unpacks outside bytes. Items borrow from `bytes` and from `out` itself: copy neither. Refuses (NJ_INPUT) anything
 /// malformed, other versions, unequal counts, ids that break the rules of id.h and scores that are not finite.
-/// Further fields behind the fifth are ignored: the value is append-only.
+/// Further fields behind the sixth are ignored: the value is append-only.
 NJ_CHECKED nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err);
+
+/// Appends the row with other flags and another age, its list as it is: what a night takes over from an earlier one.
+///
+///   bytes  a row that nj_row_scan_open (row_scan.h) accepted
+///   age    1..NJ_ROW_AGE_MAX
+NJ_CHECKED nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags, uint32_t age);
 
 /// Says what nj_row_unpack says of the bytes, several times faster for rows as nj_row_pack makes them. `scratch` holds
 /// nothing of use afterwards.
 /// Proof    tests/unit/codec/test_row.c
 NJ_CHECKED nj_status nj_row_check(nj_slice bytes, nj_row *scratch, nj_error *err);
 
-/// Appends {"user": ..., "items": [...], "scores": [...]} and, where a flag is set, "flags": [...]; no newline.
+/// Appends {"user": ..., "items": [...], "scores": [...]} and, where a flag is set, "flags": [...], and an age that is not 0 as "age"; no newline.
 /// Bits without a name are printed as "bit<N>".
 NJ_CHECKED nj_status nj_row_json(nj_buffer *out, nj_slice user, const nj_row *row);
 

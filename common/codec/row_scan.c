@@ -3,7 +3,8 @@
 #include "common/base/id.h"
 #include "common/codec/row.h"
 
-#define HEAD 0x95 // an array of five
+#define HEAD 0x95      // an array of five
+#define HEAD_AGED 0x96 // and the age
 #define FLOAT32 0xca
 #define FLOAT32_BYTES 5 // with its head
 #define BIN8 0xc4
@@ -118,22 +119,42 @@ static bool skip_scores(cursor *c, uint32_t count)
     return good;
 }
 
+static bool take_digest(cursor *c, const uint8_t **out)
+{
+    if (left_of(c) < DIGEST_BYTES || c->at[0] != BIN8 || c->at[1] != NJ_HISTORY_DIGEST_BYTES) {
+        return false;
+    }
+    *out = c->at + 2;
+    c->at += DIGEST_BYTES;
+    return true;
+}
+
 bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
 {
     const uint8_t *start = (const uint8_t *)bytes.bytes;
     cursor c = {start, start + bytes.size};
     uint64_t version = 0;
     uint64_t flags = 0;
-    uint32_t count = 0;
+    uint64_t age = 0;
     uint32_t score_count = 0;
-    if (bytes.size == 0 || *c.at++ != HEAD || !take_uint(&c, &version) ||
-        version != NJ_ROW_VERSION || !take_uint(&c, &flags) || flags > UINT32_MAX ||
-        !take_count(&c, &count)) {
+    if (bytes.size == 0 || (*c.at != HEAD && *c.at != HEAD_AGED)) {
         return false;
     }
-    const uint8_t *history = c.end - NJ_HISTORY_DIGEST_BYTES; // read only behind true
-    *out = (nj_row_scan){(uint32_t)flags, count, c.at, history};
-    return skip_items(&c, count) && take_count(&c, &score_count) && score_count == count &&
-           skip_scores(&c, count) && left_of(&c) == DIGEST_BYTES && c.at[0] == BIN8 &&
-           c.at[1] == NJ_HISTORY_DIGEST_BYTES;
+    const bool is_aged = *c.at++ == HEAD_AGED;
+    if (!take_uint(&c, &version) || version != NJ_ROW_VERSION || !take_uint(&c, &flags) ||
+        flags > UINT32_MAX) {
+        return false;
+    }
+    *out = (nj_row_scan){.flags = (uint32_t)flags, .body = c.at};
+    if (!take_count(&c, &out->count)) {
+        return false;
+    }
+    out->items = c.at;
+    if (!skip_items(&c, out->count) || !take_count(&c, &score_count) || score_count != out->count ||
+        !skip_scores(&c, out->count) || !take_digest(&c, &out->history) ||
+        (is_aged && !take_uint(&c, &age)) || age > NJ_ROW_AGE_MAX) {
+        return false;
+    }
+    out->age = (uint32_t)age;
+    return left_of(&c) == 0;
 }

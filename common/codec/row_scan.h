@@ -1,9 +1,9 @@
 // row_scan.h - walks a stored row where it lies: no memory, no text made of numbers.
 //
 // For who must look at every item of every row and keeps none of them, as the coordinator does with each RESULT. It knows the one form
-// that nj_row_pack writes; other forms that the schema allows (more fields, wider floats) are for nj_row_unpack.
+// that nj_row_pack and nj_row_copy write; other forms that the schema allows (more fields, wider floats) are for nj_row_unpack.
 //
-//   0x95 | 1 | flags | [items] | [scores]  | 0xc4 8 digest
+//   0x95 | 1 | flags | [items] | [scores]  | 0xc4 8 digest          and 0x96, with the age behind
 //                        ▲ nj_row_item_read goes from here
 #ifndef NJ_CODEC_ROW_SCAN_H
 #define NJ_CODEC_ROW_SCAN_H
@@ -16,8 +16,10 @@
 typedef struct {
     uint32_t flags;
     uint32_t count;         // items
-    const uint8_t *items;   // the first of them; borrowed from the row's bytes
-    const uint8_t *history; // [NJ_HISTORY_DIGEST_BYTES] borrowed likewise
+    const uint8_t *body;    // behind the flags; borrowed from the row's bytes, as the next two
+    const uint8_t *items;   // the first of them
+    const uint8_t *history; // [NJ_HISTORY_DIGEST_BYTES]
+    uint32_t age;           // 0 where there is none
 } nj_row_scan;
 
 typedef struct {

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/codec/pack.h"
 
 #define OPTION_NAME_BYTES 64
+#define RULES_BYTES_MAX 4096
 
 static const char *const COLD_WORDS[] = {"popular", "skip", "fail"};
 
@@ -136,6 +138,38 @@ nj_status nj_settings_pack(const nj_settings *settings, nj_buffer *out)
 #include "schemas/settings.def"
 #undef NJ_SETTING
     return packer.status;
+}
+
+nj_status nj_settings_rules_digest(const nj_settings *settings, nj_digest *out)
+{
+    enum {
+        RULE_COUNT = 0
+#define NJ_SETTING(kind, name, fallback, least, most, help) +1
+#define NJ_PLANNED(kind, name, fallback, least, most)
+#include "schemas/settings.def"
+#undef NJ_SETTING
+    };
+    nj_buffer bytes;
+    nj_packer packer;
+    nj_buffer_init(&bytes, RULES_BYTES_MAX);
+    nj_packer_init(&packer, &bytes);
+    nj_pack_array(&packer, RULE_COUNT);
+#define NJ_SETTING(kind, name, fallback, least, most, help) PACK_##kind(settings->name);
+#define NJ_PLANNED(kind, name, fallback, least, most)
+#include "schemas/settings.def"
+#undef NJ_SETTING
+    *out = nj_digest_of(bytes.bytes, bytes.size);
+    nj_buffer_fini(&bytes);
+    return packer.status;
+}
+
+void nj_settings_describe(const nj_settings *settings, char out[NJ_SETTINGS_TEXT_BYTES])
+{
+    snprintf(out, NJ_SETTINGS_TEXT_BYTES,
+             "beam %u, top %u, history %u%s%s, temperature %g, cold users %s", settings->beam,
+             settings->top, settings->history, settings->keep_history ? ", history kept" : "",
+             settings->renormalise ? ", renormalised" : "", (double)settings->temperature,
+             nj_cold_users_word(settings->cold_users));
 }
 
 #define READ_U32(name, most) (uint32_t) nj_field_uint(&fields, name, (uint64_t)(most))

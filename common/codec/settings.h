@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/base/buffer.h"
+#include "common/base/digest.h"
 #include "common/base/error.h"
 
 typedef enum { NJ_COLD_POPULAR, NJ_COLD_SKIP, NJ_COLD_FAIL } nj_cold_users;
@@ -33,6 +34,14 @@ NJ_CHECKED nj_status nj_settings_set(nj_settings *settings, const char *name, co
 
 /// Appends all settings as a MessagePack array, in table order.
 NJ_CHECKED nj_status nj_settings_pack(const nj_settings *settings, nj_buffer *out);
+
+/// Digest of the settings that are options, without the limits that a plan sets from its users: what decides a list, whoever else is in
+/// the night. NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_settings_rules_digest(const nj_settings *settings, nj_digest *out);
+
+/// The same for people, one line.
+#define NJ_SETTINGS_TEXT_BYTES 256
+void nj_settings_describe(const nj_settings *settings, char out[NJ_SETTINGS_TEXT_BYTES]);
 
 /// Reads them back; every value is checked against the table. NJ_PROTOCOL.
 NJ_CHECKED nj_status nj_settings_unpack(nj_slice bytes, nj_settings *out, nj_error *err);

@@ -17,10 +17,16 @@ static const nj_record_field SEAL_FIELDS[] = {
 #include "schemas/store.def"
 };
 
+enum {
+    LATER_FACTS = 0
+#define NJ_STORE_FACT_LATER(kind, name, max, meaning) +1
+#include "schemas/store.def"
+};
+
 static const nj_record_table FACTS = {"store facts", FACT_FIELDS,
-                                      sizeof FACT_FIELDS / sizeof FACT_FIELDS[0]};
+                                      sizeof FACT_FIELDS / sizeof FACT_FIELDS[0], LATER_FACTS};
 static const nj_record_table SEALS = {"store manifest", SEAL_FIELDS,
-                                      sizeof SEAL_FIELDS / sizeof SEAL_FIELDS[0]};
+                                      sizeof SEAL_FIELDS / sizeof SEAL_FIELDS[0], 0};
 
 nj_status nj_store_facts_pack(const nj_store_facts *facts, nj_buffer *out, nj_error *err)
 {

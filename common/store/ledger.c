@@ -14,7 +14,8 @@ static const nj_record_field FIELDS[] = {
 #include "schemas/store.def"
 };
 
-static const nj_record_table LEDGER = {"ledger record", FIELDS, sizeof FIELDS / sizeof FIELDS[0]};
+static const nj_record_table LEDGER = {"ledger record", FIELDS, sizeof FIELDS / sizeof FIELDS[0],
+                                       0};
 
 // ---- committing ----
 

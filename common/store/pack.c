@@ -21,6 +21,11 @@
 typedef struct {
     nj_generation_write write;
     nj_shard_check shards;
+    const nj_copied_rows *copied; // NULL: none
+    nj_slice key;                 // of the copied row that is next; empty: there is none
+    nj_slice value;
+    uint64_t copied_count; // written so far
+    nj_digester copied_digest;
 } pack_job;
 
 // A night is packed when every user stands in one record, and rows, ledger and caller agree on the number of rows.
@@ -54,11 +59,14 @@ static nj_status gather_facts(nj_staging *staging, const nj_store_name *name, ui
                             .plan_digest = night->plan_digest,
                             .bundle_digest = night->bundle_digest,
                             .settings_digest = night->settings_digest,
-                            .user_count = night->user_count};
+                            .rules_digest = night->rules_digest,
+                            .user_count = night->user_count + night->copied_count,
+                            .copied_count = night->copied_count};
     snprintf(out->lmdb_version, sizeof out->lmdb_version, "%s", nj_env_lmdb_version());
     snprintf(out->generation, sizeof out->generation, "%s", name->text);
     snprintf(out->nightjar_version, sizeof out->nightjar_version, "%s", NIGHTJAR_VERSION);
     strcpy(out->settings, night->settings); // both have the same limit
+    strcpy(out->since, night->since);
     return nj_staging_class(staging, out->numeric_class, err);
 }
 
@@ -87,10 +95,80 @@ static nj_status seal(const char *folder, nj_store_manifest *manifest, nj_error 
     return status != NJ_OK ? status : nj_store_manifest_write(file.text, manifest, err);
 }
 
+// ---- copied rows, between the staged ones ----
+
+static nj_status find_next_copy(pack_job *job, nj_error *err)
+{
+    nj_status status = job->copied != NULL
+                           ? job->copied->next(job->copied->context, &job->key, &job->value, err)
+                           : NJ_END;
+    if (status == NJ_END) {
+        job->key = (nj_slice){0};
+        status = NJ_OK;
+    }
+    return status;
+}
+
+static nj_status begin_copies(pack_job *job, nj_error *err)
+{
+    nj_digester_init(&job->copied_digest);
+    if (job->copied != NULL) {
+        job->copied->rewind(job->copied->context);
+    }
+    return find_next_copy(job, err);
+}
+
+// Writes the copies before `key`; all that are left when it is NULL.
+static nj_status pack_copies(pack_job *job, const nj_slice *key, nj_error *err)
+{
+    nj_status status = NJ_OK;
+    while (status == NJ_OK && job->key.size > 0) {
+        const int order = key != NULL ? nj_slice_compare(job->key, *key) : -1;
+        if (order > 0) {
+            break;
+        }
+        if (order == 0) {
+            return nj_fail(err, NJ_REFUSED, "copied row %" PRIu64 " is of a user who was decoded",
+                           job->copied_count);
+        }
+        nj_digester_update_sized(&job->copied_digest, job->key.bytes, job->key.size);
+        nj_digester_update_sized(&job->copied_digest, job->value.bytes, job->value.size);
+        job->copied_count++;
+        status = nj_generation_write_row(&job->write, job->key, job->value, err);
+        if (status == NJ_OK) {
+            status = NJ_FAILPOINT_STEP(PACK_COPIED, err);
+        }
+        if (status == NJ_OK) {
+            status = find_next_copy(job, err);
+        }
+    }
+    return status;
+}
+
+static nj_status end_copies(pack_job *job, const nj_staging_facts *night, nj_error *err)
+{
+    nj_status status = pack_copies(job, NULL, err);
+    if (status != NJ_OK || night->copied_count == 0) {
+        return status;
+    }
+    const nj_digest digest = nj_digester_final(&job->copied_digest);
+    if (job->copied_count != night->copied_count ||
+        !nj_digest_equal(&digest, &night->copied_digest)) {
+        return nj_fail(err, NJ_REFUSED,
+                       "%s: %" PRIu64 " rows were copied that are not the %" PRIu64
+                       " that were chosen when the night began",
+                       night->since, job->copied_count, night->copied_count);
+    }
+    return NJ_OK;
+}
+
 static nj_status pack_row(void *context, nj_slice key, nj_slice value, nj_error *err)
 {
     pack_job *job = context;
-    nj_status status = nj_generation_write_row(&job->write, key, value, err);
+    nj_status status = pack_copies(job, &key, err);
+    if (status == NJ_OK) {
+        status = nj_generation_write_row(&job->write, key, value, err);
+    }
     if (status == NJ_OK) {
         status = nj_shard_check_row(&job->shards, value, err);
     }
@@ -106,7 +184,13 @@ static nj_status copy_rows(nj_staging *staging, const char *folder, uint64_t row
         status = nj_staging_rows_bytes(staging, &staged_bytes, err);
     }
     if (status == NJ_OK) {
+        if (job->copied != NULL) {
+            staged_bytes += job->copied->bytes;
+        }
         status = nj_generation_write_begin(&job->write, folder, staged_bytes, err);
+    }
+    if (status == NJ_OK) {
+        status = begin_copies(job, err);
     }
     if (status == NJ_OK) {
         status = nj_staging_rows_each(staging, pack_row, job, err);
@@ -114,17 +198,21 @@ static nj_status copy_rows(nj_staging *staging, const char *folder, uint64_t row
     if (status == NJ_OK) {
         status = nj_shard_check_end(&job->shards, err);
     }
-    if (status == NJ_OK && job->write.rows != row_count) {
+    if (status == NJ_OK) {
+        status = end_copies(job, nj_staging_facts_of(staging), err);
+    }
+    if (status == NJ_OK && job->write.rows - job->copied_count != row_count) {
         status = nj_fail(err, NJ_REFUSED, "%s: %" PRIu64 " rows were read, %" PRIu64 " counted",
-                         folder, job->write.rows, row_count);
+                         folder, job->write.rows - job->copied_count, row_count);
     }
     return status == NJ_OK ? NJ_FAILPOINT_STEP(PACK_ROWS, err) : status;
 }
 
 static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t row_count,
-                            nj_store_manifest *manifest, nj_error *err)
+                            const nj_copied_rows *copied, nj_store_manifest *manifest,
+                            nj_error *err)
 {
-    pack_job job = {0};
+    pack_job job = {.copied = copied};
     nj_status status = copy_rows(staging, folder, row_count, &job, err);
     if (status == NJ_OK) {
         status = nj_generation_write_finish(&job.write, &manifest->facts, err);
@@ -225,8 +313,8 @@ static nj_status look_for_earlier(nj_staging *staging, nj_store_name *out_name,
     return status;
 }
 
-static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_store_name *name,
-                           nj_store_manifest *manifest, nj_error *err)
+static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_copied_rows *copied,
+                           const nj_store_name *name, nj_store_manifest *manifest, nj_error *err)
 {
     nj_folder_draft draft = {0};
     nj_status status = nj_folder_draft_begin(nj_staging_store_dir(staging), &draft, err);
@@ -234,7 +322,7 @@ static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_sto
         status = NJ_FAILPOINT_STEP(PACK_DRAFTED, err);
     }
     if (status == NJ_OK) {
-        status = fill_draft(staging, draft.folder.text, row_count, manifest, err);
+        status = fill_draft(staging, draft.folder.text, row_count, copied, manifest, err);
     }
     if (status == NJ_OK) {
         status = name_draft(staging, &draft, name, err);
@@ -243,8 +331,9 @@ static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_sto
     return status;
 }
 
-nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms,
-                        nj_store_name *out_name, nj_store_manifest *out_manifest, nj_error *err)
+nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, const nj_copied_rows *copied,
+                        uint64_t now_ms, nj_store_name *out_name, nj_store_manifest *out_manifest,
+                        nj_error *err)
 {
     nj_store_manifest manifest = {0};
     nj_store_name name = nj_store_name_make(now_ms);
@@ -261,7 +350,7 @@ nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms
     if (status == NJ_OK) {
         status = gather_facts(staging, &name, now_ms, &manifest.facts, err);
         if (status == NJ_OK) {
-            status = pack_anew(staging, row_count, &name, &manifest, err);
+            status = pack_anew(staging, row_count, copied, &name, &manifest, err);
         }
     } else if (status == NJ_END) {
         status = NJ_OK;

@@ -12,22 +12,35 @@
 #include "common/store/generation.h"
 #include "common/store/staging.h"
 
+// Rows of a night that were not decoded in it, but taken over from an earlier generation.
+typedef struct {
+    void *context;
+    uint64_t bytes; // that they take at most: of the generation's data.mdb
+    /// From the first row on, again.
+    void (*rewind)(void *context);
+    /// The next row in key order, borrowed until the next call; NJ_END behind the last.
+    nj_status (*next)(void *context, nj_slice *out_key, nj_slice *out_value, nj_error *err);
+} nj_copied_rows;
+
 /// Copies the staged rows in key order into a new generation, as densely as LMDB can (MDB_APPEND), with __meta__ and
 /// MANIFEST.json, and QUARANTINED.jsonl where users were quarantined, everything synced. It is not published, and the staging area stays.
 ///
 /// Packing again is safe after any failure or crash: a generation that an earlier try of this night left is removed
 /// when it was never current, and is the result when CURRENT names it already.
 ///
-///   row_count     how many rows the caller expects: its users less those quarantined
+///   row_count     how many staged rows the caller expects: its users less those quarantined
+///   copied        rows that go between the staged ones; must be copied_count of copied_digest, as the staging area says. NULL: none
 ///   now_ms        milliseconds since 1970, for the name and the facts
 ///   out_manifest  NULL when not wanted
 ///
 /// Returns  NJ_REFUSED  a user has no record yet or more than one, or rows, ledger and row_count disagree, or the rows do not give
-///                      the digests that the ledger has of them (shard_check.h); both numbers are named
+///                      the digests that the ledger has of them (shard_check.h); both numbers are named. Copied rows are not those
+///                      that the staging area says, or one of their users has a staged row too
 ///          NJ_AGAIN    the staging area is fenced
 ///          NJ_IO       on failure nothing is left behind but, after a crash, a draft that is never read
 /// Proof    tests/unit/store/test_publish.c
-NJ_CHECKED nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, uint64_t now_ms,
+NJ_CHECKED nj_status nj_store_pack(nj_staging *staging, uint64_t row_count,
+                                   const nj_copied_rows *copied, uint64_t now_ms,
                                    nj_store_name *out_name, nj_store_manifest *out_manifest,
                                    nj_error *err);
 

@@ -16,6 +16,8 @@ struct nj_store_reader {
     MDB_env *env;
     MDB_txn *txn;
     MDB_dbi dbi;
+    MDB_cursor *cursor; // of the walk; NULL: none yet
+    MDB_cursor_op step;
 };
 
 static nj_status open_pages(const char *store_dir, nj_store_reader *reader, nj_error *err)
@@ -63,6 +65,9 @@ nj_status nj_store_reader_open(const char *store_dir, const char *name,
 void nj_store_reader_close(nj_store_reader **reader)
 {
     if (*reader != NULL) {
+        if ((*reader)->cursor != NULL) {
+            mdb_cursor_close((*reader)->cursor);
+        }
         mdb_txn_abort((*reader)->txn); // accepts NULL
         mdb_env_close((*reader)->env); // accepts NULL
         nj_pages_close(&(*reader)->pages);
@@ -133,46 +138,54 @@ nj_status nj_store_get(nj_store_reader *reader, nj_slice user, nj_slice *out_val
     return status;
 }
 
-static nj_status visit_entry(const nj_store_reader *reader, nj_slice key, nj_slice value,
-                             nj_store_entry_visit visit, void *context, nj_error *err)
+nj_status nj_store_rewind(nj_store_reader *reader, nj_error *err)
 {
-    if (nj_slice_equal(key, nj_slice_from(NJ_STORE_WORDS.META_KEY))) {
+    nj_status status = nj_pages_check(&reader->pages, err);
+    if (status == NJ_OK && reader->cursor == NULL) {
+        status = nj_env_check(mdb_cursor_open(reader->txn, reader->dbi, &reader->cursor),
+                              reader->name.text, err);
+    }
+    reader->step = MDB_FIRST;
+    return status;
+}
+
+nj_status nj_store_next(nj_store_reader *reader, nj_slice *out_key, nj_slice *out_value,
+                        nj_error *err)
+{
+    MDB_val key;
+    MDB_val value;
+    do {
+        const int rc = mdb_cursor_get(reader->cursor, &key, &value, reader->step);
+        reader->step = MDB_NEXT;
+        if (rc != MDB_SUCCESS) {
+            return rc == MDB_NOTFOUND ? NJ_END : nj_env_check(rc, reader->name.text, err);
+        }
+        *out_key = nj_env_slice(key);
+    } while (nj_slice_equal(*out_key, nj_slice_from(NJ_STORE_WORDS.META_KEY)));
+    *out_value = nj_env_slice(value);
+    if (nj_store_key_check(*out_key, err) == NJ_OK) {
         return NJ_OK;
     }
-    if (nj_store_key_check(key, err) != NJ_OK) {
-        nj_error_prefix(err, "%s", reader->name.text);
-        if (err != NULL) {
-            err->status = NJ_REFUSED;
-        }
-        return NJ_REFUSED;
+    nj_error_prefix(err, "%s", reader->name.text);
+    if (err != NULL) {
+        err->status = NJ_REFUSED;
     }
-    return visit(context, key, value, err);
+    return NJ_REFUSED;
 }
 
 nj_status nj_store_each_entry(nj_store_reader *reader, nj_store_entry_visit visit, void *context,
                               nj_error *err)
 {
-    MDB_cursor *cursor = NULL;
-    nj_status status = nj_pages_check(&reader->pages, err);
-    if (status == NJ_OK) {
-        status = nj_env_check(mdb_cursor_open(reader->txn, reader->dbi, &cursor), reader->name.text,
-                              err);
-    }
+    nj_slice key;
+    nj_slice value;
+    nj_status status = nj_store_rewind(reader, err);
     while (status == NJ_OK) {
-        MDB_val key;
-        MDB_val value;
-        int rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-        if (rc == MDB_NOTFOUND) {
-            break;
-        }
-        status = nj_env_check(rc, reader->name.text, err);
+        status = nj_store_next(reader, &key, &value, err);
         if (status == NJ_OK) {
-            status =
-                visit_entry(reader, nj_env_slice(key), nj_env_slice(value), visit, context, err);
+            status = visit(context, key, value, err);
+        } else if (status == NJ_END) {
+            return NJ_OK;
         }
-    }
-    if (cursor != NULL) {
-        mdb_cursor_close(cursor);
     }
     return status;
 }

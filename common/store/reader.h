@@ -53,6 +53,13 @@ typedef nj_status (*nj_store_entry_visit)(void *context, nj_slice key, nj_slice 
 NJ_CHECKED nj_status nj_store_each_entry(nj_store_reader *reader, nj_store_entry_visit visit,
                                          void *context, nj_error *err);
 
+/// For who walks rows at his own pace: goes to the first one, after a look at every page (NJ_REFUSED).
+NJ_CHECKED nj_status nj_store_rewind(nj_store_reader *reader, nj_error *err);
+/// The next row in key order, without __meta__, and NJ_END behind the last; nj_store_rewind stands before. Borrowed until
+/// nj_store_reader_close. NJ_REFUSED: a key that is no user's.
+NJ_CHECKED nj_status nj_store_next(nj_store_reader *reader, nj_slice *out_key, nj_slice *out_value,
+                                   nj_error *err);
+
 /// `user` is borrowed for the call, `value` until nj_store_reader_close. A status that is not NJ_OK ends the walk.
 typedef nj_status (*nj_store_visit)(void *context, nj_slice user, nj_slice value, nj_error *err);
 

@@ -69,6 +69,21 @@ nj_status nj_record_pack(const nj_record_table *table, const void *record, nj_bu
                                   : nj_fail(err, packer.status, "%s: no memory", table->what);
 }
 
+static size_t get_size(const nj_record_field *field)
+{
+    return field->kind == NJ_RECORD_UINT   ? sizeof(uint64_t)
+           : field->kind == NJ_RECORD_TEXT ? field->max + 1
+                                           : sizeof(nj_digest);
+}
+
+// Those from number `first` on.
+static void clear_fields(const nj_record_table *table, size_t first, void *record)
+{
+    for (size_t i = first; i < table->count; i++) {
+        memset((uint8_t *)record + table->fields[i].offset, 0, get_size(&table->fields[i]));
+    }
+}
+
 static void read_field(nj_fields *fields, const nj_record_field *field, void *record)
 {
     void *member = (uint8_t *)record + field->offset;
@@ -97,10 +112,13 @@ nj_status nj_record_unpack(const nj_record_table *table, nj_slice bytes, void *o
     nj_fields fields;
     nj_status status = nj_unpack(bytes, ELEMENTS_MAX, &unpacked, err);
     if (status == NJ_OK) {
-        nj_fields_open(&fields, &unpacked.root, table->what, table->count, err);
-        for (size_t i = 0; i < table->count; i++) {
+        nj_fields_open(&fields, &unpacked.root, table->what, table->count - table->later, err);
+        const size_t required = table->count - table->later;
+        const size_t count = fields.count == required ? required : table->count;
+        for (size_t i = 0; i < count; i++) {
             read_field(&fields, &table->fields[i], out_record);
         }
+        clear_fields(table, count, out_record);
         status = fields.status;
         nj_unpacked_fini(&unpacked);
     }
@@ -167,13 +185,26 @@ static nj_status read_json_text(nj_json_keys *keys, const nj_record_field *field
     return NJ_OK;
 }
 
+// All of them, or those that are not later where none of the later ones is there.
+static size_t count_fields(const nj_record_table *table, const json_t *object)
+{
+    const size_t required = table->count - table->later;
+    for (size_t i = required; i < table->count; i++) {
+        if (json_object_get(object, table->fields[i].name) != NULL) {
+            return table->count;
+        }
+    }
+    return required;
+}
+
 nj_status nj_record_from_json(const nj_record_table *table, const json_t *object, const char *what,
                               void *out_record, nj_error *err)
 {
     nj_json_keys keys;
     nj_json_keys_open(&keys, object, what, err);
     nj_status status = keys.status;
-    for (size_t i = 0; i < table->count && status == NJ_OK; i++) {
+    const size_t count = status == NJ_OK ? count_fields(table, object) : 0;
+    for (size_t i = 0; i < count && status == NJ_OK; i++) {
         const nj_record_field *field = &table->fields[i];
         void *member = (uint8_t *)out_record + field->offset;
         if (field->kind == NJ_RECORD_UINT) {
@@ -184,6 +215,7 @@ nj_status nj_record_from_json(const nj_record_table *table, const json_t *object
             status = read_json_text(&keys, field, member);
         }
     }
+    clear_fields(table, count, out_record);
     return status;
 }
 

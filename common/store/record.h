@@ -31,13 +31,15 @@ typedef struct {
     const char *what; // names the record in errors
     const nj_record_field *fields;
     size_t count;
+    size_t
+        later; // of them, the last so many may be missing all together in what is read: they are zero then
 } nj_record_table;
 
 /// Appends the record as a MessagePack array. NJ_INPUT names a field that is over its limit or not UTF-8.
 NJ_CHECKED nj_status nj_record_pack(const nj_record_table *table, const void *record,
                                     nj_buffer *out, nj_error *err);
 
-/// Reads outside bytes into the struct; further fields are ignored. NJ_INPUT names the field and its rule.
+/// Reads outside bytes into the struct; further fields are ignored, later ones may be missing. NJ_INPUT names the field and its rule.
 NJ_CHECKED nj_status nj_record_unpack(const nj_record_table *table, nj_slice bytes,
                                       void *out_record, nj_error *err);
 
@@ -45,7 +47,7 @@ NJ_CHECKED nj_status nj_record_unpack(const nj_record_table *table, nj_slice byt
 NJ_CHECKED nj_status nj_record_to_json(const nj_record_table *table, const void *record,
                                        json_t *object, nj_error *err);
 
-/// Every field is required; further keys are ignored. NJ_INPUT names `what`, the key and its rule.
+/// Every field but the later ones is required; further keys are ignored. NJ_INPUT names `what`, the key and its rule.
 NJ_CHECKED nj_status nj_record_from_json(const nj_record_table *table, const json_t *object,
                                          const char *what, void *out_record, nj_error *err);
 

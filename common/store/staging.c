@@ -11,6 +11,7 @@
 #include "common/base/id.h"
 #include "common/store/draft.h"
 #include "common/store/lock.h"
+#include "common/store/pin.h"
 #include "common/store/schema.h"
 #include "common/store/staging_env.h"
 
@@ -23,7 +24,7 @@ static const nj_record_field FACT_FIELDS[] = {
 };
 
 static const nj_record_table FACTS = {"staging facts", FACT_FIELDS,
-                                      sizeof FACT_FIELDS / sizeof FACT_FIELDS[0]};
+                                      sizeof FACT_FIELDS / sizeof FACT_FIELDS[0], 0};
 
 nj_staging_options nj_staging_options_default(void)
 {
@@ -123,6 +124,9 @@ static nj_status create_area(nj_staging *staging, nj_buffer *facts, nj_error *er
     if (status == NJ_OK) {
         status = fill_new_env(staging, draft.folder.text, facts, err);
     }
+    if (status == NJ_OK && staging->facts.since[0] != '\0') {
+        status = nj_store_pin(staging->store.text, staging->facts.since, draft.folder.text, err);
+    }
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(STAGING_FILLED, err);
     }
@@ -155,6 +159,7 @@ nj_status nj_staging_create(const char *store_dir, const nj_staging_facts *facts
         status = new_staging(store_dir, options, &staging, err);
     }
     if (status == NJ_OK) {
+        staging->facts = own;
         status = create_area(staging, &packed, err);
     }
     nj_staging_close(&staging);

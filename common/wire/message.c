@@ -125,6 +125,7 @@ static void write_leases(writer *to, const char *field, const nj_wire_lease *lea
 }
 
 #define WRITE_U32(field, limit) write_u32(to, #field, from->field, limit);
+#define WRITE_LATER(field, limit) write_u32(to, #field, from->field, limit);
 #define WRITE_U64(field, limit) write_u64(to, #field, from->field, limit);
 #define WRITE_TEXT(field, limit) write_text(to, #field, from->field, limit);
 #define WRITE_BLOB(field, limit) write_blob(to, #field, from->field, limit);
@@ -223,7 +224,14 @@ static void read_leases(nj_fields *fields, const char *field, uint32_t limit, nj
     }
 }
 
+static uint32_t read_later(nj_fields *fields, const char *field, uint32_t limit)
+{
+    const bool is_there = fields->status == NJ_OK && fields->next < fields->count;
+    return is_there ? (uint32_t)nj_field_uint(fields, field, limit) : 0;
+}
+
 #define READ_U32(field, limit) to->field = (uint32_t)nj_field_uint(from, #field, limit);
+#define READ_LATER(field, limit) to->field = read_later(from, #field, limit);
 #define READ_U64(field, limit) to->field = nj_field_uint(from, #field, limit);
 #define READ_TEXT(field, limit) to->field = nj_field_str(from, #field, limit);
 #define READ_BLOB(field, limit) to->field = nj_field_bin(from, #field, limit);

@@ -70,6 +70,7 @@ typedef enum {
 } nj_message_kind;
 
 #define NJ_DECLARE_U32(field, limit) uint32_t field;
+#define NJ_DECLARE_LATER(field, limit) uint32_t field;
 #define NJ_DECLARE_U64(field, limit) uint64_t field;
 #define NJ_DECLARE_TEXT(field, limit) nj_slice field;
 #define NJ_DECLARE_BLOB(field, limit) nj_slice field;

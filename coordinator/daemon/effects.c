@@ -89,7 +89,8 @@ static void send_lease(nj_night *n, const nj_dispatch_effect *effect)
                                     .attempt = effect->lease.attempt,
                                     .epoch = nj_staging_epoch(n->stage.staging),
                                     .user_count = range.count,
-                                    .users = nj_buffer_slice(&n->users_bytes)}};
+                                    .users = nj_buffer_slice(&n->users_bytes),
+                                    .afresh = range.audit}};
     send_to(n, effect, &message);
     NJ_FAILPOINT_HIT(LEASE_SENT);
 }

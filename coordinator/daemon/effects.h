@@ -31,6 +31,7 @@ typedef enum {
 typedef struct {
     nj_job *job;
     const nj_night_options *options;
+    nj_since since;
     nj_plan plan;
     nj_stage stage;
     nj_result_check check;

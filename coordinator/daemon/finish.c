@@ -13,14 +13,15 @@ bool nj_night_is_over_budget(const nj_night *n)
 {
     const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
     return counts->quarantined_users > n->options->quarantine_max ||
-           (counts->quarantined_users > 0 && counts->committed_users == 0);
+           (counts->quarantined_users > 0 && counts->committed_users == 0 &&
+            n->plan.copied_count == 0);
 }
 
 static void fill_summary(nj_night *n)
 {
     nj_night_summary *out = &n->summary;
     const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
-    out->rows = counts->committed_users;
+    out->rows = counts->committed_users + n->plan.copied_count;
     out->leases = counts->leases;
     out->retries =
         n->later_leases > counts->speculations ? n->later_leases - counts->speculations : 0;
@@ -91,7 +92,8 @@ static nj_status wait_for_store(nj_night *n, nj_error *err)
 
 static nj_status publish_rows(nj_night *n, nj_error *err)
 {
-    nj_status status = nj_stage_publish(&n->stage, n->summary.rows, err);
+    const uint64_t decoded = n->summary.rows - n->summary.copied;
+    nj_status status = nj_stage_publish(&n->stage, decoded, err);
     while (status == NJ_IO) {
         status = nj_night_pause(n, err);
         if (status != NJ_OK) {
@@ -99,7 +101,7 @@ static nj_status publish_rows(nj_night *n, nj_error *err)
         }
         status = wait_for_store(n, err);
         if (status == NJ_OK) {
-            status = nj_stage_publish(&n->stage, n->summary.rows, err);
+            status = nj_stage_publish(&n->stage, decoded, err);
         }
     }
     if (status == NJ_OK) {

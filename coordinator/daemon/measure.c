@@ -59,7 +59,8 @@ static void copy_counts(const nj_ledger_counts *counts, nj_metrics *out)
 static void collect(nj_night *n, uint64_t now_ns)
 {
     nj_metrics *out = &n->metrics;
-    out->users = n->plan.user_count;
+    out->users = n->plan.user_count + n->plan.copied_count;
+    out->users_copied = n->plan.copied_count;
     out->paused = nj_pause_total_ns(&n->pause, now_ns);
     if (n->dispatch != NULL) {
         out->epoch = n->dispatch->config.epoch;

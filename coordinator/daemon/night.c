@@ -349,17 +349,31 @@ static nj_status say_ready(nj_night *n, nj_error *err)
         NJ_EVENT_LISTENING,
         NJ_FIELDS(nj_log_text("endpoint", endpoint), nj_log_uint("encrypted", !options->insecure)),
         "listening on %s%s", endpoint, options->insecure ? " without encryption" : "");
-    return options->hooks.ready != NULL
+    return options->hooks.ready != NULL && n->plan.user_count > 0 // else nobody has anything to do
                ? options->hooks.ready(options->hooks.context, endpoint, err)
                : NJ_OK;
 }
 
+static nj_status make_plan(nj_night *n, nj_error *err)
+{
+    nj_plan_copying copying;
+    const nj_since_request request = {.store_dir = n->options->store_dir,
+                                      .generation = n->options->since,
+                                      .max_age = n->options->max_age,
+                                      .resume = n->options->resume,
+                                      .numeric_class = n->options->numeric_class};
+    const nj_digest bundle = nj_sections_digest(nj_bundle_sections(n->job->bundle));
+    nj_status status = nj_since_open(&request, n->job, &n->since, err);
+    return status == NJ_OK
+               ? nj_plan_make(&n->job->users, &n->job->settings, &bundle,
+                              nj_since_copying(&n->since, &copying) ? &copying : NULL,
+                              n->options->shard_users, n->options->shard_users_least, &n->plan, err)
+               : status;
+}
+
 static nj_status open_night(nj_night *n, nj_error *err)
 {
-    const nj_digest bundle = nj_sections_digest(nj_bundle_sections(n->job->bundle));
-    nj_status status =
-        nj_plan_make(&n->job->users, &n->job->settings, &bundle, n->options->shard_users,
-                     n->options->shard_users_least, &n->plan, err);
+    nj_status status = make_plan(n, err);
     if (status == NJ_OK) {
         status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
     }
@@ -372,22 +386,28 @@ static nj_status open_night(nj_night *n, nj_error *err)
     }
     if (status == NJ_OK) {
         NJ_FAILPOINT_HIT(NIGHT_BOUND);
-        status = nj_stage_open(n->options->store_dir, n->job, &n->plan, n->options->numeric_class,
-                               n->options->resume, &n->stage, err);
+        status = nj_stage_open(n->options->store_dir, n->job, &n->plan, &n->since,
+                               n->options->numeric_class, n->options->resume, &n->stage, err);
     }
     if (status != NJ_OK) {
         return status;
     }
     nj_digest_hex(&n->plan.digest, n->run_id);
-    n->summary.users = n->plan.user_count;
+    n->summary.users = n->plan.user_count + n->plan.copied_count;
+    n->summary.since = n->since.name;
+    n->summary.since_differs = n->since.differs;
+    n->summary.copied = n->plan.copied_count;
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
     nj_log_event(NJ_EVENT_PLAN,
                  NJ_FIELDS(nj_log_uint("users", n->plan.user_count),
+                           nj_log_uint("copied", n->plan.copied_count),
                            nj_log_uint("shards", n->plan.shard_count),
                            nj_log_text("class", n->options->numeric_class)),
-                 "plan: %zu users in %zu shards, numeric class %s", n->plan.user_count,
-                 n->plan.shard_count, n->options->numeric_class);
+                 "plan: %zu users in %zu shards, numeric class %s; %zu users are copied%s%s",
+                 n->plan.user_count, n->plan.shard_count, n->options->numeric_class,
+                 n->plan.copied_count, n->plan.copied_count > 0 ? " from " : "",
+                 n->plan.copied_count > 0 ? n->since.name.text : "");
     status = open_scratch(n, err);
     if (status == NJ_OK) {
         status = open_dispatch(n, err);
@@ -404,6 +424,7 @@ static void close_night(nj_night *n)
         free(n->dispatch);
     }
     nj_stage_close(&n->stage);
+    nj_since_close(&n->since);
     nj_result_check_fini(&n->check);
     nj_plan_fini(&n->plan);
     free(n->requests);

@@ -1,6 +1,6 @@
 // night.h - one night: plan, staging, workers, publish. What `nightjar run` and `nightjar-coordinator` share.
 //
-//   job ─► plan ─► staging (new or resumed) ─► router ─► loop: messages ─► dispatch ─► effects
+//   job ─► copied rows chosen ─► plan ─► staging (new or resumed) ─► router ─► loop: messages ─► dispatch ─► effects
 //                                                                            │
 //           pack ◄─ a sample decoded again ◄─ every user done ◄─ commits, a few shards a transaction
 //            └─► verify ─► publish ─► remove staging
@@ -16,6 +16,7 @@
 #include "common/catalogue/job.h"
 #include "common/store/generation.h"
 #include "common/wire/allow_watch.h"
+#include "coordinator/daemon/since.h"
 
 // Unless other sizes are asked for. At the end a batch of the engine (its default) is the least that is worth a lease.
 #define NJ_NIGHT_SHARD_USERS 64
@@ -52,6 +53,8 @@ typedef struct {
     nj_allow_watch *watch;  // the file of `allowed`, if it may change; NULL: it may not
     bool insecure;
     const char *store_dir;
+    const char *since; // a generation whose rows are copied where they fit; NULL: none
+    uint32_t max_age;  // nights in a row that a row may be copied
     bool resume;
     bool retry_quarantined; // users that the interrupted night had given up are tried again
     bool speculate;
@@ -69,9 +72,13 @@ typedef struct {
 
 typedef struct {
     nj_store_name generation; // "" where nothing was published
-    uint64_t users;           // of the plan
+    uint64_t users;           // of the night, copied ones included
     uint64_t rows;
-    uint64_t skipped; // cold users that --cold-users skip left out
+    nj_store_name since; // the generation that rows were copied from; "": none
+    const char
+        *since_differs; // what is not as it was there, so that nothing was copied; NULL: nothing
+    uint64_t copied;    // rows of it
+    uint64_t skipped;   // cold users that --cold-users skip left out
     uint64_t shards;
     uint64_t resumed_shards;   // shards and pieces found committed
     uint64_t resumed_rows;     // in them; the rate leaves them out

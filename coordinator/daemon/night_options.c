@@ -22,6 +22,7 @@ static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *o
     } numbers[] = {
         {"lease-ms", LEASE_MS_MIN, LEASE_MS_MAX, &out->lease_ms},
         {"quarantine-max", 0, NJ_NIGHT_QUARANTINE_MAX, &out->quarantine_max},
+        {"max-age", 1, NJ_SINCE_MAX_AGE_MOST, &out->max_age},
         {"audit-users", 0, NJ_AUDIT_USERS_MAX, &out->audit_users},
         {"storage-wait-ms", 0, STORAGE_WAIT_MS_MAX, &out->storage_wait_ms},
     };
@@ -83,6 +84,7 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
 nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
 {
     *out = (nj_night_options){.store_dir = nj_argument(arguments, "store"),
+                              .since = nj_argument(arguments, "since"),
                               .resume = nj_argument_flag(arguments, "resume"),
                               .retry_quarantined = nj_argument_flag(arguments, "retry-quarantined"),
                               .metrics_bind = nj_argument(arguments, "metrics-bind"),

@@ -7,6 +7,11 @@
 
 #define NJ_NIGHT_OPTIONS                                                                           \
     {"store", "DIR", NULL, "the store's folder, on a local disk", true},                           \
+        {"since", "GENERATION", NULL,                                                              \
+         "copy users who are unchanged since it, and do not decode them: a name, or current",      \
+         false},                                                                                   \
+        {"max-age", "N", NJ_SINCE_MAX_AGE_DEFAULT,                                                 \
+         "with --since: decode afresh whose row was copied so many nights in a row", false},       \
         {"resume", NULL, NULL, "go on with an interrupted night; without one, begin", false},      \
         {"shard-users", "N", NULL,                                                                 \
          "users in a shard: the unit of lease, retry and commit; default: 64, and fewer, down to " \

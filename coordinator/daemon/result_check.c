@@ -78,6 +78,9 @@ static bool knows_item(const nj_result_check *check, const nj_row_item *item)
 // ---- rows ----
 
 static const char UNKNOWN_ITEM[] = "a list has an item that is not in the catalogue";
+#define TAKEN_OVER (NJ_ROW_COPIED | NJ_ROW_CARRIED)
+
+static const char NOT_DECODED[] = "a row says that it was taken over from another night";
 static const char LONG_LIST[] = "a list is longer than --top";
 static const char OTHER_HISTORY[] = "a row was computed from another history than its user's";
 
@@ -100,6 +103,9 @@ static const char *find_unusual_problem(const nj_result_check *check, const nj_r
     if (!is_history_of(check, request, row->history.bytes)) {
         return OTHER_HISTORY;
     }
+    if (row->age != 0 || (row->flags & TAKEN_OVER) != 0) {
+        return NOT_DECODED;
+    }
     if (row->count > check->top) {
         return LONG_LIST;
     }
@@ -121,6 +127,9 @@ static const char *find_row_problem(const nj_result_check *check, const nj_reque
     }
     if (!is_history_of(check, request, scan.history)) {
         return OTHER_HISTORY;
+    }
+    if (scan.age != 0 || (scan.flags & TAKEN_OVER) != 0) {
+        return NOT_DECODED;
     }
     if (scan.count > check->top) {
         return LONG_LIST;

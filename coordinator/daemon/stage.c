@@ -10,18 +10,8 @@
 #include "common/codec/shard.h"
 #include "common/store/lock.h"
 
-// One line for people; the digest beside it is what counts.
-static void describe_settings(const nj_settings *settings, char *out, size_t out_bytes)
-{
-    snprintf(out, out_bytes, "beam %u, top %u, history %u%s%s, temperature %g, cold users %s",
-             settings->beam, settings->top, settings->history,
-             settings->keep_history ? ", history kept" : "",
-             settings->renormalise ? ", renormalised" : "", (double)settings->temperature,
-             nj_cold_users_word(settings->cold_users));
-}
-
-static nj_status make_facts(const nj_job *job, const nj_plan *plan, nj_staging_facts *out,
-                            nj_error *err)
+static nj_status make_facts(const nj_job *job, const nj_plan *plan, const nj_since *since,
+                            nj_staging_facts *out, nj_error *err)
 {
     nj_buffer bytes;
     nj_buffer_init(&bytes, 4096);
@@ -34,10 +24,16 @@ static nj_status make_facts(const nj_job *job, const nj_plan *plan, nj_staging_f
                               .user_count = plan->user_count,
                               .plan_digest = plan->digest,
                               .bundle_digest = nj_sections_digest(nj_bundle_sections(job->bundle)),
-                              .settings_digest = nj_digest_of(bytes.bytes, bytes.size)};
-    describe_settings(&job->settings, out->settings, sizeof out->settings);
+                              .settings_digest = nj_digest_of(bytes.bytes, bytes.size),
+                              .max_age = since->max_age,
+                              .copied_count = since->copied_count,
+                              .copied_digest = since->copied_digest};
     nj_buffer_fini(&bytes);
-    return NJ_OK;
+    nj_settings_describe(&job->settings, out->settings);
+    strcpy(out->since, since->name.text); // as long as a name
+    return nj_settings_rules_digest(&job->settings, &out->rules_digest) == NJ_OK
+               ? NJ_OK
+               : nj_fail(err, NJ_NO_MEMORY, "no memory for the settings");
 }
 
 // What differs is named: a person changed one of three things.
@@ -113,11 +109,12 @@ static nj_status check_not_diverged(nj_staging *staging, nj_error *err)
 }
 
 nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan *plan,
-                        const char *numeric_class, bool resume, nj_stage *out, nj_error *err)
+                        nj_since *since, const char *numeric_class, bool resume, nj_stage *out,
+                        nj_error *err)
 {
     nj_staging_facts facts;
-    nj_stage stage = {.plan = plan};
-    nj_status status = make_facts(job, plan, &facts, err);
+    nj_stage stage = {.plan = plan, .since = since};
+    nj_status status = make_facts(job, plan, since, &facts, err);
     if (status == NJ_OK) {
         status = open_staging(store_dir, &facts, numeric_class, resume, &stage.staging, err);
     }
@@ -355,11 +352,13 @@ static nj_status remove_area(nj_stage *stage, nj_error *err)
 static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
 {
     const char *store_dir = nj_staging_store_dir(stage->staging);
+    nj_copied_rows copied;
     nj_status status = NJ_OK;
     switch (stage->step) {
     case NJ_STAGE_PACK:
-        status =
-            nj_store_pack(stage->staging, row_count, nj_clock_wall_ms(), &stage->name, NULL, err);
+        status = nj_store_pack(stage->staging, row_count,
+                               nj_since_rows(stage->since, stage->plan, &copied) ? &copied : NULL,
+                               nj_clock_wall_ms(), &stage->name, NULL, err);
         if (status == NJ_OK) {
             nj_log_event(NJ_EVENT_PACKED,
                          NJ_FIELDS(nj_log_text("generation", stage->name.text),

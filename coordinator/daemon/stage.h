@@ -11,6 +11,7 @@
 #include "common/store/publish.h"
 #include "common/store/staging.h"
 #include "common/wire/message.h"
+#include "coordinator/daemon/since.h"
 #include "coordinator/ledger.h" // nj_piece_range
 #include "coordinator/plan.h"
 
@@ -52,6 +53,7 @@ typedef enum {
 
 typedef struct {
     const nj_plan *plan;
+    nj_since *since;     // borrowed: whose rows are copied
     nj_staging *staging; // owned
     nj_staged_piece waiting[NJ_STAGE_PIECES_MAX];
     size_t waiting_count;
@@ -63,11 +65,11 @@ typedef struct {
     nj_store_name name; // of the generation, behind PACK
 } nj_stage;
 
-/// Opens the store's staging area: a new one, or with `resume` the one that is there if its plan is this one.
+/// Opens the store's staging area, which says who is copied: a new one, or with `resume` the one that is there if its plan is this one.
 /// Errors  NJ_AGAIN, NJ_CONFIG as nj_night_run; those of nj_staging_create and nj_staging_open
 NJ_CHECKED nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan *plan,
-                                   const char *numeric_class, bool resume, nj_stage *out,
-                                   nj_error *err);
+                                   nj_since *since, const char *numeric_class, bool resume,
+                                   nj_stage *out, nj_error *err);
 /// The area stays on disk. Accepts a stage that was published or is all zero.
 void nj_stage_close(nj_stage *stage);
 
@@ -110,7 +112,7 @@ void nj_stage_discard_empty(nj_stage *stage);
 
 /// Packs, verifies, publishes, and removes the staging area. After NJ_IO the same call goes on where it failed.
 ///
-///   row_count  the plan's users less those who were quarantined
+///   row_count  the plan's users less those who were quarantined; copied ones are not counted
 NJ_CHECKED nj_status nj_stage_publish(nj_stage *stage, uint64_t row_count, nj_error *err);
 
 #endif

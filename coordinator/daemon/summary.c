@@ -77,7 +77,7 @@ bool nj_night_has_summary(const nj_night_summary *summary)
 
 static double get_rate(const nj_night_summary *s)
 {
-    const uint64_t decoded = s->rows - s->resumed_rows;
+    const uint64_t decoded = s->rows - s->copied - s->resumed_rows;
     return s->decode_seconds > 0 ? (double)decoded / s->decode_seconds : 0;
 }
 
@@ -94,6 +94,23 @@ static void print_buffer(const nj_buffer *buffer)
     if (buffer->size > 0) {
         fwrite(buffer->bytes, 1, buffer->size, stdout);
     }
+}
+
+static void print_text_or_null(const char *key, const char *text)
+{
+    if (text == NULL || text[0] == '\0') {
+        printf("\"%s\": null", key);
+    } else {
+        printf("\"%s\": \"%s\"", key, text);
+    }
+}
+
+static void print_since_json(const nj_night_summary *s)
+{
+    print_text_or_null("since", s->since.text);
+    printf(", ");
+    print_text_or_null("since_differs", s->since_differs);
+    printf(", \"copied\": %" PRIu64, s->copied);
 }
 
 static void print_json(const nj_night_summary *s)
@@ -116,7 +133,9 @@ static void print_json(const nj_night_summary *s)
            s->leases, s->retries, s->losses, s->duplicates, s->speculations, s->speculations_won,
            s->splits, s->benched, s->audited, s->quarantined);
     print_buffer(&s->quarantined_json);
-    printf("]}\n");
+    printf("], ");
+    print_since_json(s);
+    printf("}\n");
 }
 
 static void print_text(const nj_night_summary *s)
@@ -124,8 +143,12 @@ static void print_text(const nj_night_summary *s)
     printf("published %s: %" PRIu64 " users, %" PRIu64
            " of them decoded in %.1f s (%.1f users/s); packed, verified and published "
            "in %.1f s\n",
-           s->generation.text, s->rows, s->rows - s->resumed_rows, s->decode_seconds, get_rate(s),
-           s->publish_seconds);
+           s->generation.text, s->rows, s->rows - s->copied - s->resumed_rows, s->decode_seconds,
+           get_rate(s), s->publish_seconds);
+    if (s->copied > 0) {
+        printf("%" PRIu64 " users are unchanged since %s: their rows were copied\n", s->copied,
+               s->since.text);
+    }
     printf("%" PRIu64 " leases: %" PRIu64 " lost, %" PRIu64 " retries, %" PRIu64
            " second tries (%" PRIu64 " won), %" PRIu64 " splits; workers benched %" PRIu64
            " times; %" PRIu64 " users decoded again and compared; store paused for %.1f s\n",

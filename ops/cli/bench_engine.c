@@ -158,6 +158,7 @@ static nj_status measure(nj_engine *engine, const nj_request *requests,
                                         err); // warms caches
     nj_bench_watch_begin(&run->watch, true, NJ_BENCH_PROBE_SECONDS);
     for (uint64_t r = 0; r < options->rounds && status == NJ_OK; r++) {
+        nj_engine_forget(engine); // the rounds decode the same users
         nj_bench_round_begin(&run->watch);
         status = nj_engine_decode(engine, requests, options->users, ignore_list, &items, err);
         nj_bench_round_end(&run->watch, &run->rounds[r]);

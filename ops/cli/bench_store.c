@@ -191,7 +191,7 @@ static nj_status finish_night(const bench_options *options, const char *store, n
     nj_store_manifest manifest;
     uint64_t start_ns = nj_clock_mono_ns();
     nj_status status =
-        nj_store_pack(staging, options->rows, nj_clock_wall_ms(), &name, &manifest, err);
+        nj_store_pack(staging, options->rows, NULL, nj_clock_wall_ms(), &name, &manifest, err);
     out->seconds[PACK] = seconds_since(start_ns);
     start_ns = nj_clock_mono_ns();
     if (status == NJ_OK) {

@@ -154,7 +154,7 @@ static nj_status make_world(const bench_options *options, world *w, nj_error *er
     }
     if (status == NJ_OK) {
         const uint32_t users = (uint32_t)options->users;
-        status = nj_plan_make(&w->users, &settings, &bundle, users, users, &w->plan, err);
+        status = nj_plan_make(&w->users, &settings, &bundle, NULL, users, users, &w->plan, err);
     }
     return status == NJ_OK ? make_rows(options, w, err) : status;
 }

@@ -132,6 +132,29 @@ static const nj_option DECODE[] = {
     JSON_LINES_OPTION,
 };
 
+static const nj_option EVAL[] = {
+    NJ_USERS_OPTIONS,
+#define NJ_PLANNED NJ_PLANNED_OPTION
+#include "schemas/settings.def"
+    {"target", "WORD", "test",
+     "what is held out: test (a user's last item) or validation (the one "
+     "before it)",
+     false},
+    {"lists", "FILE", NULL,
+     "judge these lists (JSON lines of decode or store export; - is standard "
+     "input) and decode nothing",
+     false},
+    {"against", "FILE", NULL, "compare with these lists: overlap and relative loss", false},
+    {"per-user", "FILE", NULL,
+     "write each user's held-out item, its rank and the list decoded; "
+     "--lists and --against read it",
+     false},
+    {"procs", "N", "1", "processes that decode; the result is the same", false},
+    NJ_PRECISION_OPTION,
+    NJ_ENGINE_OPTIONS,
+    JSON_OPTION,
+};
+
 static const nj_option RUN[] = {
     NJ_USERS_OPTIONS,
 #define NJ_PLANNED NJ_PLANNED_OPTION
@@ -215,6 +238,8 @@ static const nj_command COMMANDS[] = {
             nj_command_catalogue_show),
     COMMAND("decode", "users to lists in one process, as JSON lines", NULL, DECODE,
             nj_command_decode),
+    COMMAND("eval", "recall, NDCG and MRR of lists against held-out items", NULL, EVAL,
+            nj_command_eval),
     COMMAND("keys", "make a CURVE key pair", NULL, KEYS, nj_command_keys),
     COMMAND("run", "the night on this machine: plan, workers, publish", NULL, RUN, nj_command_run),
     COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT,

@@ -11,6 +11,7 @@ json catalogue show cat
 json bundle pack --model "$data/model" --catalogue cat --out c.njb
 json bundle list c.njb
 json bundle verify c.njb
+json eval --bundle b.njb --users users.txt
 json keys --out key
 json store publish "$generation" --store store
 json store rollback --to "$generation" --store store

@@ -583,7 +583,7 @@ static void make_store(const char *input, uint32_t count)
     need(nj_staging_create(store.text, &facts, NULL, &staging, &err), &err);
     need(nj_staging_class_set(staging, "exact", &err), &err);
     stage_rows(staging, count);
-    need(nj_store_pack(staging, count, NOW_MS, &name, &manifest, &err), &err);
+    need(nj_store_pack(staging, count, NULL, NOW_MS, &name, &manifest, &err), &err);
     save_generation(store.text, &name, &manifest, input);
     save_record(&manifest.facts);
     need(nj_staging_remove_take(&staging, &err), &err);

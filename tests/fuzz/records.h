@@ -17,8 +17,8 @@ static const nj_record_field STAGING_FIELDS[] = {
 };
 
 static const nj_record_table LEDGER = {"ledger record", LEDGER_FIELDS,
-                                       sizeof LEDGER_FIELDS / sizeof LEDGER_FIELDS[0]};
+                                       sizeof LEDGER_FIELDS / sizeof LEDGER_FIELDS[0], 0};
 static const nj_record_table STAGING = {"staging record", STAGING_FIELDS,
-                                        sizeof STAGING_FIELDS / sizeof STAGING_FIELDS[0]};
+                                        sizeof STAGING_FIELDS / sizeof STAGING_FIELDS[0], 0};
 
 #endif

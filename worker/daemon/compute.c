@@ -22,6 +22,7 @@ typedef struct {
     uint64_t ticket;
     uint32_t slot;
     nj_buffer users;           // SHARD
+    bool afresh;               // SHARD
     nj_sections sections;      // SET_UP
     nj_settings settings;      // SET_UP
     const nj_kernels *kernels; // SET_UP
@@ -107,6 +108,9 @@ static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_rep
                                        nj_engine_item_count(compute->engine), &users, err);
     if (status != NJ_OK) {
         return status;
+    }
+    if (t->afresh) {
+        nj_engine_forget(compute->engine);
     }
     nj_buffer_init(&p.row, NJ_ROW_BYTES_MAX);
     report->row_count = (uint32_t)users.count;
@@ -341,7 +345,7 @@ nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket, const nj_secti
     return status;
 }
 
-nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t slot,
+nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t slot, bool afresh,
                                 nj_buffer *users, nj_error *err)
 {
     task *t = make_task(NJ_COMPUTE_SHARD, ticket, err);
@@ -349,6 +353,7 @@ nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t s
         return NJ_NO_MEMORY;
     }
     t->slot = slot;
+    t->afresh = afresh;
     t->users = *users;
     nj_status status = queue_task(compute, t, err);
     if (status == NJ_OK) {

@@ -48,9 +48,10 @@ int nj_compute_fd(const nj_compute *compute);
 NJ_CHECKED nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket,
                                        const nj_sections *sections, const nj_settings *settings,
                                        const nj_kernels *kernels, nj_error *err);
-/// Queues: decode the users of a LEASE; `users` is taken (empty afterwards) on NJ_OK.
+/// Queues: decode the users of a LEASE; `users` is taken (empty afterwards) on NJ_OK. `afresh`: the engine forgets the lists that it
+/// remembers before (nj_engine_forget).
 NJ_CHECKED nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t slot,
-                                           nj_buffer *users, nj_error *err);
+                                           bool afresh, nj_buffer *users, nj_error *err);
 
 /// The next report. False: none waits.
 bool nj_compute_take_report(nj_compute *compute, nj_compute_report *out);

@@ -40,7 +40,8 @@ static void note_signal(int number)
 // What the daemon keeps of a lease.
 typedef struct {
     nj_buffer users; // until it is computed
-    nj_buffer rows;  // until it is acknowledged
+    bool afresh;
+    nj_buffer rows; // until it is acknowledged
 } lease_slot;
 
 typedef struct {
@@ -258,6 +259,7 @@ static void keep_lease(worker *w, uint32_t slot)
     if (nj_buffer_append(users, lease->users.bytes, lease->users.size) != NJ_OK) {
         nj_buffer_clear(users);
     }
+    w->slots[slot].afresh = lease->afresh != 0;
     NJ_FAILPOINT_HIT(LEASE_RECEIVED);
 }
 
@@ -265,10 +267,10 @@ static void compute_slot(worker *w, const nj_session_effect *effect)
 {
     nj_error err = {0};
     nj_buffer *users = &w->slots[effect->slot].users;
-    nj_status status =
-        users->size > 0
-            ? nj_compute_shard_take(w->compute, effect->ticket, effect->slot, users, &err)
-            : nj_fail(&err, NJ_NO_MEMORY, "no memory to keep the users of a lease");
+    nj_status status = users->size > 0
+                           ? nj_compute_shard_take(w->compute, effect->ticket, effect->slot,
+                                                   w->slots[effect->slot].afresh, users, &err)
+                           : nj_fail(&err, NJ_NO_MEMORY, "no memory to keep the users of a lease");
     if (status != NJ_OK) {
         nj_session_failed(w->session, effect->ticket, status, err.text, now());
     }

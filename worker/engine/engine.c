@@ -41,6 +41,12 @@ static nj_status allocate(nj_engine *engine, nj_error *err)
     if (status == NJ_OK) {
         status = nj_arena_init(&engine->batch_arena, engine->batch_bytes, err);
     }
+    if (status == NJ_OK) {
+        status = nj_arena_init(&engine->same.arena, engine->same_bytes, err);
+    }
+    if (status == NJ_OK) {
+        nj_same_open(engine);
+    }
     return status;
 }
 
@@ -118,6 +124,7 @@ void nj_engine_close(nj_engine **engine)
     if (e == NULL) {
         return;
     }
+    nj_arena_fini(&e->same.arena);
     nj_arena_fini(&e->batch_arena);
     nj_arena_fini(&e->scratch_arena);
     nj_t5_close(&e->model);
@@ -151,10 +158,13 @@ const uint16_t *nj_engine_item_sid(const nj_engine *engine, uint32_t row, uint32
 
 // ---- searching ----
 
-// Users that are encoded and searched together.
+// Users whose lists are given together, and the searches that make them: encoded and searched together too.
 typedef struct {
+    uint32_t member_count;
+    member *members; // [B * NJ_ENGINE_MEMBERS_A_SEARCH]
     uint32_t count;
-    size_t *index;             // [B] into the requests
+    size_t *index;             // [B] into the requests: whose search it is
+    nj_digest *keys;           // [B] what decides the list
     uint32_t *tokens;          // [B * S]
     uint32_t *offset;          // [B + 1]
     nj_exclusions *exclusions; // [B]
@@ -185,15 +195,14 @@ static void run_search(nj_engine *engine, const nj_t5_limits *limits, uint32_t W
                    &engine->scratch_arena, results);
 }
 
-static nj_status check_finite(const nj_beam_result *result, const nj_request *request,
-                              nj_error *err)
+static nj_status check_finite(bool finite, const nj_request *request, nj_error *err)
 {
     const nj_failpoint_action forced = NJ_FAILPOINT_USER(ENGINE_USER, request->user);
     if (forced == NJ_FAILPOINT_FAIL) {
         return nj_fail(err, NJ_FAILED, "user \"%.*s\": fails on purpose",
                        NJ_SLICE_ARGS(request->user));
     }
-    if (result->finite && forced != NJ_FAILPOINT_NAN) {
+    if (finite && forced != NJ_FAILPOINT_NAN) {
         return NJ_OK;
     }
     return nj_fail(err, NJ_FAILED, "user \"%.*s\": the model gives NaN or infinity",
@@ -209,7 +218,7 @@ static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *req
     run_search(engine, &engine->limits, engine->plan.W, b->tokens, b->offset, b->exclusions,
                b->count, results);
     for (uint32_t i = 0; i < b->count; i++) {
-        nj_status status = check_finite(&results[i], &requests[b->index[i]], err);
+        nj_status status = check_finite(results[i].finite, &requests[b->index[i]], err);
         if (status != NJ_OK) {
             return status;
         }
@@ -233,7 +242,7 @@ static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_re
         nj_beam_result result;
         nj_arena_rewind(&engine->scratch_arena, 0);
         run_search(engine, &engine->wide_limits, W, tokens, offset, &b->exclusions[i], 1, &result);
-        status = check_finite(&result, request, err);
+        status = check_finite(result.finite, request, err);
         nj_list_from_leaves(engine, &result, &b->exclusions[i], list);
         list->flags |= NJ_ROW_WIDENED;
     }
@@ -247,8 +256,12 @@ static void begin_batch(nj_engine *engine, batch *b)
     const nj_engine_plan *plan = &engine->plan;
     nj_arena *arena = &engine->batch_arena;
     nj_arena_rewind(arena, 0);
+    b->member_count = 0;
+    b->members =
+        nj_arena_take(arena, (size_t)plan->B * NJ_ENGINE_MEMBERS_A_SEARCH * sizeof *b->members);
     b->count = 0;
     b->index = nj_arena_take(arena, plan->B * sizeof *b->index);
+    b->keys = nj_arena_take(arena, plan->B * sizeof *b->keys);
     b->tokens = nj_arena_take(arena, (size_t)plan->B * plan->S * sizeof *b->tokens);
     b->offset = nj_arena_take(arena, (plan->B + 1) * sizeof *b->offset);
     b->exclusions = nj_arena_take(arena, plan->B * sizeof *b->exclusions);
@@ -256,15 +269,40 @@ static void begin_batch(nj_engine *engine, batch *b)
     b->offset[0] = 0;
 }
 
+static bool is_full(const nj_engine *engine, const batch *b)
+{
+    return b->count == engine->plan.B ||
+           b->member_count == engine->plan.B * NJ_ENGINE_MEMBERS_A_SEARCH;
+}
+
+// True when a list with the key of search i, the next one, is kept or will come from an earlier search of this batch.
+static bool find_same(const nj_engine *engine, batch *b, uint32_t i, member *user)
+{
+    if (!engine->same.enabled) {
+        return false;
+    }
+    b->keys[i] =
+        nj_same_key(b->tokens + b->offset[i], b->offset[i + 1] - b->offset[i], &b->exclusions[i]);
+    user->kept = nj_same_find(&engine->same, &b->keys[i]);
+    user->search = 0;
+    while (user->search < i && !nj_digest_equal(&b->keys[user->search], &b->keys[i])) {
+        user->search++;
+    }
+    return user->kept != NULL || user->search < i;
+}
+
 static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request, size_t index)
 {
     const size_t list_bytes = engine->settings.top * sizeof(uint32_t);
     const nj_token_table table = nj_catalogue_view_tokens(&engine->catalogue);
-    uint32_t i = b->count++;
+    const size_t mark = nj_arena_mark(&engine->batch_arena);
+    const uint32_t i = b->count;
     uint32_t used =
         request->item_count < engine->history_max ? request->item_count : engine->history_max;
     const uint32_t *items = request->items + (request->item_count - used);
-    b->index[i] = index;
+    member *user = &b->members[b->member_count++];
+    *user = (member){
+        .index = index, .search = i, .flags = used < request->item_count ? NJ_ROW_TRUNCATED : 0};
     b->offset[i + 1] = b->offset[i] + (uint32_t)nj_template_tokens(&engine->catalogue.template,
                                                                    &table, request->user, items,
                                                                    used, b->tokens + b->offset[i]);
@@ -274,24 +312,47 @@ static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request,
             nj_arena_take(&engine->batch_arena, engine->settings.exclusions_max * sizeof *rows);
         b->exclusions[i] = nj_exclusions_from(request, rows);
     }
-    b->lists[i] = (list_slot){.flags = used < request->item_count ? NJ_ROW_TRUNCATED : 0,
-                              .items = nj_arena_take(&engine->batch_arena, list_bytes),
+    if (find_same(engine, b, i, user)) {
+        nj_arena_rewind(&engine->batch_arena, mark);
+        return;
+    }
+    b->index[i] = index;
+    b->lists[i] = (list_slot){.items = nj_arena_take(&engine->batch_arena, list_bytes),
                               .scores = nj_arena_take(&engine->batch_arena, list_bytes)};
+    b->count++;
+}
+
+// A list is looked at where it is made. Users who share one are asked for by name all the same, as tests force them to fail.
+static nj_status check_sharers(const batch *b, const nj_request *requests, nj_error *err)
+{
+    nj_status status = NJ_OK;
+    for (uint32_t m = 0; m < b->member_count && status == NJ_OK; m++) {
+        const member *user = &b->members[m];
+        if (user->kept != NULL || user->index != b->index[user->search]) {
+            status = check_finite(true, &requests[user->index], err);
+        }
+    }
+    return status;
 }
 
 static nj_status decode_batch(nj_engine *engine, batch *b, const nj_request *requests,
                               nj_error *err)
 {
-    if (b->count == 0) {
-        return NJ_OK;
-    }
-    nj_status status = search_batch(engine, b, requests, err);
+    nj_status status = b->count > 0 ? search_batch(engine, b, requests, err) : NJ_OK;
     for (uint32_t i = 0; i < b->count && status == NJ_OK; i++) {
         if (!engine->settings.keep_history) {
             status = widen_user(engine, b, i, &requests[b->index[i]], err);
         }
     }
-    return status;
+    return status == NJ_OK ? check_sharers(b, requests, err) : status;
+}
+
+// Behind the last use of those that were kept before: a new list may take the place of an old one.
+static void keep_lists(nj_engine *engine, const batch *b)
+{
+    for (uint32_t i = 0; i < b->count && engine->same.enabled; i++) {
+        nj_same_keep(&engine->same, &b->keys[i], &b->lists[i]);
+    }
 }
 
 static nj_list list_of_cold_user(const nj_engine *engine)
@@ -321,9 +382,10 @@ static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request 
     uint32_t next = 0;
     for (size_t r = first; r < end && status == NJ_OK; r++) {
         nj_list list = list_of_cold_user(engine);
-        if (next < b->count && b->index[next] == r) {
-            const list_slot *slot = &b->lists[next++];
-            list = (nj_list){.flags = slot->flags,
+        if (next < b->member_count && b->members[next].index == r) {
+            const member *user = &b->members[next++];
+            const list_slot *slot = user->kept != NULL ? user->kept : &b->lists[user->search];
+            list = (nj_list){.flags = slot->flags | user->flags,
                              .count = slot->count,
                              .items = slot->items,
                              .scores = slot->scores};
@@ -354,7 +416,7 @@ nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t
     for (size_t first = 0, next = 0; first < count && status == NJ_OK; first = next) {
         batch b;
         begin_batch(engine, &b);
-        for (; next < count && b.count < engine->plan.B && status == NJ_OK; next++) {
+        for (; next < count && !is_full(engine, &b) && status == NJ_OK; next++) {
             status = check_request(engine, &requests[next], err);
             if (status == NJ_OK && requests[next].item_count > 0) {
                 add_to_batch(engine, &b, &requests[next], next);
@@ -365,6 +427,9 @@ nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t
         }
         if (status == NJ_OK) {
             status = emit_range(engine, &b, requests, first, next, sink, context, err);
+        }
+        if (status == NJ_OK) {
+            keep_lists(engine, &b);
         }
     }
     return status;

@@ -8,6 +8,7 @@
 #ifndef NJ_WORKER_ENGINE_ENGINE_H
 #define NJ_WORKER_ENGINE_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,7 +44,7 @@ nj_engine_options nj_engine_options_default(const nj_kernels *kernels);
 typedef struct {
     size_t mapped_bytes; // sections, shared through the page cache
     size_t model_bytes;  // packed weights and tables
-    // requests and lists of a batch, and its search or that of a widened user, whichever is larger
+    // requests and lists of a batch, its search or that of a widened user, whichever is larger, and the lists that are kept
     size_t scratch_bytes;
     uint32_t B;      // users a batch
     uint32_t W;      // beams a user
@@ -94,6 +95,11 @@ const uint16_t *nj_engine_item_sid(const nj_engine *engine, uint32_t row, uint32
 /// Proof   tests/parity/test_decode.c, tests/unit/engine/test_engine.c
 NJ_CHECKED nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t count,
                                       nj_list_sink sink, void *context, nj_error *err);
+
+/// Forgets the lists that NJ_SAVING_SAME_HISTORY keeps from one call to the next: who decodes users again, to compare the rows or to
+/// measure, wants them decoded and not remembered.
+/// Proof   tests/unit/engine/test_engine_same.c
+void nj_engine_forget(nj_engine *engine);
 
 /// Appends the list as a stored row (common/codec/row.h).
 NJ_CHECKED nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list,

@@ -3,18 +3,46 @@
 #define NJ_WORKER_ENGINE_INTERNAL_H
 
 #include "common/base/arena.h"
+#include "common/base/digest.h"
 #include "common/catalogue/view.h"
 #include "worker/beam/beam.h"
 #include "worker/engine/engine.h"
 #include "worker/t5/t5.h"
 
-// The list of one user of a batch, kept while the scratch is used again.
+// Users that one search of a batch may stand for, at the mean: a bound of the requests that are looked at for one batch.
+#define NJ_ENGINE_MEMBERS_A_SEARCH 8u
+
+// The list that one search gives, kept while the scratch is used again.
 typedef struct {
-    uint32_t flags;
+    uint32_t flags; // NJ_ROW_WIDENED or 0
     uint32_t count;
     uint32_t *items; // [top]
     float *scores;   // [top]
 } list_slot;
+
+// One user of a batch: his list is that of search `search`, or one that is kept from before.
+typedef struct {
+    size_t index; // into the requests
+    uint32_t search;
+    const list_slot *kept; // NULL: none
+    uint32_t flags;
+} member;
+
+// A list and what it was made from.
+typedef struct {
+    bool used;
+    nj_digest key;
+    list_slot list;
+} nj_same_list;
+
+// The saving "same-history": lists of histories that were searched before.
+typedef struct {
+    bool enabled;
+    uint32_t sets;       // a power of two
+    nj_same_list *lists; // [sets * WAYS]
+    uint8_t *next;       // [sets] the place that gives way
+    nj_arena arena;      // all of it
+} nj_same;
 
 struct nj_engine {
     nj_settings settings;
@@ -32,11 +60,13 @@ struct nj_engine {
 
     size_t batch_bytes;     // of batch_arena
     size_t search_bytes;    // of scratch_arena
+    size_t same_bytes;      // of same.arena
     nj_arena batch_arena;   // requests of a batch, lists: lives for one batch
     nj_arena scratch_arena; // model and search: lives for one search
     uint32_t *popular;      // owned; [popular_count] rows of cold users' list
     float *popular_scores;  // owned; [popular_count]
     uint32_t popular_count;
+    nj_same same;
 };
 
 /// Fills plan, limits and beam from settings, options, config and catalogue. NJ_CONFIG when a size overflows.
@@ -52,5 +82,19 @@ void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
 /// Sorts the distinct rows of a history into `rows` (room for item_count) and gives the view. Takes no memory: the C library's
 /// qsort may.
 nj_exclusions nj_exclusions_from(const nj_request *request, uint32_t *rows);
+
+// ---- engine_same.c ----
+
+/// Chooses how many lists are kept and gives the bytes that they take; 0 with the saving off.
+size_t nj_same_bytes(nj_engine *engine);
+/// Lays them out in the arena.
+void nj_same_open(nj_engine *engine);
+/// What decides a list, under the engine's settings.
+nj_digest nj_same_key(const uint32_t *tokens, uint32_t token_count,
+                      const nj_exclusions *exclusions);
+/// NULL when it is not kept; borrowed until the next nj_same_keep.
+const list_slot *nj_same_find(const nj_same *same, const nj_digest *key);
+/// Keeps a copy of a list that is not kept yet.
+void nj_same_keep(nj_same *same, const nj_digest *key, const list_slot *list);
 
 #endif

@@ -18,13 +18,13 @@ static bool covers_trie(const nj_engine *engine, uint32_t W)
     return W >= nj_min_size(engine->settings.top, nj_trie_width(trie));
 }
 
-static nj_t5_limits limits_for(const nj_engine *engine, uint32_t B, uint32_t W)
+static nj_t5_limits limits_for(const nj_engine *engine, uint32_t B, uint32_t W, uint32_t S)
 {
     size_t rows = nj_max_size(nj_beam_rows_max(&engine->catalogue.trie, B, W), B);
     return (nj_t5_limits){
         .users_max = B,
-        .tokens_max = B * engine->plan.S,
-        .sequence_max = engine->plan.S,
+        .tokens_max = B * S,
+        .sequence_max = S,
         .rows_max = (uint32_t)nj_min_size(rows, UINT32_MAX),
         .chunk_rows_max = engine->chunk_rows,
         .steps_max = engine->catalogue.trie.level_count,
@@ -55,25 +55,34 @@ static size_t batch_bytes(const nj_engine *engine)
                         B * nj_arena_cost(engine->settings.exclusions_max * sizeof(uint32_t));
     size_t lists =
         nj_arena_cost(B * sizeof(list_slot)) + 2 * B * nj_arena_cost(top * sizeof(uint32_t));
-    size_t batch = nj_arena_cost(B * sizeof(size_t));
-    return tokens + exclusions + lists + batch;
+    size_t members = nj_arena_cost(B * NJ_ENGINE_MEMBERS_A_SEARCH * sizeof(member));
+    size_t batch = nj_arena_cost(B * sizeof(size_t)) + nj_arena_cost(B * sizeof(nj_digest));
+    return tokens + exclusions + lists + members + batch;
 }
 
-// W beams lose at most `exclusions_max` leaves, so top + exclusions_max beams always leave `top` items, or reach every leaf. So a
-// user's list does not depend on how wide others may have to go, unless NJ_ENGINE_WIDE_BYTES_MAX ends the widening.
+static uint32_t longest_sequence(const nj_engine *engine, uint32_t items)
+{
+    return (uint32_t)nj_template_tokens_max(
+        &engine->catalogue.template, engine->catalogue.sids.level_count, nj_max_size(1, items));
+}
+
+// W beams lose at most `exclusions_max` leaves, so top + exclusions_max beams always leave `top` items, or reach every leaf. Where
+// NJ_ENGINE_WIDE_BYTES_MAX ends the widening before, it does so for the longest history that the settings allow, not for the longest
+// that somebody has: a user's list depends on no other user, and may be copied into a night that has others.
 static void plan_wide_search(nj_engine *engine)
 {
     const uint32_t enough = engine->settings.top + engine->settings.exclusions_max;
+    const uint32_t S = longest_sequence(engine, engine->history_max);
     uint32_t W = engine->plan.W;
     while (!engine->settings.keep_history && W < enough && !covers_trie(engine, W)) {
-        nj_t5_limits limits = limits_for(engine, 1, 2 * W);
+        nj_t5_limits limits = limits_for(engine, 1, 2 * W, S);
         if (search_bytes(engine, &limits, 1, 2 * W) > NJ_ENGINE_WIDE_BYTES_MAX) {
             break;
         }
         W *= 2;
     }
     engine->plan.W_wide = W;
-    engine->wide_limits = limits_for(engine, 1, W);
+    engine->wide_limits = limits_for(engine, 1, W, engine->plan.S);
 }
 
 nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
@@ -92,13 +101,11 @@ nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
     for (uint32_t l = 0; l < engine->catalogue.sids.level_count; l++) {
         engine->beam.token_base[l] = engine->catalogue.token_base[l];
     }
-    uint32_t items =
-        (uint32_t)nj_max_size(1, nj_min_size(engine->history_max, settings->history_items_max));
     engine->plan.B = batch_users;
     engine->plan.W = engine->beam.W;
-    engine->plan.S = (uint32_t)nj_template_tokens_max(&engine->catalogue.template,
-                                                      engine->catalogue.sids.level_count, items);
-    engine->limits = limits_for(engine, batch_users, engine->plan.W);
+    engine->plan.S = longest_sequence(
+        engine, (uint32_t)nj_min_size(engine->history_max, settings->history_items_max));
+    engine->limits = limits_for(engine, batch_users, engine->plan.W, engine->plan.S);
     plan_wide_search(engine);
     engine->batch_bytes = batch_bytes(engine);
     engine->search_bytes =
@@ -106,8 +113,10 @@ nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
                     search_bytes(engine, &engine->wide_limits, 1, engine->plan.W_wide));
     engine->plan.model_bytes =
         nj_t5_model_bytes(&engine->config, engine->options.kernels, engine->options.savings);
+    engine->same_bytes = nj_same_bytes(engine);
     if (engine->plan.model_bytes > SIZE_MAX / 4 ||
-        !nj_add_size(engine->batch_bytes, engine->search_bytes, &engine->plan.scratch_bytes)) {
+        !nj_add_size(engine->batch_bytes, engine->search_bytes, &engine->plan.scratch_bytes) ||
+        !nj_add_size(engine->same_bytes, engine->plan.scratch_bytes, &engine->plan.scratch_bytes)) {
         return nj_fail(err, NJ_CONFIG,
                        "a batch of %u users with %u beams and %u tokens does not fit in memory",
                        batch_users, engine->plan.W, engine->plan.S);

@@ -108,6 +108,14 @@ static void the_quick_check_judges_as_unpacking_does(void **state)
         }
         nj_buffer_init(&row, 4096);
         assert_int_equal(nj_row_pack(&row, round % 200, items, scores, count, &HISTORY), NJ_OK);
+        if (round % 3 == 0) {
+            nj_buffer copy;
+            nj_buffer_init(&copy, 4096);
+            assert_int_equal(nj_row_copy(&copy, nj_buffer_slice(&row), NJ_ROW_COPIED, 1 + round),
+                             NJ_OK);
+            nj_buffer_fini(&row);
+            row = copy;
+        }
         for (unsigned change = round % 4; change > 1; change--) {
             random = random * 6364136223846793005u + 1442695040888963407u;
             row.bytes[(random >> 33) % row.size] ^= (uint8_t)(1u << (random >> 56) % 8);
@@ -116,6 +124,43 @@ static void the_quick_check_judges_as_unpacking_does(void **state)
         nj_buffer_fini(&row);
     }
     assert_in_range(accepted, 10000, 19999);
+}
+
+// Head, flags and age are the copy's; what lies between is taken as it is, also from a row that was a copy itself.
+static void a_copy_has_the_same_list_with_its_own_flags_and_age(void **state)
+{
+    (void)state;
+    static nj_row row;
+    nj_error err = {0};
+    nj_buffer first, second, third;
+    const nj_slice items[] = {nj_slice_from("7"), nj_slice_from("x")};
+    const float scores[] = {-0.5f, -1.5f};
+    nj_buffer_init(&first, 4096);
+    nj_buffer_init(&second, 4096);
+    nj_buffer_init(&third, 4096);
+    assert_int_equal(nj_row_pack(&first, NJ_ROW_SHORT, items, scores, 2, &HISTORY), NJ_OK);
+    assert_int_equal(nj_row_copy(&second, nj_buffer_slice(&first), NJ_ROW_SHORT | NJ_ROW_COPIED, 1),
+                     NJ_OK);
+    assert_int_equal(second.bytes[0], 0x96);
+    assert_int_equal(second.size, first.size + 1);
+    assert_memory_equal(second.bytes + 3, first.bytes + 3, first.size - 3);
+    assert_int_equal(second.bytes[first.size], 1);
+
+    assert_int_equal(
+        nj_row_copy(&third, nj_buffer_slice(&second), NJ_ROW_COPIED | 1u << 20, NJ_ROW_AGE_MAX),
+        NJ_OK);
+    assert_ok(nj_row_unpack(nj_buffer_slice(&third), &row, &err), &err);
+    assert_int_equal(row.flags, NJ_ROW_COPIED | 1u << 20);
+    assert_int_equal(row.age, NJ_ROW_AGE_MAX);
+    assert_int_equal(row.count, 2);
+    assert_true(nj_slice_equal(row.items[1], items[1]));
+    assert_memory_equal(&row.scores[1], &scores[1], sizeof scores[1]);
+    assert_memory_equal(&row.history, &HISTORY, sizeof row.history);
+    first.bytes[1] = 2; // another version's
+    assert_int_equal(nj_row_copy(&third, nj_buffer_slice(&first), NJ_ROW_COPIED, 1), NJ_INPUT);
+    nj_buffer_fini(&first);
+    nj_buffer_fini(&second);
+    nj_buffer_fini(&third);
 }
 
 static void unequal_counts_nan_scores_and_newer_versions_are_refused(void **state)
@@ -127,7 +172,9 @@ static void unequal_counts_nan_scores_and_newer_versions_are_refused(void **stat
     static const uint8_t NOT_FINITE[] = {0x95, 1, 0, 0x91, 1, 0x91, 0xca, 0x7f, 0xc0, 0, 0,
                                          0xc4, 8, 0, 0,    0, 0,    0,    0,    0,    0};
     static const uint8_t NEWER[] = {0x95, 2, 0, 0x90, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0};
-    static const uint8_t TAIL[] = {0x96, 1, 0, 0x90, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0xc3};
+    static const uint8_t TAIL[] = {0x97, 1, 0, 0x90, 0x90, 0xc4, 8, 0,   0,
+                                   0,    0, 0, 0,    0,    0,    7, 0xc3};
+    static const uint8_t NO_AGE[] = {0x96, 1, 0, 0x90, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0xc3};
     assert_refused(nj_row_unpack((nj_slice){(const char *)UNEQUAL, sizeof UNEQUAL}, &row, &err),
                    NJ_INPUT, &err, "1 items but 0 scores");
     assert_refused(
@@ -135,7 +182,10 @@ static void unequal_counts_nan_scores_and_newer_versions_are_refused(void **stat
         NJ_INPUT, &err, "finite");
     assert_refused(nj_row_unpack((nj_slice){(const char *)NEWER, sizeof NEWER}, &row, &err),
                    NJ_INPUT, &err, "version 2");
+    assert_refused(nj_row_unpack((nj_slice){(const char *)NO_AGE, sizeof NO_AGE}, &row, &err),
+                   NJ_INPUT, &err, "age");
     assert_ok(nj_row_unpack((nj_slice){(const char *)TAIL, sizeof TAIL}, &row, &err), &err);
+    assert_int_equal(row.age, 7);
 }
 
 int main(void)
@@ -145,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_row_prints_as_the_documented_json),
         cmocka_unit_test(cut_and_flipped_rows_never_crash_and_cuts_are_refused),
         cmocka_unit_test(the_quick_check_judges_as_unpacking_does),
+        cmocka_unit_test(a_copy_has_the_same_list_with_its_own_flags_and_age),
         cmocka_unit_test(unequal_counts_nan_scores_and_newer_versions_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

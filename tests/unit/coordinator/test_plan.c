@@ -67,8 +67,9 @@ static nj_plan make_plan(const world *w, uint32_t shard_users)
     nj_error err = {0};
     nj_plan plan;
     nj_settings settings = nj_settings_default();
-    assert_ok(nj_plan_make(&w->users, &settings, &w->bundle, shard_users, shard_users, &plan, &err),
-              &err);
+    assert_ok(
+        nj_plan_make(&w->users, &settings, &w->bundle, NULL, shard_users, shard_users, &plan, &err),
+        &err);
     return plan;
 }
 
@@ -77,8 +78,9 @@ static nj_digest digest_with(const world *w, const nj_settings *settings, uint32
     nj_error err = {0};
     nj_plan plan;
     nj_settings copy = *settings;
-    assert_ok(nj_plan_make(&w->users, &copy, &w->bundle, shard_users, shard_users, &plan, &err),
-              &err);
+    assert_ok(
+        nj_plan_make(&w->users, &copy, &w->bundle, NULL, shard_users, shard_users, &plan, &err),
+        &err);
     nj_digest digest = plan.digest;
     nj_plan_fini(&plan);
     return digest;
@@ -94,6 +96,97 @@ static nj_digest digest_of(world *w, const char *text, uint32_t shard_users)
 static bool same_digest(nj_digest a, nj_digest b)
 {
     return memcmp(&a, &b, sizeof a) == 0;
+}
+
+// ---- copying ----
+
+// Copies who has an "x" in his id, at the age of his id's length.
+static nj_status choose_marked(void *context, const nj_user_table *users, const uint32_t *order,
+                               size_t count, uint16_t *out_ages, nj_error *err)
+{
+    (void)err;
+    size_t *calls = context;
+    (*calls)++;
+    for (size_t i = 0; i < count; i++) {
+        nj_slice id = nj_user_table_at(users, order[i]).user;
+        assert_int_equal(out_ages[i], 0);
+        out_ages[i] = memchr(id.bytes, 'x', id.size) != NULL ? (uint16_t)id.size : 0;
+        assert_true(i == 0 || nj_id_compare(nj_user_table_at(users, order[i - 1]).user, id) < 0);
+    }
+    return NJ_OK;
+}
+
+static nj_plan make_copying_plan(const world *w, uint32_t shard_users, uint8_t base)
+{
+    nj_error err = {0};
+    nj_plan plan;
+    size_t calls = 0;
+    nj_settings settings = nj_settings_default();
+    const nj_plan_copying copying = {&calls, choose_marked, {{base}}};
+    assert_ok(nj_plan_make(&w->users, &settings, &w->bundle, &copying, shard_users, shard_users,
+                           &plan, &err),
+              &err);
+    assert_int_equal(calls, 1);
+    return plan;
+}
+
+static void users_who_are_copied_stand_in_no_shard(void **state)
+{
+    (void)state;
+    static const char *const COPIED[] = {"ax", "x", "xyz"};
+    static const char *const DECODED[] = {"3", "a", "b", "c", "d"};
+    world w;
+    open_world(&w);
+    read_lines(&w, "x i1\nb i2\nax i3\n3 i4\nd i5\nxyz i6\nc i7\na i8\n");
+    nj_plan plan = make_copying_plan(&w, 2, 1);
+    assert_int_equal(plan.user_count, 5);
+    assert_int_equal(plan.shard_count, 3);
+    for (size_t i = 0; i < 5; i++) {
+        nj_slice id = nj_plan_request(&plan, i / 2, i % 2).user;
+        assert_true(nj_slice_equal(id, nj_slice_from(DECODED[i])));
+    }
+    assert_int_equal(plan.copied_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        nj_slice id = nj_user_table_at(&w.users, plan.copied[i]).user;
+        assert_true(nj_slice_equal(id, nj_slice_from(COPIED[i])));
+        assert_int_equal(plan.copied_ages[i], id.size);
+    }
+    nj_plan_fini(&plan);
+
+    read_lines(&w, "x i1\nxx i2\n");
+    plan = make_copying_plan(&w, 2, 1);
+    assert_int_equal(plan.user_count, 0);
+    assert_int_equal(plan.shard_count, 0);
+    assert_int_equal(plan.copied_count, 2);
+    nj_plan_fini(&plan);
+    close_world(&w);
+}
+
+static nj_digest copying_digest_of(world *w, const char *text, uint8_t base)
+{
+    read_lines(w, text);
+    nj_plan plan = make_copying_plan(w, 2, base);
+    nj_digest digest = plan.digest;
+    nj_plan_fini(&plan);
+    return digest;
+}
+
+static void who_is_copied_and_from_what_is_part_of_the_digest(void **state)
+{
+    (void)state;
+    world w;
+    open_world(&w);
+    const nj_digest one = copying_digest_of(&w, "a i1\nx i2\n", 1);
+    assert_true(same_digest(one, copying_digest_of(&w, "x i2\na i1\n", 1)));
+    assert_false(same_digest(one, copying_digest_of(&w, "a i1\nx i2\n", 2)));
+    assert_false(same_digest(one, copying_digest_of(&w, "a i1\nx i3\n", 1)));
+    assert_false(same_digest(one, copying_digest_of(&w, "a i1\nxx i2\n", 1)));
+    assert_false(same_digest(one, copying_digest_of(&w, "a i1\n", 1)));
+    assert_false(same_digest(one, digest_of(&w, "a i1\nx i2\n", 2)));
+    // Where nobody is copied after all the night is the one that it would be without --since.
+    assert_true(
+        same_digest(copying_digest_of(&w, "a i1\nb i2\n", 1), digest_of(&w, "a i1\nb i2\n", 2)));
+    close_world(&w);
 }
 
 // ---- order ----
@@ -276,8 +369,8 @@ static void a_plan_cut_smaller_at_its_end_is_another_plan(void **state)
     world w;
     open_world(&w);
     read_lines(&w, "a i1\nb i2\nc i3\nd i4\ne i5\n");
-    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 4, 4, &equal, &err), &err);
-    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 4, 2, &halved, &err), &err);
+    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, NULL, 4, 4, &equal, &err), &err);
+    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, NULL, 4, 2, &halved, &err), &err);
     assert_int_equal(equal.shard_count, 2);
     assert_int_equal(halved.shard_count, 3);
     assert_int_equal(nj_plan_shard_users(&halved, 0), 2);
@@ -445,7 +538,7 @@ static void cold_users_are_planned_skipped_or_refused(void **state)
     open_world(&w);
     read_lines(&w, "d i1 i2 i3\nb nothing\nc i4\na\n");
     nj_settings settings = nj_settings_default();
-    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 10, 10, &plan, &err), &err);
+    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, NULL, 10, 10, &plan, &err), &err);
     assert_int_equal(plan.user_count, 4);
     assert_int_equal(settings.history_items_max, 3);
     assert_int_equal(settings.exclusions_max, 3);
@@ -453,7 +546,7 @@ static void cold_users_are_planned_skipped_or_refused(void **state)
 
     settings.cold_users = NJ_COLD_SKIP;
     settings.keep_history = true;
-    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 10, 10, &plan, &err), &err);
+    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, NULL, 10, 10, &plan, &err), &err);
     assert_int_equal(plan.user_count, 2);
     assert_int_equal(plan.skipped_count, 2);
     assert_true(nj_slice_equal(nj_plan_request(&plan, 0, 0).user, nj_slice_from("c")));
@@ -462,12 +555,13 @@ static void cold_users_are_planned_skipped_or_refused(void **state)
     nj_plan_fini(&plan);
 
     settings.cold_users = NJ_COLD_FAIL;
-    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, 10, 10, &plan, &err), NJ_INPUT,
-                   &err, "2 of 4 users have no item that the catalogue knows, the first is \"b\"");
+    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, NULL, 10, 10, &plan, &err),
+                   NJ_INPUT, &err,
+                   "2 of 4 users have no item that the catalogue knows, the first is \"b\"");
     read_lines(&w, "a nothing\nb\n");
     settings.cold_users = NJ_COLD_SKIP;
-    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, 10, 10, &plan, &err), NJ_INPUT,
-                   &err, "no user is left: 2 read, 2 skipped");
+    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, NULL, 10, 10, &plan, &err),
+                   NJ_INPUT, &err, "no user is left: 2 read, 2 skipped");
     close_world(&w);
 }
 
@@ -487,6 +581,8 @@ static void a_plan_may_be_freed_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(users_who_are_copied_stand_in_no_shard),
+        cmocka_unit_test(who_is_copied_and_from_what_is_part_of_the_digest),
         cmocka_unit_test(users_stand_in_the_stores_key_order),
         cmocka_unit_test(numbers_come_first_by_value_then_texts_by_bytes),
         cmocka_unit_test(shards_are_contiguous_complete_and_of_the_asked_size),

@@ -81,7 +81,7 @@ static nj_compute_report decode(nj_compute *compute, size_t first, size_t count)
     nj_buffer bytes;
     nj_buffer_init(&bytes, NJ_SHARD_BYTES_MAX);
     assert_int_equal(nj_users_pack(users.requests + first, count, &bytes), NJ_OK);
-    assert_ok(nj_compute_shard_take(compute, 2, 0, &bytes, &err), &err);
+    assert_ok(nj_compute_shard_take(compute, 2, 0, false, &bytes, &err), &err);
     assert_int_equal(bytes.size, 0);
     return await_report(compute);
 }
@@ -195,7 +195,7 @@ static void memory_that_is_out_fails_the_shard_and_not_the_worker(void **state)
     assert_int_equal(set_up(compute, &world).status, NJ_OK);
 
     atomic_store(&memory_is_out, true);
-    nj_status taken = nj_compute_shard_take(compute, 2, 0, &bytes, &err);
+    nj_status taken = nj_compute_shard_take(compute, 2, 0, false, &bytes, &err);
     nj_compute_report report = await_report(compute);
     atomic_store(&memory_is_out, false);
 

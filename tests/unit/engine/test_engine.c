@@ -153,14 +153,14 @@ static void check_class(const char *numeric_class, const nj_synthetic *world,
     const nj_kernels *kernels;
     size_t sets = 0;
     for (size_t k = 0; (kernels = nj_kernels_at(k)) != NULL; k++) {
-        bool member = strcmp(kernels->numeric_class, numeric_class) == 0;
-        for (size_t b = 0; b < 4 && member; b++) {
+        bool of_class = strcmp(kernels->numeric_class, numeric_class) == 0;
+        for (size_t b = 0; b < 4 && of_class; b++) {
             world_decode(world, settings, BATCHES[b], kernels, users, &lists);
             for (size_t u = 0; u < users->count; u++) {
                 assert_same_list(&lists.lists[u], &expected->lists[u]);
             }
         }
-        sets += member;
+        sets += of_class;
     }
     assert_true(sets >= 1);
 }

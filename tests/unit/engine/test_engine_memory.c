@@ -194,11 +194,15 @@ static void the_planned_scratch_is_what_the_largest_batch_takes(void **state)
         settings.keep_history = true;
         settings.exclusions_max = 0;
         settings.history = 1;
-        nj_engine *engine = world_open(&world, &settings, BATCHES[i % 4], world_kernels("auto"));
+        nj_engine_options options = world_options(BATCHES[i % 4], world_kernels("auto"));
+        options.savings = NJ_SAVINGS_ALL;
+        nj_engine *engine = world_open_with(&world, &settings, &options);
         assert_ok(nj_engine_decode(engine, users.requests, 16, ignore_list, &flags, &err), &err);
         assert_int_equal(engine->scratch_arena.peak, engine->scratch_arena.capacity);
         assert_int_equal(engine->batch_arena.peak, engine->batch_arena.capacity);
-        assert_int_equal(engine->scratch_arena.capacity + engine->batch_arena.capacity,
+        assert_int_equal(engine->same.arena.peak, engine->same.arena.capacity);
+        assert_int_equal(engine->scratch_arena.capacity + engine->batch_arena.capacity +
+                             engine->same.arena.capacity,
                          nj_engine_plan_of(engine)->scratch_bytes);
         nj_engine_close(&engine);
     }

@@ -208,10 +208,13 @@ static inline const nj_kernels *world_kernels(const char *name)
     return kernels;
 }
 
+/// Every saving but one: users of these tests repeat one another, and it is their searches that are tested. For the saving itself see
+/// test_engine_same.c.
 static inline nj_engine_options world_options(uint32_t batch_users, const nj_kernels *kernels)
 {
     nj_engine_options options = nj_engine_options_default(kernels);
     options.batch_users = batch_users;
+    options.savings = NJ_SAVINGS_ALL & ~(nj_savings)NJ_SAVING_SAME_HISTORY;
     return options;
 }
 

@@ -7,11 +7,13 @@
 
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/catalogue_make.h"
+#include "common/catalogue/held_out.h"
 #include "common/catalogue/job.h"
 #include "common/input/histories_reader.h"
 #include "common/input/index_json.h"
 #include "common/input/npy.h"
 #include "common/input/safetensors.h"
+#include "common/judge/lists.h"
 #include "common/store/publish.h"
 #include "common/store/reader.h"
 #include "common/wire/socket.h"
@@ -244,7 +246,7 @@ static nj_status plan_and_dispatch(const nj_user_table *users, nj_error *err)
     static const nj_digest BUNDLE = {{1}};
     nj_settings settings = nj_settings_default();
     nj_plan plan = {0};
-    nj_status status = nj_plan_make(users, &settings, &BUNDLE, 2, 2, &plan, err);
+    nj_status status = nj_plan_make(users, &settings, &BUNDLE, NULL, 2, 2, &plan, err);
     nj_dispatch *dispatch = status == NJ_OK ? malloc(sizeof *dispatch) : NULL;
     if (dispatch != NULL) {
         const nj_dispatch_config config = {
@@ -287,6 +289,31 @@ static nj_status plan_night(void *context, nj_error *err)
     return status;
 }
 
+static nj_status hold_items_out(void *context, nj_error *err)
+{
+    const plan_input *input = context;
+    nj_idmap map;
+    nj_held_out held = {0};
+    nj_judgement judgement = {0};
+    nj_lists lists = {0};
+    nj_idmap_init(&map);
+    nj_status status = nj_idmap_build(&map, &input->items, "items", err);
+    if (status == NJ_OK) {
+        status = nj_held_out_read(input->histories, NJ_HISTORIES_SEQUENCE, NJ_HELD_OUT_TEST,
+                                  &input->items, &map, &held, err);
+    }
+    if (status == NJ_OK &&
+        (nj_lists_init(held.users.count, 5, &lists) != NJ_OK ||
+         nj_lists_judge(&lists, nj_held_out_targets(&held), &judgement) != NJ_OK)) {
+        status = nj_fail(err, NJ_NO_MEMORY, "no memory to judge");
+    }
+    nj_judgement_fini(&judgement);
+    nj_lists_fini(&lists);
+    nj_held_out_fini(&held);
+    nj_idmap_fini(&map);
+    return status;
+}
+
 static void users_plan_and_dispatch_say_that_there_is_no_memory(void **state)
 {
     static const char HISTORIES[] = "a 0 1\nb 2\nc 1 x\n";
@@ -303,6 +330,7 @@ static void users_plan_and_dispatch_say_that_there_is_no_memory(void **state)
     assert_int_equal(nj_idlist_builder_write(&builder, &block), NJ_OK);
     assert_ok(nj_idlist_open(block.bytes, block.size, "items", &input.items, &err), &err);
     assert_true(fail_each(plan_night, &input) > 0);
+    assert_true(fail_each(hold_items_out, &input) > 0);
     nj_buffer_fini(&block);
     nj_idlist_builder_fini(&builder);
 }
@@ -387,7 +415,7 @@ static nj_status pack_night(void *context, nj_error *err)
     nj_store_name name;
     nj_store_listing listing;
     nj_error ignored;
-    nj_status status = nj_store_pack(input->staging, 2, NOW_MS, &name, NULL, err);
+    nj_status status = nj_store_pack(input->staging, 2, NULL, NOW_MS, &name, NULL, err);
     memory_faults_pause();
     assert_int_equal(nj_store_list(input->store, &listing, &ignored), NJ_OK);
     assert_int_equal(listing.count, status == NJ_OK);

@@ -90,7 +90,7 @@ static void receive_lease(uint32_t shard, uint32_t attempt, uint64_t epoch, uint
 {
     memset(&message, 0, sizeof message);
     message.kind = NJ_MESSAGE_LEASE;
-    message.lease = (nj_message_lease){shard, attempt, epoch, 4, nj_slice_from("users")};
+    message.lease = (nj_message_lease){shard, attempt, epoch, 4, nj_slice_from("users"), 0};
     nj_session_message(session, &message, now_ms * MS);
 }
 
@@ -350,7 +350,7 @@ static void a_coordinator_of_another_epoch_is_greeted(void **state)
         (void)become_working(3);
         message = (nj_message){.kind = speaks[i]};
         if (speaks[i] == NJ_MESSAGE_LEASE) {
-            message.lease = (nj_message_lease){4, 1, 2, 4, nj_slice_from("users")};
+            message.lease = (nj_message_lease){4, 1, 2, 4, nj_slice_from("users"), 0};
         } else if (speaks[i] == NJ_MESSAGE_PONG) {
             message.pong.epoch = 2;
         } else {

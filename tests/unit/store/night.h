@@ -166,7 +166,7 @@ static inline nj_store_name night_pack(const char *store, uint64_t shards, size_
     nj_error err = {0};
     nj_store_name name;
     nj_staging *staging = night_stage(store, shards, rows);
-    assert_ok(nj_store_pack(staging, shards * rows, now_ms, &name, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, shards * rows, NULL, now_ms, &name, NULL, &err), &err);
     assert_ok(nj_staging_remove_take(&staging, &err), &err);
     assert_null(staging);
     return name;

@@ -56,7 +56,7 @@ static void make_night(const char *store, uint64_t number, nj_store_name *out_na
     }
     night_shard_seal(&shard);
     assert_ok(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), &err);
-    assert_ok(nj_store_pack(staging, USERS, NIGHT_MS + number, out_name, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, USERS, NULL, NIGHT_MS + number, out_name, NULL, &err), &err);
     assert_ok(nj_staging_remove_take(&staging, &err), &err);
     night_shard_fini(&shard);
 }

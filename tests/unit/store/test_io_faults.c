@@ -71,7 +71,8 @@ static nj_status publish_rows(nj_staging *staging, night *n, nj_error *err)
     const char *store = nj_staging_store_dir(staging);
     nj_status status = NJ_IO;
     for (unsigned i = 0; i < n->tries && status == NJ_IO; i++) {
-        status = nj_store_pack(staging, SHARDS * n->rows, NIGHT_MS + n->rows, &name, NULL, err);
+        status =
+            nj_store_pack(staging, SHARDS * n->rows, NULL, NIGHT_MS + n->rows, &name, NULL, err);
         if (status == NJ_OK) {
             status = nj_store_verify(store, name.text, NULL, err);
         }

@@ -117,7 +117,7 @@ static void extreme_ids_are_stored_and_found(void **state)
         shard.rows[i].user = nj_slice_from(ids[i]);
     }
     assert_ok(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), &err);
-    assert_ok(nj_store_pack(staging, 8, NIGHT_MS, &name, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, 8, NULL, NIGHT_MS, &name, NULL, &err), &err);
     nj_staging_close(&staging);
 
     nj_store_reader *reader = NULL;
@@ -155,7 +155,7 @@ static void the_same_rows_give_the_same_content_digest_whatever_the_order_of_com
     for (uint64_t i = 30; i-- > 0;) {
         assert_int_equal(night_commit(staging, i, 16), NJ_COMMIT_WRITTEN);
     }
-    assert_ok(nj_store_pack(staging, 480, NIGHT_MS, &name, &other, &err), &err);
+    assert_ok(nj_store_pack(staging, 480, NULL, NIGHT_MS, &name, &other, &err), &err);
     nj_staging_close(&staging);
     assert_true(nj_digest_equal(&one.facts.content_digest, &other.facts.content_digest));
     assert_true(one.data_bytes == other.data_bytes);
@@ -172,22 +172,22 @@ static void an_unfinished_or_miscounted_night_is_not_packed(void **state)
     assert_ok(nj_staging_create(store_path(state), &facts, NULL, &staging, &err), &err);
     assert_int_equal(night_commit(staging, 0, 8), NJ_COMMIT_WRITTEN);
     assert_int_equal(night_commit(staging, 1, 8), NJ_COMMIT_WRITTEN);
-    assert_refused(nj_store_pack(staging, 16, NIGHT_MS, &name, NULL, &err), NJ_REFUSED, &err,
+    assert_refused(nj_store_pack(staging, 16, NULL, NIGHT_MS, &name, NULL, &err), NJ_REFUSED, &err,
                    "2 of 3 shards");
     nj_shard_commit given_up = {.record = {.shard = 2, .state = NJ_STORED_QUARANTINED, .count = 1}};
     for (unsigned i = 0; i < 8; i++) {
-        assert_refused(nj_store_pack(staging, 16, NIGHT_MS, &name, NULL, &err), NJ_REFUSED, &err,
-                       i == 0 ? "2 of 3 shards" : "users are committed or quarantined");
+        assert_refused(nj_store_pack(staging, 16, NULL, NIGHT_MS, &name, NULL, &err), NJ_REFUSED,
+                       &err, i == 0 ? "2 of 3 shards" : "users are committed or quarantined");
         given_up.record.first = i;
         snprintf(given_up.record.user, sizeof given_up.record.user, "user \"%u\"", i);
         assert_ok(nj_staging_commit(staging, &given_up, 1, &outcome, &err), &err);
     }
-    assert_refused(nj_store_pack(staging, 24, NIGHT_MS, &name, NULL, &err), NJ_REFUSED, &err,
+    assert_refused(nj_store_pack(staging, 24, NULL, NIGHT_MS, &name, NULL, &err), NJ_REFUSED, &err,
                    "16 rows are staged, the ledger says 16, the night expects 24");
     assert_ok(nj_store_list(store_path(state), &listing, &err), &err);
     assert_int_equal(listing.count, 0);
     nj_store_listing_fini(&listing);
-    assert_ok(nj_store_pack(staging, 16, NIGHT_MS, &name, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, 16, NULL, NIGHT_MS, &name, NULL, &err), &err);
     nj_staging_close(&staging);
 }
 
@@ -208,7 +208,7 @@ static void rows_that_are_not_those_the_ledger_has_the_digest_of_are_not_packed(
     shard.rows[3].value = shard.rows[4].value; // two users with one list
     assert_ok(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), &err);
     shard.rows[3].value = kept;
-    assert_refused(nj_store_pack(staging, 24, NIGHT_MS, &name, NULL, &err), NJ_REFUSED, &err,
+    assert_refused(nj_store_pack(staging, 24, NULL, NIGHT_MS, &name, NULL, &err), NJ_REFUSED, &err,
                    "shard 1: its 8 staged rows have the digest");
     assert_ok(nj_store_list(store_path(state), &listing, &err), &err);
     assert_int_equal(listing.count, 0);
@@ -225,11 +225,11 @@ static void a_night_that_is_current_already_is_not_packed_again(void **state)
     nj_store_name again;
     nj_store_manifest manifest;
     nj_staging *staging = night_stage(store_path(state), 3, 8);
-    assert_ok(nj_store_pack(staging, 24, NIGHT_MS, &first, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, 24, NULL, NIGHT_MS, &first, NULL, &err), &err);
     assert_ok(nj_store_publish(store_path(state), first.text, staging, 0, &err), &err);
     nj_staging_close(&staging);
     assert_ok(nj_staging_open(store_path(state), NULL, &staging, &err), &err);
-    assert_ok(nj_store_pack(staging, 24, NIGHT_MS + 1, &again, &manifest, &err), &err);
+    assert_ok(nj_store_pack(staging, 24, NULL, NIGHT_MS + 1, &again, &manifest, &err), &err);
     assert_string_equal(again.text, first.text);
     assert_int_equal(manifest.facts.row_count, 24);
     nj_staging_close(&staging);
@@ -243,8 +243,8 @@ static void a_generation_of_the_same_night_that_was_never_current_is_replaced(vo
     nj_store_name again;
     nj_store_listing listing;
     nj_staging *staging = night_stage(store_path(state), 3, 8);
-    assert_ok(nj_store_pack(staging, 24, NIGHT_MS, &first, NULL, &err), &err);
-    assert_ok(nj_store_pack(staging, 24, NIGHT_MS + 1, &again, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, 24, NULL, NIGHT_MS, &first, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, 24, NULL, NIGHT_MS + 1, &again, NULL, &err), &err);
     assert_string_not_equal(again.text, first.text);
     assert_ok(nj_store_list(store_path(state), &listing, &err), &err);
     assert_int_equal(listing.count, 1);
@@ -261,7 +261,7 @@ static void a_fenced_night_neither_packs_nor_publishes(void **state)
     nj_store_name old = night_pack(store, 2, 8, NIGHT_MS);
     night_publish(store, &old);
     nj_staging *staging = night_stage(store, 3, 8);
-    assert_ok(nj_store_pack(staging, 24, NIGHT_MS + 1, &name, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, 24, NULL, NIGHT_MS + 1, &name, NULL, &err), &err);
     pid_t child = fork();
     if (child == 0) {
         nj_staging *taken = NULL;
@@ -270,7 +270,7 @@ static void a_fenced_night_neither_packs_nor_publishes(void **state)
     assert_int_equal(night_wait(child), 0);
     assert_refused(nj_store_publish(store, name.text, staging, 0, &err), NJ_AGAIN, &err, "fenced");
     assert_string_equal(current(state).text, old.text);
-    assert_refused(nj_store_pack(staging, 24, NIGHT_MS, &name, NULL, &err), NJ_AGAIN, &err,
+    assert_refused(nj_store_pack(staging, 24, NULL, NIGHT_MS, &name, NULL, &err), NJ_AGAIN, &err,
                    "fenced");
     nj_staging_close(&staging);
 }
@@ -416,14 +416,14 @@ static void a_pack_that_fails_leaves_no_generation_and_no_draft(void **state)
     struct rlimit little = {.rlim_cur = 30000, .rlim_max = limit.rlim_max};
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
-    nj_status status = nj_store_pack(staging, 640, NIGHT_MS, &name, NULL, &err);
+    nj_status status = nj_store_pack(staging, 640, NULL, NIGHT_MS, &name, NULL, &err);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     assert_int_equal(status, NJ_IO);
     assert_int_equal(count_drafts(state), 0);
     assert_ok(nj_store_list(store_path(state), &listing, &err), &err);
     assert_int_equal(listing.count, 0);
     nj_store_listing_fini(&listing);
-    assert_ok(nj_store_pack(staging, 640, NIGHT_MS, &name, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, 640, NULL, NIGHT_MS, &name, NULL, &err), &err);
     assert_ok(nj_store_verify(store_path(state), name.text, NULL, &err), &err);
     nj_staging_close(&staging);
 }
@@ -437,7 +437,7 @@ static void drafts_that_a_crash_left_behind_are_removed_by_the_next_pack(void **
     assert_ok(nj_folder_make(draft, &err), &err);
     assert_ok(nj_folder_make(sandbox_path(state, "store/.draft-of-a-letter"), &err), &err);
     sandbox_write(state, "store/.draft-01ARZ3NDEKTSV4RRFFQ69G5FAV/data.mdb", "half", 4);
-    assert_ok(nj_store_pack(staging, 8, NIGHT_MS, &name, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, 8, NULL, NIGHT_MS, &name, NULL, &err), &err);
     assert_false(nj_folder_exists(draft));
     assert_true(nj_folder_exists(sandbox_path(state, "store/.draft-of-a-letter")));
     nj_staging_close(&staging);

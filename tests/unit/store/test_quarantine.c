@@ -27,7 +27,7 @@ static nj_store_name pack_with_quarantined(void **state, const char *const *user
         snprintf(given_up.record.user, sizeof given_up.record.user, "%s", users[i]);
         assert_ok(nj_staging_commit(staging, &given_up, 1, &outcome, &err), &err);
     }
-    assert_ok(nj_store_pack(staging, 8, NIGHT_MS, &name, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, 8, NULL, NIGHT_MS, &name, NULL, &err), &err);
     assert_ok(nj_staging_remove_take(&staging, &err), &err);
     return name;
 }

@@ -262,7 +262,7 @@ static void an_area_that_was_replaced_takes_nothing_from_who_had_the_old_one(voi
     night_shard_make(&shard, 0, ROWS);
     assert_refused(nj_staging_commit(old, &shard.commit, 1, &outcome, &err), NJ_AGAIN, &err,
                    "removed or replaced");
-    assert_refused(nj_store_pack(old, 0, 1, &name, NULL, &err), NJ_AGAIN, &err,
+    assert_refused(nj_store_pack(old, 0, NULL, 1, &name, NULL, &err), NJ_AGAIN, &err,
                    "removed or replaced");
     assert_refused(nj_staging_remove_take(&old, &err), NJ_AGAIN, &err, "removed or replaced");
     assert_int_equal(night_commit(fresh, 0, ROWS), NJ_COMMIT_WRITTEN);

@@ -231,7 +231,7 @@ static void a_row_that_was_stored_malformed_is_refused_and_its_user_named(void *
     shard.rows[2].value = nj_slice_from("junk");
     night_shard_seal(&shard);
     assert_ok(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), &err);
-    assert_ok(nj_store_pack(staging, 8, NIGHT_MS, &name, NULL, &err), &err);
+    assert_ok(nj_store_pack(staging, 8, NULL, NIGHT_MS, &name, NULL, &err), &err);
     assert_refused(nj_store_verify(store_path(state), name.text, NULL, &err), NJ_REFUSED, &err,
                    "user \"2\"");
     night_shard_fini(&shard);

@@ -11,6 +11,7 @@ nj_test(unit/store/test_verify.c LIBS nj_store LABEL unit)
 nj_test(unit/store/test_pinned.c LIBS nj_store LABEL unit)
 nj_test(unit/store/test_python.c LIBS nj_store LABEL unit)
 nj_test(unit/store/test_io_faults.c LIBS nj_test_io_faults nj_store LABEL unit)
+nj_test(unit/store/test_copied.c LIBS nj_store LABEL unit)
 nj_test(unit/store/test_cycles.c LIBS nj_store LABEL unit)
 
 # The same programs for as long as the handbook's figures ask.

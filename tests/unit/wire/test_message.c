@@ -26,6 +26,7 @@ static nj_digest fill_digest(void)
 
 #define FILL_U32(field, limit)                                                                     \
     to->field = (uint32_t)((fill_next++ * 7919u) % ((uint64_t)(limit) + 1));
+#define FILL_LATER(field, limit) FILL_U32(field, limit)
 #define FILL_U64(field, limit) to->field = fill_next++ * 1000003ull;
 #define FILL_TEXT(field, limit) to->field = fill_slice(limit);
 #define FILL_BLOB(field, limit) to->field = fill_slice(limit);
@@ -66,6 +67,7 @@ static void assert_slice_equal(nj_slice a, nj_slice b)
 }
 
 #define SAME_U32(field) assert_int_equal(a->field, b->field);
+#define SAME_LATER(field) SAME_U32(field)
 #define SAME_U64(field) assert_int_equal(a->field, b->field);
 #define SAME_TEXT(field) assert_slice_equal(a->field, b->field);
 #define SAME_BLOB(field) assert_slice_equal(a->field, b->field);
@@ -262,6 +264,27 @@ static void fields_of_a_later_version_are_ignored(void **state)
     assert_int_equal(message.pong.epoch, 7);
 }
 
+static void a_field_that_an_earlier_version_does_not_send_is_zero(void **state)
+{
+    (void)state;
+    static nj_message message;
+    nj_error err = {0};
+    nj_buffer buffer;
+    nj_buffer_init(&buffer, NJ_WIRE_MESSAGE_BYTES_MAX);
+    message = (nj_message){.kind = NJ_MESSAGE_LEASE, .lease = {.shard = 5, .afresh = 1}};
+    assert_ok(nj_message_pack(&message, &buffer, &err), &err);
+    nj_slice packed = nj_buffer_slice(&buffer);
+    assert_ok(nj_message_unpack(packed, NJ_SIDE_COORDINATOR, &message, &err), &err);
+    assert_int_equal(message.lease.afresh, 1);
+
+    buffer.bytes[0]--; // the array's head: a field less
+    packed.size--;
+    assert_ok(nj_message_unpack(packed, NJ_SIDE_COORDINATOR, &message, &err), &err);
+    assert_int_equal(message.lease.shard, 5);
+    assert_int_equal(message.lease.afresh, 0);
+    nj_buffer_fini(&buffer);
+}
+
 // ---- limits: packs at the limit, refuses one above it, and the reader refuses what a careless writer sent ----
 
 static void assert_limit(const nj_message *message, nj_side sender, bool fits)
@@ -290,6 +313,7 @@ static void assert_limit(const nj_message *message, nj_side sender, bool fits)
         assert_limit(&message, sender, false);                                                     \
         to->field = 0;                                                                             \
     }
+#define LIMIT_LATER(field, limit) LIMIT_U32(field, limit)
 #define LIMIT_U64(field, limit)
 #define LIMIT_TEXT(field, limit)                                                                   \
     to->field = (nj_slice){text_bytes, limit};                                                     \
@@ -412,6 +436,7 @@ int main(void)
         cmocka_unit_test(another_protocol_version_is_refused_naming_both),
         cmocka_unit_test(unknown_numbers_and_strange_shapes_are_refused),
         cmocka_unit_test(fields_of_a_later_version_are_ignored),
+        cmocka_unit_test(a_field_that_an_earlier_version_does_not_send_is_zero),
         cmocka_unit_test(every_limit_of_the_table_holds_at_the_limit),
         cmocka_unit_test(the_largest_message_fits_the_socket_limit),
         cmocka_unit_test(a_reader_enforces_limits_that_its_writer_did_not),
