@@ -27,44 +27,91 @@ static inline const uint8_t *find_lanes(const window *w, size_t v)
     return w->panels + v * LANES / PANEL * w->panel_bytes + v * LANES % PANEL * GROUP_BYTES;
 }
 
-/// Both sizes are constants where this is inlined, so the sums are registers.
-static inline __attribute__((always_inline)) void multiply_tile(size_t rows, size_t vecs,
-                                                                const window *w, size_t m)
+// What a tile reads, moving on along K. Rows are reached from one pointer for every POINTER_ROWS of them: with one for each the
+// scalar registers run out.
+#define POINTER_ROWS 3
+#define TILE_POINTERS ((TILE_ROWS + POINTER_ROWS - 1) / POINTER_ROWS)
+#define GROUPS_AT_ONCE 2 // divides those of a line
+
+typedef struct {
+    const uint8_t *rows[TILE_POINTERS];
+    size_t row_bytes;
+    const uint8_t *low;
+    const uint8_t *high;
+    size_t ahead; // bytes from a line of weights to the one that is asked for
+} tile_sources;
+
+/// The pointers are opaque to the compiler, or it would make one for each row after all.
+static inline __attribute__((always_inline)) void add_products(size_t rows, size_t vecs,
+                                                               tile_sources *from,
+                                                               sums low[TILE_ROWS],
+                                                               sums high[TILE_ROWS])
 {
-    const uint8_t *A = w->block->codes + (w->first + m) * w->block->row_bytes;
-    size_t row_bytes = w->block->row_bytes;
-    size_t groups = w->block->lines * (LINE_BYTES / GROUP_BYTES);
-    const uint8_t *low_line = find_lanes(w, 0);
-    const uint8_t *high_line = find_lanes(w, 1);
-    sums low[TILE_ROWS];
-    sums high[TILE_ROWS];
     UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        low[r] = sums_zero();
-        high[r] = sums_zero();
+    for (size_t p = 0; p * POINTER_ROWS < rows; p++) {
+        __asm__("" : "+r"(from->rows[p]));
     }
-    size_t strip_bytes = STRIP / PANEL * w->panel_bytes;
-    size_t ahead = strip_bytes < AHEAD_MAX ? strip_bytes : AHEAD_BYTES;
-    for (size_t g = 0; g < groups; g++) {
+    UNROLL
+    for (size_t g = 0; g < GROUPS_AT_ONCE; g++) {
         // Weights come from far away the first time: an address behind the last leads nowhere, and does no harm.
-        _mm_prefetch((const char *)((uintptr_t)(low_line + g * LINE_BYTES) + ahead), _MM_HINT_T0);
-        _mm_prefetch((const char *)((uintptr_t)(high_line + g * LINE_BYTES) + ahead), _MM_HINT_T0);
-        sums_line b_low = load_line(low_line + g * LINE_BYTES);
-        sums_line b_high = vecs == 2 ? load_line(high_line + g * LINE_BYTES) : b_low;
+        __builtin_prefetch((const void *)((uintptr_t)from->low + g * LINE_BYTES + from->ahead));
+        sums_line b_low = load_line(from->low + g * LINE_BYTES);
+        sums_line b_high = b_low;
+        if (vecs == 2) {
+            __builtin_prefetch(
+                (const void *)((uintptr_t)from->high + g * LINE_BYTES + from->ahead));
+            b_high = load_line(from->high + g * LINE_BYTES);
+        }
         UNROLL
         for (size_t r = 0; r < rows; r++) {
-            sums_line a = spread_group(A + r * row_bytes + g * GROUP_BYTES);
+            const uint8_t *row = from->rows[r / POINTER_ROWS] + r % POINTER_ROWS * from->row_bytes;
+            sums_line a = spread_group(row + g * GROUP_BYTES);
             low[r] = sums_dot(low[r], a, b_low);
             if (vecs == 2) {
                 high[r] = sums_dot(high[r], a, b_high);
             }
         }
     }
+    UNROLL
+    for (size_t p = 0; p * POINTER_ROWS < rows; p++) {
+        from->rows[p] += GROUPS_AT_ONCE * GROUP_BYTES;
+    }
+    from->low += GROUPS_AT_ONCE * LINE_BYTES;
+    from->high += GROUPS_AT_ONCE * LINE_BYTES;
+}
+
+/// Both sizes are constants where this is inlined, so the sums are registers.
+static inline __attribute__((always_inline)) void multiply_tile(size_t rows, size_t vecs,
+                                                                const window *w, size_t m)
+{
+    const block *b = w->block;
+    size_t groups = b->lines * (LINE_BYTES / GROUP_BYTES);
+    size_t strip_bytes = STRIP / PANEL * w->panel_bytes;
+    const uint8_t *low_line = find_lanes(w, 0);
+    const uint8_t *high_line = find_lanes(w, 1);
+    tile_sources from = {.row_bytes = b->row_bytes,
+                         .low = low_line,
+                         .high = high_line,
+                         .ahead = strip_bytes < AHEAD_MAX ? strip_bytes : AHEAD_BYTES};
+    sums low[TILE_ROWS];
+    sums high[TILE_ROWS];
+    UNROLL
+    for (size_t p = 0; p * POINTER_ROWS < rows; p++) {
+        from.rows[p] = b->codes + (w->first + m + p * POINTER_ROWS) * b->row_bytes;
+    }
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        low[r] = sums_zero();
+        high[r] = sums_zero();
+    }
+    for (size_t g = 0; g < groups; g += GROUPS_AT_ONCE) {
+        add_products(rows, vecs, &from, low, high);
+    }
     output_terms low_terms = load_terms(low_line + groups * LINE_BYTES);
     output_terms high_terms = vecs == 2 ? load_terms(high_line + groups * LINE_BYTES) : low_terms;
     lanes_put low_put = put_first(w->columns, w->accumulate);
     lanes_put high_put = put_first(vecs == 2 ? w->columns - LANES : 0, w->accumulate);
-    const row_scale *scales = w->block->scales + w->first + m;
+    const row_scale *scales = b->scales + w->first + m;
     size_t ldc = w->ldc;
     float *C = w->C + m * ldc;
     UNROLL

@@ -12,7 +12,7 @@ typedef __m512 floats;
 
 static inline __mmask16 first_lanes(size_t count)
 {
-    return count >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1u);
+    return (__mmask16)((1u << (count < 16 ? count : 16)) - 1u);
 }
 
 static inline floats floats_set(float value)
