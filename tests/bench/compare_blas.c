@@ -1,0 +1,501 @@
+// compare_blas.c - our packed kernels beside OpenBLAS, BLIS, oneDNN and LIBXSMM, product by product, on one thread.
+//
+//   compare_blas [--json] [--rounds N] [--only KIND] [--shape MxNxK]        NIGHTJAR_COMPARE_LIBS=FOLDER[:FOLDER] names the libraries
+//
+// A case is one product. Every peer computes it in every round, the peers in turn, so that a disturbance meets all; a column shows the best
+// round and its share of the FMA peak, which is probed between the peers' turns. Where a library can be asked in several ways (weights as
+// stored or turned, panels of 16 or 64), a short trial chooses the fastest for each case. A peer whose result is further
+// from a float64 sum than any order of float32 sums can be is reported and left out.
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/math/peak.h"
+#include "tests/bench/blas_peers.h"
+
+#define COPIES_MAX 8
+#define ROUNDS_MAX 101
+#define CASES_MAX 128
+#define SLICE_NS 1500000.0 // a peer's turn lasts about so long, where one pass is shorter
+#define TRIALS 3
+#define PEAK_SECONDS 0.0005
+#define SAMPLES 64
+#define TURN_NS_MAX 5e8      // of all rounds of one peer: long products get fewer rounds, but
+#define ROUNDS_MIN 2
+#define ONCE_WORK ((size_t)1 << 34) // multiplications: such a product is measured in one form only
+#define TIE 0.03 // closer than that to the fastest counts as equal
+
+typedef enum { MODEL, ATTENTION, LARGE } case_kind;
+static const char *const KINDS[] = {"model", "attention", "large"};
+
+typedef struct {
+    case_kind kind;
+    nj_product product; // without its pointers
+    size_t copies; // the products of one pass: layers with their own weights, or heads with their own keys
+    size_t a_step; // from one head's operand to the next, floats
+    size_t c_step;
+} bench_case;
+
+typedef struct {
+    const nj_peer *peer; // the variant that was fastest
+    double best;         // GFLOP/s
+    double median;
+} case_outcome;
+
+typedef struct {
+    case_outcome columns[NJ_PEERS_MAX];
+    double peak;        // GFLOP/s, best probe of the case
+    double peak_median; // how quiet the machine was
+} case_result;
+
+typedef struct {
+    bool json;
+    size_t rounds;
+    const char *only;  // a kind; NULL: all
+    const char *shape; // "MxNxK"; NULL: all
+} bench_options;
+
+// ---- the cases
+
+static void add_model_cases(bench_case *cases, size_t *count)
+{
+    // [N, K] of the TIGER shape: q, k, v and wi, o and wo, the head. A row stride of 4096 bytes is padded as the engine pads it.
+    static const size_t WEIGHTS[][2] = {{384, 128}, {128, 384}, {1024, 128}, {128, 1024}, {1026, 128}};
+    static const size_t ROWS[] = {1, 6, 20, 50, 81, 96, 192, 640};
+    for (size_t w = 0; w < sizeof WEIGHTS / sizeof WEIGHTS[0]; w++) {
+        for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+            size_t N = WEIGHTS[w][0];
+            size_t K = WEIGHTS[w][1];
+            nj_product product = {.M = ROWS[i], .N = N, .K = K, .weights = true};
+            product.lda = K == 1024 ? K + 16 : K;
+            product.ldc = N == 1024 ? N + 16 : N;
+            cases[(*count)++] = (bench_case){MODEL, product, COPIES_MAX, 0, 0};
+        }
+    }
+}
+
+static void add_attention_cases(bench_case *cases, size_t *count)
+{
+    static const size_t HEADS = 6;
+    static const size_t E = 64;
+    static const size_t ROWS[] = {20, 50, 80};
+    static const size_t POSITIONS[] = {20, 40, 80};
+    for (size_t half = 0; half < 2; half++) {
+        for (size_t i = 0; i < 3; i++) {
+            for (size_t j = 0; j < 3; j++) {
+                size_t S = POSITIONS[j];
+                size_t row = (S + 15) / 16 * 16;
+                // Scores: queries lie head beside head, the scores of a head are used at once. Mixing: the other way round.
+                nj_product scores = {ROWS[i], S, E, false, HEADS * E, row, row, NULL, NULL, NULL};
+                nj_product mixing = {ROWS[i], E, S, false, row, E, HEADS * E, NULL, NULL, NULL};
+                cases[(*count)++] = (bench_case){ATTENTION, half == 0 ? scores : mixing, HEADS,
+                                                 half == 0 ? E : 0, half == 0 ? 0 : E};
+            }
+        }
+    }
+}
+
+static void add_large_cases(bench_case *cases, size_t *count)
+{
+    // Squares; the scores of a quantizer's items against a level; a history over a large vocabulary; tall, flat and prime.
+    static const size_t SHAPES[][3] = {
+        {512, 512, 512},     {1024, 1024, 1024}, {2048, 2048, 2048}, {4096, 4096, 4096},
+        {12101, 256, 128},   {16384, 256, 768},  {640, 32768, 128},  {1000003, 7, 7},
+        {7, 1000003, 7},     {1009, 1013, 1019}, {31, 17, 4099},
+    };
+    for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
+        size_t M = SHAPES[i][0];
+        size_t N = SHAPES[i][1];
+        size_t K = SHAPES[i][2];
+        bool once = M * N * K > ONCE_WORK;
+        for (size_t weights = once ? 1 : 0; weights < 2; weights++) {
+            nj_product product = {M, N, K, weights == 1, K, N, N, NULL, NULL, NULL};
+            cases[(*count)++] = (bench_case){LARGE, product, 1, 0, 0};
+        }
+    }
+}
+
+// ---- one case
+
+typedef struct {
+    nj_product products[COPIES_MAX];
+    size_t count;
+    float *memory[3];
+} case_operands;
+
+static void fill(float *values, size_t count, uint64_t seed)
+{
+    for (size_t i = 0; i < count; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        values[i] = (float)(int32_t)(seed >> 32) * 0x1p-31f;
+    }
+}
+
+static void make_operands(const bench_case *c, case_operands *out)
+{
+    const nj_product *p = &c->product;
+    size_t b_floats = p->weights ? p->N * p->K : p->K * p->ldb;
+    size_t a_floats = p->M * p->lda + c->copies * c->a_step;
+    size_t c_floats = p->M * p->ldc + c->copies * c->c_step;
+    out->count = c->copies;
+    out->memory[0] = nj_peer_floats(a_floats);
+    out->memory[1] = nj_peer_floats(b_floats * c->copies);
+    out->memory[2] = nj_peer_floats(c_floats);
+    fill(out->memory[0], a_floats, 1);
+    fill(out->memory[1], b_floats * c->copies, 2);
+    for (size_t i = 0; i < c->copies; i++) {
+        out->products[i] = *p;
+        out->products[i].A = out->memory[0] + i * c->a_step;
+        out->products[i].B = out->memory[1] + i * b_floats;
+        out->products[i].C = out->memory[2] + i * c->c_step;
+    }
+}
+
+static void free_operands(case_operands *operands)
+{
+    for (size_t i = 0; i < 3; i++) {
+        free(operands->memory[i]);
+    }
+}
+
+/// Samples of C against sums in float64: no order of K float32 additions is further away than K + 2 roundings of the
+/// sum of magnitudes.
+static bool check_result(const nj_product *p)
+{
+    uint64_t state = 7;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        size_t m = (size_t)(state >> 33) % p->M;
+        size_t n = (size_t)(state >> 11) % p->N;
+        double sum = 0;
+        double magnitude = 0;
+        for (size_t k = 0; k < p->K; k++) {
+            double b = p->weights ? p->B[n * p->K + k] : p->B[k * p->ldb + n];
+            double term = p->A[m * p->lda + k] * b;
+            sum += term;
+            magnitude += fabs(term);
+        }
+        double allowed = (double)(p->K + 2) * 0x1p-24 * magnitude;
+        if (!(fabs(p->C[m * p->ldc + n] - sum) <= allowed)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+typedef struct {
+    const nj_peer *peer;
+    void *plans[COPIES_MAX]; // plans[0] NULL: not offered
+    size_t count;
+    size_t repeats; // passes of a turn
+    double flops;   // of a pass
+} case_runner;
+
+static void release_runner(case_runner *runner)
+{
+    for (size_t i = 0; i < runner->count; i++) {
+        runner->peer->release(runner->plans[i]);
+    }
+    runner->count = 0;
+}
+
+/// False when the peer does not offer such a product.
+static bool prepare_runner(const nj_peer *peer, const case_operands *operands, case_runner *out)
+{
+    const nj_product *first = &operands->products[0];
+    *out = (case_runner){.peer = peer, .repeats = 1};
+    for (size_t i = 0; i < operands->count; i++) {
+        void *plan = peer->prepare(peer, &operands->products[i]);
+        if (plan == NULL) {
+            release_runner(out);
+            return false;
+        }
+        out->plans[out->count++] = plan;
+    }
+    out->flops = 2.0 * (double)first->M * (double)first->N * (double)first->K * (double)out->count;
+    return true;
+}
+
+/// Nanoseconds of one pass.
+static double time_turn(const case_runner *runner)
+{
+    uint64_t begin_ns = nj_clock_mono_ns();
+    for (size_t r = 0; r < runner->repeats; r++) {
+        for (size_t i = 0; i < runner->count; i++) {
+            runner->peer->multiply(runner->plans[i]);
+        }
+    }
+    return (double)(nj_clock_mono_ns() - begin_ns + 1) / (double)runner->repeats;
+}
+
+static bool compute_rightly(const case_runner *runner, const case_operands *operands)
+{
+    const nj_product *first = &operands->products[0];
+    memset(first->C, 0xff, first->M * first->ldc * sizeof(float)); // NaN: what is not written shows
+    runner->peer->multiply(runner->plans[0]);
+    if (!check_result(first)) {
+        fprintf(stderr, "compare_blas: %s (%s) computes M=%zu N=%zu K=%zu wrongly: left out\n",
+                runner->peer->column, runner->peer->variant, first->M, first->N, first->K);
+        return false;
+    }
+    return true;
+}
+
+/// Settles how many passes a turn has, and returns the best nanoseconds of a pass in a few turns.
+static double try_runner(case_runner *runner)
+{
+    double best_ns = time_turn(runner);
+    if (best_ns < SLICE_NS) {
+        runner->repeats = (size_t)ceil(SLICE_NS / best_ns);
+        for (size_t i = 0; i < TRIALS; i++) {
+            best_ns = fmin(best_ns, time_turn(runner));
+        }
+        runner->repeats = (size_t)ceil(SLICE_NS / best_ns);
+    }
+    return best_ns;
+}
+
+/// Fills runners[] with the fastest variant of each column; returns how many columns offer the product.
+static size_t choose_runners(const nj_peer_list *list, const case_operands *operands, case_runner *runners)
+{
+    size_t count = 0;
+    double fastest_ns = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        case_runner candidate;
+        if (!prepare_runner(&list->peers[i], operands, &candidate)) {
+            continue;
+        }
+        if (!compute_rightly(&candidate, operands)) {
+            release_runner(&candidate);
+            continue;
+        }
+        double ns = try_runner(&candidate);
+        bool rival =
+            count > 0 && strcmp(runners[count - 1].peer->column, candidate.peer->column) == 0;
+        if (rival && ns >= fastest_ns) {
+            release_runner(&candidate);
+            continue;
+        }
+        if (rival) {
+            release_runner(&runners[--count]);
+        }
+        runners[count++] = candidate;
+        fastest_ns = ns;
+    }
+    return count;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static size_t limit_rounds(size_t rounds, const case_runner *runners, size_t count)
+{
+    double slowest_ns = 1;
+    for (size_t i = 0; i < count; i++) {
+        slowest_ns = fmax(slowest_ns, time_turn(&runners[i]) * (double)runners[i].repeats);
+    }
+    double most = fmax(TURN_NS_MAX / slowest_ns, ROUNDS_MIN);
+    return most < (double)rounds ? (size_t)most : rounds;
+}
+
+static size_t measure_case(const nj_peer_list *list, const bench_case *c, size_t rounds,
+                           case_result *out)
+{
+    static double speeds[NJ_PEERS_MAX + 1][ROUNDS_MAX]; // the last row: the probe of the peak
+    case_runner runners[NJ_PEERS_MAX];
+    case_operands operands;
+    make_operands(c, &operands);
+    size_t count = choose_runners(list, &operands, runners);
+    rounds = limit_rounds(rounds, runners, count);
+    for (size_t r = 0; r < rounds; r++) {
+        speeds[count][r] = nj_kernels_peak_gflops(PEAK_SECONDS);
+        for (size_t i = 0; i < count; i++) {
+            speeds[i][r] = runners[i].flops / time_turn(&runners[i]);
+        }
+    }
+    for (size_t i = 0; i <= count; i++) {
+        qsort(speeds[i], rounds, sizeof speeds[i][0], compare_doubles);
+    }
+    for (size_t i = 0; i < count; i++) {
+        out->columns[i] =
+            (case_outcome){runners[i].peer, speeds[i][rounds - 1], speeds[i][rounds / 2]};
+        release_runner(&runners[i]);
+    }
+    out->peak = speeds[count][rounds - 1];
+    out->peak_median = speeds[count][rounds / 2];
+    free_operands(&operands);
+    return count;
+}
+
+// ---- the report
+
+static const case_outcome *find_column(const case_result *result, size_t count, const char *column)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(result->columns[i].peer->column, column) == 0) {
+            return &result->columns[i];
+        }
+    }
+    return NULL;
+}
+
+static void print_head(const nj_peer_list *list)
+{
+    for (size_t i = 0; i < list->library_count; i++) {
+        printf("%-16s %s\n", list->libraries[i].name, list->libraries[i].about);
+    }
+    printf("\nGFLOP/s of the best round and share of the case's FMA peak; * within %.0f %% of the fastest\n\n",
+           TIE * 100);
+    printf("%-9s %7s %7s %5s %-7s %6s %5s", "kind", "M", "N", "K", "B", "peak", "quiet");
+    for (size_t i = 0; i < list->count; i++) {
+        if (i == 0 || strcmp(list->peers[i].column, list->peers[i - 1].column) != 0) {
+            printf(" %15s", list->peers[i].column);
+        }
+    }
+    printf("\n");
+}
+
+static void print_case(const nj_peer_list *list, const bench_case *c, const case_result *result,
+                       size_t count)
+{
+    const nj_product *p = &c->product;
+    double fastest = 0;
+    for (size_t i = 0; i < count; i++) {
+        fastest = fmax(fastest, result->columns[i].best);
+    }
+    printf("%-9s %7zu %7zu %5zu %-7s %6.1f %4.0f%%", KINDS[c->kind], p->M, p->N, p->K,
+           p->weights ? "weights" : "as is", result->peak, 100 * result->peak_median / result->peak);
+    for (size_t i = 0; i < list->count; i++) {
+        if (i > 0 && strcmp(list->peers[i].column, list->peers[i - 1].column) == 0) {
+            continue;
+        }
+        const case_outcome *outcome = find_column(result, count, list->peers[i].column);
+        if (outcome == NULL) {
+            printf(" %15s", "-");
+        } else {
+            printf(" %8.1f %4.0f%%%c", outcome->best, 100 * outcome->best / result->peak,
+                   outcome->best >= (1 - TIE) * fastest ? '*' : ' ');
+        }
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
+static void print_json_case(const bench_case *c, const case_result *result, size_t count,
+                            bool first)
+{
+    const nj_product *p = &c->product;
+    for (size_t i = 0; i < count; i++) {
+        const case_outcome *outcome = &result->columns[i];
+        printf("%s\n    {\"kind\": \"%s\", \"M\": %zu, \"N\": %zu, \"K\": %zu, \"weights\": %s, "
+               "\"peer\": \"%s\", \"variant\": \"%s\", \"gflops\": %.2f, \"gflops_median\": %.2f, "
+               "\"peak_gflops\": %.2f, \"peak_median_gflops\": %.2f, \"share\": %.4f}",
+               first && i == 0 ? "" : ",", KINDS[c->kind], p->M, p->N, p->K,
+               p->weights ? "true" : "false", outcome->peer->column, outcome->peer->variant,
+               outcome->best, outcome->median, result->peak, result->peak_median,
+               outcome->best / result->peak);
+    }
+}
+
+static void print_json_head(const nj_peer_list *list)
+{
+    printf("{\"libraries\": [");
+    for (size_t i = 0; i < list->library_count; i++) {
+        printf("%s\n    {\"name\": \"%s\", \"about\": \"%s\"}", i == 0 ? "" : ",",
+               list->libraries[i].name, list->libraries[i].about);
+    }
+    printf("],\n \"results\": [");
+}
+
+// ---- the program
+
+static bench_options read_options(int argc, char **argv)
+{
+    bench_options options = {.rounds = 15};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            options.json = true;
+        } else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
+            options.rounds = (size_t)strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+            options.only = argv[++i];
+        } else if (strcmp(argv[i], "--shape") == 0 && i + 1 < argc) {
+            options.shape = argv[++i];
+        } else {
+            fprintf(stderr, "usage: compare_blas [--json] [--rounds 1..%d] [--only model|attention|large] [--shape MxNxK]\n",
+                    ROUNDS_MAX);
+            exit(2);
+        }
+    }
+    if (options.rounds < 1 || options.rounds > ROUNDS_MAX) {
+        fprintf(stderr, "compare_blas: --rounds must be 1 to %d\n", ROUNDS_MAX);
+        exit(2);
+    }
+    return options;
+}
+
+static void open_libraries(nj_peer_list *list)
+{
+    // Whatever these libraries would do with more cores, a process of a night has one.
+    static const char *const ONE_THREAD[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+                                             "BLIS_NUM_THREADS"};
+    for (size_t i = 0; i < sizeof ONE_THREAD / sizeof ONE_THREAD[0]; i++) {
+        setenv(ONE_THREAD[i], "1", 1);
+    }
+    const char *folders = getenv("NIGHTJAR_COMPARE_LIBS");
+    char *text = strdup(folders == NULL ? "" : folders);
+    char *rest = text;
+    for (char *folder = strsep(&rest, ":"); folder != NULL; folder = strsep(&rest, ":")) {
+        if (folder[0] != '\0') {
+            nj_peers_add_folder(list, folder);
+        }
+    }
+    free(text);
+}
+
+static bool is_wanted(const bench_options *options, const bench_case *c)
+{
+    char shape[64];
+    snprintf(shape, sizeof shape, "%zux%zux%zu", c->product.M, c->product.N, c->product.K);
+    return (options->only == NULL || strcmp(options->only, KINDS[c->kind]) == 0) &&
+           (options->shape == NULL || strcmp(options->shape, shape) == 0);
+}
+
+int main(int argc, char **argv)
+{
+    static nj_peer_list list;
+    static bench_case cases[CASES_MAX];
+    static case_result result;
+    bench_options options = read_options(argc, argv);
+    size_t count = 0;
+    nj_peers_add_sets(&list);
+    open_libraries(&list);
+    add_model_cases(cases, &count);
+    add_attention_cases(cases, &count);
+    add_large_cases(cases, &count);
+    bool first = true;
+    (options.json ? print_json_head : print_head)(&list);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_wanted(&options, &cases[i])) {
+            continue;
+        }
+        size_t columns = measure_case(&list, &cases[i], options.rounds, &result);
+        if (options.json) {
+            print_json_case(&cases[i], &result, columns, first);
+        } else {
+            print_case(&list, &cases[i], &result, columns);
+        }
+        first = false;
+    }
+    if (options.json) {
+        printf("]}\n");
+    }
+    return 0;
+}
