@@ -20,7 +20,8 @@ typedef struct {
     size_t M;
     size_t N;
     size_t K;
-    bool weights; // B is a model's weight [N, K], contiguous, known long before: it may be packed once. Otherwise B is [K, N] as it lies
+    bool
+        weights; // B is a model's weight [N, K], contiguous, known long before: it may be packed once. Otherwise B is [K, N] as it lies
     size_t lda;
     size_t ldb; // of a B that is no weight
     size_t ldc;
@@ -32,7 +33,8 @@ typedef struct {
 typedef struct nj_peer nj_peer;
 
 struct nj_peer {
-    char column[NJ_PEER_NAME_BYTES];  // peers of one column are ways to ask one library; the fastest speaks for it
+    char column
+        [NJ_PEER_NAME_BYTES]; // peers of one column are ways to ask one library; the fastest speaks for it
     char variant[NJ_PEER_NAME_BYTES]; // "packed", "panels of 32", ...
     /// Makes everything that may be made once. NULL: this peer does not offer such a product.
     void *(*prepare)(const nj_peer *peer, const nj_product *product);

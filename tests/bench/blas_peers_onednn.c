@@ -111,12 +111,12 @@ static dnnl_status_t choose_primitive(const onednn_library *library, const onedn
 {
     dnnl_matmul_desc_t matmul;
     dnnl_inner_product_desc_t product;
-    dnnl_status_t status = inner
-                               ? library->inner_product_forward_desc_init(
-                                     &product, dnnl_forward_inference, &shapes->source,
-                                     &shapes->wanted, NULL, &shapes->output)
-                               : library->matmul_desc_init(&matmul, &shapes->source,
-                                                           &shapes->wanted, NULL, &shapes->output);
+    dnnl_status_t status =
+        inner ? library->inner_product_forward_desc_init(&product, dnnl_forward_inference,
+                                                         &shapes->source, &shapes->wanted, NULL,
+                                                         &shapes->output)
+              : library->matmul_desc_init(&matmul, &shapes->source, &shapes->wanted, NULL,
+                                          &shapes->output);
     const_dnnl_op_desc_t operation = inner ? (const void *)&product : (const void *)&matmul;
     return status == dnnl_success
                ? library->primitive_desc_create(out, operation, NULL, library->engine, NULL)

@@ -22,7 +22,7 @@ typedef struct {
 typedef struct {
     nj_product product;
     size_t panel;
-    float *panels;         // [N / panel, K, panel], the last one narrower; NULL where B is read as it lies
+    float *panels; // [N / panel, K, panel], the last one narrower; NULL where B is read as it lies
     xsmm_kernel full[2];   // for panel columns: XSMM_ROWS rows, the rows that are left
     xsmm_kernel ragged[2]; // for the columns behind the last panel
 } xsmm_plan;

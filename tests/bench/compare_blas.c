@@ -2,17 +2,17 @@
 //
 //   compare_blas [--json] [--rounds N] [--only KIND] [--shape MxNxK]        NIGHTJAR_COMPARE_LIBS=FOLDER[:FOLDER] names the libraries
 //
-// A case is one product. Every peer computes it in every round, the peers in turn, so that a disturbance meets all; a column shows the best
-// round and its share of the FMA peak, which is probed between the peers' turns. Where a library can be asked in several ways (weights as
-// stored or turned, panels of 16 or 64), a short trial chooses the fastest for each case. A peer whose result is further
-// from a float64 sum than any order of float32 sums can be is reported and left out.
+// A case is one product. Every peer computes it in every round, the peers in turn, so that a disturbance meets all, and the clock is the CPU
+// time of the thread. A column shows the best round and its share of the FMA peak, which is probed between the turns. Where a library can be asked
+// in several ways (weights as stored or turned, panels of 16 or 64), a short trial chooses the fastest for each case. A peer
+// whose result is further from a float64 sum than any order of float32 sums can be is reported and left out.
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "common/base/clock.h"
 #include "common/math/peak.h"
 #include "tests/bench/blas_peers.h"
 
@@ -22,11 +22,12 @@
 #define SLICE_NS 1500000.0 // a peer's turn lasts about so long, where one pass is shorter
 #define TRIALS 3
 #define PEAK_SECONDS 0.0005
+#define PEAK_FIRST_SECONDS 0.02 // once a case: a long product has few rounds
 #define SAMPLES 64
-#define TURN_NS_MAX 5e8      // of all rounds of one peer: long products get fewer rounds, but
+#define TURN_NS_MAX 5e8 // of all rounds of one peer: long products get fewer rounds, but
 #define ROUNDS_MIN 2
 #define ONCE_WORK ((size_t)1 << 34) // multiplications: such a product is measured in one form only
-#define TIE 0.03 // closer than that to the fastest counts as equal
+#define TIE 0.03                    // closer than that to the fastest counts as equal
 
 typedef enum { MODEL, ATTENTION, LARGE } case_kind;
 static const char *const KINDS[] = {"model", "attention", "large"};
@@ -34,7 +35,8 @@ static const char *const KINDS[] = {"model", "attention", "large"};
 typedef struct {
     case_kind kind;
     nj_product product; // without its pointers
-    size_t copies; // the products of one pass: layers with their own weights, or heads with their own keys
+    size_t
+        copies; // the products of one pass: layers with their own weights, or heads with their own keys
     size_t a_step; // from one head's operand to the next, floats
     size_t c_step;
 } bench_case;
@@ -43,6 +45,7 @@ typedef struct {
     const nj_peer *peer; // the variant that was fastest
     double best;         // GFLOP/s
     double median;
+    bool exact_bits; // every element is the exact class's chain of FMAs
 } case_outcome;
 
 typedef struct {
@@ -63,7 +66,8 @@ typedef struct {
 static void add_model_cases(bench_case *cases, size_t *count)
 {
     // [N, K] of the TIGER shape: q, k, v and wi, o and wo, the head. A row stride of 4096 bytes is padded as the engine pads it.
-    static const size_t WEIGHTS[][2] = {{384, 128}, {128, 384}, {1024, 128}, {128, 1024}, {1026, 128}};
+    static const size_t WEIGHTS[][2] = {
+        {384, 128}, {128, 384}, {1024, 128}, {128, 1024}, {1026, 128}};
     static const size_t ROWS[] = {1, 6, 20, 50, 81, 96, 192, 640};
     for (size_t w = 0; w < sizeof WEIGHTS / sizeof WEIGHTS[0]; w++) {
         for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
@@ -102,9 +106,9 @@ static void add_large_cases(bench_case *cases, size_t *count)
 {
     // Squares; the scores of a quantizer's items against a level; a history over a large vocabulary; tall, flat and prime.
     static const size_t SHAPES[][3] = {
-        {512, 512, 512},     {1024, 1024, 1024}, {2048, 2048, 2048}, {4096, 4096, 4096},
-        {12101, 256, 128},   {16384, 256, 768},  {640, 32768, 128},  {1000003, 7, 7},
-        {7, 1000003, 7},     {1009, 1013, 1019}, {31, 17, 4099},
+        {512, 512, 512},   {1024, 1024, 1024}, {2048, 2048, 2048}, {4096, 4096, 4096},
+        {12101, 256, 128}, {16384, 256, 768},  {640, 32768, 128},  {1000003, 7, 7},
+        {7, 1000003, 7},   {1009, 1013, 1019}, {31, 17, 4099},
     };
     for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
         size_t M = SHAPES[i][0];
@@ -162,9 +166,10 @@ static void free_operands(case_operands *operands)
 }
 
 /// Samples of C against sums in float64: no order of K float32 additions is further away than K + 2 roundings of the
-/// sum of magnitudes.
-static bool check_result(const nj_product *p)
+/// sum of magnitudes. Tells, too, whether all samples are the chain of kernels.h.
+static bool check_result(const nj_product *p, bool *out_exact_bits)
 {
+    *out_exact_bits = true;
     uint64_t state = 7;
     for (size_t i = 0; i < SAMPLES; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
@@ -172,12 +177,16 @@ static bool check_result(const nj_product *p)
         size_t n = (size_t)(state >> 11) % p->N;
         double sum = 0;
         double magnitude = 0;
+        float chain = 0.0f;
         for (size_t k = 0; k < p->K; k++) {
-            double b = p->weights ? p->B[n * p->K + k] : p->B[k * p->ldb + n];
-            double term = p->A[m * p->lda + k] * b;
+            float a = p->A[m * p->lda + k];
+            float b = p->weights ? p->B[n * p->K + k] : p->B[k * p->ldb + n];
+            double term = (double)a * (double)b;
+            chain = fmaf(a, b, chain);
             sum += term;
             magnitude += fabs(term);
         }
+        *out_exact_bits = *out_exact_bits && p->C[m * p->ldc + n] == chain;
         double allowed = (double)(p->K + 2) * 0x1p-24 * magnitude;
         if (!(fabs(p->C[m * p->ldc + n] - sum) <= allowed)) {
             return false;
@@ -190,6 +199,7 @@ typedef struct {
     const nj_peer *peer;
     void *plans[COPIES_MAX]; // plans[0] NULL: not offered
     size_t count;
+    bool exact_bits;
     size_t repeats; // passes of a turn
     double flops;   // of a pass
 } case_runner;
@@ -219,24 +229,32 @@ static bool prepare_runner(const nj_peer *peer, const case_operands *operands, c
     return true;
 }
 
+/// CPU nanoseconds of this thread: while another process has the core, they stand still.
+static double read_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
 /// Nanoseconds of one pass.
 static double time_turn(const case_runner *runner)
 {
-    uint64_t begin_ns = nj_clock_mono_ns();
+    double begin_ns = read_clock_ns();
     for (size_t r = 0; r < runner->repeats; r++) {
         for (size_t i = 0; i < runner->count; i++) {
             runner->peer->multiply(runner->plans[i]);
         }
     }
-    return (double)(nj_clock_mono_ns() - begin_ns + 1) / (double)runner->repeats;
+    return (read_clock_ns() - begin_ns + 1) / (double)runner->repeats;
 }
 
-static bool compute_rightly(const case_runner *runner, const case_operands *operands)
+static bool compute_rightly(case_runner *runner, const case_operands *operands)
 {
     const nj_product *first = &operands->products[0];
     memset(first->C, 0xff, first->M * first->ldc * sizeof(float)); // NaN: what is not written shows
     runner->peer->multiply(runner->plans[0]);
-    if (!check_result(first)) {
+    if (!check_result(first, &runner->exact_bits)) {
         fprintf(stderr, "compare_blas: %s (%s) computes M=%zu N=%zu K=%zu wrongly: left out\n",
                 runner->peer->column, runner->peer->variant, first->M, first->N, first->K);
         return false;
@@ -259,7 +277,8 @@ static double try_runner(case_runner *runner)
 }
 
 /// Fills runners[] with the fastest variant of each column; returns how many columns offer the product.
-static size_t choose_runners(const nj_peer_list *list, const case_operands *operands, case_runner *runners)
+static size_t choose_runners(const nj_peer_list *list, const case_operands *operands,
+                             case_runner *runners)
 {
     size_t count = 0;
     double fastest_ns = 0;
@@ -314,6 +333,7 @@ static size_t measure_case(const nj_peer_list *list, const bench_case *c, size_t
     make_operands(c, &operands);
     size_t count = choose_runners(list, &operands, runners);
     rounds = limit_rounds(rounds, runners, count);
+    out->peak = nj_kernels_peak_gflops(PEAK_FIRST_SECONDS);
     for (size_t r = 0; r < rounds; r++) {
         speeds[count][r] = nj_kernels_peak_gflops(PEAK_SECONDS);
         for (size_t i = 0; i < count; i++) {
@@ -324,11 +344,11 @@ static size_t measure_case(const nj_peer_list *list, const bench_case *c, size_t
         qsort(speeds[i], rounds, sizeof speeds[i][0], compare_doubles);
     }
     for (size_t i = 0; i < count; i++) {
-        out->columns[i] =
-            (case_outcome){runners[i].peer, speeds[i][rounds - 1], speeds[i][rounds / 2]};
+        out->columns[i] = (case_outcome){runners[i].peer, speeds[i][rounds - 1],
+                                         speeds[i][rounds / 2], runners[i].exact_bits};
         release_runner(&runners[i]);
     }
-    out->peak = speeds[count][rounds - 1];
+    out->peak = fmax(out->peak, speeds[count][rounds - 1]);
     out->peak_median = speeds[count][rounds / 2];
     free_operands(&operands);
     return count;
@@ -351,7 +371,8 @@ static void print_head(const nj_peer_list *list)
     for (size_t i = 0; i < list->library_count; i++) {
         printf("%-16s %s\n", list->libraries[i].name, list->libraries[i].about);
     }
-    printf("\nGFLOP/s of the best round and share of the case's FMA peak; * within %.0f %% of the fastest\n\n",
+    printf("\nGFLOP/s of the best round and share of the case's FMA peak; * within %.0f %% of the "
+           "fastest\n\n",
            TIE * 100);
     printf("%-9s %7s %7s %5s %-7s %6s %5s", "kind", "M", "N", "K", "B", "peak", "quiet");
     for (size_t i = 0; i < list->count; i++) {
@@ -371,7 +392,8 @@ static void print_case(const nj_peer_list *list, const bench_case *c, const case
         fastest = fmax(fastest, result->columns[i].best);
     }
     printf("%-9s %7zu %7zu %5zu %-7s %6.1f %4.0f%%", KINDS[c->kind], p->M, p->N, p->K,
-           p->weights ? "weights" : "as is", result->peak, 100 * result->peak_median / result->peak);
+           p->weights ? "weights" : "as is", result->peak,
+           100 * result->peak_median / result->peak);
     for (size_t i = 0; i < list->count; i++) {
         if (i > 0 && strcmp(list->peers[i].column, list->peers[i - 1].column) == 0) {
             continue;
@@ -380,7 +402,8 @@ static void print_case(const nj_peer_list *list, const bench_case *c, const case
         if (outcome == NULL) {
             printf(" %15s", "-");
         } else {
-            printf(" %8.1f %4.0f%%%c", outcome->best, 100 * outcome->best / result->peak,
+            printf(" %7.1f %4.0f%%%c%c", outcome->best, 100 * outcome->best / result->peak,
+                   outcome->exact_bits ? '=' : ' ',
                    outcome->best >= (1 - TIE) * fastest ? '*' : ' ');
         }
     }
@@ -396,11 +419,12 @@ static void print_json_case(const bench_case *c, const case_result *result, size
         const case_outcome *outcome = &result->columns[i];
         printf("%s\n    {\"kind\": \"%s\", \"M\": %zu, \"N\": %zu, \"K\": %zu, \"weights\": %s, "
                "\"peer\": \"%s\", \"variant\": \"%s\", \"gflops\": %.2f, \"gflops_median\": %.2f, "
+               "\"exact_bits\": %s, "
                "\"peak_gflops\": %.2f, \"peak_median_gflops\": %.2f, \"share\": %.4f}",
                first && i == 0 ? "" : ",", KINDS[c->kind], p->M, p->N, p->K,
                p->weights ? "true" : "false", outcome->peer->column, outcome->peer->variant,
-               outcome->best, outcome->median, result->peak, result->peak_median,
-               outcome->best / result->peak);
+               outcome->best, outcome->median, outcome->exact_bits ? "true" : "false", result->peak,
+               result->peak_median, outcome->best / result->peak);
     }
 }
 
@@ -429,7 +453,9 @@ static bench_options read_options(int argc, char **argv)
         } else if (strcmp(argv[i], "--shape") == 0 && i + 1 < argc) {
             options.shape = argv[++i];
         } else {
-            fprintf(stderr, "usage: compare_blas [--json] [--rounds 1..%d] [--only model|attention|large] [--shape MxNxK]\n",
+            fprintf(stderr,
+                    "usage: compare_blas [--json] [--rounds 1..%d] [--only model|attention|large] "
+                    "[--shape MxNxK]\n",
                     ROUNDS_MAX);
             exit(2);
         }
