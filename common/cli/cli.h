@@ -34,6 +34,12 @@ typedef struct {
         "log-format", "FORM", "text", "lines on standard error: text, logfmt or json", false       \
     }
 
+#define NJ_SAVINGS_OPTION                                                                          \
+    {                                                                                              \
+        "without", "SAVING[,...]", "",                                                             \
+            "do work that changes no list: token-tables, prefix-tables, last-step", false          \
+    }
+
 typedef struct nj_arguments nj_arguments;
 
 typedef struct {

@@ -52,6 +52,14 @@ typedef struct {
     /// Y[M, N] = X[M, K] * weight^T, plus Y itself when `accumulate`.
     void (*linear)(size_t M, const float *X, size_t ldx, const nj_linear *linear, bool accumulate,
                    float *Y, size_t ldy);
+    /// Ys[i][M, N_i] = X[M, K] * weight_i^T for every i < count: what several `linear` calls give, for less where a set
+    /// prepares X first. All have the same K, all outputs the row stride ldy.
+    void (*linear_many)(size_t M, const float *X, size_t ldx, size_t count,
+                        const nj_linear *const *linears, float *const *Ys, size_t ldy);
+    /// Y[N, M] = weight * X[M, K]^T: the elements of `linear`, transposed.
+    void (*linear_transposed)(size_t M, const float *X, size_t ldx, const nj_linear *linear,
+                              float *Y, size_t ldy);
+    bool packs_transposed; // linear_transposed reads `packed`; else `weight`, and needs no packing
 
     /// C[M, N] = A[M, K] * B[N, K]^T: attention scores (no scaling).
     void (*matmul_nt)(size_t M, size_t N, size_t K, const float *A, size_t lda, const float *B,

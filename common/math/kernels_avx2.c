@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/math/kernels_x86.h"
+
 typedef __m256 vec;
 
 #define VEC_FLOATS 8
@@ -107,9 +109,9 @@ static inline vec vec_scale_power(vec p, vec n)
     return _mm256_mul_ps(scaled, power_of_two(_mm256_sub_epi32(power, half)));
 }
 
-static inline __m256 vec_fold_8(const vec lane[2])
+static inline float vec_fold_lanes(const vec lane[2])
 {
-    return _mm256_add_ps(lane[0], lane[1]);
+    return fold_eight(_mm256_add_ps(lane[0], lane[1]));
 }
 
 static inline float vec_top(vec a)

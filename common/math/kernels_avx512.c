@@ -4,6 +4,8 @@
 #include <immintrin.h>
 #include <stddef.h>
 
+#include "common/math/kernels_x86.h"
+
 typedef __m512 vec;
 
 #define VEC_FLOATS 16
@@ -95,9 +97,10 @@ static inline vec vec_scale_power(vec p, vec n)
     return _mm512_scalef_ps(p, n);
 }
 
-static inline __m256 vec_fold_8(const vec lane[1])
+static inline float vec_fold_lanes(const vec lane[1])
 {
-    return _mm256_add_ps(_mm512_castps512_ps256(lane[0]), _mm512_extractf32x8_ps(lane[0], 1));
+    __m256 upper = _mm512_extractf32x8_ps(lane[0], 1);
+    return fold_eight(_mm256_add_ps(_mm512_castps512_ps256(lane[0]), upper));
 }
 
 static inline float vec_top(vec a)

@@ -64,6 +64,20 @@ static void openblas_linear(size_t M, const float *X, size_t ldx, const nj_linea
              accumulate ? 1.0f : 0.0f, Y, ldy);
 }
 
+static void openblas_linear_many(size_t M, const float *X, size_t ldx, size_t count,
+                                 const nj_linear *const *linears, float *const *Ys, size_t ldy)
+{
+    for (size_t i = 0; i < count; i++) {
+        openblas_linear(M, X, ldx, linears[i], false, Ys[i], ldy);
+    }
+}
+
+static void openblas_linear_transposed(size_t M, const float *X, size_t ldx,
+                                       const nj_linear *linear, float *Y, size_t ldy)
+{
+    multiply(CblasTrans, linear->N, M, linear->K, linear->weight, linear->K, X, ldx, 0.0f, Y, ldy);
+}
+
 static void openblas_matmul_nt(size_t M, size_t N, size_t K, const float *A, size_t lda,
                                const float *B, size_t ldb, float *C, size_t ldc)
 {
@@ -86,6 +100,8 @@ static void build_set(const nj_kernels *base)
     openblas_set.linear_pack_bytes = pack_nothing_bytes;
     openblas_set.linear_pack = pack_nothing;
     openblas_set.linear = openblas_linear;
+    openblas_set.linear_many = openblas_linear_many;
+    openblas_set.linear_transposed = openblas_linear_transposed;
     openblas_set.matmul_nt = openblas_matmul_nt;
     openblas_set.matmul_nn = openblas_matmul_nn;
 }

@@ -42,6 +42,24 @@ static void ref_linear(size_t M, const float *X, size_t ldx, const nj_linear *li
     }
 }
 
+static void ref_linear_many(size_t M, const float *X, size_t ldx, size_t count,
+                            const nj_linear *const *linears, float *const *Ys, size_t ldy)
+{
+    for (size_t i = 0; i < count; i++) {
+        ref_linear(M, X, ldx, linears[i], false, Ys[i], ldy);
+    }
+}
+
+static void ref_linear_transposed(size_t M, const float *X, size_t ldx, const nj_linear *linear,
+                                  float *Y, size_t ldy)
+{
+    for (size_t n = 0; n < linear->N; n++) {
+        for (size_t m = 0; m < M; m++) {
+            Y[n * ldy + m] = chain(linear->K, X + m * ldx, linear->weight + n * linear->K, 1);
+        }
+    }
+}
+
 static void ref_matmul_nt(size_t M, size_t N, size_t K, const float *A, size_t lda, const float *B,
                           size_t ldb, float *C, size_t ldc)
 {
@@ -201,6 +219,8 @@ const nj_kernels nj_kernels_ref = {
     .linear_pack_bytes = pack_nothing_bytes,
     .linear_pack = pack_nothing,
     .linear = ref_linear,
+    .linear_many = ref_linear_many,
+    .linear_transposed = ref_linear_transposed,
     .matmul_nt = ref_matmul_nt,
     .matmul_nn = ref_matmul_nn,
     .head_scores = ref_head_scores,

@@ -1,4 +1,4 @@
-// kernels_vector.inc.c - the exact set over vector registers: one text, included by kernels_avx2.c and kernels_avx512.c.
+// kernels_vector.inc.c - the exact set over vector registers: one text, included by the file of each set.
 //
 // The including file defines
 //   vec, VEC_FLOATS, TILE_ROWS       a register of floats, how many it holds, how many rows a tile has
@@ -8,8 +8,11 @@
 //   vec_min(a, b), vec_max(a, b)     a < b ? a : b, a > b ? a : b: so a NaN in b stays
 //   vec_abs, vec_copysign, vec_select_less(a, b, when_less, otherwise)
 //   vec_scale_power(p, n)            p * 2^n rounded once, n whole
-//   vec_fold_8(lane)                 lane[j] + lane[j + 8] of the 16 lanes
+//   vec_fold_lanes(lane)             the tree of the contract over the 16 lanes: + 8, + 4, + 2, + 1
 //   vec_top                          the largest lane
+//   transpose_by_four(count, in, ld, out, width), TRANSPOSE_COLUMNS   VEC_FLOATS or a part of it
+//                                    out[k * width + j] = in[j * ld + k] for k < 4 and j < TRANSPOSE_COLUMNS; rows of `in`
+//                                    from `count` on are 0 and are not read
 //   VECTOR_SET, VECTOR_SET_NAME, VECTOR_BURST   the names it exports
 //
 // Products. A strip is C[M, PANEL]; B stands K-major beside it, [K, PANEL], so that one step of k is two loads of B and a
@@ -91,6 +94,58 @@ static inline void finish(bool accumulate, float *C, size_t count, vec sum)
     store_first(C, count, accumulate ? vec_add(load_first(C, count, 0.0f), sum) : sum);
 }
 
+// What a tile reads, moving on along k. Rows of A are reached from one pointer for every GROUP_ROWS of them and a multiple of lda: with
+// a pointer or an index of its own for each row the scalar registers run out, and what refills them takes the ports of the FMAs.
+#define GROUP_ROWS 3
+#define TILE_GROUPS ((TILE_ROWS + GROUP_ROWS - 1) / GROUP_ROWS)
+#define K_STEP 2
+
+typedef struct {
+    const float *A[TILE_GROUPS];
+    size_t lda;
+    const float *B;
+    size_t ldb;
+} tile_sources;
+
+/// `steps` steps of k. The pointers are opaque to the compiler, or it would make one for each row after all.
+static inline __attribute__((always_inline)) void add_products(size_t rows, size_t vecs,
+                                                               size_t steps, tile_sources *from,
+                                                               vec low[TILE_ROWS],
+                                                               vec high[TILE_ROWS])
+{
+    UNROLL
+    for (size_t g = 0; g * GROUP_ROWS < rows; g++) {
+        __asm__("" : "+r"(from->A[g]));
+    }
+    UNROLL
+    for (size_t step = 0; step < steps; step++) {
+        // B of a first tile comes from far away: the rows ahead, or what lies behind the strip, are asked for in time. An
+        // address past the end of the array is only a hint that leads nowhere.
+        const char *ahead =
+            (const char *)((uintptr_t)from->B + PREFETCH_ROWS * from->ldb * sizeof(float));
+        __builtin_prefetch(ahead);
+        vec b_low = vec_load(from->B);
+        vec b_high = b_low;
+        if (vecs == 2) {
+            __builtin_prefetch(ahead + sizeof(vec));
+            b_high = vec_load(from->B + VEC_FLOATS);
+        }
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            vec a = vec_set(from->A[r / GROUP_ROWS][r % GROUP_ROWS * from->lda + step]);
+            low[r] = vec_fma(a, b_low, low[r]);
+            if (vecs == 2) {
+                high[r] = vec_fma(a, b_high, high[r]);
+            }
+        }
+        from->B += from->ldb;
+    }
+    UNROLL
+    for (size_t g = 0; g * GROUP_ROWS < rows; g++) {
+        from->A[g] += steps;
+    }
+}
+
 /// `rows` rows from m on, `vecs` registers wide. Both are constants where this is inlined, so the accumulators are registers.
 static inline __attribute__((always_inline)) void multiply_tile(size_t rows, size_t vecs,
                                                                 const strip *s, size_t m)
@@ -110,25 +165,17 @@ static inline __attribute__((always_inline)) void multiply_tile(size_t rows, siz
             high[r] = s->resume ? load_first(from, high_count, 0.0f) : vec_set(0.0f);
         }
     }
-    for (size_t k = 0; k < s->K; k++) {
-        const float *B = s->B + k * s->ldb;
-        // B of a first tile comes from far away: the rows ahead, or what lies behind the strip, are asked for in time. An
-        // address past the end of the array is only a hint that leads nowhere.
-        const char *ahead = (const char *)((uintptr_t)B + PREFETCH_ROWS * s->ldb * sizeof *B);
-        _mm_prefetch(ahead, _MM_HINT_T0);
-        if (wide) {
-            _mm_prefetch(ahead + sizeof(vec), _MM_HINT_T0);
-        }
-        vec b_low = vec_load(B);
-        vec b_high = wide ? vec_load(B + VEC_FLOATS) : b_low;
-        UNROLL
-        for (size_t r = 0; r < rows; r++) {
-            vec a = vec_set(A[r * s->lda + k]);
-            low[r] = vec_fma(a, b_low, low[r]);
-            if (wide) {
-                high[r] = vec_fma(a, b_high, high[r]);
-            }
-        }
+    tile_sources from = {.B = s->B, .ldb = s->ldb, .lda = s->lda};
+    UNROLL
+    for (size_t g = 0; g < TILE_GROUPS; g++) {
+        from.A[g] = A + g * GROUP_ROWS * s->lda;
+    }
+    size_t k = 0;
+    for (; k + K_STEP <= s->K; k += K_STEP) {
+        add_products(rows, vecs, K_STEP, &from, low, high);
+    }
+    for (; k < s->K; k++) {
+        add_products(rows, vecs, 1, &from, low, high);
     }
     UNROLL
     for (size_t r = 0; r < rows; r++) {
@@ -202,51 +249,22 @@ static void multiply_strip(size_t M, const strip *s)
     }
 }
 
-static inline __m128 load_four(const float *in, size_t offset, bool exists)
-{
-    return exists ? _mm_loadu_ps(in + offset) : _mm_setzero_ps();
-}
-
-/// out[k * width + j] = in[j * ld + k] for k < 4 and j < 8; rows from `count` on are 0 and are not read.
-static inline __attribute__((always_inline)) void transpose_8x4(size_t count, const float *in,
-                                                                size_t ld, float *out, size_t width)
-{
-    __m256 row[4]; // row[j] holds in[j] and in[j + 4]
-    __m256 pair[4];
-    UNROLL
-    for (size_t j = 0; j < 4; j++) {
-        __m128 upper = load_four(in, (j + 4) * ld, j + 4 < count);
-        row[j] = _mm256_set_m128(upper, load_four(in, j * ld, j < count));
-    }
-    pair[0] = _mm256_unpacklo_ps(row[0], row[1]);
-    pair[1] = _mm256_unpacklo_ps(row[2], row[3]);
-    pair[2] = _mm256_unpackhi_ps(row[0], row[1]);
-    pair[3] = _mm256_unpackhi_ps(row[2], row[3]);
-    UNROLL
-    for (size_t k = 0; k < 4; k += 2) {
-        __m256 even = _mm256_shuffle_ps(pair[k], pair[k + 1], _MM_SHUFFLE(1, 0, 1, 0));
-        __m256 odd = _mm256_shuffle_ps(pair[k], pair[k + 1], _MM_SHUFFLE(3, 2, 3, 2));
-        _mm256_storeu_ps(out + k * width, even);
-        _mm256_storeu_ps(out + (k + 1) * width, odd);
-    }
-}
-
 /// panel[K, width] = the transpose of B[columns, K]; columns that are not there become 0.
 static void pack_transposed(size_t columns, size_t K, const float *B, size_t ldb, float *panel)
 {
     size_t width = strip_width(columns);
-    for (size_t j = 0; j < width; j += 8) {
-        size_t count = columns > j ? nj_min_size(columns - j, 8) : 0;
+    for (size_t j = 0; j < width; j += TRANSPOSE_COLUMNS) {
+        size_t count = columns > j ? nj_min_size(columns - j, TRANSPOSE_COLUMNS) : 0;
         const float *in = count > 0 ? B + j * ldb : B; // not read where there is no column
         size_t k = 0;
-        for (; count == 8 && k + 4 <= K; k += 4) {
-            transpose_8x4(8, in + k, ldb, panel + k * width + j, width);
+        for (; count == TRANSPOSE_COLUMNS && k + 4 <= K; k += 4) {
+            transpose_by_four(TRANSPOSE_COLUMNS, in + k, ldb, panel + k * width + j, width);
         }
         for (; k + 4 <= K; k += 4) {
-            transpose_8x4(count, in + k, ldb, panel + k * width + j, width);
+            transpose_by_four(count, in + k, ldb, panel + k * width + j, width);
         }
         for (; k < K; k++) {
-            for (size_t i = 0; i < 8; i++) {
+            for (size_t i = 0; i < TRANSPOSE_COLUMNS; i++) {
                 panel[k * width + j + i] = i < count ? in[i * ldb + k] : 0.0f;
             }
         }
@@ -316,6 +334,21 @@ static void vector_matmul_nt(size_t M, size_t N, size_t K, const float *A, size_
             k += s.K;
         } while (k < K);
     }
+}
+
+static void vector_linear_many(size_t M, const float *X, size_t ldx, size_t count,
+                               const nj_linear *const *linears, float *const *Ys, size_t ldy)
+{
+    for (size_t i = 0; i < count; i++) {
+        vector_linear(M, X, ldx, linears[i], false, Ys[i], ldy);
+    }
+}
+
+/// The weight is the left factor: element by element the same chain, and the output comes in rows.
+static void vector_linear_transposed(size_t M, const float *X, size_t ldx, const nj_linear *linear,
+                                     float *Y, size_t ldy)
+{
+    vector_matmul_nt(linear->N, M, linear->K, linear->weight, linear->K, X, ldx, Y, ldy);
 }
 
 /// The columns behind the last full panel.
@@ -400,15 +433,6 @@ static inline vec gelu_vec(vec x)
     return vec_mul(vec_mul(vec_set(0.5f), x), vec_add(one, t));
 }
 
-/// The tree of the contract: + 8, + 4, + 2, + 1.
-static inline float fold_lanes(const vec lane[LANE_VECS])
-{
-    __m256 eight = vec_fold_8(lane);
-    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-}
-
 static inline float find_maximum(size_t columns, const float *row)
 {
     vec maximum = vec_set(-INFINITY);
@@ -437,7 +461,7 @@ static inline float sum_exp(size_t columns, const float *row, float maximum, flo
             }
         }
     }
-    return fold_lanes(lane);
+    return vec_fold_lanes(lane);
 }
 
 static void vector_head_scores(size_t T, size_t H, size_t E, const float *q,
@@ -459,7 +483,7 @@ static void vector_head_scores(size_t T, size_t H, size_t E, const float *q,
                     lane[v] = vec_add(lane[v], product);
                 }
             }
-            scores[h * ld + t] = fold_lanes(lane);
+            scores[h * ld + t] = vec_fold_lanes(lane);
         }
     }
 }
@@ -521,7 +545,7 @@ static inline float sum_squares(size_t columns, const float *row)
             lane[v] = vec_fma(x, x, lane[v]);
         }
     }
-    return fold_lanes(lane);
+    return vec_fold_lanes(lane);
 }
 
 static void vector_rms_norm(size_t rows, size_t D, const float *X, size_t ldx, const float *weight,
@@ -582,6 +606,8 @@ const nj_kernels VECTOR_SET = {
     .linear_pack_bytes = vector_linear_pack_bytes,
     .linear_pack = vector_linear_pack,
     .linear = vector_linear,
+    .linear_many = vector_linear_many,
+    .linear_transposed = vector_linear_transposed,
     .matmul_nt = vector_matmul_nt,
     .matmul_nn = vector_matmul_nn,
     .head_scores = vector_head_scores,

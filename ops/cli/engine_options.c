@@ -2,20 +2,25 @@
 
 #include "common/base/log.h"
 
-static nj_status read_options(const nj_arguments *arguments, const nj_kernels **kernels,
-                              uint64_t *batch, nj_error *err)
+static nj_status read_options(const nj_arguments *arguments, nj_engine_options *out, nj_error *err)
 {
-    nj_status status = nj_kernels_select(nj_argument(arguments, "kernels"), kernels, err);
-    return status == NJ_OK
-               ? nj_argument_uint(arguments, "batch", 1, NJ_ENGINE_BATCH_MAX, batch, err)
-               : status;
+    uint64_t batch = 0;
+    *out = nj_engine_options_default(NULL);
+    nj_status status = nj_kernels_select(nj_argument(arguments, "kernels"), &out->kernels, err);
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "batch", 1, NJ_ENGINE_BATCH_MAX, &batch, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_savings_without(nj_argument(arguments, "without"), &out->savings, err);
+    }
+    out->batch_users = (uint32_t)batch;
+    return status;
 }
 
 nj_status nj_engine_options_check(const nj_arguments *arguments, nj_error *err)
 {
-    const nj_kernels *kernels = NULL;
-    uint64_t batch = 0;
-    return read_options(arguments, &kernels, &batch, err);
+    nj_engine_options options;
+    return read_options(arguments, &options, err);
 }
 
 // The sections of a bundle do not know which file they came from.
@@ -30,11 +35,10 @@ static void name_bundle(const nj_arguments *arguments, nj_status status, nj_erro
 nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *sections,
                          const nj_settings *settings, nj_engine **out, nj_error *err)
 {
-    const nj_kernels *kernels = NULL;
-    uint64_t batch = 0;
-    nj_status status = read_options(arguments, &kernels, &batch, err);
+    nj_engine_options options;
+    nj_status status = read_options(arguments, &options, err);
     if (status == NJ_OK) {
-        status = nj_engine_open(sections, settings, (uint32_t)batch, kernels, out, err);
+        status = nj_engine_open(sections, settings, &options, out, err);
         name_bundle(arguments, status, err);
     }
     if (status == NJ_OK) {
@@ -43,9 +47,9 @@ nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *secti
                "kernels %s (class %s); memory: %.1f MB bundle (mapped), %.1f MB model, %.1f MB "
                "scratch for %u users "
                "of %u tokens with %u beams, widened to at most %u",
-               kernels->name, kernels->numeric_class, (double)plan->mapped_bytes / 1e6,
-               (double)plan->model_bytes / 1e6, (double)plan->scratch_bytes / 1e6, plan->B, plan->S,
-               plan->W, plan->W_wide);
+               options.kernels->name, options.kernels->numeric_class,
+               (double)plan->mapped_bytes / 1e6, (double)plan->model_bytes / 1e6,
+               (double)plan->scratch_bytes / 1e6, plan->B, plan->S, plan->W, plan->W_wide);
     }
     return status;
 }

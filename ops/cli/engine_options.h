@@ -1,4 +1,4 @@
-// engine_options.h - --kernels and --batch, wherever an engine is opened from a command line.
+// engine_options.h - --kernels, --batch and --without, wherever an engine is opened from a command line.
 #ifndef NJ_OPS_CLI_ENGINE_OPTIONS_H
 #define NJ_OPS_CLI_ENGINE_OPTIONS_H
 
@@ -9,6 +9,7 @@
 
 #define NJ_ENGINE_OPTIONS                                                                          \
     {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},           \
+        NJ_SAVINGS_OPTION,                                                                         \
     {                                                                                              \
         "batch", "N", "16", "users decoded together", false                                        \
     }

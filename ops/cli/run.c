@@ -126,8 +126,8 @@ static nj_status make_keys(fleet *f, nj_keypair *server, nj_allowlist *allowed, 
 // Between fork and exec only calls that are safe after a fork of a process with threads.
 static void exec_worker(const fleet *f, pid_t parent)
 {
-    static const char *const PASSED_ON[] = {"--kernels", "--batch", "--log-format", "--cache",
-                                            "--memory-max"};
+    static const char *const PASSED_ON[] = {"--kernels",    "--batch", "--without",
+                                            "--log-format", "--cache", "--memory-max"};
     enum { PASSED_ON_COUNT = sizeof PASSED_ON / sizeof PASSED_ON[0] };
     const char *argv[6 + 2 * PASSED_ON_COUNT + 1] = {f->program.text, "--connect", f->endpoint,
                                                      f->server_key,   "--key",     f->key_path};

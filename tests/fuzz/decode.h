@@ -59,7 +59,9 @@ static inline void decode_sections(const nj_sections *sections)
     settings.beam = 2;
     settings.top = 3;
     settings.history_items_max = settings.exclusions_max = 3;
-    nj_status status = nj_engine_open(sections, &settings, 2, nj_kernels_at(0), &engine, &err);
+    nj_engine_options options = nj_engine_options_default(nj_kernels_at(0));
+    options.batch_users = 2;
+    nj_status status = nj_engine_open(sections, &settings, &options, &engine, &err);
     fuzz_check(status == NJ_OK || status == NJ_INPUT || status == NJ_CONFIG ||
                    status == NJ_NO_MEMORY,
                "sections are accepted or refused");

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                        config.encoder_layers >= 1 && config.decoder_layers >= 1 &&
                        config.epsilon > 0.0f,
                    "an accepted config is within its limits");
-        fuzz_check(nj_t5_model_bytes(&config, nj_kernels_at(0)) > 0,
+        fuzz_check(nj_t5_model_bytes(&config, nj_kernels_at(0), NJ_SAVINGS_ALL) > 0,
                    "its memory can be told before it is taken");
     }
     return 0;

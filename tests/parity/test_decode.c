@@ -354,12 +354,13 @@ static void check_width(const world *w, size_t W, const nj_kernels *kernels)
     nj_error err = {0};
     nj_engine *engine = NULL;
     nj_settings settings = nj_settings_default();
+    const nj_engine_options options = nj_engine_options_default(kernels);
     golden g = read_golden(w, W);
     assert_int_equal(g.users, w->users.count);
     settings.beam = settings.top = (uint32_t)W;
     settings.keep_history = true;
     assert_ok(nj_user_table_apply(&w->users, &settings, &err), &err);
-    assert_ok(nj_engine_open(nj_bundle_sections(w->bundle), &settings, 16, kernels, &engine, &err),
+    assert_ok(nj_engine_open(nj_bundle_sections(w->bundle), &settings, &options, &engine, &err),
               &err);
 
     comparison c = {.world = w, .golden = &g};

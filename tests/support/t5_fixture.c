@@ -17,7 +17,8 @@ void t5_fixture_open(t5_fixture *fixture, const nj_t5_config *config, const nj_t
     assert_ok(nj_tensor_set_open_bytes(fixture->section.bytes, fixture->section.size, "weights",
                                        &fixture->weights, &err),
               &err);
-    assert_ok(nj_t5_open(config, fixture->weights, kernels, &fixture->model, &err), &err);
+    assert_ok(nj_t5_open(config, fixture->weights, kernels, NJ_SAVINGS_ALL, &fixture->model, &err),
+              &err);
 }
 
 void t5_fixture_open_folder(t5_fixture *fixture, const char *folder, const nj_kernels *kernels)

@@ -32,8 +32,7 @@ typedef struct {
 struct nj_compute {
     pthread_t thread;
     int event_fd;
-    uint32_t batch_users;
-    size_t bytes_max;
+    nj_engine_options options;
     atomic_uint users_done;
     atomic_uint_least64_t ticket; // of the shard being decoded
     atomic_bool abandoned;        // nobody wants what is being decoded
@@ -143,9 +142,9 @@ static nj_status set_up_engine(nj_compute *compute, const task *t, nj_compute_re
                                nj_error *err)
 {
     nj_engine_close(&compute->engine);
+    compute->options.kernels = t->kernels;
     nj_status status =
-        nj_engine_open_within(compute->bytes_max, &t->sections, &t->settings, compute->batch_users,
-                              t->kernels, &compute->engine, err);
+        nj_engine_open(&t->sections, &t->settings, &compute->options, &compute->engine, err);
     if (status == NJ_OK) {
         log_plan(t->kernels, nj_engine_plan_of(compute->engine));
         report->planned_bytes = nj_engine_plan_bytes(nj_engine_plan_of(compute->engine));
@@ -228,14 +227,13 @@ static int start_thread(nj_compute *compute)
     return failure;
 }
 
-nj_status nj_compute_start(uint32_t batch_users, size_t bytes_max, nj_compute **out, nj_error *err)
+nj_status nj_compute_start(const nj_engine_options *options, nj_compute **out, nj_error *err)
 {
     nj_compute *compute = calloc(1, sizeof *compute);
     if (compute == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the compute thread");
     }
-    compute->batch_users = batch_users;
-    compute->bytes_max = bytes_max;
+    compute->options = *options;
     compute->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&compute->mutex, NULL);
     pthread_cond_init(&compute->wake, NULL);

@@ -12,7 +12,7 @@
 #include "common/base/digest.h"
 #include "common/bundle/bundle.h"
 #include "common/codec/settings.h"
-#include "common/math/kernels.h"
+#include "worker/engine/engine.h"
 
 #define NJ_COMPUTE_QUEUE_MAX 32
 #define NJ_COMPUTE_STOP_MS 2000
@@ -34,8 +34,8 @@ typedef struct {
     uint64_t planned_bytes; // SET_UP and NJ_OK: all that the engine holds
 } nj_compute_report;
 
-/// Starts the thread. `batch_users` is the engine's B; an engine that would hold more than `bytes_max` is refused.
-NJ_CHECKED nj_status nj_compute_start(uint32_t batch_users, size_t bytes_max, nj_compute **out,
+/// Starts the thread, whose engines are opened with `options`; their kernels come with each set-up.
+NJ_CHECKED nj_status nj_compute_start(const nj_engine_options *options, nj_compute **out,
                                       nj_error *err);
 /// Waits at most `wait_ms` for the batch at hand, ends the thread, frees everything. Accepts NULL.
 /// False: the thread goes on; nothing is freed, what it uses must stay, and the process can only _exit.

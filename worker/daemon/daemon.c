@@ -564,8 +564,11 @@ static nj_status open_worker(worker *w, nj_error *err)
     }
     if (status == NJ_OK) {
         const uint64_t bytes_max = w->options->memory_bytes_max;
-        status = nj_compute_start(w->options->batch_users, bytes_max != 0 ? bytes_max : SIZE_MAX,
-                                  &w->compute, err);
+        nj_engine_options engine = nj_engine_options_default(NULL);
+        engine.batch_users = w->options->batch_users;
+        engine.savings = w->options->savings;
+        engine.bytes_max = bytes_max != 0 ? bytes_max : SIZE_MAX;
+        status = nj_compute_start(&engine, &w->compute, err);
     }
     if (status == NJ_OK) {
         status = open_session(w, err);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/base/error.h"
+#include "common/base/saving.h"
 #include "common/wire/keys.h"
 #include "common/wire/server_keys.h"
 
@@ -17,6 +18,7 @@ typedef struct {
     const char *cache_folder; // NULL: section_cache.h says which
     const char *kernels;      // "auto": every class of this CPU is offered; else only this set's
     uint32_t batch_users;
+    nj_savings savings;
     uint64_t memory_bytes_max; // an engine that plans for more is not set up; 0: no limit
     uint32_t drain_ms;         // how long finishing may take when the worker is asked to end
     uint32_t give_up_ms;       // without a coordinator for this long the worker ends with NJ_AGAIN

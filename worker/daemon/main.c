@@ -27,6 +27,7 @@ static const nj_option OPTIONS[] = {
     {"cache", "DIR", NULL, "where bundle sections are kept; default: ~/.cache/nightjar", false},
     {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
     {"batch", "N", "16", "users decoded together", false},
+    NJ_SAVINGS_OPTION,
     {"give-up-ms", "N", "600000", "end when no coordinator answers for this long", false},
     {"drain-ms", "N", "60000", "asked to end, finish what is computed for at most this long",
      false},
@@ -115,6 +116,7 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
 {
     nj_keypair keys = {0};
     nj_server_keys server_keys = {.count = 0};
+    nj_savings savings = NJ_SAVINGS_ALL;
     uint64_t procs = 0;
     uint64_t batch = 0;
     uint64_t give_up_ms = 0;
@@ -139,6 +141,9 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK && nj_argument(arguments, "memory-max") != NULL) {
         status = nj_argument_uint(arguments, "memory-max", 1, MEMORY_MB_MAX, &memory_mb, err);
     }
+    if (status == NJ_OK) {
+        status = nj_savings_without(nj_argument(arguments, "without"), &savings, err);
+    }
     const bool insecure = nj_argument_flag(arguments, "insecure");
     const nj_worker_options options = {.endpoint = nj_argument(arguments, "connect"),
                                        .keys = insecure ? NULL : &keys,
@@ -147,6 +152,7 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
                                        .cache_folder = nj_argument(arguments, "cache"),
                                        .kernels = nj_argument(arguments, "kernels"),
                                        .batch_users = (uint32_t)batch,
+                                       .savings = savings,
                                        .memory_bytes_max = memory_mb * 1000000u,
                                        .drain_ms = (uint32_t)drain_ms,
                                        .give_up_ms = (uint32_t)give_up_ms};

@@ -33,8 +33,8 @@ static nj_status open_model(nj_engine *engine, const nj_sections *sections, nj_e
 
 static nj_status allocate(nj_engine *engine, nj_error *err)
 {
-    nj_status status =
-        nj_t5_open(&engine->config, engine->tensors, engine->kernels, &engine->model, err);
+    nj_status status = nj_t5_open(&engine->config, engine->tensors, engine->options.kernels,
+                                  engine->options.savings, &engine->model, err);
     if (status == NJ_OK) {
         status = nj_arena_init(&engine->scratch_arena, engine->search_bytes, err);
     }
@@ -66,24 +66,22 @@ static nj_status check_plan(const nj_engine_plan *plan, size_t bytes_max, nj_err
                    plan->W, bytes_max);
 }
 
-nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
-                         uint32_t batch_users, const nj_kernels *kernels, nj_engine **out,
-                         nj_error *err)
+nj_engine_options nj_engine_options_default(const nj_kernels *kernels)
 {
-    return nj_engine_open_within(SIZE_MAX, sections, settings, batch_users, kernels, out, err);
+    return (nj_engine_options){
+        .batch_users = 16, .kernels = kernels, .savings = NJ_SAVINGS_ALL, .bytes_max = SIZE_MAX};
 }
 
-nj_status nj_engine_open_within(size_t bytes_max, const nj_sections *sections,
-                                const nj_settings *settings, uint32_t batch_users,
-                                const nj_kernels *kernels, nj_engine **out, nj_error *err)
+nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
+                         const nj_engine_options *options, nj_engine **out, nj_error *err)
 {
-    assert(batch_users >= 1 && batch_users <= NJ_ENGINE_BATCH_MAX);
+    assert(options->batch_users >= 1 && options->batch_users <= NJ_ENGINE_BATCH_MAX);
     nj_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the engine");
     }
     engine->settings = *settings;
-    engine->kernels = kernels;
+    engine->options = *options;
     for (size_t i = 0; i < sections->count; i++) {
         engine->plan.mapped_bytes += sections->sections[i].size;
     }
@@ -95,10 +93,10 @@ nj_status nj_engine_open_within(size_t bytes_max, const nj_sections *sections,
         status = nj_catalogue_view_check_vocabulary(&engine->catalogue, engine->config.V, err);
     }
     if (status == NJ_OK) {
-        status = nj_engine_make_plan(engine, batch_users, err);
+        status = nj_engine_make_plan(engine, err);
     }
     if (status == NJ_OK) {
-        status = check_plan(&engine->plan, bytes_max, err);
+        status = check_plan(&engine->plan, options->bytes_max, err);
     }
     if (status == NJ_OK) {
         status = nj_engine_make_popular(engine, err);
@@ -183,7 +181,7 @@ static void run_search(nj_engine *engine, const nj_t5_limits *limits, uint32_t W
     nj_t5_begin_batch(engine->model, limits, tokens, offset, B, &engine->scratch_arena);
     nj_beam_model model = {engine->model, engine->config.V, limits->chunk_rows_max, begin_step,
                            compute_logits};
-    nj_beam_search(&engine->catalogue.trie, &config, &model, engine->kernels, exclusions, B,
+    nj_beam_search(&engine->catalogue.trie, &config, &model, engine->options.kernels, exclusions, B,
                    &engine->scratch_arena, results);
 }
 

@@ -13,6 +13,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/error.h"
+#include "common/base/saving.h"
 #include "common/bundle/bundle.h"
 #include "common/codec/row.h"
 #include "common/codec/settings.h"
@@ -25,6 +26,18 @@
 #define NJ_ENGINE_WIDE_BYTES_MAX ((size_t)1 << 30)
 
 typedef struct nj_engine nj_engine;
+
+// How an engine computes; what it computes is in the settings. Nothing here changes a byte of a list, but for the numeric class of
+// the kernels.
+typedef struct {
+    uint32_t batch_users;      // B, 1..NJ_ENGINE_BATCH_MAX
+    const nj_kernels *kernels; // borrowed for the life of the engine
+    nj_savings savings;        // work that may be left out
+    size_t bytes_max;          // a larger plan is refused
+} nj_engine_options;
+
+/// 16 users, every saving, no limit.
+nj_engine_options nj_engine_options_default(const nj_kernels *kernels);
 
 // What one engine holds, in bytes, known before anything is allocated.
 typedef struct {
@@ -51,21 +64,16 @@ typedef struct {
 /// Takes the list of requests[index]; called once a request, in order. A status other than NJ_OK ends the decoding.
 typedef nj_status (*nj_list_sink)(void *context, size_t index, const nj_list *list, nj_error *err);
 
-/// Checks every section, plans, and allocates what was planned. `sections` and `kernels` are borrowed for the life of the engine.
-/// `batch_users` is B, 1..NJ_ENGINE_BATCH_MAX; `settings` is copied and within its table's limits (asserted).
+/// Checks every section, plans, and allocates what was planned. `sections` are borrowed for the life of the engine; `settings` and
+/// `options` are copied and within their limits (asserted).
 ///
-/// Errors  NJ_INPUT names section, rule and numbers; NJ_CONFIG: the model's vocabulary and the catalogue's tokens do not fit;
-///         NJ_NO_MEMORY. `*out` is then unchanged.
+/// Errors  NJ_INPUT names section, rule and numbers; NJ_CONFIG: the model's vocabulary and the catalogue's tokens do not fit, or
+///         the plan is larger than bytes_max (both numbers; the model and the scratch are not allocated then); NJ_NO_MEMORY.
+///         `*out` is then unchanged.
 /// Proof   tests/unit/engine/test_engine_hostile.c, tests/unit/engine/test_engine_memory.c
 NJ_CHECKED nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
-                                    uint32_t batch_users, const nj_kernels *kernels,
-                                    nj_engine **out, nj_error *err);
-/// The same for a machine that has no more than `bytes_max` to give: NJ_CONFIG names both numbers when the plan is larger, before
-/// the model and the scratch are allocated.
-NJ_CHECKED nj_status nj_engine_open_within(size_t bytes_max, const nj_sections *sections,
-                                           const nj_settings *settings, uint32_t batch_users,
-                                           const nj_kernels *kernels, nj_engine **out,
-                                           nj_error *err);
+                                    const nj_engine_options *options, nj_engine **out,
+                                    nj_error *err);
 void nj_engine_close(nj_engine **engine);
 
 const nj_engine_plan *nj_engine_plan_of(const nj_engine *engine);

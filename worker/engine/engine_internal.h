@@ -18,8 +18,8 @@ typedef struct {
 
 struct nj_engine {
     nj_settings settings;
+    nj_engine_options options;
     nj_catalogue_view catalogue;
-    const nj_kernels *kernels;
     nj_tensor_set *tensors; // owned view of the weights section
     nj_t5_config config;
     nj_t5 *model; // owned
@@ -39,8 +39,8 @@ struct nj_engine {
     uint32_t popular_count;
 };
 
-/// Fills plan, limits and beam from settings, config and catalogue. NJ_CONFIG when a size overflows.
-NJ_CHECKED nj_status nj_engine_make_plan(nj_engine *engine, uint32_t batch_users, nj_error *err);
+/// Fills plan, limits and beam from settings, options, config and catalogue. NJ_CONFIG when a size overflows.
+NJ_CHECKED nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err);
 
 /// Builds the list of users without a known item from the bundle's counts.
 NJ_CHECKED nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err);

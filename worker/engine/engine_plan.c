@@ -76,17 +76,19 @@ static void plan_wide_search(nj_engine *engine)
     engine->wide_limits = limits_for(engine, 1, W);
 }
 
-nj_status nj_engine_make_plan(nj_engine *engine, uint32_t batch_users, nj_error *err)
+nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
 {
+    const uint32_t batch_users = engine->options.batch_users;
     const nj_settings *settings = &engine->settings;
     uint32_t history = settings->history > 0 ? settings->history : engine->catalogue.history_max;
     engine->history_max = (uint32_t)nj_min_size(history, engine->catalogue.history_max);
     engine->chunk_rows = CHUNK_ROWS;
     engine->beam = (nj_beam_config){.W = (uint32_t)nj_max_size(settings->beam, settings->top),
-                                    .leaves = settings->top,
                                     .start_token = engine->config.start_token,
                                     .temperature = settings->temperature,
                                     .renormalise = settings->renormalise};
+    const bool bounded = (engine->options.savings & NJ_SAVING_LAST_STEP) != 0;
+    engine->beam.leaves = bounded ? settings->top : engine->beam.W;
     for (uint32_t l = 0; l < engine->catalogue.sids.level_count; l++) {
         engine->beam.token_base[l] = engine->catalogue.token_base[l];
     }
@@ -102,7 +104,8 @@ nj_status nj_engine_make_plan(nj_engine *engine, uint32_t batch_users, nj_error 
     engine->search_bytes =
         nj_max_size(search_bytes(engine, &engine->limits, batch_users, engine->plan.W),
                     search_bytes(engine, &engine->wide_limits, 1, engine->plan.W_wide));
-    engine->plan.model_bytes = nj_t5_model_bytes(&engine->config, engine->kernels);
+    engine->plan.model_bytes =
+        nj_t5_model_bytes(&engine->config, engine->options.kernels, engine->options.savings);
     if (engine->plan.model_bytes > SIZE_MAX / 4 ||
         !nj_add_size(engine->batch_bytes, engine->search_bytes, &engine->plan.scratch_bytes)) {
         return nj_fail(err, NJ_CONFIG,

@@ -16,6 +16,7 @@
 #include "common/base/arena.h"
 #include "common/base/buffer.h"
 #include "common/base/error.h"
+#include "common/base/saving.h"
 #include "common/input/safetensors.h"
 #include "common/math/kernels.h"
 
@@ -77,12 +78,18 @@ typedef struct {
 /// Opens a model over a "weights" section: pointers into it (float32, checked to be aligned to 4 and finite), plus packed
 /// copies where `kernels` wants them, for which no memory is taken before every tensor is there in its shape. `weights` and `kernels`
 /// outlive the model. NJ_INPUT names file, tensor and rule.
+///
+///   savings   TOKEN_TABLES and PREFIX_TABLES: tables that cost V rows of memory and change no bit where a row's bits do not
+///             depend on other rows; none is made that is larger than 64 MiB
+///
+/// Proof     tests/unit/t5/test_tables.c
 NJ_CHECKED nj_status nj_t5_open(const nj_t5_config *config, const nj_tensor_set *weights,
-                                const nj_kernels *kernels, nj_t5 **out, nj_error *err);
+                                const nj_kernels *kernels, nj_savings savings, nj_t5 **out,
+                                nj_error *err);
 void nj_t5_close(nj_t5 **model);
 
 /// Bytes that nj_t5_open allocates (packed weights, tables), for the memory plan. SIZE_MAX on overflow.
-size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels);
+size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels, nj_savings savings);
 /// Bytes of scratch of one batch within `limits`. SIZE_MAX on overflow.
 size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_t5_limits *limits);
 

@@ -35,8 +35,6 @@ void nj_t5_claim_encoder(nj_t5 *model, nj_t5_claim *claim)
     batch->q = nj_t5_claim_floats(claim, 1, limits->tokens_max, model->HE_row);
     batch->k = nj_t5_claim_floats(claim, 1, limits->tokens_max, model->HE_row);
     batch->v = nj_t5_claim_floats(claim, 1, limits->tokens_max, model->HE_row);
-    batch->transposed =
-        nj_t5_claim_floats(claim, 1, model->config.D, nj_t5_columns(limits->sequence_max));
     batch->bias = nj_t5_claim_floats(claim, 2, model->config.H, limits->sequence_max);
 }
 

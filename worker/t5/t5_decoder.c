@@ -47,6 +47,12 @@ void nj_t5_begin_step(nj_t5 *model, uint32_t step, const uint32_t *user, const u
                (step - 1) * sizeof *row);
         row[step - 1] = parent[r];
     }
+    if (step == 0) {
+        batch->from_start = true;
+        for (size_t r = 0; r < row_count; r++) {
+            batch->from_start = batch->from_start && token[r] == model->config.start_token;
+        }
+    }
     batch->user = user;
     batch->token = token;
     batch->step = step;
@@ -142,28 +148,53 @@ static void attend_cross(const nj_t5 *model, size_t layer, size_t first, size_t 
     }
 }
 
-static void run_block(const nj_t5 *model, size_t layer, size_t first, size_t count)
+// Queries into mixed, keys and values into the step's cache.
+static void project_self(const nj_t5 *model, size_t layer, size_t first, size_t count)
 {
-    const nj_kernels *kernels = model->kernels;
     const nj_t5_batch *batch = &model->batch;
     const nj_t5_block *block = &model->decoder.blocks[layer];
-    float *x = batch->x;
-    size_t ldx = model->D_row;
-    step_cache own = get_own_cache(batch, model->HE_row, layer, first);
+    const step_cache own = get_own_cache(batch, model->HE_row, layer, first);
+    const nj_linear *const linears[] = {&block->self.q, &block->self.k, &block->self.v};
+    float *const outputs[] = {batch->mixed, own.keys, own.values};
+    if (layer == 0 && model->decoder_tokens.q != NULL) {
+        nj_t5_look_up(model, model->decoder_tokens.q, batch->token + first, count, batch->mixed);
+        nj_t5_look_up(model, model->decoder_tokens.k, batch->token + first, count, own.keys);
+        nj_t5_look_up(model, model->decoder_tokens.v, batch->token + first, count, own.values);
+    } else {
+        nj_t5_project(model, count, batch->x, model->D_row, block->self_norm, linears, outputs, 3);
+    }
+}
 
-    const nj_linear *const self[] = {&block->self.q, &block->self.k, &block->self.v};
-    float *const self_outputs[] = {batch->mixed, own.keys, own.values};
-    nj_t5_project(model, count, x, ldx, block->self_norm, self, self_outputs, 3);
+// Self-attention, and the queries of cross-attention into mixed.
+static void finish_self(const nj_t5 *model, size_t layer, size_t first, size_t count)
+{
+    const nj_t5_batch *batch = &model->batch;
+    const nj_t5_block *block = &model->decoder.blocks[layer];
+    const nj_linear *const linears[] = {&block->cross.q};
+    float *const outputs[] = {batch->mixed};
     attend_self(model, layer, first, count);
-    kernels->linear(count, batch->mixed, model->HE_row, &block->self.o, true, x, ldx);
+    model->kernels->linear(count, batch->mixed, model->HE_row, &block->self.o, true, batch->x,
+                           model->D_row);
+    nj_t5_project(model, count, batch->x, model->D_row, block->cross_norm, linears, outputs, 1);
+}
 
-    const nj_linear *const cross[] = {&block->cross.q};
-    float *const cross_outputs[] = {batch->mixed};
-    nj_t5_project(model, count, x, ldx, block->cross_norm, cross, cross_outputs, 1);
+void nj_t5_enter_decoder(nj_t5 *model, size_t first, size_t count)
+{
+    embed_rows(model, first, count);
+    project_self(model, 0, first, count);
+    if (!nj_t5_look_up_prefixes(model, first, count)) {
+        finish_self(model, 0, first, count);
+    }
+}
+
+static void run_rest(const nj_t5 *model, size_t layer, size_t first, size_t count)
+{
+    const nj_t5_batch *batch = &model->batch;
+    const nj_t5_block *block = &model->decoder.blocks[layer];
     attend_cross(model, layer, first, count);
-    kernels->linear(count, batch->mixed, model->HE_row, &block->cross.o, true, x, ldx);
-
-    nj_t5_feed_forward(model, block, count, x, ldx);
+    model->kernels->linear(count, batch->mixed, model->HE_row, &block->cross.o, true, batch->x,
+                           model->D_row);
+    nj_t5_feed_forward(model, block, count, batch->x, model->D_row);
 }
 
 void nj_t5_logits(nj_t5 *model, uint32_t step, uint32_t first, uint32_t count, float *logits)
@@ -174,9 +205,12 @@ void nj_t5_logits(nj_t5 *model, uint32_t step, uint32_t first, uint32_t count, f
     assert(step == batch->step && count <= batch->limits.chunk_rows_max);
     assert(first <= batch->row_count && count <= batch->row_count - first);
 
-    embed_rows(model, first, count);
-    for (size_t l = 0; l < config->decoder_layers; l++) {
-        run_block(model, l, first, count);
+    nj_t5_enter_decoder(model, first, count);
+    run_rest(model, 0, first, count);
+    for (size_t l = 1; l < config->decoder_layers; l++) {
+        project_self(model, l, first, count);
+        finish_self(model, l, first, count);
+        run_rest(model, l, first, count);
     }
     kernels->rms_norm(count, config->D, batch->x, model->D_row, model->decoder.final_norm,
                       config->epsilon, batch->x, model->D_row);

@@ -59,7 +59,7 @@ static void attend_users(nj_t5 *model)
     }
 }
 
-static void run_encoder(nj_t5 *model, size_t N)
+static void run_encoder(nj_t5 *model, const uint32_t *tokens, size_t N)
 {
     const nj_kernels *kernels = model->kernels;
     nj_t5_batch *batch = &model->batch;
@@ -69,7 +69,13 @@ static void run_encoder(nj_t5 *model, size_t N)
     for (uint32_t l = 0; l < model->config.encoder_layers; l++) {
         const nj_t5_block *block = &model->encoder.blocks[l];
         const nj_linear *const linears[] = {&block->self.q, &block->self.k, &block->self.v};
-        nj_t5_project(model, N, x, D, block->self_norm, linears, outputs, 3);
+        if (l == 0 && model->encoder_tokens.q != NULL) {
+            nj_t5_look_up(model, model->encoder_tokens.q, tokens, N, batch->q);
+            nj_t5_look_up(model, model->encoder_tokens.k, tokens, N, batch->k);
+            nj_t5_look_up(model, model->encoder_tokens.v, tokens, N, batch->v);
+        } else {
+            nj_t5_project(model, N, x, D, block->self_norm, linears, outputs, 3);
+        }
         attend_users(model);
         kernels->linear(N, batch->q, model->HE_row, &block->self.o, true, x, D);
         nj_t5_feed_forward(model, block, N, x, D);
@@ -77,50 +83,50 @@ static void run_encoder(nj_t5 *model, size_t N)
     kernels->rms_norm(N, D, x, D, model->encoder.final_norm, model->config.epsilon, x, D);
 }
 
-// transposed[d, i] = encoded[i, d] of user b; its columns behind the last token become 0.
-static void transpose_user(nj_t5 *model, uint32_t b)
-{
-    nj_t5_batch *batch = &model->batch;
-    size_t D = model->config.D;
-    size_t S = batch->offset[b + 1] - batch->offset[b];
-    size_t columns = nj_t5_columns(S);
-    const float *x = batch->encoded + batch->offset[b] * D;
-    for (size_t d = 0; d < D; d++) {
-        float *row = batch->transposed + d * columns;
-        for (size_t i = 0; i < S; i++) {
-            row[i] = x[i * D + d];
-        }
-        memset(row + S, 0, (columns - S) * sizeof *row);
-    }
-}
-
-// keys^T = Wk * x^T: element by element the same chain over D as x * Wk^T.
-static void compute_cross_keys(nj_t5 *model)
-{
-    nj_t5_batch *batch = &model->batch;
-    size_t D = model->config.D;
-    size_t HE = (size_t)model->config.H * model->config.E;
-    for (uint32_t b = 0; b < batch->B; b++) {
-        size_t columns = batch->column[b + 1] - batch->column[b];
-        transpose_user(model, b);
-        for (size_t l = 0; l < model->config.decoder_layers; l++) {
-            const nj_linear *k = &model->decoder.blocks[l].cross.k;
-            model->kernels->matmul_nn(HE, columns, D, k->weight, D, batch->transposed, columns,
-                                      nj_t5_cross_keys(model, l, b), columns);
-        }
-    }
-}
-
-static void compute_cross_values(nj_t5 *model, size_t N)
+// The columns behind the user's last token become 0, so that whole registers of keys can be read.
+static void compute_user_keys(const nj_t5 *model, size_t layer, uint32_t b)
 {
     const nj_t5_batch *batch = &model->batch;
     size_t D = model->config.D;
+    size_t HE = (size_t)model->config.H * model->config.E;
+    size_t S = batch->offset[b + 1] - batch->offset[b];
+    size_t columns = nj_t5_columns(S);
+    float *keys = nj_t5_cross_keys(model, layer, b);
+    model->kernels->linear_transposed(S, batch->encoded + batch->offset[b] * D, D,
+                                      &model->decoder.blocks[layer].cross.k, keys, columns);
+    for (size_t i = 0; i < HE && S < columns; i++) {
+        memset(keys + i * columns + S, 0, (columns - S) * sizeof *keys);
+    }
+}
+
+static void compute_cross_keys(const nj_t5 *model)
+{
     for (size_t l = 0; l < model->config.decoder_layers; l++) {
-        for (size_t h = 0; h < model->config.H; h++) {
-            const nj_linear *v = &model->decoder.blocks[l].cross_v_heads[h];
-            model->kernels->linear(N, batch->encoded, D, v, false,
-                                   nj_t5_cross_values(model, l, h, 0), model->config.E);
+        for (uint32_t b = 0; b < model->batch.B; b++) {
+            compute_user_keys(model, l, b);
         }
+    }
+}
+
+// Of all heads of all layers: they read the same rows.
+static void compute_cross_values(const nj_t5 *model, size_t N)
+{
+    enum { TOGETHER_MAX = 64 };
+    const nj_linear *linears[TOGETHER_MAX];
+    float *values[TOGETHER_MAX];
+    size_t D = model->config.D;
+    size_t E = model->config.E;
+    size_t H = model->config.H;
+    size_t heads = model->config.decoder_layers * H;
+    for (size_t first = 0; first < heads; first += TOGETHER_MAX) {
+        size_t count = nj_min_size(heads - first, TOGETHER_MAX);
+        for (size_t i = 0; i < count; i++) {
+            size_t layer = (first + i) / H;
+            size_t h = (first + i) % H;
+            linears[i] = &model->decoder.blocks[layer].cross_v_heads[h];
+            values[i] = nj_t5_cross_values(model, layer, h, 0);
+        }
+        model->kernels->linear_many(N, model->batch.encoded, D, count, linears, values, E);
     }
 }
 
@@ -153,7 +159,7 @@ void nj_t5_begin_batch(nj_t5 *model, const nj_t5_limits *limits, const uint32_t 
     nj_t5_claim_encoder(model, &claim);
     nj_t5_bias_expand(model);
     embed_tokens(model, tokens, offset[B]);
-    run_encoder(model, offset[B]);
+    run_encoder(model, tokens, offset[B]);
     compute_cross_keys(model);
     compute_cross_values(model, offset[B]);
 

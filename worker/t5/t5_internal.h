@@ -16,8 +16,7 @@
 
 typedef struct {
     nj_linear q; // [H*E, D]
-    nj_linear
-        k; // [H*E, D]; of cross-attention as it is stored, because it is the left factor there
+    nj_linear k; // [H*E, D]; of cross-attention for linear_transposed only
     nj_linear v; // [H*E, D]; of cross-attention the whole of v_heads, not packed
     nj_linear o; // [D, H*E]
 } nj_t5_attention;
@@ -45,10 +44,9 @@ typedef struct {
 typedef struct {
     nj_t5_limits limits;
     uint32_t B;
-    uint32_t *offset;  // [users_max + 1]
-    float *encoded;    // [tokens_max, D]
-    uint32_t *column;  // [users_max + 1] user b's keys are columns column[b] .. column[b + 1]
-    float *transposed; // [D, columns of one user] the encoder's output, 0 behind its last token
+    uint32_t *offset; // [users_max + 1]
+    float *encoded;   // [tokens_max, D]
+    uint32_t *column; // [users_max + 1] user b's keys are columns column[b] .. column[b + 1]
     // Transposed, so that the beams of a user multiply them as they lie: user b's block is [H*E, columns of b].
     float *cross_keys;   // [decoder_layers, columns_max * H*E]
     float *cross_values; // [decoder_layers, H, tokens_max, E]
@@ -82,9 +80,25 @@ typedef struct {
     const uint32_t *user;
     const uint32_t *token;
     uint32_t step;
+    bool from_start; // every row of step 0 is the start token
     uint32_t row_count;
     uint32_t parent_count; // rows of the step before
 } nj_t5_batch;
+
+// ---- tables: what depends on a token alone, computed once by the same code that computes it for a batch ----
+
+// Queries, keys and values of a stack's first block by token, [V, HE_row] each; NULL: not tabulated.
+typedef struct {
+    float *q;
+    float *k;
+    float *v;
+} nj_t5_token_table;
+
+// After the decoder's first self-attention, row by row: row t for the prefix (start token, t), row V for the start token alone.
+typedef struct {
+    float *x; // [V + 1, D_row] residual stream; NULL: not tabulated
+    float *q; // [V + 1, HE_row] queries of the first cross-attention
+} nj_t5_prefix_table;
 
 struct nj_t5 {
     nj_t5_config config;
@@ -98,6 +112,9 @@ struct nj_t5 {
     size_t D_row;           // distance between rows of scratch in floats, see nj_t5_row
     size_t HE_row;
     size_t F_row;
+    nj_t5_token_table encoder_tokens;
+    nj_t5_token_table decoder_tokens;
+    nj_t5_prefix_table prefixes;
     uint16_t *encoder_bucket; // [distance_max + 1] bucket by distance, of R/2 in each direction
     float *decoder_bias; // [H, NJ_T5_STEPS_MAX] bias of position t of T at NJ_T5_STEPS_MAX - T + t
     nj_t5_batch batch;
@@ -141,8 +158,8 @@ static inline size_t nj_t5_part(size_t rows, size_t rows_max)
 
 // ---- tensors (t5_tensors.c): name, shape and place of each, embedding and head excepted ----
 
-// How a linear tensor is packed: whole, head by head into block.cross_v_heads, or not at all.
-typedef enum { NJ_T5_PACK_WHOLE, NJ_T5_PACK_HEADS, NJ_T5_PACK_NONE } nj_t5_packing;
+// How a linear tensor is packed: whole, head by head into block.cross_v_heads, or only where linear_transposed wants it.
+typedef enum { NJ_T5_PACK_WHOLE, NJ_T5_PACK_HEADS, NJ_T5_PACK_TRANSPOSED } nj_t5_packing;
 
 typedef struct {
     const nj_t5_config *config;
@@ -180,6 +197,27 @@ void nj_t5_bias_fill(nj_t5 *model);
 /// Fills batch.bias for sequences of up to sequence_max.
 void nj_t5_bias_expand(nj_t5 *model);
 
+// ---- tables (t5_tables.c) ----
+
+#define NJ_T5_TABLES_BYTES_MAX                                                                     \
+    ((size_t)64 << 20) // larger ones are not worth their memory, and are left out
+
+/// The tables that `savings` allow and that fit; D_row and HE_row are set.
+void nj_t5_claim_tables(nj_t5 *model, nj_savings savings, nj_t5_claim *claim);
+/// Fills those that were claimed; the weights are open. Takes scratch and gives it back. NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_t5_fill_tables(nj_t5 *model, nj_error *err);
+/// out[i] = table[token[i]], rows of HE_row; `count` of them.
+void nj_t5_look_up(const nj_t5 *model, const float *table, const uint32_t *token, size_t count,
+                   float *out);
+/// Of rows of the running step: the residual stream into batch.x and the queries into batch.mixed. False: not tabulated.
+bool nj_t5_look_up_prefixes(const nj_t5 *model, size_t first, size_t count);
+
+// ---- decoder (t5_decoder.c) ----
+
+/// Embeds rows [first, first + count) of the running step into batch.x and runs the first block up to the queries of its
+/// cross-attention, which are in batch.mixed then.
+void nj_t5_enter_decoder(nj_t5 *model, size_t first, size_t count);
+
 // ---- cross-attention (t5_encoder.c fills them, t5_decoder.c reads them) ----
 
 /// Transposed keys of user b in one decoder layer: [H*E, columns of b].
@@ -199,7 +237,9 @@ static inline float *nj_t5_cross_values(const nj_t5 *model, size_t layer, size_t
 
 // ---- layers (t5_layers.c) ----
 
-/// outputs[i] = norm(x) * linears[i]^T for every i < count, block of rows by block of rows. All outputs have row stride HE_row.
+#define NJ_T5_PROJECT_MAX 3 // queries, keys, values
+/// outputs[i] = norm(x) * linears[i]^T for every i < count <= NJ_T5_PROJECT_MAX, block of rows by block of rows. All outputs
+/// have row stride HE_row.
 void nj_t5_project(const nj_t5 *model, size_t rows, const float *x, size_t ldx, const float *norm,
                    const nj_linear *const *linears, float *const *outputs, size_t count);
 /// x += wo(activation(wi(norm(x)))).

@@ -4,7 +4,7 @@
 #include "common/base/checked.h"
 #include "worker/t5/t5_internal.h"
 
-static void claim_tables(nj_t5 *model, nj_t5_claim *claim)
+static void claim_blocks(nj_t5 *model, nj_t5_claim *claim)
 {
     const nj_t5_config *config = &model->config;
     model->encoder.blocks =
@@ -27,20 +27,27 @@ static void *claim_pack(nj_t5_claim *claim, const nj_kernels *kernels, size_t N,
     return nj_t5_claim_bytes(claim, 1, 1, kernels->linear_pack_bytes(N, K));
 }
 
+static bool wants_pack(const nj_t5_walk *walk, const nj_kernels *kernels)
+{
+    return walk->packing != NJ_T5_PACK_TRANSPOSED || kernels->packs_transposed;
+}
+
 static void plan_linear(const nj_t5_walk *walk, const nj_kernels *kernels, nj_t5_claim *claim)
 {
     size_t heads = walk->packing == NJ_T5_PACK_HEADS ? walk->config->H : 1;
-    for (size_t h = 0; h < heads && walk->packing != NJ_T5_PACK_NONE; h++) {
+    for (size_t h = 0; h < heads && wants_pack(walk, kernels); h++) {
         claim_pack(claim, kernels, walk->shape[0] / heads, walk->shape[1]);
     }
 }
 
 // Everything in the model's arena.
-static size_t plan_arena(const nj_t5_config *config, const nj_kernels *kernels)
+static size_t plan_arena(const nj_t5_config *config, const nj_kernels *kernels, nj_savings savings)
 {
     nj_t5 draft = {.config = *config};
     nj_t5_claim claim = {0};
-    claim_tables(&draft, &claim);
+    nj_t5_set_rows(&draft);
+    claim_blocks(&draft, &claim);
+    nj_t5_claim_tables(&draft, savings, &claim);
     claim_pack(&claim, kernels, config->V, config->D);
     nj_t5_walk walk = nj_t5_walk_begin(config);
     while (nj_t5_walk_next(&walk)) {
@@ -51,10 +58,11 @@ static size_t plan_arena(const nj_t5_config *config, const nj_kernels *kernels)
     return claim.bytes;
 }
 
-size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels)
+size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels, nj_savings savings)
 {
     size_t bytes;
-    return nj_add_size(sizeof(nj_t5), plan_arena(config, kernels), &bytes) ? bytes : SIZE_MAX;
+    return nj_add_size(sizeof(nj_t5), plan_arena(config, kernels, savings), &bytes) ? bytes
+                                                                                    : SIZE_MAX;
 }
 
 // The section's bytes come from outside: a type, an address or a value that the kernels must not see is refused here.
@@ -101,7 +109,7 @@ static void open_walked(nj_t5 *model, nj_t5_claim *claim, const nj_t5_walk *walk
     nj_linear *slot = nj_t5_walk_slot(walk, model);
     size_t N = walk->shape[0];
     size_t K = walk->shape[1];
-    if (walk->packing == NJ_T5_PACK_WHOLE) {
+    if (walk->packing != NJ_T5_PACK_HEADS && wants_pack(walk, model->kernels)) {
         open_linear(model, claim, values, N, K, slot);
         return;
     }
@@ -161,13 +169,13 @@ static nj_status check_shapes(const nj_t5_config *config, const nj_tensor_set *w
 }
 
 nj_status nj_t5_open(const nj_t5_config *config, const nj_tensor_set *weights,
-                     const nj_kernels *kernels, nj_t5 **out, nj_error *err)
+                     const nj_kernels *kernels, nj_savings savings, nj_t5 **out, nj_error *err)
 {
     nj_status status = check_shapes(config, weights, err);
     if (status != NJ_OK) {
         return status;
     }
-    size_t bytes = plan_arena(config, kernels);
+    size_t bytes = plan_arena(config, kernels, savings);
     nj_t5 *model = calloc(1, sizeof *model);
     if (model == NULL || bytes == SIZE_MAX) {
         free(model);
@@ -183,12 +191,17 @@ nj_status nj_t5_open(const nj_t5_config *config, const nj_tensor_set *weights,
         goto done;
     }
     nj_t5_claim claim = {.arena = &model->arena};
-    claim_tables(model, &claim);
+    claim_blocks(model, &claim);
+    nj_t5_claim_tables(model, savings, &claim);
     status = open_tensors(model, &claim, weights, err);
     if (status != NJ_OK) {
         goto done;
     }
     nj_t5_bias_fill(model);
+    status = nj_t5_fill_tables(model, err);
+    if (status != NJ_OK) {
+        goto done;
+    }
     *out = model;
     model = NULL;
 done:

@@ -4,7 +4,7 @@
 
 typedef enum { SIZE_NONE, SIZE_D, SIZE_HE, SIZE_F, SIZE_R, SIZE_H } size_letter;
 typedef enum { ALWAYS, IF_RELU, IF_GATED } rule_condition;
-typedef enum { PLAIN, LINEAR, LINEAR_HEADS, LINEAR_PLAIN } slot_kind;
+typedef enum { PLAIN, LINEAR, LINEAR_HEADS, LINEAR_TRANSPOSED } slot_kind;
 
 typedef struct {
     const char *name;
@@ -38,7 +38,7 @@ static const tensor_rule DECODER_BLOCK[] = {
     {"layer.0.SelfAttention.o.weight", SLOT(self.o), LINEAR, SIZE_D, SIZE_HE, ALWAYS},
     {"layer.1.layer_norm.weight", SLOT(cross_norm), PLAIN, SIZE_D, SIZE_NONE, ALWAYS},
     {"layer.1.EncDecAttention.q.weight", SLOT(cross.q), LINEAR, SIZE_HE, SIZE_D, ALWAYS},
-    {"layer.1.EncDecAttention.k.weight", SLOT(cross.k), LINEAR_PLAIN, SIZE_HE, SIZE_D, ALWAYS},
+    {"layer.1.EncDecAttention.k.weight", SLOT(cross.k), LINEAR_TRANSPOSED, SIZE_HE, SIZE_D, ALWAYS},
     {"layer.1.EncDecAttention.v.weight", SLOT(cross.v), LINEAR_HEADS, SIZE_HE, SIZE_D, ALWAYS},
     {"layer.1.EncDecAttention.o.weight", SLOT(cross.o), LINEAR, SIZE_D, SIZE_HE, ALWAYS},
     {"layer.2.layer_norm.weight", SLOT(dense_norm), PLAIN, SIZE_D, SIZE_NONE, ALWAYS},
@@ -102,9 +102,9 @@ static void describe(nj_t5_walk *walk, const tensor_rule *rule, bool in_block)
     walk->shape[1] = get_size(walk->config, rule->columns);
     walk->dim_count = rule->columns == SIZE_NONE ? 1 : 2;
     walk->is_linear = rule->kind != PLAIN;
-    walk->packing = rule->kind == LINEAR_HEADS   ? NJ_T5_PACK_HEADS
-                    : rule->kind == LINEAR_PLAIN ? NJ_T5_PACK_NONE
-                                                 : NJ_T5_PACK_WHOLE;
+    walk->packing = rule->kind == LINEAR_HEADS        ? NJ_T5_PACK_HEADS
+                    : rule->kind == LINEAR_TRANSPOSED ? NJ_T5_PACK_TRANSPOSED
+                                                      : NJ_T5_PACK_WHOLE;
     walk->in_block = in_block;
     walk->slot_stack = walk->stack;
     walk->slot_block = walk->block;

@@ -21,6 +21,15 @@
 #define FAILS_ALLOCATIONS 1
 #endif
 
+static const nj_engine_options *four_users(size_t bytes_max)
+{
+    static nj_engine_options options;
+    options = nj_engine_options_default(NULL);
+    options.batch_users = 4;
+    options.bytes_max = bytes_max;
+    return &options;
+}
+
 static atomic_bool memory_is_out;
 
 #if FAILS_ALLOCATIONS
@@ -88,7 +97,7 @@ static void a_shard_comes_back_with_its_ticket_rows_and_digest(void **state)
     const nj_synthetic_shape shape = world_shape(3, 6, ITEMS);
     add_users();
     world_make(&world, &shape);
-    assert_ok(nj_compute_start(4, SIZE_MAX, &compute, &err), &err);
+    assert_ok(nj_compute_start(four_users(SIZE_MAX), &compute, &err), &err);
     nj_compute_report ready = set_up(compute, &world);
     assert_int_equal(ready.status, NJ_OK);
     assert_true(ready.planned_bytes > world.weights.size);
@@ -122,7 +131,7 @@ static void a_model_that_gives_nan_names_the_user(void **state)
     for (size_t i = 0; i < count; i++) {
         norm[i] = 1e38f;
     }
-    assert_ok(nj_compute_start(4, SIZE_MAX, &compute, &err), &err);
+    assert_ok(nj_compute_start(four_users(SIZE_MAX), &compute, &err), &err);
     assert_int_equal(set_up(compute, &world).status, NJ_OK);
 
     for (size_t u = 0; u < users.count; u++) {
@@ -147,7 +156,7 @@ static void a_plan_over_the_limit_is_refused_with_both_numbers(void **state)
     const nj_synthetic_shape shape = world_shape(3, 6, ITEMS);
     add_users();
     world_make(&world, &shape);
-    assert_ok(nj_compute_start(4, SIZE_MAX, &compute, &err), &err);
+    assert_ok(nj_compute_start(four_users(SIZE_MAX), &compute, &err), &err);
     const uint64_t planned = set_up(compute, &world).planned_bytes;
     assert_true(nj_compute_stop(&compute, WAIT_MS));
 
@@ -157,7 +166,7 @@ static void a_plan_over_the_limit_is_refused_with_both_numbers(void **state)
         char allowed[64];
         snprintf(needs, sizeof needs, "the plan needs %zu bytes", (size_t)planned);
         snprintf(allowed, sizeof allowed, "at most %zu are allowed", (size_t)limit);
-        assert_ok(nj_compute_start(4, limit, &compute, &err), &err);
+        assert_ok(nj_compute_start(four_users(limit), &compute, &err), &err);
         nj_compute_report report = set_up(compute, &world);
         assert_int_equal(report.status, spare == 0 ? NJ_CONFIG : NJ_OK);
         assert_true(spare == 1 || strstr(report.text, needs) != NULL);
@@ -182,7 +191,7 @@ static void memory_that_is_out_fails_the_shard_and_not_the_worker(void **state)
     nj_buffer bytes;
     nj_buffer_init(&bytes, NJ_SHARD_BYTES_MAX);
     assert_int_equal(nj_users_pack(users.requests, users.count, &bytes), NJ_OK);
-    assert_ok(nj_compute_start(4, SIZE_MAX, &compute, &err), &err);
+    assert_ok(nj_compute_start(four_users(SIZE_MAX), &compute, &err), &err);
     assert_int_equal(set_up(compute, &world).status, NJ_OK);
 
     atomic_store(&memory_is_out, true);

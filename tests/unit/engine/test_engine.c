@@ -184,6 +184,35 @@ static void a_list_has_the_same_bits_in_any_batch_in_any_order_with_any_exact_ke
     nj_synthetic_free(&world);
 }
 
+static void no_saving_changes_a_list(void **state)
+{
+    (void)state;
+    static const nj_savings LEFT_OUT[] = {NJ_SAVING_TOKEN_TABLES, NJ_SAVING_PREFIX_TABLES,
+                                          NJ_SAVING_LAST_STEP, 0};
+    nj_synthetic world;
+    static world_users users;
+    static world_lists expected;
+    static world_lists lists;
+    users.count = 0;
+    nj_synthetic_shape shape = world_shape(4, 7, 300);
+    world_make(&world, &shape);
+    add_mixed_users(&users, 300);
+    nj_settings settings = mixed_settings(&users);
+    settings.top = 3;
+    settings.beam = 12;
+    nj_engine_options options = world_options(3, world_kernels("auto"));
+    options.savings = 0;
+    world_decode_with(&world, &settings, &options, &users, &expected);
+    for (size_t i = 0; i < sizeof LEFT_OUT / sizeof LEFT_OUT[0]; i++) {
+        options.savings = NJ_SAVINGS_ALL & ~LEFT_OUT[i];
+        world_decode_with(&world, &settings, &options, &users, &lists);
+        for (size_t u = 0; u < users.count; u++) {
+            assert_same_list(&lists.lists[u], &expected.lists[u]);
+        }
+    }
+    nj_synthetic_free(&world);
+}
+
 static void every_set_of_kernels_scores_every_item_alike(void **state)
 {
     (void)state;
@@ -852,6 +881,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_has_the_same_bits_in_any_batch_in_any_order_with_any_exact_kernels),
+        cmocka_unit_test(no_saving_changes_a_list),
         cmocka_unit_test(every_set_of_kernels_scores_every_item_alike),
         cmocka_unit_test(the_search_is_widened_until_the_list_is_full_or_the_trie_is_covered),
         cmocka_unit_test(every_number_of_levels_is_searched),

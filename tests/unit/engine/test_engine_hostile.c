@@ -60,8 +60,9 @@ static nj_status try_world(const nj_synthetic *world, nj_error *err)
     settings.history_items_max = settings.exclusions_max = 12;
     nj_engine *engine = NULL;
     *err = (nj_error){0};
-    nj_status status =
-        nj_engine_open(&world->sections, &settings, 2, world_kernels("auto"), &engine, err);
+    nj_engine_options options = nj_engine_options_default(world_kernels("auto"));
+    options.batch_users = 2;
+    nj_status status = nj_engine_open(&world->sections, &settings, &options, &engine, err);
     if (status != NJ_OK) {
         assert_null(engine);
         assert_true(err->text[0] != '\0');

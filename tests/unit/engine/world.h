@@ -208,28 +208,49 @@ static inline const nj_kernels *world_kernels(const char *name)
     return kernels;
 }
 
-static inline nj_engine *world_open(const nj_synthetic *world, const nj_settings *settings,
-                                    uint32_t batch_users, const nj_kernels *kernels)
+static inline nj_engine_options world_options(uint32_t batch_users, const nj_kernels *kernels)
+{
+    nj_engine_options options = nj_engine_options_default(kernels);
+    options.batch_users = batch_users;
+    return options;
+}
+
+static inline nj_engine *world_open_with(const nj_synthetic *world, const nj_settings *settings,
+                                         const nj_engine_options *options)
 {
     nj_engine *engine = NULL;
     nj_error err = {0};
-    assert_ok(nj_engine_open(&world->sections, settings, batch_users, kernels, &engine, &err),
-              &err);
+    assert_ok(nj_engine_open(&world->sections, settings, options, &engine, &err), &err);
     return engine;
 }
 
+static inline nj_engine *world_open(const nj_synthetic *world, const nj_settings *settings,
+                                    uint32_t batch_users, const nj_kernels *kernels)
+{
+    const nj_engine_options options = world_options(batch_users, kernels);
+    return world_open_with(world, settings, &options);
+}
+
 /// Opens an engine, decodes everybody and closes it.
-static inline void world_decode(const nj_synthetic *world, const nj_settings *settings,
-                                uint32_t batch_users, const nj_kernels *kernels,
-                                const world_users *users, world_lists *out)
+static inline void world_decode_with(const nj_synthetic *world, const nj_settings *settings,
+                                     const nj_engine_options *options, const world_users *users,
+                                     world_lists *out)
 {
     nj_error err = {0};
-    nj_engine *engine = world_open(world, settings, batch_users, kernels);
+    nj_engine *engine = world_open_with(world, settings, options);
     out->count = 0;
     assert_ok(nj_engine_decode(engine, users->requests, users->count, world_take, out, &err), &err);
     assert_int_equal(out->count, users->count);
     nj_engine_close(&engine);
     assert_null(engine);
+}
+
+static inline void world_decode(const nj_synthetic *world, const nj_settings *settings,
+                                uint32_t batch_users, const nj_kernels *kernels,
+                                const world_users *users, world_lists *out)
+{
+    const nj_engine_options options = world_options(batch_users, kernels);
+    world_decode_with(world, settings, &options, users, out);
 }
 
 /// Same flags, items and history; scores bit for bit.

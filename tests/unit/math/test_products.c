@@ -106,6 +106,67 @@ static void check_matmul(size_t M, size_t N, size_t K, size_t padding, bool tran
     guarded_free(&A);
 }
 
+static bool same_elements(size_t M, size_t N, const guarded *plain, const guarded *transposed)
+{
+    for (size_t m = 0; m < M; m++) {
+        for (size_t n = 0; n < N; n++) {
+            if (memcmp(&plain->data[m * plain->ld + n], &transposed->data[n * transposed->ld + m],
+                       sizeof(float)) != 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/// linear_many of twice the same weight, and linear_transposed, against linear of the same set.
+static void check_forms_of_linear(const nj_kernels *kernels, size_t M, size_t N, size_t K)
+{
+    uint64_t seed = 3 + M + 100 * N + 10000 * K;
+    guarded X = guarded_random(M, K, 3, 1.0f, &seed);
+    guarded weight = guarded_random(N, K, 0, 1.0f, &seed);
+    guarded expected = guarded_new(M, N, 2);
+    guarded first = guarded_new(M, N, 2);
+    guarded second = guarded_new(M, N, 2);
+    guarded transposed = guarded_new(N, M, 1);
+    run_linear(kernels, &X, &weight, false, &expected);
+    nj_linear linear = {.weight = weight.data, .N = N, .K = K};
+    nj_linear unpacked = linear;
+    void *memory = pack(kernels, &linear);
+    const nj_linear *const linears[] = {&linear, &linear};
+    float *const outputs[] = {first.data, second.data};
+
+    kernels->linear_many(M, X.data, X.ld, 2, linears, outputs, first.ld);
+    kernels->linear_transposed(M, X.data, X.ld, kernels->packs_transposed ? &linear : &unpacked,
+                               transposed.data, transposed.ld);
+
+    assert_same_bits(&first, &expected, kernels->name);
+    assert_same_bits(&second, &expected, kernels->name);
+    if (is_exact(kernels)) {
+        assert_true(same_elements(M, N, &expected, &transposed));
+    }
+    free(memory);
+    guarded *all[] = {&X, &weight, &expected, &first, &second, &transposed};
+    for (size_t i = 0; i < COUNT(all); i++) {
+        guarded_free(all[i]);
+    }
+}
+
+static void the_forms_of_linear_give_the_same_elements(void **state)
+{
+    (void)state;
+    static const size_t SIZES[] = {0, 1, 15, 16, 17, 33, 80};
+    const nj_kernels *kernels;
+    for (size_t i = 0; (kernels = nj_kernels_at(i)) != NULL; i++) {
+        for (size_t m = 0; m < COUNT(SIZES); m++) {
+            for (size_t n = 0; n < COUNT(SIZES); n++) {
+                check_forms_of_linear(kernels, SIZES[m], SIZES[n], SIZES[(m + n) % COUNT(SIZES)]);
+            }
+        }
+        check_forms_of_linear(kernels, 36, 384, 600);
+    }
+}
+
 static void every_set_agrees_with_the_reference_on_every_ragged_shape(void **state)
 {
     (void)state;
@@ -244,6 +305,7 @@ int main(void)
         cmocka_unit_test(the_reference_multiplies_as_one_does_by_hand),
         cmocka_unit_test(an_element_is_one_chain_of_fused_products_in_order),
         cmocka_unit_test(accumulate_adds_the_finished_chain_with_one_rounding),
+        cmocka_unit_test(the_forms_of_linear_give_the_same_elements),
         cmocka_unit_test(every_set_agrees_with_the_reference_on_every_ragged_shape),
         cmocka_unit_test(every_set_agrees_on_the_shapes_of_the_reference_model),
         cmocka_unit_test(a_row_does_not_depend_on_the_rows_beside_it),

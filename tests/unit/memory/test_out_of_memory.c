@@ -201,7 +201,9 @@ static nj_status open_engine(void *context, nj_error *err)
     nj_engine *engine = NULL;
     settings.beam = settings.top = 3;
     settings.history_items_max = settings.exclusions_max = 3;
-    nj_status status = nj_engine_open(input->sections, &settings, 2, input->kernels, &engine, err);
+    nj_engine_options options = nj_engine_options_default(input->kernels);
+    options.batch_users = 2;
+    nj_status status = nj_engine_open(input->sections, &settings, &options, &engine, err);
     assert_true((status == NJ_OK) == (engine != NULL));
     nj_engine_close(&engine);
     return status;

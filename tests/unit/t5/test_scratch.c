@@ -121,7 +121,7 @@ static void an_opened_model_holds_exactly_the_planned_bytes(void **state)
         open_random(&fixture, &config, nj_kernels_at(i));
 
         assert_int_equal(fixture.model->arena.used + sizeof(nj_t5),
-                         nj_t5_model_bytes(&config, nj_kernels_at(i)));
+                         nj_t5_model_bytes(&config, nj_kernels_at(i), NJ_SAVINGS_ALL));
 
         t5_fixture_close(&fixture);
     }
@@ -157,7 +157,8 @@ static void take_logits(const nj_kernels *kernels, const nj_t5_config *config, f
     t5_fixture fixture;
     nj_arena arena;
     open_random(&fixture, config, kernels);
-    assert_int_equal(fixture.model->arena.used + sizeof(nj_t5), nj_t5_model_bytes(config, kernels));
+    assert_int_equal(fixture.model->arena.used + sizeof(nj_t5),
+                     nj_t5_model_bytes(config, kernels, NJ_SAVINGS_ALL));
     assert_ok(nj_arena_init(&arena, nj_t5_scratch_bytes(config, &LIMITS), &err), &err);
     nj_t5_begin_batch(fixture.model, &LIMITS, TOKENS, OFFSET, 2, &arena);
     nj_t5_begin_step(fixture.model, 0, USER, USER, TOKENS, 2);
@@ -182,8 +183,8 @@ static void a_set_that_packs_gets_the_planned_memory_and_reads_only_that(void **
     take_logits(&packing, &config, logits);
 
     assert_memory_equal(logits, expected, sizeof expected);
-    assert_true(nj_t5_model_bytes(&config, &packing) >
-                nj_t5_model_bytes(&config, nj_kernels_at(0)) + copy_bytes(17, 12));
+    assert_true(nj_t5_model_bytes(&config, &packing, NJ_SAVINGS_ALL) >
+                nj_t5_model_bytes(&config, nj_kernels_at(0), NJ_SAVINGS_ALL) + copy_bytes(17, 12));
 }
 
 static void closing_a_closed_model_does_nothing(void **state)

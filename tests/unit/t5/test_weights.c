@@ -49,7 +49,7 @@ static nj_status open_section(const nj_t5_config *config, const void *bytes, siz
     nj_t5 *model = NULL;
     nj_status status = nj_tensor_set_open_bytes(bytes, size, "weights", &set, err);
     if (status == NJ_OK) {
-        status = nj_t5_open(config, set, nj_kernels_at(0), &model, err);
+        status = nj_t5_open(config, set, nj_kernels_at(0), NJ_SAVINGS_ALL, &model, err);
     }
     nj_t5_close(&model);
     nj_tensor_set_close(&set);
@@ -259,8 +259,8 @@ static void a_config_that_asks_for_more_than_the_section_has_takes_no_memory(voi
     huge.D = huge.E = NJ_T5_WIDTH_MAX;
     huge.H = 1;
     for (size_t i = 0; nj_kernels_at(i) != NULL; i++) { // some take packed copies of every tensor
-        assert_refused(nj_t5_open(&huge, set, nj_kernels_at(i), &model, &err), NJ_INPUT, &err,
-                       "expected [17, 65536]");
+        assert_refused(nj_t5_open(&huge, set, nj_kernels_at(i), NJ_SAVINGS_ALL, &model, &err),
+                       NJ_INPUT, &err, "expected [17, 65536]");
         assert_null(model);
     }
     nj_tensor_set_close(&set);
