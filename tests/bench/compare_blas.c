@@ -14,11 +14,9 @@
 #include <time.h>
 
 #include "common/math/peak.h"
-#include "tests/bench/blas_peers.h"
+#include "tests/bench/compare_blas_cases.h"
 
-#define COPIES_MAX 8
 #define ROUNDS_MAX 101
-#define CASES_MAX 128
 #define SLICE_NS 1500000.0 // a peer's turn lasts about so long, where one pass is shorter
 #define TRIALS 3
 #define PEAK_SECONDS 0.0005
@@ -26,20 +24,7 @@
 #define SAMPLES 64
 #define TURN_NS_MAX 5e8 // of all rounds of one peer: long products get fewer rounds, but
 #define ROUNDS_MIN 2
-#define ONCE_WORK ((size_t)1 << 34) // multiplications: such a product is measured in one form only
-#define TIE 0.03                    // closer than that to the fastest counts as equal
-
-typedef enum { MODEL, ATTENTION, LARGE } case_kind;
-static const char *const KINDS[] = {"model", "attention", "large"};
-
-typedef struct {
-    case_kind kind;
-    nj_product product; // without its pointers
-    size_t
-        copies; // the products of one pass: layers with their own weights, or heads with their own keys
-    size_t a_step; // from one head's operand to the next, floats
-    size_t c_step;
-} bench_case;
+#define TIE 0.03 // closer than that to the fastest counts as equal
 
 typedef struct {
     const nj_peer *peer; // the variant that was fastest
@@ -61,109 +46,7 @@ typedef struct {
     const char *shape; // "MxNxK"; NULL: all
 } bench_options;
 
-// ---- the cases
-
-static void add_model_cases(bench_case *cases, size_t *count)
-{
-    // [N, K] of the TIGER shape: q, k, v and wi, o and wo, the head. A row stride of 4096 bytes is padded as the engine pads it.
-    static const size_t WEIGHTS[][2] = {
-        {384, 128}, {128, 384}, {1024, 128}, {128, 1024}, {1026, 128}};
-    static const size_t ROWS[] = {1, 6, 20, 50, 81, 96, 192, 640};
-    for (size_t w = 0; w < sizeof WEIGHTS / sizeof WEIGHTS[0]; w++) {
-        for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
-            size_t N = WEIGHTS[w][0];
-            size_t K = WEIGHTS[w][1];
-            nj_product product = {.M = ROWS[i], .N = N, .K = K, .weights = true};
-            product.lda = K == 1024 ? K + 16 : K;
-            product.ldc = N == 1024 ? N + 16 : N;
-            cases[(*count)++] = (bench_case){MODEL, product, COPIES_MAX, 0, 0};
-        }
-    }
-}
-
-static void add_attention_cases(bench_case *cases, size_t *count)
-{
-    static const size_t HEADS = 6;
-    static const size_t E = 64;
-    static const size_t ROWS[] = {20, 50, 80};
-    static const size_t POSITIONS[] = {20, 40, 80};
-    for (size_t half = 0; half < 2; half++) {
-        for (size_t i = 0; i < 3; i++) {
-            for (size_t j = 0; j < 3; j++) {
-                size_t S = POSITIONS[j];
-                size_t row = (S + 15) / 16 * 16;
-                // Scores: queries lie head beside head, the scores of a head are used at once. Mixing: the other way round.
-                nj_product scores = {ROWS[i], S, E, false, HEADS * E, row, row, NULL, NULL, NULL};
-                nj_product mixing = {ROWS[i], E, S, false, row, E, HEADS * E, NULL, NULL, NULL};
-                cases[(*count)++] = (bench_case){ATTENTION, half == 0 ? scores : mixing, HEADS,
-                                                 half == 0 ? E : 0, half == 0 ? 0 : E};
-            }
-        }
-    }
-}
-
-static void add_large_cases(bench_case *cases, size_t *count)
-{
-    // Squares; the scores of a quantizer's items against a level; a history over a large vocabulary; tall, flat and prime.
-    static const size_t SHAPES[][3] = {
-        {512, 512, 512},   {1024, 1024, 1024}, {2048, 2048, 2048}, {4096, 4096, 4096},
-        {12101, 256, 128}, {16384, 256, 768},  {640, 32768, 128},  {1000003, 7, 7},
-        {7, 1000003, 7},   {1009, 1013, 1019}, {31, 17, 4099},
-    };
-    for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
-        size_t M = SHAPES[i][0];
-        size_t N = SHAPES[i][1];
-        size_t K = SHAPES[i][2];
-        bool once = M * N * K > ONCE_WORK;
-        for (size_t weights = once ? 1 : 0; weights < 2; weights++) {
-            nj_product product = {M, N, K, weights == 1, K, N, N, NULL, NULL, NULL};
-            cases[(*count)++] = (bench_case){LARGE, product, 1, 0, 0};
-        }
-    }
-}
-
 // ---- one case
-
-typedef struct {
-    nj_product products[COPIES_MAX];
-    size_t count;
-    float *memory[3];
-} case_operands;
-
-static void fill(float *values, size_t count, uint64_t seed)
-{
-    for (size_t i = 0; i < count; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        values[i] = (float)(int32_t)(seed >> 32) * 0x1p-31f;
-    }
-}
-
-static void make_operands(const bench_case *c, case_operands *out)
-{
-    const nj_product *p = &c->product;
-    size_t b_floats = p->weights ? p->N * p->K : p->K * p->ldb;
-    size_t a_floats = p->M * p->lda + c->copies * c->a_step;
-    size_t c_floats = p->M * p->ldc + c->copies * c->c_step;
-    out->count = c->copies;
-    out->memory[0] = nj_peer_floats(a_floats);
-    out->memory[1] = nj_peer_floats(b_floats * c->copies);
-    out->memory[2] = nj_peer_floats(c_floats);
-    fill(out->memory[0], a_floats, 1);
-    fill(out->memory[1], b_floats * c->copies, 2);
-    for (size_t i = 0; i < c->copies; i++) {
-        out->products[i] = *p;
-        out->products[i].A = out->memory[0] + i * c->a_step;
-        out->products[i].B = out->memory[1] + i * b_floats;
-        out->products[i].C = out->memory[2] + i * c->c_step;
-    }
-}
-
-static void free_operands(case_operands *operands)
-{
-    for (size_t i = 0; i < 3; i++) {
-        free(operands->memory[i]);
-    }
-}
 
 /// Samples of C against sums in float64: no order of K float32 additions is further away than K + 2 roundings of the
 /// sum of magnitudes. Tells, too, whether all samples are the chain of kernels.h.
@@ -197,7 +80,7 @@ static bool check_result(const nj_product *p, bool *out_exact_bits)
 
 typedef struct {
     const nj_peer *peer;
-    void *plans[COPIES_MAX]; // plans[0] NULL: not offered
+    void *plans[NJ_COPIES_MAX]; // plans[0] NULL: not offered
     size_t count;
     bool exact_bits;
     size_t repeats; // passes of a turn
@@ -213,7 +96,7 @@ static void release_runner(case_runner *runner)
 }
 
 /// False when the peer does not offer such a product.
-static bool prepare_runner(const nj_peer *peer, const case_operands *operands, case_runner *out)
+static bool prepare_runner(const nj_peer *peer, const nj_case_operands *operands, case_runner *out)
 {
     const nj_product *first = &operands->products[0];
     *out = (case_runner){.peer = peer, .repeats = 1};
@@ -249,7 +132,7 @@ static double time_turn(const case_runner *runner)
     return (read_clock_ns() - begin_ns + 1) / (double)runner->repeats;
 }
 
-static bool compute_rightly(case_runner *runner, const case_operands *operands)
+static bool compute_rightly(case_runner *runner, const nj_case_operands *operands)
 {
     const nj_product *first = &operands->products[0];
     memset(first->C, 0xff, first->M * first->ldc * sizeof(float)); // NaN: what is not written shows
@@ -277,7 +160,7 @@ static double try_runner(case_runner *runner)
 }
 
 /// Fills runners[] with the fastest variant of each column; returns how many columns offer the product.
-static size_t choose_runners(const nj_peer_list *list, const case_operands *operands,
+static size_t choose_runners(const nj_peer_list *list, const nj_case_operands *operands,
                              case_runner *runners)
 {
     size_t count = 0;
@@ -324,13 +207,13 @@ static size_t limit_rounds(size_t rounds, const case_runner *runners, size_t cou
     return most < (double)rounds ? (size_t)most : rounds;
 }
 
-static size_t measure_case(const nj_peer_list *list, const bench_case *c, size_t rounds,
+static size_t measure_case(const nj_peer_list *list, const nj_bench_case *c, size_t rounds,
                            case_result *out)
 {
     static double speeds[NJ_PEERS_MAX + 1][ROUNDS_MAX]; // the last row: the probe of the peak
     case_runner runners[NJ_PEERS_MAX];
-    case_operands operands;
-    make_operands(c, &operands);
+    nj_case_operands operands;
+    nj_case_operands_init(&operands, c);
     size_t count = choose_runners(list, &operands, runners);
     rounds = limit_rounds(rounds, runners, count);
     out->peak = nj_kernels_peak_gflops(PEAK_FIRST_SECONDS);
@@ -350,7 +233,7 @@ static size_t measure_case(const nj_peer_list *list, const bench_case *c, size_t
     }
     out->peak = fmax(out->peak, speeds[count][rounds - 1]);
     out->peak_median = speeds[count][rounds / 2];
-    free_operands(&operands);
+    nj_case_operands_fini(&operands);
     return count;
 }
 
@@ -383,7 +266,7 @@ static void print_head(const nj_peer_list *list)
     printf("\n");
 }
 
-static void print_case(const nj_peer_list *list, const bench_case *c, const case_result *result,
+static void print_case(const nj_peer_list *list, const nj_bench_case *c, const case_result *result,
                        size_t count)
 {
     const nj_product *p = &c->product;
@@ -391,7 +274,7 @@ static void print_case(const nj_peer_list *list, const bench_case *c, const case
     for (size_t i = 0; i < count; i++) {
         fastest = fmax(fastest, result->columns[i].best);
     }
-    printf("%-9s %7zu %7zu %5zu %-7s %6.1f %4.0f%%", KINDS[c->kind], p->M, p->N, p->K,
+    printf("%-9s %7zu %7zu %5zu %-7s %6.1f %4.0f%%", nj_case_kind_name(c->kind), p->M, p->N, p->K,
            p->weights ? "weights" : "as is", result->peak,
            100 * result->peak_median / result->peak);
     for (size_t i = 0; i < list->count; i++) {
@@ -411,7 +294,7 @@ static void print_case(const nj_peer_list *list, const bench_case *c, const case
     fflush(stdout);
 }
 
-static void print_json_case(const bench_case *c, const case_result *result, size_t count,
+static void print_json_case(const nj_bench_case *c, const case_result *result, size_t count,
                             bool first)
 {
     const nj_product *p = &c->product;
@@ -421,7 +304,7 @@ static void print_json_case(const bench_case *c, const case_result *result, size
                "\"peer\": \"%s\", \"variant\": \"%s\", \"gflops\": %.2f, \"gflops_median\": %.2f, "
                "\"exact_bits\": %s, "
                "\"peak_gflops\": %.2f, \"peak_median_gflops\": %.2f, \"share\": %.4f}",
-               first && i == 0 ? "" : ",", KINDS[c->kind], p->M, p->N, p->K,
+               first && i == 0 ? "" : ",", nj_case_kind_name(c->kind), p->M, p->N, p->K,
                p->weights ? "true" : "false", outcome->peer->column, outcome->peer->variant,
                outcome->best, outcome->median, outcome->exact_bits ? "true" : "false", result->peak,
                result->peak_median, outcome->best / result->peak);
@@ -486,26 +369,23 @@ static void open_libraries(nj_peer_list *list)
     free(text);
 }
 
-static bool is_wanted(const bench_options *options, const bench_case *c)
+static bool is_wanted(const bench_options *options, const nj_bench_case *c)
 {
     char shape[64];
     snprintf(shape, sizeof shape, "%zux%zux%zu", c->product.M, c->product.N, c->product.K);
-    return (options->only == NULL || strcmp(options->only, KINDS[c->kind]) == 0) &&
+    return (options->only == NULL || strcmp(options->only, nj_case_kind_name(c->kind)) == 0) &&
            (options->shape == NULL || strcmp(options->shape, shape) == 0);
 }
 
 int main(int argc, char **argv)
 {
     static nj_peer_list list;
-    static bench_case cases[CASES_MAX];
+    static nj_bench_case cases[NJ_CASES_MAX];
     static case_result result;
     bench_options options = read_options(argc, argv);
-    size_t count = 0;
     nj_peers_add_sets(&list);
     open_libraries(&list);
-    add_model_cases(cases, &count);
-    add_attention_cases(cases, &count);
-    add_large_cases(cases, &count);
+    size_t count = nj_cases_fill(cases);
     bool first = true;
     (options.json ? print_json_head : print_head)(&list);
     for (size_t i = 0; i < count; i++) {
