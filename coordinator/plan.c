@@ -42,7 +42,17 @@ static uint64_t packed_bytes(const nj_request *user)
     return 1 + 3 + user->user.size + 5 + 5 + (uint64_t)user->item_count * sizeof *user->items;
 }
 
-static nj_status cut_shards(nj_plan *plan, uint32_t shard_users, nj_error *err)
+uint32_t nj_plan_next_shard(size_t users_left, uint32_t shard_users, uint32_t shard_users_least)
+{
+    uint32_t size = shard_users;
+    while (size / 2 >= shard_users_least && users_left < (size_t)size * NJ_PLAN_SHARDS_LEFT) {
+        size /= 2;
+    }
+    return users_left < size ? (uint32_t)users_left : size;
+}
+
+static nj_status cut_shards(nj_plan *plan, uint32_t shard_users, uint32_t shard_users_least,
+                            nj_error *err)
 {
     plan->shard_first = malloc((plan->user_count + 1) * sizeof *plan->shard_first);
     if (plan->shard_first == NULL) {
@@ -51,13 +61,14 @@ static nj_status cut_shards(nj_plan *plan, uint32_t shard_users, nj_error *err)
     }
     uint64_t shard_bytes = 0;
     size_t in_shard = 0;
+    size_t shard_size = 0;
     for (size_t i = 0; i < plan->user_count; i++) {
         nj_request user = nj_user_table_at(plan->users, plan->order[i]);
         uint64_t bytes = packed_bytes(&user);
-        if (in_shard == 0 || in_shard == shard_users ||
-            shard_bytes + bytes > NJ_PLAN_SHARD_BYTES_MAX) {
+        if (in_shard == shard_size || shard_bytes + bytes > NJ_PLAN_SHARD_BYTES_MAX) {
             plan->shard_first[plan->shard_count++] = (uint32_t)i;
             in_shard = 0;
+            shard_size = nj_plan_next_shard(plan->user_count - i, shard_users, shard_users_least);
             shard_bytes = 0;
         }
         shard_bytes += bytes;
@@ -101,7 +112,8 @@ static nj_status digest_plan(nj_plan *plan, const nj_settings *settings, const n
 }
 
 nj_status nj_plan_make(const nj_user_table *users, nj_settings *settings, const nj_digest *bundle,
-                       uint32_t shard_users, nj_plan *out, nj_error *err)
+                       uint32_t shard_users, uint32_t shard_users_least, nj_plan *out,
+                       nj_error *err)
 {
     nj_plan plan = {.users = users};
     nj_status status = nj_user_table_apply(users, settings, err);
@@ -109,7 +121,7 @@ nj_status nj_plan_make(const nj_user_table *users, nj_settings *settings, const 
         status = choose_users(&plan, settings, err);
     }
     if (status == NJ_OK) {
-        status = cut_shards(&plan, shard_users, err);
+        status = cut_shards(&plan, shard_users, shard_users_least, err);
     }
     if (status == NJ_OK) {
         status = digest_plan(&plan, settings, bundle, err);

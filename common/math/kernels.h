@@ -20,7 +20,7 @@
 // Scratch   no set allocates; matmul_nt and matmul_nn use at most 32 KiB of stack. All functions may run on several threads at once.
 // Speed     matmul_nt transposes B at each call; where the same B serves many calls, matmul_nn on a stored transpose is faster. matmul_nn copies what is behind the last
 //           16 columns of B: an N that is a multiple of 16 copies nothing.
-// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c
+// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c, test_fused.c; tests/cross for other CPUs
 #ifndef NJ_MATH_KERNELS_H
 #define NJ_MATH_KERNELS_H
 
@@ -29,6 +29,9 @@
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
+
+// What nj_kernels_select knows, for help texts.
+#define NJ_KERNELS_KNOWN "auto, ref, openblas, portable, neon, avx2, avx512"
 
 // A weight matrix as the model stores it (HuggingFace Linear: [out, in]), and the set's own packing of it.
 typedef struct {
@@ -40,7 +43,7 @@ typedef struct {
 } nj_linear;
 
 typedef struct {
-    const char *name;          // "ref", "openblas", "avx2", "avx512": the value of --kernels
+    const char *name;          // a name of NJ_KERNELS_KNOWN: the value of --kernels
     const char *numeric_class; // "exact" or the set's own
 
     /// Bytes that linear_pack needs for an [N, K] weight; 0 when the set reads `weight` itself, SIZE_MAX when the

@@ -233,17 +233,3 @@ const nj_kernels nj_kernels_ref = {
     .add = ref_add,
     .scale = ref_scale,
 };
-
-size_t nj_fma_burst_portable(size_t rounds, float *sink)
-{
-    float acc[NJ_BURST_CHAINS] = {0.0f};
-    for (size_t round = 0; round < rounds; round++) {
-        for (size_t i = 0; i < NJ_BURST_CHAINS; i++) {
-            acc[i] = fmaf(acc[i], 0.5f, sink[0]);
-        }
-    }
-    for (size_t i = 0; i < NJ_BURST_CHAINS; i++) {
-        sink[0] += acc[i];
-    }
-    return rounds * NJ_BURST_CHAINS * 2;
-}

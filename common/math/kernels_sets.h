@@ -12,6 +12,8 @@
 typedef size_t (*nj_fma_burst)(size_t rounds, float *sink);
 
 extern const nj_kernels nj_kernels_ref;
+
+extern const nj_kernels nj_kernels_portable;
 size_t nj_fma_burst_portable(size_t rounds, float *sink);
 
 #if defined(__x86_64__)
@@ -19,6 +21,11 @@ extern const nj_kernels nj_kernels_avx2;
 extern const nj_kernels nj_kernels_avx512;
 size_t nj_fma_burst_avx2(size_t rounds, float *sink);
 size_t nj_fma_burst_avx512(size_t rounds, float *sink);
+#endif
+
+#if defined(__aarch64__)
+extern const nj_kernels nj_kernels_neon;
+size_t nj_fma_burst_neon(size_t rounds, float *sink);
 #endif
 
 /// The set of OpenBLAS; everything that is no matrix product is taken from `base`, the fastest exact set of this CPU.

@@ -216,11 +216,13 @@ static nj_status decode_users(nj_night *n, nj_error *err)
     nj_poller poller = {0};
     nj_poller_add_router(&poller, n->router);
     const uint64_t start_ns = nj_clock_mono_ns();
+    const uint64_t start_cpu_ns = nj_clock_process_ns();
     nj_progress_start(&n->progress, "users", n->plan.user_count, nj_night_users_done(n), false,
                       start_ns);
     nj_status status = run_until(n, &poller, is_decoded, err);
     nj_progress_finish(&n->progress);
     n->summary.decode_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
+    n->summary.decode_cpu_seconds = (double)(nj_clock_process_ns() - start_cpu_ns) / 1e9;
     if (status == NJ_OK) {
         status = audit_users(n, &poller, err);
     }
@@ -355,8 +357,9 @@ static nj_status say_ready(nj_night *n, nj_error *err)
 static nj_status open_night(nj_night *n, nj_error *err)
 {
     const nj_digest bundle = nj_sections_digest(nj_bundle_sections(n->job->bundle));
-    nj_status status = nj_plan_make(&n->job->users, &n->job->settings, &bundle,
-                                    n->options->shard_users, &n->plan, err);
+    nj_status status =
+        nj_plan_make(&n->job->users, &n->job->settings, &bundle, n->options->shard_users,
+                     n->options->shard_users_least, &n->plan, err);
     if (status == NJ_OK) {
         status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
     }

@@ -17,7 +17,9 @@
 #include "common/store/generation.h"
 #include "common/wire/allow_watch.h"
 
-#define NJ_NIGHT_SHARD_USERS_DEFAULT "64"
+// Unless other sizes are asked for. At the end a batch of the engine (its default) is the least that is worth a lease.
+#define NJ_NIGHT_SHARD_USERS 64
+#define NJ_NIGHT_SHARD_USERS_LEAST 16
 #define NJ_NIGHT_LEASE_MS_DEFAULT "15000"
 #define NJ_NIGHT_CLASS_EXACT "exact" // the class whose bits depend on the user alone
 #define NJ_NIGHT_STORAGE_WAIT_MS_DEFAULT "600000"
@@ -55,6 +57,7 @@ typedef struct {
     bool retry_quarantined; // users that the interrupted night had given up are tried again
     bool speculate;
     uint32_t shard_users;
+    uint32_t shard_users_least; // of the last shards: nj_plan_make
     uint32_t lease_ms;
     uint32_t quarantine_max;  // users
     uint32_t storage_wait_ms; // how long a store that does not write is waited for
@@ -71,9 +74,10 @@ typedef struct {
     uint64_t rows;
     uint64_t skipped; // cold users that --cold-users skip left out
     uint64_t shards;
-    uint64_t resumed_shards; // shards and pieces found committed
-    uint64_t resumed_rows;   // in them; the rate leaves them out
-    double decode_seconds;   // from the first message to the last commit
+    uint64_t resumed_shards;   // shards and pieces found committed
+    uint64_t resumed_rows;     // in them; the rate leaves them out
+    double decode_seconds;     // from the first message to the last commit
+    double decode_cpu_seconds; // what this process used of processors meanwhile
     double publish_seconds;
     double paused_seconds; // in which the store did not write
     uint64_t leases;

@@ -19,7 +19,6 @@ static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *o
         uint64_t most;
         uint32_t *number;
     } numbers[] = {
-        {"shard-users", 1, NJ_SHARD_USERS_MAX, &out->shard_users},
         {"lease-ms", LEASE_MS_MIN, LEASE_MS_MAX, &out->lease_ms},
         {"quarantine-max", 0, NJ_NIGHT_QUARANTINE_MAX, &out->quarantine_max},
         {"audit-users", 0, NJ_AUDIT_USERS_MAX, &out->audit_users},
@@ -32,6 +31,23 @@ static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *o
                                   &number, err);
         *numbers[i].number = (uint32_t)number;
     }
+    return status;
+}
+
+// Who asks for a size gets shards of that size.
+static nj_status read_shard_users(const nj_arguments *arguments, nj_night_options *out,
+                                  nj_error *err)
+{
+    uint64_t number = 0;
+    out->shard_users = NJ_NIGHT_SHARD_USERS;
+    out->shard_users_least = NJ_NIGHT_SHARD_USERS_LEAST;
+    if (nj_argument(arguments, "shard-users") == NULL) {
+        return NJ_OK;
+    }
+    nj_status status =
+        nj_argument_uint(arguments, "shard-users", 1, NJ_SHARD_USERS_MAX, &number, err);
+    out->shard_users = (uint32_t)number;
+    out->shard_users_least = (uint32_t)number;
     return status;
 }
 
@@ -67,5 +83,8 @@ nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options 
                               .metrics_bind = nj_argument(arguments, "metrics-bind"),
                               .metrics_file = nj_argument(arguments, "metrics-file")};
     nj_status status = read_numbers(arguments, out, err);
+    if (status == NJ_OK) {
+        status = read_shard_users(arguments, out, err);
+    }
     return status == NJ_OK ? read_words(arguments, out, err) : status;
 }

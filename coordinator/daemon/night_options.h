@@ -7,8 +7,10 @@
 #define NJ_NIGHT_OPTIONS                                                                           \
     {"store", "DIR", NULL, "the store's folder, on a local disk", true},                           \
         {"resume", NULL, NULL, "go on with an interrupted night; without one, begin", false},      \
-        {"shard-users", "N", NJ_NIGHT_SHARD_USERS_DEFAULT,                                         \
-         "users in a shard: the unit of lease, retry and commit", false},                          \
+        {"shard-users", "N", NULL,                                                                 \
+         "users in a shard: the unit of lease, retry and commit; default: 64, and fewer, down to " \
+         "16, in the last ones",                                                                   \
+         false},                                                                                   \
         {"lease-ms", "N", NJ_NIGHT_LEASE_MS_DEFAULT,                                               \
          "a lease without progress for this long is given to another worker", false},              \
         {"numeric-class", "NAME", NJ_NIGHT_CLASS_EXACT,                                            \

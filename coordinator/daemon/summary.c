@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "common/store/quarantine.h"
 
@@ -80,6 +81,13 @@ static double get_rate(const nj_night_summary *s)
     return s->decode_seconds > 0 ? (double)decoded / s->decode_seconds : 0;
 }
 
+static double read_peak_memory_mb(void)
+{
+    struct rusage usage = {0};
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss * 1024 / 1e6;
+}
+
 // All of it: NJ_SLICE_ARGS would cut it.
 static void print_buffer(const nj_buffer *buffer)
 {
@@ -94,10 +102,12 @@ static void print_json(const nj_night_summary *s)
     printf("{\"generation\": %s%s%s, \"users\": %" PRIu64 ", \"rows\": %" PRIu64
            ", \"skipped\": %" PRIu64 ", \"shards\": %" PRIu64 ", \"resumed_shards\": %" PRIu64
            ", \"resumed_rows\": %" PRIu64
-           ", \"decode_s\": %.3f, \"users_per_s\": %.2f, \"publish_s\": %.3f, \"paused_s\": %.3f",
+           ", \"decode_s\": %.3f, \"decode_cpu_s\": %.3f, \"peak_rss_mb\": %.1f, \"users_per_s\": "
+           "%.2f, \"publish_s\": %.3f, \"paused_s\": %.3f",
            quote, quote[0] != '\0' ? s->generation.text : "null", quote, s->users, s->rows,
            s->skipped, s->shards, s->resumed_shards, s->resumed_rows, s->decode_seconds,
-           get_rate(s), s->publish_seconds, s->paused_seconds);
+           s->decode_cpu_seconds, read_peak_memory_mb(), get_rate(s), s->publish_seconds,
+           s->paused_seconds);
     printf(", \"leases\": %" PRIu64 ", \"retries\": %" PRIu64 ", \"lost_leases\": %" PRIu64
            ", \"duplicates\": %" PRIu64 ", \"speculations_started\": %" PRIu64
            ", \"speculations_won\": %" PRIu64 ", \"splits\": %" PRIu64 ", \"benched\": %" PRIu64

@@ -7,17 +7,23 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/checked.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/codec/row.h"
 #include "common/codec/shard.h"
 #include "common/store/lock.h"
 #include "common/store/publish.h"
+#include "ops/cli/bench_report.h"
+#include "ops/cli/bench_watch.h"
 #include "ops/cli/commands.h"
 
 #define ROUNDS_MAX 100
 #define BATCH_SHARDS 32 // as many as the coordinator commits at once
-#define PROBE_BYTES ((size_t)256 << 20)
+#define PROBE_BYTES_MAX ((size_t)256 << 20)
+#define PROBE_BYTES_MIN ((size_t)8 << 20)
+#define PROBE_BYTES_A_ROW                                                                          \
+    1024 // some more than a row's, so that the probe is no smaller than the night
 #define PROBE_BLOCK_BYTES ((size_t)1 << 20)
 #define USER_BYTES 24
 #define POOL_ROWS 997 // different rows; users take them in turn
@@ -231,8 +237,11 @@ static nj_status run_round(const bench_options *options, const char *store, benc
 // ---- the disk ----
 
 // Megabytes a second of one sequential write with a sync at its end.
-static nj_status probe_disk(const char *folder, double *out_mb_per_s, nj_error *err)
+static nj_status probe_disk(const char *folder, uint64_t rows, double *out_mb_per_s, nj_error *err)
 {
+    const size_t wanted = nj_max_size(PROBE_BYTES_MIN, (size_t)rows * PROBE_BYTES_A_ROW);
+    const size_t bytes =
+        nj_min_size(PROBE_BYTES_MAX, wanted / PROBE_BLOCK_BYTES * PROBE_BLOCK_BYTES);
     nj_path path;
     nj_status status = nj_path_join(folder, "probe", &path, err);
     char *block = status == NJ_OK ? malloc(PROBE_BLOCK_BYTES) : NULL;
@@ -243,7 +252,7 @@ static nj_status probe_disk(const char *folder, double *out_mb_per_s, nj_error *
     }
     memset(block, 0x5a, PROBE_BLOCK_BYTES);
     uint64_t start_ns = nj_clock_mono_ns();
-    for (size_t done = 0; done < PROBE_BYTES && status == NJ_OK; done += PROBE_BLOCK_BYTES) {
+    for (size_t done = 0; done < bytes && status == NJ_OK; done += PROBE_BLOCK_BYTES) {
         if (write(fd, block, PROBE_BLOCK_BYTES) != (ssize_t)PROBE_BLOCK_BYTES) {
             status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot write", path.text);
         }
@@ -251,7 +260,7 @@ static nj_status probe_disk(const char *folder, double *out_mb_per_s, nj_error *
     if (status == NJ_OK && fdatasync(fd) != 0) {
         status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot sync", path.text);
     }
-    *out_mb_per_s = (double)PROBE_BYTES / 1e6 / seconds_since(start_ns);
+    *out_mb_per_s = (double)bytes / 1e6 / seconds_since(start_ns);
     close(fd);
     unlink(path.text);
     free(block);
@@ -260,20 +269,13 @@ static nj_status probe_disk(const char *folder, double *out_mb_per_s, nj_error *
 
 // ---- the result ----
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median_of(const bench_round *rounds, size_t count, phase which)
+static double median_of(const bench_round *rounds, size_t count, phase which, double *out_spread)
 {
     double seconds[ROUNDS_MAX];
     for (size_t i = 0; i < count; i++) {
         seconds[i] = rounds[i].seconds[which];
     }
-    qsort(seconds, count, sizeof seconds[0], compare_doubles);
+    *out_spread = nj_bench_spread(seconds, count);
     return seconds[count / 2];
 }
 
@@ -283,43 +285,45 @@ static uint64_t written_bytes(const bench_round *round, phase which)
     return which == COMMIT ? round->staged_bytes : which == PACK ? round->data_bytes : 0;
 }
 
-static void print_rows(bool as_json, const bench_options *options, const bench_round *rounds,
-                       double disk_mb_per_s)
+static nj_status add_rows(nj_bench_report *report, const bench_options *options,
+                          const bench_round *rounds, double disk_mb_per_s,
+                          const nj_bench_watch *watch, nj_error *err)
 {
-    printf(as_json ? "{\"results\": ["
-                   : "phase         rows/s  seconds     MB   MB/s  share of disk\n");
-    for (phase p = 0; p < PHASES; p++) {
-        double seconds = median_of(rounds, (size_t)options->rounds, p);
+    nj_status status = NJ_OK;
+    for (phase p = 0; p < PHASES && status == NJ_OK; p++) {
+        double spread = 0.0;
+        double seconds = median_of(rounds, (size_t)options->rounds, p, &spread);
         double mb = (double)written_bytes(&rounds[0], p) / 1e6;
-        double share = mb / seconds / disk_mb_per_s;
-        if (as_json) {
-            printf("%s{\"bench\": \"store\", \"phase\": \"%s\", \"rows\": %" PRIu64
-                   ", \"seconds\": %.4f, \"rows_per_s\": %.0f, \"written_mb\": %.1f, "
-                   "\"disk_mb_per_s\": %.0f, \"share\": %.4f}",
-                   p > 0 ? ", " : "", PHASE_NAMES[p], options->rows, seconds,
-                   (double)options->rows / seconds, mb, disk_mb_per_s, share);
-        } else if (mb > 0) {
-            printf("%-8s %11.0f %8.3f %6.0f %6.0f  %12.1f %%\n", PHASE_NAMES[p],
-                   (double)options->rows / seconds, seconds, mb, mb / seconds, 100 * share);
-        } else {
-            printf("%-8s %11.0f %8.3f\n", PHASE_NAMES[p], (double)options->rows / seconds, seconds);
+        json_t *row =
+            json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:f}", "phase", PHASE_NAMES[p],
+                      "rows", (json_int_t)options->rows, "seconds", seconds, "rows_per_s",
+                      (double)options->rows / seconds, "written_mb", mb, "disk_mb_per_s",
+                      disk_mb_per_s, "share", mb / seconds / disk_mb_per_s, "rounds",
+                      (json_int_t)options->rounds, "spread", spread);
+        if (row != NULL) {
+            nj_bench_watch_tell(watch, row);
         }
+        status = nj_bench_report_add_take(report, "store", &row, err);
     }
-    printf(as_json ? "]}\n" : "");
+    return status;
 }
 
 static nj_status measure(const bench_options *options, const char *folder, bench_round *rounds,
-                         double *out_disk, nj_error *err)
+                         double *out_disk, nj_bench_watch *watch, nj_error *err)
 {
     nj_path store;
+    nj_bench_round watched;
+    nj_bench_watch_begin(watch, false, NJ_BENCH_PROBE_SECONDS);
     bench_batch *batch = make_batch(options);
     nj_status status = batch != NULL ? nj_path_join(folder, "store", &store, err)
                                      : nj_fail(err, NJ_NO_MEMORY, "no memory for a batch");
     if (status == NJ_OK) {
-        status = probe_disk(folder, out_disk, err);
+        status = probe_disk(folder, options->rows, out_disk, err);
     }
     for (size_t r = 0; r < options->rounds && status == NJ_OK; r++) {
+        nj_bench_round_begin(watch);
         status = run_round(options, store.text, batch, &rounds[r], err);
+        nj_bench_round_end(watch, &watched);
         if (status == NJ_OK) {
             nj_log(NJ_LOG_INFO, "round %zu: commit %.2f s, pack %.2f s, verify %.2f s", r + 1,
                    rounds[r].seconds[COMMIT], rounds[r].seconds[PACK], rounds[r].seconds[VERIFY]);
@@ -331,28 +335,37 @@ static nj_status measure(const bench_options *options, const char *folder, bench
     return status;
 }
 
+static nj_status make_folder(const nj_arguments *arguments, nj_path *out, nj_error *err)
+{
+    const char *parent = nj_argument(arguments, "folder");
+    nj_status status = nj_path_join(parent, "nightjar-bench-XXXXXX", out, err);
+    return status != NJ_OK || mkdtemp(out->text) != NULL
+               ? status
+               : nj_fail_errno(err, NJ_IO, errno, "%s: cannot make a folder in it", parent);
+}
+
 nj_status nj_command_bench_store(const nj_arguments *arguments, nj_error *err)
 {
     bench_options options;
     bench_round rounds[ROUNDS_MAX] = {0};
+    nj_bench_report report;
+    nj_bench_watch watch;
     nj_path folder;
     double disk_mb_per_s = 0.0;
-    nj_status status = options_from(arguments, &options, err);
+    nj_status status = nj_bench_report_open(arguments, &report, err);
     if (status == NJ_OK) {
-        status =
-            nj_path_join(nj_argument(arguments, "folder"), "nightjar-bench-XXXXXX", &folder, err);
+        status = options_from(arguments, &options, err);
     }
-    if (status == NJ_OK && mkdtemp(folder.text) == NULL) {
-        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot make a folder in it",
-                               nj_argument(arguments, "folder"));
+    if (status == NJ_OK) {
+        status = make_folder(arguments, &folder, err);
     }
-    if (status != NJ_OK) {
-        return status;
+    if (status == NJ_OK) {
+        status = measure(&options, folder.text, rounds, &disk_mb_per_s, &watch, err);
+        nj_status removed = nj_folder_remove(folder.text, status == NJ_OK ? err : NULL);
+        status = status != NJ_OK ? status : removed;
     }
-    status = measure(&options, folder.text, rounds, &disk_mb_per_s, err);
-    nj_status removed = nj_folder_remove(folder.text, status == NJ_OK ? err : NULL);
-    if (status == NJ_OK && removed == NJ_OK) {
-        print_rows(nj_argument_flag(arguments, "json"), &options, rounds, disk_mb_per_s);
+    if (status == NJ_OK) {
+        status = add_rows(&report, &options, rounds, disk_mb_per_s, &watch, err);
     }
-    return status != NJ_OK ? status : removed;
+    return nj_bench_report_close(&report, status, err);
 }

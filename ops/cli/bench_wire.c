@@ -20,6 +20,8 @@
 #include "common/wire/socket.h"
 #include "coordinator/daemon/result_check.h"
 #include "coordinator/dispatch.h"
+#include "ops/cli/bench_report.h"
+#include "ops/cli/bench_watch.h"
 #include "ops/cli/commands.h"
 
 #define HISTORY_ITEMS 20
@@ -151,8 +153,8 @@ static nj_status make_world(const bench_options *options, world *w, nj_error *er
         status = make_users(options, w, err);
     }
     if (status == NJ_OK) {
-        status =
-            nj_plan_make(&w->users, &settings, &bundle, (uint32_t)options->users, &w->plan, err);
+        const uint32_t users = (uint32_t)options->users;
+        status = nj_plan_make(&w->users, &settings, &bundle, users, users, &w->plan, err);
     }
     return status == NJ_OK ? make_rows(options, w, err) : status;
 }
@@ -458,46 +460,45 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
                            : status;
 }
 
-static void print_rows(const bench_options *options, size_t bytes, const bench_row rows[MODES],
-                       bool as_json)
+static nj_status add_row(nj_bench_report *report, const bench_options *options, size_t bytes,
+                         const bench_row *r, const nj_bench_watch *watch, nj_error *err)
 {
-    printf(as_json
-               ? "{\"results\": ["
-               : "transport  bytes  users  coordinator us  its main thread  wall us  users/s\n");
-    for (size_t i = 0; i < MODES; i++) {
-        const bench_row *r = &rows[i];
-        const double users_per_s = (double)options->users * 1e6 / r->cpu_us;
-        if (as_json) {
-            printf("%s{\"bench\": \"wire\", \"transport\": \"%s\", \"shard_bytes\": %zu, "
-                   "\"users\": %" PRIu64 ", \"top\": %" PRIu64 ", \"items\": %" PRIu64
-                   ", \"coordinator_us\": %.1f, \"main_us\": %.1f, \"wall_us\": %.1f, "
-                   "\"users_per_s\": %.0f}",
-                   i > 0 ? ", " : "", r->insecure ? "plain" : "curve", bytes, options->users,
-                   options->top, options->items, r->cpu_us, r->main_us, r->wall_us, users_per_s);
-        } else {
-            printf("%-9s %6zu %6" PRIu64 " %15.1f %16.1f %8.1f %8.0f\n",
-                   r->insecure ? "plain" : "curve", bytes, options->users, r->cpu_us, r->main_us,
-                   r->wall_us, users_per_s);
-        }
+    json_t *row =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}", "transport",
+                  r->insecure ? "plain" : "curve", "users", (json_int_t)options->users, "top",
+                  (json_int_t)options->top, "items", (json_int_t)options->items, "shard_bytes",
+                  (json_int_t)bytes, "coordinator_us", r->cpu_us, "main_us", r->main_us, "wall_us",
+                  r->wall_us, "users_per_s", (double)options->users * 1e6 / r->cpu_us);
+    if (row != NULL) {
+        nj_bench_watch_tell(watch, row);
     }
-    printf(as_json ? "]}\n" : "");
+    return nj_bench_report_add_take(report, "wire", &row, err);
 }
 
 nj_status nj_command_bench_wire(const nj_arguments *arguments, nj_error *err)
 {
     world w = {0};
     bench_options options;
+    nj_bench_report report;
+    nj_bench_round watched;
+    nj_bench_watch watch;
     bench_row rows[MODES] = {{.insecure = true}, {.insecure = false}};
-    nj_status status = options_from(arguments, &options, err);
+    nj_status status = nj_bench_report_open(arguments, &report, err);
+    if (status == NJ_OK) {
+        status = options_from(arguments, &options, err);
+    }
     if (status == NJ_OK) {
         status = make_world(&options, &w, err);
     }
     for (size_t i = 0; i < MODES && status == NJ_OK; i++) {
+        nj_bench_watch_begin(&watch, false, NJ_BENCH_PROBE_SECONDS);
+        nj_bench_round_begin(&watch);
         status = run_mode(&w, &options, &rows[i], err);
-    }
-    if (status == NJ_OK) {
-        print_rows(&options, w.rows.size, rows, nj_argument_flag(arguments, "json"));
+        nj_bench_round_end(&watch, &watched);
+        if (status == NJ_OK) {
+            status = add_row(&report, &options, w.rows.size, &rows[i], &watch, err);
+        }
     }
     free_world(&w);
-    return status;
+    return nj_bench_report_close(&report, status, err);
 }

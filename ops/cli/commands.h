@@ -10,7 +10,11 @@
 NJ_CHECKED nj_status nj_print_json_take(json_t **object, nj_error *err);
 
 nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_bench_kernels(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_bench_quantizer(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_bench_show(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_store(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_bench_trie(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_wire(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bundle_list(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err);

@@ -5,11 +5,11 @@
 #include "common/bundle/bundle.h"
 #include "common/cli/cli.h"
 #include "common/codec/settings.h"
+#include "common/math/kernels.h"
 #include "worker/engine/engine.h"
 
 #define NJ_ENGINE_OPTIONS                                                                          \
-    {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},           \
-        NJ_SAVINGS_OPTION,                                                                         \
+    {"kernels", "NAME", "auto", "arithmetic: " NJ_KERNELS_KNOWN, false}, NJ_SAVINGS_OPTION,        \
     {                                                                                              \
         "batch", "N", "16", "users decoded together", false                                        \
     }

@@ -1,6 +1,7 @@
 // main.c - the command table of `nightjar`. Adding a command is one row here and one function in commands.h.
 #include "common/base/log.h"
 #include "coordinator/daemon/night_options.h"
+#include "ops/cli/bench_report.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 
@@ -32,8 +33,37 @@ static const nj_option BENCH_ENGINE[] = {
     {"users", "N", "64", "users a round", false},
     {"rounds", "N", "5", "rounds; the median is reported", false},
     NJ_ENGINE_OPTIONS,
-    JSON_OPTION,
+    NJ_BENCH_REPORT_OPTIONS,
 };
+
+static const nj_option BENCH_KERNELS[] = {
+    {"kernels", "NAME", "all", "one set of kernels, or all that this machine runs", false},
+    {"rows", "LIST", "1,8,20,81,96,192", "M of the products with the model's weights", false},
+    {"shape", "M,N,K[,...]", NULL, "measure X[M,K] * W[N,K]^T of these sizes, and nothing else",
+     false},
+    {"rounds", "N", "7", "rounds of some 2 ms; the median is reported, and the best", false},
+    NJ_BENCH_REPORT_OPTIONS,
+};
+
+static const nj_option BENCH_QUANTIZER[] = {
+    {"dims", "LIST", "64,128,768", "widths of an embedding", false},
+    {"items", "N", "20000", "embeddings a round", false},
+    {"levels", "N", "3", "codebooks", false},
+    {"codes", "N", "256", "vectors of a codebook", false},
+    {"rounds", "N", "5", "rounds; the median is reported", false},
+    {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
+    NJ_BENCH_REPORT_OPTIONS,
+};
+
+static const nj_option BENCH_TRIE[] = {
+    {"items", "LIST", "12101,1000000", "catalogue sizes", false},
+    {"levels", "N", "4", "codes of an item", false},
+    {"codes", "N", "256", "codes of a level", false},
+    {"rounds", "N", "5", "rounds; medians are reported", false},
+    NJ_BENCH_REPORT_OPTIONS,
+};
+
+static const nj_option BENCH_SHOW[] = {NJ_BENCH_REPORT_OPTIONS};
 
 static const nj_option BENCH_STORE[] = {
     {"rows", "N", "1000000", "made-up rows a round", false},
@@ -41,7 +71,7 @@ static const nj_option BENCH_STORE[] = {
     {"shard-users", "N", "256", "rows a shard; 32 shards are committed at once", false},
     {"rounds", "N", "3", "rounds; medians are reported", false},
     {"folder", "DIR", ".", "where the store is made, and removed again", false},
-    JSON_OPTION,
+    NJ_BENCH_REPORT_OPTIONS,
 };
 
 static const nj_option BENCH_WIRE[] = {
@@ -49,7 +79,7 @@ static const nj_option BENCH_WIRE[] = {
     {"top", "N", "50", "items of each list: 128 lists of 50 are 64 KB", false},
     {"items", "N", "100000", "items of the catalogue", false},
     {"shards", "N", "2000", "shards to send each way", false},
-    JSON_OPTION,
+    NJ_BENCH_REPORT_OPTIONS,
 };
 
 static const nj_option BUNDLE_PACK[] = {
@@ -106,6 +136,10 @@ static const nj_option RUN[] = {
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,
     {"workers", "N", "2", "worker processes to start on this machine", false},
+    {"pin", "auto|none|LIST", "none",
+     "keep each worker on one processor: auto takes a core each before any core twice, a list "
+     "such as 0,2,4-7 those",
+     false},
     {"cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar", false},
     {"memory-max", "MB", NULL, "a worker whose plan needs more ends; default: no limit", false},
     NJ_ENGINE_OPTIONS,
@@ -154,8 +188,16 @@ static const nj_option STORE_ROLLBACK[] = {
 static const nj_command COMMANDS[] = {
     COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE,
             nj_command_bench_engine),
+    COMMAND("bench kernels", "measure each set of kernels on the model's shapes", NULL,
+            BENCH_KERNELS, nj_command_bench_kernels),
+    COMMAND("bench quantizer", "measure giving embeddings their codes", NULL, BENCH_QUANTIZER,
+            nj_command_bench_quantizer),
+    COMMAND("bench show", "a saved run as tables, and beside another one", "FILE", BENCH_SHOW,
+            nj_command_bench_show),
     COMMAND("bench store", "measure committing, packing and publishing", NULL, BENCH_STORE,
             nj_command_bench_store),
+    COMMAND("bench trie", "measure building a trie and walking it", NULL, BENCH_TRIE,
+            nj_command_bench_trie),
     COMMAND("bench wire", "what a shard's result costs the coordinator", NULL, BENCH_WIRE,
             nj_command_bench_wire),
     COMMAND("bundle list", "the sections of a bundle", "FILE", BUNDLE_LIST, nj_command_bundle_list),

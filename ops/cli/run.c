@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/cpus.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "coordinator/daemon/log_gate.h"
@@ -36,6 +37,7 @@ typedef struct {
     uint64_t due_ns;   // none runs: when one is started; 0: never again
     uint64_t progress; // of the night, when the last one was started
     unsigned pauses;   // doublings of its pause
+    char pin[8];       // its processor, "none" for any
 } worker_slot;
 
 typedef struct {
@@ -124,14 +126,15 @@ static nj_status make_keys(fleet *f, nj_keypair *server, nj_allowlist *allowed, 
 // ---- processes ----
 
 // Between fork and exec only calls that are safe after a fork of a process with threads.
-static void exec_worker(const fleet *f, pid_t parent)
+static void exec_worker(const fleet *f, const worker_slot *slot, pid_t parent)
 {
     static const char *const PASSED_ON[] = {"--kernels",    "--batch", "--without",
                                             "--log-format", "--cache", "--memory-max"};
     enum { PASSED_ON_COUNT = sizeof PASSED_ON / sizeof PASSED_ON[0] };
-    const char *argv[6 + 2 * PASSED_ON_COUNT + 1] = {f->program.text, "--connect", f->endpoint,
-                                                     f->server_key,   "--key",     f->key_path};
-    size_t count = 6;
+    const char *argv[8 + 2 * PASSED_ON_COUNT + 1] = {f->program.text, "--connect", f->endpoint,
+                                                     f->server_key,   "--key",     f->key_path,
+                                                     "--pin",         slot->pin};
+    size_t count = 8;
     for (size_t i = 0; i < PASSED_ON_COUNT; i++) {
         const char *value = nj_argument(f->arguments, PASSED_ON[i] + strlen("--"));
         if (value != NULL) {
@@ -159,7 +162,7 @@ static nj_status start_worker(fleet *f, worker_slot *slot, nj_error *err)
                              slot - f->workers + 1, f->worker_count);
     }
     if (pid == 0) {
-        exec_worker(f, parent);
+        exec_worker(f, slot, parent);
     }
     slot->pid = pid;
     return NJ_OK;
@@ -325,6 +328,21 @@ static void end_workers(fleet *f)
 
 // ---- the command ----
 
+static nj_status choose_cpus(fleet *f, nj_error *err)
+{
+    nj_cpu_list cpus;
+    nj_status status =
+        nj_cpus_choose(nj_argument(f->arguments, "pin"), (uint32_t)f->worker_count, &cpus, err);
+    for (size_t i = 0; i < f->worker_count && status == NJ_OK; i++) {
+        char *pin = f->workers[i].pin;
+        snprintf(pin, sizeof f->workers[i].pin, "none");
+        if (cpus.count > 0) {
+            snprintf(pin, sizeof f->workers[i].pin, "%u", cpus.cpus[i]);
+        }
+    }
+    return status;
+}
+
 static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job,
                            nj_night_summary *summary, nj_error *err)
 {
@@ -372,12 +390,15 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
         status = nj_engine_options_check(arguments, err);
     }
     if (status == NJ_OK) {
-        status = nj_job_open(arguments, &job, err);
-    }
-    if (status == NJ_OK) {
         f->arguments = arguments;
         f->key_fd = -1;
         f->worker_count = (size_t)workers;
+        status = choose_cpus(f, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_job_open(arguments, &job, err);
+    }
+    if (status == NJ_OK) {
         status = run_fleet(f, &options, &job, &summary, err);
     }
     if (nj_night_has_summary(&summary)) {

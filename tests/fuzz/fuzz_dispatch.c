@@ -85,12 +85,13 @@ static const world *find_world(void)
         return &w;
     }
     make_items(&w);
-    fuzz_check(
-        nj_user_table_read(memfile_write(HISTORIES, sizeof HISTORIES - 1), NJ_HISTORIES_SEQUENCE,
-                           &w.items, &w.map, &w.users, &err) == NJ_OK &&
-            nj_plan_make(&w.users, &settings, &BUNDLE, SHARD_USERS, &w.plan, &err) == NJ_OK &&
-            w.plan.shard_count == SHARDS,
-        "the plan is valid");
+    fuzz_check(nj_user_table_read(memfile_write(HISTORIES, sizeof HISTORIES - 1),
+                                  NJ_HISTORIES_SEQUENCE, &w.items, &w.map, &w.users,
+                                  &err) == NJ_OK &&
+                   nj_plan_make(&w.users, &settings, &BUNDLE, SHARD_USERS, SHARD_USERS, &w.plan,
+                                &err) == NJ_OK &&
+                   w.plan.shard_count == SHARDS,
+               "the plan is valid");
     return &w;
 }
 

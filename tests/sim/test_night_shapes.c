@@ -7,6 +7,8 @@
 #include "tests/sim/world.h"
 #include "tests/support/nj_test.h"
 
+#define NIGHTS 3 // of each kind, where only averages say something
+
 static sim_world world; // large
 
 typedef struct {
@@ -86,6 +88,37 @@ static void one_worker_ten_times_slower_does_not_hold_up_the_night(void **state)
     assert_true(result.makespan < without.makespan);
 }
 
+// Nights of as many users as Amazon Beauty, at 5 ms each: what the last shards cost fleets of every size, all equal or halved towards the
+// end.
+static void small_shards_at_the_end_keep_workers_busy(void **state)
+{
+    (void)state;
+    static const uint32_t FLEETS[] = {1, 2, 16, 64, 512};
+    for (size_t i = 0; i < sizeof FLEETS / sizeof FLEETS[0]; i++) {
+        double took[2] = {0};
+        uint32_t shards[2] = {0};
+        for (uint64_t night = 0; night < 2 * NIGHTS; night++) {
+            const size_t halved = night % 2;
+            sim_setup setup = sim_calm_setup(1 + night / 2, 0, 64, FLEETS[i]);
+            setup.user_count = 22363;
+            setup.shard_users_least = halved ? 16 : setup.shard_users;
+            setup.user_us = 5000;
+            setup.heartbeat_ms = 1000;
+            setup.lease_ms = 15000;
+            assert_true(sim_run(&world, &setup));
+            const double ideal_ns = (double)world.user_count * 5e6 / FLEETS[i];
+            took[halved] += (double)world.makespan_ns / ideal_ns / NIGHTS;
+            shards[halved] = world.setup.shard_count;
+            sim_close(&world);
+        }
+        print_message("%3u workers: makespan %.3f of the ideal with %u equal shards, %.3f with %u "
+                      "halved towards the end\n",
+                      FLEETS[i], took[0], shards[0], took[1], shards[1]);
+        assert_true(took[1] <= took[0] * 1.01);
+        assert_true(FLEETS[i] != 64 || took[1] < took[0] - 0.03);
+    }
+}
+
 // Each of them once, at a random moment, and it does not come back.
 static void a_fifth_of_the_workers_killed_costs_a_third_at_most(void **state)
 {
@@ -153,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_night_without_faults_computes_nothing_twice),
         cmocka_unit_test(one_worker_ten_times_slower_does_not_hold_up_the_night),
+        cmocka_unit_test(small_shards_at_the_end_keep_workers_busy),
         cmocka_unit_test(a_fifth_of_the_workers_killed_costs_a_third_at_most),
         cmocka_unit_test(a_fifth_killed_in_every_shards_duration),
         cmocka_unit_test(a_bundle_that_fails_everything_ends_the_night_early),

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "coordinator/plan.h"
+
 #define EVENTS_MAX 400000000ull // a night that has more of them goes in circles
 #define REDELIVER_MS 50
 
@@ -168,18 +170,39 @@ static void handle(sim_world *world, const simevent *event)
     }
 }
 
-static void open_world(sim_world *world, const sim_setup *setup)
+// Users of a shard that begins at user `first`.
+static uint32_t size_of(const sim_setup *setup, uint32_t shard, uint32_t first)
 {
-    *world = (sim_world){.setup = *setup, .newest = SIM_NOBODY};
+    if (setup->user_count > 0) {
+        return nj_plan_next_shard(setup->user_count - first, setup->shard_users,
+                                  setup->shard_users_least);
+    }
+    bool last = shard + 1 == setup->shard_count;
+    return last && setup->shard_users > 1 ? setup->shard_users - 1 : setup->shard_users;
+}
+
+static void count_shards(sim_setup *setup)
+{
+    uint32_t first = 0;
+    for (setup->shard_count = 0; first < setup->user_count; setup->shard_count++) {
+        first += size_of(setup, setup->shard_count, first);
+    }
+}
+
+static void open_world(sim_world *world, const sim_setup *asked)
+{
+    *world = (sim_world){.setup = *asked, .newest = SIM_NOBODY};
+    sim_setup *setup = &world->setup;
+    if (setup->user_count > 0) {
+        count_shards(setup);
+    }
     world->random.state = setup->seed * 0x2545f4914f6cdd1du + 1;
     world->user_count = 0;
     world->shard_first = calloc(setup->shard_count + 1, sizeof *world->shard_first);
     world->workers = calloc(setup->worker_count, sizeof *world->workers);
     for (uint32_t shard = 0; shard < setup->shard_count; shard++) {
-        bool last = shard + 1 == setup->shard_count;
-        uint32_t users =
-            last && setup->shard_users > 1 ? setup->shard_users - 1 : setup->shard_users;
-        world->shard_first[shard + 1] = world->shard_first[shard] + users;
+        world->shard_first[shard + 1] =
+            world->shard_first[shard] + size_of(setup, shard, world->shard_first[shard]);
     }
     world->user_count = world->shard_first[setup->shard_count];
     world->poison = calloc(world->user_count, 1);

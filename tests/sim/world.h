@@ -91,6 +91,10 @@ typedef struct {
     sim_mode mode;
     uint32_t shard_count;
     uint32_t shard_users; // of every shard but the last
+    // 0: the shards are as said above. Else so many users are cut as nj_plan_make cuts them, into shards of at most shard_users and,
+    // at the end, at least shard_users_least.
+    uint32_t user_count;
+    uint32_t shard_users_least;
     uint32_t worker_count;
     uint32_t lease_slots;
     uint32_t user_us; // time to compute one

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/cpus.h"
 #include "common/base/log.h"
 #include "common/cli/cli.h"
 #include "worker/daemon/daemon.h"
@@ -24,8 +25,12 @@ static const nj_option OPTIONS[] = {
     {"insecure", NULL, NULL, "no encryption and no keys; for networks that nobody else is on",
      false},
     {"procs", "N", "1", "worker processes to run: one a core", false},
+    {"pin", "auto|none|LIST", "none",
+     "keep each process on one processor: auto takes a core each before any core twice (for a "
+     "machine that nothing else computes on), a list such as 0,2,4-7 those",
+     false},
     {"cache", "DIR", NULL, "where bundle sections are kept; default: ~/.cache/nightjar", false},
-    {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
+    {"kernels", "NAME", "auto", "arithmetic: " NJ_KERNELS_KNOWN, false},
     {"batch", "N", "16", "users decoded together", false},
     NJ_SAVINGS_OPTION,
     {"give-up-ms", "N", "600000", "end when no coordinator answers for this long", false},
@@ -56,7 +61,7 @@ static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys,
 // ---- several processes ----
 
 static pid_t children[PROCS_MAX];
-static size_t child_count;
+static size_t child_count; // in a child: those that were started before it
 
 static void pass_on_signal(int number)
 {
@@ -112,10 +117,17 @@ static nj_status fork_children(uint64_t procs, nj_error *err)
     _exit(wait_for_children());
 }
 
+// Before anything is allocated, so that all memory of the process is near its processor.
+static nj_status pin(const nj_cpu_list *cpus, nj_error *err)
+{
+    return cpus->count > 0 ? nj_cpu_pin(cpus->cpus[child_count], err) : NJ_OK;
+}
+
 static nj_status run(const nj_arguments *arguments, nj_error *err)
 {
     nj_keypair keys = {0};
     nj_server_keys server_keys = {.count = 0};
+    nj_cpu_list cpus;
     nj_savings savings = NJ_SAVINGS_ALL;
     uint64_t procs = 0;
     uint64_t batch = 0;
@@ -132,8 +144,14 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "give-up-ms", 1000, UINT32_MAX / 2, &give_up_ms, err);
     }
+    if (status == NJ_OK) {
+        status = nj_cpus_choose(nj_argument(arguments, "pin"), (uint32_t)procs, &cpus, err);
+    }
     if (status == NJ_OK && procs > 1) {
         status = fork_children(procs, err);
+    }
+    if (status == NJ_OK) {
+        status = pin(&cpus, err);
     }
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "drain-ms", 0, UINT32_MAX / 2, &drain_ms, err);

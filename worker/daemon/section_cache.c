@@ -177,6 +177,21 @@ nj_status nj_section_cache_write(nj_section_cache *cache, const nj_digest *diges
     return NJ_OK;
 }
 
+// The first of several workers who fetched the same section gives it its name and the others take his: one file is mapped by all, and
+// is in memory once. Where links cannot be made, the last one's stays.
+static nj_status place_draft(nj_section_cache *cache, const nj_path *path, const nj_digest *digest,
+                             uint64_t size, nj_error *err)
+{
+    if (link(cache->draft_path.text, path->text) == 0 ||
+        (errno == EEXIST && nj_section_cache_has(cache, digest, size))) {
+        unlink(cache->draft_path.text);
+        return NJ_OK;
+    }
+    return rename(cache->draft_path.text, path->text) == 0
+               ? NJ_OK
+               : nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename into place", path->text);
+}
+
 nj_status nj_section_cache_finish(nj_section_cache *cache, const nj_digest *digest, uint64_t size,
                                   bool *out_good, nj_error *err)
 {
@@ -199,10 +214,11 @@ nj_status nj_section_cache_finish(nj_section_cache *cache, const nj_digest *dige
     nj_digest found = nj_digest_of(mapped.bytes, mapped.size);
     *out_good = mapped.size == size && nj_digest_equal(&found, digest);
     nj_mapped_close(&mapped);
-    if (*out_good && rename(cache->draft_path.text, path.text) != 0) {
-        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename into place", path.text);
-    }
     if (*out_good) {
+        status = place_draft(cache, &path, digest, size, err);
+        if (status != NJ_OK) {
+            return status;
+        }
         close(cache->draft_fd);
         cache->draft_fd = -1;
     } else {

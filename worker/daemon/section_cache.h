@@ -3,7 +3,7 @@
 //   CACHE/<64 hexadecimal digits>            a whole section; its digest is checked every time it is looked up
 //   CACHE/<64 hexadecimal digits>.tmp.<pid>  one that is being fetched
 //
-// Several workers may share the folder: a file appears by rename, whole. Files that no night has used for NJ_CACHE_DAYS are removed.
+// Several workers may share the folder: a file appears whole, under one name for all, so that all map the same pages. Files that no night has used for NJ_CACHE_DAYS are removed.
 #ifndef NJ_WORKER_DAEMON_SECTION_CACHE_H
 #define NJ_WORKER_DAEMON_SECTION_CACHE_H
 

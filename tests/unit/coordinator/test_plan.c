@@ -67,7 +67,8 @@ static nj_plan make_plan(const world *w, uint32_t shard_users)
     nj_error err = {0};
     nj_plan plan;
     nj_settings settings = nj_settings_default();
-    assert_ok(nj_plan_make(&w->users, &settings, &w->bundle, shard_users, &plan, &err), &err);
+    assert_ok(nj_plan_make(&w->users, &settings, &w->bundle, shard_users, shard_users, &plan, &err),
+              &err);
     return plan;
 }
 
@@ -76,7 +77,8 @@ static nj_digest digest_with(const world *w, const nj_settings *settings, uint32
     nj_error err = {0};
     nj_plan plan;
     nj_settings copy = *settings;
-    assert_ok(nj_plan_make(&w->users, &copy, &w->bundle, shard_users, &plan, &err), &err);
+    assert_ok(nj_plan_make(&w->users, &copy, &w->bundle, shard_users, shard_users, &plan, &err),
+              &err);
     nj_digest digest = plan.digest;
     nj_plan_fini(&plan);
     return digest;
@@ -242,6 +244,50 @@ static void shards_are_contiguous_complete_and_of_the_asked_size(void **state)
     close_world(&w);
 }
 
+static void the_last_shards_are_halved_down_to_the_least(void **state)
+{
+    (void)state;
+    static const size_t USERS[] = {1, 15, 16, 17, 2048, 4096, 8192, 22363, 1000003};
+    for (size_t u = 0; u < sizeof USERS / sizeof USERS[0]; u++) {
+        size_t left = USERS[u];
+        uint32_t before = nj_plan_next_shard(left, 64, 16);
+        while (left > 0) {
+            const uint32_t size = nj_plan_next_shard(left, 64, 16);
+            assert_in_range(size, 1, left);
+            assert_true(size == 64 || size == 32 || size == 16 || size == left);
+            assert_true(size <= before && (size >= before / 2 || size == left));
+            // No more than so many shards of a size are left when it is given up, nor many fewer.
+            assert_true(size < 64 || left >= (size_t)64 * NJ_PLAN_SHARDS_LEFT);
+            assert_true(size != 16 || left < (size_t)32 * NJ_PLAN_SHARDS_LEFT);
+            before = size;
+            left -= size;
+        }
+    }
+    assert_int_equal(nj_plan_next_shard(1000, 20, 16), 20); // half of it would be below the least
+    assert_int_equal(nj_plan_next_shard(1000, 64, 64), 64);
+}
+
+static void a_plan_cut_smaller_at_its_end_is_another_plan(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    nj_plan equal, halved;
+    nj_settings settings = nj_settings_default();
+    world w;
+    open_world(&w);
+    read_lines(&w, "a i1\nb i2\nc i3\nd i4\ne i5\n");
+    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 4, 4, &equal, &err), &err);
+    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 4, 2, &halved, &err), &err);
+    assert_int_equal(equal.shard_count, 2);
+    assert_int_equal(halved.shard_count, 3);
+    assert_int_equal(nj_plan_shard_users(&halved, 0), 2);
+    assert_int_equal(nj_plan_shard_users(&halved, 2), 1);
+    assert_false(same_digest(equal.digest, halved.digest));
+    nj_plan_fini(&equal);
+    nj_plan_fini(&halved);
+    close_world(&w);
+}
+
 static void append_user(nj_buffer *text, const char *id, size_t item_count)
 {
     assert_int_equal(nj_buffer_append(text, id, strlen(id)), NJ_OK);
@@ -399,7 +445,7 @@ static void cold_users_are_planned_skipped_or_refused(void **state)
     open_world(&w);
     read_lines(&w, "d i1 i2 i3\nb nothing\nc i4\na\n");
     nj_settings settings = nj_settings_default();
-    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 10, &plan, &err), &err);
+    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 10, 10, &plan, &err), &err);
     assert_int_equal(plan.user_count, 4);
     assert_int_equal(settings.history_items_max, 3);
     assert_int_equal(settings.exclusions_max, 3);
@@ -407,7 +453,7 @@ static void cold_users_are_planned_skipped_or_refused(void **state)
 
     settings.cold_users = NJ_COLD_SKIP;
     settings.keep_history = true;
-    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 10, &plan, &err), &err);
+    assert_ok(nj_plan_make(&w.users, &settings, &w.bundle, 10, 10, &plan, &err), &err);
     assert_int_equal(plan.user_count, 2);
     assert_int_equal(plan.skipped_count, 2);
     assert_true(nj_slice_equal(nj_plan_request(&plan, 0, 0).user, nj_slice_from("c")));
@@ -416,12 +462,12 @@ static void cold_users_are_planned_skipped_or_refused(void **state)
     nj_plan_fini(&plan);
 
     settings.cold_users = NJ_COLD_FAIL;
-    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, 10, &plan, &err), NJ_INPUT, &err,
-                   "2 of 4 users have no item that the catalogue knows, the first is \"b\"");
+    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, 10, 10, &plan, &err), NJ_INPUT,
+                   &err, "2 of 4 users have no item that the catalogue knows, the first is \"b\"");
     read_lines(&w, "a nothing\nb\n");
     settings.cold_users = NJ_COLD_SKIP;
-    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, 10, &plan, &err), NJ_INPUT, &err,
-                   "no user is left: 2 read, 2 skipped");
+    assert_refused(nj_plan_make(&w.users, &settings, &w.bundle, 10, 10, &plan, &err), NJ_INPUT,
+                   &err, "no user is left: 2 read, 2 skipped");
     close_world(&w);
 }
 
@@ -444,6 +490,8 @@ int main(void)
         cmocka_unit_test(users_stand_in_the_stores_key_order),
         cmocka_unit_test(numbers_come_first_by_value_then_texts_by_bytes),
         cmocka_unit_test(shards_are_contiguous_complete_and_of_the_asked_size),
+        cmocka_unit_test(the_last_shards_are_halved_down_to_the_least),
+        cmocka_unit_test(a_plan_cut_smaller_at_its_end_is_another_plan),
         cmocka_unit_test(long_histories_close_a_shard_early),
         cmocka_unit_test(long_ids_close_a_shard_early),
         cmocka_unit_test(the_digest_changes_with_every_user_item_and_cut),

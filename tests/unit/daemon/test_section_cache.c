@@ -116,6 +116,50 @@ static void a_damaged_section_is_removed_and_fetched_again(void **state)
     nj_section_cache_fini(&cache);
 }
 
+// Fetches `bytes` and returns the inode of the file that has its name then.
+static ino_t fetch(nj_section_cache *cache, nj_slice bytes)
+{
+    nj_error err = {0};
+    bool good = false;
+    const nj_digest digest = nj_digest_of(bytes.bytes, bytes.size);
+    assert_ok(nj_section_cache_write(cache, &digest, 0, bytes, &err), &err);
+    assert_ok(nj_section_cache_finish(cache, &digest, bytes.size, &good, &err), &err);
+    assert_true(good);
+    nj_path path;
+    struct stat about;
+    char hex[NJ_DIGEST_HEX_BYTES];
+    nj_digest_hex(&digest, hex);
+    assert_ok(nj_path_join(cache->folder.text, hex, &path, &err), &err);
+    assert_int_equal(stat(path.text, &about), 0);
+    assert_int_equal(about.st_size, bytes.size);
+    return about.st_ino;
+}
+
+// In one process the drafts of two caches have one name: the second fetch begins when the first has ended.
+static void who_fetches_a_section_that_is_there_by_now_takes_that_file(void **state)
+{
+    const nj_slice bytes = nj_slice_from("the weights");
+    nj_section_cache one, two;
+    open_cache(&one, sandbox_path(state, "cache"));
+    open_cache(&two, sandbox_path(state, "cache"));
+
+    const ino_t first = fetch(&one, bytes);
+    assert_int_equal(fetch(&two, bytes), first);
+
+    const nj_digest digest = nj_digest_of(bytes.bytes, bytes.size);
+    char hex[NJ_DIGEST_HEX_BYTES];
+    nj_digest_hex(&digest, hex);
+    nj_path file;
+    nj_error err = {0};
+    assert_ok(nj_path_join(sandbox_path(state, "cache"), hex, &file, &err), &err);
+    assert_ok(nj_file_write(file.text, "the weighty", bytes.size, &err), &err); // damaged
+    fetch(&two, bytes);
+    assert_true(nj_section_cache_has(&one, &digest, bytes.size));
+
+    nj_section_cache_fini(&one);
+    nj_section_cache_fini(&two);
+}
+
 #define in_sandbox(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
 
 int main(void)
@@ -127,6 +171,7 @@ int main(void)
         in_sandbox(a_folder_of_another_user_is_refused),
         in_sandbox(a_section_is_there_once_its_bytes_have_its_digest),
         in_sandbox(a_damaged_section_is_removed_and_fetched_again),
+        in_sandbox(who_fetches_a_section_that_is_there_by_now_takes_that_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

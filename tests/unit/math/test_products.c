@@ -5,9 +5,9 @@
 #include "common/math/kernels.h"
 #include "tests/unit/math/guarded.h"
 
-// Around every edge of a tile (6 or 12 rows, 8, 16 or 32 columns), of a transposed block (8 x 4) and of a block of k (256).
+// Around every edge of a tile (6 or 12 rows, 4, 8, 16 or 32 columns), of a transposed block (8 x 4 or 4 x 4) and of a block of k (256).
 static const size_t M_SIZES[] = {0, 1, 2, 5, 6, 7, 11, 12, 13, 17, 25, 33};
-static const size_t N_SIZES[] = {0, 1, 2, 7, 8, 15, 16, 17, 24, 31, 32, 33, 48, 65};
+static const size_t N_SIZES[] = {0, 1, 2, 3, 4, 5, 7, 8, 12, 15, 16, 17, 24, 31, 32, 33, 48, 65};
 static const size_t K_SIZES[] = {0, 1, 2, 3, 4, 7, 16, 33, 64, 256, 257, 520};
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 

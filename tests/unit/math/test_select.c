@@ -1,5 +1,5 @@
 // test_select.c - names, "auto", the list of sets, the cost of packing, the peak.
-#include "common/math/kernels.h"
+#include "common/math/kernels.c"
 
 #include "common/math/peak.h"
 #include "tests/support/nj_test.h"
@@ -32,7 +32,7 @@ static void every_listed_set_is_found_by_its_name_and_is_whole(void **state)
         assert_true(listed->log_sum_exp && listed->rms_norm && listed->relu);
         assert_true(listed->gated_gelu && listed->add && listed->scale);
     }
-    assert_true(count >= 2); // ref and openblas run everywhere
+    assert_true(count >= 3); // ref, openblas and portable run everywhere
     assert_null(nj_kernels_at(count + 1));
 }
 
@@ -52,7 +52,7 @@ static void an_unknown_name_is_a_usage_error_that_lists_the_known(void **state)
     nj_error err = {0};
     const nj_kernels *kernels = NULL;
     assert_refused(nj_kernels_select("mkl", &kernels, &err), NJ_USAGE, &err,
-                   "\"mkl\" are not known; known are auto, ref, openblas, avx2, avx512");
+                   "\"mkl\" are not known; known are " NJ_KERNELS_KNOWN);
     assert_refused(nj_kernels_select("", &kernels, &err), NJ_USAGE, &err, "not known");
     assert_null(kernels);
 }
@@ -60,7 +60,7 @@ static void an_unknown_name_is_a_usage_error_that_lists_the_known(void **state)
 static void a_known_set_either_runs_or_names_what_the_cpu_lacks(void **state)
 {
     (void)state;
-    static const char *const NAMES[] = {"ref", "openblas", "avx2", "avx512"};
+    static const char *const NAMES[] = {"ref", "openblas", "portable", "neon", "avx2", "avx512"};
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         nj_error err = {0};
         const nj_kernels *kernels = NULL;
@@ -72,6 +72,55 @@ static void a_known_set_either_runs_or_names_what_the_cpu_lacks(void **state)
         }
     }
 }
+
+#if defined(__x86_64__)
+static const char *choose_auto(unsigned features)
+{
+    nj_error err = {0};
+    const nj_kernels *kernels = NULL;
+    assert_ok(select_for(features, "auto", &kernels, &err), &err);
+    return kernels->name;
+}
+
+static void auto_takes_the_fastest_set_that_the_cpu_runs(void **state)
+{
+    (void)state;
+    const unsigned AVX512 = HAS_AVX512F | HAS_AVX512DQ | HAS_AVX512VL;
+    assert_string_equal(choose_auto(0), "portable");
+    assert_string_equal(choose_auto(HAS_AVX2), "portable");
+    assert_string_equal(choose_auto(HAS_FMA), "portable");
+    assert_string_equal(choose_auto(AVX512 | HAS_AVX2), "portable");
+    assert_string_equal(choose_auto(HAS_AVX2 | HAS_FMA), "avx2");
+    assert_string_equal(choose_auto(HAS_AVX2 | HAS_FMA | HAS_AVX512F), "avx2");
+    assert_string_equal(choose_auto(HAS_AVX2 | HAS_FMA | HAS_AVX512F | HAS_AVX512DQ), "avx2");
+    assert_string_equal(choose_auto(HAS_AVX2 | HAS_FMA | AVX512), "avx512");
+}
+
+static void a_set_that_does_not_run_names_the_first_feature_that_is_missing(void **state)
+{
+    (void)state;
+    const unsigned AVX2 = HAS_AVX2 | HAS_FMA;
+    const struct {
+        const char *name;
+        unsigned features;
+        const char *message;
+    } CASES[] = {
+        {"avx2", 0, "kernels \"avx2\" need AVX2, which this CPU lacks"},
+        {"avx2", HAS_AVX2, "kernels \"avx2\" need FMA, which"},
+        {"avx512", AVX2, "kernels \"avx512\" need AVX-512F, which"},
+        {"avx512", AVX2 | HAS_AVX512F, "kernels \"avx512\" need AVX-512DQ, which"},
+        {"avx512", AVX2 | HAS_AVX512F | HAS_AVX512DQ, "kernels \"avx512\" need AVX-512VL, which"},
+        {"neon", ~0u, "kernels \"neon\" need the AArch64 instruction set, which this CPU lacks"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        nj_error err = {0};
+        const nj_kernels *kernels = NULL;
+        assert_refused(select_for(CASES[i].features, CASES[i].name, &kernels, &err), NJ_CONFIG,
+                       &err, CASES[i].message);
+        assert_null(kernels);
+    }
+}
+#endif
 
 static void packing_costs_whole_arena_steps_and_absurd_sizes_saturate(void **state)
 {
@@ -105,6 +154,10 @@ int main(void)
         cmocka_unit_test(openblas_names_its_own_class),
         cmocka_unit_test(an_unknown_name_is_a_usage_error_that_lists_the_known),
         cmocka_unit_test(a_known_set_either_runs_or_names_what_the_cpu_lacks),
+#if defined(__x86_64__)
+        cmocka_unit_test(auto_takes_the_fastest_set_that_the_cpu_runs),
+        cmocka_unit_test(a_set_that_does_not_run_names_the_first_feature_that_is_missing),
+#endif
         cmocka_unit_test(packing_costs_whole_arena_steps_and_absurd_sizes_saturate),
         cmocka_unit_test(the_peak_is_a_plausible_rate),
     };

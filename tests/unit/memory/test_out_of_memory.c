@@ -244,7 +244,7 @@ static nj_status plan_and_dispatch(const nj_user_table *users, nj_error *err)
     static const nj_digest BUNDLE = {{1}};
     nj_settings settings = nj_settings_default();
     nj_plan plan = {0};
-    nj_status status = nj_plan_make(users, &settings, &BUNDLE, 2, &plan, err);
+    nj_status status = nj_plan_make(users, &settings, &BUNDLE, 2, 2, &plan, err);
     nj_dispatch *dispatch = status == NJ_OK ? malloc(sizeof *dispatch) : NULL;
     if (dispatch != NULL) {
         const nj_dispatch_config config = {

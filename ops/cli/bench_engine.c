@@ -1,0 +1,253 @@
+// bench_engine.c - `nightjar bench engine`: users a second of one process, against the FMA peak measured around each round.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "ops/cli/bench_report.h"
+#include "ops/cli/bench_watch.h"
+#include "ops/cli/commands.h"
+#include "ops/cli/engine_options.h"
+#include "ops/cli/numbers.h"
+#include "worker/engine/flops.h"
+#include "worker/engine/synthetic.h"
+
+#define BEAMS_MAX 16
+#define ROUNDS_MAX 1000
+
+typedef struct {
+    uint64_t tokens, users, rounds;
+    uint32_t top; // of the beam that is measured
+    uint32_t beams[BEAMS_MAX];
+    uint32_t beam_count;
+} bench_options;
+
+static nj_status options_from(const nj_arguments *arguments, bench_options *out, nj_error *err)
+{
+    nj_status status = nj_argument_uint(arguments, "tokens", 1, 100000, &out->tokens, err);
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "users", 1, 100000, &out->users, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "rounds", 1, ROUNDS_MAX, &out->rounds, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_numbers_from(arguments, "beams", 1, 100000, BEAMS_MAX, out->beams,
+                                 &out->beam_count, err);
+    }
+    return status;
+}
+
+static nj_status ignore_list(void *context, size_t index, const nj_list *list, nj_error *err)
+{
+    (void)index;
+    (void)err;
+    *(uint64_t *)context += list->count;
+    return NJ_OK;
+}
+
+// ---- memory ----
+
+// Forgets the highest memory of this process so far, so that each row has its own; where the kernel refuses, rows have that of
+// all before them too.
+static void forget_peak_memory(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "we");
+    if (file != NULL) {
+        fputs("5", file);
+        fclose(file);
+    }
+}
+
+static double read_peak_memory_mb(void)
+{
+    struct rusage usage;
+    char line[128];
+    double kb = getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss : 0.0;
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        sscanf(line, "VmHWM: %lf", &kb); // that of rusage cannot be forgotten
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return kb * 1024 / 1e6;
+}
+
+// ---- rounds ----
+
+typedef struct {
+    nj_bench_round *rounds; // [options.rounds]
+    double *users_per_s;    // [options.rounds]
+    double *core_shares;    // [options.rounds]
+    nj_bench_watch watch;
+} bench_run;
+
+static double share_of(const nj_bench_round *round)
+{
+    return 1.0 / (round->seconds * round->peak_gflops); // but for the work, which all rounds share
+}
+
+static int compare_shares(const void *a, const void *b)
+{
+    double x = share_of(a);
+    double y = share_of(b);
+    return (x > y) - (x < y);
+}
+
+static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
+                        const bench_options *options, bench_run *run)
+{
+    const nj_engine_plan *plan = nj_engine_plan_of(engine);
+    const nj_kernels *kernels = NULL;
+    if (nj_kernels_select(nj_argument(arguments, "kernels"), &kernels, NULL) != NJ_OK) {
+        return NULL; // the engine has been opened with them
+    }
+    const char *without = nj_argument(arguments, "without");
+    const double users = (double)options->users;
+    const double gflop = users * nj_engine_user_flops(engine, plan->S) / 1e9; // a round
+    double least = run->rounds[0].seconds;
+    double core_seconds = 0.0;
+    for (size_t r = 0; r < options->rounds; r++) {
+        least = run->rounds[r].seconds < least ? run->rounds[r].seconds : least;
+        core_seconds += run->rounds[r].core_seconds;
+        run->users_per_s[r] = users / run->rounds[r].seconds;
+        run->core_shares[r] = gflop / run->rounds[r].core_seconds / run->rounds[r].peak_gflops;
+    }
+    // The round whose share is the median stands for all: its speed, and the peak around it.
+    qsort(run->rounds, options->rounds, sizeof run->rounds[0], compare_shares);
+    const nj_bench_round *middle = &run->rounds[options->rounds / 2];
+    const double users_per_s = users / middle->seconds;
+    const double gflops = gflop / middle->seconds;
+    const struct {
+        const char *key;
+        double value;
+    } NUMBERS[] = {
+        {"users_per_s", users_per_s},
+        {"users_per_core_s", users * (double)options->rounds / core_seconds},
+        {"users_per_s_best", users / least},
+        {"gflops", gflops},
+        {"peak_gflops", middle->peak_gflops},
+        {"share", gflops / middle->peak_gflops},
+        {"core_share", nj_bench_median(run->core_shares, options->rounds)},
+        {"model_mb", (double)plan->model_bytes / 1e6},
+        {"scratch_mb", (double)plan->scratch_bytes / 1e6},
+        {"peak_rss_mb", read_peak_memory_mb()},
+        {"spread", nj_bench_spread(run->users_per_s, options->rounds)},
+    };
+    json_t *row =
+        json_pack("{s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I}", "beam", (json_int_t)plan->W, "tokens",
+                  (json_int_t)options->tokens, "precision", "float32", "kernels", kernels->name,
+                  "batch", (json_int_t)plan->B, "without", without != NULL ? without : "", "top",
+                  (json_int_t)options->top, "rounds", (json_int_t)options->rounds);
+    for (size_t i = 0; row != NULL && i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
+        json_object_set_new(row, NUMBERS[i].key, json_real(NUMBERS[i].value));
+    }
+    if (row != NULL) {
+        nj_bench_watch_tell(&run->watch, row);
+    }
+    return row;
+}
+
+static nj_status measure(nj_engine *engine, const nj_request *requests,
+                         const bench_options *options, bench_run *run, nj_error *err)
+{
+    uint64_t items = 0;
+    nj_status status = nj_engine_decode(engine, requests, options->users, ignore_list, &items,
+                                        err); // warms caches
+    nj_bench_watch_begin(&run->watch, true, NJ_BENCH_PROBE_SECONDS);
+    for (uint64_t r = 0; r < options->rounds && status == NJ_OK; r++) {
+        nj_bench_round_begin(&run->watch);
+        status = nj_engine_decode(engine, requests, options->users, ignore_list, &items, err);
+        nj_bench_round_end(&run->watch, &run->rounds[r]);
+    }
+    return status;
+}
+
+// Random histories over the catalogue, of as many items as give the wanted number of tokens.
+static nj_request *make_requests(uint64_t users, uint32_t item_count, uint32_t history)
+{
+    static const char USER[] = "bench";
+    nj_request *requests = calloc(users, sizeof *requests + history * sizeof(uint32_t));
+    uint32_t *items = (uint32_t *)(requests + users);
+    uint64_t state = 1;
+    for (uint64_t u = 0; requests != NULL && u < users; u++) {
+        for (uint32_t i = 0; i < history; i++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            items[u * history + i] = (uint32_t)((state >> 33) % item_count);
+        }
+        requests[u] = (nj_request){nj_slice_from(USER), items + u * history, history, 0};
+    }
+    return requests;
+}
+
+static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sections,
+                          bench_options *options, uint32_t beam, nj_bench_report *report,
+                          nj_error *err)
+{
+    nj_catalogue_view view;
+    nj_status status = nj_catalogue_view_open(sections, &view, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    uint32_t history = (uint32_t)(options->tokens / view.sids.level_count);
+    history = history == 0 ? 1 : history;
+    nj_settings settings = nj_settings_default();
+    settings.beam = beam;
+    settings.top = settings.beam < settings.top ? settings.beam : settings.top;
+    settings.keep_history = true;
+    settings.history_items_max = history;
+    settings.history = history;
+    options->top = settings.top;
+    nj_engine *engine = NULL;
+    bench_run run = {.rounds = calloc(options->rounds, sizeof *run.rounds),
+                     .users_per_s = calloc(options->rounds, sizeof *run.users_per_s),
+                     .core_shares = calloc(options->rounds, sizeof *run.core_shares)};
+    nj_request *requests = make_requests(options->users, view.sids.row_count, history);
+    forget_peak_memory();
+    status =
+        requests != NULL && run.rounds != NULL && run.users_per_s != NULL && run.core_shares != NULL
+            ? nj_engine_from(arguments, sections, &settings, &engine, err)
+            : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", (size_t)options->users);
+    if (status == NJ_OK) {
+        status = measure(engine, requests, options, &run, err);
+    }
+    if (status == NJ_OK) {
+        json_t *row = describe(arguments, engine, options, &run);
+        status = nj_bench_report_add_take(report, "engine", &row, err);
+    }
+    nj_engine_close(&engine);
+    free(requests);
+    free(run.rounds);
+    free(run.users_per_s);
+    free(run.core_shares);
+    return status;
+}
+
+nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
+{
+    bench_options options = {0};
+    nj_bench_report report;
+    nj_bundle *bundle = NULL;
+    nj_synthetic synthetic = {0};
+    const nj_synthetic_shape tiger = nj_synthetic_tiger();
+    const char *path = nj_argument(arguments, "bundle");
+    nj_status status = nj_bench_report_open(arguments, &report, err);
+    if (status == NJ_OK) {
+        status = options_from(arguments, &options, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_engine_options_check(arguments, err);
+    }
+    if (status == NJ_OK) {
+        status = path != NULL ? nj_bundle_open(path, &bundle, err)
+                              : nj_synthetic_make(&tiger, &synthetic, err);
+    }
+    const nj_sections *sections = bundle != NULL ? nj_bundle_sections(bundle) : &synthetic.sections;
+    for (size_t i = 0; i < options.beam_count && status == NJ_OK; i++) {
+        status = run_beam(arguments, sections, &options, options.beams[i], &report, err);
+    }
+    nj_bundle_close(&bundle);
+    nj_synthetic_free(&synthetic);
+    return nj_bench_report_close(&report, status, err);
+}

@@ -1,0 +1,63 @@
+# Each bench prints, quickly for small sizes, a table and JSON whose numbers can be true.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+make_bundle
+
+# Runs a bench with --json; then a condition on `rows`, its results, in Python.
+rows_are() { # WHAT CONDITION
+    check "$1" python3 - "$2" <<'P'
+import json, sys
+everything = json.load(open("out"))
+rows = everything["results"]
+def near(a, b): return abs(a - b) <= 1e-4 * abs(b)
+assert everything["machine"]["cpu"] and everything["machine"]["cpus"] >= everything["machine"]["cores"] >= 1
+assert all(isinstance(row["noisy"], bool) and (row["why"] is None) != row["noisy"] for row in rows), rows
+assert all(0 < row["probes_least"] <= row["probes_most"] for row in rows), rows
+assert eval("(" + sys.argv[1] + ")"), rows
+P
+}
+
+expect_exit 0 '' -- nightjar bench engine --bundle b.njb --users 4 --rounds 2 --beams 2,5 --tokens 9 --batch 3 --json
+rows_are "engine: a row for each beam, and its share is its speed over the peak" '
+    [(r["beam"], r["tokens"], r["precision"], r["batch"]) for r in rows] == [(2, 9, "float32", 3), (5, 9, "float32", 3)]
+    and all(near(r["share"], r["gflops"] / r["peak_gflops"]) and 0 < r["share"] < 1.5 for r in rows)
+    and all(r["core_share"] >= 0.9 * r["share"] for r in rows)
+    and all(r["users_per_s_best"] >= r["users_per_s"] > 0 and r["users_per_core_s"] > 0 for r in rows)
+    and all(r["peak_rss_mb"] > r["model_mb"] + r["scratch_mb"] > 0 for r in rows)'
+
+expect_exit 0 '' -- nightjar bench kernels --rows 1,3 --rounds 1 --json
+rows_are "kernels: every set does the same operations, with the flops and bytes of their shapes" '
+    len({r["kernels"] for r in rows}) >= 2
+    and len({tuple((r["operation"], r["m"], r["n"], r["k"]) for r in rows if r["kernels"] == name)
+             for name in {r["kernels"] for r in rows}}) == 1
+    and all(near(r["gflops"], 2e-3 * r["m"] * r["n"] * r["k"] / r["us"]) for r in rows if r["operation"] == "linear")
+    and all(r["bytes"] == 4 * (r["m"] * r["k"] + r["n"] * r["k"] + r["m"] * r["n"]) for r in rows if r["operation"] == "linear")
+    and all(r["us_best"] <= r["us"] and r["limit"] in ("fma", "bytes") and r["share"] > 0 for r in rows)'
+expect_exit 0 '' -- nightjar bench kernels --kernels ref --shape 3,5,7,1,1,1 --rounds 1 --json
+rows_are "kernels: sizes can be chosen" '[(r["kernels"], r["m"], r["n"], r["k"]) for r in rows] == [("ref", 3, 5, 7), ("ref", 1, 1, 1)]'
+
+expect_exit 0 '' -- nightjar bench trie --items 1,500 --levels 3 --codes 16 --rounds 1 --json
+rows_are "trie: keys that scripts read, and the bytes of one item" '
+    [r["items"] for r in rows] == [1, 500] and rows[0]["bytes_per_item"] > rows[1]["bytes_per_item"] > 6
+    and all(r["build_s"] > 0 and r["ns_per_children_top"] > 0 and r["ns_per_children_deep"] > 0 for r in rows)'
+
+expect_exit 0 '' -- nightjar bench quantizer --dims 4,33 --items 50 --codes 8 --rounds 1 --json
+rows_are "quantizer: keys that scripts read" '
+    [r["dim"] for r in rows] == [4, 33] and all(near(r["gflops"], r["items_per_s"] * 2e-9 * 3 * 8 * r["dim"]) for r in rows)
+    and all(near(r["share"], r["gflops"] / r["peak_gflops"]) for r in rows)'
+
+expect_exit 0 '' -- nightjar bench store --rows 500 --rounds 1 --json
+rows_are "store: a row for each phase" '[r["phase"] for r in rows] == ["commit", "pack", "verify", "publish", "total"]
+    and all(near(r["rows_per_s"], 500 / r["seconds"]) for r in rows)'
+
+# The table has the same rows, under one heading.
+expect_exit 0 '' -- nightjar bench quantizer --dims 4,33 --items 50 --codes 8 --rounds 1
+stdout_lines 3
+stdout_has 'items/s'
+
+# Mistakes show before anything is measured.
+expect_exit 2 '--shape has 4 numbers, must be M,N,K once or more' -- nightjar bench kernels --shape 1,2,3,4
+expect_exit 2 '--shape 65536,65536,1 has' -- nightjar bench kernels --shape 65536,65536,1
+expect_exit 2 'kernels "fast" are not known' -- nightjar bench kernels --kernels fast
+expect_exit 2 '--codes is "1", must be' -- nightjar bench trie --codes 1
+expect_exit 2 'are too many numbers' -- nightjar bench quantizer --dims 65536 --items 100000000
+done_testing
