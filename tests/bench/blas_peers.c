@@ -100,7 +100,8 @@ void nj_peers_add_sets(nj_peer_list *list)
 {
     const nj_kernels *kernels = NULL;
     for (size_t i = 0; (kernels = nj_kernels_at(i)) != NULL; i++) {
-        if (strcmp(kernels->name, "ref") == 0 || strcmp(kernels->numeric_class, "exact") != 0) {
+        bool slow = strcmp(kernels->name, "ref") == 0 || strcmp(kernels->name, "portable") == 0;
+        if (slow || strcmp(kernels->numeric_class, "exact") != 0) {
             continue;
         }
         nj_peer *peer = nj_peer_add(list, kernels->name, "packed");

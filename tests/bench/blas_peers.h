@@ -61,7 +61,7 @@ typedef struct {
 nj_peer *nj_peer_add(nj_peer_list *list, const char *column, const char *variant);
 void nj_peer_add_library(nj_peer_list *list, const char *name, const char *about);
 
-/// Our kernel sets of the exact class, all but the reference.
+/// Our kernel sets of the exact class that use vector registers.
 void nj_peers_add_sets(nj_peer_list *list);
 /// Each looks into an open library and adds what it finds; false when it is not of that kind.
 bool nj_peers_add_cblas(nj_peer_list *list, const char *name, void *handle);

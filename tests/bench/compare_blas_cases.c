@@ -43,8 +43,8 @@ static void add_attention_cases(nj_bench_case *cases, size_t *count)
                 // Scores: queries lie head beside head, the scores of a head are used at once. Mixing: the other way round.
                 nj_product scores = {ROWS[i], S, E, false, HEADS * E, row, row, NULL, NULL, NULL};
                 nj_product mixing = {ROWS[i], E, S, false, row, E, HEADS * E, NULL, NULL, NULL};
-                cases[(*count)++] = (nj_bench_case){NJ_CASE_ATTENTION, half == 0 ? scores : mixing, HEADS,
-                                                 half == 0 ? E : 0, half == 0 ? 0 : E};
+                cases[(*count)++] = (nj_bench_case){NJ_CASE_ATTENTION, half == 0 ? scores : mixing,
+                                                    HEADS, half == 0 ? E : 0, half == 0 ? 0 : E};
             }
         }
     }
@@ -55,7 +55,7 @@ static void add_large_cases(nj_bench_case *cases, size_t *count)
     // Squares; the scores of a quantizer's items against a level; a history over a large vocabulary; tall, flat and prime.
     static const size_t SHAPES[][3] = {
         {512, 512, 512},   {1024, 1024, 1024}, {2048, 2048, 2048}, {4096, 4096, 4096},
-        {12101, 256, 128}, {256, 256, 768},  {640, 32768, 128},  {1000003, 7, 7},
+        {12101, 256, 128}, {256, 256, 768},    {640, 32768, 128},  {1000003, 7, 7},
         {7, 1000003, 7},   {1009, 1013, 1019}, {31, 17, 4099},
     };
     for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
