@@ -9,3 +9,11 @@ foreach(size tiny large)
 endforeach()
 set_tests_properties(bench_fleet_tiny PROPERTIES LABELS fault)
 set_tests_properties(bench_fleet_large PROPERTIES LABELS soak RUN_SERIAL ON)
+
+# Our products beside those of other libraries: built only when asked for, with the folder that bench/fetch_blas_peers made.
+set(NIGHTJAR_COMPARE_BLAS "" CACHE PATH "Folder with the libraries to compare products with (tests/bench/fetch_blas_peers); empty: no comparison")
+if(NIGHTJAR_COMPARE_BLAS)
+    add_executable(compare_blas bench/compare_blas.c bench/compare_blas_cases.c bench/blas_peers.c bench/blas_peers_onednn.c bench/blas_peers_xsmm.c)
+    target_include_directories(compare_blas SYSTEM PRIVATE ${NIGHTJAR_COMPARE_BLAS}/include)
+    target_link_libraries(compare_blas PRIVATE nj_math nj_base ${CMAKE_DL_LIBS} m)
+endif()
