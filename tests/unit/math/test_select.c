@@ -164,6 +164,8 @@ static void auto_takes_the_fastest_set_that_the_cpu_runs(void **state)
     assert_string_equal(choose_fastest("int8", BYTES | HAS_AVX512_VNNI), "int8-vnni");
     assert_string_equal(choose_fastest("int8", BYTES | HAS_AMX_INT8), "int8-avx2");
     assert_string_equal(choose_fastest("int8", BYTES | HAS_AMX_INT8 | HAS_AMX_TILE), "int8-amx");
+    assert_string_equal(
+        choose_fastest("int8", BYTES | HAS_AVX512_VNNI | HAS_AMX_INT8 | HAS_AMX_TILE), "int8-vnni");
     assert_string_equal(choose_fastest("bf16", BYTES | HAS_AVX512_BF16), "bf16-avx512");
     assert_string_equal(
         choose_fastest("bf16", BYTES | HAS_AVX512_BF16 | HAS_AMX_BF16 | HAS_AMX_TILE), "bf16-amx");
