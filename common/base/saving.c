@@ -12,11 +12,6 @@ static const saving SAVINGS[] = {
 #include "schemas/saving.def"
 };
 
-#define NJ_SAVING(name, bit, word, what, why) " " word
-static const char KNOWN[] =
-#include "schemas/saving.def"
-    ;
-
 static nj_savings find_saving(const char *word, size_t size)
 {
     for (size_t i = 0; i < sizeof SAVINGS / sizeof SAVINGS[0]; i++) {
@@ -35,8 +30,8 @@ nj_status nj_savings_without(const char *list, nj_savings *out, nj_error *err)
         const size_t size = strcspn(word, ",");
         const nj_savings bit = find_saving(word, size);
         if (bit == 0) {
-            return nj_fail(err, NJ_USAGE, "saving \"%.*s\" is not known; known are%s",
-                           size > 64 ? 64 : (int)size, word, KNOWN);
+            return nj_fail(err, NJ_USAGE, "saving \"%.*s\" is not known; known are %s",
+                           size > 64 ? 64 : (int)size, word, NJ_SAVINGS_KNOWN);
         }
         savings &= ~bit;
         word += size;

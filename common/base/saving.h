@@ -15,6 +15,7 @@ enum {
 typedef uint32_t nj_savings; // set of NJ_SAVING_*
 
 #define NJ_SAVINGS_ALL UINT32_MAX
+#define NJ_SAVINGS_KNOWN "token-tables, prefix-tables, last-step, same-history" // for texts
 
 /// All savings but those of `list`: words with commas between them; "" names none. NJ_USAGE names the first unknown word and
 /// those that are known.

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "common/base/error.h"
+#include "common/base/saving.h"
 
 #define NJ_OPTIONS_MAX 48 // of one command; asserted
 #define NJ_ENVIRONMENT_PREFIX "NIGHTJAR_"
@@ -36,8 +37,7 @@ typedef struct {
 
 #define NJ_SAVINGS_OPTION                                                                          \
     {                                                                                              \
-        "without", "SAVING[,...]", "",                                                             \
-            "do work that changes no list: token-tables, prefix-tables, last-step", false          \
+        "without", "SAVING[,...]", "", "do work that changes no list: " NJ_SAVINGS_KNOWN, false    \
     }
 
 typedef struct nj_arguments nj_arguments;
