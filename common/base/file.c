@@ -195,9 +195,13 @@ nj_status nj_file_draft_begin(const char *path, nj_file_draft *out, nj_error *er
     nj_file_draft draft = {0};
     char suffix[32];
     snprintf(suffix, sizeof suffix, DRAFT_MARK "%ld", (long)getpid());
+    struct stat there;
     nj_status status = format_path(&draft.path, err, path, "", "");
     if (status == NJ_OK) {
         status = format_path(&draft.temporary, err, path, suffix, "");
+    }
+    if (status == NJ_OK && stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
+        return nj_fail(err, NJ_IO, "%s: is not a regular file, and would be replaced by one", path);
     }
     if (status != NJ_OK) {
         return status;

@@ -3,6 +3,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#define OPENBLAS "openblas-" // and the name of a core: a class without a row
+#define OPENBLAS_NAME OPENBLAS "CORE"
+
 typedef struct {
     const char *name;
     const char *precision;
@@ -16,6 +19,11 @@ static const known_class CLASSES[] = {
 #include "schemas/numeric_class.def"
 #undef NJ_NUMERIC_CLASS
 };
+static const char NAMES[] =
+#define NJ_NUMERIC_CLASS(symbol, name, precision, batch, everywhere) name ", "
+#include "schemas/numeric_class.def"
+#undef NJ_NUMERIC_CLASS
+    OPENBLAS_NAME;
 #define CLASS_COUNT (sizeof CLASSES / sizeof CLASSES[0])
 
 static const known_class *find_class(const char *name)
@@ -65,6 +73,10 @@ nj_status nj_numeric_class_choose(const char *precision, const char *name, const
         return NJ_OK;
     }
     const known_class *known = find_class(name);
+    if (known == NULL && strncmp(name, OPENBLAS, strlen(OPENBLAS)) != 0) {
+        return nj_fail(err, NJ_USAGE, "--numeric-class \"%s\" is not known; known are %s", name,
+                       NAMES);
+    }
     const char *own = known != NULL ? known->precision : NJ_PRECISION_DEFAULT;
     if (strcmp(own, precision) != 0) {
         return nj_fail(err, NJ_USAGE,

@@ -18,7 +18,7 @@
 bool nj_numeric_class_reproducible(const char *name);
 
 /// Finds the class of a night: `name`, or for NULL the one that the precision means. Borrowed: `name` or for ever. NJ_USAGE names
-/// the known precisions, or both when the class is not of the precision.
+/// the known precisions or classes, or both when the class is not of the precision.
 NJ_CHECKED nj_status nj_numeric_class_choose(const char *precision, const char *name,
                                              const char **out, nj_error *err);
 

@@ -33,6 +33,10 @@ static const char *worker_name(const nj_night *n, nj_worker_id id)
 static void send_to(nj_night *n, const nj_dispatch_effect *effect, const nj_message *message)
 {
     nj_error err = {0};
+    if (message->kind == NJ_MESSAGE_REFUSED && message->refused.status == NJ_CONFIG &&
+        nj_night_may_say(n, NJ_LINE_MESSAGE)) {
+        nj_log(NJ_LOG_WARNING, "a worker is not taken: %.*s", NJ_SLICE_ARGS(message->refused.text));
+    }
     nj_status status = nj_router_send_message(n->router, &effect->peer, message, &err);
     if (status != NJ_OK && effect->worker != 0) {
         nj_dispatch_unreachable(n->dispatch, effect->worker, nj_clock_mono_ns());

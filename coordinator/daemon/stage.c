@@ -43,11 +43,12 @@ static nj_status check_same_plan(const nj_staging_facts *found, const nj_staging
     if (nj_digest_equal(&found->plan_digest, &wanted->plan_digest)) {
         return NJ_OK;
     }
-    const char *what = !nj_digest_equal(&found->bundle_digest, &wanted->bundle_digest)
-                           ? "the bundle"
-                       : !nj_digest_equal(&found->settings_digest, &wanted->settings_digest)
-                           ? "the settings"
-                           : "the users or --shard-users";
+    const char *what =
+        !nj_digest_equal(&found->bundle_digest, &wanted->bundle_digest)       ? "the bundle"
+        : !nj_digest_equal(&found->settings_digest, &wanted->settings_digest) ? "the settings"
+        : found->since[0] != '\0' || wanted->since[0] != '\0'
+            ? "the users, --shard-users, or (by --since or --precision) who is copied"
+            : "the users or --shard-users";
     return nj_fail(err, NJ_CONFIG,
                    "the interrupted night was started with %zu users in %zu shards (%s); now it is "
                    "%zu in %zu: %s changed. "

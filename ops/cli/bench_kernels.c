@@ -302,6 +302,13 @@ static json_t *describe(const operation *op, const operands *o, size_t rounds, c
     return row;
 }
 
+static double bytes_of_weight(const nj_kernels *kernels)
+{
+    return strcmp(kernels->precision, "int8") == 0   ? 1
+           : strcmp(kernels->precision, "bf16") == 0 ? 2
+                                                     : 4;
+}
+
 static nj_status run_shape(const nj_kernels *kernels, const operation *op, const shape *s,
                            size_t rounds, nj_bench_report *report, nj_error *err)
 {
@@ -310,8 +317,9 @@ static nj_status run_shape(const nj_kernels *kernels, const operation *op, const
     const double M = (double)s->M;
     const double N = (double)s->N;
     const double K = (double)s->K;
+    const double weight_bytes = op->run == run_linear ? bytes_of_weight(kernels) : 4;
     const double bytes =
-        4 * (op->mk * M * K + op->nk * N * K + op->mn * M * N + op->mnk * M * N * K);
+        4 * (op->mk * M * K + op->mn * M * N + op->mnk * M * N * K) + weight_bytes * op->nk * N * K;
     nj_status status = make_operands(kernels, s, &o, err);
     if (status != NJ_OK) {
         return status;

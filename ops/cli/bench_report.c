@@ -208,6 +208,11 @@ static nj_status check_gains(const nj_bench_report *report, const json_t *compar
                              nj_error *err)
 {
     char text[LINE_BYTES];
+    if (report->fail_below > 0.0 && json_array_size(comparisons) == 0) {
+        return nj_fail(err, NJ_REFUSED,
+                       "nothing was compared: %s has no result of a row that was measured now",
+                       report->saved_path);
+    }
     for (size_t i = 0; i < json_array_size(comparisons) && report->fail_below > 0.0; i++) {
         const json_t *c = json_array_get(comparisons, i);
         const double gain = nj_bench_gain(c);

@@ -21,7 +21,7 @@ current 4 "store/CURRENT: not one line with a generation's name" "$(repeat 300 x
 current 5 'store/gen-01ARZ3NDEKTSV4RRFFQ69G5FAV: no such generation' 'gen-01ARZ3NDEKTSV4RRFFQ69G5FAV\n'
 rm store/CURRENT && mkdir store/CURRENT
 expect_exit 4 "store/CURRENT: not one line" -- nightjar store get --store store alma
-expect_exit 74 'store/CURRENT: cannot rename into place: Is a directory' -- nightjar store publish --store store "$generation"
+expect_exit 74 'store/CURRENT: is not a regular file' -- nightjar store publish --store store "$generation"
 check "nothing temporary is left" test -z "$(find store -name '*.tmp*')"
 rmdir store/CURRENT && ln -s CURRENT store/CURRENT
 expect_exit 4 'store/CURRENT: not one line' -- nightjar store get --store store alma

@@ -33,7 +33,7 @@ expect_exit 1 'user "alma": the model gives NaN or infinity' -- \
 stderr_has 'whom no worker could decode: 19, --quarantine-max is 0'
 rm -r store/staging
 
-night 78 'numeric class' --numeric-class bogus
+night 2 'bogus" is not known; known are exact, int8, bf16-amx' --numeric-class bogus
 night 65 'users.txt: is not a folder' --cache users.txt
 night 74 '/proc/cache: cannot make folder' --cache /proc/cache
 rm -r "$HOME/.cache"

@@ -16,7 +16,7 @@ expect_exit 5 'missing/catalogue.json' -- nightjar bundle pack --model "$data/mo
 expect_untouched b.njb "$before"
 expect_exit 74 'missing/b.njb.tmp.' -- nightjar bundle pack --model "$data/model" --catalogue cat --out missing/b.njb
 mkdir folder
-expect_exit 74 'folder: cannot rename into place: Is a directory' -- \
+expect_exit 74 'folder: is not a regular file' -- \
     nightjar bundle pack --model "$data/model" --catalogue cat --out folder
 check "nothing temporary is left" test -z "$(find . -name '*.tmp*')"
 expect_exit 0 '' -- nightjar "${pack[@]}" --model "$data/model" --histories "$data/histories.txt"

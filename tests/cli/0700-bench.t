@@ -30,7 +30,8 @@ rows_are "kernels: every set does the same operations, with the flops and bytes 
     and len({tuple((r["operation"], r["m"], r["n"], r["k"]) for r in rows if r["kernels"] == name)
              for name in {r["kernels"] for r in rows}}) == 1
     and all(near(r["gflops"], 2e-3 * r["m"] * r["n"] * r["k"] / r["us"]) for r in rows if r["operation"] == "linear")
-    and all(r["bytes"] == 4 * (r["m"] * r["k"] + r["n"] * r["k"] + r["m"] * r["n"]) for r in rows if r["operation"] == "linear")
+    and all(r["bytes"] == 4 * (r["m"] * r["k"] + r["m"] * r["n"]) + {"int8": 1, "bf16": 2}.get(r["kernels"][:4], 4) * r["n"] * r["k"]
+            for r in rows if r["operation"] == "linear")
     and all(r["us_best"] <= r["us"] and r["limit"] in ("fma", "bytes") and r["share"] > 0 for r in rows)'
 expect_exit 0 '' -- nightjar bench kernels --kernels ref --shape 3,5,7,1,1,1 --rounds 1 --json
 rows_are "kernels: sizes can be chosen" '[(r["kernels"], r["m"], r["n"], r["k"]) for r in rows] == [("ref", 3, 5, 7), ("ref", 1, 1, 1)]'

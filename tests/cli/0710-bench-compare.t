@@ -51,6 +51,9 @@ expect_exit 4 'bytes_per_item is 0.971 times as good' -- nightjar bench show new
 sed 's/"one"/"another"/' old.json >other.json
 expect_exit 0 'other.json was measured on "another", the new results on "one"' -- nightjar bench show new.json --compare other.json
 expect_exit 0 'old-trie.json has no row that was measured now' -- nightjar bench show new.json --compare old-trie.json
+expect_exit 4 'nothing was compared: old-trie.json' -- nightjar bench show new.json --compare old-trie.json --fail-below 0.5
+sed 's/"items_per_s": [0-9.]*/"items_per_s": null/g' old.json >empty.json
+expect_exit 4 'nothing was compared: empty.json' -- nightjar bench show new.json --compare empty.json --fail-below 0.5
 
 # A key that the older run did not have yet.
 sed 's/"kernels": "avx2", //' old.json >older.json

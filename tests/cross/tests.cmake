@@ -22,9 +22,9 @@ if(AARCH64_CC)
             ${PROJECT_SOURCE_DIR}/common/base/*.h)
     add_custom_command(OUTPUT ${aarch64_digests}
             COMMAND ${AARCH64_CC} -O3 -std=c17 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -Wall -Wextra
-                    $<$<BOOL:${NIGHTJAR_WERROR}>:-Werror> -I${PROJECT_SOURCE_DIR} -static ${aarch64_sources} -lm -o ${aarch64_digests}
+                    "$<$<BOOL:${NIGHTJAR_WERROR}>:-Werror>" -I${PROJECT_SOURCE_DIR} -static ${aarch64_sources} -lm -o ${aarch64_digests}
             DEPENDS ${aarch64_sources} ${aarch64_includes}
-            COMMENT "Building kernel_digests for AArch64" VERBATIM)
+            COMMENT "Building kernel_digests for AArch64" VERBATIM COMMAND_EXPAND_LISTS)
     add_custom_target(kernel_digests_aarch64 ALL DEPENDS ${aarch64_digests})
 endif()
 

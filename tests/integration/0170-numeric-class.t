@@ -34,5 +34,5 @@ for a, b in zip(exact, other):
         worst = max(worst, abs(a["scores"][place] - score), abs(scores.get(item, score) - score))
 assert worst <= 1e-4, f"scores differ by {worst}"
 P
-expect_exit 78 nightjar run "${night[@]}" --store none --workers 1 --numeric-class abacus-1
-expect_said last 'the plan.s numeric class is "abacus-1"'
+expect_exit 78 nightjar run "${night[@]}" --store none --workers 1 --numeric-class openblas-Abacus
+expect_said last 'the plan.s numeric class is "openblas-Abacus"'

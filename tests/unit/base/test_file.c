@@ -106,13 +106,30 @@ static void a_write_that_fails_midway_keeps_the_old_content(void **state)
     assert_int_equal(count_entries(sandbox_path(state, ".")), 1);
 }
 
+static void what_is_no_regular_file_is_never_replaced_by_one(void **state)
+{
+    nj_error err = {0};
+    struct stat after;
+    const char *path = sandbox_path(state, "folder");
+    assert_int_equal(mkdir(path, 0777), 0);
+    assert_refused(nj_file_write(path, "x", 1, &err), NJ_IO, &err, "not a regular file");
+    path = sandbox_path(state, "pipe");
+    assert_int_equal(mkfifo(path, 0666), 0);
+    assert_refused(nj_file_write(path, "x", 1, &err), NJ_IO, &err, "pipe: is not a regular file");
+    assert_int_equal(stat(path, &after), 0);
+    assert_true(S_ISFIFO(after.st_mode));
+    assert_int_equal(count_entries(sandbox_path(state, ".")), 2);
+}
+
 static void a_rename_that_fails_leaves_no_temporary_file(void **state)
 {
     nj_error err = {0};
+    nj_file_draft draft;
     const char *path = sandbox_path(state, "taken");
-    assert_ok(nj_folder_make(path, &err), &err);
+    assert_ok(nj_file_draft_begin(path, &draft, &err), &err);
+    assert_ok(nj_folder_make(path, &err), &err); // meanwhile
 
-    assert_refused(nj_file_write(path, "x", 1, &err), NJ_IO, &err, "cannot rename");
+    assert_refused(nj_file_draft_commit(&draft, &err), NJ_IO, &err, "cannot rename");
 
     assert_true(nj_folder_exists(path));
     assert_int_equal(count_entries(sandbox_path(state, ".")), 1);
@@ -296,6 +313,7 @@ int main(void)
         in_sandbox(a_draft_shows_only_when_it_is_committed),
         in_sandbox(an_aborted_draft_leaves_the_old_file_and_nothing_else),
         in_sandbox(a_write_that_fails_midway_keeps_the_old_content),
+        in_sandbox(what_is_no_regular_file_is_never_replaced_by_one),
         in_sandbox(a_rename_that_fails_leaves_no_temporary_file),
         in_sandbox(a_file_in_a_missing_folder_cannot_be_created),
         in_sandbox(reading_refuses_what_is_missing_too_large_or_no_file),
