@@ -150,7 +150,7 @@ static void lines_of_the_history_that_are_no_names_are_left_out(void **state)
     assert_int_equal(mkdir(sandbox_path(state, "store/HISTORY"), 0700), 0);
     assert_refused(roll_back(state, &err), NJ_NOT_FOUND, &err, "HISTORY");
     assert_refused(nj_store_publish(store_path(state), all.names[1].text, NULL, 0, &err), NJ_IO,
-                   &err, "HISTORY: cannot rename into place");
+                   &err, "HISTORY: is not a regular file");
     expect_current(state, &all.names[0]);
 }
 
