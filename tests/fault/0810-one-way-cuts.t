@@ -3,7 +3,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/net.sh"
 
 make_network
-make_fleet 1000
+make_fleet 1400
 start_hub coordinator store
 start_near 1 one
 start_near 2 two

@@ -29,10 +29,10 @@ mkdir tmp
 declare -A pid=()
 trap 'end_test $?' EXIT
 
-# What tests of one machine compute slowly: the reference kernels, small batches, small shards. Leases are short so that
+# What tests of one machine compute slowly: the reference kernels without any saving, small batches, small shards. Leases are short so that
 # losing one takes a second, not fifteen.
 settings=(--beam 20 --top 10)
-slow=(--kernels ref --batch 4)
+slow=(--kernels ref --batch 4 --without token-tables,prefix-tables,last-step,same-history)
 shards=(--shard-users 8 --lease-ms 2000)
 
 end_test() { # EXIT CODE
