@@ -3,6 +3,7 @@
 #include "common/base/file.h"
 #include "common/codec/json.h"
 #include "tests/support/nj_test.h"
+#include "tests/support/t5_random.h"
 
 #define SECTION_BYTES_MAX ((size_t)1 << 30)
 #define CONFIG_BYTES_MAX ((size_t)1 << 20)
@@ -19,6 +20,21 @@ void t5_fixture_open(t5_fixture *fixture, const nj_t5_config *config, const nj_t
               &err);
     assert_ok(nj_t5_open(config, fixture->weights, kernels, NJ_SAVINGS_ALL, &fixture->model, &err),
               &err);
+}
+
+void t5_fixture_open_random(t5_fixture *fixture, const nj_t5_config *config,
+                            const nj_kernels *kernels, uint64_t seed)
+{
+    t5_random random;
+    nj_buffer bytes;
+    nj_tensor_set *tensors;
+    nj_buffer_init(&bytes, SECTION_BYTES_MAX);
+    t5_random_init(&random, config, false, seed);
+    t5_random_open(&random, &bytes, &tensors);
+    t5_fixture_open(fixture, config, tensors, kernels);
+    nj_tensor_set_close(&tensors);
+    t5_random_fini(&random);
+    nj_buffer_fini(&bytes);
 }
 
 void t5_fixture_open_folder(t5_fixture *fixture, const char *folder, const nj_kernels *kernels)

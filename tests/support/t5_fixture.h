@@ -14,6 +14,9 @@ typedef struct {
 /// Converts and opens `tensors`. Fails the test on any error.
 void t5_fixture_open(t5_fixture *fixture, const nj_t5_config *config, const nj_tensor_set *tensors,
                      const nj_kernels *kernels);
+/// The same with random tensors and a tied head.
+void t5_fixture_open_random(t5_fixture *fixture, const nj_t5_config *config,
+                            const nj_kernels *kernels, uint64_t seed);
 /// The same from a HuggingFace folder.
 void t5_fixture_open_folder(t5_fixture *fixture, const char *folder, const nj_kernels *kernels);
 void t5_fixture_close(t5_fixture *fixture);

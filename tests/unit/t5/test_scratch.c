@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define BYTES_MAX ((size_t)1 << 24)
+#define SEED 3
 
 static const nj_t5_limits LIMITS = {
     .users_max = 3,
@@ -16,20 +16,6 @@ static const nj_t5_limits LIMITS = {
     .chunk_rows_max = 4,
     .steps_max = 3,
 };
-
-static void open_random(t5_fixture *fixture, const nj_t5_config *config, const nj_kernels *kernels)
-{
-    t5_random random;
-    nj_buffer bytes;
-    nj_tensor_set *tensors;
-    nj_buffer_init(&bytes, BYTES_MAX);
-    t5_random_init(&random, config, false, 3);
-    t5_random_open(&random, &bytes, &tensors);
-    t5_fixture_open(fixture, config, tensors, kernels);
-    nj_tensor_set_close(&tensors);
-    t5_random_fini(&random);
-    nj_buffer_fini(&bytes);
-}
 
 // A batch that fills every limit.
 static void run_full_batch(nj_t5 *model, nj_arena *arena)
@@ -58,7 +44,7 @@ static void a_batch_takes_exactly_the_planned_scratch(void **state)
         config.gated = gated;
         config.decoder_layers = 3;
         t5_fixture fixture;
-        open_random(&fixture, &config, nj_kernels_at(0));
+        t5_fixture_open_random(&fixture, &config, nj_kernels_at(0), SEED);
         size_t planned = nj_t5_scratch_bytes(&config, &LIMITS);
         nj_arena arena;
         assert_ok(nj_arena_init(&arena, planned, &err), &err);
@@ -81,7 +67,7 @@ static void the_encoders_scratch_counts_where_it_is_the_larger(void **state)
     nj_t5_config config = t5_random_config();
     nj_t5_limits limits = {1, 200, 200, 1, 1, 1};
     t5_fixture fixture;
-    open_random(&fixture, &config, nj_kernels_at(0));
+    t5_fixture_open_random(&fixture, &config, nj_kernels_at(0), SEED);
     size_t planned = nj_t5_scratch_bytes(&config, &limits);
     nj_arena arena;
     assert_ok(nj_arena_init(&arena, planned, &err), &err);
@@ -118,7 +104,7 @@ static void an_opened_model_holds_exactly_the_planned_bytes(void **state)
         nj_t5_config config = t5_random_config();
         config.gated = true;
         t5_fixture fixture;
-        open_random(&fixture, &config, nj_kernels_at(i));
+        t5_fixture_open_random(&fixture, &config, nj_kernels_at(i), SEED);
 
         assert_int_equal(fixture.model->arena.used + sizeof(nj_t5),
                          nj_t5_model_bytes(&config, nj_kernels_at(i), NJ_SAVINGS_ALL));
@@ -156,7 +142,7 @@ static void take_logits(const nj_kernels *kernels, const nj_t5_config *config, f
     nj_error err = {0};
     t5_fixture fixture;
     nj_arena arena;
-    open_random(&fixture, config, kernels);
+    t5_fixture_open_random(&fixture, config, kernels, SEED);
     assert_int_equal(fixture.model->arena.used + sizeof(nj_t5),
                      nj_t5_model_bytes(config, kernels, NJ_SAVINGS_ALL));
     assert_ok(nj_arena_init(&arena, nj_t5_scratch_bytes(config, &LIMITS), &err), &err);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define BYTES_MAX ((size_t)1 << 24)
+#define SEED 11
 #define STEPS 4
 #define ROWS 6
 #define VOCABULARY 17
@@ -19,20 +19,6 @@ static const nj_t5_limits LIMITS = {
     .chunk_rows_max = 4,
     .steps_max = STEPS,
 };
-
-static void open_random(t5_fixture *fixture, const nj_t5_config *config, const nj_kernels *kernels)
-{
-    t5_random random;
-    nj_buffer bytes;
-    nj_tensor_set *tensors;
-    nj_buffer_init(&bytes, BYTES_MAX);
-    t5_random_init(&random, config, false, 11);
-    t5_random_open(&random, &bytes, &tensors);
-    t5_fixture_open(fixture, config, tensors, kernels);
-    nj_tensor_set_close(&tensors);
-    t5_random_fini(&random);
-    nj_buffer_fini(&bytes);
-}
 
 // Logits of every row of every step, in chunks of 4 and 2, when the first step has the tokens `first`.
 static void run_steps(const t5_fixture *fixture, const nj_kernels *kernels, nj_savings savings,
@@ -91,7 +77,7 @@ static void logits_have_the_same_bits_with_and_without_tables(void **state)
         nj_t5_config config = t5_random_config();
         assert_int_equal(config.V, VOCABULARY);
         t5_fixture fixture;
-        open_random(&fixture, &config, kernels);
+        t5_fixture_open_random(&fixture, &config, kernels, SEED);
         const uint32_t start[2] = {config.start_token, config.start_token};
         check_bits(&fixture, kernels, start);
         t5_fixture_close(&fixture);
@@ -103,7 +89,7 @@ static void a_search_that_begins_with_another_token_uses_no_prefix(void **state)
     (void)state;
     nj_t5_config config = t5_random_config();
     t5_fixture fixture;
-    open_random(&fixture, &config, nj_kernels_at(0));
+    t5_fixture_open_random(&fixture, &config, nj_kernels_at(0), SEED);
     const uint32_t mixed[2] = {config.start_token, config.start_token + 1};
     check_bits(&fixture, nj_kernels_at(0), mixed);
     t5_fixture_close(&fixture);
@@ -116,7 +102,7 @@ static void a_model_of_one_decoder_block_enters_and_leaves_it(void **state)
     config.encoder_layers = 1;
     config.decoder_layers = 1;
     t5_fixture fixture;
-    open_random(&fixture, &config, nj_kernels_at(0));
+    t5_fixture_open_random(&fixture, &config, nj_kernels_at(0), SEED);
     const uint32_t start[2] = {config.start_token, config.start_token};
     check_bits(&fixture, nj_kernels_at(0), start);
     t5_fixture_close(&fixture);
