@@ -152,7 +152,7 @@ void nj_rows_softmax_backward(size_t rows, size_t columns, const float *p, float
 void nj_rows_relu_backward(size_t count, const float *h, float scale, float *dh)
 {
     for (size_t i = 0; i < count; i++) {
-        dh[i] = h[i] > 0.0f ? dh[i] * scale : 0.0f;
+        dh[i] *= h[i] > 0.0f ? scale : 0.0f;
     }
 }
 
