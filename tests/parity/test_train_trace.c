@@ -147,16 +147,15 @@ static void follow(const trace *t, nj_train_t5 *model, nj_train_scratch *scratch
         pack_step(t, step, tokens, offset, labels);
         memset(gradient, 0, model->count * sizeof *gradient);
         nj_train_batch batch = {(uint32_t)t->B, tokens, offset, labels};
-        double loss = nj_train_gradient(model, scratch, &batch, &options, gradient) /
-                      (double)(t->B * t->T);
+        double loss =
+            nj_train_gradient(model, scratch, &batch, &options, gradient) / (double)(t->B * t->T);
         worst = fmax(worst, fabs(loss - t->losses[step]));
         if (step == 0) {
             double most = compare_tensors(model, gradient, "grad_step0.safetensors", true);
             print_message("first gradient: %.2g of a tensor's largest element\n", most);
             assert_true(most <= GRADIENT_TOLERANCE);
         }
-        nj_adamw_step(&ADAMW, RATE, step + 1, model->count, gradient, mean, square,
-                      model->values);
+        nj_adamw_step(&ADAMW, RATE, step + 1, model->count, gradient, mean, square, model->values);
         nj_train_pack(model);
     }
     print_message("worst loss of %zu steps: %.2g\n", t->steps, worst);

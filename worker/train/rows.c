@@ -164,8 +164,8 @@ void nj_rows_gated_gelu_backward(size_t count, const float *u, const float *gate
     for (size_t i = 0; i < count; i++) {
         float x = u[i];
         float t = tanhf(root * (x + cube * x * x * x));
-        float slope = 0.5f * (1.0f + t) +
-                      0.5f * x * (1.0f - t * t) * root * (1.0f + 3.0f * cube * x * x);
+        float slope =
+            0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * root * (1.0f + 3.0f * cube * x * x);
         dgate[i] = dh[i] * 0.5f * x * (1.0f + t);
         dh[i] = dh[i] * gate[i] * slope;
     }

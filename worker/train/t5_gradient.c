@@ -121,8 +121,7 @@ static void finish_stack(const nj_train_call *c, const nj_train_stack *stack, nj
                          size_t rows, bool is_decoder)
 {
     nj_train_norm(c, &kept->last, rows, c->s->x, stack->final_norm);
-    nj_train_drop(c, key_of(c, is_decoder, KEY_LAST), rows * c->model->config.D,
-                  kept->last.normed);
+    nj_train_drop(c, key_of(c, is_decoder, KEY_LAST), rows * c->model->config.D, kept->last.normed);
 }
 
 // From the derivative by that result, which is changed, to that by the stream.

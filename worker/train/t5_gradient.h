@@ -23,15 +23,18 @@ typedef struct {
 typedef struct {
     uint32_t B;
     const uint32_t *tokens; // [offset[B]] the encoder's, each below V
-    const uint32_t *offset; // [B + 1] sample b's tokens are offset[b] .. offset[b+1]; at least one each
-    const uint32_t *labels; // [B, T] what the decoder says; it reads the start token, then all of them but the last
+    const uint32_t
+        *offset; // [B + 1] sample b's tokens are offset[b] .. offset[b+1]; at least one each
+    const uint32_t *
+        labels; // [B, T] what the decoder says; it reads the start token, then all of them but the last
 } nj_train_batch;
 
 typedef struct {
     double dropout;         // rate, 0 .. below 1
     double label_smoothing; // share of the target that all V tokens divide, 0 .. below 1
-    float weight;           // of each label's loss in the gradient: 1 / labels of the whole batch for their mean
-    uint64_t seed;          // of the dropout; another one for each call of a training
+    float
+        weight; // of each label's loss in the gradient: 1 / labels of the whole batch for their mean
+    uint64_t seed; // of the dropout; another one for each call of a training
 } nj_train_options;
 
 typedef struct nj_train_scratch nj_train_scratch;

@@ -17,10 +17,10 @@ typedef struct {
 
 typedef struct {
     nj_kept_norm norm;
-    float *q; // [N, H*E]
-    float *k; // [M, H*E], M = N but for cross-attention
-    float *v; // [M, H*E]
-    float *p; // probabilities before dropout, [H, Sq, Sk] of each sample, end to end
+    float *q;     // [N, H*E]
+    float *k;     // [M, H*E], M = N but for cross-attention
+    float *v;     // [M, H*E]
+    float *p;     // probabilities before dropout, [H, Sq, Sk] of each sample, end to end
     float *mixed; // [N, H*E]
 } nj_kept_attention;
 
@@ -47,22 +47,22 @@ struct nj_train_scratch {
     nj_arena arena;
     nj_kept_stack encoder;
     nj_kept_stack decoder;
-    uint32_t *steps;     // [samples_max + 1] sample b's decoder rows are steps[b] .. steps[b+1]
-    uint32_t *inputs;    // [samples_max, T] the decoder's tokens
+    uint32_t *steps;  // [samples_max + 1] sample b's decoder rows are steps[b] .. steps[b+1]
+    uint32_t *inputs; // [samples_max, T] the decoder's tokens
     uint16_t *encoder_bucket; // [2 * sequence_max - 1] by (key - query) + sequence_max - 1
     uint16_t *decoder_bucket; // [2 * T - 1] likewise; keys behind the query are not looked at
 
-    float *x;  // [N, D] residual stream; backward its derivative
-    float *y;  // [N, D]
-    float *dn; // [N, D] by a norm's result
-    float *de; // [tokens_max, D] by the encoder's output
+    float *x;                 // [N, D] residual stream; backward its derivative
+    float *y;                 // [N, D]
+    float *dn;                // [N, D] by a norm's result
+    float *de;                // [tokens_max, D] by the encoder's output
     float *dq, *dk, *dv, *da; // [N, H*E]
-    float *dh;    // [N, F]
-    float *dgate; // [N, F], gated only
-    float *rows;  // of dY, transposed: [widest, NJ_TRAIN_CHUNK_ROWS]
-    float *columns; // of X, transposed: likewise
-    void *packed;   // of those; NULL where the kernels pack nothing
-    float *scores;  // [longest, longest] of one head, and again
+    float *dh;                // [N, F]
+    float *dgate;             // [N, F], gated only
+    float *rows;              // of dY, transposed: [widest, NJ_TRAIN_CHUNK_ROWS]
+    float *columns;           // of X, transposed: likewise
+    void *packed;             // of those; NULL where the kernels pack nothing
+    float *scores;            // [longest, longest] of one head, and again
     float *turned;
     float *logits; // [NJ_TRAIN_HEAD_ROWS, V]
 };

@@ -19,8 +19,8 @@ typedef struct {
         offsetof(nj_t5_block, field), offsetof(nj_train_block, field)                              \
     }
 static const slot_pair BLOCK_SLOTS[] = {
-    BLOCK(self_norm), BLOCK(self.q),  BLOCK(self.k),  BLOCK(self.v),     BLOCK(self.o),
-    BLOCK(cross_norm), BLOCK(cross.q), BLOCK(cross.k), BLOCK(cross.v),    BLOCK(cross.o),
+    BLOCK(self_norm),  BLOCK(self.q),  BLOCK(self.k),  BLOCK(self.v),  BLOCK(self.o),
+    BLOCK(cross_norm), BLOCK(cross.q), BLOCK(cross.k), BLOCK(cross.v), BLOCK(cross.o),
     BLOCK(dense_norm), BLOCK(wi),      BLOCK(gate),    BLOCK(wo),
 };
 static const slot_pair STACK_SLOTS[] = {
@@ -49,8 +49,8 @@ static nj_parameter *add_tensor(nj_train_t5 *model, const char *name, const size
                                 size_t dim_count)
 {
     nj_parameter *tensor = &model->tensors[model->tensor_count++];
-    *tensor = (nj_parameter){.shape = {shape[0], dim_count > 1 ? shape[1] : 1},
-                             .dim_count = dim_count};
+    *tensor =
+        (nj_parameter){.shape = {shape[0], dim_count > 1 ? shape[1] : 1}, .dim_count = dim_count};
     memcpy(tensor->name, name, nj_min_size(strlen(name), sizeof tensor->name - 1));
     return tensor;
 }
@@ -75,7 +75,8 @@ static nj_status lay_out(nj_train_t5 *model, bool has_head, nj_error *err)
     const nj_t5_config *config = &model->config;
     const size_t shape[] = {config->V, config->D};
     model->tensors = calloc(count_tensors(config), sizeof *model->tensors);
-    if (model->tensors == NULL) {
+    model->linears = calloc(count_tensors(config), sizeof(nj_train_linear *));
+    if (model->tensors == NULL || model->linears == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the names of parameters");
     }
     add_tensor(model, NJ_T5_EMBEDDING, shape, 2);
@@ -126,43 +127,14 @@ static nj_status read_values(nj_train_t5 *model, const nj_tensor_set *weights, n
 
 // ---- linear layers ----
 
-// Every linear layer of the model, one after the other, the head last.
-typedef struct {
-    nj_t5_walk walk;
-    bool ended;
-} linear_walk;
-
-static nj_train_linear *next_linear(nj_train_t5 *model, linear_walk *w, size_t shape[2])
+static size_t add_up_arena(const nj_train_t5 *model)
 {
-    while (!w->ended && nj_t5_walk_next(&w->walk)) {
-        if (w->walk.is_linear) {
-            memcpy(shape, w->walk.shape, 2 * sizeof *shape);
-            return find_slot(model, &w->walk);
-        }
-    }
-    if (w->ended) {
-        return NULL;
-    }
-    w->ended = true;
-    shape[0] = model->config.V;
-    shape[1] = model->config.D;
-    return &model->head;
-}
-
-static linear_walk begin_linears(const nj_train_t5 *model)
-{
-    return (linear_walk){.walk = nj_t5_walk_begin(&model->config)};
-}
-
-static size_t add_up_arena(nj_train_t5 *model)
-{
-    size_t shape[2];
     size_t bytes = 0;
-    linear_walk w = begin_linears(model);
-    while (next_linear(model, &w, shape) != NULL) {
-        bytes += nj_arena_cost(shape[0] * shape[1] * sizeof(float)) +
-                 nj_linear_pack_cost(model->kernels, shape[0], shape[1]) +
-                 nj_linear_pack_cost(model->kernels, shape[1], shape[0]);
+    for (size_t i = 0; i < model->linear_count; i++) {
+        const size_t N = model->linears[i]->forward.N;
+        const size_t K = model->linears[i]->forward.K;
+        bytes += nj_arena_cost(N * K * sizeof(float)) + nj_linear_pack_cost(model->kernels, N, K) +
+                 nj_linear_pack_cost(model->kernels, K, N);
     }
     return bytes;
 }
@@ -173,19 +145,15 @@ static void *take_pack(nj_train_t5 *model, size_t N, size_t K)
     return bytes == 0 ? NULL : nj_arena_take(&model->arena, bytes);
 }
 
-static void take_linears(nj_train_t5 *model)
+static void take_linear(nj_train_t5 *model, nj_train_linear *linear)
 {
-    size_t shape[2];
-    linear_walk w = begin_linears(model);
-    for (nj_train_linear *linear; (linear = next_linear(model, &w, shape)) != NULL;) {
-        size_t N = shape[0];
-        size_t K = shape[1];
-        float *transposed = nj_arena_take(&model->arena, N * K * sizeof *transposed);
-        linear->forward = (nj_linear){
-            .weight = model->values + linear->at, .packed = take_pack(model, N, K), .N = N, .K = K};
-        linear->backward = (nj_linear){
-            .weight = transposed, .packed = take_pack(model, K, N), .N = K, .K = N};
-    }
+    const size_t N = linear->forward.N;
+    const size_t K = linear->forward.K;
+    linear->forward.weight = model->values + linear->at;
+    linear->forward.packed = take_pack(model, N, K);
+    linear->backward =
+        (nj_linear){.weight = nj_arena_take(&model->arena, N * K * sizeof(float)), .N = K, .K = N};
+    linear->backward.packed = take_pack(model, K, N);
 }
 
 static void repack(const nj_kernels *kernels, nj_linear *linear)
@@ -195,30 +163,44 @@ static void repack(const nj_kernels *kernels, nj_linear *linear)
     }
 }
 
+void nj_train_pack_linear(nj_train_t5 *model, size_t index)
+{
+    nj_train_linear *linear = model->linears[index];
+    const nj_linear *W = &linear->forward;
+    nj_rows_transpose(W->N, W->K, W->weight, W->K, (float *)linear->backward.weight);
+    repack(model->kernels, &linear->forward);
+    repack(model->kernels, &linear->backward);
+}
+
 void nj_train_pack(nj_train_t5 *model)
 {
-    size_t shape[2];
-    linear_walk w = begin_linears(model);
-    for (nj_train_linear *linear; (linear = next_linear(model, &w, shape)) != NULL;) {
-        nj_rows_transpose(shape[0], shape[1], linear->forward.weight, shape[1],
-                          (float *)linear->backward.weight);
-        repack(model->kernels, &linear->forward);
-        repack(model->kernels, &linear->backward);
+    for (size_t i = 0; i < model->linear_count; i++) {
+        nj_train_pack_linear(model, i);
     }
 }
 
 // ---- opening ----
 
+static void set_linear(nj_train_t5 *model, nj_train_linear *linear, size_t at, size_t N, size_t K)
+{
+    linear->at = at;
+    linear->forward.N = N;
+    linear->forward.K = K;
+    model->linears[model->linear_count++] = linear;
+}
+
 static void set_places(nj_train_t5 *model, bool has_head)
 {
+    const nj_t5_config *config = &model->config;
     model->embedding = find_place(model, NJ_T5_EMBEDDING);
-    model->head.at = has_head ? find_place(model, NJ_T5_HEAD) : model->embedding;
+    set_linear(model, &model->head, has_head ? find_place(model, NJ_T5_HEAD) : model->embedding,
+               config->V, config->D);
     nj_t5_walk walk = nj_t5_walk_begin(&model->config);
     while (nj_t5_walk_next(&walk)) {
         void *slot = find_slot(model, &walk);
         size_t at = find_place(model, walk.name);
         if (walk.is_linear) {
-            ((nj_train_linear *)slot)->at = at;
+            set_linear(model, slot, at, walk.shape[0], walk.shape[1]);
         } else {
             *(size_t *)slot = at;
         }
@@ -259,7 +241,9 @@ nj_status nj_train_t5_open(const nj_t5_config *config, const nj_tensor_set *weig
         status = nj_arena_init(&model->arena, add_up_arena(model), err);
     }
     if (status == NJ_OK) {
-        take_linears(model);
+        for (size_t i = 0; i < model->linear_count; i++) {
+            take_linear(model, model->linears[i]);
+        }
         nj_train_pack(model);
         *out = model;
         model = NULL;
@@ -272,6 +256,7 @@ void nj_train_t5_close(nj_train_t5 **model)
 {
     if (*model != NULL) {
         free((*model)->tensors);
+        free((*model)->linears);
         free((*model)->values);
         free((*model)->encoder.blocks);
         free((*model)->decoder.blocks);

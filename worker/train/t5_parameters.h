@@ -43,9 +43,9 @@ typedef struct {
     size_t cross_norm; // decoder only, as cross
     nj_train_attention cross;
     size_t dense_norm;
-    nj_train_linear wi; // [F, D]
+    nj_train_linear wi;   // [F, D]
     nj_train_linear gate; // [F, D], gated only
-    nj_train_linear wo; // [D, F]
+    nj_train_linear wo;   // [D, F]
 } nj_train_block;
 
 typedef struct {
@@ -62,12 +62,14 @@ typedef struct {
     size_t tensor_count;
     float *values; // owned; [count]
     size_t count;
-    size_t embedding;      // place of [V, D]
-    nj_train_linear head;  // [V, D]; at `embedding` where the model is tied
+    size_t embedding;     // place of [V, D]
+    nj_train_linear head; // [V, D]; at `embedding` where the model is tied
     nj_train_stack encoder;
     nj_train_stack decoder;
-    float output_scale; // D^-0.5 or 1
-    nj_arena arena;     // owned: blocks, transposes, packed weights
+    float output_scale;        // D^-0.5 or 1
+    nj_train_linear **linears; // owned; [linear_count] all of them, each once
+    size_t linear_count;
+    nj_arena arena; // owned: blocks, transposes, packed weights
 } nj_train_t5;
 
 /// Copies a "weights" section (nj_t5_weights_convert, nj_t5_weights_random) and packs it. `kernels` outlive the model.
@@ -78,6 +80,9 @@ void nj_train_t5_close(nj_train_t5 **model);
 
 /// Packs the values as they are now; needed after each change of them.
 void nj_train_pack(nj_train_t5 *model);
+
+/// The same for one of the linear layers: what several threads share out.
+void nj_train_pack_linear(nj_train_t5 *model, size_t index);
 
 /// Appends the values as a safetensors file, under their names. NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_train_t5_write(const nj_train_t5 *model, nj_buffer *out, nj_error *err);

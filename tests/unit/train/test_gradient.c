@@ -8,9 +8,9 @@
 #include "tests/support/t5_random.h"
 #include "worker/train/t5_gradient.h"
 
-#define STEP 2e-3f       // of a value, along a random direction of one tensor
-#define TOLERANCE 1e-2   // of the derivative along it
-#define FLOOR 4e-3       // what a float32 loss of this size cannot tell from 0
+#define STEP 2e-3f     // of a value, along a random direction of one tensor
+#define TOLERANCE 1e-2 // of the derivative along it
+#define FLOOR 4e-3     // what a float32 loss of this size cannot tell from 0
 
 static const uint32_t TOKENS[] = {3, 5, 1, 16, 9, 2, 2, 8, 11, 0, 7};
 static const uint32_t OFFSET[] = {0, 6, 7, 11};
@@ -62,8 +62,8 @@ static float random_sign(uint64_t *seed)
 }
 
 // The derivative along a direction of one tensor by the central difference of fourth order.
-static double difference_along(bench *b, const nj_train_options *options, const nj_parameter *tensor,
-                               const float *direction, float *unused)
+static double difference_along(bench *b, const nj_train_options *options,
+                               const nj_parameter *tensor, const float *direction, float *unused)
 {
     static const double weight[] = {1.0 / 12, -8.0 / 12, 8.0 / 12, -1.0 / 12};
     static const float at[] = {-2.0f, -1.0f, 1.0f, 2.0f};
