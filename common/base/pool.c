@@ -114,8 +114,8 @@ size_t nj_pool_threads(const nj_pool *pool)
     return pool->threads;
 }
 
-void nj_pool_run(nj_pool *pool, size_t tasks, void (*run)(void *context, size_t task, size_t thread),
-                 void *context)
+void nj_pool_run(nj_pool *pool, size_t tasks,
+                 void (*run)(void *context, size_t task, size_t thread), void *context)
 {
     pthread_mutex_lock(&pool->mutex);
     pool->run = run;

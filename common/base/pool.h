@@ -24,7 +24,7 @@ size_t nj_pool_threads(const nj_pool *pool);
 
 /// Runs every task once and returns when all are done; `thread` is below nj_pool_threads. One call at a time; a task starts no other.
 /// Proof   tests/unit/base/test_pool.c
-void nj_pool_run(nj_pool *pool, size_t tasks, void (*run)(void *context, size_t task, size_t thread),
-                 void *context);
+void nj_pool_run(nj_pool *pool, size_t tasks,
+                 void (*run)(void *context, size_t task, size_t thread), void *context);
 
 #endif

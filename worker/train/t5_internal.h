@@ -5,8 +5,7 @@
 #include "worker/train/rows.h"
 #include "worker/train/t5_gradient.h"
 
-#define NJ_TRAIN_CHUNK_ROWS 512 // rows whose products make one addition to a weight's gradient
-#define NJ_TRAIN_HEAD_ROWS 128  // rows whose logits are in memory at a time
+#define NJ_TRAIN_HEAD_ROWS 128 // rows whose logits are in memory at a time
 
 // One norm: what went in, and what the backward pass needs of it.
 typedef struct {
@@ -59,9 +58,6 @@ struct nj_train_scratch {
     float *dq, *dk, *dv, *da; // [N, H*E]
     float *dh;                // [N, F]
     float *dgate;             // [N, F], gated only
-    float *rows;              // of dY, transposed: [widest, NJ_TRAIN_CHUNK_ROWS]
-    float *columns;           // of X, transposed: likewise
-    void *packed;             // of those; NULL where the kernels pack nothing
     float *scores;            // [longest, longest] of one head, and again
     float *turned;
     float *logits; // [NJ_TRAIN_HEAD_ROWS, V]

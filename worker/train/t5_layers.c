@@ -10,31 +10,14 @@ void nj_train_forward(const nj_train_call *c, const nj_train_linear *linear, siz
                               linear->forward.N);
 }
 
-// gradient [N, K] += dY^T X, chunk of rows by chunk of rows.
-static void add_weight_gradient(const nj_train_call *c, const nj_train_linear *linear, size_t rows,
-                                const float *dY, const float *X)
+void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, size_t rows,
+                       const float *dY, const float *X, bool accumulate, float *dX)
 {
     const nj_kernels *kernels = c->model->kernels;
     const size_t N = linear->forward.N;
     const size_t K = linear->forward.K;
-    for (size_t first = 0; first < rows; first += NJ_TRAIN_CHUNK_ROWS) {
-        size_t n = nj_min_size(NJ_TRAIN_CHUNK_ROWS, rows - first);
-        nj_rows_transpose(n, N, dY + first * N, N, c->s->rows);
-        nj_rows_transpose(n, K, X + first * K, K, c->s->columns);
-        nj_linear turned = {.weight = c->s->columns, .N = K, .K = n};
-        if (c->s->packed != NULL) {
-            kernels->linear_pack(&turned, c->s->packed);
-        }
-        kernels->linear(N, c->s->rows, n, &turned, true, c->gradient + linear->at, K);
-    }
-}
-
-void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, size_t rows,
-                       const float *dY, const float *X, bool accumulate, float *dX)
-{
-    c->model->kernels->linear(rows, dY, linear->forward.N, &linear->backward, accumulate, dX,
-                              linear->forward.K);
-    add_weight_gradient(c, linear, rows, dY, X);
+    kernels->linear(rows, dY, N, &linear->backward, accumulate, dX, K);
+    kernels->matmul_tn(N, K, rows, dY, N, X, K, c->gradient + linear->at, K);
 }
 
 void nj_train_norm(const nj_train_call *c, nj_kept_norm *kept, size_t rows, const float *x,

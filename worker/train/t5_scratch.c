@@ -78,7 +78,6 @@ static void claim_scratch(claim *c, nj_train_scratch *s, const nj_train_t5 *mode
     size_t tokens = s->limits.tokens_max;
     size_t rows = nj_max_size(tokens, (size_t)s->limits.samples_max * s->limits.T);
     size_t longest = nj_max_size(s->limits.sequence_max, s->limits.T);
-    size_t widest = nj_max_size(nj_max_size(HE, config->D), nj_max_size(config->F, config->V));
     s->steps = claim_bytes(c, (size_t)s->limits.samples_max + 1, sizeof *s->steps);
     s->inputs = claim_bytes(c, (size_t)s->limits.samples_max * s->limits.T, sizeof *s->inputs);
     s->encoder_bucket =
@@ -94,10 +93,6 @@ static void claim_scratch(claim *c, nj_train_scratch *s, const nj_train_t5 *mode
     s->da = claim_floats(c, rows, HE);
     s->dh = claim_floats(c, rows, config->F);
     s->dgate = config->gated ? claim_floats(c, rows, config->F) : NULL;
-    s->rows = claim_floats(c, widest, NJ_TRAIN_CHUNK_ROWS);
-    s->columns = claim_floats(c, widest, NJ_TRAIN_CHUNK_ROWS);
-    size_t packed = model->kernels->linear_pack_bytes(widest, NJ_TRAIN_CHUNK_ROWS);
-    s->packed = packed > 0 ? claim_bytes(c, packed, 1) : NULL;
     s->scores = claim_floats(c, longest, longest);
     s->turned = claim_floats(c, longest, longest);
     s->logits = claim_floats(c, NJ_TRAIN_HEAD_ROWS, config->V);

@@ -66,8 +66,7 @@ static void a_step_has_the_same_bits_on_any_number_of_threads(void **state)
         bench b = {0};
         open_bench(&b, threads);
         assert_true(train(&b, 0.5) == loss);
-        assert_memory_equal(b.model->values, law.model->values,
-                            law.model->count * sizeof(float));
+        assert_memory_equal(b.model->values, law.model->values, law.model->count * sizeof(float));
         assert_memory_equal(nj_train_team_square(b.team), nj_train_team_square(law.team),
                             law.model->count * sizeof(float));
         close_bench(&b);
