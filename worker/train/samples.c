@@ -106,9 +106,8 @@ nj_train_batch nj_train_samples_fill(const nj_train_samples *samples, const uint
                                         samples->template, &samples->tokens, user.user,
                                         user.items + target - length, length, tokens + offset[i]);
         for (uint32_t l = 0; l < L; l++) {
-            labels[(size_t)i * L + l] =
-                samples->tokens.level_token_base[l] +
-                samples->tokens.codes[(size_t)user.items[target] * L + l];
+            labels[(size_t)i * L + l] = samples->tokens.level_token_base[l] +
+                                        samples->tokens.codes[(size_t)user.items[target] * L + l];
         }
     }
     return (nj_train_batch){count, tokens, offset, labels};

@@ -10,7 +10,8 @@ static const uint32_t BASES[] = {10, 20};
 static const nj_token_table TABLE = {CODES, BASES, L};
 
 // One user a row, items by number; -1 ends it.
-static const int HISTORIES[][7] = {{0, 1, 2, 3, 4, 5, -1}, {3, 2, -1}, {5, 4, 3, -1}, {1, 0, 2, 4, -1}};
+static const int HISTORIES[][7] = {
+    {0, 1, 2, 3, 4, 5, -1}, {3, 2, -1}, {5, 4, 3, -1}, {1, 0, 2, 4, -1}};
 #define USERS (sizeof HISTORIES / sizeof HISTORIES[0])
 
 typedef struct {
