@@ -146,11 +146,7 @@ static nj_status open_items(const nj_sections *sections, nj_catalogue_view *view
 static uint32_t find_leaf(const nj_catalogue_view *view, uint32_t row)
 {
     const uint16_t *sid = view->sids.codes + (size_t)row * view->sids.level_count;
-    uint32_t node = 0;
-    for (uint32_t l = 0; l < view->sids.level_count && node != NJ_TRIE_NONE; l++) {
-        node = nj_trie_step(&view->trie, l, node, sid[l]);
-    }
-    return node;
+    return nj_trie_find(&view->trie, sid);
 }
 
 // Every item lies where its SID leads. So the trie has no code that no item has, and a vocabulary that holds the items' tokens

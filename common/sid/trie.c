@@ -122,7 +122,7 @@ static nj_status check_offsets(const uint32_t *offset, uint32_t count, uint32_t 
 static nj_status check_codes(const nj_trie *trie, uint32_t level, nj_error *err)
 {
     for (uint32_t n = 0; n < trie->node_count[level]; n++) {
-        nj_trie_children_span span = nj_trie_children(trie, level, n);
+        nj_trie_children_span span = nj_trie_children(trie, level, n, NULL);
         for (uint32_t i = 1; i < span.count; i++) {
             if (span.codes[i - 1] >= span.codes[i]) {
                 return nj_fail(err, NJ_INPUT, "trie: level %u, node %u: code %u is followed by %u",
@@ -274,20 +274,121 @@ nj_status nj_trie_open(const void *bytes, size_t size, uint32_t item_row_count, 
 
 // ---- walking ----
 
+uint32_t nj_trie_span_max(const nj_trie *trie)
+{
+    uint32_t widest = 0;
+    for (uint32_t l = 0; l < trie->level_count; l++) {
+        widest = trie->codes_per_level[l] > widest ? trie->codes_per_level[l] : widest;
+    }
+    return widest;
+}
+
+nj_trie_range nj_trie_child_range(const nj_trie *trie, uint32_t level, uint32_t node)
+{
+    const uint32_t *offset = trie->child_offset[level] + node;
+    return (nj_trie_range){offset[0], offset[1]};
+}
+
+nj_trie_children_span nj_trie_children(const nj_trie *trie, uint32_t level, uint32_t node,
+                                       uint16_t *scratch)
+{
+    nj_trie_range range = nj_trie_child_range(trie, level, node);
+    (void)scratch;
+    return (nj_trie_children_span){trie->codes[level] + range.first, range.first,
+                                   range.end - range.first};
+}
+
+nj_trie_range nj_trie_node_range(const nj_trie *trie, uint32_t level, uint32_t node)
+{
+    nj_trie_range range = {node, node + 1};
+    for (uint32_t l = level; l < trie->level_count; l++) {
+        range.first = nj_trie_child_range(trie, l, range.first).first;
+        range.end = nj_trie_child_range(trie, l, range.end - 1).end;
+    }
+    return range;
+}
+
+nj_trie_range nj_trie_leaf_range(const nj_trie *trie, uint32_t leaf)
+{
+    return (nj_trie_range){trie->leaf_offset[leaf], trie->leaf_offset[leaf + 1]};
+}
+
 uint32_t nj_trie_step(const nj_trie *trie, uint32_t level, uint32_t node, uint16_t code)
 {
-    nj_trie_children_span span = nj_trie_children(trie, level, node);
-    uint32_t low = 0;
-    uint32_t high = span.count;
+    nj_trie_range range = nj_trie_child_range(trie, level, node);
+    uint32_t low = range.first;
+    uint32_t high = range.end;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (span.codes[middle] < code) {
+        if (trie->codes[level][middle] < code) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low < span.count && span.codes[low] == code ? span.first + low : NJ_TRIE_NONE;
+    return low < range.end && trie->codes[level][low] == code ? low : NJ_TRIE_NONE;
+}
+
+uint32_t nj_trie_find(const nj_trie *trie, const uint16_t *codes)
+{
+    uint32_t node = 0;
+    for (uint32_t l = 0; l < trie->level_count && node != NJ_TRIE_NONE; l++) {
+        node = nj_trie_step(trie, l, node, codes[l]);
+    }
+    return node;
+}
+
+// The node of `level` that has `child` among its children.
+static uint32_t find_parent(const nj_trie *trie, uint32_t level, uint32_t child)
+{
+    uint32_t low = 0;
+    uint32_t high = trie->node_count[level] - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low + 1) / 2;
+        if (trie->child_offset[level][middle] <= child) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return low;
+}
+
+void nj_trie_leaf_codes(const nj_trie *trie, uint32_t leaf, uint16_t *codes)
+{
+    uint32_t node = leaf;
+    for (uint32_t l = trie->level_count; l-- > 0;) {
+        codes[l] = trie->codes[l][node];
+        node = find_parent(trie, l, node);
+    }
+}
+
+static bool bit_at(const uint64_t *bits, uint32_t at)
+{
+    return (bits[at / 64] >> at % 64 & 1) != 0;
+}
+
+void nj_trie_fold(const nj_trie *trie, uint32_t level, const uint64_t *below, uint64_t *above)
+{
+    memset(above, 0, ((size_t)trie->node_count[level] + 63) / 64 * sizeof *above);
+    for (uint32_t node = 0; node < trie->node_count[level]; node++) {
+        nj_trie_range range = nj_trie_child_range(trie, level, node);
+        for (uint32_t child = range.first; child < range.end; child++) {
+            above[node / 64] |= (uint64_t)bit_at(below, child) << node % 64;
+        }
+    }
+}
+
+void nj_trie_fold_rows(const nj_trie *trie, const uint64_t *rows, uint64_t *leaves)
+{
+    uint32_t leaf_count = trie->node_count[trie->level_count];
+    memset(leaves, 0, ((size_t)leaf_count + 63) / 64 * sizeof *leaves);
+    for (uint32_t leaf = 0; leaf < leaf_count; leaf++) {
+        nj_trie_range range = nj_trie_leaf_range(trie, leaf);
+        for (uint32_t i = range.first; i < range.end; i++) {
+            leaves[leaf / 64] |= (uint64_t)bit_at(rows, trie->items[i]) << leaf % 64;
+        }
+    }
 }
 
 uint32_t nj_trie_width(const nj_trie *trie)

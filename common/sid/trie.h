@@ -24,7 +24,7 @@
 typedef struct nj_trie nj_trie;
 
 typedef struct {
-    const uint16_t *codes; // [count] ascending; borrowed from the trie's bytes
+    const uint16_t *codes; // [count] ascending; borrowed from the trie or the caller's scratch
     uint32_t first;        // number, on the next level, of the child under codes[0]; others follow
     uint32_t count;
 } nj_trie_children_span;
@@ -51,25 +51,59 @@ struct nj_trie {
 NJ_CHECKED nj_status nj_trie_open(const void *bytes, size_t size, uint32_t item_row_count,
                                   nj_trie *out, nj_error *err);
 
+// Numbers first .. end - 1 of nodes of one level, or of places in `items`.
+typedef struct {
+    uint32_t first;
+    uint32_t end;
+} nj_trie_range;
+
+/// The most children that a node may have: codes of scratch that nj_trie_children wants.
+uint32_t nj_trie_span_max(const nj_trie *trie);
+
 /// The children of `node` on `level` (0-based, below L).
-static inline nj_trie_children_span nj_trie_children(const nj_trie *trie, uint32_t level,
-                                                     uint32_t node)
-{
-    uint32_t first = trie->child_offset[level][node];
-    return (nj_trie_children_span){trie->codes[level] + first, first,
-                                   trie->child_offset[level][node + 1] - first};
-}
+///
+///   scratch  [nj_trie_span_max]  out  where the codes are put when the trie's bytes do not hold them as u16; the span borrows from
+///                                     either, so it lasts until the scratch is used again
+///
+/// Proof   tests/unit/sid/test_trie.c against the table of SIDs
+nj_trie_children_span nj_trie_children(const nj_trie *trie, uint32_t level, uint32_t node,
+                                       uint16_t *scratch);
+
+/// The numbers of the children on the next level, without their codes. Never empty.
+nj_trie_range nj_trie_child_range(const nj_trie *trie, uint32_t level, uint32_t node);
+
+/// The leaves below `node` of `level` (0..L; a leaf has itself). Never empty.
+nj_trie_range nj_trie_node_range(const nj_trie *trie, uint32_t level, uint32_t node);
 
 /// The child of `node` under `code`; NJ_TRIE_NONE when there is none.
 uint32_t nj_trie_step(const nj_trie *trie, uint32_t level, uint32_t node, uint16_t code);
+
+/// The leaf of the SID codes [L]; NJ_TRIE_NONE when no item has it. So the leaf of a catalogue row is that of its SID.
+uint32_t nj_trie_find(const nj_trie *trie, const uint16_t *codes);
+
+/// The SID of a leaf, codes [L]: the walk upwards.
+void nj_trie_leaf_codes(const nj_trie *trie, uint32_t leaf, uint16_t *codes);
+
+/// Places in `items` of the rows of a leaf; those of consecutive leaves follow each other. Never empty.
+nj_trie_range nj_trie_leaf_range(const nj_trie *trie, uint32_t leaf);
 
 /// The catalogue rows of a leaf, ascending; borrowed. *out_count is at least 1.
 static inline const uint32_t *nj_trie_leaf_items(const nj_trie *trie, uint32_t leaf,
                                                  uint32_t *out_count)
 {
-    *out_count = trie->leaf_offset[leaf + 1] - trie->leaf_offset[leaf];
-    return trie->items + trie->leaf_offset[leaf];
+    nj_trie_range range = nj_trie_leaf_range(trie, leaf);
+    *out_count = range.end - range.first;
+    return trie->items + range.first;
 }
+
+/// Folds a set one level up: bit n of `above` is set where a child of node n has its bit set in `below`.
+///
+///   below  [node_count[level + 1] bits]  in   bit n of word n / 64 is node n's
+///   above  [node_count[level] bits]      out  whole words are written; bits behind the last node are 0
+void nj_trie_fold(const nj_trie *trie, uint32_t level, const uint64_t *below, uint64_t *above);
+
+/// Folds a set of catalogue rows up to the leaves: a leaf's bit is set where one of its rows has its bit set.
+void nj_trie_fold_rows(const nj_trie *trie, const uint64_t *rows, uint64_t *leaves);
 
 /// The largest node_count of levels 1..L: a beam this wide covers the trie.
 uint32_t nj_trie_width(const nj_trie *trie);

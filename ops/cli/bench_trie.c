@@ -63,11 +63,12 @@ static uint16_t *make_codes(const bench_options *options, uint32_t items)
 // that no two looks overlap.
 static double time_looks(const nj_trie *trie, uint32_t level)
 {
+    static uint16_t scratch[NJ_CODES_MAX];
     uint64_t state = 1;
     uint64_t begun_ns = nj_clock_mono_ns();
     for (size_t i = 0; i < LOOKS; i++) {
         const uint32_t node = (uint32_t)(next_random(&state) * trie->node_count[level] >> 31);
-        const nj_trie_children_span children = nj_trie_children(trie, level, node);
+        const nj_trie_children_span children = nj_trie_children(trie, level, node, scratch);
         state += children.codes[0] + children.count;
     }
     volatile uint64_t sink = state;

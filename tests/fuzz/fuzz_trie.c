@@ -15,7 +15,8 @@ static void check_leaf(const nj_trie *trie, uint32_t leaf, uint32_t row_count)
 
 static void check_node(const nj_trie *trie, uint32_t level, uint32_t node)
 {
-    nj_trie_children_span span = nj_trie_children(trie, level, node);
+    static uint16_t scratch[NJ_CODES_MAX];
+    nj_trie_children_span span = nj_trie_children(trie, level, node, scratch);
     fuzz_check(span.count > 0, "a node has a child");
     for (uint32_t i = 0; i < span.count; i++) {
         fuzz_check(span.codes[i] < trie->codes_per_level[level], "codes are below K");

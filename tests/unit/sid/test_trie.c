@@ -5,6 +5,8 @@
 
 #include "tests/support/nj_test.h"
 
+static uint16_t scratch[NJ_CODES_MAX];
+
 static void build(const nj_sids *sids, nj_buffer *bytes, nj_trie *trie)
 {
     nj_error err = {0};
@@ -16,7 +18,7 @@ static void build(const nj_sids *sids, nj_buffer *bytes, nj_trie *trie)
 static void assert_children(const nj_trie *trie, uint32_t level, uint32_t node, uint32_t first,
                             const uint16_t *codes, uint32_t count)
 {
-    nj_trie_children_span span = nj_trie_children(trie, level, node);
+    nj_trie_children_span span = nj_trie_children(trie, level, node, scratch);
     assert_int_equal(span.first, first);
     assert_int_equal(span.count, count);
     assert_memory_equal(span.codes, codes, count * sizeof *codes);
@@ -188,7 +190,7 @@ static void assert_row_is_found(const nj_sids *sids, const nj_trie *trie, uint32
     uint32_t node = 0;
     for (uint32_t l = 0; l < sids->level_count; l++) {
         uint32_t expected = oracle_children(sids, row, l, is_child);
-        nj_trie_children_span span = nj_trie_children(trie, l, node);
+        nj_trie_children_span span = nj_trie_children(trie, l, node, scratch);
         assert_int_equal(span.count, expected);
         for (uint32_t i = 0; i < span.count; i++) {
             assert_true(is_child[span.codes[i]]);

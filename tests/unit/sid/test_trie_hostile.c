@@ -22,6 +22,8 @@ static uint8_t *copy_bytes(const nj_buffer *bytes, size_t size)
     return copy;
 }
 
+static uint16_t scratch[NJ_CODES_MAX];
+
 static void build(nj_buffer *bytes)
 {
     nj_error err = {0};
@@ -36,7 +38,7 @@ static void walk_all(const nj_trie *trie, uint32_t row_count)
     for (uint32_t l = 0; l < trie->level_count; l++) {
         uint32_t next = 0;
         for (uint32_t node = 0; node < trie->node_count[l]; node++) {
-            nj_trie_children_span span = nj_trie_children(trie, l, node);
+            nj_trie_children_span span = nj_trie_children(trie, l, node, scratch);
             assert_int_equal(span.first, next);
             assert_true(span.count > 0);
             for (uint32_t i = 0; i < span.count; i++) {
