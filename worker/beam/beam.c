@@ -194,6 +194,9 @@ static void expand_chunk(search *s, uint32_t step, uint32_t first, uint32_t coun
     }
     s->kernels->log_sum_exp(count, V, s->logits, V, s->norms);
     for (uint32_t i = 0; i < count; i++) {
+        nj_trie_prefetch(s->trie, step, s->node[first + i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
         expand_row(s, step, first + i, s->logits + i * V, s->norms[i]);
     }
 }
