@@ -5,12 +5,13 @@
 #include "common/sid/trie_starts.h"
 
 #define WORD_BITS 64
+#define CODES_AT_ONCE 8 // scratch has at least so many
 
 // ---- ranges ----
 
 uint32_t nj_trie_span_max(const nj_trie *trie)
 {
-    uint32_t widest = 0;
+    uint32_t widest = CODES_AT_ONCE;
     for (uint32_t l = 0; l < trie->level_count; l++) {
         widest = trie->codes_per_level[l] > widest ? trie->codes_per_level[l] : widest;
     }
@@ -63,6 +64,22 @@ static void list_bits(const uint64_t *row, uint32_t row_words, uint16_t *codes)
     }
 }
 
+// Most nodes of deep levels have few children: a fixed number of codes is copied first, which needs no branch on the count.
+static void widen_codes(const nj_trie_level *level, nj_trie_range range, uint16_t *codes)
+{
+    const uint8_t *bytes = level->bytes + range.first;
+    const uint32_t count = range.end - range.first;
+    uint32_t i = 0;
+    if (range.first + CODES_AT_ONCE <= level->starts.child_count) {
+        for (; i < CODES_AT_ONCE; i++) {
+            codes[i] = bytes[i];
+        }
+    }
+    for (; i < count; i++) {
+        codes[i] = bytes[i];
+    }
+}
+
 nj_trie_children_span nj_trie_children(const nj_trie *trie, uint32_t level, uint32_t node,
                                        uint16_t *scratch)
 {
@@ -72,9 +89,7 @@ nj_trie_children_span nj_trie_children(const nj_trie *trie, uint32_t level, uint
     if (at->words != NULL) {
         span.codes = at->words + range.first;
     } else if (at->bytes != NULL) {
-        for (uint32_t i = 0; i < span.count; i++) {
-            scratch[i] = at->bytes[range.first + i];
-        }
+        widen_codes(at, range, scratch);
     } else {
         list_bits(at->bits + (size_t)node * at->row_words, at->row_words, scratch);
     }
@@ -88,7 +103,7 @@ void nj_trie_prefetch(const nj_trie *trie, uint32_t level, uint32_t node)
         __builtin_prefetch(at->bits + (size_t)node * at->row_words);
         return;
     }
-    const uint32_t first = nj_trie_starts_range(&at->starts, node).first;
+    const uint32_t first = nj_trie_starts_first(&at->starts, node);
     if (at->words != NULL) {
         __builtin_prefetch(at->words + first);
     } else {
@@ -108,7 +123,7 @@ static uint16_t code_of(const nj_trie_level *level, uint32_t node, uint32_t chil
         return level->bytes[child];
     }
     const uint64_t *row = level->bits + (size_t)node * level->row_words;
-    uint32_t before = child - level->starts.offset[node]; // set bits to pass
+    uint32_t before = child - nj_trie_starts_first(&level->starts, node); // set bits to pass
     uint32_t w = 0;
     for (uint32_t set; (set = (uint32_t)__builtin_popcountll(row[w])) <= before; w++) {
         before -= set;
@@ -139,7 +154,7 @@ static uint32_t step_bits(const nj_trie_level *level, uint32_t node, uint16_t co
     if (last >= level->row_words || (row[last] >> code % WORD_BITS & 1) == 0) {
         return NJ_TRIE_NONE;
     }
-    uint32_t child = level->starts.offset[node];
+    uint32_t child = nj_trie_starts_first(&level->starts, node);
     for (uint32_t w = 0; w < last; w++) {
         child += (uint32_t)__builtin_popcountll(row[w]);
     }
@@ -178,27 +193,17 @@ uint32_t nj_trie_find(const nj_trie *trie, const uint16_t *codes)
 
 static uint32_t parent_of(const nj_trie_starts *starts, uint32_t child)
 {
-    if (starts->offset != NULL) {
-        uint32_t low = 0;
-        uint32_t high = starts->node_count - 1;
-        while (low < high) {
-            uint32_t middle = low + (high - low + 1) / 2;
-            if (starts->offset[middle] <= child) {
-                low = middle;
-            } else {
-                high = middle - 1;
-            }
+    uint32_t low = 0;
+    uint32_t high = starts->node_count - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low + 1) / 2;
+        if (nj_trie_starts_first(starts, middle) <= child) {
+            low = middle;
+        } else {
+            high = middle - 1;
         }
-        return low;
     }
-    if (starts->blocks == NULL) {
-        return child;
-    }
-    const uint32_t block = child / NJ_TRIE_BLOCK_CHILDREN;
-    const uint32_t marks = nj_trie_block_marks(starts, block);
-    const uint32_t up_to_child = marks
-                                 << (NJ_TRIE_BLOCK_CHILDREN - 1 - child % NJ_TRIE_BLOCK_CHILDREN);
-    return nj_trie_block_rank(starts, block) + (uint32_t)__builtin_popcount(up_to_child) - 1;
+    return low;
 }
 
 void nj_trie_leaf_codes(const nj_trie *trie, uint32_t leaf, uint16_t *codes)
@@ -270,41 +275,14 @@ static bool any_bit(const uint64_t *bits, nj_trie_range range)
     return (bits[w] & mask & (UINT64_MAX >> (WORD_BITS - 1 - (range.end - 1) % WORD_BITS))) != 0;
 }
 
-static void fold_offsets(const nj_trie_starts *starts, const uint64_t *below, uint64_t *above)
-{
-    memset(above, 0, words_for(starts->node_count) * sizeof *above);
-    for (uint32_t node = 0; node < starts->node_count; node++) {
-        const nj_trie_range range = {starts->offset[node], starts->offset[node + 1]};
-        above[node / WORD_BITS] |= (uint64_t)any_bit(below, range) << node % WORD_BITS;
-    }
-}
-
-static void fold_marks(const nj_trie_starts *starts, const uint64_t *below, uint64_t *above)
-{
-    const uint32_t block_count = nj_trie_block_count(starts->child_count);
-    uint32_t node = UINT32_MAX; // goes to 0 at the first mark
-    memset(above, 0, words_for(starts->node_count) * sizeof *above);
-    for (uint32_t block = 0; block < block_count; block++) {
-        const uint32_t first = block * NJ_TRIE_BLOCK_CHILDREN;
-        const uint32_t set = (uint32_t)(below[first / WORD_BITS] >> first % WORD_BITS);
-        const uint32_t marks = nj_trie_block_marks(starts, block);
-        const uint32_t left = starts->child_count - first;
-        for (uint32_t i = 0; i < NJ_TRIE_BLOCK_CHILDREN && i < left; i++) {
-            node += marks >> i & 1;
-            above[node / WORD_BITS] |= (uint64_t)(set >> i & 1) << node % WORD_BITS;
-        }
-    }
-}
-
 void nj_trie_fold(const nj_trie *trie, uint32_t level, const uint64_t *below, uint64_t *above)
 {
     const nj_trie_starts *starts = &trie->levels[level].starts;
-    if (starts->offset != NULL) {
-        fold_offsets(starts, below, above);
-    } else if (starts->blocks != NULL) {
-        fold_marks(starts, below, above);
-    } else {
-        memcpy(above, below, words_for(starts->node_count) * sizeof *above);
+    nj_trie_range range = {0, 0};
+    memset(above, 0, words_for(starts->node_count) * sizeof *above);
+    for (uint32_t node = 0; node < starts->node_count; node++) {
+        range = (nj_trie_range){range.end, nj_trie_starts_first(starts, node + 1)};
+        above[node / WORD_BITS] |= (uint64_t)any_bit(below, range) << node % WORD_BITS;
     }
 }
 

@@ -33,10 +33,11 @@ typedef struct {
 
 // Where the children of each node of a level start (for leaves: their items). Private to common/sid.
 typedef struct {
-    const uint32_t *offset; // [nodes + 1], or NULL
-    const uint64_t
-        *blocks; // [children / 32, up], or NULL; both NULL: node n has child n and no other
-    const uint32_t *hints; // [nodes / 32, up, + 1] beside blocks
+    const uint32_t *offset; // [nodes + 1]; at most one of the first three is not NULL
+    const uint32_t *bases;  // [(nodes + 1) / 64, up]
+    const uint64_t *blocks; // [items / 32, up]; leaves only
+    const uint16_t *near;   // [nodes + 1] beside bases
+    const uint32_t *hints;  // [nodes / 32, up, + 1] beside blocks
     uint32_t node_count;
     uint32_t child_count;
 } nj_trie_starts;
@@ -77,7 +78,7 @@ typedef struct {
     uint32_t end;
 } nj_trie_range;
 
-/// The most children that a node may have: codes of scratch that nj_trie_children wants.
+/// Codes of scratch that nj_trie_children wants: as many as a node may have children, and a few at least.
 uint32_t nj_trie_span_max(const nj_trie *trie);
 
 /// The children of `node` on `level` (0-based, below L).
@@ -122,7 +123,7 @@ static inline const uint32_t *nj_trie_leaf_items(const nj_trie *trie, uint32_t l
 
 /// Folds a set one level up: bit n of `above` is set where a child of node n has its bit set in `below`.
 ///
-///   below  [node_count[level + 1] bits]  in   bit n % 64 of word n / 64 is node n's; bits behind the last node are 0
+///   below  [node_count[level + 1] bits]  in   bit n % 64 of word n / 64 is node n's
 ///   above  [node_count[level] bits]      out  whole words are written; bits behind the last node are 0
 void nj_trie_fold(const nj_trie *trie, uint32_t level, const uint64_t *below, uint64_t *above);
 

@@ -15,6 +15,8 @@
 // Where the starts of one level are written.
 typedef struct {
     uint32_t *offset;
+    uint32_t *bases;
+    uint16_t *near;
     uint64_t *blocks;
     uint32_t *hints;
     uint32_t node_count;
@@ -106,16 +108,27 @@ static starts_writer open_starts(uint8_t *bytes, const nj_trie_starts_layout *la
                                  uint32_t nodes, uint32_t children)
 {
     starts_writer writer = {.node_count = nodes, .child_count = children};
-    if (layout->form == NJ_TRIE_STARTS_OFFSETS) {
-        writer.offset = (uint32_t *)(void *)(bytes + layout->offset);
-        writer.offset[nodes] = children;
-        clear_gap(bytes, layout->offset_end);
-    } else if (layout->form == NJ_TRIE_STARTS_MARKS) {
-        writer.blocks = (uint64_t *)(void *)(bytes + layout->blocks);
-        writer.hints = (uint32_t *)(void *)(bytes + layout->hints);
-        memset(writer.blocks, 0, layout->blocks_end - layout->blocks);
-        clear_gap(bytes, layout->hints_end);
+    void *first = bytes + layout->first;
+    void *second = bytes + layout->second;
+    switch (layout->form) {
+    case NJ_TRIE_STARTS_NONE:
+        return writer;
+    case NJ_TRIE_STARTS_OFFSETS:
+        writer.offset = first;
+        break;
+    case NJ_TRIE_STARTS_NEAR:
+        writer.bases = first;
+        writer.near = second;
+        clear_gap(bytes, layout->second_end);
+        break;
+    case NJ_TRIE_STARTS_MARKS:
+        writer.blocks = first;
+        writer.hints = second;
+        memset(first, 0, layout->first_end - layout->first);
+        clear_gap(bytes, layout->second_end);
+        break;
     }
+    clear_gap(bytes, layout->first_end);
     return writer;
 }
 
@@ -174,11 +187,18 @@ static void set_bit(pending *p, uint64_t *word, uint32_t bit)
     p->bits |= (uint64_t)1 << bit;
 }
 
+// The start of `node`, 0 .. node_count.
 static void put_start(const starts_writer *starts, pending *p, uint32_t node, uint32_t child)
 {
-    if (starts->offset != NULL) {
+    if (starts->bases != NULL) {
+        starts->near[node] =
+            (uint16_t)child; // finish_near takes the base off: what is left has 16 bits
+        if (node % NJ_TRIE_BASE_NODES == 0) {
+            starts->bases[node / NJ_TRIE_BASE_NODES] = child;
+        }
+    } else if (starts->offset != NULL) {
         starts->offset[node] = child;
-    } else if (starts->blocks != NULL) {
+    } else if (starts->blocks != NULL && node < starts->node_count) {
         set_bit(p, starts->blocks + child / NJ_TRIE_BLOCK_CHILDREN,
                 32 + child % NJ_TRIE_BLOCK_CHILDREN);
     }
@@ -228,7 +248,15 @@ static void fill_part(void *context, uint32_t p)
     flush(&waiting.starts[L]);
 }
 
-// Ranks and hints of a level whose marks are set.
+static void finish_near(const starts_writer *starts)
+{
+    for (uint32_t node = 0; node <= starts->node_count; node++) {
+        starts->near[node] =
+            (uint16_t)(starts->near[node] - starts->bases[node / NJ_TRIE_BASE_NODES]);
+    }
+}
+
+// Ranks and hints where the marks are set.
 static void finish_marks(const starts_writer *starts)
 {
     const uint32_t block_count = nj_trie_block_count(starts->child_count);
@@ -243,6 +271,16 @@ static void finish_marks(const starts_writer *starts)
         }
     }
     starts->hints[hint] = block_count - 1;
+}
+
+static void finish_starts(const starts_writer *starts)
+{
+    put_start(starts, NULL, starts->node_count, starts->child_count);
+    if (starts->bases != NULL) {
+        finish_near(starts);
+    } else if (starts->blocks != NULL) {
+        finish_marks(starts);
+    }
 }
 
 // ---- the whole ----
@@ -283,9 +321,7 @@ nj_status nj_trie_build_on(const nj_sids *sids, uint32_t thread_count, nj_buffer
     open_arrays(b, &header, &layout, out->bytes);
     nj_parts_run(b->part_count, fill_part, b);
     for (uint32_t l = 0; l <= header.level_count; l++) {
-        if (b->starts[l].blocks != NULL) {
-            finish_marks(&b->starts[l]);
-        }
+        finish_starts(&b->starts[l]);
     }
     out->size = layout.end;
 done:

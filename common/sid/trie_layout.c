@@ -6,54 +6,34 @@
 
 // ---- forms ----
 
-static uint64_t offset_bytes(uint32_t nodes)
+nj_trie_starts_form nj_trie_leaves_form_of(uint32_t leaves, uint32_t items)
 {
-    return ((uint64_t)nodes + 1) * sizeof(uint32_t);
-}
-
-static uint64_t mark_bytes(uint32_t nodes, uint32_t children)
-{
-    return (uint64_t)nj_trie_block_count(children) * sizeof(uint64_t) +
-           (uint64_t)nj_trie_hint_count(nodes) * sizeof(uint32_t);
-}
-
-nj_trie_starts_form nj_trie_starts_form_of(uint32_t nodes, uint32_t children)
-{
-    if (children == nodes) {
+    if (items == leaves) {
         return NJ_TRIE_STARTS_NONE;
     }
-    return offset_bytes(nodes) <= mark_bytes(nodes, children) ? NJ_TRIE_STARTS_OFFSETS
-                                                              : NJ_TRIE_STARTS_MARKS;
-}
-
-static uint64_t starts_bytes(nj_trie_starts_form form, uint32_t nodes, uint32_t children)
-{
-    switch (form) {
-    case NJ_TRIE_STARTS_OFFSETS:
-        return offset_bytes(nodes);
-    case NJ_TRIE_STARTS_MARKS:
-        return mark_bytes(nodes, children);
-    case NJ_TRIE_STARTS_NONE:
-        break;
-    }
-    return 0;
+    const uint64_t offsets = ((uint64_t)leaves + 1) * sizeof(uint32_t);
+    const uint64_t marks = (uint64_t)nj_trie_block_count(items) * sizeof(uint64_t) +
+                           (uint64_t)nj_trie_hint_count(leaves) * sizeof(uint32_t);
+    return offsets <= marks ? NJ_TRIE_STARTS_OFFSETS : NJ_TRIE_STARTS_MARKS;
 }
 
 nj_trie_form nj_trie_form_of(uint32_t level, uint32_t nodes, uint32_t children, uint32_t K)
 {
-    const nj_trie_starts_form starts = nj_trie_starts_form_of(nodes, children);
-    if (level < NJ_TRIE_DIRECT_LEVELS && children <= NJ_TRIE_DIRECT_CHILDREN_MAX) {
-        return (nj_trie_form){starts == NJ_TRIE_STARTS_NONE ? starts : NJ_TRIE_STARTS_OFFSETS,
-                              NJ_TRIE_CODES_WORDS};
+    const bool direct = level < NJ_TRIE_DIRECT_LEVELS && children <= NJ_TRIE_DIRECT_CHILDREN_MAX;
+    const uint64_t list = (uint64_t)children * (K <= 256 ? sizeof(uint8_t) : sizeof(uint16_t));
+    const uint64_t bits = (uint64_t)nodes * nj_trie_row_words(K) * sizeof(uint64_t);
+    nj_trie_form form = {NJ_TRIE_STARTS_NEAR, K <= 256 ? NJ_TRIE_CODES_BYTES : NJ_TRIE_CODES_WORDS};
+    if (children == nodes) {
+        form.starts = NJ_TRIE_STARTS_NONE;
+    } else if (direct || K > NJ_TRIE_NEAR_CODES_MAX) {
+        form.starts = NJ_TRIE_STARTS_OFFSETS;
     }
-    const uint64_t code_bytes = K <= 256 ? sizeof(uint8_t) : sizeof(uint16_t);
-    const uint64_t list = children * code_bytes + starts_bytes(starts, nodes, children);
-    const uint64_t bits =
-        (uint64_t)nodes * nj_trie_row_words(K) * sizeof(uint64_t) + offset_bytes(nodes);
-    if (bits <= list) {
-        return (nj_trie_form){NJ_TRIE_STARTS_OFFSETS, NJ_TRIE_CODES_BITS};
+    if (direct) {
+        form.codes = NJ_TRIE_CODES_WORDS;
+    } else if (bits <= list / NJ_TRIE_BITS_GAIN) {
+        form.codes = NJ_TRIE_CODES_BITS;
     }
-    return (nj_trie_form){starts, K <= 256 ? NJ_TRIE_CODES_BYTES : NJ_TRIE_CODES_WORDS};
+    return form;
 }
 
 // ---- places ----
@@ -81,12 +61,16 @@ static bool place_starts(size_t *at, nj_trie_starts_form form, uint32_t nodes, u
     out->form = form;
     switch (form) {
     case NJ_TRIE_STARTS_OFFSETS:
-        return place_array(at, (size_t)nodes + 1, sizeof(uint32_t), &out->offset, &out->offset_end);
+        return place_array(at, (size_t)nodes + 1, sizeof(uint32_t), &out->first, &out->first_end);
+    case NJ_TRIE_STARTS_NEAR:
+        return place_array(at, nj_trie_base_count(nodes), sizeof(uint32_t), &out->first,
+                           &out->first_end) &&
+               place_array(at, (size_t)nodes + 1, sizeof(uint16_t), &out->second, &out->second_end);
     case NJ_TRIE_STARTS_MARKS:
-        return place_array(at, nj_trie_block_count(children), sizeof(uint64_t), &out->blocks,
-                           &out->blocks_end) &&
-               place_array(at, nj_trie_hint_count(nodes), sizeof(uint32_t), &out->hints,
-                           &out->hints_end);
+        return place_array(at, nj_trie_block_count(children), sizeof(uint64_t), &out->first,
+                           &out->first_end) &&
+               place_array(at, nj_trie_hint_count(nodes), sizeof(uint32_t), &out->second,
+                           &out->second_end);
     case NJ_TRIE_STARTS_NONE:
         break;
     }
@@ -127,7 +111,7 @@ bool nj_trie_layout_of(const nj_trie_header *header, nj_trie_layout *out)
                            &layout.codes_end[l]);
     }
     fits = fits &&
-           place_starts(&at, nj_trie_starts_form_of(leaf_count, header->item_count), leaf_count,
+           place_starts(&at, nj_trie_leaves_form_of(leaf_count, header->item_count), leaf_count,
                         header->item_count, &layout.starts[L]) &&
            place_array(&at, header->item_count, sizeof(uint32_t), &layout.items, &layout.items_end);
     layout.end = at;
@@ -143,11 +127,22 @@ static nj_trie_starts view_starts(const uint8_t *bytes, const nj_trie_starts_lay
                                   uint32_t nodes, uint32_t children)
 {
     nj_trie_starts starts = {.node_count = nodes, .child_count = children};
-    if (layout->form == NJ_TRIE_STARTS_OFFSETS) {
-        starts.offset = (const uint32_t *)(const void *)(bytes + layout->offset);
-    } else if (layout->form == NJ_TRIE_STARTS_MARKS) {
-        starts.blocks = (const uint64_t *)(const void *)(bytes + layout->blocks);
-        starts.hints = (const uint32_t *)(const void *)(bytes + layout->hints);
+    const void *first = bytes + layout->first;
+    const void *second = bytes + layout->second;
+    switch (layout->form) {
+    case NJ_TRIE_STARTS_OFFSETS:
+        starts.offset = first;
+        break;
+    case NJ_TRIE_STARTS_NEAR:
+        starts.bases = first;
+        starts.near = second;
+        break;
+    case NJ_TRIE_STARTS_MARKS:
+        starts.blocks = first;
+        starts.hints = second;
+        break;
+    case NJ_TRIE_STARTS_NONE:
+        break;
     }
     return starts;
 }

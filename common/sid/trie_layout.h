@@ -5,7 +5,7 @@
 //   +------------------------------------------+ 0
 //   | nj_trie_header                           | 96 bytes
 //   +------------------------------------------+ 96
-//   | level 0:    starts   codes               | starts  none, u32 offset[nodes + 1], or u64 blocks[] and u32 hints[]
+//   | level 0:    starts   codes               | starts  none, u32 offset[nodes + 1], or two arrays
 //   | ...                                      | codes   u16[children], u8[children], or u64 bits[nodes, K / 64 up]
 //   | level L-1:  starts   codes               |
 //   +------------------------------------------+
@@ -15,9 +15,11 @@
 // The form of a level follows from its counts (nj_trie_form_of), so it is nowhere stored and the same SIDs have one form only.
 //
 //   offset   children of node n: offset[n] .. offset[n + 1], which are both places in codes and node numbers of the next level
-//   blocks   a mark a child, 32 to a block: set where the child is its parent's first. The low half of a block is the
-//            number of marks before it, the high half holds the marks, first child in the lowest bit.
-//   hints    hints[i] is the block with the mark of node 32 i; the last hint is the last block
+//   near     the same in two bytes: u32 bases[] has the offset of every 64th node, u16 near[nodes + 1] how far behind that a
+//            node's is. A look takes both at once, and its codes after that.
+//   marks    of leaves only: u64 blocks[], a mark an item, 32 to a block, set where the item is its leaf's first. The low half of a
+//            block is the number of marks before it, the high half holds the marks, first item in the lowest bit; and
+//            u32 hints[], the block with the mark of every 32nd leaf and, last, the last block
 //   none     there are as many children as nodes: node n has child n
 #ifndef NJ_SID_TRIE_LAYOUT_H
 #define NJ_SID_TRIE_LAYOUT_H
@@ -34,10 +36,18 @@
 #define NJ_TRIE_ALIGN 8
 #define NJ_TRIE_BLOCK_CHILDREN 32
 #define NJ_TRIE_HINT_NODES 32
+#define NJ_TRIE_BASE_NODES 64
+#define NJ_TRIE_NEAR_CODES_MAX                                                                     \
+    (UINT16_MAX /                                                                                  \
+     (NJ_TRIE_BASE_NODES - 1)) // 64 nodes of so many children are within 16 bits of the first
 
 // The two upper levels are looked at for every user, and up to this size they fit in any cache: there speed decides, not bytes.
 #define NJ_TRIE_DIRECT_LEVELS 2
 #define NJ_TRIE_DIRECT_CHILDREN_MAX 65536u
+
+// Listing the codes of a row of bits takes as many steps as it has codes, but few where all 64 of a word are set. So bits are for levels so
+// dense that they save this much.
+#define NJ_TRIE_BITS_GAIN 4
 
 typedef struct {
     char magic[8];
@@ -55,6 +65,7 @@ _Static_assert(sizeof(nj_trie_header) == 96, "the header's size is part of the f
 typedef enum {
     NJ_TRIE_STARTS_NONE,
     NJ_TRIE_STARTS_OFFSETS,
+    NJ_TRIE_STARTS_NEAR,
     NJ_TRIE_STARTS_MARKS,
 } nj_trie_starts_form;
 
@@ -72,9 +83,8 @@ typedef struct {
 // Byte offsets from the start of the section.
 typedef struct {
     nj_trie_starts_form form;
-    size_t offset, offset_end; // u32 [nodes + 1]; nothing unless OFFSETS
-    size_t blocks, blocks_end; // u64; nothing unless MARKS
-    size_t hints, hints_end;   // u32
+    size_t first, first_end;   // offset, bases or blocks
+    size_t second, second_end; // near or hints; 0 for the others
 } nj_trie_starts_layout;
 
 typedef struct {
@@ -103,11 +113,20 @@ static inline uint32_t nj_trie_row_words(uint32_t K)
     return (K + 63) / 64;
 }
 
-/// The form with the fewest bytes, the first of none, offsets, marks where they are equal.
-nj_trie_starts_form nj_trie_starts_form_of(uint32_t nodes, uint32_t children);
+static inline size_t nj_trie_base_count(uint32_t nodes)
+{
+    return (size_t)nodes / NJ_TRIE_BASE_NODES + 1;
+}
 
-/// The form of a level of `nodes` nodes with together `children` children under K codes each: words and offsets on the upper levels
-/// while they are small; else bits with offsets where that has no more bytes than a list, words for K above 256, bytes otherwise.
+/// The form of leaves: none where every item has its own; else the fewer bytes of offsets and marks, offsets where they are equal.
+nj_trie_starts_form nj_trie_leaves_form_of(uint32_t leaves, uint32_t items);
+
+/// The form of a level of `nodes` nodes with together `children` children under K codes each.
+///
+///   starts  none where every node has one child; offsets on the upper levels while they are small, and for K above
+///           NJ_TRIE_NEAR_CODES_MAX; else near
+///   codes   words on the upper levels while they are small; else bits where a list has NJ_TRIE_BITS_GAIN times their bytes, words for K
+///           above 256, bytes otherwise
 nj_trie_form nj_trie_form_of(uint32_t level, uint32_t nodes, uint32_t children, uint32_t K);
 
 /// Adds up the header's counts (level_count and codes_per_level have been checked). False when the sum does not fit in a size_t.

@@ -84,9 +84,9 @@ static nj_status check_gaps(const uint8_t *bytes, const nj_trie_layout *layout,
     nj_status status = check_gap(bytes, layout->items_end, err);
     for (uint32_t l = 0; l <= level_count && status == NJ_OK; l++) {
         const nj_trie_starts_layout *starts = &layout->starts[l];
-        status = check_gap(bytes, starts->offset_end, err);
+        status = check_gap(bytes, starts->first_end, err);
         if (status == NJ_OK) {
-            status = check_gap(bytes, starts->hints_end, err);
+            status = check_gap(bytes, starts->second_end, err);
         }
         if (status == NJ_OK && l < level_count) {
             status = check_gap(bytes, layout->codes_end[l], err);
@@ -97,20 +97,35 @@ static nj_status check_gaps(const uint8_t *bytes, const nj_trie_layout *layout,
 
 // ---- starts ----
 
-// Offsets rise strictly from 0 to the children's count: every node has a child, every leaf an item.
-static nj_status check_offsets(const nj_trie_starts *starts, uint32_t level, nj_error *err)
+// Starts rise strictly from 0 to the children's count: every node has a child, every leaf an item.
+static nj_status check_rise(const nj_trie_starts *starts, uint32_t level, nj_error *err)
 {
-    const uint32_t *offset = starts->offset;
     const uint32_t count = starts->node_count;
-    if (offset[0] != 0 || offset[count] != starts->child_count) {
-        return nj_fail(err, NJ_INPUT,
-                       "trie: offsets of level %u run from %u to %u, must be 0 to %u", level,
-                       offset[0], offset[count], starts->child_count);
+    const uint32_t end = nj_trie_starts_first(starts, count);
+    uint32_t first = nj_trie_starts_first(starts, 0);
+    if (first != 0 || end != starts->child_count) {
+        return nj_fail(err, NJ_INPUT, "trie: starts of level %u run from %u to %u, must be 0 to %u",
+                       level, first, end, starts->child_count);
     }
     for (uint32_t n = 0; n < count; n++) {
-        if (offset[n] >= offset[n + 1]) {
-            return nj_fail(err, NJ_INPUT, "trie: level %u, node %u: offset %u is followed by %u",
-                           level, n, offset[n], offset[n + 1]);
+        const uint32_t next = nj_trie_starts_first(starts, n + 1);
+        if (first >= next) {
+            return nj_fail(err, NJ_INPUT, "trie: level %u, node %u: start %u is followed by %u",
+                           level, n, first, next);
+        }
+        first = next;
+    }
+    return NJ_OK;
+}
+
+// A base is the start of its own node, so that starts have one form only.
+static nj_status check_bases(const nj_trie_starts *starts, uint32_t level, nj_error *err)
+{
+    for (uint32_t n = 0; n <= starts->node_count; n += NJ_TRIE_BASE_NODES) {
+        if (starts->near[n] != 0) {
+            return nj_fail(err, NJ_INPUT,
+                           "trie: level %u, node %u starts %u behind its own base, must be 0",
+                           level, n, starts->near[n]);
         }
     }
     return NJ_OK;
@@ -123,9 +138,10 @@ static nj_status check_hints(const nj_trie_starts *starts, uint32_t level, uint3
     uint32_t hint = first / NJ_TRIE_HINT_NODES + (first % NJ_TRIE_HINT_NODES != 0);
     for (; hint * NJ_TRIE_HINT_NODES < end; hint++) {
         if (starts->hints[hint] != block) {
-            return nj_fail(err, NJ_INPUT,
-                           "trie: level %u, hint %u is block %u, the mark of node %u is in block %u",
-                           level, hint, starts->hints[hint], hint * NJ_TRIE_HINT_NODES, block);
+            return nj_fail(
+                err, NJ_INPUT,
+                "trie: level %u, hint %u is block %u, the mark of node %u is in block %u", level,
+                hint, starts->hints[hint], hint * NJ_TRIE_HINT_NODES, block);
         }
     }
     return NJ_OK;
@@ -181,10 +197,11 @@ static nj_status check_marks(const nj_trie_starts *starts, uint32_t level, nj_er
 
 static nj_status check_starts(const nj_trie_starts *starts, uint32_t level, nj_error *err)
 {
-    if (starts->offset != NULL) {
-        return check_offsets(starts, level, err);
+    if (starts->blocks != NULL) {
+        return check_marks(starts, level, err);
     }
-    return starts->blocks != NULL ? check_marks(starts, level, err) : NJ_OK;
+    nj_status status = starts->bases != NULL ? check_bases(starts, level, err) : NJ_OK;
+    return status == NJ_OK ? check_rise(starts, level, err) : status;
 }
 
 // ---- codes; the starts have been checked ----
@@ -232,7 +249,7 @@ static nj_status check_bits(const nj_trie *trie, uint32_t l, nj_error *err)
         const nj_trie_range range = nj_trie_child_range(trie, l, node);
         if (set != range.end - range.first) {
             return nj_fail(err, NJ_INPUT,
-                           "trie: level %u, node %u: %u codes are set, its offsets say %u children",
+                           "trie: level %u, node %u: %u codes are set, its starts say %u children",
                            l, node, set, range.end - range.first);
         }
         if (used < 64 && row[level->row_words - 1] >> used != 0) {
@@ -293,8 +310,8 @@ static nj_status check_arrays(const nj_trie *trie, uint32_t item_row_count, nj_e
     for (uint32_t l = 0; l < trie->level_count && status == NJ_OK; l++) {
         status = check_starts(&trie->levels[l].starts, l, err);
         if (status == NJ_OK) {
-            status = trie->levels[l].bits != NULL ? check_bits(trie, l, err)
-                                                  : check_list(trie, l, err);
+            status =
+                trie->levels[l].bits != NULL ? check_bits(trie, l, err) : check_list(trie, l, err);
         }
     }
     if (status == NJ_OK) {

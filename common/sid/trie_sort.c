@@ -11,23 +11,23 @@
 
 // What one part finds when it looks at its rows.
 typedef struct {
-    bool is_legal;   // every code is below its level's K
-    bool is_sorted;  // the rows that are kept are in order
-    uint32_t kept;   // rows that are not retired
-    uint32_t first;  // the first and the last of them
+    bool is_legal;  // every code is below its level's K
+    bool is_sorted; // the rows that are kept are in order
+    uint32_t kept;  // rows that are not retired
+    uint32_t first; // the first and the last of them
     uint32_t last;
-    uint32_t place;  // in the result
+    uint32_t place; // in the result
 } part_rows;
 
 typedef struct {
     const nj_sids *sids;
     uint32_t part_count;
     part_rows parts[NJ_PARTS_MAX];
-    uint32_t count;     // rows kept
-    uint32_t *rows;     // [count] the result
-    uint64_t *records;  // [count] key << 32 | row
-    uint64_t *others;   // [count]
-    uint32_t level;     // the key at hand: levels `level` .. `level_end` - 1
+    uint32_t count;    // rows kept
+    uint32_t *rows;    // [count] the result
+    uint64_t *records; // [count] key << 32 | row
+    uint64_t *others;  // [count]
+    uint32_t level;    // the key at hand: levels `level` .. `level_end` - 1
     uint32_t level_end;
     uint32_t shift; // of the digit at hand
     bool gather;    // keys are of the records' rows, in their order; else of the kept rows
@@ -139,9 +139,10 @@ static nj_status join_parts(sorter *s, bool *out_sorted, nj_error *err)
         }
     }
     *out_sorted = sorted;
-    return s->count > 0 ? NJ_OK
-                        : nj_fail(err, NJ_INPUT, "all %u items are retired, the trie would be empty",
-                                  s->sids->row_count);
+    return s->count > 0
+               ? NJ_OK
+               : nj_fail(err, NJ_INPUT, "all %u items are retired, the trie would be empty",
+                         s->sids->row_count);
 }
 
 static void list_part(void *context, uint32_t p)

@@ -1,17 +1,12 @@
-// trie_starts.h - where a node's children start, in each of the three forms of trie_layout.h; private to common/sid.
+// trie_starts.h - where a node's children start, in each of the forms of trie_layout.h; private to common/sid.
 //
-//   marks  1 0 0 1 1 0 ...     node 0 has children 0 to 2, node 1 child 3, node 2 children 4 and on: the start of node n
+//   marks  1 0 0 1 1 0 ...     leaf 0 has items 0 to 2, leaf 1 item 3, leaf 2 items 4 and on: the start of leaf n
 //          │     │ │           is the place of mark n. A hint leads to the block or near it, ranks to the block itself.
 //          0     1 2
 #ifndef NJ_SID_TRIE_STARTS_H
 #define NJ_SID_TRIE_STARTS_H
 
 #include "common/sid/trie_layout.h"
-
-// Blocks without a mark that are looked through for the end of a node's children, before its neighbour's start is asked for.
-#define NJ_TRIE_EMPTY_BLOCKS_MAX 8
-// So many blocks are told apart one after the other; among more, by halving.
-#define NJ_TRIE_BLOCKS_IN_LINE 8
 
 /// Marks before block `at`.
 static inline uint32_t nj_trie_block_rank(const nj_trie_starts *starts, uint32_t at)
@@ -57,21 +52,18 @@ static inline uint32_t nj_trie_find_block(const nj_trie_starts *starts, uint32_t
     const uint32_t *hint = starts->hints + node / NJ_TRIE_HINT_NODES;
     uint32_t low = hint[0];
     uint32_t high = hint[1];
-    while (high - low > NJ_TRIE_BLOCKS_IN_LINE) {
-        const uint32_t middle = low + (high - low) / 2;
+    while (low < high) {
+        const uint32_t middle = low + (high - low + 1) / 2;
         if (nj_trie_block_rank(starts, middle) <= node) {
             low = middle;
         } else {
             high = middle - 1;
         }
     }
-    while (low < high && nj_trie_block_rank(starts, low + 1) <= node) {
-        low++;
-    }
     return low;
 }
 
-/// The first child of `node` in a level with marks; the end of the level for node_count.
+/// The first item of leaf `node` where leaves have marks; the end of the items for node_count.
 static inline uint32_t nj_trie_find_mark(const nj_trie_starts *starts, uint32_t node)
 {
     if (node == starts->node_count) {
@@ -83,51 +75,34 @@ static inline uint32_t nj_trie_find_mark(const nj_trie_starts *starts, uint32_t 
                               node - nj_trie_block_rank(starts, block));
 }
 
-/// The place of the mark behind that of `node`, which stands at `first`.
-static inline uint32_t nj_trie_find_next_mark(const nj_trie_starts *starts, uint32_t node,
-                                              uint32_t first)
+/// The first child of `node`, 0 .. node_count: for node_count the end of the level.
+static inline uint32_t nj_trie_starts_first(const nj_trie_starts *starts, uint32_t node)
 {
-    const uint32_t block_count = nj_trie_block_count(starts->child_count);
-    uint32_t block = first / NJ_TRIE_BLOCK_CHILDREN;
-    const uint64_t marks = nj_trie_block_marks(starts, block);
-    const uint64_t behind = marks >> (first % NJ_TRIE_BLOCK_CHILDREN + 1);
-    if (behind != 0) {
-        return first + 1 + (uint32_t)__builtin_ctzll(behind);
+    if (starts->bases != NULL) {
+        return starts->bases[node / NJ_TRIE_BASE_NODES] + starts->near[node];
     }
-    for (uint32_t i = 0; i < NJ_TRIE_EMPTY_BLOCKS_MAX && ++block < block_count; i++) {
-        if (nj_trie_block_marks(starts, block) != 0) {
-            return block * NJ_TRIE_BLOCK_CHILDREN +
-                   (uint32_t)__builtin_ctz(nj_trie_block_marks(starts, block));
-        }
+    if (starts->offset != NULL) {
+        return starts->offset[node];
     }
-    return nj_trie_find_mark(starts, node + 1);
+    return starts->blocks != NULL ? nj_trie_find_mark(starts, node) : node;
 }
 
 /// The children of `node`.
 static inline nj_trie_range nj_trie_starts_range(const nj_trie_starts *starts, uint32_t node)
 {
-    if (starts->offset != NULL) {
-        return (nj_trie_range){starts->offset[node], starts->offset[node + 1]};
-    }
-    if (starts->blocks == NULL) {
-        return (nj_trie_range){node, node + 1};
-    }
-    const uint32_t first = nj_trie_find_mark(starts, node);
-    return (nj_trie_range){first, nj_trie_find_next_mark(starts, node, first)};
+    return (nj_trie_range){nj_trie_starts_first(starts, node),
+                           nj_trie_starts_first(starts, node + 1)};
 }
 
 /// Is `child`, which is not child 0, the first of its parent? `before`: the parent of the child before it.
 static inline bool nj_trie_starts_at(const nj_trie_starts *starts, uint32_t before, uint32_t child)
 {
-    if (starts->offset != NULL) {
-        return starts->offset[before + 1] == child;
+    if (starts->blocks != NULL) {
+        return (nj_trie_block_marks(starts, child / NJ_TRIE_BLOCK_CHILDREN) >>
+                    child % NJ_TRIE_BLOCK_CHILDREN &
+                1) != 0;
     }
-    if (starts->blocks == NULL) {
-        return true;
-    }
-    return (nj_trie_block_marks(starts, child / NJ_TRIE_BLOCK_CHILDREN) >>
-                child % NJ_TRIE_BLOCK_CHILDREN &
-            1) != 0;
+    return nj_trie_starts_first(starts, before + 1) == child;
 }
 
 #endif

@@ -154,7 +154,8 @@ static void the_bytes_of_version_2_never_change(void **state)
         0, 0, 1, 0, 0, 0, 0, 0, //          words 0 1, gap
         0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, // level 1: offsets 0 1 3, gap
         1, 0, 0, 0, 2, 0, 0, 0,                         //          words 1 0 2, gap
-        0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, // level 2: offsets 0 1 2 4
+        0, 0, 0, 0, 0, 0, 0, 0, // level 2: base 0, gap
+        0, 0, 1, 0, 2, 0, 4, 0, //          near 0 1 2 4
         2, 3, 0, 1, 0, 0, 0, 0, //          bytes 2 3 0 1, gap
         0, 0, 0, 0, 0x17, 0, 0, 0, // leaves: rank 0, marks of items 0 1 2 4
         0, 0, 0, 0, 0, 0, 0, 0, //            hints 0 0

@@ -7,21 +7,21 @@
 #include "tests/support/nj_test.h"
 
 #define ROWS 7
-#define MANY_ROWS 122
+#define MANY_ROWS 140
 
-// Levels 0 and 1 have offsets and words, level 2 and the leaves marks; level 2 has bytes. Most arrays leave a gap behind them.
+// Levels 0 and 1 have offsets and words, level 2 is near and has bytes, the leaves have marks. Most arrays leave a gap behind them.
 static const uint16_t CODES[ROWS * 3] = {3, 0, 1, /**/ 0, 2,      2, /**/ 3, 1,      0, /**/ 0, 2,
                                          0, 3, 0, 1,      /**/ 4, 0, 0,      /**/ 0, 0, 3};
 static const nj_sids SIDS = {CODES, ROWS, 3, {5, 3, 4}, NULL};
 
-// Two nodes of 60 children each are bits on level 2; each child has one below it on level 3, so that there are no starts, and so
-// have all leaves but the first: offsets would be larger than marks.
+// Two nodes of 60 children each are bits on level 2; each child has one below it on level 3, so there are no starts. Leaf 0 has 21
+// items, 119 others one: five blocks of marks, five hints.
 static uint16_t dense_codes[MANY_ROWS * 4];
 static const nj_sids DENSE = {dense_codes, MANY_ROWS, 4, {2, 2, 60, 300}, NULL};
 
-// 61 nodes of level 2 have two children each under 16-bit codes: four blocks of marks, three hints.
+// 70 nodes of level 2 have two children each under 16-bit codes: two bases.
 static uint16_t sparse_codes[MANY_ROWS * 3];
-static const nj_sids SPARSE = {sparse_codes, MANY_ROWS, 3, {2, 61, 300}, NULL};
+static const nj_sids SPARSE = {sparse_codes, MANY_ROWS, 3, {2, 70, 300}, NULL};
 
 // One leaf of two items and one of one: offsets.
 static const uint16_t FLAT_CODES[] = {1, 0, 1};
@@ -31,7 +31,7 @@ static int fill_tables(void **state)
 {
     (void)state;
     for (uint32_t row = 0; row < MANY_ROWS; row++) {
-        // Rows 120 and 121 have the SID of row 0.
+        // Rows 120 and on have the SID of row 0.
         const uint32_t i = row < 120 ? row : 0;
         const uint16_t dense[4] = {1, (uint16_t)(i / 60), (uint16_t)(i % 60), (uint16_t)(299 - i)};
         const uint16_t sparse[3] = {1, (uint16_t)(row / 2), (uint16_t)(row % 2 ? 299 : 0)};
@@ -256,11 +256,11 @@ static void broken_offsets_and_words_are_refused_with_the_rule_they_break(void *
     const nj_trie_layout layout = layout_of(&bytes);
     // Level 0 has codes 0 3 4, level 1 codes 0 2, 0 1, 0.
     const hostile_word words[] = {
-        {layout.starts[0].offset, 1, "offsets of level 0 run from 1"},
-        {layout.starts[0].offset + 4, 2, "to 2, must be 0 to 3"},
-        {layout.starts[1].offset + 4, 0, "level 1, node 0: offset 0 is followed by 0"},
-        {layout.starts[1].offset + 4, 0x7fffffff, "offset 2147483647 is followed by"},
-        {layout.starts[1].offset + 8, 1, "node 1: offset 2 is followed by 1"},
+        {layout.starts[0].first, 1, "starts of level 0 run from 1"},
+        {layout.starts[0].first + 4, 2, "to 2, must be 0 to 3"},
+        {layout.starts[1].first + 4, 0, "level 1, node 0: start 0 is followed by 0"},
+        {layout.starts[1].first + 4, 0x7fffffff, "start 2147483647 is followed by"},
+        {layout.starts[1].first + 8, 1, "node 1: start 2 is followed by 1"},
         {layout.codes[0], 0x00000000, "code 0 is followed by 0"},
         {layout.codes[0], 0x00030004, "code 4 is followed by 3"},
         {layout.codes[0] + 4, 0x00000005, "code 5, the level has 5 codes"},
@@ -273,40 +273,70 @@ static void broken_offsets_and_words_are_refused_with_the_rule_they_break(void *
     build_of(&FLAT, &bytes);
     const nj_trie_layout flat = layout_of(&bytes);
     const hostile_word leaf_words[] = {
-        {flat.starts[1].offset + 4, 0, "level 1, node 0: offset 0 is followed by 0"},
-        {flat.starts[1].offset + 4, 2, "leaf 0: row 1 is followed by 0"},
-        {flat.starts[1].offset + 8, 2, "to 2, must be 0 to 3"},
-        {flat.starts[1].offset_end, 7, "between two arrays is 7"},
+        {flat.starts[1].first + 4, 0, "level 1, node 0: start 0 is followed by 0"},
+        {flat.starts[1].first + 4, 2, "leaf 0: row 1 is followed by 0"},
+        {flat.starts[1].first + 8, 2, "to 2, must be 0 to 3"},
+        {flat.starts[1].first_end, 7, "between two arrays is 7"},
     };
     refuse_words(&FLAT, &bytes, leaf_words, sizeof leaf_words / sizeof *leaf_words);
     nj_buffer_fini(&bytes);
 }
 
-static void broken_marks_and_bytes_are_refused_with_the_rule_they_break(void **state)
+static void broken_near_starts_and_bytes_are_refused_with_the_rule_they_break(void **state)
+{
+    (void)state;
+    nj_buffer bytes;
+    build(&bytes);
+    const nj_trie_layout layout = layout_of(&bytes);
+    const nj_trie_starts_layout *starts = &layout.starts[2];
+    // Level 2 has the starts 0 1 3 4 5 6 over codes 3, 0 2, 1, 0, 0.
+    const hostile_word words[] = {
+        {starts->first, 1, "starts of level 2 run from 1 to 7, must be 0 to 6"},
+        {starts->first + 4, 1, "between two arrays is 1"},
+        {starts->second, 0x00010001, "level 2, node 0 starts 1 behind its own base, must be 0"},
+        {starts->second, 0x00000000, "level 2, node 0: start 0 is followed by 0"},
+        {starts->second, 0xffff0000, "level 2, node 1: start 65535 is followed by 3"},
+        {starts->second + 8, 0x00070005, "starts of level 2 run from 0 to 7, must be 0 to 6"},
+        {starts->second_end, 1, "between two arrays is 1"},
+        {layout.codes[2], 0x01020004, "level 2, node 0: code 4, the level has 4 codes"},
+        {layout.codes[2], 0x01000003, "level 2, node 1: code 0 is followed by 0"},
+        {layout.codes[2] + 4, 0x01000000, "between two arrays is 1"},
+    };
+    refuse_words(&SIDS, &bytes, words, sizeof words / sizeof *words);
+    nj_buffer_fini(&bytes);
+
+    build_of(&SPARSE, &bytes);
+    const nj_trie_layout sparse = layout_of(&bytes);
+    // Bases 0 128.
+    const hostile_word many_words[] = {
+        {sparse.starts[2].first + 4, 126, "starts of level 2 run from 0 to 138, must be 0 to 140"},
+        {sparse.starts[2].first + 4, 0x80000000, "starts of level 2 run from 0 to 2147483660"},
+        {sparse.starts[2].second + 128, 0x00020001, "node 64 starts 1 behind its own base"},
+        {sparse.codes[2], 0x00000000, "level 2, node 0: code 0 is followed by 0"},
+        {sparse.codes[2] + 4, 0x012c0000, "level 2, node 1: code 300, the level has 300 codes"},
+    };
+    refuse_words(&SPARSE, &bytes, many_words, sizeof many_words / sizeof *many_words);
+    nj_buffer_fini(&bytes);
+}
+
+static void broken_marks_and_items_are_refused_with_the_rule_they_break(void **state)
 {
     (void)state;
     nj_buffer bytes;
     build(&bytes);
     const nj_trie_layout layout = layout_of(&bytes);
     const nj_trie_starts_layout *leaves = &layout.starts[3];
-    // Level 2 has marks 1 1 0 1 1 1 over codes 3, 0 2, 1, 0, 0; the items 6, 3, 1, 0 4, 2, 5 have marks 1 1 1 1 0 1 1.
+    // The items 6, 3, 1, 0 4, 2, 5 have marks 1 1 1 1 0 1 1.
     const hostile_word words[] = {
-        {layout.starts[2].blocks, 1, "level 2, block 0: rank 1, there are 0 marks before it"},
-        {layout.starts[2].blocks + 4, 0x3a, "level 2 has no mark at child 0"},
-        {layout.starts[2].blocks + 4, 0x3f, "level 2 has 6 marks, must be 5"},
-        {layout.starts[2].blocks + 4, 0x2b, "level 2 has 4 marks, must be 5"},
-        {layout.starts[2].blocks + 4, 0x5b, "level 2 has a mark behind child 5, the last"},
-        {layout.starts[2].blocks + 4, 0x3d, "level 2, node 0: code 3 is followed by 0"},
-        {layout.starts[2].hints, 1, "level 2, hint 0 is block 1, the mark of node 0 is in block 0"},
-        {layout.starts[2].hints + 4, 1, "the last hint of level 2 is block 1, must be 0"},
-        {layout.starts[2].hints + 4, 0xffffffff, "the last hint of level 2 is block 4294967295"},
-        {layout.codes[2], 0x01020004, "level 2, node 0: code 4, the level has 4 codes"},
-        {layout.codes[2], 0x01000003, "level 2, node 1: code 0 is followed by 0"},
-        {layout.codes[2] + 4, 0x01000000, "between two arrays is 1"},
-        {leaves->blocks, 2, "level 3, block 0: rank 2"},
-        {leaves->blocks + 4, 0x6e, "level 3 has no mark at child 0"},
-        {leaves->blocks + 4, 0x7f, "level 3 has 7 marks, must be 6"},
-        {leaves->hints, 1, "level 3, hint 0 is block 1"},
+        {leaves->first, 2, "level 3, block 0: rank 2, there are 0 marks before it"},
+        {leaves->first + 4, 0x6e, "level 3 has no mark at child 0"},
+        {leaves->first + 4, 0x7f, "level 3 has 7 marks, must be 6"},
+        {leaves->first + 4, 0x2f, "level 3 has 5 marks, must be 6"},
+        {leaves->first + 4, 0xaf, "level 3 has a mark behind child 6, the last"},
+        {leaves->first + 4, 0x77, "leaf 2: row 1 is followed by 0"},
+        {leaves->second, 1, "level 3, hint 0 is block 1, the mark of node 0 is in block 0"},
+        {leaves->second + 4, 1, "the last hint of level 3 is block 1, must be 0"},
+        {leaves->second + 4, 0xffffffff, "the last hint of level 3 is block 4294967295"},
         {layout.items, ROWS, "leaf 0 names row 7, the catalogue has 7"},
         {layout.items + 4, 6, "row 6 stands in leaf 1 and before"},
         {layout.items + 12, 4, "leaf 3: row 4 is followed by 4"},
@@ -315,20 +345,19 @@ static void broken_marks_and_bytes_are_refused_with_the_rule_they_break(void **s
     refuse_words(&SIDS, &bytes, words, sizeof words / sizeof *words);
     nj_buffer_fini(&bytes);
 
-    build_of(&SPARSE, &bytes);
-    const nj_trie_layout sparse = layout_of(&bytes);
-    // Every other child has a mark: blocks of ranks 0 16 32 48, hints 0 2 3.
+    build_of(&DENSE, &bytes);
+    const nj_trie_layout dense = layout_of(&bytes);
+    const nj_trie_starts_layout *many = &dense.starts[4];
+    // Ranks 0 12 44 76 108, hints 0 1 2 3 and, last, 4.
     const hostile_word many_words[] = {
-        {sparse.starts[2].blocks + 8, 15, "level 2, block 1: rank 15, there are 16 marks"},
-        {sparse.starts[2].blocks + 4, 0xffffffff, "level 2, block 1: rank 16, there are 32 marks"},
-        {sparse.starts[2].blocks + 28, 0x05555555, "level 2 has 62 marks, must be 61"},
-        {sparse.starts[2].hints + 4, 1, "hint 1 is block 1, the mark of node 32 is in block 2"},
-        {sparse.starts[2].hints + 8, 2, "the last hint of level 2 is block 2, must be 3"},
-        {sparse.starts[2].hints_end, 1, "between two arrays is 1"},
-        {sparse.codes[2], 0x00000000, "level 2, node 0: code 0 is followed by 0"},
-        {sparse.codes[2] + 4, 0x012c0000, "level 2, node 1: code 300, the level has 300 codes"},
+        {many->first + 8, 11, "level 4, block 1: rank 11, there are 12 marks before it"},
+        {many->first + 4, 0xffffffff, "level 4, block 1: rank 12, there are 32 marks"},
+        {many->first + 36, 0x1fff, "level 4 has 121 marks, must be 120"},
+        {many->second + 4, 2, "hint 1 is block 2, the mark of node 32 is in block 1"},
+        {many->second + 16, 3, "the last hint of level 4 is block 3, must be 4"},
+        {many->second_end, 1, "between two arrays is 1"},
     };
-    refuse_words(&SPARSE, &bytes, many_words, sizeof many_words / sizeof *many_words);
+    refuse_words(&DENSE, &bytes, many_words, sizeof many_words / sizeof *many_words);
     nj_buffer_fini(&bytes);
 }
 
@@ -341,10 +370,10 @@ static void broken_bits_are_refused_with_the_rule_they_break(void **state)
     assert_int_equal(layout.codes_form[2], NJ_TRIE_CODES_BITS);
     assert_int_equal(layout.starts[3].form, NJ_TRIE_STARTS_NONE);
     const hostile_word words[] = {
-        {layout.codes[2], 0xfffffffe, "level 2, node 0: 59 codes are set, its offsets say 60"},
-        {layout.codes[2] + 4, 0x1fffffff, "level 2, node 0: 61 codes are set, its offsets say 60"},
+        {layout.codes[2], 0xfffffffe, "level 2, node 0: 59 codes are set, its starts say 60"},
+        {layout.codes[2] + 4, 0x1fffffff, "level 2, node 0: 61 codes are set, its starts say 60"},
         {layout.codes[2] + 12, 0x17ffffff, "level 2, node 1: a code is set behind code 59"},
-        {layout.starts[2].offset + 4, 59, "node 0: 60 codes are set, its offsets say 59"},
+        {layout.starts[2].second, 59u << 16, "node 0: 60 codes are set, its starts say 59"},
         {layout.codes[3], 0x012c012c, "level 3, node 0: code 300, the level has 300 codes"},
     };
     refuse_words(&DENSE, &bytes, words, sizeof words / sizeof *words);
@@ -372,7 +401,8 @@ int main(void)
         cmocka_unit_test(absurd_headers_are_refused_with_the_rule_they_break),
         cmocka_unit_test(counts_that_do_not_end_where_the_section_does_are_refused),
         cmocka_unit_test(broken_offsets_and_words_are_refused_with_the_rule_they_break),
-        cmocka_unit_test(broken_marks_and_bytes_are_refused_with_the_rule_they_break),
+        cmocka_unit_test(broken_near_starts_and_bytes_are_refused_with_the_rule_they_break),
+        cmocka_unit_test(broken_marks_and_items_are_refused_with_the_rule_they_break),
         cmocka_unit_test(broken_bits_are_refused_with_the_rule_they_break),
         cmocka_unit_test(a_trie_of_more_rows_than_the_catalogue_is_refused),
     };
