@@ -11,6 +11,8 @@
 
 // Fewer rows than this a thread are not worth starting it.
 #define ROWS_A_PART_MIN 65536u
+// SIDs of rows that are out of order are fetched so many rows ahead.
+#define ROWS_AHEAD 16
 
 // Where the starts of one level are written.
 typedef struct {
@@ -53,6 +55,14 @@ typedef struct {
 
 // ---- counting ----
 
+// The SID of sorted row i. A later one begins to come near: what is done with a SID hangs on its codes, and so would wait for each.
+static const uint16_t *fetch_sid(const builder *b, uint32_t i)
+{
+    const uint32_t later = i + ROWS_AHEAD < b->sorted.count ? i + ROWS_AHEAD : i;
+    __builtin_prefetch(nj_sid_at(b->sids, b->sorted.rows[later]));
+    return nj_sid_at(b->sids, b->sorted.rows[i]);
+}
+
 // The first level on which sorted row i differs from the one before: 0 for the first row, L for an equal SID.
 static uint32_t find_branch(const builder *b, uint32_t i, const uint16_t *sid)
 {
@@ -68,7 +78,7 @@ static void count_part(void *context, uint32_t p)
     const uint32_t L = b->sids->level_count;
     uint32_t branches[NJ_LEVELS_MAX + 1] = {0}; // rows that branch on a level
     for (uint32_t i = part.first; i < part.end; i++) {
-        branches[find_branch(b, i, nj_sid_at(b->sids, b->sorted.rows[i]))]++;
+        branches[find_branch(b, i, fetch_sid(b, i))]++;
     }
     uint32_t nodes = 0;
     for (uint32_t l = 0; l < L; l++) {
@@ -226,7 +236,7 @@ static void fill_part(void *context, uint32_t p)
     memcpy(used, b->nodes[p], sizeof used);
     used[0] = 1;
     for (uint32_t i = part.first; i < part.end; i++) {
-        const uint16_t *sid = nj_sid_at(b->sids, b->sorted.rows[i]);
+        const uint16_t *sid = fetch_sid(b, i);
         const uint32_t branch = find_branch(b, i, sid);
         for (uint32_t l = branch; l < L; l++) {
             const uint32_t node = used[l] - 1;

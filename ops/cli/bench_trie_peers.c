@@ -62,8 +62,7 @@ static uint32_t find_bound(const nj_bench_array *a, const uint16_t *prefix, uint
 {
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
-        const int order =
-            compare_codes(a->codes + (size_t)middle * a->level_count, prefix, count);
+        const int order = compare_codes(a->codes + (size_t)middle * a->level_count, prefix, count);
         if (order < 0 || (order == 0 && !with)) {
             low = middle + 1;
         } else {
