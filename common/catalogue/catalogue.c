@@ -236,7 +236,8 @@ static void count_leaves(const nj_trie *trie, nj_catalogue_summary *summary)
     uint32_t leaf_count = trie->node_count[trie->level_count];
     summary->distinct_sid_count = leaf_count;
     for (uint32_t leaf = 0; leaf < leaf_count; leaf++) {
-        uint32_t count = trie->leaf_offset[leaf + 1] - trie->leaf_offset[leaf];
+        nj_trie_range items = nj_trie_leaf_range(trie, leaf);
+        uint32_t count = items.end - items.first;
         summary->sharing_item_count += count > 1 ? count : 0;
         if (count > summary->largest_leaf_item_count) {
             summary->largest_leaf_item_count = count;
@@ -249,9 +250,9 @@ static void count_prefixes(const nj_trie *trie, nj_catalogue_summary *summary)
 {
     uint32_t level = trie->level_count - 1;
     for (uint32_t node = 0; node < trie->node_count[level]; node++) {
-        nj_trie_children_span leaves = nj_trie_children(trie, level, node);
-        uint32_t count =
-            trie->leaf_offset[leaves.first + leaves.count] - trie->leaf_offset[leaves.first];
+        nj_trie_range leaves = nj_trie_child_range(trie, level, node);
+        uint32_t count = nj_trie_leaf_range(trie, leaves.end - 1).end -
+                         nj_trie_leaf_range(trie, leaves.first).first;
         summary->collision_item_count += count > 1 ? count : 0;
         if (count > summary->largest_prefix_item_count) {
             summary->largest_prefix_item_count = count;

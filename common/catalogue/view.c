@@ -1,6 +1,7 @@
 #include "common/catalogue/view.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "common/base/checked.h"
 #include "common/catalogue/section_names.h"
@@ -143,33 +144,26 @@ static nj_status open_items(const nj_sections *sections, nj_catalogue_view *view
     return status;
 }
 
-static uint32_t find_leaf(const nj_catalogue_view *view, uint32_t row)
-{
-    const uint16_t *sid = view->sids.codes + (size_t)row * view->sids.level_count;
-    uint32_t node = 0;
-    for (uint32_t l = 0; l < view->sids.level_count && node != NJ_TRIE_NONE; l++) {
-        node = nj_trie_step(&view->trie, l, node, sid[l]);
-    }
-    return node;
-}
-
 // Every item lies where its SID leads. So the trie has no code that no item has, and a vocabulary that holds the items' tokens
-// (nj_catalogue_view_check_vocabulary) holds the trie's.
+// (nj_catalogue_view_check_vocabulary) holds the trie's. The leaves are walked in order, which costs less than a search for each item.
 static nj_status check_leaves(const nj_catalogue_view *view, nj_error *err)
 {
-    const nj_trie *trie = &view->trie;
-    for (uint32_t leaf = 0; leaf < trie->node_count[trie->level_count]; leaf++) {
+    const uint32_t L = view->trie.level_count;
+    nj_trie_walk walk;
+    nj_trie_walk_begin(&view->trie, &walk);
+    do {
         uint32_t count;
-        const uint32_t *rows = nj_trie_leaf_items(trie, leaf, &count);
+        const uint32_t *rows = nj_trie_leaf_items(&view->trie, walk.node[L], &count);
         for (uint32_t i = 0; i < count; i++) {
-            if (find_leaf(view, rows[i]) != leaf) {
+            const uint16_t *sid = view->sids.codes + (size_t)rows[i] * L;
+            if (memcmp(sid, walk.codes, L * sizeof *sid) != 0) {
                 return nj_fail(
                     err, NJ_INPUT,
                     "section \"trie\": row %u stands in leaf %u, its SID leads elsewhere", rows[i],
-                    leaf);
+                    walk.node[L]);
             }
         }
-    }
+    } while (nj_trie_walk_next(&walk));
     return NJ_OK;
 }
 

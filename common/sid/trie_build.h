@@ -20,13 +20,15 @@ typedef struct {
 NJ_CHECKED nj_status nj_sids_check(const nj_sids *sids, nj_error *err);
 
 /// Sorts rows by SID and appends the section's bytes to `out` (empty before). Rows with equal SIDs share a leaf in row order.
-/// The same SIDs give the same bytes.
+/// The same SIDs give the same bytes, whatever the number of threads. Rows in the order of their SIDs need no sort.
 ///
-/// Sort    least significant level first, one counting sort a level: stable, and linear in rows
-/// Memory  8 bytes a row and the result while it runs
+/// Threads as many as the process may use processors, fewer for few rows; nj_trie_build_on takes their number, 0 for that
+/// Memory  sorted 4 bytes a row and the result while it runs, unsorted 20
 /// Errors  NJ_INPUT: a code is not below its level's K (names row, level, both numbers), there is no row, or all are retired;
 ///         NJ_NO_MEMORY. `out` is unchanged then.
 /// Proof   tests/unit/sid/test_trie.c
 NJ_CHECKED nj_status nj_trie_build(const nj_sids *sids, nj_buffer *out, nj_error *err);
+NJ_CHECKED nj_status nj_trie_build_on(const nj_sids *sids, uint32_t thread_count, nj_buffer *out,
+                                      nj_error *err);
 
 #endif

@@ -60,6 +60,11 @@ static const nj_option BENCH_TRIE[] = {
     {"items", "LIST", "12101,1000000", "catalogue sizes", false},
     {"levels", "N", "4", "codes of an item", false},
     {"codes", "N", "256", "codes of a level", false},
+    {"shape", "WORD", "uniform",
+     "SIDs made up: uniform, or clustered as of a quantizer with a collision counter", false},
+    {"layouts", "LIST", "trie", "of trie, array (sorted SIDs), pointers (a node is a malloc)",
+     false},
+    {"threads", "N", "1", "threads that build the trie", false},
     {"rounds", "N", "5", "rounds; medians are reported", false},
     NJ_BENCH_REPORT_OPTIONS,
 };

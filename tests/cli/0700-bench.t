@@ -40,6 +40,10 @@ expect_exit 0 '' -- nightjar bench trie --items 1,500 --levels 3 --codes 16 --ro
 rows_are "trie: keys that scripts read, and the bytes of one item" '
     [r["items"] for r in rows] == [1, 500] and rows[0]["bytes_per_item"] > rows[1]["bytes_per_item"] > 6
     and all(r["build_s"] > 0 and r["ns_per_children_top"] > 0 and r["ns_per_children_deep"] > 0 for r in rows)'
+expect_exit 0 '' -- nightjar bench trie --items 300 --levels 3 --codes 16 --shape clustered --layouts trie,array,pointers --rounds 1 --json
+rows_are "trie: an array and nodes with pointers beside it" '
+    [(r["layout"], r["shape"]) for r in rows] == [("trie", "clustered"), ("array", "clustered"), ("pointers", "clustered")]
+    and rows[1]["bytes_per_item"] == 3 * 2 + 4 and rows[0]["bytes_per_item"] < rows[1]["bytes_per_item"] < rows[2]["bytes_per_item"]'
 
 expect_exit 0 '' -- nightjar bench quantizer --dims 4,33 --items 50 --codes 8 --rounds 1 --json
 rows_are "quantizer: keys that scripts read" '
@@ -60,5 +64,7 @@ expect_exit 2 '--shape has 4 numbers, must be M,N,K once or more' -- nightjar be
 expect_exit 2 '--shape 65536,65536,1 has' -- nightjar bench kernels --shape 65536,65536,1
 expect_exit 2 'kernels "fast" are not known' -- nightjar bench kernels --kernels fast
 expect_exit 2 '--codes is "1", must be' -- nightjar bench trie --codes 1
+expect_exit 2 '--shape is "round", must be uniform or clustered' -- nightjar bench trie --shape round
+expect_exit 2 '--layouts is "trie,list", must be of trie, array, pointers' -- nightjar bench trie --layouts trie,list
 expect_exit 2 'are too many numbers' -- nightjar bench quantizer --dims 65536 --items 100000000
 done_testing

@@ -42,6 +42,7 @@ typedef struct {
     float *logits;       // [chunk_rows_max, V]
     float *norms;        // [chunk_rows_max] log-sum-exp
     float *allowed;      // [widest span] logits of the allowed children, for renormalise
+    uint16_t *codes;     // [widest span] codes of the children at hand
 } search;
 
 bool nj_excluded(const nj_exclusions *exclusions, uint32_t row)
@@ -163,7 +164,7 @@ static void expand_row(search *s, uint32_t step, uint32_t row, const float *logi
     const uint32_t base = s->config->token_base[step];
     const bool last = step + 1 == s->trie->level_count;
     selection *selected = &s->selected[s->user[row]];
-    nj_trie_children_span span = nj_trie_children(s->trie, step, s->node[row]);
+    nj_trie_children_span span = nj_trie_children(s->trie, step, s->node[row], s->codes);
     if (s->config->renormalise) {
         norm = norm_over_children(s, &span, logits + base);
     }
@@ -192,6 +193,9 @@ static void expand_chunk(search *s, uint32_t step, uint32_t first, uint32_t coun
         s->kernels->scale(count, V, 1.0f / s->config->temperature, s->logits, V);
     }
     s->kernels->log_sum_exp(count, V, s->logits, V, s->norms);
+    for (uint32_t i = 0; i < count; i++) {
+        nj_trie_prefetch(s->trie, step, s->node[first + i]);
+    }
     for (uint32_t i = 0; i < count; i++) {
         expand_row(s, step, first + i, s->logits + i * V, s->norms[i]);
     }
@@ -294,17 +298,6 @@ static void start_rows(search *s)
 
 // ---- memory ----
 
-static uint32_t widest_span(const nj_trie *trie)
-{
-    uint32_t widest = 1;
-    for (uint32_t l = 0; l < trie->level_count; l++) {
-        if (trie->codes_per_level[l] > widest) {
-            widest = trie->codes_per_level[l];
-        }
-    }
-    return widest;
-}
-
 size_t nj_beam_rows_max(const nj_trie *trie, uint32_t B, uint32_t W)
 {
     size_t widest = 1;
@@ -355,7 +348,8 @@ static void take_arrays(arrays *a, search *s, nj_beam_result *results, uint32_t 
     candidate *heaps = take_array(a, (size_t)s->B * kept, sizeof *heaps);
     s->logits = take_array(a, (size_t)chunk_rows_max * V, sizeof *s->logits);
     s->norms = take_array(a, chunk_rows_max, sizeof *s->norms);
-    s->allowed = take_array(a, widest_span(s->trie), sizeof *s->allowed);
+    s->allowed = take_array(a, nj_trie_span_max(s->trie), sizeof *s->allowed);
+    s->codes = take_array(a, nj_trie_span_max(s->trie), sizeof *s->codes);
     for (uint32_t b = 0; b < s->B && a->arena != NULL; b++) {
         s->selected[b] = (selection){.heap = heaps + b * kept, .finite = true};
     }

@@ -158,13 +158,14 @@ static uint32_t slow_search(const nj_trie *trie, const nj_beam_config *config, u
                             const nj_exclusions *exclusions, hypothesis *kept)
 {
     static hypothesis grown[ROWS_MAX * K];
+    static uint16_t scratch[K];
     const nj_kernels *kernels = reference_kernels();
     uint32_t kept_count = 1;
     kept[0] = (hypothesis){.path = mix(mix(user) + config->start_token + 1)};
     for (uint32_t l = 0; l < L; l++) {
         uint32_t count = 0;
         for (uint32_t i = 0; i < kept_count; i++) {
-            nj_trie_children_span span = nj_trie_children(trie, l, kept[i].node);
+            nj_trie_children_span span = nj_trie_children(trie, l, kept[i].node, scratch);
             uint32_t base = config->token_base[l];
             float norm = slow_norm(kernels, config, kept[i].path, base, &span);
             for (uint32_t c = 0; c < span.count; c++) {

@@ -1,9 +1,11 @@
-// test_trie.c - what is built is what is walked: a drawn trie node by node, random tries against the SID table itself.
+// test_trie.c - what is built is what is walked: a drawn trie node by node, its bytes, and SIDs that are refused.
 #include "common/sid/trie_build.h"
 
 #include <stdlib.h>
 
 #include "tests/support/nj_test.h"
+
+static uint16_t scratch[NJ_CODES_MAX];
 
 static void build(const nj_sids *sids, nj_buffer *bytes, nj_trie *trie)
 {
@@ -16,7 +18,7 @@ static void build(const nj_sids *sids, nj_buffer *bytes, nj_trie *trie)
 static void assert_children(const nj_trie *trie, uint32_t level, uint32_t node, uint32_t first,
                             const uint16_t *codes, uint32_t count)
 {
-    nj_trie_children_span span = nj_trie_children(trie, level, node);
+    nj_trie_children_span span = nj_trie_children(trie, level, node, scratch);
     assert_int_equal(span.first, first);
     assert_int_equal(span.count, count);
     assert_memory_equal(span.codes, codes, count * sizeof *codes);
@@ -28,6 +30,12 @@ static void assert_leaf(const nj_trie *trie, uint32_t leaf, const uint32_t *rows
     const uint32_t *items = nj_trie_leaf_items(trie, leaf, &found);
     assert_int_equal(found, count);
     assert_memory_equal(items, rows, count * sizeof *rows);
+}
+
+static void assert_range(nj_trie_range range, uint32_t first, uint32_t end)
+{
+    assert_int_equal(range.first, first);
+    assert_int_equal(range.end, end);
 }
 
 // level 0      level 1           level 2           leaves
@@ -84,28 +92,77 @@ static void a_step_finds_a_child_and_says_when_there_is_none(void **state)
     nj_buffer_fini(&bytes);
 }
 
-static void the_bytes_of_version_1_never_change(void **state)
+static void ranges_and_codes_of_the_little_trie_lead_down_and_up(void **state)
 {
     (void)state;
-    // Two items of two levels: SIDs 1 0 and 1 2. Drawn in schemas/trie.md.
-    static const uint16_t CODES[] = {1, 2, /**/ 1, 0};
+    nj_buffer bytes;
+    nj_trie trie;
+    uint16_t codes[3];
+    build(&LITTLE_SIDS, &bytes, &trie);
+
+    assert_range(nj_trie_child_range(&trie, 1, 0), 0, 2);
+    assert_range(nj_trie_node_range(&trie, 0, 0), 0, 4);
+    assert_range(nj_trie_node_range(&trie, 1, 0), 0, 3);
+    assert_range(nj_trie_node_range(&trie, 2, 2), 3, 4);
+    assert_range(nj_trie_node_range(&trie, 3, 1), 1, 2);
+    assert_range(nj_trie_leaf_range(&trie, 1), 1, 3);
+    assert_int_equal(nj_trie_find(&trie, (uint16_t[]){1, 2, 1}), 2);
+    assert_int_equal(nj_trie_find(&trie, (uint16_t[]){7, 2, 2}), NJ_TRIE_NONE); // retired
+    assert_int_equal(nj_trie_find(&trie, (uint16_t[]){7, 0, 3}), NJ_TRIE_NONE); // of two items
+    nj_trie_leaf_codes(&trie, 3, codes);
+    assert_memory_equal(codes, ((uint16_t[]){7, 2, 0}), sizeof codes);
+    nj_buffer_fini(&bytes);
+}
+
+static void a_set_folds_up_to_the_prefixes_that_lead_to_it(void **state)
+{
+    (void)state;
+    nj_buffer bytes;
+    nj_trie trie;
+    uint64_t rows = 1u << 4 | 1u << 3 | 1u << 1; // 1 2 0, 7 2 2 (retired), 1 0 3
+    uint64_t leaves;
+    uint64_t nodes[3];
+    build(&LITTLE_SIDS, &bytes, &trie);
+
+    nj_trie_fold_rows(&trie, &rows, &leaves);
+    nj_trie_fold(&trie, 2, &leaves, &nodes[2]);
+    nj_trie_fold(&trie, 1, &nodes[2], &nodes[1]);
+    nj_trie_fold(&trie, 0, &nodes[1], &nodes[0]);
+
+    assert_int_equal(leaves, 3);
+    assert_int_equal(nodes[2], 3);
+    assert_int_equal(nodes[1], 1);
+    assert_int_equal(nodes[0], 1);
+    nj_buffer_fini(&bytes);
+}
+
+static void the_bytes_of_version_2_never_change(void **state)
+{
+    (void)state;
+    // Drawn in schemas/trie.md.
+    static const uint16_t CODES[] = {1, 2,      0, /**/ 1, 0,      3, /**/ 1, 2,
+                                     1, /**/ 1, 2, 0,      /**/ 0, 1, 2};
     // clang-format off
     static const uint8_t GOLDEN[] = {
-        'N', 'J', 'T', 'R', 'I', 'E', 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, // magic, version, L, items
-        2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // K of levels 0 to 3
+        'N', 'J', 'T', 'R', 'I', 'E', 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, // magic, version, L, items
+        2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, // K of levels 0 to 3
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, //   of levels 4 to 7
-        1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, // nodes of levels 0 to 3
+        1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, // nodes of levels 0 to 3
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, //   of levels 4 to 7
         0, 0, 0, 0, 0, 0, 0, 0,                         //   of level 8; reserved
-        0, 0, 0, 0, 1, 0, 0, 0, // level 0: offsets 0 1
-        1, 0, 0, 0, 0, 0, 0, 0, //          code 1, gap
-        0, 0, 0, 0, 2, 0, 0, 0, // level 1: offsets 0 2
-        0, 0, 2, 0, 0, 0, 0, 0, //          codes 0 2, gap
-        0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, // leaves: offsets 0 1 2, gap
-        1, 0, 0, 0, 0, 0, 0, 0, // items: row 1, row 0
+        0, 0, 0, 0, 2, 0, 0, 0, // level 0: offsets 0 2
+        0, 0, 1, 0, 0, 0, 0, 0, //          words 0 1, gap
+        0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, // level 1: offsets 0 1 3, gap
+        1, 0, 0, 0, 2, 0, 0, 0,                         //          words 1 0 2, gap
+        0, 0, 0, 0, 0, 0, 0, 0, // level 2: base 0, gap
+        0, 0, 1, 0, 2, 0, 4, 0, //          near 0 1 2 4
+        2, 3, 0, 1, 0, 0, 0, 0, //          bytes 2 3 0 1, gap
+        0, 0, 0, 0, 0x17, 0, 0, 0, // leaves: rank 0, marks of items 0 1 2 4
+        0, 0, 0, 0, 0, 0, 0, 0, //            hints 0 0
+        4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, // items, gap
     };
     // clang-format on
-    nj_sids sids = {CODES, 2, 2, {2, 3}, NULL};
+    nj_sids sids = {CODES, 5, 3, {2, 3, 4}, NULL};
     nj_buffer bytes;
     nj_trie trie;
     build(&sids, &bytes, &trie);
@@ -115,123 +172,18 @@ static void the_bytes_of_version_1_never_change(void **state)
     nj_buffer_fini(&bytes);
 }
 
-// ---- random tries against the table ----
-
-// A small generator (splitmix64), so that a failure names the seed that makes it again.
-static uint64_t draw(uint64_t *seed)
-{
-    uint64_t z = (*seed += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-typedef struct {
-    nj_sids sids;
-    uint16_t *codes;
-    uint8_t *retired;
-} random_table;
-
-// Few codes are used on each level (though K may be large), so that prefixes are shared and SIDs collide.
-static random_table draw_table(uint64_t *seed)
-{
-    static const uint32_t KS[] = {2, 3, 16, 256, 65535, 65536};
-    random_table table = {0};
-    uint32_t N = 1 + (uint32_t)(draw(seed) % 200);
-    uint32_t L = 1 + (uint32_t)(draw(seed) % NJ_LEVELS_MAX);
-    table.codes = malloc((size_t)N * L * sizeof *table.codes);
-    table.retired = calloc(N, 1);
-    assert_non_null(table.codes);
-    assert_non_null(table.retired);
-    table.sids = (nj_sids){table.codes, N, L, {0}, table.retired};
-    for (uint32_t l = 0; l < L; l++) {
-        uint32_t K = KS[draw(seed) % (sizeof KS / sizeof *KS)];
-        uint32_t used = 1 + (uint32_t)(draw(seed) % 5);
-        table.sids.codes_per_level[l] = K;
-        for (uint32_t row = 0; row < N; row++) {
-            // From both ends of 0..K-1.
-            uint32_t code = (uint32_t)(draw(seed) % used) % K;
-            table.codes[row * L + l] = (uint16_t)(draw(seed) % 2 ? code : K - 1 - code);
-        }
-    }
-    for (uint32_t row = 1; row < N; row++) {
-        table.retired[row] = draw(seed) % 8 == 0;
-    }
-    return table;
-}
-
-static bool prefix_equal(const nj_sids *sids, uint32_t a, uint32_t b, uint32_t levels)
-{
-    return memcmp(sids->codes + a * sids->level_count, sids->codes + b * sids->level_count,
-                  levels * sizeof *sids->codes) == 0;
-}
-
-// The oracle: codes that follow the first `level` codes of `row` among rows that are not retired, one bit a code.
-static uint32_t oracle_children(const nj_sids *sids, uint32_t row, uint32_t level,
-                                uint8_t *is_child)
-{
-    uint32_t count = 0;
-    memset(is_child, 0, NJ_CODES_MAX);
-    for (uint32_t other = 0; other < sids->row_count; other++) {
-        uint16_t code = sids->codes[other * sids->level_count + level];
-        if (!sids->retired[other] && prefix_equal(sids, row, other, level) && !is_child[code]) {
-            is_child[code] = 1;
-            count++;
-        }
-    }
-    return count;
-}
-
-static void assert_row_is_found(const nj_sids *sids, const nj_trie *trie, uint32_t row)
-{
-    static uint8_t is_child[NJ_CODES_MAX];
-    uint32_t node = 0;
-    for (uint32_t l = 0; l < sids->level_count; l++) {
-        uint32_t expected = oracle_children(sids, row, l, is_child);
-        nj_trie_children_span span = nj_trie_children(trie, l, node);
-        assert_int_equal(span.count, expected);
-        for (uint32_t i = 0; i < span.count; i++) {
-            assert_true(is_child[span.codes[i]]);
-            assert_true(i == 0 || span.codes[i - 1] < span.codes[i]);
-        }
-        uint16_t code = sids->codes[row * sids->level_count + l];
-        node = nj_trie_step(trie, l, node, code);
-        assert_int_not_equal(node, NJ_TRIE_NONE);
-        assert_int_equal(span.codes[node - span.first], code);
-    }
-    uint32_t count;
-    const uint32_t *items = nj_trie_leaf_items(trie, node, &count);
-    uint32_t place = 0;
-    for (uint32_t other = 0; other < sids->row_count; other++) {
-        if (!sids->retired[other] && prefix_equal(sids, row, other, sids->level_count)) {
-            assert_true(place < count);
-            assert_int_equal(items[place++], other);
-        }
-    }
-    assert_int_equal(place, count);
-}
-
-static void random_tries_agree_with_their_sid_table(void **state)
+static void a_trie_of_version_1_is_refused_and_the_message_says_what_to_do(void **state)
 {
     (void)state;
-    for (uint64_t first = 0; first < 150; first++) {
-        uint64_t seed = first;
-        random_table table = draw_table(&seed);
-        nj_buffer bytes;
-        nj_trie trie;
-        build(&table.sids, &bytes, &trie);
-        uint32_t kept = 0;
-        for (uint32_t row = 0; row < table.sids.row_count; row++) {
-            if (!table.retired[row]) {
-                assert_row_is_found(&table.sids, &trie, row);
-                kept++;
-            }
-        }
-        assert_int_equal(trie.item_count, kept);
-        nj_buffer_fini(&bytes);
-        free(table.codes);
-        free(table.retired);
-    }
+    nj_error err = {0};
+    nj_buffer bytes;
+    nj_trie trie;
+    build(&LITTLE_SIDS, &bytes, &trie);
+    bytes.bytes[8] = 1;
+
+    assert_refused(nj_trie_open(bytes.bytes, bytes.size, 6, &trie, &err), NJ_INPUT, &err,
+                   "version 1, this program reads 2: pack the bundle again with it");
+    nj_buffer_fini(&bytes);
 }
 
 static void every_code_of_the_widest_level_has_its_leaf(void **state)
@@ -318,8 +270,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_node_of_the_little_trie_is_where_the_drawing_has_it),
         cmocka_unit_test(a_step_finds_a_child_and_says_when_there_is_none),
-        cmocka_unit_test(the_bytes_of_version_1_never_change),
-        cmocka_unit_test(random_tries_agree_with_their_sid_table),
+        cmocka_unit_test(ranges_and_codes_of_the_little_trie_lead_down_and_up),
+        cmocka_unit_test(a_set_folds_up_to_the_prefixes_that_lead_to_it),
+        cmocka_unit_test(the_bytes_of_version_2_never_change),
+        cmocka_unit_test(a_trie_of_version_1_is_refused_and_the_message_says_what_to_do),
         cmocka_unit_test(every_code_of_the_widest_level_has_its_leaf),
         cmocka_unit_test(the_same_sids_give_the_same_bytes),
         cmocka_unit_test(sids_that_cannot_be_are_refused),
