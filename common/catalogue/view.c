@@ -220,6 +220,14 @@ static nj_status open_counts(const nj_sections *sections, nj_catalogue_view *vie
     return NJ_OK;
 }
 
+static nj_status open_masks(const nj_sections *sections, nj_catalogue_view *view, nj_error *err)
+{
+    const nj_section *section = nj_sections_find(sections, NJ_SECTION_ELIGIBLE);
+    return section != NULL ? nj_masks_open(section->bytes, section->size, view->sids.row_count,
+                                           &view->masks, err)
+                           : NJ_OK;
+}
+
 nj_status nj_catalogue_view_open(const nj_sections *sections, nj_catalogue_view *out, nj_error *err)
 {
     nj_catalogue_view view = {0};
@@ -235,6 +243,9 @@ nj_status nj_catalogue_view_open(const nj_sections *sections, nj_catalogue_view 
     }
     if (status == NJ_OK) {
         status = open_counts(sections, &view, err);
+    }
+    if (status == NJ_OK) {
+        status = open_masks(sections, &view, err);
     }
     if (status == NJ_OK) {
         *out = view;

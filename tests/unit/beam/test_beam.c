@@ -246,12 +246,12 @@ static void excluded_items_take_no_beam_at_the_last_step(void **state)
         most[i] = i;
     }
     static const uint32_t SOME[] = {3, 17, 40, 41, 99};
-    nj_exclusions exclusions[3] = {{SOME, 5}, {NULL, 0}, {most + 2, ITEMS - 2}};
+    nj_exclusions exclusions[3] = {{SOME, 5, NULL}, {NULL, 0, NULL}, {most + 2, ITEMS - 2, NULL}};
     nj_beam_config config = make_config(20);
     check_against_slow(&w, &config, exclusions, 3, 7);
     config.W = 200;
     check_against_slow(&w, &config, exclusions, 3, 7);
-    exclusions[2] = (nj_exclusions){most, ITEMS};
+    exclusions[2] = (nj_exclusions){most, ITEMS, NULL};
     check_against_slow(&w, &config, exclusions, 3, 7);
     nj_buffer_fini(&w.bytes);
 }

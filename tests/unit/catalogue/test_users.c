@@ -43,8 +43,8 @@ static void close_catalogue(catalogue *c)
 static nj_status read_text(const catalogue *c, nj_histories_format format, const char *text,
                            nj_user_table *out, nj_error *err)
 {
-    return nj_user_table_read(memfile_write(text, strlen(text)), format, &c->items, &c->map, out,
-                              err);
+    return nj_user_table_read(memfile_write(text, strlen(text)), format, &c->items, &c->map, NULL,
+                              out, err);
 }
 
 static void assert_user(const nj_user_table *table, size_t index, const char *id,
@@ -142,7 +142,7 @@ static void a_refused_file_leaves_nothing_behind(void **state)
     nj_error err = {0};
     nj_user_table table = {0};
     assert_int_equal(nj_user_table_read("/nonexistent/users", NJ_HISTORIES_SEQUENCE, &c.items,
-                                        &c.map, &table, &err),
+                                        &c.map, NULL, &table, &err),
                      NJ_NOT_FOUND);
     nj_user_table_fini(&table);
     close_catalogue(&c);
@@ -169,7 +169,7 @@ static void many_users_and_long_histories_stay_where_they_are_found(void **state
         assert_int_equal(nj_buffer_printf(&text, "\n"), NJ_OK);
     }
     assert_ok(nj_user_table_read(memfile_write(text.bytes, text.size), NJ_HISTORIES_SEQUENCE,
-                                 &c.items, &c.map, &table, &err),
+                                 &c.items, &c.map, NULL, &table, &err),
               &err);
     assert_int_equal(table.count, USERS);
     assert_int_equal(table.longest, LONG / 5 * 4);

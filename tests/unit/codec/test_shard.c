@@ -21,7 +21,7 @@ static void users_survive_the_wire(void **state)
     nj_buffer buffer;
     nj_users users;
     pack_example(&buffer);
-    assert_ok(nj_users_unpack(nj_buffer_slice(&buffer), 10, &users, &err), &err);
+    assert_ok(nj_users_unpack(nj_buffer_slice(&buffer), 10, 1, &users, &err), &err);
     assert_int_equal(users.count, 2);
     assert_int_equal(users.requests[0].unknown_count, 1);
     assert_int_equal(users.requests[0].item_count, 3);
@@ -39,15 +39,16 @@ static void rows_beyond_the_catalogue_and_damaged_bytes_are_refused(void **state
     nj_buffer buffer;
     nj_users users;
     pack_example(&buffer);
-    assert_refused(nj_users_unpack(nj_buffer_slice(&buffer), 9, &users, &err), NJ_PROTOCOL, &err,
+    assert_refused(nj_users_unpack(nj_buffer_slice(&buffer), 9, 1, &users, &err), NJ_PROTOCOL, &err,
                    "item row 9, the catalogue has 9");
     for (size_t size = 0; size < buffer.size; size++) {
-        assert_int_equal(nj_users_unpack((nj_slice){(char *)buffer.bytes, size}, 10, &users, &err),
-                         NJ_PROTOCOL);
+        assert_int_equal(
+            nj_users_unpack((nj_slice){(char *)buffer.bytes, size}, 10, 1, &users, &err),
+            NJ_PROTOCOL);
     }
     for (size_t bit = 0; bit < buffer.size * 8; bit++) {
         buffer.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        if (nj_users_unpack(nj_buffer_slice(&buffer), 10, &users, &err) == NJ_OK) {
+        if (nj_users_unpack(nj_buffer_slice(&buffer), 10, 1, &users, &err) == NJ_OK) {
             nj_users_fini(&users);
         }
         buffer.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);

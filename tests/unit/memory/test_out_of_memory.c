@@ -279,7 +279,7 @@ static nj_status plan_night(void *context, nj_error *err)
     nj_status status = nj_idmap_build(&map, &input->items, "items", err);
     if (status == NJ_OK) {
         status = nj_user_table_read(input->histories, NJ_HISTORIES_SEQUENCE, &input->items, &map,
-                                    &users, err);
+                                    NULL, &users, err);
     }
     if (status == NJ_OK) {
         status = plan_and_dispatch(&users, err);
@@ -300,7 +300,7 @@ static nj_status hold_items_out(void *context, nj_error *err)
     nj_status status = nj_idmap_build(&map, &input->items, "items", err);
     if (status == NJ_OK) {
         status = nj_held_out_read(input->histories, NJ_HISTORIES_SEQUENCE, NJ_HELD_OUT_TEST,
-                                  &input->items, &map, &held, err);
+                                  &input->items, &map, NULL, &held, err);
     }
     if (status == NJ_OK &&
         (nj_lists_init(held.users.count, 5, &lists) != NJ_OK ||
@@ -509,7 +509,7 @@ static void sockets_say_that_there_is_no_memory(void **state)
 static nj_status unpack_shard(void *context, nj_error *err)
 {
     nj_users users;
-    nj_status status = nj_users_unpack(nj_buffer_slice(context), 4, &users, err);
+    nj_status status = nj_users_unpack(nj_buffer_slice(context), 4, 1, &users, err);
     if (status == NJ_OK) {
         nj_users_fini(&users);
     }
@@ -519,7 +519,11 @@ static nj_status unpack_shard(void *context, nj_error *err)
 static void a_lease_says_that_there_is_no_memory(void **state)
 {
     static const uint32_t ITEMS[] = {0, 3};
-    const nj_request request = {nj_slice_from("u"), ITEMS, 2, 0};
+    const nj_request request = {.user = nj_slice_from("u"),
+                                .items = ITEMS,
+                                .item_count = 2,
+                                .exclude = ITEMS,
+                                .exclude_count = 2};
     nj_buffer bytes;
     (void)state;
     nj_buffer_init(&bytes, 4096);
