@@ -17,11 +17,11 @@ typedef struct {
     const nj_idlist *items;
     const nj_idmap *map;
     uint64_t unknown_count;
-    uint64_t *base;           // owned; rows that --eligible and --deny leave
-    nj_idlist_builder names;  // of the groups, in the order of their first lines
-    nj_idmap groups;          // name -> place
-    uint64_t **allowed;       // owned; [names.count] rows of "items"; NULL: no line has given any
-    uint64_t **denied;        // owned; [names.count] rows of "deny"
+    uint64_t *base;          // owned; rows that --eligible and --deny leave
+    nj_idlist_builder names; // of the groups, in the order of their first lines
+    nj_idmap groups;         // name -> place
+    uint64_t **allowed;      // owned; [names.count] rows of "items"; NULL: no line has given any
+    uint64_t **denied;       // owned; [names.count] rows of "deny"
 } reading;
 
 static uint64_t *new_rows(const reading *r)
@@ -135,8 +135,8 @@ static nj_status add_json_item(reading *r, const nj_lines *lines, const json_t *
 {
     char digits[NJ_ID_DIGITS_MAX];
     if (json_is_string(value)) {
-        return add_item(r, lines,
-                        (nj_slice){json_string_value(value), json_string_length(value)}, rows, err);
+        return add_item(r, lines, (nj_slice){json_string_value(value), json_string_length(value)},
+                        rows, err);
     }
     if (!json_is_integer(value) || json_integer_value(value) < 0) {
         return nj_lines_fail(lines, lines->number, err, "an item must be text or a whole number");

@@ -76,8 +76,8 @@ static nj_status check_name(const nj_masks *masks, uint32_t index, nj_error *err
     if (problem != NULL) {
         return nj_fail(err, NJ_INPUT, "eligible: the name of mask %u %s", index, problem);
     }
-    const bool in_order =
-        index == NJ_MASK_BASE ? name.size == 0
+    const bool in_order = index == NJ_MASK_BASE
+                              ? name.size == 0
                               : nj_slice_compare(name_of(&masks->masks[index - 1]), name) < 0;
     return in_order ? NJ_OK
                     : nj_fail(err, NJ_INPUT, "eligible: mask %u, \"%.*s\", is out of order", index,

@@ -32,8 +32,8 @@ typedef struct {
 
 // A view; all zero where there are no masks.
 typedef struct {
-    uint32_t count; // masks, the base mask included; 0: every item is for everybody
-    size_t words;   // of each mask
+    uint32_t count;       // masks, the base mask included; 0: every item is for everybody
+    size_t words;         // of each mask
     const nj_mask *masks; // [count] borrowed from the section
     const uint64_t *bits; // [count, words] likewise
 } nj_masks;

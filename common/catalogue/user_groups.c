@@ -56,8 +56,7 @@ static nj_status add_row(nj_user_groups *groups, const nj_event_table *table, co
         return nj_lines_fail(table->lines, table->number, err, "user \"%.*s\" %s",
                              NJ_SLICE_ARGS(user), problem);
     }
-    const size_t earlier =
-        nj_idmap_find(&groups->map, user, nj_idmap_at_builder, &groups->users);
+    const size_t earlier = nj_idmap_find(&groups->map, user, nj_idmap_at_builder, &groups->users);
     if (earlier != NJ_IDMAP_NONE) {
         return nj_lines_fail(table->lines, table->number, err,
                              "user \"%.*s\" stands on line %" PRIu64 " too", NJ_SLICE_ARGS(user),

@@ -15,10 +15,12 @@
 #include "common/sid/trie.h"
 
 typedef struct {
-    const uint64_t *items;                  // [rows] bits; borrowed
-    uint64_t *nodes[NJ_LEVELS_MAX + 1];     // [node_count of the trie] bits of each level; in the caller's memory
-    uint32_t node_count[NJ_LEVELS_MAX + 1]; // eligible nodes of each level: those of a trie without the other items
-    uint32_t item_count;                    // eligible items that stand in a leaf
+    const uint64_t *items; // [rows] bits; borrowed
+    uint64_t *nodes[NJ_LEVELS_MAX +
+                    1]; // [node_count of the trie] bits of each level; in the caller's memory
+    uint32_t node_count[NJ_LEVELS_MAX +
+                        1]; // eligible nodes of each level: those of a trie without the other items
+    uint32_t item_count;    // eligible items that stand in a leaf
 } nj_eligible;
 
 /// Bytes of one folded set. SIZE_MAX on overflow.

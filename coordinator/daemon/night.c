@@ -394,6 +394,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
     }
     nj_digest_hex(&n->plan.digest, n->run_id);
     n->summary.users = n->plan.user_count + n->plan.copied_count;
+    n->summary.job = n->job;
     n->summary.since = n->since.name;
     n->summary.since_differs = n->since.differs;
     n->summary.copied = n->plan.copied_count;

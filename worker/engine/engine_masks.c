@@ -41,8 +41,8 @@ static nj_status fold_mask(nj_engine *engine, uint32_t m, void *memory, nj_error
     nj_eligible_fold(&engine->catalogue.trie, nj_masks_rows(masks, m), memory, eligible);
     if (eligible->item_count != masks->masks[m].item_count) {
         return nj_fail(err, NJ_INPUT,
-                       "section \"eligible\": mask %u has %u items, %u of them stand in the trie", m,
-                       masks->masks[m].item_count, eligible->item_count);
+                       "section \"eligible\": mask %u has %u items, %u of them stand in the trie",
+                       m, masks->masks[m].item_count, eligible->item_count);
     }
     engine->masks[m].eligible = eligible;
     return NJ_OK;

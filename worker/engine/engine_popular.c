@@ -103,8 +103,6 @@ nj_list nj_engine_cold_list(nj_engine *engine, const nj_request *request)
             list->scores[list->count++] = mask->popular_scores[i];
         }
     }
-    return (nj_list){.flags = NJ_ROW_COLD,
-                     .count = list->count,
-                     .items = list->items,
-                     .scores = list->scores};
+    return (nj_list){
+        .flags = NJ_ROW_COLD, .count = list->count, .items = list->items, .scores = list->scores};
 }
