@@ -3,6 +3,7 @@
 #define BYTES_MAX ((size_t)1 << 40)
 
 typedef struct {
+    const char *path;
     nj_held_out *held;
     size_t place;
     const nj_idlist *items;
@@ -42,6 +43,9 @@ static nj_status split_history(void *context, const nj_history *history, nj_erro
         return nj_fail(err, NJ_NO_MEMORY, "no memory for more than %zu users", held->users.count);
     }
     nj_status status = nj_user_table_add(&held->users, r->items, r->map, r->masks, &input, err);
+    if (status == NJ_INPUT) {
+        nj_error_prefix(err, "%s", r->path);
+    }
     if (status == NJ_OK) {
         nj_request user = nj_user_table_at(&held->users, held->users.count - 1);
         held->repeated_count += has_item(&user, row);
@@ -56,7 +60,7 @@ nj_status nj_held_out_read(const char *path, nj_histories_format format, nj_held
     nj_held_out held = {0};
     nj_user_table_init(&held.users);
     nj_buffer_init(&held.targets, BYTES_MAX);
-    reading r = {&held, (size_t)place, items, map, masks};
+    reading r = {path, &held, (size_t)place, items, map, masks};
     nj_status status = nj_histories_read(path, format, split_history, &r, err);
     if (status != NJ_OK) {
         nj_held_out_fini(&held);

@@ -29,7 +29,7 @@ typedef struct {
 /// Memory  two bits a row and group while it reads
 /// Errors  NJ_INPUT names file, line and rule: an id that is unknown, a group without a name, a key that is not known; and the masks
 ///         that leave nothing (nj_masks_write)
-/// Proof   tests/unit/catalogue/test_mask_files.c
+/// Proof   tests/unit/catalogue/test_masks.c
 NJ_CHECKED nj_status nj_mask_files_read(const nj_mask_files *files, const nj_idlist *items,
                                         const nj_idmap *map, const nj_trie *trie, nj_buffer *out,
                                         uint64_t *out_unknown, nj_error *err);

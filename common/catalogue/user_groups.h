@@ -24,7 +24,7 @@ void nj_user_groups_fini(nj_user_groups *groups);
 ///
 /// Memory  some 30 bytes and the id a user
 /// Errors  NJ_INPUT names file, line and rule: a group that `masks` does not have, a user on two lines; NJ_NO_MEMORY
-/// Proof   tests/unit/catalogue/test_user_groups.c
+/// Proof   tests/unit/catalogue/test_masks.c
 NJ_CHECKED nj_status nj_user_groups_read(const char *path, const nj_masks *masks,
                                          nj_user_groups *out, nj_error *err);
 

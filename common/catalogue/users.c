@@ -11,6 +11,7 @@ typedef struct {
 } span;
 
 typedef struct {
+    const char *path;
     nj_user_table *table;
     const nj_idlist *items;
     const nj_idmap *map;
@@ -131,7 +132,11 @@ nj_status nj_user_table_add(nj_user_table *table, const nj_idlist *items, const 
 static nj_status add_user(void *context, const nj_history *history, nj_error *err)
 {
     reading *r = context;
-    return nj_user_table_add(r->table, r->items, r->map, r->masks, history, err);
+    nj_status status = nj_user_table_add(r->table, r->items, r->map, r->masks, history, err);
+    if (status == NJ_INPUT) {
+        nj_error_prefix(err, "%s", r->path);
+    }
+    return status;
 }
 
 nj_status nj_user_table_read(const char *path, nj_histories_format format, const nj_idlist *items,
@@ -140,7 +145,7 @@ nj_status nj_user_table_read(const char *path, nj_histories_format format, const
 {
     nj_user_table table;
     nj_user_table_init(&table);
-    reading r = {&table, items, map, masks};
+    reading r = {path, &table, items, map, masks};
     nj_status status = nj_histories_read(path, format, add_user, &r, err);
     if (status != NJ_OK) {
         nj_user_table_fini(&table);

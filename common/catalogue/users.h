@@ -41,7 +41,7 @@ typedef struct {
 
 /// An empty table, to which users are added one by one.
 void nj_user_table_init(nj_user_table *table);
-/// Resolves a history as nj_user_table_read does, and adds its user. NJ_INPUT: the user's group; NJ_NO_MEMORY.
+/// Resolves a history as nj_user_table_read does, and adds its user. NJ_INPUT: the user's group (names line and user); NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_user_table_add(nj_user_table *table, const nj_idlist *items,
                                        const nj_idmap *map, const nj_user_masks *masks,
                                        const nj_history *history, nj_error *err);

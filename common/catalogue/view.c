@@ -223,9 +223,21 @@ static nj_status open_counts(const nj_sections *sections, nj_catalogue_view *vie
 static nj_status open_masks(const nj_sections *sections, nj_catalogue_view *view, nj_error *err)
 {
     const nj_section *section = nj_sections_find(sections, NJ_SECTION_ELIGIBLE);
-    return section != NULL ? nj_masks_open(section->bytes, section->size, view->sids.row_count,
-                                           &view->masks, err)
-                           : NJ_OK;
+    if (section == NULL) {
+        return NJ_OK;
+    }
+    nj_status status =
+        nj_masks_open(section->bytes, section->size, view->sids.row_count, &view->masks, err);
+    for (uint32_t m = 0; status == NJ_OK && m < view->masks.count; m++) {
+        const nj_mask *mask = &view->masks.masks[m];
+        if ((mask->narrows != 0) != (mask->item_count < view->trie.item_count)) {
+            status = nj_fail(err, NJ_INPUT,
+                             "section \"eligible\": mask %u has %u of %u items and says that it %s",
+                             m, mask->item_count, view->trie.item_count,
+                             mask->narrows != 0 ? "leaves some out" : "leaves none out");
+        }
+    }
+    return status;
 }
 
 nj_status nj_catalogue_view_open(const nj_sections *sections, nj_catalogue_view *out, nj_error *err)

@@ -30,7 +30,8 @@ static void draw_rows(uint64_t *rows, uint32_t mask)
 {
     memset(rows, 0, WORDS * sizeof *rows);
     for (uint32_t i = 0; i < ITEMS; i++) {
-        const bool in = SHARES[mask] > 0 ? world_mix(mask * 1000 + i) % 100 < SHARES[mask] : i == 77;
+        const bool in =
+            SHARES[mask] > 0 ? world_mix(mask * 1000 + i) % 100 < SHARES[mask] : i == 77;
         if (in) {
             nj_bits_add(rows, i);
         }
@@ -73,7 +74,8 @@ static void add_masks(nj_synthetic *world, uint64_t rows[][WORDS], uint32_t coun
 
 static void make_masked(masked *w)
 {
-    const nj_synthetic_shape shape = world_shape(3, 6, ITEMS); // 216 leaves: many hold several items
+    const nj_synthetic_shape shape =
+        world_shape(3, 6, ITEMS); // 216 leaves: many hold several items
     world_make(&w->world, &shape);
     for (uint32_t m = 0; m < MASKS; m++) {
         draw_rows(w->rows[m], m);
@@ -256,7 +258,8 @@ static void items_that_a_user_excludes_are_never_in_his_list(void **state)
             if (covers) {
                 assert_memory_equal(a->items, b->items, a->count * sizeof *a->items);
             }
-            if (covers && users.requests[u].item_count > 0) { // a popular item's share is that of its mask
+            if (covers &&
+                users.requests[u].item_count > 0) { // a popular item's share is that of its mask
                 assert_memory_equal(a->scores, b->scores, a->count * sizeof *a->scores);
             }
             assert_memory_not_equal(&a->history, &b->history, sizeof a->history);
