@@ -174,8 +174,7 @@ static void unknown_items_are_refused_by_line_or_counted(void **state)
                          "eligible.txt: line 2: item \"nope\" is not in the catalogue: mend the "
                          "file, or give --unknown-items skip");
     assert_files_refused(state, &s, NULL, "x", NULL, "deny.txt: line 1: item \"x\" is not in");
-    assert_files_refused(state, &s, NULL, NULL,
-                         "\n{\"group\": \"g\", \"items\": [\"i1\", 7]}",
+    assert_files_refused(state, &s, NULL, NULL, "\n{\"group\": \"g\", \"items\": [\"i1\", 7]}",
                          "groups.jsonl: line 2: item \"7\" is not in");
     assert_ok(read_files(state, &s, "i1\nnope\n", "x", "{\"group\": \"g\", \"items\": [\"i1\", 7]}",
                          true, &unknown, &err),
@@ -261,8 +260,7 @@ static void cut_flipped_and_foreign_sections_are_refused(void **state)
     }
     for (size_t bit = 0; bit < s.section.size * 8; bit++) {
         s.section.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        const nj_status status =
-            nj_masks_open(s.section.bytes, s.section.size, ROWS, &masks, &err);
+        const nj_status status = nj_masks_open(s.section.bytes, s.section.size, ROWS, &masks, &err);
         // Another letter of a name is a name, and whether a mask narrows is for the trie to say.
         const bool is_name = bit / 8 >= 24 + 104 && bit / 8 < 24 + 104 + 64;
         const bool narrows = bit / 8 % 104 == (24 + 68) % 104 && bit / 8 < 24 + 208;
