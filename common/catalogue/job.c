@@ -143,8 +143,8 @@ static nj_status open_masks(nj_job *job, const nj_arguments *arguments, nj_error
     job->sections = *nj_bundle_sections(job->bundle);
     if (status == NJ_OK && nj_sections_find(&job->sections, NJ_SECTION_ELIGIBLE) != NULL) {
         status =
-            nj_fail(err, NJ_INPUT, "the bundle has a section \"%s\", which a night makes itself",
-                    NJ_SECTION_ELIGIBLE);
+            nj_fail(err, NJ_INPUT, "bundle \"%s\" has a section \"%s\", which a night makes itself",
+                    nj_argument(arguments, "bundle"), NJ_SECTION_ELIGIBLE);
     }
     if (status == NJ_OK && (files.eligible != NULL || files.deny != NULL || files.groups != NULL)) {
         status = make_masks(job, &files, err);
