@@ -338,8 +338,16 @@ static void a_mask_of_another_trie_is_refused(void **state)
     const nj_engine_options options = world_options(4, world_kernels("ref"));
     world_replace(&w.world, NJ_SECTION_TRIE, w.tries[2].bytes, w.tries[2].size);
     assert_refused(nj_engine_open(&w.world.sections, &settings, &options, &engine, &err), NJ_INPUT,
-                   &err, "of them stand in the trie");
+                   &err, "mask 0 has 170 items of the trie's 32 and says that it leaves none out");
+
+    nj_buffer section; // few enough items for the trie, and not those
+    add_masks(&w.narrowed[0], &w.rows[2], 1, &section);
+    world_replace(&w.narrowed[0], NJ_SECTION_TRIE, w.tries[1].bytes, w.tries[1].size);
+    assert_refused(nj_engine_open(&w.narrowed[0].sections, &settings, &options, &engine, &err),
+                   NJ_INPUT, &err, "mask 0 has 32 items, ");
+    assert_non_null(strstr(err.text, "of them stand in the trie"));
     assert_null(engine);
+    nj_buffer_fini(&section);
     free_masked(&w);
 }
 
