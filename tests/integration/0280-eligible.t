@@ -58,9 +58,10 @@ expect_json last.out copied 0
 expect_lists
 cmp wanted.jsonl expected.jsonl || fail "a night without masks after nights with them has other lists"
 
-# An interrupted night is not taken up with other masks.
-start one "${run[@]}" "${slow[@]}" --store second "${masks[@]}"
-await_committed second 1
+# An interrupted night is not taken up with other masks. It has no workers, so that it cannot be over before.
+start one nightjar-coordinator --insecure --bind 'tcp://127.0.0.1:*' --bundle night.njb --users users.txt "${settings[@]}" \
+    --shard-users 8 --store second "${masks[@]}"
+await "the night to begin" said one "listening on"
 kill -9 "${pid[one]}"
 expect_end one 137
 expect_exit 78 "${run[@]}" --store second "${others[@]}" --resume
