@@ -59,10 +59,11 @@ static nj_status take_out_copied(nj_plan *plan, const nj_plan_copying *copying, 
     return status;
 }
 
-// The most that a user takes in nj_users_pack: heads of the array, id, count and bytes, and what they hold.
+// The most that a user takes in nj_users_pack: heads of the array, id, counts, mask and bytes, and what they hold.
 static uint64_t packed_bytes(const nj_request *user)
 {
-    return 1 + 3 + user->user.size + 5 + 5 + (uint64_t)user->item_count * sizeof *user->items;
+    return 1 + 3 + user->user.size + 5 + 5 + 5 + 5 +
+           ((uint64_t)user->item_count + user->exclude_count) * sizeof *user->items;
 }
 
 uint32_t nj_plan_next_shard(size_t users_left, uint32_t shard_users, uint32_t shard_users_least)
@@ -110,6 +111,8 @@ static void digest_user(nj_digester *digester, const nj_request *user)
     nj_digester_update_sized(digester, user->user.bytes, user->user.size);
     nj_digester_update_u64(digester, user->unknown_count);
     nj_digester_update_sized(digester, user->items, user->item_count * sizeof *user->items);
+    nj_digester_update_u64(digester, user->mask);
+    nj_digester_update_sized(digester, user->exclude, user->exclude_count * sizeof *user->items);
 }
 
 // Nothing where nobody is copied: such a night has the digest that it would have without --since.

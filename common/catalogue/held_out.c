@@ -3,10 +3,12 @@
 #define BYTES_MAX ((size_t)1 << 40)
 
 typedef struct {
+    const char *path;
     nj_held_out *held;
     size_t place;
     const nj_idlist *items;
     const nj_idmap *map;
+    const nj_user_masks *masks;
 } reading;
 
 static bool has_item(const nj_request *user, uint32_t row)
@@ -40,7 +42,10 @@ static nj_status split_history(void *context, const nj_history *history, nj_erro
     if (nj_buffer_append(&held->targets, &row, sizeof row) != NJ_OK) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for more than %zu users", held->users.count);
     }
-    nj_status status = nj_user_table_add(&held->users, r->items, r->map, &input, err);
+    nj_status status = nj_user_table_add(&held->users, r->items, r->map, r->masks, &input, err);
+    if (status == NJ_INPUT) {
+        nj_error_prefix(err, "%s", r->path);
+    }
     if (status == NJ_OK) {
         nj_request user = nj_user_table_at(&held->users, held->users.count - 1);
         held->repeated_count += has_item(&user, row);
@@ -49,13 +54,13 @@ static nj_status split_history(void *context, const nj_history *history, nj_erro
 }
 
 nj_status nj_held_out_read(const char *path, nj_histories_format format, nj_held_out_place place,
-                           const nj_idlist *items, const nj_idmap *map, nj_held_out *out,
-                           nj_error *err)
+                           const nj_idlist *items, const nj_idmap *map, const nj_user_masks *masks,
+                           nj_held_out *out, nj_error *err)
 {
     nj_held_out held = {0};
     nj_user_table_init(&held.users);
     nj_buffer_init(&held.targets, BYTES_MAX);
-    reading r = {&held, (size_t)place, items, map};
+    reading r = {path, &held, (size_t)place, items, map, masks};
     nj_status status = nj_histories_read(path, format, split_history, &r, err);
     if (status != NJ_OK) {
         nj_held_out_fini(&held);

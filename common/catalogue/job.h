@@ -19,13 +19,22 @@
 #define NJ_OPTION_OF_BOOL(name, fallback, help) {#name, NULL, NULL, help, false},
 #define NJ_OPTION_OF_COLD(name, fallback, help) {#name, "WORD", "popular", help, false},
 
-// What reads users under a bundle: decode and run.
+// What reads users under a bundle: decode, run, the coordinator and eval.
 #define NJ_USERS_OPTIONS                                                                           \
     {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", true},                   \
         {"users", "FILE", NULL, "user histories; - is standard input", true},                      \
+        {"format", "WORD", NULL, "sequence, jsonl, csv or inter; default: by the file's ending",   \
+         false},                                                                                   \
+        {"eligible", "FILE", NULL, "recommend only these items: one id a line", false},            \
+        {"deny", "FILE", NULL, "never recommend these items: one id a line", false},               \
+        {"groups", "FILE", NULL,                                                                   \
+         "what the users of each group may get: JSON lines of group, items, deny", false},         \
+        {"user-groups", "FILE", NULL,                                                              \
+         "which group each user is in: CSV of user, group; or the key group of jsonl users",       \
+         false},                                                                                   \
     {                                                                                              \
-        "format", "WORD", NULL, "sequence, jsonl, csv or inter; default: by the file's ending",    \
-            false                                                                                  \
+        "unknown-items", "fail|skip", "fail",                                                      \
+            "ids of --eligible, --deny and --groups that the catalogue does not know", false       \
     }
 
 /// Reads every setting that stands in the command's option table; the others have their defaults. NJ_USAGE.
@@ -37,19 +46,33 @@ typedef struct {
     nj_bundle *bundle;
     nj_catalogue_view catalogue;
     nj_idmap map; // item id -> catalogue row
+    nj_sections
+        sections; // what workers decode with: the bundle's, and the masks of --eligible, --deny and --groups
     nj_user_table users;
-    nj_settings settings; // with the limits of these users
+    nj_settings settings;       // with the limits of these users
+    nj_buffer masks;            // owned; bytes of the section "eligible", empty without masks
+    nj_user_groups user_groups; // of --user-groups
+    uint64_t unknown_eligible;  // ids of those files that were skipped
 } nj_job;
 
-/// Opens --bundle (every section's digest is checked), reads --users and says on stderr what was read. `*out` is owned.
+/// Opens --bundle (every section's digest is checked), makes the masks, reads --users and says on stderr what was read. `*out` is owned.
 ///
 /// Errors  NJ_USAGE: a setting or the format; NJ_REFUSED: a digest differs; NJ_INPUT; NJ_NOT_FOUND; those of nj_user_table_apply
 /// Proof   tests/unit/catalogue/test_job.c
 NJ_CHECKED nj_status nj_job_open(const nj_arguments *arguments, nj_job *out, nj_error *err);
-/// The first half of nj_job_open, for who reads the users otherwise: settings and bundle, no users.
+/// The first half of nj_job_open, for who reads the users otherwise: settings, bundle and masks, no users.
 NJ_CHECKED nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_error *err);
 /// Accepts a job that is all zero.
 void nj_job_close(nj_job *job);
+
+/// For nj_user_table_read and the like; borrows the job.
+static inline nj_user_masks nj_job_masks(const nj_job *job)
+{
+    return (nj_user_masks){.masks = &job->catalogue.masks, .groups = &job->user_groups};
+}
+
+/// What was asked for: the digest of the masks, all zero without any.
+nj_digest nj_job_eligible_digest(const nj_job *job);
 
 /// "sequence" etc. from --format, or from the path's ending.
 NJ_CHECKED nj_status nj_format_from(const char *word, const char *path, nj_histories_format *out,

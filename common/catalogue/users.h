@@ -11,37 +11,54 @@
 #include "common/base/buffer.h"
 #include "common/base/error.h"
 #include "common/base/idlist.h"
+#include "common/catalogue/user_groups.h"
 #include "common/codec/settings.h"
 #include "common/codec/shard.h"
 #include "common/input/histories.h"
 
+// Which mask each user has; borrowed.
 typedef struct {
-    nj_idlist_builder ids;  // owned
-    nj_buffer items;        // owned; u32 catalogue rows of all users, end to end
-    nj_buffer spans;        // owned; where each user's items lie
-    size_t count;           // users
-    uint64_t item_total;    // known items
-    uint64_t unknown_total; // dropped items
-    size_t cold_count;      // users with no known item
-    size_t first_cold;      // the first of them, when cold_count > 0
-    uint32_t longest;       // known items of the longest history
+    const nj_masks *masks;        // count 0: there are none, and groups mean nothing
+    const nj_user_groups *groups; // of a file; NULL: none
+} nj_user_masks;
+
+typedef struct {
+    nj_idlist_builder ids; // owned
+    nj_buffer
+        items; // owned; u32 catalogue rows of all users, end to end: each one's history, then what he must not get
+    nj_buffer spans;          // owned; where each user's items lie
+    size_t count;             // users
+    uint64_t item_total;      // known items
+    uint64_t unknown_total;   // dropped items
+    size_t cold_count;        // users with no known item
+    size_t first_cold;        // the first of them, when cold_count > 0
+    uint32_t longest;         // known items of the longest history
+    uint32_t exclude_longest; // known items that a user must not get, at the most
+    uint32_t both_longest;    // the two together, of one user, at the most
+    size_t group_count;       // users in a group
+    size_t group_ignored;     // users whose histories name a group although there are no masks
 } nj_user_table;
 
 /// An empty table, to which users are added one by one.
 void nj_user_table_init(nj_user_table *table);
-/// Resolves a history as nj_user_table_read does, and adds its user. NJ_NO_MEMORY.
+/// Resolves a history as nj_user_table_read does, and adds its user. NJ_INPUT: the user's group (names line and user); NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_user_table_add(nj_user_table *table, const nj_idlist *items,
-                                       const nj_idmap *map, const nj_history *history,
-                                       nj_error *err);
+                                       const nj_idmap *map, const nj_user_masks *masks,
+                                       const nj_history *history, nj_error *err);
 
-/// Reads the file and resolves item ids through `map` over `items` (both from the bundle).
+/// Reads the file and resolves item ids through `map` over `items` (both from the bundle), and groups through `masks`. Excluded items
+/// that the catalogue does not know are left out and not counted: nobody can get them.
 ///
-/// Memory  4 bytes an item, 16 and the id a user
-/// Errors  those of nj_histories_read; NJ_NO_MEMORY. `*out` is then unchanged.
+///   masks   NULL: there are none
+///
+/// Memory  4 bytes an item, 24 and the id a user
+/// Errors  those of nj_histories_read; NJ_INPUT: a group that is not there (names user and line), or another one than the file of
+///         groups has; NJ_NO_MEMORY. `*out` is then unchanged.
 /// Proof   tests/unit/catalogue/test_users.c
 NJ_CHECKED nj_status nj_user_table_read(const char *path, nj_histories_format format,
                                         const nj_idlist *items, const nj_idmap *map,
-                                        nj_user_table *out, nj_error *err);
+                                        const nj_user_masks *masks, nj_user_table *out,
+                                        nj_error *err);
 /// Accepts a table that is all zero.
 void nj_user_table_fini(nj_user_table *table);
 

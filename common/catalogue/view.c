@@ -214,6 +214,34 @@ static nj_status open_counts(const nj_sections *sections, nj_catalogue_view *vie
     return NJ_OK;
 }
 
+// Whether a mask leaves something out is for the trie to say.
+static nj_status check_mask(const nj_catalogue_view *view, uint32_t index, nj_error *err)
+{
+    const nj_mask *mask = &view->masks.masks[index];
+    const uint32_t most = view->trie.item_count;
+    if (mask->item_count <= most && (mask->narrows != 0) == (mask->item_count < most)) {
+        return NJ_OK;
+    }
+    return nj_fail(err, NJ_INPUT,
+                   "section \"eligible\": mask %u has %u items of the trie's %u and says that it "
+                   "leaves %s out",
+                   index, mask->item_count, most, mask->narrows != 0 ? "some" : "none");
+}
+
+static nj_status open_masks(const nj_sections *sections, nj_catalogue_view *view, nj_error *err)
+{
+    const nj_section *section = nj_sections_find(sections, NJ_SECTION_ELIGIBLE);
+    if (section == NULL) {
+        return NJ_OK;
+    }
+    nj_status status =
+        nj_masks_open(section->bytes, section->size, view->sids.row_count, &view->masks, err);
+    for (uint32_t m = 0; status == NJ_OK && m < view->masks.count; m++) {
+        status = check_mask(view, m, err);
+    }
+    return status;
+}
+
 nj_status nj_catalogue_view_open(const nj_sections *sections, nj_catalogue_view *out, nj_error *err)
 {
     nj_catalogue_view view = {0};
@@ -229,6 +257,9 @@ nj_status nj_catalogue_view_open(const nj_sections *sections, nj_catalogue_view 
     }
     if (status == NJ_OK) {
         status = open_counts(sections, &view, err);
+    }
+    if (status == NJ_OK) {
+        status = open_masks(sections, &view, err);
     }
     if (status == NJ_OK) {
         *out = view;

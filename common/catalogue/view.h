@@ -10,6 +10,7 @@
 #include "common/base/error.h"
 #include "common/base/idlist.h"
 #include "common/bundle/bundle.h"
+#include "common/catalogue/masks.h"
 #include "common/catalogue/template.h"
 #include "common/sid/trie.h"
 #include "common/sid/trie_build.h"
@@ -26,6 +27,7 @@ typedef struct {
     uint32_t history_max; // items the encoder reads at the most
     const uint32_t *
         counts; // [N] how often each item stands in the histories the bundle was packed with; NULL without
+    nj_masks masks; // of the night
 } nj_catalogue_view;
 
 /// Checks every section: sizes agree with each other, ids are valid, codes below their K, the trie is safe to walk and every item

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/digest.h"
 #include "common/base/id.h"
 #include "common/codec/pack.h"
 #include "common/codec/row_scan.h"
@@ -12,20 +11,6 @@
 #define FIELD_COUNT 5 // and the age, where the row has one
 // Two numbers an item, the heads, and room for fields that later versions append.
 #define ELEMENTS_MAX (2 * NJ_ROW_ITEMS_MAX + 64)
-
-nj_history_digest nj_history_digest_of(const nj_idlist *items, const uint32_t *rows, size_t count)
-{
-    nj_digester digester;
-    nj_digester_init(&digester);
-    for (size_t i = 0; i < count; i++) {
-        nj_slice id = nj_idlist_at(items, rows[i]);
-        nj_digester_update_sized(&digester, id.bytes, id.size);
-    }
-    nj_digest whole = nj_digester_final(&digester);
-    nj_history_digest digest;
-    memcpy(digest.bytes, whole.bytes, sizeof digest.bytes);
-    return digest;
-}
 
 nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice *items, const float *scores,
                       size_t count, const nj_history_digest *history)

@@ -12,7 +12,6 @@
 #include "common/base/buffer.h"
 #include "common/base/error.h"
 #include "common/base/id.h"
-#include "common/base/idlist.h"
 #include "common/base/slice.h"
 
 #define NJ_ROW_VERSION 1
@@ -27,16 +26,10 @@ enum {
 #undef NJ_ROW_FLAG
 };
 
+// What a row was computed from, of its user: nj_request_digest of shard.h.
 typedef struct {
     uint8_t bytes[NJ_HISTORY_DIGEST_BYTES];
 } nj_history_digest;
-
-/// First 8 bytes of BLAKE2b over the ids of a user's known items, oldest first, each behind its length. It ties a row to the
-/// history that it was computed from: who takes rows from others compares.
-///
-///   items  the catalogue's
-///   rows   [count] into it
-nj_history_digest nj_history_digest_of(const nj_idlist *items, const uint32_t *rows, size_t count);
 
 typedef struct {
     uint32_t flags;

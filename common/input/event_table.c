@@ -22,6 +22,7 @@ static const column_row COLUMNS[NJ_EVENT_COLUMN_KINDS] = {
     {NJ_EVENT_USER, {"user", "user_id"}, "user_id", "token"},
     {NJ_EVENT_ITEM, {"item", "item_id"}, "item_id", "token"},
     {NJ_EVENT_TIME, {"timestamp", "timestamp"}, "timestamp", "float"},
+    {NJ_EVENT_GROUP, {"group", "group_id"}, "group_id", "token"},
 };
 
 static size_t count_quotes(const char *text, size_t size)
@@ -188,6 +189,12 @@ static nj_status split_type(const nj_event_table *table, nj_slice *name, nj_slic
     return NJ_OK;
 }
 
+static bool is_wanted(const nj_event_table *table, nj_event_column kind)
+{
+    return kind == NJ_EVENT_USER || kind == table->beside ||
+           (kind == NJ_EVENT_TIME && table->beside == NJ_EVENT_ITEM);
+}
+
 static nj_status take_column(nj_event_table *table, size_t index, nj_error *err)
 {
     nj_slice name = table->fields[index];
@@ -195,7 +202,7 @@ static nj_status take_column(nj_event_table *table, size_t index, nj_error *err)
     nj_status status = table->is_csv ? NJ_OK : split_type(table, &name, &type, err);
     for (size_t i = 0; status == NJ_OK && i < NJ_EVENT_COLUMN_KINDS; i++) {
         const column_row *column = &COLUMNS[i];
-        if (!matches_name(table, column, name)) {
+        if (!is_wanted(table, column->kind) || !matches_name(table, column, name)) {
             continue;
         }
         if (table->has_column[i]) {
@@ -243,19 +250,21 @@ static nj_status read_header(nj_event_table *table, nj_error *err)
     for (size_t i = 0; status == NJ_OK && i < table->field_count; i++) {
         status = take_column(table, i, err);
     }
-    for (size_t i = NJ_EVENT_USER; status == NJ_OK && i <= NJ_EVENT_ITEM; i++) {
-        if (!table->has_column[i]) {
-            status = fail_missing(table, &COLUMNS[i], err);
+    const nj_event_column needed[] = {NJ_EVENT_USER, table->beside};
+    for (size_t i = 0; status == NJ_OK && i < 2; i++) {
+        if (!table->has_column[needed[i]]) {
+            status = fail_missing(table, &COLUMNS[needed[i]], err);
         }
     }
     table->column_count = table->field_count;
     return status;
 }
 
-nj_status nj_event_table_open(nj_lines *lines, bool is_csv, size_t row_bytes_max,
-                              nj_event_table *out, nj_error *err)
+nj_status nj_event_table_open(nj_lines *lines, bool is_csv, nj_event_column beside,
+                              size_t row_bytes_max, nj_event_table *out, nj_error *err)
 {
-    *out = (nj_event_table){.lines = lines, .is_csv = is_csv, .row_bytes_max = row_bytes_max};
+    *out = (nj_event_table){
+        .lines = lines, .is_csv = is_csv, .beside = beside, .row_bytes_max = row_bytes_max};
     nj_buffer_init(&out->joined, row_bytes_max);
     nj_status status = read_header(out, err);
     if (status != NJ_OK) {

@@ -4,7 +4,8 @@
 //        item or item_id, timestamp
 // inter  tab, no quotes; names with types user_id:token, item_id:token, timestamp:float
 //
-// The columns stand in any order, timestamp may be absent, further columns are ignored but counted.
+// The columns stand in any order, timestamp may be absent, further columns are ignored but counted. A file of users and their groups
+// is read with the same rules: names user or user_id, and group.
 #ifndef NJ_INPUT_EVENT_TABLE_H
 #define NJ_INPUT_EVENT_TABLE_H
 
@@ -17,11 +18,18 @@
 
 #define NJ_EVENT_COLUMNS_MAX 256
 
-typedef enum { NJ_EVENT_USER, NJ_EVENT_ITEM, NJ_EVENT_TIME, NJ_EVENT_COLUMN_KINDS } nj_event_column;
+typedef enum {
+    NJ_EVENT_USER,
+    NJ_EVENT_ITEM,
+    NJ_EVENT_TIME,
+    NJ_EVENT_GROUP,
+    NJ_EVENT_COLUMN_KINDS
+} nj_event_column;
 
 typedef struct {
     nj_lines *lines; // borrowed
     bool is_csv;
+    nj_event_column beside; // what a row has beside its user: the item of an event, or a group
     size_t column_count;
     bool has_column[NJ_EVENT_COLUMN_KINDS];
     size_t column[NJ_EVENT_COLUMN_KINDS]; // where each stands
@@ -32,10 +40,10 @@ typedef struct {
     nj_slice fields[NJ_EVENT_COLUMNS_MAX]; // of the last row; borrowed until the next one
 } nj_event_table;
 
-/// Reads the header. NJ_INPUT names the column that is missing or doubled and the columns that were
+/// Reads the header. `beside` is NJ_EVENT_ITEM or NJ_EVENT_GROUP. NJ_INPUT names the column that is missing or doubled and the columns that were
 /// found; NJ_END for an empty file.
-NJ_CHECKED nj_status nj_event_table_open(nj_lines *lines, bool is_csv, size_t row_bytes_max,
-                                         nj_event_table *out, nj_error *err);
+NJ_CHECKED nj_status nj_event_table_open(nj_lines *lines, bool is_csv, nj_event_column beside,
+                                         size_t row_bytes_max, nj_event_table *out, nj_error *err);
 void nj_event_table_close(nj_event_table *table);
 
 /// Reads the next row into table->fields; NJ_END behind the last. NJ_INPUT when it has not the

@@ -1,7 +1,8 @@
 // histories.h - user histories in the forms people have them (DESIGN.md section 4).
 //
 //   sequence   user item item ...                          one user a line, oldest first, separated by spaces or tabs
-//   jsonl      {"user": "u1", "items": ["a", "b"]}         further keys are ignored; numbers are taken as their decimals
+//   jsonl      {"user": "u1", "items": ["a", "b"]}         numbers are taken as their decimals; "group" and "exclude" may stand
+//                                                          there too, further keys are ignored
 //   csv        header user,item[,timestamp] in any order   one event a row; RFC 4180 quotes
 //   inter      RecBole: user_id:token<TAB>item_id:token... one event a row; other columns are ignored
 //
@@ -37,6 +38,10 @@ typedef struct {
     const nj_slice *items; // [item_count], oldest first, each valid by id.h
     size_t item_count;     // may be 0
     uint64_t line;         // 1-based line of the user's record, or of the first event
+    nj_slice group;        // jsonl: the group that the user is in; bytes NULL: none. Not checked
+    const nj_slice
+        *exclude; // jsonl: [exclude_count] items that he must not get, each valid by id.h
+    size_t exclude_count;
 } nj_history;
 
 /// Called for every user in order. A status other than NJ_OK ends the reading and is returned as it

@@ -42,7 +42,8 @@ static nj_status init_events(event_reader *events, nj_histories_reader *reader, 
     nj_buffer_init(&events->facts, SIZE_MAX / 2);
     nj_buffer_init(&events->slices, limits->items_max * sizeof(nj_slice));
     nj_event_sort_init(&events->sort, limits->memory_bytes, limits->merge_files);
-    return nj_event_table_open(&reader->lines, is_csv, limits->line_bytes_max, &events->table, err);
+    return nj_event_table_open(&reader->lines, is_csv, NJ_EVENT_ITEM, limits->line_bytes_max,
+                               &events->table, err);
 }
 
 static void fini_events(event_reader *events)

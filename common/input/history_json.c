@@ -336,10 +336,11 @@ static nj_status read_id(json_walk *walk, nj_slice *out)
     return status;
 }
 
-static nj_status read_items(json_walk *walk, size_t items_max, nj_buffer *items)
+// `rule` says that there must be a list.
+static nj_status read_list(json_walk *walk, const char *rule, size_t items_max, nj_buffer *items)
 {
     if (!pass_open(walk, '[')) {
-        return fail_here(walk, "\"items\" is not a list");
+        return fail_here(walk, rule);
     }
     if (pass_char(walk, ']')) {
         return NJ_OK;
@@ -420,39 +421,65 @@ static nj_status skip_value(json_walk *walk)
     return status;
 }
 
-static nj_status read_member(json_walk *walk, size_t items_max, nj_slice *user, bool *has_items,
-                             nj_buffer *items)
+// The keys that mean something to us.
+typedef enum { KEY_USER, KEY_ITEMS, KEY_GROUP, KEY_EXCLUDE, KEY_COUNT } known_key;
+
+static const char *const KEYS[KEY_COUNT] = {"user", "items", "group", "exclude"};
+
+static known_key find_key(nj_slice key)
+{
+    known_key found = KEY_USER;
+    while (found < KEY_COUNT && !nj_slice_equal(key, nj_slice_from(KEYS[found]))) {
+        found++;
+    }
+    return found;
+}
+
+static bool is_null(const json_walk *walk)
+{
+    const jsmntok_t *token = &walk->tokens[walk->next];
+    return walk->next < walk->token_count && token->type == JSMN_PRIMITIVE &&
+           walk->text[token->start] == 'n';
+}
+
+static nj_status read_member(json_walk *walk, size_t items_max, bool seen[KEY_COUNT],
+                             nj_history_json_line *line)
 {
     nj_slice key;
     nj_status status = read_key(walk, &key);
-    if (status != NJ_OK) {
-        return status;
+    const known_key known = status == NJ_OK ? find_key(key) : KEY_COUNT;
+    if (status != NJ_OK || known == KEY_COUNT) {
+        return status != NJ_OK ? status : skip_value(walk);
     }
-    bool is_user = nj_slice_equal(key, nj_slice_from("user"));
-    bool is_items = nj_slice_equal(key, nj_slice_from("items"));
-    if ((is_user && user->bytes != NULL) || (is_items && *has_items)) {
+    if (seen[known]) {
         return nj_lines_fail(walk->lines, walk->lines->number, walk->err, "\"%s\" is given twice",
-                             is_user ? "user" : "items");
+                             KEYS[known]);
     }
-    if (is_user) {
-        return read_id(walk, user);
+    seen[known] = true;
+    switch (known) {
+    case KEY_USER:
+        return read_id(walk, &line->user);
+    case KEY_ITEMS:
+        return read_list(walk, "\"items\" is not a list", items_max, line->items);
+    case KEY_GROUP: // null as a warehouse writes it: no group
+        return is_null(walk) ? skip_value(walk) : read_id(walk, &line->group);
+    case KEY_EXCLUDE:
+        return read_list(walk, "\"exclude\" is not a list", items_max, line->exclude);
+    case KEY_COUNT:
+        break;
     }
-    if (is_items) {
-        *has_items = true;
-        return read_items(walk, items_max, items);
-    }
-    return skip_value(walk);
+    return NJ_OK;
 }
 
-static nj_status read_object(json_walk *walk, size_t items_max, nj_slice *user, nj_buffer *items)
+static nj_status read_object(json_walk *walk, size_t items_max, nj_history_json_line *line)
 {
-    bool has_items = false;
+    bool seen[KEY_COUNT] = {false};
     if (!pass_open(walk, '{')) {
         return fail_here(walk, "not a JSON object");
     }
     if (!pass_char(walk, '}')) {
         do {
-            nj_status status = read_member(walk, items_max, user, &has_items, items);
+            nj_status status = read_member(walk, items_max, seen, line);
             if (status != NJ_OK) {
                 return status;
             }
@@ -465,29 +492,24 @@ static nj_status read_object(json_walk *walk, size_t items_max, nj_slice *user, 
     if (walk->at != walk->size) {
         return fail_here(walk, "something stands behind the object");
     }
-    if (user->bytes == NULL || !has_items) {
+    if (!seen[KEY_USER] || !seen[KEY_ITEMS]) {
         return nj_lines_fail(walk->lines, walk->lines->number, walk->err, "has no \"%s\"",
-                             user->bytes == NULL ? "user" : "items");
+                             !seen[KEY_USER] ? "user" : "items");
     }
     return NJ_OK;
 }
 
 nj_status nj_history_json_parse(nj_history_json *json, const nj_lines *lines, char *line,
-                                size_t size, size_t items_max, nj_slice *out_user, nj_buffer *items,
+                                size_t size, size_t items_max, nj_history_json_line *out,
                                 nj_error *err)
 {
     json_walk walk = {.lines = lines, .err = err, .text = line, .size = size};
-    nj_slice user = {0};
+    out->user = (nj_slice){0};
+    out->group = (nj_slice){0};
     if (is_too_deep(line, size)) {
         return nj_lines_fail(lines, lines->number, err, "nests deeper than %d",
                              NJ_HISTORY_JSON_DEPTH_MAX);
     }
     nj_status status = tokenize(json, &walk);
-    if (status == NJ_OK) {
-        status = read_object(&walk, items_max, &user, items);
-    }
-    if (status == NJ_OK) {
-        *out_user = user;
-    }
-    return status;
+    return status == NJ_OK ? read_object(&walk, items_max, out) : status;
 }

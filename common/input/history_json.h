@@ -9,6 +9,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/error.h"
+#include "common/base/slice.h"
 #include "common/input/lines.h"
 
 #define NJ_HISTORY_JSON_DEPTH_MAX 64
@@ -22,12 +23,18 @@ typedef struct {
 void nj_history_json_init(nj_history_json *json);
 void nj_history_json_fini(nj_history_json *json);
 
-/// Parses `line` (the last one `lines` gave; strings in it are decoded in place) and appends the
-/// items (nj_slice) to `items`, which is empty before. Slices are borrowed from the line. The ids
-/// themselves are not checked. NJ_INPUT: not JSON, "user" or "items" missing or given twice or of
-/// another type, more than items_max items.
+// What a line says; slices are borrowed from it.
+typedef struct {
+    nj_slice user;
+    nj_slice group;     // bytes NULL: none
+    nj_buffer *items;   // nj_slice; the caller's, empty before
+    nj_buffer *exclude; // nj_slice; likewise
+} nj_history_json_line;
+
+/// Parses `line` (the last one `lines` gave; strings in it are decoded in place). The ids themselves are not checked. NJ_INPUT: not
+/// JSON, "user" or "items" missing, a key given twice or of another type, more than items_max items in a list.
 NJ_CHECKED nj_status nj_history_json_parse(nj_history_json *json, const nj_lines *lines, char *line,
-                                           size_t size, size_t items_max, nj_slice *out_user,
-                                           nj_buffer *items, nj_error *err);
+                                           size_t size, size_t items_max, nj_history_json_line *out,
+                                           nj_error *err);
 
 #endif

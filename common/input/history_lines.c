@@ -86,22 +86,28 @@ static nj_status check_ids(const nj_lines *lines, const nj_history *history, nj_
     for (size_t i = 0; status == NJ_OK && i < history->item_count; i++) {
         status = nj_histories_check_id(lines, history->line, "item", history->items[i], err);
     }
+    for (size_t i = 0; status == NJ_OK && i < history->exclude_count; i++) {
+        status = nj_histories_check_id(lines, history->line, "item", history->exclude[i], err);
+    }
     return status;
 }
 
 // Checks and hands over what a line held.
-static nj_status visit_line(nj_histories_reader *reader, user_table *users, nj_slice user,
-                            const nj_buffer *items, nj_error *err)
+static nj_status visit_line(nj_histories_reader *reader, user_table *users,
+                            const nj_history_json_line *said, nj_error *err)
 {
     nj_history history = {
-        .user = user,
-        .items = (const nj_slice *)(const void *)items->bytes,
-        .item_count = items->size / sizeof(nj_slice),
+        .user = said->user,
+        .items = (const nj_slice *)(const void *)said->items->bytes,
+        .item_count = said->items->size / sizeof(nj_slice),
         .line = reader->lines.number,
+        .group = said->group,
+        .exclude = (const nj_slice *)(const void *)said->exclude->bytes,
+        .exclude_count = said->exclude->size / sizeof(nj_slice),
     };
     nj_status status = check_ids(&reader->lines, &history, err);
     if (status == NJ_OK) {
-        status = add_user(users, &reader->lines, user, err);
+        status = add_user(users, &reader->lines, said->user, err);
     }
     if (status == NJ_OK) {
         reader->history_count++;
@@ -114,16 +120,18 @@ nj_status nj_histories_read_lines(nj_histories_reader *reader, bool is_json, nj_
 {
     user_table users;
     nj_history_json json;
-    nj_buffer items; // nj_slice, of one line
+    nj_buffer items;   // nj_slice, of one line
+    nj_buffer exclude; // likewise
+    nj_history_json_line said = {.items = &items, .exclude = &exclude};
     size_t items_max = reader->limits->items_max;
     nj_status status;
     init_users(&users);
     nj_history_json_init(&json);
     nj_buffer_init(&items, items_max * sizeof(nj_slice));
+    nj_buffer_init(&exclude, items_max * sizeof(nj_slice));
     for (;;) {
         char *line;
         size_t size;
-        nj_slice user;
         status = nj_lines_next(&reader->lines, &line, &size, err);
         if (status != NJ_OK) {
             status = status == NJ_END ? NJ_OK : status;
@@ -133,16 +141,19 @@ nj_status nj_histories_read_lines(nj_histories_reader *reader, bool is_json, nj_
             continue;
         }
         nj_buffer_clear(&items);
-        status = is_json ? nj_history_json_parse(&json, &reader->lines, line, size, items_max,
-                                                 &user, &items, err)
-                         : split_words(&reader->lines, line, size, items_max, &user, &items, err);
+        nj_buffer_clear(&exclude);
+        status =
+            is_json
+                ? nj_history_json_parse(&json, &reader->lines, line, size, items_max, &said, err)
+                : split_words(&reader->lines, line, size, items_max, &said.user, &items, err);
         if (status == NJ_OK) {
-            status = visit_line(reader, &users, user, &items, err);
+            status = visit_line(reader, &users, &said, err);
         }
         if (status != NJ_OK) {
             break;
         }
     }
+    nj_buffer_fini(&exclude);
     nj_buffer_fini(&items);
     nj_history_json_fini(&json);
     fini_users(&users);

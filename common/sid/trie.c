@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/base/bits.h"
 #include "common/sid/trie_starts.h"
 
 #define WORD_BITS 64
@@ -251,38 +252,16 @@ bool nj_trie_walk_next(nj_trie_walk *walk)
 
 // ---- folding sets ----
 
-static size_t words_for(uint32_t bit_count)
-{
-    return ((size_t)bit_count + WORD_BITS - 1) / WORD_BITS;
-}
-
-static uint64_t bit_at(const uint64_t *bits, uint32_t at)
-{
-    return bits[at / WORD_BITS] >> at % WORD_BITS & 1;
-}
-
-// Is one of bits first .. end - 1 set?
-static bool any_bit(const uint64_t *bits, nj_trie_range range)
-{
-    const uint32_t last = (range.end - 1) / WORD_BITS;
-    uint32_t w = range.first / WORD_BITS;
-    uint64_t mask = UINT64_MAX << range.first % WORD_BITS;
-    for (; w < last; w++, mask = UINT64_MAX) {
-        if ((bits[w] & mask) != 0) {
-            return true;
-        }
-    }
-    return (bits[w] & mask & (UINT64_MAX >> (WORD_BITS - 1 - (range.end - 1) % WORD_BITS))) != 0;
-}
-
 void nj_trie_fold(const nj_trie *trie, uint32_t level, const uint64_t *below, uint64_t *above)
 {
     const nj_trie_starts *starts = &trie->levels[level].starts;
     nj_trie_range range = {0, 0};
-    memset(above, 0, words_for(starts->node_count) * sizeof *above);
+    memset(above, 0, nj_bits_words(starts->node_count) * sizeof *above);
     for (uint32_t node = 0; node < starts->node_count; node++) {
         range = (nj_trie_range){range.end, nj_trie_starts_first(starts, node + 1)};
-        above[node / WORD_BITS] |= (uint64_t)any_bit(below, range) << node % WORD_BITS;
+        if (nj_bits_any(below, range.first, range.end)) {
+            nj_bits_add(above, node);
+        }
     }
 }
 
@@ -290,9 +269,11 @@ void nj_trie_fold_rows(const nj_trie *trie, const uint64_t *rows, uint64_t *leav
 {
     const nj_trie_starts *starts = &trie->leaves;
     uint32_t leaf = 0;
-    memset(leaves, 0, words_for(starts->node_count) * sizeof *leaves);
+    memset(leaves, 0, nj_bits_words(starts->node_count) * sizeof *leaves);
     for (uint32_t i = 0; i < trie->item_count; i++) {
         leaf += i > 0 && nj_trie_starts_at(starts, leaf, i);
-        leaves[leaf / WORD_BITS] |= bit_at(rows, trie->items[i]) << leaf % WORD_BITS;
+        if (nj_bits_has(rows, trie->items[i])) {
+            nj_bits_add(leaves, leaf);
+        }
     }
 }

@@ -60,6 +60,7 @@ static nj_status gather_facts(nj_staging *staging, const nj_store_name *name, ui
                             .bundle_digest = night->bundle_digest,
                             .settings_digest = night->settings_digest,
                             .rules_digest = night->rules_digest,
+                            .eligible_digest = night->eligible_digest,
                             .user_count = night->user_count + night->copied_count,
                             .copied_count = night->copied_count};
     snprintf(out->lmdb_version, sizeof out->lmdb_version, "%s", nj_env_lmdb_version());

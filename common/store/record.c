@@ -113,8 +113,8 @@ nj_status nj_record_unpack(const nj_record_table *table, nj_slice bytes, void *o
     nj_status status = nj_unpack(bytes, ELEMENTS_MAX, &unpacked, err);
     if (status == NJ_OK) {
         nj_fields_open(&fields, &unpacked.root, table->what, table->count - table->later, err);
-        const size_t required = table->count - table->later;
-        const size_t count = fields.count == required ? required : table->count;
+        const size_t count =
+            fields.count < table->count && fields.status == NJ_OK ? fields.count : table->count;
         for (size_t i = 0; i < count; i++) {
             read_field(&fields, &table->fields[i], out_record);
         }
@@ -185,16 +185,15 @@ static nj_status read_json_text(nj_json_keys *keys, const nj_record_field *field
     return NJ_OK;
 }
 
-// All of them, or those that are not later where none of the later ones is there.
+// Up to the last of the later ones that is there.
 static size_t count_fields(const nj_record_table *table, const json_t *object)
 {
-    const size_t required = table->count - table->later;
-    for (size_t i = required; i < table->count; i++) {
-        if (json_object_get(object, table->fields[i].name) != NULL) {
-            return table->count;
-        }
+    size_t count = table->count;
+    while (count > table->count - table->later &&
+           json_object_get(object, table->fields[count - 1].name) == NULL) {
+        count--;
     }
-    return required;
+    return count;
 }
 
 nj_status nj_record_from_json(const nj_record_table *table, const json_t *object, const char *what,

@@ -32,7 +32,7 @@ typedef struct {
     const nj_record_field *fields;
     size_t count;
     size_t
-        later; // of them, the last so many may be missing all together in what is read: they are zero then
+        later; // of them, the last so many may be missing, from one of them on, in what is read: they are zero then
 } nj_record_table;
 
 /// Appends the record as a MessagePack array. NJ_INPUT names a field that is over its limit or not UTF-8.

@@ -45,7 +45,7 @@ static void send_to(nj_night *n, const nj_dispatch_effect *effect, const nj_mess
 
 static void send_welcome(nj_night *n, const nj_dispatch_effect *effect)
 {
-    const nj_sections *sections = nj_bundle_sections(n->job->bundle);
+    const nj_sections *sections = &n->job->sections;
     nj_message message = {.kind = NJ_MESSAGE_WELCOME};
     nj_message_welcome *welcome = &message.welcome;
     NJ_FAILPOINT_HIT(WELCOME_DUE);
@@ -102,7 +102,7 @@ static void send_lease(nj_night *n, const nj_dispatch_effect *effect)
 static void send_chunk(nj_night *n, const nj_dispatch_effect *effect)
 {
     const nj_message_fetch *fetch = &effect->message.fetch;
-    const nj_sections *sections = nj_bundle_sections(n->job->bundle);
+    const nj_sections *sections = &n->job->sections;
     for (size_t i = 0; i < sections->count; i++) {
         const nj_section *section = &sections->sections[i];
         if (!nj_digest_equal(&section->digest, &fetch->section) || fetch->offset > section->size ||

@@ -362,7 +362,7 @@ static nj_status make_plan(nj_night *n, nj_error *err)
                                       .max_age = n->options->max_age,
                                       .resume = n->options->resume,
                                       .numeric_class = n->options->numeric_class};
-    const nj_digest bundle = nj_sections_digest(nj_bundle_sections(n->job->bundle));
+    const nj_digest bundle = nj_sections_digest(&n->job->sections);
     nj_status status = nj_since_open(&request, n->job, &n->since, err);
     return status == NJ_OK
                ? nj_plan_make(&n->job->users, &n->job->settings, &bundle,
@@ -379,7 +379,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
     }
     if (status == NJ_OK) {
         status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items, &n->job->map,
-                                      n->job->settings.top, err);
+                                      &n->job->catalogue.masks, n->job->settings.top, err);
     }
     if (status == NJ_OK) {
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was
@@ -394,6 +394,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
     }
     nj_digest_hex(&n->plan.digest, n->run_id);
     n->summary.users = n->plan.user_count + n->plan.copied_count;
+    n->summary.job = n->job;
     n->summary.since = n->since.name;
     n->summary.since_differs = n->since.differs;
     n->summary.copied = n->plan.copied_count;

@@ -96,6 +96,7 @@ typedef struct {
     uint64_t benched;
     uint64_t quarantined;        // users
     uint64_t audited;            // users
+    const nj_job *job;           // borrowed: its masks, where it has any
     nj_buffer quarantined_json;  // owned; the first of them as objects with commas between
     nj_buffer quarantined_lines; // owned; fewer of them, one a line, for people
 } nj_night_summary;

@@ -11,6 +11,9 @@
 #define NUMBERS_MAX                                                                                \
     ((uint64_t)1 << 27) // 16 MiB of bits; items with higher numbers are looked up as text
 
+static const char UNKNOWN_ITEM[] = "a list has an item that is not in the catalogue";
+static const char FORBIDDEN_ITEM[] = "a list has an item that its user must not get";
+
 // ---- which items there are ----
 
 static bool number_of(const nj_idlist *items, size_t index, uint64_t *out)
@@ -19,7 +22,8 @@ static bool number_of(const nj_idlist *items, size_t index, uint64_t *out)
 }
 
 nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, const nj_idlist *items,
-                               const nj_idmap *map, uint32_t top, nj_error *err)
+                               const nj_idmap *map, const nj_masks *masks, uint32_t top,
+                               nj_error *err)
 {
     uint64_t number_count = 0;
     uint64_t number;
@@ -32,6 +36,7 @@ nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, cons
         .plan = plan,
         .items = items,
         .map = map,
+        .masks = masks,
         .top = top,
         .numbers = calloc((size_t)(number_count / 64 + 1), sizeof *check->numbers),
         .number_count = number_count,
@@ -44,7 +49,7 @@ nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, cons
     }
     for (size_t i = 0; i < items->count; i++) {
         if (number_of(items, i, &number)) {
-            check->numbers[number / 64] |= (uint64_t)1 << number % 64;
+            nj_bits_add(check->numbers, number);
         }
     }
     return NJ_OK;
@@ -58,26 +63,32 @@ void nj_result_check_fini(nj_result_check *check)
     *check = (nj_result_check){0};
 }
 
-static bool knows_text(const nj_result_check *check, nj_slice id)
+// `rows`: those that the user may get; NULL: all of the catalogue's.
+static const char *find_text_problem(const nj_result_check *check, const uint64_t *rows,
+                                     nj_slice id)
 {
-    return nj_idmap_find(check->map, id, nj_idmap_at_list, check->items) != NJ_IDMAP_NONE;
+    const size_t row = nj_idmap_find(check->map, id, nj_idmap_at_list, check->items);
+    return row == NJ_IDMAP_NONE                      ? UNKNOWN_ITEM
+           : rows != NULL && !nj_bits_has(rows, row) ? FORBIDDEN_ITEM
+                                                     : NULL;
 }
 
-static bool knows_item(const nj_result_check *check, const nj_row_item *item)
+static const char *find_item_problem(const nj_result_check *check, const uint64_t *rows,
+                                     const nj_row_item *item)
 {
-    if (!item->is_number) {
-        return knows_text(check, item->text);
-    }
-    if (item->number < check->number_count) {
-        return (check->numbers[item->number / 64] >> item->number % 64 & 1) != 0;
-    }
     char digits[NJ_ID_DIGITS_MAX];
-    return knows_text(check, (nj_slice){digits, nj_id_of_number(item->number, digits)});
+    if (!item->is_number) {
+        return find_text_problem(check, rows, item->text);
+    }
+    if (rows == NULL && item->number < check->number_count) {
+        return nj_bits_has(check->numbers, item->number) ? NULL : UNKNOWN_ITEM;
+    }
+    return find_text_problem(check, rows,
+                             (nj_slice){digits, nj_id_of_number(item->number, digits)});
 }
 
 // ---- rows ----
 
-static const char UNKNOWN_ITEM[] = "a list has an item that is not in the catalogue";
 #define TAKEN_OVER (NJ_ROW_COPIED | NJ_ROW_CARRIED)
 
 static const char NOT_DECODED[] = "a row says that it was taken over from another night";
@@ -88,7 +99,7 @@ static bool is_history_of(const nj_result_check *check, const nj_request *reques
                           const uint8_t *digest)
 {
     nj_history_digest planned =
-        nj_history_digest_of(check->items, request->items, request->item_count);
+        nj_request_digest(check->items, request, nj_masks_digest(check->masks, request->mask));
     return memcmp(planned.bytes, digest, sizeof planned.bytes) == 0;
 }
 
@@ -109,12 +120,12 @@ static const char *find_unusual_problem(const nj_result_check *check, const nj_r
     if (row->count > check->top) {
         return LONG_LIST;
     }
-    for (size_t i = 0; i < row->count; i++) {
-        if (!knows_text(check, row->items[i])) {
-            return UNKNOWN_ITEM;
-        }
+    const uint64_t *rows = nj_masks_rows(check->masks, request->mask);
+    const char *problem = NULL;
+    for (size_t i = 0; i < row->count && problem == NULL; i++) {
+        problem = find_text_problem(check, rows, row->items[i]);
     }
-    return NULL;
+    return problem;
 }
 
 static const char *find_row_problem(const nj_result_check *check, const nj_request *request,
@@ -134,14 +145,14 @@ static const char *find_row_problem(const nj_result_check *check, const nj_reque
     if (scan.count > check->top) {
         return LONG_LIST;
     }
+    const uint64_t *rows = nj_masks_rows(check->masks, request->mask);
     const uint8_t *at = scan.items;
-    for (uint32_t i = 0; i < scan.count; i++) {
+    const char *problem = NULL;
+    for (uint32_t i = 0; i < scan.count && problem == NULL; i++) {
         at = nj_row_item_read(at, &item);
-        if (!knows_item(check, &item)) {
-            return UNKNOWN_ITEM;
-        }
+        problem = find_item_problem(check, rows, &item);
     }
-    return NULL;
+    return problem;
 }
 
 const char *nj_result_problem(const void *context, const nj_message_result *result,

@@ -1,5 +1,5 @@
 // result_check.h - whether the rows of a RESULT fit the users of their piece: counts, form, the history that each was computed from,
-// items that exist.
+// items that exist and that the user's mask lets through.
 #ifndef NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 #define NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 
@@ -13,6 +13,7 @@ typedef struct {
     const nj_plan *plan;
     const nj_idlist *items; // of the bundle
     const nj_idmap *map;    // item id -> row
+    const nj_masks *masks;  // which items each user may get
     uint32_t top;
     // Items whose id is a number below number_count, one bit each: most catalogues have no others, and to look one up costs nothing.
     uint64_t *numbers; // owned
@@ -24,8 +25,8 @@ typedef struct {
 /// Borrows everything it is given. Takes one bit a number up to the highest item id that is one, and room for the largest shard's
 /// rows. NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan,
-                                          const nj_idlist *items, const nj_idmap *map, uint32_t top,
-                                          nj_error *err);
+                                          const nj_idlist *items, const nj_idmap *map,
+                                          const nj_masks *masks, uint32_t top, nj_error *err);
 /// Accepts a check that is all zero.
 void nj_result_check_fini(nj_result_check *check);
 

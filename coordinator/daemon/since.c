@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/codec/row.h"
 #include "common/codec/row_scan.h"
+#include "common/codec/shard.h"
 #include "common/store/key.h"
 #include "common/store/pin.h"
 #include "common/store/staging.h"
@@ -150,7 +151,9 @@ static nj_status compare_facts(nj_since *since, const nj_since_request *request,
 nj_status nj_since_open(const nj_since_request *request, const nj_job *job, nj_since *out,
                         nj_error *err)
 {
-    nj_since since = {.max_age = request->max_age, .items = &job->catalogue.items};
+    nj_since since = {.max_age = request->max_age,
+                      .items = &job->catalogue.items,
+                      .masks = &job->catalogue.masks};
     const bool resumed = request->resume && nj_staging_exists(request->store_dir);
     nj_buffer_init(&since.row, NJ_ROW_BYTES_MAX);
     nj_status status =
@@ -192,7 +195,7 @@ static uint16_t judge_row(const nj_since *since, const nj_request *user, nj_slic
         return 0;
     }
     const nj_history_digest history =
-        nj_history_digest_of(since->items, user->items, user->item_count);
+        nj_request_digest(since->items, user, nj_masks_digest(since->masks, user->mask));
     return memcmp(history.bytes, scan.history, sizeof history.bytes) == 0 ? (uint16_t)(scan.age + 1)
                                                                           : 0;
 }

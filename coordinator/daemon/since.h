@@ -6,8 +6,9 @@
 //        │ read again when the night is packed
 //   nj_copied_rows ──► nj_store_pack
 //
-// A row is decided by the bundle, the settings (schemas/settings.def), the numeric class, the program and the user's own history, and by
-// nothing else (DESIGN: exact). Where all of them are equal, the row that is there is the row that would be decoded.
+// A row is decided by the bundle, the settings (schemas/settings.def), the numeric class, the program and the user's own history, mask and
+// exclusions, and by nothing else (DESIGN: exact). Where all of them are equal, the row that is there is the row that would be decoded.
+// The row's digest has the last three (shard.h): who may get the same items as before is copied, whatever changed for other groups.
 #ifndef NJ_COORDINATOR_DAEMON_SINCE_H
 #define NJ_COORDINATOR_DAEMON_SINCE_H
 
@@ -35,6 +36,7 @@ typedef struct {
     const char
         *differs; // the fact for which nobody is copied although it was asked for; NULL: none
     const nj_idlist *items;
+    const nj_masks *masks; // of tonight
     // of the rows that were chosen
     uint64_t copied_count;
     nj_digest copied_digest;

@@ -27,7 +27,8 @@ static nj_status make_facts(const nj_job *job, const nj_plan *plan, const nj_sin
                               .settings_digest = nj_digest_of(bytes.bytes, bytes.size),
                               .max_age = since->max_age,
                               .copied_count = since->copied_count,
-                              .copied_digest = since->copied_digest};
+                              .copied_digest = since->copied_digest,
+                              .eligible_digest = nj_job_eligible_digest(job)};
     nj_buffer_fini(&bytes);
     nj_settings_describe(&job->settings, out->settings);
     strcpy(out->since, since->name.text); // as long as a name
@@ -36,7 +37,7 @@ static nj_status make_facts(const nj_job *job, const nj_plan *plan, const nj_sin
                : nj_fail(err, NJ_NO_MEMORY, "no memory for the settings");
 }
 
-// What differs is named: a person changed one of three things.
+// What differs is named: a person changed one of these things.
 static nj_status check_same_plan(const nj_staging_facts *found, const nj_staging_facts *wanted,
                                  nj_error *err)
 {
@@ -44,7 +45,9 @@ static nj_status check_same_plan(const nj_staging_facts *found, const nj_staging
         return NJ_OK;
     }
     const char *what =
-        !nj_digest_equal(&found->bundle_digest, &wanted->bundle_digest)       ? "the bundle"
+        !nj_digest_equal(&found->bundle_digest, &wanted->bundle_digest) ? "the bundle"
+        : !nj_digest_equal(&found->eligible_digest, &wanted->eligible_digest)
+            ? "--eligible, --deny or --groups"
         : !nj_digest_equal(&found->settings_digest, &wanted->settings_digest) ? "the settings"
         : found->since[0] != '\0' || wanted->since[0] != '\0'
             ? "the users, --shard-users, or (by --since or --precision) who is copied"

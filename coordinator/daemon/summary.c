@@ -113,6 +113,49 @@ static void print_since_json(const nj_night_summary *s)
     printf(", \"copied\": %" PRIu64, s->copied);
 }
 
+static void print_name_json(const char *name)
+{
+    nj_buffer text;
+    nj_buffer_init(&text, 8 * (NJ_GROUP_NAME_BYTES_MAX + 1));
+    if (nj_buffer_json_string(&text, nj_slice_from(name)) == NJ_OK) {
+        print_buffer(&text);
+    }
+    nj_buffer_fini(&text);
+}
+
+static void print_eligible_json(const nj_night_summary *s)
+{
+    const nj_masks *masks = &s->job->catalogue.masks;
+    if (masks->count == 0) {
+        printf("\"eligible\": null");
+        return;
+    }
+    printf("\"eligible\": {\"items\": %u, \"of\": %u, \"unknown\": %" PRIu64 ", \"groups\": {",
+           masks->masks[NJ_MASK_BASE].item_count, s->job->catalogue.trie.item_count,
+           s->job->unknown_eligible);
+    for (uint32_t m = 1; m < masks->count; m++) {
+        printf("%s", m > 1 ? ", " : "");
+        print_name_json(masks->masks[m].name);
+        printf(": %u", masks->masks[m].item_count);
+    }
+    printf("}}");
+}
+
+static void print_eligible_text(const nj_night_summary *s)
+{
+    const nj_masks *masks = &s->job->catalogue.masks;
+    if (masks->count == 0) {
+        return;
+    }
+    printf("eligible: %u of %u items", masks->masks[NJ_MASK_BASE].item_count,
+           s->job->catalogue.trie.item_count);
+    for (uint32_t m = 1; m < masks->count && m <= NJ_SUMMARY_GROUPS_MAX; m++) {
+        printf("%s %s %u", m > 1 ? "," : "; by group:", masks->masks[m].name,
+               masks->masks[m].item_count);
+    }
+    printf("%s\n", masks->count - 1 > NJ_SUMMARY_GROUPS_MAX ? ", …" : "");
+}
+
 static void print_json(const nj_night_summary *s)
 {
     const char *quote = s->generation.text[0] != '\0' ? "\"" : "";
@@ -135,6 +178,8 @@ static void print_json(const nj_night_summary *s)
     print_buffer(&s->quarantined_json);
     printf("], ");
     print_since_json(s);
+    printf(", ");
+    print_eligible_json(s);
     printf("}\n");
 }
 
@@ -149,6 +194,7 @@ static void print_text(const nj_night_summary *s)
         printf("%" PRIu64 " users are unchanged since %s: their rows were copied\n", s->copied,
                s->since.text);
     }
+    print_eligible_text(s);
     printf("%" PRIu64 " leases: %" PRIu64 " lost, %" PRIu64 " retries, %" PRIu64
            " second tries (%" PRIu64 " won), %" PRIu64 " splits; workers benched %" PRIu64
            " times; %" PRIu64 " users decoded again and compared; store paused for %.1f s\n",

@@ -8,6 +8,7 @@
 #define NJ_SUMMARY_JSON_USERS_MAX 10000 // quarantined users in the JSON summary
 #define NJ_SUMMARY_TEXT_USERS_MAX 20    // and in the text
 #define NJ_SUMMARY_NAMES_MAX 5          // and in an error
+#define NJ_SUMMARY_GROUPS_MAX 20        // groups in the text
 
 /// Lists the quarantined users of a staged night. `out` is initialised with nj_night_summary_init.
 ///

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "common/catalogue/section_names.h"
 #include "ops/cli/bench_report.h"
 #include "ops/cli/bench_watch.h"
 #include "ops/cli/commands.h"
@@ -17,7 +18,8 @@
 
 typedef struct {
     uint64_t tokens, users, rounds;
-    uint32_t top; // of the beam that is measured
+    uint64_t eligible; // per cent of the items; 100: no mask
+    uint32_t top;      // of the beam that is measured
     uint32_t beams[BEAMS_MAX];
     uint32_t beam_count;
 } bench_options;
@@ -30,6 +32,9 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
     }
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "rounds", 1, ROUNDS_MAX, &out->rounds, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "eligible", 1, 100, &out->eligible, err);
     }
     if (status == NJ_OK) {
         status = nj_numbers_from(arguments, "beams", 1, 100000, BEAMS_MAX, out->beams,
@@ -136,11 +141,12 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
         {"peak_rss_mb", read_peak_memory_mb()},
         {"spread", nj_bench_spread(run->users_per_s, options->rounds)},
     };
-    json_t *row = json_pack("{s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I}", "beam", (json_int_t)plan->W,
-                            "tokens", (json_int_t)options->tokens, "precision", kernels->precision,
-                            "kernels", kernels->name, "batch", (json_int_t)plan->B, "without",
-                            without != NULL ? without : "", "top", (json_int_t)options->top,
-                            "rounds", (json_int_t)options->rounds);
+    json_t *row =
+        json_pack("{s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I}", "beam", (json_int_t)plan->W,
+                  "tokens", (json_int_t)options->tokens, "precision", kernels->precision, "kernels",
+                  kernels->name, "batch", (json_int_t)plan->B, "without",
+                  without != NULL ? without : "", "top", (json_int_t)options->top, "rounds",
+                  (json_int_t)options->rounds, "eligible", (json_int_t)options->eligible);
     for (size_t i = 0; row != NULL && i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
         json_object_set_new(row, NUMBERS[i].key, json_real(NUMBERS[i].value));
     }
@@ -178,9 +184,55 @@ static nj_request *make_requests(uint64_t users, uint32_t item_count, uint32_t h
             state = state * 6364136223846793005u + 1442695040888963407u;
             items[u * history + i] = (uint32_t)((state >> 33) % item_count);
         }
-        requests[u] = (nj_request){nj_slice_from(USER), items + u * history, history, 0};
+        requests[u] = (nj_request){
+            .user = nj_slice_from(USER), .items = items + u * history, .item_count = history};
     }
     return requests;
+}
+
+// ---- a mask ----
+
+// Every item with this chance, at random but the same in every run.
+static nj_status draw_mask(const nj_catalogue_view *view, uint64_t percent, nj_buffer *out,
+                           nj_error *err)
+{
+    const uint32_t row_count = view->sids.row_count;
+    uint64_t *rows = calloc(nj_bits_words(row_count), sizeof *rows);
+    uint64_t state = 2;
+    if (rows == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for a mask of %u items", row_count);
+    }
+    for (uint32_t i = 0; i < row_count; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        if ((state >> 33) % 100 < percent) {
+            nj_bits_add(rows, i);
+        }
+    }
+    const nj_mask_rows mask = {nj_slice_from(""), rows};
+    nj_status status = nj_masks_write(&view->trie, row_count, &mask, 1, out, err);
+    free(rows);
+    return status;
+}
+
+// Adds the mask's section to those of a bundle.
+static nj_status add_mask(const nj_sections *sections, uint64_t percent, nj_buffer *bytes,
+                          nj_sections *out, nj_error *err)
+{
+    nj_catalogue_view view;
+    *out = *sections;
+    nj_status status = percent < 100 ? nj_catalogue_view_open(sections, &view, err) : NJ_END;
+    if (status == NJ_OK && sections->count == NJ_BUNDLE_SECTIONS_MAX) {
+        status = nj_fail(err, NJ_INPUT, "the bundle has no room for a mask");
+    }
+    if (status == NJ_OK) {
+        status = draw_mask(&view, percent, bytes, err);
+    }
+    if (status == NJ_OK) {
+        nj_section *made = &out->sections[out->count++];
+        *made = (nj_section){.bytes = bytes->bytes, .size = bytes->size};
+        snprintf(made->name, sizeof made->name, "%s", NJ_SECTION_ELIGIBLE);
+    }
+    return status == NJ_END ? NJ_OK : status;
 }
 
 static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sections,
@@ -245,10 +297,17 @@ nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
         status = path != NULL ? nj_bundle_open(path, &bundle, err)
                               : nj_synthetic_make(&tiger, &synthetic, err);
     }
-    const nj_sections *sections = bundle != NULL ? nj_bundle_sections(bundle) : &synthetic.sections;
-    for (size_t i = 0; i < options.beam_count && status == NJ_OK; i++) {
-        status = run_beam(arguments, sections, &options, options.beams[i], &report, err);
+    const nj_sections *plain = bundle != NULL ? nj_bundle_sections(bundle) : &synthetic.sections;
+    nj_sections sections;
+    nj_buffer mask;
+    nj_buffer_init(&mask, SIZE_MAX / 2);
+    if (status == NJ_OK) {
+        status = add_mask(plain, options.eligible, &mask, &sections, err);
     }
+    for (size_t i = 0; i < options.beam_count && status == NJ_OK; i++) {
+        status = run_beam(arguments, &sections, &options, options.beams[i], &report, err);
+    }
+    nj_buffer_fini(&mask);
     nj_bundle_close(&bundle);
     nj_synthetic_free(&synthetic);
     return nj_bench_report_close(&report, status, err);

@@ -104,8 +104,8 @@ static nj_status make_users(const bench_options *options, world *w, nj_error *er
     nj_status status = fflush(file) == 0 ? NJ_OK : nj_fail(err, NJ_IO, "cannot write the users");
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (status == NJ_OK) {
-        status =
-            nj_user_table_read(path, NJ_HISTORIES_SEQUENCE, &w->items, &w->map, &w->users, err);
+        status = nj_user_table_read(path, NJ_HISTORIES_SEQUENCE, &w->items, &w->map, NULL,
+                                    &w->users, err);
     }
     fclose(file);
     return status;
@@ -127,8 +127,7 @@ static nj_status make_rows(const bench_options *options, world *w, nj_error *err
             scores[i] = -(float)i / 8;
         }
         const nj_request request = nj_plan_request(&w->plan, 0, u);
-        const nj_history_digest history =
-            nj_history_digest_of(&w->items, request.items, request.item_count);
+        const nj_history_digest history = nj_request_digest(&w->items, &request, NULL);
         nj_buffer_clear(&row);
         status = nj_row_pack(&row, 0, items, scores, options->top, &history);
         if (status == NJ_OK) {
@@ -406,10 +405,11 @@ static nj_status run_mode(const world *w, const bench_options *options, bench_ro
     desk d = {.status = NJ_OK};
     pid_t child = -1;
     nj_result_check check = {0};
+    static const nj_masks NO_MASKS;
     nj_status status = make_pair(&pair, &allowed, &server, err);
     if (status == NJ_OK) {
-        status =
-            nj_result_check_init(&check, &w->plan, &w->items, &w->map, (uint32_t)options->top, err);
+        status = nj_result_check_init(&check, &w->plan, &w->items, &w->map, &NO_MASKS,
+                                      (uint32_t)options->top, err);
     }
     if (status == NJ_OK) {
         status = open_desk(w, &check, &d, err);

@@ -117,8 +117,7 @@ nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err)
         }
     }
     if (status == NJ_OK) {
-        status =
-            nj_engine_from(arguments, nj_bundle_sections(job.bundle), &job.settings, &engine, err);
+        status = nj_engine_from(arguments, &job.sections, &job.settings, &engine, err);
     }
     if (status == NJ_OK) {
         p.engine = engine;

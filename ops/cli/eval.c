@@ -76,8 +76,9 @@ static nj_status read_users(const nj_arguments *arguments, evaluation *e, nj_err
         status = nj_job_open_bundle(arguments, &e->job, err);
     }
     if (status == NJ_OK) {
+        const nj_user_masks masks = nj_job_masks(&e->job);
         status = nj_held_out_read(path, format, e->place, &e->job.catalogue.items, &e->job.map,
-                                  &e->held, err);
+                                  &masks, &e->held, err);
     }
     if (status == NJ_OK && e->held.users.count == 0) {
         return nj_fail(err, NJ_INPUT,

@@ -228,8 +228,7 @@ nj_status nj_eval_decode(const nj_arguments *arguments, const nj_job *job, const
         status = map_board(&w, err);
     }
     if (status == NJ_OK) {
-        status = nj_engine_from(arguments, nj_bundle_sections(job->bundle), &job->settings,
-                                &w.engine, err);
+        status = nj_engine_from(arguments, &job->sections, &job->settings, &w.engine, err);
     }
     if (status == NJ_OK) {
         w.piece = (size_t)nj_engine_plan_of(w.engine)->B * PIECE_BATCHES;

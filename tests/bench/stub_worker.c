@@ -109,8 +109,7 @@ static nj_status pack_user(const stub *s, const nj_request *request, nj_buffer *
     static nj_slice items[NJ_ROW_ITEMS_MAX];
     static float scores[NJ_ROW_ITEMS_MAX];
     const stub_options *o = s->options;
-    const nj_history_digest history =
-        nj_history_digest_of(&o->items, request->items, request->item_count);
+    const nj_history_digest history = nj_request_digest(&o->items, request, NULL);
     uint64_t seed = user.size;
     size_t count = s->settings.top + (o->lie == LIE_LONG);
     for (size_t i = 0; i < user.size; i++) {
@@ -131,7 +130,7 @@ static nj_status make_rows(stub *s, const nj_message_lease *lease, stub_slot *sl
 {
     nj_users users;
     nj_buffer row;
-    nj_status status = nj_users_unpack(lease->users, UINT32_MAX, &users, err);
+    nj_status status = nj_users_unpack(lease->users, UINT32_MAX, 1, &users, err);
     if (status != NJ_OK) {
         return status;
     }

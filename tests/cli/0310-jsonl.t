@@ -14,7 +14,7 @@ refuse() { # TEXT CONTENT
 users 1 '{"user": "u", "items": ["verger-03"]}'
 cp out plain
 for line in '{"items":["verger-03"],"user":"u"}' $'\xef\xbb\xbf{"user": "u", "items": ["verger-03"]}\r\n\r\n' \
-    '{"user": "\u0075", "items": ["verger\u002d03"], "exclude": {"deep": [1, {"x": [null, true, -1.5e3]}]}, "group": 7}'; do
+    '{"user": "\u0075", "items": ["verger\u002d03"], "except": {"deep": [1, {"x": [null, true, -1.5e3]}]}, "group": 7}'; do
     users 1 "$line"
     check "... and the list is the same" cmp -s out plain
 done

@@ -39,7 +39,7 @@ static void check_settings(nj_slice bytes)
     nj_buffer_fini(&second);
 }
 
-static void check_requests(const nj_users *users, uint32_t item_row_count)
+static void check_requests(const nj_users *users, uint32_t item_row_count, uint32_t mask_count)
 {
     for (size_t i = 0; i < users->count; i++) {
         const nj_request *request = &users->requests[i];
@@ -47,6 +47,10 @@ static void check_requests(const nj_users *users, uint32_t item_row_count)
         for (uint32_t k = 0; k < request->item_count; k++) {
             fuzz_check(request->items[k] < item_row_count, "items are rows of the catalogue");
         }
+        for (uint32_t k = 0; k < request->exclude_count; k++) {
+            fuzz_check(request->exclude[k] < item_row_count, "so are excluded ones");
+        }
+        fuzz_check(request->mask < mask_count, "masks are there");
     }
 }
 
@@ -57,16 +61,18 @@ static void check_users(nj_slice bytes, uint32_t row_count)
     nj_buffer first;
     nj_buffer second;
     nj_error err;
-    nj_status status = nj_users_unpack(bytes, row_count, &users, &err);
+    const uint32_t mask_count = 1 + row_count % 5;
+    nj_status status = nj_users_unpack(bytes, row_count, mask_count, &users, &err);
     fuzz_check(status == NJ_OK || status == NJ_PROTOCOL, "users are accepted or malformed");
     if (status != NJ_OK) {
         return;
     }
-    check_requests(&users, row_count);
+    check_requests(&users, row_count, mask_count);
     nj_buffer_init(&first, NJ_SHARD_BYTES_MAX);
     nj_buffer_init(&second, NJ_SHARD_BYTES_MAX);
     fuzz_check(nj_users_pack(users.requests, users.count, &first) == NJ_OK &&
-                   nj_users_unpack(nj_buffer_slice(&first), row_count, &again, &err) == NJ_OK,
+                   nj_users_unpack(nj_buffer_slice(&first), row_count, mask_count, &again, &err) ==
+                       NJ_OK,
                "accepted users can be packed and unpacked");
     fuzz_check(nj_users_pack(again.requests, again.count, &second) == NJ_OK &&
                    nj_slice_equal(nj_buffer_slice(&first), nj_buffer_slice(&second)),

@@ -86,7 +86,7 @@ static const world *find_world(void)
     }
     make_items(&w);
     fuzz_check(nj_user_table_read(memfile_write(HISTORIES, sizeof HISTORIES - 1),
-                                  NJ_HISTORIES_SEQUENCE, &w.items, &w.map, &w.users,
+                                  NJ_HISTORIES_SEQUENCE, &w.items, &w.map, NULL, &w.users,
                                   &err) == NJ_OK &&
                    nj_plan_make(&w.users, &settings, &BUNDLE, NULL, SHARD_USERS, SHARD_USERS,
                                 &w.plan, &err) == NJ_OK &&
@@ -325,8 +325,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_parts parts = {data, size};
     fuzz_part part;
     nj_error err;
+    static const nj_masks NO_MASKS;
     memset(&n, 0, sizeof n);
-    fuzz_check(nj_result_check_init(&check.check, &w->plan, &w->items, &w->map, 4, &err) == NJ_OK,
+    fuzz_check(nj_result_check_init(&check.check, &w->plan, &w->items, &w->map, &NO_MASKS, 4,
+                                    &err) == NJ_OK,
                "the catalogue is valid");
     fuzz_check(nj_dispatch_init(&n.dispatch, &config, &err) == NJ_OK, "the config is valid");
     while (fuzz_next_part(&parts, &part)) {

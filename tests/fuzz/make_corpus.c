@@ -95,9 +95,12 @@ static void append_rows(nj_buffer *out, size_t count)
 static void append_users(nj_buffer *out)
 {
     static const uint32_t ITEMS[] = {0, 3, 5};
-    const nj_request requests[] = {{nj_slice_from("7"), ITEMS, 3, 0},
-                                   {nj_slice_from("u\xc3\xa9"), NULL, 0, 2}};
-    need(nj_users_pack(requests, 2, out), NULL);
+    const nj_request requests[] = {
+        {.user = nj_slice_from("7"), .items = ITEMS, .item_count = 3},
+        {.user = nj_slice_from("u\xc3\xa9"), .unknown_count = 2},
+        {.user = nj_slice_from("8"), .items = ITEMS, .item_count = 1, .mask = 1},
+        {.user = nj_slice_from("9"), .mask = 2, .exclude = ITEMS, .exclude_count = 2}};
+    need(nj_users_pack(requests, 4, out), NULL);
 }
 
 // The kinds of fuzz_codec.c, and how many rows there are.

@@ -242,7 +242,7 @@ static void open_world(world *w, const fixture *f, const char *folder, void **st
     nj_path histories =
         f->beauty_histories ? write_beauty_histories(w, state) : part_path(w, "histories.txt");
     assert_ok(nj_user_table_read(histories.text, NJ_HISTORIES_SEQUENCE, &w->catalogue.items,
-                                 &w->map, &w->users, &err),
+                                 &w->map, NULL, &w->users, &err),
               &err);
     assert_in_range(w->users.count, 1, USERS_MAX);
     assert_int_equal(w->users.unknown_total, 0);

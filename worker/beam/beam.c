@@ -47,6 +47,9 @@ typedef struct {
 
 bool nj_excluded(const nj_exclusions *exclusions, uint32_t row)
 {
+    if (exclusions->eligible != NULL && !nj_bits_has(exclusions->eligible->items, row)) {
+        return true;
+    }
     uint32_t low = 0;
     uint32_t high = exclusions->count;
     while (low < high) {
@@ -149,13 +152,23 @@ static void sort_best_first(selection *selected)
 
 // ---- one step ----
 
-static float norm_over_children(search *s, const nj_trie_children_span *span, const float *logits)
+// `open`: the eligible nodes among which the children are; NULL: all are.
+static bool is_open(const uint64_t *open, uint32_t node)
+{
+    return open == NULL || nj_bits_has(open, node);
+}
+
+static float norm_over_children(search *s, const nj_trie_children_span *span, const uint64_t *open,
+                                const float *logits)
 {
     float norm;
+    uint32_t count = 0;
     for (uint32_t i = 0; i < span->count; i++) {
-        s->allowed[i] = logits[span->codes[i]];
+        if (is_open(open, span->first + i)) {
+            s->allowed[count++] = logits[span->codes[i]];
+        }
     }
-    s->kernels->log_sum_exp(1, span->count, s->allowed, span->count, &norm);
+    s->kernels->log_sum_exp(1, count, s->allowed, count, &norm);
     return norm;
 }
 
@@ -164,11 +177,16 @@ static void expand_row(search *s, uint32_t step, uint32_t row, const float *logi
     const uint32_t base = s->config->token_base[step];
     const bool last = step + 1 == s->trie->level_count;
     selection *selected = &s->selected[s->user[row]];
+    const nj_eligible *eligible = s->exclusions[s->user[row]].eligible;
+    const uint64_t *open = eligible != NULL ? eligible->nodes[step + 1] : NULL;
     nj_trie_children_span span = nj_trie_children(s->trie, step, s->node[row], s->codes);
     if (s->config->renormalise) {
-        norm = norm_over_children(s, &span, logits + base);
+        norm = norm_over_children(s, &span, open, logits + base);
     }
     for (uint32_t i = 0; i < span.count; i++) {
+        if (!is_open(open, span.first + i)) {
+            continue;
+        }
         candidate c = {.score = s->score[row] + (logits[base + span.codes[i]] - norm),
                        .token = base + span.codes[i],
                        .parent = row,

@@ -9,7 +9,8 @@
 //
 // Facts that surprise: the score is a log-softmax over all V tokens and the ban comes after, so scores are not renormalised over
 // the allowed children (unless asked). Ties are broken by the lower token, then the lower parent beam: our choice; the reference
-// may differ. At the last step a leaf whose items are all excluded is skipped and takes no beam.
+// may differ. At the last step a leaf whose items are all excluded is skipped and takes no beam. A user's eligible items make the trie his:
+// his list, and what renormalise sums over, are those of a trie that holds nothing else.
 #ifndef NJ_WORKER_BEAM_BEAM_H
 #define NJ_WORKER_BEAM_BEAM_H
 
@@ -19,6 +20,7 @@
 
 #include "common/base/arena.h"
 #include "common/math/kernels.h"
+#include "common/sid/eligible.h"
 #include "common/sid/trie.h"
 
 // The rows of one step, as parallel arrays [row_count]; users ascend.
@@ -50,10 +52,13 @@ typedef struct {
     bool renormalise; // scores are normalised over the allowed children instead of all V
 } nj_beam_config;
 
-// Catalogue rows that one user must not get.
+// Catalogue rows that one user must not get: those of a list, and those that are not eligible. No beam enters a prefix that has no
+// eligible leaf; a listed row costs its leaf at the last step.
 typedef struct {
     const uint32_t *rows; // ascending, unique; borrowed
     uint32_t count;
+    const nj_eligible
+        *eligible; // of the same trie, its root included; borrowed. NULL: every row is
 } nj_exclusions;
 
 // What the search leaves of one user: leaves, best first.

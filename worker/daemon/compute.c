@@ -104,8 +104,9 @@ static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_rep
     if (compute->engine == NULL) {
         return nj_fail(err, NJ_FAILED, "no engine is set up");
     }
-    nj_status status = nj_users_unpack(nj_buffer_slice(&t->users),
-                                       nj_engine_item_count(compute->engine), &users, err);
+    nj_status status =
+        nj_users_unpack(nj_buffer_slice(&t->users), nj_engine_item_count(compute->engine),
+                        nj_engine_mask_count(compute->engine), &users, err);
     if (status != NJ_OK) {
         return status;
     }

@@ -105,6 +105,9 @@ nj_status nj_engine_open(const nj_sections *sections, const nj_settings *setting
         status = check_plan(&engine->plan, options->bytes_max, err);
     }
     if (status == NJ_OK) {
+        status = nj_engine_open_masks(engine, err);
+    }
+    if (status == NJ_OK) {
         status = nj_engine_make_popular(engine, err);
     }
     if (status == NJ_OK) {
@@ -129,8 +132,7 @@ void nj_engine_close(nj_engine **engine)
     nj_arena_fini(&e->scratch_arena);
     nj_t5_close(&e->model);
     nj_tensor_set_close(&e->tensors);
-    free(e->popular);
-    free(e->popular_scores);
+    nj_engine_close_masks(e);
     free(e);
     *engine = NULL;
 }
@@ -143,6 +145,11 @@ const nj_engine_plan *nj_engine_plan_of(const nj_engine *engine)
 uint32_t nj_engine_item_count(const nj_engine *engine)
 {
     return engine->catalogue.sids.row_count;
+}
+
+uint32_t nj_engine_mask_count(const nj_engine *engine)
+{
+    return engine->mask_count;
 }
 
 nj_slice nj_engine_item_id(const nj_engine *engine, uint32_t row)
@@ -236,8 +243,9 @@ static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_re
     const uint32_t offset[2] = {0, b->offset[i + 1] - b->offset[i]};
     list_slot *list = &b->lists[i];
     nj_status status = NJ_OK;
+    const uint32_t W_wide = engine->masks[request->mask].W_wide;
     uint32_t W = engine->plan.W;
-    while (status == NJ_OK && list->count < engine->settings.top && W < engine->plan.W_wide) {
+    while (status == NJ_OK && list->count < engine->settings.top && W < W_wide) {
         W *= 2;
         nj_beam_result result;
         nj_arena_rewind(&engine->scratch_arena, 0);
@@ -276,13 +284,13 @@ static bool is_full(const nj_engine *engine, const batch *b)
 }
 
 // True when a list with the key of search i, the next one, is kept or will come from an earlier search of this batch.
-static bool find_same(const nj_engine *engine, batch *b, uint32_t i, member *user)
+static bool find_same(const nj_engine *engine, batch *b, uint32_t i, uint32_t mask, member *user)
 {
     if (!engine->same.enabled) {
         return false;
     }
-    b->keys[i] =
-        nj_same_key(b->tokens + b->offset[i], b->offset[i + 1] - b->offset[i], &b->exclusions[i]);
+    b->keys[i] = nj_same_key(b->tokens + b->offset[i], b->offset[i + 1] - b->offset[i],
+                             &b->exclusions[i], nj_masks_digest(&engine->catalogue.masks, mask));
     user->kept = nj_same_find(&engine->same, &b->keys[i]);
     user->search = 0;
     while (user->search < i && !nj_digest_equal(&b->keys[user->search], &b->keys[i])) {
@@ -306,13 +314,11 @@ static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request,
     b->offset[i + 1] = b->offset[i] + (uint32_t)nj_template_tokens(&engine->catalogue.template,
                                                                    &table, request->user, items,
                                                                    used, b->tokens + b->offset[i]);
-    b->exclusions[i] = (nj_exclusions){0};
-    if (!engine->settings.keep_history) {
-        uint32_t *rows =
-            nj_arena_take(&engine->batch_arena, engine->settings.exclusions_max * sizeof *rows);
-        b->exclusions[i] = nj_exclusions_from(request, rows);
-    }
-    if (find_same(engine, b, i, user)) {
+    uint32_t *rows =
+        nj_arena_take(&engine->batch_arena, engine->settings.exclusions_max * sizeof *rows);
+    b->exclusions[i] = nj_exclusions_from(request, !engine->settings.keep_history, rows);
+    b->exclusions[i].eligible = engine->masks[request->mask].eligible;
+    if (find_same(engine, b, i, request->mask, user)) {
         nj_arena_rewind(&engine->batch_arena, mark);
         return;
     }
@@ -340,9 +346,7 @@ static nj_status decode_batch(nj_engine *engine, batch *b, const nj_request *req
 {
     nj_status status = b->count > 0 ? search_batch(engine, b, requests, err) : NJ_OK;
     for (uint32_t i = 0; i < b->count && status == NJ_OK; i++) {
-        if (!engine->settings.keep_history) {
-            status = widen_user(engine, b, i, &requests[b->index[i]], err);
-        }
+        status = widen_user(engine, b, i, &requests[b->index[i]], err);
     }
     return status == NJ_OK ? check_sharers(b, requests, err) : status;
 }
@@ -355,19 +359,11 @@ static void keep_lists(nj_engine *engine, const batch *b)
     }
 }
 
-static nj_list list_of_cold_user(const nj_engine *engine)
-{
-    return (nj_list){.flags = NJ_ROW_COLD,
-                     .count = engine->popular_count,
-                     .items = engine->popular,
-                     .scores = engine->popular_scores};
-}
-
 static nj_status emit(nj_engine *engine, const nj_request *request, size_t index, nj_list list,
                       nj_list_sink sink, void *context, nj_error *err)
 {
-    list.history =
-        nj_history_digest_of(&engine->catalogue.items, request->items, request->item_count);
+    list.history = nj_request_digest(&engine->catalogue.items, request,
+                                     nj_masks_digest(&engine->catalogue.masks, request->mask));
     list.flags |= request->unknown_count > 0 ? NJ_ROW_UNKNOWN : 0;
     list.flags |= list.count < engine->settings.top ? NJ_ROW_SHORT : 0;
     return sink(context, index, &list, err);
@@ -381,7 +377,7 @@ static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request 
     nj_status status = NJ_OK;
     uint32_t next = 0;
     for (size_t r = first; r < end && status == NJ_OK; r++) {
-        nj_list list = list_of_cold_user(engine);
+        nj_list list;
         if (next < b->member_count && b->members[next].index == r) {
             const member *user = &b->members[next++];
             const list_slot *slot = user->kept != NULL ? user->kept : &b->lists[user->search];
@@ -389,6 +385,8 @@ static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request 
                              .count = slot->count,
                              .items = slot->items,
                              .scores = slot->scores};
+        } else {
+            list = nj_engine_cold_list(engine, &requests[r]);
         }
         status = emit(engine, &requests[r], r, list, sink, context, err);
     }
@@ -398,13 +396,21 @@ static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request 
 static nj_status check_request(const nj_engine *engine, const nj_request *request, nj_error *err)
 {
     const nj_settings *settings = &engine->settings;
-    uint32_t planned = settings->history_items_max;
-    if (!settings->keep_history && settings->exclusions_max < planned) {
-        planned = settings->exclusions_max;
-    }
-    if (request->item_count > planned) {
+    const uint64_t excluded =
+        (settings->keep_history ? 0u : request->item_count) + (uint64_t)request->exclude_count;
+    if (request->item_count > settings->history_items_max) {
         return nj_fail(err, NJ_PROTOCOL, "user \"%.*s\" has %u items, the night was planned for %u",
-                       NJ_SLICE_ARGS(request->user), request->item_count, planned);
+                       NJ_SLICE_ARGS(request->user), request->item_count,
+                       settings->history_items_max);
+    }
+    if (excluded > settings->exclusions_max) {
+        return nj_fail(
+            err, NJ_PROTOCOL, "user \"%.*s\" must not get %llu items, the night was planned for %u",
+            NJ_SLICE_ARGS(request->user), (unsigned long long)excluded, settings->exclusions_max);
+    }
+    if (request->mask >= engine->mask_count) {
+        return nj_fail(err, NJ_PROTOCOL, "user \"%.*s\" has mask %u, there are %u",
+                       NJ_SLICE_ARGS(request->user), request->mask, engine->mask_count);
     }
     return NJ_OK;
 }

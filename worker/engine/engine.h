@@ -82,6 +82,8 @@ const nj_engine_plan *nj_engine_plan_of(const nj_engine *engine);
 size_t nj_engine_plan_bytes(const nj_engine_plan *plan);
 /// Catalogue rows; requests must name only rows below this.
 uint32_t nj_engine_item_count(const nj_engine *engine);
+/// Masks; requests must have one below this. At least 1.
+uint32_t nj_engine_mask_count(const nj_engine *engine);
 /// Borrowed for the life of the engine.
 nj_slice nj_engine_item_id(const nj_engine *engine, uint32_t row);
 /// The L codes of a catalogue row; borrowed for the life of the engine.
@@ -89,7 +91,7 @@ const uint16_t *nj_engine_item_sid(const nj_engine *engine, uint32_t row, uint32
 
 /// Decodes. Requests name rows below nj_engine_item_count. Lists of batches before the one that fails have been given.
 ///
-/// Errors  NJ_PROTOCOL: a longer history than the settings planned for; NJ_FAILED: the model gives NaN or infinity; both name the
+/// Errors  NJ_PROTOCOL: a longer history or more exclusions than the settings planned for, or no such mask; NJ_FAILED: the model gives NaN or infinity; both name the
 ///         user. The engine can be used again afterwards.
 /// Memory  nothing is allocated
 /// Proof   tests/parity/test_decode.c, tests/unit/engine/test_engine.c

@@ -44,6 +44,15 @@ typedef struct {
     nj_arena arena;      // all of it
 } nj_same;
 
+// What the users of one mask get.
+typedef struct {
+    const nj_eligible *eligible; // into the engine's folded ones; NULL: every item
+    uint32_t W_wide;             // the widest search of theirs: behind it is nothing more to find
+    uint32_t *popular;           // owned; [popular_count] rows of cold users' list
+    float *popular_scores;       // owned; [popular_count]
+    uint32_t popular_count;      // at most top and the most that a user may exclude
+} engine_mask;
+
 struct nj_engine {
     nj_settings settings;
     nj_engine_options options;
@@ -63,25 +72,50 @@ struct nj_engine {
     size_t same_bytes;      // of same.arena
     nj_arena batch_arena;   // requests of a batch, lists: lives for one batch
     nj_arena scratch_arena; // model and search: lives for one search
-    uint32_t *popular;      // owned; [popular_count] rows of cold users' list
-    float *popular_scores;  // owned; [popular_count]
-    uint32_t popular_count;
+    uint32_t mask_count;    // at least 1
+    engine_mask *masks;     // owned; [mask_count]
+    nj_eligible *eligible;  // owned; [mask_count] folded up the trie
+    void *eligible_bits;    // owned; theirs
+    list_slot cold;         // owned; the list of a cold user who excludes items
+    uint32_t *cold_exclude; // owned; [exclusions_max] sorted
     nj_same same;
 };
 
 /// Fills plan, limits and beam from settings, options, config and catalogue. NJ_CONFIG when a size overflows.
 NJ_CHECKED nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err);
 
-/// Builds the list of users without a known item from the bundle's counts.
+// ---- engine_masks.c ----
+
+/// Bytes of all folded masks and what belongs to them. SIZE_MAX on overflow.
+size_t nj_engine_masks_bytes(const nj_engine *engine);
+/// Folds the masks of the catalogue up its trie, and finds how wide the searches of each may become. Behind nj_engine_make_plan.
+///
+/// Errors  NJ_INPUT: a mask and the trie do not fit; NJ_NO_MEMORY
+NJ_CHECKED nj_status nj_engine_open_masks(nj_engine *engine, nj_error *err);
+void nj_engine_close_masks(nj_engine *engine);
+
+// ---- engine_popular.c ----
+
+/// Builds the list of users without a known item from the bundle's counts, for every mask.
 NJ_CHECKED nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err);
+/// The list of a user without a known item; borrowed until the next call.
+nj_list nj_engine_cold_list(nj_engine *engine, const nj_request *request);
+
+// ---- engine_plan.c ----
+
+/// True when a search W wide finds every leaf, of a trie with so many nodes a level.
+bool nj_engine_covers(const nj_engine *engine, const uint32_t node_count[NJ_LEVELS_MAX + 1],
+                      uint32_t W);
 
 /// Turns leaves into items: those of a leaf in catalogue order, excluded ones left out, at most `top`.
 void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
                          const nj_exclusions *exclusions, list_slot *out);
 
-/// Sorts the distinct rows of a history into `rows` (room for item_count) and gives the view. Takes no memory: the C library's
-/// qsort may.
-nj_exclusions nj_exclusions_from(const nj_request *request, uint32_t *rows);
+/// Sorts the distinct rows that a user must not get into `rows` (room for item_count and exclude_count) and gives the view. Takes no
+/// memory: the C library's qsort may.
+///
+///   with_history  his own history too
+nj_exclusions nj_exclusions_from(const nj_request *request, bool with_history, uint32_t *rows);
 
 // ---- engine_same.c ----
 
@@ -89,9 +123,9 @@ nj_exclusions nj_exclusions_from(const nj_request *request, uint32_t *rows);
 size_t nj_same_bytes(nj_engine *engine);
 /// Lays them out in the arena.
 void nj_same_open(nj_engine *engine);
-/// What decides a list, under the engine's settings.
-nj_digest nj_same_key(const uint32_t *tokens, uint32_t token_count,
-                      const nj_exclusions *exclusions);
+/// What decides a list, under the engine's settings. `mask`: the digest of the user's mask; NULL: every item.
+nj_digest nj_same_key(const uint32_t *tokens, uint32_t token_count, const nj_exclusions *exclusions,
+                      const nj_digest *mask);
 /// NULL when it is not kept; borrowed until the next nj_same_keep.
 const list_slot *nj_same_find(const nj_same *same, const nj_digest *key);
 /// Keeps a copy of a list that is not kept yet.

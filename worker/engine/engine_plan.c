@@ -6,16 +6,16 @@
 // Enough rows for the products to run at speed, few enough that their activations stay in L2.
 #define CHUNK_ROWS 192
 
-// True when no wider search can find another leaf.
-static bool covers_trie(const nj_engine *engine, uint32_t W)
+bool nj_engine_covers(const nj_engine *engine, const uint32_t node_count[NJ_LEVELS_MAX + 1],
+                      uint32_t W)
 {
-    const nj_trie *trie = &engine->catalogue.trie;
-    for (uint32_t l = 1; l < trie->level_count; l++) {
-        if (trie->node_count[l] > W) {
+    const uint32_t L = engine->catalogue.trie.level_count;
+    for (uint32_t l = 1; l < L; l++) {
+        if (node_count[l] > W) {
             return false;
         }
     }
-    return W >= nj_min_size(engine->settings.top, nj_trie_width(trie));
+    return W >= nj_min_size(engine->settings.top, node_count[L]);
 }
 
 static nj_t5_limits limits_for(const nj_engine *engine, uint32_t B, uint32_t W, uint32_t S)
@@ -68,13 +68,14 @@ static uint32_t longest_sequence(const nj_engine *engine, uint32_t items)
 
 // W beams lose at most `exclusions_max` leaves, so top + exclusions_max beams always leave `top` items, or reach every leaf. Where
 // NJ_ENGINE_WIDE_BYTES_MAX ends the widening before, it does so for the longest history that the settings allow, not for the longest
-// that somebody has: a user's list depends on no other user, and may be copied into a night that has others.
+// that somebody has: a user's list depends on no other user, and may be copied into a night that has others. A user with fewer eligible
+// items is widened no further than they reach (engine_masks.c).
 static void plan_wide_search(nj_engine *engine)
 {
     const uint32_t enough = engine->settings.top + engine->settings.exclusions_max;
     const uint32_t S = longest_sequence(engine, engine->history_max);
     uint32_t W = engine->plan.W;
-    while (!engine->settings.keep_history && W < enough && !covers_trie(engine, W)) {
+    while (W < enough && !nj_engine_covers(engine, engine->catalogue.trie.node_count, W)) {
         nj_t5_limits limits = limits_for(engine, 1, 2 * W, S);
         if (search_bytes(engine, &limits, 1, 2 * W) > NJ_ENGINE_WIDE_BYTES_MAX) {
             break;
@@ -111,8 +112,11 @@ nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
     engine->search_bytes =
         nj_max_size(search_bytes(engine, &engine->limits, batch_users, engine->plan.W),
                     search_bytes(engine, &engine->wide_limits, 1, engine->plan.W_wide));
-    engine->plan.model_bytes =
-        nj_t5_model_bytes(&engine->config, engine->options.kernels, engine->options.savings);
+    if (!nj_add_size(
+            nj_t5_model_bytes(&engine->config, engine->options.kernels, engine->options.savings),
+            nj_engine_masks_bytes(engine), &engine->plan.model_bytes)) {
+        engine->plan.model_bytes = SIZE_MAX;
+    }
     engine->same_bytes = nj_same_bytes(engine);
     if (engine->plan.model_bytes > SIZE_MAX / 4 ||
         !nj_add_size(engine->batch_bytes, engine->search_bytes, &engine->plan.scratch_bytes) ||

@@ -1,6 +1,6 @@
 // engine_same.c - users with the same history get the same list, which is searched once.
 //
-// A user's list is decided by the encoder's tokens and the excluded items, under the settings and the bundle of this engine. Their
+// A user's list is decided by the encoder's tokens, the excluded items and the mask, under the settings and the bundle of this engine. Their
 // digest is the key; equal keys are taken for equal inputs, as everywhere where digests are compared (32 bytes of BLAKE2b).
 //
 //   sets of WAYS places; a key has its set, and within it the oldest gives way
@@ -71,12 +71,16 @@ void nj_engine_forget(nj_engine *engine)
     }
 }
 
-nj_digest nj_same_key(const uint32_t *tokens, uint32_t token_count, const nj_exclusions *exclusions)
+nj_digest nj_same_key(const uint32_t *tokens, uint32_t token_count, const nj_exclusions *exclusions,
+                      const nj_digest *mask)
 {
     nj_digester digester;
     nj_digester_init(&digester);
     nj_digester_update_sized(&digester, tokens, token_count * sizeof *tokens);
     nj_digester_update_sized(&digester, exclusions->rows, exclusions->count * sizeof(uint32_t));
+    if (mask != NULL) {
+        nj_digester_update(&digester, mask->bytes, sizeof mask->bytes);
+    }
     return nj_digester_final(&digester);
 }
 

@@ -70,17 +70,26 @@ typedef struct {
     nj_trie trie;
 } world;
 
-static void make_world(world *w, uint64_t seed, uint32_t item_count)
+// `retired` [item_count]: items without a leaf; NULL: none.
+static void make_world_without(world *w, uint64_t seed, uint32_t item_count, const uint8_t *retired)
 {
     nj_error err = {0};
     for (size_t i = 0; i < ITEMS * L; i++) {
         w->codes[i] = (uint16_t)(mix(seed + i) % K);
     }
-    nj_sids sids = {
-        .codes = w->codes, .row_count = item_count, .level_count = L, .codes_per_level = {K, K, K}};
+    nj_sids sids = {.codes = w->codes,
+                    .row_count = item_count,
+                    .level_count = L,
+                    .codes_per_level = {K, K, K},
+                    .retired = retired};
     nj_buffer_init(&w->bytes, 1 << 20);
     assert_ok(nj_trie_build(&sids, &w->bytes, &err), &err);
     assert_ok(nj_trie_open(w->bytes.bytes, w->bytes.size, item_count, &w->trie, &err), &err);
+}
+
+static void make_world(world *w, uint64_t seed, uint32_t item_count)
+{
+    make_world_without(w, seed, item_count, NULL);
 }
 
 static const nj_kernels *reference_kernels(void)
@@ -247,14 +256,88 @@ static void excluded_items_take_no_beam_at_the_last_step(void **state)
         most[i] = i;
     }
     static const uint32_t SOME[] = {3, 17, 40, 41, 99};
-    nj_exclusions exclusions[3] = {{SOME, 5}, {NULL, 0}, {most + 2, ITEMS - 2}};
+    nj_exclusions exclusions[3] = {{SOME, 5, NULL}, {NULL, 0, NULL}, {most + 2, ITEMS - 2, NULL}};
     nj_beam_config config = make_config(20);
     check_against_slow(&w, &config, exclusions, 3, 7);
     config.W = 200;
     check_against_slow(&w, &config, exclusions, 3, 7);
-    exclusions[2] = (nj_exclusions){most, ITEMS};
+    exclusions[2] = (nj_exclusions){most, ITEMS, NULL};
     check_against_slow(&w, &config, exclusions, 3, 7);
     nj_buffer_fini(&w.bytes);
+}
+
+// The slow search of a trie that has nothing else says what a set of eligible items must give. Leaves have other numbers there, so
+// their items are compared; a leaf's SID is the same.
+static void check_against_narrower(const world *w, const world *narrow, const nj_eligible *eligible,
+                                   const nj_beam_config *config)
+{
+    static fake_model model;
+    static hypothesis kept[ROWS_MAX];
+    nj_error err = {0};
+    nj_arena arena;
+    nj_beam_result results[2];
+    const nj_exclusions exclusions[2] = {{.eligible = eligible}, {.rows = NULL}};
+    nj_beam_model callbacks = {&model, V, 7, begin_step, logits};
+    model.broken = false;
+    assert_ok(nj_arena_init(&arena, nj_beam_scratch_bytes(&w->trie, 2, config->W, V, 7), &err),
+              &err);
+    nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), exclusions, 2, &arena,
+                   results);
+    for (uint32_t b = 0; b < 2; b++) { // user 1 has the whole trie
+        const nj_trie *trie = b == 0 ? &narrow->trie : &w->trie;
+        uint32_t count = slow_search(trie, config, b, &exclusions[1], kept);
+        count = count < config->leaves ? count : config->leaves;
+        assert_int_equal(results[b].count, count);
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t found_count;
+            uint32_t wanted_count;
+            const uint32_t *found =
+                nj_trie_leaf_items(&w->trie, results[b].leaves[i], &found_count);
+            const uint32_t *wanted = nj_trie_leaf_items(trie, kept[i].node, &wanted_count);
+            uint32_t at = 0;
+            for (uint32_t k = 0; k < found_count; k++) {
+                if (!nj_excluded(&exclusions[b], found[k])) {
+                    assert_true(at < wanted_count);
+                    assert_int_equal(found[k], wanted[at++]);
+                }
+            }
+            assert_int_equal(at, wanted_count);
+            assert_memory_equal(&results[b].scores[i], &kept[i].score, sizeof(float));
+        }
+    }
+    nj_arena_fini(&arena);
+}
+
+static void eligible_items_are_searched_as_if_there_were_no_others(void **state)
+{
+    (void)state;
+    static const uint32_t WIDTHS[] = {1, 4, 20, 500};
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        world w;
+        world narrow;
+        uint64_t items[2] = {0};
+        uint8_t others[ITEMS];
+        make_world(&w, seed * 1000, ITEMS);
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            others[i] = i != 7 && mix(seed * 31 + i) % 12 > seed;
+            if (others[i] == 0) {
+                nj_bits_add(items, i);
+            }
+        }
+        make_world_without(&narrow, seed * 1000, ITEMS, others);
+        nj_eligible eligible;
+        void *memory = malloc(nj_eligible_bytes(&w.trie));
+        nj_eligible_fold(&w.trie, items, memory, &eligible);
+        for (size_t i = 0; i < 8; i++) {
+            nj_beam_config config = make_config(WIDTHS[i % 4]);
+            config.renormalise = i >= 4;
+            config.leaves = seed % 2 == 0 ? config.W : 1 + config.W / 2;
+            check_against_narrower(&w, &narrow, &eligible, &config);
+        }
+        free(memory);
+        nj_buffer_fini(&w.bytes);
+        nj_buffer_fini(&narrow.bytes);
+    }
 }
 
 static void fewer_leaves_are_the_head_of_the_list_and_skip_beams(void **state)
@@ -320,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_width_batch_and_chunk_equals_the_brute_force),
         cmocka_unit_test(excluded_items_take_no_beam_at_the_last_step),
+        cmocka_unit_test(eligible_items_are_searched_as_if_there_were_no_others),
         cmocka_unit_test(fewer_leaves_are_the_head_of_the_list_and_skip_beams),
         cmocka_unit_test(temperature_and_renormalisation_follow_their_definitions),
         cmocka_unit_test(a_model_that_gives_nan_is_reported_and_not_ranked),

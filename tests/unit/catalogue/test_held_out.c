@@ -39,7 +39,7 @@ static nj_status read_text(const catalogue *c, nj_held_out_place place, nj_histo
                            const char *text, nj_held_out *out, nj_error *err)
 {
     return nj_held_out_read(memfile_write(text, strlen(text)), format, place, &c->items, &c->map,
-                            out, err);
+                            NULL, out, err);
 }
 
 static void assert_user(const nj_held_out *held, size_t index, const char *id, uint32_t target,

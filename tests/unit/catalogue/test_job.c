@@ -17,6 +17,8 @@ static nj_settings seen_settings;
 static size_t seen_users;
 static size_t seen_items_of_first;
 static uint32_t seen_rows;
+static char seen_sections[256]; // names, with blanks between
+static uint32_t seen_eligible;  // items of the base mask; 0: no masks
 
 static nj_status look(const nj_arguments *arguments, nj_error *err)
 {
@@ -27,6 +29,13 @@ static nj_status look(const nj_arguments *arguments, nj_error *err)
         seen_users = job.users.count;
         seen_items_of_first = nj_user_table_at(&job.users, 0).item_count;
         seen_rows = job.catalogue.sids.row_count;
+        seen_eligible = job.catalogue.masks.count > 0 ? job.catalogue.masks.masks[0].item_count : 0;
+        size_t at = 0;
+        for (size_t i = 0; i < job.sections.count; i++) {
+            at += (size_t)snprintf(seen_sections + at, sizeof seen_sections - at, "%s ",
+                                   job.sections.sections[i].name);
+        }
+        assert_true((nj_sections_find(&job.sections, "eligible") != NULL) == (seen_eligible > 0));
         nj_job_close(&job);
     }
     return status;
@@ -224,6 +233,42 @@ static void a_bundle_without_a_part_is_named_with_its_path(void **state)
                      "night.njb\": the bundle has no \"trie\" section");
 }
 
+static void masks_join_the_sections_in_the_order_of_their_names(void **state)
+{
+    sandbox_write(state, "deny.txt", "3\n4\n", 4);
+    char option[600];
+    snprintf(option, sizeof option, "--deny=%s", sandbox_path(state, "deny.txt"));
+    assert_int_equal(run(state, "users.txt", option, NULL, NULL, NULL), 0);
+    assert_string_equal(seen_sections, "catalogue counts eligible items model sids trie weights ");
+    assert_int_equal(seen_eligible, 10);
+    assert_int_equal(run(state, "users.txt", NULL, NULL, NULL, NULL), 0);
+    assert_string_equal(seen_sections, "catalogue counts items model sids trie weights ");
+}
+
+static void a_bundle_that_brings_masks_of_its_own_is_refused(void **state)
+{
+    nj_error err = {0};
+    nj_bundle *bundle = NULL;
+    nj_catalogue_view view;
+    nj_buffer bytes;
+    const uint64_t rows = 0x0f;
+    const nj_mask_rows mask = {nj_slice_from(""), &rows};
+    nj_buffer_init(&bytes, 4096);
+    assert_ok(nj_bundle_open(sandbox_path(state, "night.njb"), &bundle, &err), &err);
+    nj_sections all = *nj_bundle_sections(bundle);
+    assert_ok(nj_catalogue_view_open(&all, &view, &err), &err);
+    assert_ok(nj_masks_write(&view.trie, 12, &mask, 1, &bytes, &err), &err);
+    all.sections[all.count] = (nj_section){.bytes = bytes.bytes, .size = bytes.size};
+    strcpy(all.sections[all.count++].name, "eligible");
+    assert_ok(nj_bundle_write(sandbox_path(state, "masked.njb"), &all, &err), &err);
+    nj_bundle_close(&bundle);
+    nj_buffer_fini(&bytes);
+    assert_int_equal(rename(sandbox_path(state, "masked.njb"), sandbox_path(state, "night.njb")),
+                     0);
+    assert_run_fails(run(state, "users.txt", NULL, NULL, NULL, NULL), 65,
+                     "night.njb\" has a section \"eligible\", which a night makes itself");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, sandbox_teardown)
 
 int main(void)
@@ -236,6 +281,8 @@ int main(void)
         TEST(cold_users_end_the_job_where_that_is_asked_for),
         TEST(missing_files_and_a_damaged_bundle_have_their_exit_codes),
         TEST(a_bundle_without_a_part_is_named_with_its_path),
+        TEST(masks_join_the_sections_in_the_order_of_their_names),
+        TEST(a_bundle_that_brings_masks_of_its_own_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

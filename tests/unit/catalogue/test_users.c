@@ -43,8 +43,8 @@ static void close_catalogue(catalogue *c)
 static nj_status read_text(const catalogue *c, nj_histories_format format, const char *text,
                            nj_user_table *out, nj_error *err)
 {
-    return nj_user_table_read(memfile_write(text, strlen(text)), format, &c->items, &c->map, out,
-                              err);
+    return nj_user_table_read(memfile_write(text, strlen(text)), format, &c->items, &c->map, NULL,
+                              out, err);
 }
 
 static void assert_user(const nj_user_table *table, size_t index, const char *id,
@@ -142,7 +142,7 @@ static void a_refused_file_leaves_nothing_behind(void **state)
     nj_error err = {0};
     nj_user_table table = {0};
     assert_int_equal(nj_user_table_read("/nonexistent/users", NJ_HISTORIES_SEQUENCE, &c.items,
-                                        &c.map, &table, &err),
+                                        &c.map, NULL, &table, &err),
                      NJ_NOT_FOUND);
     nj_user_table_fini(&table);
     close_catalogue(&c);
@@ -169,7 +169,7 @@ static void many_users_and_long_histories_stay_where_they_are_found(void **state
         assert_int_equal(nj_buffer_printf(&text, "\n"), NJ_OK);
     }
     assert_ok(nj_user_table_read(memfile_write(text.bytes, text.size), NJ_HISTORIES_SEQUENCE,
-                                 &c.items, &c.map, &table, &err),
+                                 &c.items, &c.map, NULL, &table, &err),
               &err);
     assert_int_equal(table.count, USERS);
     assert_int_equal(table.longest, LONG / 5 * 4);
@@ -218,6 +218,79 @@ static void the_longest_history_sets_the_limits_of_the_night(void **state)
     close_catalogue(&c);
 }
 
+// Excluded items are resolved as those of a history are, and lie apart from them.
+static void excluded_items_count_for_the_limits_and_not_for_the_history(void **state)
+{
+    (void)state;
+    catalogue c;
+    nj_user_table table;
+    nj_error err = {0};
+    nj_settings settings = nj_settings_default();
+    open_catalogue(&c);
+    assert_ok(read_text(&c, NJ_HISTORIES_JSONL,
+                        "{\"user\": \"a\", \"items\": [\"apple\", \"x\"], \"exclude\": [7, "
+                        "\"none\", \"007\"]}\n"
+                        "{\"user\": \"b\", \"exclude\": [], \"items\": [7, 7]}\n"
+                        "{\"user\": \"c\", \"exclude\": [\"apple\"], \"items\": []}\n",
+                        &table, &err),
+              &err);
+    assert_user(&table, 0, "a", (const uint32_t[]){0}, 1, 1);
+    assert_user(&table, 1, "b", (const uint32_t[]){1, 1}, 2, 0);
+    assert_user(&table, 2, "c", NULL, 0, 0);
+    assert_int_equal(nj_user_table_at(&table, 0).exclude_count, 2);
+    assert_memory_equal(nj_user_table_at(&table, 0).exclude, ((const uint32_t[]){1, 2}), 8);
+    assert_int_equal(nj_user_table_at(&table, 1).exclude_count, 0);
+    assert_int_equal(*nj_user_table_at(&table, 2).exclude, 0);
+    assert_int_equal(table.cold_count, 1);
+    assert_int_equal(table.item_total, 3);
+    assert_int_equal(table.unknown_total, 1);
+    assert_ok(nj_user_table_apply(&table, &settings, &err), &err);
+    assert_int_equal(settings.history_items_max, 2);
+    assert_int_equal(settings.exclusions_max, 3);
+    settings.keep_history = true;
+    assert_ok(nj_user_table_apply(&table, &settings, &err), &err);
+    assert_int_equal(settings.exclusions_max, 2);
+    nj_user_table_fini(&table);
+    close_catalogue(&c);
+}
+
+static void a_user_has_the_mask_of_his_group_and_without_one_the_base_mask(void **state)
+{
+    (void)state;
+    static const nj_mask MASKS[] = {{.name = ""}, {.name = "7"}, {.name = "de"}};
+    const nj_masks masks = {.count = 3, .masks = MASKS};
+    const nj_user_masks said = {.masks = &masks};
+    static const char TEXT[] = "{\"user\": \"a\", \"items\": [], \"group\": \"de\"}\n"
+                               "{\"user\": \"b\", \"items\": [], \"group\": null}\n"
+                               "{\"user\": \"c\", \"items\": [], \"group\": 7}\n"
+                               "{\"user\": \"d\", \"items\": []}\n";
+    static const char NOBODY[] = "{\"user\": \"a\", \"items\": []}\n"
+                                 "{\"user\": \"b\", \"items\": [], \"group\": \"d\"}\n";
+    static const uint32_t WANTED[] = {2, 0, 1, 0};
+    catalogue c;
+    nj_user_table table;
+    nj_error err = {0};
+    open_catalogue(&c);
+    assert_ok(nj_user_table_read(memfile_write(TEXT, sizeof TEXT - 1), NJ_HISTORIES_JSONL, &c.items,
+                                 &c.map, &said, &table, &err),
+              &err);
+    for (size_t u = 0; u < 4; u++) {
+        assert_int_equal(nj_user_table_at(&table, u).mask, WANTED[u]);
+    }
+    assert_int_equal(table.group_count, 2);
+    assert_int_equal(table.group_ignored, 0);
+    nj_user_table_fini(&table);
+    assert_refused(nj_user_table_read(memfile_write(NOBODY, sizeof NOBODY - 1), NJ_HISTORIES_JSONL,
+                                      &c.items, &c.map, &said, &table, &err),
+                   NJ_INPUT, &err,
+                   ": line 2: user \"b\" is in the group \"d\", which --groups does not have");
+    assert_ok(read_text(&c, NJ_HISTORIES_JSONL, TEXT, &table, &err), &err); // without masks
+    assert_int_equal(nj_user_table_at(&table, 0).mask, 0);
+    assert_int_equal(table.group_ignored, 2);
+    nj_user_table_fini(&table);
+    close_catalogue(&c);
+}
+
 static void
 cold_users_fail_only_where_that_is_asked_for_and_are_skipped_only_where_that_is(void **state)
 {
@@ -259,6 +332,8 @@ int main(void)
         cmocka_unit_test(a_refused_file_leaves_nothing_behind),
         cmocka_unit_test(many_users_and_long_histories_stay_where_they_are_found),
         cmocka_unit_test(the_longest_history_sets_the_limits_of_the_night),
+        cmocka_unit_test(excluded_items_count_for_the_limits_and_not_for_the_history),
+        cmocka_unit_test(a_user_has_the_mask_of_his_group_and_without_one_the_base_mask),
         cmocka_unit_test(
             cold_users_fail_only_where_that_is_asked_for_and_are_skipped_only_where_that_is),
     };

@@ -21,7 +21,7 @@ static void users_survive_the_wire(void **state)
     nj_buffer buffer;
     nj_users users;
     pack_example(&buffer);
-    assert_ok(nj_users_unpack(nj_buffer_slice(&buffer), 10, &users, &err), &err);
+    assert_ok(nj_users_unpack(nj_buffer_slice(&buffer), 10, 1, &users, &err), &err);
     assert_int_equal(users.count, 2);
     assert_int_equal(users.requests[0].unknown_count, 1);
     assert_int_equal(users.requests[0].item_count, 3);
@@ -32,6 +32,118 @@ static void users_survive_the_wire(void **state)
     nj_buffer_fini(&buffer);
 }
 
+static void masks_and_excluded_items_survive_where_there_are_any(void **state)
+{
+    (void)state;
+    const nj_request requests[] = {
+        {.user = nj_slice_from("a"), .items = ITEMS, .item_count = 1},
+        {.user = nj_slice_from("b"), .items = ITEMS, .item_count = 2, .mask = 2},
+        {.user = nj_slice_from("c"), .exclude = ITEMS + 1, .exclude_count = 2},
+        {.user = nj_slice_from("d"),
+         .items = ITEMS,
+         .item_count = 3,
+         .mask = 1,
+         .exclude = ITEMS,
+         .exclude_count = 1}};
+    nj_error err = {0};
+    nj_buffer one;
+    nj_buffer plain;
+    nj_buffer buffer;
+    nj_users users;
+    nj_buffer_init(&one, 4096);
+    nj_buffer_init(&plain, 4096);
+    nj_buffer_init(&buffer, 4096);
+    assert_int_equal(nj_users_pack(requests, 4, &buffer), NJ_OK);
+    assert_ok(nj_users_unpack(nj_buffer_slice(&buffer), 10, 3, &users, &err), &err);
+    for (size_t i = 0; i < 4; i++) {
+        const nj_request *found = &users.requests[i];
+        assert_int_equal(found->mask, requests[i].mask);
+        assert_int_equal(found->item_count, requests[i].item_count);
+        assert_int_equal(found->exclude_count, requests[i].exclude_count);
+        for (uint32_t k = 0; k < found->item_count; k++) {
+            assert_int_equal(found->items[k], requests[i].items[k]);
+        }
+        for (uint32_t k = 0; k < found->exclude_count; k++) {
+            assert_int_equal(found->exclude[k], requests[i].exclude[k]);
+        }
+    }
+    nj_users_fini(&users);
+    assert_refused(nj_users_unpack(nj_buffer_slice(&buffer), 10, 2, &users, &err), NJ_PROTOCOL,
+                   &err, "\"b\" has mask 2, there are 2");
+    assert_refused(nj_users_unpack(nj_buffer_slice(&buffer), 9, 3, &users, &err), NJ_PROTOCOL, &err,
+                   "\"c\" names item row 9, the catalogue has 9");
+    for (size_t size = 0; size < buffer.size; size++) {
+        assert_int_equal(
+            nj_users_unpack((nj_slice){(char *)buffer.bytes, size}, 10, 3, &users, &err),
+            NJ_PROTOCOL);
+    }
+    // Who has neither is sent as ever: id, unknown items, rows.
+    assert_int_equal(nj_users_pack(requests, 1, &one), NJ_OK);
+    assert_int_equal(nj_buffer_append(&plain,
+                                      "\x91\x93\xa1"
+                                      "a\x00\xc4\x04\x04\x00\x00\x00",
+                                      11),
+                     NJ_OK);
+    assert_true(nj_slice_equal(nj_buffer_slice(&one), nj_buffer_slice(&plain)));
+    nj_buffer_fini(&one);
+    nj_buffer_fini(&plain);
+    nj_buffer_fini(&buffer);
+}
+
+// Every request that decides another list has another digest; those that decide the same one have the same.
+static void digests_tell_histories_masks_and_exclusions_apart(void **state)
+{
+    (void)state;
+    static const char *const IDS[] = {"a", "b", "m", "x", "ab"};
+    static const uint32_t AB[] = {0, 1};
+    static const uint32_t BA[] = {1, 0};
+    const nj_digest mask = {{1}};
+    const nj_digest other = {{2}};
+    const struct {
+        nj_request request;
+        const nj_digest *mask;
+    } CASES[] = {
+        {{.items = AB, .item_count = 2}, NULL},
+        {{.items = BA, .item_count = 2}, NULL},
+        {{.items = AB, .item_count = 1}, NULL},
+        {{.items = AB, .item_count = 1}, &mask},
+        {{.items = AB, .item_count = 1}, &other},
+        {{.items = AB, .item_count = 1, .exclude = BA, .exclude_count = 1}, NULL},
+        {{.items = AB, .item_count = 1, .exclude = BA, .exclude_count = 1}, &mask},
+        {{.items = AB, .item_count = 1, .exclude = BA, .exclude_count = 2}, &mask},
+        {{.exclude = AB, .exclude_count = 2}, NULL},
+        {{.exclude = AB, .exclude_count = 2}, &mask},
+        {{.item_count = 0}, NULL},
+        {{.item_count = 0}, &mask},
+    };
+    enum { COUNT = sizeof CASES / sizeof CASES[0] };
+    nj_error err = {0};
+    nj_idlist_builder builder;
+    nj_buffer block;
+    nj_idlist items;
+    nj_history_digest digests[COUNT];
+    nj_idlist_builder_init(&builder);
+    nj_buffer_init(&block, 4096);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(nj_idlist_builder_add(&builder, nj_slice_from(IDS[i])), NJ_OK);
+    }
+    assert_int_equal(nj_idlist_builder_write(&builder, &block), NJ_OK);
+    assert_ok(nj_idlist_open(block.bytes, block.size, "items", &items, &err), &err);
+    for (size_t i = 0; i < COUNT; i++) {
+        nj_request request = CASES[i].request;
+        digests[i] = nj_request_digest(&items, &request, CASES[i].mask);
+        request.user = nj_slice_from("another user");
+        request.mask = 7; // a number says nothing: the mask's digest does
+        const nj_history_digest again = nj_request_digest(&items, &request, CASES[i].mask);
+        assert_memory_equal(&again, &digests[i], sizeof again);
+        for (size_t k = 0; k < i; k++) {
+            assert_memory_not_equal(&digests[i], &digests[k], sizeof digests[i]);
+        }
+    }
+    nj_idlist_builder_fini(&builder);
+    nj_buffer_fini(&block);
+}
+
 static void rows_beyond_the_catalogue_and_damaged_bytes_are_refused(void **state)
 {
     (void)state;
@@ -39,15 +151,16 @@ static void rows_beyond_the_catalogue_and_damaged_bytes_are_refused(void **state
     nj_buffer buffer;
     nj_users users;
     pack_example(&buffer);
-    assert_refused(nj_users_unpack(nj_buffer_slice(&buffer), 9, &users, &err), NJ_PROTOCOL, &err,
+    assert_refused(nj_users_unpack(nj_buffer_slice(&buffer), 9, 1, &users, &err), NJ_PROTOCOL, &err,
                    "item row 9, the catalogue has 9");
     for (size_t size = 0; size < buffer.size; size++) {
-        assert_int_equal(nj_users_unpack((nj_slice){(char *)buffer.bytes, size}, 10, &users, &err),
-                         NJ_PROTOCOL);
+        assert_int_equal(
+            nj_users_unpack((nj_slice){(char *)buffer.bytes, size}, 10, 1, &users, &err),
+            NJ_PROTOCOL);
     }
     for (size_t bit = 0; bit < buffer.size * 8; bit++) {
         buffer.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        if (nj_users_unpack(nj_buffer_slice(&buffer), 10, &users, &err) == NJ_OK) {
+        if (nj_users_unpack(nj_buffer_slice(&buffer), 10, 1, &users, &err) == NJ_OK) {
             nj_users_fini(&users);
         }
         buffer.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -91,6 +204,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(users_survive_the_wire),
+        cmocka_unit_test(masks_and_excluded_items_survive_where_there_are_any),
+        cmocka_unit_test(digests_tell_histories_masks_and_exclusions_apart),
         cmocka_unit_test(rows_beyond_the_catalogue_and_damaged_bytes_are_refused),
         cmocka_unit_test(rows_are_found_one_by_one_or_not_at_all),
     };

@@ -49,7 +49,7 @@ static world_list search_once(const nj_synthetic *world, const nj_settings *sett
     nj_settings narrow = *settings;
     narrow.beam = W;
     nj_engine *engine = world_open(world, &narrow, 1, world_kernels("ref"));
-    engine->plan.W_wide = engine->plan.W;
+    engine->masks[0].W_wide = engine->plan.W;
     assert_int_equal(engine->plan.W, W);
     assert_ok(nj_engine_decode(engine, request, 1, world_take, lists, &err), &err);
     world_list list = lists->lists[0];
@@ -771,7 +771,8 @@ static void a_history_longer_than_planned_is_refused_by_name(void **state)
     settings.exclusions_max = 6;
     engine = world_open(&world, &settings, 4, world_kernels("ref"));
     assert_refused(nj_engine_decode(engine, users.requests + 1, 1, world_take, &lists, &err),
-                   NJ_PROTOCOL, &err, "user \"u1\" has 8 items, the night was planned for 6");
+                   NJ_PROTOCOL, &err,
+                   "user \"u1\" must not get 8 items, the night was planned for 6");
     nj_engine_close(&engine);
     settings.keep_history = true;
     world_decode(&world, &settings, 4, world_kernels("ref"), &users, &lists);

@@ -42,7 +42,7 @@ static void whole_numbers_are_taken_as_they_are_written(void **state)
 static void unknown_keys_of_any_shape_are_skipped(void **state)
 {
     (void)state;
-    assert_json("{\"exclude\":[\"x\",{\"a\":[[],{},[1,-2.5e+10,true,false,null]],\"items\":[\"no\"]"
+    assert_json("{\"except\":[\"x\",{\"a\":[[],{},[1,-2.5e+10,true,false,null]],\"items\":[\"no\"]"
                 "}],\"user\":\"u\",\"g\":{},\"items\":[\"a\"],\"z\":0}",
                 "u@1[a]");
     assert_json("{\"user\":\"u\",\"items\":[\"a\"],\"text\":\"]}\\\"{[\"}", "u@1[a]");

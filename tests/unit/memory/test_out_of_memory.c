@@ -9,6 +9,7 @@
 #include "common/catalogue/catalogue_make.h"
 #include "common/catalogue/held_out.h"
 #include "common/catalogue/job.h"
+#include "common/catalogue/mask_files.h"
 #include "common/input/histories_reader.h"
 #include "common/input/index_json.h"
 #include "common/input/npy.h"
@@ -236,6 +237,82 @@ static void a_bundle_and_its_engine_say_that_there_is_no_memory(void **state)
     nj_synthetic_free(&synthetic);
 }
 
+// ---- masks ----
+
+typedef struct {
+    nj_mask_files files;
+    const char *user_groups;
+    const nj_catalogue_view *view;
+    const nj_idmap *map;
+    nj_buffer section; // of the run that had memory enough
+} masks_input;
+
+static nj_status read_masks(void *context, nj_error *err)
+{
+    masks_input *input = context;
+    nj_masks masks = {0};
+    nj_user_groups groups;
+    uint64_t unknown;
+    nj_user_groups_init(&groups);
+    nj_buffer_clear(&input->section);
+    nj_status status = nj_mask_files_read(&input->files, &input->view->items, input->map,
+                                          &input->view->trie, &input->section, &unknown, err);
+    if (status == NJ_OK) {
+        status = nj_masks_open(input->section.bytes, input->section.size,
+                               input->view->sids.row_count, &masks, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_user_groups_read(input->user_groups, &masks, &groups, err);
+    }
+    nj_user_groups_fini(&groups);
+    return status;
+}
+
+static void masks_and_an_engine_with_them_say_that_there_is_no_memory(void **state)
+{
+    static const nj_synthetic_shape SHAPE = {.D = 8,
+                                             .H = 2,
+                                             .E = 4,
+                                             .F = 8,
+                                             .encoder_layers = 1,
+                                             .decoder_layers = 1,
+                                             .L = 2,
+                                             .K = 4,
+                                             .item_count = 12,
+                                             .seed = 1};
+    static const char GROUPS[] = "{\"group\": \"b\", \"items\": [1, 2]}\n"
+                                 "{\"group\": \"a\", \"deny\": [5]}\n";
+    static const char USERS[] = "user,group\nu,a\nv,b\n";
+    nj_error err = {0};
+    nj_synthetic synthetic;
+    nj_catalogue_view view;
+    nj_idmap map;
+    char deny[512];
+    char groups[512];
+    nj_idmap_init(&map);
+    assert_ok(nj_synthetic_make(&SHAPE, &synthetic, &err), &err);
+    assert_ok(nj_catalogue_view_open(&synthetic.sections, &view, &err), &err);
+    assert_ok(nj_idmap_build(&map, &view.items, "items", &err), &err);
+    snprintf(deny, sizeof deny, "%s", sandbox_write(state, "deny.txt", "3\n4\n", 4));
+    snprintf(groups, sizeof groups, "%s",
+             sandbox_write(state, "groups.jsonl", GROUPS, sizeof GROUPS - 1));
+    masks_input input = {.files = {.deny = deny, .groups = groups},
+                         .user_groups = sandbox_write(state, "users.csv", USERS, sizeof USERS - 1),
+                         .view = &view,
+                         .map = &map};
+    nj_buffer_init(&input.section, 1 << 20);
+    assert_true(fail_each(read_masks, &input) > 0);
+
+    nj_section *made = &synthetic.sections.sections[synthetic.sections.count++];
+    *made = (nj_section){.bytes = input.section.bytes, .size = input.section.size};
+    strcpy(made->name, "eligible");
+    engine_input engine = {&synthetic.sections, nj_kernels_at(0)};
+    assert_true(fail_each(open_engine, &engine) > 0);
+    nj_buffer_fini(&input.section);
+    nj_idmap_fini(&map);
+    nj_synthetic_free(&synthetic);
+}
+
 typedef struct {
     const char *histories;
     nj_idlist items;
@@ -279,7 +356,7 @@ static nj_status plan_night(void *context, nj_error *err)
     nj_status status = nj_idmap_build(&map, &input->items, "items", err);
     if (status == NJ_OK) {
         status = nj_user_table_read(input->histories, NJ_HISTORIES_SEQUENCE, &input->items, &map,
-                                    &users, err);
+                                    NULL, &users, err);
     }
     if (status == NJ_OK) {
         status = plan_and_dispatch(&users, err);
@@ -300,7 +377,7 @@ static nj_status hold_items_out(void *context, nj_error *err)
     nj_status status = nj_idmap_build(&map, &input->items, "items", err);
     if (status == NJ_OK) {
         status = nj_held_out_read(input->histories, NJ_HISTORIES_SEQUENCE, NJ_HELD_OUT_TEST,
-                                  &input->items, &map, &held, err);
+                                  &input->items, &map, NULL, &held, err);
     }
     if (status == NJ_OK &&
         (nj_lists_init(held.users.count, 5, &lists) != NJ_OK ||
@@ -509,7 +586,7 @@ static void sockets_say_that_there_is_no_memory(void **state)
 static nj_status unpack_shard(void *context, nj_error *err)
 {
     nj_users users;
-    nj_status status = nj_users_unpack(nj_buffer_slice(context), 4, &users, err);
+    nj_status status = nj_users_unpack(nj_buffer_slice(context), 4, 1, &users, err);
     if (status == NJ_OK) {
         nj_users_fini(&users);
     }
@@ -519,7 +596,11 @@ static nj_status unpack_shard(void *context, nj_error *err)
 static void a_lease_says_that_there_is_no_memory(void **state)
 {
     static const uint32_t ITEMS[] = {0, 3};
-    const nj_request request = {nj_slice_from("u"), ITEMS, 2, 0};
+    const nj_request request = {.user = nj_slice_from("u"),
+                                .items = ITEMS,
+                                .item_count = 2,
+                                .exclude = ITEMS,
+                                .exclude_count = 2};
     nj_buffer bytes;
     (void)state;
     nj_buffer_init(&bytes, 4096);
@@ -538,6 +619,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(catalogues_say_that_there_is_no_memory, sandbox_setup,
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_bundle_and_its_engine_say_that_there_is_no_memory,
+                                        sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(masks_and_an_engine_with_them_say_that_there_is_no_memory,
                                         sandbox_setup, sandbox_teardown),
         cmocka_unit_test(users_plan_and_dispatch_say_that_there_is_no_memory),
         cmocka_unit_test_setup_teardown(

@@ -35,6 +35,7 @@ static inline nj_staging_facts night_facts(uint64_t shards, uint64_t users)
     memset(facts.plan_digest.bytes, 1, NJ_DIGEST_BYTES);
     memset(facts.bundle_digest.bytes, 2, NJ_DIGEST_BYTES);
     memset(facts.settings_digest.bytes, 3, NJ_DIGEST_BYTES);
+    memset(facts.eligible_digest.bytes, 4, NJ_DIGEST_BYTES);
     strcpy(facts.settings, "beam=20 top=20");
     return facts;
 }

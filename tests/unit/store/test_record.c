@@ -113,7 +113,7 @@ static void every_cut_of_a_manifest_is_refused(void **state)
     const char *path = sandbox_path(state, "MANIFEST.json");
     assert_ok(nj_store_manifest_write(path, &manifest, &err), &err);
     assert_ok(nj_file_read(path, NJ_STORE_MANIFEST_BYTES_MAX, &text, &size, &err), &err);
-    for (size_t cut = 0; cut < size; cut += 7) {
+    for (size_t cut = 0; cut < size - 1; cut += 7) { // without its last newline it is whole
         const char *cut_path = sandbox_write(state, "cut.json", text, cut);
         assert_int_equal(nj_store_manifest_read(cut_path, &manifest, &err), NJ_INPUT);
     }
@@ -154,6 +154,37 @@ static void a_manifest_without_a_key_or_with_a_wrong_one_is_refused(void **state
                        CASES[i].says);
         free(text);
         json_decref(object);
+    }
+}
+
+// Each version of the program has added some keys at the end.
+static void a_manifest_of_any_earlier_program_is_read_and_a_gap_is_refused(void **state)
+{
+    static const char *const LATER[] = {"rules_digest", "since", "copied_count", "eligible_digest"};
+    nj_error err = {0};
+    nj_store_manifest manifest = example();
+    nj_store_manifest back;
+    for (size_t from = 0; from < 4; from++) {
+        for (size_t gap = 0; gap < 2; gap++) {
+            json_t *object = json_object();
+            memset(manifest.facts.eligible_digest.bytes, 7, NJ_DIGEST_BYTES);
+            assert_ok(nj_store_manifest_to_json(&manifest, object, &err), &err);
+            for (size_t i = from; i < (gap != 0 ? from + 1 : 4); i++) {
+                assert_int_equal(json_object_del(object, LATER[i]), 0);
+            }
+            char *text = json_dumps(object, 0);
+            const char *path = sandbox_write(state, "older.json", text, strlen(text));
+            if (gap != 0 && from < 3) {
+                assert_refused(nj_store_manifest_read(path, &back, &err), NJ_INPUT, &err,
+                               "is missing");
+            } else {
+                memset(back.facts.eligible_digest.bytes, 9, NJ_DIGEST_BYTES);
+                assert_ok(nj_store_manifest_read(path, &back, &err), &err);
+                assert_int_equal(back.facts.eligible_digest.bytes[0], 0);
+            }
+            free(text);
+            json_decref(object);
+        }
     }
 }
 
@@ -201,6 +232,9 @@ int main(void)
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_manifest_without_a_key_or_with_a_wrong_one_is_refused,
                                         sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_manifest_of_any_earlier_program_is_read_and_a_gap_is_refused, sandbox_setup,
+            sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_manifest_with_keys_of_a_later_version_is_read,
                                         sandbox_setup, sandbox_teardown),
         cmocka_unit_test(text_for_the_ledger_is_cut_at_a_character_and_stays_utf8),

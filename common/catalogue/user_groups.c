@@ -1,0 +1,101 @@
+#include "common/catalogue/user_groups.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/base/id.h"
+#include "common/input/event_table.h"
+
+#define ROW_BYTES_MAX 65536
+
+typedef struct {
+    uint64_t line;
+    uint32_t mask;
+} place;
+
+void nj_user_groups_init(nj_user_groups *groups)
+{
+    nj_idlist_builder_init(&groups->users);
+    nj_idmap_init(&groups->map);
+    nj_buffer_init(&groups->places, SIZE_MAX / 2);
+}
+
+void nj_user_groups_fini(nj_user_groups *groups)
+{
+    nj_buffer_fini(&groups->places);
+    nj_idmap_fini(&groups->map);
+    nj_idlist_builder_fini(&groups->users);
+}
+
+static const place *place_at(const nj_user_groups *groups, size_t index)
+{
+    return (const place *)(const void *)groups->places.bytes + index;
+}
+
+static nj_status add_user(nj_user_groups *groups, nj_slice user, const place *at, nj_error *err)
+{
+    nj_status status = nj_idlist_builder_add(&groups->users, user);
+    if (status == NJ_OK) {
+        status = nj_idmap_insert(&groups->map, user, groups->users.count - 1);
+    }
+    if (status == NJ_OK) {
+        status = nj_buffer_append(&groups->places, at, sizeof *at);
+    }
+    return status == NJ_OK
+               ? NJ_OK
+               : nj_fail(err, status, "no memory for the groups of %zu users", groups->users.count);
+}
+
+static nj_status add_row(nj_user_groups *groups, const nj_event_table *table, const nj_masks *masks,
+                         nj_error *err)
+{
+    const nj_slice user = table->fields[table->column[NJ_EVENT_USER]];
+    const nj_slice group = table->fields[table->column[NJ_EVENT_GROUP]];
+    const char *problem = nj_id_problem(user);
+    if (problem != NULL) {
+        return nj_lines_fail(table->lines, table->number, err, "user \"%.*s\" %s",
+                             NJ_SLICE_ARGS(user), problem);
+    }
+    const size_t earlier = nj_idmap_find(&groups->map, user, nj_idmap_at_builder, &groups->users);
+    if (earlier != NJ_IDMAP_NONE) {
+        return nj_lines_fail(table->lines, table->number, err,
+                             "user \"%.*s\" stands on line %" PRIu64 " too", NJ_SLICE_ARGS(user),
+                             place_at(groups, earlier)->line);
+    }
+    const place at = {.line = table->number, .mask = nj_masks_find(masks, group)};
+    if (at.mask == NJ_MASK_NONE) {
+        return nj_lines_fail(table->lines, table->number, err,
+                             "user \"%.*s\" is in the group \"%.*s\", which --groups does not have",
+                             NJ_SLICE_ARGS(user), NJ_SLICE_ARGS(group));
+    }
+    return add_user(groups, user, &at, err);
+}
+
+nj_status nj_user_groups_read(const char *path, const nj_masks *masks, nj_user_groups *out,
+                              nj_error *err)
+{
+    nj_lines lines;
+    nj_event_table table;
+    nj_status status = nj_lines_open(path, ROW_BYTES_MAX, &lines, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = nj_event_table_open(&lines, true, NJ_EVENT_GROUP, ROW_BYTES_MAX, &table, err);
+    if (status == NJ_OK) {
+        while ((status = nj_event_table_next(&table, err)) == NJ_OK) {
+            status = add_row(out, &table, masks, err);
+            if (status != NJ_OK) {
+                break;
+            }
+        }
+        nj_event_table_close(&table);
+    }
+    nj_lines_close(&lines);
+    return status == NJ_END ? NJ_OK : status;
+}
+
+uint32_t nj_user_groups_find(const nj_user_groups *groups, nj_slice user)
+{
+    const size_t index = nj_idmap_find(&groups->map, user, nj_idmap_at_builder, &groups->users);
+    return index != NJ_IDMAP_NONE ? place_at(groups, index)->mask : NJ_MASK_NONE;
+}

@@ -1,0 +1,108 @@
+// engine_popular.c - the list of users without a known item: the most frequent items that they may get.
+#include "worker/engine/engine_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static int compare_popularity(const void *a, const void *b, void *counts)
+{
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+    const uint32_t *count = counts;
+    if (count[x] != count[y]) {
+        return count[x] > count[y] ? -1 : 1;
+    }
+    return x < y ? -1 : x > y;
+}
+
+// Only items that may be recommended (they stand in a leaf) and that somebody had.
+static uint32_t list_counted_items(const nj_engine *engine, uint32_t *rows)
+{
+    const nj_trie *trie = &engine->catalogue.trie;
+    uint32_t count = 0;
+    for (uint32_t leaf = 0; leaf < trie->node_count[trie->level_count]; leaf++) {
+        uint32_t item_count;
+        const uint32_t *items = nj_trie_leaf_items(trie, leaf, &item_count);
+        for (uint32_t i = 0; i < item_count; i++) {
+            if (engine->catalogue.counts[items[i]] > 0) {
+                rows[count++] = items[i];
+            }
+        }
+    }
+    return count;
+}
+
+// Keeps the first of the sorted rows that the mask lets through: as many as a list needs whatever its user excludes. The share of an
+// item is that among the items of the mask.
+static nj_status keep_most_popular(const nj_engine *engine, const uint32_t *rows, uint32_t count,
+                                   engine_mask *mask)
+{
+    const uint32_t most = engine->settings.top + engine->settings.exclusions_max;
+    const uint32_t room = count < most ? count : most;
+    uint64_t total = 0;
+    mask->popular = malloc(((size_t)room + 1) * sizeof *mask->popular);
+    mask->popular_scores = malloc(((size_t)room + 1) * sizeof *mask->popular_scores);
+    if (mask->popular == NULL || mask->popular_scores == NULL) {
+        return NJ_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (mask->eligible != NULL && !nj_bits_has(mask->eligible->items, rows[i])) {
+            continue;
+        }
+        total += engine->catalogue.counts[rows[i]];
+        if (mask->popular_count < room) {
+            mask->popular[mask->popular_count++] = rows[i];
+        }
+    }
+    for (uint32_t i = 0; i < mask->popular_count; i++) {
+        const uint32_t times = engine->catalogue.counts[mask->popular[i]];
+        mask->popular_scores[i] = (float)log((double)times / (double)total);
+    }
+    return NJ_OK;
+}
+
+static nj_status make_cold_list(nj_engine *engine)
+{
+    engine->cold.items = malloc(engine->settings.top * sizeof *engine->cold.items);
+    engine->cold.scores = malloc(engine->settings.top * sizeof *engine->cold.scores);
+    engine->cold_exclude =
+        malloc(((size_t)engine->settings.exclusions_max + 1) * sizeof *engine->cold_exclude);
+    return engine->cold.items != NULL && engine->cold.scores != NULL && engine->cold_exclude != NULL
+               ? NJ_OK
+               : NJ_NO_MEMORY;
+}
+
+nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err)
+{
+    nj_status status = make_cold_list(engine);
+    if (engine->catalogue.counts != NULL && status == NJ_OK) {
+        uint32_t *rows = malloc(((size_t)engine->catalogue.trie.item_count + 1) * sizeof *rows);
+        status = rows != NULL ? NJ_OK : NJ_NO_MEMORY;
+        if (rows != NULL) {
+            const uint32_t count = list_counted_items(engine, rows);
+            qsort_r(rows, count, sizeof *rows, compare_popularity,
+                    (void *)(uintptr_t)engine->catalogue.counts);
+            for (uint32_t m = 0; m < engine->mask_count && status == NJ_OK; m++) {
+                status = keep_most_popular(engine, rows, count, &engine->masks[m]);
+            }
+            free(rows);
+        }
+    }
+    return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory for the popular list");
+}
+
+nj_list nj_engine_cold_list(nj_engine *engine, const nj_request *request)
+{
+    const engine_mask *mask = &engine->masks[request->mask];
+    const nj_exclusions exclusions = nj_exclusions_from(request, false, engine->cold_exclude);
+    list_slot *list = &engine->cold;
+    list->count = 0;
+    for (uint32_t i = 0; i < mask->popular_count && list->count < engine->settings.top; i++) {
+        if (!nj_excluded(&exclusions, mask->popular[i])) {
+            list->items[list->count] = mask->popular[i];
+            list->scores[list->count++] = mask->popular_scores[i];
+        }
+    }
+    return (nj_list){
+        .flags = NJ_ROW_COLD, .count = list->count, .items = list->items, .scores = list->scores};
+}
