@@ -19,7 +19,7 @@
 // promises stands in schemas/numeric_class.def.
 //
 // NaN       an input that is NaN is outside the contract, but no set hides it: relu, gated_gelu, softmax and products pass it on.
-// Scratch   no set allocates; matmul_nt and matmul_nn use at most 32 KiB of stack, the linears of int8 and bf16 at most 80 KiB. All
+// Scratch   no set allocates; matmul_nt, matmul_nn and matmul_tn use at most 48 KiB of stack, the linears of int8 and bf16 at most 80 KiB. All
 //           functions may run on several threads at once.
 // Speed     matmul_nt transposes B at each call; where the same B serves many calls, matmul_nn on a stored transpose is faster. matmul_nn copies what is behind the last
 //           16 columns of B: an N that is a multiple of 16 copies nothing.
@@ -75,6 +75,9 @@ typedef struct {
                       size_t ldb, float *C, size_t ldc);
     /// C[M, N] = A[M, K] * B[K, N]: attention mixing.
     void (*matmul_nn)(size_t M, size_t N, size_t K, const float *A, size_t lda, const float *B,
+                      size_t ldb, float *C, size_t ldc);
+    /// C[M, N] += A[K, M]^T * B[K, N], each chain beginning with what C holds: the gradient of a weight.
+    void (*matmul_tn)(size_t M, size_t N, size_t K, const float *A, size_t lda, const float *B,
                       size_t ldb, float *C, size_t ldc);
 
     /// Attention of one row over T positions, the first half: scores[h * ld + t] = sum over e of q[h * E + e] * keys[t][h * E + e];

@@ -22,9 +22,10 @@ static blasint narrow(size_t size)
     return (blasint)size;
 }
 
-/// C = A * op(B) + beta * C for beta 0 or 1; with K = 0 only the zeroing is left.
-static void multiply(CBLAS_TRANSPOSE transpose, size_t M, size_t N, size_t K, const float *A,
-                     size_t lda, const float *B, size_t ldb, float beta, float *C, size_t ldc)
+/// C = op(A) * op(B) + beta * C for beta 0 or 1; with K = 0 only the zeroing is left.
+static void multiply(CBLAS_TRANSPOSE op_a, CBLAS_TRANSPOSE op_b, size_t M, size_t N, size_t K,
+                     const float *A, size_t lda, const float *B, size_t ldb, float beta, float *C,
+                     size_t ldc)
 {
     if (M == 0 || N == 0) {
         return;
@@ -35,7 +36,7 @@ static void multiply(CBLAS_TRANSPOSE transpose, size_t M, size_t N, size_t K, co
         }
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, transpose, narrow(M), narrow(N), narrow(K), 1.0f, A,
+    cblas_sgemm(CblasRowMajor, op_a, op_b, narrow(M), narrow(N), narrow(K), 1.0f, A,
                 narrow(nj_max_size(lda, 1)), B, narrow(nj_max_size(ldb, 1)), beta, C,
                 narrow(nj_max_size(ldc, 1)));
 }
@@ -56,7 +57,7 @@ static void pack_nothing(nj_linear *linear, void *memory)
 static void openblas_linear(size_t M, const float *X, size_t ldx, const nj_linear *linear,
                             bool accumulate, float *Y, size_t ldy)
 {
-    multiply(CblasTrans, M, linear->N, linear->K, X, ldx, linear->weight, linear->K,
+    multiply(CblasNoTrans, CblasTrans, M, linear->N, linear->K, X, ldx, linear->weight, linear->K,
              accumulate ? 1.0f : 0.0f, Y, ldy);
 }
 
@@ -71,19 +72,26 @@ static void openblas_linear_many(size_t M, const float *X, size_t ldx, size_t co
 static void openblas_linear_transposed(size_t M, const float *X, size_t ldx,
                                        const nj_linear *linear, float *Y, size_t ldy)
 {
-    multiply(CblasTrans, linear->N, M, linear->K, linear->weight, linear->K, X, ldx, 0.0f, Y, ldy);
+    multiply(CblasNoTrans, CblasTrans, linear->N, M, linear->K, linear->weight, linear->K, X, ldx,
+             0.0f, Y, ldy);
 }
 
 static void openblas_matmul_nt(size_t M, size_t N, size_t K, const float *A, size_t lda,
                                const float *B, size_t ldb, float *C, size_t ldc)
 {
-    multiply(CblasTrans, M, N, K, A, lda, B, ldb, 0.0f, C, ldc);
+    multiply(CblasNoTrans, CblasTrans, M, N, K, A, lda, B, ldb, 0.0f, C, ldc);
 }
 
 static void openblas_matmul_nn(size_t M, size_t N, size_t K, const float *A, size_t lda,
                                const float *B, size_t ldb, float *C, size_t ldc)
 {
-    multiply(CblasNoTrans, M, N, K, A, lda, B, ldb, 0.0f, C, ldc);
+    multiply(CblasNoTrans, CblasNoTrans, M, N, K, A, lda, B, ldb, 0.0f, C, ldc);
+}
+
+static void openblas_matmul_tn(size_t M, size_t N, size_t K, const float *A, size_t lda,
+                               const float *B, size_t ldb, float *C, size_t ldc)
+{
+    multiply(CblasTrans, CblasNoTrans, M, N, K, A, lda, B, ldb, 1.0f, C, ldc);
 }
 
 void nj_kernels_openblas_over(nj_kernels *set)
@@ -99,4 +107,5 @@ void nj_kernels_openblas_over(nj_kernels *set)
     set->packs_transposed = false;
     set->matmul_nt = openblas_matmul_nt;
     set->matmul_nn = openblas_matmul_nn;
+    set->matmul_tn = openblas_matmul_tn;
 }

@@ -80,6 +80,18 @@ static void ref_matmul_nn(size_t M, size_t N, size_t K, const float *A, size_t l
     }
 }
 
+static void ref_matmul_tn(size_t M, size_t N, size_t K, const float *A, size_t lda, const float *B,
+                          size_t ldb, float *C, size_t ldc)
+{
+    for (size_t m = 0; m < M; m++) {
+        for (size_t n = 0; n < N; n++) {
+            for (size_t k = 0; k < K; k++) {
+                C[m * ldc + n] = fmaf(A[k * lda + m], B[k * ldb + n], C[m * ldc + n]);
+            }
+        }
+    }
+}
+
 static float fold_lanes(float lane[LANES])
 {
     for (size_t width = LANES / 2; width > 0; width /= 2) {
@@ -224,6 +236,7 @@ const nj_kernels nj_kernels_ref = {
     .linear_transposed = ref_linear_transposed,
     .matmul_nt = ref_matmul_nt,
     .matmul_nn = ref_matmul_nn,
+    .matmul_tn = ref_matmul_tn,
     .head_scores = ref_head_scores,
     .head_mix = ref_head_mix,
     .softmax = ref_softmax,

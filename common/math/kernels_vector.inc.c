@@ -23,9 +23,10 @@
 //   [ a ] x TILE_ROWS       [ acc acc ]      and is taken up again (`resume`), which rounds nothing.
 //
 // Weights are packed into such panels once (linear_pack). matmul_nt transposes B into a panel on the stack, a block of K_BLOCK at a
-// time; matmul_nn reads B where it lies and copies only the ragged last panel.
+// time; matmul_nn and matmul_tn read B where it lies and copy only the ragged last panel.
 //
-// Scratch   K_BLOCK * PANEL floats of stack (32 KiB at most) in matmul_nt and matmul_nn, nothing in linear
+// Scratch   K_BLOCK * PANEL floats of stack (32 KiB at most) in matmul_nt and matmul_nn, TILE_ROWS * K_BLOCK more in matmul_tn, nothing in
+//           linear
 #include <math.h>
 #include <stdalign.h>
 #include <stdint.h>
@@ -353,7 +354,7 @@ static void vector_linear_transposed(size_t M, const float *X, size_t ldx, const
 
 /// The columns behind the last full panel.
 static void multiply_ragged(size_t M, size_t K, size_t columns, const float *A, size_t lda,
-                            const float *B, size_t ldb, float *C, size_t ldc)
+                            const float *B, size_t ldb, float *C, size_t ldc, bool resume)
 {
     alignas(CACHE_ALIGN) float panel[K_BLOCK * PANEL];
     strip s = {.lda = lda, .B = panel, .C = C, .ldc = ldc, .columns = columns};
@@ -362,17 +363,19 @@ static void multiply_ragged(size_t M, size_t K, size_t columns, const float *A, 
     do {
         s.K = nj_min_size(K - k, K_BLOCK);
         s.A = A + k;
-        s.resume = k > 0;
+        s.resume = resume || k > 0;
         pack_straight(columns, s.K, B + k * ldb, ldb, panel);
         multiply_strip(M, &s);
         k += s.K;
     } while (k < K);
 }
 
-static void vector_matmul_nn(size_t M, size_t N, size_t K, const float *A, size_t lda,
-                             const float *B, size_t ldb, float *C, size_t ldc)
+/// C[M, N] = A[M, K] * B[K, N], or with `resume` chains that begin with what C holds.
+static void multiply_straight(size_t M, size_t N, size_t K, const float *A, size_t lda,
+                              const float *B, size_t ldb, float *C, size_t ldc, bool resume)
 {
-    strip s = {.K = K, .A = A, .lda = lda, .ldb = ldb, .ldc = ldc, .columns = PANEL};
+    strip s = {
+        .K = K, .A = A, .lda = lda, .ldb = ldb, .ldc = ldc, .columns = PANEL, .resume = resume};
     size_t n = 0;
     for (; n + PANEL <= N; n += PANEL) {
         s.B = B + n;
@@ -387,7 +390,46 @@ static void vector_matmul_nn(size_t M, size_t N, size_t K, const float *A, size_
         n += VEC_FLOATS;
     }
     if (n < N) {
-        multiply_ragged(M, K, N - n, A, lda, B + n, ldb, C + n, ldc);
+        multiply_ragged(M, K, N - n, A, lda, B + n, ldb, C + n, ldc, resume);
+    }
+}
+
+static void vector_matmul_nn(size_t M, size_t N, size_t K, const float *A, size_t lda,
+                             const float *B, size_t ldb, float *C, size_t ldc)
+{
+    multiply_straight(M, N, K, A, lda, B, ldb, C, ldc, false);
+}
+
+/// turned[rows, K_BLOCK] = the transpose of A[depth, rows]; what lies behind column `depth` is not read.
+static void turn_columns(size_t rows, size_t depth, const float *A, size_t lda, float *turned)
+{
+    for (size_t k = 0; k < depth; k += TRANSPOSE_COLUMNS) {
+        size_t count = nj_min_size(depth - k, TRANSPOSE_COLUMNS);
+        size_t r = 0;
+        for (; r + 4 <= rows; r += 4) {
+            transpose_by_four(count, A + k * lda + r, lda, turned + r * K_BLOCK + k, K_BLOCK);
+        }
+        for (; r < rows; r++) {
+            for (size_t i = 0; i < count; i++) {
+                turned[r * K_BLOCK + k + i] = A[(k + i) * lda + r];
+            }
+        }
+    }
+}
+
+/// A block of k at a time, a tile's rows of A are turned on the stack; B is read where it lies.
+static void vector_matmul_tn(size_t M, size_t N, size_t K, const float *A, size_t lda,
+                             const float *B, size_t ldb, float *C, size_t ldc)
+{
+    alignas(CACHE_ALIGN) float turned[TILE_ROWS * K_BLOCK];
+    for (size_t k = 0; k < K; k += K_BLOCK) {
+        size_t depth = nj_min_size(K - k, K_BLOCK);
+        for (size_t m = 0; m < M; m += TILE_ROWS) {
+            size_t rows = nj_min_size(M - m, TILE_ROWS);
+            turn_columns(rows, depth, A + k * lda + m, lda, turned);
+            multiply_straight(rows, N, depth, turned, K_BLOCK, B + k * ldb, ldb, C + m * ldc, ldc,
+                              true);
+        }
     }
 }
 
@@ -611,6 +653,7 @@ const nj_kernels VECTOR_SET = {
     .linear_transposed = vector_linear_transposed,
     .matmul_nt = vector_matmul_nt,
     .matmul_nn = vector_matmul_nn,
+    .matmul_tn = vector_matmul_tn,
     .head_scores = vector_head_scores,
     .head_mix = vector_head_mix,
     .softmax = vector_softmax,

@@ -53,6 +53,16 @@ static nj_status read_shard_users(const nj_arguments *arguments, nj_night_option
     return status;
 }
 
+void nj_night_options_set_class(nj_night_options *options, const char *numeric_class)
+{
+    options->numeric_class = numeric_class;
+    // A second decoding can be compared with the first only where it must give the same bits.
+    if (!nj_numeric_class_reproducible(numeric_class)) {
+        options->speculate = false;
+        options->audit_users = 0;
+    }
+}
+
 static nj_status read_words(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
 {
     const char *speculate = nj_argument(arguments, "speculate");
@@ -70,11 +80,7 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
         return nj_fail(err, NJ_USAGE, "--numeric-class must have 1 to %d bytes",
                        NJ_STAGING_CLASS_BYTES_MAX);
     }
-    // A second decoding can be compared with the first only where it must give the same bits.
-    if (!nj_numeric_class_reproducible(out->numeric_class)) {
-        out->speculate = false;
-        out->audit_users = 0;
-    }
+    nj_night_options_set_class(out, out->numeric_class);
     if (out->retry_quarantined && !out->resume) {
         return nj_fail(err, NJ_USAGE, "--retry-quarantined goes with --resume");
     }

@@ -49,4 +49,7 @@
 NJ_CHECKED nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options *out,
                                            nj_error *err);
 
+/// Makes it a night of this class, borrowed; speculation and audit go off where a second decoding proves nothing.
+void nj_night_options_set_class(nj_night_options *options, const char *numeric_class);
+
 #endif

@@ -373,20 +373,21 @@ static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job,
     return status;
 }
 
-// Of the classes of bf16, the one that this machine's workers have; float32 is exact, whatever they have.
+// The class of the kernels that are asked for by name, and of bf16's classes the one that this machine's workers have. Otherwise
+// float32 is exact, whatever they have.
 static nj_status choose_class(const nj_arguments *arguments, nj_night_options *options,
                               nj_error *err)
 {
     const char *precision = nj_argument(arguments, "precision");
+    const char *name = nj_argument(arguments, "kernels");
     if (nj_argument(arguments, "numeric-class") != NULL ||
-        strcmp(precision, NJ_PRECISION_DEFAULT) == 0) {
+        (strcmp(precision, NJ_PRECISION_DEFAULT) == 0 && strcmp(name, "auto") == 0)) {
         return NJ_OK;
     }
     const nj_kernels *kernels = NULL;
-    nj_status status =
-        nj_kernels_choose(precision, nj_argument(arguments, "kernels"), &kernels, err);
+    nj_status status = nj_kernels_choose(precision, name, &kernels, err);
     if (status == NJ_OK) {
-        options->numeric_class = kernels->numeric_class;
+        nj_night_options_set_class(options, kernels->numeric_class);
     }
     return status;
 }

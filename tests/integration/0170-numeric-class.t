@@ -18,8 +18,8 @@ expect_end able 0
 expect_rows store
 expect_exit 2 nightjar-worker --connect "$where" --server-key server.key.pub --key worker.key --kernels abacus
 
-# A whole night in that class. `run` ends with the worker's exit code when the classes do not fit.
-expect_exit 0 nightjar run "${night[@]}" --store blas-store --workers 2 --numeric-class "$class" --json
+# A whole night in that class: that of the kernels that are asked for. `run` ends with the worker's exit code when the classes do not fit.
+expect_exit 0 nightjar run "${night[@]}" --store blas-store --workers 2 --kernels openblas --json
 nightjar store stat --store blas-store 2>/dev/null | grep -q "^numeric class  $class\$" || fail "the generation does not say its class"
 nightjar store export --store blas-store --to jsonl >blas.jsonl 2>/dev/null
 python3 - expected.jsonl blas.jsonl <<'P'

@@ -1,6 +1,7 @@
 include(${CMAKE_CURRENT_SOURCE_DIR}/support/t5_fixture.cmake)
 nj_test(parity/test_t5_golden.c LIBS nj_test_t5 LABEL parity)
 nj_test(parity/test_t5_teacher_forced.c LIBS nj_test_t5 LABEL parity)
+nj_test(parity/test_train_trace.c LIBS nj_train nj_test_t5 LABEL parity)
 nj_test(parity/test_decode.c LIBS nj_engine LABEL parity)
 # All of Beauty takes minutes.
 add_test(NAME parity_beauty_quality COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/parity/beauty_quality)

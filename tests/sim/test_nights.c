@@ -10,9 +10,9 @@
 
 // Under sanitizers a night takes about ten times as long.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define NIGHTS 1500
+#define NIGHTS 1000
 #else
-#define NIGHTS 15000
+#define NIGHTS 10000
 #endif
 
 // Seeds that once failed, and what they found. A seed means its night only while weather.c stays as it is: who changes what is drawn takes

@@ -1,4 +1,4 @@
-// test_products.c - linear, matmul_nt and matmul_nn of every set against kernels_ref.c, and kernels_ref.c against hands.
+// test_products.c - linear, matmul_nt, matmul_nn and matmul_tn of every set against kernels_ref.c, and kernels_ref.c against hands.
 #include <stdio.h>
 
 #include "tests/unit/math/linears.h"
@@ -93,6 +93,27 @@ static void check_matmul(size_t M, size_t N, size_t K, size_t padding, bool tran
     guarded_free(&A);
 }
 
+static void check_matmul_tn(size_t M, size_t N, size_t K, size_t padding)
+{
+    uint64_t seed = 13 + M + 100 * N + 10000 * K;
+    guarded A = guarded_random(K, M, padding, 1.0f, &seed);
+    guarded B = guarded_random(K, N, padding, 1.0f, &seed);
+    guarded before = guarded_random(M, N, padding, 1.0f, &seed);
+    guarded expected = guarded_copy(&before);
+    find_ref()->matmul_tn(M, N, K, A.data, A.ld, B.data, B.ld, expected.data, expected.ld);
+    const nj_kernels *kernels;
+    for (size_t i = 1; (kernels = nj_kernels_at(i)) != NULL; i++) {
+        guarded C = guarded_copy(&before);
+        kernels->matmul_tn(M, N, K, A.data, A.ld, B.data, B.ld, C.data, C.ld);
+        compare(kernels, &C, &expected, "matmul_tn", M, N, K + 1);
+        guarded_free(&C);
+    }
+    guarded_free(&expected);
+    guarded_free(&before);
+    guarded_free(&B);
+    guarded_free(&A);
+}
+
 static void the_forms_of_linear_give_the_same_elements(void **state)
 {
     (void)state;
@@ -122,6 +143,9 @@ static void every_set_agrees_with_the_reference_on_every_ragged_shape(void **sta
                 check_linear(M_SIZES[m], N_SIZES[n], K_SIZES[k], padding, true);
                 check_matmul(M_SIZES[m], N_SIZES[n], K_SIZES[k], padding, false);
                 check_matmul(M_SIZES[m], N_SIZES[n], K_SIZES[k], padding, true);
+                if (padding == 5) {
+                    check_matmul_tn(M_SIZES[m], N_SIZES[n], K_SIZES[k], padding);
+                }
             }
         }
     }
@@ -138,6 +162,7 @@ static void every_set_agrees_on_the_shapes_of_the_reference_model(void **state)
     check_linear(13, 33, 1024, 1024, false); // rows 8192 bytes apart
     check_matmul(80, 80, 64, 320, true);     // scores: heads interleaved in rows of 384
     check_matmul(80, 64, 80, 320, false);    // mixing
+    check_matmul_tn(128, 384, 600, 0);       // a weight's gradient
 }
 
 static void a_row_does_not_depend_on_the_rows_beside_it(void **state)
@@ -238,6 +263,10 @@ static void the_reference_multiplies_as_one_does_by_hand(void **state)
     assert_memory_equal(C, EXPECTED, sizeof C);
     find_ref()->matmul_nn(2, 2, 3, A, 3, B_STRAIGHT, 2, C, 2);
     assert_memory_equal(C, EXPECTED, sizeof C);
+    static const float A_TURNED[] = {1, 4, 2, 5, 3, 6}; // [3, 2], the same
+    memcpy(C, (const float[]){1, 1, 1, -17}, sizeof C);
+    find_ref()->matmul_tn(2, 2, 3, A_TURNED, 2, B_STRAIGHT, 2, C, 2);
+    assert_memory_equal(C, ((const float[]){8, 9, 17, 0}), sizeof C);
     nj_linear linear = {.weight = B, .N = 2, .K = 3};
     find_ref()->linear(2, A, 3, &linear, false, C, 2);
     assert_memory_equal(C, EXPECTED, sizeof C);

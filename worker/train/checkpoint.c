@@ -1,0 +1,89 @@
+#include "worker/train/checkpoint.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/bundle/bundle.h"
+
+// The "state" section; little-endian like every machine that nightjar runs on.
+typedef struct {
+    nj_digest inputs;
+    uint64_t step;
+    uint64_t count;
+} state_section;
+
+_Static_assert(sizeof(state_section) == 48, "the section's size is part of the format");
+
+static const char *const ARRAYS[] = {"values", "mean", "square"};
+#define ARRAY_COUNT (sizeof ARRAYS / sizeof ARRAYS[0])
+
+nj_status nj_checkpoint_write(const char *path, const nj_checkpoint *checkpoint, nj_error *err)
+{
+    const state_section state = {checkpoint->inputs, checkpoint->step, checkpoint->count};
+    const float *const arrays[] = {checkpoint->values, checkpoint->mean, checkpoint->square};
+    nj_sections sections = {.count = 1 + ARRAY_COUNT};
+    sections.sections[0] = (nj_section){.name = "state", .bytes = &state, .size = sizeof state};
+    for (size_t i = 0; i < ARRAY_COUNT; i++) {
+        nj_section *section = &sections.sections[1 + i];
+        *section =
+            (nj_section){.bytes = arrays[i], .size = checkpoint->count * sizeof *arrays[i]};
+        memcpy(section->name, ARRAYS[i], strlen(ARRAYS[i]));
+    }
+    return nj_bundle_write(path, &sections, err);
+}
+
+static nj_status check_state(const char *path, const nj_section *section,
+                             const nj_checkpoint *checkpoint, state_section *out, nj_error *err)
+{
+    if (section == NULL || section->size != sizeof *out) {
+        return nj_fail(err, NJ_INPUT, "%s: no section \"state\" of %zu bytes: no checkpoint", path,
+                       sizeof *out);
+    }
+    memcpy(out, section->bytes, sizeof *out);
+    if (!nj_digest_equal(&out->inputs, &checkpoint->inputs) || out->count != checkpoint->count) {
+        return nj_fail(err, NJ_CONFIG,
+                       "%s is the checkpoint of another training (%" PRIu64
+                       " parameters, this one has %zu, or another model, catalogue, histories or "
+                       "setting): give those it was begun with, or remove it to begin anew",
+                       path, out->count, checkpoint->count);
+    }
+    return NJ_OK;
+}
+
+static nj_status check_arrays(const char *path, const nj_sections *sections, size_t count,
+                              nj_error *err)
+{
+    for (size_t i = 0; i < ARRAY_COUNT; i++) {
+        const nj_section *section = nj_sections_find(sections, ARRAYS[i]);
+        if (section == NULL || section->size != count * sizeof(float)) {
+            return nj_fail(err, NJ_INPUT, "%s: no section \"%s\" of %zu numbers", path, ARRAYS[i],
+                           count);
+        }
+    }
+    return NJ_OK;
+}
+
+nj_status nj_checkpoint_read(const char *path, nj_checkpoint *checkpoint, nj_error *err)
+{
+    nj_bundle *bundle = NULL;
+    state_section state;
+    nj_status status = nj_bundle_open(path, &bundle, err);
+    if (status == NJ_OK) {
+        status = nj_bundle_verify(bundle, err);
+    }
+    if (status == NJ_OK) {
+        const nj_sections *sections = nj_bundle_sections(bundle);
+        status = check_state(path, nj_sections_find(sections, "state"), checkpoint, &state, err);
+        if (status == NJ_OK) {
+            status = check_arrays(path, sections, checkpoint->count, err);
+        }
+        float *const arrays[] = {checkpoint->values, checkpoint->mean, checkpoint->square};
+        for (size_t i = 0; i < ARRAY_COUNT && status == NJ_OK; i++) {
+            memcpy(arrays[i], nj_sections_find(sections, ARRAYS[i])->bytes,
+                   checkpoint->count * sizeof(float));
+            checkpoint->step = state.step;
+        }
+    }
+    nj_bundle_close(&bundle);
+    return status;
+}

@@ -1,0 +1,42 @@
+// rows.h - what a backward pass needs beside products: derivatives of norms, softmax and activations, dropout, transposes.
+//
+// Every sum has one fixed order: 16 lanes, folded as kernels.h folds them. So the same input gives the same bits on any number of threads.
+#ifndef NJ_WORKER_TRAIN_ROWS_H
+#define NJ_WORKER_TRAIN_ROWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Which values are dropped is a function of the key and the place alone, so a backward pass finds them again.
+typedef struct {
+    uint32_t threshold; // a value is dropped when its 16 random bits are below
+    float scale;        // of the kept: 65536 / (65536 - threshold)
+} nj_dropout;
+
+/// `rate` is in [0, 1): rounded to a multiple of 1/65536.
+nj_dropout nj_dropout_make(double rate);
+/// The key of one use of dropout in a step.
+uint64_t nj_dropout_key(uint64_t seed, uint32_t use);
+/// values[i] becomes 0 or values[i] * scale; nothing happens when the threshold is 0. The same call is its own derivative.
+void nj_dropout_apply(nj_dropout dropout, uint64_t key, size_t count, float *values);
+
+/// out[c * rows + r] = in[r * ld + c].
+void nj_rows_transpose(size_t rows, size_t columns, const float *in, size_t ld, float *out);
+
+/// inverse[r] = 1 / sqrt(mean(x[r]^2) + epsilon), and normed[r] = x[r] * inverse[r] * weight.
+void nj_rows_norm(size_t rows, size_t D, const float *x, const float *weight, float epsilon,
+                  float *normed, float *inverse);
+/// From the derivative by `normed`: dx += that by x, dweight += that by the weight. Rows are added in order.
+void nj_rows_norm_backward(size_t rows, size_t D, const float *x, const float *inverse,
+                           const float *weight, const float *dnormed, float *dx, float *dweight);
+
+/// dp becomes the derivative by the values before the softmax whose result is p: p * (dp - sum(p * dp)). Contiguous rows.
+void nj_rows_softmax_backward(size_t rows, size_t columns, const float *p, float *dp);
+
+/// dh becomes the derivative by what relu was given, from its (dropped) result h.
+void nj_rows_relu_backward(size_t count, const float *h, float scale, float *dh);
+/// h = gelu_new(u) * gate: dh becomes the derivative by u, dgate is set.
+void nj_rows_gated_gelu_backward(size_t count, const float *u, const float *gate, float *dh,
+                                 float *dgate);
+
+#endif

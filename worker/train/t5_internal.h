@@ -1,0 +1,131 @@
+// t5_internal.h - what the files of a gradient share: kept activations, scratch, the call at hand.
+#ifndef NJ_WORKER_TRAIN_T5_INTERNAL_H
+#define NJ_WORKER_TRAIN_T5_INTERNAL_H
+
+#include "worker/train/rows.h"
+#include "worker/train/t5_gradient.h"
+
+#define NJ_TRAIN_HEAD_ROWS 128 // rows whose logits are in memory at a time
+
+// One norm: what went in, and what the backward pass needs of it.
+typedef struct {
+    float *x;       // [N, D] before
+    float *normed;  // [N, D]
+    float *inverse; // [N]
+} nj_kept_norm;
+
+typedef struct {
+    nj_kept_norm norm;
+    float *q;     // [N, H*E]
+    float *k;     // [M, H*E], M = N but for cross-attention
+    float *v;     // [M, H*E]
+    float *p;     // probabilities before dropout, [H, Sq, Sk] of each sample, end to end
+    float *mixed; // [N, H*E]
+} nj_kept_attention;
+
+typedef struct {
+    nj_kept_norm norm;
+    float *inner; // [N, F] before the activation, gated only
+    float *gate;  // [N, F] gated only
+    float *h;     // [N, F] after activation and dropout
+} nj_kept_dense;
+
+typedef struct {
+    nj_kept_attention self;
+    nj_kept_attention cross; // decoder only
+    nj_kept_dense dense;
+} nj_kept_block;
+
+typedef struct {
+    nj_kept_block *blocks;
+    nj_kept_norm last;
+} nj_kept_stack;
+
+struct nj_train_scratch {
+    nj_train_limits limits;
+    nj_arena arena;
+    nj_kept_stack encoder;
+    nj_kept_stack decoder;
+    uint32_t *steps;  // [samples_max + 1] sample b's decoder rows are steps[b] .. steps[b+1]
+    uint32_t *inputs; // [samples_max, T] the decoder's tokens
+    uint16_t *encoder_bucket; // [2 * sequence_max - 1] by (key - query) + sequence_max - 1
+    uint16_t *decoder_bucket; // [2 * T - 1] likewise; keys behind the query are not looked at
+
+    float *x;                 // [N, D] residual stream; backward its derivative
+    float *y;                 // [N, D]
+    float *dn;                // [N, D] by a norm's result
+    float *de;                // [tokens_max, D] by the encoder's output
+    float *dq, *dk, *dv, *da; // [N, H*E]
+    float *dh;                // [N, F]
+    float *dgate;             // [N, F], gated only
+    float *scores;            // [longest, longest] of one head, and again
+    float *turned;
+    float *logits; // [NJ_TRAIN_HEAD_ROWS, V]
+};
+
+// The call at hand.
+typedef struct {
+    const nj_train_t5 *model;
+    nj_train_scratch *s;
+    const nj_train_batch *batch;
+    const nj_train_options *options;
+    nj_dropout dropout;
+    float *gradient;
+    size_t N_encoder; // rows
+    size_t N_decoder;
+} nj_train_call;
+
+// Uses of dropout in a block; each has a key of its own.
+typedef enum {
+    NJ_DROP_SELF_WEIGHTS,
+    NJ_DROP_SELF,
+    NJ_DROP_CROSS_WEIGHTS,
+    NJ_DROP_CROSS,
+    NJ_DROP_INNER,
+    NJ_DROP_DENSE,
+    NJ_DROP_COUNT
+} nj_drop_use;
+
+// Which queries see which keys.
+typedef struct {
+    const uint32_t *q_offset; // [B + 1]
+    const uint32_t *k_offset; // [B + 1]
+    size_t q_rows, k_rows;
+    bool causal;
+    size_t bias;            // place of the position bias
+    const uint16_t *bucket; // by (key - query) + span - 1; NULL: no bias
+    size_t span;
+    uint64_t key; // of the dropout of its weights
+} nj_attention_shape;
+
+/// Y[rows, N] (+)= X[rows, K] W^T.
+void nj_train_forward(const nj_train_call *c, const nj_train_linear *linear, size_t rows,
+                      const float *X, bool accumulate, float *Y);
+/// dX (+)= dY W, and the gradient of W += dY^T X.
+void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, size_t rows,
+                       const float *dY, const float *X, bool accumulate, float *dX);
+
+void nj_train_norm(const nj_train_call *c, nj_kept_norm *kept, size_t rows, const float *x,
+                   size_t weight);
+/// x of the stream's derivative grows by what comes through the norm.
+void nj_train_norm_backward(const nj_train_call *c, const nj_kept_norm *kept, size_t rows,
+                            const float *dnormed, size_t weight, float *dx);
+
+void nj_train_drop(const nj_train_call *c, uint64_t key, size_t count, float *values);
+uint64_t nj_train_key(const nj_train_call *c, bool is_decoder, size_t block, nj_drop_use use);
+
+/// mixed, from q, k and v.
+void nj_train_attend(const nj_train_call *c, const nj_attention_shape *shape,
+                     nj_kept_attention *kept);
+/// scratch's dq, dk, dv from its da; the bias's gradient grows.
+void nj_train_attend_backward(const nj_train_call *c, const nj_attention_shape *shape,
+                              const nj_kept_attention *kept);
+
+/// x += dense(norm(x)), and back.
+void nj_train_dense(const nj_train_call *c, const nj_train_block *block, nj_kept_dense *kept,
+                    size_t rows, uint64_t inner_key, uint64_t key);
+void nj_train_dense_backward(const nj_train_call *c, const nj_train_block *block,
+                             const nj_kept_dense *kept, size_t rows, uint64_t inner_key,
+                             uint64_t key);
+
+#endif

@@ -1,0 +1,62 @@
+// t5_train.h - a whole training: epochs of shuffled samples, steps of a team, checkpoints that a killed run goes on from.
+//
+//   epoch ─► order of its samples ─► batches ─► shards ─► team ─► AdamW
+//                                      └─ every checkpoint_s, and at the end of an epoch: the checkpoint, whole or not at all
+//
+// Everything a step does follows from the settings, the samples and the steps before it: a run that was killed and resumed ends with
+// the weights of one that was not.
+#ifndef NJ_WORKER_TRAIN_T5_TRAIN_H
+#define NJ_WORKER_TRAIN_T5_TRAIN_H
+
+#include "common/base/digest.h"
+#include "worker/train/samples.h"
+#include "worker/train/schedule.h"
+#include "worker/train/t5_team.h"
+
+typedef struct {
+    uint32_t epochs;
+    uint32_t batch_samples; // of a step
+    uint32_t shard_samples; // a batch is cut into shards of so many; part of what the bits depend on
+    uint32_t threads;
+    nj_schedule schedule; // `steps` is set here
+    nj_adamw adamw;
+    double clip; // 0: never
+    double dropout;
+    double label_smoothing;
+    uint64_t seed;
+    const char *checkpoint; // a file; NULL: none is written
+    uint32_t checkpoint_s;  // seconds between two
+    bool resume;            // from `checkpoint`, where it is there
+} nj_train_settings;
+
+// How a training stands, behind a step or an epoch.
+typedef struct {
+    uint64_t step; // done
+    uint64_t step_count;
+    uint32_t epoch;      // done
+    uint64_t samples;    // of this process so far
+    double loss;         // mean of a label in the last step, or of the epoch
+    double gradient_norm;
+    double rate;
+} nj_train_state;
+
+typedef struct {
+    void *context;
+    /// Behind each step. A status other than NJ_OK ends the training behind a checkpoint, with it.
+    nj_status (*stepped)(void *context, const nj_train_state *state, nj_error *err);
+    /// Behind each epoch; `model` may be looked at. *out_enough true ends the training, which is then complete.
+    nj_status (*epoch_ended)(void *context, const nj_train_state *state, const nj_train_t5 *model,
+                             bool *out_enough, nj_error *err);
+} nj_train_hooks;
+
+/// Trains `model` in place. `inputs` stands for model, catalogue and histories: a checkpoint of others is refused.
+///
+/// Returns  NJ_CONFIG: `resume`, and the checkpoint is of other inputs or settings; NJ_AGAIN: a checkpoint is there and `resume` is not
+///          set; NJ_FAILED: a loss or gradient that is not finite (names step, epoch and the samples; the checkpoint before it stays);
+///          NJ_INPUT: no batch, or no epoch; NJ_NO_MEMORY, NJ_IO; what a hook returns
+/// Proof    tests/unit/train/test_t5_train.c
+NJ_CHECKED nj_status nj_train_run(nj_train_t5 *model, const nj_train_samples *samples,
+                                  const nj_train_settings *settings, const nj_digest *inputs,
+                                  const nj_train_hooks *hooks, nj_train_state *out, nj_error *err);
+
+#endif
