@@ -8,9 +8,31 @@
 #include "common/codec/pack.h"
 #include "common/codec/row_scan.h"
 
-#define FIELD_COUNT 5 // and the age, where the row has one
+#define FIELD_COUNT 5 // and the age, where the row has one; and the trace
 // Two numbers an item, the heads, and room for fields that later versions append.
 #define ELEMENTS_MAX (2 * NJ_ROW_ITEMS_MAX + 64)
+
+static nj_status pack_fields(nj_packer *packer, uint32_t flags, const nj_slice *items,
+                             const float *scores, size_t count, const nj_history_digest *history)
+{
+    nj_pack_uint(packer, NJ_ROW_VERSION);
+    nj_pack_uint(packer, flags);
+    nj_pack_array(packer, count);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number;
+        if (nj_id_is_number(items[i], &number)) {
+            nj_pack_uint(packer, number);
+        } else {
+            nj_pack_str(packer, items[i]);
+        }
+    }
+    nj_pack_array(packer, count);
+    for (size_t i = 0; i < count; i++) {
+        nj_pack_f32(packer, scores[i]);
+    }
+    nj_pack_bin(packer, history->bytes, sizeof history->bytes);
+    return packer->status;
+}
 
 nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice *items, const float *scores,
                       size_t count, const nj_history_digest *history)
@@ -18,23 +40,20 @@ nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice *items, con
     nj_packer packer;
     nj_packer_init(&packer, out);
     nj_pack_array(&packer, FIELD_COUNT);
-    nj_pack_uint(&packer, NJ_ROW_VERSION);
-    nj_pack_uint(&packer, flags);
-    nj_pack_array(&packer, count);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t number;
-        if (nj_id_is_number(items[i], &number)) {
-            nj_pack_uint(&packer, number);
-        } else {
-            nj_pack_str(&packer, items[i]);
-        }
-    }
-    nj_pack_array(&packer, count);
-    for (size_t i = 0; i < count; i++) {
-        nj_pack_f32(&packer, scores[i]);
-    }
-    nj_pack_bin(&packer, history->bytes, sizeof history->bytes);
-    return packer.status;
+    return pack_fields(&packer, flags, items, scores, count, history);
+}
+
+nj_status nj_row_pack_traced(nj_buffer *out, uint32_t flags, const nj_slice *items,
+                             const float *scores, size_t count, const nj_history_digest *history,
+                             const uint32_t *trace, size_t trace_count)
+{
+    nj_packer packer;
+    nj_packer_init(&packer, out);
+    nj_pack_array(&packer, FIELD_COUNT + 2);
+    nj_status status = pack_fields(&packer, flags, items, scores, count, history);
+    nj_pack_uint(&packer, 0);
+    nj_pack_bin(&packer, trace, trace_count * sizeof *trace);
+    return status == NJ_OK ? packer.status : status;
 }
 
 nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags, uint32_t age)
@@ -45,7 +64,7 @@ nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags, uint32_t a
         return NJ_INPUT;
     }
     nj_packer_init(&packer, out);
-    nj_pack_array(&packer, FIELD_COUNT + 1);
+    nj_pack_array(&packer, scan.trace != NULL ? FIELD_COUNT + 2 : FIELD_COUNT + 1);
     nj_pack_uint(&packer, NJ_ROW_VERSION);
     nj_pack_uint(&packer, flags);
     if (packer.status == NJ_OK) {
@@ -53,6 +72,9 @@ nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags, uint32_t a
             out, scan.body, (size_t)(scan.history + NJ_HISTORY_DIGEST_BYTES - scan.body));
     }
     nj_pack_uint(&packer, age);
+    if (scan.trace != NULL) {
+        nj_pack_bin(&packer, scan.trace, scan.trace_count * sizeof(uint32_t));
+    }
     return packer.status;
 }
 

@@ -2,6 +2,7 @@
 //
 //   [version, flags, [item...], [score...], history digest (8 bytes)]             as it was decoded
 //   [version, flags, [item...], [score...], history digest (8 bytes), age]        as it was taken over from an earlier night
+//   [version, flags, [item...], [score...], history digest (8 bytes), age, trace] with what its search looked at (--trace)
 //
 // The worker packs it, the coordinator checks it and passes it on unchanged, the store keeps it, readers unpack it.
 #ifndef NJ_CODEC_ROW_H
@@ -16,7 +17,8 @@
 
 #define NJ_ROW_VERSION 1
 #define NJ_ROW_ITEMS_MAX 1000
-#define NJ_ROW_BYTES_MAX (64 + NJ_ROW_ITEMS_MAX * (510 + 5 + 5))
+#define NJ_ROW_TRACE_MAX 1024 // prefixes
+#define NJ_ROW_BYTES_MAX (64 + NJ_ROW_ITEMS_MAX * (510 + 5 + 5) + NJ_ROW_TRACE_MAX * 4)
 #define NJ_HISTORY_DIGEST_BYTES 8
 #define NJ_ROW_AGE_MAX 65535 // nights
 
@@ -47,12 +49,19 @@ NJ_CHECKED nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice 
                                  const float *scores, size_t count,
                                  const nj_history_digest *history);
 
+/// The same with a trace behind an age of 0: names of prefixes (common/sid/prefix.h), ascending, each once; at most NJ_ROW_TRACE_MAX,
+/// as little-endian bytes.
+NJ_CHECKED nj_status nj_row_pack_traced(nj_buffer *out, uint32_t flags, const nj_slice *items,
+                                        const float *scores, size_t count,
+                                        const nj_history_digest *history, const uint32_t *trace,
+                                        size_t trace_count);
+
 /// Unpacks outside bytes. Items borrow from `bytes` and from `out` itself: copy neither. Refuses (NJ_INPUT) anything
 /// malformed, other versions, unequal counts, ids that break the rules of id.h and scores that are not finite.
-/// Further fields behind the sixth are ignored: the value is append-only.
+/// Further fields behind the sixth, the trace among them, are ignored: the value is append-only.
 NJ_CHECKED nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err);
 
-/// Appends the row with other flags and another age, its list as it is: what a night takes over from an earlier one.
+/// Appends the row with other flags and another age, its list and its trace as they are: what a night takes over from an earlier one.
 ///
 ///   bytes  a row that nj_row_scan_open (row_scan.h) accepted
 ///   age    1..NJ_ROW_AGE_MAX

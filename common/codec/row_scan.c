@@ -3,11 +3,13 @@
 #include "common/base/id.h"
 #include "common/codec/row.h"
 
-#define HEAD 0x95      // an array of five
-#define HEAD_AGED 0x96 // and the age
+#define HEAD 0x95        // an array of five
+#define HEAD_AGED 0x96   // and the age
+#define HEAD_TRACED 0x97 // and the trace
 #define FLOAT32 0xca
 #define FLOAT32_BYTES 5 // with its head
 #define BIN8 0xc4
+#define BIN16 0xc5
 #define DIGEST_BYTES (2 + NJ_HISTORY_DIGEST_BYTES)
 
 typedef struct {
@@ -129,6 +131,26 @@ static bool take_digest(cursor *c, const uint8_t **out)
     return true;
 }
 
+// Names that ascend, each once.
+static bool take_trace(cursor *c, const uint8_t **out, uint32_t *out_count)
+{
+    uint64_t size = 0;
+    if (left_of(c) == 0 || (*c->at != BIN8 && *c->at != BIN16) ||
+        !take_number(c, *c->at - BIN8, &size) || size > left_of(c) || size % 4 != 0 ||
+        size > NJ_ROW_TRACE_MAX * 4) {
+        return false;
+    }
+    *out = c->at;
+    *out_count = (uint32_t)(size / 4);
+    c->at += size;
+    for (uint32_t i = 1; i < *out_count; i++) {
+        if (nj_row_trace_at(*out, i) <= nj_row_trace_at(*out, i - 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
 {
     const uint8_t *start = (const uint8_t *)bytes.bytes;
@@ -137,10 +159,10 @@ bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
     uint64_t flags = 0;
     uint64_t age = 0;
     uint32_t score_count = 0;
-    if (bytes.size == 0 || (*c.at != HEAD && *c.at != HEAD_AGED)) {
+    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_TRACED) {
         return false;
     }
-    const bool is_aged = *c.at++ == HEAD_AGED;
+    const uint8_t head = *c.at++;
     if (!take_uint(&c, &version) || version != NJ_ROW_VERSION || !take_uint(&c, &flags) ||
         flags > UINT32_MAX) {
         return false;
@@ -152,7 +174,8 @@ bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
     out->items = c.at;
     if (!skip_items(&c, out->count) || !take_count(&c, &score_count) || score_count != out->count ||
         !skip_scores(&c, out->count) || !take_digest(&c, &out->history) ||
-        (is_aged && !take_uint(&c, &age)) || age > NJ_ROW_AGE_MAX) {
+        (head != HEAD && !take_uint(&c, &age)) || age > NJ_ROW_AGE_MAX ||
+        (head == HEAD_TRACED && !take_trace(&c, &out->trace, &out->trace_count))) {
         return false;
     }
     out->age = (uint32_t)age;

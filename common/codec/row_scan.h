@@ -3,12 +3,14 @@
 // For who must look at every item of every row and keeps none of them, as the coordinator does with each RESULT. It knows the one form
 // that nj_row_pack and nj_row_copy write; other forms that the schema allows (more fields, wider floats) are for nj_row_unpack.
 //
-//   0x95 | 1 | flags | [items] | [scores]  | 0xc4 8 digest          and 0x96, with the age behind
+//   0x95 | 1 | flags | [items] | [scores]  | 0xc4 8 digest          and 0x96, with the age behind,
+//                                                                  or 0x97, with age and trace (bin of u32, little-endian)
 //                        ▲ nj_row_item_read goes from here
 #ifndef NJ_CODEC_ROW_SCAN_H
 #define NJ_CODEC_ROW_SCAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/slice.h"
@@ -20,6 +22,8 @@ typedef struct {
     const uint8_t *items;   // the first of them
     const uint8_t *history; // [NJ_HISTORY_DIGEST_BYTES]
     uint32_t age;           // 0 where there is none
+    const uint8_t *trace;   // [trace_count * 4]; NULL: there is none
+    uint32_t trace_count;
 } nj_row_scan;
 
 typedef struct {
@@ -31,6 +35,13 @@ typedef struct {
 /// Checks the whole row by the rules of nj_row_unpack. False: not the form above; nj_row_unpack decides then.
 /// Proof   tests/unit/codec/test_row_scan.c: whatever this accepts, nj_row_unpack accepts with the same items
 bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out);
+
+/// Name number `index` of a trace.
+static inline uint32_t nj_row_trace_at(const uint8_t *trace, uint32_t index)
+{
+    const uint8_t *at = trace + 4 * (size_t)index;
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
 
 /// Reads the item at `at` and returns where the next one is. Begin with scan.items and call it scan.count times, no more: it relies on
 /// the walk of nj_row_scan_open.

@@ -359,6 +359,7 @@ static nj_status make_plan(nj_night *n, nj_error *err)
     nj_plan_copying copying;
     const nj_since_request request = {.store_dir = n->options->store_dir,
                                       .generation = n->options->since,
+                                      .bundle = n->options->since_bundle,
                                       .max_age = n->options->max_age,
                                       .resume = n->options->resume,
                                       .numeric_class = n->options->numeric_class};
@@ -380,6 +381,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
     if (status == NJ_OK) {
         status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items, &n->job->map,
                                       &n->job->catalogue.masks, n->job->settings.top, err);
+        n->check.is_traced = n->job->settings.trace;
     }
     if (status == NJ_OK) {
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was

@@ -81,6 +81,9 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
                        NJ_STAGING_CLASS_BYTES_MAX);
     }
     nj_night_options_set_class(out, out->numeric_class);
+    if (out->since_bundle != NULL && out->since == NULL && !out->resume) {
+        return nj_fail(err, NJ_USAGE, "--since-bundle goes with --since");
+    }
     if (out->retry_quarantined && !out->resume) {
         return nj_fail(err, NJ_USAGE, "--retry-quarantined goes with --resume");
     }
@@ -91,6 +94,7 @@ nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options 
 {
     *out = (nj_night_options){.store_dir = nj_argument(arguments, "store"),
                               .since = nj_argument(arguments, "since"),
+                              .since_bundle = nj_argument(arguments, "since-bundle"),
                               .resume = nj_argument_flag(arguments, "resume"),
                               .retry_quarantined = nj_argument_flag(arguments, "retry-quarantined"),
                               .metrics_bind = nj_argument(arguments, "metrics-bind"),

@@ -10,6 +10,10 @@
         {"since", "GENERATION", NULL,                                                              \
          "copy users who are unchanged since it, and do not decode them: a name, or current",      \
          false},                                                                                   \
+        {"since-bundle", "FILE", NULL,                                                             \
+         "with --since, where the catalogue was refreshed: the bundle of then; rows made with "    \
+         "--trace are copied where the refresh cannot have changed them",                          \
+         false},                                                                                   \
         {"max-age", "N", NJ_SINCE_MAX_AGE_DEFAULT,                                                 \
          "with --since: decode afresh whose row was copied so many nights in a row", false},       \
         {"resume", NULL, NULL, "go on with an interrupted night; without one, begin", false},      \

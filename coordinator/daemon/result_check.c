@@ -184,9 +184,10 @@ size_t nj_result_bytes_max(const nj_result_check *check)
         size_t bytes = nj_idlist_at(check->items, i).size;
         id_bytes = bytes > id_bytes ? bytes : id_bytes;
     }
-    // At most 65536 * (1000 * 520 + 64): far from any overflow.
+    const size_t trace = check->is_traced ? NJ_ROW_TRACE_MAX * sizeof(uint32_t) : 0;
+    // At most 65536 * (1000 * 520 + 5000): far from any overflow.
     size_t bytes =
         OTHER_BYTES_MAX + nj_plan_largest_shard(check->plan) *
-                              (ROW_BYTES_MORE + check->top * (id_bytes + ITEM_BYTES_MORE));
+                              (ROW_BYTES_MORE + trace + check->top * (id_bytes + ITEM_BYTES_MORE));
     return bytes < NJ_WIRE_MESSAGE_BYTES_MAX ? bytes : NJ_WIRE_MESSAGE_BYTES_MAX;
 }

@@ -15,6 +15,7 @@ typedef struct {
     const nj_idmap *map;    // item id -> row
     const nj_masks *masks;  // which items each user may get
     uint32_t top;
+    bool is_traced; // rows have traces; for nj_result_bytes_max
     // Items whose id is a number below number_count, one bit each: most catalogues have no others, and to look one up costs nothing.
     uint64_t *numbers; // owned
     uint64_t number_count;

@@ -116,24 +116,54 @@ static void note_difference(nj_since *since, const char *fact, const char *their
            since->name.text, fact, theirs, ours);
 }
 
+// Another bundle may be the same model with a refreshed catalogue, if the one of then is there to be compared.
+static nj_status compare_bundles(nj_since *since, const nj_since_request *request,
+                                 const nj_job *job, const nj_digest *tonight, nj_error *err)
+{
+    char theirs[NJ_DIGEST_HEX_BYTES];
+    char ours[NJ_DIGEST_HEX_BYTES];
+    const nj_digest *then = &nj_store_reader_manifest(since->reader)->facts.bundle_digest;
+    const char *differs = "bundle";
+    if (nj_digest_equal(then, tonight)) {
+        return NJ_OK;
+    }
+    if (request->bundle != NULL) {
+        nj_status status =
+            nj_since_refresh_make(request->bundle, then, job, &since->refresh, &differs, err);
+        if (status != NJ_OK) {
+            return status;
+        }
+        since->is_refreshed = differs == NULL;
+    }
+    if (differs != NULL) {
+        note_difference(since, differs, show_digest(then, theirs), show_digest(tonight, ours));
+    } else {
+        nj_log(NJ_LOG_INFO,
+               "--since: the catalogue has changed since %s: %" PRIu64 " items came, %" PRIu64
+               " went, below %zu prefixes%s",
+               since->name.text, since->refresh.came, since->refresh.went,
+               since->refresh.changed_count,
+               since->refresh.root_changed ? " and the first codes: every user is decoded" : "");
+    }
+    return NJ_OK;
+}
+
 static nj_status compare_facts(nj_since *since, const nj_since_request *request, const nj_job *job,
                                nj_error *err)
 {
     static const nj_digest UNKNOWN;
-    char theirs[NJ_DIGEST_HEX_BYTES];
-    char ours[NJ_DIGEST_HEX_BYTES];
     char settings[NJ_SETTINGS_TEXT_BYTES];
     nj_digest rules;
     const nj_store_facts *facts = &nj_store_reader_manifest(since->reader)->facts;
     const nj_digest bundle = nj_sections_digest(nj_bundle_sections(job->bundle));
     nj_status status = digest_rules(&job->settings, &rules, err);
-    if (status != NJ_OK) {
+    if (status == NJ_OK) {
+        status = compare_bundles(since, request, job, &bundle, err);
+    }
+    if (status != NJ_OK || since->differs != NULL) {
         return status;
     }
-    if (!nj_digest_equal(&facts->bundle_digest, &bundle)) {
-        note_difference(since, "bundle", show_digest(&facts->bundle_digest, theirs),
-                        show_digest(&bundle, ours));
-    } else if (!nj_digest_equal(&facts->rules_digest, &rules)) {
+    if (!nj_digest_equal(&facts->rules_digest, &rules)) {
         nj_settings_describe(&job->settings, settings);
         note_difference(since, "settings",
                         nj_digest_equal(&facts->rules_digest, &UNKNOWN)
@@ -180,6 +210,7 @@ void nj_since_close(nj_since *since)
 {
     nj_store_reader_close(&since->reader);
     nj_buffer_fini(&since->row);
+    nj_since_refresh_fini(&since->refresh);
 }
 
 // ---- choosing ----
@@ -191,7 +222,8 @@ static uint16_t judge_row(const nj_since *since, const nj_request *user, nj_slic
     if (!nj_row_scan_open(value, &scan) || (scan.flags & ~(uint32_t)KNOWN_FLAGS) != 0 ||
         ((scan.flags & NJ_ROW_COPIED) != 0) != (scan.age != 0) ||
         ((scan.flags & NJ_ROW_UNKNOWN) != 0) != (user->unknown_count > 0) ||
-        scan.age >= since->max_age) {
+        scan.age >= since->max_age ||
+        (since->is_refreshed && !nj_since_refresh_stands(&since->refresh, user, &scan))) {
         return 0;
     }
     const nj_history_digest history =

@@ -15,6 +15,7 @@
 #include "common/catalogue/job.h"
 #include "common/store/publish.h"
 #include "common/store/reader.h"
+#include "coordinator/daemon/since_refresh.h"
 #include "coordinator/plan.h"
 
 #define NJ_SINCE_CURRENT "current" // the word for the generation that CURRENT names
@@ -24,8 +25,10 @@
 typedef struct {
     const char *store_dir;
     const char *generation; // a name, NJ_SINCE_CURRENT, or NULL: nobody is copied
-    uint32_t max_age;       // nights in a row that a row may be copied
-    bool resume;            // an interrupted night goes on with its own generation and max_age
+    const char
+        *bundle; // what the generation was made with, if that is not tonight's; NULL: not there
+    uint32_t max_age; // nights in a row that a row may be copied
+    bool resume;      // an interrupted night goes on with its own generation and max_age
     const char *numeric_class;
 } nj_since_request;
 
@@ -37,6 +40,8 @@ typedef struct {
         *differs; // the fact for which nobody is copied although it was asked for; NULL: none
     const nj_idlist *items;
     const nj_masks *masks; // of tonight
+    bool is_refreshed;     // the catalogue is not that of the generation
+    nj_since_refresh refresh;
     // of the rows that were chosen
     uint64_t copied_count;
     nj_digest copied_digest;

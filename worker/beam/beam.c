@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/checked.h"
+#include "common/sid/prefix.h"
 
 // A child that may become a beam of the next step.
 typedef struct {
@@ -30,19 +31,22 @@ typedef struct {
     const nj_kernels *kernels;
     const nj_exclusions *exclusions; // [B]
     uint32_t B;
-    uint32_t row_count;  // rows at hand of the present step, user by user
-    uint32_t late_count; // rows behind them that are taken up only if they can still matter
-    uint32_t *user;      // [rows_max]
-    uint32_t *parent;    // [rows_max]
-    uint32_t *token;     // [rows_max]
-    uint32_t *node;      // [rows_max] trie node of the row's prefix
-    uint32_t *rank;      // [rows_max] the row's place among its user's beams
-    float *score;        // [rows_max] sum of log-probabilities so far
-    selection *selected; // [B]
-    float *logits;       // [chunk_rows_max, V]
-    float *norms;        // [chunk_rows_max] log-sum-exp
-    float *allowed;      // [widest span] logits of the allowed children, for renormalise
-    uint16_t *codes;     // [widest span] codes of the children at hand
+    uint32_t row_count;      // rows at hand of the present step, user by user
+    uint32_t late_count;     // rows behind them that are taken up only if they can still matter
+    uint32_t *user;          // [rows_max]
+    uint32_t *parent;        // [rows_max]
+    uint32_t *token;         // [rows_max]
+    uint32_t *node;          // [rows_max] trie node of the row's prefix
+    uint32_t *rank;          // [rows_max] the row's place among its user's beams
+    float *score;            // [rows_max] sum of log-probabilities so far
+    uint32_t *prefix;        // [rows_max] with a trace: the row's prefix, as prefix.h names it
+    uint32_t *before;        // [rows_max] the same of the step before
+    nj_beam_result *results; // [B]
+    selection *selected;     // [B]
+    float *logits;           // [chunk_rows_max, V]
+    float *norms;            // [chunk_rows_max] log-sum-exp
+    float *allowed;          // [widest span] logits of the allowed children, for renormalise
+    uint16_t *codes;         // [widest span] codes of the children at hand
 } search;
 
 bool nj_excluded(const nj_exclusions *exclusions, uint32_t row)
@@ -276,6 +280,20 @@ static void run_step(search *s, uint32_t step)
     }
 }
 
+// The names of the beams that the next step begins with, which all go into their users' traces.
+static void trace_rows(search *s, uint32_t step)
+{
+    uint32_t *swap = s->before;
+    s->before = s->prefix;
+    s->prefix = swap;
+    for (uint32_t row = 0; row < s->row_count + s->late_count; row++) {
+        nj_beam_result *result = &s->results[s->user[row]];
+        uint16_t code = (uint16_t)(s->token[row] - s->config->token_base[step]);
+        s->prefix[row] = nj_prefix_append(s->before[s->parent[row]], code);
+        result->trace[result->trace_count++] = s->prefix[row];
+    }
+}
+
 // Appends beams [first, end) of every user.
 static uint32_t add_rows(search *s, uint32_t row, uint32_t first, uint32_t end)
 {
@@ -311,6 +329,9 @@ static void start_rows(search *s)
         s->node[b] = 0;
         s->rank[b] = 0;
         s->score[b] = 0.0f;
+        if (s->config->trace) {
+            s->prefix[b] = NJ_PREFIX_ROOT;
+        }
     }
 }
 
@@ -323,6 +344,15 @@ size_t nj_beam_rows_max(const nj_trie *trie, uint32_t B, uint32_t W)
         widest = nj_max_size(widest, nj_min_size(W, trie->node_count[l]));
     }
     return widest * B;
+}
+
+size_t nj_beam_trace_max(const nj_trie *trie, uint32_t W)
+{
+    size_t most = 0;
+    for (uint32_t l = 1; l < trie->level_count; l++) {
+        most += nj_min_size(W, trie->node_count[l]);
+    }
+    return most;
 }
 
 // The same list of arrays serves to plan (arena NULL) and to take.
@@ -344,16 +374,18 @@ static void *take_array(arrays *a, size_t count, size_t element_bytes)
 }
 
 static void take_arrays(arrays *a, search *s, nj_beam_result *results, uint32_t W, uint32_t V,
-                        uint32_t chunk_rows_max)
+                        uint32_t chunk_rows_max, bool trace)
 {
+    const size_t traced = trace ? nj_beam_trace_max(s->trie, W) : 0;
     // The start rows are one a user even where a level is narrower.
     const size_t rows = nj_max_size(nj_beam_rows_max(s->trie, s->B, W), s->B);
     const size_t kept = nj_min_size(W, nj_trie_width(s->trie));
     for (uint32_t b = 0; b < s->B; b++) {
         uint32_t *leaves = take_array(a, kept, sizeof *leaves);
         float *scores = take_array(a, kept, sizeof *scores);
+        uint32_t *names = trace ? take_array(a, traced, sizeof *names) : NULL;
         if (results != NULL) {
-            results[b] = (nj_beam_result){.leaves = leaves, .scores = scores};
+            results[b] = (nj_beam_result){.leaves = leaves, .scores = scores, .trace = names};
         }
     }
     s->user = take_array(a, rows, sizeof *s->user);
@@ -362,6 +394,10 @@ static void take_arrays(arrays *a, search *s, nj_beam_result *results, uint32_t 
     s->node = take_array(a, rows, sizeof *s->node);
     s->rank = take_array(a, rows, sizeof *s->rank);
     s->score = take_array(a, rows, sizeof *s->score);
+    if (trace) {
+        s->prefix = take_array(a, rows, sizeof *s->prefix);
+        s->before = take_array(a, rows, sizeof *s->before);
+    }
     s->selected = take_array(a, s->B, sizeof *s->selected);
     candidate *heaps = take_array(a, (size_t)s->B * kept, sizeof *heaps);
     s->logits = take_array(a, (size_t)chunk_rows_max * V, sizeof *s->logits);
@@ -374,11 +410,11 @@ static void take_arrays(arrays *a, search *s, nj_beam_result *results, uint32_t 
 }
 
 size_t nj_beam_scratch_bytes(const nj_trie *trie, uint32_t B, uint32_t W, uint32_t V,
-                             uint32_t chunk_rows_max)
+                             uint32_t chunk_rows_max, bool trace)
 {
     arrays plan = {0};
     search s = {.trie = trie, .B = B};
-    take_arrays(&plan, &s, NULL, W, V, chunk_rows_max);
+    take_arrays(&plan, &s, NULL, W, V, chunk_rows_max, trace);
     return plan.overflow ? SIZE_MAX : plan.bytes;
 }
 
@@ -397,14 +433,18 @@ void nj_beam_search(const nj_trie *trie, const nj_beam_config *config, const nj_
                 .model = model,
                 .kernels = kernels,
                 .exclusions = exclusions,
+                .results = results,
                 .B = B};
     arrays taken = {.arena = arena};
-    take_arrays(&taken, &s, results, bounded.W, model->V, model->chunk_rows_max);
+    take_arrays(&taken, &s, results, bounded.W, model->V, model->chunk_rows_max, bounded.trace);
     start_rows(&s);
     for (uint32_t step = 0; step < trie->level_count; step++) {
         run_step(&s, step);
         if (step + 1 < trie->level_count) {
             rows_from_selections(&s, step + 2 == trie->level_count);
+            if (bounded.trace) {
+                trace_rows(&s, step);
+            }
         }
     }
     for (uint32_t b = 0; b < B; b++) {

@@ -50,6 +50,7 @@ typedef struct {
     uint32_t start_token;               // what the decoder begins with
     float temperature;                  // divides the logits before the log-softmax; 1 = off
     bool renormalise; // scores are normalised over the allowed children instead of all V
+    bool trace;       // say which prefixes were looked at
 } nj_beam_config;
 
 // Catalogue rows that one user must not get: those of a list, and those that are not eligible. No beam enters a prefix that has no
@@ -68,13 +69,20 @@ typedef struct {
     uint32_t count;   // at most `leaves` and W
     // false: an allowed token or its norm was NaN or infinite, and the list means nothing
     bool finite;
+    // [trace_count] with config.trace: names (common/sid/prefix.h) of the prefixes whose children decided the result, level by
+    // level, the root aside. Beams that the last step leaves out are among them.
+    uint32_t *trace;
+    uint32_t trace_count;
 } nj_beam_result;
 
 bool nj_excluded(const nj_exclusions *exclusions, uint32_t row);
 
 /// Bytes of arena of one search over B users, results included. SIZE_MAX on overflow.
 size_t nj_beam_scratch_bytes(const nj_trie *trie, uint32_t B, uint32_t W, uint32_t V,
-                             uint32_t chunk_rows_max);
+                             uint32_t chunk_rows_max, bool trace);
+
+/// Prefixes that the trace of one user has at the most, in a search W wide.
+size_t nj_beam_trace_max(const nj_trie *trie, uint32_t W);
 
 /// Rows of the widest step: what a model must have room for.
 size_t nj_beam_rows_max(const nj_trie *trie, uint32_t B, uint32_t W);

@@ -230,6 +230,7 @@ static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *req
             return status;
         }
         nj_list_from_leaves(engine, &results[i], &b->exclusions[i], &b->lists[i]);
+        nj_list_trace(engine, &results[i], &b->lists[i]);
     }
     return NJ_OK;
 }
@@ -253,6 +254,7 @@ static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_re
         status = check_finite(result.finite, request, err);
         nj_list_from_leaves(engine, &result, &b->exclusions[i], list);
         list->flags |= NJ_ROW_WIDENED;
+        list->traced = false;
     }
     return status;
 }
@@ -299,6 +301,13 @@ static bool find_same(const nj_engine *engine, batch *b, uint32_t i, uint32_t ma
     return user->kept != NULL || user->search < i;
 }
 
+static uint32_t *take_trace(nj_engine *engine)
+{
+    return engine->trace_max == 0
+               ? NULL
+               : nj_arena_take(&engine->batch_arena, engine->trace_max * sizeof(uint32_t));
+}
+
 static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request, size_t index)
 {
     const size_t list_bytes = engine->settings.top * sizeof(uint32_t);
@@ -324,7 +333,8 @@ static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request,
     }
     b->index[i] = index;
     b->lists[i] = (list_slot){.items = nj_arena_take(&engine->batch_arena, list_bytes),
-                              .scores = nj_arena_take(&engine->batch_arena, list_bytes)};
+                              .scores = nj_arena_take(&engine->batch_arena, list_bytes),
+                              .trace = take_trace(engine)};
     b->count++;
 }
 
@@ -384,7 +394,9 @@ static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request 
             list = (nj_list){.flags = slot->flags | user->flags,
                              .count = slot->count,
                              .items = slot->items,
-                             .scores = slot->scores};
+                             .scores = slot->scores,
+                             .trace = slot->traced ? slot->trace : NULL,
+                             .trace_count = slot->trace_count};
         } else {
             list = nj_engine_cold_list(engine, &requests[r]);
         }
@@ -447,5 +459,8 @@ nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list, nj_bu
     for (uint32_t i = 0; i < list->count; i++) {
         items[i] = nj_engine_item_id(engine, list->items[i]);
     }
-    return nj_row_pack(out, list->flags, items, list->scores, list->count, &list->history);
+    return list->trace == NULL
+               ? nj_row_pack(out, list->flags, items, list->scores, list->count, &list->history)
+               : nj_row_pack_traced(out, list->flags, items, list->scores, list->count,
+                                    &list->history, list->trace, list->trace_count);
 }

@@ -59,6 +59,8 @@ typedef struct {
     const uint32_t *items; // [count] catalogue rows, best first
     // [count] log-probabilities; of a cold user's list the logarithm of each item's share of the counts
     const float *scores;
+    const uint32_t *trace; // [trace_count] what the search looked at (row.h); NULL: not said
+    uint32_t trace_count;
     nj_history_digest history; // of the known items, those that were not encoded included
 } nj_list;
 

@@ -18,6 +18,9 @@ typedef struct {
     uint32_t count;
     uint32_t *items; // [top]
     float *scores;   // [top]
+    uint32_t *trace; // [engine's trace_max] ascending; with the setting only
+    uint32_t trace_count;
+    bool traced; // the trace is whole: the list comes from one search, and it fits
 } list_slot;
 
 // One user of a batch: his list is that of search `search`, or one that is kept from before.
@@ -66,6 +69,7 @@ struct nj_engine {
     nj_beam_config beam;
     uint32_t history_max; // items given to the encoder
     uint32_t chunk_rows;  // decoder rows computed at a time
+    uint32_t trace_max;   // prefixes of a list's trace; 0: none is kept
 
     size_t batch_bytes;     // of batch_arena
     size_t search_bytes;    // of scratch_arena
@@ -110,6 +114,9 @@ bool nj_engine_covers(const nj_engine *engine, const uint32_t node_count[NJ_LEVE
 /// Turns leaves into items: those of a leaf in catalogue order, excluded ones left out, at most `top`.
 void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
                          const nj_exclusions *exclusions, list_slot *out);
+
+/// Keeps the search's trace with the list: sorted, each prefix once.
+void nj_list_trace(const nj_engine *engine, const nj_beam_result *result, list_slot *out);
 
 /// Sorts the distinct rows that a user must not get into `rows` (room for item_count and exclude_count) and gives the view. Takes no
 /// memory: the C library's qsort may.

@@ -51,6 +51,29 @@ static void sort_rows(uint32_t *rows, uint32_t count)
     }
 }
 
+// Sorts and drops what is there twice; returns how many are left.
+static uint32_t sort_unique(uint32_t *rows, uint32_t all)
+{
+    uint32_t count = all < 1 ? all : 1;
+    sort_rows(rows, all);
+    for (uint32_t i = 1; i < all; i++) {
+        if (rows[i] != rows[count - 1]) {
+            rows[count++] = rows[i];
+        }
+    }
+    return count;
+}
+
+void nj_list_trace(const nj_engine *engine, const nj_beam_result *result, list_slot *out)
+{
+    out->traced = engine->trace_max > 0;
+    out->trace_count = 0;
+    if (out->traced) {
+        memcpy(out->trace, result->trace, result->trace_count * sizeof *out->trace);
+        out->trace_count = sort_unique(out->trace, result->trace_count);
+    }
+}
+
 nj_exclusions nj_exclusions_from(const nj_request *request, bool with_history, uint32_t *rows)
 {
     uint32_t all = 0;
@@ -65,12 +88,5 @@ nj_exclusions nj_exclusions_from(const nj_request *request, bool with_history, u
     if (all == 0) {
         return (nj_exclusions){0};
     }
-    sort_rows(rows, all);
-    uint32_t count = 1;
-    for (uint32_t i = 1; i < all; i++) {
-        if (rows[i] != rows[count - 1]) {
-            rows[count++] = rows[i];
-        }
-    }
-    return (nj_exclusions){.rows = rows, .count = count};
+    return (nj_exclusions){.rows = rows, .count = sort_unique(rows, all)};
 }

@@ -36,7 +36,7 @@ static size_t search_bytes(const nj_engine *engine, const nj_t5_limits *limits, 
 {
     size_t model = nj_t5_scratch_bytes(&engine->config, limits);
     size_t beam = nj_beam_scratch_bytes(&engine->catalogue.trie, B, W, engine->config.V,
-                                        limits->chunk_rows_max);
+                                        limits->chunk_rows_max, engine->beam.trace);
     size_t results = nj_arena_cost(B * sizeof(nj_beam_result));
     size_t total;
     if (!nj_add_size(model, beam, &total) || !nj_add_size(total, results, &total)) {
@@ -53,8 +53,9 @@ static size_t batch_bytes(const nj_engine *engine)
                     nj_arena_cost((B + 1) * sizeof(uint32_t));
     size_t exclusions = nj_arena_cost(B * sizeof(nj_exclusions)) +
                         B * nj_arena_cost(engine->settings.exclusions_max * sizeof(uint32_t));
-    size_t lists =
-        nj_arena_cost(B * sizeof(list_slot)) + 2 * B * nj_arena_cost(top * sizeof(uint32_t));
+    size_t lists = nj_arena_cost(B * sizeof(list_slot)) +
+                   2 * B * nj_arena_cost(top * sizeof(uint32_t)) +
+                   B * nj_arena_cost(engine->trace_max * sizeof(uint32_t));
     size_t members = nj_arena_cost(B * NJ_ENGINE_MEMBERS_A_SEARCH * sizeof(member));
     size_t batch = nj_arena_cost(B * sizeof(size_t)) + nj_arena_cost(B * sizeof(nj_digest));
     return tokens + exclusions + lists + members + batch;
@@ -97,6 +98,10 @@ nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
                                     .start_token = engine->config.start_token,
                                     .temperature = settings->temperature,
                                     .renormalise = settings->renormalise};
+    // A search that looks at more than a row may hold leaves no trace.
+    size_t traced = nj_beam_trace_max(&engine->catalogue.trie, engine->beam.W);
+    engine->beam.trace = settings->trace && traced <= NJ_ROW_TRACE_MAX;
+    engine->trace_max = engine->beam.trace ? (uint32_t)traced : 0;
     const bool bounded = (engine->options.savings & NJ_SAVING_LAST_STEP) != 0;
     engine->beam.leaves = bounded ? settings->top : engine->beam.W;
     for (uint32_t l = 0; l < engine->catalogue.sids.level_count; l++) {

@@ -21,7 +21,7 @@
 
 static size_t place_bytes(const nj_engine *engine)
 {
-    return sizeof(nj_same_list) + 2 * engine->settings.top * sizeof(uint32_t);
+    return sizeof(nj_same_list) + (2 * engine->settings.top + engine->trace_max) * sizeof(uint32_t);
 }
 
 size_t nj_same_bytes(nj_engine *engine)
@@ -38,7 +38,8 @@ size_t nj_same_bytes(nj_engine *engine)
     engine->same.sets = sets;
     const size_t places = (size_t)sets * WAYS;
     return nj_arena_cost(places * sizeof(nj_same_list)) + nj_arena_cost(sets) +
-           2 * nj_arena_cost(places * engine->settings.top * sizeof(uint32_t));
+           2 * nj_arena_cost(places * engine->settings.top * sizeof(uint32_t)) +
+           nj_arena_cost(places * engine->trace_max * sizeof(uint32_t));
 }
 
 void nj_same_open(nj_engine *engine)
@@ -53,7 +54,9 @@ void nj_same_open(nj_engine *engine)
     same->next = nj_arena_take(&same->arena, same->sets);
     uint32_t *items = nj_arena_take(&same->arena, places * top * sizeof *items);
     float *scores = nj_arena_take(&same->arena, places * top * sizeof *scores);
+    uint32_t *trace = nj_arena_take(&same->arena, places * engine->trace_max * sizeof *trace);
     for (size_t i = 0; i < places; i++) {
+        same->lists[i].list.trace = trace + i * engine->trace_max;
         same->lists[i].list.items = items + i * top;
         same->lists[i].list.scores = scores + i * top;
     }
@@ -116,4 +119,9 @@ void nj_same_keep(nj_same *same, const nj_digest *key, const list_slot *list)
     place->list.count = list->count;
     memcpy(place->list.items, list->items, list->count * sizeof *list->items);
     memcpy(place->list.scores, list->scores, list->count * sizeof *list->scores);
+    place->list.traced = list->traced;
+    place->list.trace_count = list->trace_count;
+    if (list->traced) {
+        memcpy(place->list.trace, list->trace, list->trace_count * sizeof *list->trace);
+    }
 }

@@ -25,8 +25,7 @@ nj_status nj_checkpoint_write(const char *path, const nj_checkpoint *checkpoint,
     sections.sections[0] = (nj_section){.name = "state", .bytes = &state, .size = sizeof state};
     for (size_t i = 0; i < ARRAY_COUNT; i++) {
         nj_section *section = &sections.sections[1 + i];
-        *section =
-            (nj_section){.bytes = arrays[i], .size = checkpoint->count * sizeof *arrays[i]};
+        *section = (nj_section){.bytes = arrays[i], .size = checkpoint->count * sizeof *arrays[i]};
         memcpy(section->name, ARRAYS[i], strlen(ARRAYS[i]));
     }
     return nj_bundle_write(path, &sections, err);

@@ -15,7 +15,11 @@
 
 #define NJ_SCHEDULES "cosine, inverse-sqrt, constant" // for texts
 
-typedef enum { NJ_SCHEDULE_COSINE, NJ_SCHEDULE_INVERSE_SQRT, NJ_SCHEDULE_CONSTANT } nj_schedule_kind;
+typedef enum {
+    NJ_SCHEDULE_COSINE,
+    NJ_SCHEDULE_INVERSE_SQRT,
+    NJ_SCHEDULE_CONSTANT
+} nj_schedule_kind;
 
 typedef struct {
     nj_schedule_kind kind;

@@ -54,18 +54,13 @@ static nj_status check_settings(const nj_train_settings *s, nj_error *err)
 static nj_digest digest_inputs(const training *t, const nj_digest *inputs)
 {
     const nj_train_settings *s = &t->settings;
-    const double numbers[] = {s->schedule.rate,  s->adamw.beta1,        s->adamw.beta2,
-                              s->adamw.epsilon,  s->adamw.weight_decay, s->clip,
-                              s->dropout,        s->label_smoothing};
-    const uint64_t counts[] = {s->epochs,
-                               s->batch_samples,
-                               s->shard_samples,
-                               s->seed,
-                               s->schedule.kind,
-                               s->schedule.warmup,
-                               t->samples->history_max,
-                               t->samples->held_out,
-                               t->samples->count};
+    const double numbers[] = {s->schedule.rate, s->adamw.beta1,        s->adamw.beta2,
+                              s->adamw.epsilon, s->adamw.weight_decay, s->clip,
+                              s->dropout,       s->label_smoothing};
+    const uint64_t counts[] = {
+        s->epochs,        s->batch_samples,   s->shard_samples,        s->seed,
+        s->schedule.kind, s->schedule.warmup, t->samples->history_max, t->samples->held_out,
+        t->samples->count};
     nj_digester digester;
     nj_digester_init(&digester);
     nj_digester_update(&digester, inputs, sizeof *inputs);
@@ -172,8 +167,7 @@ static size_t fill_shards(training *t, size_t first, size_t samples)
 static nj_status run_step(training *t, nj_error *err)
 {
     const uint64_t step = t->state.step + 1;
-    const size_t first =
-        (size_t)(t->state.step % t->steps_an_epoch) * t->settings.batch_samples;
+    const size_t first = (size_t)(t->state.step % t->steps_an_epoch) * t->settings.batch_samples;
     const size_t samples = nj_min_size(t->settings.batch_samples, t->samples->count - first);
     const double labels = (double)(samples * t->samples->tokens.level_count);
     const size_t shards = fill_shards(t, first, samples);
@@ -186,8 +180,8 @@ static nj_status run_step(training *t, nj_error *err)
         return nj_fail(err, NJ_FAILED,
                        "step %" PRIu64 " (epoch %u, samples %zu to %zu of it): the loss is %g and "
                        "its gradient %g long; try a lower rate, more warm-up steps or clipping",
-                       step, t->state.epoch + 1, first, first + samples - 1,
-                       measure.loss / labels, measure.norm);
+                       step, t->state.epoch + 1, first, first + samples - 1, measure.loss / labels,
+                       measure.norm);
     }
     t->state.rate = nj_schedule_rate(&t->settings.schedule, step);
     nj_train_team_apply(t->team, &t->settings.adamw, t->state.rate, t->settings.clip, step);
@@ -236,9 +230,9 @@ static nj_status end_epoch(training *t, bool *out_enough, nj_error *err)
     nj_train_state state = t->state;
     state.loss = t->epoch_steps > 0 ? t->epoch_loss / (double)t->epoch_steps : 0;
     nj_status status = save(t, err);
-    return status == NJ_OK ? t->hooks->epoch_ended(t->hooks->context, &state, t->model, out_enough,
-                                                   err)
-                           : status;
+    return status == NJ_OK
+               ? t->hooks->epoch_ended(t->hooks->context, &state, t->model, out_enough, err)
+               : status;
 }
 
 nj_status nj_train_run(nj_train_t5 *model, const nj_train_samples *samples,

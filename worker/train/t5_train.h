@@ -16,7 +16,8 @@
 typedef struct {
     uint32_t epochs;
     uint32_t batch_samples; // of a step
-    uint32_t shard_samples; // a batch is cut into shards of so many; part of what the bits depend on
+    uint32_t
+        shard_samples; // a batch is cut into shards of so many; part of what the bits depend on
     uint32_t threads;
     nj_schedule schedule; // `steps` is set here
     nj_adamw adamw;
@@ -33,9 +34,9 @@ typedef struct {
 typedef struct {
     uint64_t step; // done
     uint64_t step_count;
-    uint32_t epoch;      // done
-    uint64_t samples;    // of this process so far
-    double loss;         // mean of a label in the last step, or of the epoch
+    uint32_t epoch;   // done
+    uint64_t samples; // of this process so far
+    double loss;      // mean of a label in the last step, or of the epoch
     double gradient_norm;
     double rate;
 } nj_train_state;

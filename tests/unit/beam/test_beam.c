@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "common/sid/prefix.h"
 #include "common/sid/trie_build.h"
 #include "tests/support/nj_test.h"
 
@@ -117,7 +118,12 @@ typedef struct {
     uint32_t parent;
     uint32_t node;
     uint64_t path;
+    uint32_t prefix; // its name
 } hypothesis;
+
+// Of the last slow search: the prefixes that it looked at, the root aside.
+static uint32_t slow_trace[ROWS_MAX];
+static uint32_t slow_trace_count;
 
 static int compare_hypotheses(const void *a, const void *b)
 {
@@ -170,6 +176,7 @@ static uint32_t slow_search(const nj_trie *trie, const nj_beam_config *config, u
     static uint16_t scratch[K];
     const nj_kernels *kernels = reference_kernels();
     uint32_t kept_count = 1;
+    slow_trace_count = 0;
     kept[0] = (hypothesis){.path = mix(mix(user) + config->start_token + 1)};
     for (uint32_t l = 0; l < L; l++) {
         uint32_t count = 0;
@@ -183,16 +190,21 @@ static uint32_t slow_search(const nj_trie *trie, const nj_beam_config *config, u
                     continue;
                 }
                 float logit = path_logit(kept[i].path, token) * (1.0f / config->temperature);
-                grown[count++] = (hypothesis){.score = kept[i].score + (logit - norm),
-                                              .token = token,
-                                              .parent = i,
-                                              .node = span.first + c,
-                                              .path = mix(kept[i].path + token + 1)};
+                grown[count++] =
+                    (hypothesis){.score = kept[i].score + (logit - norm),
+                                 .token = token,
+                                 .parent = i,
+                                 .node = span.first + c,
+                                 .path = mix(kept[i].path + token + 1),
+                                 .prefix = nj_prefix_append(kept[i].prefix, span.codes[c])};
             }
         }
         qsort(grown, count, sizeof *grown, compare_hypotheses);
         kept_count = count < config->W ? count : config->W;
         memcpy(kept, grown, kept_count * sizeof *kept);
+        for (uint32_t i = 0; i < kept_count && l + 1 < L; i++) {
+            slow_trace[slow_trace_count++] = kept[i].prefix;
+        }
     }
     return kept_count;
 }
@@ -208,7 +220,7 @@ static uint32_t check_against_slow(const world *w, const nj_beam_config *config,
     nj_beam_result results[8];
     model.broken = false;
     nj_beam_model callbacks = {&model, V, chunk, begin_step, logits};
-    size_t bytes = nj_beam_scratch_bytes(&w->trie, B, config->W, V, chunk);
+    size_t bytes = nj_beam_scratch_bytes(&w->trie, B, config->W, V, chunk, config->trace);
     assert_ok(nj_arena_init(&arena, bytes, &err), &err);
     nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), exclusions, B, &arena,
                    results);
@@ -246,6 +258,44 @@ static void every_width_batch_and_chunk_equals_the_brute_force(void **state)
     }
 }
 
+static void check_trace(const world *w, const nj_beam_config *config)
+{
+    static fake_model model;
+    static hypothesis kept[ROWS_MAX];
+    nj_error err = {0};
+    nj_arena arena;
+    nj_beam_result results[2];
+    const nj_exclusions none[2] = {{0}};
+    nj_beam_model callbacks = {&model, V, 7, begin_step, logits};
+    size_t bytes = nj_beam_scratch_bytes(&w->trie, 2, config->W, V, 7, true);
+    assert_ok(nj_arena_init(&arena, bytes, &err), &err);
+    nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), none, 2, &arena, results);
+    assert_true(arena.peak <= bytes);
+    for (uint32_t b = 0; b < 2; b++) {
+        slow_search(&w->trie, config, b, &none[b], kept);
+        assert_true(slow_trace_count <= nj_beam_trace_max(&w->trie, config->W));
+        assert_int_equal(results[b].trace_count, slow_trace_count);
+        assert_memory_equal(results[b].trace, slow_trace, slow_trace_count * sizeof *slow_trace);
+    }
+    nj_arena_fini(&arena);
+}
+
+static void a_trace_names_every_prefix_that_the_search_looked_at(void **state)
+{
+    (void)state;
+    static const uint32_t WIDTHS[] = {1, 5, 20, 500};
+    for (size_t i = 0; i < sizeof WIDTHS / sizeof WIDTHS[0]; i++) {
+        world w;
+        make_world(&w, 4000 + i, ITEMS);
+        nj_beam_config config = make_config(WIDTHS[i]);
+        config.trace = true;
+        check_trace(&w, &config);
+        config.leaves = 1; // beams that the last step leaves out are in it too
+        check_trace(&w, &config);
+        nj_buffer_fini(&w.bytes);
+    }
+}
+
 static void excluded_items_take_no_beam_at_the_last_step(void **state)
 {
     (void)state;
@@ -279,8 +329,9 @@ static void check_against_narrower(const world *w, const world *narrow, const nj
     const nj_exclusions exclusions[2] = {{.eligible = eligible}, {.rows = NULL}};
     nj_beam_model callbacks = {&model, V, 7, begin_step, logits};
     model.broken = false;
-    assert_ok(nj_arena_init(&arena, nj_beam_scratch_bytes(&w->trie, 2, config->W, V, 7), &err),
-              &err);
+    assert_ok(
+        nj_arena_init(&arena, nj_beam_scratch_bytes(&w->trie, 2, config->W, V, 7, false), &err),
+        &err);
     nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), exclusions, 2, &arena,
                    results);
     for (uint32_t b = 0; b < 2; b++) { // user 1 has the whole trie
@@ -390,7 +441,8 @@ static void a_model_that_gives_nan_is_reported_and_not_ranked(void **state)
     nj_beam_config config = make_config(5);
     model.broken = true;
     nj_beam_model callbacks = {&model, V, 16, begin_step, logits};
-    assert_ok(nj_arena_init(&arena, nj_beam_scratch_bytes(&w.trie, 1, 5, V, 16), &err), &err);
+    assert_ok(nj_arena_init(&arena, nj_beam_scratch_bytes(&w.trie, 1, 5, V, 16, false), &err),
+              &err);
     nj_beam_search(&w.trie, &config, &callbacks, reference_kernels(), &none, 1, &arena, &result);
     assert_false(result.finite);
     assert_int_equal(result.count, 0);
@@ -402,6 +454,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_width_batch_and_chunk_equals_the_brute_force),
+        cmocka_unit_test(a_trace_names_every_prefix_that_the_search_looked_at),
         cmocka_unit_test(excluded_items_take_no_beam_at_the_last_step),
         cmocka_unit_test(eligible_items_are_searched_as_if_there_were_no_others),
         cmocka_unit_test(fewer_leaves_are_the_head_of_the_list_and_skip_beams),

@@ -127,10 +127,57 @@ static void it_never_accepts_what_unpack_refuses(void **state)
     nj_buffer_fini(&packed);
 }
 
+static void a_trace_is_read_and_copied_and_a_crooked_one_is_not(void **state)
+{
+    (void)state;
+    static nj_row row;
+    nj_error err = {0};
+    nj_row_scan scan;
+    nj_buffer packed;
+    nj_buffer copy;
+    uint32_t trace[NJ_ROW_TRACE_MAX];
+    const nj_slice items[] = {nj_slice_from("7"), nj_slice_from("a")};
+    const float scores[] = {-1, -2};
+    const nj_history_digest history = {{8, 7, 6, 5, 4, 3, 2, 1}};
+    static const size_t COUNTS[] = {0, 1, 63, 64, 300, NJ_ROW_TRACE_MAX};
+    nj_buffer_init(&packed, NJ_ROW_BYTES_MAX);
+    nj_buffer_init(&copy, NJ_ROW_BYTES_MAX);
+    for (uint32_t i = 0; i < NJ_ROW_TRACE_MAX; i++) {
+        trace[i] = i * 4000000 + 3;
+    }
+    for (size_t c = 0; c < sizeof COUNTS / sizeof COUNTS[0]; c++) {
+        nj_buffer_clear(&packed);
+        nj_buffer_clear(&copy);
+        assert_int_equal(
+            nj_row_pack_traced(&packed, 1, items, scores, 2, &history, trace, COUNTS[c]), NJ_OK);
+        assert_true(nj_row_scan_open(nj_buffer_slice(&packed), &scan));
+        assert_int_equal(scan.age, 0);
+        assert_int_equal(scan.trace_count, COUNTS[c]);
+        assert_int_equal(nj_row_copy(&copy, nj_buffer_slice(&packed), 33, 4), NJ_OK);
+        assert_true(nj_row_scan_open(nj_buffer_slice(&copy), &scan));
+        assert_int_equal(scan.age, 4);
+        assert_int_equal(scan.trace_count, COUNTS[c]);
+        for (uint32_t i = 0; i < COUNTS[c]; i++) {
+            assert_int_equal(nj_row_trace_at(scan.trace, i), trace[i]);
+        }
+        assert_ok(nj_row_unpack(nj_buffer_slice(&copy), &row, &err), &err);
+        assert_same_items(&scan, &row);
+    }
+    trace[5] = trace[4];
+    nj_buffer_clear(&packed);
+    assert_int_equal(nj_row_pack_traced(&packed, 1, items, scores, 2, &history, trace, 9), NJ_OK);
+    assert_false(nj_row_scan_open(nj_buffer_slice(&packed), &scan));
+    packed.size--;
+    assert_false(nj_row_scan_open(nj_buffer_slice(&packed), &scan));
+    nj_buffer_fini(&packed);
+    nj_buffer_fini(&copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_of_item_is_read),
+        cmocka_unit_test(a_trace_is_read_and_copied_and_a_crooked_one_is_not),
         cmocka_unit_test(lists_of_every_length_are_read),
         cmocka_unit_test(what_is_cut_is_refused),
         cmocka_unit_test(it_never_accepts_what_unpack_refuses),

@@ -42,7 +42,7 @@ static void open_bench(bench *b)
         for (; HISTORIES[u][history.item_count] >= 0; history.item_count++) {
             items[history.item_count] = (nj_slice){NAMES[HISTORIES[u][history.item_count]], 1};
         }
-        assert_ok(nj_user_table_add(&b->users, &b->items, &b->map, &history, &err), &err);
+        assert_ok(nj_user_table_add(&b->users, &b->items, &b->map, NULL, &history, &err), &err);
     }
 }
 

@@ -50,9 +50,8 @@ static void add_users(bench *b)
         for (size_t i = 0; i < LENGTH; i++) {
             history_items[i] = (nj_slice){NAMES + (u + i) % ITEMS, 1};
         }
-        nj_history history = {
-            .user = {NAMES + u, 1}, .items = history_items, .item_count = LENGTH};
-        assert_ok(nj_user_table_add(&b->users, &items, &map, &history, &err), &err);
+        nj_history history = {.user = {NAMES + u, 1}, .items = history_items, .item_count = LENGTH};
+        assert_ok(nj_user_table_add(&b->users, &items, &map, NULL, &history, &err), &err);
     }
     nj_idmap_fini(&map);
     nj_idlist_builder_fini(&ids);
@@ -144,8 +143,7 @@ static void a_training_learns_and_repeats_bit_for_bit_on_any_number_of_threads(v
     assert_true(w.last < 0.75 * w.first);
     settings.threads = 3;
     assert_ok(run(&three, &settings, &again, &end, &err), &err);
-    assert_memory_equal(one.model->values, three.model->values,
-                        one.model->count * sizeof(float));
+    assert_memory_equal(one.model->values, three.model->values, one.model->count * sizeof(float));
     close_bench(&one);
     close_bench(&three);
 }
@@ -248,10 +246,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_training_learns_and_repeats_bit_for_bit_on_any_number_of_threads),
-        cmocka_unit_test_setup_teardown(a_training_that_was_ended_goes_on_to_the_same_weights, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_training_that_was_ended_goes_on_to_the_same_weights,
+                                        sandbox_setup, sandbox_teardown),
         cmocka_unit_test(a_hook_that_has_seen_enough_ends_the_training_well),
         cmocka_unit_test(a_loss_that_is_no_number_stops_the_training_with_its_step),
-        cmocka_unit_test_setup_teardown(a_damaged_checkpoint_is_refused, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_checkpoint_is_refused, sandbox_setup,
+                                        sandbox_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
