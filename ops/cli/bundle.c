@@ -51,15 +51,58 @@ static nj_status template_from(const nj_arguments *arguments, nj_template *out, 
     return status == NJ_OK ? read_user_tokens(arguments, out, err) : status;
 }
 
+static void print_losses(const char *name, const nj_pairing_null *null)
+{
+    printf(", \"losses_%s\": [", name);
+    for (size_t i = 0; i < NJ_PAIRING_MAPS && null->tried; i++) {
+        printf("%s%.6g", i > 0 ? ", " : "", null->loss[i]);
+    }
+    printf("], \"maps_%s\": %u", name, null->map_count);
+}
+
+static void print_pairing_json(const nj_pairing *pairing)
+{
+    printf(", \"pairing\": {\"transitions\": %u, \"loss\": %.6g", pairing->transitions,
+           pairing->loss);
+    print_losses("dealt", &pairing->dealt);
+    print_losses("renamed", &pairing->renamed);
+    printf("}");
+}
+
+static void say_pairing(const nj_arguments *arguments, const nj_pairing *pairing)
+{
+    if (nj_argument(arguments, "histories") == NULL) {
+        nj_log(NJ_LOG_INFO, "without --histories it is not asked whether the model knows these "
+                            "SIDs");
+    } else if (nj_argument_flag(arguments, "no-pairing-check")) {
+        nj_log(NJ_LOG_INFO, "it is not asked whether the model knows these SIDs");
+    } else if (!pairing->dealt.tried) {
+        nj_log(NJ_LOG_WARNING,
+               "the histories have %u transitions between known items: too few (%d) to ask whether "
+               "the model knows these SIDs",
+               pairing->transitions, NJ_PAIRING_TRANSITIONS_MIN);
+    } else {
+        nj_log(NJ_LOG_INFO,
+               "the model knows these SIDs: over %u held-out transitions its loss is %.3f nats an "
+               "item, %.3f with the SIDs dealt out to other items%s",
+               pairing->transitions, pairing->loss, pairing->dealt.mean,
+               pairing->renamed.tried ? "" : " (too few codes to rename any)");
+    }
+}
+
 static void print_summary(const char *path, const nj_pack_summary *summary, bool as_json)
 {
     char hex[NJ_DIGEST_HEX_BYTES];
     nj_digest_hex(&summary->digest, hex);
     if (as_json) {
         printf("{\"bundle\": \"%s\", \"items\": %u, \"levels\": %u, \"leaves\": %u, "
-               "\"history_max\": %u, \"counted_items\": %" PRIu64 "}\n",
+               "\"history_max\": %u, \"counted_items\": %" PRIu64,
                hex, summary->item_count, summary->level_count, summary->leaf_count,
                summary->history_max, summary->counted_items);
+        if (summary->pairing.dealt.tried) {
+            print_pairing_json(&summary->pairing);
+        }
+        printf("}\n");
     } else {
         printf("%s: %u items, %u leaves, %u levels, histories to %u items\nbundle %s\n", path,
                summary->item_count, summary->leaf_count, summary->level_count, summary->history_max,
@@ -75,7 +118,8 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
     uint64_t history_max = 0;
     nj_pack_request request = {.model_path = nj_argument(arguments, "model"),
                                .catalogue_path = nj_argument(arguments, "catalogue"),
-                               .histories_path = nj_argument(arguments, "histories")};
+                               .histories_path = nj_argument(arguments, "histories"),
+                               .no_pairing_check = nj_argument_flag(arguments, "no-pairing-check")};
     nj_status status =
         nj_argument_uint(arguments, "history-max", 0, NJ_HISTORY_MAX, &history_max, err);
     if (status == NJ_OK) {
@@ -91,6 +135,7 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
         status = nj_bundle_pack(&request, nj_argument(arguments, "out"), &summary, err);
     }
     if (status == NJ_OK) {
+        say_pairing(arguments, &summary.pairing);
         print_summary(nj_argument(arguments, "out"), &summary, nj_argument_flag(arguments, "json"));
     }
     return status;

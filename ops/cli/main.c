@@ -96,6 +96,8 @@ static const nj_option BUNDLE_PACK[] = {
     {"after", "TOKENS", NULL, "encoder tokens after the items (T5 trainers: 1, EOS)", false},
     {"user-tokens", "FIRST,COUNT", NULL, "a hashed user token: FIRST + XXH3-64(user id) % COUNT",
      false},
+    {"no-pairing-check", NULL, NULL,
+     "with --histories: do not ask whether the model knows the catalogue's SIDs", false},
     {"out", "FILE", NULL, "the bundle to write", true},
     JSON_OPTION,
 };
