@@ -76,7 +76,7 @@ static void say_pairing(const nj_arguments *arguments, const nj_pairing *pairing
                             "SIDs");
     } else if (nj_argument_flag(arguments, "no-pairing-check")) {
         nj_log(NJ_LOG_INFO, "it is not asked whether the model knows these SIDs");
-    } else if (!pairing->dealt.tried) {
+    } else if (pairing->transitions < NJ_PAIRING_TRANSITIONS_MIN) {
         nj_log(NJ_LOG_WARNING,
                "the histories have %u transitions between known items: too few (%d) to ask whether "
                "the model knows these SIDs",

@@ -20,6 +20,7 @@ for name in $(compgen -e NIGHTJAR_ || true); do # a setting of the caller must n
     unset "$name"
 done
 
+export NIGHTJAR_NO_PAIRING_CHECK=true # most tests pack a model with SIDs for their form, and have a hundred bundles to pack
 WAIT_S=60 # no wait is longer
 data=$source_dir/ops/demo-data
 work=$(mktemp -d)

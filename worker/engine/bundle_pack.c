@@ -27,7 +27,7 @@ typedef struct {
     uint32_t *counts; // [N] or NULL
     uint32_t history_max;
     uint64_t counted_items;
-    nj_idmap map; // item id -> row; only with histories
+    nj_idmap map;              // item id -> row; only with histories
     nj_pairing_sample *sample; // owned; NULL: the probe is not asked for
     nj_pairing pairing;
 } packing;
@@ -98,8 +98,8 @@ static nj_status count_items(void *context, const nj_history *history, nj_error 
     (void)err;
     packing *p = context;
     for (size_t i = 0; i < history->item_count; i++) {
-        size_t row = nj_idmap_find(&p->map, history->items[i], nj_idmap_at_list,
-                                   &p->catalogue->items);
+        size_t row =
+            nj_idmap_find(&p->map, history->items[i], nj_idmap_at_list, &p->catalogue->items);
         if (row != NJ_IDMAP_NONE && p->counts[row] < UINT32_MAX) {
             p->counts[row]++;
             p->counted_items++;

@@ -24,7 +24,8 @@ typedef struct {
     // Items that the encoder reads at the most, up to NJ_HISTORY_MAX; 0: as many as fit, with the template's tokens, in the
     // checkpoint's n_positions or else in NJ_PACK_TOKENS_DEFAULT tokens.
     uint32_t history_max;
-    bool no_pairing_check; // with histories: do not ask whether the model knows the catalogue (pairing.h)
+    bool
+        no_pairing_check; // with histories: do not ask whether the model knows the catalogue (pairing.h)
 } nj_pack_request;
 
 typedef struct {

@@ -23,8 +23,7 @@ static nj_status allocate(nj_forced *f, const nj_tensor_set *weights, nj_error *
     }
     nj_status status = nj_arena_init(&f->arena, bytes, err);
     if (status == NJ_OK) {
-        status =
-            nj_t5_open(&f->config, weights, f->kernels, NJ_SAVINGS_ALL, &f->model, err);
+        status = nj_t5_open(&f->config, weights, f->kernels, NJ_SAVINGS_ALL, &f->model, err);
     }
     return status;
 }

@@ -13,9 +13,10 @@
 typedef struct {
     char user[NJ_ID_BYTES_MAX]; // a template may hash it
     size_t user_bytes;
-    uint32_t count;                      // items of the history that are read
-    uint32_t rows[NJ_PAIRING_ITEMS_MAX]; // [count] oldest first; catalogue rows, then places in `used`
-    uint32_t target;                     // the item that came then
+    uint32_t count; // items of the history that are read
+    uint32_t
+        rows[NJ_PAIRING_ITEMS_MAX]; // [count] oldest first; catalogue rows, then places in `used`
+    uint32_t target;                // the item that came then
 } transition;
 
 struct nj_pairing_sample {
@@ -130,8 +131,7 @@ static int compare_rows(const void *a, const void *b)
 
 static uint32_t place_of(const probe *p, uint32_t row)
 {
-    const uint32_t *found =
-        bsearch(&row, p->used, p->used_count, sizeof row, compare_rows);
+    const uint32_t *found = bsearch(&row, p->used, p->used_count, sizeof row, compare_rows);
     return (uint32_t)(found - p->used);
 }
 
@@ -171,13 +171,20 @@ static void number_rows(probe *p)
     }
 }
 
+// How many maps a null can draw.
+typedef struct {
+    double bits; // log2 of their number
+    bool many;   // enough of everything for losses that are close to normal
+} variety;
+
 // Every item of the sample gets the SID of some item of the catalogue, no two of them that of the same one.
-static nj_status deal_anew(probe *p, uint32_t *out_moved, nj_error *err)
+static nj_status deal_anew(probe *p, variety *out, nj_error *err)
 {
     (void)err;
     const nj_sids *sids = p->request->sids;
     const size_t L = sids->level_count;
     memset(p->taken, 0, sids->row_count / 8 + 1);
+    *out = (variety){.many = p->used_count >= NJ_PAIRING_MANY_ITEMS};
     for (uint32_t i = 0; i < p->used_count; i++) {
         size_t row = 0;
         do { // the sample has at most ROWS_MAX items, and no more than the catalogue
@@ -185,14 +192,15 @@ static nj_status deal_anew(probe *p, uint32_t *out_moved, nj_error *err)
         } while ((p->taken[row / 8] >> row % 8 & 1) != 0);
         p->taken[row / 8] |= (uint8_t)(1u << row % 8);
         memcpy(p->other + i * L, sids->codes + row * L, L * sizeof *p->other);
+        out->bits += log2((double)(sids->row_count - i));
     }
-    *out_moved = p->used_count;
     return NJ_OK;
 }
 
 typedef struct {
     uint32_t code;
-    unsigned magnitude; // floor(log2) of the items that have it
+    uint32_t count;     // of items that have it
+    unsigned magnitude; // floor(log2(count))
 } named_code;
 
 static int compare_magnitudes(const void *a, const void *b)
@@ -217,35 +225,37 @@ static uint32_t list_codes(const probe *p, uint32_t level, uint32_t *counts, nam
     uint32_t count = 0;
     for (uint32_t code = 0; code < K; code++) {
         if (counts[code] > 0) {
-            out[count++] = (named_code){code, 31u - (unsigned)__builtin_clz(counts[code])};
+            const unsigned magnitude = 31u - (unsigned)__builtin_clz(counts[code]);
+            out[count++] = (named_code){code, counts[code], magnitude};
         }
     }
     qsort(out, count, sizeof *out, compare_magnitudes);
     return count;
 }
 
-static void rename_level(probe *p, uint32_t level, const named_code *codes, uint32_t count,
-                         uint32_t *names)
+// Gives the codes of a level each other's names, `names[code]`, and adds to the variety.
+static void rename_level(probe *p, const named_code *codes, uint32_t count, uint32_t *names,
+                         variety *v)
 {
-    const size_t L = p->request->sids->level_count;
+    uint64_t among_many = 0; // items whose code changes places with many others
     for (uint32_t first = 0, end = 0; first < count; first = end) {
+        uint64_t items = 0;
         while (end < count && codes[end].magnitude == codes[first].magnitude) {
             p->order[end - first] = codes[end].code;
+            items += codes[end].count;
             end++;
+            v->bits += log2((double)(end - first));
         }
-        const uint32_t size = end - first;
-        shuffle(&p->random, p->order, size);
-        for (uint32_t i = 0; i < size; i++) { // a cycle in a random order, so that no code keeps its name
-            names[p->order[i]] = p->order[(i + 1) % size];
+        shuffle(&p->random, p->order, end - first);
+        for (uint32_t i = first; i < end; i++) {
+            names[codes[i].code] = p->order[i - first];
         }
+        among_many += end - first >= NJ_PAIRING_MANY_CODES ? items : 0;
     }
-    for (uint32_t i = 0; i < p->used_count; i++) {
-        p->other[i * L + level] = (uint16_t)names[p->codes[i * L + level]];
-    }
+    v->many = v->many || among_many >= p->request->sids->row_count / 2;
 }
 
-// *out_moved: how many of the sample's items have another SID now.
-static nj_status rename_codes(probe *p, uint32_t *out_moved, nj_error *err)
+static nj_status rename_codes(probe *p, variety *out, nj_error *err)
 {
     const size_t L = p->request->sids->level_count;
     uint32_t *numbers = calloc(NJ_CODES_MAX, sizeof *numbers);
@@ -253,13 +263,13 @@ static nj_status rename_codes(probe *p, uint32_t *out_moved, nj_error *err)
     nj_status status = numbers != NULL && codes != NULL
                            ? NJ_OK
                            : nj_fail(err, NJ_NO_MEMORY, "no memory to rename codes");
+    *out = (variety){0};
     for (uint32_t l = 0; l < L && status == NJ_OK; l++) {
         const uint32_t count = list_codes(p, l, numbers, codes);
-        rename_level(p, l, codes, count, numbers);
-    }
-    *out_moved = 0;
-    for (uint32_t i = 0; i < p->used_count; i++) {
-        *out_moved += memcmp(p->other + i * L, p->codes + i * L, L * sizeof *p->codes) != 0;
+        rename_level(p, codes, count, numbers, out);
+        for (uint32_t i = 0; i < p->used_count; i++) {
+            p->other[i * L + l] = (uint16_t)numbers[p->codes[i * L + l]];
+        }
     }
     free(numbers);
     free(codes);
@@ -278,9 +288,9 @@ static double score_batch(probe *p, const uint16_t *codes, uint32_t first, uint3
     for (uint32_t b = 0; b < count; b++) {
         const transition *t = &p->sample->transitions[first + b];
         const nj_slice user = {t->user, t->user_bytes};
-        offset[b + 1] = offset[b] + (uint32_t)nj_template_tokens(p->request->template, &table, user,
-                                                                 t->rows, t->count,
-                                                                 p->tokens + offset[b]);
+        offset[b + 1] =
+            offset[b] + (uint32_t)nj_template_tokens(p->request->template, &table, user, t->rows,
+                                                     t->count, p->tokens + offset[b]);
         for (uint32_t l = 0; l < L; l++) {
             p->targets[b * L + l] = bases[l] + codes[(size_t)t->target * L + l];
         }
@@ -304,8 +314,8 @@ static double compute_loss(probe *p, const uint16_t *codes, uint32_t count)
     return sum / count;
 }
 
-// Fills `other` with a wrong map. *out_moved: items of the sample that have another SID in it.
-typedef nj_status (*map_maker)(probe *p, uint32_t *out_moved, nj_error *err);
+// Fills `other` with a wrong map.
+typedef nj_status (*map_maker)(probe *p, variety *out, nj_error *err);
 
 static void summarise_null(double loss, nj_pairing_null *null)
 {
@@ -327,13 +337,13 @@ static void summarise_null(double loss, nj_pairing_null *null)
 // The exact test, where four maps do not say it clearly.
 static nj_status try_more_maps(probe *p, map_maker make, nj_pairing_null *null, nj_error *err)
 {
-    uint32_t moved = 0;
+    variety v;
     const uint32_t count =
         p->sample->count < NJ_PAIRING_FEWER ? p->sample->count : NJ_PAIRING_FEWER;
     const double loss = compute_loss(p, p->codes, count);
     nj_status status = NJ_OK;
     for (uint32_t i = 0; i < NJ_PAIRING_MORE_MAPS && null->beaten && status == NJ_OK; i++) {
-        status = make(p, &moved, err);
+        status = make(p, &v, err);
         null->beaten = status == NJ_OK && loss < compute_loss(p, p->other, count);
         null->map_count++;
     }
@@ -343,26 +353,25 @@ static nj_status try_more_maps(probe *p, map_maker make, nj_pairing_null *null, 
 static nj_status try_null(probe *p, map_maker make, double loss, nj_pairing_null *null,
                           nj_error *err)
 {
-    uint32_t moved = 0;
+    variety v = {0};
     for (size_t i = 0; i < NJ_PAIRING_MAPS; i++) {
-        nj_status status = make(p, &moved, err);
-        if (status != NJ_OK || moved < p->used_count / 2) {
+        nj_status status = make(p, &v, err);
+        if (status != NJ_OK || v.bits < NJ_PAIRING_WAYS_BITS_MIN) {
             return status;
         }
         null->loss[i] = compute_loss(p, p->other, p->sample->count);
     }
     null->tried = true;
     summarise_null(loss, null);
-    return null->beaten && !(null->deviations >= NJ_PAIRING_DEVIATIONS)
-               ? try_more_maps(p, make, null, err)
-               : NJ_OK;
+    const bool clear = v.many && null->deviations >= NJ_PAIRING_DEVIATIONS;
+    return null->beaten && !clear ? try_more_maps(p, make, null, err) : NJ_OK;
 }
 
 static nj_status measure(probe *p, nj_pairing *out, nj_error *err)
 {
     out->loss = compute_loss(p, p->codes, p->sample->count);
     nj_status status = try_null(p, deal_anew, out->loss, &out->dealt, err);
-    if (status == NJ_OK && out->dealt.beaten) {
+    if (status == NJ_OK && (out->dealt.beaten || !out->dealt.tried)) {
         status = try_null(p, rename_codes, out->loss, &out->renamed, err);
     }
     return status;
@@ -384,10 +393,10 @@ static nj_status open_scratch(probe *p, const nj_pairing_sample *sample, nj_erro
     p->tokens = calloc(NJ_FORCED_BATCH * S, sizeof *p->tokens);
     p->targets = calloc((size_t)NJ_FORCED_BATCH * L, sizeof *p->targets);
     p->scores = calloc((size_t)NJ_FORCED_BATCH * L, sizeof *p->scores);
-    if (p->sample == NULL || p->used == NULL || p->codes == NULL || p->other == NULL || p->taken == NULL || p->order == NULL ||
-        p->tokens == NULL || p->targets == NULL || p->scores == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory to score %u transitions",
-                       sample->count);
+    if (p->sample == NULL || p->used == NULL || p->codes == NULL || p->other == NULL ||
+        p->taken == NULL || p->order == NULL || p->tokens == NULL || p->targets == NULL ||
+        p->scores == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory to score %u transitions", sample->count);
     }
     memcpy(p->sample, sample, sizeof *sample);
     return nj_forced_open(request->config, request->weights, (uint32_t)S, L, &p->forced, err);

@@ -14,12 +14,14 @@
 //            among codes that are about as common (within a factor of two), so that knowing how common a code is does not pass for
 //            knowing it; a collision counter therefore keeps most of its names.
 //
-// Rule, for each null: the loss must lie below that of every wrong map that is tried. Four are tried on all transitions. Where the
-// loss lies NJ_PAIRING_DEVIATIONS of their standard deviations (estimated from these four, times sqrt(1 + 1/4) for the mean) below
-// their mean, that is enough: it happens to a model that knows nothing once in a thousand times (Student's t, 3 degrees of freedom).
-// Where it lies below them and not so clearly (a small catalogue, in which wrong maps differ much), NJ_PAIRING_MORE_MAPS more are
-// tried on NJ_PAIRING_FEWER of the transitions, and the first that is as good refuses the model: by chance a model that knows nothing
-// passes that in one case of a hundred, whatever the distribution (Besag and Clifford 1991: sequential Monte Carlo p-values).
+// Rule, for each null: the loss must lie below that of every wrong map that is tried. A wrong map is drawn so that, to a model that
+// knows nothing, the catalogue's own is one more draw. Four are tried on all transitions. Where the loss lies NJ_PAIRING_DEVIATIONS of
+// their standard deviations (estimated from these four, times sqrt(1 + 1/4) for the mean) below their mean, that is enough: a model
+// that knows nothing does it once in a thousand times (Student's t, 3 degrees of freedom). That takes losses of wrong maps that are
+// close to normal, so it is not done where few items or codes change places. There, and where the loss is lower and not so clearly,
+// NJ_PAIRING_MORE_MAPS more are tried on NJ_PAIRING_FEWER of the transitions, and the first that is as good refuses the model: one that
+// knows nothing passes in one case of a hundred, whatever the distribution (Besag and Clifford 1991: sequential Monte Carlo p-values).
+// A null is not tried where so few maps are possible that this test says nothing.
 //
 // What it cannot see: a map that is right for most items, such as one whose collision counters were dealt in another order.
 #ifndef NJ_WORKER_ENGINE_PAIRING_H
@@ -43,6 +45,10 @@
 #define NJ_PAIRING_DEVIATIONS 10.0
 #define NJ_PAIRING_MORE_MAPS 99
 #define NJ_PAIRING_FEWER 100
+#define NJ_PAIRING_WAYS_BITS_MIN                                                                   \
+    20.0 // wrong maps that must be possible: 2^20, so that no draw repeats another
+#define NJ_PAIRING_MANY_CODES 32   // change places with each other, and ...
+#define NJ_PAIRING_MANY_ITEMS 1000 // are in the sample: enough for losses that are close to normal
 
 // Transitions of histories, each with the same chance to be among them.
 typedef struct nj_pairing_sample nj_pairing_sample;
@@ -67,7 +73,7 @@ typedef struct {
 
 // One null: what wrong maps give.
 typedef struct {
-    bool tried; // false: so few codes could be exchanged that it says nothing
+    bool tried; // false: too few wrong maps are possible
     double loss[NJ_PAIRING_MAPS];
     double mean;
     double deviations;  // how far below the mean the measured loss lies
@@ -88,7 +94,7 @@ typedef struct {
 ///         times that where neither null is clear
 /// Memory  one model, a bit an item, and some 2 MB
 /// Errors  those of nj_forced_open; NJ_NO_MEMORY
-/// Proof   tests/unit/engine/test_pairing.c, tests/parity/pairing
+/// Proof   tests/cli/0750-pairing.t, tests/parity/beauty_pairing
 NJ_CHECKED nj_status nj_pairing_probe(const nj_pairing_request *request,
                                       const nj_pairing_sample *sample, nj_pairing *out,
                                       nj_error *err);
