@@ -30,9 +30,9 @@
 #include "common/quant/quant.h"
 #include "common/sid/trie.h"
 
-#define NJ_COLLISIONS_EXACT_ROWS 1024u            // items of a prefix that are assigned exactly
+#define NJ_COLLISIONS_EXACT_ROWS 1024u               // items of a prefix that are assigned exactly
 #define NJ_COLLISIONS_EXACT_BYTES ((size_t)64 << 20) // ... and the costs of a prefix
-#define NJ_COLLISIONS_BEAM 16u                    // prefixes that an item which leaves its own looks at
+#define NJ_COLLISIONS_BEAM 16u // prefixes that an item which leaves its own looks at
 #define NJ_COLLISIONS_KNOWN "suffix, relocate or leaves"
 
 typedef enum {
@@ -44,8 +44,10 @@ typedef enum {
 // All zero is: a counter as wide as the last level, refused past it.
 typedef struct {
     nj_collisions policy;
-    uint32_t suffix_codes; // SUFFIX: codes of the counter's level; 0 = as many as the level before it
-    bool suffix_relocates; // SUFFIX: items that the counter cannot tell apart are relocated, not refused
+    uint32_t
+        suffix_codes; // SUFFIX: codes of the counter's level; 0 = as many as the level before it
+    bool
+        suffix_relocates; // SUFFIX: items that the counter cannot tell apart are relocated, not refused
 } nj_collision_options;
 
 // Where relocation gets the embeddings of the few rows that it looks at, as the codebooks see them (behind a transform).
@@ -57,28 +59,30 @@ typedef struct {
 
 typedef struct {
     const nj_collision_options *options;
-    const char *what;            // names the items in errors
-    uint16_t *codes;             // [N, L] in/out; with SUFFIX [N, L + 1], whose last column is written
-    uint32_t row_count;          // N
-    uint32_t level_count;        // L: the quantizer's levels, without a counter
-    uint32_t K[NJ_LEVELS_MAX];   // [L] codes of each level
-    const uint16_t *occupied;    // [occupied_count, columns as in codes]; NULL = none
-    uint32_t occupied_count;     //
-    const nj_codebooks *codebooks; // for relocation: those that made the codes, L levels; else may be NULL
-    nj_row_reader rows;            // for relocation; read == NULL: none, and what would need them is refused
+    const char *what;     // names the items in errors
+    uint16_t *codes;      // [N, L] in/out; with SUFFIX [N, L + 1], whose last column is written
+    uint32_t row_count;   // N
+    uint32_t level_count; // L: the quantizer's levels, without a counter
+    uint32_t K[NJ_LEVELS_MAX]; // [L] codes of each level
+    const uint16_t *occupied;  // [occupied_count, columns as in codes]; NULL = none
+    uint32_t occupied_count;   //
+    const nj_codebooks
+        *codebooks;     // for relocation: those that made the codes, L levels; else may be NULL
+    nj_row_reader rows; // for relocation; read == NULL: none, and what would need them is refused
 } nj_collision_work;
 
 // What was found and done. An item collides when another row, or an occupied SID, has the same L codes.
 typedef struct {
     uint32_t item_count;
-    uint32_t colliding_count;   // items that collide
-    uint32_t distinct_count;    // different codes of the rows, before
-    uint32_t largest_count;     // items of the codes that most rows have
-    uint32_t moved_count;       // items whose codes were changed
-    uint32_t moved_prefix_count; // ... of these, those that left their prefix (all codes but the last)
+    uint32_t colliding_count; // items that collide
+    uint32_t distinct_count;  // different codes of the rows, before
+    uint32_t largest_count;   // items of the codes that most rows have
+    uint32_t moved_count;     // items whose codes were changed
+    uint32_t
+        moved_prefix_count; // ... of these, those that left their prefix (all codes but the last)
     uint32_t greedy_prefix_count; // prefixes that were too large to be assigned exactly
-    uint32_t suffix_codes;      // SUFFIX: codes that the counter needs (highest one given + 1)
-    double extra_error;         // sum over moved items of what their squared error has grown by
+    uint32_t suffix_codes;        // SUFFIX: codes that the counter needs (highest one given + 1)
+    double extra_error;           // sum over moved items of what their squared error has grown by
 } nj_collision_outcome;
 
 /// Codes of the counter's level under `options`, where the last of the quantizer's levels has K codes; 0: there is no such level.

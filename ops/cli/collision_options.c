@@ -6,7 +6,8 @@ static nj_status overflow_from(const char *word, bool *out_relocates, nj_error *
 {
     const bool relocates = strcmp(word, "relocate") == 0;
     if (!relocates && strcmp(word, "refuse") != 0) {
-        return nj_fail(err, NJ_USAGE, "--suffix-overflow is \"%s\", must be refuse or relocate", word);
+        return nj_fail(err, NJ_USAGE, "--suffix-overflow is \"%s\", must be refuse or relocate",
+                       word);
     }
     *out_relocates = relocates;
     return NJ_OK;
@@ -23,7 +24,8 @@ nj_status nj_collision_options_from(const nj_arguments *arguments, nj_collision_
     }
     if (nj_argument_flag(arguments, "no-suffix")) {
         if (options.policy == NJ_COLLISIONS_RELOCATE) {
-            return nj_fail(err, NJ_USAGE, "--no-suffix is --collisions leaves, not relocate: give one");
+            return nj_fail(err, NJ_USAGE,
+                           "--no-suffix is --collisions leaves, not relocate: give one");
         }
         options.policy = NJ_COLLISIONS_LEAVES;
     }
@@ -34,8 +36,8 @@ nj_status nj_collision_options_from(const nj_arguments *arguments, nj_collision_
                          NJ_CODES_MAX);
     }
     if (status == NJ_OK) {
-        status = overflow_from(nj_argument(arguments, "suffix-overflow"),
-                               &options.suffix_relocates, err);
+        status = overflow_from(nj_argument(arguments, "suffix-overflow"), &options.suffix_relocates,
+                               err);
     }
     if (status == NJ_OK) {
         options.suffix_codes = (uint32_t)suffix_codes;
