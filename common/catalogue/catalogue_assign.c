@@ -185,7 +185,9 @@ static nj_status begin_catalogue(const nj_assign_config *config, const nj_npy *n
                                  owned_codebooks *codebooks, nj_catalogue **out, nj_error *err)
 {
     uint32_t levels = codebooks->view.level_count;
-    uint32_t L = levels + (config->no_suffix ? 0 : 1);
+    uint32_t counter_codes =
+        nj_collisions_suffix_width(&config->collisions, codebooks->view.K[levels - 1]);
+    uint32_t L = levels + (counter_codes > 0 ? 1 : 0);
     if (L > NJ_LEVELS_MAX) {
         return nj_fail(err, NJ_INPUT,
                        "%s: %" PRIu32 " levels and a collision counter make %" PRIu32
@@ -198,9 +200,9 @@ static nj_status begin_catalogue(const nj_assign_config *config, const nj_npy *n
         return status;
     }
     for (uint32_t l = 0; l < L; l++) {
-        catalogue->sids.codes_per_level[l] = codebooks->view.K[l < levels ? l : levels - 1];
+        catalogue->sids.codes_per_level[l] = l < levels ? codebooks->view.K[l] : counter_codes;
     }
-    catalogue->has_suffix = !config->no_suffix;
+    catalogue->has_suffix = L > levels;
     catalogue->codebooks = codebooks->view;
     catalogue->codebook_values = codebooks->values;
     codebooks->values = NULL;

@@ -7,6 +7,7 @@
 #define NJ_CATALOGUE_CATALOGUE_ASSIGN_H
 
 #include "common/catalogue/catalogue_make.h"
+#include "common/catalogue/collisions.h"
 #include "common/math/kernels.h"
 #include "common/quant/encoder.h"
 
@@ -15,8 +16,8 @@
 typedef struct {
     const char *embeddings_path; // .npy [N, D] float16 or float32
     const char *codebooks_path;  // .npy [L, K, D], or the folder of a catalogue that has codebooks
-    bool no_suffix; // leave equal codes equal; else a counter is appended as the last level
-    const nj_kernels *kernels; // they do not change the codes (quant.h)
+    nj_collision_options collisions; // of items whose codes are the same
+    const nj_kernels *kernels;       // they do not change the codes (quant.h)
 } nj_assign_config;
 
 /// Assigns. The counter's level has as many codes as the last codebook. `out_error` (nullable): what the codebooks leave of the
