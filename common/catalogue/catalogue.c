@@ -20,6 +20,8 @@ void nj_catalogue_free(nj_catalogue **catalogue)
         free((*catalogue)->codes);
         free((*catalogue)->retired);
         free((*catalogue)->codebook_values);
+        free((*catalogue)->child_offsets);
+        free((*catalogue)->transform_values);
         free(*catalogue);
         *catalogue = NULL;
     }

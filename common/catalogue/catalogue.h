@@ -23,6 +23,7 @@
 #include "common/base/idlist.h"
 #include "common/catalogue/template.h"
 #include "common/quant/quant.h"
+#include "common/quant/transform.h"
 #include "common/sid/trie_build.h"
 
 // Version 1 is what a folder says that a reader of version 1 does not misread; both are read.
@@ -37,6 +38,7 @@ typedef struct {
     uint32_t token_base;    // token of code 0 at level 0
     nj_template template;   // what the encoder reads around items
     nj_codebooks codebooks; // level_count 0 = none; else L, or L - 1 with a suffix
+    nj_transform transform; // of embeddings, before the codebooks; D_in 0 = none
     bool has_embeddings;    // embeddings_digest is set
     nj_digest embeddings_digest;
     uint32_t retired_count; // rows that have a SID for the histories' sake, and no leaf in the trie
@@ -48,10 +50,12 @@ typedef struct {
     nj_digest codebooks_digest; // all zero without codebooks
     nj_digest retired_digest;   // all zero when none is retired
     // memory behind the views:
-    nj_buffer item_block;   // owned; what idlist.h draws: also the bundle's "items" section
-    uint16_t *codes;        // owned
-    uint8_t *retired;       // owned; [N] 0 or 1, sids.retired points to it; NULL = none
-    float *codebook_values; // owned; all levels end to end
+    nj_buffer item_block;    // owned; what idlist.h draws: also the bundle's "items" section
+    uint16_t *codes;         // owned
+    uint8_t *retired;        // owned; [N] 0 or 1, sids.retired points to it; NULL = none
+    float *codebook_values;  // owned; all levels end to end
+    uint32_t *child_offsets; // owned; of hierarchical codebooks, all levels end to end
+    float *transform_values; // owned; all parts end to end
 } nj_catalogue;
 
 /// Accepts NULL in *catalogue and leaves NULL.

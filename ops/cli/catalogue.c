@@ -6,6 +6,7 @@
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/catalogue_assign.h"
 #include "common/catalogue/catalogue_make.h"
+#include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
 
@@ -134,9 +135,11 @@ nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *e
     nj_catalogue *catalogue = NULL;
     nj_quant_error error;
     nj_assign_config config = {.embeddings_path = nj_argument(arguments, "embeddings"),
-                               .codebooks_path = nj_argument(arguments, "codebooks"),
-                               .no_suffix = nj_argument_flag(arguments, "no-suffix")};
-    nj_status status = options_from(arguments, &options, err);
+                               .codebooks_path = nj_argument(arguments, "codebooks")};
+    nj_status status = nj_collision_options_from(arguments, &config.collisions, err);
+    if (status == NJ_OK) {
+        status = options_from(arguments, &options, err);
+    }
     if (status == NJ_OK) {
         status = nj_kernels_select("auto", &config.kernels, err);
     }
