@@ -2,6 +2,7 @@
 #include "common/base/log.h"
 #include "coordinator/daemon/night_options.h"
 #include "ops/cli/bench_report.h"
+#include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 
@@ -116,7 +117,7 @@ static const nj_option CATALOGUE_ASSIGN[] = {
     {"embeddings", "FILE", NULL, "item vectors, .npy float16 or float32 [items, width]", true},
     {"codebooks", "FILE", NULL,
      ".npy [levels, codes, width], or a catalogue folder that has codebooks", true},
-    {"no-suffix", NULL, NULL, "append no collision counter: items may share a SID", false},
+    NJ_COLLISION_OPTIONS,
     CATALOGUE_OPTIONS,
 };
 
