@@ -46,6 +46,16 @@ NJ_CHECKED nj_status nj_catalogue_set_items(nj_catalogue *catalogue,
 NJ_CHECKED nj_status nj_codebooks_allocate(nj_codebooks *codebooks, float **out_values,
                                            nj_error *err);
 
+/// Files of a folder that is being written: items.txt; retired.npy, of a catalogue that has retired items; and an int32 array [N, L] of
+/// bases[level] + code, codes alone where `bases` is NULL.
+NJ_CHECKED nj_status nj_catalogue_write_items(const char *folder, const nj_catalogue *catalogue,
+                                              nj_error *err);
+NJ_CHECKED nj_status nj_catalogue_write_retired(const char *folder, const nj_catalogue *catalogue,
+                                                nj_error *err);
+NJ_CHECKED nj_status nj_catalogue_write_codes(const char *folder, const char *name,
+                                              const nj_sids *sids, const uint32_t *bases,
+                                              nj_error *err);
+
 /// "codebook.<level>"
 void nj_codebook_name(uint32_t level, char out[NJ_CODEBOOK_NAME_BYTES]);
 

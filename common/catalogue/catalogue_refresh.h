@@ -23,8 +23,9 @@ typedef struct {
     // codebooks), or given SIDs (.npy [tonight, L]), or neither: then no item may be new.
     const char *embeddings_path;
     const char *sids_path;
-    bool share_sids;    // given SIDs may name another item too (policy: leaves); else that is refused
-    bool without_drift; // embeddings of items that keep their SIDs are only checked, not assigned again
+    bool share_sids; // given SIDs may name another item too (policy: leaves); else that is refused
+    bool
+        without_drift; // embeddings of items that keep their SIDs are only checked, not assigned again
     // Of the items sold so far, how many per cent may be missing tonight. A half-written export must not empty the shop.
     double retired_percent_max;
     const nj_kernels *kernels;
@@ -33,11 +34,12 @@ typedef struct {
 // What the codes that an item would get tonight say of those it keeps.
 typedef struct {
     bool measured;
-    uint32_t row_count;                       // items that keep their SIDs and have embeddings tonight
-    uint32_t moved_count;                     // of them: tonight's codes are others
-    uint32_t moved_at[NJ_LEVELS_MAX];         // [L'] whose first other code stands on this level; without the counter's level
-    nj_quant_error kept;                      // residuals behind the published codes
-    nj_quant_error best;                      // residuals behind tonight's codes
+    uint32_t row_count;   // items that keep their SIDs and have embeddings tonight
+    uint32_t moved_count; // of them: tonight's codes are others
+    uint32_t moved_at
+        [NJ_LEVELS_MAX]; // [L'] whose first other code stands on this level; without the counter's level
+    nj_quant_error kept; // residuals behind the published codes
+    nj_quant_error best; // residuals behind tonight's codes
 } nj_refresh_drift;
 
 typedef struct {

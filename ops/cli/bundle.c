@@ -69,9 +69,13 @@ static void print_pairing_json(const nj_pairing *pairing)
     printf("}");
 }
 
-static void say_pairing(const nj_arguments *arguments, const nj_pairing *pairing)
+static void say_pairing(const nj_arguments *arguments, const nj_pack_summary *summary)
 {
-    if (nj_argument(arguments, "histories") == NULL) {
+    const nj_pairing *pairing = &summary->pairing;
+    if (summary->trained_on) {
+        nj_log(NJ_LOG_INFO, "the catalogue has the SIDs that the checkpoint says it was trained "
+                            "on");
+    } else if (nj_argument(arguments, "histories") == NULL) {
         nj_log(NJ_LOG_INFO, "without --histories it is not asked whether the model knows these "
                             "SIDs");
     } else if (nj_argument_flag(arguments, "no-pairing-check")) {
@@ -135,7 +139,7 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
         status = nj_bundle_pack(&request, nj_argument(arguments, "out"), &summary, err);
     }
     if (status == NJ_OK) {
-        say_pairing(arguments, &summary.pairing);
+        say_pairing(arguments, &summary);
         print_summary(nj_argument(arguments, "out"), &summary, nj_argument_flag(arguments, "json"));
     }
     return status;

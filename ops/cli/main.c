@@ -105,6 +105,13 @@ static const nj_option BUNDLE_PACK[] = {
 
 static const nj_option BUNDLE_LIST[] = {JSON_OPTION};
 
+static const nj_option CATALOGUE_EXPORT[] = {
+    {"to", "FORM", NULL,
+     "index-json (LETTER, LC-Rec, MiniOneRec) or npy (GRID: arrays of codes and tokens)", true},
+    {"out", "PATH", NULL, "index-json: the file; npy: the folder; nothing may be there", true},
+    JSON_OPTION,
+};
+
 static const nj_option CATALOGUE_IMPORT[] = {
     {"sids", "FILE", NULL, "semantic IDs, .npy of whole numbers [items, levels]", false},
     {"index-json", "FILE", NULL, "semantic IDs in LC-Rec's form; the key is the row", false},
@@ -235,6 +242,8 @@ static const nj_command COMMANDS[] = {
             nj_command_bundle_verify),
     COMMAND("catalogue assign", "SIDs from embeddings and codebooks", NULL, CATALOGUE_ASSIGN,
             nj_command_catalogue_assign),
+    COMMAND("catalogue export", "SIDs and tokens in the forms that trainers read", "DIR",
+            CATALOGUE_EXPORT, nj_command_catalogue_export),
     COMMAND("catalogue import", "a catalogue from SIDs made elsewhere", NULL, CATALOGUE_IMPORT,
             nj_command_catalogue_import),
     COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW,

@@ -57,4 +57,44 @@ head -n 51 "$data/histories.txt" >enough.txt
 expect_exit 4 'over 50 held-out transitions' -- pack untrained cat --histories enough.txt
 check "histories may come through a pipe" pack "$data/model" cat --histories - --format sequence <"$data/histories.txt" >out 2>err
 stderr_has 'its loss is 1.888 nats'
+
+# A checkpoint that says which SIDs it was trained on is not asked: it is held to what it says.
+trained_on() { # MODEL JSON: the demo's model with the key "nightjar"
+    python3 -c 'import json, sys; from forge import *; model(sys.argv[1], None, config(nightjar=json.loads(sys.argv[2])))' "$1" "$2"
+}
+map_of() { # CATALOGUE
+    nightjar catalogue show "$1" --json | python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["nightjar"]))'
+}
+trained_on pledged "$(map_of cat)"
+expect_exit 0 'the catalogue has the SIDs that the checkpoint says it was trained on' -- pack pledged cat "${ask[@]}"
+rm b.njb
+expect_exit 4 'pledged was trained on the SIDs ' -- pack pledged rows "${ask[@]}" --no-pairing-check
+stderr_has ", the first 552 items of rows have the SIDs $(map_of rows | cut -c 11-74): "
+stderr_has " $(map_of cat | cut -c 11-74), "
+expect_exit 4 'pledged was trained on the SIDs ' -- pack pledged names
+nightjar catalogue import --sids "$data/sids.npy" --codes-per-level 16 --ids "$data/items.txt" --token-base 1 --out moved >out 2>err
+expect_exit 4 'pledged was trained with tokens from 2, those of moved begin at 1' -- pack pledged moved
+expect_absent b.njb
+
+# More items behind those, as a refresh gives: still the same SIDs. Fewer items are another catalogue.
+python3 - <<'P'
+from forge import *
+raw = (MODEL.parent / "sids.npy").read_bytes()[-3312:]
+npy("more.npy", "<i2", (553, 3), raw + ints("h", (15, 15, 15)))
+npy("fewer.npy", "<i2", (551, 3), raw[:-6])
+P
+{ cat "$data/items.txt"; echo new; } >more.txt
+head -n 551 "$data/items.txt" >fewer.txt
+for form in more fewer; do
+    nightjar catalogue import --sids $form.npy --codes-per-level 16 --ids $form.txt --out $form >out 2>err
+done
+expect_exit 0 'the catalogue has the SIDs' -- pack pledged more
+rm b.njb
+expect_exit 4 'pledged was trained on a catalogue of 552 items, fewer has 551' -- pack pledged fewer
+for bad in '"text"' '{"items": 552}' '{"sids": "12", "items": 552}' '{"sids": 5, "items": 552}' "$(map_of cat | sed 's/552/0/')" \
+    "$(map_of cat | sed 's/2}/-1}/')"; do
+    trained_on bad "$bad"
+    expect_exit 65 'bad/config.json: ' -- pack bad cat
+done
+expect_absent b.njb
 done_testing

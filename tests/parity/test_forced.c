@@ -59,8 +59,7 @@ static void compare_scores(const float *scores, const int64_t *labels, size_t co
     double most = 0.0;
     assert_ok(nj_npy_open(part_path("teacher_forced/logits.npy", &path), &logits, &err), &err);
     for (size_t i = 0; i < count; i++) {
-        const double theirs =
-            find_log_probability(&logits, i, logits.shape[2], (size_t)labels[i]);
+        const double theirs = find_log_probability(&logits, i, logits.shape[2], (size_t)labels[i]);
         const double difference = fabs((double)scores[i] - theirs);
         most = difference > most || isnan(difference) ? difference : most;
     }
@@ -101,9 +100,9 @@ static void given_items_are_as_probable_as_the_reference_says(void **state)
         targets[i] = (uint32_t)labels[i];
     }
     t5_fixture_open_folder(&fixture, part_path("model", &path), nj_kernels_at(0));
-    assert_ok(nj_forced_open(&fixture.config, fixture.weights, (uint32_t)shape[1], L, &forced,
-                             &err),
-              &err);
+    assert_ok(
+        nj_forced_open(&fixture.config, fixture.weights, (uint32_t)shape[1], L, &forced, &err),
+        &err);
 
     nj_forced_score(forced, tokens, offset, users, targets, scores);
     compare_scores(scores, labels, (size_t)users * L);

@@ -7,6 +7,7 @@
 #include "common/base/file.h"
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/section_names.h"
+#include "common/catalogue/trained_on.h"
 #include "common/catalogue/view.h"
 #include "common/codec/json.h"
 #include "common/input/safetensors.h"
@@ -20,6 +21,7 @@ typedef struct {
     const nj_pack_request *request;
     nj_catalogue *catalogue;
     nj_t5_config config;
+    nj_trained_on trained;
     char *model_json; // owned by jansson's allocator: free()
     nj_buffer weights;
     nj_buffer trie;
@@ -43,6 +45,9 @@ static nj_status read_model(packing *p, nj_error *err)
     }
     if (status == NJ_OK) {
         status = nj_t5_config_read(json, path.text, &p->config, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_trained_on_read(json, path.text, &p->trained, err);
     }
     if (status == NJ_OK) {
         p->model_json = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
@@ -78,6 +83,10 @@ static uint32_t choose_history_max(const packing *p, const nj_template *template
 static nj_status read_catalogue(packing *p, nj_error *err)
 {
     nj_status status = nj_catalogue_read(p->request->catalogue_path, &p->catalogue, err);
+    if (status == NJ_OK) {
+        status = nj_trained_on_check(&p->trained, p->request->model_path, p->catalogue,
+                                     p->request->catalogue_path, err);
+    }
     if (status == NJ_OK) {
         status = nj_trie_build(&p->catalogue->sids, &p->trie, err);
     }
@@ -122,7 +131,7 @@ static nj_status count_histories(packing *p, nj_error *err)
     if (status == NJ_OK) {
         status = nj_idmap_build(&p->map, &p->catalogue->items, p->request->catalogue_path, err);
     }
-    if (status == NJ_OK && !p->request->no_pairing_check) {
+    if (status == NJ_OK && !p->request->no_pairing_check && !p->trained.stated) {
         status = nj_pairing_sample_new(&p->sample, err);
     }
     if (status == NJ_OK) {
@@ -216,6 +225,7 @@ static nj_status write_bundle(packing *p, const char *out_path, nj_pack_summary 
                                  .leaf_count = view.trie.node_count[view.trie.level_count],
                                  .history_max = p->history_max,
                                  .counted_items = p->counted_items,
+                                 .trained_on = p->trained.stated,
                                  .pairing = p->pairing,
                                  .digest = nj_sections_digest(&sections)};
     }

@@ -34,14 +34,15 @@ typedef struct {
     uint32_t leaf_count;
     uint32_t history_max;
     uint64_t counted_items; // events of the histories that name a known item
-    nj_pairing pairing;     // all zero where the probe was not asked for
-    nj_digest digest;       // of the bundle
+    bool trained_on; // the checkpoint says which SIDs it was trained on, and the catalogue has them
+    nj_pairing pairing; // all zero where the probe was not asked for
+    nj_digest digest;   // of the bundle
 } nj_pack_summary;
 
 /// Reads and checks everything, then writes `out_path` whole or not at all.
 ///
 /// Errors  those of the readers; NJ_CONFIG: the model's vocabulary does not hold the catalogue's tokens; NJ_REFUSED: the model and
-///         the catalogue do not belong together (nj_pairing_check)
+///         the catalogue do not belong together (nj_trained_on_check, or nj_pairing_check for a checkpoint that does not say)
 /// Bytes   the same inputs give the same file
 /// Proof   tests/unit/engine/test_bundle_pack.c, tests/parity/test_decode.c
 NJ_CHECKED nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path,

@@ -332,6 +332,7 @@ static void summarise_null(double loss, nj_pairing_null *null)
     }
     const double spread = sqrt(squares / (n - 1.0) * (1.0 + 1.0 / n));
     null->deviations = (null->mean - loss) / spread;
+    null->beaten = null->beaten && loss <= NJ_PAIRING_SHARE_MAX * null->mean;
 }
 
 // The exact test, where four maps do not say it clearly.
@@ -441,10 +442,12 @@ static nj_status refuse(const nj_pairing *pairing, const nj_pairing_null *null, 
 {
     return nj_fail(err, NJ_REFUSED,
                    "the model does not know these SIDs: over %u held-out transitions its loss is "
-                   "%.3f nats an item; with %s it is %.3f on average, and of %u such catalogues "
-                   "one does as well. Give the catalogue that the model was trained on, or "
+                   "%.3f nats an item; with %s it is %.3f on average (%u were tried; it must be "
+                   "lower with none of them, and %.0f %% below the average). Give the catalogue "
+                   "that the model was trained on, or "
                    "--no-pairing-check",
-                   pairing->transitions, pairing->loss, what, null->mean, null->map_count);
+                   pairing->transitions, pairing->loss, what, null->mean, null->map_count,
+                   (1.0 - NJ_PAIRING_SHARE_MAX) * 100.0);
 }
 
 nj_status nj_pairing_check(const nj_pairing *pairing, nj_error *err)

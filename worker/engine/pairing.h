@@ -15,7 +15,8 @@
 //            knowing it; a collision counter therefore keeps most of its names.
 //
 // Rule, for each null: the loss must lie below that of every wrong map that is tried. A wrong map is drawn so that, to a model that
-// knows nothing, the catalogue's own is one more draw. Four are tried on all transitions. Where the loss lies NJ_PAIRING_DEVIATIONS of
+// knows nothing, the catalogue's own is one more draw. Four are tried on all transitions, and at most NJ_PAIRING_SHARE_MAX of their mean
+// counts as clearly below. Where the loss lies NJ_PAIRING_DEVIATIONS of
 // their standard deviations (estimated from these four, times sqrt(1 + 1/4) for the mean) below their mean, that is enough: a model
 // that knows nothing does it once in a thousand times (Student's t, 3 degrees of freedom). That takes losses of wrong maps that are
 // close to normal, so it is not done where few items or codes change places. There, and where the loss is lower and not so clearly,
@@ -42,6 +43,7 @@
 #define NJ_PAIRING_TRANSITIONS_MIN 50 // fewer say nothing: the probe is skipped
 #define NJ_PAIRING_ITEMS_MAX 20       // items of a history that are read, the last ones
 #define NJ_PAIRING_MAPS 4             // of each null, on all transitions
+#define NJ_PAIRING_SHARE_MAX 0.95
 #define NJ_PAIRING_DEVIATIONS 10.0
 #define NJ_PAIRING_MORE_MAPS 99
 #define NJ_PAIRING_FEWER 100
