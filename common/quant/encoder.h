@@ -19,8 +19,10 @@
 #define NJ_QUANT_BLOCK_BYTES (8u << 20) // scratch of a block, unless one row alone needs more
 
 typedef struct {
-    const nj_kernels *kernels; // of precision float32; NULL = the fastest exact set. They do not change the codes
-    uint32_t beam; // prefixes kept behind a level, at most NJ_QUANT_BEAM_MAX; 0 and 1: greedy. Residual codebooks only
+    const nj_kernels *
+        kernels; // of precision float32; NULL = the fastest exact set. They do not change the codes
+    uint32_t
+        beam; // prefixes kept behind a level, at most NJ_QUANT_BEAM_MAX; 0 and 1: greedy. Residual codebooks only
 } nj_encoder_options;
 
 typedef struct nj_encoder nj_encoder;

@@ -11,7 +11,8 @@
 #include "common/sid/trie.h"
 
 typedef struct {
-    uint64_t *bits;     // owned; [ceil(row_count / 64)], bit r % 64 of word r / 64; NULL = every row is live
+    uint64_t
+        *bits; // owned; [ceil(row_count / 64)], bit r % 64 of word r / 64; NULL = every row is live
     uint32_t row_count; // N
     uint32_t live_count;
 } nj_live_rows;
