@@ -16,9 +16,9 @@
 #define NJ_CODE_COSTS_LANES 8u
 
 typedef struct {
-    const nj_codebooks *codebooks;           // borrowed
+    const nj_codebooks *codebooks;            // borrowed
     const float *blocks[NJ_QUANT_LEVELS_MAX]; // [L] as drawn; views into memory
-    float *memory;                           // owned
+    float *memory;                            // owned
 } nj_code_costs;
 
 /// Rearranges a copy of the codebooks, which are borrowed until nj_code_costs_fini. NJ_NO_MEMORY.

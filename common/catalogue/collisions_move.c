@@ -47,8 +47,7 @@ nj_status nj_relocation_begin(nj_relocation *relocation, const nj_collision_work
         status = nj_code_costs_init(&relocation->costs, work->codebooks, err);
     }
     if (status == NJ_OK) {
-        status =
-            nj_free_search_begin(&relocation->search, work, &relocation->costs, sid_room, err);
+        status = nj_free_search_begin(&relocation->search, work, &relocation->costs, sid_room, err);
     }
     if (status == NJ_OK) {
         const size_t D = work->codebooks->D;
@@ -286,8 +285,8 @@ static nj_status place_greedily(nj_relocation *relocation, uint32_t row, uint32_
     }
     uint32_t nearest = K;
     for (uint32_t k = 0; k < K; k++) {
-        if (room[k] > 0 && (nearest == K || relocation->code_costs[k] <
-                                                relocation->code_costs[nearest])) {
+        if (room[k] > 0 &&
+            (nearest == K || relocation->code_costs[k] < relocation->code_costs[nearest])) {
             nearest = k;
         }
     }
@@ -330,8 +329,8 @@ nj_status nj_relocation_prefix(nj_relocation *relocation, const uint32_t *rows, 
 {
     const nj_collision_work *work = relocation->work;
     const size_t row_bytes = (work->K[work->level_count - 1] + 1u) * sizeof(double);
-    const bool exact = row_count <= NJ_COLLISIONS_EXACT_ROWS &&
-                       row_count <= NJ_COLLISIONS_EXACT_BYTES / row_bytes;
+    const bool exact =
+        row_count <= NJ_COLLISIONS_EXACT_ROWS && row_count <= NJ_COLLISIONS_EXACT_BYTES / row_bytes;
     return (exact ? assign_exactly : assign_greedily)(relocation, rows, row_count, room, err);
 }
 

@@ -31,8 +31,8 @@ typedef struct {
 typedef struct {
     const nj_collision_work *work;
     const nj_code_costs *costs;
-    uint32_t sid_room;                  // rows that a SID takes
-    nj_entry_table taken;               // SIDs: how many entries have it; empty while nothing is known
+    uint32_t sid_room;    // rows that a SID takes
+    nj_entry_table taken; // SIDs: how many entries have it; empty while nothing is known
     nj_entry_table full[NJ_LEVELS_MAX]; // [1..L-1] prefixes of that length: children without room
     uint32_t root_full;                 // children of the root without room
     // scratch, owned:
@@ -66,8 +66,8 @@ typedef struct {
     nj_free_search search;
     nj_buffer leavers; // of nj_row_cost: what leaving costs
     // scratch, owned:
-    float *x;         // [D]
-    double *residual; // [D]
+    float *x;           // [D]
+    double *residual;   // [D]
     double *code_costs; // [largest K]
 } nj_relocation;
 
@@ -92,9 +92,8 @@ static inline size_t nj_collision_columns(const nj_collision_work *work)
 static inline const uint16_t *nj_collision_entry(const nj_collision_work *work, uint32_t entry)
 {
     const size_t columns = nj_collision_columns(work);
-    return entry < work->row_count
-               ? work->codes + (size_t)entry * columns
-               : work->occupied + (size_t)(entry - work->row_count) * columns;
+    return entry < work->row_count ? work->codes + (size_t)entry * columns
+                                   : work->occupied + (size_t)(entry - work->row_count) * columns;
 }
 
 /// "4 17 90"

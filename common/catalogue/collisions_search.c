@@ -92,8 +92,8 @@ nj_status nj_free_search_begin(nj_free_search *search, const nj_collision_work *
         widest = work->K[l] > widest ? work->K[l] : widest;
     }
     search->code_costs = malloc(widest * sizeof *search->code_costs);
-    bool complete = search->code_costs != NULL &&
-                    nj_mul_size(W * sizeof(double), costs->codebooks->D, &bytes);
+    bool complete =
+        search->code_costs != NULL && nj_mul_size(W * sizeof(double), costs->codebooks->D, &bytes);
     for (size_t i = 0; i < 2; i++) {
         search->residuals[i] = malloc(bytes);
         search->prefixes[i] = malloc(W * sizeof *search->prefixes[i]);
