@@ -19,6 +19,8 @@ void nj_catalogue_free(nj_catalogue **catalogue)
         nj_buffer_fini(&(*catalogue)->item_block);
         free((*catalogue)->codes);
         free((*catalogue)->codebook_values);
+        free((*catalogue)->child_offsets);
+        free((*catalogue)->transform_values);
         free(*catalogue);
         *catalogue = NULL;
     }

@@ -21,6 +21,7 @@
 #include "common/base/idlist.h"
 #include "common/catalogue/template.h"
 #include "common/quant/quant.h"
+#include "common/quant/transform.h"
 #include "common/sid/trie_build.h"
 
 #define NJ_CATALOGUE_VERSION 1
@@ -34,6 +35,7 @@ typedef struct {
     uint32_t token_base;    // token of code 0 at level 0
     nj_template template;   // what the encoder reads around items
     nj_codebooks codebooks; // level_count 0 = none; else L, or L - 1 with a suffix
+    nj_transform transform; // of embeddings, before the codebooks; D_in 0 = none
     bool has_embeddings;    // embeddings_digest is set
     nj_digest embeddings_digest;
     // rebuilt from the above:
@@ -43,9 +45,11 @@ typedef struct {
     nj_digest sids_digest;
     nj_digest codebooks_digest; // all zero without codebooks
     // memory behind the views:
-    nj_buffer item_block;   // owned; what idlist.h draws: also the bundle's "items" section
-    uint16_t *codes;        // owned
-    float *codebook_values; // owned; all levels end to end
+    nj_buffer item_block;    // owned; what idlist.h draws: also the bundle's "items" section
+    uint16_t *codes;         // owned
+    float *codebook_values;  // owned; all levels end to end
+    uint32_t *child_offsets; // owned; of hierarchical codebooks, all levels end to end
+    float *transform_values; // owned; all parts end to end
 } nj_catalogue;
 
 /// Accepts NULL in *catalogue and leaves NULL.

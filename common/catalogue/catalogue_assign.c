@@ -97,7 +97,7 @@ static nj_digester begin_embeddings_digest(const nj_npy *npy)
 }
 
 // Codes of all rows, in blocks; the fingerprint is over the values as float32, so it does not depend on how they are stored.
-static nj_status assign_codes(nj_catalogue *catalogue, const nj_npy *npy, nj_quantizer *quantizer,
+static nj_status assign_codes(nj_catalogue *catalogue, const nj_npy *npy, nj_encoder *encoder,
                               nj_quant_error *error, nj_error *err)
 {
     size_t N = npy->shape[0];
@@ -115,7 +115,8 @@ static nj_status assign_codes(nj_catalogue *catalogue, const nj_npy *npy, nj_qua
         status = nj_npy_read_f32(npy, row * D, count * D, values, err);
         if (status == NJ_OK) {
             nj_digester_update(&digester, values, count * D * sizeof *values);
-            nj_quant_assign(quantizer, values, count, catalogue->codes + row * L, L, error);
+            status = nj_encoder_encode(encoder, values, count, catalogue->codes + row * L, L, error,
+                                       err);
         }
     }
     catalogue->embeddings_digest = nj_digester_final(&digester);
@@ -186,8 +187,9 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
                                nj_quant_error *out_error, nj_catalogue **out, nj_error *err)
 {
     nj_catalogue *catalogue = NULL;
-    nj_quantizer *quantizer = NULL;
+    nj_encoder *encoder = NULL;
     nj_quant_error error = {0};
+    nj_encoder_options encode = {.kernels = config->kernels};
     nj_status status = check_embeddings(npy, config->codebooks_path, codebooks->view.D, err);
     if (status == NJ_OK) {
         status = begin_catalogue(config, npy, codebooks, &catalogue, err);
@@ -196,10 +198,10 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
         status = nj_catalogue_apply(catalogue, options, err);
     }
     if (status == NJ_OK) {
-        status = nj_quantizer_new(&catalogue->codebooks, config->kernels, &quantizer, err);
+        status = nj_encoder_new(&catalogue->codebooks, NULL, &encode, &encoder, err);
     }
     if (status == NJ_OK) {
-        status = assign_codes(catalogue, npy, quantizer, &error, err);
+        status = assign_codes(catalogue, npy, encoder, &error, err);
     }
     if (status == NJ_OK) {
         status = resolve_collisions(config, npy, catalogue, err);
@@ -214,7 +216,7 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
         *out = catalogue;
         catalogue = NULL;
     }
-    nj_quantizer_free(&quantizer);
+    nj_encoder_free(&encoder);
     nj_catalogue_free(&catalogue);
     return status;
 }

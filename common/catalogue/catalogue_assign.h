@@ -9,7 +9,7 @@
 #include "common/catalogue/catalogue_make.h"
 #include "common/catalogue/collisions.h"
 #include "common/math/kernels.h"
-#include "common/quant/quant.h"
+#include "common/quant/encoder.h"
 
 #define NJ_ASSIGN_BLOCK_BYTES (16u << 20) // embeddings that are in memory at a time
 
