@@ -174,9 +174,8 @@ static nj_status change_catalogue(nj_refreshing *r, nj_catalogue *catalogue, nj_
 nj_status nj_catalogue_refresh(nj_catalogue *catalogue, const nj_refresh_config *config,
                                nj_refresh_report *out, nj_error *err)
 {
-    nj_refreshing r = {.old = catalogue,
-                       .config = config,
-                       .report = {.old_count = catalogue->sids.row_count}};
+    nj_refreshing r = {
+        .old = catalogue, .config = config, .report = {.old_count = catalogue->sids.row_count}};
     if (config->embeddings_path != NULL && config->sids_path != NULL) {
         return nj_fail(err, NJ_USAGE, "give --embeddings or --sids, not both");
     }

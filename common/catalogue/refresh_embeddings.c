@@ -157,12 +157,12 @@ static nj_status resolve_collisions(embedding_pass *pass, nj_error *err)
     nj_refreshing *r = pass->r;
     const nj_sids *sids = &r->old->sids;
     const uint32_t last = sids->level_count - 1;
-    const nj_collision_options options = {
-        .policy = r->old->has_suffix ? NJ_COLLISIONS_SUFFIX
-                  : r->config->share ? NJ_COLLISIONS_LEAVES
-                                     : NJ_COLLISIONS_RELOCATE,
-        .suffix_codes = r->old->has_suffix ? sids->codes_per_level[last] : 0,
-        .suffix_relocates = r->config->suffix_relocates};
+    const nj_collision_options options = {.policy = r->old->has_suffix ? NJ_COLLISIONS_SUFFIX
+                                                    : r->config->share ? NJ_COLLISIONS_LEAVES
+                                                                       : NJ_COLLISIONS_RELOCATE,
+                                          .suffix_codes =
+                                              r->old->has_suffix ? sids->codes_per_level[last] : 0,
+                                          .suffix_relocates = r->config->suffix_relocates};
     nj_collision_work work = {.options = &options,
                               .what = r->config->embeddings_path,
                               .codes = r->codes + (size_t)r->report.old_count * sids->level_count,
@@ -292,8 +292,9 @@ nj_status nj_refresh_from_embeddings(nj_refreshing *r, nj_error *err)
         status = visit_rows(&pass, err);
     }
     if (status == NJ_OK) {
-        r->report.same_embeddings = r->old->has_embeddings &&
-                                    nj_digest_equal(&r->embeddings_digest, &r->old->embeddings_digest);
+        r->report.same_embeddings =
+            r->old->has_embeddings &&
+            nj_digest_equal(&r->embeddings_digest, &r->old->embeddings_digest);
         status = r->report.added_count == 0 ? NJ_OK : resolve_collisions(&pass, err);
     }
     close_pass(&pass);

@@ -97,13 +97,12 @@ static nj_status check_leaf(const nj_refreshing *r, const nj_trie *trie, uint32_
     const uint32_t L = r->old->sids.level_count;
     const bool is_retired = r->retired[rows[0]] != 0;
     show_sid(r->codes + (size_t)rows[0] * L, L, sid);
-    return nj_fail(err, NJ_INPUT,
-                   "%s: item \"%.*s\" is given %s, which is the SID of item \"%.*s\"%s; --collisions "
-                   "leaves would let them share it",
-                   r->config->sids_path,
-                   NJ_SLICE_ARGS(nj_idlist_builder_at(&r->items, rows[count - 1])), sid,
-                   NJ_SLICE_ARGS(nj_idlist_builder_at(&r->items, rows[0])),
-                   is_retired ? " (retired)" : "");
+    return nj_fail(
+        err, NJ_INPUT,
+        "%s: item \"%.*s\" is given %s, which is the SID of item \"%.*s\"%s; --collisions "
+        "leaves would let them share it",
+        r->config->sids_path, NJ_SLICE_ARGS(nj_idlist_builder_at(&r->items, rows[count - 1])), sid,
+        NJ_SLICE_ARGS(nj_idlist_builder_at(&r->items, rows[0])), is_retired ? " (retired)" : "");
 }
 
 static nj_status check_sharing(const nj_refreshing *r, nj_error *err)
