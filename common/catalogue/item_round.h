@@ -36,7 +36,7 @@ typedef struct {
     nj_npy rows; // [N, D], floats, mapped; named "rows" in messages
     const nj_sections *
         sections; // all of the round, NJ_ITEM_ROWS included, sorted by name; bytes aligned to 64 on workers and
-        // as the driver gave them in this process
+    // as the driver gave them in this process
     nj_slice parameters;
     const nj_kernels
         *kernels; // NULL where answers are only looked at; they must not change an answer

@@ -212,6 +212,9 @@ static void the_lower_code_wins_an_exact_tie(void **state)
     static const float X[] = {1, 1, /**/ 0, -9};
     nj_codebooks books = {.vectors = {VECTORS}, .K = {4}, .level_count = 1, .D = 2};
     for (size_t set = 0; nj_kernels_at(set) != NULL; set++) {
+        if (strcmp(nj_kernels_at(set)->precision, "float32") != 0) {
+            continue;
+        }
         nj_encoder *encoder = NULL;
         uint16_t codes[2] = {99, 99};
         assert_ok(nj_encoder_new(&books, NULL, &(nj_encoder_options){.kernels = nj_kernels_at(set)},
