@@ -392,6 +392,8 @@ static nj_status open_night(nj_night *n, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
+    n->stage.published = n->options->hooks.published;
+    n->stage.published_context = n->options->hooks.context;
     nj_digest_hex(&n->plan.digest, n->run_id);
     n->summary.users = n->plan.user_count + n->plan.copied_count;
     n->summary.since = n->since.name;

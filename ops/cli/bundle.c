@@ -8,6 +8,7 @@
 #include "common/codec/json.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
+#include "ops/cli/pairing.h"
 #include "worker/engine/bundle_pack.h"
 
 static nj_status read_tokens(const nj_arguments *arguments, const char *name, uint32_t *out,
@@ -69,31 +70,6 @@ static void print_pairing_json(const nj_pairing *pairing)
     printf("}");
 }
 
-static void say_pairing(const nj_arguments *arguments, const nj_pack_summary *summary)
-{
-    const nj_pairing *pairing = &summary->pairing;
-    if (summary->trained_on) {
-        nj_log(NJ_LOG_INFO, "the catalogue has the SIDs that the checkpoint says it was trained "
-                            "on");
-    } else if (nj_argument(arguments, "histories") == NULL) {
-        nj_log(NJ_LOG_INFO, "without --histories it is not asked whether the model knows these "
-                            "SIDs");
-    } else if (nj_argument_flag(arguments, "no-pairing-check")) {
-        nj_log(NJ_LOG_INFO, "it is not asked whether the model knows these SIDs");
-    } else if (pairing->transitions < NJ_PAIRING_TRANSITIONS_MIN) {
-        nj_log(NJ_LOG_WARNING,
-               "the histories have %u transitions between known items: too few (%d) to ask whether "
-               "the model knows these SIDs",
-               pairing->transitions, NJ_PAIRING_TRANSITIONS_MIN);
-    } else {
-        nj_log(NJ_LOG_INFO,
-               "the model knows these SIDs: over %u held-out transitions its loss is %.3f nats an "
-               "item, %.3f with the SIDs dealt out to other items%s",
-               pairing->transitions, pairing->loss, pairing->dealt.mean,
-               pairing->renamed.tried ? "" : " (too few codes to rename any)");
-    }
-}
-
 static void print_summary(const char *path, const nj_pack_summary *summary, bool as_json)
 {
     char hex[NJ_DIGEST_HEX_BYTES];
@@ -139,7 +115,7 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
         status = nj_bundle_pack(&request, nj_argument(arguments, "out"), &summary, err);
     }
     if (status == NJ_OK) {
-        say_pairing(arguments, &summary);
+        nj_tell_pairing(&summary, &request);
         print_summary(nj_argument(arguments, "out"), &summary, nj_argument_flag(arguments, "json"));
     }
     return status;

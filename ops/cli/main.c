@@ -5,6 +5,7 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
+#include "ops/cli/run_phases.h"
 
 #define JSON_OPTION                                                                                \
     {                                                                                              \
@@ -187,7 +188,9 @@ static const nj_option EVAL[] = {
 };
 
 static const nj_option RUN[] = {
-    NJ_USERS_OPTIONS,
+    {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", false},
+    NJ_RUN_PHASES_OPTIONS,
+    NJ_USERS_FILE_OPTIONS,
 #define NJ_PLANNED NJ_PLANNED_OPTION
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,

@@ -20,6 +20,7 @@
 #include "coordinator/daemon/night_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
+#include "ops/cli/run_phases.h"
 
 #define WORKERS_MAX 1024
 // A worker that ended is replaced, after a pause that doubles while the night gets no further. So many ends without anything
@@ -53,6 +54,8 @@ typedef struct {
     uint64_t progress;         // of the night, when a worker was last replaced
     unsigned restarts_in_vain; // since then
     nj_log_gate gate;
+    bool has_phases; // with --embeddings
+    nj_run_phases phases;
 } fleet;
 
 // The worker's program stands beside this one.
@@ -287,6 +290,14 @@ static nj_status watch_workers(void *context, const nj_night_pulse *pulse, nj_er
     return status;
 }
 
+// Users without a list are tried again by the next night, whatever has changed.
+static nj_status note_published(void *context, const nj_store_name *generation, bool complete,
+                                nj_error *err)
+{
+    const fleet *f = context;
+    return f->has_phases && complete ? nj_run_phases_note(&f->phases, generation, err) : NJ_OK;
+}
+
 static size_t reap_workers(fleet *f)
 {
     size_t alive = 0;
@@ -359,7 +370,7 @@ static nj_status run_fleet(fleet *f, nj_night_options *options, nj_job *job,
         options->endpoint = "tcp://127.0.0.1:*";
         options->keys = &server;
         options->allowed = &allowed;
-        options->hooks = (nj_night_hooks){f, start_workers, watch_workers};
+        options->hooks = (nj_night_hooks){f, start_workers, watch_workers, note_published};
         status = nj_night_run(job, options, summary, err);
     }
     end_workers(f);
@@ -391,11 +402,40 @@ static nj_status choose_class(const nj_arguments *arguments, nj_night_options *o
     return status;
 }
 
-nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
+// The users' phase, which is the whole of a night with --bundle.
+static nj_status run_users(fleet *f, nj_night_options *options, const char *bundle, nj_error *err)
 {
     nj_job job = {0};
-    nj_night_options options;
     nj_night_summary summary = {0};
+    nj_status status = nj_job_open_with(f->arguments, bundle, &job, err);
+    if (status == NJ_OK) {
+        status = run_fleet(f, options, &job, &summary, err);
+    }
+    if (nj_night_has_summary(&summary)) {
+        nj_night_print(&summary, nj_argument_flag(f->arguments, "json"));
+    }
+    nj_night_summary_fini(&summary);
+    nj_job_close(&job);
+    return status;
+}
+
+static nj_status run_night(fleet *f, nj_night_options *options, nj_error *err)
+{
+    nj_status status = nj_run_phases_wanted(f->arguments, &f->has_phases, err);
+    if (status == NJ_OK && !f->has_phases) {
+        return run_users(f, options, nj_argument(f->arguments, "bundle"), err);
+    }
+    if (status == NJ_OK) {
+        status = nj_run_phases_make(f->arguments, &f->phases, err);
+    }
+    return status == NJ_OK && !f->phases.finished
+               ? run_users(f, options, f->phases.bundle.text, err)
+               : status;
+}
+
+nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
+{
+    nj_night_options options;
     uint64_t workers = 0;
     fleet *f = calloc(1, sizeof *f);
     nj_status status = f != NULL ? nj_night_options_from(arguments, &options, err)
@@ -417,16 +457,8 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
         status = choose_cpus(f, err);
     }
     if (status == NJ_OK) {
-        status = nj_job_open(arguments, &job, err);
+        status = run_night(f, &options, err);
     }
-    if (status == NJ_OK) {
-        status = run_fleet(f, &options, &job, &summary, err);
-    }
-    if (nj_night_has_summary(&summary)) {
-        nj_night_print(&summary, nj_argument_flag(arguments, "json"));
-    }
-    nj_night_summary_fini(&summary);
-    nj_job_close(&job);
     free(f);
     return status;
 }

@@ -29,7 +29,7 @@ typedef struct {
     uint32_t *counts; // [N] or NULL
     uint32_t history_max;
     uint64_t counted_items;
-    nj_idmap map;              // item id -> row; only with histories
+    nj_idmap map;              // item id -> row; where histories are read
     nj_pairing_sample *sample; // owned; NULL: the probe is not asked for
     nj_pairing pairing;
 } packing;
@@ -100,13 +100,13 @@ static nj_status read_catalogue(packing *p, nj_error *err)
     return status;
 }
 
-// ---- counts ----
+// ---- histories ----
 
-static nj_status count_items(void *context, const nj_history *history, nj_error *err)
+static nj_status take_history(void *context, const nj_history *history, nj_error *err)
 {
     (void)err;
     packing *p = context;
-    for (size_t i = 0; i < history->item_count; i++) {
+    for (size_t i = 0; i < history->item_count && p->counts != NULL; i++) {
         size_t row =
             nj_idmap_find(&p->map, history->items[i], nj_idmap_at_list, &p->catalogue->items);
         if (row != NJ_IDMAP_NONE && p->counts[row] < UINT32_MAX) {
@@ -120,25 +120,28 @@ static nj_status count_items(void *context, const nj_history *history, nj_error 
     return NJ_OK;
 }
 
-static nj_status count_histories(packing *p, nj_error *err)
+static nj_status read_histories(packing *p, nj_error *err)
 {
-    if (p->request->histories_path == NULL) {
+    const nj_pack_request *request = p->request;
+    const bool counted = request->histories_path != NULL;
+    const bool probed = !request->no_pairing_check && !p->trained.stated;
+    const char *path = counted ? request->histories_path : probed ? request->probe_path : NULL;
+    if (path == NULL) {
         return NJ_OK;
     }
-    p->counts = calloc(p->catalogue->items.count, sizeof *p->counts);
-    nj_status status =
-        p->counts != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory to count items");
-    if (status == NJ_OK) {
-        status = nj_idmap_build(&p->map, &p->catalogue->items, p->request->catalogue_path, err);
+    nj_status status = nj_idmap_build(&p->map, &p->catalogue->items, request->catalogue_path, err);
+    if (status == NJ_OK && counted) {
+        p->counts = calloc(p->catalogue->items.count, sizeof *p->counts);
+        status = p->counts != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory to count items");
     }
-    if (status == NJ_OK && !p->request->no_pairing_check && !p->trained.stated) {
+    if (status == NJ_OK && probed) {
         status = nj_pairing_sample_new(&p->sample, err);
     }
-    if (status == NJ_OK) {
-        status = nj_histories_read(p->request->histories_path, p->request->histories_format,
-                                   count_items, p, err);
-    }
-    return status;
+    return status == NJ_OK
+               ? nj_histories_read(path,
+                                   counted ? request->histories_format : request->probe_format,
+                                   take_history, p, err)
+               : status;
 }
 
 // ---- does the model know the catalogue? ----
@@ -245,7 +248,7 @@ nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, n
         status = read_catalogue(&p, err);
     }
     if (status == NJ_OK) {
-        status = count_histories(&p, err);
+        status = read_histories(&p, err);
     }
     if (status == NJ_OK) {
         status = write_bundle(&p, out_path, out, err);
