@@ -38,7 +38,7 @@ NJ_CHECKED nj_status nj_trained_on_read(const json_t *config, const char *what, 
 ///   model, path  name checkpoint and catalogue in errors
 ///
 /// Errors  NJ_REFUSED with both digests, both counts or both token bases
-/// Proof   tests/unit/catalogue/test_trained_on.c
+/// Proof   tests/cli/0750-pairing.t
 NJ_CHECKED nj_status nj_trained_on_check(const nj_trained_on *trained, const char *model,
                                          const nj_catalogue *catalogue, const char *path,
                                          nj_error *err);

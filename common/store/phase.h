@@ -72,7 +72,7 @@ NJ_CHECKED nj_status nj_phase_begin(const char *store_dir, nj_folder_draft *out,
 ///   result  noted for the next night; below NJ_PHASE_RESULT_BYTES (asserted), printable
 ///
 /// Errors  NJ_IO, also where the file system cannot exchange two folders
-/// Proof   tests/unit/store/test_phase.c, tests/integration/0300-whole-night-killed.t
+/// Proof   tests/unit/store/test_phase.c, tests/integration/0320-whole-night-killed.t
 NJ_CHECKED nj_status nj_phase_commit(nj_folder_draft *draft, const char *phase,
                                      const nj_phase_inputs *inputs, const char *result,
                                      nj_error *err);

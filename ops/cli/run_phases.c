@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/mapped.h"
 #include "common/bundle/bundle.h"
 #include "common/catalogue/catalogue_refresh.h"
 #include "common/catalogue/job.h"
@@ -74,6 +75,21 @@ static nj_status read_max_retired(const nj_arguments *arguments, double *out, nj
                ? NJ_OK
                : nj_fail(err, NJ_USAGE, "--max-retired is \"%s\", must be a number from 0 to 100",
                          text);
+}
+
+static bool is_stream(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+// They are read last: better wrong before anything is made.
+static nj_status check_users(const nj_arguments *arguments, nj_error *err)
+{
+    nj_mapped file = {0};
+    const char *path = nj_argument(arguments, "users");
+    nj_status status = is_stream(path) ? NJ_OK : nj_mapped_open(path, &file, err);
+    nj_mapped_close(&file);
+    return status;
 }
 
 // ---- what there is to do ----
@@ -191,6 +207,10 @@ static nj_status open_old(const night *n, nj_catalogue **out, nj_error *err)
         if (status == NJ_OK) {
             status = choose_later(&given, &kept, path, kept_path.text, err);
         }
+    }
+    if (status == NJ_OK && given->codebooks.level_count == 0) {
+        status = nj_fail(err, NJ_INPUT,
+                         "%s: is a catalogue without codebooks: embeddings give no SIDs", path);
     }
     if (status == NJ_OK) {
         *out = given;
@@ -323,11 +343,6 @@ static nj_status make_catalogue(night *n, nj_error *err)
 }
 
 // ---- the bundle ----
-
-static bool is_stream(const char *path)
-{
-    return strcmp(path, "-") == 0;
-}
 
 static nj_status make_request(const night *n, const nj_path *catalogue, nj_pack_request *out,
                               nj_error *err)
@@ -512,6 +527,9 @@ nj_status nj_run_phases_make(const nj_arguments *arguments, nj_run_phases *out, 
                .dry_run = nj_argument_flag(arguments, "dry-run"),
                .no_skip = nj_argument_flag(arguments, "no-skip")};
     nj_status status = read_max_retired(arguments, &max_retired, err);
+    if (status == NJ_OK) {
+        status = check_users(arguments, err);
+    }
     if (status == NJ_OK) {
         status = look_at_catalogue(&n, err);
     }
