@@ -21,7 +21,7 @@
 // that knows nothing does it once in a thousand times (Student's t, 3 degrees of freedom). That takes losses of wrong maps that are
 // close to normal, so it is not done where few items or codes change places. There, and where the loss is lower and not so clearly,
 // NJ_PAIRING_MORE_MAPS more are tried on NJ_PAIRING_FEWER of the transitions, and the first that is as good refuses the model: one that
-// knows nothing passes in one case of a hundred, whatever the distribution (Besag and Clifford 1991: sequential Monte Carlo p-values).
+// knows nothing passes in one case of two hundred, whatever the distribution (Besag and Clifford 1991: sequential Monte Carlo p-values).
 // A null is not tried where so few maps are possible that this test says nothing.
 //
 // What it cannot see: a map that is right for most items, such as one whose collision counters were dealt in another order.
@@ -43,14 +43,14 @@
 #define NJ_PAIRING_TRANSITIONS_MIN 50 // fewer say nothing: the probe is skipped
 #define NJ_PAIRING_ITEMS_MAX 20       // items of a history that are read, the last ones
 #define NJ_PAIRING_MAPS 4             // of each null, on all transitions
-#define NJ_PAIRING_SHARE_MAX 0.95
+#define NJ_PAIRING_SHARE_MAX 0.9
 #define NJ_PAIRING_DEVIATIONS 10.0
-#define NJ_PAIRING_MORE_MAPS 99
-#define NJ_PAIRING_FEWER 100
+#define NJ_PAIRING_MORE_MAPS 199
+#define NJ_PAIRING_FEWER 50
 #define NJ_PAIRING_WAYS_BITS_MIN                                                                   \
     20.0 // wrong maps that must be possible: 2^20, so that no draw repeats another
-#define NJ_PAIRING_MANY_CODES 32   // change places with each other, and ...
-#define NJ_PAIRING_MANY_ITEMS 1000 // are in the sample: enough for losses that are close to normal
+#define NJ_PAIRING_MANY_CODES 32  // change places with each other, and ...
+#define NJ_PAIRING_MANY_ITEMS 300 // are in the sample: enough for losses that are close to normal
 
 // Transitions of histories, each with the same chance to be among them.
 typedef struct nj_pairing_sample nj_pairing_sample;
@@ -92,8 +92,8 @@ typedef struct {
 
 /// Measures. What it says is judged by nj_pairing_check.
 ///
-/// Cost    encoding and L decoder steps of (1 + 2 * NJ_PAIRING_MAPS) * NJ_PAIRING_TRANSITIONS users on one processor; three
-///         times that where neither null is clear
+/// Cost    encoding and L decoder steps of (1 + 2 * NJ_PAIRING_MAPS) * NJ_PAIRING_TRANSITIONS users on one processor; up to
+///         five times that where neither null is clear
 /// Memory  one model, a bit an item, and some 2 MB
 /// Errors  those of nj_forced_open; NJ_NO_MEMORY
 /// Proof   tests/cli/0750-pairing.t, tests/parity/beauty_pairing
