@@ -442,10 +442,9 @@ static nj_status refuse(const nj_pairing *pairing, const nj_pairing_null *null, 
 {
     return nj_fail(err, NJ_REFUSED,
                    "the model does not know these SIDs: over %u held-out transitions its loss is "
-                   "%.3f nats an item; with %s it is %.3f on average (%u were tried; it must be "
-                   "lower with none of them, and %.0f %% below the average). Give the catalogue "
-                   "that the model was trained on, or "
-                   "--no-pairing-check",
+                   "%.3f nats an item; with %s it is %.3f on average (%u were tried; the "
+                   "loss must lie below each, and %.0f %% below their average). Give the catalogue "
+                   "that the model was trained on, or --no-pairing-check",
                    pairing->transitions, pairing->loss, what, null->mean, null->map_count,
                    (1.0 - NJ_PAIRING_SHARE_MAX) * 100.0);
 }
