@@ -168,7 +168,10 @@ static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
     nj_dispatch_effect *send;
     switch (effect->kind) {
     case NJ_ROSTER_SEND_WELCOME:
-        (void)nj_outbox_send(dispatch, NJ_DISPATCH_SEND_WELCOME, effect->worker);
+        send = nj_outbox_send(dispatch, NJ_DISPATCH_SEND_WELCOME, effect->worker);
+        if (send != NULL && event->kind == NJ_ROSTER_PLAN) {
+            send->status = NJ_AGAIN;
+        }
         break;
     case NJ_ROSTER_SEND_DRAIN:
         send = nj_outbox_send(dispatch, NJ_DISPATCH_SEND, effect->worker);

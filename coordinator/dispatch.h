@@ -39,10 +39,11 @@ typedef struct {
 // `lease.shard` is the index of a piece everywhere: nj_ledger_piece tells its users.
 typedef enum {
     // Send to `peer`. When a send to a `worker` fails, report nj_dispatch_unreachable.
-    NJ_DISPATCH_SEND,         // message: complete; its texts are borrowed until the next event
-    NJ_DISPATCH_SEND_WELCOME, // a WELCOME with the daemon's run, plan, settings and sections
-    NJ_DISPATCH_SEND_LEASE,   // a LEASE of lease.shard, lease.attempt with the piece's users
-    NJ_DISPATCH_SEND_CHUNK,   // the CHUNK that message.fetch asks for; check section and range
+    NJ_DISPATCH_SEND, // message: complete; its texts are borrowed until the next event
+    // a WELCOME with the daemon's run, plan, settings and sections; status NJ_AGAIN: it follows (nj_dispatch_replan)
+    NJ_DISPATCH_SEND_WELCOME,
+    NJ_DISPATCH_SEND_LEASE, // a LEASE of lease.shard, lease.attempt with the piece's users
+    NJ_DISPATCH_SEND_CHUNK, // the CHUNK that message.fetch asks for; check section and range
 
     // Store. The rows are those of the RESULT at hand.
     NJ_DISPATCH_WRITE_ROWS, // lease: write rows and ledger entry, then nj_dispatch_stored
@@ -79,10 +80,11 @@ typedef struct {
     nj_dispatch_config config;
     nj_ledger ledger;
     nj_roster roster;
-    uint32_t replan_slot; // of the next worker to be welcomed to a new plan; worker_max: none is left
-    bool ticking;  // the roster has not yet gone through all workers
-    bool draining; // no more leases
-    bool paused;   // no leases now
+    uint32_t
+        replan_slot; // of the next worker to be welcomed to a new plan; worker_max: none is left
+    bool ticking;    // the roster has not yet gone through all workers
+    bool draining;   // no more leases
+    bool paused;     // no leases now
     nj_drain_reason drain_reason;
     char text[NJ_WIRE_TEXT_BYTES_MAX + 1]; // of the REFUSED that is waiting
     size_t queue_first;
