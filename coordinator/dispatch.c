@@ -17,7 +17,6 @@ nj_status nj_dispatch_init(nj_dispatch *dispatch, const nj_dispatch_config *conf
 {
     memset(dispatch, 0, sizeof *dispatch);
     dispatch->config = *config;
-    dispatch->replan_slot = config->roster.worker_max;
     nj_status status = nj_ledger_init(&dispatch->ledger, &config->ledger, err);
     if (status == NJ_OK) {
         status = nj_roster_init(&dispatch->roster, &config->roster, err);
@@ -423,6 +422,7 @@ nj_status nj_dispatch_replan(nj_dispatch *dispatch, const nj_ledger_config *ledg
     dispatch->config.ledger = *ledger;
     dispatch->config.epoch = epoch;
     dispatch->replan_slot = 0;
+    dispatch->replan_left = dispatch->roster.count;
     return NJ_OK;
 }
 
@@ -527,9 +527,11 @@ static bool drain_worker(nj_dispatch *dispatch, uint64_t now_ns)
 // False: everybody is welcomed to the plan.
 static bool welcome_worker(nj_dispatch *dispatch, uint64_t now_ns)
 {
-    while (dispatch->replan_slot < dispatch->config.roster.worker_max) {
+    while (dispatch->replan_left > 0 &&
+           dispatch->replan_slot < dispatch->roster.config.worker_max) {
         nj_worker_id worker = nj_roster_worker_at(&dispatch->roster, dispatch->replan_slot++);
         if (worker != 0) {
+            dispatch->replan_left--;
             nj_roster_event event = {.kind = NJ_ROSTER_PLAN, .worker = worker};
             (void)step_roster(dispatch, &event, now_ns);
             return true;

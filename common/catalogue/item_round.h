@@ -87,6 +87,8 @@ typedef struct {
     void *context;
     nj_status (*run)(void *context, const nj_item_round *round, nj_item_take take,
                      void *take_context, nj_error *err);
+    /// NULL: nobody waits between rounds.
+    nj_status (*attend)(void *context, nj_error *err);
 } nj_item_executor;
 
 /// Runs one round to its end. Answers that wait for their turn are bounded in number and bytes, whatever N is.
@@ -99,6 +101,13 @@ NJ_CHECKED static inline nj_status nj_item_run(const nj_item_executor *executor,
                                                void *take_context, nj_error *err)
 {
     return executor->run(executor->context, round, take, take_context, err);
+}
+
+/// A driver that computes for more than a second between two rounds calls this now and then: workers whose coordinator says nothing
+/// for 10 s connect anew. NJ_INTERRUPTED, NJ_TERMINATED: it was asked to end; NJ_IO, NJ_FAILED.
+NJ_CHECKED static inline nj_status nj_item_attend(const nj_item_executor *executor, nj_error *err)
+{
+    return executor->attend == NULL ? NJ_OK : executor->attend(executor->context, err);
 }
 
 /// Tells that `rows` more rows are done. Work calls it every second or oftener, so that a long shard keeps its lease; shards that

@@ -10,7 +10,6 @@
 #define HEARTBEATS_A_LEASE 5  // one may be late without the lease running out
 #define HEARTBEAT_MS_MAX 1000 // a dead worker is found after one and a half of them
 #define FAREWELL_MS 2000      // how long workers get to say BYE
-#define MESSAGES_A_ROUND 256  // so that commits and ticks happen under load
 
 // What each kind of line is called when some were left out.
 static const char *const LINES[NJ_LINE_COUNT] = {
@@ -149,8 +148,7 @@ static void send_lease(nj_exchange *x, const nj_dispatch_effect *effect)
                                     .attempt = effect->lease.attempt,
                                     .epoch = x->dispatch->config.epoch}};
     nj_buffer_clear(&x->lease_bytes);
-    nj_status status =
-        x->work.pack_lease(x->work.context, &range, &message.lease, &x->lease_bytes);
+    nj_status status = x->work.pack_lease(x->work.context, &range, &message.lease, &x->lease_bytes);
     if (status != NJ_OK) {
         nj_log(NJ_LOG_ERROR, "shard %u cannot be packed: %s", range.shard,
                nj_status_sentence(status));
@@ -169,8 +167,8 @@ static void send_chunk(nj_exchange *x, const nj_dispatch_effect *effect)
     const nj_sections *sections = x->sections;
     for (size_t i = 0; i < sections->count; i++) {
         const nj_section *section = &sections->sections[i];
-        if (!nj_digest_equal(&section->digest, &fetch->section) || fetch->offset > section->size ||
-            fetch->length > section->size - fetch->offset) {
+        if (section->bytes == NULL || !nj_digest_equal(&section->digest, &fetch->section) ||
+            fetch->offset > section->size || fetch->length > section->size - fetch->offset) {
             continue;
         }
         nj_message message = {
@@ -179,6 +177,9 @@ static void send_chunk(nj_exchange *x, const nj_dispatch_effect *effect)
                       .offset = fetch->offset,
                       .bytes = {(const char *)section->bytes + fetch->offset, fetch->length}}};
         send_to(x, effect, &message);
+        return;
+    }
+    if (x->plans_follow) {
         return;
     }
     nj_error err = {0};
@@ -233,7 +234,8 @@ static void tell_loss(nj_exchange *x, const nj_dispatch_effect *effect)
                      NJ_FIELDS(piece_field(effect), shard_field(x, effect), attempt_field(effect),
                                worker_field(x, effect)),
                      "%s is lost with %s: it goes to another worker",
-                     nj_exchange_piece_name(x, effect).text, nj_exchange_worker_name(x, effect->worker));
+                     nj_exchange_piece_name(x, effect).text,
+                     nj_exchange_worker_name(x, effect->worker));
     }
 }
 
@@ -343,6 +345,7 @@ static void take_message(nj_exchange *x, const nj_received *received)
 {
     nj_message message;
     nj_error why = {0};
+    x->counts.messages++;
     x->counts.received += received->bytes.size;
     if (nj_message_unpack(received->bytes, NJ_SIDE_WORKER, &message, &why) == NJ_OK) {
         x->result = message.kind == NJ_MESSAGE_RESULT ? &message.result : NULL;
@@ -359,7 +362,7 @@ static void take_message(nj_exchange *x, const nj_received *received)
 
 nj_status nj_exchange_receive(nj_exchange *x, nj_error *err)
 {
-    for (int i = 0; i < MESSAGES_A_ROUND; i++) {
+    for (int i = 0; i < NJ_EXCHANGE_MESSAGES_MAX; i++) {
         nj_received received;
         nj_status status = nj_router_receive(x->router, &received, err);
         if (status != NJ_OK) {
@@ -384,7 +387,8 @@ void nj_exchange_farewell(nj_exchange *x, nj_drain_reason reason)
     nj_exchange_perform(x);
     while (x->dispatch->roster.count > 0 && nj_clock_mono_ns() < end_ns) {
         if (nj_poller_wait(&poller, NJ_EXCHANGE_TICK_MS, &err) != NJ_OK ||
-            nj_exchange_receive(x, &err) != NJ_OK || x->work.settle(x->work.context, &err) != NJ_OK) {
+            nj_exchange_receive(x, &err) != NJ_OK ||
+            x->work.settle(x->work.context, &err) != NJ_OK) {
             return;
         }
     }

@@ -17,6 +17,7 @@
 
 #define NJ_EXCHANGE_TICK_MS 100 // the longest wait for a message
 #define NJ_EXCHANGE_WORKERS_MAX 4096
+#define NJ_EXCHANGE_MESSAGES_MAX 256 // of one receive, so that commits and ticks happen under load
 
 // Failures and time-outs that every plan has alike.
 #define NJ_EXCHANGE_RETRY_MS 500
@@ -57,6 +58,7 @@ typedef struct {
 } nj_exchange_work;
 
 typedef struct {
+    uint64_t messages;
     uint64_t received; // bytes
     uint64_t messages_refused;
     uint64_t workers_joined;
@@ -75,6 +77,8 @@ typedef struct {
     nj_slice settings;
     const nj_sections *sections;
     uint32_t lease_ms;
+    /// Several plans in a row: a FETCH may be of the one before, which is not answered; so is one of a section without bytes.
+    bool plans_follow;
 
     const nj_message_result *result; // the RESULT at hand, while its effects are drawn
     nj_buffer lease_bytes;           // scratch

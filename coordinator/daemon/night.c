@@ -12,19 +12,13 @@
 #include "coordinator/daemon/effects.h"
 #include "coordinator/daemon/gate.h"
 #include "coordinator/daemon/measure.h"
+#include "coordinator/daemon/stop.h"
 #include "coordinator/daemon/summary.h"
 
 #define LINGER_MS 500
 #define AUDIT_WAIT_MS 5000 // for a worker, when nobody is there to decode the sample
 
 #define FAILED_SHARDS_LEAST 8
-
-static volatile sig_atomic_t stop_signal;
-
-static void note_signal(int number)
-{
-    stop_signal = number;
-}
 
 // ---- the loop ----
 
@@ -87,12 +81,13 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
 
 nj_status nj_night_check_signal(nj_error *err)
 {
-    if (stop_signal == 0) {
+    const int number = nj_stop_signal();
+    if (number == 0) {
         return NJ_OK;
     }
-    return nj_fail(err, stop_signal == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED,
+    return nj_fail(err, number == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED,
                    "%s; committed shards are kept: go on with --resume",
-                   stop_signal == SIGINT ? "interrupted" : "asked to end");
+                   number == SIGINT ? "interrupted" : "asked to end");
 }
 
 // Every user is committed or quarantined, and that is on disk.
@@ -115,7 +110,7 @@ static nj_status run_until(nj_night *n, nj_poller *poller, bool (*is_over)(const
                            nj_error *err)
 {
     nj_status status = NJ_OK;
-    while (status == NJ_OK && stop_signal == 0 && !is_over(n)) {
+    while (status == NJ_OK && nj_stop_signal() == 0 && !is_over(n)) {
         status = run_round(n, poller, err);
         if (status == NJ_OK && nj_dispatch_hopeless(n->exchange.dispatch)) {
             status = fail_hopeless(n, err);
@@ -132,7 +127,7 @@ static nj_status audit_users(nj_night *n, nj_poller *poller, nj_error *err)
     }
     nj_status status = nj_night_begin_audit(n, err);
     uint64_t seen_ns = nj_clock_mono_ns();
-    while (status == NJ_OK && stop_signal == 0 && !is_decoded(n)) {
+    while (status == NJ_OK && nj_stop_signal() == 0 && !is_decoded(n)) {
         status = run_round(n, poller, err);
         const uint64_t now_ns = nj_clock_mono_ns();
         if (n->exchange.dispatch->roster.count > 0) {
@@ -353,14 +348,6 @@ static void close_night(nj_night *n)
     nj_buffer_fini(&n->settings_bytes);
 }
 
-static void catch_signals(void (*handler)(int))
-{
-    struct sigaction action = {.sa_handler = handler};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_summary *out,
                        nj_error *err)
 {
@@ -369,8 +356,7 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     const nj_exchange_work work = nj_night_work(&n);
     nj_exchange_init(&n.exchange, &work);
     nj_night_summary_init(&n.summary);
-    stop_signal = 0;
-    catch_signals(note_signal);
+    nj_stop_catch();
     if (options->watch != NULL) {
         nj_gate_open();
     }
@@ -390,7 +376,7 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     nj_measure_end(&n, status);
     *out = n.summary;
     close_night(&n);
-    catch_signals(SIG_DFL);
+    nj_stop_release();
     if (options->watch != NULL) {
         nj_gate_close();
     }
