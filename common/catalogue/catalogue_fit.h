@@ -25,8 +25,10 @@
 #define NJ_FIT_DIMS_MAX 4096 // of an embedding
 #define NJ_FIT_ITERATIONS_MAX 10000
 #define NJ_FIT_CODES_BYTES_MAX ((size_t)4 << 30) // all codebooks together
-// Seeds are chosen among all rows where there are at most this many or 4 K, else among a sample of so many.
+// Seeds are chosen among max(NJ_FIT_SAMPLE_ROWS, NJ_FIT_SAMPLE_CODES * K) rows, one of each stratum of so many; among all where there
+// are not more.
 #define NJ_FIT_SAMPLE_ROWS 16384
+#define NJ_FIT_SAMPLE_CODES 2
 // A code of a balanced level is meant to have at most this many times its even share of the rows.
 #define NJ_FIT_BALANCE 1.25
 
@@ -37,7 +39,9 @@ typedef struct {
     uint32_t level_count;
     uint32_t iteration; // updates of this level that are done
     uint32_t iterations_max;
-    double error; // mean squared error of the last Lloyd step
+    double error;        // mean squared error of the last update
+    uint64_t rows_done;  // over all passes
+    uint64_t rows_total; // where no level ends early
 } nj_fit_progress;
 
 typedef struct {

@@ -18,6 +18,8 @@
 #include "common/math/kernels.h"
 #include "common/quant/quant.h"
 
+#define NJ_KMEANS_SEED_BLOCK_ROWS 256
+
 // What one shard, or several, say about one set of centroids.
 typedef struct {
     size_t K;
@@ -72,8 +74,6 @@ NJ_CHECKED nj_status nj_kmeans_seed(const nj_kernels *kernels, const float *rows
                                     size_t D, size_t K, uint64_t seed, uint64_t stream,
                                     float *centroids, size_t *out_count, nj_error *err);
 
-#define NJ_KMEANS_SEED_BLOCK_ROWS 256
-
 typedef struct {
     double error;     // sum over rows of |row - its centroid|^2, with the centroids before the update
     uint64_t rows;    // that were added
@@ -90,5 +90,36 @@ typedef struct {
 ///   centroids  [K, D] in/out  those that the rows of `sums` were assigned with
 NJ_CHECKED nj_status nj_kmeans_update(const nj_kmeans_sums *sums, uint64_t seed, uint64_t stream,
                                       float *centroids, nj_kmeans_change *out, nj_error *err);
+
+/// Whether training ends behind an update whose error is `error` and that revived so many codes, where the update before had
+/// `previous` (infinite: there was none): nothing is left to gain, or the gain is below tolerance * previous.
+static inline bool nj_kmeans_has_settled(double previous, double error, uint32_t revived,
+                                         double tolerance)
+{
+    return error == 0 || (tolerance > 0 && revived == 0 && previous - error < tolerance * previous);
+}
+
+typedef struct {
+    size_t K;
+    uint32_t iterations_max;
+    double tolerance; // 0: never early
+    uint64_t seed;
+    uint64_t stream; // seeds are drawn from it; update i draws from stream + 1 + i
+} nj_kmeans_options;
+
+typedef struct {
+    size_t count; // centroids: K, or the distinct rows where these are fewer
+    uint32_t iterations;
+    nj_kmeans_change last;
+    uint32_t revived; // over all updates
+} nj_kmeans_result;
+
+/// All of k-means over rows in memory: seeds, then updates until they settle. Centroids [K, D] out; those behind result->count are
+/// copies of the first.
+///
+/// Errors  NJ_NO_MEMORY; those of nj_encoder_new
+NJ_CHECKED nj_status nj_kmeans_train(const nj_kernels *kernels, const float *rows, size_t N,
+                                     size_t D, const nj_kmeans_options *options, float *centroids,
+                                     nj_kmeans_result *out, nj_error *err);
 
 #endif
