@@ -2,12 +2,11 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/checked.h"
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_parts.h"
-
-#define PREFIX_TEXT_BYTES 80
 
 // ---- codebooks ----
 
@@ -126,56 +125,29 @@ static nj_status assign_codes(nj_catalogue *catalogue, const nj_npy *npy, nj_enc
     return status;
 }
 
-// ---- the collision counter ----
+// ---- collisions ----
 
-static nj_status fail_collisions(const nj_sids *sids, uint32_t row, uint32_t count, nj_error *err)
+static nj_status read_row(void *context, uint32_t row, float *out, nj_error *err)
 {
-    char prefix[PREFIX_TEXT_BYTES];
-    size_t at = 0;
-    uint32_t last = sids->level_count - 1;
-    for (uint32_t l = 0; l < last; l++) {
-        at += (size_t)snprintf(prefix + at, sizeof prefix - at, "%s%u", l > 0 ? " " : "",
-                               sids->codes[(size_t)row * sids->level_count + l]);
-    }
-    return nj_fail(err, NJ_INPUT,
-                   "%" PRIu32 " items share the codes %s, the collision counter has %" PRIu32
-                   " codes; more levels, more codes or --no-suffix would do",
-                   count, prefix, sids->codes_per_level[last]);
+    const nj_npy *npy = context;
+    const size_t D = npy->shape[1];
+    return nj_npy_read_f32(npy, row * D, D, out, err);
 }
 
-// Items of a leaf stand in row order; the i-th gets counter i.
-static nj_status count_leaf(nj_catalogue *catalogue, const nj_trie *trie, uint32_t leaf,
-                            nj_error *err)
+static nj_status resolve_collisions(const nj_assign_config *config, const nj_npy *npy,
+                                    nj_catalogue *catalogue, nj_error *err)
 {
-    const nj_sids *sids = &catalogue->sids;
-    uint32_t last = sids->level_count - 1;
-    uint32_t count;
-    const uint32_t *rows = nj_trie_leaf_items(trie, leaf, &count);
-    if (count > sids->codes_per_level[last]) {
-        return fail_collisions(sids, rows[0], count, err);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        catalogue->codes[(size_t)rows[i] * sids->level_count + last] = (uint16_t)i;
-    }
-    return NJ_OK;
-}
-
-// The counter is still 0 everywhere, so a leaf of this trie is the set of items with equal codes.
-static nj_status fill_counter(nj_catalogue *catalogue, nj_error *err)
-{
-    nj_buffer bytes;
-    nj_trie trie;
-    nj_buffer_init(&bytes, SIZE_MAX / 2);
-    nj_status status = nj_trie_build(&catalogue->sids, &bytes, err);
-    if (status == NJ_OK) {
-        status = nj_trie_open(bytes.bytes, bytes.size, catalogue->sids.row_count, &trie, err);
-    }
-    uint32_t leaf_count = status == NJ_OK ? nj_trie_width(&trie) : 0;
-    for (uint32_t leaf = 0; leaf < leaf_count && status == NJ_OK; leaf++) {
-        status = count_leaf(catalogue, &trie, leaf, err);
-    }
-    nj_buffer_fini(&bytes);
-    return status;
+    nj_npy rows = *npy;
+    nj_collision_outcome outcome;
+    nj_collision_work work = {.options = &config->collisions,
+                              .what = config->embeddings_path,
+                              .codes = catalogue->codes,
+                              .row_count = catalogue->sids.row_count,
+                              .level_count = catalogue->codebooks.level_count,
+                              .codebooks = &catalogue->codebooks,
+                              .rows = {&rows, read_row}};
+    memcpy(work.K, catalogue->codebooks.K, sizeof work.K);
+    return nj_collisions_resolve(&work, &outcome, err);
 }
 
 // ---- the whole ----
@@ -231,11 +203,8 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
     if (status == NJ_OK) {
         status = assign_codes(catalogue, npy, encoder, &error, err);
     }
-    if (status == NJ_OK && catalogue->has_suffix) {
-        status = fill_counter(catalogue, err);
-        if (status != NJ_OK) {
-            nj_error_prefix(err, "%s", config->embeddings_path);
-        }
+    if (status == NJ_OK) {
+        status = resolve_collisions(config, npy, catalogue, err);
     }
     if (status == NJ_OK) {
         status = nj_catalogue_finish(catalogue, config->embeddings_path, err);

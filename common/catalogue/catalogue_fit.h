@@ -50,11 +50,12 @@ typedef struct {
     uint32_t level_count;
     uint32_t K[NJ_QUANT_LEVELS_MAX]; // [L]
     uint32_t iterations_max;         // updates of a level's centroids, 1 to NJ_FIT_ITERATIONS_MAX
-    double tolerance; // a level ends when an update lowers the error by less than this share of it; 0: never early
+    double
+        tolerance; // a level ends when an update lowers the error by less than this share of it; 0: never early
     uint64_t seed;
-    bool standardise;   // each column has mean 0 and variance 1 (constant columns: 0)
-    uint32_t pca_width; // the first so many principal components; 0 = no PCA
-    bool balanced;      // codes with more than their share of rows repel others
+    bool standardise;                 // each column has mean 0 and variance 1 (constant columns: 0)
+    uint32_t pca_width;               // the first so many principal components; 0 = no PCA
+    bool balanced;                    // codes with more than their share of rows repel others
     const nj_item_executor *executor; // where passes over the rows are computed; changes no bit
     const char *state_path;  // what an interrupted fit goes on from; NULL = nothing is kept
     bool resume;             // go on from state_path where it is there
@@ -75,8 +76,9 @@ typedef struct {
 
 typedef struct {
     uint64_t row_count;
-    double total_square;   // mean squared length of a row, behind the transform
-    double total_variance; // mean squared distance of a row from the mean of all, behind the transform
+    double total_square; // mean squared length of a row, behind the transform
+    double
+        total_variance; // mean squared distance of a row from the mean of all, behind the transform
     uint32_t level_count;
     nj_fit_level levels[NJ_QUANT_LEVELS_MAX];
     bool resumed; // a state file was there

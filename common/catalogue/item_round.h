@@ -33,11 +33,13 @@
 
 // What a piece of work may look at. Everything is borrowed for the round.
 typedef struct {
-    nj_npy rows;                 // [N, D], floats, mapped; named "rows" in messages
-    const nj_sections *sections; // all of the round, NJ_ITEM_ROWS included, sorted by name; bytes aligned to 64 on workers and
-                                 // as the driver gave them in this process
+    nj_npy rows; // [N, D], floats, mapped; named "rows" in messages
+    const nj_sections *
+        sections; // all of the round, NJ_ITEM_ROWS included, sorted by name; bytes aligned to 64 on workers and
+    // as the driver gave them in this process
     nj_slice parameters;
-    const nj_kernels *kernels; // NULL where answers are only looked at; they must not change an answer
+    const nj_kernels
+        *kernels; // NULL where answers are only looked at; they must not change an answer
     // How far: see nj_item_task_step.
     void *step_context;
     nj_status (*step)(void *context, size_t rows, nj_error *err);

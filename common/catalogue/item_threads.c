@@ -75,8 +75,8 @@ static nj_status run_alone(pass *p, nj_item_take take, void *take_context, nj_er
         const range rows = shard_range(p, shard);
         status = run_shard(p, state, shard, &answer, err);
         if (status == NJ_OK) {
-            status = take(take_context, shard, rows.first, rows.count, nj_buffer_slice(&answer),
-                          err);
+            status =
+                take(take_context, shard, rows.first, rows.count, nj_buffer_slice(&answer), err);
         }
     }
     close_state(p, state);
@@ -161,8 +161,8 @@ static nj_status take_all(pass *p, nj_item_take take, void *take_context, nj_err
         if (status != NJ_OK) {
             nj_fail(err, status, "%s", s->error.text);
         } else {
-            status = take(take_context, shard, rows.first, rows.count, nj_buffer_slice(&s->answer),
-                          err);
+            status =
+                take(take_context, shard, rows.first, rows.count, nj_buffer_slice(&s->answer), err);
         }
         free_slot(p, s);
     }

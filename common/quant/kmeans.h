@@ -75,8 +75,8 @@ NJ_CHECKED nj_status nj_kmeans_seed(const nj_kernels *kernels, const float *rows
                                     float *centroids, size_t *out_count, nj_error *err);
 
 typedef struct {
-    double error;     // sum over rows of |row - its centroid|^2, with the centroids before the update
-    uint64_t rows;    // that were added
+    double error;  // sum over rows of |row - its centroid|^2, with the centroids before the update
+    uint64_t rows; // that were added
     uint64_t largest; // rows of the code that has most
     uint32_t empty;   // codes without a row
     uint32_t revived; // of them, those that have a new place

@@ -57,8 +57,8 @@ static void lower_distance(seeding *s, size_t i, size_t j, double product)
 {
     double square = s->squares[i] + s->chosen_squares[j];
     double distance = square - 2 * product;
-    double rounding = (double)(s->D + 2) * (double)FLT_EPSILON *
-                      sqrt(s->squares[i] * s->chosen_squares[j]);
+    double rounding =
+        (double)(s->D + 2) * (double)FLT_EPSILON * sqrt(s->squares[i] * s->chosen_squares[j]);
     if (isfinite(product) && distance - rounding >= s->distances[i]) {
         return;
     }
@@ -78,8 +78,8 @@ static double look_at_seeds(seeding *s)
     }
     for (size_t first = 0; first < s->N; first += NJ_KMEANS_SEED_BLOCK_ROWS) {
         size_t count = nj_min_size(NJ_KMEANS_SEED_BLOCK_ROWS, s->N - first);
-        s->kernels->matmul_nt(count, s->chosen_count, s->D, s->rows + first * s->D, s->D,
-                              s->chosen, s->D, s->products, CANDIDATES_MAX);
+        s->kernels->matmul_nt(count, s->chosen_count, s->D, s->rows + first * s->D, s->D, s->chosen,
+                              s->D, s->products, CANDIDATES_MAX);
         for (size_t i = 0; i < count; i++) {
             for (size_t j = 0; j < s->chosen_count; j++) {
                 lower_distance(s, first + i, j, (double)s->products[i * CANDIDATES_MAX + j]);
@@ -141,8 +141,7 @@ static nj_status begin_seeding(seeding *s, nj_error *err)
     s->squares = malloc(s->N * sizeof *s->squares);
     s->distances = malloc(s->N * sizeof *s->distances);
     s->behind = malloc(s->N * sizeof *s->behind);
-    s->products =
-        malloc((size_t)NJ_KMEANS_SEED_BLOCK_ROWS * CANDIDATES_MAX * sizeof *s->products);
+    s->products = malloc((size_t)NJ_KMEANS_SEED_BLOCK_ROWS * CANDIDATES_MAX * sizeof *s->products);
     if (s->squares == NULL || s->distances == NULL || s->behind == NULL || s->products == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory to choose seeds among %zu rows", s->N);
     }
@@ -185,8 +184,7 @@ nj_status nj_kmeans_seed(const nj_kernels *kernels, const float *rows, size_t N,
                          uint64_t seed, uint64_t stream, float *centroids, size_t *out_count,
                          nj_error *err)
 {
-    seeding s = {
-        .kernels = kernels, .rows = rows, .N = N, .D = D, .seed = seed, .stream = stream};
+    seeding s = {.kernels = kernels, .rows = rows, .N = N, .D = D, .seed = seed, .stream = stream};
     nj_status status = begin_seeding(&s, err);
     if (status == NJ_OK) {
         *out_count = seed_centroids(&s, K, centroids);

@@ -33,8 +33,8 @@ static void print_levels(const nj_catalogue_summary *summary, const char *open, 
 
 static void print_summary_json(const nj_catalogue_summary *summary)
 {
-    printf("{\"items\": %u, \"levels\": %u, \"codes_per_level\": ", summary->item_count,
-           summary->level_count);
+    printf("{\"items\": %u, \"retired\": %u, \"levels\": %u, \"codes_per_level\": ",
+           summary->item_count, summary->retired_count, summary->level_count);
     print_levels(summary, "[", ", ");
     printf("], \"token_base\": %u, \"token_end\": %u, \"suffix\": %s, \"distinct_sids\": %u, "
            "\"items_sharing_a_sid\": %u, "
@@ -52,6 +52,11 @@ static void print_summary_text(const nj_catalogue_summary *summary)
     printf(" codes%s, tokens %u to %u\n",
            summary->has_suffix ? " (the last is a collision counter)" : "", summary->token_base,
            summary->token_end - 1);
+    if (summary->retired_count > 0) {
+        printf("%u of the items are retired: they keep their SIDs for the histories, no list names "
+               "them\n",
+               summary->retired_count);
+    }
     printf("%u distinct SIDs; %u items share theirs with another, at most %u in one\n",
            summary->distinct_sid_count, summary->sharing_item_count,
            summary->largest_leaf_item_count);

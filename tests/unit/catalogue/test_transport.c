@@ -71,8 +71,7 @@ static void the_total_is_the_least_of_all_assignments(void **state)
     for (size_t i = 0; i < PROBLEMS; i++) {
         problem p = make_problem(&random);
         uint32_t column_of[ROWS_MAX];
-        assert_ok(
-            nj_transport_solve(p.costs, p.rows, p.columns, p.room, column_of, &err), &err);
+        assert_ok(nj_transport_solve(p.costs, p.rows, p.columns, p.room, column_of, &err), &err);
         assert_true(total_of(&p, column_of) == find_least(&p));
     }
 }
