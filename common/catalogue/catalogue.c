@@ -18,7 +18,10 @@ void nj_catalogue_free(nj_catalogue **catalogue)
     if (*catalogue != NULL) {
         nj_buffer_fini(&(*catalogue)->item_block);
         free((*catalogue)->codes);
+        free((*catalogue)->retired);
         free((*catalogue)->codebook_values);
+        free((*catalogue)->child_offsets);
+        free((*catalogue)->transform_values);
         free(*catalogue);
         *catalogue = NULL;
     }
@@ -60,6 +63,28 @@ static nj_status number_rows(uint32_t row_count, nj_idlist_builder *builder)
     return status;
 }
 
+nj_status nj_catalogue_set_items(nj_catalogue *catalogue, const nj_idlist_builder *builder,
+                                 nj_error *err)
+{
+    nj_buffer block;
+    nj_idlist items;
+    nj_buffer_init(&block, SIZE_MAX / 2);
+    nj_status status = nj_idlist_builder_write(builder, &block);
+    if (status != NJ_OK) {
+        status = nj_fail(err, status, "no memory for %zu item ids", builder->count);
+    } else {
+        status = nj_idlist_open(block.bytes, block.size, "item ids", &items, err);
+    }
+    if (status != NJ_OK) {
+        nj_buffer_fini(&block);
+        return status;
+    }
+    nj_buffer_fini(&catalogue->item_block);
+    catalogue->item_block = block;
+    catalogue->items = items;
+    return NJ_OK;
+}
+
 nj_status nj_catalogue_name_items(nj_catalogue *catalogue, const char *ids_path, nj_error *err)
 {
     uint32_t N = catalogue->sids.row_count;
@@ -78,15 +103,11 @@ nj_status nj_catalogue_name_items(nj_catalogue *catalogue, const char *ids_path,
     } else {
         status = number_rows(N, &builder);
     }
-    if (status == NJ_OK) {
-        status = nj_idlist_builder_write(&builder, &catalogue->item_block);
-    }
     if (status != NJ_OK) {
         status = nj_fail(err, status, "no memory for %" PRIu32 " item ids", N);
         goto done;
     }
-    status = nj_idlist_open(catalogue->item_block.bytes, catalogue->item_block.size, "item ids",
-                            &catalogue->items, err);
+    status = nj_catalogue_set_items(catalogue, &builder, err);
 done:
     nj_idlist_builder_fini(&builder);
     return status;
@@ -125,6 +146,52 @@ static nj_digest digest_sids(const nj_sids *sids)
     }
     size_t count = (size_t)sids->row_count * sids->level_count;
     nj_digester_update(&digester, sids->codes, count * sizeof *sids->codes);
+    return nj_digester_final(&digester);
+}
+
+static nj_digest digest_retired(const nj_catalogue *catalogue)
+{
+    nj_digester digester;
+    nj_digester_init(&digester);
+    nj_digester_update_u64(&digester, catalogue->sids.row_count);
+    nj_digester_update(&digester, catalogue->retired, catalogue->sids.row_count);
+    return nj_digester_final(&digester);
+}
+
+void nj_catalogue_retire_take(nj_catalogue *catalogue, uint8_t **marks)
+{
+    uint32_t count = 0;
+    for (uint32_t row = 0; *marks != NULL && row < catalogue->sids.row_count; row++) {
+        count += (*marks)[row];
+    }
+    if (count == 0) {
+        free(*marks);
+        *marks = NULL;
+    }
+    free(catalogue->retired);
+    catalogue->retired = *marks;
+    catalogue->sids.retired = *marks;
+    catalogue->retired_count = count;
+    catalogue->retired_digest = count > 0 ? digest_retired(catalogue) : (nj_digest){0};
+    *marks = NULL;
+}
+
+nj_digest nj_catalogue_map_digest(const nj_catalogue *catalogue, uint32_t row_count)
+{
+    const nj_sids *sids = &catalogue->sids;
+    nj_digester digester;
+    nj_digester_init(&digester);
+    nj_digester_update_u64(&digester, sids->level_count);
+    for (uint32_t l = 0; l < sids->level_count; l++) {
+        nj_digester_update_u64(&digester, sids->codes_per_level[l]);
+    }
+    nj_digester_update_u64(&digester, row_count);
+    for (uint32_t row = 0; row < row_count; row++) {
+        nj_slice id = nj_idlist_at(&catalogue->items, row);
+        nj_digester_update_sized(&digester, id.bytes, id.size);
+        nj_digester_update(&digester, sids->codes + (size_t)row * sids->level_count,
+                           sids->level_count * sizeof *sids->codes);
+    }
     return nj_digester_final(&digester);
 }
 
@@ -265,6 +332,7 @@ nj_status nj_catalogue_show(const nj_catalogue *catalogue, nj_catalogue_summary 
     uint32_t last = sids->level_count - 1;
     nj_catalogue_summary summary = {
         .item_count = sids->row_count,
+        .retired_count = catalogue->retired_count,
         .level_count = sids->level_count,
         .token_base = catalogue->token_base,
         .token_end = catalogue->level_token_base[last] + sids->codes_per_level[last],

@@ -2,12 +2,11 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/checked.h"
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_parts.h"
-
-#define PREFIX_TEXT_BYTES 80
 
 // ---- codebooks ----
 
@@ -98,7 +97,7 @@ static nj_digester begin_embeddings_digest(const nj_npy *npy)
 }
 
 // Codes of all rows, in blocks; the fingerprint is over the values as float32, so it does not depend on how they are stored.
-static nj_status assign_codes(nj_catalogue *catalogue, const nj_npy *npy, nj_quantizer *quantizer,
+static nj_status assign_codes(nj_catalogue *catalogue, const nj_npy *npy, nj_encoder *encoder,
                               nj_quant_error *error, nj_error *err)
 {
     size_t N = npy->shape[0];
@@ -116,7 +115,8 @@ static nj_status assign_codes(nj_catalogue *catalogue, const nj_npy *npy, nj_qua
         status = nj_npy_read_f32(npy, row * D, count * D, values, err);
         if (status == NJ_OK) {
             nj_digester_update(&digester, values, count * D * sizeof *values);
-            nj_quant_assign(quantizer, values, count, catalogue->codes + row * L, L, error);
+            status = nj_encoder_encode(encoder, values, count, catalogue->codes + row * L, L, error,
+                                       err);
         }
     }
     catalogue->embeddings_digest = nj_digester_final(&digester);
@@ -125,56 +125,29 @@ static nj_status assign_codes(nj_catalogue *catalogue, const nj_npy *npy, nj_qua
     return status;
 }
 
-// ---- the collision counter ----
+// ---- collisions ----
 
-static nj_status fail_collisions(const nj_sids *sids, uint32_t row, uint32_t count, nj_error *err)
+static nj_status read_row(void *context, uint32_t row, float *out, nj_error *err)
 {
-    char prefix[PREFIX_TEXT_BYTES];
-    size_t at = 0;
-    uint32_t last = sids->level_count - 1;
-    for (uint32_t l = 0; l < last; l++) {
-        at += (size_t)snprintf(prefix + at, sizeof prefix - at, "%s%u", l > 0 ? " " : "",
-                               sids->codes[(size_t)row * sids->level_count + l]);
-    }
-    return nj_fail(err, NJ_INPUT,
-                   "%" PRIu32 " items share the codes %s, the collision counter has %" PRIu32
-                   " codes; more levels, more codes or --no-suffix would do",
-                   count, prefix, sids->codes_per_level[last]);
+    const nj_npy *npy = context;
+    const size_t D = npy->shape[1];
+    return nj_npy_read_f32(npy, row * D, D, out, err);
 }
 
-// Items of a leaf stand in row order; the i-th gets counter i.
-static nj_status count_leaf(nj_catalogue *catalogue, const nj_trie *trie, uint32_t leaf,
-                            nj_error *err)
+static nj_status resolve_collisions(const nj_assign_config *config, const nj_npy *npy,
+                                    nj_catalogue *catalogue, nj_error *err)
 {
-    const nj_sids *sids = &catalogue->sids;
-    uint32_t last = sids->level_count - 1;
-    uint32_t count;
-    const uint32_t *rows = nj_trie_leaf_items(trie, leaf, &count);
-    if (count > sids->codes_per_level[last]) {
-        return fail_collisions(sids, rows[0], count, err);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        catalogue->codes[(size_t)rows[i] * sids->level_count + last] = (uint16_t)i;
-    }
-    return NJ_OK;
-}
-
-// The counter is still 0 everywhere, so a leaf of this trie is the set of items with equal codes.
-static nj_status fill_counter(nj_catalogue *catalogue, nj_error *err)
-{
-    nj_buffer bytes;
-    nj_trie trie;
-    nj_buffer_init(&bytes, SIZE_MAX / 2);
-    nj_status status = nj_trie_build(&catalogue->sids, &bytes, err);
-    if (status == NJ_OK) {
-        status = nj_trie_open(bytes.bytes, bytes.size, catalogue->sids.row_count, &trie, err);
-    }
-    uint32_t leaf_count = status == NJ_OK ? nj_trie_width(&trie) : 0;
-    for (uint32_t leaf = 0; leaf < leaf_count && status == NJ_OK; leaf++) {
-        status = count_leaf(catalogue, &trie, leaf, err);
-    }
-    nj_buffer_fini(&bytes);
-    return status;
+    nj_npy rows = *npy;
+    nj_collision_outcome outcome;
+    nj_collision_work work = {.options = &config->collisions,
+                              .what = config->embeddings_path,
+                              .codes = catalogue->codes,
+                              .row_count = catalogue->sids.row_count,
+                              .level_count = catalogue->codebooks.level_count,
+                              .codebooks = &catalogue->codebooks,
+                              .rows = {&rows, read_row}};
+    memcpy(work.K, catalogue->codebooks.K, sizeof work.K);
+    return nj_collisions_resolve(&work, &outcome, err);
 }
 
 // ---- the whole ----
@@ -184,7 +157,9 @@ static nj_status begin_catalogue(const nj_assign_config *config, const nj_npy *n
                                  owned_codebooks *codebooks, nj_catalogue **out, nj_error *err)
 {
     uint32_t levels = codebooks->view.level_count;
-    uint32_t L = levels + (config->no_suffix ? 0 : 1);
+    uint32_t counter_codes =
+        nj_collisions_suffix_width(&config->collisions, codebooks->view.K[levels - 1]);
+    uint32_t L = levels + (counter_codes > 0 ? 1 : 0);
     if (L > NJ_LEVELS_MAX) {
         return nj_fail(err, NJ_INPUT,
                        "%s: %" PRIu32 " levels and a collision counter make %" PRIu32
@@ -197,9 +172,9 @@ static nj_status begin_catalogue(const nj_assign_config *config, const nj_npy *n
         return status;
     }
     for (uint32_t l = 0; l < L; l++) {
-        catalogue->sids.codes_per_level[l] = codebooks->view.K[l < levels ? l : levels - 1];
+        catalogue->sids.codes_per_level[l] = l < levels ? codebooks->view.K[l] : counter_codes;
     }
-    catalogue->has_suffix = !config->no_suffix;
+    catalogue->has_suffix = L > levels;
     catalogue->codebooks = codebooks->view;
     catalogue->codebook_values = codebooks->values;
     codebooks->values = NULL;
@@ -212,8 +187,9 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
                                nj_quant_error *out_error, nj_catalogue **out, nj_error *err)
 {
     nj_catalogue *catalogue = NULL;
-    nj_quantizer *quantizer = NULL;
+    nj_encoder *encoder = NULL;
     nj_quant_error error = {0};
+    nj_encoder_options encode = {.kernels = config->kernels};
     nj_status status = check_embeddings(npy, config->codebooks_path, codebooks->view.D, err);
     if (status == NJ_OK) {
         status = begin_catalogue(config, npy, codebooks, &catalogue, err);
@@ -222,16 +198,13 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
         status = nj_catalogue_apply(catalogue, options, err);
     }
     if (status == NJ_OK) {
-        status = nj_quantizer_new(&catalogue->codebooks, config->kernels, &quantizer, err);
+        status = nj_encoder_new(&catalogue->codebooks, NULL, &encode, &encoder, err);
     }
     if (status == NJ_OK) {
-        status = assign_codes(catalogue, npy, quantizer, &error, err);
+        status = assign_codes(catalogue, npy, encoder, &error, err);
     }
-    if (status == NJ_OK && catalogue->has_suffix) {
-        status = fill_counter(catalogue, err);
-        if (status != NJ_OK) {
-            nj_error_prefix(err, "%s", config->embeddings_path);
-        }
+    if (status == NJ_OK) {
+        status = resolve_collisions(config, npy, catalogue, err);
     }
     if (status == NJ_OK) {
         status = nj_catalogue_finish(catalogue, config->embeddings_path, err);
@@ -243,7 +216,7 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
         *out = catalogue;
         catalogue = NULL;
     }
-    nj_quantizer_free(&quantizer);
+    nj_encoder_free(&encoder);
     nj_catalogue_free(&catalogue);
     return status;
 }

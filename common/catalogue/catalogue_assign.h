@@ -7,16 +7,17 @@
 #define NJ_CATALOGUE_CATALOGUE_ASSIGN_H
 
 #include "common/catalogue/catalogue_make.h"
+#include "common/catalogue/collisions.h"
 #include "common/math/kernels.h"
-#include "common/quant/quant.h"
+#include "common/quant/encoder.h"
 
 #define NJ_ASSIGN_BLOCK_BYTES (16u << 20) // embeddings that are in memory at a time
 
 typedef struct {
     const char *embeddings_path; // .npy [N, D] float16 or float32
     const char *codebooks_path;  // .npy [L, K, D], or the folder of a catalogue that has codebooks
-    bool no_suffix; // leave equal codes equal; else a counter is appended as the last level
-    const nj_kernels *kernels; // they do not change the codes (quant.h)
+    nj_collision_options collisions; // of items whose codes are the same
+    const nj_kernels *kernels;       // they do not change the codes (quant.h)
 } nj_assign_config;
 
 /// Assigns. The counter's level has as many codes as the last codebook. `out_error` (nullable): what the codebooks leave of the

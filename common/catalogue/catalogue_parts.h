@@ -14,6 +14,7 @@
 #define NJ_CATALOGUE_ITEMS "items.txt"
 #define NJ_CATALOGUE_SIDS "sids.npy"
 #define NJ_CATALOGUE_CODEBOOKS "codebooks.safetensors"
+#define NJ_CATALOGUE_RETIRED "retired.npy"
 #define NJ_CODEBOOK_NAME_BYTES 32
 
 /// A new catalogue with codes [N, L], all 0. `what` names the rows' file in errors. NJ_INPUT: N or L beyond its limits.
@@ -35,6 +36,11 @@ NJ_CHECKED nj_status nj_catalogue_finish(nj_catalogue *catalogue, const char *wh
 /// code outside 0..K-1 is NJ_INPUT with file, row, level and both numbers.
 NJ_CHECKED nj_status nj_catalogue_load_sids(nj_catalogue *catalogue, const nj_npy *npy,
                                             nj_error *err);
+
+/// A new item block of the same catalogue's ids and more: what nj_idlist_builder holds becomes the catalogue's items. NJ_NO_MEMORY,
+/// NJ_INPUT; the catalogue is unchanged then.
+NJ_CHECKED nj_status nj_catalogue_set_items(nj_catalogue *catalogue,
+                                            const nj_idlist_builder *builder, nj_error *err);
 
 /// Takes memory for codebooks [K_l, D] of L levels, end to end, and points the views into it.
 NJ_CHECKED nj_status nj_codebooks_allocate(nj_codebooks *codebooks, float **out_values,

@@ -54,8 +54,9 @@ static nj_status resolve_paths(const char *path, folder_paths *out, nj_error *er
 
 static bool is_part_of_catalogue(const char *name)
 {
-    static const char *const NAMES[] = {NJ_CATALOGUE_JSON, NJ_CATALOGUE_ITEMS, NJ_CATALOGUE_SIDS,
-                                        NJ_CATALOGUE_CODEBOOKS};
+    static const char *const NAMES[] = {
+        NJ_CATALOGUE_JSON,    NJ_CATALOGUE_ITEMS, NJ_CATALOGUE_SIDS,    NJ_CATALOGUE_CODEBOOKS,
+        NJ_CATALOGUE_RETIRED, NJ_CATALOGUE_REFIT, NJ_CATALOGUE_OLD_SIDS};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         if (strcmp(name, NAMES[i]) == 0) {
             return true;
@@ -165,6 +166,15 @@ static nj_status write_sids(const char *folder, const nj_sids *sids, nj_error *e
     return status;
 }
 
+static nj_status write_retired(const char *folder, const nj_catalogue *catalogue, nj_error *err)
+{
+    nj_path path;
+    const size_t shape[] = {catalogue->sids.row_count};
+    nj_status status = nj_path_join(folder, NJ_CATALOGUE_RETIRED, &path, err);
+    return status == NJ_OK ? nj_npy_write(path.text, NJ_NPY_U8, shape, 1, catalogue->retired, err)
+                           : status;
+}
+
 static nj_status write_codebooks(const char *folder, const nj_codebooks *codebooks, nj_error *err)
 {
     char names[NJ_LEVELS_MAX][NJ_CODEBOOK_NAME_BYTES];
@@ -214,11 +224,20 @@ static void put_digest(json_text *text, const char *before, const char *key,
     put(text, "%s\n    \"%s\": \"%s\"", before, key, hex);
 }
 
+// The lowest version whose readers understand all that is there.
+static int version_of(const nj_catalogue *catalogue)
+{
+    return catalogue->retired_count > 0 ? 2 : 1;
+}
+
 static void put_sizes(json_text *text, const nj_catalogue *catalogue)
 {
     const nj_sids *sids = &catalogue->sids;
-    put(text, "{\n  \"version\": %d,\n", NJ_CATALOGUE_VERSION);
+    put(text, "{\n  \"version\": %d,\n", version_of(catalogue));
     put(text, "  \"items\": %" PRIu32 ",\n", sids->row_count);
+    if (catalogue->retired_count > 0) {
+        put(text, "  \"retired\": %" PRIu32 ",\n", catalogue->retired_count);
+    }
     put(text, "  \"levels\": %" PRIu32 ",\n  \"codes_per_level\": [", sids->level_count);
     for (uint32_t l = 0; l < sids->level_count; l++) {
         put(text, "%s%" PRIu32, l > 0 ? ", " : "", sids->codes_per_level[l]);
@@ -237,6 +256,9 @@ static void put_fingerprints(json_text *text, const nj_catalogue *catalogue)
     put_digest(text, ",", "sids", &catalogue->sids_digest);
     if (catalogue->codebooks.level_count > 0) {
         put_digest(text, ",", "codebooks", &catalogue->codebooks_digest);
+    }
+    if (catalogue->retired_count > 0) {
+        put_digest(text, ",", "retired", &catalogue->retired_digest);
     }
     if (catalogue->has_embeddings) {
         put_digest(text, ",", "embeddings", &catalogue->embeddings_digest);
@@ -281,7 +303,14 @@ static nj_status write_json(const char *folder, const nj_catalogue *catalogue, n
 
 // ---- the folder ----
 
-static nj_status write_files(const char *folder, const nj_catalogue *catalogue, nj_error *err)
+static nj_status write_file(const char *folder, const nj_catalogue_file *file, nj_error *err)
+{
+    const nj_buffer bytes = {.bytes = (uint8_t *)(uintptr_t)file->bytes, .size = file->size};
+    return write_buffer(folder, file->name, &bytes, err);
+}
+
+static nj_status write_files(const char *folder, const nj_catalogue *catalogue,
+                             const nj_catalogue_file *files, size_t file_count, nj_error *err)
 {
     nj_status status = write_items(folder, catalogue, err);
     if (status == NJ_OK) {
@@ -289,6 +318,12 @@ static nj_status write_files(const char *folder, const nj_catalogue *catalogue, 
     }
     if (status == NJ_OK && catalogue->codebooks.level_count > 0) {
         status = write_codebooks(folder, &catalogue->codebooks, err);
+    }
+    if (status == NJ_OK && catalogue->retired_count > 0) {
+        status = write_retired(folder, catalogue, err);
+    }
+    for (size_t i = 0; i < file_count && status == NJ_OK; i++) {
+        status = write_file(folder, &files[i], err);
     }
     if (status == NJ_OK) {
         status = write_json(folder, catalogue, err);
@@ -322,6 +357,13 @@ static nj_status place_folder(const folder_paths *paths, bool overwrite, nj_erro
 nj_status nj_catalogue_write(const char *path, const nj_catalogue *catalogue, bool overwrite,
                              nj_error *err)
 {
+    return nj_catalogue_write_with(path, catalogue, NULL, 0, overwrite, err);
+}
+
+nj_status nj_catalogue_write_with(const char *path, const nj_catalogue *catalogue,
+                                  const nj_catalogue_file *files, size_t file_count, bool overwrite,
+                                  nj_error *err)
+{
     folder_paths paths;
     nj_status status = resolve_paths(path, &paths, err);
     if (status == NJ_OK) {
@@ -335,7 +377,7 @@ nj_status nj_catalogue_write(const char *path, const nj_catalogue *catalogue, bo
     }
     status = nj_folder_make(paths.temporary.text, err);
     if (status == NJ_OK) {
-        status = write_files(paths.temporary.text, catalogue, err);
+        status = write_files(paths.temporary.text, catalogue, files, file_count, err);
     }
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(CATALOGUE_DRAFTED, err);

@@ -297,7 +297,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
     }
     if (status == NJ_OK) {
         status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items, &n->job->map,
-                                      n->job->settings.top, err);
+                                      &n->job->catalogue.trie, n->job->settings.top, err);
     }
     if (status == NJ_OK) {
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was

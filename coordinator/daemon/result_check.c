@@ -19,8 +19,15 @@ static bool number_of(const nj_idlist *items, size_t index, uint64_t *out)
 }
 
 nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, const nj_idlist *items,
-                               const nj_idmap *map, uint32_t top, nj_error *err)
+                               const nj_idmap *map, const nj_trie *trie, uint32_t top,
+                               nj_error *err)
 {
+    nj_live_rows live = {0};
+    nj_status status =
+        trie == NULL ? NJ_OK : nj_live_rows_init(trie, (uint32_t)items->count, &live, err);
+    if (status != NJ_OK) {
+        return status;
+    }
     uint64_t number_count = 0;
     uint64_t number;
     for (size_t i = 0; i < items->count; i++) {
@@ -33,6 +40,7 @@ nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, cons
         .items = items,
         .map = map,
         .top = top,
+        .live = live,
         .numbers = calloc((size_t)(number_count / 64 + 1), sizeof *check->numbers),
         .number_count = number_count,
         .rows = calloc(nj_plan_largest_shard(plan), sizeof *check->rows),
@@ -43,7 +51,7 @@ nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, cons
         return nj_fail(err, NJ_NO_MEMORY, "no memory to check results");
     }
     for (size_t i = 0; i < items->count; i++) {
-        if (number_of(items, i, &number)) {
+        if (nj_live_rows_has(&live, i) && number_of(items, i, &number)) {
             check->numbers[number / 64] |= (uint64_t)1 << number % 64;
         }
     }
@@ -52,6 +60,7 @@ nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, cons
 
 void nj_result_check_fini(nj_result_check *check)
 {
+    nj_live_rows_fini(&check->live);
     free(check->numbers);
     free(check->rows);
     free(check->row);
@@ -60,7 +69,8 @@ void nj_result_check_fini(nj_result_check *check)
 
 static bool knows_text(const nj_result_check *check, nj_slice id)
 {
-    return nj_idmap_find(check->map, id, nj_idmap_at_list, check->items) != NJ_IDMAP_NONE;
+    size_t row = nj_idmap_find(check->map, id, nj_idmap_at_list, check->items);
+    return row != NJ_IDMAP_NONE && nj_live_rows_has(&check->live, row);
 }
 
 static bool knows_item(const nj_result_check *check, const nj_row_item *item)
@@ -77,7 +87,7 @@ static bool knows_item(const nj_result_check *check, const nj_row_item *item)
 
 // ---- rows ----
 
-static const char UNKNOWN_ITEM[] = "a list has an item that is not in the catalogue";
+static const char UNKNOWN_ITEM[] = "a list has an item that is not in the catalogue, or is retired";
 #define TAKEN_OVER (NJ_ROW_COPIED | NJ_ROW_CARRIED)
 
 static const char NOT_DECODED[] = "a row says that it was taken over from another night";

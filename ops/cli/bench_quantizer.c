@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/quant/quant.h"
+#include "common/quant/encoder.h"
 #include "ops/cli/bench_report.h"
 #include "ops/cli/bench_watch.h"
 #include "ops/cli/commands.h"
@@ -123,25 +123,26 @@ static nj_status run_dim(const bench_options *options, uint32_t D, nj_bench_repo
                          nj_error *err)
 {
     static measurement m;
-    nj_quantizer *quantizer = NULL;
+    nj_encoder *encoder = NULL;
+    nj_encoder_options encode = {.kernels = options->kernels};
     nj_status status = make_data(options, D, &m, err);
     if (status == NJ_OK) {
-        status = nj_quantizer_new(&m.codebooks, options->kernels, &quantizer, err);
+        status = nj_encoder_new(&m.codebooks, NULL, &encode, &encoder, err);
     }
     if (status == NJ_OK) {
         nj_bench_watch_begin(&m.watch, true, NJ_BENCH_PROBE_SECONDS);
     }
     for (size_t r = 0; r < options->rounds && status == NJ_OK; r++) {
         nj_bench_round_begin(&m.watch);
-        nj_quant_assign(quantizer, m.embeddings, (size_t)options->items, m.codes,
-                        (size_t)options->levels, NULL);
+        status = nj_encoder_encode(encoder, m.embeddings, (size_t)options->items, m.codes,
+                                   (size_t)options->levels, NULL, err);
         nj_bench_round_end(&m.watch, &m.rounds[r]);
     }
     if (status == NJ_OK) {
         json_t *row = describe(options, D, &m);
         status = nj_bench_report_add_take(report, "quantizer", &row, err);
     }
-    nj_quantizer_free(&quantizer);
+    nj_encoder_free(&encoder);
     free(m.vectors);
     free(m.embeddings);
     free(m.codes);

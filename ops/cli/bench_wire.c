@@ -408,8 +408,8 @@ static nj_status run_mode(const world *w, const bench_options *options, bench_ro
     nj_result_check check = {0};
     nj_status status = make_pair(&pair, &allowed, &server, err);
     if (status == NJ_OK) {
-        status =
-            nj_result_check_init(&check, &w->plan, &w->items, &w->map, (uint32_t)options->top, err);
+        status = nj_result_check_init(&check, &w->plan, &w->items, &w->map, NULL,
+                                      (uint32_t)options->top, err);
     }
     if (status == NJ_OK) {
         status = open_desk(w, &check, &d, err);

@@ -6,6 +6,7 @@
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/catalogue_assign.h"
 #include "common/catalogue/catalogue_make.h"
+#include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
 
@@ -32,8 +33,8 @@ static void print_levels(const nj_catalogue_summary *summary, const char *open, 
 
 static void print_summary_json(const nj_catalogue_summary *summary)
 {
-    printf("{\"items\": %u, \"levels\": %u, \"codes_per_level\": ", summary->item_count,
-           summary->level_count);
+    printf("{\"items\": %u, \"retired\": %u, \"levels\": %u, \"codes_per_level\": ",
+           summary->item_count, summary->retired_count, summary->level_count);
     print_levels(summary, "[", ", ");
     printf("], \"token_base\": %u, \"token_end\": %u, \"suffix\": %s, \"distinct_sids\": %u, "
            "\"items_sharing_a_sid\": %u, "
@@ -51,6 +52,11 @@ static void print_summary_text(const nj_catalogue_summary *summary)
     printf(" codes%s, tokens %u to %u\n",
            summary->has_suffix ? " (the last is a collision counter)" : "", summary->token_base,
            summary->token_end - 1);
+    if (summary->retired_count > 0) {
+        printf("%u of the items are retired: they keep their SIDs for the histories, no list names "
+               "them\n",
+               summary->retired_count);
+    }
     printf("%u distinct SIDs; %u items share theirs with another, at most %u in one\n",
            summary->distinct_sid_count, summary->sharing_item_count,
            summary->largest_leaf_item_count);
@@ -129,9 +135,11 @@ nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *e
     nj_catalogue *catalogue = NULL;
     nj_quant_error error;
     nj_assign_config config = {.embeddings_path = nj_argument(arguments, "embeddings"),
-                               .codebooks_path = nj_argument(arguments, "codebooks"),
-                               .no_suffix = nj_argument_flag(arguments, "no-suffix")};
-    nj_status status = options_from(arguments, &options, err);
+                               .codebooks_path = nj_argument(arguments, "codebooks")};
+    nj_status status = nj_collision_options_from(arguments, &config.collisions, err);
+    if (status == NJ_OK) {
+        status = options_from(arguments, &options, err);
+    }
     if (status == NJ_OK) {
         status = nj_kernels_select("auto", &config.kernels, err);
     }

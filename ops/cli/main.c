@@ -2,6 +2,7 @@
 #include "common/base/log.h"
 #include "coordinator/daemon/night_options.h"
 #include "ops/cli/bench_report.h"
+#include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 
@@ -114,8 +115,29 @@ static const nj_option CATALOGUE_ASSIGN[] = {
     {"embeddings", "FILE", NULL, "item vectors, .npy float16 or float32 [items, width]", true},
     {"codebooks", "FILE", NULL,
      ".npy [levels, codes, width], or a catalogue folder that has codebooks", true},
-    {"no-suffix", NULL, NULL, "append no collision counter: items may share a SID", false},
+    NJ_COLLISION_OPTIONS,
     CATALOGUE_OPTIONS,
+};
+
+static const nj_option CATALOGUE_REFRESH[] = {
+    {"from", "DIR", NULL, "the catalogue of the night before", true},
+    {"ids", "FILE", NULL, "tonight's items, one id a line", true},
+    {"embeddings", "FILE", NULL,
+     "their vectors, .npy [ids, width]: new items get their codes from them", false},
+    {"sids", "FILE", NULL, "or their SIDs, .npy of whole numbers [ids, levels]", false},
+    {"collisions", "WORD", NULL,
+     "new items whose codes somebody has: suffix with a counter; else relocate (default) or leaves",
+     false},
+    {"suffix-overflow", "WORD", "refuse",
+     "new items past the counter: refuse, or relocate them to codes that have room", false},
+    {"max-retired", "P", "20",
+     "refuse when more than P % of the items that are sold are missing tonight; 100 allows any",
+     false},
+    {"no-drift", NULL, NULL, "do not look how far the embeddings of old items have moved", false},
+    {"dry-run", NULL, NULL, "say what would change, and write nothing", false},
+    {"overwrite", NULL, NULL, "replace a catalogue that is there, also the one of --from", false},
+    {"out", "DIR", NULL, "the refreshed catalogue's folder", false},
+    JSON_OPTION,
 };
 
 static const nj_option CATALOGUE_SHOW[] = {JSON_OPTION};
@@ -234,6 +256,8 @@ static const nj_command COMMANDS[] = {
             nj_command_catalogue_assign),
     COMMAND("catalogue import", "a catalogue from SIDs made elsewhere", NULL, CATALOGUE_IMPORT,
             nj_command_catalogue_import),
+    COMMAND("catalogue refresh", "tonight's items on a catalogue whose SIDs do not move", NULL,
+            CATALOGUE_REFRESH, nj_command_catalogue_refresh),
     COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW,
             nj_command_catalogue_show),
     COMMAND("decode", "users to lists in one process, as JSON lines", NULL, DECODE,

@@ -326,7 +326,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_part part;
     nj_error err;
     memset(&n, 0, sizeof n);
-    fuzz_check(nj_result_check_init(&check.check, &w->plan, &w->items, &w->map, 4, &err) == NJ_OK,
+    fuzz_check(nj_result_check_init(&check.check, &w->plan, &w->items, &w->map, NULL, 4, &err) ==
+                   NJ_OK,
                "the catalogue is valid");
     fuzz_check(nj_dispatch_init(&n.dispatch, &config, &err) == NJ_OK, "the config is valid");
     while (fuzz_next_part(&parts, &part)) {

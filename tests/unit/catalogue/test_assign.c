@@ -75,7 +75,7 @@ static void without_a_suffix_equal_codes_stay_equal(void **state)
     nj_catalogue *catalogue = NULL;
     nj_catalogue_summary summary;
     nj_assign_config config = write_example(state);
-    config.no_suffix = true;
+    config.collisions.policy = NJ_COLLISIONS_LEAVES;
     assert_ok(nj_catalogue_assign(&config, &PLAIN, NULL, &catalogue, &err), &err);
 
     assert_memory_equal(catalogue->sids.codes, ((uint16_t[]){1, 2, 2, 1, 1, 2, 0, 0, 1, 2}), 20);
@@ -98,7 +98,7 @@ static void a_counter_that_reaches_k_is_refused_with_its_prefix(void **state)
 
     config.embeddings_path = write_floats(state, "four.npy", SAME, (size_t[]){4, 2}, 2);
     refuse(&config, &PLAIN, "4 items share the codes 1 2, the collision counter has 3 codes");
-    config.no_suffix = true;
+    config.collisions.policy = NJ_COLLISIONS_LEAVES;
     assert_ok(nj_catalogue_assign(&config, &PLAIN, NULL, &catalogue, &err), &err);
     nj_catalogue_free(&catalogue);
 }
@@ -200,7 +200,7 @@ static void eight_levels_leave_no_room_for_a_counter(void **state)
     nj_assign_config config = write_example(state);
     config.codebooks_path = write_floats(state, "deep.npy", ZEROS, (size_t[]){8, 2, 2}, 3);
     refuse(&config, &PLAIN, "8 levels and a collision counter make 9, the limit is 8");
-    config.no_suffix = true;
+    config.collisions.policy = NJ_COLLISIONS_LEAVES;
     assert_ok(nj_catalogue_assign(&config, &PLAIN, NULL, &catalogue, &err), &err);
     assert_int_equal(catalogue->sids.level_count, 8);
     nj_catalogue_free(&catalogue);
@@ -256,7 +256,7 @@ static void many_blocks_give_what_one_block_gives(void **state)
     nj_assign_config config = {
         .embeddings_path = write_floats(state, "items.npy", items, (size_t[]){N, D}, 2),
         .codebooks_path = write_floats(state, "books.npy", books, (size_t[]){1, PERIOD, D}, 3),
-        .no_suffix = true,
+        .collisions = {.policy = NJ_COLLISIONS_LEAVES},
         .kernels = nj_kernels_at(0)};
     assert_ok(nj_catalogue_assign(&config, &PLAIN, NULL, &catalogue, &err), &err);
     for (size_t row = 0; row < N; row++) {

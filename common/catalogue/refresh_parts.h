@@ -1,0 +1,35 @@
+// refresh_parts.h - a refresh while it is made; used inside this folder only.
+//
+//   catalogue_refresh.c     who is new, back, kept, gone; the guard; the catalogue changes at the end, in one step
+//   refresh_embeddings.c    codes of new items from embeddings; what has drifted
+//   refresh_sids.c          codes of new items as given
+#ifndef NJ_CATALOGUE_REFRESH_PARTS_H
+#define NJ_CATALOGUE_REFRESH_PARTS_H
+
+#include "common/catalogue/catalogue_refresh.h"
+
+typedef struct {
+    const nj_catalogue *old;
+    const nj_refresh_config *config;
+    nj_refresh_report report;
+    nj_idlist_builder tonight; // ids of tonight's list
+    nj_idlist_builder items;   // ids of the rows afterwards
+    uint32_t *row_of;          // [tonight] row afterwards; from old_count on: a new one
+    uint32_t *line_of;         // [added] place in tonight's list of each new row
+    uint16_t *codes;           // [rows afterwards, L]; the old ones are filled in
+    uint8_t *retired;          // [rows afterwards]
+    nj_digest embeddings_digest;
+} nj_refreshing;
+
+static inline bool nj_refreshing_is_new(const nj_refreshing *r, size_t line)
+{
+    return r->row_of[line] >= r->report.old_count;
+}
+
+/// Checks every row, fills in the codes of new rows, their collisions resolved, and measures the drift.
+NJ_CHECKED nj_status nj_refresh_from_embeddings(nj_refreshing *r, nj_error *err);
+
+/// Checks every row and fills in the codes of new rows.
+NJ_CHECKED nj_status nj_refresh_from_sids(nj_refreshing *r, nj_error *err);
+
+#endif
