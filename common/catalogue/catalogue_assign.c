@@ -7,6 +7,7 @@
 #include "common/base/checked.h"
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_parts.h"
+#include "common/catalogue/encode_rows.h"
 
 // ---- codebooks ----
 
@@ -87,41 +88,18 @@ static nj_status check_embeddings(const nj_npy *npy, const char *codebooks_path,
     return NJ_OK;
 }
 
-static nj_digester begin_embeddings_digest(const nj_npy *npy)
+static nj_status assign_codes(const nj_assign_config *config, nj_catalogue *catalogue,
+                              const nj_npy *npy, nj_quant_error *out_error, nj_error *err)
 {
-    nj_digester digester;
-    nj_digester_init(&digester);
-    nj_digester_update_u64(&digester, npy->shape[0]);
-    nj_digester_update_u64(&digester, npy->shape[1]);
-    return digester;
-}
-
-// Codes of all rows, in blocks; the fingerprint is over the values as float32, so it does not depend on how they are stored.
-static nj_status assign_codes(nj_catalogue *catalogue, const nj_npy *npy, nj_encoder *encoder,
-                              nj_quant_error *error, nj_error *err)
-{
-    size_t N = npy->shape[0];
-    size_t D = npy->shape[1];
-    size_t L = catalogue->sids.level_count;
-    size_t block_rows = nj_max_size(NJ_ASSIGN_BLOCK_BYTES / (D * sizeof(float)), 1);
-    float *values = malloc(nj_min_size(block_rows, N) * D * sizeof *values);
-    if (values == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory to read it", npy->path);
-    }
-    nj_digester digester = begin_embeddings_digest(npy);
-    nj_status status = NJ_OK;
-    for (size_t row = 0; row < N && status == NJ_OK; row += block_rows) {
-        size_t count = nj_min_size(block_rows, N - row);
-        status = nj_npy_read_f32(npy, row * D, count * D, values, err);
-        if (status == NJ_OK) {
-            nj_digester_update(&digester, values, count * D * sizeof *values);
-            status = nj_encoder_encode(encoder, values, count, catalogue->codes + row * L, L, error,
-                                       err);
-        }
-    }
-    catalogue->embeddings_digest = nj_digester_final(&digester);
-    catalogue->has_embeddings = true;
-    free(values);
+    const nj_encode_job job = {.rows = npy,
+                               .path = config->embeddings_path,
+                               .codebooks = &catalogue->codebooks,
+                               .options = {.kernels = config->kernels},
+                               .executor = config->executor,
+                               .quiet = config->quiet};
+    nj_status status = nj_encode_rows(&job, catalogue->codes, catalogue->sids.level_count,
+                                      out_error, &catalogue->embeddings_digest, err);
+    catalogue->has_embeddings = status == NJ_OK;
     return status;
 }
 
@@ -187,9 +165,7 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
                                nj_quant_error *out_error, nj_catalogue **out, nj_error *err)
 {
     nj_catalogue *catalogue = NULL;
-    nj_encoder *encoder = NULL;
     nj_quant_error error = {0};
-    nj_encoder_options encode = {.kernels = config->kernels};
     nj_status status = check_embeddings(npy, config->codebooks_path, codebooks->view.D, err);
     if (status == NJ_OK) {
         status = begin_catalogue(config, npy, codebooks, &catalogue, err);
@@ -198,10 +174,7 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
         status = nj_catalogue_apply(catalogue, options, err);
     }
     if (status == NJ_OK) {
-        status = nj_encoder_new(&catalogue->codebooks, NULL, &encode, &encoder, err);
-    }
-    if (status == NJ_OK) {
-        status = assign_codes(catalogue, npy, encoder, &error, err);
+        status = assign_codes(config, catalogue, npy, &error, err);
     }
     if (status == NJ_OK) {
         status = resolve_collisions(config, npy, catalogue, err);
@@ -216,7 +189,6 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
         *out = catalogue;
         catalogue = NULL;
     }
-    nj_encoder_free(&encoder);
     nj_catalogue_free(&catalogue);
     return status;
 }

@@ -13,7 +13,7 @@
 
 #define LINGER_MS 500
 #define TICK_EVERY_NS UINT64_C(20000000)
-#define EPOCHS_A_MS 20 // bits: rounds of a fleet that begin in one millisecond
+#define EPOCHS_A_MS 20               // bits: rounds of a fleet that begin in one millisecond
 #define FAILED_SHARDS_MAX UINT32_MAX // the first that fails ends the round
 
 // An answer that waits for those before it.
@@ -52,7 +52,7 @@ typedef struct {
 struct nj_item_fleet {
     const nj_item_fleet_options *options;
     nj_exchange exchange;
-    uint64_t epoch; // of the next round
+    uint64_t epoch;    // of the next round
     known_file *files; // [NJ_ITEM_FILES_MAX] owned
     size_t file_count;
     uint64_t ticked_ns;
@@ -161,9 +161,10 @@ static void note_alarm(nj_item_fleet *f, const nj_dispatch_effect *effect)
     nj_error err = {0};
     const char *worker = nj_exchange_worker_name(&f->exchange, effect->worker);
     const nj_piece_name name = nj_exchange_piece_name(&f->exchange, effect);
-    nj_log_event(NJ_EVENT_DIVERGENCE,
-                 NJ_FIELDS(nj_log_uint("piece", effect->lease.shard), nj_log_text("worker", worker)),
-                 "%s gave another answer for %s than a worker before it", worker, name.text);
+    nj_log_event(
+        NJ_EVENT_DIVERGENCE,
+        NJ_FIELDS(nj_log_uint("piece", effect->lease.shard), nj_log_text("worker", worker)),
+        "%s gave another answer for %s than a worker before it", worker, name.text);
     nj_fail(&err, NJ_REFUSED,
             "two workers gave different answers for %s, one of them %s: one computes wrongly, and "
             "nothing is written",
@@ -222,7 +223,8 @@ static nj_status deliver(void *context, nj_error *err)
     if (p->round == NULL) {
         return NJ_OK;
     }
-    nj_status status = p->broken != NJ_OK ? nj_fail(err, p->broken, "%s", p->broken_err.text) : NJ_OK;
+    nj_status status =
+        p->broken != NJ_OK ? nj_fail(err, p->broken, "%s", p->broken_err.text) : NJ_OK;
     while (status == NJ_OK && p->delivered < p->shard_count &&
            p->answers[p->delivered].bytes != NULL) {
         status = take_answer(p, err);

@@ -17,6 +17,7 @@
 
 #include "common/catalogue/item_round.h"
 #include "common/wire/allow_watch.h"
+#include "common/wire/message.h"
 #include "coordinator/daemon/night.h" // nj_night_hooks
 
 // Answers that wait for one before them; leases stop until it is there.
