@@ -153,8 +153,8 @@ static const void *require_values(finder *f, const char *name, int index, size_t
 {
     const void *values = find_values(f, name, index, rows, columns);
     if (values == NULL && f->status == NJ_OK) {
-        f->status = nj_fail(f->err, NJ_INPUT, "a round to encode has no section \"%s.%d\"", name,
-                            index);
+        f->status =
+            nj_fail(f->err, NJ_INPUT, "a round to encode has no section \"%s.%d\"", name, index);
     }
     return values;
 }

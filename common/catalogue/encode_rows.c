@@ -110,7 +110,8 @@ static nj_status run_round(const nj_encode_job *job, result *r, nj_error *err)
     const nj_item_threads here = {.kernels = job->options.kernels, .thread_count = 1};
     const nj_item_executor alone = nj_item_threads_executor(&here);
     nj_progress_start(&r->progress, "items", r->N, 0, job->quiet, nj_clock_mono_ns());
-    status = nj_item_run(job->executor != NULL ? job->executor : &alone, &round, take_codes, r, err);
+    status =
+        nj_item_run(job->executor != NULL ? job->executor : &alone, &round, take_codes, r, err);
     nj_progress_finish(&r->progress);
     nj_encode_parts_fini(&parts);
     return status;

@@ -14,7 +14,8 @@
 #include "common/catalogue/item_round.h"
 #include "common/quant/encoder.h"
 
-#define NJ_ENCODE_SHARD_BYTES (16u << 20) // of rows as float32: a tenth of a second at TIGER's sizes
+#define NJ_ENCODE_SHARD_BYTES                                                                      \
+    (16u << 20) // of rows as float32: a tenth of a second at TIGER's sizes
 #define NJ_ENCODE_SHARD_ROWS_MIN 256
 #define NJ_ENCODE_SHARD_ROWS_MAX 65536
 
@@ -22,8 +23,8 @@ typedef struct {
     const nj_npy *rows; // [N, D_in]
     const char *path;   // the file that `rows` was opened from
     const nj_codebooks *codebooks;
-    const nj_transform *transform; // nullable
-    nj_encoder_options options;    // kernels are those of this process; workers choose their own
+    const nj_transform *transform;    // nullable
+    nj_encoder_options options;       // kernels are those of this process; workers choose their own
     const nj_item_executor *executor; // NULL: this thread
     bool quiet;                       // no progress on stderr
 } nj_encode_job;

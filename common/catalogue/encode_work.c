@@ -5,7 +5,8 @@
 #include "common/base/checked.h"
 #include "common/catalogue/encode_parts.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "answers are written as they are in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "answers are written as they are in memory");
 
 #define BLOCK_BYTES (4u << 20) // rows at a time: between two steps, and in the cache
 

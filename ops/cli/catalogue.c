@@ -8,6 +8,7 @@
 #include "common/catalogue/catalogue_make.h"
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/item_options.h"
 #include "ops/cli/numbers.h"
 
 static nj_status options_from(const nj_arguments *arguments, nj_catalogue_options *out,
@@ -131,6 +132,7 @@ nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *e
 
 nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *err)
 {
+    nj_item_place place;
     nj_catalogue_options options;
     nj_catalogue *catalogue = NULL;
     nj_quant_error error;
@@ -144,7 +146,12 @@ nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *e
         status = nj_kernels_select("auto", &config.kernels, err);
     }
     if (status == NJ_OK) {
+        status = nj_item_place_open(arguments, &place, err);
+    }
+    if (status == NJ_OK) {
+        config.executor = &place.executor;
         status = nj_catalogue_assign(&config, &options, &error, &catalogue, err);
+        nj_item_place_close(&place, status);
     }
     if (status == NJ_OK) {
         status = write_and_print(arguments, catalogue, &error, err);

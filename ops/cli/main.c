@@ -5,6 +5,8 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
+#include "ops/cli/item_options.h"
+#include "ops/cli/local_fleet.h"
 
 #define JSON_OPTION                                                                                \
     {                                                                                              \
@@ -116,6 +118,7 @@ static const nj_option CATALOGUE_ASSIGN[] = {
     {"codebooks", "FILE", NULL,
      ".npy [levels, codes, width], or a catalogue folder that has codebooks", true},
     NJ_COLLISION_OPTIONS,
+    NJ_ITEM_OPTIONS,
     CATALOGUE_OPTIONS,
 };
 
@@ -183,11 +186,7 @@ static const nj_option RUN[] = {
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,
     {"workers", "N", "2", "worker processes to start on this machine", false},
-    {"pin", "auto|none|LIST", "none",
-     "keep each worker on one processor: auto takes a core each before any core twice, a list "
-     "such as 0,2,4-7 those",
-     false},
-    {"cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar", false},
+    NJ_LOCAL_FLEET_OPTIONS,
     {"memory-max", "MB", NULL, "a worker whose plan needs more ends; default: no limit", false},
     NJ_ENGINE_OPTIONS,
 };

@@ -132,11 +132,11 @@ static nj_status section_path(const nj_section_cache *cache, const nj_digest *di
     return nj_path_join(cache->folder.text, hex, out, err);
 }
 
-static bool knows(nj_section_cache *cache, const nj_digest *digest, const nj_file_mark *mark)
+static bool knows(nj_section_cache *cache, const nj_digest *digest, const nj_section_mark *mark)
 {
     for (size_t i = 0; i < NJ_CACHE_KNOWN_MAX; i++) {
         if (nj_digest_equal(&cache->known[i].digest, digest)) {
-            return nj_file_mark_same(&cache->known[i].mark, mark);
+            return nj_section_mark_same(&cache->known[i].mark, mark);
         }
     }
     nj_digest stamped;
@@ -144,7 +144,7 @@ static bool knows(nj_section_cache *cache, const nj_digest *digest, const nj_fil
            nj_digest_equal(&stamped, digest);
 }
 
-static void remember(nj_section_cache *cache, const nj_digest *digest, const nj_file_mark *mark)
+static void remember(nj_section_cache *cache, const nj_digest *digest, const nj_section_mark *mark)
 {
     size_t place = cache->known_next;
     for (size_t i = 0; i < NJ_CACHE_KNOWN_MAX; i++) {
@@ -183,8 +183,9 @@ static void touch(const char *path)
 bool nj_section_cache_has(nj_section_cache *cache, const nj_digest *digest, uint64_t size)
 {
     nj_path path;
-    nj_file_mark mark;
-    if (section_path(cache, digest, &path, NULL) != NJ_OK || !nj_file_mark_of(path.text, &mark)) {
+    nj_section_mark mark;
+    if (section_path(cache, digest, &path, NULL) != NJ_OK ||
+        !nj_section_mark_of(path.text, &mark)) {
         return false;
     }
     if (mark.size == size && knows(cache, digest, &mark)) {

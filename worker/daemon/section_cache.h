@@ -24,7 +24,7 @@
 // A file that had this digest when it was last read.
 typedef struct {
     nj_digest digest;
-    nj_file_mark mark;
+    nj_section_mark mark;
 } nj_known_section;
 
 // The sections of one plan, mapped.

@@ -13,9 +13,9 @@ static nj_status read_digest(const nj_section_cache *cache, const char *path, nj
                              nj_error *err)
 {
     nj_mapped mapped = {0};
-    nj_file_mark before = {0};
-    nj_file_mark after = {0};
-    const bool marked = nj_file_mark_of(path, &before);
+    nj_section_mark before = {0};
+    nj_section_mark after = {0};
+    const bool marked = nj_section_mark_of(path, &before);
     if (marked && nj_section_stamp_find(cache->folder.text, &before, out)) {
         return NJ_OK;
     }
@@ -25,7 +25,7 @@ static nj_status read_digest(const nj_section_cache *cache, const char *path, nj
     }
     *out = nj_digest_of(mapped.bytes, mapped.size);
     nj_mapped_close(&mapped);
-    if (!marked || !nj_file_mark_of(path, &after) || !nj_file_mark_same(&before, &after)) {
+    if (!marked || !nj_section_mark_of(path, &after) || !nj_section_mark_same(&before, &after)) {
         return nj_fail(err, NJ_AGAIN, "%s: changes while it is read", path);
     }
     return nj_section_stamp_write(cache->folder.text, &before, out, err);

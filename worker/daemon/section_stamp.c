@@ -14,7 +14,7 @@ static int64_t to_ns(struct timespec time)
     return (int64_t)time.tv_sec * NS_PER_S + time.tv_nsec;
 }
 
-bool nj_file_mark_of(const char *path, nj_file_mark *out)
+bool nj_section_mark_of(const char *path, nj_section_mark *out)
 {
     struct stat about;
     struct timespec now;
@@ -22,22 +22,22 @@ bool nj_file_mark_of(const char *path, nj_file_mark *out)
         return false;
     }
     clock_gettime(CLOCK_REALTIME, &now);
-    *out = (nj_file_mark){.device = (uint64_t)about.st_dev,
-                          .inode = (uint64_t)about.st_ino,
-                          .size = (uint64_t)about.st_size,
-                          .mtime_ns = to_ns(about.st_mtim),
-                          .ctime_ns = to_ns(about.st_ctim)};
+    *out = (nj_section_mark){.device = (uint64_t)about.st_dev,
+                             .inode = (uint64_t)about.st_ino,
+                             .size = (uint64_t)about.st_size,
+                             .mtime_ns = to_ns(about.st_mtim),
+                             .ctime_ns = to_ns(about.st_ctim)};
     out->settled = to_ns(now) - out->ctime_ns >= NJ_STAMP_SETTLE_MS * (NS_PER_S / 1000);
     return true;
 }
 
-bool nj_file_mark_same(const nj_file_mark *a, const nj_file_mark *b)
+bool nj_section_mark_same(const nj_section_mark *a, const nj_section_mark *b)
 {
     return a->device == b->device && a->inode == b->inode && a->size == b->size &&
            a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
 }
 
-static nj_status stamp_path(const char *folder, const nj_file_mark *mark, nj_path *out,
+static nj_status stamp_path(const char *folder, const nj_section_mark *mark, nj_path *out,
                             nj_error *err)
 {
     char name[64];
@@ -46,14 +46,14 @@ static nj_status stamp_path(const char *folder, const nj_file_mark *mark, nj_pat
 }
 
 // Everything that must be as it was, in front of the digest.
-static int print_mark(const nj_file_mark *mark, char out[STAMP_BYTES_MAX])
+static int print_mark(const nj_section_mark *mark, char out[STAMP_BYTES_MAX])
 {
     return snprintf(out, STAMP_BYTES_MAX,
                     "%" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRId64 " %" PRId64 " ", mark->device,
                     mark->inode, mark->size, mark->mtime_ns, mark->ctime_ns);
 }
 
-bool nj_section_stamp_find(const char *folder, const nj_file_mark *mark, nj_digest *out)
+bool nj_section_stamp_find(const char *folder, const nj_section_mark *mark, nj_digest *out)
 {
     nj_path path;
     char *text = NULL;
@@ -70,7 +70,7 @@ bool nj_section_stamp_find(const char *folder, const nj_file_mark *mark, nj_dige
     return good;
 }
 
-nj_status nj_section_stamp_write(const char *folder, const nj_file_mark *mark,
+nj_status nj_section_stamp_write(const char *folder, const nj_section_mark *mark,
                                  const nj_digest *digest, nj_error *err)
 {
     nj_path path;

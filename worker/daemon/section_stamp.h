@@ -27,18 +27,18 @@ typedef struct {
     int64_t mtime_ns;
     int64_t ctime_ns;
     bool settled; // it had been left alone for NJ_STAMP_SETTLE_MS by then
-} nj_file_mark;
+} nj_section_mark;
 
 /// False where there is no regular file. Links are followed.
-bool nj_file_mark_of(const char *path, nj_file_mark *out);
+bool nj_section_mark_of(const char *path, nj_section_mark *out);
 /// The same file, and nobody has written to it between.
-bool nj_file_mark_same(const nj_file_mark *a, const nj_file_mark *b);
+bool nj_section_mark_same(const nj_section_mark *a, const nj_section_mark *b);
 
 /// The digest that the folder has for this file; false: none, or one of other bytes.
-bool nj_section_stamp_find(const char *folder, const nj_file_mark *mark, nj_digest *out);
+bool nj_section_stamp_find(const char *folder, const nj_section_mark *mark, nj_digest *out);
 /// Writes it, unless the file has not settled. `mark` was taken before the bytes were read, and is still right. NJ_IO.
 /// Proof   tests/unit/daemon/test_section_seed.c
-NJ_CHECKED nj_status nj_section_stamp_write(const char *folder, const nj_file_mark *mark,
+NJ_CHECKED nj_status nj_section_stamp_write(const char *folder, const nj_section_mark *mark,
                                             const nj_digest *digest, nj_error *err);
 
 #endif
