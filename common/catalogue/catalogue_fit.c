@@ -153,8 +153,9 @@ static nj_status check_numbers(const nj_fit_config *config, nj_error *err)
     }
     for (uint32_t l = 0; l < config->level_count; l++) {
         if (config->K[l] < 2 || config->K[l] > NJ_QUANT_CODES_MAX) {
-            return nj_fail(err, NJ_USAGE, "level %" PRIu32 " has %" PRIu32 " codes, must be 2 to %d",
-                           l, config->K[l], NJ_QUANT_CODES_MAX);
+            return nj_fail(err, NJ_USAGE,
+                           "level %" PRIu32 " has %" PRIu32 " codes, must be 2 to %d", l,
+                           config->K[l], NJ_QUANT_CODES_MAX);
         }
     }
     if (config->iterations_max < 1 || config->iterations_max > NJ_FIT_ITERATIONS_MAX) {
@@ -230,8 +231,8 @@ static nj_status check_shape(nj_fit_run *run, nj_error *err)
                        run->D_in, NJ_FIT_DIMS_MAX);
     }
     if (config->pca_width > run->D_in) {
-        return nj_fail(err, NJ_USAGE, "%s: embeddings are %zu wide, %" PRIu32
-                       " principal components are more",
+        return nj_fail(err, NJ_USAGE,
+                       "%s: embeddings are %zu wide, %" PRIu32 " principal components are more",
                        npy->path, run->D_in, config->pca_width);
     }
     run->D = config->pca_width > 0 ? config->pca_width : run->D_in;
@@ -301,9 +302,8 @@ static nj_status learn_levels(nj_fit_run *run, nj_error *err)
 static nj_status hand_over(nj_fit_run *run, nj_fitted *out, nj_error *err)
 {
     const nj_fit_config *config = run->config;
-    nj_fitted fitted = {.codebooks = {.kind = config->method,
-                                      .level_count = config->level_count,
-                                      .D = run->D}};
+    nj_fitted fitted = {
+        .codebooks = {.kind = config->method, .level_count = config->level_count, .D = run->D}};
     size_t value_count = 0;
     size_t offset_count = 0;
     for (uint32_t l = 0; l < config->level_count; l++) {

@@ -20,8 +20,7 @@ static void add_level_sections(const nj_fit_run *run, uint32_t level, nj_fit_sec
     for (uint32_t l = 0; l < level && run->config->method == NJ_QUANT_RESIDUAL; l++) {
         nj_fit_sections_add_level(sections, "codebook", l, run->vectors[l],
                                   run->rows[l] * run->D * sizeof(float));
-        nj_fit_sections_add_level(sections, "codes", l, run->codes[l],
-                                  run->N * sizeof(uint16_t));
+        nj_fit_sections_add_level(sections, "codes", l, run->codes[l], run->N * sizeof(uint16_t));
     }
 }
 
@@ -30,8 +29,8 @@ static void add_level_sections(const nj_fit_run *run, uint32_t level, nj_fit_sec
 static nj_status open_view(const nj_fit_run *run, nj_fit_view *view, nj_error *err)
 {
     const nj_fit_step step = nj_fit_step_of(run, run->level);
-    *view = (nj_fit_view){.npy = &run->npy,
-                          .codebooks = {.kind = run->config->method, .D = run->D}};
+    *view =
+        (nj_fit_view){.npy = &run->npy, .codebooks = {.kind = run->config->method, .D = run->D}};
     for (uint32_t l = 0; l < run->level; l++) {
         view->codebooks.vectors[l] = run->vectors[l];
         view->codes[l] = run->codes[l];
@@ -48,8 +47,7 @@ static nj_status load_sample(const nj_fit_run *run, size_t sample_count, uint64_
         return status;
     }
     for (size_t i = 0; i < sample_count && status == NJ_OK; i++) {
-        uint64_t row =
-            nj_kmeans_sample_row(run->config->seed, stream, run->N, sample_count, i);
+        uint64_t row = nj_kmeans_sample_row(run->config->seed, stream, run->N, sample_count, i);
         status = nj_fit_view_load(&view, row, 1, err);
         if (status == NJ_OK) {
             memcpy(sample + i * view.W, view.seen, view.W * sizeof *sample);
@@ -163,9 +161,9 @@ static nj_status run_lloyd(nj_fit_run *run, nj_kmeans_sums *sums, nj_error *err)
         nj_fit_sections_add(&sections, "centroids", run->vectors[run->level],
                             K * W * sizeof(float));
     }
-    nj_status status = nj_fit_round(
-        run, &nj_item_work_fit_lloyd, &step, &sections,
-        nj_fit_shard_rows(run->N, K, nj_fit_lloyd_entry_bytes(sums->D)), take_sums, sums, err);
+    nj_status status = nj_fit_round(run, &nj_item_work_fit_lloyd, &step, &sections,
+                                    nj_fit_shard_rows(run->N, K, nj_fit_lloyd_entry_bytes(sums->D)),
+                                    take_sums, sums, err);
     free(priced);
     return status;
 }

@@ -47,10 +47,11 @@ static nj_status find_residual_levels(const nj_item_task *task, lloyd_state *sta
     for (uint32_t l = 0; l < step->level && status == NJ_OK; l++) {
         const void *vectors = NULL;
         const void *codes = NULL;
-        status = find_level(task, "codebook", l, step->K[l] * step->D, sizeof(float), &vectors, err);
+        status =
+            find_level(task, "codebook", l, step->K[l] * step->D, sizeof(float), &vectors, err);
         if (status == NJ_OK) {
-            status = find_level(task, "codes", l, task->rows.shape[0], sizeof(uint16_t), &codes,
-                                err);
+            status =
+                find_level(task, "codes", l, task->rows.shape[0], sizeof(uint16_t), &codes, err);
         }
         if (status == NJ_OK) {
             status = check_codes(codes, task->rows.shape[0], step->K[l], l, err);
@@ -91,8 +92,7 @@ static nj_status open_encoder(const nj_item_task *task, lloyd_state *state, nj_e
 {
     const nj_fit_step *step = &state->step;
     const nj_encoder_options options = {.kernels = task->kernels};
-    nj_codebooks codebooks = {
-        .kind = NJ_QUANT_RESIDUAL, .level_count = 1, .D = state->view.stride};
+    nj_codebooks codebooks = {.kind = NJ_QUANT_RESIDUAL, .level_count = 1, .D = state->view.stride};
     const void *centroids = NULL;
     codebooks.K[0] = step->K[step->level];
     nj_status status = nj_fit_section(task->sections, "centroids", codebooks.K[0] * codebooks.D,
@@ -137,10 +137,10 @@ static nj_status open_view(const nj_item_task *task, lloyd_state *state, nj_erro
         return nj_fail(err, NJ_INPUT, "rows are %zu wide, the step says %zu", task->rows.shape[1],
                        step->D_in);
     }
-    state->view = (nj_fit_view){.npy = &task->rows,
-                                .codebooks = {.kind = step->kind, .D = step->D}};
-    nj_status status = step->kind == NJ_QUANT_RESIDUAL ? find_residual_levels(task, state, err)
-                                                       : NJ_OK;
+    state->view =
+        (nj_fit_view){.npy = &task->rows, .codebooks = {.kind = step->kind, .D = step->D}};
+    nj_status status =
+        step->kind == NJ_QUANT_RESIDUAL ? find_residual_levels(task, state, err) : NJ_OK;
     if (status == NJ_OK) {
         status = nj_fit_transform_find(task->sections, step, &transform, err);
     }
@@ -164,8 +164,7 @@ static nj_status open_state(const nj_item_task *task, bool walks, lloyd_state **
     }
     if (status == NJ_OK) {
         state->codes = malloc(NJ_FIT_BLOCK_ROWS * state->level_stride * sizeof *state->codes);
-        status = state->codes != NULL ? NJ_OK
-                                      : nj_fail(err, NJ_NO_MEMORY, "no memory for codes");
+        status = state->codes != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory for codes");
     }
     if (status != NJ_OK) {
         close_lloyd(state);
@@ -216,8 +215,8 @@ static nj_status answer_sums(nj_kmeans_sums *sums, nj_buffer *answer, nj_error *
         uint64_t head[2] = {k, sums->counts[k]};
         double *sum = sums->sums + k * sums->D;
         status = status == NJ_OK ? nj_buffer_append(answer, head, sizeof head) : status;
-        status = status == NJ_OK ? nj_buffer_append(answer, &sums->squares[k], sizeof(double))
-                                 : status;
+        status =
+            status == NJ_OK ? nj_buffer_append(answer, &sums->squares[k], sizeof(double)) : status;
         status = status == NJ_OK ? nj_buffer_append(answer, sum, sums->D * sizeof *sum) : status;
         sums->counts[k] = 0;
         sums->squares[k] = 0;

@@ -43,8 +43,8 @@ static nj_status open_moments(const nj_item_task *task, size_t sum_rows, moments
     nj_status status = nj_fit_step_unpack(task->parameters, &state->step, err);
     const size_t D_in = state->step.D_in;
     if (status == NJ_OK && task->rows.shape[1] != D_in) {
-        status = nj_fail(err, NJ_INPUT, "rows are %zu wide, the step says %zu",
-                         task->rows.shape[1], D_in);
+        status = nj_fail(err, NJ_INPUT, "rows are %zu wide, the step says %zu", task->rows.shape[1],
+                         D_in);
     }
     if (status == NJ_OK) {
         nj_fit_step plain = state->step;
@@ -55,8 +55,8 @@ static nj_status open_moments(const nj_item_task *task, size_t sum_rows, moments
         state->x = malloc(NJ_FIT_BLOCK_ROWS * D_in * sizeof *state->x);
         state->low = malloc(D_in * sizeof *state->low);
         state->high = malloc(D_in * sizeof *state->high);
-        state->sums = malloc((sum_rows > 0 ? sum_rows : state->step.count) * D_in *
-                             sizeof *state->sums);
+        state->sums =
+            malloc((sum_rows > 0 ? sum_rows : state->step.count) * D_in * sizeof *state->sums);
         if (state->x == NULL || state->low == NULL || state->high == NULL || state->sums == NULL) {
             status = nj_fail(err, NJ_NO_MEMORY, "no memory for moments of width %zu", D_in);
         }
@@ -198,8 +198,7 @@ static nj_status run_variance(const nj_item_task *task, void *opened, size_t fir
         status = nj_npy_read_f32(&task->rows, (first + at) * D, rows * D, state->x, err);
         for (size_t i = 0; i < rows && status == NJ_OK; i++) {
             for (size_t d = 0; d < D; d++) {
-                double difference =
-                    (double)state->x[i * D + d] - (double)state->transform.mean[d];
+                double difference = (double)state->x[i * D + d] - (double)state->transform.mean[d];
                 state->sums[d] += difference * difference;
             }
         }
@@ -270,10 +269,9 @@ static void add_products(moments_state *state)
 {
     const size_t D = state->step.D_in;
     const size_t count = state->step.count;
-    state->kernels->matmul_nt(count, D, NJ_FIT_BLOCK_ROWS,
-                              state->columns + state->step.first * NJ_FIT_BLOCK_ROWS,
-                              NJ_FIT_BLOCK_ROWS, state->columns, NJ_FIT_BLOCK_ROWS,
-                              state->products, D);
+    state->kernels->matmul_nt(
+        count, D, NJ_FIT_BLOCK_ROWS, state->columns + state->step.first * NJ_FIT_BLOCK_ROWS,
+        NJ_FIT_BLOCK_ROWS, state->columns, NJ_FIT_BLOCK_ROWS, state->products, D);
     for (size_t i = 0; i < count * D; i++) {
         state->sums[i] += (double)state->products[i];
     }

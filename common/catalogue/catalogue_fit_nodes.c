@@ -74,15 +74,14 @@ static nj_status find_sections(const nj_item_task *task, nodes_state *state, nj_
     if (npy == NULL) {
         return nj_fail(err, NJ_INPUT, "a step of the fit has no section \"embeddings\"");
     }
-    nj_status status =
-        nj_npy_view(npy->bytes, npy->size, "embeddings", &state->embeddings, err);
-    if (status == NJ_OK && (state->embeddings.dim_count != 2 ||
-                            state->embeddings.shape[1] != state->step.D_in)) {
+    nj_status status = nj_npy_view(npy->bytes, npy->size, "embeddings", &state->embeddings, err);
+    if (status == NJ_OK &&
+        (state->embeddings.dim_count != 2 || state->embeddings.shape[1] != state->step.D_in)) {
         status = nj_fail(err, NJ_INPUT, "embeddings of a step are not %zu wide", state->step.D_in);
     }
     if (status == NJ_OK) {
-        status = nj_fit_section(task->sections, "first", node_count + 1, sizeof(uint32_t), &first,
-                                err);
+        status =
+            nj_fit_section(task->sections, "first", node_count + 1, sizeof(uint32_t), &first, err);
     }
     if (status == NJ_OK) {
         status = nj_fit_section(task->sections, "order", state->embeddings.shape[0],
@@ -119,9 +118,8 @@ static nj_status open_view(const nj_item_task *task, nodes_state *state, nj_erro
 {
     nj_transform transform;
     nj_status status = nj_fit_transform_find(task->sections, &state->step, &transform, err);
-    state->view = (nj_fit_view){
-        .npy = &state->embeddings,
-        .codebooks = {.kind = NJ_QUANT_HIERARCHICAL, .D = state->step.D}};
+    state->view = (nj_fit_view){.npy = &state->embeddings,
+                                .codebooks = {.kind = NJ_QUANT_HIERARCHICAL, .D = state->step.D}};
     return status == NJ_OK ? nj_fit_view_init(&state->view, &state->step, &transform, err) : status;
 }
 

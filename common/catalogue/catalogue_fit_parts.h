@@ -14,7 +14,7 @@ typedef struct {
     nj_npy npy; // owned
     size_t N;
     size_t D_in;
-    size_t D; // behind the transform
+    size_t D;         // behind the transform
     nj_digest digest; // of embeddings and options
     double *means;    // [D_in] of the columns; owned
     // kept in the state file:
@@ -23,11 +23,12 @@ typedef struct {
     double previous;    // squared error of the last update
     nj_fit_report report;
     nj_transform transform;
-    float *transform_values;             // owned
-    float *vectors[NJ_QUANT_LEVELS_MAX]; // [rows, width]; owned; those of `level` once iteration > 0
+    float *transform_values; // owned
+    float
+        *vectors[NJ_QUANT_LEVELS_MAX]; // [rows, width]; owned; those of `level` once iteration > 0
     size_t rows[NJ_QUANT_LEVELS_MAX];
     uint32_t *offsets[NJ_QUANT_LEVELS_MAX]; // hierarchical: [rows above + 1]; owned
-    double *prices; // [K] of a balanced level; owned
+    double *prices;                         // [K] of a balanced level; owned
     // rebuilt:
     uint16_t *codes[NJ_QUANT_LEVELS_MAX]; // [N] of levels below `level`; owned
     uint64_t saved_ns;                    // when the state file was last written

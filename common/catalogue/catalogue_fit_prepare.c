@@ -160,9 +160,8 @@ static nj_status find_scale(nj_fit_run *run, float *scale, nj_error *err)
     }
     nj_fit_sections_add_embeddings(&sections, run, NJ_ITEM_ROWS);
     nj_fit_sections_add_transform(&sections, run);
-    nj_status status =
-        nj_fit_round(run, &nj_item_work_fit_variance, &step, &sections,
-                     nj_fit_shard_rows(run->N, 1, 0), take_sums, &taken, err);
+    nj_status status = nj_fit_round(run, &nj_item_work_fit_variance, &step, &sections,
+                                    nj_fit_shard_rows(run->N, 1, 0), take_sums, &taken, err);
     for (size_t d = 0; d < run->D_in && status == NJ_OK; d++) {
         double scaled = 1 / sqrt(taken.sums[d] / (double)run->N);
         scale[d] = isfinite((float)scaled) ? (float)scaled : 0;
@@ -175,8 +174,7 @@ static nj_status find_scale(nj_fit_run *run, float *scale, nj_error *err)
 static nj_status add_up_products(nj_fit_run *run, double *products, nj_error *err)
 {
     const size_t D = run->D_in;
-    const size_t band_max =
-        nj_max_size(NJ_ITEM_ANSWER_BYTES_MAX / (D * sizeof *products), 1);
+    const size_t band_max = nj_max_size(NJ_ITEM_ANSWER_BYTES_MAX / (D * sizeof *products), 1);
     nj_fit_sections sections = {0};
     nj_fit_sections_add_embeddings(&sections, run, NJ_ITEM_ROWS);
     nj_fit_sections_add_transform(&sections, run);
@@ -274,7 +272,6 @@ void nj_fit_transform_place(nj_fit_run *run)
         values += run->D_in;
     }
     if (config->pca_width > 0) {
-        run->transform.matrix =
-            (nj_dense){.weight = values, .rows = run->D, .columns = run->D_in};
+        run->transform.matrix = (nj_dense){.weight = values, .rows = run->D, .columns = run->D_in};
     }
 }

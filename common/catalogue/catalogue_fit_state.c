@@ -161,8 +161,8 @@ static void read_level(nj_fields *levels, nj_fit_run *run, uint32_t l)
     if (levels->status != NJ_OK) {
         return;
     }
-    run->vectors[l] = copy_field(levels, "vectors",
-                                 run->rows[l] * nj_fit_level_width(run, l) * sizeof(float));
+    run->vectors[l] =
+        copy_field(levels, "vectors", run->rows[l] * nj_fit_level_width(run, l) * sizeof(float));
     if (is_tree && is_done) {
         run->offsets[l] = copy_field(levels, "offsets", (parents + 1) * sizeof(uint32_t));
     } else {
@@ -177,8 +177,8 @@ static void read_levels(nj_fields *fields, nj_fit_run *run)
         fields->status = fields->status == NJ_OK ? NJ_PROTOCOL : fields->status;
         return;
     }
-    nj_fields_open(&levels, &fields->fields[fields->next++], "levels",
-                   (size_t)count_kept(run) * 3, fields->err);
+    nj_fields_open(&levels, &fields->fields[fields->next++], "levels", (size_t)count_kept(run) * 3,
+                   fields->err);
     for (uint32_t l = 0; l < count_kept(run) && levels.status == NJ_OK; l++) {
         read_level(&levels, run, l);
     }
@@ -262,8 +262,7 @@ nj_status nj_fit_state_read(nj_fit_run *run, nj_error *err)
     if (!nj_file_exists(run->config->state_path)) {
         return NJ_NOT_FOUND;
     }
-    nj_status status =
-        nj_file_read(run->config->state_path, STATE_BYTES_MAX, &bytes, &size, err);
+    nj_status status = nj_file_read(run->config->state_path, STATE_BYTES_MAX, &bytes, &size, err);
     if (status == NJ_OK) {
         status = read_bytes(run, bytes, size, err);
     }

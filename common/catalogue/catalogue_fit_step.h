@@ -63,13 +63,14 @@ extern const nj_item_work nj_item_work_fit_nodes;
 
 // Borrows everything that it is made of.
 typedef struct {
-    const nj_npy *npy;        // [N, D_in]
-    nj_codebooks codebooks;   // of the levels below `level`; D and level_count set
-    const uint16_t *codes[NJ_QUANT_LEVELS_MAX]; // [level] of [N]: codes of the frozen levels; residual only
+    const nj_npy *npy;      // [N, D_in]
+    nj_codebooks codebooks; // of the levels below `level`; D and level_count set
+    const uint16_t
+        *codes[NJ_QUANT_LEVELS_MAX]; // [level] of [N]: codes of the frozen levels; residual only
     uint32_t level;
-    size_t first_column;      // of the level's part
-    size_t W;                 // columns that the level sees
-    size_t stride;            // W, and 1 more where it is priced
+    size_t first_column;         // of the level's part
+    size_t W;                    // columns that the level sees
+    size_t stride;               // W, and 1 more where it is priced
     nj_transformer *transformer; // owned; NULL = none
     float *x;                    // [NJ_FIT_BLOCK_ROWS, D_in]; owned
     float *y;                    // [NJ_FIT_BLOCK_ROWS, D]; owned; x without a transform

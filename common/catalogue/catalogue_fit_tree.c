@@ -8,7 +8,8 @@
 #include "common/catalogue/catalogue_fit_parts.h"
 
 #define NPY_HEADER_BYTES 128
-#define SHARD_COUNT_MIN 64 // nodes are cut into at least so many shards, where there are nodes enough
+#define SHARD_COUNT_MIN                                                                            \
+    64 // nodes are cut into at least so many shards, where there are nodes enough
 
 // Nodes of the level above and what they hold.
 typedef struct {
@@ -56,9 +57,9 @@ static void write_sizes(tree_level *tree)
 {
     char *header = (char *)tree->sizes;
     memset(header, ' ', NPY_HEADER_BYTES);
-    int length = snprintf(header + 10, NPY_HEADER_BYTES - 10,
-                          "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, 1), }",
-                          tree->node_count);
+    int length =
+        snprintf(header + 10, NPY_HEADER_BYTES - 10,
+                 "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, 1), }", tree->node_count);
     memcpy(header, "\x93NUMPY\x01\x00\x76\x00", 10); // 0x76 bytes of header follow
     header[10 + length] = ' ';
     header[NPY_HEADER_BYTES - 1] = '\n';

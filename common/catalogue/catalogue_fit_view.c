@@ -46,8 +46,7 @@ static void read_step(nj_fields *fields, nj_fit_step *out)
     out->priced = nj_field_uint(fields, "priced", 1) != 0;
     out->first = (size_t)nj_field_uint(fields, "first", NJ_FIT_WIDTH_MAX);
     out->count = (size_t)nj_field_uint(fields, "count", NJ_FIT_WIDTH_MAX);
-    out->iterations_max =
-        (uint32_t)nj_field_uint(fields, "iterations_max", NJ_FIT_ITERATIONS_MAX);
+    out->iterations_max = (uint32_t)nj_field_uint(fields, "iterations_max", NJ_FIT_ITERATIONS_MAX);
     out->seed = nj_field_uint(fields, "seed", UINT64_MAX);
     uint64_t tolerance = nj_field_uint(fields, "tolerance", UINT64_MAX);
     memcpy(&out->tolerance, &tolerance, sizeof tolerance);
@@ -152,8 +151,7 @@ nj_status nj_fit_view_init(nj_fit_view *view, const nj_fit_step *step,
     const size_t D = view->codebooks.D;
     const bool is_product = step->kind == NJ_QUANT_PRODUCT;
     view->level = step->level;
-    view->first_column =
-        is_product ? nj_quant_part_first(D, step->level_count, step->level) : 0;
+    view->first_column = is_product ? nj_quant_part_first(D, step->level_count, step->level) : 0;
     view->W = is_product
                   ? nj_quant_part_first(D, step->level_count, step->level + 1) - view->first_column
                   : D;
@@ -168,8 +166,8 @@ nj_status nj_fit_view_init(nj_fit_view *view, const nj_fit_step *step,
     }
     if (status == NJ_OK && (view->x == NULL || view->seen == NULL || view->residual == NULL ||
                             (view->transformer != NULL && view->y == NULL))) {
-        status = nj_fail(err, NJ_NO_MEMORY, "no memory for %d rows of width %zu",
-                         NJ_FIT_BLOCK_ROWS, step->D_in);
+        status = nj_fail(err, NJ_NO_MEMORY, "no memory for %d rows of width %zu", NJ_FIT_BLOCK_ROWS,
+                         step->D_in);
     }
     if (status != NJ_OK) {
         nj_fit_view_fini(view);

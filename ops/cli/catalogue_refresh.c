@@ -126,8 +126,7 @@ static void print_drift(const nj_refresh_report *report, uint32_t levels)
     }
     if (drift->row_count > 0) {
         printf("\nmean squared residual %.6g; behind the published codes %.6g more",
-               nj_quant_error_mean(&drift->best, levels - 1),
-               drift->growth_sum / drift->row_count);
+               nj_quant_error_mean(&drift->best, levels - 1), drift->growth_sum / drift->row_count);
     }
     printf("\n");
 }
