@@ -17,6 +17,7 @@ nj_status nj_dispatch_init(nj_dispatch *dispatch, const nj_dispatch_config *conf
 {
     memset(dispatch, 0, sizeof *dispatch);
     dispatch->config = *config;
+    dispatch->replan_slot = config->roster.worker_max;
     nj_status status = nj_ledger_init(&dispatch->ledger, &config->ledger, err);
     if (status == NJ_OK) {
         status = nj_roster_init(&dispatch->roster, &config->roster, err);
@@ -405,6 +406,23 @@ nj_status nj_dispatch_resume(nj_dispatch *dispatch, nj_piece_range range, nj_res
     return step_ledger(dispatch, &event, SPENT, 0);
 }
 
+nj_status nj_dispatch_replan(nj_dispatch *dispatch, const nj_ledger_config *ledger, uint64_t epoch,
+                             nj_error *err)
+{
+    nj_ledger next;
+    assert(dispatch->queue_count == 0 && epoch > dispatch->config.epoch);
+    nj_status status = nj_ledger_init(&next, ledger, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    nj_ledger_fini(&dispatch->ledger);
+    dispatch->ledger = next;
+    dispatch->config.ledger = *ledger;
+    dispatch->config.epoch = epoch;
+    dispatch->replan_slot = 0;
+    return NJ_OK;
+}
+
 nj_status nj_dispatch_stored(nj_dispatch *dispatch, uint32_t index, bool stored, uint64_t now_ns)
 {
     nj_ledger_event event = {.kind = stored ? NJ_LEDGER_COMMIT_DONE : NJ_LEDGER_COMMIT_FAILED,
@@ -503,9 +521,27 @@ static bool drain_worker(nj_dispatch *dispatch, uint64_t now_ns)
     return true;
 }
 
-// Makes new effects when the queue is empty. False: there is nothing to do.
+// False: everybody is welcomed to the plan.
+static bool welcome_worker(nj_dispatch *dispatch, uint64_t now_ns)
+{
+    while (dispatch->replan_slot < dispatch->config.roster.worker_max) {
+        nj_worker_id worker = nj_roster_worker_at(&dispatch->roster, dispatch->replan_slot++);
+        if (worker != 0) {
+            nj_roster_event event = {.kind = NJ_ROSTER_PLAN, .worker = worker};
+            (void)step_roster(dispatch, &event, now_ns);
+            return true;
+        }
+    }
+    return false;
+}
+
+// Makes new effects when the queue is empty. False: there is nothing to do. Before anything else looks at a lease, those of the
+// plan before are gone.
 static bool refill(nj_dispatch *dispatch, uint64_t now_ns)
 {
+    if (welcome_worker(dispatch, now_ns)) {
+        return true;
+    }
     if (dispatch->ticking) {
         nj_roster_event event = {.kind = NJ_ROSTER_TICK};
         dispatch->ticking = step_roster(dispatch, &event, now_ns);

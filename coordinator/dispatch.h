@@ -79,6 +79,7 @@ typedef struct {
     nj_dispatch_config config;
     nj_ledger ledger;
     nj_roster roster;
+    uint32_t replan_slot; // of the next worker to be welcomed to a new plan; worker_max: none is left
     bool ticking;  // the roster has not yet gone through all workers
     bool draining; // no more leases
     bool paused;   // no leases now
@@ -102,6 +103,12 @@ void nj_dispatch_fini(nj_dispatch *dispatch);
 /// Returns NJ_NOT_FOUND: no such shard; NJ_REFUSED: it overlaps what was resumed before, or halving makes no such range
 NJ_CHECKED nj_status nj_dispatch_resume(nj_dispatch *dispatch, nj_piece_range range, nj_resume what,
                                         const nj_digest *digest);
+
+/// The plan has ended and another follows: a new ledger and a higher epoch; the roster stays. Drawing effects then welcomes every
+/// worker to it; leases of the plan before are void, and so is what comes of them. Only when every effect was drawn (asserted). On
+/// failure nothing has changed. NJ_INPUT, NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_dispatch_replan(nj_dispatch *dispatch, const nj_ledger_config *ledger,
+                                        uint64_t epoch, nj_error *err);
 
 /// A message that nj_message_unpack accepted from a worker. Slices are borrowed until the effects are drawn.
 void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_message *message,
