@@ -18,13 +18,14 @@ typedef struct {
     const nj_aligned *fresh;
     const uint16_t *old_codes;
     size_t pair_count;
-    uint32_t *parent;         // [row_count] node of each row of codes above the level
-    uint32_t *old_parent;     // [pair_count] NO_NODE where codes lead nowhere
-    uint64_t *keys;           // [pair_count] parent << 32 | place << 16 | old place, of pairs whose parents match
-    size_t key_count;         //
+    uint32_t *parent;     // [row_count] node of each row of codes above the level
+    uint32_t *old_parent; // [pair_count] NO_NODE where codes lead nowhere
+    uint64_t
+        *keys; // [pair_count] parent << 32 | place << 16 | old place, of pairs whose parents match
+    size_t key_count;                     //
     uint32_t *place[NJ_QUANT_LEVELS_MAX]; // [rows] code that each row gets; owned
     uint32_t *order[NJ_QUANT_LEVELS_MAX]; // [rows] row at each place of the level afterwards; owned
-    uint32_t *match; // [rows of the level above] old node; NO_NODE without
+    uint32_t *match;                      // [rows of the level above] old node; NO_NODE without
     nj_alignment report;
 } alignment;
 
@@ -47,9 +48,9 @@ static uint32_t group_first(const nj_codebooks *codebooks, uint32_t level, uint3
 
 static uint32_t group_count(const nj_codebooks *codebooks, uint32_t level, uint32_t parent)
 {
-    return has_groups(codebooks) ? codebooks->child_offset[level][parent + 1] -
-                                       codebooks->child_offset[level][parent]
-                                 : codebooks->K[level];
+    return has_groups(codebooks)
+               ? codebooks->child_offset[level][parent + 1] - codebooks->child_offset[level][parent]
+               : codebooks->K[level];
 }
 
 // ---- counting ----
@@ -259,8 +260,8 @@ static void descend(alignment *a, uint32_t level)
 {
     const uint32_t L = a->old->level_count;
     for (size_t i = 0; i < a->fresh->row_count; i++) {
-        a->parent[i] = group_first(a->fresh->codebooks, level, a->parent[i]) +
-                       a->fresh->codes[i * L + level];
+        a->parent[i] =
+            group_first(a->fresh->codebooks, level, a->parent[i]) + a->fresh->codes[i * L + level];
     }
     for (size_t i = 0; i < a->pair_count; i++) {
         const uint32_t code = a->old_codes[i * L + level];
@@ -296,7 +297,8 @@ static nj_status align_level(alignment *a, uint32_t level, nj_error *err)
 
 // ---- the whole ----
 
-static nj_status check_shapes(const nj_codebooks *old, const nj_codebooks *fresh, nj_error *err)
+nj_status nj_codebooks_check_alike(const nj_codebooks *old, const nj_codebooks *fresh,
+                                   nj_error *err)
 {
     if (old->kind != fresh->kind || old->level_count != fresh->level_count) {
         return nj_fail(err, NJ_INPUT,
@@ -434,7 +436,7 @@ nj_status nj_codebooks_align(const nj_codebooks *old, const uint16_t *old_codes,
                    .old_codes = old_codes,
                    .pair_count = pair_count,
                    .report = {.item_count = pair_count}};
-    nj_status status = check_shapes(old, fresh->codebooks, err);
+    nj_status status = nj_codebooks_check_alike(old, fresh->codebooks, err);
     if (status == NJ_OK) {
         status = begin(&a, err);
     }

@@ -36,6 +36,10 @@ typedef struct {
     size_t row_count;        // N
 } nj_aligned;
 
+/// NJ_INPUT: codebooks of another kind, level count or K (both), which cannot be aligned.
+NJ_CHECKED nj_status nj_codebooks_check_alike(const nj_codebooks *old, const nj_codebooks *fresh,
+                                              nj_error *err);
+
 /// Renumbers. Items are rows [0, pair_count) of `codes` in the order of old_codes; the other rows of `codes` are only translated.
 ///
 ///   old        the same kind and level count, and the same K on every level
@@ -43,7 +47,7 @@ typedef struct {
 ///
 /// Cost    sorting the items a level, and the matching: K^3 at worst, far less where most codes have an obvious partner
 /// Memory  16 bytes an item, 8 * K^2 a group up to NJ_ALIGN_EXACT_CODES, the codebooks once more
-/// Errors  NJ_INPUT: codebooks of another kind, level count or K (both); NJ_NO_MEMORY. Nothing is changed then.
+/// Errors  those of nj_codebooks_check_alike; NJ_NO_MEMORY. Nothing is changed then.
 /// Proof   tests/unit/catalogue/test_align.c, against every permutation of small codebooks
 NJ_CHECKED nj_status nj_codebooks_align(const nj_codebooks *old, const uint16_t *old_codes,
                                         size_t pair_count, const nj_aligned *fresh,

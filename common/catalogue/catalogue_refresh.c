@@ -163,7 +163,7 @@ static nj_status copy_old_codes(nj_refreshing *r, nj_error *err)
 static nj_status fill_codes(nj_refreshing *r, nj_error *err)
 {
     nj_status status = copy_old_codes(r, err);
-    if (status == NJ_OK && r->config->refit != NULL) {
+    if (status == NJ_OK && r->config->learn != NULL) {
         return nj_refresh_by_refit(r, err);
     }
     if (status == NJ_OK && r->config->embeddings_path != NULL) {
@@ -195,9 +195,10 @@ static nj_status change_catalogue(nj_refreshing *r, nj_catalogue *catalogue, nj_
     if (status != NJ_OK) {
         return status;
     }
-    if (r->config->refit != NULL) {
+    if (r->config->learn != NULL) {
         r->report.refit.old_codes = catalogue->codes;
-        take_codebooks(catalogue, r->config->refit);
+        r->report.refit.old_sids_digest = catalogue->sids_digest;
+        take_codebooks(catalogue, &r->fitted);
     } else {
         free(catalogue->codes);
     }
@@ -227,7 +228,7 @@ nj_status nj_catalogue_refresh(nj_catalogue *catalogue, const nj_refresh_config 
     if (config->embeddings_path != NULL && config->sids_path != NULL) {
         return nj_fail(err, NJ_USAGE, "give --embeddings or --sids, not both");
     }
-    if (config->refit != NULL && config->embeddings_path == NULL) {
+    if (config->learn != NULL && config->embeddings_path == NULL) {
         return nj_fail(err, NJ_USAGE, "--refit needs --embeddings");
     }
     nj_idlist_builder_init(&r.tonight);
@@ -252,6 +253,7 @@ nj_status nj_catalogue_refresh(nj_catalogue *catalogue, const nj_refresh_config 
     }
     nj_idlist_builder_fini(&r.tonight);
     nj_idlist_builder_fini(&r.items);
+    nj_fitted_fini(&r.fitted);
     free(r.row_of);
     free(r.line_of);
     free(r.codes);

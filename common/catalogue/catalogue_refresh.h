@@ -39,9 +39,10 @@ typedef struct {
         without_drift; // embeddings of items that keep their SIDs are only checked, not encoded again
     // Of the items sold so far, how many per cent may be missing tonight. A half-written export must not empty the shop.
     double retired_percent_max;
-    // New codebooks, aligned to the old ones: every item gets its SID anew. Nullable; taken on success, all zero afterwards. Needs
-    // embeddings. What would have become of SIDs without them is not looked at: no drift.
-    nj_fitted *refit;
+    // A refit: gives new codebooks, after which every item gets its SID anew. Nullable. Needs embeddings; no drift is measured.
+    // `start_codes` [tonight, levels] are those that items have had, NJ_FIT_NO_CODE where one is new (nj_fit_config).
+    nj_status (*learn)(void *context, const uint32_t *start_codes, nj_fitted *out, nj_error *err);
+    void *learn_context;
     const nj_encoder_options *encoder; // nullable: of new items' codes, and of the drift
     void (*progress)(void *context, uint64_t done, uint64_t total); // embeddings; nullable
     void *progress_context;
@@ -67,8 +68,9 @@ typedef struct {
     uint32_t changed_count;             // rows whose SID is another
     uint32_t changed_at[NJ_LEVELS_MAX]; // [L] whose code on this level is
     uint32_t
-        followed_count;  // items without embeddings: they went where their nearest neighbour went
-    uint16_t *old_codes; // owned; [old_count, L] SIDs before
+        followed_count; // items without embeddings: they went where their nearest neighbour went
+    nj_digest old_sids_digest; // fingerprint of the SIDs before
+    uint16_t *old_codes;       // owned; [old_count, L] SIDs before
 } nj_refit_report;
 
 typedef struct {

@@ -21,6 +21,7 @@ typedef struct {
     uint16_t *codes;           // [rows afterwards, L]; the old ones are filled in
     uint8_t *retired;          // [rows afterwards]
     nj_digest embeddings_digest;
+    nj_fitted fitted; // of a refit
 } nj_refreshing;
 
 // Blocks of tonight's embeddings, in order. `values` may be changed.
@@ -35,7 +36,7 @@ static inline bool nj_refreshing_is_new(const nj_refreshing *r, size_t line)
 /// Checks every row, fills in the codes of new rows, their collisions resolved, and measures the drift.
 NJ_CHECKED nj_status nj_refresh_from_embeddings(nj_refreshing *r, nj_error *err);
 
-/// The same by config->refit for all rows.
+/// The same by codebooks that are learned first, for all rows.
 NJ_CHECKED nj_status nj_refresh_by_refit(nj_refreshing *r, nj_error *err);
 
 /// Opens tonight's embeddings, which must be D wide; that they are as many as the ids has been checked.

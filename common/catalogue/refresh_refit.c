@@ -50,9 +50,8 @@ static nj_status take_memory(refitting *p, nj_error *err)
 
 static nj_status open_refit(refitting *p, nj_error *err)
 {
-    const nj_transform *transform = &p->r->config->refit->transform;
-    nj_status status =
-        nj_encoder_new(p->books, transform, p->r->config->encoder, &p->encoder, err);
+    const nj_transform *transform = &p->r->fitted.transform;
+    nj_status status = nj_encoder_new(p->books, transform, p->r->config->encoder, &p->encoder, err);
     if (status == NJ_OK && !nj_transform_is_none(transform)) {
         status = nj_transformer_new(transform, &p->transformer, err);
     }
@@ -97,8 +96,7 @@ static void gather_codes(const refitting *p, uint16_t *old_codes, uint16_t *code
                p->levels * sizeof *codes);
         if (i < p->pair_count) {
             memcpy(old_codes + (size_t)i * p->levels,
-                   r->old->sids.codes + (size_t)r->row_of[line] * p->L,
-                   p->levels * sizeof *codes);
+                   r->old->sids.codes + (size_t)r->row_of[line] * p->L, p->levels * sizeof *codes);
         }
     }
 }
@@ -107,7 +105,6 @@ static void gather_codes(const refitting *p, uint16_t *old_codes, uint16_t *code
 static nj_status align_codes(refitting *p, nj_error *err)
 {
     nj_refreshing *r = p->r;
-    nj_fitted *fitted = r->config->refit;
     const size_t bytes = (size_t)r->report.tonight_count * p->levels * sizeof(uint16_t);
     uint16_t *old_codes = malloc(bytes);
     uint16_t *codes = malloc(bytes);
@@ -119,8 +116,8 @@ static nj_status align_codes(refitting *p, nj_error *err)
     } else {
         gather_codes(p, old_codes, codes);
         const nj_aligned fresh = {.codebooks = p->books,
-                                  .values = fitted->codebook_values,
-                                  .child_offsets = fitted->child_offsets,
+                                  .values = r->fitted.codebook_values,
+                                  .child_offsets = r->fitted.child_offsets,
                                   .codes = codes,
                                   .row_count = r->report.tonight_count};
         status = nj_codebooks_align(&r->old->codebooks, old_codes, p->pair_count, &fresh,
@@ -366,13 +363,39 @@ static nj_status check_refit(const nj_refreshing *r, nj_error *err)
     return NJ_OK;
 }
 
+static nj_status learn_codebooks(nj_refreshing *r, nj_error *err)
+{
+    const uint32_t levels = r->old->codebooks.level_count;
+    uint32_t *start = malloc((size_t)r->report.tonight_count * levels * sizeof *start);
+    if (start == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory to refit %" PRIu32 " items",
+                       r->report.tonight_count);
+    }
+    for (uint32_t line = 0; line < r->report.tonight_count; line++) {
+        const bool is_new = nj_refreshing_is_new(r, line);
+        const uint16_t *codes = r->codes + (size_t)r->row_of[line] * r->old->sids.level_count;
+        for (uint32_t l = 0; l < levels; l++) {
+            start[(size_t)line * levels + l] = is_new ? NJ_FIT_NO_CODE : codes[l];
+        }
+    }
+    nj_status status = r->config->learn(r->config->learn_context, start, &r->fitted, err);
+    if (status == NJ_OK) {
+        status = nj_codebooks_check_alike(&r->old->codebooks, &r->fitted.codebooks, err);
+    }
+    free(start);
+    return status;
+}
+
 nj_status nj_refresh_by_refit(nj_refreshing *r, nj_error *err)
 {
     refitting p = {.r = r,
-                   .books = &r->config->refit->codebooks,
-                   .levels = r->config->refit->codebooks.level_count,
+                   .books = &r->fitted.codebooks,
+                   .levels = r->old->codebooks.level_count,
                    .L = r->old->sids.level_count};
     nj_status status = check_refit(r, err);
+    if (status == NJ_OK) {
+        status = learn_codebooks(r, err);
+    }
     if (status == NJ_OK) {
         status = open_refit(&p, err);
     }
