@@ -79,10 +79,11 @@ typedef struct {
     nj_dispatch_config config;
     nj_ledger ledger;
     nj_roster roster;
-    uint32_t replan_slot; // of the next worker to be welcomed to a new plan; worker_max: none is left
-    bool ticking;  // the roster has not yet gone through all workers
-    bool draining; // no more leases
-    bool paused;   // no leases now
+    uint32_t
+        replan_slot; // of the next worker to be welcomed to a new plan; worker_max: none is left
+    bool ticking;    // the roster has not yet gone through all workers
+    bool draining;   // no more leases
+    bool paused;     // no leases now
     nj_drain_reason drain_reason;
     char text[NJ_WIRE_TEXT_BYTES_MAX + 1]; // of the REFUSED that is waiting
     size_t queue_first;

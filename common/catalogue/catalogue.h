@@ -81,20 +81,19 @@ NJ_CHECKED nj_status nj_catalogue_check_path(const char *path, bool overwrite, n
 NJ_CHECKED nj_status nj_catalogue_write(const char *path, const nj_catalogue *catalogue,
                                         bool overwrite, nj_error *err);
 
-// A file beside those of every catalogue; its name is one of NJ_CATALOGUE_REFIT and NJ_CATALOGUE_OLD_SIDS.
-typedef struct {
-    const char *name;
-    const void *bytes; // borrowed
-    size_t size;
-} nj_catalogue_file;
-
 #define NJ_CATALOGUE_REFIT "refit.json"
 #define NJ_CATALOGUE_OLD_SIDS "old_sids.npy"
 
-/// As nj_catalogue_write, with more files in the same folder.
-NJ_CHECKED nj_status nj_catalogue_write_with(const char *path, const nj_catalogue *catalogue,
-                                             const nj_catalogue_file *files, size_t file_count,
-                                             bool overwrite, nj_error *err);
+// Where a refitted catalogue comes from: two more files in its folder (schemas/catalogue.md). Borrowed.
+typedef struct {
+    nj_slice json;           // NJ_CATALOGUE_REFIT
+    const int32_t *old_sids; // [N, L] NJ_CATALOGUE_OLD_SIDS
+} nj_catalogue_origin;
+
+/// As nj_catalogue_write; `origin` is nullable.
+NJ_CHECKED nj_status nj_catalogue_write_from(const char *path, const nj_catalogue *catalogue,
+                                             const nj_catalogue_origin *origin, bool overwrite,
+                                             nj_error *err);
 
 /// Takes marks [N] of 0 and 1 over (malloc; NULL = none is retired) and counts them: sids.retired, retired_count,
 /// retired_digest. `*marks` is NULL afterwards. Marks that are all 0 are freed: the catalogue has none then.

@@ -303,14 +303,24 @@ static nj_status write_json(const char *folder, const nj_catalogue *catalogue, n
 
 // ---- the folder ----
 
-static nj_status write_file(const char *folder, const nj_catalogue_file *file, nj_error *err)
+static nj_status write_origin(const char *folder, const nj_sids *sids,
+                              const nj_catalogue_origin *origin, nj_error *err)
 {
-    const nj_buffer bytes = {.bytes = (uint8_t *)(uintptr_t)file->bytes, .size = file->size};
-    return write_buffer(folder, file->name, &bytes, err);
+    nj_path path;
+    const size_t shape[] = {sids->row_count, sids->level_count};
+    nj_status status = nj_path_join(folder, NJ_CATALOGUE_REFIT, &path, err);
+    if (status == NJ_OK) {
+        status = nj_file_write(path.text, origin->json.bytes, origin->json.size, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_path_join(folder, NJ_CATALOGUE_OLD_SIDS, &path, err);
+    }
+    return status == NJ_OK ? nj_npy_write(path.text, NJ_NPY_I32, shape, 2, origin->old_sids, err)
+                           : status;
 }
 
 static nj_status write_files(const char *folder, const nj_catalogue *catalogue,
-                             const nj_catalogue_file *files, size_t file_count, nj_error *err)
+                             const nj_catalogue_origin *origin, nj_error *err)
 {
     nj_status status = write_items(folder, catalogue, err);
     if (status == NJ_OK) {
@@ -322,8 +332,8 @@ static nj_status write_files(const char *folder, const nj_catalogue *catalogue,
     if (status == NJ_OK && catalogue->retired_count > 0) {
         status = write_retired(folder, catalogue, err);
     }
-    for (size_t i = 0; i < file_count && status == NJ_OK; i++) {
-        status = write_file(folder, &files[i], err);
+    if (status == NJ_OK && origin != NULL) {
+        status = write_origin(folder, &catalogue->sids, origin, err);
     }
     if (status == NJ_OK) {
         status = write_json(folder, catalogue, err);
@@ -357,12 +367,11 @@ static nj_status place_folder(const folder_paths *paths, bool overwrite, nj_erro
 nj_status nj_catalogue_write(const char *path, const nj_catalogue *catalogue, bool overwrite,
                              nj_error *err)
 {
-    return nj_catalogue_write_with(path, catalogue, NULL, 0, overwrite, err);
+    return nj_catalogue_write_from(path, catalogue, NULL, overwrite, err);
 }
 
-nj_status nj_catalogue_write_with(const char *path, const nj_catalogue *catalogue,
-                                  const nj_catalogue_file *files, size_t file_count, bool overwrite,
-                                  nj_error *err)
+nj_status nj_catalogue_write_from(const char *path, const nj_catalogue *catalogue,
+                                  const nj_catalogue_origin *origin, bool overwrite, nj_error *err)
 {
     folder_paths paths;
     nj_status status = resolve_paths(path, &paths, err);
@@ -377,7 +386,7 @@ nj_status nj_catalogue_write_with(const char *path, const nj_catalogue *catalogu
     }
     status = nj_folder_make(paths.temporary.text, err);
     if (status == NJ_OK) {
-        status = write_files(paths.temporary.text, catalogue, files, file_count, err);
+        status = write_files(paths.temporary.text, catalogue, origin, err);
     }
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(CATALOGUE_DRAFTED, err);

@@ -28,16 +28,18 @@
 #define NJ_ITEM_SECTIONS_MAX NJ_BUNDLE_SECTIONS_MAX
 #define NJ_ITEM_SHARDS_MAX ((1u << 24) - 2)
 #define NJ_ITEM_SHARD_ROWS_MAX (1u << 24)
-#define NJ_ITEM_ANSWER_BYTES_MAX (32u << 20)     // one RESULT; the same limit in this process
+#define NJ_ITEM_ANSWER_BYTES_MAX (32u << 20) // one RESULT; the same limit in this process
 // A lease is for one shard and is lost with its worker: shards of a tenth of a second to a few seconds are right.
 
 // What a piece of work may look at. Everything is borrowed for the round.
 typedef struct {
-    nj_npy rows;                 // [N, D], floats, mapped; named "rows" in messages
-    const nj_sections *sections; // all of the round, NJ_ITEM_ROWS included, sorted by name; bytes aligned to 16 on workers and
-                                 // as the driver gave them in this process
+    nj_npy rows; // [N, D], floats, mapped; named "rows" in messages
+    const nj_sections *
+        sections; // all of the round, NJ_ITEM_ROWS included, sorted by name; bytes aligned to 16 on workers and
+    // as the driver gave them in this process
     nj_slice parameters;
-    const nj_kernels *kernels; // NULL where answers are only looked at; they must not change an answer
+    const nj_kernels
+        *kernels; // NULL where answers are only looked at; they must not change an answer
     // How far: see nj_item_task_step.
     void *step_context;
     nj_status (*step)(void *context, size_t rows, nj_error *err);

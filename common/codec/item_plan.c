@@ -6,7 +6,7 @@
 
 #define PLAN_VERSION 1
 #define PLAN_FIELDS 4
-#define ELEMENTS_MAX 16                       // fields of a newer peer included
+#define ELEMENTS_MAX 16 // fields of a newer peer included
 
 nj_status nj_item_plan_pack(const nj_item_plan *plan, nj_buffer *out)
 {
@@ -30,10 +30,10 @@ nj_status nj_item_plan_unpack(nj_slice bytes, nj_item_plan *out, nj_error *err)
     }
     nj_fields_open(&fields, &unpacked.root, "plan of items", PLAN_FIELDS, err);
     const uint64_t version = nj_field_uint(&fields, "version", UINT32_MAX);
-    *out = (nj_item_plan){
-        .work = nj_field_str(&fields, "work", NJ_ITEM_WORK_BYTES_MAX),
-        .passing = nj_field_uint(&fields, "passing", UINT64_MAX),
-        .parameters = nj_field_bin(&fields, "parameters", NJ_ITEM_PARAMETERS_BYTES_MAX)};
+    *out = (nj_item_plan){.work = nj_field_str(&fields, "work", NJ_ITEM_WORK_BYTES_MAX),
+                          .passing = nj_field_uint(&fields, "passing", UINT64_MAX),
+                          .parameters =
+                              nj_field_bin(&fields, "parameters", NJ_ITEM_PARAMETERS_BYTES_MAX)};
     status = fields.status;
     if (status == NJ_OK && version != PLAN_VERSION) {
         status = nj_fail(err, NJ_PROTOCOL, "plan of items: version %" PRIu64 ", %d is known",

@@ -38,8 +38,8 @@ struct nj_compute {
     int event_fd;
     nj_engine_options options;
     atomic_uint users_done;
-    atomic_uint_least64_t ticket; // of the shard being decoded
-    atomic_bool abandoned;        // nobody wants what is being decoded
+    atomic_uint_least64_t ticket;  // of the shard being decoded
+    atomic_bool abandoned;         // nobody wants what is being decoded
     atomic_uint_least64_t dropped; // the shard that nobody wants any more
 
     pthread_mutex_t mutex; // over the rest of this block

@@ -92,9 +92,8 @@ static bool is_passing(const nj_worker_daemon *w, uint32_t section)
 
 static bool has_section(nj_worker_daemon *w, uint32_t index, const nj_wire_section *section)
 {
-    return is_passing(w, index)
-               ? nj_held_sections_has(&w->held, &section->digest, section->size)
-               : nj_section_cache_has(&w->cache, &section->digest, section->size);
+    return is_passing(w, index) ? nj_held_sections_has(&w->held, &section->digest, section->size)
+                                : nj_section_cache_has(&w->cache, &section->digest, section->size);
 }
 
 // One line for the operator: what travels tonight.

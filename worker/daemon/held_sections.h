@@ -16,7 +16,8 @@
 #include "common/bundle/bundle.h"
 
 #define NJ_HELD_BYTES_MAX ((uint64_t)8 << 30)
-#define NJ_HELD_SECTIONS_MAX (3 * NJ_BUNDLE_SECTIONS_MAX) // of the plan, of the one before, of the one that is fetched
+#define NJ_HELD_SECTIONS_MAX                                                                       \
+    (3 * NJ_BUNDLE_SECTIONS_MAX) // of the plan, of the one before, of the one that is fetched
 
 typedef struct {
     nj_digest digest;

@@ -73,8 +73,7 @@ nj_status nj_item_desk_run(nj_item_desk *desk, nj_slice lease, nj_buffer *answer
                            uint32_t *out_rows, nj_error *err)
 {
     uint64_t first = 0;
-    nj_status status =
-        nj_item_lease_unpack(lease, desk->task.rows.shape[0], &first, out_rows, err);
+    nj_status status = nj_item_lease_unpack(lease, desk->task.rows.shape[0], &first, out_rows, err);
     if (status != NJ_OK) {
         return status;
     }

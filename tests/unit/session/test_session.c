@@ -408,7 +408,8 @@ static void a_plan_that_follows_one_of_another_coordinator_wants_a_hello(void **
 {
     (void)state;
     (void)become_working(3);
-    receive_welcome_that(1, 0, 8, 60); // its epoch is lower: it is not the one that was said HELLO to
+    receive_welcome_that(1, 0, 8,
+                         60); // its epoch is lower: it is not the one that was said HELLO to
     expect_nothing();
     assert_int_equal(session->state, NJ_SESSION_CONNECTING);
 }
