@@ -42,8 +42,9 @@ static void write_codes(const char *path, const uint16_t *codes, size_t count)
 int main(int argc, char **argv)
 {
     if (argc < 5) {
-        fprintf(stderr,
-                "usage: compare_faiss_ours EMBEDDINGS.npy CODEBOOKS.npy CODES_OUT BEAM [with-error]\n");
+        fprintf(
+            stderr,
+            "usage: compare_faiss_ours EMBEDDINGS.npy CODEBOOKS.npy CODES_OUT BEAM [with-error]\n");
         return 2;
     }
     nj_npy embeddings;
