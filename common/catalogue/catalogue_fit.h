@@ -24,6 +24,7 @@
 
 #define NJ_FIT_DIMS_MAX 4096 // of an embedding
 #define NJ_FIT_ITERATIONS_MAX 10000
+#define NJ_FIT_NO_CODE UINT32_MAX
 #define NJ_FIT_CODES_BYTES_MAX ((size_t)4 << 30) // all codebooks together
 // Seeds are chosen among max(NJ_FIT_SAMPLE_ROWS, NJ_FIT_SAMPLE_CODES * K) rows, one of each stratum of so many; among all where there
 // are not more.
@@ -53,9 +54,13 @@ typedef struct {
     double
         tolerance; // a level ends when an update lowers the error by less than this share of it; 0: never early
     uint64_t seed;
-    bool standardise;                 // each column has mean 0 and variance 1 (constant columns: 0)
-    uint32_t pca_width;               // the first so many principal components; 0 = no PCA
-    bool balanced;                    // codes with more than their share of rows repel others
+    bool standardise;   // each column has mean 0 and variance 1 (constant columns: 0)
+    uint32_t pca_width; // the first so many principal components; 0 = no PCA
+    bool balanced;      // codes with more than their share of rows repel others
+    // [N, L] the code that each row begins with, NJ_FIT_NO_CODE where none: a level's seeds are the means of the rows that begin
+    // with each code, of codes without rows as ever. So a refit finds the old clusters again, in whatever space. Nullable; of
+    // hierarchical levels only the first is seeded so.
+    const uint32_t *start_codes;
     const nj_item_executor *executor; // where passes over the rows are computed; changes no bit
     const char *state_path;  // what an interrupted fit goes on from; NULL = nothing is kept
     bool resume;             // go on from state_path where it is there

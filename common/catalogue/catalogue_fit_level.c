@@ -95,6 +95,53 @@ static nj_status choose_seeds(nj_fit_run *run, nj_error *err)
     return status;
 }
 
+// Adds one row to the code that it begins with, if it does.
+static void add_started(const nj_fit_run *run, size_t row, const float *seen, nj_kmeans_sums *sums)
+{
+    const nj_fit_config *config = run->config;
+    const uint32_t start = config->start_codes[row * config->level_count + run->level];
+    if (start < sums->K) {
+        const uint16_t code = (uint16_t)start;
+        nj_kmeans_add(sums, seen, 1, &code, 1);
+    }
+}
+
+static void seed_with_means(nj_fit_run *run, const nj_kmeans_sums *sums)
+{
+    for (size_t k = 0; k < sums->K; k++) {
+        for (size_t d = 0; d < sums->D && sums->counts[k] > 0; d++) {
+            run->vectors[run->level][k * sums->D + d] =
+                (float)(sums->sums[k * sums->D + d] / (double)sums->counts[k]);
+        }
+    }
+}
+
+// Puts seeds where the rows that begin with a code are.
+static nj_status start_from_codes(nj_fit_run *run, nj_error *err)
+{
+    const size_t W = nj_fit_level_width(run, run->level);
+    nj_kmeans_sums sums = {0};
+    nj_fit_view view;
+    nj_status status = open_view(run, &view, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = nj_kmeans_sums_init(&sums, run->config->K[run->level], W, err);
+    for (size_t row = 0; row < run->N && status == NJ_OK; row += NJ_FIT_BLOCK_ROWS) {
+        const size_t count = nj_min_size(NJ_FIT_BLOCK_ROWS, run->N - row);
+        status = nj_fit_view_load(&view, row, count, err);
+        for (size_t i = 0; i < count && status == NJ_OK; i++) {
+            add_started(run, row + i, view.seen + i * view.stride, &sums);
+        }
+    }
+    if (status == NJ_OK) {
+        seed_with_means(run, &sums);
+    }
+    nj_kmeans_sums_fini(&sums);
+    nj_fit_view_fini(&view);
+    return status;
+}
+
 // ---- balance ----
 
 // Codes with more rows than they may have become dearer, others cheaper, down to 0.
@@ -253,7 +300,9 @@ static nj_status begin_level(nj_fit_run *run, nj_error *err)
             return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu prices", K);
         }
     }
-    return choose_seeds(run, err);
+    nj_status status = choose_seeds(run, err);
+    return status == NJ_OK && run->config->start_codes != NULL ? start_from_codes(run, err)
+                                                               : status;
 }
 
 static nj_status end_level(nj_fit_run *run, nj_error *err)

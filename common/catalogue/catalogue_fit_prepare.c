@@ -69,6 +69,10 @@ static void digest_options(const nj_fit_run *run, nj_digester *digester)
     for (uint32_t l = 0; l < config->level_count; l++) {
         nj_digester_update_u64(digester, config->K[l]);
     }
+    if (config->start_codes != NULL) {
+        nj_digester_update(digester, config->start_codes,
+                           run->N * config->level_count * sizeof *config->start_codes);
+    }
 }
 
 static bool is_constant(const range_taken *taken)

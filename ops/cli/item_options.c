@@ -33,8 +33,7 @@ static nj_status seed_file(void *context, const char *path, nj_digest *out, nj_e
 static nj_status open_local(const nj_arguments *arguments, size_t worker_count,
                             nj_item_place *place, nj_error *err)
 {
-    nj_status status =
-        nj_section_cache_init(&place->cache, nj_argument(arguments, "cache"), err);
+    nj_status status = nj_section_cache_init(&place->cache, nj_argument(arguments, "cache"), err);
     if (status == NJ_OK) {
         status = nj_local_fleet_new(arguments, worker_count, &place->workers, err);
     }
@@ -67,8 +66,8 @@ static nj_status open_remote(const nj_arguments *arguments, nj_item_place *place
     }
     nj_status status = nj_keypair_read(key, &place->keys, err);
     if (status == NJ_OK) {
-        status = nj_allow_watch_open(&place->watch, allowed, nj_clock_mono_ns(), &place->allowed,
-                                     err);
+        status =
+            nj_allow_watch_open(&place->watch, allowed, nj_clock_mono_ns(), &place->allowed, err);
     }
     if (status == NJ_OK) {
         place->options.keys = &place->keys;
@@ -109,8 +108,7 @@ static nj_status open_place(const nj_arguments *arguments, nj_item_place *place,
     uint64_t workers = 0;
     uint64_t lease_ms = 0;
     const bool remote = nj_argument(arguments, "bind") != NULL;
-    nj_status status =
-        nj_argument_uint(arguments, "workers", 0, NJ_LOCAL_FLEET_MAX, &workers, err);
+    nj_status status = nj_argument_uint(arguments, "workers", 0, NJ_LOCAL_FLEET_MAX, &workers, err);
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "lease-ms", NJ_NIGHT_LEASE_MS_LEAST,
                                   NJ_NIGHT_LEASE_MS_MOST, &lease_ms, err);

@@ -29,8 +29,8 @@
 typedef struct {
     nj_item_executor executor; // to be used between open and close
     nj_item_threads threads;
-    nj_local_fleet *workers;   // owned; NULL: none are started
-    nj_item_fleet *fleet;      // owned; NULL: in this process
+    nj_local_fleet *workers; // owned; NULL: none are started
+    nj_item_fleet *fleet;    // owned; NULL: in this process
     nj_item_fleet_options options;
     nj_section_cache cache; // of the workers that are started
     nj_keypair keys;

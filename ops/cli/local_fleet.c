@@ -244,8 +244,8 @@ static nj_status plan_restart(nj_local_fleet *f, worker_slot *slot, const nj_nig
     return NJ_OK;
 }
 
-static nj_status take_end(nj_local_fleet *f, worker_slot *slot, int state, const nj_night_pulse *pulse,
-                          nj_error *err)
+static nj_status take_end(nj_local_fleet *f, worker_slot *slot, int state,
+                          const nj_night_pulse *pulse, nj_error *err)
 {
     const long pid = (long)slot->pid;
     const nj_status verdict = judge_end(state);
