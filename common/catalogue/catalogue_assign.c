@@ -143,17 +143,43 @@ static nj_status assign_codes(const nj_assign_config *config, nj_catalogue *cata
 
 // ---- collisions ----
 
+// Rows as the codebooks see them.
+typedef struct {
+    const nj_npy *npy;
+    nj_transformer *transformer; // NULL = none
+    float *x;                    // [D_in]; with a transform
+} seen_rows;
+
 static nj_status read_row(void *context, uint32_t row, float *out, nj_error *err)
 {
-    const nj_npy *npy = context;
-    const size_t D = npy->shape[1];
-    return nj_npy_read_f32(npy, row * D, D, out, err);
+    const seen_rows *rows = context;
+    const size_t D_in = rows->npy->shape[1];
+    if (rows->transformer == NULL) {
+        return nj_npy_read_f32(rows->npy, row * D_in, D_in, out, err);
+    }
+    nj_status status = nj_npy_read_f32(rows->npy, row * D_in, D_in, rows->x, err);
+    if (status == NJ_OK) {
+        nj_transformer_apply(rows->transformer, rows->x, 1, out);
+    }
+    return status;
+}
+
+static nj_status open_seen_rows(const nj_catalogue *catalogue, const nj_npy *npy, seen_rows *out,
+                                nj_error *err)
+{
+    *out = (seen_rows){.npy = npy};
+    if (nj_transform_is_none(&catalogue->transform)) {
+        return NJ_OK;
+    }
+    out->x = malloc(npy->shape[1] * sizeof *out->x);
+    return out->x == NULL ? nj_fail(err, NJ_NO_MEMORY, "no memory for a row of %s", npy->path)
+                          : nj_transformer_new(&catalogue->transform, &out->transformer, err);
 }
 
 static nj_status resolve_collisions(const nj_assign_config *config, const nj_npy *npy,
                                     nj_catalogue *catalogue, nj_error *err)
 {
-    nj_npy rows = *npy;
+    seen_rows rows;
     nj_collision_outcome outcome;
     nj_collision_work work = {.options = &config->collisions,
                               .what = config->embeddings_path,
@@ -163,7 +189,13 @@ static nj_status resolve_collisions(const nj_assign_config *config, const nj_npy
                               .codebooks = &catalogue->codebooks,
                               .rows = {&rows, read_row}};
     memcpy(work.K, catalogue->codebooks.K, sizeof work.K);
-    return nj_collisions_resolve(&work, &outcome, err);
+    nj_status status = open_seen_rows(catalogue, npy, &rows, err);
+    if (status == NJ_OK) {
+        status = nj_collisions_resolve(&work, &outcome, err);
+    }
+    nj_transformer_free(&rows.transformer);
+    free(rows.x);
+    return status;
 }
 
 // ---- the whole ----
@@ -235,7 +267,10 @@ nj_status nj_catalogue_assign(const nj_assign_config *config, const nj_catalogue
     nj_quant_model model = {0};
     nj_npy npy = {0};
     nj_status status = nj_npy_open(config->embeddings_path, &npy, err);
-    if (status == NJ_OK) {
+    if (status == NJ_OK && config->model != NULL) {
+        model = *config->model;
+        *config->model = (nj_quant_model){0};
+    } else if (status == NJ_OK) {
         status = load_model(config, &model, err);
     }
     if (status == NJ_OK) {

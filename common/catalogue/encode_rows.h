@@ -14,8 +14,7 @@
 #include "common/catalogue/item_round.h"
 #include "common/quant/encoder.h"
 
-#define NJ_ENCODE_SHARD_BYTES                                                                      \
-    (16u << 20) // of rows as float32: a tenth of a second at TIGER's sizes
+#define NJ_ENCODE_SHARD_BYTES (4u << 20) // of rows as float32: 20 ms of a core at D = 768
 #define NJ_ENCODE_SHARD_ROWS_MIN 256
 #define NJ_ENCODE_SHARD_ROWS_MAX 65536
 

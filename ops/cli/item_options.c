@@ -1,6 +1,7 @@
 #include "ops/cli/item_options.h"
 
 #include "common/base/clock.h"
+#include "common/base/cpus.h"
 #include "common/base/log.h"
 #include "coordinator/daemon/night_options.h"
 
@@ -9,8 +10,13 @@
 static nj_status open_threads(const nj_arguments *arguments, nj_item_place *place, nj_error *err)
 {
     uint64_t threads = 0;
+    nj_cpu_list cpus;
     nj_status status =
-        nj_argument_uint(arguments, "threads", 1, NJ_ITEM_THREADS_MAX, &threads, err);
+        nj_argument_uint(arguments, "threads", 0, NJ_ITEM_THREADS_MAX, &threads, err);
+    if (status == NJ_OK && threads == 0) {
+        status = nj_cpus_allowed(&cpus, err);
+        threads = cpus.count < NJ_ITEM_THREADS_MAX ? cpus.count : NJ_ITEM_THREADS_MAX;
+    }
     if (status == NJ_OK) {
         status = nj_kernels_choose(NJ_PRECISION_DEFAULT, "auto", &place->threads.kernels, err);
     }

@@ -11,7 +11,7 @@
 
 #define NJ_ITEM_OPTIONS                                                                            \
     {"workers", "N", "0", "worker processes to start for it; 0: compute in this process", false},  \
-        {"threads", "N", "1", "threads, where it is computed in this process", false},             \
+        {"threads", "N", "0", "threads, without --workers; 0: one a processor", false},            \
         {"bind", "ENDPOINT", NULL,                                                                 \
          "compute on workers that connect here: tcp://ADDRESS:PORT, with --key and --allowed",     \
          false},                                                                                   \

@@ -169,8 +169,7 @@ static void open_task(const example *e, nj_encode_parts *parts, nj_sections *sec
                                  .section_count = parts->section_count,
                                  .shard_rows = 1};
     assert_ok(nj_item_round_check(&round, sections, &err), &err);
-    assert_ok(nj_item_task_open(sections, round.parameters, "rows", NULL, task, &err),
-              &err);
+    assert_ok(nj_item_task_open(sections, round.parameters, "rows", NULL, task, &err), &err);
 }
 
 static void answers_that_no_encoder_gives_are_refused(void **state)
@@ -219,8 +218,7 @@ static void sections_that_do_not_fit_are_refused(void **state)
         assert_int_equal(nj_encode_model_read(&task, &model, &err), NJ_INPUT);
         sections.sections[i] = kept;
         sections.sections[i].name[0] = '?';
-        const bool optional =
-            strcmp(kept.name, "mean") == 0 || strcmp(kept.name, "bias.0") == 0;
+        const bool optional = strcmp(kept.name, "mean") == 0 || strcmp(kept.name, "bias.0") == 0;
         assert_int_equal(nj_encode_model_read(&task, &model, &err), optional ? NJ_OK : NJ_INPUT);
         sections.sections[i] = kept;
     }

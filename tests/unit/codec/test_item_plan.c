@@ -38,8 +38,8 @@ static nj_status unpack_lease(uint64_t first, uint32_t count, uint64_t row_count
     uint32_t found_count = 0;
     nj_buffer_init(&bytes, 64);
     assert_int_equal(nj_item_lease_pack(first, count, &bytes), NJ_OK);
-    nj_status status = nj_item_lease_unpack(nj_buffer_slice(&bytes), row_count, &found_first,
-                                            &found_count, err);
+    nj_status status =
+        nj_item_lease_unpack(nj_buffer_slice(&bytes), row_count, &found_first, &found_count, err);
     if (status == NJ_OK) {
         assert_true(found_first == first && found_count == count);
     }
