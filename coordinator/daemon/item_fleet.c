@@ -13,6 +13,7 @@
 
 #define LINGER_MS 500
 #define TICK_EVERY_NS UINT64_C(20000000)
+#define LOSSES_MAX 16 // of a shard: vanishing workers speak against the workers, hardly ever against the items
 #define EPOCHS_A_MS 20               // bits: rounds of a fleet that begin in one millisecond
 #define FAILED_SHARDS_MAX UINT32_MAX // the first that fails ends the round
 
@@ -364,7 +365,7 @@ static nj_dispatch_config make_dispatch_config(const nj_item_fleet *f)
                    .shard_first = f->pass.unit_first,
                    .spare_count = 1, // nothing is split
                    .tries_max = NJ_NIGHT_TRIES_MAX,
-                   .losses_max = NJ_NIGHT_LOSSES_MAX,
+                   .losses_max = LOSSES_MAX,
                    .retry_ms = NJ_EXCHANGE_RETRY_MS,
                    .retry_max_ms = NJ_EXCHANGE_RETRY_MS_MAX,
                    .avoid_ms = lease_ms / 3,
