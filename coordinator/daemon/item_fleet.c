@@ -1,4 +1,4 @@
-#include "coordinator/daemon/item_fleet.h"
+#include "coordinator/daemon/item_pass.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -7,60 +7,15 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "coordinator/daemon/exchange.h"
 #include "coordinator/daemon/gate.h"
 #include "coordinator/daemon/stop.h"
 
 #define LINGER_MS 500
 #define TICK_EVERY_NS UINT64_C(20000000)
-#define LOSSES_MAX 16 // of a shard: vanishing workers speak against the workers, hardly ever against the items
+#define LOSSES_MAX                                                                                 \
+    16 // of a shard: vanishing workers speak against the workers, hardly ever against the items
 #define EPOCHS_A_MS 20               // bits: rounds of a fleet that begin in one millisecond
 #define FAILED_SHARDS_MAX UINT32_MAX // the first that fails ends the round
-
-// An answer that waits for those before it.
-typedef struct {
-    uint8_t *bytes; // owned; NULL: not there
-    size_t size;
-} answer;
-
-typedef struct {
-    char path[NJ_PATH_BYTES];
-    nj_digest digest;
-} known_file;
-
-// The round that runs.
-typedef struct {
-    const nj_item_round *round; // NULL: it is over, and what it borrowed may be gone
-    nj_sections sections;       // their bytes are NULL when it is over
-    nj_item_task task;
-    nj_buffer plan; // settings of WELCOME
-    size_t row_count;
-    size_t shard_rows;
-    uint32_t *unit_first; // [shard_count + 1] owned: a shard is one unit of the ledger
-    answer *answers;      // [shard_count] owned
-    size_t shard_count;
-    size_t delivered;
-    size_t pending;
-    size_t pending_bytes;
-    nj_item_take take;
-    void *take_context;
-    size_t failed_shard; // the first that no worker can compute; shard_count: none
-    nj_error failure;
-    nj_status broken; // not NJ_OK: the round must end, `broken_err` says why
-    nj_error broken_err;
-} pass;
-
-struct nj_item_fleet {
-    const nj_item_fleet_options *options;
-    nj_exchange exchange;
-    uint64_t epoch;    // of the next round
-    known_file *files; // [NJ_ITEM_FILES_MAX] owned
-    size_t file_count;
-    uint64_t ticked_ns;
-    uint64_t progress; // rises with every answer, of any round
-    nj_item_fleet_counts counts;
-    pass pass;
-};
 
 static nj_status fail_round(nj_item_fleet *f, nj_status status, const nj_error *err)
 {
@@ -73,12 +28,12 @@ static nj_status fail_round(nj_item_fleet *f, nj_status status, const nj_error *
 
 // ---- what the exchange asks ----
 
-static size_t shard_first(const pass *p, size_t shard)
+static size_t shard_first(const nj_item_pass *p, size_t shard)
 {
     return shard * p->shard_rows;
 }
 
-static size_t rows_of(const pass *p, size_t shard)
+static size_t rows_of(const nj_item_pass *p, size_t shard)
 {
     const size_t left = p->row_count - shard_first(p, shard);
     return left < p->shard_rows ? left : p->shard_rows;
@@ -88,7 +43,7 @@ static nj_status pack_lease(void *context, const nj_piece_range *range, nj_messa
                             nj_buffer *out)
 {
     const nj_item_fleet *f = context;
-    const pass *p = &f->pass;
+    const nj_item_pass *p = &f->pass;
     lease->user_count = (uint32_t)rows_of(p, range->shard);
     lease->afresh = 0;
     return nj_item_lease_pack(shard_first(p, range->shard), lease->user_count, out);
@@ -108,7 +63,7 @@ static const char *find_problem(const void *context, const nj_message_result *re
                                 const nj_piece_range *piece)
 {
     const nj_item_fleet *f = context;
-    const pass *p = &f->pass;
+    const nj_item_pass *p = &f->pass;
     const size_t rows = rows_of(p, piece->shard);
     if (p->round == NULL) {
         return NULL; // it is kept no more; the ledger tells a duplicate from a lie
@@ -121,13 +76,13 @@ static const char *find_problem(const void *context, const nj_message_result *re
 
 static void store_answer(nj_item_fleet *f, const nj_dispatch_effect *effect)
 {
-    pass *p = &f->pass;
+    nj_item_pass *p = &f->pass;
     const nj_slice rows = f->exchange.result->rows;
-    answer *a = &p->answers[effect->lease.shard];
+    nj_item_answer *a = &p->answers[effect->lease.shard];
     uint8_t *copy = p->round != NULL ? malloc(rows.size + 1) : NULL;
     if (copy != NULL) {
         memcpy(copy, rows.bytes, rows.size);
-        *a = (answer){copy, rows.size};
+        *a = (nj_item_answer){copy, rows.size};
         p->pending++;
         p->pending_bytes += rows.size;
         f->progress++;
@@ -145,7 +100,7 @@ static void store_answer(nj_item_fleet *f, const nj_dispatch_effect *effect)
 
 static void note_failure(nj_item_fleet *f, const nj_dispatch_effect *effect)
 {
-    pass *p = &f->pass;
+    nj_item_pass *p = &f->pass;
     const size_t shard = effect->lease.shard;
     if (p->round == NULL || shard >= p->failed_shard) {
         return;
@@ -190,24 +145,24 @@ static void perform(void *context, const nj_dispatch_effect *effect)
     }
 }
 
-static nj_status take_answer(pass *p, nj_error *err)
+static nj_status take_answer(nj_item_pass *p, nj_error *err)
 {
     const size_t shard = p->delivered;
-    answer *a = &p->answers[shard];
+    nj_item_answer *a = &p->answers[shard];
     nj_status status = p->take(p->take_context, shard, shard_first(p, shard), rows_of(p, shard),
                                (nj_slice){(const char *)a->bytes, a->size}, err);
     p->pending--;
     p->pending_bytes -= a->size;
     p->delivered++;
     free(a->bytes);
-    *a = (answer){0};
+    *a = (nj_item_answer){0};
     return status;
 }
 
 // Leases stop while too much waits, unless it waits for what nobody has: that one goes out first.
 static void balance(nj_item_fleet *f)
 {
-    const pass *p = &f->pass;
+    const nj_item_pass *p = &f->pass;
     const nj_ledger *ledger = &f->exchange.dispatch->ledger;
     const bool full =
         p->pending >= NJ_ITEM_PENDING_MAX || p->pending_bytes >= NJ_ITEM_PENDING_BYTES_MAX;
@@ -220,7 +175,7 @@ static void balance(nj_item_fleet *f)
 static nj_status deliver(void *context, nj_error *err)
 {
     nj_item_fleet *f = context;
-    pass *p = &f->pass;
+    nj_item_pass *p = &f->pass;
     if (p->round == NULL) {
         return NJ_OK;
     }
@@ -246,116 +201,6 @@ static nj_status settle(void *context, nj_error *err)
 }
 
 // ---- a round ----
-
-static nj_status digest_file(nj_item_fleet *f, const nj_item_section *section, nj_digest *out,
-                             nj_error *err)
-{
-    for (size_t i = 0; i < f->file_count; i++) {
-        if (strcmp(f->files[i].path, section->path) == 0) {
-            *out = f->files[i].digest;
-            return NJ_OK;
-        }
-    }
-    if (f->options->digest_file != NULL) {
-        nj_status status =
-            f->options->digest_file(f->options->digest_context, section->path, out, err);
-        if (status != NJ_OK) {
-            return status;
-        }
-    } else {
-        *out = nj_digest_of(section->bytes, section->size);
-    }
-    if (f->file_count < NJ_ITEM_FILES_MAX && strlen(section->path) < NJ_PATH_BYTES) {
-        known_file *file = &f->files[f->file_count++];
-        snprintf(file->path, sizeof file->path, "%s", section->path);
-        file->digest = *out;
-    }
-    return NJ_OK;
-}
-
-static const nj_item_section *find_section(const nj_item_round *round, const char *name)
-{
-    for (size_t i = 0; i < round->section_count; i++) {
-        if (strcmp(round->sections[i].name, name) == 0) {
-            return &round->sections[i];
-        }
-    }
-    return NULL;
-}
-
-// Digests, and which sections are of this round alone.
-static nj_status digest_sections(nj_item_fleet *f, uint64_t *out_passing, nj_error *err)
-{
-    pass *p = &f->pass;
-    nj_status status = NJ_OK;
-    *out_passing = 0;
-    for (size_t i = 0; i < p->sections.count && status == NJ_OK; i++) {
-        nj_section *section = &p->sections.sections[i];
-        const nj_item_section *source = find_section(p->round, section->name);
-        if (source->path != NULL) {
-            status = digest_file(f, source, &section->digest, err);
-        } else {
-            section->digest = nj_digest_of(section->bytes, section->size);
-            *out_passing |= (uint64_t)1 << i;
-        }
-    }
-    return status;
-}
-
-static nj_digest digest_plan(const pass *p)
-{
-    nj_digester digester;
-    const nj_digest sections = nj_sections_digest(&p->sections);
-    nj_digester_init(&digester);
-    nj_digester_update_sized(&digester, p->plan.bytes, p->plan.size);
-    nj_digester_update(&digester, sections.bytes, sizeof sections.bytes);
-    nj_digester_update_u64(&digester, p->shard_rows);
-    return nj_digester_final(&digester);
-}
-
-static nj_status take_memory(pass *p, nj_error *err)
-{
-    p->unit_first = malloc((p->shard_count + 1) * sizeof *p->unit_first);
-    p->answers = calloc(p->shard_count + 1, sizeof *p->answers);
-    if (p->unit_first == NULL || p->answers == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for a round of %zu shards", p->shard_count);
-    }
-    for (size_t i = 0; i <= p->shard_count; i++) {
-        p->unit_first[i] = (uint32_t)i;
-    }
-    return NJ_OK;
-}
-
-static nj_status make_plan(nj_item_fleet *f, nj_error *err)
-{
-    pass *p = &f->pass;
-    nj_item_plan plan = {.work = nj_slice_from(p->round->work->name),
-                         .parameters = p->round->parameters};
-    nj_status status = nj_item_round_check(p->round, &p->sections, err);
-    if (status == NJ_OK) {
-        status = nj_item_task_open(&p->sections, p->round->parameters, nj_item_rows_name(p->round),
-                                   NULL, &p->task, err);
-    }
-    if (status != NJ_OK) {
-        return status;
-    }
-    p->row_count = p->task.rows.shape[0];
-    p->shard_rows = p->round->shard_rows;
-    p->shard_count = nj_item_shard_count(p->row_count, p->shard_rows);
-    p->failed_shard = p->shard_count;
-    if (p->shard_count > NJ_ITEM_SHARDS_MAX) {
-        return nj_fail(err, NJ_INPUT, "%zu shards of %zu rows, the limit is %u", p->shard_count,
-                       p->shard_rows, NJ_ITEM_SHARDS_MAX);
-    }
-    status = digest_sections(f, &plan.passing, err);
-    if (status == NJ_OK) {
-        status = take_memory(p, err);
-    }
-    if (status == NJ_OK && nj_item_plan_pack(&plan, &p->plan) != NJ_OK) {
-        status = nj_fail(err, NJ_NO_MEMORY, "no memory for the plan of a round");
-    }
-    return status;
-}
 
 static nj_dispatch_config make_dispatch_config(const nj_item_fleet *f)
 {
@@ -396,7 +241,7 @@ static nj_status announce(nj_item_fleet *f, nj_error *err)
 {
     const nj_dispatch_config config = make_dispatch_config(f);
     nj_exchange *x = &f->exchange;
-    x->plan = digest_plan(&f->pass);
+    x->plan = nj_item_pass_digest(&f->pass);
     nj_digest_hex(&x->plan, x->run_id);
     x->settings = nj_buffer_slice(&f->pass.plan);
     x->sections = &f->pass.sections;
@@ -472,22 +317,10 @@ static void add_counts(nj_item_fleet *f)
     f->counts.duplicates += counts->duplicates;
 }
 
-// The ledger borrows unit_first, so the round's memory stays until another ledger stands.
-static void free_pass(pass *p)
-{
-    for (size_t i = p->delivered; p->answers != NULL && i < p->shard_count; i++) {
-        free(p->answers[i].bytes);
-    }
-    free(p->answers);
-    free(p->unit_first);
-    nj_buffer_fini(&p->plan);
-    *p = (pass){0};
-}
-
 // The driver's memory may go; workers that come meanwhile are welcomed to the plan, and find nothing to do.
 static void end_pass(nj_item_fleet *f)
 {
-    pass *p = &f->pass;
+    nj_item_pass *p = &f->pass;
     for (size_t i = 0; i < p->sections.count; i++) {
         p->sections.sections[i].bytes = NULL;
     }
@@ -514,20 +347,20 @@ static nj_status run_round(void *context, const nj_item_round *round, nj_item_ta
     if (status != NJ_OK) {
         return status;
     }
-    pass before = f->pass;
-    f->pass = (pass){.round = round, .take = take, .take_context = take_context};
+    nj_item_pass before = f->pass;
+    f->pass = (nj_item_pass){.round = round, .take = take, .take_context = take_context};
     nj_buffer_init(&f->pass.plan, NJ_WIRE_SETTINGS_BYTES_MAX);
-    status = make_plan(f, err);
+    status = nj_item_pass_plan(f, err);
     if (status == NJ_OK) {
         status = announce(f, err);
     }
     if (status != NJ_OK) { // the round before stands, and has ended
-        pass failed = f->pass;
+        nj_item_pass failed = f->pass;
         f->pass = before;
-        free_pass(&failed);
+        nj_item_pass_fini(&failed);
         return status;
     }
-    free_pass(&before);
+    nj_item_pass_fini(&before);
     return run_announced(f, err);
 }
 
@@ -578,7 +411,7 @@ nj_status nj_item_fleet_open(const nj_item_fleet_options *options, nj_item_fleet
                              nj_error *err)
 {
     nj_item_fleet *f = calloc(1, sizeof *f);
-    known_file *files = calloc(NJ_ITEM_FILES_MAX, sizeof *files);
+    nj_item_file *files = calloc(NJ_ITEM_FILES_MAX, sizeof *files);
     if (f == NULL || files == NULL) {
         free(files);
         free(f);
@@ -613,7 +446,7 @@ void nj_item_fleet_close(nj_item_fleet **fleet, nj_drain_reason reason)
         nj_exchange_farewell(&f->exchange, reason);
     }
     nj_exchange_close(&f->exchange, LINGER_MS);
-    free_pass(&f->pass);
+    nj_item_pass_fini(&f->pass);
     if (f->options->watch != NULL) {
         nj_gate_close();
     }
