@@ -24,8 +24,8 @@ typedef struct {
     nj_buffer plan; // settings of WELCOME
     size_t row_count;
     size_t shard_rows;
-    uint32_t *unit_first; // [shard_count + 1] owned: a shard is one unit of the ledger
-    nj_item_answer *answers;      // [shard_count] owned
+    uint32_t *unit_first;    // [shard_count + 1] owned: a shard is one unit of the ledger
+    nj_item_answer *answers; // [shard_count] owned
     size_t shard_count;
     size_t delivered;
     size_t pending;
@@ -41,7 +41,7 @@ typedef struct {
 struct nj_item_fleet {
     const nj_item_fleet_options *options;
     nj_exchange exchange;
-    uint64_t epoch;    // of the next round
+    uint64_t epoch;      // of the next round
     nj_item_file *files; // [NJ_ITEM_FILES_MAX] owned
     size_t file_count;
     uint64_t ticked_ns;

@@ -103,6 +103,29 @@ static void a_stamp_is_believed_as_long_as_the_file_is_as_it_was(void **state)
     nj_section_cache_fini(&cache);
 }
 
+// Without a stamp: what this process has read itself it remembers, until the file changes.
+static void a_section_that_was_read_is_read_again_when_it_changes(void **state)
+{
+    nj_section_cache cache;
+    nj_section_mark mark = {0};
+    char hex[NJ_DIGEST_HEX_BYTES];
+    char name[NJ_DIGEST_HEX_BYTES + 8];
+    const nj_digest digest = expected();
+    nj_digest_hex(&digest, hex);
+    snprintf(name, sizeof name, "cache/%s", hex);
+    open_cache(state, &cache);
+    const char *path = sandbox_write(state, name, BYTES, SIZE);
+    wait_until_settled(path);
+    assert_true(nj_section_cache_has(&cache, &digest, SIZE));
+    assert_true(nj_section_mark_of(path, &mark));
+    assert_true(nj_digest_equal(&cache.known[0].digest, &digest));
+    assert_true(nj_section_mark_same(&cache.known[0].mark, &mark));
+
+    change_in_place(path);
+    assert_false(nj_section_cache_has(&cache, &digest, SIZE));
+    nj_section_cache_fini(&cache);
+}
+
 static void a_file_that_was_just_written_gets_no_stamp(void **state)
 {
     nj_error err = {0};
@@ -159,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         in_sandbox(a_seeded_file_is_a_section_and_is_not_copied),
         in_sandbox(a_stamp_is_believed_as_long_as_the_file_is_as_it_was),
+        in_sandbox(a_section_that_was_read_is_read_again_when_it_changes),
         in_sandbox(a_file_that_was_just_written_gets_no_stamp),
         in_sandbox(a_link_whose_file_is_gone_or_replaced_is_no_section),
         in_sandbox(what_is_no_file_is_refused),
