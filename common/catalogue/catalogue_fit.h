@@ -19,14 +19,17 @@
 
 #include "common/base/error.h"
 #include "common/catalogue/item_round.h"
+#include "common/catalogue/quant_model.h"
 #include "common/quant/quant.h"
-#include "common/quant/transform.h"
 
 #define NJ_FIT_DIMS_MAX 4096 // of an embedding
 #define NJ_FIT_ITERATIONS_MAX 10000
+#define NJ_FIT_NO_CODE UINT32_MAX
 #define NJ_FIT_CODES_BYTES_MAX ((size_t)4 << 30) // all codebooks together
-// Seeds are chosen among all rows where there are at most this many or 4 K, else among a sample of so many.
+// Seeds are chosen among max(NJ_FIT_SAMPLE_ROWS, NJ_FIT_SAMPLE_CODES * K) rows, one of each stratum of so many; among all where there
+// are not more.
 #define NJ_FIT_SAMPLE_ROWS 16384
+#define NJ_FIT_SAMPLE_CODES 2
 // A code of a balanced level is meant to have at most this many times its even share of the rows.
 #define NJ_FIT_BALANCE 1.25
 
@@ -37,7 +40,9 @@ typedef struct {
     uint32_t level_count;
     uint32_t iteration; // updates of this level that are done
     uint32_t iterations_max;
-    double error; // mean squared error of the last Lloyd step
+    double error;        // mean squared error of the last update
+    uint64_t rows_done;  // over all passes
+    uint64_t rows_total; // where no level ends early
 } nj_fit_progress;
 
 typedef struct {
@@ -49,9 +54,13 @@ typedef struct {
     double
         tolerance; // a level ends when an update lowers the error by less than this share of it; 0: never early
     uint64_t seed;
-    bool standardise;                 // each column has mean 0 and variance 1 (constant columns: 0)
-    uint32_t pca_width;               // the first so many principal components; 0 = no PCA
-    bool balanced;                    // codes with more than their share of rows repel others
+    bool standardise;   // each column has mean 0 and variance 1 (constant columns: 0)
+    uint32_t pca_width; // the first so many principal components; 0 = no PCA
+    bool balanced;      // codes with more than their share of rows repel others
+    // [N, L] the code that each row begins with, NJ_FIT_NO_CODE where none: a level's seeds are the means of the rows that begin
+    // with each code, of codes without rows as ever. So a refit finds the old clusters again, in whatever space. Nullable; of
+    // hierarchical levels only the first is seeded so.
+    const uint32_t *start_codes;
     const nj_item_executor *executor; // where passes over the rows are computed; changes no bit
     const char *state_path;  // what an interrupted fit goes on from; NULL = nothing is kept
     bool resume;             // go on from state_path where it is there
@@ -80,14 +89,8 @@ typedef struct {
     bool resumed; // a state file was there
 } nj_fit_report;
 
-// Owned: nj_fitted_fini. Accepts a struct that is all zero.
-typedef struct {
-    nj_codebooks codebooks; // points into what follows
-    nj_transform transform; // D_in 0 without --standardise and --pca
-    float *codebook_values;
-    float *transform_values;
-    uint32_t *child_offsets;
-} nj_fitted;
+// What is learned: codebooks, and mean, scale and matrix of the transform. Owned: nj_fitted_fini, which accepts one that is all zero.
+typedef nj_quant_model nj_fitted;
 
 void nj_fitted_fini(nj_fitted *fitted);
 

@@ -93,7 +93,28 @@ static nj_status read_tonight(nj_refreshing *r, nj_error *err)
     return status == NJ_OK ? place_items(r, err) : status;
 }
 
-// ---- the guard ----
+// ---- the guards ----
+
+// A list of another length than its array is the likelier mistake, so it is named before the missing items are.
+static nj_status check_lengths(const nj_refreshing *r, nj_error *err)
+{
+    const char *path =
+        r->config->embeddings_path != NULL ? r->config->embeddings_path : r->config->sids_path;
+    if (path == NULL) {
+        return NJ_OK;
+    }
+    nj_npy npy;
+    nj_status status = nj_npy_open(path, &npy, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    if (npy.dim_count > 0 && npy.shape[0] != r->tonight.count) {
+        status = nj_fail(err, NJ_INPUT, "%s: %zu rows, %s has %zu ids", path, npy.shape[0],
+                         r->config->ids_path, r->tonight.count);
+    }
+    nj_npy_close(&npy);
+    return status;
+}
 
 static nj_status check_counts(nj_refreshing *r, nj_error *err)
 {
@@ -142,6 +163,9 @@ static nj_status copy_old_codes(nj_refreshing *r, nj_error *err)
 static nj_status fill_codes(nj_refreshing *r, nj_error *err)
 {
     nj_status status = copy_old_codes(r, err);
+    if (status == NJ_OK && r->config->learn != NULL) {
+        return nj_refresh_by_refit(r, err);
+    }
     if (status == NJ_OK && r->config->embeddings_path != NULL) {
         status = nj_refresh_from_embeddings(r, err);
     }
@@ -151,6 +175,19 @@ static nj_status fill_codes(nj_refreshing *r, nj_error *err)
     return status;
 }
 
+static void take_codebooks(nj_catalogue *catalogue, nj_fitted *fitted)
+{
+    free(catalogue->codebook_values);
+    free(catalogue->child_offsets);
+    free(catalogue->transform_values);
+    catalogue->codebooks = fitted->codebooks;
+    catalogue->transform = fitted->transform;
+    catalogue->codebook_values = fitted->codebook_values;
+    catalogue->child_offsets = fitted->child_offsets;
+    catalogue->transform_values = fitted->transform_values;
+    *fitted = (nj_fitted){0};
+}
+
 // Nothing fails behind nj_catalogue_set_items: every code is below its K, and the tokens are those of before.
 static nj_status change_catalogue(nj_refreshing *r, nj_catalogue *catalogue, nj_error *err)
 {
@@ -158,7 +195,13 @@ static nj_status change_catalogue(nj_refreshing *r, nj_catalogue *catalogue, nj_
     if (status != NJ_OK) {
         return status;
     }
-    free(catalogue->codes);
+    if (r->config->learn != NULL) {
+        r->report.refit.old_codes = catalogue->codes;
+        r->report.refit.old_sids_digest = catalogue->sids_digest;
+        take_codebooks(catalogue, &r->fitted);
+    } else {
+        free(catalogue->codes);
+    }
     catalogue->codes = r->codes;
     catalogue->sids.codes = r->codes;
     catalogue->sids.row_count = (uint32_t)r->items.count;
@@ -171,6 +214,12 @@ static nj_status change_catalogue(nj_refreshing *r, nj_catalogue *catalogue, nj_
     return nj_catalogue_finish(catalogue, r->config->ids_path, err);
 }
 
+void nj_refresh_report_fini(nj_refresh_report *report)
+{
+    free(report->refit.old_codes);
+    *report = (nj_refresh_report){0};
+}
+
 nj_status nj_catalogue_refresh(nj_catalogue *catalogue, const nj_refresh_config *config,
                                nj_refresh_report *out, nj_error *err)
 {
@@ -179,9 +228,15 @@ nj_status nj_catalogue_refresh(nj_catalogue *catalogue, const nj_refresh_config 
     if (config->embeddings_path != NULL && config->sids_path != NULL) {
         return nj_fail(err, NJ_USAGE, "give --embeddings or --sids, not both");
     }
+    if (config->learn != NULL && config->embeddings_path == NULL) {
+        return nj_fail(err, NJ_USAGE, "--refit needs --embeddings");
+    }
     nj_idlist_builder_init(&r.tonight);
     nj_idlist_builder_init(&r.items);
     nj_status status = read_tonight(&r, err);
+    if (status == NJ_OK) {
+        status = check_lengths(&r, err);
+    }
     if (status == NJ_OK) {
         status = check_counts(&r, err);
     }
@@ -193,9 +248,12 @@ nj_status nj_catalogue_refresh(nj_catalogue *catalogue, const nj_refresh_config 
     }
     if (status == NJ_OK || status == NJ_REFUSED) {
         *out = r.report;
+    } else {
+        nj_refresh_report_fini(&r.report);
     }
     nj_idlist_builder_fini(&r.tonight);
     nj_idlist_builder_fini(&r.items);
+    nj_fitted_fini(&r.fitted);
     free(r.row_of);
     free(r.line_of);
     free(r.codes);

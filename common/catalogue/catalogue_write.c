@@ -10,7 +10,6 @@
 #include "common/base/failpoint.h"
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_parts.h"
-#include "common/input/safetensors.h"
 
 // ---- where it goes ----
 
@@ -177,20 +176,12 @@ nj_status nj_catalogue_write_retired(const char *folder, const nj_catalogue *cat
                            : status;
 }
 
-static nj_status write_codebooks(const char *folder, const nj_codebooks *codebooks, nj_error *err)
+static nj_status write_codebooks(const char *folder, const nj_catalogue *catalogue, nj_error *err)
 {
-    char names[NJ_LEVELS_MAX][NJ_CODEBOOK_NAME_BYTES];
-    nj_tensor_source sources[NJ_LEVELS_MAX];
     nj_buffer bytes;
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        nj_codebook_name(l, names[l]);
-        sources[l] = (nj_tensor_source){.name = names[l],
-                                        .dim_count = 2,
-                                        .shape = {codebooks->K[l], codebooks->D},
-                                        .data = codebooks->vectors[l]};
-    }
     nj_buffer_init(&bytes, SIZE_MAX / 2);
-    nj_status status = nj_tensors_write(sources, codebooks->level_count, &bytes, err);
+    nj_status status =
+        nj_quant_model_write(&catalogue->codebooks, &catalogue->transform, &bytes, err);
     if (status == NJ_OK) {
         status = write_buffer(folder, NJ_CATALOGUE_CODEBOOKS, &bytes, err);
     }
@@ -229,7 +220,9 @@ static void put_digest(json_text *text, const char *before, const char *key,
 // The lowest version whose readers understand all that is there.
 static int version_of(const nj_catalogue *catalogue)
 {
-    return catalogue->retired_count > 0 ? 2 : 1;
+    bool is_plain = catalogue->codebooks.kind == NJ_QUANT_RESIDUAL &&
+                    nj_transform_is_none(&catalogue->transform) && catalogue->retired_count == 0;
+    return is_plain ? 1 : 2;
 }
 
 static void put_sizes(json_text *text, const nj_catalogue *catalogue)
@@ -247,7 +240,13 @@ static void put_sizes(json_text *text, const nj_catalogue *catalogue)
     put(text, "],\n  \"token_base\": %" PRIu32 ",\n", catalogue->token_base);
     put(text, "  \"suffix\": %s,\n", catalogue->has_suffix ? "true" : "false");
     if (catalogue->codebooks.level_count > 0) {
-        put(text, "  \"embedding_width\": %zu,\n", catalogue->codebooks.D);
+        put(text, "  \"embedding_width\": %zu,\n", nj_catalogue_embedding_width(catalogue));
+    }
+    if (!nj_transform_is_none(&catalogue->transform)) {
+        put(text, "  \"codebook_width\": %zu,\n", catalogue->codebooks.D);
+    }
+    if (catalogue->codebooks.kind != NJ_QUANT_RESIDUAL) {
+        put(text, "  \"quantizer\": \"%s\",\n", nj_quant_kind_name(catalogue->codebooks.kind));
     }
 }
 
@@ -305,27 +304,37 @@ static nj_status write_json(const char *folder, const nj_catalogue *catalogue, n
 
 // ---- the folder ----
 
-static nj_status write_file(const char *folder, const nj_catalogue_file *file, nj_error *err)
+static nj_status write_origin(const char *folder, const nj_sids *sids,
+                              const nj_catalogue_origin *origin, nj_error *err)
 {
-    const nj_buffer bytes = {.bytes = (uint8_t *)(uintptr_t)file->bytes, .size = file->size};
-    return write_buffer(folder, file->name, &bytes, err);
+    nj_path path;
+    const size_t shape[] = {sids->row_count, sids->level_count};
+    nj_status status = nj_path_join(folder, NJ_CATALOGUE_REFIT, &path, err);
+    if (status == NJ_OK) {
+        status = nj_file_write(path.text, origin->json.bytes, origin->json.size, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_path_join(folder, NJ_CATALOGUE_OLD_SIDS, &path, err);
+    }
+    return status == NJ_OK ? nj_npy_write(path.text, NJ_NPY_I32, shape, 2, origin->old_sids, err)
+                           : status;
 }
 
 static nj_status write_files(const char *folder, const nj_catalogue *catalogue,
-                             const nj_catalogue_file *files, size_t file_count, nj_error *err)
+                             const nj_catalogue_origin *origin, nj_error *err)
 {
     nj_status status = nj_catalogue_write_items(folder, catalogue, err);
     if (status == NJ_OK) {
         status = nj_catalogue_write_codes(folder, NJ_CATALOGUE_SIDS, &catalogue->sids, NULL, err);
     }
     if (status == NJ_OK && catalogue->codebooks.level_count > 0) {
-        status = write_codebooks(folder, &catalogue->codebooks, err);
+        status = write_codebooks(folder, catalogue, err);
     }
     if (status == NJ_OK && catalogue->retired_count > 0) {
         status = nj_catalogue_write_retired(folder, catalogue, err);
     }
-    for (size_t i = 0; i < file_count && status == NJ_OK; i++) {
-        status = write_file(folder, &files[i], err);
+    if (status == NJ_OK && origin != NULL) {
+        status = write_origin(folder, &catalogue->sids, origin, err);
     }
     if (status == NJ_OK) {
         status = write_json(folder, catalogue, err);
@@ -359,12 +368,11 @@ static nj_status place_folder(const folder_paths *paths, bool overwrite, nj_erro
 nj_status nj_catalogue_write(const char *path, const nj_catalogue *catalogue, bool overwrite,
                              nj_error *err)
 {
-    return nj_catalogue_write_with(path, catalogue, NULL, 0, overwrite, err);
+    return nj_catalogue_write_from(path, catalogue, NULL, overwrite, err);
 }
 
-nj_status nj_catalogue_write_with(const char *path, const nj_catalogue *catalogue,
-                                  const nj_catalogue_file *files, size_t file_count, bool overwrite,
-                                  nj_error *err)
+nj_status nj_catalogue_write_from(const char *path, const nj_catalogue *catalogue,
+                                  const nj_catalogue_origin *origin, bool overwrite, nj_error *err)
 {
     folder_paths paths;
     nj_status status = resolve_paths(path, &paths, err);
@@ -379,7 +387,7 @@ nj_status nj_catalogue_write_with(const char *path, const nj_catalogue *catalogu
     }
     status = nj_folder_make(paths.temporary.text, err);
     if (status == NJ_OK) {
-        status = write_files(paths.temporary.text, catalogue, files, file_count, err);
+        status = write_files(paths.temporary.text, catalogue, origin, err);
     }
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(CATALOGUE_DRAFTED, err);

@@ -20,6 +20,7 @@
 #include "common/base/error.h"
 #include "common/base/slice.h"
 #include "common/bundle/bundle.h"
+#include "common/codec/item_plan.h"
 #include "common/input/npy.h"
 #include "common/math/kernels.h"
 
@@ -27,15 +28,14 @@
 #define NJ_ITEM_SECTIONS_MAX NJ_BUNDLE_SECTIONS_MAX
 #define NJ_ITEM_SHARDS_MAX ((1u << 24) - 2)
 #define NJ_ITEM_SHARD_ROWS_MAX (1u << 24)
-#define NJ_ITEM_PARAMETERS_BYTES_MAX (60u << 10) // they travel with WELCOME
-#define NJ_ITEM_ANSWER_BYTES_MAX (32u << 20)     // one RESULT; the same limit in this process
+#define NJ_ITEM_ANSWER_BYTES_MAX (32u << 20) // one RESULT; the same limit in this process
 // A lease is for one shard and is lost with its worker: shards of a tenth of a second to a few seconds are right.
 
 // What a piece of work may look at. Everything is borrowed for the round.
 typedef struct {
     nj_npy rows; // [N, D], floats, mapped; named "rows" in messages
     const nj_sections *
-        sections; // all of the round, NJ_ITEM_ROWS included, sorted by name; bytes aligned to 64 on workers and
+        sections; // all of the round, NJ_ITEM_ROWS included, sorted by name; bytes aligned to 16 on workers and
     // as the driver gave them in this process
     nj_slice parameters;
     const nj_kernels
@@ -87,6 +87,8 @@ typedef struct {
     void *context;
     nj_status (*run)(void *context, const nj_item_round *round, nj_item_take take,
                      void *take_context, nj_error *err);
+    /// NULL: nobody waits between rounds.
+    nj_status (*attend)(void *context, nj_error *err);
 } nj_item_executor;
 
 /// Runs one round to its end. Answers that wait for their turn are bounded in number and bytes, whatever N is.
@@ -99,6 +101,13 @@ NJ_CHECKED static inline nj_status nj_item_run(const nj_item_executor *executor,
                                                void *take_context, nj_error *err)
 {
     return executor->run(executor->context, round, take, take_context, err);
+}
+
+/// A driver that computes for more than a second between two rounds calls this now and then: workers whose coordinator says nothing
+/// for 10 s connect anew. NJ_INTERRUPTED, NJ_TERMINATED: it was asked to end; NJ_IO, NJ_FAILED.
+NJ_CHECKED static inline nj_status nj_item_attend(const nj_item_executor *executor, nj_error *err)
+{
+    return executor->attend == NULL ? NJ_OK : executor->attend(executor->context, err);
 }
 
 /// Tells that `rows` more rows are done. Work calls it every second or oftener, so that a long shard keeps its lease; shards that

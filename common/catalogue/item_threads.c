@@ -253,5 +253,5 @@ static nj_status run_round(void *context, const nj_item_round *round, nj_item_ta
 
 nj_item_executor nj_item_threads_executor(const nj_item_threads *threads)
 {
-    return (nj_item_executor){(void *)(uintptr_t)threads, run_round};
+    return (nj_item_executor){.context = (void *)(uintptr_t)threads, .run = run_round};
 }

@@ -2,7 +2,6 @@
 //
 //   block of rows ─┬─ of new items ──► codes ──► collisions (every old SID is occupied)
 //                  └─ of the others ─► codes that they would get tonight, against those that they keep: the drift
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,47 +18,53 @@ typedef struct {
     nj_encoder *encoder;
     nj_transformer *transformer; // NULL without a transform
     size_t D_in;
-    size_t block_rows;
-    float *values;      // [block_rows, D_in]
-    float *others;      // [block_rows, D_in] of the items that keep their SIDs
-    uint32_t *lines;    // [block_rows] place in tonight's list of each row to encode
-    uint16_t *codes;    // [block_rows, levels of the codebooks]
+    size_t added;    // new rows that have codes
+    float *others;   // [block, D_in] of the items that keep their SIDs; also one row for relocation
+    uint32_t *lines; // [block] place in tonight's list of each of them
+    uint16_t *codes; // [block, levels of the codebooks]
     float *transformed; // [D]
     double *meant;      // [D] what codes stand for
 } embedding_pass;
 
 // ---- opening ----
 
-static nj_status check_shape(const embedding_pass *pass, nj_error *err)
+nj_status nj_refresh_open_rows(const nj_refreshing *r, size_t D, nj_npy *out, nj_error *err)
 {
-    const nj_npy *npy = &pass->npy;
-    if (npy->dim_count != 2) {
-        return nj_fail(err, NJ_INPUT, "%s: %zu dimensions, embeddings have 2: [items, width]",
-                       npy->path, npy->dim_count);
+    nj_npy npy;
+    nj_status status = nj_npy_open(r->config->embeddings_path, &npy, err);
+    if (status != NJ_OK) {
+        return status;
     }
-    if (npy->shape[0] != pass->r->report.tonight_count) {
-        return nj_fail(err, NJ_INPUT, "%s: %zu rows, %s has %" PRIu32 " ids", npy->path,
-                       npy->shape[0], pass->r->config->ids_path, pass->r->report.tonight_count);
+    if (npy.dim_count != 2) {
+        status = nj_fail(err, NJ_INPUT, "%s: %zu dimensions, embeddings have 2: [items, width]",
+                         npy.path, npy.dim_count);
+    } else if (npy.shape[1] != D) {
+        status = nj_fail(err, NJ_INPUT, "%s: embeddings are %zu wide, the codebooks' are %zu",
+                         npy.path, npy.shape[1], D);
     }
-    if (npy->shape[1] != pass->D_in) {
-        return nj_fail(err, NJ_INPUT, "%s: embeddings are %zu wide, the codebooks' are %zu",
-                       npy->path, npy->shape[1], pass->D_in);
+    if (status == NJ_OK) {
+        *out = npy;
+    } else {
+        nj_npy_close(&npy);
     }
-    return NJ_OK;
+    return status;
+}
+
+size_t nj_refresh_block_rows(const nj_npy *npy)
+{
+    return nj_min_size(BLOCK_BYTES / (npy->shape[1] * sizeof(float)) + 1, npy->shape[0]);
 }
 
 static nj_status take_memory(embedding_pass *pass, nj_error *err)
 {
-    const size_t row_bytes = pass->D_in * sizeof(float);
-    pass->block_rows = nj_min_size(BLOCK_BYTES / row_bytes + 1, pass->npy.shape[0]);
-    pass->values = malloc(pass->block_rows * row_bytes);
-    pass->others = malloc(pass->block_rows * row_bytes);
-    pass->lines = malloc(pass->block_rows * sizeof *pass->lines);
-    pass->codes = malloc(pass->block_rows * pass->codebooks->level_count * sizeof *pass->codes);
+    const size_t rows = nj_refresh_block_rows(&pass->npy);
+    pass->others = malloc(rows * pass->D_in * sizeof *pass->others);
+    pass->lines = malloc(rows * sizeof *pass->lines);
+    pass->codes = malloc(rows * pass->codebooks->level_count * sizeof *pass->codes);
     pass->transformed = malloc(pass->codebooks->D * sizeof *pass->transformed);
     pass->meant = malloc(pass->codebooks->D * sizeof *pass->meant);
-    if (pass->values == NULL || pass->others == NULL || pass->lines == NULL ||
-        pass->codes == NULL || pass->transformed == NULL || pass->meant == NULL) {
+    if (pass->others == NULL || pass->lines == NULL || pass->codes == NULL ||
+        pass->transformed == NULL || pass->meant == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "%s: no memory to read it", pass->npy.path);
     }
     return NJ_OK;
@@ -72,17 +77,14 @@ static nj_status open_pass(embedding_pass *pass, nj_error *err)
         return nj_fail(err, NJ_INPUT,
                        "the catalogue has no codebooks, so embeddings give no SIDs: --sids would");
     }
-    nj_status status = nj_npy_open(pass->r->config->embeddings_path, &pass->npy, err);
-    if (status == NJ_OK) {
-        status = nj_encoder_new(&old->codebooks, &old->transform, pass->r->config->encoder,
-                                &pass->encoder, err);
-    }
+    nj_status status = nj_encoder_new(&old->codebooks, &old->transform, pass->r->config->encoder,
+                                      &pass->encoder, err);
     if (status == NJ_OK && !nj_transform_is_none(&old->transform)) {
         status = nj_transformer_new(&old->transform, &pass->transformer, err);
     }
     if (status == NJ_OK) {
         pass->D_in = nj_encoder_width(pass->encoder);
-        status = check_shape(pass, err);
+        status = nj_refresh_open_rows(pass->r, pass->D_in, &pass->npy, err);
     }
     return status == NJ_OK ? take_memory(pass, err) : status;
 }
@@ -92,7 +94,6 @@ static void close_pass(embedding_pass *pass)
     nj_encoder_free(&pass->encoder);
     nj_transformer_free(&pass->transformer);
     nj_npy_close(&pass->npy);
-    free(pass->values);
     free(pass->others);
     free(pass->lines);
     free(pass->codes);
@@ -113,15 +114,16 @@ static const float *transform_row(embedding_pass *pass, const float *x)
 // ---- new items ----
 
 // In place: rows of new items move to the front of `values`, the others to `others`.
-static size_t part_block(embedding_pass *pass, size_t first, size_t count, size_t *out_others)
+static size_t part_block(embedding_pass *pass, size_t first, size_t count, float *values,
+                         size_t *out_others)
 {
     const size_t D = pass->D_in;
     size_t added = 0;
     size_t others = 0;
     for (size_t i = 0; i < count; i++) {
-        const float *from = pass->values + i * D;
+        const float *from = values + i * D;
         if (nj_refreshing_is_new(pass->r, first + i)) {
-            memmove(pass->values + added++ * D, from, D * sizeof *from);
+            memmove(values + added++ * D, from, D * sizeof *from);
         } else {
             pass->lines[others] = (uint32_t)(first + i);
             memcpy(pass->others + others++ * D, from, D * sizeof *from);
@@ -132,11 +134,13 @@ static size_t part_block(embedding_pass *pass, size_t first, size_t count, size_
 }
 
 // New rows stand in the order of tonight's list, so those of a block are consecutive.
-static nj_status encode_added(embedding_pass *pass, size_t done, size_t count, nj_error *err)
+static nj_status encode_added(embedding_pass *pass, const float *values, size_t count,
+                              nj_error *err)
 {
     const uint32_t L = pass->r->old->sids.level_count;
-    uint16_t *codes = pass->r->codes + (pass->r->report.old_count + done) * L;
-    return nj_encoder_encode(pass->encoder, pass->values, count, codes, L, NULL, err);
+    uint16_t *codes = pass->r->codes + (pass->r->report.old_count + pass->added) * L;
+    pass->added += count;
+    return nj_encoder_encode(pass->encoder, values, count, codes, L, NULL, err);
 }
 
 // For relocation: row counts from the first new one.
@@ -145,9 +149,9 @@ static nj_status read_added(void *context, uint32_t row, float *out, nj_error *e
     embedding_pass *pass = context;
     const size_t line = pass->r->line_of[row];
     nj_status status =
-        nj_npy_read_f32(&pass->npy, line * pass->D_in, pass->D_in, pass->values, err);
+        nj_npy_read_f32(&pass->npy, line * pass->D_in, pass->D_in, pass->others, err);
     if (status == NJ_OK) {
-        memcpy(out, transform_row(pass, pass->values), pass->codebooks->D * sizeof *out);
+        memcpy(out, transform_row(pass, pass->others), pass->codebooks->D * sizeof *out);
     }
     return status;
 }
@@ -242,44 +246,52 @@ static nj_status measure_drift(embedding_pass *pass, size_t count, nj_error *err
 
 // ---- the pass ----
 
-static nj_status visit_block(embedding_pass *pass, size_t first, size_t count, size_t *added,
+static nj_status visit_block(void *context, size_t first, size_t count, float *values,
                              nj_error *err)
 {
+    embedding_pass *pass = context;
     size_t other_count;
-    const size_t added_count = part_block(pass, first, count, &other_count);
+    const size_t added_count = part_block(pass, first, count, values, &other_count);
     nj_status status = NJ_OK;
     if (added_count > 0) {
-        status = encode_added(pass, *added, added_count, err);
+        status = encode_added(pass, values, added_count, err);
     }
     if (status == NJ_OK && pass->r->report.drift.measured && other_count > 0) {
         status = measure_drift(pass, other_count, err);
     }
-    *added += added_count;
     return status;
 }
 
-static nj_status visit_rows(embedding_pass *pass, nj_error *err)
+nj_status nj_refresh_visit_rows(nj_refreshing *r, const nj_npy *npy, nj_refresh_visit visit,
+                                void *context, nj_error *err)
 {
-    const size_t N = pass->npy.shape[0];
-    const size_t D = pass->D_in;
+    const size_t N = npy->shape[0];
+    const size_t D = npy->shape[1];
+    const size_t block_rows = nj_refresh_block_rows(npy);
+    float *values = malloc(block_rows * D * sizeof *values);
+    if (values == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory to read it", npy->path);
+    }
     nj_digester digester;
-    size_t added = 0;
     nj_digester_init(&digester);
     nj_digester_update_u64(&digester, N);
     nj_digester_update_u64(&digester, D);
     nj_status status = NJ_OK;
-    for (size_t row = 0; row < N && status == NJ_OK; row += pass->block_rows) {
-        const size_t count = nj_min_size(pass->block_rows, N - row);
-        status = nj_npy_read_f32(&pass->npy, row * D, count * D, pass->values, err);
+    for (size_t row = 0; row < N && status == NJ_OK; row += block_rows) {
+        const size_t count = nj_min_size(block_rows, N - row);
+        status = nj_npy_read_f32(npy, row * D, count * D, values, err);
         if (status == NJ_OK) {
-            nj_digester_update(&digester, pass->values, count * D * sizeof *pass->values);
-            status = visit_block(pass, row, count, &added, err);
+            nj_digester_update(&digester, values, count * D * sizeof *values);
+            status = visit(context, row, count, values, err);
         }
-        if (status == NJ_OK && pass->r->config->progress != NULL) {
-            pass->r->config->progress(pass->r->config->progress_context, row + count, N);
+        if (status == NJ_OK && r->config->progress != NULL) {
+            r->config->progress(r->config->progress_context, row + count, N);
         }
     }
-    pass->r->embeddings_digest = nj_digester_final(&digester);
+    r->embeddings_digest = nj_digester_final(&digester);
+    r->report.same_embeddings = r->old->has_embeddings &&
+                                nj_digest_equal(&r->embeddings_digest, &r->old->embeddings_digest);
+    free(values);
     return status;
 }
 
@@ -289,13 +301,10 @@ nj_status nj_refresh_from_embeddings(nj_refreshing *r, nj_error *err)
     r->report.drift.measured = !r->config->without_drift;
     nj_status status = open_pass(&pass, err);
     if (status == NJ_OK) {
-        status = visit_rows(&pass, err);
+        status = nj_refresh_visit_rows(r, &pass.npy, visit_block, &pass, err);
     }
-    if (status == NJ_OK) {
-        r->report.same_embeddings =
-            r->old->has_embeddings &&
-            nj_digest_equal(&r->embeddings_digest, &r->old->embeddings_digest);
-        status = r->report.added_count == 0 ? NJ_OK : resolve_collisions(&pass, err);
+    if (status == NJ_OK && r->report.added_count > 0) {
+        status = resolve_collisions(&pass, err);
     }
     close_pass(&pass);
     return status;

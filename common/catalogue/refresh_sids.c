@@ -27,10 +27,6 @@ static nj_status check_shape(const nj_refreshing *r, const nj_npy *npy, nj_error
                        "[items, %" PRIu32 "]",
                        npy->path, npy->dim_count, npy->shape[0], npy->shape[1], L);
     }
-    if (npy->shape[0] != r->report.tonight_count) {
-        return nj_fail(err, NJ_INPUT, "%s: %zu rows, %s has %" PRIu32 " ids", npy->path,
-                       npy->shape[0], r->config->ids_path, r->report.tonight_count);
-    }
     return NJ_OK;
 }
 

@@ -44,7 +44,8 @@ static float vector_screen(size_t n, const float *products, const float *const *
     if (i < n) {
         // Behind the end inf - 0 + 0 stays above everything.
         vec product = vec_load_part(products + i, n - i, 0.0f);
-        vec score = vec_sub(vec_load_part(terms[0] + i, n - i, INFINITY), vec_add(product, product));
+        vec score =
+            vec_sub(vec_load_part(terms[0] + i, n - i, INFINITY), vec_add(product, product));
         for (size_t t = 1; t < term_count; t++) {
             score = vec_add(score, vec_load_part(terms[t] + i, n - i, 0.0f));
         }
@@ -73,9 +74,8 @@ static size_t vector_find_not_above(size_t n, const float *values, float limit, 
 }
 
 // One step of LANES columns; the compiler makes registers of it.
-static inline __attribute__((always_inline)) void add_squares(const double *a, const float *b,
-                                                              bool store, double *out,
-                                                              double lane[LANES])
+static inline __attribute__((always_inline)) void
+add_squares(const double *a, const float *b, bool store, double *out, double lane[LANES])
 {
     UNROLL
     for (size_t j = 0; j < LANES; j++) {

@@ -63,9 +63,9 @@ typedef struct {
     const nj_search *searches;
     const nj_beam *beam;
     size_t K;
-    size_t target;  // prefixes to be kept
-    double slack;   // of every energy behind this level
-    double least;   // an energy below is sure to be kept
+    size_t target;   // prefixes to be kept
+    double slack;    // of every energy behind this level
+    double least;    // an energy below is sure to be kept
     double greatest; // an energy above is sure to be dropped
 } widening;
 
@@ -134,10 +134,10 @@ static size_t collect_candidates(const widening *w)
     size_t count = 0;
     for (uint32_t b = 0; b < w->beam->count; b++) {
         uint32_t *found = w->encoder->found + count;
-        float limit = isfinite(w->greatest) ? nj_limit_from(w->greatest - w->beam->energies[b])
-                                            : INFINITY;
-        size_t more = w->encoder->kernels->find_not_above(w->K, w->encoder->scores + b * w->K,
-                                                          limit, found);
+        float limit =
+            isfinite(w->greatest) ? nj_limit_from(w->greatest - w->beam->energies[b]) : INFINITY;
+        size_t more =
+            w->encoder->kernels->find_not_above(w->K, w->encoder->scores + b * w->K, limit, found);
         for (size_t i = 0; i < more; i++) {
             found[i] += (uint32_t)(b * w->K);
         }

@@ -93,9 +93,8 @@ static nj_search begin_search(nj_encoder *encoder, uint32_t level, const float *
     } else if (encoder->has_tables && level > 0) {
         add_tables(encoder, level, &search);
     } else if (encoder->rounded != NULL) {
-        search.length =
-            nj_measure_length(encoder->kernels, encoder->rounded + product_row * index->width,
-                              index->width);
+        search.length = nj_measure_length(
+            encoder->kernels, encoder->rounded + product_row * index->width, index->width);
     }
     return search;
 }
@@ -108,8 +107,8 @@ static void search_rows(nj_encoder *encoder, uint32_t level, const float *x, siz
     for (size_t row = 0; row < rows; row++) {
         nj_beam *beam = &encoder->beams[row];
         for (uint32_t b = 0; b < beam->count; b++, multiplied++) {
-            searches[b] = begin_search(encoder, level, x + row * encoder->codebooks.D, row, b,
-                                       multiplied);
+            searches[b] =
+                begin_search(encoder, level, x + row * encoder->codebooks.D, row, b, multiplied);
         }
         nj_widen_beam(encoder, level, searches, is_last ? 1 : encoder->beam, beam);
     }

@@ -33,8 +33,9 @@ typedef struct {
     uint32_t count;
     uint16_t *codes;  // [beam, L]
     double *energies; // [beam] |x - s|^2 - |x|^2 as the screening knows it
-    double slack;     // how far an energy can be from the truth, or the truth from what float64 makes of it
-    double length;    // at least |x|
+    double
+        slack; // how far an energy can be from the truth, or the truth from what float64 makes of it
+    double length; // at least |x|
 } nj_beam;
 
 // Ordered by value, then by index.
@@ -51,12 +52,13 @@ struct nj_encoder {
     uint32_t beam;
     bool has_tables;
     nj_level_index levels[NJ_QUANT_LEVELS_MAX];
-    size_t most;            // of all levels
+    size_t most; // of all levels
     size_t block_rows;
-    nj_arena arena;         // everything below, and what levels point to
-    float *transformed;     // [block_rows, D]; NULL without a transform
-    float *products;        // [multiplied rows, most] of one level
-    float *rounded;         // residual without tables: [block_rows * beam, D] what is multiplied; else NULL, and x is
+    nj_arena arena;     // everything below, and what levels point to
+    float *transformed; // [block_rows, D]; NULL without a transform
+    float *products;    // [multiplied rows, most] of one level
+    float *
+        rounded; // residual without tables: [block_rows * beam, D] what is multiplied; else NULL, and x is
     nj_beam *beams;         // [block_rows]
     nj_beam next;           // the beam that a level makes
     float *scores;          // [beam, most]
@@ -69,9 +71,9 @@ struct nj_encoder {
 
 // One row at one level, behind one prefix.
 typedef struct {
-    const float *x;        // [D]
-    const uint16_t *codes; // [level] the prefix
-    const float *products; // [count]
+    const float *x;                          // [D]
+    const uint16_t *codes;                   // [level] the prefix
+    const float *products;                   // [count]
     const float *terms[NJ_QUANT_LEVELS_MAX]; // of the score, behind the product (kernels.h)
     size_t term_count;
     size_t first_row; // of vectors[level]: 0, or the node's first child

@@ -18,6 +18,8 @@
 #include "common/math/kernels.h"
 #include "common/quant/quant.h"
 
+#define NJ_KMEANS_TRIALS 4 // candidates of which the best becomes a seed
+
 // What one shard, or several, say about one set of centroids.
 typedef struct {
     size_t K;
@@ -53,26 +55,25 @@ double nj_kmeans_draw_unit(uint64_t seed, uint64_t stream, uint64_t index);
 uint64_t nj_kmeans_sample_row(uint64_t seed, uint64_t stream, uint64_t N, uint64_t sample_max,
                               uint64_t i);
 
-/// Chooses K of N rows as first centroids: k-means++, each row with a probability in proportion to its squared distance from the
-/// rows chosen before.
+/// Chooses K of N rows as first centroids: greedy k-means++. Candidates are drawn with a probability in proportion to their squared
+/// distance from the seeds so far; of NJ_KMEANS_TRIALS that one becomes a seed that leaves the least sum of distances.
 ///
 ///   rows       [N, D] in   row-major, finite
 ///   centroids  [K, D] out  rows that were chosen, in the order chosen
 ///   out_count  out  how many there are: fewer than K where the rows have fewer distinct values; the rest of centroids is
 ///                   copies of the first
 ///
-/// How       candidates are drawn by the distances of the last round and kept with the probability by which these have shrunk since
-///           (rejection), so a round may choose many and each pass over the rows serves all of them
+/// How       candidates are drawn in pools by the distances of that moment, and kept with the probability by which seeds have shrunk
+///           theirs since (rejection): a pass over the rows serves a whole pool
 /// Kernels   of class "exact", else other seeds are drawn
-/// Memory    about N * 24 bytes, and a block of NJ_KMEANS_SEED_BLOCK_ROWS rows by the candidates of a round
+/// Memory    about N * 280 bytes
 /// Errors    NJ_NO_MEMORY
-/// Source    Arthur, Vassilvitskii 2007, "k-means++: the advantages of careful seeding", section 2.2
+/// Source    Arthur, Vassilvitskii 2007, "k-means++: the advantages of careful seeding", section 2.2; trials: the same authors'
+///           implementation, as in scikit-learn's kmeans_plusplus
 /// Proof     tests/unit/quant/test_kmeans.c
 NJ_CHECKED nj_status nj_kmeans_seed(const nj_kernels *kernels, const float *rows, size_t N,
                                     size_t D, size_t K, uint64_t seed, uint64_t stream,
                                     float *centroids, size_t *out_count, nj_error *err);
-
-#define NJ_KMEANS_SEED_BLOCK_ROWS 256
 
 typedef struct {
     double error;  // sum over rows of |row - its centroid|^2, with the centroids before the update
@@ -90,5 +91,36 @@ typedef struct {
 ///   centroids  [K, D] in/out  those that the rows of `sums` were assigned with
 NJ_CHECKED nj_status nj_kmeans_update(const nj_kmeans_sums *sums, uint64_t seed, uint64_t stream,
                                       float *centroids, nj_kmeans_change *out, nj_error *err);
+
+/// Whether training ends behind an update whose error is `error` and that revived so many codes, where the update before had
+/// `previous` (infinite: there was none): nothing is left to gain, or the gain is below tolerance * previous.
+static inline bool nj_kmeans_has_settled(double previous, double error, uint32_t revived,
+                                         double tolerance)
+{
+    return error == 0 || (tolerance > 0 && revived == 0 && previous - error < tolerance * previous);
+}
+
+typedef struct {
+    size_t K;
+    uint32_t iterations_max;
+    double tolerance; // 0: never early
+    uint64_t seed;
+    uint64_t stream; // seeds are drawn from it; update i draws from stream + 1 + i
+} nj_kmeans_options;
+
+typedef struct {
+    size_t count; // centroids: K, or the distinct rows where these are fewer
+    uint32_t iterations;
+    nj_kmeans_change last;
+    uint32_t revived; // over all updates
+} nj_kmeans_result;
+
+/// All of k-means over rows in memory: seeds, then updates until they settle. Centroids [K, D] out; those behind result->count are
+/// copies of the first.
+///
+/// Errors  NJ_NO_MEMORY; those of nj_encoder_new
+NJ_CHECKED nj_status nj_kmeans_train(const nj_kernels *kernels, const float *rows, size_t N,
+                                     size_t D, const nj_kmeans_options *options, float *centroids,
+                                     nj_kmeans_result *out, nj_error *err);
 
 #endif

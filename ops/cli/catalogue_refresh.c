@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/catalogue/catalogue_refresh.h"
 #include "common/cli/progress.h"
+#include "ops/cli/catalogue_refit.h"
 #include "ops/cli/commands.h"
 
 // ---- options ----
@@ -99,16 +100,17 @@ static nj_status print_json(const nj_catalogue *catalogue, const nj_refresh_repo
                             bool dry_run, nj_error *err)
 {
     json_t *object = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:o, s:o, s:b}", "items",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:o, s:o, s:o, s:b}", "items",
         (json_int_t)catalogue->sids.row_count, "retired", (json_int_t)catalogue->retired_count,
         "before", (json_int_t)report->old_count, "tonight", (json_int_t)report->tonight_count,
         "kept", (json_int_t)report->kept_count, "added", (json_int_t)report->added_count,
         "returned", (json_int_t)report->returned_count, "retired_tonight",
-        (json_int_t)report->retired_count, "same_embeddings", report->same_embeddings,
-        "added_colliding", (json_int_t)report->collisions.colliding_count, "added_relocated",
+        (json_int_t)report->retired_count, "same_embeddings", report->same_embeddings, "colliding",
+        (json_int_t)report->collisions.colliding_count, "relocated",
         (json_int_t)report->collisions.moved_count, "drift",
-        drift_to_json(report, catalogue->codebooks.level_count), "fingerprints",
-        digests_to_json(catalogue), "dry_run", dry_run);
+        drift_to_json(report, catalogue->codebooks.level_count), "refit",
+        nj_refit_to_json(catalogue, report), "fingerprints", digests_to_json(catalogue), "dry_run",
+        dry_run);
     return nj_print_json_take(&object, err);
 }
 
@@ -126,8 +128,7 @@ static void print_drift(const nj_refresh_report *report, uint32_t levels)
     }
     if (drift->row_count > 0) {
         printf("\nmean squared residual %.6g; behind the published codes %.6g more",
-               nj_quant_error_mean(&drift->best, levels - 1),
-               drift->growth_sum / drift->row_count);
+               nj_quant_error_mean(&drift->best, levels - 1), drift->growth_sum / drift->row_count);
     }
     printf("\n");
 }
@@ -140,9 +141,11 @@ static void print_text(const nj_catalogue *catalogue, const nj_refresh_report *r
     printf("%u items afterwards, %u of them retired\n", catalogue->sids.row_count,
            catalogue->retired_count);
     if (report->collisions.colliding_count > 0) {
-        printf("%u of the new items have codes that somebody has; %u were relocated\n",
-               report->collisions.colliding_count, report->collisions.moved_count);
+        printf("%u %s items have codes that somebody has; %u were relocated\n",
+               report->collisions.colliding_count, report->refit.done ? "changed" : "new",
+               report->collisions.moved_count);
     }
+    nj_refit_print(catalogue, report);
     if (report->drift.measured) {
         print_drift(report, catalogue->codebooks.level_count);
     }
@@ -154,10 +157,14 @@ static void print_text(const nj_catalogue *catalogue, const nj_refresh_report *r
 // ---- the command ----
 
 static nj_status refresh(const nj_arguments *arguments, nj_refresh_config *config,
-                         nj_catalogue *catalogue, nj_refresh_report *report, nj_error *err)
+                         nj_catalogue *catalogue, nj_refit *refit, nj_refresh_report *report,
+                         nj_error *err)
 {
     nj_progress progress;
     nj_status status = policy_from(arguments, catalogue, config, err);
+    if (status == NJ_OK) {
+        status = nj_refit_begin(arguments, catalogue, &progress, refit, config, err);
+    }
     if (status == NJ_OK) {
         nj_progress_start(&progress, "items", 0, 0, false, nj_clock_mono_ns());
         config->progress = report_rows;
@@ -168,11 +175,30 @@ static nj_status refresh(const nj_arguments *arguments, nj_refresh_config *confi
     return status;
 }
 
+static nj_status refresh_and_write(const nj_arguments *arguments, nj_refresh_config *config,
+                                   nj_catalogue *catalogue, nj_error *err)
+{
+    nj_refresh_report report = {0};
+    nj_refit refit = {0};
+    const bool dry_run = nj_argument_flag(arguments, "dry-run");
+    nj_status status = refresh(arguments, config, catalogue, &refit, &report, err);
+    if (status == NJ_OK && !dry_run) {
+        status = nj_refit_write(&refit, catalogue, &report, nj_argument(arguments, "out"),
+                                nj_argument_flag(arguments, "overwrite"), err);
+    }
+    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
+        status = print_json(catalogue, &report, dry_run, err);
+    } else if (status == NJ_OK) {
+        print_text(catalogue, &report, dry_run);
+    }
+    nj_refit_end(&refit);
+    nj_refresh_report_fini(&report);
+    return status;
+}
+
 nj_status nj_command_catalogue_refresh(const nj_arguments *arguments, nj_error *err)
 {
     nj_catalogue *catalogue = NULL;
-    nj_refresh_report report = {0};
-    const bool dry_run = nj_argument_flag(arguments, "dry-run");
     nj_refresh_config config = {.ids_path = nj_argument(arguments, "ids"),
                                 .embeddings_path = nj_argument(arguments, "embeddings"),
                                 .sids_path = nj_argument(arguments, "sids"),
@@ -185,16 +211,7 @@ nj_status nj_command_catalogue_refresh(const nj_arguments *arguments, nj_error *
         status = nj_catalogue_read(nj_argument(arguments, "from"), &catalogue, err);
     }
     if (status == NJ_OK) {
-        status = refresh(arguments, &config, catalogue, &report, err);
-    }
-    if (status == NJ_OK && !dry_run) {
-        status = nj_catalogue_write(nj_argument(arguments, "out"), catalogue,
-                                    nj_argument_flag(arguments, "overwrite"), err);
-    }
-    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
-        status = print_json(catalogue, &report, dry_run, err);
-    } else if (status == NJ_OK) {
-        print_text(catalogue, &report, dry_run);
+        status = refresh_and_write(arguments, &config, catalogue, err);
     }
     nj_catalogue_free(&catalogue);
     return status;

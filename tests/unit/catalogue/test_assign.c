@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/catalogue/encode_rows.h"
 #include "common/catalogue/tokens.h"
 #include "common/input/npy.h"
 #include "tests/support/nj_test.h"
@@ -246,7 +247,7 @@ static void many_blocks_give_what_one_block_gives(void **state)
     float *books = malloc(sizeof(float) * PERIOD * D);
     assert_non_null(items);
     assert_non_null(books);
-    assert_true((size_t)N * D * sizeof(float) > NJ_ASSIGN_BLOCK_BYTES);
+    assert_true((size_t)N * D * sizeof(float) > NJ_ENCODE_SHARD_BYTES);
     for (size_t i = 0; i < (size_t)PERIOD * D; i++) {
         books[i] = (float)(i * 2654435761u % 1000u) / 1000.0f;
     }

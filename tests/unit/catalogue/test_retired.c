@@ -113,16 +113,16 @@ static void the_digest_of_a_map_is_of_its_first_rows_and_not_of_what_is_sold(voi
     nj_catalogue_free(&renamed);
 }
 
-static void files_beside_a_catalogue_are_written_with_it_and_replaced_with_it(void **state)
+static void where_a_catalogue_comes_from_is_written_with_it_and_goes_with_it(void **state)
 {
     nj_error err = {0};
     const char *folder = sandbox_path(state, "cat");
     nj_catalogue *catalogue = make_example(state, "a\nb\nc\nd\n", ROWS);
-    const nj_catalogue_file file = {NJ_CATALOGUE_REFIT, "{}\n", 3};
-    assert_ok(nj_catalogue_write_with(folder, catalogue, &file, 1, false, &err), &err);
-    assert_true(has_file(state, NJ_CATALOGUE_REFIT));
+    const nj_catalogue_origin origin = {nj_slice_from("{}\n"), SIDS};
+    assert_ok(nj_catalogue_write_from(folder, catalogue, &origin, false, &err), &err);
+    assert_true(has_file(state, NJ_CATALOGUE_REFIT) && has_file(state, NJ_CATALOGUE_OLD_SIDS));
     assert_ok(nj_catalogue_write(folder, catalogue, true, &err), &err);
-    assert_false(has_file(state, NJ_CATALOGUE_REFIT));
+    assert_false(has_file(state, NJ_CATALOGUE_REFIT) || has_file(state, NJ_CATALOGUE_OLD_SIDS));
     nj_catalogue_free(&catalogue);
 }
 
@@ -134,7 +134,7 @@ int main(void)
         IN_SANDBOX(retired_items_are_written_read_back_and_left_out_of_the_counts),
         IN_SANDBOX(a_catalogue_with_nothing_retired_is_of_version_1_and_has_no_marks),
         IN_SANDBOX(the_digest_of_a_map_is_of_its_first_rows_and_not_of_what_is_sold),
-        IN_SANDBOX(files_beside_a_catalogue_are_written_with_it_and_replaced_with_it),
+        IN_SANDBOX(where_a_catalogue_comes_from_is_written_with_it_and_goes_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,8 +110,8 @@ static void a_record_that_is_none_is_refused(void **state)
         "{\"version\": 1}",
         "{\"version\": 1, \"inputs\": {\"items\": 5}}",
         "{\"version\": 1, \"inputs\": {}, \"result\": 5}",
-        "{\"version\": 1, \"inputs\": {}, \"result\": "
-        "\"01234567890123456789012345678901234567890123456789012345678901234567890123456789\"}"};
+        ("{\"version\": 1, \"inputs\": {}, \"result\": "
+         "\"01234567890123456789012345678901234567890123456789012345678901234567890123456789\"}")};
     nj_error err = {0};
     nj_path path;
     nj_phase_state found;
