@@ -167,7 +167,10 @@ static void report_roster(nj_dispatch *dispatch, const nj_roster_effect *effect,
     nj_dispatch_effect *send;
     switch (effect->kind) {
     case NJ_ROSTER_SEND_WELCOME:
-        (void)nj_outbox_send(dispatch, NJ_DISPATCH_SEND_WELCOME, effect->worker);
+        send = nj_outbox_send(dispatch, NJ_DISPATCH_SEND_WELCOME, effect->worker);
+        if (send != NULL && event->kind == NJ_ROSTER_PLAN) {
+            send->status = NJ_AGAIN;
+        }
         break;
     case NJ_ROSTER_SEND_DRAIN:
         send = nj_outbox_send(dispatch, NJ_DISPATCH_SEND, effect->worker);
@@ -405,6 +408,24 @@ nj_status nj_dispatch_resume(nj_dispatch *dispatch, nj_piece_range range, nj_res
     return step_ledger(dispatch, &event, SPENT, 0);
 }
 
+nj_status nj_dispatch_replan(nj_dispatch *dispatch, const nj_ledger_config *ledger, uint64_t epoch,
+                             nj_error *err)
+{
+    nj_ledger next;
+    assert(dispatch->queue_count == 0 && epoch > dispatch->config.epoch);
+    nj_status status = nj_ledger_init(&next, ledger, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    nj_ledger_fini(&dispatch->ledger);
+    dispatch->ledger = next;
+    dispatch->config.ledger = *ledger;
+    dispatch->config.epoch = epoch;
+    dispatch->replan_slot = 0;
+    dispatch->replan_left = dispatch->roster.count;
+    return NJ_OK;
+}
+
 nj_status nj_dispatch_stored(nj_dispatch *dispatch, uint32_t index, bool stored, uint64_t now_ns)
 {
     nj_ledger_event event = {.kind = stored ? NJ_LEDGER_COMMIT_DONE : NJ_LEDGER_COMMIT_FAILED,
@@ -503,9 +524,29 @@ static bool drain_worker(nj_dispatch *dispatch, uint64_t now_ns)
     return true;
 }
 
-// Makes new effects when the queue is empty. False: there is nothing to do.
+// False: everybody is welcomed to the plan.
+static bool welcome_worker(nj_dispatch *dispatch, uint64_t now_ns)
+{
+    while (dispatch->replan_left > 0 &&
+           dispatch->replan_slot < dispatch->roster.config.worker_max) {
+        nj_worker_id worker = nj_roster_worker_at(&dispatch->roster, dispatch->replan_slot++);
+        if (worker != 0) {
+            dispatch->replan_left--;
+            nj_roster_event event = {.kind = NJ_ROSTER_PLAN, .worker = worker};
+            (void)step_roster(dispatch, &event, now_ns);
+            return true;
+        }
+    }
+    return false;
+}
+
+// Makes new effects when the queue is empty. False: there is nothing to do. Before anything else looks at a lease, those of the
+// plan before are gone.
 static bool refill(nj_dispatch *dispatch, uint64_t now_ns)
 {
+    if (welcome_worker(dispatch, now_ns)) {
+        return true;
+    }
     if (dispatch->ticking) {
         nj_roster_event event = {.kind = NJ_ROSTER_TICK};
         dispatch->ticking = step_roster(dispatch, &event, now_ns);

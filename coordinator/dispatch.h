@@ -39,10 +39,11 @@ typedef struct {
 // `lease.shard` is the index of a piece everywhere: nj_ledger_piece tells its users.
 typedef enum {
     // Send to `peer`. When a send to a `worker` fails, report nj_dispatch_unreachable.
-    NJ_DISPATCH_SEND,         // message: complete; its texts are borrowed until the next event
-    NJ_DISPATCH_SEND_WELCOME, // a WELCOME with the daemon's run, plan, settings and sections
-    NJ_DISPATCH_SEND_LEASE,   // a LEASE of lease.shard, lease.attempt with the piece's users
-    NJ_DISPATCH_SEND_CHUNK,   // the CHUNK that message.fetch asks for; check section and range
+    NJ_DISPATCH_SEND, // message: complete; its texts are borrowed until the next event
+    // a WELCOME with the daemon's run, plan, settings and sections; status NJ_AGAIN: it follows (nj_dispatch_replan)
+    NJ_DISPATCH_SEND_WELCOME,
+    NJ_DISPATCH_SEND_LEASE, // a LEASE of lease.shard, lease.attempt with the piece's users
+    NJ_DISPATCH_SEND_CHUNK, // the CHUNK that message.fetch asks for; check section and range
 
     // Store. The rows are those of the RESULT at hand.
     NJ_DISPATCH_WRITE_ROWS, // lease: write rows and ledger entry, then nj_dispatch_stored
@@ -79,9 +80,11 @@ typedef struct {
     nj_dispatch_config config;
     nj_ledger ledger;
     nj_roster roster;
-    bool ticking;  // the roster has not yet gone through all workers
-    bool draining; // no more leases
-    bool paused;   // no leases now
+    uint32_t replan_slot; // of the next worker to be welcomed to a new plan
+    uint32_t replan_left; // workers that are not yet
+    bool ticking;         // the roster has not yet gone through all workers
+    bool draining;        // no more leases
+    bool paused;          // no leases now
     nj_drain_reason drain_reason;
     char text[NJ_WIRE_TEXT_BYTES_MAX + 1]; // of the REFUSED that is waiting
     size_t queue_first;
@@ -102,6 +105,12 @@ void nj_dispatch_fini(nj_dispatch *dispatch);
 /// Returns NJ_NOT_FOUND: no such shard; NJ_REFUSED: it overlaps what was resumed before, or halving makes no such range
 NJ_CHECKED nj_status nj_dispatch_resume(nj_dispatch *dispatch, nj_piece_range range, nj_resume what,
                                         const nj_digest *digest);
+
+/// The plan has ended and another follows: a new ledger and a higher epoch; the roster stays. Drawing effects then welcomes every
+/// worker to it; leases of the plan before are void, and so is what comes of them. Only when every effect was drawn (asserted). On
+/// failure nothing has changed. NJ_INPUT, NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_dispatch_replan(nj_dispatch *dispatch, const nj_ledger_config *ledger,
+                                        uint64_t epoch, nj_error *err);
 
 /// A message that nj_message_unpack accepted from a worker. Slices are borrowed until the effects are drawn.
 void nj_dispatch_message(nj_dispatch *dispatch, const nj_peer *peer, const nj_message *message,

@@ -429,6 +429,7 @@ static nj_status step_worker(nj_roster *roster, const nj_roster_event *event, ui
         [NJ_ROSTER_FAULT] = NJ_WORKER_EVENT_FAULT,
         [NJ_ROSTER_GOOD] = NJ_WORKER_EVENT_GOOD,
         [NJ_ROSTER_DRAIN] = NJ_WORKER_EVENT_DRAIN,
+        [NJ_ROSTER_PLAN] = NJ_WORKER_EVENT_PLAN,
         [NJ_ROSTER_UNREACHABLE] = NJ_WORKER_EVENT_UNREACHABLE,
     };
     uint32_t slot = nj_roster_slot_of(roster, event->worker);
@@ -441,8 +442,11 @@ static nj_status step_worker(nj_roster *roster, const nj_roster_event *event, ui
     if (event->kind == NJ_ROSTER_FAULT || event->kind == NJ_ROSTER_GOOD) {
         return judge_worker(roster, slot, event, now_ns, effects);
     }
-    if (event->kind == NJ_ROSTER_RETURN) {
+    if (event->kind == NJ_ROSTER_RETURN || event->kind == NJ_ROSTER_PLAN) {
         roster->slots[slot].credit = 0;
+    }
+    if (event->kind == NJ_ROSTER_PLAN) {
+        roster->slots[slot].lease_count = 0;
     }
     if (event->kind == NJ_ROSTER_END_LEASE || event->kind == NJ_ROSTER_RETURN) {
         return end_lease(roster, slot, event->lease, now_ns, effects);

@@ -104,6 +104,7 @@ typedef enum {
     NJ_ROSTER_FAULT,       // worker, lease.shard: a shard of the plan that it failed
     NJ_ROSTER_GOOD,        // worker: its rows fit
     NJ_ROSTER_DRAIN,       // worker
+    NJ_ROSTER_PLAN,        // worker: forget its leases, welcome it to the next plan
     NJ_ROSTER_UNREACHABLE, // worker
     NJ_ROSTER_TICK,        // time has passed; every 100 ms or so is enough
 } nj_roster_event_kind;
@@ -176,6 +177,9 @@ bool nj_worker_holds(const nj_worker *worker, uint32_t shard, uint32_t attempt);
 /// many.
 size_t nj_roster_free_workers(const nj_roster *roster, bool idle_only, nj_worker_id *out_ids,
                               size_t max);
+
+/// The worker in this slot, 0 .. worker_max-1; 0: none.
+nj_worker_id nj_roster_worker_at(const nj_roster *roster, uint32_t slot);
 
 /// The first worker that is neither GONE nor DRAINING; 0: none.
 nj_worker_id nj_roster_active_worker(const nj_roster *roster);

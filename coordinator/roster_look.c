@@ -74,6 +74,12 @@ size_t nj_roster_free_workers(const nj_roster *roster, bool idle_only, nj_worker
                      : list_workers(roster, roster->open, roster->idle, out_ids, count, max);
 }
 
+nj_worker_id nj_roster_worker_at(const nj_roster *roster, uint32_t slot)
+{
+    const nj_worker *worker = &roster->slots[slot];
+    return worker->state == NJ_WORKER_GONE ? 0 : worker->id;
+}
+
 bool nj_roster_is_active(uint8_t state)
 {
     return state == NJ_WORKER_CONNECTED || state == NJ_WORKER_READY || state == NJ_WORKER_BENCHED;

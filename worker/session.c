@@ -262,11 +262,26 @@ static void fail(nj_session *session, nj_status status, const char *text, uint64
 
 // ---- guards: from messages to the columns of the table ----
 
+static bool is_welcomed(const nj_session *session)
+{
+    return session->state >= NJ_SESSION_FETCHING && session->state <= NJ_SESSION_WORKING;
+}
+
+// Of the coordinator that the worker has: it raises the epoch with each of its plans.
+static bool is_next_plan(const nj_session *session, const nj_message_welcome *welcome)
+{
+    return is_welcomed(session) && welcome->follows != 0 && welcome->epoch > session->epoch;
+}
+
 static void take_welcome(nj_session *session, const nj_message *message, uint64_t now_ns)
 {
     const nj_message_welcome *welcome = &message->welcome;
     nj_session_event event = NJ_SESSION_EVENT_WELCOME_NEW;
-    if (session->state == NJ_SESSION_GREETED) {
+    if (is_next_plan(session, welcome)) {
+        event = NJ_SESSION_EVENT_WELCOME_NEXT;
+        session->epoch = welcome->epoch;
+        session->heartbeat_ms = welcome->heartbeat_ms;
+    } else if (session->state == NJ_SESSION_GREETED) {
         bool same_plan = nj_digest_equal(&welcome->plan, &session->plan);
         if (welcome->epoch != session->epoch) {
             nj_session_drop_all(session); // leases of another epoch are void
@@ -337,11 +352,11 @@ static void take_drain(nj_session *session, const nj_message_drain *drain, uint6
 // the wrong epoch are void without a word, so the worker asks.
 static bool is_of_other_epoch(const nj_session *session, const nj_message *message)
 {
-    const bool welcomed =
-        session->state >= NJ_SESSION_FETCHING && session->state <= NJ_SESSION_WORKING;
+    const bool welcomed = is_welcomed(session);
     switch (message->kind) {
     case NJ_MESSAGE_WELCOME:
-        return welcomed && message->welcome.epoch != session->epoch;
+        return welcomed && message->welcome.epoch != session->epoch &&
+               !is_next_plan(session, &message->welcome);
     case NJ_MESSAGE_LEASE:
         return welcomed && message->lease.epoch != session->epoch;
     case NJ_MESSAGE_PONG:

@@ -18,10 +18,34 @@ void nj_catalogue_free(nj_catalogue **catalogue)
     if (*catalogue != NULL) {
         nj_buffer_fini(&(*catalogue)->item_block);
         free((*catalogue)->codes);
+        free((*catalogue)->retired);
         free((*catalogue)->codebook_values);
+        free((*catalogue)->child_offsets);
+        free((*catalogue)->transform_values);
         free(*catalogue);
         *catalogue = NULL;
     }
+}
+
+void nj_catalogue_take_model(nj_catalogue *catalogue, nj_quant_model *model)
+{
+    catalogue->codebooks = model->codebooks;
+    catalogue->transform = model->transform;
+    catalogue->codebook_values = model->codebook_values;
+    catalogue->child_offsets = model->child_offsets;
+    catalogue->transform_values = model->transform_values;
+    *model = (nj_quant_model){0};
+}
+
+void nj_catalogue_give_model(nj_catalogue *catalogue, nj_quant_model *out)
+{
+    *out = (nj_quant_model){.codebooks = catalogue->codebooks,
+                            .transform = catalogue->transform,
+                            .codebook_values = catalogue->codebook_values,
+                            .child_offsets = catalogue->child_offsets,
+                            .transform_values = catalogue->transform_values};
+    nj_quant_model none = {0};
+    nj_catalogue_take_model(catalogue, &none);
 }
 
 nj_status nj_catalogue_begin(size_t N, size_t L, const char *what, nj_catalogue **out,
@@ -60,6 +84,28 @@ static nj_status number_rows(uint32_t row_count, nj_idlist_builder *builder)
     return status;
 }
 
+nj_status nj_catalogue_set_items(nj_catalogue *catalogue, const nj_idlist_builder *builder,
+                                 nj_error *err)
+{
+    nj_buffer block;
+    nj_idlist items;
+    nj_buffer_init(&block, SIZE_MAX / 2);
+    nj_status status = nj_idlist_builder_write(builder, &block);
+    if (status != NJ_OK) {
+        status = nj_fail(err, status, "no memory for %zu item ids", builder->count);
+    } else {
+        status = nj_idlist_open(block.bytes, block.size, "item ids", &items, err);
+    }
+    if (status != NJ_OK) {
+        nj_buffer_fini(&block);
+        return status;
+    }
+    nj_buffer_fini(&catalogue->item_block);
+    catalogue->item_block = block;
+    catalogue->items = items;
+    return NJ_OK;
+}
+
 nj_status nj_catalogue_name_items(nj_catalogue *catalogue, const char *ids_path, nj_error *err)
 {
     uint32_t N = catalogue->sids.row_count;
@@ -78,15 +124,11 @@ nj_status nj_catalogue_name_items(nj_catalogue *catalogue, const char *ids_path,
     } else {
         status = number_rows(N, &builder);
     }
-    if (status == NJ_OK) {
-        status = nj_idlist_builder_write(&builder, &catalogue->item_block);
-    }
     if (status != NJ_OK) {
         status = nj_fail(err, status, "no memory for %" PRIu32 " item ids", N);
         goto done;
     }
-    status = nj_idlist_open(catalogue->item_block.bytes, catalogue->item_block.size, "item ids",
-                            &catalogue->items, err);
+    status = nj_catalogue_set_items(catalogue, &builder, err);
 done:
     nj_idlist_builder_fini(&builder);
     return status;
@@ -128,16 +170,48 @@ static nj_digest digest_sids(const nj_sids *sids)
     return nj_digester_final(&digester);
 }
 
-static nj_digest digest_codebooks(const nj_codebooks *codebooks)
+static nj_digest digest_retired(const nj_catalogue *catalogue)
 {
     nj_digester digester;
     nj_digester_init(&digester);
-    nj_digester_update_u64(&digester, codebooks->level_count);
-    nj_digester_update_u64(&digester, codebooks->D);
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        size_t count = codebooks->K[l] * codebooks->D;
-        nj_digester_update_u64(&digester, codebooks->K[l]);
-        nj_digester_update(&digester, codebooks->vectors[l], count * sizeof(float));
+    nj_digester_update_u64(&digester, catalogue->sids.row_count);
+    nj_digester_update(&digester, catalogue->retired, catalogue->sids.row_count);
+    return nj_digester_final(&digester);
+}
+
+void nj_catalogue_retire_take(nj_catalogue *catalogue, uint8_t **marks)
+{
+    uint32_t count = 0;
+    for (uint32_t row = 0; *marks != NULL && row < catalogue->sids.row_count; row++) {
+        count += (*marks)[row];
+    }
+    if (count == 0) {
+        free(*marks);
+        *marks = NULL;
+    }
+    free(catalogue->retired);
+    catalogue->retired = *marks;
+    catalogue->sids.retired = *marks;
+    catalogue->retired_count = count;
+    catalogue->retired_digest = count > 0 ? digest_retired(catalogue) : (nj_digest){0};
+    *marks = NULL;
+}
+
+nj_digest nj_catalogue_map_digest(const nj_catalogue *catalogue, uint32_t row_count)
+{
+    const nj_sids *sids = &catalogue->sids;
+    nj_digester digester;
+    nj_digester_init(&digester);
+    nj_digester_update_u64(&digester, sids->level_count);
+    for (uint32_t l = 0; l < sids->level_count; l++) {
+        nj_digester_update_u64(&digester, sids->codes_per_level[l]);
+    }
+    nj_digester_update_u64(&digester, row_count);
+    for (uint32_t row = 0; row < row_count; row++) {
+        nj_slice id = nj_idlist_at(&catalogue->items, row);
+        nj_digester_update_sized(&digester, id.bytes, id.size);
+        nj_digester_update(&digester, sids->codes + (size_t)row * sids->level_count,
+                           sids->level_count * sizeof *sids->codes);
     }
     return nj_digester_final(&digester);
 }
@@ -155,7 +229,8 @@ nj_status nj_catalogue_finish(nj_catalogue *catalogue, const char *what, nj_erro
         catalogue->items_digest = digest_items(&catalogue->items);
         catalogue->sids_digest = digest_sids(&catalogue->sids);
         if (catalogue->codebooks.level_count > 0) {
-            catalogue->codebooks_digest = digest_codebooks(&catalogue->codebooks);
+            catalogue->codebooks_digest =
+                nj_quant_model_digest(&catalogue->codebooks, &catalogue->transform);
         }
     }
     return status;
@@ -199,36 +274,6 @@ nj_status nj_catalogue_load_sids(nj_catalogue *catalogue, const nj_npy *npy, nj_
     return status;
 }
 
-nj_status nj_codebooks_allocate(nj_codebooks *codebooks, float **out_values, nj_error *err)
-{
-    size_t rows = 0;
-    size_t count;
-    size_t bytes;
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        rows += codebooks->K[l];
-    }
-    float *values = NULL;
-    if (nj_mul_size(rows, codebooks->D, &count) && nj_mul_size(count, sizeof *values, &bytes)) {
-        values = malloc(bytes);
-    }
-    if (values == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for codebooks of %zu rows x %zu", rows,
-                       codebooks->D);
-    }
-    const float *at = values;
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        codebooks->vectors[l] = at;
-        at += codebooks->K[l] * codebooks->D;
-    }
-    *out_values = values;
-    return NJ_OK;
-}
-
-void nj_codebook_name(uint32_t level, char out[NJ_CODEBOOK_NAME_BYTES])
-{
-    snprintf(out, NJ_CODEBOOK_NAME_BYTES, "codebook.%" PRIu32, level);
-}
-
 // ---- counting ----
 
 static void count_leaves(const nj_trie *trie, nj_catalogue_summary *summary)
@@ -266,11 +311,13 @@ nj_status nj_catalogue_show(const nj_catalogue *catalogue, nj_catalogue_summary 
     uint32_t last = sids->level_count - 1;
     nj_catalogue_summary summary = {
         .item_count = sids->row_count,
+        .retired_count = catalogue->retired_count,
         .level_count = sids->level_count,
         .token_base = catalogue->token_base,
         .token_end = catalogue->level_token_base[last] + sids->codes_per_level[last],
         .has_suffix = catalogue->has_suffix,
-        .embedding_width = catalogue->codebooks.D,
+        .kind = catalogue->codebooks.kind,
+        .embedding_width = nj_catalogue_embedding_width(catalogue),
     };
     memcpy(summary.codes_per_level, sids->codes_per_level, sizeof summary.codes_per_level);
     nj_buffer bytes;

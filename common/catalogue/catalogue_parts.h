@@ -8,13 +8,14 @@
 #define NJ_CATALOGUE_CATALOGUE_PARTS_H
 
 #include "common/catalogue/catalogue_make.h"
+#include "common/catalogue/quant_model.h"
 #include "common/input/npy.h"
 
 #define NJ_CATALOGUE_JSON "catalogue.json"
 #define NJ_CATALOGUE_ITEMS "items.txt"
 #define NJ_CATALOGUE_SIDS "sids.npy"
 #define NJ_CATALOGUE_CODEBOOKS "codebooks.safetensors"
-#define NJ_CODEBOOK_NAME_BYTES 32
+#define NJ_CATALOGUE_RETIRED "retired.npy"
 
 /// A new catalogue with codes [N, L], all 0. `what` names the rows' file in errors. NJ_INPUT: N or L beyond its limits.
 NJ_CHECKED nj_status nj_catalogue_begin(size_t N, size_t L, const char *what, nj_catalogue **out,
@@ -36,11 +37,25 @@ NJ_CHECKED nj_status nj_catalogue_finish(nj_catalogue *catalogue, const char *wh
 NJ_CHECKED nj_status nj_catalogue_load_sids(nj_catalogue *catalogue, const nj_npy *npy,
                                             nj_error *err);
 
-/// Takes memory for codebooks [K_l, D] of L levels, end to end, and points the views into it.
-NJ_CHECKED nj_status nj_codebooks_allocate(nj_codebooks *codebooks, float **out_values,
-                                           nj_error *err);
+/// A new item block of the same catalogue's ids and more: what nj_idlist_builder holds becomes the catalogue's items. NJ_NO_MEMORY,
+/// NJ_INPUT; the catalogue is unchanged then.
+NJ_CHECKED nj_status nj_catalogue_set_items(nj_catalogue *catalogue,
+                                            const nj_idlist_builder *builder, nj_error *err);
 
-/// "codebook.<level>"
-void nj_codebook_name(uint32_t level, char out[NJ_CODEBOOK_NAME_BYTES]);
+/// Moves codebooks, transform and their memory out of a catalogue, which then has none.
+void nj_catalogue_give_model(nj_catalogue *catalogue, nj_quant_model *out);
+
+/// Files of a folder that is being written: items.txt; retired.npy, of a catalogue that has retired items; and an int32 array [N, L] of
+/// bases[level] + code, codes alone where `bases` is NULL.
+NJ_CHECKED nj_status nj_catalogue_write_items(const char *folder, const nj_catalogue *catalogue,
+                                              nj_error *err);
+NJ_CHECKED nj_status nj_catalogue_write_retired(const char *folder, const nj_catalogue *catalogue,
+                                                nj_error *err);
+NJ_CHECKED nj_status nj_catalogue_write_codes(const char *folder, const char *name,
+                                              const nj_sids *sids, const uint32_t *bases,
+                                              nj_error *err);
+
+/// Moves codebooks, transform and their memory into a catalogue that has none; the model is empty afterwards.
+void nj_catalogue_take_model(nj_catalogue *catalogue, nj_quant_model *model);
 
 #endif

@@ -1,9 +1,10 @@
 // catalogue_read.c - a catalogue folder, checked file by file against catalogue.json.
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_parts.h"
-#include "common/input/safetensors.h"
 
 // What catalogue.json says, before any other file is looked at.
 typedef struct {
@@ -12,6 +13,9 @@ typedef struct {
     uint32_t K[NJ_LEVELS_MAX];
     uint32_t token_base;
     uint32_t embedding_width; // 0 = no codebooks
+    uint32_t retired_count;   // 0 = no retired.npy
+    uint32_t codebook_width;  // the same unless there is a transform
+    nj_quant_kind kind;
     bool has_suffix;
     bool has_embeddings;
     nj_template template;
@@ -19,6 +23,7 @@ typedef struct {
     nj_digest sids;
     nj_digest codebooks;
     nj_digest embeddings;
+    nj_digest retired;
 } catalogue_facts;
 
 // ---- catalogue.json ----
@@ -70,6 +75,12 @@ static nj_status read_fingerprints(const json_t *root, const char *what, catalog
     if (facts->embedding_width > 0) {
         read_digest(&keys, "codebooks", &facts->codebooks);
     }
+    if (facts->retired_count > 0) {
+        read_digest(&keys, "retired", &facts->retired);
+    } else if (nj_json_has(&keys, "retired")) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s: there is a fingerprint \"retired\", but no item is retired", what);
+    }
     facts->has_embeddings = nj_json_has(&keys, "embeddings");
     if (facts->has_embeddings) {
         read_digest(&keys, "embeddings", &facts->embeddings);
@@ -83,14 +94,26 @@ static nj_status read_facts(const json_t *root, const char *what, catalogue_fact
     catalogue_facts facts = {0};
     nj_json_keys keys;
     nj_json_keys_open(&keys, root, what, err);
-    nj_json_int(&keys, "version", NJ_CATALOGUE_VERSION, NJ_CATALOGUE_VERSION);
+    const int64_t version = nj_json_int(&keys, "version", 1, NJ_CATALOGUE_VERSION_MAX);
     facts.N = (uint32_t)nj_json_int(&keys, "items", 1, NJ_IDLIST_COUNT_MAX);
+    // A reader of version 1 would not look at the key, and sell what is retired.
+    const int64_t retired_max = version > 1 ? NJ_IDLIST_COUNT_MAX : 0;
+    facts.retired_count = (uint32_t)nj_json_int_or(&keys, "retired", 0, retired_max, 0);
     facts.L = (uint32_t)nj_json_int(&keys, "levels", 1, NJ_LEVELS_MAX);
     facts.token_base = (uint32_t)nj_json_int(&keys, "token_base", 0, NJ_TOKEN_MAX);
     facts.has_suffix = nj_json_bool_or(&keys, "suffix", false);
     facts.embedding_width =
         (uint32_t)nj_json_int_or(&keys, "embedding_width", 1, NJ_QUANT_DIMS_MAX, 0);
+    facts.codebook_width = (uint32_t)nj_json_int_or(&keys, "codebook_width", 1, NJ_QUANT_DIMS_MAX,
+                                                    facts.embedding_width);
+    const char *kind = nj_json_text_or(&keys, "quantizer", nj_quant_kind_name(NJ_QUANT_RESIDUAL));
     nj_status status = keys.status;
+    if (status == NJ_OK && !nj_quant_kind_from_name(kind, &facts.kind)) {
+        status =
+            nj_fail(err, NJ_INPUT,
+                    "%s: \"quantizer\" is \"%.40s\", must be residual, product or hierarchical",
+                    what, kind);
+    }
     if (status == NJ_OK && facts.has_suffix && facts.L < 2) {
         status = nj_fail(err, NJ_INPUT, "%s: a suffix needs 2 levels or more, there is 1", what);
     }
@@ -161,48 +184,76 @@ static nj_status load_sids(const char *folder, const catalogue_facts *facts, nj_
     return status;
 }
 
-// Finds all tensors before any memory is taken for them, for the same reason.
-static nj_status find_codebooks(const nj_tensor_set *set, const nj_codebooks *codebooks,
-                                const nj_tensor *tensors[NJ_LEVELS_MAX], nj_error *err)
+static nj_status load_codebooks(const char *folder, const catalogue_facts *facts,
+                                nj_catalogue *catalogue, nj_error *err)
 {
-    nj_status status = NJ_OK;
-    for (uint32_t l = 0; l < codebooks->level_count && status == NJ_OK; l++) {
-        char name[NJ_CODEBOOK_NAME_BYTES];
-        const size_t shape[] = {codebooks->K[l], codebooks->D};
-        nj_codebook_name(l, name);
-        status = nj_tensor_set_expect(set, name, shape, 2, &tensors[l], err);
+    nj_quant_shape expected = {.kind = facts->kind,
+                               .level_count = facts->L - (facts->has_suffix ? 1 : 0),
+                               .D = facts->codebook_width,
+                               .D_in = facts->embedding_width};
+    memcpy(expected.K, facts->K, expected.level_count * sizeof *expected.K);
+    nj_path path;
+    nj_quant_model model = {0};
+    nj_status status = nj_path_join(folder, NJ_CATALOGUE_CODEBOOKS, &path, err);
+    if (status == NJ_OK) {
+        status = nj_quant_model_read(path.text, &expected, &model, err);
+    }
+    if (status == NJ_OK) {
+        nj_catalogue_take_model(catalogue, &model);
     }
     return status;
 }
 
-static nj_status load_codebooks(const char *folder, const catalogue_facts *facts,
-                                nj_catalogue *catalogue, nj_error *err)
+// The marks of retired.npy, as a file of another hand would have them: 0 or 1, as many rows as items, some item left.
+static nj_status check_marks(const char *path, const catalogue_facts *facts, const uint8_t *marks,
+                             nj_error *err)
 {
-    nj_codebooks codebooks = {.level_count = facts->L - (facts->has_suffix ? 1 : 0),
-                              .D = facts->embedding_width};
-    memcpy(codebooks.K, facts->K, codebooks.level_count * sizeof *codebooks.K);
-    const nj_tensor *tensors[NJ_LEVELS_MAX] = {NULL};
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < facts->N; row++) {
+        if (marks[row] > 1) {
+            return nj_fail(err, NJ_INPUT, "%s: row %" PRIu32 ": %u, must be 0 or 1", path, row,
+                           marks[row]);
+        }
+        count += marks[row];
+    }
+    if (count != facts->retired_count || count == facts->N) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s: %" PRIu32 " of %" PRIu32 " items are retired, " NJ_CATALOGUE_JSON
+                       " says %" PRIu32 "%s",
+                       path, count, facts->N, facts->retired_count,
+                       count == facts->N ? "; one must be left" : "");
+    }
+    return NJ_OK;
+}
+
+static nj_status load_retired(const char *folder, const catalogue_facts *facts,
+                              nj_catalogue *catalogue, nj_error *err)
+{
     nj_path path;
-    nj_tensor_set *set = NULL;
-    nj_status status = nj_path_join(folder, NJ_CATALOGUE_CODEBOOKS, &path, err);
+    nj_npy npy;
+    nj_status status = nj_path_join(folder, NJ_CATALOGUE_RETIRED, &path, err);
     if (status == NJ_OK) {
-        status = nj_tensor_set_open(path.text, &set, err);
+        status = nj_npy_open(path.text, &npy, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    uint8_t *marks = NULL;
+    if (npy.type != NJ_NPY_U8 || npy.dim_count != 1 || npy.shape[0] != facts->N) {
+        status = nj_fail(err, NJ_INPUT,
+                         "%s: %zu dimensions that begin [%zu], must be uint8 [%" PRIu32 "]",
+                         path.text, npy.dim_count, npy.shape[0], facts->N);
+    } else if ((marks = malloc(facts->N)) == NULL) {
+        status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory to read it", path.text);
+    } else {
+        memcpy(marks, npy.data, facts->N);
+        status = check_marks(path.text, facts, marks, err);
     }
     if (status == NJ_OK) {
-        status = find_codebooks(set, &codebooks, tensors, err);
+        nj_catalogue_retire_take(catalogue, &marks);
     }
-    if (status == NJ_OK) {
-        status = nj_codebooks_allocate(&codebooks, &catalogue->codebook_values, err);
-    }
-    float *at = catalogue->codebook_values;
-    for (uint32_t l = 0; l < codebooks.level_count && status == NJ_OK; l++) {
-        status = nj_tensor_read_f32(tensors[l], at, err);
-        at += codebooks.K[l] * codebooks.D;
-    }
-    if (status == NJ_OK) {
-        catalogue->codebooks = codebooks;
-    }
-    nj_tensor_set_close(&set);
+    free(marks);
+    nj_npy_close(&npy);
     return status;
 }
 
@@ -233,6 +284,10 @@ static nj_status compare_fingerprints(const char *folder, const catalogue_facts 
         status = compare_fingerprint(folder, NJ_CATALOGUE_CODEBOOKS, &facts->codebooks,
                                      &catalogue->codebooks_digest, err);
     }
+    if (status == NJ_OK && facts->retired_count > 0) {
+        status = compare_fingerprint(folder, NJ_CATALOGUE_RETIRED, &facts->retired,
+                                     &catalogue->retired_digest, err);
+    }
     return status;
 }
 
@@ -246,6 +301,9 @@ static nj_status load_files(const char *folder, const catalogue_facts *facts,
     }
     if (status == NJ_OK && facts->embedding_width > 0) {
         status = load_codebooks(folder, facts, catalogue, err);
+    }
+    if (status == NJ_OK && facts->retired_count > 0) {
+        status = load_retired(folder, facts, catalogue, err);
     }
     if (status == NJ_OK) {
         status = nj_catalogue_finish(catalogue, folder, err);

@@ -10,7 +10,6 @@
 #include "common/base/failpoint.h"
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_parts.h"
-#include "common/input/safetensors.h"
 
 // ---- where it goes ----
 
@@ -54,8 +53,9 @@ static nj_status resolve_paths(const char *path, folder_paths *out, nj_error *er
 
 static bool is_part_of_catalogue(const char *name)
 {
-    static const char *const NAMES[] = {NJ_CATALOGUE_JSON, NJ_CATALOGUE_ITEMS, NJ_CATALOGUE_SIDS,
-                                        NJ_CATALOGUE_CODEBOOKS};
+    static const char *const NAMES[] = {
+        NJ_CATALOGUE_JSON,    NJ_CATALOGUE_ITEMS, NJ_CATALOGUE_SIDS,    NJ_CATALOGUE_CODEBOOKS,
+        NJ_CATALOGUE_RETIRED, NJ_CATALOGUE_REFIT, NJ_CATALOGUE_OLD_SIDS};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         if (strcmp(name, NAMES[i]) == 0) {
             return true;
@@ -123,7 +123,7 @@ static nj_status write_buffer(const char *folder, const char *name, const nj_buf
     return status == NJ_OK ? nj_file_write(path.text, buffer->bytes, buffer->size, err) : status;
 }
 
-static nj_status write_items(const char *folder, const nj_catalogue *catalogue, nj_error *err)
+nj_status nj_catalogue_write_items(const char *folder, const nj_catalogue *catalogue, nj_error *err)
 {
     nj_buffer text;
     nj_buffer_init(&text, SIZE_MAX / 2);
@@ -145,7 +145,8 @@ static nj_status write_items(const char *folder, const nj_catalogue *catalogue, 
 }
 
 // int32 and not uint16: whoever adds a token base to these in NumPy must not meet its wrap-around at 65536.
-static nj_status write_sids(const char *folder, const nj_sids *sids, nj_error *err)
+nj_status nj_catalogue_write_codes(const char *folder, const char *name, const nj_sids *sids,
+                                   const uint32_t *bases, nj_error *err)
 {
     nj_path path;
     const size_t shape[] = {sids->row_count, sids->level_count};
@@ -155,9 +156,9 @@ static nj_status write_sids(const char *folder, const nj_sids *sids, nj_error *e
         return nj_fail(err, NJ_NO_MEMORY, "no memory to write %zu SIDs", shape[0]);
     }
     for (size_t i = 0; i < count; i++) {
-        values[i] = sids->codes[i];
+        values[i] = sids->codes[i] + (bases != NULL ? (int32_t)bases[i % shape[1]] : 0);
     }
-    nj_status status = nj_path_join(folder, NJ_CATALOGUE_SIDS, &path, err);
+    nj_status status = nj_path_join(folder, name, &path, err);
     if (status == NJ_OK) {
         status = nj_npy_write(path.text, NJ_NPY_I32, shape, 2, values, err);
     }
@@ -165,20 +166,22 @@ static nj_status write_sids(const char *folder, const nj_sids *sids, nj_error *e
     return status;
 }
 
-static nj_status write_codebooks(const char *folder, const nj_codebooks *codebooks, nj_error *err)
+nj_status nj_catalogue_write_retired(const char *folder, const nj_catalogue *catalogue,
+                                     nj_error *err)
 {
-    char names[NJ_LEVELS_MAX][NJ_CODEBOOK_NAME_BYTES];
-    nj_tensor_source sources[NJ_LEVELS_MAX];
+    nj_path path;
+    const size_t shape[] = {catalogue->sids.row_count};
+    nj_status status = nj_path_join(folder, NJ_CATALOGUE_RETIRED, &path, err);
+    return status == NJ_OK ? nj_npy_write(path.text, NJ_NPY_U8, shape, 1, catalogue->retired, err)
+                           : status;
+}
+
+static nj_status write_codebooks(const char *folder, const nj_catalogue *catalogue, nj_error *err)
+{
     nj_buffer bytes;
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        nj_codebook_name(l, names[l]);
-        sources[l] = (nj_tensor_source){.name = names[l],
-                                        .dim_count = 2,
-                                        .shape = {codebooks->K[l], codebooks->D},
-                                        .data = codebooks->vectors[l]};
-    }
     nj_buffer_init(&bytes, SIZE_MAX / 2);
-    nj_status status = nj_tensors_write(sources, codebooks->level_count, &bytes, err);
+    nj_status status =
+        nj_quant_model_write(&catalogue->codebooks, &catalogue->transform, &bytes, err);
     if (status == NJ_OK) {
         status = write_buffer(folder, NJ_CATALOGUE_CODEBOOKS, &bytes, err);
     }
@@ -214,11 +217,22 @@ static void put_digest(json_text *text, const char *before, const char *key,
     put(text, "%s\n    \"%s\": \"%s\"", before, key, hex);
 }
 
+// The lowest version whose readers understand all that is there.
+static int version_of(const nj_catalogue *catalogue)
+{
+    bool is_plain = catalogue->codebooks.kind == NJ_QUANT_RESIDUAL &&
+                    nj_transform_is_none(&catalogue->transform) && catalogue->retired_count == 0;
+    return is_plain ? 1 : 2;
+}
+
 static void put_sizes(json_text *text, const nj_catalogue *catalogue)
 {
     const nj_sids *sids = &catalogue->sids;
-    put(text, "{\n  \"version\": %d,\n", NJ_CATALOGUE_VERSION);
+    put(text, "{\n  \"version\": %d,\n", version_of(catalogue));
     put(text, "  \"items\": %" PRIu32 ",\n", sids->row_count);
+    if (catalogue->retired_count > 0) {
+        put(text, "  \"retired\": %" PRIu32 ",\n", catalogue->retired_count);
+    }
     put(text, "  \"levels\": %" PRIu32 ",\n  \"codes_per_level\": [", sids->level_count);
     for (uint32_t l = 0; l < sids->level_count; l++) {
         put(text, "%s%" PRIu32, l > 0 ? ", " : "", sids->codes_per_level[l]);
@@ -226,7 +240,13 @@ static void put_sizes(json_text *text, const nj_catalogue *catalogue)
     put(text, "],\n  \"token_base\": %" PRIu32 ",\n", catalogue->token_base);
     put(text, "  \"suffix\": %s,\n", catalogue->has_suffix ? "true" : "false");
     if (catalogue->codebooks.level_count > 0) {
-        put(text, "  \"embedding_width\": %zu,\n", catalogue->codebooks.D);
+        put(text, "  \"embedding_width\": %zu,\n", nj_catalogue_embedding_width(catalogue));
+    }
+    if (!nj_transform_is_none(&catalogue->transform)) {
+        put(text, "  \"codebook_width\": %zu,\n", catalogue->codebooks.D);
+    }
+    if (catalogue->codebooks.kind != NJ_QUANT_RESIDUAL) {
+        put(text, "  \"quantizer\": \"%s\",\n", nj_quant_kind_name(catalogue->codebooks.kind));
     }
 }
 
@@ -237,6 +257,9 @@ static void put_fingerprints(json_text *text, const nj_catalogue *catalogue)
     put_digest(text, ",", "sids", &catalogue->sids_digest);
     if (catalogue->codebooks.level_count > 0) {
         put_digest(text, ",", "codebooks", &catalogue->codebooks_digest);
+    }
+    if (catalogue->retired_count > 0) {
+        put_digest(text, ",", "retired", &catalogue->retired_digest);
     }
     if (catalogue->has_embeddings) {
         put_digest(text, ",", "embeddings", &catalogue->embeddings_digest);
@@ -281,14 +304,37 @@ static nj_status write_json(const char *folder, const nj_catalogue *catalogue, n
 
 // ---- the folder ----
 
-static nj_status write_files(const char *folder, const nj_catalogue *catalogue, nj_error *err)
+static nj_status write_origin(const char *folder, const nj_sids *sids,
+                              const nj_catalogue_origin *origin, nj_error *err)
 {
-    nj_status status = write_items(folder, catalogue, err);
+    nj_path path;
+    const size_t shape[] = {sids->row_count, sids->level_count};
+    nj_status status = nj_path_join(folder, NJ_CATALOGUE_REFIT, &path, err);
     if (status == NJ_OK) {
-        status = write_sids(folder, &catalogue->sids, err);
+        status = nj_file_write(path.text, origin->json.bytes, origin->json.size, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_path_join(folder, NJ_CATALOGUE_OLD_SIDS, &path, err);
+    }
+    return status == NJ_OK ? nj_npy_write(path.text, NJ_NPY_I32, shape, 2, origin->old_sids, err)
+                           : status;
+}
+
+static nj_status write_files(const char *folder, const nj_catalogue *catalogue,
+                             const nj_catalogue_origin *origin, nj_error *err)
+{
+    nj_status status = nj_catalogue_write_items(folder, catalogue, err);
+    if (status == NJ_OK) {
+        status = nj_catalogue_write_codes(folder, NJ_CATALOGUE_SIDS, &catalogue->sids, NULL, err);
     }
     if (status == NJ_OK && catalogue->codebooks.level_count > 0) {
-        status = write_codebooks(folder, &catalogue->codebooks, err);
+        status = write_codebooks(folder, catalogue, err);
+    }
+    if (status == NJ_OK && catalogue->retired_count > 0) {
+        status = nj_catalogue_write_retired(folder, catalogue, err);
+    }
+    if (status == NJ_OK && origin != NULL) {
+        status = write_origin(folder, &catalogue->sids, origin, err);
     }
     if (status == NJ_OK) {
         status = write_json(folder, catalogue, err);
@@ -322,6 +368,12 @@ static nj_status place_folder(const folder_paths *paths, bool overwrite, nj_erro
 nj_status nj_catalogue_write(const char *path, const nj_catalogue *catalogue, bool overwrite,
                              nj_error *err)
 {
+    return nj_catalogue_write_from(path, catalogue, NULL, overwrite, err);
+}
+
+nj_status nj_catalogue_write_from(const char *path, const nj_catalogue *catalogue,
+                                  const nj_catalogue_origin *origin, bool overwrite, nj_error *err)
+{
     folder_paths paths;
     nj_status status = resolve_paths(path, &paths, err);
     if (status == NJ_OK) {
@@ -335,7 +387,7 @@ nj_status nj_catalogue_write(const char *path, const nj_catalogue *catalogue, bo
     }
     status = nj_folder_make(paths.temporary.text, err);
     if (status == NJ_OK) {
-        status = write_files(paths.temporary.text, catalogue, err);
+        status = write_files(paths.temporary.text, catalogue, origin, err);
     }
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(CATALOGUE_DRAFTED, err);

@@ -9,6 +9,7 @@ typedef struct {
     const nj_idlist *items;
     const nj_idmap *map;
     const nj_user_masks *masks;
+    const nj_live_rows *live;
 } reading;
 
 static bool has_item(const nj_request *user, uint32_t row)
@@ -38,6 +39,10 @@ static nj_status split_history(void *context, const nj_history *history, nj_erro
         held->unknown_count++;
         return NJ_OK;
     }
+    if (!nj_live_rows_has(r->live, index)) {
+        held->retired_count++;
+        return NJ_OK;
+    }
     uint32_t row = (uint32_t)index;
     if (nj_buffer_append(&held->targets, &row, sizeof row) != NJ_OK) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for more than %zu users", held->users.count);
@@ -55,12 +60,13 @@ static nj_status split_history(void *context, const nj_history *history, nj_erro
 
 nj_status nj_held_out_read(const char *path, nj_histories_format format, nj_held_out_place place,
                            const nj_idlist *items, const nj_idmap *map, const nj_user_masks *masks,
+                           const nj_live_rows *live,
                            nj_held_out *out, nj_error *err)
 {
     nj_held_out held = {0};
     nj_user_table_init(&held.users);
     nj_buffer_init(&held.targets, BYTES_MAX);
-    reading r = {path, &held, (size_t)place, items, map, masks};
+    reading r = {path, &held, (size_t)place, items, map, masks, live};
     nj_status status = nj_histories_read(path, format, split_history, &r, err);
     if (status != NJ_OK) {
         nj_held_out_fini(&held);

@@ -92,34 +92,54 @@ static nj_status check_header(const nj_npy_header *header, size_t data_bytes, co
     return NJ_OK;
 }
 
-nj_status nj_npy_open(const char *path, nj_npy *out, nj_error *err)
+// Fills in what the header of `npy->file` says.
+static nj_status read_header(nj_npy *npy, const char *path, nj_error *err)
 {
-    nj_npy npy = {0};
     nj_npy_header header;
     nj_slice text;
     size_t data_at = 0;
-    nj_status status = nj_mapped_open(path, &npy.file, err);
-    if (status == NJ_OK) {
-        status = find_header(&npy.file, path, &text, &data_at, err);
-    }
+    nj_status status = find_header(&npy->file, path, &text, &data_at, err);
     if (status == NJ_OK) {
         status = nj_npy_header_parse(text, path, &header, err);
     }
     if (status == NJ_OK) {
-        status = check_header(&header, npy.file.size - data_at, path, err);
+        status = check_header(&header, npy->file.size - data_at, path, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    npy->data = npy->file.bytes + data_at;
+    npy->type = header.type;
+    npy->element_bytes = header.element_bytes;
+    npy->dim_count = header.dim_count;
+    memcpy(npy->shape, header.shape, sizeof npy->shape);
+    snprintf(npy->path, sizeof npy->path, "%s", path);
+    return NJ_OK;
+}
+
+nj_status nj_npy_open(const char *path, nj_npy *out, nj_error *err)
+{
+    nj_npy npy = {0};
+    nj_status status = nj_mapped_open(path, &npy.file, err);
+    if (status == NJ_OK) {
+        status = read_header(&npy, path, err);
     }
     if (status != NJ_OK) {
         nj_mapped_close(&npy.file);
         return status;
     }
-    npy.data = npy.file.bytes + data_at;
-    npy.type = header.type;
-    npy.element_bytes = header.element_bytes;
-    npy.dim_count = header.dim_count;
-    memcpy(npy.shape, header.shape, sizeof npy.shape);
-    snprintf(npy.path, sizeof npy.path, "%s", path);
     *out = npy;
     return NJ_OK;
+}
+
+nj_status nj_npy_view(const void *bytes, size_t size, const char *name, nj_npy *out, nj_error *err)
+{
+    nj_npy npy = {.file = {.bytes = bytes, .size = size}};
+    nj_status status = read_header(&npy, name, err);
+    if (status == NJ_OK) {
+        *out = npy;
+    }
+    return status;
 }
 
 void nj_npy_close(nj_npy *npy)

@@ -39,6 +39,10 @@ typedef struct {
 /// Opens and checks the header against the file's size. NJ_INPUT names file, rule and both numbers.
 NJ_CHECKED nj_status nj_npy_open(const char *path, nj_npy *out, nj_error *err);
 void nj_npy_close(nj_npy *npy);
+/// The same for a file that is in memory already; `name` stands in messages. `bytes` is borrowed as long as `out` is used; nothing
+/// is to be closed.
+NJ_CHECKED nj_status nj_npy_view(const void *bytes, size_t size, const char *name, nj_npy *out,
+                                 nj_error *err);
 
 /// Copies elements [first, first+count) of the flattened array as float32. NJ_INPUT for an integer
 /// array, and for NaN or infinity (names row and column of a matrix, else the element's indices).

@@ -1,46 +1,84 @@
 #include "common/quant/quant.h"
 
 #include <assert.h>
-#include <float.h>
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
-#include "common/base/checked.h"
-
-// Below this bound on |c|^2 + 2|r||c| no float32 sum of the product can overflow; above it every row is a candidate.
-#define SCREEN_MAX ((double)FLT_MAX / 16)
-
-typedef struct {
-    nj_linear linear; // the codebook as a [K, D] weight
-    float *norms;     // [K] |c|^2, rounded from float64
-    double norm_max;  // the longest |c|
-} level_index;
-
-struct nj_quantizer {
-    nj_codebooks codebooks; // what it points to is borrowed
-    const nj_kernels *kernels;
-    level_index levels[NJ_QUANT_LEVELS_MAX];
-    size_t block_rows;
-    nj_arena arena;   // everything below
-    double *residual; // [block_rows, D] what is left of x
-    double *squares;  // [block_rows] |residual|^2
-    float *rounded;   // [block_rows, D] the residual as the product takes it
-    float *scores;    // [block_rows, K of the widest level]
+static const char *const KIND_NAMES[NJ_QUANT_KIND_COUNT] = {
+    [NJ_QUANT_RESIDUAL] = "residual",
+    [NJ_QUANT_PRODUCT] = "product",
+    [NJ_QUANT_HIERARCHICAL] = "hierarchical",
 };
 
-// ---- setting up ----
+const char *nj_quant_kind_name(nj_quant_kind kind)
+{
+    return KIND_NAMES[kind];
+}
+
+bool nj_quant_kind_from_name(const char *name, nj_quant_kind *out)
+{
+    for (nj_quant_kind kind = 0; kind < NJ_QUANT_KIND_COUNT; kind++) {
+        if (strcmp(name, KIND_NAMES[kind]) == 0) {
+            *out = kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+// ---- shapes ----
+
+size_t nj_codebooks_first_column(const nj_codebooks *codebooks, uint32_t level)
+{
+    return codebooks->kind == NJ_QUANT_PRODUCT
+               ? nj_quant_part_first(codebooks->D, codebooks->level_count, level)
+               : 0;
+}
+
+size_t nj_codebooks_width(const nj_codebooks *codebooks, uint32_t level)
+{
+    if (codebooks->kind != NJ_QUANT_PRODUCT) {
+        return codebooks->D;
+    }
+    return nj_quant_part_first(codebooks->D, codebooks->level_count, level + 1) -
+           nj_quant_part_first(codebooks->D, codebooks->level_count, level);
+}
+
+// Nodes of the level above, each of which has a span in child_offset[level].
+static size_t count_parents(const nj_codebooks *codebooks, uint32_t level)
+{
+    return level == 0 ? 1 : nj_codebooks_rows(codebooks, level - 1);
+}
+
+size_t nj_codebooks_rows(const nj_codebooks *codebooks, uint32_t level)
+{
+    if (codebooks->kind != NJ_QUANT_HIERARCHICAL) {
+        return codebooks->K[level];
+    }
+    size_t parents = 1;
+    for (uint32_t l = 0; l < level; l++) {
+        parents = codebooks->child_offset[l][parents];
+    }
+    return codebooks->child_offset[level][parents];
+}
+
+// ---- checking ----
 
 static nj_status check_sizes(const nj_codebooks *codebooks, nj_error *err)
 {
-    if (codebooks->level_count < 1 || codebooks->level_count > NJ_QUANT_LEVELS_MAX) {
-        return nj_fail(err, NJ_INPUT, "codebooks have %u levels, must be 1 to %d",
-                       codebooks->level_count, NJ_QUANT_LEVELS_MAX);
+    uint32_t L = codebooks->level_count;
+    if (L < 1 || L > NJ_QUANT_LEVELS_MAX) {
+        return nj_fail(err, NJ_INPUT, "codebooks have %u levels, must be 1 to %d", L,
+                       NJ_QUANT_LEVELS_MAX);
     }
     if (codebooks->D < 1 || codebooks->D > NJ_QUANT_DIMS_MAX) {
         return nj_fail(err, NJ_INPUT, "codebooks are %zu wide, must be 1 to %d", codebooks->D,
                        NJ_QUANT_DIMS_MAX);
     }
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
+    if (codebooks->kind == NJ_QUANT_PRODUCT && codebooks->D < L) {
+        return nj_fail(err, NJ_INPUT, "%zu columns cannot be cut into %u parts", codebooks->D, L);
+    }
+    for (uint32_t l = 0; l < L; l++) {
         if (codebooks->K[l] < 1 || codebooks->K[l] > NJ_QUANT_CODES_MAX) {
             return nj_fail(err, NJ_INPUT, "codebook %u has %u rows, must be 1 to %d", l,
                            codebooks->K[l], NJ_QUANT_CODES_MAX);
@@ -49,256 +87,92 @@ static nj_status check_sizes(const nj_codebooks *codebooks, nj_error *err)
     return NJ_OK;
 }
 
-static nj_status check_values(const nj_codebooks *codebooks, nj_error *err)
+// `parents` nodes of the level above have spans that follow each other.
+static nj_status check_children(const nj_codebooks *codebooks, uint32_t level, size_t parents,
+                                nj_error *err)
 {
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        size_t count = codebooks->K[l] * codebooks->D;
-        for (size_t i = 0; i < count; i++) {
-            if (!isfinite(codebooks->vectors[l][i])) {
-                return nj_fail(err, NJ_INPUT, "codebook %u, row %zu, column %zu: %g is not finite",
-                               l, i / codebooks->D, i % codebooks->D,
-                               (double)codebooks->vectors[l][i]);
-            }
+    const uint32_t *offset = codebooks->child_offset[level];
+    if (offset[0] != 0) {
+        return nj_fail(err, NJ_INPUT, "codebook %u: children begin at row %u, must be 0", level,
+                       offset[0]);
+    }
+    for (size_t n = 0; n < parents; n++) {
+        if (offset[n + 1] <= offset[n]) {
+            return nj_fail(err, NJ_INPUT,
+                           "codebook %u: node %zu has rows %u to %u, every node has a child", level,
+                           n, offset[n], offset[n + 1]);
+        }
+        if (offset[n + 1] - offset[n] > codebooks->K[level]) {
+            return nj_fail(err, NJ_INPUT, "codebook %u: node %zu has %u children, codes are %u",
+                           level, n, offset[n + 1] - offset[n], codebooks->K[level]);
+        }
+    }
+    if (offset[parents] > NJ_QUANT_ROWS_MAX) {
+        return nj_fail(err, NJ_INPUT, "codebook %u has %u rows, must be 1 to %u", level,
+                       offset[parents], NJ_QUANT_ROWS_MAX);
+    }
+    return NJ_OK;
+}
+
+static nj_status check_values(const nj_codebooks *codebooks, uint32_t level, nj_error *err)
+{
+    size_t width = nj_codebooks_width(codebooks, level);
+    size_t count = nj_codebooks_rows(codebooks, level) * width;
+    const float *vectors = codebooks->vectors[level];
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(vectors[i])) {
+            return nj_fail(err, NJ_INPUT, "codebook %u, row %zu, column %zu: %g is not finite",
+                           level, i / width, i % width, (double)vectors[i]);
         }
     }
     return NJ_OK;
 }
 
-static uint32_t find_widest(const nj_codebooks *codebooks)
-{
-    uint32_t widest = 0;
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        widest = codebooks->K[l] > widest ? codebooks->K[l] : widest;
-    }
-    return widest;
-}
-
-static size_t choose_block_rows(size_t D, size_t widest)
-{
-    size_t row_bytes = D * (sizeof(double) + sizeof(float)) + widest * sizeof(float);
-    size_t rows = NJ_QUANT_BLOCK_BYTES / row_bytes;
-    return rows < 1 ? 1 : nj_min_size(rows, NJ_QUANT_BLOCK_ROWS_MAX);
-}
-
-// The maxima of quant.h keep every product here far below SIZE_MAX.
-static size_t add_up_arena(const nj_quantizer *quantizer, uint32_t widest)
-{
-    const nj_codebooks *codebooks = &quantizer->codebooks;
-    size_t values = quantizer->block_rows * codebooks->D;
-    size_t bytes = nj_arena_cost(values * sizeof(double)) +
-                   nj_arena_cost(quantizer->block_rows * sizeof(double)) +
-                   nj_arena_cost(values * sizeof(float)) +
-                   nj_arena_cost(quantizer->block_rows * widest * sizeof(float));
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        bytes += nj_arena_cost(codebooks->K[l] * sizeof(float)) +
-                 nj_linear_pack_cost(quantizer->kernels, codebooks->K[l], codebooks->D);
-    }
-    return bytes;
-}
-
-static double square_length(const float *row, size_t D)
-{
-    double sum = 0;
-    for (size_t d = 0; d < D; d++) {
-        sum += (double)row[d] * (double)row[d];
-    }
-    return sum;
-}
-
-static void index_level(nj_quantizer *quantizer, uint32_t l)
-{
-    const nj_codebooks *codebooks = &quantizer->codebooks;
-    const nj_kernels *kernels = quantizer->kernels;
-    level_index *level = &quantizer->levels[l];
-    size_t K = codebooks->K[l];
-    size_t D = codebooks->D;
-    level->linear = (nj_linear){.weight = codebooks->vectors[l], .N = K, .K = D};
-    size_t pack_bytes = kernels->linear_pack_bytes(K, D);
-    if (pack_bytes > 0) {
-        kernels->linear_pack(&level->linear, nj_arena_take(&quantizer->arena, pack_bytes));
-    }
-    level->norms = nj_arena_take(&quantizer->arena, K * sizeof *level->norms);
-    double longest = 0;
-    for (size_t k = 0; k < K; k++) {
-        double square = square_length(codebooks->vectors[l] + k * D, D);
-        level->norms[k] =
-            square < SCREEN_MAX ? (float)square : FLT_MAX; // beyond, it is not looked at
-        longest = square > longest ? square : longest;
-    }
-    level->norm_max = sqrt(longest);
-}
-
-nj_status nj_quantizer_new(const nj_codebooks *codebooks, const nj_kernels *kernels,
-                           nj_quantizer **out, nj_error *err)
+nj_status nj_codebooks_check(const nj_codebooks *codebooks, nj_error *err)
 {
     nj_status status = check_sizes(codebooks, err);
-    if (status == NJ_OK) {
-        status = check_values(codebooks, err);
+    for (uint32_t l = 0; l < codebooks->level_count && status == NJ_OK; l++) {
+        if (codebooks->kind == NJ_QUANT_HIERARCHICAL) {
+            status = check_children(codebooks, l, count_parents(codebooks, l), err);
+        }
+        if (status == NJ_OK) {
+            status = check_values(codebooks, l, err);
+        }
     }
-    if (status != NJ_OK) {
-        return status;
-    }
-    nj_quantizer *quantizer = calloc(1, sizeof *quantizer);
-    if (quantizer == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for a quantizer");
-    }
-    uint32_t widest = find_widest(codebooks);
-    quantizer->codebooks = *codebooks;
-    quantizer->kernels = kernels;
-    quantizer->block_rows = choose_block_rows(codebooks->D, widest);
-    status = nj_arena_init(&quantizer->arena, add_up_arena(quantizer, widest), err);
-    if (status != NJ_OK) {
-        goto done;
-    }
-    size_t values = quantizer->block_rows * codebooks->D;
-    quantizer->residual = nj_arena_take(&quantizer->arena, values * sizeof(double));
-    quantizer->squares = nj_arena_take(&quantizer->arena, quantizer->block_rows * sizeof(double));
-    quantizer->rounded = nj_arena_take(&quantizer->arena, values * sizeof(float));
-    quantizer->scores =
-        nj_arena_take(&quantizer->arena, quantizer->block_rows * widest * sizeof(float));
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        index_level(quantizer, l);
-    }
-    *out = quantizer;
-    quantizer = NULL;
-done:
-    nj_quantizer_free(&quantizer);
     return status;
 }
 
-void nj_quantizer_free(nj_quantizer **quantizer)
+// ---- decoding ----
+
+size_t nj_codebooks_row(const nj_codebooks *codebooks, const uint16_t *codes, uint32_t level)
 {
-    if (*quantizer != NULL) {
-        nj_arena_fini(&(*quantizer)->arena);
-        free(*quantizer);
-        *quantizer = NULL;
+    assert(codes[level] < codebooks->K[level]);
+    if (codebooks->kind != NJ_QUANT_HIERARCHICAL) {
+        return codes[level];
     }
-}
-
-// ---- assigning ----
-
-// How far a screened score can be from |c|^2 - 2 r.c, for every row of the level. With u = 2^-24:
-//   the product of D terms in any order, with or without FMA        (D + 1) u |r||c|, doubled by the factor 2
-//   the residual, rounded to float32 before the product             u |r||c|, doubled
-//   the norm, rounded to float32                                    u |c|^2
-//   the subtraction                                                 u (|c|^2 + 2|r||c|)
-// and what is lost below the smallest float32. Doubled again for the second-order terms that this list leaves out.
-static double bound_score_error(double length, double norm_max, size_t D)
-{
-    const double u = FLT_EPSILON / 2;
-    double product = length * norm_max;
-    double first_order = u * ((2.0 * (double)D + 6.0) * product + 2.0 * norm_max * norm_max);
-    return 2.0 * (first_order + 4.0 * (double)(D + 1) * (double)FLT_TRUE_MIN);
-}
-
-static double square_distance(const double *residual, const float *row, size_t D)
-{
-    double sum = 0;
-    for (size_t d = 0; d < D; d++) {
-        double difference = residual[d] - (double)row[d];
-        sum += difference * difference;
+    size_t node = 0;
+    for (uint32_t l = 0; l <= level; l++) {
+        const uint32_t *offset = codebooks->child_offset[l] + node;
+        assert(codes[l] < offset[1] - offset[0]);
+        node = offset[0] + codes[l];
     }
-    return sum;
+    return node;
 }
 
-// scores[k] becomes |c_k|^2 - 2 r.c_k, from r.c_k; returns the lowest.
-static float screen_scores(const float *norms, size_t K, float *scores)
+void nj_codebooks_decode(const nj_codebooks *codebooks, const uint16_t *codes, uint32_t level_count,
+                         double *out)
 {
-    float lowest = FLT_MAX;
-    for (size_t k = 0; k < K; k++) {
-        scores[k] = norms[k] - 2.0f * scores[k];
-        lowest = scores[k] < lowest ? scores[k] : lowest;
+    assert(level_count >= 1 && level_count <= codebooks->level_count);
+    for (size_t d = 0; d < codebooks->D; d++) {
+        out[d] = 0;
     }
-    return lowest;
-}
-
-typedef struct {
-    size_t code;
-    double square; // |residual - row|^2
-} nearest_row;
-
-// Compares the rows whose score is at most `limit` by their float64 distance. A NaN is not above any limit, so it is compared.
-static nearest_row choose_nearest(const double *residual, const float *vectors, size_t K, size_t D,
-                                  const float *scores, double limit)
-{
-    nearest_row best = {0, INFINITY};
-    for (size_t k = 0; k < K; k++) {
-        if ((double)scores[k] > limit) {
-            continue;
+    bool only_last = codebooks->kind == NJ_QUANT_HIERARCHICAL;
+    for (uint32_t l = only_last ? level_count - 1 : 0; l < level_count; l++) {
+        size_t width = nj_codebooks_width(codebooks, l);
+        const float *row = codebooks->vectors[l] + nj_codebooks_row(codebooks, codes, l) * width;
+        double *part = out + nj_codebooks_first_column(codebooks, l);
+        for (size_t d = 0; d < width; d++) {
+            part[d] += (double)row[d];
         }
-        double square = square_distance(residual, vectors + k * D, D);
-        if (square < best.square) {
-            best = (nearest_row){k, square};
-        }
-    }
-    return best;
-}
-
-// The code of row `row` of the block, whose residual then loses that code's vector.
-static uint16_t assign_row(nj_quantizer *quantizer, const level_index *level, size_t row)
-{
-    size_t D = quantizer->codebooks.D;
-    size_t K = level->linear.N;
-    const float *vectors = level->linear.weight;
-    float *scores = quantizer->scores + row * K;
-    double *residual = quantizer->residual + row * D;
-    double length = sqrt(quantizer->squares[row]);
-    float lowest = screen_scores(level->norms, K, scores);
-    double limit = INFINITY;
-    if (length < SCREEN_MAX && level->norm_max * (level->norm_max + 2.0 * length) < SCREEN_MAX) {
-        limit = (double)lowest + 2.0 * bound_score_error(length, level->norm_max, D);
-    }
-    nearest_row nearest = choose_nearest(residual, vectors, K, D, scores, limit);
-    for (size_t d = 0; d < D; d++) {
-        residual[d] -= (double)vectors[nearest.code * D + d];
-    }
-    quantizer->squares[row] = nearest.square;
-    return (uint16_t)nearest.code;
-}
-
-static void load_block(nj_quantizer *quantizer, const float *x, size_t row_count)
-{
-    size_t D = quantizer->codebooks.D;
-    for (size_t i = 0; i < row_count * D; i++) {
-        quantizer->residual[i] = (double)x[i];
-    }
-    for (size_t row = 0; row < row_count; row++) {
-        quantizer->squares[row] = square_length(x + row * D, D);
-    }
-}
-
-// Levels of one block; all rows take a level before any takes the next.
-static void assign_block(nj_quantizer *quantizer, size_t row_count, uint16_t *codes,
-                         size_t codes_stride, nj_quant_error *error)
-{
-    size_t D = quantizer->codebooks.D;
-    for (uint32_t l = 0; l < quantizer->codebooks.level_count; l++) {
-        size_t K = quantizer->codebooks.K[l];
-        for (size_t i = 0; i < row_count * D; i++) {
-            quantizer->rounded[i] = (float)quantizer->residual[i];
-        }
-        quantizer->kernels->linear(row_count, quantizer->rounded, D, &quantizer->levels[l].linear,
-                                   false, quantizer->scores, K);
-        for (size_t row = 0; row < row_count; row++) {
-            codes[row * codes_stride + l] = assign_row(quantizer, &quantizer->levels[l], row);
-            if (error != NULL) {
-                error->squared_sum[l] += quantizer->squares[row];
-            }
-        }
-    }
-}
-
-void nj_quant_assign(nj_quantizer *quantizer, const float *x, size_t N, uint16_t *codes,
-                     size_t codes_stride, nj_quant_error *error)
-{
-    assert(codes_stride >= quantizer->codebooks.level_count);
-    size_t D = quantizer->codebooks.D;
-    for (size_t first = 0; first < N; first += quantizer->block_rows) {
-        size_t row_count = nj_min_size(quantizer->block_rows, N - first);
-        load_block(quantizer, x + first * D, row_count);
-        assign_block(quantizer, row_count, codes + first * codes_stride, codes_stride, error);
-    }
-    if (error != NULL) {
-        error->row_count += N;
     }
 }

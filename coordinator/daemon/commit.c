@@ -18,7 +18,7 @@ nj_status nj_night_pause(nj_night *n, nj_error *err)
         return NJ_IO;
     }
     if (began) {
-        nj_dispatch_pause(n->dispatch, true);
+        nj_dispatch_pause(n->exchange.dispatch, true);
         nj_log_event(NJ_EVENT_PAUSED,
                      NJ_FIELDS(nj_log_text("status", nj_status_name(NJ_IO)),
                                nj_log_uint("wait_ms", n->options->storage_wait_ms)),
@@ -39,7 +39,7 @@ void nj_night_go_on(nj_night *n)
 {
     const uint64_t length_ns = nj_pause_end(&n->pause, nj_clock_mono_ns());
     if (length_ns > 0) {
-        nj_dispatch_pause(n->dispatch, false);
+        nj_dispatch_pause(n->exchange.dispatch, false);
         nj_log_event(NJ_EVENT_CONTINUED, NJ_FIELDS(nj_log_uint("paused_ms", length_ns / NS_PER_MS)),
                      "the store can be written again after %.1f s: the night goes on",
                      (double)length_ns / 1e9);
@@ -58,7 +58,8 @@ static nj_status note_outcome(nj_night *n, const nj_staged_piece *piece, nj_comm
                      "shard %u is already stored with other rows: they stay as they are",
                      piece->range.shard);
     }
-    nj_status status = nj_dispatch_stored(n->dispatch, piece->index, true, nj_clock_mono_ns());
+    nj_status status =
+        nj_dispatch_stored(n->exchange.dispatch, piece->index, true, nj_clock_mono_ns());
     return status == NJ_OK ? NJ_OK
                            : nj_fail(err, status, "piece %u was not being written", piece->index);
 }
@@ -89,6 +90,6 @@ nj_status nj_night_commit(nj_night *n, nj_error *err)
     }
     nj_stage_clear(&n->stage);
     NJ_FAILPOINT_HIT(ACK_DUE);
-    nj_night_perform(n);
+    nj_exchange_perform(&n->exchange);
     return status;
 }

@@ -4,28 +4,13 @@
 
 #include "common/base/buffer.h"
 #include "common/cli/progress.h"
-#include "common/wire/socket.h"
-#include "coordinator/daemon/log_gate.h"
+#include "coordinator/daemon/exchange.h"
 #include "coordinator/daemon/metrics_page.h"
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/pause.h"
 #include "coordinator/daemon/result_check.h"
 #include "coordinator/daemon/stage.h"
-#include "coordinator/dispatch.h"
 #include "coordinator/plan.h"
-
-// Kinds of lines that many workers can cause.
-typedef enum {
-    NJ_LINE_JOIN,
-    NJ_LINE_GONE,
-    NJ_LINE_MESSAGE,
-    NJ_LINE_FAILURE,
-    NJ_LINE_LOSS,
-    NJ_LINE_SPLIT,
-    NJ_LINE_SECOND,
-    NJ_LINE_BENCH,
-    NJ_LINE_COUNT
-} nj_line;
 
 // Everything that lives as long as the night.
 typedef struct {
@@ -35,23 +20,17 @@ typedef struct {
     nj_plan plan;
     nj_stage stage;
     nj_result_check check;
-    nj_router *router;
-    nj_dispatch *dispatch; // owned
+    nj_exchange exchange;
     nj_buffer settings_bytes;
-    nj_buffer users_bytes;           // scratch of a LEASE
-    nj_request *requests;            // owned; the same, [users of the largest shard]
-    const nj_message_result *result; // the RESULT at hand, while its effects are drawn
-    char run_id[NJ_DIGEST_HEX_BYTES];
+    nj_request *requests; // owned; scratch of a LEASE, [users of the largest shard]
     nj_progress progress;
     nj_pause pause;
-    uint64_t later_leases; // of pieces that had one before
     bool diverged;
     bool audit_failed;
     nj_error trouble; // the last reason why a piece was split or an audit failed
     nj_status
         broken; // not NJ_OK: an effect could not be performed and the night must end, `broken_err` says why
     nj_error broken_err;
-    nj_log_gate gates[NJ_LINE_COUNT];
     nj_metrics
         metrics; // what the ledger does not count is counted here; measure.h fills in the rest
     nj_metrics_page *page; // owned; NULL: none
@@ -59,22 +38,14 @@ typedef struct {
     nj_night_summary summary;
 } nj_night;
 
-/// How often a worker of this night sends HEARTBEAT.
-uint32_t nj_night_heartbeat_ms(const nj_night_options *options);
-
-/// Draws and performs effects until there are none. Rows of a RESULT wait in the stage afterwards.
-void nj_night_perform(nj_night *n);
+/// What the exchange asks of a night. Rows of a RESULT wait in the stage afterwards.
+nj_exchange_work nj_night_work(nj_night *n);
 
 /// Two workers gave different rows: the night is not published, by this process or by one that resumes it.
 void nj_night_note_divergence(nj_night *n);
 
 /// Users who are done: committed or quarantined.
 uint64_t nj_night_users_done(const nj_night *n);
-
-/// True when one more line of this kind may be logged now.
-bool nj_night_may_say(nj_night *n, nj_line line);
-/// At the end: how many lines were left out.
-void nj_night_tell_kept(nj_night *n);
 
 /// Commits what waits in the stage, unless the store failed and its next try is not due. The store failing is no failure of
 /// this: the night pauses, until it has lasted for storage_wait_ms (NJ_IO). NJ_AGAIN: fenced; others as nj_stage_commit.

@@ -11,7 +11,7 @@
 
 bool nj_night_is_over_budget(const nj_night *n)
 {
-    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    const nj_ledger_counts *counts = &n->exchange.dispatch->ledger.counts;
     return counts->quarantined_users > n->options->quarantine_max ||
            (counts->quarantined_users > 0 && counts->committed_users == 0 &&
             n->plan.copied_count == 0);
@@ -20,11 +20,12 @@ bool nj_night_is_over_budget(const nj_night *n)
 static void fill_summary(nj_night *n)
 {
     nj_night_summary *out = &n->summary;
-    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    const nj_ledger_counts *counts = &n->exchange.dispatch->ledger.counts;
     out->rows = counts->committed_users + n->plan.copied_count;
     out->leases = counts->leases;
-    out->retries =
-        n->later_leases > counts->speculations ? n->later_leases - counts->speculations : 0;
+    out->retries = n->exchange.counts.later_leases > counts->speculations
+                       ? n->exchange.counts.later_leases - counts->speculations
+                       : 0;
     out->losses = counts->losses;
     out->duplicates = counts->duplicates;
     out->speculations = counts->speculations;

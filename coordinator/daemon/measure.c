@@ -62,10 +62,14 @@ static void collect(nj_night *n, uint64_t now_ns)
     out->users = n->plan.user_count + n->plan.copied_count;
     out->users_copied = n->plan.copied_count;
     out->paused = nj_pause_total_ns(&n->pause, now_ns);
-    if (n->dispatch != NULL) {
-        out->epoch = n->dispatch->config.epoch;
-        copy_counts(&n->dispatch->ledger.counts, out);
-        count_workers(&n->dispatch->roster, out);
+    out->received = n->exchange.counts.received;
+    out->messages_refused = n->exchange.counts.messages_refused;
+    out->workers_joined = n->exchange.counts.workers_joined;
+    out->workers_vanished = n->exchange.counts.workers_vanished;
+    if (n->exchange.dispatch != NULL) {
+        out->epoch = n->exchange.dispatch->config.epoch;
+        copy_counts(&n->exchange.dispatch->ledger.counts, out);
+        count_workers(&n->exchange.dispatch->roster, out);
         // A shard that was resumed is committed, not processed.
         out->users_processed = out->users_committed - n->summary.resumed_rows;
     }

@@ -12,77 +12,20 @@
 #include "coordinator/daemon/effects.h"
 #include "coordinator/daemon/gate.h"
 #include "coordinator/daemon/measure.h"
+#include "coordinator/daemon/stop.h"
 #include "coordinator/daemon/summary.h"
 
-#define TICK_MS 100
-#define FAREWELL_MS 2000 // how long workers get to say BYE
 #define LINGER_MS 500
-#define MESSAGES_A_ROUND 256 // so that commits and ticks happen under load
-#define AUDIT_WAIT_MS 5000   // for a worker, when nobody is there to decode the sample
+#define AUDIT_WAIT_MS 5000 // for a worker, when nobody is there to decode the sample
 
-// The rest of the night's constants; tries and losses are in night.h.
-#define RETRY_MS 500
-#define RETRY_MS_MAX 30000
-#define BENCH_MS 30000
-#define BENCH_MS_MAX 600000
-#define SPECULATE_PERCENT 5 // of the shards
 #define FAILED_SHARDS_LEAST 8
-#define WORKERS_MAX 4096
-
-static volatile sig_atomic_t stop_signal;
-
-static void note_signal(int number)
-{
-    stop_signal = number;
-}
 
 // ---- the loop ----
-
-static nj_status receive_some(nj_night *n, nj_error *err)
-{
-    for (int i = 0; i < MESSAGES_A_ROUND; i++) {
-        nj_received received;
-        nj_message message;
-        nj_error why = {0};
-        nj_status status = nj_router_receive(n->router, &received, err);
-        if (status != NJ_OK) {
-            return status == NJ_AGAIN ? NJ_OK : status;
-        }
-        n->metrics.received += received.bytes.size;
-        if (nj_message_unpack(received.bytes, NJ_SIDE_WORKER, &message, &why) == NJ_OK) {
-            n->result = message.kind == NJ_MESSAGE_RESULT ? &message.result : NULL;
-            if (n->result != NULL) {
-                NJ_FAILPOINT_HIT(RESULT_RECEIVED);
-            }
-            nj_dispatch_message(n->dispatch, &received.peer, &message, nj_clock_mono_ns());
-        } else {
-            n->metrics.messages_refused++;
-            if (nj_night_may_say(n, NJ_LINE_MESSAGE)) {
-                const char *peer =
-                    received.address[0] != '\0' ? received.address : "a closed connection";
-                nj_log_event(NJ_EVENT_MESSAGE_REFUSED,
-                             NJ_FIELDS(nj_log_text("peer", peer),
-                                       nj_log_text("status", nj_status_name(why.status))),
-                             "message from %s refused: %s", peer, why.text);
-            }
-            nj_dispatch_broken(n->dispatch, &received.peer, &why, nj_clock_mono_ns());
-        }
-        nj_night_perform(n);
-        n->result = NULL;
-        if (nj_stage_is_full(&n->stage)) {
-            status = nj_night_commit(n, err);
-            if (status != NJ_OK) {
-                return status;
-            }
-        }
-    }
-    return NJ_OK;
-}
 
 // What went wrong so far stands behind the progress, as far as something did.
 static void show_progress(nj_night *n)
 {
-    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    const nj_ledger_counts *counts = &n->exchange.dispatch->ledger.counts;
     const struct {
         uint64_t count;
         const char *what;
@@ -104,7 +47,7 @@ static void show_progress(nj_night *n)
 static nj_status call_tick(nj_night *n, nj_error *err)
 {
     const nj_night_hooks *hooks = &n->options->hooks;
-    const nj_ledger_counts *counts = &n->dispatch->ledger.counts;
+    const nj_ledger_counts *counts = &n->exchange.dispatch->ledger.counts;
     const nj_night_pulse pulse = {.progress = counts->states[NJ_PIECE_COMMITTED] + counts->splits +
                                               counts->quarantined_users,
                                   .paused = n->pause.active};
@@ -113,19 +56,19 @@ static nj_status call_tick(nj_night *n, nj_error *err)
 
 static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
 {
-    nj_status status = nj_poller_wait(poller, TICK_MS, err);
+    nj_status status = nj_poller_wait(poller, NJ_EXCHANGE_TICK_MS, err);
     if (status == NJ_OK) {
-        status = receive_some(n, err);
+        status = nj_exchange_receive(&n->exchange, err);
     }
     if (status == NJ_OK) {
         status = nj_night_commit(n, err);
     }
     if (status == NJ_OK) {
         if (n->options->watch != NULL) {
-            nj_gate_tick(n->router, n->options->watch, nj_clock_mono_ns());
+            nj_gate_tick(n->exchange.router, n->options->watch, nj_clock_mono_ns());
         }
-        nj_dispatch_tick(n->dispatch, nj_clock_mono_ns());
-        nj_night_perform(n);
+        nj_dispatch_tick(n->exchange.dispatch, nj_clock_mono_ns());
+        nj_exchange_perform(&n->exchange);
         show_progress(n);
         nj_measure_now_and_then(n, nj_clock_mono_ns());
         status = call_tick(n, err);
@@ -136,35 +79,21 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
     return status;
 }
 
-// Tells the workers, and gives them a moment to answer.
-static void say_farewell(nj_night *n, nj_poller *poller, nj_drain_reason reason)
-{
-    nj_error err = {0};
-    const uint64_t end_ns = nj_clock_mono_ns() + FAREWELL_MS * 1000000ull;
-    nj_dispatch_drain(n->dispatch, reason);
-    nj_night_perform(n);
-    while (n->dispatch->roster.count > 0 && nj_clock_mono_ns() < end_ns) {
-        if (nj_poller_wait(poller, TICK_MS, &err) != NJ_OK || receive_some(n, &err) != NJ_OK ||
-            nj_night_commit(n, &err) != NJ_OK) {
-            return;
-        }
-    }
-}
-
 nj_status nj_night_check_signal(nj_error *err)
 {
-    if (stop_signal == 0) {
+    const int number = nj_stop_signal();
+    if (number == 0) {
         return NJ_OK;
     }
-    return nj_fail(err, stop_signal == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED,
+    return nj_fail(err, number == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED,
                    "%s; committed shards are kept: go on with --resume",
-                   stop_signal == SIGINT ? "interrupted" : "asked to end");
+                   number == SIGINT ? "interrupted" : "asked to end");
 }
 
 // Every user is committed or quarantined, and that is on disk.
 static bool is_decoded(const nj_night *n)
 {
-    return nj_dispatch_finished(n->dispatch) && nj_stage_is_empty(&n->stage);
+    return nj_dispatch_finished(n->exchange.dispatch) && nj_stage_is_empty(&n->stage);
 }
 
 static nj_status fail_hopeless(const nj_night *n, nj_error *err)
@@ -173,17 +102,17 @@ static nj_status fail_hopeless(const nj_night *n, nj_error *err)
                    "%u shards failed on several workers, the limit is %u: the bundle or the "
                    "machines are wrong, not single users. Last: %s. Committed users are kept: "
                    "mend it and go on with --resume, or raise --quarantine-max",
-                   n->dispatch->ledger.counts.failed_shards,
-                   n->dispatch->config.ledger.failed_shards_max, n->trouble.text);
+                   n->exchange.dispatch->ledger.counts.failed_shards,
+                   n->exchange.dispatch->config.ledger.failed_shards_max, n->trouble.text);
 }
 
 static nj_status run_until(nj_night *n, nj_poller *poller, bool (*is_over)(const nj_night *n),
                            nj_error *err)
 {
     nj_status status = NJ_OK;
-    while (status == NJ_OK && stop_signal == 0 && !is_over(n)) {
+    while (status == NJ_OK && nj_stop_signal() == 0 && !is_over(n)) {
         status = run_round(n, poller, err);
-        if (status == NJ_OK && nj_dispatch_hopeless(n->dispatch)) {
+        if (status == NJ_OK && nj_dispatch_hopeless(n->exchange.dispatch)) {
             status = fail_hopeless(n, err);
         }
     }
@@ -198,10 +127,10 @@ static nj_status audit_users(nj_night *n, nj_poller *poller, nj_error *err)
     }
     nj_status status = nj_night_begin_audit(n, err);
     uint64_t seen_ns = nj_clock_mono_ns();
-    while (status == NJ_OK && stop_signal == 0 && !is_decoded(n)) {
+    while (status == NJ_OK && nj_stop_signal() == 0 && !is_decoded(n)) {
         status = run_round(n, poller, err);
         const uint64_t now_ns = nj_clock_mono_ns();
-        if (n->dispatch->roster.count > 0) {
+        if (n->exchange.dispatch->roster.count > 0) {
             seen_ns = now_ns;
         } else if (now_ns - seen_ns >= AUDIT_WAIT_MS * UINT64_C(1000000)) {
             nj_log(NJ_LOG_WARNING, "no worker is there to decode the sample again: it is left out");
@@ -214,7 +143,7 @@ static nj_status audit_users(nj_night *n, nj_poller *poller, nj_error *err)
 static nj_status decode_users(nj_night *n, nj_error *err)
 {
     nj_poller poller = {0};
-    nj_poller_add_router(&poller, n->router);
+    nj_poller_add_router(&poller, n->exchange.router);
     const uint64_t start_ns = nj_clock_mono_ns();
     const uint64_t start_cpu_ns = nj_clock_process_ns();
     nj_progress_start(&n->progress, "users", n->plan.user_count, nj_night_users_done(n), false,
@@ -226,8 +155,9 @@ static nj_status decode_users(nj_night *n, nj_error *err)
     if (status == NJ_OK) {
         status = audit_users(n, &poller, err);
     }
-    say_farewell(n, &poller, status == NJ_OK ? NJ_DRAIN_FINISHED : NJ_DRAIN_STOPPING);
-    nj_router_close(&n->router, LINGER_MS); // who comes while the store is packed finds nobody
+    nj_exchange_farewell(&n->exchange, status == NJ_OK ? NJ_DRAIN_FINISHED : NJ_DRAIN_STOPPING);
+    nj_router_close(&n->exchange.router,
+                    LINGER_MS); // who comes while the store is packed finds nobody
     return status;
 }
 
@@ -242,7 +172,7 @@ static nj_status resume_piece(void *context, const nj_ledger_record *record, nj_
                                   .count = (uint32_t)record->count};
     nj_status status = NJ_NOT_FOUND;
     if (record->shard < n->plan.shard_count) {
-        status = nj_dispatch_resume(n->dispatch, range,
+        status = nj_dispatch_resume(n->exchange.dispatch, range,
                                     committed                       ? NJ_RESUME_COMMITTED
                                     : n->options->retry_quarantined ? NJ_RESUME_RETRY
                                                                     : NJ_RESUME_QUARANTINED,
@@ -273,18 +203,13 @@ static nj_dispatch_config make_dispatch_config(const nj_night *n)
                    .shard_first = n->plan.shard_first,
                    .tries_max = NJ_NIGHT_TRIES_MAX,
                    .losses_max = NJ_NIGHT_LOSSES_MAX,
-                   .retry_ms = RETRY_MS,
-                   .retry_max_ms = RETRY_MS_MAX,
+                   .retry_ms = NJ_EXCHANGE_RETRY_MS,
+                   .retry_max_ms = NJ_EXCHANGE_RETRY_MS_MAX,
                    .avoid_ms = options->lease_ms / 3,
                    .speculate_min_ms = options->lease_ms / 3 * 2,
-                   .speculate_percent = options->speculate ? SPECULATE_PERCENT : 0,
+                   .speculate_percent = options->speculate ? NJ_EXCHANGE_SPECULATE_PERCENT : 0,
                    .failed_shards_max = get_failed_shards_max(options)},
-        .roster = {.worker_max = WORKERS_MAX,
-                   .silence_ms = options->lease_ms,
-                   .lease_ms = options->lease_ms,
-                   .probe_ms = nj_night_heartbeat_ms(options) * 3 / 2,
-                   .bench_ms = BENCH_MS,
-                   .bench_max_ms = BENCH_MS_MAX},
+        .roster = nj_exchange_roster(options->lease_ms),
         .epoch = nj_staging_epoch(n->stage.staging),
         .numeric_class = options->numeric_class,
         .check = nj_result_problem,
@@ -295,20 +220,13 @@ static nj_dispatch_config make_dispatch_config(const nj_night *n)
 static nj_status open_dispatch(nj_night *n, nj_error *err)
 {
     const nj_dispatch_config config = make_dispatch_config(n);
-    n->dispatch = malloc(sizeof *n->dispatch);
-    if (n->dispatch == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for the ledger of %zu shards",
-                       n->plan.shard_count);
-    }
-    nj_status status = nj_dispatch_init(n->dispatch, &config, err);
+    nj_status status = nj_exchange_open(&n->exchange, &config, err);
     if (status != NJ_OK) {
-        free(n->dispatch);
-        n->dispatch = NULL;
         return status;
     }
     status = nj_staging_ledger_each(n->stage.staging, resume_piece, n, err);
     if (status == NJ_OK && n->summary.resumed_shards > 0) {
-        const uint64_t quarantined = n->dispatch->ledger.counts.quarantined_users;
+        const uint64_t quarantined = n->exchange.dispatch->ledger.counts.quarantined_users;
         nj_log_event(NJ_EVENT_NIGHT_RESUMED,
                      NJ_FIELDS(nj_log_uint("shards", n->plan.shard_count),
                                nj_log_uint("committed", n->summary.resumed_shards),
@@ -338,13 +256,13 @@ static nj_status open_router(nj_night *n, nj_error *err)
                                      .allowed = options->allowed,
                                      .insecure = options->insecure,
                                      .message_bytes_max = nj_result_bytes_max(&n->check)};
-    return nj_router_open(&config, &n->router, err);
+    return nj_router_open(&config, &n->exchange.router, err);
 }
 
 static nj_status say_ready(nj_night *n, nj_error *err)
 {
     const nj_night_options *options = n->options;
-    const char *endpoint = nj_router_endpoint(n->router);
+    const char *endpoint = nj_router_endpoint(n->exchange.router);
     nj_log_event(
         NJ_EVENT_LISTENING,
         NJ_FIELDS(nj_log_text("endpoint", endpoint), nj_log_uint("encrypted", !options->insecure)),
@@ -380,7 +298,8 @@ static nj_status open_night(nj_night *n, nj_error *err)
     }
     if (status == NJ_OK) {
         status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items, &n->job->map,
-                                      &n->job->catalogue.masks, n->job->settings.top, err);
+                                      &n->job->catalogue.masks, &n->job->catalogue.trie,
+                                      n->job->settings.top, err);
         n->check.is_traced = n->job->settings.trace;
     }
     if (status == NJ_OK) {
@@ -394,7 +313,13 @@ static nj_status open_night(nj_night *n, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
-    nj_digest_hex(&n->plan.digest, n->run_id);
+    n->stage.published = n->options->hooks.published;
+    n->stage.published_context = n->options->hooks.published_context;
+    n->exchange.plan = n->plan.digest;
+    nj_digest_hex(&n->plan.digest, n->exchange.run_id);
+    n->exchange.settings = nj_buffer_slice(&n->settings_bytes);
+    n->exchange.sections = &n->job->sections;
+    n->exchange.lease_ms = n->options->lease_ms;
     n->summary.users = n->plan.user_count + n->plan.copied_count;
     n->summary.job = n->job;
     n->summary.since = n->since.name;
@@ -420,27 +345,13 @@ static nj_status open_night(nj_night *n, nj_error *err)
 
 static void close_night(nj_night *n)
 {
-    nj_night_tell_kept(n);
-    nj_router_close(&n->router, LINGER_MS);
-    if (n->dispatch != NULL) {
-        nj_dispatch_fini(n->dispatch);
-        free(n->dispatch);
-    }
+    nj_exchange_close(&n->exchange, LINGER_MS);
     nj_stage_close(&n->stage);
     nj_since_close(&n->since);
     nj_result_check_fini(&n->check);
     nj_plan_fini(&n->plan);
     free(n->requests);
     nj_buffer_fini(&n->settings_bytes);
-    nj_buffer_fini(&n->users_bytes);
-}
-
-static void catch_signals(void (*handler)(int))
-{
-    struct sigaction action = {.sa_handler = handler};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
 }
 
 nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_summary *out,
@@ -448,10 +359,10 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
 {
     nj_night n = {.job = job, .options = options};
     nj_buffer_init(&n.settings_bytes, NJ_WIRE_SETTINGS_BYTES_MAX);
-    nj_buffer_init(&n.users_bytes, NJ_SHARD_BYTES_MAX);
+    const nj_exchange_work work = nj_night_work(&n);
+    nj_exchange_init(&n.exchange, &work);
     nj_night_summary_init(&n.summary);
-    stop_signal = 0;
-    catch_signals(note_signal);
+    nj_stop_catch();
     if (options->watch != NULL) {
         nj_gate_open();
     }
@@ -471,7 +382,7 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     nj_measure_end(&n, status);
     *out = n.summary;
     close_night(&n);
-    catch_signals(SIG_DFL);
+    nj_stop_release();
     if (options->watch != NULL) {
         nj_gate_close();
     }

@@ -22,6 +22,8 @@
 #define NJ_NIGHT_SHARD_USERS 64
 #define NJ_NIGHT_SHARD_USERS_LEAST 16
 #define NJ_NIGHT_LEASE_MS_DEFAULT "15000"
+#define NJ_NIGHT_LEASE_MS_LEAST 500
+#define NJ_NIGHT_LEASE_MS_MOST 3600000
 #define NJ_NIGHT_STORAGE_WAIT_MS_DEFAULT "600000"
 #define NJ_NIGHT_AUDIT_USERS_DEFAULT "32"
 #define NJ_NIGHT_QUARANTINE_MAX 1000000 // the limit of --quarantine-max
@@ -44,6 +46,11 @@ typedef struct {
     nj_status (*ready)(void *context, const char *endpoint, nj_error *err);
     /// Every 100 ms or so.
     nj_status (*tick)(void *context, const nj_night_pulse *pulse, nj_error *err);
+    void *published_context;
+    /// When CURRENT names the generation, while a killed process would still find an interrupted night and call it again. `complete`:
+    /// nobody was quarantined. NJ_IO is tried again, as what the store does not write.
+    nj_status (*published)(void *published_context, const nj_store_name *generation, bool complete,
+                           nj_error *err);
 } nj_night_hooks;
 
 typedef struct {

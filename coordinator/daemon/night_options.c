@@ -7,8 +7,6 @@
 #include "common/store/staging.h"
 #include "coordinator/daemon/audit.h"
 
-#define LEASE_MS_MIN 500
-#define LEASE_MS_MAX 3600000
 #define STORAGE_WAIT_MS_MAX 86400000
 
 // The numbers of an option table, each with where it goes.
@@ -20,7 +18,7 @@ static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *o
         uint64_t most;
         uint32_t *number;
     } numbers[] = {
-        {"lease-ms", LEASE_MS_MIN, LEASE_MS_MAX, &out->lease_ms},
+        {"lease-ms", NJ_NIGHT_LEASE_MS_LEAST, NJ_NIGHT_LEASE_MS_MOST, &out->lease_ms},
         {"quarantine-max", 0, NJ_NIGHT_QUARANTINE_MAX, &out->quarantine_max},
         {"max-age", 1, NJ_SINCE_MAX_AGE_MOST, &out->max_age},
         {"audit-users", 0, NJ_AUDIT_USERS_MAX, &out->audit_users},

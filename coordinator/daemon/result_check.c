@@ -11,7 +11,7 @@
 #define NUMBERS_MAX                                                                                \
     ((uint64_t)1 << 27) // 16 MiB of bits; items with higher numbers are looked up as text
 
-static const char UNKNOWN_ITEM[] = "a list has an item that is not in the catalogue";
+static const char UNKNOWN_ITEM[] = "a list has an item that is not in the catalogue, or is retired";
 static const char FORBIDDEN_ITEM[] = "a list has an item that its user must not get";
 
 // ---- which items there are ----
@@ -22,9 +22,16 @@ static bool number_of(const nj_idlist *items, size_t index, uint64_t *out)
 }
 
 nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, const nj_idlist *items,
-                               const nj_idmap *map, const nj_masks *masks, uint32_t top,
+                               const nj_idmap *map, const nj_masks *masks, const nj_trie *trie,
+                               uint32_t top,
                                nj_error *err)
 {
+    nj_live_rows live = {0};
+    nj_status status =
+        trie == NULL ? NJ_OK : nj_live_rows_init(trie, (uint32_t)items->count, &live, err);
+    if (status != NJ_OK) {
+        return status;
+    }
     uint64_t number_count = 0;
     uint64_t number;
     for (size_t i = 0; i < items->count; i++) {
@@ -38,6 +45,7 @@ nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, cons
         .map = map,
         .masks = masks,
         .top = top,
+        .live = live,
         .numbers = calloc((size_t)(number_count / 64 + 1), sizeof *check->numbers),
         .number_count = number_count,
         .rows = calloc(nj_plan_largest_shard(plan), sizeof *check->rows),
@@ -48,7 +56,7 @@ nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, cons
         return nj_fail(err, NJ_NO_MEMORY, "no memory to check results");
     }
     for (size_t i = 0; i < items->count; i++) {
-        if (number_of(items, i, &number)) {
+        if (nj_live_rows_has(&live, i) && number_of(items, i, &number)) {
             nj_bits_add(check->numbers, number);
         }
     }
@@ -57,6 +65,7 @@ nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, cons
 
 void nj_result_check_fini(nj_result_check *check)
 {
+    nj_live_rows_fini(&check->live);
     free(check->numbers);
     free(check->rows);
     free(check->row);
@@ -68,9 +77,9 @@ static const char *find_text_problem(const nj_result_check *check, const uint64_
                                      nj_slice id)
 {
     const size_t row = nj_idmap_find(check->map, id, nj_idmap_at_list, check->items);
-    return row == NJ_IDMAP_NONE                      ? UNKNOWN_ITEM
-           : rows != NULL && !nj_bits_has(rows, row) ? FORBIDDEN_ITEM
-                                                     : NULL;
+    return row == NJ_IDMAP_NONE || !nj_live_rows_has(&check->live, row) ? UNKNOWN_ITEM
+           : rows != NULL && !nj_bits_has(rows, row)                    ? FORBIDDEN_ITEM
+                                                                        : NULL;
 }
 
 static const char *find_item_problem(const nj_result_check *check, const uint64_t *rows,

@@ -1,10 +1,11 @@
 // result_check.h - whether the rows of a RESULT fit the users of their piece: counts, form, the history that each was computed from,
-// items that exist and that the user's mask lets through.
+// items that exist, are not retired and that the user's mask lets through.
 #ifndef NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 #define NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 
 #include "common/base/idlist.h"
 #include "common/codec/row.h"
+#include "common/sid/live_rows.h"
 #include "common/wire/message.h"
 #include "coordinator/ledger.h" // nj_piece_range
 #include "coordinator/plan.h"
@@ -16,18 +17,22 @@ typedef struct {
     const nj_masks *masks;  // which items each user may get
     uint32_t top;
     bool is_traced; // rows have traces; for nj_result_bytes_max
-    // Items whose id is a number below number_count, one bit each: most catalogues have no others, and to look one up costs nothing.
+    nj_live_rows live; // owned; retired items have a row and stand in no list
+    // Live items whose id is a number below number_count, one bit each: most catalogues have no others, and to look one up costs nothing.
     uint64_t *numbers; // owned
     uint64_t number_count;
     nj_slice *rows; // [users of the largest shard] owned; see nj_result_problem
     nj_row *row;    // owned; scratch
 } nj_result_check;
 
-/// Borrows everything it is given. Takes one bit a number up to the highest item id that is one, and room for the largest shard's
+/// `trie` says which items are live; NULL: all are.
+///
+/// Borrows everything it is given. Takes one bit an item, one bit a number up to the highest item id that is one, and room for the largest shard's
 /// rows. NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan,
                                           const nj_idlist *items, const nj_idmap *map,
-                                          const nj_masks *masks, uint32_t top, nj_error *err);
+                                          const nj_masks *masks, const nj_trie *trie, uint32_t top,
+                                          nj_error *err);
 /// Accepts a check that is all zero.
 void nj_result_check_fini(nj_result_check *check);
 

@@ -6,6 +6,7 @@
 #include "common/base/bits.h"
 #include "common/catalogue/section_names.h"
 #include "common/codec/row.h"
+#include "common/sid/live_rows.h"
 #include "common/sid/prefix.h"
 
 #define TEMPLATE_BYTES_MAX (64u << 10)
@@ -69,26 +70,12 @@ typedef struct {
     const nj_catalogue_view *then;
     const nj_catalogue_view *now;
     const nj_idmap *map; // id -> tonight's row
-    uint64_t *then_live; // owned; bits of rows with a leaf
-    uint64_t *now_live;  // owned
+    nj_live_rows then_live;
+    nj_live_rows now_live;
     uint64_t *kept;      // owned; bits of tonight's rows that had these codes and a leaf then
     size_t room;         // of changed
     nj_since_refresh *out;
 } comparison;
-
-static uint64_t *find_live_rows(const nj_catalogue_view *view)
-{
-    uint64_t *live = calloc(nj_bits_words(view->sids.row_count), sizeof *live);
-    const uint32_t leaves = view->trie.node_count[view->trie.level_count];
-    for (uint32_t leaf = 0; live != NULL && leaf < leaves; leaf++) {
-        uint32_t count;
-        const uint32_t *rows = nj_trie_leaf_items(&view->trie, leaf, &count);
-        for (uint32_t i = 0; i < count; i++) {
-            nj_bits_add(live, rows[i]);
-        }
-    }
-    return live;
-}
 
 static nj_status add_changed(nj_since_refresh *out, size_t *room, uint32_t prefix)
 {
@@ -147,10 +134,10 @@ static nj_status compare_then(comparison *c, bool *out_ordered)
         if (is_there && !same) {
             nj_bits_add(c->out->moved, n);
         }
-        if (!nj_bits_has(c->then_live, r)) {
+        if (!nj_live_rows_has(&c->then_live, r)) {
             continue;
         }
-        if (same && nj_bits_has(c->now_live, n)) {
+        if (same && nj_live_rows_has(&c->now_live, n)) {
             *out_ordered &= n >= behind;
             behind = n + 1;
             nj_bits_add(c->kept, n);
@@ -166,7 +153,7 @@ static nj_status compare_now(comparison *c)
 {
     nj_status status = NJ_OK;
     for (size_t n = 0; n < c->now->sids.row_count && status == NJ_OK; n++) {
-        if (nj_bits_has(c->now_live, n) && !nj_bits_has(c->kept, n)) {
+        if (nj_live_rows_has(&c->now_live, n) && !nj_bits_has(c->kept, n)) {
             c->out->came++;
             status = note_change(c, &c->then->trie, codes_of(c->now, n));
         }
@@ -201,19 +188,23 @@ static nj_status compare_catalogues(const nj_catalogue_view *then, const nj_job 
 {
     bool ordered = true;
     comparison c = {.then = then, .now = &job->catalogue, .map = &job->map, .out = out};
-    c.then_live = find_live_rows(then);
-    c.now_live = find_live_rows(c.now);
     c.kept = calloc(nj_bits_words(c.now->sids.row_count), sizeof *c.kept);
     out->moved = calloc(nj_bits_words(c.now->sids.row_count), sizeof *out->moved);
-    nj_status status = NJ_NO_MEMORY;
-    if (c.then_live != NULL && c.now_live != NULL && c.kept != NULL && out->moved != NULL) {
+    nj_status status = c.kept != NULL && out->moved != NULL ? NJ_OK : NJ_NO_MEMORY;
+    if (status == NJ_OK) {
+        status = nj_live_rows_init(&then->trie, then->sids.row_count, &c.then_live, NULL);
+    }
+    if (status == NJ_OK) {
+        status = nj_live_rows_init(&c.now->trie, c.now->sids.row_count, &c.now_live, NULL);
+    }
+    if (status == NJ_OK) {
         status = compare_then(&c, &ordered);
     }
     if (status == NJ_OK) {
         status = compare_now(&c);
     }
-    free(c.then_live);
-    free(c.now_live);
+    nj_live_rows_fini(&c.then_live);
+    nj_live_rows_fini(&c.now_live);
     free(c.kept);
     if (status != NJ_OK) {
         return nj_fail(err, status, "no memory to compare catalogues of %u and %u items",

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/quant/quant.h"
+#include "common/quant/encoder.h"
 #include "ops/cli/bench_report.h"
 #include "ops/cli/bench_watch.h"
 #include "ops/cli/commands.h"
@@ -20,7 +20,7 @@
 typedef struct {
     uint32_t dims[DIMS_MAX];
     uint32_t dim_count;
-    uint64_t items, levels, codes, rounds;
+    uint64_t items, levels, codes, beam, rounds;
     const nj_kernels *kernels;
 } bench_options;
 
@@ -44,6 +44,7 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
     } numbers[] = {{"items", 1, ITEMS_MAX, &out->items},
                    {"levels", 1, NJ_QUANT_LEVELS_MAX, &out->levels},
                    {"codes", 1, NJ_QUANT_CODES_MAX, &out->codes},
+                   {"beam", 1, NJ_QUANT_BEAM_MAX, &out->beam},
                    {"rounds", 1, ROUNDS_MAX, &out->rounds}};
     nj_status status = nj_numbers_from(arguments, "dims", 1, NJ_QUANT_DIMS_MAX, DIMS_MAX, out->dims,
                                        &out->dim_count, err);
@@ -106,13 +107,13 @@ static json_t *describe(const bench_options *options, uint32_t D, measurement *m
         m->shares[r] = m->items_per_s[r] * flops / 1e9 / peaks[r];
     }
     const double items_per_s = nj_bench_median(m->items_per_s, rounds);
-    json_t *row =
-        json_pack("{s:I, s:I, s:I, s:s, s:I, s:f, s:f, s:f, s:f, s:I, s:f}", "dim", (json_int_t)D,
-                  "levels", (json_int_t)options->levels, "codes", (json_int_t)options->codes,
-                  "kernels", options->kernels->name, "items", (json_int_t)options->items,
-                  "items_per_s", items_per_s, "gflops", items_per_s * flops / 1e9, "peak_gflops",
-                  nj_bench_median(peaks, rounds), "share", nj_bench_median(m->shares, rounds),
-                  "rounds", (json_int_t)rounds, "spread", nj_bench_spread(m->items_per_s, rounds));
+    json_t *row = json_pack(
+        "{s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:f, s:f, s:f, s:I, s:f}", "dim", (json_int_t)D,
+        "levels", (json_int_t)options->levels, "codes", (json_int_t)options->codes, "beam",
+        (json_int_t)options->beam, "kernels", options->kernels->name, "items",
+        (json_int_t)options->items, "items_per_s", items_per_s, "gflops", items_per_s * flops / 1e9,
+        "peak_gflops", nj_bench_median(peaks, rounds), "share", nj_bench_median(m->shares, rounds),
+        "rounds", (json_int_t)rounds, "spread", nj_bench_spread(m->items_per_s, rounds));
     if (row != NULL) {
         nj_bench_watch_tell(&m->watch, row);
     }
@@ -123,25 +124,26 @@ static nj_status run_dim(const bench_options *options, uint32_t D, nj_bench_repo
                          nj_error *err)
 {
     static measurement m;
-    nj_quantizer *quantizer = NULL;
+    nj_encoder *encoder = NULL;
+    nj_encoder_options encode = {.kernels = options->kernels, .beam = (uint32_t)options->beam};
     nj_status status = make_data(options, D, &m, err);
     if (status == NJ_OK) {
-        status = nj_quantizer_new(&m.codebooks, options->kernels, &quantizer, err);
+        status = nj_encoder_new(&m.codebooks, NULL, &encode, &encoder, err);
     }
     if (status == NJ_OK) {
         nj_bench_watch_begin(&m.watch, true, NJ_BENCH_PROBE_SECONDS);
     }
     for (size_t r = 0; r < options->rounds && status == NJ_OK; r++) {
         nj_bench_round_begin(&m.watch);
-        nj_quant_assign(quantizer, m.embeddings, (size_t)options->items, m.codes,
-                        (size_t)options->levels, NULL);
+        status = nj_encoder_encode(encoder, m.embeddings, (size_t)options->items, m.codes,
+                                   (size_t)options->levels, NULL, err);
         nj_bench_round_end(&m.watch, &m.rounds[r]);
     }
     if (status == NJ_OK) {
         json_t *row = describe(options, D, &m);
         status = nj_bench_report_add_take(report, "quantizer", &row, err);
     }
-    nj_quantizer_free(&quantizer);
+    nj_encoder_free(&encoder);
     free(m.vectors);
     free(m.embeddings);
     free(m.codes);

@@ -408,7 +408,7 @@ static nj_status run_mode(const world *w, const bench_options *options, bench_ro
     static const nj_masks NO_MASKS;
     nj_status status = make_pair(&pair, &allowed, &server, err);
     if (status == NJ_OK) {
-        status = nj_result_check_init(&check, &w->plan, &w->items, &w->map, &NO_MASKS,
+        status = nj_result_check_init(&check, &w->plan, &w->items, &w->map, &NO_MASKS, NULL,
                                       (uint32_t)options->top, err);
     }
     if (status == NJ_OK) {

@@ -6,7 +6,10 @@
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/catalogue_assign.h"
 #include "common/catalogue/catalogue_make.h"
+#include "common/catalogue/trained_on.h"
+#include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/item_options.h"
 #include "ops/cli/numbers.h"
 
 static nj_status options_from(const nj_arguments *arguments, nj_catalogue_options *out,
@@ -32,8 +35,8 @@ static void print_levels(const nj_catalogue_summary *summary, const char *open, 
 
 static void print_summary_json(const nj_catalogue_summary *summary)
 {
-    printf("{\"items\": %u, \"levels\": %u, \"codes_per_level\": ", summary->item_count,
-           summary->level_count);
+    printf("{\"items\": %u, \"retired\": %u, \"levels\": %u, \"codes_per_level\": ",
+           summary->item_count, summary->retired_count, summary->level_count);
     print_levels(summary, "[", ", ");
     printf("], \"token_base\": %u, \"token_end\": %u, \"suffix\": %s, \"distinct_sids\": %u, "
            "\"items_sharing_a_sid\": %u, "
@@ -42,6 +45,10 @@ static void print_summary_json(const nj_catalogue_summary *summary)
            summary->distinct_sid_count, summary->sharing_item_count,
            summary->largest_leaf_item_count, summary->collision_item_count,
            summary->largest_prefix_item_count);
+    if (summary->embedding_width > 0) {
+        printf(", \"quantizer\": \"%s\", \"embedding_width\": %zu",
+               nj_quant_kind_name(summary->kind), summary->embedding_width);
+    }
 }
 
 static void print_summary_text(const nj_catalogue_summary *summary)
@@ -51,6 +58,11 @@ static void print_summary_text(const nj_catalogue_summary *summary)
     printf(" codes%s, tokens %u to %u\n",
            summary->has_suffix ? " (the last is a collision counter)" : "", summary->token_base,
            summary->token_end - 1);
+    if (summary->retired_count > 0) {
+        printf("%u of the items are retired: they keep their SIDs for the histories, no list names "
+               "them\n",
+               summary->retired_count);
+    }
     printf("%u distinct SIDs; %u items share theirs with another, at most %u in one\n",
            summary->distinct_sid_count, summary->sharing_item_count,
            summary->largest_leaf_item_count);
@@ -58,6 +70,18 @@ static void print_summary_text(const nj_catalogue_summary *summary)
         printf("before the counter %u items collide, at most %u in one prefix\n",
                summary->collision_item_count, summary->largest_prefix_item_count);
     }
+    if (summary->embedding_width > 0) {
+        printf("%s codebooks of embeddings %zu wide\n", nj_quant_kind_name(summary->kind),
+               summary->embedding_width);
+    }
+}
+
+// What a checkpoint that is trained on it is told.
+static void print_trained_on(const nj_catalogue *catalogue)
+{
+    char text[NJ_TRAINED_ON_BYTES];
+    nj_trained_on_write(catalogue, text);
+    printf(", \"" NJ_TRAINED_ON_KEY "\": %s", text);
 }
 
 // How much of the embeddings the codes up to each level leave.
@@ -81,6 +105,9 @@ static nj_status print_catalogue(const nj_arguments *arguments, const nj_catalog
     }
     const bool as_json = nj_argument_flag(arguments, "json");
     (as_json ? print_summary_json : print_summary_text)(&summary);
+    if (as_json) {
+        print_trained_on(catalogue);
+    }
     if (error != NULL) {
         print_error(error, catalogue->codebooks.level_count, as_json);
     }
@@ -123,20 +150,47 @@ nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *e
     return status;
 }
 
+static nj_status kind_from(const nj_arguments *arguments, nj_assign_config *config, nj_error *err)
+{
+    const char *name = nj_argument(arguments, "quantizer");
+    config->has_kind = name != NULL;
+    if (name != NULL && !nj_quant_kind_from_name(name, &config->kind)) {
+        return nj_fail(err, NJ_USAGE,
+                       "--quantizer %.40s: must be residual, product or hierarchical", name);
+    }
+    return NJ_OK;
+}
+
 nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *err)
 {
+    nj_item_place place;
+    uint64_t beam = 1;
     nj_catalogue_options options;
     nj_catalogue *catalogue = NULL;
     nj_quant_error error;
     nj_assign_config config = {.embeddings_path = nj_argument(arguments, "embeddings"),
-                               .codebooks_path = nj_argument(arguments, "codebooks"),
-                               .no_suffix = nj_argument_flag(arguments, "no-suffix")};
-    nj_status status = options_from(arguments, &options, err);
+                               .codebooks_path = nj_argument(arguments, "codebooks")};
+    nj_status status = nj_collision_options_from(arguments, &config.collisions, err);
+    if (status == NJ_OK) {
+        status = options_from(arguments, &options, err);
+    }
+    if (status == NJ_OK) {
+        status = kind_from(arguments, &config, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "assign-beam", 1, NJ_QUANT_BEAM_MAX, &beam, err);
+        config.beam = (uint32_t)beam;
+    }
     if (status == NJ_OK) {
         status = nj_kernels_select("auto", &config.kernels, err);
     }
     if (status == NJ_OK) {
+        status = nj_item_place_open(arguments, &place, err);
+    }
+    if (status == NJ_OK) {
+        config.executor = &place.executor;
         status = nj_catalogue_assign(&config, &options, &error, &catalogue, err);
+        nj_item_place_close(&place, status);
     }
     if (status == NJ_OK) {
         status = write_and_print(arguments, catalogue, &error, err);

@@ -22,6 +22,7 @@ typedef struct {
 
 typedef struct {
     nj_job job;
+    nj_live_rows live; // what a list may name
     nj_held_out held;
     const char *target; // "test"
     nj_held_out_place place;
@@ -76,16 +77,21 @@ static nj_status read_users(const nj_arguments *arguments, evaluation *e, nj_err
         status = nj_job_open_bundle(arguments, &e->job, err);
     }
     if (status == NJ_OK) {
+        status = nj_live_rows_init(&e->job.catalogue.trie, e->job.catalogue.sids.row_count,
+                                   &e->live, err);
+    }
+    if (status == NJ_OK) {
         const nj_user_masks masks = nj_job_masks(&e->job);
         status = nj_held_out_read(path, format, e->place, &e->job.catalogue.items, &e->job.map,
-                                  &masks, &e->held, err);
+                                  &masks, &e->live, &e->held, err);
     }
     if (status == NJ_OK && e->held.users.count == 0) {
         return nj_fail(err, NJ_INPUT,
                        "%s: nobody can be judged: of %" PRIu64 " users %" PRIu64
                        " have no item to hold out and %" PRIu64
-                       " one that the catalogue does not know",
-                       path, e->held.read_count, e->held.short_count, e->held.unknown_count);
+                       " one that the catalogue does not know and %" PRIu64 " a retired one",
+                       path, e->held.read_count, e->held.short_count, e->held.unknown_count,
+                       e->held.retired_count);
     }
     return status == NJ_OK ? nj_user_table_apply(&e->held.users, &e->job.settings, err) : status;
 }
@@ -114,8 +120,8 @@ static nj_status judge_file(const char *path, const evaluation *e, model *m, nj_
 {
     nj_status status = start_model(path, e, m, err);
     if (status == NJ_OK) {
-        status = nj_eval_read_lists(path, &e->job.catalogue.items, &e->job.map, &e->held.users,
-                                    &m->lists, &m->other_count, err);
+        status = nj_eval_read_lists(path, &e->job.catalogue.items, &e->job.map, &e->live,
+                                    &e->held.users, &m->lists, &m->other_count, err);
     }
     if (status == NJ_OK) {
         status = judge(e, m, err);
@@ -236,12 +242,13 @@ static nj_status print_json(const evaluation *e, nj_error *err)
     const nj_held_out *held = &e->held;
     json_t *models = json_array();
     json_array_append_new(models, model_to_json(&e->judged));
-    json_t *object = json_pack(
-        "{s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o}", "target", e->target, "users", "read",
-        (json_int_t)held->read_count, "judged", (json_int_t)held->users.count, "without_item",
-        (json_int_t)held->short_count, "unknown_item", (json_int_t)held->unknown_count,
-        "item_in_input", (json_int_t)held->repeated_count, "cold",
-        (json_int_t)held->users.cold_count, "models", models);
+    json_t *object =
+        json_pack("{s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:o}", "target", e->target, "users",
+                  "read", (json_int_t)held->read_count, "judged", (json_int_t)held->users.count,
+                  "without_item", (json_int_t)held->short_count, "unknown_item",
+                  (json_int_t)held->unknown_count, "retired_item", (json_int_t)held->retired_count,
+                  "item_in_input", (json_int_t)held->repeated_count, "cold",
+                  (json_int_t)held->users.cold_count, "models", models);
     if (e->compares) {
         json_array_append_new(models, model_to_json(&e->against));
         json_object_set_new(object, "comparison", comparison_to_json(e));
@@ -294,11 +301,11 @@ static void print_text(const evaluation *e)
 {
     const nj_held_out *held = &e->held;
     printf("%s: %zu of %" PRIu64 " users judged; %" PRIu64 " without an item to hold out, %" PRIu64
-           " whose item the catalogue does not know\n"
+           " whose item the catalogue does not know, %" PRIu64 " whose item is retired\n"
            "of those judged, %" PRIu64
            " have the item in their input too and %zu have no known item to read\n",
            e->target, held->users.count, held->read_count, held->short_count, held->unknown_count,
-           held->repeated_count, held->users.cold_count);
+           held->retired_count, held->repeated_count, held->users.cold_count);
     print_model(&e->judged);
     if (e->compares) {
         print_model(&e->against);
@@ -325,6 +332,7 @@ nj_status nj_command_eval(const nj_arguments *arguments, nj_error *err)
     close_model(&e.against);
     nj_file_draft_abort(&e.outcomes);
     nj_held_out_fini(&e.held);
+    nj_live_rows_fini(&e.live);
     nj_job_close(&e.job);
     return status;
 }

@@ -27,15 +27,17 @@ NJ_CHECKED nj_status nj_eval_decode(const nj_arguments *arguments, const nj_job 
                                     nj_error *err);
 
 /// Reads {"user": ..., "items": [...]} lines (further keys are ignored; - is standard input) into `lists`, initialised for `users`.
-/// What stands behind a list's depth is not looked at. An item that the catalogue lacks keeps its place as NJ_ITEM_INVALID.
+/// What stands behind a list's depth is not looked at. An item that the catalogue lacks, or that is retired,
+/// keeps its place as NJ_ITEM_INVALID.
 ///
 ///   map              item id -> catalogue row, over `items`
 ///   out_other_count  users of the file who are not judged
 ///
 /// Errors  those of nj_histories_read; NJ_INPUT also names file, line and item of a list in which an item stands twice
 NJ_CHECKED nj_status nj_eval_read_lists(const char *path, const nj_idlist *items,
-                                        const nj_idmap *map, const nj_user_table *users,
-                                        nj_lists *lists, uint64_t *out_other_count, nj_error *err);
+                                        const nj_idmap *map, const nj_live_rows *live,
+                                        const nj_user_table *users, nj_lists *lists,
+                                        uint64_t *out_other_count, nj_error *err);
 
 /// Writes {"user", "target", "rank"} lines, and "items" where `lists` is not NULL, and commits the draft. The rank is null where the
 /// list lacks the target.

@@ -16,6 +16,7 @@ typedef struct {
     const char *name; // of the file, for errors
     const nj_idlist *items;
     const nj_idmap *map;
+    const nj_live_rows *live;
     const nj_user_table *users;
     nj_idmap user_map; // owned; user id -> number
     nj_lists *lists;
@@ -47,7 +48,7 @@ static nj_status visit_list(void *context, const nj_history *list, nj_error *err
     for (; count < list->item_count && count < r->lists->depth; count++) {
         nj_slice item = list->items[count];
         size_t index = nj_idmap_find(r->map, item, nj_idmap_at_list, r->items);
-        if (index == NJ_IDMAP_NONE) {
+        if (index == NJ_IDMAP_NONE || !nj_live_rows_has(r->live, index)) {
             r->rows[count] = NJ_ITEM_INVALID;
             continue;
         }
@@ -64,12 +65,13 @@ static nj_status visit_list(void *context, const nj_history *list, nj_error *err
 }
 
 nj_status nj_eval_read_lists(const char *path, const nj_idlist *items, const nj_idmap *map,
-                             const nj_user_table *users, nj_lists *lists, uint64_t *out_other_count,
-                             nj_error *err)
+                             const nj_live_rows *live, const nj_user_table *users, nj_lists *lists,
+                             uint64_t *out_other_count, nj_error *err)
 {
     reading r = {.name = strcmp(path, "-") == 0 ? "standard input" : path,
                  .items = items,
                  .map = map,
+                 .live = live,
                  .users = users,
                  .lists = lists,
                  .rows = calloc(lists->depth, sizeof *r.rows),

@@ -2,8 +2,12 @@
 #include "common/base/log.h"
 #include "coordinator/daemon/night_options.h"
 #include "ops/cli/bench_report.h"
+#include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
+#include "ops/cli/item_options.h"
+#include "ops/cli/local_fleet.h"
+#include "ops/cli/run_phases.h"
 
 #define JSON_OPTION                                                                                \
     {                                                                                              \
@@ -54,6 +58,7 @@ static const nj_option BENCH_QUANTIZER[] = {
     {"items", "N", "20000", "embeddings a round", false},
     {"levels", "N", "3", "codebooks", false},
     {"codes", "N", "256", "vectors of a codebook", false},
+    {"beam", "N", "1", "prefixes kept behind each level; 1 is greedy", false},
     {"rounds", "N", "5", "rounds; the median is reported", false},
     {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
     NJ_BENCH_REPORT_OPTIONS,
@@ -104,11 +109,20 @@ static const nj_option BUNDLE_PACK[] = {
     {"after", "TOKENS", NULL, "encoder tokens after the items (T5 trainers: 1, EOS)", false},
     {"user-tokens", "FIRST,COUNT", NULL, "a hashed user token: FIRST + XXH3-64(user id) % COUNT",
      false},
+    {"no-pairing-check", NULL, NULL,
+     "with --histories: do not ask whether the model knows the catalogue's SIDs", false},
     {"out", "FILE", NULL, "the bundle to write", true},
     JSON_OPTION,
 };
 
 static const nj_option BUNDLE_LIST[] = {JSON_OPTION};
+
+static const nj_option CATALOGUE_EXPORT[] = {
+    {"to", "FORM", NULL,
+     "index-json (LETTER, LC-Rec, MiniOneRec) or npy (GRID: arrays of codes and tokens)", true},
+    {"out", "PATH", NULL, "index-json: the file; npy: the folder; nothing may be there", true},
+    JSON_OPTION,
+};
 
 static const nj_option CATALOGUE_IMPORT[] = {
     {"sids", "FILE", NULL, "semantic IDs, .npy of whole numbers [items, levels]", false},
@@ -118,12 +132,74 @@ static const nj_option CATALOGUE_IMPORT[] = {
     CATALOGUE_OPTIONS,
 };
 
+static const nj_option CATALOGUE_FIT[] = {
+    {"embeddings", "FILE", NULL, "item vectors, .npy float16 or float32 [items, width]", true},
+    {"levels", "N", "3", "codebooks, 1 to 8", false},
+    {"codes", "N[,N...]", "256", "codes of every level: one number, or one a level", false},
+    {"method", "KIND", "residual",
+     "residual (a level sees what those before it leave), product (its part of the columns) or "
+     "hierarchical (k-means within each cluster)",
+     false},
+    {"seed", "N", "0", "of everything random: same seed, same file, same result", false},
+    {"iterations", "N", "50", "updates of a level's centroids, at most", false},
+    {"tolerance", "X", "0.0001",
+     "a level ends when an update lowers its error by less than this share; 0: never early", false},
+    {"standardise", NULL, NULL, "columns get mean 0 and variance 1 first", false},
+    {"pca", "N", "0", "codebooks see the first N principal components; 0: no PCA", false},
+    {"balanced", NULL, NULL,
+     "codes with more than 1.25 times their even share of items repel others while they are "
+     "learned",
+     false},
+    NJ_ITEM_OPTIONS,
+    {"resume", NULL, NULL, "go on with an interrupted fit (OUT.fit)", false},
+    {"state-every", "SECONDS", "10", "how often OUT.fit is written; 0: after every update", false},
+    {"quiet", NULL, NULL, "no progress on standard error", false},
+    NJ_COLLISION_OPTIONS,
+    CATALOGUE_OPTIONS,
+};
+
 static const nj_option CATALOGUE_ASSIGN[] = {
     {"embeddings", "FILE", NULL, "item vectors, .npy float16 or float32 [items, width]", true},
     {"codebooks", "FILE", NULL,
-     ".npy [levels, codes, width], or a catalogue folder that has codebooks", true},
-    {"no-suffix", NULL, NULL, "append no collision counter: items may share a SID", false},
+     ".npy [levels, codes, width], .safetensors, or a catalogue folder that has codebooks", true},
+    {"quantizer", "KIND", NULL,
+     "what the codebooks of a file are: residual (default), product, hierarchical", false},
+    {"assign-beam", "N", "1", "prefixes kept behind each level of residual codes; 1 is greedy",
+     false},
+    NJ_COLLISION_OPTIONS,
+    NJ_ITEM_OPTIONS,
     CATALOGUE_OPTIONS,
+};
+
+static const nj_option CATALOGUE_REFRESH[] = {
+    {"from", "DIR", NULL, "the catalogue of the night before", true},
+    {"ids", "FILE", NULL, "tonight's items, one id a line", true},
+    {"embeddings", "FILE", NULL,
+     "their vectors, .npy [ids, width]: new items get their codes from them", false},
+    {"sids", "FILE", NULL, "or their SIDs, .npy of whole numbers [ids, levels]", false},
+    {"collisions", "WORD", NULL,
+     "new items whose codes somebody has: suffix with a counter; else relocate (default) or leaves",
+     false},
+    {"suffix-overflow", "WORD", "refuse",
+     "new items past the counter: refuse, or relocate them to codes that have room", false},
+    {"max-retired", "P", "20",
+     "refuse when more than P % of the items that are sold are missing tonight; 100 allows any",
+     false},
+    {"refit", NULL, NULL,
+     "new codebooks, learned from --embeddings and aligned to the old: for a model that is trained "
+     "anew",
+     false},
+    {"codebooks", "DIR", NULL, "with --refit: a catalogue whose codebooks are taken instead",
+     false},
+    {"iterations", "N", "50", "with --refit: updates of a level's codes at the most", false},
+    {"seed", "N", "1", "with --refit: of codes that no item begins with", false},
+    {"churn", "FILE", NULL, "with --refit: item, old SID and new SID of every changed item (TSV)",
+     false},
+    {"no-drift", NULL, NULL, "do not look how far the embeddings of old items have moved", false},
+    {"dry-run", NULL, NULL, "say what would change, and write nothing", false},
+    {"overwrite", NULL, NULL, "replace a catalogue that is there, also the one of --from", false},
+    {"out", "DIR", NULL, "the refreshed catalogue's folder", false},
+    JSON_OPTION,
 };
 
 static const nj_option CATALOGUE_SHOW[] = {JSON_OPTION};
@@ -164,16 +240,14 @@ static const nj_option EVAL[] = {
 };
 
 static const nj_option RUN[] = {
-    NJ_USERS_OPTIONS,
+    {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", false},
+    NJ_RUN_PHASES_OPTIONS,
+    NJ_USERS_FILE_OPTIONS,
 #define NJ_PLANNED NJ_PLANNED_OPTION
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,
     {"workers", "N", "2", "worker processes to start on this machine", false},
-    {"pin", "auto|none|LIST", "none",
-     "keep each worker on one processor: auto takes a core each before any core twice, a list "
-     "such as 0,2,4-7 those",
-     false},
-    {"cache", "DIR", NULL, "where workers keep bundle sections; default: ~/.cache/nightjar", false},
+    NJ_LOCAL_FLEET_OPTIONS,
     {"memory-max", "MB", NULL, "a worker whose plan needs more ends; default: no limit", false},
     NJ_ENGINE_OPTIONS,
 };
@@ -240,8 +314,14 @@ static const nj_command COMMANDS[] = {
             nj_command_bundle_verify),
     COMMAND("catalogue assign", "SIDs from embeddings and codebooks", NULL, CATALOGUE_ASSIGN,
             nj_command_catalogue_assign),
+    COMMAND("catalogue export", "SIDs and tokens in the forms that trainers read", "DIR",
+            CATALOGUE_EXPORT, nj_command_catalogue_export),
+    COMMAND("catalogue fit", "codebooks and SIDs from embeddings", NULL, CATALOGUE_FIT,
+            nj_command_catalogue_fit),
     COMMAND("catalogue import", "a catalogue from SIDs made elsewhere", NULL, CATALOGUE_IMPORT,
             nj_command_catalogue_import),
+    COMMAND("catalogue refresh", "tonight's items on a catalogue whose SIDs do not move", NULL,
+            CATALOGUE_REFRESH, nj_command_catalogue_refresh),
     COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW,
             nj_command_catalogue_show),
     COMMAND("decode", "users to lists in one process, as JSON lines", NULL, DECODE,

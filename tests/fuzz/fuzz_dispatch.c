@@ -327,7 +327,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     nj_error err;
     static const nj_masks NO_MASKS;
     memset(&n, 0, sizeof n);
-    fuzz_check(nj_result_check_init(&check.check, &w->plan, &w->items, &w->map, &NO_MASKS, 4,
+    fuzz_check(nj_result_check_init(&check.check, &w->plan, &w->items, &w->map, &NO_MASKS, NULL, 4,
                                     &err) == NJ_OK,
                "the catalogue is valid");
     fuzz_check(nj_dispatch_init(&n.dispatch, &config, &err) == NJ_OK, "the config is valid");

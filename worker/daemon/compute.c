@@ -16,12 +16,15 @@
 #include "common/codec/row.h"
 #include "common/codec/shard.h"
 #include "worker/engine/engine.h"
+#include "worker/items/item_desk.h"
 
 typedef struct {
     nj_compute_kind kind;
     uint64_t ticket;
     uint32_t slot;
     nj_buffer users;           // SHARD
+    nj_buffer plan;            // SET_UP of items
+    bool items;                // SET_UP
     bool afresh;               // SHARD
     nj_sections sections;      // SET_UP
     nj_settings settings;      // SET_UP
@@ -35,8 +38,9 @@ struct nj_compute {
     int event_fd;
     nj_engine_options options;
     atomic_uint users_done;
-    atomic_uint_least64_t ticket; // of the shard being decoded
-    atomic_bool abandoned;        // nobody wants what is being decoded
+    atomic_uint_least64_t ticket;  // of the shard being decoded
+    atomic_bool abandoned;         // nobody wants what is being decoded
+    atomic_uint_least64_t dropped; // the shard that nobody wants any more
 
     pthread_mutex_t mutex; // over the rest of this block
     pthread_cond_t wake;
@@ -46,13 +50,16 @@ struct nj_compute {
     nj_compute_report *reports[NJ_COMPUTE_QUEUE_MAX];
     size_t report_first, report_count;
 
-    nj_engine *engine; // the compute thread's alone
+    // the compute thread's alone; one of them or none
+    nj_engine *engine;
+    nj_item_desk *desk;
 };
 
 static void free_task(task *t)
 {
     if (t != NULL) {
         nj_buffer_fini(&t->users);
+        nj_buffer_fini(&t->plan);
         free(t->report);
         free(t);
     }
@@ -130,6 +137,38 @@ static nj_status decode_shard(nj_compute *compute, const task *t, nj_compute_rep
     return status;
 }
 
+// Called by the work, between blocks of rows.
+static nj_status step_items(void *context, size_t rows, nj_error *err)
+{
+    nj_compute *compute = context;
+    atomic_fetch_add(&compute->users_done, (unsigned)rows);
+    if (atomic_load(&compute->abandoned)) {
+        return nj_fail(err, NJ_AGAIN, "the worker ends");
+    }
+    if (atomic_load(&compute->dropped) == atomic_load(&compute->ticket)) {
+        return nj_fail(err, NJ_AGAIN, "nobody wants these items any more");
+    }
+    return NJ_OK;
+}
+
+static nj_status compute_items(nj_compute *compute, const task *t, nj_compute_report *report,
+                               nj_error *err)
+{
+    nj_status status = NJ_FAILPOINT_STEP(COMPUTE_BEGUN, err);
+    if (status == NJ_OK) {
+        status = nj_item_desk_run(compute->desk, nj_buffer_slice(&t->users), &report->rows,
+                                  &report->row_count, err);
+    }
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(COMPUTE_USER, err);
+    }
+    if (status == NJ_OK) {
+        atomic_fetch_add(&compute->users_done, 1); // however short the shard was
+        report->digest = nj_digest_of(report->rows.bytes, report->rows.size);
+    }
+    return status;
+}
+
 static void log_plan(const nj_kernels *kernels, const nj_engine_plan *plan)
 {
     nj_log_event(NJ_EVENT_ENGINE_READY,
@@ -146,7 +185,6 @@ static void log_plan(const nj_kernels *kernels, const nj_engine_plan *plan)
 static nj_status set_up_engine(nj_compute *compute, const task *t, nj_compute_report *report,
                                nj_error *err)
 {
-    nj_engine_close(&compute->engine);
     compute->options.kernels = t->kernels;
     nj_status status =
         nj_engine_open(&t->sections, &t->settings, &compute->options, &compute->engine, err);
@@ -155,6 +193,19 @@ static nj_status set_up_engine(nj_compute *compute, const task *t, nj_compute_re
         report->planned_bytes = nj_engine_plan_bytes(nj_engine_plan_of(compute->engine));
     }
     return status;
+}
+
+static nj_status set_up(nj_compute *compute, const task *t, nj_compute_report *report,
+                        nj_error *err)
+{
+    nj_engine_close(&compute->engine);
+    nj_item_desk_close(&compute->desk);
+    if (!t->items) {
+        return set_up_engine(compute, t, report, err);
+    }
+    const nj_item_step step = {compute, step_items};
+    return nj_item_desk_open(&t->sections, nj_buffer_slice(&t->plan), t->kernels, step,
+                             &compute->desk, err);
 }
 
 static task *wait_for_task(nj_compute *compute)
@@ -194,10 +245,11 @@ static void run_task(nj_compute *compute, task *t)
     *report = (nj_compute_report){.kind = t->kind, .ticket = t->ticket, .slot = t->slot};
     nj_buffer_init(&report->rows, NJ_SHARD_BYTES_MAX);
     if (t->kind == NJ_COMPUTE_SET_UP) {
-        report->status = set_up_engine(compute, t, report, &err);
+        report->status = set_up(compute, t, report, &err);
     } else {
         atomic_store(&compute->ticket, t->ticket);
-        report->status = decode_shard(compute, t, report, &err);
+        report->status = compute->desk != NULL ? compute_items(compute, t, report, &err)
+                                               : decode_shard(compute, t, report, &err);
         atomic_store(&compute->ticket, 0);
     }
     if (report->status != NJ_OK) {
@@ -215,6 +267,7 @@ static void *run_thread(void *argument)
         free_task(t);
     }
     nj_engine_close(&compute->engine);
+    nj_item_desk_close(&compute->desk);
     return NULL;
 }
 
@@ -329,21 +382,51 @@ static task *make_task(nj_compute_kind kind, uint64_t ticket, nj_error *err)
     return t;
 }
 
-nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket, const nj_sections *sections,
-                            const nj_settings *settings, const nj_kernels *kernels, nj_error *err)
+static task *make_set_up(uint64_t ticket, const nj_sections *sections, const nj_kernels *kernels,
+                         nj_error *err)
 {
     task *t = make_task(NJ_COMPUTE_SET_UP, ticket, err);
-    if (t == NULL) {
-        return NJ_NO_MEMORY;
+    if (t != NULL) {
+        t->sections = *sections;
+        t->kernels = kernels;
     }
-    t->sections = *sections;
-    t->settings = *settings;
-    t->kernels = kernels;
+    return t;
+}
+
+static nj_status queue_task_take(nj_compute *compute, task *t, nj_error *err)
+{
     nj_status status = queue_task(compute, t, err);
     if (status != NJ_OK) {
         free_task(t);
     }
     return status;
+}
+
+nj_status nj_compute_set_up(nj_compute *compute, uint64_t ticket, const nj_sections *sections,
+                            const nj_settings *settings, const nj_kernels *kernels, nj_error *err)
+{
+    task *t = make_set_up(ticket, sections, kernels, err);
+    if (t == NULL) {
+        return NJ_NO_MEMORY;
+    }
+    t->settings = *settings;
+    return queue_task_take(compute, t, err);
+}
+
+nj_status nj_compute_set_up_items(nj_compute *compute, uint64_t ticket, const nj_sections *sections,
+                                  nj_slice plan, const nj_kernels *kernels, nj_error *err)
+{
+    task *t = make_set_up(ticket, sections, kernels, err);
+    if (t == NULL) {
+        return NJ_NO_MEMORY;
+    }
+    t->items = true;
+    nj_buffer_init(&t->plan, plan.size);
+    if (nj_buffer_append(&t->plan, plan.bytes, plan.size) != NJ_OK) {
+        free_task(t);
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for the plan of a round");
+    }
+    return queue_task_take(compute, t, err);
 }
 
 nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t slot, bool afresh,
@@ -364,6 +447,11 @@ nj_status nj_compute_shard_take(nj_compute *compute, uint64_t ticket, uint32_t s
         free_task(t);
     }
     return status;
+}
+
+void nj_compute_drop(nj_compute *compute, uint64_t ticket)
+{
+    atomic_store(&compute->dropped, ticket);
 }
 
 bool nj_compute_take_report(nj_compute *compute, nj_compute_report *out)

@@ -1,4 +1,4 @@
-#include "worker/daemon/daemon.h"
+#include "worker/daemon/daemon_internal.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -13,15 +13,9 @@
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/codec/shard.h"
-#include "common/wire/socket.h"
-#include "worker/daemon/compute.h"
-#include "worker/daemon/section_cache.h"
-#include "worker/daemon/watchdog.h"
-#include "worker/session.h"
 
 #define TICK_MS 100
 #define LINGER_MS 1000
-#define LEASE_SLOTS 4 // one is computed, one waits for it, two may wait for their ACK
 #define COORDINATOR_TIMEOUT_MS 10000
 #define HELLO_PAUSE_MS 500
 #define RESEND_MS 5000
@@ -37,87 +31,14 @@ static void note_signal(int number)
     stop_count++;
 }
 
-// What the daemon keeps of a lease.
-typedef struct {
-    nj_buffer users; // until it is computed
-    bool afresh;
-    nj_buffer rows; // until it is acknowledged
-} lease_slot;
-
-typedef struct {
-    const nj_worker_options *options;
-    nj_dealer *dealer;
-    nj_compute *compute;
-    nj_section_cache cache;
-    nj_session *session; // owned
-    lease_slot slots[LEASE_SLOTS];
-    nj_message *received;      // owned
-    nj_session_effect *effect; // owned; drawn last
-    const nj_message *message; // at hand, while its effects are drawn
-    nj_watchdog watchdog;
-    bool hangs; // the compute thread will not end
-    const char *classes[NJ_WIRE_CLASSES_MAX];
-    uint32_t class_count;
-    char name[NJ_WIRE_NAME_BYTES_MAX + 1];
-    uint32_t lease_ms; // of the last WELCOME
-    // kept from WELCOME:
-    nj_settings settings;
-    const nj_kernels *kernels;
-    uint64_t look_ns;       // when it came
-    uint64_t lacking_bytes; // that had to be fetched
-    uint64_t waiting_ns;    // since when it waits, or last said so; 0: it does not wait
-    bool finished;
-    nj_status end_status;
-    nj_error end_error;
-} worker;
-
 static uint64_t now(void)
 {
     return nj_clock_mono_ns();
 }
 
-// ---- kernels ----
-
-static nj_status list_classes(worker *w, nj_error *err)
-{
-    const nj_kernels *only = NULL;
-    if (strcmp(w->options->kernels, "auto") != 0) {
-        nj_status status = nj_kernels_select(w->options->kernels, &only, err);
-        if (status != NJ_OK) {
-            return status;
-        }
-    }
-    const nj_kernels *kernels;
-    for (size_t i = 0; (kernels = nj_kernels_at(i)) != NULL; i++) {
-        bool known = only != NULL && kernels != only;
-        for (uint32_t c = 0; c < w->class_count; c++) {
-            known = known || strcmp(w->classes[c], kernels->numeric_class) == 0;
-        }
-        if (!known && w->class_count < NJ_WIRE_CLASSES_MAX) {
-            w->classes[w->class_count++] = kernels->numeric_class;
-        }
-    }
-    return NJ_OK;
-}
-
-// Sets are listed slowest first, so the last one of the class is the pick.
-static const nj_kernels *find_kernels(const worker *w, nj_slice numeric_class)
-{
-    const nj_kernels *found = NULL;
-    const nj_kernels *kernels;
-    for (size_t i = 0; (kernels = nj_kernels_at(i)) != NULL; i++) {
-        bool wanted = strcmp(w->options->kernels, "auto") == 0 ||
-                      strcmp(w->options->kernels, kernels->name) == 0;
-        if (wanted && nj_slice_equal(nj_slice_from(kernels->numeric_class), numeric_class)) {
-            found = kernels;
-        }
-    }
-    return found;
-}
-
 // ---- effects ----
 
-static void send_message(worker *w, const nj_message *message)
+static void send_message(nj_worker_daemon *w, const nj_message *message)
 {
     nj_error err = {0};
     nj_status status = nj_dealer_send_message(w->dealer, message, &err);
@@ -133,125 +54,8 @@ static void send_message(worker *w, const nj_message *message)
     }
 }
 
-// One line for the operator: what travels tonight.
-static void log_sections(worker *w, const nj_message_welcome *welcome, uint64_t lacking)
-{
-    nj_buffer names;
-    w->lacking_bytes = 0;
-    uint64_t bytes = 0;
-    nj_buffer_init(&names, NJ_WIRE_SECTIONS_MAX * (NJ_WIRE_SECTION_NAME_BYTES_MAX + 2));
-    for (uint32_t i = 0; i < welcome->sections_count; i++) {
-        const nj_wire_section *section = &welcome->sections[i];
-        bytes += section->size;
-        if ((lacking >> i & 1) != 0) {
-            w->lacking_bytes += section->size;
-            (void)!nj_buffer_printf(&names, "%s%.*s", names.size > 0 ? ", " : "",
-                                    NJ_SLICE_ARGS(section->name));
-        }
-    }
-    const nj_log_field *fields =
-        NJ_FIELDS(nj_log_uint("sections", welcome->sections_count), nj_log_uint("bytes", bytes),
-                  nj_log_uint("lacking_bytes", w->lacking_bytes));
-    if (lacking == 0) {
-        nj_log_event(NJ_EVENT_BUNDLE_LOOKED_UP, fields,
-                     "bundle: %u sections of %.1f MB, all in the cache", welcome->sections_count,
-                     (double)bytes / 1e6);
-    } else {
-        nj_log_event(NJ_EVENT_BUNDLE_LOOKED_UP, fields,
-                     "bundle: %u sections of %.1f MB; fetching %.1f MB: %.*s",
-                     welcome->sections_count, (double)bytes / 1e6, (double)w->lacking_bytes / 1e6,
-                     (int)names.size, (const char *)names.bytes);
-    }
-    nj_buffer_fini(&names);
-}
-
-static void look(worker *w)
-{
-    const nj_message_welcome *welcome = &w->message->welcome;
-    nj_error err = {0};
-    uint64_t lacking = 0;
-    nj_status status = nj_settings_unpack(welcome->settings, &w->settings, &err);
-    w->look_ns = now();
-    w->kernels = find_kernels(w, welcome->numeric_class);
-    if (status == NJ_OK && w->kernels == NULL) {
-        status = nj_fail(&err, NJ_CONFIG,
-                         "the night runs in numeric class \"%.*s\", which this machine has not",
-                         NJ_SLICE_ARGS(welcome->numeric_class));
-    }
-    if (status != NJ_OK) {
-        nj_session_stop(w->session, status, err.text, now());
-        return;
-    }
-    for (uint32_t i = 0; i < welcome->sections_count; i++) {
-        const nj_wire_section *section = &welcome->sections[i];
-        if (!nj_section_cache_has(&w->cache, &section->digest, section->size)) {
-            lacking |= (uint64_t)1 << i;
-        }
-    }
-    log_sections(w, welcome, lacking);
-    nj_session_inspected(w->session, lacking, now());
-}
-
-static void set_up(worker *w, uint64_t ticket)
-{
-    nj_error err = {0};
-    nj_sections sections = {.count = w->session->section_count};
-    for (size_t i = 0; i < sections.count; i++) {
-        const nj_session_section *section = &w->session->sections[i];
-        snprintf(sections.sections[i].name, sizeof sections.sections[i].name, "%s", section->name);
-        sections.sections[i].size = section->size;
-        sections.sections[i].digest = section->digest;
-    }
-    nj_status status = nj_section_cache_open(&w->cache, &sections, &err);
-    if (status == NJ_OK) {
-        status = nj_compute_set_up(w->compute, ticket, &sections, &w->settings, w->kernels, &err);
-    }
-    if (status != NJ_OK) {
-        nj_session_prepared(w->session, ticket, status, err.text, now());
-    }
-}
-
-static void store_piece(worker *w, const nj_session_effect *effect)
-{
-    nj_error err = {0};
-    const nj_digest *digest = &w->session->sections[effect->section].digest;
-    nj_status status =
-        nj_section_cache_write(&w->cache, digest, effect->offset, effect->bytes, &err);
-    if (status == NJ_OK) {
-        status = NJ_FAILPOINT_STEP(SECTION_FETCHED, &err);
-    }
-    if (status != NJ_OK) {
-        nj_session_stop(w->session, status, err.text, now());
-    }
-}
-
-static void verify_section(worker *w, uint32_t index)
-{
-    nj_error err = {0};
-    bool good = false;
-    const nj_session_section *section = &w->session->sections[index];
-    nj_status status =
-        nj_section_cache_finish(&w->cache, &section->digest, section->size, &good, &err);
-    if (status == NJ_OK) {
-        status = NJ_FAILPOINT_STEP(SECTION_CACHED, &err);
-    }
-    if (status != NJ_OK) {
-        nj_session_stop(w->session, status, err.text, now());
-        return;
-    }
-    if (good && w->session->lacking == (uint64_t)1 << index) {
-        const uint64_t fetch_ms = (now() - w->look_ns) / 1000000;
-        nj_log_event(
-            NJ_EVENT_BUNDLE_FETCHED,
-            NJ_FIELDS(nj_log_uint("bytes", w->lacking_bytes), nj_log_uint("fetch_ms", fetch_ms)),
-            "bundle: %.1f MB fetched in %.1f s", (double)w->lacking_bytes / 1e6,
-            (double)fetch_ms / 1e3);
-    }
-    nj_session_verified(w->session, index, good, now());
-}
-
 // Users that do not fit in memory leave the slot without any: computing it fails.
-static void keep_lease(worker *w, uint32_t slot)
+static void keep_lease(nj_worker_daemon *w, uint32_t slot)
 {
     const nj_message_lease *lease = &w->message->lease;
     nj_buffer *users = &w->slots[slot].users;
@@ -263,7 +67,7 @@ static void keep_lease(worker *w, uint32_t slot)
     NJ_FAILPOINT_HIT(LEASE_RECEIVED);
 }
 
-static void compute_slot(worker *w, const nj_session_effect *effect)
+static void compute_slot(nj_worker_daemon *w, const nj_session_effect *effect)
 {
     nj_error err = {0};
     nj_buffer *users = &w->slots[effect->slot].users;
@@ -276,13 +80,13 @@ static void compute_slot(worker *w, const nj_session_effect *effect)
     }
 }
 
-static void drop_slot(worker *w, uint32_t slot)
+static void drop_slot(nj_worker_daemon *w, uint32_t slot)
 {
     nj_buffer_fini(&w->slots[slot].users);
     nj_buffer_fini(&w->slots[slot].rows);
 }
 
-static void finish(worker *w, const nj_session_effect *effect)
+static void finish(nj_worker_daemon *w, const nj_session_effect *effect)
 {
     w->finished = true;
     w->end_status = effect->status;
@@ -291,7 +95,7 @@ static void finish(worker *w, const nj_session_effect *effect)
     }
 }
 
-static void perform(worker *w, nj_session_effect *effect)
+static void perform(nj_worker_daemon *w, nj_session_effect *effect)
 {
     nj_error err = {0};
     switch (effect->kind) {
@@ -309,16 +113,16 @@ static void perform(worker *w, nj_session_effect *effect)
         }
         break;
     case NJ_SESSION_LOOK:
-        look(w);
+        nj_worker_look(w);
         break;
     case NJ_SESSION_STORE:
-        store_piece(w, effect);
+        nj_worker_store_piece(w, effect);
         break;
     case NJ_SESSION_VERIFY:
-        verify_section(w, effect->section);
+        nj_worker_verify_section(w, effect->section);
         break;
     case NJ_SESSION_SET_UP:
-        set_up(w, effect->ticket);
+        nj_worker_set_up(w, effect->ticket);
         break;
     case NJ_SESSION_KEEP_LEASE:
         keep_lease(w, effect->slot);
@@ -327,6 +131,7 @@ static void perform(worker *w, nj_session_effect *effect)
         compute_slot(w, effect);
         break;
     case NJ_SESSION_DROP:
+        nj_compute_drop(w->compute, w->session->slots[effect->slot].ticket);
         drop_slot(w, effect->slot);
         NJ_FAILPOINT_HIT(ACK_RECEIVED);
         break;
@@ -336,7 +141,7 @@ static void perform(worker *w, nj_session_effect *effect)
     }
 }
 
-static void perform_all(worker *w)
+static void perform_all(nj_worker_daemon *w)
 {
     while (!w->finished && nj_session_next(w->session, w->effect)) {
         perform(w, w->effect);
@@ -345,7 +150,7 @@ static void perform_all(worker *w)
 
 // ---- the loop ----
 
-static nj_status receive_all(worker *w, nj_error *err)
+static nj_status receive_all(nj_worker_daemon *w, nj_error *err)
 {
     nj_status status = NJ_OK;
     while (status == NJ_OK && !w->finished) {
@@ -369,11 +174,12 @@ static nj_status receive_all(worker *w, nj_error *err)
     return status == NJ_AGAIN ? NJ_OK : status;
 }
 
-static void take_reports(worker *w)
+static void take_reports(nj_worker_daemon *w)
 {
     nj_compute_report report;
     while (!w->finished && nj_compute_take_report(w->compute, &report)) {
         if (report.kind == NJ_COMPUTE_SET_UP) {
+            nj_worker_note_set_up(w, report.ticket);
             nj_session_plan_memory(w->session, report.planned_bytes);
             nj_session_prepared(w->session, report.ticket, report.status, report.text, now());
         } else if (report.status != NJ_OK) {
@@ -394,7 +200,7 @@ static void take_reports(worker *w)
 }
 
 // The first signal asks for the shard at hand to be finished, the second does not.
-static void look_at_signals(worker *w, int *seen)
+static void look_at_signals(nj_worker_daemon *w, int *seen)
 {
     const int count = stop_count;
     if (count == *seen) {
@@ -416,15 +222,15 @@ static void look_at_signals(worker *w, int *seen)
 // ---- a computation that hangs ----
 
 // A heartbeat before the coordinator takes its leases away: those that wait behind it are then given back, and count as no loss.
-static uint32_t find_patience_ms(const worker *w)
+static uint32_t find_patience_ms(const nj_worker_daemon *w)
 {
     const uint32_t heartbeat_ms = w->session->heartbeat_ms;
     return w->lease_ms > heartbeat_ms ? w->lease_ms - heartbeat_ms : w->lease_ms;
 }
 
-static const nj_session_slot *find_slot(const worker *w, uint64_t ticket)
+static const nj_session_slot *find_slot(const nj_worker_daemon *w, uint64_t ticket)
 {
-    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
+    for (uint32_t i = 0; i < NJ_LEASE_SLOTS; i++) {
         const nj_session_slot *slot = &w->session->slots[i];
         if (slot->state == NJ_SLOT_COMPUTING && slot->ticket == ticket) {
             return slot;
@@ -434,7 +240,7 @@ static const nj_session_slot *find_slot(const worker *w, uint64_t ticket)
 }
 
 // The process ends, so that another one takes its place: a thread cannot be stopped from outside.
-static void give_up_computation(worker *w)
+static void give_up_computation(nj_worker_daemon *w)
 {
     char text[NJ_WIRE_TEXT_BYTES_MAX];
     const uint64_t ticket = w->watchdog.ticket;
@@ -455,7 +261,7 @@ static void give_up_computation(worker *w)
 }
 
 // The socket thread answers whatever the compute thread does, so nobody else would notice but by its leases.
-static void look_at_computation(worker *w, uint32_t users_done)
+static void look_at_computation(nj_worker_daemon *w, uint32_t users_done)
 {
     nj_watchdog_look(&w->watchdog, nj_compute_ticket(w->compute), users_done,
                      nj_compute_cpu_ns(w->compute), now());
@@ -466,7 +272,7 @@ static void look_at_computation(worker *w, uint32_t users_done)
 }
 
 // A worker that does nothing says why: nobody else may know that it is there.
-static void say_waiting(worker *w)
+static void say_waiting(nj_worker_daemon *w)
 {
     const nj_session *session = w->session;
     const uint64_t now_ns = now();
@@ -497,7 +303,7 @@ static void say_waiting(worker *w)
                                        : "nobody answers, or not with a --server-key of ours");
 }
 
-static nj_status run_loop(worker *w, nj_error *err)
+static nj_status run_loop(nj_worker_daemon *w, nj_error *err)
 {
     nj_poller poller = {0};
     int seen_signals = 0;
@@ -525,7 +331,7 @@ static nj_status run_loop(worker *w, nj_error *err)
 
 // ---- opening ----
 
-static nj_status open_session(worker *w, nj_error *err)
+static nj_status open_session(nj_worker_daemon *w, nj_error *err)
 {
     char host[64] = "";
     gethostname(host, sizeof host - 1);
@@ -537,7 +343,7 @@ static nj_status open_session(worker *w, nj_error *err)
         .class_count = w->class_count,
         .cores = 1,
         .memory_bytes = w->options->memory_bytes_max,
-        .lease_slots = LEASE_SLOTS,
+        .lease_slots = NJ_LEASE_SLOTS,
         .chunk_bytes = NJ_WIRE_CHUNK_BYTES_MAX,
         .coordinator_timeout_ms = COORDINATOR_TIMEOUT_MS,
         .hello_pause_ms = HELLO_PAUSE_MS,
@@ -554,13 +360,13 @@ static nj_status open_session(worker *w, nj_error *err)
                       : nj_fail(err, NJ_NO_MEMORY, "no memory for the session");
 }
 
-static nj_status open_worker(worker *w, nj_error *err)
+static nj_status open_worker(nj_worker_daemon *w, nj_error *err)
 {
     const nj_dealer_config dealer = {.endpoint = w->options->endpoint,
                                      .keys = w->options->keys,
                                      .server_keys = w->options->server_keys,
                                      .insecure = w->options->insecure};
-    nj_status status = list_classes(w, err);
+    nj_status status = nj_worker_list_classes(w, err);
     if (status == NJ_OK) {
         status = nj_section_cache_init(&w->cache, w->options->cache_folder, err);
     }
@@ -602,14 +408,16 @@ static void leave_at_once(nj_status status, const nj_error *err)
     _exit(exit_code);
 }
 
-static void close_worker(worker *w, nj_status status, const nj_error *err)
+static void close_worker(nj_worker_daemon *w, nj_status status, const nj_error *err)
 {
     nj_dealer_close(&w->dealer, LINGER_MS);
     if (!nj_compute_stop(&w->compute, STOP_WAIT_MS)) {
         leave_at_once(status, err);
     }
     nj_section_cache_fini(&w->cache);
-    for (uint32_t i = 0; i < LEASE_SLOTS; i++) {
+    nj_held_sections_fini(&w->held);
+    nj_buffer_fini(&w->plan);
+    for (uint32_t i = 0; i < NJ_LEASE_SLOTS; i++) {
         drop_slot(w, i);
     }
     free(w->session);
@@ -619,11 +427,12 @@ static void close_worker(worker *w, nj_status status, const nj_error *err)
 
 nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
 {
-    worker w = {.options = options, .cache = {.draft_fd = -1}, .end_status = NJ_OK};
-    for (size_t i = 0; i < LEASE_SLOTS; i++) {
+    nj_worker_daemon w = {.options = options, .cache = {.draft_fd = -1}, .end_status = NJ_OK};
+    for (size_t i = 0; i < NJ_LEASE_SLOTS; i++) {
         nj_buffer_init(&w.slots[i].users, NJ_SHARD_BYTES_MAX);
         nj_buffer_init(&w.slots[i].rows, NJ_SHARD_BYTES_MAX);
     }
+    nj_buffer_init(&w.plan, NJ_WIRE_SETTINGS_BYTES_MAX);
     catch_signals();
     nj_status status = open_worker(&w, err);
     if (status == NJ_OK) {

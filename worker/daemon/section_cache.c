@@ -11,6 +11,9 @@
 
 #include "common/base/log.h"
 
+#define TOUCH_S (24 * 3600)
+#define PRUNE_S 3600 // between two looks through the folder
+
 static nj_status default_folder(nj_path *out, nj_error *err)
 {
     const char *cache = getenv("XDG_CACHE_HOME");
@@ -96,18 +99,29 @@ static void drop_draft(nj_section_cache *cache)
     }
 }
 
-static void unmap_all(nj_section_cache *cache)
+static void free_plans(nj_mapped_plan **plans)
 {
-    for (size_t i = 0; i < cache->mapped_count; i++) {
-        nj_mapped_close(&cache->mapped[i]);
+    while (*plans != NULL) {
+        nj_mapped_plan *plan = *plans;
+        *plans = plan->older;
+        for (size_t i = 0; i < plan->count; i++) {
+            nj_mapped_close(&plan->mapped[i]);
+        }
+        free(plan);
     }
-    cache->mapped_count = 0;
+}
+
+void nj_section_cache_release(nj_section_cache *cache)
+{
+    if (cache->plans != NULL) {
+        free_plans(&cache->plans->older);
+    }
 }
 
 void nj_section_cache_fini(nj_section_cache *cache)
 {
     drop_draft(cache);
-    unmap_all(cache);
+    free_plans(&cache->plans);
 }
 
 static nj_status section_path(const nj_section_cache *cache, const nj_digest *digest, nj_path *out,
@@ -118,25 +132,77 @@ static nj_status section_path(const nj_section_cache *cache, const nj_digest *di
     return nj_path_join(cache->folder.text, hex, out, err);
 }
 
+static bool knows(nj_section_cache *cache, const nj_digest *digest, const nj_section_mark *mark)
+{
+    for (size_t i = 0; i < NJ_CACHE_KNOWN_MAX; i++) {
+        if (nj_digest_equal(&cache->known[i].digest, digest)) {
+            return nj_section_mark_same(&cache->known[i].mark, mark);
+        }
+    }
+    nj_digest stamped;
+    return nj_section_stamp_find(cache->folder.text, mark, &stamped) &&
+           nj_digest_equal(&stamped, digest);
+}
+
+static void remember(nj_section_cache *cache, const nj_digest *digest, const nj_section_mark *mark)
+{
+    size_t place = cache->known_next;
+    for (size_t i = 0; i < NJ_CACHE_KNOWN_MAX; i++) {
+        if (nj_digest_equal(&cache->known[i].digest, digest)) {
+            place = i;
+        }
+    }
+    cache->known[place] = (nj_known_section){*digest, *mark};
+    cache->known_next = (place + 1) % NJ_CACHE_KNOWN_MAX;
+}
+
+static bool has_digest(const char *path, const nj_digest *digest, uint64_t size)
+{
+    nj_mapped mapped;
+    if (nj_mapped_open(path, &mapped, NULL) != NJ_OK) {
+        return false;
+    }
+    bool good = mapped.size == size;
+    if (good) {
+        const nj_digest found = nj_digest_of(mapped.bytes, mapped.size);
+        good = nj_digest_equal(&found, digest);
+    }
+    nj_mapped_close(&mapped);
+    return good;
+}
+
+// Used now: see prune. Once a day is enough, and leaves the file as it was for those who know it.
+static void touch(const char *path)
+{
+    struct stat about;
+    if (lstat(path, &about) == 0 && time(NULL) - about.st_mtime > TOUCH_S) {
+        utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+    }
+}
+
 bool nj_section_cache_has(nj_section_cache *cache, const nj_digest *digest, uint64_t size)
 {
     nj_path path;
-    nj_mapped mapped;
+    nj_section_mark mark;
     if (section_path(cache, digest, &path, NULL) != NJ_OK ||
-        nj_mapped_open(path.text, &mapped, NULL) != NJ_OK) {
+        !nj_section_mark_of(path.text, &mark)) {
         return false;
     }
-    nj_digest found = nj_digest_of(mapped.bytes, mapped.size);
-    bool good = mapped.size == size && nj_digest_equal(&found, digest);
-    nj_mapped_close(&mapped);
-    if (good) {
-        utimensat(AT_FDCWD, path.text, NULL, 0); // used now: see prune
-    } else {
+    if (mark.size == size && knows(cache, digest, &mark)) {
+        touch(path.text);
+        return true;
+    }
+    if (!has_digest(path.text, digest, size)) {
         nj_log_event(NJ_EVENT_SECTION_DAMAGED, NJ_FIELDS(nj_log_text("path", path.text)),
                      "%s is damaged: it is fetched again", path.text);
         unlink(path.text);
+        return false;
     }
-    return good;
+    touch(path.text);
+    if (mark.settled) {
+        remember(cache, digest, &mark);
+    }
+    return true;
 }
 
 static nj_status begin_draft(nj_section_cache *cache, const nj_digest *digest, nj_error *err)
@@ -238,36 +304,62 @@ static void prune(const nj_section_cache *cache)
     struct dirent *entry;
     while ((entry = readdir(folder)) != NULL) {
         struct stat about;
-        bool is_section = strspn(entry->d_name, "0123456789abcdef") == 2 * NJ_DIGEST_BYTES;
-        if (is_section && fstatat(dirfd(folder), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(about.st_mode) && about.st_mtime < oldest) {
+        const bool is_ours = strspn(entry->d_name, "0123456789abcdef") == 2 * NJ_DIGEST_BYTES ||
+                             strncmp(entry->d_name, "file-", strlen("file-")) == 0;
+        if (is_ours && fstatat(dirfd(folder), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) == 0 &&
+            (S_ISREG(about.st_mode) || S_ISLNK(about.st_mode)) && about.st_mtime < oldest) {
             unlinkat(dirfd(folder), entry->d_name, 0);
         }
     }
     closedir(folder);
 }
 
+static void prune_now_and_then(nj_section_cache *cache)
+{
+    const time_t now = time(NULL);
+    if (now - cache->pruned >= PRUNE_S) {
+        prune(cache);
+        cache->pruned = now;
+    }
+}
+
+static nj_status map_section(const nj_section_cache *cache, nj_mapped_plan *plan,
+                             nj_section *section, nj_error *err)
+{
+    nj_path path;
+    nj_mapped *mapped = &plan->mapped[plan->count];
+    nj_status status = section_path(cache, &section->digest, &path, err);
+    if (status == NJ_OK) {
+        status = nj_mapped_open(path.text, mapped, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    plan->count++;
+    if (mapped->size != section->size) {
+        return nj_fail(err, NJ_REFUSED,
+                       "section \"%s\" in the cache has %zu bytes, the bundle says %zu",
+                       section->name, mapped->size, section->size);
+    }
+    section->bytes = mapped->bytes;
+    return NJ_OK;
+}
+
 nj_status nj_section_cache_open(nj_section_cache *cache, nj_sections *sections, nj_error *err)
 {
-    unmap_all(cache);
+    nj_mapped_plan *plan = calloc(1, sizeof *plan);
+    if (plan == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory to map the sections of a plan");
+    }
+    plan->older = cache->plans;
+    cache->plans = plan;
     for (size_t i = 0; i < sections->count; i++) {
-        nj_path path;
         nj_section *section = &sections->sections[i];
-        nj_status status = section_path(cache, &section->digest, &path, err);
-        if (status == NJ_OK) {
-            status = nj_mapped_open(path.text, &cache->mapped[cache->mapped_count], err);
-        }
+        nj_status status = section->bytes == NULL ? map_section(cache, plan, section, err) : NJ_OK;
         if (status != NJ_OK) {
             return status;
         }
-        const nj_mapped *mapped = &cache->mapped[cache->mapped_count++];
-        if (mapped->size != section->size) {
-            return nj_fail(err, NJ_REFUSED,
-                           "section \"%s\" in the cache has %zu bytes, the bundle says %zu",
-                           section->name, mapped->size, section->size);
-        }
-        section->bytes = mapped->bytes;
     }
-    prune(cache);
+    prune_now_and_then(cache);
     return NJ_OK;
 }

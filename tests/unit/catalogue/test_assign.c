@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/catalogue/encode_rows.h"
 #include "common/catalogue/tokens.h"
 #include "common/input/npy.h"
 #include "tests/support/nj_test.h"
@@ -75,7 +76,7 @@ static void without_a_suffix_equal_codes_stay_equal(void **state)
     nj_catalogue *catalogue = NULL;
     nj_catalogue_summary summary;
     nj_assign_config config = write_example(state);
-    config.no_suffix = true;
+    config.collisions.policy = NJ_COLLISIONS_LEAVES;
     assert_ok(nj_catalogue_assign(&config, &PLAIN, NULL, &catalogue, &err), &err);
 
     assert_memory_equal(catalogue->sids.codes, ((uint16_t[]){1, 2, 2, 1, 1, 2, 0, 0, 1, 2}), 20);
@@ -98,7 +99,7 @@ static void a_counter_that_reaches_k_is_refused_with_its_prefix(void **state)
 
     config.embeddings_path = write_floats(state, "four.npy", SAME, (size_t[]){4, 2}, 2);
     refuse(&config, &PLAIN, "4 items share the codes 1 2, the collision counter has 3 codes");
-    config.no_suffix = true;
+    config.collisions.policy = NJ_COLLISIONS_LEAVES;
     assert_ok(nj_catalogue_assign(&config, &PLAIN, NULL, &catalogue, &err), &err);
     nj_catalogue_free(&catalogue);
 }
@@ -200,7 +201,7 @@ static void eight_levels_leave_no_room_for_a_counter(void **state)
     nj_assign_config config = write_example(state);
     config.codebooks_path = write_floats(state, "deep.npy", ZEROS, (size_t[]){8, 2, 2}, 3);
     refuse(&config, &PLAIN, "8 levels and a collision counter make 9, the limit is 8");
-    config.no_suffix = true;
+    config.collisions.policy = NJ_COLLISIONS_LEAVES;
     assert_ok(nj_catalogue_assign(&config, &PLAIN, NULL, &catalogue, &err), &err);
     assert_int_equal(catalogue->sids.level_count, 8);
     nj_catalogue_free(&catalogue);
@@ -246,7 +247,7 @@ static void many_blocks_give_what_one_block_gives(void **state)
     float *books = malloc(sizeof(float) * PERIOD * D);
     assert_non_null(items);
     assert_non_null(books);
-    assert_true((size_t)N * D * sizeof(float) > NJ_ASSIGN_BLOCK_BYTES);
+    assert_true((size_t)N * D * sizeof(float) > NJ_ENCODE_SHARD_BYTES);
     for (size_t i = 0; i < (size_t)PERIOD * D; i++) {
         books[i] = (float)(i * 2654435761u % 1000u) / 1000.0f;
     }
@@ -256,7 +257,7 @@ static void many_blocks_give_what_one_block_gives(void **state)
     nj_assign_config config = {
         .embeddings_path = write_floats(state, "items.npy", items, (size_t[]){N, D}, 2),
         .codebooks_path = write_floats(state, "books.npy", books, (size_t[]){1, PERIOD, D}, 3),
-        .no_suffix = true,
+        .collisions = {.policy = NJ_COLLISIONS_LEAVES},
         .kernels = nj_kernels_at(0)};
     assert_ok(nj_catalogue_assign(&config, &PLAIN, NULL, &catalogue, &err), &err);
     for (size_t row = 0; row < N; row++) {

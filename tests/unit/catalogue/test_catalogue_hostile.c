@@ -10,13 +10,13 @@
 #include "tests/support/sandbox.h"
 
 static const char *const FILES[] = {"catalogue.json", "items.txt", "sids.npy",
-                                    "codebooks.safetensors"};
+                                    "codebooks.safetensors", "retired.npy"};
 #define FILE_COUNT (sizeof FILES / sizeof *FILES)
 
 // What the example's codes are, whatever bytes still open.
 static const uint16_t CODES[] = {1, 1, 0, /**/ 0, 1, 0, /**/ 1, 1, 1};
 
-// Three items on the plane, two levels of two codes, a counter.
+// Three items on the plane, two levels of two codes, a counter. The second item is retired.
 static void write_example(void **state)
 {
     static const float ITEMS[] = {9, 1, /**/ 0, 1, /**/ 9, 1.5f};
@@ -35,6 +35,10 @@ static void write_example(void **state)
     assert_ok(nj_npy_write(config.codebooks_path, NJ_NPY_F32, (size_t[]){2, 2, 2}, 3, BOOKS, &err),
               &err);
     assert_ok(nj_catalogue_assign(&config, &options, NULL, &catalogue, &err), &err);
+    uint8_t *marks = calloc(3, 1);
+    assert_non_null(marks);
+    marks[1] = 1;
+    nj_catalogue_retire_take(catalogue, &marks);
     assert_ok(nj_catalogue_write(sandbox_path(state, "cat"), catalogue, false, &err), &err);
     nj_catalogue_free(&catalogue);
 }
@@ -69,6 +73,8 @@ static nj_status read_example(void **state, nj_error *err)
         // What the fingerprints hold is unharmed.
         assert_int_equal(catalogue->sids.row_count, 3);
         assert_memory_equal(catalogue->sids.codes, CODES, sizeof CODES);
+        assert_int_equal(catalogue->retired_count, 1);
+        assert_memory_equal(catalogue->sids.retired, ((uint8_t[]){0, 1, 0}), 3);
         assert_true(nj_slice_equal(nj_idlist_at(&catalogue->items, 2), nj_slice_from("c")));
         assert_true(catalogue->codebooks.level_count == 0 ||
                     catalogue->codebooks.vectors[1][3] == 1.0f);
@@ -168,8 +174,13 @@ static void a_catalogue_json_that_cannot_be_is_refused_by_key(void **state)
         const char *to;
         const char *says;
     } CASES[] = {
-        {"\"version\": 1", "\"version\": 2", "\"version\" is 2, must be 1"},
-        {"\"version\": 1", "\"wersion\": 1", "\"version\" is missing"},
+        {"\"version\": 2", "\"version\": 3", "\"version\" is 3, must be 1 to 2"},
+        {"\"version\": 2", "\"version\": 1", "\"retired\" is 1, must be 0"},
+        {"\"version\": 2", "\"wersion\": 2", "\"version\" is missing"},
+        {"\"retired\": 1", "\"retired\": 3", "1 of 3 items are retired, catalogue.json says 3"},
+        {"\"retired\": 1", "\"retired\": -1", "\"retired\" is -1"},
+        {"\"retired\": 1", "\"rewired\": 1", "fingerprint \"retired\", but no item is"},
+        {"    \"retired\"", "    \"rewired\"", "\"retired\" is not 64"},
         {"\"items\": 3", "\"items\": 0", "\"items\" is 0"},
         {"\"items\": 3", "\"items\": 2147483647", "says [2147483647, 3]"},
         {"\"items\": 3", "\"items\": 2147483648", "\"items\" is 2147483648"},
@@ -212,6 +223,25 @@ static void another_fingerprint_is_refused_with_both(void **state)
         nj_npy_write(part_path(state, "sids.npy"), NJ_NPY_I32, (size_t[]){3, 3}, 2, SWAPPED, &err),
         &err);
     assert_refused(read_example(state, &err), NJ_REFUSED, &err, "sids.npy: fingerprint is ");
+}
+
+static void marks_that_cannot_be_are_refused_by_row(void **state)
+{
+    const size_t shape[] = {3};
+    nj_error err = {0};
+    write_example(state);
+    const char *path = part_path(state, "retired.npy");
+    assert_ok(nj_npy_write(path, NJ_NPY_U8, shape, 1, (uint8_t[]){0, 1, 2}, &err), &err);
+    assert_refused(read_example(state, &err), NJ_INPUT, &err,
+                   "retired.npy: row 2: 2, must be 0 or 1");
+    assert_ok(nj_npy_write(path, NJ_NPY_U8, shape, 1, (uint8_t[]){1, 0, 0}, &err), &err);
+    assert_refused(read_example(state, &err), NJ_REFUSED, &err, "retired.npy: fingerprint is ");
+    assert_ok(nj_npy_write(path, NJ_NPY_I8, shape, 1, (int8_t[]){0, 1, 0}, &err), &err);
+    assert_refused(read_example(state, &err), NJ_INPUT, &err, "must be uint8 [3]");
+    assert_ok(nj_npy_write(path, NJ_NPY_U8, (size_t[]){2}, 1, (uint8_t[]){0, 1}, &err), &err);
+    assert_refused(read_example(state, &err), NJ_INPUT, &err, "begin [2], must be uint8 [3]");
+    assert_ok(nj_npy_write(path, NJ_NPY_U8, shape, 1, (uint8_t[]){1, 1, 1}, &err), &err);
+    refuse_replaced(state, "\"retired\": 1", "\"retired\": 3", NJ_INPUT, "one must be left");
 }
 
 static void files_that_disagree_are_refused_with_both_sizes(void **state)
@@ -260,6 +290,7 @@ int main(void)
         IN_SANDBOX(a_catalogue_json_that_cannot_be_is_refused_by_key),
         IN_SANDBOX(another_fingerprint_is_refused_with_both),
         IN_SANDBOX(files_that_disagree_are_refused_with_both_sizes),
+        IN_SANDBOX(marks_that_cannot_be_are_refused_by_row),
         IN_SANDBOX(a_catalogue_json_beyond_its_limit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

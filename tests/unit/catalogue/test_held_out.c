@@ -11,6 +11,7 @@ typedef struct {
     nj_buffer block;
     nj_idlist items;
     nj_idmap map;
+    nj_live_rows live; // all zero: every item is
 } catalogue;
 
 // Rows 0 to 4 are called a to e.
@@ -20,6 +21,7 @@ static void open_catalogue(catalogue *c)
     nj_idlist_builder_init(&c->ids);
     nj_buffer_init(&c->block, 1 << 20);
     nj_idmap_init(&c->map);
+    c->live = (nj_live_rows){0};
     for (size_t i = 0; i < ITEMS; i++) {
         assert_int_equal(nj_idlist_builder_add(&c->ids, (nj_slice){&"abcde"[i], 1}), NJ_OK);
     }
@@ -39,7 +41,7 @@ static nj_status read_text(const catalogue *c, nj_held_out_place place, nj_histo
                            const char *text, nj_held_out *out, nj_error *err)
 {
     return nj_held_out_read(memfile_write(text, strlen(text)), format, place, &c->items, &c->map,
-                            NULL, out, err);
+                            NULL, &c->live, out, err);
 }
 
 static void assert_user(const nj_held_out *held, size_t index, const char *id, uint32_t target,
@@ -123,6 +125,27 @@ static void events_are_held_out_by_their_time(void **state)
     close_catalogue(&c);
 }
 
+// Item c is retired: it speaks in u's input, and nobody is judged by it.
+static void a_user_whose_held_out_item_is_retired_is_left_out_and_counted(void **state)
+{
+    (void)state;
+    catalogue c;
+    nj_held_out held;
+    nj_error err = {0};
+    uint64_t bits[] = {0x1b};
+    open_catalogue(&c);
+    c.live = (nj_live_rows){bits, ITEMS, ITEMS - 1};
+    assert_ok(
+        read_text(&c, NJ_HELD_OUT_TEST, NJ_HISTORIES_SEQUENCE, "u a c b\nv a c\n", &held, &err),
+        &err);
+    assert_int_equal(held.users.count, 1);
+    assert_int_equal(held.retired_count, 1);
+    assert_int_equal(held.read_count, 2);
+    assert_user(&held, 0, "u", 1, (const uint32_t[]){0, 2}, 2, 0);
+    nj_held_out_fini(&held);
+    close_catalogue(&c);
+}
+
 static void a_refused_file_leaves_nothing_behind(void **state)
 {
     (void)state;
@@ -143,6 +166,7 @@ int main(void)
         cmocka_unit_test(the_last_item_is_held_out_and_the_items_before_it_are_the_input),
         cmocka_unit_test(validation_holds_out_the_item_before_the_last_and_hides_both),
         cmocka_unit_test(events_are_held_out_by_their_time),
+        cmocka_unit_test(a_user_whose_held_out_item_is_retired_is_left_out_and_counted),
         cmocka_unit_test(a_refused_file_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

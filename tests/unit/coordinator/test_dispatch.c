@@ -566,6 +566,39 @@ static void while_draining_newcomers_are_drained_too(void **state)
     expect_nothing(0);
 }
 
+// Worker 1 holds pieces 0 and 1 of the plan before; its RESULT of one of them crosses the WELCOME, and its heartbeat names both.
+static void a_plan_that_follows_keeps_the_workers_and_voids_their_leases(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    static const uint32_t SHARD_FIRST[] = {0, 1, 2};
+    join(&PEER, 1, 2);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    expect(NJ_DISPATCH_SEND_LEASE, 0);
+    expect_nothing(0);
+    nj_ledger_config next = dispatch->config.ledger;
+    next.shard_count = 2;
+    next.shard_first = SHARD_FIRST;
+    assert_ok(nj_dispatch_replan(dispatch, &next, 7, &err), &err);
+    nj_dispatch_tick(dispatch, 400 * MS); // the leases would have run out: they are no more
+    expect(NJ_DISPATCH_SEND_WELCOME, 400);
+    expect_nothing(400);
+    assert_int_equal(dispatch->ledger.counts.losses, 0);
+
+    send_result(&PEER, 0, 1, 6, "rows", 4);
+    expect_ack(0, NJ_VERDICT_STALE);
+    expect_nothing(0);
+    message.kind = NJ_MESSAGE_READY;
+    message.ready.credit = 1;
+    receive(&PEER, 400);
+    expect(NJ_DISPATCH_SEND_LEASE, 400);
+    assert_int_equal(effect.lease.shard, 0);
+    send_result(&PEER, 0, 1, 7, "rows", 1);
+    expect(NJ_DISPATCH_WRITE_ROWS, 400);
+    assert_int_equal(nj_dispatch_stored(dispatch, 0, true, 400 * MS), NJ_OK);
+    expect_ack(0, NJ_VERDICT_COMMITTED);
+}
+
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -593,6 +626,7 @@ int main(void)
         FRESH(a_peer_that_breaks_the_protocol_is_told_and_forgotten),
         FRESH(resumed_shards_are_not_leased),
         FRESH(while_draining_newcomers_are_drained_too),
+        FRESH(a_plan_that_follows_keeps_the_workers_and_voids_their_leases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -377,7 +377,7 @@ static nj_status hold_items_out(void *context, nj_error *err)
     nj_status status = nj_idmap_build(&map, &input->items, "items", err);
     if (status == NJ_OK) {
         status = nj_held_out_read(input->histories, NJ_HISTORIES_SEQUENCE, NJ_HELD_OUT_TEST,
-                                  &input->items, &map, NULL, &held, err);
+                                  &input->items, &map, NULL, &(const nj_live_rows){0}, &held, err);
     }
     if (status == NJ_OK &&
         (nj_lists_init(held.users.count, 5, &lists) != NJ_OK ||

@@ -1,1 +1,1 @@
-nj_test(unit/quant/test_quant.c LIBS nj_quant LABEL unit)
+nj_test(unit/quant/test_encoder.c LIBS nj_quant LABEL unit)

@@ -72,10 +72,11 @@ static void tick(uint64_t now_ms)
     nj_session_tick(session, now_ms * MS);
 }
 
-static void receive_welcome(uint64_t epoch, uint8_t plan, uint64_t now_ms)
+static void receive_welcome_that(uint32_t follows, uint64_t epoch, uint8_t plan, uint64_t now_ms)
 {
     memset(&message, 0, sizeof message);
     message.kind = NJ_MESSAGE_WELCOME;
+    message.welcome.follows = follows;
     message.welcome.epoch = epoch;
     message.welcome.plan.bytes[0] = plan;
     message.welcome.heartbeat_ms = 100;
@@ -84,6 +85,11 @@ static void receive_welcome(uint64_t epoch, uint8_t plan, uint64_t now_ms)
         (nj_wire_section){nj_slice_from("weights"), 10, nj_digest_of(TEN_BYTES, 10)};
     message.welcome.sections[1] = (nj_wire_section){nj_slice_from("trie"), 0, nj_digest_of("", 0)};
     nj_session_message(session, &message, now_ms * MS);
+}
+
+static void receive_welcome(uint64_t epoch, uint8_t plan, uint64_t now_ms)
+{
+    receive_welcome_that(0, epoch, plan, now_ms);
 }
 
 static void receive_lease(uint32_t shard, uint32_t attempt, uint64_t epoch, uint64_t now_ms)
@@ -369,6 +375,45 @@ static void a_coordinator_of_another_epoch_is_greeted(void **state)
     }
 }
 
+static void a_plan_that_follows_is_taken_up_without_a_hello(void **state)
+{
+    (void)state;
+    const uint64_t ticket = become_working(3);
+    receive_welcome_that(1, 2, 8, 10);
+    expect(NJ_SESSION_DROP);
+    expect(NJ_SESSION_LOOK);
+    assert_int_equal(session->state, NJ_SESSION_GREETED);
+    nj_session_inspected(session, 1, 10);
+    expect_send(NJ_MESSAGE_FETCH);
+    receive_lease(0, 1, 2, 10); // granted for a READY that crossed the WELCOME
+    expect_send(NJ_MESSAGE_FAILED);
+    assert_int_equal(effect.message.failed.status, NJ_AGAIN);
+
+    receive_welcome_that(1, 3, 9, 20); // that plan has ended too
+    expect(NJ_SESSION_LOOK);
+    nj_session_inspected(session, 0, 20);
+    expect(NJ_SESSION_SET_UP);
+    const uint64_t set_up = effect.ticket;
+    compute(ticket, 20); // of the first plan: nobody asks for it any more
+    expect_nothing();
+    receive_welcome_that(1, 3, 9, 20); // nothing new: it asks who speaks only of another epoch
+    expect_nothing();
+    nj_session_prepared(session, set_up, NJ_OK, "", 20);
+    expect_send(NJ_MESSAGE_READY);
+    assert_int_equal(session->state, NJ_SESSION_READY);
+    assert_int_equal(session->epoch, 3);
+}
+
+static void a_plan_that_follows_one_of_another_coordinator_wants_a_hello(void **state)
+{
+    (void)state;
+    (void)become_working(3);
+    receive_welcome_that(1, 0, 8,
+                         60); // its epoch is lower: it is not the one that was said HELLO to
+    expect_nothing();
+    assert_int_equal(session->state, NJ_SESSION_CONNECTING);
+}
+
 static void another_epoch_voids_the_leases_and_another_plan_the_engine(void **state)
 {
     (void)state;
@@ -591,6 +636,8 @@ int main(void)
         FRESH(draining_has_an_end),
         FRESH(a_draining_worker_does_not_outlast_its_coordinator),
         FRESH(the_end_of_the_night_drops_what_is_in_hand),
+        FRESH(a_plan_that_follows_is_taken_up_without_a_hello),
+        FRESH(a_plan_that_follows_one_of_another_coordinator_wants_a_hello),
         FRESH(an_idle_worker_leaves_when_the_coordinator_stops),
         FRESH(bytes_that_break_the_protocol_end_the_session),
         FRESH(an_engine_that_cannot_be_set_up_ends_the_session),

@@ -1,5 +1,5 @@
 // test_quant.c - codes equal those of a float64 search of every row, whatever the kernels, near ties and far from 1.
-#include "common/quant/quant.h"
+#include "common/quant/encoder.h"
 
 #include <float.h>
 #include <math.h>
@@ -92,12 +92,14 @@ static void check_all_kernels(const nj_codebooks *books, const float *x, size_t 
         if (strcmp(nj_kernels_at(set)->precision, "float32") != 0) {
             continue;
         }
-        nj_quantizer *quantizer = NULL;
+        nj_encoder *encoder = NULL;
         nj_quant_error error = {0};
         double sums[NJ_QUANT_LEVELS_MAX] = {0};
         uint16_t *codes = take(N * L * sizeof *codes);
-        assert_ok(nj_quantizer_new(books, nj_kernels_at(set), &quantizer, &err), &err);
-        nj_quant_assign(quantizer, x, N, codes, L, &error);
+        assert_ok(nj_encoder_new(books, NULL, &(nj_encoder_options){.kernels = nj_kernels_at(set)},
+                                 &encoder, &err),
+                  &err);
+        assert_ok(nj_encoder_encode(encoder, x, N, codes, L, &error, &err), &err);
         for (size_t i = 0; i < N; i++) {
             assert_codes_are_nearest(books, x + i * books->D, codes + i * L, sums);
         }
@@ -108,8 +110,8 @@ static void check_all_kernels(const nj_codebooks *books, const float *x, size_t 
                         nj_quant_error_mean(&error, l) == error.squared_sum[l] / (double)N);
         }
         free(codes);
-        nj_quantizer_free(&quantizer);
-        assert_null(quantizer);
+        nj_encoder_free(&encoder);
+        assert_null(encoder);
     }
 }
 
@@ -210,13 +212,18 @@ static void the_lower_code_wins_an_exact_tie(void **state)
     static const float X[] = {1, 1, /**/ 0, -9};
     nj_codebooks books = {.vectors = {VECTORS}, .K = {4}, .level_count = 1, .D = 2};
     for (size_t set = 0; nj_kernels_at(set) != NULL; set++) {
-        nj_quantizer *quantizer = NULL;
+        if (strcmp(nj_kernels_at(set)->precision, "float32") != 0) {
+            continue;
+        }
+        nj_encoder *encoder = NULL;
         uint16_t codes[2] = {99, 99};
-        assert_ok(nj_quantizer_new(&books, nj_kernels_at(set), &quantizer, &err), &err);
-        nj_quant_assign(quantizer, X, 2, codes, 1, NULL);
+        assert_ok(nj_encoder_new(&books, NULL, &(nj_encoder_options){.kernels = nj_kernels_at(set)},
+                                 &encoder, &err),
+                  &err);
+        assert_ok(nj_encoder_encode(encoder, X, 2, codes, 1, NULL, &err), &err);
         assert_int_equal(codes[0], 1);
         assert_int_equal(codes[1], 0);
-        nj_quantizer_free(&quantizer);
+        nj_encoder_free(&encoder);
     }
 }
 
@@ -245,16 +252,20 @@ static void the_error_does_not_depend_on_how_calls_are_cut(void **state)
     seed = 3;
     nj_codebooks books = draw_codebooks(L, (uint32_t[]){8, 8, 8}, D, 1.0f);
     float *x = draw_values(N * D, 1.0f);
-    nj_quantizer *quantizer = NULL;
+    nj_encoder *encoder = NULL;
     nj_quant_error whole = {0};
     nj_quant_error cut = {0};
     uint16_t *codes = take(N * L * sizeof *codes);
     uint16_t *again = take(N * (L + 1) * sizeof *again);
-    assert_ok(nj_quantizer_new(&books, nj_kernels_at(0), &quantizer, &err), &err);
-    nj_quant_assign(quantizer, x, N, codes, L, &whole);
+    assert_ok(nj_encoder_new(&books, NULL, &(nj_encoder_options){.kernels = nj_kernels_at(0)},
+                             &encoder, &err),
+              &err);
+    assert_ok(nj_encoder_encode(encoder, x, N, codes, L, &whole, &err), &err);
     for (size_t first = 0; first < N; first += 37) {
         size_t count = N - first < 37 ? N - first : 37;
-        nj_quant_assign(quantizer, x + first * D, count, again + first * (L + 1), L + 1, &cut);
+        assert_ok(nj_encoder_encode(encoder, x + first * D, count, again + first * (L + 1), L + 1,
+                                    &cut, &err),
+                  &err);
     }
 
     assert_memory_equal(&whole, &cut, sizeof whole);
@@ -262,7 +273,7 @@ static void the_error_does_not_depend_on_how_calls_are_cut(void **state)
         assert_memory_equal(codes + i * L, again + i * (L + 1), L * sizeof *codes);
         assert_int_equal(again[i * (L + 1) + L], 0); // what lies behind the levels is not touched
     }
-    nj_quantizer_free(&quantizer);
+    nj_encoder_free(&encoder);
     free(again);
     free(codes);
     free(x);
@@ -272,10 +283,11 @@ static void the_error_does_not_depend_on_how_calls_are_cut(void **state)
 static void assert_codebooks_refused(nj_codebooks books, const char *says)
 {
     nj_error err = {0};
-    nj_quantizer *quantizer = NULL;
-    assert_refused(nj_quantizer_new(&books, nj_kernels_at(0), &quantizer, &err), NJ_INPUT, &err,
-                   says);
-    assert_null(quantizer);
+    nj_encoder *encoder = NULL;
+    assert_refused(nj_encoder_new(&books, NULL, &(nj_encoder_options){.kernels = nj_kernels_at(0)},
+                                  &encoder, &err),
+                   NJ_INPUT, &err, says);
+    assert_null(encoder);
 }
 
 static void codebooks_that_cannot_be_are_refused(void **state)

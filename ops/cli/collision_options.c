@@ -1,0 +1,47 @@
+#include "ops/cli/collision_options.h"
+
+#include <string.h>
+
+static nj_status overflow_from(const char *word, bool *out_relocates, nj_error *err)
+{
+    const bool relocates = strcmp(word, "relocate") == 0;
+    if (!relocates && strcmp(word, "refuse") != 0) {
+        return nj_fail(err, NJ_USAGE, "--suffix-overflow is \"%s\", must be refuse or relocate",
+                       word);
+    }
+    *out_relocates = relocates;
+    return NJ_OK;
+}
+
+nj_status nj_collision_options_from(const nj_arguments *arguments, nj_collision_options *out,
+                                    nj_error *err)
+{
+    nj_collision_options options = {0};
+    uint64_t suffix_codes = 0;
+    const char *word = nj_argument(arguments, "collisions");
+    if (!nj_collisions_from_name(word, &options.policy)) {
+        return nj_fail(err, NJ_USAGE, "--collisions is \"%s\", must be " NJ_COLLISIONS_KNOWN, word);
+    }
+    if (nj_argument_flag(arguments, "no-suffix")) {
+        if (options.policy == NJ_COLLISIONS_RELOCATE) {
+            return nj_fail(err, NJ_USAGE,
+                           "--no-suffix is --collisions leaves, not relocate: give one");
+        }
+        options.policy = NJ_COLLISIONS_LEAVES;
+    }
+    nj_status status =
+        nj_argument_uint(arguments, "suffix-codes", 0, NJ_CODES_MAX, &suffix_codes, err);
+    if (status == NJ_OK && suffix_codes == 1) {
+        status = nj_fail(err, NJ_USAGE, "--suffix-codes is 1, must be 0 or %d to %d", NJ_CODES_MIN,
+                         NJ_CODES_MAX);
+    }
+    if (status == NJ_OK) {
+        status = overflow_from(nj_argument(arguments, "suffix-overflow"), &options.suffix_relocates,
+                               err);
+    }
+    if (status == NJ_OK) {
+        options.suffix_codes = (uint32_t)suffix_codes;
+        *out = options;
+    }
+    return status;
+}
