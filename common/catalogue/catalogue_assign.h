@@ -20,7 +20,7 @@ typedef struct {
     nj_quant_kind kind; // of the codebooks in a file: 0 is residual
     uint32_t beam;      // of residual codes over levels (encoder.h); 0 and 1: greedy
     bool no_suffix;     // leave equal codes equal; else a counter is appended as the last level
-    const nj_kernels *kernels; // they do not change the codes (quant.h)
+    const nj_kernels *kernels; // NULL = the fastest; they do not change the codes (encoder.h)
 } nj_assign_config;
 
 /// Assigns. The counter's level has as many codes as the last codebook. `out_error` (nullable): what the codebooks leave of the

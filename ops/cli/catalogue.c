@@ -160,9 +160,6 @@ nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *e
         config.beam = (uint32_t)beam;
     }
     if (status == NJ_OK) {
-        status = nj_kernels_select("auto", &config.kernels, err);
-    }
-    if (status == NJ_OK) {
         status = nj_catalogue_assign(&config, &options, &error, &catalogue, err);
     }
     if (status == NJ_OK) {

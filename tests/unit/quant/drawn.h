@@ -42,6 +42,11 @@ static inline void *take(size_t bytes)
     return memory;
 }
 
+static inline bool can_encode(const nj_kernels *kernels)
+{
+    return strcmp(kernels->precision, "float32") == 0 || strcmp(kernels->precision, "bf16") == 0;
+}
+
 // Residual or product; vectors get shorter with each level.
 static inline nj_codebooks draw_codebooks(nj_quant_kind kind, uint32_t L, const uint32_t *K,
                                           size_t D, float scale)
