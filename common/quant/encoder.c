@@ -263,7 +263,12 @@ static nj_status prepare(nj_encoder *encoder, nj_error *err)
 static nj_status choose_kernels(nj_encoder *encoder, const nj_kernels *given, nj_error *err)
 {
     encoder->kernels = given;
-    if (given == NULL && nj_kernels_choose("bf16", "auto", &encoder->kernels, NULL) != NJ_OK) {
+    // A beam keeps what is close to its limit, where the wide bound of bf16 leaves too much to float64.
+    bool wants_narrow = given == NULL && encoder->beam == 1;
+    bool is_chosen =
+        given != NULL ||
+        (wants_narrow && nj_kernels_choose("bf16", "auto", &encoder->kernels, NULL) == NJ_OK);
+    if (!is_chosen) {
         nj_status status = nj_kernels_select("auto", &encoder->kernels, err);
         if (status != NJ_OK) {
             return status;
