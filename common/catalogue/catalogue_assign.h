@@ -23,7 +23,7 @@ typedef struct {
     nj_quant_kind kind;              // of the codebooks in a file: 0 is residual
     uint32_t beam;                   // of residual codes over levels (encoder.h); 0 and 1: greedy
     nj_collision_options collisions; // of items whose codes are the same
-    const nj_kernels *kernels;       // they do not change the codes (quant.h)
+    const nj_kernels *kernels; // NULL = the fastest; they do not change the codes (encoder.h)
     const nj_item_executor
         *executor; // where rows are encoded (item_round.h), which changes no bit; NULL: this thread
     bool quiet;    // no progress on stderr

@@ -32,7 +32,8 @@ static void close_state(void *argument)
 
 static nj_status open_encoder(const nj_item_task *task, state *s, nj_error *err)
 {
-    const nj_encoder_options options = {.kernels = task->kernels, .beam = s->model.beam};
+    // The fastest kernels of this machine, whatever the task has: codes do not depend on them.
+    const nj_encoder_options options = {.beam = s->model.beam};
     const size_t D = task->rows.shape[1];
     nj_status status =
         nj_encoder_new(&s->model.codebooks, &s->model.transform, &options, &s->encoder, err);

@@ -116,7 +116,8 @@ static void set_limits(widening *w)
 {
     double widest = 0;
     for (uint32_t b = 0; b < w->beam->count; b++) {
-        widest = fmax(widest, nj_bound_score(w->encoder, w->level, &w->searches[b]));
+        widest = fmax(widest,
+                      nj_bound_score(w->encoder, w->level, &w->searches[b], w->encoder->is_narrow));
     }
     w->slack = w->beam->slack + widest;
     w->least = -INFINITY;
@@ -199,6 +200,7 @@ static void make_next(const widening *w, nj_beam *next)
     next->count = (uint32_t)w->target;
     next->slack = w->slack;
     next->length = w->beam->length;
+    next->lost = w->beam->lost;
     for (size_t i = 0; i < w->target; i++) {
         uint32_t number = w->encoder->found[i];
         uint16_t *codes = next->codes + i * L;

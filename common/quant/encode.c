@@ -80,12 +80,14 @@ static nj_search begin_search(nj_encoder *encoder, uint32_t level, const float *
     size_t product_row = encoder->rounded != NULL ? multiplied : row;
     nj_search search = {
         .x = x,
+        .row = x + index->first_column,
         .codes = beam->codes + b * encoder->codebooks.level_count,
         .products = encoder->products + product_row * encoder->most,
         .terms = {index->norms},
         .term_count = 1,
         .count = index->most,
         .length = beam->length,
+        .lost = beam->lost,
         .whole = beam->length,
     };
     if (encoder->codebooks.kind == NJ_QUANT_HIERARCHICAL) {
@@ -93,8 +95,10 @@ static nj_search begin_search(nj_encoder *encoder, uint32_t level, const float *
     } else if (encoder->has_tables && level > 0) {
         add_tables(encoder, level, &search);
     } else if (encoder->rounded != NULL) {
-        search.length = nj_measure_length(
-            encoder->kernels, encoder->rounded + product_row * index->width, index->width);
+        const float *rounded = encoder->rounded + product_row * index->width;
+        search.row = rounded;
+        search.length = nj_measure_length(encoder->kernels, rounded, index->width);
+        search.lost = encoder->is_narrow ? nj_measure_lost(rounded, index->width) : 0;
     }
     return search;
 }
@@ -126,6 +130,7 @@ void nj_encode_block(nj_encoder *encoder, const float *x, size_t rows, uint16_t 
         beam->energies[0] = 0;
         beam->slack = 0;
         beam->length = nj_measure_length(encoder->kernels, x + row * D, D);
+        beam->lost = encoder->is_narrow ? nj_measure_lost(x + row * D, D) : 0;
     }
     for (uint32_t l = 0; l < L; l++) {
         multiply_block(encoder, l, x, rows);

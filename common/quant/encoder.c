@@ -23,8 +23,9 @@ static nj_status check_options(const nj_encoder *encoder, nj_error *err)
         return nj_fail(err, NJ_USAGE, "a beam of %u needs residual codebooks, these are %s",
                        encoder->beam, nj_quant_kind_name(encoder->codebooks.kind));
     }
-    if (strcmp(encoder->kernels->precision, "float32") != 0) {
-        return nj_fail(err, NJ_USAGE, "kernels \"%s\" are of precision %s, codes need float32",
+    if (!encoder->is_narrow && strcmp(encoder->kernels->precision, "float32") != 0) {
+        return nj_fail(err, NJ_USAGE,
+                       "kernels \"%s\" are of precision %s, codes need float32 or bf16",
                        encoder->kernels->name, encoder->kernels->precision);
     }
     return NJ_OK;
@@ -177,7 +178,7 @@ static void reserve_all(nj_encoder *encoder, reserve *r)
 
 // ---- what is known of the codebooks before any row comes ----
 
-static void index_norms(nj_level_index *index)
+static void index_norms(nj_level_index *index, bool is_narrow)
 {
     double longest = 0;
     for (size_t k = 0; k < index->rows; k++) {
@@ -188,19 +189,22 @@ static void index_norms(nj_level_index *index)
         }
         index->norms[k] = square < NORM_MAX ? (float)square : FLT_MAX;
         longest = fmax(longest, square);
+        index->lost_max = is_narrow ? fmax(index->lost_max, nj_measure_lost(row, index->width)) : 0;
     }
     index->norm_max = sqrt(longest);
 }
 
+// By float32 products, whatever those of the rows are: what tables are off by would be added to every score.
 static void fill_tables(nj_encoder *encoder, uint32_t level)
 {
     const nj_kernels *kernels = encoder->kernels;
     nj_level_index *index = &encoder->levels[level];
     size_t K = index->rows;
+    size_t D = index->width;
     for (uint32_t l = 0; l < level; l++) {
         const nj_level_index *before = &encoder->levels[l];
-        kernels->linear(before->rows, before->linear.weight, before->width, &index->linear, false,
-                        index->tables[l], K);
+        kernels->matmul_nt(before->rows, K, D, before->linear.weight, D, index->linear.weight, D,
+                           index->tables[l], K);
         kernels->scale(before->rows, K, 2.0f, index->tables[l], K);
         for (size_t k = 0; l == 0 && k < before->rows; k++) {
             kernels->add(1, K, index->norms, K, index->tables[l] + k * K, K);
@@ -213,7 +217,7 @@ static void index_codebooks(nj_encoder *encoder)
     double before = 0;
     for (uint32_t l = 0; l < encoder->codebooks.level_count; l++) {
         nj_level_index *index = &encoder->levels[l];
-        index_norms(index);
+        index_norms(index, encoder->is_narrow && index->is_multiplied);
         if (encoder->codebooks.kind == NJ_QUANT_RESIDUAL) {
             index->before = before;
             before += index->norm_max;
@@ -256,6 +260,24 @@ static nj_status prepare(nj_encoder *encoder, nj_error *err)
     return status;
 }
 
+static nj_status choose_kernels(nj_encoder *encoder, const nj_kernels *given, nj_error *err)
+{
+    encoder->kernels = given;
+    // A beam keeps what is close to its limit, where the wide bound of bf16 leaves too much to float64.
+    bool wants_narrow = given == NULL && encoder->beam == 1;
+    bool is_chosen =
+        given != NULL ||
+        (wants_narrow && nj_kernels_choose("bf16", "auto", &encoder->kernels, NULL) == NJ_OK);
+    if (!is_chosen) {
+        nj_status status = nj_kernels_select("auto", &encoder->kernels, err);
+        if (status != NJ_OK) {
+            return status;
+        }
+    }
+    encoder->is_narrow = strcmp(encoder->kernels->precision, "bf16") == 0;
+    return NJ_OK;
+}
+
 nj_status nj_encoder_new(const nj_codebooks *codebooks, const nj_transform *transform,
                          const nj_encoder_options *options, nj_encoder **out, nj_error *err)
 {
@@ -269,11 +291,7 @@ nj_status nj_encoder_new(const nj_codebooks *codebooks, const nj_transform *tran
     }
     encoder->codebooks = *codebooks;
     encoder->beam = options != NULL && options->beam > 1 ? options->beam : 1;
-    if (options != NULL && options->kernels != NULL) {
-        encoder->kernels = options->kernels;
-    } else {
-        status = nj_kernels_select("auto", &encoder->kernels, err);
-    }
+    status = choose_kernels(encoder, options != NULL ? options->kernels : NULL, err);
     if (status == NJ_OK) {
         status = check_options(encoder, err);
     }

@@ -3,7 +3,7 @@
 // Greedy: a code is never taken back when a later level would have fitted better to another one. Residual codebooks can be
 // searched with a beam instead: the best `beam` prefixes are kept behind each level, and the best of them is taken at the end.
 //
-// Which row is nearest is decided twice. Products in float32 give |c|^2 - 2 r.c for all rows at once; their rounding error has a
+// Which row is nearest is decided twice. Products in float32, or in bf16 where the CPU has it, give |c|^2 - 2 r.c for all rows at once; their rounding error has a
 // bound that holds for any order of summation. Rows within twice that bound of the best are candidates; only where there is more
 // than one are they compared again, as plain float64 distances of the float64 residual. So codes are those of a float64 search of
 // every row, whatever the set of kernels, the block or the thread.
@@ -21,8 +21,8 @@
 #define NJ_QUANT_BLOCK_BYTES (8u << 20) // scratch of a block, unless one row alone needs more
 
 typedef struct {
-    const nj_kernels *
-        kernels; // of precision float32; NULL = the fastest exact set. They do not change the codes
+    // Of precision float32 or bf16; NULL = the fastest of both that this CPU has. They do not change the codes.
+    const nj_kernels *kernels;
     uint32_t
         beam; // prefixes kept behind a level, at most NJ_QUANT_BEAM_MAX; 0 and 1: greedy. Residual codebooks only
 } nj_encoder_options;

@@ -23,7 +23,9 @@ typedef struct {
     nj_linear linear;    // all rows, packed where is_multiplied
     float *norms;        // [rows] |c|^2, rounded from float64
     double norm_max;     // the longest |c|
-    double before;       // residual: the longest |c| of all levels before, added up
+    double
+        lost_max; // the most that rounding for the product takes from a |c|: 0 unless it is of bf16
+    double before; // residual: the longest |c| of all levels before, added up
     // residual with tables: [j < this level] of [K_j, K] twice the product of two rows; j = 0 with |c|^2 added
     float *tables[NJ_QUANT_LEVELS_MAX];
 } nj_level_index;
@@ -36,6 +38,7 @@ typedef struct {
     double
         slack; // how far an energy can be from the truth, or the truth from what float64 makes of it
     double length; // at least |x|
+    double lost;   // at least what rounding for the product takes from x
 } nj_beam;
 
 // Ordered by value, then by index.
@@ -51,6 +54,7 @@ struct nj_encoder {
     size_t width;                // of a row that comes in
     uint32_t beam;
     bool has_tables;
+    bool is_narrow; // products are of bf16
     nj_level_index levels[NJ_QUANT_LEVELS_MAX];
     size_t most; // of all levels
     size_t block_rows;
@@ -72,6 +76,7 @@ struct nj_encoder {
 // One row at one level, behind one prefix.
 typedef struct {
     const float *x;                          // [D]
+    const float *row;                        // [width of the level] what was multiplied
     const uint16_t *codes;                   // [level] the prefix
     const float *products;                   // [count]
     const float *terms[NJ_QUANT_LEVELS_MAX]; // of the score, behind the product (kernels.h)
@@ -79,14 +84,20 @@ typedef struct {
     size_t first_row; // of vectors[level]: 0, or the node's first child
     size_t count;     // rows to choose from
     double length;    // at least that of the row that was multiplied
+    double lost;      // at least what rounding for the product has taken from that row
     double whole;     // at least |x|
 } nj_search;
 
 /// At least |v|, and not by much unless values are near the smallest float.
 double nj_measure_length(const nj_kernels *kernels, const float *v, size_t n);
 
-/// How far a score can be from the truth, and the truth from float64 distances; infinite where float32 could overflow.
-double nj_bound_score(const nj_encoder *encoder, uint32_t level, const nj_search *search);
+/// At least |v - v rounded to bf16|, values below the smallest normal float left aside.
+double nj_measure_lost(const float *v, size_t n);
+
+/// How far a score can be from the truth, and the truth from float64 distances; infinite where float32 could overflow. is_narrow:
+/// the score has a product of bf16.
+double nj_bound_score(const nj_encoder *encoder, uint32_t level, const nj_search *search,
+                      bool is_narrow);
 
 /// A float that is not below `limit`.
 float nj_limit_from(double limit);

@@ -1,5 +1,6 @@
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "common/quant/encoder_parts.h"
 
@@ -18,26 +19,67 @@ double nj_measure_length(const nj_kernels *kernels, const float *v, size_t n)
     return sqrt(((double)square + lost) * (1.0 + 2.0 * (double)(n + 2) * UNIT_FLOAT));
 }
 
+#define LANES 16
+
+static inline float round_narrow(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits = (bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u; // halves to even
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+double nj_measure_lost(const float *v, size_t n)
+{
+    float lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t j = 0; j < LANES; j++) {
+            float lost = v[i + j] - round_narrow(v[i + j]);
+            lane[j] += lost * lost;
+        }
+    }
+    double square = (double)n * (double)FLT_TRUE_MIN;
+    for (; i < n; i++) {
+        float lost = v[i] - round_narrow(v[i]);
+        square += (double)lost * (double)lost;
+    }
+    for (size_t j = 0; j < LANES; j++) {
+        square += (double)lane[j];
+    }
+    return sqrt(square * (1.0 + 2.0 * (double)(n + 2) * UNIT_FLOAT));
+}
+
 // With u = 2^-24, C the longest |c|, R the length of what was multiplied and, with tables, of the rows chosen before, and t terms:
 //   products of D terms in any order, with or without FMA, of rows that may have been rounded     (D + 2) u R C, doubled by the factor 2
 //   the norm, rounded to float32, and its sum with a table                                        u (2 C^2 + 2 R C)
 //   the t steps of the score                                                                      t u (C^2 + 2 R C)
 // and what is lost below the smallest float. Doubled again for the second-order terms that this list leaves out.
 //
+// Products of bf16 are exact, but of factors that have lost l and m: l (C + m) + R m, doubled; and their sums take what is below the
+// smallest normal float as 0.
+//
 // Float64 is off as well: its residual by a rounding a level, its distance by the sum over D. Codes are those of float64, so its
 // own error counts too, although it matters only where |c| is 2^-30 of |x|.
-double nj_bound_score(const nj_encoder *encoder, uint32_t level, const nj_search *search)
+double nj_bound_score(const nj_encoder *encoder, uint32_t level, const nj_search *search,
+                      bool is_narrow)
 {
     const nj_level_index *index = &encoder->levels[level];
     double D = (double)index->width;
     double t = (double)search->term_count;
     double C = index->norm_max;
     double R = search->length + (encoder->has_tables ? index->before : 0.0);
-    if (!(C * (C + 2.0 * R) < SCREEN_MAX)) {
+    double lost = search->lost * (C + index->lost_max) + search->length * index->lost_max;
+    if (!(C * (C + 2.0 * R) < SCREEN_MAX) || !(C + R + lost < SCREEN_MAX)) {
         return INFINITY;
     }
     double first_order = UNIT_FLOAT * ((2.0 * D + 2.0 * t + 6.0) * R * C + (t + 3.0) * C * C);
     double vanished = 4.0 * (D + 1.0) * (t + 1.0) * (double)FLT_TRUE_MIN;
+    if (is_narrow) {
+        vanished += 4.0 * D * (double)FLT_MIN * (R + C + 1.0);
+        first_order += 2.0 * lost;
+    }
     double whole = search->whole + index->before + C;
     return 2.0 * (first_order + vanished) + (D + 32.0) * UNIT_DOUBLE * whole * whole;
 }
@@ -80,13 +122,48 @@ static size_t choose_nearest(nj_encoder *encoder, uint32_t level, const nj_searc
     return best;
 }
 
+// Scores the candidates again with float32 products, and drops those that are then beyond its closer bound. Returns how many are left.
+static size_t sift_candidates(nj_encoder *encoder, uint32_t level, const nj_search *search,
+                              size_t count)
+{
+    size_t width = encoder->levels[level].width;
+    const float *rows = encoder->codebooks.vectors[level] + search->first_row * width;
+    float *scores = encoder->scores;
+    for (size_t i = 0; i < count; i++) {
+        encoder->children[i] = rows + encoder->found[i] * width;
+    }
+    encoder->kernels->head_scores(count, 1, width, search->row, encoder->children, scores, count);
+    float least = INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        float score = search->terms[0][encoder->found[i]] - 2.0f * scores[i];
+        for (size_t t = 1; t < search->term_count; t++) {
+            score += search->terms[t][encoder->found[i]];
+        }
+        scores[i] = score;
+        least = score < least ? score : least;
+    }
+    double slack = nj_bound_score(encoder, level, search, false);
+    float limit = nj_limit_from((double)least + 2.0 * slack);
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!(scores[i] > limit)) {
+            encoder->found[left++] = encoder->found[i];
+        }
+    }
+    return left;
+}
+
 size_t nj_find_nearest(nj_encoder *encoder, uint32_t level, const nj_search *search)
 {
     const nj_kernels *kernels = encoder->kernels;
     float least = kernels->screen(search->count, search->products, search->terms,
                                   search->term_count, encoder->scores);
-    double limit = (double)least + 2.0 * nj_bound_score(encoder, level, search);
+    double slack = nj_bound_score(encoder, level, search, encoder->is_narrow);
+    double limit = (double)least + 2.0 * slack;
     size_t count = kernels->find_not_above(search->count, encoder->scores, nj_limit_from(limit),
                                            encoder->found);
+    if (encoder->is_narrow && count > 1) {
+        count = sift_candidates(encoder, level, search, count);
+    }
     return count == 1 ? encoder->found[0] : choose_nearest(encoder, level, search, count);
 }

@@ -21,7 +21,8 @@ typedef struct {
     uint32_t dims[DIMS_MAX];
     uint32_t dim_count;
     uint64_t items, levels, codes, beam, rounds;
-    const nj_kernels *kernels;
+    const nj_kernels *kernels; // NULL: the encoder's choice
+    const char *kernels_name;
 } bench_options;
 
 typedef struct {
@@ -58,9 +59,13 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
                              (size_t)out->items, out->dims[i]);
         }
     }
-    return status == NJ_OK
-               ? nj_kernels_select(nj_argument(arguments, "kernels"), &out->kernels, err)
-               : status;
+    const char *kernels = nj_argument(arguments, "kernels");
+    out->kernels_name = kernels;
+    const bool is_auto = strcmp(kernels, "auto") == 0;
+    if (status == NJ_OK && !is_auto) {
+        status = nj_kernels_select(kernels, &out->kernels, err);
+    }
+    return status;
 }
 
 static float *make_floats(size_t count, uint64_t seed)
@@ -110,7 +115,7 @@ static json_t *describe(const bench_options *options, uint32_t D, measurement *m
     json_t *row = json_pack(
         "{s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:f, s:f, s:f, s:I, s:f}", "dim", (json_int_t)D,
         "levels", (json_int_t)options->levels, "codes", (json_int_t)options->codes, "beam",
-        (json_int_t)options->beam, "kernels", options->kernels->name, "items",
+        (json_int_t)options->beam, "kernels", options->kernels_name, "items",
         (json_int_t)options->items, "items_per_s", items_per_s, "gflops", items_per_s * flops / 1e9,
         "peak_gflops", nj_bench_median(peaks, rounds), "share", nj_bench_median(m->shares, rounds),
         "rounds", (json_int_t)rounds, "spread", nj_bench_spread(m->items_per_s, rounds));

@@ -182,9 +182,6 @@ nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *e
         config.beam = (uint32_t)beam;
     }
     if (status == NJ_OK) {
-        status = nj_kernels_select("auto", &config.kernels, err);
-    }
-    if (status == NJ_OK) {
         status = nj_item_place_open(arguments, &place, err);
     }
     if (status == NJ_OK) {

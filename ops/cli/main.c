@@ -60,7 +60,8 @@ static const nj_option BENCH_QUANTIZER[] = {
     {"codes", "N", "256", "vectors of a codebook", false},
     {"beam", "N", "1", "prefixes kept behind each level; 1 is greedy", false},
     {"rounds", "N", "5", "rounds; the median is reported", false},
-    {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
+    {"kernels", "NAME", "auto",
+     "arithmetic: auto, ref, openblas, avx2, avx512, bf16-avx512, bf16-amx", false},
     NJ_BENCH_REPORT_OPTIONS,
 };
 

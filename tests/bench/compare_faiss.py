@@ -6,7 +6,8 @@
 
 Sides, all on one thread of one core:
 
-    nightjar            nj_encoder_encode
+    nightjar            nj_encoder_encode, products screened in bf16 where the CPU has it
+    nightjar-f32        in float32
     debian, debian-lut  Debian's libfaiss 1.7.3 over OpenBLAS (tests/bench/fetch_faiss builds it): ResidualQuantizer.compute_codes with
                         use_beam_LUT 0 and 1
     wheel, wheel-lut    the faiss-cpu that this Python can import
@@ -82,8 +83,10 @@ def assign_sides(arguments, folder, x, codebooks, beam):
     x.tofile(paths["x.f32"])
     codebooks.tofile(paths["c.f32"])
     out = lambda name: os.path.join(folder, name + ".codes")
-    sides = {"nightjar": Child([arguments.ours, paths["x.npy"], paths["c.npy"], out("nightjar"), str(beam)] +
-                               (["with-error"] if arguments.with_error else []), out("nightjar"), np.uint16)}
+    sides = {}
+    for name, precision in (("nightjar", "auto"), ("nightjar-f32", "float32")):
+        sides[name] = Child([arguments.ours, paths["x.npy"], paths["c.npy"], out(name), str(beam), precision] +
+                            (["with-error"] if arguments.with_error else []), out(name), np.uint16)
     for lut, ending in ((0, ""), (1, "-lut")):
         if arguments.debian:
             name = "debian" + ending
@@ -139,7 +142,7 @@ def print_rows(rows, columns):
         print("  ".join(f"{form(row[title]):>{width}}" for title, width, form in columns))
 
 
-ASSIGN_COLUMNS = (("side", 11, str), ("D", 5, str), ("beam", 4, str), ("items/s", 9, "{:.0f}".format), ("median", 9, "{:.0f}".format),
+ASSIGN_COLUMNS = (("side", 12, str), ("D", 5, str), ("beam", 4, str), ("items/s", 9, "{:.0f}".format), ("median", 9, "{:.0f}".format),
                   ("error", 11, "{:.7g}".format), ("equal %", 8, "{:.3f}".format), ("nightjar is", 11, "{:.2f} x".format))
 
 

@@ -1,6 +1,6 @@
 // compare_faiss_ours.c - nightjar's side of compare_faiss.py: encodes the same rows once for every line on stdin.
 //
-//   compare_faiss_ours EMBEDDINGS.npy CODEBOOKS.npy CODES_OUT BEAM [with-error]
+//   compare_faiss_ours EMBEDDINGS.npy CODEBOOKS.npy CODES_OUT BEAM PRECISION [with-error]
 //
 // A line on stdout for each: the seconds that took. CODES_OUT gets uint16 [N, L] at the first.
 #include <stdio.h>
@@ -41,10 +41,9 @@ static void write_codes(const char *path, const uint16_t *codes, size_t count)
 
 int main(int argc, char **argv)
 {
-    if (argc < 5) {
-        fprintf(
-            stderr,
-            "usage: compare_faiss_ours EMBEDDINGS.npy CODEBOOKS.npy CODES_OUT BEAM [with-error]\n");
+    if (argc < 6) {
+        fprintf(stderr, "usage: compare_faiss_ours EMBEDDINGS.npy CODEBOOKS.npy CODES_OUT BEAM "
+                        "PRECISION [with-error]\n");
         return 2;
     }
     nj_npy embeddings;
@@ -59,9 +58,14 @@ int main(int argc, char **argv)
         codebooks.K[l] = (uint32_t)vectors.shape[1];
         codebooks.vectors[l] = rows + l * vectors.shape[1] * vectors.shape[2];
     }
-    nj_encoder_options options = {.beam = (uint32_t)strtoul(argv[4], NULL, 10)};
+    nj_encoder_options options = {.kernels = NULL, .beam = (uint32_t)strtoul(argv[4], NULL, 10)};
     nj_quant_error error = {0};
     uint16_t *codes = malloc(N * codebooks.level_count * sizeof *codes);
+    if (strcmp(argv[5], "auto") != 0 &&
+        nj_kernels_choose(argv[5], "auto", &options.kernels, &err) != NJ_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
     if (codes == NULL || nj_encoder_new(&codebooks, NULL, &options, &encoder, &err) != NJ_OK) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
@@ -69,7 +73,7 @@ int main(int argc, char **argv)
     for (int round = 0; getchar() == '\n'; round++) {
         uint64_t start_ns = nj_clock_mono_ns();
         nj_status status = nj_encoder_encode(encoder, x, N, codes, codebooks.level_count,
-                                             argc > 5 ? &error : NULL, &err);
+                                             argc > 6 ? &error : NULL, &err);
         uint64_t took_ns = nj_clock_mono_ns() - start_ns;
         if (status != NJ_OK) {
             fprintf(stderr, "%s\n", err.text);

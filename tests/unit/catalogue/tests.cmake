@@ -1,5 +1,6 @@
 nj_test(unit/catalogue/test_template.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_make.c LIBS nj_catalogue LABEL unit)
+nj_test(unit/catalogue/test_quant_model.c LIBS nj_catalogue_assign LABEL unit)
 nj_test(unit/catalogue/test_catalogue.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_catalogue_hostile.c LIBS nj_catalogue_assign LABEL unit)
 nj_test(unit/catalogue/test_retired.c LIBS nj_catalogue LABEL unit)
