@@ -26,6 +26,16 @@
         {"overwrite", NULL, NULL, "replace a catalogue that is there", false},                     \
         {"out", "DIR", NULL, "the catalogue's folder", true}, JSON_OPTION
 
+static const nj_option BENCH_COLLISIONS[] = {
+    {"items", "LIST", "1000000", "catalogue sizes", false},
+    {"dim", "N", "32", "width of an embedding", false},
+    {"levels", "N", "4", "codebooks", false},
+    {"codes", "N", "256", "vectors of a codebook", false},
+    {"spread", "N", "20", "how far items of a line are apart, in hundredths", false},
+    NJ_COLLISION_OPTIONS,
+    NJ_BENCH_REPORT_OPTIONS,
+};
+
 static const nj_option BENCH_ENGINE[] = {
     {"bundle", "FILE", NULL, "decode with this bundle; default: TIGER's shape with random weights",
      false},
@@ -212,6 +222,8 @@ static const nj_option STORE_ROLLBACK[] = {
     }
 
 static const nj_command COMMANDS[] = {
+    COMMAND("bench collisions", "measure giving made-up items a SID each", NULL, BENCH_COLLISIONS,
+            nj_command_bench_collisions),
     COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE,
             nj_command_bench_engine),
     COMMAND("bench kernels", "measure each set of kernels on the model's shapes", NULL,
