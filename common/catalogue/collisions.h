@@ -32,7 +32,7 @@
 
 #define NJ_COLLISIONS_EXACT_ROWS 1024u               // items of a prefix that are assigned exactly
 #define NJ_COLLISIONS_EXACT_BYTES ((size_t)64 << 20) // ... and the costs of a prefix
-#define NJ_COLLISIONS_BEAM 16u // prefixes that an item which leaves its own looks at
+#define NJ_COLLISIONS_BEAM 8u // prefixes that an item which leaves its own looks at
 #define NJ_COLLISIONS_KNOWN "suffix, relocate or leaves"
 
 typedef enum {

@@ -96,6 +96,11 @@ static inline const uint16_t *nj_collision_entry(const nj_collision_work *work, 
                                    : work->occupied + (size_t)(entry - work->row_count) * columns;
 }
 
+/// order [row_count + occupied_count] = the entries by their L codes; equal ones rows first, in row order. The codes are below their K.
+/// Method  least significant level first, one counting sort a level
+NJ_CHECKED nj_status nj_collision_sort(const nj_collision_work *work, uint32_t *order,
+                                       nj_error *err);
+
 /// "4 17 90"
 #define NJ_CODES_TEXT_BYTES 80
 void nj_codes_text(const uint16_t *codes, uint32_t count, char out[NJ_CODES_TEXT_BYTES]);

@@ -59,7 +59,8 @@ static uint64_t mix(uint64_t z)
 static float draw_normal(uint64_t seed, uint64_t d)
 {
     const uint64_t bits = mix(seed + (d + 1) * 0x9e3779b97f4a7c15u);
-    const uint64_t sum = (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
+    const uint64_t sum =
+        (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
     return ((float)sum / 65536.0f - 2.0f) * 1.7320508f;
 }
 
@@ -180,8 +181,9 @@ static nj_status encode_items(measurement *m, uint32_t items, size_t columns, nj
     float *rows = malloc(BLOCK_ITEMS * D * sizeof *rows);
     nj_encoder *encoder = NULL;
     nj_quant_error error = {0};
-    nj_status status = rows != NULL ? nj_encoder_new(&m->codebooks, NULL, &m->options->encoder, &encoder, err)
-                                    : nj_fail(err, NJ_NO_MEMORY, "no memory for a block of items");
+    nj_status status =
+        rows != NULL ? nj_encoder_new(&m->codebooks, NULL, &m->options->encoder, &encoder, err)
+                     : nj_fail(err, NJ_NO_MEMORY, "no memory for a block of items");
     for (size_t first = 0; first < items && status == NJ_OK; first += BLOCK_ITEMS) {
         const size_t count = nj_min_size(BLOCK_ITEMS, items - first);
         for (size_t i = 0; i < count; i++) {
@@ -233,8 +235,8 @@ static json_t *describe(const measurement *m, uint32_t items, uint32_t sharing)
     struct rusage usage = {0};
     getrusage(RUSAGE_SELF, &usage);
     return json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "policy",
-        nj_collisions_name(options->collisions.policy), "items", (json_int_t)items, "dim",
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f}",
+        "policy", nj_collisions_name(options->collisions.policy), "items", (json_int_t)items, "dim",
         (json_int_t)options->dim, "levels", (json_int_t)options->levels, "codes",
         (json_int_t)options->codes, "spread_percent", (json_int_t)options->spread_percent,
         "items_colliding", (json_int_t)outcome->colliding_count, "largest_collision",
@@ -284,8 +286,8 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
                    {"levels", 1, NJ_QUANT_LEVELS_MAX - 1, &out->levels},
                    {"codes", NJ_CODES_MIN, 4096, &out->codes},
                    {"spread", 0, 1000, &out->spread_percent}};
-    nj_status status =
-        nj_numbers_from(arguments, "items", 1, ITEMS_MAX, SIZES_MAX, out->items, &out->size_count, err);
+    nj_status status = nj_numbers_from(arguments, "items", 1, ITEMS_MAX, SIZES_MAX, out->items,
+                                       &out->size_count, err);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && status == NJ_OK; i++) {
         status = nj_argument_uint(arguments, numbers[i].name, numbers[i].least, numbers[i].most,
                                   numbers[i].number, err);

@@ -129,6 +129,21 @@ static const nj_option CATALOGUE_ASSIGN[] = {
     CATALOGUE_OPTIONS,
 };
 
+static const nj_option CATALOGUE_CHECK[] = {
+    {"embeddings", "FILE", NULL, "item vectors: say what the codes leave of them", false},
+    {"categories", "FILE", NULL, "item id, tab, category: say how pure prefixes are", false},
+    {"category-depth", "N", "0", "parts of a path such as \"A > B > C\" that count; 0: all", false},
+    {"policies", NULL, NULL, "try relocating items of equal codes; needs --embeddings", false},
+    {"svg", "FILE", NULL, "draw the use of the codes", false},
+    {"max-collisions", "P", NULL, "exit 4 when more percent of the items have equal codes", false},
+    {"max-bucket", "N", "0", "exit 4 when more items have the same codes; 0: any number", false},
+    {"max-error", "P", NULL, "exit 4 when the codes leave more percent of the embeddings", false},
+    {"min-use", "P", NULL, "exit 4 when a level uses fewer percent of its codes", false},
+    {"min-perplexity", "P", NULL, "exit 4 when a level's perplexity is less percent of its codes",
+     false},
+    JSON_OPTION,
+};
+
 static const nj_option CATALOGUE_SHOW[] = {JSON_OPTION};
 
 #define NJ_SETTING NJ_SETTING_OPTION
@@ -245,6 +260,8 @@ static const nj_command COMMANDS[] = {
             nj_command_bundle_verify),
     COMMAND("catalogue assign", "SIDs from embeddings and codebooks", NULL, CATALOGUE_ASSIGN,
             nj_command_catalogue_assign),
+    COMMAND("catalogue check", "use of codes, error, purity and collisions of a catalogue", "DIR",
+            CATALOGUE_CHECK, nj_command_catalogue_check),
     COMMAND("catalogue import", "a catalogue from SIDs made elsewhere", NULL, CATALOGUE_IMPORT,
             nj_command_catalogue_import),
     COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW,

@@ -9,3 +9,5 @@ nj_test(unit/catalogue/test_view.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_job.c LIBS nj_engine LABEL unit) # the engine makes the bundle
 nj_test(unit/catalogue/test_transport.c LIBS nj_catalogue_assign LABEL unit)
 nj_test(unit/catalogue/test_collisions.c LIBS nj_catalogue_assign LABEL unit)
+nj_test(unit/catalogue/test_categories.c LIBS nj_catalogue LABEL unit)
+nj_test(unit/catalogue/test_report.c LIBS nj_catalogue_assign LABEL unit)
