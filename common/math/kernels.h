@@ -23,12 +23,13 @@
 //           functions may run on several threads at once.
 // Speed     matmul_nt transposes B at each call; where the same B serves many calls, matmul_nn on a stored transpose is faster. matmul_nn copies what is behind the last
 //           16 columns of B: an N that is a multiple of 16 copies nothing.
-// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c, test_fused.c; tests/cross for other CPUs
+// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c, test_fused.c, test_nearest.c; tests/cross for other CPUs
 #ifndef NJ_MATH_KERNELS_H
 #define NJ_MATH_KERNELS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
@@ -102,6 +103,16 @@ typedef struct {
     void (*add)(size_t rows, size_t columns, const float *X, size_t ldx, float *Y, size_t ldy);
     /// X *= factor in place.
     void (*scale)(size_t rows, size_t columns, float factor, float *X, size_t ldx);
+
+    /// scores[k] = (terms[0][k] - 2 * products[k]) + terms[1][k] + ... in this order, each step rounded, for k < n; term_count >= 1.
+    /// Returns the least score, passing over NaN; infinity where there is none. scores may be products. A sum of zeros may have either sign.
+    float (*screen)(size_t n, const float *products, const float *const *terms, size_t term_count,
+                    float *scores);
+    /// Writes every k < n whose value is not above the limit, NaN included, to out[n] in ascending order; returns how many.
+    size_t (*find_not_above)(size_t n, const float *values, float limit, uint32_t *out);
+    /// The sum of (a[i] - b[i])^2 over i < n in float64: 16 lanes as in a row's sum, each product rounded. `out` (nullable, may
+    /// be a) gets a[i] - b[i].
+    double (*difference)(size_t n, const double *a, const float *b, double *out);
 } nj_kernels;
 
 /// The set called `name`, or for "auto" the fastest of class "exact" that this CPU runs. NJ_USAGE names the known sets;

@@ -96,6 +96,11 @@ static inline vec vec_select_less(vec a, vec b, vec when_less, vec otherwise)
     return _mm256_blendv_ps(otherwise, when_less, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
 }
 
+static inline bool vec_any_not_above(vec a, vec limit)
+{
+    return _mm256_movemask_ps(_mm256_cmp_ps(a, limit, _CMP_NGT_UQ)) != 0;
+}
+
 static inline __m256 power_of_two(__m256i n)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));

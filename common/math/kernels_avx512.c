@@ -92,6 +92,11 @@ static inline vec vec_select_less(vec a, vec b, vec when_less, vec otherwise)
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), otherwise, when_less);
 }
 
+static inline bool vec_any_not_above(vec a, vec limit)
+{
+    return _mm512_cmp_ps_mask(a, limit, _CMP_NGT_UQ) != 0;
+}
+
 static inline vec vec_scale_power(vec p, vec n)
 {
     return _mm512_scalef_ps(p, n);

@@ -4,6 +4,7 @@
 // 24 accumulators, 4 registers of B and up to 4 broadcasts of A fill the 32 registers. NEON has no masks: the part of a row that
 // fills no register is loaded and stored lane by lane.
 #include <arm_neon.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct {
@@ -101,6 +102,11 @@ static inline vec vec_select_less(vec a, vec b, vec when_less, vec otherwise)
 {
     return (vec){vbslq_f32(vcltq_f32(a.low, b.low), when_less.low, otherwise.low),
                  vbslq_f32(vcltq_f32(a.high, b.high), when_less.high, otherwise.high)};
+}
+
+static inline bool vec_any_not_above(vec a, vec limit)
+{
+    return vminvq_u32(vandq_u32(vcgtq_f32(a.low, limit.low), vcgtq_f32(a.high, limit.high))) == 0;
 }
 
 // Not vminq_f32 and vmaxq_f32: those let a NaN of either side through and put -0 below +0.

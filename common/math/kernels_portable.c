@@ -3,6 +3,7 @@
 // A compiler that may use a fused multiply-add does (other architectures, or -march of this build); else fused.h stands in for it,
 // as on x86-64 before AVX2, where products by the C library's own fmaf take some 50 times as long.
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -109,6 +110,11 @@ static inline vec vec_copysign(vec magnitude, vec sign)
 static inline vec vec_abs(vec a)
 {
     return vec_copysign(a, vec_set(0.0f));
+}
+
+static inline bool vec_any_not_above(vec a, vec limit)
+{
+    return nj_any(~(nj_int_4)(a > limit));
 }
 
 static inline vec power_of_two(nj_word_4 n)

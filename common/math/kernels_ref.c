@@ -213,6 +213,50 @@ static void ref_scale(size_t rows, size_t columns, float factor, float *X, size_
     }
 }
 
+static float ref_screen(size_t n, const float *products, const float *const *terms,
+                        size_t term_count, float *scores)
+{
+    float least = INFINITY;
+    for (size_t k = 0; k < n; k++) {
+        float score = terms[0][k] - 2.0f * products[k];
+        for (size_t t = 1; t < term_count; t++) {
+            score += terms[t][k];
+        }
+        scores[k] = score;
+        least = score < least ? score : least;
+    }
+    return least;
+}
+
+static size_t ref_find_not_above(size_t n, const float *values, float limit, uint32_t *out)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < n; k++) {
+        if (!(values[k] > limit)) {
+            out[count++] = (uint32_t)k;
+        }
+    }
+    return count;
+}
+
+static double ref_difference(size_t n, const double *a, const float *b, double *out)
+{
+    double lane[LANES] = {0};
+    for (size_t i = 0; i < n; i++) {
+        double difference = a[i] - (double)b[i];
+        lane[i % LANES] += difference * difference;
+        if (out != NULL) {
+            out[i] = difference;
+        }
+    }
+    for (size_t half = LANES / 2; half > 0; half /= 2) {
+        for (size_t j = 0; j < half; j++) {
+            lane[j] += lane[j + half];
+        }
+    }
+    return lane[0];
+}
+
 const nj_kernels nj_kernels_ref = {
     .name = "ref",
     .precision = "float32",
@@ -233,4 +277,7 @@ const nj_kernels nj_kernels_ref = {
     .gated_gelu = ref_gated_gelu,
     .add = ref_add,
     .scale = ref_scale,
+    .screen = ref_screen,
+    .find_not_above = ref_find_not_above,
+    .difference = ref_difference,
 };

@@ -10,6 +10,7 @@
 //   vec_scale_power(p, n)            p * 2^n rounded once, n whole
 //   vec_fold_lanes(lane)             the tree of the contract over the 16 lanes: + 8, + 4, + 2, + 1
 //   vec_top                          the largest lane
+//   vec_any_not_above(a, limit)      whether a lane is not a > limit, as a NaN is not
 //   transpose_by_four(count, in, ld, out, width), TRANSPOSE_COLUMNS   VEC_FLOATS or a part of it
 //                                    out[k * width + j] = in[j * ld + k] for k < 4 and j < TRANSPOSE_COLUMNS; rows of `in`
 //                                    from `count` on are 0 and are not read
@@ -600,6 +601,10 @@ static void vector_add(size_t rows, size_t columns, const float *X, size_t ldx, 
     }
 }
 
+// ---- nearest rows
+
+#include "common/math/kernels_nearest.inc.c"
+
 const nj_kernels VECTOR_SET = {
     .name = VECTOR_SET_NAME,
     .precision = "float32",
@@ -620,6 +625,9 @@ const nj_kernels VECTOR_SET = {
     .gated_gelu = vector_gated_gelu,
     .add = vector_add,
     .scale = vector_scale,
+    .screen = vector_screen,
+    .find_not_above = vector_find_not_above,
+    .difference = vector_difference,
 };
 
 // ---- the peak of this core

@@ -4,130 +4,289 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/checked.h"
+#include "common/quant/encoder_parts.h"
 
-// Below this bound on |c|^2 + 2|r||c| no float32 sum of the product can overflow; above it every row is a candidate.
-#define SCREEN_MAX ((double)FLT_MAX / 16)
-
-typedef struct {
-    nj_linear linear; // the codebook as a [K, D] weight
-    float *norms;     // [K] |c|^2, rounded from float64
-    double norm_max;  // the longest |c|
-} level_index;
-
-struct nj_encoder {
-    nj_codebooks codebooks; // what it points to is borrowed
-    const nj_kernels *kernels;
-    level_index levels[NJ_QUANT_LEVELS_MAX];
-    size_t block_rows;
-    nj_arena arena;   // everything below
-    double *residual; // [block_rows, D] what is left of x
-    double *squares;  // [block_rows] |residual|^2
-    float *rounded;   // [block_rows, D] the residual as the product takes it
-    float *scores;    // [block_rows, K of the widest level]
-};
+#define NORM_MAX ((double)FLT_MAX / 16) // a longer |c|^2 is not looked at (search.c)
 
 // ---- setting up ----
 
-static uint32_t find_widest(const nj_codebooks *codebooks)
+static nj_status check_options(const nj_encoder *encoder, nj_error *err)
 {
-    uint32_t widest = 0;
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        widest = codebooks->K[l] > widest ? codebooks->K[l] : widest;
+    if (encoder->beam > NJ_QUANT_BEAM_MAX) {
+        return nj_fail(err, NJ_USAGE, "a beam of %u, must be 1 to %d", encoder->beam,
+                       NJ_QUANT_BEAM_MAX);
     }
-    return widest;
+    if (encoder->beam > 1 && encoder->codebooks.kind != NJ_QUANT_RESIDUAL) {
+        return nj_fail(err, NJ_USAGE, "a beam of %u needs residual codebooks, these are %s",
+                       encoder->beam, nj_quant_kind_name(encoder->codebooks.kind));
+    }
+    if (strcmp(encoder->kernels->precision, "float32") != 0) {
+        return nj_fail(err, NJ_USAGE, "kernels \"%s\" are of precision %s, codes need float32",
+                       encoder->kernels->name, encoder->kernels->precision);
+    }
+    return NJ_OK;
 }
 
-static size_t choose_block_rows(size_t D, size_t widest)
+static nj_status set_transform(nj_encoder *encoder, const nj_transform *transform, nj_error *err)
 {
-    size_t row_bytes = D * (sizeof(double) + sizeof(float)) + widest * sizeof(float);
-    size_t rows = NJ_QUANT_BLOCK_BYTES / row_bytes;
+    encoder->width = encoder->codebooks.D;
+    if (transform == NULL || nj_transform_is_none(transform)) {
+        return NJ_OK;
+    }
+    nj_status status = nj_transformer_new(transform, &encoder->transformer, err);
+    if (status == NJ_OK && nj_transform_width(transform) != encoder->codebooks.D) {
+        status = nj_fail(err, NJ_INPUT, "the transform gives %zu numbers, codebooks are %zu wide",
+                         nj_transform_width(transform), encoder->codebooks.D);
+    }
+    encoder->width = transform->D_in;
+    return status;
+}
+
+// The most children that a node of the level above has.
+static size_t find_most_children(const nj_codebooks *codebooks, uint32_t level)
+{
+    size_t parents = level == 0 ? 1 : nj_codebooks_rows(codebooks, level - 1);
+    uint32_t most = 0;
+    for (size_t n = 0; n < parents; n++) {
+        const uint32_t *offset = codebooks->child_offset[level] + n;
+        most = offset[1] - offset[0] > most ? offset[1] - offset[0] : most;
+    }
+    return most;
+}
+
+static void measure_level(nj_encoder *encoder, uint32_t level)
+{
+    const nj_codebooks *codebooks = &encoder->codebooks;
+    nj_level_index *index = &encoder->levels[level];
+    bool is_hierarchy = codebooks->kind == NJ_QUANT_HIERARCHICAL;
+    index->first_column = nj_codebooks_first_column(codebooks, level);
+    index->width = nj_codebooks_width(codebooks, level);
+    index->rows = nj_codebooks_rows(codebooks, level);
+    index->most = is_hierarchy ? find_most_children(codebooks, level) : index->rows;
+    index->is_multiplied = !is_hierarchy || level == 0;
+    index->linear =
+        (nj_linear){.weight = codebooks->vectors[level], .N = index->rows, .K = index->width};
+    encoder->most = nj_max_size(encoder->most, index->most);
+}
+
+// Tables have a float for every pair of codes of two levels.
+static bool want_tables(const nj_codebooks *codebooks)
+{
+    size_t floats = 0;
+    for (uint32_t l = 1; l < codebooks->level_count; l++) {
+        for (uint32_t j = 0; j < l; j++) {
+            floats += (size_t)codebooks->K[j] * codebooks->K[l];
+        }
+    }
+    return codebooks->kind == NJ_QUANT_RESIDUAL &&
+           floats <= NJ_QUANT_TABLE_BYTES_MAX / sizeof(float);
+}
+
+static size_t choose_block_rows(const nj_encoder *encoder)
+{
+    const nj_codebooks *codebooks = &encoder->codebooks;
+    bool is_rounded = codebooks->kind == NJ_QUANT_RESIDUAL && !encoder->has_tables;
+    size_t prefixes = is_rounded ? encoder->beam : 1;
+    size_t floats = prefixes * (encoder->most + (is_rounded ? codebooks->D : 0)) +
+                    (encoder->transformer != NULL ? codebooks->D : 0);
+    size_t rows = NJ_QUANT_BLOCK_BYTES / (floats * sizeof(float));
     return rows < 1 ? 1 : nj_min_size(rows, NJ_QUANT_BLOCK_ROWS_MAX);
 }
 
-// The maxima of quant.h keep every product here far below SIZE_MAX.
-static size_t add_up_arena(const nj_encoder *encoder, uint32_t widest)
+// ---- memory: counted first, then taken ----
+
+typedef struct {
+    nj_arena *arena; // NULL: only counts
+    size_t bytes;    // SIZE_MAX when that does not fit
+} reserve;
+
+static void *reserve_array(reserve *r, size_t count, size_t element_bytes)
 {
-    const nj_codebooks *codebooks = &encoder->codebooks;
-    size_t values = encoder->block_rows * codebooks->D;
-    size_t bytes = nj_arena_cost(values * sizeof(double)) +
-                   nj_arena_cost(encoder->block_rows * sizeof(double)) +
-                   nj_arena_cost(values * sizeof(float)) +
-                   nj_arena_cost(encoder->block_rows * widest * sizeof(float));
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        bytes += nj_arena_cost(codebooks->K[l] * sizeof(float)) +
-                 nj_linear_pack_cost(encoder->kernels, codebooks->K[l], codebooks->D);
+    size_t bytes = 0;
+    if (!nj_mul_size(count, element_bytes, &bytes) || bytes > SIZE_MAX / 2 ||
+        !nj_add_size(r->bytes, nj_arena_cost(bytes), &r->bytes)) {
+        r->bytes = SIZE_MAX;
     }
-    return bytes;
+    return r->arena != NULL ? nj_arena_take(r->arena, bytes) : NULL;
 }
 
-static double square_length(const float *row, size_t D)
+static void reserve_beam(const nj_encoder *encoder, reserve *r, nj_beam *out)
 {
-    double sum = 0;
-    for (size_t d = 0; d < D; d++) {
-        sum += (double)row[d] * (double)row[d];
-    }
-    return sum;
+    out->codes = reserve_array(r, encoder->beam * encoder->codebooks.level_count, sizeof(uint16_t));
+    out->energies = reserve_array(r, encoder->beam, sizeof(double));
 }
 
-static void index_level(nj_encoder *encoder, uint32_t l)
+static void reserve_level(nj_encoder *encoder, reserve *r, uint32_t level)
 {
-    const nj_codebooks *codebooks = &encoder->codebooks;
-    const nj_kernels *kernels = encoder->kernels;
-    level_index *level = &encoder->levels[l];
-    size_t K = codebooks->K[l];
-    size_t D = codebooks->D;
-    level->linear = (nj_linear){.weight = codebooks->vectors[l], .N = K, .K = D};
-    size_t pack_bytes = kernels->linear_pack_bytes(K, D);
-    if (pack_bytes > 0) {
-        kernels->linear_pack(&level->linear, nj_arena_take(&encoder->arena, pack_bytes));
+    nj_level_index *index = &encoder->levels[level];
+    size_t pack_bytes = encoder->kernels->linear_pack_bytes(index->rows, index->width);
+    index->norms = reserve_array(r, index->rows, sizeof(float));
+    if (index->is_multiplied && pack_bytes > 0) {
+        void *memory = reserve_array(r, pack_bytes, 1);
+        if (memory != NULL) {
+            encoder->kernels->linear_pack(&index->linear, memory);
+        }
     }
-    level->norms = nj_arena_take(&encoder->arena, K * sizeof *level->norms);
+    for (uint32_t l = 0; encoder->has_tables && l < level; l++) {
+        index->tables[l] = reserve_array(r, encoder->levels[l].rows * index->rows, sizeof(float));
+    }
+}
+
+static void reserve_search(nj_encoder *encoder, reserve *r)
+{
+    size_t beam = encoder->beam;
+    encoder->scores = reserve_array(r, beam * encoder->most, sizeof(float));
+    encoder->found = reserve_array(r, beam * encoder->most, sizeof(uint32_t));
+    encoder->exact = reserve_array(r, encoder->codebooks.D, sizeof(double));
+    encoder->children = reserve_array(r, encoder->most, sizeof(float *));
+    encoder->heap = reserve_array(r, beam, sizeof(nj_ranked));
+    if (beam > 1) {
+        encoder->exact_energies = reserve_array(r, beam * encoder->most, sizeof(double));
+    }
+}
+
+static void reserve_all(nj_encoder *encoder, reserve *r)
+{
+    size_t rows = encoder->block_rows;
+    size_t multiplied = rows;
+    for (uint32_t l = 0; l < encoder->codebooks.level_count; l++) {
+        reserve_level(encoder, r, l);
+    }
+    if (encoder->transformer != NULL) {
+        encoder->transformed = reserve_array(r, rows * encoder->codebooks.D, sizeof(float));
+    }
+    if (encoder->codebooks.kind == NJ_QUANT_RESIDUAL && !encoder->has_tables) {
+        multiplied = rows * encoder->beam;
+        encoder->rounded = reserve_array(r, multiplied * encoder->codebooks.D, sizeof(float));
+    }
+    encoder->products = reserve_array(r, multiplied * encoder->most, sizeof(float));
+    encoder->beams = reserve_array(r, rows, sizeof *encoder->beams);
+    for (size_t row = 0; row < rows; row++) {
+        nj_beam beam;
+        reserve_beam(encoder, r, &beam);
+        if (encoder->beams != NULL) {
+            encoder->beams[row] = beam;
+        }
+    }
+    reserve_beam(encoder, r, &encoder->next);
+    reserve_search(encoder, r);
+}
+
+// ---- what is known of the codebooks before any row comes ----
+
+static void index_norms(nj_level_index *index)
+{
     double longest = 0;
-    for (size_t k = 0; k < K; k++) {
-        double square = square_length(codebooks->vectors[l] + k * D, D);
-        level->norms[k] =
-            square < SCREEN_MAX ? (float)square : FLT_MAX; // beyond, it is not looked at
-        longest = square > longest ? square : longest;
+    for (size_t k = 0; k < index->rows; k++) {
+        const float *row = index->linear.weight + k * index->width;
+        double square = 0;
+        for (size_t d = 0; d < index->width; d++) {
+            square += (double)row[d] * (double)row[d];
+        }
+        index->norms[k] = square < NORM_MAX ? (float)square : FLT_MAX;
+        longest = fmax(longest, square);
     }
-    level->norm_max = sqrt(longest);
+    index->norm_max = sqrt(longest);
+}
+
+static void fill_tables(nj_encoder *encoder, uint32_t level)
+{
+    const nj_kernels *kernels = encoder->kernels;
+    nj_level_index *index = &encoder->levels[level];
+    size_t K = index->rows;
+    for (uint32_t l = 0; l < level; l++) {
+        const nj_level_index *before = &encoder->levels[l];
+        kernels->linear(before->rows, before->linear.weight, before->width, &index->linear, false,
+                        index->tables[l], K);
+        kernels->scale(before->rows, K, 2.0f, index->tables[l], K);
+        for (size_t k = 0; l == 0 && k < before->rows; k++) {
+            kernels->add(1, K, index->norms, K, index->tables[l] + k * K, K);
+        }
+    }
+}
+
+static void index_codebooks(nj_encoder *encoder)
+{
+    double before = 0;
+    for (uint32_t l = 0; l < encoder->codebooks.level_count; l++) {
+        nj_level_index *index = &encoder->levels[l];
+        index_norms(index);
+        if (encoder->codebooks.kind == NJ_QUANT_RESIDUAL) {
+            index->before = before;
+            before += index->norm_max;
+        }
+        if (encoder->has_tables) {
+            fill_tables(encoder, l);
+        }
+    }
+}
+
+static nj_status check_beam_size(const nj_encoder *encoder, nj_error *err)
+{
+    if (encoder->beam > 1 && encoder->beam * encoder->most > NJ_QUANT_BEAM_SCORES_MAX) {
+        return nj_fail(
+            err, NJ_USAGE, "a beam of %u over %zu codes is %zu scores, at most %u are possible",
+            encoder->beam, encoder->most, encoder->beam * encoder->most, NJ_QUANT_BEAM_SCORES_MAX);
+    }
+    return NJ_OK;
+}
+
+static nj_status prepare(nj_encoder *encoder, nj_error *err)
+{
+    for (uint32_t l = 0; l < encoder->codebooks.level_count; l++) {
+        measure_level(encoder, l);
+    }
+    nj_status status = check_beam_size(encoder, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    encoder->has_tables = want_tables(&encoder->codebooks);
+    encoder->block_rows = choose_block_rows(encoder);
+    reserve counted = {0};
+    reserve_all(encoder, &counted);
+    status = nj_arena_init(&encoder->arena, counted.bytes, err);
+    if (status == NJ_OK) {
+        reserve taken = {.arena = &encoder->arena};
+        reserve_all(encoder, &taken);
+        index_codebooks(encoder);
+    }
+    return status;
 }
 
 nj_status nj_encoder_new(const nj_codebooks *codebooks, const nj_transform *transform,
                          const nj_encoder_options *options, nj_encoder **out, nj_error *err)
 {
     nj_status status = nj_codebooks_check(codebooks, err);
-    if (status == NJ_OK &&
-        (codebooks->kind != NJ_QUANT_RESIDUAL || transform != NULL || options->beam > 1)) {
-        status = nj_fail(err, NJ_USAGE, "only greedy residual codes without a transform");
-    }
     if (status != NJ_OK) {
         return status;
     }
     nj_encoder *encoder = calloc(1, sizeof *encoder);
     if (encoder == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for a encoder");
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for an encoder");
     }
-    uint32_t widest = find_widest(codebooks);
     encoder->codebooks = *codebooks;
-    encoder->kernels = options->kernels;
-    encoder->block_rows = choose_block_rows(codebooks->D, widest);
-    status = nj_arena_init(&encoder->arena, add_up_arena(encoder, widest), err);
-    if (status != NJ_OK) {
-        goto done;
+    encoder->beam = options != NULL && options->beam > 1 ? options->beam : 1;
+    if (options != NULL && options->kernels != NULL) {
+        encoder->kernels = options->kernels;
+    } else {
+        status = nj_kernels_select("auto", &encoder->kernels, err);
     }
-    size_t values = encoder->block_rows * codebooks->D;
-    encoder->residual = nj_arena_take(&encoder->arena, values * sizeof(double));
-    encoder->squares = nj_arena_take(&encoder->arena, encoder->block_rows * sizeof(double));
-    encoder->rounded = nj_arena_take(&encoder->arena, values * sizeof(float));
-    encoder->scores = nj_arena_take(&encoder->arena, encoder->block_rows * widest * sizeof(float));
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        index_level(encoder, l);
+    if (status == NJ_OK) {
+        status = check_options(encoder, err);
     }
-    *out = encoder;
-    encoder = NULL;
-done:
+    if (status == NJ_OK) {
+        status = set_transform(encoder, transform, err);
+    }
+    if (status == NJ_OK) {
+        status = prepare(encoder, err);
+    }
+    if (status == NJ_OK) {
+        *out = encoder;
+        encoder = NULL;
+    }
     nj_encoder_free(&encoder);
     return status;
 }
@@ -135,143 +294,110 @@ done:
 void nj_encoder_free(nj_encoder **encoder)
 {
     if (*encoder != NULL) {
+        nj_transformer_free(&(*encoder)->transformer);
         nj_arena_fini(&(*encoder)->arena);
         free(*encoder);
         *encoder = NULL;
     }
 }
 
-// ---- assigning ----
-
-// How far a screened score can be from |c|^2 - 2 r.c, for every row of the level. With u = 2^-24:
-//   the product of D terms in any order, with or without FMA        (D + 1) u |r||c|, doubled by the factor 2
-//   the residual, rounded to float32 before the product             u |r||c|, doubled
-//   the norm, rounded to float32                                    u |c|^2
-//   the subtraction                                                 u (|c|^2 + 2|r||c|)
-// and what is lost below the smallest float32. Doubled again for the second-order terms that this list leaves out.
-static double bound_score_error(double length, double norm_max, size_t D)
-{
-    const double u = FLT_EPSILON / 2;
-    double product = length * norm_max;
-    double first_order = u * ((2.0 * (double)D + 6.0) * product + 2.0 * norm_max * norm_max);
-    return 2.0 * (first_order + 4.0 * (double)(D + 1) * (double)FLT_TRUE_MIN);
-}
-
-static double square_distance(const double *residual, const float *row, size_t D)
-{
-    double sum = 0;
-    for (size_t d = 0; d < D; d++) {
-        double difference = residual[d] - (double)row[d];
-        sum += difference * difference;
-    }
-    return sum;
-}
-
-// scores[k] becomes |c_k|^2 - 2 r.c_k, from r.c_k; returns the lowest.
-static float screen_scores(const float *norms, size_t K, float *scores)
-{
-    float lowest = FLT_MAX;
-    for (size_t k = 0; k < K; k++) {
-        scores[k] = norms[k] - 2.0f * scores[k];
-        lowest = scores[k] < lowest ? scores[k] : lowest;
-    }
-    return lowest;
-}
-
-typedef struct {
-    size_t code;
-    double square; // |residual - row|^2
-} nearest_row;
-
-// Compares the rows whose score is at most `limit` by their float64 distance. A NaN is not above any limit, so it is compared.
-static nearest_row choose_nearest(const double *residual, const float *vectors, size_t K, size_t D,
-                                  const float *scores, double limit)
-{
-    nearest_row best = {0, INFINITY};
-    for (size_t k = 0; k < K; k++) {
-        if ((double)scores[k] > limit) {
-            continue;
-        }
-        double square = square_distance(residual, vectors + k * D, D);
-        if (square < best.square) {
-            best = (nearest_row){k, square};
-        }
-    }
-    return best;
-}
-
-// The code of row `row` of the block, whose residual then loses that code's vector.
-static uint16_t assign_row(nj_encoder *encoder, const level_index *level, size_t row)
-{
-    size_t D = encoder->codebooks.D;
-    size_t K = level->linear.N;
-    const float *vectors = level->linear.weight;
-    float *scores = encoder->scores + row * K;
-    double *residual = encoder->residual + row * D;
-    double length = sqrt(encoder->squares[row]);
-    float lowest = screen_scores(level->norms, K, scores);
-    double limit = INFINITY;
-    if (length < SCREEN_MAX && level->norm_max * (level->norm_max + 2.0 * length) < SCREEN_MAX) {
-        limit = (double)lowest + 2.0 * bound_score_error(length, level->norm_max, D);
-    }
-    nearest_row nearest = choose_nearest(residual, vectors, K, D, scores, limit);
-    for (size_t d = 0; d < D; d++) {
-        residual[d] -= (double)vectors[nearest.code * D + d];
-    }
-    encoder->squares[row] = nearest.square;
-    return (uint16_t)nearest.code;
-}
-
-static void load_block(nj_encoder *encoder, const float *x, size_t row_count)
-{
-    size_t D = encoder->codebooks.D;
-    for (size_t i = 0; i < row_count * D; i++) {
-        encoder->residual[i] = (double)x[i];
-    }
-    for (size_t row = 0; row < row_count; row++) {
-        encoder->squares[row] = square_length(x + row * D, D);
-    }
-}
-
-// Levels of one block; all rows take a level before any takes the next.
-static void assign_block(nj_encoder *encoder, size_t row_count, uint16_t *codes,
-                         size_t codes_stride, nj_quant_error *error)
-{
-    size_t D = encoder->codebooks.D;
-    for (uint32_t l = 0; l < encoder->codebooks.level_count; l++) {
-        size_t K = encoder->codebooks.K[l];
-        for (size_t i = 0; i < row_count * D; i++) {
-            encoder->rounded[i] = (float)encoder->residual[i];
-        }
-        encoder->kernels->linear(row_count, encoder->rounded, D, &encoder->levels[l].linear, false,
-                                 encoder->scores, K);
-        for (size_t row = 0; row < row_count; row++) {
-            codes[row * codes_stride + l] = assign_row(encoder, &encoder->levels[l], row);
-            if (error != NULL) {
-                error->squared_sum[l] += encoder->squares[row];
-            }
-        }
-    }
-}
-
 size_t nj_encoder_width(const nj_encoder *encoder)
 {
-    return encoder->codebooks.D;
+    return encoder->width;
+}
+
+// ---- errors ----
+
+// What each level leaves of one row, in float64.
+static void add_residual_error(nj_encoder *encoder, const float *x, const uint16_t *codes,
+                               nj_quant_error *error)
+{
+    const nj_codebooks *codebooks = &encoder->codebooks;
+    nj_leave_exact(encoder, x, codes, 0);
+    for (uint32_t l = 0; l < codebooks->level_count; l++) {
+        bool is_residual = codebooks->kind == NJ_QUANT_RESIDUAL;
+        const float *row =
+            codebooks->vectors[l] + nj_codebooks_row(codebooks, codes, l) * codebooks->D;
+        error->squared_sum[l] += encoder->kernels->difference(codebooks->D, encoder->exact, row,
+                                                              is_residual ? encoder->exact : NULL);
+    }
+}
+
+// Parts behind the level are still whole.
+static void add_product_error(nj_encoder *encoder, const float *x, const uint16_t *codes,
+                              nj_quant_error *error)
+{
+    const nj_codebooks *codebooks = &encoder->codebooks;
+    uint32_t L = codebooks->level_count;
+    double whole[NJ_QUANT_LEVELS_MAX];
+    double quantized = 0;
+    for (uint32_t l = 0; l < L; l++) {
+        const nj_level_index *index = &encoder->levels[l];
+        const float *part = x + index->first_column;
+        whole[l] = 0;
+        for (size_t d = 0; d < index->width; d++) {
+            whole[l] += (double)part[d] * (double)part[d];
+        }
+    }
+    for (uint32_t l = 0; l < L; l++) {
+        const nj_level_index *index = &encoder->levels[l];
+        nj_leave_exact(encoder, x, codes, l);
+        quantized += encoder->kernels->difference(
+            index->width, encoder->exact, codebooks->vectors[l] + codes[l] * index->width, NULL);
+        double left = quantized;
+        for (uint32_t j = l + 1; j < L; j++) {
+            left += whole[j];
+        }
+        error->squared_sum[l] += left;
+    }
+}
+
+static void add_errors(nj_encoder *encoder, const float *x, size_t rows, const uint16_t *codes,
+                       size_t codes_stride, nj_quant_error *error)
+{
+    for (size_t row = 0; row < rows; row++) {
+        (encoder->codebooks.kind == NJ_QUANT_PRODUCT ? add_product_error : add_residual_error)(
+            encoder, x + row * encoder->codebooks.D, codes + row * codes_stride, error);
+    }
+    error->row_count += rows;
+}
+
+// ---- encoding ----
+
+// `first` is the number of the block's first row, for the message.
+static nj_status transform_block(nj_encoder *encoder, const float *x, size_t first, size_t rows,
+                                 nj_error *err)
+{
+    size_t D = encoder->codebooks.D;
+    nj_transformer_apply(encoder->transformer, x, rows, encoder->transformed);
+    for (size_t i = 0; i < rows * D; i++) {
+        if (!isfinite(encoder->transformed[i])) {
+            return nj_fail(err, NJ_INPUT, "row %zu: its transform overflows float32, column %zu",
+                           first + i / D, i % D);
+        }
+    }
+    return NJ_OK;
 }
 
 nj_status nj_encoder_encode(nj_encoder *encoder, const float *x, size_t N, uint16_t *codes,
                             size_t codes_stride, nj_quant_error *error, nj_error *err)
 {
     assert(codes_stride >= encoder->codebooks.level_count);
-    size_t D = encoder->codebooks.D;
-    for (size_t first = 0; first < N; first += encoder->block_rows) {
-        size_t row_count = nj_min_size(encoder->block_rows, N - first);
-        load_block(encoder, x + first * D, row_count);
-        assign_block(encoder, row_count, codes + first * codes_stride, codes_stride, error);
+    nj_status status = NJ_OK;
+    for (size_t first = 0; first < N && status == NJ_OK; first += encoder->block_rows) {
+        size_t rows = nj_min_size(encoder->block_rows, N - first);
+        const float *block = x + first * encoder->width;
+        uint16_t *block_codes = codes + first * codes_stride;
+        if (encoder->transformer != NULL) {
+            status = transform_block(encoder, block, first, rows, err);
+            block = encoder->transformed;
+        }
+        if (status == NJ_OK) {
+            nj_encode_block(encoder, block, rows, block_codes, codes_stride);
+        }
+        if (status == NJ_OK && error != NULL) {
+            add_errors(encoder, block, rows, block_codes, codes_stride, error);
+        }
     }
-    if (error != NULL) {
-        error->row_count += N;
-    }
-    (void)err;
-    return NJ_OK;
+    return status;
 }

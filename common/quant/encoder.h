@@ -15,12 +15,16 @@
 #include "common/quant/transform.h"
 
 #define NJ_QUANT_BEAM_MAX 256
-#define NJ_QUANT_BLOCK_ROWS_MAX 256
+#define NJ_QUANT_BEAM_SCORES_MAX (1u << 22)  // beam * K
+#define NJ_QUANT_TABLE_BYTES_MAX (64u << 20) // of products of codes; larger levels do without
+#define NJ_QUANT_BLOCK_ROWS_MAX 128
 #define NJ_QUANT_BLOCK_BYTES (8u << 20) // scratch of a block, unless one row alone needs more
 
 typedef struct {
-    const nj_kernels *kernels; // of precision float32; NULL = the fastest exact set. They do not change the codes
-    uint32_t beam; // prefixes kept behind a level, at most NJ_QUANT_BEAM_MAX; 0 and 1: greedy. Residual codebooks only
+    const nj_kernels *
+        kernels; // of precision float32; NULL = the fastest exact set. They do not change the codes
+    uint32_t
+        beam; // prefixes kept behind a level, at most NJ_QUANT_BEAM_MAX; 0 and 1: greedy. Residual codebooks only
 } nj_encoder_options;
 
 typedef struct nj_encoder nj_encoder;
@@ -31,9 +35,11 @@ typedef struct nj_encoder nj_encoder;
 ///   transform   nullable, and may be none (D_in 0)
 ///   options     nullable: greedy, the fastest kernels
 ///
-/// Memory  the packed codebooks, a norm a code, and about NJ_QUANT_BLOCK_BYTES
+/// Memory  the packed codebooks, a norm a code, NJ_QUANT_TABLE_BYTES_MAX and NJ_QUANT_BLOCK_BYTES at most, and 16 bytes a score
+///         of a beam
 /// Errors  those of nj_codebooks_check and nj_transform_check; NJ_INPUT: a transform whose width is not that of the codebooks
-///         (names both); NJ_USAGE: a beam beyond its maximum, or for codebooks that are not residual; NJ_NO_MEMORY
+///         (names both); NJ_USAGE: a beam beyond its maxima, or for codebooks that are not residual, kernels
+///         of another precision; NJ_NO_MEMORY
 NJ_CHECKED nj_status nj_encoder_new(const nj_codebooks *codebooks, const nj_transform *transform,
                                     const nj_encoder_options *options, nj_encoder **out,
                                     nj_error *err);

@@ -144,31 +144,35 @@ nj_status nj_codebooks_check(const nj_codebooks *codebooks, nj_error *err)
 
 // ---- decoding ----
 
-static void put_row(const float *row, size_t width, bool add, double *out)
+size_t nj_codebooks_row(const nj_codebooks *codebooks, const uint16_t *codes, uint32_t level)
 {
-    for (size_t d = 0; d < width; d++) {
-        out[d] = add ? out[d] + (double)row[d] : (double)row[d];
+    assert(codes[level] < codebooks->K[level]);
+    if (codebooks->kind != NJ_QUANT_HIERARCHICAL) {
+        return codes[level];
     }
+    size_t node = 0;
+    for (uint32_t l = 0; l <= level; l++) {
+        const uint32_t *offset = codebooks->child_offset[l] + node;
+        assert(codes[l] < offset[1] - offset[0]);
+        node = offset[0] + codes[l];
+    }
+    return node;
 }
 
 void nj_codebooks_decode(const nj_codebooks *codebooks, const uint16_t *codes, uint32_t level_count,
                          double *out)
 {
     assert(level_count >= 1 && level_count <= codebooks->level_count);
-    size_t node = 0;
     for (size_t d = 0; d < codebooks->D; d++) {
         out[d] = 0;
     }
-    for (uint32_t l = 0; l < level_count; l++) {
+    bool only_last = codebooks->kind == NJ_QUANT_HIERARCHICAL;
+    for (uint32_t l = only_last ? level_count - 1 : 0; l < level_count; l++) {
         size_t width = nj_codebooks_width(codebooks, l);
-        size_t row = codes[l];
-        assert(row < codebooks->K[l]);
-        if (codebooks->kind == NJ_QUANT_HIERARCHICAL) {
-            row += codebooks->child_offset[l][node];
-            assert(row < codebooks->child_offset[l][node + 1]);
-            node = row;
+        const float *row = codebooks->vectors[l] + nj_codebooks_row(codebooks, codes, l) * width;
+        double *part = out + nj_codebooks_first_column(codebooks, l);
+        for (size_t d = 0; d < width; d++) {
+            part[d] += (double)row[d];
         }
-        put_row(codebooks->vectors[l] + row * width, width, codebooks->kind == NJ_QUANT_RESIDUAL,
-                out + nj_codebooks_first_column(codebooks, l));
     }
 }

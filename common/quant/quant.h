@@ -77,6 +77,9 @@ size_t nj_codebooks_width(const nj_codebooks *codebooks, uint32_t level);
 /// Rows of vectors[level]: K, or all nodes of the level. child_offset must be set.
 size_t nj_codebooks_rows(const nj_codebooks *codebooks, uint32_t level);
 
+/// The row of vectors[level] that codes 0..level lead to: the last code, or the node that they reach. Codes are asserted to exist.
+size_t nj_codebooks_row(const nj_codebooks *codebooks, const uint16_t *codes, uint32_t level);
+
 /// Checks everything that an encoder relies on, so that codebooks from outside may be used.
 ///
 /// Errors  NJ_INPUT: no levels, or L, K or D beyond its maximum (names both numbers), a value that is not finite (names level,

@@ -25,10 +25,10 @@ typedef struct {
 
 // Everything is borrowed. All zero is no transform.
 typedef struct {
-    size_t D_in;         // width of an embedding; 0 = no transform
-    const float *mean;   // [D_in]; NULL = 0
-    const float *scale;  // [D_in]; NULL = 1
-    nj_dense matrix;     // without a bias; rows 0 = none
+    size_t D_in;        // width of an embedding; 0 = no transform
+    const float *mean;  // [D_in]; NULL = 0
+    const float *scale; // [D_in]; NULL = 1
+    nj_dense matrix;    // without a bias; rows 0 = none
     nj_dense layers[NJ_TRANSFORM_LAYERS_MAX];
     size_t layer_count;
 } nj_transform;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/catalogue/catalogue.h"
+#include "common/catalogue/embedding_rows.h"
 #include "common/catalogue/report.h"
 #include "common/input/npy.h"
 #include "ops/cli/catalogue_picture.h"
@@ -27,6 +28,7 @@ typedef struct {
 typedef struct {
     nj_catalogue *catalogue; // owned
     nj_npy embeddings;       // owned; all zero without
+    nj_embedding_rows rows;  // of them
     nj_categories categories;
     nj_report report;
     finding_list findings;
@@ -332,13 +334,6 @@ static json_t *pack_report(const checking *c)
 
 // ---- the whole ----
 
-static nj_status read_embedding(void *context, uint32_t row, float *out, nj_error *err)
-{
-    const nj_npy *npy = context;
-    const size_t D = npy->shape[1];
-    return nj_npy_read_f32(npy, row * D, D, out, err);
-}
-
 static nj_status open_embeddings(const char *path, checking *c, nj_error *err)
 {
     const nj_codebooks *codebooks = &c->catalogue->codebooks;
@@ -359,11 +354,12 @@ static nj_status open_embeddings(const char *path, checking *c, nj_error *err)
         return nj_fail(err, NJ_INPUT,
                        "%s: the catalogue has no codebooks to compare embeddings with", path);
     }
-    if (shape[1] != codebooks->D) {
+    const size_t width = nj_catalogue_embedding_width(c->catalogue);
+    if (shape[1] != width) {
         return nj_fail(err, NJ_INPUT, "%s: embeddings are %zu wide, the catalogue's codebooks %zu",
-                       path, shape[1], codebooks->D);
+                       path, shape[1], width);
     }
-    return NJ_OK;
+    return nj_embedding_rows_begin(&c->rows, &c->embeddings, &c->catalogue->transform, err);
 }
 
 static nj_status read_inputs(const nj_arguments *arguments, checking *c, nj_error *err)
@@ -391,11 +387,13 @@ static nj_status read_inputs(const nj_arguments *arguments, checking *c, nj_erro
 
 static nj_status make_report(const nj_arguments *arguments, checking *c, nj_error *err)
 {
-    const nj_report_options options = {
-        .rows = {&c->embeddings, c->embeddings.data != NULL ? read_embedding : NULL},
+    nj_report_options options = {
         .categories = c->categories.of_item != NULL ? &c->categories : NULL,
         .policies = nj_argument_flag(arguments, "policies")};
     const char *picture = nj_argument(arguments, "svg");
+    if (c->rows.npy != NULL) {
+        options.rows = nj_embedding_rows_reader(&c->rows);
+    }
     nj_status status = nj_report_make(c->catalogue, &options, &c->report, err);
     if (status != NJ_OK) {
         nj_error_prefix(err, "%s", nj_argument_positional(arguments));
@@ -434,6 +432,7 @@ nj_status nj_command_catalogue_check(const nj_arguments *arguments, nj_error *er
     }
     nj_report_fini(&c->report);
     nj_categories_fini(&c->categories);
+    nj_embedding_rows_end(&c->rows);
     nj_npy_close(&c->embeddings);
     nj_catalogue_free(&c->catalogue);
     free(c);

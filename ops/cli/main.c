@@ -62,6 +62,7 @@ static const nj_option BENCH_QUANTIZER[] = {
     {"items", "N", "20000", "embeddings a round", false},
     {"levels", "N", "3", "codebooks", false},
     {"codes", "N", "256", "vectors of a codebook", false},
+    {"beam", "N", "1", "prefixes kept behind each level; 1 is greedy", false},
     {"rounds", "N", "5", "rounds; the median is reported", false},
     {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
     NJ_BENCH_REPORT_OPTIONS,
@@ -124,7 +125,11 @@ static const nj_option CATALOGUE_IMPORT[] = {
 static const nj_option CATALOGUE_ASSIGN[] = {
     {"embeddings", "FILE", NULL, "item vectors, .npy float16 or float32 [items, width]", true},
     {"codebooks", "FILE", NULL,
-     ".npy [levels, codes, width], or a catalogue folder that has codebooks", true},
+     ".npy [levels, codes, width], .safetensors, or a catalogue folder that has codebooks", true},
+    {"quantizer", "KIND", NULL,
+     "what the codebooks of a file are: residual (default), product, hierarchical", false},
+    {"assign-beam", "N", "1", "prefixes kept behind each level of residual codes; 1 is greedy",
+     false},
     NJ_COLLISION_OPTIONS,
     CATALOGUE_OPTIONS,
 };

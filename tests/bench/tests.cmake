@@ -17,3 +17,7 @@ if(NIGHTJAR_COMPARE_BLAS)
     target_include_directories(compare_blas SYSTEM PRIVATE ${NIGHTJAR_COMPARE_BLAS}/include)
     target_link_libraries(compare_blas PRIVATE nj_math nj_base ${CMAKE_DL_LIBS} m)
 endif()
+
+# One side of bench/compare_faiss.py; built when asked for by name.
+add_executable(compare_faiss_ours EXCLUDE_FROM_ALL bench/compare_faiss_ours.c)
+target_link_libraries(compare_faiss_ours PRIVATE nj_quant nj_input nj_math nj_base)

@@ -54,7 +54,7 @@ refuse 65 'cat/items.txt: line 4: id "2" stands on line 3 too'
 
 # A line: exit code, what is done to catalogue.json (f), what the error says.
 cat >table <<'L'
-65|f["version"] = 2|cat/catalogue.json: "version" is 2, must be 1
+65|f["version"] = 3|cat/catalogue.json: "version" is 3, must be 1 to 2
 65|f["version"] = "1"|"version" is not a whole number
 65|del f["version"]|"version" is missing
 65|f["items"] = 9|cat/sids.npy: 2 dimensions that begin [8, 3], catalogue.json says [9, 3]

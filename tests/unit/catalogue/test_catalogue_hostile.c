@@ -168,7 +168,7 @@ static void a_catalogue_json_that_cannot_be_is_refused_by_key(void **state)
         const char *to;
         const char *says;
     } CASES[] = {
-        {"\"version\": 1", "\"version\": 2", "\"version\" is 2, must be 1"},
+        {"\"version\": 1", "\"version\": 3", "\"version\" is 3, must be 1 to 2"},
         {"\"version\": 1", "\"wersion\": 1", "\"version\" is missing"},
         {"\"items\": 3", "\"items\": 0", "\"items\" is 0"},
         {"\"items\": 3", "\"items\": 2147483647", "says [2147483647, 3]"},
