@@ -102,8 +102,8 @@ static nj_status read_lines(reading *r, const char *path, nj_error *err)
     }
     nj_lines_close(&lines);
     if (status == NJ_END) {
-        status = r->categories.known_count > 0 ? NJ_OK
-                                               : nj_fail(err, NJ_INPUT, "%s: is empty", path);
+        status =
+            r->categories.known_count > 0 ? NJ_OK : nj_fail(err, NJ_INPUT, "%s: is empty", path);
     }
     return status;
 }

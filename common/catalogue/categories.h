@@ -14,9 +14,10 @@
 
 // Owned: nj_categories_fini.
 typedef struct {
-    uint32_t *of_item;   // [item_count] category numbers, in the order of their first line; or NJ_CATEGORY_NONE
-    uint32_t item_count; // items of the catalogue
-    uint32_t count;      // categories
+    uint32_t *
+        of_item; // [item_count] category numbers, in the order of their first line; or NJ_CATEGORY_NONE
+    uint32_t item_count;  // items of the catalogue
+    uint32_t count;       // categories
     uint32_t known_count; // items that have one
 } nj_categories;
 

@@ -32,8 +32,8 @@ nj_status nj_collision_sort(const nj_collision_work *work, uint32_t *order, nj_e
     uint32_t *starts = malloc(NJ_CODES_MAX * sizeof *starts);
     nj_status status = NJ_OK;
     if (other == NULL || starts == NULL) {
-        status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory to sort %" PRIu32 " SIDs", work->what,
-                         count);
+        status =
+            nj_fail(err, NJ_NO_MEMORY, "%s: no memory to sort %" PRIu32 " SIDs", work->what, count);
         goto done;
     }
     // Each pass changes sides: begin where the last one ends in `order`.

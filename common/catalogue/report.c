@@ -315,8 +315,9 @@ nj_status nj_report_make(const nj_catalogue *catalogue, const nj_report_options 
                          nj_report *out, nj_error *err)
 {
     nj_report report = {0};
-    reporting r = {catalogue, options, &report,
-                   catalogue->sids.level_count - (catalogue->has_suffix ? 1 : 0), NULL, NULL};
+    reporting r = {catalogue, options,
+                   &report,   catalogue->sids.level_count - (catalogue->has_suffix ? 1 : 0),
+                   NULL,      NULL};
     nj_status status = begin_report(&r, err);
     if (status == NJ_OK) {
         status = report_prefixes(&r, err);

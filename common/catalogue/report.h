@@ -13,12 +13,14 @@ typedef struct {
     uint32_t code_count;   // K
     uint32_t used_count;   // codes that an item has; the others are dead
     uint32_t prefix_count; // different prefixes that end with this level
-    double perplexity;     // e to the entropy of the items' codes: so many codes, evenly used, would tell as much
-    double largest_share;  // of the items, with the code that most have
-    double error;          // with embeddings: mean squared error behind this level
-    double purity;         // with categories: share of items that are of the most frequent category of their prefix
-    double chance_purity;  // the same with categories dealt out at random
-    uint32_t *counts;      // [K] items of each code, most first
+    double
+        perplexity; // e to the entropy of the items' codes: so many codes, evenly used, would tell as much
+    double largest_share; // of the items, with the code that most have
+    double error;         // with embeddings: mean squared error behind this level
+    double
+        purity; // with categories: share of items that are of the most frequent category of their prefix
+    double chance_purity; // the same with categories dealt out at random
+    uint32_t *counts;     // [K] items of each code, most first
 } nj_level_report;
 
 // Owned: nj_report_fini.

@@ -8,7 +8,7 @@
 
 #define TEXT_BYTES 512
 
-static const char *const CLASSES[NJ_SVG_ROLE_COUNT] = {"paper",  "panel", "grid",  "main", "second",
+static const char *const CLASSES[NJ_SVG_ROLE_COUNT] = {"paper", "panel", "grid",  "main", "second",
                                                        "alarm", "ink",   "quiet", "title"};
 static const char *const ANCHORS[] = {"start", "middle", "end"};
 
@@ -18,13 +18,17 @@ static const char STYLE[] =
     "<style>\n"
     "text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}\n"
     ".title{font-size:20px;font-weight:600}line{stroke-width:1}\n"
-    ".paper{fill:#ffffff}.panel{fill:#f4f6f9}.grid{fill:#d5dae1}.main{fill:#2f6fde}.second{fill:#5b6573}.alarm{fill:#c8372d}\n"
+    ".paper{fill:#ffffff}.panel{fill:#f4f6f9}.grid{fill:#d5dae1}.main{fill:#2f6fde}.second{fill:#"
+    "5b6573}.alarm{fill:#c8372d}\n"
     ".ink,.title{fill:#1c232c}.quiet{fill:#5b6573}\n"
-    "line.grid{stroke:#d5dae1}line.main{stroke:#2f6fde}line.second{stroke:#5b6573}line.alarm{stroke:#c8372d}\n"
+    "line.grid{stroke:#d5dae1}line.main{stroke:#2f6fde}line.second{stroke:#5b6573}line.alarm{"
+    "stroke:#c8372d}\n"
     "@media (prefers-color-scheme:dark){\n"
-    ".paper{fill:#14181e}.panel{fill:#1d232b}.grid{fill:#39424e}.main{fill:#6ea2ff}.second{fill:#a3aebb}.alarm{fill:#ff7b70}\n"
+    ".paper{fill:#14181e}.panel{fill:#1d232b}.grid{fill:#39424e}.main{fill:#6ea2ff}.second{fill:#"
+    "a3aebb}.alarm{fill:#ff7b70}\n"
     ".ink,.title{fill:#e8ecf1}.quiet{fill:#a3aebb}\n"
-    "line.grid{stroke:#39424e}line.main{stroke:#6ea2ff}line.second{stroke:#a3aebb}line.alarm{stroke:#ff7b70}\n"
+    "line.grid{stroke:#39424e}line.main{stroke:#6ea2ff}line.second{stroke:#a3aebb}line.alarm{"
+    "stroke:#ff7b70}\n"
     "}\n</style>\n";
 
 static void add_format(nj_svg *svg, const char *format, ...) __attribute__((format(printf, 2, 3)));

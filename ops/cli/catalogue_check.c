@@ -54,22 +54,25 @@ static void judge_level(const nj_report *report, uint32_t l, finding_list *list)
     const nj_level_report *level = &report->levels[l];
     const double before = l == 0 ? report->square_mean : report->levels[l - 1].error;
     if (level->used_count < USE_WORTH_A_WORD * level->code_count) {
-        add_finding(list,
-                    "level %u uses %u of %u codes: its codebook has collapsed; fit again with fewer codes, "
-                    "or with other codebooks",
-                    l, level->used_count, level->code_count);
+        add_finding(
+            list,
+            "level %u uses %u of %u codes: its codebook has collapsed; fit again with fewer codes, "
+            "or with other codebooks",
+            l, level->used_count, level->code_count);
     } else if (level->perplexity < PERPLEXITY_WORTH_A_WORD * level->code_count) {
-        add_finding(list,
-                    "level %u: items crowd in few of its %u codes (as many as %.0f, evenly used, would "
-                    "tell as much; the largest has %.1f %% of the items): balanced levels would spread them",
-                    l, level->code_count, level->perplexity, 100 * level->largest_share);
+        add_finding(
+            list,
+            "level %u: items crowd in few of its %u codes (as many as %.0f, evenly used, would "
+            "tell as much; the largest has %.1f %% of the items): balanced levels would spread "
+            "them",
+            l, level->code_count, level->perplexity, 100 * level->largest_share);
     }
     if (report->has_embeddings && level->error > before * (1 - GAIN_WORTH_A_WORD)) {
-        add_finding(list,
-                    "level %u takes only %.1f %% off the error before it (%.4g of %.4g): are these the "
-                    "embeddings, and their order, that the SIDs were assigned from?",
-                    l, before > 0 ? 100 * (1 - level->error / before) : 0, before - level->error,
-                    before);
+        add_finding(
+            list,
+            "level %u takes only %.1f %% off the error before it (%.4g of %.4g): are these the "
+            "embeddings, and their order, that the SIDs were assigned from?",
+            l, before > 0 ? 100 * (1 - level->error / before) : 0, before - level->error, before);
     }
 }
 
@@ -82,20 +85,22 @@ static void judge(checking *c)
         judge_level(report, l, &c->findings);
     }
     if (colliding > COLLISIONS_WORTH_A_WORD) {
-        add_finding(&c->findings,
-                    "%.1f %% of the items share their codes with another: one more level or more "
-                    "codes a level would tell them apart, --collisions relocate would move %u of them",
-                    100 * colliding, report->leaves.colliding_count);
+        add_finding(
+            &c->findings,
+            "%.1f %% of the items share their codes with another: one more level, or more codes a "
+            "level, would tell them apart; --collisions relocate gives each a SID of its own",
+            100 * colliding);
     }
     const uint32_t last = sids->level_count - 1;
     if (c->catalogue->has_suffix &&
         report->leaves.largest_count * 2 < sids->codes_per_level[last]) {
-        add_finding(&c->findings,
-                    "the counter uses %u of its %u codes: --suffix-codes %u would do, and leave the model "
-                    "fewer tokens to learn",
-                    report->leaves.largest_count, sids->codes_per_level[last],
-                    report->leaves.largest_count < NJ_CODES_MIN ? NJ_CODES_MIN
-                                                                : report->leaves.largest_count);
+        add_finding(
+            &c->findings,
+            "the counter uses %u of its %u codes: --suffix-codes %u would do, and leave the model "
+            "fewer tokens to learn",
+            report->leaves.largest_count, sids->codes_per_level[last],
+            report->leaves.largest_count < NJ_CODES_MIN ? NJ_CODES_MIN
+                                                        : report->leaves.largest_count);
     }
 }
 
@@ -142,9 +147,9 @@ static nj_status limits_from(const nj_arguments *arguments, limits *out, nj_erro
         nj_argument(arguments, "embeddings") == NULL) {
         status = nj_fail(err, NJ_USAGE, "--max-error needs --embeddings");
     }
-    return status == NJ_OK ? nj_argument_uint(arguments, "max-bucket", 0, UINT32_MAX,
-                                              &out->max_bucket, err)
-                           : status;
+    return status == NJ_OK
+               ? nj_argument_uint(arguments, "max-bucket", 0, UINT32_MAX, &out->max_bucket, err)
+               : status;
 }
 
 static nj_status hold_levels_to(const nj_report *report, const limits *limit, nj_error *err)
@@ -174,11 +179,11 @@ static nj_status hold_to(const nj_report *report, const limits *limit, nj_error 
 {
     const double colliding = 100.0 * report->leaves.colliding_count / report->item_count;
     if (colliding > limit->max_collisions) {
-        return nj_fail(err, NJ_REFUSED,
-                       "%" PRIu32 " of %" PRIu32
-                       " items share their codes with another, %.3g %%; --max-collisions is %.3g %%",
-                       report->leaves.colliding_count, report->item_count, colliding,
-                       limit->max_collisions);
+        return nj_fail(
+            err, NJ_REFUSED,
+            "%" PRIu32 " of %" PRIu32
+            " items share their codes with another, %.3g %%; --max-collisions is %.3g %%",
+            report->leaves.colliding_count, report->item_count, colliding, limit->max_collisions);
     }
     if (limit->max_bucket > 0 && report->leaves.largest_count > limit->max_bucket) {
         return nj_fail(err, NJ_REFUSED,
@@ -189,10 +194,11 @@ static nj_status hold_to(const nj_report *report, const limits *limit, nj_error 
         const double error = report->levels[report->level_count - 1].error;
         const double share = report->square_mean > 0 ? 100 * error / report->square_mean : 0;
         if (share > limit->max_error) {
-            return nj_fail(err, NJ_REFUSED,
-                           "the codes leave %.4g of %.4g of the embeddings, %.3g %%; --max-error is "
-                           "%.3g %%",
-                           error, report->square_mean, share, limit->max_error);
+            return nj_fail(
+                err, NJ_REFUSED,
+                "the codes leave %.4g of %.4g of the embeddings, %.3g %%; --max-error is "
+                "%.3g %%",
+                error, report->square_mean, share, limit->max_error);
         }
     }
     return hold_levels_to(report, limit, err);
@@ -224,21 +230,23 @@ static void print_levels(const nj_report *report)
 static void print_policies(const nj_report *report)
 {
     const nj_collision_outcome *leaves = &report->leaves;
-    printf("%u of %u items (%.2f %%) share their codes with another, at most %u in one; %u different "
-           "codes\n",
-           leaves->colliding_count, leaves->item_count,
-           100.0 * leaves->colliding_count / leaves->item_count, leaves->largest_count,
-           leaves->distinct_count);
+    printf(
+        "%u of %u items (%.2f %%) share their codes with another, at most %u in one; %u different "
+        "codes\n",
+        leaves->colliding_count, leaves->item_count,
+        100.0 * leaves->colliding_count / leaves->item_count, leaves->largest_count,
+        leaves->distinct_count);
     printf("  suffix    a counter of %u codes gives every item a SID of its own\n",
            leaves->largest_count);
     if (report->has_relocation) {
         const nj_collision_outcome *relocation = &report->relocation;
         const double error = report->levels[report->level_count - 1].error;
         const double extra = relocation->extra_error / relocation->item_count;
-        printf("  relocate  %u items move, %u of them to another prefix; error %.4g instead of %.4g "
-               "(+%.2f %%)\n",
-               relocation->moved_count, relocation->moved_prefix_count, error + extra, error,
-               error > 0 ? 100 * extra / error : 0);
+        printf(
+            "  relocate  %u items move, %u of them to another prefix; error %.4g instead of %.4g "
+            "(+%.2f %%)\n",
+            relocation->moved_count, relocation->moved_prefix_count, error + extra, error,
+            error > 0 ? 100 * extra / error : 0);
     }
     printf("  leaves    %u SIDs for %u items\n", leaves->distinct_count, leaves->item_count);
 }
@@ -285,18 +293,17 @@ static json_t *pack_level(const nj_report *report, uint32_t l)
 static json_t *pack_policies(const nj_report *report)
 {
     const nj_collision_outcome *leaves = &report->leaves;
-    json_t *object =
-        json_pack("{s:{s:I}, s:{s:I, s:I}}", "suffix", "suffix_codes",
-                  (json_int_t)leaves->largest_count, "leaves", "distinct_sids",
-                  (json_int_t)leaves->distinct_count, "items_sharing_a_sid",
-                  (json_int_t)leaves->colliding_count);
+    json_t *object = json_pack("{s:{s:I}, s:{s:I, s:I}}", "suffix", "suffix_codes",
+                               (json_int_t)leaves->largest_count, "leaves", "distinct_sids",
+                               (json_int_t)leaves->distinct_count, "items_sharing_a_sid",
+                               (json_int_t)leaves->colliding_count);
     if (object != NULL && report->has_relocation) {
         const nj_collision_outcome *relocation = &report->relocation;
-        json_object_set_new(
-            object, "relocate",
-            json_pack("{s:I, s:I, s:f}", "items_moved", (json_int_t)relocation->moved_count,
-                      "items_moved_prefix", (json_int_t)relocation->moved_prefix_count,
-                      "extra_error", relocation->extra_error / relocation->item_count));
+        json_object_set_new(object, "relocate",
+                            json_pack("{s:I, s:I, s:f}", "items_moved",
+                                      (json_int_t)relocation->moved_count, "items_moved_prefix",
+                                      (json_int_t)relocation->moved_prefix_count, "extra_error",
+                                      relocation->extra_error / relocation->item_count));
     }
     return object;
 }
@@ -312,22 +319,22 @@ static json_t *pack_report(const checking *c)
     for (size_t i = 0; i < c->findings.count; i++) {
         json_array_append_new(findings, json_string(c->findings.text[i]));
     }
-    json_t *object = json_pack(
-        "{s:I, s:b, s:o, s:I, s:I, s:I, s:o, s:o}", "items", (json_int_t)report->item_count,
-        "suffix", c->catalogue->has_suffix, "levels", levels, "items_colliding",
-        (json_int_t)report->leaves.colliding_count, "largest_collision",
-        (json_int_t)report->leaves.largest_count, "distinct_codes",
-        (json_int_t)report->leaves.distinct_count, "policies", pack_policies(report), "findings",
-        findings);
+    json_t *object =
+        json_pack("{s:I, s:b, s:o, s:I, s:I, s:I, s:o, s:o}", "items",
+                  (json_int_t)report->item_count, "suffix", c->catalogue->has_suffix, "levels",
+                  levels, "items_colliding", (json_int_t)report->leaves.colliding_count,
+                  "largest_collision", (json_int_t)report->leaves.largest_count, "distinct_codes",
+                  (json_int_t)report->leaves.distinct_count, "policies", pack_policies(report),
+                  "findings", findings);
     if (object != NULL && report->has_embeddings) {
         json_object_set_new(object, "squared_length", json_real(report->square_mean));
     }
     if (object != NULL && report->has_categories) {
-        json_object_set_new(
-            object, "categories",
-            json_pack("{s:I, s:I, s:f}", "count", (json_int_t)report->category_count, "items",
-                      (json_int_t)report->categorised_count, "largest_share",
-                      report->largest_category_share));
+        json_object_set_new(object, "categories",
+                            json_pack("{s:I, s:I, s:f}", "count",
+                                      (json_int_t)report->category_count, "items",
+                                      (json_int_t)report->categorised_count, "largest_share",
+                                      report->largest_category_share));
     }
     return object;
 }
@@ -347,8 +354,8 @@ static nj_status open_embeddings(const char *path, checking *c, nj_error *err)
                        c->embeddings.dim_count);
     }
     if (shape[0] != c->catalogue->sids.row_count) {
-        return nj_fail(err, NJ_INPUT, "%s: %zu embeddings, the catalogue has %" PRIu32 " items", path,
-                       shape[0], c->catalogue->sids.row_count);
+        return nj_fail(err, NJ_INPUT, "%s: %zu embeddings, the catalogue has %" PRIu32 " items",
+                       path, shape[0], c->catalogue->sids.row_count);
     }
     if (codebooks->level_count == 0) {
         return nj_fail(err, NJ_INPUT,
@@ -379,17 +386,17 @@ static nj_status read_inputs(const nj_arguments *arguments, checking *c, nj_erro
         status = open_embeddings(embeddings, c, err);
     }
     if (status == NJ_OK && categories != NULL) {
-        status = nj_categories_read(categories, &c->catalogue->items, (uint32_t)depth, &c->categories,
-                                    err);
+        status = nj_categories_read(categories, &c->catalogue->items, (uint32_t)depth,
+                                    &c->categories, err);
     }
     return status;
 }
 
 static nj_status make_report(const nj_arguments *arguments, checking *c, nj_error *err)
 {
-    nj_report_options options = {
-        .categories = c->categories.of_item != NULL ? &c->categories : NULL,
-        .policies = nj_argument_flag(arguments, "policies")};
+    nj_report_options options = {.categories =
+                                     c->categories.of_item != NULL ? &c->categories : NULL,
+                                 .policies = nj_argument_flag(arguments, "policies")};
     const char *picture = nj_argument(arguments, "svg");
     if (c->rows.npy != NULL) {
         options.rows = nj_embedding_rows_reader(&c->rows);
@@ -401,8 +408,8 @@ static nj_status make_report(const nj_arguments *arguments, checking *c, nj_erro
     }
     judge(c);
     if (picture != NULL) {
-        status = nj_catalogue_picture_write(picture, nj_argument_positional(arguments), &c->report,
-                                            err);
+        status =
+            nj_catalogue_picture_write(picture, nj_argument_positional(arguments), &c->report, err);
     }
     return status;
 }

@@ -16,7 +16,7 @@
 #define AXIS_TOP 58.0    //
 #define AXIS_BOTTOM 34.0 // room for its labels
 #define AXIS_RIGHT 14.0
-#define STEPS_MAX 512u // of an area's outline
+#define STEPS_MAX 512u      // of an area's outline
 #define EVEN_SHARES_MAX 5.0 // a code with more than so many times its even share is cut
 
 typedef struct {
@@ -79,7 +79,8 @@ static void draw_use(nj_svg *svg, const chart *c, const nj_level_report *level, 
 static void draw_cut(nj_svg *svg, const chart *c, const nj_level_report *level)
 {
     if (level->largest_share > c->share_max) {
-        nj_svg_text(svg, NJ_SVG_INK, NJ_SVG_END, c->right, c->top + 16, "up to %.1f %% with one code", 100 * level->largest_share);
+        nj_svg_text(svg, NJ_SVG_INK, NJ_SVG_END, c->right, c->top + 16,
+                    "up to %.1f %% with one code", 100 * level->largest_share);
     }
 }
 
@@ -98,11 +99,10 @@ static void draw_level(nj_svg *svg, const nj_report *report, uint32_t l, double 
 {
     const nj_level_report *level = &report->levels[l];
     const double even = 1.0 / level->code_count;
-    const chart c = {x + AXIS_LEFT, y + AXIS_TOP, x + PANEL_WIDTH - AXIS_RIGHT,
-                     y + PANEL_HEIGHT - AXIS_BOTTOM,
-                     round_up(level->largest_share < even * EVEN_SHARES_MAX
-                                  ? level->largest_share
-                                  : even * EVEN_SHARES_MAX)};
+    const chart c = {
+        x + AXIS_LEFT, y + AXIS_TOP, x + PANEL_WIDTH - AXIS_RIGHT, y + PANEL_HEIGHT - AXIS_BOTTOM,
+        round_up(level->largest_share < even * EVEN_SHARES_MAX ? level->largest_share
+                                                               : even * EVEN_SHARES_MAX)};
     nj_svg_rect(svg, NJ_SVG_PANEL, x, y, PANEL_WIDTH, PANEL_HEIGHT);
     nj_svg_text(svg, NJ_SVG_INK, NJ_SVG_START, x + 14, y + 22,
                 "Level %u: %u of %u codes used, perplexity %.1f (%.0f %%)", l, level->used_count,
@@ -143,7 +143,8 @@ static void draw_collisions(nj_svg *svg, const nj_report *report, double x, doub
         nj_svg_text(svg, NJ_SVG_QUIET, NJ_SVG_START, x + 76, y + 136,
                     "%u items move, %u to another prefix; error +%.2f %%",
                     report->relocation.moved_count, report->relocation.moved_prefix_count,
-                    error > 0 ? 100 * report->relocation.extra_error / leaves->item_count / error : 0);
+                    error > 0 ? 100 * report->relocation.extra_error / leaves->item_count / error
+                              : 0);
     } else {
         nj_svg_text(svg, NJ_SVG_QUIET, NJ_SVG_START, x + 76, y + 136, "not tried (--policies)");
     }
@@ -163,7 +164,8 @@ static void draw_head(nj_svg *svg, const char *name, const nj_report *report)
 nj_status nj_catalogue_picture_write(const char *path, const char *name, const nj_report *report,
                                      nj_error *err)
 {
-    const uint32_t rows = report->level_count / 2 + 1; // of two panels; the last panel is the collisions'
+    const uint32_t rows =
+        report->level_count / 2 + 1; // of two panels; the last panel is the collisions'
     nj_svg svg;
     nj_svg_begin(&svg, WIDTH, HEAD + rows * (PANEL_HEIGHT + GAP) + MARGIN - GAP, name);
     draw_head(&svg, name, report);

@@ -56,16 +56,17 @@ static void refuse(void **state, const char *text, const char *says)
 
 static void categories_are_numbered_as_they_appear(void **state)
 {
-    expect(state, "c\tnails\r\na\thair\nd\tnails", 0,
-           (uint32_t[]){1, NJ_CATEGORY_NONE, 0, 0}, 2);
+    expect(state, "c\tnails\r\na\thair\nd\tnails", 0, (uint32_t[]){1, NJ_CATEGORY_NONE, 0, 0}, 2);
 }
 
 static void a_path_is_cut_to_its_first_parts(void **state)
 {
-    static const char TEXT[] = "a\tBeauty > Hair > Oils\nb\tBeauty > Hair\nc\tBeauty>Nails\nd\tBeauty";
+    static const char TEXT[] =
+        "a\tBeauty > Hair > Oils\nb\tBeauty > Hair\nc\tBeauty>Nails\nd\tBeauty";
     expect(state, TEXT, 0, (uint32_t[]){0, 1, 2, 3}, 4);
     expect(state, TEXT, 1, (uint32_t[]){0, 0, 0, 0}, 1);
-    expect(state, TEXT, 2, (uint32_t[]){0, 0, 1, 2}, 3); // "Beauty > Hair" and "Beauty>Nails" as written
+    expect(state, TEXT, 2, (uint32_t[]){0, 0, 1, 2},
+           3); // "Beauty > Hair" and "Beauty>Nails" as written
 }
 
 static void refusals_name_the_line(void **state)

@@ -73,8 +73,8 @@ static void errors_and_relocation_need_embeddings(void **state)
 {
     (void)state;
     const nj_catalogue catalogue = make_catalogue();
-    nj_report report = make_report(
-        &catalogue, &(nj_report_options){.rows = {NULL, read_item}, .policies = true});
+    nj_report report =
+        make_report(&catalogue, &(nj_report_options){.rows = {NULL, read_item}, .policies = true});
 
     assert_true(is_near(report.square_mean, (0.25 + 1 + 1 + 100 + 169) / 8));
     assert_true(is_near(report.levels[0].error, (0.25 + 1 + 1 + 9) / 8));
