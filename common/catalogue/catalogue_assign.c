@@ -178,7 +178,8 @@ static nj_status resolve_collisions(const nj_assign_config *config, const nj_npy
                                   .row_count = catalogue->sids.row_count,
                                   .level_count = catalogue->codebooks.level_count,
                                   .codebooks = &catalogue->codebooks,
-                                  .rows = nj_embedding_rows_reader(&rows)};
+                                  .rows = nj_embedding_rows_reader(&rows),
+                                  .progress = config->collision_progress};
         memcpy(work.K, catalogue->codebooks.K, sizeof work.K);
         status = nj_collisions_resolve(&work, &outcome, err);
     }

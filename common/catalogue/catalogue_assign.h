@@ -21,7 +21,8 @@ typedef struct {
     nj_quant_kind kind;              // of the codebooks in a file: 0 is residual
     uint32_t beam;                   // of residual codes over levels (encoder.h); 0 and 1: greedy
     nj_collision_options collisions; // of items whose codes are the same
-    const nj_kernels *kernels;       // they do not change the codes (quant.h)
+    nj_collision_progress collision_progress;
+    const nj_kernels *kernels; // they do not change the codes (quant.h)
 } nj_assign_config;
 
 /// Assigns. The counter's level has as many codes as the last codebook. `out_error` (nullable): what the codebooks leave of the

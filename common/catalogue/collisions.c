@@ -228,6 +228,7 @@ static nj_status walk_prefixes(resolving *r, nj_error *err)
                  is_equal(r, r->order[begin], r->order[end], prefix_levels));
         if (moves) {
             status = move_prefix(r, begin, end, err);
+            nj_collision_tell(r->work, "items", end, r->entry_count);
         }
         begin = end;
     }

@@ -422,6 +422,7 @@ nj_status nj_relocation_finish(nj_relocation *relocation, nj_error *err)
     nj_status status = take_sids(relocation, leavers, count, err);
     for (size_t i = 0; i < count && status == NJ_OK; i++) {
         status = place_leaver(relocation, leavers[i].row, err);
+        nj_collision_tell(relocation->work, "moves", i + 1, count);
     }
     return status;
 }

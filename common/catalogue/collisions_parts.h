@@ -83,6 +83,14 @@ NJ_CHECKED nj_status nj_relocation_prefix(nj_relocation *relocation, const uint3
                                           size_t row_count, const uint32_t *room, nj_error *err);
 NJ_CHECKED nj_status nj_relocation_finish(nj_relocation *relocation, nj_error *err);
 
+static inline void nj_collision_tell(const nj_collision_work *work, const char *phase,
+                                     uint64_t done, uint64_t total)
+{
+    if (work->progress.update != NULL) {
+        work->progress.update(work->progress.context, phase, done, total);
+    }
+}
+
 /// Columns of a row of codes.
 static inline size_t nj_collision_columns(const nj_collision_work *work)
 {

@@ -209,15 +209,18 @@ static nj_status resolve(measurement *m, uint32_t items, uint32_t *out_sharing, 
 {
     const uint32_t L = m->codebooks.level_count;
     bench_options options = *m->options;
+    nj_collision_watch watch;
     nj_collision_work work = {.options = &options.collisions,
                               .what = "items",
                               .codes = m->codes,
                               .row_count = items,
                               .level_count = L,
                               .codebooks = &m->codebooks,
-                              .rows = {&options, read_item}};
+                              .rows = {&options, read_item},
+                              .progress = nj_collision_watch_begin(&watch)};
     memcpy(work.K, m->codebooks.K, sizeof work.K);
     nj_status status = nj_collisions_resolve(&work, &m->outcome, err);
+    nj_collision_watch_finish(&watch);
     if (status == NJ_OK && options.collisions.policy != NJ_COLLISIONS_SUFFIX) { // who shares now?
         const nj_collision_options leaves = {.policy = NJ_COLLISIONS_LEAVES};
         nj_collision_outcome after;
