@@ -506,6 +506,36 @@ static void equal_items_go_by_row(void **state)
     assert_true(s->outcome.extra_error == 1.0 + 4.0);
 }
 
+// What a progress bar would see.
+typedef struct {
+    uint64_t items, items_total, moves, moves_total;
+} watched;
+
+static void watch(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    watched *w = context;
+    const bool moves = strcmp(phase, "moves") == 0;
+    uint64_t *last = moves ? &w->moves : &w->items;
+    assert_true(done > *last && done <= total);
+    assert_true(moves || strcmp(phase, "items") == 0);
+    *last = done;
+    *(moves ? &w->moves_total : &w->items_total) = total;
+}
+
+static void progress_ends_where_the_work_does(void **state)
+{
+    (void)state;
+    simrandom random = {11};
+    watched w = {0};
+    shop *s = begin_shop(2, 8, 64, NJ_COLLISIONS_RELOCATE);
+    fill_shop(s, &random, 5);
+    s->work.progress = (nj_collision_progress){&w, watch};
+    resolve(s);
+    assert_int_equal(w.items_total, 64);
+    assert_true(w.items > 0 && w.moves > 0);
+    assert_true(w.moves == w.moves_total && w.moves >= s->outcome.moved_prefix_count);
+}
+
 static void a_prefix_with_very_many_items_is_filled_greedily(void **state)
 {
     (void)state;
@@ -585,6 +615,7 @@ int main(void)
         cmocka_unit_test(an_item_that_leaves_its_prefix_gets_the_nearest_free_sid),
         cmocka_unit_test(the_item_that_leaves_at_the_least_cost_goes_first),
         cmocka_unit_test(equal_items_go_by_row),
+        cmocka_unit_test(progress_ends_where_the_work_does),
         cmocka_unit_test(a_prefix_with_very_many_items_is_filled_greedily),
         cmocka_unit_test(items_share_a_leaf_but_never_an_occupied_one),
         cmocka_unit_test(what_does_not_fit_is_refused),

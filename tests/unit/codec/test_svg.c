@@ -24,8 +24,8 @@ static void shapes_and_words_become_elements(void **state)
         "<title>use</title>",
         "prefers-color-scheme:dark",
         "<rect class=\"panel\" x=\"1.00\" y=\"2.00\" width=\"3.50\" height=\"4.00\"/>",
-        "<line class=\"grid\" x1=\"0.00\" y1=\"1.00\" x2=\"2.00\" y2=\"3.00\" stroke-dasharray=\"4 "
-        "3\"/>",
+        "<line class=\"grid\" x1=\"0.00\" y1=\"1.00\" x2=\"2.00\" y2=\"3.00\"",
+        " stroke-dasharray=\"4 3\"/>",
         "<path class=\"main\" d=\"M1.00 9.00L1.00 5.00L2.00 6.00L2.00 9.00Z\"/>",
         "<text class=\"ink\" text-anchor=\"end\" x=\"7.00\" y=\"8.00\">3 of 4</text>",
     };
