@@ -7,6 +7,7 @@
 #include "common/base/checked.h"
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_parts.h"
+#include "common/catalogue/embedding_rows.h"
 #include "common/catalogue/encode_rows.h"
 
 // ---- codebooks ----
@@ -143,58 +144,25 @@ static nj_status assign_codes(const nj_assign_config *config, nj_catalogue *cata
 
 // ---- collisions ----
 
-// Rows as the codebooks see them.
-typedef struct {
-    const nj_npy *npy;
-    nj_transformer *transformer; // NULL = none
-    float *x;                    // [D_in]; with a transform
-} seen_rows;
-
-static nj_status read_row(void *context, uint32_t row, float *out, nj_error *err)
-{
-    const seen_rows *rows = context;
-    const size_t D_in = rows->npy->shape[1];
-    if (rows->transformer == NULL) {
-        return nj_npy_read_f32(rows->npy, row * D_in, D_in, out, err);
-    }
-    nj_status status = nj_npy_read_f32(rows->npy, row * D_in, D_in, rows->x, err);
-    if (status == NJ_OK) {
-        nj_transformer_apply(rows->transformer, rows->x, 1, out);
-    }
-    return status;
-}
-
-static nj_status open_seen_rows(const nj_catalogue *catalogue, const nj_npy *npy, seen_rows *out,
-                                nj_error *err)
-{
-    *out = (seen_rows){.npy = npy};
-    if (nj_transform_is_none(&catalogue->transform)) {
-        return NJ_OK;
-    }
-    out->x = malloc(npy->shape[1] * sizeof *out->x);
-    return out->x == NULL ? nj_fail(err, NJ_NO_MEMORY, "no memory for a row of %s", npy->path)
-                          : nj_transformer_new(&catalogue->transform, &out->transformer, err);
-}
-
 static nj_status resolve_collisions(const nj_assign_config *config, const nj_npy *npy,
                                     nj_catalogue *catalogue, nj_error *err)
 {
-    seen_rows rows;
+    nj_embedding_rows rows;
     nj_collision_outcome outcome;
-    nj_collision_work work = {.options = &config->collisions,
-                              .what = config->embeddings_path,
-                              .codes = catalogue->codes,
-                              .row_count = catalogue->sids.row_count,
-                              .level_count = catalogue->codebooks.level_count,
-                              .codebooks = &catalogue->codebooks,
-                              .rows = {&rows, read_row}};
-    memcpy(work.K, catalogue->codebooks.K, sizeof work.K);
-    nj_status status = open_seen_rows(catalogue, npy, &rows, err);
+    nj_status status = nj_embedding_rows_begin(&rows, npy, &catalogue->transform, err);
     if (status == NJ_OK) {
+        nj_collision_work work = {.options = &config->collisions,
+                                  .what = config->embeddings_path,
+                                  .codes = catalogue->codes,
+                                  .row_count = catalogue->sids.row_count,
+                                  .level_count = catalogue->codebooks.level_count,
+                                  .codebooks = &catalogue->codebooks,
+                                  .rows = nj_embedding_rows_reader(&rows),
+                                  .progress = config->collision_progress};
+        memcpy(work.K, catalogue->codebooks.K, sizeof work.K);
         status = nj_collisions_resolve(&work, &outcome, err);
     }
-    nj_transformer_free(&rows.transformer);
-    free(rows.x);
+    nj_embedding_rows_end(&rows);
     return status;
 }
 

@@ -23,6 +23,7 @@ typedef struct {
     nj_quant_kind kind;              // of the codebooks in a file: 0 is residual
     uint32_t beam;                   // of residual codes over levels (encoder.h); 0 and 1: greedy
     nj_collision_options collisions; // of items whose codes are the same
+    nj_collision_progress collision_progress;
     const nj_kernels *kernels; // NULL = the fastest; they do not change the codes (encoder.h)
     const nj_item_executor
         *executor; // where rows are encoded (item_round.h), which changes no bit; NULL: this thread

@@ -121,52 +121,6 @@ static nj_status check_work(const resolving *r, nj_error *err)
     return status;
 }
 
-// ---- sorting ----
-
-static void sort_level(resolving *r, uint32_t level, uint32_t *starts, uint32_t *to)
-{
-    const uint32_t K = r->work->K[level];
-    memset(starts, 0, K * sizeof *starts);
-    for (uint32_t i = 0; i < r->entry_count; i++) {
-        starts[nj_collision_entry(r->work, r->order[i])[level]]++;
-    }
-    uint32_t start = 0;
-    for (uint32_t code = 0; code < K; code++) {
-        const uint32_t count = starts[code];
-        starts[code] = start;
-        start += count;
-    }
-    for (uint32_t i = 0; i < r->entry_count; i++) {
-        to[starts[nj_collision_entry(r->work, r->order[i])[level]]++] = r->order[i];
-    }
-}
-
-// Least significant level first; each pass is stable.
-static nj_status sort_entries(resolving *r, nj_error *err)
-{
-    uint32_t *other = malloc(((size_t)r->entry_count + 1) * sizeof *other);
-    uint32_t *starts = malloc(NJ_CODES_MAX * sizeof *starts);
-    nj_status status = NJ_OK;
-    if (other == NULL || starts == NULL) {
-        status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory to sort %" PRIu32 " SIDs", r->work->what,
-                         r->entry_count);
-        goto done;
-    }
-    for (uint32_t i = 0; i < r->entry_count; i++) {
-        r->order[i] = i;
-    }
-    for (uint32_t l = r->work->level_count; l-- > 0;) {
-        sort_level(r, l, starts, other);
-        uint32_t *sorted = other;
-        other = r->order;
-        r->order = sorted;
-    }
-done:
-    free(other);
-    free(starts);
-    return status;
-}
-
 // ---- counting, and what has to move ----
 
 static void count_bucket(resolving *r, const bucket *b)
@@ -274,6 +228,7 @@ static nj_status walk_prefixes(resolving *r, nj_error *err)
                  is_equal(r, r->order[begin], r->order[end], prefix_levels));
         if (moves) {
             status = move_prefix(r, begin, end, err);
+            nj_collision_tell(r->work, "items", end, r->entry_count);
         }
         begin = end;
     }
@@ -331,7 +286,7 @@ static nj_status fill_counters(resolving *r, nj_error *err)
     }
     nj_status status = NJ_OK;
     if (r->outcome.moved_count > 0) {
-        status = sort_entries(r, err);
+        status = nj_collision_sort(r->work, r->order, err);
     }
     for (uint32_t begin = 0; begin < r->entry_count && status == NJ_OK;) {
         const bucket b = find_bucket(r, begin);
@@ -357,7 +312,7 @@ nj_status nj_collisions_resolve(const nj_collision_work *work, nj_collision_outc
     if (status == NJ_OK) {
         r.order = malloc(((size_t)r.entry_count + 1) * sizeof *r.order);
         status = r.order != NULL
-                     ? sort_entries(&r, err)
+                     ? nj_collision_sort(work, r.order, err)
                      : nj_fail(err, NJ_NO_MEMORY, "%s: no memory to sort %" PRIu32 " SIDs",
                                work->what, r.entry_count);
     }

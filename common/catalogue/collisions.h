@@ -8,12 +8,14 @@
 // Suffix: a further level counts the items of equal codes in row order, from 0 (TIGER). A counter beyond its width is refused, or
 // the items too many are relocated to other codes that have room.
 //
-// Relocation gives every item a SID of its own with little extra error. Only items that collide move, and one of them stays where it
-// is. Prefix by prefix (all codes but the last), the items that collide and the codes that nobody else has are an assignment
-// problem whose costs are squared distances. Up to NJ_COLLISIONS_EXACT_ROWS items it is solved exactly; a prefix with more is filled
-// greedily: nearest item first, each to its nearest free code. When a prefix has fewer free codes than items that collide, those for
-// whom staying saves least leave it, once all prefixes are done, cheapest first: each takes the nearest free SID that a beam
-// over the levels finds; the beam never enters a prefix without a free SID, so it always finds one while there is one.
+// Relocation gives every item a SID of its own with little extra error. Only items that collide move; where codes are the
+// nearest ones, one of them stays. Prefix by prefix (all codes but the last), the items that collide and the codes that nobody
+// else has are an assignment problem whose costs are squared errors. Up to NJ_COLLISIONS_EXACT_ROWS items it is solved exactly
+// (transport.h); a prefix with more is filled greedily: the item nearest to its own code first, each gets its nearest free
+// code. When a prefix has fewer free codes than items that collide, some leave it: those for whom, by the same problem, it
+// costs least. Once all prefixes are done they are placed, cheapest first: each takes the nearest SID with room that a beam
+// over the levels finds, NJ_COLLISIONS_BEAM prefixes wide. The beam never enters a prefix without room, so it finds a SID as
+// long as there is one.
 //
 // Occupied SIDs are those of items that are not among the rows: published ones, and retired ones. They are never given away.
 //
@@ -32,7 +34,7 @@
 
 #define NJ_COLLISIONS_EXACT_ROWS 1024u               // items of a prefix that are assigned exactly
 #define NJ_COLLISIONS_EXACT_BYTES ((size_t)64 << 20) // ... and the costs of a prefix
-#define NJ_COLLISIONS_BEAM 16u // prefixes that an item which leaves its own looks at
+#define NJ_COLLISIONS_BEAM 8u // prefixes that an item which leaves its own looks at
 #define NJ_COLLISIONS_KNOWN "suffix, relocate or leaves"
 
 typedef enum {
@@ -57,6 +59,13 @@ typedef struct {
     nj_status (*read)(void *context, uint32_t row, float *out, nj_error *err);
 } nj_row_reader;
 
+// Long work says how far it is; for people.
+typedef struct {
+    void *context;
+    /// `phase`: "items" that were looked at, then "moves" of items that left their prefix. NULL: nobody looks.
+    void (*update)(void *context, const char *phase, uint64_t done, uint64_t total);
+} nj_collision_progress;
+
 typedef struct {
     const nj_collision_options *options;
     const char *what;     // names the items in errors
@@ -69,6 +78,7 @@ typedef struct {
     const nj_codebooks
         *codebooks;     // for relocation: those that made the codes, L levels; else may be NULL
     nj_row_reader rows; // for relocation; read == NULL: none, and what would need them is refused
+    nj_collision_progress progress;
 } nj_collision_work;
 
 // What was found and done. An item collides when another row, or an occupied SID, has the same L codes.
@@ -95,8 +105,14 @@ bool nj_collisions_from_name(const char *name, nj_collisions *out);
 
 /// Resolves. With LEAVES, only items whose codes are occupied move, each to a SID of its own.
 ///
-/// Memory  4 bytes a row and occupied SID, twice while they are sorted; the costs of one prefix; where items leave their prefix, 16 to
-///         32 bytes a SID more
+///   assign    codes of all items; nothing is occupied
+///   refresh   codes of the new items; every SID that was ever published, retired or not, is occupied. With SUFFIX a new item takes a
+///             counter that nobody had, and may be refused when there is none left; suffix_relocates, RELOCATE and LEAVES find room
+///
+/// Memory  4 bytes a row and an occupied SID, twice while they are sorted; with relocation the codebooks once more, 4 bytes a row and
+///         the costs of one prefix; where items leave their prefix, 16 bytes each and 11 to 22 a SID
+/// Cost    sorting, and for every item that collides the costs of the last level's codes; an item that leaves its prefix looks twice through
+///         the beam (ops/handbook/catalogue.md has figures)
 /// Errors  NJ_INPUT: a counter would be too narrow (names the codes, how many items share them, and its width), there are more items
 ///         than SIDs, relocation is needed and there are no embeddings or codebooks, a code that is not below K; what `rows` says;
 ///         NJ_NO_MEMORY. The codes are undefined then.

@@ -37,12 +37,34 @@ static nj_status check_books(const nj_collision_work *work, nj_error *err)
     return NJ_OK;
 }
 
+// Nodes of a hierarchy may have fewer children than the level has codes.
+static nj_status check_nodes(const nj_collision_work *work, nj_error *err)
+{
+    const uint32_t entry_count = work->row_count + work->occupied_count;
+    for (uint32_t entry = 0; entry < entry_count; entry++) {
+        const uint16_t *codes = nj_collision_entry(work, entry);
+        for (uint32_t l = 0; l < work->level_count; l++) {
+            const uint32_t count = nj_codebooks_count_codes(work->codebooks, l, codes);
+            if (codes[l] >= count) {
+                return nj_fail(err, NJ_INPUT,
+                               "%s: SID %" PRIu32 ", level %" PRIu32
+                               ": code %u, its node in the codebooks has %" PRIu32 " children",
+                               work->what, entry, l, codes[l], count);
+            }
+        }
+    }
+    return NJ_OK;
+}
+
 nj_status nj_relocation_begin(nj_relocation *relocation, const nj_collision_work *work,
                               uint32_t sid_room, nj_collision_outcome *outcome, nj_error *err)
 {
     *relocation = (nj_relocation){.work = work, .outcome = outcome, .sid_room = sid_room};
     nj_buffer_init(&relocation->leavers, SIZE_MAX / 2);
     nj_status status = check_books(work, err);
+    if (status == NJ_OK && work->codebooks->kind == NJ_QUANT_HIERARCHICAL) {
+        status = check_nodes(work, err);
+    }
     if (status == NJ_OK) {
         status = nj_code_costs_init(&relocation->costs, work->codebooks, err);
     }
@@ -96,7 +118,7 @@ static nj_status weigh_row(nj_relocation *relocation, uint32_t row, double *out_
         nj_code_costs_step(&relocation->costs, l, codes[l], relocation->residual,
                            relocation->residual);
     }
-    nj_code_costs_of(&relocation->costs, last, relocation->residual, relocation->code_costs);
+    nj_code_costs_of(&relocation->costs, last, codes, relocation->residual, relocation->code_costs);
     *out_own = relocation->code_costs[codes[last]];
     return NJ_OK;
 }
@@ -176,11 +198,10 @@ static void end_problem(prefix_problem *problem)
     free(problem->column_of);
 }
 
-static nj_status begin_problem(const nj_relocation *relocation, size_t row_count,
+static nj_status begin_problem(const nj_relocation *relocation, uint32_t K, size_t row_count,
                                const uint32_t *room, prefix_problem *out, nj_error *err)
 {
     const nj_collision_work *work = relocation->work;
-    const uint32_t K = work->K[work->level_count - 1];
     prefix_problem problem = {.codes = malloc((K + 1u) * sizeof *problem.codes),
                               .room = malloc((K + 1u) * sizeof *problem.room),
                               .column_of = malloc(row_count * sizeof *problem.column_of)};
@@ -226,11 +247,11 @@ static nj_status fill_costs(nj_relocation *relocation, const uint32_t *rows, siz
     return status;
 }
 
-static nj_status assign_exactly(nj_relocation *relocation, const uint32_t *rows, size_t row_count,
-                                const uint32_t *room, nj_error *err)
+static nj_status assign_exactly(nj_relocation *relocation, uint32_t K, const uint32_t *rows,
+                                size_t row_count, const uint32_t *room, nj_error *err)
 {
     prefix_problem problem = {0};
-    nj_status status = begin_problem(relocation, row_count, room, &problem, err);
+    nj_status status = begin_problem(relocation, K, row_count, room, &problem, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -269,10 +290,9 @@ static nj_status sort_by_own_cost(nj_relocation *relocation, const uint32_t *row
 }
 
 // Gives the item the nearest code with room, or notes that it leaves.
-static nj_status place_greedily(nj_relocation *relocation, uint32_t row, uint32_t *room,
+static nj_status place_greedily(nj_relocation *relocation, uint32_t K, uint32_t row, uint32_t *room,
                                 uint64_t *room_sum, nj_error *err)
 {
-    const uint32_t K = relocation->work->K[relocation->work->level_count - 1];
     double own = 0;
     nj_status status = weigh_row(relocation, row, &own, err);
     if (status != NJ_OK) {
@@ -296,10 +316,9 @@ static nj_status place_greedily(nj_relocation *relocation, uint32_t row, uint32_
     return NJ_OK;
 }
 
-static nj_status assign_greedily(nj_relocation *relocation, const uint32_t *rows, size_t row_count,
-                                 const uint32_t *room, nj_error *err)
+static nj_status assign_greedily(nj_relocation *relocation, uint32_t K, const uint32_t *rows,
+                                 size_t row_count, const uint32_t *room, nj_error *err)
 {
-    const uint32_t K = relocation->work->K[relocation->work->level_count - 1];
     nj_row_cost *sorted = malloc(row_count * sizeof *sorted);
     uint32_t *left = malloc(K * sizeof *left);
     nj_status status = NJ_OK;
@@ -315,7 +334,7 @@ static nj_status assign_greedily(nj_relocation *relocation, const uint32_t *rows
     }
     status = sort_by_own_cost(relocation, rows, row_count, sorted, err);
     for (size_t i = 0; i < row_count && status == NJ_OK; i++) {
-        status = place_greedily(relocation, sorted[i].row, left, &room_sum, err);
+        status = place_greedily(relocation, K, sorted[i].row, left, &room_sum, err);
     }
     relocation->outcome->greedy_prefix_count++;
 done:
@@ -328,10 +347,12 @@ nj_status nj_relocation_prefix(nj_relocation *relocation, const uint32_t *rows, 
                                const uint32_t *room, nj_error *err)
 {
     const nj_collision_work *work = relocation->work;
-    const size_t row_bytes = (work->K[work->level_count - 1] + 1u) * sizeof(double);
+    const uint32_t K = nj_codebooks_count_codes(work->codebooks, work->level_count - 1,
+                                                codes_of(relocation, rows[0]));
+    const size_t row_bytes = (K + 1u) * sizeof(double);
     const bool exact =
         row_count <= NJ_COLLISIONS_EXACT_ROWS && row_count <= NJ_COLLISIONS_EXACT_BYTES / row_bytes;
-    return (exact ? assign_exactly : assign_greedily)(relocation, rows, row_count, room, err);
+    return (exact ? assign_exactly : assign_greedily)(relocation, K, rows, row_count, room, err);
 }
 
 // ---- items that left their prefix ----
@@ -401,6 +422,7 @@ nj_status nj_relocation_finish(nj_relocation *relocation, nj_error *err)
     nj_status status = take_sids(relocation, leavers, count, err);
     for (size_t i = 0; i < count && status == NJ_OK; i++) {
         status = place_leaver(relocation, leavers[i].row, err);
+        nj_collision_tell(relocation->work, "moves", i + 1, count);
     }
     return status;
 }

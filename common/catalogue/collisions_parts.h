@@ -83,6 +83,14 @@ NJ_CHECKED nj_status nj_relocation_prefix(nj_relocation *relocation, const uint3
                                           size_t row_count, const uint32_t *room, nj_error *err);
 NJ_CHECKED nj_status nj_relocation_finish(nj_relocation *relocation, nj_error *err);
 
+static inline void nj_collision_tell(const nj_collision_work *work, const char *phase,
+                                     uint64_t done, uint64_t total)
+{
+    if (work->progress.update != NULL) {
+        work->progress.update(work->progress.context, phase, done, total);
+    }
+}
+
 /// Columns of a row of codes.
 static inline size_t nj_collision_columns(const nj_collision_work *work)
 {
@@ -95,6 +103,11 @@ static inline const uint16_t *nj_collision_entry(const nj_collision_work *work, 
     return entry < work->row_count ? work->codes + (size_t)entry * columns
                                    : work->occupied + (size_t)(entry - work->row_count) * columns;
 }
+
+/// order [row_count + occupied_count] = the entries by their L codes; equal ones rows first, in row order. The codes are below their K.
+/// Method  least significant level first, one counting sort a level
+NJ_CHECKED nj_status nj_collision_sort(const nj_collision_work *work, uint32_t *order,
+                                       nj_error *err);
 
 /// "4 17 90"
 #define NJ_CODES_TEXT_BYTES 80

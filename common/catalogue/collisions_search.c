@@ -127,24 +127,26 @@ nj_status nj_free_search_take(nj_free_search *search, uint32_t entry, nj_error *
 static bool is_full(const nj_free_search *search, uint32_t depth, const uint16_t *codes)
 {
     const nj_entry_table *table = &search->full[depth];
-    return table->count > 0 && look_up(table, search->work, codes) == search->work->K[depth];
+    return table->count > 0 && look_up(table, search->work, codes) ==
+                                   nj_codebooks_count_codes(search->costs->codebooks, depth, codes);
 }
 
 // None of the SIDs behind the prefix [L-1] has room. Some entry has that prefix: its SIDs are taken.
 static nj_status note_full(nj_free_search *search, const uint16_t *prefix, nj_error *err)
 {
     const nj_collision_work *work = search->work;
+    const nj_codebooks *codebooks = search->costs->codebooks;
     const uint32_t last = work->level_count - 1;
     uint16_t sid[NJ_LEVELS_MAX];
     memcpy(sid, prefix, last * sizeof *sid);
     sid[last] = 0;
     const uint64_t slot = search->taken.slots[find_slot(&search->taken, work, sid)];
-    uint32_t more = work->K[last];
+    uint32_t more = nj_codebooks_count_codes(codebooks, last, prefix);
     for (uint32_t depth = last; depth > 0; depth--) {
         uint32_t number;
         nj_status status =
             add_to(&search->full[depth], work, (uint32_t)slot - 1, more, &number, err);
-        if (status != NJ_OK || number < work->K[depth]) {
+        if (status != NJ_OK || number < nj_codebooks_count_codes(codebooks, depth, prefix)) {
             return status;
         }
         more = 1;
@@ -187,8 +189,9 @@ static uint32_t expand_beam(nj_free_search *search, const beam *from, uint32_t l
     uint32_t count = 0;
     for (uint32_t parent = 0; parent < from->count; parent++) {
         uint16_t *prefix = from->prefixes[parent];
-        nj_code_costs_of(search->costs, level, from->residuals + parent * D, search->code_costs);
-        for (uint32_t k = 0; k < search->work->K[level]; k++) {
+        const uint32_t code_count = nj_code_costs_of(
+            search->costs, level, prefix, from->residuals + parent * D, search->code_costs);
+        for (uint32_t k = 0; k < code_count; k++) {
             const double cost = search->code_costs[k];
             if (count == W && cost >= kept[W - 1].cost) {
                 continue;
@@ -223,11 +226,11 @@ static beam advance_beam(nj_free_search *search, const beam *from, uint32_t leve
 
 // ---- the last level ----
 
-// The cheapest code with room that costs less than *best; K when there is none. *out_full: no code has room.
-static uint32_t find_free_code(nj_free_search *search, uint16_t *sid, double best, bool *out_full)
+// The cheapest of K codes with room that costs less than `best`; K when there is none. *out_full: no code has room.
+static uint32_t find_free_code(nj_free_search *search, uint32_t K, uint16_t *sid, double best,
+                               bool *out_full)
 {
     const uint32_t last = search->work->level_count - 1;
-    const uint32_t K = search->work->K[last];
     double *costs = search->code_costs;
     *out_full = false;
     for (uint32_t tries = 0; tries < K; tries++) {
@@ -259,9 +262,10 @@ static nj_status finish_beam(nj_free_search *search, const beam *beams, uint16_t
     for (uint32_t i = 0; i < beams->count && status == NJ_OK; i++) {
         uint16_t *sid = beams->prefixes[i];
         bool full;
-        nj_code_costs_of(search->costs, last, beams->residuals + i * D, search->code_costs);
-        const uint32_t code = find_free_code(search, sid, best, &full);
-        if (code < search->work->K[last]) {
+        const uint32_t K = nj_code_costs_of(search->costs, last, sid, beams->residuals + i * D,
+                                            search->code_costs);
+        const uint32_t code = find_free_code(search, K, sid, best, &full);
+        if (code < K) {
             best = search->code_costs[code];
             memcpy(out_sid, sid, search->work->level_count * sizeof *sid);
         } else if (full) {
@@ -279,7 +283,8 @@ nj_status nj_free_search_find(nj_free_search *search, const float *x, const uint
                               uint16_t *out_sid, double *out_cost, nj_error *err)
 {
     const nj_collision_work *work = search->work;
-    while (search->root_full < work->K[0]) { // each turn without a find notes a prefix as full
+    const uint32_t root_count = nj_codebooks_count_codes(search->costs->codebooks, 0, NULL);
+    while (search->root_full < root_count) { // each turn without a find notes a prefix as full
         nj_free_candidate kept[W];
         beam beams = begin_beam(search, x);
         for (uint32_t level = 0; level + 1 < work->level_count; level++) {

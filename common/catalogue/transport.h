@@ -23,7 +23,7 @@
 ///         give the same assignment.
 /// Cost    rows times the columns that a path looks at times `columns`: where most rows find their cheapest column with room,
 ///         little more than reading `costs`
-/// Memory  32 bytes a column and 8 a row
+/// Memory  36 bytes a column and 4 a row
 /// Errors  NJ_INPUT: less room than rows (both numbers); NJ_NO_MEMORY
 /// Source  Jonker, Volgenant 1987, "A shortest augmenting path algorithm for dense and sparse linear assignment problems", section 2.3
 ///         (augmentation), with columns that hold several rows

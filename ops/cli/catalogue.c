@@ -168,8 +168,10 @@ nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *e
     nj_catalogue_options options;
     nj_catalogue *catalogue = NULL;
     nj_quant_error error;
+    nj_collision_watch watch;
     nj_assign_config config = {.embeddings_path = nj_argument(arguments, "embeddings"),
-                               .codebooks_path = nj_argument(arguments, "codebooks")};
+                               .codebooks_path = nj_argument(arguments, "codebooks"),
+                               .collision_progress = nj_collision_watch_begin(&watch)};
     nj_status status = nj_collision_options_from(arguments, &config.collisions, err);
     if (status == NJ_OK) {
         status = options_from(arguments, &options, err);
@@ -187,6 +189,7 @@ nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *e
     if (status == NJ_OK) {
         config.executor = &place.executor;
         status = nj_catalogue_assign(&config, &options, &error, &catalogue, err);
+        nj_collision_watch_finish(&watch);
         nj_item_place_close(&place, status);
     }
     if (status == NJ_OK) {

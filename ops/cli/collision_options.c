@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/base/clock.h"
+
 static nj_status overflow_from(const char *word, bool *out_relocates, nj_error *err)
 {
     const bool relocates = strcmp(word, "relocate") == 0;
@@ -44,4 +46,30 @@ nj_status nj_collision_options_from(const nj_arguments *arguments, nj_collision_
         *out = options;
     }
     return status;
+}
+
+static void update_bar(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    nj_collision_watch *watch = context;
+    const uint64_t now_ns = nj_clock_mono_ns();
+    if (watch->phase != phase) {
+        nj_collision_watch_finish(watch);
+        nj_progress_start(&watch->bar, phase, total, 0, false, now_ns);
+        watch->phase = phase;
+    }
+    nj_progress_update(&watch->bar, done, now_ns);
+}
+
+nj_collision_progress nj_collision_watch_begin(nj_collision_watch *watch)
+{
+    *watch = (nj_collision_watch){0};
+    return (nj_collision_progress){watch, update_bar};
+}
+
+void nj_collision_watch_finish(nj_collision_watch *watch)
+{
+    if (watch->phase != NULL) {
+        nj_progress_finish(&watch->bar);
+        watch->phase = NULL;
+    }
 }

@@ -4,6 +4,7 @@
 
 #include "common/catalogue/collisions.h"
 #include "common/cli/cli.h"
+#include "common/cli/progress.h"
 
 // Rows of a command's option table.
 #define NJ_COLLISION_OPTIONS                                                                       \
@@ -21,5 +22,15 @@
 /// NJ_USAGE names the option and what it may be.
 NJ_CHECKED nj_status nj_collision_options_from(const nj_arguments *arguments,
                                                nj_collision_options *out, nj_error *err);
+
+// Relocation on a progress bar.
+typedef struct {
+    nj_progress bar;
+    const char *phase; // NULL = none has begun
+} nj_collision_watch;
+
+/// Shows nothing where little is to be done. `watch` is borrowed until nj_collision_watch_finish.
+nj_collision_progress nj_collision_watch_begin(nj_collision_watch *watch);
+void nj_collision_watch_finish(nj_collision_watch *watch);
 
 #endif

@@ -29,6 +29,16 @@
         {"overwrite", NULL, NULL, "replace a catalogue that is there", false},                     \
         {"out", "DIR", NULL, "the catalogue's folder", true}, JSON_OPTION
 
+static const nj_option BENCH_COLLISIONS[] = {
+    {"items", "LIST", "1000000", "catalogue sizes", false},
+    {"dim", "N", "32", "width of an embedding", false},
+    {"levels", "N", "4", "codebooks", false},
+    {"codes", "N", "256", "vectors of a codebook", false},
+    {"spread", "N", "20", "how far items of a line are apart, in hundredths", false},
+    NJ_COLLISION_OPTIONS,
+    NJ_BENCH_REPORT_OPTIONS,
+};
+
 static const nj_option BENCH_ENGINE[] = {
     {"bundle", "FILE", NULL, "decode with this bundle; default: TIGER's shape with random weights",
      false},
@@ -203,6 +213,21 @@ static const nj_option CATALOGUE_REFRESH[] = {
     JSON_OPTION,
 };
 
+static const nj_option CATALOGUE_CHECK[] = {
+    {"embeddings", "FILE", NULL, "item vectors: say what the codes leave of them", false},
+    {"categories", "FILE", NULL, "item id, tab, category: say how pure prefixes are", false},
+    {"category-depth", "N", "0", "parts of a path such as \"A > B > C\" that count; 0: all", false},
+    {"policies", NULL, NULL, "try relocating items of equal codes; needs --embeddings", false},
+    {"svg", "FILE", NULL, "draw the use of the codes", false},
+    {"max-collisions", "P", NULL, "exit 4 when more percent of the items have equal codes", false},
+    {"max-bucket", "N", "0", "exit 4 when more items have the same codes; 0: any number", false},
+    {"max-error", "P", NULL, "exit 4 when the codes leave more percent of the embeddings", false},
+    {"min-use", "P", NULL, "exit 4 when a level uses fewer percent of its codes", false},
+    {"min-perplexity", "P", NULL, "exit 4 when a level's perplexity is less percent of its codes",
+     false},
+    JSON_OPTION,
+};
+
 static const nj_option CATALOGUE_SHOW[] = {JSON_OPTION};
 
 #define NJ_SETTING NJ_SETTING_OPTION
@@ -294,6 +319,8 @@ static const nj_option STORE_ROLLBACK[] = {
     }
 
 static const nj_command COMMANDS[] = {
+    COMMAND("bench collisions", "measure giving made-up items a SID each", NULL, BENCH_COLLISIONS,
+            nj_command_bench_collisions),
     COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE,
             nj_command_bench_engine),
     COMMAND("bench kernels", "measure each set of kernels on the model's shapes", NULL,
@@ -315,6 +342,8 @@ static const nj_command COMMANDS[] = {
             nj_command_bundle_verify),
     COMMAND("catalogue assign", "SIDs from embeddings and codebooks", NULL, CATALOGUE_ASSIGN,
             nj_command_catalogue_assign),
+    COMMAND("catalogue check", "use of codes, error, purity and collisions of a catalogue", "DIR",
+            CATALOGUE_CHECK, nj_command_catalogue_check),
     COMMAND("catalogue export", "SIDs and tokens in the forms that trainers read", "DIR",
             CATALOGUE_EXPORT, nj_command_catalogue_export),
     COMMAND("catalogue fit", "codebooks and SIDs from embeddings", NULL, CATALOGUE_FIT,

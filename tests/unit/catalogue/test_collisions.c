@@ -1,4 +1,5 @@
 // test_collisions.c - the three policies: drawn examples, and rules that hold for any codes and embeddings.
+#include "common/catalogue/code_costs.h"
 #include "common/catalogue/collisions.h"
 
 #include <math.h>
@@ -11,13 +12,15 @@
 #define WIDTH 3
 #define ITEMS_MAX 2400
 #define CODES_MAX 64
+#define ROWS_MAX 216 // nodes of a level: 6 * 6 * 6
 #define COLUMNS_MAX 4
 #define TOLERANCE 1e-9 // of sums of some hundred squared distances below 100, in float64
 
 // Items with embeddings, codebooks, nearest codes, and SIDs that others have.
 typedef struct {
     nj_codebooks codebooks;
-    float vectors[NJ_LEVELS_MAX][CODES_MAX * WIDTH];
+    float vectors[NJ_LEVELS_MAX][ROWS_MAX * WIDTH];
+    uint32_t child_offset[NJ_LEVELS_MAX][ROWS_MAX + 1];
     float items[ITEMS_MAX * WIDTH];
     uint16_t codes[ITEMS_MAX * COLUMNS_MAX];
     uint16_t before[ITEMS_MAX * COLUMNS_MAX];
@@ -65,54 +68,48 @@ static shop *begin_shop(uint32_t L, uint32_t K, uint32_t N, nj_collisions policy
     return s;
 }
 
-static double square_distance(const double *residual, const float *vector)
+// The squared error of an item under its first codes.
+static double error_behind(const shop *s, uint32_t row, const uint16_t *codes, uint32_t levels)
 {
+    double stands_for[WIDTH];
     double sum = 0;
+    nj_codebooks_decode(&s->codebooks, codes, levels, stands_for);
     for (size_t d = 0; d < WIDTH; d++) {
-        const double difference = residual[d] - (double)vector[d];
+        const double difference = (double)s->items[row * WIDTH + d] - stands_for[d];
         sum += difference * difference;
     }
     return sum;
 }
 
-// The squared error of an item under some codes.
 static double error_of(const shop *s, uint32_t row, const uint16_t *codes)
 {
-    double residual[WIDTH];
-    double square = 0;
-    for (size_t d = 0; d < WIDTH; d++) {
-        residual[d] = (double)s->items[row * WIDTH + d];
-    }
-    for (uint32_t l = 0; l < s->work.level_count; l++) {
-        const float *vector = s->vectors[l] + codes[l] * WIDTH;
-        square = square_distance(residual, vector);
-        for (size_t d = 0; d < WIDTH; d++) {
-            residual[d] -= (double)vector[d];
+    return error_behind(s, row, codes, s->work.level_count);
+}
+
+static uint16_t find_nearest(const shop *s, uint32_t row, const uint16_t *prefix, uint32_t level)
+{
+    uint16_t codes[NJ_LEVELS_MAX];
+    uint16_t nearest = 0;
+    double least = INFINITY;
+    memcpy(codes, prefix, level * sizeof *codes);
+    for (uint16_t k = 0; k < nj_codebooks_count_codes(&s->codebooks, level, prefix); k++) {
+        codes[level] = k;
+        const double error = error_behind(s, row, codes, level + 1);
+        if (error < least) {
+            least = error;
+            nearest = k;
         }
     }
-    return square;
+    return nearest;
 }
 
 // Nearest codes, level by level.
 static void encode(shop *s)
 {
     for (uint32_t row = 0; row < s->work.row_count; row++) {
-        double residual[WIDTH];
-        for (size_t d = 0; d < WIDTH; d++) {
-            residual[d] = (double)s->items[row * WIDTH + d];
-        }
+        uint16_t *codes = s->codes + row * s->columns;
         for (uint32_t l = 0; l < s->work.level_count; l++) {
-            uint16_t nearest = 0;
-            for (uint16_t k = 1; k < s->work.K[l]; k++) {
-                if (square_distance(residual, s->vectors[l] + k * WIDTH) <
-                    square_distance(residual, s->vectors[l] + nearest * WIDTH)) {
-                    nearest = k;
-                }
-            }
-            s->codes[row * s->columns + l] = nearest;
-            for (size_t d = 0; d < WIDTH; d++) {
-                residual[d] -= (double)s->vectors[l][nearest * WIDTH + d];
-            }
+            codes[l] = find_nearest(s, row, codes, l);
         }
     }
     memcpy(s->before, s->codes, sizeof s->codes);
@@ -123,7 +120,8 @@ static void fill_shop(shop *s, simrandom *random, uint32_t centre_count)
 {
     float scale = 1.0f;
     for (uint32_t l = 0; l < s->work.level_count; l++, scale *= 0.3f) {
-        for (size_t i = 0; i < s->work.K[l] * WIDTH; i++) {
+        const size_t rows = nj_codebooks_rows(&s->codebooks, l);
+        for (size_t i = 0; i < rows * WIDTH; i++) {
             s->vectors[l][i] = scale * draw_coarse(random);
         }
     }
@@ -275,26 +273,57 @@ static void what_the_counter_cannot_hold_is_relocated(void **state)
 
 // ---- relocation ----
 
-// Random SIDs that nobody else of them has, as many as room allows.
+// Every node of a level has 1 to K children; the first K.
+static void grow_hierarchy(shop *s, simrandom *random)
+{
+    uint32_t node_count = 1;
+    s->codebooks.kind = NJ_QUANT_HIERARCHICAL;
+    for (uint32_t l = 0; l < s->work.level_count; l++) {
+        s->codebooks.child_offset[l] = s->child_offset[l];
+        for (uint32_t node = 0; node < node_count; node++) {
+            const uint32_t K = s->work.K[l];
+            const uint32_t children = node == 0 ? K : (uint32_t)simrandom_between(random, 1, K);
+            s->child_offset[l][node + 1] = s->child_offset[l][node] + children;
+        }
+        node_count = s->child_offset[l][node_count];
+    }
+}
+
+// Goes to the next SID that the codebooks know, in ascending order; false behind the last.
+static bool step_sid(const shop *s, uint16_t *sid)
+{
+    for (uint32_t l = s->work.level_count; l-- > 0;) {
+        if (++sid[l] < nj_codebooks_count_codes(&s->codebooks, l, sid)) {
+            return true;
+        }
+        sid[l] = 0;
+    }
+    return false;
+}
+
+static uint32_t count_sids(const shop *s)
+{
+    uint16_t sid[NJ_LEVELS_MAX] = {0};
+    uint32_t count = 1;
+    while (step_sid(s, sid)) {
+        count++;
+    }
+    return count;
+}
+
+// Random SIDs, each once.
 static void occupy(shop *s, simrandom *random, uint32_t count)
 {
-    const uint32_t L = s->work.level_count;
-    const uint32_t K = s->work.K[0];
-    uint32_t sid_count = 1;
-    for (uint32_t l = 0; l < L; l++) {
-        sid_count *= K;
-    }
-    uint32_t given = 0;
-    for (uint32_t i = 0; i < sid_count && given < count; i++) {
-        if (simrandom_below(random, sid_count - i) < count - given) {
-            for (uint32_t l = 0, rest = i; l < L; l++, rest /= K) {
-                s->occupied[given * s->columns + l] = (uint16_t)(rest % K);
-            }
-            given++;
-        }
-    }
+    uint16_t sid[NJ_LEVELS_MAX] = {0};
+    uint32_t left = count_sids(s);
     s->work.occupied = s->occupied;
-    s->work.occupied_count = given;
+    do {
+        if (simrandom_below(random, left) < count - s->work.occupied_count) {
+            memcpy(s->occupied + s->work.occupied_count++ * s->columns, sid,
+                   s->columns * sizeof *sid);
+        }
+        left--;
+    } while (step_sid(s, sid));
 }
 
 static void every_item_gets_a_sid_of_its_own(void **state)
@@ -302,16 +331,19 @@ static void every_item_gets_a_sid_of_its_own(void **state)
     (void)state;
     simrandom random = {5};
     static const uint32_t LEVELS[] = {1, 2, 3};
-    static const uint32_t CODES[] = {60, 12, 6}; // 60, 144 and 216 SIDs
-    for (int round = 0; round < 60; round++) {
+    static const uint32_t CODES[] = {60, 12, 6};
+    for (int round = 0; round < 90; round++) {
         const uint32_t shape = (uint32_t)simrandom_below(&random, 3);
-        const uint32_t sids[] = {60, 144, 216};
-        const uint32_t taken = (uint32_t)simrandom_below(&random, sids[shape] / 2);
+        shop *s = begin_shop(LEVELS[shape], CODES[shape], 0, NJ_COLLISIONS_RELOCATE);
+        s->codebooks.kind = (nj_quant_kind)(round % 3);
+        if (s->codebooks.kind == NJ_QUANT_HIERARCHICAL) {
+            grow_hierarchy(s, &random);
+        }
+        const uint32_t sids = count_sids(s);
+        const uint32_t taken = (uint32_t)simrandom_below(&random, sids / 2);
         // Every fourth round there is not one SID to spare.
-        const uint32_t N = round % 4 == 0
-                               ? sids[shape] - taken
-                               : (uint32_t)simrandom_between(&random, 1, sids[shape] - taken);
-        shop *s = begin_shop(LEVELS[shape], CODES[shape], N, NJ_COLLISIONS_RELOCATE);
+        s->work.row_count =
+            round % 4 == 0 ? sids - taken : (uint32_t)simrandom_between(&random, 1, sids - taken);
         fill_shop(s, &random, 1 + (uint32_t)simrandom_below(&random, 20));
         occupy(s, &random, taken);
         resolve(s);
@@ -382,33 +414,82 @@ static void a_prefix_is_assigned_at_the_least_error(void **state)
     assert_true(moved > 60); // else the rounds have tried nothing
 }
 
-// Where one item too many is in a prefix, and the beam sees all prefixes, that item's SID is the nearest free one outside.
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+// The least error of any SID whose prefix is one of the nearest that the beam holds, the item's own left out.
+static double find_least_outside(const shop *s, uint32_t row, uint16_t own)
+{
+    double prefix_errors[CODES_MAX];
+    double least = INFINITY;
+    uint32_t count = 0;
+    for (uint16_t k = 0; k < s->work.K[0]; k++) {
+        if (k != own) {
+            prefix_errors[count++] = error_behind(s, row, &k, 1);
+        }
+    }
+    qsort(prefix_errors, count, sizeof *prefix_errors, compare_doubles);
+    for (uint16_t k = 0; k < s->work.K[0]; k++) {
+        uint16_t sid[2] = {k, 0};
+        sid[1] = find_nearest(s, row, sid, 1);
+        if (k != own &&
+            error_behind(s, row, &k, 1) <= prefix_errors[NJ_COLLISIONS_BEAM - 1] + TOLERANCE) {
+            least = fmin(least, error_of(s, row, sid));
+        }
+    }
+    return least;
+}
+
 static void an_item_that_leaves_its_prefix_gets_the_nearest_free_sid(void **state)
 {
     (void)state;
+    enum { K = 40 };
     simrandom random = {7};
     for (int round = 0; round < 20; round++) {
-        shop *s = begin_shop(2, 4, 5, NJ_COLLISIONS_RELOCATE);
+        shop *s = begin_shop(2, K, K + 1, NJ_COLLISIONS_RELOCATE);
         fill_shop(s, &random, 1);
-        for (uint32_t row = 0; row < 5; row++) {
+        for (uint32_t row = 0; row <= K; row++) { // one too many for the prefix
             memcpy(s->codes + row * 2, s->before, 4);
         }
         memcpy(s->before, s->codes, sizeof s->codes);
         resolve(s);
+        expect_unique(s);
         assert_int_equal(s->outcome.moved_prefix_count, 1);
-        for (uint32_t row = 0; row < 5; row++) {
-            if (sid_of(s, row)[0] == s->before[0]) {
-                continue;
-            }
-            for (uint16_t i = 0; i < 16; i++) {
-                const uint16_t sid[2] = {i / 4, i % 4};
-                if (sid[0] != s->before[0]) {
-                    assert_true(error_of(s, row, sid_of(s, row)) <=
-                                error_of(s, row, sid) + TOLERANCE);
-                }
+        for (uint32_t row = 0; row <= K; row++) {
+            if (sid_of(s, row)[0] != s->before[0]) {
+                assert_true(fabs(error_of(s, row, sid_of(s, row)) -
+                                 find_least_outside(s, row, s->before[0])) <= TOLERANCE);
             }
         }
-        expect_unique(s);
+    }
+}
+
+// Two prefixes are full and an item leaves each, both for the one SID that is free between them. It costs the later one less.
+static void the_item_that_leaves_at_the_least_cost_goes_first(void **state)
+{
+    (void)state;
+    static const float PREFIXES[] = {10, 0, 4, 200};
+    shop *s = begin_shop(2, 4, 10, NJ_COLLISIONS_RELOCATE);
+    for (size_t k = 0; k < 4; k++) {
+        s->vectors[0][k * WIDTH] = PREFIXES[k];
+        s->vectors[1][k * WIDTH + 1] = (float)k;
+    }
+    for (uint32_t row = 0; row < 10; row++) {
+        s->items[row * WIDTH] = PREFIXES[row / 5];
+    }
+    encode(s);
+    memcpy(s->occupied, (uint16_t[]){2, 1, 2, 2, 2, 3}, 12);
+    s->work.occupied = s->occupied;
+    s->work.occupied_count = 3;
+    resolve(s);
+    expect_unique(s);
+    assert_int_equal(s->outcome.moved_prefix_count, 2);
+    for (uint32_t row = 0; row < 10; row++) {
+        assert_true(sid_of(s, row)[0] != 2 || s->items[row * WIDTH] == 0.0f);
     }
 }
 
@@ -423,6 +504,36 @@ static void equal_items_go_by_row(void **state)
     resolve(s);
     assert_memory_equal(s->codes, ((uint16_t[]){0, 1, 2}), 6);
     assert_true(s->outcome.extra_error == 1.0 + 4.0);
+}
+
+// What a progress bar would see.
+typedef struct {
+    uint64_t items, items_total, moves, moves_total;
+} watched;
+
+static void watch(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    watched *w = context;
+    const bool moves = strcmp(phase, "moves") == 0;
+    uint64_t *last = moves ? &w->moves : &w->items;
+    assert_true(done > *last && done <= total);
+    assert_true(moves || strcmp(phase, "items") == 0);
+    *last = done;
+    *(moves ? &w->moves_total : &w->items_total) = total;
+}
+
+static void progress_ends_where_the_work_does(void **state)
+{
+    (void)state;
+    simrandom random = {11};
+    watched w = {0};
+    shop *s = begin_shop(2, 8, 64, NJ_COLLISIONS_RELOCATE);
+    fill_shop(s, &random, 5);
+    s->work.progress = (nj_collision_progress){&w, watch};
+    resolve(s);
+    assert_int_equal(w.items_total, 64);
+    assert_true(w.items > 0 && w.moves > 0);
+    assert_true(w.moves == w.moves_total && w.moves >= s->outcome.moved_prefix_count);
 }
 
 static void a_prefix_with_very_many_items_is_filled_greedily(void **state)
@@ -502,7 +613,9 @@ int main(void)
         cmocka_unit_test(every_item_gets_a_sid_of_its_own),
         cmocka_unit_test(a_prefix_is_assigned_at_the_least_error),
         cmocka_unit_test(an_item_that_leaves_its_prefix_gets_the_nearest_free_sid),
+        cmocka_unit_test(the_item_that_leaves_at_the_least_cost_goes_first),
         cmocka_unit_test(equal_items_go_by_row),
+        cmocka_unit_test(progress_ends_where_the_work_does),
         cmocka_unit_test(a_prefix_with_very_many_items_is_filled_greedily),
         cmocka_unit_test(items_share_a_leaf_but_never_an_occupied_one),
         cmocka_unit_test(what_does_not_fit_is_refused),
