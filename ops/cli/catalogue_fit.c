@@ -11,6 +11,8 @@
 #include "common/catalogue/catalogue_fit.h"
 #include "common/catalogue/item_threads.h"
 #include "common/cli/progress.h"
+#include "common/input/idfile.h"
+#include "common/input/npy.h"
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
@@ -141,6 +143,29 @@ static nj_status options_from(const nj_arguments *arguments, fit_request *reques
     return status;
 }
 
+// Ids are read again behind the fit; here only to be sure that they will do.
+static nj_status check_ids(const fit_request *request, nj_error *err)
+{
+    const char *path = request->options.ids_path;
+    nj_idlist_builder ids;
+    nj_npy npy = {0};
+    if (path == NULL) {
+        return NJ_OK;
+    }
+    nj_idlist_builder_init(&ids);
+    nj_status status = nj_npy_open(request->fit.embeddings_path, &npy, err);
+    if (status == NJ_OK) {
+        status = nj_idfile_read(path, &ids, err);
+    }
+    if (status == NJ_OK && npy.dim_count == 2 && ids.count != npy.shape[0]) {
+        status = nj_fail(err, NJ_INPUT, "%s: %zu ids, there are %zu items", path, ids.count,
+                         npy.shape[0]);
+    }
+    nj_npy_close(&npy);
+    nj_idlist_builder_fini(&ids);
+    return status;
+}
+
 static nj_status threads_from(const nj_arguments *arguments, nj_item_threads *out, nj_error *err)
 {
     nj_cpu_list cpus;
@@ -265,6 +290,9 @@ static nj_status read_request(const nj_arguments *arguments, fit_request *reques
     nj_status status = fit_from(arguments, &request->fit, err);
     if (status == NJ_OK) {
         status = options_from(arguments, request, err);
+    }
+    if (status == NJ_OK) {
+        status = check_ids(request, err);
     }
     if (status == NJ_OK) {
         status = threads_from(arguments, &request->threads, err);
