@@ -9,6 +9,8 @@
 #include "common/catalogue/catalogue_assign.h"
 #include "common/catalogue/catalogue_fit.h"
 #include "common/cli/progress.h"
+#include "common/input/idfile.h"
+#include "common/input/npy.h"
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/item_options.h"
@@ -138,6 +140,29 @@ static nj_status options_from(const nj_arguments *arguments, fit_request *reques
     return status;
 }
 
+// Ids are read again behind the fit; here only to be sure that they will do.
+static nj_status check_ids(const fit_request *request, nj_error *err)
+{
+    const char *path = request->options.ids_path;
+    nj_idlist_builder ids;
+    nj_npy npy = {0};
+    if (path == NULL) {
+        return NJ_OK;
+    }
+    nj_idlist_builder_init(&ids);
+    nj_status status = nj_npy_open(request->fit.embeddings_path, &npy, err);
+    if (status == NJ_OK) {
+        status = nj_idfile_read(path, &ids, err);
+    }
+    if (status == NJ_OK && npy.dim_count == 2 && ids.count != npy.shape[0]) {
+        status = nj_fail(err, NJ_INPUT, "%s: %zu ids, there are %zu items", path, ids.count,
+                         npy.shape[0]);
+    }
+    nj_npy_close(&npy);
+    nj_idlist_builder_fini(&ids);
+    return status;
+}
+
 static nj_status state_path_from(const nj_arguments *arguments, nj_path *out, nj_error *err)
 {
     nj_status status = nj_path_copy(nj_argument(arguments, "out"), out, err);
@@ -245,7 +270,7 @@ static nj_status read_request(const nj_arguments *arguments, fit_request *reques
         status = options_from(arguments, request, err);
     }
     if (status == NJ_OK) {
-        status = nj_kernels_select("auto", &request->assign.kernels, err);
+        status = check_ids(request, err);
     }
     if (status == NJ_OK) {
         status = state_path_from(arguments, &request->state_path, err);
