@@ -217,8 +217,8 @@ static json_t *origin_to_json(const nj_catalogue *catalogue, const nj_refresh_re
         json_array_append_new(levels, codes_to_json(catalogue, report, l));
     }
     return json_pack("{s:i, s:s, s:s, s:I, s:o}", "version", 1, "old_sids_fingerprint", before,
-                     "sids_fingerprint", now, "old_items", (json_int_t)report->old_count,
-                     "levels", levels);
+                     "sids_fingerprint", now, "old_items", (json_int_t)report->old_count, "levels",
+                     levels);
 }
 
 static int32_t *list_old_sids(const nj_catalogue *catalogue, const nj_refresh_report *report)
