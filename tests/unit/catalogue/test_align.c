@@ -142,6 +142,16 @@ static void codes_that_no_item_has_keep_their_numbers(void **state)
     const nj_aligned aligned = view_of(&fresh, 0);
     assert_ok(nj_codebooks_align(&old.books, old.codes, 0, &aligned, &report, &err), &err);
     assert_memory_equal(kept, fresh.values, 12 * WIDTH * sizeof(float));
+
+    // One item was in 4 and is in 1: they change places, the others stay.
+    old.codes[0] = 4;
+    fresh.codes[0] = 1;
+    const nj_aligned one = view_of(&fresh, 1);
+    assert_ok(nj_codebooks_align(&old.books, old.codes, 1, &one, &report, &err), &err);
+    for (size_t k = 0; k < 6; k++) {
+        const size_t from = k == 4 ? 1 : k == 1 ? 4 : k;
+        assert_memory_equal(fresh.values + k * WIDTH, kept + from * WIDTH, WIDTH * sizeof(float));
+    }
 }
 
 // Old tree: nodes of 2, 1 and 3 children. The new one is the same in another order, so that aligning gives the old one back.
@@ -235,6 +245,26 @@ static void many_codes_are_matched_greedily(void **state)
     assert_memory_equal(old.codes, fresh.codes, sizeof old.codes);
 }
 
+// Among many codes the pair with most items comes first: new 0 has one item of old 0, new 1 has three.
+static void the_greedy_matching_begins_with_most_items(void **state)
+{
+    (void)state;
+    enum { K = NJ_ALIGN_EXACT_CODES + 1 };
+    static coded old, fresh;
+    uint64_t random = 3;
+    nj_error err = {0};
+    nj_alignment report;
+    make_books(&old, NJ_QUANT_PRODUCT, K, 4, &random);
+    make_books(&fresh, NJ_QUANT_PRODUCT, K, 4, &random);
+    const uint16_t codes[] = {0, 0, 1, 0, 1, 0, 1, 0};
+    memset(old.codes, 0, sizeof codes);
+    memcpy(fresh.codes, codes, sizeof codes);
+    const nj_aligned aligned = view_of(&fresh, 4);
+    assert_ok(nj_codebooks_align(&old.books, old.codes, 4, &aligned, &report, &err), &err);
+    assert_int_equal(report.same_before[0], 1);
+    assert_int_equal(report.same_after[0], 3);
+}
+
 static void codebooks_of_another_form_are_refused_with_both(void **state)
 {
     (void)state;
@@ -260,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_tree_in_another_order_is_aligned_node_by_node),
         cmocka_unit_test(codes_that_lead_nowhere_are_passed_over),
         cmocka_unit_test(many_codes_are_matched_greedily),
+        cmocka_unit_test(the_greedy_matching_begins_with_most_items),
         cmocka_unit_test(codebooks_of_another_form_are_refused_with_both),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

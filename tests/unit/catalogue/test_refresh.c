@@ -354,6 +354,44 @@ static void a_refit_is_numbered_after_the_old_codes(void **state)
     nj_catalogue_free(&catalogue);
 }
 
+// a, b and c are there; d had 0 1, next to a's 0 0 and to b's 1 1: a's first code is its own.
+static void an_item_without_embeddings_goes_where_its_nearest_neighbour_went(void **state)
+{
+    nj_error err = {0};
+    nj_refresh_report report;
+    lesson given = {.values = BOOKS, .start_count = 6};
+    nj_catalogue *catalogue = make_old(state);
+    nj_refresh_config config = ANY;
+    config.learn = learn;
+    config.learn_context = &given;
+    assert_ok(refresh(state, catalogue, "a\nb\nc\n", OLD, 3, config, &report, &err), &err);
+    assert_int_equal(report.refit.followed_count, 1);
+    assert_sid(catalogue, 3, (uint16_t[]){0, 0, 1});
+    assert_memory_equal(catalogue->codes, OLD_SIDS, 3 * L * sizeof(uint16_t));
+    nj_refresh_report_fini(&report);
+    nj_catalogue_free(&catalogue);
+}
+
+// Four items on four SIDs: the one without embeddings is placed by what its codes stand for.
+static void a_refit_without_a_counter_relocates_retired_items_too(void **state)
+{
+    nj_error err = {0};
+    nj_refresh_report report;
+    lesson given = {.values = BOOKS, .start_count = 6};
+    nj_catalogue *catalogue = make_old_with(state, NJ_COLLISIONS_RELOCATE);
+    nj_refresh_config config = ANY;
+    config.learn = learn;
+    config.learn_context = &given;
+    assert_ok(refresh(state, catalogue, "a\nb\nc\n", OLD, 3, config, &report, &err), &err);
+    uint32_t seen = 0;
+    for (size_t row = 0; row < 4; row++) {
+        seen |= 1u << (catalogue->codes[row * 2] * 2 + catalogue->codes[row * 2 + 1]);
+    }
+    assert_int_equal(seen, 15);
+    nj_refresh_report_fini(&report);
+    nj_catalogue_free(&catalogue);
+}
+
 static void a_refit_that_fails_leaves_the_catalogue_as_it_was(void **state)
 {
     nj_error err = {0};
@@ -389,6 +427,8 @@ int main(void)
         IN_SANDBOX(with_shared_leaves_new_items_share_among_themselves),
         IN_SANDBOX(given_sids_name_new_items_and_must_be_those_of_the_others),
         IN_SANDBOX(a_refit_is_numbered_after_the_old_codes),
+        IN_SANDBOX(an_item_without_embeddings_goes_where_its_nearest_neighbour_went),
+        IN_SANDBOX(a_refit_without_a_counter_relocates_retired_items_too),
         IN_SANDBOX(a_refit_that_fails_leaves_the_catalogue_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
