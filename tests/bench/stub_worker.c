@@ -50,8 +50,8 @@ typedef enum {
     LIE_COUNT
 } lie;
 
-static const char *const LIES[LIE_COUNT] = {"none", "version", "class", "digest", "items",
-                                            "last", "long", "short",   "epoch", "shard",  "twice"};
+static const char *const LIES[LIE_COUNT] = {"none", "version", "class", "digest", "items", "last",
+                                            "long", "short",   "epoch", "shard",  "twice"};
 
 typedef struct {
     const char *endpoint;

@@ -39,8 +39,7 @@ static nj_aligned view_of(coded *c, size_t row_count)
 {
     return (nj_aligned){.codebooks = &c->books,
                         .values = c->values,
-                        .child_offsets =
-                            c->books.kind == NJ_QUANT_HIERARCHICAL ? c->offsets : NULL,
+                        .child_offsets = c->books.kind == NJ_QUANT_HIERARCHICAL ? c->offsets : NULL,
                         .codes = c->codes,
                         .row_count = row_count};
 }

@@ -37,8 +37,7 @@ static nj_catalogue *make_old_with(void **state, nj_collisions policy)
     const nj_assign_config config = {
         .embeddings_path = write_floats(state, "old.npy", OLD, 4, WIDTH),
         .codebooks_path = books,
-        .collisions = {.policy = policy,
-                       .suffix_codes = policy == NJ_COLLISIONS_SUFFIX ? 4 : 0}};
+        .collisions = {.policy = policy, .suffix_codes = policy == NJ_COLLISIONS_SUFFIX ? 4 : 0}};
     assert_ok(nj_catalogue_assign(&config, &options, NULL, &catalogue, &err), &err);
     return catalogue;
 }
@@ -139,7 +138,7 @@ static void drift_counts_items_whose_codes_would_be_others_and_moves_none(void *
     assert_int_equal(report.drift.moved_count, 2);
     assert_int_equal(report.drift.moved_at[0], 1);
     assert_int_equal(report.drift.moved_at[1], 1);
-    assert_true(report.drift.growth_sum == 101.0);                // 100 of a, 1 of d
+    assert_true(report.drift.growth_sum == 101.0);                     // 100 of a, 1 of d
     assert_true(nj_quant_error_mean(&report.drift.best, 1) == 0.0625); // 0.25 of c
 
     const nj_refresh_config without = {.retired_percent_max = 100, .without_drift = true};
@@ -250,8 +249,7 @@ static nj_status refresh_sids(void **state, nj_catalogue *catalogue, const char 
     nj_error io = {0};
     const char *path = sandbox_path(state, "given.npy");
     assert_ok(nj_npy_write(path, NJ_NPY_I32, (size_t[]){rows, L}, 2, sids, &io), &io);
-    const nj_refresh_config config = {.ids_path =
-                                          sandbox_write(state, "ids.txt", ids, strlen(ids)),
+    const nj_refresh_config config = {.ids_path = sandbox_write(state, "ids.txt", ids, strlen(ids)),
                                       .sids_path = path,
                                       .share = share,
                                       .retired_percent_max = 100};

@@ -91,8 +91,8 @@ static uint32_t write_tonight(void **state, nj_buffer *ids, nj_buffer *values)
         assert_int_equal(nj_buffer_append(values, s.points[item], sizeof s.points[item]), NJ_OK);
     }
     sandbox_write(state, "ids.txt", ids->bytes, ids->size);
-    assert_ok(nj_npy_write(sandbox_path(state, "tonight.npy"), NJ_NPY_F32,
-                           (size_t[]){count, WIDTH}, 2, values->bytes, &err),
+    assert_ok(nj_npy_write(sandbox_path(state, "tonight.npy"), NJ_NPY_F32, (size_t[]){count, WIDTH},
+                           2, values->bytes, &err),
               &err);
     return count;
 }
@@ -197,8 +197,7 @@ static nj_catalogue *open_shop(void **state, nj_collisions policy)
     const nj_assign_config config = {
         .embeddings_path = sandbox_path(state, "tonight.npy"),
         .codebooks_path = path,
-        .collisions = {.policy = policy,
-                       .suffix_codes = policy == NJ_COLLISIONS_SUFFIX ? 256 : 0}};
+        .collisions = {.policy = policy, .suffix_codes = policy == NJ_COLLISIONS_SUFFIX ? 256 : 0}};
     assert_ok(nj_catalogue_assign(&config, &options, NULL, &catalogue, &err), &err);
     return catalogue;
 }

@@ -5,6 +5,7 @@ nj_test(unit/catalogue/test_catalogue_hostile.c LIBS nj_catalogue_assign LABEL u
 nj_test(unit/catalogue/test_retired.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_align.c LIBS nj_catalogue nj_quant LABEL unit)
 nj_test(unit/catalogue/test_refresh.c LIBS nj_catalogue_refresh nj_catalogue_assign LABEL unit)
+nj_test(unit/catalogue/test_fit_start.c LIBS nj_catalogue_fit LABEL unit)
 nj_test(unit/catalogue/test_refresh_random.c LIBS nj_catalogue_refresh nj_catalogue_assign LABEL unit)
 nj_test(unit/catalogue/test_assign.c LIBS nj_catalogue_assign LABEL unit)
 nj_test(unit/catalogue/test_held_out.c LIBS nj_catalogue LABEL unit)
