@@ -27,6 +27,27 @@ void nj_catalogue_free(nj_catalogue **catalogue)
     }
 }
 
+void nj_catalogue_take_model(nj_catalogue *catalogue, nj_quant_model *model)
+{
+    catalogue->codebooks = model->codebooks;
+    catalogue->transform = model->transform;
+    catalogue->codebook_values = model->codebook_values;
+    catalogue->child_offsets = model->child_offsets;
+    catalogue->transform_values = model->transform_values;
+    *model = (nj_quant_model){0};
+}
+
+void nj_catalogue_give_model(nj_catalogue *catalogue, nj_quant_model *out)
+{
+    *out = (nj_quant_model){.codebooks = catalogue->codebooks,
+                            .transform = catalogue->transform,
+                            .codebook_values = catalogue->codebook_values,
+                            .child_offsets = catalogue->child_offsets,
+                            .transform_values = catalogue->transform_values};
+    nj_quant_model none = {0};
+    nj_catalogue_take_model(catalogue, &none);
+}
+
 nj_status nj_catalogue_begin(size_t N, size_t L, const char *what, nj_catalogue **out,
                              nj_error *err)
 {
@@ -195,20 +216,6 @@ nj_digest nj_catalogue_map_digest(const nj_catalogue *catalogue, uint32_t row_co
     return nj_digester_final(&digester);
 }
 
-static nj_digest digest_codebooks(const nj_codebooks *codebooks)
-{
-    nj_digester digester;
-    nj_digester_init(&digester);
-    nj_digester_update_u64(&digester, codebooks->level_count);
-    nj_digester_update_u64(&digester, codebooks->D);
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        size_t count = codebooks->K[l] * codebooks->D;
-        nj_digester_update_u64(&digester, codebooks->K[l]);
-        nj_digester_update(&digester, codebooks->vectors[l], count * sizeof(float));
-    }
-    return nj_digester_final(&digester);
-}
-
 nj_status nj_catalogue_finish(nj_catalogue *catalogue, const char *what, nj_error *err)
 {
     nj_status status = nj_sids_check(&catalogue->sids, err);
@@ -222,7 +229,8 @@ nj_status nj_catalogue_finish(nj_catalogue *catalogue, const char *what, nj_erro
         catalogue->items_digest = digest_items(&catalogue->items);
         catalogue->sids_digest = digest_sids(&catalogue->sids);
         if (catalogue->codebooks.level_count > 0) {
-            catalogue->codebooks_digest = digest_codebooks(&catalogue->codebooks);
+            catalogue->codebooks_digest =
+                nj_quant_model_digest(&catalogue->codebooks, &catalogue->transform);
         }
     }
     return status;
@@ -266,36 +274,6 @@ nj_status nj_catalogue_load_sids(nj_catalogue *catalogue, const nj_npy *npy, nj_
     return status;
 }
 
-nj_status nj_codebooks_allocate(nj_codebooks *codebooks, float **out_values, nj_error *err)
-{
-    size_t rows = 0;
-    size_t count;
-    size_t bytes;
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        rows += codebooks->K[l];
-    }
-    float *values = NULL;
-    if (nj_mul_size(rows, codebooks->D, &count) && nj_mul_size(count, sizeof *values, &bytes)) {
-        values = malloc(bytes);
-    }
-    if (values == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for codebooks of %zu rows x %zu", rows,
-                       codebooks->D);
-    }
-    const float *at = values;
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        codebooks->vectors[l] = at;
-        at += codebooks->K[l] * codebooks->D;
-    }
-    *out_values = values;
-    return NJ_OK;
-}
-
-void nj_codebook_name(uint32_t level, char out[NJ_CODEBOOK_NAME_BYTES])
-{
-    snprintf(out, NJ_CODEBOOK_NAME_BYTES, "codebook.%" PRIu32, level);
-}
-
 // ---- counting ----
 
 static void count_leaves(const nj_trie *trie, nj_catalogue_summary *summary)
@@ -337,7 +315,8 @@ nj_status nj_catalogue_show(const nj_catalogue *catalogue, nj_catalogue_summary 
         .token_base = catalogue->token_base,
         .token_end = catalogue->level_token_base[last] + sids->codes_per_level[last],
         .has_suffix = catalogue->has_suffix,
-        .embedding_width = catalogue->codebooks.D,
+        .kind = catalogue->codebooks.kind,
+        .embedding_width = nj_catalogue_embedding_width(catalogue),
     };
     memcpy(summary.codes_per_level, sids->codes_per_level, sizeof summary.codes_per_level);
     nj_buffer bytes;

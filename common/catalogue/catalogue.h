@@ -4,7 +4,7 @@
 //     catalogue.json          sizes, token base, template, fingerprints, counts
 //     items.txt               one id a line, in row order
 //     sids.npy                int32 [N, L]
-//     codebooks.safetensors   float32 "codebook.<level>" [K, D]; where the SIDs were assigned from embeddings
+//     codebooks.safetensors   codebooks and transform (quant_model.h); where the SIDs were assigned from embeddings
 //     retired.npy             uint8 [N], 1 = no longer sold; where an item is
 //     refit.json, old_sids.npy  the way here from the catalogue before; where `catalogue refresh --refit` made this one
 //
@@ -116,6 +116,13 @@ static inline nj_token_table nj_catalogue_tokens(const nj_catalogue *catalogue)
                             catalogue->sids.level_count};
 }
 
+/// Width of the embeddings that SIDs are assigned from; 0 without codebooks.
+static inline size_t nj_catalogue_embedding_width(const nj_catalogue *catalogue)
+{
+    return nj_transform_is_none(&catalogue->transform) ? catalogue->codebooks.D
+                                                       : catalogue->transform.D_in;
+}
+
 // What `catalogue show` prints.
 typedef struct {
     uint32_t item_count; // N, retired items too; what follows counts live ones only
@@ -125,7 +132,8 @@ typedef struct {
     uint32_t token_base;
     uint32_t token_end; // one behind the highest token that a level could have
     bool has_suffix;
-    size_t embedding_width;           // D of the codebooks; 0 without
+    nj_quant_kind kind;               // of the codebooks, where there are any
+    size_t embedding_width;           // of what the codebooks, or their transform, take; 0 without
     uint32_t distinct_sid_count;      // leaves of the trie
     uint32_t sharing_item_count;      // items that share their SID with another
     uint32_t largest_leaf_item_count; // items of the SID that has most

@@ -10,12 +10,26 @@
 
 // ---- codebooks ----
 
-typedef struct {
-    nj_codebooks view;
-    float *values; // owned
-} owned_codebooks;
+static nj_status check_array(const nj_npy *npy, nj_error *err)
+{
+    const size_t *shape = npy->shape;
+    if (npy->dim_count != 3) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s: %zu dimensions, codebooks have 3: [levels, codes, width]", npy->path,
+                       npy->dim_count);
+    }
+    if (shape[0] < 1 || shape[0] > NJ_LEVELS_MAX || shape[1] < NJ_CODES_MIN ||
+        shape[1] > NJ_CODES_MAX || shape[2] < 1 || shape[2] > NJ_QUANT_DIMS_MAX) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s: shape [%zu, %zu, %zu], must be [1 to %d, %d to %d, 1 to %d]", npy->path,
+                       shape[0], shape[1], shape[2], NJ_LEVELS_MAX, NJ_CODES_MIN, NJ_CODES_MAX,
+                       NJ_QUANT_DIMS_MAX);
+    }
+    return NJ_OK;
+}
 
-static nj_status load_codebook_array(const char *path, owned_codebooks *out, nj_error *err)
+static nj_status load_array(const char *path, nj_quant_kind kind, nj_quant_model *out,
+                            nj_error *err)
 {
     nj_npy npy;
     nj_status status = nj_npy_open(path, &npy, err);
@@ -23,52 +37,75 @@ static nj_status load_codebook_array(const char *path, owned_codebooks *out, nj_
         return status;
     }
     const size_t *shape = npy.shape;
-    if (npy.dim_count != 3) {
-        status =
-            nj_fail(err, NJ_INPUT, "%s: %zu dimensions, codebooks have 3: [levels, codes, width]",
-                    path, npy.dim_count);
-    } else if (shape[0] < 1 || shape[0] > NJ_LEVELS_MAX || shape[1] < NJ_CODES_MIN ||
-               shape[1] > NJ_CODES_MAX || shape[2] < 1 || shape[2] > NJ_QUANT_DIMS_MAX) {
-        status = nj_fail(err, NJ_INPUT,
-                         "%s: shape [%zu, %zu, %zu], must be [1 to %d, %d to %d, 1 to %d]", path,
-                         shape[0], shape[1], shape[2], NJ_LEVELS_MAX, NJ_CODES_MIN, NJ_CODES_MAX,
-                         NJ_QUANT_DIMS_MAX);
+    status = check_array(&npy, err);
+    if (status == NJ_OK && kind == NJ_QUANT_HIERARCHICAL) {
+        status = nj_fail(err, NJ_USAGE,
+                         "%s: an array does not say whose children its rows are; hierarchical "
+                         "codebooks come as .safetensors or as a catalogue",
+                         path);
     }
     if (status == NJ_OK) {
-        out->view = (nj_codebooks){.level_count = (uint32_t)shape[0], .D = shape[2]};
-        for (uint32_t l = 0; l < out->view.level_count; l++) {
-            out->view.K[l] = (uint32_t)shape[1];
+        out->codebooks =
+            (nj_codebooks){.kind = kind,
+                           .level_count = (uint32_t)shape[0],
+                           .D = kind == NJ_QUANT_PRODUCT ? shape[0] * shape[2] : shape[2]};
+        for (uint32_t l = 0; l < out->codebooks.level_count; l++) {
+            out->codebooks.K[l] = (uint32_t)shape[1];
         }
-        status = nj_codebooks_allocate(&out->view, &out->values, err);
+        status = nj_codebooks_allocate(&out->codebooks, &out->codebook_values, err);
     }
     if (status == NJ_OK) {
-        status = nj_npy_read_f32(&npy, 0, shape[0] * shape[1] * shape[2], out->values, err);
+        status =
+            nj_npy_read_f32(&npy, 0, shape[0] * shape[1] * shape[2], out->codebook_values, err);
     }
     nj_npy_close(&npy);
     return status;
 }
 
-static nj_status load_codebook_folder(const char *path, owned_codebooks *out, nj_error *err)
+static nj_status load_folder(const nj_assign_config *config, nj_quant_model *out, nj_error *err)
 {
+    const char *path = config->codebooks_path;
     nj_catalogue *source = NULL;
     nj_status status = nj_catalogue_read(path, &source, err);
     if (status != NJ_OK) {
         return status;
     }
+    nj_quant_kind kind = source->codebooks.kind;
     if (source->codebooks.level_count == 0) {
         status = nj_fail(err, NJ_INPUT, "%s: is a catalogue without codebooks", path);
+    } else if (config->has_kind && config->kind != kind) {
+        status = nj_fail(err, NJ_USAGE, "%s: its codebooks are %s, --quantizer says %s", path,
+                         nj_quant_kind_name(kind), nj_quant_kind_name(config->kind));
     } else {
-        *out = (owned_codebooks){source->codebooks, source->codebook_values};
-        source->codebook_values = NULL;
+        nj_catalogue_give_model(source, out);
     }
     nj_catalogue_free(&source);
     return status;
 }
 
-static nj_status load_codebooks(const char *path, owned_codebooks *out, nj_error *err)
+static bool is_tensor_file(const char *path)
 {
-    return nj_folder_exists(path) ? load_codebook_folder(path, out, err)
-                                  : load_codebook_array(path, out, err);
+    static const char ENDING[] = ".safetensors";
+    size_t length = strlen(path);
+    return length >= sizeof ENDING && strcmp(path + length - (sizeof ENDING - 1), ENDING) == 0;
+}
+
+static nj_status load_model(const nj_assign_config *config, nj_quant_model *out, nj_error *err)
+{
+    const char *path = config->codebooks_path;
+    if (nj_folder_exists(path)) {
+        return load_folder(config, out, err);
+    }
+    if (is_tensor_file(path)) {
+        nj_quant_shape unknown = {.kind = config->kind};
+        return nj_quant_model_read(path, &unknown, out, err);
+    }
+    return load_array(path, config->kind, out, err);
+}
+
+static size_t width_of(const nj_quant_model *model)
+{
+    return nj_transform_is_none(&model->transform) ? model->codebooks.D : model->transform.D_in;
 }
 
 // ---- embeddings ----
@@ -127,17 +164,43 @@ static nj_status assign_codes(nj_catalogue *catalogue, const nj_npy *npy, nj_enc
 
 // ---- collisions ----
 
+// Rows as the codebooks see them.
+typedef struct {
+    const nj_npy *npy;
+    nj_transformer *transformer; // NULL = none
+    float *x;                    // [D_in]; with a transform
+} seen_rows;
+
 static nj_status read_row(void *context, uint32_t row, float *out, nj_error *err)
 {
-    const nj_npy *npy = context;
-    const size_t D = npy->shape[1];
-    return nj_npy_read_f32(npy, row * D, D, out, err);
+    const seen_rows *rows = context;
+    const size_t D_in = rows->npy->shape[1];
+    if (rows->transformer == NULL) {
+        return nj_npy_read_f32(rows->npy, row * D_in, D_in, out, err);
+    }
+    nj_status status = nj_npy_read_f32(rows->npy, row * D_in, D_in, rows->x, err);
+    if (status == NJ_OK) {
+        nj_transformer_apply(rows->transformer, rows->x, 1, out);
+    }
+    return status;
+}
+
+static nj_status open_seen_rows(const nj_catalogue *catalogue, const nj_npy *npy, seen_rows *out,
+                                nj_error *err)
+{
+    *out = (seen_rows){.npy = npy};
+    if (nj_transform_is_none(&catalogue->transform)) {
+        return NJ_OK;
+    }
+    out->x = malloc(npy->shape[1] * sizeof *out->x);
+    return out->x == NULL ? nj_fail(err, NJ_NO_MEMORY, "no memory for a row of %s", npy->path)
+                          : nj_transformer_new(&catalogue->transform, &out->transformer, err);
 }
 
 static nj_status resolve_collisions(const nj_assign_config *config, const nj_npy *npy,
                                     nj_catalogue *catalogue, nj_error *err)
 {
-    nj_npy rows = *npy;
+    seen_rows rows;
     nj_collision_outcome outcome;
     nj_collision_work work = {.options = &config->collisions,
                               .what = config->embeddings_path,
@@ -147,18 +210,24 @@ static nj_status resolve_collisions(const nj_assign_config *config, const nj_npy
                               .codebooks = &catalogue->codebooks,
                               .rows = {&rows, read_row}};
     memcpy(work.K, catalogue->codebooks.K, sizeof work.K);
-    return nj_collisions_resolve(&work, &outcome, err);
+    nj_status status = open_seen_rows(catalogue, npy, &rows, err);
+    if (status == NJ_OK) {
+        status = nj_collisions_resolve(&work, &outcome, err);
+    }
+    nj_transformer_free(&rows.transformer);
+    free(rows.x);
+    return status;
 }
 
 // ---- the whole ----
 
-// A catalogue with the codebooks' levels and, where asked for, the counter's. Takes the codebooks over on success.
+// A catalogue with the codebooks' levels and, where asked for, the counter's. Takes the model over on success.
 static nj_status begin_catalogue(const nj_assign_config *config, const nj_npy *npy,
-                                 owned_codebooks *codebooks, nj_catalogue **out, nj_error *err)
+                                 nj_quant_model *model, nj_catalogue **out, nj_error *err)
 {
-    uint32_t levels = codebooks->view.level_count;
+    uint32_t levels = model->codebooks.level_count;
     uint32_t counter_codes =
-        nj_collisions_suffix_width(&config->collisions, codebooks->view.K[levels - 1]);
+        nj_collisions_suffix_width(&config->collisions, model->codebooks.K[levels - 1]);
     uint32_t L = levels + (counter_codes > 0 ? 1 : 0);
     if (L > NJ_LEVELS_MAX) {
         return nj_fail(err, NJ_INPUT,
@@ -172,33 +241,32 @@ static nj_status begin_catalogue(const nj_assign_config *config, const nj_npy *n
         return status;
     }
     for (uint32_t l = 0; l < L; l++) {
-        catalogue->sids.codes_per_level[l] = l < levels ? codebooks->view.K[l] : counter_codes;
+        catalogue->sids.codes_per_level[l] = l < levels ? model->codebooks.K[l] : counter_codes;
     }
     catalogue->has_suffix = L > levels;
-    catalogue->codebooks = codebooks->view;
-    catalogue->codebook_values = codebooks->values;
-    codebooks->values = NULL;
+    nj_catalogue_take_model(catalogue, model);
     *out = catalogue;
     return NJ_OK;
 }
 
 static nj_status assign_opened(const nj_assign_config *config, const nj_catalogue_options *options,
-                               const nj_npy *npy, owned_codebooks *codebooks,
-                               nj_quant_error *out_error, nj_catalogue **out, nj_error *err)
+                               const nj_npy *npy, nj_quant_model *model, nj_quant_error *out_error,
+                               nj_catalogue **out, nj_error *err)
 {
     nj_catalogue *catalogue = NULL;
     nj_encoder *encoder = NULL;
     nj_quant_error error = {0};
-    nj_encoder_options encode = {.kernels = config->kernels};
-    nj_status status = check_embeddings(npy, config->codebooks_path, codebooks->view.D, err);
+    nj_encoder_options encode = {.kernels = config->kernels, .beam = config->beam};
+    nj_status status = check_embeddings(npy, config->codebooks_path, width_of(model), err);
     if (status == NJ_OK) {
-        status = begin_catalogue(config, npy, codebooks, &catalogue, err);
+        status = begin_catalogue(config, npy, model, &catalogue, err);
     }
     if (status == NJ_OK) {
         status = nj_catalogue_apply(catalogue, options, err);
     }
     if (status == NJ_OK) {
-        status = nj_encoder_new(&catalogue->codebooks, NULL, &encode, &encoder, err);
+        status =
+            nj_encoder_new(&catalogue->codebooks, &catalogue->transform, &encode, &encoder, err);
     }
     if (status == NJ_OK) {
         status = assign_codes(catalogue, npy, encoder, &error, err);
@@ -224,16 +292,19 @@ static nj_status assign_opened(const nj_assign_config *config, const nj_catalogu
 nj_status nj_catalogue_assign(const nj_assign_config *config, const nj_catalogue_options *options,
                               nj_quant_error *out_error, nj_catalogue **out, nj_error *err)
 {
-    owned_codebooks codebooks = {0};
+    nj_quant_model model = {0};
     nj_npy npy = {0};
     nj_status status = nj_npy_open(config->embeddings_path, &npy, err);
-    if (status == NJ_OK) {
-        status = load_codebooks(config->codebooks_path, &codebooks, err);
+    if (status == NJ_OK && config->model != NULL) {
+        model = *config->model;
+        *config->model = (nj_quant_model){0};
+    } else if (status == NJ_OK) {
+        status = load_model(config, &model, err);
     }
     if (status == NJ_OK) {
-        status = assign_opened(config, options, &npy, &codebooks, out_error, out, err);
+        status = assign_opened(config, options, &npy, &model, out_error, out, err);
     }
-    free(codebooks.values);
+    nj_quant_model_fini(&model);
     nj_npy_close(&npy);
     return status;
 }

@@ -259,20 +259,23 @@ static void free_run(nj_fit_run *run)
     nj_npy_close(&run->npy);
 }
 
-// A state file is there although nobody asked to go on, or goes on.
+// A state file is there although nobody asked to go on.
+static nj_status check_no_state(const nj_fit_config *config, nj_error *err)
+{
+    if (config->state_path == NULL || config->resume || !nj_file_exists(config->state_path)) {
+        return NJ_OK;
+    }
+    return nj_fail(err, NJ_AGAIN,
+                   "%s: an interrupted fit is here: --resume goes on with it; without this file a "
+                   "fit starts afresh",
+                   config->state_path);
+}
+
 static nj_status find_state(nj_fit_run *run, nj_error *err)
 {
     const nj_fit_config *config = run->config;
-    if (config->state_path == NULL) {
+    if (config->state_path == NULL || !config->resume) {
         return NJ_OK;
-    }
-    if (!config->resume) {
-        return nj_file_exists(config->state_path)
-                   ? nj_fail(err, NJ_AGAIN,
-                             "%s: an interrupted fit is here: --resume goes on with it; without "
-                             "this file a fit starts afresh",
-                             config->state_path)
-                   : NJ_OK;
     }
     nj_status status = nj_fit_state_read(run, err);
     if (status == NJ_OK) {
@@ -344,6 +347,9 @@ nj_status nj_fit(const nj_fit_config *config, nj_fitted *out, nj_fit_report *rep
     nj_fit_run run = {.config = config, .saved_ns = nj_clock_mono_ns()};
     nj_status status = check_numbers(config, err);
     if (status == NJ_OK) {
+        status = check_no_state(config, err);
+    }
+    if (status == NJ_OK) {
         status = nj_npy_open(config->embeddings_path, &run.npy, err);
     }
     if (status == NJ_OK) {
@@ -376,10 +382,7 @@ nj_status nj_fit(const nj_fit_config *config, nj_fitted *out, nj_fit_report *rep
 
 void nj_fitted_fini(nj_fitted *fitted)
 {
-    free(fitted->codebook_values);
-    free(fitted->transform_values);
-    free(fitted->child_offsets);
-    *fitted = (nj_fitted){0};
+    nj_quant_model_fini(fitted);
 }
 
 nj_status nj_fit_forget(const char *state_path, nj_error *err)

@@ -19,8 +19,8 @@
 
 #include "common/base/error.h"
 #include "common/catalogue/item_round.h"
+#include "common/catalogue/quant_model.h"
 #include "common/quant/quant.h"
-#include "common/quant/transform.h"
 
 #define NJ_FIT_DIMS_MAX 4096 // of an embedding
 #define NJ_FIT_ITERATIONS_MAX 10000
@@ -89,14 +89,8 @@ typedef struct {
     bool resumed; // a state file was there
 } nj_fit_report;
 
-// Owned: nj_fitted_fini. Accepts a struct that is all zero.
-typedef struct {
-    nj_codebooks codebooks; // points into what follows
-    nj_transform transform; // D_in 0 without --standardise and --pca
-    float *codebook_values;
-    float *transform_values;
-    uint32_t *child_offsets;
-} nj_fitted;
+// What is learned: codebooks, and mean, scale and matrix of the transform. Owned: nj_fitted_fini, which accepts one that is all zero.
+typedef nj_quant_model nj_fitted;
 
 void nj_fitted_fini(nj_fitted *fitted);
 

@@ -9,8 +9,9 @@
 #include "common/catalogue/catalogue_fit_parts.h"
 
 #define LEVEL_STREAMS ((uint64_t)1 << 32) // of random numbers; level l begins at l times this
-// How fast prices follow the rows of a code: a code with twice what it may have gains this share of the mean squared error.
-#define PRICE_STEP 0.25
+// How fast prices follow the rows of a code: one with twice what it may have, or more, gets dearer by this share of the mean squared
+// error.
+#define PRICE_STEP 0.15
 
 // What the level learns from, and the sections that its rounds have in common.
 static void add_level_sections(const nj_fit_run *run, uint32_t level, nj_fit_sections *sections)
@@ -144,14 +145,15 @@ static nj_status start_from_codes(nj_fit_run *run, nj_error *err)
 
 // ---- balance ----
 
-// Codes with more rows than they may have become dearer, others cheaper, down to 0.
+// Codes with more rows than they may have become dearer, others cheaper, down to 0. A code without rows begins anew.
 static void change_prices(nj_fit_run *run, const nj_kmeans_sums *sums, double mean_error)
 {
     const double most = NJ_FIT_BALANCE * (double)run->N / (double)sums->K;
     for (size_t k = 0; k < sums->K; k++) {
-        double excess = (double)sums->counts[k] / most - 1;
-        double price = run->prices[k] + PRICE_STEP * mean_error * excess;
-        run->prices[k] = price > 0 ? price : 0;
+        const double excess = (double)sums->counts[k] / most - 1;
+        const double price =
+            run->prices[k] + PRICE_STEP * mean_error * (excess < 1 ? excess : 1);
+        run->prices[k] = price > 0 && sums->counts[k] > 0 ? price : 0;
     }
 }
 

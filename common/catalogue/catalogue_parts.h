@@ -8,6 +8,7 @@
 #define NJ_CATALOGUE_CATALOGUE_PARTS_H
 
 #include "common/catalogue/catalogue_make.h"
+#include "common/catalogue/quant_model.h"
 #include "common/input/npy.h"
 
 #define NJ_CATALOGUE_JSON "catalogue.json"
@@ -15,7 +16,6 @@
 #define NJ_CATALOGUE_SIDS "sids.npy"
 #define NJ_CATALOGUE_CODEBOOKS "codebooks.safetensors"
 #define NJ_CATALOGUE_RETIRED "retired.npy"
-#define NJ_CODEBOOK_NAME_BYTES 32
 
 /// A new catalogue with codes [N, L], all 0. `what` names the rows' file in errors. NJ_INPUT: N or L beyond its limits.
 NJ_CHECKED nj_status nj_catalogue_begin(size_t N, size_t L, const char *what, nj_catalogue **out,
@@ -42,11 +42,10 @@ NJ_CHECKED nj_status nj_catalogue_load_sids(nj_catalogue *catalogue, const nj_np
 NJ_CHECKED nj_status nj_catalogue_set_items(nj_catalogue *catalogue,
                                             const nj_idlist_builder *builder, nj_error *err);
 
-/// Takes memory for codebooks [K_l, D] of L levels, end to end, and points the views into it.
-NJ_CHECKED nj_status nj_codebooks_allocate(nj_codebooks *codebooks, float **out_values,
-                                           nj_error *err);
+/// Moves codebooks, transform and their memory out of a catalogue, which then has none.
+void nj_catalogue_give_model(nj_catalogue *catalogue, nj_quant_model *out);
 
-/// "codebook.<level>"
-void nj_codebook_name(uint32_t level, char out[NJ_CODEBOOK_NAME_BYTES]);
+/// Moves codebooks, transform and their memory into a catalogue that has none; the model is empty afterwards.
+void nj_catalogue_take_model(nj_catalogue *catalogue, nj_quant_model *model);
 
 #endif

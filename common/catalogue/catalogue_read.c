@@ -5,7 +5,6 @@
 
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_parts.h"
-#include "common/input/safetensors.h"
 
 // What catalogue.json says, before any other file is looked at.
 typedef struct {
@@ -15,6 +14,8 @@ typedef struct {
     uint32_t token_base;
     uint32_t embedding_width; // 0 = no codebooks
     uint32_t retired_count;   // 0 = no retired.npy
+    uint32_t codebook_width;  // the same unless there is a transform
+    nj_quant_kind kind;
     bool has_suffix;
     bool has_embeddings;
     nj_template template;
@@ -103,7 +104,16 @@ static nj_status read_facts(const json_t *root, const char *what, catalogue_fact
     facts.has_suffix = nj_json_bool_or(&keys, "suffix", false);
     facts.embedding_width =
         (uint32_t)nj_json_int_or(&keys, "embedding_width", 1, NJ_QUANT_DIMS_MAX, 0);
+    facts.codebook_width = (uint32_t)nj_json_int_or(&keys, "codebook_width", 1, NJ_QUANT_DIMS_MAX,
+                                                    facts.embedding_width);
+    const char *kind = nj_json_text_or(&keys, "quantizer", nj_quant_kind_name(NJ_QUANT_RESIDUAL));
     nj_status status = keys.status;
+    if (status == NJ_OK && !nj_quant_kind_from_name(kind, &facts.kind)) {
+        status =
+            nj_fail(err, NJ_INPUT,
+                    "%s: \"quantizer\" is \"%.40s\", must be residual, product or hierarchical",
+                    what, kind);
+    }
     if (status == NJ_OK && facts.has_suffix && facts.L < 2) {
         status = nj_fail(err, NJ_INPUT, "%s: a suffix needs 2 levels or more, there is 1", what);
     }
@@ -174,48 +184,23 @@ static nj_status load_sids(const char *folder, const catalogue_facts *facts, nj_
     return status;
 }
 
-// Finds all tensors before any memory is taken for them, for the same reason.
-static nj_status find_codebooks(const nj_tensor_set *set, const nj_codebooks *codebooks,
-                                const nj_tensor *tensors[NJ_LEVELS_MAX], nj_error *err)
-{
-    nj_status status = NJ_OK;
-    for (uint32_t l = 0; l < codebooks->level_count && status == NJ_OK; l++) {
-        char name[NJ_CODEBOOK_NAME_BYTES];
-        const size_t shape[] = {codebooks->K[l], codebooks->D};
-        nj_codebook_name(l, name);
-        status = nj_tensor_set_expect(set, name, shape, 2, &tensors[l], err);
-    }
-    return status;
-}
-
 static nj_status load_codebooks(const char *folder, const catalogue_facts *facts,
                                 nj_catalogue *catalogue, nj_error *err)
 {
-    nj_codebooks codebooks = {.level_count = facts->L - (facts->has_suffix ? 1 : 0),
-                              .D = facts->embedding_width};
-    memcpy(codebooks.K, facts->K, codebooks.level_count * sizeof *codebooks.K);
-    const nj_tensor *tensors[NJ_LEVELS_MAX] = {NULL};
+    nj_quant_shape expected = {.kind = facts->kind,
+                               .level_count = facts->L - (facts->has_suffix ? 1 : 0),
+                               .D = facts->codebook_width,
+                               .D_in = facts->embedding_width};
+    memcpy(expected.K, facts->K, expected.level_count * sizeof *expected.K);
     nj_path path;
-    nj_tensor_set *set = NULL;
+    nj_quant_model model = {0};
     nj_status status = nj_path_join(folder, NJ_CATALOGUE_CODEBOOKS, &path, err);
     if (status == NJ_OK) {
-        status = nj_tensor_set_open(path.text, &set, err);
+        status = nj_quant_model_read(path.text, &expected, &model, err);
     }
     if (status == NJ_OK) {
-        status = find_codebooks(set, &codebooks, tensors, err);
+        nj_catalogue_take_model(catalogue, &model);
     }
-    if (status == NJ_OK) {
-        status = nj_codebooks_allocate(&codebooks, &catalogue->codebook_values, err);
-    }
-    float *at = catalogue->codebook_values;
-    for (uint32_t l = 0; l < codebooks.level_count && status == NJ_OK; l++) {
-        status = nj_tensor_read_f32(tensors[l], at, err);
-        at += codebooks.K[l] * codebooks.D;
-    }
-    if (status == NJ_OK) {
-        catalogue->codebooks = codebooks;
-    }
-    nj_tensor_set_close(&set);
     return status;
 }
 

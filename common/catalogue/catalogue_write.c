@@ -10,7 +10,6 @@
 #include "common/base/failpoint.h"
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_parts.h"
-#include "common/input/safetensors.h"
 
 // ---- where it goes ----
 
@@ -175,20 +174,12 @@ static nj_status write_retired(const char *folder, const nj_catalogue *catalogue
                            : status;
 }
 
-static nj_status write_codebooks(const char *folder, const nj_codebooks *codebooks, nj_error *err)
+static nj_status write_codebooks(const char *folder, const nj_catalogue *catalogue, nj_error *err)
 {
-    char names[NJ_LEVELS_MAX][NJ_CODEBOOK_NAME_BYTES];
-    nj_tensor_source sources[NJ_LEVELS_MAX];
     nj_buffer bytes;
-    for (uint32_t l = 0; l < codebooks->level_count; l++) {
-        nj_codebook_name(l, names[l]);
-        sources[l] = (nj_tensor_source){.name = names[l],
-                                        .dim_count = 2,
-                                        .shape = {codebooks->K[l], codebooks->D},
-                                        .data = codebooks->vectors[l]};
-    }
     nj_buffer_init(&bytes, SIZE_MAX / 2);
-    nj_status status = nj_tensors_write(sources, codebooks->level_count, &bytes, err);
+    nj_status status =
+        nj_quant_model_write(&catalogue->codebooks, &catalogue->transform, &bytes, err);
     if (status == NJ_OK) {
         status = write_buffer(folder, NJ_CATALOGUE_CODEBOOKS, &bytes, err);
     }
@@ -227,7 +218,9 @@ static void put_digest(json_text *text, const char *before, const char *key,
 // The lowest version whose readers understand all that is there.
 static int version_of(const nj_catalogue *catalogue)
 {
-    return catalogue->retired_count > 0 ? 2 : 1;
+    bool is_plain = catalogue->codebooks.kind == NJ_QUANT_RESIDUAL &&
+                    nj_transform_is_none(&catalogue->transform) && catalogue->retired_count == 0;
+    return is_plain ? 1 : 2;
 }
 
 static void put_sizes(json_text *text, const nj_catalogue *catalogue)
@@ -245,7 +238,13 @@ static void put_sizes(json_text *text, const nj_catalogue *catalogue)
     put(text, "],\n  \"token_base\": %" PRIu32 ",\n", catalogue->token_base);
     put(text, "  \"suffix\": %s,\n", catalogue->has_suffix ? "true" : "false");
     if (catalogue->codebooks.level_count > 0) {
-        put(text, "  \"embedding_width\": %zu,\n", catalogue->codebooks.D);
+        put(text, "  \"embedding_width\": %zu,\n", nj_catalogue_embedding_width(catalogue));
+    }
+    if (!nj_transform_is_none(&catalogue->transform)) {
+        put(text, "  \"codebook_width\": %zu,\n", catalogue->codebooks.D);
+    }
+    if (catalogue->codebooks.kind != NJ_QUANT_RESIDUAL) {
+        put(text, "  \"quantizer\": \"%s\",\n", nj_quant_kind_name(catalogue->codebooks.kind));
     }
 }
 
@@ -327,7 +326,7 @@ static nj_status write_files(const char *folder, const nj_catalogue *catalogue,
         status = write_sids(folder, &catalogue->sids, err);
     }
     if (status == NJ_OK && catalogue->codebooks.level_count > 0) {
-        status = write_codebooks(folder, &catalogue->codebooks, err);
+        status = write_codebooks(folder, catalogue, err);
     }
     if (status == NJ_OK && catalogue->retired_count > 0) {
         status = write_retired(folder, catalogue, err);

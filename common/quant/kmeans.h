@@ -18,7 +18,7 @@
 #include "common/math/kernels.h"
 #include "common/quant/quant.h"
 
-#define NJ_KMEANS_SEED_BLOCK_ROWS 256
+#define NJ_KMEANS_TRIALS 4 // candidates of which the best becomes a seed
 
 // What one shard, or several, say about one set of centroids.
 typedef struct {
@@ -55,20 +55,21 @@ double nj_kmeans_draw_unit(uint64_t seed, uint64_t stream, uint64_t index);
 uint64_t nj_kmeans_sample_row(uint64_t seed, uint64_t stream, uint64_t N, uint64_t sample_max,
                               uint64_t i);
 
-/// Chooses K of N rows as first centroids: k-means++, each row with a probability in proportion to its squared distance from the
-/// rows chosen before.
+/// Chooses K of N rows as first centroids: greedy k-means++. Candidates are drawn with a probability in proportion to their squared
+/// distance from the seeds so far; of NJ_KMEANS_TRIALS that one becomes a seed that leaves the least sum of distances.
 ///
 ///   rows       [N, D] in   row-major, finite
 ///   centroids  [K, D] out  rows that were chosen, in the order chosen
 ///   out_count  out  how many there are: fewer than K where the rows have fewer distinct values; the rest of centroids is
 ///                   copies of the first
 ///
-/// How       candidates are drawn by the distances of the last round and kept with the probability by which these have shrunk since
-///           (rejection), so a round may choose many and each pass over the rows serves all of them
+/// How       candidates are drawn in pools by the distances of that moment, and kept with the probability by which seeds have shrunk
+///           theirs since (rejection): a pass over the rows serves a whole pool
 /// Kernels   of class "exact", else other seeds are drawn
-/// Memory    about N * 24 bytes, and a block of NJ_KMEANS_SEED_BLOCK_ROWS rows by the candidates of a round
+/// Memory    about N * 280 bytes
 /// Errors    NJ_NO_MEMORY
-/// Source    Arthur, Vassilvitskii 2007, "k-means++: the advantages of careful seeding", section 2.2
+/// Source    Arthur, Vassilvitskii 2007, "k-means++: the advantages of careful seeding", section 2.2; trials: the same authors'
+///           implementation, as in scikit-learn's kmeans_plusplus
 /// Proof     tests/unit/quant/test_kmeans.c
 NJ_CHECKED nj_status nj_kmeans_seed(const nj_kernels *kernels, const float *rows, size_t N,
                                     size_t D, size_t K, uint64_t seed, uint64_t stream,

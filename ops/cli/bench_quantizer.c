@@ -20,7 +20,7 @@
 typedef struct {
     uint32_t dims[DIMS_MAX];
     uint32_t dim_count;
-    uint64_t items, levels, codes, rounds;
+    uint64_t items, levels, codes, beam, rounds;
     const nj_kernels *kernels;
 } bench_options;
 
@@ -44,6 +44,7 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
     } numbers[] = {{"items", 1, ITEMS_MAX, &out->items},
                    {"levels", 1, NJ_QUANT_LEVELS_MAX, &out->levels},
                    {"codes", 1, NJ_QUANT_CODES_MAX, &out->codes},
+                   {"beam", 1, NJ_QUANT_BEAM_MAX, &out->beam},
                    {"rounds", 1, ROUNDS_MAX, &out->rounds}};
     nj_status status = nj_numbers_from(arguments, "dims", 1, NJ_QUANT_DIMS_MAX, DIMS_MAX, out->dims,
                                        &out->dim_count, err);
@@ -106,13 +107,13 @@ static json_t *describe(const bench_options *options, uint32_t D, measurement *m
         m->shares[r] = m->items_per_s[r] * flops / 1e9 / peaks[r];
     }
     const double items_per_s = nj_bench_median(m->items_per_s, rounds);
-    json_t *row =
-        json_pack("{s:I, s:I, s:I, s:s, s:I, s:f, s:f, s:f, s:f, s:I, s:f}", "dim", (json_int_t)D,
-                  "levels", (json_int_t)options->levels, "codes", (json_int_t)options->codes,
-                  "kernels", options->kernels->name, "items", (json_int_t)options->items,
-                  "items_per_s", items_per_s, "gflops", items_per_s * flops / 1e9, "peak_gflops",
-                  nj_bench_median(peaks, rounds), "share", nj_bench_median(m->shares, rounds),
-                  "rounds", (json_int_t)rounds, "spread", nj_bench_spread(m->items_per_s, rounds));
+    json_t *row = json_pack(
+        "{s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:f, s:f, s:f, s:I, s:f}", "dim", (json_int_t)D,
+        "levels", (json_int_t)options->levels, "codes", (json_int_t)options->codes, "beam",
+        (json_int_t)options->beam, "kernels", options->kernels->name, "items",
+        (json_int_t)options->items, "items_per_s", items_per_s, "gflops", items_per_s * flops / 1e9,
+        "peak_gflops", nj_bench_median(peaks, rounds), "share", nj_bench_median(m->shares, rounds),
+        "rounds", (json_int_t)rounds, "spread", nj_bench_spread(m->items_per_s, rounds));
     if (row != NULL) {
         nj_bench_watch_tell(&m->watch, row);
     }
@@ -124,7 +125,7 @@ static nj_status run_dim(const bench_options *options, uint32_t D, nj_bench_repo
 {
     static measurement m;
     nj_encoder *encoder = NULL;
-    nj_encoder_options encode = {.kernels = options->kernels};
+    nj_encoder_options encode = {.kernels = options->kernels, .beam = (uint32_t)options->beam};
     nj_status status = make_data(options, D, &m, err);
     if (status == NJ_OK) {
         status = nj_encoder_new(&m.codebooks, NULL, &encode, &encoder, err);

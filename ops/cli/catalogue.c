@@ -43,6 +43,10 @@ static void print_summary_json(const nj_catalogue_summary *summary)
            summary->distinct_sid_count, summary->sharing_item_count,
            summary->largest_leaf_item_count, summary->collision_item_count,
            summary->largest_prefix_item_count);
+    if (summary->embedding_width > 0) {
+        printf(", \"quantizer\": \"%s\", \"embedding_width\": %zu",
+               nj_quant_kind_name(summary->kind), summary->embedding_width);
+    }
 }
 
 static void print_summary_text(const nj_catalogue_summary *summary)
@@ -63,6 +67,10 @@ static void print_summary_text(const nj_catalogue_summary *summary)
     if (summary->has_suffix) {
         printf("before the counter %u items collide, at most %u in one prefix\n",
                summary->collision_item_count, summary->largest_prefix_item_count);
+    }
+    if (summary->embedding_width > 0) {
+        printf("%s codebooks of embeddings %zu wide\n", nj_quant_kind_name(summary->kind),
+               summary->embedding_width);
     }
 }
 
@@ -129,8 +137,20 @@ nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *e
     return status;
 }
 
+static nj_status kind_from(const nj_arguments *arguments, nj_assign_config *config, nj_error *err)
+{
+    const char *name = nj_argument(arguments, "quantizer");
+    config->has_kind = name != NULL;
+    if (name != NULL && !nj_quant_kind_from_name(name, &config->kind)) {
+        return nj_fail(err, NJ_USAGE,
+                       "--quantizer %.40s: must be residual, product or hierarchical", name);
+    }
+    return NJ_OK;
+}
+
 nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *err)
 {
+    uint64_t beam = 1;
     nj_catalogue_options options;
     nj_catalogue *catalogue = NULL;
     nj_quant_error error;
@@ -139,6 +159,13 @@ nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *e
     nj_status status = nj_collision_options_from(arguments, &config.collisions, err);
     if (status == NJ_OK) {
         status = options_from(arguments, &options, err);
+    }
+    if (status == NJ_OK) {
+        status = kind_from(arguments, &config, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "assign-beam", 1, NJ_QUANT_BEAM_MAX, &beam, err);
+        config.beam = (uint32_t)beam;
     }
     if (status == NJ_OK) {
         status = nj_kernels_select("auto", &config.kernels, err);

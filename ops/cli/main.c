@@ -52,6 +52,7 @@ static const nj_option BENCH_QUANTIZER[] = {
     {"items", "N", "20000", "embeddings a round", false},
     {"levels", "N", "3", "codebooks", false},
     {"codes", "N", "256", "vectors of a codebook", false},
+    {"beam", "N", "1", "prefixes kept behind each level; 1 is greedy", false},
     {"rounds", "N", "5", "rounds; the median is reported", false},
     {"kernels", "NAME", "auto", "arithmetic: auto, ref, openblas, avx2, avx512", false},
     NJ_BENCH_REPORT_OPTIONS,
@@ -111,10 +112,39 @@ static const nj_option CATALOGUE_IMPORT[] = {
     CATALOGUE_OPTIONS,
 };
 
+static const nj_option CATALOGUE_FIT[] = {
+    {"embeddings", "FILE", NULL, "item vectors, .npy float16 or float32 [items, width]", true},
+    {"levels", "N", "3", "codebooks, 1 to 8", false},
+    {"codes", "N[,N...]", "256", "codes of every level: one number, or one a level", false},
+    {"method", "KIND", "residual",
+     "residual (a level sees what those before it leave), product (its part of the columns) or "
+     "hierarchical (k-means within each cluster)",
+     false},
+    {"seed", "N", "0", "of everything random: same seed, same file, same result", false},
+    {"iterations", "N", "50", "updates of a level's centroids, at most", false},
+    {"tolerance", "X", "0.0001",
+     "a level ends when an update lowers its error by less than this share; 0: never early", false},
+    {"standardise", NULL, NULL, "columns get mean 0 and variance 1 first", false},
+    {"pca", "N", "0", "codebooks see the first N principal components; 0: no PCA", false},
+    {"balanced", NULL, NULL,
+     "codes with more than 1.25 times their even share of items repel others while they are learned",
+     false},
+    {"threads", "N", "0", "0: one a processor; changes no result", false},
+    {"resume", NULL, NULL, "go on with an interrupted fit (OUT.fit)", false},
+    {"state-every", "SECONDS", "10", "how often OUT.fit is written; 0: after every update", false},
+    {"quiet", NULL, NULL, "no progress on standard error", false},
+    NJ_COLLISION_OPTIONS,
+    CATALOGUE_OPTIONS,
+};
+
 static const nj_option CATALOGUE_ASSIGN[] = {
     {"embeddings", "FILE", NULL, "item vectors, .npy float16 or float32 [items, width]", true},
     {"codebooks", "FILE", NULL,
-     ".npy [levels, codes, width], or a catalogue folder that has codebooks", true},
+     ".npy [levels, codes, width], .safetensors, or a catalogue folder that has codebooks", true},
+    {"quantizer", "KIND", NULL,
+     "what the codebooks of a file are: residual (default), product, hierarchical", false},
+    {"assign-beam", "N", "1", "prefixes kept behind each level of residual codes; 1 is greedy",
+     false},
     NJ_COLLISION_OPTIONS,
     CATALOGUE_OPTIONS,
 };
@@ -264,6 +294,8 @@ static const nj_command COMMANDS[] = {
             nj_command_bundle_verify),
     COMMAND("catalogue assign", "SIDs from embeddings and codebooks", NULL, CATALOGUE_ASSIGN,
             nj_command_catalogue_assign),
+    COMMAND("catalogue fit", "codebooks and SIDs from embeddings", NULL, CATALOGUE_FIT,
+            nj_command_catalogue_fit),
     COMMAND("catalogue import", "a catalogue from SIDs made elsewhere", NULL, CATALOGUE_IMPORT,
             nj_command_catalogue_import),
     COMMAND("catalogue refresh", "tonight's items on a catalogue whose SIDs do not move", NULL,

@@ -15,3 +15,4 @@ nj_test(unit/catalogue/test_job.c LIBS nj_engine LABEL unit) # the engine makes 
 nj_test(unit/catalogue/test_transport.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_item_round.c LIBS nj_item_round nj_math LABEL unit)
 nj_test(unit/catalogue/test_collisions.c LIBS nj_catalogue LABEL unit)
+nj_test(unit/catalogue/test_fit.c LIBS nj_catalogue_fit nj_catalogue_assign LABEL unit)
