@@ -18,10 +18,11 @@ typedef struct {
     const char *embeddings_path; // .npy [N, D] float16 or float32
     // .npy [L, K, width], .safetensors (quant_model.h), or the folder of a catalogue that has codebooks
     const char *codebooks_path;
-    nj_quant_model *model; // codebooks in memory, in place of the path; empty afterwards. NULL: the path counts
-    bool has_kind;      // kind was given; a catalogue knows its own, and must agree
-    nj_quant_kind kind; // of the codebooks in a file: 0 is residual
-    uint32_t beam;      // of residual codes over levels (encoder.h); 0 and 1: greedy
+    nj_quant_model *
+        model; // codebooks in memory, in place of the path; empty afterwards. NULL: the path counts
+    bool has_kind;                   // kind was given; a catalogue knows its own, and must agree
+    nj_quant_kind kind;              // of the codebooks in a file: 0 is residual
+    uint32_t beam;                   // of residual codes over levels (encoder.h); 0 and 1: greedy
     nj_collision_options collisions; // of items whose codes are the same
     const nj_kernels *kernels;       // they do not change the codes (quant.h)
 } nj_assign_config;

@@ -151,8 +151,7 @@ static void change_prices(nj_fit_run *run, const nj_kmeans_sums *sums, double me
     const double most = NJ_FIT_BALANCE * (double)run->N / (double)sums->K;
     for (size_t k = 0; k < sums->K; k++) {
         const double excess = (double)sums->counts[k] / most - 1;
-        const double price =
-            run->prices[k] + PRICE_STEP * mean_error * (excess < 1 ? excess : 1);
+        const double price = run->prices[k] + PRICE_STEP * mean_error * (excess < 1 ? excess : 1);
         run->prices[k] = price > 0 && sums->counts[k] > 0 ? price : 0;
     }
 }

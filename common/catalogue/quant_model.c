@@ -128,10 +128,11 @@ static nj_status find_vectors(model_reader *reader, uint32_t level)
     size_t rows = is_free ? size_of(reader, name, 0) : reader->expected->K[level];
     size_t most = is_hierarchy ? NJ_QUANT_ROWS_MAX : NJ_CODES_MAX;
     const size_t shape[] = {rows, nj_codebooks_width(codebooks, level)};
-    nj_status status =
-        nj_tensor_set_expect(reader->set, name.text, shape, 2, &reader->vectors[level], reader->err);
+    nj_status status = nj_tensor_set_expect(reader->set, name.text, shape, 2,
+                                            &reader->vectors[level], reader->err);
     if (status == NJ_OK && (rows < 1 || rows > most || shape[1] < 1)) {
-        status = nj_fail(reader->err, NJ_INPUT, "tensor \"%s\": has %zu rows of %zu, must be 1 to %zu of 1 to %d",
+        status = nj_fail(reader->err, NJ_INPUT,
+                         "tensor \"%s\": has %zu rows of %zu, must be 1 to %zu of 1 to %d",
                          name.text, rows, shape[1], most, NJ_QUANT_DIMS_MAX);
     }
     codebooks->K[level] = (uint32_t)rows;
@@ -171,7 +172,8 @@ static nj_status read_offset(model_reader *reader, uint32_t level, size_t count,
     for (size_t i = 0; i < count && status == NJ_OK; i++) {
         if (!(values[i] >= 0 && values[i] <= (float)NJ_QUANT_ROWS_MAX) ||
             values[i] != (float)(uint32_t)values[i]) {
-            status = nj_fail(reader->err, NJ_INPUT, "tensor \"%s\": element %zu is %g, must be a whole number of 0 to %u",
+            status = nj_fail(reader->err, NJ_INPUT,
+                             "tensor \"%s\": element %zu is %g, must be a whole number of 0 to %u",
                              name.text, i, (double)values[i], NJ_QUANT_ROWS_MAX);
             break;
         }
@@ -335,7 +337,8 @@ static nj_status read_transform(model_reader *reader)
     }
     model->transform_values = malloc((count + 1) * sizeof *model->transform_values);
     if (model->transform_values == NULL) {
-        return nj_fail(reader->err, NJ_NO_MEMORY, "no memory for a transform of %zu numbers", count);
+        return nj_fail(reader->err, NJ_NO_MEMORY, "no memory for a transform of %zu numbers",
+                       count);
     }
     float *at = model->transform_values;
     for (size_t i = 0; i < plan.count && status == NJ_OK; i++) {

@@ -19,7 +19,8 @@
 #define NJ_ENCODER_NUMBER_MAX 63 // of encoder.<i>
 
 typedef struct {
-    nj_codebooks codebooks; // its vectors point into codebook_values, its offsets into child_offsets
+    nj_codebooks
+        codebooks; // its vectors point into codebook_values, its offsets into child_offsets
     nj_transform transform; // its arrays point into transform_values
     float *codebook_values; // owned, as the others
     uint32_t *child_offsets;
@@ -30,7 +31,8 @@ void nj_quant_model_fini(nj_quant_model *model);
 
 // What the reader of a file knows already. All zero: residual, and whatever levels, codes and widths the file has.
 typedef struct {
-    nj_quant_kind kind; // ignored where the file has offsets and level_count is 0: it is hierarchical
+    nj_quant_kind
+        kind; // ignored where the file has offsets and level_count is 0: it is hierarchical
     uint32_t level_count;
     uint32_t K[NJ_QUANT_LEVELS_MAX];
     size_t D;    // width of the codebooks

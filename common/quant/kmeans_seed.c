@@ -249,8 +249,7 @@ nj_status nj_kmeans_seed(const nj_kernels *kernels, const float *rows, size_t N,
                          uint64_t seed, uint64_t stream, float *centroids, size_t *out_count,
                          nj_error *err)
 {
-    seeding s = {
-        .kernels = kernels, .rows = rows, .N = N, .D = D, .seed = seed, .stream = stream};
+    seeding s = {.kernels = kernels, .rows = rows, .N = N, .D = D, .seed = seed, .stream = stream};
     nj_status status = begin_seeding(&s, err);
     if (status == NJ_OK) {
         *out_count = seed_centroids(&s, K, centroids);

@@ -79,11 +79,10 @@ static nj_status numbers_from(const nj_arguments *arguments, nj_fit_config *fit,
     uint64_t iterations = 0;
     uint64_t pca = 0;
     uint64_t seconds = 0;
-    nj_status status =
-        nj_argument_uint(arguments, "levels", 1, NJ_QUANT_LEVELS_MAX, &levels, err);
+    nj_status status = nj_argument_uint(arguments, "levels", 1, NJ_QUANT_LEVELS_MAX, &levels, err);
     if (status == NJ_OK) {
-        status = nj_argument_uint(arguments, "iterations", 1, NJ_FIT_ITERATIONS_MAX, &iterations,
-                                  err);
+        status =
+            nj_argument_uint(arguments, "iterations", 1, NJ_FIT_ITERATIONS_MAX, &iterations, err);
     }
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "pca", 0, NJ_FIT_DIMS_MAX, &pca, err);
@@ -170,8 +169,7 @@ static nj_status threads_from(const nj_arguments *arguments, nj_item_threads *ou
 {
     nj_cpu_list cpus;
     uint64_t count = 0;
-    nj_status status =
-        nj_argument_uint(arguments, "threads", 0, NJ_ITEM_THREADS_MAX, &count, err);
+    nj_status status = nj_argument_uint(arguments, "threads", 0, NJ_ITEM_THREADS_MAX, &count, err);
     if (status == NJ_OK) {
         status = nj_kernels_select("auto", &out->kernels, err);
     }
@@ -204,11 +202,10 @@ static void show_progress(void *context, const nj_fit_progress *fit)
     nj_progress *progress = context;
     progress->total = fit->rows_total;
     if (fit->iteration > 0) {
-        nj_progress_note(progress,
-                         "level %" PRIu32 " of %" PRIu32 ", update %" PRIu32 " of %" PRIu32
-                         ", error %.6g",
-                         fit->level + 1, fit->level_count, fit->iteration, fit->iterations_max,
-                         fit->error);
+        nj_progress_note(
+            progress,
+            "level %" PRIu32 " of %" PRIu32 ", update %" PRIu32 " of %" PRIu32 ", error %.6g",
+            fit->level + 1, fit->level_count, fit->iteration, fit->iterations_max, fit->error);
     } else {
         nj_progress_note(progress, "level %" PRIu32 " of %" PRIu32 ", %s", fit->level + 1,
                          fit->level_count, fit->phase);
@@ -222,12 +219,11 @@ static json_t *levels_to_json(const nj_fit_report *report)
     for (uint32_t l = 0; l < report->level_count; l++) {
         const nj_fit_level *level = &report->levels[l];
         json_array_append_new(
-            levels,
-            json_pack("{s:f, s:I, s:b, s:I, s:I, s:I, s:I}", "error", level->error, "iterations",
-                      (json_int_t)level->iterations, "converged", level->converged,
-                      "codes_revived", (json_int_t)level->revived, "codes_empty",
-                      (json_int_t)level->empty, "largest_code", (json_int_t)level->largest, "rows",
-                      (json_int_t)level->node_count));
+            levels, json_pack("{s:f, s:I, s:b, s:I, s:I, s:I, s:I}", "error", level->error,
+                              "iterations", (json_int_t)level->iterations, "converged",
+                              level->converged, "codes_revived", (json_int_t)level->revived,
+                              "codes_empty", (json_int_t)level->empty, "largest_code",
+                              (json_int_t)level->largest, "rows", (json_int_t)level->node_count));
     }
     return levels;
 }
@@ -249,8 +245,8 @@ static nj_status print_json(const nj_catalogue_summary *summary, const nj_quant_
         json_array_append_new(residual, json_real(nj_quant_error_mean(error, l)));
     }
     json_t *fit = json_pack("{s:o, s:f, s:f, s:b, s:f}", "levels", levels_to_json(report),
-                            "mean_square", report->total_square, "variance",
-                            report->total_variance, "resumed", report->resumed, "seconds", seconds);
+                            "mean_square", report->total_square, "variance", report->total_variance,
+                            "resumed", report->resumed, "seconds", seconds);
     json_t *object = json_pack(
         "{s:I, s:I, s:o, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "items",
         (json_int_t)summary->item_count, "levels", (json_int_t)summary->level_count,
@@ -267,8 +263,8 @@ static nj_status print_json(const nj_catalogue_summary *summary, const nj_quant_
 static void print_text(const nj_catalogue_summary *summary, const nj_quant_error *error,
                        const nj_fit_report *report, double seconds)
 {
-    printf("%u items, mean square %.6g, variance %.6g\n", summary->item_count,
-           report->total_square, report->total_variance);
+    printf("%u items, mean square %.6g, variance %.6g\n", summary->item_count, report->total_square,
+           report->total_variance);
     for (uint32_t l = 0; l < report->level_count; l++) {
         const nj_fit_level *level = &report->levels[l];
         printf("level %" PRIu32 ": %" PRIu32 " codes, mean squared residual %.6g after %" PRIu32
@@ -349,8 +345,7 @@ nj_status nj_command_catalogue_fit(const nj_arguments *arguments, nj_error *err)
     }
     if (status == NJ_OK) {
         request.assign.model = &fitted;
-        status =
-            nj_catalogue_assign(&request.assign, &request.options, &error, &catalogue, err);
+        status = nj_catalogue_assign(&request.assign, &request.options, &error, &catalogue, err);
     }
     if (status == NJ_OK) {
         status = write_catalogue(arguments, &request, catalogue, &error, &report, err);

@@ -127,7 +127,8 @@ static const nj_option CATALOGUE_FIT[] = {
     {"standardise", NULL, NULL, "columns get mean 0 and variance 1 first", false},
     {"pca", "N", "0", "codebooks see the first N principal components; 0: no PCA", false},
     {"balanced", NULL, NULL,
-     "codes with more than 1.25 times their even share of items repel others while they are learned",
+     "codes with more than 1.25 times their even share of items repel others while they are "
+     "learned",
      false},
     {"threads", "N", "0", "0: one a processor; changes no result", false},
     {"resume", NULL, NULL, "go on with an interrupted fit (OUT.fit)", false},

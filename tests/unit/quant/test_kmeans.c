@@ -95,8 +95,8 @@ static void seeds_are_rows_and_every_far_cluster_has_one(void **state)
     bool is_met[12] = {false};
     for (size_t k = 0; k < 12; k++) {
         size_t row = 0;
-        while (row < 600 && memcmp(rows + row * D_TEST, seeds + k * D_TEST,
-                                   D_TEST * sizeof(float)) != 0) {
+        while (row < 600 &&
+               memcmp(rows + row * D_TEST, seeds + k * D_TEST, D_TEST * sizeof(float)) != 0) {
             row++;
         }
         assert_true(row < 600);
@@ -120,9 +120,9 @@ static void seeds_do_not_depend_on_the_set_of_exact_kernels(void **state)
             continue;
         }
         float *seeds = sets == 0 ? first : other;
-        assert_ok(nj_kmeans_seed(nj_kernels_at(i), rows, 500, D_TEST, 30, 9, 3, seeds, &count,
-                                 &err),
-                  &err);
+        assert_ok(
+            nj_kmeans_seed(nj_kernels_at(i), rows, 500, D_TEST, 30, 9, 3, seeds, &count, &err),
+            &err);
         assert_memory_equal(first, seeds, sizeof first);
         sets++;
     }
@@ -234,7 +234,8 @@ static void training_ends_at_a_fixed_point_of_lloyds_iteration(void **state)
     const nj_kernels *kernels = NULL;
     float *rows = draw_rows(400, D_TEST, 8, 6);
     float centroids[8 * D_TEST];
-    const nj_kmeans_options options = {.K = 8, .iterations_max = 200, .tolerance = 1e-15, .seed = 4};
+    const nj_kmeans_options options = {
+        .K = 8, .iterations_max = 200, .tolerance = 1e-15, .seed = 4};
     nj_kmeans_result result;
     assert_ok(nj_kernels_select("auto", &kernels, &err), &err);
     assert_ok(nj_kmeans_train(kernels, rows, 400, D_TEST, &options, centroids, &result, &err),
