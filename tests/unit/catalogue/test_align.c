@@ -100,8 +100,9 @@ static void small_codebooks_keep_as_many_codes_as_any_numbering_would(void **sta
             const uint32_t level = i % LEVELS;
             old.codes[i] = (uint16_t)(draw(&random) % K[level]);
             // Somewhat like the old codes under another number, so that there is something to find.
-            fresh.codes[i] = draw(&random) % 3 == 0 ? (uint16_t)(draw(&random) % K[level])
-                                                    : (uint16_t)((old.codes[i] + 1) % K[level]);
+            const bool is_another = draw(&random) % 3 == 0;
+            fresh.codes[i] =
+                (uint16_t)((is_another ? draw(&random) : old.codes[i] + 1u) % K[level]);
         }
         uint64_t best[LEVELS];
         for (uint32_t l = 0; l < LEVELS; l++) {

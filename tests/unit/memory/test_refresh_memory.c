@@ -100,9 +100,9 @@ static void make_world(void **state, world *w)
     assert_ok(
         nj_npy_write(config.embeddings_path, NJ_NPY_F32, (size_t[]){ITEMS, WIDTH}, 2, rows, &err),
         &err);
-    assert_ok(nj_npy_write(config.codebooks_path, NJ_NPY_F32, (size_t[]){2, 4, WIDTH}, 3, w->books,
-                           &err),
-              &err);
+    assert_ok(
+        nj_npy_write(config.codebooks_path, NJ_NPY_F32, (size_t[]){2, 4, WIDTH}, 3, w->books, &err),
+        &err);
     assert_ok(nj_catalogue_assign(&config, &options, NULL, &w->catalogue, &err), &err);
     write_tonight(state, w);
 }
