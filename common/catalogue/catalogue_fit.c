@@ -287,7 +287,8 @@ static nj_status find_state(nj_fit_run *run, nj_error *err)
 static nj_status learn_levels(nj_fit_run *run, nj_error *err)
 {
     nj_status status = NJ_OK;
-    for (uint32_t l = 0; l < run->level && status == NJ_OK; l++) { // a state keeps no codes
+    const uint32_t done = run->level < run->config->level_count ? run->level : 0;
+    for (uint32_t l = 0; l < done && status == NJ_OK; l++) { // a state keeps no codes
         status = nj_fit_level_encode(run, l, err);
     }
     while (run->level < run->config->level_count && status == NJ_OK) {
@@ -299,6 +300,13 @@ static nj_status learn_levels(nj_fit_run *run, nj_error *err)
         }
     }
     return status;
+}
+
+// What comes behind a fit may be refused, such as a counter that is too narrow: a fit that took long is not lost by it.
+static nj_status keep_result(nj_fit_run *run, nj_error *err)
+{
+    const char *path = run->config->state_path;
+    return path != NULL && nj_file_exists(path) ? nj_fit_state_write(run, err) : NJ_OK;
 }
 
 // All levels end to end, as a catalogue keeps them.
@@ -369,6 +377,9 @@ nj_status nj_fit(const nj_fit_config *config, nj_fitted *out, nj_fit_report *rep
     }
     if (status == NJ_OK) {
         status = learn_levels(&run, err);
+    }
+    if (status == NJ_OK) {
+        status = keep_result(&run, err);
     }
     if (status == NJ_OK) {
         status = hand_over(&run, out, err);

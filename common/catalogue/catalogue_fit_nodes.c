@@ -6,7 +6,8 @@
 //   section "embeddings"  .npy [N, D_in]
 //   section "above"       f32 [nodes, D]: the vectors of the nodes; the only child of a node without items
 //
-//   answer, node by node: u64 children, u64 updates, u64 codes revived, f64 squared error of the last update, f32 [children, D]
+//   answer, node by node: u64 children, u64 updates, u64 codes revived, u64 items of the child that has most, f64 squared error
+//   of the last update, f32 [children, D]
 //
 // A node with more than max(NJ_FIT_SAMPLE_ROWS, NJ_FIT_SAMPLE_CODES * K) items is trained on a sample of so many.
 #include <math.h>
@@ -35,6 +36,7 @@ typedef struct {
     uint64_t children;
     uint64_t iterations;
     uint64_t revived;
+    uint64_t largest;
     double error;
 } node_head;
 
@@ -189,7 +191,8 @@ static nj_status train_node(const nj_item_task *task, nodes_state *state, size_t
         status = nj_kmeans_train(task->kernels, state->rows, count, D, &options, state->centroids,
                                  &result, err);
     }
-    *out = (node_head){result.count, result.iterations, result.revived, result.last.error};
+    *out = (node_head){result.count, result.iterations, result.revived, result.last.largest,
+                       result.last.error};
     return status;
 }
 
@@ -271,6 +274,7 @@ nj_status nj_fit_nodes_read(nj_slice *answer, size_t D, nj_fit_node *out, nj_err
                          .child_count = (uint32_t)head.children,
                          .iterations = (uint32_t)head.iterations,
                          .revived = (uint32_t)head.revived,
+                         .largest = head.largest,
                          .error = head.error};
     const size_t bytes = (size_t)head.children * D * sizeof(float);
     answer->bytes += bytes;

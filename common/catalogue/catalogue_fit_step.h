@@ -106,7 +106,8 @@ typedef struct {
     uint32_t child_count;
     uint32_t iterations;
     uint32_t revived;
-    double error; // squared, over the rows that the node was trained on
+    uint64_t largest; // items of the child that has most
+    double error;     // squared, over the rows that the node was trained on
 } nj_fit_node;
 
 /// Takes the next node off the answer. NJ_INPUT: not an answer.

@@ -103,7 +103,6 @@ static nj_status take_node(tree_level *tree, const nj_fit_node *node, nj_error *
     nj_fit_run *run = tree->run;
     nj_fit_level *level = &run->report.levels[run->level];
     const size_t total = (size_t)tree->offsets[tree->node] + node->child_count;
-    const uint64_t items = tree->first[tree->node + 1] - tree->first[tree->node];
     if (total > NJ_QUANT_ROWS_MAX) {
         return nj_fail(err, NJ_INPUT,
                        "%s: level %" PRIu32 " needs more than %u nodes, which is the limit; fewer "
@@ -121,7 +120,7 @@ static nj_status take_node(tree_level *tree, const nj_fit_node *node, nj_error *
     tree->error += node->error;
     level->iterations = node->iterations > level->iterations ? node->iterations : level->iterations;
     level->revived += node->revived;
-    level->largest = items > level->largest ? items : level->largest;
+    level->largest = node->largest > level->largest ? node->largest : level->largest;
     return NJ_OK;
 }
 

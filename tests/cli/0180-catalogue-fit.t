@@ -21,11 +21,11 @@ npy("E-wide.npy", "<f4", (1, 4097), floats([0] * 4097))
 open("ids.txt", "w").write("".join(f"item{i}\n" for i in range(600)))
 open("ids-599.txt", "w").write("".join(f"item{i}\n" for i in range(599)))
 P
-fit=(nightjar catalogue fit --levels 3 --codes 8)
+fit=(nightjar catalogue fit --levels 3 --codes 8 --suffix-codes 64)
 
 expect_exit 0 '' -- "${fit[@]}" --embeddings E.npy --ids ids.txt --token-base 2 --out cat
 stdout_has 'level 2: 8 codes'
-expect_exit 0 '' -- nightjar catalogue assign --embeddings E.npy --ids ids.txt --codebooks cat --out again
+expect_exit 0 '' -- nightjar catalogue assign --embeddings E.npy --ids ids.txt --codebooks cat --suffix-codes 64 --out again
 check "assign gives the codes of the fit" cmp -s cat/sids.npy again/sids.npy
 expect_exit 0 '' -- "${fit[@]}" --embeddings E.npy --threads 3 --out cat3
 check "threads change no code" cmp -s cat/codebooks.safetensors cat3/codebooks.safetensors
@@ -58,6 +58,11 @@ else
     check "... and so are the SIDs" cmp -s whole/sids.npy killed/sids.npy
     check "... and the state is gone" test ! -e killed.fit
 fi
+# A counter that is too narrow is only found behind the fit: what was learned is kept, and another width goes on from it.
+expect_exit 65 'the collision counter has 2 codes' -- "${fit[@]}" "${state[@]}" --suffix-codes 2 --out narrow
+check "the fit is kept" test -e narrow.fit -a ! -e narrow
+expect_exit 0 '' -- "${fit[@]}" "${state[@]}" --resume --out narrow
+check "another counter goes on from it" cmp -s whole/sids.npy narrow/sids.npy
 echo "no state" >bad.fit
 expect_exit 65 'bad.fit: is cut' -- "${fit[@]}" --embeddings E.npy --resume --out bad
 check "... and is still there" grep -q 'no state' bad.fit
