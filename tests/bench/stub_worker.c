@@ -41,6 +41,7 @@ typedef enum {
     LIE_CLASS,   // cannot compute the night's numeric class
     LIE_DIGEST,  // a digest that the rows have not
     LIE_ITEMS,   // items that are not in the catalogue
+    LIE_LAST,    // always the last item of --items, sold or not
     LIE_LONG,    // lists longer than --top
     LIE_SHORT,   // a row too few
     LIE_EPOCH,   // results of another night
@@ -49,7 +50,7 @@ typedef enum {
     LIE_COUNT
 } lie;
 
-static const char *const LIES[LIE_COUNT] = {"none", "version", "class", "digest", "items",
+static const char *const LIES[LIE_COUNT] = {"none", "version", "class", "digest", "items", "last",
                                             "long", "short",   "epoch", "shard",  "twice"};
 
 typedef struct {
@@ -122,6 +123,8 @@ static nj_status pack_user(const stub *s, const nj_request *request, nj_buffer *
     }
     if (o->lie == LIE_ITEMS) {
         items[0] = nj_slice_from("sold by nobody");
+    } else if (o->lie == LIE_LAST) {
+        items[0] = nj_idlist_at(&o->items, o->items.count - 1);
     }
     return nj_row_pack(row, 0, items, scores, count, &history);
 }

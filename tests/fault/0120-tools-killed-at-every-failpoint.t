@@ -1,4 +1,4 @@
-# `catalogue import`, `bundle pack` and `store publish` are killed at every step of putting their output in place: the old output or
+# `catalogue import`, `catalogue refresh`, `bundle pack` and `store publish` are killed at every step of putting their output in place: the old output or
 # the new one is there, whole, and the next call needs no cleaning up.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -25,6 +25,22 @@ for point in $(failpoints TOOL); do
     expect_exit 0 nightjar catalogue show again
     expect_exit 0 "${import[@]}" --overwrite
     diff -r cat again >&2 || fail "$point: another catalogue than before"
+done
+
+# A refresh leaves the old catalogue as it was, also where it takes its place, and there is no new one or a whole one.
+sed 1d "$data/items.txt" >tonight.txt
+refresh=(nightjar catalogue refresh --ids tonight.txt)
+expect_exit 0 "${refresh[@]}" --from cat --out refreshed
+for point in $(failpoints TOOL) file.written file.placed; do
+    rm -rf again old
+    cp -r cat old
+    killed "$point=kill" "${refresh[@]}" --from old --out again
+    diff -r cat old >&2 || fail "$point: the old catalogue is another"
+    [[ ! -e again ]] || diff -r refreshed again >&2 || fail "$point: half a catalogue has the name"
+    killed "$point=kill" "${refresh[@]}" --from old --out old --overwrite
+    diff -r cat old >diff.out || diff -r refreshed old >diff.out || fail "$point: neither the old catalogue nor the new one"
+    expect_exit 0 "${refresh[@]}" --from old --out old --overwrite
+    diff -r refreshed old >&2 || fail "$point: another catalogue than without the kill"
 done
 
 expect_exit 0 nightjar run "${night[@]}" --store store --workers 1
