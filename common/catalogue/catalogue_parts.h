@@ -47,5 +47,14 @@ void nj_catalogue_give_model(nj_catalogue *catalogue, nj_quant_model *out);
 
 /// Moves codebooks, transform and their memory into a catalogue that has none; the model is empty afterwards.
 void nj_catalogue_take_model(nj_catalogue *catalogue, nj_quant_model *model);
+/// Files of a folder that is being written: items.txt; retired.npy, of a catalogue that has retired items; and an int32 array [N, L] of
+/// bases[level] + code, codes alone where `bases` is NULL.
+NJ_CHECKED nj_status nj_catalogue_write_items(const char *folder, const nj_catalogue *catalogue,
+                                              nj_error *err);
+NJ_CHECKED nj_status nj_catalogue_write_retired(const char *folder, const nj_catalogue *catalogue,
+                                                nj_error *err);
+NJ_CHECKED nj_status nj_catalogue_write_codes(const char *folder, const char *name,
+                                              const nj_sids *sids, const uint32_t *bases,
+                                              nj_error *err);
 
 #endif

@@ -123,7 +123,7 @@ static nj_status write_buffer(const char *folder, const char *name, const nj_buf
     return status == NJ_OK ? nj_file_write(path.text, buffer->bytes, buffer->size, err) : status;
 }
 
-static nj_status write_items(const char *folder, const nj_catalogue *catalogue, nj_error *err)
+nj_status nj_catalogue_write_items(const char *folder, const nj_catalogue *catalogue, nj_error *err)
 {
     nj_buffer text;
     nj_buffer_init(&text, SIZE_MAX / 2);
@@ -145,7 +145,8 @@ static nj_status write_items(const char *folder, const nj_catalogue *catalogue, 
 }
 
 // int32 and not uint16: whoever adds a token base to these in NumPy must not meet its wrap-around at 65536.
-static nj_status write_sids(const char *folder, const nj_sids *sids, nj_error *err)
+nj_status nj_catalogue_write_codes(const char *folder, const char *name, const nj_sids *sids,
+                                   const uint32_t *bases, nj_error *err)
 {
     nj_path path;
     const size_t shape[] = {sids->row_count, sids->level_count};
@@ -155,9 +156,9 @@ static nj_status write_sids(const char *folder, const nj_sids *sids, nj_error *e
         return nj_fail(err, NJ_NO_MEMORY, "no memory to write %zu SIDs", shape[0]);
     }
     for (size_t i = 0; i < count; i++) {
-        values[i] = sids->codes[i];
+        values[i] = sids->codes[i] + (bases != NULL ? (int32_t)bases[i % shape[1]] : 0);
     }
-    nj_status status = nj_path_join(folder, NJ_CATALOGUE_SIDS, &path, err);
+    nj_status status = nj_path_join(folder, name, &path, err);
     if (status == NJ_OK) {
         status = nj_npy_write(path.text, NJ_NPY_I32, shape, 2, values, err);
     }
@@ -165,7 +166,8 @@ static nj_status write_sids(const char *folder, const nj_sids *sids, nj_error *e
     return status;
 }
 
-static nj_status write_retired(const char *folder, const nj_catalogue *catalogue, nj_error *err)
+nj_status nj_catalogue_write_retired(const char *folder, const nj_catalogue *catalogue,
+                                     nj_error *err)
 {
     nj_path path;
     const size_t shape[] = {catalogue->sids.row_count};
@@ -321,15 +323,15 @@ static nj_status write_origin(const char *folder, const nj_sids *sids,
 static nj_status write_files(const char *folder, const nj_catalogue *catalogue,
                              const nj_catalogue_origin *origin, nj_error *err)
 {
-    nj_status status = write_items(folder, catalogue, err);
+    nj_status status = nj_catalogue_write_items(folder, catalogue, err);
     if (status == NJ_OK) {
-        status = write_sids(folder, &catalogue->sids, err);
+        status = nj_catalogue_write_codes(folder, NJ_CATALOGUE_SIDS, &catalogue->sids, NULL, err);
     }
     if (status == NJ_OK && catalogue->codebooks.level_count > 0) {
         status = write_codebooks(folder, catalogue, err);
     }
     if (status == NJ_OK && catalogue->retired_count > 0) {
-        status = write_retired(folder, catalogue, err);
+        status = nj_catalogue_write_retired(folder, catalogue, err);
     }
     if (status == NJ_OK && origin != NULL) {
         status = write_origin(folder, &catalogue->sids, origin, err);

@@ -80,12 +80,13 @@ static void warn_of_long_histories(const nj_job *job)
     }
 }
 
-nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_error *err)
+static nj_status open_with(const nj_arguments *arguments, const char *bundle_path, nj_job *out,
+                           nj_error *err)
 {
     nj_job job = {0};
     nj_status status = nj_settings_from(arguments, &job.settings, err);
     if (status == NJ_OK) {
-        status = open_bundle(&job, nj_argument(arguments, "bundle"), err);
+        status = open_bundle(&job, bundle_path, err);
     }
     if (status != NJ_OK) {
         nj_job_close(&job);
@@ -96,11 +97,22 @@ nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_erro
     return NJ_OK;
 }
 
+nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_error *err)
+{
+    return open_with(arguments, nj_argument(arguments, "bundle"), out, err);
+}
+
 nj_status nj_job_open(const nj_arguments *arguments, nj_job *out, nj_error *err)
+{
+    return nj_job_open_with(arguments, nj_argument(arguments, "bundle"), out, err);
+}
+
+nj_status nj_job_open_with(const nj_arguments *arguments, const char *bundle_path, nj_job *out,
+                           nj_error *err)
 {
     nj_job job = {0};
     const char *users_path = nj_argument(arguments, "users");
-    nj_status status = nj_job_open_bundle(arguments, &job, err);
+    nj_status status = open_with(arguments, bundle_path, &job, err);
     if (status == NJ_OK) {
         status = read_users(&job, users_path, nj_argument(arguments, "format"), err);
     }

@@ -22,7 +22,9 @@
 // What reads users under a bundle: decode and run.
 #define NJ_USERS_OPTIONS                                                                           \
     {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", true},                   \
-        {"users", "FILE", NULL, "user histories; - is standard input", true},                      \
+        NJ_USERS_FILE_OPTIONS
+#define NJ_USERS_FILE_OPTIONS                                                                      \
+    {"users", "FILE", NULL, "user histories; - is standard input", true},                          \
     {                                                                                              \
         "format", "WORD", NULL, "sequence, jsonl, csv or inter; default: by the file's ending",    \
             false                                                                                  \
@@ -46,6 +48,9 @@ typedef struct {
 /// Errors  NJ_USAGE: a setting or the format; NJ_REFUSED: a digest differs; NJ_INPUT; NJ_NOT_FOUND; those of nj_user_table_apply
 /// Proof   tests/unit/catalogue/test_job.c
 NJ_CHECKED nj_status nj_job_open(const nj_arguments *arguments, nj_job *out, nj_error *err);
+/// The same with this bundle, whatever --bundle says.
+NJ_CHECKED nj_status nj_job_open_with(const nj_arguments *arguments, const char *bundle_path,
+                                      nj_job *out, nj_error *err);
 /// The first half of nj_job_open, for who reads the users otherwise: settings and bundle, no users.
 NJ_CHECKED nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_error *err);
 /// Accepts a job that is all zero.

@@ -315,6 +315,8 @@ static nj_status open_night(nj_night *n, nj_error *err)
     n->exchange.settings = nj_buffer_slice(&n->settings_bytes);
     n->exchange.sections = nj_bundle_sections(n->job->bundle);
     n->exchange.lease_ms = n->options->lease_ms;
+    n->stage.published = n->options->hooks.published;
+    n->stage.published_context = n->options->hooks.published_context;
     n->summary.users = n->plan.user_count + n->plan.copied_count;
     n->summary.since = n->since.name;
     n->summary.since_differs = n->since.differs;

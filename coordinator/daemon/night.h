@@ -46,6 +46,11 @@ typedef struct {
     nj_status (*ready)(void *context, const char *endpoint, nj_error *err);
     /// Every 100 ms or so.
     nj_status (*tick)(void *context, const nj_night_pulse *pulse, nj_error *err);
+    /// When CURRENT names the generation, while a killed process would still find an interrupted night and call it again. `complete`:
+    /// nobody was quarantined. NJ_IO is tried again, as what the store does not write.
+    nj_status (*published)(void *context, const nj_store_name *generation, bool complete,
+                           nj_error *err);
+    void *published_context;
 } nj_night_hooks;
 
 typedef struct {

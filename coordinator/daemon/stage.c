@@ -380,6 +380,12 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
                          "verified and published %s", stage->name.text);
         }
         break;
+    case NJ_STAGE_NOTE:
+        if (stage->published != NULL) {
+            status = stage->published(stage->published_context, &stage->name,
+                                      row_count == stage->plan->user_count, err);
+        }
+        break;
     case NJ_STAGE_REMOVE:
         status = remove_area(stage, err);
         break;

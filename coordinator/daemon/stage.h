@@ -48,6 +48,7 @@ typedef enum {
     NJ_STAGE_PACK,
     NJ_STAGE_VERIFY,
     NJ_STAGE_PUBLISH,
+    NJ_STAGE_NOTE,
     NJ_STAGE_REMOVE,
 } nj_stage_step;
 
@@ -63,6 +64,10 @@ typedef struct {
     size_t given_up_capacity;
     nj_stage_step step;
     nj_store_name name; // of the generation, behind PACK
+    // nj_night_hooks has it; NULL: nobody notes it
+    nj_status (*published)(void *context, const nj_store_name *generation, bool complete,
+                           nj_error *err);
+    void *published_context;
 } nj_stage;
 
 /// Opens the store's staging area, which says who is copied: a new one, or with `resume` the one that is there if its plan is this one.
@@ -110,7 +115,7 @@ void nj_stage_clear(nj_stage *stage);
 /// nothing in the way of the next one. A failure is logged only.
 void nj_stage_discard_empty(nj_stage *stage);
 
-/// Packs, verifies, publishes, and removes the staging area. After NJ_IO the same call goes on where it failed.
+/// Packs, verifies, publishes, tells `published`, and removes the staging area. After NJ_IO the same call goes on where it failed.
 ///
 ///   row_count  the plan's users less those who were quarantined; copied ones are not counted
 NJ_CHECKED nj_status nj_stage_publish(nj_stage *stage, uint64_t row_count, nj_error *err);

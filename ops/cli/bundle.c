@@ -8,6 +8,7 @@
 #include "common/codec/json.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
+#include "ops/cli/pairing.h"
 #include "worker/engine/bundle_pack.h"
 
 static nj_status read_tokens(const nj_arguments *arguments, const char *name, uint32_t *out,
@@ -51,15 +52,37 @@ static nj_status template_from(const nj_arguments *arguments, nj_template *out, 
     return status == NJ_OK ? read_user_tokens(arguments, out, err) : status;
 }
 
+static void print_losses(const char *name, const nj_pairing_null *null)
+{
+    printf(", \"losses_%s\": [", name);
+    for (size_t i = 0; i < NJ_PAIRING_MAPS && null->tried; i++) {
+        printf("%s%.6g", i > 0 ? ", " : "", null->loss[i]);
+    }
+    printf("], \"maps_%s\": %u", name, null->map_count);
+}
+
+static void print_pairing_json(const nj_pairing *pairing)
+{
+    printf(", \"pairing\": {\"transitions\": %u, \"loss\": %.6g", pairing->transitions,
+           pairing->loss);
+    print_losses("dealt", &pairing->dealt);
+    print_losses("renamed", &pairing->renamed);
+    printf("}");
+}
+
 static void print_summary(const char *path, const nj_pack_summary *summary, bool as_json)
 {
     char hex[NJ_DIGEST_HEX_BYTES];
     nj_digest_hex(&summary->digest, hex);
     if (as_json) {
         printf("{\"bundle\": \"%s\", \"items\": %u, \"levels\": %u, \"leaves\": %u, "
-               "\"history_max\": %u, \"counted_items\": %" PRIu64 "}\n",
+               "\"history_max\": %u, \"counted_items\": %" PRIu64,
                hex, summary->item_count, summary->level_count, summary->leaf_count,
                summary->history_max, summary->counted_items);
+        if (summary->pairing.dealt.tried) {
+            print_pairing_json(&summary->pairing);
+        }
+        printf("}\n");
     } else {
         printf("%s: %u items, %u leaves, %u levels, histories to %u items\nbundle %s\n", path,
                summary->item_count, summary->leaf_count, summary->level_count, summary->history_max,
@@ -75,7 +98,8 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
     uint64_t history_max = 0;
     nj_pack_request request = {.model_path = nj_argument(arguments, "model"),
                                .catalogue_path = nj_argument(arguments, "catalogue"),
-                               .histories_path = nj_argument(arguments, "histories")};
+                               .histories_path = nj_argument(arguments, "histories"),
+                               .no_pairing_check = nj_argument_flag(arguments, "no-pairing-check")};
     nj_status status =
         nj_argument_uint(arguments, "history-max", 0, NJ_HISTORY_MAX, &history_max, err);
     if (status == NJ_OK) {
@@ -91,6 +115,7 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
         status = nj_bundle_pack(&request, nj_argument(arguments, "out"), &summary, err);
     }
     if (status == NJ_OK) {
+        nj_tell_pairing(&summary, &request);
         print_summary(nj_argument(arguments, "out"), &summary, nj_argument_flag(arguments, "json"));
     }
     return status;

@@ -6,6 +6,7 @@
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/catalogue_assign.h"
 #include "common/catalogue/catalogue_make.h"
+#include "common/catalogue/trained_on.h"
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/item_options.h"
@@ -75,6 +76,14 @@ static void print_summary_text(const nj_catalogue_summary *summary)
     }
 }
 
+// What a checkpoint that is trained on it is told.
+static void print_trained_on(const nj_catalogue *catalogue)
+{
+    char text[NJ_TRAINED_ON_BYTES];
+    nj_trained_on_write(catalogue, text);
+    printf(", \"" NJ_TRAINED_ON_KEY "\": %s", text);
+}
+
 // How much of the embeddings the codes up to each level leave.
 static void print_error(const nj_quant_error *error, uint32_t level_count, bool as_json)
 {
@@ -96,6 +105,9 @@ static nj_status print_catalogue(const nj_arguments *arguments, const nj_catalog
     }
     const bool as_json = nj_argument_flag(arguments, "json");
     (as_json ? print_summary_json : print_summary_text)(&summary);
+    if (as_json) {
+        print_trained_on(catalogue);
+    }
     if (error != NULL) {
         print_error(error, catalogue->codebooks.level_count, as_json);
     }

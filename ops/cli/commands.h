@@ -20,6 +20,7 @@ nj_status nj_command_bundle_list(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bundle_verify(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_assign(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_catalogue_export(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_fit(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_refresh(const nj_arguments *arguments, nj_error *err);

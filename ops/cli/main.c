@@ -7,6 +7,7 @@
 #include "ops/cli/engine_options.h"
 #include "ops/cli/item_options.h"
 #include "ops/cli/local_fleet.h"
+#include "ops/cli/run_phases.h"
 
 #define JSON_OPTION                                                                                \
     {                                                                                              \
@@ -100,11 +101,20 @@ static const nj_option BUNDLE_PACK[] = {
     {"after", "TOKENS", NULL, "encoder tokens after the items (T5 trainers: 1, EOS)", false},
     {"user-tokens", "FIRST,COUNT", NULL, "a hashed user token: FIRST + XXH3-64(user id) % COUNT",
      false},
+    {"no-pairing-check", NULL, NULL,
+     "with --histories: do not ask whether the model knows the catalogue's SIDs", false},
     {"out", "FILE", NULL, "the bundle to write", true},
     JSON_OPTION,
 };
 
 static const nj_option BUNDLE_LIST[] = {JSON_OPTION};
+
+static const nj_option CATALOGUE_EXPORT[] = {
+    {"to", "FORM", NULL,
+     "index-json (LETTER, LC-Rec, MiniOneRec) or npy (GRID: arrays of codes and tokens)", true},
+    {"out", "PATH", NULL, "index-json: the file; npy: the folder; nothing may be there", true},
+    JSON_OPTION,
+};
 
 static const nj_option CATALOGUE_IMPORT[] = {
     {"sids", "FILE", NULL, "semantic IDs, .npy of whole numbers [items, levels]", false},
@@ -222,7 +232,9 @@ static const nj_option EVAL[] = {
 };
 
 static const nj_option RUN[] = {
-    NJ_USERS_OPTIONS,
+    {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", false},
+    NJ_RUN_PHASES_OPTIONS,
+    NJ_USERS_FILE_OPTIONS,
 #define NJ_PLANNED NJ_PLANNED_OPTION
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,
@@ -294,6 +306,8 @@ static const nj_command COMMANDS[] = {
             nj_command_bundle_verify),
     COMMAND("catalogue assign", "SIDs from embeddings and codebooks", NULL, CATALOGUE_ASSIGN,
             nj_command_catalogue_assign),
+    COMMAND("catalogue export", "SIDs and tokens in the forms that trainers read", "DIR",
+            CATALOGUE_EXPORT, nj_command_catalogue_export),
     COMMAND("catalogue fit", "codebooks and SIDs from embeddings", NULL, CATALOGUE_FIT,
             nj_command_catalogue_fit),
     COMMAND("catalogue import", "a catalogue from SIDs made elsewhere", NULL, CATALOGUE_IMPORT,

@@ -18,6 +18,7 @@ PATH=$programs:$PATH
 for name in $(compgen -e NIGHTJAR_ || true); do # a setting of the caller must not reach the programs
     unset "$name"
 done
+export NIGHTJAR_NO_PAIRING_CHECK=true # most tests pack a model with SIDs for their form, and have a hundred bundles to pack
 export PYTHONPATH=$source_dir/tests/cli
 data=$source_dir/ops/demo-data
 script=$(basename "$0")

@@ -20,6 +20,7 @@ for name in $(compgen -e NIGHTJAR_ || true); do # a setting of the caller must n
     unset "$name"
 done
 
+export NIGHTJAR_NO_PAIRING_CHECK=true # most tests pack a model with SIDs for their form, and have a hundred bundles to pack
 WAIT_S=60 # no wait is longer
 data=$source_dir/ops/demo-data
 work=$(mktemp -d)
@@ -240,4 +241,25 @@ start_worker() { # NAME ENDPOINT OPTION...
     local name=$1 where=$2
     shift 2
     start "$name" nightjar-worker --connect "$where" --server-key server.key.pub --key worker.key "${slow[@]}" --cache cache "$@"
+}
+
+# ---- the whole night: from embeddings to the store ----
+
+# books.npy, cat/ with codebooks and the demo's SIDs, users.txt, and the items of two nights: emb1.npy ids1.txt are the demo's, emb2.npy
+# ids2.txt lack 28 of them (5 %) and have 28 new ones. whole: the command without items and store.
+make_whole_night() { # USERS
+    local script=$source_dir/tests/integration/whole_night.py
+    python3 "$script" books books.npy
+    python3 "$script" items emb1.npy ids1.txt 0 0
+    python3 "$script" items emb2.npy ids2.txt 28 28
+    nightjar catalogue assign --embeddings emb1.npy --ids ids1.txt --codebooks books.npy --no-suffix --out cat >setup.out 2>setup.log
+    head -n "$1" "$data/histories.txt" >users.txt
+    whole=(nightjar run --catalogue cat --model "$data/model" --users users.txt "${settings[@]}" --workers 2)
+}
+
+# The same night by hand: a refreshed catalogue cat.NAME, a bundle, and what `decode` says of the users, in NAME.jsonl.
+make_expected() { # NAME FROM EMBEDDINGS IDS
+    nightjar catalogue refresh --from "$2" --embeddings "$3" --ids "$4" --out "cat.$1" >>setup.out 2>>setup.log
+    nightjar bundle pack --model "$data/model" --catalogue "cat.$1" --out night.njb >>setup.out 2>>setup.log
+    expected_rows users.txt >"$1.jsonl"
 }

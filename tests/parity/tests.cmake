@@ -1,8 +1,12 @@
 include(${CMAKE_CURRENT_SOURCE_DIR}/support/t5_fixture.cmake)
 nj_test(parity/test_t5_golden.c LIBS nj_test_t5 LABEL parity)
 nj_test(parity/test_t5_teacher_forced.c LIBS nj_test_t5 LABEL parity)
+nj_test(parity/test_forced.c LIBS nj_engine nj_test_t5 LABEL parity)
 nj_test(parity/test_decode.c LIBS nj_engine LABEL parity)
 # All of Beauty takes minutes.
 add_test(NAME parity_beauty_quality COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/parity/beauty_quality)
 set_tests_properties(parity_beauty_quality PROPERTIES LABELS soak TIMEOUT 3600 SKIP_RETURN_CODE 77
+        ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+add_test(NAME parity_beauty_pairing COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/parity/beauty_pairing)
+set_tests_properties(parity_beauty_pairing PROPERTIES LABELS soak TIMEOUT 600 SKIP_RETURN_CODE 77
         ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})

@@ -7,6 +7,7 @@
 #include "common/base/file.h"
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/section_names.h"
+#include "common/catalogue/trained_on.h"
 #include "common/catalogue/view.h"
 #include "common/codec/json.h"
 #include "common/input/safetensors.h"
@@ -20,6 +21,7 @@ typedef struct {
     const nj_pack_request *request;
     nj_catalogue *catalogue;
     nj_t5_config config;
+    nj_trained_on trained;
     char *model_json; // owned by jansson's allocator: free()
     nj_buffer weights;
     nj_buffer trie;
@@ -27,6 +29,9 @@ typedef struct {
     uint32_t *counts; // [N] or NULL
     uint32_t history_max;
     uint64_t counted_items;
+    nj_idmap map;              // item id -> row; where histories are read
+    nj_pairing_sample *sample; // owned; NULL: the probe is not asked for
+    nj_pairing pairing;
 } packing;
 
 static nj_status read_model(packing *p, nj_error *err)
@@ -40,6 +45,9 @@ static nj_status read_model(packing *p, nj_error *err)
     }
     if (status == NJ_OK) {
         status = nj_t5_config_read(json, path.text, &p->config, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_trained_on_read(json, path.text, &p->trained, err);
     }
     if (status == NJ_OK) {
         p->model_json = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
@@ -76,6 +84,10 @@ static nj_status read_catalogue(packing *p, nj_error *err)
 {
     nj_status status = nj_catalogue_read(p->request->catalogue_path, &p->catalogue, err);
     if (status == NJ_OK) {
+        status = nj_trained_on_check(&p->trained, p->request->model_path, p->catalogue,
+                                     p->request->catalogue_path, err);
+    }
+    if (status == NJ_OK) {
         status = nj_trie_build(&p->catalogue->sids, &p->trie, err);
     }
     if (status == NJ_OK) {
@@ -88,46 +100,81 @@ static nj_status read_catalogue(packing *p, nj_error *err)
     return status;
 }
 
-// ---- counts ----
+// ---- histories ----
 
-typedef struct {
-    packing *packing;
-    nj_idmap map;
-} counting;
-
-static nj_status count_items(void *context, const nj_history *history, nj_error *err)
+static nj_status take_history(void *context, const nj_history *history, nj_error *err)
 {
     (void)err;
-    counting *c = context;
-    for (size_t i = 0; i < history->item_count; i++) {
-        size_t row = nj_idmap_find(&c->map, history->items[i], nj_idmap_at_list,
-                                   &c->packing->catalogue->items);
-        if (row != NJ_IDMAP_NONE && c->packing->counts[row] < UINT32_MAX) {
-            c->packing->counts[row]++;
-            c->packing->counted_items++;
+    packing *p = context;
+    for (size_t i = 0; i < history->item_count && p->counts != NULL; i++) {
+        size_t row =
+            nj_idmap_find(&p->map, history->items[i], nj_idmap_at_list, &p->catalogue->items);
+        if (row != NJ_IDMAP_NONE && p->counts[row] < UINT32_MAX) {
+            p->counts[row]++;
+            p->counted_items++;
         }
+    }
+    if (p->sample != NULL) {
+        nj_pairing_sample_add(p->sample, &p->catalogue->items, &p->map, history);
     }
     return NJ_OK;
 }
 
-static nj_status count_histories(packing *p, nj_error *err)
+static nj_status read_histories(packing *p, nj_error *err)
 {
-    if (p->request->histories_path == NULL) {
+    const nj_pack_request *request = p->request;
+    const bool counted = request->histories_path != NULL;
+    const bool probed = !request->no_pairing_check && !p->trained.stated;
+    const char *path = counted ? request->histories_path : probed ? request->probe_path : NULL;
+    if (path == NULL) {
         return NJ_OK;
     }
-    counting c = {.packing = p};
-    nj_idmap_init(&c.map);
-    p->counts = calloc(p->catalogue->items.count, sizeof *p->counts);
-    nj_status status =
-        p->counts != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory to count items");
-    if (status == NJ_OK) {
-        status = nj_idmap_build(&c.map, &p->catalogue->items, p->request->catalogue_path, err);
+    nj_status status = nj_idmap_build(&p->map, &p->catalogue->items, request->catalogue_path, err);
+    if (status == NJ_OK && counted) {
+        p->counts = calloc(p->catalogue->items.count, sizeof *p->counts);
+        status = p->counts != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory to count items");
     }
-    if (status == NJ_OK) {
-        status = nj_histories_read(p->request->histories_path, p->request->histories_format,
-                                   count_items, &c, err);
+    if (status == NJ_OK && probed) {
+        status = nj_pairing_sample_new(&p->sample, err);
     }
-    nj_idmap_fini(&c.map);
+    return status == NJ_OK
+               ? nj_histories_read(path,
+                                   counted ? request->histories_format : request->probe_format,
+                                   take_history, p, err)
+               : status;
+}
+
+// ---- does the model know the catalogue? ----
+
+static nj_status probe_pairing(packing *p, const nj_tensor_set *weights,
+                               const nj_catalogue_view *view, nj_error *err)
+{
+    const nj_pairing_request request = {.config = &p->config,
+                                        .weights = weights,
+                                        .sids = &p->catalogue->sids,
+                                        .level_token_base = p->catalogue->level_token_base,
+                                        .template = &view->template,
+                                        .history_max = p->history_max};
+    nj_status status = nj_pairing_probe(&request, p->sample, &p->pairing, err);
+    return status == NJ_OK ? nj_pairing_check(&p->pairing, err) : status;
+}
+
+// `view` is of sections that were checked: every token of the catalogue is below V.
+static nj_status check_pairing(packing *p, const nj_catalogue_view *view, nj_error *err)
+{
+    if (p->sample == NULL) {
+        return NJ_OK;
+    }
+    nj_tensor_set *weights = NULL;
+    nj_status status = nj_tensor_set_open_bytes(p->weights.bytes, p->weights.size,
+                                                p->request->model_path, &weights, err);
+    if (status == NJ_OK) {
+        status = probe_pairing(p, weights, view, err);
+    }
+    if (status == NJ_REFUSED) {
+        nj_error_prefix(err, "%s and %s", p->request->model_path, p->request->catalogue_path);
+    }
+    nj_tensor_set_close(&weights);
     return status;
 }
 
@@ -170,6 +217,9 @@ static nj_status write_bundle(packing *p, const char *out_path, nj_pack_summary 
         status = nj_catalogue_view_check_vocabulary(&view, p->config.V, err);
     }
     if (status == NJ_OK) {
+        status = check_pairing(p, &view, err);
+    }
+    if (status == NJ_OK) {
         status = nj_bundle_write(out_path, &sections, err);
     }
     if (status == NJ_OK) {
@@ -178,6 +228,8 @@ static nj_status write_bundle(packing *p, const char *out_path, nj_pack_summary 
                                  .leaf_count = view.trie.node_count[view.trie.level_count],
                                  .history_max = p->history_max,
                                  .counted_items = p->counted_items,
+                                 .trained_on = p->trained.stated,
+                                 .pairing = p->pairing,
                                  .digest = nj_sections_digest(&sections)};
     }
     return status;
@@ -187,6 +239,7 @@ nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, n
                          nj_error *err)
 {
     packing p = {.request = request};
+    nj_idmap_init(&p.map);
     nj_buffer_init(&p.weights, SECTION_BYTES_MAX);
     nj_buffer_init(&p.trie, SECTION_BYTES_MAX);
     nj_buffer_init(&p.facts, CONFIG_BYTES_MAX);
@@ -195,7 +248,7 @@ nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, n
         status = read_catalogue(&p, err);
     }
     if (status == NJ_OK) {
-        status = count_histories(&p, err);
+        status = read_histories(&p, err);
     }
     if (status == NJ_OK) {
         status = write_bundle(&p, out_path, out, err);
@@ -203,6 +256,8 @@ nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, n
     nj_buffer_fini(&p.weights);
     nj_buffer_fini(&p.trie);
     nj_buffer_fini(&p.facts);
+    nj_pairing_sample_free(&p.sample);
+    nj_idmap_fini(&p.map);
     free(p.counts);
     free(p.model_json);
     nj_catalogue_free(&p.catalogue);

@@ -2,12 +2,14 @@
 #ifndef NJ_WORKER_ENGINE_BUNDLE_PACK_H
 #define NJ_WORKER_ENGINE_BUNDLE_PACK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/error.h"
 #include "common/bundle/bundle.h"
 #include "common/catalogue/template.h"
 #include "common/input/histories.h"
+#include "worker/engine/pairing.h"
 
 // Encoder tokens of a user when neither the checkpoint (n_positions) nor the caller says how many it was trained for.
 #define NJ_PACK_TOKENS_DEFAULT 1024
@@ -18,10 +20,15 @@ typedef struct {
     // Counted for the list of cold users; NULL: they get an empty, flagged row.
     const char *histories_path;
     nj_histories_format histories_format;
+    // Without histories_path: what the model is asked about instead, and not counted; NULL: nothing.
+    const char *probe_path;
+    nj_histories_format probe_format;
     const nj_template *template; // NULL: the catalogue's own
     // Items that the encoder reads at the most, up to NJ_HISTORY_MAX; 0: as many as fit, with the template's tokens, in the
     // checkpoint's n_positions or else in NJ_PACK_TOKENS_DEFAULT tokens.
     uint32_t history_max;
+    bool
+        no_pairing_check; // with histories: do not ask whether the model knows the catalogue (pairing.h)
 } nj_pack_request;
 
 typedef struct {
@@ -30,12 +37,15 @@ typedef struct {
     uint32_t leaf_count;
     uint32_t history_max;
     uint64_t counted_items; // events of the histories that name a known item
-    nj_digest digest;       // of the bundle
+    bool trained_on; // the checkpoint says which SIDs it was trained on, and the catalogue has them
+    nj_pairing pairing; // all zero where the probe was not asked for
+    nj_digest digest;   // of the bundle
 } nj_pack_summary;
 
 /// Reads and checks everything, then writes `out_path` whole or not at all.
 ///
-/// Errors  those of the readers; NJ_CONFIG: the model's vocabulary does not hold the catalogue's tokens
+/// Errors  those of the readers; NJ_CONFIG: the model's vocabulary does not hold the catalogue's tokens; NJ_REFUSED: the model and
+///         the catalogue do not belong together (nj_trained_on_check, or nj_pairing_check for a checkpoint that does not say)
 /// Bytes   the same inputs give the same file
 /// Proof   tests/unit/engine/test_bundle_pack.c, tests/parity/test_decode.c
 NJ_CHECKED nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path,

@@ -3,3 +3,4 @@ foreach(name arena buffer checked cpus digest error failpoint file id idlist map
 endforeach()
 nj_test(unit/base/test_log.c LIBS nj_base PkgConfig::JANSSON LABEL unit)
 nj_test(unit/base/test_numeric_class.c LIBS nj_base LABEL unit)
+nj_test(unit/base/test_file_digest.c LIBS nj_base LABEL unit)

@@ -1,0 +1,228 @@
+#include "ops/cli/run_inputs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/base/file.h"
+#include "common/base/file_digest.h"
+#include "common/input/histories.h"
+
+#define CATALOGUE_RECORD "catalogue.json" // has the fingerprints of the folder's other files
+
+static nj_status add_file(nj_phase_inputs *inputs, const char *name, const char *path,
+                          nj_error *err)
+{
+    nj_digest digest = {0};
+    nj_status status = path != NULL ? nj_file_digest(path, &digest, err) : NJ_OK;
+    if (status == NJ_OK) {
+        nj_phase_inputs_add(inputs, name, &digest);
+    }
+    return status;
+}
+
+nj_status nj_run_catalogue_inputs(const nj_arguments *arguments, nj_phase_inputs *out,
+                                  nj_error *err)
+{
+    nj_path record;
+    nj_phase_inputs inputs = {0};
+    nj_status status =
+        nj_path_join(nj_argument(arguments, "catalogue"), CATALOGUE_RECORD, &record, err);
+    if (status == NJ_OK) {
+        status = add_file(&inputs, "catalogue", record.text, err);
+    }
+    if (status == NJ_OK) {
+        status = add_file(&inputs, "embeddings", nj_argument(arguments, "embeddings"), err);
+    }
+    if (status == NJ_OK) {
+        status = add_file(&inputs, "ids", nj_argument(arguments, "ids"), err);
+    }
+    if (status == NJ_OK) {
+        *out = inputs;
+    }
+    return status;
+}
+
+// ---- the model ----
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t length = strlen(text);
+    return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+}
+
+static int is_model_file(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, "config.json") == 0 || ends_with(entry->d_name, ".safetensors") ||
+           ends_with(entry->d_name, ".safetensors.index.json");
+}
+
+static nj_status add_model(nj_phase_inputs *inputs, const char *folder, nj_error *err)
+{
+    struct dirent **entries = NULL;
+    nj_digester digester;
+    nj_digester_init(&digester);
+    const int count = scandir(folder, &entries, is_model_file, alphasort);
+    if (count < 0) {
+        return nj_fail_open(err, errno, folder);
+    }
+    nj_status status = NJ_OK;
+    for (int i = 0; i < count; i++) {
+        nj_path path;
+        nj_digest digest;
+        if (status == NJ_OK) {
+            status = nj_path_join(folder, entries[i]->d_name, &path, err);
+        }
+        if (status == NJ_OK) {
+            status = nj_file_digest(path.text, &digest, err);
+        }
+        if (status == NJ_OK) {
+            nj_digester_update_sized(&digester, entries[i]->d_name, strlen(entries[i]->d_name));
+            nj_digester_update(&digester, digest.bytes, sizeof digest.bytes);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    if (status == NJ_OK) {
+        const nj_digest digest = nj_digester_final(&digester);
+        nj_phase_inputs_add(inputs, "model", &digest);
+    }
+    return status;
+}
+
+nj_status nj_run_bundle_inputs(const nj_arguments *arguments, const nj_digest *catalogue,
+                               nj_phase_inputs *out, nj_error *err)
+{
+    nj_phase_inputs inputs = {0};
+    const bool unchecked = nj_argument_flag(arguments, "no-pairing-check");
+    const nj_digest pairing = nj_digest_of(&unchecked, sizeof unchecked);
+    nj_phase_inputs_add(&inputs, "catalogue", catalogue);
+    nj_phase_inputs_add(&inputs, "no-pairing-check", &pairing);
+    nj_status status = add_model(&inputs, nj_argument(arguments, "model"), err);
+    if (status == NJ_OK) {
+        status = add_file(&inputs, "histories", nj_argument(arguments, "histories"), err);
+    }
+    if (status == NJ_OK) {
+        *out = inputs;
+    }
+    return status;
+}
+
+// ---- the users ----
+
+// Options of `run` that change no row: inputs that are looked at by themselves, how the work is done, and what is told of it.
+static bool changes_no_row(const char *name)
+{
+    static const char *const NAMES[] = {
+        "bundle",
+        "embeddings",
+        "ids",
+        "catalogue",
+        "model",
+        "histories",
+        "no-pairing-check",
+        "max-retired",
+        "no-drift",
+        "no-skip",
+        "dry-run",
+        "users",
+        "store",
+        "resume",
+        "shard-users",
+        "lease-ms",
+        "metrics-bind",
+        "metrics-file",
+        "log-format",
+        "retry-quarantined",
+        "speculate",
+        "audit-users",
+        "json",
+        "storage-wait-ms",
+        "workers",
+        "pin",
+        "cache",
+        "memory-max",
+        "batch",
+        "without",
+        "since",
+        "max-age",
+        "quarantine-max",
+    };
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        if (strcmp(name, NAMES[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_regular(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+static nj_status add_options(const nj_arguments *arguments, nj_phase_inputs *inputs, nj_error *err)
+{
+    nj_digester digester;
+    nj_digester_init(&digester);
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < nj_argument_count(arguments) && status == NJ_OK; i++) {
+        const char *name = nj_argument_name_at(arguments, i);
+        const char *value = nj_argument_value_at(arguments, i);
+        if (value == NULL || changes_no_row(name)) {
+            continue;
+        }
+        nj_digester_update_sized(&digester, name, strlen(name));
+        nj_digester_update_sized(&digester, value, strlen(value));
+        if (is_regular(value)) {
+            nj_digest digest;
+            status = nj_file_digest(value, &digest, err);
+            nj_digester_update(&digester, digest.bytes, sizeof digest.bytes);
+        }
+    }
+    if (status == NJ_OK) {
+        const nj_digest digest = nj_digester_final(&digester);
+        nj_phase_inputs_add(inputs, "options", &digest);
+    }
+    return status;
+}
+
+nj_status nj_run_users_inputs(const nj_arguments *arguments, const nj_digest *bundle,
+                              nj_phase_inputs *out, nj_error *err)
+{
+    nj_phase_inputs inputs = {0};
+    nj_phase_inputs_add(&inputs, "bundle", bundle);
+    nj_status status = add_file(&inputs, "users", nj_argument(arguments, "users"), err);
+    if (status == NJ_OK) {
+        status = add_options(arguments, &inputs, err);
+    }
+    if (status == NJ_OK) {
+        *out = inputs;
+    }
+    return status;
+}
+
+nj_status nj_run_catalogue_digest(const nj_catalogue *catalogue, nj_digest *out, nj_error *err)
+{
+    nj_buffer template;
+    nj_digester digester;
+    const nj_digest map = nj_catalogue_map_digest(catalogue, catalogue->sids.row_count);
+    nj_buffer_init(&template, NJ_CATALOGUE_JSON_BYTES_MAX);
+    nj_status status = nj_template_write(&catalogue->template, &template);
+    if (status == NJ_OK) {
+        nj_digester_init(&digester);
+        nj_digester_update(&digester, map.bytes, sizeof map.bytes);
+        nj_digester_update(&digester, catalogue->retired_digest.bytes,
+                           sizeof catalogue->retired_digest.bytes);
+        nj_digester_update_u64(&digester, catalogue->token_base);
+        nj_digester_update_sized(&digester, template.bytes, template.size);
+        *out = nj_digester_final(&digester);
+    } else {
+        nj_fail(err, status, "no memory for the catalogue's template");
+    }
+    nj_buffer_fini(&template);
+    return status;
+}

@@ -1,0 +1,75 @@
+# `run --embeddings`: catalogue, bundle and users in one command. What has not changed is skipped; published SIDs stay where they are.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+make_whole_night 120
+make_expected one cat emb1.npy ids1.txt
+make_expected two cat.one emb2.npy ids2.txt
+
+# The first night, announced and made.
+expect_exit 0 "${whole[@]}" --embeddings emb1.npy --ids ids1.txt --store store --dry-run
+[[ $(grep -c 'would run' last.out) -eq 3 && ! -e store ]] || fail "a dry run does something, or leaves phases out"
+expect_exit 0 "${whole[@]}" --embeddings emb1.npy --ids ids1.txt --store store --json
+expect_said last 'catalogue: refreshing \(it was never made\)'
+expect_said last 'it is not asked whether the model knows these SIDs'
+expect_rows store one.jsonl
+generation=$(cat store/CURRENT)
+
+# The second: nothing has changed.
+expect_exit 0 "${whole[@]}" --embeddings emb1.npy --ids ids1.txt --store store --json --workers 1 --shard-users 9
+for phase in catalogue bundle users; do
+    expect_said last "$phase: skipped, nothing has changed"
+done
+expect_json last.out unchanged True
+expect_json last.out generation "$generation"
+expect_generations store 1
+
+# Other users, and other settings: the catalogue and the bundle stay.
+cp users.txt all.txt
+head -n 100 all.txt >users.txt
+expect_exit 0 "${whole[@]}" --embeddings emb1.npy --ids ids1.txt --store store --dry-run
+[[ $(grep -c 'is skipped' last.out) -eq 2 ]] && grep -q 'users .*would run (users)' last.out || fail "the dry run says: $(cat last.out)"
+expect_exit 0 "${whole[@]}" --embeddings emb1.npy --ids ids1.txt --store store
+expect_said last 'bundle: skipped'
+expect_generations store 2
+cp all.txt users.txt
+expect_exit 0 "${whole[@]}" --embeddings emb1.npy --ids ids1.txt --store store --keep-history --dry-run
+grep -q 'users .*would run' last.out || fail "other settings change nothing"
+
+# The third: 5 % of the items are gone, as many are new. Every SID of the first night is where it was.
+expect_exit 0 "${whole[@]}" --embeddings emb2.npy --ids ids2.txt --store store --dry-run --json
+python3 -c 'import json; p = json.load(open("last.out"))["phases"]; assert [(x["phase"], x["run"]) for x in p] == [("catalogue", True), ("bundle", True), ("users", True)] and p[0]["why"] == "embeddings", p'
+expect_exit 0 "${whole[@]}" --embeddings emb2.npy --ids ids2.txt --store store --json
+expect_said last '552 items tonight: 524 stay, 28 are new, 0 came back, 28 are retired'
+expect_rows store two.jsonl
+head -n 552 store/night/catalogue/catalogue/items.txt | cmp - ids1.txt >&2 || fail "items have moved"
+cmp cat.two/sids.npy store/night/catalogue/catalogue/sids.npy >&2 || fail "SIDs are others than by hand"
+
+# Other vectors of the same items: the catalogue is looked at, its SIDs are frozen, and nothing is left to do.
+python3 -c '
+raw = bytearray(open("emb2.npy", "rb").read())
+raw[-4:] = b"\0\0\0\x3e"
+open("emb3.npy", "wb").write(raw)'
+generation=$(cat store/CURRENT)
+expect_exit 0 "${whole[@]}" --embeddings emb3.npy --ids ids2.txt --store store --json
+expect_said last 'catalogue: refreshing \(embeddings\)'
+expect_said last 'bundle: skipped'
+expect_json last.out generation "$generation"
+
+# Back in the shop: the SIDs that they had. From a catalogue that was refreshed by hand, too. And everything again on demand.
+expect_exit 0 "${whole[@]}" --embeddings emb1.npy --ids ids1.txt --store store
+expect_said last '552 items tonight: 524 stay, 0 are new, 28 came back, 28 are retired'
+expect_rows store one.jsonl
+expect_exit 0 "${whole[@]}" --catalogue cat.two --embeddings emb2.npy --ids ids2.txt --store store
+expect_rows store two.jsonl
+generation=$(cat store/CURRENT)
+expect_exit 0 "${whole[@]}" --catalogue cat.two --embeddings emb2.npy --ids ids2.txt --store store --no-skip
+expect_not_said last 'skipped'
+[[ $(cat store/CURRENT) != "$generation" ]] || fail "--no-skip skips the users"
+expect_rows store two.jsonl
+
+# Users through a pipe are always decoded; without --ids an item is called by its row.
+nightjar catalogue assign --embeddings emb1.npy --codebooks books.npy --no-suffix --out rows >>setup.out 2>>setup.log
+expect_exit 0 "${whole[@]}" --catalogue rows --embeddings emb1.npy --store other --users - --format sequence <<<'u1 0 1 2'
+expect_exit 0 "${whole[@]}" --catalogue rows --embeddings emb1.npy --store other --users - --format sequence <<<'u1 0 1 2'
+expect_said last 'bundle: skipped'
+expect_generations other 2
+cmp rows/items.txt other/night/catalogue/catalogue/items.txt >&2 || fail "rows have other names than their numbers"
