@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/input/npy_header.h"
+
 static nj_status check_section(const nj_item_section *section, nj_error *err)
 {
     const size_t length = strnlen(section->name, NJ_SECTION_NAME_BYTES);
@@ -93,8 +95,8 @@ nj_status nj_item_task_open(const nj_sections *sections, nj_slice parameters, co
                        rows_name, task.rows.dim_count);
     }
     if (type != NJ_NPY_F16 && type != NJ_NPY_F32 && type != NJ_NPY_F64) {
-        return nj_fail(err, NJ_INPUT, "%s: is an array of integers, embeddings are floats",
-                       rows_name);
+        return nj_fail(err, NJ_INPUT, "%s: type '%s' holds whole numbers, floats are needed",
+                       rows_name, nj_npy_type_descr(type));
     }
     *out = task;
     return NJ_OK;

@@ -392,8 +392,9 @@ void nj_local_fleet_free(nj_local_fleet **fleet)
 
 nj_local_access nj_local_fleet_access(nj_local_fleet *fleet)
 {
-    return (nj_local_access){.endpoint = "tcp://127.0.0.1:*",
-                             .keys = &fleet->server,
-                             .allowed = &fleet->allowed,
-                             .hooks = {fleet, start_workers, watch_workers}};
+    return (nj_local_access){
+        .endpoint = "tcp://127.0.0.1:*",
+        .keys = &fleet->server,
+        .allowed = &fleet->allowed,
+        .hooks = {.context = fleet, .ready = start_workers, .tick = watch_workers}};
 }
