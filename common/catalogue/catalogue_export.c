@@ -115,8 +115,8 @@ nj_status nj_catalogue_export_npy(const nj_catalogue *catalogue, const char *pat
     if (status != NJ_OK) {
         return status;
     }
-    const int length = snprintf(draft.text, sizeof draft.text, "%s.tmp.%ld", target.text,
-                                (long)getpid());
+    const int length =
+        snprintf(draft.text, sizeof draft.text, "%s.tmp.%ld", target.text, (long)getpid());
     if (length < 0 || (size_t)length >= sizeof draft.text) {
         return nj_fail(err, NJ_INPUT, "path is longer than %d bytes: %.80s...", NJ_PATH_BYTES - 1,
                        path);

@@ -60,8 +60,7 @@ static nj_status split_history(void *context, const nj_history *history, nj_erro
 
 nj_status nj_held_out_read(const char *path, nj_histories_format format, nj_held_out_place place,
                            const nj_idlist *items, const nj_idmap *map, const nj_user_masks *masks,
-                           const nj_live_rows *live,
-                           nj_held_out *out, nj_error *err)
+                           const nj_live_rows *live, nj_held_out *out, nj_error *err)
 {
     nj_held_out held = {0};
     nj_user_table_init(&held.users);

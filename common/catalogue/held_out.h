@@ -37,8 +37,7 @@ typedef struct {
 NJ_CHECKED nj_status nj_held_out_read(const char *path, nj_histories_format format,
                                       nj_held_out_place place, const nj_idlist *items,
                                       const nj_idmap *map, const nj_user_masks *masks,
-                                      const nj_live_rows *live,
-                                      nj_held_out *out, nj_error *err);
+                                      const nj_live_rows *live, nj_held_out *out, nj_error *err);
 /// Accepts a struct that is all zero.
 void nj_held_out_fini(nj_held_out *held);
 

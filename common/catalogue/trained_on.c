@@ -50,11 +50,12 @@ nj_status nj_trained_on_check(const nj_trained_on *trained, const char *model,
     if (!nj_digest_equal(&digest, &trained->sids)) {
         nj_digest_hex(&trained->sids, known);
         nj_digest_hex(&digest, found);
-        return nj_fail(err, NJ_REFUSED,
-                       "%s was trained on the SIDs %s, the first %" PRIu32
-                       " items of %s have the SIDs %s: give the catalogue it was trained on, or one "
-                       "refreshed from it",
-                       model, known, trained->items, path, found);
+        return nj_fail(
+            err, NJ_REFUSED,
+            "%s was trained on the SIDs %s, the first %" PRIu32
+            " items of %s have the SIDs %s: give the catalogue it was trained on, or one "
+            "refreshed from it",
+            model, known, trained->items, path, found);
     }
     if (trained->has_token_base && trained->token_base != catalogue->token_base) {
         return nj_fail(err, NJ_REFUSED,

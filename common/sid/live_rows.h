@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/base/error.h"
 #include "common/base/bits.h"
+#include "common/base/error.h"
 #include "common/sid/trie.h"
 
 typedef struct {

@@ -23,8 +23,7 @@ static bool number_of(const nj_idlist *items, size_t index, uint64_t *out)
 
 nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, const nj_idlist *items,
                                const nj_idmap *map, const nj_masks *masks, const nj_trie *trie,
-                               uint32_t top,
-                               nj_error *err)
+                               uint32_t top, nj_error *err)
 {
     nj_live_rows live = {0};
     nj_status status =

@@ -54,13 +54,13 @@ static nj_status find_difference(const nj_sections *then, const nj_catalogue_vie
     bool same_template = false;
     nj_status status =
         compare_templates(&view->template, &job->catalogue.template, &same_template, err);
-    *out_differs =
-        !is_same_section(then, now, NJ_SECTION_MODEL) || !is_same_section(then, now, NJ_SECTION_WEIGHTS)
-            ? "model"
-        : !has_same_tokens(view, &job->catalogue) ? "codes per level or tokens"
-        : !same_template || view->history_max != job->catalogue.history_max
-            ? "encoder template or history limit"
-            : NULL;
+    *out_differs = !is_same_section(then, now, NJ_SECTION_MODEL) ||
+                           !is_same_section(then, now, NJ_SECTION_WEIGHTS)
+                       ? "model"
+                   : !has_same_tokens(view, &job->catalogue) ? "codes per level or tokens"
+                   : !same_template || view->history_max != job->catalogue.history_max
+                       ? "encoder template or history limit"
+                       : NULL;
     return status;
 }
 
@@ -72,8 +72,8 @@ typedef struct {
     const nj_idmap *map; // id -> tonight's row
     nj_live_rows then_live;
     nj_live_rows now_live;
-    uint64_t *kept;      // owned; bits of tonight's rows that had these codes and a leaf then
-    size_t room;         // of changed
+    uint64_t *kept; // owned; bits of tonight's rows that had these codes and a leaf then
+    size_t room;    // of changed
     nj_since_refresh *out;
 } comparison;
 

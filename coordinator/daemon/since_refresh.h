@@ -18,8 +18,8 @@ typedef struct {
     size_t changed_count; // of names, each once
     bool root_changed;    // everybody is decoded
     uint64_t *moved;      // owned; bits of tonight's rows whose codes are not those of then
-    uint64_t came;        // items of tonight's trie that were not in the one of then under these codes
-    uint64_t went;        // the other way
+    uint64_t came; // items of tonight's trie that were not in the one of then under these codes
+    uint64_t went; // the other way
 } nj_since_refresh;
 
 /// Compares the bundle of then, which must have this digest, with tonight's.
