@@ -52,5 +52,5 @@ expect_exit 2 "${run[@]}" --store mended --retry-quarantined
 expect_exit 0 "${run[@]}" --store mended --resume --retry-quarantined
 expect_json last.out resumed_rows 199
 expect_json last.out quarantined 0
-[[ $(json_of last.out leases) -le 9 ]] || fail "$(json_of last.out leases) leases for one user and the audit"
+[[ $(json_of last.out leases) -le 12 ]] || fail "$(json_of last.out leases) leases for one user and the audit"
 expect_rows mended
