@@ -119,7 +119,8 @@ static void a_flipped_bit_is_refused_or_harms_nothing_that_is_fingerprinted(void
         size_t refused = 0;
         char *bytes = NULL;
         get_file(kept.text, &bytes, &size);
-        for (size_t bit = 0; bit < size * 8; bit += 3) { // of three neighbouring bytes, each bit once
+        for (size_t bit = 0; bit < size * 8;
+             bit += 3) { // of three neighbouring bytes, each bit once
             bytes[bit / 8] ^= (char)(1 << bit % 8);
             put_file(kept.text, bytes, size);
             nj_status status = read_example(state, &err);
@@ -127,7 +128,8 @@ static void a_flipped_bit_is_refused_or_harms_nothing_that_is_fingerprinted(void
             refused += status != NJ_OK;
             bytes[bit / 8] ^= (char)(1 << bit % 8);
         }
-        assert_true(refused > size / 3); // of 8 / 3 * size; the rest are spaces, unread keys and the like
+        assert_true(refused >
+                    size / 3); // of 8 / 3 * size; the rest are spaces, unread keys and the like
         put_file(kept.text, bytes, size);
         free(bytes);
     }
