@@ -22,6 +22,7 @@
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/catalogue_fit.h"
 #include "common/catalogue/collisions.h"
+#include "common/catalogue/item_round.h"
 #include "common/quant/encoder.h"
 
 typedef struct {
@@ -43,9 +44,9 @@ typedef struct {
     // `start_codes` [tonight, levels] are those that items have had, NJ_FIT_NO_CODE where one is new (nj_fit_config).
     nj_status (*learn)(void *context, const uint32_t *start_codes, nj_fitted *out, nj_error *err);
     void *learn_context;
-    const nj_encoder_options *encoder; // nullable: of new items' codes, and of the drift
-    void (*progress)(void *context, uint64_t done, uint64_t total); // embeddings; nullable
-    void *progress_context;
+    // Where embeddings are encoded; NULL: this thread. The result does not depend on it. Without the drift new items are encoded on this
+    // thread anyway: handing all rows out would cost more.
+    const nj_item_executor *executor;
 } nj_refresh_config;
 
 // What the codes that an item would get tonight say of those it keeps. A relocated item has other codes than the nearest from the
@@ -56,7 +57,7 @@ typedef struct {
     uint32_t moved_count; // of them: tonight's codes are others
     uint32_t
         moved_at[NJ_LEVELS_MAX]; // whose first other code stands on this level of the codebooks
-    nj_quant_error best;         // what tonight's codes leave of those rows
+    nj_quant_error best;         // what tonight's codes leave of tonight's rows, new ones too
     double
         growth_sum; // sum over moved rows of what the published codes leave beyond that, behind the last level
 } nj_refresh_drift;
@@ -96,8 +97,8 @@ void nj_refresh_report_fini(nj_refresh_report *report);
 /// Errors  NJ_INPUT with file, rule and both numbers: another count of ids than of rows, an id twice (both lines), another D, NaN or
 ///         infinity (row and column), new items without embeddings or SIDs (the first and the count), embeddings for a catalogue
 ///         without codebooks, a given SID that is not the item's (both SIDs), a given SID that another item has (both
-///         ids), what nj_collisions_resolve says, for a refit what nj_codebooks_align says; NJ_REFUSED: more than retired_percent_max would be retired (both numbers), or every item
-/// Memory  codes and ids once more, a map of the old ids, a block of embeddings
+///         ids), what nj_collisions_resolve says, what config->executor says, for a refit what nj_codebooks_align says; NJ_REFUSED: more than retired_percent_max would be retired (both numbers), or every item
+/// Memory  codes and ids once more, a map of the old ids, tonight's codes by the codebooks, what nj_encode_rows takes
 /// Proof   tests/unit/catalogue/test_refresh.c, test_refresh_random.c
 NJ_CHECKED nj_status nj_catalogue_refresh(nj_catalogue *catalogue, const nj_refresh_config *config,
                                           nj_refresh_report *out, nj_error *err);

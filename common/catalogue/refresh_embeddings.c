@@ -1,13 +1,18 @@
 // refresh_embeddings.c - codes of new items by the frozen codebooks, and what has become of the others' embeddings.
 //
-//   block of rows ─┬─ of new items ──► codes ──► collisions (every old SID is occupied)
-//                  └─ of the others ─► codes that they would get tonight, against those that they keep: the drift
+//   rows of tonight ──► codes, one round ─┬─ of new items ──► collisions (every old SID is occupied)
+//                                         └─ of the others ─► against those that they keep: the drift
+//
+// Without the drift nobody needs the others' codes: all rows are read and checked, and the few new ones encoded on this thread.
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/checked.h"
+#include "common/base/clock.h"
+#include "common/catalogue/embedding_rows.h"
+#include "common/catalogue/encode_rows.h"
 #include "common/catalogue/refresh_parts.h"
-#include "common/input/npy.h"
+#include "common/cli/progress.h"
 
 #define BLOCK_BYTES (16u << 20)
 
@@ -15,15 +20,10 @@ typedef struct {
     nj_refreshing *r;
     const nj_codebooks *codebooks;
     nj_npy npy;
-    nj_encoder *encoder;
-    nj_transformer *transformer; // NULL without a transform
-    size_t D_in;
-    size_t added;    // new rows that have codes
-    float *others;   // [block, D_in] of the items that keep their SIDs; also one row for relocation
-    uint32_t *lines; // [block] place in tonight's list of each of them
-    uint16_t *codes; // [block, levels of the codebooks]
-    float *transformed; // [D]
-    double *meant;      // [D] what codes stand for
+    nj_embedding_rows rows; // one at a time
+    nj_row_reader reader;   // of rows
+    float *x;               // [D] a row as the codebooks see it
+    double *meant;          // [D] what codes stand for
 } embedding_pass;
 
 // ---- opening ----
@@ -50,26 +50,6 @@ nj_status nj_refresh_open_rows(const nj_refreshing *r, size_t D, nj_npy *out, nj
     return status;
 }
 
-size_t nj_refresh_block_rows(const nj_npy *npy)
-{
-    return nj_min_size(BLOCK_BYTES / (npy->shape[1] * sizeof(float)) + 1, npy->shape[0]);
-}
-
-static nj_status take_memory(embedding_pass *pass, nj_error *err)
-{
-    const size_t rows = nj_refresh_block_rows(&pass->npy);
-    pass->others = malloc(rows * pass->D_in * sizeof *pass->others);
-    pass->lines = malloc(rows * sizeof *pass->lines);
-    pass->codes = malloc(rows * pass->codebooks->level_count * sizeof *pass->codes);
-    pass->transformed = malloc(pass->codebooks->D * sizeof *pass->transformed);
-    pass->meant = malloc(pass->codebooks->D * sizeof *pass->meant);
-    if (pass->others == NULL || pass->lines == NULL || pass->codes == NULL ||
-        pass->transformed == NULL || pass->meant == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory to read it", pass->npy.path);
-    }
-    return NJ_OK;
-}
-
 static nj_status open_pass(embedding_pass *pass, nj_error *err)
 {
     const nj_catalogue *old = pass->r->old;
@@ -77,83 +57,63 @@ static nj_status open_pass(embedding_pass *pass, nj_error *err)
         return nj_fail(err, NJ_INPUT,
                        "the catalogue has no codebooks, so embeddings give no SIDs: --sids would");
     }
-    nj_status status = nj_encoder_new(&old->codebooks, &old->transform, pass->r->config->encoder,
-                                      &pass->encoder, err);
-    if (status == NJ_OK && !nj_transform_is_none(&old->transform)) {
-        status = nj_transformer_new(&old->transform, &pass->transformer, err);
+    nj_status status =
+        nj_refresh_open_rows(pass->r, nj_catalogue_embedding_width(old), &pass->npy, err);
+    if (status == NJ_OK) {
+        status = nj_embedding_rows_begin(&pass->rows, &pass->npy, &old->transform, err);
     }
     if (status == NJ_OK) {
-        pass->D_in = nj_encoder_width(pass->encoder);
-        status = nj_refresh_open_rows(pass->r, pass->D_in, &pass->npy, err);
+        pass->reader = nj_embedding_rows_reader(&pass->rows);
+        pass->x = malloc(pass->codebooks->D * sizeof *pass->x);
+        pass->meant = malloc(pass->codebooks->D * sizeof *pass->meant);
+        if (pass->x == NULL || pass->meant == NULL) {
+            status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory to read it", pass->npy.path);
+        }
     }
-    return status == NJ_OK ? take_memory(pass, err) : status;
+    return status;
 }
 
 static void close_pass(embedding_pass *pass)
 {
-    nj_encoder_free(&pass->encoder);
-    nj_transformer_free(&pass->transformer);
+    nj_embedding_rows_end(&pass->rows);
     nj_npy_close(&pass->npy);
-    free(pass->others);
-    free(pass->lines);
-    free(pass->codes);
-    free(pass->transformed);
+    free(pass->x);
     free(pass->meant);
 }
 
-// As the codebooks see it.
-static const float *transform_row(embedding_pass *pass, const float *x)
+// ---- codes of all rows ----
+
+static void note_digest(nj_refreshing *r, const nj_digest *digest)
 {
-    if (pass->transformer == NULL) {
-        return x;
+    r->embeddings_digest = *digest;
+    r->report.same_embeddings =
+        r->old->has_embeddings && nj_digest_equal(digest, &r->old->embeddings_digest);
+}
+
+nj_status nj_refresh_encode(nj_refreshing *r, const nj_npy *npy, const nj_codebooks *codebooks,
+                            const nj_transform *transform, uint16_t *codes,
+                            nj_quant_error *out_error, nj_error *err)
+{
+    nj_digest digest;
+    const nj_encode_job job = {.rows = npy,
+                               .path = r->config->embeddings_path,
+                               .codebooks = codebooks,
+                               .transform = transform,
+                               .executor = r->config->executor};
+    nj_status status = nj_encode_rows(&job, codes, codebooks->level_count, out_error, &digest, err);
+    if (status == NJ_OK) {
+        note_digest(r, &digest);
     }
-    nj_transformer_apply(pass->transformer, x, 1, pass->transformed);
-    return pass->transformed;
+    return status;
 }
 
-// ---- new items ----
-
-// In place: rows of new items move to the front of `values`, the others to `others`.
-static size_t part_block(embedding_pass *pass, size_t first, size_t count, float *values,
-                         size_t *out_others)
-{
-    const size_t D = pass->D_in;
-    size_t added = 0;
-    size_t others = 0;
-    for (size_t i = 0; i < count; i++) {
-        const float *from = values + i * D;
-        if (nj_refreshing_is_new(pass->r, first + i)) {
-            memmove(values + added++ * D, from, D * sizeof *from);
-        } else {
-            pass->lines[others] = (uint32_t)(first + i);
-            memcpy(pass->others + others++ * D, from, D * sizeof *from);
-        }
-    }
-    *out_others = others;
-    return added;
-}
-
-// New rows stand in the order of tonight's list, so those of a block are consecutive.
-static nj_status encode_added(embedding_pass *pass, const float *values, size_t count,
-                              nj_error *err)
-{
-    const uint32_t L = pass->r->old->sids.level_count;
-    uint16_t *codes = pass->r->codes + (pass->r->report.old_count + pass->added) * L;
-    pass->added += count;
-    return nj_encoder_encode(pass->encoder, values, count, codes, L, NULL, err);
-}
+// ---- collisions of the new items ----
 
 // For relocation: row counts from the first new one.
 static nj_status read_added(void *context, uint32_t row, float *out, nj_error *err)
 {
     embedding_pass *pass = context;
-    const size_t line = pass->r->line_of[row];
-    nj_status status =
-        nj_npy_read_f32(&pass->npy, line * pass->D_in, pass->D_in, pass->others, err);
-    if (status == NJ_OK) {
-        memcpy(out, transform_row(pass, pass->others), pass->codebooks->D * sizeof *out);
-    }
-    return status;
+    return pass->reader.read(pass->reader.context, pass->r->line_of[row], out, err);
 }
 
 static nj_status resolve_collisions(embedding_pass *pass, nj_error *err)
@@ -199,101 +159,154 @@ static bool codes_mean_something(const nj_codebooks *codebooks, const uint16_t *
     return true;
 }
 
-static double squared_error(embedding_pass *pass, const float *x, const uint16_t *codes)
+static double squared_error(embedding_pass *pass, const uint16_t *codes)
 {
     double sum = 0.0;
     nj_codebooks_decode(pass->codebooks, codes, pass->codebooks->level_count, pass->meant);
     for (size_t d = 0; d < pass->codebooks->D; d++) {
-        const double difference = (double)x[d] - pass->meant[d];
+        const double difference = (double)pass->x[d] - pass->meant[d];
         sum += difference * difference;
     }
     return sum;
 }
 
-static void compare_codes(embedding_pass *pass, const float *x, const uint16_t *published,
-                          const uint16_t *tonight)
+static nj_status compare_codes(embedding_pass *pass, uint32_t line, const uint16_t *published,
+                               const uint16_t *tonight, nj_error *err)
 {
     nj_refresh_drift *drift = &pass->r->report.drift;
     uint32_t level = 0;
     while (level < pass->codebooks->level_count && published[level] == tonight[level]) {
         level++;
     }
+    drift->row_count++;
     if (level == pass->codebooks->level_count) {
-        return;
+        return NJ_OK;
     }
     drift->moved_count++;
     drift->moved_at[level]++;
-    if (codes_mean_something(pass->codebooks, published)) {
-        x = transform_row(pass, x);
-        drift->growth_sum += squared_error(pass, x, published) - squared_error(pass, x, tonight);
+    if (!codes_mean_something(pass->codebooks, published)) {
+        return NJ_OK;
     }
+    nj_status status = pass->reader.read(pass->reader.context, line, pass->x, err);
+    if (status == NJ_OK) {
+        drift->growth_sum += squared_error(pass, published) - squared_error(pass, tonight);
+    }
+    return status;
 }
 
-static nj_status measure_drift(embedding_pass *pass, size_t count, nj_error *err)
+// ---- with the drift ----
+
+static nj_status sort_codes(embedding_pass *pass, const uint16_t *codes, nj_error *err)
 {
     nj_refreshing *r = pass->r;
     const uint32_t levels = pass->codebooks->level_count;
-    nj_status status = nj_encoder_encode(pass->encoder, pass->others, count, pass->codes, levels,
-                                         &r->report.drift.best, err);
-    for (size_t i = 0; i < count && status == NJ_OK; i++) {
-        const size_t row = r->row_of[pass->lines[i]];
-        compare_codes(pass, pass->others + i * pass->D_in,
-                      r->codes + row * r->old->sids.level_count, pass->codes + i * levels);
-    }
-    r->report.drift.row_count += (uint32_t)count;
-    return status;
-}
-
-// ---- the pass ----
-
-static nj_status visit_block(void *context, size_t first, size_t count, float *values,
-                             nj_error *err)
-{
-    embedding_pass *pass = context;
-    size_t other_count;
-    const size_t added_count = part_block(pass, first, count, values, &other_count);
     nj_status status = NJ_OK;
-    if (added_count > 0) {
-        status = encode_added(pass, values, added_count, err);
-    }
-    if (status == NJ_OK && pass->r->report.drift.measured && other_count > 0) {
-        status = measure_drift(pass, other_count, err);
+    for (uint32_t line = 0; line < r->report.tonight_count && status == NJ_OK; line++) {
+        const uint16_t *tonight = codes + (size_t)line * levels;
+        uint16_t *own = r->codes + (size_t)r->row_of[line] * r->old->sids.level_count;
+        if (nj_refreshing_is_new(r, line)) {
+            memcpy(own, tonight, levels * sizeof *own);
+        } else {
+            status = compare_codes(pass, line, own, tonight, err);
+        }
     }
     return status;
 }
 
-nj_status nj_refresh_visit_rows(nj_refreshing *r, const nj_npy *npy, nj_refresh_visit visit,
-                                void *context, nj_error *err)
+static nj_status encode_all(embedding_pass *pass, nj_error *err)
 {
+    nj_refreshing *r = pass->r;
+    uint16_t *codes =
+        malloc((size_t)r->report.tonight_count * pass->codebooks->level_count * sizeof *codes);
+    if (codes == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory for codes of %zu items", pass->npy.path,
+                       pass->npy.shape[0]);
+    }
+    nj_status status = nj_refresh_encode(r, &pass->npy, pass->codebooks, &r->old->transform, codes,
+                                         &r->report.drift.best, err);
+    if (status == NJ_OK) {
+        status = sort_codes(pass, codes, err);
+    }
+    free(codes);
+    return status;
+}
+
+// ---- without the drift ----
+
+typedef struct {
+    embedding_pass *pass;
+    nj_encoder *encoder;
+    float *values; // [block, D_in]
+    size_t added;  // new rows that have codes
+    nj_digester digester;
+} added_pass;
+
+// New rows move to the front of the block and are encoded. They stand in the order of tonight's list, so those of a block are
+// consecutive afterwards.
+static nj_status encode_block(added_pass *a, size_t first, size_t count, nj_error *err)
+{
+    const nj_refreshing *r = a->pass->r;
+    const size_t D = a->pass->npy.shape[1];
+    const uint32_t L = r->old->sids.level_count;
+    uint16_t *codes = r->codes + (r->report.old_count + a->added) * L;
+    size_t added = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (nj_refreshing_is_new(r, first + i)) {
+            memmove(a->values + added++ * D, a->values + i * D, D * sizeof *a->values);
+        }
+    }
+    a->added += added;
+    return added == 0 ? NJ_OK
+                      : nj_encoder_encode(a->encoder, a->values, added, codes, L, NULL, err);
+}
+
+static nj_status read_all(added_pass *a, size_t block_rows, nj_error *err)
+{
+    const nj_npy *npy = &a->pass->npy;
     const size_t N = npy->shape[0];
     const size_t D = npy->shape[1];
-    const size_t block_rows = nj_refresh_block_rows(npy);
-    float *values = malloc(block_rows * D * sizeof *values);
-    if (values == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory to read it", npy->path);
-    }
-    nj_digester digester;
-    nj_digester_init(&digester);
-    nj_digester_update_u64(&digester, N);
-    nj_digester_update_u64(&digester, D);
+    nj_progress progress;
     nj_status status = NJ_OK;
+    nj_digester_init(&a->digester);
+    nj_digester_update_u64(&a->digester, N);
+    nj_digester_update_u64(&a->digester, D);
+    nj_progress_start(&progress, "items", N, 0, false, nj_clock_mono_ns());
     for (size_t row = 0; row < N && status == NJ_OK; row += block_rows) {
         const size_t count = nj_min_size(block_rows, N - row);
-        status = nj_npy_read_f32(npy, row * D, count * D, values, err);
+        status = nj_npy_read_f32(npy, row * D, count * D, a->values, err);
         if (status == NJ_OK) {
-            nj_digester_update(&digester, values, count * D * sizeof *values);
-            status = visit(context, row, count, values, err);
+            nj_digester_update(&a->digester, a->values, count * D * sizeof *a->values);
+            status = encode_block(a, row, count, err);
         }
-        if (status == NJ_OK && r->config->progress != NULL) {
-            r->config->progress(r->config->progress_context, row + count, N);
-        }
+        nj_progress_update(&progress, row + count, nj_clock_mono_ns());
     }
-    r->embeddings_digest = nj_digester_final(&digester);
-    r->report.same_embeddings = r->old->has_embeddings &&
-                                nj_digest_equal(&r->embeddings_digest, &r->old->embeddings_digest);
-    free(values);
+    nj_progress_finish(&progress);
     return status;
 }
+
+static nj_status encode_added(embedding_pass *pass, nj_error *err)
+{
+    const nj_catalogue *old = pass->r->old;
+    const size_t D = pass->npy.shape[1];
+    const size_t block_rows =
+        nj_min_size(BLOCK_BYTES / (D * sizeof(float)) + 1, pass->npy.shape[0]);
+    added_pass a = {.pass = pass, .values = malloc(block_rows * D * sizeof *a.values)};
+    nj_status status = a.values != NULL
+                           ? nj_encoder_new(&old->codebooks, &old->transform, NULL, &a.encoder, err)
+                           : nj_fail(err, NJ_NO_MEMORY, "%s: no memory to read it", pass->npy.path);
+    if (status == NJ_OK) {
+        status = read_all(&a, block_rows, err);
+    }
+    if (status == NJ_OK) {
+        const nj_digest digest = nj_digester_final(&a.digester);
+        note_digest(pass->r, &digest);
+    }
+    nj_encoder_free(&a.encoder);
+    free(a.values);
+    return status;
+}
+
+// ---- the whole ----
 
 nj_status nj_refresh_from_embeddings(nj_refreshing *r, nj_error *err)
 {
@@ -301,7 +314,7 @@ nj_status nj_refresh_from_embeddings(nj_refreshing *r, nj_error *err)
     r->report.drift.measured = !r->config->without_drift;
     nj_status status = open_pass(&pass, err);
     if (status == NJ_OK) {
-        status = nj_refresh_visit_rows(r, &pass.npy, visit_block, &pass, err);
+        status = r->report.drift.measured ? encode_all(&pass, err) : encode_added(&pass, err);
     }
     if (status == NJ_OK && r->report.added_count > 0) {
         status = resolve_collisions(&pass, err);

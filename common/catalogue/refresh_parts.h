@@ -24,10 +24,6 @@ typedef struct {
     nj_fitted fitted; // of a refit
 } nj_refreshing;
 
-// Blocks of tonight's embeddings, in order. `values` may be changed.
-typedef nj_status (*nj_refresh_visit)(void *context, size_t first, size_t count, float *values,
-                                      nj_error *err);
-
 static inline bool nj_refreshing_is_new(const nj_refreshing *r, size_t line)
 {
     return r->row_of[line] >= r->report.old_count;
@@ -43,12 +39,12 @@ NJ_CHECKED nj_status nj_refresh_by_refit(nj_refreshing *r, nj_error *err);
 NJ_CHECKED nj_status nj_refresh_open_rows(const nj_refreshing *r, size_t D, nj_npy *out,
                                           nj_error *err);
 
-/// Rows that are read at a time.
-size_t nj_refresh_block_rows(const nj_npy *npy);
-
-/// Reads all rows and sets their digest.
-NJ_CHECKED nj_status nj_refresh_visit_rows(nj_refreshing *r, const nj_npy *npy,
-                                           nj_refresh_visit visit, void *context, nj_error *err);
+/// The codes of all rows of tonight's embeddings, in their order, where config->executor says; sets the embeddings' digest.
+///
+///   codes  [tonight, levels of the codebooks]  out
+NJ_CHECKED nj_status nj_refresh_encode(nj_refreshing *r, const nj_npy *npy,
+                                       const nj_codebooks *codebooks, const nj_transform *transform,
+                                       uint16_t *codes, nj_quant_error *out_error, nj_error *err);
 
 /// Checks every row and fills in the codes of new rows.
 NJ_CHECKED nj_status nj_refresh_from_sids(nj_refreshing *r, nj_error *err);

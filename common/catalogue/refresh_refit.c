@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/checked.h"
+#include "common/catalogue/embedding_rows.h"
 #include "common/catalogue/refresh_parts.h"
 
 typedef struct {
@@ -15,24 +16,14 @@ typedef struct {
     uint32_t levels;     // of the codebooks
     uint32_t L;          // of SIDs: with the counter's
     nj_npy npy;
-    nj_encoder *encoder;
-    nj_transformer *transformer; // NULL without a transform
-    uint16_t *encoded;           // [tonight, levels] in the order of the list
-    uint32_t *lines;             // [tonight] place in the list; items with an old SID first
-    uint32_t *line_of_row;       // [rows afterwards] UINT32_MAX = not there tonight
+    nj_embedding_rows rows; // one at a time
+    uint16_t *encoded;      // [tonight, levels] in the order of the list
+    uint32_t *lines;        // [tonight] place in the list; items with an old SID first
+    uint32_t *line_of_row;  // [rows afterwards] UINT32_MAX = not there tonight
     uint32_t pair_count;
-    float *row; // [D_in]
 } refitting;
 
 // ---- codes of tonight's items ----
-
-static nj_status encode_block(void *context, size_t first, size_t count, float *values,
-                              nj_error *err)
-{
-    refitting *p = context;
-    return nj_encoder_encode(p->encoder, values, count, p->encoded + first * p->levels, p->levels,
-                             NULL, err);
-}
 
 static nj_status take_memory(refitting *p, nj_error *err)
 {
@@ -41,8 +32,7 @@ static nj_status take_memory(refitting *p, nj_error *err)
     p->encoded = malloc(tonight * p->levels * sizeof *p->encoded);
     p->lines = malloc(tonight * sizeof *p->lines);
     p->line_of_row = malloc(rows * sizeof *p->line_of_row);
-    p->row = malloc(nj_encoder_width(p->encoder) * sizeof *p->row);
-    if (p->encoded == NULL || p->lines == NULL || p->line_of_row == NULL || p->row == NULL) {
+    if (p->encoded == NULL || p->lines == NULL || p->line_of_row == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory to refit %zu items", rows);
     }
     return NJ_OK;
@@ -51,25 +41,21 @@ static nj_status take_memory(refitting *p, nj_error *err)
 static nj_status open_refit(refitting *p, nj_error *err)
 {
     const nj_transform *transform = &p->r->fitted.transform;
-    nj_status status = nj_encoder_new(p->books, transform, p->r->config->encoder, &p->encoder, err);
-    if (status == NJ_OK && !nj_transform_is_none(transform)) {
-        status = nj_transformer_new(transform, &p->transformer, err);
-    }
+    const size_t width = nj_transform_is_none(transform) ? p->books->D : transform->D_in;
+    nj_status status = nj_refresh_open_rows(p->r, width, &p->npy, err);
     if (status == NJ_OK) {
-        status = nj_refresh_open_rows(p->r, nj_encoder_width(p->encoder), &p->npy, err);
+        status = nj_embedding_rows_begin(&p->rows, &p->npy, transform, err);
     }
     return status == NJ_OK ? take_memory(p, err) : status;
 }
 
 static void close_refit(refitting *p)
 {
-    nj_encoder_free(&p->encoder);
-    nj_transformer_free(&p->transformer);
+    nj_embedding_rows_end(&p->rows);
     nj_npy_close(&p->npy);
     free(p->encoded);
     free(p->lines);
     free(p->line_of_row);
-    free(p->row);
 }
 
 // Items that have an old SID come first, each kind in the order of the list.
@@ -222,6 +208,7 @@ typedef struct {
     refitting *refit;
     uint32_t *rows; // [count] that need a SID of their own
     double *meant;  // [D]
+    nj_row_reader tonight;
 } reading;
 
 // As the codebooks see the item; of one that is not there tonight, what its codes stand for.
@@ -239,13 +226,7 @@ static nj_status read_item(void *context, uint32_t index, float *out, nj_error *
         }
         return NJ_OK;
     }
-    const size_t D_in = p->npy.shape[1];
-    nj_status status =
-        nj_npy_read_f32(&p->npy, line * D_in, D_in, p->transformer != NULL ? p->row : out, err);
-    if (status == NJ_OK && p->transformer != NULL) {
-        nj_transformer_apply(p->transformer, p->row, 1, out);
-    }
-    return status;
+    return from->tonight.read(from->tonight.context, line, out, err);
 }
 
 // Whether the row may keep its whole old SID: nobody else has had it, so nobody else can keep it.
@@ -282,7 +263,8 @@ static nj_status resolve_parted(refitting *p, const parted_rows *parted, double 
                                 nj_error *err)
 {
     nj_refreshing *r = p->r;
-    reading from = {p, parted->rows + parted->kept_count, meant};
+    reading from = {p, parted->rows + parted->kept_count, meant,
+                    nj_embedding_rows_reader(&p->rows)};
     uint16_t *moved = parted->codes + (size_t)parted->kept_count * p->L;
     const nj_collision_options options = {
         .policy = r->old->has_suffix ? NJ_COLLISIONS_SUFFIX : NJ_COLLISIONS_RELOCATE,
@@ -400,7 +382,9 @@ nj_status nj_refresh_by_refit(nj_refreshing *r, nj_error *err)
         status = open_refit(&p, err);
     }
     if (status == NJ_OK) {
-        status = nj_refresh_visit_rows(r, &p.npy, encode_block, &p, err);
+        nj_quant_error unasked;
+        status =
+            nj_refresh_encode(r, &p.npy, p.books, &r->fitted.transform, p.encoded, &unasked, err);
     }
     if (status == NJ_OK) {
         status = align_codes(&p, err);

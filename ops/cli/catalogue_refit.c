@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "common/base/cpus.h"
-#include "common/catalogue/item_threads.h"
+#include "common/cli/progress.h"
 
 #define CHURN_LINE_BYTES_MAX (16u << 10)
 #define TOLERANCE 1e-4 // an update that lowers the error by less than this share of it ends a level
@@ -48,8 +47,7 @@ static nj_status fit_codebooks(const nj_refit *refit, const uint32_t *start_code
 {
     const nj_codebooks *old = &refit->old->codebooks;
     const nj_transform *transform = &refit->old->transform;
-    nj_cpu_list cpus;
-    nj_item_threads threads = {0};
+    nj_progress progress;
     nj_fit_report report;
     nj_fit_config config = {.embeddings_path = nj_argument(refit->arguments, "embeddings"),
                             .method = old->kind,
@@ -59,7 +57,8 @@ static nj_status fit_codebooks(const nj_refit *refit, const uint32_t *start_code
                             .pca_width = (uint32_t)transform->matrix.rows,
                             .start_codes = start_codes,
                             .progress = show_progress,
-                            .progress_context = refit->progress};
+                            .progress_context = &progress,
+                            .executor = refit->executor};
     memcpy(config.K, old->K, sizeof config.K);
     if (transform->layer_count > 0) {
         return nj_fail(err, NJ_INPUT,
@@ -73,20 +72,14 @@ static nj_status fit_codebooks(const nj_refit *refit, const uint32_t *start_code
         status = nj_argument_uint(refit->arguments, "iterations", 1, NJ_FIT_ITERATIONS_MAX,
                                   &iterations, err);
     }
-    if (status == NJ_OK) {
-        status = nj_cpus_allowed(&cpus, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_kernels_select("auto", &threads.kernels, err);
-    }
     if (status != NJ_OK) {
         return status;
     }
-    threads.thread_count = cpus.count < NJ_ITEM_THREADS_MAX ? cpus.count : NJ_ITEM_THREADS_MAX;
-    const nj_item_executor executor = nj_item_threads_executor(&threads);
-    config.executor = &executor;
     config.iterations_max = (uint32_t)iterations;
-    return nj_fit(&config, out, &report, err);
+    nj_progress_start(&progress, "items", 0, 0, false, nj_clock_mono_ns());
+    status = nj_fit(&config, out, &report, err);
+    nj_progress_finish(&progress);
+    return status;
 }
 
 static nj_status learn_codebooks(void *context, const uint32_t *start_codes, nj_fitted *out,
@@ -98,9 +91,8 @@ static nj_status learn_codebooks(void *context, const uint32_t *start_codes, nj_
                         : fit_codebooks(refit, start_codes, out, err);
 }
 
-nj_status nj_refit_begin(const nj_arguments *arguments, const nj_catalogue *old,
-                         nj_progress *progress, nj_refit *out, nj_refresh_config *config,
-                         nj_error *err)
+nj_status nj_refit_begin(const nj_arguments *arguments, const nj_catalogue *old, nj_refit *out,
+                         nj_refresh_config *config, nj_error *err)
 {
     static const char *const ONLY[] = {"codebooks", "churn"};
     const bool is_asked_for = nj_argument_flag(arguments, "refit");
@@ -109,7 +101,7 @@ nj_status nj_refit_begin(const nj_arguments *arguments, const nj_catalogue *old,
             return nj_fail(err, NJ_USAGE, "--%s is for --refit", ONLY[i]);
         }
     }
-    *out = (nj_refit){.arguments = arguments, .old = old, .progress = progress};
+    *out = (nj_refit){.arguments = arguments, .old = old, .executor = config->executor};
     if (!is_asked_for) {
         return NJ_OK;
     }

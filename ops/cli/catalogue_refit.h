@@ -5,21 +5,19 @@
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_refresh.h"
 #include "common/cli/cli.h"
-#include "common/cli/progress.h"
 #include "common/codec/json.h"
 
 typedef struct {
     const nj_arguments *arguments;
-    const nj_catalogue *old; // borrowed while codebooks are learned
-    nj_progress *progress;
-    nj_file_draft churn; // --churn; all zero without
+    const nj_catalogue *old;          // borrowed while codebooks are learned
+    const nj_item_executor *executor; // of config
+    nj_file_draft churn;              // --churn; all zero without
 } nj_refit;
 
 /// Sets what a refit is told, checks options, and begins --churn's file. Does nothing without --refit. Call nj_refit_end in any case.
 /// NJ_USAGE, NJ_IO.
 NJ_CHECKED nj_status nj_refit_begin(const nj_arguments *arguments, const nj_catalogue *old,
-                                    nj_progress *progress, nj_refit *out, nj_refresh_config *config,
-                                    nj_error *err);
+                                    nj_refit *out, nj_refresh_config *config, nj_error *err);
 void nj_refit_end(nj_refit *refit);
 
 /// Writes the refitted catalogue with refit.json and old_sids.npy, then the churn, each as --out and --churn say.

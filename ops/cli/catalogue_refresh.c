@@ -3,11 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "common/catalogue/catalogue_refresh.h"
-#include "common/cli/progress.h"
 #include "ops/cli/catalogue_refit.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/item_options.h"
 
 // ---- options ----
 
@@ -61,13 +60,6 @@ static nj_status check_out(const nj_arguments *arguments, nj_error *err)
 }
 
 // ---- results ----
-
-static void report_rows(void *context, uint64_t done, uint64_t total)
-{
-    nj_progress *progress = context;
-    progress->total = total;
-    nj_progress_update(progress, done, nj_clock_mono_ns());
-}
 
 static json_t *drift_to_json(const nj_refresh_report *report, uint32_t levels)
 {
@@ -160,18 +152,20 @@ static nj_status refresh(const nj_arguments *arguments, nj_refresh_config *confi
                          nj_catalogue *catalogue, nj_refit *refit, nj_refresh_report *report,
                          nj_error *err)
 {
-    nj_progress progress;
+    nj_item_place place;
     nj_status status = policy_from(arguments, catalogue, config, err);
     if (status == NJ_OK) {
-        status = nj_refit_begin(arguments, catalogue, &progress, refit, config, err);
+        status = nj_item_place_open(arguments, &place, err);
     }
+    if (status != NJ_OK) {
+        return status;
+    }
+    config->executor = &place.executor;
+    status = nj_refit_begin(arguments, catalogue, refit, config, err);
     if (status == NJ_OK) {
-        nj_progress_start(&progress, "items", 0, 0, false, nj_clock_mono_ns());
-        config->progress = report_rows;
-        config->progress_context = &progress;
         status = nj_catalogue_refresh(catalogue, config, report, err);
-        nj_progress_finish(&progress);
     }
+    nj_item_place_close(&place, status);
     return status;
 }
 

@@ -208,6 +208,7 @@ static const nj_option CATALOGUE_REFRESH[] = {
      false},
     {"no-drift", NULL, NULL, "do not look how far the embeddings of old items have moved", false},
     {"dry-run", NULL, NULL, "say what would change, and write nothing", false},
+    NJ_ITEM_OPTIONS,
     {"overwrite", NULL, NULL, "replace a catalogue that is there, also the one of --from", false},
     {"out", "DIR", NULL, "the refreshed catalogue's folder", false},
     JSON_OPTION,

@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/mapped.h"
+#include "common/base/numeric_class.h"
 #include "common/bundle/bundle.h"
 #include "common/catalogue/catalogue_refresh.h"
+#include "common/catalogue/item_threads.h"
 #include "common/catalogue/job.h"
-#include "common/cli/progress.h"
 #include "common/input/npy.h"
 #include "common/store/lock.h"
 #include "common/store/staging.h"
@@ -246,13 +246,6 @@ static nj_status write_numbers(const char *embeddings, const char *path, nj_erro
     return nj_file_draft_commit(&draft, err);
 }
 
-static void report_rows(void *context, uint64_t done, uint64_t total)
-{
-    nj_progress *progress = context;
-    progress->total = total;
-    nj_progress_update(progress, done, nj_clock_mono_ns());
-}
-
 static void say_refreshed(const nj_refresh_report *report)
 {
     nj_log(NJ_LOG_INFO,
@@ -265,20 +258,35 @@ static void say_refreshed(const nj_refresh_report *report)
     }
 }
 
+// On as many threads as the night has workers: these are processes of this host, and start when the users' phase does.
+static nj_status open_threads(const night *n, nj_item_threads *out, nj_error *err)
+{
+    uint64_t workers = 0;
+    nj_status status =
+        nj_argument_uint(n->arguments, "workers", 1, NJ_ITEM_THREADS_MAX, &workers, err);
+    if (status == NJ_OK) {
+        status = nj_kernels_choose(NJ_PRECISION_DEFAULT, "auto", &out->kernels, err);
+    }
+    out->thread_count = (uint32_t)workers;
+    return status;
+}
+
 static nj_status refresh(const night *n, const char *ids, nj_catalogue *catalogue, nj_error *err)
 {
     nj_refresh_report report = {0};
-    nj_progress progress;
+    nj_item_threads threads = {0};
+    nj_item_executor executor;
     nj_refresh_config config = {.ids_path = ids,
                                 .embeddings_path = nj_argument(n->arguments, "embeddings"),
                                 .without_drift = nj_argument_flag(n->arguments, "no-drift"),
-                                .progress = report_rows,
-                                .progress_context = &progress};
+                                .executor = &executor};
     nj_status status = read_max_retired(n->arguments, &config.retired_percent_max, err);
     if (status == NJ_OK) {
-        nj_progress_start(&progress, "items", 0, 0, false, nj_clock_mono_ns());
+        status = open_threads(n, &threads, err);
+    }
+    if (status == NJ_OK) {
+        executor = nj_item_threads_executor(&threads);
         status = nj_catalogue_refresh(catalogue, &config, &report, err);
-        nj_progress_finish(&progress);
     }
     if (status == NJ_OK) {
         say_refreshed(&report);

@@ -42,6 +42,26 @@ expect_end killed 0
 expect_said killed "starting another"
 expect_same long-0 killed
 
+# A refresh and a refit: other embeddings of the old items, which drift, and 600 new ones. What is said of it is the same everywhere, too.
+seq 600 12599 >tonight.txt
+refresh=(nightjar catalogue refresh --from fit-0 --ids tonight.txt --embeddings e.npy --collisions leaves --json)
+for kind in "" --refit; do
+    expect_exit 0 "${refresh[@]}" $kind --iterations 3 --threads 3 --out "fresh$kind"
+    mv last.out "fresh$kind.json"
+    expect_exit 0 "${refresh[@]}" $kind --iterations 3 --workers 2 --cache cache --out "workers$kind"
+    cmp last.out "fresh$kind.json" >&2 || fail "workers say another thing of a refresh"
+    expect_same "fresh$kind" "workers$kind"
+    expect_said last "items: [0-9]+ rounds, .* 0 of them lost, 0 failed"
+done
+python3 -c 'import json; d = json.load(open("fresh.json"))["drift"]; assert d["items"] == 11400 and d["moved"] > 9000, d'
+expect_exit 0 "${refresh[@]}" --no-drift --threads 1 --out undrifted
+expect_same fresh undrifted
+refresh=("${refresh[@]/e.npy/bad.npy}")
+for place in "--workers 2 --cache cache" "--threads 1 --no-drift"; do
+    expect_exit 65 "${refresh[@]}" $place --out none
+    expect_said last "bad.npy: .*row 9001, column 1"
+done
+
 # A row that is refused: the same message everywhere, and nothing is written.
 expect_exit 65 "${assign[@]}" --embeddings bad.npy --threads 1 --out none
 expect_said last "bad.npy: .*row 9001, column 1"
