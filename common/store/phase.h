@@ -1,7 +1,7 @@
 // phase.h - what the phases before the users leave for the next night: made once, skipped while their inputs are the same.
 //
 //   STORE/night/catalogue/   phase.json   catalogue/     the items of last night and their SIDs: tonight's OLD
-//               bundle/      phase.json   night.njb
+//               bundle/      phase.json   night.njb      before.njb: the current generation's, where that is another
 //               users/       phase.json                  which generation came of it
 //               lock                                     held by the process that makes phases
 //

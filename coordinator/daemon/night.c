@@ -278,6 +278,7 @@ static nj_status make_plan(nj_night *n, nj_error *err)
     const nj_since_request request = {.store_dir = n->options->store_dir,
                                       .generation = n->options->since,
                                       .bundle = n->options->since_bundle,
+                                      .kept_bundle = n->options->kept_bundle,
                                       .max_age = n->options->max_age,
                                       .resume = n->options->resume,
                                       .numeric_class = n->options->numeric_class};

@@ -63,7 +63,8 @@ typedef struct {
     const char *since; // a generation whose rows are copied where they fit; NULL: none
     const char *
         since_bundle; // what that generation was made with, where it is not tonight's; NULL: not given
-    uint32_t max_age; // nights in a row that a row may be copied
+    const char *kept_bundle; // the same, tried where that is not given; need not fit; NULL: none
+    uint32_t max_age;        // nights in a row that a row may be copied
     bool resume;
     bool retry_quarantined; // users that the interrupted night had given up are tried again
     bool speculate;

@@ -116,6 +116,26 @@ static void note_difference(nj_since *since, const char *fact, const char *their
            since->name.text, fact, theirs, ours);
 }
 
+// A bundle that was kept without being asked for must not end a night: where it is none, or another generation's, there is none.
+static const char *choose_bundle(const nj_since_request *request, const nj_digest *then)
+{
+    nj_error err;
+    nj_bundle *kept = NULL;
+    if (request->bundle != NULL || request->kept_bundle == NULL) {
+        return request->bundle;
+    }
+    const nj_status status = nj_bundle_open(request->kept_bundle, &kept, &err);
+    bool fits = false;
+    if (status == NJ_OK) {
+        const nj_digest digest = nj_sections_digest(nj_bundle_sections(kept));
+        fits = nj_digest_equal(&digest, then);
+    } else if (status != NJ_NOT_FOUND) {
+        nj_log(NJ_LOG_WARNING, "%s", err.text);
+    }
+    nj_bundle_close(&kept);
+    return fits ? request->kept_bundle : NULL;
+}
+
 // Another bundle may be the same model with a refreshed catalogue, if the one of then is there to be compared.
 static nj_status compare_bundles(nj_since *since, const nj_since_request *request,
                                  const nj_job *job, const nj_digest *tonight, nj_error *err)
@@ -127,9 +147,9 @@ static nj_status compare_bundles(nj_since *since, const nj_since_request *reques
     if (nj_digest_equal(then, tonight)) {
         return NJ_OK;
     }
-    if (request->bundle != NULL) {
-        nj_status status =
-            nj_since_refresh_make(request->bundle, then, job, &since->refresh, &differs, err);
+    const char *bundle = choose_bundle(request, then);
+    if (bundle != NULL) {
+        nj_status status = nj_since_refresh_make(bundle, then, job, &since->refresh, &differs, err);
         if (status != NJ_OK) {
             return status;
         }

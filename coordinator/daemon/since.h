@@ -27,6 +27,8 @@ typedef struct {
     const char *generation; // a name, NJ_SINCE_CURRENT, or NULL: nobody is copied
     const char
         *bundle; // what the generation was made with, if that is not tonight's; NULL: not there
+    const char *
+        kept_bundle; // tried where `bundle` is NULL: may be that, another one, or missing; NULL: none
     uint32_t max_age; // nights in a row that a row may be copied
     bool resume;      // an interrupted night goes on with its own generation and max_age
     const char *numeric_class;

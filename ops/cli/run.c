@@ -1,6 +1,7 @@
 // run.c - `nightjar run`: the coordinator in this process, workers beside it, keys drawn for this night alone.
 #include <string.h>
 
+#include "common/store/staging.h"
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/night_options.h"
 #include "ops/cli/commands.h"
@@ -34,6 +35,31 @@ static nj_status note_published(void *phases, const nj_store_name *generation, b
     return complete ? nj_run_phases_note(phases, generation, err) : NJ_OK;
 }
 
+// Who copies tonight wants to copy tomorrow too, behind a refresh. What an interrupted night has begun with stays.
+static nj_status choose_trace(const nj_night_options *options, nj_settings *settings, nj_error *err)
+{
+    nj_staging_facts night;
+    char numeric_class[NJ_STAGING_CLASS_BYTES_MAX + 1];
+    nj_digest rules;
+    nj_settings traced = *settings;
+    traced.trace = true;
+    if (!options->resume || !nj_staging_exists(options->store_dir)) {
+        settings->trace = settings->trace || options->since != NULL;
+        return NJ_OK;
+    }
+    nj_status status = nj_staging_peek(options->store_dir, &night, numeric_class, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    if (nj_settings_rules_digest(&traced, &rules) != NJ_OK) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for the settings");
+    }
+    if (nj_digest_equal(&rules, &night.rules_digest)) {
+        *settings = traced;
+    }
+    return NJ_OK;
+}
+
 // The users' phase, which is the whole of a night with --bundle. `phases` is NULL then.
 static nj_status run_users(const nj_arguments *arguments, nj_local_fleet *fleet,
                            nj_night_options *options, const char *bundle, nj_run_phases *phases,
@@ -47,8 +73,14 @@ static nj_status run_users(const nj_arguments *arguments, nj_local_fleet *fleet,
         options->keys = access.keys;
         options->allowed = access.allowed;
         options->hooks = access.hooks;
-        options->hooks.published = phases != NULL ? note_published : NULL;
+    }
+    if (status == NJ_OK && phases != NULL) {
+        options->hooks.published = note_published;
         options->hooks.published_context = phases;
+        options->kept_bundle = phases->kept_bundle.text;
+        status = choose_trace(options, &job.settings, err);
+    }
+    if (status == NJ_OK) {
         status = nj_night_run(&job, options, summary, err);
     }
     nj_job_close(&job);

@@ -9,7 +9,6 @@
 #include "common/base/log.h"
 #include "common/base/mapped.h"
 #include "common/base/numeric_class.h"
-#include "common/bundle/bundle.h"
 #include "common/catalogue/catalogue_refresh.h"
 #include "common/catalogue/item_threads.h"
 #include "common/catalogue/job.h"
@@ -18,12 +17,11 @@
 #include "common/store/staging.h"
 #include "ops/cli/pairing.h"
 #include "ops/cli/run_inputs.h"
+#include "ops/cli/run_kept.h"
 #include "worker/engine/bundle_pack.h"
 
 #define CATALOGUE "catalogue"
-#define BUNDLE "bundle"
 #define USERS "users"
-#define BUNDLE_FILE "night.njb"
 #define NUMBERS_FILE "numbers.txt"
 
 // The work on one night's phases.
@@ -125,8 +123,9 @@ static nj_status look_at_bundle(night *n, nj_error *err)
                        n->store);
     }
     nj_status status = nj_run_bundle_inputs(n->arguments, &digest, &n->bundle_inputs, err);
-    return status == NJ_OK ? nj_phase_look(n->store, BUNDLE, &n->bundle_inputs, &n->bundle, err)
-                           : status;
+    return status == NJ_OK
+               ? nj_phase_look(n->store, NJ_RUN_BUNDLE, &n->bundle_inputs, &n->bundle, err)
+               : status;
 }
 
 // An interrupted night goes on with the catalogue and the bundle that it has begun with; other inputs must not take them away.
@@ -147,7 +146,7 @@ static nj_status check_interrupted(const night *n, nj_error *err)
         return nj_fail(err, NJ_CONFIG,
                        "the interrupted night was begun with another %s (%s): give the old inputs, "
                        "or remove %s/staging to begin anew",
-                       catalogue ? BUNDLE : CATALOGUE, why(n, state), n->store);
+                       catalogue ? NJ_RUN_BUNDLE : CATALOGUE, why(n, state), n->store);
     }
     return NJ_OK;
 }
@@ -395,14 +394,15 @@ static nj_status make_bundle(night *n, nj_error *err)
         status = nj_phase_begin(n->store, &draft, err);
     }
     if (status == NJ_OK) {
-        status = nj_path_join(draft.folder.text, BUNDLE_FILE, &path, err);
+        status = nj_path_join(draft.folder.text, NJ_RUN_BUNDLE_FILE, &path, err);
     }
     if (status == NJ_OK) {
         status = nj_bundle_pack(&request, path.text, &summary, err);
     }
     if (status == NJ_OK) {
         nj_tell_pairing(&summary, &request);
-        status = nj_phase_commit(&draft, BUNDLE, &n->bundle_inputs, "", err);
+        nj_run_keep_bundle(n->store, draft.folder.text, path.text);
+        status = nj_phase_commit(&draft, NJ_RUN_BUNDLE, &n->bundle_inputs, "", err);
     }
     nj_folder_draft_abort(&draft);
     return status;
@@ -410,28 +410,21 @@ static nj_status make_bundle(night *n, nj_error *err)
 
 // ---- the users ----
 
-static nj_status digest_bundle(const char *path, nj_digest *out, nj_error *err)
-{
-    nj_bundle *bundle = NULL;
-    nj_status status = nj_bundle_open(path, &bundle, err);
-    if (status == NJ_OK) {
-        *out = nj_sections_digest(nj_bundle_sections(bundle));
-    }
-    nj_bundle_close(&bundle);
-    return status;
-}
-
 // Sets what the users' phase is made from, and whether it has to be made.
 static nj_status look_at_users(night *n, nj_run_phases *out, nj_error *err)
 {
     nj_digest bundle;
     nj_store_name current;
     out->users_known = !is_stream(nj_argument(n->arguments, "users"));
-    nj_status status = nj_phase_path(n->store, BUNDLE, BUNDLE_FILE, &out->bundle, err);
+    nj_status status =
+        nj_phase_path(n->store, NJ_RUN_BUNDLE, NJ_RUN_BUNDLE_FILE, &out->bundle, err);
+    if (status == NJ_OK) {
+        status = nj_phase_path(n->store, NJ_RUN_BUNDLE, NJ_RUN_KEPT_FILE, &out->kept_bundle, err);
+    }
     if (status != NJ_OK || !out->users_known) {
         return status;
     }
-    status = digest_bundle(out->bundle.text, &bundle, err);
+    status = nj_run_bundle_digest(out->bundle.text, &bundle, err);
     if (status == NJ_OK) {
         status = nj_run_users_inputs(n->arguments, &bundle, &out->users, err);
     }
@@ -484,8 +477,8 @@ static nj_status tell_plan(night *n, nj_run_phases *out, nj_error *err)
     const bool resumed = nj_staging_exists(n->store);
     const bool users = bundle && !resumed && is_made(n, &n->users);
     tell_phase(n, CATALOGUE, catalogue, why(n, &n->catalogue), as_json ? "{\"phases\": [" : "");
-    tell_phase(n, BUNDLE, bundle, catalogue ? why(n, &n->bundle) : "unless the catalogue stays",
-               ", ");
+    tell_phase(n, NJ_RUN_BUNDLE, bundle,
+               catalogue ? why(n, &n->bundle) : "unless the catalogue stays", ", ");
     tell_phase(n, USERS, users,
                resumed   ? "it was interrupted"
                : !bundle ? "unless the bundle stays"

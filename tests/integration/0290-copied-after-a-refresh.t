@@ -6,10 +6,6 @@ make_night 400
 settings=(--beam 6 --top 6 --trace)
 run=(nightjar run "${settings[@]}" --workers 2 --shard-users 16 --json)
 
-lists() { # FILE: without what tells a copy from its original
-    sed -E 's/, "age": [0-9]+//; s/, "copied"\]/]/; s/, "flags": \["copied"\]//' "$1"
-}
-
 # Fewer and other items under other row numbers: every 97th is gone, and every 89th has a neighbour with a code that nobody had.
 python3 - "$data/sids.npy" "$data/items.txt" <<'P'
 import ast, struct, sys

@@ -73,3 +73,35 @@ expect_exit 0 "${whole[@]}" --catalogue rows --embeddings emb1.npy --store other
 expect_said last 'bundle: skipped'
 expect_generations other 2
 cmp rows/items.txt other/night/catalogue/catalogue/items.txt >&2 || fail "rows have other names than their numbers"
+
+# --since after a refresh: the bundle of the night before is kept beside tonight's and found; rows that the change does not meet are copied,
+# and the lists are those of a night that decodes everybody.
+full=("${whole[@]}" --beam 6 --top 6)
+delta=("${full[@]}" --since current --json --store delta)
+expect_exit 0 "${full[@]}" --embeddings corner.npy --ids corner.txt --store full
+expect_exit 0 "${delta[@]}" --embeddings emb1.npy --ids ids1.txt
+[[ ! -e delta/night/bundle/before.njb ]] || fail "a first night has a bundle of before"
+expect_exit 0 "${delta[@]}" --embeddings corner.npy --ids corner.txt
+expect_said last '28 items came, 28 went'
+copied=$(json_of last.out copied)
+((copied >= 10 && copied <= 110)) || fail "$copied of 120 rows were copied: the test shows nothing"
+nightjar store export --store full --to jsonl >full.jsonl 2>export.log
+nightjar store export --store delta --to jsonl >export.jsonl 2>export.log
+[[ $(grep -c '"copied"' export.jsonl) -eq $copied ]] || fail "another number of rows is flagged"
+lists export.jsonl >delta.jsonl
+cmp delta.jsonl full.jsonl >&2 || fail "a delta night of the whole has other lists than a full one"
+
+# And back. Without that bundle, or with something else in its place, all are decoded.
+expect_exit 0 "${delta[@]}" --embeddings corner.npy --ids corner.txt --no-skip
+expect_json last.out copied 120
+[[ ! -e delta/night/bundle/before.njb ]] || fail "the same bundle is kept twice"
+corner=$(cat delta/CURRENT)
+expect_exit 0 "${delta[@]}" --embeddings emb1.npy --ids ids1.txt
+((copied = $(json_of last.out copied), copied >= 10 && copied <= 110)) || fail "$copied of 120 rows were copied back"
+for kept in missing damaged; do
+    expect_exit 0 nightjar store rollback --store delta --to "$corner"
+    if [[ $kept == missing ]]; then rm delta/night/bundle/before.njb; else echo "no bundle" >delta/night/bundle/before.njb; fi
+    expect_exit 0 "${delta[@]}" --embeddings emb1.npy --ids ids1.txt
+    expect_json last.out since_differs bundle
+    expect_json last.out copied 0
+done

@@ -49,3 +49,22 @@ expect_said last 'the interrupted night was begun with another catalogue \(embed
 [[ $(find store/night -type f ! -name lock -exec sha256sum {} + | sort) == "$before" ]] || fail "a refused resume changes phases"
 expect_exit 0 "${second[@]}" --store store --resume
 expect_rows store two.jsonl
+
+# A delta night that is killed among its users finds the bundle of before again, and copies the same rows. What it copies, and that it keeps
+# traces, need not be said again.
+delta_resumed=("${whole[@]}" --beam 6 --top 6 --shard-users 8 --json --store delta)
+delta=("${delta_resumed[@]}" --since current)
+expect_exit 0 "${delta[@]}" --embeddings emb1.npy --ids ids1.txt
+NJ_FAILPOINT=commit.done=kill@2 expect_exit 137 "${delta[@]}" --embeddings corner.npy --ids corner.txt
+expect_exit 0 "${delta_resumed[@]}" --embeddings corner.npy --ids corner.txt --resume
+expect_said last '28 items came, 28 went'
+[[ $(json_of last.out copied) -ge 3 ]] || fail "nobody was copied"
+
+# Two nights that are given up: what is kept is still the bundle of the generation that is there, not that of the first of them.
+for items in emb1.npy:ids1.txt emb2.npy:ids2.txt; do
+    NJ_FAILPOINT=commit.done=kill@2 expect_exit 137 "${delta[@]}" --embeddings "${items%:*}" --ids "${items#*:}"
+    rm -r delta/staging
+done
+expect_exit 0 "${delta[@]}" --embeddings emb1.npy --ids ids1.txt
+expect_said last 'since: the catalogue has changed since .*: 28 items came, 28 went'
+[[ $(json_of last.out copied) -ge 3 ]] || fail "nobody was copied behind nights that were given up"

@@ -201,6 +201,11 @@ expect_rows() { # STORE [EXPECTED]
     [[ ! -e $1/staging ]] || fail "$1 still has a staging area"
 }
 
+# An export without what tells a copy from its original.
+lists() { # FILE
+    sed -E 's/, "age": [0-9]+//; s/, "copied"\]/]/; s/, "flags": \["copied"\]//' "$1"
+}
+
 generations() { # STORE
     find "$1" -maxdepth 1 -name 'gen-*' | wc -l
 }
@@ -253,6 +258,7 @@ make_whole_night() { # USERS
     python3 "$script" items emb1.npy ids1.txt 0 0
     python3 "$script" items emb2.npy ids2.txt 28 28
     nightjar catalogue assign --embeddings emb1.npy --ids ids1.txt --codebooks books.npy --no-suffix --out cat >setup.out 2>setup.log
+    python3 "$script" items corner.npy corner.txt 28 28 corner
     head -n "$1" "$data/histories.txt" >users.txt
     whole=(nightjar run --catalogue cat --model "$data/model" --users users.txt "${settings[@]}" --workers 2)
 }

@@ -3,6 +3,7 @@
     whole_night.py books books.npy                     codebooks [3, 16, 48]
     whole_night.py items emb.npy ids.txt 0 0           the demo's 552 items, all of them
     whole_night.py items emb.npy ids.txt 28 28         without the first 28, and 28 new ones behind
+    whole_night.py items emb.npy ids.txt 28 28 corner  without those of the 28 last SIDs, and 28 new ones where these were dense
 """
 import itertools
 import pathlib
@@ -33,10 +34,18 @@ def main(what, path, *rest):
         npy(path, "<f4", (LEVELS, CODES, width), floats(itertools.chain(*words)))
         return
     ids_path, gone, new = rest[0], int(rest[1]), int(rest[2])
+    items = list(zip((MODEL.parent / "items.txt").read_text().split(), SIDS))
     used = set(SIDS)
-    free = [sid for sid in itertools.product(range(CODES), repeat=LEVELS) if sid not in used][::40]
-    ids = (MODEL.parent / "items.txt").read_text().split()[gone:] + ["new-%02d" % i for i in range(new)]
-    sids = SIDS[gone:] + free[:new]
+    free = [sid for sid in itertools.product(range(CODES), repeat=LEVELS) if sid not in used]
+    if rest[3:] == ("corner",):
+        leaving = set(sorted(SIDS)[-gone:])
+        items = [item for item in items if item[1] not in leaving]
+        added = [sid for sid in free if sid[:2] in {sid[:2] for sid in leaving}][-new:]
+    else:
+        items = items[gone:]
+        added = free[::40][:new]
+    ids = [item for item, _ in items] + ["new-%02d" % i for i in range(new)]
+    sids = [sid for _, sid in items] + added
     npy(path, "<f4", (len(sids), width), floats(itertools.chain(*map(embedding, sids))))
     pathlib.Path(ids_path).write_text("".join(item + "\n" for item in ids))
 
