@@ -27,7 +27,7 @@ typedef struct {
     char name[NJ_GROUP_NAME_BYTES_MAX + 1]; // "" of the base mask, padded with NUL
     uint32_t item_count;                    // bits that are set; at least 1
     uint32_t narrows;                       // 0: leaves nothing out
-    nj_digest digest;                       // of its words
+    nj_digest digest;                       // of its words up to the last that is not 0
 } nj_mask;
 
 // A view; all zero where there are no masks.

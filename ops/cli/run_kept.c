@@ -24,7 +24,8 @@ static bool is_bundle(const char *path, const nj_digest *wanted)
 {
     nj_digest digest;
     nj_error unread;
-    return nj_run_bundle_digest(path, &digest, &unread) == NJ_OK && nj_digest_equal(&digest, wanted);
+    return nj_run_bundle_digest(path, &digest, &unread) == NJ_OK &&
+           nj_digest_equal(&digest, wanted);
 }
 
 static bool read_current(const char *store, nj_digest *out)

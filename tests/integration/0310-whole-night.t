@@ -91,6 +91,19 @@ nightjar store export --store delta --to jsonl >export.jsonl 2>export.log
 lists export.jsonl >delta.jsonl
 cmp delta.jsonl full.jsonl >&2 || fail "a delta night of the whole has other lists than a full one"
 
+# With a list of allowed items that nobody joins or leaves, the mask is the same one behind the refresh: its users are copied as well.
+grep -Fxf corner.txt ids1.txt | awk 'NR % 3 > 0' >allowed.txt
+masked=("${full[@]}" --eligible allowed.txt --json)
+expect_exit 0 "${masked[@]}" --embeddings corner.npy --ids corner.txt --store full
+expect_exit 0 "${masked[@]}" --embeddings emb1.npy --ids ids1.txt --store masked --since current
+expect_exit 0 "${masked[@]}" --embeddings corner.npy --ids corner.txt --store masked --since current
+copied=$(json_of last.out copied)
+((copied >= 10 && copied <= 110)) || fail "$copied of 120 rows were copied: the test shows nothing"
+nightjar store export --store full --to jsonl >full.jsonl 2>export.log
+nightjar store export --store masked --to jsonl >export.jsonl 2>export.log
+lists export.jsonl >delta.jsonl
+cmp delta.jsonl full.jsonl >&2 || fail "a delta night with a mask has other lists than a full one"
+
 # And back. Without that bundle, or with something else in its place, all are decoded.
 expect_exit 0 "${delta[@]}" --embeddings corner.npy --ids corner.txt --no-skip
 expect_json last.out copied 120

@@ -11,6 +11,7 @@
 #include "tests/support/sandbox.h"
 
 #define ROWS 70 // more than a word
+#define ROWS_MAX 200
 #define RETIRED 5
 
 // Items are called i0, i1, ...; item 5 is retired.
@@ -24,18 +25,18 @@ typedef struct {
     nj_buffer section;
 } shop;
 
-static void open_shop(shop *s)
+static void open_shop_of(shop *s, uint32_t row_count)
 {
     nj_error err = {0};
-    static uint16_t codes[ROWS * 2];
-    static uint8_t retired[ROWS];
+    static uint16_t codes[ROWS_MAX * 2];
+    static uint8_t retired[ROWS_MAX];
     nj_idlist_builder_init(&s->builder);
     nj_buffer_init(&s->ids, 1 << 20);
     nj_buffer_init(&s->bytes, 1 << 20);
     nj_buffer_init(&s->section, 1 << 20);
     nj_idmap_init(&s->map);
-    for (uint32_t i = 0; i < ROWS; i++) {
-        char id[8];
+    for (uint32_t i = 0; i < row_count; i++) {
+        char id[16];
         snprintf(id, sizeof id, "i%u", i);
         assert_int_equal(nj_idlist_builder_add(&s->builder, nj_slice_from(id)), NJ_OK);
         codes[2 * i] = (uint16_t)(i % 7);
@@ -45,9 +46,14 @@ static void open_shop(shop *s)
     assert_int_equal(nj_idlist_builder_write(&s->builder, &s->ids), NJ_OK);
     assert_ok(nj_idlist_open(s->ids.bytes, s->ids.size, "items", &s->items, &err), &err);
     assert_ok(nj_idmap_build(&s->map, &s->items, "items", &err), &err);
-    const nj_sids sids = {codes, ROWS, 2, {7, 9}, retired};
+    const nj_sids sids = {codes, row_count, 2, {7, 9}, retired};
     assert_ok(nj_trie_build(&sids, &s->bytes, &err), &err);
-    assert_ok(nj_trie_open(s->bytes.bytes, s->bytes.size, ROWS, &s->trie, &err), &err);
+    assert_ok(nj_trie_open(s->bytes.bytes, s->bytes.size, row_count, &s->trie, &err), &err);
+}
+
+static void open_shop(shop *s)
+{
+    open_shop_of(s, ROWS);
 }
 
 static void close_shop(shop *s)
@@ -87,7 +93,9 @@ static nj_masks masks_of(void **state, shop *s, const char *eligible, const char
     uint64_t unknown = 0;
     assert_ok(read_files(state, s, eligible, deny, groups, false, &unknown, &err), &err);
     assert_int_equal(unknown, 0);
-    assert_ok(nj_masks_open(s->section.bytes, s->section.size, ROWS, &masks, &err), &err);
+    assert_ok(
+        nj_masks_open(s->section.bytes, s->section.size, (uint32_t)s->items.count, &masks, &err),
+        &err);
     return masks;
 }
 
@@ -146,6 +154,21 @@ static void groups_are_narrowed_by_the_base_mask_and_stand_in_the_order_of_their
     assert_true(nj_digest_equal(nj_masks_digest(&masks, 0), nj_masks_digest(&masks, 2)));
     assert_false(nj_digest_equal(nj_masks_digest(&masks, 0), nj_masks_digest(&masks, 1)));
     close_shop(&s);
+}
+
+static void rows_behind_the_allowed_ones_make_no_other_mask(void **state)
+{
+    shop small;
+    shop large;
+    open_shop(&small);
+    open_shop_of(&large, ROWS_MAX);
+    const nj_masks now = masks_of(state, &small, "i3\ni69\n", NULL, NULL);
+    nj_masks then = masks_of(state, &large, "i3\ni69\n", NULL, NULL);
+    assert_true(nj_digest_equal(nj_masks_digest(&now, 0), nj_masks_digest(&then, 0)));
+    then = masks_of(state, &large, "i3\ni69\ni70\n", NULL, NULL);
+    assert_false(nj_digest_equal(nj_masks_digest(&now, 0), nj_masks_digest(&then, 0)));
+    close_shop(&small);
+    close_shop(&large);
 }
 
 static void a_mask_of_every_item_leaves_nothing_out(void **state)
@@ -336,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_SANDBOX(eligible_less_denied_items_are_the_base_mask),
         IN_SANDBOX(groups_are_narrowed_by_the_base_mask_and_stand_in_the_order_of_their_names),
+        IN_SANDBOX(rows_behind_the_allowed_ones_make_no_other_mask),
         IN_SANDBOX(a_mask_of_every_item_leaves_nothing_out),
         IN_SANDBOX(unknown_items_are_refused_by_line_or_counted),
         IN_SANDBOX(what_leaves_nobody_anything_is_refused),
