@@ -256,6 +256,10 @@ static void print_text(const checking *c)
     const nj_report *report = &c->report;
     printf("%u items, %u levels%s\n", report->item_count, report->level_count,
            c->catalogue->has_suffix ? " and a collision counter" : "");
+    if (c->catalogue->retired_count > 0) {
+        printf("%u of the items are retired; they count as well, because they keep their SIDs\n",
+               c->catalogue->retired_count);
+    }
     if (report->has_embeddings) {
         printf("mean squared length of the embeddings: %.4g\n", report->square_mean);
     }
@@ -319,13 +323,13 @@ static json_t *pack_report(const checking *c)
     for (size_t i = 0; i < c->findings.count; i++) {
         json_array_append_new(findings, json_string(c->findings.text[i]));
     }
-    json_t *object =
-        json_pack("{s:I, s:b, s:o, s:I, s:I, s:I, s:o, s:o}", "items",
-                  (json_int_t)report->item_count, "suffix", c->catalogue->has_suffix, "levels",
-                  levels, "items_colliding", (json_int_t)report->leaves.colliding_count,
-                  "largest_collision", (json_int_t)report->leaves.largest_count, "distinct_codes",
-                  (json_int_t)report->leaves.distinct_count, "policies", pack_policies(report),
-                  "findings", findings);
+    json_t *object = json_pack(
+        "{s:I, s:I, s:b, s:o, s:I, s:I, s:I, s:o, s:o}", "items", (json_int_t)report->item_count,
+        "retired", (json_int_t)c->catalogue->retired_count, "suffix", c->catalogue->has_suffix,
+        "levels", levels, "items_colliding", (json_int_t)report->leaves.colliding_count,
+        "largest_collision", (json_int_t)report->leaves.largest_count, "distinct_codes",
+        (json_int_t)report->leaves.distinct_count, "policies", pack_policies(report), "findings",
+        findings);
     if (object != NULL && report->has_embeddings) {
         json_object_set_new(object, "squared_length", json_real(report->square_mean));
     }
@@ -354,8 +358,10 @@ static nj_status open_embeddings(const char *path, checking *c, nj_error *err)
                        c->embeddings.dim_count);
     }
     if (shape[0] != c->catalogue->sids.row_count) {
-        return nj_fail(err, NJ_INPUT, "%s: %zu embeddings, the catalogue has %" PRIu32 " items",
-                       path, shape[0], c->catalogue->sids.row_count);
+        return nj_fail(err, NJ_INPUT,
+                       "%s: %zu embeddings, the catalogue has %" PRIu32 " items, %" PRIu32
+                       " of them retired: each needs a row",
+                       path, shape[0], c->catalogue->sids.row_count, c->catalogue->retired_count);
     }
     if (codebooks->level_count == 0) {
         return nj_fail(err, NJ_INPUT,

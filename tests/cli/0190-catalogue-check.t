@@ -41,6 +41,21 @@ P
 check "... and the picture is XML" python3 -c 'import xml.dom.minidom; xml.dom.minidom.parse("use.svg")'
 check "... that names the catalogue" grep -q '<title>cat</title>' use.svg
 
+# A refreshed catalogue: the retired items count, because they keep their SIDs, and a collision with one of them is a collision.
+printf 'i0\ni5\ni6\n' >later.txt
+python3 -c 'from forge import *; npy("later.npy", "<f4", (3, 1), floats([0, 3.2, 3.2])); npy("all.npy", "<f4", (7, 1), floats([0] * 5 + [3.2, 3.2]))'
+nightjar catalogue refresh --from cat --ids later.txt --embeddings later.npy --max-retired 100 --out later >out 2>err
+expect_exit 0 '' -- nightjar catalogue check later --embeddings all.npy
+stdout_has '7 items, 2 levels and a collision counter'
+stdout_has '4 of the items are retired; they count as well'
+stdout_has '7 of 7 items (100.00 %) share their codes with another, at most 5 in one; 2 different codes'
+expect_exit 0 '' -- nightjar catalogue check later --json
+stdout_is_json
+stdout_has '"retired": 4'
+expect_exit 65 'later.npy: 3 embeddings, the catalogue has 7 items, 4 of them retired: each needs a row' -- nightjar catalogue check later --embeddings later.npy
+expect_exit 0 '' -- "${rows[@]}" --json
+stdout_has '"retired": 0'
+
 # Limits.
 expect_exit 0 '' -- "${rows[@]}" --max-collisions 84 --max-bucket 5 --min-use 50 --min-perplexity 35
 expect_exit 4 '5 of 6 items share their codes with another, 83.3 %; --max-collisions is 10 %' -- "${rows[@]}" --max-collisions 10
