@@ -63,9 +63,10 @@ static nj_status choose_trace(const nj_night_options *options, nj_settings *sett
 // The users' phase, which is the whole of a night with --bundle. `phases` is NULL then.
 static nj_status run_users(const nj_arguments *arguments, nj_local_fleet *fleet,
                            nj_night_options *options, const char *bundle, nj_run_phases *phases,
-                           nj_night_summary *summary, nj_error *err)
+                           nj_error *err)
 {
     nj_job job = {0};
+    nj_night_summary summary = {0};
     nj_status status = nj_job_open_with(arguments, bundle, &job, err);
     if (status == NJ_OK) {
         const nj_local_access access = nj_local_fleet_access(fleet);
@@ -81,34 +82,36 @@ static nj_status run_users(const nj_arguments *arguments, nj_local_fleet *fleet,
         status = choose_trace(options, &job.settings, err);
     }
     if (status == NJ_OK) {
-        status = nj_night_run(&job, options, summary, err);
+        status = nj_night_run(&job, options, &summary, err);
     }
-    nj_job_close(&job);
+    if (nj_night_has_summary(&summary)) {
+        nj_night_print(&summary, nj_argument_flag(arguments, "json"));
+    }
+    nj_night_summary_fini(&summary);
+    nj_job_close(&job); // the summary borrows it
     return status;
 }
 
 static nj_status run_night(const nj_arguments *arguments, nj_local_fleet *fleet,
-                           nj_night_options *options, nj_night_summary *summary, nj_error *err)
+                           nj_night_options *options, nj_error *err)
 {
     bool whole = false;
     nj_run_phases phases = {0};
     nj_status status = nj_run_phases_wanted(arguments, &whole, err);
     if (status == NJ_OK && !whole) {
-        return run_users(arguments, fleet, options, nj_argument(arguments, "bundle"), NULL, summary,
-                         err);
+        return run_users(arguments, fleet, options, nj_argument(arguments, "bundle"), NULL, err);
     }
     if (status == NJ_OK) {
         status = nj_run_phases_make(arguments, &phases, err);
     }
     return status == NJ_OK && !phases.finished
-               ? run_users(arguments, fleet, options, phases.bundle.text, &phases, summary, err)
+               ? run_users(arguments, fleet, options, phases.bundle.text, &phases, err)
                : status;
 }
 
 nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
 {
     nj_night_options options;
-    nj_night_summary summary = {0};
     nj_local_fleet *fleet = NULL;
     uint64_t workers = 0;
     nj_status status = nj_night_options_from(arguments, &options, err);
@@ -126,12 +129,8 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
         status = nj_local_fleet_new(arguments, (size_t)workers, &fleet, err);
     }
     if (status == NJ_OK) {
-        status = run_night(arguments, fleet, &options, &summary, err);
+        status = run_night(arguments, fleet, &options, err);
     }
     nj_local_fleet_free(&fleet);
-    if (nj_night_has_summary(&summary)) {
-        nj_night_print(&summary, nj_argument_flag(arguments, "json"));
-    }
-    nj_night_summary_fini(&summary);
     return status;
 }
