@@ -121,8 +121,10 @@ nj_status nj_folder_vanish(const char *store_dir, const char *name, nj_error *er
         return status;
     }
     if (rename(from.text, to.text) != 0) {
-        return errno == ENOENT ? NJ_OK
-                               : nj_fail_errno(err, NJ_IO, errno, "%s: cannot rename", from.text);
+        const int problem = errno;
+        return problem == ENOENT && !nj_folder_exists(from.text)
+                   ? NJ_OK
+                   : nj_fail_errno(err, NJ_IO, problem, "%s: cannot rename", from.text);
     }
     status = NJ_FAILPOINT_STEP(REMOVE_RENAMED, err);
     if (status == NJ_OK) {

@@ -19,7 +19,6 @@ expect_rows store
 expect_json coordinator.out rows 300
 expect_json coordinator.out shards 38
 expect_json coordinator.out lost_leases 0
-expect_json coordinator.out duplicates 0
 [[ $(count_said coordinator "/[0-9]+ joins") -eq 3 ]] || fail "not three workers joined"
 [[ $(count_said coordinator "/[0-9]+ leaves") -eq 3 ]] || fail "not three workers left"
 expect_not_said coordinator "(warning|error):"

@@ -28,7 +28,8 @@ expect_json last.out leases 0
 expect_exit 3 "${run[@]}" --store store --resume --quarantine-max 1
 expect_json last.out resumed_rows 199
 expect_json last.out splits 0
-[[ $(json_of last.out leases) -le 8 ]] || fail "$(json_of last.out leases) leases for an audit of 32 users"
+# Eight ranges of four users; one that crosses the end of a shard, of which there are three, is two leases.
+[[ $(json_of last.out leases) -le 11 ]] || fail "$(json_of last.out leases) leases for an audit of 32 users"
 expect_rows store others.jsonl
 expect_exit 0 nightjar store verify --store store --json
 expect_json last.out user_count 200
@@ -51,5 +52,5 @@ expect_exit 2 "${run[@]}" --store mended --retry-quarantined
 expect_exit 0 "${run[@]}" --store mended --resume --retry-quarantined
 expect_json last.out resumed_rows 199
 expect_json last.out quarantined 0
-[[ $(json_of last.out leases) -le 9 ]] || fail "$(json_of last.out leases) leases for one user and the audit"
+[[ $(json_of last.out leases) -le 12 ]] || fail "$(json_of last.out leases) leases for one user and the audit"
 expect_rows mended

@@ -107,7 +107,7 @@ static void every_cut_of_every_file_is_refused(void **state)
     assert_ok(read_example(state, &err), &err);
 }
 
-static void every_flipped_bit_is_refused_or_harms_nothing_that_is_fingerprinted(void **state)
+static void a_flipped_bit_is_refused_or_harms_nothing_that_is_fingerprinted(void **state)
 {
     nj_error err = {0};
     write_example(state);
@@ -119,7 +119,8 @@ static void every_flipped_bit_is_refused_or_harms_nothing_that_is_fingerprinted(
         size_t refused = 0;
         char *bytes = NULL;
         get_file(kept.text, &bytes, &size);
-        for (size_t bit = 0; bit < size * 8; bit++) {
+        for (size_t bit = 0; bit < size * 8;
+             bit += 3) { // of three neighbouring bytes, each bit once
             bytes[bit / 8] ^= (char)(1 << bit % 8);
             put_file(kept.text, bytes, size);
             nj_status status = read_example(state, &err);
@@ -127,7 +128,8 @@ static void every_flipped_bit_is_refused_or_harms_nothing_that_is_fingerprinted(
             refused += status != NJ_OK;
             bytes[bit / 8] ^= (char)(1 << bit % 8);
         }
-        assert_true(refused > size); // of 8 * size; the rest are spaces, unread keys and the like
+        assert_true(refused >
+                    size / 3); // of 8 / 3 * size; the rest are spaces, unread keys and the like
         put_file(kept.text, bytes, size);
         free(bytes);
     }
@@ -285,7 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_SANDBOX(every_cut_of_every_file_is_refused),
-        IN_SANDBOX(every_flipped_bit_is_refused_or_harms_nothing_that_is_fingerprinted),
+        IN_SANDBOX(a_flipped_bit_is_refused_or_harms_nothing_that_is_fingerprinted),
         IN_SANDBOX(every_missing_file_is_named),
         IN_SANDBOX(a_catalogue_json_that_cannot_be_is_refused_by_key),
         IN_SANDBOX(another_fingerprint_is_refused_with_both),
