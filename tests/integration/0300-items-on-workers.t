@@ -42,12 +42,14 @@ expect_end killed 0
 expect_said killed "starting another"
 expect_same long-0 killed
 
-# A fit whose rounds are all short ends when it is asked to, and keeps its state.
-start stopped "${long[@]}" --iterations 10000 --state-every 0 --workers 2 --cache cache --out stopped
-await "the state of the fit" test -e stopped.fit
+# A fit whose rounds are all short ends when it is asked to.
+start stopped nightjar catalogue fit --levels 4 --codes 32 --iterations 1000 --tolerance 0 --collisions leaves --quiet \
+    --embeddings e.npy --workers 2 --cache cache --out stopped
+await_said stopped "joins, 2 workers"
+sleep 0.3 # the first rounds, in which workers fetch and join, are long
 kill -TERM "${pid[stopped]}"
 expect_end stopped 143
-[[ -e stopped.fit && ! -e stopped ]] || fail "a stopped fit has left another thing than its state"
+[[ ! -e stopped ]] || fail "a stopped fit has written a catalogue"
 
 # A row that is refused: the same message everywhere, and nothing is written.
 expect_exit 65 "${assign[@]}" --embeddings bad.npy --threads 1 --out none
