@@ -246,9 +246,12 @@ static nj_status fail_counter(const resolving *r, const bucket *b, nj_error *err
     nj_codes_text(nj_collision_entry(r->work, b->entries[0]), r->work->level_count, codes);
     return nj_fail(err, NJ_INPUT,
                    "%s: %" PRIu32 " items share the codes %s, the collision counter has %" PRIu32
-                   " codes; more levels, more --suffix-codes, --suffix-overflow relocate or "
-                   "--collisions leaves would do",
-                   r->work->what, b->row_count + b->occupied_count, codes, r->counter_codes);
+                   " codes; %s would do",
+                   r->work->what, b->row_count + b->occupied_count, codes, r->counter_codes,
+                   r->work->occupied_count > 0
+                       ? "retired items keep theirs, so --suffix-overflow relocate"
+                       : "more levels, more --suffix-codes, --suffix-overflow relocate or "
+                         "--collisions leaves");
 }
 
 // The i-th row of the bucket gets the i-th counter that no occupied SID has.

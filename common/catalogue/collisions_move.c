@@ -134,12 +134,37 @@ static void move_row(nj_relocation *relocation, uint32_t row, uint32_t code, dou
     }
 }
 
+// With the codes of a counter; UINT64_MAX where there are more.
+static uint64_t count_sids(const nj_relocation *relocation)
+{
+    const nj_collision_work *work = relocation->work;
+    if (work->codebooks->kind == NJ_QUANT_HIERARCHICAL) {
+        return (uint64_t)relocation->sid_room *
+               nj_codebooks_rows(work->codebooks, work->level_count - 1);
+    }
+    size_t count = relocation->sid_room;
+    for (uint32_t l = 0; l < work->level_count; l++) {
+        if (!nj_mul_size(count, work->K[l], &count)) {
+            return UINT64_MAX;
+        }
+    }
+    return count;
+}
+
 static nj_status fail_full(const nj_relocation *relocation, nj_error *err)
 {
+    const nj_collision_work *work = relocation->work;
+    if (work->occupied_count > 0) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s: an item finds no SID that nobody has had: %" PRIu32
+                       " new items, %" PRIu32 " older ones (retired ones keep theirs), %" PRIu64
+                       " SIDs; a fit with more levels or more codes would do",
+                       work->what, work->row_count, work->occupied_count, count_sids(relocation));
+    }
     return nj_fail(err, NJ_INPUT,
-                   "%s: there are more items than SIDs that they could have; more levels or more "
-                   "codes would do",
-                   relocation->work->what);
+                   "%s: there are more items than SIDs that they could have: %" PRIu32
+                   " items, %" PRIu64 " SIDs; more levels or more codes would do",
+                   work->what, work->row_count, count_sids(relocation));
 }
 
 // What the item, whose embedding is in x, has to pay at the least outside of its prefix.

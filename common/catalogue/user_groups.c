@@ -91,7 +91,10 @@ nj_status nj_user_groups_read(const char *path, const nj_masks *masks, nj_user_g
         nj_event_table_close(&table);
     }
     nj_lines_close(&lines);
-    return status == NJ_END ? NJ_OK : status;
+    if (status == NJ_END) { // an export that failed must not set every user free of his group
+        status = out->users.count > 0 ? NJ_OK : nj_fail(err, NJ_INPUT, "%s: names no user", path);
+    }
+    return status;
 }
 
 uint32_t nj_user_groups_find(const nj_user_groups *groups, nj_slice user)

@@ -333,6 +333,9 @@ static nj_status run_announced(nj_item_fleet *f, nj_error *err)
     nj_stop_catch();
     nj_dispatch_pause(f->exchange.dispatch, false);
     nj_status status = run_until_delivered(f, err);
+    if (status == NJ_OK) { // a round may be over before a tick has looked, and the next one forgets
+        status = check_signal(err);
+    }
     nj_stop_release();
     add_counts(f);
     end_pass(f);

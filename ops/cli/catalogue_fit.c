@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/catalogue/catalogue_assign.h"
 #include "common/catalogue/catalogue_fit.h"
+#include "common/catalogue/tokens.h"
 #include "common/cli/progress.h"
 #include "common/input/idfile.h"
 #include "common/input/npy.h"
@@ -114,6 +116,20 @@ static nj_status fit_from(const nj_arguments *arguments, nj_fit_config *fit, nj_
     return status == NJ_OK ? tolerance_from(arguments, &fit->tolerance, err) : status;
 }
 
+static nj_status check_tokens(const fit_request *request, uint32_t token_base, nj_error *err)
+{
+    const nj_fit_config *fit = &request->fit;
+    uint32_t bases[NJ_LEVELS_MAX];
+    nj_sids sids = {.level_count = fit->level_count};
+    memcpy(sids.codes_per_level, fit->K, fit->level_count * sizeof *fit->K);
+    const uint32_t counter =
+        nj_collisions_suffix_width(&request->assign.collisions, fit->K[fit->level_count - 1]);
+    if (counter > 0) {
+        sids.codes_per_level[sids.level_count++] = counter;
+    }
+    return nj_level_token_bases(&sids, token_base, "--token-base", bases, err);
+}
+
 // What would only be found wrong behind hours of work.
 static nj_status options_from(const nj_arguments *arguments, fit_request *request, nj_error *err)
 {
@@ -131,6 +147,9 @@ static nj_status options_from(const nj_arguments *arguments, fit_request *reques
                          fit->level_count, fit->level_count + 1, NJ_LEVELS_MAX);
     }
     if (status == NJ_OK) {
+        status = check_tokens(request, (uint32_t)token_base, err);
+    }
+    if (status == NJ_OK) {
         status = nj_catalogue_check_path(nj_argument(arguments, "out"),
                                          nj_argument_flag(arguments, "overwrite"), err);
     }
@@ -138,6 +157,18 @@ static nj_status options_from(const nj_arguments *arguments, fit_request *reques
                                               .token_base = (uint32_t)token_base};
     request->assign.embeddings_path = fit->embeddings_path;
     return status;
+}
+
+// A stream would be empty by then.
+static nj_status check_twice_readable(const char *path, nj_error *err)
+{
+    struct stat about;
+    return stat(path, &about) != 0 || S_ISREG(about.st_mode) || S_ISDIR(about.st_mode)
+               ? NJ_OK
+               : nj_fail(err, NJ_INPUT,
+                         "%s: not a regular file: a fit reads the ids before it begins and again "
+                         "when it is done",
+                         path);
 }
 
 // Ids are read again behind the fit; here only to be sure that they will do.
@@ -151,6 +182,9 @@ static nj_status check_ids(const fit_request *request, nj_error *err)
     }
     nj_idlist_builder_init(&ids);
     nj_status status = nj_npy_open(request->fit.embeddings_path, &npy, err);
+    if (status == NJ_OK) {
+        status = check_twice_readable(path, err);
+    }
     if (status == NJ_OK) {
         status = nj_idfile_read(path, &ids, err);
     }

@@ -5,6 +5,7 @@
 
 #include "common/catalogue/catalogue_refresh.h"
 #include "ops/cli/catalogue_refit.h"
+#include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/item_options.h"
 
@@ -28,7 +29,6 @@ static nj_status policy_from(const nj_arguments *arguments, const nj_catalogue *
                              nj_refresh_config *config, nj_error *err)
 {
     const char *word = nj_argument(arguments, "collisions");
-    const char *overflow = nj_argument(arguments, "suffix-overflow");
     nj_collisions policy = old->has_suffix ? NJ_COLLISIONS_SUFFIX : NJ_COLLISIONS_RELOCATE;
     if (word != NULL && !nj_collisions_from_name(word, &policy)) {
         return nj_fail(err, NJ_USAGE, "--collisions is \"%s\", must be " NJ_COLLISIONS_KNOWN, word);
@@ -39,13 +39,8 @@ static nj_status policy_from(const nj_arguments *arguments, const nj_catalogue *
                        word, nj_argument(arguments, "from"),
                        old->has_suffix ? "a collision counter" : "no collision counter");
     }
-    if (strcmp(overflow, "refuse") != 0 && strcmp(overflow, "relocate") != 0) {
-        return nj_fail(err, NJ_USAGE, "--suffix-overflow is \"%s\", must be refuse or relocate",
-                       overflow);
-    }
     config->share = policy == NJ_COLLISIONS_LEAVES;
-    config->suffix_relocates = strcmp(overflow, "relocate") == 0;
-    return NJ_OK;
+    return nj_suffix_overflow_from(arguments, &config->suffix_relocates, err);
 }
 
 static nj_status check_out(const nj_arguments *arguments, nj_error *err)

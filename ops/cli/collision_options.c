@@ -4,8 +4,9 @@
 
 #include "common/base/clock.h"
 
-static nj_status overflow_from(const char *word, bool *out_relocates, nj_error *err)
+nj_status nj_suffix_overflow_from(const nj_arguments *arguments, bool *out_relocates, nj_error *err)
 {
+    const char *word = nj_argument(arguments, "suffix-overflow");
     const bool relocates = strcmp(word, "relocate") == 0;
     if (!relocates && strcmp(word, "refuse") != 0) {
         return nj_fail(err, NJ_USAGE, "--suffix-overflow is \"%s\", must be refuse or relocate",
@@ -38,8 +39,7 @@ nj_status nj_collision_options_from(const nj_arguments *arguments, nj_collision_
                          NJ_CODES_MAX);
     }
     if (status == NJ_OK) {
-        status = overflow_from(nj_argument(arguments, "suffix-overflow"), &options.suffix_relocates,
-                               err);
+        status = nj_suffix_overflow_from(arguments, &options.suffix_relocates, err);
     }
     if (status == NJ_OK) {
         options.suffix_codes = (uint32_t)suffix_codes;

@@ -19,6 +19,10 @@
         "no-suffix", NULL, NULL, "as --collisions leaves", false                                   \
     }
 
+/// --suffix-overflow alone. NJ_USAGE names what it may be.
+NJ_CHECKED nj_status nj_suffix_overflow_from(const nj_arguments *arguments, bool *out_relocates,
+                                             nj_error *err);
+
 /// NJ_USAGE names the option and what it may be.
 NJ_CHECKED nj_status nj_collision_options_from(const nj_arguments *arguments,
                                                nj_collision_options *out, nj_error *err);

@@ -124,6 +124,7 @@ static bool changes_no_row(const char *name)
         "histories",
         "no-pairing-check",
         "max-retired",
+        "suffix-overflow",
         "no-drift",
         "no-skip",
         "dry-run",
@@ -147,6 +148,7 @@ static bool changes_no_row(const char *name)
         "batch",
         "without",
         "since",
+        "since-bundle",
         "max-age",
         "quarantine-max",
     };

@@ -15,6 +15,7 @@
 #include "common/input/npy.h"
 #include "common/store/lock.h"
 #include "common/store/staging.h"
+#include "ops/cli/collision_options.h"
 #include "ops/cli/pairing.h"
 #include "ops/cli/run_inputs.h"
 #include "ops/cli/run_kept.h"
@@ -281,6 +282,9 @@ static nj_status refresh(const night *n, const char *ids, nj_catalogue *catalogu
                                 .executor = &executor};
     nj_status status = read_max_retired(n->arguments, &config.retired_percent_max, err);
     if (status == NJ_OK) {
+        status = nj_suffix_overflow_from(n->arguments, &config.suffix_relocates, err);
+    }
+    if (status == NJ_OK) {
         status = open_threads(n, &threads, err);
     }
     if (status == NJ_OK) {
@@ -522,12 +526,16 @@ static nj_status make_phases(night *n, nj_run_phases *out, nj_error *err)
 nj_status nj_run_phases_make(const nj_arguments *arguments, nj_run_phases *out, nj_error *err)
 {
     double max_retired;
+    bool suffix_relocates;
     nj_run_phases phases = {.arguments = arguments};
     night n = {.arguments = arguments,
                .store = nj_argument(arguments, "store"),
                .dry_run = nj_argument_flag(arguments, "dry-run"),
                .no_skip = nj_argument_flag(arguments, "no-skip")};
     nj_status status = read_max_retired(arguments, &max_retired, err);
+    if (status == NJ_OK) {
+        status = nj_suffix_overflow_from(arguments, &suffix_relocates, err);
+    }
     if (status == NJ_OK) {
         status = check_users(arguments, err);
     }

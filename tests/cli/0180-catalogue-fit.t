@@ -41,6 +41,17 @@ for options in '--method product' '--method hierarchical' '--standardise --pca 4
     rm -r other
 done
 
+# What would be found wrong behind the fit is found before it: ids that can be read only once, tokens that nobody has.
+mkfifo ids.pipe
+cat ids.txt >ids.pipe &
+feeder=$!
+expect_exit 65 'ids.pipe: not a regular file' -- "${fit[@]}" --embeddings E.npy --ids ids.pipe --out piped
+kill "$feeder" 2>>kill.err || true # it waits for a reader that never comes
+wait "$feeder" 2>>kill.err || true
+expect_exit 65 '--token-base: tokens of level 2 end at 2147483649, the highest token is 2147483647' -- \
+    "${fit[@]}" --embeddings E.npy --token-base 2147483626 --out piped
+expect_absent piped
+
 # Killed behind the write of a state, the fit goes on and ends with the same bytes.
 state=(--embeddings E.npy --tolerance 0 --iterations 6 --state-every 0)
 expect_exit 0 '' -- "${fit[@]}" "${state[@]}" --out whole

@@ -115,6 +115,10 @@ expect_exit 65 'line 2: user "x" is in the group "nl", which --groups does not h
 expect_exit 65 'is in the group "de", --user-groups has another one for him' -- \
     decode h.jsonl --groups groups.jsonl --user-groups <(printf 'user,group\n%s,kids\n' "$(head -n 1 h.txt | cut -d ' ' -f 1)")
 expect_exit 2 '--user-groups goes with --groups' -- decode h.txt --user-groups ug.csv
+for nobody in '' 'user,group\n'; do # as an export that failed leaves it: no user gets free of his group by it
+    printf "$nobody" >nobody.csv
+    expect_exit 65 'nobody.csv: names no user' -- decode h.txt --groups groups.jsonl --user-groups nobody.csv
+done
 expect_exit 2 'only one file can be standard input, 2 are' -- decode - --eligible -
 expect_exit 65 'line 1: column 39: "exclude" is not a list' -- decode <(printf '{"user": "u", "items": [], "exclude": 7}') --format jsonl
 expect_exit 65 'no item is left' -- nightjar run --bundle b.njb --users h.txt --store store --deny "$data/items.txt"

@@ -83,6 +83,30 @@ expect_untouched store "$before"
 expect_exit 0 'the model knows these SIDs: over 59 held-out transitions' -- run
 export NIGHTJAR_NO_PAIRING_CHECK=true
 
+# A counter that is full: the night says so, and may give the new item other codes. Item "twin" is as an item of the fullest codes.
+expect_exit 2 '--suffix-overflow is "drop", must be refuse or relocate' -- run --suffix-overflow drop
+python3 - <<'P'
+from forge import *
+head = len(open("emb.npy", "rb").read()) - 552 * 48 * 4
+raw = open("emb.npy", "rb").read()[head:]
+rows = [raw[i:i + 192] for i in range(0, len(raw), 192)]
+books = open("books.npy", "rb").read()[-3 * 16 * 48 * 4:]
+npy("two.npy", "<f4", (2, 16, 48), books[:2 * 16 * 48 * 4])
+npy("crowd.npy", "<f4", (80, 48), b"".join(rows[:64] + rows[:1] * 16))
+npy("twin.npy", "<f4", (81, 48), b"".join(rows[:64] + rows[:1] * 17))
+names = ["c%d" % i for i in range(80)]
+open("crowd.txt", "w").write("".join(name + "\n" for name in names))
+open("twin.txt", "w").write("".join(name + "\n" for name in names + ["twin"]))
+open("fans.txt", "w").write("".join("u%d c%d c%d\n" % (i, i, i + 1) for i in range(9)))
+P
+expect_exit 0 '' -- nightjar catalogue assign --embeddings crowd.npy --ids crowd.txt --codebooks two.npy --suffix-codes 16 \
+    --suffix-overflow relocate --out counted
+full=(--embeddings twin.npy --ids twin.txt --catalogue counted --users fans.txt --store counting)
+expect_exit 65 'the collision counter has 16 codes; retired items keep theirs, so --suffix-overflow relocate would do' -- run "${full[@]}"
+expect_absent counting/night/catalogue counting/CURRENT
+expect_exit 0 '81 items tonight: 80 stay, 1 are new' -- run "${full[@]}" --suffix-overflow relocate
+expect_exit 0 'catalogue: skipped, nothing has changed' -- run "${full[@]}"
+
 # Records that are no records.
 expect_exit 0 '' -- run
 for bad in '' '{"version": 1}' '{"version": 9, "inputs": {}}' '{"version": 1, "inputs": [1]}' "{\"version\": 1, \"inputs\": {}, \"result\": \"$(repeat 100 x)\"}"; do

@@ -61,6 +61,14 @@ for place in "--workers 2 --cache cache" "--threads 1 --no-drift"; do
     expect_exit 65 "${refresh[@]}" $place --out none
     expect_said last "bad.npy: .*row 9001, column 1"
 done
+# A fit whose rounds are all short ends when it is asked to.
+start stopped nightjar catalogue fit --levels 4 --codes 32 --iterations 1000 --tolerance 0 --collisions leaves --quiet \
+    --embeddings e.npy --workers 2 --cache cache --out stopped
+await_said stopped "joins, 2 workers"
+sleep 0.3 # the first rounds, in which workers fetch and join, are long
+kill -TERM "${pid[stopped]}"
+expect_end stopped 143
+[[ ! -e stopped ]] || fail "a stopped fit has written a catalogue"
 
 # A row that is refused: the same message everywhere, and nothing is written.
 expect_exit 65 "${assign[@]}" --embeddings bad.npy --threads 1 --out none

@@ -251,7 +251,8 @@ static void a_counter_skips_what_is_occupied(void **state)
     assert_int_equal(s->outcome.colliding_count, 3);
 
     s->options.suffix_codes = 4;
-    refuse(s, "shop: 5 items share the codes 2, the collision counter has 4 codes");
+    refuse(s, "shop: 5 items share the codes 2, the collision counter has 4 codes; retired items "
+              "keep theirs, so --suffix-overflow relocate would do");
 }
 
 static void what_the_counter_cannot_hold_is_relocated(void **state)
@@ -584,7 +585,13 @@ static void what_does_not_fit_is_refused(void **state)
     simrandom random = {10};
     shop *s = begin_shop(1, 4, 5, NJ_COLLISIONS_RELOCATE);
     fill_shop(s, &random, 5);
-    refuse(s, "shop: there are more items than SIDs");
+    refuse(s, "shop: there are more items than SIDs that they could have: 5 items, 4 SIDs");
+    memcpy(s->occupied, (uint16_t[]){1, 2}, 4);
+    s->work.occupied = s->occupied;
+    s->work.occupied_count = 2;
+    refuse(s, "shop: an item finds no SID that nobody has had: 5 new items, 2 older ones (retired "
+              "ones keep theirs), 4 SIDs");
+    s->work.occupied_count = 0;
     s->work.rows.read = NULL;
     refuse(s, "needs their embeddings");
     s->work.rows.read = read_item;
