@@ -5,6 +5,8 @@
 //        └─ ACK, LEASE ────────────────────────────────────────────────────────────────────────────►─┘
 //
 // Measured is processor time of this process, all threads: what the child uses does not count. The store is not part of it.
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +31,7 @@
 #define SILENCE_MS 60000
 #define NUMERIC_CLASS "exact"
 #define CREDIT 4 // leases that the child holds
+#define ENDPOINT_BYTES_MAX 128
 #define MODES 2
 #define MESSAGES_A_ROUND 16 // so that the clock is looked at under load
 
@@ -217,6 +220,68 @@ static void work(const world *w, const nj_dealer_config *config)
     _exit(1);
 }
 
+// A process that waits to be told where the coordinator is. It is made while this one has a single thread: a lock that another holds
+// at that moment would stay locked in the child for ever.
+typedef struct {
+    pid_t pid; // -1: none
+    int fd;    // takes the endpoint; -1: closed
+} bench_worker;
+
+static void wait_and_work(const world *w, int fd, nj_dealer_config *config)
+{
+    char endpoint[ENDPOINT_BYTES_MAX] = "";
+    size_t size = 0;
+    ssize_t got = 1;
+    while (got > 0 && size + 1 < sizeof endpoint) {
+        got = read(fd, endpoint + size, sizeof endpoint - 1 - size);
+        size += got > 0 ? (size_t)got : 0;
+    }
+    if (size == 0) {
+        _exit(1); // the parent gave up
+    }
+    config->endpoint = endpoint;
+    work(w, config);
+}
+
+static nj_status start_worker(const world *w, bool insecure, const nj_keypair *pair,
+                              const nj_server_keys *server, bench_worker *out, nj_error *err)
+{
+    int fds[2];
+    nj_dealer_config config = {.keys = insecure ? NULL : pair,
+                               .server_keys = insecure ? NULL : server,
+                               .insecure = insecure};
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        return nj_fail_errno(err, NJ_FAILED, errno, "cannot make a pipe to the bench's worker");
+    }
+    out->pid = fork();
+    if (out->pid == 0) {
+        close(fds[1]);
+        wait_and_work(w, fds[0], &config);
+    }
+    close(fds[0]);
+    out->fd = fds[1];
+    return out->pid > 0 ? NJ_OK : nj_fail(err, NJ_FAILED, "cannot start the bench's worker");
+}
+
+static void tell_worker(bench_worker *b, const char *endpoint)
+{
+    ssize_t written = write(b->fd, endpoint, strlen(endpoint));
+    (void)written; // a worker that hears nothing ends, and the bench says that no shard came
+    close(b->fd);
+    b->fd = -1;
+}
+
+static void end_worker(bench_worker *b)
+{
+    if (b->fd >= 0) {
+        close(b->fd);
+    }
+    if (b->pid > 0) {
+        kill(b->pid, SIGKILL);
+        waitpid(b->pid, NULL, 0);
+    }
+}
+
 // ---- the coordinator ----
 
 typedef struct {
@@ -403,7 +468,7 @@ static nj_status run_mode(const world *w, const bench_options *options, bench_ro
     nj_allowlist allowed = {0};
     nj_server_keys server;
     desk d = {.status = NJ_OK};
-    pid_t child = -1;
+    bench_worker b = {.pid = -1, .fd = -1};
     nj_result_check check = {0};
     static const nj_masks NO_MASKS;
     nj_status status = make_pair(&pair, &allowed, &server, err);
@@ -415,6 +480,9 @@ static nj_status run_mode(const world *w, const bench_options *options, bench_ro
         status = open_desk(w, &check, &d, err);
     }
     if (status == NJ_OK) {
+        status = start_worker(w, row->insecure, &pair, &server, &b, err);
+    }
+    if (status == NJ_OK) {
         const nj_router_config config = {.endpoint = "tcp://127.0.0.1:*",
                                          .keys = row->insecure ? NULL : &pair,
                                          .allowed = row->insecure ? NULL : &allowed,
@@ -423,21 +491,10 @@ static nj_status run_mode(const world *w, const bench_options *options, bench_ro
         status = nj_router_open(&config, &d.router, err);
     }
     if (status == NJ_OK) {
-        const nj_dealer_config config = {.endpoint = nj_router_endpoint(d.router),
-                                         .keys = row->insecure ? NULL : &pair,
-                                         .server_keys = row->insecure ? NULL : &server,
-                                         .insecure = row->insecure};
-        child = fork();
-        if (child == 0) {
-            work(w, &config);
-        }
-        status = child > 0 ? measure(&d, options, row, err)
-                           : nj_fail(err, NJ_FAILED, "cannot start the bench's worker");
+        tell_worker(&b, nj_router_endpoint(d.router));
+        status = measure(&d, options, row, err);
     }
-    if (child > 0) {
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
-    }
+    end_worker(&b);
     close_desk(&d);
     nj_result_check_fini(&check);
     nj_allowlist_fini(&allowed);
