@@ -29,6 +29,7 @@
 #define HISTORY_ITEMS 20
 #define WAIT_MS 1000
 #define SILENCE_MS 60000
+#define SEND_WAIT_MS 5000
 #define NUMERIC_CLASS "exact"
 #define CREDIT 4 // leases that the child holds
 #define ENDPOINT_BYTES_MAX 128
@@ -295,6 +296,17 @@ typedef struct {
     nj_status status;
 } desk;
 
+// A peer that has only just connected may not take messages yet.
+static void send_to_peer(desk *d, const nj_dispatch_effect *effect, const nj_message *message,
+                         nj_error *err)
+{
+    d->status = nj_router_send_message(d->router, &effect->peer, message, err);
+    for (int ms = 0; d->status == NJ_AGAIN && ms < SEND_WAIT_MS; ms++) {
+        nanosleep(&(const struct timespec){.tv_nsec = 1000000}, NULL);
+        d->status = nj_router_send_message(d->router, &effect->peer, message, err);
+    }
+}
+
 static void send_lease(desk *d, const nj_dispatch_effect *effect, nj_error *err)
 {
     const nj_plan *plan = &d->world->plan;
@@ -310,7 +322,7 @@ static void send_lease(desk *d, const nj_dispatch_effect *effect, nj_error *err)
                                     .user_count = (uint32_t)count,
                                     .users = nj_buffer_slice(&d->users)}};
     if (d->status == NJ_OK) {
-        d->status = nj_router_send_message(d->router, &effect->peer, &message, err);
+        send_to_peer(d, effect, &message, err);
     }
 }
 
@@ -323,10 +335,10 @@ static void perform(desk *d, const nj_dispatch_effect *effect, const nj_message 
                                       .lease_ms = SILENCE_MS}};
     switch (effect->kind) {
     case NJ_DISPATCH_SEND:
-        d->status = nj_router_send_message(d->router, &effect->peer, &effect->message, err);
+        send_to_peer(d, effect, &effect->message, err);
         break;
     case NJ_DISPATCH_SEND_WELCOME:
-        d->status = nj_router_send_message(d->router, &effect->peer, &welcome, err);
+        send_to_peer(d, effect, &welcome, err);
         break;
     case NJ_DISPATCH_SEND_LEASE:
         send_lease(d, effect, err);
