@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/rng.h"
 #include "common/catalogue/collisions_parts.h"
 
 #define CHANCE_SEED 0x6e696768746a6172u // any number would do
@@ -127,21 +128,13 @@ static void count_prefixes(reporting *r, uint32_t level, const purity_count *rea
     }
 }
 
-static uint64_t draw(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u; // splitmix64
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 // The same categories in a random order (Fisher, Yates).
 static void deal_out(const nj_categories *categories, uint32_t *out)
 {
     uint64_t state = CHANCE_SEED;
     memcpy(out, categories->of_item, categories->item_count * sizeof *out);
     for (uint32_t i = categories->item_count; i > 1; i--) {
-        const uint32_t j = (uint32_t)(draw(&state) % i);
+        const uint32_t j = (uint32_t)(nj_rng_next(&state) % i);
         const uint32_t other = out[j];
         out[j] = out[i - 1];
         out[i - 1] = other;

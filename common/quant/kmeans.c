@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/checked.h"
+#include "common/base/rng.h"
 
 #define SQUARE_LANES 8
 // How far the two halves of a code that is parted stand from its mean, in root mean square distances of its rows.
@@ -15,19 +16,11 @@
 
 // ---- what is random ----
 
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
 uint64_t nj_kmeans_draw(uint64_t seed, uint64_t stream, uint64_t index)
 {
-    const uint64_t step = 0x9e3779b97f4a7c15u;
-    uint64_t z = mix(seed + step);
-    z = mix(z + (stream + 1) * step);
-    return mix(z + (index + 1) * step);
+    uint64_t z = nj_rng_mix(seed + NJ_RNG_STEP);
+    z = nj_rng_mix(z + (stream + 1) * NJ_RNG_STEP);
+    return nj_rng_mix(z + (index + 1) * NJ_RNG_STEP);
 }
 
 double nj_kmeans_draw_unit(uint64_t seed, uint64_t stream, uint64_t index)

@@ -11,6 +11,7 @@
 
 #include "common/base/checked.h"
 #include "common/base/clock.h"
+#include "common/base/rng.h"
 #include "common/catalogue/collisions.h"
 #include "common/quant/encoder.h"
 #include "ops/cli/bench_report.h"
@@ -48,17 +49,10 @@ typedef struct {
 
 // ---- items ----
 
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 // Close to a normal distribution: the sum of four 16-bit numbers, scaled to variance 1.
 static float draw_normal(uint64_t seed, uint64_t d)
 {
-    const uint64_t bits = mix(seed + (d + 1) * 0x9e3779b97f4a7c15u);
+    const uint64_t bits = nj_rng_mix(seed + (d + 1) * NJ_RNG_STEP);
     const uint64_t sum =
         (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
     return ((float)sum / 65536.0f - 2.0f) * 1.7320508f;
@@ -66,7 +60,7 @@ static float draw_normal(uint64_t seed, uint64_t d)
 
 static void make_item(const bench_options *options, uint64_t row, float *out)
 {
-    const uint64_t bits = mix(row + 1);
+    const uint64_t bits = nj_rng_mix(row + 1);
     const double place = (double)(bits >> 40) / (double)(1 << 24);
     const uint64_t family = (uint64_t)(place * place * FAMILIES);
     const uint64_t line = family * LINES_A_FAMILY + (bits & 0xffffff) % LINES_A_FAMILY;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/id.h"
+#include "common/base/rng.h"
 #include "worker/engine/forced.h"
 
 #define SEED 0x6e696768746a6172u // "nightjar"
@@ -42,13 +43,9 @@ typedef struct {
     float *scores;     // owned; [NJ_FORCED_BATCH * L]
 } probe;
 
-// splitmix64 (Steele, Lea, Flood 2014).
 static uint64_t draw(uint64_t *state, uint64_t bound)
 {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (z ^ z >> 31) % bound;
+    return nj_rng_next(state) % bound;
 }
 
 static void shuffle(uint64_t *state, uint32_t *values, size_t count)

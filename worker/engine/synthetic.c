@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/idlist.h"
+#include "common/base/rng.h"
 #include "common/catalogue/section_names.h"
 #include "common/catalogue/view.h"
 #include "common/codec/json.h"
@@ -54,10 +55,7 @@ static nj_status make_model(const nj_synthetic_shape *shape, nj_synthetic *out, 
 // Distinct mixed bits of (seed, number).
 static uint64_t mix(uint64_t seed, uint64_t number)
 {
-    uint64_t x = seed * 0x9e3779b97f4a7c15u + number * 0xbf58476d1ce4e5b9u + 1;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
+    return nj_rng_mix(seed * NJ_RNG_STEP + number * 0xbf58476d1ce4e5b9u + 1);
 }
 
 static nj_status make_items(const nj_synthetic_shape *shape, nj_synthetic *out)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/rng.h"
 #include "worker/t5/t5_internal.h"
 
 #define TENSORS_MAX 4096
@@ -13,14 +14,10 @@ typedef struct {
     uint64_t state;
 } weights;
 
-// SplitMix64 (Steele et al. 2014), to [-1, 1).
+// To [-1, 1).
 static float draw(uint64_t *state)
 {
-    uint64_t x = *state += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    x ^= x >> 31;
-    return (float)((double)(x >> 40) / (double)(1u << 23) - 1.0);
+    return (float)((double)(nj_rng_next(state) >> 40) / (double)(1u << 23) - 1.0);
 }
 
 // Norm weights near one and small products, so that activations stay in range at any depth.

@@ -3,9 +3,9 @@
 #include <math.h>
 
 #include "common/base/checked.h"
+#include "common/base/rng.h"
 
 #define LANES 16
-#define GOLDEN 0x9e3779b97f4a7c15u
 
 // ---- dropout ----
 
@@ -16,17 +16,9 @@ nj_dropout nj_dropout_make(double rate)
     return (nj_dropout){threshold, (float)(65536.0 / (65536.0 - threshold))};
 }
 
-// Source  Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators": the finalizer of SplitMix64.
-static inline uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
 uint64_t nj_dropout_key(uint64_t seed, uint32_t use)
 {
-    return mix(mix(seed + GOLDEN) + (uint64_t)use * GOLDEN);
+    return nj_rng_mix(nj_rng_mix(seed + NJ_RNG_STEP) + (uint64_t)use * NJ_RNG_STEP);
 }
 
 void nj_dropout_apply(nj_dropout dropout, uint64_t key, size_t count, float *values)
@@ -35,7 +27,7 @@ void nj_dropout_apply(nj_dropout dropout, uint64_t key, size_t count, float *val
         return;
     }
     for (size_t i = 0; i < count; i += 4) {
-        uint64_t bits = mix(key + (i / 4 + 1) * GOLDEN);
+        uint64_t bits = nj_rng_mix(key + (i / 4 + 1) * NJ_RNG_STEP);
         size_t n = nj_min_size(4, count - i);
         for (size_t j = 0; j < n; j++) {
             float kept = (bits >> (16 * j) & 0xffff) < dropout.threshold ? 0.0f : dropout.scale;
