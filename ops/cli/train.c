@@ -105,8 +105,8 @@ nj_status nj_training_open(nj_training_request *request, const nj_training_optio
     nj_buffer_init(&training.notes, NJ_TRAINING_LOG_BYTES_MAX);
     nj_training_options_to_json(options, request->settings);
     nj_status status =
-        nj_training_log_begin(request->kind, &request->settings, &request->inputs,
-                              request->decides, request->less_is_better, &training.log, err);
+        nj_training_log_begin(request->kind, &request->settings, &request->inputs, request->decides,
+                              request->less_is_better, &training.log, err);
     if (status == NJ_OK) {
         status = make_paths(&training, err);
     }
@@ -147,8 +147,7 @@ static uint64_t steps_an_epoch(const nj_training *training)
 static uint64_t samples_at(const nj_training *training, uint64_t step)
 {
     const uint64_t epoch = step / steps_an_epoch(training);
-    const uint64_t in_epoch =
-        step % steps_an_epoch(training) * training->options.batch_samples;
+    const uint64_t in_epoch = step % steps_an_epoch(training) * training->options.batch_samples;
     return epoch * training->sample_count + in_epoch;
 }
 
@@ -165,8 +164,8 @@ nj_status nj_training_check_stop(const nj_training *training, const nj_train_sta
     const uint32_t limit = training->options.time_limit_s;
     if (limit > 0 && seconds_since(training->began_ns) >= limit) {
         return nj_fail(err, NJ_AGAIN,
-                       "the time limit of %" PRIu32 " s is over behind step %" PRIu64
-                       " of %" PRIu64 ": the same command goes on with --resume",
+                       "the time limit of %" PRIu32 " s is over behind step %" PRIu64 " of %" PRIu64
+                       ": the same command goes on with --resume",
                        limit, state->step, state->step_count);
     }
     return NJ_OK;
@@ -201,8 +200,7 @@ nj_status nj_training_stepped(nj_training *training, const nj_train_state *state
 bool nj_training_validates(const nj_training *training, const nj_train_state *state)
 {
     const uint32_t every = training->options.validate_every;
-    return every > 0 &&
-           (state->epoch % every == 0 || state->epoch == training->options.epochs);
+    return every > 0 && (state->epoch % every == 0 || state->epoch == training->options.epochs);
 }
 
 static void tell_epoch(const nj_training *training, const nj_training_epoch *epoch, bool better)
@@ -267,8 +265,8 @@ nj_status nj_training_end_epoch(nj_training *training, const nj_train_state *sta
     training->log = log;
     nj_progress_finish(&training->progress);
     tell_epoch(training, &epoch, better);
-    *out_enough = training->options.patience > 0 &&
-                  log.without_better >= training->options.patience;
+    *out_enough =
+        training->options.patience > 0 && log.without_better >= training->options.patience;
     training->epoch_samples = state->samples;
     training->epoch_seconds = 0;
     training->step_ns = nj_clock_mono_ns();

@@ -18,12 +18,12 @@
 
 // What is told to nj_training_open.
 typedef struct {
-    const char *kind;      // "t5"
-    const char *decides;   // figure that tells a better epoch: "ndcg@10"
-    bool less_is_better;   // of that figure
-    json_t *settings;      // taken; the command's own, to which the shared ones are added
-    json_t *inputs;        // taken; digests of what is read, in hexadecimal
-    size_t sample_count;   // of an epoch
+    const char *kind;    // "t5"
+    const char *decides; // figure that tells a better epoch: "ndcg@10"
+    bool less_is_better; // of that figure
+    json_t *settings;    // taken; the command's own, to which the shared ones are added
+    json_t *inputs;      // taken; digests of what is read, in hexadecimal
+    size_t sample_count; // of an epoch
 } nj_training_request;
 
 typedef struct {
@@ -39,7 +39,7 @@ typedef struct {
     uint64_t step_ns;       // when the last step ended, or this run began
     double epoch_seconds;   // of this run's steps in the epoch at hand
     uint64_t epoch_samples; // of this run, when that epoch began
-    bool complete;          // the folder holds this training, and it is finished: there is nothing to do
+    bool complete; // the folder holds this training, and it is finished: there is nothing to do
 } nj_training;
 
 /// Makes the folder, begins the log or goes on with that of the checkpoint, and catches SIGINT and SIGTERM. `began_ns` is when the

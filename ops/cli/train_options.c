@@ -70,8 +70,7 @@ static nj_status read_reals(const nj_arguments *arguments, nj_training_options *
     };
     nj_status status = NJ_OK;
     for (size_t i = 0; i < sizeof REALS / sizeof REALS[0] && status == NJ_OK; i++) {
-        status =
-            nj_argument_real(arguments, REALS[i].name, 0, REALS[i].most, REALS[i].value, err);
+        status = nj_argument_real(arguments, REALS[i].name, 0, REALS[i].most, REALS[i].value, err);
     }
     return status;
 }

@@ -29,8 +29,10 @@
         {"patience", "N", patience,                                                                \
          "validations without a better figure that end the training; 0: never", false},            \
         {"seed", "N", "0", "of everything random: same seed, same input, same weights", false},    \
-        {"threads", "N", "0", "0: one for each processor of this process; the weights are the "    \
-                              "same", false},                                                      \
+        {"threads", "N", "0",                                                                      \
+         "0: one for each processor of this process; the weights are the "                         \
+         "same",                                                                                   \
+         false},                                                                                   \
         {"checkpoint-every", "SECONDS", "60", "how often the checkpoint is written", false},       \
         {"time-limit", "SECONDS", "0",                                                             \
          "stop behind a checkpoint after so long, with exit 75; 0: never", false},                 \

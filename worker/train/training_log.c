@@ -38,8 +38,8 @@ nj_status nj_training_log_begin(const char *kind, json_t **settings, json_t **in
         json_decref(object);
         return fail_memory(err);
     }
-    *out = (nj_training_log){
-        .object = object, .decides = decides, .less_is_better = less_is_better};
+    *out =
+        (nj_training_log){.object = object, .decides = decides, .less_is_better = less_is_better};
     return NJ_OK;
 }
 

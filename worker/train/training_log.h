@@ -38,13 +38,13 @@ typedef struct {
 } nj_training_epoch;
 
 typedef struct {
-    json_t *object; // owned; what stands in the file
+    json_t *object;      // owned; what stands in the file
     const char *decides; // figure that tells a better epoch; static
     bool less_is_better;
     // of the object, for the caller:
-    uint32_t epochs;      // that are told
-    uint32_t best_epoch;  // 0: none was validated
-    double best;          // its figure
+    uint32_t epochs;         // that are told
+    uint32_t best_epoch;     // 0: none was validated
+    double best;             // its figure
     uint32_t without_better; // validations since
     double seconds;          // of all runs so far
 } nj_training_log;
