@@ -251,11 +251,11 @@ static const nj_option EVAL[] = {
      "what is held out: test (a user's last item) or validation (the one "
      "before it)",
      false},
-    {"lists", "FILE", NULL,
+    {"lists", "FILE[,...]", NULL,
      "judge these lists (JSON lines of decode or store export; - is standard "
-     "input) and decode nothing",
+     "input) and decode nothing; the first is the one that others are compared with",
      false},
-    {"against", "FILE", NULL, "compare with these lists: overlap and relative loss", false},
+    {"against", "FILE[,...]", NULL, "compare with these lists, up to 7 files", false},
     {"per-user", "FILE", NULL,
      "write each user's held-out item, its rank and the list decoded; "
      "--lists and --against read it",
