@@ -59,7 +59,8 @@ typedef struct {
     const char *rules;  // further rules for people, whole sentences; NULL: none
     const nj_evaluation_count *counts;
     size_t count_count;
-    nj_masking primary; // what the run was asked for; models[m].rankings[primary] is known for every m
+    nj_masking
+        primary; // what the run was asked for; models[m].rankings[primary] is known for every m
 
     // users
     size_t user_count;                 // U
