@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "coordinator/daemon/stop.h"
+#include "ops/cli/commands.h"
 #include "worker/train/checkpoint.h"
 
 #define CHECKPOINT_NAME "checkpoint.nj"
@@ -291,4 +294,49 @@ nj_status nj_training_finish(nj_training *training, const nj_train_state *state,
         status = nj_fail_errno(err, NJ_IO, errno, "cannot remove %s", training->checkpoint.text);
     }
     return status;
+}
+
+nj_digest nj_training_digest(const nj_training *training)
+{
+    static const char *const KEYS[] = {"kind", "settings", "inputs"};
+    nj_digester digester;
+    nj_digester_init(&digester);
+    for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
+        char *text = json_dumps(json_object_get(training->log.object, KEYS[i]),
+                                JSON_SORT_KEYS | JSON_ENCODE_ANY);
+        nj_digester_update_sized(&digester, text, text != NULL ? strlen(text) : 0);
+        free(text);
+    }
+    return nj_digester_final(&digester);
+}
+
+// ---- the result ----
+
+static json_t *result_to_json(const nj_training *training)
+{
+    json_t *result = json_copy(training->log.object);
+    json_t *epochs = json_object_get(training->log.object, "epochs");
+    const size_t count = json_array_size(epochs);
+    if (result != NULL) {
+        json_object_set_new(result, "epochs", json_integer((json_int_t)count));
+        json_object_set_new(result, "out", json_string(training->options.out));
+        json_object_set(result, "last",
+                        count > 0 ? json_array_get(epochs, count - 1) : json_null());
+    }
+    return result;
+}
+
+nj_status nj_training_print(const nj_training *training, nj_error *err)
+{
+    const nj_training_log *log = &training->log;
+    if (training->options.json) {
+        json_t *result = result_to_json(training);
+        return nj_print_json_take(&result, err);
+    }
+    printf("%s: %" PRIu32 " epochs in %.0f s%s\n", training->options.out, log->epochs, log->seconds,
+           training->complete ? ", complete since an earlier run" : "");
+    if (log->best_epoch > 0) {
+        printf("best: epoch %" PRIu32 ", %s %.4f\n", log->best_epoch, log->decides, log->best);
+    }
+    return NJ_OK;
 }

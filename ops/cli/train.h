@@ -81,4 +81,10 @@ nj_slice nj_training_notes(nj_training *training);
 NJ_CHECKED nj_status nj_training_finish(nj_training *training, const nj_train_state *state,
                                         nj_error *err);
 
+/// The digest of kind, settings and inputs: what a checkpoint must be of.
+nj_digest nj_training_digest(const nj_training *training);
+
+/// Prints what came of it on standard output: the log without its epochs as JSON under --json, else a few lines.
+NJ_CHECKED nj_status nj_training_print(const nj_training *training, nj_error *err);
+
 #endif
