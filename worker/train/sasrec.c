@@ -50,21 +50,20 @@ static tensor make_norm(nj_sasrec_norm *norm, bool is_bias, size_t D)
 static tensor find_block_tensor(const nj_sasrec *model, size_t layer, size_t index)
 {
     static const char *const NAMES[BLOCK_TENSORS] = {
-        "attention_norm.weight", "attention_norm.bias", "attention.qkv.weight",
-        "attention.output.weight", "dense_norm.weight", "dense_norm.bias",
-        "dense.inner.weight", "dense.outer.weight"};
+        "attention_norm.weight",   "attention_norm.bias", "attention.qkv.weight",
+        "attention.output.weight", "dense_norm.weight",   "dense_norm.bias",
+        "dense.inner.weight",      "dense.outer.weight"};
     const size_t D = model->config.D;
     const size_t F = model->config.F;
     nj_sasrec_block *b = &model->blocks[layer];
-    const tensor tensors[BLOCK_TENSORS] = {
-        make_norm(&b->attention_norm, false, D),
-        make_norm(&b->attention_norm, true, D),
-        make_matrix(&b->qkv.at, &b->qkv.forward, 3 * D, D),
-        make_matrix(&b->output.at, &b->output.forward, D, D),
-        make_norm(&b->dense_norm, false, D),
-        make_norm(&b->dense_norm, true, D),
-        make_matrix(&b->inner.at, &b->inner.forward, F, D),
-        make_matrix(&b->outer.at, &b->outer.forward, D, F)};
+    const tensor tensors[BLOCK_TENSORS] = {make_norm(&b->attention_norm, false, D),
+                                           make_norm(&b->attention_norm, true, D),
+                                           make_matrix(&b->qkv.at, &b->qkv.forward, 3 * D, D),
+                                           make_matrix(&b->output.at, &b->output.forward, D, D),
+                                           make_norm(&b->dense_norm, false, D),
+                                           make_norm(&b->dense_norm, true, D),
+                                           make_matrix(&b->inner.at, &b->inner.forward, F, D),
+                                           make_matrix(&b->outer.at, &b->outer.forward, D, F)};
     tensor found = tensors[index];
     snprintf(found.name, sizeof found.name, "blocks.%zu.%s", layer, NAMES[index]);
     return found;
@@ -73,9 +72,8 @@ static tensor find_block_tensor(const nj_sasrec *model, size_t layer, size_t ind
 // Tensor number `index`, below tensor_count. What it points to is in the model.
 static tensor find_tensor(nj_sasrec *model, size_t index)
 {
-    static const char *const NAMES[EDGE_TENSORS] = {"item_embedding.weight",
-                                                    "position_embedding.weight", "norm.weight",
-                                                    "norm.bias"};
+    static const char *const NAMES[EDGE_TENSORS] = {
+        "item_embedding.weight", "position_embedding.weight", "norm.weight", "norm.bias"};
     const nj_sasrec_config *c = &model->config;
     if (index >= EDGE_TENSORS) {
         return find_block_tensor(model, (index - EDGE_TENSORS) / BLOCK_TENSORS,
@@ -162,9 +160,9 @@ static void take_packed(nj_sasrec *model)
             continue;
         }
         const bool is_items = i < model->item_block_count;
-        linear->weight =
-            is_items ? model->values + model->items + i * NJ_SASREC_ITEM_BLOCK * linear->K
-                     : model->values + *find_tensor(model, i - model->item_block_count).at;
+        linear->weight = is_items
+                             ? model->values + model->items + i * NJ_SASREC_ITEM_BLOCK * linear->K
+                             : model->values + *find_tensor(model, i - model->item_block_count).at;
         const size_t bytes = model->kernels->linear_pack_bytes(linear->N, linear->K);
         linear->packed = bytes > 0 ? nj_arena_take(&model->arena, bytes) : NULL;
     }

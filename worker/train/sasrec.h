@@ -34,13 +34,14 @@
 #define NJ_SASREC_POSITIONS_MAX 4096
 
 typedef struct {
-    uint32_t N;       // items
-    uint32_t D;       // width
-    uint32_t H;       // heads; divides D
-    uint32_t F;       // width of the dense layers
-    uint32_t layers;  // blocks
-    uint32_t S;       // positions: the longest history that is looked at
-    bool norms_after; // the norm stands behind a sublayer's sum (post-LN); else before the sublayer (pre-LN)
+    uint32_t N;      // items
+    uint32_t D;      // width
+    uint32_t H;      // heads; divides D
+    uint32_t F;      // width of the dense layers
+    uint32_t layers; // blocks
+    uint32_t S;      // positions: the longest history that is looked at
+    bool
+        norms_after; // the norm stands behind a sublayer's sum (post-LN); else before the sublayer (pre-LN)
 } nj_sasrec_config;
 
 typedef struct {
@@ -93,6 +94,5 @@ void nj_sasrec_pack_part(nj_sasrec *model, size_t part);
 NJ_CHECKED nj_status nj_sasrec_write(const nj_sasrec *model, nj_buffer *out, nj_error *err);
 /// Reads the values that nj_sasrec_write wrote, and packs them. NJ_INPUT names file, tensor, rule and both numbers.
 NJ_CHECKED nj_status nj_sasrec_read(nj_sasrec *model, const nj_tensor_set *tensors, nj_error *err);
-
 
 #endif

@@ -26,12 +26,12 @@ static bool next_head(const nj_sasrec_call *c, const nj_kept_sasrec_block *kept,
     }
     const size_t row = c->batch->offset[w->b];
     const size_t S = c->batch->offset[w->b + 1] - row;
-    *out = (head){.S = S,
-                  .at = row * 3 * D + w->h * (D / H),
-                  .mixed = row * D + w->h * (D / H),
-                  .p = kept->p + w->at,
-                  .key = nj_dropout_key(nj_dropout_key(c->options->seed, use),
-                                        (uint32_t)(w->b * H + w->h))};
+    *out = (head){
+        .S = S,
+        .at = row * 3 * D + w->h * (D / H),
+        .mixed = row * D + w->h * (D / H),
+        .p = kept->p + w->at,
+        .key = nj_dropout_key(nj_dropout_key(c->options->seed, use), (uint32_t)(w->b * H + w->h))};
     w->at += S * S;
     w->h = (w->h + 1) % H;
     w->b += w->h == 0;
@@ -72,8 +72,8 @@ void nj_sasrec_attend(const nj_sasrec_call *c, nj_kept_sasrec_block *kept, uint3
         hide_later_keys(&a);
         kernels->softmax(a.S, a.S, a.p, a.S);
         drop_weights(c, &a);
-        kernels->matmul_nn(a.S, E, a.S, c->s->weights, a.S, q + 2 * D, 3 * D,
-                           kept->mixed + a.mixed, D);
+        kernels->matmul_nn(a.S, E, a.S, c->s->weights, a.S, q + 2 * D, 3 * D, kept->mixed + a.mixed,
+                           D);
     }
 }
 

@@ -293,8 +293,8 @@ static float *claim_floats(claim *c, size_t rows, size_t columns)
 
 static nj_kept_sublayer claim_sublayer(claim *c, size_t rows, size_t D)
 {
-    return (nj_kept_sublayer){
-        claim_floats(c, rows, D), claim_floats(c, rows, D), claim_floats(c, rows, 1)};
+    return (nj_kept_sublayer){claim_floats(c, rows, D), claim_floats(c, rows, D),
+                              claim_floats(c, rows, 1)};
 }
 
 static void claim_all(claim *c, nj_sasrec_scratch *s, const nj_sasrec *model)

@@ -26,8 +26,9 @@ typedef struct {
 
 typedef struct {
     double dropout; // rate, 0 .. below 1
-    float weight;   // of each label's loss in the gradient: 1 / labels of the whole batch for their mean
-    uint64_t seed;  // of the dropout; another one for each call of a training
+    float
+        weight; // of each label's loss in the gradient: 1 / labels of the whole batch for their mean
+    uint64_t seed; // of the dropout; another one for each call of a training
 } nj_sasrec_options;
 
 typedef struct nj_sasrec_scratch nj_sasrec_scratch;
