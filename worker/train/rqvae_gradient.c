@@ -8,14 +8,14 @@
 
 struct nj_rqvae_scratch {
     size_t rows_max;
-    nj_arena arena;                             // everything below
-    float *encoder[NJ_RQVAE_LAYERS_MAX];        // [rows, N] what each layer gives
-    float *decoder[NJ_RQVAE_LAYERS_MAX];        //
-    float *residual;                            // [rows, latent]
-    float *sum;                                 // [rows, latent] of the codes' rows
-    float *pull;                                // [rows, latent] derivative of the commitment by z
-    float *products;                            // [rows, most codes]
-    float *derivatives[2];                      // [rows, widest]
+    nj_arena arena;                      // everything below
+    float *encoder[NJ_RQVAE_LAYERS_MAX]; // [rows, N] what each layer gives
+    float *decoder[NJ_RQVAE_LAYERS_MAX]; //
+    float *residual;                     // [rows, latent]
+    float *sum;                          // [rows, latent] of the codes' rows
+    float *pull;                         // [rows, latent] derivative of the commitment by z
+    float *products;                     // [rows, most codes]
+    float *derivatives[2];               // [rows, widest]
 };
 
 // A call and what it works on.
@@ -61,8 +61,7 @@ static float *take_rows(nj_arena *arena, size_t rows, size_t width, size_t *byte
     return NULL;
 }
 
-static void plan_scratch(const nj_rqvae *model, nj_rqvae_scratch *s, nj_arena *arena,
-                         size_t *bytes)
+static void plan_scratch(const nj_rqvae *model, nj_rqvae_scratch *s, nj_arena *arena, size_t *bytes)
 {
     for (size_t i = 0; i < model->layer_count; i++) {
         s->encoder[i] = take_rows(arena, s->rows_max, model->encoder[i].linear.N, bytes);

@@ -12,11 +12,11 @@
 #include "worker/train/rqvae_model.h"
 
 typedef struct {
-    double beta;       // of the commitment
-    double dropout;    // of hidden values, in encoder and decoder; [0, 1)
-    float weight;      // of a row in the gradient: 1 over the rows of the batch
-    uint64_t seed;     // of dropout
-    bool plain;        // no quantization: z_q = z, and codebooks get nothing
+    double beta;    // of the commitment
+    double dropout; // of hidden values, in encoder and decoder; [0, 1)
+    float weight;   // of a row in the gradient: 1 over the rows of the batch
+    uint64_t seed;  // of dropout
+    bool plain;     // no quantization: z_q = z, and codebooks get nothing
 } nj_rqvae_options;
 
 typedef struct nj_rqvae_scratch nj_rqvae_scratch;

@@ -11,9 +11,9 @@
 
 static nj_status check_number(const char *what, size_t value, size_t most, nj_error *err)
 {
-    return value >= 1 && value <= most ? NJ_OK
-                                       : nj_fail(err, NJ_USAGE, "%s is %zu, must be 1 to %zu", what,
-                                                 value, most);
+    return value >= 1 && value <= most
+               ? NJ_OK
+               : nj_fail(err, NJ_USAGE, "%s is %zu, must be 1 to %zu", what, value, most);
 }
 
 static nj_status check_shape(const nj_rqvae_shape *shape, nj_error *err)
@@ -31,8 +31,7 @@ static nj_status check_shape(const nj_rqvae_shape *shape, nj_error *err)
         status = check_number("the latent width", shape->latent, NJ_RQVAE_WIDTH_MAX, err);
     }
     if (status == NJ_OK) {
-        status =
-            check_number("the number of levels", shape->level_count, NJ_QUANT_LEVELS_MAX, err);
+        status = check_number("the number of levels", shape->level_count, NJ_QUANT_LEVELS_MAX, err);
     }
     for (uint32_t l = 0; l < shape->level_count && status == NJ_OK; l++) {
         status = check_number("the number of codes", shape->K[l], NJ_RQVAE_CODES_MAX, err);
@@ -95,10 +94,10 @@ static nj_status take_memory(nj_rqvae *model, nj_error *err)
     bool fits = true;
     for (size_t i = 0; i < nj_rqvae_part_count(model); i++) {
         const nj_linear *linear = linear_of(model, i, &at);
-        fits = fits &&
-               nj_add_size(bytes, nj_linear_pack_cost(model->kernels, linear->N, linear->K),
-                           &bytes) &&
-               nj_add_size(bytes, nj_arena_cost(linear->N * sizeof(float)), &bytes);
+        fits =
+            fits &&
+            nj_add_size(bytes, nj_linear_pack_cost(model->kernels, linear->N, linear->K), &bytes) &&
+            nj_add_size(bytes, nj_arena_cost(linear->N * sizeof(float)), &bytes);
     }
     model->values = calloc(model->count, sizeof *model->values);
     if (model->values == NULL) {
@@ -117,8 +116,7 @@ static void take_packs(nj_rqvae *model)
         linear->packed = bytes > 0 ? nj_arena_take(&model->arena, bytes) : NULL;
     }
     for (uint32_t l = 0; l < model->shape.level_count; l++) {
-        model->codebooks[l].norms =
-            nj_arena_take(&model->arena, model->shape.K[l] * sizeof(float));
+        model->codebooks[l].norms = nj_arena_take(&model->arena, model->shape.K[l] * sizeof(float));
     }
 }
 
