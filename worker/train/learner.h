@@ -27,14 +27,15 @@ typedef struct {
 } nj_train_span;
 
 typedef struct {
-    void *context;        // handed to every function; borrowed, as all below, while the learner is in use
-    size_t sample_count;  // 1 .. UINT32_MAX
-    size_t epoch_samples; // that one epoch visits
-    size_t count;         // of parameters
-    float *values;        // [count]
+    void *context; // handed to every function; borrowed, as all below, while the learner is in use
+    size_t sample_count;            // 1 .. UINT32_MAX
+    size_t epoch_samples;           // that one epoch visits
+    size_t count;                   // of parameters
+    float *values;                  // [count]
     const nj_train_span *undecayed; // [undecayed_count] ascending and apart: no weight decay there
     size_t undecayed_count;
-    size_t part_count; // pieces that `changed` puts in order behind a change of the values; may be 0
+    size_t
+        part_count; // pieces that `changed` puts in order behind a change of the values; may be 0
 
     /// Memory for shards of up to samples_max samples, one for each thread. NJ_NO_MEMORY.
     nj_status (*scratch_new)(const void *context, uint32_t samples_max, void **out, nj_error *err);

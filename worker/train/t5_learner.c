@@ -43,9 +43,9 @@ static nj_status make_scratch(const void *context, uint32_t samples_max, void **
         s->labels = calloc((size_t)samples_max * L, sizeof *s->labels);
         complete = s->tokens != NULL && s->offset != NULL && s->labels != NULL;
     }
-    nj_status status = complete ? nj_train_scratch_new(t5->model, &limits, &s->gradient, err)
-                                : nj_fail(err, NJ_NO_MEMORY, "no memory for shards of %u samples",
-                                          samples_max);
+    nj_status status =
+        complete ? nj_train_scratch_new(t5->model, &limits, &s->gradient, err)
+                 : nj_fail(err, NJ_NO_MEMORY, "no memory for shards of %u samples", samples_max);
     void *made = s;
     if (status == NJ_OK) {
         *out = made;

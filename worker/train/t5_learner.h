@@ -7,7 +7,7 @@
 #include "worker/train/samples.h"
 
 typedef struct {
-    nj_train_t5 *model;             // borrowed
+    nj_train_t5 *model;              // borrowed
     const nj_train_samples *samples; // borrowed
     double dropout;
     double label_smoothing;

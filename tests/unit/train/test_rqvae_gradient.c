@@ -116,8 +116,7 @@ static double lose_row(const bench *b, size_t r, bool plain)
     for (uint32_t l = 0; l < LEVELS && !plain; l++) {
         for (size_t d = 0; d < LATENT; d++) {
             const double moved = z[d] - b->at.z[r][d];
-            const double to_code =
-                b->at.residual[r][l][d] - code_of(b, l, b->at.codes[r][l])[d];
+            const double to_code = b->at.residual[r][l][d] - code_of(b, l, b->at.codes[r][l])[d];
             const double to_rest = b->at.residual[r][l][d] + moved - b->at.code[r][l][d];
             loss += (to_code * to_code + BETA * to_rest * to_rest) / LATENT;
             decoded[d] += b->at.code[r][l][d] - (l == 0 ? b->at.z[r][d] : 0);
@@ -241,8 +240,7 @@ static void the_gradient_has_the_same_bits_on_all_exact_kernels(void **state)
 {
     (void)state;
     bench law = {0};
-    const nj_rqvae_options options = {
-        .beta = BETA, .weight = WEIGHT, .dropout = 0.25, .seed = 9};
+    const nj_rqvae_options options = {.beta = BETA, .weight = WEIGHT, .dropout = 0.25, .seed = 9};
     open_bench(&law, get_kernels("ref"));
     float *expected = calloc(law.model->count, sizeof *expected);
     float *gradient = calloc(law.model->count, sizeof *gradient);
