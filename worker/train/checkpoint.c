@@ -37,6 +37,10 @@ nj_status nj_checkpoint_write(const char *path, const nj_checkpoint *checkpoint,
         sections.sections[sections.count++] =
             (nj_section){.name = "kept", .bytes = checkpoint->kept, .size = checkpoint->kept_size};
     }
+    if (checkpoint->notes.size > 0) {
+        sections.sections[sections.count++] = (nj_section){
+            .name = "notes", .bytes = checkpoint->notes.bytes, .size = checkpoint->notes.size};
+    }
     return nj_bundle_write(path, &sections, err);
 }
 
@@ -97,14 +101,17 @@ static void take_sections(const nj_sections *sections, const state_section *stat
     checkpoint->epoch_loss = state->epoch_loss;
 }
 
+static nj_status open_verified(const char *path, nj_bundle **out, nj_error *err)
+{
+    nj_status status = nj_bundle_open(path, out, err);
+    return status == NJ_OK ? nj_bundle_verify(*out, err) : status;
+}
+
 nj_status nj_checkpoint_read(const char *path, nj_checkpoint *checkpoint, nj_error *err)
 {
     nj_bundle *bundle = NULL;
     state_section state;
-    nj_status status = nj_bundle_open(path, &bundle, err);
-    if (status == NJ_OK) {
-        status = nj_bundle_verify(bundle, err);
-    }
+    nj_status status = open_verified(path, &bundle, err);
     if (status == NJ_OK) {
         const nj_sections *sections = nj_bundle_sections(bundle);
         status = check_state(path, nj_sections_find(sections, "state"), checkpoint, &state, err);
@@ -113,6 +120,21 @@ nj_status nj_checkpoint_read(const char *path, nj_checkpoint *checkpoint, nj_err
         }
         if (status == NJ_OK) {
             take_sections(sections, &state, checkpoint);
+        }
+    }
+    nj_bundle_close(&bundle);
+    return status;
+}
+
+nj_status nj_checkpoint_read_notes(const char *path, nj_buffer *out, nj_error *err)
+{
+    nj_bundle *bundle = NULL;
+    nj_status status = open_verified(path, &bundle, err);
+    if (status == NJ_OK) {
+        const nj_section *notes = nj_sections_find(nj_bundle_sections(bundle), "notes");
+        if (notes != NULL && nj_buffer_append(out, notes->bytes, notes->size) != NJ_OK) {
+            status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory for notes of %zu bytes", path,
+                             notes->size);
         }
     }
     nj_bundle_close(&bundle);

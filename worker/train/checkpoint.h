@@ -5,6 +5,7 @@
 //   mean     likewise
 //   square   likewise
 //   kept     what hooks keep (train_run.h); absent where that is nothing
+//   notes    what hooks tell, of any size; likewise
 #ifndef NJ_WORKER_TRAIN_CHECKPOINT_H
 #define NJ_WORKER_TRAIN_CHECKPOINT_H
 
@@ -12,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/buffer.h"
 #include "common/base/digest.h"
 #include "common/base/error.h"
 
@@ -27,6 +29,7 @@ typedef struct {
     float *square;
     void *kept; // [kept_size], the caller's
     size_t kept_size;
+    nj_slice notes; // written only: nj_checkpoint_read_notes reads them
 } nj_checkpoint;
 
 /// Writes the file whole or not at all. NJ_IO, NJ_NO_MEMORY.
@@ -36,5 +39,8 @@ NJ_CHECKED nj_status nj_checkpoint_write(const char *path, const nj_checkpoint *
 /// damaged file. Nothing is changed unless all is well.
 /// Proof   tests/unit/train/test_train_run.c
 NJ_CHECKED nj_status nj_checkpoint_read(const char *path, nj_checkpoint *checkpoint, nj_error *err);
+
+/// Appends the notes of a checkpoint, which may be none. NJ_NOT_FOUND: there is no such file; NJ_REFUSED, NJ_INPUT: a damaged one.
+NJ_CHECKED nj_status nj_checkpoint_read_notes(const char *path, nj_buffer *out, nj_error *err);
 
 #endif

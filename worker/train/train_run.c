@@ -104,6 +104,9 @@ static nj_status save(training *t, nj_error *err)
         return NJ_OK;
     }
     nj_checkpoint checkpoint = checkpoint_of(t);
+    if (t->hooks->notes != NULL) {
+        checkpoint.notes = t->hooks->notes(t->hooks->context);
+    }
     return nj_checkpoint_write(t->settings.checkpoint, &checkpoint, err);
 }
 

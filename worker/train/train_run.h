@@ -10,6 +10,7 @@
 #define NJ_WORKER_TRAIN_TRAIN_RUN_H
 
 #include "common/base/digest.h"
+#include "common/base/slice.h"
 #include "worker/train/schedule.h"
 #include "worker/train/team.h"
 
@@ -52,6 +53,9 @@ typedef struct {
     /// before the first step of a resumed run. [kept_size] without pointers or padding of chance; NULL and 0: nothing.
     void *kept;
     size_t kept_size;
+    /// The same for text of any size, asked for at each checkpoint, borrowed until the next call of a hook; who resumes has read it
+    /// before (nj_checkpoint_read_notes). NULL: nothing.
+    nj_slice (*notes)(void *context);
 } nj_train_hooks;
 
 /// Trains `learner` in place. `inputs` stands for all that its gradients depend on beside values and settings (data, sizes, dropout): a

@@ -136,7 +136,7 @@ static nj_status run(bench *b, const nj_train_settings *settings, watcher *w,
 {
     nj_t5_learner t5 = {b->model, &b->samples, b->dropout, 0};
     nj_learner learner;
-    nj_train_hooks hooks = {w, watch_step, watch_epoch, w->losses, sizeof w->losses};
+    nj_train_hooks hooks = {w, watch_step, watch_epoch, w->losses, sizeof w->losses, NULL};
     nj_status status = nj_t5_learner_init(&t5, &learner, err);
     nj_digest inputs = nj_t5_learner_digest(&t5, &INPUTS);
     return status == NJ_OK ? nj_train_run(&learner, settings, &inputs, &hooks, out_state, err)
