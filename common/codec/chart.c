@@ -295,7 +295,8 @@ static size_t draw_run(const plane *p, const nj_chart_line *line, size_t series,
     if (count > 0) {
         nj_svg_curve(p->svg, role_of(series), points, count, DASHES[series % 4]);
     }
-    return count == RUN_MAX && i < line->count ? i - 1 : i + 1; // a long line goes on where it stopped
+    return count == RUN_MAX && i < line->count ? i - 1
+                                               : i + 1; // a long line goes on where it stopped
 }
 
 static void draw_interval(const plane *p, const nj_chart_line *line, size_t series)
@@ -412,8 +413,8 @@ static void draw_bar(const plane *p, const nj_chart_bar *bar, size_t series, con
         nj_svg_text(p->svg, NJ_SVG_QUIET, NJ_SVG_MIDDLE, x + wide / 2, up(p, 0) - 4, "\u2013");
         return;
     }
-    const bool has_interval = bar->low != NULL && bar->high != NULL && isfinite(bar->low[g]) &&
-                              isfinite(bar->high[g]);
+    const bool has_interval =
+        bar->low != NULL && bar->high != NULL && isfinite(bar->low[g]) && isfinite(bar->high[g]);
     const double top = up(p, value > 0 ? value : 0);
     double above = top;
     if (has_interval) {

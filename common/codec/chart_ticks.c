@@ -28,7 +28,8 @@ static double round_step(double step, bool whole, int *out_decimals)
 void nj_chart_ticks_round(double low, double high, size_t want, bool whole, nj_chart_ticks *out)
 {
     if (!(high > low)) {
-        const double around = fabs(low) > 1e-12 && !whole ? fabs(low) / 10 : 1;
+        double around = fabs(low) > 1e-12 ? fabs(low) / 10 : 1;
+        around = whole && around < 1 ? 1 : around;
         low -= low > 0 && low < around ? low : around;
         high += around;
     }

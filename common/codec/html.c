@@ -10,8 +10,9 @@ static const char STYLE[] =
     "*{box-sizing:border-box}\n"
     "html{color-scheme:light dark;-webkit-text-size-adjust:100%}\n"
     "body{margin:0;background:var(--paper);color:var(--ink);line-height:1.55;"
-    "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;font-size:16px}\n"
-    "main{max-width:820px;margin:0 auto;padding:40px 24px 72px}\n"
+    "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu "
+    "Sans',sans-serif;font-size:16px}\n"
+    "main{max-width:768px;margin:0 auto;padding:40px 24px 72px}\n"
     "h1{font-size:30px;line-height:1.2;margin:0 0 6px;letter-spacing:-.01em}\n"
     "h2{font-size:21px;line-height:1.3;margin:0 0 12px;letter-spacing:-.005em}\n"
     "h3{font-size:16px;margin:26px 0 8px}\n"
@@ -27,21 +28,31 @@ static const char STYLE[] =
     "figcaption,caption{color:var(--quiet);font-size:14px;text-align:left;padding:0 0 8px}\n"
     "figcaption{padding:6px 0 0}\n"
     ".wide{overflow-x:auto;margin:14px 0 20px}\n"
-    "table{border-collapse:collapse;font-size:14px;line-height:1.4;font-variant-numeric:tabular-nums}\n"
-    "th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid)}\n"
-    "thead th{color:var(--quiet);font-weight:600;border-bottom:2px solid var(--grid);vertical-align:bottom}\n"
+    "table{border-collapse:collapse;font-size:14px;line-height:1.4;font-variant-numeric:tabular-"
+    "nums}\n"
+    "th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid "
+    "var(--grid)}\n"
+    "thead th{color:var(--quiet);font-weight:600;border-bottom:2px solid "
+    "var(--grid);vertical-align:bottom}\n"
     "tbody th{font-weight:500}\n"
     "th.n,td.n{text-align:right;padding:6px 0 6px 18px;white-space:nowrap}\n"
     "tbody tr:last-child>*{border-bottom:0}\n"
-    ".best{font-weight:700;color:var(--main)}.faint{color:var(--quiet)}.alarm{color:var(--alarm);font-weight:600}\n"
+    ".best{font-weight:700;color:var(--main)}.faint{color:var(--quiet)}.alarm{color:var(--alarm);"
+    "font-weight:600}\n"
     "ul{margin:0 0 14px;padding-left:22px;max-width:70ch}li{margin:3px 0}\n"
-    "dl.terms{margin:14px 0 20px;display:grid;grid-template-columns:max-content 1fr;gap:5px 20px;font-size:15px}\n"
+    "dl.terms{margin:14px 0 20px;display:grid;grid-template-columns:max-content 1fr;gap:5px "
+    "20px;font-size:15px}\n"
     "dl.terms dt{color:var(--quiet)}dl.terms dd{margin:0;overflow-wrap:anywhere}\n"
-    "dl.figures{margin:16px 0 22px;display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px}\n"
-    "dl.figures div{background:var(--panel);border-radius:8px;padding:12px 14px;display:flex;flex-direction:column-reverse}\n"
+    "dl.figures{margin:16px 0 "
+    "22px;display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px}\n"
+    "dl.figures div{background:var(--panel);border-radius:8px;padding:12px "
+    "14px;display:flex;flex-direction:column-reverse}\n"
     "dl.figures dt{color:var(--quiet);font-size:13px;line-height:1.35}\n"
-    "dl.figures dd{margin:0;font-size:23px;font-weight:650;line-height:1.25;letter-spacing:-.01em;font-variant-numeric:tabular-nums}\n"
-    "pre{background:var(--panel);border-radius:8px;padding:12px 14px;margin:14px 0 20px;overflow-x:auto;"
+    "dl.figures "
+    "dd{margin:0;font-size:23px;font-weight:650;line-height:1.25;letter-spacing:-.01em;font-"
+    "variant-numeric:tabular-nums}\n"
+    "pre{background:var(--panel);border-radius:8px;padding:12px 14px;margin:14px 0 "
+    "20px;overflow-x:auto;"
     "font:13px/1.5 ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace}\n"
     "summary{cursor:pointer;color:var(--main);font-size:15px;margin:6px 0}\n"
     "@media (max-width:600px){main{padding:24px 16px 48px}dl.terms{grid-template-columns:1fr;gap:0}"
@@ -348,8 +359,8 @@ nj_status nj_html_end(nj_html *page)
         page->status = nj_buffer_append(&page->bytes, page->body.bytes, page->links_at);
     }
     if (page->status == NJ_OK && page->section_count >= NJ_HTML_LINK_SECTIONS) {
-        page->status = nj_buffer_printf(&page->bytes, "<nav>\n%.*s</nav>\n",
-                                        (int)page->links.size, (const char *)page->links.bytes);
+        page->status = nj_buffer_printf(&page->bytes, "<nav>\n%.*s</nav>\n", (int)page->links.size,
+                                        (const char *)page->links.bytes);
     }
     if (page->status == NJ_OK) {
         page->status = nj_buffer_append(&page->bytes, page->body.bytes + page->links_at,

@@ -28,7 +28,10 @@
 #define NJ_HTML_COLUMNS_MAX 64
 #define NJ_HTML_LINK_SECTIONS 3 // from so many sections on they are listed at the top
 
-typedef enum { NJ_HTML_WORDS, NJ_HTML_NUMBER } nj_html_column_kind; // numbers stand at the right, digits below digits
+typedef enum {
+    NJ_HTML_WORDS,
+    NJ_HTML_NUMBER
+} nj_html_column_kind; // numbers stand at the right, digits below digits
 
 typedef struct {
     const char *title;

@@ -30,7 +30,8 @@ static const colour COLOURS[NJ_SVG_ROLE_COUNT] = {
 
 // Fill and stroke have one colour; which of them shows is a matter of the element, not of the role.
 static const char SHAPES[] =
-    "svg text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;stroke-width:0}\n"
+    "svg text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu "
+    "Sans',sans-serif;stroke-width:0}\n"
     "svg .head{font-size:14px;font-weight:600}svg .title{font-size:20px;font-weight:600}\n"
     "svg rect,svg path,svg circle{stroke-width:0}svg line{stroke-width:1}\n"
     "svg polyline{fill-opacity:0;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}\n"
@@ -46,7 +47,8 @@ static nj_status append_rules(nj_buffer *out, bool dark)
     nj_status status = NJ_OK;
     for (int i = 0; i < NJ_SVG_ROLE_COUNT && status == NJ_OK; i++) {
         const char *value = dark ? COLOURS[i].dark : COLOURS[i].light;
-        status = nj_buffer_printf(out, "svg .%s{fill:%s;stroke:%s}\n", COLOURS[i].name, value, value);
+        status =
+            nj_buffer_printf(out, "svg .%s{fill:%s;stroke:%s}\n", COLOURS[i].name, value, value);
     }
     return status;
 }
