@@ -90,6 +90,16 @@ static void print_summary(const char *path, const nj_pack_summary *summary, bool
     }
 }
 
+static nj_status histories_from(const nj_arguments *arguments, nj_histories_source *out,
+                                nj_error *err)
+{
+    const char *as_of = nj_argument(arguments, "as-of");
+    nj_status status =
+        nj_format_from(nj_argument(arguments, "format"), out->path, &out->format, err);
+    return status == NJ_OK && as_of != NULL ? nj_instant_parse("as-of", as_of, &out->as_of, err)
+                                            : status;
+}
+
 nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
 {
     nj_template template;
@@ -98,16 +108,15 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
     uint64_t history_max = 0;
     nj_pack_request request = {.model_path = nj_argument(arguments, "model"),
                                .catalogue_path = nj_argument(arguments, "catalogue"),
-                               .histories_path = nj_argument(arguments, "histories"),
+                               .histories = {.path = nj_argument(arguments, "histories")},
                                .no_pairing_check = nj_argument_flag(arguments, "no-pairing-check")};
     nj_status status =
         nj_argument_uint(arguments, "history-max", 0, NJ_HISTORY_MAX, &history_max, err);
     if (status == NJ_OK) {
         status = template_from(arguments, &template, &has_template, err);
     }
-    if (status == NJ_OK && request.histories_path != NULL) {
-        status = nj_format_from(nj_argument(arguments, "format"), request.histories_path,
-                                &request.histories_format, err);
+    if (status == NJ_OK && request.histories.path != NULL) {
+        status = histories_from(arguments, &request.histories, err);
     }
     request.history_max = (uint32_t)history_max;
     request.template = has_template ? &template : NULL;

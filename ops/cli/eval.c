@@ -17,8 +17,8 @@ typedef struct {
     nj_job job;
     nj_live_rows live; // what a list may name
     nj_held_out held;
-    const char *target; // "test"
-    nj_held_out_place place;
+    nj_histories_source source;
+    nj_split split;
     uint64_t procs;
     nj_path paths[NJ_MODELS_MAX]; // of the models' lists; "": they are decoded
     nj_path names[NJ_MODELS_MAX]; // printable
@@ -74,21 +74,26 @@ static nj_status read_paths(const nj_arguments *arguments, evaluation *e, nj_err
     return status;
 }
 
-static nj_status read_target(const nj_arguments *arguments, evaluation *e, nj_error *err)
+static nj_status read_split(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    e->target = nj_argument(arguments, "target");
-    if (strcmp(e->target, "test") != 0 && strcmp(e->target, "validation") != 0) {
-        return nj_fail(err, NJ_USAGE, "--target is \"%s\", must be test or validation", e->target);
+    nj_status status = nj_histories_from(arguments, &e->source, err);
+    if (status == NJ_OK) {
+        status = nj_split_from(arguments, &e->split, err);
     }
-    e->place = strcmp(e->target, "test") == 0 ? NJ_HELD_OUT_TEST : NJ_HELD_OUT_VALIDATION;
-    return NJ_OK;
+    if (status == NJ_OK && e->split.kind == NJ_SPLIT_NONE) {
+        return nj_fail(
+            err, NJ_USAGE,
+            "--target is \"none\", must be test or validation: there is nothing to judge "
+            "where nothing is held out");
+    }
+    return status;
 }
 
 static nj_status read_options(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
     nj_status status = read_paths(arguments, e, err);
     if (status == NJ_OK) {
-        status = read_target(arguments, e, err);
+        status = read_split(arguments, e, err);
     }
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "procs", 1, NJ_EVAL_PROCS_MAX, &e->procs, err);
@@ -98,19 +103,14 @@ static nj_status read_options(const nj_arguments *arguments, evaluation *e, nj_e
 
 static nj_status read_users(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    const char *path = nj_argument(arguments, "users");
-    nj_histories_format format = NJ_HISTORIES_SEQUENCE;
-    nj_status status = nj_format_from(nj_argument(arguments, "format"), path, &format, err);
-    if (status == NJ_OK) {
-        status = nj_job_open_bundle(arguments, &e->job, err);
-    }
+    nj_status status = nj_job_open_bundle(arguments, &e->job, err);
     if (status == NJ_OK) {
         status = nj_live_rows_init(&e->job.catalogue.trie, e->job.catalogue.sids.row_count,
                                    &e->live, err);
     }
     if (status == NJ_OK) {
         const nj_user_masks masks = nj_job_masks(&e->job);
-        status = nj_held_out_read(path, format, e->place, &e->job.catalogue.items, &e->job.map,
+        status = nj_held_out_read(&e->source, &e->split, &e->job.catalogue.items, &e->job.map,
                                   &masks, &e->live, &e->held, err);
     }
     if (status == NJ_OK && e->held.users.count == 0) {
@@ -118,8 +118,8 @@ static nj_status read_users(const nj_arguments *arguments, evaluation *e, nj_err
                        "%s: nobody can be judged: of %" PRIu64 " users %" PRIu64
                        " have no item to hold out and %" PRIu64
                        " one that the catalogue does not know and %" PRIu64 " a retired one",
-                       path, e->held.read_count, e->held.short_count, e->held.unknown_count,
-                       e->held.retired_count);
+                       e->source.path, e->held.read_count, e->held.short_count,
+                       e->held.unknown_count, e->held.retired_count);
     }
     return status == NJ_OK ? nj_user_table_apply(&e->held.users, &e->job.settings, err) : status;
 }
@@ -162,8 +162,8 @@ static nj_status tell_users(evaluation *e, nj_error *err)
         e->history_lengths[i] = nj_user_table_at(users, i).item_count;
     }
     count_users(e);
-    said->target = e->target;
-    said->split = "leave-last-out";
+    said->target = e->split.kind == NJ_SPLIT_VALIDATION ? "validation" : "test";
+    said->split = e->split.kind == NJ_SPLIT_TIME ? "time" : "leave-last-out";
     said->primary = e->job.settings.keep_history ? NJ_HISTORY_KEPT : NJ_HISTORY_MASKED;
     said->user_count = users->count;
     said->user_ids = &users->ids;
@@ -181,6 +181,7 @@ static void tell_items(evaluation *e)
     said->item_count = catalogue->items.count;
     said->live_count = e->live.live_count;
     said->item_ids = &catalogue->items;
+    said->popularity = e->held.popularity;
     said->codes = catalogue->sids.codes;
     said->level_count = catalogue->sids.level_count;
 }

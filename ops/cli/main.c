@@ -1,5 +1,6 @@
 // main.c - the command table of `nightjar`. Adding a command is one row here and one function in commands.h.
 #include "common/base/log.h"
+#include "common/catalogue/split.h"
 #include "coordinator/daemon/night_options.h"
 #include "ops/cli/bench_report.h"
 #include "ops/cli/collision_options.h"
@@ -113,6 +114,7 @@ static const nj_option BUNDLE_PACK[] = {
     {"histories", "FILE", NULL, "histories to count: cold users get the most frequent items",
      false},
     {"format", "WORD", NULL, "of the histories: sequence, jsonl, csv or inter", false},
+    {"as-of", "TIME", NULL, "of the histories count only what happened before", false},
     {"history-max", "N", "0",
      "items the encoder reads at the most; 0: as the checkpoint says, else 1024 tokens", false},
     {"before", "TOKENS", NULL, "encoder tokens before the items, with commas between", false},
@@ -247,10 +249,7 @@ static const nj_option EVAL[] = {
     NJ_USERS_OPTIONS,
 #define NJ_PLANNED NJ_PLANNED_OPTION
 #include "schemas/settings.def"
-    {"target", "WORD", "test",
-     "what is held out: test (a user's last item) or validation (the one "
-     "before it)",
-     false},
+    NJ_SPLIT_OPTIONS,
     {"lists", "FILE[,...]", NULL,
      "judge these lists (JSON lines of decode or store export; - is standard "
      "input) and decode nothing; the first is the one that others are compared with",

@@ -123,10 +123,10 @@ static nj_status take_history(void *context, const nj_history *history, nj_error
 static nj_status read_histories(packing *p, nj_error *err)
 {
     const nj_pack_request *request = p->request;
-    const bool counted = request->histories_path != NULL;
+    const bool counted = request->histories.path != NULL;
     const bool probed = !request->no_pairing_check && !p->trained.stated;
-    const char *path = counted ? request->histories_path : probed ? request->probe_path : NULL;
-    if (path == NULL) {
+    const nj_histories_source *source = counted ? &request->histories : &request->probe;
+    if (source->path == NULL || (!counted && !probed)) {
         return NJ_OK;
     }
     nj_status status = nj_idmap_build(&p->map, &p->catalogue->items, request->catalogue_path, err);
@@ -137,11 +137,7 @@ static nj_status read_histories(packing *p, nj_error *err)
     if (status == NJ_OK && probed) {
         status = nj_pairing_sample_new(&p->sample, err);
     }
-    return status == NJ_OK
-               ? nj_histories_read(path,
-                                   counted ? request->histories_format : request->probe_format,
-                                   take_history, p, err)
-               : status;
+    return status == NJ_OK ? nj_histories_read(source, take_history, p, err) : status;
 }
 
 // ---- does the model know the catalogue? ----
