@@ -24,10 +24,11 @@ static nj_status read_column(nj_slice said, nj_text_column *out, nj_error *err)
         }
     }
     if (out->name.size == 0 || out->weight == 0 || out->weight > NJ_ITEM_TEXT_WEIGHT_MAX) {
-        return nj_fail(err, NJ_USAGE,
-                       "--text-columns has \"%.*s\", must be a column's name, or NAME=WEIGHT with a "
-                       "whole number from 1 to %d",
-                       NJ_SLICE_ARGS(said), NJ_ITEM_TEXT_WEIGHT_MAX);
+        return nj_fail(
+            err, NJ_USAGE,
+            "--text-columns has \"%.*s\", must be a column's name, or NAME=WEIGHT with a "
+            "whole number from 1 to %d",
+            NJ_SLICE_ARGS(said), NJ_ITEM_TEXT_WEIGHT_MAX);
     }
     return NJ_OK;
 }
@@ -99,9 +100,9 @@ nj_status nj_item_text_take(nj_item_text_reader *reader, nj_slice id, nj_error *
         return nj_lines_fail(lines, lines->number, err, "item id \"%.*s\" %s", NJ_SLICE_ARGS(id),
                              problem);
     }
-    const nj_item_text item = {
-        id, lines->number, (const nj_text_field *)(const void *)reader->fields.bytes,
-        reader->fields.size / sizeof(nj_text_field)};
+    const nj_item_text item = {id, lines->number,
+                               (const nj_text_field *)(const void *)reader->fields.bytes,
+                               reader->fields.size / sizeof(nj_text_field)};
     nj_status status = reader->reading->take(reader->reading->context, &item, err);
     nj_buffer_clear(&reader->fields);
     reader->item_count += status == NJ_OK;
@@ -123,10 +124,11 @@ static nj_status read_lines(nj_item_text_reader *reader, nj_error *err)
         return status;
     }
     if (reader->item_count == 0) {
-        return nj_fail(err, NJ_INPUT,
-                       "%s: holds no item, must have a header line and one item a line, or one JSON "
-                       "object a line",
-                       reader->lines.name);
+        return nj_fail(
+            err, NJ_INPUT,
+            "%s: holds no item, must have a header line and one item a line, or one JSON "
+            "object a line",
+            reader->lines.name);
     }
     for (size_t i = 0; i < reader->column_count; i++) {
         if (!reader->columns[i].is_found) {

@@ -18,7 +18,7 @@
 #include "common/base/slice.h"
 
 #define NJ_ITEM_TEXT_LINE_BYTES_MAX ((size_t)16 << 20)
-#define NJ_ITEM_TEXT_COLUMNS_MAX 256   // of a table; also columns that can be named
+#define NJ_ITEM_TEXT_COLUMNS_MAX 256  // of a table; also columns that can be named
 #define NJ_ITEM_TEXT_FIELDS_MAX 65536 // texts of one item
 #define NJ_ITEM_TEXT_WEIGHT_MAX 100
 

@@ -14,13 +14,12 @@ static nj_status find_id(nj_item_text_reader *reader, const json_t *object, cons
 {
     const nj_lines *lines = &reader->lines;
     const char *wanted = reader->reading->id_column;
-    const char *key = wanted != NULL                                     ? wanted
+    const char *key = wanted != NULL                               ? wanted
                       : json_object_get(object, "item_id") != NULL ? "item_id"
                                                                    : "id";
     const json_t *value = json_object_get(object, key);
     if (json_is_integer(value) && json_integer_value(value) >= 0) {
-        *out = (nj_slice){digits,
-                          nj_id_of_number((uint64_t)json_integer_value(value), digits)};
+        *out = (nj_slice){digits, nj_id_of_number((uint64_t)json_integer_value(value), digits)};
     } else if (json_is_string(value)) {
         *out = slice_of(value);
     } else {
@@ -66,7 +65,8 @@ static nj_status add_texts(nj_item_text_reader *reader, json_t *object, const ch
 {
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         const nj_text_column *column = nj_item_text_column(reader, nj_slice_from(key));
         const bool is_id = strcmp(key, id_key) == 0;
         if (column == NULL && (reader->column_count > 0 || is_id)) {
@@ -76,9 +76,9 @@ static nj_status add_texts(nj_item_text_reader *reader, json_t *object, const ch
         nj_status status =
             add_value(reader, value, column != NULL ? column->weight : 1, &has_other, err);
         if (status == NJ_OK && column != NULL && has_other) {
-            status = nj_lines_fail(&reader->lines, reader->lines.number, err,
-                                   "\"%s\" is no text: neither a string nor an array of strings",
-                                   key);
+            status =
+                nj_lines_fail(&reader->lines, reader->lines.number, err,
+                              "\"%s\" is no text: neither a string nor an array of strings", key);
         }
         if (status != NJ_OK) {
             return status;
@@ -98,10 +98,9 @@ static nj_status read_object(nj_item_text_reader *reader, const char *line, size
     json_t *object = json_loadb(line, size, JSON_REJECT_DUPLICATES, &where);
     if (!json_is_object(object)) {
         nj_status status =
-            object != NULL
-                ? nj_lines_fail(lines, lines->number, err, "must be a JSON object")
-                : nj_lines_fail(lines, lines->number, err, "is not JSON: column %d: %s",
-                                where.column, where.text);
+            object != NULL ? nj_lines_fail(lines, lines->number, err, "must be a JSON object")
+                           : nj_lines_fail(lines, lines->number, err, "is not JSON: column %d: %s",
+                                           where.column, where.text);
         json_decref(object);
         return status;
     }

@@ -13,7 +13,8 @@ typedef struct {
 typedef struct {
     size_t row_count;
     size_t column_count;
-    const uint64_t *starts;         // [row_count + 1] ascending; row i holds entries starts[i] .. starts[i + 1]
+    const uint64_t
+        *starts; // [row_count + 1] ascending; row i holds entries starts[i] .. starts[i + 1]
     const nj_sparse_entry *entries; // columns of a row ascend
 } nj_sparse;
 

@@ -19,18 +19,18 @@ typedef struct {
     const nj_sparse *matrix;
     const nj_svd_config *config;
     size_t V;
-    size_t l;      // columns of Q
-    size_t blocks; // l / BLOCK, rounded up; columns behind l are 0
-    size_t width;  // blocks * BLOCK
-    double *q;     // [blocks, V, BLOCK]
-    double *z;     // [blocks, V, BLOCK] A^T A Q
-    const double *left;  // of a product of two such matrices
+    size_t l;           // columns of Q
+    size_t blocks;      // l / BLOCK, rounded up; columns behind l are 0
+    size_t width;       // blocks * BLOCK
+    double *q;          // [blocks, V, BLOCK]
+    double *z;          // [blocks, V, BLOCK] A^T A Q
+    const double *left; // of a product of two such matrices
     const double *right;
-    double *gram;     // [width, width] left^T right
-    double *mixing;   // [width, width] what a row of `mixed` is multiplied with
-    double *mixed;    // one of q and z
-    double *scratch;  // [threads, width]
-    double *factor;   // [width, width] of Cholesky
+    double *gram;    // [width, width] left^T right
+    double *mixing;  // [width, width] what a row of `mixed` is multiplied with
+    double *mixed;   // one of q and z
+    double *scratch; // [threads, width]
+    double *factor;  // [width, width] of Cholesky
 } svd_work;
 
 static double *block_of(const svd_work *w, const double *columns, size_t block)
@@ -313,12 +313,13 @@ static nj_status begin(svd_work *w, nj_error *err)
     w->mixing = calloc(square + 1, sizeof *w->mixing);
     w->factor = calloc(square + 1, sizeof *w->factor);
     w->scratch = calloc(threads * w->width + 1, sizeof *w->scratch);
-    if (w->q == NULL || w->z == NULL || w->gram == NULL || w->mixing == NULL ||
-        w->factor == NULL || w->scratch == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY,
-                       "no memory for the axes of %zu words in %zu dimensions (%zu MiB): take fewer "
-                       "words (--min-items, --words-max) or --dimensions",
-                       w->V, w->config->dimensions, bytes >> 20);
+    if (w->q == NULL || w->z == NULL || w->gram == NULL || w->mixing == NULL || w->factor == NULL ||
+        w->scratch == NULL) {
+        return nj_fail(
+            err, NJ_NO_MEMORY,
+            "no memory for the axes of %zu words in %zu dimensions (%zu MiB): take fewer "
+            "words (--min-items, --words-max) or --dimensions",
+            w->V, w->config->dimensions, bytes >> 20);
     }
     return NJ_OK;
 }

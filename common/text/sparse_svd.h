@@ -39,7 +39,8 @@ typedef struct {
     size_t rank;         // axes found, at most the dimensions: fewer where the matrix has no more
     double lengths[NJ_SVD_DIMENSIONS_MAX]; // [rank] singular values, descending
     double square_total;                   // of all elements of the matrix
-    double *axes; // owned; [blocks][V][NJ_SVD_BLOCK], columns of V in blocks, those behind the rank 0
+    double
+        *axes; // owned; [blocks][V][NJ_SVD_BLOCK], columns of V in blocks, those behind the rank 0
 } nj_svd;
 
 /// Bytes of the two [V, l] matrices; SIZE_MAX where that does not fit.

@@ -171,7 +171,7 @@ static size_t count_kept(const nj_tfidf *tfidf, uint32_t items_min)
     return kept;
 }
 
-// The least bound, from the asked one on, that leaves words_max words at the most.
+// The least bound, from the asked one on, above which there are no more words than words_max.
 static uint32_t find_items_min(const nj_tfidf *tfidf)
 {
     uint32_t low = tfidf->config.items_min;
@@ -190,19 +190,26 @@ static uint32_t find_items_min(const nj_tfidf *tfidf)
     return high;
 }
 
-// columns [terms]: the column of each term that is kept; idf [terms].
+// columns [terms]: the column of each term that is kept; idf [terms]. Of the words just below the bound, those that were met first fill
+// the room that is left.
 static void number_columns(nj_tfidf *tfidf, uint32_t *columns, double *idf)
 {
     const uint32_t *frequencies = frequencies_of(tfidf);
     const size_t terms = tfidf->frequencies.size / sizeof *frequencies;
+    const uint32_t bound = find_items_min(tfidf);
+    size_t room =
+        bound > tfidf->config.items_min ? tfidf->config.words_max - count_kept(tfidf, bound) : 0;
     uint32_t next = 0;
+    tfidf->items_min = room > 0 ? bound - 1 : bound;
+    tfidf->left_out_count = count_kept(tfidf, tfidf->config.items_min);
     for (size_t t = 0; t < terms; t++) {
-        const bool is_kept = frequencies[t] >= tfidf->items_min;
-        columns[t] = is_kept ? next : TERM_LEFT_OUT;
-        next += is_kept;
+        const bool fills = room > 0 && frequencies[t] + 1 == bound;
+        room -= fills;
+        columns[t] = frequencies[t] >= bound || fills ? next++ : TERM_LEFT_OUT;
         idf[t] = log((1.0 + (double)tfidf->row_count) / (1.0 + (double)frequencies[t])) + 1.0;
     }
     tfidf->column_count = next;
+    tfidf->left_out_count -= next;
 }
 
 // Counts become values, in place; returns how many entries are left, written to `out` on.
@@ -248,7 +255,6 @@ nj_status nj_tfidf_finish(nj_tfidf *tfidf, nj_sparse *out, nj_error *err)
     const uint64_t end = tfidf->entries.size / sizeof(nj_sparse_entry);
     const size_t terms = tfidf->terms.count;
     forget_terms(tfidf);
-    tfidf->items_min = find_items_min(tfidf);
     uint32_t *columns = calloc(terms + 1, sizeof *columns);
     double *idf = calloc(terms + 1, sizeof *idf);
     nj_status status = columns == NULL || idf == NULL
@@ -261,8 +267,8 @@ nj_status nj_tfidf_finish(nj_tfidf *tfidf, nj_sparse *out, nj_error *err)
                            (const uint64_t *)(const void *)tfidf->starts.bytes,
                            (const nj_sparse_entry *)(const void *)tfidf->entries.bytes};
     } else {
-        status = nj_fail(err, status, "no memory for %zu words of %zu items", terms,
-                         tfidf->row_count);
+        status =
+            nj_fail(err, status, "no memory for %zu words of %zu items", terms, tfidf->row_count);
     }
     free(columns);
     free(idf);

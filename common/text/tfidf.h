@@ -18,9 +18,10 @@
 #include "common/text/words.h"
 
 typedef struct {
-    uint32_t items_min;  // a word that fewer items have is left out
-    uint32_t words_max;  // where more are left, items_min is raised until no more are
-    bool has_pairs;      // two words that follow each other in a text are a word too
+    uint32_t items_min; // a word that fewer items have is left out
+    uint32_t
+        words_max;  // where more are left, those of most items are kept; of equals those met first
+    bool has_pairs; // two words that follow each other in a text are a word too
     bool has_plain_counts; // tf is the count itself
 } nj_tfidf_config;
 
@@ -36,9 +37,10 @@ typedef struct {
     nj_buffer pair;        // two words
     size_t row_count;
     // behind nj_tfidf_finish:
-    size_t column_count;  // words that are kept
-    uint32_t items_min;   // what it was raised to
-    size_t empty_count;   // rows without a word that is kept
+    size_t column_count;   // words that are kept
+    uint32_t items_min;    // items that each of them has
+    size_t left_out_count; // words beyond words_max
+    size_t empty_count;    // rows without a word that is kept
 } nj_tfidf;
 
 void nj_tfidf_init(nj_tfidf *tfidf, const nj_tfidf_config *config);

@@ -6,7 +6,7 @@
 #include "common/base/id.h"
 
 #define TEXT_BYTES_MAX ((size_t)1 << 30)
-#define FOLDING (UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE)
+#define FOLDING (UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE)
 #define CHARACTERS_MIN 2 // of a word
 
 void nj_words_init(nj_words *words)
@@ -115,7 +115,8 @@ static point_kind kind_of(utf8proc_int32_t point)
 }
 
 // Writes the run of points that begins at words->next, and steps behind it; false where it is no word.
-static bool take_run(nj_words *words, const utf8proc_int32_t *points, size_t count, size_t *out_size)
+static bool take_run(nj_words *words, const utf8proc_int32_t *points, size_t count,
+                     size_t *out_size)
 {
     const bool is_alone = kind_of(points[words->next]) == ALONE;
     size_t characters = 0;

@@ -48,9 +48,9 @@ typedef struct {
     const embedding *e;
     size_t first; // item
     size_t count;
-    float *out;         // [ROWS_AT_ONCE, dimensions]
-    double *scratch;    // [threads, dimensions rounded up to NJ_SVD_BLOCK]
-    uint8_t *is_lost;   // [ROWS_AT_ONCE]
+    float *out;       // [ROWS_AT_ONCE, dimensions]
+    double *scratch;  // [threads, dimensions rounded up to NJ_SVD_BLOCK]
+    uint8_t *is_lost; // [ROWS_AT_ONCE]
 } row_batch;
 
 // ---- options ----
@@ -136,9 +136,8 @@ static nj_status read_texts(const nj_arguments *arguments, embedding *e, nj_erro
     e->items.progress = show_lines;
     e->items.context = &e->bar;
     nj_progress_start(&e->bar, "lines", 0, 0, nj_argument_flag(arguments, "quiet"), e->began_ns);
-    nj_status status =
-        nj_embed_items_read(&e->items, nj_argument(arguments, "ids"), reading,
-                            nj_argument_flag(arguments, "zero-missing"), err);
+    nj_status status = nj_embed_items_read(&e->items, nj_argument(arguments, "ids"), reading,
+                                           nj_argument_flag(arguments, "zero-missing"), err);
     nj_progress_finish(&e->bar);
     if (status == NJ_OK) {
         status = nj_tfidf_finish(&e->items.tfidf, &e->matrix, err);
@@ -160,9 +159,8 @@ static nj_status find_axes(const nj_arguments *arguments, embedding *e, nj_pool 
     if (!nj_argument_flag(arguments, "quiet")) {
         nj_log(NJ_LOG_INFO,
                "%zu items, %zu words, %" PRIu64 " entries: %zu MiB, and %zu MiB for the axes",
-               e->items.items.count, e->matrix.column_count,
-               e->matrix.starts[e->matrix.row_count], e->items.tfidf.entries.capacity >> 20,
-               bytes >> 20);
+               e->items.items.count, e->matrix.column_count, e->matrix.starts[e->matrix.row_count],
+               e->items.tfidf.entries.capacity >> 20, bytes >> 20);
     }
     e->settings.axes.pool = pool;
     e->settings.axes.progress = show_rounds;
@@ -294,17 +292,19 @@ static void warn(const embedding *e)
     const nj_tfidf *tfidf = &e->items.tfidf;
     const size_t D = e->settings.axes.dimensions;
     if (tfidf->words.bad_byte_count > 0) {
-        nj_log(NJ_LOG_WARNING, "%" PRIu64 " bytes of the texts are not UTF-8 and were taken for spaces",
+        nj_log(NJ_LOG_WARNING,
+               "%" PRIu64 " bytes of the texts are not UTF-8 and were taken for spaces",
                tfidf->words.bad_byte_count);
     }
-    if (tfidf->items_min > e->settings.words.items_min) {
+    if (tfidf->left_out_count > 0) {
         nj_log(NJ_LOG_WARNING,
-               "words of fewer than %" PRIu32 " items were left out, so that %" PRIu32
-               " remain at the most (--words-max)",
-               tfidf->items_min, e->settings.words.words_max);
+               "%zu words were left out that fewer items have than the %zu that are kept "
+               "(--words-max)",
+               tfidf->left_out_count, tfidf->column_count);
     }
     if (e->svd.rank < D) {
-        nj_log(NJ_LOG_WARNING, "the texts have only %zu directions: the last %zu of %zu columns are 0",
+        nj_log(NJ_LOG_WARNING,
+               "the texts have no more directions than %zu: the last %zu of %zu columns are 0",
                e->svd.rank, D - e->svd.rank, D);
     }
 }
@@ -313,15 +313,15 @@ static nj_status print_json(const embedding *e, double seconds, nj_error *err)
 {
     const nj_tfidf *tfidf = &e->items.tfidf;
     json_t *object = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "method",
+        "{s:s, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "method",
         "tfidf-svd", "items", (json_int_t)e->items.items.count, "words",
         (json_int_t)e->matrix.column_count, "dimensions", (json_int_t)e->settings.axes.dimensions,
         "rank", (json_int_t)e->svd.rank, "share_kept", share_kept(e), "min_items",
         (json_int_t)tfidf->items_min, "without_text", (json_int_t)tfidf->empty_count, "missing",
         (json_int_t)e->items.missing_count, "without_direction", (json_int_t)e->lost_count,
-        "passed_over", (json_int_t)e->items.passed_count, "bad_bytes",
-        (json_int_t)tfidf->words.bad_byte_count, "seed", (json_int_t)e->settings.axes.seed,
-        "seconds", seconds);
+        "passed_over", (json_int_t)e->items.passed_count, "words_left_out",
+        (json_int_t)tfidf->left_out_count, "bad_bytes", (json_int_t)tfidf->words.bad_byte_count,
+        "seed", (json_int_t)e->settings.axes.seed, "seconds", seconds);
     return nj_print_json_take(&object, err);
 }
 
@@ -331,10 +331,11 @@ static void print_text(const embedding *e, double seconds)
            " items or more, %zu dimensions that keep %.1f %% of the words' weight\n",
            e->items.items.count, e->matrix.column_count, e->items.tfidf.items_min,
            e->settings.axes.dimensions, 100 * share_kept(e));
-    printf("vectors of zeros: %zu items without a word, %zu without a line, %zu off all axes; %" PRIu64
-           " lines of other items passed over\n%.1f s\n",
-           e->items.tfidf.empty_count, e->items.missing_count, e->lost_count,
-           e->items.passed_count, seconds);
+    printf(
+        "vectors of zeros: %zu items without a word, %zu without a line, %zu off all axes; %" PRIu64
+        " lines of other items passed over\n%.1f s\n",
+        e->items.tfidf.empty_count, e->items.missing_count, e->lost_count, e->items.passed_count,
+        seconds);
 }
 
 // ---- running ----

@@ -8,15 +8,15 @@
 #include "common/text/tfidf.h"
 
 typedef struct {
-    nj_tfidf tfidf; // a row an item that has a line of text, in file order
+    nj_tfidf tfidf;          // a row an item that has a line of text, in file order
     nj_idlist_builder items; // in the order of the output
     nj_idmap map;
-    nj_buffer rows;  // size_t an item: its row of tfidf, or NJ_IDMAP_NONE
-    nj_buffer lines; // uint64_t a row of tfidf: where it stood
-    const char *path; // of the text, for errors
-    bool is_fixed;   // --ids said which items
-    uint64_t passed_count;  // lines of items that --ids does not name
-    size_t missing_count;   // items that have no line
+    nj_buffer rows;        // size_t an item: its row of tfidf, or NJ_IDMAP_NONE
+    nj_buffer lines;       // uint64_t a row of tfidf: where it stood
+    const char *path;      // of the text, for errors
+    bool is_fixed;         // --ids said which items
+    uint64_t passed_count; // lines of items that --ids does not name
+    size_t missing_count;  // items that have no line
     void (*progress)(void *context, uint64_t lines_done); // may be NULL
     void *context;
 } nj_embed_items;
