@@ -66,7 +66,7 @@ static void hide_later_keys(const head *a)
 static void drop_weights(const nj_train_call *c, const head *a, float *out)
 {
     memcpy(out, a->p, a->Sq * a->Sk * sizeof *out);
-    nj_train_drop(c, a->key, a->Sq * a->Sk, out);
+    nj_dropout_apply(c->dropout, a->key, a->Sq * a->Sk, out);
 }
 
 void nj_train_attend(const nj_train_call *c, const nj_attention_shape *shape,
@@ -76,6 +76,7 @@ void nj_train_attend(const nj_train_call *c, const nj_attention_shape *shape,
     const size_t E = c->model->config.E;
     const size_t HE = c->model->config.H * E;
     head_walk w = {0};
+    nj_train_phase before = nj_train_enter(c, NJ_PHASE_ATTENTION);
     for (head a; next_head(c, shape, kept, &w, &a);) {
         kernels->matmul_nt(a.Sq, a.Sk, E, kept->q + a.q_at, HE, kept->k + a.k_at, HE, a.p, a.Sk);
         if (shape->bucket != NULL) {
@@ -89,6 +90,7 @@ void nj_train_attend(const nj_train_call *c, const nj_attention_shape *shape,
         kernels->matmul_nn(a.Sq, E, a.Sk, c->s->scores, a.Sk, kept->v + a.k_at, HE,
                            kept->mixed + a.q_at, HE);
     }
+    nj_train_enter(c, before);
 }
 
 static void add_bias_gradient(const nj_train_call *c, const nj_attention_shape *shape,
@@ -117,7 +119,7 @@ static void attend_head_backward(const nj_train_call *c, const nj_attention_shap
     kernels->matmul_nn(a->Sk, E, a->Sq, s->turned, a->Sq, da, HE, s->dv + a->k_at, HE);
 
     kernels->matmul_nt(a->Sq, a->Sk, E, da, HE, kept->v + a->k_at, HE, s->scores, a->Sk);
-    nj_train_drop(c, a->key, a->Sq * a->Sk, s->scores);
+    nj_dropout_apply(c->dropout, a->key, a->Sq * a->Sk, s->scores);
     nj_rows_softmax_backward(a->Sq, a->Sk, a->p, s->scores);
     if (shape->bucket != NULL) {
         add_bias_gradient(c, shape, a, s->scores);
@@ -133,7 +135,9 @@ void nj_train_attend_backward(const nj_train_call *c, const nj_attention_shape *
                               const nj_kept_attention *kept)
 {
     head_walk w = {0};
+    nj_train_phase before = nj_train_enter(c, NJ_PHASE_ATTENTION);
     for (head a; next_head(c, shape, kept, &w, &a);) {
         attend_head_backward(c, shape, kept, &a);
     }
+    nj_train_enter(c, before);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/checked.h"
+#include "common/base/clock.h"
 #include "worker/train/t5_internal.h"
 
 // Uses of dropout outside of blocks, behind those of any block.
@@ -244,15 +245,16 @@ static double run_head(const nj_train_call *c)
     kernels->scale(c->N_decoder, D, model->output_scale, s->y, D);
     for (size_t first = 0; first < c->N_decoder; first += NJ_TRAIN_HEAD_ROWS) {
         size_t n = nj_min_size(NJ_TRAIN_HEAD_ROWS, c->N_decoder - first);
-        nj_train_forward(c, &model->head, n, s->y + first * D, false, s->logits);
+        kernels->linear(n, s->y + first * D, D, &model->head.forward, false, s->logits, V);
         kernels->log_sum_exp(n, V, s->logits, V, log_sum);
         for (size_t r = 0; r < n; r++) {
             uint32_t label = c->batch->labels[first + r];
             assert(label < V);
             loss += judge_row(c, label, log_sum[r], s->logits + r * V);
         }
-        nj_train_backward(c, &model->head, n, s->logits, s->y + first * D, false,
-                          s->dn + first * D);
+        kernels->linear(n, s->logits, V, &model->head.backward, false, s->dn + first * D, D);
+        kernels->matmul_tn(V, D, n, s->logits, V, s->y + first * D, D, c->gradient + model->head.at,
+                           D);
     }
     kernels->scale(c->N_decoder, D, model->output_scale, s->dn, D);
     return loss;
@@ -289,11 +291,16 @@ double nj_train_gradient(const nj_train_t5 *model, nj_train_scratch *scratch,
                        .gradient = gradient,
                        .N_encoder = batch->offset[batch->B],
                        .N_decoder = (size_t)batch->B * limits->T};
+    scratch->phase = NJ_PHASE_REST;
+    scratch->phase_ns = nj_clock_mono_ns();
     set_inputs(&c);
     run_encoder(&c);
     run_decoder(&c);
+    nj_train_enter(&c, NJ_PHASE_HEAD);
     double loss = run_head(&c);
+    nj_train_enter(&c, NJ_PHASE_REST);
     run_decoder_backward(&c);
     run_encoder_backward(&c);
+    nj_train_enter(&c, NJ_PHASE_REST);
     return loss;
 }

@@ -61,6 +61,10 @@ struct nj_train_scratch {
     float *scores;            // [longest, longest] of one head, and again
     float *turned;
     float *logits; // [NJ_TRAIN_HEAD_ROWS, V]
+
+    uint64_t times[NJ_PHASE_COUNT]; // nanoseconds
+    nj_train_phase phase;           // at hand
+    uint64_t phase_ns;              // when it began
 };
 
 // The call at hand.
@@ -97,6 +101,9 @@ typedef struct {
     size_t span;
     uint64_t key; // of the dropout of its weights
 } nj_attention_shape;
+
+/// From now on time is counted for `phase`; returns the one before, to go back to.
+nj_train_phase nj_train_enter(const nj_train_call *c, nj_train_phase phase);
 
 /// Y[rows, N] (+)= X[rows, K] W^T.
 void nj_train_forward(const nj_train_call *c, const nj_train_linear *linear, size_t rows,

@@ -161,3 +161,8 @@ void nj_train_scratch_free(nj_train_scratch **scratch)
         *scratch = NULL;
     }
 }
+
+const uint64_t *nj_train_scratch_times(const nj_train_scratch *scratch)
+{
+    return scratch->times;
+}
