@@ -7,16 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/pool.h"
-#include "common/base/rng.h"
 #include "common/math/peak.h"
 #include "ops/cli/bench_report.h"
+#include "ops/cli/bench_train_samples.h"
 #include "ops/cli/bench_watch.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
-#include "worker/train/samples.h"
-#include "worker/train/t5_flops.h"
-#include "worker/train/t5_team.h"
+#include "worker/train/team.h"
 
 #define LIST_MAX 64
 #define ROUNDS_MAX 100
@@ -26,8 +23,7 @@
 #define WEIGHTS_BYTES_MAX ((size_t)16 << 30)
 #define MODEL_NAME_BYTES 96
 
-static const nj_adamw ADAMW = {
-    .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.01};
+static const nj_adamw ADAMW = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.01};
 #define RATE 1e-4
 #define CLIP 1.0
 
@@ -46,23 +42,16 @@ typedef struct {
     const nj_kernels *kernels;
 } bench_options;
 
-// A batch of made-up samples, cut into shards.
-typedef struct {
-    nj_train_limits limits;
-    uint32_t *tokens; // [sum of all]
-    uint32_t *labels; // [batch, labels]
-    uint32_t *offset; // [shard_count, shard + 1]
-    nj_train_batch *shards;
-    size_t shard_count;
-    double flops;
-} bench_batch;
-
 typedef struct {
     const bench_options *options;
-    const bench_batch *batch;
+    const nj_learner *learner;
+    double gflop;           // a step
+    uint32_t *numbers;      // [batch] 0, 1, ...
+    nj_train_shard *shards; // [shard_count]
+    size_t shard_count;
     nj_train_team *team;
-    nj_pool *pool; // for probes
-    double *probes;
+    size_t threads;
+    double *probes; // [threads]
     nj_bench_watch watch;
     nj_bench_round rounds[ROUNDS_MAX];
     double peaks[ROUNDS_MAX]; // of all threads, around each round
@@ -160,79 +149,34 @@ static nj_status open_model(const bench_options *options, nj_train_t5 **out, nj_
     return status;
 }
 
-static void free_batch(bench_batch *batch)
+static nj_status cut_batch(const bench_options *options, measurement *m, nj_error *err)
 {
-    free(batch->tokens);
-    free(batch->labels);
-    free(batch->offset);
-    free(batch->shards);
-}
-
-static nj_status take_batch(const bench_options *options, bench_batch *out, nj_error *err)
-{
-    uint32_t longest = 0;
-    for (uint32_t i = 0; i < options->token_count; i++) {
-        longest = options->tokens[i] > longest ? options->tokens[i] : longest;
+    const size_t shard = options->shard;
+    m->shard_count = (options->batch + shard - 1) / shard;
+    m->numbers = calloc(options->batch, sizeof *m->numbers);
+    m->shards = calloc(m->shard_count, sizeof *m->shards);
+    if (m->numbers == NULL || m->shards == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu shards", m->shard_count);
     }
-    const size_t shard = options->shard < options->batch ? options->shard : options->batch;
-    out->shard_count = (options->batch + shard - 1) / shard;
-    out->limits = (nj_train_limits){.samples_max = (uint32_t)shard,
-                                    .tokens_max = (uint32_t)shard * longest,
-                                    .sequence_max = longest,
-                                    .T = (uint32_t)options->labels};
-    out->tokens = calloc(options->batch * longest, sizeof *out->tokens);
-    out->labels = calloc(options->batch * options->labels, sizeof *out->labels);
-    out->offset = calloc(out->shard_count * (shard + 1), sizeof *out->offset);
-    out->shards = calloc(out->shard_count, sizeof *out->shards);
-    return out->tokens != NULL && out->labels != NULL && out->offset != NULL && out->shards != NULL
-               ? NJ_OK
-               : nj_fail(err, NJ_NO_MEMORY, "no memory for a batch of %zu samples",
-                         (size_t)options->batch);
-}
-
-// Lengths are those of the list in turn, in the order of a shuffled epoch.
-static nj_status make_batch(const bench_options *options, bench_batch *out, nj_error *err)
-{
-    const uint32_t V = options->config.V;
-    uint64_t state = 1;
-    uint32_t *order = calloc(options->batch, sizeof *order);
-    nj_status status = order != NULL ? take_batch(options, out, err)
-                                     : nj_fail(err, NJ_NO_MEMORY, "no memory for an order");
-    if (status == NJ_OK) {
-        nj_train_samples_order(options->batch, 1, 0, order);
+    const double labels = (double)(options->batch * options->labels);
+    for (uint32_t i = 0; i < options->batch; i++) {
+        nj_train_shard *at = &m->shards[i / shard];
+        m->numbers[i] = i;
+        *at = (nj_train_shard){.numbers = m->numbers + i / shard * shard,
+                               .count = at->count + 1,
+                               .weight = (float)(1.0 / labels)};
     }
-    const uint32_t shard = out->limits.samples_max;
-    size_t token = 0;
-    for (uint32_t i = 0; i < options->batch && status == NJ_OK; i++) {
-        nj_train_batch *at = &out->shards[i / shard];
-        uint32_t *offset = out->offset + i / shard * (shard + 1);
-        const uint32_t length = options->tokens[order[i] % options->token_count];
-        if (i % shard == 0) {
-            *at = (nj_train_batch){0, out->tokens + token, offset,
-                                   out->labels + i * options->labels};
-        }
-        offset[at->B + 1] = offset[at->B] + length;
-        at->B++;
-        for (uint32_t j = 0; j < length; j++) {
-            out->tokens[token++] = (uint32_t)(nj_rng_next(&state) % V);
-        }
-        for (uint32_t j = 0; j < options->labels; j++) {
-            out->labels[i * options->labels + j] = (uint32_t)(nj_rng_next(&state) % V);
-        }
-        out->flops += nj_train_sample_flops(&options->config, length, options->labels);
-    }
-    free(order);
-    return status;
+    return NJ_OK;
 }
 
 // ---- rounds ----
 
 static void run_step(measurement *m, uint64_t step)
 {
-    const double labels = (double)(m->options->batch * m->options->labels);
-    const nj_train_options options = {
-        .dropout = (double)m->options->dropout / 100, .weight = (float)(1.0 / labels), .seed = step};
-    nj_train_team_gradient(m->team, m->batch->shards, m->batch->shard_count, &options);
+    for (size_t i = 0; i < m->shard_count; i++) {
+        m->shards[i].seed = step * m->shard_count + i;
+    }
+    nj_train_team_gradient(m->team, m->shards, m->shard_count);
     nj_train_team_apply(m->team, &ADAMW, RATE, CLIP, step);
 }
 
@@ -245,10 +189,9 @@ static void probe_thread(void *context, size_t task, size_t thread)
 
 static double probe_all(measurement *m)
 {
-    const size_t threads = nj_pool_threads(m->pool);
     double sum = 0;
-    nj_pool_run(m->pool, threads, probe_thread, m);
-    for (size_t i = 0; i < threads; i++) {
+    nj_pool_run(nj_train_team_pool(m->team), m->threads, probe_thread, m);
+    for (size_t i = 0; i < m->threads; i++) {
         sum += m->probes[i];
     }
     return sum;
@@ -257,7 +200,7 @@ static double probe_all(measurement *m)
 static void measure(measurement *m)
 {
     run_step(m, 1); // touches the memory
-    nj_bench_watch_begin(&m->watch, nj_pool_threads(m->pool) == 1, NJ_BENCH_PROBE_SECONDS);
+    nj_bench_watch_begin(&m->watch, m->threads == 1, NJ_BENCH_PROBE_SECONDS);
     double before = probe_all(m);
     for (uint64_t r = 0; r < m->options->rounds; r++) {
         nj_bench_round_begin(&m->watch);
@@ -270,30 +213,28 @@ static void measure(measurement *m)
 }
 
 // Shares of the time of a gradient on one thread.
-static nj_status measure_phases(const measurement *m, const nj_train_t5 *model, json_t *row,
-                                nj_error *err)
+static nj_status measure_phases(const measurement *m, json_t *row, nj_error *err)
 {
-    nj_train_scratch *scratch = NULL;
-    float *gradient = calloc(model->count, sizeof *gradient);
-    nj_status status = gradient != NULL
-                           ? nj_train_scratch_new(model, &m->batch->limits, &scratch, err)
-                           : nj_fail(err, NJ_NO_MEMORY, "no memory for a gradient");
+    void *scratch = NULL;
+    float *gradient = calloc(m->learner->count, sizeof *gradient);
+    nj_status status = gradient != NULL ? m->learner->scratch_new(m->learner->context,
+                                                                  m->shards[0].count, &scratch, err)
+                                        : nj_fail(err, NJ_NO_MEMORY, "no memory for a gradient");
     if (status == NJ_OK) {
-        const nj_train_options options = {.dropout = (double)m->options->dropout / 100, .weight = 1.0f};
         uint64_t times[NJ_PHASE_COUNT];
         double sum = 0;
-        nj_train_gradient(model, scratch, m->batch->shards, &options, gradient);
-        memcpy(times, nj_train_scratch_times(scratch), sizeof times);
-        nj_train_gradient(model, scratch, m->batch->shards, &options, gradient);
+        m->learner->gradient(m->learner->context, scratch, m->shards, gradient);
+        memcpy(times, nj_bench_samples_times(scratch), sizeof times);
+        m->learner->gradient(m->learner->context, scratch, m->shards, gradient);
         for (size_t i = 0; i < NJ_PHASE_COUNT; i++) {
-            times[i] = nj_train_scratch_times(scratch)[i] - times[i];
+            times[i] = nj_bench_samples_times(scratch)[i] - times[i];
             sum += (double)times[i];
         }
         for (size_t i = 0; i < NJ_PHASE_COUNT; i++) {
             json_object_set_new(row, PHASE_KEYS[i], json_real((double)times[i] / sum));
         }
+        m->learner->scratch_free(&scratch);
     }
-    nj_train_scratch_free(&scratch);
     free(gradient);
     return status;
 }
@@ -304,8 +245,8 @@ static void add_rates(measurement *m, json_t *row)
 {
     const size_t rounds = (size_t)m->options->rounds;
     const double samples = (double)m->options->batch;
-    const double gflop = m->batch->flops / 1e9;
-    const double threads = (double)nj_pool_threads(m->pool);
+    const double gflop = m->gflop;
+    const double threads = (double)m->threads;
     double per_s[ROUNDS_MAX];
     double shares[ROUNDS_MAX];
     double core_shares[ROUNDS_MAX];
@@ -343,12 +284,11 @@ static void add_rates(measurement *m, json_t *row)
 static json_t *describe(const nj_arguments *arguments, measurement *m)
 {
     const bench_options *o = m->options;
-    json_t *row = json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I}", "threads",
-                            (json_int_t)nj_pool_threads(m->pool), "model", o->model_name, "tokens",
-                            nj_argument(arguments, "tokens"), "labels", (json_int_t)o->labels,
-                            "batch", (json_int_t)o->batch, "shard", (json_int_t)o->shard, "dropout",
-                            (json_int_t)o->dropout, "kernels", o->kernels->name, "rounds",
-                            (json_int_t)o->rounds);
+    json_t *row = json_pack(
+        "{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I}", "threads", (json_int_t)m->threads, "model",
+        o->model_name, "tokens", nj_argument(arguments, "tokens"), "labels", (json_int_t)o->labels,
+        "batch", (json_int_t)o->batch, "shard", (json_int_t)o->shard, "dropout",
+        (json_int_t)o->dropout, "kernels", o->kernels->name, "rounds", (json_int_t)o->rounds);
     if (row != NULL) {
         add_rates(m, row);
         nj_bench_watch_tell(&m->watch, row);
@@ -356,52 +296,65 @@ static json_t *describe(const nj_arguments *arguments, measurement *m)
     return row;
 }
 
-static nj_status run_threads(const nj_arguments *arguments, measurement *m, nj_train_t5 *model,
-                             size_t threads, nj_bench_report *report, nj_error *err)
+static nj_status run_threads(const nj_arguments *arguments, measurement *m, size_t threads,
+                             nj_bench_report *report, nj_error *err)
 {
+    m->threads = threads;
     m->probes = calloc(threads, sizeof *m->probes);
     nj_status status = m->probes != NULL
-                           ? nj_train_team_new(model, &m->batch->limits, m->batch->shard_count,
+                           ? nj_train_team_new(m->learner, m->shards[0].count, m->shard_count,
                                                threads, &m->team, err)
                            : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu probes", threads);
     if (status == NJ_OK) {
-        status = nj_pool_new(threads, &m->pool, err);
-    }
-    if (status == NJ_OK) {
         measure(m);
         json_t *row = describe(arguments, m);
-        status = row != NULL ? measure_phases(m, model, row, err) : NJ_OK;
+        status = row != NULL ? measure_phases(m, row, err) : NJ_OK;
         nj_status added = nj_bench_report_add_take(report, "train", &row, err);
         status = status == NJ_OK ? added : status;
     }
-    nj_pool_free(&m->pool);
     nj_train_team_free(&m->team);
     free(m->probes);
+    return status;
+}
+
+static nj_status run_all(const nj_arguments *arguments, const bench_options *options,
+                         nj_bench_report *report, nj_error *err)
+{
+    static measurement m;
+    nj_train_t5 *model = NULL;
+    nj_bench_samples samples = {0};
+    nj_learner learner;
+    nj_status status = open_model(options, &model, err);
+    if (status == NJ_OK) {
+        status = nj_bench_samples_init(model, (uint32_t)options->batch, options->tokens,
+                                       options->token_count, (uint32_t)options->labels,
+                                       (double)options->dropout / 100, &samples, err);
+    }
+    if (status == NJ_OK) {
+        learner = nj_bench_samples_learner(&samples);
+        m = (measurement){.options = options, .learner = &learner, .gflop = samples.flops / 1e9};
+        status = cut_batch(options, &m, err);
+    }
+    for (uint32_t i = 0; i < options->thread_count && status == NJ_OK; i++) {
+        status = run_threads(arguments, &m, options->threads[i], report, err);
+    }
+    free(m.numbers);
+    free(m.shards);
+    nj_bench_samples_fini(&samples);
+    nj_train_t5_close(&model);
     return status;
 }
 
 nj_status nj_command_bench_train(const nj_arguments *arguments, nj_error *err)
 {
     bench_options options = {0};
-    bench_batch batch = {0};
     nj_bench_report report;
-    nj_train_t5 *model = NULL;
     nj_status status = nj_bench_report_open(arguments, &report, err);
     if (status == NJ_OK) {
         status = options_from(arguments, &options, err);
     }
     if (status == NJ_OK) {
-        status = make_batch(&options, &batch, err);
+        status = run_all(arguments, &options, &report, err);
     }
-    if (status == NJ_OK) {
-        status = open_model(&options, &model, err);
-    }
-    static measurement m;
-    m = (measurement){.options = &options, .batch = &batch};
-    for (uint32_t i = 0; i < options.thread_count && status == NJ_OK; i++) {
-        status = run_threads(arguments, &m, model, options.threads[i], &report, err);
-    }
-    nj_train_t5_close(&model);
-    free_batch(&batch);
     return nj_bench_report_close(&report, status, err);
 }
