@@ -87,9 +87,7 @@ static nj_attention_shape encoder_shape(const nj_train_call *c, size_t block)
                                 .k_offset = c->batch->offset,
                                 .q_rows = c->N_encoder,
                                 .k_rows = c->N_encoder,
-                                .bias = c->model->encoder.bias,
-                                .bucket = c->s->encoder_bucket,
-                                .span = c->s->limits.sequence_max,
+                                .bias = &c->s->encoder_bias,
                                 .key = nj_train_key(c, false, block, NJ_DROP_SELF_WEIGHTS)};
 }
 
@@ -100,9 +98,7 @@ static nj_attention_shape decoder_shape(const nj_train_call *c, size_t block)
                                 .q_rows = c->N_decoder,
                                 .k_rows = c->N_decoder,
                                 .causal = true,
-                                .bias = c->model->decoder.bias,
-                                .bucket = c->s->decoder_bucket,
-                                .span = c->s->limits.T,
+                                .bias = &c->s->decoder_bias,
                                 .key = nj_train_key(c, true, block, NJ_DROP_SELF_WEIGHTS)};
 }
 
@@ -138,6 +134,7 @@ static void finish_stack_backward(const nj_train_call *c, const nj_train_stack *
 
 static void run_encoder(const nj_train_call *c)
 {
+    nj_train_bias_spread(c, &c->s->encoder_bias, c->model->encoder.bias);
     embed(c, c->batch->tokens, c->N_encoder, false);
     for (uint32_t l = 0; l < c->model->encoder.block_count; l++) {
         const nj_train_block *block = &c->model->encoder.blocks[l];
@@ -165,12 +162,14 @@ static void run_encoder_backward(const nj_train_call *c)
         run_attention_backward(c, &block->self, &shape, &kept->self, block->self_norm, NULL,
                                nj_train_key(c, false, l, NJ_DROP_SELF));
     }
+    nj_train_bias_gather(c, &c->s->encoder_bias, c->model->encoder.bias);
     embed_backward(c, c->batch->tokens, c->N_encoder, false);
 }
 
 static void run_decoder(const nj_train_call *c)
 {
     const float *encoded = c->s->encoder.last.normed;
+    nj_train_bias_spread(c, &c->s->decoder_bias, c->model->decoder.bias);
     embed(c, c->s->inputs, c->N_decoder, true);
     for (uint32_t l = 0; l < c->model->decoder.block_count; l++) {
         const nj_train_block *block = &c->model->decoder.blocks[l];
@@ -207,6 +206,7 @@ static void run_decoder_backward(const nj_train_call *c)
         run_attention_backward(c, &block->self, &self, &kept->self, block->self_norm, NULL,
                                nj_train_key(c, true, l, NJ_DROP_SELF));
     }
+    nj_train_bias_gather(c, &c->s->decoder_bias, c->model->decoder.bias);
     embed_backward(c, c->s->inputs, c->N_decoder, true);
 }
 

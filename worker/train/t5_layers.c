@@ -56,7 +56,7 @@ void nj_train_norm_backward(const nj_train_call *c, const nj_kept_norm *kept, si
 void nj_train_drop(const nj_train_call *c, uint64_t key, size_t count, float *values)
 {
     nj_train_phase before = nj_train_enter(c, NJ_PHASE_DROPOUT);
-    nj_dropout_apply(c->dropout, key, count, values);
+    nj_dropout_apply(c->model->kernels, c->dropout, key, count, values, values);
     nj_train_enter(c, before);
 }
 
