@@ -15,6 +15,7 @@ nj_status nj_command_bench_kernels(const nj_arguments *arguments, nj_error *err)
 nj_status nj_command_bench_quantizer(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_show(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_store(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_bench_train(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_trie(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_wire(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bundle_list(const nj_arguments *arguments, nj_error *err);

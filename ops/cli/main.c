@@ -78,6 +78,27 @@ static const nj_option BENCH_QUANTIZER[] = {
     NJ_BENCH_REPORT_OPTIONS,
 };
 
+static const nj_option BENCH_TRAIN[] = {
+    {"threads", "LIST", "1", "numbers of threads, each measured", false},
+    {"batch", "N", "256", "samples of a step", false},
+    {"shard", "N", "16", "samples that a thread takes at a time", false},
+    {"tokens", "LIST", "80", "encoder tokens of a sample; of several numbers in turn", false},
+    {"labels", "N", "4", "decoder tokens of a sample", false},
+    {"layers", "N", "4", "encoder layers", false},
+    {"decoder-layers", "N", "4", "decoder layers", false},
+    {"d-model", "N", "128", "width of the stream", false},
+    {"heads", "N", "6", "attention heads", false},
+    {"d-kv", "N", "64", "width of a head", false},
+    {"d-ff", "N", "1024", "width between a block's dense layers", false},
+    {"vocabulary", "N", "1026", "tokens known", false},
+    {"activation", "WORD", "relu", "relu or gated-gelu", false},
+    {"dropout", "PERCENT", "10", "values dropped", false},
+    {"rounds", "N", "5", "rounds of a step; the median is reported", false},
+    {"kernels", "NAME", "auto", "arithmetic of class exact: auto, ref, portable, avx2, avx512",
+     false},
+    NJ_BENCH_REPORT_OPTIONS,
+};
+
 static const nj_option BENCH_TRIE[] = {
     {"items", "LIST", "12101,1000000", "catalogue sizes", false},
     {"levels", "N", "4", "codes of an item", false},
@@ -397,6 +418,8 @@ static const nj_command COMMANDS[] = {
             nj_command_bench_show),
     COMMAND("bench store", "measure committing, packing and publishing", NULL, BENCH_STORE,
             nj_command_bench_store),
+    COMMAND("bench train", "measure training a T5, thread by thread", NULL, BENCH_TRAIN,
+            nj_command_bench_train),
     COMMAND("bench trie", "measure building a trie and walking it", NULL, BENCH_TRIE,
             nj_command_bench_trie),
     COMMAND("bench wire", "what a shard's result costs the coordinator", NULL, BENCH_WIRE,
