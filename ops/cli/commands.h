@@ -26,6 +26,7 @@ nj_status nj_command_catalogue_check(const nj_arguments *arguments, nj_error *er
 nj_status nj_command_catalogue_export(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_fit(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_catalogue_join(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_refresh(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_show(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err);

@@ -166,6 +166,18 @@ static const nj_option CATALOGUE_IMPORT[] = {
     CATALOGUE_OPTIONS,
 };
 
+static const nj_option CATALOGUE_JOIN[] = {
+    {"embeddings", "FILE[,FILE...]", NULL,
+     ".npy float16 or float32 [items, width] each, of the same items in the same order", true},
+    {"shares", "X[,X...]", NULL, "of the joined rows' variance, for each file; default: equal",
+     false},
+    {"scales", "X[,X...]", NULL, "instead: what rows are multiplied by, as an earlier join printed",
+     false},
+    {"keep-lengths", NULL, NULL, "do not bring each file's rows to length 1 first", false},
+    {"out", "FILE", NULL, "the joined rows, .npy float32", true},
+    JSON_OPTION,
+};
+
 static const nj_option CATALOGUE_FIT[] = {
     {"embeddings", "FILE", NULL, "item vectors, .npy float16 or float32 [items, width]", true},
     {"levels", "N", "3", "codebooks, 1 to 8", false},
@@ -439,6 +451,8 @@ static const nj_command COMMANDS[] = {
             nj_command_catalogue_fit),
     COMMAND("catalogue import", "a catalogue from SIDs made elsewhere", NULL, CATALOGUE_IMPORT,
             nj_command_catalogue_import),
+    COMMAND("catalogue join", "embeddings of several origins side by side", NULL, CATALOGUE_JOIN,
+            nj_command_catalogue_join),
     COMMAND("catalogue refresh", "tonight's items on a catalogue whose SIDs do not move", NULL,
             CATALOGUE_REFRESH, nj_command_catalogue_refresh),
     COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW,

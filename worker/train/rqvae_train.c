@@ -13,7 +13,7 @@ typedef struct {
     const nj_rqvae_rows *rows;
     const nj_rqvae_settings *settings;
     const nj_rqvae_hooks *hooks;
-    uint16_t *codes; // [N, L] of the last judgement
+    uint16_t *codes;                                      // [N, L] of the last judgement
     nj_train_span undecayed[2 * NJ_RQVAE_LAYERS_MAX + 1]; // biases, and all codebooks
     nj_rqvae_result result;
 } training;
@@ -56,10 +56,10 @@ static nj_status make_scratch(const void *context, uint32_t samples_max, void **
     if (s != NULL) {
         s->x = calloc(samples_max, t->rows->D * sizeof *s->x);
     }
-    nj_status status = s != NULL && s->x != NULL
-                           ? nj_rqvae_scratch_new(t->model, samples_max, &s->gradient, err)
-                           : nj_fail(err, NJ_NO_MEMORY, "no memory for shards of %u rows",
-                                     samples_max);
+    nj_status status =
+        s != NULL && s->x != NULL
+            ? nj_rqvae_scratch_new(t->model, samples_max, &s->gradient, err)
+            : nj_fail(err, NJ_NO_MEMORY, "no memory for shards of %u rows", samples_max);
     void *made = s;
     if (status == NJ_OK) {
         *out = made;
@@ -102,8 +102,7 @@ static nj_learner learner_of(training *t)
     const nj_rqvae *model = t->model;
     const size_t layers = model->layer_count;
     for (size_t i = 0; i < 2 * layers; i++) {
-        const nj_rqvae_layer *layer =
-            i < layers ? &model->encoder[i] : &model->decoder[i - layers];
+        const nj_rqvae_layer *layer = i < layers ? &model->encoder[i] : &model->decoder[i - layers];
         t->undecayed[i] = (nj_train_span){.at = layer->bias, .count = layer->linear.N};
     }
     const size_t codebooks = model->codebooks[0].at;
@@ -153,8 +152,8 @@ static nj_status judge_epoch(training *t, nj_pool *pool, nj_rqvae_epoch *epoch,
         return status;
     }
     epoch->is_judged = true;
-    epoch->is_best = result->epoch == 0 ||
-                     is_better(t->settings->keep, &epoch->figures, &result->figures);
+    epoch->is_best =
+        result->epoch == 0 || is_better(t->settings->keep, &epoch->figures, &result->figures);
     result->judged++;
     result->since++;
     if (epoch->is_best) {
@@ -238,7 +237,7 @@ static nj_digest digest_inputs(const training *t)
     nj_digester_update(&digester, t->rows->scale, t->rows->D * sizeof *t->rows->scale);
     const double numbers[] = {s->beta, s->dropout};
     nj_digester_update(&digester, numbers, sizeof numbers);
-    const uint64_t words[] = {s->kmeans, s->revive,    s->judge_every, s->patience,
+    const uint64_t words[] = {s->kmeans, s->revive,     s->judge_every,     s->patience,
                               s->keep,   shape->latent, shape->hidden_count};
     nj_digester_update(&digester, words, sizeof words);
     nj_digester_update(&digester, shape->hidden, shape->hidden_count * sizeof *shape->hidden);

@@ -10,7 +10,7 @@
 #include "worker/train/rqvae_codes.h"
 #include "worker/train/train_run.h"
 
-#define NJ_RQVAE_SHARD_ROWS 128 // of a batch, that a thread works on at a time
+#define NJ_RQVAE_SHARD_ROWS 128                    // of a batch, that a thread works on at a time
 #define NJ_RQVAE_KEEPS "collisions, error or last" // for texts
 
 typedef enum {
