@@ -73,10 +73,11 @@ static nj_status read_catalogue(t5_training *t, nj_error *err)
     const char *path = t->request.catalogue_path;
     nj_status status = nj_catalogue_read(path, &t->catalogue, err);
     if (status == NJ_OK && t->catalogue->token_base == 0) {
-        status = nj_fail(err, NJ_CONFIG,
-                         "%s: its tokens begin at 0, which is what the decoder begins with: make it "
-                         "with --token-base 1 or more (2 leaves room for EOS)",
-                         path);
+        status =
+            nj_fail(err, NJ_CONFIG,
+                    "%s: its tokens begin at 0, which is what the decoder begins with: make it "
+                    "with --token-base 1 or more (2 leaves room for EOS)",
+                    path);
     }
     if (status == NJ_OK) {
         status = choose_template(t, err);
@@ -118,8 +119,8 @@ static nj_status read_users(t5_training *t, nj_error *err)
 {
     const nj_token_table tokens = nj_catalogue_tokens(t->catalogue);
     const char *path = t->request.users.path;
-    nj_status status = nj_user_table_read(&t->request.users, &t->catalogue->items, &t->map, NULL,
-                                          &t->users, err);
+    nj_status status =
+        nj_user_table_read(&t->request.users, &t->catalogue->items, &t->map, NULL, &t->users, err);
     if (status == NJ_OK && t->users.item_total == 0) {
         return nj_fail(err, NJ_INPUT,
                        "%s: the catalogue %s knows none of the %" PRIu64
@@ -142,8 +143,7 @@ static nj_status read_users(t5_training *t, nj_error *err)
 // Who is judged, and by which item: the one behind those that are learned from.
 static nj_status read_held_out(t5_training *t, nj_error *err)
 {
-    const nj_split split = {.kind =
-                                t->request.hold_out == 1 ? NJ_SPLIT_TEST : NJ_SPLIT_VALIDATION};
+    const nj_split split = {.kind = t->request.hold_out == 1 ? NJ_SPLIT_TEST : NJ_SPLIT_VALIDATION};
     const nj_t5_validation_request request = {
         .catalogue = t->catalogue,
         .made = &t->made,
@@ -173,7 +173,8 @@ static nj_status read_held_out(t5_training *t, nj_error *err)
         status = nj_t5_validation_new(&request, &t->validation, err);
     }
     if (status == NJ_OK) {
-        nj_log(NJ_LOG_INFO, "every %" PRIu32 " epochs %zu of %zu users are searched with %" PRIu32 " beams",
+        nj_log(NJ_LOG_INFO,
+               "every %" PRIu32 " epochs %zu of %zu users are searched with %" PRIu32 " beams",
                t->request.common.validate_every, nj_t5_validation_users(t->validation),
                t->held.users.count, t->request.beam);
     }
@@ -223,9 +224,9 @@ static nj_status make_model(t5_training *t, nj_error *err)
     nj_buffer bytes;
     nj_tensor_set *weights = NULL;
     nj_buffer_init(&bytes, WEIGHTS_BYTES_MAX);
-    nj_status status = nj_t5_weights_initial(&t->config, t->request.untied,
-                                             t->request.initializer_factor, t->request.common.seed,
-                                             &bytes, err);
+    nj_status status =
+        nj_t5_weights_initial(&t->config, t->request.untied, t->request.initializer_factor,
+                              t->request.common.seed, &bytes, err);
     if (status == NJ_OK) {
         status = nj_tensor_set_open_bytes(bytes.bytes, bytes.size, "the model", &weights, err);
     }
@@ -282,10 +283,9 @@ static nj_status end_epoch(void *context, const nj_train_state *state, nj_train_
     const bool validates = t->validation != NULL && nj_training_validates(&t->training, state);
     nj_status status = validates ? validate(t, state, team, &found, err) : NJ_OK;
     const nj_training_figure figures[] = {{RECALL, found.recall}, {NDCG, found.ndcg}};
-    return status == NJ_OK
-               ? nj_training_end_epoch(&t->training, state, figures, validates ? 2 : 0, keep_model,
-                                       t, out_enough, err)
-               : status;
+    return status == NJ_OK ? nj_training_end_epoch(&t->training, state, figures, validates ? 2 : 0,
+                                                   keep_model, t, out_enough, err)
+                           : status;
 }
 
 static nj_slice take_notes(void *context)
@@ -329,8 +329,8 @@ static nj_status open_training(t5_training *t, nj_error *err)
 static void tell_size(const t5_training *t)
 {
     const nj_t5_request *request = &t->request;
-    const size_t shards = (request->common.batch_samples + request->shard_samples - 1) /
-                          request->shard_samples;
+    const size_t shards =
+        (request->common.batch_samples + request->shard_samples - 1) / request->shard_samples;
     nj_log(NJ_LOG_INFO,
            "%zu parameters, %u tokens; kernels %s, %" PRIu32 " threads; %zu shards of %" PRIu32
            " samples take %.0f MB for gradients",

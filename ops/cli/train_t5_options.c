@@ -4,7 +4,7 @@
 #include "ops/cli/template_options.h"
 #include "ops/cli/train_t5.h"
 
-#define SHARDS_WANTED 64 // of a batch, so that a node's cores have work
+#define SHARDS_WANTED 64    // of a batch, so that a node's cores have work
 #define SHARD_SAMPLES_MIN 4 // fewer make products too small
 #define HOLD_OUT_MAX 2
 #define BEAM_MAX 100000
@@ -113,7 +113,8 @@ nj_status nj_t5_request_from(const nj_arguments *arguments, nj_t5_request *out, 
                                   &out->initializer_factor, err);
     }
     if (status == NJ_OK) {
-        status = nj_argument_real(arguments, "label-smoothing", 0, 0.95, &out->label_smoothing, err);
+        status =
+            nj_argument_real(arguments, "label-smoothing", 0, 0.95, &out->label_smoothing, err);
     }
     if (status == NJ_OK) {
         status = nj_kernels_choose(NJ_PRECISION_DEFAULT, nj_argument(arguments, "kernels"),
@@ -140,7 +141,8 @@ json_t *nj_t5_request_settings(const nj_t5_request *request, const nj_template *
     const nj_t5_config *s = &request->shape;
     const char *as_of = nj_argument(request->arguments, "as-of");
     json_t *settings = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:f, s:f, s:I, s:I, s:I, s:I, s:b, s:s, s:s, s:I}",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:f, s:f, s:I, s:I, s:I, s:I, s:b, s:s, s:s, "
+        "s:I}",
         "layers", (json_int_t)s->encoder_layers, "decoder-layers", (json_int_t)s->decoder_layers,
         "d-model", (json_int_t)s->D, "heads", (json_int_t)s->H, "d-kv", (json_int_t)s->E, "d-ff",
         (json_int_t)s->F, "activation", s->gated ? "gated-gelu" : "relu", "untied", request->untied,

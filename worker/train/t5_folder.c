@@ -27,8 +27,8 @@ static nj_status add_trained_on(json_t *config, const nj_t5_folder *folder, nj_e
                            ? nj_json_parse(text, strlen(text), "nightjar", &trained, err)
                            : nj_fail(err, NJ_NO_MEMORY, "no memory for a template");
     if (status == NJ_OK) {
-        status = nj_json_parse((const char *)template.bytes, template.size, "template", &parsed,
-                               err);
+        status =
+            nj_json_parse((const char *)template.bytes, template.size, "template", &parsed, err);
     }
     if (status == NJ_OK) {
         json_object_set(trained, "template", parsed);
@@ -118,7 +118,8 @@ static nj_status compare_config(const char *path, const char *config, bool *out_
 {
     char *old = NULL;
     size_t size = 0;
-    *out_same = nj_file_exists(path) && nj_file_read(path, CONFIG_BYTES_MAX, &old, &size, NULL) == NJ_OK &&
+    *out_same = nj_file_exists(path) &&
+                nj_file_read(path, CONFIG_BYTES_MAX, &old, &size, NULL) == NJ_OK &&
                 strcmp(old, config) == 0;
     free(old);
     return *out_same || unlink(path) == 0 || errno == ENOENT
