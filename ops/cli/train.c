@@ -13,9 +13,11 @@
 #include "coordinator/daemon/stop.h"
 #include "ops/cli/commands.h"
 #include "worker/train/checkpoint.h"
+#include "worker/train/training_report.h"
 
 #define CHECKPOINT_NAME "checkpoint.nj"
 #define LOG_NAME "training.json"
+#define REPORT_NAME "report.html"
 
 static double seconds_since(uint64_t began_ns)
 {
@@ -26,6 +28,13 @@ static double seconds_since(uint64_t began_ns)
 static double total_seconds(const nj_training *training)
 {
     return training->seconds_before + seconds_since(training->began_ns);
+}
+
+static nj_status write_log(const nj_training *training, const nj_training_log *log, nj_error *err)
+{
+    nj_status status = nj_training_log_write(log, training->log_path.text, err);
+    return status == NJ_OK ? nj_training_report_write(log, training->report_path.text, err)
+                           : status;
 }
 
 // ---- opening ----
@@ -40,7 +49,11 @@ static nj_status make_paths(nj_training *training, nj_error *err)
     if (status == NJ_OK) {
         status = nj_path_join(out.text, CHECKPOINT_NAME, &training->checkpoint, err);
     }
-    return status == NJ_OK ? nj_path_join(out.text, LOG_NAME, &training->log_path, err) : status;
+    if (status == NJ_OK) {
+        status = nj_path_join(out.text, LOG_NAME, &training->log_path, err);
+    }
+    return status == NJ_OK ? nj_path_join(out.text, REPORT_NAME, &training->report_path, err)
+                           : status;
 }
 
 // What killed runs have left under temporary names.
@@ -116,6 +129,9 @@ nj_status nj_training_open(nj_training_request *request, const nj_training_optio
     if (status == NJ_OK) {
         sweep(&training);
         status = find_state(&training, err);
+    }
+    if (status == NJ_OK && !training.complete) {
+        status = write_log(&training, &training.log, err);
     }
     if (status != NJ_OK) {
         nj_training_log_fini(&training.log);
@@ -258,7 +274,7 @@ nj_status nj_training_end_epoch(nj_training *training, const nj_train_state *sta
         status = nj_training_log_add(&training->log, &epoch, &log, err);
     }
     if (status == NJ_OK) {
-        status = nj_training_log_write(&log, training->log_path.text, err);
+        status = write_log(training, &log, err);
     }
     if (status != NJ_OK) {
         nj_training_log_fini(&log);
@@ -289,7 +305,7 @@ nj_status nj_training_finish(nj_training *training, const nj_train_state *state,
     const bool whole = state->epoch >= training->options.epochs;
     nj_training_log_set_seconds(&training->log, total_seconds(training));
     nj_training_log_finish(&training->log, whole ? "all epochs" : "patience");
-    nj_status status = nj_training_log_write(&training->log, training->log_path.text, err);
+    nj_status status = write_log(training, &training->log, err);
     if (status == NJ_OK && unlink(training->checkpoint.text) != 0 && errno != ENOENT) {
         status = nj_fail_errno(err, NJ_IO, errno, "cannot remove %s", training->checkpoint.text);
     }

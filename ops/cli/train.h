@@ -7,6 +7,7 @@
 //
 //   DIR/checkpoint.nj   where a killed training goes on; removed when it is complete
 //   DIR/training.json   worker/train/training_log.h
+//   DIR/report.html     worker/train/training_report.h
 #ifndef NJ_OPS_CLI_TRAIN_H
 #define NJ_OPS_CLI_TRAIN_H
 
@@ -30,6 +31,7 @@ typedef struct {
     nj_training_options options;
     nj_path checkpoint;
     nj_path log_path;
+    nj_path report_path;
     nj_training_log log;
     nj_buffer notes; // owned
     nj_progress progress;
