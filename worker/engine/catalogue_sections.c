@@ -16,8 +16,9 @@ nj_status nj_catalogue_sections_make(const nj_catalogue *catalogue, const nj_tem
     nj_buffer_init(&made.trie, SECTION_BYTES_MAX);
     nj_buffer_init(&made.facts, FACTS_BYTES_MAX);
     nj_status status = nj_trie_build(&catalogue->sids, &made.trie, err);
-    if (status == NJ_OK && nj_catalogue_section_write(&catalogue->sids, catalogue->token_base,
-                                                      template, history_max, &made.facts) != NJ_OK) {
+    if (status == NJ_OK &&
+        nj_catalogue_section_write(&catalogue->sids, catalogue->token_base, template, history_max,
+                                   &made.facts) != NJ_OK) {
         status = nj_fail(err, NJ_NO_MEMORY, "no memory for the facts of a catalogue");
     }
     if (status != NJ_OK) {

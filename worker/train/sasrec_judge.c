@@ -11,9 +11,9 @@
 // A thread's.
 typedef struct {
     nj_sasrec_scratch *model;
-    uint32_t *items;  // [BATCH * S]
-    float *states;    // [BATCH, D]
-    float *scores;    // [BATCH, NJ_SASREC_ITEM_BLOCK]
+    uint32_t *items;   // [BATCH * S]
+    float *states;     // [BATCH, D]
+    float *scores;     // [BATCH, NJ_SASREC_ITEM_BLOCK]
     uint64_t *seen_by; // [N] number of the last user whose history had the item, plus 1
 } scratch;
 

@@ -13,7 +13,8 @@
 
 // From 1; 0 (NJ_RANK_NONE): nobody could have named the item, because it stands in the history and that is masked.
 typedef struct {
-    uint32_t *ranks;  // owned; [count] history left in, of the users who can be judged, in their order
+    uint32_t
+        *ranks; // owned; [count] history left in, of the users who can be judged, in their order
     uint32_t *masked; // owned; [count]
     size_t count;
 } nj_sasrec_ranks;

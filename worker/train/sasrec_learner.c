@@ -39,9 +39,9 @@ static nj_status make_scratch(const void *context, uint32_t samples_max, void **
         s->offset = calloc((size_t)samples_max + 1, sizeof *s->offset);
         complete = s->items != NULL && s->labels != NULL && s->offset != NULL;
     }
-    nj_status status = complete ? nj_sasrec_scratch_new(sasrec->model, &limits, &s->gradient, err)
-                                : nj_fail(err, NJ_NO_MEMORY, "no memory for shards of %u samples",
-                                          samples_max);
+    nj_status status =
+        complete ? nj_sasrec_scratch_new(sasrec->model, &limits, &s->gradient, err)
+                 : nj_fail(err, NJ_NO_MEMORY, "no memory for shards of %u samples", samples_max);
     void *made = s;
     if (status == NJ_OK) {
         *out = made;
@@ -64,8 +64,8 @@ static double add_gradient(const void *context, void *memory, const nj_train_sha
     scratch *s = memory;
     const nj_sasrec_options options = {
         .dropout = sasrec->dropout, .weight = shard->weight, .seed = shard->seed};
-    const nj_sasrec_batch batch = nj_sequences_fill(sasrec->sequences, shard->numbers,
-                                                    shard->count, s->items, s->offset, s->labels);
+    const nj_sasrec_batch batch = nj_sequences_fill(sasrec->sequences, shard->numbers, shard->count,
+                                                    s->items, s->offset, s->labels);
     return nj_sasrec_gradient(sasrec->model, s->gradient, &batch, &options, gradient);
 }
 
@@ -132,8 +132,15 @@ void nj_sasrec_learner_fini(nj_sasrec_learner *sasrec)
 nj_digest nj_sasrec_learner_digest(const nj_sasrec_learner *sasrec, const nj_digest *inputs)
 {
     const nj_sasrec_config *c = &sasrec->model->config;
-    const uint64_t counts[] = {c->N, c->D, c->H, c->F, c->layers, c->S, c->norms_after,
-                               sasrec->sequences->held_out, sasrec->sequences->length_max};
+    const uint64_t counts[] = {c->N,
+                               c->D,
+                               c->H,
+                               c->F,
+                               c->layers,
+                               c->S,
+                               c->norms_after,
+                               sasrec->sequences->held_out,
+                               sasrec->sequences->length_max};
     nj_digester digester;
     nj_digester_init(&digester);
     nj_digester_update(&digester, inputs, sizeof *inputs);

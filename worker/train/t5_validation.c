@@ -136,8 +136,7 @@ static nj_status take_list(void *context, size_t index, const nj_list *list, nj_
     const piece *p = context;
     const size_t user = p->first + index;
     (void)err;
-    p->validation->ranks[user] =
-        nj_rank_of(list->items, list->count, p->validation->targets[user]);
+    p->validation->ranks[user] = nj_rank_of(list->items, list->count, p->validation->targets[user]);
     return NJ_OK;
 }
 
@@ -172,8 +171,8 @@ static void judge_on_thread(void *context, size_t task, size_t thread)
     nj_engine_options options = nj_engine_options_default(j->kernels);
     options.batch_users = BATCH_USERS;
     options.savings &= ~(nj_savings)NJ_SAVING_SAME_HISTORY; // lists of other weights
-    nj_status status = nj_engine_open(&j->sections, &j->validation->settings, &options, &engine,
-                                      &j->errors[task]);
+    nj_status status =
+        nj_engine_open(&j->sections, &j->validation->settings, &options, &engine, &j->errors[task]);
     if (status == NJ_OK) {
         status = search_users(j, engine, &j->failed[task], &j->errors[task]);
     }
@@ -229,10 +228,8 @@ nj_status nj_t5_validation_run(nj_t5_validation *validation, const nj_train_t5 *
                                nj_t5_figures *out, nj_error *err)
 {
     nj_buffer weights;
-    judging j = {.validation = validation,
-                 .kernels = model->kernels,
-                 .stop = stop,
-                 .context = context};
+    judging j = {
+        .validation = validation, .kernels = model->kernels, .stop = stop, .context = context};
     nj_buffer_init(&weights, WEIGHTS_BYTES_MAX);
     nj_status status = nj_train_t5_write(model, &weights, err);
     if (status == NJ_OK) {
