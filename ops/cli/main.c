@@ -6,6 +6,7 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
+#include "ops/cli/interactions.h"
 #include "ops/cli/item_options.h"
 #include "ops/cli/local_fleet.h"
 #include "ops/cli/run_phases.h"
@@ -412,12 +413,48 @@ static const nj_option TRAIN_T5[] = {
     NJ_TRAIN_OPTIONS("100", "256", "0.001", "500", "cosine", "0.05", "1", "0.1", "2", "10"),
 };
 
+static const nj_option BASELINE[] = {
+    NJ_IDS_OPTION,
+    NJ_HISTORIES_OPTIONS,
+    NJ_SPLIT_OPTIONS,
+    {"top", "N", "50", "items of a list", false},
+    {"mask-history", NULL, NULL, "leave out what a user has had", false},
+    {"model", "DIR", NULL, "sasrec: the folder that `train sasrec` made", false},
+    {"neighbours", "N", NULL, "co-visitation, item-knn: kept of each item; default: 200", false},
+    {"fading", "X", NULL,
+     "co-visitation, item-knn: weight of an item beside the next one's; default: 0.5", false},
+    {"distance", "X", NULL, "co-visitation: exponent of the places between two items; default: 0",
+     false},
+    {"back", "X", NULL, "co-visitation: weight of items that stood before; default: 0", false},
+    {"damping", "X", NULL,
+     "co-visitation: exponent of popularity that weights are divided by; default: 0", false},
+    {"shrink", "X", NULL, "item-knn: added to the divisor of a cosine; default: 10", false},
+    {"threads", "N", "0", "0: one for each processor of this process; the lists are the same",
+     false},
+    {"out", "FILE", NULL, "lists as JSON lines; - is standard output", true},
+    {"json", NULL, NULL, "print what was done as JSON, unless lists go to standard output", false},
+};
+
+static const nj_option TRAIN_SASREC[] = {
+    NJ_IDS_OPTION,
+    NJ_HISTORIES_OPTIONS,
+    {"layers", "N", "2", "blocks", false},
+    {"d-model", "N", "128", "width of a state and of an item's vector", false},
+    {"heads", "N", "2", "of attention; must divide the width", false},
+    {"d-ff", "N", "512", "width of a dense layer", false},
+    {"history-max", "N", "50", "the last items of a history that are looked at", false},
+    {"norms", "WORD", "before", "where norms stand: before a sublayer or after it", false},
+    NJ_TRAIN_OPTIONS("100", "256", "0.001", "100", "cosine", "0", "0", "0.5", "1", "10"),
+};
+
 #define COMMAND(name, summary, positional, options, run)                                           \
     {                                                                                              \
         name, summary, positional, options, sizeof(options) / sizeof(options)[0], run              \
     }
 
 static const nj_command COMMANDS[] = {
+    COMMAND("baseline", "lists of the models that every other one must beat", "METHOD", BASELINE,
+            nj_command_baseline),
     COMMAND("bench collisions", "measure giving made-up items a SID each", NULL, BENCH_COLLISIONS,
             nj_command_bench_collisions),
     COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE,
@@ -477,6 +514,8 @@ static const nj_command COMMANDS[] = {
             nj_command_store_verify),
     COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
             nj_command_train_t5),
+    COMMAND("train sasrec", "a self-attentive recommender from histories", NULL, TRAIN_SASREC,
+            nj_command_train_sasrec),
 };
 
 int main(int argc, char **argv)

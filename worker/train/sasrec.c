@@ -184,7 +184,7 @@ static nj_status check_config(const nj_sasrec_config *c, nj_error *err)
         status = check_size("width", c->D, NJ_SASREC_WIDTH_MAX, err);
     }
     if (status == NJ_OK) {
-        status = check_size("dense width", c->F, 4 * NJ_SASREC_WIDTH_MAX, err);
+        status = check_size("dense width", c->F, NJ_SASREC_DENSE_MAX, err);
     }
     if (status == NJ_OK) {
         status = check_size("layers", c->layers, NJ_SASREC_LAYERS_MAX, err);

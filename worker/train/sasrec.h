@@ -30,6 +30,7 @@
 #define NJ_SASREC_ITEM_BLOCK 512 // items whose scores are computed in one product
 #define NJ_SASREC_ITEMS_MAX (1u << 26)
 #define NJ_SASREC_WIDTH_MAX 4096
+#define NJ_SASREC_DENSE_MAX 16384
 #define NJ_SASREC_LAYERS_MAX 64
 #define NJ_SASREC_POSITIONS_MAX 4096
 
