@@ -117,9 +117,8 @@ nj_status nj_rqvae_start_codes(nj_rqvae *model, const nj_rqvae_rows *rows, uint6
     const size_t count = count_sample(model, rows->count);
     float *sample = calloc(count, model->shape.latent * sizeof *sample);
     nj_status status =
-        sample != NULL
-            ? encode_sample(model, rows, seed, STREAM_SAMPLE, count, sample, err)
-            : nj_fail(err, NJ_NO_MEMORY, "no memory for the latents of %zu rows", count);
+        sample != NULL ? encode_sample(model, rows, seed, STREAM_SAMPLE, count, sample, err)
+                       : nj_fail(err, NJ_NO_MEMORY, "no memory for the latents of %zu rows", count);
     if (status == NJ_OK) {
         status = check_sample(sample, count * model->shape.latent, err);
     }

@@ -14,10 +14,11 @@
 #define NJ_RQVAE_SAMPLE_ROWS 16384
 #define NJ_RQVAE_SAMPLE_CODES 16
 
-// What the codes of all rows are. Numbers of eight bytes alone: a checkpoint keeps it.
+// What the codes of all rows are worth.
 typedef struct {
-    double error;    // mean squared distance of an embedding from what the decoder makes of its codes, in the embeddings' units
-    double relative; // of the rows' variance, as `catalogue fit` counts it
+    double
+        error; // mean squared distance of an embedding from what the decoder makes of its codes, in the embeddings' units
+    double relative;                        // of the rows' variance, as `catalogue fit` counts it
     double commitment[NJ_QUANT_LEVELS_MAX]; // [L] mean over rows and latent of (r_l - e_l)^2
     double perplexity[NJ_QUANT_LEVELS_MAX]; // [L] e to the entropy of the rows' codes
     uint64_t used[NJ_QUANT_LEVELS_MAX];     // [L] codes that a row has

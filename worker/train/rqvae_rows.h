@@ -13,7 +13,7 @@
 
 typedef enum {
     NJ_RQVAE_COLUMNS, // each column gets mean 0 and variance 1; constant ones, and those no float can scale, become 0
-    NJ_RQVAE_WHOLE,   // each column gets mean 0, and all one factor: variance 1 in the middle
+    NJ_RQVAE_WHOLE, // each column gets mean 0, and all one factor: variance 1 in the middle
     NJ_RQVAE_AS_IS,
 } nj_rqvae_standard;
 
@@ -21,9 +21,10 @@ typedef struct {
     const nj_npy *npy; // borrowed
     size_t count;      // N
     size_t D;
-    float *mean;     // owned; [D] standardised is (x - mean) * scale
-    float *scale;    // owned; [D]
-    double variance; // mean squared distance of a row from the mean of all, as `catalogue fit` says it
+    float *mean;  // owned; [D] standardised is (x - mean) * scale
+    float *scale; // owned; [D]
+    double
+        variance; // mean squared distance of a row from the mean of all, as `catalogue fit` says it
     nj_digest digest;
 } nj_rqvae_rows;
 

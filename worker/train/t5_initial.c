@@ -31,8 +31,8 @@ typedef struct {
 static void add_tensor(weights *w, const char *name, const size_t *shape, size_t dim_count)
 {
     initial_tensor *tensor = &w->tensors[w->count++];
-    *tensor = (initial_tensor){.shape = {shape[0], dim_count > 1 ? shape[1] : 1},
-                               .dim_count = dim_count};
+    *tensor =
+        (initial_tensor){.shape = {shape[0], dim_count > 1 ? shape[1] : 1}, .dim_count = dim_count};
     memcpy(tensor->name, name, nj_min_size(strlen(name), sizeof tensor->name - 1));
 }
 

@@ -76,9 +76,8 @@ static void every_tensor_has_the_deviation_of_its_kind(void **state)
     check_deviation(&w, "decoder.block.0.layer.1.EncDecAttention.o.weight", 2 * pow(100, -0.5));
     check_deviation(&w, "decoder.block.0.layer.2.DenseReluDense.wi.weight", 2 * pow(64, -0.5));
     check_deviation(&w, "decoder.block.0.layer.2.DenseReluDense.wo.weight", 2 * pow(400, -0.5));
-    check_deviation(
-        &w, "decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
-        2 * pow(64, -0.5));
+    check_deviation(&w, "decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
+                    2 * pow(64, -0.5));
     drop(&w);
     config.gated = true;
     make(&w, &config, false, 1, 5);
