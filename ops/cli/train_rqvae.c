@@ -144,13 +144,12 @@ static json_t *list_settings(const nj_arguments *arguments, const rqvae_request 
     for (uint32_t l = 0; l < shape->level_count; l++) {
         codes[l] = shape->K[l];
     }
-    return json_pack("{s:o, s:o, s:I, s:f, s:s, s:s, s:b}", "codes",
-                     list_numbers(codes, shape->level_count), "hidden",
-                     list_numbers(shape->hidden, shape->hidden_count), "latent",
-                     (json_int_t)shape->latent, "beta", request->settings.beta, "standardise",
-                     nj_argument(arguments, "standardise"), "codebook-start",
-                     nj_argument(arguments, "codebook-start"), "keep-dead",
-                     !request->settings.revive);
+    return json_pack(
+        "{s:o, s:o, s:I, s:f, s:s, s:s, s:b}", "codes", list_numbers(codes, shape->level_count),
+        "hidden", list_numbers(shape->hidden, shape->hidden_count), "latent",
+        (json_int_t)shape->latent, "beta", request->settings.beta, "standardise",
+        nj_argument(arguments, "standardise"), "codebook-start",
+        nj_argument(arguments, "codebook-start"), "keep-dead", !request->settings.revive);
 }
 
 // Names of a figure of each level; static, as figures borrow them.
@@ -237,9 +236,9 @@ static nj_status open_inputs(const nj_arguments *arguments, rqvae_request *reque
         status = nj_kernels_select("auto", &kernels, err);
     }
     request->shape.D = request->rows.D;
-    return status == NJ_OK ? nj_rqvae_new(&request->shape, kernels, request->options.seed,
-                                          &request->model, err)
-                           : status;
+    return status == NJ_OK
+               ? nj_rqvae_new(&request->shape, kernels, request->options.seed, &request->model, err)
+               : status;
 }
 
 static nj_status open_training(const nj_arguments *arguments, rqvae_request *request,
