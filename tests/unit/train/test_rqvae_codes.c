@@ -43,7 +43,6 @@ static nj_status open_rows(void **state, size_t count, size_t width, const float
 
 static void a_constant_column_becomes_0_and_has_no_scale(void **state)
 {
-    // The mean of three 0.1f is not 0.1f in every rounding: such a column must not be blown up.
     const float x[] = {0.1f, 5, 0.1f, 7, 0.1f, 9};
     nj_error err = {0};
     nj_rqvae_rows rows;
@@ -270,6 +269,34 @@ static void latents_that_are_no_numbers_are_told(void **state)
     bench_close(&b);
 }
 
+// The last row lies so far out that the encoder makes infinity of it: it is in the second block of 256.
+static void the_first_rows_that_cannot_be_encoded_are_told(void **state)
+{
+    rqvae_bench b;
+    nj_error err = {0};
+    nj_pool *pool = NULL;
+    uint16_t codes[BENCH_ROWS * LEVELS];
+    nj_rqvae_figures figures;
+    float x[BENCH_ROWS * BENCH_WIDTH];
+    bench_open(&b, state);
+    nj_rqvae_rows_fini(&b.rows);
+    nj_npy_close(&b.npy);
+    bench_fill(x, BENCH_ROWS, BENCH_WIDTH);
+    x[BENCH_ROWS * BENCH_WIDTH - 1] = 1e17f;
+    assert_ok(nj_npy_open(bench_npy(state, "far.npy", BENCH_ROWS, BENCH_WIDTH, x), &b.npy, &err),
+              &err);
+    assert_ok(nj_rqvae_rows_init(&b.npy, NJ_RQVAE_AS_IS, &b.rows, &err), &err);
+    for (size_t i = 0; i < b.model->encoder[0].bias; i++) {
+        b.model->values[i] *= 1e25f;
+    }
+    nj_rqvae_pack(b.model);
+    assert_ok(nj_pool_new(2, &pool, &err), &err);
+    assert_refused(nj_rqvae_judge(b.model, &b.rows, pool, codes, &figures, &err), NJ_FAILED, &err,
+                   "rows 256 and on");
+    nj_pool_free(&pool);
+    bench_close(&b);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, sandbox_setup, sandbox_teardown)
 
 int main(void)
@@ -285,6 +312,7 @@ int main(void)
         TEST(threads_change_nothing),
         TEST(dead_codes_come_back_among_the_residuals),
         TEST(latents_that_are_no_numbers_are_told),
+        TEST(the_first_rows_that_cannot_be_encoded_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
