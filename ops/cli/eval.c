@@ -1,67 +1,100 @@
 // eval.c - `nightjar eval`: lists against held-out items, and one model's lists against another's.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/file.h"
 #include "common/base/id.h"
-#include "common/judge/metric.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 #include "ops/cli/eval.h"
+#include "ops/cli/eval_report.h"
 
-#define KEY_BYTES 32 // "recall_loss@20"
-
-typedef struct {
-    nj_path name;   // printable
-    uint32_t depth; // places that its lists may have: no cut-off beyond is reported
-    nj_lists lists;
-    nj_judgement judgement;
-    uint64_t other_count; // lists of users who are not judged
-} model;
+#define COUNT_ROWS 7
 
 typedef struct {
     nj_job job;
     nj_live_rows live; // what a list may name
     nj_held_out held;
-    const char *target; // "test"
-    nj_held_out_place place;
+    nj_histories_source source;
+    nj_split split;
     uint64_t procs;
-    model judged;
-    model against;
-    bool compares;          // there is an `against`
-    nj_file_draft outcomes; // --per-user
+    nj_path paths[NJ_MODELS_MAX]; // of the models' lists; "": they are decoded
+    nj_path names[NJ_MODELS_MAX]; // printable
+    nj_evaluation said;           // all that the report is made of; borrows from the rest
+    nj_evaluation_count counts[COUNT_ROWS];
+    uint32_t *history_lengths; // owned; [users]
+    nj_file_draft outcomes;    // --per-user
+    nj_eval_report report;
 } evaluation;
 
 // ---- options and inputs ----
 
-static bool is_stdin(const char *path)
+// Adds the models whose lists lie in `paths`, a list with commas; NULL: none.
+static nj_status add_paths(const char *paths, evaluation *e, nj_error *err)
 {
-    return path != NULL && strcmp(path, "-") == 0;
+    for (const char *next = paths; next != NULL;) {
+        const size_t bytes = strcspn(next, ",");
+        nj_path *path = &e->paths[e->said.model_count];
+        if (e->said.model_count == NJ_MODELS_MAX) {
+            return nj_fail(err, NJ_USAGE, "more than %d models: judge them in two runs",
+                           NJ_MODELS_MAX);
+        }
+        if (bytes == 0 || bytes >= sizeof path->text) {
+            return nj_fail(err, NJ_USAGE, "\"%s\" has a path of %zu bytes, must be 1 to %zu", paths,
+                           bytes, sizeof path->text - 1);
+        }
+        memcpy(path->text, next, bytes);
+        path->text[bytes] = '\0';
+        e->said.model_count++;
+        next = next[bytes] == ',' ? next + bytes + 1 : NULL;
+    }
+    return NJ_OK;
 }
 
-static nj_status read_target(const nj_arguments *arguments, evaluation *e, nj_error *err)
+// The first model is that of --lists, or else the bundle's, whose path is left empty.
+static nj_status read_paths(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    e->target = nj_argument(arguments, "target");
-    if (strcmp(e->target, "test") != 0 && strcmp(e->target, "validation") != 0) {
-        return nj_fail(err, NJ_USAGE, "--target is \"%s\", must be test or validation", e->target);
+    const char *lists = nj_argument(arguments, "lists");
+    const char *users = nj_argument(arguments, "users");
+    e->said.model_count = lists == NULL ? 1 : 0;
+    nj_status status = add_paths(lists, e, err);
+    if (status == NJ_OK) {
+        status = add_paths(nj_argument(arguments, "against"), e, err);
     }
-    e->place = strcmp(e->target, "test") == 0 ? NJ_HELD_OUT_TEST : NJ_HELD_OUT_VALIDATION;
-    return NJ_OK;
+    size_t stdin_count = strcmp(users, "-") == 0;
+    for (size_t i = 0; i < e->said.model_count; i++) {
+        stdin_count += strcmp(e->paths[i].text, "-") == 0;
+    }
+    if (status == NJ_OK && stdin_count > 1) {
+        return nj_fail(err, NJ_USAGE,
+                       "only one of --users, --lists and --against can be standard input");
+    }
+    return status;
+}
+
+static nj_status read_split(const nj_arguments *arguments, evaluation *e, nj_error *err)
+{
+    nj_status status = nj_histories_from(arguments, &e->source, err);
+    if (status == NJ_OK) {
+        status = nj_split_from(arguments, &e->split, err);
+    }
+    if (status == NJ_OK && e->split.kind == NJ_SPLIT_NONE) {
+        return nj_fail(
+            err, NJ_USAGE,
+            "--target is \"none\", must be test or validation: there is nothing to judge "
+            "where nothing is held out");
+    }
+    return status;
 }
 
 static nj_status read_options(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    static const char *const READ[] = {"users", "lists", "against"};
-    size_t stdin_count = 0;
-    for (size_t i = 0; i < sizeof READ / sizeof READ[0]; i++) {
-        stdin_count += is_stdin(nj_argument(arguments, READ[i]));
+    nj_status status = read_paths(arguments, e, err);
+    if (status == NJ_OK) {
+        status = read_split(arguments, e, err);
     }
-    if (stdin_count > 1) {
-        return nj_fail(err, NJ_USAGE,
-                       "only one of --users, --lists and --against can be standard input");
-    }
-    nj_status status = read_target(arguments, e, err);
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "procs", 1, NJ_EVAL_PROCS_MAX, &e->procs, err);
     }
@@ -70,19 +103,14 @@ static nj_status read_options(const nj_arguments *arguments, evaluation *e, nj_e
 
 static nj_status read_users(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    const char *path = nj_argument(arguments, "users");
-    nj_histories_format format = NJ_HISTORIES_SEQUENCE;
-    nj_status status = nj_format_from(nj_argument(arguments, "format"), path, &format, err);
-    if (status == NJ_OK) {
-        status = nj_job_open_bundle(arguments, &e->job, err);
-    }
+    nj_status status = nj_job_open_bundle(arguments, &e->job, err);
     if (status == NJ_OK) {
         status = nj_live_rows_init(&e->job.catalogue.trie, e->job.catalogue.sids.row_count,
                                    &e->live, err);
     }
     if (status == NJ_OK) {
         const nj_user_masks masks = nj_job_masks(&e->job);
-        status = nj_held_out_read(path, format, e->place, &e->job.catalogue.items, &e->job.map,
+        status = nj_held_out_read(&e->source, &e->split, &e->job.catalogue.items, &e->job.map,
                                   &masks, &e->live, &e->held, err);
     }
     if (status == NJ_OK && e->held.users.count == 0) {
@@ -90,227 +118,171 @@ static nj_status read_users(const nj_arguments *arguments, evaluation *e, nj_err
                        "%s: nobody can be judged: of %" PRIu64 " users %" PRIu64
                        " have no item to hold out and %" PRIu64
                        " one that the catalogue does not know and %" PRIu64 " a retired one",
-                       path, e->held.read_count, e->held.short_count, e->held.unknown_count,
-                       e->held.retired_count);
+                       e->source.path, e->held.read_count, e->held.short_count,
+                       e->held.unknown_count, e->held.retired_count);
     }
     return status == NJ_OK ? nj_user_table_apply(&e->held.users, &e->job.settings, err) : status;
 }
 
-// ---- models ----
+// ---- what the report is told ----
 
-static nj_status start_model(const char *name, const evaluation *e, model *m, nj_error *err)
+static void count_users(evaluation *e)
 {
-    const size_t users = e->held.users.count;
-    snprintf(m->name.text, sizeof m->name.text, "%s", name);
-    nj_text_make_printable(m->name.text); // JSON is UTF-8, and a path need not be
-    m->depth = e->job.settings.top;
-    return nj_lists_init(users, m->depth, &m->lists) == NJ_OK
-               ? NJ_OK
-               : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu lists of %u items", users, m->depth);
+    const nj_held_out *held = &e->held;
+    const nj_evaluation_count counts[COUNT_ROWS] = {
+        {"read", "users read", held->read_count},
+        {"judged", "judged", held->users.count},
+        {"without_item", "without an item to hold out", held->short_count},
+        {"unknown_item", "whose item the catalogue does not know", held->unknown_count},
+        {"retired_item", "whose item is retired", held->retired_count},
+        {"item_in_input", "of those judged have the item in their input too", held->repeated_count},
+        {"cold", "of those judged have no known item to read", held->users.cold_count},
+    };
+    memcpy(e->counts, counts, sizeof counts);
+    e->said.counts = e->counts;
+    e->said.count_count = COUNT_ROWS;
 }
 
-static nj_status judge(const evaluation *e, model *m, nj_error *err)
+static const uint32_t *history_at(const void *users, size_t user, uint32_t *out_count)
 {
-    return nj_lists_judge(&m->lists, nj_held_out_targets(&e->held), &m->judgement) == NJ_OK
+    const nj_request request = nj_user_table_at(users, user);
+    *out_count = request.item_count;
+    return request.items;
+}
+
+static nj_status tell_users(evaluation *e, nj_error *err)
+{
+    nj_evaluation *said = &e->said;
+    const nj_user_table *users = &e->held.users;
+    e->history_lengths = calloc(users->count, sizeof *e->history_lengths);
+    if (e->history_lengths == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", users->count);
+    }
+    for (size_t i = 0; i < users->count; i++) {
+        e->history_lengths[i] = nj_user_table_at(users, i).item_count;
+    }
+    count_users(e);
+    said->target = e->split.kind == NJ_SPLIT_VALIDATION ? "validation" : "test";
+    said->split = e->split.kind == NJ_SPLIT_TIME ? "time" : "leave-last-out";
+    said->primary = e->job.settings.keep_history ? NJ_HISTORY_KEPT : NJ_HISTORY_MASKED;
+    said->user_count = users->count;
+    said->user_ids = &users->ids;
+    said->targets = nj_held_out_targets(&e->held);
+    said->history_lengths = e->history_lengths;
+    said->history_at = history_at;
+    said->history = users;
+    return NJ_OK;
+}
+
+static void tell_items(evaluation *e)
+{
+    nj_evaluation *said = &e->said;
+    const nj_catalogue_view *catalogue = &e->job.catalogue;
+    said->item_count = catalogue->items.count;
+    said->live_count = e->live.live_count;
+    said->item_ids = &catalogue->items;
+    said->popularity = e->held.popularity;
+    said->codes = catalogue->sids.codes;
+    said->level_count = catalogue->sids.level_count;
+}
+
+// ---- models ----
+
+static nj_ranking *ranking_of(evaluation *e, size_t model)
+{
+    return &e->said.models[model].rankings[e->said.primary];
+}
+
+static nj_status start_model(const char *name, evaluation *e, size_t model, nj_error *err)
+{
+    const size_t users = e->held.users.count;
+    nj_ranking *ranking = ranking_of(e, model);
+    char *text = e->names[model].text;
+    snprintf(text, sizeof e->names[model].text, "%s", name);
+    nj_text_make_printable(text); // JSON is UTF-8, and a path need not be
+    e->said.models[model].name = text;
+    ranking->known = true;
+    ranking->depth = e->job.settings.top;
+    return nj_lists_init(users, ranking->depth, &ranking->lists) == NJ_OK
+               ? NJ_OK
+               : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu lists of %u items", users,
+                         ranking->depth);
+}
+
+static nj_status judge(const evaluation *e, nj_ranking *ranking, nj_error *err)
+{
+    return nj_lists_judge(&ranking->lists, e->said.targets, &ranking->judgement) == NJ_OK
                ? NJ_OK
                : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu ranks", e->held.users.count);
 }
 
-static nj_status judge_file(const char *path, const evaluation *e, model *m, nj_error *err)
+static nj_status judge_file(evaluation *e, size_t model, nj_error *err)
 {
-    nj_status status = start_model(path, e, m, err);
+    const char *path = e->paths[model].text;
+    nj_ranking *ranking = ranking_of(e, model);
+    nj_status status = start_model(path, e, model, err);
     if (status == NJ_OK) {
-        status = nj_eval_read_lists(path, &e->job.catalogue.items, &e->job.map, &e->live,
-                                    &e->held.users, &m->lists, &m->other_count, err);
+        status =
+            nj_eval_read_lists(path, &e->job.catalogue.items, &e->job.map, &e->live, &e->held.users,
+                               &ranking->lists, &e->said.models[model].other_count, err);
     }
     if (status == NJ_OK) {
-        status = judge(e, m, err);
+        status = judge(e, ranking, err);
     }
     if (status == NJ_OK) {
-        m->depth = m->judgement.longest;
+        ranking->depth = ranking->judgement.longest;
     }
     return status;
 }
 
-static nj_status judge_engine(const nj_arguments *arguments, const evaluation *e, model *m,
-                              nj_error *err)
+static nj_status judge_engine(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    nj_status status = start_model(nj_argument(arguments, "bundle"), e, m, err);
+    nj_status status = start_model(nj_argument(arguments, "bundle"), e, 0, err);
     if (status == NJ_OK) {
-        status = nj_eval_decode(arguments, &e->job, &e->held, e->procs, &m->lists, err);
+        status =
+            nj_eval_decode(arguments, &e->job, &e->held, e->procs, &ranking_of(e, 0)->lists, err);
     }
-    return status == NJ_OK ? judge(e, m, err) : status;
+    return status == NJ_OK ? judge(e, ranking_of(e, 0), err) : status;
 }
 
 // What can go wrong with other files comes first: it must not cost a decoding.
 static nj_status judge_all(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    const char *lists = nj_argument(arguments, "lists");
-    const char *against = nj_argument(arguments, "against");
+    const bool decodes = e->paths[0].text[0] == '\0';
     const char *per_user = nj_argument(arguments, "per-user");
     nj_status status = NJ_OK;
     if (per_user != NULL) {
         status = nj_file_draft_begin(per_user, &e->outcomes, err);
     }
-    e->compares = against != NULL;
-    if (status == NJ_OK && e->compares) {
-        status = judge_file(against, e, &e->against, err);
+    for (size_t i = decodes ? 1 : 0; i < e->said.model_count && status == NJ_OK; i++) {
+        status = judge_file(e, i, err);
     }
-    if (status == NJ_OK) {
-        status = lists != NULL ? judge_file(lists, e, &e->judged, err)
-                               : judge_engine(arguments, e, &e->judged, err);
+    if (status == NJ_OK && decodes) {
+        status = judge_engine(arguments, e, err);
     }
+    const nj_ranking *ranking = ranking_of(e, 0);
     if (status == NJ_OK && per_user != NULL) {
-        status = nj_eval_write_users(&e->outcomes, &e->job.catalogue.items, &e->held,
-                                     e->judged.judgement.ranks,
-                                     lists == NULL ? &e->judged.lists : NULL, err);
+        status =
+            nj_eval_write_users(&e->outcomes, &e->job.catalogue.items, &e->held,
+                                ranking->judgement.ranks, decodes ? &ranking->lists : NULL, err);
     }
     return status;
 }
 
-static void close_model(model *m)
+static void close_evaluation(evaluation *e)
 {
-    nj_judgement_fini(&m->judgement);
-    nj_lists_fini(&m->lists);
-}
-
-// ---- results ----
-
-static double mean_of(const model *m, const nj_metric *metric, uint32_t cutoff)
-{
-    return nj_metric_mean(metric, cutoff, m->judgement.ranks, m->lists.user_count);
-}
-
-// What the judged model loses beside the other, of the other's value; false where that is 0.
-static bool find_loss(const evaluation *e, const nj_metric *metric, uint32_t cutoff, double *out)
-{
-    const double other = mean_of(&e->against, metric, cutoff);
-    *out = other > 0 ? (other - mean_of(&e->judged, metric, cutoff)) / other : 0;
-    return other > 0;
-}
-
-static uint32_t common_depth(const evaluation *e)
-{
-    return e->judged.depth < e->against.depth ? e->judged.depth : e->against.depth;
-}
-
-static void set_value(json_t *object, const char *name, const char *suffix, uint32_t cutoff,
-                      json_t *value)
-{
-    char key[KEY_BYTES];
-    snprintf(key, sizeof key, "%s%s@%u", name, suffix, cutoff);
-    json_object_set_new(object, key, value);
-}
-
-static json_t *model_to_json(const model *m)
-{
-    const nj_judgement *j = &m->judgement;
-    json_t *object =
-        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "name", m->name.text, "users",
-                  (json_int_t)m->lists.user_count, "without_list", (json_int_t)j->absent_count,
-                  "other_users", (json_int_t)m->other_count, "recommended",
-                  (json_int_t)j->item_total, "invalid", (json_int_t)j->invalid_total);
-    for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
-        for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= m->depth; c++) {
-            set_value(object, NJ_METRICS[i].name, "", NJ_CUTOFFS[c],
-                      json_real(mean_of(m, &NJ_METRICS[i], NJ_CUTOFFS[c])));
+    nj_eval_report_end(&e->report);
+    for (size_t i = 0; i < NJ_MODELS_MAX; i++) {
+        for (size_t masking = 0; masking < NJ_MASKING_COUNT; masking++) {
+            nj_judgement_fini(&e->said.models[i].rankings[masking].judgement);
+            nj_lists_fini(&e->said.models[i].rankings[masking].lists);
         }
     }
-    return object;
-}
-
-static json_t *comparison_to_json(const evaluation *e)
-{
-    const uint32_t depth = common_depth(e);
-    json_t *object = json_object();
-    for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= depth; c++) {
-        const uint32_t cutoff = NJ_CUTOFFS[c];
-        set_value(object, "overlap", "", cutoff,
-                  json_real(nj_lists_overlap(&e->judged.lists, &e->against.lists, cutoff)));
-        for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
-            double loss;
-            bool known = find_loss(e, &NJ_METRICS[i], cutoff, &loss);
-            set_value(object, NJ_METRICS[i].name, "_loss", cutoff,
-                      known ? json_real(loss) : json_null());
-        }
-    }
-    return object;
-}
-
-static nj_status print_json(const evaluation *e, nj_error *err)
-{
-    const nj_held_out *held = &e->held;
-    json_t *models = json_array();
-    json_array_append_new(models, model_to_json(&e->judged));
-    json_t *object =
-        json_pack("{s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:o}", "target", e->target, "users",
-                  "read", (json_int_t)held->read_count, "judged", (json_int_t)held->users.count,
-                  "without_item", (json_int_t)held->short_count, "unknown_item",
-                  (json_int_t)held->unknown_count, "retired_item", (json_int_t)held->retired_count,
-                  "item_in_input", (json_int_t)held->repeated_count, "cold",
-                  (json_int_t)held->users.cold_count, "models", models);
-    if (e->compares) {
-        json_array_append_new(models, model_to_json(&e->against));
-        json_object_set_new(object, "comparison", comparison_to_json(e));
-    }
-    return nj_print_json_take(&object, err);
-}
-
-static void print_model(const model *m)
-{
-    const nj_judgement *j = &m->judgement;
-    printf("\n%s\n", m->name.text);
-    for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
-        printf("  %-8s", NJ_METRICS[i].name);
-        for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= m->depth; c++) {
-            printf("  @%-2u %.4f", NJ_CUTOFFS[c], mean_of(m, &NJ_METRICS[i], NJ_CUTOFFS[c]));
-        }
-        printf("\n");
-    }
-    printf("  invalid   %" PRIu64 " of %" PRIu64 " recommended\n", j->invalid_total, j->item_total);
-    if (j->absent_count > 0 || m->other_count > 0) {
-        printf("  %zu users without a list, judged as an empty one; %" PRIu64
-               " lists of users who are not judged\n",
-               j->absent_count, m->other_count);
-    }
-}
-
-static void print_comparison(const evaluation *e)
-{
-    const uint32_t depth = common_depth(e);
-    printf("\n%s against %s\n  overlap    ", e->judged.name.text, e->against.name.text);
-    for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= depth; c++) {
-        printf("  @%-2u %7.4f  ", NJ_CUTOFFS[c],
-               nj_lists_overlap(&e->judged.lists, &e->against.lists, NJ_CUTOFFS[c]));
-    }
-    for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
-        printf("\n  %-6s lost", NJ_METRICS[i].name);
-        for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= depth; c++) {
-            double loss;
-            if (find_loss(e, &NJ_METRICS[i], NJ_CUTOFFS[c], &loss)) {
-                printf("  @%-2u %7.3f %%", NJ_CUTOFFS[c], 100 * loss);
-            } else {
-                printf("  @%-2u %9s", NJ_CUTOFFS[c], "none");
-            }
-        }
-    }
-    printf("\n");
-}
-
-static void print_text(const evaluation *e)
-{
-    const nj_held_out *held = &e->held;
-    printf("%s: %zu of %" PRIu64 " users judged; %" PRIu64 " without an item to hold out, %" PRIu64
-           " whose item the catalogue does not know, %" PRIu64 " whose item is retired\n"
-           "of those judged, %" PRIu64
-           " have the item in their input too and %zu have no known item to read\n",
-           e->target, held->users.count, held->read_count, held->short_count, held->unknown_count,
-           held->retired_count, held->repeated_count, held->users.cold_count);
-    print_model(&e->judged);
-    if (e->compares) {
-        print_model(&e->against);
-        print_comparison(e);
-    }
+    nj_file_draft_abort(&e->outcomes);
+    free(e->history_lengths);
+    nj_held_out_fini(&e->held);
+    nj_live_rows_fini(&e->live);
+    nj_job_close(&e->job);
 }
 
 nj_status nj_command_eval(const nj_arguments *arguments, nj_error *err)
@@ -321,18 +293,18 @@ nj_status nj_command_eval(const nj_arguments *arguments, nj_error *err)
         status = read_users(arguments, &e, err);
     }
     if (status == NJ_OK) {
+        status = tell_users(&e, err);
+    }
+    if (status == NJ_OK) {
+        tell_items(&e);
+        status = nj_eval_report_begin(arguments, &e.job.map, &e.said, &e.report, err);
+    }
+    if (status == NJ_OK) {
         status = judge_all(arguments, &e, err);
     }
-    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
-        status = print_json(&e, err);
-    } else if (status == NJ_OK) {
-        print_text(&e);
+    if (status == NJ_OK) {
+        status = nj_eval_report_write(&e.report, &e.said, err);
     }
-    close_model(&e.judged);
-    close_model(&e.against);
-    nj_file_draft_abort(&e.outcomes);
-    nj_held_out_fini(&e.held);
-    nj_live_rows_fini(&e.live);
-    nj_job_close(&e.job);
+    close_evaluation(&e);
     return status;
 }

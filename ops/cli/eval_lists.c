@@ -85,7 +85,9 @@ nj_status nj_eval_read_lists(const char *path, const nj_idlist *items, const nj_
         status = map_users(&r, err);
     }
     if (status == NJ_OK) {
-        status = nj_histories_read(path, NJ_HISTORIES_JSONL, visit_list, &r, err);
+        status =
+            nj_histories_read(&(nj_histories_source){.path = path, .format = NJ_HISTORIES_JSONL},
+                              visit_list, &r, err);
     }
     if (status == NJ_OK) {
         *out_other_count = r.other_count;

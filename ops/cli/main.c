@@ -1,5 +1,6 @@
 // main.c - the command table of `nightjar`. Adding a command is one row here and one function in commands.h.
 #include "common/base/log.h"
+#include "common/catalogue/split.h"
 #include "coordinator/daemon/night_options.h"
 #include "ops/cli/bench_report.h"
 #include "ops/cli/collision_options.h"
@@ -8,6 +9,7 @@
 #include "ops/cli/item_options.h"
 #include "ops/cli/local_fleet.h"
 #include "ops/cli/run_phases.h"
+#include "ops/cli/template_options.h"
 #include "ops/cli/train_options.h"
 #include "worker/train/rqvae_rows.h"
 
@@ -115,11 +117,10 @@ static const nj_option BUNDLE_PACK[] = {
     {"histories", "FILE", NULL, "histories to count: cold users get the most frequent items",
      false},
     {"format", "WORD", NULL, "of the histories: sequence, jsonl, csv or inter", false},
+    {"as-of", "TIME", NULL, "of the histories count only what happened before", false},
     {"history-max", "N", "0",
      "items the encoder reads at the most; 0: as the checkpoint says, else 1024 tokens", false},
-    {"before", "TOKENS", NULL, "encoder tokens before the items, with commas between", false},
-    {"between", "TOKENS", NULL, "encoder tokens between items", false},
-    {"after", "TOKENS", NULL, "encoder tokens after the items (T5 trainers: 1, EOS)", false},
+    NJ_TEMPLATE_OPTIONS,
     {"user-tokens", "FIRST,COUNT", NULL, "a hashed user token: FIRST + XXH3-64(user id) % COUNT",
      false},
     {"no-pairing-check", NULL, NULL,
@@ -249,15 +250,12 @@ static const nj_option EVAL[] = {
     NJ_USERS_OPTIONS,
 #define NJ_PLANNED NJ_PLANNED_OPTION
 #include "schemas/settings.def"
-    {"target", "WORD", "test",
-     "what is held out: test (a user's last item) or validation (the one "
-     "before it)",
-     false},
-    {"lists", "FILE", NULL,
+    NJ_SPLIT_OPTIONS,
+    {"lists", "FILE[,...]", NULL,
      "judge these lists (JSON lines of decode or store export; - is standard "
-     "input) and decode nothing",
+     "input) and decode nothing; the first is the one that others are compared with",
      false},
-    {"against", "FILE", NULL, "compare with these lists: overlap and relative loss", false},
+    {"against", "FILE[,...]", NULL, "compare with these lists, up to 7 files", false},
     {"per-user", "FILE", NULL,
      "write each user's held-out item, its rank and the list decoded; "
      "--lists and --against read it",
@@ -314,6 +312,41 @@ static const nj_option STORE_ROLLBACK[] = {
      false},
     {"dry-run", NULL, NULL, "say where it would go back to, and change nothing", false},
     JSON_OPTION,
+};
+
+static const nj_option TRAIN_T5[] = {
+    {"catalogue", "DIR", NULL, "catalogue folder: the SIDs to learn", true},
+    NJ_HISTORIES_OPTIONS,
+    {"hold-out", "N", "2",
+     "last items of each history that are not learned from: 2, as eval's leave-last-out judges; 1; "
+     "or 0 for a model that learns all and is not validated",
+     false},
+    {"history-max", "N", "20", "last items of a history that the encoder reads", false},
+    NJ_TEMPLATE_OPTIONS,
+    {"user-tokens", "N", "0",
+     "tokens for users, chosen by XXH3-64(user id) % N; they stand behind those of the items",
+     false},
+    {"layers", "N", "4", "blocks of the encoder", false},
+    {"decoder-layers", "N", "4", "blocks of the decoder", false},
+    {"d-model", "N", "128", "width", false},
+    {"heads", "N", "6", "attention heads", false},
+    {"d-kv", "N", "64", "width of a head", false},
+    {"d-ff", "N", "1024", "width between the two products of a feed-forward", false},
+    {"activation", "WORD", "relu", "of the feed-forward: relu or gated-gelu", false},
+    {"untied", NULL, NULL, "a head of its own, and no scaling of what it reads, as in T5 1.1",
+     false},
+    {"initializer-factor", "X", "1", "of the first weights' deviations", false},
+    {"label-smoothing", "X", "0", "share of each target that all tokens divide", false},
+    {"shard", "N", "0",
+     "samples that a thread takes at a time, part of what the bits depend on; 0: --batch / 64, and "
+     "at least 4",
+     false},
+    {"validate-users", "N", "5000", "users of a validation, drawn by --seed; 0: all", false},
+    {"beam", "N", "20", "beams of a validation's search", false},
+    {"keep-history", NULL, NULL, "a validation lets a user's own history be recommended again",
+     false},
+    {"kernels", "NAME", "auto", "instructions: a set of class \"exact\"", false},
+    NJ_TRAIN_OPTIONS("100", "256", "0.001", "500", "cosine", "0.05", "1", "0.1", "2", "10"),
 };
 
 #define COMMAND(name, summary, positional, options, run)                                           \
@@ -390,6 +423,8 @@ static const nj_command COMMANDS[] = {
             nj_command_store_verify),
     COMMAND("train rqvae", "an encoder and codebooks from embeddings", NULL, TRAIN_RQVAE,
             nj_command_train_rqvae),
+    COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
+            nj_command_train_t5),
 };
 
 int main(int argc, char **argv)

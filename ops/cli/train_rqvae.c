@@ -268,12 +268,6 @@ static nj_status train(rqvae_request *request, nj_error *err)
     return status == NJ_OK ? nj_training_finish(&request->training, &state, err) : status;
 }
 
-static nj_status print_result(const rqvae_request *request, nj_error *err)
-{
-    json_t *object = json_incref(request->training.log.object);
-    return nj_print_json_take(&object, err);
-}
-
 nj_status nj_command_train_rqvae(const nj_arguments *arguments, nj_error *err)
 {
     const uint64_t began_ns = nj_clock_mono_ns();
@@ -289,7 +283,7 @@ nj_status nj_command_train_rqvae(const nj_arguments *arguments, nj_error *err)
         status = train(&request, err);
     }
     if (status == NJ_OK) {
-        status = print_result(&request, err);
+        status = nj_training_print(&request.training, err);
     }
     nj_training_close(&request.training);
     nj_rqvae_free(&request.model);

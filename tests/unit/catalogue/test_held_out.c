@@ -37,11 +37,12 @@ static void close_catalogue(catalogue *c)
     nj_idlist_builder_fini(&c->ids);
 }
 
-static nj_status read_text(const catalogue *c, nj_held_out_place place, nj_histories_format format,
+static nj_status read_text(const catalogue *c, nj_split_kind kind, nj_histories_format format,
                            const char *text, nj_held_out *out, nj_error *err)
 {
-    return nj_held_out_read(memfile_write(text, strlen(text)), format, place, &c->items, &c->map,
-                            NULL, &c->live, out, err);
+    return nj_held_out_read(
+        &(nj_histories_source){.path = memfile_write(text, strlen(text)), .format = format},
+        &(nj_split){.kind = kind}, &c->items, &c->map, NULL, &c->live, out, err);
 }
 
 static void assert_user(const nj_held_out *held, size_t index, const char *id, uint32_t target,
@@ -64,7 +65,7 @@ static void the_last_item_is_held_out_and_the_items_before_it_are_the_input(void
     nj_held_out held;
     nj_error err = {0};
     open_catalogue(&c);
-    assert_ok(read_text(&c, NJ_HELD_OUT_TEST, NJ_HISTORIES_SEQUENCE,
+    assert_ok(read_text(&c, NJ_SPLIT_TEST, NJ_HISTORIES_SEQUENCE,
                         "long a b c d e\none c\nempty\nstrange a none\nodd none a x b\nagain d d\n",
                         &held, &err),
               &err);
@@ -92,7 +93,7 @@ static void validation_holds_out_the_item_before_the_last_and_hides_both(void **
     nj_held_out held;
     nj_error err = {0};
     open_catalogue(&c);
-    assert_ok(read_text(&c, NJ_HELD_OUT_VALIDATION, NJ_HISTORIES_SEQUENCE,
+    assert_ok(read_text(&c, NJ_SPLIT_VALIDATION, NJ_HISTORIES_SEQUENCE,
                         "long a b c d e\none c\ntwo c none\nstrange a none b\nlast a b a\n", &held,
                         &err),
               &err);
@@ -115,7 +116,7 @@ static void events_are_held_out_by_their_time(void **state)
     nj_held_out held;
     nj_error err = {0};
     open_catalogue(&c);
-    assert_ok(read_text(&c, NJ_HELD_OUT_TEST, NJ_HISTORIES_CSV,
+    assert_ok(read_text(&c, NJ_SPLIT_TEST, NJ_HISTORIES_CSV,
                         "user,item,timestamp\nu,c,30\nu,a,10\nv,e,1\nu,b,20\nv,d,0\n", &held, &err),
               &err);
     assert_int_equal(held.users.count, 2);
@@ -135,9 +136,8 @@ static void a_user_whose_held_out_item_is_retired_is_left_out_and_counted(void *
     uint64_t bits[] = {0x1b};
     open_catalogue(&c);
     c.live = (nj_live_rows){bits, ITEMS, ITEMS - 1};
-    assert_ok(
-        read_text(&c, NJ_HELD_OUT_TEST, NJ_HISTORIES_SEQUENCE, "u a c b\nv a c\n", &held, &err),
-        &err);
+    assert_ok(read_text(&c, NJ_SPLIT_TEST, NJ_HISTORIES_SEQUENCE, "u a c b\nv a c\n", &held, &err),
+              &err);
     assert_int_equal(held.users.count, 1);
     assert_int_equal(held.retired_count, 1);
     assert_int_equal(held.read_count, 2);
@@ -154,7 +154,7 @@ static void a_refused_file_leaves_nothing_behind(void **state)
     nj_held_out held = {.read_count = 77};
     open_catalogue(&c);
     assert_refused(
-        read_text(&c, NJ_HELD_OUT_TEST, NJ_HISTORIES_SEQUENCE, "u a b\nv a\nu c\n", &held, &err),
+        read_text(&c, NJ_SPLIT_TEST, NJ_HISTORIES_SEQUENCE, "u a b\nv a\nu c\n", &held, &err),
         NJ_INPUT, &err, "line 3: user \"u\" stands on line 1 too");
     assert_int_equal(held.read_count, 77);
     close_catalogue(&c);

@@ -52,7 +52,8 @@ static nj_rqvae_settings settings_for(uint32_t threads, const char *checkpoint)
 {
     return (nj_rqvae_settings){
         .run = {.epochs = EPOCHS,
-                .batch_samples = 140, // of 300: the last batch is short, and shards are of 128 and 12
+                .batch_samples =
+                    140, // of 300: the last batch is short, and shards are of 128 and 12
                 .threads = threads,
                 .schedule = {NJ_SCHEDULE_COSINE, 0.01, 5, 0},
                 .adamw = {0.9, 0.999, 1e-8, 0.01},
