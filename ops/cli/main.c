@@ -12,6 +12,7 @@
 #include "ops/cli/run_phases.h"
 #include "ops/cli/template_options.h"
 #include "ops/cli/train_options.h"
+#include "worker/train/rqvae_rows.h"
 
 #define JSON_OPTION                                                                                \
     {                                                                                              \
@@ -452,6 +453,20 @@ static const nj_option TRAIN_SASREC[] = {
         name, summary, positional, options, sizeof(options) / sizeof(options)[0], run              \
     }
 
+static const nj_option TRAIN_RQVAE[] = {
+    {"embeddings", "FILE", NULL, ".npy [items, width], float16 or float32", true},
+    {"levels", "N", "3", "codebooks", false},
+    {"codes", "LIST", "256", "codes of a level: one number, or one for each level", false},
+    {"hidden", "LIST", "512,256",
+     "widths of the encoder's hidden layers; the decoder's are the same backwards", false},
+    {"latent", "N", "64", "width of the codebooks", false},
+    {"beta", "X", "0.25", "weight of the commitment loss", false},
+    {"standardise", "WORD", "columns", "of the embeddings: " NJ_RQVAE_STANDARDS, false},
+    {"codebook-start", "WORD", "kmeans", "kmeans of the first residuals, or random", false},
+    {"keep-dead", NULL, NULL, "leave codes that no item has where they are", false},
+    NJ_TRAIN_OPTIONS("200", "1024", "0.001", "100", "cosine", "0", "1", "0", "5", "0"),
+};
+
 static const nj_command COMMANDS[] = {
     COMMAND("baseline", "lists of the models that every other one must beat", "METHOD", BASELINE,
             nj_command_baseline),
@@ -512,6 +527,8 @@ static const nj_command COMMANDS[] = {
     COMMAND("store stat", "facts of a generation", NULL, STORE_STAT, nj_command_store_stat),
     COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT,
             nj_command_store_verify),
+    COMMAND("train rqvae", "an encoder and codebooks from embeddings", NULL, TRAIN_RQVAE,
+            nj_command_train_rqvae),
     COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
             nj_command_train_t5),
     COMMAND("train sasrec", "a self-attentive recommender from histories", NULL, TRAIN_SASREC,

@@ -14,7 +14,7 @@
 #define NJ_RQVAE_SAMPLE_ROWS 16384
 #define NJ_RQVAE_SAMPLE_CODES 16
 
-// What the codes of all rows are. Numbers of eight bytes alone: a checkpoint keeps it.
+// What the codes of all rows are worth.
 typedef struct {
     double
         error; // mean squared distance of an embedding from what the decoder makes of its codes, in the embeddings' units

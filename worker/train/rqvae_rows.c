@@ -122,7 +122,7 @@ static nj_status find_squares(const nj_rqvae_rows *rows, moments *m, nj_error *e
         }
     }
     for (size_t d = 0; d < rows->D; d++) {
-        m->square[d] = m->low[d] < m->high[d] ? m->square[d] / (double)rows->count : 0;
+        m->square[d] /= (double)rows->count;
     }
     return status;
 }
@@ -132,7 +132,7 @@ static nj_status find_squares(const nj_rqvae_rows *rows, moments *m, nj_error *e
 // 0 where no float is as large as the factor ought to be.
 static float scale_for(double variance)
 {
-    const float scale = variance > 0 ? (float)(1.0 / sqrt(variance)) : 0;
+    const float scale = (float)(1.0 / sqrt(variance));
     return isfinite(scale) ? scale : 0;
 }
 

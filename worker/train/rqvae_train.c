@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/base/checked.h"
 #include "common/base/file.h"
@@ -15,7 +14,6 @@ typedef struct {
     const nj_rqvae_hooks *hooks;
     uint16_t *codes;                                      // [N, L] of the last judgement
     nj_train_span undecayed[2 * NJ_RQVAE_LAYERS_MAX + 1]; // biases, and all codebooks
-    nj_rqvae_result result;
 } training;
 
 // A thread's.
@@ -23,18 +21,6 @@ typedef struct {
     nj_rqvae_scratch *gradient;
     float *x; // [samples_max, D]
 } scratch;
-
-bool nj_rqvae_keep_from_name(const char *name, nj_rqvae_keep *out)
-{
-    static const char *const NAMES[] = {"collisions", "error", "last"};
-    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
-        if (strcmp(name, NAMES[i]) == 0) {
-            *out = (nj_rqvae_keep)i;
-            return true;
-        }
-    }
-    return false;
-}
 
 // ---- the learner ----
 
@@ -130,41 +116,6 @@ static nj_status on_stepped(void *context, const nj_train_state *state, nj_error
     return t->hooks->stepped(t->hooks->context, state, err);
 }
 
-static bool is_better(nj_rqvae_keep keep, const nj_rqvae_figures *a, const nj_rqvae_figures *b)
-{
-    switch (keep) {
-    case NJ_RQVAE_KEEP_COLLISIONS:
-        return a->colliding != b->colliding ? a->colliding < b->colliding : a->error < b->error;
-    case NJ_RQVAE_KEEP_ERROR:
-        return a->error != b->error ? a->error < b->error : a->colliding < b->colliding;
-    case NJ_RQVAE_KEEP_LAST:
-        break;
-    }
-    return true;
-}
-
-// Looks at all rows. The result changes where the epoch is the best so far, which is handed out.
-static nj_status judge_epoch(training *t, nj_pool *pool, nj_rqvae_epoch *epoch,
-                             nj_rqvae_result *result, nj_error *err)
-{
-    nj_status status = nj_rqvae_judge(t->model, t->rows, pool, t->codes, &epoch->figures, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    epoch->is_judged = true;
-    epoch->is_best =
-        result->epoch == 0 || is_better(t->settings->keep, &epoch->figures, &result->figures);
-    result->judged++;
-    result->since++;
-    if (epoch->is_best) {
-        result->epoch = epoch->run.epoch;
-        result->since = 0;
-        result->figures = epoch->figures;
-        status = t->hooks->keep(t->hooks->context, t->model, t->codes, epoch, err);
-    }
-    return status;
-}
-
 static uint64_t count_dead(const nj_rqvae *model, const nj_rqvae_figures *figures)
 {
     uint64_t dead = 0;
@@ -180,28 +131,29 @@ static nj_status on_epoch_ended(void *context, const nj_train_state *state, nj_t
     training *t = context;
     const nj_rqvae_settings *settings = t->settings;
     const bool is_last = state->epoch == settings->run.epochs;
-    nj_rqvae_epoch epoch = {.run = *state};
-    nj_rqvae_result result = t->result;
+    nj_rqvae_epoch epoch = {.run = *state, .codes = t->codes};
     nj_status status = NJ_OK;
     if (is_last || state->epoch % settings->judge_every == 0) {
-        status = judge_epoch(t, nj_train_team_pool(team), &epoch, &result, err);
+        status = nj_rqvae_judge(t->model, t->rows, nj_train_team_pool(team), t->codes,
+                                &epoch.figures, err);
+        epoch.is_judged = true;
+        epoch.dead = status == NJ_OK ? count_dead(t->model, &epoch.figures) : 0;
     }
-    const bool is_enough = settings->patience > 0 && result.since >= settings->patience;
-    const bool revives = epoch.is_judged && settings->revive && !is_last && !is_enough;
-    epoch.revived = revives ? count_dead(t->model, &epoch.figures) : 0;
-    result.revived += epoch.revived;
     if (status == NJ_OK) {
-        status = t->hooks->epoch_ended(t->hooks->context, &epoch, err);
+        status = t->hooks->epoch_ended(t->hooks->context, t->model, &epoch, out_enough, err);
     }
-    if (status == NJ_OK && epoch.revived > 0) {
+    // Last of all: an epoch that fails must have changed nothing.
+    if (status == NJ_OK && settings->revive && epoch.dead > 0 && !is_last && !*out_enough) {
         status = nj_rqvae_revive(t->model, t->rows, t->codes, settings->run.seed, state->epoch,
                                  nj_train_team_mean(team), nj_train_team_square(team), err);
     }
-    if (status == NJ_OK) {
-        t->result = result;
-        *out_enough = is_enough;
-    }
     return status;
+}
+
+static nj_slice on_notes(void *context)
+{
+    training *t = context;
+    return t->hooks->notes(t->hooks->context);
 }
 
 // ---- the whole ----
@@ -237,8 +189,8 @@ static nj_digest digest_inputs(const training *t)
     nj_digester_update(&digester, t->rows->scale, t->rows->D * sizeof *t->rows->scale);
     const double numbers[] = {s->beta, s->dropout};
     nj_digester_update(&digester, numbers, sizeof numbers);
-    const uint64_t words[] = {s->kmeans, s->revive,     s->judge_every,     s->patience,
-                              s->keep,   shape->latent, shape->hidden_count};
+    const uint64_t words[] = {s->kmeans, s->revive, s->judge_every, shape->latent,
+                              shape->hidden_count};
     nj_digester_update(&digester, words, sizeof words);
     nj_digester_update(&digester, shape->hidden, shape->hidden_count * sizeof *shape->hidden);
     nj_digester_update(&digester, shape->K, shape->level_count * sizeof *shape->K);
@@ -261,7 +213,7 @@ static nj_status start_codes(training *t, nj_error *err)
 
 nj_status nj_rqvae_train(nj_rqvae *model, const nj_rqvae_rows *rows,
                          const nj_rqvae_settings *settings, const nj_rqvae_hooks *hooks,
-                         nj_rqvae_result *out, nj_train_state *out_state, nj_error *err)
+                         nj_train_state *out_state, nj_error *err)
 {
     training t = {.model = model, .rows = rows, .settings = settings, .hooks = hooks};
     nj_status status = check_settings(model, rows, settings, err);
@@ -277,13 +229,11 @@ nj_status nj_rqvae_train(nj_rqvae *model, const nj_rqvae_rows *rows,
         const nj_train_hooks run_hooks = {.context = &t,
                                           .stepped = on_stepped,
                                           .epoch_ended = on_epoch_ended,
-                                          .kept = &t.result,
-                                          .kept_size = sizeof t.result};
+                                          .notes = hooks->notes != NULL ? on_notes : NULL};
         nj_train_settings run = settings->run;
         run.shard_samples = NJ_RQVAE_SHARD_ROWS;
         status = nj_train_run(&learner, &run, &inputs, &run_hooks, out_state, err);
     }
-    *out = t.result;
     free(t.codes);
     return status;
 }
