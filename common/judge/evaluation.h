@@ -30,6 +30,7 @@ typedef struct {
     uint32_t depth; // places that its lists may have: no cut-off beyond is reported
     nj_lists lists; // of U users
     nj_judgement judgement;
+    size_t short_count; // users whose list has fewer than `depth` places; absent lists apart
 } nj_ranking;
 
 typedef struct {
@@ -55,7 +56,7 @@ typedef struct {
 
 typedef struct {
     // how it was judged
-    const char *target; // "test" or "validation"
+    const char *target; // "test" or "validation"; of a time split "from 1714521600"
     const char *split;  // "leave-last-out" or "time"
     const char *rules;  // further rules for people, whole sentences; NULL: none
     const nj_evaluation_count *counts;

@@ -312,7 +312,12 @@ static const nj_option EMBED[] = {
 };
 
 static const nj_option EVAL[] = {
-    NJ_USERS_OPTIONS,
+    {"bundle", "FILE", NULL, "decode with this bundle; with --lists only its items count", false},
+    {"ids", "FILE", NULL, "with --lists, in place of a bundle: the items, one id a line", false},
+    NJ_USERS_FILE_OPTIONS,
+    {"training-users", "FILE", NULL,
+     "count how popular items are in these histories; default: in what --users leaves to training",
+     false},
 #define NJ_PLANNED NJ_PLANNED_OPTION
 #include "schemas/settings.def"
     NJ_SPLIT_OPTIONS,
