@@ -51,8 +51,8 @@ static inline float sum_products(size_t columns, const float *a, const float *b)
     for (size_t i = 0; i < columns; i += LANES) {
         for (size_t v = 0; v < LANE_VECS && i + v * VEC_FLOATS < columns; v++) {
             size_t j = i + v * VEC_FLOATS;
-            vec product = vec_mul(load_first(a + j, columns - j, 0.0f),
-                                  load_first(b + j, columns - j, 0.0f));
+            vec product =
+                vec_mul(load_first(a + j, columns - j, 0.0f), load_first(b + j, columns - j, 0.0f));
             lane[v] = vec_add(lane[v], product);
         }
     }
