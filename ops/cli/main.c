@@ -7,6 +7,7 @@
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 #include "ops/cli/item_options.h"
+#include "ops/cli/lab.h"
 #include "ops/cli/local_fleet.h"
 #include "ops/cli/run_phases.h"
 
@@ -296,6 +297,35 @@ static const nj_option EVAL[] = {
     JSON_OPTION,
 };
 
+static const nj_option LAB[] = {
+    {"data", "DIR", NULL, "the folder of the data set's files", true},
+    {"kind", "NAME", NULL, "the data set: " NJ_LAB_KINDS "; default: the one whose files are there",
+     false},
+    {"quick", NULL, NULL, "small models and few epochs: a minute or two, and poor figures", false},
+    {"embeddings-from", "WORD", NULL,
+     "what semantic IDs are learned from: text (of the items) or sasrec (what users made of them); "
+     "default: what did better on validation",
+     false},
+    {"seed", "N", "0", "of everything random", false},
+    {"threads", "N", "0", "0: as many as each command takes by itself", false},
+    {"time-limit", "SECONDS", "0",
+     "stop after so long, with exit 75; the same command goes on; 0: never", false},
+    {"dry-run", NULL, NULL, "print the commands, and run none", false},
+    {"quiet", NULL, NULL, "what the steps say goes to their logs alone", false},
+    {"out", "DIR", NULL, "folder of everything that is made; the page is index.html in it", true},
+    JSON_OPTION,
+};
+
+static const nj_option LAB_DATA[] = {
+    {"data", "DIR", NULL, "the folder of the data set's files", true},
+    {"kind", "NAME", NULL, "the data set: " NJ_LAB_KINDS "; default: the one whose files are there",
+     false},
+    {"seed", "N", "0", "of the order of events of equal time", false},
+    {"out", "DIR", NULL, "where to write items.txt, items.tsv, histories.txt and training.txt",
+     true},
+    JSON_OPTION,
+};
+
 static const nj_option RUN[] = {
     {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", false},
     NJ_RUN_PHASES_OPTIONS,
@@ -391,6 +421,10 @@ static const nj_command COMMANDS[] = {
     COMMAND("eval", "recall, NDCG and MRR of lists against held-out items", NULL, EVAL,
             nj_command_eval),
     COMMAND("keys", "make a CURVE key pair", NULL, KEYS, nj_command_keys),
+    COMMAND("lab data", "a public data set in the forms of the other commands", NULL, LAB_DATA,
+            nj_command_lab_data),
+    COMMAND("lab", "the whole method on one page, from a public data set", NULL, LAB,
+            nj_command_lab),
     COMMAND("run", "the night on this machine: plan, workers, publish", NULL, RUN, nj_command_run),
     COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT,
             nj_command_store_export),
