@@ -6,10 +6,12 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
+#include "ops/cli/interactions.h"
 #include "ops/cli/item_options.h"
 #include "ops/cli/lab.h"
 #include "ops/cli/local_fleet.h"
 #include "ops/cli/run_phases.h"
+#include "ops/cli/train_options.h"
 
 #define JSON_OPTION                                                                                \
     {                                                                                              \
@@ -374,6 +376,18 @@ static const nj_option STORE_ROLLBACK[] = {
     JSON_OPTION,
 };
 
+static const nj_option TRAIN_SASREC[] = {
+    NJ_IDS_OPTION,
+    NJ_HISTORIES_OPTIONS,
+    {"layers", "N", "2", "blocks", false},
+    {"d-model", "N", "128", "width of a state and of an item's vector", false},
+    {"heads", "N", "2", "of attention; must divide the width", false},
+    {"d-ff", "N", "512", "width of a dense layer", false},
+    {"history-max", "N", "50", "the last items of a history that are looked at", false},
+    {"norms", "WORD", "before", "where norms stand: before a sublayer or after it", false},
+    NJ_TRAIN_OPTIONS("100", "256", "0.001", "100", "cosine", "0", "0", "0.5", "1", "10"),
+};
+
 #define COMMAND(name, summary, positional, options, run)                                           \
     {                                                                                              \
         name, summary, positional, options, sizeof(options) / sizeof(options)[0], run              \
@@ -437,6 +451,8 @@ static const nj_command COMMANDS[] = {
     COMMAND("store stat", "facts of a generation", NULL, STORE_STAT, nj_command_store_stat),
     COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT,
             nj_command_store_verify),
+    COMMAND("train sasrec", "a self-attentive recommender from histories", NULL, TRAIN_SASREC,
+            nj_command_train_sasrec),
 };
 
 int main(int argc, char **argv)

@@ -1,4 +1,4 @@
-// test_t5_train.c - a training learns, repeats itself, and goes on where it was killed.
+// test_train_run.c - a training learns, repeats itself, and goes on where it was killed.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +8,14 @@
 #include "tests/support/sandbox.h"
 #include "tests/support/t5_fixture.h"
 #include "tests/support/t5_random.h"
-#include "worker/train/t5_train.h"
+#include "worker/train/t5_learner.h"
+#include "worker/train/train_run.h"
 
 // Eight items in a ring: behind item i comes item i + 1, so a model can learn it all.
 #define ITEMS 8
 #define USERS 6
 #define LENGTH 9
+#define THREADS 2
 static const uint16_t CODES[ITEMS * 2] = {0, 0, 0, 1, 1, 0, 1, 1, 2, 0, 2, 1, 3, 0, 3, 1};
 static const uint32_t BASES[] = {2, 8};
 static const nj_token_table TABLE = {CODES, BASES, 2};
@@ -25,6 +27,7 @@ typedef struct {
     nj_train_samples samples;
     t5_fixture fixture;
     nj_train_t5 *model;
+    double dropout;
 } bench;
 
 static void add_users(bench *b)
@@ -64,7 +67,7 @@ static void open_bench(bench *b)
     nj_t5_config config = t5_random_config();
     const nj_kernels *kernels = NULL;
     assert_ok(nj_kernels_select("auto", &kernels, &err), &err);
-    *b = (bench){0};
+    *b = (bench){.dropout = 0.1};
     add_users(b);
     assert_ok(nj_train_samples_init(&b->users, &TEMPLATE, &TABLE, 4, 2, &b->samples, &err), &err);
     t5_fixture_open_random(&b->fixture, &config, kernels, 5);
@@ -80,9 +83,13 @@ static void close_bench(bench *b)
 }
 
 typedef struct {
-    double first, last; // mean loss of an epoch
-    uint64_t stop_at;   // step; 0: never
-    uint32_t enough_at; // epoch; 0: never
+    double first, last;  // mean loss of an epoch
+    uint64_t stop_at;    // step; 0: never
+    uint32_t stop_epoch; // its end is refused; 0: never
+    uint32_t enough_at;  // epoch; 0: never
+    double losses[12];   // of the epochs: kept by checkpoints
+    uint32_t calls;      // of watch_epoch, in this process
+    nj_train_t5 *model;  // of which it changes a value behind each epoch
 } watcher;
 
 static nj_status watch_step(void *context, const nj_train_state *state, nj_error *err)
@@ -91,14 +98,22 @@ static nj_status watch_step(void *context, const nj_train_state *state, nj_error
     return state->step == w->stop_at ? nj_fail(err, NJ_TERMINATED, "asked to end") : NJ_OK;
 }
 
-static nj_status watch_epoch(void *context, const nj_train_state *state, const nj_train_t5 *model,
+static nj_status watch_epoch(void *context, const nj_train_state *state, nj_train_team *team,
                              bool *out_enough, nj_error *err)
 {
-    (void)model;
-    (void)err;
     watcher *w = context;
+    assert_true(nj_pool_threads(nj_train_team_pool(team)) >= THREADS);
+    w->calls++;
+    if (state->epoch == w->stop_epoch) {
+        return nj_fail(err, NJ_TERMINATED, "asked to end at the end of an epoch");
+    }
+    w->losses[state->epoch - 1] = state->loss;
     w->first = state->epoch == 1 ? state->loss : w->first;
     w->last = state->loss;
+    if (w->model != NULL) {
+        w->model->values[state->epoch] *= 0.5f;
+        nj_train_team_mean(team)[state->epoch] = 0;
+    }
     *out_enough = state->epoch == w->enough_at;
     return NJ_OK;
 }
@@ -108,11 +123,10 @@ static nj_train_settings make_settings(void)
     return (nj_train_settings){.epochs = 12,
                                .batch_samples = 10,
                                .shard_samples = 4,
-                               .threads = 2,
+                               .threads = THREADS,
                                .schedule = {NJ_SCHEDULE_COSINE, 1e-2, 5, 0},
                                .adamw = {0.9, 0.98, 1e-8, 0.01},
                                .clip = 1,
-                               .dropout = 0.1,
                                .seed = 9,
                                .checkpoint_s = 3600};
 }
@@ -120,8 +134,13 @@ static nj_train_settings make_settings(void)
 static nj_status run(bench *b, const nj_train_settings *settings, watcher *w,
                      nj_train_state *out_state, nj_error *err)
 {
-    nj_train_hooks hooks = {w, watch_step, watch_epoch};
-    return nj_train_run(b->model, &b->samples, settings, &INPUTS, &hooks, out_state, err);
+    nj_t5_learner t5 = {b->model, &b->samples, b->dropout, 0};
+    nj_learner learner;
+    nj_train_hooks hooks = {w, watch_step, watch_epoch, w->losses, sizeof w->losses, NULL};
+    nj_status status = nj_t5_learner_init(&t5, &learner, err);
+    nj_digest inputs = nj_t5_learner_digest(&t5, &INPUTS);
+    return status == NJ_OK ? nj_train_run(&learner, settings, &inputs, &hooks, out_state, err)
+                           : status;
 }
 
 static void a_training_learns_and_repeats_bit_for_bit_on_any_number_of_threads(void **state)
@@ -171,12 +190,58 @@ static void a_training_that_was_ended_goes_on_to_the_same_weights(void **state)
     nj_train_settings other = settings;
     other.seed++;
     assert_int_equal(run(&parts, &other, &never, &end, &err), NJ_CONFIG);
+    parts.dropout = 0.2;
+    assert_int_equal(run(&parts, &settings, &never, &end, &err), NJ_CONFIG);
+    parts.dropout = 0.1;
     watcher later = {.stop_at = 12}; // the end of an epoch
     assert_int_equal(run(&parts, &settings, &later, &end, &err), NJ_TERMINATED);
     assert_int_equal(end.samples, 6 + 3 * 10 + 6); // steps 8 to 12; an epoch's last batch is short
     close_bench(&parts);
     open_bench(&parts);
     assert_ok(run(&parts, &settings, &never, &end, &err), &err);
+    assert_memory_equal(whole.model->values, parts.model->values,
+                        whole.model->count * sizeof(float));
+    close_bench(&parts);
+    close_bench(&whole);
+}
+
+static void what_the_end_of_an_epoch_changes_and_keeps_survives_a_kill(void **state)
+{
+    nj_error err = {0};
+    const char *path = sandbox_path(state, "train.ckpt");
+    bench whole, parts;
+    nj_train_state end;
+    nj_train_settings settings = make_settings();
+    open_bench(&whole);
+    watcher never = {.model = whole.model};
+    assert_ok(run(&whole, &settings, &never, &end, &err), &err);
+    assert_int_equal(never.calls, 12);
+
+    // Ended in the middle of epoch 2, at its end, and at the end of epoch 5: each end is watched to its success once.
+    settings.checkpoint = path;
+    settings.resume = true;
+    const watcher stops[] = {{.stop_at = 7}, {.stop_epoch = 2}, {.stop_epoch = 5}, {.stop_at = 0}};
+    static const uint32_t calls[] = {1, 1, 4, 8};
+    watcher w = {0};
+    for (size_t i = 0; i < 4; i++) {
+        open_bench(&parts);
+        w = stops[i];
+        w.model = parts.model;
+        assert_int_equal(run(&parts, &settings, &w, &end, &err), i < 3 ? NJ_TERMINATED : NJ_OK);
+        assert_int_equal(w.calls, calls[i]);
+        if (i == 3) {
+            assert_memory_equal(whole.model->values, parts.model->values,
+                                whole.model->count * sizeof(float));
+        }
+        close_bench(&parts);
+    }
+    assert_memory_equal(w.losses, never.losses, sizeof w.losses);
+
+    // A training that is complete stays as it is.
+    open_bench(&parts);
+    w = (watcher){0};
+    assert_ok(run(&parts, &settings, &w, &end, &err), &err);
+    assert_int_equal(w.calls, 0);
     assert_memory_equal(whole.model->values, parts.model->values,
                         whole.model->count * sizeof(float));
     close_bench(&parts);
@@ -213,7 +278,7 @@ static void a_loss_that_is_no_number_stops_the_training_with_its_step(void **sta
     settings.batch_samples = 0;
     assert_int_equal(run(&b, &settings, &w, &end, &err), NJ_INPUT);
     settings = make_settings();
-    settings.dropout = 1;
+    b.dropout = 1;
     assert_int_equal(run(&b, &settings, &w, &end, &err), NJ_INPUT);
     close_bench(&b);
 }
@@ -247,6 +312,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_training_learns_and_repeats_bit_for_bit_on_any_number_of_threads),
         cmocka_unit_test_setup_teardown(a_training_that_was_ended_goes_on_to_the_same_weights,
+                                        sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(what_the_end_of_an_epoch_changes_and_keeps_survives_a_kill,
                                         sandbox_setup, sandbox_teardown),
         cmocka_unit_test(a_hook_that_has_seen_enough_ends_the_training_well),
         cmocka_unit_test(a_loss_that_is_no_number_stops_the_training_with_its_step),
