@@ -34,6 +34,8 @@ nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_embed(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_eval(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_keys(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_lab_data(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_run(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_get(const nj_arguments *arguments, nj_error *err);
@@ -45,5 +47,7 @@ nj_status nj_command_store_verify(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_train_rqvae(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_train_t5(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_train_sasrec(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_train_sasrec(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_train_t5(const nj_arguments *arguments, nj_error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "ops/cli/engine_options.h"
 #include "ops/cli/interactions.h"
 #include "ops/cli/item_options.h"
+#include "ops/cli/lab.h"
 #include "ops/cli/local_fleet.h"
 #include "ops/cli/run_phases.h"
 #include "ops/cli/template_options.h"
@@ -336,6 +337,35 @@ static const nj_option EVAL[] = {
     JSON_OPTION,
 };
 
+static const nj_option LAB[] = {
+    {"data", "DIR", NULL, "the folder of the data set's files", true},
+    {"kind", "NAME", NULL, "the data set: " NJ_LAB_KINDS "; default: the one whose files are there",
+     false},
+    {"quick", NULL, NULL, "small models and few epochs: a minute or two, and poor figures", false},
+    {"embeddings-from", "WORD", NULL,
+     "what semantic IDs are learned from: text (of the items) or sasrec (what users made of them); "
+     "default: what did better on validation",
+     false},
+    {"seed", "N", "0", "of everything random", false},
+    {"threads", "N", "0", "0: as many as each command takes by itself", false},
+    {"time-limit", "SECONDS", "0",
+     "stop after so long, with exit 75; the same command goes on; 0: never", false},
+    {"dry-run", NULL, NULL, "print the commands, and run none", false},
+    {"quiet", NULL, NULL, "what the steps say goes to their logs alone", false},
+    {"out", "DIR", NULL, "folder of everything that is made; the page is index.html in it", true},
+    JSON_OPTION,
+};
+
+static const nj_option LAB_DATA[] = {
+    {"data", "DIR", NULL, "the folder of the data set's files", true},
+    {"kind", "NAME", NULL, "the data set: " NJ_LAB_KINDS "; default: the one whose files are there",
+     false},
+    {"seed", "N", "0", "of the order of events of equal time", false},
+    {"out", "DIR", NULL, "where to write items.txt, items.tsv, histories.txt and training.txt",
+     true},
+    JSON_OPTION,
+};
+
 static const nj_option RUN[] = {
     {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", false},
     NJ_RUN_PHASES_OPTIONS,
@@ -382,6 +412,18 @@ static const nj_option STORE_ROLLBACK[] = {
      false},
     {"dry-run", NULL, NULL, "say where it would go back to, and change nothing", false},
     JSON_OPTION,
+};
+
+static const nj_option TRAIN_SASREC[] = {
+    NJ_IDS_OPTION,
+    NJ_HISTORIES_OPTIONS,
+    {"layers", "N", "2", "blocks", false},
+    {"d-model", "N", "128", "width of a state and of an item's vector", false},
+    {"heads", "N", "2", "of attention; must divide the width", false},
+    {"d-ff", "N", "512", "width of a dense layer", false},
+    {"history-max", "N", "50", "the last items of a history that are looked at", false},
+    {"norms", "WORD", "before", "where norms stand: before a sublayer or after it", false},
+    NJ_TRAIN_OPTIONS("100", "256", "0.001", "100", "cosine", "0", "0", "0.5", "1", "10"),
 };
 
 static const nj_option TRAIN_T5[] = {
@@ -520,6 +562,10 @@ static const nj_command COMMANDS[] = {
     COMMAND("eval", "recall, NDCG and MRR of lists against held-out items", NULL, EVAL,
             nj_command_eval),
     COMMAND("keys", "make a CURVE key pair", NULL, KEYS, nj_command_keys),
+    COMMAND("lab data", "a public data set in the forms of the other commands", NULL, LAB_DATA,
+            nj_command_lab_data),
+    COMMAND("lab", "the whole method on one page, from a public data set", NULL, LAB,
+            nj_command_lab),
     COMMAND("run", "the night on this machine: plan, workers, publish", NULL, RUN, nj_command_run),
     COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT,
             nj_command_store_export),
@@ -538,6 +584,10 @@ static const nj_command COMMANDS[] = {
             nj_command_train_t5),
     COMMAND("train sasrec", "a self-attentive recommender from histories", NULL, TRAIN_SASREC,
             nj_command_train_sasrec),
+    COMMAND("train sasrec", "a self-attentive recommender from histories", NULL, TRAIN_SASREC,
+            nj_command_train_sasrec),
+    COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
+            nj_command_train_t5),
 };
 
 int main(int argc, char **argv)
