@@ -414,6 +414,20 @@ static const nj_option STORE_ROLLBACK[] = {
     JSON_OPTION,
 };
 
+static const nj_option TRAIN_RQVAE[] = {
+    {"embeddings", "FILE", NULL, ".npy [items, width], float16 or float32", true},
+    {"levels", "N", "3", "codebooks", false},
+    {"codes", "LIST", "256", "codes of a level: one number, or one for each level", false},
+    {"hidden", "LIST", "512,256",
+     "widths of the encoder's hidden layers; the decoder's are the same backwards", false},
+    {"latent", "N", "64", "width of the codebooks", false},
+    {"beta", "X", "0.25", "weight of the commitment loss", false},
+    {"standardise", "WORD", "columns", "of the embeddings: " NJ_RQVAE_STANDARDS, false},
+    {"codebook-start", "WORD", "kmeans", "kmeans of the first residuals, or random", false},
+    {"keep-dead", NULL, NULL, "leave codes that no item has where they are", false},
+    NJ_TRAIN_OPTIONS("200", "1024", "0.001", "100", "cosine", "0", "1", "0", "5", "0"),
+};
+
 static const nj_option TRAIN_SASREC[] = {
     NJ_IDS_OPTION,
     NJ_HISTORIES_OPTIONS,
@@ -483,36 +497,10 @@ static const nj_option BASELINE[] = {
     {"json", NULL, NULL, "print what was done as JSON, unless lists go to standard output", false},
 };
 
-static const nj_option TRAIN_SASREC[] = {
-    NJ_IDS_OPTION,
-    NJ_HISTORIES_OPTIONS,
-    {"layers", "N", "2", "blocks", false},
-    {"d-model", "N", "128", "width of a state and of an item's vector", false},
-    {"heads", "N", "2", "of attention; must divide the width", false},
-    {"d-ff", "N", "512", "width of a dense layer", false},
-    {"history-max", "N", "50", "the last items of a history that are looked at", false},
-    {"norms", "WORD", "before", "where norms stand: before a sublayer or after it", false},
-    NJ_TRAIN_OPTIONS("100", "256", "0.001", "100", "cosine", "0", "0", "0.5", "1", "10"),
-};
-
 #define COMMAND(name, summary, positional, options, run)                                           \
     {                                                                                              \
         name, summary, positional, options, sizeof(options) / sizeof(options)[0], run              \
     }
-
-static const nj_option TRAIN_RQVAE[] = {
-    {"embeddings", "FILE", NULL, ".npy [items, width], float16 or float32", true},
-    {"levels", "N", "3", "codebooks", false},
-    {"codes", "LIST", "256", "codes of a level: one number, or one for each level", false},
-    {"hidden", "LIST", "512,256",
-     "widths of the encoder's hidden layers; the decoder's are the same backwards", false},
-    {"latent", "N", "64", "width of the codebooks", false},
-    {"beta", "X", "0.25", "weight of the commitment loss", false},
-    {"standardise", "WORD", "columns", "of the embeddings: " NJ_RQVAE_STANDARDS, false},
-    {"codebook-start", "WORD", "kmeans", "kmeans of the first residuals, or random", false},
-    {"keep-dead", NULL, NULL, "leave codes that no item has where they are", false},
-    NJ_TRAIN_OPTIONS("200", "1024", "0.001", "100", "cosine", "0", "1", "0", "5", "0"),
-};
 
 static const nj_command COMMANDS[] = {
     COMMAND("baseline", "lists of the models that every other one must beat", "METHOD", BASELINE,
@@ -580,12 +568,10 @@ static const nj_command COMMANDS[] = {
             nj_command_store_verify),
     COMMAND("train rqvae", "an encoder and codebooks from embeddings", NULL, TRAIN_RQVAE,
             nj_command_train_rqvae),
+    COMMAND("train sasrec", "a self-attentive recommender from histories", NULL, TRAIN_SASREC,
+            nj_command_train_sasrec),
     COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
             nj_command_train_t5),
-    COMMAND("train sasrec", "a self-attentive recommender from histories", NULL, TRAIN_SASREC,
-            nj_command_train_sasrec),
-    COMMAND("train sasrec", "a self-attentive recommender from histories", NULL, TRAIN_SASREC,
-            nj_command_train_sasrec),
     COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
             nj_command_train_t5),
 };
