@@ -62,7 +62,7 @@ static nj_status find_mean(const nj_joined_part *part, float *x, double *mean, s
         }
         *out_rows += !is_zero;
     }
-    for (size_t d = 0; d < D && *out_rows > 0; d++) {
+    for (size_t d = 0; d<D && * out_rows> 0; d++) {
         mean[d] /= (double)*out_rows;
     }
     return status;
@@ -108,9 +108,10 @@ nj_status nj_joined_scales(nj_joined_part *parts, size_t count, const double *sh
         free(x);
         free(mean);
         if (status == NJ_OK && !(variance > VARIANCE_MIN)) {
-            status = nj_fail(err, NJ_INPUT,
-                             "%s: its rows are all the same (variance %g), so it has nothing to add",
-                             parts[i].npy->path, variance);
+            status =
+                nj_fail(err, NJ_INPUT,
+                        "%s: its rows are all the same (variance %g), so it has nothing to add",
+                        parts[i].npy->path, variance);
         }
         parts[i].scale = status == NJ_OK ? (float)sqrt(shares[i] / total / variance) : 0;
     }

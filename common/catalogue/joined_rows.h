@@ -19,8 +19,8 @@
 typedef struct {
     const nj_npy *npy;  // [N, D_part] float; borrowed
     bool keeps_lengths; // rows are taken as they are
-    float scale; // nine digits tell it exactly
-    size_t zero_count; // rows of zeros, which no scale changes
+    float scale;        // nine digits tell it exactly
+    size_t zero_count;  // rows of zeros, which no scale changes
 } nj_joined_part;
 
 /// Sets the scale of each part by its share, and counts its rows of zeros, which are left out of mean and variance.

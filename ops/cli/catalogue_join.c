@@ -101,10 +101,9 @@ static nj_status print_json(const joining *j, nj_error *err)
     json_t *parts = json_array();
     for (size_t i = 0; i < j->count; i++) {
         const nj_joined_part *part = &j->parts[i];
-        json_array_append_new(parts, json_pack("{s:I, s:f, s:I}", "width",
-                                               (json_int_t)part->npy->shape[1], "scale",
-                                               (double)part->scale, "zero_rows",
-                                               (json_int_t)part->zero_count));
+        json_array_append_new(
+            parts, json_pack("{s:I, s:f, s:I}", "width", (json_int_t)part->npy->shape[1], "scale",
+                             (double)part->scale, "zero_rows", (json_int_t)part->zero_count));
     }
     json_t *object =
         json_pack("{s:I, s:I, s:o}", "items", (json_int_t)j->files[0].shape[0], "width",

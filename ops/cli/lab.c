@@ -106,8 +106,8 @@ static nj_status run_chain(const nj_arguments *arguments, nj_lab_chain *chain, n
 {
     nj_lab_chain_options options = {.out = nj_argument(arguments, "out"),
                                     .quiet = nj_argument_flag(arguments, "quiet")};
-    nj_status status = nj_argument_uint(arguments, "time-limit", 0, UINT32_MAX,
-                                        &options.time_limit_s, err);
+    nj_status status =
+        nj_argument_uint(arguments, "time-limit", 0, UINT32_MAX, &options.time_limit_s, err);
     if (status == NJ_OK) {
         status = nj_folder_make(options.out, err);
     }
@@ -125,8 +125,9 @@ nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err)
     nj_status status = prepare(arguments, &p, err);
     if (status == NJ_OK) {
         nj_lab_chain_make(&p.settings, &chain);
-        status = chain.status == NJ_OK ? NJ_OK
-                                       : nj_fail(err, chain.status, "the chain of steps is too long");
+        status = chain.status == NJ_OK
+                     ? NJ_OK
+                     : nj_fail(err, chain.status, "the chain of steps is too long");
     }
     if (status == NJ_OK) {
         status = nj_argument_flag(arguments, "dry-run")

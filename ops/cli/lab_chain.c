@@ -10,11 +10,11 @@ typedef struct {
     const char *kind;
     bool quick;
     const char *embeddings; // what semantic IDs are learned from: "text" or "sasrec"
-    const char *embed;     // options of `embed`
-    const char *catalogue; // of `catalogue fit`
-    const char *tiger;     // of `train t5`
-    const char *sasrec;    // of `train sasrec`
-    const char *beam;      // of validation, evaluation and the night
+    const char *embed;      // options of `embed`
+    const char *catalogue;  // of `catalogue fit`
+    const char *tiger;      // of `train t5`
+    const char *sasrec;     // of `train sasrec`
+    const char *beam;       // of validation, evaluation and the night
 } recipe;
 
 static const recipe RECIPES[] = {
@@ -57,7 +57,8 @@ static void add_data(const nj_lab_settings *s, nj_lab_chain *chain)
                          .outputs = {"items.txt", NJ_LAB_ITEMS, NJ_LAB_HISTORIES, "training.txt",
                                      "example.txt", NJ_LAB_DATA_JSON},
                      },
-                     "lab data --kind %s --seed %" PRIu64 " --out . --data", s->kind->name, s->seed);
+                     "lab data --kind %s --seed %" PRIu64 " --out . --data", s->kind->name,
+                     s->seed);
     nj_lab_chain_add_word(chain, s->data);
 }
 
@@ -115,19 +116,19 @@ static void add_sasrec(const nj_lab_settings *s, const recipe *r, nj_lab_chain *
 
 static void add_tiger(const nj_lab_settings *s, const recipe *r, nj_lab_chain *chain)
 {
-    nj_lab_chain_add(chain,
-                     &(nj_lab_step_facts){
-                         .name = "tiger",
-                         .why = "A small T5 learns to spell the semantic ID of what comes next.",
-                         .inputs = {"catalogue", NJ_LAB_HISTORIES},
-                         .outputs = {"tiger/model.safetensors", "tiger/config.json",
-                                     "tiger/training.json"},
-                         .scratch = "tiger",
-                         .going_on = NJ_LAB_TRAINING,
-                     },
-                     "train t5 --catalogue catalogue --users histories.txt %s --beam %s --seed %" PRIu64
-                     "%s --out tiger",
-                     r->tiger, r->beam, s->seed, s->threads_option);
+    nj_lab_chain_add(
+        chain,
+        &(nj_lab_step_facts){
+            .name = "tiger",
+            .why = "A small T5 learns to spell the semantic ID of what comes next.",
+            .inputs = {"catalogue", NJ_LAB_HISTORIES},
+            .outputs = {"tiger/model.safetensors", "tiger/config.json", "tiger/training.json"},
+            .scratch = "tiger",
+            .going_on = NJ_LAB_TRAINING,
+        },
+        "train t5 --catalogue catalogue --users histories.txt %s --beam %s --seed %" PRIu64
+        "%s --out tiger",
+        r->tiger, r->beam, s->seed, s->threads_option);
 }
 
 static void add_baseline(nj_lab_chain *chain, const char *name, const char *list, const char *model)
@@ -154,30 +155,30 @@ static void add_judgement(const nj_lab_settings *s, const recipe *r, nj_lab_chai
     add_baseline(chain, "co-visitation", "co-visitation.jsonl", NULL);
     add_baseline(chain, "item-knn", "item-knn.jsonl", NULL);
     add_baseline(chain, "sasrec-lists", "sasrec.jsonl", "sasrec");
-    nj_lab_chain_add(chain,
-                     &(nj_lab_step_facts){
-                         .name = "bundle",
-                         .why = "Model, semantic IDs and trie in one file.",
-                         .inputs = {"tiger/model.safetensors", "tiger/config.json", "catalogue",
-                                    "training.txt"},
-                         .outputs = {"tiger.njb"},
-                     },
-                     "bundle pack --model tiger --catalogue catalogue --histories training.txt --out "
-                     "tiger.njb");
-    nj_lab_chain_add(chain,
-                     &(nj_lab_step_facts){
-                         .name = "eval",
-                         .why = "Every user's last item, which no model has seen: who names it?",
-                         .inputs = {"tiger.njb", NJ_LAB_HISTORIES, "text.npy", "sasrec.jsonl",
-                                    "item-knn.jsonl", "co-visitation.jsonl", "popularity.jsonl"},
-                         .outputs = {NJ_LAB_EVAL_JSON, NJ_LAB_OUTCOMES, "eval.html"},
-                         .to = NJ_LAB_EVAL_JSON,
-                     },
-                     "eval --bundle tiger.njb --users histories.txt --beam %s --top 20 --keep-history "
-                     "%s --against sasrec.jsonl,item-knn.jsonl,co-visitation.jsonl,popularity.jsonl "
-                     "--embeddings text.npy --per-user " NJ_LAB_OUTCOMES
-                     " --report eval.html --json",
-                     r->beam, s->procs_option);
+    nj_lab_chain_add(
+        chain,
+        &(nj_lab_step_facts){
+            .name = "bundle",
+            .why = "Model, semantic IDs and trie in one file.",
+            .inputs = {"tiger/model.safetensors", "tiger/config.json", "catalogue", "training.txt"},
+            .outputs = {"tiger.njb"},
+        },
+        "bundle pack --model tiger --catalogue catalogue --histories training.txt --out "
+        "tiger.njb");
+    nj_lab_chain_add(
+        chain,
+        &(nj_lab_step_facts){
+            .name = "eval",
+            .why = "Every user's last item, which no model has seen: who names it?",
+            .inputs = {"tiger.njb", NJ_LAB_HISTORIES, "text.npy", "sasrec.jsonl", "item-knn.jsonl",
+                       "co-visitation.jsonl", "popularity.jsonl"},
+            .outputs = {NJ_LAB_EVAL_JSON, NJ_LAB_OUTCOMES, "eval.html"},
+            .to = NJ_LAB_EVAL_JSON,
+        },
+        "eval --bundle tiger.njb --users histories.txt --beam %s --top 20 --keep-history "
+        "%s --against sasrec.jsonl,item-knn.jsonl,co-visitation.jsonl,popularity.jsonl "
+        "--embeddings text.npy --per-user " NJ_LAB_OUTCOMES " --report eval.html --json",
+        r->beam, s->procs_option);
 }
 
 static void add_night(const nj_lab_settings *s, const recipe *r, nj_lab_chain *chain)
