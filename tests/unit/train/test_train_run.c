@@ -373,7 +373,7 @@ static void shards_of_a_batch_get_alike_much_work(void **state)
                                         .schedule = {.kind = NJ_SCHEDULE_CONSTANT, .rate = 0.1},
                                         .adamw = {0.9, 0.99, 1e-8, 0},
                                         .seed = 3};
-    const nj_train_hooks hooks = {&w, watch_step, see_epoch, NULL, 0};
+    const nj_train_hooks hooks = {&w, watch_step, see_epoch, NULL, 0, NULL};
     the_deal = (dealt){0};
     assert_ok(nj_train_run(&learner, &settings, &INPUTS, &hooks, &end, &err), &err);
     // 12 5 4, 11 6 3, 10 7 2, 9 8 1
