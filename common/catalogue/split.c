@@ -78,19 +78,20 @@ static nj_status split_by_time(const nj_split *split, const nj_history *history,
     const double last = count > 0 ? history->times[count - 1] : 0;
     size_t before = 0;
     if (!nj_instant_fits(&split->from, last) || !nj_instant_fits(&split->until, last)) {
-        return nj_fail(err, NJ_INPUT,
-                       "line %llu: time %.17g is beyond the year 9999, so times are not in seconds: "
-                       "give --from and --until as such numbers and not as dates",
-                       (unsigned long long)history->line, last);
+        return nj_fail(
+            err, NJ_INPUT,
+            "line %llu: time %.17g is beyond the year 9999, so times are not in seconds: "
+            "give --from and --until as such numbers and not as dates",
+            (unsigned long long)history->line, last);
     }
     while (before < count && history->times[before] < split->from.at) {
         before++;
     }
-    *out = (nj_split_parts){
-        .training_count = before,
-        .input_count = before,
-        .has_target = before < count &&
-                      (!split->until.given || history->times[before] < split->until.at)};
+    *out = (nj_split_parts){.training_count = before,
+                            .input_count = before,
+                            .has_target =
+                                before < count &&
+                                (!split->until.given || history->times[before] < split->until.at)};
     return NJ_OK;
 }
 
@@ -106,10 +107,10 @@ nj_status nj_split_history(const nj_split *split, const nj_history *history, nj_
         *out = (nj_split_parts){.training_count = count, .input_count = count};
         return NJ_OK;
     }
-    *out = (nj_split_parts){
-        .training_count = count > NJ_SPLIT_LAST_COUNT ? count - NJ_SPLIT_LAST_COUNT : 0,
-        .input_count = count >= place ? count - place : 0,
-        .has_target = count >= place};
+    *out = (nj_split_parts){.training_count =
+                                count > NJ_SPLIT_LAST_COUNT ? count - NJ_SPLIT_LAST_COUNT : 0,
+                            .input_count = count >= place ? count - place : 0,
+                            .has_target = count >= place};
     return NJ_OK;
 }
 

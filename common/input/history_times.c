@@ -95,17 +95,16 @@ nj_status nj_histories_cut_line(const nj_histories_reader *reader, nj_slice user
     const double *at = (const double *)(const void *)times->bytes;
     const uint64_t seed = reader->source->tie_seed;
     size_t kept = 0;
-    nj_status status =
-        check_times(reader, has_times, count, at, times->size / sizeof *at, err);
+    nj_status status = check_times(reader, has_times, count, at, times->size / sizeof *at, err);
     if (status == NJ_OK) {
         status = count_kept(reader, at, count, &kept, err);
     }
     if (status == NJ_OK && seed != 0) {
         status = shuffle_ties(seed, user, at, (nj_slice *)(void *)items->bytes, kept, ties);
-        status = status == NJ_OK ? NJ_OK
-                                 : nj_fail(err, status, "%s: line %llu: no memory for its items",
-                                           reader->lines.name,
-                                           (unsigned long long)reader->lines.number);
+        status = status == NJ_OK
+                     ? NJ_OK
+                     : nj_fail(err, status, "%s: line %llu: no memory for its items",
+                               reader->lines.name, (unsigned long long)reader->lines.number);
     }
     if (status == NJ_OK) {
         items->size = kept * sizeof(nj_slice);

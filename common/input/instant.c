@@ -198,8 +198,9 @@ nj_status nj_instant_parse(const char *option, const char *text, nj_instant *out
         *out = instant;
         return NJ_OK;
     }
-    return nj_fail(err, NJ_USAGE,
-                   "--%s is \"%.64s\", must be a finite decimal number, as the file's times are, or "
-                   "a date of UTC such as 2024-05-01 or 2024-05-01T06:30:00",
-                   option, text);
+    return nj_fail(
+        err, NJ_USAGE,
+        "--%s is \"%.64s\", must be a finite decimal number, as the file's times are, or "
+        "a date of UTC such as 2024-05-01 or 2024-05-01T06:30:00",
+        option, text);
 }

@@ -120,8 +120,8 @@ static void a_line_goes_through_its_points(void **state)
     double y[3];
     const char *points = strstr(text, " points=\"46.00"); // not the sample of the legend
     assert_non_null(points);
-    assert_int_equal(sscanf(points, " points=\"%lf,%lf %lf,%lf %lf,%lf\"", &x[0], &y[0], &x[1], &y[1],
-                            &x[2], &y[2]),
+    assert_int_equal(sscanf(points, " points=\"%lf,%lf %lf,%lf %lf,%lf\"", &x[0], &y[0], &x[1],
+                            &y[1], &x[2], &y[2]),
                      6);
     assert_true(fabs(x[2] - 184) < 0.01);
     assert_true(fabs(x[1] - (x[0] + x[2]) / 2) < 0.02 && fabs(y[1] - (y[0] + y[2]) / 2) < 0.02);
@@ -136,8 +136,7 @@ static void a_value_that_is_no_number_leaves_a_gap(void **state)
 {
     (void)state;
     nj_svg svg;
-    const nj_chart_line line = {
-        .y = (double[]){1, 2, NAN, INFINITY, 3, 4, -INFINITY}, .count = 7};
+    const nj_chart_line line = {.y = (double[]){1, 2, NAN, INFINITY, 3, 4, -INFINITY}, .count = 7};
     nj_chart_lines(&svg, &(nj_chart){.title = "t"}, &line, 1);
     const char *text = finish(&svg);
     assert_int_equal(count_of(text, "<polyline"), 2);

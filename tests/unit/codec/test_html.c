@@ -80,8 +80,10 @@ static void every_part_of_a_page_is_closed(void **state)
     expect(text, "<!DOCTYPE html>\n<html lang=\"en\">");
     expect(text, "<title>Report</title>");
     expect(text, "<nav>\n<a href=\"#data\">Data</a>\n<a href=\"#more\">More</a>\n");
-    expect(text, "<div><dt>users</dt><dd>943</dd></div>\n</dl>\n<dl class=\"terms\">\n<dt>items</dt>");
-    expect(text, "</dl>\n<ul>\n<li>one</li>\n<li>two</li>\n</ul>\n</section>\n<section id=\"more\">");
+    expect(text,
+           "<div><dt>users</dt><dd>943</dd></div>\n</dl>\n<dl class=\"terms\">\n<dt>items</dt>");
+    expect(text,
+           "</dl>\n<ul>\n<li>one</li>\n<li>two</li>\n</ul>\n</section>\n<section id=\"more\">");
     expect(text, "<pre>$ nightjar lab\n$ ls\n</pre>");
     expect(text, "</svg>\n<figcaption>caption</figcaption>");
     nj_html_fini(&page);
