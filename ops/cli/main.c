@@ -572,8 +572,6 @@ static const nj_command COMMANDS[] = {
             nj_command_train_sasrec),
     COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
             nj_command_train_t5),
-    COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
-            nj_command_train_t5),
 };
 
 int main(int argc, char **argv)
