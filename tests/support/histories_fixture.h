@@ -46,8 +46,7 @@ static inline void histories_add(histories_fixture *f, const uint32_t *items, si
     for (size_t i = 0; i < count; i++) {
         slices[i] = nj_idlist_at(&f->items, items[i]);
     }
-    const nj_history history = {
-        .user = {user, (size_t)size}, .items = slices, .item_count = count};
+    const nj_history history = {.user = {user, (size_t)size}, .items = slices, .item_count = count};
     assert_ok(nj_user_table_add(&f->users, &f->items, &f->map, NULL, &history, &err), &err);
 }
 
