@@ -10,6 +10,7 @@
 #include "ops/cli/item_options.h"
 #include "ops/cli/local_fleet.h"
 #include "ops/cli/run_phases.h"
+#include "ops/cli/template_options.h"
 #include "ops/cli/train_options.h"
 
 #define JSON_OPTION                                                                                \
@@ -119,9 +120,7 @@ static const nj_option BUNDLE_PACK[] = {
     {"as-of", "TIME", NULL, "of the histories count only what happened before", false},
     {"history-max", "N", "0",
      "items the encoder reads at the most; 0: as the checkpoint says, else 1024 tokens", false},
-    {"before", "TOKENS", NULL, "encoder tokens before the items, with commas between", false},
-    {"between", "TOKENS", NULL, "encoder tokens between items", false},
-    {"after", "TOKENS", NULL, "encoder tokens after the items (T5 trainers: 1, EOS)", false},
+    NJ_TEMPLATE_OPTIONS,
     {"user-tokens", "FIRST,COUNT", NULL, "a hashed user token: FIRST + XXH3-64(user id) % COUNT",
      false},
     {"no-pairing-check", NULL, NULL,
@@ -344,7 +343,46 @@ static const nj_option TRAIN_SASREC[] = {
     {"d-ff", "N", "512", "width of a dense layer", false},
     {"history-max", "N", "50", "the last items of a history that are looked at", false},
     {"norms", "WORD", "before", "where norms stand: before a sublayer or after it", false},
+    {"shard", "N", "0",
+     "samples that a thread takes at a time, part of what the bits depend on; 0: --batch / 32, at "
+     "least 4, and so many that their gradients take 2 GB",
+     false},
     NJ_TRAIN_OPTIONS("100", "256", "0.001", "100", "cosine", "0", "0", "0.5", "1", "10"),
+};
+
+static const nj_option TRAIN_T5[] = {
+    {"catalogue", "DIR", NULL, "catalogue folder: the SIDs to learn", true},
+    NJ_HISTORIES_OPTIONS,
+    {"hold-out", "N", "2",
+     "last items of each history that are not learned from: 2, as eval's leave-last-out judges; 1; "
+     "or 0 for a model that learns all and is not validated",
+     false},
+    {"history-max", "N", "20", "last items of a history that the encoder reads", false},
+    NJ_TEMPLATE_OPTIONS,
+    {"user-tokens", "N", "0",
+     "tokens for users, chosen by XXH3-64(user id) % N; they stand behind those of the items",
+     false},
+    {"layers", "N", "4", "blocks of the encoder", false},
+    {"decoder-layers", "N", "4", "blocks of the decoder", false},
+    {"d-model", "N", "128", "width", false},
+    {"heads", "N", "6", "attention heads", false},
+    {"d-kv", "N", "64", "width of a head", false},
+    {"d-ff", "N", "1024", "width between the two products of a feed-forward", false},
+    {"activation", "WORD", "relu", "of the feed-forward: relu or gated-gelu", false},
+    {"untied", NULL, NULL, "a head of its own, and no scaling of what it reads, as in T5 1.1",
+     false},
+    {"initializer-factor", "X", "1", "of the first weights' deviations", false},
+    {"label-smoothing", "X", "0", "share of each target that all tokens divide", false},
+    {"shard", "N", "0",
+     "samples that a thread takes at a time, part of what the bits depend on; 0: --batch / 64, and "
+     "at least 4",
+     false},
+    {"validate-users", "N", "5000", "users of a validation, drawn by --seed; 0: all", false},
+    {"beam", "N", "20", "beams of a validation's search", false},
+    {"keep-history", NULL, NULL, "a validation lets a user's own history be recommended again",
+     false},
+    {"kernels", "NAME", "auto", "instructions: a set of class \"exact\"", false},
+    NJ_TRAIN_OPTIONS("100", "256", "0.001", "500", "cosine", "0.05", "1", "0.1", "2", "10"),
 };
 
 #define COMMAND(name, summary, positional, options, run)                                           \
@@ -409,6 +447,8 @@ static const nj_command COMMANDS[] = {
             nj_command_store_verify),
     COMMAND("train sasrec", "a self-attentive recommender from histories", NULL, TRAIN_SASREC,
             nj_command_train_sasrec),
+    COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
+            nj_command_train_t5),
 };
 
 int main(int argc, char **argv)

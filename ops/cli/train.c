@@ -3,16 +3,21 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "coordinator/daemon/stop.h"
+#include "ops/cli/commands.h"
 #include "worker/train/checkpoint.h"
+#include "worker/train/training_report.h"
 
 #define CHECKPOINT_NAME "checkpoint.nj"
 #define LOG_NAME "training.json"
+#define REPORT_NAME "report.html"
 
 static double seconds_since(uint64_t began_ns)
 {
@@ -23,6 +28,13 @@ static double seconds_since(uint64_t began_ns)
 static double total_seconds(const nj_training *training)
 {
     return training->seconds_before + seconds_since(training->began_ns);
+}
+
+static nj_status write_log(const nj_training *training, const nj_training_log *log, nj_error *err)
+{
+    nj_status status = nj_training_log_write(log, training->log_path.text, err);
+    return status == NJ_OK ? nj_training_report_write(log, training->report_path.text, err)
+                           : status;
 }
 
 // ---- opening ----
@@ -37,7 +49,11 @@ static nj_status make_paths(nj_training *training, nj_error *err)
     if (status == NJ_OK) {
         status = nj_path_join(out.text, CHECKPOINT_NAME, &training->checkpoint, err);
     }
-    return status == NJ_OK ? nj_path_join(out.text, LOG_NAME, &training->log_path, err) : status;
+    if (status == NJ_OK) {
+        status = nj_path_join(out.text, LOG_NAME, &training->log_path, err);
+    }
+    return status == NJ_OK ? nj_path_join(out.text, REPORT_NAME, &training->report_path, err)
+                           : status;
 }
 
 // What killed runs have left under temporary names.
@@ -113,6 +129,9 @@ nj_status nj_training_open(nj_training_request *request, const nj_training_optio
     if (status == NJ_OK) {
         sweep(&training);
         status = find_state(&training, err);
+    }
+    if (status == NJ_OK && !training.complete) {
+        status = write_log(&training, &training.log, err);
     }
     if (status != NJ_OK) {
         nj_training_log_fini(&training.log);
@@ -255,7 +274,7 @@ nj_status nj_training_end_epoch(nj_training *training, const nj_train_state *sta
         status = nj_training_log_add(&training->log, &epoch, &log, err);
     }
     if (status == NJ_OK) {
-        status = nj_training_log_write(&log, training->log_path.text, err);
+        status = write_log(training, &log, err);
     }
     if (status != NJ_OK) {
         nj_training_log_fini(&log);
@@ -286,9 +305,54 @@ nj_status nj_training_finish(nj_training *training, const nj_train_state *state,
     const bool whole = state->epoch >= training->options.epochs;
     nj_training_log_set_seconds(&training->log, total_seconds(training));
     nj_training_log_finish(&training->log, whole ? "all epochs" : "patience");
-    nj_status status = nj_training_log_write(&training->log, training->log_path.text, err);
+    nj_status status = write_log(training, &training->log, err);
     if (status == NJ_OK && unlink(training->checkpoint.text) != 0 && errno != ENOENT) {
         status = nj_fail_errno(err, NJ_IO, errno, "cannot remove %s", training->checkpoint.text);
     }
     return status;
+}
+
+nj_digest nj_training_digest(const nj_training *training)
+{
+    static const char *const KEYS[] = {"kind", "settings", "inputs"};
+    nj_digester digester;
+    nj_digester_init(&digester);
+    for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
+        char *text = json_dumps(json_object_get(training->log.object, KEYS[i]),
+                                JSON_SORT_KEYS | JSON_ENCODE_ANY);
+        nj_digester_update_sized(&digester, text, text != NULL ? strlen(text) : 0);
+        free(text);
+    }
+    return nj_digester_final(&digester);
+}
+
+// ---- the result ----
+
+static json_t *result_to_json(const nj_training *training)
+{
+    json_t *result = json_copy(training->log.object);
+    json_t *epochs = json_object_get(training->log.object, "epochs");
+    const size_t count = json_array_size(epochs);
+    if (result != NULL) {
+        json_object_set_new(result, "epochs", json_integer((json_int_t)count));
+        json_object_set_new(result, "out", json_string(training->options.out));
+        json_object_set(result, "last",
+                        count > 0 ? json_array_get(epochs, count - 1) : json_null());
+    }
+    return result;
+}
+
+nj_status nj_training_print(const nj_training *training, nj_error *err)
+{
+    const nj_training_log *log = &training->log;
+    if (training->options.json) {
+        json_t *result = result_to_json(training);
+        return nj_print_json_take(&result, err);
+    }
+    printf("%s: %" PRIu32 " epochs in %.0f s%s\n", training->options.out, log->epochs, log->seconds,
+           training->complete ? ", complete since an earlier run" : "");
+    if (log->best_epoch > 0) {
+        printf("best: epoch %" PRIu32 ", %s %.4f\n", log->best_epoch, log->decides, log->best);
+    }
+    return NJ_OK;
 }

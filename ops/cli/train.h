@@ -7,6 +7,7 @@
 //
 //   DIR/checkpoint.nj   where a killed training goes on; removed when it is complete
 //   DIR/training.json   worker/train/training_log.h
+//   DIR/report.html     worker/train/training_report.h
 #ifndef NJ_OPS_CLI_TRAIN_H
 #define NJ_OPS_CLI_TRAIN_H
 
@@ -30,6 +31,7 @@ typedef struct {
     nj_training_options options;
     nj_path checkpoint;
     nj_path log_path;
+    nj_path report_path;
     nj_training_log log;
     nj_buffer notes; // owned
     nj_progress progress;
@@ -80,5 +82,11 @@ nj_slice nj_training_notes(nj_training *training);
 /// The training is complete: writes the log and removes the checkpoint.
 NJ_CHECKED nj_status nj_training_finish(nj_training *training, const nj_train_state *state,
                                         nj_error *err);
+
+/// The digest of kind, settings and inputs: what a checkpoint must be of.
+nj_digest nj_training_digest(const nj_training *training);
+
+/// Prints what came of it on standard output: the log without its epochs as JSON under --json, else a few lines.
+NJ_CHECKED nj_status nj_training_print(const nj_training *training, nj_error *err);
 
 #endif

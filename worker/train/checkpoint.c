@@ -13,18 +13,20 @@ typedef struct {
     uint64_t epoch;
     uint64_t is_complete;
     double epoch_loss;
+    double gradient_norm;
 } state_section;
 
-_Static_assert(sizeof(state_section) == 72, "the section's size is part of the format");
+_Static_assert(sizeof(state_section) == 80, "the section's size is part of the format");
 
 static const char *const ARRAYS[] = {"values", "mean", "square"};
 #define ARRAY_COUNT (sizeof ARRAYS / sizeof ARRAYS[0])
 
 nj_status nj_checkpoint_write(const char *path, const nj_checkpoint *checkpoint, nj_error *err)
 {
-    const state_section state = {checkpoint->inputs,      checkpoint->count,
-                                 checkpoint->step,        checkpoint->epoch,
-                                 checkpoint->is_complete, checkpoint->epoch_loss};
+    const state_section state = {checkpoint->inputs,       checkpoint->count,
+                                 checkpoint->step,         checkpoint->epoch,
+                                 checkpoint->is_complete,  checkpoint->epoch_loss,
+                                 checkpoint->gradient_norm};
     const float *const arrays[] = {checkpoint->values, checkpoint->mean, checkpoint->square};
     nj_sections sections = {.count = 1 + ARRAY_COUNT};
     sections.sections[0] = (nj_section){.name = "state", .bytes = &state, .size = sizeof state};
@@ -99,6 +101,7 @@ static void take_sections(const nj_sections *sections, const state_section *stat
     checkpoint->epoch = state->epoch;
     checkpoint->is_complete = state->is_complete != 0;
     checkpoint->epoch_loss = state->epoch_loss;
+    checkpoint->gradient_norm = state->gradient_norm;
 }
 
 static nj_status open_verified(const char *path, nj_bundle **out, nj_error *err)

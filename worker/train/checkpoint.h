@@ -1,6 +1,6 @@
 // checkpoint.h - a training as a file: weights, AdamW's means, and how far it was. A bundle (common/bundle), so every byte has a digest.
 //
-//   state    inputs (32 bytes), u64 count, u64 step, u64 epoch, u64 complete, f64 epoch_loss; little-endian
+//   state    inputs (32 bytes), u64 count, u64 step, u64 epoch, u64 complete, f64 epoch_loss, f64 gradient_norm; little-endian
 //   values   float32 [count], as the model lays them out
 //   mean     likewise
 //   square   likewise
@@ -20,11 +20,12 @@
 typedef struct {
     nj_digest inputs; // what the training is made of: model, data, settings
     uint64_t step;
-    uint64_t epoch;    // ended
-    bool is_complete;  // nothing is left to do
-    double epoch_loss; // sum over the steps of the epoch at hand
-    size_t count;      // parameters
-    float *values;     // [count] each; the caller's
+    uint64_t epoch;       // ended
+    bool is_complete;     // nothing is left to do
+    double epoch_loss;    // sum over the steps of the epoch at hand
+    double gradient_norm; // of the last step
+    size_t count;         // parameters
+    float *values;        // [count] each; the caller's
     float *mean;
     float *square;
     void *kept; // [kept_size], the caller's

@@ -90,6 +90,11 @@ static size_t find_user(const nj_train_samples *samples, uint32_t sample)
     return low;
 }
 
+nj_request nj_train_samples_user(const nj_train_samples *samples, uint32_t number)
+{
+    return nj_user_table_at(samples->users, find_user(samples, number));
+}
+
 nj_train_batch nj_train_samples_fill(const nj_train_samples *samples, const uint32_t *numbers,
                                      uint32_t count, uint32_t *tokens, uint32_t *offset,
                                      uint32_t *labels)

@@ -6,7 +6,6 @@
 
 #include "common/base/checked.h"
 #include "common/judge/metric.h"
-#include "worker/engine/catalogue_sections.h"
 #include "worker/engine/engine.h"
 #include "worker/train/samples.h"
 
@@ -15,7 +14,6 @@
 
 struct nj_t5_validation {
     nj_t5_validation_request request;
-    nj_catalogue_sections made;
     nj_settings settings;
     size_t count;         // users that are judged
     nj_request *requests; // [count]
@@ -100,10 +98,6 @@ nj_status nj_t5_validation_new(const nj_t5_validation_request *request, nj_t5_va
         status = take_users(v, err);
     }
     if (status == NJ_OK) {
-        status = nj_catalogue_sections_make(request->catalogue, request->template,
-                                            request->history_max, &v->made, err);
-    }
-    if (status == NJ_OK) {
         *out = v;
         v = NULL;
     }
@@ -115,7 +109,6 @@ void nj_t5_validation_free(nj_t5_validation **validation)
 {
     nj_t5_validation *v = *validation;
     if (v != NULL) {
-        nj_catalogue_sections_fini(&v->made);
         free(v->requests);
         free(v->targets);
         free(v->ranks);
@@ -233,7 +226,7 @@ nj_status nj_t5_validation_run(nj_t5_validation *validation, const nj_train_t5 *
     nj_buffer_init(&weights, WEIGHTS_BYTES_MAX);
     nj_status status = nj_train_t5_write(model, &weights, err);
     if (status == NJ_OK) {
-        nj_catalogue_sections_list(&validation->made, validation->request.catalogue, NULL,
+        nj_catalogue_sections_list(validation->request.made, validation->request.catalogue, NULL,
                                    validation->request.model_json, nj_buffer_slice(&weights),
                                    &j.sections);
         status = judge_all(&j, pool, out, err);

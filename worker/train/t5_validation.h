@@ -10,15 +10,15 @@
 #include "common/base/pool.h"
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/held_out.h"
+#include "worker/engine/catalogue_sections.h"
 #include "worker/train/t5_parameters.h"
 
 #define NJ_VALIDATION_CUTOFF 10
 
 typedef struct {
-    const nj_catalogue *catalogue; // borrowed, as all below, while the validation is in use
-    const nj_template *template;
-    uint32_t history_max;
-    nj_slice model_json; // config.json's text
+    const nj_catalogue *catalogue;     // borrowed, as all below, while the validation is in use
+    const nj_catalogue_sections *made; // of it
+    nj_slice model_json;               // config.json's text
     const nj_held_out *held;
     uint32_t users_max; // a sample of so many; 0: all
     uint64_t seed;      // of the sample
@@ -28,7 +28,7 @@ typedef struct {
 
 typedef struct nj_t5_validation nj_t5_validation;
 
-/// Chooses the users. NJ_NO_MEMORY; those of nj_catalogue_sections_make; NJ_INPUT: nobody is held out.
+/// Chooses the users. NJ_NO_MEMORY; NJ_INPUT: nobody is held out.
 NJ_CHECKED nj_status nj_t5_validation_new(const nj_t5_validation_request *request,
                                           nj_t5_validation **out, nj_error *err);
 /// Accepts NULL in *validation.

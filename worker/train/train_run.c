@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/checked.h"
@@ -10,6 +11,11 @@
 #include "worker/train/checkpoint.h"
 #include "worker/train/rows.h"
 #include "worker/train/samples.h"
+
+// Of a batch that cannot be learned from.
+#define USERS_NAMED 5
+#define USER_BYTES_SHOWN 60
+#define USERS_BYTES (USERS_NAMED * (USER_BYTES_SHOWN + 16))
 
 typedef struct {
     const nj_learner *learner;
@@ -89,6 +95,7 @@ static nj_checkpoint checkpoint_of(training *t)
                            .epoch = t->state.epoch,
                            .is_complete = t->is_complete,
                            .epoch_loss = t->epoch_loss,
+                           .gradient_norm = t->state.gradient_norm,
                            .count = t->learner->count,
                            .values = t->learner->values,
                            .mean = nj_train_team_mean(t->team),
@@ -135,6 +142,8 @@ static nj_status resume(training *t, nj_error *err)
     if (status == NJ_OK) {
         t->state.step = checkpoint.step;
         t->state.epoch = (uint32_t)checkpoint.epoch;
+        t->state.gradient_norm = checkpoint.gradient_norm;
+        t->state.rate = nj_schedule_rate(&t->settings.schedule, checkpoint.step);
         t->epoch_loss = checkpoint.epoch_loss;
         t->is_complete = checkpoint.is_complete;
         nj_train_team_changed(t->team);
@@ -159,6 +168,26 @@ static size_t cut_batch(training *t, size_t first, size_t samples, double labels
     return count;
 }
 
+// Names the batch: whose samples broke it is the first question.
+static nj_status refuse_step(const training *t, size_t first, size_t samples, double loss,
+                             double norm, nj_error *err)
+{
+    char users[USERS_BYTES] = "";
+    const nj_learner *learner = t->learner;
+    size_t used = 0;
+    for (size_t i = 0; i < nj_min_size(samples, USERS_NAMED) && learner->name_user != NULL; i++) {
+        const nj_slice user = learner->name_user(learner->context, t->order[first + i]);
+        used += (size_t)snprintf(users + used, sizeof users - used, "%s\"%.*s\"",
+                                 i > 0 ? ", " : ", users ",
+                                 (int)nj_min_size(user.size, USER_BYTES_SHOWN), user.bytes);
+    }
+    return nj_fail(err, NJ_FAILED,
+                   "step %" PRIu64 " (epoch %u, samples %zu to %zu of it%s%s): the loss is %g and "
+                   "its gradient %g long; try a lower rate, more warm-up steps or clipping",
+                   t->state.step + 1, t->state.epoch + 1, first, first + samples - 1, users,
+                   used > 0 && samples > USERS_NAMED ? ", ..." : "", loss, norm);
+}
+
 static nj_status run_step(training *t, nj_error *err)
 {
     const nj_learner *learner = t->learner;
@@ -171,11 +200,7 @@ static nj_status run_step(training *t, nj_error *err)
         cut_batch(t, first, samples, labels, nj_dropout_key(t->settings.seed, (uint32_t)step));
     nj_train_measure measure = nj_train_team_gradient(t->team, t->shards, shards);
     if (!isfinite(measure.loss) || !isfinite(measure.norm)) {
-        return nj_fail(err, NJ_FAILED,
-                       "step %" PRIu64 " (epoch %u, samples %zu to %zu of it): the loss is %g and "
-                       "its gradient %g long; try a lower rate, more warm-up steps or clipping",
-                       step, t->state.epoch + 1, first, first + samples - 1, measure.loss / labels,
-                       measure.norm);
+        return refuse_step(t, first, samples, measure.loss / labels, measure.norm, err);
     }
     t->state.rate = nj_schedule_rate(&t->settings.schedule, step);
     nj_train_team_apply(t->team, &t->settings.adamw, t->state.rate, t->settings.clip, step);

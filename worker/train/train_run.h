@@ -62,7 +62,7 @@ typedef struct {
 /// checkpoint of others is refused. A training whose checkpoint is complete returns at once.
 ///
 /// Returns  NJ_CONFIG: `resume`, and the checkpoint is of other inputs or settings; NJ_AGAIN: a checkpoint is there and `resume` is not
-///          set; NJ_FAILED: a loss or gradient that is not finite (names step, epoch and the samples; the checkpoint before it stays);
+///          set; NJ_FAILED: a loss or gradient that is not finite (names step, epoch, samples and users; the checkpoint before it stays);
 ///          NJ_INPUT: no batch, or no epoch; NJ_NO_MEMORY, NJ_IO; what a hook returns
 /// Proof    tests/unit/train/test_train_run.c
 NJ_CHECKED nj_status nj_train_run(const nj_learner *learner, const nj_train_settings *settings,

@@ -13,8 +13,7 @@
 #define USERS 40
 #define LENGTH 9
 
-static const nj_sasrec_config CONFIG = {
-    .N = ITEMS, .D = 16, .H = 2, .F = 16, .layers = 1, .S = 6};
+static const nj_sasrec_config CONFIG = {.N = ITEMS, .D = 16, .H = 2, .F = 16, .layers = 1, .S = 6};
 static const nj_digest INPUTS = {.bytes = {1}};
 
 typedef struct {
@@ -42,8 +41,7 @@ static void open_bench(bench *b, const nj_sasrec_config *config)
     assert_ok(nj_sequences_init(&b->histories.users, 6, 2, &b->sequences, &err), &err);
     assert_ok(nj_kernels_select("auto", &kernels, &err), &err);
     assert_ok(nj_sasrec_new(config, kernels, 3, &b->model, &err), &err);
-    b->sasrec = (nj_sasrec_learner){
-        .model = b->model, .sequences = &b->sequences, .dropout = 0.1};
+    b->sasrec = (nj_sasrec_learner){.model = b->model, .sequences = &b->sequences, .dropout = 0.1};
     assert_ok(nj_sasrec_learner_init(&b->sasrec, &b->learner, &err), &err);
 }
 
@@ -112,7 +110,8 @@ static void a_ring_is_learned_with_norms_before_or_behind_on_any_number_of_threa
         assert_ok(nj_sasrec_judge(one.model, &one.histories.users, 1, pool, &ranks, &err), &err);
         assert_int_equal(ranks.count, USERS);
         for (size_t u = 0; u < USERS; u++) {
-            assert_int_equal(ranks.ranks[u], 1); // the last item, of which nothing was learned there
+            assert_int_equal(ranks.ranks[u],
+                             1); // the last item, of which nothing was learned there
         }
         nj_sasrec_ranks_fini(&ranks);
         nj_pool_free(&pool);

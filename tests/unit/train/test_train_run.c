@@ -274,7 +274,7 @@ static void a_loss_that_is_no_number_stops_the_training_with_its_step(void **sta
     b.model->values[b.model->embedding + 3] = INFINITY;
     nj_train_pack(b.model);
     assert_int_equal(run(&b, &settings, &w, &end, &err), NJ_FAILED);
-    assert_non_null(strstr(err.text, "step 1 (epoch 1, samples 0 to 9 of it)"));
+    assert_non_null(strstr(err.text, "step 1 (epoch 1, samples 0 to 9 of it, users \""));
     settings.batch_samples = 0;
     assert_int_equal(run(&b, &settings, &w, &end, &err), NJ_INPUT);
     settings = make_settings();
