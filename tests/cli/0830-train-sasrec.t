@@ -15,11 +15,10 @@ same_log() { # FOLDER FOLDER: but for how long it took
     check "... and so is what training.json says" \
         diff -q <(grep -v second "$1/training.json") <(grep -v second "$2/training.json")
 }
-agrees() { # FOLDER KEY OPTION...: eval finds the best epoch's figure
+agrees() { # FOLDER KEY LIST-OPTION EVAL-OPTION: eval finds the best epoch's figure
     local folder=$1 key=$2
-    shift 2
-    nightjar baseline sasrec --model "$folder" --ids "$items" --users users.txt --target validation --top 10 --out lists.jsonl "$@" 2>err
-    expect_exit 0 '' -- nightjar eval --bundle b.njb --users users.txt --target validation --lists lists.jsonl --top 10 --json
+    nightjar baseline sasrec --model "$folder" --ids "$items" --users users.txt --target validation --top 10 --out lists.jsonl ${3:+"$3"} 2>err
+    expect_exit 0 '' -- nightjar eval --bundle b.njb --users users.txt --target validation --lists lists.jsonl --top 10 --json ${4:+"$4"}
     check "... and NDCG is what training said: $key" python3 -c '
 import json
 import sys
@@ -34,8 +33,8 @@ expect_exit 0 '' -- "${small[@]}" --out whole --json
 stdout_is_json
 expect_absent whole/checkpoint.nj
 check '... and the page has its curves' grep -q '<svg' whole/report.html
-agrees whole 'ndcg@10'
-agrees whole 'masked ndcg@10' --mask-history
+agrees whole 'ndcg@10' '' --keep-history
+agrees whole 'masked ndcg@10' --mask-history ''
 check '... and no list has an item of its input under --mask-history' python3 -c '
 import json
 import judge
@@ -50,7 +49,7 @@ expect_exit 0 '' -- "${small[@]}" --out whole --resume
 stdout_has 'complete since an earlier run'
 expect_exit 78 'begun with rate 0.01, now it is 0.02' -- "${small[@]}" --out whole --resume --rate 0.02
 expect_exit 0 '' -- "${small[@]}" --norms after --seed 1 --quiet --out after
-agrees after 'ndcg@10'
+agrees after 'ndcg@10' '' --keep-history
 
 # Killed again and again: the same weights in the end.
 deaths=0

@@ -51,7 +51,8 @@ static void hide_later_keys(const head *a)
 static void drop_weights(const nj_sasrec_call *c, const head *a)
 {
     memcpy(c->s->weights, a->p, a->S * a->S * sizeof *a->p);
-    nj_dropout_apply(c->dropout, a->key, a->S * a->S, c->s->weights);
+    nj_dropout_apply(c->model->kernels, c->dropout, a->key, a->S * a->S, c->s->weights,
+                     c->s->weights);
 }
 
 static float score_scale(const nj_sasrec_call *c)
@@ -94,8 +95,8 @@ void nj_sasrec_attend_backward(const nj_sasrec_call *c, const nj_kept_sasrec_blo
         kernels->matmul_tn(a.S, E, a.S, weights, a.S, da, D, dq + 2 * D, 3 * D);
 
         kernels->matmul_nt(a.S, a.S, E, da, D, q + 2 * D, 3 * D, weights, a.S);
-        nj_dropout_apply(c->dropout, a.key, a.S * a.S, weights);
-        nj_rows_softmax_backward(a.S, a.S, a.p, weights);
+        nj_dropout_apply(c->model->kernels, c->dropout, a.key, a.S * a.S, weights, weights);
+        kernels->softmax_backward(a.S, a.S, a.p, a.S, weights, a.S);
         kernels->scale(a.S, a.S, score_scale(c), weights, a.S);
         kernels->matmul_nn(a.S, E, a.S, weights, a.S, q + D, 3 * D, dq, 3 * D);
         kernels->matmul_tn(a.S, E, a.S, weights, a.S, q, 3 * D, dq + D, 3 * D);

@@ -19,7 +19,8 @@ static uint32_t use_of(uint32_t layer, uint32_t use)
 
 void nj_sasrec_drop(const nj_sasrec_call *c, uint32_t use, size_t count, float *values)
 {
-    nj_dropout_apply(c->dropout, nj_dropout_key(c->options->seed, use), count, values);
+    nj_dropout_apply(c->model->kernels, c->dropout, nj_dropout_key(c->options->seed, use), count,
+                     values, values);
 }
 
 // ---- linear layers and norms ----

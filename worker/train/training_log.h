@@ -16,7 +16,7 @@
 #include "common/base/error.h"
 #include "common/base/slice.h"
 
-#define NJ_TRAINING_FIGURES_MAX 16
+#define NJ_TRAINING_FIGURES_MAX 32
 #define NJ_TRAINING_LOG_BYTES_MAX ((size_t)64 << 20)
 
 typedef struct {
