@@ -75,6 +75,12 @@ static void pack_part(void *context, size_t part)
     nj_sasrec_pack_part(sasrec->model, part);
 }
 
+static uint32_t count_positions(const void *context, uint32_t number)
+{
+    const nj_sasrec_learner *sasrec = context;
+    return sasrec->sequences->sequences[number].length;
+}
+
 static nj_slice name_user(const void *context, uint32_t number)
 {
     const nj_sasrec_learner *sasrec = context;
@@ -122,6 +128,7 @@ nj_status nj_sasrec_learner_init(nj_sasrec_learner *sasrec, nj_learner *out, nj_
                           .count_labels = count_labels,
                           .gradient = add_gradient,
                           .changed = pack_part,
+                          .effort = count_positions,
                           .name_user = name_user};
     nj_status status = list_norms(sasrec, &learner.undecayed_count, err);
     learner.undecayed = sasrec->norms;
