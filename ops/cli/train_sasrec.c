@@ -1,10 +1,12 @@
 // train_sasrec.c - `nightjar train sasrec`: histories to a self-attentive recommender, the best epoch by validation kept.
 #include "ops/cli/train_sasrec.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/checked.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/catalogue/job.h"
 #include "common/judge/metric.h"
 #include "ops/cli/commands.h"
@@ -118,6 +120,19 @@ static nj_status choose_shard(const nj_arguments *arguments, command *c, uint32_
     return status;
 }
 
+static void tell_size(const command *c, const nj_training_options *options)
+{
+    const size_t shards = (options->batch_samples + (size_t)c->shard - 1) / c->shard;
+    nj_log(NJ_LOG_INFO,
+           "%zu users, %" PRIu64 " events of known items, %" PRIu64
+           " of unknown ones left out; %zu "
+           "samples with %" PRIu64 " labels; %zu parameters, %" PRIu32
+           " threads; gradients of %zu shards take %.0f MB",
+           c->users.count, c->users.item_total, c->users.unknown_total, c->sequences.count,
+           c->sequences.label_total, c->model->count, options->threads, shards,
+           (double)(shards * c->model->count * sizeof(float)) / 1e6);
+}
+
 // ---- hooks ----
 
 static nj_status keep_model(void *context, nj_error *err)
@@ -210,6 +225,7 @@ static nj_status run_training(command *c, const nj_training_options *options, nj
         .context = c, .stepped = stepped, .epoch_ended = epoch_ended, .notes = tell_notes};
     const nj_digest asked = nj_training_digest(&c->training);
     const nj_digest inputs = nj_sasrec_learner_digest(&c->sasrec, &asked);
+    tell_size(c, options);
     nj_status status = nj_train_run(&c->learner, &settings, &inputs, &hooks, &c->state, err);
     nj_progress_finish(&c->training.progress);
     return status == NJ_OK ? nj_training_finish(&c->training, &c->state, err) : status;
