@@ -414,6 +414,26 @@ static const nj_option STORE_ROLLBACK[] = {
     JSON_OPTION,
 };
 
+static const nj_option BASELINE[] = {
+    NJ_IDS_OPTION,
+    NJ_HISTORIES_OPTIONS,
+    NJ_SPLIT_OPTIONS,
+    {"top", "N", "50", "items of a list", false},
+    {"mask-history", NULL, NULL, "leave out what a user has had", false},
+    {"model", "DIR", NULL, "sasrec: the folder that `train sasrec` made", false},
+    {"neighbours", "N", NULL, "co-visitation, item-knn: kept of each item; default: 200", false},
+    {"fading", "X", NULL,
+     "co-visitation, item-knn: weight of an item for each later one; default: 0.4, 0.5", false},
+    {"distance", "X", NULL, "co-visitation: exponent of the places between two items; default: 0.5",
+     false},
+    {"back", "X", NULL, "co-visitation: weight of items that stood before; default: 0.1", false},
+    {"shrink", "X", NULL, "item-knn: added to the divisor of a cosine; default: 40", false},
+    {"threads", "N", "0", "0: one for each processor of this process; the lists are the same",
+     false},
+    {"out", "FILE", NULL, "lists as JSON lines; - is standard output", true},
+    {"json", NULL, NULL, "print what was done as JSON, unless lists go to standard output", false},
+};
+
 static const nj_option TRAIN_RQVAE[] = {
     {"embeddings", "FILE", NULL, ".npy [items, width], float16 or float32", true},
     {"levels", "N", "3", "codebooks", false},
@@ -437,6 +457,10 @@ static const nj_option TRAIN_SASREC[] = {
     {"d-ff", "N", "512", "width of a dense layer", false},
     {"history-max", "N", "50", "the last items of a history that are looked at", false},
     {"norms", "WORD", "before", "where norms stand: before a sublayer or after it", false},
+    {"shard", "N", "0",
+     "samples that a thread takes at a time, part of what the bits depend on; 0: --batch / 32, at "
+     "least 4, and so many that their gradients take 2 GB",
+     false},
     NJ_TRAIN_OPTIONS("100", "256", "0.001", "100", "cosine", "0", "0", "0.5", "1", "10"),
 };
 
@@ -473,28 +497,6 @@ static const nj_option TRAIN_T5[] = {
      false},
     {"kernels", "NAME", "auto", "instructions: a set of class \"exact\"", false},
     NJ_TRAIN_OPTIONS("100", "256", "0.001", "500", "cosine", "0.05", "1", "0.1", "2", "10"),
-};
-
-static const nj_option BASELINE[] = {
-    NJ_IDS_OPTION,
-    NJ_HISTORIES_OPTIONS,
-    NJ_SPLIT_OPTIONS,
-    {"top", "N", "50", "items of a list", false},
-    {"mask-history", NULL, NULL, "leave out what a user has had", false},
-    {"model", "DIR", NULL, "sasrec: the folder that `train sasrec` made", false},
-    {"neighbours", "N", NULL, "co-visitation, item-knn: kept of each item; default: 200", false},
-    {"fading", "X", NULL,
-     "co-visitation, item-knn: weight of an item beside the next one's; default: 0.5", false},
-    {"distance", "X", NULL, "co-visitation: exponent of the places between two items; default: 0",
-     false},
-    {"back", "X", NULL, "co-visitation: weight of items that stood before; default: 0", false},
-    {"damping", "X", NULL,
-     "co-visitation: exponent of popularity that weights are divided by; default: 0", false},
-    {"shrink", "X", NULL, "item-knn: added to the divisor of a cosine; default: 10", false},
-    {"threads", "N", "0", "0: one for each processor of this process; the lists are the same",
-     false},
-    {"out", "FILE", NULL, "lists as JSON lines; - is standard output", true},
-    {"json", NULL, NULL, "print what was done as JSON, unless lists go to standard output", false},
 };
 
 #define COMMAND(name, summary, positional, options, run)                                           \
