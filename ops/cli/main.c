@@ -365,7 +365,9 @@ static const nj_option TRAIN_RQVAE[] = {
     {"standardise", "WORD", "columns", "of the embeddings: " NJ_RQVAE_STANDARDS, false},
     {"codebook-start", "WORD", "kmeans", "kmeans of the first residuals, or random", false},
     {"keep-dead", NULL, NULL, "leave codes that no item has where they are", false},
-    NJ_TRAIN_OPTIONS("200", "1024", "0.001", "100", "cosine", "0", "1", "0", "5", "0"),
+    {"best", "WORD", "error", "the epoch that is kept: least reconstruction error, or collisions",
+     false},
+    NJ_TRAIN_OPTIONS("200", "256", "0.003", "100", "cosine", "0", "1", "0", "5", "0"),
 };
 
 static const nj_command COMMANDS[] = {
