@@ -348,6 +348,10 @@ static json_t *result_to_json(const nj_training *training)
         json_object_set_new(result, "out", json_string(training->options.out));
         json_object_set(result, "last",
                         count > 0 ? json_array_get(epochs, count - 1) : json_null());
+        json_object_set(result, "best_figures",
+                        training->log.best_epoch > 0
+                            ? json_array_get(epochs, training->log.best_epoch - 1)
+                            : json_null());
     }
     return result;
 }
