@@ -43,9 +43,10 @@ static nj_status read_options(const nj_arguments *arguments, bool decodes, nj_ev
         status = nj_split_from(arguments, &in->split, err);
     }
     if (status == NJ_OK && in->split.kind == NJ_SPLIT_NONE) {
-        return nj_fail(err, NJ_USAGE,
-                       "--target is \"none\", must be test or validation: there is nothing to judge "
-                       "where nothing is held out");
+        return nj_fail(
+            err, NJ_USAGE,
+            "--target is \"none\", must be test or validation: there is nothing to judge "
+            "where nothing is held out");
     }
     in->words = nj_split_describe(&in->split, &in->source);
     return status;
@@ -109,8 +110,8 @@ static nj_status read_users(nj_eval_inputs *in, nj_error *err)
 {
     const nj_user_masks masks = nj_job_masks(&in->job);
     nj_held_out *held = &in->held;
-    nj_status status = nj_held_out_read(&in->source, &in->split, in->items, in->map, &masks,
-                                        &in->live, held, err);
+    nj_status status =
+        nj_held_out_read(&in->source, &in->split, in->items, in->map, &masks, &in->live, held, err);
     if (status == NJ_OK && held->users.count == 0) {
         return nj_fail(err, NJ_INPUT,
                        "%s: nobody can be judged: of %" PRIu64 " users %" PRIu64

@@ -61,9 +61,8 @@ static nj_status append_facts(nj_buffer *line, const writing *w, size_t user)
     if (status == NJ_OK && group != NJ_GROUP_NONE) {
         status = append_text(line, ", \"group\"", nj_idlist_builder_at(&held->groups, group));
     }
-    return status == NJ_OK
-               ? nj_buffer_printf(line, ", \"held_out\": \"%s\"", w->inputs->words.text)
-               : status;
+    return status == NJ_OK ? nj_buffer_printf(line, ", \"held_out\": \"%s\"", w->inputs->words.text)
+                           : status;
 }
 
 static nj_status append_items(nj_buffer *line, const writing *w, size_t user)
@@ -85,8 +84,7 @@ static nj_status append_user(nj_buffer *line, const writing *w, size_t user)
 {
     const nj_held_out *held = &w->inputs->held;
     const uint32_t target = nj_held_out_targets(held)[user];
-    nj_status status =
-        append_text(line, "{\"user\"", nj_idlist_builder_at(&held->users.ids, user));
+    nj_status status = append_text(line, "{\"user\"", nj_idlist_builder_at(&held->users.ids, user));
     if (status == NJ_OK) {
         status = append_text(line, ", \"target\"", nj_idlist_at(w->inputs->items, target));
     }

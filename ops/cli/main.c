@@ -6,6 +6,7 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
+#include "ops/cli/eval_report.h"
 #include "ops/cli/item_options.h"
 #include "ops/cli/local_fleet.h"
 #include "ops/cli/run_phases.h"
@@ -295,6 +296,7 @@ static const nj_option EVAL[] = {
      "write each user's held-out item, its rank and the list decoded; "
      "--lists and --against read it",
      false},
+    NJ_EVAL_REPORT_OPTIONS,
     {"procs", "N", "1", "processes that decode; the result is the same", false},
     NJ_PRECISION_OPTION,
     NJ_ENGINE_OPTIONS,
