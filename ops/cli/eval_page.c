@@ -326,7 +326,7 @@ static void write_prefix_level(const nj_eval_told *told, size_t model, size_t le
                                              {"shown", NJ_HTML_NUMBER}, {"trained", NJ_HTML_NUMBER},
                                              {"lift", NJ_HTML_NUMBER},  {"such as", NJ_HTML_WORDS}};
     const nj_prefix_level *p = &told->f->rankings[model][told->e->primary].prefixes[level];
-    char caption[NJ_EVAL_ITEM_BYTES];
+    char caption[NJ_EVAL_CAPTION_BYTES];
     snprintf(caption, sizeof caption,
              "%zu code%s: %zu prefixes; %.1f %% of what is shown stands elsewhere than in training",
              level + 1, level > 0 ? "s" : "", p->prefix_count, 100 * p->moved);
@@ -372,7 +372,7 @@ static void write_headline(const nj_eval_told *told, nj_html *page)
     for (size_t i = 0; i < told->e->model_count; i++) {
         const nj_estimate *recall =
             &f->rankings[i][told->e->primary].metrics.at[0][f->cutoff_index];
-        char name[NJ_EVAL_ITEM_BYTES];
+        char name[NJ_EVAL_CAPTION_BYTES];
         snprintf(name, sizeof name, "%.80s recall@%u", told->e->models[i].name, f->cutoff);
         nj_html_figure(page, name, "%.4f", recall->value);
     }

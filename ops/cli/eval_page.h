@@ -6,6 +6,7 @@
 #include "ops/cli/eval_report.h"
 
 #define NJ_EVAL_CELL_BYTES 64
+#define NJ_EVAL_CAPTION_BYTES 128
 
 /// ".0604 [.0573, .0636]", or the value alone where interval [2] is NULL.
 void nj_eval_cell(double value, const double *interval, int decimals, bool with_sign,

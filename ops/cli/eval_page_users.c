@@ -199,7 +199,7 @@ static void write_examples(const nj_eval_told *told, size_t other, nj_outcome ou
         const nj_slice id = nj_idlist_builder_at(e->user_ids, users[i]);
         const uint32_t *last = NULL;
         const size_t last_count = nj_eval_last_items(e, users[i], &last);
-        char term[NJ_EVAL_ITEM_BYTES];
+        char term[NJ_EVAL_CAPTION_BYTES];
         char had[ITEMS_BYTES];
         char target[NJ_EVAL_ITEM_BYTES];
         char lists[2][MODEL_BYTES];
@@ -245,7 +245,7 @@ void nj_eval_page_contrasts(const nj_eval_told *told, nj_html *page)
     nj_html_note(
         page, "Effects are Cliff's delta: how much more often a user of one side has the larger "
               "number; of shares it is their difference. 0 is no difference, 1 every user of one "
-              "side above every user of the other; brackets are 95 %% intervals, bold where they "
-              "leave 0 out. They describe who is won and lost, not why. Examples are taken evenly "
-              "from the users in their order.");
+              "side above every user of the other; brackets are 95 %% intervals, and bold is what "
+              "leaves 0 out. The rest are the users whom both find, or neither. They describe who "
+              "is won and lost, not why. Examples are taken evenly from the users in their order.");
 }

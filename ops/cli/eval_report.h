@@ -119,7 +119,7 @@ size_t nj_eval_examples(const nj_eval_told *told, size_t other, nj_outcome outco
 /// The last items of a user's history, oldest first, at most NJ_EVAL_LAST_ITEMS; 0 where histories are not known.
 size_t nj_eval_last_items(const nj_evaluation *evaluation, size_t user, const uint32_t **out);
 
-#define NJ_EVAL_ITEM_BYTES 128
+#define NJ_EVAL_ITEM_BYTES 64 // no narrower than a SID's codes
 /// An item's id and what its title begins with, printable.
 void nj_eval_item_text(const nj_evaluation *evaluation, uint32_t item,
                        char out[NJ_EVAL_ITEM_BYTES]);
