@@ -14,7 +14,7 @@ static nj_split_parts split_plainly(const nj_split *split, const double *times, 
     nj_split_parts parts = {0};
     for (size_t i = 0; i < count; i++) {
         const size_t behind = count - 1 - i; // events that follow
-        const bool is_before = split->kind == NJ_SPLIT_TIME ? times[i] < split->from.at
+        const bool is_before = split->kind == NJ_SPLIT_TIME   ? times[i] < split->from.at
                                : split->kind == NJ_SPLIT_NONE ? true
                                : split->kind == NJ_SPLIT_TEST ? behind >= 1
                                                               : behind >= 2;
@@ -24,8 +24,8 @@ static nj_split_parts split_plainly(const nj_split *split, const double *times, 
     }
     if (split->kind == NJ_SPLIT_TIME) {
         for (size_t i = parts.input_count; i < count && !parts.has_target; i++) {
-            parts.has_target = i == parts.input_count &&
-                               (!split->until.given || times[i] < split->until.at);
+            parts.has_target =
+                i == parts.input_count && (!split->until.given || times[i] < split->until.at);
         }
     } else if (split->kind == NJ_SPLIT_TEST) {
         parts.has_target = count >= 1;
@@ -44,11 +44,10 @@ static void a_history_is_cut_as_the_definition_says(void **state)
         const nj_slice items[EVENTS_MAX] = {{0}};
         const size_t count = simrandom_below(&random, EVENTS_MAX + 1);
         const double from = (double)simrandom_below(&random, 8);
-        const nj_split split = {
-            .kind = (nj_split_kind)simrandom_below(&random, 4),
-            .from = {.given = true, .at = from},
-            .until = {.given = simrandom_chance(&random, 1, 2),
-                      .at = from + 0.5 + (double)simrandom_below(&random, 3)}};
+        const nj_split split = {.kind = (nj_split_kind)simrandom_below(&random, 4),
+                                .from = {.given = true, .at = from},
+                                .until = {.given = simrandom_chance(&random, 1, 2),
+                                          .at = from + 0.5 + (double)simrandom_below(&random, 3)}};
         double time = 0;
         for (size_t i = 0; i < count; i++) {
             time += (double)simrandom_below(&random, 3) / 2;

@@ -38,9 +38,8 @@ static nj_status take(void *context, const nj_history *history, nj_error *err)
     all->first_line[user] = (int)history->line;
     for (size_t i = 0; i < history->item_count; i++) {
         assert_true(all->count < EVENTS_MAX);
-        all->events[all->count++] =
-            (event){user, history->items[i].bytes[1] - '0',
-                    history->times != NULL ? history->times[i] : 0, (int)i};
+        all->events[all->count++] = (event){user, history->items[i].bytes[1] - '0',
+                                            history->times != NULL ? history->times[i] : 0, (int)i};
     }
     all->times = history->times != NULL;
     return NJ_OK;
@@ -70,9 +69,9 @@ static void make_events(simrandom *random, events *out)
 {
     *out = (events){.count = 1 + (int)simrandom_below(random, EVENTS_MAX - 1)};
     for (int i = 0; i < out->count; i++) {
-        out->events[i] = (event){(int)simrandom_below(random, USERS),
-                                 (int)simrandom_below(random, ITEMS),
-                                 (double)simrandom_below(random, TIMES) / 2 - 1, i};
+        out->events[i] =
+            (event){(int)simrandom_below(random, USERS), (int)simrandom_below(random, ITEMS),
+                    (double)simrandom_below(random, TIMES) / 2 - 1, i};
     }
 }
 
@@ -356,7 +355,8 @@ static void times_that_are_needed_and_missing_are_refused(void **state)
         {NJ_HISTORIES_CSV, "user,item\nu1,i1\n", "line 1: no column \"timestamp\""},
         {NJ_HISTORIES_INTER, "user_id:token\titem_id:token\nu1\ti1\n",
          "line 1: no column \"timestamp:float\""},
-        {NJ_HISTORIES_JSONL, "{\"user\": \"u1\", \"items\": [\"i1\"]}\n", "line 1: has no \"times\""},
+        {NJ_HISTORIES_JSONL, "{\"user\": \"u1\", \"items\": [\"i1\"]}\n",
+         "line 1: has no \"times\""},
         {NJ_HISTORIES_JSONL, "{\"user\": \"u1\", \"items\": [\"i1\"], \"times\": [1, 2]}\n",
          "line 1: has 1 items and 2 times"},
         {NJ_HISTORIES_JSONL, "{\"user\": \"u1\", \"items\": [\"i1\"], \"times\": []}\n",
@@ -406,7 +406,8 @@ static void a_date_beside_milliseconds_is_refused(void **state)
     events all;
     nj_error err = {0};
     static const char CSV[] = "user,item,timestamp\nu1,i1,1000\nu1,i1,1714521600000\n";
-    static const char JSONL[] = "{\"user\": \"u1\", \"items\": [\"i1\"], \"times\": [1714521600000]}\n";
+    static const char JSONL[] =
+        "{\"user\": \"u1\", \"items\": [\"i1\"], \"times\": [1714521600000]}\n";
     assert_refused(read_text(CSV, source, 0, &all, &err), NJ_INPUT, &err,
                    "line 3: time 1714521600000 is beyond the year 9999");
     source.format = NJ_HISTORIES_JSONL;
@@ -420,8 +421,8 @@ static void a_date_beside_milliseconds_is_refused(void **state)
 static void keys_that_nobody_asks_for_are_further_keys(void **state)
 {
     (void)state;
-    static const char TEXT[] =
-        "{\"user\": \"u1\", \"items\": [\"i1\"], \"times\": {\"a\": 1}, \"held_out\": [1], \"times\": 2}\n";
+    static const char TEXT[] = "{\"user\": \"u1\", \"items\": [\"i1\"], \"times\": {\"a\": 1}, "
+                               "\"held_out\": [1], \"times\": 2}\n";
     const nj_histories_source source = {.format = NJ_HISTORIES_JSONL};
     assert_int_equal(read_ok(TEXT, source, 0).count, 1);
 }
