@@ -7,6 +7,7 @@
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 #include "ops/cli/interactions.h"
+#include "ops/cli/eval_report.h"
 #include "ops/cli/item_options.h"
 #include "ops/cli/lab.h"
 #include "ops/cli/local_fleet.h"
@@ -331,6 +332,7 @@ static const nj_option EVAL[] = {
      "write each user's held-out item, its rank and the list decoded; "
      "--lists and --against read it",
      false},
+    NJ_EVAL_REPORT_OPTIONS,
     {"procs", "N", "1", "processes that decode; the result is the same", false},
     NJ_PRECISION_OPTION,
     NJ_ENGINE_OPTIONS,
