@@ -14,7 +14,8 @@
 #include "common/base/idlist.h"
 #include "common/judge/lists.h"
 
-#define NJ_MODELS_MAX 8 // judged side by side
+#define NJ_MODELS_MAX 8          // judged side by side
+#define NJ_GROUP_NONE UINT32_MAX // also of categories
 
 // Whether a list may name what its user had before. The two are different tasks, and figures of one say nothing of the other.
 typedef enum {
@@ -48,7 +49,7 @@ typedef struct {
 // An item's own texts; a NULL start is no text.
 typedef struct {
     const nj_slice *titles; // [N] valid UTF-8
-    // [N] number of the item's category, below category_count, or NJ_ITEM_INVALID: none
+    // [N] number of the item's category, below category_count, or NJ_GROUP_NONE
     const uint32_t *category_of;
     uint32_t category_count; // 0: not known
 } nj_item_texts;
@@ -71,7 +72,7 @@ typedef struct {
     // The known items before it, oldest first, and their number; borrowed as long as the evaluation. NULL: not known.
     const uint32_t *(*history_at)(const void *history, size_t user, uint32_t *out_count);
     const void *history;
-    const uint32_t *group_of; // [U] below group_count, or NJ_ITEM_INVALID: in none
+    const uint32_t *group_of; // [U] below group_count, or NJ_GROUP_NONE
     const char *const *group_names;
     uint32_t group_count; // 0: there are none
 

@@ -6,6 +6,7 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
+#include "ops/cli/eval_report.h"
 #include "ops/cli/item_options.h"
 #include "ops/cli/local_fleet.h"
 #include "ops/cli/run_phases.h"
@@ -245,6 +246,37 @@ static const nj_option DECODE[] = {
     JSON_LINES_OPTION,
 };
 
+static const nj_option EMBED[] = {
+    {"items", "FILE", NULL,
+     "item texts: tab separated below a header line (also RecBole's .item), or JSON lines; - is "
+     "standard input",
+     true},
+    {"method", "WORD", "tfidf-svd", "tfidf-svd: weighted words, brought to few dimensions", false},
+    {"id-column", "NAME", NULL,
+     "where the id stands; default: item_id, else id, else the first column", false},
+    {"text-columns", "NAME[=N][,...]", NULL,
+     "where the text stands, N times as important; default: all columns but the id", false},
+    {"ids", "FILE", NULL,
+     "the items and their order, one id a line; default: those of --items as they stand", false},
+    {"zero-missing", NULL, NULL,
+     "items of --ids that have no text get zeros; else they are refused", false},
+    {"dimensions", "N", "128", "width of a vector, 1 to 1024", false},
+    {"bigrams", NULL, NULL, "two words that follow each other count as a word too", false},
+    {"min-items", "N", "2", "words that fewer items have are left out", false},
+    {"words-max", "N", "1000000", "words that are kept at the most: those of most items", false},
+    {"plain-counts", NULL, NULL, "a word counts as often as it stands; else 1 + ln of that", false},
+    {"power-iterations", "N", "5", "more of them find the axes more exactly", false},
+    {"no-normalize", NULL, NULL, "rows keep their lengths; else all have length 1", false},
+    {"half", NULL, NULL, "write float16; else float32", false},
+    {"seed", "N", "0", "same seed, same texts, same file", false},
+    {"threads", "N", "0", "0: one a processor; the result is the same", false},
+    {"quiet", NULL, NULL, "no progress on standard error", false},
+    NJ_LOG_OPTION,
+    {"ids-out", "FILE", NULL, "write the ids in row order, one a line", false},
+    {"out", "FILE", NULL, "the vectors, .npy [items, dimensions]", true},
+    JSON_OPTION,
+};
+
 static const nj_option EVAL[] = {
     {"bundle", "FILE", NULL, "decode with this bundle; with --lists only its items count", false},
     {"ids", "FILE", NULL, "with --lists, in place of a bundle: the items, one id a line", false},
@@ -264,6 +296,7 @@ static const nj_option EVAL[] = {
      "write each user's held-out item, its rank and the list decoded; "
      "--lists and --against read it",
      false},
+    NJ_EVAL_REPORT_OPTIONS,
     {"procs", "N", "1", "processes that decode; the result is the same", false},
     NJ_PRECISION_OPTION,
     NJ_ENGINE_OPTIONS,
@@ -361,6 +394,7 @@ static const nj_command COMMANDS[] = {
             nj_command_catalogue_show),
     COMMAND("decode", "users to lists in one process, as JSON lines", NULL, DECODE,
             nj_command_decode),
+    COMMAND("embed", "item vectors from item text, without a model", NULL, EMBED, nj_command_embed),
     COMMAND("eval", "recall, NDCG and MRR of lists against held-out items", NULL, EVAL,
             nj_command_eval),
     COMMAND("keys", "make a CURVE key pair", NULL, KEYS, nj_command_keys),
