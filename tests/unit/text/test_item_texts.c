@@ -19,9 +19,8 @@ static nj_status write_item(void *context, const nj_item_text *item, nj_error *e
     assert_int_equal(nj_buffer_printf(&said, "%.*s(", NJ_SLICE_ARGS(item->id)), NJ_OK);
     for (size_t i = 0; i < item->field_count; i++) {
         const nj_text_field *field = &item->fields[i];
-        assert_int_equal(nj_buffer_printf(&said, "%s%.*s", i > 0 ? "," : "",
-                                          NJ_SLICE_ARGS(field->text)),
-                         NJ_OK);
+        assert_int_equal(
+            nj_buffer_printf(&said, "%s%.*s", i > 0 ? "," : "", NJ_SLICE_ARGS(field->text)), NJ_OK);
         if (field->weight != 1) {
             assert_int_equal(nj_buffer_printf(&said, "*%" PRIu32, field->weight), NJ_OK);
         }
@@ -77,17 +76,19 @@ static void columns_are_chosen_and_weighted(void **state)
 static void a_typed_header_says_what_is_text(void **state)
 {
     (void)state;
-    assert_read("title:token_seq\titem_id:token\tprice:float\tv:float_seq\nToy Story\t1\t9.5\t1 2\n",
-                NULL, NULL, "1(Toy Story)");
+    assert_read(
+        "title:token_seq\titem_id:token\tprice:float\tv:float_seq\nToy Story\t1\t9.5\t1 2\n", NULL,
+        NULL, "1(Toy Story)");
     assert_read("item_id:token\tprice:float\n1\t9.5\n", NULL, "price", "1(9.5)");
 }
 
 static void json_lines_give_strings_and_arrays_of_them(void **state)
 {
     (void)state;
-    assert_read("{\"id\": 7, \"title\": \"red\", \"price\": 2, \"kinds\": [[\"A\", \"B\"], \"C\"]}\n"
-                "{\"id\": \"x\", \"title\": null}\n",
-                NULL, NULL, "7(red,A,B,C)x()");
+    assert_read(
+        "{\"id\": 7, \"title\": \"red\", \"price\": 2, \"kinds\": [[\"A\", \"B\"], \"C\"]}\n"
+        "{\"id\": \"x\", \"title\": null}\n",
+        NULL, NULL, "7(red,A,B,C)x()");
     assert_read("{\"asin\": \"q\", \"title\": \"red\", \"kind\": \"nails\"}\n", "asin", "kind=2",
                 "q(nails*2)");
     assert_read("{\"item_id\": \"q\", \"id\": \"text\"}\n", NULL, NULL, "q(text)");

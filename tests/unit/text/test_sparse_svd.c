@@ -119,8 +119,8 @@ static void check_products(const drawn *d, const nj_svd *svd)
 
 static double axis_at(const nj_svd *svd, size_t column, size_t k)
 {
-    return svd->axes[(k / NJ_SVD_BLOCK * svd->column_count + column) * NJ_SVD_BLOCK +
-                     k % NJ_SVD_BLOCK];
+    return svd
+        ->axes[(k / NJ_SVD_BLOCK * svd->column_count + column) * NJ_SVD_BLOCK + k % NJ_SVD_BLOCK];
 }
 
 static void all_axes_together_lose_nothing(void **state)

@@ -51,7 +51,7 @@ static void values_are_scikit_learns(void **state)
     const nj_sparse m = finish(&tfidf);
     assert_int_equal(m.row_count, 3);
     assert_int_equal(m.column_count, 5);
-    const double rare = log(4.0 / 2.0) + 1; // in one row of three
+    const double rare = log(4.0 / 2.0) + 1;   // in one row of three
     const double common = log(4.0 / 3.0) + 1; // in two
     const double red = (1 + log(2.0)) * rare;
     const double length = sqrt(red * red + 2 * common * common);

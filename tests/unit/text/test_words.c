@@ -32,7 +32,8 @@ static const char *split(const char *text, size_t size)
     assert_ok(nj_words_open(&words, (nj_slice){text, size}, &err), &err);
     out[0] = '\0';
     while (nj_words_next(&words, &word)) {
-        used += (size_t)snprintf(out + used, sizeof out - used, "%.*s|", (int)word.size, word.bytes);
+        used +=
+            (size_t)snprintf(out + used, sizeof out - used, "%.*s|", (int)word.size, word.bytes);
         assert_true(used < sizeof out);
     }
     return out;
@@ -71,7 +72,9 @@ static void letters_of_scripts_without_spaces_are_words(void **state)
 static void bytes_that_are_not_utf8_end_a_word_and_are_counted(void **state)
 {
     (void)state;
-    assert_words("caf\xe9 bar\xff\xfe" "foo", "caf|bar|foo|");
+    assert_words("caf\xe9 bar\xff\xfe"
+                 "foo",
+                 "caf|bar|foo|");
     assert_int_equal(words.bad_byte_count, 3);
     assert_words("\xe8\xb3", "");
     assert_int_equal(words.bad_byte_count, 5);
