@@ -21,7 +21,8 @@
 #define NJ_SVD_MORE_COLUMNS 10 // of Q beyond the dimensions
 #define NJ_SVD_BLOCK 8         // columns of Q that are worked on together
 
-// What is shorter than this part of the longest axis is taken for rounding and left out.
+// What is shorter than this part of the longest axis is rounding and left out. Axes below some 1/2000 of the longest can be lost in the first
+// product already.
 #define NJ_SVD_SHORTEST 1e-6
 
 typedef struct {
