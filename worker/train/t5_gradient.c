@@ -292,7 +292,7 @@ double nj_train_gradient(const nj_train_t5 *model, nj_train_scratch *scratch,
                        .N_encoder = batch->offset[batch->B],
                        .N_decoder = (size_t)batch->B * limits->T};
     scratch->phase = NJ_PHASE_REST;
-    scratch->phase_ns = nj_clock_mono_ns();
+    scratch->phase_ns = nj_clock_thread_ns();
     set_inputs(&c);
     run_encoder(&c);
     run_decoder(&c);

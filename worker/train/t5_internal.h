@@ -6,6 +6,7 @@
 #include "worker/train/t5_gradient.h"
 
 #define NJ_TRAIN_HEAD_ROWS 128 // rows whose logits are in memory at a time
+#define NJ_TRAIN_PART_ROWS 128 // rows that go through a dense layer at a time
 
 // One norm: what went in, and what the backward pass needs of it.
 typedef struct {
@@ -64,8 +65,8 @@ struct nj_train_scratch {
     float *dn;                // [N, D] by a norm's result
     float *de;                // [tokens_max, D] by the encoder's output
     float *dq, *dk, *dv, *da; // [N, H*E]
-    float *dh;                // [N, F]
-    float *dgate;             // [N, F], gated only
+    float *dh;                // [NJ_TRAIN_PART_ROWS, F]
+    float *dgate;             // likewise, gated only
     float *scores;            // [longest, longest] of one head
     float *logits;            // [NJ_TRAIN_HEAD_ROWS, V]
 
