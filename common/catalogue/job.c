@@ -37,6 +37,24 @@ nj_status nj_format_from(const char *word, const char *path, nj_histories_format
     return NJ_OK;
 }
 
+nj_status nj_histories_from(const nj_arguments *arguments, nj_histories_source *out, nj_error *err)
+{
+    nj_histories_source source = {.path = nj_argument(arguments, "users")};
+    const char *as_of = nj_argument(arguments, "as-of");
+    nj_status status =
+        nj_format_from(nj_argument(arguments, "format"), source.path, &source.format, err);
+    if (status == NJ_OK && as_of != NULL) {
+        status = nj_instant_parse("as-of", as_of, &source.as_of, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_argument_uint(arguments, "tie-seed", 0, UINT64_MAX, &source.tie_seed, err);
+    }
+    if (status == NJ_OK) {
+        *out = source;
+    }
+    return status;
+}
+
 static nj_status open_bundle(nj_job *job, const char *path, nj_error *err)
 {
     nj_status status = nj_bundle_open(path, &job->bundle, err);
@@ -163,15 +181,11 @@ nj_digest nj_job_eligible_digest(const nj_job *job)
 
 // ---- users ----
 
-static nj_status read_users(nj_job *job, const char *path, const char *format_word, nj_error *err)
+static nj_status read_users(nj_job *job, const nj_histories_source *source, nj_error *err)
 {
-    nj_histories_format format;
     const nj_user_masks masks = nj_job_masks(job);
-    nj_status status = nj_format_from(format_word, path, &format, err);
-    if (status == NJ_OK) {
-        status = nj_user_table_read(path, format, &job->catalogue.items, &job->map, &masks,
-                                    &job->users, err);
-    }
+    nj_status status =
+        nj_user_table_read(source, &job->catalogue.items, &job->map, &masks, &job->users, err);
     if (status == NJ_OK) {
         status = nj_user_table_apply(&job->users, &job->settings, err);
     }
@@ -240,16 +254,19 @@ nj_status nj_job_open_with(const nj_arguments *arguments, const char *bundle_pat
                            nj_error *err)
 {
     nj_job job = {0};
-    const char *users_path = nj_argument(arguments, "users");
-    nj_status status = open_with(arguments, bundle_path, &job, err);
+    nj_histories_source source;
+    nj_status status = nj_histories_from(arguments, &source, err);
     if (status == NJ_OK) {
-        status = read_users(&job, users_path, nj_argument(arguments, "format"), err);
+        status = open_with(arguments, bundle_path, &job, err);
+    }
+    if (status == NJ_OK) {
+        status = read_users(&job, &source, err);
     }
     if (status != NJ_OK) {
         nj_job_close(&job);
         return status;
     }
-    say_what_was_read(&job, users_path);
+    say_what_was_read(&job, source.path);
     *out = job;
     return NJ_OK;
 }

@@ -23,11 +23,21 @@
 #define NJ_USERS_OPTIONS                                                                           \
     {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", true},                   \
         NJ_USERS_FILE_OPTIONS
-// The same where the bundle is made on the way.
-#define NJ_USERS_FILE_OPTIONS                                                                      \
+// Which histories, and what of them: the rows that nj_histories_from reads, in every command that reads users.
+#define NJ_HISTORIES_OPTIONS                                                                       \
     {"users", "FILE", NULL, "user histories; - is standard input", true},                          \
         {"format", "WORD", NULL, "sequence, jsonl, csv or inter; default: by the file's ending",   \
          false},                                                                                   \
+        {"as-of", "TIME", NULL,                                                                    \
+         "only what happened before counts: a number as the file's times are, or a date of UTC",   \
+         false},                                                                                   \
+    {                                                                                              \
+        "tie-seed", "N", "0",                                                                      \
+            "shuffle events of equal time by this seed; 0: they stand as in the file", false       \
+    }
+// The same where the bundle is made on the way.
+#define NJ_USERS_FILE_OPTIONS                                                                      \
+    NJ_HISTORIES_OPTIONS,                                                                          \
         {"eligible", "FILE", NULL, "recommend only these items: one id a line", false},            \
         {"deny", "FILE", NULL, "never recommend these items: one id a line", false},               \
         {"groups", "FILE", NULL,                                                                   \
@@ -43,6 +53,10 @@
 /// Reads every setting that stands in the command's option table; the others have their defaults. NJ_USAGE.
 NJ_CHECKED nj_status nj_settings_from(const nj_arguments *arguments, nj_settings *out,
                                       nj_error *err);
+
+/// Reads --users, --format, --as-of and --tie-seed; the path is borrowed from the arguments. NJ_USAGE.
+NJ_CHECKED nj_status nj_histories_from(const nj_arguments *arguments, nj_histories_source *out,
+                                       nj_error *err);
 
 // A bundle and the users of one run, read and resolved.
 typedef struct {

@@ -139,14 +139,14 @@ static nj_status add_user(void *context, const nj_history *history, nj_error *er
     return status;
 }
 
-nj_status nj_user_table_read(const char *path, nj_histories_format format, const nj_idlist *items,
+nj_status nj_user_table_read(const nj_histories_source *source, const nj_idlist *items,
                              const nj_idmap *map, const nj_user_masks *masks, nj_user_table *out,
                              nj_error *err)
 {
     nj_user_table table;
     nj_user_table_init(&table);
-    reading r = {path, &table, items, map, masks};
-    nj_status status = nj_histories_read(path, format, add_user, &r, err);
+    reading r = {source->path, &table, items, map, masks};
+    nj_status status = nj_histories_read(source, add_user, &r, err);
     if (status != NJ_OK) {
         nj_user_table_fini(&table);
         return status;

@@ -55,10 +55,9 @@ NJ_CHECKED nj_status nj_user_table_add(nj_user_table *table, const nj_idlist *it
 /// Errors  those of nj_histories_read; NJ_INPUT: a group that is not there (names user and line), or another one than the file of
 ///         groups has; NJ_NO_MEMORY. `*out` is then unchanged.
 /// Proof   tests/unit/catalogue/test_users.c
-NJ_CHECKED nj_status nj_user_table_read(const char *path, nj_histories_format format,
-                                        const nj_idlist *items, const nj_idmap *map,
-                                        const nj_user_masks *masks, nj_user_table *out,
-                                        nj_error *err);
+NJ_CHECKED nj_status nj_user_table_read(const nj_histories_source *source, const nj_idlist *items,
+                                        const nj_idmap *map, const nj_user_masks *masks,
+                                        nj_user_table *out, nj_error *err);
 /// Accepts a table that is all zero.
 void nj_user_table_fini(nj_user_table *table);
 

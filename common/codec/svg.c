@@ -4,32 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/id.h"
+#include "common/codec/markup.h"
 
 #define TEXT_BYTES 512
 
-static const char *const CLASSES[NJ_SVG_ROLE_COUNT] = {"paper", "panel", "grid",  "main", "second",
-                                                       "alarm", "ink",   "quiet", "title"};
 static const char *const ANCHORS[] = {"start", "middle", "end"};
-
-// Contrast of words against paper and panel is at least 4.5 in both palettes (WCAG 2.1, 1.4.3). Values stand twice, because not every
-// viewer knows variables.
-static const char STYLE[] =
-    "<style>\n"
-    "text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}\n"
-    ".title{font-size:20px;font-weight:600}line{stroke-width:1}\n"
-    ".paper{fill:#ffffff}.panel{fill:#f4f6f9}.grid{fill:#d5dae1}.main{fill:#2f6fde}.second{fill:#"
-    "5b6573}.alarm{fill:#c8372d}\n"
-    ".ink,.title{fill:#1c232c}.quiet{fill:#5b6573}\n"
-    "line.grid{stroke:#d5dae1}line.main{stroke:#2f6fde}line.second{stroke:#5b6573}line.alarm{"
-    "stroke:#c8372d}\n"
-    "@media (prefers-color-scheme:dark){\n"
-    ".paper{fill:#14181e}.panel{fill:#1d232b}.grid{fill:#39424e}.main{fill:#6ea2ff}.second{fill:#"
-    "a3aebb}.alarm{fill:#ff7b70}\n"
-    ".ink,.title{fill:#e8ecf1}.quiet{fill:#a3aebb}\n"
-    "line.grid{stroke:#39424e}line.main{stroke:#6ea2ff}line.second{stroke:#a3aebb}line.alarm{"
-    "stroke:#ff7b70}\n"
-    "}\n</style>\n";
 
 static void add_format(nj_svg *svg, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -47,17 +26,12 @@ static void add_format(nj_svg *svg, const char *format, ...)
 
 static void add_text(nj_svg *svg, const char *text)
 {
-    char printable[TEXT_BYTES];
-    snprintf(printable, sizeof printable, "%s", text);
-    nj_text_make_printable(printable);
-    for (const char *c = printable; *c != '\0' && svg->status == NJ_OK; c++) {
-        const char *escaped = *c == '<' ? "&lt;" : *c == '>' ? "&gt;" : *c == '&' ? "&amp;" : NULL;
-        svg->status = escaped != NULL ? nj_buffer_append(&svg->bytes, escaped, strlen(escaped))
-                                      : nj_buffer_append(&svg->bytes, c, 1);
+    if (svg->status == NJ_OK) {
+        svg->status = nj_markup_append(&svg->bytes, text, strlen(text));
     }
 }
 
-void nj_svg_begin(nj_svg *svg, double width, double height, const char *title)
+void nj_svg_begin_inline(nj_svg *svg, double width, double height, const char *title)
 {
     nj_buffer_init(&svg->bytes, NJ_SVG_BYTES_MAX);
     svg->status = NJ_OK;
@@ -67,22 +41,29 @@ void nj_svg_begin(nj_svg *svg, double width, double height, const char *title)
                width, height, width, height);
     add_text(svg, title);
     add_format(svg, "</title>\n");
+}
+
+void nj_svg_begin(nj_svg *svg, double width, double height, const char *title)
+{
+    nj_svg_begin_inline(svg, width, height, title);
+    add_format(svg, "<style>\n");
     if (svg->status == NJ_OK) {
-        svg->status = nj_buffer_append(&svg->bytes, STYLE, sizeof STYLE - 1);
+        svg->status = nj_palette_append_svg_style(&svg->bytes);
     }
+    add_format(svg, "</style>\n");
     nj_svg_rect(svg, NJ_SVG_PAPER, 0, 0, width, height);
 }
 
 void nj_svg_rect(nj_svg *svg, nj_svg_role role, double x, double y, double width, double height)
 {
     add_format(svg, "<rect class=\"%s\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/>\n",
-               CLASSES[role], x, y, width, height);
+               nj_palette_class(role), x, y, width, height);
 }
 
 void nj_svg_line(nj_svg *svg, nj_svg_role role, nj_svg_point from, nj_svg_point to, bool dashed)
 {
     add_format(svg, "<line class=\"%s\" x1=\"%.2f\" y1=\"%.2f\" x2=\"%.2f\" y2=\"%.2f\"%s/>\n",
-               CLASSES[role], from.x, from.y, to.x, to.y,
+               nj_palette_class(role), from.x, from.y, to.x, to.y,
                dashed ? " stroke-dasharray=\"4 3\"" : "");
 }
 
@@ -92,11 +73,67 @@ void nj_svg_area(nj_svg *svg, nj_svg_role role, const nj_svg_point *points, size
     if (count == 0) {
         return;
     }
-    add_format(svg, "<path class=\"%s\" d=\"M%.2f %.2f", CLASSES[role], points[0].x, base);
+    add_format(svg, "<path class=\"%s\" d=\"M%.2f %.2f", nj_palette_class(role), points[0].x, base);
     for (size_t i = 0; i < count; i++) {
         add_format(svg, "L%.2f %.2f", points[i].x, points[i].y);
     }
     add_format(svg, "L%.2f %.2fZ\"/>\n", points[count - 1].x, base);
+}
+
+void nj_svg_band(nj_svg *svg, nj_svg_role role, const nj_svg_point *upper,
+                 const nj_svg_point *lower, size_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    add_format(svg, "<path class=\"%s faint\" d=\"", nj_palette_class(role));
+    for (size_t i = 0; i < count; i++) {
+        add_format(svg, "%s%.2f %.2f", i == 0 ? "M" : "L", upper[i].x, upper[i].y);
+    }
+    for (size_t i = count; i-- > 0;) {
+        add_format(svg, "L%.2f %.2f", lower[i].x, lower[i].y);
+    }
+    add_format(svg, "Z\"/>\n");
+}
+
+void nj_svg_curve(nj_svg *svg, nj_svg_role role, const nj_svg_point *points, size_t count,
+                  const char *dash)
+{
+    if (count == 0) {
+        return;
+    }
+    add_format(svg, "<polyline class=\"%s\"", nj_palette_class(role));
+    if (dash != NULL) {
+        add_format(svg, " stroke-dasharray=\"%s\"", dash);
+    }
+    add_format(svg, " points=\"");
+    for (size_t i = 0; i < count; i++) {
+        add_format(svg, "%s%.2f,%.2f", i == 0 ? "" : " ", points[i].x, points[i].y);
+    }
+    add_format(svg, "\"/>\n");
+}
+
+void nj_svg_dot(nj_svg *svg, nj_svg_role role, nj_svg_point centre, double radius)
+{
+    add_format(svg, "<circle class=\"%s\" cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\"/>\n",
+               nj_palette_class(role), centre.x, centre.y, radius);
+}
+
+void nj_svg_tip(nj_svg *svg, const char *format, ...)
+{
+    char text[TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    add_format(svg, "<g><title>");
+    add_text(svg, text);
+    add_format(svg, "</title>\n");
+}
+
+void nj_svg_tip_end(nj_svg *svg)
+{
+    add_format(svg, "</g>\n");
 }
 
 void nj_svg_text(nj_svg *svg, nj_svg_role role, nj_svg_anchor anchor, double x, double y,
@@ -107,8 +144,8 @@ void nj_svg_text(nj_svg *svg, nj_svg_role role, nj_svg_anchor anchor, double x, 
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    add_format(svg, "<text class=\"%s\" text-anchor=\"%s\" x=\"%.2f\" y=\"%.2f\">", CLASSES[role],
-               ANCHORS[anchor], x, y);
+    add_format(svg, "<text class=\"%s\" text-anchor=\"%s\" x=\"%.2f\" y=\"%.2f\">",
+               nj_palette_class(role), ANCHORS[anchor], x, y);
     add_text(svg, text);
     add_format(svg, "</text>\n");
 }

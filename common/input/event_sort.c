@@ -64,7 +64,10 @@ static int compare_events(const void *a, const void *b)
     if (x->time < y->time || x->time > y->time) {
         return x->time < y->time ? -1 : 1;
     }
-    return (x->line > y->line) - (x->line < y->line);
+    if (x->place != y->place) {
+        return x->place < y->place ? -1 : 1;
+    }
+    return (x->item > y->item) - (x->item < y->item); // what is equal now is one event twice
 }
 
 // Files are often in order already, and asking is cheap.

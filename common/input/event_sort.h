@@ -1,4 +1,4 @@
-// event_sort.h - sorts events by (user, time, line) in bounded memory.
+// event_sort.h - sorts events by (user, time, place) in bounded memory.
 //
 //   add ──► [ events in memory ] ──full──► sort ──► run 0 | run 1 | run 2 | ...      one temporary file, already unlinked
 //                                                     └──── merge_files at a time ────┘  passes, until one merge is left
@@ -21,7 +21,8 @@ typedef struct {
     uint32_t user; // index in order of first appearance
     uint32_t item; // index of the distinct item
     double time;   // finite
-    uint64_t line; // distinct, so the order is total
+    uint64_t
+        place; // among events of one user and time: the line, or a hash where ties are shuffled
 } nj_event;
 
 // One run of sorted events in the temporary file.

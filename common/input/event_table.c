@@ -1,13 +1,11 @@
 #include "common/input/event_table.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "common/input/histories_reader.h"
+#include "common/input/instant.h"
 
-#define TIME_BYTES_MAX 63
 #define FOUND_BYTES 400
 
 // How a header may call a column. A type is the part behind ':' of an inter file.
@@ -294,58 +292,6 @@ nj_status nj_event_table_next(nj_event_table *table, nj_error *err)
     return status;
 }
 
-static bool is_decimal(nj_slice text)
-{
-    bool has_digit = false;
-    bool is_exponent = false;
-    for (size_t i = 0; i < text.size; i++) {
-        char byte = text.bytes[i];
-        bool is_digit = byte >= '0' && byte <= '9';
-        bool is_sign = byte == '-' || byte == '+';
-        bool is_e = (byte == 'e' || byte == 'E') && has_digit && !is_exponent;
-        if (!is_digit && !is_e && byte != '.' &&
-            !(is_sign && (i == 0 || text.bytes[i - 1] == 'e' || text.bytes[i - 1] == 'E'))) {
-            return false;
-        }
-        has_digit = has_digit || is_digit;
-        is_exponent = is_exponent || is_e;
-    }
-    return has_digit;
-}
-
-// Whole numbers below 2^53 are exact as doubles, and nearly all times are such numbers.
-static bool parse_whole(nj_slice text, double *out)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned digit = (unsigned)(unsigned char)text.bytes[i] - '0';
-        if (digit > 9) {
-            return false;
-        }
-        value = value * 10 + digit;
-    }
-    *out = (double)value;
-    return text.size > 0 && text.size <= 15;
-}
-
-// The alphabet is checked before strtod, which would also take "0x10", "inf" and "nan", and strtod
-// checks the order.
-static bool parse_decimal(nj_slice text, double *out)
-{
-    char copy[TIME_BYTES_MAX + 1];
-    if (parse_whole(text, out)) {
-        return true;
-    }
-    if (text.size == 0 || text.size > TIME_BYTES_MAX || !is_decimal(text)) {
-        return false;
-    }
-    memcpy(copy, text.bytes, text.size);
-    copy[text.size] = '\0';
-    char *end;
-    *out = strtod(copy, &end);
-    return *end == '\0' && isfinite(*out);
-}
-
 nj_status nj_event_table_time(const nj_event_table *table, double *out, nj_error *err)
 {
     *out = 0.0;
@@ -353,7 +299,7 @@ nj_status nj_event_table_time(const nj_event_table *table, double *out, nj_error
         return NJ_OK;
     }
     nj_slice text = table->fields[table->column[NJ_EVENT_TIME]];
-    if (!parse_decimal(text, out)) {
+    if (!nj_decimal_parse(text, out)) {
         return nj_lines_fail(table->lines, table->number, err,
                              "timestamp \"%.*s\" is not a finite decimal number",
                              NJ_SLICE_ARGS(text));

@@ -2,7 +2,10 @@
 
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "common/base/id.h"
+#include "common/base/rng.h"
 #include "common/input/histories_reader.h"
 
 #define MERGE_FILES 64
@@ -76,29 +79,75 @@ nj_status nj_histories_check_id(const nj_lines *lines, uint64_t number, const ch
     return nj_lines_fail(lines, number, err, "%s \"%.*s\" %s", kind, NJ_SLICE_ARGS(id), problem);
 }
 
-nj_status nj_histories_read_limited(const char *path, nj_histories_format format,
+bool nj_histories_need_times(const nj_histories_source *source)
+{
+    return source->wants_times || source->as_of.given || source->tie_seed != 0;
+}
+
+nj_status nj_histories_counts(const nj_histories_reader *reader, uint64_t line, double at,
+                              bool *out, nj_error *err)
+{
+    const nj_instant *as_of = &reader->source->as_of;
+    *out = true;
+    if (!as_of->given) {
+        return NJ_OK;
+    }
+    if (!nj_instant_fits(as_of, at)) {
+        return nj_lines_fail(&reader->lines, line, err,
+                             "time %.17g is beyond the year 9999, so times are not in seconds: "
+                             "give --as-of as such a number and not as a date",
+                             at);
+    }
+    *out = at < as_of->at;
+    return NJ_OK;
+}
+
+uint64_t nj_histories_tie_place(uint64_t seed, nj_slice user, double at, nj_slice item)
+{
+    uint64_t bits;
+    at += 0.0; // -0 and 0 are one time
+    memcpy(&bits, &at, sizeof bits);
+    const uint64_t of_user = XXH3_64bits_withSeed(user.bytes, user.size, seed);
+    return XXH3_64bits_withSeed(item.bytes, item.size, nj_rng_mix(of_user ^ bits));
+}
+
+static nj_status fail_empty(const nj_histories_reader *reader, nj_error *err)
+{
+    return nj_fail(err, NJ_INPUT, "%s: holds no history%s", reader->lines.name,
+                   reader->source->as_of.given ? " before the time of --as-of" : "");
+}
+
+nj_status nj_histories_read_limited(const nj_histories_source *source,
                                     const nj_histories_limits *limits, nj_history_visitor visit,
                                     void *context, nj_error *err)
 {
-    nj_histories_reader reader = {.limits = limits, .visit = visit, .context = context};
-    nj_status status = nj_lines_open(path, limits->line_bytes_max, &reader.lines, err);
+    const nj_histories_format format = source->format;
+    nj_histories_reader reader = {
+        .source = source, .limits = limits, .visit = visit, .context = context};
+    nj_status status = nj_lines_open(source->path, limits->line_bytes_max, &reader.lines, err);
     if (status != NJ_OK) {
         return status;
     }
-    if (format == NJ_HISTORIES_SEQUENCE || format == NJ_HISTORIES_JSONL) {
+    if (format == NJ_HISTORIES_SEQUENCE && nj_histories_need_times(source)) {
+        status =
+            nj_fail(err, NJ_INPUT,
+                    "%s: the form sequence has no times, which --as-of, --tie-seed and --split "
+                    "time need: csv, inter, and jsonl with \"times\" have them",
+                    reader.lines.name);
+    } else if (format == NJ_HISTORIES_SEQUENCE || format == NJ_HISTORIES_JSONL) {
         status = nj_histories_read_lines(&reader, format == NJ_HISTORIES_JSONL, err);
     } else {
         status = nj_histories_read_events(&reader, format == NJ_HISTORIES_CSV, err);
     }
     if (status == NJ_OK && reader.history_count == 0) {
-        status = nj_fail(err, NJ_INPUT, "%s: holds no history", reader.lines.name);
+        status = fail_empty(&reader, err);
     }
     nj_lines_close(&reader.lines);
     return status;
 }
 
-nj_status nj_histories_read(const char *path, nj_histories_format format, nj_history_visitor visit,
+nj_status nj_histories_read(const nj_histories_source *source, nj_history_visitor visit,
                             void *context, nj_error *err)
 {
-    return nj_histories_read_limited(path, format, &NJ_HISTORIES_LIMITS, visit, context, err);
+    return nj_histories_read_limited(source, &NJ_HISTORIES_LIMITS, visit, context, err);
 }

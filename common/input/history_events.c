@@ -28,7 +28,22 @@ typedef struct {
     nj_buffer facts; // user_facts, one a user
     nj_event_sort sort;
     nj_buffer slices; // nj_slice, the items of one user
+    nj_buffer times;  // double, likewise
 } event_reader;
+
+static nj_status open_table(event_reader *events, bool is_csv, nj_error *err)
+{
+    nj_histories_reader *reader = events->reader;
+    nj_status status = nj_event_table_open(&reader->lines, is_csv, NJ_EVENT_ITEM,
+                                           reader->limits->line_bytes_max, &events->table, err);
+    if (status == NJ_OK && nj_histories_need_times(reader->source) &&
+        !events->table.has_column[NJ_EVENT_TIME]) {
+        return nj_lines_fail(&reader->lines, events->table.number, err,
+                             "no column \"%s\", which --as-of, --tie-seed and --split time need",
+                             is_csv ? "timestamp" : "timestamp:float");
+    }
+    return status;
+}
 
 static nj_status init_events(event_reader *events, nj_histories_reader *reader, bool is_csv,
                              nj_error *err)
@@ -41,15 +56,16 @@ static nj_status init_events(event_reader *events, nj_histories_reader *reader, 
     nj_idmap_init(&events->items.map);
     nj_buffer_init(&events->facts, SIZE_MAX / 2);
     nj_buffer_init(&events->slices, limits->items_max * sizeof(nj_slice));
+    nj_buffer_init(&events->times, limits->items_max * sizeof(double));
     nj_event_sort_init(&events->sort, limits->memory_bytes, limits->merge_files);
-    return nj_event_table_open(&reader->lines, is_csv, NJ_EVENT_ITEM, limits->line_bytes_max,
-                               &events->table, err);
+    return open_table(events, is_csv, err);
 }
 
 static void fini_events(event_reader *events)
 {
     nj_event_table_close(&events->table);
     nj_event_sort_fini(&events->sort);
+    nj_buffer_fini(&events->times);
     nj_buffer_fini(&events->slices);
     nj_buffer_fini(&events->facts);
     nj_idmap_fini(&events->items.map);
@@ -112,15 +128,46 @@ static nj_status count_event(event_reader *events, uint32_t user, nj_error *err)
     return NJ_OK;
 }
 
+static nj_slice peek_field(const event_reader *events, nj_event_column kind)
+{
+    return events->table.fields[events->table.column[kind]];
+}
+
+static uint64_t place_event(const event_reader *events, double time)
+{
+    const uint64_t seed = events->reader->source->tie_seed;
+    return seed == 0 ? events->table.number
+                     : nj_histories_tie_place(seed, peek_field(events, NJ_EVENT_USER), time,
+                                              peek_field(events, NJ_EVENT_ITEM));
+}
+
+// A row that does not count makes nobody a user, but its ids are checked.
+static nj_status check_row(const event_reader *events, nj_error *err)
+{
+    const nj_event_table *table = &events->table;
+    nj_status status = nj_histories_check_id(table->lines, table->number, "user",
+                                             peek_field(events, NJ_EVENT_USER), err);
+    return status == NJ_OK ? nj_histories_check_id(table->lines, table->number, "item",
+                                                   peek_field(events, NJ_EVENT_ITEM), err)
+                           : status;
+}
+
 static nj_status add_row(event_reader *events, nj_error *err)
 {
-    nj_event event = {.line = events->table.number};
-    nj_status status = find_name(events, &events->users, NJ_EVENT_USER, &event.user, err);
+    nj_event event = {0};
+    bool counts = false;
+    nj_status status = nj_event_table_time(&events->table, &event.time, err);
+    if (status == NJ_OK) {
+        status =
+            nj_histories_counts(events->reader, events->table.number, event.time, &counts, err);
+    }
+    if (status != NJ_OK || !counts) {
+        return status != NJ_OK ? status : check_row(events, err);
+    }
+    event.place = place_event(events, event.time);
+    status = find_name(events, &events->users, NJ_EVENT_USER, &event.user, err);
     if (status == NJ_OK) {
         status = find_name(events, &events->items, NJ_EVENT_ITEM, &event.item, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_event_table_time(&events->table, &event.time, err);
     }
     if (status == NJ_OK) {
         status = count_event(events, event.user, err);
@@ -149,11 +196,29 @@ static nj_status visit_user(event_reader *events, uint32_t user, nj_error *err)
     nj_history history = {
         .user = nj_idlist_builder_at(&events->users.ids, user),
         .items = (const nj_slice *)(const void *)events->slices.bytes,
+        .times =
+            reader->source->wants_times ? (const double *)(const void *)events->times.bytes : NULL,
         .item_count = events->slices.size / sizeof(nj_slice),
         .line = peek_facts(events, user)->first_line,
     };
     reader->history_count++;
     return reader->visit(reader->context, &history, err);
+}
+
+static nj_status take_event(event_reader *events, nj_error *err)
+{
+    nj_event event;
+    nj_status status = nj_event_sort_next(&events->sort, &event, err);
+    if (status == NJ_OK) {
+        nj_slice item = nj_idlist_builder_at(&events->items.ids, event.item);
+        status = nj_buffer_append(&events->slices, &item, sizeof item);
+    }
+    if (status == NJ_OK && events->reader->source->wants_times) {
+        status = nj_buffer_append(&events->times, &event.time, sizeof event.time);
+    }
+    return status == NJ_NO_MEMORY ? nj_fail(err, status, "%s: no memory for the items of a user",
+                                            events->table.lines->name)
+                                  : status;
 }
 
 // Users have at least one event each and come in order of their index, so the counts say where one
@@ -163,17 +228,9 @@ static nj_status visit_all(event_reader *events, nj_error *err)
     nj_status status = NJ_OK;
     for (size_t user = 0; status == NJ_OK && user < events->users.ids.count; user++) {
         nj_buffer_clear(&events->slices);
+        nj_buffer_clear(&events->times);
         for (uint64_t i = 0; status == NJ_OK && i < peek_facts(events, user)->event_count; i++) {
-            nj_event event;
-            status = nj_event_sort_next(&events->sort, &event, err);
-            if (status == NJ_OK) {
-                nj_slice item = nj_idlist_builder_at(&events->items.ids, event.item);
-                status = nj_buffer_append(&events->slices, &item, sizeof item);
-            }
-            if (status == NJ_NO_MEMORY) {
-                status = nj_fail(err, status, "%s: no memory for the items of a user",
-                                 events->table.lines->name);
-            }
+            status = take_event(events, err);
         }
         if (status == NJ_OK) {
             status = visit_user(events, (uint32_t)user, err);

@@ -9,6 +9,7 @@
 #include "common/base/id.h"
 #include "common/base/slice.h"
 #include "common/input/histories.h"
+#include "common/input/instant.h"
 
 _Static_assert(NJ_HISTORY_LINE_BYTES_MAX < INT32_MAX, "jsmn counts bytes in an int");
 
@@ -336,9 +337,41 @@ static nj_status read_id(json_walk *walk, nj_slice *out)
     return status;
 }
 
-// `rule` says that there must be a list.
-static nj_status read_list(json_walk *walk, const char *rule, size_t items_max, nj_buffer *items)
+static nj_status read_time(json_walk *walk, double *out)
 {
+    nj_slice text;
+    bool is_whole;
+    skip_space(walk);
+    nj_status status = read_primitive(walk, &text, &is_whole);
+    if (status == NJ_OK && !nj_decimal_parse(text, out)) {
+        walk->at -= text.size;
+        status = fail_here(walk, "a time must be a finite number");
+    }
+    return status;
+}
+
+// The next element, as the kind of list wants it.
+static nj_status read_element(json_walk *walk, bool is_times, nj_buffer *list)
+{
+    nj_slice item;
+    double time;
+    nj_status status = is_times ? read_time(walk, &time) : read_id(walk, &item);
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = is_times ? nj_buffer_append(list, &time, sizeof time)
+                      : nj_buffer_append(list, &item, sizeof item);
+    return status == NJ_OK
+               ? NJ_OK
+               : nj_fail(walk->err, NJ_NO_MEMORY, "%s: line %llu: no memory for its items",
+                         walk->lines->name, (unsigned long long)walk->lines->number);
+}
+
+// `rule` says that there must be a list.
+static nj_status read_list(json_walk *walk, const char *rule, bool is_times, size_t items_max,
+                           nj_buffer *list)
+{
+    size_t count = 0;
     if (!pass_open(walk, '[')) {
         return fail_here(walk, rule);
     }
@@ -346,18 +379,13 @@ static nj_status read_list(json_walk *walk, const char *rule, size_t items_max, 
         return NJ_OK;
     }
     do {
-        nj_slice item;
-        nj_status status = read_id(walk, &item);
-        if (status != NJ_OK) {
-            return status;
-        }
-        if (items->size == items_max * sizeof item) {
+        if (count++ == items_max) {
             return nj_lines_fail(walk->lines, walk->lines->number, walk->err,
                                  "has more than %zu items", items_max);
         }
-        if (nj_buffer_append(items, &item, sizeof item) != NJ_OK) {
-            return nj_fail(walk->err, NJ_NO_MEMORY, "%s: line %llu: no memory for its items",
-                           walk->lines->name, (unsigned long long)walk->lines->number);
+        nj_status status = read_element(walk, is_times, list);
+        if (status != NJ_OK) {
+            return status;
         }
     } while (pass_char(walk, ','));
     return pass_char(walk, ']') ? NJ_OK : fail_here(walk, "expected ',' or ']'");
@@ -422,17 +450,28 @@ static nj_status skip_value(json_walk *walk)
 }
 
 // The keys that mean something to us.
-typedef enum { KEY_USER, KEY_ITEMS, KEY_GROUP, KEY_EXCLUDE, KEY_COUNT } known_key;
+typedef enum {
+    KEY_USER,
+    KEY_ITEMS,
+    KEY_GROUP,
+    KEY_EXCLUDE,
+    KEY_TIMES,
+    KEY_HELD_OUT,
+    KEY_COUNT
+} known_key;
 
-static const char *const KEYS[KEY_COUNT] = {"user", "items", "group", "exclude"};
+static const char *const KEYS[KEY_COUNT] = {"user",    "items", "group",
+                                            "exclude", "times", "held_out"};
 
-static known_key find_key(nj_slice key)
+static known_key find_key(nj_slice key, const nj_history_json_line *line)
 {
     known_key found = KEY_USER;
     while (found < KEY_COUNT && !nj_slice_equal(key, nj_slice_from(KEYS[found]))) {
         found++;
     }
-    return found;
+    const bool is_asked_for = (found != KEY_TIMES || line->times != NULL) &&
+                              (found != KEY_HELD_OUT || line->wants_held_out);
+    return is_asked_for ? found : KEY_COUNT;
 }
 
 static bool is_null(const json_walk *walk)
@@ -447,7 +486,7 @@ static nj_status read_member(json_walk *walk, size_t items_max, bool seen[KEY_CO
 {
     nj_slice key;
     nj_status status = read_key(walk, &key);
-    const known_key known = status == NJ_OK ? find_key(key) : KEY_COUNT;
+    const known_key known = status == NJ_OK ? find_key(key, line) : KEY_COUNT;
     if (status != NJ_OK || known == KEY_COUNT) {
         return status != NJ_OK ? status : skip_value(walk);
     }
@@ -460,11 +499,16 @@ static nj_status read_member(json_walk *walk, size_t items_max, bool seen[KEY_CO
     case KEY_USER:
         return read_id(walk, &line->user);
     case KEY_ITEMS:
-        return read_list(walk, "\"items\" is not a list", items_max, line->items);
+        return read_list(walk, "\"items\" is not a list", false, items_max, line->items);
     case KEY_GROUP: // null as a warehouse writes it: no group
         return is_null(walk) ? skip_value(walk) : read_id(walk, &line->group);
     case KEY_EXCLUDE:
-        return read_list(walk, "\"exclude\" is not a list", items_max, line->exclude);
+        return read_list(walk, "\"exclude\" is not a list", false, items_max, line->exclude);
+    case KEY_TIMES:
+        line->has_times = true;
+        return read_list(walk, "\"times\" is not a list", true, items_max, line->times);
+    case KEY_HELD_OUT:
+        return is_null(walk) ? skip_value(walk) : read_string(walk, &line->held_out);
     case KEY_COUNT:
         break;
     }
@@ -506,6 +550,8 @@ nj_status nj_history_json_parse(nj_history_json *json, const nj_lines *lines, ch
     json_walk walk = {.lines = lines, .err = err, .text = line, .size = size};
     out->user = (nj_slice){0};
     out->group = (nj_slice){0};
+    out->held_out = (nj_slice){0};
+    out->has_times = false;
     if (is_too_deep(line, size)) {
         return nj_lines_fail(lines, lines->number, err, "nests deeper than %d",
                              NJ_HISTORY_JSON_DEPTH_MAX);

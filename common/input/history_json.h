@@ -27,12 +27,17 @@ void nj_history_json_fini(nj_history_json *json);
 typedef struct {
     nj_slice user;
     nj_slice group;     // bytes NULL: none
+    nj_slice held_out;  // likewise
     nj_buffer *items;   // nj_slice; the caller's, empty before
     nj_buffer *exclude; // nj_slice; likewise
+    nj_buffer *times;   // double; likewise; NULL: "times" is a further key, and ignored
+    bool has_times;
+    bool wants_held_out; // the caller's; false: "held_out" is a further key
 } nj_history_json_line;
 
-/// Parses `line` (the last one `lines` gave; strings in it are decoded in place). The ids themselves are not checked. NJ_INPUT: not
-/// JSON, "user" or "items" missing, a key given twice or of another type, more than items_max items in a list.
+/// Parses `line` (the last one `lines` gave; strings in it are decoded in place). The ids themselves are not checked, nor whether
+/// there are as many times as items. NJ_INPUT: not JSON, "user" or "items" missing, a key given twice or of another type, more than
+/// items_max items in a list, a time that is not finite.
 NJ_CHECKED nj_status nj_history_json_parse(nj_history_json *json, const nj_lines *lines, char *line,
                                            size_t size, size_t items_max, nj_history_json_line *out,
                                            nj_error *err);

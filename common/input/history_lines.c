@@ -92,43 +92,99 @@ static nj_status check_ids(const nj_lines *lines, const nj_history *history, nj_
     return status;
 }
 
-// Checks and hands over what a line held.
-static nj_status visit_line(nj_histories_reader *reader, user_table *users,
-                            const nj_history_json_line *said, nj_error *err)
+// What is read of one line, and kept from line to line.
+typedef struct {
+    user_table users;
+    nj_history_json json;
+    nj_buffer items;   // nj_slice
+    nj_buffer exclude; // nj_slice
+    nj_buffer times;   // double
+    nj_buffer ties;
+    nj_history_json_line said;
+} line_reader;
+
+static void init_line(line_reader *r, const nj_histories_reader *reader)
 {
-    nj_history history = {
-        .user = said->user,
-        .items = (const nj_slice *)(const void *)said->items->bytes,
-        .item_count = said->items->size / sizeof(nj_slice),
+    const size_t items_max = reader->limits->items_max;
+    *r = (line_reader){0};
+    init_users(&r->users);
+    nj_history_json_init(&r->json);
+    nj_buffer_init(&r->items, items_max * sizeof(nj_slice));
+    nj_buffer_init(&r->exclude, items_max * sizeof(nj_slice));
+    nj_buffer_init(&r->times, items_max * sizeof(double));
+    nj_buffer_init(&r->ties, SIZE_MAX / 2);
+    r->said =
+        (nj_history_json_line){.items = &r->items,
+                               .exclude = &r->exclude,
+                               .times = nj_histories_need_times(reader->source) ? &r->times : NULL,
+                               .wants_held_out = reader->source->wants_held_out};
+}
+
+static void fini_line(line_reader *r)
+{
+    nj_buffer_fini(&r->ties);
+    nj_buffer_fini(&r->times);
+    nj_buffer_fini(&r->exclude);
+    nj_buffer_fini(&r->items);
+    nj_history_json_fini(&r->json);
+    fini_users(&r->users);
+}
+
+static nj_history describe_line(const nj_histories_reader *reader, const line_reader *r)
+{
+    return (nj_history){
+        .user = r->said.user,
+        .items = (const nj_slice *)(const void *)r->items.bytes,
+        .times = reader->source->wants_times ? (const double *)(const void *)r->times.bytes : NULL,
+        .item_count = r->items.size / sizeof(nj_slice),
         .line = reader->lines.number,
-        .group = said->group,
-        .exclude = (const nj_slice *)(const void *)said->exclude->bytes,
-        .exclude_count = said->exclude->size / sizeof(nj_slice),
+        .group = r->said.group,
+        .exclude = (const nj_slice *)(const void *)r->exclude.bytes,
+        .exclude_count = r->exclude.size / sizeof(nj_slice),
+        .held_out = r->said.held_out,
     };
+}
+
+// Checks and hands over what a line held.
+static nj_status visit_line(nj_histories_reader *reader, line_reader *r, nj_error *err)
+{
+    bool counts = true;
+    nj_history history = describe_line(reader, r);
     nj_status status = check_ids(&reader->lines, &history, err);
     if (status == NJ_OK) {
-        status = add_user(users, &reader->lines, said->user, err);
+        status = add_user(&r->users, &reader->lines, r->said.user, err);
     }
-    if (status == NJ_OK) {
+    if (status == NJ_OK && r->said.times != NULL) {
+        status = nj_histories_cut_line(reader, r->said.user, r->said.has_times, &r->items,
+                                       &r->times, &r->ties, &counts, err);
+        history = describe_line(reader, r);
+    }
+    if (status == NJ_OK && counts) {
         reader->history_count++;
         status = reader->visit(reader->context, &history, err);
     }
     return status;
 }
 
+static nj_status read_line(nj_histories_reader *reader, line_reader *r, bool is_json, char *line,
+                           size_t size, nj_error *err)
+{
+    const size_t items_max = reader->limits->items_max;
+    nj_buffer_clear(&r->items);
+    nj_buffer_clear(&r->exclude);
+    nj_buffer_clear(&r->times);
+    nj_status status =
+        is_json
+            ? nj_history_json_parse(&r->json, &reader->lines, line, size, items_max, &r->said, err)
+            : split_words(&reader->lines, line, size, items_max, &r->said.user, &r->items, err);
+    return status == NJ_OK ? visit_line(reader, r, err) : status;
+}
+
 nj_status nj_histories_read_lines(nj_histories_reader *reader, bool is_json, nj_error *err)
 {
-    user_table users;
-    nj_history_json json;
-    nj_buffer items;   // nj_slice, of one line
-    nj_buffer exclude; // likewise
-    nj_history_json_line said = {.items = &items, .exclude = &exclude};
-    size_t items_max = reader->limits->items_max;
+    line_reader r;
     nj_status status;
-    init_users(&users);
-    nj_history_json_init(&json);
-    nj_buffer_init(&items, items_max * sizeof(nj_slice));
-    nj_buffer_init(&exclude, items_max * sizeof(nj_slice));
+    init_line(&r, reader);
     for (;;) {
         char *line;
         size_t size;
@@ -137,25 +193,13 @@ nj_status nj_histories_read_lines(nj_histories_reader *reader, bool is_json, nj_
             status = status == NJ_END ? NJ_OK : status;
             break;
         }
-        if (nj_histories_is_blank(line, size)) {
-            continue;
-        }
-        nj_buffer_clear(&items);
-        nj_buffer_clear(&exclude);
-        status =
-            is_json
-                ? nj_history_json_parse(&json, &reader->lines, line, size, items_max, &said, err)
-                : split_words(&reader->lines, line, size, items_max, &said.user, &items, err);
-        if (status == NJ_OK) {
-            status = visit_line(reader, &users, &said, err);
+        if (!nj_histories_is_blank(line, size)) {
+            status = read_line(reader, &r, is_json, line, size, err);
         }
         if (status != NJ_OK) {
             break;
         }
     }
-    nj_buffer_fini(&exclude);
-    nj_buffer_fini(&items);
-    nj_history_json_fini(&json);
-    fini_users(&users);
+    fini_line(&r);
     return status;
 }

@@ -108,7 +108,7 @@ static nj_status make_users(const bench_options *options, world *w, nj_error *er
     nj_status status = fflush(file) == 0 ? NJ_OK : nj_fail(err, NJ_IO, "cannot write the users");
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (status == NJ_OK) {
-        status = nj_user_table_read(path, NJ_HISTORIES_SEQUENCE, &w->items, &w->map, NULL,
+        status = nj_user_table_read(&(nj_histories_source){.path = path}, &w->items, &w->map, NULL,
                                     &w->users, err);
     }
     fclose(file);

@@ -9,14 +9,8 @@
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
 #include "ops/cli/pairing.h"
+#include "ops/cli/template_options.h"
 #include "worker/engine/bundle_pack.h"
-
-static nj_status read_tokens(const nj_arguments *arguments, const char *name, uint32_t *out,
-                             uint32_t *out_count, nj_error *err)
-{
-    return nj_numbers_from(arguments, name, 0, NJ_TOKEN_MAX, NJ_TEMPLATE_TOKENS_MAX, out, out_count,
-                           err);
-}
 
 static nj_status read_user_tokens(const nj_arguments *arguments, nj_template *out, nj_error *err)
 {
@@ -39,16 +33,8 @@ static nj_status template_from(const nj_arguments *arguments, nj_template *out, 
                                nj_error *err)
 {
     *out = (nj_template){0};
-    *out_given =
-        nj_argument(arguments, "before") != NULL || nj_argument(arguments, "between") != NULL ||
-        nj_argument(arguments, "after") != NULL || nj_argument(arguments, "user-tokens") != NULL;
-    nj_status status = read_tokens(arguments, "before", out->before, &out->before_count, err);
-    if (status == NJ_OK) {
-        status = read_tokens(arguments, "between", out->between, &out->between_count, err);
-    }
-    if (status == NJ_OK) {
-        status = read_tokens(arguments, "after", out->after, &out->after_count, err);
-    }
+    nj_status status = nj_template_options_from(arguments, out, out_given, err);
+    *out_given = *out_given || nj_argument(arguments, "user-tokens") != NULL;
     return status == NJ_OK ? read_user_tokens(arguments, out, err) : status;
 }
 
@@ -90,6 +76,16 @@ static void print_summary(const char *path, const nj_pack_summary *summary, bool
     }
 }
 
+static nj_status histories_from(const nj_arguments *arguments, nj_histories_source *out,
+                                nj_error *err)
+{
+    const char *as_of = nj_argument(arguments, "as-of");
+    nj_status status =
+        nj_format_from(nj_argument(arguments, "format"), out->path, &out->format, err);
+    return status == NJ_OK && as_of != NULL ? nj_instant_parse("as-of", as_of, &out->as_of, err)
+                                            : status;
+}
+
 nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
 {
     nj_template template;
@@ -98,16 +94,15 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
     uint64_t history_max = 0;
     nj_pack_request request = {.model_path = nj_argument(arguments, "model"),
                                .catalogue_path = nj_argument(arguments, "catalogue"),
-                               .histories_path = nj_argument(arguments, "histories"),
+                               .histories = {.path = nj_argument(arguments, "histories")},
                                .no_pairing_check = nj_argument_flag(arguments, "no-pairing-check")};
     nj_status status =
         nj_argument_uint(arguments, "history-max", 0, NJ_HISTORY_MAX, &history_max, err);
     if (status == NJ_OK) {
         status = template_from(arguments, &template, &has_template, err);
     }
-    if (status == NJ_OK && request.histories_path != NULL) {
-        status = nj_format_from(nj_argument(arguments, "format"), request.histories_path,
-                                &request.histories_format, err);
+    if (status == NJ_OK && request.histories.path != NULL) {
+        status = histories_from(arguments, &request.histories, err);
     }
     request.history_max = (uint32_t)history_max;
     request.template = has_template ? &template : NULL;

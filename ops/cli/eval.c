@@ -1,338 +1,371 @@
 // eval.c - `nightjar eval`: lists against held-out items, and one model's lists against another's.
-#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/base/file.h"
 #include "common/base/id.h"
-#include "common/judge/metric.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 #include "ops/cli/eval.h"
+#include "ops/cli/eval_report.h"
 
-#define KEY_BYTES 32 // "recall_loss@20"
-
-typedef struct {
-    nj_path name;   // printable
-    uint32_t depth; // places that its lists may have: no cut-off beyond is reported
-    nj_lists lists;
-    nj_judgement judgement;
-    uint64_t other_count; // lists of users who are not judged
-} model;
+#define COUNT_ROWS 8
+#define RULES_BYTES 512
 
 typedef struct {
-    nj_job job;
-    nj_live_rows live; // what a list may name
-    nj_held_out held;
-    const char *target; // "test"
-    nj_held_out_place place;
+    nj_eval_inputs inputs;
     uint64_t procs;
-    model judged;
-    model against;
-    bool compares;          // there is an `against`
-    nj_file_draft outcomes; // --per-user
+    nj_path paths[NJ_MODELS_MAX]; // of the models' lists; "": they are decoded
+    nj_path names[NJ_MODELS_MAX]; // printable
+    nj_evaluation said;           // all that the report is made of; borrows from the rest
+    nj_evaluation_count counts[COUNT_ROWS];
+    char rules[RULES_BYTES];
+    uint32_t *history_lengths; // owned; [users]
+    nj_buffer group_text;      // owned; names with a NUL behind each
+    const char **group_names;  // owned; [groups] into it
+    float *scores;             // owned, mapped; [users] of the model that is decoded
+    nj_file_draft outcomes;    // --per-user
+    nj_eval_report report;
 } evaluation;
 
-// ---- options and inputs ----
+// ---- options ----
 
-static bool is_stdin(const char *path)
+// Adds the models whose lists lie in `paths`, a list with commas; NULL: none.
+static nj_status add_paths(const char *paths, evaluation *e, nj_error *err)
 {
-    return path != NULL && strcmp(path, "-") == 0;
+    for (const char *next = paths; next != NULL;) {
+        const size_t bytes = strcspn(next, ",");
+        nj_path *path = &e->paths[e->said.model_count];
+        if (e->said.model_count == NJ_MODELS_MAX) {
+            return nj_fail(err, NJ_USAGE, "more than %d models: judge them in two runs",
+                           NJ_MODELS_MAX);
+        }
+        if (bytes == 0 || bytes >= sizeof path->text) {
+            return nj_fail(err, NJ_USAGE, "\"%s\" has a path of %zu bytes, must be 1 to %zu", paths,
+                           bytes, sizeof path->text - 1);
+        }
+        memcpy(path->text, next, bytes);
+        path->text[bytes] = '\0';
+        e->said.model_count++;
+        next = next[bytes] == ',' ? next + bytes + 1 : NULL;
+    }
+    return NJ_OK;
 }
 
-static nj_status read_target(const nj_arguments *arguments, evaluation *e, nj_error *err)
+// The first model is that of --lists, or else the bundle's, whose path is left empty.
+static nj_status read_paths(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    e->target = nj_argument(arguments, "target");
-    if (strcmp(e->target, "test") != 0 && strcmp(e->target, "validation") != 0) {
-        return nj_fail(err, NJ_USAGE, "--target is \"%s\", must be test or validation", e->target);
+    const char *lists = nj_argument(arguments, "lists");
+    const char *users = nj_argument(arguments, "users");
+    e->said.model_count = lists == NULL ? 1 : 0;
+    nj_status status = add_paths(lists, e, err);
+    if (status == NJ_OK) {
+        status = add_paths(nj_argument(arguments, "against"), e, err);
     }
-    e->place = strcmp(e->target, "test") == 0 ? NJ_HELD_OUT_TEST : NJ_HELD_OUT_VALIDATION;
-    return NJ_OK;
+    size_t stdin_count = strcmp(users, "-") == 0;
+    for (size_t i = 0; i < e->said.model_count; i++) {
+        stdin_count += strcmp(e->paths[i].text, "-") == 0;
+    }
+    if (status == NJ_OK && stdin_count > 1) {
+        return nj_fail(err, NJ_USAGE,
+                       "only one of --users, --lists and --against can be standard input");
+    }
+    return status;
+}
+
+static bool is_decoded(const evaluation *e)
+{
+    return e->paths[0].text[0] == '\0';
 }
 
 static nj_status read_options(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    static const char *const READ[] = {"users", "lists", "against"};
-    size_t stdin_count = 0;
-    for (size_t i = 0; i < sizeof READ / sizeof READ[0]; i++) {
-        stdin_count += is_stdin(nj_argument(arguments, READ[i]));
-    }
-    if (stdin_count > 1) {
-        return nj_fail(err, NJ_USAGE,
-                       "only one of --users, --lists and --against can be standard input");
-    }
-    nj_status status = read_target(arguments, e, err);
+    nj_status status = read_paths(arguments, e, err);
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "procs", 1, NJ_EVAL_PROCS_MAX, &e->procs, err);
     }
     return status == NJ_OK ? nj_engine_options_check(arguments, err) : status;
 }
 
-static nj_status read_users(const nj_arguments *arguments, evaluation *e, nj_error *err)
+// ---- what the report is told ----
+
+// Users whose held-out item no list of theirs may name.
+static uint64_t count_ineligible(const nj_eval_inputs *inputs)
 {
-    const char *path = nj_argument(arguments, "users");
-    nj_histories_format format = NJ_HISTORIES_SEQUENCE;
-    nj_status status = nj_format_from(nj_argument(arguments, "format"), path, &format, err);
-    if (status == NJ_OK) {
-        status = nj_job_open_bundle(arguments, &e->job, err);
+    const nj_held_out *held = &inputs->held;
+    uint64_t count = 0;
+    for (size_t i = 0; i < held->users.count; i++) {
+        const nj_request user = nj_user_table_at(&held->users, i);
+        count += !nj_eval_may_get(inputs, &user, nj_held_out_targets(held)[i]);
     }
-    if (status == NJ_OK) {
-        status = nj_live_rows_init(&e->job.catalogue.trie, e->job.catalogue.sids.row_count,
-                                   &e->live, err);
+    return count;
+}
+
+static void tell_counts(evaluation *e)
+{
+    const nj_held_out *held = &e->inputs.held;
+    const nj_evaluation_count counts[COUNT_ROWS] = {
+        {"read", "users read", held->read_count},
+        {"judged", "judged", held->users.count},
+        {"without_item", "without an item to hold out", held->short_count},
+        {"unknown_item", "whose item the catalogue does not know", held->unknown_count},
+        {"retired_item", "whose item is retired", held->retired_count},
+        {"item_in_input", "of those judged have the item in their input too", held->repeated_count},
+        {"ineligible_item", "of those judged must not get the item", count_ineligible(&e->inputs)},
+        {"cold", "of those judged have no known item to read", held->users.cold_count},
+    };
+    memcpy(e->counts, counts, sizeof counts);
+    e->said.counts = e->counts;
+    e->said.count_count = COUNT_ROWS;
+}
+
+static void tell_rules(const nj_arguments *arguments, evaluation *e)
+{
+    const nj_eval_inputs *in = &e->inputs;
+    const char *training = nj_argument(arguments, "training-users");
+    size_t at = 0;
+    if (in->source.as_of.given) {
+        at += (size_t)snprintf(e->rules, sizeof e->rules, "Histories end before %s (%.17g). ",
+                               nj_argument(arguments, "as-of"), in->source.as_of.at);
     }
-    if (status == NJ_OK) {
-        const nj_user_masks masks = nj_job_masks(&e->job);
-        status = nj_held_out_read(path, format, e->place, &e->job.catalogue.items, &e->job.map,
-                                  &masks, &e->live, &e->held, err);
+    if (in->source.tie_seed != 0 && at < sizeof e->rules) {
+        at += (size_t)snprintf(e->rules + at, sizeof e->rules - at,
+                               "Events of equal time are shuffled by seed %llu. ",
+                               (unsigned long long)in->source.tie_seed);
     }
-    if (status == NJ_OK && e->held.users.count == 0) {
-        return nj_fail(err, NJ_INPUT,
-                       "%s: nobody can be judged: of %" PRIu64 " users %" PRIu64
-                       " have no item to hold out and %" PRIu64
-                       " one that the catalogue does not know and %" PRIu64 " a retired one",
-                       path, e->held.read_count, e->held.short_count, e->held.unknown_count,
-                       e->held.retired_count);
+    if (training != NULL && at < sizeof e->rules) {
+        snprintf(e->rules + at, sizeof e->rules - at, "Popularity is counted in %s. ", training);
     }
-    return status == NJ_OK ? nj_user_table_apply(&e->held.users, &e->job.settings, err) : status;
+    nj_text_make_printable(e->rules);
+    e->said.rules = e->rules[0] != '\0' ? e->rules : NULL;
+}
+
+static nj_status tell_groups(evaluation *e, nj_error *err)
+{
+    const nj_held_out *held = &e->inputs.held;
+    const size_t count = held->groups.count;
+    if (count == 0 || count > NJ_GROUPS_MAX) {
+        return NJ_OK;
+    }
+    e->group_names = calloc(count, sizeof *e->group_names);
+    nj_status status = e->group_names != NULL ? NJ_OK : NJ_NO_MEMORY;
+    for (size_t i = 0; i < count && status == NJ_OK; i++) {
+        const nj_slice name = nj_idlist_builder_at(&held->groups, i);
+        status = nj_buffer_append(&e->group_text, name.bytes, name.size);
+        if (status == NJ_OK) {
+            status = nj_buffer_append(&e->group_text, "", 1);
+        }
+    }
+    if (status != NJ_OK) {
+        return nj_fail(err, status, "no memory for %zu groups", count);
+    }
+    const char *name = (const char *)e->group_text.bytes;
+    for (size_t i = 0; i < count; i++, name += strlen(name) + 1) {
+        e->group_names[i] = name;
+    }
+    e->said.group_of = nj_held_out_groups(held);
+    e->said.group_names = e->group_names;
+    e->said.group_count = (uint32_t)count;
+    return NJ_OK;
+}
+
+static const uint32_t *history_at(const void *users, size_t user, uint32_t *out_count)
+{
+    const nj_request request = nj_user_table_at(users, user);
+    *out_count = request.item_count;
+    return request.items;
+}
+
+static nj_status tell_users(const nj_arguments *arguments, evaluation *e, nj_error *err)
+{
+    nj_evaluation *said = &e->said;
+    const nj_eval_inputs *in = &e->inputs;
+    const nj_user_table *users = &in->held.users;
+    e->history_lengths = calloc(users->count, sizeof *e->history_lengths);
+    if (e->history_lengths == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", users->count);
+    }
+    for (size_t i = 0; i < users->count; i++) {
+        const nj_request user = nj_user_table_at(users, i);
+        e->history_lengths[i] = user.item_count + user.unknown_count;
+    }
+    tell_counts(e);
+    tell_rules(arguments, e);
+    said->split = in->split.kind == NJ_SPLIT_TIME ? "time" : "leave-last-out";
+    said->target = in->split.kind == NJ_SPLIT_VALIDATION ? "validation"
+                   : in->split.kind == NJ_SPLIT_TEST     ? "test"
+                                                         : in->words.text;
+    said->primary = in->settings.keep_history ? NJ_HISTORY_KEPT : NJ_HISTORY_MASKED;
+    said->user_count = users->count;
+    said->user_ids = &users->ids;
+    said->targets = nj_held_out_targets(&in->held);
+    said->history_lengths = e->history_lengths;
+    said->history_at = history_at;
+    said->history = users;
+    return tell_groups(e, err);
+}
+
+static void tell_items(evaluation *e)
+{
+    nj_evaluation *said = &e->said;
+    const nj_eval_inputs *in = &e->inputs;
+    said->item_count = in->items->count;
+    said->live_count = in->live.live_count;
+    said->item_ids = in->items;
+    said->popularity = in->held.popularity;
+    if (in->has_bundle) {
+        said->codes = in->job.catalogue.sids.codes;
+        said->level_count = in->job.catalogue.sids.level_count;
+    }
 }
 
 // ---- models ----
 
-static nj_status start_model(const char *name, const evaluation *e, model *m, nj_error *err)
+static nj_status start_model(const char *name, evaluation *e, size_t model, nj_eval_lists *lists,
+                             nj_error *err)
 {
-    const size_t users = e->held.users.count;
-    snprintf(m->name.text, sizeof m->name.text, "%s", name);
-    nj_text_make_printable(m->name.text); // JSON is UTF-8, and a path need not be
-    m->depth = e->job.settings.top;
-    return nj_lists_init(users, m->depth, &m->lists) == NJ_OK
-               ? NJ_OK
-               : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu lists of %u items", users, m->depth);
+    const size_t users = e->said.user_count;
+    const uint32_t top = e->inputs.settings.top;
+    nj_ranking *rankings = e->said.models[model].rankings;
+    char *text = e->names[model].text;
+    snprintf(text, sizeof e->names[model].text, "%s", name);
+    nj_text_make_printable(text); // JSON is UTF-8, and a path need not be
+    e->said.models[model].name = text;
+    for (size_t i = 0; i < NJ_MASKING_COUNT; i++) {
+        rankings[i].known = true;
+        rankings[i].depth = top;
+        if (nj_lists_init(users, top, &rankings[i].lists) != NJ_OK) {
+            return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu lists of %u items", users, top);
+        }
+    }
+    *lists = (nj_eval_lists){.kept = &rankings[NJ_HISTORY_KEPT].lists,
+                             .masked = &rankings[NJ_HISTORY_MASKED].lists};
+    return NJ_OK;
 }
 
-static nj_status judge(const evaluation *e, model *m, nj_error *err)
+static void count_short(nj_ranking *ranking)
 {
-    return nj_lists_judge(&m->lists, nj_held_out_targets(&e->held), &m->judgement) == NJ_OK
-               ? NJ_OK
-               : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu ranks", e->held.users.count);
+    ranking->short_count = 0;
+    for (size_t i = 0; i < ranking->lists.user_count; i++) {
+        const uint32_t count = ranking->lists.counts[i];
+        ranking->short_count += count != NJ_LIST_ABSENT && count < ranking->depth;
+    }
 }
 
-static nj_status judge_file(const char *path, const evaluation *e, model *m, nj_error *err)
+// Both rankings; `depth` 0: as deep as the longest list, which the masking must not make shorter.
+static nj_status judge(evaluation *e, size_t model, uint32_t depth, nj_error *err)
 {
-    nj_status status = start_model(path, e, m, err);
-    if (status == NJ_OK) {
-        status = nj_eval_read_lists(path, &e->job.catalogue.items, &e->job.map, &e->live,
-                                    &e->held.users, &m->lists, &m->other_count, err);
+    nj_ranking *rankings = e->said.models[model].rankings;
+    for (size_t i = 0; i < NJ_MASKING_COUNT; i++) {
+        if (nj_lists_judge(&rankings[i].lists, e->said.targets, &rankings[i].judgement) != NJ_OK) {
+            return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu ranks", e->said.user_count);
+        }
     }
-    if (status == NJ_OK) {
-        status = judge(e, m, err);
+    for (size_t i = 0; i < NJ_MASKING_COUNT; i++) {
+        rankings[i].depth = depth > 0 ? depth : rankings[NJ_HISTORY_KEPT].judgement.longest;
+        count_short(&rankings[i]);
     }
-    if (status == NJ_OK) {
-        m->depth = m->judgement.longest;
-    }
-    return status;
+    return NJ_OK;
 }
 
-static nj_status judge_engine(const nj_arguments *arguments, const evaluation *e, model *m,
-                              nj_error *err)
+static nj_status judge_file(evaluation *e, size_t model, nj_error *err)
 {
-    nj_status status = start_model(nj_argument(arguments, "bundle"), e, m, err);
+    const char *path = e->paths[model].text;
+    nj_eval_lists lists;
+    nj_status status = start_model(path, e, model, &lists, err);
     if (status == NJ_OK) {
-        status = nj_eval_decode(arguments, &e->job, &e->held, e->procs, &m->lists, err);
+        status =
+            nj_eval_read_lists(path, &e->inputs, &lists, &e->said.models[model].other_count, err);
     }
-    return status == NJ_OK ? judge(e, m, err) : status;
+    return status == NJ_OK ? judge(e, model, 0, err) : status;
+}
+
+static nj_status judge_engine(const nj_arguments *arguments, evaluation *e, nj_error *err)
+{
+    nj_eval_lists lists;
+    const size_t bytes = e->said.user_count * sizeof *e->scores;
+    nj_status status = start_model(nj_argument(arguments, "bundle"), e, 0, &lists, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    void *scores = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (scores == MAP_FAILED) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu scores", e->said.user_count);
+    }
+    e->scores = scores;
+    for (size_t i = 0; i < e->said.user_count; i++) {
+        e->scores[i] = NAN;
+    }
+    lists.scores = e->scores;
+    status = nj_eval_decode(arguments, &e->inputs, e->procs, &lists, err);
+    return status == NJ_OK ? judge(e, 0, e->inputs.settings.top, err) : status;
 }
 
 // What can go wrong with other files comes first: it must not cost a decoding.
 static nj_status judge_all(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    const char *lists = nj_argument(arguments, "lists");
-    const char *against = nj_argument(arguments, "against");
+    const bool decodes = is_decoded(e);
     const char *per_user = nj_argument(arguments, "per-user");
     nj_status status = NJ_OK;
     if (per_user != NULL) {
         status = nj_file_draft_begin(per_user, &e->outcomes, err);
     }
-    e->compares = against != NULL;
-    if (status == NJ_OK && e->compares) {
-        status = judge_file(against, e, &e->against, err);
+    for (size_t i = decodes ? 1 : 0; i < e->said.model_count && status == NJ_OK; i++) {
+        status = judge_file(e, i, err);
     }
-    if (status == NJ_OK) {
-        status = lists != NULL ? judge_file(lists, e, &e->judged, err)
-                               : judge_engine(arguments, e, &e->judged, err);
+    if (status == NJ_OK && decodes) {
+        status = judge_engine(arguments, e, err);
     }
     if (status == NJ_OK && per_user != NULL) {
-        status = nj_eval_write_users(&e->outcomes, &e->job.catalogue.items, &e->held,
-                                     e->judged.judgement.ranks,
-                                     lists == NULL ? &e->judged.lists : NULL, err);
+        status =
+            nj_eval_write_users(&e->outcomes, &e->inputs, &e->said, 0, e->scores, decodes, err);
     }
     return status;
 }
 
-static void close_model(model *m)
+static void close_evaluation(evaluation *e)
 {
-    nj_judgement_fini(&m->judgement);
-    nj_lists_fini(&m->lists);
-}
-
-// ---- results ----
-
-static double mean_of(const model *m, const nj_metric *metric, uint32_t cutoff)
-{
-    return nj_metric_mean(metric, cutoff, m->judgement.ranks, m->lists.user_count);
-}
-
-// What the judged model loses beside the other, of the other's value; false where that is 0.
-static bool find_loss(const evaluation *e, const nj_metric *metric, uint32_t cutoff, double *out)
-{
-    const double other = mean_of(&e->against, metric, cutoff);
-    *out = other > 0 ? (other - mean_of(&e->judged, metric, cutoff)) / other : 0;
-    return other > 0;
-}
-
-static uint32_t common_depth(const evaluation *e)
-{
-    return e->judged.depth < e->against.depth ? e->judged.depth : e->against.depth;
-}
-
-static void set_value(json_t *object, const char *name, const char *suffix, uint32_t cutoff,
-                      json_t *value)
-{
-    char key[KEY_BYTES];
-    snprintf(key, sizeof key, "%s%s@%u", name, suffix, cutoff);
-    json_object_set_new(object, key, value);
-}
-
-static json_t *model_to_json(const model *m)
-{
-    const nj_judgement *j = &m->judgement;
-    json_t *object =
-        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "name", m->name.text, "users",
-                  (json_int_t)m->lists.user_count, "without_list", (json_int_t)j->absent_count,
-                  "other_users", (json_int_t)m->other_count, "recommended",
-                  (json_int_t)j->item_total, "invalid", (json_int_t)j->invalid_total);
-    for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
-        for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= m->depth; c++) {
-            set_value(object, NJ_METRICS[i].name, "", NJ_CUTOFFS[c],
-                      json_real(mean_of(m, &NJ_METRICS[i], NJ_CUTOFFS[c])));
+    nj_eval_report_end(&e->report);
+    for (size_t i = 0; i < NJ_MODELS_MAX; i++) {
+        for (size_t masking = 0; masking < NJ_MASKING_COUNT; masking++) {
+            nj_judgement_fini(&e->said.models[i].rankings[masking].judgement);
+            nj_lists_fini(&e->said.models[i].rankings[masking].lists);
         }
     }
-    return object;
-}
-
-static json_t *comparison_to_json(const evaluation *e)
-{
-    const uint32_t depth = common_depth(e);
-    json_t *object = json_object();
-    for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= depth; c++) {
-        const uint32_t cutoff = NJ_CUTOFFS[c];
-        set_value(object, "overlap", "", cutoff,
-                  json_real(nj_lists_overlap(&e->judged.lists, &e->against.lists, cutoff)));
-        for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
-            double loss;
-            bool known = find_loss(e, &NJ_METRICS[i], cutoff, &loss);
-            set_value(object, NJ_METRICS[i].name, "_loss", cutoff,
-                      known ? json_real(loss) : json_null());
-        }
+    nj_file_draft_abort(&e->outcomes);
+    if (e->scores != NULL) {
+        munmap(e->scores, e->said.user_count * sizeof *e->scores);
     }
-    return object;
-}
-
-static nj_status print_json(const evaluation *e, nj_error *err)
-{
-    const nj_held_out *held = &e->held;
-    json_t *models = json_array();
-    json_array_append_new(models, model_to_json(&e->judged));
-    json_t *object =
-        json_pack("{s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:o}", "target", e->target, "users",
-                  "read", (json_int_t)held->read_count, "judged", (json_int_t)held->users.count,
-                  "without_item", (json_int_t)held->short_count, "unknown_item",
-                  (json_int_t)held->unknown_count, "retired_item", (json_int_t)held->retired_count,
-                  "item_in_input", (json_int_t)held->repeated_count, "cold",
-                  (json_int_t)held->users.cold_count, "models", models);
-    if (e->compares) {
-        json_array_append_new(models, model_to_json(&e->against));
-        json_object_set_new(object, "comparison", comparison_to_json(e));
-    }
-    return nj_print_json_take(&object, err);
-}
-
-static void print_model(const model *m)
-{
-    const nj_judgement *j = &m->judgement;
-    printf("\n%s\n", m->name.text);
-    for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
-        printf("  %-8s", NJ_METRICS[i].name);
-        for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= m->depth; c++) {
-            printf("  @%-2u %.4f", NJ_CUTOFFS[c], mean_of(m, &NJ_METRICS[i], NJ_CUTOFFS[c]));
-        }
-        printf("\n");
-    }
-    printf("  invalid   %" PRIu64 " of %" PRIu64 " recommended\n", j->invalid_total, j->item_total);
-    if (j->absent_count > 0 || m->other_count > 0) {
-        printf("  %zu users without a list, judged as an empty one; %" PRIu64
-               " lists of users who are not judged\n",
-               j->absent_count, m->other_count);
-    }
-}
-
-static void print_comparison(const evaluation *e)
-{
-    const uint32_t depth = common_depth(e);
-    printf("\n%s against %s\n  overlap    ", e->judged.name.text, e->against.name.text);
-    for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= depth; c++) {
-        printf("  @%-2u %7.4f  ", NJ_CUTOFFS[c],
-               nj_lists_overlap(&e->judged.lists, &e->against.lists, NJ_CUTOFFS[c]));
-    }
-    for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
-        printf("\n  %-6s lost", NJ_METRICS[i].name);
-        for (size_t c = 0; c < NJ_CUTOFF_COUNT && NJ_CUTOFFS[c] <= depth; c++) {
-            double loss;
-            if (find_loss(e, &NJ_METRICS[i], NJ_CUTOFFS[c], &loss)) {
-                printf("  @%-2u %7.3f %%", NJ_CUTOFFS[c], 100 * loss);
-            } else {
-                printf("  @%-2u %9s", NJ_CUTOFFS[c], "none");
-            }
-        }
-    }
-    printf("\n");
-}
-
-static void print_text(const evaluation *e)
-{
-    const nj_held_out *held = &e->held;
-    printf("%s: %zu of %" PRIu64 " users judged; %" PRIu64 " without an item to hold out, %" PRIu64
-           " whose item the catalogue does not know, %" PRIu64 " whose item is retired\n"
-           "of those judged, %" PRIu64
-           " have the item in their input too and %zu have no known item to read\n",
-           e->target, held->users.count, held->read_count, held->short_count, held->unknown_count,
-           held->retired_count, held->repeated_count, held->users.cold_count);
-    print_model(&e->judged);
-    if (e->compares) {
-        print_model(&e->against);
-        print_comparison(e);
-    }
+    free(e->group_names);
+    nj_buffer_fini(&e->group_text);
+    free(e->history_lengths);
+    nj_eval_inputs_close(&e->inputs);
 }
 
 nj_status nj_command_eval(const nj_arguments *arguments, nj_error *err)
 {
     evaluation e = {0};
+    nj_buffer_init(&e.group_text, NJ_GROUPS_MAX * (NJ_GROUP_NAME_BYTES_MAX + 1));
     nj_status status = read_options(arguments, &e, err);
     if (status == NJ_OK) {
-        status = read_users(arguments, &e, err);
+        status = nj_eval_inputs_open(arguments, is_decoded(&e), &e.inputs, err);
+    }
+    if (status == NJ_OK) {
+        status = tell_users(arguments, &e, err);
+    }
+    if (status == NJ_OK) {
+        tell_items(&e);
+        status = nj_eval_report_begin(arguments, e.inputs.map, &e.said, &e.report, err);
     }
     if (status == NJ_OK) {
         status = judge_all(arguments, &e, err);
     }
-    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
-        status = print_json(&e, err);
-    } else if (status == NJ_OK) {
-        print_text(&e);
+    if (status == NJ_OK) {
+        status = nj_eval_report_write(&e.report, &e.said, err);
     }
-    close_model(&e.judged);
-    close_model(&e.against);
-    nj_file_draft_abort(&e.outcomes);
-    nj_held_out_fini(&e.held);
-    nj_live_rows_fini(&e.live);
-    nj_job_close(&e.job);
+    close_evaluation(&e);
     return status;
 }

@@ -8,7 +8,7 @@ void nj_tell_pairing(const nj_pack_summary *summary, const nj_pack_request *requ
     if (summary->trained_on) {
         nj_log(NJ_LOG_INFO,
                "the catalogue has the SIDs that the checkpoint says it was trained on");
-    } else if (request->histories_path == NULL && request->probe_path == NULL) {
+    } else if (request->histories.path == NULL && request->probe.path == NULL) {
         nj_log(NJ_LOG_INFO,
                "without --histories it is not asked whether the model knows these SIDs");
     } else if (request->no_pairing_check) {

@@ -97,12 +97,17 @@ nj_status nj_run_bundle_inputs(const nj_arguments *arguments, const nj_digest *c
 {
     nj_phase_inputs inputs = {0};
     const bool unchecked = nj_argument_flag(arguments, "no-pairing-check");
+    const char *as_of = nj_argument(arguments, "as-of");
     const nj_digest pairing = nj_digest_of(&unchecked, sizeof unchecked);
     nj_phase_inputs_add(&inputs, "catalogue", catalogue);
     nj_phase_inputs_add(&inputs, "no-pairing-check", &pairing);
     nj_status status = add_model(&inputs, nj_argument(arguments, "model"), err);
     if (status == NJ_OK) {
         status = add_file(&inputs, "histories", nj_argument(arguments, "histories"), err);
+    }
+    if (status == NJ_OK && nj_argument(arguments, "histories") != NULL && as_of != NULL) {
+        const nj_digest cut = nj_digest_of(as_of, strlen(as_of));
+        nj_phase_inputs_add(&inputs, "as-of", &cut);
     }
     if (status == NJ_OK) {
         *out = inputs;

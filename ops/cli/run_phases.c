@@ -359,17 +359,18 @@ static nj_status make_request(const night *n, const nj_path *catalogue, nj_pack_
                               nj_error *err)
 {
     const nj_arguments *arguments = n->arguments;
-    const char *histories = nj_argument(arguments, "histories");
-    const char *users = nj_argument(arguments, "users");
     *out = (nj_pack_request){.model_path = nj_argument(arguments, "model"),
                              .catalogue_path = catalogue->text,
-                             .histories_path = histories,
-                             .probe_path = is_stream(users) ? NULL : users,
+                             .histories = {.path = nj_argument(arguments, "histories")},
                              .no_pairing_check = nj_argument_flag(arguments, "no-pairing-check")};
-    nj_status status =
-        nj_format_from(nj_argument(arguments, "format"), users, &out->probe_format, err);
-    if (status == NJ_OK && histories != NULL) {
-        status = nj_format_from(NULL, histories, &out->histories_format, err);
+    nj_status status = nj_histories_from(arguments, &out->probe, err);
+    if (status == NJ_OK && out->histories.path != NULL) {
+        out->histories.format = nj_histories_format_of_path(out->histories.path);
+        out->histories.as_of =
+            out->probe.as_of; // a night of the past does not know what sold later
+    }
+    if (is_stream(out->probe.path)) {
+        out->probe.path = NULL;
     }
     return status;
 }

@@ -85,9 +85,9 @@ static const world *find_world(void)
         return &w;
     }
     make_items(&w);
-    fuzz_check(nj_user_table_read(memfile_write(HISTORIES, sizeof HISTORIES - 1),
-                                  NJ_HISTORIES_SEQUENCE, &w.items, &w.map, NULL, &w.users,
-                                  &err) == NJ_OK &&
+    fuzz_check(nj_user_table_read(
+                   &(nj_histories_source){.path = memfile_write(HISTORIES, sizeof HISTORIES - 1)},
+                   &w.items, &w.map, NULL, &w.users, &err) == NJ_OK &&
                    nj_plan_make(&w.users, &settings, &BUNDLE, NULL, SHARD_USERS, SHARD_USERS,
                                 &w.plan, &err) == NJ_OK &&
                    w.plan.shard_count == SHARDS,

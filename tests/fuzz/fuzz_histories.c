@@ -24,8 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .memory_bytes = 0, .merge_files = 2, .line_bytes_max = 1024, .items_max = 100};
     uint64_t count = 0;
     nj_error err;
-    nj_status status = nj_histories_read_limited(memfile_write(data, size), FUZZ_FORMAT, &LIMITS,
-                                                 check_history, &count, &err);
+    nj_status status = nj_histories_read_limited(
+        &(nj_histories_source){.path = memfile_write(data, size), .format = FUZZ_FORMAT}, &LIMITS,
+        check_history, &count, &err);
     fuzz_check(status == NJ_INPUT || (status == NJ_OK && count > 0),
                "a file is refused or has a history");
     return 0;

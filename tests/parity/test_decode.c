@@ -241,8 +241,8 @@ static void open_world(world *w, const fixture *f, const char *folder, void **st
     assert_ok(nj_idmap_build(&w->map, &w->catalogue.items, path, &err), &err);
     nj_path histories =
         f->beauty_histories ? write_beauty_histories(w, state) : part_path(w, "histories.txt");
-    assert_ok(nj_user_table_read(histories.text, NJ_HISTORIES_SEQUENCE, &w->catalogue.items,
-                                 &w->map, NULL, &w->users, &err),
+    assert_ok(nj_user_table_read(&(nj_histories_source){.path = histories.text},
+                                 &w->catalogue.items, &w->map, NULL, &w->users, &err),
               &err);
     assert_in_range(w->users.count, 1, USERS_MAX);
     assert_int_equal(w->users.unknown_total, 0);

@@ -17,15 +17,14 @@
 typedef struct {
     const char *model_path;     // HuggingFace folder
     const char *catalogue_path; // catalogue folder
-    // Counted for the list of cold users; NULL: they get an empty, flagged row.
-    const char *histories_path;
-    nj_histories_format histories_format;
-    // Without histories_path: what the model is asked about instead, and not counted; NULL: nothing.
-    const char *probe_path;
-    nj_histories_format probe_format;
-    const nj_template *template; // NULL: the catalogue's own
-    // Items that the encoder reads at the most, up to NJ_HISTORY_MAX; 0: as many as fit, with the template's tokens, in the
-    // checkpoint's n_positions or else in NJ_PACK_TOKENS_DEFAULT tokens.
+    // Counted for the list of cold users; path NULL: they get an empty, flagged row.
+    nj_histories_source histories;
+    // Without histories: what the model is asked about instead, and not counted; path NULL: nothing.
+    nj_histories_source probe;
+    // NULL: the one that the checkpoint was trained with (trained_on.h), or where it does not say the catalogue's own
+    const nj_template *template;
+    // Items that the encoder reads at the most, up to NJ_HISTORY_MAX; 0: as many as the checkpoint was trained with, or where it does
+    // not say as many as fit, with the template's tokens, in its n_positions or else in NJ_PACK_TOKENS_DEFAULT tokens.
     uint32_t history_max;
     bool
         no_pairing_check; // with histories: do not ask whether the model knows the catalogue (pairing.h)

@@ -13,18 +13,20 @@ typedef struct {
     uint64_t epoch;
     uint64_t is_complete;
     double epoch_loss;
+    double gradient_norm;
 } state_section;
 
-_Static_assert(sizeof(state_section) == 72, "the section's size is part of the format");
+_Static_assert(sizeof(state_section) == 80, "the section's size is part of the format");
 
 static const char *const ARRAYS[] = {"values", "mean", "square"};
 #define ARRAY_COUNT (sizeof ARRAYS / sizeof ARRAYS[0])
 
 nj_status nj_checkpoint_write(const char *path, const nj_checkpoint *checkpoint, nj_error *err)
 {
-    const state_section state = {checkpoint->inputs,      checkpoint->count,
-                                 checkpoint->step,        checkpoint->epoch,
-                                 checkpoint->is_complete, checkpoint->epoch_loss};
+    const state_section state = {checkpoint->inputs,       checkpoint->count,
+                                 checkpoint->step,         checkpoint->epoch,
+                                 checkpoint->is_complete,  checkpoint->epoch_loss,
+                                 checkpoint->gradient_norm};
     const float *const arrays[] = {checkpoint->values, checkpoint->mean, checkpoint->square};
     nj_sections sections = {.count = 1 + ARRAY_COUNT};
     sections.sections[0] = (nj_section){.name = "state", .bytes = &state, .size = sizeof state};
@@ -36,6 +38,10 @@ nj_status nj_checkpoint_write(const char *path, const nj_checkpoint *checkpoint,
     if (checkpoint->kept_size > 0) {
         sections.sections[sections.count++] =
             (nj_section){.name = "kept", .bytes = checkpoint->kept, .size = checkpoint->kept_size};
+    }
+    if (checkpoint->notes.size > 0) {
+        sections.sections[sections.count++] = (nj_section){
+            .name = "notes", .bytes = checkpoint->notes.bytes, .size = checkpoint->notes.size};
     }
     return nj_bundle_write(path, &sections, err);
 }
@@ -95,16 +101,20 @@ static void take_sections(const nj_sections *sections, const state_section *stat
     checkpoint->epoch = state->epoch;
     checkpoint->is_complete = state->is_complete != 0;
     checkpoint->epoch_loss = state->epoch_loss;
+    checkpoint->gradient_norm = state->gradient_norm;
+}
+
+static nj_status open_verified(const char *path, nj_bundle **out, nj_error *err)
+{
+    nj_status status = nj_bundle_open(path, out, err);
+    return status == NJ_OK ? nj_bundle_verify(*out, err) : status;
 }
 
 nj_status nj_checkpoint_read(const char *path, nj_checkpoint *checkpoint, nj_error *err)
 {
     nj_bundle *bundle = NULL;
     state_section state;
-    nj_status status = nj_bundle_open(path, &bundle, err);
-    if (status == NJ_OK) {
-        status = nj_bundle_verify(bundle, err);
-    }
+    nj_status status = open_verified(path, &bundle, err);
     if (status == NJ_OK) {
         const nj_sections *sections = nj_bundle_sections(bundle);
         status = check_state(path, nj_sections_find(sections, "state"), checkpoint, &state, err);
@@ -113,6 +123,21 @@ nj_status nj_checkpoint_read(const char *path, nj_checkpoint *checkpoint, nj_err
         }
         if (status == NJ_OK) {
             take_sections(sections, &state, checkpoint);
+        }
+    }
+    nj_bundle_close(&bundle);
+    return status;
+}
+
+nj_status nj_checkpoint_read_notes(const char *path, nj_buffer *out, nj_error *err)
+{
+    nj_bundle *bundle = NULL;
+    nj_status status = open_verified(path, &bundle, err);
+    if (status == NJ_OK) {
+        const nj_section *notes = nj_sections_find(nj_bundle_sections(bundle), "notes");
+        if (notes != NULL && nj_buffer_append(out, notes->bytes, notes->size) != NJ_OK) {
+            status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory for notes of %zu bytes", path,
+                             notes->size);
         }
     }
     nj_bundle_close(&bundle);

@@ -82,6 +82,18 @@ static void pack_part(void *context, size_t part)
     nj_train_pack_linear(t5->model, part);
 }
 
+static uint32_t find_effort(const void *context, uint32_t number)
+{
+    const nj_t5_learner *t5 = context;
+    return nj_train_samples_items(t5->samples, number);
+}
+
+static nj_slice name_user(const void *context, uint32_t number)
+{
+    const nj_t5_learner *t5 = context;
+    return nj_train_samples_user(t5->samples, number).user;
+}
+
 static bool is_share(double value)
 {
     return value >= 0 && value < 1;
@@ -104,7 +116,9 @@ nj_status nj_t5_learner_init(nj_t5_learner *t5, nj_learner *out, nj_error *err)
                         .scratch_free = free_scratch,
                         .count_labels = count_labels,
                         .gradient = add_gradient,
-                        .changed = pack_part};
+                        .changed = pack_part,
+                        .effort = find_effort,
+                        .name_user = name_user};
     return NJ_OK;
 }
 

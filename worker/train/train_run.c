@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/checked.h"
@@ -11,6 +12,16 @@
 #include "worker/train/rows.h"
 #include "worker/train/samples.h"
 
+// Of a batch that cannot be learned from.
+#define USERS_NAMED 5
+#define USER_BYTES_SHOWN 60
+#define USERS_BYTES (USERS_NAMED * (USER_BYTES_SHOWN + 16))
+
+typedef struct {
+    uint32_t number;
+    uint32_t effort;
+} sized_sample;
+
 typedef struct {
     const nj_learner *learner;
     nj_train_settings settings;
@@ -18,7 +29,8 @@ typedef struct {
     nj_digest inputs; // with the settings
     nj_train_team *team;
     uint64_t steps_an_epoch;
-    uint32_t *order; // [epoch_samples] of the epoch at hand
+    uint32_t *order;     // [epoch_samples] of the epoch at hand
+    sized_sample *sized; // [batch_samples] for dealing them out
     nj_train_shard *shards;
     size_t shards_max;
     double epoch_loss; // sum over its steps so far
@@ -66,7 +78,8 @@ static nj_status take_memory(training *t, nj_error *err)
     t->shards_max = (s->batch_samples + (size_t)s->shard_samples - 1) / s->shard_samples;
     t->order = calloc(t->learner->epoch_samples, sizeof *t->order);
     t->shards = calloc(t->shards_max, sizeof *t->shards);
-    if (t->order == NULL || t->shards == NULL) {
+    t->sized = calloc(s->batch_samples, sizeof *t->sized);
+    if (t->order == NULL || t->shards == NULL || t->sized == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the order of %zu samples",
                        t->learner->epoch_samples);
     }
@@ -77,6 +90,7 @@ static void end_training(training *t)
 {
     nj_train_team_free(&t->team);
     free(t->order);
+    free(t->sized);
     free(t->shards);
 }
 
@@ -89,6 +103,7 @@ static nj_checkpoint checkpoint_of(training *t)
                            .epoch = t->state.epoch,
                            .is_complete = t->is_complete,
                            .epoch_loss = t->epoch_loss,
+                           .gradient_norm = t->state.gradient_norm,
                            .count = t->learner->count,
                            .values = t->learner->values,
                            .mean = nj_train_team_mean(t->team),
@@ -104,6 +119,9 @@ static nj_status save(training *t, nj_error *err)
         return NJ_OK;
     }
     nj_checkpoint checkpoint = checkpoint_of(t);
+    if (t->hooks->notes != NULL) {
+        checkpoint.notes = t->hooks->notes(t->hooks->context);
+    }
     return nj_checkpoint_write(t->settings.checkpoint, &checkpoint, err);
 }
 
@@ -132,6 +150,8 @@ static nj_status resume(training *t, nj_error *err)
     if (status == NJ_OK) {
         t->state.step = checkpoint.step;
         t->state.epoch = (uint32_t)checkpoint.epoch;
+        t->state.gradient_norm = checkpoint.gradient_norm;
+        t->state.rate = nj_schedule_rate(&t->settings.schedule, checkpoint.step);
         t->epoch_loss = checkpoint.epoch_loss;
         t->is_complete = checkpoint.is_complete;
         nj_train_team_changed(t->team);
@@ -141,19 +161,72 @@ static nj_status resume(training *t, nj_error *err)
 
 // ---- steps ----
 
-// The shards of the batch that begins at `first` of the epoch's order.
-static size_t cut_batch(training *t, size_t first, size_t samples, double labels, uint64_t seed)
+static int compare_effort(const void *a, const void *b)
 {
-    const size_t per_shard = t->settings.shard_samples;
-    size_t count = 0;
-    for (size_t done = 0; done < samples; done += per_shard, count++) {
-        t->shards[count] =
-            (nj_train_shard){.numbers = t->order + first + done,
-                             .count = (uint32_t)nj_min_size(per_shard, samples - done),
-                             .weight = (float)(1.0 / labels),
-                             .seed = nj_dropout_key(seed, (uint32_t)count)};
+    const sized_sample *x = a;
+    const sized_sample *y = b;
+    const int by_number = (x->number > y->number) - (x->number < y->number);
+    return x->effort != y->effort ? (x->effort < y->effort) - (x->effort > y->effort) : by_number;
+}
+
+// Shard number `shard` of `shards` gets every so many of the sorted samples, forth and back: 0 1 2 2 1 0 0 1 2 ... Returns how many.
+static uint32_t deal_shard(const sized_sample *sized, size_t samples, size_t shard, size_t shards,
+                           uint32_t *out)
+{
+    uint32_t count = 0;
+    for (size_t round = 0; round * shards < samples; round++) {
+        const size_t at = round * shards + (round % 2 == 0 ? shard : shards - 1 - shard);
+        if (at < samples) {
+            out[count++] = sized[at].number;
+        }
     }
     return count;
+}
+
+// Cuts the batch of these numbers into shards of alike effort, and sorts it by them.
+static size_t cut_batch(training *t, uint32_t *numbers, size_t samples, double labels,
+                        uint64_t seed)
+{
+    const nj_learner *learner = t->learner;
+    const size_t per_shard = t->settings.shard_samples;
+    const size_t shards = (samples + per_shard - 1) / per_shard;
+    for (size_t i = 0; i < samples; i++) {
+        const uint32_t effort =
+            learner->effort != NULL ? learner->effort(learner->context, numbers[i]) : 0;
+        t->sized[i] = (sized_sample){numbers[i], effort};
+    }
+    if (learner->effort != NULL) {
+        qsort(t->sized, samples, sizeof *t->sized, compare_effort);
+    }
+    for (size_t i = 0; i < shards; i++) {
+        const uint32_t count = deal_shard(t->sized, samples, i, shards, numbers);
+        t->shards[i] = (nj_train_shard){.numbers = numbers,
+                                        .count = count,
+                                        .weight = (float)(1.0 / labels),
+                                        .seed = nj_dropout_key(seed, (uint32_t)i)};
+        numbers += count;
+    }
+    return shards;
+}
+
+// Names the batch: whose samples broke it is the first question.
+static nj_status refuse_step(const training *t, size_t first, size_t samples, double loss,
+                             double norm, nj_error *err)
+{
+    char users[USERS_BYTES] = "";
+    const nj_learner *learner = t->learner;
+    size_t used = 0;
+    for (size_t i = 0; i < nj_min_size(samples, USERS_NAMED) && learner->name_user != NULL; i++) {
+        const nj_slice user = learner->name_user(learner->context, t->order[first + i]);
+        used += (size_t)snprintf(users + used, sizeof users - used, "%s\"%.*s\"",
+                                 i > 0 ? ", " : ", users ",
+                                 (int)nj_min_size(user.size, USER_BYTES_SHOWN), user.bytes);
+    }
+    return nj_fail(err, NJ_FAILED,
+                   "step %" PRIu64 " (epoch %u, samples %zu to %zu of it%s%s): the loss is %g and "
+                   "its gradient %g long; try a lower rate, more warm-up steps or clipping",
+                   t->state.step + 1, t->state.epoch + 1, first, first + samples - 1, users,
+                   used > 0 && samples > USERS_NAMED ? ", ..." : "", loss, norm);
 }
 
 static nj_status run_step(training *t, nj_error *err)
@@ -164,15 +237,11 @@ static nj_status run_step(training *t, nj_error *err)
     const size_t samples = nj_min_size(t->settings.batch_samples, learner->epoch_samples - first);
     const double labels =
         (double)learner->count_labels(learner->context, t->order + first, samples);
-    const size_t shards =
-        cut_batch(t, first, samples, labels, nj_dropout_key(t->settings.seed, (uint32_t)step));
+    const size_t shards = cut_batch(t, t->order + first, samples, labels,
+                                    nj_dropout_key(t->settings.seed, (uint32_t)step));
     nj_train_measure measure = nj_train_team_gradient(t->team, t->shards, shards);
     if (!isfinite(measure.loss) || !isfinite(measure.norm)) {
-        return nj_fail(err, NJ_FAILED,
-                       "step %" PRIu64 " (epoch %u, samples %zu to %zu of it): the loss is %g and "
-                       "its gradient %g long; try a lower rate, more warm-up steps or clipping",
-                       step, t->state.epoch + 1, first, first + samples - 1, measure.loss / labels,
-                       measure.norm);
+        return refuse_step(t, first, samples, measure.loss / labels, measure.norm, err);
     }
     t->state.rate = nj_schedule_rate(&t->settings.schedule, step);
     nj_train_team_apply(t->team, &t->settings.adamw, t->state.rate, t->settings.clip, step);

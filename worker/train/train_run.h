@@ -10,6 +10,7 @@
 #define NJ_WORKER_TRAIN_TRAIN_RUN_H
 
 #include "common/base/digest.h"
+#include "common/base/slice.h"
 #include "worker/train/schedule.h"
 #include "worker/train/team.h"
 
@@ -52,13 +53,16 @@ typedef struct {
     /// before the first step of a resumed run. [kept_size] without pointers or padding of chance; NULL and 0: nothing.
     void *kept;
     size_t kept_size;
+    /// The same for text of any size, asked for at each checkpoint, borrowed until the next call of a hook; who resumes has read it
+    /// before (nj_checkpoint_read_notes). NULL: nothing.
+    nj_slice (*notes)(void *context);
 } nj_train_hooks;
 
 /// Trains `learner` in place. `inputs` stands for all that its gradients depend on beside values and settings (data, sizes, dropout): a
 /// checkpoint of others is refused. A training whose checkpoint is complete returns at once.
 ///
 /// Returns  NJ_CONFIG: `resume`, and the checkpoint is of other inputs or settings; NJ_AGAIN: a checkpoint is there and `resume` is not
-///          set; NJ_FAILED: a loss or gradient that is not finite (names step, epoch and the samples; the checkpoint before it stays);
+///          set; NJ_FAILED: a loss or gradient that is not finite (names step, epoch, samples and users; the checkpoint before it stays);
 ///          NJ_INPUT: no batch, or no epoch; NJ_NO_MEMORY, NJ_IO; what a hook returns
 /// Proof    tests/unit/train/test_train_run.c
 NJ_CHECKED nj_status nj_train_run(const nj_learner *learner, const nj_train_settings *settings,

@@ -43,8 +43,9 @@ static void close_catalogue(catalogue *c)
 static nj_status read_text(const catalogue *c, nj_histories_format format, const char *text,
                            nj_user_table *out, nj_error *err)
 {
-    return nj_user_table_read(memfile_write(text, strlen(text)), format, &c->items, &c->map, NULL,
-                              out, err);
+    return nj_user_table_read(
+        &(nj_histories_source){.path = memfile_write(text, strlen(text)), .format = format},
+        &c->items, &c->map, NULL, out, err);
 }
 
 static void assert_user(const nj_user_table *table, size_t index, const char *id,
@@ -141,8 +142,8 @@ static void a_refused_file_leaves_nothing_behind(void **state)
     }
     nj_error err = {0};
     nj_user_table table = {0};
-    assert_int_equal(nj_user_table_read("/nonexistent/users", NJ_HISTORIES_SEQUENCE, &c.items,
-                                        &c.map, NULL, &table, &err),
+    assert_int_equal(nj_user_table_read(&(nj_histories_source){.path = "/nonexistent/users"},
+                                        &c.items, &c.map, NULL, &table, &err),
                      NJ_NOT_FOUND);
     nj_user_table_fini(&table);
     close_catalogue(&c);
@@ -168,9 +169,10 @@ static void many_users_and_long_histories_stay_where_they_are_found(void **state
         }
         assert_int_equal(nj_buffer_printf(&text, "\n"), NJ_OK);
     }
-    assert_ok(nj_user_table_read(memfile_write(text.bytes, text.size), NJ_HISTORIES_SEQUENCE,
-                                 &c.items, &c.map, NULL, &table, &err),
-              &err);
+    assert_ok(
+        nj_user_table_read(&(nj_histories_source){.path = memfile_write(text.bytes, text.size)},
+                           &c.items, &c.map, NULL, &table, &err),
+        &err);
     assert_int_equal(table.count, USERS);
     assert_int_equal(table.longest, LONG / 5 * 4);
     uint64_t known = 0;
@@ -271,19 +273,22 @@ static void a_user_has_the_mask_of_his_group_and_without_one_the_base_mask(void 
     nj_user_table table;
     nj_error err = {0};
     open_catalogue(&c);
-    assert_ok(nj_user_table_read(memfile_write(TEXT, sizeof TEXT - 1), NJ_HISTORIES_JSONL, &c.items,
-                                 &c.map, &said, &table, &err),
-              &err);
+    assert_ok(
+        nj_user_table_read(&(nj_histories_source){.path = memfile_write(TEXT, sizeof TEXT - 1),
+                                                  .format = NJ_HISTORIES_JSONL},
+                           &c.items, &c.map, &said, &table, &err),
+        &err);
     for (size_t u = 0; u < 4; u++) {
         assert_int_equal(nj_user_table_at(&table, u).mask, WANTED[u]);
     }
     assert_int_equal(table.group_count, 2);
     assert_int_equal(table.group_ignored, 0);
     nj_user_table_fini(&table);
-    assert_refused(nj_user_table_read(memfile_write(NOBODY, sizeof NOBODY - 1), NJ_HISTORIES_JSONL,
-                                      &c.items, &c.map, &said, &table, &err),
-                   NJ_INPUT, &err,
-                   ": line 2: user \"b\" is in the group \"d\", which --groups does not have");
+    assert_refused(
+        nj_user_table_read(&(nj_histories_source){.path = memfile_write(NOBODY, sizeof NOBODY - 1),
+                                                  .format = NJ_HISTORIES_JSONL},
+                           &c.items, &c.map, &said, &table, &err),
+        NJ_INPUT, &err, ": line 2: user \"b\" is in the group \"d\", which --groups does not have");
     assert_ok(read_text(&c, NJ_HISTORIES_JSONL, TEXT, &table, &err), &err); // without masks
     assert_int_equal(nj_user_table_at(&table, 0).mask, 0);
     assert_int_equal(table.group_ignored, 2);

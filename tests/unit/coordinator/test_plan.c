@@ -52,8 +52,9 @@ static void read_users(world *w, const char *text, size_t size, nj_histories_for
 {
     nj_error err = {0};
     nj_user_table_fini(&w->users);
-    assert_ok(nj_user_table_read(memfile_write(text, size), format, &w->items, &w->map, NULL,
-                                 &w->users, &err),
+    assert_ok(nj_user_table_read(
+                  &(nj_histories_source){.path = memfile_write(text, size), .format = format},
+                  &w->items, &w->map, NULL, &w->users, &err),
               &err);
 }
 

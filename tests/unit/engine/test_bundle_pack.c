@@ -92,7 +92,7 @@ static void a_bundle_holds_what_it_was_made_of(void **state)
     const nj_template template = {.after = {1}, .after_count = 1};
     write_catalogue(state, "cat", 2, &template);
     nj_pack_request request = request_for(state);
-    request.histories_path = sandbox_write(state, "histories", HISTORIES, sizeof HISTORIES - 1);
+    request.histories.path = sandbox_write(state, "histories", HISTORIES, sizeof HISTORIES - 1);
     pack_and_open(state, &request, "night.njb", &bundle, &view, &summary);
 
     assert_int_equal(summary.item_count, ITEMS);
@@ -107,7 +107,7 @@ static void a_bundle_holds_what_it_was_made_of(void **state)
     assert_int_equal(nj_bundle_sections(bundle)->count, 7);
     nj_bundle_close(&bundle);
 
-    request.histories_path = NULL;
+    request.histories.path = NULL;
     pack_and_open(state, &request, "uncounted.njb", &bundle, &view, &summary);
     assert_null(view.counts);
     assert_int_equal(summary.counted_items, 0);
@@ -259,10 +259,10 @@ static void a_missing_or_bad_part_is_named_and_nothing_is_written(void **state)
     request.catalogue_path = "/nonexistent/catalogue";
     assert_pack_refused(state, &request, NJ_NOT_FOUND, "/nonexistent/catalogue");
     request = request_for(state);
-    request.histories_path = "/nonexistent/histories";
+    request.histories.path = "/nonexistent/histories";
     assert_pack_refused(state, &request, NJ_NOT_FOUND, "/nonexistent/histories");
     request = request_for(state);
-    request.histories_path = sandbox_write(state, "histories", "u1 1\nu1 2\n", 10);
+    request.histories.path = sandbox_write(state, "histories", "u1 1\nu1 2\n", 10);
     assert_pack_refused(state, &request, NJ_INPUT, "u1");
 
     nj_path model;

@@ -47,9 +47,10 @@ static inline void assert_histories(nj_histories_format format, const nj_histori
     collected all;
     nj_error err = {0};
     collected_init(&all);
-    assert_ok(
-        nj_histories_read_limited(memfile_write(text, size), format, limits, collect, &all, &err),
-        &err);
+    assert_ok(nj_histories_read_limited(
+                  &(nj_histories_source){.path = memfile_write(text, size), .format = format},
+                  limits, collect, &all, &err),
+              &err);
     assert_int_equal(nj_buffer_append(&all.text, "", 1), NJ_OK);
     assert_string_equal((const char *)all.text.bytes, expected);
     nj_buffer_fini(&all.text);
@@ -63,9 +64,10 @@ static inline void assert_histories_refused(nj_histories_format format,
     collected all;
     nj_error err = {0};
     collected_init(&all);
-    assert_refused(
-        nj_histories_read_limited(memfile_write(text, size), format, limits, collect, &all, &err),
-        NJ_INPUT, &err, says);
+    assert_refused(nj_histories_read_limited(
+                       &(nj_histories_source){.path = memfile_write(text, size), .format = format},
+                       limits, collect, &all, &err),
+                   NJ_INPUT, &err, says);
     nj_buffer_fini(&all.text);
 }
 

@@ -18,7 +18,7 @@ static int compare_reference(const void *a, const void *b)
     if (x->time != y->time) {
         return x->time < y->time ? -1 : 1;
     }
-    return x->line < y->line ? -1 : 1;
+    return x->place < y->place ? -1 : 1;
 }
 
 static void make_events(nj_event *events, size_t count)
@@ -30,7 +30,7 @@ static void make_events(nj_event *events, size_t count)
             .user = (uint32_t)(seed >> 33) % 50,
             .item = (uint32_t)i,
             .time = (double)((seed >> 40) % 7) - 3.0, // many ties
-            .line = i + 2,
+            .place = i + 2,
         };
     }
 }
@@ -84,7 +84,7 @@ static void the_file_is_used_only_beyond_the_limit(void **state)
     (void)state;
     static nj_event_sort sort;
     nj_error err = {0};
-    nj_event event = {.line = 1};
+    nj_event event = {.place = 1};
     nj_event_sort_init(&sort, 2 * 10 * sizeof event, 4);
     for (int i = 0; i < 10; i++) {
         assert_ok(nj_event_sort_add(&sort, &event, &err), &err);
@@ -99,7 +99,7 @@ static void a_folder_that_cannot_be_written_is_named(void **state)
 {
     static nj_event_sort sort;
     nj_error err = {0};
-    nj_event event = {.line = 1};
+    nj_event event = {.place = 1};
     nj_status status = NJ_OK;
     const char *kept = getenv("TMPDIR");
     setenv("TMPDIR", sandbox_path(state, "none"), 1);

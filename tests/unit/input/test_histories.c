@@ -52,9 +52,11 @@ static void a_missing_file_is_not_found_in_every_form(void **state)
 {
     for (int format = NJ_HISTORIES_SEQUENCE; format <= NJ_HISTORIES_INTER; format++) {
         nj_error err = {0};
-        assert_refused(nj_histories_read(sandbox_path(state, "none"), (nj_histories_format)format,
-                                         collect, NULL, &err),
-                       NJ_NOT_FOUND, &err, "none");
+        assert_refused(
+            nj_histories_read(&(nj_histories_source){.path = sandbox_path(state, "none"),
+                                                     .format = (nj_histories_format)format},
+                              collect, NULL, &err),
+            NJ_NOT_FOUND, &err, "none");
     }
 }
 
@@ -79,7 +81,9 @@ static void a_visitors_status_ends_the_reading_and_is_returned_as_it_is(void **s
         int calls = 0;
         const char *path = memfile_write(TEXTS[format], strlen(TEXTS[format]));
         assert_refused(
-            nj_histories_read(path, (nj_histories_format)format, stop_at_second, &calls, &err),
+            nj_histories_read(
+                &(nj_histories_source){.path = path, .format = (nj_histories_format)format},
+                stop_at_second, &calls, &err),
             NJ_END, &err, "enough");
         assert_int_equal(calls, 2);
     }
@@ -92,7 +96,7 @@ static void standard_input_is_read_for_a_dash(void **state)
     int kept = dup(STDIN_FILENO);
     assert_non_null(freopen(sandbox_write(state, "in", "u1 a b\nu2\n", 10), "r", stdin));
     collected_init(&all);
-    assert_ok(nj_histories_read("-", NJ_HISTORIES_SEQUENCE, collect, &all, &err), &err);
+    assert_ok(nj_histories_read(&(nj_histories_source){.path = "-"}, collect, &all, &err), &err);
     assert_memory_equal(all.text.bytes, "u1@1[a b] u2@2[]", 16);
     nj_buffer_fini(&all.text);
     dup2(kept, STDIN_FILENO);
@@ -122,8 +126,10 @@ static void random_text_never_crashes_a_reader(void **state)
             text[size] = ALPHABET[seed % (sizeof ALPHABET - 1)];
         }
         collected_init(&all);
-        nj_status status = nj_histories_read(memfile_write(text, size), (nj_histories_format)format,
-                                             collect, &all, &err);
+        nj_status status =
+            nj_histories_read(&(nj_histories_source){.path = memfile_write(text, size),
+                                                     .format = (nj_histories_format)format},
+                              collect, &all, &err);
         assert_true(status == NJ_OK || status == NJ_INPUT);
         nj_buffer_fini(&all.text);
     }
@@ -134,7 +140,9 @@ static void read_shared(const char *name, nj_histories_format format,
 {
     nj_error err = {0};
     collected_init(all);
-    assert_ok(nj_histories_read_limited(shared_path(name), format, limits, collect, all, &err),
+    assert_ok(nj_histories_read_limited(
+                  &(nj_histories_source){.path = shared_path(name), .format = format}, limits,
+                  collect, all, &err),
               &err);
 }
 

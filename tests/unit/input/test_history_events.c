@@ -189,7 +189,9 @@ static void beyond_memory_the_same_histories_come_out(void **state)
     collected all;
     nj_error err = {0};
     collected_init(&all);
-    assert_ok(nj_histories_read(memfile_write(text, size), NJ_HISTORIES_CSV, collect, &all, &err),
+    assert_ok(nj_histories_read(&(nj_histories_source){.path = memfile_write(text, size),
+                                                       .format = NJ_HISTORIES_CSV},
+                                collect, &all, &err),
               &err);
     assert_int_equal(all.item_count, 4000);
     assert_int_equal(nj_buffer_append(&all.text, "", 1), NJ_OK);
@@ -213,8 +215,9 @@ static void a_file_cut_at_any_byte_never_crashes(void **state)
         collected all;
         nj_error err = {0};
         collected_init(&all);
-        nj_status status =
-            nj_histories_read(memfile_write(TEXT, size), NJ_HISTORIES_CSV, collect, &all, &err);
+        nj_status status = nj_histories_read(
+            &(nj_histories_source){.path = memfile_write(TEXT, size), .format = NJ_HISTORIES_CSV},
+            collect, &all, &err);
         assert_true(status == NJ_OK || status == NJ_INPUT);
         refused += status == NJ_INPUT;
         nj_buffer_fini(&all.text);

@@ -248,8 +248,10 @@ static void every_one_byte_change_is_judged_as_jansson_judges_it(void **state)
             memcpy(text, LINE, sizeof LINE);
             text[at] = (char)byte;
             judged about = {.line = json_loadb(text, sizeof LINE - 1, 0, NULL)};
-            nj_status status = nj_histories_read(memfile_write(text, sizeof LINE - 1),
-                                                 NJ_HISTORIES_JSONL, judge, &about, &err);
+            nj_status status = nj_histories_read(
+                &(nj_histories_source){.path = memfile_write(text, sizeof LINE - 1),
+                                       .format = NJ_HISTORIES_JSONL},
+                judge, &about, &err);
             assert_true(status == NJ_OK || status == NJ_INPUT);
             assert_int_equal(about.calls, status == NJ_OK);
             accepted += status == NJ_OK;

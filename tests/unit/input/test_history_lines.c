@@ -102,8 +102,10 @@ static void a_history_of_ten_thousand_items_is_read(void **state)
         collected all;
         nj_error err = {0};
         collected_init(&all);
-        assert_ok(nj_histories_read(memfile_write(texts[format], sizes[format]),
-                                    (nj_histories_format)format, collect, &all, &err),
+        assert_ok(nj_histories_read(
+                      &(nj_histories_source){.path = memfile_write(texts[format], sizes[format]),
+                                             .format = (nj_histories_format)format},
+                      collect, &all, &err),
                   &err);
         assert_int_equal(all.item_count, ITEMS);
         nj_buffer_fini(&all.text);

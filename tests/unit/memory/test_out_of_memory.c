@@ -57,8 +57,7 @@ static unsigned fail_each(step run, void *context)
 // ---- readers of inputs ----
 
 typedef struct {
-    const char *path;
-    nj_histories_format format;
+    nj_histories_source source;
 } histories_input;
 
 static nj_status ignore_history(void *context, const nj_history *history, nj_error *err)
@@ -75,8 +74,7 @@ static nj_status read_histories(void *context, nj_error *err)
     static const nj_histories_limits LIMITS = {
         .memory_bytes = 0, .merge_files = 2, .line_bytes_max = 1u << 20, .items_max = 100};
     const histories_input *input = context;
-    return nj_histories_read_limited(input->path, input->format, &LIMITS, ignore_history, NULL,
-                                     err);
+    return nj_histories_read_limited(&input->source, &LIMITS, ignore_history, NULL, err);
 }
 
 static void readers_of_histories_say_that_there_is_no_memory(void **state)
@@ -90,7 +88,8 @@ static void readers_of_histories_say_that_there_is_no_memory(void **state)
     (void)state;
     for (int format = NJ_HISTORIES_SEQUENCE; format <= NJ_HISTORIES_INTER; format++) {
         const char *text = TEXTS[format];
-        histories_input input = {memfile_write(text, strlen(text)), (nj_histories_format)format};
+        histories_input input = {
+            {.path = memfile_write(text, strlen(text)), .format = (nj_histories_format)format}};
         assert_true(fail_each(read_histories, &input) > 0);
     }
 }
@@ -355,8 +354,8 @@ static nj_status plan_night(void *context, nj_error *err)
     nj_idmap_init(&map);
     nj_status status = nj_idmap_build(&map, &input->items, "items", err);
     if (status == NJ_OK) {
-        status = nj_user_table_read(input->histories, NJ_HISTORIES_SEQUENCE, &input->items, &map,
-                                    NULL, &users, err);
+        status = nj_user_table_read(&(nj_histories_source){.path = input->histories}, &input->items,
+                                    &map, NULL, &users, err);
     }
     if (status == NJ_OK) {
         status = plan_and_dispatch(&users, err);
@@ -376,8 +375,9 @@ static nj_status hold_items_out(void *context, nj_error *err)
     nj_idmap_init(&map);
     nj_status status = nj_idmap_build(&map, &input->items, "items", err);
     if (status == NJ_OK) {
-        status = nj_held_out_read(input->histories, NJ_HISTORIES_SEQUENCE, NJ_HELD_OUT_TEST,
-                                  &input->items, &map, NULL, &(const nj_live_rows){0}, &held, err);
+        status = nj_held_out_read(&(nj_histories_source){.path = input->histories},
+                                  &(nj_split){.kind = NJ_SPLIT_TEST}, &input->items, &map, NULL,
+                                  &(const nj_live_rows){0}, &held, err);
     }
     if (status == NJ_OK &&
         (nj_lists_init(held.users.count, 5, &lists) != NJ_OK ||

@@ -136,7 +136,7 @@ static nj_status run(bench *b, const nj_train_settings *settings, watcher *w,
 {
     nj_t5_learner t5 = {b->model, &b->samples, b->dropout, 0};
     nj_learner learner;
-    nj_train_hooks hooks = {w, watch_step, watch_epoch, w->losses, sizeof w->losses};
+    nj_train_hooks hooks = {w, watch_step, watch_epoch, w->losses, sizeof w->losses, NULL};
     nj_status status = nj_t5_learner_init(&t5, &learner, err);
     nj_digest inputs = nj_t5_learner_digest(&t5, &INPUTS);
     return status == NJ_OK ? nj_train_run(&learner, settings, &inputs, &hooks, out_state, err)
@@ -274,7 +274,7 @@ static void a_loss_that_is_no_number_stops_the_training_with_its_step(void **sta
     b.model->values[b.model->embedding + 3] = INFINITY;
     nj_train_pack(b.model);
     assert_int_equal(run(&b, &settings, &w, &end, &err), NJ_FAILED);
-    assert_non_null(strstr(err.text, "step 1 (epoch 1, samples 0 to 9 of it)"));
+    assert_non_null(strstr(err.text, "step 1 (epoch 1, samples 0 to 9 of it, users \""));
     settings.batch_samples = 0;
     assert_int_equal(run(&b, &settings, &w, &end, &err), NJ_INPUT);
     settings = make_settings();
