@@ -37,7 +37,13 @@ void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, si
     nj_train_enter(c, before);
 }
 
-void nj_train_norm(const nj_train_call *c, nj_kept_norm *kept, size_t rows, const float *x,
+nj_kept_norm nj_train_norm_from(const nj_train_call *c, const nj_kept_norm *kept, size_t first)
+{
+    const size_t at = first * c->model->config.D;
+    return (nj_kept_norm){kept->x + at, kept->normed + at, kept->inverse + first};
+}
+
+void nj_train_norm(const nj_train_call *c, const nj_kept_norm *kept, size_t rows, const float *x,
                    size_t weight)
 {
     size_t D = c->model->config.D;
