@@ -15,6 +15,8 @@ typedef struct {
     const char *tiger;     // of `train t5`
     const char *sasrec;    // of `train sasrec`
     const char *beam;      // of validation, evaluation and the night
+    const char *history;   // whether lists may name what a user has had: option of all that decode
+    const char *baseline;  // the same for baselines
 } recipe;
 
 static const recipe RECIPES[] = {
@@ -22,16 +24,27 @@ static const recipe RECIPES[] = {
      "--layers 2 --decoder-layers 2 --d-model 64 --heads 4 --d-kv 16 --d-ff 256 --history-max 20 "
      "--epochs 12 --batch 128 --rate 0.003 --warmup 300 --dropout 0.1 --weight-decay 0.05 "
      "--validate-every 1 --patience 3",
-     "--layers 2 --d-model 64 --heads 2 --history-max 50 --epochs 60 --patience 5", "20"},
+     "--layers 2 --d-model 64 --heads 2 --history-max 50 --epochs 60 --patience 5", "20", "", " --mask-history"},
     {"ml-100k", true, "sasrec", "--dimensions 32", "--levels 3 --codes 64",
      "--layers 1 --decoder-layers 1 --d-model 48 --heads 3 --d-kv 16 --d-ff 128 --history-max 10 "
      "--epochs 2 --batch 128 --rate 0.003 --warmup 200 --dropout 0.1 --validate-every 1 "
      "--validate-users 300",
-     "--layers 1 --d-model 32 --heads 1 --history-max 20 --epochs 5", "20"},
+     "--layers 1 --d-model 32 --heads 1 --history-max 20 --epochs 5", "20", "", " --mask-history"},
     {"beauty", false, "text", "--dimensions 128", "--levels 3 --codes 256",
      "--history-max 20 --epochs 30 --batch 256 --rate 0.001 --dropout 0.1 --validate-every 2 "
      "--validate-users 2000 --patience 5",
-     "--layers 2 --d-model 128 --heads 2 --history-max 50 --dropout 0.5 --patience 5", "50"},
+     "--layers 2 --d-model 128 --heads 2 --history-max 50 --dropout 0.5 --patience 5", "50", " --keep-history", ""},
+};
+
+const nj_lab_model NJ_LAB_MODELS[NJ_LAB_MODEL_COUNT] = {
+    [NJ_LAB_TIGER] = {"TIGER", NJ_LAB_OUTCOMES, NULL,
+                      "the generative model: it spells the next item's semantic ID, code by code"},
+    [NJ_LAB_SASREC] = {"SASRec", "sasrec.jsonl", "sasrec",
+                       "a transformer over items that scores all of them at once; trained with the same care"},
+    {"item-kNN", "item-knn.jsonl", "item-knn", "items whose users are those of the user's own items"},
+    {"co-visitation", "co-visitation.jsonl", "co-visitation",
+     "what often stood close to the user's latest items in other histories"},
+    {"popularity", "popularity.jsonl", "popularity", "the same for everybody: what most users took"},
 };
 
 // A kind without a row of its own takes that of ml-100k: the other MovieLens sets.
@@ -45,6 +58,11 @@ static const recipe *find_recipe(const nj_lab_settings *settings)
         }
     }
     return found;
+}
+
+const char *nj_lab_embeddings_from(const nj_lab_settings *settings)
+{
+    return settings->embeddings != NULL ? settings->embeddings : find_recipe(settings)->embeddings;
 }
 
 static void add_data(const nj_lab_settings *s, nj_lab_chain *chain)
@@ -63,7 +81,7 @@ static void add_data(const nj_lab_settings *s, nj_lab_chain *chain)
 
 static void add_catalogue(const nj_lab_settings *s, const recipe *r, nj_lab_chain *chain)
 {
-    const char *from = s->embeddings != NULL ? s->embeddings : r->embeddings;
+    const char *from = nj_lab_embeddings_from(s);
     const char *vectors = strcmp(from, "text") == 0 ? "text.npy" : "sasrec/item_vectors.npy";
     nj_lab_chain_add(chain,
                      &(nj_lab_step_facts){
@@ -125,35 +143,33 @@ static void add_tiger(const nj_lab_settings *s, const recipe *r, nj_lab_chain *c
                          .scratch = "tiger",
                          .going_on = NJ_LAB_TRAINING,
                      },
-                     "train t5 --catalogue catalogue --users histories.txt %s --beam %s --seed %" PRIu64
+                     "train t5 --catalogue catalogue --users histories.txt %s --beam %s%s --seed %" PRIu64
                      "%s --out tiger",
-                     r->tiger, r->beam, s->seed, s->threads_option);
+                     r->tiger, r->beam, r->history, s->seed, s->threads_option);
 }
 
-static void add_baseline(nj_lab_chain *chain, const char *name, const char *list, const char *model)
+static void add_baseline(const recipe *r, const nj_lab_model *model, nj_lab_chain *chain)
 {
+    const bool is_trained = model == &NJ_LAB_MODELS[NJ_LAB_SASREC];
     nj_lab_step_facts facts = {
-        .name = name,
-        .why = "Its lists for the users that are judged.",
-        .inputs = {"items.txt", NJ_LAB_HISTORIES},
-        .outputs = {list},
+        .name = is_trained ? "sasrec-lists" : model->baseline,
+        .why = is_trained ? "What SASRec would show to the users that are judged."
+                          : "A baseline's lists for the users that are judged.",
+        .inputs = {"items.txt", NJ_LAB_HISTORIES, is_trained ? "sasrec/model.safetensors" : NULL},
+        .outputs = {model->lists},
     };
-    if (model != NULL) {
-        facts.inputs[2] = "sasrec/model.safetensors";
-    }
     nj_lab_chain_add(chain, &facts,
-                     "baseline %s%s --ids items.txt --users histories.txt --target test --top 50 "
+                     "baseline %s%s --ids items.txt --users histories.txt --target test --top 50%s "
                      "--out %s",
-                     strcmp(name, "sasrec-lists") == 0 ? "sasrec" : name,
-                     model != NULL ? " --model sasrec" : "", list);
+                     model->baseline, is_trained ? " --model sasrec" : "", r->baseline,
+                     model->lists);
 }
 
 static void add_judgement(const nj_lab_settings *s, const recipe *r, nj_lab_chain *chain)
 {
-    add_baseline(chain, "popularity", "popularity.jsonl", NULL);
-    add_baseline(chain, "co-visitation", "co-visitation.jsonl", NULL);
-    add_baseline(chain, "item-knn", "item-knn.jsonl", NULL);
-    add_baseline(chain, "sasrec-lists", "sasrec.jsonl", "sasrec");
+    for (size_t i = 1; i < NJ_LAB_MODEL_COUNT; i++) {
+        add_baseline(r, &NJ_LAB_MODELS[i], chain);
+    }
     nj_lab_chain_add(chain,
                      &(nj_lab_step_facts){
                          .name = "bundle",
@@ -173,16 +189,15 @@ static void add_judgement(const nj_lab_settings *s, const recipe *r, nj_lab_chai
                          .outputs = {NJ_LAB_EVAL_JSON, NJ_LAB_OUTCOMES, "eval.html"},
                          .to = NJ_LAB_EVAL_JSON,
                      },
-                     "eval --bundle tiger.njb --users histories.txt --beam %s --top 20 --keep-history "
+                     "eval --bundle tiger.njb --users histories.txt --beam %s --top 20%s "
                      "%s --against sasrec.jsonl,item-knn.jsonl,co-visitation.jsonl,popularity.jsonl "
                      "--embeddings text.npy --per-user " NJ_LAB_OUTCOMES
                      " --report eval.html --json",
-                     r->beam, s->procs_option);
+                     r->beam, r->history, s->procs_option);
 }
 
-static void add_night(const nj_lab_settings *s, const recipe *r, nj_lab_chain *chain)
+static void add_night(const recipe *r, nj_lab_chain *chain)
 {
-    (void)s;
     nj_lab_chain_add(chain,
                      &(nj_lab_step_facts){
                          .name = "night",
@@ -193,9 +208,9 @@ static void add_night(const nj_lab_settings *s, const recipe *r, nj_lab_chain *c
                          .scratch = "store",
                          .going_on = NJ_LAB_RESUME,
                      },
-                     "run --bundle tiger.njb --users histories.txt --beam %s --top 20 --workers 2 "
+                     "run --bundle tiger.njb --users histories.txt --beam %s --top 20%s --workers 2 "
                      "--cache cache --store store --json",
-                     r->beam);
+                     r->beam, r->history);
     nj_lab_chain_add(chain,
                      &(nj_lab_step_facts){
                          .name = "get",
@@ -216,5 +231,5 @@ void nj_lab_chain_make(const nj_lab_settings *settings, nj_lab_chain *chain)
     add_catalogue(settings, r, chain);
     add_tiger(settings, r, chain);
     add_judgement(settings, r, chain);
-    add_night(settings, r, chain);
+    add_night(r, chain);
 }
