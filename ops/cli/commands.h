@@ -9,6 +9,7 @@
 /// Prints the object on standard output and gives it up, whatever the status; NULL is NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_print_json_take(json_t **object, nj_error *err);
 
+nj_status nj_command_baseline(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_collisions(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_kernels(const nj_arguments *arguments, nj_error *err);

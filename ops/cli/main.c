@@ -375,6 +375,28 @@ static const nj_option STORE_ROLLBACK[] = {
     JSON_OPTION,
 };
 
+static const nj_option BASELINE[] = {
+    NJ_IDS_OPTION,
+    NJ_HISTORIES_OPTIONS,
+    NJ_SPLIT_OPTIONS,
+    {"top", "N", "50", "items of a list", false},
+    {"mask-history", NULL, NULL, "leave out what a user has had", false},
+    {"model", "DIR", NULL, "sasrec: the folder that `train sasrec` made", false},
+    {"neighbours", "N", NULL, "co-visitation, item-knn: kept of each item; default: 200", false},
+    {"fading", "X", NULL,
+     "co-visitation, item-knn: weight of an item beside the next one's; default: 0.5", false},
+    {"distance", "X", NULL, "co-visitation: exponent of the places between two items; default: 0",
+     false},
+    {"back", "X", NULL, "co-visitation: weight of items that stood before; default: 0", false},
+    {"damping", "X", NULL,
+     "co-visitation: exponent of popularity that weights are divided by; default: 0", false},
+    {"shrink", "X", NULL, "item-knn: added to the divisor of a cosine; default: 10", false},
+    {"threads", "N", "0", "0: one for each processor of this process; the lists are the same",
+     false},
+    {"out", "FILE", NULL, "lists as JSON lines; - is standard output", true},
+    {"json", NULL, NULL, "print what was done as JSON, unless lists go to standard output", false},
+};
+
 static const nj_option TRAIN_SASREC[] = {
     NJ_IDS_OPTION,
     NJ_HISTORIES_OPTIONS,
@@ -428,6 +450,8 @@ static const nj_option TRAIN_T5[] = {
     }
 
 static const nj_command COMMANDS[] = {
+    COMMAND("baseline", "lists of the models that every other one must beat", "METHOD", BASELINE,
+            nj_command_baseline),
     COMMAND("bench collisions", "measure giving made-up items a SID each", NULL, BENCH_COLLISIONS,
             nj_command_bench_collisions),
     COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE,

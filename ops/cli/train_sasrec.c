@@ -72,8 +72,7 @@ static nj_status read_inputs(const nj_arguments *arguments, command *c, nj_error
         status = nj_named_items_read(arguments, &c->items, err);
     }
     if (status == NJ_OK) {
-        status =
-            nj_user_table_read(&source, &c->items.items, &c->items.map, NULL, &c->users, err);
+        status = nj_user_table_read(&source, &c->items.items, &c->items.map, NULL, &c->users, err);
     }
     if (status == NJ_OK) {
         c->items_digest = nj_named_items_digest(&c->items);
@@ -129,8 +128,7 @@ static nj_status judge_epoch(const command *c, nj_pool *pool, nj_training_figure
                              nj_error *err)
 {
     nj_sasrec_ranks ranks = {0};
-    nj_status status =
-        nj_sasrec_judge(c->model, &c->users, NJ_SPLIT_LAST_COUNT, pool, &ranks, err);
+    nj_status status = nj_sasrec_judge(c->model, &c->users, NJ_SPLIT_LAST_COUNT, pool, &ranks, err);
     if (status == NJ_OK) {
         figures[0] = (nj_training_figure){"recall@10", mean_of(0, 10, ranks.ranks, ranks.count)};
         figures[1] = (nj_training_figure){DECIDES, mean_of(1, 10, ranks.ranks, ranks.count)};
@@ -149,8 +147,7 @@ static nj_status epoch_ended(void *context, const nj_train_state *state, nj_trai
     command *c = context;
     nj_training_figure figures[4];
     const bool judged = nj_training_validates(&c->training, state);
-    nj_status status =
-        judged ? judge_epoch(c, nj_train_team_pool(team), figures, err) : NJ_OK;
+    nj_status status = judged ? judge_epoch(c, nj_train_team_pool(team), figures, err) : NJ_OK;
     return status == NJ_OK ? nj_training_end_epoch(&c->training, state, figures, judged ? 4 : 0,
                                                    keep_model, c, out_enough, err)
                            : status;
@@ -192,24 +189,22 @@ static uint32_t choose_shard(const command *c, uint32_t batch)
 
 static nj_status run_training(command *c, const nj_training_options *options, nj_error *err)
 {
-    const nj_train_settings settings = {.epochs = options->epochs,
-                                        .batch_samples = options->batch_samples,
-                                        .shard_samples = choose_shard(c, options->batch_samples),
-                                        .threads = options->threads,
-                                        .schedule = {.kind = options->schedule,
-                                                     .rate = options->rate,
-                                                     .warmup = options->warmup},
-                                        .adamw = {0.9, 0.999, 1e-8, options->weight_decay},
-                                        .clip = options->clip,
-                                        .seed = options->seed,
-                                        .checkpoint = c->training.checkpoint.text,
-                                        .checkpoint_s = options->checkpoint_s,
-                                        .resume = options->resume};
+    const nj_train_settings settings = {
+        .epochs = options->epochs,
+        .batch_samples = options->batch_samples,
+        .shard_samples = choose_shard(c, options->batch_samples),
+        .threads = options->threads,
+        .schedule = {.kind = options->schedule, .rate = options->rate, .warmup = options->warmup},
+        .adamw = {0.9, 0.999, 1e-8, options->weight_decay},
+        .clip = options->clip,
+        .seed = options->seed,
+        .checkpoint = c->training.checkpoint.text,
+        .checkpoint_s = options->checkpoint_s,
+        .resume = options->resume};
     const nj_train_hooks hooks = {
         .context = c, .stepped = stepped, .epoch_ended = epoch_ended, .notes = tell_notes};
     nj_digest inputs = nj_sasrec_learner_digest(&c->sasrec, &c->users_digest);
-    nj_status status =
-        nj_train_run(&c->learner, &settings, &inputs, &hooks, &c->state, err);
+    nj_status status = nj_train_run(&c->learner, &settings, &inputs, &hooks, &c->state, err);
     return status == NJ_OK ? nj_training_finish(&c->training, &c->state, err) : status;
 }
 

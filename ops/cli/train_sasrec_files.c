@@ -23,8 +23,8 @@ static nj_status write_config(const nj_sasrec_config *c, const nj_digest *items,
     char hex[NJ_DIGEST_HEX_BYTES];
     nj_digest_hex(items, hex);
     json_t *object =
-        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:s}", "model_type", MODEL_TYPE,
-                  "item_count", (json_int_t)c->N, "hidden_size", (json_int_t)c->D,
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:s}", "model_type",
+                  MODEL_TYPE, "item_count", (json_int_t)c->N, "hidden_size", (json_int_t)c->D,
                   "num_attention_heads", (json_int_t)c->H, "intermediate_size", (json_int_t)c->F,
                   "num_hidden_layers", (json_int_t)c->layers, "max_position_embeddings",
                   (json_int_t)c->S, "norms", c->norms_after ? "after" : "before", "hidden_act",
