@@ -30,6 +30,13 @@ static double total_seconds(const nj_training *training)
     return training->seconds_before + seconds_since(training->began_ns);
 }
 
+static nj_status write_log(const nj_training *training, const nj_training_log *log, nj_error *err)
+{
+    nj_status status = nj_training_log_write(log, training->log_path.text, err);
+    return status == NJ_OK ? nj_training_report_write(log, training->report_path.text, err)
+                           : status;
+}
+
 // ---- opening ----
 
 static nj_status make_paths(nj_training *training, nj_error *err)
@@ -122,6 +129,9 @@ nj_status nj_training_open(nj_training_request *request, const nj_training_optio
     if (status == NJ_OK) {
         sweep(&training);
         status = find_state(&training, err);
+    }
+    if (status == NJ_OK && !training.complete) {
+        status = write_log(&training, &training.log, err);
     }
     if (status != NJ_OK) {
         nj_training_log_fini(&training.log);
@@ -227,13 +237,6 @@ static void tell_epoch(const nj_training *training, const nj_training_epoch *epo
                epoch->epoch, training->options.epochs, epoch->loss, epoch->samples_per_second,
                epoch->figure_count > 0 ? text : "", better ? " (best)" : "", epoch->seconds);
     }
-}
-
-static nj_status write_log(const nj_training *training, const nj_training_log *log, nj_error *err)
-{
-    nj_status status = nj_training_log_write(log, training->log_path.text, err);
-    return status == NJ_OK ? nj_training_report_write(log, training->report_path.text, err)
-                           : status;
 }
 
 static nj_training_epoch describe_epoch(const nj_training *training, const nj_train_state *state,
