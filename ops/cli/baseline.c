@@ -33,10 +33,7 @@ static const nj_neighbours_settings DEFAULTS[METHOD_COUNT] = {
                        .back = 0,
                        .damping = 0,
                        .fading = 0.5},
-    [ITEM_KNN] = {.kind = NJ_NEIGHBOURS_COSINE,
-                  .neighbours_max = 200,
-                  .shrink = 10,
-                  .fading = 0.5},
+    [ITEM_KNN] = {.kind = NJ_NEIGHBOURS_COSINE, .neighbours_max = 200, .shrink = 10, .fading = 0.5},
 };
 
 typedef struct {
@@ -84,8 +81,10 @@ static nj_status read_numbers(const nj_arguments *arguments, command *c, nj_erro
         unsigned methods;
         double least, most;
         double *value;
-    } REALS[] = {{"distance", visits, 0, 10, &s->distance}, {"back", visits, 0, 1, &s->back},
-                 {"damping", visits, 0, 1, &s->damping},    {"shrink", 1u << ITEM_KNN, 0, 1e6, &s->shrink},
+    } REALS[] = {{"distance", visits, 0, 10, &s->distance},
+                 {"back", visits, 0, 1, &s->back},
+                 {"damping", visits, 0, 1, &s->damping},
+                 {"shrink", 1u << ITEM_KNN, 0, 1e6, &s->shrink},
                  {"fading", both, 1e-6, 1, &s->fading}};
     nj_status status = NJ_OK;
     for (size_t i = 0; i < sizeof REALS / sizeof REALS[0] && status == NJ_OK; i++) {
@@ -162,8 +161,8 @@ static nj_status open_sasrec(const nj_arguments *arguments, command *c, nj_error
     const nj_digest digest = nj_named_items_digest(&c->items);
     nj_status status = nj_kernels_select("auto", &kernels, err);
     if (status == NJ_OK) {
-        status = nj_sasrec_files_read(nj_argument(arguments, "model"), &digest, kernels,
-                                      &c->sasrec, err);
+        status = nj_sasrec_files_read(nj_argument(arguments, "model"), &digest, kernels, &c->sasrec,
+                                      err);
     }
     if (status == NJ_OK) {
         c->recommender = nj_sasrec_recommender(c->sasrec);
@@ -222,8 +221,7 @@ static nj_status write_lists(const command *c, size_t first, const nj_scored_lis
     nj_buffer_init(&line, LINE_BYTES_MAX);
     for (size_t i = 0; i < lists->count && status == NJ_OK; i++) {
         nj_buffer_clear(&line);
-        status =
-            append_list(c, first + i, lists->items + i * lists->top, lists->counts[i], &line);
+        status = append_list(c, first + i, lists->items + i * lists->top, lists->counts[i], &line);
         if (status != NJ_OK) {
             status = nj_fail(err, status, "%s: no memory for a list", name);
         } else if (fwrite(line.bytes, 1, line.size, stream) != line.size) {
@@ -278,17 +276,16 @@ static nj_status tell_result(const nj_arguments *arguments, const command *c, ui
     const double seconds = (double)(nj_clock_mono_ns() - began_ns) / 1e9;
     const bool is_file = strcmp(nj_argument(arguments, "out"), "-") != 0;
     if (is_file && nj_argument_flag(arguments, "json")) {
-        json_t *object =
-            json_pack("{s:s, s:I, s:I, s:s, s:f}", "method", METHODS[c->method], "lists",
-                      (json_int_t)c->histories.inputs.count, "left_out",
-                      (json_int_t)c->histories.left_out, "held_out", c->words.text, "seconds",
-                      seconds);
+        json_t *object = json_pack("{s:s, s:I, s:I, s:s, s:f}", "method", METHODS[c->method],
+                                   "lists", (json_int_t)c->histories.inputs.count, "left_out",
+                                   (json_int_t)c->histories.left_out, "held_out", c->words.text,
+                                   "seconds", seconds);
         return nj_print_json_take(&object, err);
     }
-    nj_log(NJ_LOG_INFO, "%s: %zu lists of %" PRIu32 " items in %.1f s; %" PRIu64
-           " users have no item to hold out",
-           METHODS[c->method], c->histories.inputs.count, c->list.top, seconds,
-           c->histories.left_out);
+    nj_log(
+        NJ_LOG_INFO,
+        "%s: %zu lists of %" PRIu32 " items in %.1f s; %" PRIu64 " users have no item to hold out",
+        METHODS[c->method], c->histories.inputs.count, c->list.top, seconds, c->histories.left_out);
     return NJ_OK;
 }
 

@@ -32,8 +32,8 @@ typedef struct {
 
 /// The kind called `name`, or (NULL) the first whose interactions are in the folder. NJ_USAGE: no such kind; NJ_NOT_FOUND: no such folder,
 /// a file of it is missing, or it has those of no kind.
-NJ_CHECKED nj_status nj_lab_kind_find(const char *name, const char *folder,
-                                      const nj_lab_kind **out, nj_error *err);
+NJ_CHECKED nj_status nj_lab_kind_find(const char *name, const char *folder, const nj_lab_kind **out,
+                                      nj_error *err);
 /// The kind called `name`, or NULL.
 const nj_lab_kind *nj_lab_kind_named(const char *name);
 

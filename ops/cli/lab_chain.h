@@ -7,10 +7,11 @@
 
 typedef struct {
     const nj_lab_kind *kind;
-    const char *data;           // folder, as an absolute path
-    const char *histories;      // its two files, as absolute paths
-    const char *items;          //
-    const char *embeddings;     // what semantic IDs are learned from: "text", "sasrec", or NULL for the kind's own
+    const char *data;      // folder, as an absolute path
+    const char *histories; // its two files, as absolute paths
+    const char *items;     //
+    const char *
+        embeddings; // what semantic IDs are learned from: "text", "sasrec", or NULL for the kind's own
     const char *threads_option; // " --threads 2", or "" for what each command takes by itself
     const char *procs_option;   // "--procs 2"
     uint64_t seed;
@@ -30,8 +31,8 @@ typedef struct {
 
 // The models that are compared, the generative one first.
 typedef struct {
-    const char *name;  // for people
-    const char *lists; // file, also its name in eval's report
+    const char *name;     // for people
+    const char *lists;    // file, also its name in eval's report
     const char *baseline; // method of `nightjar baseline`; NULL: none
     const char *about;
 } nj_lab_model;

@@ -143,7 +143,8 @@ static nj_status listen(running *r, nj_error *err)
             return status;
         }
         if (!r->child->quiet) {
-            (void)write_all(STDERR_FILENO, bytes, (size_t)size); // whoever closed it does not want it
+            (void)write_all(STDERR_FILENO, bytes,
+                            (size_t)size); // whoever closed it does not want it
         }
         if (status == NJ_OK && write_all(r->log, bytes, (size_t)size) != NJ_OK) {
             status = nj_fail_errno(err, NJ_IO, errno, "%s", r->child->log);
@@ -163,10 +164,9 @@ static nj_status wait_for_child(running *r, nj_error *err)
         return nj_fail(err, NJ_FAILED, "was ended by signal %d", WTERMSIG(state));
     }
     const nj_status status = nj_status_of_exit_code(WEXITSTATUS(state));
-    return status == NJ_OK
-               ? NJ_OK
-               : nj_fail(err, status, "ended with exit %d (its message stands above)",
-                         WEXITSTATUS(state));
+    return status == NJ_OK ? NJ_OK
+                           : nj_fail(err, status, "ended with exit %d (its message stands above)",
+                                     WEXITSTATUS(state));
 }
 
 static void end_running(running *r)

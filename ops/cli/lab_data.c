@@ -49,8 +49,8 @@ typedef struct {
     nj_file_draft histories, training;
     nj_idlist_builder items; // in the order of the item file, then of appearance
     nj_idmap map;
-    nj_buffer counts;  // u64, events of each item
-    nj_buffer lengths; // u64, items of each history
+    nj_buffer counts;     // u64, events of each item
+    nj_buffer lengths;    // u64, items of each history
     uint64_t known_count; // items of the item file
     uint64_t event_count, tied_count, short_count;
 } gathering;
@@ -93,10 +93,11 @@ nj_status nj_lab_kind_find(const char *name, const char *folder, const nj_lab_ki
         }
     }
     if (kind == NULL) {
-        return nj_fail(err, NJ_NOT_FOUND,
-                       "--data %s: there is neither %s nor %s nor %s; the folder must be that of a data "
-                       "set that the lab knows",
-                       folder, KINDS[0].histories, KINDS[1].histories, KINDS[2].histories);
+        return nj_fail(
+            err, NJ_NOT_FOUND,
+            "--data %s: there is neither %s nor %s nor %s; the folder must be that of a data "
+            "set that the lab knows",
+            folder, KINDS[0].histories, KINDS[1].histories, KINDS[2].histories);
     }
     status = check_file(folder, kind->histories, err);
     if (status == NJ_OK) {
@@ -157,7 +158,8 @@ static nj_status read_header(nj_lines *lines, const nj_lab_kind *kind, size_t co
                                        kind->words[2]};
     *out_count = split_fields(line, size, fields);
     for (size_t i = 0; i < WORD_COLUMNS; i++) {
-        columns[i] = names[i] != NULL ? find_column(fields, *out_count, names[i]) : ITEM_COLUMNS_MAX;
+        columns[i] =
+            names[i] != NULL ? find_column(fields, *out_count, names[i]) : ITEM_COLUMNS_MAX;
         if (names[i] != NULL && columns[i] == ITEM_COLUMNS_MAX) {
             return nj_lines_fail(lines, 1, err, "the header has no column \"%s\"", names[i]);
         }
@@ -313,8 +315,8 @@ static nj_status read_histories(gathering *g, const nj_lab_kind *kind, const cha
     const nj_status status = nj_histories_read(&source, take_history, g, err);
     if (status == NJ_OK && g->lengths.size / sizeof(uint64_t) == g->short_count) {
         return nj_fail(err, NJ_INPUT,
-                       "%s: no user has more than %d items, so there is nothing to learn from", path,
-                       NJ_SPLIT_LAST_COUNT);
+                       "%s: no user has more than %d items, so there is nothing to learn from",
+                       path, NJ_SPLIT_LAST_COUNT);
     }
     return status;
 }
@@ -344,8 +346,8 @@ static json_t *describe(gathering *g, const nj_lab_kind *kind, uint64_t seed)
     const size_t users = g->lengths.size / sizeof(uint64_t);
     qsort(g->lengths.bytes, users, sizeof(uint64_t), compare_numbers);
     qsort(g->counts.bytes, g->items.count, sizeof(uint64_t), compare_numbers);
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "kind", kind->name, "seed",
-                     (json_int_t)seed, "users", (json_int_t)users, "items",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "kind", kind->name,
+                     "seed", (json_int_t)seed, "users", (json_int_t)users, "items",
                      (json_int_t)g->items.count, "items_without_title",
                      (json_int_t)(g->items.count - g->known_count), "events",
                      (json_int_t)g->event_count, "tied_events", (json_int_t)g->tied_count,

@@ -73,16 +73,18 @@ static void write_head(nj_lab_page *page)
     char title[128];
     char subtitle[512];
     snprintf(title, sizeof title, "%s: from %s to a night's lists", kind->name, kind->event_noun);
-    snprintf(subtitle, sizeof subtitle,
-             "What %s are about becomes codes, a small transformer learns to spell the next one, and "
-             "every user's list is published and judged. All of it with nightjar, on one machine%s.",
-             kind->item_noun,
-             page->settings->quick ? "; a quick run: its models are far too small to be good" : "");
+    snprintf(
+        subtitle, sizeof subtitle,
+        "What %s are about becomes codes, a small transformer learns to spell the next one, and "
+        "every user's list is published and judged. All of it with nightjar, on one machine%s.",
+        kind->item_noun,
+        page->settings->quick ? "; a quick run: its models are far too small to be good" : "");
     nj_html_begin(&page->html, title, subtitle);
     double tiger;
     double sasrec;
     nj_lab_page_recall(page, &tiger, &sasrec);
-    nj_html_figure(&page->html, "users", "%s", nj_lab_count(nj_lab_value(page->data, "users")).text);
+    nj_html_figure(&page->html, "users", "%s",
+                   nj_lab_count(nj_lab_value(page->data, "users")).text);
     nj_html_figure(&page->html, kind->item_noun, "%s",
                    nj_lab_count(nj_lab_value(page->data, "items")).text);
     nj_html_figure(&page->html, kind->event_noun, "%s",
@@ -152,13 +154,11 @@ static void draw_popularity(nj_lab_page *page)
              page->settings->kind->item_noun);
     snprintf(y_label, sizeof y_label, "%% of %s", page->settings->kind->event_noun);
     nj_svg svg;
-    nj_chart_lines(&svg,
-                   &(nj_chart){.title = title,
-                               .x_label = x_label,
-                               .y_label = y_label,
-                               .height = 260,
-                               .y_zero = true},
-                   &(nj_chart_line){.x = items, .y = shares, .count = count}, 1);
+    nj_chart_lines(
+        &svg,
+        &(nj_chart){
+            .title = title, .x_label = x_label, .y_label = y_label, .height = 260, .y_zero = true},
+        &(nj_chart_line){.x = items, .y = shares, .count = count}, 1);
     nj_html_svg_take(&page->html, &svg, NULL);
 }
 
@@ -170,19 +170,21 @@ static void write_data(nj_lab_page *page)
     const double ties = nj_lab_value(data, "tied_events");
     nj_html_section(&page->html, "data", "What is known");
     nj_html_paragraph(&page->html, "%s", kind->about);
-    nj_html_paragraph(&page->html,
-                      "Each user's %s stand in the order of time. The last of them is held out: no "
-                      "model sees it before it is judged by it. The one before it is held out as well, "
-                      "and decides between settings and when a training ends. What is left of every "
-                      "history is learned from.",
-                      kind->event_noun);
+    nj_html_paragraph(
+        &page->html,
+        "Each user's %s stand in the order of time. The last of them is held out: no "
+        "model sees it before it is judged by it. The one before it is held out as well, "
+        "and decides between settings and when a training ends. What is left of every "
+        "history is learned from.",
+        kind->event_noun);
     if (ties > 0) {
-        nj_html_paragraph(&page->html,
-                          "%s of the %s %s (%.0f %%) have the very time of the one before them. Their "
-                          "order is shuffled by a seed, because the order of a file may tell what it "
-                          "should not.",
-                          nj_lab_count(ties).text, nj_lab_count(events).text, kind->event_noun,
-                          100 * ties / events);
+        nj_html_paragraph(
+            &page->html,
+            "%s of the %s %s (%.0f %%) have the very time of the one before them. Their "
+            "order is shuffled by a seed, because the order of a file may tell what it "
+            "should not.",
+            nj_lab_count(ties).text, nj_lab_count(events).text, kind->event_noun,
+            100 * ties / events);
     }
     draw_lengths(page);
     draw_popularity(page);
@@ -192,10 +194,11 @@ static void write_night(nj_lab_page *page)
 {
     const json_t *night = page->night;
     nj_html_section(&page->html, "night", "A night");
-    nj_html_paragraph(&page->html,
-                      "Model, semantic IDs and trie are packed into one file. Two workers decode "
-                      "everybody's list from it, now with the whole history, and one store is published "
-                      "by one rename. A cache reads it in the morning.");
+    nj_html_paragraph(
+        &page->html,
+        "Model, semantic IDs and trie are packed into one file. Two workers decode "
+        "everybody's list from it, now with the whole history, and one store is published "
+        "by one rename. A cache reads it in the morning.");
     nj_html_figure(&page->html, "users with a list", "%s",
                    nj_lab_count(nj_lab_value(night, "users")).text);
     nj_html_figure(&page->html, "users a second", "%s",
@@ -211,10 +214,11 @@ static void write_night(nj_lab_page *page)
 static void write_commands(nj_lab_page *page)
 {
     nj_html_section(&page->html, "commands", "All commands");
-    nj_html_paragraph(&page->html,
-                      "This page was made by the commands below. Each can be given by hand, changed, "
-                      "and looked at: `nightjar COMMAND --help` tells its options, and the log of each "
-                      "is in the folder logs.");
+    nj_html_paragraph(
+        &page->html,
+        "This page was made by the commands below. Each can be given by hand, changed, "
+        "and looked at: `nightjar COMMAND --help` tells its options, and the log of each "
+        "is in the folder logs.");
     for (size_t i = 0; i < page->chain->count && page->html.status == NJ_OK; i++) {
         const nj_lab_step *step = &page->chain->steps[i];
         nj_buffer line;
@@ -250,12 +254,9 @@ static nj_status load_all(nj_lab_page *page, nj_error *err)
     const struct {
         const char *name;
         json_t **out;
-    } FILES[] = {{NJ_LAB_DATA_JSON, &page->data},
-                 {NJ_LAB_CHECK_JSON, &page->check},
-                 {"sasrec/training.json", &page->sasrec},
-                 {"tiger/training.json", &page->tiger},
-                 {NJ_LAB_EVAL_JSON, &page->eval},
-                 {NJ_LAB_NIGHT_JSON, &page->night}};
+    } FILES[] = {{NJ_LAB_DATA_JSON, &page->data},         {NJ_LAB_CHECK_JSON, &page->check},
+                 {"sasrec/training.json", &page->sasrec}, {"tiger/training.json", &page->tiger},
+                 {NJ_LAB_EVAL_JSON, &page->eval},         {NJ_LAB_NIGHT_JSON, &page->night}};
     nj_status status = NJ_OK;
     for (size_t i = 0; i < sizeof FILES / sizeof FILES[0] && status == NJ_OK; i++) {
         status = load(page, FILES[i].name, FILES[i].out, err);

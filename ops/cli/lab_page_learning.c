@@ -152,11 +152,11 @@ static void write_tree(nj_lab_page *page)
     find_branch(page, item, &b);
     sort_branch(page, &b);
     nj_html_heading(&page->html, "Neighbours by their codes");
-    nj_html_paragraph(&page->html,
-                      "%s that begin with the same code should have something in common. These are %u "
-                      "of the %u below the code of \u201c%s\u201d.",
-                      page->settings->kind->item_noun, b.count, b.all_count,
-                      nj_lab_title(&page->people, item));
+    nj_html_paragraph(
+        &page->html,
+        "%s that begin with the same code should have something in common. These are %u "
+        "of the %u below the code of \u201c%s\u201d.",
+        page->settings->kind->item_noun, b.count, b.all_count, nj_lab_title(&page->people, item));
     draw_tree(page, &b, item);
 }
 
@@ -167,12 +167,13 @@ void nj_lab_page_codes(nj_lab_page *page)
     const bool has_suffix = json_is_true(json_object_get(page->check, "suffix"));
     const json_t *levels = json_object_get(page->check, "levels");
     nj_html_section(&page->html, "codes", "From vectors to semantic IDs");
-    nj_html_paragraph(&page->html,
-                      "Every item has a vector: either of the words written about it (tf-idf, brought to "
-                      "few dimensions), or the one that SASRec has learned for it from what users took "
-                      "after each other. Residual k-means turns it into a few codes, from coarse to fine: "
-                      "each level names what the levels before it have left. The codes together are the "
-                      "item's semantic ID, and the model's words.");
+    nj_html_paragraph(
+        &page->html,
+        "Every item has a vector: either of the words written about it (tf-idf, brought to "
+        "few dimensions), or the one that SASRec has learned for it from what users took "
+        "after each other. Residual k-means turns it into a few codes, from coarse to fine: "
+        "each level names what the levels before it have left. The codes together are the "
+        "item's semantic ID, and the model's words.");
     nj_html_term(&page->html, "vectors from", "%s",
                  nj_lab_embeddings_from(page->settings)[0] == 's' ? "SASRec" : "words");
     nj_html_term(&page->html, "items with codes of their own", "%s of %s (%.2f %% collide%s)",
@@ -180,10 +181,11 @@ void nj_lab_page_codes(nj_lab_page *page)
                  100 * colliding / items,
                  has_suffix ? "; a counter behind the codes tells them apart" : "");
     write_levels(page, levels);
-    nj_html_note(&page->html,
-                 "\u201cAs if evenly used\u201d is the perplexity: so many codes, used evenly, would tell as "
-                 "much. \u201cLeft of the vectors\u201d is the share of their squared length that the levels so far "
-                 "do not explain.");
+    nj_html_note(&page->html, "\u201cAs if evenly used\u201d is the perplexity: so many codes, "
+                              "used evenly, would tell as "
+                              "much. \u201cLeft of the vectors\u201d is the share of their squared "
+                              "length that the levels so far "
+                              "do not explain.");
     write_tree(page);
 }
 
@@ -273,15 +275,18 @@ static void write_training(nj_lab_page *page, const json_t *training, const char
 void nj_lab_page_training(nj_lab_page *page)
 {
     nj_html_section(&page->html, "training", "Learning");
-    nj_html_paragraph(&page->html,
-                      "Both models learn from the same histories, and both are judged every few epochs by "
-                      "the item before the last, which they have not learned from. The epoch that does "
-                      "best there is kept.");
-    write_training(page, page->tiger, "The generative model",
-                   "A T5, from scratch. It reads the codes of the latest items and writes the codes of the "
-                   "next one; a beam search under the trie of all items turns that into a list.",
-                   "tiger");
-    write_training(page, page->sasrec, "SASRec",
-                   "The baseline: self-attention over the latest items, and a full softmax over all of them.",
-                   "sasrec");
+    nj_html_paragraph(
+        &page->html,
+        "Both models learn from the same histories, and both are judged every few epochs by "
+        "the item before the last, which they have not learned from. The epoch that does "
+        "best there is kept.");
+    write_training(
+        page, page->tiger, "The generative model",
+        "A T5, from scratch. It reads the codes of the latest items and writes the codes of the "
+        "next one; a beam search under the trie of all items turns that into a list.",
+        "tiger");
+    write_training(
+        page, page->sasrec, "SASRec",
+        "The baseline: self-attention over the latest items, and a full softmax over all of them.",
+        "sasrec");
 }

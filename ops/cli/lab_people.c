@@ -79,9 +79,8 @@ uint32_t nj_lab_shared_codes(const nj_lab_people *people, uint32_t a, uint32_t b
     if (a >= sids->row_count || b >= sids->row_count) {
         return 0;
     }
-    while (shared < sids->level_count &&
-           sids->codes[(size_t)a * sids->level_count + shared] ==
-               sids->codes[(size_t)b * sids->level_count + shared]) {
+    while (shared < sids->level_count && sids->codes[(size_t)a * sids->level_count + shared] ==
+                                             sids->codes[(size_t)b * sids->level_count + shared]) {
         shared++;
     }
     return shared;
@@ -116,8 +115,7 @@ static nj_status add_person(nj_lab_people *people, const json_t *line)
         .history = (uint32_t)json_integer_value(json_object_get(line, "history")),
         .popularity = (uint32_t)json_integer_value(json_object_get(line, "popularity"))};
     take_list(people, &person, 0, json_object_get(line, "items"));
-    nj_status status =
-        nj_idlist_builder_add(&people->users, (nj_slice){user, strlen(user)});
+    nj_status status = nj_idlist_builder_add(&people->users, (nj_slice){user, strlen(user)});
     if (status == NJ_OK) {
         const size_t last = people->users.count - 1;
         status =

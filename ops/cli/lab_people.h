@@ -9,17 +9,18 @@
 #include "common/base/idlist.h"
 #include "common/catalogue/catalogue.h"
 
-#define NJ_LAB_LIST_MAX 20     // places of a list that are looked at
-#define NJ_LAB_LISTS_MAX 6     // models
+#define NJ_LAB_LIST_MAX 20 // places of a list that are looked at
+#define NJ_LAB_LISTS_MAX 6 // models
 #define NJ_LAB_NO_ITEM UINT32_MAX
 
 // One judged user. Items are rows of the catalogue.
 typedef struct {
-    uint32_t target;     // what he took next
-    uint32_t history;    // items before it
-    uint32_t popularity; // times that training has seen the target
+    uint32_t target;                   // what he took next
+    uint32_t history;                  // items before it
+    uint32_t popularity;               // times that training has seen the target
     uint32_t counts[NJ_LAB_LISTS_MAX]; // places of each list
-    uint32_t ranks[NJ_LAB_LISTS_MAX];  // of the target, from 1; 0: not among the first NJ_LAB_LIST_MAX
+    uint32_t
+        ranks[NJ_LAB_LISTS_MAX]; // of the target, from 1; 0: not among the first NJ_LAB_LIST_MAX
     uint32_t lists[NJ_LAB_LISTS_MAX][NJ_LAB_LIST_MAX];
 } nj_lab_person;
 

@@ -90,7 +90,8 @@ void nj_lab_chain_add_word(nj_lab_chain *chain, const char *word)
 
 static nj_status print_word(const char *word, nj_buffer *out)
 {
-    static const char PLAIN[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./=:,+@%-";
+    static const char PLAIN[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./=:,+@%-";
     if (*word != '\0' && strspn(word, PLAIN) == strlen(word)) {
         return nj_buffer_append(out, word, strlen(word));
     }
@@ -271,7 +272,8 @@ static nj_status look_at_time(const chain_run *run, const nj_lab_step *step, uin
     const uint64_t gone_s = (nj_clock_mono_ns() - run->began_ns) / NANOSECONDS;
     if (limit_s != 0 && gone_s >= limit_s) {
         return nj_fail(err, NJ_AGAIN,
-                       "--time-limit %" PRIu64 " is used up before step \"%s\"; the same command goes on "
+                       "--time-limit %" PRIu64
+                       " is used up before step \"%s\"; the same command goes on "
                        "there",
                        limit_s, step->facts.name);
     }
@@ -336,7 +338,8 @@ static nj_status explain_failure(const chain_run *run, const nj_lab_step *step, 
     }
     if (status == NJ_AGAIN && run->options->time_limit_s != 0) {
         return nj_fail(err, NJ_AGAIN,
-                       "--time-limit %" PRIu64 " is used up in step \"%s\"; the same command goes on there",
+                       "--time-limit %" PRIu64
+                       " is used up in step \"%s\"; the same command goes on there",
                        run->options->time_limit_s, step->facts.name);
     }
     nj_error_prefix(err, "step \"%s\" (%s/%s.log)", step->facts.name, run->logs.text,

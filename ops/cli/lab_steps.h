@@ -29,11 +29,12 @@ typedef enum {
 } nj_lab_going_on;
 
 typedef struct {
-    const char *name;    // "embed": also of its log
-    const char *why;     // one sentence
-    const char *inputs[NJ_LAB_PATHS_MAX + 1];  // files, and folders, which mean the files in them; NULL behind the last
+    const char *name; // "embed": also of its log
+    const char *why;  // one sentence
+    const char *inputs[NJ_LAB_PATHS_MAX +
+                       1]; // files, and folders, which mean the files in them; NULL behind the last
     const char *outputs[NJ_LAB_PATHS_MAX + 1]; // the same
-    const char *to;        // where its standard output goes; NULL: the log
+    const char *to;                            // where its standard output goes; NULL: the log
     const char *scratch;   // folder that a step which begins anew must not find; NULL: none
     const char *last_word; // file whose first line is the last word of the command line; NULL: none
     nj_lab_going_on going_on;
@@ -41,11 +42,12 @@ typedef struct {
 
 typedef struct {
     nj_lab_step_facts facts; // borrowed words
-    char words[NJ_LAB_COMMAND_BYTES_MAX]; // of the command line, each ended by a NUL, without "nightjar"
+    char words
+        [NJ_LAB_COMMAND_BYTES_MAX]; // of the command line, each ended by a NUL, without "nightjar"
     size_t word_bytes;
     size_t word_count;
     bool has_last_word; // is among the words already
-    double seconds; // of the run that made its outputs
+    double seconds;     // of the run that made its outputs
     bool was_skipped;
 } nj_lab_step;
 
@@ -56,7 +58,7 @@ typedef struct {
 } nj_lab_chain;
 
 typedef struct {
-    const char *out;      // folder; made
+    const char *out;       // folder; made
     uint64_t time_limit_s; // of all together; 0: none
     bool quiet;
 } nj_lab_chain_options;

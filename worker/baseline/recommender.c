@@ -140,8 +140,7 @@ static void fill_up(const nj_lister *l, list_scratch *s, nj_top *top)
         const uint32_t item = l->settings.fill[i];
         if (s->marks[item] != s->mark) {
             const uint64_t *scores = l->settings.fill_scores;
-            top->items[top->count++] =
-                (nj_scored){scores != NULL ? (double)scores[item] : 0, item};
+            top->items[top->count++] = (nj_scored){scores != NULL ? (double)scores[item] : 0, item};
         }
     }
 }

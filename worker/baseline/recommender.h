@@ -38,7 +38,8 @@ typedef struct {
 typedef struct {
     uint32_t top;
     bool masks_history; // leave out what stands in the history
-    const uint32_t *fill; // [item_count] rows in the order in which they fill up lists that are short; NULL: short lists stay so
+    const uint32_t *
+        fill; // [item_count] rows in the order in which they fill up lists that are short; NULL: short lists stay so
     const uint64_t *fill_scores; // [item_count] of rows that fill up; NULL: 0
 } nj_list_settings;
 

@@ -57,10 +57,10 @@ static nj_status make_scratch(const void *context, void **out, nj_error *err)
     const uint32_t group = group_of(model);
     const nj_sasrec_limits limits = {group, group * model->config.S};
     list_scratch *s = calloc(1, sizeof *s);
-    nj_status status = s != NULL && take_arrays(model, s)
-                           ? nj_sasrec_scratch_new(model, &limits, &s->model, err)
-                           : nj_fail(err, NJ_NO_MEMORY, "no memory for the scores of %u items",
-                                     model->config.N);
+    nj_status status =
+        s != NULL && take_arrays(model, s)
+            ? nj_sasrec_scratch_new(model, &limits, &s->model, err)
+            : nj_fail(err, NJ_NO_MEMORY, "no memory for the scores of %u items", model->config.N);
     void *made = s;
     if (status == NJ_OK) {
         *out = made;
