@@ -23,12 +23,12 @@ static const recipe RECIPES[] = {
     {.kind = "ml-100k",
      .embeddings = "sasrec",
      .embed = "--dimensions 64",
-     .catalogue = "--levels 2 --codes 128 --balanced --collisions relocate",
+     .catalogue = "--levels 2 --codes 64 --balanced --collisions relocate",
      .sasrec = "--layers 2 --d-model 64 --heads 2 --d-ff 256 --history-max 50 --batch 64 --rate 0.002 "
                "--warmup 50 --dropout 0.3 --epochs 60 --validate-every 2 --patience 8",
-     .tiger = "--layers 2 --decoder-layers 2 --d-model 64 --heads 4 --d-kv 16 --d-ff 256 --history-max "
-              "30 --batch 128 --rate 0.003 --warmup 200 --dropout 0.1 --epochs 10 --validate-every 1 "
-              "--patience 3",
+     .tiger = "--layers 1 --decoder-layers 1 --d-model 64 --heads 4 --d-kv 16 --d-ff 128 --history-max "
+              "20 --batch 128 --rate 0.005 --warmup 100 --dropout 0.1 --epochs 12 --validate-every 1 "
+              "--patience 4",
      .beam = "20",
      .history = "",
      .baseline = " --mask-history"},

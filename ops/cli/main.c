@@ -6,6 +6,7 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
+#include "ops/cli/eval_report.h"
 #include "ops/cli/interactions.h"
 #include "ops/cli/item_options.h"
 #include "ops/cli/lab.h"
@@ -279,7 +280,12 @@ static const nj_option EMBED[] = {
 };
 
 static const nj_option EVAL[] = {
-    NJ_USERS_OPTIONS,
+    {"bundle", "FILE", NULL, "decode with this bundle; with --lists only its items count", false},
+    {"ids", "FILE", NULL, "with --lists, in place of a bundle: the items, one id a line", false},
+    NJ_USERS_FILE_OPTIONS,
+    {"training-users", "FILE", NULL,
+     "count how popular items are in these histories; default: in what --users leaves to training",
+     false},
 #define NJ_PLANNED NJ_PLANNED_OPTION
 #include "schemas/settings.def"
     NJ_SPLIT_OPTIONS,
@@ -292,6 +298,7 @@ static const nj_option EVAL[] = {
      "write each user's held-out item, its rank and the list decoded; "
      "--lists and --against read it",
      false},
+    NJ_EVAL_REPORT_OPTIONS,
     {"procs", "N", "1", "processes that decode; the result is the same", false},
     NJ_PRECISION_OPTION,
     NJ_ENGINE_OPTIONS,

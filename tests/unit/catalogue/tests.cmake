@@ -10,6 +10,7 @@ nj_test(unit/catalogue/test_fit_start.c LIBS nj_catalogue_fit LABEL unit)
 nj_test(unit/catalogue/test_refresh_random.c LIBS nj_catalogue_refresh nj_catalogue_assign LABEL unit)
 nj_test(unit/catalogue/test_assign.c LIBS nj_catalogue_assign LABEL unit)
 nj_test(unit/catalogue/test_held_out.c LIBS nj_catalogue LABEL unit)
+nj_test(unit/catalogue/test_split.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_users.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_view.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_job.c LIBS nj_engine LABEL unit) # the engine makes the bundle
