@@ -8,6 +8,8 @@
 #include "ops/cli/engine_options.h"
 #include "ops/cli/interactions.h"
 #include "ops/cli/eval_report.h"
+#include "ops/cli/eval_report.h"
+#include "ops/cli/interactions.h"
 #include "ops/cli/item_options.h"
 #include "ops/cli/lab.h"
 #include "ops/cli/local_fleet.h"
@@ -434,20 +436,6 @@ static const nj_option BASELINE[] = {
      false},
     {"out", "FILE", NULL, "lists as JSON lines; - is standard output", true},
     {"json", NULL, NULL, "print what was done as JSON, unless lists go to standard output", false},
-};
-
-static const nj_option TRAIN_RQVAE[] = {
-    {"embeddings", "FILE", NULL, ".npy [items, width], float16 or float32", true},
-    {"levels", "N", "3", "codebooks", false},
-    {"codes", "LIST", "256", "codes of a level: one number, or one for each level", false},
-    {"hidden", "LIST", "512,256",
-     "widths of the encoder's hidden layers; the decoder's are the same backwards", false},
-    {"latent", "N", "64", "width of the codebooks", false},
-    {"beta", "X", "0.25", "weight of the commitment loss", false},
-    {"standardise", "WORD", "columns", "of the embeddings: " NJ_RQVAE_STANDARDS, false},
-    {"codebook-start", "WORD", "kmeans", "kmeans of the first residuals, or random", false},
-    {"keep-dead", NULL, NULL, "leave codes that no item has where they are", false},
-    NJ_TRAIN_OPTIONS("200", "1024", "0.001", "100", "cosine", "0", "1", "0", "5", "0"),
 };
 
 static const nj_option TRAIN_SASREC[] = {
