@@ -114,7 +114,8 @@ static void slices_and_contrasts_are_of_the_same_users(void **state)
     (void)state;
     nj_evaluation e = make_evaluation(USERS, DEPTH);
     nj_figures *f = judge(&e);
-    assert_int_equal(f->slicings[NJ_SLICING_HISTORY].slice_count, 1); // four users are too few to part
+    assert_int_equal(f->slicings[NJ_SLICING_HISTORY].slice_count,
+                     1); // four users are too few to part
     assert_close(f->slices[NJ_SLICING_HISTORY][0].values[0][RECALL].value, 0.5);
     assert_int_equal(f->slicings[NJ_SLICING_COLD].slice_count, 2);
     const nj_slice_figures *seen = &f->slices[NJ_SLICING_COLD][1];
