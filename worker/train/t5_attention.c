@@ -7,7 +7,8 @@
 // One head of one sample.
 typedef struct {
     size_t Sq, Sk;
-    size_t q_at, k_at; // first value of its queries and keys
+    size_t q_at, k_at;   // first value of its queries and keys
+    size_t dq_at, dk_at; // and of their derivatives, which are the shape's samples' alone
     size_t h;
     float *p;     // [Sq, Sk]
     uint64_t key; // of the dropout of p
@@ -23,18 +24,21 @@ static bool next_head(const nj_train_call *c, const nj_attention_shape *shape,
 {
     const size_t H = c->model->config.H;
     const size_t E = c->model->config.E;
-    if (w->b == c->batch->B) {
+    if (w->b == shape->first + shape->count) {
         return false;
     }
     size_t Sq = shape->q_offset[w->b + 1] - shape->q_offset[w->b];
     size_t Sk = shape->k_offset[w->b + 1] - shape->k_offset[w->b];
-    *out = (head){.Sq = Sq,
-                  .Sk = Sk,
-                  .q_at = shape->q_offset[w->b] * H * E + w->h * E,
-                  .k_at = shape->k_offset[w->b] * H * E + w->h * E,
-                  .h = w->h,
-                  .p = kept->p + w->at,
-                  .key = nj_dropout_key(shape->key, (uint32_t)(w->b * H + w->h))};
+    *out =
+        (head){.Sq = Sq,
+               .Sk = Sk,
+               .q_at = shape->q_offset[w->b] * H * E + w->h * E,
+               .k_at = shape->k_offset[w->b] * H * E + w->h * E,
+               .dq_at = (shape->q_offset[w->b] - shape->q_offset[shape->first]) * H * E + w->h * E,
+               .dk_at = (shape->k_offset[w->b] - shape->k_offset[shape->first]) * H * E + w->h * E,
+               .h = w->h,
+               .p = kept->p + w->at,
+               .key = nj_dropout_key(shape->key, (uint32_t)(w->b * H + w->h))};
     w->at += Sq * Sk;
     w->h = (w->h + 1) % H;
     w->b += w->h == 0;
@@ -100,7 +104,7 @@ void nj_train_attend(const nj_train_call *c, const nj_attention_shape *shape,
     const nj_kernels *kernels = c->model->kernels;
     const size_t E = c->model->config.E;
     const size_t HE = c->model->config.H * E;
-    head_walk w = {0};
+    head_walk w = {.b = shape->first, .at = shape->weights};
     nj_train_phase before = nj_train_enter(c, NJ_PHASE_ATTENTION);
     for (head a; next_head(c, shape, kept, &w, &a);) {
         kernels->matmul_nt(a.Sq, a.Sk, E, kept->q + a.q_at, HE, kept->k + a.k_at, HE, a.p, a.Sk);
@@ -135,9 +139,9 @@ static void attend_head_backward(const nj_train_call *c, const nj_attention_shap
     nj_train_scratch *s = c->s;
     const size_t E = c->model->config.E;
     const size_t HE = c->model->config.H * E;
-    const float *da = s->da + a->q_at;
+    const float *da = s->da + a->dq_at;
     drop_weights(c, a, a->p, s->scores);
-    kernels->matmul_tn(a->Sk, E, a->Sq, s->scores, a->Sk, da, HE, s->dv + a->k_at, HE);
+    kernels->matmul_tn(a->Sk, E, a->Sq, s->scores, a->Sk, da, HE, s->dv + a->dk_at, HE);
 
     kernels->matmul_nt(a->Sq, a->Sk, E, da, HE, kept->v + a->k_at, HE, s->scores, a->Sk);
     drop_weights(c, a, s->scores, s->scores);
@@ -145,18 +149,19 @@ static void attend_head_backward(const nj_train_call *c, const nj_attention_shap
     if (shape->bias != NULL) {
         add_bias_gradient(shape->bias, a, s->scores);
     }
-    kernels->matmul_nn(a->Sq, E, a->Sk, s->scores, a->Sk, kept->k + a->k_at, HE, s->dq + a->q_at,
+    kernels->matmul_nn(a->Sq, E, a->Sk, s->scores, a->Sk, kept->k + a->k_at, HE, s->dq + a->dq_at,
                        HE);
-    kernels->matmul_tn(a->Sk, E, a->Sq, s->scores, a->Sk, kept->q + a->q_at, HE, s->dk + a->k_at,
+    kernels->matmul_tn(a->Sk, E, a->Sq, s->scores, a->Sk, kept->q + a->q_at, HE, s->dk + a->dk_at,
                        HE);
 }
 
 void nj_train_attend_backward(const nj_train_call *c, const nj_attention_shape *shape,
                               const nj_kept_attention *kept)
 {
-    head_walk w = {0};
+    head_walk w = {.b = shape->first, .at = shape->weights};
     nj_train_phase before = nj_train_enter(c, NJ_PHASE_ATTENTION);
-    const size_t bytes = shape->k_rows * c->model->config.H * c->model->config.E * sizeof(float);
+    const size_t bytes = nj_train_rows(shape->k_offset, shape) * c->model->config.H *
+                         c->model->config.E * sizeof(float);
     memset(c->s->dk, 0, bytes);
     memset(c->s->dv, 0, bytes);
     for (head a; next_head(c, shape, kept, &w, &a);) {

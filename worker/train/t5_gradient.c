@@ -51,15 +51,22 @@ static void run_attention(const nj_train_call *c, const nj_train_attention *atte
                           const float *memory, uint64_t key)
 {
     const size_t D = c->model->config.D;
-    nj_train_norm(c, &kept->norm, shape->q_rows, c->s->x, norm);
-    const float *source = memory != NULL ? memory : kept->norm.normed;
-    nj_train_forward(c, &attention->q, shape->q_rows, kept->norm.normed, false, kept->q);
-    nj_train_forward(c, &attention->k, shape->k_rows, source, false, kept->k);
-    nj_train_forward(c, &attention->v, shape->k_rows, source, false, kept->v);
+    const size_t HE = (size_t)c->model->config.H * c->model->config.E;
+    const size_t q_first = shape->q_offset[shape->first];
+    const size_t k_first = shape->k_offset[shape->first];
+    const size_t q_rows = nj_train_rows(shape->q_offset, shape);
+    const size_t k_rows = nj_train_rows(shape->k_offset, shape);
+    const nj_kept_norm own = nj_train_norm_from(c, &kept->norm, q_first);
+    float *x = c->s->x + q_first * D;
+    nj_train_norm(c, &own, q_rows, x, norm);
+    const float *source = memory != NULL ? memory + k_first * D : own.normed;
+    nj_train_forward(c, &attention->q, q_rows, own.normed, false, kept->q + q_first * HE);
+    nj_train_forward(c, &attention->k, k_rows, source, false, kept->k + k_first * HE);
+    nj_train_forward(c, &attention->v, k_rows, source, false, kept->v + k_first * HE);
     nj_train_attend(c, shape, kept);
-    nj_train_forward(c, &attention->o, shape->q_rows, kept->mixed, false, c->s->y);
-    nj_train_drop(c, key, shape->q_rows * D, c->s->y);
-    c->model->kernels->add(shape->q_rows, D, c->s->y, D, c->s->x, D);
+    nj_train_forward(c, &attention->o, q_rows, kept->mixed + q_first * HE, false, c->s->y);
+    nj_train_drop(c, nj_dropout_key(key, (uint32_t)shape->first), q_rows * D, c->s->y);
+    c->model->kernels->add(q_rows, D, c->s->y, D, x, D);
 }
 
 // With `memory`, its derivative in scratch's de grows.
@@ -69,34 +76,56 @@ static void run_attention_backward(const nj_train_call *c, const nj_train_attent
 {
     nj_train_scratch *s = c->s;
     const size_t D = c->model->config.D;
-    memcpy(s->y, s->x, shape->q_rows * D * sizeof *s->y);
-    nj_train_drop(c, key, shape->q_rows * D, s->y);
-    nj_train_backward(c, &attention->o, shape->q_rows, s->y, kept->mixed, false, s->da);
+    const size_t HE = (size_t)c->model->config.H * c->model->config.E;
+    const size_t q_first = shape->q_offset[shape->first];
+    const size_t k_first = shape->k_offset[shape->first];
+    const size_t q_rows = nj_train_rows(shape->q_offset, shape);
+    const size_t k_rows = nj_train_rows(shape->k_offset, shape);
+    const nj_kept_norm own = nj_train_norm_from(c, &kept->norm, q_first);
+    float *dx = s->x + q_first * D;
+    memcpy(s->y, dx, q_rows * D * sizeof *s->y);
+    nj_train_drop(c, nj_dropout_key(key, (uint32_t)shape->first), q_rows * D, s->y);
+    nj_train_backward(c, &attention->o, q_rows, s->y, kept->mixed + q_first * HE, false, s->da);
     nj_train_attend_backward(c, shape, kept);
-    const float *source = memory != NULL ? memory : kept->norm.normed;
-    float *dsource = memory != NULL ? s->de : s->dn;
-    nj_train_backward(c, &attention->q, shape->q_rows, s->dq, kept->norm.normed, false, s->dn);
-    nj_train_backward(c, &attention->k, shape->k_rows, s->dk, source, true, dsource);
-    nj_train_backward(c, &attention->v, shape->k_rows, s->dv, source, true, dsource);
-    nj_train_norm_backward(c, &kept->norm, shape->q_rows, s->dn, norm, s->x);
+    const float *source = memory != NULL ? memory + k_first * D : own.normed;
+    float *dsource = memory != NULL ? s->de + k_first * D : s->dn;
+    nj_train_backward(c, &attention->q, q_rows, s->dq, own.normed, false, s->dn);
+    nj_train_backward(c, &attention->k, k_rows, s->dk, source, true, dsource);
+    nj_train_backward(c, &attention->v, k_rows, s->dv, source, true, dsource);
+    nj_train_norm_backward(c, &own, q_rows, s->dn, norm, dx);
 }
 
 static nj_attention_shape encoder_shape(const nj_train_call *c, size_t block)
 {
     return (nj_attention_shape){.q_offset = c->batch->offset,
                                 .k_offset = c->batch->offset,
-                                .q_rows = c->N_encoder,
-                                .k_rows = c->N_encoder,
                                 .bias = &c->s->encoder_bias,
                                 .key = nj_train_key(c, false, block, NJ_DROP_SELF_WEIGHTS)};
+}
+
+// The next samples of the encoder that go through self-attention together: their queries, keys and values stay in the second cache.
+static bool next_samples(const nj_train_call *c, nj_attention_shape *shape)
+{
+    const size_t H = c->model->config.H;
+    const uint32_t *offset = shape->q_offset;
+    for (size_t b = shape->first; b < shape->first + shape->count; b++) {
+        const size_t S = offset[b + 1] - offset[b];
+        shape->weights += H * S * S;
+    }
+    shape->first += shape->count;
+    shape->count = 0;
+    while (shape->first + shape->count < c->batch->B &&
+           nj_train_rows(offset, shape) < NJ_TRAIN_PART_ROWS) {
+        shape->count++;
+    }
+    return shape->count > 0;
 }
 
 static nj_attention_shape decoder_shape(const nj_train_call *c, size_t block)
 {
     return (nj_attention_shape){.q_offset = c->s->steps,
                                 .k_offset = c->s->steps,
-                                .q_rows = c->N_decoder,
-                                .k_rows = c->N_decoder,
+                                .count = c->batch->B,
                                 .causal = true,
                                 .bias = &c->s->decoder_bias,
                                 .key = nj_train_key(c, true, block, NJ_DROP_SELF_WEIGHTS)};
@@ -106,8 +135,7 @@ static nj_attention_shape cross_shape(const nj_train_call *c, size_t block)
 {
     return (nj_attention_shape){.q_offset = c->s->steps,
                                 .k_offset = c->batch->offset,
-                                .q_rows = c->N_decoder,
-                                .k_rows = c->N_encoder,
+                                .count = c->batch->B,
                                 .key = nj_train_key(c, true, block, NJ_DROP_CROSS_WEIGHTS)};
 }
 
@@ -140,8 +168,10 @@ static void run_encoder(const nj_train_call *c)
         const nj_train_block *block = &c->model->encoder.blocks[l];
         nj_kept_block *kept = &c->s->encoder.blocks[l];
         nj_attention_shape shape = encoder_shape(c, l);
-        run_attention(c, &block->self, &shape, &kept->self, block->self_norm, NULL,
-                      nj_train_key(c, false, l, NJ_DROP_SELF));
+        while (next_samples(c, &shape)) {
+            run_attention(c, &block->self, &shape, &kept->self, block->self_norm, NULL,
+                          nj_train_key(c, false, l, NJ_DROP_SELF));
+        }
         nj_train_dense(c, block, &kept->dense, c->N_encoder,
                        nj_train_key(c, false, l, NJ_DROP_INNER),
                        nj_train_key(c, false, l, NJ_DROP_DENSE));
@@ -159,8 +189,10 @@ static void run_encoder_backward(const nj_train_call *c)
         nj_train_dense_backward(c, block, &kept->dense, c->N_encoder,
                                 nj_train_key(c, false, l, NJ_DROP_INNER),
                                 nj_train_key(c, false, l, NJ_DROP_DENSE));
-        run_attention_backward(c, &block->self, &shape, &kept->self, block->self_norm, NULL,
-                               nj_train_key(c, false, l, NJ_DROP_SELF));
+        while (next_samples(c, &shape)) {
+            run_attention_backward(c, &block->self, &shape, &kept->self, block->self_norm, NULL,
+                                   nj_train_key(c, false, l, NJ_DROP_SELF));
+        }
     }
     nj_train_bias_gather(c, &c->s->encoder_bias, c->model->encoder.bias);
     embed_backward(c, c->batch->tokens, c->N_encoder, false);
@@ -292,7 +324,7 @@ double nj_train_gradient(const nj_train_t5 *model, nj_train_scratch *scratch,
                        .N_encoder = batch->offset[batch->B],
                        .N_decoder = (size_t)batch->B * limits->T};
     scratch->phase = NJ_PHASE_REST;
-    scratch->phase_ns = nj_clock_mono_ns();
+    scratch->phase_ns = nj_clock_thread_ns();
     set_inputs(&c);
     run_encoder(&c);
     run_decoder(&c);

@@ -56,7 +56,7 @@ NJ_CHECKED nj_status nj_train_scratch_new(const nj_train_t5 *model, const nj_tra
                                           nj_train_scratch **out, nj_error *err);
 void nj_train_scratch_free(nj_train_scratch **scratch);
 
-/// Nanoseconds [NJ_PHASE_COUNT] of all calls with this scratch so far; borrowed until it is freed.
+/// Nanoseconds of processor time [NJ_PHASE_COUNT] of all calls with this scratch so far; borrowed until it is freed.
 const uint64_t *nj_train_scratch_times(const nj_train_scratch *scratch);
 
 /// Adds the derivative of `weight` times the summed loss to gradient [model->count], and returns the sum (not weighted). Sizes within

@@ -6,6 +6,8 @@
 #include "worker/train/t5_gradient.h"
 
 #define NJ_TRAIN_HEAD_ROWS 128 // rows whose logits are in memory at a time
+#define NJ_TRAIN_PART_ROWS                                                                         \
+    128 // rows that go through a layer at a time; whole samples where they attend to each other
 
 // One norm: what went in, and what the backward pass needs of it.
 typedef struct {
@@ -64,8 +66,8 @@ struct nj_train_scratch {
     float *dn;                // [N, D] by a norm's result
     float *de;                // [tokens_max, D] by the encoder's output
     float *dq, *dk, *dv, *da; // [N, H*E]
-    float *dh;                // [N, F]
-    float *dgate;             // [N, F], gated only
+    float *dh;                // [NJ_TRAIN_PART_ROWS, F]
+    float *dgate;             // likewise, gated only
     float *scores;            // [longest, longest] of one head
     float *logits;            // [NJ_TRAIN_HEAD_ROWS, V]
 
@@ -97,15 +99,21 @@ typedef enum {
     NJ_DROP_COUNT
 } nj_drop_use;
 
-// Which queries see which keys.
+// Which queries see which keys: of the samples first .. first + count - 1.
 typedef struct {
     const uint32_t *q_offset; // [B + 1]
     const uint32_t *k_offset; // [B + 1]
-    size_t q_rows, k_rows;
+    size_t first, count;
+    size_t weights; // of the samples before
     bool causal;
     const nj_train_bias *bias; // NULL: none
     uint64_t key;              // of the dropout of its weights
 } nj_attention_shape;
+
+static inline size_t nj_train_rows(const uint32_t *offset, const nj_attention_shape *shape)
+{
+    return offset[shape->first + shape->count] - offset[shape->first];
+}
 
 /// From now on time is counted for `phase`; returns the one before, to go back to.
 nj_train_phase nj_train_enter(const nj_train_call *c, nj_train_phase phase);
@@ -117,7 +125,9 @@ void nj_train_forward(const nj_train_call *c, const nj_train_linear *linear, siz
 void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, size_t rows,
                        const float *dY, const float *X, bool accumulate, float *dX);
 
-void nj_train_norm(const nj_train_call *c, nj_kept_norm *kept, size_t rows, const float *x,
+/// What is kept of the rows from `first` on.
+nj_kept_norm nj_train_norm_from(const nj_train_call *c, const nj_kept_norm *kept, size_t first);
+void nj_train_norm(const nj_train_call *c, const nj_kept_norm *kept, size_t rows, const float *x,
                    size_t weight);
 /// x of the stream's derivative grows by what comes through the norm.
 void nj_train_norm_backward(const nj_train_call *c, const nj_kept_norm *kept, size_t rows,
@@ -134,7 +144,7 @@ void nj_train_bias_gather(const nj_train_call *c, const nj_train_bias *bias, siz
 /// mixed, from q, k and v.
 void nj_train_attend(const nj_train_call *c, const nj_attention_shape *shape,
                      nj_kept_attention *kept);
-/// scratch's dq, dk, dv from its da; the bias's gradient by distances grows.
+/// scratch's dq, dk, dv from its da, which begin with the first sample's rows; the bias's gradient by distances grows.
 void nj_train_attend_backward(const nj_train_call *c, const nj_attention_shape *shape,
                               const nj_kept_attention *kept);
 

@@ -98,8 +98,8 @@ static void claim_scratch(claim *c, nj_train_scratch *s, const nj_train_t5 *mode
     s->dk = claim_floats(c, rows, HE);
     s->dv = claim_floats(c, rows, HE);
     s->da = claim_floats(c, rows, HE);
-    s->dh = claim_floats(c, rows, config->F);
-    s->dgate = config->gated ? claim_floats(c, rows, config->F) : NULL;
+    s->dh = claim_floats(c, NJ_TRAIN_PART_ROWS, config->F);
+    s->dgate = config->gated ? claim_floats(c, NJ_TRAIN_PART_ROWS, config->F) : NULL;
     s->scores = claim_floats(c, longest, longest);
     s->logits = claim_floats(c, NJ_TRAIN_HEAD_ROWS, config->V);
 }
