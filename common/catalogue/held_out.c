@@ -87,19 +87,46 @@ static bool has_item(const nj_request *user, uint32_t row)
     return false;
 }
 
+// The place of a group's name, which may be new.
+static nj_status find_group(nj_held_out *held, nj_slice name, uint32_t *out)
+{
+    const size_t found = nj_idmap_find(&held->group_map, name, nj_idmap_at_builder, &held->groups);
+    *out = (uint32_t)(found != NJ_IDMAP_NONE ? found : held->groups.count);
+    if (found != NJ_IDMAP_NONE) {
+        return NJ_OK;
+    }
+    nj_status status = nj_idlist_builder_add(&held->groups, name);
+    return status == NJ_OK ? nj_idmap_insert(&held->group_map, name, *out) : status;
+}
+
+// Notes the target and the group of the user who was added last.
+static nj_status note_user(reading *r, const nj_history *input, uint32_t target)
+{
+    nj_held_out *held = r->held;
+    const nj_request user = nj_user_table_at(&held->users, held->users.count - 1);
+    uint32_t group = NJ_GROUP_NONE;
+    nj_status status = NJ_OK;
+    if (user.mask != NJ_MASK_BASE) {
+        status = find_group(held, nj_slice_from(r->masks->masks->masks[user.mask].name), &group);
+    } else if (input->group.bytes != NULL && nj_group_problem(input->group) == NULL) {
+        status = find_group(held, input->group, &group);
+    }
+    held->repeated_count += has_item(&user, target);
+    if (status == NJ_OK) {
+        status = nj_buffer_append(&held->group_of, &group, sizeof group);
+    }
+    return status == NJ_OK ? nj_buffer_append(&held->targets, &target, sizeof target) : status;
+}
+
 static nj_status add_user(reading *r, const nj_history *input, uint32_t target, nj_error *err)
 {
     nj_held_out *held = r->held;
-    if (nj_buffer_append(&held->targets, &target, sizeof target) != NJ_OK) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for more than %zu users", held->users.count);
-    }
     nj_status status = nj_user_table_add(&held->users, r->items, r->map, r->masks, input, err);
     if (status == NJ_INPUT) {
         nj_error_prefix(err, "%s", r->path);
     }
-    if (status == NJ_OK) {
-        nj_request user = nj_user_table_at(&held->users, held->users.count - 1);
-        held->repeated_count += has_item(&user, target);
+    if (status == NJ_OK && note_user(r, input, target) != NJ_OK) {
+        status = nj_fail(err, NJ_NO_MEMORY, "no memory for more than %zu users", held->users.count);
     }
     return status;
 }
@@ -145,6 +172,9 @@ nj_status nj_held_out_read(const nj_histories_source *source, const nj_split *sp
     nj_split_ask(split, &asked);
     nj_user_table_init(&held.users);
     nj_buffer_init(&held.targets, BYTES_MAX);
+    nj_buffer_init(&held.group_of, BYTES_MAX);
+    nj_idlist_builder_init(&held.groups);
+    nj_idmap_init(&held.group_map);
     reading r = {source->path, split, &held, items, map, masks, live};
     nj_status status = begin_counting(items, map, &counts, err);
     held.popularity = counts.counts;
@@ -163,6 +193,9 @@ void nj_held_out_fini(nj_held_out *held)
 {
     nj_user_table_fini(&held->users);
     nj_buffer_fini(&held->targets);
+    nj_buffer_fini(&held->group_of);
+    nj_idmap_fini(&held->group_map);
+    nj_idlist_builder_fini(&held->groups);
     free(held->popularity);
     held->popularity = NULL;
 }

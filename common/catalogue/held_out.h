@@ -13,9 +13,17 @@
 #include "common/catalogue/users.h"
 #include "common/sid/live_rows.h"
 
+#define NJ_GROUP_NONE UINT32_MAX
+
+// A user's group is the one of his mask, or the one that his history names where its name could be a mask's; then it says who he is,
+// and nothing of what he may get.
 typedef struct {
-    nj_user_table users;     // owned; the users who can be judged, with their inputs
-    nj_buffer targets;       // owned; u32 catalogue row of each one's held-out item
+    nj_user_table users; // owned; the users who can be judged, with their inputs
+    nj_buffer targets;   // owned; u32 catalogue row of each one's held-out item
+    nj_idlist_builder
+        groups; // owned; names of the groups that users are in, in the order in which they come up
+    nj_idmap group_map;      // owned; over them
+    nj_buffer group_of;      // owned; u32 a user: a place in groups, or NJ_GROUP_NONE
     uint64_t read_count;     // users of the file
     uint32_t *popularity;    // owned; [items] times that each stands where training may see it
     uint64_t popularity_sum; // of it
@@ -47,6 +55,12 @@ void nj_held_out_fini(nj_held_out *held);
 static inline const uint32_t *nj_held_out_targets(const nj_held_out *held)
 {
     return (const uint32_t *)(const void *)held->targets.bytes;
+}
+
+/// [users.count]; borrowed until nj_held_out_fini.
+static inline const uint32_t *nj_held_out_groups(const nj_held_out *held)
+{
+    return (const uint32_t *)(const void *)held->group_of.bytes;
 }
 
 #endif

@@ -29,6 +29,30 @@ static inline float nj_f32_of_f16(uint16_t half)
     return nj_f32_of_bits(sign | wide_exponent << 23 | fraction << 13);
 }
 
+/// The binary16 nearest to a float, of two the even one: beyond 65504 and half a step infinity; NaN stays NaN.
+/// Proof   tests/unit/input/test_half.c
+static inline uint16_t nj_f16_of_f32(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint32_t sign = bits >> 16 & 0x8000u;
+    const uint32_t size = bits & 0x7fffffffu;
+    if (size > 0x7f800000u) {
+        return (uint16_t)(sign | 0x7e00u);
+    }
+    if (size < 0x38800000u) { // below the least normal number: a whole number of 2^-24
+        const float steps = nj_f32_of_bits(size) * 0x1p24f;
+        const uint32_t whole = (uint32_t)steps;
+        const float rest = steps - (float)whole;
+        return (uint16_t)(sign | (whole + (rest > 0.5f || (rest == 0.5f && (whole & 1) != 0))));
+    }
+    const uint32_t rounded = size + 0xfffu + (size >> 13 & 1); // 13 bits go
+    if (rounded >= 0x47800000u) {
+        return (uint16_t)(sign | 0x7c00u);
+    }
+    return (uint16_t)(sign | (rounded - 0x38000000u) >> 13);
+}
+
 /// bfloat16 is the upper half of a float32.
 static inline float nj_f32_of_bf16(uint16_t half)
 {

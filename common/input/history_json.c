@@ -341,6 +341,7 @@ static nj_status read_time(json_walk *walk, double *out)
 {
     nj_slice text;
     bool is_whole;
+    skip_space(walk);
     nj_status status = read_primitive(walk, &text, &is_whole);
     if (status == NJ_OK && !nj_decimal_parse(text, out)) {
         walk->at -= text.size;

@@ -284,26 +284,41 @@ static size_t format_header(char out[WRITTEN_HEADER_BYTES_MAX], nj_npy_type type
     return end;
 }
 
-nj_status nj_npy_write(const char *path, nj_npy_type type, const size_t *shape, size_t dim_count,
-                       const void *data, nj_error *err)
+nj_status nj_npy_write_header(nj_file_draft *draft, nj_npy_type type, const size_t *shape,
+                              size_t dim_count, nj_error *err)
 {
     size_t count;
     size_t bytes;
     if (dim_count > NJ_NPY_DIMS_MAX || !multiply_shape(shape, dim_count, &count) ||
         !nj_mul_size(count, nj_npy_type_bytes(type), &bytes)) {
-        return nj_fail(err, NJ_INPUT, "%s: a shape of %zu dimensions is too large to write", path,
-                       dim_count);
+        return nj_fail(err, NJ_INPUT, "%s: a shape of %zu dimensions is too large to write",
+                       draft->path.text, dim_count);
     }
     char header[WRITTEN_HEADER_BYTES_MAX];
     size_t header_bytes = format_header(header, type, shape, dim_count);
+    fwrite(header, 1, header_bytes, draft->stream); // commit looks at the stream's error
+    return NJ_OK;
+}
+
+nj_status nj_npy_write(const char *path, nj_npy_type type, const size_t *shape, size_t dim_count,
+                       const void *data, nj_error *err)
+{
     nj_file_draft draft;
     nj_status status = nj_file_draft_begin(path, &draft, err);
     if (status != NJ_OK) {
         return status;
     }
-    fwrite(header, 1, header_bytes, draft.stream); // commit looks at the stream's error
-    if (bytes > 0) {
-        fwrite(data, 1, bytes, draft.stream);
+    status = nj_npy_write_header(&draft, type, shape, dim_count, err);
+    if (status != NJ_OK) {
+        nj_file_draft_abort(&draft);
+        return status;
+    }
+    size_t count = nj_npy_type_bytes(type);
+    for (size_t i = 0; i < dim_count; i++) {
+        count *= shape[i]; // fits: the header was written
+    }
+    if (count > 0) {
+        fwrite(data, 1, count, draft.stream);
     }
     return nj_file_draft_commit(&draft, err);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/base/mapped.h"
 
 #define NJ_NPY_DIMS_MAX 4
@@ -57,5 +58,9 @@ NJ_CHECKED nj_status nj_npy_read_i64(const nj_npy *npy, size_t first, size_t cou
 /// temporary name and renamed.
 NJ_CHECKED nj_status nj_npy_write(const char *path, nj_npy_type type, const size_t *shape,
                                   size_t dim_count, const void *data, nj_error *err);
+
+/// Writes only the header, to a draft that is at its beginning: the caller writes the elements behind it, and commits.
+NJ_CHECKED nj_status nj_npy_write_header(nj_file_draft *draft, nj_npy_type type,
+                                         const size_t *shape, size_t dim_count, nj_error *err);
 
 #endif

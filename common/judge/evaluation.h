@@ -14,7 +14,8 @@
 #include "common/base/idlist.h"
 #include "common/judge/lists.h"
 
-#define NJ_MODELS_MAX 8 // judged side by side
+#define NJ_MODELS_MAX 8          // judged side by side
+#define NJ_GROUP_NONE UINT32_MAX // also of categories
 
 // Whether a list may name what its user had before. The two are different tasks, and figures of one say nothing of the other.
 typedef enum {
@@ -29,6 +30,7 @@ typedef struct {
     uint32_t depth; // places that its lists may have: no cut-off beyond is reported
     nj_lists lists; // of U users
     nj_judgement judgement;
+    size_t short_count; // users whose list has fewer than `depth` places; absent lists apart
 } nj_ranking;
 
 typedef struct {
@@ -47,14 +49,14 @@ typedef struct {
 // An item's own texts; a NULL start is no text.
 typedef struct {
     const nj_slice *titles; // [N] valid UTF-8
-    // [N] number of the item's category, below category_count, or NJ_ITEM_INVALID: none
+    // [N] number of the item's category, below category_count, or NJ_GROUP_NONE
     const uint32_t *category_of;
     uint32_t category_count; // 0: not known
 } nj_item_texts;
 
 typedef struct {
     // how it was judged
-    const char *target; // "test" or "validation"
+    const char *target; // "test" or "validation"; of a time split "from 1714521600"
     const char *split;  // "leave-last-out" or "time"
     const char *rules;  // further rules for people, whole sentences; NULL: none
     const nj_evaluation_count *counts;
@@ -70,7 +72,7 @@ typedef struct {
     // The known items before it, oldest first, and their number; borrowed as long as the evaluation. NULL: not known.
     const uint32_t *(*history_at)(const void *history, size_t user, uint32_t *out_count);
     const void *history;
-    const uint32_t *group_of; // [U] below group_count, or NJ_ITEM_INVALID: in none
+    const uint32_t *group_of; // [U] below group_count, or NJ_GROUP_NONE
     const char *const *group_names;
     uint32_t group_count; // 0: there are none
 

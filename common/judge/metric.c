@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-const uint32_t NJ_CUTOFFS[NJ_CUTOFF_COUNT] = {1, 5, 10, 20};
+const uint32_t NJ_CUTOFFS[NJ_CUTOFF_COUNT] = {1, 5, 10, NJ_CUTOFF_MAX};
 
 const nj_metric NJ_METRICS[NJ_METRIC_COUNT] = {
     {"recall", nj_recall_at},

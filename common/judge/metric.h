@@ -17,6 +17,7 @@
 #define NJ_ITEM_INVALID UINT32_MAX
 
 #define NJ_CUTOFF_COUNT 4
+#define NJ_CUTOFF_MAX 20u // the last of them: a rank behind it is a hit nowhere
 extern const uint32_t NJ_CUTOFFS[NJ_CUTOFF_COUNT]; // rising: 1, 5, 10, 20
 
 #define NJ_METRIC_COUNT 3

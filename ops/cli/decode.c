@@ -5,6 +5,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/catalogue/split.h"
 #include "common/cli/progress.h"
 #include "common/codec/row.h"
 #include "ops/cli/commands.h"
@@ -19,6 +20,7 @@ typedef struct {
     nj_row *row;    // scratch
     nj_buffer line; // scratch
     bool with_sids;
+    nj_split_words held_out; // what the lists were made without; "": that is not known here
     size_t done;
     nj_progress progress;
 } printer;
@@ -40,7 +42,19 @@ static nj_status append_sids(printer *p, const nj_list *list)
     return status != NJ_OK ? status : nj_buffer_printf(&p->line, list->count > 0 ? "]]" : "]");
 }
 
-// The line of nj_row_json; `sids` goes before its closing brace.
+// With --as-of it is known what the histories lack; without, whoever made the file knows.
+static nj_status describe_histories(const nj_arguments *arguments, printer *p, nj_error *err)
+{
+    const nj_split none = {.kind = NJ_SPLIT_NONE};
+    nj_histories_source source;
+    nj_status status = nj_histories_from(arguments, &source, err);
+    if (status == NJ_OK && source.as_of.given) {
+        p->held_out = nj_split_describe(&none, &source);
+    }
+    return status;
+}
+
+// The line of nj_row_json; further keys go before its closing brace.
 static nj_status print_list(void *context, size_t index, const nj_list *list, nj_error *err)
 {
     printer *p = context;
@@ -52,12 +66,15 @@ static nj_status print_list(void *context, size_t index, const nj_list *list, nj
     }
     nj_buffer_clear(&p->line);
     nj_status status = nj_row_json(&p->line, p->requests[index].user, p->row);
+    p->line.size -= status == NJ_OK;
     if (status == NJ_OK && p->with_sids) {
-        p->line.size--;
         status = append_sids(p, list);
-        if (status == NJ_OK) {
-            status = nj_buffer_append(&p->line, "}", 1);
-        }
+    }
+    if (status == NJ_OK && p->held_out.text[0] != '\0') {
+        status = nj_buffer_printf(&p->line, ", \"held_out\": \"%s\"", p->held_out.text);
+    }
+    if (status == NJ_OK) {
+        status = nj_buffer_append(&p->line, "}", 1);
     }
     if (status != NJ_OK) {
         return nj_fail(err, status, "no memory for a line");
@@ -107,6 +124,9 @@ nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err)
     printer p = {.row = malloc(sizeof *p.row), .with_sids = nj_argument_flag(arguments, "sids")};
     nj_buffer_init(&p.line, LINE_BYTES_MAX);
     nj_status status = nj_engine_options_check(arguments, err);
+    if (status == NJ_OK) {
+        status = describe_histories(arguments, &p, err);
+    }
     if (status == NJ_OK) {
         status = nj_job_open(arguments, &job, err);
     }

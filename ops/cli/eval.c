@@ -1,8 +1,9 @@
 // eval.c - `nightjar eval`: lists against held-out items, and one model's lists against another's.
-#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/base/file.h"
 #include "common/base/id.h"
@@ -11,25 +12,26 @@
 #include "ops/cli/eval.h"
 #include "ops/cli/eval_report.h"
 
-#define COUNT_ROWS 7
+#define COUNT_ROWS 8
+#define RULES_BYTES 512
 
 typedef struct {
-    nj_job job;
-    nj_live_rows live; // what a list may name
-    nj_held_out held;
-    nj_histories_source source;
-    nj_split split;
+    nj_eval_inputs inputs;
     uint64_t procs;
     nj_path paths[NJ_MODELS_MAX]; // of the models' lists; "": they are decoded
     nj_path names[NJ_MODELS_MAX]; // printable
     nj_evaluation said;           // all that the report is made of; borrows from the rest
     nj_evaluation_count counts[COUNT_ROWS];
+    char rules[RULES_BYTES];
     uint32_t *history_lengths; // owned; [users]
+    nj_buffer group_text;      // owned; names with a NUL behind each
+    const char **group_names;  // owned; [groups] into it
+    float *scores;             // owned, mapped; [users] of the model that is decoded
     nj_file_draft outcomes;    // --per-user
     nj_eval_report report;
 } evaluation;
 
-// ---- options and inputs ----
+// ---- options ----
 
 // Adds the models whose lists lie in `paths`, a list with commas; NULL: none.
 static nj_status add_paths(const char *paths, evaluation *e, nj_error *err)
@@ -74,61 +76,37 @@ static nj_status read_paths(const nj_arguments *arguments, evaluation *e, nj_err
     return status;
 }
 
-static nj_status read_split(const nj_arguments *arguments, evaluation *e, nj_error *err)
+static bool is_decoded(const evaluation *e)
 {
-    nj_status status = nj_histories_from(arguments, &e->source, err);
-    if (status == NJ_OK) {
-        status = nj_split_from(arguments, &e->split, err);
-    }
-    if (status == NJ_OK && e->split.kind == NJ_SPLIT_NONE) {
-        return nj_fail(
-            err, NJ_USAGE,
-            "--target is \"none\", must be test or validation: there is nothing to judge "
-            "where nothing is held out");
-    }
-    return status;
+    return e->paths[0].text[0] == '\0';
 }
 
 static nj_status read_options(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
     nj_status status = read_paths(arguments, e, err);
     if (status == NJ_OK) {
-        status = read_split(arguments, e, err);
-    }
-    if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "procs", 1, NJ_EVAL_PROCS_MAX, &e->procs, err);
     }
     return status == NJ_OK ? nj_engine_options_check(arguments, err) : status;
 }
 
-static nj_status read_users(const nj_arguments *arguments, evaluation *e, nj_error *err)
-{
-    nj_status status = nj_job_open_bundle(arguments, &e->job, err);
-    if (status == NJ_OK) {
-        status = nj_live_rows_init(&e->job.catalogue.trie, e->job.catalogue.sids.row_count,
-                                   &e->live, err);
-    }
-    if (status == NJ_OK) {
-        const nj_user_masks masks = nj_job_masks(&e->job);
-        status = nj_held_out_read(&e->source, &e->split, &e->job.catalogue.items, &e->job.map,
-                                  &masks, &e->live, &e->held, err);
-    }
-    if (status == NJ_OK && e->held.users.count == 0) {
-        return nj_fail(err, NJ_INPUT,
-                       "%s: nobody can be judged: of %" PRIu64 " users %" PRIu64
-                       " have no item to hold out and %" PRIu64
-                       " one that the catalogue does not know and %" PRIu64 " a retired one",
-                       e->source.path, e->held.read_count, e->held.short_count,
-                       e->held.unknown_count, e->held.retired_count);
-    }
-    return status == NJ_OK ? nj_user_table_apply(&e->held.users, &e->job.settings, err) : status;
-}
-
 // ---- what the report is told ----
 
-static void count_users(evaluation *e)
+// Users whose held-out item no list of theirs may name.
+static uint64_t count_ineligible(const nj_eval_inputs *inputs)
 {
-    const nj_held_out *held = &e->held;
+    const nj_held_out *held = &inputs->held;
+    uint64_t count = 0;
+    for (size_t i = 0; i < held->users.count; i++) {
+        const nj_request user = nj_user_table_at(&held->users, i);
+        count += !nj_eval_may_get(inputs, &user, nj_held_out_targets(held)[i]);
+    }
+    return count;
+}
+
+static void tell_counts(evaluation *e)
+{
+    const nj_held_out *held = &e->inputs.held;
     const nj_evaluation_count counts[COUNT_ROWS] = {
         {"read", "users read", held->read_count},
         {"judged", "judged", held->users.count},
@@ -136,11 +114,62 @@ static void count_users(evaluation *e)
         {"unknown_item", "whose item the catalogue does not know", held->unknown_count},
         {"retired_item", "whose item is retired", held->retired_count},
         {"item_in_input", "of those judged have the item in their input too", held->repeated_count},
+        {"ineligible_item", "of those judged must not get the item", count_ineligible(&e->inputs)},
         {"cold", "of those judged have no known item to read", held->users.cold_count},
     };
     memcpy(e->counts, counts, sizeof counts);
     e->said.counts = e->counts;
     e->said.count_count = COUNT_ROWS;
+}
+
+static void tell_rules(const nj_arguments *arguments, evaluation *e)
+{
+    const nj_eval_inputs *in = &e->inputs;
+    const char *training = nj_argument(arguments, "training-users");
+    size_t at = 0;
+    if (in->source.as_of.given) {
+        at += (size_t)snprintf(e->rules, sizeof e->rules, "Histories end before %s (%.17g). ",
+                               nj_argument(arguments, "as-of"), in->source.as_of.at);
+    }
+    if (in->source.tie_seed != 0 && at < sizeof e->rules) {
+        at += (size_t)snprintf(e->rules + at, sizeof e->rules - at,
+                               "Events of equal time are shuffled by seed %llu. ",
+                               (unsigned long long)in->source.tie_seed);
+    }
+    if (training != NULL && at < sizeof e->rules) {
+        snprintf(e->rules + at, sizeof e->rules - at, "Popularity is counted in %s. ", training);
+    }
+    nj_text_make_printable(e->rules);
+    e->said.rules = e->rules[0] != '\0' ? e->rules : NULL;
+}
+
+static nj_status tell_groups(evaluation *e, nj_error *err)
+{
+    const nj_held_out *held = &e->inputs.held;
+    const size_t count = held->groups.count;
+    if (count == 0 || count > NJ_GROUPS_MAX) {
+        return NJ_OK;
+    }
+    e->group_names = calloc(count, sizeof *e->group_names);
+    nj_status status = e->group_names != NULL ? NJ_OK : NJ_NO_MEMORY;
+    for (size_t i = 0; i < count && status == NJ_OK; i++) {
+        const nj_slice name = nj_idlist_builder_at(&held->groups, i);
+        status = nj_buffer_append(&e->group_text, name.bytes, name.size);
+        if (status == NJ_OK) {
+            status = nj_buffer_append(&e->group_text, "", 1);
+        }
+    }
+    if (status != NJ_OK) {
+        return nj_fail(err, status, "no memory for %zu groups", count);
+    }
+    const char *name = (const char *)e->group_text.bytes;
+    for (size_t i = 0; i < count; i++, name += strlen(name) + 1) {
+        e->group_names[i] = name;
+    }
+    e->said.group_of = nj_held_out_groups(held);
+    e->said.group_names = e->group_names;
+    e->said.group_count = (uint32_t)count;
+    return NJ_OK;
 }
 
 static const uint32_t *history_at(const void *users, size_t user, uint32_t *out_count)
@@ -150,105 +179,135 @@ static const uint32_t *history_at(const void *users, size_t user, uint32_t *out_
     return request.items;
 }
 
-static nj_status tell_users(evaluation *e, nj_error *err)
+static nj_status tell_users(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
     nj_evaluation *said = &e->said;
-    const nj_user_table *users = &e->held.users;
+    const nj_eval_inputs *in = &e->inputs;
+    const nj_user_table *users = &in->held.users;
     e->history_lengths = calloc(users->count, sizeof *e->history_lengths);
     if (e->history_lengths == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", users->count);
     }
     for (size_t i = 0; i < users->count; i++) {
-        e->history_lengths[i] = nj_user_table_at(users, i).item_count;
+        const nj_request user = nj_user_table_at(users, i);
+        e->history_lengths[i] = user.item_count + user.unknown_count;
     }
-    count_users(e);
-    said->target = e->split.kind == NJ_SPLIT_VALIDATION ? "validation" : "test";
-    said->split = e->split.kind == NJ_SPLIT_TIME ? "time" : "leave-last-out";
-    said->primary = e->job.settings.keep_history ? NJ_HISTORY_KEPT : NJ_HISTORY_MASKED;
+    tell_counts(e);
+    tell_rules(arguments, e);
+    said->split = in->split.kind == NJ_SPLIT_TIME ? "time" : "leave-last-out";
+    said->target = in->split.kind == NJ_SPLIT_VALIDATION ? "validation"
+                   : in->split.kind == NJ_SPLIT_TEST     ? "test"
+                                                         : in->words.text;
+    said->primary = in->settings.keep_history ? NJ_HISTORY_KEPT : NJ_HISTORY_MASKED;
     said->user_count = users->count;
     said->user_ids = &users->ids;
-    said->targets = nj_held_out_targets(&e->held);
+    said->targets = nj_held_out_targets(&in->held);
     said->history_lengths = e->history_lengths;
     said->history_at = history_at;
     said->history = users;
-    return NJ_OK;
+    return tell_groups(e, err);
 }
 
 static void tell_items(evaluation *e)
 {
     nj_evaluation *said = &e->said;
-    const nj_catalogue_view *catalogue = &e->job.catalogue;
-    said->item_count = catalogue->items.count;
-    said->live_count = e->live.live_count;
-    said->item_ids = &catalogue->items;
-    said->popularity = e->held.popularity;
-    said->codes = catalogue->sids.codes;
-    said->level_count = catalogue->sids.level_count;
+    const nj_eval_inputs *in = &e->inputs;
+    said->item_count = in->items->count;
+    said->live_count = in->live.live_count;
+    said->item_ids = in->items;
+    said->popularity = in->held.popularity;
+    if (in->has_bundle) {
+        said->codes = in->job.catalogue.sids.codes;
+        said->level_count = in->job.catalogue.sids.level_count;
+    }
 }
 
 // ---- models ----
 
-static nj_ranking *ranking_of(evaluation *e, size_t model)
+static nj_status start_model(const char *name, evaluation *e, size_t model, nj_eval_lists *lists,
+                             nj_error *err)
 {
-    return &e->said.models[model].rankings[e->said.primary];
-}
-
-static nj_status start_model(const char *name, evaluation *e, size_t model, nj_error *err)
-{
-    const size_t users = e->held.users.count;
-    nj_ranking *ranking = ranking_of(e, model);
+    const size_t users = e->said.user_count;
+    const uint32_t top = e->inputs.settings.top;
+    nj_ranking *rankings = e->said.models[model].rankings;
     char *text = e->names[model].text;
     snprintf(text, sizeof e->names[model].text, "%s", name);
     nj_text_make_printable(text); // JSON is UTF-8, and a path need not be
     e->said.models[model].name = text;
-    ranking->known = true;
-    ranking->depth = e->job.settings.top;
-    return nj_lists_init(users, ranking->depth, &ranking->lists) == NJ_OK
-               ? NJ_OK
-               : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu lists of %u items", users,
-                         ranking->depth);
+    for (size_t i = 0; i < NJ_MASKING_COUNT; i++) {
+        rankings[i].known = true;
+        rankings[i].depth = top;
+        if (nj_lists_init(users, top, &rankings[i].lists) != NJ_OK) {
+            return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu lists of %u items", users, top);
+        }
+    }
+    *lists = (nj_eval_lists){.kept = &rankings[NJ_HISTORY_KEPT].lists,
+                             .masked = &rankings[NJ_HISTORY_MASKED].lists};
+    return NJ_OK;
 }
 
-static nj_status judge(const evaluation *e, nj_ranking *ranking, nj_error *err)
+static void count_short(nj_ranking *ranking)
 {
-    return nj_lists_judge(&ranking->lists, e->said.targets, &ranking->judgement) == NJ_OK
-               ? NJ_OK
-               : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu ranks", e->held.users.count);
+    ranking->short_count = 0;
+    for (size_t i = 0; i < ranking->lists.user_count; i++) {
+        const uint32_t count = ranking->lists.counts[i];
+        ranking->short_count += count != NJ_LIST_ABSENT && count < ranking->depth;
+    }
+}
+
+// Both rankings; `depth` 0: as deep as the longest list, which the masking must not make shorter.
+static nj_status judge(evaluation *e, size_t model, uint32_t depth, nj_error *err)
+{
+    nj_ranking *rankings = e->said.models[model].rankings;
+    for (size_t i = 0; i < NJ_MASKING_COUNT; i++) {
+        if (nj_lists_judge(&rankings[i].lists, e->said.targets, &rankings[i].judgement) != NJ_OK) {
+            return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu ranks", e->said.user_count);
+        }
+    }
+    for (size_t i = 0; i < NJ_MASKING_COUNT; i++) {
+        rankings[i].depth = depth > 0 ? depth : rankings[NJ_HISTORY_KEPT].judgement.longest;
+        count_short(&rankings[i]);
+    }
+    return NJ_OK;
 }
 
 static nj_status judge_file(evaluation *e, size_t model, nj_error *err)
 {
     const char *path = e->paths[model].text;
-    nj_ranking *ranking = ranking_of(e, model);
-    nj_status status = start_model(path, e, model, err);
+    nj_eval_lists lists;
+    nj_status status = start_model(path, e, model, &lists, err);
     if (status == NJ_OK) {
         status =
-            nj_eval_read_lists(path, &e->job.catalogue.items, &e->job.map, &e->live, &e->held.users,
-                               &ranking->lists, &e->said.models[model].other_count, err);
+            nj_eval_read_lists(path, &e->inputs, &lists, &e->said.models[model].other_count, err);
     }
-    if (status == NJ_OK) {
-        status = judge(e, ranking, err);
-    }
-    if (status == NJ_OK) {
-        ranking->depth = ranking->judgement.longest;
-    }
-    return status;
+    return status == NJ_OK ? judge(e, model, 0, err) : status;
 }
 
 static nj_status judge_engine(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    nj_status status = start_model(nj_argument(arguments, "bundle"), e, 0, err);
-    if (status == NJ_OK) {
-        status =
-            nj_eval_decode(arguments, &e->job, &e->held, e->procs, &ranking_of(e, 0)->lists, err);
+    nj_eval_lists lists;
+    const size_t bytes = e->said.user_count * sizeof *e->scores;
+    nj_status status = start_model(nj_argument(arguments, "bundle"), e, 0, &lists, err);
+    if (status != NJ_OK) {
+        return status;
     }
-    return status == NJ_OK ? judge(e, ranking_of(e, 0), err) : status;
+    void *scores = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (scores == MAP_FAILED) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu scores", e->said.user_count);
+    }
+    e->scores = scores;
+    for (size_t i = 0; i < e->said.user_count; i++) {
+        e->scores[i] = NAN;
+    }
+    lists.scores = e->scores;
+    status = nj_eval_decode(arguments, &e->inputs, e->procs, &lists, err);
+    return status == NJ_OK ? judge(e, 0, e->inputs.settings.top, err) : status;
 }
 
 // What can go wrong with other files comes first: it must not cost a decoding.
 static nj_status judge_all(const nj_arguments *arguments, evaluation *e, nj_error *err)
 {
-    const bool decodes = e->paths[0].text[0] == '\0';
+    const bool decodes = is_decoded(e);
     const char *per_user = nj_argument(arguments, "per-user");
     nj_status status = NJ_OK;
     if (per_user != NULL) {
@@ -260,11 +319,9 @@ static nj_status judge_all(const nj_arguments *arguments, evaluation *e, nj_erro
     if (status == NJ_OK && decodes) {
         status = judge_engine(arguments, e, err);
     }
-    const nj_ranking *ranking = ranking_of(e, 0);
     if (status == NJ_OK && per_user != NULL) {
         status =
-            nj_eval_write_users(&e->outcomes, &e->job.catalogue.items, &e->held,
-                                ranking->judgement.ranks, decodes ? &ranking->lists : NULL, err);
+            nj_eval_write_users(&e->outcomes, &e->inputs, &e->said, 0, e->scores, decodes, err);
     }
     return status;
 }
@@ -279,25 +336,29 @@ static void close_evaluation(evaluation *e)
         }
     }
     nj_file_draft_abort(&e->outcomes);
+    if (e->scores != NULL) {
+        munmap(e->scores, e->said.user_count * sizeof *e->scores);
+    }
+    free(e->group_names);
+    nj_buffer_fini(&e->group_text);
     free(e->history_lengths);
-    nj_held_out_fini(&e->held);
-    nj_live_rows_fini(&e->live);
-    nj_job_close(&e->job);
+    nj_eval_inputs_close(&e->inputs);
 }
 
 nj_status nj_command_eval(const nj_arguments *arguments, nj_error *err)
 {
     evaluation e = {0};
+    nj_buffer_init(&e.group_text, NJ_GROUPS_MAX * (NJ_GROUP_NAME_BYTES_MAX + 1));
     nj_status status = read_options(arguments, &e, err);
     if (status == NJ_OK) {
-        status = read_users(arguments, &e, err);
+        status = nj_eval_inputs_open(arguments, is_decoded(&e), &e.inputs, err);
     }
     if (status == NJ_OK) {
-        status = tell_users(&e, err);
+        status = tell_users(arguments, &e, err);
     }
     if (status == NJ_OK) {
         tell_items(&e);
-        status = nj_eval_report_begin(arguments, &e.job.map, &e.said, &e.report, err);
+        status = nj_eval_report_begin(arguments, e.inputs.map, &e.said, &e.report, err);
     }
     if (status == NJ_OK) {
         status = judge_all(arguments, &e, err);

@@ -3,6 +3,14 @@
 //   open engine ──► fork ──► each process: take a piece of the users ──► decode ──► set their lists in shared memory ─┐
 //                                           └──────────────────────── until none is left ◄────────────────────────────┘
 //
+// A pass decodes the users who still lack a list:
+//
+//   deep     all           history kept, as many items as the beams hold: the first `top` are the kept list, and the first `top` that
+//                          the user has not had before are the masked one, which excludes at the last step only
+//   kept     some          whose deep list is not the one that a night makes: items that they must not get were in its way, and so
+//                          it was widened for more places than a night wants
+//   masked   some          likewise, and those to whom the deep list leaves too few items: a night widens their search
+//
 // Processes and not threads, because OpenBLAS's serial build is not safe in threads: its lists come out wrong.
 #include <errno.h>
 #include <signal.h>
@@ -14,9 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/checked.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/cli/progress.h"
+#include "common/codec/row.h"
+#include "common/judge/metric.h"
 #include "ops/cli/engine_options.h"
 #include "ops/cli/eval.h"
 #include "worker/engine/engine.h"
@@ -39,7 +50,11 @@ typedef struct {
     size_t *users;        // owned; [count] whose list each request's is
     size_t count;
     size_t piece; // requests handed out at once
-    nj_lists *lists;
+    const nj_eval_inputs *inputs;
+    const nj_eval_lists *lists;
+    const nj_lists *lacking; // users who have a list here are left out
+    uint32_t *masked;        // owned; [top] scratch
+    nj_list_sink sink;
     nj_engine *engine; // owned
     board *board;      // owned, mapped
     size_t first;      // request of the piece in hand
@@ -50,11 +65,67 @@ typedef struct {
     nj_error ended_badly; // status NJ_OK: none
 } work;
 
-static nj_status set_list(void *context, size_t index, const nj_list *list, nj_error *err)
+static bool has_row(const nj_request *request, uint32_t row)
+{
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        if (request->items[i] == row) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_score(const work *w, size_t user, const nj_list *list)
+{
+    const uint32_t place =
+        nj_rank_of(list->items, list->count, nj_held_out_targets(&w->inputs->held)[user]);
+    if (w->lists->scores != NULL && place != NJ_RANK_NONE) {
+        w->lists->scores[user] = list->scores[place - 1];
+    }
+}
+
+static nj_status set_kept(void *context, size_t index, const nj_list *list, nj_error *err)
 {
     work *w = context;
+    const size_t user = w->users[w->first + index];
     (void)err;
-    nj_lists_set(w->lists, w->users[w->first + index], list->items, list->count);
+    nj_lists_set(w->lists->kept, user, list->items, list->count);
+    note_score(w, user, list);
+    return NJ_OK;
+}
+
+static nj_status set_masked(void *context, size_t index, const nj_list *list, nj_error *err)
+{
+    work *w = context;
+    const size_t user = w->users[w->first + index];
+    (void)err;
+    nj_lists_set(w->lists->masked, user, list->items, list->count);
+    note_score(w, user, list);
+    return NJ_OK;
+}
+
+// Sets what a deep list decides of its user.
+static nj_status set_both(void *context, size_t index, const nj_list *list, nj_error *err)
+{
+    work *w = context;
+    const nj_request *request = &w->requests[w->first + index];
+    const size_t user = w->users[w->first + index];
+    const uint32_t top = w->lists->masked->depth;
+    uint32_t count = 0;
+    (void)err;
+    if ((list->flags & NJ_ROW_WIDENED) != 0) {
+        return NJ_OK;
+    }
+    for (uint32_t i = 0; i < list->count && count < top; i++) {
+        if (!has_row(request, list->items[i])) {
+            w->masked[count++] = list->items[i];
+        }
+    }
+    nj_lists_set(w->lists->kept, user, list->items, list->count);
+    if (count == top || request->item_count == 0) {
+        nj_lists_set(w->lists->masked, user, w->masked, count);
+    }
+    note_score(w, user, list);
     return NJ_OK;
 }
 
@@ -98,7 +169,7 @@ static void decode_pieces(work *w, size_t process)
         size_t left = w->count - w->first;
         size_t count = left < w->piece ? left : w->piece;
         nj_error *error = &b->outcomes[process].error;
-        if (nj_engine_decode(w->engine, w->requests + w->first, count, set_list, w, error) !=
+        if (nj_engine_decode(w->engine, w->requests + w->first, count, w->sink, w, error) !=
             NJ_OK) {
             b->outcomes[process].first = w->first;
             atomic_store(&b->stopping, true);
@@ -166,23 +237,24 @@ static nj_status run_processes(work *w, size_t process_count, nj_error *err)
     return status;
 }
 
-static nj_status decode_all(work *w, size_t process_count, nj_error *err)
+static nj_status decode_all(work *w, const char *what, size_t process_count, nj_error *err)
 {
     const uint64_t start_ns = nj_clock_mono_ns();
-    nj_progress_start(&w->progress, "users", w->count, 0, false, start_ns);
+    nj_progress_start(&w->progress, what, w->count, 0, false, start_ns);
     nj_status status = run_processes(w, process_count, err);
     nj_progress_finish(&w->progress);
     if (status == NJ_OK) {
         double seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
-        nj_log(NJ_LOG_INFO, "%zu users in %.2f s, %.1f users/s, %zu processes", w->count, seconds,
-               seconds > 0 ? (double)w->count / seconds : 0, process_count);
+        nj_log(NJ_LOG_INFO, "%zu %s in %.2f s, %.1f users/s, %zu processes", w->count, what,
+               seconds, seconds > 0 ? (double)w->count / seconds : 0, process_count);
     }
     return status;
 }
 
-static nj_status list_requests(const nj_job *job, const nj_held_out *held, work *w, nj_error *err)
+// The users who lack a list, but for those who never get one.
+static nj_status list_requests(work *w, nj_error *err)
 {
-    const nj_user_table *users = &held->users;
+    const nj_user_table *users = &w->inputs->held.users;
     w->requests = calloc(users->count + 1, sizeof *w->requests);
     w->users = calloc(users->count + 1, sizeof *w->users);
     if (w->requests == NULL || w->users == NULL) {
@@ -190,7 +262,8 @@ static nj_status list_requests(const nj_job *job, const nj_held_out *held, work 
     }
     for (size_t i = 0; i < users->count; i++) {
         nj_request request = nj_user_table_at(users, i);
-        if (!nj_user_is_skipped(&request, &job->settings)) {
+        if (w->lacking->counts[i] == NJ_LIST_ABSENT &&
+            !nj_user_is_skipped(&request, &w->inputs->settings)) {
             w->users[w->count] = i;
             w->requests[w->count++] = request;
         }
@@ -217,23 +290,62 @@ static void close_work(work *w)
     }
     free(w->requests);
     free(w->users);
+    free(w->masked);
 }
 
-nj_status nj_eval_decode(const nj_arguments *arguments, const nj_job *job, const nj_held_out *held,
-                         size_t process_count, nj_lists *lists, nj_error *err)
+typedef struct {
+    const char *what; // of progress lines
+    bool keep_history;
+    uint32_t top;
+    nj_list_sink sink;
+    const nj_lists *lacking;
+} pass;
+
+static nj_status run_pass(const nj_arguments *arguments, const nj_eval_inputs *inputs,
+                          const pass *p, size_t process_count, const nj_eval_lists *lists,
+                          nj_error *err)
 {
-    work w = {.lists = lists};
-    nj_status status = list_requests(job, held, &w, err);
+    nj_settings settings = inputs->settings;
+    work w = {.inputs = inputs, .lists = lists, .lacking = p->lacking, .sink = p->sink};
+    settings.keep_history = p->keep_history;
+    settings.top = p->top;
+    nj_status status = list_requests(&w, err);
+    if (status == NJ_OK && w.count == 0) {
+        close_work(&w);
+        return NJ_OK;
+    }
     if (status == NJ_OK) {
         status = map_board(&w, err);
     }
     if (status == NJ_OK) {
-        status = nj_engine_from(arguments, &job->sections, &job->settings, &w.engine, err);
+        w.masked = calloc(lists->masked->depth, sizeof *w.masked);
+        status = w.masked != NULL ? nj_user_table_apply(&inputs->held.users, &settings, err)
+                                  : nj_fail(err, NJ_NO_MEMORY, "no memory for a list");
+    }
+    if (status == NJ_OK) {
+        status = nj_engine_from(arguments, &inputs->job.sections, &settings, &w.engine, err);
     }
     if (status == NJ_OK) {
         w.piece = (size_t)nj_engine_plan_of(w.engine)->B * PIECE_BATCHES;
-        status = decode_all(&w, process_count, err);
+        status = decode_all(&w, p->what, process_count, err);
     }
     close_work(&w);
+    return status;
+}
+
+nj_status nj_eval_decode(const nj_arguments *arguments, const nj_eval_inputs *inputs,
+                         size_t process_count, const nj_eval_lists *lists, nj_error *err)
+{
+    const nj_settings *settings = &inputs->settings;
+    const size_t beams = nj_max_size(settings->beam, settings->top);
+    const pass passes[] = {
+        {"users", true, (uint32_t)nj_min_size(beams, NJ_ROW_ITEMS_MAX), set_both, lists->kept},
+        {"users again, history kept", true, settings->top, set_kept, lists->kept},
+        {"users again, history masked", false, settings->top, set_masked, lists->masked},
+    };
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < sizeof passes / sizeof passes[0] && status == NJ_OK; i++) {
+        status = run_pass(arguments, inputs, &passes[i], process_count, lists, err);
+    }
     return status;
 }

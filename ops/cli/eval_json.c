@@ -25,11 +25,12 @@ static json_t *counts_to_json(const nj_evaluation *e)
 static json_t *model_to_json(const nj_judged_model *model, const nj_ranking *ranking)
 {
     const nj_judgement *j = &ranking->judgement;
-    json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "name", model->name, "users",
-                               (json_int_t)ranking->lists.user_count, "without_list",
-                               (json_int_t)j->absent_count, "other_users",
-                               (json_int_t)model->other_count, "recommended",
-                               (json_int_t)j->item_total, "invalid", (json_int_t)j->invalid_total);
+    json_t *object =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "name", model->name, "users",
+                  (json_int_t)ranking->lists.user_count, "without_list",
+                  (json_int_t)j->absent_count, "short_lists", (json_int_t)ranking->short_count,
+                  "other_users", (json_int_t)model->other_count, "recommended",
+                  (json_int_t)j->item_total, "invalid", (json_int_t)j->invalid_total);
     for (size_t i = 0; i < NJ_METRIC_COUNT; i++) {
         for (size_t c = 0; c < nj_eval_cutoff_count(ranking->depth); c++) {
             set_value(object, NJ_METRICS[i].name, "", NJ_CUTOFFS[c],

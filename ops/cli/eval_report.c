@@ -67,6 +67,10 @@ static void print_model(const nj_judged_model *model, const nj_ranking *ranking)
         printf("\n");
     }
     printf("  invalid   %" PRIu64 " of %" PRIu64 " recommended\n", j->invalid_total, j->item_total);
+    if (ranking->short_count > 0) {
+        printf("  %zu users have fewer than %u items in their list\n", ranking->short_count,
+               ranking->depth);
+    }
     if (j->absent_count > 0 || model->other_count > 0) {
         printf("  %zu users without a list, judged as an empty one; %" PRIu64
                " lists of users who are not judged\n",

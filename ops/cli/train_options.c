@@ -89,6 +89,12 @@ static nj_status count_threads(uint32_t *threads, nj_error *err)
     return status;
 }
 
+nj_status nj_argument_threads(const nj_arguments *arguments, uint32_t *out, nj_error *err)
+{
+    nj_status status = read_u32(arguments, "threads", 0, NJ_POOL_THREADS_MAX, out, err);
+    return status == NJ_OK ? count_threads(out, err) : status;
+}
+
 nj_status nj_training_options_from(const nj_arguments *arguments, nj_training_options *out,
                                    nj_error *err)
 {

@@ -72,6 +72,10 @@ NJ_CHECKED nj_status nj_training_options_from(const nj_arguments *arguments,
 /// Sets the keys of those options that weights depend on (not threads, seconds, places) in `settings`, under their option names.
 void nj_training_options_to_json(const nj_training_options *options, json_t *settings);
 
+/// --threads, where 0 is one for each processor of this process.
+NJ_CHECKED nj_status nj_argument_threads(const nj_arguments *arguments, uint32_t *out,
+                                         nj_error *err);
+
 /// A number in [least, most] from an option. NJ_USAGE names option, value and limits.
 NJ_CHECKED nj_status nj_argument_real(const nj_arguments *arguments, const char *name, double least,
                                       double most, double *out, nj_error *err);

@@ -349,7 +349,7 @@ static nj_status train(t5_training *t, nj_train_state *state, nj_error *err)
         .shard_samples = t->request.shard_samples,
         .threads = options->threads,
         .schedule = {options->schedule, options->rate, options->warmup, 0},
-        .adamw = {0.9, 0.999, 1e-8, options->weight_decay},
+        .adamw = {0.9, 0.98, 1e-8, options->weight_decay},
         .clip = options->clip,
         .seed = options->seed,
         .checkpoint = t->training.checkpoint.text,

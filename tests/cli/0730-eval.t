@@ -41,7 +41,7 @@ check "the figures are those of the lists of decode" agrees 1 20
 check "users who cannot be judged are counted" python3 -c '
 import json
 users = json.load(open("result.json"))["users"]
-assert users == {"read": 124, "judged": 122, "without_item": 1, "unknown_item": 1, "retired_item": 0, "item_in_input": users["item_in_input"], "cold": 2}, users
+assert users == {"read": 124, "judged": 122, "without_item": 1, "unknown_item": 1, "retired_item": 0, "item_in_input": users["item_in_input"], "ineligible_item": 0, "cold": 2}, users
 assert users["item_in_input"] >= 1'
 check "each user'\''s outcome is written: the list of decode, the held-out item and its place" python3 -c '
 import json

@@ -28,10 +28,10 @@ holds "m['invalid'] == 1 and m['recommended'] == 5"
 holds "m['recall@1'] == 1 / 4 and m['mrr@1'] == 1 / 4 and m['ndcg@1'] == 1 / 4"
 holds "'recall@5' not in m" # no list has five places
 check "outcomes are written without the lists, which are there already" cmp o.jsonl - <<'E'
-{"user": "u1", "target": "kettle-02", "rank": 1}
-{"user": "u2", "target": "kettle-02", "rank": null}
-{"user": "u3", "target": "kettle-03", "rank": 3}
-{"user": "u4", "target": "kettle-05", "rank": null}
+{"user": "u1", "target": "kettle-02", "rank": 1, "rank_kept": 1, "rank_masked": 1, "history": 1, "popularity": 0, "cold": true, "held_out": "test"}
+{"user": "u2", "target": "kettle-02", "rank": null, "rank_kept": null, "rank_masked": null, "history": 0, "popularity": 0, "cold": true, "held_out": "test"}
+{"user": "u3", "target": "kettle-03", "rank": 3, "rank_kept": 3, "rank_masked": 3, "history": 1, "popularity": 0, "cold": true, "held_out": "test"}
+{"user": "u4", "target": "kettle-05", "rank": null, "rank_kept": null, "rank_masked": null, "history": 1, "popularity": 0, "cold": true, "held_out": "test"}
 E
 python3 -c '
 import json

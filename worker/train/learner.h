@@ -54,6 +54,8 @@ typedef struct {
                        float *gradient);
     /// Part number `part` of what must follow a change of the values, such as packing a weight. On any thread, each part once.
     void (*changed)(void *context, size_t part);
+    /// How much work a sample is, in any unit: shards of a batch get alike much. NULL: all are alike.
+    uint32_t (*effort)(const void *context, uint32_t number);
     /// The id of the user whose sample this is, for messages; borrowed. NULL: samples are of no user.
     nj_slice (*name_user)(const void *context, uint32_t number);
 } nj_learner;

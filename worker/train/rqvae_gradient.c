@@ -127,7 +127,8 @@ static void run_layers(const call *c, bool is_decoder, const float *x)
         }
         if (i + 1 < c->model->layer_count) {
             kernels->relu(c->rows, N, kept[i], N);
-            nj_dropout_apply(c->dropout, key_of(c, is_decoder, i), c->rows * N, kept[i]);
+            nj_dropout_apply(kernels, c->dropout, key_of(c, is_decoder, i), c->rows * N, kept[i],
+                             kept[i]);
         }
         x = kept[i];
     }

@@ -41,6 +41,9 @@ void nj_train_samples_order(size_t count, uint64_t seed, uint64_t epoch, uint32_
 /// The user whose sample `number` is; the id is borrowed from the user table.
 nj_request nj_train_samples_user(const nj_train_samples *samples, uint32_t number);
 
+/// The items of history that sample `number` reads.
+uint32_t nj_train_samples_items(const nj_train_samples *samples, uint32_t number);
+
 /// The most tokens that one sample has, and labels: L of the catalogue.
 size_t nj_train_samples_tokens_max(const nj_train_samples *samples);
 

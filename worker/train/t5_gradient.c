@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/checked.h"
+#include "common/base/clock.h"
 #include "worker/train/t5_internal.h"
 
 // Uses of dropout outside of blocks, behind those of any block.
@@ -86,9 +87,7 @@ static nj_attention_shape encoder_shape(const nj_train_call *c, size_t block)
                                 .k_offset = c->batch->offset,
                                 .q_rows = c->N_encoder,
                                 .k_rows = c->N_encoder,
-                                .bias = c->model->encoder.bias,
-                                .bucket = c->s->encoder_bucket,
-                                .span = c->s->limits.sequence_max,
+                                .bias = &c->s->encoder_bias,
                                 .key = nj_train_key(c, false, block, NJ_DROP_SELF_WEIGHTS)};
 }
 
@@ -99,9 +98,7 @@ static nj_attention_shape decoder_shape(const nj_train_call *c, size_t block)
                                 .q_rows = c->N_decoder,
                                 .k_rows = c->N_decoder,
                                 .causal = true,
-                                .bias = c->model->decoder.bias,
-                                .bucket = c->s->decoder_bucket,
-                                .span = c->s->limits.T,
+                                .bias = &c->s->decoder_bias,
                                 .key = nj_train_key(c, true, block, NJ_DROP_SELF_WEIGHTS)};
 }
 
@@ -137,6 +134,7 @@ static void finish_stack_backward(const nj_train_call *c, const nj_train_stack *
 
 static void run_encoder(const nj_train_call *c)
 {
+    nj_train_bias_spread(c, &c->s->encoder_bias, c->model->encoder.bias);
     embed(c, c->batch->tokens, c->N_encoder, false);
     for (uint32_t l = 0; l < c->model->encoder.block_count; l++) {
         const nj_train_block *block = &c->model->encoder.blocks[l];
@@ -164,12 +162,14 @@ static void run_encoder_backward(const nj_train_call *c)
         run_attention_backward(c, &block->self, &shape, &kept->self, block->self_norm, NULL,
                                nj_train_key(c, false, l, NJ_DROP_SELF));
     }
+    nj_train_bias_gather(c, &c->s->encoder_bias, c->model->encoder.bias);
     embed_backward(c, c->batch->tokens, c->N_encoder, false);
 }
 
 static void run_decoder(const nj_train_call *c)
 {
     const float *encoded = c->s->encoder.last.normed;
+    nj_train_bias_spread(c, &c->s->decoder_bias, c->model->decoder.bias);
     embed(c, c->s->inputs, c->N_decoder, true);
     for (uint32_t l = 0; l < c->model->decoder.block_count; l++) {
         const nj_train_block *block = &c->model->decoder.blocks[l];
@@ -206,6 +206,7 @@ static void run_decoder_backward(const nj_train_call *c)
         run_attention_backward(c, &block->self, &self, &kept->self, block->self_norm, NULL,
                                nj_train_key(c, true, l, NJ_DROP_SELF));
     }
+    nj_train_bias_gather(c, &c->s->decoder_bias, c->model->decoder.bias);
     embed_backward(c, c->s->inputs, c->N_decoder, true);
 }
 
@@ -244,15 +245,16 @@ static double run_head(const nj_train_call *c)
     kernels->scale(c->N_decoder, D, model->output_scale, s->y, D);
     for (size_t first = 0; first < c->N_decoder; first += NJ_TRAIN_HEAD_ROWS) {
         size_t n = nj_min_size(NJ_TRAIN_HEAD_ROWS, c->N_decoder - first);
-        nj_train_forward(c, &model->head, n, s->y + first * D, false, s->logits);
+        kernels->linear(n, s->y + first * D, D, &model->head.forward, false, s->logits, V);
         kernels->log_sum_exp(n, V, s->logits, V, log_sum);
         for (size_t r = 0; r < n; r++) {
             uint32_t label = c->batch->labels[first + r];
             assert(label < V);
             loss += judge_row(c, label, log_sum[r], s->logits + r * V);
         }
-        nj_train_backward(c, &model->head, n, s->logits, s->y + first * D, false,
-                          s->dn + first * D);
+        kernels->linear(n, s->logits, V, &model->head.backward, false, s->dn + first * D, D);
+        kernels->matmul_tn(V, D, n, s->logits, V, s->y + first * D, D, c->gradient + model->head.at,
+                           D);
     }
     kernels->scale(c->N_decoder, D, model->output_scale, s->dn, D);
     return loss;
@@ -289,11 +291,16 @@ double nj_train_gradient(const nj_train_t5 *model, nj_train_scratch *scratch,
                        .gradient = gradient,
                        .N_encoder = batch->offset[batch->B],
                        .N_decoder = (size_t)batch->B * limits->T};
+    scratch->phase = NJ_PHASE_REST;
+    scratch->phase_ns = nj_clock_mono_ns();
     set_inputs(&c);
     run_encoder(&c);
     run_decoder(&c);
+    nj_train_enter(&c, NJ_PHASE_HEAD);
     double loss = run_head(&c);
+    nj_train_enter(&c, NJ_PHASE_REST);
     run_decoder_backward(&c);
     run_encoder_backward(&c);
+    nj_train_enter(&c, NJ_PHASE_REST);
     return loss;
 }

@@ -1,13 +1,27 @@
 #include <string.h>
 
 #include "common/base/checked.h"
+#include "common/base/clock.h"
 #include "worker/train/t5_internal.h"
+
+nj_train_phase nj_train_enter(const nj_train_call *c, nj_train_phase phase)
+{
+    nj_train_scratch *s = c->s;
+    const nj_train_phase before = s->phase;
+    const uint64_t now_ns = nj_clock_mono_ns();
+    s->times[before] += now_ns - s->phase_ns;
+    s->phase_ns = now_ns;
+    s->phase = phase;
+    return before;
+}
 
 void nj_train_forward(const nj_train_call *c, const nj_train_linear *linear, size_t rows,
                       const float *X, bool accumulate, float *Y)
 {
+    nj_train_phase before = nj_train_enter(c, NJ_PHASE_FORWARD);
     c->model->kernels->linear(rows, X, linear->forward.K, &linear->forward, accumulate, Y,
                               linear->forward.N);
+    nj_train_enter(c, before);
 }
 
 void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, size_t rows,
@@ -16,8 +30,11 @@ void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, si
     const nj_kernels *kernels = c->model->kernels;
     const size_t N = linear->forward.N;
     const size_t K = linear->forward.K;
+    nj_train_phase before = nj_train_enter(c, NJ_PHASE_BACKWARD);
     kernels->linear(rows, dY, N, &linear->backward, accumulate, dX, K);
+    nj_train_enter(c, NJ_PHASE_WEIGHTS);
     kernels->matmul_tn(N, K, rows, dY, N, X, K, c->gradient + linear->at, K);
+    nj_train_enter(c, before);
 }
 
 void nj_train_norm(const nj_train_call *c, nj_kept_norm *kept, size_t rows, const float *x,
@@ -38,7 +55,9 @@ void nj_train_norm_backward(const nj_train_call *c, const nj_kept_norm *kept, si
 
 void nj_train_drop(const nj_train_call *c, uint64_t key, size_t count, float *values)
 {
-    nj_dropout_apply(c->dropout, key, count, values);
+    nj_train_phase before = nj_train_enter(c, NJ_PHASE_DROPOUT);
+    nj_dropout_apply(c->model->kernels, c->dropout, key, count, values, values);
+    nj_train_enter(c, before);
 }
 
 uint64_t nj_train_key(const nj_train_call *c, bool is_decoder, size_t block, nj_drop_use use)

@@ -82,6 +82,12 @@ static void pack_part(void *context, size_t part)
     nj_train_pack_linear(t5->model, part);
 }
 
+static uint32_t find_effort(const void *context, uint32_t number)
+{
+    const nj_t5_learner *t5 = context;
+    return nj_train_samples_items(t5->samples, number);
+}
+
 static nj_slice name_user(const void *context, uint32_t number)
 {
     const nj_t5_learner *t5 = context;
@@ -111,6 +117,7 @@ nj_status nj_t5_learner_init(nj_t5_learner *t5, nj_learner *out, nj_error *err)
                         .count_labels = count_labels,
                         .gradient = add_gradient,
                         .changed = pack_part,
+                        .effort = find_effort,
                         .name_user = name_user};
     return NJ_OK;
 }

@@ -18,13 +18,19 @@
 #define USERS_BYTES (USERS_NAMED * (USER_BYTES_SHOWN + 16))
 
 typedef struct {
+    uint32_t number;
+    uint32_t effort;
+} sized_sample;
+
+typedef struct {
     const nj_learner *learner;
     nj_train_settings settings;
     const nj_train_hooks *hooks;
     nj_digest inputs; // with the settings
     nj_train_team *team;
     uint64_t steps_an_epoch;
-    uint32_t *order; // [epoch_samples] of the epoch at hand
+    uint32_t *order;     // [epoch_samples] of the epoch at hand
+    sized_sample *sized; // [batch_samples] for dealing them out
     nj_train_shard *shards;
     size_t shards_max;
     double epoch_loss; // sum over its steps so far
@@ -72,7 +78,8 @@ static nj_status take_memory(training *t, nj_error *err)
     t->shards_max = (s->batch_samples + (size_t)s->shard_samples - 1) / s->shard_samples;
     t->order = calloc(t->learner->epoch_samples, sizeof *t->order);
     t->shards = calloc(t->shards_max, sizeof *t->shards);
-    if (t->order == NULL || t->shards == NULL) {
+    t->sized = calloc(s->batch_samples, sizeof *t->sized);
+    if (t->order == NULL || t->shards == NULL || t->sized == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the order of %zu samples",
                        t->learner->epoch_samples);
     }
@@ -83,6 +90,7 @@ static void end_training(training *t)
 {
     nj_train_team_free(&t->team);
     free(t->order);
+    free(t->sized);
     free(t->shards);
 }
 
@@ -153,19 +161,52 @@ static nj_status resume(training *t, nj_error *err)
 
 // ---- steps ----
 
-// The shards of the batch that begins at `first` of the epoch's order.
-static size_t cut_batch(training *t, size_t first, size_t samples, double labels, uint64_t seed)
+static int compare_effort(const void *a, const void *b)
 {
-    const size_t per_shard = t->settings.shard_samples;
-    size_t count = 0;
-    for (size_t done = 0; done < samples; done += per_shard, count++) {
-        t->shards[count] =
-            (nj_train_shard){.numbers = t->order + first + done,
-                             .count = (uint32_t)nj_min_size(per_shard, samples - done),
-                             .weight = (float)(1.0 / labels),
-                             .seed = nj_dropout_key(seed, (uint32_t)count)};
+    const sized_sample *x = a;
+    const sized_sample *y = b;
+    const int by_number = (x->number > y->number) - (x->number < y->number);
+    return x->effort != y->effort ? (x->effort < y->effort) - (x->effort > y->effort) : by_number;
+}
+
+// Shard number `shard` of `shards` gets every so many of the sorted samples, forth and back: 0 1 2 2 1 0 0 1 2 ... Returns how many.
+static uint32_t deal_shard(const sized_sample *sized, size_t samples, size_t shard, size_t shards,
+                           uint32_t *out)
+{
+    uint32_t count = 0;
+    for (size_t round = 0; round * shards < samples; round++) {
+        const size_t at = round * shards + (round % 2 == 0 ? shard : shards - 1 - shard);
+        if (at < samples) {
+            out[count++] = sized[at].number;
+        }
     }
     return count;
+}
+
+// Cuts the batch of these numbers into shards of alike effort, and sorts it by them.
+static size_t cut_batch(training *t, uint32_t *numbers, size_t samples, double labels,
+                        uint64_t seed)
+{
+    const nj_learner *learner = t->learner;
+    const size_t per_shard = t->settings.shard_samples;
+    const size_t shards = (samples + per_shard - 1) / per_shard;
+    for (size_t i = 0; i < samples; i++) {
+        const uint32_t effort =
+            learner->effort != NULL ? learner->effort(learner->context, numbers[i]) : 0;
+        t->sized[i] = (sized_sample){numbers[i], effort};
+    }
+    if (learner->effort != NULL) {
+        qsort(t->sized, samples, sizeof *t->sized, compare_effort);
+    }
+    for (size_t i = 0; i < shards; i++) {
+        const uint32_t count = deal_shard(t->sized, samples, i, shards, numbers);
+        t->shards[i] = (nj_train_shard){.numbers = numbers,
+                                        .count = count,
+                                        .weight = (float)(1.0 / labels),
+                                        .seed = nj_dropout_key(seed, (uint32_t)i)};
+        numbers += count;
+    }
+    return shards;
 }
 
 // Names the batch: whose samples broke it is the first question.
@@ -196,8 +237,8 @@ static nj_status run_step(training *t, nj_error *err)
     const size_t samples = nj_min_size(t->settings.batch_samples, learner->epoch_samples - first);
     const double labels =
         (double)learner->count_labels(learner->context, t->order + first, samples);
-    const size_t shards =
-        cut_batch(t, first, samples, labels, nj_dropout_key(t->settings.seed, (uint32_t)step));
+    const size_t shards = cut_batch(t, t->order + first, samples, labels,
+                                    nj_dropout_key(t->settings.seed, (uint32_t)step));
     nj_train_measure measure = nj_train_team_gradient(t->team, t->shards, shards);
     if (!isfinite(measure.loss) || !isfinite(measure.norm)) {
         return refuse_step(t, first, samples, measure.loss / labels, measure.norm, err);

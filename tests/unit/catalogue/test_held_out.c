@@ -146,6 +146,111 @@ static void a_user_whose_held_out_item_is_retired_is_left_out_and_counted(void *
     close_catalogue(&c);
 }
 
+// The time split, and what it counts: w has nothing from then on, x only what is behind the end, y nothing before.
+static void a_time_holds_out_the_first_event_from_then_on(void **state)
+{
+    (void)state;
+    catalogue c;
+    nj_held_out held;
+    nj_error err = {0};
+    static const char TEXT[] = "user,item,timestamp\n"
+                               "u,a,10\nu,b,20\nu,c,29.5\nu,d,40\n"
+                               "v,none,19\nv,e,20\n"
+                               "w,a,10\nw,b,11\n"
+                               "x,a,10\nx,b,30\n"
+                               "y,b,25\n"
+                               "z,a,1\nz,none,25\n";
+    const nj_histories_source source = {.path = memfile_write(TEXT, sizeof TEXT - 1),
+                                        .format = NJ_HISTORIES_CSV};
+    const nj_split split = {
+        .kind = NJ_SPLIT_TIME, .from = {true, false, 20}, .until = {true, false, 30}};
+    open_catalogue(&c);
+    assert_ok(nj_held_out_read(&source, &split, &c.items, &c.map, NULL, &c.live, &held, &err),
+              &err);
+    assert_int_equal(held.read_count, 6);
+    assert_int_equal(held.short_count, 2);   // w, x
+    assert_int_equal(held.unknown_count, 1); // z
+    assert_int_equal(held.users.count, 3);
+    assert_int_equal(held.users.cold_count, 2); // v, y
+    assert_user(&held, 0, "u", 1, (const uint32_t[]){0}, 1, 0);
+    assert_user(&held, 1, "v", 4, NULL, 0, 1);
+    assert_user(&held, 2, "y", 1, NULL, 0, 0);
+    // Before 20: a of u, w, x and z, b of w. Users who are not judged count too; what is held out does not.
+    static const uint32_t POPULARITY[ITEMS] = {4, 1, 0, 0, 0};
+    assert_memory_equal(held.popularity, POPULARITY, sizeof POPULARITY);
+    assert_int_equal(held.popularity_sum, 5);
+    nj_held_out_fini(&held);
+    close_catalogue(&c);
+}
+
+static void popularity_is_of_what_training_may_see(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "u a b c d\nv a a e\nw a b\nx none a a b c\n";
+    static const uint32_t POPULARITY[ITEMS] = {4, 1, 0, 0, 0};
+    static const nj_split_kind KINDS[] = {NJ_SPLIT_TEST, NJ_SPLIT_VALIDATION};
+    catalogue c;
+    nj_error err = {0};
+    open_catalogue(&c);
+    for (size_t i = 0; i < 2; i++) {
+        nj_held_out held;
+        assert_ok(read_text(&c, KINDS[i], NJ_HISTORIES_SEQUENCE, TEXT, &held, &err), &err);
+        assert_memory_equal(held.popularity, POPULARITY, sizeof POPULARITY);
+        assert_int_equal(held.popularity_sum, 5);
+
+        // Another file counts whole, and only where it can be read.
+        static const uint32_t OTHER[ITEMS] = {0, 1, 0, 0, 2};
+        const nj_histories_source missing = {.path = "/nonexistent/histories"};
+        assert_int_equal(nj_held_out_count(&held, &missing, &c.items, &c.map, &err), NJ_NOT_FOUND);
+        assert_memory_equal(held.popularity, POPULARITY, sizeof POPULARITY);
+        const nj_histories_source other = {.path = memfile_write("q e e none\nr b\n", 15)};
+        assert_ok(nj_held_out_count(&held, &other, &c.items, &c.map, &err), &err);
+        assert_memory_equal(held.popularity, OTHER, sizeof OTHER);
+        assert_int_equal(held.popularity_sum, 3);
+        nj_held_out_fini(&held);
+    }
+    close_catalogue(&c);
+}
+
+static void a_user_keeps_the_group_that_his_history_names(void **state)
+{
+    (void)state;
+    catalogue c;
+    nj_held_out held;
+    nj_error err = {0};
+    open_catalogue(&c);
+    assert_ok(read_text(&c, NJ_SPLIT_TEST, NJ_HISTORIES_JSONL,
+                        "{\"user\": \"u\", \"items\": [\"a\", \"b\"], \"group\": \"de\"}\n"
+                        "{\"user\": \"v\", \"items\": [\"a\", \"b\"]}\n"
+                        "{\"user\": \"w\", \"items\": [], \"group\": \"nobody's\"}\n"
+                        "{\"user\": \"x\", \"items\": [\"a\"], \"group\": \"\"}\n"
+                        "{\"user\": \"y\", \"items\": [\"a\"], \"group\": \"at\"}\n"
+                        "{\"user\": \"z\", \"items\": [\"a\"], \"group\": \"de\"}\n",
+                        &held, &err),
+              &err);
+    static const uint32_t GROUPS[] = {0, NJ_GROUP_NONE, NJ_GROUP_NONE, 1, 0};
+    assert_int_equal(held.users.count, 5);
+    assert_int_equal(held.groups.count, 2);
+    assert_memory_equal(nj_held_out_groups(&held), GROUPS, sizeof GROUPS);
+    assert_true(nj_slice_equal(nj_idlist_builder_at(&held.groups, 1), nj_slice_from("at")));
+    nj_held_out_fini(&held);
+    close_catalogue(&c);
+}
+
+static void a_time_split_needs_times(void **state)
+{
+    (void)state;
+    catalogue c;
+    nj_held_out held;
+    nj_error err = {0};
+    open_catalogue(&c);
+    const nj_split split = {.kind = NJ_SPLIT_TIME, .from = {true, false, 20}};
+    const nj_histories_source source = {.path = memfile_write("u a b\n", 6)};
+    assert_refused(nj_held_out_read(&source, &split, &c.items, &c.map, NULL, &c.live, &held, &err),
+                   NJ_INPUT, &err, "the form sequence has no times");
+    close_catalogue(&c);
+}
+
 static void a_refused_file_leaves_nothing_behind(void **state)
 {
     (void)state;
@@ -167,6 +272,10 @@ int main(void)
         cmocka_unit_test(validation_holds_out_the_item_before_the_last_and_hides_both),
         cmocka_unit_test(events_are_held_out_by_their_time),
         cmocka_unit_test(a_user_whose_held_out_item_is_retired_is_left_out_and_counted),
+        cmocka_unit_test(a_time_holds_out_the_first_event_from_then_on),
+        cmocka_unit_test(popularity_is_of_what_training_may_see),
+        cmocka_unit_test(a_user_keeps_the_group_that_his_history_names),
+        cmocka_unit_test(a_time_split_needs_times),
         cmocka_unit_test(a_refused_file_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

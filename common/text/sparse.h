@@ -1,0 +1,21 @@
+// sparse.h - a matrix of which little is not zero: rows of (column, value).
+#ifndef NJ_TEXT_SPARSE_H
+#define NJ_TEXT_SPARSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    uint32_t column;
+    float value;
+} nj_sparse_entry;
+
+typedef struct {
+    size_t row_count;
+    size_t column_count;
+    const uint64_t
+        *starts; // [row_count + 1] ascending; row i holds entries starts[i] .. starts[i + 1]
+    const nj_sparse_entry *entries; // columns of a row ascend
+} nj_sparse;
+
+#endif
