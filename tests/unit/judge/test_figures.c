@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "tests/support/memory_faults.h"
 #include "tests/support/nj_test.h"
 
 #define EPSILON 1e-12 // a few double operations
@@ -174,6 +175,33 @@ static void nothing_known_but_ranks_is_enough(void **state)
     close_evaluation(&e);
 }
 
+static void every_allocation_may_fail_and_nothing_is_left(void **state)
+{
+    (void)state;
+    enum { ALLOCATIONS_MAX = 500 };
+    static const float EMBEDDINGS[ITEMS * 2] = {1, 2, 3, 4, 5};
+    const nj_resampling resampling = {3, 1};
+    nj_evaluation e = make_evaluation(USERS, DEPTH);
+    e.embeddings = EMBEDDINGS;
+    e.embedding_width = 2;
+    unsigned failed = 0;
+    for (unsigned n = 1; n < ALLOCATIONS_MAX; n++) {
+        nj_figures *f = NULL;
+        memory_faults_arm(n);
+        const nj_status status = nj_figures_new(&e, &resampling, &f);
+        if (!memory_faults_disarm()) {
+            assert_int_equal(status, NJ_OK);
+            nj_figures_free(&f);
+            break;
+        }
+        assert_int_equal(status, NJ_NO_MEMORY);
+        assert_null(f);
+        failed++;
+    }
+    assert_in_range(failed, 30, ALLOCATIONS_MAX - 2);
+    close_evaluation(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +209,7 @@ int main(void)
         cmocka_unit_test(slices_and_contrasts_are_of_the_same_users),
         cmocka_unit_test(one_user_and_lists_without_a_place_are_judged_too),
         cmocka_unit_test(nothing_known_but_ranks_is_enough),
+        cmocka_unit_test(every_allocation_may_fail_and_nothing_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
