@@ -19,6 +19,11 @@ uint64_t nj_clock_process_ns(void)
     return read_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+uint64_t nj_clock_thread_ns(void)
+{
+    return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 uint64_t nj_clock_wall_ms(void)
 {
     struct timespec now;

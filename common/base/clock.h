@@ -8,6 +8,8 @@
 uint64_t nj_clock_mono_ns(void);
 /// What all threads of this process have used of processors.
 uint64_t nj_clock_process_ns(void);
+/// What this thread has used; a system call, some 200 ns.
+uint64_t nj_clock_thread_ns(void);
 /// Milliseconds since 1970 UTC; for names and manifests, never for intervals.
 uint64_t nj_clock_wall_ms(void);
 

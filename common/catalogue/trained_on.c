@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/catalogue/view.h"
+
 nj_status nj_trained_on_read(const json_t *config, const char *what, nj_trained_on *out,
                              nj_error *err)
 {
@@ -20,16 +22,23 @@ nj_status nj_trained_on_read(const json_t *config, const char *what, nj_trained_
     trained.items = (uint32_t)nj_json_int(&keys, "items", 1, NJ_IDLIST_COUNT_MAX);
     trained.has_token_base = nj_json_has(&keys, "token_base");
     trained.token_base = (uint32_t)nj_json_int_or(&keys, "token_base", 0, NJ_TOKEN_MAX, 0);
+    trained.history_max = (uint32_t)nj_json_int_or(&keys, "history_max", 1, NJ_HISTORY_MAX, 0);
+    trained.has_template = nj_json_has(&keys, "template");
     const char *hex = nj_json_text_or(&keys, "sids", "");
     if (keys.status == NJ_OK && !nj_digest_from_hex(hex, &trained.sids)) {
         return nj_fail(err, NJ_INPUT,
                        "%s: \"" NJ_TRAINED_ON_KEY "\": \"sids\" is not 64 hexadecimal digits",
                        what);
     }
-    if (keys.status == NJ_OK) {
+    nj_status status = keys.status;
+    if (status == NJ_OK) {
+        status =
+            nj_template_read(json_object_get(object, "template"), what, &trained.template, err);
+    }
+    if (status == NJ_OK) {
         *out = trained;
     }
-    return keys.status;
+    return status;
 }
 
 nj_status nj_trained_on_check(const nj_trained_on *trained, const char *model,

@@ -1,12 +1,14 @@
 // trained_on.h - the SID map that a checkpoint was trained on, as its config.json tells it:
 //
-//   "nightjar": {"sids": "64 hexadecimal digits", "items": 12101, "token_base": 2}
+//   "nightjar": {"sids": "64 hexadecimal digits", "items": 12101, "token_base": 2, "template": {...}, "history_max": 20}
 //
 //   sids        nj_catalogue_map_digest over the first `items` rows of the catalogue at training time: L, K, ids and codes
 //   items       rows that it had then; a refresh appends rows and moves none, so the catalogues that come of it still fit
 //   token_base  may be missing: it is then not compared
+//   template    what stood around the items of a history, as template.h reads it; may be missing
+//   history_max items of a history that it read at the most; may be missing
 //
-// `catalogue show --json` and `catalogue export` print the object. A trainer puts it into the model's configuration, where Transformers
+// `train t5` writes all of it; `catalogue show --json` and `catalogue export` print the first three. A trainer puts it into the model's configuration, where Transformers
 // keeps keys that it does not know.
 #ifndef NJ_CATALOGUE_TRAINED_ON_H
 #define NJ_CATALOGUE_TRAINED_ON_H
@@ -18,7 +20,7 @@
 #include "common/codec/json.h"
 
 #define NJ_TRAINED_ON_KEY "nightjar"
-#define NJ_TRAINED_ON_BYTES 160 // of the object's text
+#define NJ_TRAINED_ON_BYTES 160 // of the object's text, without template and history_max
 
 typedef struct {
     bool stated; // false: the checkpoint does not say, and nothing else is set
@@ -26,6 +28,9 @@ typedef struct {
     uint32_t items;
     bool has_token_base;
     uint32_t token_base;
+    bool has_template;
+    nj_template template;
+    uint32_t history_max; // 0: not stated
 } nj_trained_on;
 
 /// Reads the key of a config.json; absent or null is fine. `what` names the file.

@@ -23,7 +23,7 @@
 //           functions may run on several threads at once.
 // Speed     matmul_nt transposes B at each call; where the same B serves many calls, matmul_nn on a stored transpose is faster. matmul_nn copies what is behind the last
 //           16 columns of B: an N that is a multiple of 16 copies nothing.
-// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c, test_fused.c, test_nearest.c; tests/cross for other CPUs
+// Proof     tests/unit/math/test_products.c, test_rows.c, test_heads.c, test_fused.c, test_nearest.c, test_drop.c; tests/cross for other CPUs
 #ifndef NJ_MATH_KERNELS_H
 #define NJ_MATH_KERNELS_H
 
@@ -47,6 +47,13 @@ typedef struct {
     size_t N; // outputs
     size_t K; // inputs
 } nj_linear;
+
+// Which values are dropped is a function of the key and of their places alone, so that a backward pass finds them again.
+typedef struct {
+    uint64_t key;
+    uint32_t threshold; // 0..65535: a value is dropped when its 16 random bits are below
+    float scale;        // of those that stay
+} nj_drop;
 
 typedef struct {
     const char *name;          // a name of NJ_KERNELS_KNOWN: the value of --kernels
@@ -106,6 +113,14 @@ typedef struct {
     void (*add)(size_t rows, size_t columns, const float *X, size_t ldx, float *Y, size_t ldy);
     /// X *= factor in place.
     void (*scale)(size_t rows, size_t columns, float factor, float *X, size_t ldx);
+
+    /// Y[i] = X[i] * scale, or +0 where dropped, for i < count; Y may be X. Value i has the lower half of nj_drop_bits(key, i / 32 * 16 + i % 16)
+    /// where i % 32 < 16, else the upper half (drop.h).
+    void (*drop)(size_t count, const nj_drop *drop, const float *X, float *Y);
+    /// From rows of P, results of softmax, and the derivatives D by them, in D those by what softmax was given: P * (D - sum(P * D)), each
+    /// product rounded.
+    void (*softmax_backward)(size_t rows, size_t columns, const float *P, size_t ldp, float *D,
+                             size_t ldd);
 
     /// scores[k] = (terms[0][k] - 2 * products[k]) + terms[1][k] + ... in this order, each step rounded, for k < n; term_count >= 1.
     /// Returns the least score, passing over NaN; infinity where there is none. scores may be products. A sum of zeros may have either sign.

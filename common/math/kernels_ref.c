@@ -3,6 +3,7 @@
 // Nothing here is written for speed. A fast set is right when it gives these bits.
 #include <math.h>
 
+#include "common/math/drop.h"
 #include "common/math/kernels_sets.h"
 #include "common/math/vecmath.h"
 
@@ -225,6 +226,33 @@ static void ref_scale(size_t rows, size_t columns, float factor, float *X, size_
     }
 }
 
+static void ref_drop(size_t count, const nj_drop *drop, const float *X, float *Y)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t both = nj_drop_bits(drop->key, (uint32_t)(i / (2 * LANES) * LANES + i % LANES));
+        uint32_t bits = i % (2 * LANES) < LANES ? both & 0xffff : both >> 16;
+        Y[i] = bits < drop->threshold ? 0.0f : X[i] * drop->scale;
+    }
+}
+
+static void ref_softmax_backward(size_t rows, size_t columns, const float *P, size_t ldp, float *D,
+                                 size_t ldd)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const float *p = P + r * ldp;
+        float *d = D + r * ldd;
+        float lane[LANES] = {0.0f};
+        for (size_t i = 0; i < columns; i++) {
+            float product = p[i] * d[i];
+            lane[i % LANES] += product;
+        }
+        float mean = fold_lanes(lane);
+        for (size_t i = 0; i < columns; i++) {
+            d[i] = p[i] * (d[i] - mean);
+        }
+    }
+}
+
 static float ref_screen(size_t n, const float *products, const float *const *terms,
                         size_t term_count, float *scores)
 {
@@ -290,6 +318,8 @@ const nj_kernels nj_kernels_ref = {
     .gated_gelu = ref_gated_gelu,
     .add = ref_add,
     .scale = ref_scale,
+    .drop = ref_drop,
+    .softmax_backward = ref_softmax_backward,
     .screen = ref_screen,
     .find_not_above = ref_find_not_above,
     .difference = ref_difference,

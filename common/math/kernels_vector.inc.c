@@ -24,10 +24,10 @@
 //   [ a ] x TILE_ROWS       [ acc acc ]      and is taken up again (`resume`), which rounds nothing.
 //
 // Weights are packed into such panels once (linear_pack). matmul_nt transposes B into a panel on the stack, a block of K_BLOCK at a
-// time; matmul_nn and matmul_tn read B where it lies and copy only the ragged last panel.
+// time; matmul_nn reads B where it lies and copies only the ragged last panel; matmul_tn copies B panel by panel, because its rows are often a
+// multiple of a page apart, and reads a tile's part of a row of A where it lies.
 //
-// Scratch   K_BLOCK * PANEL floats of stack (32 KiB at most) in matmul_nt and matmul_nn, TILE_ROWS * K_BLOCK more in matmul_tn, nothing in
-//           linear
+// Scratch   K_BLOCK * PANEL floats of stack (32 KiB at most) in matmul_nt, matmul_nn and matmul_tn, nothing in linear
 #include <math.h>
 #include <stdalign.h>
 #include <stdint.h>
@@ -81,6 +81,7 @@ typedef struct {
     float *C; // [M, columns]
     size_t ldc;
     size_t columns;  // 1..PANEL
+    bool turned;     // A is [K, M] instead
     bool resume;     // the chain begins with what C holds
     bool accumulate; // the finished chain is added to what C holds
 } strip;
@@ -110,10 +111,9 @@ typedef struct {
 } tile_sources;
 
 /// `steps` steps of k. The pointers are opaque to the compiler, or it would make one for each row after all.
-static inline __attribute__((always_inline)) void add_products(size_t rows, size_t vecs,
-                                                               size_t steps, tile_sources *from,
-                                                               vec low[TILE_ROWS],
-                                                               vec high[TILE_ROWS])
+static inline __attribute__((always_inline)) void
+add_products(size_t rows, size_t vecs, bool turned, size_t steps, tile_sources *from,
+             vec low[TILE_ROWS], vec high[TILE_ROWS])
 {
     UNROLL
     for (size_t g = 0; g * GROUP_ROWS < rows; g++) {
@@ -134,25 +134,33 @@ static inline __attribute__((always_inline)) void add_products(size_t rows, size
         }
         UNROLL
         for (size_t r = 0; r < rows; r++) {
-            vec a = vec_set(from->A[r / GROUP_ROWS][r % GROUP_ROWS * from->lda + step]);
+            vec a = turned ? vec_set(from->A[0][r])
+                           : vec_set(from->A[r / GROUP_ROWS][r % GROUP_ROWS * from->lda + step]);
             low[r] = vec_fma(a, b_low, low[r]);
             if (vecs == 2) {
                 high[r] = vec_fma(a, b_high, high[r]);
             }
         }
         from->B += from->ldb;
+        if (turned) {
+            __builtin_prefetch(
+                (const char *)((uintptr_t)from->A[0] + PREFETCH_ROWS * from->lda * sizeof(float)));
+            from->A[0] += from->lda;
+        }
     }
-    UNROLL
-    for (size_t g = 0; g * GROUP_ROWS < rows; g++) {
-        from->A[g] += steps;
+    if (!turned) {
+        UNROLL
+        for (size_t g = 0; g * GROUP_ROWS < rows; g++) {
+            from->A[g] += steps;
+        }
     }
 }
 
 /// `rows` rows from m on, `vecs` registers wide. Both are constants where this is inlined, so the accumulators are registers.
-static inline __attribute__((always_inline)) void multiply_tile(size_t rows, size_t vecs,
-                                                                const strip *s, size_t m)
+static inline __attribute__((always_inline)) void
+multiply_tile(size_t rows, size_t vecs, bool turned, const strip *s, size_t m)
 {
-    const float *A = s->A + m * s->lda;
+    const float *A = s->A + (turned ? m : m * s->lda);
     float *C = s->C + m * s->ldc;
     bool wide = vecs == 2;
     size_t low_count = wide ? VEC_FLOATS : s->columns;
@@ -170,14 +178,14 @@ static inline __attribute__((always_inline)) void multiply_tile(size_t rows, siz
     tile_sources from = {.B = s->B, .ldb = s->ldb, .lda = s->lda};
     UNROLL
     for (size_t g = 0; g < TILE_GROUPS; g++) {
-        from.A[g] = A + g * GROUP_ROWS * s->lda;
+        from.A[g] = A + (turned ? 0 : g * GROUP_ROWS * s->lda);
     }
     size_t k = 0;
     for (; k + K_STEP <= s->K; k += K_STEP) {
-        add_products(rows, vecs, K_STEP, &from, low, high);
+        add_products(rows, vecs, turned, K_STEP, &from, low, high);
     }
     for (; k < s->K; k++) {
-        add_products(rows, vecs, 1, &from, low, high);
+        add_products(rows, vecs, turned, 1, &from, low, high);
     }
     UNROLL
     for (size_t r = 0; r < rows; r++) {
@@ -189,46 +197,46 @@ static inline __attribute__((always_inline)) void multiply_tile(size_t rows, siz
 }
 
 /// The one place where a height that is known at run time becomes a constant.
-static inline __attribute__((always_inline)) void multiply_rows(size_t rows, size_t vecs,
-                                                                const strip *s, size_t m)
+static inline __attribute__((always_inline)) void
+multiply_rows(size_t rows, size_t vecs, bool turned, const strip *s, size_t m)
 {
     switch (rows) {
     case 1:
-        multiply_tile(1, vecs, s, m);
+        multiply_tile(1, vecs, turned, s, m);
         break;
     case 2:
-        multiply_tile(2, vecs, s, m);
+        multiply_tile(2, vecs, turned, s, m);
         break;
     case 3:
-        multiply_tile(3, vecs, s, m);
+        multiply_tile(3, vecs, turned, s, m);
         break;
     case 4:
-        multiply_tile(4, vecs, s, m);
+        multiply_tile(4, vecs, turned, s, m);
         break;
     case 5:
-        multiply_tile(5, vecs, s, m);
+        multiply_tile(5, vecs, turned, s, m);
         break;
     case 6:
-        multiply_tile(6, vecs, s, m);
+        multiply_tile(6, vecs, turned, s, m);
         break;
 #if TILE_ROWS > 6
     case 7:
-        multiply_tile(7, vecs, s, m);
+        multiply_tile(7, vecs, turned, s, m);
         break;
     case 8:
-        multiply_tile(8, vecs, s, m);
+        multiply_tile(8, vecs, turned, s, m);
         break;
     case 9:
-        multiply_tile(9, vecs, s, m);
+        multiply_tile(9, vecs, turned, s, m);
         break;
     case 10:
-        multiply_tile(10, vecs, s, m);
+        multiply_tile(10, vecs, turned, s, m);
         break;
     case 11:
-        multiply_tile(11, vecs, s, m);
+        multiply_tile(11, vecs, turned, s, m);
         break;
     case 12:
-        multiply_tile(12, vecs, s, m);
+        multiply_tile(12, vecs, turned, s, m);
         break;
 #endif
     }
@@ -237,15 +245,20 @@ static inline __attribute__((always_inline)) void multiply_rows(size_t rows, siz
 /// Cuts M into tiles of nearly equal height: 13 rows run as 7 + 6, not as 12 + 1.
 static void multiply_strip(size_t M, const strip *s)
 {
-    bool crowded = s->lda * sizeof(float) % SET_STRIDE_BYTES == 0;
+    bool crowded = !s->turned && s->lda * sizeof(float) % SET_STRIDE_BYTES == 0;
     size_t height = crowded ? SET_ROWS : TILE_ROWS;
     size_t tiles = (M + height - 1) / height;
     for (size_t m = 0; tiles > 0; tiles--) {
         size_t rows = (M - m + tiles - 1) / tiles;
-        if (strip_width(s->columns) == PANEL) {
-            multiply_rows(rows, 2, s, m);
+        bool wide = strip_width(s->columns) == PANEL;
+        if (s->turned && wide) {
+            multiply_rows(rows, 2, true, s, m);
+        } else if (s->turned) {
+            multiply_rows(rows, 1, true, s, m);
+        } else if (wide) {
+            multiply_rows(rows, 2, false, s, m);
         } else {
-            multiply_rows(rows, 1, s, m);
+            multiply_rows(rows, 1, false, s, m);
         }
         m += rows;
     }
@@ -355,7 +368,7 @@ static void vector_linear_transposed(size_t M, const float *X, size_t ldx, const
 
 /// The columns behind the last full panel.
 static void multiply_ragged(size_t M, size_t K, size_t columns, const float *A, size_t lda,
-                            const float *B, size_t ldb, float *C, size_t ldc, bool resume)
+                            const float *B, size_t ldb, float *C, size_t ldc)
 {
     alignas(CACHE_ALIGN) float panel[K_BLOCK * PANEL];
     strip s = {.lda = lda, .B = panel, .C = C, .ldc = ldc, .columns = columns};
@@ -364,19 +377,17 @@ static void multiply_ragged(size_t M, size_t K, size_t columns, const float *A, 
     do {
         s.K = nj_min_size(K - k, K_BLOCK);
         s.A = A + k;
-        s.resume = resume || k > 0;
+        s.resume = k > 0;
         pack_straight(columns, s.K, B + k * ldb, ldb, panel);
         multiply_strip(M, &s);
         k += s.K;
     } while (k < K);
 }
 
-/// C[M, N] = A[M, K] * B[K, N], or with `resume` chains that begin with what C holds.
-static void multiply_straight(size_t M, size_t N, size_t K, const float *A, size_t lda,
-                              const float *B, size_t ldb, float *C, size_t ldc, bool resume)
+static void vector_matmul_nn(size_t M, size_t N, size_t K, const float *A, size_t lda,
+                             const float *B, size_t ldb, float *C, size_t ldc)
 {
-    strip s = {
-        .K = K, .A = A, .lda = lda, .ldb = ldb, .ldc = ldc, .columns = PANEL, .resume = resume};
+    strip s = {.K = K, .A = A, .lda = lda, .ldb = ldb, .ldc = ldc, .columns = PANEL};
     size_t n = 0;
     for (; n + PANEL <= N; n += PANEL) {
         s.B = B + n;
@@ -391,45 +402,25 @@ static void multiply_straight(size_t M, size_t N, size_t K, const float *A, size
         n += VEC_FLOATS;
     }
     if (n < N) {
-        multiply_ragged(M, K, N - n, A, lda, B + n, ldb, C + n, ldc, resume);
+        multiply_ragged(M, K, N - n, A, lda, B + n, ldb, C + n, ldc);
     }
 }
 
-static void vector_matmul_nn(size_t M, size_t N, size_t K, const float *A, size_t lda,
-                             const float *B, size_t ldb, float *C, size_t ldc)
-{
-    multiply_straight(M, N, K, A, lda, B, ldb, C, ldc, false);
-}
-
-/// turned[rows, K_BLOCK] = the transpose of A[depth, rows]; what lies behind column `depth` is not read.
-static void turn_columns(size_t rows, size_t depth, const float *A, size_t lda, float *turned)
-{
-    for (size_t k = 0; k < depth; k += TRANSPOSE_COLUMNS) {
-        size_t count = nj_min_size(depth - k, TRANSPOSE_COLUMNS);
-        size_t r = 0;
-        for (; r + 4 <= rows; r += 4) {
-            transpose_by_four(count, A + k * lda + r, lda, turned + r * K_BLOCK + k, K_BLOCK);
-        }
-        for (; r < rows; r++) {
-            for (size_t i = 0; i < count; i++) {
-                turned[r * K_BLOCK + k + i] = A[(k + i) * lda + r];
-            }
-        }
-    }
-}
-
-/// A block of k at a time, a tile's rows of A are turned on the stack; B is read where it lies.
+/// A block of k at a time, a panel of B is copied to the stack, so that its rows lie side by side; A is read along its rows.
 static void vector_matmul_tn(size_t M, size_t N, size_t K, const float *A, size_t lda,
                              const float *B, size_t ldb, float *C, size_t ldc)
 {
-    alignas(CACHE_ALIGN) float turned[TILE_ROWS * K_BLOCK];
+    alignas(CACHE_ALIGN) float panel[K_BLOCK * PANEL];
+    strip s = {.lda = lda, .B = panel, .ldc = ldc, .turned = true, .resume = true};
     for (size_t k = 0; k < K; k += K_BLOCK) {
-        size_t depth = nj_min_size(K - k, K_BLOCK);
-        for (size_t m = 0; m < M; m += TILE_ROWS) {
-            size_t rows = nj_min_size(M - m, TILE_ROWS);
-            turn_columns(rows, depth, A + k * lda + m, lda, turned);
-            multiply_straight(rows, N, depth, turned, K_BLOCK, B + k * ldb, ldb, C + m * ldc, ldc,
-                              true);
+        s.K = nj_min_size(K - k, K_BLOCK);
+        s.A = A + k * lda;
+        for (size_t n = 0; n < N; n += PANEL) {
+            s.C = C + n;
+            s.columns = nj_min_size(N - n, PANEL);
+            s.ldb = strip_width(s.columns);
+            pack_straight(s.columns, s.K, B + k * ldb + n, ldb, panel);
+            multiply_strip(M, &s);
         }
     }
 }
@@ -643,6 +634,10 @@ static void vector_add(size_t rows, size_t columns, const float *X, size_t ldx, 
     }
 }
 
+// ---- training
+
+#include "common/math/kernels_training.inc.c"
+
 // ---- nearest rows
 
 #include "common/math/kernels_nearest.inc.c"
@@ -668,6 +663,8 @@ const nj_kernels VECTOR_SET = {
     .gated_gelu = vector_gated_gelu,
     .add = vector_add,
     .scale = vector_scale,
+    .drop = vector_drop,
+    .softmax_backward = vector_softmax_backward,
     .screen = vector_screen,
     .find_not_above = vector_find_not_above,
     .difference = vector_difference,

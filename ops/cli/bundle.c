@@ -9,14 +9,8 @@
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
 #include "ops/cli/pairing.h"
+#include "ops/cli/template_options.h"
 #include "worker/engine/bundle_pack.h"
-
-static nj_status read_tokens(const nj_arguments *arguments, const char *name, uint32_t *out,
-                             uint32_t *out_count, nj_error *err)
-{
-    return nj_numbers_from(arguments, name, 0, NJ_TOKEN_MAX, NJ_TEMPLATE_TOKENS_MAX, out, out_count,
-                           err);
-}
 
 static nj_status read_user_tokens(const nj_arguments *arguments, nj_template *out, nj_error *err)
 {
@@ -39,16 +33,8 @@ static nj_status template_from(const nj_arguments *arguments, nj_template *out, 
                                nj_error *err)
 {
     *out = (nj_template){0};
-    *out_given =
-        nj_argument(arguments, "before") != NULL || nj_argument(arguments, "between") != NULL ||
-        nj_argument(arguments, "after") != NULL || nj_argument(arguments, "user-tokens") != NULL;
-    nj_status status = read_tokens(arguments, "before", out->before, &out->before_count, err);
-    if (status == NJ_OK) {
-        status = read_tokens(arguments, "between", out->between, &out->between_count, err);
-    }
-    if (status == NJ_OK) {
-        status = read_tokens(arguments, "after", out->after, &out->after_count, err);
-    }
+    nj_status status = nj_template_options_from(arguments, out, out_given, err);
+    *out_given = *out_given || nj_argument(arguments, "user-tokens") != NULL;
     return status == NJ_OK ? read_user_tokens(arguments, out, err) : status;
 }
 

@@ -9,12 +9,14 @@
 /// Prints the object on standard output and gives it up, whatever the status; NULL is NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_print_json_take(json_t **object, nj_error *err);
 
+nj_status nj_command_baseline(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_collisions(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_kernels(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_quantizer(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_show(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_store(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_bench_train(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_trie(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bench_wire(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_bundle_list(const nj_arguments *arguments, nj_error *err);
@@ -25,12 +27,15 @@ nj_status nj_command_catalogue_check(const nj_arguments *arguments, nj_error *er
 nj_status nj_command_catalogue_export(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_fit(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_catalogue_join(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_refresh(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_show(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_embed(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_eval(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_keys(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_lab_data(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_run(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_get(const nj_arguments *arguments, nj_error *err);
@@ -39,5 +44,7 @@ nj_status nj_command_store_publish(const nj_arguments *arguments, nj_error *err)
 nj_status nj_command_store_rollback(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_stat(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_verify(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_train_rqvae(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_train_sasrec(const nj_arguments *arguments, nj_error *err);
 
 #endif

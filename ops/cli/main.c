@@ -6,10 +6,17 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
+#include "ops/cli/interactions.h"
 #include "ops/cli/eval_report.h"
+#include "ops/cli/eval_report.h"
+#include "ops/cli/interactions.h"
 #include "ops/cli/item_options.h"
+#include "ops/cli/lab.h"
 #include "ops/cli/local_fleet.h"
 #include "ops/cli/run_phases.h"
+#include "ops/cli/template_options.h"
+#include "ops/cli/train_options.h"
+#include "worker/train/rqvae_rows.h"
 
 #define JSON_OPTION                                                                                \
     {                                                                                              \
@@ -77,6 +84,27 @@ static const nj_option BENCH_QUANTIZER[] = {
     NJ_BENCH_REPORT_OPTIONS,
 };
 
+static const nj_option BENCH_TRAIN[] = {
+    {"threads", "LIST", "1", "numbers of threads, each measured", false},
+    {"batch", "N", "256", "samples of a step", false},
+    {"shard", "N", "16", "samples that a thread takes at a time", false},
+    {"tokens", "LIST", "80", "encoder tokens of a sample; of several numbers in turn", false},
+    {"labels", "N", "4", "decoder tokens of a sample", false},
+    {"layers", "N", "4", "encoder layers", false},
+    {"decoder-layers", "N", "4", "decoder layers", false},
+    {"d-model", "N", "128", "width of the stream", false},
+    {"heads", "N", "6", "attention heads", false},
+    {"d-kv", "N", "64", "width of a head", false},
+    {"d-ff", "N", "1024", "width between a block's dense layers", false},
+    {"vocabulary", "N", "1026", "tokens known", false},
+    {"activation", "WORD", "relu", "relu or gated-gelu", false},
+    {"dropout", "PERCENT", "10", "values dropped", false},
+    {"rounds", "N", "5", "rounds of a step; the median is reported", false},
+    {"kernels", "NAME", "auto", "arithmetic of class exact: auto, ref, portable, avx2, avx512",
+     false},
+    NJ_BENCH_REPORT_OPTIONS,
+};
+
 static const nj_option BENCH_TRIE[] = {
     {"items", "LIST", "12101,1000000", "catalogue sizes", false},
     {"levels", "N", "4", "codes of an item", false},
@@ -118,9 +146,7 @@ static const nj_option BUNDLE_PACK[] = {
     {"as-of", "TIME", NULL, "of the histories count only what happened before", false},
     {"history-max", "N", "0",
      "items the encoder reads at the most; 0: as the checkpoint says, else 1024 tokens", false},
-    {"before", "TOKENS", NULL, "encoder tokens before the items, with commas between", false},
-    {"between", "TOKENS", NULL, "encoder tokens between items", false},
-    {"after", "TOKENS", NULL, "encoder tokens after the items (T5 trainers: 1, EOS)", false},
+    NJ_TEMPLATE_OPTIONS,
     {"user-tokens", "FIRST,COUNT", NULL, "a hashed user token: FIRST + XXH3-64(user id) % COUNT",
      false},
     {"no-pairing-check", NULL, NULL,
@@ -144,6 +170,18 @@ static const nj_option CATALOGUE_IMPORT[] = {
     {"codes-per-level", "N[,N...]", NULL,
      "codes of every level; needed with --sids, else the highest code + 1", false},
     CATALOGUE_OPTIONS,
+};
+
+static const nj_option CATALOGUE_JOIN[] = {
+    {"embeddings", "FILE[,FILE...]", NULL,
+     ".npy float16 or float32 [items, width] each, of the same items in the same order", true},
+    {"shares", "X[,X...]", NULL, "of the joined rows' variance, for each file; default: equal",
+     false},
+    {"scales", "X[,X...]", NULL, "instead: what rows are multiplied by, as an earlier join printed",
+     false},
+    {"keep-lengths", NULL, NULL, "do not bring each file's rows to length 1 first", false},
+    {"out", "FILE", NULL, "the joined rows, .npy float32", true},
+    JSON_OPTION,
 };
 
 static const nj_option CATALOGUE_FIT[] = {
@@ -303,6 +341,35 @@ static const nj_option EVAL[] = {
     JSON_OPTION,
 };
 
+static const nj_option LAB[] = {
+    {"data", "DIR", NULL, "the folder of the data set's files", true},
+    {"kind", "NAME", NULL, "the data set: " NJ_LAB_KINDS "; default: the one whose files are there",
+     false},
+    {"quick", NULL, NULL, "small models and few epochs: a minute or two, and poor figures", false},
+    {"embeddings-from", "WORD", NULL,
+     "what semantic IDs are learned from: text (of the items) or sasrec (what users made of them); "
+     "default: what did better on validation",
+     false},
+    {"seed", "N", "0", "of everything random", false},
+    {"threads", "N", "0", "0: as many as each command takes by itself", false},
+    {"time-limit", "SECONDS", "0",
+     "stop after so long, with exit 75; the same command goes on; 0: never", false},
+    {"dry-run", NULL, NULL, "print the commands, and run none", false},
+    {"quiet", NULL, NULL, "what the steps say goes to their logs alone", false},
+    {"out", "DIR", NULL, "folder of everything that is made; the page is index.html in it", true},
+    JSON_OPTION,
+};
+
+static const nj_option LAB_DATA[] = {
+    {"data", "DIR", NULL, "the folder of the data set's files", true},
+    {"kind", "NAME", NULL, "the data set: " NJ_LAB_KINDS "; default: the one whose files are there",
+     false},
+    {"seed", "N", "0", "of the order of events of equal time", false},
+    {"out", "DIR", NULL, "where to write items.txt, items.tsv, histories.txt and training.txt",
+     true},
+    JSON_OPTION,
+};
+
 static const nj_option RUN[] = {
     {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", false},
     NJ_RUN_PHASES_OPTIONS,
@@ -351,12 +418,101 @@ static const nj_option STORE_ROLLBACK[] = {
     JSON_OPTION,
 };
 
+static const nj_option BASELINE[] = {
+    NJ_IDS_OPTION,
+    NJ_HISTORIES_OPTIONS,
+    NJ_SPLIT_OPTIONS,
+    {"top", "N", "50", "items of a list", false},
+    {"mask-history", NULL, NULL, "leave out what a user has had", false},
+    {"model", "DIR", NULL, "sasrec: the folder that `train sasrec` made", false},
+    {"neighbours", "N", NULL, "co-visitation, item-knn: kept of each item; default: 200", false},
+    {"fading", "X", NULL,
+     "co-visitation, item-knn: weight of an item for each later one; default: 0.4, 0.5", false},
+    {"distance", "X", NULL, "co-visitation: exponent of the places between two items; default: 0.5",
+     false},
+    {"back", "X", NULL, "co-visitation: weight of items that stood before; default: 0.1", false},
+    {"shrink", "X", NULL, "item-knn: added to the divisor of a cosine; default: 40", false},
+    {"threads", "N", "0", "0: one for each processor of this process; the lists are the same",
+     false},
+    {"out", "FILE", NULL, "lists as JSON lines; - is standard output", true},
+    {"json", NULL, NULL, "print what was done as JSON, unless lists go to standard output", false},
+};
+
+static const nj_option TRAIN_SASREC[] = {
+    NJ_IDS_OPTION,
+    NJ_HISTORIES_OPTIONS,
+    {"layers", "N", "2", "blocks", false},
+    {"d-model", "N", "128", "width of a state and of an item's vector", false},
+    {"heads", "N", "2", "of attention; must divide the width", false},
+    {"d-ff", "N", "512", "width of a dense layer", false},
+    {"history-max", "N", "50", "the last items of a history that are looked at", false},
+    {"norms", "WORD", "before", "where norms stand: before a sublayer or after it", false},
+    {"shard", "N", "0",
+     "samples that a thread takes at a time, part of what the bits depend on; 0: --batch / 32, at "
+     "least 4, and so many that their gradients take 2 GB",
+     false},
+    NJ_TRAIN_OPTIONS("100", "256", "0.001", "100", "cosine", "0", "0", "0.5", "1", "10"),
+};
+
+static const nj_option TRAIN_T5[] = {
+    {"catalogue", "DIR", NULL, "catalogue folder: the SIDs to learn", true},
+    NJ_HISTORIES_OPTIONS,
+    {"hold-out", "N", "2",
+     "last items of each history that are not learned from: 2, as eval's leave-last-out judges; 1; "
+     "or 0 for a model that learns all and is not validated",
+     false},
+    {"history-max", "N", "20", "last items of a history that the encoder reads", false},
+    NJ_TEMPLATE_OPTIONS,
+    {"user-tokens", "N", "0",
+     "tokens for users, chosen by XXH3-64(user id) % N; they stand behind those of the items",
+     false},
+    {"layers", "N", "4", "blocks of the encoder", false},
+    {"decoder-layers", "N", "4", "blocks of the decoder", false},
+    {"d-model", "N", "128", "width", false},
+    {"heads", "N", "6", "attention heads", false},
+    {"d-kv", "N", "64", "width of a head", false},
+    {"d-ff", "N", "1024", "width between the two products of a feed-forward", false},
+    {"activation", "WORD", "relu", "of the feed-forward: relu or gated-gelu", false},
+    {"untied", NULL, NULL, "a head of its own, and no scaling of what it reads, as in T5 1.1",
+     false},
+    {"initializer-factor", "X", "1", "of the first weights' deviations", false},
+    {"label-smoothing", "X", "0", "share of each target that all tokens divide", false},
+    {"shard", "N", "0",
+     "samples that a thread takes at a time, part of what the bits depend on; 0: --batch / 64, and "
+     "at least 4",
+     false},
+    {"validate-users", "N", "5000", "users of a validation, drawn by --seed; 0: all", false},
+    {"beam", "N", "20", "beams of a validation's search", false},
+    {"keep-history", NULL, NULL, "a validation lets a user's own history be recommended again",
+     false},
+    {"kernels", "NAME", "auto", "instructions: a set of class \"exact\"", false},
+    NJ_TRAIN_OPTIONS("100", "256", "0.001", "500", "cosine", "0.05", "1", "0.1", "2", "10"),
+};
+
 #define COMMAND(name, summary, positional, options, run)                                           \
     {                                                                                              \
         name, summary, positional, options, sizeof(options) / sizeof(options)[0], run              \
     }
 
+static const nj_option TRAIN_RQVAE[] = {
+    {"embeddings", "FILE", NULL, ".npy [items, width], float16 or float32", true},
+    {"levels", "N", "3", "codebooks", false},
+    {"codes", "LIST", "256", "codes of a level: one number, or one for each level", false},
+    {"hidden", "LIST", "512,256",
+     "widths of the encoder's hidden layers; the decoder's are the same backwards", false},
+    {"latent", "N", "64", "width of the codebooks", false},
+    {"beta", "X", "0.25", "weight of the commitment loss", false},
+    {"standardise", "WORD", "columns", "of the embeddings: " NJ_RQVAE_STANDARDS, false},
+    {"codebook-start", "WORD", "kmeans", "kmeans of the first residuals, or random", false},
+    {"keep-dead", NULL, NULL, "leave codes that no item has where they are", false},
+    {"best", "WORD", "error", "the epoch that is kept: least reconstruction error, or collisions",
+     false},
+    NJ_TRAIN_OPTIONS("200", "256", "0.003", "100", "cosine", "0", "1", "0", "5", "0"),
+};
+
 static const nj_command COMMANDS[] = {
+    COMMAND("baseline", "lists of the models that every other one must beat", "METHOD", BASELINE,
+            nj_command_baseline),
     COMMAND("bench collisions", "measure giving made-up items a SID each", NULL, BENCH_COLLISIONS,
             nj_command_bench_collisions),
     COMMAND("bench engine", "measure decoding on this machine", NULL, BENCH_ENGINE,
@@ -369,6 +525,8 @@ static const nj_command COMMANDS[] = {
             nj_command_bench_show),
     COMMAND("bench store", "measure committing, packing and publishing", NULL, BENCH_STORE,
             nj_command_bench_store),
+    COMMAND("bench train", "measure training a T5, thread by thread", NULL, BENCH_TRAIN,
+            nj_command_bench_train),
     COMMAND("bench trie", "measure building a trie and walking it", NULL, BENCH_TRIE,
             nj_command_bench_trie),
     COMMAND("bench wire", "what a shard's result costs the coordinator", NULL, BENCH_WIRE,
@@ -388,6 +546,8 @@ static const nj_command COMMANDS[] = {
             nj_command_catalogue_fit),
     COMMAND("catalogue import", "a catalogue from SIDs made elsewhere", NULL, CATALOGUE_IMPORT,
             nj_command_catalogue_import),
+    COMMAND("catalogue join", "embeddings of several origins side by side", NULL, CATALOGUE_JOIN,
+            nj_command_catalogue_join),
     COMMAND("catalogue refresh", "tonight's items on a catalogue whose SIDs do not move", NULL,
             CATALOGUE_REFRESH, nj_command_catalogue_refresh),
     COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW,
@@ -398,6 +558,10 @@ static const nj_command COMMANDS[] = {
     COMMAND("eval", "recall, NDCG and MRR of lists against held-out items", NULL, EVAL,
             nj_command_eval),
     COMMAND("keys", "make a CURVE key pair", NULL, KEYS, nj_command_keys),
+    COMMAND("lab data", "a public data set in the forms of the other commands", NULL, LAB_DATA,
+            nj_command_lab_data),
+    COMMAND("lab", "the whole method on one page, from a public data set", NULL, LAB,
+            nj_command_lab),
     COMMAND("run", "the night on this machine: plan, workers, publish", NULL, RUN, nj_command_run),
     COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT,
             nj_command_store_export),
@@ -410,6 +574,12 @@ static const nj_command COMMANDS[] = {
     COMMAND("store stat", "facts of a generation", NULL, STORE_STAT, nj_command_store_stat),
     COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT,
             nj_command_store_verify),
+    COMMAND("train rqvae", "an encoder and codebooks from embeddings", NULL, TRAIN_RQVAE,
+            nj_command_train_rqvae),
+    COMMAND("train sasrec", "a self-attentive recommender from histories", NULL, TRAIN_SASREC,
+            nj_command_train_sasrec),
+    COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
+            nj_command_train_t5),
 };
 
 int main(int argc, char **argv)

@@ -21,6 +21,7 @@ json store stat --store store
 json store verify --store store
 json run --bundle b.njb --users users.txt --store store --workers 1
 json bench engine --users 1 --rounds 1 --beams 2 --bundle b.njb
+json bench train --layers 1 --decoder-layers 1 --batch 2 --rounds 1
 json bench wire --users 4 --shards 50
 
 # Lists are JSON lines with and without it.

@@ -50,6 +50,18 @@ rows_are "quantizer: keys that scripts read" '
     [r["dim"] for r in rows] == [4, 33] and all(near(r["gflops"], r["items_per_s"] * 2e-9 * 3 * 8 * r["dim"]) for r in rows)
     and all(near(r["share"], r["gflops"] / r["peak_gflops"]) for r in rows)'
 
+# Forward: two encoder layers over 7 + 3 + 7 tokens, one decoder layer over 3 steps each, the head; the backward pass is twice that.
+expect_exit 0 '' -- nightjar bench train --threads 1,2 --layers 2 --decoder-layers 1 --d-model 8 --heads 3 --d-kv 4 --d-ff 16 \
+    --vocabulary 20 --labels 3 --tokens 7,3 --batch 3 --shard 2 --rounds 1 --json
+rows_are "train: a row for each number of threads, with the flops of the shape, and phases that are all of the time" '
+    (lambda D, HE, F, V, T, lengths: all(near(r["gflops"], r["samples_per_s"] / 3 * 6e-9 * sum(
+        2 * (S * (4 * D * HE + 2 * D * F) + 2 * S * S * HE)
+        + T * 4 * D * HE + 2 * T * T * HE + (T + S) * 2 * D * HE + 2 * T * S * HE + T * 2 * D * F + T * D * V
+        for S in lengths)) for r in rows))(8, 12, 16, 20, 3, (7, 3, 7))
+    and [r["threads"] for r in rows] == [1, 2] and rows[0]["scaling"] == 1
+    and all(near(sum(value for key, value in r.items() if key in ("forward_share", "backward_share", "weights_share",
+        "attention_share", "head_share", "dropout_share", "rest_share")), 1) for r in rows)'
+
 expect_exit 0 '' -- nightjar bench store --rows 500 --rounds 1 --json
 rows_are "store: a row for each phase" '[r["phase"] for r in rows] == ["commit", "pack", "verify", "publish", "total"]
     and all(near(r["rows_per_s"], 500 / r["seconds"]) for r in rows)'
@@ -66,5 +78,6 @@ expect_exit 2 'kernels "fast" are not known' -- nightjar bench kernels --kernels
 expect_exit 2 '--codes is "1", must be' -- nightjar bench trie --codes 1
 expect_exit 2 '--shape is "round", must be uniform or clustered' -- nightjar bench trie --shape round
 expect_exit 2 '--layouts is "trie,list", must be of trie, array, pointers' -- nightjar bench trie --layouts trie,list
+expect_exit 2 '--activation is "silu", must be relu or gated-gelu' -- nightjar bench train --activation silu
 expect_exit 2 'are too many numbers' -- nightjar bench quantizer --dims 65536 --items 100000000
 done_testing

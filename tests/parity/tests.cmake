@@ -11,3 +11,6 @@ set_tests_properties(parity_beauty_quality PROPERTIES LABELS soak TIMEOUT 3600 S
 add_test(NAME parity_beauty_pairing COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/parity/beauty_pairing)
 set_tests_properties(parity_beauty_pairing PROPERTIES LABELS soak TIMEOUT 600 SKIP_RETURN_CODE 77
         ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+add_test(NAME parity_train_transformers COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/parity/train_transformers)
+set_tests_properties(parity_train_transformers PROPERTIES LABELS parity TIMEOUT 300 SKIP_RETURN_CODE 77
+        ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})

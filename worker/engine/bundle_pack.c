@@ -6,11 +6,11 @@
 #include "common/base/checked.h"
 #include "common/base/file.h"
 #include "common/catalogue/catalogue.h"
-#include "common/catalogue/section_names.h"
 #include "common/catalogue/trained_on.h"
 #include "common/catalogue/view.h"
 #include "common/codec/json.h"
 #include "common/input/safetensors.h"
+#include "worker/engine/catalogue_sections.h"
 #include "worker/t5/t5.h"
 
 #define CONFIG_BYTES_MAX (1u << 20)
@@ -24,8 +24,7 @@ typedef struct {
     nj_trained_on trained;
     char *model_json; // owned by jansson's allocator: free()
     nj_buffer weights;
-    nj_buffer trie;
-    nj_buffer facts;  // the "catalogue" section
+    nj_catalogue_sections made;
     uint32_t *counts; // [N] or NULL
     uint32_t history_max;
     uint64_t counted_items;
@@ -65,11 +64,20 @@ static nj_status read_model(packing *p, nj_error *err)
     return status;
 }
 
+// What the caller says; else what the checkpoint was trained with; else the catalogue's.
+static const nj_template *choose_template(const packing *p)
+{
+    if (p->request->template != NULL) {
+        return p->request->template;
+    }
+    return p->trained.has_template ? &p->trained.template : &p->catalogue->template;
+}
+
 // The most items whose tokens, the template's among them, fit in what the checkpoint was trained for; at least one.
 static uint32_t choose_history_max(const packing *p, const nj_template *template)
 {
-    if (p->request->history_max > 0) {
-        return p->request->history_max;
+    if (p->request->history_max > 0 || p->trained.history_max > 0) {
+        return p->request->history_max > 0 ? p->request->history_max : p->trained.history_max;
     }
     const uint32_t L = p->catalogue->sids.level_count;
     const size_t tokens =
@@ -88,14 +96,9 @@ static nj_status read_catalogue(packing *p, nj_error *err)
                                      p->request->catalogue_path, err);
     }
     if (status == NJ_OK) {
-        status = nj_trie_build(&p->catalogue->sids, &p->trie, err);
-    }
-    if (status == NJ_OK) {
-        const nj_template *template =
-            p->request->template != NULL ? p->request->template : &p->catalogue->template;
+        const nj_template *template = choose_template(p);
         p->history_max = choose_history_max(p, template);
-        status = nj_catalogue_section_write(&p->catalogue->sids, p->catalogue->token_base, template,
-                                            p->history_max, &p->facts);
+        status = nj_catalogue_sections_make(p->catalogue, template, p->history_max, &p->made, err);
     }
     return status;
 }
@@ -176,38 +179,14 @@ static nj_status check_pairing(packing *p, const nj_catalogue_view *view, nj_err
 
 // ---- writing ----
 
-static void add_section(nj_sections *sections, const char *name, const void *bytes, size_t size)
-{
-    nj_section *section = &sections->sections[sections->count++];
-    memset(section, 0, sizeof *section);
-    strncpy(section->name, name, sizeof section->name - 1);
-    section->bytes = bytes;
-    section->size = size;
-}
-
-static void list_sections(const packing *p, nj_sections *out)
-{
-    const nj_catalogue *catalogue = p->catalogue;
-    const size_t N = catalogue->sids.row_count;
-    out->count = 0;
-    add_section(out, NJ_SECTION_CATALOGUE, p->facts.bytes, p->facts.size);
-    if (p->counts != NULL) {
-        add_section(out, NJ_SECTION_COUNTS, p->counts, N * sizeof *p->counts);
-    }
-    add_section(out, NJ_SECTION_ITEMS, catalogue->item_block.bytes, catalogue->item_block.size);
-    add_section(out, NJ_SECTION_MODEL, p->model_json, strlen(p->model_json));
-    add_section(out, NJ_SECTION_SIDS, catalogue->sids.codes,
-                N * catalogue->sids.level_count * sizeof(uint16_t));
-    add_section(out, NJ_SECTION_TRIE, p->trie.bytes, p->trie.size);
-    add_section(out, NJ_SECTION_WEIGHTS, p->weights.bytes, p->weights.size);
-}
-
 // What a worker will check is checked before the file is written.
 static nj_status write_bundle(packing *p, const char *out_path, nj_pack_summary *out, nj_error *err)
 {
     nj_sections sections;
     nj_catalogue_view view;
-    list_sections(p, &sections);
+    nj_catalogue_sections_list(&p->made, p->catalogue, p->counts,
+                               (nj_slice){p->model_json, strlen(p->model_json)},
+                               nj_buffer_slice(&p->weights), &sections);
     nj_status status = nj_catalogue_view_open(&sections, &view, err);
     if (status == NJ_OK) {
         status = nj_catalogue_view_check_vocabulary(&view, p->config.V, err);
@@ -237,8 +216,6 @@ nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, n
     packing p = {.request = request};
     nj_idmap_init(&p.map);
     nj_buffer_init(&p.weights, SECTION_BYTES_MAX);
-    nj_buffer_init(&p.trie, SECTION_BYTES_MAX);
-    nj_buffer_init(&p.facts, CONFIG_BYTES_MAX);
     nj_status status = read_model(&p, err);
     if (status == NJ_OK) {
         status = read_catalogue(&p, err);
@@ -250,8 +227,7 @@ nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, n
         status = write_bundle(&p, out_path, out, err);
     }
     nj_buffer_fini(&p.weights);
-    nj_buffer_fini(&p.trie);
-    nj_buffer_fini(&p.facts);
+    nj_catalogue_sections_fini(&p.made);
     nj_pairing_sample_free(&p.sample);
     nj_idmap_fini(&p.map);
     free(p.counts);

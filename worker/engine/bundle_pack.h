@@ -21,9 +21,10 @@ typedef struct {
     nj_histories_source histories;
     // Without histories: what the model is asked about instead, and not counted; path NULL: nothing.
     nj_histories_source probe;
-    const nj_template *template; // NULL: the catalogue's own
-    // Items that the encoder reads at the most, up to NJ_HISTORY_MAX; 0: as many as fit, with the template's tokens, in the
-    // checkpoint's n_positions or else in NJ_PACK_TOKENS_DEFAULT tokens.
+    // NULL: the one that the checkpoint was trained with (trained_on.h), or where it does not say the catalogue's own
+    const nj_template *template;
+    // Items that the encoder reads at the most, up to NJ_HISTORY_MAX; 0: as many as the checkpoint was trained with, or where it does
+    // not say as many as fit, with the template's tokens, in its n_positions or else in NJ_PACK_TOKENS_DEFAULT tokens.
     uint32_t history_max;
     bool
         no_pairing_check; // with histories: do not ask whether the model knows the catalogue (pairing.h)

@@ -1,6 +1,7 @@
 #include "worker/train/rows.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "common/base/checked.h"
 #include "common/base/rng.h"
@@ -21,18 +22,14 @@ uint64_t nj_dropout_key(uint64_t seed, uint32_t use)
     return nj_rng_mix(nj_rng_mix(seed + NJ_RNG_STEP) + (uint64_t)use * NJ_RNG_STEP);
 }
 
-void nj_dropout_apply(nj_dropout dropout, uint64_t key, size_t count, float *values)
+void nj_dropout_apply(const nj_kernels *kernels, nj_dropout dropout, uint64_t key, size_t count,
+                      const float *in, float *out)
 {
-    if (dropout.threshold == 0) {
-        return;
-    }
-    for (size_t i = 0; i < count; i += 4) {
-        uint64_t bits = nj_rng_mix(key + (i / 4 + 1) * NJ_RNG_STEP);
-        size_t n = nj_min_size(4, count - i);
-        for (size_t j = 0; j < n; j++) {
-            float kept = (bits >> (16 * j) & 0xffff) < dropout.threshold ? 0.0f : dropout.scale;
-            values[i + j] *= kept;
-        }
+    const nj_drop drop = {key, dropout.threshold, dropout.scale};
+    if (dropout.threshold != 0) {
+        kernels->drop(count, &drop, in, out);
+    } else if (in != out) {
+        memcpy(out, in, count * sizeof *out);
     }
 }
 
@@ -127,19 +124,7 @@ void nj_rows_norm_backward(size_t rows, size_t D, const float *x, const float *i
     }
 }
 
-// ---- softmax and activations ----
-
-void nj_rows_softmax_backward(size_t rows, size_t columns, const float *p, float *dp)
-{
-    for (size_t r = 0; r < rows; r++) {
-        const float *row = p + r * columns;
-        float *d = dp + r * columns;
-        float mean = sum_products(columns, row, d);
-        for (size_t c = 0; c < columns; c++) {
-            d[c] = row[c] * (d[c] - mean);
-        }
-    }
-}
+// ---- activations ----
 
 void nj_rows_relu_backward(size_t count, const float *h, float scale, float *dh)
 {

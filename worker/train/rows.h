@@ -1,4 +1,4 @@
-// rows.h - what a backward pass needs beside products: derivatives of norms, softmax and activations, dropout, transposes.
+// rows.h - what a backward pass needs beside products: derivatives of norms and activations, dropout, transposes.
 //
 // Every sum has one fixed order: 16 lanes, folded as kernels.h folds them. So the same input gives the same bits on any number of threads.
 #ifndef NJ_WORKER_TRAIN_ROWS_H
@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "common/math/kernels.h"
 
 // Which values are dropped is a function of the key and the place alone, so a backward pass finds them again.
 typedef struct {
@@ -17,8 +19,9 @@ typedef struct {
 nj_dropout nj_dropout_make(double rate);
 /// The key of one use of dropout in a step.
 uint64_t nj_dropout_key(uint64_t seed, uint32_t use);
-/// values[i] becomes 0 or values[i] * scale; nothing happens when the threshold is 0. The same call is its own derivative.
-void nj_dropout_apply(nj_dropout dropout, uint64_t key, size_t count, float *values);
+/// out[i] becomes 0 or in[i] * scale (nj_kernels' drop), or in[i] when the threshold is 0; out may be in. The same call is its own derivative.
+void nj_dropout_apply(const nj_kernels *kernels, nj_dropout dropout, uint64_t key, size_t count,
+                      const float *in, float *out);
 
 /// out[c * rows + r] = in[r * ld + c].
 void nj_rows_transpose(size_t rows, size_t columns, const float *in, size_t ld, float *out);
@@ -29,9 +32,6 @@ void nj_rows_norm(size_t rows, size_t D, const float *x, const float *weight, fl
 /// From the derivative by `normed`: dx += that by x, dweight += that by the weight. Rows are added in order.
 void nj_rows_norm_backward(size_t rows, size_t D, const float *x, const float *inverse,
                            const float *weight, const float *dnormed, float *dx, float *dweight);
-
-/// dp becomes the derivative by the values before the softmax whose result is p: p * (dp - sum(p * dp)). Contiguous rows.
-void nj_rows_softmax_backward(size_t rows, size_t columns, const float *p, float *dp);
 
 /// dh becomes the derivative by what relu was given, from its (dropped) result h.
 void nj_rows_relu_backward(size_t count, const float *h, float scale, float *dh);

@@ -90,6 +90,17 @@ static size_t find_user(const nj_train_samples *samples, uint32_t sample)
     return low;
 }
 
+nj_request nj_train_samples_user(const nj_train_samples *samples, uint32_t number)
+{
+    return nj_user_table_at(samples->users, find_user(samples, number));
+}
+
+uint32_t nj_train_samples_items(const nj_train_samples *samples, uint32_t number)
+{
+    const size_t target = number - samples->first[find_user(samples, number)] + 1;
+    return (uint32_t)nj_min_size(target, samples->history_max);
+}
+
 nj_train_batch nj_train_samples_fill(const nj_train_samples *samples, const uint32_t *numbers,
                                      uint32_t count, uint32_t *tokens, uint32_t *offset,
                                      uint32_t *labels)

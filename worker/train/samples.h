@@ -38,6 +38,12 @@ void nj_train_samples_fini(nj_train_samples *samples);
 /// Source  Fisher, Yates; Durstenfeld 1964, algorithm 235; Lemire 2019, "Fast random integer generation in an interval"
 void nj_train_samples_order(size_t count, uint64_t seed, uint64_t epoch, uint32_t *order);
 
+/// The user whose sample `number` is; the id is borrowed from the user table.
+nj_request nj_train_samples_user(const nj_train_samples *samples, uint32_t number);
+
+/// The items of history that sample `number` reads.
+uint32_t nj_train_samples_items(const nj_train_samples *samples, uint32_t number);
+
 /// The most tokens that one sample has, and labels: L of the catalogue.
 size_t nj_train_samples_tokens_max(const nj_train_samples *samples);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/checked.h"
+#include "common/base/clock.h"
 #include "worker/train/t5_internal.h"
 
 // Uses of dropout outside of blocks, behind those of any block.
@@ -50,15 +51,22 @@ static void run_attention(const nj_train_call *c, const nj_train_attention *atte
                           const float *memory, uint64_t key)
 {
     const size_t D = c->model->config.D;
-    nj_train_norm(c, &kept->norm, shape->q_rows, c->s->x, norm);
-    const float *source = memory != NULL ? memory : kept->norm.normed;
-    nj_train_forward(c, &attention->q, shape->q_rows, kept->norm.normed, false, kept->q);
-    nj_train_forward(c, &attention->k, shape->k_rows, source, false, kept->k);
-    nj_train_forward(c, &attention->v, shape->k_rows, source, false, kept->v);
+    const size_t HE = (size_t)c->model->config.H * c->model->config.E;
+    const size_t q_first = shape->q_offset[shape->first];
+    const size_t k_first = shape->k_offset[shape->first];
+    const size_t q_rows = nj_train_rows(shape->q_offset, shape);
+    const size_t k_rows = nj_train_rows(shape->k_offset, shape);
+    const nj_kept_norm own = nj_train_norm_from(c, &kept->norm, q_first);
+    float *x = c->s->x + q_first * D;
+    nj_train_norm(c, &own, q_rows, x, norm);
+    const float *source = memory != NULL ? memory + k_first * D : own.normed;
+    nj_train_forward(c, &attention->q, q_rows, own.normed, false, kept->q + q_first * HE);
+    nj_train_forward(c, &attention->k, k_rows, source, false, kept->k + k_first * HE);
+    nj_train_forward(c, &attention->v, k_rows, source, false, kept->v + k_first * HE);
     nj_train_attend(c, shape, kept);
-    nj_train_forward(c, &attention->o, shape->q_rows, kept->mixed, false, c->s->y);
-    nj_train_drop(c, key, shape->q_rows * D, c->s->y);
-    c->model->kernels->add(shape->q_rows, D, c->s->y, D, c->s->x, D);
+    nj_train_forward(c, &attention->o, q_rows, kept->mixed + q_first * HE, false, c->s->y);
+    nj_train_drop(c, nj_dropout_key(key, (uint32_t)shape->first), q_rows * D, c->s->y);
+    c->model->kernels->add(q_rows, D, c->s->y, D, x, D);
 }
 
 // With `memory`, its derivative in scratch's de grows.
@@ -68,40 +76,58 @@ static void run_attention_backward(const nj_train_call *c, const nj_train_attent
 {
     nj_train_scratch *s = c->s;
     const size_t D = c->model->config.D;
-    memcpy(s->y, s->x, shape->q_rows * D * sizeof *s->y);
-    nj_train_drop(c, key, shape->q_rows * D, s->y);
-    nj_train_backward(c, &attention->o, shape->q_rows, s->y, kept->mixed, false, s->da);
+    const size_t HE = (size_t)c->model->config.H * c->model->config.E;
+    const size_t q_first = shape->q_offset[shape->first];
+    const size_t k_first = shape->k_offset[shape->first];
+    const size_t q_rows = nj_train_rows(shape->q_offset, shape);
+    const size_t k_rows = nj_train_rows(shape->k_offset, shape);
+    const nj_kept_norm own = nj_train_norm_from(c, &kept->norm, q_first);
+    float *dx = s->x + q_first * D;
+    memcpy(s->y, dx, q_rows * D * sizeof *s->y);
+    nj_train_drop(c, nj_dropout_key(key, (uint32_t)shape->first), q_rows * D, s->y);
+    nj_train_backward(c, &attention->o, q_rows, s->y, kept->mixed + q_first * HE, false, s->da);
     nj_train_attend_backward(c, shape, kept);
-    const float *source = memory != NULL ? memory : kept->norm.normed;
-    float *dsource = memory != NULL ? s->de : s->dn;
-    nj_train_backward(c, &attention->q, shape->q_rows, s->dq, kept->norm.normed, false, s->dn);
-    nj_train_backward(c, &attention->k, shape->k_rows, s->dk, source, true, dsource);
-    nj_train_backward(c, &attention->v, shape->k_rows, s->dv, source, true, dsource);
-    nj_train_norm_backward(c, &kept->norm, shape->q_rows, s->dn, norm, s->x);
+    const float *source = memory != NULL ? memory + k_first * D : own.normed;
+    float *dsource = memory != NULL ? s->de + k_first * D : s->dn;
+    nj_train_backward(c, &attention->q, q_rows, s->dq, own.normed, false, s->dn);
+    nj_train_backward(c, &attention->k, k_rows, s->dk, source, true, dsource);
+    nj_train_backward(c, &attention->v, k_rows, s->dv, source, true, dsource);
+    nj_train_norm_backward(c, &own, q_rows, s->dn, norm, dx);
 }
 
 static nj_attention_shape encoder_shape(const nj_train_call *c, size_t block)
 {
     return (nj_attention_shape){.q_offset = c->batch->offset,
                                 .k_offset = c->batch->offset,
-                                .q_rows = c->N_encoder,
-                                .k_rows = c->N_encoder,
-                                .bias = c->model->encoder.bias,
-                                .bucket = c->s->encoder_bucket,
-                                .span = c->s->limits.sequence_max,
+                                .bias = &c->s->encoder_bias,
                                 .key = nj_train_key(c, false, block, NJ_DROP_SELF_WEIGHTS)};
+}
+
+// The next samples of the encoder that go through self-attention together: their queries, keys and values stay in the second cache.
+static bool next_samples(const nj_train_call *c, nj_attention_shape *shape)
+{
+    const size_t H = c->model->config.H;
+    const uint32_t *offset = shape->q_offset;
+    for (size_t b = shape->first; b < shape->first + shape->count; b++) {
+        const size_t S = offset[b + 1] - offset[b];
+        shape->weights += H * S * S;
+    }
+    shape->first += shape->count;
+    shape->count = 0;
+    while (shape->first + shape->count < c->batch->B &&
+           nj_train_rows(offset, shape) < NJ_TRAIN_PART_ROWS) {
+        shape->count++;
+    }
+    return shape->count > 0;
 }
 
 static nj_attention_shape decoder_shape(const nj_train_call *c, size_t block)
 {
     return (nj_attention_shape){.q_offset = c->s->steps,
                                 .k_offset = c->s->steps,
-                                .q_rows = c->N_decoder,
-                                .k_rows = c->N_decoder,
+                                .count = c->batch->B,
                                 .causal = true,
-                                .bias = c->model->decoder.bias,
-                                .bucket = c->s->decoder_bucket,
-                                .span = c->s->limits.T,
+                                .bias = &c->s->decoder_bias,
                                 .key = nj_train_key(c, true, block, NJ_DROP_SELF_WEIGHTS)};
 }
 
@@ -109,8 +135,7 @@ static nj_attention_shape cross_shape(const nj_train_call *c, size_t block)
 {
     return (nj_attention_shape){.q_offset = c->s->steps,
                                 .k_offset = c->batch->offset,
-                                .q_rows = c->N_decoder,
-                                .k_rows = c->N_encoder,
+                                .count = c->batch->B,
                                 .key = nj_train_key(c, true, block, NJ_DROP_CROSS_WEIGHTS)};
 }
 
@@ -137,13 +162,16 @@ static void finish_stack_backward(const nj_train_call *c, const nj_train_stack *
 
 static void run_encoder(const nj_train_call *c)
 {
+    nj_train_bias_spread(c, &c->s->encoder_bias, c->model->encoder.bias);
     embed(c, c->batch->tokens, c->N_encoder, false);
     for (uint32_t l = 0; l < c->model->encoder.block_count; l++) {
         const nj_train_block *block = &c->model->encoder.blocks[l];
         nj_kept_block *kept = &c->s->encoder.blocks[l];
         nj_attention_shape shape = encoder_shape(c, l);
-        run_attention(c, &block->self, &shape, &kept->self, block->self_norm, NULL,
-                      nj_train_key(c, false, l, NJ_DROP_SELF));
+        while (next_samples(c, &shape)) {
+            run_attention(c, &block->self, &shape, &kept->self, block->self_norm, NULL,
+                          nj_train_key(c, false, l, NJ_DROP_SELF));
+        }
         nj_train_dense(c, block, &kept->dense, c->N_encoder,
                        nj_train_key(c, false, l, NJ_DROP_INNER),
                        nj_train_key(c, false, l, NJ_DROP_DENSE));
@@ -161,15 +189,19 @@ static void run_encoder_backward(const nj_train_call *c)
         nj_train_dense_backward(c, block, &kept->dense, c->N_encoder,
                                 nj_train_key(c, false, l, NJ_DROP_INNER),
                                 nj_train_key(c, false, l, NJ_DROP_DENSE));
-        run_attention_backward(c, &block->self, &shape, &kept->self, block->self_norm, NULL,
-                               nj_train_key(c, false, l, NJ_DROP_SELF));
+        while (next_samples(c, &shape)) {
+            run_attention_backward(c, &block->self, &shape, &kept->self, block->self_norm, NULL,
+                                   nj_train_key(c, false, l, NJ_DROP_SELF));
+        }
     }
+    nj_train_bias_gather(c, &c->s->encoder_bias, c->model->encoder.bias);
     embed_backward(c, c->batch->tokens, c->N_encoder, false);
 }
 
 static void run_decoder(const nj_train_call *c)
 {
     const float *encoded = c->s->encoder.last.normed;
+    nj_train_bias_spread(c, &c->s->decoder_bias, c->model->decoder.bias);
     embed(c, c->s->inputs, c->N_decoder, true);
     for (uint32_t l = 0; l < c->model->decoder.block_count; l++) {
         const nj_train_block *block = &c->model->decoder.blocks[l];
@@ -206,6 +238,7 @@ static void run_decoder_backward(const nj_train_call *c)
         run_attention_backward(c, &block->self, &self, &kept->self, block->self_norm, NULL,
                                nj_train_key(c, true, l, NJ_DROP_SELF));
     }
+    nj_train_bias_gather(c, &c->s->decoder_bias, c->model->decoder.bias);
     embed_backward(c, c->s->inputs, c->N_decoder, true);
 }
 
@@ -244,15 +277,16 @@ static double run_head(const nj_train_call *c)
     kernels->scale(c->N_decoder, D, model->output_scale, s->y, D);
     for (size_t first = 0; first < c->N_decoder; first += NJ_TRAIN_HEAD_ROWS) {
         size_t n = nj_min_size(NJ_TRAIN_HEAD_ROWS, c->N_decoder - first);
-        nj_train_forward(c, &model->head, n, s->y + first * D, false, s->logits);
+        kernels->linear(n, s->y + first * D, D, &model->head.forward, false, s->logits, V);
         kernels->log_sum_exp(n, V, s->logits, V, log_sum);
         for (size_t r = 0; r < n; r++) {
             uint32_t label = c->batch->labels[first + r];
             assert(label < V);
             loss += judge_row(c, label, log_sum[r], s->logits + r * V);
         }
-        nj_train_backward(c, &model->head, n, s->logits, s->y + first * D, false,
-                          s->dn + first * D);
+        kernels->linear(n, s->logits, V, &model->head.backward, false, s->dn + first * D, D);
+        kernels->matmul_tn(V, D, n, s->logits, V, s->y + first * D, D, c->gradient + model->head.at,
+                           D);
     }
     kernels->scale(c->N_decoder, D, model->output_scale, s->dn, D);
     return loss;
@@ -289,11 +323,16 @@ double nj_train_gradient(const nj_train_t5 *model, nj_train_scratch *scratch,
                        .gradient = gradient,
                        .N_encoder = batch->offset[batch->B],
                        .N_decoder = (size_t)batch->B * limits->T};
+    scratch->phase = NJ_PHASE_REST;
+    scratch->phase_ns = nj_clock_thread_ns();
     set_inputs(&c);
     run_encoder(&c);
     run_decoder(&c);
+    nj_train_enter(&c, NJ_PHASE_HEAD);
     double loss = run_head(&c);
+    nj_train_enter(&c, NJ_PHASE_REST);
     run_decoder_backward(&c);
     run_encoder_backward(&c);
+    nj_train_enter(&c, NJ_PHASE_REST);
     return loss;
 }

@@ -39,10 +39,25 @@ typedef struct {
 
 typedef struct nj_train_scratch nj_train_scratch;
 
+// What a call spends its time on.
+typedef enum {
+    NJ_PHASE_FORWARD,   // products with weights
+    NJ_PHASE_BACKWARD,  // products with their transposes
+    NJ_PHASE_WEIGHTS,   // the gradients of weights
+    NJ_PHASE_ATTENTION, // scores, softmax and mixing, both ways
+    NJ_PHASE_HEAD,      // logits, their softmax and loss, both ways
+    NJ_PHASE_DROPOUT,   // but of attention's weights
+    NJ_PHASE_REST,      // norms, activations, embeddings, copies
+    NJ_PHASE_COUNT
+} nj_train_phase;
+
 /// Takes all memory that calls within `limits` need. NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_train_scratch_new(const nj_train_t5 *model, const nj_train_limits *limits,
                                           nj_train_scratch **out, nj_error *err);
 void nj_train_scratch_free(nj_train_scratch **scratch);
+
+/// Nanoseconds of processor time [NJ_PHASE_COUNT] of all calls with this scratch so far; borrowed until it is freed.
+const uint64_t *nj_train_scratch_times(const nj_train_scratch *scratch);
 
 /// Adds the derivative of `weight` times the summed loss to gradient [model->count], and returns the sum (not weighted). Sizes within
 /// the scratch's limits and tokens below V are the caller's own: what breaks them asserts. Several threads may share a model, each

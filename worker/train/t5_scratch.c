@@ -71,6 +71,14 @@ static void claim_kept(claim *c, nj_train_scratch *s, const nj_t5_config *config
     claim_norm(c, &s->decoder.last, steps, config->D);
 }
 
+static void claim_bias(claim *c, nj_train_bias *bias, uint32_t H, size_t span)
+{
+    bias->span = span;
+    bias->bucket = claim_bytes(c, 2 * span - 1, sizeof *bias->bucket);
+    bias->values = claim_floats(c, H, 2 * span - 1);
+    bias->gradient = claim_floats(c, H, 2 * span - 1);
+}
+
 static void claim_scratch(claim *c, nj_train_scratch *s, const nj_train_t5 *model)
 {
     const nj_t5_config *config = &model->config;
@@ -80,9 +88,8 @@ static void claim_scratch(claim *c, nj_train_scratch *s, const nj_train_t5 *mode
     size_t longest = nj_max_size(s->limits.sequence_max, s->limits.T);
     s->steps = claim_bytes(c, (size_t)s->limits.samples_max + 1, sizeof *s->steps);
     s->inputs = claim_bytes(c, (size_t)s->limits.samples_max * s->limits.T, sizeof *s->inputs);
-    s->encoder_bucket =
-        claim_bytes(c, 2 * (size_t)s->limits.sequence_max, sizeof *s->encoder_bucket);
-    s->decoder_bucket = claim_bytes(c, 2 * (size_t)s->limits.T, sizeof *s->decoder_bucket);
+    claim_bias(c, &s->encoder_bias, config->H, s->limits.sequence_max);
+    claim_bias(c, &s->decoder_bias, config->H, s->limits.T);
     s->x = claim_floats(c, rows, config->D);
     s->y = claim_floats(c, rows, config->D);
     s->dn = claim_floats(c, rows, config->D);
@@ -91,10 +98,9 @@ static void claim_scratch(claim *c, nj_train_scratch *s, const nj_train_t5 *mode
     s->dk = claim_floats(c, rows, HE);
     s->dv = claim_floats(c, rows, HE);
     s->da = claim_floats(c, rows, HE);
-    s->dh = claim_floats(c, rows, config->F);
-    s->dgate = config->gated ? claim_floats(c, rows, config->F) : NULL;
+    s->dh = claim_floats(c, NJ_TRAIN_PART_ROWS, config->F);
+    s->dgate = config->gated ? claim_floats(c, NJ_TRAIN_PART_ROWS, config->F) : NULL;
     s->scores = claim_floats(c, longest, longest);
-    s->turned = claim_floats(c, longest, longest);
     s->logits = claim_floats(c, NJ_TRAIN_HEAD_ROWS, config->V);
 }
 
@@ -107,19 +113,18 @@ static void claim_all(claim *c, nj_train_scratch *s, const nj_train_t5 *model)
 // Keys behind the query use the upper half of the encoder's buckets.
 static void fill_buckets(nj_train_scratch *s, const nj_t5_config *config)
 {
-    size_t span = s->limits.sequence_max;
+    const size_t span = s->encoder_bias.span;
     for (size_t i = 0; i < 2 * span - 1; i++) {
         bool behind = i > span - 1;
         size_t distance = behind ? i - (span - 1) : span - 1 - i;
         uint32_t bucket = nj_t5_bucket((uint32_t)distance, config->R / 2, config->distance_max);
-        s->encoder_bucket[i] = (uint16_t)(bucket + (behind ? config->R / 2 : 0));
+        s->encoder_bias.bucket[i] = (uint16_t)(bucket + (behind ? config->R / 2 : 0));
     }
-    for (uint32_t distance = 0; distance < s->limits.T; distance++) {
-        s->decoder_bucket[s->limits.T - 1 - distance] =
-            (uint16_t)nj_t5_bucket(distance, config->R, config->distance_max);
-    }
-    for (size_t i = s->limits.T; i < 2 * (size_t)s->limits.T; i++) {
-        s->decoder_bucket[i] = 0;
+    const size_t T = s->decoder_bias.span;
+    for (size_t i = 0; i < 2 * T - 1; i++) {
+        size_t distance = i < T ? T - 1 - i : 0;
+        s->decoder_bias.bucket[i] =
+            (uint16_t)nj_t5_bucket((uint32_t)distance, config->R, config->distance_max);
     }
 }
 
@@ -160,4 +165,9 @@ void nj_train_scratch_free(nj_train_scratch **scratch)
         free(*scratch);
         *scratch = NULL;
     }
+}
+
+const uint64_t *nj_train_scratch_times(const nj_train_scratch *scratch)
+{
+    return scratch->times;
 }

@@ -8,10 +8,20 @@ static const size_t ROW_COUNTS[] = {0, 1, 3};
 static const size_t COLUMN_COUNTS[] = {1, 2, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 80, 128, 1026};
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-typedef enum { SOFTMAX, LOG_SUM_EXP, RMS_NORM, RELU, GATED_GELU, ADD, SCALE, OP_COUNT } op;
+typedef enum {
+    SOFTMAX,
+    LOG_SUM_EXP,
+    RMS_NORM,
+    RELU,
+    GATED_GELU,
+    ADD,
+    SCALE,
+    SOFTMAX_BACKWARD,
+    OP_COUNT
+} op;
 
 static const char *const OP_NAMES[] = {"softmax",    "log_sum_exp", "rms_norm", "relu",
-                                       "gated_gelu", "add",         "scale"};
+                                       "gated_gelu", "add",         "scale",    "softmax_backward"};
 
 typedef struct {
     guarded X;      // [rows, columns], in and out
@@ -46,6 +56,9 @@ static void apply(const nj_kernels *kernels, op which, operands *o)
         break;
     case SCALE:
         kernels->scale(rows, columns, 0.3f, X, o->X.ld);
+        break;
+    case SOFTMAX_BACKWARD:
+        kernels->softmax_backward(rows, columns, o->other.data, o->other.ld, X, o->X.ld);
         break;
     case OP_COUNT:
         break;
@@ -133,7 +146,7 @@ static void exp_and_tanh_give_the_same_bits_over_their_whole_range(void **state)
 static void zero_columns_touch_nothing(void **state)
 {
     (void)state;
-    const op OPS[] = {RMS_NORM, RELU, GATED_GELU, ADD, SCALE};
+    const op OPS[] = {RMS_NORM, RELU, GATED_GELU, ADD, SCALE, SOFTMAX_BACKWARD};
     for (size_t i = 0; i < COUNT(OPS); i++) {
         operands o = operands_new(OPS[i], 3, 0, 4, 1.0f);
         check_against_ref(OPS[i], &o);
@@ -207,6 +220,7 @@ static void the_reference_agrees_with_double_arithmetic(void **state)
     guarded weight = guarded_random(1, COLUMNS, 0, 2.0f, &seed);
     double exp_sum = 0.0;
     double squares = 0.0;
+    double along = 0.0;
     for (size_t i = 0; i < COLUMNS; i++) {
         exp_sum += exp((double)X.data[i]);
         squares += (double)X.data[i] * (double)X.data[i];
@@ -224,6 +238,16 @@ static void the_reference_agrees_with_double_arithmetic(void **state)
         assert_true(fabs((double)soft.data[i] - p) <= TOLERANCE * p);
         assert_true(fabs((double)norm.data[i] - y) <= TOLERANCE * fabs(y));
     }
+    for (size_t i = 0; i < COLUMNS; i++) {
+        along += (double)soft.data[i] * (double)weight.data[i];
+    }
+    guarded back = guarded_copy(&weight);
+    nj_kernels_at(0)->softmax_backward(1, COLUMNS, soft.data, COLUMNS, back.data, COLUMNS);
+    for (size_t i = 0; i < COLUMNS; i++) {
+        double d = (double)soft.data[i] * ((double)weight.data[i] - along);
+        assert_true(fabs((double)back.data[i] - d) <= TOLERANCE * (double)soft.data[i]);
+    }
+    guarded_free(&back);
     guarded_free(&norm);
     guarded_free(&soft);
     guarded_free(&weight);

@@ -1,0 +1,25 @@
+#include "ops/cli/template_options.h"
+
+#include "ops/cli/numbers.h"
+
+nj_status nj_template_options_from(const nj_arguments *arguments, nj_template *template,
+                                   bool *out_given, nj_error *err)
+{
+    const struct {
+        const char *name;
+        uint32_t *tokens;
+        uint32_t *count;
+    } PARTS[] = {{"before", template->before, &template->before_count},
+                 {"between", template->between, &template->between_count},
+                 {"after", template->after, &template->after_count}};
+    nj_status status = NJ_OK;
+    *out_given = false;
+    for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0] && status == NJ_OK; i++) {
+        if (nj_argument(arguments, PARTS[i].name) != NULL) {
+            status = nj_numbers_from(arguments, PARTS[i].name, 0, NJ_TOKEN_MAX,
+                                     NJ_TEMPLATE_TOKENS_MAX, PARTS[i].tokens, PARTS[i].count, err);
+            *out_given = true;
+        }
+    }
+    return status;
+}

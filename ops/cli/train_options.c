@@ -1,0 +1,129 @@
+#include "ops/cli/train_options.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/base/cpus.h"
+#include "common/base/pool.h"
+
+#define DROPPED_MAX 0.95 // more leaves nothing to learn from
+
+nj_status nj_argument_real(const nj_arguments *arguments, const char *name, double least,
+                           double most, double *out, nj_error *err)
+{
+    const char *text = nj_argument(arguments, name);
+    char *end = NULL;
+    const double value = text != NULL ? strtod(text, &end) : NAN;
+    if (text == NULL || end == text || *end != '\0' || !(value >= least && value <= most)) {
+        return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be a number from %g to %g", name,
+                       text != NULL ? text : "", least, most);
+    }
+    *out = value;
+    return NJ_OK;
+}
+
+// A whole number of an option into 32 bits.
+static nj_status read_u32(const nj_arguments *arguments, const char *name, uint64_t least,
+                          uint64_t most, uint32_t *out, nj_error *err)
+{
+    uint64_t value = 0;
+    nj_status status = nj_argument_uint(arguments, name, least, most, &value, err);
+    *out = (uint32_t)value;
+    return status;
+}
+
+static nj_status read_counts(const nj_arguments *arguments, nj_training_options *out, nj_error *err)
+{
+    const struct {
+        const char *name;
+        uint64_t least, most;
+        uint32_t *value;
+    } COUNTS[] = {
+        {"epochs", 1, NJ_TRAIN_EPOCHS_MAX, &out->epochs},
+        {"batch", 1, NJ_TRAIN_BATCH_MAX, &out->batch_samples},
+        {"warmup", 0, UINT32_MAX, &out->warmup},
+        {"validate-every", 0, NJ_TRAIN_EPOCHS_MAX, &out->validate_every},
+        {"patience", 0, NJ_TRAIN_EPOCHS_MAX, &out->patience},
+        {"threads", 0, NJ_POOL_THREADS_MAX, &out->threads},
+        {"checkpoint-every", 0, NJ_TRAIN_SECONDS_MAX, &out->checkpoint_s},
+        {"time-limit", 0, NJ_TRAIN_SECONDS_MAX, &out->time_limit_s},
+    };
+    nj_status status = nj_argument_uint(arguments, "seed", 0, UINT64_MAX, &out->seed, err);
+    for (size_t i = 0; i < sizeof COUNTS / sizeof COUNTS[0] && status == NJ_OK; i++) {
+        status = read_u32(arguments, COUNTS[i].name, COUNTS[i].least, COUNTS[i].most,
+                          COUNTS[i].value, err);
+    }
+    return status;
+}
+
+static nj_status read_reals(const nj_arguments *arguments, nj_training_options *out, nj_error *err)
+{
+    const struct {
+        const char *name;
+        double most;
+        double *value;
+    } REALS[] = {
+        {"rate", 1e3, &out->rate},
+        {"weight-decay", 1e3, &out->weight_decay},
+        {"clip", 1e9, &out->clip},
+        {"dropout", DROPPED_MAX, &out->dropout},
+    };
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < sizeof REALS / sizeof REALS[0] && status == NJ_OK; i++) {
+        status = nj_argument_real(arguments, REALS[i].name, 0, REALS[i].most, REALS[i].value, err);
+    }
+    return status;
+}
+
+// 0: as many as this process may use.
+static nj_status count_threads(uint32_t *threads, nj_error *err)
+{
+    nj_cpu_list cpus;
+    if (*threads > 0) {
+        return NJ_OK;
+    }
+    nj_status status = nj_cpus_allowed(&cpus, err);
+    if (status == NJ_OK) {
+        *threads = cpus.count < NJ_POOL_THREADS_MAX ? cpus.count : NJ_POOL_THREADS_MAX;
+    }
+    return status;
+}
+
+nj_status nj_argument_threads(const nj_arguments *arguments, uint32_t *out, nj_error *err)
+{
+    nj_status status = read_u32(arguments, "threads", 0, NJ_POOL_THREADS_MAX, out, err);
+    return status == NJ_OK ? count_threads(out, err) : status;
+}
+
+nj_status nj_training_options_from(const nj_arguments *arguments, nj_training_options *out,
+                                   nj_error *err)
+{
+    *out = (nj_training_options){.schedule_word = nj_argument(arguments, "schedule"),
+                                 .resume = nj_argument_flag(arguments, "resume"),
+                                 .quiet = nj_argument_flag(arguments, "quiet"),
+                                 .json = nj_argument_flag(arguments, "json"),
+                                 .out = nj_argument(arguments, "out")};
+    nj_status status = read_counts(arguments, out, err);
+    if (status == NJ_OK) {
+        status = read_reals(arguments, out, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_schedule_kind_from(out->schedule_word, &out->schedule, err);
+    }
+    return status == NJ_OK ? count_threads(&out->threads, err) : status;
+}
+
+void nj_training_options_to_json(const nj_training_options *options, json_t *settings)
+{
+    json_object_set_new(settings, "epochs", json_integer(options->epochs));
+    json_object_set_new(settings, "batch", json_integer(options->batch_samples));
+    json_object_set_new(settings, "rate", json_real(options->rate));
+    json_object_set_new(settings, "warmup", json_integer(options->warmup));
+    json_object_set_new(settings, "schedule", json_string(options->schedule_word));
+    json_object_set_new(settings, "weight-decay", json_real(options->weight_decay));
+    json_object_set_new(settings, "clip", json_real(options->clip));
+    json_object_set_new(settings, "dropout", json_real(options->dropout));
+    json_object_set_new(settings, "validate-every", json_integer(options->validate_every));
+    json_object_set_new(settings, "patience", json_integer(options->patience));
+    json_object_set_new(settings, "seed", json_integer((json_int_t)options->seed));
+}
