@@ -164,8 +164,8 @@ static void print_share(const nj_eval_told *told, const nj_prefix_share *share, 
     char item[NJ_EVAL_ITEM_BYTES];
     nj_eval_codes_text(told->e, share->row, level + 1, codes);
     nj_eval_item_text(told->e, share->row, item);
-    printf("    %-12s %6.2f %% of what is shown, %6.2f %% in training; %u items, such as %.30s\n",
-           codes, 100 * share->recommended, 100 * share->trained, share->item_count, item);
+    printf("    %-12s %6.2f %% of what is shown, %6.2f %% in training; %u items, as %.20s\n", codes,
+           100 * share->recommended, 100 * share->trained, share->item_count, item);
 }
 
 // Of the first model, the first level only: the page has the others.
@@ -242,12 +242,12 @@ static void print_contrast(const nj_eval_told *told, size_t other)
 {
     const nj_evaluation *e = told->e;
     const nj_contrast *c = &told->f->contrasts[other];
-    printf(
-        "\n%s beside %s at %u: wins %zu users, loses %zu; both find %zu (%zu earlier, %zu later), "
-        "neither %zu\n",
-        e->models[0].name, e->models[other].name, c->cutoff, c->counts[NJ_OUTCOME_WIN],
-        c->counts[NJ_OUTCOME_LOSS], c->counts[NJ_OUTCOME_BOTH], c->both_first, c->both_other,
-        c->counts[NJ_OUTCOME_NEITHER]);
+    printf("\n%s beside %s, within %u places\n  wins %zu users, loses %zu; both find %zu (%zu "
+           "earlier, "
+           "%zu later), neither %zu\n",
+           e->models[0].name, e->models[other].name, c->cutoff, c->counts[NJ_OUTCOME_WIN],
+           c->counts[NJ_OUTCOME_LOSS], c->counts[NJ_OUTCOME_BOTH], c->both_first, c->both_other,
+           c->counts[NJ_OUTCOME_NEITHER]);
     printf("  %-38s %9s %9s %9s  %s\n", "median, or share of users", "won", "lost", "neither",
            "won beside lost");
     for (size_t i = 0; i < NJ_FEATURE_COUNT; i++) {
@@ -273,12 +273,12 @@ static void print_reading(const nj_eval_told *told)
 {
     const nj_figures *f = told->f;
     const size_t tests = nj_eval_test_count(told);
+    printf("\n");
     if (f->resampling.resample_count > 0) {
         printf(
-            "\n[low,high]: 95 %% of %u resamples of the users (seed %" PRIu64
-            ", the same for all models); none where all are alike.\n"
-            "Each holds for itself: of 20 intervals one misses, and they know nothing of another "
-            "training run.\n",
+            "[low,high]: 95 %% of %u resamples of the users (seed %" PRIu64
+            "), the same for all models; none where\nnothing varies. Each holds for itself: of 20 "
+            "one misses. They know nothing of another training.\n",
             f->resampling.resample_count, f->resampling.seed);
     }
     if (tests > 0) {
@@ -288,10 +288,10 @@ static void print_reading(const nj_eval_told *told)
             NJ_RANDOMISATIONS, tests, 0.05 * (double)tests, 0.05 / (double)tests);
     }
     if (told->e->model_count > 1 && f->cutoff > 0) {
-        printf(
-            "Behind a slice: + the model is above the first by its interval, - below; "
-            "? few users. won beside lost:\n"
-            "Cliff's delta, 0 no difference, +1 every user won has more than every user lost.\n");
+        printf("Slices: + above the first by the difference's interval, - below; ? few users.\n"
+               "Won beside lost: Cliff's delta; 0 no difference, +1 every user won has more than "
+               "every "
+               "user lost.\n");
     }
 }
 
