@@ -120,8 +120,10 @@ static double add_gradient(const void *context, void *memory, const nj_train_sha
 {
     const nj_bench_samples *samples = context;
     scratch *s = memory;
-    const nj_train_options options = {
-        .dropout = samples->dropout, .weight = shard->weight, .seed = shard->seed};
+    const nj_train_options options = {.dropout = samples->dropout,
+                                      .weight = shard->weight,
+                                      .seed = shard->seed,
+                                      .overwrite = true};
     const nj_train_batch batch = {shard->count, s->tokens, s->offset, s->labels};
     for (uint32_t b = 0; b < shard->count; b++) {
         const size_t sample = shard->numbers[b];
@@ -148,6 +150,7 @@ nj_learner nj_bench_samples_learner(nj_bench_samples *samples)
                         .epoch_samples = samples->count,
                         .count = samples->model->count,
                         .values = samples->model->values,
+                        .overwrites = true,
                         .part_count = samples->model->linear_count,
                         .scratch_new = make_scratch,
                         .scratch_free = free_scratch,
