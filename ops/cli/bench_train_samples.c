@@ -137,6 +137,12 @@ static double add_gradient(const void *context, void *memory, const nj_train_sha
     return nj_train_gradient(samples->model, s->gradient, &batch, &options, gradient);
 }
 
+static uint32_t find_effort(const void *context, uint32_t number)
+{
+    const nj_bench_samples *samples = context;
+    return (uint32_t)(samples->first[number + 1] - samples->first[number]);
+}
+
 static void pack_part(void *context, size_t part)
 {
     const nj_bench_samples *samples = context;
@@ -156,7 +162,8 @@ nj_learner nj_bench_samples_learner(nj_bench_samples *samples)
                         .scratch_free = free_scratch,
                         .count_labels = count_labels,
                         .gradient = add_gradient,
-                        .changed = pack_part};
+                        .changed = pack_part,
+                        .effort = find_effort};
 }
 
 const uint64_t *nj_bench_samples_times(const void *memory)
