@@ -225,7 +225,7 @@ nj_status nj_bundle_verify(const nj_bundle *bundle, nj_error *err)
     return status;
 }
 
-static int compare_names(const void *a, const void *b)
+int nj_section_compare(const void *a, const void *b)
 {
     return strcmp(((const nj_section *)a)->name, ((const nj_section *)b)->name);
 }
@@ -233,7 +233,7 @@ static int compare_names(const void *a, const void *b)
 // Digests the sections and lays them out; the entries are complete afterwards.
 static nj_status plan_file(nj_sections *sections, file_entry *entries, nj_error *err)
 {
-    qsort(sections->sections, sections->count, sizeof sections->sections[0], compare_names);
+    qsort(sections->sections, sections->count, sizeof sections->sections[0], nj_section_compare);
     size_t table_end = TABLE_OFFSET + sections->count * sizeof *entries;
     uint64_t offset = nj_round_up(table_end, DATA_UNIT);
     for (size_t i = 0; i < sections->count; i++) {

@@ -29,6 +29,9 @@ typedef struct {
     nj_digest digest;
 } nj_section;
 
+/// The order of names, for qsort.
+int nj_section_compare(const void *a, const void *b);
+
 // Sections by name, wherever they lie: in a bundle file, or in a worker's cache files. Sorted by name.
 typedef struct {
     size_t count;

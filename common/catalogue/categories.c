@@ -60,15 +60,15 @@ static nj_status number_category(reading *r, const nj_lines *lines, nj_slice nam
     return NJ_OK;
 }
 
-static nj_status take_line(reading *r, const nj_lines *lines, const char *line, size_t size,
-                           nj_error *err)
+static nj_status take_line(void *context, const nj_lines *lines, nj_slice line, nj_error *err)
 {
-    const char *tab = memchr(line, '\t', size);
+    reading *r = context;
+    const char *tab = memchr(line.bytes, '\t', line.size);
     if (tab == NULL) {
         return nj_lines_fail(lines, lines->number, err,
                              "has no tab: an item id, a tab and a category are expected");
     }
-    const nj_slice id = {line, (size_t)(tab - line)};
+    const nj_slice id = {line.bytes, (size_t)(tab - line.bytes)};
     const size_t item = nj_idmap_find(&r->item_map, id, nj_idmap_at_list, r->items);
     if (item == NJ_IDMAP_NONE) {
         return nj_lines_fail(lines, lines->number, err, "the catalogue has no item \"%.*s\"",
@@ -81,29 +81,15 @@ static nj_status take_line(reading *r, const nj_lines *lines, const char *line, 
     }
     r->lines[item] = (uint32_t)lines->number;
     r->categories.known_count++;
-    return number_category(r, lines, cut_category(tab + 1, size - id.size - 1, r->depth),
+    return number_category(r, lines, cut_category(tab + 1, line.size - id.size - 1, r->depth),
                            &r->categories.of_item[item], err);
 }
 
 static nj_status read_lines(reading *r, const char *path, nj_error *err)
 {
-    nj_lines lines;
-    char *line;
-    size_t size;
-    nj_status status = nj_lines_open(path, NJ_CATEGORY_LINE_BYTES_MAX, &lines, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    while ((status = nj_lines_next(&lines, &line, &size, err)) == NJ_OK) {
-        status = take_line(r, &lines, line, size, err);
-        if (status != NJ_OK) {
-            break;
-        }
-    }
-    nj_lines_close(&lines);
-    if (status == NJ_END) {
-        status =
-            r->categories.known_count > 0 ? NJ_OK : nj_fail(err, NJ_INPUT, "%s: is empty", path);
+    nj_status status = nj_lines_each(path, NJ_CATEGORY_LINE_BYTES_MAX, take_line, r, err);
+    if (status == NJ_OK && r->categories.known_count == 0) {
+        return nj_fail(err, NJ_INPUT, "%s: is empty", path);
     }
     return status;
 }

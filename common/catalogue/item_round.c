@@ -15,11 +15,6 @@ static nj_status check_section(const nj_item_section *section, nj_error *err)
     return NJ_OK;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(((const nj_section *)a)->name, ((const nj_section *)b)->name);
-}
-
 static nj_status check_numbers(const nj_item_round *round, nj_error *err)
 {
     if (round->section_count > NJ_ITEM_SECTIONS_MAX) {
@@ -57,7 +52,7 @@ nj_status nj_item_round_check(const nj_item_round *round, nj_sections *out_secti
     if (status != NJ_OK) {
         return status;
     }
-    qsort(sections, out_sections->count, sizeof *sections, compare_names);
+    qsort(sections, out_sections->count, sizeof *sections, nj_section_compare);
     for (size_t i = 1; i < out_sections->count; i++) {
         if (strcmp(sections[i - 1].name, sections[i].name) == 0) {
             return nj_fail(err, NJ_INPUT, "a round has two sections \"%s\"", sections[i].name);

@@ -17,6 +17,7 @@ typedef struct {
     const nj_idlist *items;
     const nj_idmap *map;
     uint64_t unknown_count;
+    uint64_t *rows;          // that the ids of a file are added to; borrowed
     uint64_t *base;          // owned; rows that --eligible and --deny leave
     nj_idlist_builder names; // of the groups, in the order of their first lines
     nj_idmap groups;         // name -> place
@@ -61,23 +62,16 @@ static nj_status add_item(reading *r, const nj_lines *lines, nj_slice id, uint64
 
 // ---- one id a line ----
 
+static nj_status take_id(void *context, const nj_lines *lines, nj_slice id, nj_error *err)
+{
+    reading *r = context;
+    return id.size > 0 ? add_item(r, lines, id, r->rows, err) : NJ_OK;
+}
+
 static nj_status read_ids(reading *r, const char *path, uint64_t *rows, nj_error *err)
 {
-    nj_lines lines;
-    char *line;
-    size_t size;
-    nj_status status = nj_lines_open(path, ID_LINE_BYTES_MAX, &lines, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    while ((status = nj_lines_next(&lines, &line, &size, err)) == NJ_OK) {
-        status = size > 0 ? add_item(r, &lines, (nj_slice){line, size}, rows, err) : NJ_OK;
-        if (status != NJ_OK) {
-            break;
-        }
-    }
-    nj_lines_close(&lines);
-    return status == NJ_END ? NJ_OK : status;
+    r->rows = rows;
+    return nj_lines_each(path, ID_LINE_BYTES_MAX, take_id, r, err);
 }
 
 static nj_status read_base(reading *r, nj_error *err)
@@ -209,47 +203,36 @@ static nj_status read_group(reading *r, const nj_lines *lines, json_t *line, nj_
     return status;
 }
 
-static nj_status parse_group(reading *r, const nj_lines *lines, const char *text, size_t size,
-                             nj_error *err)
+static bool is_blank(nj_slice text)
+{
+    size_t at = 0;
+    while (at < text.size && (text.bytes[at] == ' ' || text.bytes[at] == '\t')) {
+        at++;
+    }
+    return at == text.size;
+}
+
+static nj_status take_group(void *context, const nj_lines *lines, nj_slice text, nj_error *err)
 {
     char what[WHAT_BYTES];
     json_t *line = NULL;
+    if (is_blank(text)) {
+        return NJ_OK;
+    }
     snprintf(what, sizeof what, "%s: line %" PRIu64, lines->name, lines->number);
-    nj_status status = nj_json_parse(text, size, what, &line, err);
+    nj_status status = nj_json_parse(text.bytes, text.size, what, &line, err);
     if (status == NJ_OK) {
-        status = read_group(r, lines, line, err);
+        status = read_group(context, lines, line, err);
     }
     json_decref(line);
     return status;
 }
 
-static bool is_blank(const char *text, size_t size)
-{
-    size_t at = 0;
-    while (at < size && (text[at] == ' ' || text[at] == '\t')) {
-        at++;
-    }
-    return at == size;
-}
-
 static nj_status read_groups(reading *r, const char *path, nj_error *err)
 {
-    nj_lines lines;
-    char *line;
-    size_t size;
-    nj_status status = nj_lines_open(path, NJ_GROUPS_LINE_BYTES_MAX, &lines, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    while ((status = nj_lines_next(&lines, &line, &size, err)) == NJ_OK) {
-        status = is_blank(line, size) ? NJ_OK : parse_group(r, &lines, line, size, err);
-        if (status != NJ_OK) {
-            break;
-        }
-    }
-    nj_lines_close(&lines);
-    if (status == NJ_END) {
-        status = r->names.count > 0 ? NJ_OK : nj_fail(err, NJ_INPUT, "%s: holds no group", path);
+    nj_status status = nj_lines_each(path, NJ_GROUPS_LINE_BYTES_MAX, take_group, r, err);
+    if (status == NJ_OK && r->names.count == 0) {
+        return nj_fail(err, NJ_INPUT, "%s: holds no group", path);
     }
     return status;
 }

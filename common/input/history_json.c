@@ -10,6 +10,7 @@
 #include "common/base/slice.h"
 #include "common/input/histories.h"
 #include "common/input/instant.h"
+#include "common/input/json_text.h"
 
 _Static_assert(NJ_HISTORY_LINE_BYTES_MAX < INT32_MAX, "jsmn counts bytes in an int");
 
@@ -127,146 +128,6 @@ static bool pass_open(json_walk *walk, char bracket)
     return true;
 }
 
-static size_t pass_digits(const char *text, size_t size, size_t at)
-{
-    while (at < size && text[at] >= '0' && text[at] <= '9') {
-        at++;
-    }
-    return at;
-}
-
-// RFC 8259, section 6. *out_whole is false when there is a fraction or an exponent.
-static bool is_number(const char *text, size_t size, bool *out_whole)
-{
-    size_t start = size > 0 && text[0] == '-' ? 1 : 0;
-    size_t at = pass_digits(text, size, start);
-    if (at == start || (text[start] == '0' && at > start + 1)) {
-        return false;
-    }
-    *out_whole = at == size;
-    if (at < size && text[at] == '.') {
-        start = at + 1;
-        at = pass_digits(text, size, start);
-        if (at == start) {
-            return false;
-        }
-    }
-    if (at < size && (text[at] == 'e' || text[at] == 'E')) {
-        at++;
-        at += at < size && (text[at] == '+' || text[at] == '-') ? 1 : 0;
-        start = at;
-        at = pass_digits(text, size, start);
-        if (at == start) {
-            return false;
-        }
-    }
-    return at == size;
-}
-
-// The four hexadecimal digits of \uXXXX; jsmn has checked that they are there.
-static uint32_t read_hex(const char *text)
-{
-    uint32_t value = 0;
-    for (int i = 0; i < 4; i++) {
-        uint32_t byte = (unsigned char)text[i];
-        value = value << 4 | (byte <= '9' ? byte - '0' : (byte | 0x20u) - 'a' + 10);
-    }
-    return value;
-}
-
-static size_t write_utf8(char *out, uint32_t point)
-{
-    if (point < 0x80) {
-        out[0] = (char)point;
-        return 1;
-    }
-    if (point < 0x800) {
-        out[0] = (char)(0xc0 | point >> 6);
-        out[1] = (char)(0x80 | (point & 0x3f));
-        return 2;
-    }
-    if (point < 0x10000) {
-        out[0] = (char)(0xe0 | point >> 12);
-        out[1] = (char)(0x80 | (point >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (point & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | point >> 18);
-    out[1] = (char)(0x80 | (point >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (point >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (point & 0x3f));
-    return 4;
-}
-
-// Decodes \uXXXX at text[0..]; a surrogate takes its partner with it. Returns the bytes consumed, 0
-// for a lone surrogate.
-static size_t decode_unicode(const char *text, size_t size, uint32_t *out_point)
-{
-    uint32_t point = read_hex(text + 2);
-    *out_point = point;
-    if (point < 0xd800 || point > 0xdfff) {
-        return 6;
-    }
-    if (point > 0xdbff || size < 12 || text[6] != '\\' || text[7] != 'u') {
-        return 0;
-    }
-    uint32_t low = read_hex(text + 8);
-    *out_point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
-    return low >= 0xdc00 && low <= 0xdfff ? 12 : 0;
-}
-
-static char decode_letter(char letter)
-{
-    switch (letter) {
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return letter; // quote, slash, backslash
-    }
-}
-
-// Decodes in place: no escape is shorter than what it stands for. False for a lone surrogate.
-static bool decode_escapes(char *text, size_t size, size_t *out_size)
-{
-    size_t to = 0;
-    for (size_t from = 0; from < size;) {
-        if (text[from] != '\\') {
-            text[to++] = text[from++];
-        } else if (text[from + 1] != 'u') {
-            text[to++] = decode_letter(text[from + 1]);
-            from += 2;
-        } else {
-            uint32_t point;
-            size_t consumed = decode_unicode(text + from, size - from, &point);
-            if (consumed == 0) {
-                return false;
-            }
-            to += write_utf8(text + to, point);
-            from += consumed;
-        }
-    }
-    *out_size = to;
-    return true;
-}
-
-static bool has_control_byte(const char *text, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if ((unsigned char)text[i] < 0x20) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static nj_status read_string(json_walk *walk, nj_slice *out)
 {
     const jsmntok_t *token = &walk->tokens[walk->next];
@@ -276,7 +137,7 @@ static nj_status read_string(json_walk *walk, nj_slice *out)
     }
     char *text = walk->text + token->start;
     size_t size = (size_t)(token->end - token->start);
-    if (has_control_byte(text, size)) {
+    if (nj_json_has_control_byte(text, size)) {
         return fail_here(walk, "text holds an unescaped control character");
     }
     if (!nj_utf8_valid(text, size)) {
@@ -285,7 +146,7 @@ static nj_status read_string(json_walk *walk, nj_slice *out)
     walk->at = (size_t)token->end + 1;
     walk->next++;
     size_t decoded = size;
-    if (memchr(text, '\\', size) != NULL && !decode_escapes(text, size, &decoded)) {
+    if (memchr(text, '\\', size) != NULL && !nj_json_decode_escapes(text, size, &decoded)) {
         return fail_here(walk, "the text before holds half of a surrogate pair");
     }
     *out = (nj_slice){text, decoded};
@@ -304,7 +165,7 @@ static nj_status read_primitive(json_walk *walk, nj_slice *out, bool *out_whole)
     if (!nj_slice_equal(text, nj_slice_from("true")) &&
         !nj_slice_equal(text, nj_slice_from("false")) &&
         !nj_slice_equal(text, nj_slice_from("null")) &&
-        !is_number(text.bytes, text.size, out_whole)) {
+        !nj_json_is_number(text.bytes, text.size, out_whole)) {
         return fail_here(walk, "neither a number nor true, false or null");
     }
     walk->at = (size_t)token->end;

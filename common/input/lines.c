@@ -155,3 +155,25 @@ nj_status nj_lines_next(nj_lines *lines, char **out_line, size_t *out_size, nj_e
     *out_size = size;
     return NJ_OK;
 }
+
+nj_status nj_lines_each(const char *path, size_t line_bytes_max,
+                        nj_status (*take)(void *context, const nj_lines *lines, nj_slice line,
+                                          nj_error *err),
+                        void *context, nj_error *err)
+{
+    nj_lines lines;
+    char *line;
+    size_t size;
+    nj_status status = nj_lines_open(path, line_bytes_max, &lines, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    while ((status = nj_lines_next(&lines, &line, &size, err)) == NJ_OK) {
+        status = take(context, &lines, (nj_slice){line, size}, err);
+        if (status != NJ_OK) {
+            break;
+        }
+    }
+    nj_lines_close(&lines);
+    return status == NJ_END ? NJ_OK : status;
+}

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/base/error.h"
+#include "common/base/slice.h"
 
 typedef struct {
     const char *name; // for errors; borrowed for the life of the reader
@@ -34,6 +35,13 @@ void nj_lines_close(nj_lines *lines);
 /// NJ_END behind the last one, which is not an error and leaves err alone.
 NJ_CHECKED nj_status nj_lines_next(nj_lines *lines, char **out_line, size_t *out_size,
                                    nj_error *err);
+
+/// Opens a file, hands every line over and closes it. The first status of `take` that is not NJ_OK ends the reading and is returned.
+/// Errors  as nj_lines_open and nj_lines_next
+NJ_CHECKED nj_status nj_lines_each(const char *path, size_t line_bytes_max,
+                                   nj_status (*take)(void *context, const nj_lines *lines,
+                                                     nj_slice line, nj_error *err),
+                                   void *context, nj_error *err);
 
 /// NJ_INPUT with "NAME: line N: rule".
 nj_status nj_lines_fail(const nj_lines *lines, uint64_t number, nj_error *err, const char *format,

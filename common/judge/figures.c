@@ -152,7 +152,8 @@ static void judge_targets(const work *w)
 static nj_status prepare_items(work *w)
 {
     const nj_evaluation *e = w->e;
-    const size_t levels = e->has_suffix ? e->level_count - 1 : e->level_count;
+    const size_t levels =
+        nj_min_size(e->has_suffix ? e->level_count - 1 : e->level_count, NJ_PREFIX_LEVELS_MAX);
     nj_status status = NJ_OK;
     w->counts = malloc(nj_max_size(e->item_count, 1) * sizeof *w->counts);
     if (w->counts == NULL) {

@@ -19,6 +19,9 @@
 #define NJ_REPORT_CUTOFF                                                                           \
     10u // what has one cut-off only is told at this one, or the last before it that all lists reach
 
+#define NJ_PREFIX_LEVELS_MAX                                                                       \
+    8 // levels told of; prefixes longer than that are single items nearly always
+
 typedef struct {
     nj_estimate at[NJ_METRIC_COUNT][NJ_CUTOFF_COUNT];
 } nj_estimates;

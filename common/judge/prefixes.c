@@ -34,7 +34,7 @@ nj_status nj_prefixes_init(const uint16_t *codes, size_t item_count, size_t code
     nj_prefixes p = {.item_count = item_count,
                      .codes = codes,
                      .code_count = code_count,
-                     .level_count = nj_min_size(level_count, NJ_PREFIX_LEVELS_MAX)};
+                     .level_count = level_count};
     const size_t bytes = nj_max_size(item_count, 1) * sizeof *p.rows;
     assert(level_count <= code_count && item_count <= UINT32_MAX);
     p.rows = malloc(bytes);
@@ -138,4 +138,24 @@ void nj_prefixes_judge(const nj_prefixes *prefixes, size_t level, const uint32_t
             keep_share(out->least, &out->least_count, &share, -1);
         }
     }
+}
+
+nj_status nj_codes_are_counted(const uint16_t *codes, size_t item_count, size_t code_count,
+                               bool *out)
+{
+    nj_prefixes p;
+    assert(code_count > 1);
+    if (nj_prefixes_init(codes, item_count, code_count, code_count, &p) != NJ_OK) {
+        return NJ_NO_MEMORY;
+    }
+    bool counted = item_count > 0;
+    for (size_t first = 0, end; first < item_count && counted; first = end) {
+        end = nj_prefixes_run_end(&p, code_count - 2, first);
+        for (size_t i = first; i < end && counted; i++) {
+            counted = codes[p.rows[i] * code_count + code_count - 1] == i - first;
+        }
+    }
+    nj_prefixes_fini(&p);
+    *out = counted;
+    return NJ_OK;
 }

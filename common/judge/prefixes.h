@@ -10,6 +10,7 @@
 #ifndef NJ_JUDGE_PREFIXES_H
 #define NJ_JUDGE_PREFIXES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,10 +27,10 @@ typedef struct {
     size_t item_count;     // N
     const uint16_t *codes; // [N, code_count] borrowed
     size_t code_count;     // codes of a row
-    size_t level_count;    // of them looked at
+    size_t level_count;    // of them sorted by
 } nj_prefixes;
 
-/// Sorts; rows of equal codes keep their order. level_count is at most code_count and NJ_PREFIX_LEVELS_MAX (cut).
+/// Sorts; rows of equal codes keep their order. level_count is at most code_count.
 /// Errors  NJ_NO_MEMORY; `*out` is then unchanged
 NJ_CHECKED nj_status nj_prefixes_init(const uint16_t *codes, size_t item_count, size_t code_count,
                                       size_t level_count, nj_prefixes *out);
@@ -67,5 +68,12 @@ size_t nj_prefixes_run_end(const nj_prefixes *prefixes, size_t level, size_t fir
 /// Proof   tests/unit/judge/test_prefixes.c
 void nj_prefixes_judge(const nj_prefixes *prefixes, size_t level, const uint32_t *counts,
                        const uint32_t *popularity, nj_prefix_level *out);
+
+/// Whether the last of a row's codes is a counter: of the rows that have the others in common, each has another of the numbers 0, 1, 2 ...
+/// A counter tells items apart and means nothing, so it is no level to look at.
+///
+/// Errors  NJ_NO_MEMORY; `*out` is then unchanged
+NJ_CHECKED nj_status nj_codes_are_counted(const uint16_t *codes, size_t item_count,
+                                          size_t code_count, bool *out);
 
 #endif

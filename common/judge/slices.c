@@ -16,7 +16,7 @@ static const struct {
 } KINDS[NJ_SLICING_COUNT] = {
     {"history", "items in the history"},
     {"popularity", "training events of the held-out item"},
-    {"cold", "is the held-out item cold"},
+    {"cold", "whether the held-out item is cold"},
     {"group", "group"},
 };
 
@@ -133,7 +133,7 @@ static void label_slice(const nj_evaluation *e, nj_slicing_kind kind, uint32_t b
 {
     if (kind == NJ_SLICING_COLD) {
         snprintf(label, NJ_SLICE_LABEL_BYTES, "%s",
-                 bin == 0 ? "cold: never in training" : "seen in training");
+                 bin == 0 ? "cold, never in training" : "seen in training");
     } else if (kind != NJ_SLICING_GROUP) {
         label_range(range, label);
     } else if (bin == 0 || bin == NJ_SLICES_MAX - 1) {

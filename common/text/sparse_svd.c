@@ -1,6 +1,7 @@
 #include "common/text/sparse_svd.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #define CHUNK_ROWS 512 // of [V, l], a task
 
 #define BLOCK NJ_SVD_BLOCK
+#define PAIR 2
 
 typedef struct {
     const nj_sparse *matrix;
@@ -26,11 +28,13 @@ typedef struct {
     double *z;          // [blocks, V, BLOCK] A^T A Q
     const double *left; // of a product of two such matrices
     const double *right;
-    double *gram;    // [width, width] left^T right
-    double *mixing;  // [width, width] what a row of `mixed` is multiplied with
-    double *mixed;   // one of q and z
-    double *scratch; // [threads, width]
-    double *factor;  // [width, width] of Cholesky
+    double *gram; // [width, width] left^T right
+    double *
+        mixing; // [blocks, width, BLOCK] what a row of `mixed` is multiplied with, by blocks of its columns
+    bool is_triangular; // `mixing` is 0 below the diagonal
+    double *mixed;      // one of q and z
+    double *scratch;    // [threads, CHUNK_ROWS, width]
+    double *factor;     // [width, width] of Cholesky
 } svd_work;
 
 static double *block_of(const svd_work *w, const double *columns, size_t block)
@@ -68,6 +72,23 @@ static void multiply_block(void *context, size_t block, size_t thread)
     }
 }
 
+// Adds rows of X^T Y for `count` rows; PAIR rows of sums at a time stay in registers.
+static void add_products(const double *x, const double *y, size_t count, double sums[BLOCK][BLOCK])
+{
+    for (size_t a = 0; a < BLOCK; a += PAIR) {
+        double part[PAIR][BLOCK];
+        memcpy(part, sums[a], sizeof part);
+        for (size_t v = 0; v < count; v++) {
+            for (size_t p = 0; p < PAIR; p++) {
+                for (size_t b = 0; b < BLOCK; b++) {
+                    part[p][b] += x[v * BLOCK + a + p] * y[v * BLOCK + b];
+                }
+            }
+        }
+        memcpy(sums[a], part, sizeof part);
+    }
+}
+
 // gram[i block, j block] = left^T right for one pair of blocks
 static void multiply_pair(void *context, size_t task, size_t thread)
 {
@@ -81,12 +102,8 @@ static void multiply_pair(void *context, size_t task, size_t thread)
     const double *x = block_of(w, w->left, i);
     const double *y = block_of(w, w->right, j);
     double sums[BLOCK][BLOCK] = {{0}};
-    for (size_t v = 0; v < w->V; v++) {
-        for (size_t a = 0; a < BLOCK; a++) {
-            for (size_t b = 0; b < BLOCK; b++) {
-                sums[a][b] += x[v * BLOCK + a] * y[v * BLOCK + b];
-            }
-        }
+    for (size_t v = 0; v < w->V; v += CHUNK_ROWS) {
+        add_products(x + v * BLOCK, y + v * BLOCK, nj_min_size(CHUNK_ROWS, w->V - v), sums);
     }
     for (size_t a = 0; a < BLOCK; a++) {
         memcpy(w->gram + (i * BLOCK + a) * w->width + j * BLOCK, sums[a], sizeof sums[a]);
@@ -100,30 +117,44 @@ static void multiply_gram(svd_work *w, const double *left, const double *right)
     nj_pool_run(w->config->pool, w->blocks * w->blocks, multiply_pair, w);
 }
 
+// Block b of the rows that are in `rows` [count, width], times `mixing`.
+static void mix_block(const svd_work *w, const double *rows, size_t count, size_t b, double *out)
+{
+    const double *mixing = w->mixing + b * w->width * BLOCK;
+    const size_t used = w->is_triangular ? (b + 1) * BLOCK : w->width;
+    for (size_t v = 0; v < count; v++) {
+        double sum[BLOCK] = {0};
+        for (size_t i = 0; i < used; i++) {
+            for (size_t j = 0; j < BLOCK; j++) {
+                sum[j] += rows[v * w->width + i] * mixing[i * BLOCK + j];
+            }
+        }
+        memcpy(out + v * BLOCK, sum, sizeof sum);
+    }
+}
+
 // Rows of `mixed` become rows times `mixing`.
 static void mix_chunk(void *context, size_t task, size_t thread)
 {
     const svd_work *w = context;
-    const size_t end = nj_min_size(w->V, (task + 1) * CHUNK_ROWS);
-    double *sum = w->scratch + thread * w->width;
-    for (size_t v = task * CHUNK_ROWS; v < end; v++) {
-        memset(sum, 0, w->width * sizeof *sum);
-        for (size_t i = 0; i < w->width; i++) {
-            const double value = block_of(w, w->mixed, i / BLOCK)[v * BLOCK + i % BLOCK];
-            const double *row = w->mixing + i * w->width;
-            for (size_t j = 0; j < w->width; j++) {
-                sum[j] += value * row[j];
-            }
+    const size_t first = task * CHUNK_ROWS;
+    const size_t count = nj_min_size(CHUNK_ROWS, w->V - first);
+    double *rows = w->scratch + thread * CHUNK_ROWS * w->width;
+    for (size_t b = 0; b < w->blocks; b++) {
+        const double *block = block_of(w, w->mixed, b) + first * BLOCK;
+        for (size_t v = 0; v < count; v++) {
+            memcpy(rows + v * w->width + b * BLOCK, block + v * BLOCK, BLOCK * sizeof *rows);
         }
-        for (size_t b = 0; b < w->blocks; b++) {
-            memcpy(block_of(w, w->mixed, b) + v * BLOCK, sum + b * BLOCK, BLOCK * sizeof *sum);
-        }
+    }
+    for (size_t b = 0; b < w->blocks; b++) {
+        mix_block(w, rows, count, b, block_of(w, w->mixed, b) + first * BLOCK);
     }
 }
 
-static void mix(svd_work *w, double *columns)
+static void mix(svd_work *w, double *columns, bool is_triangular)
 {
     w->mixed = columns;
+    w->is_triangular = is_triangular;
     nj_pool_run(w->config->pool, (w->V + CHUNK_ROWS - 1) / CHUNK_ROWS, mix_chunk, w);
 }
 
@@ -158,36 +189,41 @@ static void factorise(svd_work *w)
     }
 }
 
+static double *mixing_at(const svd_work *w, size_t i, size_t j)
+{
+    return w->mixing + (j / BLOCK * w->width + i) * BLOCK + j % BLOCK;
+}
+
 // mixing = R^-1, 0 where a column is left out.
 static void invert(svd_work *w)
 {
     const size_t n = w->width;
     const double *R = w->factor;
-    double *M = w->mixing;
-    memset(M, 0, n * n * sizeof *M);
+    memset(w->mixing, 0, n * n * sizeof *w->mixing);
     for (size_t j = 0; j < n; j++) {
         if (R[j * n + j] == 0) {
             continue;
         }
-        M[j * n + j] = 1 / R[j * n + j];
+        const double last = 1 / R[j * n + j];
         for (size_t i = 0; i < j; i++) {
             double sum = 0;
             for (size_t m = i; m < j; m++) {
-                sum += M[i * n + m] * R[m * n + j];
+                sum += *mixing_at(w, i, m) * R[m * n + j];
             }
-            M[i * n + j] = -sum * M[j * n + j];
+            *mixing_at(w, i, j) = -sum * last;
         }
+        *mixing_at(w, j, j) = last;
     }
 }
 
-// The first pass leaves columns that are orthonormal to some digits, the second to rounding.
-static void orthonormalise(svd_work *w, double *columns)
+// One pass leaves columns that are orthonormal to some digits, enough to go on with; two to rounding.
+static void orthonormalise(svd_work *w, double *columns, int passes)
 {
-    for (int pass = 0; pass < 2; pass++) {
+    for (int pass = 0; pass < passes; pass++) {
         multiply_gram(w, columns, columns);
         factorise(w);
         invert(w);
-        mix(w, columns);
+        mix(w, columns, true);
     }
 }
 
@@ -250,11 +286,11 @@ static nj_status turn_to_axes(svd_work *w, nj_svd *out, nj_error *err)
         }
         out->lengths[out->rank++] = sqrt(values[k]);
         for (size_t i = 0; i < n; i++) {
-            w->mixing[i * n + k] = (double)vectors[k * n + i];
+            *mixing_at(w, i, k) = (double)vectors[k * n + i];
         }
     }
     if (status == NJ_OK) {
-        mix(w, w->q);
+        mix(w, w->q, false);
     }
     free(values);
     free(vectors);
@@ -312,7 +348,7 @@ static nj_status begin(svd_work *w, nj_error *err)
     w->gram = calloc(square + 1, sizeof *w->gram);
     w->mixing = calloc(square + 1, sizeof *w->mixing);
     w->factor = calloc(square + 1, sizeof *w->factor);
-    w->scratch = calloc(threads * w->width + 1, sizeof *w->scratch);
+    w->scratch = calloc(threads * CHUNK_ROWS * w->width + 1, sizeof *w->scratch);
     if (w->q == NULL || w->z == NULL || w->gram == NULL || w->mixing == NULL || w->factor == NULL ||
         w->scratch == NULL) {
         return nj_fail(
@@ -327,10 +363,10 @@ static nj_status begin(svd_work *w, nj_error *err)
 static nj_status find_axes(svd_work *w, nj_svd *out, nj_error *err)
 {
     draw(w);
-    orthonormalise(w, w->q);
+    orthonormalise(w, w->q, 1);
     for (size_t i = 0; i <= w->config->iterations; i++) {
         multiply_matrix(w, i + 1);
-        orthonormalise(w, w->z);
+        orthonormalise(w, w->z, i == w->config->iterations ? 2 : 1);
         swap_columns(w);
     }
     multiply_matrix(w, w->config->iterations + 2);

@@ -21,7 +21,8 @@
 #define NJ_SVD_MORE_COLUMNS 10 // of Q beyond the dimensions
 #define NJ_SVD_BLOCK 8         // columns of Q that are worked on together
 
-// What is shorter than this part of the longest axis is taken for rounding and left out.
+// What is shorter than this part of the longest axis is rounding and left out. Axes below some 1/2000 of the longest can be lost in the first
+// product already.
 #define NJ_SVD_SHORTEST 1e-6
 
 typedef struct {
@@ -48,7 +49,7 @@ size_t nj_svd_bytes(size_t row_count, size_t column_count, size_t dimensions);
 
 /// Finds the axes. The element of an axis that is largest in size (of equal ones the first) is positive.
 ///
-/// Cost    (iterations + 2) * (4 * entries * l + 4 * V * l^2) multiplications and additions, shared by the pool's threads: at most
+/// Cost    (iterations + 2) * (4 * entries * l + 2 * V * l^2) multiplications and additions, shared by the pool's threads: at most
 ///         l / NJ_SVD_BLOCK of them have work
 /// Errors  NJ_NO_MEMORY; as nj_pca_axes
 NJ_CHECKED nj_status nj_svd_fit(const nj_sparse *matrix, const nj_svd_config *config, nj_svd *out,

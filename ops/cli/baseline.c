@@ -29,11 +29,10 @@ static const char *const METHODS[METHOD_COUNT] = {"popularity", "co-visitation",
 static const nj_neighbours_settings DEFAULTS[METHOD_COUNT] = {
     [CO_VISITATION] = {.kind = NJ_NEIGHBOURS_CO_VISITATION,
                        .neighbours_max = 200,
-                       .distance = 0,
-                       .back = 0,
-                       .damping = 0,
-                       .fading = 0.5},
-    [ITEM_KNN] = {.kind = NJ_NEIGHBOURS_COSINE, .neighbours_max = 200, .shrink = 10, .fading = 0.5},
+                       .distance = 0.5,
+                       .back = 0.1,
+                       .fading = 0.4},
+    [ITEM_KNN] = {.kind = NJ_NEIGHBOURS_COSINE, .neighbours_max = 200, .shrink = 40, .fading = 0.5},
 };
 
 typedef struct {
@@ -83,7 +82,6 @@ static nj_status read_numbers(const nj_arguments *arguments, command *c, nj_erro
         double *value;
     } REALS[] = {{"distance", visits, 0, 10, &s->distance},
                  {"back", visits, 0, 1, &s->back},
-                 {"damping", visits, 0, 1, &s->damping},
                  {"shrink", 1u << ITEM_KNN, 0, 1e6, &s->shrink},
                  {"fading", both, 1e-6, 1, &s->fading}};
     nj_status status = NJ_OK;

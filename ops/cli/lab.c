@@ -10,6 +10,7 @@
 #include "common/base/cpus.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/lab_chain.h"
+#include "ops/cli/lab_page.h"
 
 #define THREADS_MAX 256
 
@@ -102,7 +103,31 @@ static nj_status print_chain(const nj_lab_chain *chain, const char *out, nj_erro
     return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory for the chain");
 }
 
-static nj_status run_chain(const nj_arguments *arguments, nj_lab_chain *chain, nj_error *err)
+static nj_status print_result(const nj_arguments *arguments, const nj_lab_chain *chain,
+                              nj_error *err)
+{
+    const char *out = nj_argument(arguments, "out");
+    double seconds = 0;
+    size_t skipped = 0;
+    json_t *steps = json_object();
+    for (size_t i = 0; i < chain->count; i++) {
+        seconds += chain->steps[i].seconds;
+        skipped += chain->steps[i].was_skipped;
+        json_object_set_new(steps, chain->steps[i].facts.name, json_real(chain->steps[i].seconds));
+    }
+    if (nj_argument_flag(arguments, "json")) {
+        json_t *object = json_pack("{s:s+, s:f, s:I, s:o}", "page", out, "/" NJ_LAB_PAGE, "seconds",
+                                   seconds, "steps_skipped", (json_int_t)skipped, "steps", steps);
+        return nj_print_json_take(&object, err);
+    }
+    json_decref(steps);
+    printf("%s/" NJ_LAB_PAGE ": %zu steps, %.0f s in all; %zu of them were done before\n", out,
+           chain->count, seconds, skipped);
+    return NJ_OK;
+}
+
+static nj_status run_chain(const nj_arguments *arguments, const nj_lab_settings *settings,
+                           nj_lab_chain *chain, nj_error *err)
 {
     nj_lab_chain_options options = {.out = nj_argument(arguments, "out"),
                                     .quiet = nj_argument_flag(arguments, "quiet")};
@@ -114,7 +139,10 @@ static nj_status run_chain(const nj_arguments *arguments, nj_lab_chain *chain, n
     if (status == NJ_OK) {
         status = nj_lab_chain_run(chain, &options, err);
     }
-    return status;
+    if (status == NJ_OK) {
+        status = nj_lab_page_write(settings, chain, options.out, err);
+    }
+    return status == NJ_OK ? print_result(arguments, chain, err) : status;
 }
 
 nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err)
@@ -132,7 +160,7 @@ nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         status = nj_argument_flag(arguments, "dry-run")
                      ? print_chain(&chain, nj_argument(arguments, "out"), err)
-                     : run_chain(arguments, &chain, err);
+                     : run_chain(arguments, &p.settings, &chain, err);
     }
     nj_lab_chain_fini(&chain);
     free(p.data);

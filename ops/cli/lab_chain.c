@@ -15,23 +15,73 @@ typedef struct {
     const char *tiger;      // of `train t5`
     const char *sasrec;     // of `train sasrec`
     const char *beam;       // of validation, evaluation and the night
+    const char *history;    // whether lists may name what a user has had: option of all that decode
+    const char *baseline;   // the same for baselines
 } recipe;
 
 static const recipe RECIPES[] = {
-    {"ml-100k", false, "sasrec", "--dimensions 64", "--levels 4 --codes 256",
-     "--layers 2 --decoder-layers 2 --d-model 64 --heads 4 --d-kv 16 --d-ff 256 --history-max 20 "
-     "--epochs 12 --batch 128 --rate 0.003 --warmup 300 --dropout 0.1 --weight-decay 0.05 "
-     "--validate-every 1 --patience 3",
-     "--layers 2 --d-model 64 --heads 2 --history-max 50 --epochs 60 --patience 5", "20"},
-    {"ml-100k", true, "sasrec", "--dimensions 32", "--levels 3 --codes 64",
-     "--layers 1 --decoder-layers 1 --d-model 48 --heads 3 --d-kv 16 --d-ff 128 --history-max 10 "
-     "--epochs 2 --batch 128 --rate 0.003 --warmup 200 --dropout 0.1 --validate-every 1 "
-     "--validate-users 300",
-     "--layers 1 --d-model 32 --heads 1 --history-max 20 --epochs 5", "20"},
-    {"beauty", false, "text", "--dimensions 128", "--levels 3 --codes 256",
-     "--history-max 20 --epochs 30 --batch 256 --rate 0.001 --dropout 0.1 --validate-every 2 "
-     "--validate-users 2000 --patience 5",
-     "--layers 2 --d-model 128 --heads 2 --history-max 50 --dropout 0.5 --patience 5", "50"},
+    {.kind = "ml-100k",
+     .embeddings = "sasrec",
+     .embed = "--dimensions 64",
+     .catalogue = "--levels 2 --codes 64 --balanced --collisions relocate",
+     .sasrec = "--layers 2 --d-model 64 --heads 2 --d-ff 256 --history-max 50 --batch 64 --rate 0.002 "
+               "--warmup 50 --dropout 0.3 --epochs 60 --validate-every 2 --patience 8",
+     .tiger = "--layers 1 --decoder-layers 1 --d-model 64 --heads 4 --d-kv 16 --d-ff 128 --history-max "
+              "20 --batch 128 --rate 0.005 --warmup 100 --dropout 0.1 --epochs 12 --validate-every 1 "
+              "--patience 4",
+     .beam = "20",
+     .history = "",
+     .baseline = " --mask-history"},
+    {.kind = "ml-100k",
+     .quick = true,
+     .embeddings = "sasrec",
+     .embed = "--dimensions 32",
+     .catalogue = "--levels 2 --codes 64 --balanced --collisions relocate",
+     .sasrec = "--layers 1 --d-model 32 --heads 1 --d-ff 128 --history-max 20 --batch 64 --rate 0.005 "
+               "--warmup 20 --dropout 0.2 --epochs 20 --validate-every 5",
+     .tiger = "--layers 1 --decoder-layers 1 --d-model 48 --heads 3 --d-kv 16 --d-ff 128 --history-max "
+              "10 --batch 128 --rate 0.005 --warmup 100 --dropout 0 --epochs 2 --validate-every 1 "
+              "--validate-users 300",
+     .beam = "20",
+     .history = "",
+     .baseline = " --mask-history"},
+    {.kind = "beauty",
+     .embeddings = "text",
+     .embed = "--dimensions 128",
+     .catalogue = "--levels 3 --codes 256",
+     .sasrec = "--layers 2 --d-model 128 --heads 2 --history-max 50 --dropout 0.5 --epochs 60 "
+               "--validate-every 2 --patience 5",
+     .tiger = "--history-max 20 --batch 256 --rate 0.001 --dropout 0.1 --epochs 30 --validate-every 2 "
+              "--validate-users 2000 --patience 5",
+     .beam = "50",
+     .history = " --keep-history",
+     .baseline = ""},
+    {.kind = "beauty",
+     .quick = true,
+     .embeddings = "text",
+     .embed = "--dimensions 64",
+     .catalogue = "--levels 3 --codes 64",
+     .sasrec = "--layers 1 --d-model 32 --heads 1 --d-ff 128 --history-max 10 --batch 256 --rate 0.005 "
+               "--warmup 20 --dropout 0.2 --epochs 2",
+     .tiger = "--layers 1 --decoder-layers 1 --d-model 32 --heads 2 --d-kv 16 --d-ff 64 --history-max 8 "
+              "--batch 256 --rate 0.005 --warmup 100 --dropout 0 --epochs 1 --validate-users 300",
+     .beam = "20",
+     .history = " --keep-history",
+     .baseline = ""},
+};
+
+const nj_lab_model NJ_LAB_MODELS[NJ_LAB_MODEL_COUNT] = {
+    [NJ_LAB_TIGER] = {"TIGER", NJ_LAB_OUTCOMES, NULL,
+                      "the generative model: it spells the next item's semantic ID, code by code"},
+    [NJ_LAB_SASREC] =
+        {"SASRec", "sasrec.jsonl", "sasrec",
+         "a transformer over items that scores all of them at once; trained with the same care"},
+    {"item-kNN", "item-knn.jsonl", "item-knn",
+     "items whose users are those of the user's own items"},
+    {"co-visitation", "co-visitation.jsonl", "co-visitation",
+     "what often stood close to the user's latest items in other histories"},
+    {"popularity", "popularity.jsonl", "popularity",
+     "the same for everybody: what most users took"},
 };
 
 // A kind without a row of its own takes that of ml-100k: the other MovieLens sets.
@@ -45,6 +95,11 @@ static const recipe *find_recipe(const nj_lab_settings *settings)
         }
     }
     return found;
+}
+
+const char *nj_lab_embeddings_from(const nj_lab_settings *settings)
+{
+    return settings->embeddings != NULL ? settings->embeddings : find_recipe(settings)->embeddings;
 }
 
 static void add_data(const nj_lab_settings *s, nj_lab_chain *chain)
@@ -64,7 +119,7 @@ static void add_data(const nj_lab_settings *s, nj_lab_chain *chain)
 
 static void add_catalogue(const nj_lab_settings *s, const recipe *r, nj_lab_chain *chain)
 {
-    const char *from = s->embeddings != NULL ? s->embeddings : r->embeddings;
+    const char *from = nj_lab_embeddings_from(s);
     const char *vectors = strcmp(from, "text") == 0 ? "text.npy" : "sasrec/item_vectors.npy";
     nj_lab_chain_add(chain,
                      &(nj_lab_step_facts){
@@ -126,35 +181,33 @@ static void add_tiger(const nj_lab_settings *s, const recipe *r, nj_lab_chain *c
             .scratch = "tiger",
             .going_on = NJ_LAB_TRAINING,
         },
-        "train t5 --catalogue catalogue --users histories.txt %s --beam %s --seed %" PRIu64
+        "train t5 --catalogue catalogue --users histories.txt %s --beam %s%s --seed %" PRIu64
         "%s --out tiger",
-        r->tiger, r->beam, s->seed, s->threads_option);
+        r->tiger, r->beam, r->history, s->seed, s->threads_option);
 }
 
-static void add_baseline(nj_lab_chain *chain, const char *name, const char *list, const char *model)
+static void add_baseline(const recipe *r, const nj_lab_model *model, nj_lab_chain *chain)
 {
+    const bool is_trained = model == &NJ_LAB_MODELS[NJ_LAB_SASREC];
     nj_lab_step_facts facts = {
-        .name = name,
-        .why = "Its lists for the users that are judged.",
-        .inputs = {"items.txt", NJ_LAB_HISTORIES},
-        .outputs = {list},
+        .name = is_trained ? "sasrec-lists" : model->baseline,
+        .why = is_trained ? "What SASRec would show to the users that are judged."
+                          : "A baseline's lists for the users that are judged.",
+        .inputs = {"items.txt", NJ_LAB_HISTORIES, is_trained ? "sasrec/model.safetensors" : NULL},
+        .outputs = {model->lists},
     };
-    if (model != NULL) {
-        facts.inputs[2] = "sasrec/model.safetensors";
-    }
     nj_lab_chain_add(chain, &facts,
-                     "baseline %s%s --ids items.txt --users histories.txt --target test --top 50 "
+                     "baseline %s%s --ids items.txt --users histories.txt --target test --top 50%s "
                      "--out %s",
-                     strcmp(name, "sasrec-lists") == 0 ? "sasrec" : name,
-                     model != NULL ? " --model sasrec" : "", list);
+                     model->baseline, is_trained ? " --model sasrec" : "", r->baseline,
+                     model->lists);
 }
 
 static void add_judgement(const nj_lab_settings *s, const recipe *r, nj_lab_chain *chain)
 {
-    add_baseline(chain, "popularity", "popularity.jsonl", NULL);
-    add_baseline(chain, "co-visitation", "co-visitation.jsonl", NULL);
-    add_baseline(chain, "item-knn", "item-knn.jsonl", NULL);
-    add_baseline(chain, "sasrec-lists", "sasrec.jsonl", "sasrec");
+    for (size_t i = 1; i < NJ_LAB_MODEL_COUNT; i++) {
+        add_baseline(r, &NJ_LAB_MODELS[i], chain);
+    }
     nj_lab_chain_add(
         chain,
         &(nj_lab_step_facts){
@@ -170,33 +223,34 @@ static void add_judgement(const nj_lab_settings *s, const recipe *r, nj_lab_chai
         &(nj_lab_step_facts){
             .name = "eval",
             .why = "Every user's last item, which no model has seen: who names it?",
-            .inputs = {"tiger.njb", NJ_LAB_HISTORIES, "text.npy", "sasrec.jsonl", "item-knn.jsonl",
+            .inputs = {"tiger.njb", NJ_LAB_HISTORIES, NJ_LAB_ITEMS, "text.npy", "sasrec.jsonl", "item-knn.jsonl",
                        "co-visitation.jsonl", "popularity.jsonl"},
             .outputs = {NJ_LAB_EVAL_JSON, NJ_LAB_OUTCOMES, "eval.html"},
             .to = NJ_LAB_EVAL_JSON,
         },
-        "eval --bundle tiger.njb --users histories.txt --beam %s --top 20 --keep-history "
+        "eval --bundle tiger.njb --users histories.txt --beam %s --top 20%s "
         "%s --against sasrec.jsonl,item-knn.jsonl,co-visitation.jsonl,popularity.jsonl "
-        "--embeddings text.npy --per-user " NJ_LAB_OUTCOMES " --report eval.html --json",
-        r->beam, s->procs_option);
+        "--names TIGER,SASRec,item-kNN,co-visitation,popularity --embeddings text.npy --items items.tsv "
+        "--per-user " NJ_LAB_OUTCOMES " --report eval.html --json",
+        r->beam, r->history, s->procs_option);
 }
 
-static void add_night(const nj_lab_settings *s, const recipe *r, nj_lab_chain *chain)
+static void add_night(const recipe *r, nj_lab_chain *chain)
 {
-    (void)s;
-    nj_lab_chain_add(chain,
-                     &(nj_lab_step_facts){
-                         .name = "night",
-                         .why = "Lists for everybody, from their whole histories, into a store.",
-                         .inputs = {"tiger.njb", NJ_LAB_HISTORIES},
-                         .outputs = {"store/CURRENT", NJ_LAB_NIGHT_JSON},
-                         .to = NJ_LAB_NIGHT_JSON,
-                         .scratch = "store",
-                         .going_on = NJ_LAB_RESUME,
-                     },
-                     "run --bundle tiger.njb --users histories.txt --beam %s --top 20 --workers 2 "
-                     "--cache cache --store store --json",
-                     r->beam);
+    nj_lab_chain_add(
+        chain,
+        &(nj_lab_step_facts){
+            .name = "night",
+            .why = "Lists for everybody, from their whole histories, into a store.",
+            .inputs = {"tiger.njb", NJ_LAB_HISTORIES},
+            .outputs = {"store/CURRENT", NJ_LAB_NIGHT_JSON},
+            .to = NJ_LAB_NIGHT_JSON,
+            .scratch = "store",
+            .going_on = NJ_LAB_RESUME,
+        },
+        "run --bundle tiger.njb --users histories.txt --beam %s --top 20%s --workers 2 "
+        "--cache cache --store store --json",
+        r->beam, r->history);
     nj_lab_chain_add(chain,
                      &(nj_lab_step_facts){
                          .name = "get",
@@ -217,5 +271,5 @@ void nj_lab_chain_make(const nj_lab_settings *settings, nj_lab_chain *chain)
     add_catalogue(settings, r, chain);
     add_tiger(settings, r, chain);
     add_judgement(settings, r, chain);
-    add_night(settings, r, chain);
+    add_night(r, chain);
 }

@@ -29,6 +29,20 @@ typedef struct {
 #define NJ_LAB_TONIGHT "tonight.jsonl"
 #define NJ_LAB_PAGE "index.html"
 
+// The models that are compared, the generative one first.
+typedef struct {
+    const char *name;     // for people
+    const char *lists;    // file, also its name in eval's report
+    const char *baseline; // method of `nightjar baseline`; NULL: none
+    const char *about;
+} nj_lab_model;
+
+enum { NJ_LAB_TIGER, NJ_LAB_SASREC, NJ_LAB_MODEL_COUNT = 5 };
+extern const nj_lab_model NJ_LAB_MODELS[NJ_LAB_MODEL_COUNT];
+
+/// What semantic IDs are learned from: "text" or "sasrec".
+const char *nj_lab_embeddings_from(const nj_lab_settings *settings);
+
 /// Adds all steps. `settings` and its words are borrowed for the life of the chain.
 void nj_lab_chain_make(const nj_lab_settings *settings, nj_lab_chain *chain);
 

@@ -7,6 +7,9 @@
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 #include "ops/cli/interactions.h"
+#include "ops/cli/eval_report.h"
+#include "ops/cli/eval_report.h"
+#include "ops/cli/interactions.h"
 #include "ops/cli/item_options.h"
 #include "ops/cli/lab.h"
 #include "ops/cli/local_fleet.h"
@@ -331,6 +334,7 @@ static const nj_option EVAL[] = {
      "write each user's held-out item, its rank and the list decoded; "
      "--lists and --against read it",
      false},
+    NJ_EVAL_REPORT_OPTIONS,
     {"procs", "N", "1", "processes that decode; the result is the same", false},
     NJ_PRECISION_OPTION,
     NJ_ENGINE_OPTIONS,
@@ -414,18 +418,24 @@ static const nj_option STORE_ROLLBACK[] = {
     JSON_OPTION,
 };
 
-static const nj_option TRAIN_RQVAE[] = {
-    {"embeddings", "FILE", NULL, ".npy [items, width], float16 or float32", true},
-    {"levels", "N", "3", "codebooks", false},
-    {"codes", "LIST", "256", "codes of a level: one number, or one for each level", false},
-    {"hidden", "LIST", "512,256",
-     "widths of the encoder's hidden layers; the decoder's are the same backwards", false},
-    {"latent", "N", "64", "width of the codebooks", false},
-    {"beta", "X", "0.25", "weight of the commitment loss", false},
-    {"standardise", "WORD", "columns", "of the embeddings: " NJ_RQVAE_STANDARDS, false},
-    {"codebook-start", "WORD", "kmeans", "kmeans of the first residuals, or random", false},
-    {"keep-dead", NULL, NULL, "leave codes that no item has where they are", false},
-    NJ_TRAIN_OPTIONS("200", "1024", "0.001", "100", "cosine", "0", "1", "0", "5", "0"),
+static const nj_option BASELINE[] = {
+    NJ_IDS_OPTION,
+    NJ_HISTORIES_OPTIONS,
+    NJ_SPLIT_OPTIONS,
+    {"top", "N", "50", "items of a list", false},
+    {"mask-history", NULL, NULL, "leave out what a user has had", false},
+    {"model", "DIR", NULL, "sasrec: the folder that `train sasrec` made", false},
+    {"neighbours", "N", NULL, "co-visitation, item-knn: kept of each item; default: 200", false},
+    {"fading", "X", NULL,
+     "co-visitation, item-knn: weight of an item for each later one; default: 0.4, 0.5", false},
+    {"distance", "X", NULL, "co-visitation: exponent of the places between two items; default: 0.5",
+     false},
+    {"back", "X", NULL, "co-visitation: weight of items that stood before; default: 0.1", false},
+    {"shrink", "X", NULL, "item-knn: added to the divisor of a cosine; default: 40", false},
+    {"threads", "N", "0", "0: one for each processor of this process; the lists are the same",
+     false},
+    {"out", "FILE", NULL, "lists as JSON lines; - is standard output", true},
+    {"json", NULL, NULL, "print what was done as JSON, unless lists go to standard output", false},
 };
 
 static const nj_option TRAIN_SASREC[] = {
@@ -437,6 +447,10 @@ static const nj_option TRAIN_SASREC[] = {
     {"d-ff", "N", "512", "width of a dense layer", false},
     {"history-max", "N", "50", "the last items of a history that are looked at", false},
     {"norms", "WORD", "before", "where norms stand: before a sublayer or after it", false},
+    {"shard", "N", "0",
+     "samples that a thread takes at a time, part of what the bits depend on; 0: --batch / 32, at "
+     "least 4, and so many that their gradients take 2 GB",
+     false},
     NJ_TRAIN_OPTIONS("100", "256", "0.001", "100", "cosine", "0", "0", "0.5", "1", "10"),
 };
 
@@ -475,32 +489,26 @@ static const nj_option TRAIN_T5[] = {
     NJ_TRAIN_OPTIONS("100", "256", "0.001", "500", "cosine", "0.05", "1", "0.1", "2", "10"),
 };
 
-static const nj_option BASELINE[] = {
-    NJ_IDS_OPTION,
-    NJ_HISTORIES_OPTIONS,
-    NJ_SPLIT_OPTIONS,
-    {"top", "N", "50", "items of a list", false},
-    {"mask-history", NULL, NULL, "leave out what a user has had", false},
-    {"model", "DIR", NULL, "sasrec: the folder that `train sasrec` made", false},
-    {"neighbours", "N", NULL, "co-visitation, item-knn: kept of each item; default: 200", false},
-    {"fading", "X", NULL,
-     "co-visitation, item-knn: weight of an item beside the next one's; default: 0.5", false},
-    {"distance", "X", NULL, "co-visitation: exponent of the places between two items; default: 0",
-     false},
-    {"back", "X", NULL, "co-visitation: weight of items that stood before; default: 0", false},
-    {"damping", "X", NULL,
-     "co-visitation: exponent of popularity that weights are divided by; default: 0", false},
-    {"shrink", "X", NULL, "item-knn: added to the divisor of a cosine; default: 10", false},
-    {"threads", "N", "0", "0: one for each processor of this process; the lists are the same",
-     false},
-    {"out", "FILE", NULL, "lists as JSON lines; - is standard output", true},
-    {"json", NULL, NULL, "print what was done as JSON, unless lists go to standard output", false},
-};
-
 #define COMMAND(name, summary, positional, options, run)                                           \
     {                                                                                              \
         name, summary, positional, options, sizeof(options) / sizeof(options)[0], run              \
     }
+
+static const nj_option TRAIN_RQVAE[] = {
+    {"embeddings", "FILE", NULL, ".npy [items, width], float16 or float32", true},
+    {"levels", "N", "3", "codebooks", false},
+    {"codes", "LIST", "256", "codes of a level: one number, or one for each level", false},
+    {"hidden", "LIST", "512,256",
+     "widths of the encoder's hidden layers; the decoder's are the same backwards", false},
+    {"latent", "N", "64", "width of the codebooks", false},
+    {"beta", "X", "0.25", "weight of the commitment loss", false},
+    {"standardise", "WORD", "columns", "of the embeddings: " NJ_RQVAE_STANDARDS, false},
+    {"codebook-start", "WORD", "kmeans", "kmeans of the first residuals, or random", false},
+    {"keep-dead", NULL, NULL, "leave codes that no item has where they are", false},
+    {"best", "WORD", "error", "the epoch that is kept: least reconstruction error, or collisions",
+     false},
+    NJ_TRAIN_OPTIONS("200", "256", "0.003", "100", "cosine", "0", "1", "0", "5", "0"),
+};
 
 static const nj_command COMMANDS[] = {
     COMMAND("baseline", "lists of the models that every other one must beat", "METHOD", BASELINE,
@@ -570,8 +578,6 @@ static const nj_command COMMANDS[] = {
             nj_command_train_rqvae),
     COMMAND("train sasrec", "a self-attentive recommender from histories", NULL, TRAIN_SASREC,
             nj_command_train_sasrec),
-    COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
-            nj_command_train_t5),
     COMMAND("train t5", "a generative recommender from histories and SIDs", NULL, TRAIN_T5,
             nj_command_train_t5),
 };

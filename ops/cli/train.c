@@ -18,6 +18,7 @@
 #define CHECKPOINT_NAME "checkpoint.nj"
 #define LOG_NAME "training.json"
 #define REPORT_NAME "report.html"
+#define BEST_BYTES 64 // of the best figure in the progress
 
 static double seconds_since(uint64_t began_ns)
 {
@@ -45,6 +46,9 @@ static nj_status make_paths(nj_training *training, nj_error *err)
     nj_status status = nj_path_copy(training->options.out, &out, err);
     if (status == NJ_OK) {
         status = nj_folder_make(out.text, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_store_lock_take(out.text, "train", 0, &training->lock, err);
     }
     if (status == NJ_OK) {
         status = nj_path_join(out.text, CHECKPOINT_NAME, &training->checkpoint, err);
@@ -115,6 +119,7 @@ nj_status nj_training_open(nj_training_request *request, const nj_training_optio
                            uint64_t began_ns, nj_training *out, nj_error *err)
 {
     nj_training training = {.options = *options,
+                            .lock = {.fd = -1},
                             .sample_count = request->sample_count,
                             .began_ns = began_ns,
                             .step_ns = nj_clock_mono_ns()};
@@ -134,6 +139,7 @@ nj_status nj_training_open(nj_training_request *request, const nj_training_optio
         status = write_log(&training, &training.log, err);
     }
     if (status != NJ_OK) {
+        nj_store_lock_release(&training.lock);
         nj_training_log_fini(&training.log);
         nj_buffer_fini(&training.notes);
         return status;
@@ -150,6 +156,7 @@ void nj_training_close(nj_training *training)
     }
     nj_stop_release();
     nj_progress_finish(&training->progress);
+    nj_store_lock_release(&training->lock);
     nj_training_log_fini(&training->log);
     nj_buffer_fini(&training->notes);
 }
@@ -199,9 +206,12 @@ static void show(nj_training *training, const nj_train_state *state, uint64_t no
                           training->sample_count * (uint64_t)training->options.epochs,
                           done - state->samples, training->options.quiet, training->began_ns);
     }
+    char best[BEST_BYTES] = "";
+    if (training->log.best_epoch > 0) {
+        snprintf(best, sizeof best, ", best %s %.4f", training->log.decides, training->log.best);
+    }
     nj_progress_note(progress, "epoch %" PRIu32 " of %" PRIu32 ", loss %.4f, rate %.2e%s",
-                     state->epoch + 1, training->options.epochs, state->loss, state->rate,
-                     training->log.best_epoch == 0 ? "" : ", judged");
+                     state->epoch + 1, training->options.epochs, state->loss, state->rate, best);
     nj_progress_update(progress, done, now_ns);
 }
 
@@ -338,6 +348,10 @@ static json_t *result_to_json(const nj_training *training)
         json_object_set_new(result, "out", json_string(training->options.out));
         json_object_set(result, "last",
                         count > 0 ? json_array_get(epochs, count - 1) : json_null());
+        json_object_set(result, "best_figures",
+                        training->log.best_epoch > 0
+                            ? json_array_get(epochs, training->log.best_epoch - 1)
+                            : json_null());
     }
     return result;
 }

@@ -8,11 +8,13 @@
 //   DIR/checkpoint.nj   where a killed training goes on; removed when it is complete
 //   DIR/training.json   worker/train/training_log.h
 //   DIR/report.html     worker/train/training_report.h
+//   DIR/lock            one training at a time in a folder
 #ifndef NJ_OPS_CLI_TRAIN_H
 #define NJ_OPS_CLI_TRAIN_H
 
 #include "common/base/file.h"
 #include "common/cli/progress.h"
+#include "common/store/lock.h"
 #include "ops/cli/train_options.h"
 #include "worker/train/train_run.h"
 #include "worker/train/training_log.h"
@@ -32,6 +34,7 @@ typedef struct {
     nj_path checkpoint;
     nj_path log_path;
     nj_path report_path;
+    nj_store_lock lock; // owned; on the folder
     nj_training_log log;
     nj_buffer notes; // owned
     nj_progress progress;
@@ -47,7 +50,7 @@ typedef struct {
 /// Makes the folder, begins the log or goes on with that of the checkpoint, and catches SIGINT and SIGTERM. `began_ns` is when the
 /// command began: the time limit counts from there.
 ///
-/// Errors  NJ_AGAIN: a checkpoint is there and --resume is not given; NJ_CONFIG: it is of other settings or inputs (names the first);
+/// Errors  NJ_AGAIN: another process trains in the folder, or a checkpoint is there and --resume is not given; NJ_CONFIG: it is of other settings or inputs (names the first);
 ///         NJ_INPUT, NJ_IO, NJ_NO_MEMORY. What is taken is gone whatever the status
 /// Proof   tests/cli/0780-train-t5.t
 NJ_CHECKED nj_status nj_training_open(nj_training_request *request,

@@ -15,6 +15,19 @@
 
 #define BETA_MAX 1e3
 
+// Names of figures; static, as figures borrow them.
+#define RELATIVE_ERROR "relative_error"
+#define COLLIDING "colliding"
+static const char *const PERPLEXITY[] = {"perplexity.0", "perplexity.1", "perplexity.2",
+                                         "perplexity.3", "perplexity.4", "perplexity.5",
+                                         "perplexity.6", "perplexity.7"};
+static const char *const COMMITMENT[] = {"commitment.0", "commitment.1", "commitment.2",
+                                         "commitment.3", "commitment.4", "commitment.5",
+                                         "commitment.6", "commitment.7"};
+static const char *const USE[] = {"code_use.0", "code_use.1", "code_use.2", "code_use.3",
+                                  "code_use.4", "code_use.5", "code_use.6", "code_use.7"};
+_Static_assert(sizeof USE / sizeof USE[0] == NJ_QUANT_LEVELS_MAX, "a name for each level");
+
 // A training as it was asked for, and all that lives as long.
 typedef struct {
     nj_training_options options;
@@ -25,6 +38,7 @@ typedef struct {
     nj_rqvae_rows rows;
     nj_rqvae *model;
     nj_training training;
+    const char *decides;         // the figure that tells a better epoch; static
     const nj_rqvae_epoch *epoch; // while it is kept
 } rqvae_request;
 
@@ -78,6 +92,7 @@ static nj_status words_from(const nj_arguments *arguments, rqvae_request *reques
 {
     const char *standard = nj_argument(arguments, "standardise");
     const char *start = nj_argument(arguments, "codebook-start");
+    const char *best = nj_argument(arguments, "best");
     if (!nj_rqvae_standard_from_name(standard, &request->standard)) {
         return nj_fail(err, NJ_USAGE, "--standardise is \"%s\", must be " NJ_RQVAE_STANDARDS,
                        standard);
@@ -86,6 +101,10 @@ static nj_status words_from(const nj_arguments *arguments, rqvae_request *reques
         return nj_fail(err, NJ_USAGE, "--codebook-start is \"%s\", must be kmeans or random",
                        start);
     }
+    if (strcmp(best, "error") != 0 && strcmp(best, "collisions") != 0) {
+        return nj_fail(err, NJ_USAGE, "--best is \"%s\", must be error or collisions", best);
+    }
+    request->decides = strcmp(best, "error") == 0 ? RELATIVE_ERROR : COLLIDING;
     request->settings.kmeans = strcmp(start, "kmeans") == 0;
     request->settings.revive = !nj_argument_flag(arguments, "keep-dead");
     return nj_argument_real(arguments, "beta", 0, BETA_MAX, &request->settings.beta, err);
@@ -152,25 +171,14 @@ static json_t *list_settings(const nj_arguments *arguments, const rqvae_request 
         nj_argument(arguments, "codebook-start"), "keep-dead", !request->settings.revive);
 }
 
-// Names of a figure of each level; static, as figures borrow them.
-static const char *const PERPLEXITY[] = {"perplexity.0", "perplexity.1", "perplexity.2",
-                                         "perplexity.3", "perplexity.4", "perplexity.5",
-                                         "perplexity.6", "perplexity.7"};
-static const char *const COMMITMENT[] = {"commitment.0", "commitment.1", "commitment.2",
-                                         "commitment.3", "commitment.4", "commitment.5",
-                                         "commitment.6", "commitment.7"};
-static const char *const USE[] = {"code_use.0", "code_use.1", "code_use.2", "code_use.3",
-                                  "code_use.4", "code_use.5", "code_use.6", "code_use.7"};
-_Static_assert(sizeof USE / sizeof USE[0] == NJ_QUANT_LEVELS_MAX, "a name for each level");
-
 static size_t list_figures(const nj_rqvae_shape *shape, const nj_rqvae_epoch *epoch,
                            nj_training_figure *out)
 {
     const nj_rqvae_figures *figures = &epoch->figures;
     const uint32_t L = shape->level_count;
     size_t count = 0;
-    out[count++] = (nj_training_figure){"relative_error", figures->relative};
-    out[count++] = (nj_training_figure){"colliding", (double)figures->colliding};
+    out[count++] = (nj_training_figure){RELATIVE_ERROR, figures->relative};
+    out[count++] = (nj_training_figure){COLLIDING, (double)figures->colliding};
     out[count++] = (nj_training_figure){"dead_codes", (double)epoch->dead};
     for (uint32_t l = 0; l < L; l++) {
         const double use = (double)figures->used[l] / (double)shape->K[l];
@@ -247,7 +255,7 @@ static nj_status open_training(const nj_arguments *arguments, rqvae_request *req
     char digest[NJ_DIGEST_HEX_BYTES];
     nj_digest_hex(&request->rows.digest, digest);
     nj_training_request about = {.kind = "rqvae",
-                                 .decides = "relative_error",
+                                 .decides = request->decides,
                                  .less_is_better = true,
                                  .settings = list_settings(arguments, request),
                                  .inputs = json_pack("{s:s}", "embeddings", digest),
@@ -268,6 +276,34 @@ static nj_status train(rqvae_request *request, nj_error *err)
     return status == NJ_OK ? nj_training_finish(&request->training, &state, err) : status;
 }
 
+static double figure_of(const json_t *epoch, const char *name)
+{
+    return json_number_value(json_object_get(epoch, name));
+}
+
+// What the codes of the epoch that was kept are worth.
+static void print_best(const rqvae_request *request)
+{
+    const nj_training_log *log = &request->training.log;
+    const json_t *best =
+        log->best_epoch == 0
+            ? NULL
+            : json_array_get(json_object_get(log->object, "epochs"), log->best_epoch - 1);
+    if (best == NULL || request->options.json) {
+        return;
+    }
+    printf("reconstruction error %.6g, %.4f of the variance; %.0f of %zu items collide, at most "
+           "%.0f in one place\n",
+           figure_of(best, "error"), figure_of(best, RELATIVE_ERROR), figure_of(best, COLLIDING),
+           request->rows.count, figure_of(best, "largest"));
+    for (uint32_t l = 0; l < request->shape.level_count; l++) {
+        printf("level %" PRIu32 ": %.1f %% of %" PRIu32 " codes used, perplexity %.1f, mean "
+               "squared residual %.4g\n",
+               l, 100 * figure_of(best, USE[l]), request->shape.K[l],
+               figure_of(best, PERPLEXITY[l]), figure_of(best, COMMITMENT[l]));
+    }
+}
+
 nj_status nj_command_train_rqvae(const nj_arguments *arguments, nj_error *err)
 {
     const uint64_t began_ns = nj_clock_mono_ns();
@@ -284,6 +320,9 @@ nj_status nj_command_train_rqvae(const nj_arguments *arguments, nj_error *err)
     }
     if (status == NJ_OK) {
         status = nj_training_print(&request.training, err);
+    }
+    if (status == NJ_OK) {
+        print_best(&request);
     }
     nj_training_close(&request.training);
     nj_rqvae_free(&request.model);

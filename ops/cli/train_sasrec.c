@@ -2,10 +2,11 @@
 #include "ops/cli/train_sasrec.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "common/base/checked.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/catalogue/job.h"
 #include "common/judge/metric.h"
 #include "ops/cli/commands.h"
@@ -14,8 +15,9 @@
 #include "worker/train/sasrec_judge.h"
 #include "worker/train/sasrec_learner.h"
 
-#define SHARD_SAMPLES 8                       // where gradients of so many fit:
-#define GRADIENTS_BYTES_MAX ((size_t)2 << 30) // of all shards of a step
+#define SHARDS 32     // that a batch is cut into, where none is smaller than
+#define SHARD_LEAST 4 // samples, and where their gradients take no more than
+#define GRADIENTS_BYTES_MAX ((size_t)2 << 30)
 #define DECIDES "ndcg@10"
 
 typedef struct {
@@ -25,6 +27,7 @@ typedef struct {
     nj_sequences sequences;
     nj_sasrec_learner sasrec;
     nj_learner learner;
+    uint32_t shard; // samples
     nj_digest items_digest;
     nj_digest users_digest;
     nj_training training;
@@ -104,6 +107,32 @@ static nj_status make_model(const nj_arguments *arguments, const nj_training_opt
     return status;
 }
 
+// Few samples keep many threads busy, many take less memory.
+static nj_status choose_shard(const nj_arguments *arguments, command *c, uint32_t batch,
+                              nj_error *err)
+{
+    uint64_t given = 0;
+    const size_t gradient = c->model->count * sizeof(float);
+    const size_t shards = nj_max_size(1, nj_min_size(SHARDS, GRADIENTS_BYTES_MAX / gradient));
+    nj_status status = nj_argument_uint(arguments, "shard", 0, NJ_TRAIN_BATCH_MAX, &given, err);
+    c->shard = given > 0 ? (uint32_t)given
+                         : (uint32_t)nj_max_size(SHARD_LEAST, (batch + shards - 1) / shards);
+    return status;
+}
+
+static void tell_size(const command *c, const nj_training_options *options)
+{
+    const size_t shards = (options->batch_samples + (size_t)c->shard - 1) / c->shard;
+    nj_log(NJ_LOG_INFO,
+           "%zu users, %" PRIu64 " events of known items, %" PRIu64
+           " of unknown ones left out; %zu "
+           "samples with %" PRIu64 " labels; %zu parameters, %" PRIu32
+           " threads; gradients of %zu shards take %.0f MB",
+           c->users.count, c->users.item_total, c->users.unknown_total, c->sequences.count,
+           c->sequences.label_total, c->model->count, options->threads, shards,
+           (double)(shards * c->model->count * sizeof(float)) / 1e6);
+}
+
 // ---- hooks ----
 
 static nj_status keep_model(void *context, nj_error *err)
@@ -161,12 +190,12 @@ static nj_slice tell_notes(void *context)
 
 // ---- running ----
 
-static json_t *describe_settings(const nj_sasrec_config *config)
+static json_t *describe_settings(const nj_sasrec_config *config, uint32_t shard)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "layers", (json_int_t)config->layers,
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s, s:I}", "layers", (json_int_t)config->layers,
                      "d-model", (json_int_t)config->D, "heads", (json_int_t)config->H, "d-ff",
                      (json_int_t)config->F, "history-max", (json_int_t)config->S, "norms",
-                     config->norms_after ? "after" : "before");
+                     config->norms_after ? "after" : "before", "shard", (json_int_t)shard);
 }
 
 static json_t *describe_inputs(const command *c)
@@ -178,21 +207,12 @@ static json_t *describe_inputs(const command *c)
     return json_pack("{s:s, s:s}", "ids", items, "users", users);
 }
 
-// As few samples as keep many threads busy, and as many as memory needs.
-static uint32_t choose_shard(const command *c, uint32_t batch)
-{
-    const size_t gradient = c->model->count * sizeof(float);
-    const size_t most = GRADIENTS_BYTES_MAX / gradient > 0 ? GRADIENTS_BYTES_MAX / gradient : 1;
-    const uint32_t least = (uint32_t)((batch + most - 1) / most);
-    return least > SHARD_SAMPLES ? least : SHARD_SAMPLES;
-}
-
 static nj_status run_training(command *c, const nj_training_options *options, nj_error *err)
 {
     const nj_train_settings settings = {
         .epochs = options->epochs,
         .batch_samples = options->batch_samples,
-        .shard_samples = choose_shard(c, options->batch_samples),
+        .shard_samples = c->shard,
         .threads = options->threads,
         .schedule = {.kind = options->schedule, .rate = options->rate, .warmup = options->warmup},
         .adamw = {0.9, 0.999, 1e-8, options->weight_decay},
@@ -203,21 +223,12 @@ static nj_status run_training(command *c, const nj_training_options *options, nj
         .resume = options->resume};
     const nj_train_hooks hooks = {
         .context = c, .stepped = stepped, .epoch_ended = epoch_ended, .notes = tell_notes};
-    nj_digest inputs = nj_sasrec_learner_digest(&c->sasrec, &c->users_digest);
+    const nj_digest asked = nj_training_digest(&c->training);
+    const nj_digest inputs = nj_sasrec_learner_digest(&c->sasrec, &asked);
+    tell_size(c, options);
     nj_status status = nj_train_run(&c->learner, &settings, &inputs, &hooks, &c->state, err);
+    nj_progress_finish(&c->training.progress);
     return status == NJ_OK ? nj_training_finish(&c->training, &c->state, err) : status;
-}
-
-static nj_status print_result(const command *c, nj_error *err)
-{
-    if (c->training.options.json) {
-        json_t *object = json_deep_copy(c->training.log.object);
-        return nj_print_json_take(&object, err);
-    }
-    printf("%s: best epoch %" PRIu32 " of %" PRIu32 ", validation " DECIDES " %.4f\n",
-           c->training.options.out, c->training.log.best_epoch, c->training.log.epochs,
-           c->training.log.best);
-    return NJ_OK;
 }
 
 static void close_command(command *c)
@@ -243,9 +254,12 @@ nj_status nj_command_train_sasrec(const nj_arguments *arguments, nj_error *err)
         status = make_model(arguments, &options, &c, err);
     }
     if (status == NJ_OK) {
+        status = choose_shard(arguments, &c, options.batch_samples, err);
+    }
+    if (status == NJ_OK) {
         nj_training_request request = {.kind = "sasrec",
                                        .decides = DECIDES,
-                                       .settings = describe_settings(&c.model->config),
+                                       .settings = describe_settings(&c.model->config, c.shard),
                                        .inputs = describe_inputs(&c),
                                        .sample_count = c.sequences.count};
         status = nj_training_open(&request, &options, began_ns, &c.training, err);
@@ -254,7 +268,7 @@ nj_status nj_command_train_sasrec(const nj_arguments *arguments, nj_error *err)
         status = run_training(&c, &options, err);
     }
     if (status == NJ_OK) {
-        status = print_result(&c, err);
+        status = nj_training_print(&c.training, err);
     }
     close_command(&c);
     return status;

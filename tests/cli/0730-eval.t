@@ -105,7 +105,8 @@ assert all(math.isclose(compared[f"overlap@{k}"], judge.overlap(users, one, othe
 P
 
 expect_exit 0 '' -- nightjar eval --bundle b.njb --users some.txt
-stdout_has 'test, leave-last-out: 124 users read; 122 judged; 1 without an item to hold out; 1 whose item the catalogue does not know'
+stdout_has '  122 judged'
+stdout_has '  1 whose item the catalogue does not know'
 stdout_has '  invalid   0 of 2440 recommended'
 expect_exit 2 '--target is "train", must be test, validation or none' -- nightjar eval --bundle b.njb --users some.txt --target train
 expect_exit 2 '--procs' -- nightjar eval --bundle b.njb --users some.txt --procs 257

@@ -133,15 +133,17 @@ expect_exit 65 'was made for "test; ties 3", and "test; ties 4" is judged' -- \
     nightjar eval --bundle b.njb --users events.csv --tie-seed 4 --lists ties.jsonl
 
 # ---- kept and masked ----
-# Every second user must not get two items, which makes a search wider than the beams.
+# Most users must not get nearly all that narrow beams reach, so that a list as deep as the beams needs a wider search than a night's.
+nightjar decode --bundle b.njb --users events.csv --beam 120 --top 120 --keep-history >wanted.jsonl 2>err
 python3 -c '
 import json, protocol
+wanted = protocol.rows("wanted.jsonl")
 with open("masked.jsonl", "w") as out, open("cut.jsonl", "w") as cut:
     for n, (user, events) in enumerate(protocol.histories().items()):
-        items, never = [item for _, _, item in events], ["kettle-01", "kettle-03"] if n % 2 else []
+        items, never = [item for _, _, item in events], wanted[user]["items"][1:] if n % 4 else []
         out.write(json.dumps({"user": user, "items": items, "exclude": never}) + "\n")
         cut.write(json.dumps({"user": user, "items": items[:-1], "exclude": never}) + "\n")'
-for options in '--beam 12 --top 20' '--beam 60 --top 20' '--beam 30 --top 20 --procs 3'; do
+for options in '--beam 6 --top 2' '--beam 60 --top 20' '--beam 30 --top 20 --procs 3'; do
     evaluate --users masked.jsonl $options --per-user both.jsonl
     nightjar decode --bundle b.njb --users cut.jsonl ${options% --procs 3} >masked-lists.jsonl 2>err
     nightjar decode --bundle b.njb --users cut.jsonl ${options% --procs 3} --keep-history >kept-lists.jsonl 2>err
@@ -152,7 +154,7 @@ for user, row in both.items():
     assert row["items"] == masked[user]["items"], row
     assert row["rank"] == row["rank_masked"] == protocol.rank(masked[user]["items"], row["target"]), row
     assert row["rank_kept"] == protocol.rank(kept[user]["items"], row["target"]), row
-assert any(row["rank_kept"] and not row["rank_masked"] for row in both.values()), "bought again, so masked"
+assert "top 2" in "'"$options"'" or any(row["rank_kept"] and not row["rank_masked"] for row in both.values()), "bought again"
 assert any(kept[user]["items"] != masked[user]["items"] for user in both)'
     evaluate --users masked.jsonl $options --keep-history --per-user kept.jsonl
     check "... whichever was asked for" python3 -c '

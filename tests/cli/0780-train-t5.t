@@ -81,16 +81,18 @@ fi
 # Time is up, or somebody says stop.
 expect_exit 75 'the same command goes on with --resume' -- "${train[@]}" --epochs 100000 --time-limit 1 --quiet --out limited
 check '... and a checkpoint is there' test -s limited/checkpoint.nj
-"${train[@]}" --epochs 100000 --resume --checkpoint-every 0 --quiet --out stopped >out 2>err &
+"${train[@]}" --epochs 100000 --resume --checkpoint-every 0 --quiet --out stopped >stopped.out 2>stopped.err &
 trained=$!
 while [[ ! -s stopped/checkpoint.nj ]]; do
     sleep 0.05
 done
+expect_exit 75 'stopped' -- "${train[@]}" --epochs 100000 --resume --out stopped
+stderr_has 'train'
 kill -TERM "$trained"
 code=0
 wait "$trained" || code=$?
 check 'SIGTERM ends a training with 143' test "$code" -eq 143
-stderr_has 'ended by SIGTERM behind step'
+check '... and it says how to go on' grep -q 'ended by SIGTERM behind step .* goes on with --resume' stopped.err
 
 # Early stopping; the best weights are kept and not the last.
 expect_exit 0 '' -- "${train[@]}" --epochs 50 --rate 0 --patience 2 --quiet --out still
@@ -104,6 +106,12 @@ assert abs(json.load(open("out"))["models"][0]["ndcg@10"] - json.load(open("wild
 expect_exit 0 'the weights of the last epoch are kept' -- "${train[@]}" --epochs 1 --validate-every 0 --out blind
 check '... and a model is there' test -s blind/model.safetensors
 expect_exit 0 'nothing is validated' -- "${train[@]}" --epochs 1 --hold-out 0 --out all
+
+expect_exit 0 '' -- "${train[@]}" --epochs 1 --hold-out 1 --quiet --out nearly
+nightjar bundle pack --model nearly --catalogue cat --out nearly.njb >out 2>err
+nightjar eval --bundle nearly.njb --users users.txt --beam 10 --top 10 --json >out 2>err
+check '... and is judged by the last item' python3 -c 'import json
+assert abs(json.load(open("out"))["models"][0]["ndcg@10"] - json.load(open("nearly/training.json"))["best"]) < 1e-9'
 
 # A loss that is no number.
 expect_exit 1 'try a lower rate' -- "${train[@]}" --epochs 3 --rate 1000 --clip 0 --warmup 0 --quiet --out broken

@@ -157,8 +157,7 @@ static void add_user(const building *b, uint32_t item, const occurrence *o, sums
 static double weigh(const building *b, uint32_t item, uint32_t other, double sum)
 {
     if (b->settings->kind == NJ_NEIGHBOURS_CO_VISITATION) {
-        const double popularity = (double)(b->first[other + 1] - b->first[other]);
-        return b->settings->damping == 0 ? sum : sum / pow(popularity, b->settings->damping);
+        return sum;
     }
     const double both = (double)b->user_counts[item] * (double)b->user_counts[other];
     return sum / (sqrt(both) + b->settings->shrink);

@@ -3,7 +3,7 @@
 //   histories ─► occurrences of each item ─► weights of its neighbours, the best kept ─► neighbours of all items
 //
 //   co-visitation   b goes with a by the times that b stood d places behind a:  sum of 1 / d^`distance`, and of `back` times that where it
-//                   stood before; over popularity(b)^`damping`
+//                   stood before
 //   item-kNN        the cosine of the two items' columns of the user-item matrix, shrunk where few users had both:
 //                   users of both / (sqrt(users of a * users of b) + shrink)
 //
@@ -28,7 +28,6 @@ typedef struct {
     uint32_t window;         // co-visitation: places that two items may be apart; 0: any
     double distance;         // co-visitation: exponent of the places that two items are apart
     double back;             // co-visitation: weight of an item that stood before, 0 to 1
-    double damping;          // co-visitation: exponent of the neighbour's popularity, 0 to 1
     double shrink;           // cosine: at least 0
     double fading;           // of an item for each later one, above 0 to 1
     uint32_t history_max;    // the last items of a history that count; 0: all

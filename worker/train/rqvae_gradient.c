@@ -254,15 +254,13 @@ double nj_rqvae_gradient(const nj_rqvae *model, nj_rqvae_scratch *scratch, const
                     .rows = rows,
                     .gradient = gradient};
     const size_t values = rows * model->shape.latent;
-    const float *code = options->plain ? scratch->encoder[model->layer_count - 1] : scratch->sum;
     run_layers(&c, false, x);
-    double loss = options->plain ? 0 : quantize(&c);
-    run_layers(&c, true, code);
+    double loss = quantize(&c);
+    run_layers(&c, true, scratch->sum);
     loss += compare(&c, x);
-    float *dz = run_layers_back(&c, true, code, true);
+    const float *dz = run_layers_back(&c, true, scratch->sum, true);
     for (size_t i = 0; i < values; i++) {
-        const float pull = options->plain ? 0.0f : scratch->pull[i];
-        scratch->derivatives[0][i] = dz[i] + pull;
+        scratch->derivatives[0][i] = dz[i] + scratch->pull[i];
     }
     run_layers_back(&c, false, x, false);
     return loss;

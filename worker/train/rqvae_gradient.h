@@ -16,7 +16,6 @@ typedef struct {
     double dropout; // of hidden values, in encoder and decoder; [0, 1)
     float weight;   // of a row in the gradient: 1 over the rows of the batch
     uint64_t seed;  // of dropout
-    bool plain;     // no quantization: z_q = z, and codebooks get nothing
 } nj_rqvae_options;
 
 typedef struct nj_rqvae_scratch nj_rqvae_scratch;

@@ -55,18 +55,17 @@ static nj_status begin_thread(const judging *j, judge *t, nj_error *err)
 
 static nj_status begin(judging *j, nj_pool *pool, nj_error *err)
 {
+    const size_t threads = nj_pool_threads(pool);
     j->block_count = j->rows->count / BLOCK_ROWS + (j->rows->count % BLOCK_ROWS != 0);
-    j->thread_count = nj_min_size(nj_pool_threads(pool), j->block_count);
     j->errors = calloc(j->block_count, sizeof *j->errors);
     j->squares = calloc(j->block_count, sizeof *j->squares);
-    j->threads = calloc(nj_pool_threads(pool), sizeof *j->threads);
+    j->threads = calloc(threads, sizeof *j->threads);
     if (j->errors == NULL || j->squares == NULL || j->threads == NULL) {
-        j->thread_count = 0;
         return nj_fail(err, NJ_NO_MEMORY, "no memory to judge %zu rows", j->rows->count);
     }
-    j->thread_count = nj_pool_threads(pool);
+    j->thread_count = threads;
     nj_status status = NJ_OK;
-    for (size_t i = 0; i < j->thread_count && status == NJ_OK; i++) {
+    for (size_t i = 0; i < threads && status == NJ_OK; i++) {
         status = begin_thread(j, &j->threads[i], err);
     }
     return status;

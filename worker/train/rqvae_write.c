@@ -10,7 +10,7 @@
 #define CODEBOOKS_NAME "codebooks.safetensors"
 #define DECODER_NAME "decoder.safetensors"
 #define CODES_NAME "codes.npy"
-#define NAME_BYTES 32
+#define NAME_BYTES 48 // of "decoder.<i>.weight"
 #define TENSORS_MAX (2 * NJ_RQVAE_LAYERS_MAX)
 
 static nj_status pack_codebooks(const nj_rqvae *model, const nj_rqvae_rows *rows, nj_buffer *out,

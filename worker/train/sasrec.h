@@ -80,7 +80,7 @@ typedef struct {
 /// Item and position embeddings and linear layers normal with deviation 0.02, norms 1 and 0; the numbers follow from `seed` alone.
 /// Packed. `kernels` outlive the model.
 /// Errors  NJ_INPUT: a size that makes no model (names it, the rule and both numbers); NJ_NO_MEMORY
-/// Proof   tests/unit/train/test_sasrec.c
+/// Proof   tests/unit/train/test_sasrec_learner.c
 NJ_CHECKED nj_status nj_sasrec_new(const nj_sasrec_config *config, const nj_kernels *kernels,
                                    uint64_t seed, nj_sasrec **out, nj_error *err);
 /// Accepts NULL in *model.

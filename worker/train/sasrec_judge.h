@@ -24,7 +24,7 @@ typedef struct {
 ///
 /// Memory  of each thread: the scratch of 32 sequences and a number an item
 /// Errors  NJ_NO_MEMORY
-/// Proof   tests/unit/train/test_sasrec_judge.c
+/// Proof   tests/unit/train/test_sasrec_learner.c
 NJ_CHECKED nj_status nj_sasrec_judge(const nj_sasrec *model, const nj_user_table *users,
                                      uint32_t from_end, nj_pool *pool, nj_sasrec_ranks *out,
                                      nj_error *err);

@@ -75,6 +75,19 @@ static void pack_part(void *context, size_t part)
     nj_sasrec_pack_part(sasrec->model, part);
 }
 
+static uint32_t count_positions(const void *context, uint32_t number)
+{
+    const nj_sasrec_learner *sasrec = context;
+    return sasrec->sequences->sequences[number].length;
+}
+
+static nj_slice name_user(const void *context, uint32_t number)
+{
+    const nj_sasrec_learner *sasrec = context;
+    const nj_sequence *sequence = &sasrec->sequences->sequences[number];
+    return nj_user_table_at(sasrec->sequences->users, sequence->user).user;
+}
+
 // The weight and bias of a norm lie side by side.
 static nj_train_span span_of(const nj_sasrec *model, const nj_sasrec_norm *norm)
 {
@@ -114,7 +127,9 @@ nj_status nj_sasrec_learner_init(nj_sasrec_learner *sasrec, nj_learner *out, nj_
                           .scratch_free = free_scratch,
                           .count_labels = count_labels,
                           .gradient = add_gradient,
-                          .changed = pack_part};
+                          .changed = pack_part,
+                          .effort = count_positions,
+                          .name_user = name_user};
     nj_status status = list_norms(sasrec, &learner.undecayed_count, err);
     learner.undecayed = sasrec->norms;
     if (status == NJ_OK) {

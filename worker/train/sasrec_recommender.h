@@ -7,7 +7,7 @@
 
 /// The model is borrowed. A user without a history gets no scores. Memory of a thread: scores of all items for a group of users, at most 32
 /// users and, where one has not more, 32 MB.
-/// Proof   tests/unit/train/test_sasrec_judge.c
+/// Proof   tests/unit/train/test_sasrec_learner.c
 nj_recommender nj_sasrec_recommender(const nj_sasrec *model);
 
 #endif

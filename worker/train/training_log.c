@@ -1,6 +1,6 @@
 #include "worker/train/training_log.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +8,10 @@
 #include "common/codec/json.h"
 
 #define FORMAT_VERSION 1
-// 15 digits read well (0.05 stays 0.05), and tell settings apart.
-#define DUMP_FLAGS JSON_REAL_PRECISION(15)
+// 15 digits read well: 0.05 stays 0.05.
+#define DIGITS 15
+#define DUMP_FLAGS JSON_REAL_PRECISION(DIGITS)
+#define SHOWN_BYTES 64 // of a value in a message
 
 static nj_status fail_memory(nj_error *err)
 {
@@ -51,28 +53,30 @@ void nj_training_log_fini(nj_training_log *log)
 
 // ---- going on ----
 
-// What a person reads of a value, cut to fit a message; "nothing" for a key that is not there.
-static void show_value(const json_t *value, char out[64])
+// The text of a value, "nothing" for a key that is not there; NULL where memory is short. The caller frees it.
+static char *text_of(const json_t *value)
 {
-    char *text = value != NULL ? json_dumps(value, DUMP_FLAGS | JSON_ENCODE_ANY) : NULL;
-    strncpy(out, text != NULL ? text : "nothing", 63);
-    out[63] = '\0';
-    free(text);
+    return value != NULL ? json_dumps(value, DUMP_FLAGS | JSON_ENCODE_ANY | JSON_SORT_KEYS)
+                         : strdup("nothing");
 }
 
 static nj_status compare_values(const json_t *now, const json_t *then, const char *what,
                                 const char *key, nj_error *err)
 {
-    char given[64];
-    char begun[64];
-    show_value(now, given);
-    show_value(then, begun);
-    return strcmp(given, begun) == 0
-               ? NJ_OK
-               : nj_fail(err, NJ_CONFIG,
-                         "%s: the training was begun with %s %s, now it is %s: give what it was "
-                         "begun with, or remove the checkpoint to begin anew",
-                         what, key, begun, given);
+    char *given = text_of(now);
+    char *begun = text_of(then);
+    nj_status status = NJ_OK;
+    if (given == NULL || begun == NULL) {
+        status = fail_memory(err);
+    } else if (strcmp(given, begun) != 0) {
+        status = nj_fail(err, NJ_CONFIG,
+                         "%s: the training was begun with %s %.*s, now it is %.*s: give what it "
+                         "was begun with, or remove the checkpoint to begin anew",
+                         what, key, SHOWN_BYTES, begun, SHOWN_BYTES, given);
+    }
+    free(given);
+    free(begun);
+    return status;
 }
 
 // Both objects have the same keys with the same values.
@@ -180,13 +184,22 @@ static const nj_training_figure *find_deciding(const nj_training_log *log,
     return NULL;
 }
 
+// As it is read back: a run that was resumed must not find an equal figure better.
+static double round_as_written(double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.*g", DIGITS, value);
+    return strtod(text, NULL);
+}
+
 bool nj_training_log_is_better(const nj_training_log *log, const nj_training_epoch *epoch)
 {
     const nj_training_figure *figure = find_deciding(log, epoch);
     if (figure == NULL || log->best_epoch == 0) {
         return figure != NULL;
     }
-    return log->less_is_better ? figure->value < log->best : figure->value > log->best;
+    const double value = round_as_written(figure->value);
+    return log->less_is_better ? value < log->best : value > log->best;
 }
 
 static void set_best(nj_training_log *log, const nj_training_epoch *epoch)
@@ -194,10 +207,10 @@ static void set_best(nj_training_log *log, const nj_training_epoch *epoch)
     const nj_training_figure *figure = find_deciding(log, epoch);
     if (nj_training_log_is_better(log, epoch)) {
         log->best_epoch = epoch->epoch;
-        log->best = figure->value;
+        log->best = round_as_written(figure->value);
         log->without_better = 0;
         json_object_set_new(log->object, "best_epoch", json_integer(epoch->epoch));
-        json_object_set_new(log->object, "best", json_real(figure->value));
+        json_object_set_new(log->object, "best", json_real(log->best));
     } else if (figure != NULL) {
         log->without_better++;
     }

@@ -161,6 +161,29 @@ static void what_cannot_be_opened_says_why(void **state)
                    "is a folder");
 }
 
+static nj_status stop_at_two(void *context, const nj_lines *lines, nj_slice line, nj_error *err)
+{
+    *(uint64_t *)context = lines->number;
+    return nj_slice_equal(line, nj_slice_from("two"))
+               ? nj_lines_fail(lines, lines->number, err, "is two")
+               : NJ_OK;
+}
+
+static void each_line_is_handed_over_until_one_is_refused(void **state)
+{
+    (void)state;
+    nj_error err;
+    uint64_t last = 0;
+    assert_ok(nj_lines_each(memfile_write("one\n\nend", 8), 10, stop_at_two, &last, &err), &err);
+    assert_int_equal(last, 3);
+    assert_refused(nj_lines_each(memfile_write("one\ntwo\nend", 11), 10, stop_at_two, &last, &err),
+                   NJ_INPUT, &err, "line 2: is two");
+    assert_int_equal(last, 2);
+    assert_refused(
+        nj_lines_each(memfile_write("one\ntoo long a line", 19), 10, stop_at_two, &last, &err),
+        NJ_INPUT, &err, "line 2: is longer than 10 bytes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_line_at_the_limit_is_read_and_one_byte_more_is_refused),
         cmocka_unit_test(a_nul_byte_is_refused_with_its_line),
         cmocka_unit_test(a_dash_is_standard_input_also_when_it_comes_in_pieces),
+        cmocka_unit_test(each_line_is_handed_over_until_one_is_refused),
         cmocka_unit_test_setup_teardown(what_cannot_be_opened_says_why, sandbox_setup,
                                         sandbox_teardown),
     };

@@ -126,11 +126,34 @@ static void no_item_and_no_recommendation_are_judged_too(void **state)
     nj_prefixes_fini(&p);
 }
 
+static bool are_counted(const uint16_t *rows, size_t item_count, size_t code_count)
+{
+    bool counted = false;
+    assert_int_equal(nj_codes_are_counted(rows, item_count, code_count, &counted), NJ_OK);
+    return counted;
+}
+
+static void a_counter_is_told_from_a_level(void **state)
+{
+    (void)state;
+    static const uint16_t COUNTED[] = {7, 0, 5, 1, 7, 2, 5, 0, 7, 1};
+    static const uint16_t HOLE[] = {7, 0, 7, 2};
+    static const uint16_t TWICE[] = {7, 0, 7, 0};
+    static const uint16_t LEVEL[] = {7, 3, 5, 0};
+    assert_true(are_counted(COUNTED, 5, 2));
+    assert_true(are_counted(COUNTED, 4, 2) == false); // 7 1 is missing
+    assert_false(are_counted(HOLE, 2, 2));
+    assert_false(are_counted(TWICE, 2, 2));
+    assert_false(are_counted(LEVEL, 2, 2));
+    assert_false(are_counted(NULL, 0, 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_tree_is_judged_as_by_hand),
         cmocka_unit_test(shares_are_those_of_looking_each_prefix_up),
+        cmocka_unit_test(a_counter_is_told_from_a_level),
         cmocka_unit_test(no_item_and_no_recommendation_are_judged_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,7 +107,7 @@ static void cold_items_and_groups_stay_apart_however_few(void **state)
     nj_slicing_fini(&s);
 
     s = slice(&e, NJ_SLICING_COLD);
-    static const char *const COLD[] = {"cold: never in training", "seen in training"};
+    static const char *const COLD[] = {"cold, never in training", "seen in training"};
     check_labels(&s, COLD, EVENT_COUNTS, 2);
     nj_slicing_fini(&s);
 

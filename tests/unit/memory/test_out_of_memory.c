@@ -85,6 +85,9 @@ static void readers_of_histories_say_that_there_is_no_memory(void **state)
         [NJ_HISTORIES_CSV] = "user,item,note\nu1,a,\"x\ny\"\nu2,b,\nu1,c,\nu3,d,\nu1,e,\nu4,g,\n",
         [NJ_HISTORIES_INTER] = "user_id:token\titem_id:token\nu1\ta\nu2\tb\n",
     };
+    static const char TIMED_JSONL[] =
+        "{\"user\": \"u1\", \"items\": [\"a\", 7], \"times\": [5, 5]}\n";
+    static const char TIMED_CSV[] = "user,item,timestamp\nu1,a,5\nu2,b,5\nu1,c,5\nu3,d,9\n";
     (void)state;
     for (int format = NJ_HISTORIES_SEQUENCE; format <= NJ_HISTORIES_INTER; format++) {
         const char *text = TEXTS[format];
@@ -92,6 +95,12 @@ static void readers_of_histories_say_that_there_is_no_memory(void **state)
             {.path = memfile_write(text, strlen(text)), .format = (nj_histories_format)format}};
         assert_true(fail_each(read_histories, &input) > 0);
     }
+    histories_input timed = {{.format = NJ_HISTORIES_JSONL, .tie_seed = 1, .wants_times = true}};
+    timed.source.path = memfile_write(TIMED_JSONL, sizeof TIMED_JSONL - 1);
+    assert_true(fail_each(read_histories, &timed) > 0);
+    timed.source.format = NJ_HISTORIES_CSV;
+    timed.source.path = memfile_write(TIMED_CSV, sizeof TIMED_CSV - 1);
+    assert_true(fail_each(read_histories, &timed) > 0);
 }
 
 static nj_status read_index(void *context, nj_error *err)
@@ -368,6 +377,7 @@ static nj_status plan_night(void *context, nj_error *err)
 static nj_status hold_items_out(void *context, nj_error *err)
 {
     const plan_input *input = context;
+    const nj_histories_source source = {.path = input->histories, .format = NJ_HISTORIES_JSONL};
     nj_idmap map;
     nj_held_out held = {0};
     nj_judgement judgement = {0};
@@ -375,9 +385,11 @@ static nj_status hold_items_out(void *context, nj_error *err)
     nj_idmap_init(&map);
     nj_status status = nj_idmap_build(&map, &input->items, "items", err);
     if (status == NJ_OK) {
-        status = nj_held_out_read(&(nj_histories_source){.path = input->histories},
-                                  &(nj_split){.kind = NJ_SPLIT_TEST}, &input->items, &map, NULL,
-                                  &(const nj_live_rows){0}, &held, err);
+        status = nj_held_out_read(&source, &(nj_split){.kind = NJ_SPLIT_TEST}, &input->items, &map,
+                                  NULL, &(const nj_live_rows){0}, &held, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_held_out_count(&held, &source, &input->items, &map, err);
     }
     if (status == NJ_OK &&
         (nj_lists_init(held.users.count, 5, &lists) != NJ_OK ||
@@ -394,6 +406,8 @@ static nj_status hold_items_out(void *context, nj_error *err)
 static void users_plan_and_dispatch_say_that_there_is_no_memory(void **state)
 {
     static const char HISTORIES[] = "a 0 1\nb 2\nc 1 x\n";
+    static const char GROUPED[] = "{\"user\": \"a\", \"items\": [0, 1], \"group\": \"g\"}\n"
+                                  "{\"user\": \"b\", \"items\": [2]}\n";
     nj_error err = {0};
     nj_idlist_builder builder;
     nj_buffer block;
@@ -407,6 +421,7 @@ static void users_plan_and_dispatch_say_that_there_is_no_memory(void **state)
     assert_int_equal(nj_idlist_builder_write(&builder, &block), NJ_OK);
     assert_ok(nj_idlist_open(block.bytes, block.size, "items", &input.items, &err), &err);
     assert_true(fail_each(plan_night, &input) > 0);
+    input.histories = memfile_write(GROUPED, sizeof GROUPED - 1);
     assert_true(fail_each(hold_items_out, &input) > 0);
     nj_buffer_fini(&block);
     nj_idlist_builder_fini(&builder);

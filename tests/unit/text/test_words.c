@@ -92,6 +92,9 @@ static void a_run_longer_than_a_word_may_be_is_passed_over(void **state)
     text[NJ_WORD_BYTES_MAX + 1] = ' ';
     memcpy(text + NJ_WORD_BYTES_MAX + 2, "bc", 2);
     assert_string_equal(split(text, NJ_WORD_BYTES_MAX + 4), "bc|");
+    memcpy(text + NJ_WORD_BYTES_MAX - 1, "\xc3\xa9z",
+           3); // its first byte would fit, and so would the letter behind it
+    assert_string_equal(split(text, NJ_WORD_BYTES_MAX + 2), "");
 }
 
 static void a_character_that_stands_for_many_is_written_out(void **state)

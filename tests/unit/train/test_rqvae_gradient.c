@@ -104,7 +104,7 @@ static void freeze(bench *b)
 }
 
 // The loss of one row, with what is frozen as constants: z_q = z + (sum of codes - z), r_l = z - (sum of the codes before).
-static double lose_row(const bench *b, size_t r, bool plain)
+static double lose_row(const bench *b, size_t r)
 {
     double z[LATENT];
     double decoded[LATENT];
@@ -113,7 +113,7 @@ static double lose_row(const bench *b, size_t r, bool plain)
     double loss = 0;
     encode_plain(b, r, z);
     memcpy(decoded, z, sizeof z);
-    for (uint32_t l = 0; l < LEVELS && !plain; l++) {
+    for (uint32_t l = 0; l < LEVELS; l++) {
         for (size_t d = 0; d < LATENT; d++) {
             const double moved = z[d] - b->at.z[r][d];
             const double to_code = b->at.residual[r][l][d] - code_of(b, l, b->at.codes[r][l])[d];
@@ -129,11 +129,11 @@ static double lose_row(const bench *b, size_t r, bool plain)
     return loss + square / WIDTH;
 }
 
-static double lose_all(const bench *b, bool plain)
+static double lose_all(const bench *b)
 {
     double loss = 0;
     for (size_t r = 0; r < ROWS; r++) {
-        loss += lose_row(b, r, plain);
+        loss += lose_row(b, r);
     }
     return loss;
 }
@@ -194,21 +194,22 @@ static double run_gradient(const bench *b, const nj_rqvae_options *options, floa
     return loss;
 }
 
-static void check_each_parameter(bool plain)
+static void each_parameter_has_the_derivative_of_the_loss_with_straight_through(void **state)
 {
+    (void)state;
     bench b = {0};
-    const nj_rqvae_options options = {.beta = BETA, .weight = WEIGHT, .plain = plain};
+    const nj_rqvae_options options = {.beta = BETA, .weight = WEIGHT};
     open_bench(&b, get_kernels("auto"));
     float *gradient = calloc(b.model->count, sizeof *gradient);
     const double loss = run_gradient(&b, &options, gradient);
-    assert_true(fabs(loss - lose_all(&b, plain)) < 1e-5 * loss);
+    assert_true(fabs(loss - lose_all(&b)) < 1e-5 * loss);
     size_t moving = 0;
     for (size_t i = 0; i < b.model->count; i++) {
         const double kept = b.values[i];
         b.values[i] = kept + STEP;
-        const double above = lose_all(&b, plain);
+        const double above = lose_all(&b);
         b.values[i] = kept - STEP;
-        const double below = lose_all(&b, plain);
+        const double below = lose_all(&b);
         b.values[i] = kept;
         const double expected = (double)WEIGHT * (above - below) / (2 * STEP);
         if (!(fabs((double)gradient[i] - expected) <= TOLERANCE)) {
@@ -220,18 +221,6 @@ static void check_each_parameter(bool plain)
     assert_true(moving > b.model->count / 3);
     free(gradient);
     close_bench(&b);
-}
-
-static void each_parameter_has_the_derivative_of_the_loss_with_straight_through(void **state)
-{
-    (void)state;
-    check_each_parameter(false);
-}
-
-static void so_it_has_without_a_quantizer(void **state)
-{
-    (void)state;
-    check_each_parameter(true);
 }
 
 // ---- what else is promised ----
@@ -300,7 +289,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_parameter_has_the_derivative_of_the_loss_with_straight_through),
-        cmocka_unit_test(so_it_has_without_a_quantizer),
         cmocka_unit_test(the_gradient_has_the_same_bits_on_all_exact_kernels),
         cmocka_unit_test(dropout_leaves_out_what_its_seed_says),
         cmocka_unit_test(shapes_beyond_their_limits_are_refused),

@@ -16,7 +16,8 @@
 typedef struct {
     double errors[EPOCHS + 1]; // relative, of the judged epochs
     double losses[EPOCHS + 1];
-    uint64_t dead; // at the end
+    uint64_t dead; // in the last judgement
+    uint64_t most_dead;
     uint32_t judged;
     uint64_t stop_step;  // 0: never
     uint32_t stop_epoch; // its end is refused; 0: never
@@ -43,6 +44,7 @@ static nj_status watch_epoch(void *context, const nj_rqvae *model, const nj_rqva
         w->judged++;
         w->errors[epoch->run.epoch] = epoch->figures.relative;
         w->dead = epoch->dead;
+        w->most_dead = epoch->dead > w->most_dead ? epoch->dead : w->most_dead;
         memcpy(w->codes, epoch->codes, sizeof w->codes);
     }
     return NJ_OK;
@@ -111,7 +113,18 @@ static void threads_change_no_bit(void **state)
     bench_close(&three);
 }
 
-// Scattered codebooks, so that codes are dead and are moved; ended in an epoch, and where one of them is judged.
+static void open_crowded(rqvae_bench *b, void **state)
+{
+    nj_error err = {0};
+    nj_rqvae_shape shape = BENCH_SHAPE;
+    shape.K[0] = 200;
+    shape.K[1] = 150;
+    bench_open(b, state);
+    nj_rqvae_free(&b->model);
+    assert_ok(nj_rqvae_new(&shape, bench_kernels(), 1, &b->model, &err), &err);
+}
+
+// So many scattered codes that some are dead and are moved; ended in an epoch, and at the end of one that is judged.
 static void a_training_that_was_ended_goes_on_to_the_same_bits(void **state)
 {
     rqvae_bench whole;
@@ -120,8 +133,9 @@ static void a_training_that_was_ended_goes_on_to_the_same_bits(void **state)
     nj_error err = {0};
     nj_rqvae_settings settings = settings_for(2, NULL);
     settings.kmeans = false;
-    bench_open(&whole, state);
+    open_crowded(&whole, state);
     assert_ok(train(&whole, &settings, &w[0], &err), &err);
+    assert_true(w[0].most_dead > 0);
     settings.run.checkpoint = sandbox_path(state, "checkpoint.nj");
     const struct {
         uint64_t step;
@@ -129,7 +143,7 @@ static void a_training_that_was_ended_goes_on_to_the_same_bits(void **state)
     } STOPS[] = {{5, 0}, {0, 4}, {17, 0}, {0, 12}, {0, 0}};
     for (size_t i = 0; i < sizeof STOPS / sizeof STOPS[0]; i++) {
         const bool is_last = STOPS[i].step == 0 && STOPS[i].epoch == 0;
-        bench_open(&parts, state);
+        open_crowded(&parts, state);
         w[1].stop_step = STOPS[i].step;
         w[1].stop_epoch = STOPS[i].epoch;
         assert_int_equal(train(&parts, &settings, &w[1], &err), is_last ? NJ_OK : NJ_TERMINATED);

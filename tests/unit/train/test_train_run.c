@@ -283,6 +283,108 @@ static void a_loss_that_is_no_number_stops_the_training_with_its_step(void **sta
     close_bench(&b);
 }
 
+// ---- dealing out a batch ----
+
+#define EFFORTS 12
+#define EFFORT_SHARD 3
+
+// Notes which samples each shard got; sample i is i + 1 of work.
+typedef struct {
+    uint32_t effort[EFFORTS / EFFORT_SHARD];
+    uint32_t seen[EFFORTS];
+    size_t shards;
+} dealt;
+
+static nj_status make_nothing(const void *context, uint32_t samples_max, void **out, nj_error *err)
+{
+    (void)context;
+    (void)samples_max;
+    (void)out;
+    (void)err;
+    return NJ_OK;
+}
+
+static void free_nothing(void **scratch)
+{
+    (void)scratch;
+}
+
+static uint64_t count_one_each(const void *context, const uint32_t *numbers, size_t count)
+{
+    (void)context;
+    (void)numbers;
+    return count;
+}
+
+static uint32_t find_effort(const void *context, uint32_t number)
+{
+    (void)context;
+    return number + 1;
+}
+
+static dealt the_deal;
+
+static double note_shard(const void *context, void *scratch, const nj_train_shard *shard,
+                         float *gradient)
+{
+    (void)context;
+    (void)scratch;
+    gradient[0] += 1;
+    assert_true(the_deal.shards < EFFORTS / EFFORT_SHARD);
+    for (uint32_t i = 0; i < shard->count; i++) {
+        the_deal.effort[the_deal.shards] += shard->numbers[i] + 1;
+        the_deal.seen[shard->numbers[i]]++;
+    }
+    the_deal.shards++;
+    return 1;
+}
+
+static nj_status see_epoch(void *context, const nj_train_state *state, nj_train_team *team,
+                           bool *out_enough, nj_error *err)
+{
+    (void)context;
+    (void)state;
+    (void)team;
+    (void)out_enough;
+    (void)err;
+    return NJ_OK;
+}
+
+static void shards_of_a_batch_get_alike_much_work(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    watcher w = {0};
+    nj_train_state end;
+    float value = 0;
+    const nj_learner learner = {.sample_count = EFFORTS,
+                                .epoch_samples = EFFORTS,
+                                .count = 1,
+                                .values = &value,
+                                .scratch_new = make_nothing,
+                                .scratch_free = free_nothing,
+                                .count_labels = count_one_each,
+                                .gradient = note_shard,
+                                .effort = find_effort};
+    const nj_train_settings settings = {.epochs = 1,
+                                        .batch_samples = EFFORTS,
+                                        .shard_samples = EFFORT_SHARD,
+                                        .threads = 1,
+                                        .schedule = {.kind = NJ_SCHEDULE_CONSTANT, .rate = 0.1},
+                                        .adamw = {0.9, 0.99, 1e-8, 0},
+                                        .seed = 3};
+    const nj_train_hooks hooks = {&w, watch_step, see_epoch, NULL, 0, NULL};
+    the_deal = (dealt){0};
+    assert_ok(nj_train_run(&learner, &settings, &INPUTS, &hooks, &end, &err), &err);
+    // 12 5 4, 11 6 3, 10 7 2, 9 8 1
+    for (uint32_t i = 0; i < EFFORTS / EFFORT_SHARD; i++) {
+        assert_int_equal(the_deal.effort[i], 21 - i);
+    }
+    for (size_t i = 0; i < EFFORTS; i++) {
+        assert_int_equal(the_deal.seen[i], 1);
+    }
+}
+
 static void a_damaged_checkpoint_is_refused(void **state)
 {
     nj_error err = {0};
@@ -317,6 +419,7 @@ int main(void)
                                         sandbox_setup, sandbox_teardown),
         cmocka_unit_test(a_hook_that_has_seen_enough_ends_the_training_well),
         cmocka_unit_test(a_loss_that_is_no_number_stops_the_training_with_its_step),
+        cmocka_unit_test(shards_of_a_batch_get_alike_much_work),
         cmocka_unit_test_setup_teardown(a_damaged_checkpoint_is_refused, sandbox_setup,
                                         sandbox_teardown),
     };

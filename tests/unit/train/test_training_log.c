@@ -103,6 +103,45 @@ static void a_log_goes_on_from_its_own_text_to_the_same_text(void **state)
     nj_training_log_fini(&resumed);
 }
 
+static void a_figure_as_good_as_the_best_is_not_better_behind_a_resume(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    const double figure = 1.0 / 3; // no 15 digits are this number
+    nj_training_log begun, resumed;
+    begin(&begun, 0.05, false);
+    begin(&resumed, 0.05, false);
+    assert_true(add(&begun, figure));
+    nj_buffer notes = text_of(&begun);
+    assert_ok(nj_training_log_resume(&resumed, nj_buffer_slice(&notes), "notes", &err), &err);
+    assert_false(add(&begun, figure));
+    assert_false(add(&resumed, figure));
+    assert_true(begun.best == resumed.best);
+    nj_buffer_fini(&notes);
+    nj_training_log_fini(&begun);
+    nj_training_log_fini(&resumed);
+}
+
+static void values_that_differ_far_behind_are_not_the_same(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    nj_training_log begun, other;
+    char text[200] = "";
+    memset(text, 'x', sizeof text - 1);
+    begin(&begun, 0.05, false);
+    begin(&other, 0.05, false);
+    json_object_set_new(json_object_get(begun.object, "settings"), "template", json_string(text));
+    text[sizeof text - 2] = 'y';
+    json_object_set_new(json_object_get(other.object, "settings"), "template", json_string(text));
+    nj_buffer notes = text_of(&begun);
+    assert_refused(nj_training_log_resume(&other, nj_buffer_slice(&notes), "notes", &err),
+                   NJ_CONFIG, &err, "begun with template");
+    nj_buffer_fini(&notes);
+    nj_training_log_fini(&begun);
+    nj_training_log_fini(&other);
+}
+
 static void another_setting_is_refused_by_name_with_both_values(void **state)
 {
     (void)state;
@@ -187,6 +226,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_best_epoch_and_validations_since_are_counted),
         cmocka_unit_test(a_log_goes_on_from_its_own_text_to_the_same_text),
+        cmocka_unit_test(a_figure_as_good_as_the_best_is_not_better_behind_a_resume),
+        cmocka_unit_test(values_that_differ_far_behind_are_not_the_same),
         cmocka_unit_test(another_setting_is_refused_by_name_with_both_values),
         cmocka_unit_test(notes_that_are_none_are_refused_and_nothing_is_taken),
         cmocka_unit_test_setup_teardown(the_page_shows_curves_settings_and_epochs, sandbox_setup,
