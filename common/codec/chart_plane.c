@@ -40,7 +40,8 @@ void nj_plane_shorten(const char *text, double width, char out[NJ_PLANE_NAME_BYT
     }
     size_t bytes = 0;
     const double room = width - LETTER;
-    for (double used = 0; text[bytes] != '\0' && bytes < NJ_PLANE_NAME_BYTES - 8 && used + LETTER <= room;
+    for (double used = 0;
+         text[bytes] != '\0' && bytes < NJ_PLANE_NAME_BYTES - 8 && used + LETTER <= room;
          used += LETTER) {
         const size_t step = nj_utf8_sequence(text + bytes, strlen(text + bytes));
         bytes += step > 0 ? step : 1;
@@ -119,7 +120,8 @@ static void draw_sample(const nj_plane *p, size_t series, bool is_line, double x
 {
     if (is_line) {
         const nj_svg_point ends[] = {{x, y - 4}, {x + SAMPLE - 4, y - 4}};
-        nj_svg_curve(p->svg, nj_plane_role(series), ends, 2, NJ_PLANE_DASHES[series % NJ_PLANE_DASH_COUNT]);
+        nj_svg_curve(p->svg, nj_plane_role(series), ends, 2,
+                     NJ_PLANE_DASHES[series % NJ_PLANE_DASH_COUNT]);
     } else {
         nj_svg_rect(p->svg, nj_plane_role(series), x, y - 10, 12, 12);
     }

@@ -76,7 +76,7 @@ static void write_lists(nj_lab_page *page, const nj_lab_person *person, size_t p
     for (size_t m = 0; m < NJ_LAB_MODEL_COUNT; m++) {
         columns[1 + m] = (nj_html_column){NJ_LAB_MODELS[m].name, NJ_HTML_WORDS};
     }
-    nj_html_table_begin(&page->html, "What each model would have shown; what he took stands out",
+    nj_html_table_begin(&page->html, "What each model would have shown; what was taken stands out",
                         columns, 1 + NJ_LAB_MODEL_COUNT);
     for (size_t i = 0; i < places; i++) {
         nj_html_row(&page->html);
@@ -93,7 +93,7 @@ static void write_lists(nj_lab_page *page, const nj_lab_person *person, size_t p
         }
     }
     nj_html_row(&page->html);
-    nj_html_cell(&page->html, NJ_HTML_FAINT, "his");
+    nj_html_cell(&page->html, NJ_HTML_FAINT, "rank");
     for (size_t m = 0; m < NJ_LAB_MODEL_COUNT; m++) {
         if (person->ranks[m] > 0) {
             nj_html_cell(&page->html, NJ_HTML_FAINT, "number %u", person->ranks[m]);
@@ -148,11 +148,11 @@ void nj_lab_page_example(nj_lab_page *page)
         const nj_lab_person *person = nj_lab_person_at(&page->people, at);
         nj_html_paragraph(
             &page->html,
-            "User %s was chosen before anything was learned: with %u %s he has as much of a "
-            "history as the user in the middle. His latest, the newest first:",
+            "User %s was chosen before anything was learned, as the one in the middle: half of the "
+            "users have more than these %u %s. The latest, the newest first:",
             user, person->history + 1, page->settings->kind->event_noun);
         write_history(page, at);
-        nj_html_paragraph(&page->html, "What he took next is \u201c%s\u201d.",
+        nj_html_paragraph(&page->html, "What came next is \u201c%s\u201d.",
                           short_title(page, person->target, title));
         write_lists(page, person, PLACES_SHOWN);
     }
@@ -202,7 +202,7 @@ static const struct {
     [ELSEWHERE] =
         {"Another corner",
          "None of the first ten begins with the right code: the model has expected another kind of "
-         "thing. What a user does next may have little to do with what he did last."},
+         "thing. What a user does next may have little to do with what came last."},
     [RARELY_SEEN] =
         {"Hardly ever seen",
          "Training has seen the item fewer than ten times. Its codes are those of its vector, and "
@@ -237,11 +237,12 @@ static void write_case(nj_lab_page *page, size_t index)
     const nj_lab_person *person = nj_lab_person_at(&page->people, index);
     const nj_slice user = user_at(page, index);
     char title[96];
-    nj_html_paragraph(
-        &page->html,
-        "User %.*s took \u201c%s\u201d, which training has seen %u times. His latest before "
-        "it, and then the lists:",
-        (int)user.size, user.bytes, short_title(page, person->target, title), person->popularity);
+    nj_html_paragraph(&page->html,
+                      "User %.*s took \u201c%s\u201d, which training has seen %u times. The latest "
+                      "before it, and "
+                      "then the lists:",
+                      (int)user.size, user.bytes, short_title(page, person->target, title),
+                      person->popularity);
     write_history(page, index);
     write_lists(page, person, CASE_PLACES_SHOWN);
 }
