@@ -18,7 +18,12 @@ static inline words drop_words(const nj_drop *drop, words place)
 static inline vec drop_some(vec x, words bits, const nj_drop *drop)
 {
     words kept = (words)((integers)bits >= (int32_t)drop->threshold);
-    return (vec)((words)vec_mul(x, vec_set(drop->scale)) & kept);
+    vec scaled = vec_mul(x, vec_set(drop->scale));
+    words pattern; // a vec may be several registers, which no cast turns into one
+    memcpy(&pattern, &scaled, sizeof pattern);
+    pattern &= kept;
+    memcpy(&scaled, &pattern, sizeof scaled);
+    return scaled;
 }
 
 static void vector_drop(size_t count, const nj_drop *drop, const float *X, float *Y)

@@ -307,6 +307,8 @@ static void write_shares(const nj_eval_told *told, size_t level, const nj_prefix
         nj_html_row(page);
         nj_eval_codes_text(told->e, shares[i].row, level + 1, text);
         nj_html_cell(page, NJ_HTML_PLAIN, "%s", text);
+        nj_eval_item_text(told->e, shares[i].row, text);
+        nj_html_cell(page, NJ_HTML_PLAIN, "%s", text);
         nj_html_cell(page, NJ_HTML_PLAIN, "%u", shares[i].item_count);
         nj_html_cell(page, NJ_HTML_PLAIN, "%.3f %%", 100 * shares[i].recommended);
         nj_html_cell(page, NJ_HTML_PLAIN, "%.3f %%", 100 * shares[i].trained);
@@ -315,16 +317,14 @@ static void write_shares(const nj_eval_told *told, size_t level, const nj_prefix
         } else {
             nj_html_cell(page, NJ_HTML_FAINT, "cold");
         }
-        nj_eval_item_text(told->e, shares[i].row, text);
-        nj_html_cell(page, NJ_HTML_PLAIN, "%s", text);
     }
 }
 
 static void write_prefix_level(const nj_eval_told *told, size_t model, size_t level, nj_html *page)
 {
-    static const nj_html_column COLUMNS[] = {{"prefix", NJ_HTML_WORDS}, {"items", NJ_HTML_NUMBER},
-                                             {"shown", NJ_HTML_NUMBER}, {"trained", NJ_HTML_NUMBER},
-                                             {"lift", NJ_HTML_NUMBER},  {"such as", NJ_HTML_WORDS}};
+    static const nj_html_column COLUMNS[] = {
+        {"prefix", NJ_HTML_WORDS}, {"such as", NJ_HTML_WORDS},  {"items", NJ_HTML_NUMBER},
+        {"shown", NJ_HTML_NUMBER}, {"trained", NJ_HTML_NUMBER}, {"lift", NJ_HTML_NUMBER}};
     const nj_prefix_level *p = &told->f->rankings[model][told->e->primary].prefixes[level];
     char caption[NJ_EVAL_CAPTION_BYTES];
     snprintf(caption, sizeof caption,

@@ -10,7 +10,7 @@
 #define RECALL 0 // of NJ_METRICS
 #define LISTED 3 // first places of a list that an example shows
 #define ITEMS_BYTES (NJ_EVAL_LAST_ITEMS * (NJ_EVAL_ITEM_BYTES + 3))
-#define MODEL_BYTES (ITEMS_BYTES + 160)
+#define MODEL_BYTES (ITEMS_BYTES + 200)
 
 // ---- slices ----
 

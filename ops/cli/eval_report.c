@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/id.h"
+#include "common/base/log.h"
 #include "ops/cli/commands.h"
 
 static nj_status read_numbers(const nj_arguments *arguments, nj_eval_report *r, nj_error *err)
@@ -106,10 +108,14 @@ nj_status nj_eval_report_write(nj_eval_report *report, const nj_evaluation *eval
         named.models[i].name =
             report->names[i] != NULL ? report->names[i] : evaluation->models[i].name;
     }
+    const uint64_t start_ns = nj_clock_mono_ns();
     if (nj_figures_new(&named, &report->resampling, &figures) != NJ_OK) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory to judge %zu models of %zu users",
                        named.model_count, named.user_count);
     }
+    nj_log(NJ_LOG_INFO, "%zu models of %zu users judged in %.2f s, %u resamples", named.model_count,
+           named.user_count, (double)(nj_clock_mono_ns() - start_ns) / 1e9,
+           report->resampling.resample_count);
     const nj_eval_told told = {
         .e = &named, .f = figures, .example_count = (size_t)report->example_count};
     nj_status status = NJ_OK;

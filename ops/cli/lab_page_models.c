@@ -41,38 +41,34 @@ static size_t find_best(const nj_lab_page *page, const char *metric)
     return best;
 }
 
+static void write_figure(nj_lab_page *page, size_t model, const char *metric)
+{
+    const bool is_best = find_best(page, metric) == model;
+    nj_html_cell(&page->html, is_best ? NJ_HTML_BEST : NJ_HTML_PLAIN, "%s",
+                 nj_lab_decimal(figure_of(page, model, metric, "value"), 4).text);
+    nj_html_cell(&page->html, NJ_HTML_FAINT, "%s \u2013 %s",
+                 nj_lab_decimal(figure_of(page, model, metric, "low"), 3).text,
+                 nj_lab_decimal(figure_of(page, model, metric, "high"), 3).text);
+}
+
 static void write_table(nj_lab_page *page)
 {
     const nj_html_column columns[] = {
-        {"model", NJ_HTML_WORDS},
-        {TITLES[0], NJ_HTML_NUMBER},
-        {TITLES[1], NJ_HTML_NUMBER},
-        {"95 %", NJ_HTML_NUMBER},
-        {TITLES[2], NJ_HTML_NUMBER},
-        {TITLES[3], NJ_HTML_NUMBER},
-        {"95 %", NJ_HTML_NUMBER},
-        {TITLES[4], NJ_HTML_NUMBER},
-        {"% of items shown", NJ_HTML_NUMBER},
+        {"model", NJ_HTML_WORDS},    {"Recall@10", NJ_HTML_NUMBER},
+        {"95 %", NJ_HTML_NUMBER},    {"NDCG@10", NJ_HTML_NUMBER},
+        {"95 %", NJ_HTML_NUMBER},    {"items ever shown", NJ_HTML_NUMBER},
         {"made up", NJ_HTML_NUMBER},
     };
     nj_html_table_begin(&page->html, NULL, columns, sizeof columns / sizeof columns[0]);
     for (size_t m = 0; m < NJ_LAB_MODEL_COUNT; m++) {
+        const json_t *ranking = ranking_of(page, m);
+        const double invalid = nj_lab_value(ranking, "invalid");
         nj_html_row(&page->html);
         nj_html_cell(&page->html, NJ_HTML_PLAIN, "%s", NJ_LAB_MODELS[m].name);
-        for (size_t i = 0; i < METRIC_COUNT; i++) {
-            nj_html_cell(&page->html,
-                         find_best(page, METRICS[i]) == m ? NJ_HTML_BEST : NJ_HTML_PLAIN, "%s",
-                         nj_lab_decimal(figure_of(page, m, METRICS[i], "value"), 4).text);
-            if (i == RECALL_10 || i == NDCG_10) {
-                nj_html_cell(&page->html, NJ_HTML_FAINT, "%s \u2013 %s",
-                             nj_lab_decimal(figure_of(page, m, METRICS[i], "low"), 4).text,
-                             nj_lab_decimal(figure_of(page, m, METRICS[i], "high"), 4).text);
-            }
-        }
-        const double invalid = nj_lab_value(ranking_of(page, m), "invalid");
-        nj_html_cell(
-            &page->html, NJ_HTML_PLAIN, "%s",
-            nj_lab_decimal(100 * nj_lab_value(ranking_of(page, m), "coverage@10"), 1).text);
+        write_figure(page, m, METRICS[RECALL_10]);
+        write_figure(page, m, METRICS[NDCG_10]);
+        nj_html_cell(&page->html, NJ_HTML_PLAIN, "%s %%",
+                     nj_lab_decimal(100 * nj_lab_value(ranking, "coverage@10"), 1).text);
         nj_html_cell(&page->html, invalid > 0 ? NJ_HTML_ALARM : NJ_HTML_PLAIN, "%s",
                      nj_lab_count(invalid).text);
     }

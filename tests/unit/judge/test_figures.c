@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "tests/support/memory_faults.h"
 #include "tests/support/nj_test.h"
 
 #define EPSILON 1e-12 // a few double operations
@@ -20,7 +21,7 @@ static const uint16_t CODES[ITEMS * L] = {0, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1,
 static const uint32_t FIRST[USERS][DEPTH] = {
     {0, 1, 2, 3, 4}, {5, 6, 7, 8, 9}, {3, 2, 0, 1, 4}, {0, 0, 0, 0, 0}};
 static const uint32_t OTHER[USERS][DEPTH] = {
-    {0, 1, 2, 3, 4}, {0, 1, 2, 3, 4}, {0, 1, 3, 4, 5}, {0, 1, 2, 3, 4}};
+    {0, 1, 2, 3, 4}, {0, 2, 1, 3, 4}, {0, 1, 3, 4, 5}, {0, 1, 2, 3, 4}};
 
 static nj_evaluation make_evaluation(size_t user_count, uint32_t depth)
 {
@@ -89,7 +90,7 @@ static void two_models_are_judged_as_by_hand(void **state)
     assert_close(first->metrics.at[RECALL][AT_1].value, 0.25);
     assert_close(first->metrics.at[RECALL][AT_5].value, 0.5);
     assert_close(first->metrics.at[MRR][AT_5].value, (1 + 0.5) / 4);
-    assert_close(beside->differences.at[MRR][AT_5].value, (0.5 - 0.5) / 4);
+    assert_close(beside->differences.at[MRR][AT_5].value, (0.5 - 1.0 / 3) / 4);
     assert_close(beside->differences.at[RECALL][AT_5].value, 0);
     assert_true(beside->differences.at[RECALL][AT_5].has_interval);
     assert_int_equal(beside->tests.first_only[AT_5], 1);
@@ -120,7 +121,7 @@ static void slices_and_contrasts_are_of_the_same_users(void **state)
     assert_int_equal(f->slicings[NJ_SLICING_COLD].slice_count, 2);
     const nj_slice_figures *seen = &f->slices[NJ_SLICING_COLD][1];
     assert_close(seen->values[0][RECALL].value, 2.0 / 3);
-    assert_close(seen->differences[1][MRR].value, ((1 + 0.5) - (1 + 0.5)) / 3);
+    assert_close(seen->differences[1][MRR].value, (0.5 - 1.0 / 3) / 3);
     assert_int_equal(f->slicings[NJ_SLICING_GROUP].slice_count, 0);
 
     const nj_contrast *c = &f->contrasts[1];
@@ -174,6 +175,33 @@ static void nothing_known_but_ranks_is_enough(void **state)
     close_evaluation(&e);
 }
 
+static void every_allocation_may_fail_and_nothing_is_left(void **state)
+{
+    (void)state;
+    enum { ALLOCATIONS_MAX = 500 };
+    static const float EMBEDDINGS[ITEMS * 2] = {1, 2, 3, 4, 5};
+    const nj_resampling resampling = {3, 1};
+    nj_evaluation e = make_evaluation(USERS, DEPTH);
+    e.embeddings = EMBEDDINGS;
+    e.embedding_width = 2;
+    unsigned failed = 0;
+    for (unsigned n = 1; n < ALLOCATIONS_MAX; n++) {
+        nj_figures *f = NULL;
+        memory_faults_arm(n);
+        const nj_status status = nj_figures_new(&e, &resampling, &f);
+        if (!memory_faults_disarm()) {
+            assert_int_equal(status, NJ_OK);
+            nj_figures_free(&f);
+            break;
+        }
+        assert_int_equal(status, NJ_NO_MEMORY);
+        assert_null(f);
+        failed++;
+    }
+    assert_in_range(failed, 30, ALLOCATIONS_MAX - 2);
+    close_evaluation(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +209,7 @@ int main(void)
         cmocka_unit_test(slices_and_contrasts_are_of_the_same_users),
         cmocka_unit_test(one_user_and_lists_without_a_place_are_judged_too),
         cmocka_unit_test(nothing_known_but_ranks_is_enough),
+        cmocka_unit_test(every_allocation_may_fail_and_nothing_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

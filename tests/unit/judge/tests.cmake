@@ -1,7 +1,7 @@
 nj_test(unit/judge/test_bootstrap.c LIBS nj_judge m LABEL unit)
 nj_test(unit/judge/test_contrast.c LIBS nj_judge m LABEL unit)
 nj_test(unit/judge/test_exposure.c LIBS nj_judge m LABEL unit)
-nj_test(unit/judge/test_figures.c LIBS nj_judge m LABEL unit)
+nj_test(unit/judge/test_figures.c LIBS nj_judge nj_test_memory_faults m LABEL unit)
 nj_test(unit/judge/test_lists.c LIBS nj_judge LABEL unit)
 nj_test(unit/judge/test_metric.c LIBS nj_judge m LABEL unit)
 nj_test(unit/judge/test_paired_tests.c LIBS nj_judge m LABEL unit)
