@@ -40,8 +40,7 @@ import json
 import judge
 inputs = {user: set(history) for user, history, _ in judge.split("users.txt", set(open("'"$items"'").read().split()), 2)}
 assert all(not set(items) & inputs[user] for user, items in judge.lists("lists.jsonl").items())'
-check '... and the vectors of the items can be quantized' \
-    nightjar catalogue fit --embeddings whole/item_vectors.npy --ids "$items" --levels 2 --codes 8 --out fitted >out 2>err
+expect_exit 0 '' -- nightjar catalogue fit --embeddings whole/item_vectors.npy --ids "$items" --levels 2 --codes 32 --out fitted
 expect_exit 0 '' -- "${small[@]}" --threads 1 --quiet --out alone
 same_model whole alone
 same_log whole alone
