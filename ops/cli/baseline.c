@@ -9,6 +9,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/catalogue/job.h"
+#include "common/cli/progress.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/interactions.h"
 #include "ops/cli/train_options.h"
@@ -234,7 +235,9 @@ static nj_status make_lists(const command *c, const char *name, FILE *stream, nj
 {
     nj_lister *lister = NULL;
     nj_scored_lists lists = {0};
+    nj_progress progress;
     const size_t user_count = c->histories.inputs.count;
+    nj_progress_start(&progress, "users", user_count, 0, false, nj_clock_mono_ns());
     nj_status status = nj_lister_new(&c->recommender, &c->list, c->pool, &lister, err);
     if (status == NJ_OK) {
         const size_t most = user_count < USERS_AT_ONCE ? user_count : USERS_AT_ONCE;
@@ -245,7 +248,9 @@ static nj_status make_lists(const command *c, const char *name, FILE *stream, nj
         nj_lister_run(lister, &c->histories.inputs, first,
                       left < USERS_AT_ONCE ? left : USERS_AT_ONCE, &lists);
         status = write_lists(c, first, &lists, name, stream, err);
+        nj_progress_update(&progress, first + lists.count, nj_clock_mono_ns());
     }
+    nj_progress_finish(&progress);
     nj_lister_free(&lister);
     nj_scored_lists_fini(&lists);
     return status;

@@ -13,6 +13,7 @@
 #include "ops/cli/bench_watch.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
+#include "worker/train/deal.h"
 #include "worker/train/team.h"
 
 #define LIST_MAX 64
@@ -149,23 +150,30 @@ static nj_status open_model(const bench_options *options, nj_train_t5 **out, nj_
     return status;
 }
 
+static uint32_t shard_samples(const bench_options *options)
+{
+    return (uint32_t)(options->shard < options->batch ? options->shard : options->batch);
+}
+
 static nj_status cut_batch(const bench_options *options, measurement *m, nj_error *err)
 {
-    const size_t shard = options->shard;
-    m->shard_count = (options->batch + shard - 1) / shard;
+    const size_t shards = (options->batch + options->shard - 1) / options->shard;
+    nj_sized_sample *sized = calloc(options->batch, sizeof *sized);
     m->numbers = calloc(options->batch, sizeof *m->numbers);
-    m->shards = calloc(m->shard_count, sizeof *m->shards);
-    if (m->numbers == NULL || m->shards == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu shards", m->shard_count);
+    m->shards = calloc(shards, sizeof *m->shards);
+    if (m->numbers == NULL || m->shards == NULL || sized == NULL) {
+        free(sized);
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu shards", shards);
     }
-    const double labels = (double)(options->batch * options->labels);
     for (uint32_t i = 0; i < options->batch; i++) {
-        nj_train_shard *at = &m->shards[i / shard];
         m->numbers[i] = i;
-        *at = (nj_train_shard){.numbers = m->numbers + i / shard * shard,
-                               .count = at->count + 1,
-                               .weight = (float)(1.0 / labels)};
     }
+    m->shard_count =
+        nj_train_deal(m->learner, options->shard, options->batch, m->numbers, sized, m->shards);
+    for (size_t i = 0; i < shards; i++) {
+        m->shards[i].weight = (float)(1.0 / (double)(options->batch * options->labels));
+    }
+    free(sized);
     return NJ_OK;
 }
 
@@ -302,8 +310,8 @@ static nj_status run_threads(const nj_arguments *arguments, measurement *m, size
     m->threads = threads;
     m->probes = calloc(threads, sizeof *m->probes);
     nj_status status = m->probes != NULL
-                           ? nj_train_team_new(m->learner, m->shards[0].count, m->shard_count,
-                                               threads, &m->team, err)
+                           ? nj_train_team_new(m->learner, shard_samples(m->options),
+                                               m->shard_count, threads, &m->team, err)
                            : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu probes", threads);
     if (status == NJ_OK) {
         measure(m);

@@ -120,8 +120,10 @@ static double add_gradient(const void *context, void *memory, const nj_train_sha
 {
     const nj_bench_samples *samples = context;
     scratch *s = memory;
-    const nj_train_options options = {
-        .dropout = samples->dropout, .weight = shard->weight, .seed = shard->seed};
+    const nj_train_options options = {.dropout = samples->dropout,
+                                      .weight = shard->weight,
+                                      .seed = shard->seed,
+                                      .overwrite = true};
     const nj_train_batch batch = {shard->count, s->tokens, s->offset, s->labels};
     for (uint32_t b = 0; b < shard->count; b++) {
         const size_t sample = shard->numbers[b];
@@ -133,6 +135,12 @@ static double add_gradient(const void *context, void *memory, const nj_train_sha
                samples->T * sizeof *s->labels);
     }
     return nj_train_gradient(samples->model, s->gradient, &batch, &options, gradient);
+}
+
+static uint32_t find_effort(const void *context, uint32_t number)
+{
+    const nj_bench_samples *samples = context;
+    return (uint32_t)(samples->first[number + 1] - samples->first[number]);
 }
 
 static void pack_part(void *context, size_t part)
@@ -148,12 +156,14 @@ nj_learner nj_bench_samples_learner(nj_bench_samples *samples)
                         .epoch_samples = samples->count,
                         .count = samples->model->count,
                         .values = samples->model->values,
+                        .overwrites = true,
                         .part_count = samples->model->linear_count,
                         .scratch_new = make_scratch,
                         .scratch_free = free_scratch,
                         .count_labels = count_labels,
                         .gradient = add_gradient,
-                        .changed = pack_part};
+                        .changed = pack_part,
+                        .effort = find_effort};
 }
 
 const uint64_t *nj_bench_samples_times(const void *memory)

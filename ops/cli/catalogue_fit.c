@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
+#include "common/base/log.h"
 #include "common/catalogue/catalogue_assign.h"
 #include "common/catalogue/catalogue_fit.h"
 #include "common/catalogue/tokens.h"
@@ -17,6 +18,7 @@
 #include "ops/cli/commands.h"
 #include "ops/cli/item_options.h"
 #include "ops/cli/numbers.h"
+#include "ops/cli/output_lock.h"
 
 #define STATE_SUFFIX ".fit"
 
@@ -216,6 +218,10 @@ static nj_status state_path_from(const nj_arguments *arguments, nj_path *out, nj
 static void show_progress(void *context, const nj_fit_progress *fit)
 {
     nj_progress *progress = context;
+    if (!progress->quiet && fit->iteration == 0 && strcmp(fit->phase, "components") == 0) {
+        nj_log(NJ_LOG_INFO, "looking for the principal components: nothing is shown until they are "
+                            "found, which takes some minutes where rows are thousands wide");
+    }
     progress->total = fit->rows_total;
     if (fit->iteration > 0) {
         nj_progress_note(
@@ -359,11 +365,15 @@ static nj_status fit_and_assign(fit_request *request, bool quiet, nj_fitted *fit
 nj_status nj_command_catalogue_fit(const nj_arguments *arguments, nj_error *err)
 {
     fit_request request = {.began_ns = nj_clock_mono_ns()};
+    nj_output_lock lock = NJ_OUTPUT_LOCK_NONE; // of the state, and so of the catalogue
     nj_fitted fitted = {0};
     nj_catalogue *catalogue = NULL;
     nj_fit_report report;
     nj_quant_error error;
     nj_status status = read_request(arguments, &request, err);
+    if (status == NJ_OK) {
+        status = nj_output_lock_take(request.state_path.text, &lock, err);
+    }
     if (status == NJ_OK) {
         status = nj_item_place_open(arguments, &request.place, err);
     }
@@ -375,6 +385,7 @@ nj_status nj_command_catalogue_fit(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         status = write_catalogue(arguments, &request, catalogue, &error, &report, err);
     }
+    nj_output_lock_release(&lock);
     nj_catalogue_free(&catalogue);
     nj_fitted_fini(&fitted);
     return status;

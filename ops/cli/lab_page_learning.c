@@ -15,13 +15,11 @@
 
 static void write_levels(nj_lab_page *page, const json_t *levels)
 {
-    const nj_html_column columns[] = {{"level", NJ_HTML_NUMBER},
-                                      {"codes", NJ_HTML_NUMBER},
-                                      {"used", NJ_HTML_NUMBER},
-                                      {"as if evenly used", NJ_HTML_NUMBER},
-                                      {"largest code", NJ_HTML_NUMBER},
-                                      {"different prefixes", NJ_HTML_NUMBER},
-                                      {"left of the vectors", NJ_HTML_NUMBER}};
+    const nj_html_column columns[] = {
+        {"level", NJ_HTML_WORDS},         {"codes", NJ_HTML_NUMBER},
+        {"used", NJ_HTML_NUMBER},         {"as if even", NJ_HTML_NUMBER},
+        {"largest code", NJ_HTML_NUMBER}, {"prefixes", NJ_HTML_NUMBER},
+        {"left to say", NJ_HTML_NUMBER}};
     const double length = nj_lab_value(page->check, "squared_length");
     nj_html_table_begin(&page->html, NULL, columns, sizeof columns / sizeof columns[0]);
     for (size_t l = 0; l < json_array_size(levels); l++) {
@@ -154,9 +152,9 @@ static void write_tree(nj_lab_page *page)
     nj_html_heading(&page->html, "Neighbours by their codes");
     nj_html_paragraph(
         &page->html,
-        "%s that begin with the same code should have something in common. These are %u "
-        "of the %u below the code of \u201c%s\u201d.",
-        page->settings->kind->item_noun, b.count, b.all_count, nj_lab_title(&page->people, item));
+        "What begins with the same code should have something in common. These are %u of the "
+        "%u %s below the first code of \u201c%s\u201d.",
+        b.count, b.all_count, page->settings->kind->item_noun, nj_lab_title(&page->people, item));
     draw_tree(page, &b, item);
 }
 
@@ -181,11 +179,12 @@ void nj_lab_page_codes(nj_lab_page *page)
                  100 * colliding / items,
                  has_suffix ? "; a counter behind the codes tells them apart" : "");
     write_levels(page, levels);
-    nj_html_note(&page->html, "\u201cAs if evenly used\u201d is the perplexity: so many codes, "
-                              "used evenly, would tell as "
-                              "much. \u201cLeft of the vectors\u201d is the share of their squared "
-                              "length that the levels so far "
-                              "do not explain.");
+    nj_html_note(
+        &page->html,
+        "\u201cAs if even\u201d is the perplexity: so many codes, used evenly, would tell as much. "
+        "\u201cPrefixes\u201d are the different beginnings of IDs up to this level. \u201cLeft to "
+        "say\u201d is the "
+        "share of the vectors' squared length that the levels so far do not explain.");
     write_tree(page);
 }
 

@@ -4,10 +4,11 @@
 #include "common/input/lines.h"
 #include "ops/cli/lab_page.h"
 
-#define HISTORY_SHOWN 10 // latest items
+#define HISTORY_SHOWN 8 // latest items
+#define CASE_PLACES_SHOWN 5
 #define PLACES_SHOWN 8
-#define TOP 10           // a miss: the item is not among so many
-#define RARE 10          // events of an item that training has hardly seen
+#define TOP 10  // a miss: the item is not among so many
+#define RARE 10 // events of an item that training has hardly seen
 
 // ---- words ----
 
@@ -23,6 +24,25 @@ static nj_slice user_at(const nj_lab_page *page, size_t index)
     return nj_idlist_builder_at(&page->people.users, index);
 }
 
+// The titles of items, separated by dots, as one paragraph.
+static void write_titles(nj_lab_page *page, const uint32_t *items, size_t count)
+{
+    nj_buffer line;
+    nj_buffer_init(&line, SIZE_MAX);
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < count && status == NJ_OK; i++) {
+        char title[96];
+        status = nj_buffer_printf(&line, "%s%s", i > 0 ? " \u00b7 " : "",
+                                  short_title(page, items[i], title));
+    }
+    if (status == NJ_OK) {
+        nj_html_paragraph(&page->html, "%.*s", (int)line.size, (const char *)line.bytes);
+    } else if (page->html.status == NJ_OK) {
+        page->html.status = status;
+    }
+    nj_buffer_fini(&line);
+}
+
 // The latest items before the one that is held out, latest first.
 static void write_history(nj_lab_page *page, size_t index)
 {
@@ -32,29 +52,33 @@ static void write_history(nj_lab_page *page, size_t index)
     nj_buffer_init(&items, SIZE_MAX);
     nj_status status = nj_path_join(page->out, NJ_LAB_HISTORIES, &path, &err);
     if (status == NJ_OK) {
-        status = nj_lab_people_history(&page->people, path.text, user_at(page, index), &items, &err);
+        status =
+            nj_lab_people_history(&page->people, path.text, user_at(page, index), &items, &err);
     }
     const uint32_t *rows = (const uint32_t *)(const void *)items.bytes;
     const size_t count = items.size / sizeof *rows;
-    for (size_t i = 1; status == NJ_OK && i < count && i <= HISTORY_SHOWN; i++) {
-        char title[96];
-        nj_html_item(&page->html, "%s", short_title(page, rows[count - 1 - i], title));
+    uint32_t latest[HISTORY_SHOWN];
+    size_t shown = 0;
+    for (; shown < HISTORY_SHOWN && shown + 1 < count; shown++) {
+        latest[shown] = rows[count - 2 - shown];
     }
-    if (status != NJ_OK && page->html.status == NJ_OK) {
+    if (status == NJ_OK) {
+        write_titles(page, latest, shown);
+    } else if (page->html.status == NJ_OK) {
         page->html.status = status;
     }
     nj_buffer_fini(&items);
 }
 
-static void write_lists(nj_lab_page *page, const nj_lab_person *person)
+static void write_lists(nj_lab_page *page, const nj_lab_person *person, size_t places)
 {
-    nj_html_column columns[1 + NJ_LAB_MODEL_COUNT] = {{"place", NJ_HTML_NUMBER}};
+    nj_html_column columns[1 + NJ_LAB_MODEL_COUNT] = {{"", NJ_HTML_NUMBER}};
     for (size_t m = 0; m < NJ_LAB_MODEL_COUNT; m++) {
         columns[1 + m] = (nj_html_column){NJ_LAB_MODELS[m].name, NJ_HTML_WORDS};
     }
     nj_html_table_begin(&page->html, "What each model would have shown; what he took stands out",
                         columns, 1 + NJ_LAB_MODEL_COUNT);
-    for (size_t i = 0; i < PLACES_SHOWN; i++) {
+    for (size_t i = 0; i < places; i++) {
         nj_html_row(&page->html);
         nj_html_cell(&page->html, NJ_HTML_FAINT, "%zu", i + 1);
         for (size_t m = 0; m < NJ_LAB_MODEL_COUNT; m++) {
@@ -69,7 +93,7 @@ static void write_lists(nj_lab_page *page, const nj_lab_person *person)
         }
     }
     nj_html_row(&page->html);
-    nj_html_cell(&page->html, NJ_HTML_FAINT, "his is");
+    nj_html_cell(&page->html, NJ_HTML_FAINT, "his");
     for (size_t m = 0; m < NJ_LAB_MODEL_COUNT; m++) {
         if (person->ranks[m] > 0) {
             nj_html_cell(&page->html, NJ_HTML_FAINT, "number %u", person->ranks[m]);
@@ -95,17 +119,15 @@ static void write_tonight(nj_lab_page *page, const json_t *row)
 {
     const json_t *items = json_object_get(row, "items");
     nj_html_heading(&page->html, "Tonight");
-    nj_html_paragraph(&page->html, "With the whole history, the night's store has for the same user:");
-    for (size_t i = 0; i < json_array_size(items) && i < PLACES_SHOWN; i++) {
-        char title[96];
-        const char *id = json_string_value(json_array_get(items, i));
-        const size_t at = id != NULL
-                              ? nj_idmap_find(&page->people.items, (nj_slice){id, strlen(id)},
-                                              nj_idmap_at_list, &page->people.catalogue->items)
-                              : NJ_IDMAP_NONE;
-        nj_html_item(&page->html, "%s",
-                     short_title(page, at == NJ_IDMAP_NONE ? NJ_LAB_NO_ITEM : (uint32_t)at, title));
+    nj_html_paragraph(&page->html,
+                      "With the whole history, the night's store has for the same user:");
+    uint32_t rows[PLACES_SHOWN];
+    size_t count = 0;
+    for (; count < PLACES_SHOWN && count < json_array_size(items); count++) {
+        const char *id = json_string_value(json_array_get(items, count));
+        rows[count] = nj_lab_find_item(&page->people, id != NULL ? id : "");
     }
+    write_titles(page, rows, count);
 }
 
 void nj_lab_page_example(nj_lab_page *page)
@@ -124,14 +146,15 @@ void nj_lab_page_example(nj_lab_page *page)
     if (at != NJ_IDMAP_NONE) {
         char title[96];
         const nj_lab_person *person = nj_lab_person_at(&page->people, at);
-        nj_html_paragraph(&page->html,
-                          "User %s was chosen before anything was learned: with %u %s he has as much of a "
-                          "history as the user in the middle. His latest, the newest first:",
-                          user, person->history + 1, page->settings->kind->event_noun);
+        nj_html_paragraph(
+            &page->html,
+            "User %s was chosen before anything was learned: with %u %s he has as much of a "
+            "history as the user in the middle. His latest, the newest first:",
+            user, person->history + 1, page->settings->kind->event_noun);
         write_history(page, at);
         nj_html_paragraph(&page->html, "What he took next is \u201c%s\u201d.",
                           short_title(page, person->target, title));
-        write_lists(page, person);
+        write_lists(page, person, PLACES_SHOWN);
     }
     write_tonight(page, row);
     json_decref(row);
@@ -144,8 +167,8 @@ static uint32_t nearest(const nj_lab_page *page, const nj_lab_person *person)
 {
     uint32_t most = 0;
     for (uint32_t i = 0; i < person->counts[NJ_LAB_TIGER] && i < TOP; i++) {
-        const uint32_t shared = nj_lab_shared_codes(
-            &page->people, person->lists[NJ_LAB_TIGER][i], person->target);
+        const uint32_t shared =
+            nj_lab_shared_codes(&page->people, person->lists[NJ_LAB_TIGER][i], person->target);
         most = shared > most ? shared : most;
     }
     return most;
@@ -156,61 +179,51 @@ static bool misses(const nj_lab_person *person, size_t model)
     return person->ranks[model] == 0 || person->ranks[model] > TOP;
 }
 
-static bool is_rare(const nj_lab_page *page, const nj_lab_person *person)
-{
-    (void)page;
-    return person->popularity < RARE;
-}
-
-static bool is_neighbour(const nj_lab_page *page, const nj_lab_person *person)
-{
-    return person->popularity >= RARE && nearest(page, person) > 0;
-}
-
-static bool is_elsewhere(const nj_lab_page *page, const nj_lab_person *person)
-{
-    return person->popularity >= RARE && nearest(page, person) == 0;
-}
-
 // Every miss is of exactly one of these kinds.
-typedef struct {
+typedef enum { NEIGHBOUR, ELSEWHERE, RARELY_SEEN, FAILURE_COUNT } failure;
+
+static failure judge_miss(const nj_lab_page *page, const nj_lab_person *person)
+{
+    if (person->popularity < RARE) {
+        return RARELY_SEEN;
+    }
+    return nearest(page, person) > 0 ? NEIGHBOUR : ELSEWHERE;
+}
+
+static const struct {
     const char *title;
     const char *text;
-    bool (*holds)(const nj_lab_page *page, const nj_lab_person *person);
-} failure_kind;
-
-static const failure_kind FAILURES[] = {
-    {"The right corner, another item",
-     "The first code is right, so the model has understood what kind of thing comes next; within it, it "
-     "prefers others. More codes in common would not help: items that users take for different reasons are "
-     "neighbours here.",
-     is_neighbour},
-    {"Another corner",
-     "None of the first ten begins with the right code. The beam never went there: what a user does next may "
-     "have nothing to do with what he did last.",
-     is_elsewhere},
-    {"Hardly ever seen",
-     "Training has seen the item fewer than ten times. Its codes are those of its vector, and its vector "
-     "is a guess from little.",
-     is_rare},
+} FAILURES[FAILURE_COUNT] = {
+    [NEIGHBOUR] = {"The right corner, another item",
+                   "The first code is right, so the model has understood what kind of thing comes "
+                   "next; within "
+                   "it, it prefers others. Items that are alike by their vectors are taken for "
+                   "different reasons."},
+    [ELSEWHERE] =
+        {"Another corner",
+         "None of the first ten begins with the right code: the model has expected another kind of "
+         "thing. What a user does next may have little to do with what he did last."},
+    [RARELY_SEEN] =
+        {"Hardly ever seen",
+         "Training has seen the item fewer than ten times. Its codes are those of its vector, and "
+         "its vector is a guess from little."},
 };
 
 // Of the users with such a miss, one whom SASRec serves best, so that it could have been known; and the counts.
-static size_t find_case(const nj_lab_page *page, const failure_kind *kind, size_t *out_count,
-                        size_t *out_won)
+static size_t find_case(const nj_lab_page *page, failure kind, size_t *out_count, size_t *out_won)
 {
     size_t found = SIZE_MAX;
     uint32_t best = NJ_LAB_LIST_MAX + 1;
     *out_count = *out_won = 0;
     for (size_t i = 0; i < nj_lab_people_count(&page->people); i++) {
         const nj_lab_person *person = nj_lab_person_at(&page->people, i);
-        if (!misses(person, NJ_LAB_TIGER) || !kind->holds(page, person)) {
+        if (!misses(person, NJ_LAB_TIGER) || judge_miss(page, person) != kind) {
             continue;
         }
         ++*out_count;
         *out_won += !misses(person, NJ_LAB_SASREC);
-        const uint32_t rank = person->ranks[NJ_LAB_SASREC] > 0 ? person->ranks[NJ_LAB_SASREC]
-                                                               : NJ_LAB_LIST_MAX + 1;
+        const uint32_t rank =
+            person->ranks[NJ_LAB_SASREC] > 0 ? person->ranks[NJ_LAB_SASREC] : NJ_LAB_LIST_MAX + 1;
         if (found == SIZE_MAX || rank < best) {
             best = rank;
             found = i;
@@ -224,30 +237,32 @@ static void write_case(nj_lab_page *page, size_t index)
     const nj_lab_person *person = nj_lab_person_at(&page->people, index);
     const nj_slice user = user_at(page, index);
     char title[96];
-    nj_html_paragraph(&page->html,
-                      "User %.*s took \u201c%s\u201d, which training has seen %u times. His latest before "
-                      "it, and then the lists:",
-                      (int)user.size, user.bytes, short_title(page, person->target, title),
-                      person->popularity);
+    nj_html_paragraph(
+        &page->html,
+        "User %.*s took \u201c%s\u201d, which training has seen %u times. His latest before "
+        "it, and then the lists:",
+        (int)user.size, user.bytes, short_title(page, person->target, title), person->popularity);
     write_history(page, index);
-    write_lists(page, person);
+    write_lists(page, person, CASE_PLACES_SHOWN);
 }
 
 void nj_lab_page_failures(nj_lab_page *page)
 {
     const size_t users = nj_lab_people_count(&page->people);
     nj_html_section(&page->html, "failures", "Where it fails");
-    nj_html_paragraph(&page->html,
-                      "A miss is a user whose item is not among the first %d of the generative model. Every "
-                      "miss is of one of three kinds; of each kind stands here the user whom SASRec serves "
-                      "best.",
-                      TOP);
-    for (size_t i = 0; i < sizeof FAILURES / sizeof FAILURES[0]; i++) {
+    nj_html_paragraph(
+        &page->html,
+        "A miss is a user whose item is not among the first %d of the generative model. Every "
+        "miss is of one of three kinds; of each kind stands here the user whom SASRec serves "
+        "best.",
+        TOP);
+    for (size_t i = 0; i < FAILURE_COUNT; i++) {
         size_t count = 0;
         size_t won = 0;
-        const size_t index = find_case(page, &FAILURES[i], &count, &won);
+        const size_t index = find_case(page, (failure)i, &count, &won);
         nj_html_heading(&page->html, "%s", FAILURES[i].title);
-        nj_html_paragraph(&page->html, "%zu of %zu users (%.1f %%); SASRec has the item of %zu of them. %s",
+        nj_html_paragraph(&page->html,
+                          "%zu of %zu users (%.1f %%); SASRec has the item of %zu of them. %s",
                           count, users, users > 0 ? 100.0 * (double)count / (double)users : 0, won,
                           FAILURES[i].text);
         if (index != SIZE_MAX) {

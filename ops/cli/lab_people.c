@@ -19,6 +19,11 @@ static uint32_t find_item(const nj_lab_people *people, nj_slice id)
     return row == NJ_IDMAP_NONE ? NJ_LAB_NO_ITEM : (uint32_t)row;
 }
 
+uint32_t nj_lab_find_item(const nj_lab_people *people, const char *id)
+{
+    return find_item(people, (nj_slice){id, strlen(id)});
+}
+
 // One line of items.tsv: id, title, words.
 static nj_status take_title(nj_lab_people *people, const char *line, size_t size)
 {
@@ -94,8 +99,7 @@ static void take_list(const nj_lab_people *people, nj_lab_person *person, size_t
     const size_t count = json_array_size(items);
     for (size_t i = 0; i < count && i < NJ_LAB_LIST_MAX; i++) {
         const char *id = json_string_value(json_array_get(items, i));
-        const uint32_t item =
-            id != NULL ? find_item(people, (nj_slice){id, strlen(id)}) : NJ_LAB_NO_ITEM;
+        const uint32_t item = nj_lab_find_item(people, id != NULL ? id : "");
         person->lists[list][person->counts[list]++] = item;
         if (item == person->target && person->ranks[list] == 0) {
             person->ranks[list] = (uint32_t)i + 1;

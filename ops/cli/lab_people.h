@@ -54,6 +54,8 @@ static inline const nj_lab_person *nj_lab_person_at(const nj_lab_people *people,
     return (const nj_lab_person *)(const void *)people->persons.bytes + index;
 }
 
+/// The row of an item; NJ_LAB_NO_ITEM.
+uint32_t nj_lab_find_item(const nj_lab_people *people, const char *id);
 /// What an item is called; borrowed from `people`.
 const char *nj_lab_title(const nj_lab_people *people, uint32_t item);
 /// Codes that two items have in common from the first on.

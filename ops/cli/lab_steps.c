@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -20,6 +21,8 @@
 
 #define STAMP_BYTES_MAX 256
 #define NANOSECONDS 1000000000u
+#define LOCK_TRIES 30
+#define LOCK_PAUSE_NS 100000000 // 3 s in all
 
 // One run of a chain.
 typedef struct {
@@ -410,6 +413,19 @@ static nj_status run_step(const chain_run *run, nj_lab_step *step, nj_error *err
     return explain_failure(run, step, status == NJ_OK ? noted : status, err);
 }
 
+// The step of a lab that was killed holds the lock too, until it has noticed: a moment.
+static nj_status take_lock(const chain_run *run, nj_error *err)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(run->lock, LOCK_EX | LOCK_NB) == 0) {
+            return NJ_OK;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return nj_fail(err, NJ_AGAIN, "%s: another lab is at work there", run->options->out);
+}
+
 static nj_status open_run(chain_run *run, nj_error *err)
 {
     nj_path lock;
@@ -429,14 +445,8 @@ static nj_status open_run(chain_run *run, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
-    run->lock = open(lock.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (run->lock < 0) {
-        return nj_fail_errno(err, NJ_IO, errno, "%s", lock.text);
-    }
-    if (flock(run->lock, LOCK_EX | LOCK_NB) != 0) {
-        return nj_fail(err, NJ_AGAIN, "%s: another lab is at work there", run->options->out);
-    }
-    return NJ_OK;
+    run->lock = open(lock.text, O_RDWR | O_CREAT, 0666); // steps inherit it
+    return run->lock < 0 ? nj_fail_errno(err, NJ_IO, errno, "%s", lock.text) : take_lock(run, err);
 }
 
 nj_status nj_lab_chain_run(nj_lab_chain *chain, const nj_lab_chain_options *options, nj_error *err)

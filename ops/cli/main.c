@@ -6,8 +6,6 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
-#include "ops/cli/interactions.h"
-#include "ops/cli/eval_report.h"
 #include "ops/cli/eval_report.h"
 #include "ops/cli/interactions.h"
 #include "ops/cli/item_options.h"
@@ -438,6 +436,22 @@ static const nj_option BASELINE[] = {
     {"json", NULL, NULL, "print what was done as JSON, unless lists go to standard output", false},
 };
 
+static const nj_option TRAIN_RQVAE[] = {
+    {"embeddings", "FILE", NULL, ".npy [items, width], float16 or float32", true},
+    {"levels", "N", "3", "codebooks", false},
+    {"codes", "LIST", "256", "codes of a level: one number, or one for each level", false},
+    {"hidden", "LIST", "512,256",
+     "widths of the encoder's hidden layers; the decoder's are the same backwards", false},
+    {"latent", "N", "64", "width of the codebooks", false},
+    {"beta", "X", "0.25", "weight of the commitment loss", false},
+    {"standardise", "WORD", "columns", "of the embeddings: " NJ_RQVAE_STANDARDS, false},
+    {"codebook-start", "WORD", "kmeans", "kmeans of the first residuals, or random", false},
+    {"keep-dead", NULL, NULL, "leave codes that no item has where they are", false},
+    {"best", "WORD", "error", "the epoch that is kept: least reconstruction error, or collisions",
+     false},
+    NJ_TRAIN_OPTIONS("200", "256", "0.003", "100", "cosine", "0", "1", "0", "5", "0"),
+};
+
 static const nj_option TRAIN_SASREC[] = {
     NJ_IDS_OPTION,
     NJ_HISTORIES_OPTIONS,
@@ -493,22 +507,6 @@ static const nj_option TRAIN_T5[] = {
     {                                                                                              \
         name, summary, positional, options, sizeof(options) / sizeof(options)[0], run              \
     }
-
-static const nj_option TRAIN_RQVAE[] = {
-    {"embeddings", "FILE", NULL, ".npy [items, width], float16 or float32", true},
-    {"levels", "N", "3", "codebooks", false},
-    {"codes", "LIST", "256", "codes of a level: one number, or one for each level", false},
-    {"hidden", "LIST", "512,256",
-     "widths of the encoder's hidden layers; the decoder's are the same backwards", false},
-    {"latent", "N", "64", "width of the codebooks", false},
-    {"beta", "X", "0.25", "weight of the commitment loss", false},
-    {"standardise", "WORD", "columns", "of the embeddings: " NJ_RQVAE_STANDARDS, false},
-    {"codebook-start", "WORD", "kmeans", "kmeans of the first residuals, or random", false},
-    {"keep-dead", NULL, NULL, "leave codes that no item has where they are", false},
-    {"best", "WORD", "error", "the epoch that is kept: least reconstruction error, or collisions",
-     false},
-    NJ_TRAIN_OPTIONS("200", "256", "0.003", "100", "cosine", "0", "1", "0", "5", "0"),
-};
 
 static const nj_command COMMANDS[] = {
     COMMAND("baseline", "lists of the models that every other one must beat", "METHOD", BASELINE,

@@ -69,6 +69,13 @@ else
     check "... and so are the SIDs" cmp -s whole/sids.npy killed/sids.npy
     check "... and the state is gone" test ! -e killed.fit
 fi
+# Two fits with one --out would write one state.
+exec 9>busy.fit.lock
+flock 9
+expect_exit 75 'busy.fit.lock: another process is working on busy.fit' -- "${fit[@]}" "${state[@]}" --out busy
+exec 9>&-
+expect_exit 0 '' -- "${fit[@]}" "${state[@]}" --out busy
+check "a lock that nobody holds any more is taken, and goes with the fit" test -e busy -a ! -e busy.fit.lock -a ! -e killed.fit.lock
 # A counter that is too narrow is only found behind the fit: what was learned is kept, and another width goes on from it.
 expect_exit 65 'the collision counter has 2 codes' -- "${fit[@]}" "${state[@]}" --suffix-codes 2 --out narrow
 check "the fit is kept" test -e narrow.fit -a ! -e narrow

@@ -7,6 +7,7 @@
 #ifndef NJ_WORKER_TRAIN_LEARNER_H
 #define NJ_WORKER_TRAIN_LEARNER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,7 @@ typedef struct {
     float *values;                  // [count]
     const nj_train_span *undecayed; // [undecayed_count] ascending and apart: no weight decay there
     size_t undecayed_count;
+    bool overwrites; // `gradient` sets all that it is given; else it finds zeros
     size_t
         part_count; // pieces that `changed` puts in order behind a change of the values; may be 0
 
@@ -48,7 +50,7 @@ typedef struct {
     void (*order)(const void *context, uint64_t seed, uint64_t epoch, uint32_t *order);
     /// How many losses these samples add up: what the loss and its gradient are divided by. At least 1 for any sample.
     uint64_t (*count_labels)(const void *context, const uint32_t *numbers, size_t count);
-    /// Adds the derivative of shard->weight times the summed loss to gradient [count], and returns the sum (not weighted). Runs on several
+    /// Adds the derivative of shard->weight times the summed loss to gradient [count] (sets it where `overwrites`), and returns the sum (not weighted). Runs on several
     /// threads at once, each with a scratch of its own; its bits depend on values and shard alone.
     double (*gradient)(const void *context, void *scratch, const nj_train_shard *shard,
                        float *gradient);

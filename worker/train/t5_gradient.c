@@ -82,16 +82,18 @@ static void run_attention_backward(const nj_train_call *c, const nj_train_attent
     const size_t q_rows = nj_train_rows(shape->q_offset, shape);
     const size_t k_rows = nj_train_rows(shape->k_offset, shape);
     const nj_kept_norm own = nj_train_norm_from(c, &kept->norm, q_first);
+    const bool first = shape->first == 0;
     float *dx = s->x + q_first * D;
     memcpy(s->y, dx, q_rows * D * sizeof *s->y);
     nj_train_drop(c, nj_dropout_key(key, (uint32_t)shape->first), q_rows * D, s->y);
-    nj_train_backward(c, &attention->o, q_rows, s->y, kept->mixed + q_first * HE, false, s->da);
+    nj_train_backward(c, &attention->o, first, q_rows, s->y, kept->mixed + q_first * HE, false,
+                      s->da);
     nj_train_attend_backward(c, shape, kept);
     const float *source = memory != NULL ? memory + k_first * D : own.normed;
     float *dsource = memory != NULL ? s->de + k_first * D : s->dn;
-    nj_train_backward(c, &attention->q, q_rows, s->dq, own.normed, false, s->dn);
-    nj_train_backward(c, &attention->k, k_rows, s->dk, source, true, dsource);
-    nj_train_backward(c, &attention->v, k_rows, s->dv, source, true, dsource);
+    nj_train_backward(c, &attention->q, first, q_rows, s->dq, own.normed, false, s->dn);
+    nj_train_backward(c, &attention->k, first, k_rows, s->dk, source, true, dsource);
+    nj_train_backward(c, &attention->v, first, k_rows, s->dv, source, true, dsource);
     nj_train_norm_backward(c, &own, q_rows, s->dn, norm, dx);
 }
 
@@ -285,6 +287,9 @@ static double run_head(const nj_train_call *c)
             loss += judge_row(c, label, log_sum[r], s->logits + r * V);
         }
         kernels->linear(n, s->logits, V, &model->head.backward, false, s->dn + first * D, D);
+        if (first == 0 && c->options->overwrite) {
+            memset(c->gradient + model->head.at, 0, V * D * sizeof *c->gradient);
+        }
         kernels->matmul_tn(V, D, n, s->logits, V, s->y + first * D, D, c->gradient + model->head.at,
                            D);
     }
@@ -293,6 +298,29 @@ static double run_head(const nj_train_call *c)
 }
 
 // ---- a call ----
+
+static bool is_linear(const nj_train_t5 *model, size_t at)
+{
+    for (size_t i = 0; i < model->linear_count; i++) {
+        if (model->linears[i]->at == at) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What no nj_train_backward clears: norms, biases, an embedding that is not the head.
+static void clear_others(const nj_train_call *c)
+{
+    const nj_train_t5 *model = c->model;
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        const nj_parameter *tensor = &model->tensors[i];
+        if (!is_linear(model, tensor->at)) {
+            memset(c->gradient + tensor->at, 0,
+                   tensor->shape[0] * tensor->shape[1] * sizeof *c->gradient);
+        }
+    }
+}
 
 static void set_inputs(const nj_train_call *c)
 {
@@ -326,6 +354,9 @@ double nj_train_gradient(const nj_train_t5 *model, nj_train_scratch *scratch,
     scratch->phase = NJ_PHASE_REST;
     scratch->phase_ns = nj_clock_thread_ns();
     set_inputs(&c);
+    if (options->overwrite) {
+        clear_others(&c);
+    }
     run_encoder(&c);
     run_decoder(&c);
     nj_train_enter(&c, NJ_PHASE_HEAD);

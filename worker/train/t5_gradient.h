@@ -35,6 +35,8 @@ typedef struct {
     float
         weight; // of each label's loss in the gradient: 1 / labels of the whole batch for their mean
     uint64_t seed; // of the dropout; another one for each call of a training
+    bool
+        overwrite; // the gradient is set, not added to: each part is cleared when its turn comes, near the processor
 } nj_train_options;
 
 typedef struct nj_train_scratch nj_train_scratch;
@@ -59,7 +61,7 @@ void nj_train_scratch_free(nj_train_scratch **scratch);
 /// Nanoseconds of processor time [NJ_PHASE_COUNT] of all calls with this scratch so far; borrowed until it is freed.
 const uint64_t *nj_train_scratch_times(const nj_train_scratch *scratch);
 
-/// Adds the derivative of `weight` times the summed loss to gradient [model->count], and returns the sum (not weighted). Sizes within
+/// Adds the derivative of `weight` times the summed loss to gradient [model->count] (or sets it: options->overwrite), and returns the sum (not weighted). Sizes within
 /// the scratch's limits and tokens below V are the caller's own: what breaks them asserts. Several threads may share a model, each
 /// with a scratch of its own.
 ///

@@ -121,9 +121,9 @@ nj_train_phase nj_train_enter(const nj_train_call *c, nj_train_phase phase);
 /// Y[rows, N] (+)= X[rows, K] W^T.
 void nj_train_forward(const nj_train_call *c, const nj_train_linear *linear, size_t rows,
                       const float *X, bool accumulate, float *Y);
-/// dX (+)= dY W, and the gradient of W += dY^T X.
-void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, size_t rows,
-                       const float *dY, const float *X, bool accumulate, float *dX);
+/// dX (+)= dY W, and the gradient of W += dY^T X. The first call for a weight clears its gradient where that is to be overwritten.
+void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, bool first,
+                       size_t rows, const float *dY, const float *X, bool accumulate, float *dX);
 
 /// What is kept of the rows from `first` on.
 nj_kept_norm nj_train_norm_from(const nj_train_call *c, const nj_kept_norm *kept, size_t first);

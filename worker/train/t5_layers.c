@@ -24,8 +24,8 @@ void nj_train_forward(const nj_train_call *c, const nj_train_linear *linear, siz
     nj_train_enter(c, before);
 }
 
-void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, size_t rows,
-                       const float *dY, const float *X, bool accumulate, float *dX)
+void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, bool first,
+                       size_t rows, const float *dY, const float *X, bool accumulate, float *dX)
 {
     const nj_kernels *kernels = c->model->kernels;
     const size_t N = linear->forward.N;
@@ -33,6 +33,9 @@ void nj_train_backward(const nj_train_call *c, const nj_train_linear *linear, si
     nj_train_phase before = nj_train_enter(c, NJ_PHASE_BACKWARD);
     kernels->linear(rows, dY, N, &linear->backward, accumulate, dX, K);
     nj_train_enter(c, NJ_PHASE_WEIGHTS);
+    if (first && c->options->overwrite) {
+        memset(c->gradient + linear->at, 0, N * K * sizeof *c->gradient);
+    }
     kernels->matmul_tn(N, K, rows, dY, N, X, K, c->gradient + linear->at, K);
     nj_train_enter(c, before);
 }
@@ -131,7 +134,8 @@ static void run_part_backward(const nj_train_call *c, const nj_train_block *bloc
     const float *normed = kept->norm.normed + part->first * D;
     const float *h = kept->h + part->first * F;
     float *dn = s->dn + part->first * D;
-    nj_train_backward(c, &block->wo, part->rows, s->y + part->first * D, h, false, s->dh);
+    const bool first = part->first == 0;
+    nj_train_backward(c, &block->wo, first, part->rows, s->y + part->first * D, h, false, s->dh);
     if (c->model->config.gated) {
         nj_train_drop(c, part->inner_key, part->rows * F, s->dh);
         nj_rows_gated_gelu_backward(part->rows * F, kept->inner + part->first * F,
@@ -140,9 +144,9 @@ static void run_part_backward(const nj_train_call *c, const nj_train_block *bloc
         // A dropped value is 0 like one that relu cut: the same test finds both.
         nj_rows_relu_backward(part->rows * F, h, c->dropout.scale, s->dh);
     }
-    nj_train_backward(c, &block->wi, part->rows, s->dh, normed, false, dn);
+    nj_train_backward(c, &block->wi, first, part->rows, s->dh, normed, false, dn);
     if (c->model->config.gated) {
-        nj_train_backward(c, &block->gate, part->rows, s->dgate, normed, true, dn);
+        nj_train_backward(c, &block->gate, first, part->rows, s->dgate, normed, true, dn);
     }
 }
 

@@ -70,7 +70,8 @@ static double add_gradient(const void *context, void *memory, const nj_train_sha
     const nj_train_options options = {.dropout = t5->dropout,
                                       .label_smoothing = t5->label_smoothing,
                                       .weight = shard->weight,
-                                      .seed = shard->seed};
+                                      .seed = shard->seed,
+                                      .overwrite = true};
     const nj_train_batch batch = nj_train_samples_fill(t5->samples, shard->numbers, shard->count,
                                                        s->tokens, s->offset, s->labels);
     return nj_train_gradient(t5->model, s->gradient, &batch, &options, gradient);
@@ -111,6 +112,7 @@ nj_status nj_t5_learner_init(nj_t5_learner *t5, nj_learner *out, nj_error *err)
                         .epoch_samples = t5->samples->count,
                         .count = t5->model->count,
                         .values = t5->model->values,
+                        .overwrites = true,
                         .part_count = t5->model->linear_count,
                         .scratch_new = make_scratch,
                         .scratch_free = free_scratch,

@@ -118,7 +118,9 @@ void nj_train_team_free(nj_train_team **team)
 static void compute_shard(void *context, size_t shard, size_t thread)
 {
     nj_train_team *team = context;
-    memset(team->gradients[shard], 0, team->learner.count * sizeof(float));
+    if (!team->learner.overwrites) {
+        memset(team->gradients[shard], 0, team->learner.count * sizeof(float));
+    }
     team->losses[shard] = team->learner.gradient(team->learner.context, team->scratch[thread],
                                                  &team->shards[shard], team->gradients[shard]);
 }

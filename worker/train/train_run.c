@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "worker/train/checkpoint.h"
+#include "worker/train/deal.h"
 #include "worker/train/rows.h"
 #include "worker/train/samples.h"
 
@@ -18,19 +19,14 @@
 #define USERS_BYTES (USERS_NAMED * (USER_BYTES_SHOWN + 16))
 
 typedef struct {
-    uint32_t number;
-    uint32_t effort;
-} sized_sample;
-
-typedef struct {
     const nj_learner *learner;
     nj_train_settings settings;
     const nj_train_hooks *hooks;
     nj_digest inputs; // with the settings
     nj_train_team *team;
     uint64_t steps_an_epoch;
-    uint32_t *order;     // [epoch_samples] of the epoch at hand
-    sized_sample *sized; // [batch_samples] for dealing them out
+    uint32_t *order;        // [epoch_samples] of the epoch at hand
+    nj_sized_sample *sized; // [batch_samples] for dealing them out
     nj_train_shard *shards;
     size_t shards_max;
     double epoch_loss; // sum over its steps so far
@@ -161,50 +157,15 @@ static nj_status resume(training *t, nj_error *err)
 
 // ---- steps ----
 
-static int compare_effort(const void *a, const void *b)
-{
-    const sized_sample *x = a;
-    const sized_sample *y = b;
-    const int by_number = (x->number > y->number) - (x->number < y->number);
-    return x->effort != y->effort ? (x->effort < y->effort) - (x->effort > y->effort) : by_number;
-}
-
-// Shard number `shard` of `shards` gets every so many of the sorted samples, forth and back: 0 1 2 2 1 0 0 1 2 ... Returns how many.
-static uint32_t deal_shard(const sized_sample *sized, size_t samples, size_t shard, size_t shards,
-                           uint32_t *out)
-{
-    uint32_t count = 0;
-    for (size_t round = 0; round * shards < samples; round++) {
-        const size_t at = round * shards + (round % 2 == 0 ? shard : shards - 1 - shard);
-        if (at < samples) {
-            out[count++] = sized[at].number;
-        }
-    }
-    return count;
-}
-
 // Cuts the batch of these numbers into shards of alike effort, and sorts it by them.
 static size_t cut_batch(training *t, uint32_t *numbers, size_t samples, double labels,
                         uint64_t seed)
 {
-    const nj_learner *learner = t->learner;
-    const size_t per_shard = t->settings.shard_samples;
-    const size_t shards = (samples + per_shard - 1) / per_shard;
-    for (size_t i = 0; i < samples; i++) {
-        const uint32_t effort =
-            learner->effort != NULL ? learner->effort(learner->context, numbers[i]) : 0;
-        t->sized[i] = (sized_sample){numbers[i], effort};
-    }
-    if (learner->effort != NULL) {
-        qsort(t->sized, samples, sizeof *t->sized, compare_effort);
-    }
+    const size_t shards =
+        nj_train_deal(t->learner, t->settings.shard_samples, samples, numbers, t->sized, t->shards);
     for (size_t i = 0; i < shards; i++) {
-        const uint32_t count = deal_shard(t->sized, samples, i, shards, numbers);
-        t->shards[i] = (nj_train_shard){.numbers = numbers,
-                                        .count = count,
-                                        .weight = (float)(1.0 / labels),
-                                        .seed = nj_dropout_key(seed, (uint32_t)i)};
-        numbers += count;
+        t->shards[i].weight = (float)(1.0 / labels);
+        t->shards[i].seed = nj_dropout_key(seed, (uint32_t)i);
     }
     return shards;
 }

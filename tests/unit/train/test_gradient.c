@@ -202,6 +202,36 @@ static void two_calls_add_up_to_the_call_of_both_batches(void **state)
     close_bench(&b);
 }
 
+static void check_overwriting(bool stores_head)
+{
+    nj_t5_config config = t5_random_config();
+    config.gated = stores_head;
+    const nj_train_options add = {.weight = 1.0f, .dropout = 0.1, .seed = 3};
+    nj_train_options set = add;
+    set.overwrite = true;
+    bench b = {0};
+    open_bench(&b, &config, stores_head, get_kernels("auto"));
+    size_t count = b.model->count;
+    float *expected = calloc(count, sizeof *expected);
+    float *gradient = calloc(count, sizeof *gradient);
+    for (size_t i = 0; i < count; i++) {
+        gradient[i] = NAN;
+    }
+    double loss = nj_train_gradient(b.model, b.scratch, &BATCH, &add, expected);
+    assert_true(nj_train_gradient(b.model, b.scratch, &BATCH, &set, gradient) == loss);
+    assert_memory_equal(gradient, expected, count * sizeof *gradient);
+    free(expected);
+    free(gradient);
+    close_bench(&b);
+}
+
+static void a_gradient_that_overwrites_has_the_bits_of_one_added_to_zeros(void **state)
+{
+    (void)state;
+    check_overwriting(false);
+    check_overwriting(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +239,7 @@ int main(void)
         cmocka_unit_test(so_has_a_gated_model_with_a_head_of_its_own),
         cmocka_unit_test(so_has_a_model_under_dropout),
         cmocka_unit_test(the_gradient_has_the_same_bits_on_all_exact_kernels),
+        cmocka_unit_test(a_gradient_that_overwrites_has_the_bits_of_one_added_to_zeros),
         cmocka_unit_test(two_calls_add_up_to_the_call_of_both_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
