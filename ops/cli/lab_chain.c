@@ -24,11 +24,13 @@ static const recipe RECIPES[] = {
      .embeddings = "sasrec",
      .embed = "--dimensions 64",
      .catalogue = "--levels 2 --codes 64 --balanced --collisions relocate",
-     .sasrec = "--layers 2 --d-model 64 --heads 2 --d-ff 256 --history-max 50 --batch 64 --rate 0.002 "
-               "--warmup 50 --dropout 0.3 --epochs 60 --validate-every 2 --patience 8",
-     .tiger = "--layers 1 --decoder-layers 1 --d-model 64 --heads 4 --d-kv 16 --d-ff 128 --history-max "
-              "20 --batch 128 --rate 0.005 --warmup 100 --dropout 0.1 --epochs 12 --validate-every 1 "
-              "--patience 4",
+     .sasrec =
+         "--layers 2 --d-model 64 --heads 2 --d-ff 256 --history-max 50 --batch 64 --rate 0.002 "
+         "--warmup 50 --dropout 0.3 --epochs 60 --validate-every 2 --patience 8",
+     .tiger =
+         "--layers 1 --decoder-layers 1 --d-model 64 --heads 4 --d-kv 16 --d-ff 128 --history-max "
+         "20 --batch 128 --rate 0.005 --warmup 100 --dropout 0.1 --epochs 12 --validate-every 1 "
+         "--patience 4",
      .beam = "20",
      .history = "",
      .baseline = " --mask-history"},
@@ -37,11 +39,13 @@ static const recipe RECIPES[] = {
      .embeddings = "sasrec",
      .embed = "--dimensions 32",
      .catalogue = "--levels 2 --codes 64 --balanced --collisions relocate",
-     .sasrec = "--layers 1 --d-model 32 --heads 1 --d-ff 128 --history-max 20 --batch 64 --rate 0.005 "
-               "--warmup 20 --dropout 0.2 --epochs 20 --validate-every 5",
-     .tiger = "--layers 1 --decoder-layers 1 --d-model 48 --heads 3 --d-kv 16 --d-ff 128 --history-max "
-              "10 --batch 128 --rate 0.005 --warmup 100 --dropout 0 --epochs 2 --validate-every 1 "
-              "--validate-users 300",
+     .sasrec =
+         "--layers 1 --d-model 32 --heads 1 --d-ff 128 --history-max 20 --batch 64 --rate 0.005 "
+         "--warmup 20 --dropout 0.2 --epochs 20 --validate-every 5",
+     .tiger =
+         "--layers 1 --decoder-layers 1 --d-model 48 --heads 3 --d-kv 16 --d-ff 128 --history-max "
+         "10 --batch 128 --rate 0.005 --warmup 100 --dropout 0 --epochs 2 --validate-every 1 "
+         "--validate-users 300",
      .beam = "20",
      .history = "",
      .baseline = " --mask-history"},
@@ -51,8 +55,9 @@ static const recipe RECIPES[] = {
      .catalogue = "--levels 3 --codes 256",
      .sasrec = "--layers 2 --d-model 128 --heads 2 --history-max 50 --dropout 0.5 --epochs 60 "
                "--validate-every 2 --patience 5",
-     .tiger = "--history-max 20 --batch 256 --rate 0.001 --dropout 0.1 --epochs 30 --validate-every 2 "
-              "--validate-users 2000 --patience 5",
+     .tiger =
+         "--history-max 20 --batch 256 --rate 0.001 --dropout 0.1 --epochs 30 --validate-every 2 "
+         "--validate-users 2000 --patience 5",
      .beam = "50",
      .history = " --keep-history",
      .baseline = ""},
@@ -61,10 +66,12 @@ static const recipe RECIPES[] = {
      .embeddings = "text",
      .embed = "--dimensions 64",
      .catalogue = "--levels 3 --codes 64",
-     .sasrec = "--layers 1 --d-model 32 --heads 1 --d-ff 128 --history-max 10 --batch 256 --rate 0.005 "
-               "--warmup 20 --dropout 0.2 --epochs 2",
-     .tiger = "--layers 1 --decoder-layers 1 --d-model 32 --heads 2 --d-kv 16 --d-ff 64 --history-max 8 "
-              "--batch 256 --rate 0.005 --warmup 100 --dropout 0 --epochs 1 --validate-users 300",
+     .sasrec =
+         "--layers 1 --d-model 32 --heads 1 --d-ff 128 --history-max 10 --batch 256 --rate 0.005 "
+         "--warmup 20 --dropout 0.2 --epochs 2",
+     .tiger =
+         "--layers 1 --decoder-layers 1 --d-model 32 --heads 2 --d-kv 16 --d-ff 64 --history-max 8 "
+         "--batch 256 --rate 0.005 --warmup 100 --dropout 0 --epochs 1 --validate-users 300",
      .beam = "20",
      .history = " --keep-history",
      .baseline = ""},
@@ -223,14 +230,15 @@ static void add_judgement(const nj_lab_settings *s, const recipe *r, nj_lab_chai
         &(nj_lab_step_facts){
             .name = "eval",
             .why = "Every user's last item, which no model has seen: who names it?",
-            .inputs = {"tiger.njb", NJ_LAB_HISTORIES, NJ_LAB_ITEMS, "text.npy", "sasrec.jsonl", "item-knn.jsonl",
-                       "co-visitation.jsonl", "popularity.jsonl"},
+            .inputs = {"tiger.njb", NJ_LAB_HISTORIES, NJ_LAB_ITEMS, "text.npy", "sasrec.jsonl",
+                       "item-knn.jsonl", "co-visitation.jsonl", "popularity.jsonl"},
             .outputs = {NJ_LAB_EVAL_JSON, NJ_LAB_OUTCOMES, "eval.html"},
             .to = NJ_LAB_EVAL_JSON,
         },
         "eval --bundle tiger.njb --users histories.txt --beam %s --top 20%s "
         "%s --against sasrec.jsonl,item-knn.jsonl,co-visitation.jsonl,popularity.jsonl "
-        "--names TIGER,SASRec,item-kNN,co-visitation,popularity --embeddings text.npy --items items.tsv "
+        "--names TIGER,SASRec,item-kNN,co-visitation,popularity --embeddings text.npy --items "
+        "items.tsv "
         "--per-user " NJ_LAB_OUTCOMES " --report eval.html --json",
         r->beam, r->history, s->procs_option);
 }

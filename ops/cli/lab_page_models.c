@@ -16,8 +16,7 @@ static const json_t *ranking_of(const nj_lab_page *page, size_t model)
     return json_object_get(object, masking != NULL ? masking : "kept");
 }
 
-static double figure_of(const nj_lab_page *page, size_t model, const char *metric,
-                        const char *part)
+static double figure_of(const nj_lab_page *page, size_t model, const char *metric, const char *part)
 {
     return nj_lab_value(json_object_get(ranking_of(page, model), metric), part);
 }
@@ -45,9 +44,15 @@ static size_t find_best(const nj_lab_page *page, const char *metric)
 static void write_table(nj_lab_page *page)
 {
     const nj_html_column columns[] = {
-        {"model", NJ_HTML_WORDS},      {TITLES[0], NJ_HTML_NUMBER}, {TITLES[1], NJ_HTML_NUMBER},
-        {"95 %", NJ_HTML_NUMBER},      {TITLES[2], NJ_HTML_NUMBER}, {TITLES[3], NJ_HTML_NUMBER},
-        {"95 %", NJ_HTML_NUMBER},      {TITLES[4], NJ_HTML_NUMBER}, {"% of items shown", NJ_HTML_NUMBER},
+        {"model", NJ_HTML_WORDS},
+        {TITLES[0], NJ_HTML_NUMBER},
+        {TITLES[1], NJ_HTML_NUMBER},
+        {"95 %", NJ_HTML_NUMBER},
+        {TITLES[2], NJ_HTML_NUMBER},
+        {TITLES[3], NJ_HTML_NUMBER},
+        {"95 %", NJ_HTML_NUMBER},
+        {TITLES[4], NJ_HTML_NUMBER},
+        {"% of items shown", NJ_HTML_NUMBER},
         {"made up", NJ_HTML_NUMBER},
     };
     nj_html_table_begin(&page->html, NULL, columns, sizeof columns / sizeof columns[0]);
@@ -65,8 +70,9 @@ static void write_table(nj_lab_page *page)
             }
         }
         const double invalid = nj_lab_value(ranking_of(page, m), "invalid");
-        nj_html_cell(&page->html, NJ_HTML_PLAIN, "%s",
-                     nj_lab_decimal(100 * nj_lab_value(ranking_of(page, m), "coverage@10"), 1).text);
+        nj_html_cell(
+            &page->html, NJ_HTML_PLAIN, "%s",
+            nj_lab_decimal(100 * nj_lab_value(ranking_of(page, m), "coverage@10"), 1).text);
         nj_html_cell(&page->html, invalid > 0 ? NJ_HTML_ALARM : NJ_HTML_PLAIN, "%s",
                      nj_lab_count(invalid).text);
     }
@@ -100,8 +106,8 @@ static void write_verdict(nj_lab_page *page)
 {
     const char *masking = json_string_value(json_object_get(page->eval, "masking"));
     const json_t *beside = json_array_get(json_object_get(page->eval, "comparisons"), 0);
-    const json_t *difference = json_object_get(
-        json_object_get(beside, masking != NULL ? masking : "kept"), "recall@10");
+    const json_t *difference =
+        json_object_get(json_object_get(beside, masking != NULL ? masking : "kept"), "recall@10");
     const double sasrec = figure_of(page, NJ_LAB_SASREC, "recall@10", "value");
     const double value = nj_lab_value(difference, "value");
     const double low = nj_lab_value(difference, "low");
@@ -112,34 +118,35 @@ static void write_verdict(nj_lab_page *page)
     const char *word = high < 0  ? "The generative model names less of what came next than SASRec"
                        : low > 0 ? "The generative model names more of what came next than SASRec"
                                  : "The generative model and SASRec cannot be told apart here";
-    nj_html_paragraph(&page->html,
-                      "%s: its Recall@10 differs by %+.4f, user by user between %+.4f and %+.4f with 95 %% "
-                      "confidence. That is %+.1f %% of SASRec's, between %+.1f %% and %+.1f %%.",
-                      word, value, low, high, 100 * value / sasrec, 100 * low / sasrec,
-                      100 * high / sasrec);
+    nj_html_paragraph(
+        &page->html,
+        "%s: its Recall@10 differs by %+.4f, user by user between %+.4f and %+.4f with 95 %% "
+        "confidence. That is %+.1f %% of SASRec's, between %+.1f %% and %+.1f %%.",
+        word, value, low, high, 100 * value / sasrec, 100 * low / sasrec, 100 * high / sasrec);
 }
 
 void nj_lab_page_models(nj_lab_page *page)
 {
-    const bool is_masked =
-        strcmp(json_is_string(json_object_get(page->eval, "masking"))
-                   ? json_string_value(json_object_get(page->eval, "masking"))
-                   : "",
-               "masked") == 0;
+    const bool is_masked = strcmp(json_is_string(json_object_get(page->eval, "masking"))
+                                      ? json_string_value(json_object_get(page->eval, "masking"))
+                                      : "",
+                                  "masked") == 0;
     nj_html_section(&page->html, "models", "How good is it?");
-    nj_html_paragraph(&page->html,
-                      "For every user, each model names %s among all of them, and knows everything but the "
-                      "last one. Recall@10 is the share of users whose last one is among the first ten; "
-                      "NDCG and MRR count for more what stands higher.%s",
-                      page->settings->kind->item_noun,
-                      is_masked ? " What a user has had is not named again." : "");
+    nj_html_paragraph(
+        &page->html,
+        "For every user, each model names %s among all of them, and knows everything but the "
+        "last one. Recall@10 is the share of users whose last one is among the first ten; "
+        "NDCG and MRR count for more what stands higher.%s",
+        page->settings->kind->item_noun,
+        is_masked ? " What a user has had is not named again." : "");
     for (size_t m = 0; m < NJ_LAB_MODEL_COUNT; m++) {
         nj_html_term(&page->html, NJ_LAB_MODELS[m].name, "%s", NJ_LAB_MODELS[m].about);
     }
     draw_bars(page);
     write_table(page);
     write_verdict(page);
-    nj_html_note(&page->html,
-                 "Intervals are from resampled users. eval.html beside this page has all figures, slices of "
-                 "users, other maskings, and users won and lost.");
+    nj_html_note(
+        &page->html,
+        "Intervals are from resampled users. eval.html beside this page has all figures, slices of "
+        "users, other maskings, and users won and lost.");
 }

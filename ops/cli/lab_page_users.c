@@ -6,8 +6,8 @@
 
 #define HISTORY_SHOWN 10 // latest items
 #define PLACES_SHOWN 8
-#define TOP 10           // a miss: the item is not among so many
-#define RARE 10          // events of an item that training has hardly seen
+#define TOP 10  // a miss: the item is not among so many
+#define RARE 10 // events of an item that training has hardly seen
 
 // ---- words ----
 
@@ -32,7 +32,8 @@ static void write_history(nj_lab_page *page, size_t index)
     nj_buffer_init(&items, SIZE_MAX);
     nj_status status = nj_path_join(page->out, NJ_LAB_HISTORIES, &path, &err);
     if (status == NJ_OK) {
-        status = nj_lab_people_history(&page->people, path.text, user_at(page, index), &items, &err);
+        status =
+            nj_lab_people_history(&page->people, path.text, user_at(page, index), &items, &err);
     }
     const uint32_t *rows = (const uint32_t *)(const void *)items.bytes;
     const size_t count = items.size / sizeof *rows;
@@ -95,7 +96,8 @@ static void write_tonight(nj_lab_page *page, const json_t *row)
 {
     const json_t *items = json_object_get(row, "items");
     nj_html_heading(&page->html, "Tonight");
-    nj_html_paragraph(&page->html, "With the whole history, the night's store has for the same user:");
+    nj_html_paragraph(&page->html,
+                      "With the whole history, the night's store has for the same user:");
     for (size_t i = 0; i < json_array_size(items) && i < PLACES_SHOWN; i++) {
         char title[96];
         const char *id = json_string_value(json_array_get(items, i));
@@ -124,10 +126,11 @@ void nj_lab_page_example(nj_lab_page *page)
     if (at != NJ_IDMAP_NONE) {
         char title[96];
         const nj_lab_person *person = nj_lab_person_at(&page->people, at);
-        nj_html_paragraph(&page->html,
-                          "User %s was chosen before anything was learned: with %u %s he has as much of a "
-                          "history as the user in the middle. His latest, the newest first:",
-                          user, person->history + 1, page->settings->kind->event_noun);
+        nj_html_paragraph(
+            &page->html,
+            "User %s was chosen before anything was learned: with %u %s he has as much of a "
+            "history as the user in the middle. His latest, the newest first:",
+            user, person->history + 1, page->settings->kind->event_noun);
         write_history(page, at);
         nj_html_paragraph(&page->html, "What he took next is \u201c%s\u201d.",
                           short_title(page, person->target, title));
@@ -144,8 +147,8 @@ static uint32_t nearest(const nj_lab_page *page, const nj_lab_person *person)
 {
     uint32_t most = 0;
     for (uint32_t i = 0; i < person->counts[NJ_LAB_TIGER] && i < TOP; i++) {
-        const uint32_t shared = nj_lab_shared_codes(
-            &page->people, person->lists[NJ_LAB_TIGER][i], person->target);
+        const uint32_t shared =
+            nj_lab_shared_codes(&page->people, person->lists[NJ_LAB_TIGER][i], person->target);
         most = shared > most ? shared : most;
     }
     return most;
@@ -181,16 +184,20 @@ typedef struct {
 
 static const failure_kind FAILURES[] = {
     {"The right corner, another item",
-     "The first code is right, so the model has understood what kind of thing comes next; within it, it "
-     "prefers others. More codes in common would not help: items that users take for different reasons are "
+     "The first code is right, so the model has understood what kind of thing comes next; within "
+     "it, it "
+     "prefers others. More codes in common would not help: items that users take for different "
+     "reasons are "
      "neighbours here.",
      is_neighbour},
     {"Another corner",
-     "None of the first ten begins with the right code. The beam never went there: what a user does next may "
+     "None of the first ten begins with the right code. The beam never went there: what a user "
+     "does next may "
      "have nothing to do with what he did last.",
      is_elsewhere},
     {"Hardly ever seen",
-     "Training has seen the item fewer than ten times. Its codes are those of its vector, and its vector "
+     "Training has seen the item fewer than ten times. Its codes are those of its vector, and its "
+     "vector "
      "is a guess from little.",
      is_rare},
 };
@@ -209,8 +216,8 @@ static size_t find_case(const nj_lab_page *page, const failure_kind *kind, size_
         }
         ++*out_count;
         *out_won += !misses(person, NJ_LAB_SASREC);
-        const uint32_t rank = person->ranks[NJ_LAB_SASREC] > 0 ? person->ranks[NJ_LAB_SASREC]
-                                                               : NJ_LAB_LIST_MAX + 1;
+        const uint32_t rank =
+            person->ranks[NJ_LAB_SASREC] > 0 ? person->ranks[NJ_LAB_SASREC] : NJ_LAB_LIST_MAX + 1;
         if (found == SIZE_MAX || rank < best) {
             best = rank;
             found = i;
@@ -224,11 +231,11 @@ static void write_case(nj_lab_page *page, size_t index)
     const nj_lab_person *person = nj_lab_person_at(&page->people, index);
     const nj_slice user = user_at(page, index);
     char title[96];
-    nj_html_paragraph(&page->html,
-                      "User %.*s took \u201c%s\u201d, which training has seen %u times. His latest before "
-                      "it, and then the lists:",
-                      (int)user.size, user.bytes, short_title(page, person->target, title),
-                      person->popularity);
+    nj_html_paragraph(
+        &page->html,
+        "User %.*s took \u201c%s\u201d, which training has seen %u times. His latest before "
+        "it, and then the lists:",
+        (int)user.size, user.bytes, short_title(page, person->target, title), person->popularity);
     write_history(page, index);
     write_lists(page, person);
 }
@@ -237,17 +244,19 @@ void nj_lab_page_failures(nj_lab_page *page)
 {
     const size_t users = nj_lab_people_count(&page->people);
     nj_html_section(&page->html, "failures", "Where it fails");
-    nj_html_paragraph(&page->html,
-                      "A miss is a user whose item is not among the first %d of the generative model. Every "
-                      "miss is of one of three kinds; of each kind stands here the user whom SASRec serves "
-                      "best.",
-                      TOP);
+    nj_html_paragraph(
+        &page->html,
+        "A miss is a user whose item is not among the first %d of the generative model. Every "
+        "miss is of one of three kinds; of each kind stands here the user whom SASRec serves "
+        "best.",
+        TOP);
     for (size_t i = 0; i < sizeof FAILURES / sizeof FAILURES[0]; i++) {
         size_t count = 0;
         size_t won = 0;
         const size_t index = find_case(page, &FAILURES[i], &count, &won);
         nj_html_heading(&page->html, "%s", FAILURES[i].title);
-        nj_html_paragraph(&page->html, "%zu of %zu users (%.1f %%); SASRec has the item of %zu of them. %s",
+        nj_html_paragraph(&page->html,
+                          "%zu of %zu users (%.1f %%); SASRec has the item of %zu of them. %s",
                           count, users, users > 0 ? 100.0 * (double)count / (double)users : 0, won,
                           FAILURES[i].text);
         if (index != SIZE_MAX) {

@@ -6,8 +6,6 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
-#include "ops/cli/interactions.h"
-#include "ops/cli/eval_report.h"
 #include "ops/cli/eval_report.h"
 #include "ops/cli/interactions.h"
 #include "ops/cli/item_options.h"
