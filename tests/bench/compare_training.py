@@ -152,7 +152,7 @@ def best_of(candidates, run, told):
 
 def tell_torch(candidate):
     processes, parts, compiled, autocast = candidate
-    return f"PyTorch, {processes} processes, {parts} parts, {'compiled' if compiled else 'eager'}{', bfloat16' if autocast else ''}"
+    return f"PyTorch, processes {processes}, parts {parts}, {'compiled' if compiled else 'eager'}{', bfloat16' if autocast else ''}"
 
 
 def compare_case(arguments, name, cpus):
