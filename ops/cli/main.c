@@ -458,7 +458,7 @@ static const nj_option TRAIN_SASREC[] = {
     {"layers", "N", "2", "blocks", false},
     {"d-model", "N", "128", "width of a state and of an item's vector", false},
     {"heads", "N", "2", "of attention; must divide the width", false},
-    {"d-ff", "N", "512", "width of a dense layer", false},
+    {"d-ff", "N", "128", "width of a dense layer", false},
     {"history-max", "N", "50", "the last items of a history that are looked at", false},
     {"norms", "WORD", "before", "where norms stand: before a sublayer or after it", false},
     {"shard", "N", "0",
