@@ -6,6 +6,6 @@ file(GLOB integration_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/integr
 foreach(script ${integration_tests})
     get_filename_component(name ${script} NAME_WE)
     add_test(NAME integration_${name} COMMAND bash ${script})
-    set_tests_properties(integration_${name} PROPERTIES LABELS integration TIMEOUT 300 SKIP_RETURN_CODE 77
+    set_tests_properties(integration_${name} PROPERTIES LABELS integration TIMEOUT 300 PROCESSORS 1 SKIP_RETURN_CODE 77
             ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 endforeach()
