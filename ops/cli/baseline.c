@@ -12,6 +12,7 @@
 #include "common/cli/progress.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/interactions.h"
+#include "ops/cli/numbers.h"
 #include "ops/cli/train_options.h"
 #include "ops/cli/train_sasrec.h"
 #include "worker/baseline/neighbours.h"
