@@ -9,7 +9,10 @@ typedef struct {
     nj_path path;
 } nj_output_lock;
 
-#define NJ_OUTPUT_LOCK_NONE {.fd = -1}
+#define NJ_OUTPUT_LOCK_NONE                                                                        \
+    {                                                                                              \
+        .fd = -1                                                                                   \
+    }
 
 /// Does not wait. NJ_AGAIN: another process has it, which the kernel lets go of when its holder dies; NJ_IO; NJ_INPUT: the path is too long.
 /// Proof   tests/cli/0180-catalogue-fit.t

@@ -11,8 +11,8 @@ static int compare_effort(const void *a, const void *b)
 }
 
 // Shard number `shard` of `shards` gets every so many of the sorted samples, forth and back: 0 1 2 2 1 0 0 1 2 ... Returns how many.
-static uint32_t deal_shard(const nj_sized_sample *sized, size_t samples, size_t shard, size_t shards,
-                           uint32_t *out)
+static uint32_t deal_shard(const nj_sized_sample *sized, size_t samples, size_t shard,
+                           size_t shards, uint32_t *out)
 {
     uint32_t count = 0;
     for (size_t round = 0; round * shards < samples; round++) {
@@ -37,8 +37,8 @@ size_t nj_train_deal(const nj_learner *learner, size_t per_shard, size_t samples
         qsort(sized, samples, sizeof *sized, compare_effort);
     }
     for (size_t i = 0; i < shard_count; i++) {
-        shards[i] = (nj_train_shard){
-            .numbers = numbers, .count = deal_shard(sized, samples, i, shard_count, numbers)};
+        shards[i] = (nj_train_shard){.numbers = numbers,
+                                     .count = deal_shard(sized, samples, i, shard_count, numbers)};
         numbers += shards[i].count;
     }
     return shard_count;
