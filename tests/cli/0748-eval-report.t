@@ -162,6 +162,11 @@ assert r["models"][0]["kept"]["recall@10"]["low"] is None and r["comparisons"][0
 expect_exit 0 '' -- "${judge[@]}" --items texts.tsv
 check "the table fits 100 columns" awk "length > 100 { print; long = 1 } END { exit long }" out
 stdout_has 'recall@5 by items in the history'
+expect_exit 0 '' -- "${judge[@]}" --names "$(python3 -c 'print("ø" * 15 + "日" * 100 + ",pop,odd")')"
+check "... by characters, and cuts none" python3 -c '
+lines = open("out", "rb").read().decode("utf-8").split("\n")
+assert max(map(len, lines)) <= 100 and any("ø日" in line for line in lines)'
+expect_exit 0 '' -- "${judge[@]}"
 stdout_has 'target.jsonl beside odd.jsonl, within 5 places'
 stdout_has 'to be sure of all of them at once ask for p <'
 printf 'u1 kettle-01 kettle-02\n' >one.txt
@@ -178,11 +183,13 @@ refuse() { # CODE TEXT OPTION...
     expect_absent never.html never.html.tmp.*
 }
 refuse 2 '--names has 2 names for 1 models' --names a,b
+refuse 2 '--names leaves model 2 without a name' --against same.jsonl --names a,
+refuse 2 '--per-user and --report are one file, "never.html"' --against same.jsonl --per-user ./never.html
 refuse 2 'more than 8 models' --against same.jsonl,same.jsonl,same.jsonl,same.jsonl,same.jsonl,same.jsonl,same.jsonl,same.jsonl
 refuse 2 'has a path of 0 bytes' --against same.jsonl,
 refuse 2 '--resamples' --resamples 100001
 refuse 2 '--examples' --examples 101
-refuse 65 'short.npy: has 551 rows in 2 dimensions, must be a matrix with the 552 items of the catalogue as rows' --embeddings short.npy
+refuse 65 'short.npy: has 551 rows of 6 values in 2 dimensions, must be a matrix with the 552 items of the catalogue as rows' --embeddings short.npy
 refuse 5 'missing.npy' --embeddings missing.npy
 refuse 65 'title' --items texts.tsv --title-column none
 printf 'item_id\ttitle\nx\ty\n' >foreign.tsv
