@@ -153,6 +153,17 @@ import json
 a, b = json.load(open("report.json"))["models"][0], json.load(open("out"))["models"][0]
 assert a["recall@10"] == b["recall@10"] and a["kept"]["recall@10"]["low"] != b["kept"]["recall@10"]["low"]
 assert b["masked"]["recall@10"]["value"] <= b["masked"]["recall@10"]["high"]'
+check "lists that repeat an item are not taken for masked ones" bash -c '! grep -q "same.jsonl: none of" err'
+python3 - <<'P'
+import json
+history = {u: set(h[:-1]) for u, *h in (line.split() for line in open("h.txt", encoding="utf-8"))}
+with open("masked.jsonl", "w") as masked:
+    for row in map(json.loads, open("same.jsonl")):
+        row["items"] = [item for item in row["items"] if item not in history[row["user"]]]
+        print(json.dumps(row), file=masked)
+P
+expect_exit 0 'masked.jsonl: none of ' -- nightjar eval --bundle b.njb --users h.txt --lists masked.jsonl --resamples 0
+stderr_has 'they seem made with the history masked'
 expect_exit 0 '' -- "${judge[@]}" --json --resamples 0
 check "without resamples there is no interval" python3 -c '
 import json
