@@ -214,6 +214,14 @@ nj_status nj_file_draft_begin(const char *path, nj_file_draft *out, nj_error *er
     return NJ_OK;
 }
 
+bool nj_file_drafts_are_one(const nj_file_draft *a, const nj_file_draft *b)
+{
+    struct stat x;
+    struct stat y;
+    return fstat(fileno(a->stream), &x) == 0 && fstat(fileno(b->stream), &y) == 0 &&
+           x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static nj_status sync_draft(nj_file_draft *draft, nj_error *err)
 {
     if (ferror(draft->stream) || fflush(draft->stream) != 0) {

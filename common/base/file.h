@@ -63,6 +63,9 @@ NJ_CHECKED nj_status nj_file_draft_commit(nj_file_draft *draft, nj_error *err);
 /// Removes the temporary file. Does nothing after a commit or on a struct that is all zero.
 void nj_file_draft_abort(nj_file_draft *draft);
 
+/// True where both would end in one file, whatever their paths: each would write into the other's bytes.
+bool nj_file_drafts_are_one(const nj_file_draft *a, const nj_file_draft *b);
+
 /// Removes what killed processes have left of `path`: every "<path>.tmp.<number>". The caller knows, by a lock, that nobody is
 /// writing it. What cannot be removed stays.
 void nj_file_sweep(const char *path);

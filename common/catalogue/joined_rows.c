@@ -138,6 +138,12 @@ static nj_status write_row(nj_joined_part *parts, size_t count, size_t row, floa
         parts[i].zero_count += is_zero;
         for (size_t d = 0; d < parts[i].npy->shape[1]; d++) {
             at[d] *= parts[i].scale;
+            if (status == NJ_OK && !isfinite(at[d])) {
+                status = nj_fail(err, NJ_INPUT,
+                                 "%s: row %zu, column %zu: times the scale %g is more than float32 "
+                                 "holds: give a smaller one",
+                                 parts[i].npy->path, row, d, (double)parts[i].scale);
+            }
         }
         at += parts[i].npy->shape[1];
     }

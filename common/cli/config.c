@@ -8,7 +8,7 @@
 #include "common/base/file.h"
 #include "common/cli/arguments.h"
 
-#define KEYS_MAX 256
+#define KEYS_MAX 1024
 #define NAME_BYTES 64 // of an option, with its NUL
 #define VALUE_BYTES_MAX 4096
 #define FILE_BYTES_MAX (1u << 20)

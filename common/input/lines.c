@@ -148,6 +148,9 @@ nj_status nj_lines_next(nj_lines *lines, char **out_line, size_t *out_size, nj_e
         return fail_long_line(lines, err);
     }
     lines->number++;
+    if (lines->number == 1 && size >= 2 && memcmp(line, "\x1f\x8b", 2) == 0) {
+        return nj_lines_fail(lines, lines->number, err, "is compressed by gzip: unpack it first");
+    }
     if (size > 0 && memchr(line, '\0', size) != NULL) {
         return nj_lines_fail(lines, lines->number, err, "contains a NUL byte");
     }

@@ -1,8 +1,8 @@
 // lines.h - a text file line by line, in bounded memory.
 //
 // The newline, a carriage return before it and a UTF-8 byte order mark at the start are not part of
-// a line. A missing last newline is fine. Refused: a line beyond the caller's limit, a NUL byte, a
-// folder.
+// a line. A missing last newline is fine. Refused: a line beyond the caller's limit, a NUL byte, what
+// gzip has compressed, a folder.
 #ifndef NJ_INPUT_LINES_H
 #define NJ_INPUT_LINES_H
 

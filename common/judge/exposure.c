@@ -1,6 +1,7 @@
 #include "common/judge/exposure.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +109,8 @@ nj_status nj_inverse_lengths(const float *embeddings, size_t N, size_t D, float 
         for (size_t d = 0; d < D; d++) {
             sum += (double)embeddings[i * D + d] * embeddings[i * D + d];
         }
-        inverse[i] = sum > 0 ? (float)(1 / sqrt(sum)) : 0;
+        const double length = sqrt(sum);
+        inverse[i] = length >= (double)FLT_MIN ? (float)(1 / length) : 0;
     }
     *out = inverse;
     return NJ_OK;

@@ -92,10 +92,19 @@ static nj_status read_header(nj_item_text_reader *reader, nj_slice header, table
             return fail_column(reader, reader->columns[i].name, header, err);
         }
     }
-    if (reader->column_count == 0) {
-        form->weight[form->id] = 0;
+    if (reader->column_count > 0) {
+        return NJ_OK;
     }
-    return NJ_OK;
+    form->weight[form->id] = 0;
+    for (size_t i = 0; i < form->count; i++) {
+        if (form->weight[i] > 0) {
+            return NJ_OK;
+        }
+    }
+    return nj_lines_fail(&reader->lines, 1, err,
+                         "has %zu columns, none of them text beside the id: columns are separated "
+                         "by tabs",
+                         form->count);
 }
 
 static nj_status read_row(nj_item_text_reader *reader, const table_form *form, nj_slice line,

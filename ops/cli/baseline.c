@@ -12,6 +12,7 @@
 #include "common/cli/progress.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/interactions.h"
+#include "ops/cli/numbers.h"
 #include "ops/cli/train_options.h"
 #include "ops/cli/train_sasrec.h"
 #include "worker/baseline/neighbours.h"
@@ -26,7 +27,7 @@ typedef enum { POPULARITY, CO_VISITATION, ITEM_KNN, SASREC, METHOD_COUNT } metho
 static const char *const METHODS[METHOD_COUNT] = {"popularity", "co-visitation", "item-knn",
                                                   "sasrec"};
 
-// What each method takes where an option is not given; tuned on Beauty's validation items (ops/handbook/training-baselines.md).
+// What each method takes where an option is not given; tuned on Beauty's validation items (ops/handbook/training.md).
 static const nj_neighbours_settings DEFAULTS[METHOD_COUNT] = {
     [CO_VISITATION] = {.kind = NJ_NEIGHBOURS_CO_VISITATION,
                        .neighbours_max = 200,

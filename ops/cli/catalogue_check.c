@@ -10,6 +10,7 @@
 #include "common/input/npy.h"
 #include "ops/cli/catalogue_picture.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/numbers.h"
 
 #define FINDINGS_MAX (4 * NJ_LEVELS_MAX)
 #define FINDING_BYTES 320
@@ -106,20 +107,13 @@ static void judge(checking *c)
 
 // ---- limits ----
 
+// Of a limit that is not given *out stays.
 static nj_status percent_from(const nj_arguments *arguments, const char *name, double *out,
                               nj_error *err)
 {
-    const char *text = nj_argument(arguments, name);
-    char *end;
-    if (text == NULL) {
-        return NJ_OK;
-    }
-    const double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !(value >= 0 && value <= 100)) {
-        return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be a number of 0 to 100", name, text);
-    }
-    *out = value;
-    return NJ_OK;
+    return nj_argument(arguments, name) == NULL
+               ? NJ_OK
+               : nj_argument_real(arguments, name, 0, 100, out, err);
 }
 
 typedef struct {

@@ -7,6 +7,7 @@
 #include "common/cli/cli.h"
 #include "common/codec/json.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/numbers.h"
 
 #define NUMBER_MIN 1e-6
 #define NUMBER_MAX 1e6
@@ -43,45 +44,17 @@ static nj_status open_parts(const nj_arguments *arguments, joining *j, nj_error 
     return status;
 }
 
-// One positive number for each part. *out_given false: the option is not.
-static nj_status read_numbers(const nj_arguments *arguments, const char *name, size_t count,
-                              double *out, bool *out_given, nj_error *err)
-{
-    const char *text = nj_argument(arguments, name);
-    const char *at = text;
-    size_t found = 0;
-    *out_given = text != NULL;
-    while (at != NULL && found < count) {
-        char *end = NULL;
-        out[found] = strtod(at, &end);
-        if (end == at || !(out[found] >= NUMBER_MIN && out[found] <= NUMBER_MAX)) {
-            break;
-        }
-        found++;
-        at = *end == ',' ? end + 1 : NULL;
-        if (*end != '\0' && *end != ',') {
-            found = 0;
-            break;
-        }
-    }
-    if (text != NULL && (found != count || at != NULL)) {
-        return nj_fail(err, NJ_USAGE,
-                       "--%s is \"%s\", must be %zu numbers from %g to %g, one for each file, with "
-                       "commas between",
-                       name, text, count, NUMBER_MIN, NUMBER_MAX);
-    }
-    return NJ_OK;
-}
-
 static nj_status set_scales(const nj_arguments *arguments, joining *j, nj_error *err)
 {
     double shares[NJ_JOINED_PARTS_MAX];
     double scales[NJ_JOINED_PARTS_MAX];
     bool has_shares = false;
     bool has_scales = false;
-    nj_status status = read_numbers(arguments, "shares", j->count, shares, &has_shares, err);
+    nj_status status = nj_reals_from(arguments, "shares", NUMBER_MIN, NUMBER_MAX, j->count, shares,
+                                     &has_shares, err);
     if (status == NJ_OK) {
-        status = read_numbers(arguments, "scales", j->count, scales, &has_scales, err);
+        status = nj_reals_from(arguments, "scales", NUMBER_MIN, NUMBER_MAX, j->count, scales,
+                               &has_scales, err);
     }
     if (status != NJ_OK) {
         return status;

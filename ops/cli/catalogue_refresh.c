@@ -1,6 +1,5 @@
 // catalogue_refresh.c - `nightjar catalogue refresh`: tonight's items on yesterday's catalogue.
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/catalogue/catalogue_refresh.h"
@@ -8,21 +7,9 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/item_options.h"
+#include "ops/cli/numbers.h"
 
 // ---- options ----
-
-static nj_status percent_from(const nj_arguments *arguments, double *out, nj_error *err)
-{
-    const char *text = nj_argument(arguments, "max-retired");
-    char *end = NULL;
-    const double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !(value >= 0.0 && value <= 100.0)) {
-        return nj_fail(err, NJ_USAGE, "--max-retired is \"%s\", must be a number from 0 to 100",
-                       text);
-    }
-    *out = value;
-    return NJ_OK;
-}
 
 // What becomes of new items whose codes somebody has is the old catalogue's to say: it has a counter or none.
 static nj_status policy_from(const nj_arguments *arguments, const nj_catalogue *old,
@@ -192,7 +179,8 @@ nj_status nj_command_catalogue_refresh(const nj_arguments *arguments, nj_error *
                                 .embeddings_path = nj_argument(arguments, "embeddings"),
                                 .sids_path = nj_argument(arguments, "sids"),
                                 .without_drift = nj_argument_flag(arguments, "no-drift")};
-    nj_status status = percent_from(arguments, &config.retired_percent_max, err);
+    nj_status status =
+        nj_argument_real(arguments, "max-retired", 0, 100, &config.retired_percent_max, err);
     if (status == NJ_OK) {
         status = check_out(arguments, err);
     }

@@ -284,7 +284,7 @@ static double share_kept(const embedding *e)
     for (size_t k = 0; k < e->svd.rank; k++) {
         kept += e->svd.lengths[k] * e->svd.lengths[k];
     }
-    return kept / e->svd.square_total;
+    return kept < e->svd.square_total ? kept / e->svd.square_total : 1; // rounding is no weight
 }
 
 static void warn(const embedding *e)
@@ -345,7 +345,13 @@ static nj_status open_outputs(const nj_arguments *arguments, embedding *e, nj_er
 {
     const char *ids_out = nj_argument(arguments, "ids-out");
     nj_status status = nj_file_draft_begin(nj_argument(arguments, "out"), &e->vectors, err);
-    return status == NJ_OK && ids_out != NULL ? nj_file_draft_begin(ids_out, &e->ids, err) : status;
+    if (status == NJ_OK && ids_out != NULL) {
+        status = nj_file_draft_begin(ids_out, &e->ids, err);
+    }
+    if (status == NJ_OK && ids_out != NULL && nj_file_drafts_are_one(&e->vectors, &e->ids)) {
+        status = nj_fail(err, NJ_USAGE, "--out and --ids-out are one file, \"%s\"", ids_out);
+    }
+    return status;
 }
 
 static nj_status embed(const nj_arguments *arguments, embedding *e, nj_error *err)

@@ -7,6 +7,7 @@
 
 #include "common/base/file.h"
 #include "common/base/id.h"
+#include "common/base/log.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 #include "ops/cli/eval.h"
@@ -280,7 +281,13 @@ static nj_status judge_file(evaluation *e, size_t model, nj_error *err)
         status =
             nj_eval_read_lists(path, &e->inputs, &lists, &e->said.models[model].other_count, err);
     }
-    return status == NJ_OK ? judge(e, model, 0, err) : status;
+    if (status == NJ_OK) {
+        status = judge(e, model, 0, err);
+    }
+    if (status == NJ_OK && e->said.models[model].rankings[NJ_HISTORY_KEPT].depth == 0) {
+        nj_log(NJ_LOG_WARNING, "%s: no list of a judged user has an item: it has no figures", path);
+    }
+    return status;
 }
 
 static nj_status judge_engine(const nj_arguments *arguments, evaluation *e, nj_error *err)
@@ -312,6 +319,11 @@ static nj_status judge_all(const nj_arguments *arguments, evaluation *e, nj_erro
     nj_status status = NJ_OK;
     if (per_user != NULL) {
         status = nj_file_draft_begin(per_user, &e->outcomes, err);
+    }
+    if (status == NJ_OK && per_user != NULL && e->report.page.stream != NULL &&
+        nj_file_drafts_are_one(&e->outcomes, &e->report.page)) {
+        status = nj_fail(err, NJ_USAGE, "--per-user and --report are one file, \"%s\"",
+                         nj_argument(arguments, "report"));
     }
     for (size_t i = decodes ? 1 : 0; i < e->said.model_count && status == NJ_OK; i++) {
         status = judge_file(e, i, err);

@@ -191,9 +191,10 @@ nj_status nj_eval_embeddings_read(const char *path, size_t item_count, float **o
     size_t bytes = 0;
     if (npy.dim_count != 2 || npy.shape[0] != item_count || npy.shape[1] == 0) {
         status = nj_fail(err, NJ_INPUT,
-                         "%s: has %zu rows in %zu dimensions, must be a matrix with the %zu items "
-                         "of the catalogue as rows",
-                         path, npy.dim_count > 0 ? npy.shape[0] : 0, npy.dim_count, item_count);
+                         "%s: has %zu rows of %zu values in %zu dimensions, must be a matrix with "
+                         "the %zu items of the catalogue as rows",
+                         path, npy.dim_count > 0 ? npy.shape[0] : 0,
+                         npy.dim_count > 1 ? npy.shape[1] : 0, npy.dim_count, item_count);
     } else if (!nj_mul_size(npy.shape[0] * npy.shape[1], sizeof *values, &bytes) ||
                (values = malloc(nj_max_size(bytes, 1))) == NULL) {
         status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory for %zu bytes", path, bytes);

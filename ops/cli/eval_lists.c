@@ -7,6 +7,8 @@
 #include "common/judge/metric.h"
 #include "ops/cli/eval.h"
 
+#define MASKED_LISTS_MIN 30 // below, that none repeats an item may be chance
+
 typedef struct {
     const char *name; // of the file, for errors
     const nj_eval_inputs *inputs;
@@ -20,6 +22,8 @@ typedef struct {
     uint64_t list_count;
     uint64_t silent_count; // lists that do not say what they were made without
     uint64_t other_count;
+    uint64_t read_on_count; // lists with an item, of users who had one
+    uint64_t repeat_count;  // places that hold an item that the user had
 } reading;
 
 static nj_status map_users(reading *r, nj_error *err)
@@ -90,8 +94,11 @@ static nj_status take_list(reading *r, size_t number, const nj_history *list, nj
         }
         if (row == NJ_ITEM_INVALID || r->barred_on[row] != list->line) {
             r->masked[masked++] = row;
+        } else {
+            r->repeat_count++;
         }
     }
+    r->read_on_count += user.item_count > 0 && list->item_count > 0;
     nj_lists_set(r->lists->kept, number, r->kept, kept);
     nj_lists_set(r->lists->masked, number, r->masked, masked);
     return NJ_OK;
@@ -118,6 +125,18 @@ static void warn_of_silence(const reading *r)
                " lists do not say what they were made without (\"held_out\"): they are judged as "
                "made for \"%s\"",
                r->name, r->silent_count, r->list_count, r->inputs->words.text);
+    }
+}
+
+// Nothing in a list says what it was not allowed to name; lists made without the history cannot be judged with it.
+static void warn_of_masking(const reading *r)
+{
+    if (r->repeat_count == 0 && r->read_on_count >= MASKED_LISTS_MIN) {
+        nj_log(NJ_LOG_WARNING,
+               "%s: none of %" PRIu64
+               " lists names an item that its user had before: they seem made with the history "
+               "masked, and its figures with the history kept are of such lists too",
+               r->name, r->read_on_count);
     }
 }
 
@@ -149,6 +168,7 @@ nj_status nj_eval_read_lists(const char *path, const nj_eval_inputs *inputs,
     }
     if (status == NJ_OK) {
         warn_of_silence(&r);
+        warn_of_masking(&r);
         *out_other_count = r.other_count;
     }
     nj_idmap_fini(&r.user_map);

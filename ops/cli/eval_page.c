@@ -178,9 +178,9 @@ static void write_comparison(const nj_eval_told *told, size_t other, nj_masking 
                              nj_html *page)
 {
     static const nj_html_column COLUMNS[] = {
-        {"metric", NJ_HTML_WORDS},       {"difference", NJ_HTML_NUMBER},
-        {"lost", NJ_HTML_NUMBER},        {"p", NJ_HTML_NUMBER},
-        {"first alone", NJ_HTML_NUMBER}, {"other alone", NJ_HTML_NUMBER}};
+        {"metric", NJ_HTML_WORDS},        {"difference", NJ_HTML_NUMBER},
+        {"of the other", NJ_HTML_NUMBER}, {"p", NJ_HTML_NUMBER},
+        {"first alone", NJ_HTML_NUMBER},  {"other alone", NJ_HTML_NUMBER}};
     const nj_comparison *comparison = &told->f->comparisons[other][masking];
     if (comparison->cutoff_count == 0) {
         return;
@@ -198,7 +198,7 @@ static void write_comparison(const nj_eval_told *told, size_t other, nj_masking 
         nj_html_cell(page, d->has_interval && d->low > 0 ? NJ_HTML_BEST : NJ_HTML_PLAIN, "%s",
                      cell);
         const bool known = nj_eval_loss(told, other, masking, metric, c, &loss);
-        nj_html_cell(page, NJ_HTML_PLAIN, known ? "%.2f %%" : "none", 100 * loss);
+        nj_html_cell(page, NJ_HTML_PLAIN, known ? "%+.2f %%" : "none", 0 - 100 * loss);
         const double p = comparison->tests.p[metric][c];
         nj_html_cell(page, NJ_HTML_PLAIN, p < NJ_EVAL_P_SHOWN_MIN ? "below %.4f" : "%.4f",
                      fmax(p, NJ_EVAL_P_SHOWN_MIN));

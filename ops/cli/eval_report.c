@@ -49,6 +49,9 @@ static nj_status read_names(const nj_arguments *arguments, size_t model_count, n
         if (comma != NULL) {
             *comma++ = '\0';
         }
+        if (*next == '\0') {
+            return nj_fail(err, NJ_USAGE, "--names leaves model %zu without a name", count + 1);
+        }
         next = comma;
     }
     return count == model_count

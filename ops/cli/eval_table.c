@@ -1,11 +1,47 @@
 // eval_table.c - the report of `nightjar eval` as text, 100 columns wide.
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "common/base/id.h"
 #include "ops/cli/eval_report.h"
 
-#define OTHERS_MAX 4  // models beside the first that the table of slices has room for
-#define NAME_COLUMN 7 // characters of a model's name above a narrow column
+#define OTHERS_MAX 4   // models beside the first that the table of slices has room for
+#define NAME_COLUMN 7  // characters of a model's name above a narrow column
+#define NAME_SHORT 14  // ... before a sentence
+#define NAME_LINE 36   // ... of two names in one line of text
+#define WIDTH_MAX 100u // of a line
+
+// At most `width` characters of UTF-8 text; a cut is behind a whole one. Returns how many they are.
+static size_t print_text(const char *text, size_t width)
+{
+    const size_t size = strlen(text);
+    size_t end = 0;
+    size_t count = 0;
+    for (; count < width && end < size; count++) {
+        const size_t step = nj_utf8_sequence(text + end, size - end);
+        end += step > 0 ? step : 1;
+    }
+    printf("%.*s", (int)end, text);
+    return count;
+}
+
+// ... with spaces behind them up to the width.
+static void print_column(const char *text, size_t width)
+{
+    const size_t count = print_text(text, width);
+    printf("%*s", (int)(width - count), "");
+}
+
+// "FIRST against OTHER" on a line of its own, without its end.
+static void print_pair(const nj_evaluation *e, const char *between, size_t other)
+{
+    printf("\n");
+    print_text(e->models[0].name, NAME_LINE);
+    printf(" %s ", between);
+    print_text(e->models[other].name, NAME_LINE);
+}
 
 static void print_rules(const nj_evaluation *e)
 {
@@ -35,7 +71,8 @@ static void print_model(const nj_eval_told *told, size_t index, nj_masking maski
     const nj_ranking *ranking = &model->rankings[masking];
     const nj_ranking_figures *figures = &told->f->rankings[index][masking];
     const nj_judgement *j = &ranking->judgement;
-    printf("%s\n", model->name);
+    print_text(model->name, WIDTH_MAX);
+    printf("\n");
     for (size_t i = 0; i < NJ_METRIC_COUNT && figures->cutoff_count > 0; i++) {
         printf("  %-6s", NJ_METRICS[i].name);
         for (size_t c = 0; c < figures->cutoff_count; c++) {
@@ -90,17 +127,17 @@ static void print_difference(const nj_eval_told *told, size_t other, size_t metr
     const nj_masking masking = told->e->primary;
     const nj_comparison *comparison = &told->f->comparisons[other][masking];
     const nj_estimate *d = &comparison->differences.at[metric][c];
-    double loss;
+    double loss = 0;
     char interval[32] = "";
     char lost[16] = "none";
     if (d->has_interval) {
         snprintf(interval, sizeof interval, "[%+.4f,%+.4f]", d->low, d->high);
     }
     if (nj_eval_loss(told, other, masking, metric, c, &loss)) {
-        snprintf(lost, sizeof lost, "%.3f %%", 100 * loss);
+        snprintf(lost, sizeof lost, "%.3f %%", 100 * fabs(loss));
     }
-    printf("  %-6s @%-3u %+.4f  %-17s  lost %10s", NJ_METRICS[metric].name, NJ_CUTOFFS[c], d->value,
-           interval, lost);
+    printf("  %-6s @%-3u %+.4f  %-17s  %s %10s", NJ_METRICS[metric].name, NJ_CUTOFFS[c], d->value,
+           interval, loss < 0 ? "more" : "lost", lost);
     print_p(comparison->tests.p[metric][c]);
     if (metric == 0) {
         printf("  alone %" PRIu64 " against %" PRIu64, comparison->tests.first_only[c],
@@ -113,8 +150,8 @@ static void print_comparison(const nj_eval_told *told, size_t other)
 {
     const nj_evaluation *e = told->e;
     const nj_comparison *comparison = &told->f->comparisons[other][e->primary];
-    printf("\n%s against %s\n  %s; overlap", e->models[0].name, e->models[other].name,
-           nj_masking_title(e->primary));
+    print_pair(e, "against", other);
+    printf("\n  %s; overlap", nj_masking_title(e->primary));
     for (size_t c = 0; c < comparison->cutoff_count; c++) {
         printf("  @%-2u %.4f", NJ_CUTOFFS[c], comparison->overlap[c]);
     }
@@ -139,7 +176,9 @@ static void print_exposure(const nj_eval_told *told)
     for (size_t i = 0; i < e->model_count; i++) {
         const nj_ranking_figures *figures = &f->rankings[i][e->primary];
         const nj_exposure *x = &figures->exposure[f->cutoff_index];
-        printf("  %-32.32s  %7.4f %7.4f", e->models[i].name, x->coverage, x->gini);
+        printf("  ");
+        print_column(e->models[i].name, 32);
+        printf("  %7.4f %7.4f", x->coverage, x->gini);
         if (e->popularity != NULL) {
             printf("  %7.2f %8.1f", x->novelty, x->popularity);
         } else {
@@ -164,8 +203,10 @@ static void print_share(const nj_eval_told *told, const nj_prefix_share *share, 
     char item[NJ_EVAL_ITEM_BYTES];
     nj_eval_codes_text(told->e, share->row, level + 1, codes);
     nj_eval_item_text(told->e, share->row, item);
-    printf("    %-12s %6.2f %% of what is shown, %6.2f %% in training; %u items, as %.20s\n", codes,
-           100 * share->recommended, 100 * share->trained, share->item_count, item);
+    printf("    %-12s %6.2f %% of what is shown, %6.2f %% in training; %u items, as ", codes,
+           100 * share->recommended, 100 * share->trained, share->item_count);
+    print_text(item, 20);
+    printf("\n");
 }
 
 // Of the first model, the first level only: the page has the others.
@@ -175,9 +216,10 @@ static void print_prefixes(const nj_eval_told *told)
     if (told->f->prefix_level_count == 0) {
         return;
     }
-    printf("\n%s by prefix of the SID: share of what is shown that stands elsewhere than in "
-           "training\n ",
-           told->e->models[0].name);
+    printf("\n");
+    print_text(told->e->models[0].name, NAME_SHORT);
+    printf(" by prefix of the SID: share of what is shown that stands elsewhere than in "
+           "training\n ");
     for (size_t level = 0; level < told->f->prefix_level_count; level++) {
         printf(" %zu code%s %.1f %%%s", level + 1, level > 0 ? "s" : "",
                100 * figures->prefixes[level].moved,
@@ -199,7 +241,9 @@ static void print_slice(const nj_eval_told *told, const nj_slice_of_users *slice
 {
     const size_t shown =
         told->e->model_count < OTHERS_MAX + 1 ? told->e->model_count : OTHERS_MAX + 1;
-    printf("  %-24.24s %7zu%s", slice->label, slice->user_count, slice->is_small ? "?" : " ");
+    printf("  ");
+    print_column(slice->label, 24);
+    printf(" %7zu%s", slice->user_count, slice->is_small ? "?" : " ");
     print_estimate(&figures->values[0][0]);
     for (size_t model = 1; model < shown; model++) {
         const nj_estimate *d = &figures->differences[model][0];
@@ -216,10 +260,12 @@ static void print_slices(const nj_eval_told *told, nj_slicing_kind kind)
     if (slicing->slice_count == 0) {
         return;
     }
-    printf("\nrecall@%u by %s\n  %-24s %7s  %-22.22s", told->f->cutoff, nj_slicing_title(kind), "",
-           "users", e->models[0].name);
+    printf("\nrecall@%u by %s\n  %-24s %7s  ", told->f->cutoff, nj_slicing_title(kind), "",
+           "users");
+    print_column(e->models[0].name, 22);
     for (size_t model = 1; model < e->model_count && model <= OTHERS_MAX; model++) {
-        printf("  %-*.*s", NAME_COLUMN, NAME_COLUMN, e->models[model].name);
+        printf("  ");
+        print_column(e->models[model].name, NAME_COLUMN);
     }
     printf("\n");
     for (size_t i = 0; i < slicing->slice_count; i++) {
@@ -242,12 +288,12 @@ static void print_contrast(const nj_eval_told *told, size_t other)
 {
     const nj_evaluation *e = told->e;
     const nj_contrast *c = &told->f->contrasts[other];
-    printf("\n%s beside %s, within %u places\n  wins %zu users, loses %zu; both find %zu (%zu "
+    print_pair(e, "beside", other);
+    printf(", within %u places\n  wins %zu users, loses %zu; both find %zu (%zu "
            "earlier, "
            "%zu later), neither %zu\n",
-           e->models[0].name, e->models[other].name, c->cutoff, c->counts[NJ_OUTCOME_WIN],
-           c->counts[NJ_OUTCOME_LOSS], c->counts[NJ_OUTCOME_BOTH], c->both_first, c->both_other,
-           c->counts[NJ_OUTCOME_NEITHER]);
+           c->cutoff, c->counts[NJ_OUTCOME_WIN], c->counts[NJ_OUTCOME_LOSS],
+           c->counts[NJ_OUTCOME_BOTH], c->both_first, c->both_other, c->counts[NJ_OUTCOME_NEITHER]);
     printf("  %-38s %9s %9s %9s  %s\n", "median, or share of users", "won", "lost", "neither",
            "won beside lost");
     for (size_t i = 0; i < NJ_FEATURE_COUNT; i++) {
@@ -262,6 +308,8 @@ static void print_contrast(const nj_eval_told *told, size_t other)
         print_typical(feature, NJ_OUTCOME_NEITHER, NJ_FEATURES[i].is_question);
         if (effect->has_interval) {
             printf("  %+.2f [%+.2f,%+.2f]", effect->delta, effect->low, effect->high);
+        } else if (effect->delta < 0 || effect->delta > 0) {
+            printf("  %+.2f", effect->delta);
         }
         printf("\n");
     }

@@ -29,8 +29,8 @@ static const recipe RECIPES[] = {
          "--warmup 50 --dropout 0.3 --epochs 60 --validate-every 2 --patience 8",
      .tiger =
          "--layers 1 --decoder-layers 1 --d-model 64 --heads 4 --d-kv 16 --d-ff 128 --history-max "
-         "20 --batch 128 --rate 0.005 --warmup 100 --dropout 0.1 --epochs 10 --validate-every 1 "
-         "--patience 4",
+         "10 --batch 128 --rate 0.005 --warmup 100 --dropout 0.1 --epochs 20 --validate-every 1 "
+         "--patience 10",
      .beam = "20",
      .history = "",
      .baseline = " --mask-history"},

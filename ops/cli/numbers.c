@@ -2,7 +2,22 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
+
+nj_status nj_argument_real(const nj_arguments *arguments, const char *name, double least,
+                           double most, double *out, nj_error *err)
+{
+    const char *text = nj_argument(arguments, name);
+    char *end = NULL;
+    const double value = text != NULL ? strtod(text, &end) : NAN;
+    if (text == NULL || end == text || *end != '\0' || !(value >= least && value <= most)) {
+        return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be a number from %g to %g", name,
+                       text != NULL ? text : "", least, most);
+    }
+    *out = value;
+    return NJ_OK;
+}
 
 // Reads one number; *at is moved behind it and its comma. False when it is none, or nothing follows the comma.
 static bool take_number(const char **at, uint32_t least, uint32_t most, uint32_t *out)
@@ -35,5 +50,27 @@ nj_status nj_numbers_from(const nj_arguments *arguments, const char *name, uint3
         }
     }
     *out_count = count;
+    return NJ_OK;
+}
+
+nj_status nj_reals_from(const nj_arguments *arguments, const char *name, double least, double most,
+                        size_t count, double *out, bool *out_given, nj_error *err)
+{
+    const char *text = nj_argument(arguments, name);
+    const char *at = text;
+    for (size_t i = 0; i < count && at != NULL; i++) {
+        char *end = NULL;
+        out[i] = strtod(at, &end);
+        const bool is_number = end != at && out[i] >= least && out[i] <= most;
+        const bool ends_well = *end == (i + 1 < count ? ',' : '\0');
+        if (!is_number || !ends_well) {
+            return nj_fail(err, NJ_USAGE,
+                           "--%s is \"%s\", must be %zu numbers from %g to %g, one for each file, "
+                           "with commas between",
+                           name, text, count, least, most);
+        }
+        at = end + 1;
+    }
+    *out_given = text != NULL;
     return NJ_OK;
 }

@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/file.h"
@@ -16,6 +15,7 @@
 #include "common/store/lock.h"
 #include "common/store/staging.h"
 #include "ops/cli/collision_options.h"
+#include "ops/cli/numbers.h"
 #include "ops/cli/pairing.h"
 #include "ops/cli/run_inputs.h"
 #include "ops/cli/run_kept.h"
@@ -63,17 +63,6 @@ nj_status nj_run_phases_wanted(const nj_arguments *arguments, bool *out, nj_erro
     }
     nj_status status = require(arguments, "catalogue", err);
     return status == NJ_OK ? require(arguments, "model", err) : status;
-}
-
-static nj_status read_max_retired(const nj_arguments *arguments, double *out, nj_error *err)
-{
-    const char *text = nj_argument(arguments, "max-retired");
-    char *end = NULL;
-    *out = strtod(text, &end);
-    return end != text && *end == '\0' && *out >= 0.0 && *out <= 100.0
-               ? NJ_OK
-               : nj_fail(err, NJ_USAGE, "--max-retired is \"%s\", must be a number from 0 to 100",
-                         text);
 }
 
 static bool is_stream(const char *path)
@@ -280,7 +269,8 @@ static nj_status refresh(const night *n, const char *ids, nj_catalogue *catalogu
                                 .embeddings_path = nj_argument(n->arguments, "embeddings"),
                                 .without_drift = nj_argument_flag(n->arguments, "no-drift"),
                                 .executor = &executor};
-    nj_status status = read_max_retired(n->arguments, &config.retired_percent_max, err);
+    nj_status status =
+        nj_argument_real(n->arguments, "max-retired", 0, 100, &config.retired_percent_max, err);
     if (status == NJ_OK) {
         status = nj_suffix_overflow_from(n->arguments, &config.suffix_relocates, err);
     }
@@ -533,7 +523,7 @@ nj_status nj_run_phases_make(const nj_arguments *arguments, nj_run_phases *out, 
                .store = nj_argument(arguments, "store"),
                .dry_run = nj_argument_flag(arguments, "dry-run"),
                .no_skip = nj_argument_flag(arguments, "no-skip")};
-    nj_status status = read_max_retired(arguments, &max_retired, err);
+    nj_status status = nj_argument_real(arguments, "max-retired", 0, 100, &max_retired, err);
     if (status == NJ_OK) {
         status = nj_suffix_overflow_from(arguments, &suffix_relocates, err);
     }

@@ -61,10 +61,17 @@ static nj_status make_paths(nj_training *training, nj_error *err)
 }
 
 // What killed runs have left under temporary names.
-static void sweep(const nj_training *training)
+static void sweep(const nj_training *training, const char *const *files)
 {
+    nj_path path;
     nj_file_sweep(training->checkpoint.text);
     nj_file_sweep(training->log_path.text);
+    nj_file_sweep(training->report_path.text);
+    for (; *files != NULL; files++) {
+        if (nj_path_join(training->options.out, *files, &path, NULL) == NJ_OK) {
+            nj_file_sweep(path.text);
+        }
+    }
 }
 
 static nj_status resume_log(nj_training *training, nj_error *err)
@@ -102,6 +109,24 @@ static nj_status look_for_finished(nj_training *training, nj_error *err)
     return status;
 }
 
+// The best model is nowhere else: where it is gone, no epoch that is worse would be kept in its place.
+static nj_status check_model(const nj_training *training, const char *const *files, nj_error *err)
+{
+    nj_path path;
+    nj_status status = NJ_OK;
+    for (; *files != NULL && training->log.best_epoch > 0 && status == NJ_OK; files++) {
+        status = nj_path_join(training->options.out, *files, &path, err);
+        if (status == NJ_OK && !nj_file_exists(path.text)) {
+            status = nj_fail(err, NJ_INPUT,
+                             "%s is gone, of the best epoch (%" PRIu32 " of %" PRIu32
+                             " done): put it back, or remove checkpoint and training.json to begin "
+                             "anew",
+                             path.text, training->log.best_epoch, training->log.epochs);
+        }
+    }
+    return status;
+}
+
 static nj_status find_state(nj_training *training, nj_error *err)
 {
     if (!nj_file_exists(training->checkpoint.text)) {
@@ -132,8 +157,11 @@ nj_status nj_training_open(nj_training_request *request, const nj_training_optio
         status = make_paths(&training, err);
     }
     if (status == NJ_OK) {
-        sweep(&training);
+        sweep(&training, request->files);
         status = find_state(&training, err);
+    }
+    if (status == NJ_OK) {
+        status = check_model(&training, request->files, err);
     }
     if (status == NJ_OK && !training.complete) {
         status = write_log(&training, &training.log, err);
@@ -188,7 +216,7 @@ nj_status nj_training_check_stop(const nj_training *training, const nj_train_sta
                        number == SIGINT ? "SIGINT" : "SIGTERM", state->step, state->step_count);
     }
     const uint32_t limit = training->options.time_limit_s;
-    if (limit > 0 && seconds_since(training->began_ns) >= limit) {
+    if (limit > 0 && state->samples > 0 && seconds_since(training->began_ns) >= limit) {
         return nj_fail(err, NJ_AGAIN,
                        "the time limit of %" PRIu32 " s is over behind step %" PRIu64 " of %" PRIu64
                        ": the same command goes on with --resume",

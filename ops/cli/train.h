@@ -26,6 +26,8 @@ typedef struct {
     bool less_is_better; // of that figure
     json_t *settings;    // taken; the command's own, to which the shared ones are added
     json_t *inputs;      // taken; digests of what is read, in hexadecimal
+    const char *const
+        *files;          // borrowed; names in the folder that the model is, NULL behind the last
     size_t sample_count; // of an epoch
 } nj_training_request;
 
@@ -51,7 +53,7 @@ typedef struct {
 /// command began: the time limit counts from there.
 ///
 /// Errors  NJ_AGAIN: another process trains in the folder, or a checkpoint is there and --resume is not given; NJ_CONFIG: it is of other settings or inputs (names the first);
-///         NJ_INPUT, NJ_IO, NJ_NO_MEMORY. What is taken is gone whatever the status
+///         NJ_INPUT: --resume, and a file of the best model is gone, which no run makes again; NJ_IO, NJ_NO_MEMORY. What is taken is gone whatever the status
 /// Proof   tests/cli/0780-train-t5.t
 NJ_CHECKED nj_status nj_training_open(nj_training_request *request,
                                       const nj_training_options *options, uint64_t began_ns,
@@ -62,7 +64,8 @@ void nj_training_close(nj_training *training);
 /// Behind each step: shows progress. NJ_AGAIN: the time limit; NJ_INTERRUPTED, NJ_TERMINATED: a signal; each tells how to go on.
 NJ_CHECKED nj_status nj_training_stepped(nj_training *training, const nj_train_state *state,
                                          nj_error *err);
-/// The part of nj_training_stepped that ends a run; for long work between steps, such as a validation.
+/// The part of nj_training_stepped that ends a run; for long work between steps, such as a validation. A process that has done no step
+/// is within its time: one whose start alone takes --time-limit must still get on.
 NJ_CHECKED nj_status nj_training_check_stop(const nj_training *training,
                                             const nj_train_state *state, nj_error *err);
 

@@ -1,26 +1,10 @@
 #include "ops/cli/train_options.h"
 
-#include <math.h>
-#include <stdlib.h>
-
 #include "common/base/cpus.h"
 #include "common/base/pool.h"
+#include "ops/cli/numbers.h"
 
 #define DROPPED_MAX 0.95 // more leaves nothing to learn from
-
-nj_status nj_argument_real(const nj_arguments *arguments, const char *name, double least,
-                           double most, double *out, nj_error *err)
-{
-    const char *text = nj_argument(arguments, name);
-    char *end = NULL;
-    const double value = text != NULL ? strtod(text, &end) : NAN;
-    if (text == NULL || end == text || *end != '\0' || !(value >= least && value <= most)) {
-        return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be a number from %g to %g", name,
-                       text != NULL ? text : "", least, most);
-    }
-    *out = value;
-    return NJ_OK;
-}
 
 // A whole number of an option into 32 bits.
 static nj_status read_u32(const nj_arguments *arguments, const char *name, uint64_t least,

@@ -76,8 +76,4 @@ void nj_training_options_to_json(const nj_training_options *options, json_t *set
 NJ_CHECKED nj_status nj_argument_threads(const nj_arguments *arguments, uint32_t *out,
                                          nj_error *err);
 
-/// A number in [least, most] from an option. NJ_USAGE names option, value and limits.
-NJ_CHECKED nj_status nj_argument_real(const nj_arguments *arguments, const char *name, double least,
-                                      double most, double *out, nj_error *err);
-
 #endif

@@ -163,12 +163,13 @@ static json_t *list_settings(const nj_arguments *arguments, const rqvae_request 
     for (uint32_t l = 0; l < shape->level_count; l++) {
         codes[l] = shape->K[l];
     }
-    return json_pack(
-        "{s:o, s:o, s:I, s:f, s:s, s:s, s:b}", "codes", list_numbers(codes, shape->level_count),
-        "hidden", list_numbers(shape->hidden, shape->hidden_count), "latent",
-        (json_int_t)shape->latent, "beta", request->settings.beta, "standardise",
-        nj_argument(arguments, "standardise"), "codebook-start",
-        nj_argument(arguments, "codebook-start"), "keep-dead", !request->settings.revive);
+    return json_pack("{s:o, s:o, s:I, s:f, s:s, s:s, s:b, s:s}", "codes",
+                     list_numbers(codes, shape->level_count), "hidden",
+                     list_numbers(shape->hidden, shape->hidden_count), "latent",
+                     (json_int_t)shape->latent, "beta", request->settings.beta, "standardise",
+                     nj_argument(arguments, "standardise"), "codebook-start",
+                     nj_argument(arguments, "codebook-start"), "keep-dead",
+                     !request->settings.revive, "best", nj_argument(arguments, "best"));
 }
 
 static size_t list_figures(const nj_rqvae_shape *shape, const nj_rqvae_epoch *epoch,
@@ -252,6 +253,7 @@ static nj_status open_inputs(const nj_arguments *arguments, rqvae_request *reque
 static nj_status open_training(const nj_arguments *arguments, rqvae_request *request,
                                uint64_t began_ns, nj_error *err)
 {
+    static const char *const FILES[] = {NJ_RQVAE_FILES, NULL};
     char digest[NJ_DIGEST_HEX_BYTES];
     nj_digest_hex(&request->rows.digest, digest);
     nj_training_request about = {.kind = "rqvae",
@@ -259,6 +261,7 @@ static nj_status open_training(const nj_arguments *arguments, rqvae_request *req
                                  .less_is_better = true,
                                  .settings = list_settings(arguments, request),
                                  .inputs = json_pack("{s:s}", "embeddings", digest),
+                                 .files = FILES,
                                  .sample_count = request->rows.count};
     return nj_training_open(&about, &request->options, began_ns, &request->training, err);
 }

@@ -122,7 +122,8 @@ static nj_status choose_shard(const nj_arguments *arguments, command *c, uint32_
 
 static void tell_size(const command *c, const nj_training_options *options)
 {
-    const size_t shards = (options->batch_samples + (size_t)c->shard - 1) / c->shard;
+    const size_t batch = nj_min_size(options->batch_samples, c->sequences.count);
+    const size_t shards = (batch + c->shard - 1) / c->shard;
     nj_log(NJ_LOG_INFO,
            "%zu users, %" PRIu64 " events of known items, %" PRIu64
            " of unknown ones left out; %zu "
@@ -244,6 +245,7 @@ static void close_command(command *c)
 nj_status nj_command_train_sasrec(const nj_arguments *arguments, nj_error *err)
 {
     const uint64_t began_ns = nj_clock_mono_ns();
+    static const char *const FILES[] = {NJ_SASREC_FILES, NULL};
     nj_training_options options;
     command c = {0};
     nj_status status = nj_training_options_from(arguments, &options, err);
@@ -261,6 +263,7 @@ nj_status nj_command_train_sasrec(const nj_arguments *arguments, nj_error *err)
                                        .decides = DECIDES,
                                        .settings = describe_settings(&c.model->config, c.shard),
                                        .inputs = describe_inputs(&c),
+                                       .files = FILES,
                                        .sample_count = c.sequences.count};
         status = nj_training_open(&request, &options, began_ns, &c.training, err);
     }

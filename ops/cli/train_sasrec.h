@@ -9,6 +9,8 @@
 #include "common/base/digest.h"
 #include "worker/train/sasrec.h"
 
+#define NJ_SASREC_FILES "config.json", "model.safetensors", "item_vectors.npy"
+
 /// Writes the three files, each whole or not at all. `items` is the digest of the ids. NJ_IO, NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_sasrec_files_write(const nj_sasrec *model, const nj_digest *items,
                                            const char *folder, nj_error *err);

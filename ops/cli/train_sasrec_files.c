@@ -92,12 +92,16 @@ static nj_status read_config(const char *path, const nj_digest *items, nj_sasrec
         .F = (uint32_t)nj_json_int(&keys, "intermediate_size", 1, NJ_SASREC_DENSE_MAX),
         .layers = (uint32_t)nj_json_int(&keys, "num_hidden_layers", 1, NJ_SASREC_LAYERS_MAX),
         .S = (uint32_t)nj_json_int(&keys, "max_position_embeddings", 1, NJ_SASREC_POSITIONS_MAX),
-        .norms_after = strcmp(nj_json_text_or(&keys, "norms", ""), "after") == 0};
+        .norms_after = strcmp(nj_json_text_or(&keys, "norms", "before"), "after") == 0};
+    const char *norms = nj_json_text_or(&keys, "norms", "before");
     nj_digest_hex(items, hex);
     const char *theirs = nj_json_text_or(&keys, "items_digest", "");
     status = keys.status;
     if (status == NJ_OK && strcmp(nj_json_text_or(&keys, "model_type", ""), MODEL_TYPE) != 0) {
         status = nj_fail(err, NJ_INPUT, "%s: no \"model_type\": \"" MODEL_TYPE "\"", path);
+    } else if (status == NJ_OK && !out->norms_after && strcmp(norms, "before") != 0) {
+        status =
+            nj_fail(err, NJ_INPUT, "%s: \"norms\" is \"%s\", must be before or after", path, norms);
     } else if (status == NJ_OK && strcmp(theirs, hex) != 0) {
         status = nj_fail(err, NJ_CONFIG,
                          "%s: the model was trained on other items (digest %.16s..., those of "
@@ -108,12 +112,34 @@ static nj_status read_config(const char *path, const nj_digest *items, nj_sasrec
     return status;
 }
 
-static nj_status read_model(const char *path, nj_sasrec *model, nj_error *err)
+// The file has the values that config.json promises: else a few words in it would take any amount of memory.
+static nj_status check_count(const char *path, const nj_tensor_set *tensors,
+                             const nj_sasrec_config *config, nj_error *err)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < nj_tensor_set_count(tensors); i++) {
+        found += nj_tensor_set_at(tensors, i)->element_count;
+    }
+    return found >= nj_sasrec_count(config)
+               ? NJ_OK
+               : nj_fail(err, NJ_INPUT,
+                         "%s: %zu values, a model of the sizes in " CONFIG_NAME " has %zu", path,
+                         found, nj_sasrec_count(config));
+}
+
+static nj_status read_model(const char *path, const nj_sasrec_config *config,
+                            const nj_kernels *kernels, nj_sasrec **out, nj_error *err)
 {
     nj_tensor_set *tensors = NULL;
     nj_status status = nj_tensor_set_open(path, &tensors, err);
     if (status == NJ_OK) {
-        status = nj_sasrec_read(model, tensors, err);
+        status = check_count(path, tensors, config, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_sasrec_new(config, kernels, 0, out, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_sasrec_read(*out, tensors, err);
     }
     nj_tensor_set_close(&tensors);
     return status;
@@ -130,13 +156,10 @@ nj_status nj_sasrec_files_read(const char *folder, const nj_digest *items,
         status = read_config(path.text, items, &config, err);
     }
     if (status == NJ_OK) {
-        status = nj_sasrec_new(&config, kernels, 0, &model, err);
-    }
-    if (status == NJ_OK) {
         status = nj_path_join(folder, MODEL_NAME, &path, err);
     }
     if (status == NJ_OK) {
-        status = read_model(path.text, model, err);
+        status = read_model(path.text, &config, kernels, &model, err);
     }
     if (status == NJ_OK) {
         *out = model;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checked.h"
 #include "common/base/clock.h"
 #include "common/base/file_digest.h"
 #include "common/base/log.h"
@@ -306,6 +307,7 @@ static nj_status digest_of_users(const t5_training *t, char hex[NJ_DIGEST_HEX_BY
 
 static nj_status open_training(t5_training *t, nj_error *err)
 {
+    static const char *const FILES[] = {NJ_T5_FOLDER_FILES, NULL};
     char users[NJ_DIGEST_HEX_BYTES];
     char sids[NJ_DIGEST_HEX_BYTES];
     char retired[NJ_DIGEST_HEX_BYTES];
@@ -322,6 +324,7 @@ static nj_status open_training(t5_training *t, nj_error *err)
         .settings = nj_t5_request_settings(&t->request, &t->template),
         .inputs = json_pack("{s:s, s:s, s:s, s:I}", "users", users, "sids", sids, "retired",
                             retired, "token-base", (json_int_t)t->catalogue->token_base),
+        .files = FILES,
         .sample_count = t->samples.count};
     return nj_training_open(&request, &t->request.common, t->began_ns, &t->training, err);
 }
@@ -329,8 +332,8 @@ static nj_status open_training(t5_training *t, nj_error *err)
 static void tell_size(const t5_training *t)
 {
     const nj_t5_request *request = &t->request;
-    const size_t shards =
-        (request->common.batch_samples + request->shard_samples - 1) / request->shard_samples;
+    const size_t batch = nj_min_size(request->common.batch_samples, t->samples.count);
+    const size_t shards = (batch + request->shard_samples - 1) / request->shard_samples;
     nj_log(NJ_LOG_INFO,
            "%zu parameters, %u tokens; kernels %s, %" PRIu32 " threads; %zu shards of %" PRIu32
            " samples take %.0f MB for gradients",

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "common/base/numeric_class.h"
+#include "ops/cli/numbers.h"
 #include "ops/cli/template_options.h"
 #include "ops/cli/train_t5.h"
 

@@ -65,7 +65,7 @@ expect_exit 4 'level 0 has a perplexity of 1.569 of 4 codes' -- "${rows[@]}" --m
 nightjar catalogue import --sids "$data/sids.npy" --ids "$data/items.txt" --codes-per-level 64 --out demo >out 2>err
 expect_exit 0 '' -- nightjar catalogue check demo --max-collisions 100
 stdout_has 'of 64 codes: its codebook has collapsed'
-expect_exit 2 '--max-collisions is "many", must be a number of 0 to 100' -- "${rows[@]}" --max-collisions many
+expect_exit 2 '--max-collisions is "many", must be a number from 0 to 100' -- "${rows[@]}" --max-collisions many
 expect_exit 2 '--min-use is "101", must be' -- "${rows[@]}" --min-use 101
 expect_exit 2 '--max-error needs --embeddings' -- "${rows[@]}" --max-error 5
 expect_exit 2 '--policies needs --embeddings' -- "${rows[@]}" --policies

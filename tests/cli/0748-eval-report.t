@@ -153,6 +153,17 @@ import json
 a, b = json.load(open("report.json"))["models"][0], json.load(open("out"))["models"][0]
 assert a["recall@10"] == b["recall@10"] and a["kept"]["recall@10"]["low"] != b["kept"]["recall@10"]["low"]
 assert b["masked"]["recall@10"]["value"] <= b["masked"]["recall@10"]["high"]'
+check "lists that repeat an item are not taken for masked ones" bash -c '! grep -q "same.jsonl: none of" err'
+python3 - <<'P'
+import json
+history = {u: set(h[:-1]) for u, *h in (line.split() for line in open("h.txt", encoding="utf-8"))}
+with open("masked.jsonl", "w") as masked:
+    for row in map(json.loads, open("same.jsonl")):
+        row["items"] = [item for item in row["items"] if item not in history[row["user"]]]
+        print(json.dumps(row), file=masked)
+P
+expect_exit 0 'masked.jsonl: none of ' -- nightjar eval --bundle b.njb --users h.txt --lists masked.jsonl --resamples 0
+stderr_has 'they seem made with the history masked'
 expect_exit 0 '' -- "${judge[@]}" --json --resamples 0
 check "without resamples there is no interval" python3 -c '
 import json
@@ -162,6 +173,11 @@ assert r["models"][0]["kept"]["recall@10"]["low"] is None and r["comparisons"][0
 expect_exit 0 '' -- "${judge[@]}" --items texts.tsv
 check "the table fits 100 columns" awk "length > 100 { print; long = 1 } END { exit long }" out
 stdout_has 'recall@5 by items in the history'
+expect_exit 0 '' -- "${judge[@]}" --names "$(python3 -c 'print("ø" * 15 + "日" * 100 + ",pop,odd")')"
+check "... by characters, and cuts none" python3 -c '
+lines = open("out", "rb").read().decode("utf-8").split("\n")
+assert max(map(len, lines)) <= 100 and any("ø日" in line for line in lines)'
+expect_exit 0 '' -- "${judge[@]}"
 stdout_has 'target.jsonl beside odd.jsonl, within 5 places'
 stdout_has 'to be sure of all of them at once ask for p <'
 printf 'u1 kettle-01 kettle-02\n' >one.txt
@@ -178,11 +194,13 @@ refuse() { # CODE TEXT OPTION...
     expect_absent never.html never.html.tmp.*
 }
 refuse 2 '--names has 2 names for 1 models' --names a,b
+refuse 2 '--names leaves model 2 without a name' --against same.jsonl --names a,
+refuse 2 '--per-user and --report are one file, "never.html"' --against same.jsonl --per-user ./never.html
 refuse 2 'more than 8 models' --against same.jsonl,same.jsonl,same.jsonl,same.jsonl,same.jsonl,same.jsonl,same.jsonl,same.jsonl
 refuse 2 'has a path of 0 bytes' --against same.jsonl,
 refuse 2 '--resamples' --resamples 100001
 refuse 2 '--examples' --examples 101
-refuse 65 'short.npy: has 551 rows in 2 dimensions, must be a matrix with the 552 items of the catalogue as rows' --embeddings short.npy
+refuse 65 'short.npy: has 551 rows of 6 values in 2 dimensions, must be a matrix with the 552 items of the catalogue as rows' --embeddings short.npy
 refuse 5 'missing.npy' --embeddings missing.npy
 refuse 65 'title' --items texts.tsv --title-column none
 printf 'item_id\ttitle\nx\ty\n' >foreign.tsv

@@ -84,5 +84,11 @@ refuse 65 'long.tsv: line 2: is longer than 16777216 bytes' --items long.tsv
 rm long.tsv
 printf 'id\ttitle\n1\tcaf\xe9 noir\n2\tnoir\n' >latin1.tsv
 expect_exit 0 '1 bytes of the texts are not UTF-8 and were taken for spaces' -- nightjar embed --items latin1.tsv --out s.npy
+printf 'item_id,title\n1,red shoe\n' >comma.tsv
+refuse 65 'comma.tsv: line 1: has 1 columns, none of them text beside the id: columns are separated by tabs' --items comma.tsv
+gzip -c items.tsv >items.tsv.gz
+refuse 65 'items.tsv.gz: line 1: is compressed by gzip: unpack it first' --items items.tsv.gz
+expect_exit 2 '--out and --ids-out are one file, "./E.npy"' -- nightjar embed --items items.tsv --out E.npy --ids-out ./E.npy
+check "... and touches nothing" cmp E.npy before.npy
 expect_exit 74 'nowhere/E.npy' -- nightjar embed --items items.tsv --out nowhere/E.npy
 done_testing

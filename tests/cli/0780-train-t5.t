@@ -64,6 +64,9 @@ same_model whole killed
 same_log whole killed
 check '... and nothing temporary is left' test -z "$(find killed -name '*.tmp*')"
 
+rm killed/model.safetensors
+expect_exit 65 'killed/model.safetensors is gone' -- "${small[@]}" --resume --out killed
+
 # A disk that is full when a checkpoint, a model or a log is due.
 for at in 14 17 20; do # a checkpoint, the weights, training.json
     rm -rf full

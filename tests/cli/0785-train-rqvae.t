@@ -56,6 +56,7 @@ if NJ_FAILPOINT=file.placed=kill@20 "${train[@]}" --embeddings E.npy --out kille
 else
     expect_exit 75 'go on with --resume' -- "${train[@]}" --embeddings E.npy --out killed
     expect_exit 78 'embeddings' -- "${train[@]}" --embeddings E-other.npy --resume --out killed
+    expect_exit 78 'begun with best "error"' -- "${train[@]}" --embeddings E.npy --best collisions --resume --out killed
     expect_exit 78 'beta' -- "${train[@]}" --embeddings E.npy --beta 0.5 --resume --out killed
     expect_exit 0 '' -- "${train[@]}" --embeddings E.npy --resume --threads 1 --out killed
     for file in codebooks.safetensors decoder.safetensors codes.npy; do

@@ -81,6 +81,10 @@ expect_exit 5 'config.json' -- "${lists[@]}" --model nowhere --ids "$items"
 cp -r whole torn
 sed -i 's/"hidden_size": 16/"hidden_size": 12/' torn/config.json
 expect_exit 65 'item_embedding.weight' -- "${lists[@]}" --model torn --ids "$items"
+sed 's/"item_count": [0-9]*/"item_count": 60000000/' whole/config.json >torn/config.json
+expect_exit 65 'values, a model of the sizes in config.json has' -- "${lists[@]}" --model torn --ids "$items"
+sed 's/"norms": "before"/"norms": "sideways"/' whole/config.json >torn/config.json
+expect_exit 65 '"norms" is "sideways"' -- "${lists[@]}" --model torn --ids "$items"
 sed -i 's/nightjar-sasrec/t5/' torn/config.json
 expect_exit 65 'no "model_type": "nightjar-sasrec"' -- "${lists[@]}" --model torn --ids "$items"
 truncate -s -100 torn/model.safetensors

@@ -29,10 +29,10 @@ static void free_sums(sums *s)
     free(s->touched);
 }
 
-// `more` is above 0.
+// `more` is at least 0; what faded away to 0 touches nothing, or an item would be touched again and again.
 static void add_to(sums *s, uint32_t item, double more)
 {
-    if (s->values[item] == 0) {
+    if (s->values[item] == 0 && more > 0) {
         s->touched[s->count++] = item;
     }
     s->values[item] += more;
@@ -61,6 +61,8 @@ typedef struct {
     uint64_t *first;         // [item_count + 1] item i's occurrences are first[i] .. first[i+1]
     occurrence *occurrences; // in order of users and places
     uint32_t *user_counts;   // [item_count] users who had the item
+    bool *again;             // beside the items of all users: it stands before in the same history
+    double *apart;           // [longest history] weight of d places
     sums *sums;              // [threads]
     nj_scored **heaps;       // [threads] of [neighbours_max]
     nj_scored **kept;        // [item_count] owned until they are joined
@@ -96,21 +98,31 @@ static bool list_occurrences(building *b)
     return true;
 }
 
+// Of an item of `user`.
+static bool *find_again(const building *b, const nj_request *user)
+{
+    return b->again + (user->items - (const uint32_t *)(const void *)b->users->items.bytes);
+}
+
 static void count_users(building *b)
 {
     for (size_t i = 0; i < b->item_count; i++) {
         for (uint64_t at = b->first[i]; at < b->first[i + 1]; at++) {
-            const bool again =
-                at > b->first[i] && b->occurrences[at].user == b->occurrences[at - 1].user;
+            const occurrence *o = &b->occurrences[at];
+            const nj_request user = nj_user_table_at(b->users, o->user);
+            const bool again = at > b->first[i] && o->user == o[-1].user;
+            find_again(b, &user)[o->place] = again;
             b->user_counts[i] += !again;
         }
     }
 }
 
-static double places_apart(const building *b, uint32_t d)
+static void weigh_places(building *b)
 {
     const double exponent = b->settings->distance;
-    return exponent == 0 ? 1.0 : exponent == 1 ? 1.0 / d : pow(d, -exponent);
+    for (uint32_t d = 1; d < b->users->longest; d++) {
+        b->apart[d] = exponent == 0 ? 1.0 : exponent == 1 ? 1.0 / d : pow(d, -exponent);
+    }
 }
 
 static void add_visits(const building *b, uint32_t item, const occurrence *o, sums *s)
@@ -122,33 +134,24 @@ static void add_visits(const building *b, uint32_t item, const occurrence *o, su
     for (uint32_t d = before; d > 0 && b->settings->back > 0; d--) {
         const uint32_t other = user.items[o->place - d];
         if (other != item) {
-            add_to(s, other, b->settings->back * places_apart(b, d));
+            add_to(s, other, b->settings->back * b->apart[d]);
         }
     }
     for (uint32_t d = 1; d <= behind; d++) {
         const uint32_t other = user.items[o->place + d];
         if (other != item) {
-            add_to(s, other, places_apart(b, d));
+            add_to(s, other, b->apart[d]);
         }
     }
-}
-
-static bool stands_before(const nj_request *user, uint32_t place)
-{
-    for (uint32_t i = 0; i < place; i++) {
-        if (user->items[i] == user->items[place]) {
-            return true;
-        }
-    }
-    return false;
 }
 
 // Each other item of the user once.
 static void add_user(const building *b, uint32_t item, const occurrence *o, sums *s)
 {
     const nj_request user = nj_user_table_at(b->users, o->user);
+    const bool *again = find_again(b, &user);
     for (uint32_t i = 0; i < user.item_count; i++) {
-        if (user.items[i] != item && !stands_before(&user, i)) {
+        if (user.items[i] != item && !again[i]) {
             add_to(s, user.items[i], 1.0);
         }
     }
@@ -210,12 +213,15 @@ static void build_items(void *context, size_t task, size_t thread)
 static bool take_memory(building *b)
 {
     b->user_counts = calloc(b->item_count, sizeof *b->user_counts);
+    b->again = calloc(b->users->items.size / sizeof(uint32_t) + 1, sizeof *b->again);
+    b->apart = calloc((size_t)b->users->longest + 1, sizeof *b->apart);
     b->kept = calloc(b->item_count, sizeof *b->kept);
     b->kept_counts = calloc(b->item_count, sizeof *b->kept_counts);
     b->sums = calloc(b->thread_count, sizeof *b->sums);
     b->heaps = calloc(b->thread_count, sizeof *b->heaps);
-    bool complete = b->user_counts != NULL && b->kept != NULL && b->kept_counts != NULL &&
-                    b->sums != NULL && b->heaps != NULL && list_occurrences(b);
+    bool complete = b->user_counts != NULL && b->again != NULL && b->apart != NULL &&
+                    b->kept != NULL && b->kept_counts != NULL && b->sums != NULL &&
+                    b->heaps != NULL && list_occurrences(b);
     for (size_t i = 0; i < b->thread_count && complete; i++) {
         b->heaps[i] = calloc(b->settings->neighbours_max, sizeof *b->heaps[i]);
         complete = take_sums(&b->sums[i], b->item_count) && b->heaps[i] != NULL;
@@ -239,6 +245,8 @@ static void free_building(building *b)
     free(b->first);
     free(b->occurrences);
     free(b->user_counts);
+    free(b->again);
+    free(b->apart);
     free(b->kept);
     free(b->kept_counts);
     free(b->sums);
@@ -281,6 +289,7 @@ nj_status nj_neighbours_build(const nj_user_table *training, uint32_t item_count
     bool complete = take_memory(&b);
     if (complete) {
         count_users(&b);
+        weigh_places(&b);
         nj_pool_run(pool, (item_count + (size_t)ITEMS_A_TASK - 1) / ITEMS_A_TASK, build_items, &b);
         complete = !b.failed && join_lists(&b, &made);
     }

@@ -9,7 +9,7 @@
 //
 // A list scores each neighbour of each item of a history:  sum of weight * `fading`^k for the item k places before the last.
 //
-// Memory  to build: 12 bytes an interaction, and of each thread 12 bytes an item; to keep: 8 bytes a neighbour, at most
+// Memory  to build: 13 bytes an interaction, and of each thread 12 bytes an item; to keep: 8 bytes a neighbour, at most
 //         `neighbours_max` of each item. 12,101 items, 131,413 interactions, 200 neighbours: 19 MB at the most. 10 million items with
 //         500 million interactions, 100 neighbours: 14 GB at the most, and 120 MB a thread.
 #ifndef NJ_WORKER_BASELINE_NEIGHBOURS_H

@@ -145,3 +145,13 @@ void *nj_t5_walk_slot(const nj_t5_walk *walk, nj_t5 *model)
     char *base = walk->in_block ? (char *)&stack->blocks[walk->slot_block] : (char *)stack;
     return base + walk->slot_offset;
 }
+
+size_t nj_t5_tensor_count(const nj_t5_config *config)
+{
+    size_t count = 2; // embedding and head
+    nj_t5_walk walk = nj_t5_walk_begin(config);
+    while (nj_t5_walk_next(&walk)) {
+        count++;
+    }
+    return count;
+}

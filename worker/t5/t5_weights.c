@@ -17,16 +17,6 @@ typedef struct {
     nj_arena values; // owned: the floats of all tensors until they are written
 } conversion;
 
-static size_t count_tensors(const nj_t5_config *config)
-{
-    size_t count = 2; // embedding and head
-    nj_t5_walk walk = nj_t5_walk_begin(config);
-    while (nj_t5_walk_next(&walk)) {
-        count++;
-    }
-    return count;
-}
-
 static nj_status want(conversion *c, const nj_tensor_set *tensors, const char *stored_name,
                       const char *name, const size_t *shape, size_t dim_count, nj_error *err)
 {
@@ -96,7 +86,7 @@ nj_status nj_t5_weights_convert(const nj_t5_config *config, const nj_tensor_set 
 {
     conversion c = {0};
     nj_status status = NJ_OK;
-    size_t count = count_tensors(config);
+    size_t count = nj_t5_tensor_count(config);
     nj_tensor_source *sources = calloc(count, sizeof *sources);
     c.items = calloc(count, sizeof *c.items);
     if (sources == NULL || c.items == NULL) {

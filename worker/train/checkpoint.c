@@ -106,8 +106,17 @@ static void take_sections(const nj_sections *sections, const state_section *stat
 
 static nj_status open_verified(const char *path, nj_bundle **out, nj_error *err)
 {
-    nj_status status = nj_bundle_open(path, out, err);
-    return status == NJ_OK ? nj_bundle_verify(*out, err) : status;
+    nj_error damage;
+    nj_status status = nj_bundle_open(path, out, &damage);
+    if (status == NJ_OK) {
+        status = nj_bundle_verify(*out, &damage);
+    }
+    if (status == NJ_INPUT || status == NJ_REFUSED) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s is damaged: put a copy back, or remove it to begin anew (%s)", path,
+                       damage.text);
+    }
+    return status == NJ_OK ? NJ_OK : nj_fail(err, status, "%s", damage.text);
 }
 
 nj_status nj_checkpoint_read(const char *path, nj_checkpoint *checkpoint, nj_error *err)

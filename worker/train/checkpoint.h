@@ -36,12 +36,12 @@ typedef struct {
 /// Writes the file whole or not at all. NJ_IO, NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_checkpoint_write(const char *path, const nj_checkpoint *checkpoint,
                                          nj_error *err);
-/// Fills all of `checkpoint` but its inputs, count and kept_size, which are set: others in the file are NJ_CONFIG. NJ_REFUSED, NJ_INPUT: a
+/// Fills all of `checkpoint` but its inputs, count and kept_size, which are set: others in the file are NJ_CONFIG. NJ_INPUT: a
 /// damaged file. Nothing is changed unless all is well.
 /// Proof   tests/unit/train/test_train_run.c
 NJ_CHECKED nj_status nj_checkpoint_read(const char *path, nj_checkpoint *checkpoint, nj_error *err);
 
-/// Appends the notes of a checkpoint, which may be none. NJ_NOT_FOUND: there is no such file; NJ_REFUSED, NJ_INPUT: a damaged one.
+/// Appends the notes of a checkpoint, which may be none. NJ_NOT_FOUND: there is no such file; NJ_INPUT: a damaged one.
 NJ_CHECKED nj_status nj_checkpoint_read_notes(const char *path, nj_buffer *out, nj_error *err);
 
 #endif

@@ -4,6 +4,8 @@
 //   team.h        a batch in shards, gradients added, AdamW ────────────┼─► this table ─► t5_learner.h, sasrec_learner.h, ...
 //
 // A model is a row of numbers and a few functions over them. Samples are numbers too: the model knows what stands behind each.
+//
+// Proof   tests/unit/train/test_team.c, tests/unit/train/test_train_run.c
 #ifndef NJ_WORKER_TRAIN_LEARNER_H
 #define NJ_WORKER_TRAIN_LEARNER_H
 
@@ -36,9 +38,8 @@ typedef struct {
     float *values;                  // [count]
     const nj_train_span *undecayed; // [undecayed_count] ascending and apart: no weight decay there
     size_t undecayed_count;
-    bool overwrites; // `gradient` sets all that it is given; else it finds zeros
-    size_t
-        part_count; // pieces that `changed` puts in order behind a change of the values; may be 0
+    bool overwrites;   // `gradient` sets all that it is given; else it finds zeros
+    size_t part_count; // pieces that `changed` puts in order when values have changed; may be 0
 
     /// Memory for shards of up to samples_max samples, one for each thread. NJ_NO_MEMORY.
     nj_status (*scratch_new)(const void *context, uint32_t samples_max, void **out, nj_error *err);
@@ -50,8 +51,8 @@ typedef struct {
     void (*order)(const void *context, uint64_t seed, uint64_t epoch, uint32_t *order);
     /// How many losses these samples add up: what the loss and its gradient are divided by. At least 1 for any sample.
     uint64_t (*count_labels)(const void *context, const uint32_t *numbers, size_t count);
-    /// Adds the derivative of shard->weight times the summed loss to gradient [count] (sets it where `overwrites`), and returns the sum (not weighted). Runs on several
-    /// threads at once, each with a scratch of its own; its bits depend on values and shard alone.
+    /// Adds the derivative of shard->weight times the summed loss to gradient [count] (sets it where `overwrites`), and returns the sum
+    /// (not weighted). Runs on several threads at once, each with a scratch of its own; its bits depend on values and shard alone.
     double (*gradient)(const void *context, void *scratch, const nj_train_shard *shard,
                        float *gradient);
     /// Part number `part` of what must follow a change of the values, such as packing a weight. On any thread, each part once.

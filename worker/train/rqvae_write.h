@@ -10,6 +10,8 @@
 #include "worker/train/rqvae_model.h"
 #include "worker/train/rqvae_rows.h"
 
+#define NJ_RQVAE_FILES "codebooks.safetensors", "decoder.safetensors", "codes.npy"
+
 /// Writes all three, each whole or not at all. NJ_IO, NJ_NO_MEMORY; NJ_INPUT: the path is too long.
 /// Proof   tests/unit/train/test_rqvae_train.c, tests/cli/0785-train-rqvae.t
 NJ_CHECKED nj_status nj_rqvae_write(const nj_rqvae *model, const nj_rqvae_rows *rows,

@@ -1,5 +1,6 @@
 #include "worker/train/sasrec.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,13 @@ static tensor find_tensor(nj_sasrec *model, size_t index)
     return found;
 }
 
+size_t nj_sasrec_count(const nj_sasrec_config *config)
+{
+    const size_t D = config->D;
+    const size_t edge = ((size_t)config->N + config->S + 2) * D;
+    return edge + config->layers * (4 * D + 4 * D * D + 2 * D * config->F);
+}
+
 static size_t block_rows(const nj_sasrec *model, size_t block)
 {
     return nj_min_size(NJ_SASREC_ITEM_BLOCK, model->config.N - block * NJ_SASREC_ITEM_BLOCK);
@@ -103,6 +111,7 @@ static void lay_out(nj_sasrec *model)
             *t.linear = (nj_linear){.N = t.rows, .K = t.columns};
         }
     }
+    assert(model->count == nj_sasrec_count(&model->config));
     for (size_t i = 0; i < model->item_block_count; i++) {
         model->item_blocks[i] = (nj_linear){.N = block_rows(model, i), .K = model->config.D};
     }

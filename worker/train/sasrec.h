@@ -77,6 +77,9 @@ typedef struct {
     nj_arena arena; // owned: packed weights
 } nj_sasrec;
 
+/// How many parameters a model of these sizes has; at most 2^39 within the bounds above.
+size_t nj_sasrec_count(const nj_sasrec_config *config);
+
 /// Item and position embeddings and linear layers normal with deviation 0.02, norms 1 and 0; the numbers follow from `seed` alone.
 /// Packed. `kernels` outlive the model.
 /// Errors  NJ_INPUT: a size that makes no model (names it, the rule and both numbers); NJ_NO_MEMORY

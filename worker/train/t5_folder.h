@@ -9,6 +9,8 @@
 #include "common/catalogue/catalogue.h"
 #include "worker/train/t5_parameters.h"
 
+#define NJ_T5_FOLDER_FILES "config.json", "generation_config.json", "model.safetensors"
+
 typedef struct {
     const nj_t5_config *config;
     bool untied;

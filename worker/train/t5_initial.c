@@ -60,16 +60,6 @@ static void list_tensors(weights *w, const nj_t5_config *config, bool untied)
     }
 }
 
-static size_t count_tensors(const nj_t5_config *config)
-{
-    size_t count = 2; // embedding and head
-    nj_t5_walk walk = nj_t5_walk_begin(config);
-    while (nj_t5_walk_next(&walk)) {
-        count++;
-    }
-    return count;
-}
-
 // ---- the values ----
 
 static bool ends_with(const char *name, const char *ending)
@@ -153,7 +143,7 @@ nj_status nj_t5_weights_initial(const nj_t5_config *config, bool untied, double 
                                 uint64_t seed, nj_buffer *out, nj_error *err)
 {
     weights w = {0};
-    const size_t tensors_max = count_tensors(config);
+    const size_t tensors_max = nj_t5_tensor_count(config);
     nj_status status = NJ_NO_MEMORY;
     w.tensors = calloc(tensors_max, sizeof *w.tensors);
     w.sources = calloc(tensors_max, sizeof *w.sources);

@@ -55,16 +55,6 @@ static nj_parameter *add_tensor(nj_train_t5 *model, const char *name, const size
     return tensor;
 }
 
-static size_t count_tensors(const nj_t5_config *config)
-{
-    size_t count = 2; // embedding and head
-    nj_t5_walk walk = nj_t5_walk_begin(config);
-    while (nj_t5_walk_next(&walk)) {
-        count++;
-    }
-    return count;
-}
-
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(((const nj_parameter *)a)->name, ((const nj_parameter *)b)->name);
@@ -74,8 +64,8 @@ static nj_status lay_out(nj_train_t5 *model, bool has_head, nj_error *err)
 {
     const nj_t5_config *config = &model->config;
     const size_t shape[] = {config->V, config->D};
-    model->tensors = calloc(count_tensors(config), sizeof *model->tensors);
-    model->linears = calloc(count_tensors(config), sizeof(nj_train_linear *));
+    model->tensors = calloc(nj_t5_tensor_count(config), sizeof *model->tensors);
+    model->linears = calloc(nj_t5_tensor_count(config), sizeof(nj_train_linear *));
     if (model->tensors == NULL || model->linears == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the names of parameters");
     }

@@ -6,6 +6,8 @@
 //   per linear layer: W packed (forward) and W^T packed (backward)
 //
 // Gradients, and the means of the optimizer, are arrays of the same layout.
+//
+// Proof   tests/unit/train/test_gradient.c, tests/parity/train_transformers (the file that is written)
 #ifndef NJ_WORKER_TRAIN_T5_PARAMETERS_H
 #define NJ_WORKER_TRAIN_T5_PARAMETERS_H
 

@@ -26,7 +26,7 @@ typedef struct {
     nj_train_team *team;
     uint64_t steps_an_epoch;
     uint32_t *order;        // [epoch_samples] of the epoch at hand
-    nj_sized_sample *sized; // [batch_samples] for dealing them out
+    nj_sized_sample *sized; // [batch_samples, or epoch_samples if less] for dealing them out
     nj_train_shard *shards;
     size_t shards_max;
     double epoch_loss; // sum over its steps so far
@@ -69,12 +69,12 @@ static nj_digest digest_inputs(const training *t, const nj_digest *inputs)
 static nj_status take_memory(training *t, nj_error *err)
 {
     const nj_train_settings *s = &t->settings;
-    const uint32_t shard_samples =
-        s->shard_samples < s->batch_samples ? s->shard_samples : s->batch_samples;
-    t->shards_max = (s->batch_samples + (size_t)s->shard_samples - 1) / s->shard_samples;
+    const size_t batch = nj_min_size(s->batch_samples, t->learner->epoch_samples);
+    const uint32_t shard_samples = (uint32_t)nj_min_size(s->shard_samples, batch);
+    t->shards_max = (batch + s->shard_samples - 1) / s->shard_samples;
     t->order = calloc(t->learner->epoch_samples, sizeof *t->order);
     t->shards = calloc(t->shards_max, sizeof *t->shards);
-    t->sized = calloc(s->batch_samples, sizeof *t->sized);
+    t->sized = calloc(batch, sizeof *t->sized);
     if (t->order == NULL || t->shards == NULL || t->sized == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the order of %zu samples",
                        t->learner->epoch_samples);
@@ -129,6 +129,23 @@ static nj_status save_and_end(training *t, nj_status why, nj_error *err)
     return saved == NJ_OK ? why : nj_fail(err, saved, "%s", unsaved.text);
 }
 
+// A step of its epoch, or the end of it: no other would ever come to an end.
+static nj_status check_place(const training *t, const nj_checkpoint *checkpoint, nj_error *err)
+{
+    const uint64_t epochs = t->settings.epochs;
+    const uint64_t first = checkpoint->epoch * t->steps_an_epoch;
+    if (checkpoint->epoch > epochs || checkpoint->step < first ||
+        checkpoint->step - first > t->steps_an_epoch ||
+        (checkpoint->epoch == epochs && !checkpoint->is_complete)) {
+        return nj_fail(
+            err, NJ_INPUT,
+            "%s: stands at step %" PRIu64 " of epoch %" PRIu64 ", the training has %" PRIu64
+            " epochs of %" PRIu64 " steps: remove it to begin anew",
+            t->settings.checkpoint, checkpoint->step, checkpoint->epoch, epochs, t->steps_an_epoch);
+    }
+    return NJ_OK;
+}
+
 static nj_status resume(training *t, nj_error *err)
 {
     const char *path = t->settings.checkpoint;
@@ -143,6 +160,9 @@ static nj_status resume(training *t, nj_error *err)
     }
     nj_checkpoint checkpoint = checkpoint_of(t);
     nj_status status = nj_checkpoint_read(path, &checkpoint, err);
+    if (status == NJ_OK) {
+        status = check_place(t, &checkpoint, err);
+    }
     if (status == NJ_OK) {
         t->state.step = checkpoint.step;
         t->state.epoch = (uint32_t)checkpoint.epoch;

@@ -21,7 +21,7 @@ typedef struct {
 } curve;
 
 static const curve CURVES[] = {
-    {"loss", "Loss of training", "nats a label", false},
+    {"loss", "Loss of training", "mean over the epoch", false},
     {"rate", "Learning rate", NULL, true},
     {"gradient_norm", "Length of the gradient, before clipping", NULL, true},
     {"samples_per_second", "Samples a second", NULL, true},

@@ -150,7 +150,7 @@ typedef struct {
 static void take_score(void *to, uint32_t item, double score)
 {
     scores *s = to;
-    assert_true(s->scores[item] == 0);
+    assert_true(s->scores[item] == 0 && score > 0);
     s->scores[item] = score;
 }
 
@@ -186,6 +186,35 @@ static void every_score_is_the_sum_over_the_history(void **state)
         r.scratch_free(&scratch);
         nj_neighbours_fini(&n);
     }
+    close_bench(&b);
+}
+
+// 2^-1074 is the least number above 0, and a fifth of it is 0: so it goes at the end of a long history too.
+static void what_faded_away_is_not_scored(void **state)
+{
+    (void)state;
+    const nj_neighbours_settings settings = {
+        .kind = NJ_NEIGHBOURS_COSINE, .neighbours_max = ITEMS, .shrink = 4, .fading = 0x1p-1074};
+    nj_error err = {0};
+    bench b;
+    nj_neighbours n = {0};
+    void *scratch = NULL;
+    scores found = {{0}};
+    histories_open(&b.histories, ITEMS);
+    histories_add(&b.histories, (const uint32_t[]){1, 0}, 2);
+    histories_add(&b.histories, (const uint32_t[]){1, 2}, 2);
+    assert_ok(nj_pool_new(1, &b.pool, &err), &err);
+    build(&b, &settings, &n);
+    const nj_recommender r = nj_neighbours_recommender(&n);
+    assert_ok(r.scratch_new(r.context, &scratch, &err), &err);
+
+    const nj_request user = nj_user_table_at(&b.histories.users, 0);
+    r.begin(r.context, scratch, &user, 1);
+    r.offer(r.context, scratch, 0, take_score, &found);
+
+    assert_true(found.scores[1] > 0 && found.scores[2] == 0);
+    r.scratch_free(&scratch);
+    nj_neighbours_fini(&n);
     close_bench(&b);
 }
 
@@ -226,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_weight_is_that_of_plain_loops),
         cmocka_unit_test(every_score_is_the_sum_over_the_history),
+        cmocka_unit_test(what_faded_away_is_not_scored),
         cmocka_unit_test(only_the_best_neighbours_are_kept_on_any_number_of_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

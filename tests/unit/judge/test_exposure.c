@@ -181,6 +181,24 @@ static void diversity_is_the_mean_distance_of_all_pairs(void **state)
     nj_lists_fini(&lists);
 }
 
+static void lengths_that_a_float_cannot_invert_are_zero(void **state)
+{
+    (void)state;
+    static const float ROWS[] = {1e-42f, 1e-42f, 0, 0, 1e38f, 1e38f};
+    static const uint32_t ITEMS[] = {0, 1, 2};
+    float *inverse = NULL;
+    nj_lists lists = make_lists(1, 3);
+    nj_diversity found;
+    nj_lists_set(&lists, 0, ITEMS, 3);
+    assert_int_equal(nj_inverse_lengths(ROWS, 3, 2, &inverse), NJ_OK);
+    assert_close(nj_cosine(ROWS, inverse, 2, 0, 2), 0, EPSILON);
+    assert_close(nj_cosine(ROWS, inverse, 2, 2, 2), 1, EPSILON_F32);
+    assert_int_equal(nj_diversity_judge(&lists, ROWS, inverse, 2, &found), NJ_OK);
+    assert_close(found.mean[1], 1, EPSILON_F32);
+    free(inverse);
+    nj_lists_fini(&lists);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +206,7 @@ int main(void)
         cmocka_unit_test(gini_goes_from_all_alike_to_one_has_all),
         cmocka_unit_test(gini_is_the_mean_difference_of_all_pairs),
         cmocka_unit_test(diversity_is_the_mean_distance_of_all_pairs),
+        cmocka_unit_test(lengths_that_a_float_cannot_invert_are_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
