@@ -82,7 +82,7 @@ else
 fi
 
 # Time is up, or somebody says stop.
-expect_exit 75 'the same command goes on with --resume' -- "${train[@]}" --epochs 100000 --time-limit 1 --quiet --out limited
+expect_exit 75 'the same command goes on with --resume' -- "${train[@]}" --epochs 100000 --patience 0 --time-limit 1 --quiet --out limited
 check '... and a checkpoint is there' test -s limited/checkpoint.nj
 "${train[@]}" --epochs 100000 --resume --checkpoint-every 0 --quiet --out stopped >stopped.out 2>stopped.err &
 trained=$!

@@ -63,7 +63,7 @@ expect_exit 0 '' -- "${small[@]}" --resume --quiet --out killed
 same_model whole killed
 same_log whole killed
 check '... and nothing temporary is left' test -z "$(find killed -name '*.tmp*')"
-expect_exit 75 'the same command goes on with --resume' -- "${train[@]}" --epochs 100000 --time-limit 1 --quiet --out limited
+expect_exit 75 'the same command goes on with --resume' -- "${train[@]}" --epochs 100000 --patience 0 --time-limit 1 --quiet --out limited
 check '... and a checkpoint is there' test -s limited/checkpoint.nj
 
 # What it cannot learn from, and what cannot be read.
