@@ -240,6 +240,10 @@ static void weigh_rows(nj_tfidf *tfidf, const uint32_t *columns, const double *i
     nj_sparse_entry *entries = (nj_sparse_entry *)(void *)tfidf->entries.bytes;
     uint64_t *starts = (uint64_t *)(void *)tfidf->starts.bytes;
     uint64_t written = 0;
+    if (entries == NULL) { // no item has a word: every start is 0
+        tfidf->empty_count += tfidf->row_count;
+        return;
+    }
     for (size_t r = 0; r < tfidf->row_count; r++) {
         const uint64_t start = starts[r];
         starts[r] = written;

@@ -88,22 +88,36 @@ static nj_status resume_log(nj_training *training, nj_error *err)
     return status;
 }
 
-// --resume of a training that is complete has nothing to do; of another one it must not begin anew over its model.
+// --resume of a training that is complete has nothing to do.
+static nj_status take_finished(nj_training *training, const json_t *old, nj_error *err)
+{
+    const char *path = training->log_path.text;
+    char *text = json_dumps(old, 0);
+    const nj_slice notes = {text, text != NULL ? strlen(text) : 0};
+    nj_status status = text == NULL
+                           ? nj_fail(err, NJ_NO_MEMORY, "no memory for %s", path)
+                           : nj_training_log_resume(&training->log, notes, path, err);
+    free(text);
+    training->complete = status == NJ_OK;
+    return status;
+}
+
+// A model that is complete is not trained over because somebody repeated a command.
 static nj_status look_for_finished(nj_training *training, nj_error *err)
 {
+    const char *path = training->log_path.text;
     json_t *old = NULL;
-    if (!training->options.resume || !nj_file_exists(training->log_path.text)) {
+    if (training->options.overwrite || !nj_file_exists(path)) {
         return NJ_OK;
     }
-    nj_status status = nj_json_load(training->log_path.text, NJ_TRAINING_LOG_BYTES_MAX, &old, err);
+    nj_status status = nj_json_load(path, NJ_TRAINING_LOG_BYTES_MAX, &old, err);
     if (status == NJ_OK && json_is_true(json_object_get(old, "finished"))) {
-        char *text = json_dumps(old, 0);
-        const nj_slice notes = {text, text != NULL ? strlen(text) : 0};
-        status = text == NULL
-                     ? nj_fail(err, NJ_NO_MEMORY, "no memory for %s", training->log_path.text)
-                     : nj_training_log_resume(&training->log, notes, training->log_path.text, err);
-        free(text);
-        training->complete = status == NJ_OK;
+        status = training->options.resume
+                     ? take_finished(training, old, err)
+                     : nj_fail(err, NJ_INPUT,
+                               "%s: has a model whose training is complete; --overwrite would "
+                               "train another in its place",
+                               training->options.out);
     }
     json_decref(old);
     return status;
@@ -129,15 +143,19 @@ static nj_status check_model(const nj_training *training, const char *const *fil
 
 static nj_status find_state(nj_training *training, nj_error *err)
 {
-    if (!nj_file_exists(training->checkpoint.text)) {
+    const char *path = training->checkpoint.text;
+    if (training->options.overwrite && unlink(path) != 0 && errno != ENOENT) {
+        return nj_fail_errno(err, NJ_IO, errno, "%s", path);
+    }
+    if (!nj_file_exists(path)) {
         return look_for_finished(training, err);
     }
     return training->options.resume
                ? resume_log(training, err)
                : nj_fail(err, NJ_AGAIN,
                          "%s is the checkpoint of a training that did not end: go on with "
-                         "--resume, or remove it to begin anew",
-                         training->checkpoint.text);
+                         "--resume, or begin anew with --overwrite",
+                         path);
 }
 
 nj_status nj_training_open(nj_training_request *request, const nj_training_options *options,

@@ -37,6 +37,7 @@
         {"time-limit", "SECONDS", "0",                                                             \
          "stop behind a checkpoint after so long, with exit 75; 0: never", false},                 \
         {"resume", NULL, NULL, "go on from the checkpoint, where there is one", false},            \
+        {"overwrite", NULL, NULL, "begin anew over what an earlier training left in --out", false},\
         {"quiet", NULL, NULL, "no progress on standard error", false},                             \
         {"out", "DIR", NULL, "the folder of the model; made where it is missing", true},           \
     {                                                                                              \
@@ -59,7 +60,8 @@ typedef struct {
     uint32_t threads; // at least 1
     uint32_t checkpoint_s;
     uint32_t time_limit_s; // 0: none
-    bool resume;
+    bool resume;    // never with overwrite
+    bool overwrite;
     bool quiet;
     bool json;
     const char *out; // borrowed while the command runs

@@ -40,6 +40,12 @@ same_log whole alone
 expect_exit 0 '' -- "${small[@]}" --out whole --resume
 stdout_has 'complete since an earlier run'
 expect_exit 78 'begun with rate 0.01, now it is 0.02' -- "${small[@]}" --out whole --resume --rate 0.02
+cp -r whole again
+expect_exit 65 'again: has a model whose training is complete; --overwrite would train another' -- "${small[@]}" --out again
+same_model whole again
+expect_exit 0 '' -- "${small[@]}" --seed 2 --overwrite --quiet --out again
+check '... and then another is there' test "$(digest_of again/model.safetensors)" != "$(digest_of whole/model.safetensors)"
+expect_exit 2 'give one of them' -- "${small[@]}" --resume --overwrite --out again
 expect_exit 0 '' -- "${small[@]}" --seed 1 --quiet --out other
 check '... and another seed gives other weights' test "$(digest_of other/model.safetensors)" != "$(digest_of whole/model.safetensors)"
 

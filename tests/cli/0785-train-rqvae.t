@@ -72,13 +72,13 @@ for options in '--levels 1' '--latent 20' '--hidden 5,7,9' '--standardise whole'
     expect_exit 0 '' -- "${train[@]}" --embeddings E.npy --epochs 2 --quiet $options --out odd
 done
 for file in E16 E-thin E-flat E-huge; do
-    expect_exit 0 '' -- "${train[@]}" --embeddings $file.npy --epochs 2 --quiet --out odd
+    expect_exit 0 '' -- "${train[@]}" --embeddings $file.npy --epochs 2 --quiet --overwrite --out odd
     check "... of finite figures ($file)" python3 nan.py odd/training.json
 done
 
 # A rate that breaks the loss: what was kept before stays.
 cp -r whole before
-expect_exit 1 'try a lower rate' -- "${train[@]}" --embeddings E.npy --rate 1e3 --weight-decay 1e3 --quiet --out whole
+expect_exit 1 'try a lower rate' -- "${train[@]}" --embeddings E.npy --rate 1e3 --weight-decay 1e3 --quiet --overwrite --out whole
 for file in codebooks.safetensors decoder.safetensors codes.npy; do
     check "... and $file is as it was" cmp -s before/$file whole/$file
 done
