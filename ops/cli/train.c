@@ -94,9 +94,8 @@ static nj_status take_finished(nj_training *training, const json_t *old, nj_erro
     const char *path = training->log_path.text;
     char *text = json_dumps(old, 0);
     const nj_slice notes = {text, text != NULL ? strlen(text) : 0};
-    nj_status status = text == NULL
-                           ? nj_fail(err, NJ_NO_MEMORY, "no memory for %s", path)
-                           : nj_training_log_resume(&training->log, notes, path, err);
+    nj_status status = text == NULL ? nj_fail(err, NJ_NO_MEMORY, "no memory for %s", path)
+                                    : nj_training_log_resume(&training->log, notes, path, err);
     free(text);
     training->complete = status == NJ_OK;
     return status;

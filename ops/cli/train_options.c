@@ -89,7 +89,8 @@ nj_status nj_training_options_from(const nj_arguments *arguments, nj_training_op
                                  .json = nj_argument_flag(arguments, "json"),
                                  .out = nj_argument(arguments, "out")};
     if (out->resume && out->overwrite) {
-        return nj_fail(err, NJ_USAGE, "--resume goes on, --overwrite begins anew: give one of them");
+        return nj_fail(err, NJ_USAGE,
+                       "--resume goes on, --overwrite begins anew: give one of them");
     }
     nj_status status = read_counts(arguments, out, err);
     if (status == NJ_OK) {

@@ -37,7 +37,8 @@
         {"time-limit", "SECONDS", "0",                                                             \
          "stop behind a checkpoint after so long, with exit 75; 0: never", false},                 \
         {"resume", NULL, NULL, "go on from the checkpoint, where there is one", false},            \
-        {"overwrite", NULL, NULL, "begin anew over what an earlier training left in --out", false},\
+        {"overwrite", NULL, NULL, "begin anew over what an earlier training left in --out",        \
+         false},                                                                                   \
         {"quiet", NULL, NULL, "no progress on standard error", false},                             \
         {"out", "DIR", NULL, "the folder of the model; made where it is missing", true},           \
     {                                                                                              \
@@ -60,7 +61,7 @@ typedef struct {
     uint32_t threads; // at least 1
     uint32_t checkpoint_s;
     uint32_t time_limit_s; // 0: none
-    bool resume;    // never with overwrite
+    bool resume;           // never with overwrite
     bool overwrite;
     bool quiet;
     bool json;

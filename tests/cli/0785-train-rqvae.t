@@ -69,7 +69,7 @@ stdout_has 'complete since an earlier run'
 # Small, odd and constant: all of it can be trained.
 for options in '--levels 1' '--latent 20' '--hidden 5,7,9' '--standardise whole' '--standardise none' \
     '--codebook-start random --keep-dead' '--best collisions' '--dropout 0.1'; do
-    expect_exit 0 '' -- "${train[@]}" --embeddings E.npy --epochs 2 --quiet $options --out odd
+    expect_exit 0 '' -- "${train[@]}" --embeddings E.npy --epochs 2 --quiet --overwrite $options --out odd
 done
 for file in E16 E-thin E-flat E-huge; do
     expect_exit 0 '' -- "${train[@]}" --embeddings $file.npy --epochs 2 --quiet --overwrite --out odd
