@@ -47,23 +47,6 @@ static void vector_drop(size_t count, const nj_drop *drop, const float *X, float
     }
 }
 
-static inline float sum_products(size_t columns, const float *a, const float *b)
-{
-    vec lane[LANE_VECS];
-    for (size_t v = 0; v < LANE_VECS; v++) {
-        lane[v] = vec_set(0.0f);
-    }
-    for (size_t i = 0; i < columns; i += LANES) {
-        for (size_t v = 0; v < LANE_VECS && i + v * VEC_FLOATS < columns; v++) {
-            size_t j = i + v * VEC_FLOATS;
-            vec product =
-                vec_mul(load_first(a + j, columns - j, 0.0f), load_first(b + j, columns - j, 0.0f));
-            lane[v] = vec_add(lane[v], product);
-        }
-    }
-    return vec_fold_lanes(lane);
-}
-
 static void vector_softmax_backward(size_t rows, size_t columns, const float *P, size_t ldp,
                                     float *D, size_t ldd)
 {

@@ -498,26 +498,30 @@ static inline float sum_exp(size_t columns, const float *row, float maximum, flo
     return vec_fold_lanes(lane);
 }
 
+/// Each product is rounded, then added to its lane.
+static inline float sum_products(size_t columns, const float *a, const float *b)
+{
+    vec lane[LANE_VECS];
+    for (size_t v = 0; v < LANE_VECS; v++) {
+        lane[v] = vec_set(0.0f);
+    }
+    for (size_t i = 0; i < columns; i += LANES) {
+        for (size_t v = 0; v < LANE_VECS && i + v * VEC_FLOATS < columns; v++) {
+            size_t j = i + v * VEC_FLOATS;
+            vec product =
+                vec_mul(load_first(a + j, columns - j, 0.0f), load_first(b + j, columns - j, 0.0f));
+            lane[v] = vec_add(lane[v], product);
+        }
+    }
+    return vec_fold_lanes(lane);
+}
+
 static void vector_head_scores(size_t T, size_t H, size_t E, const float *q,
                                const float *const *keys, float *scores, size_t ld)
 {
     for (size_t h = 0; h < H; h++) {
         for (size_t t = 0; t < T; t++) {
-            const float *a = q + h * E;
-            const float *b = keys[t] + h * E;
-            vec lane[LANE_VECS];
-            for (size_t v = 0; v < LANE_VECS; v++) {
-                lane[v] = vec_set(0.0f);
-            }
-            for (size_t i = 0; i < E; i += LANES) {
-                for (size_t v = 0; v < LANE_VECS && i + v * VEC_FLOATS < E; v++) {
-                    size_t j = i + v * VEC_FLOATS;
-                    vec product =
-                        vec_mul(load_first(a + j, E - j, 0.0f), load_first(b + j, E - j, 0.0f));
-                    lane[v] = vec_add(lane[v], product);
-                }
-            }
-            scores[h * ld + t] = vec_fold_lanes(lane);
+            scores[h * ld + t] = sum_products(E, q + h * E, keys[t] + h * E);
         }
     }
 }
