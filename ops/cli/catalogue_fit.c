@@ -48,24 +48,6 @@ static nj_status tolerance_from(const nj_arguments *arguments, double *out, nj_e
     return NJ_OK;
 }
 
-static nj_status codes_from(const nj_arguments *arguments, nj_fit_config *fit, nj_error *err)
-{
-    uint32_t codes[NJ_QUANT_LEVELS_MAX];
-    uint32_t count = 0;
-    nj_status status = nj_numbers_from(arguments, "codes", NJ_CODES_MIN, NJ_CODES_MAX,
-                                       NJ_QUANT_LEVELS_MAX, codes, &count, err);
-    if (status == NJ_OK && count != 1 && count != fit->level_count) {
-        status = nj_fail(err, NJ_USAGE,
-                         "--codes has %" PRIu32 " numbers, must be one, or one for each of "
-                         "%" PRIu32 " levels",
-                         count, fit->level_count);
-    }
-    for (uint32_t l = 0; l < fit->level_count && status == NJ_OK; l++) {
-        fit->K[l] = codes[count == 1 ? 0 : l];
-    }
-    return status;
-}
-
 static nj_status method_from(const nj_arguments *arguments, nj_fit_config *fit, nj_error *err)
 {
     const char *word = nj_argument(arguments, "method");
@@ -110,7 +92,8 @@ static nj_status fit_from(const nj_arguments *arguments, nj_fit_config *fit, nj_
                            .resume = nj_argument_flag(arguments, "resume")};
     nj_status status = numbers_from(arguments, fit, err);
     if (status == NJ_OK) {
-        status = codes_from(arguments, fit, err);
+        status = nj_level_numbers_from(arguments, "codes", NJ_CODES_MIN, NJ_CODES_MAX,
+                                       fit->level_count, fit->K, err);
     }
     if (status == NJ_OK) {
         status = method_from(arguments, fit, err);

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "common/quant/quant.h"
+
 nj_status nj_argument_real(const nj_arguments *arguments, const char *name, double least,
                            double most, double *out, nj_error *err)
 {
@@ -73,4 +75,23 @@ nj_status nj_reals_from(const nj_arguments *arguments, const char *name, double 
     }
     *out_given = text != NULL;
     return NJ_OK;
+}
+
+nj_status nj_level_numbers_from(const nj_arguments *arguments, const char *name, uint32_t least,
+                                uint32_t most, uint32_t count, uint32_t *out, nj_error *err)
+{
+    uint32_t numbers[NJ_QUANT_LEVELS_MAX];
+    uint32_t given = 0;
+    nj_status status =
+        nj_numbers_from(arguments, name, least, most, NJ_QUANT_LEVELS_MAX, numbers, &given, err);
+    if (status == NJ_OK && given != 1 && given != count) {
+        status = nj_fail(err, NJ_USAGE,
+                         "--%s has %" PRIu32 " numbers, must be one, or one for each of "
+                         "%" PRIu32 " levels",
+                         name, given, count);
+    }
+    for (uint32_t l = 0; l < count && status == NJ_OK; l++) {
+        out[l] = numbers[given == 1 ? 0 : l];
+    }
+    return status;
 }

@@ -27,4 +27,11 @@ NJ_CHECKED nj_status nj_reals_from(const nj_arguments *arguments, const char *na
                                    double most, size_t count, double *out, bool *out_given,
                                    nj_error *err);
 
+/// One number for all, or one for each of `count` levels (1 .. NJ_QUANT_LEVELS_MAX), into out [count]: "256" or "256,256,64".
+/// NJ_USAGE as nj_numbers_from, and for another count of numbers, with both.
+/// Proof   tests/cli/0180-catalogue-fit.t, tests/cli/0785-train-rqvae.t
+NJ_CHECKED nj_status nj_level_numbers_from(const nj_arguments *arguments, const char *name,
+                                           uint32_t least, uint32_t most, uint32_t count,
+                                           uint32_t *out, nj_error *err);
+
 #endif

@@ -44,24 +44,6 @@ typedef struct {
 
 // ---- options ----
 
-static nj_status codes_from(const nj_arguments *arguments, nj_rqvae_shape *shape, nj_error *err)
-{
-    uint32_t codes[NJ_QUANT_LEVELS_MAX];
-    uint32_t count = 0;
-    nj_status status = nj_numbers_from(arguments, "codes", NJ_CODES_MIN, NJ_RQVAE_CODES_MAX,
-                                       NJ_QUANT_LEVELS_MAX, codes, &count, err);
-    if (status == NJ_OK && count != 1 && count != shape->level_count) {
-        status = nj_fail(err, NJ_USAGE,
-                         "--codes has %" PRIu32 " numbers, must be one, or one for each of "
-                         "%" PRIu32 " levels",
-                         count, shape->level_count);
-    }
-    for (uint32_t l = 0; l < shape->level_count && status == NJ_OK; l++) {
-        shape->K[l] = codes[count == 1 ? 0 : l];
-    }
-    return status;
-}
-
 static nj_status shape_from(const nj_arguments *arguments, nj_rqvae_shape *shape, nj_error *err)
 {
     uint64_t levels = 0;
@@ -71,7 +53,8 @@ static nj_status shape_from(const nj_arguments *arguments, nj_rqvae_shape *shape
     nj_status status = nj_argument_uint(arguments, "levels", 1, NJ_QUANT_LEVELS_MAX, &levels, err);
     shape->level_count = (uint32_t)levels;
     if (status == NJ_OK) {
-        status = codes_from(arguments, shape, err);
+        status = nj_level_numbers_from(arguments, "codes", NJ_CODES_MIN, NJ_RQVAE_CODES_MAX,
+                                       shape->level_count, shape->K, err);
     }
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "latent", 1, NJ_RQVAE_WIDTH_MAX, &latent, err);
