@@ -95,6 +95,7 @@ nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options 
                               .since_bundle = nj_argument(arguments, "since-bundle"),
                               .resume = nj_argument_flag(arguments, "resume"),
                               .retry_quarantined = nj_argument_flag(arguments, "retry-quarantined"),
+                              .plan_file = nj_argument(arguments, "plan"),
                               .metrics_bind = nj_argument(arguments, "metrics-bind"),
                               .metrics_file = nj_argument(arguments, "metrics-file")};
     nj_status status = read_numbers(arguments, out, err);

@@ -27,6 +27,8 @@
         {"numeric-class", "NAME", NULL,                                                            \
          "arithmetic of the night, a class that all workers have; default: the precision's",       \
          false},                                                                                   \
+        {"plan", "FILE", NULL,                                                                     \
+         "a plan.json of `nightjar plan`: at the end say how the night went beside it", false},    \
         {"metrics-bind", "ADDRESS", NULL,                                                          \
          "answer GET /metrics and /healthz here, such as 127.0.0.1:9464; default: nowhere",        \
          false},                                                                                   \

@@ -1,6 +1,7 @@
 // run.c - `nightjar run`: the coordinator in this process, workers beside it, keys drawn for this night alone.
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/store/staging.h"
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/night_options.h"
@@ -114,7 +115,9 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
     nj_night_options options;
     nj_local_fleet *fleet = NULL;
     uint64_t workers = 0;
+    const uint64_t started_ns = nj_clock_mono_ns();
     nj_status status = nj_night_options_from(arguments, &options, err);
+    options.started_ns = started_ns;
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "workers", 1, NJ_LOCAL_FLEET_MAX, &workers, err);
     }
