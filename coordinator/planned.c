@@ -106,7 +106,8 @@ static nj_status read_document(const char *path, nj_planned *out, nj_error *err)
     const char *digest = nj_json_text_or(&keys, "plan_digest", "");
     nj_status status = keys.status;
     if (status == NJ_OK && !nj_digest_from_hex(digest, &out->plan)) {
-        status = nj_fail(err, NJ_INPUT, "%s: \"plan_digest\" must have 64 hexadecimal digits", path);
+        status =
+            nj_fail(err, NJ_INPUT, "%s: \"plan_digest\" must have 64 hexadecimal digits", path);
     }
     for (size_t i = 0; i < FIELD_COUNT && status == NJ_OK; i++) {
         status = read_number(out->document, i, path, number_at(&out->numbers, i), err);

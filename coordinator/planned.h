@@ -26,7 +26,8 @@ typedef struct {
 // A plan.json. All zero: none.
 typedef struct {
     nj_night_numbers numbers;
-    nj_digest plan;   // of the users, histories, bundle, settings and shards it was made for (nj_plan)
+    nj_digest
+        plan; // of the users, histories, bundle, settings and shards it was made for (nj_plan)
     json_t *document; // owned: the whole of it, as it was read; NULL: there is no plan
 } nj_planned;
 

@@ -40,9 +40,11 @@ void nj_actual_compare(nj_night *n)
 void nj_actual_ask_workers(nj_night *n)
 {
     const nj_night_hooks *hooks = &n->options->hooks;
-    const uint64_t bytes = hooks->worker_bytes != NULL ? hooks->worker_bytes(hooks->context) : 0;
-    if (bytes > 0) {
-        n->summary.actual.worker_bytes = (double)bytes;
+    const nj_worker_use use =
+        hooks->worker_use != NULL ? hooks->worker_use(hooks->context) : (nj_worker_use){0};
+    if (use.bytes_most > 0) {
+        n->summary.actual.worker_bytes = (double)use.bytes_most;
+        n->summary.actual.worker_core_s = use.core_seconds;
     }
     n->summary.actual.cores = (double)n->exchange.counts.workers_most;
 }
@@ -111,6 +113,8 @@ void nj_actual_print_text(const nj_night_summary *summary)
     print_line("the whole night", "s ", planned->total_s, actual->total_s, 1, 1);
     print_line("decoding", "s ", planned->decode_s, actual->decode_s, 1, 1);
     print_line("packing and publishing", "s ", planned->pack_s, actual->pack_s, 1, 2);
+    print_line("workers' processors", "core-s", planned->worker_core_s, actual->worker_core_s, 1,
+               1);
     print_line("speed", "users/s", planned->users_per_second, actual->users_per_second, 1, 1);
     print_line("workers", "", planned->cores, actual->cores, 1, 0);
     print_line("coordinator's memory", "MB", planned->coordinator_bytes, actual->coordinator_bytes,

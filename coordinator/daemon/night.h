@@ -40,6 +40,11 @@ typedef struct {
     bool paused;       // the store does not write; workers are idle
 } nj_night_pulse;
 
+typedef struct {
+    uint64_t bytes_most; // resident, of the one that held most; 0: not known
+    double core_seconds; // of all
+} nj_worker_use;
+
 // Called while the night runs, from its loop. `run` starts and watches its workers here. A status other than NJ_OK ends the night.
 typedef struct {
     void *context;
@@ -47,8 +52,8 @@ typedef struct {
     nj_status (*ready)(void *context, const char *endpoint, nj_error *err);
     /// Every 100 ms or so.
     nj_status (*tick)(void *context, const nj_night_pulse *pulse, nj_error *err);
-    /// Bytes that a worker has held at the most, asked when the users are done; 0: not known. NULL: nobody knows.
-    uint64_t (*worker_bytes)(void *context);
+    /// What workers have used until now, asked when the users are done. NULL: nobody knows.
+    nj_worker_use (*worker_use)(void *context);
     void *published_context;
     /// When CURRENT names the generation, while a killed process would still find an interrupted night and call it again. `complete`:
     /// nobody was quarantined. NJ_IO is tried again, as what the store does not write.
