@@ -26,14 +26,16 @@ static bool read_clock(const char *text, int64_t now_s, int64_t *out_s)
     uint32_t parts[3] = {0};
     const uint32_t limits[3] = {23, 59, 59};
     size_t count = 0;
-    while (count < 3 && take_number(&text, &parts[count]) && parts[count] <= limits[count]) {
-        count++;
-        if (*text != ':') {
-            break;
+    bool more = true;
+    while (more && count < 3) {
+        if (!take_number(&text, &parts[count]) || parts[count] > limits[count]) {
+            return false;
         }
-        text++;
+        count++;
+        more = *text == ':';
+        text += more;
     }
-    if (count < 2 || *text != '\0' || text[-1] == ':') {
+    if (count < 2 || more || *text != '\0') {
         return false;
     }
     const time_t now = (time_t)now_s;
@@ -65,9 +67,8 @@ static bool read_duration(const char *text, int64_t now_s, int64_t *out_s)
     int64_t sum = 0;
     while (*text != '\0') {
         uint32_t number;
-        const char *unit = take_number(&text, &number) && *text != '\0'
-                               ? strchr(UNITS + next, *text)
-                               : NULL;
+        const char *unit =
+            take_number(&text, &number) && *text != '\0' ? strchr(UNITS + next, *text) : NULL;
         if (unit == NULL) {
             return false;
         }

@@ -3,21 +3,24 @@
 #include <assert.h>
 #include <math.h>
 
-// Measured constants: ops/handbook/sizing.md says on what and with which command. Those that a probe can measure are not here.
+// Measured constants: ops/handbook/sizing.md says on what, and with which command. What a probe can measure is not here.
 #define COORDINATOR_USER_S 18e-6     // of one core: a user's part of leases, checks and commits
-#define COORDINATOR_BASE_BYTES 6e6   // sockets and LMDB's buffers, beside what the plan itself takes
+#define COORDINATOR_BASE_BYTES 1.8e6 // sockets and LMDB's buffers, beside what the plan takes
 #define COORDINATOR_SHARD_BYTES 400  // ledger, heaps and its record
-#define STAGING_ROWS_SHARE 1.10      // staged rows lie less densely than packed ones
-#define STAGING_SHARD_BYTES 250      // a record of the ledger
-#define STAGING_BASE_BYTES 200e3     // pages that a commit has replaced and the next one takes
-#define GENERATION_BASE_BYTES 16384  // meta pages, the root, __meta__
-#define PACK_BASE_S 0.03             // syncs and renames
-#define PACK_BYTE_S 6.5e-9           // packed, digested, read back and verified
+// Staged rows against packed ones: a page is split where a shard comes before one that lies behind it.
+#define STAGING_IN_ORDER 1.10
+#define STAGING_OUT_OF_ORDER 0.27
+#define STAGING_SHARD_BYTES 250     // a record of the ledger
+#define STAGING_BASE_BYTES 90e3     // pages that a commit has replaced and the next one takes
+#define GENERATION_BASE_BYTES 16384 // meta pages, the root, __meta__
+#define PACK_BASE_S 0.01            // syncs and renames
+#define PACK_BYTE_S 6.5e-9          // packed, digested, read back and verified
 #define PACK_ROW_S 0.2e-6
 #define WORKER_START_S 0.12 // a process, a handshake, sections from its cache
-#define LIGHT_USER_S 8e-6   // of a worker: a user who needs no search
+#define WORKER_USER_S 4e-6  // beside the search: a user unpacked, his row packed, digested and sent
+#define LIGHT_USER_S 6e-6   // a user who needs no search
 #define AUDIT_BASE_S 0.1    // leases of a sample, and the last ticks
-#define WORKER_BASE_BYTES 9e6 // program, libraries, messages
+#define WORKER_BASE_BYTES 8e6 // program, libraries, messages
 
 static double min_of(double a, double b)
 {
@@ -48,7 +51,8 @@ static double decode_seconds(const nj_forecast *f)
     const double all = (double)f->workers * f->nodes;
     const double light = decoded - (double)f->searches;
     const double coordinator = decoded * COORDINATOR_USER_S;
-    double work = (double)f->searches * search_seconds(f) + light * LIGHT_USER_S;
+    double work =
+        (double)f->searches * search_seconds(f) + light * LIGHT_USER_S + decoded * WORKER_USER_S;
     double at_once = min_of(all, (double)f->shards);
     if (f->local && f->nodes == 1 && f->workers >= f->node_cpus) {
         work += coordinator; // it takes its time from the workers' processors
@@ -77,6 +81,7 @@ static void set_times(const nj_forecast *f, nj_night_numbers *out)
     out->total_s = out->start_s + out->decode_s + out->audit_s + out->pack_s;
     out->users_per_second = out->decode_s > 0 ? decoded / out->decode_s : 0;
     out->worker_core_s = searches * f->search_core_s + (decoded - searches) * LIGHT_USER_S +
+                         decoded * WORKER_USER_S +
                          (decoded > 0 ? (double)f->workers * f->nodes * f->engine_s : 0);
 }
 
@@ -105,10 +110,14 @@ nj_night_numbers nj_forecast_make(const nj_forecast *f)
     out.cores = (double)f->workers * f->nodes;
     set_times(f, &out);
     out.store_bytes = ceil((double)f->users * f->row_bytes) + GENERATION_BASE_BYTES;
-    out.staging_bytes = ceil(decoded * f->row_bytes * STAGING_ROWS_SHARE) +
-                        shards * STAGING_SHARD_BYTES + STAGING_BASE_BYTES;
+    const double share = STAGING_IN_ORDER + STAGING_OUT_OF_ORDER * (1 - 1 / out.cores);
+    out.staging_bytes =
+        ceil(decoded * f->row_bytes * share) + shards * STAGING_SHARD_BYTES + STAGING_BASE_BYTES;
+    const double more = shards * COORDINATOR_SHARD_BYTES + COORDINATOR_BASE_BYTES;
+    out.coordinator_own_bytes = (double)f->own_bytes + more;
+    // When the night is verified, the generation is mapped twice and the staging area once.
     out.coordinator_bytes =
-        (double)f->own_bytes + shards * COORDINATOR_SHARD_BYTES + COORDINATOR_BASE_BYTES;
+        (double)f->resident_bytes + more + out.staging_bytes + 2 * out.store_bytes;
     out.worker_bytes = (double)f->worker_bytes + WORKER_BASE_BYTES;
     if (isfinite(f->price)) {
         set_costs(f, &out);
@@ -185,8 +194,9 @@ double nj_forecast_pages_row(const nj_forecast_pages *pages)
     }
     const double rows = (double)pages->rows;
     const double branch = NODE_HEAD_BYTES + NODE_PLACE_BYTES + (double)pages->key_bytes / rows;
-    const double leaves = (double)pages->leaves - 1 +
-                          (double)pages->used / (PAGE_BYTES - PAGE_HEAD_BYTES); // the last: its part
+    const double leaves =
+        (double)pages->leaves - 1 +
+        (double)pages->used / (PAGE_BYTES - PAGE_HEAD_BYTES); // the last: its part
     const double above = leaves * branch / (PAGE_BYTES - PAGE_HEAD_BYTES - branch);
     return PAGE_BYTES * (leaves + above + (double)pages->overflow_pages) / rows;
 }

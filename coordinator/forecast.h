@@ -18,6 +18,7 @@
 
 #include "coordinator/planned.h"
 
+#define NJ_FORECAST_PACK_BYTES 64e6     // of a generation, held until a transaction is written
 #define NJ_FORECAST_WORKERS_MAX 1000000 // of all nodes: more is not searched for
 
 // What a night of this size costs, as counted and measured. Times are by the clock, of one process.
@@ -34,10 +35,12 @@ typedef struct {
     double search_core_s;     // one, by the process's own clock
     uint32_t workers_together;
 
-    double start_s;  // until workers can connect
-    double engine_s; // until an engine is open
+    double start_s;   // until workers can connect
+    double engine_s;  // until an engine is open
     double row_bytes; // of the generation, for one user: its part of the pages
-    uint64_t own_bytes; // of this process with the users and the plan in memory
+    uint64_t
+        resident_bytes;    // of this process with the users and the plan in memory, at its highest
+    uint64_t own_bytes;    // of it, what is no mapped file
     uint64_t worker_bytes; // mapped, model and scratch
 
     uint32_t workers; // of each node

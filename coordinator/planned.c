@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/codec/json.h"
@@ -105,6 +106,10 @@ static nj_status read_document(const char *path, nj_planned *out, nj_error *err)
     nj_json_int(&keys, "version", NJ_PLANNED_VERSION, NJ_PLANNED_VERSION);
     const char *digest = nj_json_text_or(&keys, "plan_digest", "");
     nj_status status = keys.status;
+    out->text = json_dumps(out->document, JSON_COMPACT);
+    if (status == NJ_OK && out->text == NULL) {
+        status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory for a copy", path);
+    }
     if (status == NJ_OK && !nj_digest_from_hex(digest, &out->plan)) {
         status =
             nj_fail(err, NJ_INPUT, "%s: \"plan_digest\" must have 64 hexadecimal digits", path);
@@ -133,6 +138,7 @@ nj_status nj_planned_read(const char *path, nj_planned *out, nj_error *err)
 void nj_planned_fini(nj_planned *planned)
 {
     json_decref(planned->document);
+    free(planned->text);
     *planned = (nj_planned){0};
 }
 

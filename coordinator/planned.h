@@ -29,6 +29,7 @@ typedef struct {
     nj_digest
         plan; // of the users, histories, bundle, settings and shards it was made for (nj_plan)
     json_t *document; // owned: the whole of it, as it was read; NULL: there is no plan
+    char *text;       // owned: the same as compact JSON, for who keeps it beside what came of it
 } nj_planned;
 
 /// Numbers of which none is known.

@@ -37,6 +37,21 @@ void nj_actual_compare(nj_night *n)
            planned->numbers.store_bytes / 1e6);
 }
 
+// What is no mapped file; NAN where Linux does not say.
+static double read_own_bytes(void)
+{
+    char line[256];
+    unsigned long long kb = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        sscanf(line, "RssAnon: %llu", &kb);
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return kb > 0 ? (double)kb * 1024 : NAN;
+}
+
 void nj_actual_ask_workers(nj_night *n)
 {
     const nj_night_hooks *hooks = &n->options->hooks;
@@ -46,6 +61,7 @@ void nj_actual_ask_workers(nj_night *n)
         n->summary.actual.worker_bytes = (double)use.bytes_most;
         n->summary.actual.worker_core_s = use.core_seconds;
     }
+    n->summary.actual.coordinator_own_bytes = read_own_bytes();
     n->summary.actual.cores = (double)n->exchange.counts.workers_most;
 }
 
@@ -72,19 +88,13 @@ void nj_actual_tell(nj_night *n)
 
 // ---- printing ----
 
-// NULL prints as null: there is no plan, or no memory for a copy of the numbers.
-static void print_object(const char *key, const json_t *object)
-{
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
-    printf(", \"%s\": %s", key, text != NULL ? text : "null");
-    free(text);
-}
-
 void nj_actual_print_json(const nj_night_summary *summary)
 {
     json_t *actual = nj_night_numbers_json(&summary->actual);
-    print_object("planned", summary->planned_fits ? summary->planned.document : NULL);
-    print_object("actual", actual);
+    char *text = actual != NULL ? json_dumps(actual, JSON_COMPACT) : NULL;
+    printf(", \"planned\": %s, \"actual\": %s",
+           summary->planned_fits ? summary->planned.text : "null", text != NULL ? text : "null");
+    free(text);
     json_decref(actual);
 }
 
@@ -117,7 +127,9 @@ void nj_actual_print_text(const nj_night_summary *summary)
                1);
     print_line("speed", "users/s", planned->users_per_second, actual->users_per_second, 1, 1);
     print_line("workers", "", planned->cores, actual->cores, 1, 0);
-    print_line("coordinator's memory", "MB", planned->coordinator_bytes, actual->coordinator_bytes,
+    print_line("coordinator's own memory", "MB", planned->coordinator_own_bytes,
+               actual->coordinator_own_bytes, 1e6, 1);
+    print_line("with what it maps", "MB", planned->coordinator_bytes, actual->coordinator_bytes,
                1e6, 1);
     print_line("a worker's memory", "MB", planned->worker_bytes, actual->worker_bytes, 1e6, 1);
     print_line("store", "MB", planned->store_bytes, actual->store_bytes, 1e6, 1);

@@ -19,7 +19,7 @@
 #define NODES_MAX 100000
 #define SCALE_USERS_MAX UINT64_C(256000000) // NJ_PLAN_SHARDS_MAX shards of the usual size
 #define PRICE_MAX 1e6
-#define OWN_BASE_BYTES 8e6 // of this process without a bundle and users
+#define OWN_BASE_BYTES 3e6 // of this process without users
 
 typedef struct {
     nj_night_options night; // shards, class and --since
@@ -127,8 +127,8 @@ static nj_status plan_shards(const plan_options *o, plan_work *w, nj_error *err)
                                       .max_age = o->night.max_age,
                                       .numeric_class = o->night.numeric_class};
     const nj_digest bundle = nj_sections_digest(&w->job.sections);
-    nj_status status = o->night.since != NULL ? nj_since_open(&request, &w->job, &w->since, err)
-                                              : NJ_OK;
+    nj_status status =
+        o->night.since != NULL ? nj_since_open(&request, &w->job, &w->since, err) : NJ_OK;
     if (status != NJ_OK) {
         return status;
     }
@@ -152,8 +152,8 @@ static nj_status probe(const nj_arguments *arguments, const plan_options *o, pla
     r->forecast.engine_s = (double)(nj_clock_mono_ns() - open_ns) / 1e9;
     r->forecast.worker_bytes = nj_engine_plan_bytes(engine);
     r->shared_bytes = engine->mapped_bytes;
-    status = nj_plan_histories_count(&w->plan, &w->job, engine,
-                                     (uint32_t)(o->workers * o->nodes), &r->histories, err);
+    status = nj_plan_histories_count(&w->plan, &w->job, engine, (uint32_t)(o->workers * o->nodes),
+                                     &r->histories, err);
     if (status == NJ_OK && w->plan.user_count > 0) {
         const nj_plan_probe_options options = {.seconds = (double)o->probe_s,
                                                .seed = o->seed,
@@ -183,7 +183,6 @@ static void scale(const plan_options *o, nj_plan_result *r)
 {
     nj_forecast *f = &r->forecast;
     const double factor = (double)o->scale_users / (double)f->users;
-    const double fixed = OWN_BASE_BYTES + (double)r->shared_bytes;
     const double own = (double)f->own_bytes;
     r->scaled_from = f->users;
     f->users = o->scale_users;
@@ -191,7 +190,9 @@ static void scale(const plan_options *o, nj_plan_result *r)
     f->searches = (uint64_t)llround((double)f->searches * factor);
     f->shards = count_shards(f->users - f->copied, &o->night);
     f->start_s *= factor;
-    f->own_bytes = own > fixed ? (uint64_t)(fixed + (own - fixed) * factor) : f->own_bytes;
+    const double more = own > OWN_BASE_BYTES ? (own - OWN_BASE_BYTES) * (factor - 1) : 0;
+    f->own_bytes = (uint64_t)fmax(0, own + more);
+    f->resident_bytes = (uint64_t)fmax(0, (double)f->resident_bytes + more);
 }
 
 static double copied_row_bytes(const plan_work *w)
@@ -220,8 +221,8 @@ static void fill_forecast(const plan_options *o, const plan_work *w, nj_plan_res
     f->search_s_together = r->probe.together.search_s;
     f->search_core_s = r->probe.together.search_core_s;
     f->workers_together = r->probe.together.processes;
-    f->row_bytes = r->probe.pages.rows > 0 ? nj_forecast_pages_row(&r->probe.pages)
-                                           : copied_row_bytes(w);
+    f->row_bytes =
+        r->probe.pages.rows > 0 ? nj_forecast_pages_row(&r->probe.pages) : copied_row_bytes(w);
     f->workers = (uint32_t)o->workers;
     f->nodes = (uint32_t)o->nodes;
     f->node_cpus = r->machine.cpus;
@@ -230,6 +231,15 @@ static void fill_forecast(const plan_options *o, const plan_work *w, nj_plan_res
     if (o->scale_users > 0) {
         scale(o, r);
     }
+}
+
+// By the processes' own clocks, which stand still while others have the cores.
+static double forecast_quiet(const nj_forecast *measured)
+{
+    nj_forecast quiet = *measured;
+    quiet.search_s_alone = fmin(quiet.search_s_alone, quiet.search_core_s);
+    quiet.search_s_together = fmin(quiet.search_s_together, quiet.search_core_s);
+    return nj_forecast_make(&quiet).total_s;
 }
 
 static void judge_deadline(const plan_options *o, nj_plan_result *r)
@@ -241,8 +251,9 @@ static void judge_deadline(const plan_options *o, nj_plan_result *r)
         return;
     }
     const double left = (double)(d->at_s - d->now_s);
-    const uint32_t node_workers =
-        r->forecast.local ? r->machine.cpus : r->forecast.workers; // as many as a node has, or is given
+    const uint32_t node_workers = r->forecast.local
+                                      ? r->machine.cpus
+                                      : r->forecast.workers; // as many as a node has, or is given
     d->met = r->numbers.total_s <= left;
     d->possible = nj_forecast_workers(&least, left, node_workers);
     d->workers = least.workers;
@@ -270,11 +281,13 @@ static nj_status make_result(const nj_arguments *arguments, const plan_options *
     nj_plan_machine_look(o->night.store_dir, &r->machine);
     r->forecast.start_s = (double)(nj_clock_mono_ns() - o->started_ns) / 1e9;
     r->forecast.own_bytes = r->machine.own_bytes;
+    r->forecast.resident_bytes = r->machine.resident_bytes;
     status = probe(arguments, o, w, r, err);
     if (status == NJ_OK) {
         fill_forecast(o, w, r);
         describe_night(o, w, r);
         r->numbers = nj_forecast_make(&r->forecast);
+        r->quiet_total_s = forecast_quiet(&r->forecast);
         judge_deadline(o, r);
         nj_plan_warn(r);
     }
@@ -286,9 +299,8 @@ static nj_status make_result(const nj_arguments *arguments, const plan_options *
 static nj_status write_document(const char *path, const json_t *document, nj_error *err)
 {
     char *text = json_dumps(document, JSON_INDENT(2));
-    nj_status status = text != NULL
-                           ? nj_file_write(path, text, strlen(text), err)
-                           : nj_fail(err, NJ_NO_MEMORY, "no memory for the plan");
+    nj_status status = text != NULL ? nj_file_write(path, text, strlen(text), err)
+                                    : nj_fail(err, NJ_NO_MEMORY, "no memory for the plan");
     free(text);
     return status;
 }

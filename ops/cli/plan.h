@@ -42,9 +42,10 @@ typedef struct {
     nj_plan_probe probe;
     nj_forecast forecast;
     nj_night_numbers numbers;
+    double quiet_total_s; // of the night, had its workers their cores to themselves
     nj_plan_deadline deadline;
     nj_plan_machine machine;
-    uint64_t scaled_from; // users that were read, where --scale-users says more; 0: it does not
+    uint64_t scaled_from;  // users that were read, where --scale-users says more; 0: it does not
     uint64_t shared_bytes; // of a worker's memory, which workers of one node have in common
     char warnings[NJ_PLAN_WARNINGS_MAX][NJ_PLAN_WARNING_BYTES];
     size_t warning_count;

@@ -126,8 +126,8 @@ nj_status nj_plan_histories_count(const nj_plan *plan, const nj_job *job,
     uint64_t *lengths = calloc((size_t)most + 1, sizeof *lengths);
     const bool opened = open_caches(&c, engine, workers);
     *out = (nj_plan_histories){.items_most = most};
-    for (size_t s = 0; opened && lengths != NULL && s < plan->shard_count &&
-                       out->users < NJ_PLAN_HISTORIES_MAX;
+    for (size_t s = 0;
+         opened && lengths != NULL && s < plan->shard_count && out->users < NJ_PLAN_HISTORIES_MAX;
          s++) {
         count_shard(plan, s, job, engine->history_max, &c, lengths, out);
     }

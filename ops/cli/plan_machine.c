@@ -93,10 +93,8 @@ static void look_at_memory(nj_plan_machine *out)
 {
     struct rusage usage = {0};
     getrusage(RUSAGE_SELF, &usage);
-    out->own_bytes = read_kb("/proc/self/status", "VmHWM:");
-    if (out->own_bytes == 0) {
-        out->own_bytes = (uint64_t)usage.ru_maxrss * 1024;
-    }
+    out->own_bytes = read_kb("/proc/self/status", "RssAnon:");
+    out->resident_bytes = (uint64_t)usage.ru_maxrss * 1024;
     const uint64_t available = read_kb("/proc/meminfo", "MemAvailable:");
     const uint64_t limit = read_cgroup_limit();
     out->memory_limit = "the memory that is available";

@@ -7,12 +7,14 @@
 #include "common/base/file.h"
 
 typedef struct {
-    uint32_t cpus;            // that this process may use
-    uint64_t memory_bytes;    // that a night may take; 0: not known
-    const char *memory_limit; // what says so: "the control group's limit" or "the memory that is available"
-    uint64_t disk_bytes;      // free for this user where the store is, or will be; 0: not known
-    nj_path disk;             // the folder that was asked; "": no store was named
-    uint64_t own_bytes;       // resident memory of this process at its highest
+    uint32_t cpus;         // that this process may use
+    uint64_t memory_bytes; // that a night may take; 0: not known
+    const char *
+        memory_limit; // what says so: "the control group's limit" or "the memory that is available"
+    uint64_t disk_bytes;     // free for this user where the store is, or will be; 0: not known
+    nj_path disk;            // the folder that was asked; "": no store was named
+    uint64_t resident_bytes; // of this process at its highest
+    uint64_t own_bytes;      // that it has now, mapped files left out
 } nj_plan_machine;
 
 /// Looks. What cannot be found out stays 0.

@@ -29,7 +29,8 @@ static double needed_memory(const nj_plan_result *r)
 {
     const double shared = (double)r->shared_bytes;
     const double workers = r->forecast.workers * (r->numbers.worker_bytes - shared) + shared;
-    return r->numbers.coordinator_bytes + (r->forecast.local ? workers : 0);
+    const double packing = fmin(r->numbers.store_bytes, NJ_FORECAST_PACK_BYTES);
+    return r->numbers.coordinator_own_bytes + packing + (r->forecast.local ? workers : shared);
 }
 
 static void warn_of_deadline(nj_plan_result *r)
@@ -60,8 +61,8 @@ static void warn_of_probe(nj_plan_result *r)
     if (share < BUSY_SHARE) {
         warn(r,
              "the probe had %.0f %% of %u cores: others use this machine, and the plan holds while "
-             "they do",
-             100 * share, rate->processes);
+             "they do; on quiet cores the night takes %.1f s",
+             100 * share, rate->processes, r->quiet_total_s);
     }
     if (r->forecast.local && r->forecast.workers > r->machine.cpus) {
         warn(r, "%u workers on %u processors: more than one a processor gains nothing",
@@ -108,9 +109,9 @@ static json_t *describe_rate(const nj_plan_rate *rate)
 
 static json_t *describe_probe(const nj_plan_result *r)
 {
-    json_t *probe = json_pack("{s:I, s:f, s:f}", "sample_users", (json_int_t)r->probe.sample,
-                              "row_bytes", r->forecast.row_bytes, "engine_seconds",
-                              r->forecast.engine_s);
+    json_t *probe =
+        json_pack("{s:I, s:f, s:f}", "sample_users", (json_int_t)r->probe.sample, "row_bytes",
+                  r->forecast.row_bytes, "engine_seconds", r->forecast.engine_s);
     if (probe != NULL) {
         json_object_set_new(probe, "alone", describe_rate(&r->probe.alone));
         json_object_set_new(probe, "together", describe_rate(&r->probe.together));
@@ -134,9 +135,9 @@ static json_t *describe_deadline(const nj_plan_deadline *d)
     json_t *deadline = json_pack("{s:s, s:I, s:I, s:b}", "text", d->text, "at", (json_int_t)d->at_s,
                                  "seconds_left", (json_int_t)(d->at_s - d->now_s), "met", d->met);
     if (deadline != NULL) {
-        json_object_set_new(
-            deadline, "cores",
-            d->possible ? json_integer((json_int_t)d->workers * d->nodes) : json_null());
+        json_object_set_new(deadline, "cores",
+                            d->possible ? json_integer((json_int_t)d->workers * d->nodes)
+                                        : json_null());
         json_object_set_new(deadline, "nodes",
                             d->possible ? json_integer((json_int_t)d->nodes) : json_null());
     }
@@ -187,6 +188,7 @@ json_t *nj_plan_document(const nj_plan_result *r)
          r->scaled_from > 0 ? json_integer((json_int_t)r->scaled_from) : json_null()},
         {"core_hours_million_users",
          json_real(r->numbers.cores * r->numbers.decode_s / 3600 / r->numbers.users * 1e6)},
+        {"seconds_on_quiet_cores", json_real(r->quiet_total_s)},
         {"price_per_core_hour",
          isfinite(r->forecast.price) ? json_real(r->forecast.price) : json_null()},
         {"deadline", describe_deadline(&r->deadline)},
@@ -287,7 +289,8 @@ static void print_numbers(const nj_plan_result *r)
            n->audit_s, n->pack_s);
     printf("%-22s %.1f users/s on %.0f core%s%s\n", "speed", n->users_per_second, n->cores,
            n->cores > 1 ? "s" : "", n->nodes > 1 ? " of several nodes" : "");
-    printf("%-22s %.1f MB coordinator, %.1f MB a worker", "memory", n->coordinator_bytes / 1e6,
+    printf("%-22s %.1f MB coordinator (with mapped pages of the store %.1f), %.1f MB a worker",
+           "memory", n->coordinator_own_bytes / 1e6, n->coordinator_bytes / 1e6,
            n->worker_bytes / 1e6);
     if (r->forecast.local) {
         printf(", %.0f MB in all", needed_memory(r) / 1e6);

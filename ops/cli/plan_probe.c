@@ -18,7 +18,7 @@
 #include "ops/cli/plan_histories.h"
 
 #define ALONE_SHARE 0.4   // of the seconds
-#define LEAST_SECONDS 1.0 // a sample that is decoded sooner is decoded again
+#define LEAST_SECONDS 0.5 // a sample that is decoded sooner is decoded again
 #define SEQUENCE_ROOM 64  // batches that a line needs
 
 // Sums of one process over its batches, for a line through (items, seconds) of a search.
@@ -113,7 +113,8 @@ static nj_status draw_sample(probe *p, const nj_plan *plan, uint64_t seed, nj_er
         free(keys);
         return nj_fail(err, NJ_NO_MEMORY, "no memory for a sample of %zu users", wanted);
     }
-    const bool all_cold = plan->users->cold_count == plan->users->count; // their rows have a size too
+    const bool all_cold =
+        plan->users->cold_count == plan->users->count; // their rows have a size too
     for (size_t i = 0; i < wanted; i++) {
         const size_t begin = plan->user_count * i / wanted;
         const size_t end = plan->user_count * (i + 1) / wanted;
@@ -314,8 +315,8 @@ static nj_status measure_both(probe *p, const nj_plan_probe_options *options, nj
     nj_status status = measure(p, 1, alone_s, options->items_mean, &out->alone, err);
     out->together = out->alone;
     if (status == NJ_OK && many > 1) {
-        status = measure(p, many, options->seconds - alone_s, options->items_mean, &out->together,
-                         err);
+        status =
+            measure(p, many, options->seconds - alone_s, options->items_mean, &out->together, err);
     }
     return status;
 }
@@ -332,8 +333,7 @@ static nj_status open_board(probe *p, nj_error *err)
 }
 
 nj_status nj_plan_probe_run(const nj_plan *plan, const nj_job *job, nj_engine *engine,
-                            const nj_plan_probe_options *options, nj_plan_probe *out,
-                            nj_error *err)
+                            const nj_plan_probe_options *options, nj_plan_probe *out, nj_error *err)
 {
     probe p = {.job = job,
                .engine = engine,

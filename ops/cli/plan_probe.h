@@ -37,7 +37,7 @@ typedef struct {
 typedef struct {
     uint64_t sample; // users who could be drawn
     nj_plan_rate alone;
-    nj_plan_rate together; // with one worker the same as alone
+    nj_plan_rate together;   // with one worker the same as alone
     nj_forecast_pages pages; // of their rows
 } nj_plan_probe;
 
