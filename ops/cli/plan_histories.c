@@ -121,8 +121,7 @@ nj_status nj_plan_histories_count(const nj_plan *plan, const nj_job *job,
                                   nj_plan_histories *out, nj_error *err)
 {
     caches c;
-    const uint32_t most =
-        (uint32_t)nj_min_size(engine->history_max, nj_max_size(1, job->users.longest));
+    const uint32_t most = (uint32_t)nj_min_size(engine->history_max, job->users.longest);
     uint64_t *lengths = calloc((size_t)most + 1, sizeof *lengths);
     const bool opened = open_caches(&c, engine, workers);
     *out = (nj_plan_histories){.items_most = most};

@@ -57,12 +57,13 @@ static void warn_of_deadline(nj_plan_result *r)
 static void warn_of_probe(nj_plan_result *r)
 {
     const nj_plan_rate *rate = &r->probe.together;
-    const double share = rate->search_s > 0 ? rate->search_core_s / rate->search_s : 1;
+    const double share = r->numbers.searches > 0 ? rate->search_core_s / rate->search_s : 1;
     if (share < BUSY_SHARE) {
         warn(r,
-             "the probe had %.0f %% of %u cores: others use this machine, and the plan holds while "
+             "the probe had %.0f %% of its time on a core: others use this machine, and the plan "
+             "holds while "
              "they do; on quiet cores the night takes %.1f s",
-             100 * share, rate->processes, r->quiet_total_s);
+             100 * share, r->quiet_total_s);
     }
     if (r->forecast.local && r->forecast.workers > r->machine.cpus) {
         warn(r, "%u workers on %u processors: more than one a processor gains nothing",
@@ -268,7 +269,7 @@ static void print_rate(const nj_plan_rate *rate)
 
 static void print_probe(const nj_plan_result *r)
 {
-    if (r->probe.alone.processes == 0) {
+    if (r->probe.alone.processes == 0 || r->numbers.searches == 0) {
         return;
     }
     printf("probe: ");

@@ -51,7 +51,7 @@ static void a_plan_is_read_as_it_was_written(void **state)
     if (isnan(wanted.member)) {                                                                    \
         assert_true(isnan(planned.numbers.member));                                                \
     } else {                                                                                       \
-        assert_true(planned.numbers.member == wanted.member);                              \
+        assert_true(planned.numbers.member == wanted.member);                                      \
     }
 #include "schemas/plan.def"
         assert_non_null(strstr(planned.text, "\"version\":1"));
