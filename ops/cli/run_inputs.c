@@ -140,6 +140,7 @@ static bool changes_no_row(const char *name)
         "lease-ms",
         "metrics-bind",
         "metrics-file",
+        "plan",
         "log-format",
         "retry-quarantined",
         "speculate",
