@@ -17,15 +17,18 @@ struct nj_unpack {
     nj_unpack_input input;
 };
 
-// How a form begins that is not unpacked here.
+// How a form begins.
 typedef struct {
     const char *bytes;
     size_t size;
-    const char *name;
-    const char *tool;
+    const char *name; // NULL: it is read, here or by who asks for the head
+    const char *tool; // that unpacks it
 } magic_row;
 
-static const magic_row OTHERS[] = {
+static const magic_row MAGICS[] = {
+    {"\x1f\x8b", 2, NULL, NULL},
+    {"\x28\xb5\x2f\xfd", 4, NULL, NULL},
+    {"PAR1\x15", 5, NULL, NULL},
     {"\xfd"
      "7zXZ\0",
      6, "xz", "xz -dc"},
@@ -35,6 +38,7 @@ static const magic_row OTHERS[] = {
     {"7z\xbc\xaf\x27\x1c", 6, "7z", "7z x -so"},
     {"\xff\x06\0\0sNaPpY", 10, "snappy", "snzip -dc"},
 };
+#define MAGIC_COUNT (sizeof MAGICS / sizeof MAGICS[0])
 
 nj_status nj_unpack_fail(const nj_unpack_input *input, nj_error *err, const char *rule)
 {
@@ -74,6 +78,18 @@ static bool begins_with(nj_slice head, const char *bytes, size_t size)
     return head.size >= size && memcmp(head.bytes, bytes, size) == 0;
 }
 
+// True while the bytes so far begin as some form does and do not tell which: a line that somebody types is not waited for in vain.
+static bool is_undecided(nj_slice head)
+{
+    for (size_t i = 0; i < MAGIC_COUNT; i++) {
+        const size_t size = nj_min_size(head.size, MAGICS[i].size);
+        if (head.size < MAGICS[i].size && memcmp(head.bytes, MAGICS[i].bytes, size) == 0) {
+            return true;
+        }
+    }
+    return head.size < 4 && (head.bytes[0] & 0xf0) == 0x50; // a frame that is to be skipped
+}
+
 // The four bytes of a frame, or of one that is to be skipped (0x184D2A50 to 5F, little-endian).
 static bool is_zstd(nj_slice head)
 {
@@ -86,12 +102,12 @@ static bool is_zstd(nj_slice head)
 static nj_status find_form(nj_unpack *unpack, nj_error *err)
 {
     const nj_slice head = nj_unpack_head(unpack);
-    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) {
-        if (begins_with(head, OTHERS[i].bytes, OTHERS[i].size)) {
+    for (size_t i = 0; i < MAGIC_COUNT; i++) {
+        if (MAGICS[i].name != NULL && begins_with(head, MAGICS[i].bytes, MAGICS[i].size)) {
             return nj_fail(err, NJ_INPUT,
                            "%s: is packed by %s, must be plain, gzip or zstd: unpack it first, or "
                            "pipe `%s FILE` into standard input (-)",
-                           unpack->input.name, OTHERS[i].name, OTHERS[i].tool);
+                           unpack->input.name, MAGICS[i].name, MAGICS[i].tool);
         }
     }
     if (begins_with(head, "\x1f\x8b", 2)) {
@@ -119,8 +135,8 @@ nj_status nj_unpack_open(int fd, const char *name, nj_unpack **out, nj_error *er
     nj_unpack_input *input = &unpack->input;
     input->fd = fd;
     input->name = name;
-    nj_status status = NJ_OK;
-    while (status == NJ_OK && !input->at_end && input->end < NJ_UNPACK_HEAD_BYTES) {
+    nj_status status = nj_unpack_fill(input, err);
+    while (status == NJ_OK && !input->at_end && is_undecided(nj_unpack_head(unpack))) {
         status = nj_unpack_fill(input, err);
     }
     if (status == NJ_OK) {

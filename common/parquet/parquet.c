@@ -47,10 +47,9 @@ static nj_status connect(nj_parquet *p, nj_error *err)
     for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
         nj_duck_result result;
         const bool failed = duck->query(p->connection, SETTINGS[i], &result) != 0;
-        nj_status status =
-            failed ? nj_fail(err, NJ_CONFIG, "DuckDB refuses \"%s\": %s", SETTINGS[i],
-                             duck->result_error(&result))
-                   : NJ_OK;
+        nj_status status = failed ? nj_fail(err, NJ_CONFIG, "DuckDB refuses \"%s\": %s",
+                                            SETTINGS[i], duck->result_error(&result))
+                                  : NJ_OK;
         duck->destroy_result(&result);
         if (failed) {
             return status;

@@ -28,8 +28,9 @@
 typedef enum { NJ_PARQUET_LINES, NJ_PARQUET_CSV, NJ_PARQUET_JSON } nj_parquet_form;
 
 typedef struct {
-    const char *as;                          // what it is called in the text
-    const char *names[NJ_PARQUET_NAMES_MAX]; // in the file, the first that is there; NULL: no further one
+    const char *as; // what it is called in the text
+    const char
+        *names[NJ_PARQUET_NAMES_MAX]; // in the file, the first that is there; NULL: no further one
     bool is_needed;
     bool is_number; // a time, or times; else an id or text, or a list of them
     bool is_list;
@@ -38,8 +39,9 @@ typedef struct {
 typedef struct {
     nj_parquet_form form;
     const nj_parquet_column *columns; // [column_count]
-    size_t column_count;              // 0 with JSON: every column of text, whole numbers or lists of them, by its own name;
-                                      // 0 with LINES: the file's only column
+    size_t
+        column_count; // 0 with JSON: every column of text, whole numbers or lists of them, by its own name;
+                      // 0 with LINES: the file's only column
 } nj_parquet_shape;
 
 typedef struct nj_parquet nj_parquet;

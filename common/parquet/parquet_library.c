@@ -67,9 +67,10 @@ static nj_status find_functions(void *library, nj_duck *out, nj_error *err)
     for (size_t i = 0; i < sizeof FUNCTIONS / sizeof FUNCTIONS[0]; i++) {
         void *function = dlsym(library, FUNCTIONS[i].name);
         if (function == NULL) {
-            return nj_fail(err, NJ_CONFIG,
-                           "the library for Parquet has no function %s, must be DuckDB 1.0 or newer",
-                           FUNCTIONS[i].name);
+            return nj_fail(
+                err, NJ_CONFIG,
+                "the library for Parquet has no function %s, must be DuckDB 1.0 or newer",
+                FUNCTIONS[i].name);
         }
         memcpy((char *)out + FUNCTIONS[i].offset, &function, sizeof function);
     }

@@ -178,17 +178,15 @@ static nj_status add_field(schema *s, size_t column, nj_slice as, nj_buffer *sql
         status = append_column(sql, &field, name_at(s, column));
     }
     p->fields[p->field_count++] = field;
-    return status == NJ_OK ? NJ_OK
-                           : nj_fail(err, status, "%s: no memory for its columns", p->name);
+    return status == NJ_OK ? NJ_OK : nj_fail(err, status, "%s: no memory for its columns", p->name);
 }
 
 static nj_status check_type(schema *s, size_t at, const nj_parquet_column *column, nj_error *err)
 {
     const nj_parquet_field field = field_at(s, at);
     const bool is_number = field.kind == NJ_PARQUET_NUMBER || field.kind == NJ_PARQUET_TIME;
-    const bool is_right =
-        field.kind == NJ_PARQUET_WHOLE ||
-        (column->is_number ? is_number : field.kind == NJ_PARQUET_TEXT);
+    const bool is_right = field.kind == NJ_PARQUET_WHOLE ||
+                          (column->is_number ? is_number : field.kind == NJ_PARQUET_TEXT);
     if (is_right && field.is_list == column->is_list) {
         return NJ_OK;
     }
@@ -244,8 +242,8 @@ static nj_status write_sql(schema *s, const nj_parquet_shape *shapes, size_t sha
     s->parquet->form = shapes[k].form;
     nj_status status = nj_buffer_append(sql, "SELECT ", 7);
     if (status == NJ_OK) {
-        status = shapes[k].column_count == 0 ? add_all(s, sql, err)
-                                             : add_shape(s, &shapes[k], sql, err);
+        status =
+            shapes[k].column_count == 0 ? add_all(s, sql, err) : add_shape(s, &shapes[k], sql, err);
     }
     return status == NJ_OK ? nj_buffer_printf(sql, " FROM %s", source) : status;
 }
