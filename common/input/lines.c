@@ -304,3 +304,14 @@ nj_status nj_lines_each_id(const char *path, size_t line_bytes_max,
                                             sizeof SHAPES / sizeof SHAPES[0], &lines, err);
     return status == NJ_OK ? take_each(&lines, take, context, err) : status;
 }
+
+nj_status nj_lines_each_object(const char *path, size_t line_bytes_max,
+                               nj_status (*take)(void *context, const nj_lines *lines,
+                                                 nj_slice line, nj_error *err),
+                               void *context, nj_error *err)
+{
+    static const nj_parquet_shape SHAPE = {.form = NJ_PARQUET_JSON};
+    nj_lines lines;
+    nj_status status = nj_lines_open_shaped(path, line_bytes_max, &SHAPE, 1, &lines, err);
+    return status == NJ_OK ? take_each(&lines, take, context, err) : status;
+}

@@ -68,6 +68,11 @@ NJ_CHECKED nj_status nj_lines_each_id(const char *path, size_t line_bytes_max,
                                       nj_status (*take)(void *context, const nj_lines *lines,
                                                         nj_slice line, nj_error *err),
                                       void *context, nj_error *err);
+/// The same of JSON objects: of a Parquet file every row.
+NJ_CHECKED nj_status nj_lines_each_object(const char *path, size_t line_bytes_max,
+                                          nj_status (*take)(void *context, const nj_lines *lines,
+                                                            nj_slice line, nj_error *err),
+                                          void *context, nj_error *err);
 
 /// A line that was handed out, as a person finds it: "line 3", "row 3" of Parquet, and of another part than the last line
 /// "line 3 of PART".
