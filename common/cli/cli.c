@@ -13,6 +13,7 @@
 #include <sodium/core.h>
 
 #include "common/base/log.h"
+#include "common/base/notify.h"
 #include "common/cli/arguments.h"
 
 #define HELP_COLUMN 30
@@ -458,6 +459,7 @@ int nj_cli_main(const nj_program *program, int argc, char **argv)
     int used = 0;
     hold_standard_streams();
     ignore_write_signals();
+    nj_notify_open();
     bool asks_version = argc > 1 && asks_for(argv[1], "--version", "version");
     const nj_command *command = asks_version ? NULL : find_command(program, argc, argv, &used);
     nj_status status = command != NULL
