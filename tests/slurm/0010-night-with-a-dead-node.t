@@ -4,7 +4,7 @@
 grep -q NJ_FAILPOINT "$bin/nightjar-worker" || skip "the programs are built without -DNIGHTJAR_FAILPOINTS=ON"
 
 start_cluster 4
-make_night 400
+make_night 300
 nightjar run "${night[@]}" --store local --workers 2 >/dev/null 2>>setup.log
 nightjar store export --store local --to jsonl >local.jsonl
 
@@ -22,7 +22,7 @@ night_options=(${settings[*]} ${shards[*]})
 worker_options=(${slow[*]})
 drain_seconds=15
 END
-NJ_FAILPOINT=compute.user=slow:150 start front "$source_dir/ops/slurm/night" --wait night.conf # a shard takes 1.2 s
+NJ_FAILPOINT=compute.user=slow:100 start front "$source_dir/ops/slurm/night" --wait night.conf # a shard takes 0.8 s
 is_submitted() { compgen -G "nights/*/coordinator.job" >/dev/null; }
 await "both jobs to be submitted" is_submitted
 folder=$(echo nights/*)
@@ -42,14 +42,15 @@ await "worker 1 to be requeued" is_requeued
 ! grep -q 'at once$' <(grep -v 'second signal' "$folder/worker-1.log") || fail "worker 1 was ended at once"
 expect_middle store
 
-# So does that of the coordinator's node. It comes back, with the store on its disk.
+# So does that of the coordinator's node. Somebody tells Slurm at once; the node comes back, with the store on its disk.
 before=$(committed store)
 kill_node n1
-start_node n1
+scontrol update NodeName=n1 State=DOWN Reason=power
 await_state "$coordinator" PENDING
+start_node n1
+scontrol update NodeName=n1 State=RESUME
 start_node "$lost"
 
-WAIT_S=90
 expect_end front 0
 [[ $(<"$folder/end") -eq 0 ]] || fail "the night ended with $(<"$folder/end")"
 nightjar store verify --store store >verify.out 2>verify.log || fail "the store is not what its manifest says"
@@ -62,3 +63,4 @@ await_state "$coordinator" COMPLETED
 # Nothing is left to do: no task waits, and one that comes back says so.
 is_queue_empty() { [[ -z $(squeue --noheader) ]]; }
 await "the queue to be empty" is_queue_empty
+

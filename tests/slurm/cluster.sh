@@ -65,6 +65,7 @@ MpiDefault=none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 SlurmdParameters=config_overrides
+BatchStartTimeout=2
 SlurmctldTimeout=5
 SlurmdTimeout=3
 ReturnToService=2
