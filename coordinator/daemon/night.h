@@ -76,6 +76,7 @@ typedef struct {
     uint32_t audit_users;
     const char *numeric_class;
     const char *metrics_bind; // "127.0.0.1:9464"; NULL: no page
+    uint32_t metrics_wait_ms; // how long the page waits for a scrape of the last numbers; 0: not
     const char *metrics_file; // written when the night ends, however it does; NULL: none
     nj_night_hooks hooks;     // members may be NULL
 } nj_night_options;
