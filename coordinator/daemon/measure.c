@@ -132,7 +132,7 @@ void nj_measure_end(nj_night *n, nj_status status)
         nj_metrics_write(&n->metrics, n->options->metrics_file, &err) != NJ_OK) {
         nj_log(NJ_LOG_WARNING, "--metrics-file: %s", err.text);
     }
-    if (n->page != NULL && n->options->metrics_wait_ms > 0) {
+    if (n->page != NULL && n->options->metrics_wait_ms > 0 && !is_asked_to_end()) {
         wait_for_scrape(n);
     }
     nj_metrics_page_close(&n->page);
