@@ -80,6 +80,7 @@ nj_status nj_measure_begin(nj_night *n, nj_error *err)
 {
     n->metrics.build = 1;
     n->metrics.run_running = 1;
+    n->metrics.quarantine_max = n->options->quarantine_max;
     n->metrics.run_start = nj_clock_wall_ms();
     n->metrics.run_last_success = last_success_ms(n);
     if (n->options->metrics_bind == NULL) {
