@@ -219,16 +219,9 @@ static nj_status parse_one_key(const char *path, const char *bytes, size_t size,
     return status;
 }
 
-// systemd lets the service's user read a credential by an access list, whose mask stands where a group's rights do: mode 440. Nobody
-// else passes the folder, which is the service's own.
-static bool is_credential(const char *path)
-{
-    const char *folder = getenv("CREDENTIALS_DIRECTORY");
-    const size_t length = folder != NULL ? strlen(folder) : 0;
-    return length > 1 && folder[0] == '/' && strncmp(path, folder, length) == 0 &&
-           path[length] == '/' && strchr(path + length + 1, '/') == NULL;
-}
-
+// Ours must be for us alone. One of root's may be readable by a group: so a scheduler mounts a secret into a container that
+// does not run as root, and so an access list shows by which systemd hands a credential to a service's user. Source: the same
+// rule as PostgreSQL's ssl_key_file.
 static nj_status check_secret_mode(const char *path, nj_error *err)
 {
     struct stat about;
@@ -238,7 +231,8 @@ static nj_status check_secret_mode(const char *path, nj_error *err)
     if (!S_ISREG(about.st_mode)) {
         return nj_fail(err, NJ_CONFIG, "%s: a secret key must be a regular file", path);
     }
-    const mode_t refused = is_credential(path) ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+    const bool is_of_root = about.st_uid == 0 && geteuid() != 0;
+    const mode_t refused = S_IRWXO | (is_of_root ? S_IWGRP | S_IXGRP : S_IRWXG);
     if ((about.st_mode & refused) != 0) {
         return nj_fail(err, NJ_CONFIG, "%s: mode %03o lets others at a secret key: chmod 600 %s",
                        path, (unsigned)(about.st_mode & 0777), path);

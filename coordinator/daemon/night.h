@@ -87,6 +87,7 @@ typedef struct {
     const char *plan_file;    // a plan.json that the night is compared with; NULL: none
     uint64_t started_ns;      // monotonic: when the command began; 0: with nj_night_run
     const char *metrics_bind; // "127.0.0.1:9464"; NULL: no page
+    uint32_t metrics_wait_ms; // how long the page waits for a scrape of the last numbers; 0: not
     const char *metrics_file; // written when the night ends, however it does; NULL: none
     nj_night_hooks hooks;     // members may be NULL
 } nj_night_options;
