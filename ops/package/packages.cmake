@@ -19,10 +19,12 @@ set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_DEBUGINFO_PACKAGE ON) # nightjar-dbgsym, nightjar-worker-dbgsym: found by the build id
+set(CPACK_POST_BUILD_SCRIPTS ${CMAKE_CURRENT_SOURCE_DIR}/mend-symbols.cmake)
 set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_CURRENT_SOURCE_DIR}/cpack-config.cmake)
 
 set(CPACK_DEBIAN_NIGHTJAR_PACKAGE_NAME nightjar)
-set(CPACK_DEBIAN_NIGHTJAR_PACKAGE_SUGGESTS nightjar-worker)
+# The processes that `nightjar run` starts are nightjar-worker's; one night has one version of both.
+set(CPACK_DEBIAN_NIGHTJAR_PACKAGE_DEPENDS "nightjar-worker (= ${CPACK_DEBIAN_PACKAGE_VERSION})")
 set(CPACK_COMPONENT_NIGHTJAR_DESCRIPTION
 "nightly recommendations from generative models
 nightjar computes the next items of every user overnight, with a small T5 over
@@ -38,7 +40,7 @@ set(CPACK_COMPONENT_WORKER_DESCRIPTION
 nightjar computes the next items of every user overnight, with a small T5 over
 semantic IDs and a beam search that knows only items that exist, on plain CPUs.
 .
-This package has nightjar-worker, for machines that compute for a
-nightjar-coordinator elsewhere. It needs its address and two keys.")
+This package has nightjar-worker, which computes: for a night of the same
+machine, or for a nightjar-coordinator elsewhere, with its address and two keys.")
 
 include(CPack)
