@@ -115,6 +115,8 @@ def main():
     with open(f"{root}/var/lib/dpkg/status", "w", encoding="utf-8") as file:
         file.write("".join(packages[name][0].strip("\n") + "\n\n" for name in closed))
     open(f"{root}/var/lib/dpkg/available", "w", encoding="utf-8").close()
+    with open(f"{root}/var/lib/dpkg/info/format", "w", encoding="utf-8") as file:
+        file.write("1\n")
     for name in ("passwd", "group"):
         with open(f"{root}/etc/{name}", "w", encoding="utf-8") as file:
             file.write("root:x:0:0:root:/root:/bin/sh\n" if name == "passwd" else "root:x:0:\n")
