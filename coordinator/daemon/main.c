@@ -80,7 +80,10 @@ int main(int argc, char **argv)
         OPTIONS,
         sizeof OPTIONS / sizeof OPTIONS[0],
         run};
-    static const nj_program PROGRAM = {"nightjar-coordinator", "nightjar-coordinator", &COMMAND, 1};
+    static const nj_program PROGRAM = {.name = "nightjar-coordinator",
+                                       .summary = "nightjar-coordinator",
+                                       .commands = &COMMAND,
+                                       .command_count = 1};
     nj_log_setup("nightjar-coordinator", NJ_LOG_INFO);
     return nj_cli_main(&PROGRAM, argc, argv);
 }

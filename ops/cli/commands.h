@@ -30,12 +30,14 @@ nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *e
 nj_status nj_command_catalogue_join(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_refresh(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_show(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_completion(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_embed(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_eval(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_keys(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_lab_data(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_man(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_run(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_get(const nj_arguments *arguments, nj_error *err);

@@ -32,6 +32,9 @@ for command in 'decode --bundle b.njb --users users.txt' 'store export --store s
 done
 nightjar --help | sed -n 's/^  \([a-z][a-z]*\( [a-z][a-z]*\)\?\)  .*/\1/p' >commands
 while read -ra words; do
+    if [[ ${words[*]} == completion ]]; then # prints a script
+        continue
+    fi
     nightjar "${words[@]}" --help >out
     stdout_has '--json'
 done <commands

@@ -192,7 +192,10 @@ int main(int argc, char **argv)
         OPTIONS,
         sizeof OPTIONS / sizeof OPTIONS[0],
         run};
-    static const nj_program PROGRAM = {"nightjar-worker", "nightjar-worker", &COMMAND, 1};
+    static const nj_program PROGRAM = {.name = "nightjar-worker",
+                                       .summary = "nightjar-worker",
+                                       .commands = &COMMAND,
+                                       .command_count = 1};
     nj_log_setup("nightjar-worker", NJ_LOG_INFO);
     return nj_cli_main(&PROGRAM, argc, argv);
 }
