@@ -40,7 +40,7 @@ set(CPACK_COMPONENT_WORKER_DESCRIPTION
 nightjar computes the next items of every user overnight, with a small T5 over
 semantic IDs and a beam search that knows only items that exist, on plain CPUs.
 .
-This package has nightjar-worker, which computes: for a night of the same
-machine, or for a nightjar-coordinator elsewhere, with its address and two keys.")
+This package has nightjar-worker, which computes for a night of the same
+machine, or for a nightjar-coordinator elsewhere with its address and two keys.")
 
 include(CPack)

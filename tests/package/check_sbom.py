@@ -61,10 +61,10 @@ def main():
     loaded = {find_package(library) for library in needed}
     if linked != loaded:
         fail(f"the bill links {sorted(linked)}, the programs name libraries of {sorted(loaded)}")
+    installed = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n"], check=True, capture_output=True, text=True).stdout
     for part in bill["packages"][1:]:
-        version = subprocess.run(["dpkg-query", "-W", "-f", "${Version}\n", part["name"]], capture_output=True, text=True).stdout
-        if part["versionInfo"] not in version.split("\n"):
-            fail(f"{part['name']} is {version.strip()}, the bill says {part['versionInfo']}")
+        if f"{part['name']} {part['versionInfo']}" not in installed.split("\n"):
+            fail(f"{part['name']} {part['versionInfo']} is not installed here")
 
 
 if __name__ == "__main__":
