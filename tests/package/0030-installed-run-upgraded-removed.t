@@ -23,19 +23,7 @@ dpkg_in small -i "$worker"
 
 # A night on one machine.
 make_night 40
-cp -r "$data" big/tmp/data
-cp users.txt big/tmp/users.txt
-cat >big/tmp/night <<'END'
-set -eu
-cd /tmp
-nightjar catalogue import --sids data/sids.npy --codes-per-level 16 --ids data/items.txt --out cat
-nightjar bundle pack --model data/model --catalogue cat --histories data/histories.txt --no-pairing-check --out night.njb
-nightjar run --bundle night.njb --users users.txt --beam 20 --top 10 --store store --workers 2
-END
-in_root big sh /tmp/night >night.out 2>night.log || fail "the night of the installed programs ends with exit $?"
-in_root big nightjar store export --store /tmp/store --to jsonl >export.jsonl
-cmp export.jsonl expected.jsonl || fail "the installed programs publish other lists"
-
+run_night big
 # A night on two.
 make_keys server worker
 cat worker.key.pub >big/tmp/allowed

@@ -37,7 +37,7 @@ trap 'end_packages $?' EXIT
 end_packages() { # EXIT CODE
     local path
     for path in "${mounted[@]}"; do
-        umount "$path"
+        umount --recursive "$path"
     done
     end_test "$1"
 }
@@ -79,6 +79,22 @@ dpkg_in() { # NAME OPTION...
         fail "dpkg $* in $root"
     }
     ! grep -i 'warning' "dpkg-$root.out" >&2 || fail "dpkg $* in $root complains"
+}
+
+# The demo's night of users.txt from the programs installed there: the same lists as from those of this build (make_night).
+run_night() { # NAME
+    cp -r "$data" "$1/tmp/data"
+    cp users.txt "$1/tmp/users.txt"
+    cat >"$1/tmp/night" <<'END'
+set -eu
+cd /tmp
+nightjar catalogue import --sids data/sids.npy --codes-per-level 16 --ids data/items.txt --out cat
+nightjar bundle pack --model data/model --catalogue cat --histories data/histories.txt --no-pairing-check --out night.njb
+nightjar run --bundle night.njb --users users.txt --beam 20 --top 10 --store store --workers 2
+END
+    in_root "$1" sh /tmp/night >night.out 2>night.log || fail "the night of the installed programs ends with exit $?"
+    in_root "$1" nightjar store export --store /tmp/store --to jsonl >export.jsonl 2>export.log
+    cmp export.jsonl expected.jsonl || fail "the installed programs publish other lists"
 }
 
 # Every file, folder and link of a root, with what dpkg keeps for each package; not what tests put in tmp, nor dpkg's own lists.
