@@ -228,6 +228,13 @@ static nj_status check_secret_mode(const char *path, nj_error *err)
     if (!S_ISREG(about.st_mode)) {
         return nj_fail(err, NJ_CONFIG, "%s: a secret key must be a regular file", path);
     }
+    const size_t length = strlen(path);
+    if (length > 4 && strcmp(path + length - 4, ".pub") == 0) {
+        return nj_fail(err, NJ_CONFIG,
+                       "%s: a public key by its name; the secret one is needed (the file without "
+                       ".pub)",
+                       path);
+    }
     if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
         return nj_fail(err, NJ_CONFIG, "%s: mode %03o lets others at a secret key: chmod 600 %s",
                        path, (unsigned)(about.st_mode & 0777), path);
