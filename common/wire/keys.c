@@ -231,6 +231,13 @@ static nj_status check_secret_mode(const char *path, nj_error *err)
     if (!S_ISREG(about.st_mode)) {
         return nj_fail(err, NJ_CONFIG, "%s: a secret key must be a regular file", path);
     }
+    const size_t length = strlen(path);
+    if (length > 4 && strcmp(path + length - 4, ".pub") == 0) {
+        return nj_fail(err, NJ_CONFIG,
+                       "%s: a public key by its name; the secret one is needed (the file without "
+                       ".pub)",
+                       path);
+    }
     const bool is_of_root = about.st_uid == 0 && geteuid() != 0;
     const mode_t refused = S_IRWXO | (is_of_root ? S_IWGRP | S_IXGRP : S_IRWXG);
     if ((about.st_mode & refused) != 0) {

@@ -24,6 +24,7 @@
 #define RESEND_MS 5000
 #define STOP_WAIT_MS 500      // for the batch at hand, when the worker ends at once
 #define WAITING_SAID_MS 30000 // between two lines that say what an idle worker waits for
+#define WAITING_FIRST_MS 4000 // before the first of them, where there is no coordinator
 
 static uint64_t now(void)
 {
@@ -296,14 +297,17 @@ static void say_waiting(nj_worker_daemon *w)
     if (!is_taken && session->state != NJ_SESSION_CONNECTING &&
         session->state != NJ_SESSION_GREETED) {
         w->waiting_ns = 0;
+        w->waiting_said = false;
         return;
     }
     if (w->waiting_ns == 0) {
         w->waiting_ns = now_ns;
     }
-    if (now_ns - w->waiting_ns < WAITING_SAID_MS * 1000000ull) {
+    const uint64_t after_ms = w->waiting_said || is_taken ? WAITING_SAID_MS : WAITING_FIRST_MS;
+    if (now_ns - w->waiting_ns < after_ms * 1000000ull) {
         return;
     }
+    w->waiting_said = true;
     w->waiting_ns = now_ns;
     if (is_taken) {
         nj_log(NJ_LOG_INFO, "waiting for a shard: the coordinator at %s has none to give",
@@ -316,7 +320,9 @@ static void say_waiting(nj_worker_daemon *w)
     nj_log(NJ_LOG_INFO, "waiting for a coordinator at %s since %u s, for another %u s: %s",
            w->rendezvous.endpoint, (unsigned)(waited_ms / 1000), (unsigned)(left_ms / 1000),
            session->refusal[0] != '\0' ? session->refusal
-                                       : "nobody answers, or not with a --server-key of ours");
+                                       : "nobody answers. Is it running? If so, its key is not "
+                                         "--server-key, or ours is not in its --workers: its log "
+                                         "names whom it turns away");
 }
 
 static nj_status run_loop(nj_worker_daemon *w, nj_error *err)

@@ -54,6 +54,7 @@ typedef struct {
     uint64_t set_up_ticket; // the youngest
     uint64_t look_ns;       // when it came
     uint64_t lacking_bytes; // that had to be fetched
+    bool waiting_said;      // the first line about it stands in the log
     uint64_t waiting_ns;    // since when it waits, or last said so; 0: it does not wait
     bool finished;
     nj_status end_status;
