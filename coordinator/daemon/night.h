@@ -53,6 +53,15 @@ typedef struct {
                            nj_error *err);
 } nj_night_hooks;
 
+// What was done for this night before its users: `run --embeddings` refreshes the catalogue and packs the bundle.
+typedef struct {
+    const char *name; // "catalogue"
+    double seconds;
+    bool skipped;     // nothing had changed
+    const char *why;  // it was made, or not; a few words
+    const char *note; // what came of it, for people; "" or NULL: nothing
+} nj_night_phase;
+
 typedef struct {
     const char *endpoint;
     const nj_keypair *keys; // NULL with insecure
@@ -77,7 +86,11 @@ typedef struct {
     const char *numeric_class;
     const char *metrics_bind; // "127.0.0.1:9464"; NULL: no page
     const char *metrics_file; // written when the night ends, however it does; NULL: none
-    nj_night_hooks hooks;     // members may be NULL
+    // For the report (coordinator/report); borrowed until nj_night_run returns.
+    nj_slice planned; // the object of plan.json, checked by who read it; "": there was no plan
+    const nj_night_phase *phases; // [phase_count]
+    size_t phase_count;
+    nj_night_hooks hooks; // members may be NULL
 } nj_night_options;
 
 typedef struct {
@@ -106,6 +119,7 @@ typedef struct {
     uint64_t benched;
     uint64_t quarantined;        // users
     uint64_t audited;            // users
+    nj_path report;              // the page; "": not written
     const nj_job *job;           // borrowed: its masks, where it has any
     nj_buffer quarantined_json;  // owned; the first of them as objects with commas between
     nj_buffer quarantined_lines; // owned; fewer of them, one a line, for people
