@@ -116,30 +116,38 @@ static void print_program_help(const nj_program *program, const char *group)
 
 // ---- parsing ----
 
-// Finds the command whose words stand first; *out_used is how many words it took.
+// How many words of argv, from 1 on, are the command's name: 0, 1 or 2.
+static int count_name_words(const char *name, int argc, char **argv)
+{
+    const char *space = strchr(name, ' ');
+    size_t first = space != NULL ? (size_t)(space - name) : strlen(name);
+    if (argc < 2 || strlen(argv[1]) != first || strncmp(argv[1], name, first) != 0) {
+        return 0;
+    }
+    if (space == NULL) {
+        return 1;
+    }
+    return argc > 2 && strcmp(argv[2], space + 1) == 0 ? 2 : 0;
+}
+
+// Finds the command whose words stand first, "lab data" before "lab"; *out_used is how many words it took.
 static const nj_command *find_command(const nj_program *program, int argc, char **argv,
                                       int *out_used)
 {
+    const nj_command *found = NULL;
+    *out_used = 0;
     for (size_t i = 0; i < program->command_count; i++) {
-        const char *name = program->commands[i].name;
-        const char *space = strchr(name, ' ');
-        size_t first = space != NULL ? (size_t)(space - name) : strlen(name);
-        if (first == 0) {
-            *out_used = 0;
-            return &program->commands[i];
+        const nj_command *command = &program->commands[i];
+        if (command->name[0] == '\0') {
+            return command;
         }
-        bool first_fits =
-            argc > 1 && strlen(argv[1]) == first && strncmp(argv[1], name, first) == 0;
-        if (first_fits && space == NULL) {
-            *out_used = 1;
-            return &program->commands[i];
-        }
-        if (first_fits && argc > 2 && strcmp(argv[2], space + 1) == 0) {
-            *out_used = 2;
-            return &program->commands[i];
+        int used = count_name_words(command->name, argc, argv);
+        if (used > *out_used) {
+            *out_used = used;
+            found = command;
         }
     }
-    return NULL;
+    return found;
 }
 
 static size_t find_option(const nj_command *command, const char *name, size_t length)
