@@ -9,20 +9,31 @@
 #define WORKERS_FIRST 16u // room for so many at first; it doubles
 #define BUCKETS_AN_OCTAVE 4
 
-static const char *const NAMES[NJ_RECORD_KIND_COUNT] = {
-    [NJ_RECORD_JOINED] = "joined",       [NJ_RECORD_GONE] = "gone",
-    [NJ_RECORD_BENCHED] = "benched",     [NJ_RECORD_MEMORY] = "memory",
-    [NJ_RECORD_LEASED] = "leased",       [NJ_RECORD_ROWS] = "rows",
-    [NJ_RECORD_FAILED] = "failed",       [NJ_RECORD_LOST] = "lost",
-    [NJ_RECORD_RETURNED] = "returned",   [NJ_RECORD_DUPLICATE] = "duplicate",
-    [NJ_RECORD_SPLIT] = "split",         [NJ_RECORD_QUARANTINED] = "quarantined",
-    [NJ_RECORD_DIVERGED] = "diverged",   [NJ_RECORD_STORED] = "stored",
-    [NJ_RECORD_PAST] = "past",           [NJ_RECORD_SAMPLE] = "sample",
-    [NJ_RECORD_PAUSED] = "paused",       [NJ_RECORD_CONTINUED] = "continued",
-    [NJ_RECORD_BEGUN] = "begun",         [NJ_RECORD_ENDED] = "ended",
+static const char *const NAMES[NJ_NOTE_KIND_COUNT] = {
+    [NJ_NOTE_JOINED] = "joined",
+    [NJ_NOTE_GONE] = "gone",
+    [NJ_NOTE_BENCHED] = "benched",
+    [NJ_NOTE_MEMORY] = "memory",
+    [NJ_NOTE_LEASED] = "leased",
+    [NJ_NOTE_SECOND] = "second",
+    [NJ_NOTE_ROWS] = "rows",
+    [NJ_NOTE_FAILED] = "failed",
+    [NJ_NOTE_LOST] = "lost",
+    [NJ_NOTE_RETURNED] = "returned",
+    [NJ_NOTE_DUPLICATE] = "duplicate",
+    [NJ_NOTE_SPLIT] = "split",
+    [NJ_NOTE_QUARANTINED] = "quarantined",
+    [NJ_NOTE_DIVERGED] = "diverged",
+    [NJ_NOTE_STORED] = "stored",
+    [NJ_NOTE_PAST] = "past",
+    [NJ_NOTE_SAMPLE] = "sample",
+    [NJ_NOTE_PAUSED] = "paused",
+    [NJ_NOTE_CONTINUED] = "continued",
+    [NJ_NOTE_BEGUN] = "begun",
+    [NJ_NOTE_ENDED] = "ended",
 };
 
-const char *nj_record_kind_name(nj_record_kind kind)
+const char *nj_note_kind_name(nj_note_kind kind)
 {
     return NAMES[kind];
 }
@@ -83,8 +94,7 @@ static void fold_strips(nj_recorder_worker *worker)
     for (uint32_t i = 0; i < NJ_RECORDER_STRIPS; i++) {
         const bool holds = i < NJ_RECORDER_STRIPS / 2;
         worker->busy[i] = holds ? worker->busy[2 * i] + worker->busy[2 * i + 1] : 0;
-        worker->marks[i] =
-            holds ? (uint8_t)(worker->marks[2 * i] | worker->marks[2 * i + 1]) : 0;
+        worker->marks[i] = holds ? (uint8_t)(worker->marks[2 * i] | worker->marks[2 * i + 1]) : 0;
     }
 }
 
@@ -120,9 +130,8 @@ uint32_t nj_recorder_bin_count(const nj_recorder *recorder)
 
 bool nj_recorder_wants_sample(const nj_recorder *recorder, uint64_t now_ms)
 {
-    return recorder->width_ms > 0 &&
-           (now_ms / recorder->width_ms >= NJ_RECORDER_BINS ||
-            recorder->bins[now_ms / recorder->width_ms].memory == 0);
+    return recorder->width_ms > 0 && (now_ms / recorder->width_ms >= NJ_RECORDER_BINS ||
+                                      recorder->bins[now_ms / recorder->width_ms].memory == 0);
 }
 
 // ---- durations ----
@@ -138,8 +147,7 @@ static void add_duration(nj_recorder_durations *durations, uint64_t ms)
     durations->count++;
     durations->sum_ms += ms;
     durations->max_ms = max_u64(durations->max_ms, ms);
-    durations->buckets[bucket < NJ_RECORDER_BUCKETS ? (uint32_t)bucket
-                                                    : NJ_RECORDER_BUCKETS - 1]++;
+    durations->buckets[bucket < NJ_RECORDER_BUCKETS ? (uint32_t)bucket : NJ_RECORDER_BUCKETS - 1]++;
 }
 
 uint64_t nj_recorder_quantile_ms(const nj_recorder_durations *durations, double share)
@@ -248,7 +256,7 @@ static void set_memory(nj_recorder *r, nj_recorder_worker *worker, uint64_t byte
     worker->peak_memory = max_u64(worker->peak_memory, bytes);
 }
 
-static void join(nj_recorder *r, const nj_record_event *event, uint64_t now_ms)
+static void join(nj_recorder *r, const nj_note *event, uint64_t now_ms)
 {
     const uint64_t slot = event->worker & SLOT_MASK;
     const uint32_t index = take_worker(r, event->name, now_ms);
@@ -267,7 +275,7 @@ static void join(nj_recorder *r, const nj_record_event *event, uint64_t now_ms)
     mark(r, worker, now_ms, NJ_STRIP_JOINED);
 }
 
-static void leave(nj_recorder *r, const nj_record_event *event, uint64_t now_ms)
+static void leave(nj_recorder *r, const nj_note *event, uint64_t now_ms)
 {
     const uint32_t index = find_worker(r, event->worker);
     if (index == NOBODY) {
@@ -286,25 +294,36 @@ static void leave(nj_recorder *r, const nj_record_event *event, uint64_t now_ms)
 
 // ---- leases ----
 
-static void lease(nj_recorder *r, nj_recorder_worker *worker, const nj_record_event *event,
-                  uint64_t now_ms)
+static void lease(nj_recorder *r, nj_recorder_worker *worker, const nj_note *event, uint64_t now_ms)
 {
     note_busy(r, worker, now_ms);
     if (worker->open_count == NJ_RECORDER_OPEN_MAX) { // the oldest one has ended unseen
         memmove(worker->open, worker->open + 1, sizeof worker->open - sizeof worker->open[0]);
         worker->open_count--;
     }
-    worker->open[worker->open_count++] = (nj_recorder_open){event->lease, now_ms, event->second};
+    worker->open[worker->open_count++] = (nj_recorder_open){event->lease, now_ms, false};
     worker->leases++;
-    worker->seconds += event->second;
-    r->seconds += event->second;
     bin_at(r, now_ms)->leases++;
-    bin_at(r, now_ms)->seconds += event->second;
-    mark(r, worker, now_ms, event->second ? NJ_STRIP_SECOND : 0);
+    mark(r, worker, now_ms, 0);
+}
+
+static void note_second(nj_recorder *r, nj_recorder_worker *worker, const nj_note *event,
+                        uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < worker->open_count; i++) {
+        if (worker->open[i].lease.piece == event->lease.piece &&
+            worker->open[i].lease.attempt == event->lease.attempt) {
+            worker->open[i].second = true;
+        }
+    }
+    worker->seconds++;
+    r->seconds++;
+    bin_at(r, now_ms)->seconds++;
+    mark(r, worker, now_ms, NJ_STRIP_SECOND);
 }
 
 // Takes the lease out of those that are open. False: the worker does not hold it.
-static bool close_lease(nj_recorder *r, nj_recorder_worker *worker, const nj_record_lease *which,
+static bool close_lease(nj_recorder *r, nj_recorder_worker *worker, const nj_note_lease *which,
                         uint64_t now_ms, nj_recorder_open *out)
 {
     note_busy(r, worker, now_ms);
@@ -320,7 +339,7 @@ static bool close_lease(nj_recorder *r, nj_recorder_worker *worker, const nj_rec
     return false;
 }
 
-static void add_span(nj_recorder *r, uint32_t index, const nj_record_event *event,
+static void add_span(nj_recorder *r, uint32_t index, const nj_note *event,
                      const nj_recorder_open *open, uint64_t began_ms, uint64_t now_ms)
 {
     r->span_total++;
@@ -339,8 +358,6 @@ static void deliver(nj_recorder *r, nj_recorder_worker *worker, const nj_recorde
                     uint64_t began_ms, uint64_t now_ms)
 {
     const uint64_t work_ms = now_ms - began_ms;
-    worker->shards++;
-    worker->users += open->lease.audit ? 0 : open->lease.count;
     worker->seconds_won += open->second;
     r->seconds_won += open->second;
     worker->work_ms += work_ms;
@@ -349,30 +366,31 @@ static void deliver(nj_recorder *r, nj_recorder_worker *worker, const nj_recorde
     add_duration(&r->work, work_ms);
 }
 
-static void end_lease(nj_recorder *r, uint32_t index, const nj_record_event *event,
-                      uint64_t now_ms)
+static void end_lease(nj_recorder *r, uint32_t index, const nj_note *event, uint64_t now_ms)
 {
     nj_recorder_worker *worker = &r->workers[index];
-    nj_recorder_open open;
+    nj_recorder_open open = {0};
     const bool held = close_lease(r, worker, &event->lease, now_ms, &open);
     switch (event->kind) {
-    case NJ_RECORD_FAILED:
+    case NJ_NOTE_FAILED:
         worker->failures++;
         bin_at(r, now_ms)->failures++;
         mark(r, worker, now_ms, NJ_STRIP_FAILED);
         break;
-    case NJ_RECORD_LOST:
+    case NJ_NOTE_LOST:
         worker->losses++;
         bin_at(r, now_ms)->losses++;
         mark(r, worker, now_ms, NJ_STRIP_LOST);
         break;
-    case NJ_RECORD_RETURNED:
+    case NJ_NOTE_RETURNED:
         worker->returns++;
         return;
-    case NJ_RECORD_DUPLICATE:
+    case NJ_NOTE_DUPLICATE:
         worker->duplicates++;
         break;
-    default:
+    default: // ROWS, also of a lease that was lost meanwhile
+        worker->shards++;
+        worker->users += event->lease.audit ? 0 : event->lease.count;
         break;
     }
     if (!held) {
@@ -380,7 +398,7 @@ static void end_lease(nj_recorder *r, uint32_t index, const nj_record_event *eve
     }
     const uint64_t began_ms = max_u64(open.since_ms, worker->delivered_ms);
     add_span(r, index, event, &open, began_ms < now_ms ? began_ms : now_ms, now_ms);
-    if (event->kind == NJ_RECORD_ROWS) {
+    if (event->kind == NJ_NOTE_ROWS) {
         deliver(r, worker, &open, began_ms < now_ms ? began_ms : now_ms, now_ms);
     }
     worker->delivered_ms = now_ms;
@@ -389,24 +407,23 @@ static void end_lease(nj_recorder *r, uint32_t index, const nj_record_event *eve
 
 // ---- incidents ----
 
-static bool is_incident(const nj_record_event *event)
+static bool is_incident(const nj_note *event)
 {
     switch (event->kind) {
-    case NJ_RECORD_GONE:
+    case NJ_NOTE_GONE:
         return !event->expected;
-    case NJ_RECORD_BENCHED:
-    case NJ_RECORD_FAILED:
-    case NJ_RECORD_LOST:
-    case NJ_RECORD_SPLIT:
-    case NJ_RECORD_QUARANTINED:
-    case NJ_RECORD_DIVERGED:
-    case NJ_RECORD_PAUSED:
-    case NJ_RECORD_CONTINUED:
-    case NJ_RECORD_BEGUN:
-    case NJ_RECORD_ENDED:
+    case NJ_NOTE_BENCHED:
+    case NJ_NOTE_SECOND:
+    case NJ_NOTE_FAILED:
+    case NJ_NOTE_LOST:
+    case NJ_NOTE_SPLIT:
+    case NJ_NOTE_QUARANTINED:
+    case NJ_NOTE_DIVERGED:
+    case NJ_NOTE_PAUSED:
+    case NJ_NOTE_CONTINUED:
+    case NJ_NOTE_BEGUN:
+    case NJ_NOTE_ENDED:
         return true;
-    case NJ_RECORD_LEASED:
-        return event->second;
     default:
         return false;
     }
@@ -421,8 +438,7 @@ static uint64_t incident_place(uint64_t number)
                      (number - NJ_RECORDER_INCIDENTS_FIRST) % NJ_RECORDER_INCIDENTS_LAST;
 }
 
-static void add_incident(nj_recorder *r, uint32_t worker, const nj_record_event *event,
-                         uint64_t now_ms)
+static void add_incident(nj_recorder *r, uint32_t worker, const nj_note *event, uint64_t now_ms)
 {
     nj_recorder_incident *incident = &r->incidents[incident_place(r->incident_total++)];
     *incident = (nj_recorder_incident){
@@ -445,27 +461,29 @@ const nj_recorder_incident *nj_recorder_incident_at(const nj_recorder *recorder,
 
 // ---- events ----
 
-static void step_worker(nj_recorder *r, uint32_t index, const nj_record_event *event,
-                        uint64_t now_ms)
+static void step_worker(nj_recorder *r, uint32_t index, const nj_note *event, uint64_t now_ms)
 {
     nj_recorder_worker *worker = &r->workers[index];
     switch (event->kind) {
-    case NJ_RECORD_BENCHED:
+    case NJ_NOTE_BENCHED:
         worker->benches++;
         mark(r, worker, now_ms, NJ_STRIP_BENCHED);
         break;
-    case NJ_RECORD_MEMORY:
+    case NJ_NOTE_MEMORY:
         set_memory(r, worker, event->memory);
         note_busy(r, worker, now_ms);
         break;
-    case NJ_RECORD_LEASED:
+    case NJ_NOTE_LEASED:
         lease(r, worker, event, now_ms);
         break;
-    case NJ_RECORD_ROWS:
-    case NJ_RECORD_FAILED:
-    case NJ_RECORD_LOST:
-    case NJ_RECORD_RETURNED:
-    case NJ_RECORD_DUPLICATE:
+    case NJ_NOTE_SECOND:
+        note_second(r, worker, event, now_ms);
+        break;
+    case NJ_NOTE_ROWS:
+    case NJ_NOTE_FAILED:
+    case NJ_NOTE_LOST:
+    case NJ_NOTE_RETURNED:
+    case NJ_NOTE_DUPLICATE:
         end_lease(r, index, event, now_ms);
         break;
     default:
@@ -473,7 +491,7 @@ static void step_worker(nj_recorder *r, uint32_t index, const nj_record_event *e
     }
 }
 
-static void count_past(nj_recorder *r, const nj_record_event *event, uint64_t now_ms)
+static void count_past(nj_recorder *r, const nj_note *event, uint64_t now_ms)
 {
     const uint32_t index = take_worker(r, event->name, now_ms);
     r->past_users += event->lease.count;
@@ -486,39 +504,39 @@ static void count_past(nj_recorder *r, const nj_record_event *event, uint64_t no
     }
 }
 
-static void step_night(nj_recorder *r, const nj_record_event *event, uint64_t now_ms)
+static void step_night(nj_recorder *r, const nj_note *event, uint64_t now_ms)
 {
     nj_recorder_bin *bin = bin_at(r, now_ms);
     switch (event->kind) {
-    case NJ_RECORD_STORED:
-    case NJ_RECORD_PAST:
+    case NJ_NOTE_STORED:
+    case NJ_NOTE_PAST:
         bin->users += event->lease.count;
         bin->shards++;
         break;
-    case NJ_RECORD_QUARANTINED:
+    case NJ_NOTE_QUARANTINED:
         bin->quarantined += event->lease.count;
         break;
-    case NJ_RECORD_SAMPLE:
+    case NJ_NOTE_SAMPLE:
         bin->memory = max_u64(bin->memory, event->memory);
         break;
-    case NJ_RECORD_PAUSED:
+    case NJ_NOTE_PAUSED:
         r->paused = true;
         r->paused_since_ms = now_ms;
         break;
-    case NJ_RECORD_CONTINUED:
+    case NJ_NOTE_CONTINUED:
         bin->paused_ms += r->paused ? (uint32_t)(now_ms - r->paused_since_ms) : 0;
         r->paused = false;
         break;
     default:
         break;
     }
-    if (event->kind != NJ_RECORD_PAST) { // what is there now
+    if (event->kind != NJ_NOTE_PAST) { // what is there now
         bin->workers = max_u32(bin->workers, r->here_count);
         bin->workers_memory = max_u64(bin->workers_memory, r->workers_memory);
     }
 }
 
-void nj_recorder_step(nj_recorder *recorder, const nj_record_event *event, uint64_t now_ms)
+void nj_recorder_step(nj_recorder *recorder, const nj_note *event, uint64_t now_ms)
 {
     nj_recorder *r = recorder;
     if (r->slots == NULL) {
@@ -531,11 +549,11 @@ void nj_recorder_step(nj_recorder *recorder, const nj_record_event *event, uint6
     if (is_incident(event)) {
         add_incident(r, index, event, at_ms);
     }
-    if (event->kind == NJ_RECORD_JOINED) {
+    if (event->kind == NJ_NOTE_JOINED) {
         join(r, event, at_ms);
-    } else if (event->kind == NJ_RECORD_GONE) {
+    } else if (event->kind == NJ_NOTE_GONE) {
         leave(r, event, at_ms);
-    } else if (event->kind == NJ_RECORD_PAST) {
+    } else if (event->kind == NJ_NOTE_PAST) {
         count_past(r, event, at_ms);
     } else if (index != NOBODY) {
         step_worker(r, index, event, at_ms);

@@ -29,7 +29,8 @@
 #define NJ_RECORDER_WIDTH_MS 16u // of a bin at first; a power of two always
 // Behind it all times are one: 2^52 ms are longer than any clock.
 #define NJ_RECORDER_MS_MAX (UINT64_C(1) << 52)
-#define NJ_RECORDER_WORKERS_MAX 4096u // of different names; what others do is counted together, under NJ_RECORDER_OTHERS
+#define NJ_RECORDER_WORKERS_MAX                                                                    \
+    4096u // of different names; what others do is counted together, under NJ_RECORDER_OTHERS
 #define NJ_RECORDER_OTHERS "(others)"
 #define NJ_RECORDER_NAME_BYTES 65
 #define NJ_RECORDER_OPEN_MAX 8u // leases of a worker at a time: NJ_WIRE_LEASES_MAX
@@ -41,28 +42,29 @@
 #define NJ_RECORDER_BUCKETS 96u
 
 typedef enum {
-    NJ_RECORD_JOINED,      // worker, name, cores, memory
-    NJ_RECORD_GONE,        // worker; expected: it said BYE
-    NJ_RECORD_BENCHED,     // worker
-    NJ_RECORD_MEMORY,      // worker, memory: what it holds now
-    NJ_RECORD_LEASED,      // worker, lease; second: speculative
-    NJ_RECORD_ROWS,        // worker, lease: the rows are good
-    NJ_RECORD_FAILED,      // worker, lease, text
-    NJ_RECORD_LOST,        // worker, lease
-    NJ_RECORD_RETURNED,    // worker, lease: given back unworked
-    NJ_RECORD_DUPLICATE,   // worker, lease: its rows are there already
-    NJ_RECORD_SPLIT,       // worker, lease, text: no tries are left, the halves wait
-    NJ_RECORD_QUARANTINED, // worker, lease, text
-    NJ_RECORD_DIVERGED,    // worker, lease
-    NJ_RECORD_STORED,      // lease: its users are on disk
-    NJ_RECORD_PAST,        // name, lease: so many users were stored by that worker before this process began
-    NJ_RECORD_SAMPLE,      // memory: of the coordinator
-    NJ_RECORD_PAUSED,      // text: the store does not write
-    NJ_RECORD_CONTINUED,   // it does
-    NJ_RECORD_BEGUN,       // text: a process begins the night or takes it up
-    NJ_RECORD_ENDED,       // text: how a process that was there before ended
-    NJ_RECORD_KIND_COUNT
-} nj_record_kind;
+    NJ_NOTE_JOINED,      // worker, name, cores, memory
+    NJ_NOTE_GONE,        // worker; expected: it said BYE
+    NJ_NOTE_BENCHED,     // worker
+    NJ_NOTE_MEMORY,      // worker, memory: what it holds now
+    NJ_NOTE_LEASED,      // worker, lease
+    NJ_NOTE_SECOND,      // worker, lease: the one just given is speculative
+    NJ_NOTE_ROWS,        // worker, lease: the rows are good
+    NJ_NOTE_FAILED,      // worker, lease, text
+    NJ_NOTE_LOST,        // worker, lease
+    NJ_NOTE_RETURNED,    // worker, lease: given back unworked
+    NJ_NOTE_DUPLICATE,   // worker, lease: its rows are there already
+    NJ_NOTE_SPLIT,       // worker, lease, text: no tries are left, the halves wait
+    NJ_NOTE_QUARANTINED, // worker, lease, text
+    NJ_NOTE_DIVERGED,    // worker, lease
+    NJ_NOTE_STORED,      // lease: its users are on disk
+    NJ_NOTE_PAST, // name, lease: so many users were stored by that worker before this process began
+    NJ_NOTE_SAMPLE,    // memory: of the coordinator
+    NJ_NOTE_PAUSED,    // text: the store does not write
+    NJ_NOTE_CONTINUED, // it does
+    NJ_NOTE_BEGUN,     // text: a process begins the night or takes it up
+    NJ_NOTE_ENDED,     // text: how a process that was there before ended
+    NJ_NOTE_KIND_COUNT
+} nj_note_kind;
 
 // Users first .. first+count-1 of a shard, as the ledger calls them.
 typedef struct {
@@ -72,19 +74,19 @@ typedef struct {
     uint32_t first;
     uint32_t count;
     bool audit;
-} nj_record_lease;
+} nj_note_lease;
 
 typedef struct {
-    nj_record_kind kind;
-    uint64_t worker;       // an nj_worker_id: its low 16 bits are a slot, and no two workers share one at a time
-    nj_record_lease lease; // where it is listed above
-    bool second;
+    nj_note_kind kind;
+    uint64_t
+        worker; // an nj_worker_id: its low 16 bits are a slot, and no two workers share one at a time
+    nj_note_lease lease; // where it is listed above
     bool expected;
     const char *name;
     nj_slice text; // why; cut to NJ_RECORDER_NOTE_BYTES
     uint32_t cores;
     uint64_t memory; // bytes
-} nj_record_event;
+} nj_note;
 
 // One stretch of the night. Of what rises and falls the highest value stands here.
 typedef struct {
@@ -111,7 +113,7 @@ enum {
 };
 
 typedef struct {
-    nj_record_lease lease;
+    nj_note_lease lease;
     uint64_t since_ms;
     bool second;
 } nj_recorder_open;
@@ -150,20 +152,21 @@ typedef struct {
 } nj_recorder_worker;
 
 typedef struct {
-    uint32_t worker; // index
-    nj_record_kind end; // ROWS, FAILED, LOST, DUPLICATE
-    nj_record_lease lease;
+    uint32_t worker;  // index
+    nj_note_kind end; // ROWS, FAILED, LOST, DUPLICATE
+    nj_note_lease lease;
     bool second;
     uint64_t leased_ms;
-    uint64_t began_ms; // when the worker had delivered what it held before; never earlier than leased_ms
+    uint64_t
+        began_ms; // when the worker had delivered what it held before; never earlier than leased_ms
     uint64_t ended_ms;
 } nj_recorder_span;
 
 typedef struct {
     uint64_t at_ms;
-    nj_record_kind kind;
+    nj_note_kind kind;
     uint32_t worker; // index; UINT32_MAX: none
-    nj_record_lease lease;
+    nj_note_lease lease;
     char text[NJ_RECORDER_NOTE_BYTES];
 } nj_recorder_incident;
 
@@ -186,15 +189,15 @@ typedef struct {
     struct {
         uint64_t id;
         uint32_t worker; // index
-    } *slots;            // [slot_count] owned
+    } * slots;           // [slot_count] owned
     uint32_t slot_count;
     nj_recorder_span *spans; // [span_count] owned; the first NJ_RECORDER_SPANS_MAX that ended
     uint32_t span_count;
     uint64_t span_total;
     nj_recorder_incident *incidents; // owned; see nj_recorder_incident_at
     uint64_t incident_total;
-    uint64_t counts[NJ_RECORD_KIND_COUNT]; // events by kind
-    uint64_t seconds;                      // speculative leases
+    uint64_t counts[NJ_NOTE_KIND_COUNT]; // events by kind
+    uint64_t seconds;                    // speculative leases
     uint64_t seconds_won;
     uint64_t past_users;
     nj_recorder_durations latency; // from lease to rows
@@ -214,7 +217,7 @@ void nj_recorder_fini(nj_recorder *recorder);
 ///   now_ms  since the night began, whichever process began it
 ///
 /// Proof   tests/unit/coordinator/test_recorder.c
-void nj_recorder_step(nj_recorder *recorder, const nj_record_event *event, uint64_t now_ms);
+void nj_recorder_step(nj_recorder *recorder, const nj_note *event, uint64_t now_ms);
 
 /// True when a SAMPLE tells something new: one a bin.
 bool nj_recorder_wants_sample(const nj_recorder *recorder, uint64_t now_ms);
@@ -233,6 +236,6 @@ uint64_t nj_recorder_quantile_ms(const nj_recorder_durations *durations, double 
 double nj_recorder_bucket_ms(uint32_t bucket);
 
 /// "failed", "lost" ...: the word of a kind in documents.
-const char *nj_record_kind_name(nj_record_kind kind);
+const char *nj_note_kind_name(nj_note_kind kind);
 
 #endif

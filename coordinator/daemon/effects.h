@@ -8,6 +8,7 @@
 #include "coordinator/daemon/metrics_page.h"
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/pause.h"
+#include "coordinator/daemon/record.h"
 #include "coordinator/daemon/result_check.h"
 #include "coordinator/daemon/stage.h"
 #include "coordinator/plan.h"
@@ -25,6 +26,7 @@ typedef struct {
     nj_request *requests; // owned; scratch of a LEASE, [users of the largest shard]
     nj_progress progress;
     nj_pause pause;
+    nj_record record; // what the report tells
     bool diverged;
     bool audit_failed;
     nj_error trouble; // the last reason why a piece was split or an audit failed

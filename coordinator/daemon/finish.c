@@ -118,6 +118,7 @@ nj_status nj_night_publish(nj_night *n, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
+    nj_record_staging(&n->record);
     const uint64_t start_ns = nj_clock_mono_ns();
     status = publish_rows(n, err);
     fill_summary(n); // for the pauses

@@ -14,6 +14,7 @@
 #include "coordinator/daemon/measure.h"
 #include "coordinator/daemon/stop.h"
 #include "coordinator/daemon/summary.h"
+#include "coordinator/daemon/tell_night.h"
 
 #define LINGER_MS 500
 #define AUDIT_WAIT_MS 5000 // for a worker, when nobody is there to decode the sample
@@ -71,6 +72,7 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
         nj_exchange_perform(&n->exchange);
         show_progress(n);
         nj_measure_now_and_then(n, nj_clock_mono_ns());
+        nj_record_tick(&n->record);
         status = call_tick(n, err);
     }
     if (status == NJ_OK && n->broken != NJ_OK) {
@@ -167,6 +169,7 @@ static nj_status resume_piece(void *context, const nj_ledger_record *record, nj_
 {
     nj_night *n = context;
     const bool committed = record->state == NJ_STORED_COMMITTED;
+    nj_record_past(&n->record, record);
     const nj_piece_range range = {.shard = (uint32_t)record->shard,
                                   .first = (uint32_t)record->first,
                                   .count = (uint32_t)record->count};
@@ -224,6 +227,7 @@ static nj_status open_dispatch(nj_night *n, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
+    nj_record_open(&n->record, n->options->store_dir, config.epoch);
     status = nj_staging_ledger_each(n->stage.staging, resume_piece, n, err);
     if (status == NJ_OK && n->summary.resumed_shards > 0) {
         const uint64_t quarantined = n->exchange.dispatch->ledger.counts.quarantined_users;
@@ -347,6 +351,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
 static void close_night(nj_night *n)
 {
     nj_exchange_close(&n->exchange, LINGER_MS);
+    nj_record_close(&n->record);
     nj_stage_close(&n->stage);
     nj_since_close(&n->since);
     nj_result_check_fini(&n->check);
@@ -379,6 +384,10 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     }
     if (status != NJ_OK) {
         nj_stage_discard_empty(&n.stage);
+    }
+    nj_record_end(&n.record, status);
+    if (n.summary.generation.text[0] != '\0') {
+        nj_night_tell(&n);
     }
     nj_measure_end(&n, status);
     *out = n.summary;

@@ -17,6 +17,7 @@
 #include "common/store/generation.h"
 #include "common/wire/allow_watch.h"
 #include "coordinator/daemon/since.h"
+#include "coordinator/report/report.h"
 
 // Unless other sizes are asked for. At the end a batch of the engine (its default) is the least that is worth a lease.
 #define NJ_NIGHT_SHARD_USERS 64
@@ -52,15 +53,6 @@ typedef struct {
     nj_status (*published)(void *published_context, const nj_store_name *generation, bool complete,
                            nj_error *err);
 } nj_night_hooks;
-
-// What was done for this night before its users: `run --embeddings` refreshes the catalogue and packs the bundle.
-typedef struct {
-    const char *name; // "catalogue"
-    double seconds;
-    bool skipped;     // nothing had changed
-    const char *why;  // it was made, or not; a few words
-    const char *note; // what came of it, for people; "" or NULL: nothing
-} nj_night_phase;
 
 typedef struct {
     const char *endpoint;
@@ -120,6 +112,7 @@ typedef struct {
     uint64_t quarantined;        // users
     uint64_t audited;            // users
     nj_path report;              // the page; "": not written
+    double report_seconds;       // that it took
     const nj_job *job;           // borrowed: its masks, where it has any
     nj_buffer quarantined_json;  // owned; the first of them as objects with commas between
     nj_buffer quarantined_lines; // owned; fewer of them, one a line, for people

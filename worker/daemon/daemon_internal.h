@@ -53,6 +53,7 @@ typedef struct {
     uint64_t look_ns;       // when it came
     uint64_t lacking_bytes; // that had to be fetched
     uint64_t waiting_ns;    // since when it waits, or last said so; 0: it does not wait
+    uint64_t memory_ns;     // of the last look at the memory
     bool finished;
     nj_status end_status;
     nj_error end_error;
