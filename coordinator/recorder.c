@@ -267,6 +267,8 @@ static void join(nj_recorder *r, const nj_note *event, uint64_t now_ms)
     r->slots[slot].id = event->worker;
     r->slots[slot].worker = index;
     r->here_count += !worker->here;
+    r->cores_here += event->cores - (worker->here ? worker->cores : 0);
+    r->cores_peak = max_u32(r->cores_peak, r->cores_here);
     worker->here = true;
     worker->joins++;
     worker->cores = event->cores;
@@ -285,6 +287,7 @@ static void leave(nj_recorder *r, const nj_note *event, uint64_t now_ms)
     note_busy(r, worker, now_ms);
     r->slots[event->worker & SLOT_MASK].id = 0;
     r->here_count -= worker->here;
+    r->cores_here -= worker->here ? worker->cores : 0;
     worker->here = false;
     worker->open_count = 0;
     worker->vanished += !event->expected;
@@ -501,6 +504,8 @@ static void count_past(nj_recorder *r, const nj_note *event, uint64_t now_ms)
         worker->users += event->lease.count;
         worker->first_ms = now_ms < worker->first_ms ? now_ms : worker->first_ms;
         worker->last_ms = max_u64(worker->last_ms, now_ms);
+        add_span(r, index, event, &(nj_recorder_open){.lease = event->lease, .since_ms = now_ms},
+                 now_ms, now_ms);
     }
 }
 

@@ -152,8 +152,9 @@ typedef struct {
 } nj_recorder_worker;
 
 typedef struct {
-    uint32_t worker;  // index
-    nj_note_kind end; // ROWS, FAILED, LOST, DUPLICATE
+    uint32_t worker; // index
+    nj_note_kind
+        end; // ROWS, FAILED, LOST, DUPLICATE; PAST: of an earlier process, without a length
     nj_note_lease lease;
     bool second;
     uint64_t leased_ms;
@@ -185,6 +186,8 @@ typedef struct {
     uint32_t worker_count;
     uint32_t worker_capacity;
     uint32_t here_count;
+    uint32_t cores_here;
+    uint32_t cores_peak; // of workers that were there at once
     uint64_t workers_memory;
     struct {
         uint64_t id;

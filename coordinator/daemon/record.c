@@ -32,10 +32,9 @@ static void note_processes(nj_record *record)
         nj_recorder_step(&record->recorder,
                          &(nj_note){.kind = NJ_NOTE_BEGUN, .text = {text, (size_t)size}}, ms);
         if (process->ended_ms >= record->began_wall_ms) {
-            nj_recorder_step(
-                &record->recorder,
-                &(nj_note){.kind = NJ_NOTE_ENDED, .text = nj_slice_from(process->end)},
-                process->ended_ms - record->began_wall_ms);
+            nj_recorder_step(&record->recorder,
+                             &(nj_note){.kind = NJ_NOTE_ENDED, .text = nj_slice_from(process->end)},
+                             process->ended_ms - record->began_wall_ms);
         }
     }
 }
@@ -44,8 +43,7 @@ void nj_record_open(nj_record *record, const char *store_dir, uint64_t epoch)
 {
     nj_error err = {0};
     const uint64_t wall_ms = nj_clock_wall_ms();
-    nj_status status =
-        nj_path_join(store_dir, NJ_STORE_WORDS.STAGING, &record->staging_dir, &err);
+    nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.STAGING, &record->staging_dir, &err);
     if (status == NJ_OK) {
         status = nj_recorder_init(&record->recorder, NJ_EXCHANGE_WORKERS_MAX, &err);
     }
@@ -74,10 +72,10 @@ void nj_record_past(nj_record *record, const nj_ledger_record *ledger_record)
         return;
     }
     const uint64_t at_ms = ledger_record->finished_ms;
-    const nj_note note = {.kind = NJ_NOTE_PAST,
-                          .name = ledger_record->worker,
-                          .lease = {.shard = (uint32_t)ledger_record->shard,
-                                    .count = (uint32_t)ledger_record->rows}};
+    const nj_note note = {
+        .kind = NJ_NOTE_PAST,
+        .name = ledger_record->worker,
+        .lease = {.shard = (uint32_t)ledger_record->shard, .count = (uint32_t)ledger_record->rows}};
     nj_processes_count(&record->processes, at_ms, ledger_record->rows);
     nj_recorder_step(&record->recorder, &note,
                      at_ms > record->began_wall_ms ? at_ms - record->began_wall_ms : 0);
@@ -96,8 +94,8 @@ static nj_note_lease make_lease(const nj_exchange *x, nj_wire_lease lease)
                            .audit = range.audit};
 }
 
-static void note_of_lease(nj_record *record, const nj_exchange *x,
-                          const nj_dispatch_effect *effect, nj_note_kind kind)
+static void note_of_lease(nj_record *record, const nj_exchange *x, const nj_dispatch_effect *effect,
+                          nj_note_kind kind)
 {
     const nj_note note = {.kind = kind,
                           .worker = effect->worker,
@@ -207,11 +205,10 @@ void nj_record_rows(nj_record *record, const nj_exchange *x, const nj_dispatch_e
 
 void nj_record_stored(nj_record *record, const nj_piece_range *range, uint32_t piece)
 {
-    const nj_note note = {.kind = NJ_NOTE_STORED,
-                          .lease = {.piece = piece,
-                                    .shard = range->shard,
-                                    .first = range->first,
-                                    .count = range->count}};
+    const nj_note note = {
+        .kind = NJ_NOTE_STORED,
+        .lease = {
+            .piece = piece, .shard = range->shard, .first = range->first, .count = range->count}};
     if (record->processes.count > 0) {
         record->processes.processes[record->processes.count - 1].users += range->count;
     }
@@ -220,10 +217,10 @@ void nj_record_stored(nj_record *record, const nj_piece_range *range, uint32_t p
 
 void nj_record_pause(nj_record *record, bool paused, const char *why)
 {
-    nj_recorder_step(&record->recorder,
-                     &(nj_note){.kind = paused ? NJ_NOTE_PAUSED : NJ_NOTE_CONTINUED,
-                                .text = nj_slice_from(why)},
-                     now_ms(record));
+    nj_recorder_step(
+        &record->recorder,
+        &(nj_note){.kind = paused ? NJ_NOTE_PAUSED : NJ_NOTE_CONTINUED, .text = nj_slice_from(why)},
+        now_ms(record));
 }
 
 void nj_record_tick(nj_record *record)

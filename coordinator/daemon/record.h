@@ -7,8 +7,8 @@
 #include "common/base/file.h"
 #include "common/store/staging.h"
 #include "coordinator/daemon/exchange.h"
-#include "coordinator/report/processes.h"
 #include "coordinator/recorder.h"
+#include "coordinator/report/processes.h"
 
 typedef struct {
     nj_recorder recorder; // owned; all zero: nothing is noted

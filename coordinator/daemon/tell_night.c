@@ -21,39 +21,39 @@ static nj_night_report_run make_run(const nj_night *n)
     const uint64_t now_ms = nj_clock_wall_ms();
     const uint64_t began_ms = n->record.began_wall_ms > 0 ? n->record.began_wall_ms : now_ms;
     return (nj_night_report_run){.users = s->users,
-                           .rows = s->rows,
-                           .copied = s->copied,
-                           .skipped = s->skipped,
-                           .quarantined = s->quarantined,
-                           .shards = s->shards,
-                           .resumed_rows = s->resumed_rows,
-                           .leases = s->leases,
-                           .retries = s->retries,
-                           .losses = s->losses,
-                           .duplicates = s->duplicates,
-                           .speculations = s->speculations,
-                           .speculations_won = s->speculations_won,
-                           .splits = s->splits,
-                           .benched = s->benched,
-                           .audited = s->audited,
-                           .decode_seconds = s->decode_seconds,
-                           .decode_cpu_seconds = s->decode_cpu_seconds,
-                           .publish_seconds = s->publish_seconds,
-                           .paused_seconds = s->paused_seconds,
-                           .total_seconds = (double)(now_ms - began_ms) / 1e3,
-                           .began_ms = began_ms,
-                           .staging_bytes = n->record.staging_bytes,
-                           .peak_bytes = read_peak_bytes(),
-                           .lease_ms = n->options->lease_ms,
-                           .shard_users = n->options->shard_users};
+                                 .rows = s->rows,
+                                 .copied = s->copied,
+                                 .skipped = s->skipped,
+                                 .quarantined = s->quarantined,
+                                 .shards = s->shards,
+                                 .resumed_rows = s->resumed_rows,
+                                 .leases = s->leases,
+                                 .retries = s->retries,
+                                 .losses = s->losses,
+                                 .duplicates = s->duplicates,
+                                 .speculations = s->speculations,
+                                 .speculations_won = s->speculations_won,
+                                 .splits = s->splits,
+                                 .benched = s->benched,
+                                 .audited = s->audited,
+                                 .decode_seconds = s->decode_seconds,
+                                 .decode_cpu_seconds = s->decode_cpu_seconds,
+                                 .publish_seconds = s->publish_seconds,
+                                 .paused_seconds = s->paused_seconds,
+                                 .total_seconds = (double)(now_ms - began_ms) / 1e3,
+                                 .began_ms = began_ms,
+                                 .staging_bytes = n->record.staging_bytes,
+                                 .peak_bytes = read_peak_bytes(),
+                                 .lease_ms = n->options->lease_ms,
+                                 .shard_users = n->options->shard_users};
 }
 
 // Who was decoded, in key order, and then who was copied, likewise.
 static nj_slice user_at(const void *context, uint64_t index)
 {
     const nj_plan *plan = context;
-    const uint32_t user = index < plan->user_count ? plan->order[index]
-                                                   : plan->copied[index - plan->user_count];
+    const uint32_t user =
+        index < plan->user_count ? plan->order[index] : plan->copied[index - plan->user_count];
     return nj_user_table_at(plan->users, user).user;
 }
 
@@ -63,23 +63,24 @@ static nj_status write_report(nj_night *n, nj_error *err)
     nj_path page_path;
     json_t *document = NULL;
     const nj_study_catalogue catalogue = {&n->job->catalogue, &n->job->map};
-    const nj_night_report_users users = {&n->plan, user_at, n->plan.user_count + n->plan.copied_count};
+    const nj_night_report_users users = {&n->plan, user_at,
+                                         n->plan.user_count + n->plan.copied_count};
     const nj_night_report_own night = {.run = make_run(n),
-                                   .recorder = &n->record.recorder,
-                                   .processes = &n->record.processes,
-                                   .planned = n->options->planned,
-                                   .phases = n->options->phases,
-                                   .phase_count = n->options->phase_count};
+                                       .recorder = &n->record.recorder,
+                                       .processes = &n->record.processes,
+                                       .planned = n->options->planned,
+                                       .phases = n->options->phases,
+                                       .phase_count = n->options->phase_count};
     const nj_night_report_source source = {.store_dir = n->options->store_dir,
-                                     .generation = &n->summary.generation,
-                                     .catalogue = &catalogue,
-                                     .users = &users,
-                                     .night = &night};
+                                           .generation = &n->summary.generation,
+                                           .catalogue = &catalogue,
+                                           .users = &users,
+                                           .night = &night};
     nj_status status = nj_night_report_path(n->options->store_dir, &n->summary.generation, ".json",
-                                      &document_path, err);
+                                            &document_path, err);
     if (status == NJ_OK) {
-        status = nj_night_report_path(n->options->store_dir, &n->summary.generation, ".html", &page_path,
-                                err);
+        status = nj_night_report_path(n->options->store_dir, &n->summary.generation, ".html",
+                                      &page_path, err);
     }
     if (status == NJ_OK) {
         status = nj_night_report_make(&source, &document, err);

@@ -31,11 +31,9 @@ json_t *nj_document_actual(const nj_night_report_own *night, uint64_t store_byte
 {
     const nj_night_report_run *run = &night->run;
     const double decoded = (double)(run->rows - run->copied - run->resumed_rows);
-    uint64_t cores = 0;
     uint64_t worker_bytes = 0;
     for (uint32_t i = 0; i < night->recorder->worker_count; i++) {
         const nj_recorder_worker *worker = &night->recorder->workers[i];
-        cores += worker->cores;
         worker_bytes = worker->peak_memory > worker_bytes ? worker->peak_memory : worker_bytes;
     }
     json_t *object = json_object();
@@ -48,11 +46,10 @@ json_t *nj_document_actual(const nj_night_report_own *night, uint64_t store_byte
     nj_value_put(memory, "worker", count_or_null(worker_bytes), ok);
     nj_value_put(object, "users", nj_value_count(run->users), ok);
     nj_value_put(object, "shards", nj_value_count(run->shards), ok);
-    nj_value_put(object, "cores", count_or_null(cores), ok);
-    nj_value_put(object, "users_per_second",
-                 run->decode_seconds > 0 ? nj_value_real(decoded / run->decode_seconds)
-                                         : json_null(),
-                 ok);
+    nj_value_put(object, "cores", count_or_null(night->recorder->cores_peak), ok);
+    nj_value_put(
+        object, "users_per_second",
+        run->decode_seconds > 0 ? nj_value_real(decoded / run->decode_seconds) : json_null(), ok);
     nj_value_put(object, "seconds", seconds, ok);
     nj_value_put(object, "memory_bytes", memory, ok);
     nj_value_put(object, "store_bytes", nj_value_count(store_bytes), ok);
@@ -269,18 +266,18 @@ json_t *nj_document_workers(const nj_recorder *recorder, nj_listed_workers *list
         *ok = false;
     }
     for (uint32_t i = 0; order != NULL && i < total; i++) {
-        order[i] = (worker_order){count_trouble(&recorder->workers[i]),
-                                  recorder->workers[i].users, i};
+        order[i] =
+            (worker_order){count_trouble(&recorder->workers[i]), recorder->workers[i].users, i};
         listed->places[i] = UINT32_MAX;
     }
     if (order != NULL) {
-        const uint32_t count = total < NJ_NIGHT_REPORT_WORKERS_MAX ? total : NJ_NIGHT_REPORT_WORKERS_MAX;
+        const uint32_t count =
+            total < NJ_NIGHT_REPORT_WORKERS_MAX ? total : NJ_NIGHT_REPORT_WORKERS_MAX;
         qsort(order, total, sizeof *order, compare_workers);
         qsort(order, count, sizeof *order, compare_indices); // as they came
         for (uint32_t i = 0; i < count; i++) {
             listed->places[order[i].index] = i;
-            nj_value_push(array, tell_worker(recorder, &recorder->workers[order[i].index], ok),
-                          ok);
+            nj_value_push(array, tell_worker(recorder, &recorder->workers[order[i].index], ok), ok);
         }
     }
     free(order);
@@ -300,7 +297,7 @@ static json_t *worker_place(const nj_listed_workers *listed, uint32_t worker)
 
 json_t *nj_document_spans(const nj_recorder *recorder, const nj_listed_workers *listed, bool *ok)
 {
-    static const char *const COLUMNS[] = {"worker",   "shard",    "attempt", "users",   "leased_ms",
+    static const char *const COLUMNS[] = {"worker",   "shard",    "attempt", "users",  "leased_ms",
                                           "began_ms", "ended_ms", "end",     "second", "audit"};
     json_t *object = json_object();
     json_t *columns = json_array();
@@ -361,8 +358,8 @@ json_t *nj_document_incidents(const nj_recorder *recorder, bool *ok)
     json_t *object = json_object();
     json_t *listed = json_array();
     for (uint32_t i = 0; i < nj_recorder_incident_count(recorder); i++) {
-        nj_value_push(listed,
-                      tell_incident(recorder, nj_recorder_incident_at(recorder, i), ok), ok);
+        nj_value_push(listed, tell_incident(recorder, nj_recorder_incident_at(recorder, i), ok),
+                      ok);
     }
     nj_value_put(object, "total", nj_value_count(recorder->incident_total), ok);
     nj_value_put(object, "listed", listed, ok);

@@ -13,6 +13,17 @@
 
 // ---- the first screen ----
 
+// That were there at once.
+static double count_workers(const nj_page *page)
+{
+    const json_t *column = nj_page_at(nj_page_at(page->document, "series"), "workers");
+    double most = NAN;
+    for (size_t i = 0; i < json_array_size(column); i++) {
+        most = fmax(most, nj_page_element(column, i));
+    }
+    return most;
+}
+
 static void add_figures(nj_page *page)
 {
     const json_t *facts = nj_page_at(page->document, "facts");
@@ -24,14 +35,11 @@ static void add_figures(nj_page *page)
     if (actual != NULL) {
         const json_t *seconds = nj_page_at(actual, "seconds");
         const json_t *memory = nj_page_at(actual, "memory_bytes");
-        nj_html_figure(html, "from first lease to publish", "%s",
+        nj_html_figure(html, "from start to publish", "%s",
                        nj_page_say_seconds(nj_page_number(seconds, "total")).text);
         nj_html_figure(html, "users a second", "%s",
                        nj_page_say_rate(nj_page_number(actual, "users_per_second")).text);
-        nj_html_figure(html, "workers", "%s",
-                       nj_page_say_count(
-                           nj_page_number(nj_page_at(page->document, "workers"), "total"))
-                           .text);
+        nj_html_figure(html, "workers at once", "%s", nj_page_say_count(count_workers(page)).text);
         nj_html_figure(html, "coordinator's memory", "%s",
                        nj_page_say_bytes(nj_page_number(memory, "coordinator")).text);
     }
@@ -51,8 +59,7 @@ static void add_figures(nj_page *page)
 static bool add_trouble(nj_page *page, double count, const char *one, const char *many)
 {
     if (count > 0) {
-        nj_html_item(&page->html, "%s %s", nj_page_say_count(count).text,
-                     count == 1 ? one : many);
+        nj_html_item(&page->html, "%s %s", nj_page_say_count(count).text, count == 1 ? one : many);
     }
     return count > 0;
 }
@@ -84,9 +91,9 @@ static bool add_troubles(nj_page *page)
     const json_t *series = nj_page_at(page->document, "series");
     const double processes = (double)json_array_size(nj_page_at(page->document, "processes"));
     bool any = false;
-    any |= add_trouble(page, nj_page_count(run, "quarantined"),
-                       "user is quarantined and has no list",
-                       "users are quarantined and have no list");
+    any |=
+        add_trouble(page, nj_page_count(run, "quarantined"), "user is quarantined and has no list",
+                    "users are quarantined and have no list");
     any |= add_trouble(page, processes - 1, "time the night was interrupted and taken up again",
                        "times the night was interrupted and taken up again");
     any |= add_trouble(page, sum_of_workers(listed, "vanished"), "worker vanished without a word",
@@ -146,6 +153,10 @@ typedef nj_page_text (*say)(double value);
 static void add_plan_row(nj_page *page, const char *name, say as, double planned, double actual)
 {
     nj_html *html = &page->html;
+    if (nj_page_at(page->document, "planned") == NULL) {
+        nj_html_term(html, name, "%s", as(actual).text);
+        return;
+    }
     const bool both = planned > 0 && isfinite(actual);
     const double off = both ? actual / planned - 1 : NAN;
     nj_html_row(html);
@@ -189,20 +200,22 @@ static void add_plan(nj_page *page)
         return;
     }
     nj_html *html = &page->html;
-    nj_html_section(html, "plan", "Planned and actual");
-    nj_html_table_begin(html, NULL, COLUMNS, 4);
+    nj_html_section(html, "plan", planned != NULL ? "Planned and actual" : "What it took");
+    if (planned != NULL) {
+        nj_html_table_begin(html, NULL, COLUMNS, 4);
+    }
     for (size_t r = 0; r < sizeof ROWS / sizeof ROWS[0]; r++) {
         const char *group = ROWS[r].group;
-        add_plan_row(page, ROWS[r].name, ROWS[r].as,
-                     nj_page_number(group != NULL ? nj_page_at(planned, group) : planned,
-                                    ROWS[r].key),
-                     nj_page_number(group != NULL ? nj_page_at(actual, group) : actual,
-                                    ROWS[r].key));
+        add_plan_row(
+            page, ROWS[r].name, ROWS[r].as,
+            nj_page_number(group != NULL ? nj_page_at(planned, group) : planned, ROWS[r].key),
+            nj_page_number(group != NULL ? nj_page_at(actual, group) : actual, ROWS[r].key));
     }
-    nj_html_table_end(html);
-    if (planned == NULL) {
-        nj_html_note(html, "There was no plan: `nightjar plan --out plan.json` makes one, and "
-                           "`nightjar run --plan plan.json` compares the night with it.");
+    if (planned != NULL) {
+        nj_html_table_end(html);
+    } else {
+        nj_html_note(html, "There was no plan. With one, this is a table of planned and actual: "
+                           "ops/handbook/plan.md.");
     }
 }
 
@@ -232,7 +245,7 @@ static void add_incidents(nj_page *page)
     const json_t *listed = nj_page_at(incidents, "listed");
     const size_t count = json_array_size(listed);
     nj_html *html = &page->html;
-    if (count == 0) {
+    if (count < 2) { // the first one is that the night began
         return;
     }
     nj_html_section(html, "incidents", "What happened, in order");
@@ -245,8 +258,9 @@ static void add_incidents(nj_page *page)
     nj_html_table_end(html);
     const double total = nj_page_count(incidents, "total");
     if (total > INCIDENTS_SHOWN) {
-        nj_html_note(html, "%s in all: the first and the last %u are shown, more are in the "
-                           "document.",
+        nj_html_note(html,
+                     "%s in all: the first and the last %u are shown, more are in the "
+                     "document.",
                      nj_page_say_count(total).text, INCIDENTS_SHOWN / 2);
     }
 }
@@ -276,16 +290,16 @@ static void add_quarantined(nj_page *page)
                      nj_page_say_count(nj_page_number(user, "attempts")).text);
     }
     nj_html_table_end(html);
-    nj_html_note(html, "%s in all; QUARANTINED.jsonl beside the generation has every one. "
-                       "ops/handbook/runbook.md tells what to do.",
+    nj_html_note(html,
+                 "%s in all; QUARANTINED.jsonl beside the generation has every one. "
+                 "ops/handbook/runbook.md tells what to do.",
                  nj_page_say_count(total).text);
 }
 
 static void add_phases(nj_page *page)
 {
-    static const nj_html_column COLUMNS[] = {{"phase", NJ_HTML_WORDS},
-                                             {"took", NJ_HTML_NUMBER},
-                                             {"why", NJ_HTML_WORDS}};
+    static const nj_html_column COLUMNS[] = {
+        {"phase", NJ_HTML_WORDS}, {"took", NJ_HTML_NUMBER}, {"why", NJ_HTML_WORDS}};
     const json_t *phases = nj_page_at(page->document, "phases");
     nj_html *html = &page->html;
     if (json_array_size(phases) == 0) {
@@ -329,9 +343,9 @@ static void add_processes(nj_page *page)
         nj_html_cell(html, NJ_HTML_PLAIN, "%zu", i + 1);
         nj_html_cell(html, NJ_HTML_PLAIN, "%s",
                      nj_page_say_moment(nj_page_number(process, "began_ms")).text);
-        nj_html_cell(html, NJ_HTML_PLAIN, "%s%s", isnan(ended) ? "after " : "",
-                     nj_page_say_moment(isnan(ended) ? nj_page_number(process, "last_ms") : ended)
-                         .text);
+        nj_html_cell(
+            html, NJ_HTML_PLAIN, "%s%s", isnan(ended) ? "after " : "",
+            nj_page_say_moment(isnan(ended) ? nj_page_number(process, "last_ms") : ended).text);
         nj_html_cell(html, killed ? NJ_HTML_ALARM : NJ_HTML_PLAIN, "%s",
                      nj_page_word(process, "end"));
         nj_html_cell(html, NJ_HTML_PLAIN, "%s",
@@ -372,8 +386,9 @@ static void add_versions(nj_page *page)
                  nj_page_say_moment(nj_page_number(facts, "created_ms")).text);
     nj_html_term(html, "report written", "%s",
                  nj_page_say_moment(nj_page_number(page->document, "written_ms")).text);
-    nj_html_note(html, "Where bundle, rules, numeric class and a user's history are the same, so is "
-                       "his row. ops/handbook/report.md tells how to read this page.");
+    nj_html_note(html,
+                 "Where bundle, rules, numeric class and a user's history are the same, so is "
+                 "his row. ops/handbook/report.md tells how to read this page.");
 }
 
 // ---- all of it ----
@@ -384,7 +399,8 @@ static void choose_unit(nj_page *page)
         double end_ms; // of axes that are measured in it
         double unit_ms;
         const char *unit;
-    } UNITS[] = {{180e3, 1e3, "seconds"}, {3 * 3600e3, 60e3, "minutes"}, {INFINITY, 3600e3, "hours"}};
+    } UNITS[] = {
+        {180e3, 1e3, "seconds"}, {3 * 3600e3, 60e3, "minutes"}, {INFINITY, 3600e3, "hours"}};
     const double end_ms = nj_page_number(nj_page_at(page->document, "series"), "end_ms");
     size_t u = 0;
     page->end_ms = end_ms >= 0 ? fmax(1, end_ms) : 0;
@@ -432,6 +448,7 @@ nj_status nj_night_report_page(const json_t *document, nj_buffer *out, nj_error 
         status = nj_buffer_append(out, page.html.bytes.bytes, page.html.bytes.size);
     }
     nj_html_fini(&page.html);
-    return status == NJ_OK ? NJ_OK : nj_fail(err, status, "the report's page cannot be made: %s",
-                                             nj_status_sentence(status));
+    return status == NJ_OK ? NJ_OK
+                           : nj_fail(err, status, "the report's page cannot be made: %s",
+                                     nj_status_sentence(status));
 }

@@ -2,10 +2,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "coordinator/report/page_parts.h"
 #include "coordinator/recorder.h"
+#include "coordinator/report/page_parts.h"
 
 #define MS_PER_S 1000.0
+#define POINTS_LEAST 12.0
+#define POINTS_MOST 128.0
+#define SHARDS_A_POINT 6.0
 
 // Columns of the series, at most NJ_RECORDER_BINS long.
 typedef struct {
@@ -67,9 +70,9 @@ static size_t bins_a_row(const axis *a)
 static void add_throughput_table(nj_page *page, const axis *a)
 {
     static const nj_html_column COLUMNS[] = {
-        {"from", NJ_HTML_WORDS},     {"users", NJ_HTML_NUMBER},  {"users/s", NJ_HTML_NUMBER},
-        {"shards", NJ_HTML_NUMBER},  {"leases", NJ_HTML_NUMBER}, {"failed", NJ_HTML_NUMBER},
-        {"lost", NJ_HTML_NUMBER},    {"second", NJ_HTML_NUMBER}, {"workers", NJ_HTML_NUMBER},
+        {"from", NJ_HTML_WORDS},    {"users", NJ_HTML_NUMBER},  {"users/s", NJ_HTML_NUMBER},
+        {"shards", NJ_HTML_NUMBER}, {"leases", NJ_HTML_NUMBER}, {"failed", NJ_HTML_NUMBER},
+        {"lost", NJ_HTML_NUMBER},   {"second", NJ_HTML_NUMBER}, {"workers", NJ_HTML_NUMBER},
     };
     static const char *const SUMS[] = {"shards", "leases", "failures", "losses", "speculations"};
     const size_t step = bins_a_row(a);
@@ -93,16 +96,38 @@ static void add_throughput_table(nj_page *page, const axis *a)
             nj_html_cell(html, sum > 0 ? NJ_HTML_PLAIN : NJ_HTML_FAINT, "%s",
                          nj_page_say_count(sum).text);
         }
-        nj_html_cell(html, NJ_HTML_PLAIN, "%s",
-                     nj_page_say_count(max_bins(nj_page_at(a->series, "workers"), first, end)).text);
+        nj_html_cell(
+            html, NJ_HTML_PLAIN, "%s",
+            nj_page_say_count(max_bins(nj_page_at(a->series, "workers"), first, end)).text);
     }
     nj_html_table_end(html);
     nj_html_fold_end(html);
 }
 
+// Points of the line: bins are joined until a point has some shards, or single shards would make its shape. Returns how many.
+static size_t read_rates(const nj_page *page, const axis *a, double *at, double *rates)
+{
+    const json_t *users = nj_page_at(a->series, "users");
+    const double shards = sum_bins(nj_page_at(a->series, "shards"), 0, a->count);
+    const double wanted = fmin(POINTS_MOST, fmax(POINTS_LEAST, shards / SHARDS_A_POINT));
+    const size_t step = (size_t)fmax(1, ceil((double)a->count / wanted));
+    size_t count = 0;
+    for (size_t first = 0; first < a->count; first += step) {
+        const size_t end = first + step < a->count ? first + step : a->count;
+        double seconds = 0;
+        for (size_t i = first; i < end; i++) {
+            seconds += bin_seconds(page, a, i);
+        }
+        at[count] = (a->at[first] + a->at[end - 1]) / 2;
+        rates[count++] = sum_bins(users, first, end) / seconds;
+    }
+    return count;
+}
+
 void nj_page_add_throughput(nj_page *page)
 {
     axis a;
+    double at[NJ_RECORDER_BINS];
     double rates[NJ_RECORDER_BINS];
     nj_html *html = &page->html;
     nj_html_section(html, "throughput", "Throughput");
@@ -110,26 +135,33 @@ void nj_page_add_throughput(nj_page *page)
         nj_html_note(html, "Not recorded.");
         return;
     }
-    const json_t *users = nj_page_at(a.series, "users");
-    for (size_t i = 0; i < a.count; i++) {
-        rates[i] = nj_page_element(users, i) / bin_seconds(page, &a, i);
-    }
+    const size_t count = read_rates(page, &a, at, rates);
     nj_svg svg;
-    const nj_chart_line line = {.x = a.at, .y = rates, .count = a.count};
+    const nj_chart_line line = {.x = at, .y = rates, .count = count};
+    const json_t *processes = nj_page_at(page->document, "processes");
+    const size_t process_count = json_array_size(processes);
+    const json_t *last = json_array_get(processes, process_count > 0 ? process_count - 1 : 0);
+    const double taken_ms =
+        nj_page_number(last, "began_ms") - nj_page_number(json_array_get(processes, 0), "began_ms");
     const nj_chart chart = {.title = "Users a second, as they were stored",
                             .x_label = page->unit,
                             .y_label = "users/s",
                             .height = 260,
-                            .y_zero = true};
+                            .y_zero = true,
+                            .has_mark = process_count > 1 && taken_ms > 0,
+                            .mark = taken_ms / page->unit_ms,
+                            .mark_label = "taken up again"};
     nj_chart_lines(&svg, &chart, &line, 1);
-    nj_html_svg_take(html, &svg, "Users count when their rows are on disk: pieces are committed "
-                                 "together, so the line has steps.");
+    nj_html_svg_take(html, &svg,
+                     "Users count when their rows are on disk: pieces are committed "
+                     "together, so the line has steps.");
     add_throughput_table(page, &a);
 }
 
 // ---- latency ----
 
-#define GROUPS_MAX 24u // bars of the histogram: neighbouring buckets are joined
+#define GROUPS_MAX 24u  // bars of the histogram: neighbouring buckets are joined
+#define SHORT_OCTAVES 4 // below 2^4 ms
 
 typedef struct {
     double shares[GROUPS_MAX];
@@ -156,12 +188,13 @@ static void read_histogram(const json_t *durations, histogram *out)
     }
     const double first = floor(4 * log2(fmax(1, bucket_from(buckets, 0))) + 0.5);
     const double last = floor(4 * log2(fmax(1, bucket_from(buckets, size - 1))) + 0.5);
-    const double step = fmax(1, ceil((last - first + 1) / GROUPS_MAX));
+    // Whole milliseconds leave gaps between short durations: there a group is an octave.
+    const double least = first < 4 * SHORT_OCTAVES ? 4 : 1;
+    const double step = fmax(least, ceil((last - first + 1) / GROUPS_MAX));
     out->count = (size_t)((last - first) / step) + 1;
     for (size_t g = 0; g < out->count; g++) {
         out->counts[g] = 0;
-        out->names[g] =
-            nj_page_say_seconds(exp2((first + (double)g * step) / 4) / MS_PER_S);
+        out->names[g] = nj_page_say_seconds(exp2((first + (double)g * step) / 4) / MS_PER_S);
         out->words[g] = out->names[g].text;
     }
     for (size_t i = 0; i < size; i++) {
@@ -209,10 +242,10 @@ static void add_histogram_table(nj_page *page, const histogram *h)
 
 void nj_page_add_latency(nj_page *page)
 {
-    static const nj_html_column COLUMNS[] = {
-        {"", NJ_HTML_WORDS},      {"shards", NJ_HTML_NUMBER}, {"mean", NJ_HTML_NUMBER},
-        {"half", NJ_HTML_NUMBER}, {"90 %", NJ_HTML_NUMBER},   {"99 %", NJ_HTML_NUMBER},
-        {"longest", NJ_HTML_NUMBER}};
+    static const nj_html_column COLUMNS[] = {{"", NJ_HTML_WORDS},        {"shards", NJ_HTML_NUMBER},
+                                             {"mean", NJ_HTML_NUMBER},   {"half", NJ_HTML_NUMBER},
+                                             {"90 %", NJ_HTML_NUMBER},   {"99 %", NJ_HTML_NUMBER},
+                                             {"longest", NJ_HTML_NUMBER}};
     const json_t *work = nj_page_at(page->document, "work");
     histogram h;
     nj_html *html = &page->html;
@@ -234,9 +267,10 @@ void nj_page_add_latency(nj_page *page)
     add_quantiles(page, work, "worker's time");
     add_quantiles(page, nj_page_at(page->document, "latency"), "lease to rows");
     nj_html_table_end(html);
-    nj_html_note(html, "A worker holds a second lease while it computes the first. Its time for a "
-                       "shard begins when it has delivered what it held before; from the lease on "
-                       "the waiting counts too. Shares are told to 19 %% (a quarter of an octave).");
+    nj_html_note(html,
+                 "A worker holds a second lease while it computes the first. Its time for a "
+                 "shard begins when it has delivered what it held before; from the lease on "
+                 "the waiting counts too. Shares are told to 19 %% (a quarter of an octave).");
     add_histogram_table(page, &h);
 }
 
@@ -244,9 +278,8 @@ void nj_page_add_latency(nj_page *page)
 
 static void add_memory_table(nj_page *page, const axis *a)
 {
-    static const nj_html_column COLUMNS[] = {{"from", NJ_HTML_WORDS},
-                                             {"coordinator", NJ_HTML_NUMBER},
-                                             {"all workers", NJ_HTML_NUMBER}};
+    static const nj_html_column COLUMNS[] = {
+        {"from", NJ_HTML_WORDS}, {"coordinator", NJ_HTML_NUMBER}, {"all workers", NJ_HTML_NUMBER}};
     static const char *const KEYS[] = {"coordinator_bytes", "workers_bytes"};
     const size_t step = bins_a_row(a);
     nj_html *html = &page->html;
@@ -266,24 +299,33 @@ static void add_memory_table(nj_page *page, const axis *a)
     nj_html_fold_end(html);
 }
 
+// The bins in which it was looked at, as points. Returns how many.
+static size_t read_bytes(const axis *a, const char *key, double *at, double *mib)
+{
+    const json_t *bytes = nj_page_at(a->series, key);
+    size_t count = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        if (nj_page_element(bytes, i) > 0) {
+            at[count] = a->at[i];
+            mib[count++] = nj_page_element(bytes, i) / (1 << 20);
+        }
+    }
+    return count;
+}
+
 static void draw_memory(nj_page *page, const axis *a)
 {
-    double own[NJ_RECORDER_BINS];
-    double workers[NJ_RECORDER_BINS];
-    const json_t *own_bytes = nj_page_at(a->series, "coordinator_bytes");
-    const json_t *workers_bytes = nj_page_at(a->series, "workers_bytes");
-    for (size_t i = 0; i < a->count; i++) {
-        own[i] = nj_page_element(own_bytes, i) / (1 << 20);
-        workers[i] = nj_page_element(workers_bytes, i) / (1 << 20);
-        own[i] = own[i] > 0 ? own[i] : NAN; // not looked at in that bin
-        workers[i] = workers[i] > 0 ? workers[i] : NAN;
-    }
+    double at[2][NJ_RECORDER_BINS];
+    double mib[2][NJ_RECORDER_BINS];
     nj_svg svg;
-    const nj_chart_line lines[] = {{.name = "coordinator", .x = a->at, .y = own, .count = a->count},
+    const nj_chart_line lines[] = {{.name = "coordinator",
+                                    .x = at[0],
+                                    .y = mib[0],
+                                    .count = read_bytes(a, "coordinator_bytes", at[0], mib[0])},
                                    {.name = "all workers together",
-                                    .x = a->at,
-                                    .y = workers,
-                                    .count = a->count}};
+                                    .x = at[1],
+                                    .y = mib[1],
+                                    .count = read_bytes(a, "workers_bytes", at[1], mib[1])}};
     const nj_chart chart = {.title = "Resident memory",
                             .x_label = page->unit,
                             .y_label = "MiB",

@@ -51,18 +51,21 @@ static void draw_codes(nj_page *page, const json_t *codes, size_t levels)
         draw_cells(&svg, nj_page_at(nj_page_at(level, "catalogue"), "shares"), NJ_SVG_SECOND, left,
                    right, y + row - 8, row / 2 - 8);
     }
-    nj_html_svg_take(&page->html, &svg,
-                     "Each bar is a code, or neighbouring codes added up; above, in the lists; below, "
-                     "in the catalogue. Each row has its own scale. A level whose upper row has few "
-                     "bars recommends from few codes.");
+    nj_html_svg_take(
+        &page->html, &svg,
+        "Each bar is a code, or neighbouring codes added up; above, in the lists; below, "
+        "in the catalogue. Each row has its own scale. A level whose upper row has few "
+        "bars recommends from few codes.");
 }
 
 static void add_codes(nj_page *page, const json_t *codes)
 {
-    static const nj_html_column COLUMNS[] = {
-        {"level", NJ_HTML_WORDS},          {"codes", NJ_HTML_NUMBER},
-        {"in the catalogue", NJ_HTML_NUMBER}, {"in the lists", NJ_HTML_NUMBER},
-        {"even, catalogue", NJ_HTML_NUMBER},  {"even, lists", NJ_HTML_NUMBER}};
+    static const nj_html_column COLUMNS[] = {{"level", NJ_HTML_WORDS},
+                                             {"codes", NJ_HTML_NUMBER},
+                                             {"in the catalogue", NJ_HTML_NUMBER},
+                                             {"in the lists", NJ_HTML_NUMBER},
+                                             {"even, catalogue", NJ_HTML_NUMBER},
+                                             {"even, lists", NJ_HTML_NUMBER}};
     nj_html *html = &page->html;
     const size_t size = json_array_size(codes);
     const size_t levels = size < LEVELS_MAX ? size : LEVELS_MAX;
@@ -91,7 +94,8 @@ static void add_codes(nj_page *page, const json_t *codes)
                      nj_page_say_rate(nj_page_number(lists, "perplexity")).text);
     }
     nj_html_table_end(html);
-    nj_html_note(html, "Even: as many codes, all used alike, would be as varied (2 to the entropy).");
+    nj_html_note(html,
+                 "Even: as many codes, all used alike, would be as varied (2 to the entropy).");
 }
 
 // ---- coverage ----
@@ -163,13 +167,15 @@ static void add_exposure(nj_page *page, const json_t *lists)
     nj_html *html = &page->html;
     nj_html_heading(html, "Coverage of the catalogue");
     if (curve == NULL) {
-        nj_html_paragraph(html, "%s different items stand in these lists. How many there are is not "
-                                "known: the report was made without the bundle.",
+        nj_html_paragraph(html,
+                          "%s different items stand in these lists. How many there are is not "
+                          "known: the report was made without the bundle.",
                           nj_page_say_count(nj_page_number(exposure, "distinct")).text);
     } else {
         nj_html_paragraph(
-            html, "%s of %s items stand in at least one list: %s. The Gini index of how often each "
-                  "is recommended is %.3f (0: all alike, 1: one has all).",
+            html,
+            "%s of %s items stand in at least one list: %s. The Gini index of how often each "
+            "is recommended is %.3f (0: all alike, 1: one has all).",
             nj_page_say_count(nj_page_number(exposure, "distinct")).text,
             nj_page_say_count(nj_page_number(exposure, "live")).text,
             nj_page_say_share(nj_page_number(exposure, "coverage")).text,
@@ -210,8 +216,9 @@ static void add_popularity_chart(nj_page *page, const json_t *heads)
                             .y_label = "%",
                             .height = 280};
     nj_chart_bars(&svg, &chart, words, count, bars, 2);
-    nj_html_svg_take(&page->html, &svg, "Where the second bar is higher, lists are more popular "
-                                        "than what people did.");
+    nj_html_svg_take(&page->html, &svg,
+                     "Where the second bar is higher, lists are more popular "
+                     "than what people did.");
     nj_html_fold(&page->html, "The numbers of this chart");
     nj_html_table_begin(&page->html, NULL, COLUMNS, 3);
     for (size_t i = 0; i < count; i++) {
@@ -243,8 +250,9 @@ static void add_popularity(nj_page *page, const json_t *lists)
     }
     const double first_codes = nj_page_number(variety, "first_codes");
     if (!isnan(first_codes)) {
-        nj_html_term(html, "within a list", "%s different codes of the first level among the first "
-                                            "%.0f items",
+        nj_html_term(html, "within a list",
+                     "%s different codes of the first level among the first "
+                     "%.0f items",
                      nj_page_say_real(first_codes).text, cutoff);
     }
     const double between = nj_page_number(variety, "between_users");
@@ -284,12 +292,33 @@ static void draw_scores(nj_page *page, const json_t *histogram)
     nj_html_svg_take(&page->html, &svg, NULL);
 }
 
-static void add_scores(nj_page *page, const json_t *scores)
+static void add_score_table(nj_page *page, const json_t *histogram)
 {
     static const nj_html_column COLUMNS[] = {
-        {"place", NJ_HTML_WORDS}, {"lists", NJ_HTML_NUMBER}, {"5 %", NJ_HTML_NUMBER},
-        {"25 %", NJ_HTML_NUMBER}, {"half", NJ_HTML_NUMBER},  {"75 %", NJ_HTML_NUMBER},
-        {"95 %", NJ_HTML_NUMBER}};
+        {"from", NJ_HTML_WORDS}, {"first place", NJ_HTML_NUMBER}, {"last place", NJ_HTML_NUMBER}};
+    const json_t *firsts = nj_page_at(histogram, "first");
+    const json_t *lasts = nj_page_at(histogram, "last");
+    const double width = nj_page_number(histogram, "width");
+    nj_html *html = &page->html;
+    nj_html_fold(html, "The numbers of this chart");
+    nj_html_table_begin(html, NULL, COLUMNS, 3);
+    for (size_t i = 0; i < json_array_size(firsts); i++) {
+        nj_html_row(html);
+        nj_html_cell(html, NJ_HTML_PLAIN, "%.3f",
+                     nj_page_number(histogram, "from") + (double)i * width);
+        nj_html_cell(html, NJ_HTML_PLAIN, "%s", nj_page_say_count(nj_page_element(firsts, i)).text);
+        nj_html_cell(html, NJ_HTML_PLAIN, "%s", nj_page_say_count(nj_page_element(lasts, i)).text);
+    }
+    nj_html_table_end(html);
+    nj_html_fold_end(html);
+}
+
+static void add_scores(nj_page *page, const json_t *scores)
+{
+    static const nj_html_column COLUMNS[] = {{"place", NJ_HTML_WORDS}, {"lists", NJ_HTML_NUMBER},
+                                             {"5 %", NJ_HTML_NUMBER},  {"25 %", NJ_HTML_NUMBER},
+                                             {"half", NJ_HTML_NUMBER}, {"75 %", NJ_HTML_NUMBER},
+                                             {"95 %", NJ_HTML_NUMBER}};
     static const char *const KEYS[] = {"p5", "p25", "p50", "p75", "p95"};
     const json_t *places = nj_page_at(scores, "places");
     nj_html *html = &page->html;
@@ -299,6 +328,7 @@ static void add_scores(nj_page *page, const json_t *scores)
         return;
     }
     draw_scores(page, nj_page_at(scores, "histogram"));
+    add_score_table(page, nj_page_at(scores, "histogram"));
     nj_html_table_begin(html, "Log-probabilities by place: so many lists have at most", COLUMNS, 7);
     for (size_t p = 0; p < json_array_size(places); p++) {
         const json_t *place = json_array_get(places, p);
@@ -321,8 +351,9 @@ static void add_rule(nj_page *page, const json_t *lists)
     const double step = nj_page_number(rule, "step");
     nj_html *html = &page->html;
     if (step > 1) {
-        nj_html_note(html, "Told from %s of %s users: every %.0fth in key order. Coverage of a sample "
-                           "is lower than that of all lists. The first %.0f places of a list count.",
+        nj_html_note(html,
+                     "Told from %s of %s users: every %.0fth in key order. Coverage of a sample "
+                     "is lower than that of all lists. The first %.0f places of a list count.",
                      nj_page_say_count(nj_page_number(rule, "users")).text,
                      nj_page_say_count(nj_page_number(rule, "of")).text, step,
                      nj_page_number(rule, "places"));
@@ -348,7 +379,7 @@ static void add_flags(nj_page *page, const json_t *lists)
     json_object_foreach((json_t *)flags, word, count)
     {
         if (json_number_value(count) > 0) {
-            nj_html_term(html, word, "%s lists, %s",
+            nj_html_term(html, word, "%s (%s of the lists)",
                          nj_page_say_count(json_number_value(count)).text,
                          nj_page_say_share(json_number_value(count) / users).text);
         }
@@ -373,6 +404,8 @@ void nj_page_add_lists(nj_page *page)
 
 static void draw_overlap(nj_page *page, const json_t *overlap)
 {
+    static const nj_html_column COLUMNS[] = {{"items in both", NJ_HTML_WORDS},
+                                             {"users", NJ_HTML_NUMBER}};
     nj_page_text names[POINTS_MAX];
     const char *words[POINTS_MAX];
     double shares[POINTS_MAX];
@@ -388,12 +421,23 @@ static void draw_overlap(nj_page *page, const json_t *overlap)
     }
     nj_svg svg;
     const nj_chart_bar bar = {.values = shares};
-    const nj_chart chart = {.title = "Users by how many of their first items are those of last night",
+    const nj_chart chart = {.title =
+                                "Users by how many of their first items are those of last night",
                             .x_label = "items in both",
                             .y_label = "% of users",
                             .height = 240};
     nj_chart_bars(&svg, &chart, words, count, &bar, 1);
     nj_html_svg_take(&page->html, &svg, NULL);
+    nj_html_fold(&page->html, "The numbers of this chart");
+    nj_html_table_begin(&page->html, NULL, COLUMNS, 2);
+    for (size_t c = 0; c < count; c++) {
+        nj_html_row(&page->html);
+        nj_html_cell(&page->html, NJ_HTML_PLAIN, "%s", words[c]);
+        nj_html_cell(&page->html, NJ_HTML_PLAIN, "%s",
+                     nj_page_say_count(nj_page_element(cells, c)).text);
+    }
+    nj_html_table_end(&page->html);
+    nj_html_fold_end(&page->html);
 }
 
 void nj_page_add_overlap(nj_page *page)
@@ -416,7 +460,8 @@ void nj_page_add_overlap(nj_page *page)
     nj_html_term(html, "users in both", "%s, and %s who are new",
                  nj_page_say_count(nj_page_number(overlap, "users")).text,
                  nj_page_say_count(nj_page_number(overlap, "new_users")).text);
-    nj_html_term(html, "the first places", "%s of the first %.0f are the same, whatever their order",
+    nj_html_term(html, "the first places",
+                 "%s of the first %.0f are the same, whatever their order",
                  nj_page_say_share(nj_page_number(overlap, "mean")).text, cutoff);
     nj_html_term(html, "all places", "%s",
                  nj_page_say_share(nj_page_number(overlap, "mean_all")).text);

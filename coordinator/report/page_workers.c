@@ -74,8 +74,7 @@ static void begin_rows(rows_plane *p, nj_page *page, size_t rows, const char *ti
                       .rows = rows};
     nj_svg_begin_inline(&p->svg, NJ_CHART_WIDTH, bottom_of(p) + 44, title);
     nj_svg_text(&p->svg, NJ_SVG_HEAD, NJ_SVG_START, 0, 18, "%s", title);
-    nj_svg_rect(&p->svg, NJ_SVG_PANEL, p->left, p->top, p->right - p->left,
-                bottom_of(p) - p->top);
+    nj_svg_rect(&p->svg, NJ_SVG_PANEL, p->left, p->top, p->right - p->left, bottom_of(p) - p->top);
 }
 
 static void draw_time_axis(rows_plane *p)
@@ -90,8 +89,8 @@ static void draw_time_axis(rows_plane *p)
         nj_svg_text(&p->svg, NJ_SVG_QUIET, NJ_SVG_MIDDLE, x, bottom_of(p) + 16, "%.*f",
                     ticks.decimals, ticks.values[i]);
     }
-    nj_svg_text(&p->svg, NJ_SVG_QUIET, NJ_SVG_MIDDLE, (p->left + p->right) / 2,
-                bottom_of(p) + 36, "%s", p->page->unit);
+    nj_svg_text(&p->svg, NJ_SVG_QUIET, NJ_SVG_MIDDLE, (p->left + p->right) / 2, bottom_of(p) + 36,
+                "%s", p->page->unit);
 }
 
 static void name_row(rows_plane *p, size_t row, const char *name)
@@ -124,7 +123,8 @@ static void draw_span(rows_plane *p, const json_t *row)
     const double height = second || audit ? whole / 2 : whole;
     const double top = row_top(p, (size_t)worker) + 2.5 + (whole - height);
     nj_svg_tip(&p->svg, "shard %.0f, attempt %.0f, %.0f users: %s%s%s, %s to %s",
-               nj_page_element(row, 1), nj_page_element(row, 2), nj_page_element(row, 3), end,
+               nj_page_element(row, 1), nj_page_element(row, 2), nj_page_element(row, 3),
+               strcmp(end, "past") == 0 ? "stored by an earlier process" : end,
                second ? ", second lease" : "", audit ? ", decoded again" : "",
                nj_page_say_seconds(began / 1000).text, nj_page_say_seconds(ended / 1000).text);
     nj_svg_rect(&p->svg,
@@ -156,14 +156,14 @@ static void draw_spans(nj_page *page, const json_t *listed, const json_t *spans)
     nj_html_svg_take(&page->html, &p.svg,
                      "A bar is a lease whose rows were good, from when its worker was free for it. "
                      "Low bars are second leases and users decoded again to be compared. Red and "
-                     "\u00d7: failed, or lost with its worker.");
+                     "\u00d7: failed, or lost with its worker. Of earlier processes only the "
+                     "moments are known at which rows were stored.");
 }
 
 // ---- strips ----
 
 // Mean busy share of the workers first .. end-1 in one cell, and the worst mark.
-static double read_cell(const json_t *listed, size_t first, size_t end, size_t cell,
-                        char *out_mark)
+static double read_cell(const json_t *listed, size_t first, size_t end, size_t cell, char *out_mark)
 {
     static const char WORST_FIRST[] = "LFGBSJ";
     double sum = 0;
@@ -201,9 +201,8 @@ static void draw_strip(rows_plane *p, const json_t *listed, size_t row, size_t f
         const bool bad = marks[c] != ' ' && strchr("LFGB", marks[c]) != NULL;
         const double x = across(p, ((double)c + 0.5) * strip_ms);
         if (bad || marks[c] == 'S') {
-            nj_svg_line(&p->svg, bad ? NJ_SVG_ALARM : NJ_SVG_SECOND,
-                        (nj_svg_point){x, row_top(p, row) + (bad ? 0 : high / 2)},
-                        (nj_svg_point){x, base}, false);
+            const double top = row_top(p, row) + (bad ? 0 : high / 2);
+            nj_svg_rect(&p->svg, bad ? NJ_SVG_ALARM : NJ_SVG_SECOND, x - 1.2, top, 2.4, base - top);
         }
     }
 }
@@ -215,8 +214,8 @@ static void draw_strips(nj_page *page, const json_t *listed, double strip_ms)
     const size_t rows = total < ROWS_MAX ? total : ROWS_MAX;
     size_t cells = strlen(nj_page_word(json_array_get(listed, 0), "busy"));
     cells = cells < CELLS_MAX ? cells : CELLS_MAX;
-    begin_rows(&p, page, rows, total > rows ? "How busy groups of workers were"
-                                            : "How busy each worker was");
+    begin_rows(&p, page, rows,
+               total > rows ? "How busy groups of workers were" : "How busy each worker was");
     draw_time_axis(&p);
     for (size_t r = 0; r < rows && cells > 0; r++) {
         const size_t first = r * total / rows;
@@ -231,11 +230,12 @@ static void draw_strips(nj_page *page, const json_t *listed, double strip_ms)
             name_row(&p, r, name);
         }
     }
-    nj_html_svg_take(&page->html, &p.svg,
-                     "The height of a strip is the share of time in which its worker held a lease. "
-                     "Red lines: a lease failed or was lost, the worker vanished or was benched. "
-                     "Short lines: a second lease. Workers stand in the order they came, as in the "
-                     "document.");
+    nj_html_svg_take(
+        &page->html, &p.svg,
+        "The height of a strip is the share of time in which its worker held a lease. "
+        "Red lines: a lease failed or was lost, the worker vanished or was benched. "
+        "Short grey lines: a second lease. Workers stand in the order they came, as in the "
+        "document.");
 }
 
 // ---- the table ----
@@ -258,11 +258,13 @@ static int compare_users(const void *a, const void *b)
 
 static void add_worker_row(nj_page *page, const json_t *worker)
 {
-    static const char *const COUNTS[] = {"shards", "users", "failures", "losses", "speculations",
-                                         "vanished"};
+    static const char *const COUNTS[] = {"shards", "users",        "failures",
+                                         "losses", "speculations", "vanished"};
     nj_html *html = &page->html;
-    const double shards = nj_page_count(worker, "shards");
-    const double here_ms = nj_page_count(worker, "last_ms") - nj_page_count(worker, "first_ms");
+    const bool before = nj_page_count(worker, "joins") == 0; // it worked for an earlier process
+    const double shards = before ? 0 : nj_page_count(worker, "shards");
+    const double here_ms =
+        before ? 0 : nj_page_count(worker, "last_ms") - nj_page_count(worker, "first_ms");
     nj_html_row(html);
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", nj_page_word(worker, "name"));
     for (size_t c = 0; c < sizeof COUNTS / sizeof COUNTS[0]; c++) {
@@ -271,14 +273,14 @@ static void add_worker_row(nj_page *page, const json_t *worker)
         nj_html_cell(html, count > 0 && is_trouble ? NJ_HTML_ALARM : NJ_HTML_PLAIN, "%s",
                      nj_page_say_count(count).text);
     }
-    nj_html_cell(html, NJ_HTML_PLAIN, "%s",
-                 nj_page_say_seconds(shards > 0 ? nj_page_count(worker, "work_ms") / shards / 1000
-                                                : NAN)
-                     .text);
-    nj_html_cell(html, NJ_HTML_PLAIN, "%s",
-                 nj_page_say_share(here_ms > 0 ? fmin(1, nj_page_count(worker, "busy_ms") / here_ms)
-                                               : NAN)
-                     .text);
+    nj_html_cell(
+        html, NJ_HTML_PLAIN, "%s",
+        nj_page_say_seconds(shards > 0 ? nj_page_count(worker, "work_ms") / shards / 1000 : NAN)
+            .text);
+    nj_html_cell(
+        html, NJ_HTML_PLAIN, "%s",
+        nj_page_say_share(here_ms > 0 ? fmin(1, nj_page_count(worker, "busy_ms") / here_ms) : NAN)
+            .text);
     nj_html_cell(html, NJ_HTML_PLAIN, "%s",
                  nj_page_say_bytes(nj_page_number(worker, "peak_bytes")).text);
 }
@@ -286,10 +288,11 @@ static void add_worker_row(nj_page *page, const json_t *worker)
 static void add_table(nj_page *page, const json_t *workers, const json_t *listed)
 {
     static const nj_html_column COLUMNS[] = {
-        {"worker", NJ_HTML_WORDS},     {"shards", NJ_HTML_NUMBER}, {"users", NJ_HTML_NUMBER},
-        {"failed", NJ_HTML_NUMBER},    {"lost", NJ_HTML_NUMBER},   {"second leases", NJ_HTML_NUMBER},
-        {"vanished", NJ_HTML_NUMBER},  {"a shard", NJ_HTML_NUMBER}, {"busy", NJ_HTML_NUMBER},
-        {"memory", NJ_HTML_NUMBER},
+        {"worker", NJ_HTML_WORDS},    {"shards", NJ_HTML_NUMBER},
+        {"users", NJ_HTML_NUMBER},    {"failed", NJ_HTML_NUMBER},
+        {"lost", NJ_HTML_NUMBER},     {"second", NJ_HTML_NUMBER},
+        {"vanished", NJ_HTML_NUMBER}, {"per\u00a0shard", NJ_HTML_NUMBER},
+        {"busy", NJ_HTML_NUMBER},     {"memory", NJ_HTML_NUMBER},
     };
     const size_t count = json_array_size(listed);
     const json_t **order = calloc(count + 1, sizeof *order);

@@ -29,8 +29,7 @@ static void add_process(nj_processes *processes, uint64_t epoch, uint64_t began_
     processes->processes[processes->count++] = (nj_process){.epoch = epoch, .began_ms = began_ms};
 }
 
-static void end_process(nj_processes *processes, uint64_t epoch, uint64_t ended_ms,
-                        const char *end)
+static void end_process(nj_processes *processes, uint64_t epoch, uint64_t ended_ms, const char *end)
 {
     nj_process *process = find_process(processes, epoch);
     if (process != NULL) {
@@ -73,9 +72,8 @@ static void append_line(const char *staging_dir, const char *line)
 {
     nj_path path;
     nj_error err = {0};
-    FILE *file = nj_path_join(staging_dir, FILE_NAME, &path, &err) == NJ_OK
-                     ? fopen(path.text, "ae")
-                     : NULL;
+    FILE *file =
+        nj_path_join(staging_dir, FILE_NAME, &path, &err) == NJ_OK ? fopen(path.text, "ae") : NULL;
     if (file != NULL) {
         fputs(line, file);
         fclose(file);

@@ -16,7 +16,7 @@
 #define ENDING_BYTES 16
 
 nj_status nj_night_report_path(const char *store_dir, const nj_store_name *generation,
-                         const char *ending, nj_path *out, nj_error *err)
+                               const char *ending, nj_path *out, nj_error *err)
 {
     nj_path folder;
     char name[NJ_STORE_NAME_CHARS + ENDING_BYTES];
@@ -64,8 +64,8 @@ static nj_status open_reading(reading *r, nj_error *err)
 {
     nj_error why = {0};
     nj_store_name before;
-    nj_status status = nj_store_reader_open(r->source->store_dir, r->source->generation->text,
-                                            &r->reader, err);
+    nj_status status =
+        nj_store_reader_open(r->source->store_dir, r->source->generation->text, &r->reader, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -73,9 +73,8 @@ static nj_status open_reading(reading *r, nj_error *err)
         nj_store_reader_open(r->source->store_dir, before.text, &r->before, &why) != NJ_OK) {
         r->before = NULL; // removed since: there is nothing to compare with
     }
-    r->user_total = r->source->users != NULL
-                        ? r->source->users->count
-                        : nj_store_reader_manifest(r->reader)->facts.row_count;
+    r->user_total = r->source->users != NULL ? r->source->users->count
+                                             : nj_store_reader_manifest(r->reader)->facts.row_count;
     r->step = nj_study_step(r->user_total);
     const uint64_t wanted = r->user_total / r->step + 1;
     return nj_study_new((size_t)wanted, r->source->catalogue, r->before, &r->study, err);
@@ -185,7 +184,8 @@ static json_t *tell_quarantined(const nj_night_report_source *source, const nj_s
     return object;
 }
 
-static void put_night(json_t *object, const nj_night_report_own *night, uint64_t store_bytes, bool *ok)
+static void put_night(json_t *object, const nj_night_report_own *night, uint64_t store_bytes,
+                      bool *ok)
 {
     nj_listed_workers *listed = calloc(1, sizeof *listed);
     if (listed == NULL) {
@@ -234,8 +234,8 @@ static nj_status put_all(json_t *object, const nj_night_report_source *source, n
         put_night(object, source->night, manifest.data_bytes, &ok);
     }
     if (status == NJ_OK && !ok) {
-        status = nj_fail(err, NJ_NO_MEMORY, "no memory for the report of %s",
-                         source->generation->text);
+        status =
+            nj_fail(err, NJ_NO_MEMORY, "no memory for the report of %s", source->generation->text);
     }
     return status;
 }
@@ -292,8 +292,8 @@ static nj_status make_folder(const char *path, nj_error *err)
 nj_status nj_night_report_write(const char *path, const json_t *document, nj_error *err)
 {
     char *text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    nj_status status = text != NULL ? make_folder(path, err)
-                                    : nj_fail(err, NJ_NO_MEMORY, "%s: no memory", path);
+    nj_status status =
+        text != NULL ? make_folder(path, err) : nj_fail(err, NJ_NO_MEMORY, "%s: no memory", path);
     if (status == NJ_OK && strlen(text) > NJ_NIGHT_REPORT_BYTES_MAX) {
         status = nj_fail(err, NJ_FAILED, "%s: a document of %zu bytes, the limit is %zu", path,
                          strlen(text), NJ_NIGHT_REPORT_BYTES_MAX);

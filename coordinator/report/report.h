@@ -33,27 +33,27 @@ typedef struct {
 } nj_night_phase;
 
 // The numbers of a night: NJ_NIGHT_REPORT_COUNT(field) and NJ_NIGHT_REPORT_SECONDS(field) become keys of "run".
-#define NJ_NIGHT_REPORT_RUN                                                                              \
-    NJ_NIGHT_REPORT_COUNT(users)                                                                         \
-    NJ_NIGHT_REPORT_COUNT(rows)                                                                          \
-    NJ_NIGHT_REPORT_COUNT(copied)                                                                        \
-    NJ_NIGHT_REPORT_COUNT(skipped)                                                                       \
-    NJ_NIGHT_REPORT_COUNT(quarantined)                                                                   \
-    NJ_NIGHT_REPORT_COUNT(shards)                                                                        \
-    NJ_NIGHT_REPORT_COUNT(resumed_rows)                                                                  \
-    NJ_NIGHT_REPORT_COUNT(leases)                                                                        \
-    NJ_NIGHT_REPORT_COUNT(retries)                                                                       \
-    NJ_NIGHT_REPORT_COUNT(losses)                                                                        \
-    NJ_NIGHT_REPORT_COUNT(duplicates)                                                                    \
-    NJ_NIGHT_REPORT_COUNT(speculations)                                                                  \
-    NJ_NIGHT_REPORT_COUNT(speculations_won)                                                              \
-    NJ_NIGHT_REPORT_COUNT(splits)                                                                        \
-    NJ_NIGHT_REPORT_COUNT(benched)                                                                       \
-    NJ_NIGHT_REPORT_COUNT(audited)                                                                       \
-    NJ_NIGHT_REPORT_SECONDS(decode_seconds)                                                              \
-    NJ_NIGHT_REPORT_SECONDS(decode_cpu_seconds)                                                          \
-    NJ_NIGHT_REPORT_SECONDS(publish_seconds)                                                             \
-    NJ_NIGHT_REPORT_SECONDS(paused_seconds)                                                              \
+#define NJ_NIGHT_REPORT_RUN                                                                        \
+    NJ_NIGHT_REPORT_COUNT(users)                                                                   \
+    NJ_NIGHT_REPORT_COUNT(rows)                                                                    \
+    NJ_NIGHT_REPORT_COUNT(copied)                                                                  \
+    NJ_NIGHT_REPORT_COUNT(skipped)                                                                 \
+    NJ_NIGHT_REPORT_COUNT(quarantined)                                                             \
+    NJ_NIGHT_REPORT_COUNT(shards)                                                                  \
+    NJ_NIGHT_REPORT_COUNT(resumed_rows)                                                            \
+    NJ_NIGHT_REPORT_COUNT(leases)                                                                  \
+    NJ_NIGHT_REPORT_COUNT(retries)                                                                 \
+    NJ_NIGHT_REPORT_COUNT(losses)                                                                  \
+    NJ_NIGHT_REPORT_COUNT(duplicates)                                                              \
+    NJ_NIGHT_REPORT_COUNT(speculations)                                                            \
+    NJ_NIGHT_REPORT_COUNT(speculations_won)                                                        \
+    NJ_NIGHT_REPORT_COUNT(splits)                                                                  \
+    NJ_NIGHT_REPORT_COUNT(benched)                                                                 \
+    NJ_NIGHT_REPORT_COUNT(audited)                                                                 \
+    NJ_NIGHT_REPORT_SECONDS(decode_seconds)                                                        \
+    NJ_NIGHT_REPORT_SECONDS(decode_cpu_seconds)                                                    \
+    NJ_NIGHT_REPORT_SECONDS(publish_seconds)                                                       \
+    NJ_NIGHT_REPORT_SECONDS(paused_seconds)                                                        \
     NJ_NIGHT_REPORT_SECONDS(total_seconds)
 
 typedef struct {
@@ -97,13 +97,14 @@ typedef struct {
 
 /// STORE/reports/GEN.json or .html.
 NJ_CHECKED nj_status nj_night_report_path(const char *store_dir, const nj_store_name *generation,
-                                    const char *ending, nj_path *out, nj_error *err);
+                                          const char *ending, nj_path *out, nj_error *err);
 
 /// Makes the document. `*out` is owned: json_decref.
 ///
 /// Cost    of a store's rows: a look-up of NJ_STUDY_USERS_MAX users in two generations, or one walk over all rows
 /// Errors  as nj_store_reader_open; NJ_NO_MEMORY. An earlier generation that cannot be read is no failure.
-NJ_CHECKED nj_status nj_night_report_make(const nj_night_report_source *source, json_t **out, nj_error *err);
+NJ_CHECKED nj_status nj_night_report_make(const nj_night_report_source *source, json_t **out,
+                                          nj_error *err);
 
 /// Reads a document. NJ_NOT_FOUND; NJ_INPUT: not one, another version, or larger than NJ_NIGHT_REPORT_BYTES_MAX.
 NJ_CHECKED nj_status nj_night_report_read(const char *path, json_t **out, nj_error *err);
@@ -117,6 +118,7 @@ NJ_CHECKED nj_status nj_night_report_write(const char *path, const json_t *docum
 NJ_CHECKED nj_status nj_night_report_page(const json_t *document, nj_buffer *out, nj_error *err);
 
 /// Page of a document into a file, under a temporary name.
-NJ_CHECKED nj_status nj_night_report_page_write(const char *path, const json_t *document, nj_error *err);
+NJ_CHECKED nj_status nj_night_report_page_write(const char *path, const json_t *document,
+                                                nj_error *err);
 
 #endif

@@ -13,10 +13,10 @@
 #include "common/store/reader.h"
 
 #define NJ_STUDY_USERS_MAX 20000u // that are read
-#define NJ_STUDY_PLACES_MAX 50u   // of a list that count for coverage, exposure, popularity and codes
-#define NJ_STUDY_CUTOFF 10u       // of overlap and variety
-#define NJ_STUDY_TOP_ITEMS 10u    // that are named
-#define NJ_STUDY_CODE_CELLS 64u   // of a level's picture: neighbouring codes are added up
+#define NJ_STUDY_PLACES_MAX 50u // of a list that count for coverage, exposure, popularity and codes
+#define NJ_STUDY_CUTOFF 10u     // of overlap and variety
+#define NJ_STUDY_TOP_ITEMS 10u  // that are named
+#define NJ_STUDY_CODE_CELLS 64u // of a level's picture: neighbouring codes are added up
 
 // The catalogue that the lists were made from.
 typedef struct {

@@ -104,8 +104,7 @@ static json_t *tell_exposure(const tally *t, bool *ok)
     nj_value_put(object, "places", nj_value_count(t->exposure.recommended), ok);
     nj_value_put(object, "distinct", nj_value_count(t->exposure.distinct), ok);
     nj_value_put(object, "live", known ? nj_value_count(t->live) : json_null(), ok);
-    nj_value_put(object, "coverage", known ? nj_value_real(t->exposure.coverage) : json_null(),
-                 ok);
+    nj_value_put(object, "coverage", known ? nj_value_real(t->exposure.coverage) : json_null(), ok);
     nj_value_put(object, "gini", known ? nj_value_real(t->exposure.gini) : json_null(), ok);
     nj_value_put(object, "curve", known ? tell_curve(t, ok) : json_null(), ok);
     nj_value_put(object, "most", tell_most(t, ok), ok);

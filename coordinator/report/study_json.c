@@ -140,9 +140,8 @@ static json_t *tell_variety(const nj_study *study, bool *ok)
 {
     json_t *object = json_object();
     nj_value_put(object, "cutoff", nj_value_count(NJ_STUDY_CUTOFF), ok);
-    nj_value_put(
-        object, "first_codes",
-        nj_value_real(mean_of((double)study->first_codes, study->first_code_users)), ok);
+    nj_value_put(object, "first_codes",
+                 nj_value_real(mean_of((double)study->first_codes, study->first_code_users)), ok);
     nj_value_put(object, "between_users",
                  nj_value_real(mean_of(study->neighbour_overlap, study->neighbour_count)), ok);
     return object;
@@ -158,14 +157,14 @@ static json_t *tell_overlap(const nj_study *study, bool *ok)
     for (size_t c = 0; c < NJ_STUDY_OVERLAP_CELLS; c++) {
         nj_value_push(cells, nj_value_count(study->overlap_histogram[c]), ok);
     }
-    nj_value_put(object, "generation",
-                 nj_value_text(nj_store_reader_name(study->before)->text), ok);
+    nj_value_put(object, "generation", nj_value_text(nj_store_reader_name(study->before)->text),
+                 ok);
     nj_value_put(object, "cutoff", nj_value_count(NJ_STUDY_CUTOFF), ok);
     nj_value_put(object, "users", nj_value_count(study->both_count), ok);
     nj_value_put(object, "new_users", nj_value_count(study->new_count), ok);
     nj_value_put(object, "mean", nj_value_real(mean_of(study->overlap, study->both_count)), ok);
-    nj_value_put(object, "mean_all",
-                 nj_value_real(mean_of(study->overlap_all, study->both_count)), ok);
+    nj_value_put(object, "mean_all", nj_value_real(mean_of(study->overlap_all, study->both_count)),
+                 ok);
     nj_value_put(object, "same_first",
                  nj_value_real(mean_of((double)study->same_first, study->both_count)), ok);
     nj_value_put(object, "histogram", cells, ok);
