@@ -37,6 +37,8 @@ typedef struct {
         metrics; // what the ledger does not count is counted here; measure.h fills in the rest
     nj_metrics_page *page; // owned; NULL: none
     uint64_t shown_ns;     // when the page was last given numbers
+    uint64_t started_ns;   // when the command began
+    uint64_t decode_ns;    // when workers could connect
     nj_night_summary summary;
 } nj_night;
 

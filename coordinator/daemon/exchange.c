@@ -105,6 +105,9 @@ static void send_to(nj_exchange *x, const nj_dispatch_effect *effect, const nj_m
 static void tell_join(nj_exchange *x, const nj_dispatch_effect *effect)
 {
     x->counts.workers_joined++;
+    if (x->dispatch->roster.count > x->counts.workers_most) {
+        x->counts.workers_most = x->dispatch->roster.count;
+    }
     if (nj_exchange_may_say(x, NJ_LINE_JOIN)) {
         const char *worker = nj_exchange_worker_name(x, effect->worker);
         nj_log_event(NJ_EVENT_WORKER_JOINED,

@@ -65,6 +65,7 @@ typedef struct {
     uint64_t received; // bytes
     uint64_t messages_refused;
     uint64_t workers_joined;
+    uint64_t workers_most; // at once
     uint64_t workers_vanished;
     uint64_t later_leases; // of pieces that had one before
 } nj_exchange_counts;

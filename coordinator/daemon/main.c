@@ -46,7 +46,9 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     nj_allow_watch watch;
     nj_night_options options;
     nj_night_summary summary = {0};
+    const uint64_t started_ns = nj_clock_mono_ns();
     nj_status status = nj_night_options_from(arguments, &options, err);
+    options.started_ns = started_ns;
     if (status == NJ_OK) {
         status = read_keys(arguments, &keys, &watch, &allowed, err);
     }

@@ -9,6 +9,7 @@
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/codec/shard.h"
+#include "coordinator/daemon/actual.h"
 #include "coordinator/daemon/effects.h"
 #include "coordinator/daemon/gate.h"
 #include "coordinator/daemon/measure.h"
@@ -148,14 +149,18 @@ static nj_status decode_users(nj_night *n, nj_error *err)
     nj_poller_add_router(&poller, n->exchange.router);
     const uint64_t start_ns = nj_clock_mono_ns();
     const uint64_t start_cpu_ns = nj_clock_process_ns();
+    n->decode_ns = start_ns;
     nj_progress_start(&n->progress, "users", n->plan.user_count, nj_night_users_done(n), false,
                       start_ns);
     nj_status status = run_until(n, &poller, is_decoded, err);
     nj_progress_finish(&n->progress);
     n->summary.decode_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
     n->summary.decode_cpu_seconds = (double)(nj_clock_process_ns() - start_cpu_ns) / 1e9;
+    const uint64_t audit_ns = nj_clock_mono_ns();
     if (status == NJ_OK) {
         status = audit_users(n, &poller, err);
+        n->summary.audit_seconds = (double)(nj_clock_mono_ns() - audit_ns) / 1e9;
+        nj_actual_ask_workers(n);
     }
     nj_exchange_farewell(&n->exchange, status == NJ_OK ? NJ_DRAIN_FINISHED : NJ_DRAIN_STOPPING);
     nj_router_close(&n->exchange.router,
@@ -332,6 +337,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
     n->summary.copied = n->plan.copied_count;
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
+    nj_actual_compare(n);
     nj_log_event(NJ_EVENT_PLAN,
                  NJ_FIELDS(nj_log_uint("users", n->plan.user_count),
                            nj_log_uint("copied", n->plan.copied_count),
@@ -372,7 +378,10 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     if (options->watch != NULL) {
         nj_gate_open();
     }
-    nj_status status = nj_measure_begin(&n, err);
+    nj_status status = nj_actual_begin(&n, err);
+    if (status == NJ_OK) {
+        status = nj_measure_begin(&n, err);
+    }
     if (status == NJ_OK) {
         status = open_night(&n, err);
     }

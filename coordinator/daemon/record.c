@@ -1,7 +1,6 @@
 #include "coordinator/daemon/record.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -229,17 +228,6 @@ void nj_record_tick(nj_record *record)
         nj_recorder_step(&record->recorder,
                          &(nj_note){.kind = NJ_NOTE_SAMPLE, .memory = nj_resident_bytes()},
                          now_ms(record));
-    }
-}
-
-void nj_record_staging(nj_record *record)
-{
-    nj_path path;
-    nj_error err = {0};
-    struct stat found;
-    if (nj_path_join(record->staging_dir.text, NJ_STORE_WORDS.DATA, &path, &err) == NJ_OK &&
-        stat(path.text, &found) == 0) {
-        record->staging_bytes = (uint64_t)found.st_size;
     }
 }
 

@@ -18,7 +18,6 @@ typedef struct {
     uint64_t began_wall_ms; // of the night's first process; 0: the staging area is not open yet
     uint64_t offset_ms;     // of this process's beginning behind it
     uint64_t mono_ns;       // of this process's beginning
-    uint64_t staging_bytes; // 0: not known
 } nj_record;
 
 /// The staging area is open: begins to note. `record` is all zero before.
@@ -44,9 +43,6 @@ void nj_record_pause(nj_record *record, bool paused, const char *why);
 
 /// Every 100 ms or so: this process's memory, as often as there is room for it.
 void nj_record_tick(nj_record *record);
-
-/// The staging area is as large as it becomes.
-void nj_record_staging(nj_record *record);
 
 /// This process ends its work on the night with `status`.
 void nj_record_end(nj_record *record, nj_status status);

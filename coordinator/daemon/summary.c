@@ -7,13 +7,14 @@
 
 #include "common/base/id.h"
 #include "common/store/quarantine.h"
+#include "coordinator/daemon/actual.h"
 
 #define JSON_BYTES_MAX ((size_t)NJ_SUMMARY_JSON_USERS_MAX * NJ_STORE_QUARANTINE_LINE_BYTES_MAX)
 #define LINES_BYTES_MAX ((size_t)NJ_SUMMARY_TEXT_USERS_MAX * NJ_STORE_QUARANTINE_LINE_BYTES_MAX)
 
 void nj_night_summary_init(nj_night_summary *summary)
 {
-    *summary = (nj_night_summary){0};
+    *summary = (nj_night_summary){.actual = nj_night_numbers_unknown()};
     nj_buffer_init(&summary->quarantined_json, JSON_BYTES_MAX);
     nj_buffer_init(&summary->quarantined_lines, LINES_BYTES_MAX);
 }
@@ -22,6 +23,7 @@ void nj_night_summary_fini(nj_night_summary *summary)
 {
     nj_buffer_fini(&summary->quarantined_json);
     nj_buffer_fini(&summary->quarantined_lines);
+    nj_planned_fini(&summary->planned);
 }
 
 typedef struct {
@@ -196,6 +198,7 @@ static void print_json(const nj_night_summary *s)
     print_since_json(s);
     printf(", ");
     print_eligible_json(s);
+    nj_actual_print_json(s);
     printf(", \"report\": ");
     print_path_json(s->report.text);
     printf("}\n");
@@ -218,6 +221,7 @@ static void print_text(const nj_night_summary *s)
            " times; %" PRIu64 " users decoded again and compared; store paused for %.1f s\n",
            s->leases, s->losses, s->retries, s->speculations, s->speculations_won, s->splits,
            s->benched, s->audited, s->paused_seconds);
+    nj_actual_print_text(s);
     if (s->quarantined > 0) {
         printf("%" PRIu64 " users are quarantined and have no list (all of them in "
                "%s/QUARANTINED.jsonl):\n",

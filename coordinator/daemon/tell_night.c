@@ -1,18 +1,24 @@
 #include "coordinator/daemon/tell_night.h"
 
-#include <sys/resource.h>
-#include <sys/stat.h>
+#include <math.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/store/schema.h"
 #include "coordinator/report/report.h"
 
-static uint64_t read_peak_bytes(void)
+// What workers of other machines told with their heartbeats, where nobody here knows better.
+static nj_night_numbers make_actual(const nj_night *n)
 {
-    struct rusage usage = {0};
-    getrusage(RUSAGE_SELF, &usage);
-    return (uint64_t)usage.ru_maxrss * 1024;
+    nj_night_numbers actual = n->summary.actual;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < n->record.recorder.worker_count; i++) {
+        const uint64_t bytes = n->record.recorder.workers[i].peak_memory;
+        most = bytes > most ? bytes : most;
+    }
+    if (isnan(actual.worker_bytes) && most > 0) {
+        actual.worker_bytes = (double)most;
+    }
+    return actual;
 }
 
 static nj_night_report_run make_run(const nj_night *n)
@@ -42,8 +48,6 @@ static nj_night_report_run make_run(const nj_night *n)
                                  .paused_seconds = s->paused_seconds,
                                  .total_seconds = (double)(now_ms - began_ms) / 1e3,
                                  .began_ms = began_ms,
-                                 .staging_bytes = n->record.staging_bytes,
-                                 .peak_bytes = read_peak_bytes(),
                                  .lease_ms = n->options->lease_ms,
                                  .shard_users = n->options->shard_users};
 }
@@ -65,10 +69,12 @@ static nj_status write_report(nj_night *n, nj_error *err)
     const nj_study_catalogue catalogue = {&n->job->catalogue, &n->job->map};
     const nj_night_report_users users = {&n->plan, user_at,
                                          n->plan.user_count + n->plan.copied_count};
+    const nj_night_numbers actual = make_actual(n);
     const nj_night_report_own night = {.run = make_run(n),
                                        .recorder = &n->record.recorder,
                                        .processes = &n->record.processes,
-                                       .planned = n->options->planned,
+                                       .planned = n->summary.planned_fits ? n->summary.planned.document : NULL,
+                                       .actual = &actual,
                                        .phases = n->options->phases,
                                        .phase_count = n->options->phase_count};
     const nj_night_report_source source = {.store_dir = n->options->store_dir,

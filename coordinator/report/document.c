@@ -27,47 +27,6 @@ static json_t *count_or_null(uint64_t value)
     return value > 0 ? nj_value_count(value) : json_null();
 }
 
-json_t *nj_document_actual(const nj_night_report_own *night, uint64_t store_bytes, bool *ok)
-{
-    const nj_night_report_run *run = &night->run;
-    const double decoded = (double)(run->rows - run->copied - run->resumed_rows);
-    uint64_t worker_bytes = 0;
-    for (uint32_t i = 0; i < night->recorder->worker_count; i++) {
-        const nj_recorder_worker *worker = &night->recorder->workers[i];
-        worker_bytes = worker->peak_memory > worker_bytes ? worker->peak_memory : worker_bytes;
-    }
-    json_t *object = json_object();
-    json_t *seconds = json_object();
-    json_t *memory = json_object();
-    nj_value_put(seconds, "decode", nj_value_real(run->decode_seconds), ok);
-    nj_value_put(seconds, "pack", nj_value_real(run->publish_seconds), ok);
-    nj_value_put(seconds, "total", nj_value_real(run->total_seconds), ok);
-    nj_value_put(memory, "coordinator", count_or_null(run->peak_bytes), ok);
-    nj_value_put(memory, "worker", count_or_null(worker_bytes), ok);
-    nj_value_put(object, "users", nj_value_count(run->users), ok);
-    nj_value_put(object, "shards", nj_value_count(run->shards), ok);
-    nj_value_put(object, "cores", count_or_null(night->recorder->cores_peak), ok);
-    nj_value_put(
-        object, "users_per_second",
-        run->decode_seconds > 0 ? nj_value_real(decoded / run->decode_seconds) : json_null(), ok);
-    nj_value_put(object, "seconds", seconds, ok);
-    nj_value_put(object, "memory_bytes", memory, ok);
-    nj_value_put(object, "store_bytes", nj_value_count(store_bytes), ok);
-    nj_value_put(object, "staging_bytes", count_or_null(run->staging_bytes), ok);
-    return object;
-}
-
-json_t *nj_document_planned(nj_slice text)
-{
-    json_t *planned = NULL;
-    nj_error err = {0};
-    if (text.size == 0 || text.size > NJ_NIGHT_REPORT_PLAN_BYTES_MAX ||
-        nj_json_parse(text.bytes, text.size, "the plan", &planned, &err) != NJ_OK) {
-        return json_null();
-    }
-    return planned;
-}
-
 json_t *nj_document_processes(const nj_processes *processes, bool *ok)
 {
     json_t *array = json_array();

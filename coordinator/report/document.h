@@ -12,9 +12,6 @@ typedef struct {
 } nj_listed_workers;
 
 json_t *nj_document_run(const nj_night_report_run *run, bool *ok);
-json_t *nj_document_actual(const nj_night_report_own *night, uint64_t store_bytes, bool *ok);
-/// null where it is no JSON, or more than NJ_NIGHT_REPORT_PLAN_BYTES_MAX.
-json_t *nj_document_planned(nj_slice text);
 json_t *nj_document_processes(const nj_processes *processes, bool *ok);
 json_t *nj_document_phases(const nj_night_phase *phases, size_t count, bool *ok);
 json_t *nj_document_series(const nj_recorder *recorder, bool *ok);

@@ -33,10 +33,10 @@ static void add_figures(nj_page *page)
     nj_html_figure(html, "users with a list", "%s",
                    nj_page_say_count(nj_page_number(facts, "row_count")).text);
     if (actual != NULL) {
-        const json_t *seconds = nj_page_at(actual, "seconds");
+        const json_t *run = nj_page_at(page->document, "run");
         const json_t *memory = nj_page_at(actual, "memory_bytes");
         nj_html_figure(html, "from start to publish", "%s",
-                       nj_page_say_seconds(nj_page_number(seconds, "total")).text);
+                       nj_page_say_seconds(nj_page_number(run, "total_seconds")).text);
         nj_html_figure(html, "users a second", "%s",
                        nj_page_say_rate(nj_page_number(actual, "users_per_second")).text);
         nj_html_figure(html, "workers at once", "%s", nj_page_say_count(count_workers(page)).text);
@@ -183,13 +183,18 @@ static void add_plan(nj_page *page)
         say as;
     } ROWS[] = {
         {"users", NULL, "users", nj_page_say_count},
+        {"copied", NULL, "copied", nj_page_say_count},
         {"shards", NULL, "shards", nj_page_say_count},
         {"cores of workers", NULL, "cores", nj_page_say_count},
         {"users a second", NULL, "users_per_second", nj_page_say_rate},
+        {"until workers can connect", "seconds", "start", nj_page_say_seconds},
         {"decoding", "seconds", "decode", nj_page_say_seconds},
+        {"decoding a sample again", "seconds", "audit", nj_page_say_seconds},
         {"packing, verifying, publishing", "seconds", "pack", nj_page_say_seconds},
         {"all of it", "seconds", "total", nj_page_say_seconds},
-        {"coordinator's memory", "memory_bytes", "coordinator", nj_page_say_bytes},
+        {"workers' processors", NULL, "worker_core_seconds", nj_page_say_seconds},
+        {"coordinator's own memory", "memory_bytes", "coordinator_own", nj_page_say_bytes},
+        {"with what it maps", "memory_bytes", "coordinator", nj_page_say_bytes},
         {"a worker's memory", "memory_bytes", "worker", nj_page_say_bytes},
         {"store", NULL, "store_bytes", nj_page_say_bytes},
         {"staging area", NULL, "staging_bytes", nj_page_say_bytes},

@@ -184,16 +184,23 @@ static json_t *tell_quarantined(const nj_night_report_source *source, const nj_s
     return object;
 }
 
-static void put_night(json_t *object, const nj_night_report_own *night, uint64_t store_bytes,
-                      bool *ok)
+static json_t *copy_plan(const json_t *plan)
+{
+    char *text = plan != NULL ? json_dumps(plan, JSON_COMPACT) : NULL;
+    const bool fits = text != NULL && strlen(text) <= NJ_NIGHT_REPORT_PLAN_BYTES_MAX;
+    free(text);
+    return fits ? json_deep_copy(plan) : json_null();
+}
+
+static void put_night(json_t *object, const nj_night_report_own *night, bool *ok)
 {
     nj_listed_workers *listed = calloc(1, sizeof *listed);
     if (listed == NULL) {
         *ok = false;
         return;
     }
-    nj_value_put(object, "planned", nj_document_planned(night->planned), ok);
-    nj_value_put(object, "actual", nj_document_actual(night, store_bytes, ok), ok);
+    nj_value_put(object, "planned", copy_plan(night->planned), ok);
+    nj_value_put(object, "actual", nj_night_numbers_json(night->actual), ok);
     nj_value_put(object, "run", nj_document_run(&night->run, ok), ok);
     nj_value_put(object, "processes", nj_document_processes(night->processes, ok), ok);
     nj_value_put(object, "phases", nj_document_phases(night->phases, night->phase_count, ok), ok);
@@ -231,7 +238,7 @@ static nj_status put_all(json_t *object, const nj_night_report_source *source, n
     nj_value_put(object, "lists", lists, &ok);
     nj_value_put(object, "quarantined", tell_quarantined(source, &manifest.facts, &ok), &ok);
     if (source->night != NULL) {
-        put_night(object, source->night, manifest.data_bytes, &ok);
+        put_night(object, source->night, &ok);
     }
     if (status == NJ_OK && !ok) {
         status =

@@ -12,6 +12,7 @@
 #include "common/base/file.h"
 #include "common/codec/json.h"
 #include "common/store/generation.h"
+#include "coordinator/planned.h"
 #include "coordinator/recorder.h"
 #include "coordinator/report/processes.h"
 #include "coordinator/report/study.h"
@@ -21,7 +22,7 @@
 #define NJ_NIGHT_REPORT_BYTES_MAX ((size_t)4 << 20) // of a document
 #define NJ_NIGHT_REPORT_WORKERS_MAX 1000u           // that are listed
 #define NJ_NIGHT_REPORT_QUARANTINED_MAX 100u        // likewise
-#define NJ_NIGHT_REPORT_PLAN_BYTES_MAX ((size_t)256 << 10)
+#define NJ_NIGHT_REPORT_PLAN_BYTES_MAX ((size_t)256 << 10) // of plan.json; a longer one is left out
 #define NJ_NIGHT_REPORT_PHASES_MAX 16
 
 // What was done for a night before its users: `run --embeddings` refreshes the catalogue and packs the bundle. Borrowed.
@@ -63,8 +64,6 @@ typedef struct {
 #undef NJ_NIGHT_REPORT_COUNT
 #undef NJ_NIGHT_REPORT_SECONDS
     uint64_t began_ms;      // of the night, since 1970
-    uint64_t staging_bytes; // 0: not known
-    uint64_t peak_bytes;    // of this process
     uint32_t lease_ms;
     uint32_t shard_users;
 } nj_night_report_run;
@@ -74,7 +73,8 @@ typedef struct {
     nj_night_report_run run;
     const nj_recorder *recorder;
     const nj_processes *processes;
-    nj_slice planned; // an object of JSON; "": none
+    const json_t *planned; // what plan.json says of this night; NULL: there was no plan
+    const nj_night_numbers *actual;
     const nj_night_phase *phases;
     size_t phase_count;
 } nj_night_report_own;
