@@ -16,6 +16,7 @@
 #include "coordinator/daemon/measure.h"
 #include "coordinator/daemon/stop.h"
 #include "coordinator/daemon/summary.h"
+#include "coordinator/daemon/tell_night.h"
 
 #define LINGER_MS 500
 #define PUBLISH_PATIENCE_MS 3600000 // of a service manager, while the store is packed; a guess
@@ -74,6 +75,7 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
         nj_exchange_perform(&n->exchange);
         show_progress(n);
         nj_measure_now_and_then(n, nj_clock_mono_ns());
+        nj_record_tick(&n->record);
         status = call_tick(n, err);
         nj_notify_alive(nj_clock_mono_ns());
     }
@@ -176,6 +178,7 @@ static nj_status resume_piece(void *context, const nj_ledger_record *record, nj_
 {
     nj_night *n = context;
     const bool committed = record->state == NJ_STORED_COMMITTED;
+    nj_record_past(&n->record, record);
     const nj_piece_range range = {.shard = (uint32_t)record->shard,
                                   .first = (uint32_t)record->first,
                                   .count = (uint32_t)record->count};
@@ -233,6 +236,7 @@ static nj_status open_dispatch(nj_night *n, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
+    nj_record_open(&n->record, n->options->store_dir, config.epoch);
     status = nj_staging_ledger_each(n->stage.staging, resume_piece, n, err);
     if (status == NJ_OK && n->summary.resumed_shards > 0) {
         const uint64_t quarantined = n->exchange.dispatch->ledger.counts.quarantined_users;
@@ -365,6 +369,7 @@ static void close_night(nj_night *n)
 {
     nj_ready_file_remove(&n->ready_file);
     nj_exchange_close(&n->exchange, LINGER_MS);
+    nj_record_close(&n->record);
     nj_stage_close(&n->stage);
     nj_since_close(&n->since);
     nj_result_check_fini(&n->check);
@@ -403,6 +408,10 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     nj_notify_stopping();
     if (status != NJ_OK) {
         nj_stage_discard_empty(&n.stage);
+    }
+    nj_record_end(&n.record, status);
+    if (n.summary.generation.text[0] != '\0') {
+        nj_night_tell(&n);
     }
     nj_measure_end(&n, status);
     *out = n.summary;

@@ -18,6 +18,7 @@
 #include "common/wire/allow_watch.h"
 #include "coordinator/daemon/since.h"
 #include "coordinator/planned.h"
+#include "coordinator/report/report.h"
 
 // Unless other sizes are asked for. At the end a batch of the engine (its default) is the least that is worth a lease.
 #define NJ_NIGHT_SHARD_USERS 64
@@ -89,7 +90,10 @@ typedef struct {
     const char *metrics_bind; // "127.0.0.1:9464"; NULL: no page
     uint32_t metrics_wait_ms; // how long the page waits for a scrape of the last numbers; 0: not
     const char *metrics_file; // written when the night ends, however it does; NULL: none
-    nj_night_hooks hooks;     // members may be NULL
+    // For the report (coordinator/report); borrowed until nj_night_run returns.
+    const nj_night_phase *phases; // [phase_count]
+    size_t phase_count;
+    nj_night_hooks hooks; // members may be NULL
 } nj_night_options;
 
 typedef struct {
@@ -122,6 +126,8 @@ typedef struct {
     nj_planned planned;   // owned; what plan_file says, whether it was made for this night or not
     bool planned_fits;    // it was
     nj_night_numbers actual;     // what the night came to, in the same words
+    nj_path report;       // the page; "": not written
+    double report_seconds; // that it took
     const nj_job *job;           // borrowed: its masks, where it has any
     nj_buffer quarantined_json;  // owned; the first of them as objects with commas between
     nj_buffer quarantined_lines; // owned; fewer of them, one a line, for people

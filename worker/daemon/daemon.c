@@ -14,6 +14,7 @@
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/base/notify.h"
+#include "common/base/resident.h"
 #include "common/codec/shard.h"
 #include "worker/daemon/signals.h"
 
@@ -23,6 +24,7 @@
 #define HELLO_PAUSE_MS 500
 #define RESEND_MS 5000
 #define STOP_WAIT_MS 500      // for the batch at hand, when the worker ends at once
+#define MEMORY_MS 500         // between two looks at this process's memory
 #define WAITING_SAID_MS 30000 // between two lines that say what an idle worker waits for
 #define WAITING_FIRST_MS 4000 // before the first of them, where there is no coordinator
 
@@ -288,6 +290,15 @@ static void look_at_computation(nj_worker_daemon *w, uint32_t users_done)
     }
 }
 
+static void look_at_memory(nj_worker_daemon *w)
+{
+    const uint64_t now_ns = now();
+    if (w->memory_ns == 0 || now_ns - w->memory_ns >= MEMORY_MS * 1000000ull) {
+        w->memory_ns = now_ns;
+        nj_session_note_memory(w->session, (uint32_t)(nj_resident_bytes() >> 20));
+    }
+}
+
 // A worker that does nothing says why: nobody else may know that it is there.
 static void say_waiting(nj_worker_daemon *w)
 {
@@ -336,6 +347,7 @@ static nj_status run_loop(nj_worker_daemon *w, nj_error *err)
         look_at_signals(w, &seen_signals);
         const uint32_t users_done = nj_compute_take_progress(w->compute);
         nj_session_progress(w->session, users_done);
+        look_at_memory(w);
         look_at_computation(w, users_done);
         nj_session_tick(w->session, now());
         perform_all(w);

@@ -56,6 +56,7 @@ typedef struct {
     uint64_t lacking_bytes; // that had to be fetched
     bool waiting_said;      // the first line about it stands in the log
     uint64_t waiting_ns;    // since when it waits, or last said so; 0: it does not wait
+    uint64_t memory_ns;     // of the last look at the memory
     bool finished;
     nj_status end_status;
     nj_error end_error;
