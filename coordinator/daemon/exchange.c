@@ -283,6 +283,9 @@ static void tell_second(nj_exchange *x, const nj_dispatch_effect *effect)
 
 static void perform(nj_exchange *x, const nj_dispatch_effect *effect)
 {
+    if (x->work.observe != NULL) {
+        x->work.observe(x->work.context, effect);
+    }
     switch (effect->kind) {
     case NJ_DISPATCH_SEND:
         send_to(x, effect, &effect->message);
@@ -354,6 +357,9 @@ static void take_message(nj_exchange *x, const nj_received *received)
         x->result = message.kind == NJ_MESSAGE_RESULT ? &message.result : NULL;
         if (x->result != NULL) {
             NJ_FAILPOINT_HIT(RESULT_RECEIVED);
+        }
+        if (x->work.hear != NULL) {
+            x->work.hear(x->work.context, &received->peer, &message);
         }
         nj_dispatch_message(x->dispatch, &received->peer, &message, nj_clock_mono_ns());
     } else {

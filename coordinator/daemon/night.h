@@ -18,6 +18,7 @@
 #include "common/wire/allow_watch.h"
 #include "coordinator/daemon/since.h"
 #include "coordinator/planned.h"
+#include "coordinator/report/report.h"
 
 // Unless other sizes are asked for. At the end a batch of the engine (its default) is the least that is worth a lease.
 #define NJ_NIGHT_SHARD_USERS 64
@@ -67,6 +68,7 @@ typedef struct {
     nj_allowlist *allowed;  // copied; NULL with insecure
     nj_allow_watch *watch;  // the file of `allowed`, if it may change; NULL: it may not
     bool insecure;
+    const char *ready_file; // holds the endpoint while workers can connect; NULL: none
     const char *store_dir;
     const char *since; // a generation whose rows are copied where they fit; NULL: none
     const char *
@@ -86,8 +88,12 @@ typedef struct {
     const char *plan_file;    // a plan.json that the night is compared with; NULL: none
     uint64_t started_ns;      // monotonic: when the command began; 0: with nj_night_run
     const char *metrics_bind; // "127.0.0.1:9464"; NULL: no page
+    uint32_t metrics_wait_ms; // how long the page waits for a scrape of the last numbers; 0: not
     const char *metrics_file; // written when the night ends, however it does; NULL: none
-    nj_night_hooks hooks;     // members may be NULL
+    // For the report (coordinator/report); borrowed until nj_night_run returns.
+    const nj_night_phase *phases; // [phase_count]
+    size_t phase_count;
+    nj_night_hooks hooks; // members may be NULL
 } nj_night_options;
 
 typedef struct {
@@ -120,6 +126,8 @@ typedef struct {
     nj_planned planned;   // owned; what plan_file says, whether it was made for this night or not
     bool planned_fits;    // it was
     nj_night_numbers actual;     // what the night came to, in the same words
+    nj_path report;       // the page; "": not written
+    double report_seconds; // that it took
     const nj_job *job;           // borrowed: its masks, where it has any
     nj_buffer quarantined_json;  // owned; the first of them as objects with commas between
     nj_buffer quarantined_lines; // owned; fewer of them, one a line, for people

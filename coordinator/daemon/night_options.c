@@ -7,6 +7,7 @@
 #include "common/store/staging.h"
 #include "coordinator/daemon/audit.h"
 
+#define METRICS_WAIT_MS_MAX 3600000
 #define STORAGE_WAIT_MS_MAX 86400000
 
 // The numbers of an option table, each with where it goes.
@@ -22,6 +23,7 @@ static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *o
         {"quarantine-max", 0, NJ_NIGHT_QUARANTINE_MAX, &out->quarantine_max},
         {"max-age", 1, NJ_SINCE_MAX_AGE_MOST, &out->max_age},
         {"audit-users", 0, NJ_AUDIT_USERS_MAX, &out->audit_users},
+        {"metrics-wait-ms", 0, METRICS_WAIT_MS_MAX, &out->metrics_wait_ms},
         {"storage-wait-ms", 0, STORAGE_WAIT_MS_MAX, &out->storage_wait_ms},
     };
     nj_status status = NJ_OK;

@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
+#include "common/base/id.h"
 #include "common/store/quarantine.h"
 #include "coordinator/daemon/actual.h"
 
@@ -125,6 +127,20 @@ static void print_name_json(const char *name)
     nj_buffer_fini(&text);
 }
 
+// null where there is none, or where it is no UTF-8.
+static void print_path_json(const char *path)
+{
+    nj_buffer text;
+    nj_buffer_init(&text, (size_t)8 * NJ_PATH_BYTES);
+    if (path[0] != '\0' && nj_utf8_valid(path, strlen(path)) &&
+        nj_buffer_json_string(&text, nj_slice_from(path)) == NJ_OK) {
+        print_buffer(&text);
+    } else {
+        printf("null");
+    }
+    nj_buffer_fini(&text);
+}
+
 static void print_eligible_json(const nj_night_summary *s)
 {
     const nj_masks *masks = &s->job->catalogue.masks;
@@ -161,7 +177,7 @@ static void print_eligible_text(const nj_night_summary *s)
 static void print_json(const nj_night_summary *s)
 {
     const char *quote = s->generation.text[0] != '\0' ? "\"" : "";
-    printf("{\"generation\": %s%s%s, \"users\": %" PRIu64 ", \"rows\": %" PRIu64
+    printf("{\"version\": 1, \"generation\": %s%s%s, \"users\": %" PRIu64 ", \"rows\": %" PRIu64
            ", \"skipped\": %" PRIu64 ", \"shards\": %" PRIu64 ", \"resumed_shards\": %" PRIu64
            ", \"resumed_rows\": %" PRIu64
            ", \"decode_s\": %.3f, \"decode_cpu_s\": %.3f, \"peak_rss_mb\": %.1f, \"users_per_s\": "
@@ -183,6 +199,8 @@ static void print_json(const nj_night_summary *s)
     printf(", ");
     print_eligible_json(s);
     nj_actual_print_json(s);
+    printf(", \"report\": ");
+    print_path_json(s->report.text);
     printf("}\n");
 }
 
@@ -209,6 +227,9 @@ static void print_text(const nj_night_summary *s)
                "%s/QUARANTINED.jsonl):\n",
                s->quarantined, s->generation.text);
         print_buffer(&s->quarantined_lines);
+    }
+    if (s->report.text[0] != '\0') {
+        printf("report: %s\n", s->report.text);
     }
 }
 
