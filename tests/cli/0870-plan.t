@@ -7,15 +7,6 @@ cp "$data/histories.txt" in/users.txt
 before=$(digest_of in)
 plan=(nightjar plan --bundle in/b.njb --users in/users.txt --workers 1 --probe-seconds 1)
 
-fits_schema() { # FILE
-    if python3 -c 'import jsonschema' 2>/dev/null; then
-        check "... and $1 fits schemas/json/plan.json" python3 -c '
-import json, sys, jsonschema
-jsonschema.Draft202012Validator(json.load(open(sys.argv[2]))).validate(json.load(open(sys.argv[1])))' "$1" "$source_dir/schemas/json/plan.json"
-    else
-        skip "python3-jsonschema is not there: $1 is not compared with its schema"
-    fi
-}
 expect_that() { # PYTHON OF p
     check "... and $1" python3 -c "
 import json
@@ -27,10 +18,10 @@ assert $1, p"
 expect_exit 0 '' -- "${plan[@]}" --store new/store --out plan.json --deadline 10h --price-per-core-hour 0.05
 stdout_has '2003 users: 2003 are decoded'
 stdout_has 'are free in .'
-stdout_has 'met by 9 h 59 min'
+stdout_has 'met by '
 stdout_has 'for a million users'
 expect_absent new
-fits_schema plan.json
+valid plan plan.json
 expect_that "p['users'] == p['histories']['users'] == 2003 and p['cores'] == 1 and p['deadline']['met'] and all('probe had' in w for w in p['warnings'])"
 expect_that "0 < p['searches'] < 2003 and p['probe']['alone']['searches'] >= p['searches'] / 2"
 expect_that "abs(p['seconds']['total'] - sum(v for k, v in p['seconds'].items() if k != 'total')) < 1e-9"
@@ -43,9 +34,9 @@ if can_mount; then
     cp out json.out
     stderr_has 'disk has 1.0 MB free, the night needs'
     stderr_has 'is missed by'
-    stdout_is_json
+    stdout_is_valid plan
     check '... which is what --out holds' python3 -c 'import json; assert json.load(open("json.out")) == json.load(open("plan.json"))'
-    fits_schema plan.json
+    valid plan plan.json
     expect_that "p['users'] == 100000000 and p['scaled_from_users'] == 2003 and p['cores'] == 2"
     expect_that "not p['deadline']['met'] and p['deadline']['cores'] > 2 and p['deadline']['nodes'] == p['deadline']['cores']"
     expect_that "1562500 < p['shards'] < 1563500 and len(p['warnings']) >= 2"
@@ -63,7 +54,7 @@ head -n 50 in/users.txt >some.txt
 nightjar run --bundle in/b.njb --users some.txt --store store --workers 1 >out 2>err
 expect_exit 0 '' -- nightjar plan --bundle in/b.njb --users some.txt --store store --since current --out plan.json
 expect_that "p['copied'] == 50 and p['shards'] == 0 and p['seconds']['decode'] == 0 and p['store_bytes'] > 16384"
-fits_schema plan.json
+valid plan plan.json
 
 # What is wrong is said before anything is measured.
 expect_exit 2 '--deadline is "5 o'"'"'clock", must be a time such as 05:00' -- "${plan[@]}" --deadline "5 o'clock"
