@@ -340,7 +340,7 @@ nj_status nj_command_plan(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         status = tell(arguments, result, err);
     }
-    if (status == NJ_OK && result->warning_count > 0 && nj_argument_flag(arguments, "strict")) {
+    if (status == NJ_OK && result->obstacle_count > 0 && nj_argument_flag(arguments, "strict")) {
         status = nj_fail(err, NJ_REFUSED, "the night does not fit: %s", result->warnings[0]);
     }
     nj_engine_close(&work.engine);

@@ -43,6 +43,15 @@ if can_mount; then
 else
     skip 'no disk of its own can be mounted here'
 fi
+if unshare -rm mount -t tmpfs tmpfs /sys/fs/cgroup 2>mount.err; then
+    in_group() { # COMMAND...: in a control group of 10 MB, as either version tells it
+        unshare -rm bash -c 'mount -t tmpfs tmpfs /sys/fs/cgroup && mkdir /sys/fs/cgroup/memory &&
+            echo 10000000 | tee /sys/fs/cgroup/memory.max >/sys/fs/cgroup/memory/memory.limit_in_bytes && exec "$@"' in_group "$@"
+    }
+    expect_exit 4 "MB of memory here, the control group's limit is 10 MB: take fewer --workers" -- in_group "${plan[@]}" --strict
+else
+    skip 'no file system can be mounted here'
+fi
 expect_exit 0 'no number of cores helps' -- "${plan[@]}" --scale-users 100000000 --deadline 2s
 stdout_has 'MISSED'
 
@@ -50,6 +59,9 @@ stdout_has 'MISSED'
 awk 'NR <= 50 { print $1, "nothing" }' in/users.txt >cold.txt
 expect_exit 0 '50 cold users' -- nightjar plan --bundle in/b.njb --users cold.txt --probe-seconds 1 --out plan.json
 expect_that "p['searches'] == p['histories']['items_most'] == 0 and p['histories']['cold'] == 50 and p['store_bytes'] > 0"
+awk 'NR <= 50 { print $1, NR % 2 ? "nothing" : "'"$(head -n 3 "$data/items.txt" | tr '\n' ' ')"'" }' in/users.txt >alike.txt
+expect_exit 0 '' -- nightjar plan --bundle in/b.njb --users alike.txt --workers 1 --probe-seconds 1 --out plan.json
+expect_that "p['searches'] == 1 and p['histories']['cold'] == 25 and p['histories']['items_most'] == 3"
 head -n 50 in/users.txt >some.txt
 nightjar run --bundle in/b.njb --users some.txt --store store --workers 1 >out 2>err
 expect_exit 0 '' -- nightjar plan --bundle in/b.njb --users some.txt --store store --since current --out plan.json
