@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/notify.h"
 
 #define TERMINAL_EVERY_NS 200000000u
 #define LINE_EVERY_NS 30000000000u
@@ -131,6 +132,7 @@ static void write_line(const nj_progress *progress, uint64_t done, const pace *p
     } else {
         length = snprintf(line, sizeof line, "%s\n", numbers);
     }
+    nj_notify_status("%.*s", (int)strcspn(line, "\n"), line);
     if (nj_log_format_now() == NJ_LOG_TEXT) {
         put_line(line, length, sizeof line);
         return;

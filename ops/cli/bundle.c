@@ -81,8 +81,7 @@ static nj_status histories_from(const nj_arguments *arguments, nj_histories_sour
                                 nj_error *err)
 {
     const char *as_of = nj_argument(arguments, "as-of");
-    nj_status status =
-        nj_format_from(nj_argument(arguments, "format"), out->path, &out->format, err);
+    nj_status status = nj_histories_form_from(arguments, out, err);
     return status == NJ_OK && as_of != NULL ? nj_instant_parse("as-of", as_of, &out->as_of, err)
                                             : status;
 }

@@ -41,6 +41,8 @@ nj_status nj_command_keys(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_lab_data(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_man(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_plan(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_report(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_run(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_get(const nj_arguments *arguments, nj_error *err);
