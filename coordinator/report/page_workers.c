@@ -122,8 +122,10 @@ static void draw_span(rows_plane *p, const json_t *row)
     const double whole = p->row_height - 5;
     const double height = second || audit ? whole / 2 : whole;
     const double top = row_top(p, (size_t)worker) + 2.5 + (whole - height);
-    nj_svg_tip(&p->svg, "shard %.0f, attempt %.0f, %.0f users: %s%s%s, %s to %s",
-               nj_page_element(row, 1), nj_page_element(row, 2), nj_page_element(row, 3),
+    nj_svg_tip(&p->svg, "shard %s, attempt %s, %s users: %s%s%s, %s to %s",
+               nj_page_say_count(nj_page_element(row, 1)).text,
+               nj_page_say_count(nj_page_element(row, 2)).text,
+               nj_page_say_count(nj_page_element(row, 3)).text,
                strcmp(end, "past") == 0 ? "stored by an earlier process" : end,
                second ? ", second lease" : "", audit ? ", decoded again" : "",
                nj_page_say_seconds(began / 1000).text, nj_page_say_seconds(ended / 1000).text);
