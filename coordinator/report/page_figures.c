@@ -160,7 +160,7 @@ void nj_page_add_throughput(nj_page *page)
 
 // ---- latency ----
 
-#define GROUPS_MAX 24u  // bars of the histogram: neighbouring buckets are joined
+#define GROUPS_MAX 13u  // bars of the histogram: neighbouring buckets are joined
 #define SHORT_OCTAVES 4 // below 2^4 ms
 
 typedef struct {

@@ -18,6 +18,7 @@
 #define CELLS_MAX 512u // of a strip
 #define TABLE_WORKERS 30u
 #define NAME_CHARS 18u
+#define CROSS 4.0 // pixels: half of it
 
 // A picture with time across and a row for each worker or group.
 typedef struct {
@@ -106,6 +107,15 @@ static bool is_bad(const char *end)
     return strcmp(end, "failed") == 0 || strcmp(end, "lost") == 0;
 }
 
+// Tells a bar apart without colours too.
+static void draw_cross(nj_svg *svg, double x, double y)
+{
+    nj_svg_line(svg, NJ_SVG_INK, (nj_svg_point){x - CROSS, y - CROSS},
+                (nj_svg_point){x + CROSS, y + CROSS}, false);
+    nj_svg_line(svg, NJ_SVG_INK, (nj_svg_point){x - CROSS, y + CROSS},
+                (nj_svg_point){x + CROSS, y - CROSS}, false);
+}
+
 static void draw_span(rows_plane *p, const json_t *row)
 {
     const double worker = nj_page_element(row, 0);
@@ -134,11 +144,8 @@ static void draw_span(rows_plane *p, const json_t *row)
                 : second || audit ? NJ_SVG_SECOND
                                   : NJ_SVG_MAIN,
                 from, top, width, height);
-    if (is_bad(end)) { // without colours too
-        nj_svg_line(&p->svg, NJ_SVG_ALARM, (nj_svg_point){from + width, top - 2},
-                    (nj_svg_point){from + width, top + height + 2}, false);
-        nj_svg_text(&p->svg, NJ_SVG_INK, NJ_SVG_START, from + width + 3, top + height / 2 + 4, "%s",
-                    "\u00d7");
+    if (is_bad(end)) {
+        draw_cross(&p->svg, from + width, top + height / 2);
     }
     nj_svg_tip_end(&p->svg);
 }

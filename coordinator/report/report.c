@@ -118,7 +118,8 @@ static nj_status read_lists(const nj_night_report_source *source, json_t **out, 
                                        : nj_store_each(r.reader, visit_row, &r, err);
     }
     if (status == NJ_OK) {
-        status = nj_study_json(r.study, r.step, r.user_total, out, err);
+        const uint64_t rows = nj_store_reader_manifest(r.reader)->facts.row_count;
+        status = nj_study_json(r.study, r.step, rows, out, err);
     }
     close_reading(&r);
     return status;
