@@ -220,7 +220,8 @@ static nj_status parse_one_key(const char *path, const char *bytes, size_t size,
 }
 
 // Ours must be for us alone. One of root's may be readable by a group: so a scheduler mounts a secret into a container that
-// does not run as root. Source: the same rule as PostgreSQL's ssl_key_file.
+// does not run as root, and so an access list shows by which systemd hands a credential to a service's user. Source: the same
+// rule as PostgreSQL's ssl_key_file.
 static nj_status check_secret_mode(const char *path, nj_error *err)
 {
     struct stat about;
@@ -229,6 +230,13 @@ static nj_status check_secret_mode(const char *path, nj_error *err)
     }
     if (!S_ISREG(about.st_mode)) {
         return nj_fail(err, NJ_CONFIG, "%s: a secret key must be a regular file", path);
+    }
+    const size_t length = strlen(path);
+    if (length > 4 && strcmp(path + length - 4, ".pub") == 0) {
+        return nj_fail(err, NJ_CONFIG,
+                       "%s: a public key by its name; the secret one is needed (the file without "
+                       ".pub)",
+                       path);
     }
     const bool is_of_root = about.st_uid == 0 && geteuid() != 0;
     const mode_t refused = S_IRWXO | (is_of_root ? S_IWGRP | S_IXGRP : S_IRWXG);
