@@ -1,10 +1,10 @@
 # The same events in any form and packing, from a file, a folder or standard input, give the same lists: byte for byte.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 make_bundle
-nightjar decode --bundle b.njb --users users.txt --top 5 >expected 2>err
-head -n 20 "$data/histories.txt" >h.txt
+awk 'NF > 1' users.txt >h.txt # who has no event is in no event form
+nightjar decode --bundle b.njb --users h.txt --top 5 >expected 2>err
 
-# Every form of the same twenty users; times rise by one an event.
+# Every form of the same users; times rise by one an event.
 python3 - <<'PYTHON'
 import json
 users = [line.split() for line in open("h.txt")]
@@ -60,7 +60,6 @@ mkdir lines rows mixed
 head -n 7 h.txt >lines/part-00000
 : >lines/part-00001
 tail -n +8 h.txt | head -n 5 | gzip -n >lines/part-00002.gz
-tail -n +13 h.txt | tr -d '\n' >/dev/null
 tail -n +13 h.txt >lines/part-00010
 touch lines/_SUCCESS lines/._SUCCESS.crc lines/.part-00000.crc lines/part-00000.crc
 echo 'no history at all' >lines/_metadata
@@ -91,7 +90,7 @@ check "a night of a folder of csv has the rows of sequence text" cmp -s rows.jso
 night piped - --format jsonl < <(gzip -c h.jsonl)
 check "... and one of a pipe of packed JSON lines" cmp -s rows.jsonl rows.expected
 night plain h.inter.gz --since current
-check "... and a delta of another form copies every row" grep -q '20 copied\|copied 20' err out
+check "... and a delta of another form copies every row" grep -q '19 users are copied' err
 
 # ---- what is refused says the file and the place ----
 refuse() { # TEXT FILE OPTION...

@@ -87,7 +87,19 @@ expect_exit 0 '1 bytes of the texts are not UTF-8 and were taken for spaces' -- 
 printf 'item_id,title\n1,red shoe\n' >comma.tsv
 refuse 65 'comma.tsv: line 1: has 1 columns, none of them text beside the id: columns are separated by tabs' --items comma.tsv
 gzip -c items.tsv >items.tsv.gz
-refuse 65 'items.tsv.gz: line 1: is compressed by gzip: unpack it first' --items items.tsv.gz
+mkdir parts
+head -n 2 items.tsv >parts/part-0.tsv
+(head -n 1 items.tsv && tail -n +3 items.tsv) | gzip -c >parts/part-1.tsv.gz
+touch parts/_SUCCESS
+nightjar embed --items items.tsv --out whole.npy >out 2>err
+for packed in items.tsv.gz parts; do
+    expect_exit 0 '' -- nightjar embed --items $packed --out packed.npy
+    check "... and the vectors of $packed are the same" cmp packed.npy whole.npy
+done
+expect_exit 0 '' -- nightjar embed --items - --out packed.npy < <(cat items.tsv.gz)
+check "... and those of a pipe" cmp packed.npy whole.npy
+sed -n 2p items.tsv >>parts/part-0.tsv
+refuse 65 'parts/part-0.tsv: line 3: item "' --items parts
 expect_exit 2 '--out and --ids-out are one file, "./E.npy"' -- nightjar embed --items items.tsv --out E.npy --ids-out ./E.npy
 check "... and touches nothing" cmp E.npy before.npy
 expect_exit 74 'nowhere/E.npy' -- nightjar embed --items items.tsv --out nowhere/E.npy

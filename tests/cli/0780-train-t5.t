@@ -141,7 +141,7 @@ stderr_has '1 of them a single one'
 printf 'a foxglove-01 foxglove-02 foxglove-03 kettle-01 gone kettle-02\n' >blind.txt
 expect_exit 0 'nobody can be validated' -- "${train[@]}" --users blind.txt --epochs 1 --out unseen
 expect_absent never
-expect_exit 2 '--users is standard input' -- "${train[@]}" --users - --out never
+expect_exit 65 'standard input: holds no history' -- "${train[@]}" --users - --out never </dev/null
 expect_exit 2 '--dropout is "1"' -- "${train[@]}" --dropout 1 --out never
 expect_exit 2 '--activation is "silu"' -- "${train[@]}" --activation silu --out never
 expect_exit 65 '"num_heads" 65536 times "d_kv" 65536' -- "${train[@]}" --heads 65536 --d-kv 65536 --out never
