@@ -34,7 +34,7 @@ expect_exit 0 '' -- nightjar eval --bundle whole.njb --users users.txt --target 
 check '... and NDCG is what training said' python3 -c 'import json
 best = json.load(open("whole/training.json"))["best"]
 assert abs(json.load(open("out"))["models"][0]["ndcg@10"] - best) < 1e-9 and best > 0'
-expect_exit 0 '' -- "${small[@]}" --threads 1 --quiet --out alone
+expect_exit 0 '' -- "${small[@]}" --threads 1 --quiet --out alone --users - < <(gzip -c users.txt) # read twice, so spooled
 same_model whole alone
 same_log whole alone
 expect_exit 0 '' -- "${small[@]}" --out whole --resume
