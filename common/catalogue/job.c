@@ -33,9 +33,8 @@ nj_status nj_histories_form_from(const nj_arguments *arguments, nj_histories_sou
     const char *format = nj_argument(arguments, "format");
     const char *columns = nj_argument(arguments, "columns");
     const char *delimiter = nj_argument(arguments, "delimiter");
-    nj_status status = format != NULL
-                           ? nj_histories_format_named(format, &out->format, err)
-                           : nj_histories_format_find(out->path, &out->format, err);
+    nj_status status = format != NULL ? nj_histories_format_named(format, &out->format, err)
+                                      : nj_histories_format_find(out->path, &out->format, err);
     if (status == NJ_OK && columns != NULL) {
         status = nj_columns_parse(columns, &out->columns, err);
     }
