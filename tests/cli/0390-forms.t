@@ -59,14 +59,14 @@ fi
 mkdir lines rows mixed
 head -n 7 h.txt >lines/part-00000
 : >lines/part-00001
-tail -n +8 h.txt | head -n 5 | gzip -n >lines/part-00002.gz
+sed -n 8,12p h.txt | gzip -n >lines/part-00002.gz
 tail -n +13 h.txt >lines/part-00010
 touch lines/_SUCCESS lines/._SUCCESS.crc lines/.part-00000.crc lines/part-00000.crc
 echo 'no history at all' >lines/_metadata
 same "a folder of sequence text" --users lines
 head -n 30 h.csv >rows/part-00000.csv
 : >rows/part-00001.csv
-(head -n 1 h.csv && tail -n +31 h.csv | head -n 40) | gzip -n >rows/part-00002.csv.gz
+sed -n '1p;31,70p' h.csv | gzip -n >rows/part-00002.csv.gz
 (echo timestamp,note,item,user && tail -n +71 h.csv | awk -F, '{ print $3 ",," $2 "," $1 }') >rows/part-00003.csv
 same "a folder of csv, one part with its columns in another order," --users rows
 same "... under the ending of its parts" --users rows/

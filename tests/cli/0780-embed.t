@@ -84,8 +84,15 @@ refuse 65 'long.tsv: line 2: is longer than 16777216 bytes' --items long.tsv
 rm long.tsv
 printf 'id\ttitle\n1\tcaf\xe9 noir\n2\tnoir\n' >latin1.tsv
 expect_exit 0 '1 bytes of the texts are not UTF-8 and were taken for spaces' -- nightjar embed --items latin1.tsv --out s.npy
-printf 'item_id,title\n1,red shoe\n' >comma.tsv
-refuse 65 'comma.tsv: line 1: has 1 columns, none of them text beside the id: columns are separated by tabs' --items comma.tsv
+printf 'item_id\n1\n' >one.tsv
+refuse 65 'one.tsv: line 1: has 1 columns, none of them text beside the id: columns are separated by tabs' --items one.tsv
+printf 'item_id\ttitle\na\tred, "blue" shoe\nb\tred shoe\nc\tblue  hat\n' >tab.tsv
+printf 'item_id,title\na,"red, ""blue"" shoe"\nb,red shoe\nc,"blue\n hat"\n' >comma.csv
+nightjar embed --items tab.tsv --out tab.npy >out 2>err
+expect_exit 0 '' -- nightjar embed --items comma.csv --out comma.npy
+check "... and the vectors are those of the same texts between tabs" cmp comma.npy tab.npy
+printf 'item_id,title\na,"red\n' >comma.csv
+refuse 65 'comma.csv: line 2: a quote is opened and not closed' --items comma.csv
 gzip -c items.tsv >items.tsv.gz
 mkdir parts
 head -n 2 items.tsv >parts/part-0.tsv
