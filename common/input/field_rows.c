@@ -153,12 +153,12 @@ nj_status nj_field_rows_next(nj_field_rows *rows, nj_error *err)
 }
 
 void nj_field_rows_init(nj_field_rows *rows, nj_lines *lines, bool has_quotes, char delimiter,
-                  size_t row_bytes_max)
+                        size_t row_bytes_max)
 {
     *rows = (nj_field_rows){.lines = lines,
-                      .has_quotes = has_quotes,
-                      .delimiter = delimiter,
-                      .row_bytes_max = row_bytes_max};
+                            .has_quotes = has_quotes,
+                            .delimiter = delimiter,
+                            .row_bytes_max = row_bytes_max};
     nj_buffer_init(&rows->joined, row_bytes_max);
 }
 

@@ -26,13 +26,14 @@ typedef struct {
 } nj_field_rows;
 
 void nj_field_rows_init(nj_field_rows *rows, nj_lines *lines, bool has_quotes, char delimiter,
-                  size_t row_bytes_max);
+                        size_t row_bytes_max);
 void nj_field_rows_fini(nj_field_rows *rows);
 
 /// Splits the next line that is not blank, and those that its quotes go on in. NJ_END behind the last. NJ_INPUT: quotes that are wrong,
 /// more than NJ_ROW_FIELDS_MAX fields, a row longer than row_bytes_max.
 NJ_CHECKED nj_status nj_field_rows_next(nj_field_rows *rows, nj_error *err);
 /// The same of the line that `rows->lines` gave last.
-NJ_CHECKED nj_status nj_field_rows_split(nj_field_rows *rows, char *line, size_t size, nj_error *err);
+NJ_CHECKED nj_status nj_field_rows_split(nj_field_rows *rows, char *line, size_t size,
+                                         nj_error *err);
 
 #endif

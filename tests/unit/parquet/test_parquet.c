@@ -106,8 +106,7 @@ static void the_first_shape_whose_columns_are_there_is_taken(void **state)
     nj_error err = {0};
     nj_parquet *parquet = NULL;
     static const nj_parquet_column MISSING = {.as = "x", .names = {"x"}, .is_needed = true};
-    const nj_parquet_shape shapes[] = {{NJ_PARQUET_JSON, &MISSING, 1},
-                                       {NJ_PARQUET_CSV, EVENTS, 4}};
+    const nj_parquet_shape shapes[] = {{NJ_PARQUET_JSON, &MISSING, 1}, {NJ_PARQUET_CSV, EVENTS, 4}};
     assert_ok(nj_parquet_open(0, "f", shapes, 2, &parquet, &err), &err);
     assert_int_equal(nj_parquet_form_of(parquet), NJ_PARQUET_CSV);
     nj_parquet_close(&parquet);
