@@ -6,16 +6,15 @@ grep -q NJ_FAILPOINT "$bin/nightjar-worker" || skip "the programs are built with
 start_machine
 make_night 200
 make_keys server worker
-inside install -m 644 -D -t /srv/nightjar "$work/night.njb" "$work/users.txt" 2>install.log ||
-    inside install -m 644 -D -t /var/nightjar "$work/night.njb" "$work/users.txt"
-inside mkdir -p /etc/nightjar/far
+give night.njb /srv/shop/night.njb
+give users.txt /srv/shop/users.txt
 cat >env <<END
-NIGHTJAR_BUNDLE=/var/nightjar/night.njb
-NIGHTJAR_USERS=/var/nightjar/users.txt
+NIGHTJAR_BUNDLE=/srv/shop/night.njb
+NIGHTJAR_USERS=/srv/shop/users.txt
 NIGHTJAR_BEAM=20
 NIGHTJAR_TOP=10
 END
-(cat env && echo NIGHTJAR_WORKERS=2) | inside tee /etc/nightjar/shop.env >/dev/null
+(cat env && echo NIGHTJAR_WORKERS=2) | give - /etc/nightjar/shop.env
 
 expect_store() { # SHOP
     inside nightjar store verify --store "/var/lib/nightjar/$1" >verify.out 2>verify.log || fail "$1 does not verify"
@@ -33,20 +32,16 @@ expect_store shop
 generation=$(inside cat /var/lib/nightjar/shop/CURRENT)
 
 # A wrong setting is told to somebody, and not tried again.
-(cat env && echo NIGHTJAR_WORKERS=many) | inside tee /etc/nightjar/wrong.env >/dev/null
-extend nightjar-alert@.service "ExecStart=" "ExecStart=/bin/touch /run/alert.%i" "DynamicUser=no"
-printf '[Unit]\nOnFailure=nightjar-alert@%%n.service\n' | inside tee /run/systemd/system/nightjar-night@.service.d/60-alert.conf >/dev/null
-inside systemctl daemon-reload
+(cat env && echo NIGHTJAR_WORKERS=many) | give - /etc/nightjar/wrong.env
+extend nightjar-alert@.service "[Service]" "DynamicUser=no" "ExecStart=" "ExecStart=/bin/touch /run/alert.%i"
+extend nightjar-night@.service "[Unit]" "OnFailure=nightjar-alert@%n.service"
 inside systemctl start nightjar-night@wrong
 await "the alert" inside test -e /run/alert.nightjar-night@wrong.service
 expect_property nightjar-night@wrong ExecMainStatus 2
 expect_property nightjar-night@wrong NRestarts 0
 
 # The timer.
-inside mkdir /run/systemd/system/nightjar-night@.timer.d
-printf '[Timer]\nOnCalendar=\nOnCalendar=*:*:*\nRandomizedDelaySec=0\nAccuracySec=1us\n' |
-    inside tee /run/systemd/system/nightjar-night@.timer.d/test.conf >/dev/null
-inside systemctl daemon-reload
+extend nightjar-night@.timer "[Timer]" "OnCalendar=" "OnCalendar=*:*:*" "RandomizedDelaySec=0" "AccuracySec=1us"
 inside systemctl start nightjar-night@shop.timer
 has_new() { [[ $(inside cat /var/lib/nightjar/shop/CURRENT) != "$generation" ]]; }
 await "the timer's night" has_new
@@ -54,19 +49,19 @@ inside systemctl stop nightjar-night@shop.timer
 
 # ---- coordinator and workers apart ----
 
-(cat env && echo "NIGHTJAR_BIND=tcp://127.0.0.1:7000" && echo "NIGHTJAR_SHARD_USERS=8" && echo "NIGHTJAR_LEASE_MS=3000") |
-    inside tee /etc/nightjar/far.env >/dev/null
-inside cp "$work/worker.key.pub" /etc/nightjar/far/workers
-inside cp "$work/server.key" /etc/nightjar/far/server.key
-inside cp "$work/server.key.pub" "$work/worker.key" /etc/nightjar
-printf 'NIGHTJAR_CONNECT=tcp://127.0.0.1:7000\nNJ_FAILPOINT=compute.user=slow:100\n' | inside tee /etc/nightjar/worker.env >/dev/null
-extend nightjar-worker@.service "RestartSec=100ms" "WatchdogSec=2"
-extend nightjar-coordinator@.service "RestartSec=100ms"
+(cat env && printf '%s\n' NIGHTJAR_BIND=tcp://127.0.0.1:7000 NIGHTJAR_SHARD_USERS=8 NIGHTJAR_LEASE_MS=3000) | give - /etc/nightjar/far.env
+give worker.key.pub /etc/nightjar/far/workers
+give server.key /etc/nightjar/far/server.key 600
+give server.key.pub /etc/nightjar/server.key.pub
+give worker.key /etc/nightjar/worker.key 600
+printf '%s\n' NIGHTJAR_CONNECT=tcp://127.0.0.1:7000 NJ_FAILPOINT=compute.user=slow:100 | give - /etc/nightjar/worker.env
+extend nightjar-worker@.service "[Service]" "RestartSec=100ms" "WatchdogSec=2"
+extend nightjar-coordinator@.service "[Service]" "RestartSec=100ms"
 inside systemctl start nightjar-workers.target nightjar-worker@1 nightjar-worker@2 # before there is a coordinator
 inside systemctl start nightjar-coordinator@far # returns when workers can connect
 [[ $(property nightjar-coordinator@far StatusText) == "listening on tcp://127.0.0.1:7000, 200 users to decode" ]] ||
     fail "status: $(property nightjar-coordinator@far StatusText)"
-some_committed() { [[ $(inside "$bin/count_shards" /var/lib/nightjar/far 2>/dev/null) -ge 2 ]]; }
+some_committed() { [[ $(inside count_shards /var/lib/nightjar/far 2>/dev/null) -ge 2 ]]; }
 await "2 committed shards" some_committed
 
 inside systemctl kill --signal=KILL nightjar-worker@1
