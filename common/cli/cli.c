@@ -13,6 +13,7 @@
 #include <sodium/core.h>
 
 #include "common/base/log.h"
+#include "common/base/notify.h"
 #include "common/cli/arguments.h"
 #include "common/cli/completion.h"
 #include "common/cli/man.h"
@@ -282,6 +283,7 @@ int nj_cli_main(const nj_program *program, int argc, char **argv)
     }
     hold_standard_streams();
     ignore_write_signals();
+    nj_notify_open();
     return nj_status_exit_code(dispatch(program, argc, argv));
 }
 

@@ -219,6 +219,16 @@ static nj_status parse_one_key(const char *path, const char *bytes, size_t size,
     return status;
 }
 
+// systemd lets the service's user read a credential by an access list, whose mask stands where a group's rights do: mode 440. Nobody
+// else passes the folder, which is the service's own.
+static bool is_credential(const char *path)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    const size_t length = folder != NULL ? strlen(folder) : 0;
+    return length > 1 && folder[0] == '/' && strncmp(path, folder, length) == 0 &&
+           path[length] == '/' && strchr(path + length + 1, '/') == NULL;
+}
+
 static nj_status check_secret_mode(const char *path, nj_error *err)
 {
     struct stat about;
@@ -228,7 +238,8 @@ static nj_status check_secret_mode(const char *path, nj_error *err)
     if (!S_ISREG(about.st_mode)) {
         return nj_fail(err, NJ_CONFIG, "%s: a secret key must be a regular file", path);
     }
-    if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    const mode_t refused = is_credential(path) ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+    if ((about.st_mode & refused) != 0) {
         return nj_fail(err, NJ_CONFIG, "%s: mode %03o lets others at a secret key: chmod 600 %s",
                        path, (unsigned)(about.st_mode & 0777), path);
     }

@@ -59,6 +59,7 @@ typedef struct {
     nj_allowlist *allowed;  // copied; NULL with insecure
     nj_allow_watch *watch;  // the file of `allowed`, if it may change; NULL: it may not
     bool insecure;
+    const char *ready_file; // holds the endpoint while workers can connect; NULL: none
     const char *store_dir;
     const char *since; // a generation whose rows are copied where they fit; NULL: none
     const char *

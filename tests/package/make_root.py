@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-ALWAYS = ("base-files", "base-passwd", "coreutils", "dash")
+ALWAYS = ("base-files", "base-passwd", "coreutils", "dash", "init-system-helpers", "libpam-modules-bin")
 LEFT_OUT = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/lintian/", "/usr/share/bug/")
 INFO = "/var/lib/dpkg/info"
 

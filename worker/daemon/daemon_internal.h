@@ -13,6 +13,7 @@
 #include "worker/daemon/compute.h"
 #include "worker/daemon/daemon.h"
 #include "worker/daemon/held_sections.h"
+#include "worker/daemon/rendezvous.h"
 #include "worker/daemon/section_cache.h"
 #include "worker/daemon/watchdog.h"
 #include "worker/session.h"
@@ -28,6 +29,7 @@ typedef struct {
 
 typedef struct {
     const nj_worker_options *options;
+    nj_rendezvous rendezvous;
     nj_dealer *dealer;
     nj_compute *compute;
     nj_section_cache cache;

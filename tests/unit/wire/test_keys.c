@@ -107,6 +107,30 @@ static void a_secret_that_others_may_read_is_refused(void **state)
     assert_refused(nj_keypair_read("/dev/null", &pair, &err), NJ_CONFIG, &err, "regular file");
 }
 
+static void a_credential_of_the_service_may_show_a_groups_rights(void **state)
+{
+    nj_error err = {0};
+    nj_keypair pair;
+    const char *path = sandbox_write(state, "open.key", KEY_A, 40);
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    assert_int_equal(setenv("CREDENTIALS_DIRECTORY", folder, 1), 0);
+    assert_int_equal(chmod(path, 0440), 0);
+    assert_ok(nj_keypair_read(path, &pair, &err), &err);
+    assert_int_equal(chmod(path, 0460), 0);
+    assert_refused(nj_keypair_read(path, &pair, &err), NJ_CONFIG, &err, "460");
+    assert_int_equal(chmod(path, 0444), 0);
+    assert_refused(nj_keypair_read(path, &pair, &err), NJ_CONFIG, &err, "444");
+    assert_int_equal(chmod(path, 0440), 0);
+    *strrchr(folder, '/') = '\0'; // a folder above, one with the same beginning, none
+    const char *const others[] = {folder, "/tm", "/", ""};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_int_equal(setenv("CREDENTIALS_DIRECTORY", others[i], 1), 0);
+        assert_refused(nj_keypair_read(path, &pair, &err), NJ_CONFIG, &err, "chmod 600");
+    }
+    assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+}
+
 static void refused_key_files_name_file_and_line_but_never_the_secret(void **state)
 {
     nj_error err = {0};
@@ -245,6 +269,7 @@ int main(void)
         SANDBOXED(a_secret_needs_no_name_on_a_disk),
         SANDBOXED(a_key_is_never_overwritten),
         SANDBOXED(a_secret_that_others_may_read_is_refused),
+        SANDBOXED(a_credential_of_the_service_may_show_a_groups_rights),
         SANDBOXED(refused_key_files_name_file_and_line_but_never_the_secret),
         SANDBOXED(an_allow_list_has_comments_names_and_any_line_end),
         SANDBOXED(bad_allow_lists_are_refused_with_line_and_rule),
