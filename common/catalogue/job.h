@@ -23,11 +23,24 @@
 #define NJ_USERS_OPTIONS                                                                           \
     {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", true},                   \
         NJ_USERS_FILE_OPTIONS
+// How histories are written, beside their format.
+#define NJ_COLUMNS_OPTIONS                                                                         \
+    {"columns", "LIST", NULL,                                                                      \
+     "the file's names of columns: user=customer,item=sku,timestamp=ts; #1 is the first of a csv " \
+     "without a header",                                                                           \
+     false},                                                                                       \
+    {                                                                                              \
+        "delimiter", "MARK", NULL, "between fields of csv: tab, comma, semicolon, pipe or a mark", \
+            false                                                                                  \
+    }
 // Which histories, and what of them: the rows that nj_histories_from reads, in every command that reads users.
 #define NJ_HISTORIES_OPTIONS                                                                       \
-    {"users", "FILE", NULL, "user histories; - is standard input", true},                          \
-        {"format", "WORD", NULL, "sequence, jsonl, csv or inter; default: by the file's ending",   \
-         false},                                                                                   \
+    {"users", "FILE", NULL,                                                                        \
+     "user histories, also packed by gzip or zstd, or a folder of parts; - is standard input",     \
+     true},                                                                                        \
+        {"format", "WORD", NULL,                                                                   \
+         "sequence, jsonl, csv, inter or parquet; default: by the file's ending", false},          \
+        NJ_COLUMNS_OPTIONS,                                                                        \
         {"as-of", "TIME", NULL,                                                                    \
          "only what happened before counts: a number as the file's times are, or a date of UTC",   \
          false},                                                                                   \
@@ -54,7 +67,8 @@
 NJ_CHECKED nj_status nj_settings_from(const nj_arguments *arguments, nj_settings *out,
                                       nj_error *err);
 
-/// Reads --users, --format, --as-of and --tie-seed; the path is borrowed from the arguments. NJ_USAGE.
+/// Reads --users, --format, --columns, --delimiter, --as-of and --tie-seed; the path is borrowed from the arguments. NJ_USAGE;
+/// those of nj_histories_format_find.
 NJ_CHECKED nj_status nj_histories_from(const nj_arguments *arguments, nj_histories_source *out,
                                        nj_error *err);
 
@@ -94,8 +108,9 @@ static inline nj_user_masks nj_job_masks(const nj_job *job)
 /// What was asked for: the digest of the masks, all zero without any.
 nj_digest nj_job_eligible_digest(const nj_job *job);
 
-/// "sequence" etc. from --format, or from the path's ending.
-NJ_CHECKED nj_status nj_format_from(const char *word, const char *path, nj_histories_format *out,
-                                    nj_error *err);
+/// How the file at out->path is written: --format or the path's ending, --columns and --delimiter. NJ_USAGE;
+/// those of nj_histories_format_find.
+NJ_CHECKED nj_status nj_histories_form_from(const nj_arguments *arguments,
+                                            nj_histories_source *out, nj_error *err);
 
 #endif

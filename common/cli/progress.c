@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/notify.h"
 
 #define TERMINAL_EVERY_NS 200000000u
 #define LINE_EVERY_NS 30000000000u
@@ -80,6 +81,7 @@ static void write_line(const nj_progress *progress, uint64_t done, const pace *p
                           "%.0f %%: %" PRIu64 " of %" PRIu64 " %s, %.0f/s, ETA %.0f s%s%s\n",
                           100 * p->share, done, progress->total, progress->what, p->per_second,
                           p->eta_seconds, progress->note[0] != '\0' ? ", " : "", progress->note);
+    nj_notify_status("%.*s", length, line);
     if (nj_log_format_now() == NJ_LOG_TEXT) {
         put_line(line, length, sizeof line);
         return;

@@ -44,7 +44,6 @@ typedef struct {
     nj_path bundle;                // what the users' phase reads
     nj_path kept_bundle;   // what the generation before was made with, if it is there (run_kept.h)
     nj_phase_inputs users; // that it is made from
-    bool users_known;      // false: they come through a pipe
     bool finished;         // nothing is left to do: a dry run, or nothing has changed
 } nj_run_phases;
 

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "common/base/numeric_class.h"
+#include "common/input/spool.h"
 #include "ops/cli/numbers.h"
 #include "ops/cli/template_options.h"
 #include "ops/cli/train_t5.h"
@@ -78,15 +79,6 @@ static void choose_shard(nj_t5_request *request)
     }
 }
 
-static nj_status check_users(const nj_t5_request *request, nj_error *err)
-{
-    return strcmp(request->users.path, "-") != 0
-               ? NJ_OK
-               : nj_fail(err, NJ_USAGE,
-                         "--users is standard input: training reads the histories twice, and again "
-                         "when it is resumed; give a file");
-}
-
 nj_status nj_t5_request_from(const nj_arguments *arguments, nj_t5_request *out, nj_error *err)
 {
     *out = (nj_t5_request){.arguments = arguments,
@@ -98,7 +90,7 @@ nj_status nj_t5_request_from(const nj_arguments *arguments, nj_t5_request *out, 
         status = nj_histories_from(arguments, &out->users, err);
     }
     if (status == NJ_OK) {
-        status = check_users(out, err);
+        status = nj_spool_if_stream(out->users.path, err); // read twice
     }
     if (status == NJ_OK) {
         status = read_counts(arguments, out, err);

@@ -82,10 +82,12 @@ static const nj_command COMMANDS[] = {
     {"fail", "fails", NULL, NULL, 0, fail_as_told},
     {"print", "prints much", NULL, NULL, 0, print_much},
 };
-static const nj_program PROGRAM = {"nightjar", "A program.", COMMANDS, 6};
+static const nj_program PROGRAM = {
+    .name = "nightjar", .summary = "A program.", .commands = COMMANDS, .command_count = 6};
 
 static const nj_command ONLY[] = {{"", "a daemon", NULL, SHOW, 3, show}};
-static const nj_program DAEMON = {"nightjar-worker", "A daemon.", ONLY, 1};
+static const nj_program DAEMON = {
+    .name = "nightjar-worker", .summary = "A daemon.", .commands = ONLY, .command_count = 1};
 
 // ---- running it ----
 
@@ -199,8 +201,8 @@ static void a_missing_value_an_unknown_option_and_a_stray_word_are_refused(void 
 {
     (void)state;
     assert_fails("show|--name", 2, "nightjar show: --name needs a value (FILE)");
-    assert_fails("show|--nam|x", 2, "unknown option --nam\n");
-    assert_fails("show|--names|x", 2, "unknown option --names\n");
+    assert_fails("show|--nam|x", 2, "unknown option --nam; did you mean --name?\n");
+    assert_fails("show|--names|x", 2, "unknown option --names; did you mean --name?\n");
     assert_fails("show|--nope=5", 2, "unknown option --nope\n");
     assert_fails("show|--=5", 2, "unknown option --\n");
     assert_fails("show|a|b", 2, "unexpected argument \"b\"");

@@ -1,0 +1,65 @@
+// table_store.c - the rows of the command table for store ... and report.
+#include "ops/cli/commands.h"
+#include "ops/cli/tables.h"
+
+#define STORE_OPTIONS                                                                              \
+    {"store", "DIR", NULL, "the store's folder", true},                                            \
+    {                                                                                              \
+        "gen", "NAME", NULL, "a generation; default: the one that CURRENT names", false            \
+    }
+
+static const nj_option STORE_GET[] = {
+    STORE_OPTIONS,
+    {"check-mb", "N", "1024", "compare every byte first where the generation has at most N MiB",
+     false},
+    NJ_JSON_LINES_OPTION,
+};
+
+static const nj_option STORE_EXPORT[] = {
+    STORE_OPTIONS,
+    {"to", "FORM", "jsonl", "jsonl: one object a line, in key order", false},
+    NJ_JSON_LINES_OPTION,
+};
+
+static const nj_option STORE_STAT[] = {STORE_OPTIONS, NJ_JSON_OPTION};
+
+static const nj_option STORE_LIST[] = {{"store", "DIR", NULL, "the store's folder", true},
+                                       NJ_JSON_OPTION};
+
+static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's folder", true},
+                                          NJ_JSON_OPTION};
+
+static const nj_option STORE_ROLLBACK[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"to", "NAME", NULL, "a generation; default: the last one that was current before and is sound",
+     false},
+    {"dry-run", NULL, NULL, "say where it would go back to, and change nothing", false},
+    NJ_JSON_OPTION,
+};
+
+static const nj_option REPORT[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"out", "FILE", NULL, "the page; default: STORE/reports/GEN.html", false},
+    {"bundle", "FILE", NULL,
+     "where the night's document is gone: the bundle it was made with, to tell of items and codes",
+     false},
+    {"json", NULL, NULL, "print the document; write a page only with --out", false},
+};
+
+static const nj_command COMMANDS[] = {
+    NJ_COMMAND("report", "the page that tells how a night went, again", "[GEN]", REPORT,
+               nj_command_report),
+    NJ_COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT,
+               nj_command_store_export),
+    NJ_COMMAND("store get", "one user's list", "USER", STORE_GET, nj_command_store_get),
+    NJ_COMMAND("store list", "the generations of a store", NULL, STORE_LIST, nj_command_store_list),
+    NJ_COMMAND("store publish", "make CURRENT name a generation", "GEN", STORE_PUBLISH,
+               nj_command_store_publish),
+    NJ_COMMAND("store rollback", "make CURRENT name the generation before", NULL, STORE_ROLLBACK,
+               nj_command_store_rollback),
+    NJ_COMMAND("store stat", "facts of a generation", NULL, STORE_STAT, nj_command_store_stat),
+    NJ_COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT,
+               nj_command_store_verify),
+};
+
+const nj_command_rows NJ_COMMANDS_STORE = NJ_COMMAND_ROWS(COMMANDS);
