@@ -33,9 +33,8 @@ nj_status nj_histories_form_from(const nj_arguments *arguments, nj_histories_sou
     const char *format = nj_argument(arguments, "format");
     const char *columns = nj_argument(arguments, "columns");
     const char *delimiter = nj_argument(arguments, "delimiter");
-    nj_status status = format != NULL
-                           ? nj_histories_format_named(format, &out->format, err)
-                           : nj_histories_format_find(out->path, &out->format, err);
+    nj_status status = format != NULL ? nj_histories_format_named(format, &out->format, err)
+                                      : nj_histories_format_find(out->path, &out->format, err);
     if (status == NJ_OK && columns != NULL) {
         status = nj_columns_parse(columns, &out->columns, err);
     }
@@ -213,10 +212,11 @@ static void say_what_was_read(const nj_job *job, const char *users_path)
                "the ids written alike?",
                users_path);
     } else if (users->count > 1 && users->cold_count == users->count) {
-        nj_log(NJ_LOG_WARNING,
-               "%s: no user has an item, everybody gets the popular list: is it a file of histories "
-               "(user, then items)?",
-               users_path);
+        nj_log(
+            NJ_LOG_WARNING,
+            "%s: no user has an item, everybody gets the popular list: is it a file of histories "
+            "(user, then items)?",
+            users_path);
     }
     if (job->catalogue.masks.count > 1) {
         nj_log(NJ_LOG_INFO, "%s: %zu users are in a group, %zu in none", users_path,

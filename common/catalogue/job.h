@@ -110,7 +110,7 @@ nj_digest nj_job_eligible_digest(const nj_job *job);
 
 /// How the file at out->path is written: --format or the path's ending, --columns and --delimiter. NJ_USAGE;
 /// those of nj_histories_format_find.
-NJ_CHECKED nj_status nj_histories_form_from(const nj_arguments *arguments,
-                                            nj_histories_source *out, nj_error *err);
+NJ_CHECKED nj_status nj_histories_form_from(const nj_arguments *arguments, nj_histories_source *out,
+                                            nj_error *err);
 
 #endif

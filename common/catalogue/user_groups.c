@@ -58,8 +58,7 @@ static nj_status add_row(nj_user_groups *groups, const nj_event_table *table, co
     }
     const size_t earlier = nj_idmap_find(&groups->map, user, nj_idmap_at_builder, &groups->users);
     if (earlier != NJ_IDMAP_NONE) {
-        const nj_line_place there =
-            nj_lines_place(table->lines, place_at(groups, earlier)->line);
+        const nj_line_place there = nj_lines_place(table->lines, place_at(groups, earlier)->line);
         return nj_lines_fail(table->lines, table->number, err, "user \"%.*s\" stands on %s too",
                              NJ_SLICE_ARGS(user), there.text);
     }

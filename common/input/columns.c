@@ -104,8 +104,7 @@ nj_status nj_delimiter_parse(const char *text, char *out, nj_error *err)
     static const struct {
         const char *word;
         char character;
-    } NAMED[] = {
-        {"tab", '\t'}, {"\\t", '\t'}, {"comma", ','}, {"semicolon", ';'}, {"pipe", '|'}};
+    } NAMED[] = {{"tab", '\t'}, {"\\t", '\t'}, {"comma", ','}, {"semicolon", ';'}, {"pipe", '|'}};
     for (size_t i = 0; i < sizeof NAMED / sizeof NAMED[0]; i++) {
         if (strcmp(text, NAMED[i].word) == 0) {
             *out = NAMED[i].character;

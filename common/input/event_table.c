@@ -169,7 +169,7 @@ static const char *peek_said(const nj_event_table *table, const column_row *colu
 {
     const nj_columns *columns = table->form.columns;
     return columns != NULL && columns->names[column->said][0] != '\0' ? columns->names[column->said]
-                                                                     : NULL;
+                                                                      : NULL;
 }
 
 static bool matches_name(const nj_event_table *table, const column_row *column, nj_slice name)
@@ -267,10 +267,9 @@ static nj_status fail_missing(const nj_event_table *table, const column_row *col
                              found, hint_delimiter(table));
     }
     if (table->form.is_csv) {
-        return nj_lines_fail(table->lines, table->number, err,
-                             "no column \"%s\" or \"%s\"; the header has %s%s",
-                             column->csv_names[0], column->csv_names[1], found,
-                             hint_delimiter(table));
+        return nj_lines_fail(
+            table->lines, table->number, err, "no column \"%s\" or \"%s\"; the header has %s%s",
+            column->csv_names[0], column->csv_names[1], found, hint_delimiter(table));
     }
     return nj_lines_fail(table->lines, table->number, err, "no column \"%s:%s\"; the header has %s",
                          column->inter_name, column->type, found);

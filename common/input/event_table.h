@@ -42,9 +42,9 @@ typedef struct {
     size_t column_count;
     bool has_column[NJ_EVENT_COLUMN_KINDS];
     size_t column[NJ_EVENT_COLUMN_KINDS]; // where each stands
-    nj_buffer joined; // a row of more than one line
-    uint64_t number;  // line on which the last row begins
-    bool has_row;     // the last row is the next one, too
+    nj_buffer joined;                     // a row of more than one line
+    uint64_t number;                      // line on which the last row begins
+    bool has_row;                         // the last row is the next one, too
     size_t field_count;
     nj_slice fields[NJ_EVENT_COLUMNS_MAX]; // of the last row; borrowed until the next one
 } nj_event_table;

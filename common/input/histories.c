@@ -26,17 +26,15 @@ typedef struct {
 } format_row;
 
 static const format_row NAMES[] = {
-    {"sequence", NJ_HISTORIES_SEQUENCE},
-    {"jsonl", NJ_HISTORIES_JSONL},
-    {"csv", NJ_HISTORIES_CSV},
-    {"inter", NJ_HISTORIES_INTER},
+    {"sequence", NJ_HISTORIES_SEQUENCE}, {"jsonl", NJ_HISTORIES_JSONL},
+    {"csv", NJ_HISTORIES_CSV},           {"inter", NJ_HISTORIES_INTER},
     {"parquet", NJ_HISTORIES_PARQUET},
 };
 
 static const format_row ENDINGS[] = {
-    {".jsonl", NJ_HISTORIES_JSONL},   {".ndjson", NJ_HISTORIES_JSONL},
-    {".json", NJ_HISTORIES_JSONL},    {".csv", NJ_HISTORIES_CSV},
-    {".tsv", NJ_HISTORIES_CSV},       {".inter", NJ_HISTORIES_INTER},
+    {".jsonl", NJ_HISTORIES_JSONL},     {".ndjson", NJ_HISTORIES_JSONL},
+    {".json", NJ_HISTORIES_JSONL},      {".csv", NJ_HISTORIES_CSV},
+    {".tsv", NJ_HISTORIES_CSV},         {".inter", NJ_HISTORIES_INTER},
     {".parquet", NJ_HISTORIES_PARQUET}, {".pq", NJ_HISTORIES_PARQUET},
 };
 
@@ -51,7 +49,8 @@ nj_status nj_histories_format_named(const char *name, nj_histories_format *out, 
         }
     }
     return nj_fail(err, NJ_USAGE,
-                   "\"%s\" is not a form of histories: sequence, jsonl, csv, inter or parquet", name);
+                   "\"%s\" is not a form of histories: sequence, jsonl, csv, inter or parquet",
+                   name);
 }
 
 // True where [size] bytes end so, and not all of them.
@@ -202,19 +201,15 @@ static void make_forms(const nj_columns *columns, parquet_forms *out)
         columns, NJ_COLUMN_USER,
         (nj_parquet_column){.as = "user", .names = {"user", "user_id"}, .is_needed = true});
     out->list[0] = user;
-    out->list[1] = name_column(columns, NJ_COLUMN_ITEMS,
-                               (nj_parquet_column){.as = "items",
-                                                   .names = {"items"},
-                                                   .is_needed = true,
-                                                   .is_list = true});
+    out->list[1] = name_column(
+        columns, NJ_COLUMN_ITEMS,
+        (nj_parquet_column){.as = "items", .names = {"items"}, .is_needed = true, .is_list = true});
     out->list[2] = name_column(
         columns, NJ_COLUMN_TIMES,
-        (nj_parquet_column){
-            .as = "times", .names = {"times"}, .is_number = true, .is_list = true});
+        (nj_parquet_column){.as = "times", .names = {"times"}, .is_number = true, .is_list = true});
     out->list[3] = name_column(columns, NJ_COLUMN_GROUP,
                                (nj_parquet_column){.as = "group", .names = {"group"}});
-    out->list[4] =
-        (nj_parquet_column){.as = "exclude", .names = {"exclude"}, .is_list = true};
+    out->list[4] = (nj_parquet_column){.as = "exclude", .names = {"exclude"}, .is_list = true};
     out->list[5] = (nj_parquet_column){.as = "held_out", .names = {"held_out"}};
     out->event[0] = user;
     out->event[1] = name_column(

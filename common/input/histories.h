@@ -49,7 +49,7 @@ typedef enum {
 
 // Which file, and what of it counts. All zero but for path and format: everything, as it stands.
 typedef struct {
-    const char *path; // borrowed; "-" is standard input
+    const char *path;           // borrowed; "-" is standard input
     nj_histories_format format; // of text; Parquet is read as what it is
     nj_columns columns;         // what the file calls them
     char delimiter;             // csv; 0: comma, or tab where the name ends in .tsv
@@ -68,7 +68,7 @@ typedef struct {
     size_t item_count;     // may be 0
     uint64_t line;         // 1-based line of the user's record, or of the first event
     const struct nj_lines *lines; // that it is of; NULL: unknown
-    nj_slice group;        // jsonl: the group that the user is in; bytes NULL: none. Not checked
+    nj_slice group; // jsonl: the group that the user is in; bytes NULL: none. Not checked
     const nj_slice
         *exclude; // jsonl: [exclude_count] items that he must not get, each valid by id.h
     size_t exclude_count;

@@ -325,9 +325,9 @@ typedef enum {
 static const struct {
     const char *name;
     nj_column_kind column; // NJ_COLUMN_KINDS: none
-} KEYS[KEY_COUNT] = {{"user", NJ_COLUMN_USER},     {"items", NJ_COLUMN_ITEMS},
-                     {"group", NJ_COLUMN_GROUP},   {"exclude", NJ_COLUMN_KINDS},
-                     {"times", NJ_COLUMN_TIMES},   {"held_out", NJ_COLUMN_KINDS}};
+} KEYS[KEY_COUNT] = {{"user", NJ_COLUMN_USER},   {"items", NJ_COLUMN_ITEMS},
+                     {"group", NJ_COLUMN_GROUP}, {"exclude", NJ_COLUMN_KINDS},
+                     {"times", NJ_COLUMN_TIMES}, {"held_out", NJ_COLUMN_KINDS}};
 
 static const char *name_of_key(known_key key, const nj_history_json_line *line)
 {

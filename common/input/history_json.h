@@ -34,7 +34,7 @@ typedef struct {
     nj_buffer *times;   // double; likewise; NULL: "times" is a further key, and ignored
     bool has_times;
     const nj_columns *columns; // the caller's; NULL: the usual keys
-    bool wants_held_out; // the caller's; false: "held_out" is a further key
+    bool wants_held_out;       // the caller's; false: "held_out" is a further key
 } nj_history_json_line;
 
 /// Parses `line` (the last one `lines` gave; strings in it are decoded in place). The ids themselves are not checked, nor whether

@@ -112,13 +112,12 @@ static void init_line(line_reader *r, const nj_histories_reader *reader)
     nj_buffer_init(&r->exclude, items_max * sizeof(nj_slice));
     nj_buffer_init(&r->times, items_max * sizeof(double));
     nj_buffer_init(&r->ties, SIZE_MAX / 2);
-    r->said =
-        (nj_history_json_line){.items = &r->items,
-                               .exclude = &r->exclude,
-                               .times = nj_histories_need_times(reader->source) ? &r->times : NULL,
-                               .wants_held_out = reader->source->wants_held_out,
-                               .columns = reader->lines.is_parquet ? NULL
-                                                                   : &reader->source->columns};
+    r->said = (nj_history_json_line){
+        .items = &r->items,
+        .exclude = &r->exclude,
+        .times = nj_histories_need_times(reader->source) ? &r->times : NULL,
+        .wants_held_out = reader->source->wants_held_out,
+        .columns = reader->lines.is_parquet ? NULL : &reader->source->columns};
 }
 
 static void fini_line(line_reader *r)

@@ -33,9 +33,9 @@ static nj_status open_parquet(nj_part *part, const nj_parquet_shape *shapes, siz
         status = nj_spool(part->unpack, part->name, &part->fd, err);
     }
     nj_unpack_close(&part->unpack);
-    return status == NJ_OK ? nj_parquet_open(part->fd, part->name, shapes, shape_count,
-                                             &part->parquet, err)
-                           : status;
+    return status == NJ_OK
+               ? nj_parquet_open(part->fd, part->name, shapes, shape_count, &part->parquet, err)
+               : status;
 }
 
 nj_status nj_part_open(const char *path, const nj_parquet_shape *shapes, size_t shape_count,

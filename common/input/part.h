@@ -7,9 +7,9 @@
 #include "common/parquet/parquet.h"
 
 typedef struct {
-    const char *name; // for errors; borrowed
-    int fd;           // owned unless it is standard input; -1: not open
-    nj_unpack *unpack; // owned; NULL where it is Parquet
+    const char *name;    // for errors; borrowed
+    int fd;              // owned unless it is standard input; -1: not open
+    nj_unpack *unpack;   // owned; NULL where it is Parquet
     nj_parquet *parquet; // owned; NULL where it is text
 } nj_part;
 

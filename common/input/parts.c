@@ -99,8 +99,10 @@ static nj_status list_folder(const char *folder, nj_parts *parts, nj_error *err)
     }
     closedir(entries);
     if (status == NJ_OK && parts->count == 0) {
-        return nj_fail(err, NJ_INPUT,
-                       "%s: is a folder without part files (names that begin with . or _ are left out)", folder);
+        return nj_fail(
+            err, NJ_INPUT,
+            "%s: is a folder without part files (names that begin with . or _ are left out)",
+            folder);
     }
     if (status == NJ_OK) {
         qsort(parts->paths, parts->count, sizeof *parts->paths, compare_paths);

@@ -10,7 +10,7 @@
 #include "common/compress/unpack.h"
 
 #define NJ_SPOOL_BYTES_MAX ((uint64_t)64 << 30) // unpacked
-#define NJ_SPOOLED_PATH "/proc/self/fd/0"       // opens standard input from its start, once it is a file
+#define NJ_SPOOLED_PATH "/proc/self/fd/0" // opens standard input from its start, once it is a file
 
 /// $TMPDIR, or /tmp.
 const char *nj_temporary_folder(void);

@@ -118,9 +118,8 @@ static nj_status read_lines(nj_item_text_reader *reader, nj_error *err)
     nj_status status = nj_lines_next(&reader->lines, &line, &size, err);
     while (status == NJ_OK) {
         reader->part = reader->lines.part;
-        status = size > 0 && line[0] == '{'
-                     ? nj_item_texts_read_json(reader, &line, &size, err)
-                     : nj_item_texts_read_table(reader, &line, &size, err);
+        status = size > 0 && line[0] == '{' ? nj_item_texts_read_json(reader, &line, &size, err)
+                                            : nj_item_texts_read_table(reader, &line, &size, err);
     }
     if (status != NJ_END) {
         return status;

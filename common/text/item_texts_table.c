@@ -60,8 +60,8 @@ static nj_status fail_column(const nj_item_text_reader *reader, nj_slice name, n
     for (char *tab = strchr(names, '\t'); tab != NULL; tab = strchr(tab, '\t')) {
         *tab = ' ';
     }
-    return nj_lines_fail(&reader->lines, reader->lines.number, err, "has no column \"%.*s\"; its columns are: %s",
-                         NJ_SLICE_ARGS(name), names);
+    return nj_lines_fail(&reader->lines, reader->lines.number, err,
+                         "has no column \"%.*s\"; its columns are: %s", NJ_SLICE_ARGS(name), names);
 }
 
 static nj_status read_header(nj_item_text_reader *reader, nj_slice header, table_form *form,
@@ -73,8 +73,8 @@ static nj_status read_header(nj_item_text_reader *reader, nj_slice header, table
     int best = 0;
     while (take_field(header.bytes, header.size, &at, &name)) {
         if (form->count == NJ_ITEM_TEXT_COLUMNS_MAX) {
-            return nj_lines_fail(&reader->lines, reader->lines.number, err, "has more than %d columns",
-                                 NJ_ITEM_TEXT_COLUMNS_MAX);
+            return nj_lines_fail(&reader->lines, reader->lines.number, err,
+                                 "has more than %d columns", NJ_ITEM_TEXT_COLUMNS_MAX);
         }
         const nj_slice type = split_type(&name);
         const nj_text_column *column = nj_item_text_column(reader, name);

@@ -70,13 +70,14 @@ static nj_status write_report(nj_night *n, nj_error *err)
     const nj_night_report_users users = {&n->plan, user_at,
                                          n->plan.user_count + n->plan.copied_count};
     const nj_night_numbers actual = make_actual(n);
-    const nj_night_report_own night = {.run = make_run(n),
-                                       .recorder = &n->record.recorder,
-                                       .processes = &n->record.processes,
-                                       .planned = n->summary.planned_fits ? n->summary.planned.document : NULL,
-                                       .actual = &actual,
-                                       .phases = n->options->phases,
-                                       .phase_count = n->options->phase_count};
+    const nj_night_report_own night = {
+        .run = make_run(n),
+        .recorder = &n->record.recorder,
+        .processes = &n->record.processes,
+        .planned = n->summary.planned_fits ? n->summary.planned.document : NULL,
+        .actual = &actual,
+        .phases = n->options->phases,
+        .phase_count = n->options->phase_count};
     const nj_night_report_source source = {.store_dir = n->options->store_dir,
                                            .generation = &n->summary.generation,
                                            .catalogue = &catalogue,

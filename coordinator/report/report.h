@@ -19,9 +19,9 @@
 
 #define NJ_NIGHT_REPORT_VERSION 1
 #define NJ_NIGHT_REPORT_FOLDER "reports"
-#define NJ_NIGHT_REPORT_BYTES_MAX ((size_t)4 << 20) // of a document
-#define NJ_NIGHT_REPORT_WORKERS_MAX 1000u           // that are listed
-#define NJ_NIGHT_REPORT_QUARANTINED_MAX 100u        // likewise
+#define NJ_NIGHT_REPORT_BYTES_MAX ((size_t)4 << 20)        // of a document
+#define NJ_NIGHT_REPORT_WORKERS_MAX 1000u                  // that are listed
+#define NJ_NIGHT_REPORT_QUARANTINED_MAX 100u               // likewise
 #define NJ_NIGHT_REPORT_PLAN_BYTES_MAX ((size_t)256 << 10) // of plan.json; a longer one is left out
 #define NJ_NIGHT_REPORT_PHASES_MAX 16
 
@@ -63,7 +63,7 @@ typedef struct {
     NJ_NIGHT_REPORT_RUN
 #undef NJ_NIGHT_REPORT_COUNT
 #undef NJ_NIGHT_REPORT_SECONDS
-    uint64_t began_ms;      // of the night, since 1970
+    uint64_t began_ms; // of the night, since 1970
     uint32_t lease_ms;
     uint32_t shard_users;
 } nj_night_report_run;

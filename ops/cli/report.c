@@ -85,7 +85,8 @@ static nj_status find_document(const nj_arguments *arguments, const nj_store_nam
         return status;
     }
     nj_log(NJ_LOG_INFO, "%s is missing: what the store has is told%s", path.text,
-           nj_argument(arguments, "bundle") != NULL ? "" : "; --bundle FILE tells of its items too");
+           nj_argument(arguments, "bundle") != NULL ? ""
+                                                    : "; --bundle FILE tells of its items too");
     return make_document(arguments, name, out, err);
 }
 
@@ -94,10 +95,9 @@ static nj_status write_page(const nj_arguments *arguments, const nj_store_name *
 {
     nj_path path;
     const char *out = nj_argument(arguments, "out");
-    nj_status status =
-        out != NULL ? nj_path_copy(out, &path, err)
-                    : nj_night_report_path(nj_argument(arguments, "store"), name, ".html", &path,
-                                           err);
+    nj_status status = out != NULL ? nj_path_copy(out, &path, err)
+                                   : nj_night_report_path(nj_argument(arguments, "store"), name,
+                                                          ".html", &path, err);
     if (status == NJ_OK) {
         status = nj_night_report_page_write(path.text, document, err);
     }

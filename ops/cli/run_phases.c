@@ -70,8 +70,8 @@ nj_status nj_run_phases_wanted(const nj_arguments *arguments, bool *out, nj_erro
 // What comes through a pipe is read by several phases, and its digest tells whether one has to be made again.
 static nj_status spool_inputs(const nj_arguments *arguments, nj_error *err)
 {
-    static const char *const NAMES[] = {"users",  "histories", "eligible",
-                                        "deny",   "groups",    "user-groups"};
+    static const char *const NAMES[] = {"users", "histories", "eligible",
+                                        "deny",  "groups",    "user-groups"};
     nj_status status = NJ_OK;
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0] && status == NJ_OK; i++) {
         const char *path = nj_argument(arguments, NAMES[i]);

@@ -12,11 +12,11 @@
 
 #include "common/base/checked.h"
 #include "common/base/clock.h"
-#include "common/input/parts.h"
 #include "common/base/log.h"
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/held_out.h"
 #include "common/catalogue/tokens.h"
+#include "common/input/parts.h"
 #include "coordinator/daemon/stop.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/train.h"
