@@ -17,7 +17,6 @@ foreach(flag ${flags_to_try})
         list(APPEND hardening_flags ${flag})
     endif()
 endforeach()
-unset(CMAKE_REQUIRED_FLAGS)
 target_compile_options(nightjar_flags INTERFACE ${hardening_flags})
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug") # the checks need an optimizing compiler
     target_compile_options(nightjar_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
