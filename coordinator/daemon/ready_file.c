@@ -27,9 +27,8 @@ static bool is_ours(const nj_ready_file *file)
     char *bytes = NULL;
     size_t size = 0;
     const size_t length = strlen(file->endpoint);
-    const bool same =
-        nj_file_read(file->path, NJ_ENDPOINT_BYTES, &bytes, &size, NULL) == NJ_OK &&
-        size == length + 1 && memcmp(bytes, file->endpoint, length) == 0;
+    const bool same = nj_file_read(file->path, NJ_ENDPOINT_BYTES, &bytes, &size, NULL) == NJ_OK &&
+                      size == length + 1 && memcmp(bytes, file->endpoint, length) == 0;
     free(bytes);
     return same;
 }
