@@ -46,8 +46,8 @@ require_systemd() {
     [[ -x /lib/systemd/systemd ]] || skip "/lib/systemd/systemd is not there"
     cgroup_root=$(findmnt --noheadings --first-only --types cgroup2 --output TARGET) || skip "no cgroup v2 here"
     unshare --mount --pid --fork --cgroup --net true 2>/dev/null || skip "no namespaces here"
-    unshare --mount sh -c "mount --make-rprivate / && mount -t tmpfs tmpfs /mnt && mkdir /mnt/u /mnt/w /mnt/r &&
-        mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w /mnt/r" 2>/dev/null || skip "no overlayfs here"
+    unshare --mount sh -c "mount --make-rprivate / && mount -t tmpfs tmpfs /srv && mkdir /srv/u /srv/w /srv/r &&
+        mount -t overlay overlay -o lowerdir=/,upperdir=/srv/u,workdir=/srv/w /srv/r" 2>/dev/null || skip "no overlayfs here"
 }
 
 # What runs first in the machine: the host's root as the lower layer of one in memory, then systemd, which finds no unit but those that are
@@ -59,8 +59,8 @@ write_init() {
 set -eu
 bin=$1 source_dir=$2
 mount --make-rprivate /
-mount -t tmpfs -o mode=755 tmpfs /mnt
-cd /mnt
+mount -t tmpfs -o mode=755 tmpfs /srv
+cd /srv
 mkdir upper work root
 mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root
 cd root
