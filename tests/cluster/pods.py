@@ -333,11 +333,23 @@ def look_at_reach(cluster):
     expect(not cluster.reaches(PROMETHEUS, address, 7000), "Prometheus reaches the workers' port")
 
 
+def change_secret(cluster, coordinator):
+    """A second key that may connect, as the kubelet brings it: the coordinator reads its list again."""
+    secret = next(volume["secret"] for volume in coordinator.spec["template"]["spec"]["volumes"] if "secret" in volume)
+    data = cluster.all["Secret", secret["secretName"]]["data"]
+    another = cluster.all["Secret", "nightjar-worker"]["data"]["server.key.pub"]
+    data["workers"] = base64.b64encode(base64.b64decode(data["workers"]) + base64.b64decode(another)).decode()
+    group = coordinator.spec["template"]["spec"]["securityContext"]["fsGroup"]
+    cluster.write_secret(os.path.join(cluster.folder, "coordinator-0", "keys"), secret, group)
+    wait_until("the list to be read again", lambda: has_said(cluster, "coordinator-0", "was read again: 2 workers may connect"))
+
+
 def night(cluster, coordinator, workers):
     """In the middle one worker is killed, one asked to end, and the coordinator evicted: the night is published all the same."""
     coordinator.start_all()
     wait_until("the coordinator", lambda: has_said(cluster, "coordinator-0", "listening on tcp"))
     look_at_reach(cluster)
+    change_secret(cluster, coordinator)
     workers.start_all()
     wait_until("the first rows", lambda: has_rows(cluster))
     workers.kill(0, signal.SIGKILL)
