@@ -24,9 +24,10 @@ static void names_are_taken_in_any_order(void **state)
 static void a_malformed_list_is_a_mistake_of_the_command_line(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"",        "user",     "user=",    "=a",       "users=a",
-                                      "user=a,", "user=a,,", "user=#",   "user=#-1", "user=#257",
-                                      "user=#1x", "item=#1",  "user=#1,item=b", "user=a,user=b"};
+    static const char *const BAD[] = {
+        "",         "user",     "user=",          "=a",           "users=a",
+        "user=a,",  "user=a,,", "user=#",         "user=#-1",     "user=#257",
+        "user=#1x", "item=#1",  "user=#1,item=b", "user=a,user=b"};
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         nj_error err = {0};
         nj_columns columns = {.by_place = true};
@@ -49,10 +50,10 @@ static void a_delimiter_is_a_word_or_a_mark(void **state)
     static const struct {
         const char *text;
         char expected; // 0: refused
-    } CASES[] = {{"tab", '\t'}, {"\\t", '\t'}, {"\t", '\t'}, {"semicolon", ';'}, {"pipe", '|'},
-                 {",", ','},    {"^", '^'},    {" ", ' '},   {"", 0},            {"a", 0},
-                 {"1", 0},      {"\"", 0},     {".", 0},     {"-", 0},           {";;", 0},
-                 {"\n", 0},     {"\xc3", 0}};
+    } CASES[] = {
+        {"tab", '\t'}, {"\\t", '\t'}, {"\t", '\t'}, {"semicolon", ';'}, {"pipe", '|'}, {",", ','},
+        {"^", '^'},    {" ", ' '},    {"", 0},      {"a", 0},           {"1", 0},      {"\"", 0},
+        {".", 0},      {"-", 0},      {";;", 0},    {"\n", 0},          {"\xc3", 0}};
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         nj_error err = {0};
         char found = 0;

@@ -18,8 +18,9 @@ static void parts_stand_in_the_order_of_their_names_as_bytes(void **state)
 {
     nj_error err = {0};
     nj_parts parts;
-    static const char *const NAMES[] = {"part-10", "part-2",  "_SUCCESS",  ".part-2.crc", "B",
-                                        "a.crc",   ".crc",    "_metadata", "part-1",      "\xc3\xa9"};
+    static const char *const NAMES[] = {"part-10", "part-2",  "_SUCCESS", ".part-2.crc",
+                                        "B",       "a.crc",   ".crc",     "_metadata",
+                                        "part-1",  "\xc3\xa9"};
     static const char *const EXPECTED[] = {"B", "part-1", "part-10", "part-2", "\xc3\xa9"};
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         sandbox_write(state, NAMES[i], "x\n", 2);
