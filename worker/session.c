@@ -501,6 +501,11 @@ void nj_session_progress(nj_session *session, uint32_t user_count)
     session->users_done += user_count;
 }
 
+void nj_session_note_memory(nj_session *session, uint32_t resident_mib)
+{
+    session->resident_mib = resident_mib;
+}
+
 void nj_session_drain(nj_session *session, nj_status status, const char *text, uint64_t now_ns)
 {
     if (session->state != NJ_SESSION_DRAINING) {

@@ -128,7 +128,8 @@ typedef struct {
 
     nj_session_slot slots[NJ_WIRE_LEASES_MAX];
     uint64_t users_done;
-    uint32_t credit_said; // in the last READY
+    uint32_t resident_mib; // of this process, as it was told last
+    uint32_t credit_said;  // in the last READY
 
     // times
     uint64_t heard_ns;   // last message
@@ -174,6 +175,8 @@ void nj_session_computed(nj_session *session, uint64_t ticket, const nj_digest *
 /// After COMPUTE: no rows. NJ_AGAIN gives the shard back without counting a try.
 void nj_session_failed(nj_session *session, uint64_t ticket, nj_status status, const char *text,
                        uint64_t now_ns);
+/// What the next HEARTBEAT says of this process's memory.
+void nj_session_note_memory(nj_session *session, uint32_t resident_mib);
 /// Users computed since the last call. Leases are renewed only while this is called.
 void nj_session_progress(nj_session *session, uint32_t user_count);
 

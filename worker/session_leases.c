@@ -129,6 +129,7 @@ void nj_session_send_heartbeat(nj_session *session, uint64_t now_ns)
     nj_message_heartbeat *heartbeat =
         &nj_session_add_message(session, NJ_MESSAGE_HEARTBEAT)->heartbeat;
     heartbeat->users_done = session->users_done;
+    heartbeat->resident_mib = session->resident_mib;
     for (uint32_t i = 0; i < session->config.lease_slots; i++) {
         const nj_session_slot *slot = &session->slots[i];
         if (slot->state != NJ_SLOT_FREE) {

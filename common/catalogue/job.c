@@ -206,6 +206,18 @@ static void say_what_was_read(const nj_job *job, const char *users_path)
            "users",
            users_path, users->count, (size_t)users->item_total, (size_t)users->unknown_total,
            users->cold_count);
+    if (users->unknown_total > users->item_total) {
+        nj_log(NJ_LOG_WARNING,
+               "%s: most items of the histories are not in the catalogue: is it tonight's, and are "
+               "the ids written alike?",
+               users_path);
+    } else if (users->count > 1 && users->cold_count == users->count) {
+        nj_log(
+            NJ_LOG_WARNING,
+            "%s: no user has an item, everybody gets the popular list: is it a file of histories "
+            "(user, then items)?",
+            users_path);
+    }
     if (job->catalogue.masks.count > 1) {
         nj_log(NJ_LOG_INFO, "%s: %zu users are in a group, %zu in none", users_path,
                users->group_count, users->count - users->group_count);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/base/failpoint.h"
 #include "common/base/id.h"
@@ -392,6 +393,15 @@ nj_status nj_staging_rows_bytes(nj_staging *staging, uint64_t *out_bytes, nj_err
                      (rows.ms_branch_pages + rows.ms_leaf_pages + rows.ms_overflow_pages);
     }
     return status;
+}
+
+uint64_t nj_staging_disk_bytes(const nj_staging *staging)
+{
+    struct stat about;
+    int fd = -1;
+    return staging->env != NULL && mdb_env_get_fd(staging->env, &fd) == 0 && fstat(fd, &about) == 0
+               ? (uint64_t)about.st_size
+               : 0;
 }
 
 typedef struct {

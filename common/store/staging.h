@@ -195,4 +195,7 @@ NJ_CHECKED nj_status nj_staging_rows_each(nj_staging *staging, nj_row_visit visi
 /// Bytes of the pages that hold the rows: what nj_store_pack plans its map by.
 NJ_CHECKED nj_status nj_staging_rows_bytes(nj_staging *staging, uint64_t *out_bytes, nj_error *err);
 
+/// Bytes of the area's file on disk, the ledger included. 0: it cannot be asked.
+uint64_t nj_staging_disk_bytes(const nj_staging *staging);
+
 #endif

@@ -19,6 +19,7 @@ nj_status nj_night_pause(nj_night *n, nj_error *err)
     }
     if (began) {
         nj_dispatch_pause(n->exchange.dispatch, true);
+        nj_record_pause(&n->record, true, err->text);
         nj_log_event(NJ_EVENT_PAUSED,
                      NJ_FIELDS(nj_log_text("status", nj_status_name(NJ_IO)),
                                nj_log_uint("wait_ms", n->options->storage_wait_ms)),
@@ -40,6 +41,7 @@ void nj_night_go_on(nj_night *n)
     const uint64_t length_ns = nj_pause_end(&n->pause, nj_clock_mono_ns());
     if (length_ns > 0) {
         nj_dispatch_pause(n->exchange.dispatch, false);
+        nj_record_pause(&n->record, false, "");
         nj_log_event(NJ_EVENT_CONTINUED, NJ_FIELDS(nj_log_uint("paused_ms", length_ns / NS_PER_MS)),
                      "the store can be written again after %.1f s: the night goes on",
                      (double)length_ns / 1e9);
@@ -57,6 +59,9 @@ static nj_status note_outcome(nj_night *n, const nj_staged_piece *piece, nj_comm
                                nj_log_text("worker", piece->worker)),
                      "shard %u is already stored with other rows: they stay as they are",
                      piece->range.shard);
+    }
+    if (outcome == NJ_COMMIT_WRITTEN) {
+        nj_record_stored(&n->record, &piece->range, piece->index);
     }
     nj_status status =
         nj_dispatch_stored(n->exchange.dispatch, piece->index, true, nj_clock_mono_ns());

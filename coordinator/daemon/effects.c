@@ -52,7 +52,9 @@ static void store_rows(nj_night *n, const nj_dispatch_effect *effect)
     if (status != NJ_OK) {
         nj_log(NJ_LOG_ERROR, "%s", err.text);
         report_stored(n, effect->lease.shard, false);
+        return;
     }
+    nj_record_rows(&n->record, &n->exchange, effect);
 }
 
 static void audit_rows(nj_night *n, const nj_dispatch_effect *effect)
@@ -70,6 +72,7 @@ static void audit_rows(nj_night *n, const nj_dispatch_effect *effect)
     }
     if (differs == range.count) {
         n->summary.audited += range.count;
+        nj_record_rows(&n->record, &n->exchange, effect);
         report_stored(n, effect->lease.shard, true);
         return;
     }
@@ -267,9 +270,21 @@ static nj_status settle(void *context, nj_error *err)
     return nj_night_commit(context, err);
 }
 
+static void observe(void *context, const nj_dispatch_effect *effect)
+{
+    nj_night *n = context;
+    nj_record_effect(&n->record, &n->exchange, effect);
+}
+
+static void hear(void *context, const nj_peer *peer, const nj_message *message)
+{
+    nj_night *n = context;
+    nj_record_message(&n->record, &n->exchange, peer, message);
+}
+
 nj_exchange_work nj_night_work(nj_night *n)
 {
-    return (nj_exchange_work){n, pack_lease, name_piece, perform, relieve, settle};
+    return (nj_exchange_work){n, pack_lease, name_piece, perform, relieve, settle, observe, hear};
 }
 
 uint64_t nj_night_users_done(const nj_night *n)

@@ -8,6 +8,8 @@
 #include "coordinator/daemon/metrics_page.h"
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/pause.h"
+#include "coordinator/daemon/ready_file.h"
+#include "coordinator/daemon/record.h"
 #include "coordinator/daemon/result_check.h"
 #include "coordinator/daemon/stage.h"
 #include "coordinator/plan.h"
@@ -23,8 +25,10 @@ typedef struct {
     nj_exchange exchange;
     nj_buffer settings_bytes;
     nj_request *requests; // owned; scratch of a LEASE, [users of the largest shard]
+    nj_ready_file ready_file;
     nj_progress progress;
     nj_pause pause;
+    nj_record record; // what the report tells
     bool diverged;
     bool audit_failed;
     nj_error trouble; // the last reason why a piece was split or an audit failed
@@ -35,6 +39,8 @@ typedef struct {
         metrics; // what the ledger does not count is counted here; measure.h fills in the rest
     nj_metrics_page *page; // owned; NULL: none
     uint64_t shown_ns;     // when the page was last given numbers
+    uint64_t started_ns;   // when the command began
+    uint64_t decode_ns;    // when workers could connect
     nj_night_summary summary;
 } nj_night;
 

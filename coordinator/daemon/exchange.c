@@ -105,6 +105,9 @@ static void send_to(nj_exchange *x, const nj_dispatch_effect *effect, const nj_m
 static void tell_join(nj_exchange *x, const nj_dispatch_effect *effect)
 {
     x->counts.workers_joined++;
+    if (x->dispatch->roster.count > x->counts.workers_most) {
+        x->counts.workers_most = x->dispatch->roster.count;
+    }
     if (nj_exchange_may_say(x, NJ_LINE_JOIN)) {
         const char *worker = nj_exchange_worker_name(x, effect->worker);
         nj_log_event(NJ_EVENT_WORKER_JOINED,
@@ -280,6 +283,9 @@ static void tell_second(nj_exchange *x, const nj_dispatch_effect *effect)
 
 static void perform(nj_exchange *x, const nj_dispatch_effect *effect)
 {
+    if (x->work.observe != NULL) {
+        x->work.observe(x->work.context, effect);
+    }
     switch (effect->kind) {
     case NJ_DISPATCH_SEND:
         send_to(x, effect, &effect->message);
@@ -351,6 +357,9 @@ static void take_message(nj_exchange *x, const nj_received *received)
         x->result = message.kind == NJ_MESSAGE_RESULT ? &message.result : NULL;
         if (x->result != NULL) {
             NJ_FAILPOINT_HIT(RESULT_RECEIVED);
+        }
+        if (x->work.hear != NULL) {
+            x->work.hear(x->work.context, &received->peer, &message);
         }
         nj_dispatch_message(x->dispatch, &received->peer, &message, nj_clock_mono_ns());
     } else {

@@ -55,6 +55,9 @@ typedef struct {
     /// Behind each message: writes what cannot wait any longer. Behind many: writes what waits.
     nj_status (*relieve)(void *context, nj_error *err);
     nj_status (*settle)(void *context, nj_error *err);
+    /// Sees every effect as it is performed, and every message before the dispatch does. NULL: nobody looks on.
+    void (*observe)(void *context, const nj_dispatch_effect *effect);
+    void (*hear)(void *context, const nj_peer *peer, const nj_message *message);
 } nj_exchange_work;
 
 typedef struct {
@@ -62,6 +65,7 @@ typedef struct {
     uint64_t received; // bytes
     uint64_t messages_refused;
     uint64_t workers_joined;
+    uint64_t workers_most; // at once
     uint64_t workers_vanished;
     uint64_t later_leases; // of pieces that had one before
 } nj_exchange_counts;

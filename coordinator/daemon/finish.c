@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/id.h"
+#include "coordinator/daemon/actual.h"
 #include "coordinator/daemon/effects.h"
 #include "coordinator/daemon/summary.h"
 
@@ -126,6 +127,7 @@ nj_status nj_night_publish(nj_night *n, nj_error *err)
         return status;
     }
     n->summary.generation = n->stage.name;
+    nj_actual_tell(n);
     return n->summary.quarantined == 0
                ? NJ_OK
                : nj_fail(err, NJ_PARTIAL,

@@ -424,7 +424,12 @@ nj_status nj_item_fleet_open(const nj_item_fleet_options *options, nj_item_fleet
     f->files = files;
     // Above that of a coordinator before this one, should one of its workers still be there.
     f->epoch = (nj_clock_wall_ms() << EPOCHS_A_MS) + 1;
-    const nj_exchange_work work = {f, pack_lease, name_piece, perform, deliver, settle};
+    const nj_exchange_work work = {.context = f,
+                                   .pack_lease = pack_lease,
+                                   .name_piece = name_piece,
+                                   .perform = perform,
+                                   .relieve = deliver,
+                                   .settle = settle};
     nj_exchange_init(&f->exchange, &work);
     f->exchange.lease_ms = options->lease_ms;
     if (options->watch != NULL) {

@@ -9,6 +9,10 @@ static const nj_option OPTIONS[] = {
     {"key", "FILE", NULL, "this coordinator's secret key (nightjar keys)", false},
     {"workers", "FILE", NULL,
      "public keys of the workers that may connect, one a line; read again when it changes", false},
+    {"ready-file", "FILE", NULL,
+     "write the endpoint here once workers can connect, and remove it at the end; for "
+     "nightjar-worker --connect file:FILE",
+     false},
     {"insecure", NULL, NULL, "no encryption and no keys; for networks that nobody else is on",
      false},
     NJ_USERS_OPTIONS,
@@ -46,7 +50,9 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     nj_allow_watch watch;
     nj_night_options options;
     nj_night_summary summary = {0};
+    const uint64_t started_ns = nj_clock_mono_ns();
     nj_status status = nj_night_options_from(arguments, &options, err);
+    options.started_ns = started_ns;
     if (status == NJ_OK) {
         status = read_keys(arguments, &keys, &watch, &allowed, err);
     }
@@ -55,6 +61,7 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     }
     if (status == NJ_OK) {
         options.endpoint = nj_argument(arguments, "bind");
+        options.ready_file = nj_argument(arguments, "ready-file");
         options.insecure = nj_argument_flag(arguments, "insecure");
         options.keys = options.insecure ? NULL : &keys;
         options.allowed = options.insecure ? NULL : &allowed;
@@ -80,7 +87,10 @@ int main(int argc, char **argv)
         OPTIONS,
         sizeof OPTIONS / sizeof OPTIONS[0],
         run};
-    static const nj_program PROGRAM = {"nightjar-coordinator", "nightjar-coordinator", &COMMAND, 1};
+    static const nj_program PROGRAM = {.name = "nightjar-coordinator",
+                                       .summary = "nightjar-coordinator",
+                                       .commands = &COMMAND,
+                                       .command_count = 1};
     nj_log_setup("nightjar-coordinator", NJ_LOG_INFO);
     return nj_cli_main(&PROGRAM, argc, argv);
 }

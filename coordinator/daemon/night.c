@@ -8,15 +8,19 @@
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
+#include "common/base/notify.h"
 #include "common/codec/shard.h"
+#include "coordinator/daemon/actual.h"
 #include "coordinator/daemon/effects.h"
 #include "coordinator/daemon/gate.h"
 #include "coordinator/daemon/measure.h"
 #include "coordinator/daemon/stop.h"
 #include "coordinator/daemon/summary.h"
+#include "coordinator/daemon/tell_night.h"
 
 #define LINGER_MS 500
-#define AUDIT_WAIT_MS 5000 // for a worker, when nobody is there to decode the sample
+#define PUBLISH_PATIENCE_MS 3600000 // of a service manager, while the store is packed; a guess
+#define AUDIT_WAIT_MS 5000          // for a worker, when nobody is there to decode the sample
 
 #define FAILED_SHARDS_LEAST 8
 
@@ -71,7 +75,9 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
         nj_exchange_perform(&n->exchange);
         show_progress(n);
         nj_measure_now_and_then(n, nj_clock_mono_ns());
+        nj_record_tick(&n->record);
         status = call_tick(n, err);
+        nj_notify_alive(nj_clock_mono_ns());
     }
     if (status == NJ_OK && n->broken != NJ_OK) {
         status = nj_fail(err, n->broken, "%s", n->broken_err.text);
@@ -146,16 +152,21 @@ static nj_status decode_users(nj_night *n, nj_error *err)
     nj_poller_add_router(&poller, n->exchange.router);
     const uint64_t start_ns = nj_clock_mono_ns();
     const uint64_t start_cpu_ns = nj_clock_process_ns();
+    n->decode_ns = start_ns;
     nj_progress_start(&n->progress, "users", n->plan.user_count, nj_night_users_done(n), false,
                       start_ns);
     nj_status status = run_until(n, &poller, is_decoded, err);
     nj_progress_finish(&n->progress);
     n->summary.decode_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
     n->summary.decode_cpu_seconds = (double)(nj_clock_process_ns() - start_cpu_ns) / 1e9;
+    const uint64_t audit_ns = nj_clock_mono_ns();
     if (status == NJ_OK) {
         status = audit_users(n, &poller, err);
+        n->summary.audit_seconds = (double)(nj_clock_mono_ns() - audit_ns) / 1e9;
+        nj_actual_ask_workers(n);
     }
     nj_exchange_farewell(&n->exchange, status == NJ_OK ? NJ_DRAIN_FINISHED : NJ_DRAIN_STOPPING);
+    nj_ready_file_remove(&n->ready_file);
     nj_router_close(&n->exchange.router,
                     LINGER_MS); // who comes while the store is packed finds nobody
     return status;
@@ -167,6 +178,7 @@ static nj_status resume_piece(void *context, const nj_ledger_record *record, nj_
 {
     nj_night *n = context;
     const bool committed = record->state == NJ_STORED_COMMITTED;
+    nj_record_past(&n->record, record);
     const nj_piece_range range = {.shard = (uint32_t)record->shard,
                                   .first = (uint32_t)record->first,
                                   .count = (uint32_t)record->count};
@@ -224,6 +236,7 @@ static nj_status open_dispatch(nj_night *n, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
+    nj_record_open(&n->record, n->options->store_dir, config.epoch);
     status = nj_staging_ledger_each(n->stage.staging, resume_piece, n, err);
     if (status == NJ_OK && n->summary.resumed_shards > 0) {
         const uint64_t quarantined = n->exchange.dispatch->ledger.counts.quarantined_users;
@@ -259,14 +272,21 @@ static nj_status open_router(nj_night *n, nj_error *err)
     return nj_router_open(&config, &n->exchange.router, err);
 }
 
+// First what workers find: who hears of readiness may start them.
 static nj_status say_ready(nj_night *n, nj_error *err)
 {
     const nj_night_options *options = n->options;
     const char *endpoint = nj_router_endpoint(n->exchange.router);
+    nj_status status = nj_ready_file_write(&n->ready_file, endpoint, err);
+    if (status != NJ_OK) {
+        return status;
+    }
     nj_log_event(
         NJ_EVENT_LISTENING,
         NJ_FIELDS(nj_log_text("endpoint", endpoint), nj_log_uint("encrypted", !options->insecure)),
         "listening on %s%s", endpoint, options->insecure ? " without encryption" : "");
+    nj_notify_ready();
+    nj_notify_status("listening on %s, %zu users to decode", endpoint, n->plan.user_count);
     return options->hooks.ready != NULL && n->plan.user_count > 0 // else nobody has anything to do
                ? options->hooks.ready(options->hooks.context, endpoint, err)
                : NJ_OK;
@@ -328,6 +348,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
     n->summary.copied = n->plan.copied_count;
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
+    nj_actual_compare(n);
     nj_log_event(NJ_EVENT_PLAN,
                  NJ_FIELDS(nj_log_uint("users", n->plan.user_count),
                            nj_log_uint("copied", n->plan.copied_count),
@@ -346,7 +367,9 @@ static nj_status open_night(nj_night *n, nj_error *err)
 
 static void close_night(nj_night *n)
 {
+    nj_ready_file_remove(&n->ready_file);
     nj_exchange_close(&n->exchange, LINGER_MS);
+    nj_record_close(&n->record);
     nj_stage_close(&n->stage);
     nj_since_close(&n->since);
     nj_result_check_fini(&n->check);
@@ -358,7 +381,7 @@ static void close_night(nj_night *n)
 nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_summary *out,
                        nj_error *err)
 {
-    nj_night n = {.job = job, .options = options};
+    nj_night n = {.job = job, .options = options, .ready_file = {.path = options->ready_file}};
     nj_buffer_init(&n.settings_bytes, NJ_WIRE_SETTINGS_BYTES_MAX);
     const nj_exchange_work work = nj_night_work(&n);
     nj_exchange_init(&n.exchange, &work);
@@ -367,7 +390,10 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
     if (options->watch != NULL) {
         nj_gate_open();
     }
-    nj_status status = nj_measure_begin(&n, err);
+    nj_status status = nj_actual_begin(&n, err);
+    if (status == NJ_OK) {
+        status = nj_measure_begin(&n, err);
+    }
     if (status == NJ_OK) {
         status = open_night(&n, err);
     }
@@ -375,10 +401,17 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
         status = decode_users(&n, err);
     }
     if (status == NJ_OK) {
+        nj_notify_status("packing, verifying and publishing");
+        nj_notify_busy(PUBLISH_PATIENCE_MS);
         status = nj_night_publish(&n, err);
     }
+    nj_notify_stopping();
     if (status != NJ_OK) {
         nj_stage_discard_empty(&n.stage);
+    }
+    nj_record_end(&n.record, status);
+    if (n.summary.generation.text[0] != '\0') {
+        nj_night_tell(&n);
     }
     nj_measure_end(&n, status);
     *out = n.summary;

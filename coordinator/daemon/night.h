@@ -17,6 +17,8 @@
 #include "common/store/generation.h"
 #include "common/wire/allow_watch.h"
 #include "coordinator/daemon/since.h"
+#include "coordinator/planned.h"
+#include "coordinator/report/report.h"
 
 // Unless other sizes are asked for. At the end a batch of the engine (its default) is the least that is worth a lease.
 #define NJ_NIGHT_SHARD_USERS 64
@@ -39,6 +41,11 @@ typedef struct {
     bool paused;       // the store does not write; workers are idle
 } nj_night_pulse;
 
+typedef struct {
+    uint64_t bytes_most; // resident, of the one that held most; 0: not known
+    double core_seconds; // of all
+} nj_worker_use;
+
 // Called while the night runs, from its loop. `run` starts and watches its workers here. A status other than NJ_OK ends the night.
 typedef struct {
     void *context;
@@ -46,6 +53,8 @@ typedef struct {
     nj_status (*ready)(void *context, const char *endpoint, nj_error *err);
     /// Every 100 ms or so.
     nj_status (*tick)(void *context, const nj_night_pulse *pulse, nj_error *err);
+    /// What workers have used until now, asked when the users are done. NULL: nobody knows.
+    nj_worker_use (*worker_use)(void *context);
     void *published_context;
     /// When CURRENT names the generation, while a killed process would still find an interrupted night and call it again. `complete`:
     /// nobody was quarantined. NJ_IO is tried again, as what the store does not write.
@@ -59,6 +68,7 @@ typedef struct {
     nj_allowlist *allowed;  // copied; NULL with insecure
     nj_allow_watch *watch;  // the file of `allowed`, if it may change; NULL: it may not
     bool insecure;
+    const char *ready_file; // holds the endpoint while workers can connect; NULL: none
     const char *store_dir;
     const char *since; // a generation whose rows are copied where they fit; NULL: none
     const char *
@@ -75,9 +85,15 @@ typedef struct {
     uint32_t storage_wait_ms; // how long a store that does not write is waited for
     uint32_t audit_users;
     const char *numeric_class;
+    const char *plan_file;    // a plan.json that the night is compared with; NULL: none
+    uint64_t started_ns;      // monotonic: when the command began; 0: with nj_night_run
     const char *metrics_bind; // "127.0.0.1:9464"; NULL: no page
+    uint32_t metrics_wait_ms; // how long the page waits for a scrape of the last numbers; 0: not
     const char *metrics_file; // written when the night ends, however it does; NULL: none
-    nj_night_hooks hooks;     // members may be NULL
+    // For the report (coordinator/report); borrowed until nj_night_run returns.
+    const nj_night_phase *phases; // [phase_count]
+    size_t phase_count;
+    nj_night_hooks hooks; // members may be NULL
 } nj_night_options;
 
 typedef struct {
@@ -94,6 +110,7 @@ typedef struct {
     uint64_t resumed_rows;     // in them; the rate leaves them out
     double decode_seconds;     // from the first message to the last commit
     double decode_cpu_seconds; // what this process used of processors meanwhile
+    double audit_seconds;      // users decoded again
     double publish_seconds;
     double paused_seconds; // in which the store did not write
     uint64_t leases;
@@ -104,8 +121,13 @@ typedef struct {
     uint64_t speculations_won;
     uint64_t splits;
     uint64_t benched;
-    uint64_t quarantined;        // users
-    uint64_t audited;            // users
+    uint64_t quarantined; // users
+    uint64_t audited;     // users
+    nj_planned planned;   // owned; what plan_file says, whether it was made for this night or not
+    bool planned_fits;    // it was
+    nj_night_numbers actual;     // what the night came to, in the same words
+    nj_path report;              // the page; "": not written
+    double report_seconds;       // that it took
     const nj_job *job;           // borrowed: its masks, where it has any
     nj_buffer quarantined_json;  // owned; the first of them as objects with commas between
     nj_buffer quarantined_lines; // owned; fewer of them, one a line, for people
@@ -125,7 +147,7 @@ typedef struct {
 ///          NJ_FAILED: more users were quarantined than quarantine_max (names the first, and what to do), or so many shards
 ///          failed that users are not the reason
 ///          NJ_IO: the store could not be written for storage_wait_ms
-///          NJ_INTERRUPTED, NJ_TERMINATED: a signal; others as the parts say
+///          NJ_INTERRUPTED, NJ_TERMINATED: a signal; those of nj_planned_read; others as the parts say
 /// Proof    tests/integration
 NJ_CHECKED nj_status nj_night_run(nj_job *job, const nj_night_options *options,
                                   nj_night_summary *out, nj_error *err);

@@ -7,36 +7,26 @@
 #include "common/store/staging.h"
 #include "coordinator/daemon/audit.h"
 
+#define METRICS_WAIT_MS_MAX 3600000
 #define STORAGE_WAIT_MS_MAX 86400000
 
 // The numbers of an option table, each with where it goes.
 static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
 {
-    const struct {
-        const char *name;
-        uint64_t least;
-        uint64_t most;
-        uint32_t *number;
-    } numbers[] = {
-        {"lease-ms", NJ_NIGHT_LEASE_MS_LEAST, NJ_NIGHT_LEASE_MS_MOST, &out->lease_ms},
-        {"quarantine-max", 0, NJ_NIGHT_QUARANTINE_MAX, &out->quarantine_max},
-        {"max-age", 1, NJ_SINCE_MAX_AGE_MOST, &out->max_age},
-        {"audit-users", 0, NJ_AUDIT_USERS_MAX, &out->audit_users},
-        {"storage-wait-ms", 0, STORAGE_WAIT_MS_MAX, &out->storage_wait_ms},
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("lease-ms", NJ_NIGHT_LEASE_MS_LEAST, NJ_NIGHT_LEASE_MS_MOST, &out->lease_ms),
+        NJ_UINT("quarantine-max", 0, NJ_NIGHT_QUARANTINE_MAX, &out->quarantine_max),
+        NJ_UINT("max-age", 1, NJ_SINCE_MAX_AGE_MOST, &out->max_age),
+        NJ_UINT("audit-users", 0, NJ_AUDIT_USERS_MAX, &out->audit_users),
+        NJ_UINT("metrics-wait-ms", 0, METRICS_WAIT_MS_MAX, &out->metrics_wait_ms),
+        NJ_UINT("storage-wait-ms", 0, STORAGE_WAIT_MS_MAX, &out->storage_wait_ms),
     };
-    nj_status status = NJ_OK;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && status == NJ_OK; i++) {
-        uint64_t number = 0;
-        status = nj_argument_uint(arguments, numbers[i].name, numbers[i].least, numbers[i].most,
-                                  &number, err);
-        *numbers[i].number = (uint32_t)number;
-    }
-    return status;
+    return nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
 }
 
 // Who asks for a size gets shards of that size.
-static nj_status read_shard_users(const nj_arguments *arguments, nj_night_options *out,
-                                  nj_error *err)
+nj_status nj_night_shard_users_from(const nj_arguments *arguments, nj_night_options *out,
+                                    nj_error *err)
 {
     uint64_t number = 0;
     out->shard_users = NJ_NIGHT_SHARD_USERS;
@@ -61,13 +51,9 @@ void nj_night_options_set_class(nj_night_options *options, const char *numeric_c
     }
 }
 
-static nj_status read_words(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
+nj_status nj_night_numeric_class_from(const nj_arguments *arguments, nj_night_options *out,
+                                      nj_error *err)
 {
-    const char *speculate = nj_argument(arguments, "speculate");
-    out->speculate = strcmp(speculate, "on") == 0;
-    if (!out->speculate && strcmp(speculate, "off") != 0) {
-        return nj_fail(err, NJ_USAGE, "--speculate is \"%s\", must be on or off", speculate);
-    }
     nj_status status =
         nj_numeric_class_choose(nj_argument(arguments, "precision"),
                                 nj_argument(arguments, "numeric-class"), &out->numeric_class, err);
@@ -79,6 +65,20 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
                        NJ_STAGING_CLASS_BYTES_MAX);
     }
     nj_night_options_set_class(out, out->numeric_class);
+    return NJ_OK;
+}
+
+static nj_status read_words(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
+{
+    const char *speculate = nj_argument(arguments, "speculate");
+    out->speculate = strcmp(speculate, "on") == 0;
+    if (!out->speculate && strcmp(speculate, "off") != 0) {
+        return nj_fail(err, NJ_USAGE, "--speculate is \"%s\", must be on or off", speculate);
+    }
+    nj_status status = nj_night_numeric_class_from(arguments, out, err);
+    if (status != NJ_OK) {
+        return status;
+    }
     if (out->since_bundle != NULL && out->since == NULL && !out->resume) {
         return nj_fail(err, NJ_USAGE, "--since-bundle goes with --since");
     }
@@ -95,11 +95,12 @@ nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options 
                               .since_bundle = nj_argument(arguments, "since-bundle"),
                               .resume = nj_argument_flag(arguments, "resume"),
                               .retry_quarantined = nj_argument_flag(arguments, "retry-quarantined"),
+                              .plan_file = nj_argument(arguments, "plan"),
                               .metrics_bind = nj_argument(arguments, "metrics-bind"),
                               .metrics_file = nj_argument(arguments, "metrics-file")};
     nj_status status = read_numbers(arguments, out, err);
     if (status == NJ_OK) {
-        status = read_shard_users(arguments, out, err);
+        status = nj_night_shard_users_from(arguments, out, err);
     }
     return status == NJ_OK ? read_words(arguments, out, err) : status;
 }

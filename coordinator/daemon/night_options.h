@@ -5,30 +5,53 @@
 #include "common/base/numeric_class.h"
 #include "coordinator/daemon/night.h"
 
-#define NJ_NIGHT_OPTIONS                                                                           \
-    {"store", "DIR", NULL, "the store's folder, on a local disk", true},                           \
-        {"since", "GENERATION", NULL,                                                              \
-         "copy users who are unchanged since it, and do not decode them: a name, or current",      \
-         false},                                                                                   \
+// Rows that `nightjar plan` has too.
+#define NJ_SINCE_OPTIONS                                                                           \
+    {"since", "GENERATION", NULL,                                                                  \
+     "copy users who are unchanged since it, and do not decode them: a name, or current", false},  \
         {"since-bundle", "FILE", NULL,                                                             \
          "with --since, where the catalogue was refreshed: the bundle of then; rows made with "    \
          "--trace are copied where the refresh cannot have changed them",                          \
          false},                                                                                   \
-        {"max-age", "N", NJ_SINCE_MAX_AGE_DEFAULT,                                                 \
-         "with --since: decode afresh whose row was copied so many nights in a row", false},       \
+    {                                                                                              \
+        "max-age", "N", NJ_SINCE_MAX_AGE_DEFAULT,                                                  \
+            "with --since: decode afresh whose row was copied so many nights in a row", false      \
+    }
+#define NJ_SHARD_USERS_OPTION                                                                      \
+    {                                                                                              \
+        "shard-users", "N", NULL,                                                                  \
+            "users in a shard: the unit of lease, retry and commit; default: 64, and fewer, down " \
+            "to "                                                                                  \
+            "16, in the last ones",                                                                \
+            false                                                                                  \
+    }
+#define NJ_NUMERIC_CLASS_OPTION                                                                    \
+    {                                                                                              \
+        "numeric-class", "NAME", NULL,                                                             \
+            "arithmetic of the night, a class that all workers have; default: the precision's",    \
+            false                                                                                  \
+    }
+#define NJ_AUDIT_USERS_OPTION                                                                      \
+    {                                                                                              \
+        "audit-users", "N", NJ_NIGHT_AUDIT_USERS_DEFAULT,                                          \
+            "in reproducible classes: users decoded again before the night is packed; 0: none",    \
+            false                                                                                  \
+    }
+
+#define NJ_NIGHT_OPTIONS                                                                           \
+    {"store", "DIR", NULL, "the store's folder, on a local disk", true}, NJ_SINCE_OPTIONS,         \
         {"resume", NULL, NULL, "go on with an interrupted night; without one, begin", false},      \
-        {"shard-users", "N", NULL,                                                                 \
-         "users in a shard: the unit of lease, retry and commit; default: 64, and fewer, down to " \
-         "16, in the last ones",                                                                   \
-         false},                                                                                   \
+        NJ_SHARD_USERS_OPTION,                                                                     \
         {"lease-ms", "N", NJ_NIGHT_LEASE_MS_DEFAULT,                                               \
          "a lease without progress for this long is given to another worker", false},              \
-        NJ_PRECISION_OPTION,                                                                       \
-        {"numeric-class", "NAME", NULL,                                                            \
-         "arithmetic of the night, a class that all workers have; default: the precision's",       \
-         false},                                                                                   \
+        NJ_PRECISION_OPTION, NJ_NUMERIC_CLASS_OPTION,                                              \
+        {"plan", "FILE", NULL,                                                                     \
+         "a plan.json of `nightjar plan`: at the end say how the night went beside it", false},    \
         {"metrics-bind", "ADDRESS", NULL,                                                          \
          "answer GET /metrics and /healthz here, such as 127.0.0.1:9464; default: nowhere",        \
+         false},                                                                                   \
+        {"metrics-wait-ms", "N", "0",                                                              \
+         "at the end keep --metrics-bind until the last numbers were read, for at most so long",   \
          false},                                                                                   \
         {"metrics-file", "FILE", NULL,                                                             \
          "at the end write the metrics here, for a textfile collector", false},                    \
@@ -40,9 +63,7 @@
         {"speculate", "on|off", "on",                                                              \
          "in reproducible classes: give a slow shard to a second worker when nothing else waits",  \
          false},                                                                                   \
-        {"audit-users", "N", NJ_NIGHT_AUDIT_USERS_DEFAULT,                                         \
-         "in reproducible classes: users decoded again before the night is packed; 0: none",       \
-         false},                                                                                   \
+        NJ_AUDIT_USERS_OPTION,                                                                     \
         {"storage-wait-ms", "N", NJ_NIGHT_STORAGE_WAIT_MS_DEFAULT,                                 \
          "wait so long for a store that cannot be written (a full disk)", false},                  \
     {                                                                                              \
@@ -52,6 +73,13 @@
 /// Reads the options above; keys and endpoint are the caller's. NJ_USAGE.
 NJ_CHECKED nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options *out,
                                            nj_error *err);
+
+/// --shard-users alone. NJ_USAGE.
+NJ_CHECKED nj_status nj_night_shard_users_from(const nj_arguments *arguments, nj_night_options *out,
+                                               nj_error *err);
+/// --precision and --numeric-class alone. NJ_USAGE.
+NJ_CHECKED nj_status nj_night_numeric_class_from(const nj_arguments *arguments,
+                                                 nj_night_options *out, nj_error *err);
 
 /// Makes it a night of this class, borrowed; speculation and audit go off where a second decoding proves nothing.
 void nj_night_options_set_class(nj_night_options *options, const char *numeric_class);

@@ -54,10 +54,10 @@ static nj_status check_same_plan(const nj_staging_facts *found, const nj_staging
             : "the users or --shard-users";
     return nj_fail(err, NJ_CONFIG,
                    "the interrupted night was started with %zu users in %zu shards (%s); now it is "
-                   "%zu in %zu: %s changed. "
+                   "%zu in %zu (%s): %s changed. "
                    "Give the old inputs, or remove the staging folder to begin anew",
                    (size_t)found->user_count, (size_t)found->shard_count, found->settings,
-                   (size_t)wanted->user_count, (size_t)wanted->shard_count, what);
+                   (size_t)wanted->user_count, (size_t)wanted->shard_count, wanted->settings, what);
 }
 
 // Looked at before the area is opened, which takes the night from a process that runs it: other inputs must not do that.
@@ -357,13 +357,16 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
 {
     const char *store_dir = nj_staging_store_dir(stage->staging);
     nj_copied_rows copied;
+    nj_store_manifest manifest = {0};
     nj_status status = NJ_OK;
     switch (stage->step) {
     case NJ_STAGE_PACK:
         status = nj_store_pack(stage->staging, row_count,
                                nj_since_rows(stage->since, stage->plan, &copied) ? &copied : NULL,
-                               nj_clock_wall_ms(), &stage->name, NULL, err);
+                               nj_clock_wall_ms(), &stage->name, &manifest, err);
         if (status == NJ_OK) {
+            stage->store_bytes = manifest.data_bytes;
+            stage->staging_bytes = nj_staging_disk_bytes(stage->staging);
             nj_log_event(NJ_EVENT_PACKED,
                          NJ_FIELDS(nj_log_text("generation", stage->name.text),
                                    nj_log_uint("rows", row_count)),

@@ -63,7 +63,9 @@ typedef struct {
     size_t given_up_count;
     size_t given_up_capacity;
     nj_stage_step step;
-    nj_store_name name; // of the generation, behind PACK
+    nj_store_name name;     // of the generation, behind PACK
+    uint64_t store_bytes;   // its data.mdb, likewise
+    uint64_t staging_bytes; // that the staging area has, likewise
     // nj_night_hooks has it; NULL: nobody notes it
     nj_status (*published)(void *context, const nj_store_name *generation, bool complete,
                            nj_error *err);

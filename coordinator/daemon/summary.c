@@ -2,16 +2,19 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
+#include "common/base/id.h"
 #include "common/store/quarantine.h"
+#include "coordinator/daemon/actual.h"
 
 #define JSON_BYTES_MAX ((size_t)NJ_SUMMARY_JSON_USERS_MAX * NJ_STORE_QUARANTINE_LINE_BYTES_MAX)
 #define LINES_BYTES_MAX ((size_t)NJ_SUMMARY_TEXT_USERS_MAX * NJ_STORE_QUARANTINE_LINE_BYTES_MAX)
 
 void nj_night_summary_init(nj_night_summary *summary)
 {
-    *summary = (nj_night_summary){0};
+    *summary = (nj_night_summary){.actual = nj_night_numbers_unknown()};
     nj_buffer_init(&summary->quarantined_json, JSON_BYTES_MAX);
     nj_buffer_init(&summary->quarantined_lines, LINES_BYTES_MAX);
 }
@@ -20,6 +23,7 @@ void nj_night_summary_fini(nj_night_summary *summary)
 {
     nj_buffer_fini(&summary->quarantined_json);
     nj_buffer_fini(&summary->quarantined_lines);
+    nj_planned_fini(&summary->planned);
 }
 
 typedef struct {
@@ -123,6 +127,20 @@ static void print_name_json(const char *name)
     nj_buffer_fini(&text);
 }
 
+// null where there is none, or where it is no UTF-8.
+static void print_path_json(const char *path)
+{
+    nj_buffer text;
+    nj_buffer_init(&text, (size_t)8 * NJ_PATH_BYTES);
+    if (path[0] != '\0' && nj_utf8_valid(path, strlen(path)) &&
+        nj_buffer_json_string(&text, nj_slice_from(path)) == NJ_OK) {
+        print_buffer(&text);
+    } else {
+        printf("null");
+    }
+    nj_buffer_fini(&text);
+}
+
 static void print_eligible_json(const nj_night_summary *s)
 {
     const nj_masks *masks = &s->job->catalogue.masks;
@@ -159,7 +177,7 @@ static void print_eligible_text(const nj_night_summary *s)
 static void print_json(const nj_night_summary *s)
 {
     const char *quote = s->generation.text[0] != '\0' ? "\"" : "";
-    printf("{\"generation\": %s%s%s, \"users\": %" PRIu64 ", \"rows\": %" PRIu64
+    printf("{\"version\": 1, \"generation\": %s%s%s, \"users\": %" PRIu64 ", \"rows\": %" PRIu64
            ", \"skipped\": %" PRIu64 ", \"shards\": %" PRIu64 ", \"resumed_shards\": %" PRIu64
            ", \"resumed_rows\": %" PRIu64
            ", \"decode_s\": %.3f, \"decode_cpu_s\": %.3f, \"peak_rss_mb\": %.1f, \"users_per_s\": "
@@ -180,6 +198,9 @@ static void print_json(const nj_night_summary *s)
     print_since_json(s);
     printf(", ");
     print_eligible_json(s);
+    nj_actual_print_json(s);
+    printf(", \"report\": ");
+    print_path_json(s->report.text);
     printf("}\n");
 }
 
@@ -200,11 +221,15 @@ static void print_text(const nj_night_summary *s)
            " times; %" PRIu64 " users decoded again and compared; store paused for %.1f s\n",
            s->leases, s->losses, s->retries, s->speculations, s->speculations_won, s->splits,
            s->benched, s->audited, s->paused_seconds);
+    nj_actual_print_text(s);
     if (s->quarantined > 0) {
         printf("%" PRIu64 " users are quarantined and have no list (all of them in "
                "%s/QUARANTINED.jsonl):\n",
                s->quarantined, s->generation.text);
         print_buffer(&s->quarantined_lines);
+    }
+    if (s->report.text[0] != '\0') {
+        printf("report: %s\n", s->report.text);
     }
 }
 

@@ -1,5 +1,7 @@
 #include "ops/cli/engine_options.h"
 
+#include <string.h>
+
 #include "common/base/log.h"
 
 static nj_status read_options(const nj_arguments *arguments, nj_engine_options *out, nj_error *err)
@@ -51,6 +53,25 @@ nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *secti
                options.kernels->name, options.kernels->numeric_class,
                (double)plan->mapped_bytes / 1e6, (double)plan->model_bytes / 1e6,
                (double)plan->scratch_bytes / 1e6, plan->B, plan->S, plan->W, plan->W_wide);
+    }
+    return status;
+}
+
+// The class of the kernels that are asked for by name, and of bf16's classes the one that this machine's workers have. Otherwise
+// float32 is exact, whatever they have.
+nj_status nj_kernels_class_from(const nj_arguments *arguments, nj_night_options *options,
+                                nj_error *err)
+{
+    const char *precision = nj_argument(arguments, "precision");
+    const char *name = nj_argument(arguments, "kernels");
+    if (nj_argument(arguments, "numeric-class") != NULL ||
+        (strcmp(precision, NJ_PRECISION_DEFAULT) == 0 && strcmp(name, "auto") == 0)) {
+        return NJ_OK;
+    }
+    const nj_kernels *kernels = NULL;
+    nj_status status = nj_kernels_choose(precision, name, &kernels, err);
+    if (status == NJ_OK) {
+        nj_night_options_set_class(options, kernels->numeric_class);
     }
     return status;
 }

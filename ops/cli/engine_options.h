@@ -7,6 +7,7 @@
 #include "common/cli/cli.h"
 #include "common/codec/settings.h"
 #include "common/math/kernels.h"
+#include "coordinator/daemon/night_options.h"
 #include "worker/engine/engine.h"
 
 // A command whose table lacks NJ_NIGHT_OPTIONS needs NJ_PRECISION_OPTION beside these.
@@ -18,6 +19,11 @@
 
 /// Checks the options' values, so that a mistake shows before anything is read. NJ_USAGE, NJ_CONFIG.
 NJ_CHECKED nj_status nj_engine_options_check(const nj_arguments *arguments, nj_error *err);
+
+/// Makes the night one of the class that --kernels has, where kernels or a precision are named and --numeric-class is not: a night whose
+/// workers are of this machine. NJ_CONFIG, NJ_USAGE.
+NJ_CHECKED nj_status nj_kernels_class_from(const nj_arguments *arguments, nj_night_options *options,
+                                           nj_error *err);
 
 /// Selects the kernels, opens the engine and says on stderr what memory it holds.
 NJ_CHECKED nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *sections,

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -324,6 +325,50 @@ static void end_workers(nj_local_fleet *f)
     }
 }
 
+// ---- what they use ----
+
+// The number behind `key` in /proc/PID/status, in bytes; 0: it is not there.
+static uint64_t read_status_kb(pid_t pid, const char *key)
+{
+    char path[48];
+    char line[256];
+    unsigned long long kb = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && kb == 0 && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, key, strlen(key)) == 0) {
+            kb = strtoull(line + strlen(key), NULL, 10);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return (uint64_t)kb * 1024;
+}
+
+static double read_core_seconds(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec used = {0};
+    return clock_getcpuclockid(pid, &clock) == 0 && clock_gettime(clock, &used) == 0
+               ? (double)used.tv_sec + (double)used.tv_nsec / 1e9
+               : 0;
+}
+
+static nj_worker_use sum_use(void *context)
+{
+    const nj_local_fleet *f = context;
+    nj_worker_use use = {0};
+    for (size_t i = 0; i < f->worker_count; i++) {
+        if (f->workers[i].pid != 0) {
+            const uint64_t bytes = read_status_kb(f->workers[i].pid, "VmHWM:");
+            use.bytes_most = bytes > use.bytes_most ? bytes : use.bytes_most;
+            use.core_seconds += read_core_seconds(f->workers[i].pid);
+        }
+    }
+    return use;
+}
+
 // ---- the whole ----
 
 static nj_status choose_cpus(nj_local_fleet *f, nj_error *err)
@@ -392,9 +437,11 @@ void nj_local_fleet_free(nj_local_fleet **fleet)
 
 nj_local_access nj_local_fleet_access(nj_local_fleet *fleet)
 {
-    return (nj_local_access){
-        .endpoint = "tcp://127.0.0.1:*",
-        .keys = &fleet->server,
-        .allowed = &fleet->allowed,
-        .hooks = {.context = fleet, .ready = start_workers, .tick = watch_workers}};
+    return (nj_local_access){.endpoint = "tcp://127.0.0.1:*",
+                             .keys = &fleet->server,
+                             .allowed = &fleet->allowed,
+                             .hooks = {.context = fleet,
+                                       .ready = start_workers,
+                                       .tick = watch_workers,
+                                       .worker_use = sum_use}};
 }

@@ -9,11 +9,15 @@
 #define NJ_LOCAL_FLEET_MAX 1024
 
 // --pin and --cache of a command that starts workers.
+#define NJ_PIN_OPTION                                                                              \
+    {                                                                                              \
+        "pin", "auto|none|LIST", "none",                                                           \
+            "keep each worker on one processor: auto takes a core each before any core twice, a "  \
+            "list such as 0,2,4-7 those",                                                          \
+            false                                                                                  \
+    }
 #define NJ_LOCAL_FLEET_OPTIONS                                                                     \
-    {"pin", "auto|none|LIST", "none",                                                              \
-     "keep each worker on one processor: auto takes a core each before any core twice, a list "    \
-     "such as 0,2,4-7 those",                                                                      \
-     false},                                                                                       \
+    NJ_PIN_OPTION,                                                                                 \
     {                                                                                              \
         "cache", "DIR", NULL, "where workers keep sections; default: ~/.cache/nightjar", false     \
     }

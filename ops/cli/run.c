@@ -1,6 +1,7 @@
 // run.c - `nightjar run`: the coordinator in this process, workers beside it, keys drawn for this night alone.
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/store/staging.h"
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/night_options.h"
@@ -8,25 +9,6 @@
 #include "ops/cli/engine_options.h"
 #include "ops/cli/local_fleet.h"
 #include "ops/cli/run_phases.h"
-
-// The class of the kernels that are asked for by name, and of bf16's classes the one that this machine's workers have. Otherwise
-// float32 is exact, whatever they have.
-static nj_status choose_class(const nj_arguments *arguments, nj_night_options *options,
-                              nj_error *err)
-{
-    const char *precision = nj_argument(arguments, "precision");
-    const char *name = nj_argument(arguments, "kernels");
-    if (nj_argument(arguments, "numeric-class") != NULL ||
-        (strcmp(precision, NJ_PRECISION_DEFAULT) == 0 && strcmp(name, "auto") == 0)) {
-        return NJ_OK;
-    }
-    const nj_kernels *kernels = NULL;
-    nj_status status = nj_kernels_choose(precision, name, &kernels, err);
-    if (status == NJ_OK) {
-        nj_night_options_set_class(options, kernels->numeric_class);
-    }
-    return status;
-}
 
 // Users without a list are tried again by the next night, whatever has changed.
 static nj_status note_published(void *phases, const nj_store_name *generation, bool complete,
@@ -79,6 +61,8 @@ static nj_status run_users(const nj_arguments *arguments, nj_local_fleet *fleet,
         options->hooks.published = note_published;
         options->hooks.published_context = phases;
         options->kept_bundle = phases->kept_bundle.text;
+        options->phases = phases->made;
+        options->phase_count = NJ_RUN_PHASES;
         status = choose_trace(options, &job.settings, err);
     }
     if (status == NJ_OK) {
@@ -114,7 +98,9 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
     nj_night_options options;
     nj_local_fleet *fleet = NULL;
     uint64_t workers = 0;
+    const uint64_t started_ns = nj_clock_mono_ns();
     nj_status status = nj_night_options_from(arguments, &options, err);
+    options.started_ns = started_ns;
     if (status == NJ_OK) {
         status = nj_argument_uint(arguments, "workers", 1, NJ_LOCAL_FLEET_MAX, &workers, err);
     }
@@ -123,7 +109,7 @@ nj_status nj_command_run(const nj_arguments *arguments, nj_error *err)
         status = nj_engine_options_check(arguments, err);
     }
     if (status == NJ_OK) {
-        status = choose_class(arguments, &options, err);
+        status = nj_kernels_class_from(arguments, &options, err);
     }
     if (status == NJ_OK) {
         status = nj_local_fleet_new(arguments, (size_t)workers, &fleet, err);

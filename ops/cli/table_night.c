@@ -19,6 +19,32 @@ static const nj_option DECODE[] = {
     NJ_JSON_LINES_OPTION,
 };
 
+static const nj_option PLAN[] = {
+    NJ_USERS_OPTIONS,
+#define NJ_PLANNED NJ_PLANNED_OPTION
+#include "schemas/settings.def"
+    {"store", "DIR", NULL, "the store's folder: is there room for the night?", false},
+    NJ_SINCE_OPTIONS,
+    NJ_SHARD_USERS_OPTION,
+    NJ_PRECISION_OPTION,
+    NJ_NUMERIC_CLASS_OPTION,
+    NJ_AUDIT_USERS_OPTION,
+    {"workers", "N", "2", "worker processes of each machine", false},
+    {"nodes", "N", "1", "machines such as this one that run workers", false},
+    NJ_PIN_OPTION,
+    NJ_ENGINE_OPTIONS,
+    {"probe-seconds", "N", "10", "how long a sample of the users is decoded", false},
+    {"seed", "N", "1", "of the sample", false},
+    {"scale-users", "N", NULL, "plan for so many users, of whom those of --users are a sample",
+     false},
+    {"deadline", "TIME", NULL,
+     "when the night must be over: 05:00 is the next one, 90m and 1h30m are from now", false},
+    {"price-per-core-hour", "P", NULL, "what a core costs, in any currency", false},
+    {"strict", NULL, NULL, "exit 4 where disk, memory or time do not suffice", false},
+    {"out", "FILE", NULL, "write the plan as JSON, for `run --plan`", false},
+    NJ_JSON_OPTION,
+};
+
 static const nj_option RUN[] = {
     {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", false},
     NJ_RUN_PHASES_OPTIONS,
@@ -42,6 +68,8 @@ static const nj_command COMMANDS[] = {
     NJ_COMMAND("decode", "users to lists in one process, as JSON lines", NULL, DECODE,
                nj_command_decode),
     NJ_COMMAND("keys", "make a CURVE key pair", NULL, KEYS, nj_command_keys),
+    NJ_COMMAND("plan", "how long, how large and how dear a night will be, before it runs", NULL,
+               PLAN, nj_command_plan),
     NJ_COMMAND("run", "the night on this machine: plan, workers, publish", NULL, RUN,
                nj_command_run),
 };

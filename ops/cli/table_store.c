@@ -1,4 +1,4 @@
-// table_store.c - the rows of the command table for store ....
+// table_store.c - the rows of the command table for store ... and report.
 #include "ops/cli/commands.h"
 #include "ops/cli/tables.h"
 
@@ -37,7 +37,18 @@ static const nj_option STORE_ROLLBACK[] = {
     NJ_JSON_OPTION,
 };
 
+static const nj_option REPORT[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"out", "FILE", NULL, "the page; default: STORE/reports/GEN.html", false},
+    {"bundle", "FILE", NULL,
+     "where the night's document is gone: the bundle it was made with, to tell of items and codes",
+     false},
+    {"json", NULL, NULL, "print the document; write a page only with --out", false},
+};
+
 static const nj_command COMMANDS[] = {
+    NJ_COMMAND("report", "the page that tells how a night went, again", "[GEN]", REPORT,
+               nj_command_report),
     NJ_COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT,
                nj_command_store_export),
     NJ_COMMAND("store get", "one user's list", "USER", STORE_GET, nj_command_store_get),

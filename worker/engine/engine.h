@@ -50,6 +50,10 @@ typedef struct {
     uint32_t W;      // beams a user
     uint32_t W_wide; // the widest search that is planned for
     uint32_t S;      // longest encoder sequence in tokens
+    // Lists of NJ_SAVING_SAME_HISTORY: sets of kept_ways, the oldest of a set gives way; 0: none is kept
+    uint32_t kept_sets;
+    uint32_t kept_ways;
+    uint32_t history_max; // items of a history that are encoded
 } nj_engine_plan;
 
 /// One user's list; borrowed for the duration of the sink's call.

@@ -108,6 +108,7 @@ nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
         engine->beam.token_base[l] = engine->catalogue.token_base[l];
     }
     engine->plan.B = batch_users;
+    engine->plan.history_max = engine->history_max;
     engine->plan.W = engine->beam.W;
     engine->plan.S = longest_sequence(
         engine, (uint32_t)nj_min_size(engine->history_max, settings->history_items_max));

@@ -36,6 +36,8 @@ size_t nj_same_bytes(nj_engine *engine)
         sets *= 2;
     }
     engine->same.sets = sets;
+    engine->plan.kept_sets = sets;
+    engine->plan.kept_ways = WAYS;
     const size_t places = (size_t)sets * WAYS;
     return nj_arena_cost(places * sizeof(nj_same_list)) + nj_arena_cost(sets) +
            2 * nj_arena_cost(places * engine->settings.top * sizeof(uint32_t)) +

@@ -1,0 +1,95 @@
+#include "coordinator/deadline.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#define DIGITS_MAX 7
+
+// Up to DIGITS_MAX digits; false where there is none or are more.
+static bool take_number(const char **text, uint32_t *out)
+{
+    uint32_t number = 0;
+    int digits = 0;
+    while (**text >= '0' && **text <= '9' && digits <= DIGITS_MAX) {
+        number = number * 10 + (uint32_t)(**text - '0');
+        (*text)++;
+        digits++;
+    }
+    *out = number;
+    return digits >= 1 && digits <= DIGITS_MAX;
+}
+
+// "05:00" or "05:00:30".
+static bool read_clock(const char *text, int64_t now_s, int64_t *out_s)
+{
+    uint32_t parts[3] = {0};
+    const uint32_t limits[3] = {23, 59, 59};
+    size_t count = 0;
+    bool more = true;
+    while (more && count < 3) {
+        if (!take_number(&text, &parts[count]) || parts[count] > limits[count]) {
+            return false;
+        }
+        count++;
+        more = *text == ':';
+        text += more;
+    }
+    if (count < 2 || more || *text != '\0') {
+        return false;
+    }
+    const time_t now = (time_t)now_s;
+    struct tm day;
+    if (localtime_r(&now, &day) == NULL) {
+        return false;
+    }
+    for (int tomorrow = 0; tomorrow <= 1; tomorrow++) {
+        struct tm at = day;
+        at.tm_mday += tomorrow;
+        at.tm_hour = (int)parts[0];
+        at.tm_min = (int)parts[1];
+        at.tm_sec = (int)parts[2];
+        at.tm_isdst = -1; // whatever holds then
+        *out_s = (int64_t)mktime(&at);
+        if (*out_s > now_s) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// "1h30m": hours, minutes and seconds in this order, each at most once.
+static bool read_duration(const char *text, int64_t now_s, int64_t *out_s)
+{
+    static const char UNITS[] = "hms";
+    static const int64_t SECONDS[] = {3600, 60, 1};
+    size_t next = 0;
+    int64_t sum = 0;
+    while (*text != '\0') {
+        uint32_t number;
+        const char *unit =
+            take_number(&text, &number) && *text != '\0' ? strchr(UNITS + next, *text) : NULL;
+        if (unit == NULL) {
+            return false;
+        }
+        sum += number * SECONDS[unit - UNITS];
+        next = (size_t)(unit - UNITS) + 1;
+        text++;
+    }
+    *out_s = now_s + sum;
+    return sum > 0 && sum <= NJ_DEADLINE_SECONDS_MAX;
+}
+
+nj_status nj_deadline_read(const char *text, int64_t now_s, int64_t *out_s, nj_error *err)
+{
+    int64_t at_s = 0;
+    const bool is_clock = strchr(text, ':') != NULL;
+    if (!(is_clock ? read_clock(text, now_s, &at_s) : read_duration(text, now_s, &at_s))) {
+        return nj_fail(err, NJ_USAGE,
+                       "--deadline is \"%s\", must be a time such as 05:00 (the next one), or so "
+                       "long from now as 90m or 1h30m, at most %u days",
+                       text, NJ_DEADLINE_SECONDS_MAX / 86400);
+    }
+    *out_s = at_s;
+    return NJ_OK;
+}
