@@ -17,7 +17,8 @@
 #define NJ_OPTION_OF_U32(name, fallback, help) {#name, "N", NJ_TEXT_OF(fallback), help, false},
 #define NJ_OPTION_OF_F32(name, fallback, help) {#name, "X", NJ_TEXT_OF(fallback), help, false},
 #define NJ_OPTION_OF_BOOL(name, fallback, help) {#name, NULL, NULL, help, false},
-#define NJ_OPTION_OF_COLD(name, fallback, help) {#name, "WORD", "popular", help, false},
+#define NJ_OPTION_OF_COLD(name, fallback, help)                                                    \
+    {#name, "popular|skip|fail", "popular", help, false},
 
 // What reads users under a bundle: decode, run, the coordinator and eval.
 #define NJ_USERS_OPTIONS                                                                           \
@@ -38,8 +39,8 @@
     {"users", "FILE", NULL,                                                                        \
      "user histories, also packed by gzip or zstd, or a folder of parts; - is standard input",     \
      true},                                                                                        \
-        {"format", "WORD", NULL,                                                                   \
-         "sequence, jsonl, csv, inter or parquet; default: by the file's ending", false},          \
+        {"format", "sequence|jsonl|csv|inter|parquet", NULL, "default: by the file's ending",      \
+         false},                                                                                   \
         NJ_COLUMNS_OPTIONS,                                                                        \
         {"as-of", "TIME", NULL,                                                                    \
          "only what happened before counts: a number as the file's times are, or a date of UTC",   \

@@ -33,7 +33,7 @@ typedef struct {
 /// A row of the option tables of programs that run for long; nj_cli_main sees to it before the command runs.
 #define NJ_LOG_OPTION                                                                              \
     {                                                                                              \
-        "log-format", "FORM", "text", "lines on standard error: text, logfmt or json", false       \
+        "log-format", "text|logfmt|json", "text", "form of the lines on standard error", false     \
     }
 
 #define NJ_SAVINGS_OPTION                                                                          \

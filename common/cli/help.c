@@ -5,21 +5,44 @@
 #include "common/cli/arguments.h"
 
 #define HELP_COLUMN 30
+#define HELP_WIDTH 100
+
+// Prints words from the help column on, to the line's end at the most; `at` is where the line stands.
+static void print_wrapped(const char *text, size_t at)
+{
+    while (*text != '\0') {
+        const size_t length = strcspn(text, " ");
+        if (at + length > HELP_WIDTH && at > HELP_COLUMN) {
+            printf("\n%*s", HELP_COLUMN, "");
+            at = HELP_COLUMN;
+        }
+        printf(" %.*s", (int)length, text);
+        at += length + 1;
+        text += length + (text[length] == ' ' ? 1 : 0);
+    }
+    printf("\n");
+}
 
 static void print_option(const nj_option *option)
 {
     char name[NJ_OPTION_NAME_BYTES];
-    char left[128];
+    char text[1024];
     nj_option_name_write(option->name, name);
-    snprintf(left, sizeof left, "  --%s%s%s", name, option->value != NULL ? " " : "",
-             option->value != NULL ? option->value : "");
-    printf("%-*s %s", HELP_COLUMN, left, option->help);
-    if (option->required) {
-        printf(" (required)");
-    } else if (nj_option_has_default(option)) {
-        printf(" [%s]", option->fallback);
+    int at = printf("  --%s%s%s", name, option->value != NULL ? " " : "",
+                    option->value != NULL ? option->value : "");
+    if (at > HELP_COLUMN) {
+        printf("\n");
+        at = 0;
     }
-    printf("\n");
+    printf("%*s", HELP_COLUMN - at, "");
+    if (option->required) {
+        snprintf(text, sizeof text, "%s (required)", option->help);
+    } else if (nj_option_has_default(option)) {
+        snprintf(text, sizeof text, "%s [%s]", option->help, option->fallback);
+    } else {
+        snprintf(text, sizeof text, "%s", option->help);
+    }
+    print_wrapped(text, HELP_COLUMN);
 }
 
 static const struct {

@@ -31,7 +31,7 @@
          "do not ask whether the model knows the catalogue's SIDs", false},                        \
         {"max-retired", "P", "20",                                                                 \
          "refuse when more than P % of the items that are sold are missing tonight", false},       \
-        {"suffix-overflow", "WORD", "refuse",                                                      \
+        {"suffix-overflow", "refuse|relocate", "refuse",                                           \
          "new items past the counter: refuse, or relocate them to codes that have room", false},   \
         {"no-drift", NULL, NULL, "do not look how far the embeddings of old items have moved",     \
          false},                                                                                   \

@@ -43,7 +43,7 @@ def commands():
 
 def of_help(words):
     """name -> what stands behind it, up to the end of the line."""
-    text = output(words + ["--help"])
+    text = re.sub(r"\n {31}(?=\S)", " ", output(words + ["--help"]))  # long lines go on below
     return {m[0]: (m[1], m[2]) for m in re.findall(r"^  --([a-z0-9-]+)(?: (\S+))? +(\S.*)$", text, re.M)}
 
 
