@@ -195,8 +195,8 @@ static nj_status refuse_command(const nj_program *program, const char *group, in
     char typed[128];
     nj_error err = {0};
     if (argv[1][0] == '-') {
-        nj_status early = nj_fail(&err, NJ_USAGE, "%.60s stands before the command, which comes first",
-                                  argv[1]);
+        nj_status early =
+            nj_fail(&err, NJ_USAGE, "%.60s stands before the command, which comes first", argv[1]);
         print_failure(program->name, "", early, &err);
         return early;
     }

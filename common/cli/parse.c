@@ -149,10 +149,11 @@ static nj_status fail_argument(const nj_arguments *arguments, const char *word, 
     if (arguments->command->option_count == 0) {
         return nj_fail(err, NJ_USAGE, "unexpected argument \"%s\"", word);
     }
-    return nj_fail(err, NJ_USAGE,
-                   "unexpected argument \"%s\"; files and settings follow the option that says what "
-                   "they are, such as --%s",
-                   word, arguments->command->options[0].name);
+    return nj_fail(
+        err, NJ_USAGE,
+        "unexpected argument \"%s\"; files and settings follow the option that says what "
+        "they are, such as --%s",
+        word, arguments->command->options[0].name);
 }
 
 nj_status nj_parse_words(nj_parse *parse, int argc, char **argv, nj_error *err)
