@@ -48,6 +48,12 @@ void nj_option_name_write(const char *name, char out[NJ_OPTION_NAME_BYTES]);
 /// "keep-history" as an environment variable: NIGHTJAR_KEEP_HISTORY.
 void nj_option_variable_write(const char *name, char out[NJ_VARIABLE_BYTES]);
 
+/// True where help and manual name a default: not of a flag, which is false, and not "".
+static inline bool nj_option_has_default(const nj_option *option)
+{
+    return option->value != NULL && option->fallback != NULL && option->fallback[0] != '\0';
+}
+
 /// The first `length` bytes of `name` among the command's options; option_count when it is none of them.
 size_t nj_option_find(const nj_command *command, const char *name, size_t length);
 /// The command whose name stands in argv from 1 on, "lab data" before "lab"; *out_used is how many words that are.

@@ -330,6 +330,27 @@ nj_status nj_argument_uint(const nj_arguments *arguments, const char *name, uint
     return NJ_OK;
 }
 
+nj_status nj_argument_uints(const nj_arguments *arguments, const nj_uint_option *table,
+                            size_t count, nj_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = 0;
+        const nj_uint_option *row = &table[i];
+        assert(row->narrow == NULL || row->most <= UINT32_MAX);
+        nj_status status =
+            nj_argument_uint(arguments, row->name, row->least, row->most, &value, err);
+        if (status != NJ_OK) {
+            return status;
+        }
+        if (row->narrow != NULL) {
+            *row->narrow = (uint32_t)value;
+        } else {
+            *row->wide = value;
+        }
+    }
+    return NJ_OK;
+}
+
 const char *nj_argument_positional(const nj_arguments *arguments)
 {
     return arguments->positional;

@@ -91,6 +91,30 @@ bool nj_argument_flag(const nj_arguments *arguments, const char *name);
 /// A whole number in [least, most]; NJ_USAGE names the option, the value and the limits.
 NJ_CHECKED nj_status nj_argument_uint(const nj_arguments *arguments, const char *name,
                                       uint64_t least, uint64_t most, uint64_t *out, nj_error *err);
+// A row of a table of whole-number options, for a variable of 32 or 64 bits: NJ_UINT("batch", 1, BATCH_MAX, &out->batch).
+typedef struct {
+    const char *name;
+    uint64_t least;
+    uint64_t most;    // fits into the variable; asserted
+    uint32_t *narrow; // one of the two is NULL
+    uint64_t *wide;
+} nj_uint_option;
+
+#define NJ_UINT(name, least, most, variable)                                                       \
+    {                                                                                              \
+        name, least, most,                                                                         \
+            _Generic((variable), uint32_t *                                                        \
+                     : (variable), default                                                         \
+                     : NULL),                                                                      \
+            _Generic((variable), uint64_t *                                                        \
+                     : (variable), default                                                         \
+                     : NULL)                                                                       \
+    }
+
+/// Reads each of the table's options with nj_argument_uint, up to the first that fails; a variable whose option was not read is as it
+/// was.
+NJ_CHECKED nj_status nj_argument_uints(const nj_arguments *arguments, const nj_uint_option *table,
+                                       size_t count, nj_error *err);
 /// The positional argument, or NULL.
 const char *nj_argument_positional(const nj_arguments *arguments);
 /// The options of the running command, in table order: for passing them on to another table (settings).

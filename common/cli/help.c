@@ -16,7 +16,7 @@ static void print_option(const nj_option *option)
     printf("%-*s %s", HELP_COLUMN, left, option->help);
     if (option->required) {
         printf(" (required)");
-    } else if (option->fallback != NULL && option->value != NULL) {
+    } else if (nj_option_has_default(option)) {
         printf(" [%s]", option->fallback);
     }
     printf("\n");

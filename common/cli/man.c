@@ -117,7 +117,7 @@ static void write_option(FILE *out, const nj_option *option, bool has_variable)
     put_text(out, option->help);
     if (option->required) {
         fputs(" (required)", out);
-    } else if (option->fallback != NULL && option->value != NULL) {
+    } else if (nj_option_has_default(option)) {
         fputs(" [", out);
         put_text(out, option->fallback);
         fputs("]", out);

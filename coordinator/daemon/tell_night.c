@@ -95,6 +95,12 @@ static nj_status write_report(nj_night *n, nj_error *err)
     if (status == NJ_OK) {
         status = nj_night_report_write(document_path.text, document, err);
     }
+    if (status ==
+        NJ_OK) { // what is written has fewer digits; the page is the one that `nightjar report` makes
+        json_decref(document);
+        document = NULL;
+        status = nj_night_report_read(document_path.text, &document, err);
+    }
     if (status == NJ_OK) {
         status = nj_night_report_page_write(page_path.text, document, err);
     }

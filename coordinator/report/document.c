@@ -6,6 +6,11 @@
 
 #include "coordinator/report/values.h"
 
+// Where a recorder's workers stand among those that are listed; UINT32_MAX: nowhere.
+typedef struct {
+    uint32_t places[NJ_RECORDER_WORKERS_MAX];
+} listed_workers;
+
 // ---- run ----
 
 json_t *nj_document_run(const nj_night_report_run *run, bool *ok)
@@ -65,7 +70,7 @@ json_t *nj_document_phases(const nj_night_phase *phases, size_t count, bool *ok)
 
 // ---- time ----
 
-json_t *nj_document_series(const nj_recorder *recorder, bool *ok)
+static json_t *tell_series(const nj_recorder *recorder, bool *ok)
 {
     const uint32_t count = nj_recorder_bin_count(recorder);
     json_t *object = json_object();
@@ -94,7 +99,7 @@ json_t *nj_document_series(const nj_recorder *recorder, bool *ok)
     return object;
 }
 
-json_t *nj_document_durations(const nj_recorder_durations *durations, bool *ok)
+static json_t *tell_durations(const nj_recorder_durations *durations, bool *ok)
 {
     if (durations->count == 0) {
         return json_null();
@@ -155,7 +160,8 @@ static void put_strips(json_t *object, const nj_recorder *recorder,
     nj_value_put(object, "marks", json_stringn(marks, count), ok);
 }
 
-static json_t *tell_worker(const nj_recorder *recorder, const nj_recorder_worker *worker, bool *ok)
+static json_t *tell_one_worker(const nj_recorder *recorder, const nj_recorder_worker *worker,
+                               bool *ok)
 {
     json_t *object = json_object();
     nj_value_put(object, "name", nj_value_text(worker->name), ok);
@@ -215,7 +221,7 @@ static int compare_indices(const void *a, const void *b)
     return (x->index > y->index) - (x->index < y->index);
 }
 
-json_t *nj_document_workers(const nj_recorder *recorder, nj_listed_workers *listed, bool *ok)
+static json_t *tell_workers(const nj_recorder *recorder, listed_workers *listed, bool *ok)
 {
     const uint32_t total = recorder->worker_count;
     json_t *object = json_object();
@@ -236,7 +242,8 @@ json_t *nj_document_workers(const nj_recorder *recorder, nj_listed_workers *list
         qsort(order, count, sizeof *order, compare_indices); // as they came
         for (uint32_t i = 0; i < count; i++) {
             listed->places[order[i].index] = i;
-            nj_value_push(array, tell_worker(recorder, &recorder->workers[order[i].index], ok), ok);
+            nj_value_push(array, tell_one_worker(recorder, &recorder->workers[order[i].index], ok),
+                          ok);
         }
     }
     free(order);
@@ -247,14 +254,14 @@ json_t *nj_document_workers(const nj_recorder *recorder, nj_listed_workers *list
 
 // ---- leases and incidents ----
 
-static json_t *worker_place(const nj_listed_workers *listed, uint32_t worker)
+static json_t *worker_place(const listed_workers *listed, uint32_t worker)
 {
     return worker < NJ_RECORDER_WORKERS_MAX && listed->places[worker] != UINT32_MAX
                ? nj_value_count(listed->places[worker])
                : json_null();
 }
 
-json_t *nj_document_spans(const nj_recorder *recorder, const nj_listed_workers *listed, bool *ok)
+static json_t *tell_spans(const nj_recorder *recorder, const listed_workers *listed, bool *ok)
 {
     static const char *const COLUMNS[] = {"worker",   "shard",    "attempt", "users",  "leased_ms",
                                           "began_ms", "ended_ms", "end",     "second", "audit"};
@@ -312,7 +319,7 @@ static json_t *tell_incident(const nj_recorder *recorder, const nj_recorder_inci
     return object;
 }
 
-json_t *nj_document_incidents(const nj_recorder *recorder, bool *ok)
+static json_t *tell_incidents(const nj_recorder *recorder, bool *ok)
 {
     json_t *object = json_object();
     json_t *listed = json_array();
@@ -323,4 +330,23 @@ json_t *nj_document_incidents(const nj_recorder *recorder, bool *ok)
     nj_value_put(object, "total", nj_value_count(recorder->incident_total), ok);
     nj_value_put(object, "listed", listed, ok);
     return object;
+}
+
+void nj_document_put_recorder(json_t *object, const nj_recorder *recorder, bool *ok)
+{
+    if (recorder->width_ms == 0) { // there was no memory for it
+        return;
+    }
+    listed_workers *listed = calloc(1, sizeof *listed);
+    if (listed == NULL) {
+        *ok = false;
+        return;
+    }
+    nj_value_put(object, "series", tell_series(recorder, ok), ok);
+    nj_value_put(object, "workers", tell_workers(recorder, listed, ok), ok);
+    nj_value_put(object, "spans", tell_spans(recorder, listed, ok), ok);
+    nj_value_put(object, "incidents", tell_incidents(recorder, ok), ok);
+    nj_value_put(object, "latency", tell_durations(&recorder->latency, ok), ok);
+    nj_value_put(object, "work", tell_durations(&recorder->work, ok), ok);
+    free(listed);
 }

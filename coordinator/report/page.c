@@ -10,6 +10,7 @@
 
 #define INCIDENTS_SHOWN 60u
 #define DAY_CHARS 10u
+#define FAR_OFF 20.0 // %: a plan is meant to be nearer than that
 
 // ---- the first screen ----
 
@@ -158,13 +159,14 @@ static void add_plan_row(nj_page *page, const char *name, say as, double planned
         return;
     }
     const bool both = planned > 0 && isfinite(actual);
-    const double off = both ? actual / planned - 1 : NAN;
+    const double off = both ? round(100 * (actual / planned - 1)) : NAN; // %
     nj_html_row(html);
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", name);
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", as(planned).text);
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", as(actual).text);
     if (both) {
-        nj_html_cell(html, fabs(off) > 0.2 ? NJ_HTML_ALARM : NJ_HTML_PLAIN, "%+.0f %%", 100 * off);
+        nj_html_cell(html, fabs(off) > FAR_OFF ? NJ_HTML_ALARM : NJ_HTML_PLAIN,
+                     off == 0 ? "%.0f %%" : "%+.0f %%", fabs(off) > 0 ? off : 0);
     } else {
         nj_html_cell(html, NJ_HTML_FAINT, "\u2013");
     }

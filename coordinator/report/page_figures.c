@@ -160,7 +160,7 @@ void nj_page_add_throughput(nj_page *page)
 
 // ---- latency ----
 
-#define GROUPS_MAX 24u  // bars of the histogram: neighbouring buckets are joined
+#define GROUPS_MAX 13u  // bars of the histogram: neighbouring buckets are joined
 #define SHORT_OCTAVES 4 // below 2^4 ms
 
 typedef struct {
@@ -189,6 +189,9 @@ static void read_histogram(const json_t *durations, histogram *out)
     const double first = floor(4 * log2(fmax(1, bucket_from(buckets, 0))) + 0.5);
     const double last = floor(4 * log2(fmax(1, bucket_from(buckets, size - 1))) + 0.5);
     // Whole milliseconds leave gaps between short durations: there a group is an octave.
+    if (!(last >= first)) { // not in order: no document of ours
+        return;
+    }
     const double least = first < 4 * SHORT_OCTAVES ? 4 : 1;
     const double step = fmax(least, ceil((last - first + 1) / GROUPS_MAX));
     out->count = (size_t)((last - first) / step) + 1;

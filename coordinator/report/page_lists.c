@@ -175,11 +175,11 @@ static void add_exposure(nj_page *page, const json_t *lists)
         nj_html_paragraph(
             html,
             "%s of %s items stand in at least one list: %s. The Gini index of how often each "
-            "is recommended is %.3f (0: all alike, 1: one has all).",
+            "is recommended is %s (0: all alike, 1: one has all).",
             nj_page_say_count(nj_page_number(exposure, "distinct")).text,
             nj_page_say_count(nj_page_number(exposure, "live")).text,
             nj_page_say_share(nj_page_number(exposure, "coverage")).text,
-            nj_page_number(exposure, "gini"));
+            nj_page_say_fixed(nj_page_number(exposure, "gini")).text);
         draw_curve(page, curve);
         add_curve_table(page, curve);
     }
@@ -202,8 +202,8 @@ static void add_popularity_chart(nj_page *page, const json_t *heads)
     const size_t count = size < POINTS_MAX ? size : POINTS_MAX;
     for (size_t i = 0; i < count; i++) {
         const json_t *head = json_array_get(heads, i);
-        snprintf(names[i].text, sizeof names[i].text, "top %.0f %%",
-                 100 * nj_page_number(head, "items"));
+        snprintf(names[i].text, sizeof names[i].text, "top %.24s %%",
+                 nj_page_say_real(100 * nj_page_number(head, "items")).text);
         words[i] = names[i].text;
         events[i] = 100 * nj_page_number(head, "events");
         places[i] = 100 * nj_page_number(head, "places");
@@ -252,13 +252,13 @@ static void add_popularity(nj_page *page, const json_t *lists)
     if (!isnan(first_codes)) {
         nj_html_term(html, "within a list",
                      "%s different codes of the first level among the first "
-                     "%.0f items",
-                     nj_page_say_real(first_codes).text, cutoff);
+                     "%s items",
+                     nj_page_say_real(first_codes).text, nj_page_say_count(cutoff).text);
     }
     const double between = nj_page_number(variety, "between_users");
     if (!isnan(between)) {
-        nj_html_term(html, "between users", "%s of the first %.0f items are the same for two users",
-                     nj_page_say_share(between).text, cutoff);
+        nj_html_term(html, "between users", "%s of the first %s items are the same for two users",
+                     nj_page_say_share(between).text, nj_page_say_count(cutoff).text);
     }
 }
 
@@ -304,8 +304,8 @@ static void add_score_table(nj_page *page, const json_t *histogram)
     nj_html_table_begin(html, NULL, COLUMNS, 3);
     for (size_t i = 0; i < json_array_size(firsts); i++) {
         nj_html_row(html);
-        nj_html_cell(html, NJ_HTML_PLAIN, "%.3f",
-                     nj_page_number(histogram, "from") + (double)i * width);
+        nj_html_cell(html, NJ_HTML_PLAIN, "%s",
+                     nj_page_say_fixed(nj_page_number(histogram, "from") + (double)i * width).text);
         nj_html_cell(html, NJ_HTML_PLAIN, "%s", nj_page_say_count(nj_page_element(firsts, i)).text);
         nj_html_cell(html, NJ_HTML_PLAIN, "%s", nj_page_say_count(nj_page_element(lasts, i)).text);
     }
@@ -333,11 +333,13 @@ static void add_scores(nj_page *page, const json_t *scores)
     for (size_t p = 0; p < json_array_size(places); p++) {
         const json_t *place = json_array_get(places, p);
         nj_html_row(html);
-        nj_html_cell(html, NJ_HTML_PLAIN, "%.0f", nj_page_number(place, "place"));
+        nj_html_cell(html, NJ_HTML_PLAIN, "%s",
+                     nj_page_say_count(nj_page_number(place, "place")).text);
         nj_html_cell(html, NJ_HTML_PLAIN, "%s",
                      nj_page_say_count(nj_page_number(place, "count")).text);
         for (size_t k = 0; k < sizeof KEYS / sizeof KEYS[0]; k++) {
-            nj_html_cell(html, NJ_HTML_PLAIN, "%.3f", nj_page_number(place, KEYS[k]));
+            nj_html_cell(html, NJ_HTML_PLAIN, "%s",
+                         nj_page_say_fixed(nj_page_number(place, KEYS[k])).text);
         }
     }
     nj_html_table_end(html);
@@ -352,15 +354,16 @@ static void add_rule(nj_page *page, const json_t *lists)
     nj_html *html = &page->html;
     if (step > 1) {
         nj_html_note(html,
-                     "Told from %s of %s users: every %.0fth in key order. Coverage of a sample "
-                     "is lower than that of all lists. The first %.0f places of a list count.",
+                     "Told from %s of %s users: every %s. in key order. Coverage of a sample "
+                     "is lower than that of all lists. The first %s places of a list count.",
                      nj_page_say_count(nj_page_number(rule, "users")).text,
-                     nj_page_say_count(nj_page_number(rule, "of")).text, step,
-                     nj_page_number(rule, "places"));
+                     nj_page_say_count(nj_page_number(rule, "of")).text,
+                     nj_page_say_count(step).text,
+                     nj_page_say_count(nj_page_number(rule, "places")).text);
     } else {
-        nj_html_note(html, "Told from the lists of all %s users; the first %.0f places count.",
+        nj_html_note(html, "Told from the lists of all %s users; the first %s places count.",
                      nj_page_say_count(nj_page_number(rule, "users")).text,
-                     nj_page_number(rule, "places"));
+                     nj_page_say_count(nj_page_number(rule, "places")).text);
     }
 }
 
@@ -414,8 +417,10 @@ static void draw_overlap(nj_page *page, const json_t *overlap)
     const size_t count = size < POINTS_MAX ? size : POINTS_MAX;
     const double users = fmax(1, nj_page_count(overlap, "users"));
     for (size_t c = 0; c < count; c++) {
-        snprintf(names[c].text, sizeof names[c].text, "%.0f",
-                 nj_page_number(overlap, "cutoff") * (double)c / (double)(count - 1));
+        snprintf(names[c].text, sizeof names[c].text, "%s",
+                 nj_page_say_count(nj_page_number(overlap, "cutoff") * (double)c /
+                                   fmax(1, (double)count - 1))
+                     .text);
         words[c] = names[c].text;
         shares[c] = 100 * nj_page_element(cells, c) / users;
     }
@@ -460,9 +465,9 @@ void nj_page_add_overlap(nj_page *page)
     nj_html_term(html, "users in both", "%s, and %s who are new",
                  nj_page_say_count(nj_page_number(overlap, "users")).text,
                  nj_page_say_count(nj_page_number(overlap, "new_users")).text);
-    nj_html_term(html, "the first places",
-                 "%s of the first %.0f are the same, whatever their order",
-                 nj_page_say_share(nj_page_number(overlap, "mean")).text, cutoff);
+    nj_html_term(html, "the first places", "%s of the first %s are the same, whatever their order",
+                 nj_page_say_share(nj_page_number(overlap, "mean")).text,
+                 nj_page_say_count(cutoff).text);
     nj_html_term(html, "all places", "%s",
                  nj_page_say_share(nj_page_number(overlap, "mean_all")).text);
     nj_html_term(html, "the first item", "is the same for %s of the users",

@@ -46,6 +46,7 @@ nj_page_text nj_page_say_seconds(double value); // 2 min 13 s
 nj_page_text nj_page_say_rate(double value);    // 1,234 or 12.3
 nj_page_text nj_page_say_moment(double ms);     // 2026-11-22 03:14:15 UTC; ms since 1970
 nj_page_text nj_page_say_real(double value);    // four digits
+nj_page_text nj_page_say_fixed(double value);   // 0.123
 
 // ---- sections ----
 

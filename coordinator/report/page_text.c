@@ -141,3 +141,12 @@ nj_page_text nj_page_say_real(double value)
     }
     return out;
 }
+
+nj_page_text nj_page_say_fixed(double value)
+{
+    nj_page_text out = say_nothing();
+    if (isfinite(value)) {
+        snprintf(out.text, sizeof out.text, "%.3f", value);
+    }
+    return out;
+}

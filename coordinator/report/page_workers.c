@@ -18,6 +18,7 @@
 #define CELLS_MAX 512u // of a strip
 #define TABLE_WORKERS 30u
 #define NAME_CHARS 18u
+#define CROSS 4.0 // pixels: half of it
 
 // A picture with time across and a row for each worker or group.
 typedef struct {
@@ -106,6 +107,15 @@ static bool is_bad(const char *end)
     return strcmp(end, "failed") == 0 || strcmp(end, "lost") == 0;
 }
 
+// Tells a bar apart without colours too.
+static void draw_cross(nj_svg *svg, double x, double y)
+{
+    nj_svg_line(svg, NJ_SVG_INK, (nj_svg_point){x - CROSS, y - CROSS},
+                (nj_svg_point){x + CROSS, y + CROSS}, false);
+    nj_svg_line(svg, NJ_SVG_INK, (nj_svg_point){x - CROSS, y + CROSS},
+                (nj_svg_point){x + CROSS, y - CROSS}, false);
+}
+
 static void draw_span(rows_plane *p, const json_t *row)
 {
     const double worker = nj_page_element(row, 0);
@@ -122,8 +132,10 @@ static void draw_span(rows_plane *p, const json_t *row)
     const double whole = p->row_height - 5;
     const double height = second || audit ? whole / 2 : whole;
     const double top = row_top(p, (size_t)worker) + 2.5 + (whole - height);
-    nj_svg_tip(&p->svg, "shard %.0f, attempt %.0f, %.0f users: %s%s%s, %s to %s",
-               nj_page_element(row, 1), nj_page_element(row, 2), nj_page_element(row, 3),
+    nj_svg_tip(&p->svg, "shard %s, attempt %s, %s users: %s%s%s, %s to %s",
+               nj_page_say_count(nj_page_element(row, 1)).text,
+               nj_page_say_count(nj_page_element(row, 2)).text,
+               nj_page_say_count(nj_page_element(row, 3)).text,
                strcmp(end, "past") == 0 ? "stored by an earlier process" : end,
                second ? ", second lease" : "", audit ? ", decoded again" : "",
                nj_page_say_seconds(began / 1000).text, nj_page_say_seconds(ended / 1000).text);
@@ -132,11 +144,8 @@ static void draw_span(rows_plane *p, const json_t *row)
                 : second || audit ? NJ_SVG_SECOND
                                   : NJ_SVG_MAIN,
                 from, top, width, height);
-    if (is_bad(end)) { // without colours too
-        nj_svg_line(&p->svg, NJ_SVG_ALARM, (nj_svg_point){from + width, top - 2},
-                    (nj_svg_point){from + width, top + height + 2}, false);
-        nj_svg_text(&p->svg, NJ_SVG_INK, NJ_SVG_START, from + width + 3, top + height / 2 + 4, "%s",
-                    "\u00d7");
+    if (is_bad(end)) {
+        draw_cross(&p->svg, from + width, top + height / 2);
     }
     nj_svg_tip_end(&p->svg);
 }

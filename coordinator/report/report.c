@@ -118,7 +118,8 @@ static nj_status read_lists(const nj_night_report_source *source, json_t **out, 
                                        : nj_store_each(r.reader, visit_row, &r, err);
     }
     if (status == NJ_OK) {
-        status = nj_study_json(r.study, r.step, r.user_total, out, err);
+        const uint64_t rows = nj_store_reader_manifest(r.reader)->facts.row_count;
+        status = nj_study_json(r.study, r.step, rows, out, err);
     }
     close_reading(&r);
     return status;
@@ -194,25 +195,12 @@ static json_t *copy_plan(const json_t *plan)
 
 static void put_night(json_t *object, const nj_night_report_own *night, bool *ok)
 {
-    nj_listed_workers *listed = calloc(1, sizeof *listed);
-    if (listed == NULL) {
-        *ok = false;
-        return;
-    }
     nj_value_put(object, "planned", copy_plan(night->planned), ok);
     nj_value_put(object, "actual", nj_night_numbers_json(night->actual), ok);
     nj_value_put(object, "run", nj_document_run(&night->run, ok), ok);
     nj_value_put(object, "processes", nj_document_processes(night->processes, ok), ok);
     nj_value_put(object, "phases", nj_document_phases(night->phases, night->phase_count, ok), ok);
-    if (night->recorder->width_ms > 0) {
-        nj_value_put(object, "series", nj_document_series(night->recorder, ok), ok);
-        nj_value_put(object, "workers", nj_document_workers(night->recorder, listed, ok), ok);
-        nj_value_put(object, "spans", nj_document_spans(night->recorder, listed, ok), ok);
-        nj_value_put(object, "incidents", nj_document_incidents(night->recorder, ok), ok);
-        nj_value_put(object, "latency", nj_document_durations(&night->recorder->latency, ok), ok);
-        nj_value_put(object, "work", nj_document_durations(&night->recorder->work, ok), ok);
-    }
-    free(listed);
+    nj_document_put_recorder(object, night->recorder, ok);
 }
 
 static nj_status put_all(json_t *object, const nj_night_report_source *source, nj_error *err)

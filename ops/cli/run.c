@@ -61,6 +61,8 @@ static nj_status run_users(const nj_arguments *arguments, nj_local_fleet *fleet,
         options->hooks.published = note_published;
         options->hooks.published_context = phases;
         options->kept_bundle = phases->kept_bundle.text;
+        options->phases = phases->made;
+        options->phase_count = NJ_RUN_PHASES;
         status = choose_trace(options, &job.settings, err);
     }
     if (status == NJ_OK) {

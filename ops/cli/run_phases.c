@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/mapped.h"
@@ -380,10 +381,6 @@ static nj_status make_request(const night *n, const nj_path *catalogue, nj_pack_
 
 static nj_status make_bundle(night *n, nj_error *err)
 {
-    nj_status status = look_at_bundle(n, err); // the catalogue may be another now
-    if (status != NJ_OK) {
-        return status;
-    }
     if (is_made(n, &n->bundle)) {
         nj_log(NJ_LOG_INFO, "bundle: skipped, nothing has changed");
         return NJ_OK;
@@ -394,7 +391,7 @@ static nj_status make_bundle(night *n, nj_error *err)
     nj_pack_request request;
     nj_pack_summary summary;
     nj_folder_draft draft = {0};
-    status = nj_phase_path(n->store, CATALOGUE, CATALOGUE, &catalogue, err);
+    nj_status status = nj_phase_path(n->store, CATALOGUE, CATALOGUE, &catalogue, err);
     if (status == NJ_OK) {
         status = make_request(n, &catalogue, &request, err);
     }
@@ -497,6 +494,27 @@ static nj_status tell_plan(night *n, nj_run_phases *out, nj_error *err)
 
 // ---- all of it ----
 
+// The catalogue may be another when the bundle's turn comes.
+static nj_status look_again(night *n, const nj_phase_state *state, nj_error *err)
+{
+    return state == &n->bundle ? look_at_bundle(n, err) : NJ_OK;
+}
+
+// Makes the phase, or skips it, and notes for the report which of the two, why, and how long it took.
+static nj_status time_phase(night *n, const char *name, const nj_phase_state *state,
+                            nj_status (*make)(night *n, nj_error *err), nj_night_phase *out,
+                            nj_error *err)
+{
+    const uint64_t start_ns = nj_clock_mono_ns();
+    nj_status status = look_again(n, state, err);
+    *out = (nj_night_phase){.name = name, .skipped = is_made(n, state), .why = why(n, state)};
+    if (status == NJ_OK) {
+        status = make(n, err);
+    }
+    out->seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
+    return status;
+}
+
 static nj_status make_phases(night *n, nj_run_phases *out, nj_error *err)
 {
     nj_path folder;
@@ -509,10 +527,10 @@ static nj_status make_phases(night *n, nj_run_phases *out, nj_error *err)
         status = nj_store_lock_take(folder.text, NJ_PHASE_LOCK, NJ_STORE_LOCK_WAIT_MS, &lock, err);
     }
     if (status == NJ_OK) {
-        status = make_catalogue(n, err);
+        status = time_phase(n, CATALOGUE, &n->catalogue, make_catalogue, &out->made[0], err);
     }
     if (status == NJ_OK) {
-        status = make_bundle(n, err);
+        status = time_phase(n, NJ_RUN_BUNDLE, &n->bundle, make_bundle, &out->made[1], err);
     }
     if (status == NJ_OK) {
         status = look_at_users(n, out, err);

@@ -12,6 +12,7 @@
 #include "common/cli/cli.h"
 #include "common/store/generation.h"
 #include "common/store/phase.h"
+#include "coordinator/report/report.h"
 
 // Options of `run` with --embeddings.
 #define NJ_RUN_PHASES_OPTIONS                                                                      \
@@ -39,12 +40,15 @@
         "dry-run", NULL, NULL, "say which phases would be made, and do nothing", false             \
     }
 
+#define NJ_RUN_PHASES 2 // before the users
+
 typedef struct {
     const nj_arguments *arguments; // borrowed
     nj_path bundle;                // what the users' phase reads
     nj_path kept_bundle;   // what the generation before was made with, if it is there (run_kept.h)
     nj_phase_inputs users; // that it is made from
     bool finished;         // nothing is left to do: a dry run, or nothing has changed
+    nj_night_phase made[NJ_RUN_PHASES]; // for the report: catalogue and bundle
 } nj_run_phases;
 
 /// True where the options ask for the whole night. NJ_USAGE: neither --bundle nor --embeddings is given, or both, or an option that

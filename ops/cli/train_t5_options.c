@@ -14,25 +14,17 @@
 
 static nj_status read_shape(const nj_arguments *arguments, nj_t5_config *shape, nj_error *err)
 {
-    const struct {
-        const char *name;
-        uint32_t most;
-        uint32_t *value;
-    } SIZES[] = {
-        {"layers", NJ_T5_LAYERS_MAX, &shape->encoder_layers},
-        {"decoder-layers", NJ_T5_LAYERS_MAX, &shape->decoder_layers},
-        {"d-model", NJ_T5_WIDTH_MAX, &shape->D},
-        {"heads", NJ_T5_WIDTH_MAX, &shape->H},
-        {"d-kv", NJ_T5_WIDTH_MAX, &shape->E},
-        {"d-ff", NJ_T5_WIDTH_MAX, &shape->F},
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("layers", 1, NJ_T5_LAYERS_MAX, &shape->encoder_layers),
+        NJ_UINT("decoder-layers", 1, NJ_T5_LAYERS_MAX, &shape->decoder_layers),
+        NJ_UINT("d-model", 1, NJ_T5_WIDTH_MAX, &shape->D),
+        NJ_UINT("heads", 1, NJ_T5_WIDTH_MAX, &shape->H),
+        NJ_UINT("d-kv", 1, NJ_T5_WIDTH_MAX, &shape->E),
+        NJ_UINT("d-ff", 1, NJ_T5_WIDTH_MAX, &shape->F),
     };
     const char *activation = nj_argument(arguments, "activation");
-    nj_status status = NJ_OK;
-    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0] && status == NJ_OK; i++) {
-        uint64_t value = 0;
-        status = nj_argument_uint(arguments, SIZES[i].name, 1, SIZES[i].most, &value, err);
-        *SIZES[i].value = (uint32_t)value;
-    }
+    nj_status status =
+        nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
     shape->gated = strcmp(activation, "gated-gelu") == 0;
     if (status == NJ_OK && !shape->gated && strcmp(activation, "relu") != 0) {
         status = nj_fail(err, NJ_USAGE, "--activation is \"%s\", must be relu or gated-gelu",
@@ -47,26 +39,15 @@ static nj_status read_shape(const nj_arguments *arguments, nj_t5_config *shape, 
 
 static nj_status read_counts(const nj_arguments *arguments, nj_t5_request *out, nj_error *err)
 {
-    const struct {
-        const char *name;
-        uint64_t least, most;
-        uint32_t *value;
-    } COUNTS[] = {
-        {"hold-out", 0, HOLD_OUT_MAX, &out->hold_out},
-        {"history-max", 1, NJ_HISTORY_MAX, &out->history_max},
-        {"user-tokens", 0, NJ_T5_VOCABULARY_MAX, &out->user_tokens},
-        {"shard", 0, NJ_TRAIN_BATCH_MAX, &out->shard_samples},
-        {"validate-users", 0, UINT32_MAX, &out->validate_users},
-        {"beam", 1, BEAM_MAX, &out->beam},
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("hold-out", 0, HOLD_OUT_MAX, &out->hold_out),
+        NJ_UINT("history-max", 1, NJ_HISTORY_MAX, &out->history_max),
+        NJ_UINT("user-tokens", 0, NJ_T5_VOCABULARY_MAX, &out->user_tokens),
+        NJ_UINT("shard", 0, NJ_TRAIN_BATCH_MAX, &out->shard_samples),
+        NJ_UINT("validate-users", 0, UINT32_MAX, &out->validate_users),
+        NJ_UINT("beam", 1, BEAM_MAX, &out->beam),
     };
-    nj_status status = NJ_OK;
-    for (size_t i = 0; i < sizeof COUNTS / sizeof COUNTS[0] && status == NJ_OK; i++) {
-        uint64_t value = 0;
-        status = nj_argument_uint(arguments, COUNTS[i].name, COUNTS[i].least, COUNTS[i].most,
-                                  &value, err);
-        *COUNTS[i].value = (uint32_t)value;
-    }
-    return status;
+    return nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
 }
 
 // By the batch alone: the bits must not depend on the machine.

@@ -35,6 +35,10 @@ This package has the nightjar command, which can run a whole night on one
 machine, and nightjar-coordinator, which hands a night to workers elsewhere.")
 
 set(CPACK_DEBIAN_WORKER_PACKAGE_NAME nightjar-worker)
+foreach(name postinst prerm postrm)
+    list(APPEND CPACK_DEBIAN_NIGHTJAR_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_SOURCE_DIR}/scripts/nightjar/${name})
+    list(APPEND CPACK_DEBIAN_WORKER_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_SOURCE_DIR}/scripts/worker/${name})
+endforeach()
 set(CPACK_COMPONENT_WORKER_DESCRIPTION
 "nightly recommendations from generative models: worker
 nightjar computes the next items of every user overnight, with a small T5 over

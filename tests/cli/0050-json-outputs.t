@@ -19,7 +19,6 @@ P
 mkdir ratings
 mv ratings.item ratings/ml-100k.item
 mv ratings.inter ratings/ml-100k.inter
-printf 'item\ttitle\n' | cat - "$data/titles.tsv" >titles.tsv
 items=$data/items.txt
 documents=()
 
@@ -51,10 +50,11 @@ json bundle-verify bundle verify c.njb
 json baseline baseline popularity --ids "$items" --users users.txt --out popular.jsonl
 json eval eval --bundle b.njb --users users.txt
 json eval eval --bundle b.njb --users users.txt --against popular.jsonl --per-user judged.jsonl
-json embed embed --items titles.tsv --quiet --dimensions 4 --out T.npy
+json embed embed --items "$data/items.tsv" --quiet --dimensions 4 --out T.npy
 json keys keys --out key
 json store-publish store publish "$generation" --store store
 json store-rollback store rollback --to "$generation" --store store
+json report report --store store
 json store-list store list --store store
 json store-stat store stat --store store
 json store-verify store verify --store store

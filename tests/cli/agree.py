@@ -48,7 +48,7 @@ def of_help(words):
 
 
 def help_line(row):
-    tail = " (required)" if row["required"] else f" [{row['default']}]" if row["default"] is not None and row["takes"] else ""
+    tail = " (required)" if row["required"] else f" [{row['default']}]" if row["default"] and row["takes"] else ""
     return (row["takes"] or "", row["help"] + tail)
 
 

@@ -10,3 +10,4 @@ nj_test(unit/coordinator/test_dispatch_random.c LIBS nj_coordinator_core LABEL u
 nj_test(unit/coordinator/test_deadline.c LIBS nj_coordinator_core LABEL unit)
 nj_test(unit/coordinator/test_forecast.c LIBS nj_coordinator_core LABEL unit)
 nj_test(unit/coordinator/test_planned.c LIBS nj_coordinator_core LABEL unit)
+nj_test(unit/coordinator/test_recorder.c LIBS nj_coordinator_core LABEL unit)

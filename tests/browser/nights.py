@@ -1,0 +1,43 @@
+"""The nights that the pages tell of: the one of tests/data, and the same with other workers.
+
+    nights.py DOCUMENT FOLDER
+"""
+import copy
+import json
+import random
+import sys
+
+random.seed(20261122)
+night = json.load(open(sys.argv[1]))
+folder = sys.argv[2]
+
+
+def strip(cells, end):
+    return "".join(random.choice("56789999") if cell < end else "." for cell in range(cells))
+
+
+def with_workers(count):
+    out = copy.deepcopy(night)
+    shown = out["workers"]["listed"]
+    cells = len(shown[0]["busy"])
+    listed = []
+    for number in range(count):
+        worker = dict(random.choice(shown), name=f"node-{number // 16:03d}.rack-{number // 128}.example/{20000 + number}", joins=1)
+        end = cells if random.random() < 0.95 else random.randrange(cells)
+        marks = "".join("L" if cell == end else random.choice("S" + 200 * " ") for cell in range(cells))
+        worker.update(busy=strip(cells, end), marks=marks, losses=int(end < cells), users=random.randrange(9000))
+        listed.append(worker)
+    out["workers"] = {"total": count, "listed": listed[:1000]}
+    out["spans"]["total"] = 1000000
+    return out
+
+
+def write(name, document):
+    with open(f"{folder}/{name}.json", "w", encoding="utf-8") as file:
+        json.dump(document, file)
+
+
+write("few", night)
+write("64", with_workers(64))
+write("1000", with_workers(1000))
+write("store", {key: night[key] for key in ("version", "generation", "written_ms", "nightjar", "facts", "lists", "quarantined")} | {"source": "store"})
