@@ -95,7 +95,8 @@ static nj_status write_report(nj_night *n, nj_error *err)
     if (status == NJ_OK) {
         status = nj_night_report_write(document_path.text, document, err);
     }
-    if (status == NJ_OK) { // what is written has fewer digits; the page is the one that `nightjar report` makes
+    if (status ==
+        NJ_OK) { // what is written has fewer digits; the page is the one that `nightjar report` makes
         json_decref(document);
         document = NULL;
         status = nj_night_report_read(document_path.text, &document, err);
@@ -114,8 +115,10 @@ void nj_night_tell(nj_night *n)
 {
     nj_error err = {0};
     const uint64_t start_ns = nj_clock_mono_ns();
+    const uint64_t start_cpu_ns = nj_clock_process_ns();
     if (write_report(n, &err) == NJ_OK) {
         n->summary.report_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
+        n->summary.report_cpu_seconds = (double)(nj_clock_process_ns() - start_cpu_ns) / 1e9;
         return;
     }
     nj_log(NJ_LOG_WARNING,

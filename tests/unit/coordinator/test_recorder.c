@@ -24,8 +24,8 @@ static nj_recorder make_recorder(void)
 
 static void join(nj_recorder *r, uint64_t id, const char *name, uint64_t ms)
 {
-    nj_recorder_step(
-        r, &(nj_note){.kind = NJ_NOTE_JOINED, .worker = id, .name = name, .cores = 2}, ms);
+    nj_recorder_step(r, &(nj_note){.kind = NJ_NOTE_JOINED, .worker = id, .name = name, .cores = 2},
+                     ms);
 }
 
 static void tell(nj_recorder *r, nj_note_kind kind, uint64_t id, uint32_t piece, uint64_t ms)
@@ -89,7 +89,8 @@ static void what_goes_wrong_is_an_incident_of_its_worker(void **state)
     assert_int_equal(r.seconds_won, 1);
     assert_int_equal(r.here_count, 0);
     assert_int_equal(r.cores_peak, 4);
-    static const nj_note_kind KINDS[] = {NJ_NOTE_SECOND, NJ_NOTE_FAILED, NJ_NOTE_LOST, NJ_NOTE_GONE};
+    static const nj_note_kind KINDS[] = {NJ_NOTE_SECOND, NJ_NOTE_FAILED, NJ_NOTE_LOST,
+                                         NJ_NOTE_GONE};
     assert_int_equal(nj_recorder_incident_count(&r), 4);
     for (uint32_t i = 0; i < 4; i++) {
         assert_int_equal(nj_recorder_incident_at(&r, i)->kind, KINDS[i]);

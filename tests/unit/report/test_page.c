@@ -48,11 +48,11 @@ static void expect_sound(const json_t *document)
 static void a_night_is_told_in_all_its_sections(void **state)
 {
     (void)state;
-    static const char *const WORDS[] = {"id=\"summary\"",   "id=\"plan\"",     "id=\"throughput\"",
-                                        "id=\"workers\"",   "id=\"latency\"",  "id=\"memory\"",
-                                        "id=\"lists\"",     "id=\"overlap\"",  "id=\"quarantined\"",
-                                        "id=\"incidents\"", "id=\"night\"",    "id=\"versions\"",
-                                        "reader-0897",      ">killed<",        "Planned and actual"};
+    static const char *const WORDS[] = {"id=\"summary\"",   "id=\"plan\"",    "id=\"throughput\"",
+                                        "id=\"workers\"",   "id=\"latency\"", "id=\"memory\"",
+                                        "id=\"lists\"",     "id=\"overlap\"", "id=\"quarantined\"",
+                                        "id=\"incidents\"", "id=\"night\"",   "id=\"versions\"",
+                                        "reader-0897",      ">killed<",       "Planned and actual"};
     json_t *document = read_document();
     char *page = make_page(document);
     for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
@@ -93,7 +93,8 @@ static void spoil(json_t *document, json_t *object)
         }
         char *key = strdup(json_object_iter_key(at));
         json_t *was = json_incref(json_object_iter_value(at));
-        json_t *others[] = {json_integer(-7), json_string("<b>&\"</b>"), json_array(), json_real(1e300)};
+        json_t *others[] = {json_integer(-7), json_string("<b>&\"</b>"), json_array(),
+                            json_real(1e300)};
         for (size_t o = 0; o < sizeof others / sizeof others[0]; o++) {
             assert_int_equal(json_object_set_new(object, key, others[o]), 0);
             expect_sound(document);
@@ -153,12 +154,11 @@ static void the_largest_document_fits(void **state)
         nj_recorder_step(&r, &(nj_note){.kind = NJ_NOTE_JOINED, .worker = id, .name = name}, i);
         const nj_note_lease lease = {UINT32_MAX - 1, UINT32_MAX, i, 0, 64, false};
         nj_recorder_step(&r, &(nj_note){.kind = NJ_NOTE_LEASED, .worker = id, .lease = lease}, i);
-        nj_recorder_step(&r,
-                         &(nj_note){.kind = NJ_NOTE_FAILED,
-                                    .worker = id,
-                                    .lease = lease,
-                                    .text = {why, sizeof why}},
-                         UINT64_C(86400000) + i);
+        nj_recorder_step(
+            &r,
+            &(nj_note){
+                .kind = NJ_NOTE_FAILED, .worker = id, .lease = lease, .text = {why, sizeof why}},
+            UINT64_C(86400000) + i);
     }
     bool ok = true;
     json_t *document = json_object();

@@ -33,8 +33,7 @@ static void users_count_for_the_process_that_ran_when_they_were_stored(void **st
 {
     (void)state;
     nj_processes processes = {
-        .count = 2,
-        .processes = {{.epoch = 1, .began_ms = 1000}, {.epoch = 2, .began_ms = 2000}}};
+        .count = 2, .processes = {{.epoch = 1, .began_ms = 1000}, {.epoch = 2, .began_ms = 2000}}};
     nj_processes_count(&processes, 500, 1); // a clock that went back
     nj_processes_count(&processes, 1999, 10);
     nj_processes_count(&processes, 2000, 100);
