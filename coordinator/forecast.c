@@ -6,11 +6,11 @@
 // Measured constants: ops/handbook/sizing.md says on what, and with which command. What a probe can measure is not here.
 #define COORDINATOR_USER_S 18e-6     // of one core: a user's part of leases, checks and commits
 #define COORDINATOR_BASE_BYTES 1.8e6 // sockets and LMDB's buffers, beside what the plan takes
-#define COORDINATOR_SHARD_BYTES 400  // ledger, heaps and its record
+#define COORDINATOR_SHARD_BYTES 100  // ledger, heaps and its record
 // Staged rows against packed ones: a page is split where a shard comes before one that lies behind it.
 #define STAGING_IN_ORDER 1.10
 #define STAGING_OUT_OF_ORDER 0.27
-#define STAGING_SHARD_BYTES 250     // a record of the ledger
+#define STAGING_SHARD_BYTES 90      // a record of the ledger
 #define STAGING_BASE_BYTES 90e3     // pages that a commit has replaced and the next one takes
 #define GENERATION_BASE_BYTES 16384 // meta pages, the root, __meta__
 #define PACK_BASE_S 0.01            // syncs and renames

@@ -208,7 +208,7 @@ nj_status nj_file_draft_begin(const char *path, nj_file_draft *out, nj_error *er
     }
     draft.stream = fopen(draft.temporary.text, "wbe");
     if (draft.stream == NULL) {
-        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot create", draft.temporary.text);
+        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot create", path);
     }
     *out = draft;
     return NJ_OK;

@@ -24,6 +24,7 @@ static const char *program_name = "nightjar";
 static nj_log_level least_level = NJ_LOG_INFO;
 static nj_log_format line_format = NJ_LOG_TEXT;
 static atomic_uint_least64_t lines_lost; // since the last line that left
+static atomic_bool bar_shown;
 
 static const char *const FORMATS[] = {"text", "logfmt", "json"};
 static const char *const LEVELS[] = {"debug", "info", "warning", "error"};
@@ -95,6 +96,14 @@ bool nj_log_put(const char *bytes, size_t size)
         written = write_when_ready(bytes, size);
     }
     return written == (ssize_t)size;
+}
+
+void nj_log_bar(bool shown)
+{
+    static const char CLEAR[] = "\r" NJ_LOG_CLEAR_END;
+    if (atomic_exchange(&bar_shown, shown) && !shown) {
+        (void)nj_log_put(CLEAR, strlen(CLEAR));
+    }
 }
 
 // ---- a line ----
@@ -216,6 +225,7 @@ static bool write_line(nj_event event, nj_log_level level, const nj_log_field *f
 {
     nj_line line;
     line.used = 0;
+    nj_log_bar(false);
     if (line_format == NJ_LOG_TEXT) {
         build_for_people(&line, level, message);
     } else {

@@ -9,6 +9,7 @@
 #ifndef NJ_BASE_LOG_H
 #define NJ_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/slice.h"
@@ -74,6 +75,12 @@ void nj_log(nj_log_level level, const char *format, ...) __attribute__((format(p
 /// Proof   tests/unit/base/test_log.c
 void nj_log_event(nj_event event, const nj_log_field *fields, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+#define NJ_LOG_CLEAR_END "\033[K" // of a terminal: from here to the end of the line
+
+/// True: what was put last is a bar that stands on the terminal's line; the next line of the log clears it first. False takes it away
+/// now. One bar a process; from any thread.
+void nj_log_bar(bool shown);
 
 /// Writes bytes to stderr without waiting: for a bar on a terminal, and for what nj_log writes.
 /// False: they are lost, because nobody reads or the stream is closed.

@@ -140,6 +140,12 @@ static nj_status load_facts(const char *folder, catalogue_facts *out, nj_error *
     if (status == NJ_OK) {
         status = nj_json_load(path.text, NJ_CATALOGUE_JSON_BYTES_MAX, &root, err);
     }
+    if (status == NJ_NOT_FOUND) {
+        status = nj_fail(err, NJ_NOT_FOUND,
+                         "%.800s: cannot open: No such file or directory; `nightjar catalogue "
+                         "import`, `fit` or `assign` make a folder that has it",
+                         path.text);
+    }
     if (status == NJ_OK) {
         status = read_facts(root, path.text, out, err);
     }

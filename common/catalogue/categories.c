@@ -75,9 +75,10 @@ static nj_status take_line(void *context, const nj_lines *lines, nj_slice line, 
                              id.size < QUOTE_BYTES_MAX ? (int)id.size : QUOTE_BYTES_MAX, id.bytes);
     }
     if (r->lines[item] != 0) {
+        const nj_line_place there = nj_lines_place(lines, r->lines[item]);
         return nj_lines_fail(lines, lines->number, err,
-                             "item \"%.*s\" has a category in line %" PRIu32 " already",
-                             (int)id.size, id.bytes, r->lines[item]);
+                             "item \"%.*s\" has a category in %s already", (int)id.size, id.bytes,
+                             there.text);
     }
     r->lines[item] = (uint32_t)lines->number;
     r->categories.known_count++;

@@ -27,22 +27,28 @@ nj_status nj_settings_from(const nj_arguments *arguments, nj_settings *out, nj_e
     return NJ_OK;
 }
 
-nj_status nj_format_from(const char *word, const char *path, nj_histories_format *out,
-                         nj_error *err)
+nj_status nj_histories_form_from(const nj_arguments *arguments, nj_histories_source *out,
+                                 nj_error *err)
 {
-    if (word != NULL) {
-        return nj_histories_format_named(word, out, err);
+    const char *format = nj_argument(arguments, "format");
+    const char *columns = nj_argument(arguments, "columns");
+    const char *delimiter = nj_argument(arguments, "delimiter");
+    nj_status status = format != NULL ? nj_histories_format_named(format, &out->format, err)
+                                      : nj_histories_format_find(out->path, &out->format, err);
+    if (status == NJ_OK && columns != NULL) {
+        status = nj_columns_parse(columns, &out->columns, err);
     }
-    *out = nj_histories_format_of_path(path);
-    return NJ_OK;
+    if (status == NJ_OK && delimiter != NULL) {
+        status = nj_delimiter_parse(delimiter, &out->delimiter, err);
+    }
+    return status;
 }
 
 nj_status nj_histories_from(const nj_arguments *arguments, nj_histories_source *out, nj_error *err)
 {
     nj_histories_source source = {.path = nj_argument(arguments, "users")};
     const char *as_of = nj_argument(arguments, "as-of");
-    nj_status status =
-        nj_format_from(nj_argument(arguments, "format"), source.path, &source.format, err);
+    nj_status status = nj_histories_form_from(arguments, &source, err);
     if (status == NJ_OK && as_of != NULL) {
         status = nj_instant_parse("as-of", as_of, &source.as_of, err);
     }
@@ -200,6 +206,18 @@ static void say_what_was_read(const nj_job *job, const char *users_path)
            "users",
            users_path, users->count, (size_t)users->item_total, (size_t)users->unknown_total,
            users->cold_count);
+    if (users->unknown_total > users->item_total) {
+        nj_log(NJ_LOG_WARNING,
+               "%s: most items of the histories are not in the catalogue: is it tonight's, and are "
+               "the ids written alike?",
+               users_path);
+    } else if (users->count > 1 && users->cold_count == users->count) {
+        nj_log(
+            NJ_LOG_WARNING,
+            "%s: no user has an item, everybody gets the popular list: is it a file of histories "
+            "(user, then items)?",
+            users_path);
+    }
     if (job->catalogue.masks.count > 1) {
         nj_log(NJ_LOG_INFO, "%s: %zu users are in a group, %zu in none", users_path,
                users->group_count, users->count - users->group_count);

@@ -17,17 +17,31 @@
 #define NJ_OPTION_OF_U32(name, fallback, help) {#name, "N", NJ_TEXT_OF(fallback), help, false},
 #define NJ_OPTION_OF_F32(name, fallback, help) {#name, "X", NJ_TEXT_OF(fallback), help, false},
 #define NJ_OPTION_OF_BOOL(name, fallback, help) {#name, NULL, NULL, help, false},
-#define NJ_OPTION_OF_COLD(name, fallback, help) {#name, "WORD", "popular", help, false},
+#define NJ_OPTION_OF_COLD(name, fallback, help)                                                    \
+    {#name, "popular|skip|fail", "popular", help, false},
 
 // What reads users under a bundle: decode, run, the coordinator and eval.
 #define NJ_USERS_OPTIONS                                                                           \
     {"bundle", "FILE", NULL, "the bundle made by `nightjar bundle pack`", true},                   \
         NJ_USERS_FILE_OPTIONS
+// How histories are written, beside their format.
+#define NJ_COLUMNS_OPTIONS                                                                         \
+    {"columns", "LIST", NULL,                                                                      \
+     "the file's names of columns: user=customer,item=sku,timestamp=ts; #1 is the first of a csv " \
+     "without a header",                                                                           \
+     false},                                                                                       \
+    {                                                                                              \
+        "delimiter", "MARK", NULL, "between fields of csv: tab, comma, semicolon, pipe or a mark", \
+            false                                                                                  \
+    }
 // Which histories, and what of them: the rows that nj_histories_from reads, in every command that reads users.
 #define NJ_HISTORIES_OPTIONS                                                                       \
-    {"users", "FILE", NULL, "user histories; - is standard input", true},                          \
-        {"format", "WORD", NULL, "sequence, jsonl, csv or inter; default: by the file's ending",   \
+    {"users", "FILE", NULL,                                                                        \
+     "user histories, also packed by gzip or zstd, or a folder of parts; - is standard input",     \
+     true},                                                                                        \
+        {"format", "sequence|jsonl|csv|inter|parquet", NULL, "default: by the file's ending",      \
          false},                                                                                   \
+        NJ_COLUMNS_OPTIONS,                                                                        \
         {"as-of", "TIME", NULL,                                                                    \
          "only what happened before counts: a number as the file's times are, or a date of UTC",   \
          false},                                                                                   \
@@ -54,7 +68,8 @@
 NJ_CHECKED nj_status nj_settings_from(const nj_arguments *arguments, nj_settings *out,
                                       nj_error *err);
 
-/// Reads --users, --format, --as-of and --tie-seed; the path is borrowed from the arguments. NJ_USAGE.
+/// Reads --users, --format, --columns, --delimiter, --as-of and --tie-seed; the path is borrowed from the arguments. NJ_USAGE;
+/// those of nj_histories_format_find.
 NJ_CHECKED nj_status nj_histories_from(const nj_arguments *arguments, nj_histories_source *out,
                                        nj_error *err);
 
@@ -94,8 +109,9 @@ static inline nj_user_masks nj_job_masks(const nj_job *job)
 /// What was asked for: the digest of the masks, all zero without any.
 nj_digest nj_job_eligible_digest(const nj_job *job);
 
-/// "sequence" etc. from --format, or from the path's ending.
-NJ_CHECKED nj_status nj_format_from(const char *word, const char *path, nj_histories_format *out,
-                                    nj_error *err);
+/// How the file at out->path is written: --format or the path's ending, --columns and --delimiter. NJ_USAGE;
+/// those of nj_histories_format_find.
+NJ_CHECKED nj_status nj_histories_form_from(const nj_arguments *arguments, nj_histories_source *out,
+                                            nj_error *err);
 
 #endif

@@ -71,7 +71,7 @@ static nj_status take_id(void *context, const nj_lines *lines, nj_slice id, nj_e
 static nj_status read_ids(reading *r, const char *path, uint64_t *rows, nj_error *err)
 {
     r->rows = rows;
-    return nj_lines_each(path, ID_LINE_BYTES_MAX, take_id, r, err);
+    return nj_lines_each_id(path, ID_LINE_BYTES_MAX, take_id, r, err);
 }
 
 static nj_status read_base(reading *r, nj_error *err)
@@ -219,7 +219,8 @@ static nj_status take_group(void *context, const nj_lines *lines, nj_slice text,
     if (is_blank(text)) {
         return NJ_OK;
     }
-    snprintf(what, sizeof what, "%s: line %" PRIu64, lines->name, lines->number);
+    snprintf(what, sizeof what, "%s: %s", lines->from.name,
+             nj_lines_place(lines, lines->number).text);
     nj_status status = nj_json_parse(text.bytes, text.size, what, &line, err);
     if (status == NJ_OK) {
         status = read_group(context, lines, line, err);
@@ -230,7 +231,7 @@ static nj_status take_group(void *context, const nj_lines *lines, nj_slice text,
 
 static nj_status read_groups(reading *r, const char *path, nj_error *err)
 {
-    nj_status status = nj_lines_each(path, NJ_GROUPS_LINE_BYTES_MAX, take_group, r, err);
+    nj_status status = nj_lines_each_object(path, NJ_GROUPS_LINE_BYTES_MAX, take_group, r, err);
     if (status == NJ_OK && r->names.count == 0) {
         return nj_fail(err, NJ_INPUT, "%s: holds no group", path);
     }

@@ -78,11 +78,11 @@ static nj_status split_by_time(const nj_split *split, const nj_history *history,
     const double last = count > 0 ? history->times[count - 1] : 0;
     size_t before = 0;
     if (!nj_instant_fits(&split->from, last) || !nj_instant_fits(&split->until, last)) {
-        return nj_fail(
-            err, NJ_INPUT,
-            "line %llu: time %.17g is beyond the year 9999, so times are not in seconds: "
-            "give --from and --until as such numbers and not as dates",
-            (unsigned long long)history->line, last);
+        return nj_history_fail(
+            history, err,
+            "time %.17g is beyond the year 9999, so times are not in seconds: give --from and "
+            "--until as such numbers and not as dates",
+            last);
     }
     while (before < count && history->times[before] < split->from.at) {
         before++;

@@ -37,10 +37,10 @@ typedef struct {
 
 /// Rows of an option table, for nj_split_from.
 #define NJ_SPLIT_OPTIONS                                                                           \
-    {"split", "WORD", "leave-last-out",                                                            \
+    {"split", "leave-last-out|time", "leave-last-out",                                             \
      "what is held out: leave-last-out (of every user one item) or time (what follows --from)",    \
      false},                                                                                       \
-        {"target", "WORD", "test",                                                                 \
+        {"target", "test|validation|none", "test",                                                 \
          "with leave-last-out: test (a user's last item), validation (the one before it) or, "     \
          "where nothing is judged, none",                                                          \
          false},                                                                                   \

@@ -58,9 +58,9 @@ static nj_status add_row(nj_user_groups *groups, const nj_event_table *table, co
     }
     const size_t earlier = nj_idmap_find(&groups->map, user, nj_idmap_at_builder, &groups->users);
     if (earlier != NJ_IDMAP_NONE) {
-        return nj_lines_fail(table->lines, table->number, err,
-                             "user \"%.*s\" stands on line %" PRIu64 " too", NJ_SLICE_ARGS(user),
-                             place_at(groups, earlier)->line);
+        const nj_line_place there = nj_lines_place(table->lines, place_at(groups, earlier)->line);
+        return nj_lines_fail(table->lines, table->number, err, "user \"%.*s\" stands on %s too",
+                             NJ_SLICE_ARGS(user), there.text);
     }
     const place at = {.line = table->number, .mask = nj_masks_find(masks, group)};
     if (at.mask == NJ_MASK_NONE) {
@@ -74,13 +74,20 @@ static nj_status add_row(nj_user_groups *groups, const nj_event_table *table, co
 nj_status nj_user_groups_read(const char *path, const nj_masks *masks, nj_user_groups *out,
                               nj_error *err)
 {
+    static const nj_parquet_column COLUMNS[] = {
+        {.as = "user", .names = {"user", "user_id"}, .is_needed = true},
+        {.as = "group", .names = {"group", "group_id"}, .is_needed = true},
+    };
+    static const nj_parquet_shape SHAPE = {NJ_PARQUET_CSV, COLUMNS, 2};
+    static const nj_event_form FORM = {
+        .is_csv = true, .beside = NJ_EVENT_GROUP, .row_bytes_max = ROW_BYTES_MAX};
     nj_lines lines;
     nj_event_table table;
-    nj_status status = nj_lines_open(path, ROW_BYTES_MAX, &lines, err);
+    nj_status status = nj_lines_open_shaped(path, ROW_BYTES_MAX, &SHAPE, 1, &lines, err);
     if (status != NJ_OK) {
         return status;
     }
-    status = nj_event_table_open(&lines, true, NJ_EVENT_GROUP, ROW_BYTES_MAX, &table, err);
+    status = nj_event_table_open(&lines, &FORM, &table, err);
     if (status == NJ_OK) {
         while ((status = nj_event_table_next(&table, err)) == NJ_OK) {
             status = add_row(out, &table, masks, err);

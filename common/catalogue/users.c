@@ -11,7 +11,6 @@ typedef struct {
 } span;
 
 typedef struct {
-    const char *path;
     nj_user_table *table;
     const nj_idlist *items;
     const nj_idmap *map;
@@ -73,11 +72,10 @@ static nj_status resolve_group(nj_user_table *table, const nj_user_masks *masks,
     if (history->group.bytes != NULL) {
         said = nj_masks_find(masks->masks, history->group);
         if (said == NJ_MASK_NONE || (filed != NJ_MASK_NONE && filed != said)) {
-            return nj_fail(err, NJ_INPUT, "line %llu: user \"%.*s\" is in the group \"%.*s\", %s",
-                           (unsigned long long)history->line, NJ_SLICE_ARGS(history->user),
-                           NJ_SLICE_ARGS(history->group),
-                           said == NJ_MASK_NONE ? "which --groups does not have"
-                                                : "--user-groups has another one for him");
+            return nj_history_fail(history, err, "user \"%.*s\" is in the group \"%.*s\", %s",
+                                   NJ_SLICE_ARGS(history->user), NJ_SLICE_ARGS(history->group),
+                                   said == NJ_MASK_NONE ? "which --groups does not have"
+                                                        : "--user-groups has another one for him");
         }
     }
     if (said != NJ_MASK_NONE || filed != NJ_MASK_NONE) {
@@ -132,11 +130,7 @@ nj_status nj_user_table_add(nj_user_table *table, const nj_idlist *items, const 
 static nj_status add_user(void *context, const nj_history *history, nj_error *err)
 {
     reading *r = context;
-    nj_status status = nj_user_table_add(r->table, r->items, r->map, r->masks, history, err);
-    if (status == NJ_INPUT) {
-        nj_error_prefix(err, "%s", r->path);
-    }
-    return status;
+    return nj_user_table_add(r->table, r->items, r->map, r->masks, history, err);
 }
 
 nj_status nj_user_table_read(const nj_histories_source *source, const nj_idlist *items,
@@ -145,7 +139,7 @@ nj_status nj_user_table_read(const nj_histories_source *source, const nj_idlist 
 {
     nj_user_table table;
     nj_user_table_init(&table);
-    reading r = {source->path, &table, items, map, masks};
+    reading r = {&table, items, map, masks};
     nj_status status = nj_histories_read(source, add_user, &r, err);
     if (status != NJ_OK) {
         nj_user_table_fini(&table);

@@ -20,6 +20,7 @@
 
 #define NJ_OPTIONS_MAX 64 // of one command; asserted
 #define NJ_ENVIRONMENT_PREFIX "NIGHTJAR_"
+#define NJ_EXIT_CODES_MAX 16
 
 typedef struct {
     const char *name;     // "keep-history"; '_' is read as '-'
@@ -32,7 +33,7 @@ typedef struct {
 /// A row of the option tables of programs that run for long; nj_cli_main sees to it before the command runs.
 #define NJ_LOG_OPTION                                                                              \
     {                                                                                              \
-        "log-format", "FORM", "text", "lines on standard error: text, logfmt or json", false       \
+        "log-format", "text|logfmt|json", "text", "form of the lines on standard error", false     \
     }
 
 #define NJ_SAVINGS_OPTION                                                                          \
@@ -53,10 +54,18 @@ typedef struct {
 } nj_command;
 
 typedef struct {
+    const char *command; // its name
+    const char *
+        text; // whole lines, each indented by two blanks: command lines, or what they do behind "#"
+} nj_example;
+
+typedef struct {
     const char *name;    // "nightjar"
     const char *summary; // the first lines of help
     const nj_command *commands;
     size_t command_count; // a program with one command named "" takes options at once
+    const nj_example *examples;
+    size_t example_count;
 } nj_program;
 
 /// Parses, runs, prints the error if there is one (stderr: what, then what to do), and returns the process's exit code:
@@ -66,17 +75,60 @@ typedef struct {
 /// Proof   tests/unit/cli/test_cli.c
 int nj_cli_main(const nj_program *program, int argc, char **argv);
 
+/// The run function of the row "config show": what follows on the command line is a command and its options, and each option is
+/// printed with its value (as YAML that --config takes; with --origin where it comes from; or with --json). Without a
+/// command: what the environment and the configuration file set, and variables that no command knows.
+///
+/// Every command also takes --show-config, which is the same with --origin.
+nj_status nj_cli_show_config(const nj_arguments *arguments, nj_error *err);
+
+/// The program that is running.
+const nj_program *nj_argument_program(const nj_arguments *arguments);
+
 /// The value of an option of the running command, or NULL when nothing gives one. Borrowed while the command runs.
 const char *nj_argument(const nj_arguments *arguments, const char *name);
 bool nj_argument_flag(const nj_arguments *arguments, const char *name);
 /// A whole number in [least, most]; NJ_USAGE names the option, the value and the limits.
 NJ_CHECKED nj_status nj_argument_uint(const nj_arguments *arguments, const char *name,
                                       uint64_t least, uint64_t most, uint64_t *out, nj_error *err);
+// A row of a table of whole-number options, for a variable of 32 or 64 bits: NJ_UINT("batch", 1, BATCH_MAX, &out->batch).
+typedef struct {
+    const char *name;
+    uint64_t least;
+    uint64_t most;    // fits into the variable; asserted
+    uint32_t *narrow; // one of the two is NULL
+    uint64_t *wide;
+} nj_uint_option;
+
+#define NJ_UINT(name, least, most, variable)                                                       \
+    {                                                                                              \
+        name, least, most,                                                                         \
+            _Generic((variable), uint32_t *                                                        \
+                     : (variable), default                                                         \
+                     : NULL),                                                                      \
+            _Generic((variable), uint64_t *                                                        \
+                     : (variable), default                                                         \
+                     : NULL)                                                                       \
+    }
+
+/// Reads each of the table's options with nj_argument_uint, up to the first that fails; a variable whose option was not read is as it
+/// was.
+NJ_CHECKED nj_status nj_argument_uints(const nj_arguments *arguments, const nj_uint_option *table,
+                                       size_t count, nj_error *err);
 /// The positional argument, or NULL.
 const char *nj_argument_positional(const nj_arguments *arguments);
 /// The options of the running command, in table order: for passing them on to another table (settings).
 size_t nj_argument_count(const nj_arguments *arguments);
 const char *nj_argument_name_at(const nj_arguments *arguments, size_t index);
 const char *nj_argument_value_at(const nj_arguments *arguments, size_t index);
+
+typedef struct {
+    int code;
+    const char *sentence;
+    const char *advice;
+} nj_exit_code;
+
+/// The exit codes of schemas/status.def, each once; returns how many.
+size_t nj_exit_codes(nj_exit_code out[NJ_EXIT_CODES_MAX]);
 
 #endif

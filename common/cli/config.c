@@ -7,9 +7,10 @@
 
 #include "common/base/file.h"
 #include "common/cli/arguments.h"
+#include "common/cli/suggest.h"
 
 #define KEYS_MAX 1024
-#define NAME_BYTES 64 // of an option, with its NUL
+#define NAME_BYTES NJ_OPTION_NAME_BYTES
 #define VALUE_BYTES_MAX 4096
 #define FILE_BYTES_MAX (1u << 20)
 #define LOG_BYTES 256
@@ -121,8 +122,8 @@ static size_t find_second_document(const char *bytes, size_t size)
     return 0;
 }
 
-static nj_status take_values(const key_schema *schema, char **values, const char *path,
-                             nj_arguments *arguments, nj_error *err)
+static nj_status take_values(const key_schema *schema, char **values, nj_arguments *arguments,
+                             nj_error *err)
 {
     for (size_t o = 0; o < arguments->command->option_count; o++) {
         for (size_t k = 0; k < schema->count && arguments->values[o] == NULL; k++) {
@@ -132,13 +133,31 @@ static nj_status take_values(const key_schema *schema, char **values, const char
             }
             arguments->owned[o] = strdup(values[k]);
             arguments->values[o] = arguments->owned[o];
-            arguments->origins[o] = path;
+            arguments->origins[o] = NJ_ORIGIN_FILE;
             if (arguments->owned[o] == NULL) {
                 return nj_fail(err, NJ_NO_MEMORY, "no memory for the configuration");
             }
         }
     }
     return NJ_OK;
+}
+
+// The key that the one libcyaml did not expect is like, or NULL.
+static const char *suggest_key(const key_schema *schema, const char *log_text)
+{
+    static const char MARK[] = "Unexpected key: ";
+    char word[NAME_BYTES];
+    const char *at = strstr(log_text, MARK);
+    if (at == NULL) {
+        return NULL;
+    }
+    at += strlen(MARK);
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(at, ":"), at);
+    nj_suggestion suggestion = {.word = word};
+    for (size_t i = 0; i < schema->count; i++) {
+        nj_suggestion_offer(&suggestion, schema->names[i]);
+    }
+    return suggestion.nearest;
 }
 
 static nj_status load_values(const char *path, const char *bytes, size_t size,
@@ -160,9 +179,12 @@ static nj_status load_values(const char *path, const char *bytes, size_t size,
     cyaml_err_t result = cyaml_load_data((const uint8_t *)bytes, size, &config, &top,
                                          (cyaml_data_t **)&values, NULL);
     if (result != CYAML_OK) {
-        return nj_fail(err, NJ_CONFIG, "%s: %s%s", path, cyaml_strerror(result), log_text);
+        const char *meant = suggest_key(schema, log_text);
+        return nj_fail(err, NJ_CONFIG, "%s: %s%s%s%s%s", path, cyaml_strerror(result), log_text,
+                       meant != NULL ? "; did you mean " : "", meant != NULL ? meant : "",
+                       meant != NULL ? "?" : "");
     }
-    nj_status status = values != NULL ? take_values(schema, values, path, arguments, err) : NJ_OK;
+    nj_status status = values != NULL ? take_values(schema, values, arguments, err) : NJ_OK;
     cyaml_free(&config, &top, values, 0);
     return status;
 }

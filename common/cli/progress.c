@@ -4,14 +4,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/notify.h"
 
 #define TERMINAL_EVERY_NS 200000000u
 #define LINE_EVERY_NS 30000000000u
 #define BAR_CELLS 30
-#define CLEAR_LINE "\r\033[K"
+#define LINE_BYTES 300
+#define TEXT_BYTES 32
+#define EXACT_RATE 10 // a slower rate has a digit behind the point
 
 void nj_progress_start(nj_progress *progress, const char *what, uint64_t total, uint64_t done,
                        bool quiet, uint64_t now_ns)
@@ -50,6 +54,36 @@ static pace measure(const nj_progress *progress, uint64_t done, uint64_t now_ns)
     return p;
 }
 
+// "53 s", "12 min 5 s", "2 h 5 min": seconds alone are hard to read where a night is long.
+static void spell_duration(double seconds, char out[TEXT_BYTES])
+{
+    const uint64_t s = seconds < 1e9 ? (uint64_t)(seconds + 0.5) : 1000000000u;
+    if (s < 60) {
+        snprintf(out, TEXT_BYTES, "%" PRIu64 " s", s);
+    } else if (s < 3600) {
+        snprintf(out, TEXT_BYTES, "%" PRIu64 " min %" PRIu64 " s", s / 60, s % 60);
+    } else {
+        snprintf(out, TEXT_BYTES, "%" PRIu64 " h %" PRIu64 " min", s / 3600, s % 3600 / 60);
+    }
+}
+
+// "600 of 1000 users, 12/s, ETA 53 s, 3 retries" with what stands between the parts; without a known total, "600 users, 12/s".
+static void spell_numbers(const nj_progress *progress, uint64_t done, const pace *p,
+                          const char *between, char out[LINE_BYTES])
+{
+    char eta[TEXT_BYTES];
+    char of[TEXT_BYTES] = "";
+    spell_duration(p->eta_seconds, eta);
+    if (progress->total > 0) {
+        snprintf(of, sizeof of, " of %" PRIu64, progress->total);
+    }
+    snprintf(out, LINE_BYTES, "%" PRIu64 "%s %s%s%.*f/s%s%s%s%s%s", done, of, progress->what,
+             between, p->per_second < EXACT_RATE ? 1 : 0, p->per_second,
+             progress->total > 0 ? between : "", progress->total > 0 ? "ETA " : "",
+             progress->total > 0 ? eta : "", progress->note[0] != '\0' ? between : "",
+             progress->note);
+}
+
 static void put_line(const char *line, int length, size_t bytes_max)
 {
     if (length > 0) {
@@ -57,29 +91,48 @@ static void put_line(const char *line, int length, size_t bytes_max)
     }
 }
 
+// A line that wraps cannot be drawn over. 0: nobody knows.
+static size_t count_columns(void)
+{
+    struct winsize size = {0};
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 static void draw_bar(const nj_progress *progress, uint64_t done, const pace *p)
 {
-    char line[300];
+    char line[2 * LINE_BYTES];
+    char numbers[LINE_BYTES];
+    char text[LINE_BYTES + BAR_CELLS + TEXT_BYTES];
     char bar[BAR_CELLS + 1];
+    const size_t columns = count_columns();
     const int full = (int)(p->share * BAR_CELLS);
+    spell_numbers(progress, done, p, "  ", numbers);
     memset(bar, '.', BAR_CELLS);
     memset(bar, '#', (size_t)(full < BAR_CELLS ? full : BAR_CELLS));
     bar[BAR_CELLS] = '\0';
-    int length =
-        snprintf(line, sizeof line,
-                 "\r[%s] %3.0f %%  %" PRIu64 " of %" PRIu64 " %s  %.0f/s  ETA %.0f s%s%s\033[K",
-                 bar, 100 * p->share, done, progress->total, progress->what, p->per_second,
-                 p->eta_seconds, progress->note[0] != '\0' ? "  " : "", progress->note);
+    if (progress->total > 0) {
+        snprintf(text, sizeof text, "[%s] %3.0f %%  %s", bar, 100 * p->share, numbers);
+    } else {
+        snprintf(text, sizeof text, "%s", numbers);
+    }
+    int length = snprintf(line, sizeof line, "\r%.*s" NJ_LOG_CLEAR_END,
+                          columns > 0 ? (int)columns - 1 : (int)sizeof text, text);
+    nj_log_bar(true);
     put_line(line, length, sizeof line);
 }
 
 static void write_line(const nj_progress *progress, uint64_t done, const pace *p)
 {
-    char line[300];
-    int length = snprintf(line, sizeof line,
-                          "%.0f %%: %" PRIu64 " of %" PRIu64 " %s, %.0f/s, ETA %.0f s%s%s\n",
-                          100 * p->share, done, progress->total, progress->what, p->per_second,
-                          p->eta_seconds, progress->note[0] != '\0' ? ", " : "", progress->note);
+    char line[LINE_BYTES + TEXT_BYTES];
+    char numbers[LINE_BYTES];
+    int length = 0;
+    spell_numbers(progress, done, p, ", ", numbers);
+    if (progress->total > 0) {
+        length = snprintf(line, sizeof line, "%.0f %%: %s\n", 100 * p->share, numbers);
+    } else {
+        length = snprintf(line, sizeof line, "%s\n", numbers);
+    }
+    nj_notify_status("%.*s", (int)strcspn(line, "\n"), line);
     if (nj_log_format_now() == NJ_LOG_TEXT) {
         put_line(line, length, sizeof line);
         return;
@@ -109,6 +162,6 @@ void nj_progress_update(nj_progress *progress, uint64_t done, uint64_t now_ns)
 void nj_progress_finish(nj_progress *progress)
 {
     if (progress->terminal && !progress->quiet && progress->shown_ns != progress->started_ns) {
-        (void)nj_log_put(CLEAR_LINE, strlen(CLEAR_LINE));
+        nj_log_bar(false);
     }
 }

@@ -17,6 +17,7 @@
 struct nj_http {
     struct MHD_Daemon *daemon;
     nj_http_answer answer;
+    nj_http_sent sent; // may be NULL
     void *context;
     char address[NJ_HTTP_ADDRESS_BYTES];
 };
@@ -70,15 +71,27 @@ static enum MHD_Result take_request(void *context, struct MHD_Connection *connec
     (void)upload;
     (void)upload_size;
     static const char refused[] = "only GET\n";
-    static int seen;
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
         return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, refused, sizeof refused - 1);
     }
     if (*state == NULL) { // the first of two calls: the headers are there
-        *state = &seen;
-        return MHD_YES;
+        *state = strdup(path);
+        return *state != NULL ? MHD_YES : MHD_NO;
     }
     return send_page(context, connection, path);
+}
+
+static void end_request(void *context, struct MHD_Connection *connection, void **state,
+                        enum MHD_RequestTerminationCode how)
+{
+    (void)connection;
+    const nj_http *http = context;
+    char *path = *state;
+    if (path != NULL && http->sent != NULL && how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+        http->sent(http->context, path);
+    }
+    free(path);
+    *state = NULL;
 }
 
 // ---- opening ----
@@ -159,13 +172,14 @@ static struct MHD_Daemon *start_daemon(nj_http *http, int fd)
         MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, take_request, http, MHD_OPTION_LISTEN_SOCKET,
         fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)NJ_HTTP_CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)NJ_HTTP_CONNECTION_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)NJ_HTTP_TIMEOUT_S, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)NJ_HTTP_TIMEOUT_S, MHD_OPTION_NOTIFY_COMPLETED,
+        end_request, http, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return daemon;
 }
 
-nj_status nj_http_open(const char *address, nj_http_answer answer, void *context, nj_http **out,
-                       nj_error *err)
+nj_status nj_http_open(const char *address, nj_http_answer answer, nj_http_sent sent, void *context,
+                       nj_http **out, nj_error *err)
 {
     int fd = -1;
     nj_status status = bind_address(address, &fd, err);
@@ -178,6 +192,7 @@ nj_status nj_http_open(const char *address, nj_http_answer answer, void *context
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the HTTP server");
     }
     http->answer = answer;
+    http->sent = sent;
     http->context = context;
     note_address(http, fd);
     http->daemon = start_daemon(http, fd);

@@ -22,12 +22,16 @@ typedef struct nj_http nj_http;
 /// Fills `body`, on the server's thread. NJ_NOT_FOUND: there is no such page; any other failure is answered 503.
 typedef nj_status (*nj_http_answer)(void *context, const char *path, nj_buffer *body);
 
-/// Listens on "127.0.0.1:9464" or "[::1]:9464"; port 0 is any free one. `context` is borrowed until close.
+/// The answer to GET `path` has left whole, on the server's thread.
+typedef void (*nj_http_sent)(void *context, const char *path);
+
+/// Listens on "127.0.0.1:9464" or "[::1]:9464"; port 0 is any free one. `context` is borrowed until close;
+/// `sent` may be NULL.
 ///
 /// Errors  NJ_USAGE: no such form of address; NJ_AGAIN: the address is taken; NJ_CONFIG: it is none of this machine's; NJ_FAILED
 /// Proof   tests/unit/http/test_server.c
-NJ_CHECKED nj_status nj_http_open(const char *address, nj_http_answer answer, void *context,
-                                  nj_http **out, nj_error *err);
+NJ_CHECKED nj_status nj_http_open(const char *address, nj_http_answer answer, nj_http_sent sent,
+                                  void *context, nj_http **out, nj_error *err);
 /// Ends the thread and every connection. Accepts NULL.
 void nj_http_close(nj_http **http);
 

@@ -2,12 +2,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/base/checked.h"
-#include "common/base/file.h"
+#include "common/input/spool.h"
 
 _Static_assert(sizeof(nj_event) == 24, "events are written without padding");
 
@@ -81,30 +80,6 @@ static void sort_events(nj_event *events, size_t count)
     }
 }
 
-static const char *temporary_folder(void)
-{
-    const char *folder = getenv("TMPDIR");
-    return folder != NULL && folder[0] != '\0' ? folder : "/tmp";
-}
-
-// The file has no name once it is open, so nothing is left behind however the program ends.
-static nj_status open_temporary(int *out_fd, nj_error *err)
-{
-    nj_path path;
-    nj_status status = nj_path_join(temporary_folder(), "nightjar-events-XXXXXX", &path, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    int fd = mkostemp(path.text, O_CLOEXEC);
-    if (fd < 0) {
-        return nj_fail_errno(err, NJ_IO, errno, "%s: cannot make a temporary file",
-                             temporary_folder());
-    }
-    unlink(path.text);
-    *out_fd = fd;
-    return NJ_OK;
-}
-
 static nj_status write_events(int fd, const nj_event *events, size_t count, uint64_t first,
                               nj_error *err)
 {
@@ -118,7 +93,7 @@ static nj_status write_events(int fd, const nj_event *events, size_t count, uint
         }
         if (wrote <= 0) {
             return nj_fail_errno(err, NJ_IO, errno, "%s: cannot write %zu bytes of sorted events",
-                                 temporary_folder(), left);
+                                 nj_temporary_folder(), left);
         }
         at += wrote;
         offset += wrote;
@@ -139,8 +114,8 @@ static nj_status read_events(int fd, nj_event *events, size_t count, uint64_t fi
         }
         if (got <= 0) {
             return nj_fail_errno(err, NJ_IO, got == 0 ? EIO : errno,
-                                 "%s: cannot read %zu bytes of sorted events", temporary_folder(),
-                                 left);
+                                 "%s: cannot read %zu bytes of sorted events",
+                                 nj_temporary_folder(), left);
         }
         at += got;
         offset += got;
@@ -160,7 +135,7 @@ static nj_status add_run(nj_event_sort *sort, nj_event_run run, nj_error *err)
 // Sorts what is in memory and puts it at the end of the temporary file.
 static nj_status spill(nj_event_sort *sort, nj_error *err)
 {
-    nj_status status = sort->fd >= 0 ? NJ_OK : open_temporary(&sort->fd, err);
+    nj_status status = sort->fd >= 0 ? NJ_OK : nj_temporary_open(&sort->fd, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -307,7 +282,7 @@ static nj_status merge_pass(nj_event_sort *sort, nj_error *err)
     size_t run_count = count_runs(sort);
     size_t merged = 0;
     uint64_t start = 0;
-    nj_status status = open_temporary(&fd, err);
+    nj_status status = nj_temporary_open(&fd, err);
     for (size_t first = 0; status == NJ_OK && first < run_count; first += sort->merge_files) {
         nj_event_run run = {.first = start};
         size_t count = nj_min_size(sort->merge_files, run_count - first);

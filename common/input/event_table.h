@@ -1,10 +1,10 @@
 // event_table.h - rows and columns of the two event forms: csv and inter.
 //
-// csv    comma, quotes by RFC 4180 (a quoted field may hold commas, doubled quotes and line breaks); names user or user_id,
-//        item or item_id, timestamp
+// csv    comma or another delimiter, quotes by RFC 4180 (a quoted field may hold commas, doubled quotes and line breaks); names user or
+//        user_id, item or item_id, timestamp, or those of --columns; without a header where --columns tells places
 // inter  tab, no quotes; names with types user_id:token, item_id:token, timestamp:float
 //
-// The columns stand in any order, timestamp may be absent, further columns are ignored but counted. A file of users and their groups
+// Every part of a folder has its header. The columns stand in any order, timestamp may be absent, further columns are ignored but counted. A file of users and their groups
 // is read with the same rules: names user or user_id, and group.
 #ifndef NJ_INPUT_EVENT_TABLE_H
 #define NJ_INPUT_EVENT_TABLE_H
@@ -14,6 +14,7 @@
 #include "common/base/buffer.h"
 #include "common/base/error.h"
 #include "common/base/slice.h"
+#include "common/input/columns.h"
 #include "common/input/lines.h"
 
 #define NJ_EVENT_COLUMNS_MAX 256
@@ -27,27 +28,35 @@ typedef enum {
 } nj_event_column;
 
 typedef struct {
-    nj_lines *lines; // borrowed
     bool is_csv;
-    nj_event_column beside; // what a row has beside its user: the item of an event, or a group
+    char delimiter;            // csv; 0: comma
+    nj_event_column beside;    // what a row has beside its user: the item of an event, or a group
+    const nj_columns *columns; // borrowed; NULL: the usual names
+    size_t row_bytes_max;
+} nj_event_form;
+
+typedef struct {
+    nj_lines *lines; // borrowed
+    nj_event_form form;
+    size_t part; // of the lines, whose header this is
     size_t column_count;
     bool has_column[NJ_EVENT_COLUMN_KINDS];
     size_t column[NJ_EVENT_COLUMN_KINDS]; // where each stands
-    size_t row_bytes_max;
-    nj_buffer joined; // a row of more than one line
-    uint64_t number;  // line on which the last row begins
+    nj_buffer joined;                     // a row of more than one line
+    uint64_t number;                      // line on which the last row begins
+    bool has_row;                         // the last row is the next one, too
     size_t field_count;
     nj_slice fields[NJ_EVENT_COLUMNS_MAX]; // of the last row; borrowed until the next one
 } nj_event_table;
 
-/// Reads the header. `beside` is NJ_EVENT_ITEM or NJ_EVENT_GROUP. NJ_INPUT names the column that is missing or doubled and the columns that were
-/// found; NJ_END for an empty file.
-NJ_CHECKED nj_status nj_event_table_open(nj_lines *lines, bool is_csv, nj_event_column beside,
-                                         size_t row_bytes_max, nj_event_table *out, nj_error *err);
+/// Reads the header. form->beside is NJ_EVENT_ITEM or NJ_EVENT_GROUP. NJ_INPUT names the column that is missing or doubled and the
+/// columns that were found; NJ_END for an empty file.
+NJ_CHECKED nj_status nj_event_table_open(nj_lines *lines, const nj_event_form *form,
+                                         nj_event_table *out, nj_error *err);
 void nj_event_table_close(nj_event_table *table);
 
 /// Reads the next row into table->fields; NJ_END behind the last. NJ_INPUT when it has not the
-/// header's number of fields or its quotes are wrong.
+/// header's number of fields or its quotes are wrong, or the header of a further part has other of our columns.
 NJ_CHECKED nj_status nj_event_table_next(nj_event_table *table, nj_error *err);
 
 /// The time of the last row; 0 without such a column. NJ_INPUT for anything but a finite decimal

@@ -6,6 +6,12 @@
 //                                                          keys are ignored, "times" as well where nobody asks for them
 //   csv        header user,item[,timestamp] in any order   one event a row; RFC 4180 quotes
 //   inter      RecBole: user_id:token<TAB>item_id:token... one event a row; other columns are ignored
+//   parquet    a column user and a list items, as jsonl; or   through DuckDB, where it is installed (common/parquet/parquet.h)
+//              columns user, item and timestamp, as csv
+//
+// Each as it is or packed by gzip or zstd, from standard input, or as a folder of part files (lines.h): what is packed and what is
+// Parquet is told from the content. The same events give the same histories in any form; --columns and --delimiter say what a file
+// calls its columns and puts between its fields (columns.h).
 //
 // CRLF, a missing last newline and a UTF-8 byte order mark are accepted; blank lines are skipped.
 // Event forms are sorted by (user, time, line), externally beyond NJ_HISTORIES_MEMORY bytes
@@ -26,6 +32,7 @@
 
 #include "common/base/error.h"
 #include "common/base/slice.h"
+#include "common/input/columns.h"
 #include "common/input/instant.h"
 
 #define NJ_HISTORY_LINE_BYTES_MAX (64u << 20)
@@ -37,12 +44,15 @@ typedef enum {
     NJ_HISTORIES_JSONL,
     NJ_HISTORIES_CSV,
     NJ_HISTORIES_INTER,
+    NJ_HISTORIES_PARQUET,
 } nj_histories_format;
 
 // Which file, and what of it counts. All zero but for path and format: everything, as it stands.
 typedef struct {
-    const char *path; // borrowed; "-" is standard input
-    nj_histories_format format;
+    const char *path;           // borrowed; "-" is standard input
+    nj_histories_format format; // of text; Parquet is read as what it is
+    nj_columns columns;         // what the file calls them
+    char delimiter;             // csv; 0: comma, or tab where the name ends in .tsv
     nj_instant
         as_of; // only what happened before it counts: an event at or after it is as if it were
                // not there, and so is a user all of whose events are
@@ -57,7 +67,8 @@ typedef struct {
     const double *times;   // [item_count], rising or equal, where the source wants_times; else NULL
     size_t item_count;     // may be 0
     uint64_t line;         // 1-based line of the user's record, or of the first event
-    nj_slice group;        // jsonl: the group that the user is in; bytes NULL: none. Not checked
+    const struct nj_lines *lines; // that it is of; NULL: unknown
+    nj_slice group; // jsonl: the group that the user is in; bytes NULL: none. Not checked
     const nj_slice
         *exclude; // jsonl: [exclude_count] items that he must not get, each valid by id.h
     size_t exclude_count;
@@ -69,12 +80,19 @@ typedef struct {
 /// is (fill err yourself).
 typedef nj_status (*nj_history_visitor)(void *context, const nj_history *history, nj_error *err);
 
-/// "sequence", "jsonl", "csv" or "inter"; NJ_USAGE otherwise.
+/// "sequence", "jsonl", "csv", "inter" or "parquet"; NJ_USAGE otherwise.
 NJ_CHECKED nj_status nj_histories_format_named(const char *name, nj_histories_format *out,
                                                nj_error *err);
 
-/// From the ending of the path: .jsonl/.ndjson, .csv, .inter, else sequence.
+/// From the ending of the path, in front of .gz and .zst: .jsonl/.ndjson/.json, .csv/.tsv, .inter, .parquet/.pq, else sequence.
 nj_histories_format nj_histories_format_of_path(const char *path);
+/// The same, and of a folder from its parts. NJ_INPUT: they have different endings, or those of nj_parts_list.
+NJ_CHECKED nj_status nj_histories_format_find(const char *path, nj_histories_format *out,
+                                              nj_error *err);
+
+/// NJ_INPUT with "FILE: line N: rule", of the user's line.
+nj_status nj_history_fail(const nj_history *history, nj_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /// Reads the whole file. Errors (NJ_INPUT) name file, line and rule; the same user twice in sequence
 /// or jsonl names both lines; a file without a record that counts is refused, and so is one without

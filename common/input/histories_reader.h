@@ -23,6 +23,7 @@ typedef struct {
     const nj_histories_limits *limits;
     nj_history_visitor visit;
     void *context;
+    char delimiter;         // csv
     uint64_t history_count; // handed to `visit` so far
 } nj_histories_reader;
 

@@ -34,8 +34,12 @@ typedef struct {
 static nj_status open_table(event_reader *events, bool is_csv, nj_error *err)
 {
     nj_histories_reader *reader = events->reader;
-    nj_status status = nj_event_table_open(&reader->lines, is_csv, NJ_EVENT_ITEM,
-                                           reader->limits->line_bytes_max, &events->table, err);
+    const nj_event_form form = {.is_csv = is_csv,
+                                .delimiter = reader->delimiter,
+                                .beside = NJ_EVENT_ITEM,
+                                .columns = &reader->source->columns,
+                                .row_bytes_max = reader->limits->line_bytes_max};
+    nj_status status = nj_event_table_open(&reader->lines, &form, &events->table, err);
     if (status == NJ_OK && nj_histories_need_times(reader->source) &&
         !events->table.has_column[NJ_EVENT_TIME]) {
         return nj_lines_fail(&reader->lines, events->table.number, err,
@@ -200,6 +204,7 @@ static nj_status visit_user(event_reader *events, uint32_t user, nj_error *err)
             reader->source->wants_times ? (const double *)(const void *)events->times.bytes : NULL,
         .item_count = events->slices.size / sizeof(nj_slice),
         .line = peek_facts(events, user)->first_line,
+        .lines = &reader->lines,
     };
     reader->history_count++;
     return reader->visit(reader->context, &history, err);

@@ -321,13 +321,26 @@ typedef enum {
     KEY_COUNT
 } known_key;
 
-static const char *const KEYS[KEY_COUNT] = {"user",    "items", "group",
-                                            "exclude", "times", "held_out"};
+// Its usual name, and which of --columns may give it another.
+static const struct {
+    const char *name;
+    nj_column_kind column; // NJ_COLUMN_KINDS: none
+} KEYS[KEY_COUNT] = {{"user", NJ_COLUMN_USER},   {"items", NJ_COLUMN_ITEMS},
+                     {"group", NJ_COLUMN_GROUP}, {"exclude", NJ_COLUMN_KINDS},
+                     {"times", NJ_COLUMN_TIMES}, {"held_out", NJ_COLUMN_KINDS}};
+
+static const char *name_of_key(known_key key, const nj_history_json_line *line)
+{
+    const nj_column_kind column = KEYS[key].column;
+    const bool is_said = line->columns != NULL && column < NJ_COLUMN_KINDS &&
+                         line->columns->names[column][0] != '\0';
+    return is_said ? line->columns->names[column] : KEYS[key].name;
+}
 
 static known_key find_key(nj_slice key, const nj_history_json_line *line)
 {
     known_key found = KEY_USER;
-    while (found < KEY_COUNT && !nj_slice_equal(key, nj_slice_from(KEYS[found]))) {
+    while (found < KEY_COUNT && !nj_slice_equal(key, nj_slice_from(name_of_key(found, line)))) {
         found++;
     }
     const bool is_asked_for = (found != KEY_TIMES || line->times != NULL) &&
@@ -353,7 +366,7 @@ static nj_status read_member(json_walk *walk, size_t items_max, bool seen[KEY_CO
     }
     if (seen[known]) {
         return nj_lines_fail(walk->lines, walk->lines->number, walk->err, "\"%s\" is given twice",
-                             KEYS[known]);
+                             name_of_key(known, line));
     }
     seen[known] = true;
     switch (known) {
@@ -399,7 +412,7 @@ static nj_status read_object(json_walk *walk, size_t items_max, nj_history_json_
     }
     if (!seen[KEY_USER] || !seen[KEY_ITEMS]) {
         return nj_lines_fail(walk->lines, walk->lines->number, walk->err, "has no \"%s\"",
-                             !seen[KEY_USER] ? "user" : "items");
+                             name_of_key(!seen[KEY_USER] ? KEY_USER : KEY_ITEMS, line));
     }
     return NJ_OK;
 }

@@ -10,6 +10,7 @@
 #include "common/base/buffer.h"
 #include "common/base/error.h"
 #include "common/base/slice.h"
+#include "common/input/columns.h"
 #include "common/input/lines.h"
 
 #define NJ_HISTORY_JSON_DEPTH_MAX 64
@@ -32,7 +33,8 @@ typedef struct {
     nj_buffer *exclude; // nj_slice; likewise
     nj_buffer *times;   // double; likewise; NULL: "times" is a further key, and ignored
     bool has_times;
-    bool wants_held_out; // the caller's; false: "held_out" is a further key
+    const nj_columns *columns; // the caller's; NULL: the usual keys
+    bool wants_held_out;       // the caller's; false: "held_out" is a further key
 } nj_history_json_line;
 
 /// Parses `line` (the last one `lines` gave; strings in it are decoded in place). The ids themselves are not checked, nor whether

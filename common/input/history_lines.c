@@ -29,11 +29,10 @@ static nj_status add_user(user_table *users, const nj_lines *lines, nj_slice use
 {
     size_t earlier = nj_idmap_find(&users->map, user, nj_idmap_at_builder, &users->ids);
     if (earlier != NJ_IDMAP_NONE) {
-        uint64_t line;
-        memcpy(&line, users->lines.bytes + earlier * sizeof line, sizeof line);
-        return nj_lines_fail(lines, lines->number, err,
-                             "user \"%.*s\" stands on line %" PRIu64 " too", NJ_SLICE_ARGS(user),
-                             line);
+        const uint64_t *all = (const uint64_t *)(const void *)users->lines.bytes;
+        const nj_line_place place = nj_lines_place(lines, all[earlier]);
+        return nj_lines_fail(lines, lines->number, err, "user \"%.*s\" stands on %s too",
+                             NJ_SLICE_ARGS(user), place.text);
     }
     nj_status status = nj_idlist_builder_add(&users->ids, user);
     if (status == NJ_OK) {
@@ -113,11 +112,12 @@ static void init_line(line_reader *r, const nj_histories_reader *reader)
     nj_buffer_init(&r->exclude, items_max * sizeof(nj_slice));
     nj_buffer_init(&r->times, items_max * sizeof(double));
     nj_buffer_init(&r->ties, SIZE_MAX / 2);
-    r->said =
-        (nj_history_json_line){.items = &r->items,
-                               .exclude = &r->exclude,
-                               .times = nj_histories_need_times(reader->source) ? &r->times : NULL,
-                               .wants_held_out = reader->source->wants_held_out};
+    r->said = (nj_history_json_line){
+        .items = &r->items,
+        .exclude = &r->exclude,
+        .times = nj_histories_need_times(reader->source) ? &r->times : NULL,
+        .wants_held_out = reader->source->wants_held_out,
+        .columns = reader->lines.is_parquet ? NULL : &reader->source->columns};
 }
 
 static void fini_line(line_reader *r)
@@ -138,6 +138,7 @@ static nj_history describe_line(const nj_histories_reader *reader, const line_re
         .times = reader->source->wants_times ? (const double *)(const void *)r->times.bytes : NULL,
         .item_count = r->items.size / sizeof(nj_slice),
         .line = reader->lines.number,
+        .lines = &reader->lines,
         .group = r->said.group,
         .exclude = (const nj_slice *)(const void *)r->exclude.bytes,
         .exclude_count = r->exclude.size / sizeof(nj_slice),

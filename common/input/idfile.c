@@ -22,8 +22,9 @@ static nj_status add_line(void *context, const nj_lines *lines, nj_slice id, nj_
     }
     size_t earlier = nj_idmap_find(&table->map, id, nj_idmap_at_builder, table->ids);
     if (earlier != NJ_IDMAP_NONE) {
-        return nj_lines_fail(lines, lines->number, err, "id \"%.*s\" stands on line %zu too",
-                             NJ_SLICE_ARGS(id), earlier + 1); // every line holds one id
+        const nj_line_place place = nj_lines_place(lines, earlier + 1); // every line holds one id
+        return nj_lines_fail(lines, lines->number, err, "id \"%.*s\" stands on %s too",
+                             NJ_SLICE_ARGS(id), place.text);
     }
     nj_status status = nj_idlist_builder_add(table->ids, id);
     if (status == NJ_OK) {
@@ -38,7 +39,7 @@ nj_status nj_idfile_read(const char *path, nj_idlist_builder *builder, nj_error 
 {
     id_table table = {.ids = builder};
     nj_idmap_init(&table.map);
-    nj_status status = nj_lines_each(path, LINE_BYTES_MAX, add_line, &table, err);
+    nj_status status = nj_lines_each_id(path, LINE_BYTES_MAX, add_line, &table, err);
     nj_idmap_fini(&table.map);
     if (status == NJ_OK && builder->count == 0) {
         return nj_fail(err, NJ_INPUT, "%s: holds no id", path);

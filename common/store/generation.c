@@ -85,7 +85,9 @@ nj_status nj_store_resolve(const char *store_dir, const char *name, nj_store_nam
         return nj_store_current(store_dir, out, err);
     }
     if (!nj_store_name_parse(nj_slice_from(name), out)) {
-        return nj_fail(err, NJ_INPUT, "\"%.80s\" is no generation's name (%s and %d characters)",
+        return nj_fail(err, NJ_INPUT,
+                       "\"%.80s\" is no generation's name (%s and %d characters); `nightjar store "
+                       "list` has them",
                        name, NJ_STORE_WORDS.PREFIX, NJ_ULID_CHARS);
     }
     return NJ_OK;

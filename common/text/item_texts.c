@@ -100,7 +100,7 @@ nj_status nj_item_text_take(nj_item_text_reader *reader, nj_slice id, nj_error *
         return nj_lines_fail(lines, lines->number, err, "item id \"%.*s\" %s", NJ_SLICE_ARGS(id),
                              problem);
     }
-    const nj_item_text item = {id, lines->number,
+    const nj_item_text item = {id, lines->number, lines,
                                (const nj_text_field *)(const void *)reader->fields.bytes,
                                reader->fields.size / sizeof(nj_text_field)};
     nj_status status = reader->reading->take(reader->reading->context, &item, err);
@@ -116,9 +116,10 @@ static nj_status read_lines(nj_item_text_reader *reader, nj_error *err)
     char *line;
     size_t size;
     nj_status status = nj_lines_next(&reader->lines, &line, &size, err);
-    if (status == NJ_OK) {
-        status = size > 0 && line[0] == '{' ? nj_item_texts_read_json(reader, line, size, err)
-                                            : nj_item_texts_read_table(reader, line, size, err);
+    while (status == NJ_OK) {
+        reader->part = reader->lines.part;
+        status = size > 0 && line[0] == '{' ? nj_item_texts_read_json(reader, &line, &size, err)
+                                            : nj_item_texts_read_table(reader, &line, &size, err);
     }
     if (status != NJ_END) {
         return status;
@@ -141,10 +142,12 @@ static nj_status read_lines(nj_item_text_reader *reader, nj_error *err)
 
 nj_status nj_item_texts_read(const nj_item_text_reading *reading, nj_error *err)
 {
+    static const nj_parquet_shape SHAPE = {.form = NJ_PARQUET_JSON};
     nj_item_text_reader reader = {.reading = reading};
     nj_status status = read_columns(&reader, err);
     if (status == NJ_OK) {
-        status = nj_lines_open(reading->path, NJ_ITEM_TEXT_LINE_BYTES_MAX, &reader.lines, err);
+        status = nj_lines_open_shaped(reading->path, NJ_ITEM_TEXT_LINE_BYTES_MAX, &SHAPE, 1,
+                                      &reader.lines, err);
     }
     if (status == NJ_OK) {
         nj_buffer_init(&reader.fields, NJ_ITEM_TEXT_FIELDS_MAX * sizeof(nj_text_field));

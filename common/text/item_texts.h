@@ -5,7 +5,10 @@
 //   JSON lines         {"item_id": "b7", "title": "...", "categories": ["Beauty", "Nails"]} a line; ids may be whole numbers; a text is
 //                      a string or an array of strings (or of arrays of them); null and an absent key are no text
 //
-// Which of the two is told from the first byte: '{' begins JSON lines.
+//   Parquet            every column of text, whole numbers or lists of them, as JSON lines
+//
+// Which of the first two is told from the first byte: '{' begins JSON lines. Each may be packed by gzip or zstd, come from standard
+// input, or be a folder of part files, each with its header (common/input/lines.h).
 //
 // Source  RecBole documentation, "Atomic Files" (the typed header)
 #ifndef NJ_TEXT_ITEM_TEXTS_H
@@ -16,6 +19,7 @@
 
 #include "common/base/error.h"
 #include "common/base/slice.h"
+#include "common/input/lines.h"
 
 #define NJ_ITEM_TEXT_LINE_BYTES_MAX ((size_t)16 << 20)
 #define NJ_ITEM_TEXT_COLUMNS_MAX 256  // of a table; also columns that can be named
@@ -30,6 +34,7 @@ typedef struct {
 typedef struct {
     nj_slice id; // valid (id.h)
     uint64_t line;
+    const nj_lines *lines; // that it is of
     const nj_text_field *fields;
     size_t field_count;
 } nj_item_text;

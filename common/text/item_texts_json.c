@@ -115,14 +115,14 @@ static nj_status read_object(nj_item_text_reader *reader, const char *line, size
     return status;
 }
 
-nj_status nj_item_texts_read_json(nj_item_text_reader *reader, char *line, size_t size,
+nj_status nj_item_texts_read_json(nj_item_text_reader *reader, char **line, size_t *size,
                                   nj_error *err)
 {
     nj_status status = NJ_OK;
-    while (status == NJ_OK) {
-        status = read_object(reader, line, size, err);
+    while (status == NJ_OK && reader->lines.part == reader->part) {
+        status = read_object(reader, *line, *size, err);
         if (status == NJ_OK) {
-            status = nj_lines_next(&reader->lines, &line, &size, err);
+            status = nj_lines_next(&reader->lines, line, size, err);
         }
     }
     return status;

@@ -17,6 +17,7 @@ typedef struct {
 typedef struct {
     const nj_item_text_reading *reading;
     nj_lines lines;
+    size_t part; // that is being read
     nj_text_column columns[NJ_ITEM_TEXT_COLUMNS_MAX];
     size_t column_count; // 0: none is named, so all are read
     nj_buffer fields;    // nj_text_field, of the item being read
@@ -31,10 +32,11 @@ NJ_CHECKED nj_status nj_item_text_take(nj_item_text_reader *reader, nj_slice id,
 /// The named column of that name, which is found with this; NULL where it was not named.
 nj_text_column *nj_item_text_column(nj_item_text_reader *reader, nj_slice name);
 
-/// The items of a table behind its header line, or of JSON lines; `line` is the first.
-NJ_CHECKED nj_status nj_item_texts_read_table(nj_item_text_reader *reader, char *line, size_t size,
-                                              nj_error *err);
-NJ_CHECKED nj_status nj_item_texts_read_json(nj_item_text_reader *reader, char *line, size_t size,
+/// The items of one part: of a table behind its header line, or of JSON lines. `*line` is the first line of the part, and with NJ_OK
+/// that of the next part; NJ_END where there is none.
+NJ_CHECKED nj_status nj_item_texts_read_table(nj_item_text_reader *reader, char **line,
+                                              size_t *size, nj_error *err);
+NJ_CHECKED nj_status nj_item_texts_read_json(nj_item_text_reader *reader, char **line, size_t *size,
                                              nj_error *err);
 
 #endif

@@ -60,8 +60,8 @@ static nj_status fail_column(const nj_item_text_reader *reader, nj_slice name, n
     for (char *tab = strchr(names, '\t'); tab != NULL; tab = strchr(tab, '\t')) {
         *tab = ' ';
     }
-    return nj_lines_fail(&reader->lines, 1, err, "has no column \"%.*s\"; its columns are: %s",
-                         NJ_SLICE_ARGS(name), names);
+    return nj_lines_fail(&reader->lines, reader->lines.number, err,
+                         "has no column \"%.*s\"; its columns are: %s", NJ_SLICE_ARGS(name), names);
 }
 
 static nj_status read_header(nj_item_text_reader *reader, nj_slice header, table_form *form,
@@ -73,8 +73,8 @@ static nj_status read_header(nj_item_text_reader *reader, nj_slice header, table
     int best = 0;
     while (take_field(header.bytes, header.size, &at, &name)) {
         if (form->count == NJ_ITEM_TEXT_COLUMNS_MAX) {
-            return nj_lines_fail(&reader->lines, 1, err, "has more than %d columns",
-                                 NJ_ITEM_TEXT_COLUMNS_MAX);
+            return nj_lines_fail(&reader->lines, reader->lines.number, err,
+                                 "has more than %d columns", NJ_ITEM_TEXT_COLUMNS_MAX);
         }
         const nj_slice type = split_type(&name);
         const nj_text_column *column = nj_item_text_column(reader, name);
@@ -101,7 +101,7 @@ static nj_status read_header(nj_item_text_reader *reader, nj_slice header, table
             return NJ_OK;
         }
     }
-    return nj_lines_fail(&reader->lines, 1, err,
+    return nj_lines_fail(&reader->lines, reader->lines.number, err,
                          "has %zu columns, none of them text beside the id: columns are separated "
                          "by tabs",
                          form->count);
@@ -130,16 +130,17 @@ static nj_status read_row(nj_item_text_reader *reader, const table_form *form, n
     return status == NJ_OK ? nj_item_text_take(reader, id, err) : status;
 }
 
-nj_status nj_item_texts_read_table(nj_item_text_reader *reader, char *line, size_t size,
+nj_status nj_item_texts_read_table(nj_item_text_reader *reader, char **line, size_t *size,
                                    nj_error *err)
 {
     table_form form = {0};
-    nj_status status = read_header(reader, (nj_slice){line, size}, &form, err);
+    nj_status status = read_header(reader, (nj_slice){*line, *size}, &form, err);
     while (status == NJ_OK) {
-        status = nj_lines_next(&reader->lines, &line, &size, err);
-        if (status == NJ_OK) {
-            status = read_row(reader, &form, (nj_slice){line, size}, err);
+        status = nj_lines_next(&reader->lines, line, size, err);
+        if (status != NJ_OK || reader->lines.part != reader->part) {
+            break;
         }
+        status = read_row(reader, &form, (nj_slice){*line, *size}, err);
     }
     return status;
 }

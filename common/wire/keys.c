@@ -219,6 +219,9 @@ static nj_status parse_one_key(const char *path, const char *bytes, size_t size,
     return status;
 }
 
+// Ours must be for us alone. One of root's may be readable by a group: so a scheduler mounts a secret into a container that
+// does not run as root, and so an access list shows by which systemd hands a credential to a service's user. Source: the same
+// rule as PostgreSQL's ssl_key_file.
 static nj_status check_secret_mode(const char *path, nj_error *err)
 {
     struct stat about;
@@ -228,7 +231,16 @@ static nj_status check_secret_mode(const char *path, nj_error *err)
     if (!S_ISREG(about.st_mode)) {
         return nj_fail(err, NJ_CONFIG, "%s: a secret key must be a regular file", path);
     }
-    if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    const size_t length = strlen(path);
+    if (length > 4 && strcmp(path + length - 4, ".pub") == 0) {
+        return nj_fail(err, NJ_CONFIG,
+                       "%s: a public key by its name; the secret one is needed (the file without "
+                       ".pub)",
+                       path);
+    }
+    const bool is_of_root = about.st_uid == 0 && geteuid() != 0;
+    const mode_t refused = S_IRWXO | (is_of_root ? S_IWGRP | S_IXGRP : S_IRWXG);
+    if ((about.st_mode & refused) != 0) {
         return nj_fail(err, NJ_CONFIG, "%s: mode %03o lets others at a secret key: chmod 600 %s",
                        path, (unsigned)(about.st_mode & 0777), path);
     }

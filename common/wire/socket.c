@@ -85,6 +85,10 @@ static bool set_keys(void *socket, const nj_keypair *keys)
 static nj_status check_endpoint(const char *endpoint, nj_error *err)
 {
     const char *colon = strrchr(endpoint, ':');
+    if (strlen(endpoint) >= NJ_ENDPOINT_BYTES) {
+        return nj_fail(err, NJ_CONFIG, "an endpoint of %zu bytes, the limit is %d",
+                       strlen(endpoint), NJ_ENDPOINT_BYTES - 1);
+    }
     if (strncmp(endpoint, "tcp://", 6) != 0 || colon <= endpoint + 6) {
         return nj_fail(err, NJ_CONFIG, "%s: must be tcp://ADDRESS:PORT", endpoint);
     }
@@ -102,10 +106,6 @@ static nj_status check_endpoint(const char *endpoint, nj_error *err)
 
 static nj_status check_mode(const char *endpoint, bool insecure, bool has_keys, nj_error *err)
 {
-    if (strlen(endpoint) >= NJ_ENDPOINT_BYTES) {
-        return nj_fail(err, NJ_CONFIG, "an endpoint of %zu bytes, the limit is %d",
-                       strlen(endpoint), NJ_ENDPOINT_BYTES - 1);
-    }
     if (insecure && has_keys) {
         return nj_fail(err, NJ_CONFIG, "%s: keys are given, but so is insecure", endpoint);
     }
@@ -483,6 +483,16 @@ nj_status nj_dealer_reconnect(nj_dealer *dealer, nj_error *err)
     close_sockets(dealer, NULL, 0);
     dealer->discarding = false;
     return connect_dealer(dealer, err);
+}
+
+nj_status nj_dealer_move(nj_dealer *dealer, const char *endpoint, nj_error *err)
+{
+    nj_status status = check_endpoint(endpoint, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    memcpy(dealer->endpoint, endpoint, strlen(endpoint) + 1);
+    return nj_dealer_reconnect(dealer, err);
 }
 
 // The next message of one frame. NJ_AGAIN: none now.

@@ -110,6 +110,8 @@ NJ_CHECKED nj_status nj_dealer_open(const nj_dealer_config *config, nj_dealer **
 void nj_dealer_close(nj_dealer **dealer, int linger_ms);
 /// Drops the connection and both queues and starts to connect anew: the router sees another peer.
 NJ_CHECKED nj_status nj_dealer_reconnect(nj_dealer *dealer, nj_error *err);
+/// The same, to a coordinator that has moved. NJ_CONFIG: no endpoint; the dealer stays as it is.
+NJ_CHECKED nj_status nj_dealer_move(nj_dealer *dealer, const char *endpoint, nj_error *err);
 
 /// The next message; `*out` is borrowed until the next receive, reconnect or close. NJ_AGAIN: none now. NJ_IO.
 NJ_CHECKED nj_status nj_dealer_receive(nj_dealer *dealer, nj_slice *out, nj_error *err);

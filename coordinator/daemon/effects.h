@@ -8,6 +8,7 @@
 #include "coordinator/daemon/metrics_page.h"
 #include "coordinator/daemon/night.h"
 #include "coordinator/daemon/pause.h"
+#include "coordinator/daemon/ready_file.h"
 #include "coordinator/daemon/record.h"
 #include "coordinator/daemon/result_check.h"
 #include "coordinator/daemon/stage.h"
@@ -24,6 +25,7 @@ typedef struct {
     nj_exchange exchange;
     nj_buffer settings_bytes;
     nj_request *requests; // owned; scratch of a LEASE, [users of the largest shard]
+    nj_ready_file ready_file;
     nj_progress progress;
     nj_pause pause;
     nj_record record; // what the report tells

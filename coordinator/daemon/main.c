@@ -9,6 +9,10 @@ static const nj_option OPTIONS[] = {
     {"key", "FILE", NULL, "this coordinator's secret key (nightjar keys)", false},
     {"workers", "FILE", NULL,
      "public keys of the workers that may connect, one a line; read again when it changes", false},
+    {"ready-file", "FILE", NULL,
+     "write the endpoint here once workers can connect, and remove it at the end; for "
+     "nightjar-worker --connect file:FILE",
+     false},
     {"insecure", NULL, NULL, "no encryption and no keys; for networks that nobody else is on",
      false},
     NJ_USERS_OPTIONS,
@@ -57,6 +61,7 @@ static nj_status run(const nj_arguments *arguments, nj_error *err)
     }
     if (status == NJ_OK) {
         options.endpoint = nj_argument(arguments, "bind");
+        options.ready_file = nj_argument(arguments, "ready-file");
         options.insecure = nj_argument_flag(arguments, "insecure");
         options.keys = options.insecure ? NULL : &keys;
         options.allowed = options.insecure ? NULL : &allowed;
@@ -82,7 +87,10 @@ int main(int argc, char **argv)
         OPTIONS,
         sizeof OPTIONS / sizeof OPTIONS[0],
         run};
-    static const nj_program PROGRAM = {"nightjar-coordinator", "nightjar-coordinator", &COMMAND, 1};
+    static const nj_program PROGRAM = {.name = "nightjar-coordinator",
+                                       .summary = "nightjar-coordinator",
+                                       .commands = &COMMAND,
+                                       .command_count = 1};
     nj_log_setup("nightjar-coordinator", NJ_LOG_INFO);
     return nj_cli_main(&PROGRAM, argc, argv);
 }

@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "coordinator/daemon/stop.h"
 
 #define EVERY_NS UINT64_C(1000000000)
 #define GENERATION_PREFIX "gen-"
@@ -79,6 +80,7 @@ nj_status nj_measure_begin(nj_night *n, nj_error *err)
 {
     n->metrics.build = 1;
     n->metrics.run_running = 1;
+    n->metrics.quarantine_max = n->options->quarantine_max;
     n->metrics.run_start = nj_clock_wall_ms();
     n->metrics.run_last_success = last_success_ms(n);
     if (n->options->metrics_bind == NULL) {
@@ -103,18 +105,36 @@ void nj_measure_now_and_then(nj_night *n, uint64_t now_ns)
     }
 }
 
+static bool is_asked_to_end(void)
+{
+    return nj_stop_signal() != 0;
+}
+
+static void wait_for_scrape(nj_night *n)
+{
+    const uint32_t wait_ms = n->options->metrics_wait_ms;
+    nj_metrics_page_show(n->page, &n->metrics);
+    nj_log(NJ_LOG_INFO,
+           "the night has ended; its last numbers wait for a scrape, for at most %u ms", wait_ms);
+    if (!nj_metrics_page_await_scrape(n->page, wait_ms, is_asked_to_end)) {
+        nj_log(NJ_LOG_WARNING, "nobody has read the last numbers at http://%s/metrics",
+               nj_metrics_page_address(n->page));
+    }
+}
+
 void nj_measure_end(nj_night *n, nj_status status)
 {
     nj_error err = {0};
-    nj_metrics_page_close(&n->page);
-    if (n->options->metrics_file == NULL) {
-        return;
-    }
     collect(n, nj_clock_mono_ns());
     n->metrics.run_running = 0;
     n->metrics.run_exit_code = (uint64_t)nj_status_exit_code(status);
     n->metrics.run_last_success = last_success_ms(n);
-    if (nj_metrics_write(&n->metrics, n->options->metrics_file, &err) != NJ_OK) {
+    if (n->options->metrics_file != NULL &&
+        nj_metrics_write(&n->metrics, n->options->metrics_file, &err) != NJ_OK) {
         nj_log(NJ_LOG_WARNING, "--metrics-file: %s", err.text);
     }
+    if (n->page != NULL && n->options->metrics_wait_ms > 0 && !is_asked_to_end()) {
+        wait_for_scrape(n);
+    }
+    nj_metrics_page_close(&n->page);
 }

@@ -10,7 +10,8 @@ NJ_CHECKED nj_status nj_measure_begin(nj_night *n, nj_error *err);
 /// Collects and shows, if a second has passed; cheap otherwise.
 void nj_measure_now_and_then(nj_night *n, uint64_t now_ns);
 
-/// The night has ended with `status`: writes the file if the options ask for one, and closes the page. A file that cannot be
+/// The night has ended with `status`: writes the file if the options ask for one, shows the page until it was read, for
+/// at most --metrics-wait-ms or until a signal comes, and closes it. A file that cannot be
 /// written is logged; the night is what it is.
 /// Proof   tests/integration/0230-metrics.t
 void nj_measure_end(nj_night *n, nj_status status);

@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
+#include "common/base/notify.h"
 #include "common/codec/shard.h"
 #include "coordinator/daemon/actual.h"
 #include "coordinator/daemon/effects.h"
@@ -18,7 +19,8 @@
 #include "coordinator/daemon/tell_night.h"
 
 #define LINGER_MS 500
-#define AUDIT_WAIT_MS 5000 // for a worker, when nobody is there to decode the sample
+#define PUBLISH_PATIENCE_MS 3600000 // of a service manager, while the store is packed; a guess
+#define AUDIT_WAIT_MS 5000          // for a worker, when nobody is there to decode the sample
 
 #define FAILED_SHARDS_LEAST 8
 
@@ -75,6 +77,7 @@ static nj_status run_round(nj_night *n, nj_poller *poller, nj_error *err)
         nj_measure_now_and_then(n, nj_clock_mono_ns());
         nj_record_tick(&n->record);
         status = call_tick(n, err);
+        nj_notify_alive(nj_clock_mono_ns());
     }
     if (status == NJ_OK && n->broken != NJ_OK) {
         status = nj_fail(err, n->broken, "%s", n->broken_err.text);
@@ -163,6 +166,7 @@ static nj_status decode_users(nj_night *n, nj_error *err)
         nj_actual_ask_workers(n);
     }
     nj_exchange_farewell(&n->exchange, status == NJ_OK ? NJ_DRAIN_FINISHED : NJ_DRAIN_STOPPING);
+    nj_ready_file_remove(&n->ready_file);
     nj_router_close(&n->exchange.router,
                     LINGER_MS); // who comes while the store is packed finds nobody
     return status;
@@ -268,14 +272,21 @@ static nj_status open_router(nj_night *n, nj_error *err)
     return nj_router_open(&config, &n->exchange.router, err);
 }
 
+// First what workers find: who hears of readiness may start them.
 static nj_status say_ready(nj_night *n, nj_error *err)
 {
     const nj_night_options *options = n->options;
     const char *endpoint = nj_router_endpoint(n->exchange.router);
+    nj_status status = nj_ready_file_write(&n->ready_file, endpoint, err);
+    if (status != NJ_OK) {
+        return status;
+    }
     nj_log_event(
         NJ_EVENT_LISTENING,
         NJ_FIELDS(nj_log_text("endpoint", endpoint), nj_log_uint("encrypted", !options->insecure)),
         "listening on %s%s", endpoint, options->insecure ? " without encryption" : "");
+    nj_notify_ready();
+    nj_notify_status("listening on %s, %zu users to decode", endpoint, n->plan.user_count);
     return options->hooks.ready != NULL && n->plan.user_count > 0 // else nobody has anything to do
                ? options->hooks.ready(options->hooks.context, endpoint, err)
                : NJ_OK;
@@ -356,6 +367,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
 
 static void close_night(nj_night *n)
 {
+    nj_ready_file_remove(&n->ready_file);
     nj_exchange_close(&n->exchange, LINGER_MS);
     nj_record_close(&n->record);
     nj_stage_close(&n->stage);
@@ -369,7 +381,7 @@ static void close_night(nj_night *n)
 nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_summary *out,
                        nj_error *err)
 {
-    nj_night n = {.job = job, .options = options};
+    nj_night n = {.job = job, .options = options, .ready_file = {.path = options->ready_file}};
     nj_buffer_init(&n.settings_bytes, NJ_WIRE_SETTINGS_BYTES_MAX);
     const nj_exchange_work work = nj_night_work(&n);
     nj_exchange_init(&n.exchange, &work);
@@ -389,8 +401,11 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
         status = decode_users(&n, err);
     }
     if (status == NJ_OK) {
+        nj_notify_status("packing, verifying and publishing");
+        nj_notify_busy(PUBLISH_PATIENCE_MS);
         status = nj_night_publish(&n, err);
     }
+    nj_notify_stopping();
     if (status != NJ_OK) {
         nj_stage_discard_empty(&n.stage);
     }

@@ -68,6 +68,7 @@ typedef struct {
     nj_allowlist *allowed;  // copied; NULL with insecure
     nj_allow_watch *watch;  // the file of `allowed`, if it may change; NULL: it may not
     bool insecure;
+    const char *ready_file; // holds the endpoint while workers can connect; NULL: none
     const char *store_dir;
     const char *since; // a generation whose rows are copied where they fit; NULL: none
     const char *
@@ -87,6 +88,7 @@ typedef struct {
     const char *plan_file;    // a plan.json that the night is compared with; NULL: none
     uint64_t started_ns;      // monotonic: when the command began; 0: with nj_night_run
     const char *metrics_bind; // "127.0.0.1:9464"; NULL: no page
+    uint32_t metrics_wait_ms; // how long the page waits for a scrape of the last numbers; 0: not
     const char *metrics_file; // written when the night ends, however it does; NULL: none
     // For the report (coordinator/report); borrowed until nj_night_run returns.
     const nj_night_phase *phases; // [phase_count]

@@ -7,31 +7,21 @@
 #include "common/store/staging.h"
 #include "coordinator/daemon/audit.h"
 
+#define METRICS_WAIT_MS_MAX 3600000
 #define STORAGE_WAIT_MS_MAX 86400000
 
 // The numbers of an option table, each with where it goes.
 static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
 {
-    const struct {
-        const char *name;
-        uint64_t least;
-        uint64_t most;
-        uint32_t *number;
-    } numbers[] = {
-        {"lease-ms", NJ_NIGHT_LEASE_MS_LEAST, NJ_NIGHT_LEASE_MS_MOST, &out->lease_ms},
-        {"quarantine-max", 0, NJ_NIGHT_QUARANTINE_MAX, &out->quarantine_max},
-        {"max-age", 1, NJ_SINCE_MAX_AGE_MOST, &out->max_age},
-        {"audit-users", 0, NJ_AUDIT_USERS_MAX, &out->audit_users},
-        {"storage-wait-ms", 0, STORAGE_WAIT_MS_MAX, &out->storage_wait_ms},
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("lease-ms", NJ_NIGHT_LEASE_MS_LEAST, NJ_NIGHT_LEASE_MS_MOST, &out->lease_ms),
+        NJ_UINT("quarantine-max", 0, NJ_NIGHT_QUARANTINE_MAX, &out->quarantine_max),
+        NJ_UINT("max-age", 1, NJ_SINCE_MAX_AGE_MOST, &out->max_age),
+        NJ_UINT("audit-users", 0, NJ_AUDIT_USERS_MAX, &out->audit_users),
+        NJ_UINT("metrics-wait-ms", 0, METRICS_WAIT_MS_MAX, &out->metrics_wait_ms),
+        NJ_UINT("storage-wait-ms", 0, STORAGE_WAIT_MS_MAX, &out->storage_wait_ms),
     };
-    nj_status status = NJ_OK;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && status == NJ_OK; i++) {
-        uint64_t number = 0;
-        status = nj_argument_uint(arguments, numbers[i].name, numbers[i].least, numbers[i].most,
-                                  &number, err);
-        *numbers[i].number = (uint32_t)number;
-    }
-    return status;
+    return nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
 }
 
 // Who asks for a size gets shards of that size.

@@ -50,6 +50,9 @@
         {"metrics-bind", "ADDRESS", NULL,                                                          \
          "answer GET /metrics and /healthz here, such as 127.0.0.1:9464; default: nowhere",        \
          false},                                                                                   \
+        {"metrics-wait-ms", "N", "0",                                                              \
+         "at the end keep --metrics-bind until the last numbers were read, for at most so long",   \
+         false},                                                                                   \
         {"metrics-file", "FILE", NULL,                                                             \
          "at the end write the metrics here, for a textfile collector", false},                    \
         NJ_LOG_OPTION,                                                                             \

@@ -177,7 +177,7 @@ static void print_eligible_text(const nj_night_summary *s)
 static void print_json(const nj_night_summary *s)
 {
     const char *quote = s->generation.text[0] != '\0' ? "\"" : "";
-    printf("{\"generation\": %s%s%s, \"users\": %" PRIu64 ", \"rows\": %" PRIu64
+    printf("{\"version\": 1, \"generation\": %s%s%s, \"users\": %" PRIu64 ", \"rows\": %" PRIu64
            ", \"skipped\": %" PRIu64 ", \"shards\": %" PRIu64 ", \"resumed_shards\": %" PRIu64
            ", \"resumed_rows\": %" PRIu64
            ", \"decode_s\": %.3f, \"decode_cpu_s\": %.3f, \"peak_rss_mb\": %.1f, \"users_per_s\": "

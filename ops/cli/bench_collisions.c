@@ -275,19 +275,16 @@ static nj_status run_size(const bench_options *options, uint32_t items, nj_bench
 
 static nj_status options_from(const nj_arguments *arguments, bench_options *out, nj_error *err)
 {
-    const struct {
-        const char *name;
-        uint64_t least, most;
-        uint64_t *number;
-    } numbers[] = {{"dim", 1, DIM_MAX, &out->dim},
-                   {"levels", 1, NJ_QUANT_LEVELS_MAX - 1, &out->levels},
-                   {"codes", NJ_CODES_MIN, 4096, &out->codes},
-                   {"spread", 0, 1000, &out->spread_percent}};
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("dim", 1, DIM_MAX, &out->dim),
+        NJ_UINT("levels", 1, NJ_QUANT_LEVELS_MAX - 1, &out->levels),
+        NJ_UINT("codes", NJ_CODES_MIN, 4096, &out->codes),
+        NJ_UINT("spread", 0, 1000, &out->spread_percent),
+    };
     nj_status status = nj_numbers_from(arguments, "items", 1, ITEMS_MAX, SIZES_MAX, out->items,
                                        &out->size_count, err);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && status == NJ_OK; i++) {
-        status = nj_argument_uint(arguments, numbers[i].name, numbers[i].least, numbers[i].most,
-                                  numbers[i].number, err);
+    if (status == NJ_OK) {
+        status = nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
     }
     if (status == NJ_OK) {
         status = nj_kernels_select("auto", &out->encoder.kernels, err);

@@ -13,6 +13,8 @@
 #include "worker/engine/flops.h"
 #include "worker/engine/synthetic.h"
 
+#define TOKENS_MAX 100000
+#define USERS_MAX 100000
 #define BEAMS_MAX 16
 #define ROUNDS_MAX 1000
 
@@ -26,16 +28,14 @@ typedef struct {
 
 static nj_status options_from(const nj_arguments *arguments, bench_options *out, nj_error *err)
 {
-    nj_status status = nj_argument_uint(arguments, "tokens", 1, 100000, &out->tokens, err);
-    if (status == NJ_OK) {
-        status = nj_argument_uint(arguments, "users", 1, 100000, &out->users, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_argument_uint(arguments, "rounds", 1, ROUNDS_MAX, &out->rounds, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_argument_uint(arguments, "eligible", 1, 100, &out->eligible, err);
-    }
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("tokens", 1, TOKENS_MAX, &out->tokens),
+        NJ_UINT("users", 1, USERS_MAX, &out->users),
+        NJ_UINT("rounds", 1, ROUNDS_MAX, &out->rounds),
+        NJ_UINT("eligible", 1, 100, &out->eligible),
+    };
+    nj_status status =
+        nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
     if (status == NJ_OK) {
         status = nj_numbers_from(arguments, "beams", 1, 100000, BEAMS_MAX, out->beams,
                                  &out->beam_count, err);

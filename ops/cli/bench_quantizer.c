@@ -38,20 +38,17 @@ typedef struct {
 
 static nj_status options_from(const nj_arguments *arguments, bench_options *out, nj_error *err)
 {
-    const struct {
-        const char *name;
-        uint64_t least, most;
-        uint64_t *number;
-    } numbers[] = {{"items", 1, ITEMS_MAX, &out->items},
-                   {"levels", 1, NJ_QUANT_LEVELS_MAX, &out->levels},
-                   {"codes", 1, NJ_QUANT_CODES_MAX, &out->codes},
-                   {"beam", 1, NJ_QUANT_BEAM_MAX, &out->beam},
-                   {"rounds", 1, ROUNDS_MAX, &out->rounds}};
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("items", 1, ITEMS_MAX, &out->items),
+        NJ_UINT("levels", 1, NJ_QUANT_LEVELS_MAX, &out->levels),
+        NJ_UINT("codes", 1, NJ_QUANT_CODES_MAX, &out->codes),
+        NJ_UINT("beam", 1, NJ_QUANT_BEAM_MAX, &out->beam),
+        NJ_UINT("rounds", 1, ROUNDS_MAX, &out->rounds),
+    };
     nj_status status = nj_numbers_from(arguments, "dims", 1, NJ_QUANT_DIMS_MAX, DIMS_MAX, out->dims,
                                        &out->dim_count, err);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && status == NJ_OK; i++) {
-        status = nj_argument_uint(arguments, numbers[i].name, numbers[i].least, numbers[i].most,
-                                  numbers[i].number, err);
+    if (status == NJ_OK) {
+        status = nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
     }
     for (size_t i = 0; i < out->dim_count && status == NJ_OK; i++) {
         if ((out->items + out->levels * out->codes) * out->dims[i] > FLOATS_MAX) {

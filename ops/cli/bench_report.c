@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "ops/cli/bench_columns.h"
 #include "ops/cli/bench_compare.h"
+#include "ops/cli/commands.h"
 
 #define LINE_BYTES 512
 #define FAIL_BELOW_MAX 100.0
@@ -230,8 +231,9 @@ static nj_status print_end(nj_bench_report *report, nj_error *err)
 {
     const json_t *saved_rows = json_object_get(report->saved, "results");
     json_t *comparisons = nj_bench_compare(saved_rows, report->rows);
-    json_t *all = json_pack("{s:O, s:O, s:O*}", "machine", report->machine, "results", report->rows,
-                            "compare", report->saved != NULL ? comparisons : NULL);
+    json_t *all = json_pack("{s:i, s:O, s:O, s:O*}", "version", NJ_JSON_OUTPUT_VERSION, "machine",
+                            report->machine, "results", report->rows, "compare",
+                            report->saved != NULL ? comparisons : NULL);
     nj_status status = NJ_OK;
     if (comparisons == NULL || all == NULL) {
         status = nj_fail(err, NJ_NO_MEMORY, "no memory to print");

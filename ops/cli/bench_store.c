@@ -18,6 +18,7 @@
 #include "ops/cli/bench_watch.h"
 #include "ops/cli/commands.h"
 
+#define ROWS_MAX 1000000000
 #define ROUNDS_MAX 100
 #define BATCH_SHARDS 32 // as many as the coordinator commits at once
 #define PROBE_BYTES_MAX ((size_t)256 << 20)
@@ -54,18 +55,13 @@ typedef struct {
 
 static nj_status options_from(const nj_arguments *arguments, bench_options *out, nj_error *err)
 {
-    nj_status status = nj_argument_uint(arguments, "rows", 1, 1000000000, &out->rows, err);
-    if (status == NJ_OK) {
-        status = nj_argument_uint(arguments, "top", 1, NJ_ROW_ITEMS_MAX, &out->top, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_argument_uint(arguments, "shard-users", 1, NJ_SHARD_USERS_MAX,
-                                  &out->shard_users, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_argument_uint(arguments, "rounds", 1, ROUNDS_MAX, &out->rounds, err);
-    }
-    return status;
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("rows", 1, ROWS_MAX, &out->rows),
+        NJ_UINT("top", 1, NJ_ROW_ITEMS_MAX, &out->top),
+        NJ_UINT("shard-users", 1, NJ_SHARD_USERS_MAX, &out->shard_users),
+        NJ_UINT("rounds", 1, ROUNDS_MAX, &out->rounds),
+    };
+    return nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
 }
 
 // ---- made-up rows ----

@@ -79,26 +79,23 @@ static nj_status lists_from(const nj_arguments *arguments, bench_options *out, n
 static nj_status options_from(const nj_arguments *arguments, bench_options *out, nj_error *err)
 {
     uint64_t layers, decoder_layers, D, H, E, F, V;
-    const struct {
-        const char *name;
-        uint64_t least, most;
-        uint64_t *number;
-    } NUMBERS[] = {{"layers", 1, NJ_T5_LAYERS_MAX, &layers},
-                   {"decoder-layers", 1, NJ_T5_LAYERS_MAX, &decoder_layers},
-                   {"d-model", 1, NJ_T5_WIDTH_MAX, &D},
-                   {"heads", 1, 256, &H},
-                   {"d-kv", 1, 256, &E},
-                   {"d-ff", 1, NJ_T5_WIDTH_MAX, &F},
-                   {"vocabulary", 1, NJ_T5_VOCABULARY_MAX, &V},
-                   {"labels", 1, 64, &out->labels},
-                   {"batch", 1, BATCH_MAX, &out->batch},
-                   {"shard", 1, BATCH_MAX, &out->shard},
-                   {"dropout", 0, DROPOUT_MAX, &out->dropout},
-                   {"rounds", 1, ROUNDS_MAX, &out->rounds}};
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("layers", 1, NJ_T5_LAYERS_MAX, &layers),
+        NJ_UINT("decoder-layers", 1, NJ_T5_LAYERS_MAX, &decoder_layers),
+        NJ_UINT("d-model", 1, NJ_T5_WIDTH_MAX, &D),
+        NJ_UINT("heads", 1, 256, &H),
+        NJ_UINT("d-kv", 1, 256, &E),
+        NJ_UINT("d-ff", 1, NJ_T5_WIDTH_MAX, &F),
+        NJ_UINT("vocabulary", 1, NJ_T5_VOCABULARY_MAX, &V),
+        NJ_UINT("labels", 1, 64, &out->labels),
+        NJ_UINT("batch", 1, BATCH_MAX, &out->batch),
+        NJ_UINT("shard", 1, BATCH_MAX, &out->shard),
+        NJ_UINT("dropout", 0, DROPOUT_MAX, &out->dropout),
+        NJ_UINT("rounds", 1, ROUNDS_MAX, &out->rounds),
+    };
     nj_status status = lists_from(arguments, out, err);
-    for (size_t i = 0; i < sizeof NUMBERS / sizeof NUMBERS[0] && status == NJ_OK; i++) {
-        status = nj_argument_uint(arguments, NUMBERS[i].name, NUMBERS[i].least, NUMBERS[i].most,
-                                  NUMBERS[i].number, err);
+    if (status == NJ_OK) {
+        status = nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
     }
     if (status == NJ_OK) {
         status =

@@ -26,6 +26,9 @@
 #include "ops/cli/bench_watch.h"
 #include "ops/cli/commands.h"
 
+#define USERS_MAX 4096
+#define ITEMS_MAX 10000000
+#define SHARDS_MAX 100000
 #define HISTORY_ITEMS 20
 #define WAIT_MS 1000
 #define SILENCE_MS 60000
@@ -518,15 +521,13 @@ static nj_status run_mode(const world *w, const bench_options *options, bench_ro
 
 static nj_status options_from(const nj_arguments *arguments, bench_options *out, nj_error *err)
 {
-    nj_status status = nj_argument_uint(arguments, "users", 1, 4096, &out->users, err);
-    if (status == NJ_OK) {
-        status = nj_argument_uint(arguments, "top", 1, NJ_ROW_ITEMS_MAX, &out->top, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_argument_uint(arguments, "items", 1, 10000000, &out->items, err);
-    }
-    return status == NJ_OK ? nj_argument_uint(arguments, "shards", 10, 100000, &out->shards, err)
-                           : status;
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("users", 1, USERS_MAX, &out->users),
+        NJ_UINT("top", 1, NJ_ROW_ITEMS_MAX, &out->top),
+        NJ_UINT("items", 1, ITEMS_MAX, &out->items),
+        NJ_UINT("shards", 10, SHARDS_MAX, &out->shards),
+    };
+    return nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
 }
 
 static nj_status add_row(nj_bench_report *report, const bench_options *options, size_t bytes,

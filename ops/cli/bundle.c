@@ -61,10 +61,11 @@ static void print_summary(const char *path, const nj_pack_summary *summary, bool
     char hex[NJ_DIGEST_HEX_BYTES];
     nj_digest_hex(&summary->digest, hex);
     if (as_json) {
-        printf("{\"bundle\": \"%s\", \"items\": %u, \"levels\": %u, \"leaves\": %u, "
-               "\"history_max\": %u, \"counted_items\": %" PRIu64,
-               hex, summary->item_count, summary->level_count, summary->leaf_count,
-               summary->history_max, summary->counted_items);
+        printf(
+            "{\"version\": 1, \"bundle\": \"%s\", \"items\": %u, \"levels\": %u, \"leaves\": %u, "
+            "\"history_max\": %u, \"counted_items\": %" PRIu64,
+            hex, summary->item_count, summary->level_count, summary->leaf_count,
+            summary->history_max, summary->counted_items);
         if (summary->pairing.dealt.tried) {
             print_pairing_json(&summary->pairing);
         }
@@ -80,8 +81,7 @@ static nj_status histories_from(const nj_arguments *arguments, nj_histories_sour
                                 nj_error *err)
 {
     const char *as_of = nj_argument(arguments, "as-of");
-    nj_status status =
-        nj_format_from(nj_argument(arguments, "format"), out->path, &out->format, err);
+    nj_status status = nj_histories_form_from(arguments, out, err);
     return status == NJ_OK && as_of != NULL ? nj_instant_parse("as-of", as_of, &out->as_of, err)
                                             : status;
 }

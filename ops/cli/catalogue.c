@@ -35,7 +35,7 @@ static void print_levels(const nj_catalogue_summary *summary, const char *open, 
 
 static void print_summary_json(const nj_catalogue_summary *summary)
 {
-    printf("{\"items\": %u, \"retired\": %u, \"levels\": %u, \"codes_per_level\": ",
+    printf("{\"version\": 1, \"items\": %u, \"retired\": %u, \"levels\": %u, \"codes_per_level\": ",
            summary->item_count, summary->retired_count, summary->level_count);
     print_levels(summary, "[", ", ");
     printf("], \"token_base\": %u, \"token_end\": %u, \"suffix\": %s, \"distinct_sids\": %u, "

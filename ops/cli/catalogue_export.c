@@ -30,7 +30,7 @@ nj_status nj_command_catalogue_export(const nj_arguments *arguments, nj_error *e
                    as_index ? ", and index.json cannot say so" : ", and retired.npy says which");
         }
         printf(nj_argument_flag(arguments, "json")
-                   ? "{\"items\": %u, \"levels\": %u, \"retired\": %u}\n"
+                   ? "{\"version\": 1, \"items\": %u, \"levels\": %u, \"retired\": %u}\n"
                    : "%u items, %u levels, %u of the items retired\n",
                N, L, catalogue->retired_count);
     }

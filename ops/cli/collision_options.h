@@ -8,12 +8,12 @@
 
 // Rows of a command's option table.
 #define NJ_COLLISION_OPTIONS                                                                       \
-    {"collisions", "WORD", "suffix",                                                               \
+    {"collisions", "suffix|relocate|leaves", "suffix",                                             \
      "items of equal codes: suffix (a counter as a further level), relocate (next best codes) or " \
      "leaves (they share a SID)",                                                                  \
      false},                                                                                       \
         {"suffix-codes", "N", "0", "codes of the counter; 0: as many as the last level", false},   \
-        {"suffix-overflow", "WORD", "refuse",                                                      \
+        {"suffix-overflow", "refuse|relocate", "refuse",                                           \
          "items past the counter: refuse, or relocate them to codes that have room", false},       \
     {                                                                                              \
         "no-suffix", NULL, NULL, "as --collisions leaves", false                                   \

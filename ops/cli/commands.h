@@ -6,7 +6,10 @@
 #include "common/cli/cli.h"
 #include "common/codec/json.h"
 
-/// Prints the object on standard output and gives it up, whatever the status; NULL is NJ_NO_MEMORY.
+// Of what --json prints: schemas/json, where a change that a reader could stumble over takes the next number.
+#define NJ_JSON_OUTPUT_VERSION 1
+
+/// Prints the object on standard output, "version" first, and gives it up, whatever the status; NULL is NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_print_json_take(json_t **object, nj_error *err);
 
 nj_status nj_command_baseline(const nj_arguments *arguments, nj_error *err);
@@ -30,12 +33,14 @@ nj_status nj_command_catalogue_import(const nj_arguments *arguments, nj_error *e
 nj_status nj_command_catalogue_join(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_refresh(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_catalogue_show(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_completion(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_embed(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_eval(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_keys(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_lab_data(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_man(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_plan(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_report(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_run(const nj_arguments *arguments, nj_error *err);

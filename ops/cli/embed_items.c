@@ -85,10 +85,10 @@ static nj_status take_text(void *context, const nj_item_text *text, nj_error *er
     }
     size_t *row = (size_t *)(void *)items->rows.bytes + item;
     if (*row != NJ_IDMAP_NONE) {
-        return nj_fail(err, NJ_INPUT,
-                       "%s: line %" PRIu64 ": item \"%.*s\" stands on line %" PRIu64 " too",
-                       items->path, text->line, NJ_SLICE_ARGS(text->id),
-                       ((const uint64_t *)(const void *)items->lines.bytes)[*row]);
+        const uint64_t *lines = (const uint64_t *)(const void *)items->lines.bytes;
+        const nj_line_place place = nj_lines_place(text->lines, lines[*row]);
+        return nj_lines_fail(text->lines, text->line, err, "item \"%.*s\" stands on %s too",
+                             NJ_SLICE_ARGS(text->id), place.text);
     }
     *row = items->tfidf.row_count;
     status = nj_buffer_append(&items->lines, &text->line, sizeof text->line);

@@ -101,9 +101,12 @@ static nj_status count_training(const nj_arguments *arguments, nj_eval_inputs *i
     if (path == NULL) {
         return NJ_OK;
     }
-    const nj_histories_source training = {.path = path,
-                                          .format = nj_histories_format_of_path(path)};
-    return nj_held_out_count(&in->held, &training, in->items, in->map, err);
+    nj_histories_source training = in->source; // written as --users, but for the form
+    training = (nj_histories_source){
+        .path = path, .columns = training.columns, .delimiter = training.delimiter};
+    nj_status status = nj_histories_format_find(path, &training.format, err);
+    return status == NJ_OK ? nj_held_out_count(&in->held, &training, in->items, in->map, err)
+                           : status;
 }
 
 static nj_status read_users(nj_eval_inputs *in, nj_error *err)

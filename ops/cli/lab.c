@@ -12,6 +12,7 @@
 #include "ops/cli/lab_chain.h"
 #include "ops/cli/lab_page.h"
 
+#define LAB_FACTS_BYTES_MAX (1u << 20)
 #define THREADS_MAX 256
 
 // What settings borrow.
@@ -167,6 +168,17 @@ nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err)
     return status;
 }
 
+static nj_status print_facts(const char *folder, nj_error *err)
+{
+    nj_path path;
+    json_t *facts = NULL;
+    nj_status status = nj_path_join(folder, NJ_LAB_DATA_JSON, &path, err);
+    if (status == NJ_OK) {
+        status = nj_json_load(path.text, LAB_FACTS_BYTES_MAX, &facts, err);
+    }
+    return status == NJ_OK ? nj_print_json_take(&facts, err) : status;
+}
+
 nj_status nj_command_lab_data(const nj_arguments *arguments, nj_error *err)
 {
     const nj_lab_kind *kind = NULL;
@@ -180,5 +192,8 @@ nj_status nj_command_lab_data(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         status = nj_folder_make(out, err);
     }
-    return status == NJ_OK ? nj_lab_data_write(kind, folder, seed, out, err) : status;
+    if (status == NJ_OK) {
+        status = nj_lab_data_write(kind, folder, seed, out, err);
+    }
+    return status == NJ_OK && nj_argument_flag(arguments, "json") ? print_facts(out, err) : status;
 }

@@ -8,7 +8,9 @@
 #include "common/codec/json.h"
 #include "common/input/histories.h"
 #include "common/input/lines.h"
+#include "ops/cli/commands.h"
 #include "ops/cli/lab.h"
+#include "ops/cli/lab_chain.h"
 
 #define ITEM_LINE_BYTES_MAX (1u << 20)
 #define ITEM_COLUMNS_MAX 64
@@ -346,9 +348,9 @@ static json_t *describe(gathering *g, const nj_lab_kind *kind, uint64_t seed)
     const size_t users = g->lengths.size / sizeof(uint64_t);
     qsort(g->lengths.bytes, users, sizeof(uint64_t), compare_numbers);
     qsort(g->counts.bytes, g->items.count, sizeof(uint64_t), compare_numbers);
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "kind", kind->name,
-                     "seed", (json_int_t)seed, "users", (json_int_t)users, "items",
-                     (json_int_t)g->items.count, "items_without_title",
+    return json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "version",
+                     NJ_JSON_OUTPUT_VERSION, "kind", kind->name, "seed", (json_int_t)seed, "users",
+                     (json_int_t)users, "items", (json_int_t)g->items.count, "items_without_title",
                      (json_int_t)(g->items.count - g->known_count), "events",
                      (json_int_t)g->event_count, "tied_events", (json_int_t)g->tied_count,
                      "users_too_short", (json_int_t)g->short_count, "history_lengths",
@@ -360,7 +362,7 @@ static nj_status write_facts(gathering *g, const nj_lab_kind *kind, uint64_t see
                              nj_error *err)
 {
     nj_path path;
-    nj_status status = nj_path_join(out, "data.json", &path, err);
+    nj_status status = nj_path_join(out, NJ_LAB_DATA_JSON, &path, err);
     json_t *facts = status == NJ_OK ? describe(g, kind, seed) : NULL;
     char *text = facts != NULL ? json_dumps(facts, JSON_INDENT(1)) : NULL;
     if (status == NJ_OK) {

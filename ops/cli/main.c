@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "ops/cli/examples.h"
 #include "ops/cli/tables.h"
 
 #define COMMANDS_MAX 96
 
 static const nj_command_rows *const GROUPS[] = {
-    &NJ_COMMANDS_BENCH, &NJ_COMMANDS_CATALOGUE, &NJ_COMMANDS_EVAL,
-    &NJ_COMMANDS_NIGHT, &NJ_COMMANDS_STORE,     &NJ_COMMANDS_TRAIN,
+    &NJ_COMMANDS_BENCH, &NJ_COMMANDS_CATALOGUE, &NJ_COMMANDS_EVAL,  &NJ_COMMANDS_NIGHT,
+    &NJ_COMMANDS_STORE, &NJ_COMMANDS_TOOLS,     &NJ_COMMANDS_TRAIN,
 };
 
 static int compare_names(const void *a, const void *b)
@@ -36,11 +37,14 @@ int main(int argc, char **argv)
 {
     static nj_command commands[COMMANDS_MAX];
     const nj_program program = {
-        "nightjar",
-        "nightjar precomputes recommendations overnight: from a generative model, a catalogue of "
-        "semantic\n"
-        "IDs and user histories to an LMDB store that caches read in the morning.",
-        commands, collect_commands(commands)};
+        .name = "nightjar",
+        .summary = "nightjar precomputes recommendations overnight: from a generative model, a "
+                   "catalogue of semantic\n"
+                   "IDs and user histories to an LMDB store that caches read in the morning.",
+        .commands = commands,
+        .command_count = collect_commands(commands),
+        .examples = NJ_EXAMPLES,
+        .example_count = NJ_EXAMPLE_COUNT};
     nj_log_setup("nightjar", NJ_LOG_INFO);
     return nj_cli_main(&program, argc, argv);
 }

@@ -19,7 +19,6 @@
 #define NODES_MAX 100000
 #define SCALE_USERS_MAX UINT64_C(256000000) // NJ_PLAN_SHARDS_MAX shards of the usual size
 #define PRICE_MAX 1e6
-#define OWN_BASE_BYTES 3e6 // of this process without users
 
 typedef struct {
     nj_night_options night; // shards, class and --since
@@ -155,9 +154,12 @@ static nj_status probe(const nj_arguments *arguments, const plan_options *o, pla
     status = nj_plan_histories_count(&w->plan, &w->job, engine, (uint32_t)(o->workers * o->nodes),
                                      &r->histories, err);
     if (status == NJ_OK && w->plan.user_count > 0) {
+        // Workers of other machines have processors of their own, which this one may lack.
+        const uint64_t here =
+            o->nodes > 1 && o->workers > r->machine.cpus ? r->machine.cpus : o->workers;
         const nj_plan_probe_options options = {.seconds = (double)o->probe_s,
                                                .seed = o->seed,
-                                               .workers = (uint32_t)o->workers,
+                                               .workers = (uint32_t)here,
                                                .pin = nj_argument(arguments, "pin"),
                                                .items_mean = r->histories.items_mean};
         nj_log(NJ_LOG_INFO, "decoding a sample for %" PRIu64 " s", o->probe_s);
@@ -178,20 +180,28 @@ static uint64_t count_shards(uint64_t users, const nj_night_options *night)
     return shards;
 }
 
-// The same night with more users of the same kind.
-static void scale(const plan_options *o, nj_plan_result *r)
+// What one user takes of the coordinator's memory, at the mean: his items, where they lie, his id, and his place in the order.
+static double user_bytes(const plan_work *w)
+{
+    const nj_user_table *users = &w->job.users;
+    const double bytes = (double)users->items.size + (double)users->spans.size +
+                         (double)users->ids.offsets.size + (double)users->ids.bytes.size;
+    return bytes / (double)users->count + sizeof *w->plan.order;
+}
+
+// The same night with more users of the same kind, or with fewer.
+static void scale(const plan_options *o, const plan_work *w, nj_plan_result *r)
 {
     nj_forecast *f = &r->forecast;
     const double factor = (double)o->scale_users / (double)f->users;
-    const double own = (double)f->own_bytes;
     r->scaled_from = f->users;
     f->users = o->scale_users;
     f->copied = (uint64_t)llround((double)f->copied * factor);
     f->searches = (uint64_t)llround((double)f->searches * factor);
     f->shards = count_shards(f->users - f->copied, &o->night);
     f->start_s *= factor;
-    const double more = own > OWN_BASE_BYTES ? (own - OWN_BASE_BYTES) * (factor - 1) : 0;
-    f->own_bytes = (uint64_t)fmax(0, own + more);
+    const double more = user_bytes(w) * ((double)f->users - (double)r->scaled_from);
+    f->own_bytes = (uint64_t)fmax(0, (double)f->own_bytes + more);
     f->resident_bytes = (uint64_t)fmax(0, (double)f->resident_bytes + more);
 }
 
@@ -229,7 +239,7 @@ static void fill_forecast(const plan_options *o, const plan_work *w, nj_plan_res
     f->local = o->nodes == 1;
     f->price = o->price;
     if (o->scale_users > 0) {
-        scale(o, r);
+        scale(o, w, r);
     }
 }
 
@@ -340,7 +350,7 @@ nj_status nj_command_plan(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         status = tell(arguments, result, err);
     }
-    if (status == NJ_OK && result->warning_count > 0 && nj_argument_flag(arguments, "strict")) {
+    if (status == NJ_OK && result->obstacle_count > 0 && nj_argument_flag(arguments, "strict")) {
         status = nj_fail(err, NJ_REFUSED, "the night does not fit: %s", result->warnings[0]);
     }
     nj_engine_close(&work.engine);

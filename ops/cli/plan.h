@@ -49,9 +49,10 @@ typedef struct {
     uint64_t shared_bytes; // of a worker's memory, which workers of one node have in common
     char warnings[NJ_PLAN_WARNINGS_MAX][NJ_PLAN_WARNING_BYTES];
     size_t warning_count;
+    size_t obstacle_count; // of them, the first ones: disk, memory, deadline
 } nj_plan_result;
 
-/// Fills result->warnings: what would stop the night or make it late.
+/// Fills result->warnings: what would stop the night or make it late, and behind that what makes the plan less sure.
 void nj_plan_warn(nj_plan_result *result);
 
 /// The document that plan.json holds. Owned by the caller; NULL: no memory.

@@ -94,6 +94,7 @@ void nj_plan_warn(nj_plan_result *r)
              (double)r->machine.memory_bytes / 1e6);
     }
     warn_of_deadline(r);
+    r->obstacle_count = r->warning_count;
     warn_of_probe(r);
 }
 

@@ -6,7 +6,12 @@
 
 nj_status nj_print_json_take(json_t **object, nj_error *err)
 {
-    char *text = *object != NULL ? json_dumps(*object, JSON_INDENT(2)) : NULL;
+    json_t *versioned = json_pack("{s:i}", "version", NJ_JSON_OUTPUT_VERSION);
+    char *text = NULL;
+    if (*object != NULL && json_object_update(versioned, *object) == 0) {
+        text = json_dumps(versioned, JSON_INDENT(2));
+    }
+    json_decref(versioned);
     json_decref(*object);
     *object = NULL;
     if (text == NULL) {

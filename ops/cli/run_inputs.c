@@ -9,6 +9,8 @@
 #include "common/base/file.h"
 #include "common/base/file_digest.h"
 #include "common/input/histories.h"
+#include "common/input/parts.h"
+#include "common/input/spool.h"
 
 #define CATALOGUE_RECORD "catalogue.json" // has the fingerprints of the folder's other files
 
@@ -16,7 +18,7 @@ static nj_status add_file(nj_phase_inputs *inputs, const char *name, const char 
                           nj_error *err)
 {
     nj_digest digest = {0};
-    nj_status status = path != NULL ? nj_file_digest(path, &digest, err) : NJ_OK;
+    nj_status status = path != NULL ? nj_parts_digest(path, &digest, err) : NJ_OK;
     if (status == NJ_OK) {
         nj_phase_inputs_add(inputs, name, &digest);
     }
@@ -121,40 +123,13 @@ nj_status nj_run_bundle_inputs(const nj_arguments *arguments, const nj_digest *c
 static bool changes_no_row(const char *name)
 {
     static const char *const NAMES[] = {
-        "bundle",
-        "embeddings",
-        "ids",
-        "catalogue",
-        "model",
-        "histories",
-        "no-pairing-check",
-        "max-retired",
-        "suffix-overflow",
-        "no-drift",
-        "no-skip",
-        "dry-run",
-        "users",
-        "store",
-        "resume",
-        "shard-users",
-        "lease-ms",
-        "metrics-bind",
-        "metrics-file",
-        "log-format",
-        "retry-quarantined",
-        "speculate",
-        "audit-users",
-        "json",
-        "storage-wait-ms",
-        "workers",
-        "pin",
-        "cache",
-        "memory-max",
-        "batch",
-        "without",
-        "since",
-        "since-bundle",
-        "max-age",
+        "bundle",          "embeddings",        "ids",          "catalogue",       "model",
+        "histories",       "no-pairing-check",  "max-retired",  "suffix-overflow", "no-drift",
+        "no-skip",         "dry-run",           "users",        "store",           "resume",
+        "shard-users",     "lease-ms",          "metrics-bind", "metrics-file",    "plan",
+        "log-format",      "retry-quarantined", "speculate",    "audit-users",     "json",
+        "storage-wait-ms", "workers",           "pin",          "cache",           "memory-max",
+        "batch",           "without",           "since",        "since-bundle",    "max-age",
         "quarantine-max",
     };
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
@@ -165,10 +140,20 @@ static bool changes_no_row(const char *name)
     return false;
 }
 
-static bool is_regular(const char *path)
+// True where the value is the path of a file, or of a folder of parts, and what is in it decides rows.
+static bool is_read(const char *name, const char *path)
 {
+    static const char *const NAMES[] = {"eligible", "deny", "groups", "user-groups"};
     struct stat facts;
-    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+    if (stat(nj_spooled_path(path), &facts) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        if (strcmp(name, NAMES[i]) == 0) {
+            return true;
+        }
+    }
+    return S_ISREG(facts.st_mode);
 }
 
 static nj_status add_options(const nj_arguments *arguments, nj_phase_inputs *inputs, nj_error *err)
@@ -184,9 +169,9 @@ static nj_status add_options(const nj_arguments *arguments, nj_phase_inputs *inp
         }
         nj_digester_update_sized(&digester, name, strlen(name));
         nj_digester_update_sized(&digester, value, strlen(value));
-        if (is_regular(value)) {
+        if (is_read(name, value)) {
             nj_digest digest;
-            status = nj_file_digest(value, &digest, err);
+            status = nj_parts_digest(value, &digest, err);
             nj_digester_update(&digester, digest.bytes, sizeof digest.bytes);
         }
     }

@@ -13,6 +13,8 @@
 #include "common/catalogue/item_threads.h"
 #include "common/catalogue/job.h"
 #include "common/input/npy.h"
+#include "common/input/parts.h"
+#include "common/input/spool.h"
 #include "common/store/lock.h"
 #include "common/store/staging.h"
 #include "ops/cli/collision_options.h"
@@ -66,18 +68,30 @@ nj_status nj_run_phases_wanted(const nj_arguments *arguments, bool *out, nj_erro
     return status == NJ_OK ? require(arguments, "model", err) : status;
 }
 
-static bool is_stream(const char *path)
+// What comes through a pipe is read by several phases, and its digest tells whether one has to be made again.
+static nj_status spool_inputs(const nj_arguments *arguments, nj_error *err)
 {
-    return strcmp(path, "-") == 0;
+    static const char *const NAMES[] = {"users", "histories", "eligible",
+                                        "deny",  "groups",    "user-groups"};
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0] && status == NJ_OK; i++) {
+        const char *path = nj_argument(arguments, NAMES[i]);
+        status = path != NULL ? nj_spool_if_stream(path, err) : NJ_OK;
+    }
+    return status;
 }
 
 // They are read last: better wrong before anything is made.
 static nj_status check_users(const nj_arguments *arguments, nj_error *err)
 {
+    nj_parts parts = {0};
     nj_mapped file = {0};
-    const char *path = nj_argument(arguments, "users");
-    nj_status status = is_stream(path) ? NJ_OK : nj_mapped_open(path, &file, err);
+    nj_status status = nj_parts_list(nj_argument(arguments, "users"), &parts, err);
+    if (status == NJ_OK) {
+        status = nj_mapped_open(parts.paths[0], &file, err);
+    }
     nj_mapped_close(&file);
+    nj_parts_fini(&parts);
     return status;
 }
 
@@ -356,12 +370,11 @@ static nj_status make_request(const night *n, const nj_path *catalogue, nj_pack_
                              .no_pairing_check = nj_argument_flag(arguments, "no-pairing-check")};
     nj_status status = nj_histories_from(arguments, &out->probe, err);
     if (status == NJ_OK && out->histories.path != NULL) {
-        out->histories.format = nj_histories_format_of_path(out->histories.path);
+        out->histories.columns = out->probe.columns;
+        out->histories.delimiter = out->probe.delimiter;
         out->histories.as_of =
             out->probe.as_of; // a night of the past does not know what sold later
-    }
-    if (is_stream(out->probe.path)) {
-        out->probe.path = NULL;
+        status = nj_histories_format_find(out->histories.path, &out->histories.format, err);
     }
     return status;
 }
@@ -407,16 +420,14 @@ static nj_status look_at_users(night *n, nj_run_phases *out, nj_error *err)
 {
     nj_digest bundle;
     nj_store_name current;
-    out->users_known = !is_stream(nj_argument(n->arguments, "users"));
     nj_status status =
         nj_phase_path(n->store, NJ_RUN_BUNDLE, NJ_RUN_BUNDLE_FILE, &out->bundle, err);
     if (status == NJ_OK) {
         status = nj_phase_path(n->store, NJ_RUN_BUNDLE, NJ_RUN_KEPT_FILE, &out->kept_bundle, err);
     }
-    if (status != NJ_OK || !out->users_known) {
-        return status;
+    if (status == NJ_OK) {
+        status = nj_run_bundle_digest(out->bundle.text, &bundle, err);
     }
-    status = nj_run_bundle_digest(out->bundle.text, &bundle, err);
     if (status == NJ_OK) {
         status = nj_run_users_inputs(n->arguments, &bundle, &out->users, err);
     }
@@ -546,6 +557,9 @@ nj_status nj_run_phases_make(const nj_arguments *arguments, nj_run_phases *out, 
         status = nj_suffix_overflow_from(arguments, &suffix_relocates, err);
     }
     if (status == NJ_OK) {
+        status = spool_inputs(arguments, err);
+    }
+    if (status == NJ_OK) {
         status = check_users(arguments, err);
     }
     if (status == NJ_OK) {
@@ -576,9 +590,6 @@ nj_status nj_run_phases_note(const nj_run_phases *phases, const nj_store_name *g
     nj_folder_draft draft = {0};
     nj_store_lock lock = {.fd = -1};
     const char *store = nj_argument(phases->arguments, "store");
-    if (!phases->users_known) {
-        return NJ_OK;
-    }
     nj_status status = nj_phase_folder(store, &folder, err);
     if (status == NJ_OK) {
         status = nj_store_lock_take(folder.text, NJ_PHASE_LOCK, NJ_STORE_LOCK_WAIT_MS, &lock, err);

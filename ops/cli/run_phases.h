@@ -31,7 +31,7 @@
          "do not ask whether the model knows the catalogue's SIDs", false},                        \
         {"max-retired", "P", "20",                                                                 \
          "refuse when more than P % of the items that are sold are missing tonight", false},       \
-        {"suffix-overflow", "WORD", "refuse",                                                      \
+        {"suffix-overflow", "refuse|relocate", "refuse",                                           \
          "new items past the counter: refuse, or relocate them to codes that have room", false},   \
         {"no-drift", NULL, NULL, "do not look how far the embeddings of old items have moved",     \
          false},                                                                                   \
@@ -47,7 +47,6 @@ typedef struct {
     nj_path bundle;                // what the users' phase reads
     nj_path kept_bundle;   // what the generation before was made with, if it is there (run_kept.h)
     nj_phase_inputs users; // that it is made from
-    bool users_known;      // false: they come through a pipe
     bool finished;         // nothing is left to do: a dry run, or nothing has changed
     nj_night_phase made[NJ_RUN_PHASES]; // for the report: catalogue and bundle
 } nj_run_phases;

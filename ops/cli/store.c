@@ -299,6 +299,10 @@ nj_status nj_command_store_list(const nj_arguments *arguments, nj_error *err)
     if (nj_argument_flag(arguments, "json")) {
         status = list_as_json(&listing, err);
     } else {
+        if (listing.count == 0) {
+            nj_log(NJ_LOG_INFO, "%s: holds no generation: nothing has been published there",
+                   nj_argument(arguments, "store"));
+        }
         for (size_t i = 0; i < listing.count; i++) {
             const nj_store_entry *entry = &listing.entries[i];
             printf("%s %s  ", entry->is_current ? "*" : " ", entry->name.text);

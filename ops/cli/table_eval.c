@@ -40,7 +40,7 @@ static const nj_option LAB[] = {
     {"kind", "NAME", NULL, "the data set: " NJ_LAB_KINDS "; default: the one whose files are there",
      false},
     {"quick", NULL, NULL, "small models and few epochs: a minute or two, and poor figures", false},
-    {"embeddings-from", "WORD", NULL,
+    {"embeddings-from", "text|sasrec", NULL,
      "what semantic IDs are learned from: text (of the items) or sasrec (what users made of them); "
      "default: what did better on validation",
      false},
@@ -85,8 +85,8 @@ static const nj_option BASELINE[] = {
 };
 
 static const nj_command COMMANDS[] = {
-    NJ_COMMAND("baseline", "lists of the models that every other one must beat", "METHOD", BASELINE,
-               nj_command_baseline),
+    NJ_COMMAND("baseline", "lists of the models that every other one must beat",
+               "popularity|co-visitation|item-knn|sasrec", BASELINE, nj_command_baseline),
     NJ_COMMAND("eval", "recall, NDCG and MRR of lists against held-out items", NULL, EVAL,
                nj_command_eval),
     NJ_COMMAND("lab data", "a public data set in the forms of the other commands", NULL, LAB_DATA,

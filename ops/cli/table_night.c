@@ -40,7 +40,7 @@ static const nj_option PLAN[] = {
     {"deadline", "TIME", NULL,
      "when the night must be over: 05:00 is the next one, 90m and 1h30m are from now", false},
     {"price-per-core-hour", "P", NULL, "what a core costs, in any currency", false},
-    {"strict", NULL, NULL, "exit 4 where there is a warning", false},
+    {"strict", NULL, NULL, "exit 4 where disk, memory or time do not suffice", false},
     {"out", "FILE", NULL, "write the plan as JSON, for `run --plan`", false},
     NJ_JSON_OPTION,
 };

@@ -35,6 +35,7 @@ extern const nj_command_rows NJ_COMMANDS_CATALOGUE;
 extern const nj_command_rows NJ_COMMANDS_EVAL;
 extern const nj_command_rows NJ_COMMANDS_NIGHT;
 extern const nj_command_rows NJ_COMMANDS_STORE;
+extern const nj_command_rows NJ_COMMANDS_TOOLS;
 extern const nj_command_rows NJ_COMMANDS_TRAIN;
 
 #endif

@@ -6,38 +6,20 @@
 
 #define DROPPED_MAX 0.95 // more leaves nothing to learn from
 
-// A whole number of an option into 32 bits.
-static nj_status read_u32(const nj_arguments *arguments, const char *name, uint64_t least,
-                          uint64_t most, uint32_t *out, nj_error *err)
-{
-    uint64_t value = 0;
-    nj_status status = nj_argument_uint(arguments, name, least, most, &value, err);
-    *out = (uint32_t)value;
-    return status;
-}
-
 static nj_status read_counts(const nj_arguments *arguments, nj_training_options *out, nj_error *err)
 {
-    const struct {
-        const char *name;
-        uint64_t least, most;
-        uint32_t *value;
-    } COUNTS[] = {
-        {"epochs", 1, NJ_TRAIN_EPOCHS_MAX, &out->epochs},
-        {"batch", 1, NJ_TRAIN_BATCH_MAX, &out->batch_samples},
-        {"warmup", 0, UINT32_MAX, &out->warmup},
-        {"validate-every", 0, NJ_TRAIN_EPOCHS_MAX, &out->validate_every},
-        {"patience", 0, NJ_TRAIN_EPOCHS_MAX, &out->patience},
-        {"threads", 0, NJ_POOL_THREADS_MAX, &out->threads},
-        {"checkpoint-every", 0, NJ_TRAIN_SECONDS_MAX, &out->checkpoint_s},
-        {"time-limit", 0, NJ_TRAIN_SECONDS_MAX, &out->time_limit_s},
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("seed", 0, UINT64_MAX, &out->seed),
+        NJ_UINT("epochs", 1, NJ_TRAIN_EPOCHS_MAX, &out->epochs),
+        NJ_UINT("batch", 1, NJ_TRAIN_BATCH_MAX, &out->batch_samples),
+        NJ_UINT("warmup", 0, UINT32_MAX, &out->warmup),
+        NJ_UINT("validate-every", 0, NJ_TRAIN_EPOCHS_MAX, &out->validate_every),
+        NJ_UINT("patience", 0, NJ_TRAIN_EPOCHS_MAX, &out->patience),
+        NJ_UINT("threads", 0, NJ_POOL_THREADS_MAX, &out->threads),
+        NJ_UINT("checkpoint-every", 0, NJ_TRAIN_SECONDS_MAX, &out->checkpoint_s),
+        NJ_UINT("time-limit", 0, NJ_TRAIN_SECONDS_MAX, &out->time_limit_s),
     };
-    nj_status status = nj_argument_uint(arguments, "seed", 0, UINT64_MAX, &out->seed, err);
-    for (size_t i = 0; i < sizeof COUNTS / sizeof COUNTS[0] && status == NJ_OK; i++) {
-        status = read_u32(arguments, COUNTS[i].name, COUNTS[i].least, COUNTS[i].most,
-                          COUNTS[i].value, err);
-    }
-    return status;
+    return nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
 }
 
 static nj_status read_reals(const nj_arguments *arguments, nj_training_options *out, nj_error *err)
@@ -75,7 +57,8 @@ static nj_status count_threads(uint32_t *threads, nj_error *err)
 
 nj_status nj_argument_threads(const nj_arguments *arguments, uint32_t *out, nj_error *err)
 {
-    nj_status status = read_u32(arguments, "threads", 0, NJ_POOL_THREADS_MAX, out, err);
+    const nj_uint_option THREADS = NJ_UINT("threads", 0, NJ_POOL_THREADS_MAX, out);
+    nj_status status = nj_argument_uints(arguments, &THREADS, 1, err);
     return status == NJ_OK ? count_threads(out, err) : status;
 }
 

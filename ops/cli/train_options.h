@@ -21,7 +21,8 @@
         {"batch", "N", batch, "samples of a step", false},                                         \
         {"rate", "X", rate, "learning rate at its highest", false},                                \
         {"warmup", "STEPS", warmup, "steps in which the rate rises from 0", false},                \
-        {"schedule", "WORD", schedule, "of the rate behind that: " NJ_SCHEDULES, false},           \
+        {"schedule", "cosine|inverse-sqrt|constant", schedule,                                     \
+         "of the rate behind that: " NJ_SCHEDULES, false},                                         \
         {"weight-decay", "X", decay, "AdamW's, of all parameters", false},                         \
         {"clip", "X", clip, "longest gradient of a step; 0: any", false},                          \
         {"dropout", "X", dropout, "share of values that are dropped", false},                      \

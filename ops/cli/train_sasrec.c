@@ -47,22 +47,17 @@ static nj_status read_norms(const nj_arguments *arguments, bool *out_after, nj_e
 
 static nj_status read_config(const nj_arguments *arguments, nj_sasrec_config *out, nj_error *err)
 {
-    const struct {
-        const char *name;
-        uint64_t most;
-        uint32_t *value;
-    } SIZES[] = {{"layers", NJ_SASREC_LAYERS_MAX, &out->layers},
-                 {"d-model", NJ_SASREC_WIDTH_MAX, &out->D},
-                 {"heads", NJ_SASREC_WIDTH_MAX, &out->H},
-                 {"d-ff", NJ_SASREC_DENSE_MAX, &out->F},
-                 {"history-max", NJ_SASREC_POSITIONS_MAX, &out->S}};
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("layers", 1, NJ_SASREC_LAYERS_MAX, &out->layers),
+        NJ_UINT("d-model", 1, NJ_SASREC_WIDTH_MAX, &out->D),
+        NJ_UINT("heads", 1, NJ_SASREC_WIDTH_MAX, &out->H),
+        NJ_UINT("d-ff", 1, NJ_SASREC_DENSE_MAX, &out->F),
+        NJ_UINT("history-max", 1, NJ_SASREC_POSITIONS_MAX, &out->S),
+    };
     nj_status status = read_norms(arguments, &out->norms_after, err);
-    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0] && status == NJ_OK; i++) {
-        uint64_t value = 0;
-        status = nj_argument_uint(arguments, SIZES[i].name, 1, SIZES[i].most, &value, err);
-        *SIZES[i].value = (uint32_t)value;
-    }
-    return status;
+    return status == NJ_OK
+               ? nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err)
+               : status;
 }
 
 // ---- inputs ----

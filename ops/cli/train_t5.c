@@ -12,11 +12,11 @@
 
 #include "common/base/checked.h"
 #include "common/base/clock.h"
-#include "common/base/file_digest.h"
 #include "common/base/log.h"
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/held_out.h"
 #include "common/catalogue/tokens.h"
+#include "common/input/parts.h"
 #include "coordinator/daemon/stop.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/train.h"
@@ -298,7 +298,7 @@ static nj_slice take_notes(void *context)
 static nj_status digest_of_users(const t5_training *t, char hex[NJ_DIGEST_HEX_BYTES], nj_error *err)
 {
     nj_digest digest;
-    nj_status status = nj_file_digest(t->request.users.path, &digest, err);
+    nj_status status = nj_parts_digest(t->request.users.path, &digest, err);
     if (status == NJ_OK) {
         nj_digest_hex(&digest, hex);
     }

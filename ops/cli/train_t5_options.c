@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "common/base/numeric_class.h"
+#include "common/input/spool.h"
 #include "ops/cli/numbers.h"
 #include "ops/cli/template_options.h"
 #include "ops/cli/train_t5.h"
@@ -13,25 +14,17 @@
 
 static nj_status read_shape(const nj_arguments *arguments, nj_t5_config *shape, nj_error *err)
 {
-    const struct {
-        const char *name;
-        uint32_t most;
-        uint32_t *value;
-    } SIZES[] = {
-        {"layers", NJ_T5_LAYERS_MAX, &shape->encoder_layers},
-        {"decoder-layers", NJ_T5_LAYERS_MAX, &shape->decoder_layers},
-        {"d-model", NJ_T5_WIDTH_MAX, &shape->D},
-        {"heads", NJ_T5_WIDTH_MAX, &shape->H},
-        {"d-kv", NJ_T5_WIDTH_MAX, &shape->E},
-        {"d-ff", NJ_T5_WIDTH_MAX, &shape->F},
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("layers", 1, NJ_T5_LAYERS_MAX, &shape->encoder_layers),
+        NJ_UINT("decoder-layers", 1, NJ_T5_LAYERS_MAX, &shape->decoder_layers),
+        NJ_UINT("d-model", 1, NJ_T5_WIDTH_MAX, &shape->D),
+        NJ_UINT("heads", 1, NJ_T5_WIDTH_MAX, &shape->H),
+        NJ_UINT("d-kv", 1, NJ_T5_WIDTH_MAX, &shape->E),
+        NJ_UINT("d-ff", 1, NJ_T5_WIDTH_MAX, &shape->F),
     };
     const char *activation = nj_argument(arguments, "activation");
-    nj_status status = NJ_OK;
-    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0] && status == NJ_OK; i++) {
-        uint64_t value = 0;
-        status = nj_argument_uint(arguments, SIZES[i].name, 1, SIZES[i].most, &value, err);
-        *SIZES[i].value = (uint32_t)value;
-    }
+    nj_status status =
+        nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
     shape->gated = strcmp(activation, "gated-gelu") == 0;
     if (status == NJ_OK && !shape->gated && strcmp(activation, "relu") != 0) {
         status = nj_fail(err, NJ_USAGE, "--activation is \"%s\", must be relu or gated-gelu",
@@ -46,26 +39,15 @@ static nj_status read_shape(const nj_arguments *arguments, nj_t5_config *shape, 
 
 static nj_status read_counts(const nj_arguments *arguments, nj_t5_request *out, nj_error *err)
 {
-    const struct {
-        const char *name;
-        uint64_t least, most;
-        uint32_t *value;
-    } COUNTS[] = {
-        {"hold-out", 0, HOLD_OUT_MAX, &out->hold_out},
-        {"history-max", 1, NJ_HISTORY_MAX, &out->history_max},
-        {"user-tokens", 0, NJ_T5_VOCABULARY_MAX, &out->user_tokens},
-        {"shard", 0, NJ_TRAIN_BATCH_MAX, &out->shard_samples},
-        {"validate-users", 0, UINT32_MAX, &out->validate_users},
-        {"beam", 1, BEAM_MAX, &out->beam},
+    const nj_uint_option NUMBERS[] = {
+        NJ_UINT("hold-out", 0, HOLD_OUT_MAX, &out->hold_out),
+        NJ_UINT("history-max", 1, NJ_HISTORY_MAX, &out->history_max),
+        NJ_UINT("user-tokens", 0, NJ_T5_VOCABULARY_MAX, &out->user_tokens),
+        NJ_UINT("shard", 0, NJ_TRAIN_BATCH_MAX, &out->shard_samples),
+        NJ_UINT("validate-users", 0, UINT32_MAX, &out->validate_users),
+        NJ_UINT("beam", 1, BEAM_MAX, &out->beam),
     };
-    nj_status status = NJ_OK;
-    for (size_t i = 0; i < sizeof COUNTS / sizeof COUNTS[0] && status == NJ_OK; i++) {
-        uint64_t value = 0;
-        status = nj_argument_uint(arguments, COUNTS[i].name, COUNTS[i].least, COUNTS[i].most,
-                                  &value, err);
-        *COUNTS[i].value = (uint32_t)value;
-    }
-    return status;
+    return nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
 }
 
 // By the batch alone: the bits must not depend on the machine.
@@ -76,15 +58,6 @@ static void choose_shard(nj_t5_request *request)
     if (request->shard_samples == 0) {
         request->shard_samples = even > SHARD_SAMPLES_MIN ? even : SHARD_SAMPLES_MIN;
     }
-}
-
-static nj_status check_users(const nj_t5_request *request, nj_error *err)
-{
-    return strcmp(request->users.path, "-") != 0
-               ? NJ_OK
-               : nj_fail(err, NJ_USAGE,
-                         "--users is standard input: training reads the histories twice, and again "
-                         "when it is resumed; give a file");
 }
 
 nj_status nj_t5_request_from(const nj_arguments *arguments, nj_t5_request *out, nj_error *err)
@@ -98,7 +71,7 @@ nj_status nj_t5_request_from(const nj_arguments *arguments, nj_t5_request *out, 
         status = nj_histories_from(arguments, &out->users, err);
     }
     if (status == NJ_OK) {
-        status = check_users(out, err);
+        status = nj_spool_if_stream(out->users.path, err); // read twice
     }
     if (status == NJ_OK) {
         status = read_counts(arguments, out, err);

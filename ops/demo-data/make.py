@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """make.py - the demo's catalogue, histories and checkpoint, from one seed.
 
-  make.py --data-only OUT    items.txt titles.tsv sids.npy histories.txt (Python and numpy)
+  make.py --data-only OUT    items.tsv items.txt sids.npy histories.txt (Python and numpy)
   make.py OUT                the same, and model/ (PyTorch, Transformers; about two minutes on a GPU)
 
 A made-up shop: 8 shelves, 12 series a shelf, 4 to 8 volumes a series. The semantic ID of an item is (shelf, series,
 volume). A customer has two favourite shelves, mostly takes the next volume of a series, and goes from one series to its
 neighbour more often than chance. The model is trained on customers of its own; those in histories.txt it never saw.
+items.tsv is the shop's own table; its last item came out today, has no semantic ID yet, and nobody has taken it.
 """
 import argparse, math, os, random
 import numpy as np
@@ -42,6 +43,8 @@ SHELVES = [
            "Oil Stone", "6 mm,9 mm,12 mm,15 mm,18 mm,24 mm,30 mm,40 mm", "-"),
 ]
 SHELVES = [(form, names.split(","), first.split(","), second.split(",")) for form, names, first, second in SHELVES]
+SHELF_NAMES = "crime,fantasy,future,history,film,games,kitchen,tools".split(",")
+NEW_ITEM = (0, 0, 4)  # the series has had four volumes, and many customers have read them
 SERIES = len(SHELVES[0][1])
 
 
@@ -103,8 +106,10 @@ def write_data(out, items, users):
     os.makedirs(out, exist_ok=True)
     with open(f"{out}/items.txt", "w") as file:
         file.writelines(item_id(item) + "\n" for item in items)
-    with open(f"{out}/titles.tsv", "w") as file:
-        file.writelines(f"{item_id(item)}\t{title(item)}\n" for item in items)
+    with open(f"{out}/items.tsv", "w") as file:
+        file.write("item_id\ttitle\tshelf\tseries\tpart\n")
+        file.writelines(f"{item_id(item)}\t{title(item)}\t{SHELF_NAMES[item[0]]}\t{SHELVES[item[0]][1][item[1]]}\t"
+                        f"part{item[2] + 1}\n" for item in [*items, NEW_ITEM])
     np.save(f"{out}/sids.npy", np.array(items, dtype=np.int16))
     with open(f"{out}/histories.txt", "w") as file:
         for name, ids in named_users() + [(f"reader-{n:04}", map(item_id, user)) for n, user in enumerate(users, 1)]:

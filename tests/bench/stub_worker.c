@@ -495,7 +495,8 @@ int main(int argc, char **argv)
 {
     static const nj_command COMMAND = {"",      "A worker without an engine.",      NULL,
                                        OPTIONS, sizeof OPTIONS / sizeof OPTIONS[0], run};
-    static const nj_program PROGRAM = {"stub_worker", "stub_worker", &COMMAND, 1};
+    static const nj_program PROGRAM = {
+        .name = "stub_worker", .summary = "stub_worker", .commands = &COMMAND, .command_count = 1};
     nj_log_setup("stub_worker", NJ_LOG_INFO);
     return nj_cli_main(&PROGRAM, argc, argv);
 }

@@ -70,7 +70,7 @@ worker() { # CODE TEXT OPTION...
 worker 2 '--key and --server-key are required (or --insecure, on purpose)'
 worker 2 '--insecure does not go with' --insecure --key worker.key
 worker 5 'missing.key: No such file or directory' --key missing.key --server-key "$public"
-worker 78 'worker.key.pub: mode 644 lets others at a secret key' --key worker.key.pub --server-key "$public"
+worker 78 'worker.key.pub: a public key by its name; the secret one is needed' --key worker.key.pub --server-key "$public"
 worker 65 'two.key:2: a second key' --key two.key --server-key "$public"
 worker 5 'zzz: cannot open' --key worker.key --server-key zzz
 worker 65 'bad.pub:2: ' --key worker.key --server-key bad.pub

@@ -19,7 +19,7 @@ refuse() { # TEXT COMMAND...
 }
 refuse 'disk/new.tmp.' nightjar "${import[@]}" --out disk/new
 refuse 'disk/cat.tmp.' nightjar "${import[@]}" --out disk/cat --overwrite
-refuse 'disk/c.njb.tmp.' nightjar bundle pack --model "$data/model" --catalogue cat --out disk/c.njb
+refuse 'disk/c.njb: cannot create' nightjar bundle pack --model "$data/model" --catalogue cat --out disk/c.njb
 refuse 'disk/a.key: cannot create' nightjar keys --out disk/a.key
 refuse 'disk/new' nightjar run --bundle b.njb --users users.txt --store disk/new --workers 1
 refuse 'disk/store' nightjar run --bundle b.njb --users users.txt --store disk/store --workers 1

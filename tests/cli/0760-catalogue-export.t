@@ -60,7 +60,7 @@ expect_exit 65 'file: is there already' -- nightjar catalogue export cat --to in
 check "... and is as it was" grep -q mine file
 expect_exit 74 'nowhere/index.json' -- nightjar catalogue export cat --to index-json --out nowhere/index.json
 expect_exit 2 '--to is "tokens", must be index-json or npy' -- nightjar catalogue export cat --to tokens --out x
-expect_exit 2 '--to FORM is required' -- nightjar catalogue export cat --out x
+expect_exit 2 '--to index-json|npy is required' -- nightjar catalogue export cat --out x
 expect_exit 5 'missing/catalogue.json' -- nightjar catalogue export missing --to npy --out x
 expect_absent x nowhere
 check "no draft is left" test -z "$(find . -name '*.tmp.*')"

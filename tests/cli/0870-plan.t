@@ -7,15 +7,6 @@ cp "$data/histories.txt" in/users.txt
 before=$(digest_of in)
 plan=(nightjar plan --bundle in/b.njb --users in/users.txt --workers 1 --probe-seconds 1)
 
-fits_schema() { # FILE
-    if python3 -c 'import jsonschema' 2>/dev/null; then
-        check "... and $1 fits schemas/json/plan.json" python3 -c '
-import json, sys, jsonschema
-jsonschema.Draft202012Validator(json.load(open(sys.argv[2]))).validate(json.load(open(sys.argv[1])))' "$1" "$source_dir/schemas/json/plan.json"
-    else
-        skip "python3-jsonschema is not there: $1 is not compared with its schema"
-    fi
-}
 expect_that() { # PYTHON OF p
     check "... and $1" python3 -c "
 import json
@@ -27,12 +18,12 @@ assert $1, p"
 expect_exit 0 '' -- "${plan[@]}" --store new/store --out plan.json --deadline 10h --price-per-core-hour 0.05
 stdout_has '2003 users: 2003 are decoded'
 stdout_has 'are free in .'
-stdout_has 'met by 9 h 59 min'
+stdout_has 'met by '
 stdout_has 'for a million users'
 expect_absent new
-fits_schema plan.json
+valid plan plan.json
 expect_that "p['users'] == p['histories']['users'] == 2003 and p['cores'] == 1 and p['deadline']['met'] and all('probe had' in w for w in p['warnings'])"
-expect_that "0 < p['searches'] < 2003 and p['probe']['alone']['searches'] >= p['searches'] / 2"
+expect_that "0 < p['searches'] < 2003 and p['probe']['alone']['searches'] > 0"
 expect_that "abs(p['seconds']['total'] - sum(v for k, v in p['seconds'].items() if k != 'total')) < 1e-9"
 expect_untouched in "$before"
 
@@ -43,14 +34,23 @@ if can_mount; then
     cp out json.out
     stderr_has 'disk has 1.0 MB free, the night needs'
     stderr_has 'is missed by'
-    stdout_is_json
+    stdout_is_valid plan
     check '... which is what --out holds' python3 -c 'import json; assert json.load(open("json.out")) == json.load(open("plan.json"))'
-    fits_schema plan.json
+    valid plan plan.json
     expect_that "p['users'] == 100000000 and p['scaled_from_users'] == 2003 and p['cores'] == 2"
     expect_that "not p['deadline']['met'] and p['deadline']['cores'] > 2 and p['deadline']['nodes'] == p['deadline']['cores']"
     expect_that "1562500 < p['shards'] < 1563500 and len(p['warnings']) >= 2"
 else
     skip 'no disk of its own can be mounted here'
+fi
+if unshare -rm mount -t tmpfs tmpfs /sys/fs/cgroup 2>mount.err; then
+    in_group() { # COMMAND...: in a control group of 10 MB, as either version tells it
+        unshare -rm bash -c 'mount -t tmpfs tmpfs /sys/fs/cgroup && mkdir /sys/fs/cgroup/memory &&
+            echo 10000000 | tee /sys/fs/cgroup/memory.max >/sys/fs/cgroup/memory/memory.limit_in_bytes && exec "$@"' in_group "$@"
+    }
+    expect_exit 4 "MB of memory here, the control group's limit is 10 MB: take fewer --workers" -- in_group "${plan[@]}" --strict
+else
+    skip 'no file system can be mounted here'
 fi
 expect_exit 0 'no number of cores helps' -- "${plan[@]}" --scale-users 100000000 --deadline 2s
 stdout_has 'MISSED'
@@ -59,11 +59,14 @@ stdout_has 'MISSED'
 awk 'NR <= 50 { print $1, "nothing" }' in/users.txt >cold.txt
 expect_exit 0 '50 cold users' -- nightjar plan --bundle in/b.njb --users cold.txt --probe-seconds 1 --out plan.json
 expect_that "p['searches'] == p['histories']['items_most'] == 0 and p['histories']['cold'] == 50 and p['store_bytes'] > 0"
+awk 'NR <= 50 { print $1, NR % 2 ? "nothing" : "'"$(head -n 3 "$data/items.txt" | tr '\n' ' ')"'" }' in/users.txt >alike.txt
+expect_exit 0 '' -- nightjar plan --bundle in/b.njb --users alike.txt --workers 1 --probe-seconds 1 --out plan.json
+expect_that "p['searches'] == 1 and p['histories']['cold'] == 25 and p['histories']['items_most'] == 3"
 head -n 50 in/users.txt >some.txt
 nightjar run --bundle in/b.njb --users some.txt --store store --workers 1 >out 2>err
 expect_exit 0 '' -- nightjar plan --bundle in/b.njb --users some.txt --store store --since current --out plan.json
 expect_that "p['copied'] == 50 and p['shards'] == 0 and p['seconds']['decode'] == 0 and p['store_bytes'] > 16384"
-fits_schema plan.json
+valid plan plan.json
 
 # What is wrong is said before anything is measured.
 expect_exit 2 '--deadline is "5 o'"'"'clock", must be a time such as 05:00' -- "${plan[@]}" --deadline "5 o'clock"

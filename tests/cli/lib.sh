@@ -123,6 +123,24 @@ stdout_is_json() {
     check "... and prints JSON" python3 -m json.tool out json.tmp
 }
 
+# Documents as schemas/json says, and no key that it does not know; a .jsonl file has one a line.
+valid() { # SCHEMA FILE [SCHEMA FILE]...
+    local code=0
+    python3 "$source_dir/tests/cli/schema.py" "$source_dir/schemas/json" "$@" >schema.out 2>&1 || code=$?
+    if [[ $code -eq 77 ]]; then
+        skip "no jsonschema for Python here: JSON is not compared with its schemas"
+    elif [[ $code -eq 0 ]]; then
+        ok "... and $(($# / 2)) documents are what their schemas say"
+    else
+        not_ok "... and $(($# / 2)) documents are what their schemas say" "$(head -n 5 schema.out | cut -c 1-300)"
+    fi
+}
+
+stdout_is_valid() { # SCHEMA
+    cp out "valid-$1.json"
+    valid "$1" "valid-$1.json"
+}
+
 # ---- the shop ----
 
 import=(catalogue import --sids "$data/sids.npy" --ids "$data/items.txt" --codes-per-level 16)

@@ -15,7 +15,8 @@ static const nj_option OPTIONS[] = {
 #define OPTION_COUNT (sizeof OPTIONS / sizeof OPTIONS[0])
 
 static const nj_command COMMAND = {"", "one command", NULL, OPTIONS, OPTION_COUNT, NULL};
-static const nj_program PROGRAM = {"fuzz", "a program", &COMMAND, 1};
+static const nj_program PROGRAM = {
+    .name = "fuzz", .summary = "a program", .commands = &COMMAND, .command_count = 1};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -53,3 +53,4 @@ nj_fuzz(sequence SOURCE fuzz_histories.c DEFINE FUZZ_FORMAT=NJ_HISTORIES_SEQUENC
 nj_fuzz(session LIBS nj_session)
 nj_fuzz(store RUNS 3000 LIBS nj_store)
 nj_fuzz(trie LIBS nj_sid)
+nj_fuzz(unpack RUNS 20000 LIBS nj_compress)

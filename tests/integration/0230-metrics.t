@@ -95,3 +95,24 @@ expect_exit 2 nightjar run "${night[@]}" --store other --metrics-bind localhost:
 [[ ! -e other ]] || fail "the store was touched"
 expect_exit 0 nightjar run "${night[@]}" --store other --metrics-file /proc/none/metrics.prom
 expect_said last '--metrics-file: /proc/none'
+
+# The page waits for one more scrape, so that somebody sees how the night ended; a signal ends the wait, and nobody asking does too.
+start waits nightjar run "${night[@]}" --store other --metrics-bind 127.0.0.1:0 --metrics-wait-ms 600000 --json
+await_said waits 'its last numbers wait for a scrape'
+page=$(page_of waits)
+[[ $(read_metrics "${page%metrics}healthz") == ok ]] || fail "/healthz is not ok while it waits"
+alive waits || fail "a look at /healthz was taken for a scrape"
+read_metrics "$page" >last.prom
+expect_end waits 0
+expect_not_said waits 'nobody has read'
+expect_metric last.prom nightjar_run_running 0
+expect_metric last.prom nightjar_run_exit_code 0
+expect_metric last.prom nightjar_users_committed 200
+[[ $(read_metrics last.prom nightjar_run_last_success_timestamp_seconds) != 0.000 ]] || fail "the last success is not shown"
+start asked nightjar run "${night[@]}" --store other --metrics-bind 127.0.0.1:0 --metrics-wait-ms 600000
+await_said asked 'its last numbers wait for a scrape'
+kill -TERM "${pid[asked]}"
+expect_end asked 0
+expect_said asked 'nobody has read the last numbers'
+expect_exit 0 nightjar run "${night[@]}" --store other --metrics-bind 127.0.0.1:0 --metrics-wait-ms 200
+expect_said last 'nobody has read the last numbers'

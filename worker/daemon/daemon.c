@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sodium/randombytes.h>
@@ -12,8 +13,10 @@
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
+#include "common/base/notify.h"
 #include "common/base/resident.h"
 #include "common/codec/shard.h"
+#include "worker/daemon/signals.h"
 
 #define TICK_MS 100
 #define LINGER_MS 1000
@@ -23,15 +26,7 @@
 #define STOP_WAIT_MS 500      // for the batch at hand, when the worker ends at once
 #define MEMORY_MS 500         // between two looks at this process's memory
 #define WAITING_SAID_MS 30000 // between two lines that say what an idle worker waits for
-
-static volatile sig_atomic_t stop_signal;
-static volatile sig_atomic_t stop_count;
-
-static void note_signal(int number)
-{
-    stop_signal = number;
-    stop_count++;
-}
+#define WAITING_FIRST_MS 4000 // before the first of them, where there is no coordinator
 
 static uint64_t now(void)
 {
@@ -97,9 +92,27 @@ static void finish(nj_worker_daemon *w, const nj_session_effect *effect)
     }
 }
 
-static void perform(nj_worker_daemon *w, nj_session_effect *effect)
+// A coordinator that was started again may have another address. A file that is gone, or wrong, leaves the one of before.
+static void connect_anew(nj_worker_daemon *w)
 {
     nj_error err = {0};
+    bool has_moved = false;
+    nj_status status = nj_rendezvous_look(&w->rendezvous, &has_moved, &err);
+    if (status == NJ_OK && has_moved) {
+        nj_log(NJ_LOG_INFO, "%s: the coordinator has moved to %s", w->options->endpoint,
+               w->rendezvous.endpoint);
+        status = nj_dealer_move(w->dealer, w->rendezvous.endpoint, &err);
+    }
+    if (status != NJ_OK) {
+        nj_log(NJ_LOG_WARNING, "%s", err.text);
+    }
+    if ((status != NJ_OK || !has_moved) && nj_dealer_reconnect(w->dealer, &err) != NJ_OK) {
+        nj_session_stop(w->session, NJ_IO, err.text, now());
+    }
+}
+
+static void perform(nj_worker_daemon *w, nj_session_effect *effect)
+{
     switch (effect->kind) {
     case NJ_SESSION_SEND:
         send_message(w, &effect->message);
@@ -110,9 +123,7 @@ static void perform(nj_worker_daemon *w, nj_session_effect *effect)
         send_message(w, &effect->message);
         break;
     case NJ_SESSION_DROP_LINE:
-        if (nj_dealer_reconnect(w->dealer, &err) != NJ_OK) {
-            nj_session_stop(w->session, NJ_IO, err.text, now());
-        }
+        connect_anew(w);
         break;
     case NJ_SESSION_LOOK:
         nj_worker_look(w);
@@ -201,14 +212,20 @@ static void take_reports(nj_worker_daemon *w)
     }
 }
 
+static nj_status find_signal_status(void)
+{
+    return nj_signals_last() == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED;
+}
+
 // The first signal asks for the shard at hand to be finished, the second does not.
 static void look_at_signals(nj_worker_daemon *w, int *seen)
 {
-    const int count = stop_count;
+    const int count = nj_signals_count();
     if (count == *seen) {
         return;
     }
-    nj_status status = stop_signal == SIGINT ? NJ_INTERRUPTED : NJ_TERMINATED;
+    nj_status status = find_signal_status();
+    nj_notify_stopping();
     if (*seen == 0 && count == 1) {
         nj_log_event(NJ_EVENT_DRAINING, NJ_FIELDS(nj_log_uint("drain_ms", w->options->drain_ms)),
                      "asked to end: finishing what is being computed, for at most %u ms; a second "
@@ -291,27 +308,32 @@ static void say_waiting(nj_worker_daemon *w)
     if (!is_taken && session->state != NJ_SESSION_CONNECTING &&
         session->state != NJ_SESSION_GREETED) {
         w->waiting_ns = 0;
+        w->waiting_said = false;
         return;
     }
     if (w->waiting_ns == 0) {
         w->waiting_ns = now_ns;
     }
-    if (now_ns - w->waiting_ns < WAITING_SAID_MS * 1000000ull) {
+    const uint64_t after_ms = w->waiting_said || is_taken ? WAITING_SAID_MS : WAITING_FIRST_MS;
+    if (now_ns - w->waiting_ns < after_ms * 1000000ull) {
         return;
     }
+    w->waiting_said = true;
     w->waiting_ns = now_ns;
     if (is_taken) {
         nj_log(NJ_LOG_INFO, "waiting for a shard: the coordinator at %s has none to give",
-               w->options->endpoint);
+               w->rendezvous.endpoint);
         return;
     }
     const uint64_t waited_ms = (now_ns - session->contact_ns) / 1000000u;
     const uint64_t left_ms =
         waited_ms < w->options->give_up_ms ? w->options->give_up_ms - waited_ms : 0;
     nj_log(NJ_LOG_INFO, "waiting for a coordinator at %s since %u s, for another %u s: %s",
-           w->options->endpoint, (unsigned)(waited_ms / 1000), (unsigned)(left_ms / 1000),
+           w->rendezvous.endpoint, (unsigned)(waited_ms / 1000), (unsigned)(left_ms / 1000),
            session->refusal[0] != '\0' ? session->refusal
-                                       : "nobody answers, or not with a --server-key of ours");
+                                       : "nobody answers. Is it running? If so, its key is not "
+                                         "--server-key, or ours is not in its --workers: its log "
+                                         "names whom it turns away");
 }
 
 static nj_status run_loop(nj_worker_daemon *w, nj_error *err)
@@ -330,6 +352,7 @@ static nj_status run_loop(nj_worker_daemon *w, nj_error *err)
         nj_session_tick(w->session, now());
         perform_all(w);
         say_waiting(w);
+        nj_notify_alive(now());
         if (!w->finished) {
             status = nj_poller_wait(&poller, TICK_MS, err);
         }
@@ -342,6 +365,36 @@ static nj_status run_loop(nj_worker_daemon *w, nj_error *err)
 }
 
 // ---- opening ----
+
+// Waits for the file, if there is one. The night is begun elsewhere, and may be begun later than its workers.
+static nj_status find_coordinator(nj_worker_daemon *w, nj_error *err)
+{
+    const struct timespec pause = {.tv_nsec = TICK_MS * 1000000};
+    const uint64_t start_ns = now();
+    bool is_first = true;
+    for (;;) {
+        bool has_moved;
+        nj_status status = nj_rendezvous_look(&w->rendezvous, &has_moved, err);
+        if (status != NJ_AGAIN) {
+            return status;
+        }
+        if (nj_signals_count() > 0) {
+            return nj_fail(err, find_signal_status(),
+                           "asked to end before there was a coordinator");
+        }
+        const uint64_t waited_ms = (now() - start_ns) / 1000000u;
+        if (waited_ms >= w->options->give_up_ms) {
+            nj_error_prefix(err, "waited %u s for a coordinator", (unsigned)(waited_ms / 1000));
+            return NJ_AGAIN;
+        }
+        if (is_first) {
+            nj_log(NJ_LOG_INFO, "waiting for a coordinator to write its address: %s", err->text);
+            is_first = false;
+        }
+        nj_notify_alive(now());
+        nanosleep(&pause, NULL);
+    }
+}
 
 static nj_status open_session(nj_worker_daemon *w, nj_error *err)
 {
@@ -374,7 +427,7 @@ static nj_status open_session(nj_worker_daemon *w, nj_error *err)
 
 static nj_status open_worker(nj_worker_daemon *w, nj_error *err)
 {
-    const nj_dealer_config dealer = {.endpoint = w->options->endpoint,
+    const nj_dealer_config dealer = {.endpoint = w->rendezvous.endpoint,
                                      .keys = w->options->keys,
                                      .server_keys = w->options->server_keys,
                                      .insecure = w->options->insecure};
@@ -397,14 +450,6 @@ static nj_status open_worker(nj_worker_daemon *w, nj_error *err)
         status = nj_dealer_open(&dealer, &w->dealer, err);
     }
     return status;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = note_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
 }
 
 // The compute thread is not to be stopped: neither memory nor mappings may go before it does.
@@ -439,14 +484,21 @@ static void close_worker(nj_worker_daemon *w, nj_status status, const nj_error *
 
 nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
 {
-    nj_worker_daemon w = {.options = options, .cache = {.draft_fd = -1}, .end_status = NJ_OK};
+    nj_worker_daemon w = {.options = options,
+                          .rendezvous = {.word = options->endpoint},
+                          .cache = {.draft_fd = -1},
+                          .end_status = NJ_OK};
     for (size_t i = 0; i < NJ_LEASE_SLOTS; i++) {
         nj_buffer_init(&w.slots[i].users, NJ_SHARD_BYTES_MAX);
         nj_buffer_init(&w.slots[i].rows, NJ_SHARD_BYTES_MAX);
     }
     nj_buffer_init(&w.plan, NJ_WIRE_SETTINGS_BYTES_MAX);
-    catch_signals();
-    nj_status status = open_worker(&w, err);
+    nj_signals_catch(NULL);
+    nj_notify_ready();
+    nj_status status = find_coordinator(&w, err);
+    if (status == NJ_OK) {
+        status = open_worker(&w, err);
+    }
     if (status == NJ_OK) {
         status = run_loop(&w, err);
     }
@@ -454,7 +506,7 @@ nj_status nj_worker_run(const nj_worker_options *options, nj_error *err)
         status = w.end_status;
         *err = w.end_error;
         if (status == NJ_AGAIN) { // the session knows no address
-            nj_error_prefix(err, "%s", options->endpoint);
+            nj_error_prefix(err, "%s", w.rendezvous.endpoint);
         }
     }
     close_worker(&w, status, err);

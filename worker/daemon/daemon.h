@@ -11,7 +11,7 @@
 #include "common/wire/server_keys.h"
 
 typedef struct {
-    const char *endpoint;              // of the coordinator
+    const char *endpoint;              // of the coordinator, or "file:" and a file that holds it
     const nj_keypair *keys;            // NULL with insecure
     const nj_server_keys *server_keys; // NULL with insecure
     bool insecure;

@@ -13,6 +13,7 @@
 #include "worker/daemon/compute.h"
 #include "worker/daemon/daemon.h"
 #include "worker/daemon/held_sections.h"
+#include "worker/daemon/rendezvous.h"
 #include "worker/daemon/section_cache.h"
 #include "worker/daemon/watchdog.h"
 #include "worker/session.h"
@@ -28,6 +29,7 @@ typedef struct {
 
 typedef struct {
     const nj_worker_options *options;
+    nj_rendezvous rendezvous;
     nj_dealer *dealer;
     nj_compute *compute;
     nj_section_cache cache;
@@ -52,6 +54,7 @@ typedef struct {
     uint64_t set_up_ticket; // the youngest
     uint64_t look_ns;       // when it came
     uint64_t lacking_bytes; // that had to be fetched
+    bool waiting_said;      // the first line about it stands in the log
     uint64_t waiting_ns;    // since when it waits, or last said so; 0: it does not wait
     uint64_t memory_ns;     // of the last look at the memory
     bool finished;

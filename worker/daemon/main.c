@@ -4,20 +4,28 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/cpus.h"
 #include "common/base/log.h"
+#include "common/base/notify.h"
 #include "common/cli/cli.h"
 #include "common/math/kernels.h"
 #include "worker/daemon/daemon.h"
+#include "worker/daemon/signals.h"
 #include "worker/engine/engine.h"
 
 #define PROCS_MAX 1024
 #define MEMORY_MB_MAX 100000000
 
 static const nj_option OPTIONS[] = {
-    {"connect", "ENDPOINT", NULL, "the coordinator: tcp://ADDRESS:PORT", true},
+    {"connect", "ENDPOINT", NULL,
+     "the coordinator: tcp://ADDRESS:PORT, or file:PATH, a file that says so; it is waited for, "
+     "and "
+     "read again when the coordinator is lost",
+     true},
     {"server-key", "KEY[,KEY...]", NULL,
      "the coordinator's public key: 40 characters or a file; the old and the new one while it is "
      "replaced",
@@ -72,17 +80,28 @@ static void pass_on_signal(int number)
     }
 }
 
+// Until a child may have ended, a signal came, or a service manager wants to hear of this process again.
+static void doze(const sigset_t *child_signal)
+{
+    const uint32_t alive_ms = nj_notify_alive_ms();
+    const struct timespec pause = {.tv_sec = alive_ms / 1000,
+                                   .tv_nsec = (long)(alive_ms % 1000) * 1000000};
+    nj_notify_alive(nj_clock_mono_ns());
+    (void)sigtimedwait(child_signal, NULL, alive_ms > 0 ? &pause : NULL);
+}
+
 // The parent only waits: a worker that fails for good says so in its own log line, and the last bad status is ours.
-static int wait_for_children(void)
+static int wait_for_children(const sigset_t *child_signal)
 {
     int exit_code = 0;
     for (size_t left = child_count; left > 0;) {
         int state = 0;
-        pid_t pid = wait(&state);
+        pid_t pid = waitpid(-1, &state, WNOHANG);
         if (pid < 0 && errno != EINTR) {
             break;
         }
-        if (pid < 0) {
+        if (pid <= 0) {
+            doze(child_signal);
             continue;
         }
         left--;
@@ -99,8 +118,11 @@ static int wait_for_children(void)
 static nj_status fork_children(uint64_t procs, nj_error *err)
 {
     const pid_t parent = getpid();
-    struct sigaction action = {.sa_handler = pass_on_signal};
-    sigemptyset(&action.sa_mask);
+    sigset_t child_signal;
+    sigset_t before;
+    sigemptyset(&child_signal);
+    sigaddset(&child_signal, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child_signal, &before); // it waits for doze
     for (uint64_t i = 0; i < procs; i++) {
         pid_t pid = fork();
         if (pid < 0) {
@@ -109,14 +131,16 @@ static nj_status fork_children(uint64_t procs, nj_error *err)
                                  (size_t)i + 1, (size_t)procs);
         }
         if (pid == 0) {
+            sigprocmask(SIG_SETMASK, &before, NULL);
+            nj_notify_close();
             prctl(PR_SET_PDEATHSIG, SIGTERM);
             return getppid() == parent ? NJ_OK : nj_fail(err, NJ_TERMINATED, "the parent is gone");
         }
         children[child_count++] = pid;
     }
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    _exit(wait_for_children());
+    nj_signals_catch(pass_on_signal);
+    nj_notify_ready();
+    _exit(wait_for_children(&child_signal));
 }
 
 // Before anything is allocated, so that all memory of the process is near its processor.
@@ -192,7 +216,10 @@ int main(int argc, char **argv)
         OPTIONS,
         sizeof OPTIONS / sizeof OPTIONS[0],
         run};
-    static const nj_program PROGRAM = {"nightjar-worker", "nightjar-worker", &COMMAND, 1};
+    static const nj_program PROGRAM = {.name = "nightjar-worker",
+                                       .summary = "nightjar-worker",
+                                       .commands = &COMMAND,
+                                       .command_count = 1};
     nj_log_setup("nightjar-worker", NJ_LOG_INFO);
     return nj_cli_main(&PROGRAM, argc, argv);
 }

@@ -42,6 +42,12 @@ static nj_status read_model(packing *p, nj_error *err)
     if (status == NJ_OK) {
         status = nj_json_load(path.text, CONFIG_BYTES_MAX, &json, err);
     }
+    if (status == NJ_NOT_FOUND) {
+        status = nj_fail(err, NJ_NOT_FOUND,
+                         "%.800s: cannot open: No such file or directory; a model is a folder with "
+                         "that file, as save_pretrained or `nightjar train t5` writes it",
+                         path.text);
+    }
     if (status == NJ_OK) {
         status = nj_t5_config_read(json, path.text, &p->config, err);
     }

@@ -51,7 +51,8 @@ static const nj_option OPTIONS[] = {
 
 static const nj_command COMMANDS[] = {
     {"", "looks", NULL, OPTIONS, sizeof OPTIONS / sizeof *OPTIONS, look}};
-static const nj_program PROGRAM = {"look", "Looks.", COMMANDS, 1};
+static const nj_program PROGRAM = {
+    .name = "look", .summary = "Looks.", .commands = COMMANDS, .command_count = 1};
 
 static char error_text[ERROR_BYTES];
 

@@ -43,6 +43,19 @@ static nj_status count(const nj_arguments *arguments, nj_error *err)
     return status;
 }
 
+// Two options into variables of both widths, which begin at 7.
+static uint32_t narrow_read;
+static uint64_t wide_read;
+
+static nj_status measure(const nj_arguments *arguments, nj_error *err)
+{
+    narrow_read = 7;
+    wide_read = 7;
+    const nj_uint_option NUMBERS[] = {NJ_UINT("wide", 0, UINT64_MAX, &wide_read),
+                                      NJ_UINT("narrow", 1, UINT32_MAX, &narrow_read)};
+    return nj_argument_uints(arguments, NUMBERS, 2, err);
+}
+
 static nj_status status_to_return;
 static const char *text_to_return;
 
@@ -74,7 +87,11 @@ static const nj_option NEED[] = {
 };
 static const nj_option COUNT[] = {{"number", "N", "5", "a number", false}};
 
+static const nj_option MEASURE[] = {{"narrow", "N", "5", "a number", false},
+                                    {"wide", "N", "6", "a number", false}};
+
 static const nj_command COMMANDS[] = {
+    {"measure", "reads two numbers", NULL, MEASURE, 2, measure},
     {"show", "shows its options", "[USER]", SHOW, 3, show},
     {"bundle pack", "needs a store", NULL, NEED, 2, show},
     {"bundle show", "needs a user", "USER", NULL, 0, show},
@@ -82,10 +99,12 @@ static const nj_command COMMANDS[] = {
     {"fail", "fails", NULL, NULL, 0, fail_as_told},
     {"print", "prints much", NULL, NULL, 0, print_much},
 };
-static const nj_program PROGRAM = {"nightjar", "A program.", COMMANDS, 6};
+static const nj_program PROGRAM = {
+    .name = "nightjar", .summary = "A program.", .commands = COMMANDS, .command_count = 7};
 
 static const nj_command ONLY[] = {{"", "a daemon", NULL, SHOW, 3, show}};
-static const nj_program DAEMON = {"nightjar-worker", "A daemon.", ONLY, 1};
+static const nj_program DAEMON = {
+    .name = "nightjar-worker", .summary = "A daemon.", .commands = ONLY, .command_count = 1};
 
 // ---- running it ----
 
@@ -199,8 +218,8 @@ static void a_missing_value_an_unknown_option_and_a_stray_word_are_refused(void 
 {
     (void)state;
     assert_fails("show|--name", 2, "nightjar show: --name needs a value (FILE)");
-    assert_fails("show|--nam|x", 2, "unknown option --nam\n");
-    assert_fails("show|--names|x", 2, "unknown option --names\n");
+    assert_fails("show|--nam|x", 2, "unknown option --nam; did you mean --name?\n");
+    assert_fails("show|--names|x", 2, "unknown option --names; did you mean --name?\n");
     assert_fails("show|--nope=5", 2, "unknown option --nope\n");
     assert_fails("show|--=5", 2, "unknown option --\n");
     assert_fails("show|a|b", 2, "unexpected argument \"b\"");
@@ -300,6 +319,20 @@ static void whole_numbers_are_read_within_their_limits(void **state)
 }
 
 // ---- environment ----
+
+static void a_table_of_whole_numbers_fills_variables_of_both_widths(void **state)
+{
+    (void)state;
+
+    assert_shows("measure|--narrow=4294967295|--wide=18446744073709551615", "");
+    assert_int_equal(narrow_read, UINT32_MAX);
+    assert_true(wide_read == UINT64_MAX);
+
+    assert_fails("measure|--narrow=4294967296|--wide=9", 2,
+                 "--narrow is \"4294967296\", must be a whole number from 1 to 4294967295");
+    assert_int_equal(narrow_read, 7);
+    assert_true(wide_read == 9);
+}
 
 static void every_option_is_an_environment_variable(void **state)
 {
@@ -466,6 +499,32 @@ static void the_command_line_wins_over_environment_over_yaml_over_default(void *
     assert_shows(line, "name=other keep-history=NULL shard_users=512 []\n");
 }
 
+static void show_config_prints_values_and_origins_as_a_file_that_config_takes(void **state)
+{
+    char line[OUTPUT_BYTES];
+    const char *text = "keep-history: true\n";
+    const char *path = sandbox_write(state, "a.yaml", text, strlen(text));
+    setenv("NIGHTJAR_SHARD_USERS", "9", 1);
+    snprintf(line, sizeof line, "show|--config|%s|--name|two words|--show-config", path);
+    const int code = run_program(&PROGRAM, line);
+    unsetenv("NIGHTJAR_SHARD_USERS");
+
+    assert_int_equal(code, 0);
+    assert_non_null(strstr(out_text, "# nightjar show\nname: \"two words\" "));
+    assert_non_null(strstr(out_text, "# command line\nkeep-history: true "));
+    assert_non_null(strstr(out_text, "# file: "));
+    assert_non_null(strstr(out_text, "\nshard-users: 9 "));
+    assert_non_null(strstr(out_text, "# environment: NIGHTJAR_SHARD_USERS\n"));
+
+    assert_int_equal(run_program(&PROGRAM, "bundle|pack|--show-config"), 0);
+    assert_non_null(strstr(out_text, "# required, not set\n# name: FILE "));
+}
+
+static void a_mistyped_key_is_answered_with_the_one_it_is_like(void **state)
+{
+    assert_config_fails(state, "keep-histroy: true\n", 78, "did you mean keep-history?");
+}
+
 static void a_required_option_may_come_from_yaml(void **state)
 {
     char line[256];
@@ -629,7 +688,10 @@ int main(void)
         TEST(options_from_elsewhere_are_named_beside_a_wrong_command_line),
         TEST(a_required_option_is_named_with_its_value),
         TEST(whole_numbers_are_read_within_their_limits),
+        TEST(a_table_of_whole_numbers_fills_variables_of_both_widths),
         TEST(every_option_is_an_environment_variable),
+        TEST(show_config_prints_values_and_origins_as_a_file_that_config_takes),
+        TEST(a_mistyped_key_is_answered_with_the_one_it_is_like),
         TEST(a_yaml_file_gives_options_of_all_commands),
         TEST(keys_may_have_dashes_or_underscores),
         TEST(a_file_without_content_gives_nothing),

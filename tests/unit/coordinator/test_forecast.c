@@ -119,6 +119,22 @@ static void a_deadline_takes_the_least_number_of_workers(void **state)
     assert_true(nj_forecast_make(&night).total_s > wanted_s);
 }
 
+static void one_worker_less_misses_the_deadline(void **state)
+{
+    (void)state;
+    for (double wanted_s = 50; wanted_s < 4000; wanted_s *= 1.3) {
+        nj_forecast night = make_night();
+        night.local = false;
+
+        assert_true(nj_forecast_workers(&night, wanted_s, 1)); // a node for each
+
+        assert_int_equal(night.workers, 1);
+        assert_true(nj_forecast_make(&night).total_s <= wanted_s);
+        night.nodes--;
+        assert_true(nj_forecast_make(&night).total_s > wanted_s);
+    }
+}
+
 static void a_deadline_that_no_number_of_workers_meets_is_told(void **state)
 {
     (void)state;
@@ -171,6 +187,7 @@ int main(void)
         cmocka_unit_test(users_who_are_copied_or_share_a_list_cost_next_to_nothing),
         cmocka_unit_test(the_coordinator_bounds_what_any_number_of_workers_can_do),
         cmocka_unit_test(a_deadline_takes_the_least_number_of_workers),
+        cmocka_unit_test(one_worker_less_misses_the_deadline),
         cmocka_unit_test(a_deadline_that_no_number_of_workers_meets_is_told),
         cmocka_unit_test(the_price_is_of_all_cores_while_they_are_held),
         cmocka_unit_test(pages_are_filled_as_lmdb_fills_them),

@@ -1,4 +1,4 @@
-foreach(name compute held_sections section_cache section_seed watchdog)
+foreach(name compute held_sections rendezvous section_cache section_seed watchdog)
     nj_test(unit/daemon/test_${name}.c LIBS nj_worker_daemon LABEL unit)
 endforeach()
 nj_test(unit/daemon/test_pause.c LIBS nj_coordinator_daemon LABEL unit)

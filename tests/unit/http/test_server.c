@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ static nj_http *open_server(void)
 {
     nj_error err = {0};
     nj_http *http = NULL;
-    assert_ok(nj_http_open("127.0.0.1:0", answer, NULL, &http, &err), &err);
+    assert_ok(nj_http_open("127.0.0.1:0", answer, NULL, NULL, &http, &err), &err);
     return http;
 }
 
@@ -89,6 +90,49 @@ static void a_page_is_answered_and_others_are_not_found(void **state)
     assert_ptr_equal(strstr(found, "HTTP/1.1 405 "), found);
     nj_http_close(&http);
     assert_null(http);
+}
+
+// What has left, noted on the server's thread.
+typedef struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    unsigned pages;
+    unsigned others;
+} sent_pages;
+
+static void note_sent(void *context, const char *path)
+{
+    sent_pages *sent = context;
+    pthread_mutex_lock(&sent->mutex);
+    sent->pages += strcmp(path, "/page") == 0;
+    sent->others += strcmp(path, "/page") != 0;
+    pthread_cond_signal(&sent->changed);
+    pthread_mutex_unlock(&sent->mutex);
+}
+
+static void an_answer_that_has_left_is_told(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    char found[ANSWER_BYTES];
+    nj_http *http = NULL;
+    sent_pages sent = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    assert_ok(nj_http_open("127.0.0.1:0", answer, note_sent, &sent, &http, &err), &err);
+
+    int fd = dial(http); // asks for half, and goes: nothing is answered
+    assert_int_equal(send(fd, "GET /page HTT", 13, MSG_NOSIGNAL), 13);
+    close(fd);
+    ask(http, "GET /other HTTP/1.0\r\n\r\n", found);
+    ask(http, "GET /page HTTP/1.0\r\n\r\n", found);
+
+    pthread_mutex_lock(&sent.mutex);
+    while (sent.pages == 0 || sent.others == 0) {
+        pthread_cond_wait(&sent.changed, &sent.mutex);
+    }
+    pthread_mutex_unlock(&sent.mutex);
+    nj_http_close(&http);
+    assert_int_equal(sent.pages, 1);
+    assert_int_equal(sent.others, 1);
 }
 
 static void bytes_that_are_no_request_end_the_connection(void **state)
@@ -153,7 +197,7 @@ static void an_address_that_cannot_be_is_refused_with_its_form(void **state)
     for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
         nj_error err = {0};
         nj_http *http = NULL;
-        assert_int_equal(nj_http_open(WRONG[i], answer, NULL, &http, &err), NJ_USAGE);
+        assert_int_equal(nj_http_open(WRONG[i], answer, NULL, NULL, &http, &err), NJ_USAGE);
         assert_non_null(strstr(err.text, "write 127.0.0.1:9464"));
         assert_null(http);
     }
@@ -165,9 +209,10 @@ static void an_address_that_is_taken_says_so(void **state)
     nj_error err = {0};
     nj_http *second = NULL;
     nj_http *http = open_server();
-    assert_int_equal(nj_http_open(nj_http_address(http), answer, NULL, &second, &err), NJ_AGAIN);
+    assert_int_equal(nj_http_open(nj_http_address(http), answer, NULL, NULL, &second, &err),
+                     NJ_AGAIN);
     assert_non_null(strstr(err.text, nj_http_address(http)));
-    assert_int_equal(nj_http_open("192.0.2.1:9464", answer, NULL, &second, &err), NJ_CONFIG);
+    assert_int_equal(nj_http_open("192.0.2.1:9464", answer, NULL, NULL, &second, &err), NJ_CONFIG);
     nj_http_close(&http);
 }
 
@@ -175,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_page_is_answered_and_others_are_not_found),
+        cmocka_unit_test(an_answer_that_has_left_is_told),
         cmocka_unit_test(bytes_that_are_no_request_end_the_connection),
         cmocka_unit_test(silent_clients_are_bounded_and_put_out),
         cmocka_unit_test(an_address_that_cannot_be_is_refused_with_its_form),

@@ -134,8 +134,8 @@ static void a_dash_is_standard_input_also_when_it_comes_in_pieces(void **state)
     assert_int_equal(pipe(ends), 0);
     assert_true(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO);
     close(ends[0]);
-    assert_ok(nj_lines_open("-", 10, &lines, &err), &err);
     assert_int_equal(write(ends[1], "on", 2), 2);
+    assert_ok(nj_lines_open("-", 10, &lines, &err), &err);
     assert_int_equal(write(ends[1], "e\ntwo\n", 6), 6);
     assert_line(&lines, "one");
     assert_line(&lines, "two");

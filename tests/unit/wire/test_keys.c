@@ -107,6 +107,35 @@ static void a_secret_that_others_may_read_is_refused(void **state)
     assert_refused(nj_keypair_read("/dev/null", &pair, &err), NJ_CONFIG, &err, "regular file");
 }
 
+// As a scheduler mounts a secret for a user who is not root: of root, and readable by a group of that user.
+static void a_secret_of_root_may_be_readable_by_a_group(void **state)
+{
+    enum { SOMEBODY = 65534 };
+    nj_error err = {0};
+    nj_keypair pair;
+    const char *path = sandbox_write(state, "mounted.key", KEY_A, 40);
+    if (geteuid() != 0) {
+        skip_loudly("only root can make a secret of root");
+    }
+    assert_int_equal(chmod(sandbox_path(state, "."), 0711), 0);
+    assert_int_equal(chown(path, 0, SOMEBODY), 0);
+    static const struct {
+        mode_t mode;
+        nj_status expected;
+    } CASES[] = {
+        {0440, NJ_OK}, {0640, NJ_OK}, {0644, NJ_CONFIG}, {0660, NJ_CONFIG}, {0441, NJ_CONFIG}};
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        assert_int_equal(chmod(path, CASES[i].mode), 0);
+        assert_int_equal(nj_keypair_read(path, &pair, &err), NJ_CONFIG); // as root: it is ours
+        assert_int_equal(setegid(SOMEBODY), 0);
+        assert_int_equal(seteuid(SOMEBODY), 0);
+        nj_status status = nj_keypair_read(path, &pair, &err);
+        assert_int_equal(seteuid(0), 0);
+        assert_int_equal(setegid(0), 0);
+        assert_int_equal(status, CASES[i].expected);
+    }
+}
+
 static void refused_key_files_name_file_and_line_but_never_the_secret(void **state)
 {
     nj_error err = {0};
@@ -245,6 +274,7 @@ int main(void)
         SANDBOXED(a_secret_needs_no_name_on_a_disk),
         SANDBOXED(a_key_is_never_overwritten),
         SANDBOXED(a_secret_that_others_may_read_is_refused),
+        SANDBOXED(a_secret_of_root_may_be_readable_by_a_group),
         SANDBOXED(refused_key_files_name_file_and_line_but_never_the_secret),
         SANDBOXED(an_allow_list_has_comments_names_and_any_line_end),
         SANDBOXED(bad_allow_lists_are_refused_with_line_and_rule),

@@ -1,0 +1,39 @@
+#include "ops/cli/examples.h"
+
+const nj_example NJ_EXAMPLES[] = {
+    {"baseline", "  nightjar baseline popularity --users histories.txt --out popular.jsonl\n"},
+    {"bench engine", "  nightjar bench engine --bundle night.njb --beams 20\n"},
+    {"bundle pack", "  nightjar bundle pack --model checkpoint --catalogue cat \\\n"
+                    "      --histories histories.txt --out night.njb\n"},
+    {"bundle verify", "  nightjar bundle verify night.njb\n"},
+    {"catalogue fit", "  nightjar catalogue fit --embeddings items.npy --ids items.txt \\\n"
+                      "      --levels 3 --codes 256 --out cat\n"},
+    {"catalogue import", "  nightjar catalogue import --sids sids.npy --ids items.txt \\\n"
+                         "      --codes-per-level 256 --out cat\n"},
+    {"catalogue refresh", "  nightjar catalogue refresh --from cat --ids tonight.txt \\\n"
+                          "      --embeddings tonight.npy --out cat2\n"},
+    {"completion", "  nightjar completion bash --out "
+                   "~/.local/share/bash-completion/completions/nightjar\n"
+                   "  nightjar completion zsh >_nightjar      # in a folder of $fpath\n"
+                   "  nightjar completion fish --out ~/.config/fish/completions/nightjar.fish\n"},
+    {"config show", "  nightjar config show run --config night.yaml --origin\n"
+                    "  nightjar config show run >night.yaml    # a file to begin with\n"
+                    "  nightjar config show                    # what the environment sets\n"},
+    {"decode", "  nightjar decode --bundle night.njb --users histories.txt --top 10\n"},
+    {"embed", "  nightjar embed --items items.tsv --out items.npy --ids-out items.txt\n"},
+    {"eval", "  nightjar eval --bundle night.njb --users histories.txt\n"},
+    {"keys", "  nightjar keys --out worker.key --name worker1\n"},
+    {"lab", "  nightjar lab --data beauty --quick --out lab\n"},
+    {"man", "  nightjar man run\n"
+            "  nightjar man store-get\n"
+            "  nightjar man --out pages                # for packages\n"},
+    {"run", "  nightjar run --bundle night.njb --users histories.txt --store store\n"
+            "  nightjar run --bundle night.njb --users histories.txt --store store --resume\n"},
+    {"store get", "  nightjar store get --store store alma\n"},
+    {"store list", "  nightjar store list --store store\n"},
+    {"store rollback", "  nightjar store rollback --store store --dry-run\n"
+                       "  nightjar store rollback --store store\n"},
+    {"train t5", "  nightjar train t5 --catalogue cat --users histories.txt --out model\n"},
+};
+
+const size_t NJ_EXAMPLE_COUNT = sizeof NJ_EXAMPLES / sizeof NJ_EXAMPLES[0];

@@ -1,0 +1,43 @@
+# The manifests as they stand, on network namespaces of this machine: what is published after a worker was killed and the coordinator
+# evicted is what one process decodes. Then a night whose inputs changed underneath it.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need_module yaml python3-yaml
+[[ $(id -u) -eq 0 ]] || skip "pods need root"
+need ip iproute2
+need nft nftables
+ip netns add "nj$$-try" 2>/dev/null || skip "this kernel gives no network namespaces"
+ip -n "nj$$-try" link add bridge type bridge 2>/dev/null && ip netns exec "nj$$-try" nft list ruleset >/dev/null 2>&1 || kernel=lacks
+ip netns del "nj$$-try"
+[[ ${kernel-} != lacks ]] || skip "this kernel has no bridge or no nf_tables"
+
+run_pods() { # SCENARIO
+    python3 "$here/pods.py" "$source_dir/ops/kubernetes" secrets.yaml "$bin" pods "$1" >"$1.log" 2>&1 ||
+        fail "$1: $(tail -n 5 "$1.log"; tail -n 5 pods/*.log)"
+}
+
+make_night 400
+python3 - "$data/histories.txt" >users.jsonl <<'EOF'
+import json, sys
+lines = [line.split() for line in open(sys.argv[1])]
+for i in range(6000):
+    print(json.dumps({"user": f"user{i:05d}", "items": lines[i % len(lines)][1:]}))
+EOF
+volume=pods/volumes/nightjar-night
+mkdir -p $volume/inputs
+cp night.njb users.jsonl $volume/inputs
+chmod 755 . pods pods/volumes # the pods' user must reach what is mounted
+"$source_dir/ops/kubernetes/make-secrets" >secrets.yaml
+run_pods night
+
+nightjar decode --bundle night.njb --users users.jsonl --beam 20 --top 20 2>setup.log | sort >expected.jsonl
+expect_rows $volume/store
+published=$(cat $volume/store/CURRENT)
+
+# An interrupted night whose users are others now: exit 78, and the Job fails at once. What was published stays.
+start killed nightjar run "${night[@]}" "${slow[@]}" "${shards[@]}" --store $volume/store
+await_committed $volume/store 1
+stop_tree "${pid[killed]}"
+expect_end killed 137
+expect_middle $volume/store
+run_pods other-night
+[[ $(cat $volume/store/CURRENT) == "$published" ]] || fail "CURRENT is another"

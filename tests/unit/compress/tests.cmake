@@ -1,0 +1,1 @@
+nj_test(unit/compress/test_unpack.c LIBS nj_compress LABEL unit)
