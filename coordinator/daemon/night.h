@@ -125,9 +125,10 @@ typedef struct {
     uint64_t audited;     // users
     nj_planned planned;   // owned; what plan_file says, whether it was made for this night or not
     bool planned_fits;    // it was
-    nj_night_numbers actual;     // what the night came to, in the same words
-    nj_path report;              // the page; "": not written
-    double report_seconds;       // that it took
+    nj_night_numbers actual; // what the night came to, in the same words
+    nj_path report;          // the page; "": not written
+    double report_seconds;   // that it took
+    double report_cpu_seconds;
     const nj_job *job;           // borrowed: its masks, where it has any
     nj_buffer quarantined_json;  // owned; the first of them as objects with commas between
     nj_buffer quarantined_lines; // owned; fewer of them, one a line, for people

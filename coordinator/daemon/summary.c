@@ -201,7 +201,8 @@ static void print_json(const nj_night_summary *s)
     nj_actual_print_json(s);
     printf(", \"report\": ");
     print_path_json(s->report.text);
-    printf("}\n");
+    printf(", \"report_s\": %.3f, \"report_cpu_s\": %.4f}\n", s->report_seconds,
+           s->report_cpu_seconds);
 }
 
 static void print_text(const nj_night_summary *s)

@@ -115,8 +115,10 @@ void nj_night_tell(nj_night *n)
 {
     nj_error err = {0};
     const uint64_t start_ns = nj_clock_mono_ns();
+    const uint64_t start_cpu_ns = nj_clock_process_ns();
     if (write_report(n, &err) == NJ_OK) {
         n->summary.report_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
+        n->summary.report_cpu_seconds = (double)(nj_clock_process_ns() - start_cpu_ns) / 1e9;
         return;
     }
     nj_log(NJ_LOG_WARNING,

@@ -7,7 +7,7 @@
 /// Writes document and page of the generation that was published, and sets summary.report. What goes wrong is logged as a warning:
 /// the generation is there without its report, and `nightjar report` can make one.
 ///
-/// Cost    look-ups of at most NJ_STUDY_USERS_MAX users, and two files
+/// Cost    look-ups of some users (nj_study_step), and two files
 /// Proof   tests/integration/0330-report.t
 void nj_night_tell(nj_night *n);
 

@@ -101,7 +101,7 @@ NJ_CHECKED nj_status nj_night_report_path(const char *store_dir, const nj_store_
 
 /// Makes the document. `*out` is owned: json_decref.
 ///
-/// Cost    of a store's rows: a look-up of NJ_STUDY_USERS_MAX users in two generations, or one walk over all rows
+/// Cost    of a store's rows: a look-up of some users (nj_study_step) in two generations, or one walk over all rows
 /// Errors  as nj_store_reader_open; NJ_NO_MEMORY. An earlier generation that cannot be read is no failure.
 NJ_CHECKED nj_status nj_night_report_make(const nj_night_report_source *source, json_t **out,
                                           nj_error *err);

@@ -9,7 +9,10 @@ const uint32_t NJ_STUDY_SCORE_PLACES[NJ_STUDY_SCORE_PLACE_COUNT] = {1, 2, 3, 5, 
 
 uint64_t nj_study_step(uint64_t user_total)
 {
-    const uint64_t step = (user_total + NJ_STUDY_USERS_MAX - 1) / NJ_STUDY_USERS_MAX;
+    uint64_t wanted = user_total / NJ_STUDY_SHARE;
+    wanted = wanted < NJ_STUDY_USERS_LEAST ? NJ_STUDY_USERS_LEAST : wanted;
+    wanted = wanted > NJ_STUDY_USERS_MAX ? NJ_STUDY_USERS_MAX : wanted;
+    const uint64_t step = (user_total + wanted - 1) / wanted;
     return step > 0 ? step : 1;
 }
 

@@ -12,7 +12,10 @@
 #include "common/codec/json.h"
 #include "common/store/reader.h"
 
-#define NJ_STUDY_USERS_MAX 20000u // that are read
+// Users that are read: one in NJ_STUDY_SHARE, so that it costs little beside decoding them, but so many at least, and no more.
+#define NJ_STUDY_SHARE 10u
+#define NJ_STUDY_USERS_LEAST 2000u
+#define NJ_STUDY_USERS_MAX 20000u
 #define NJ_STUDY_PLACES_MAX 50u // of a list that count for coverage, exposure, popularity and codes
 #define NJ_STUDY_CUTOFF 10u     // of overlap and variety
 #define NJ_STUDY_TOP_ITEMS 10u  // that are named
@@ -26,7 +29,7 @@ typedef struct {
 
 typedef struct nj_study nj_study;
 
-/// Every how many-th user is read so that no more than NJ_STUDY_USERS_MAX are: at least 1. The first one is number step / 2.
+/// Every how many-th user is read, at least 1. The first one is number step / 2.
 uint64_t nj_study_step(uint64_t user_total);
 
 /// Everything is borrowed until nj_study_free.

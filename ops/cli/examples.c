@@ -27,6 +27,8 @@ const nj_example NJ_EXAMPLES[] = {
     {"man", "  nightjar man run\n"
             "  nightjar man store-get\n"
             "  nightjar man --out pages                # for packages\n"},
+    {"report", "  nightjar report --store store\n"
+               "  nightjar report --store store --json | jq .actual\n"},
     {"run", "  nightjar run --bundle night.njb --users histories.txt --store store\n"
             "  nightjar run --bundle night.njb --users histories.txt --store store --resume\n"},
     {"store get", "  nightjar store get --store store alma\n"},

@@ -57,6 +57,7 @@ json store-rollback store rollback --to "$generation" --store store
 json report report --store store
 json store-list store list --store store
 json store-stat store stat --store store
+json report report --store store
 json store-verify store verify --store store
 json run run --bundle b.njb --users users.txt --store store --workers 1
 json bench-collisions bench collisions --items 500 --levels 2 --codes 64

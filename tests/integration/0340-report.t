@@ -123,6 +123,7 @@ NJ_FAILPOINT=engine.user=nan:$user expect_exit 1 nightjar run "${night[@]}" --st
 [[ ! -e seven/reports ]] || fail "a night that was not published has a report"
 
 # A whole night tells what it did before the users.
+rm -r cat
 make_whole_night 60
 for made in False True; do
     expect_exit 0 "${whole[@]}" --embeddings emb1.npy --ids ids1.txt --store eight --keep-history

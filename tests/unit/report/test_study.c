@@ -165,8 +165,9 @@ static void the_sample_is_bounded_and_small_nights_are_read_whole(void **state)
 {
     (void)state;
     assert_int_equal(nj_study_step(0), 1);
-    assert_int_equal(nj_study_step(NJ_STUDY_USERS_MAX), 1);
-    assert_int_equal(nj_study_step(NJ_STUDY_USERS_MAX + 1), 2);
+    assert_int_equal(nj_study_step(NJ_STUDY_USERS_LEAST), 1);
+    assert_int_equal(nj_study_step(NJ_STUDY_USERS_LEAST + 1), 2);
+    assert_int_equal(nj_study_step(100000), NJ_STUDY_SHARE);
     assert_int_equal(nj_study_step(100000000), 5000);
     for (uint64_t users = 1; users < 200000; users += 977) {
         const uint64_t step = nj_study_step(users);
