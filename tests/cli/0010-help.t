@@ -52,7 +52,8 @@ sub(/\\$/, "", line) { next }
 }
 function tell(part,    words, n, command, w) {
     n = split(part, words, " ")
-    if (words[1] !~ /^nightjar(-worker|-coordinator)?$/ || words[2] ~ /^--(help|version)$/) { return }
+    if (words[1] !~ /^nightjar(-worker|-coordinator)?$/) { return }
+    if (n == 2 && words[2] ~ /^--(version|help)$/) { return } # of the program
     command = words[1]
     if (command == "nightjar") {
         command = ("nightjar " words[2] " " words[3]) in commands ? "nightjar " words[2] " " words[3] : "nightjar " words[2]
