@@ -49,22 +49,23 @@ static nj_status add_user(nj_user_groups *groups, nj_slice user, const place *at
 static nj_status add_row(nj_user_groups *groups, const nj_event_table *table, const nj_masks *masks,
                          nj_error *err)
 {
-    const nj_slice user = table->fields[table->column[NJ_EVENT_USER]];
-    const nj_slice group = table->fields[table->column[NJ_EVENT_GROUP]];
+    const nj_slice user = table->rows.fields[table->column[NJ_EVENT_USER]];
+    const nj_slice group = table->rows.fields[table->column[NJ_EVENT_GROUP]];
     const char *problem = nj_id_problem(user);
     if (problem != NULL) {
-        return nj_lines_fail(table->lines, table->number, err, "user \"%.*s\" %s",
+        return nj_lines_fail(table->rows.lines, table->rows.number, err, "user \"%.*s\" %s",
                              NJ_SLICE_ARGS(user), problem);
     }
     const size_t earlier = nj_idmap_find(&groups->map, user, nj_idmap_at_builder, &groups->users);
     if (earlier != NJ_IDMAP_NONE) {
-        const nj_line_place there = nj_lines_place(table->lines, place_at(groups, earlier)->line);
-        return nj_lines_fail(table->lines, table->number, err, "user \"%.*s\" stands on %s too",
-                             NJ_SLICE_ARGS(user), there.text);
+        const nj_line_place there =
+            nj_lines_place(table->rows.lines, place_at(groups, earlier)->line);
+        return nj_lines_fail(table->rows.lines, table->rows.number, err,
+                             "user \"%.*s\" stands on %s too", NJ_SLICE_ARGS(user), there.text);
     }
-    const place at = {.line = table->number, .mask = nj_masks_find(masks, group)};
+    const place at = {.line = table->rows.number, .mask = nj_masks_find(masks, group)};
     if (at.mask == NJ_MASK_NONE) {
-        return nj_lines_fail(table->lines, table->number, err,
+        return nj_lines_fail(table->rows.lines, table->rows.number, err,
                              "user \"%.*s\" is in the group \"%.*s\", which --groups does not have",
                              NJ_SLICE_ARGS(user), NJ_SLICE_ARGS(group));
     }

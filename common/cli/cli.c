@@ -194,6 +194,12 @@ static nj_status refuse_command(const nj_program *program, const char *group, in
 {
     char typed[128];
     nj_error err = {0};
+    if (argv[1][0] == '-') {
+        nj_status early =
+            nj_fail(&err, NJ_USAGE, "%.60s stands before the command, which comes first", argv[1]);
+        print_failure(program->name, "", early, &err);
+        return early;
+    }
     const bool has_second = argc > 2 && argv[2][0] != '-';
     snprintf(typed, sizeof typed, "%.60s%s%.60s", argv[1], has_second ? " " : "",
              has_second ? argv[2] : "");

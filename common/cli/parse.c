@@ -143,9 +143,17 @@ static nj_status fail_argument(const nj_arguments *arguments, const char *word, 
     bool is_option = word[0] == '-' && word[1] != '\0' &&
                      nj_option_find(arguments->command, word + 1, strcspn(word + 1, "=")) <
                          arguments->command->option_count;
-    return nj_fail(err, NJ_USAGE, "unexpected argument \"%s\"%s%s%s", word,
-                   is_option ? "; did you mean -" : "", is_option ? word : "",
-                   is_option ? "?" : "");
+    if (is_option) {
+        return nj_fail(err, NJ_USAGE, "unexpected argument \"%s\"; did you mean -%s?", word, word);
+    }
+    if (arguments->command->option_count == 0) {
+        return nj_fail(err, NJ_USAGE, "unexpected argument \"%s\"", word);
+    }
+    return nj_fail(
+        err, NJ_USAGE,
+        "unexpected argument \"%s\"; files and settings follow the option that says what "
+        "they are, such as --%s",
+        word, arguments->command->options[0].name);
 }
 
 nj_status nj_parse_words(nj_parse *parse, int argc, char **argv, nj_error *err)

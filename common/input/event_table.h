@@ -11,13 +11,9 @@
 
 #include <stdbool.h>
 
-#include "common/base/buffer.h"
 #include "common/base/error.h"
-#include "common/base/slice.h"
 #include "common/input/columns.h"
-#include "common/input/lines.h"
-
-#define NJ_EVENT_COLUMNS_MAX 256
+#include "common/input/field_rows.h"
 
 typedef enum {
     NJ_EVENT_USER,
@@ -36,17 +32,13 @@ typedef struct {
 } nj_event_form;
 
 typedef struct {
-    nj_lines *lines; // borrowed
+    nj_field_rows rows;
     nj_event_form form;
     size_t part; // of the lines, whose header this is
     size_t column_count;
     bool has_column[NJ_EVENT_COLUMN_KINDS];
     size_t column[NJ_EVENT_COLUMN_KINDS]; // where each stands
-    nj_buffer joined;                     // a row of more than one line
-    uint64_t number;                      // line on which the last row begins
     bool has_row;                         // the last row is the next one, too
-    size_t field_count;
-    nj_slice fields[NJ_EVENT_COLUMNS_MAX]; // of the last row; borrowed until the next one
 } nj_event_table;
 
 /// Reads the header. form->beside is NJ_EVENT_ITEM or NJ_EVENT_GROUP. NJ_INPUT names the column that is missing or doubled and the
@@ -55,7 +47,7 @@ NJ_CHECKED nj_status nj_event_table_open(nj_lines *lines, const nj_event_form *f
                                          nj_event_table *out, nj_error *err);
 void nj_event_table_close(nj_event_table *table);
 
-/// Reads the next row into table->fields; NJ_END behind the last. NJ_INPUT when it has not the
+/// Reads the next row into table->rows; NJ_END behind the last. NJ_INPUT when it has not the
 /// header's number of fields or its quotes are wrong, or the header of a further part has other of our columns.
 NJ_CHECKED nj_status nj_event_table_next(nj_event_table *table, nj_error *err);
 

@@ -188,7 +188,7 @@ typedef struct {
 static nj_parquet_column name_column(const nj_columns *columns, nj_column_kind kind,
                                      nj_parquet_column column)
 {
-    if (columns->names[kind][0] != '\0') {
+    if (!columns->by_place && columns->names[kind][0] != '\0') {
         column.names[0] = columns->names[kind];
         column.names[1] = NULL;
     }

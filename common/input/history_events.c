@@ -42,7 +42,7 @@ static nj_status open_table(event_reader *events, bool is_csv, nj_error *err)
     nj_status status = nj_event_table_open(&reader->lines, &form, &events->table, err);
     if (status == NJ_OK && nj_histories_need_times(reader->source) &&
         !events->table.has_column[NJ_EVENT_TIME]) {
-        return nj_lines_fail(&reader->lines, events->table.number, err,
+        return nj_lines_fail(&reader->lines, events->table.rows.number, err,
                              "no column \"%s\", which --as-of, --tie-seed and --split time need",
                              is_csv ? "timestamp" : "timestamp:float");
     }
@@ -83,14 +83,14 @@ static nj_status find_name(event_reader *events, name_table *names, nj_event_col
                            uint32_t *out_index, nj_error *err)
 {
     const nj_event_table *table = &events->table;
-    nj_slice id = table->fields[table->column[kind]];
+    nj_slice id = table->rows.fields[table->column[kind]];
     size_t index = nj_idmap_find(&names->map, id, nj_idmap_at_builder, &names->ids);
     if (index != NJ_IDMAP_NONE) {
         *out_index = (uint32_t)index;
         return NJ_OK;
     }
     const char *noun = kind == NJ_EVENT_USER ? "user" : "item";
-    nj_status status = nj_histories_check_id(table->lines, table->number, noun, id, err);
+    nj_status status = nj_histories_check_id(table->rows.lines, table->rows.number, noun, id, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -100,8 +100,8 @@ static nj_status find_name(event_reader *events, name_table *names, nj_event_col
     }
     *out_index = (uint32_t)(names->ids.count - 1);
     return status == NJ_OK ? NJ_OK
-                           : nj_fail(err, status, "%s: no memory for %zu %ss", table->lines->name,
-                                     names->ids.count, noun);
+                           : nj_fail(err, status, "%s: no memory for %zu %ss",
+                                     table->rows.lines->name, names->ids.count, noun);
 }
 
 static user_facts *peek_facts(const event_reader *events, size_t user)
@@ -115,17 +115,17 @@ static nj_status count_event(event_reader *events, uint32_t user, nj_error *err)
     const nj_event_table *table = &events->table;
     size_t items_max = events->reader->limits->items_max;
     if (user == events->facts.size / sizeof(user_facts)) {
-        user_facts facts = {.first_line = table->number};
+        user_facts facts = {.first_line = table->rows.number};
         nj_status status = nj_buffer_append(&events->facts, &facts, sizeof facts);
         if (status != NJ_OK) {
-            return nj_fail(err, status, "%s: no memory for %" PRIu32 " users", table->lines->name,
-                           user + 1);
+            return nj_fail(err, status, "%s: no memory for %" PRIu32 " users",
+                           table->rows.lines->name, user + 1);
         }
     }
     user_facts *facts = peek_facts(events, user);
     if (facts->event_count == items_max) {
-        nj_slice id = table->fields[table->column[NJ_EVENT_USER]];
-        return nj_lines_fail(table->lines, table->number, err,
+        nj_slice id = table->rows.fields[table->column[NJ_EVENT_USER]];
+        return nj_lines_fail(table->rows.lines, table->rows.number, err,
                              "user \"%.*s\" has more than %zu items", NJ_SLICE_ARGS(id), items_max);
     }
     facts->event_count++;
@@ -134,13 +134,13 @@ static nj_status count_event(event_reader *events, uint32_t user, nj_error *err)
 
 static nj_slice peek_field(const event_reader *events, nj_event_column kind)
 {
-    return events->table.fields[events->table.column[kind]];
+    return events->table.rows.fields[events->table.column[kind]];
 }
 
 static uint64_t place_event(const event_reader *events, double time)
 {
     const uint64_t seed = events->reader->source->tie_seed;
-    return seed == 0 ? events->table.number
+    return seed == 0 ? events->table.rows.number
                      : nj_histories_tie_place(seed, peek_field(events, NJ_EVENT_USER), time,
                                               peek_field(events, NJ_EVENT_ITEM));
 }
@@ -149,9 +149,9 @@ static uint64_t place_event(const event_reader *events, double time)
 static nj_status check_row(const event_reader *events, nj_error *err)
 {
     const nj_event_table *table = &events->table;
-    nj_status status = nj_histories_check_id(table->lines, table->number, "user",
+    nj_status status = nj_histories_check_id(table->rows.lines, table->rows.number, "user",
                                              peek_field(events, NJ_EVENT_USER), err);
-    return status == NJ_OK ? nj_histories_check_id(table->lines, table->number, "item",
+    return status == NJ_OK ? nj_histories_check_id(table->rows.lines, table->rows.number, "item",
                                                    peek_field(events, NJ_EVENT_ITEM), err)
                            : status;
 }
@@ -162,8 +162,8 @@ static nj_status add_row(event_reader *events, nj_error *err)
     bool counts = false;
     nj_status status = nj_event_table_time(&events->table, &event.time, err);
     if (status == NJ_OK) {
-        status =
-            nj_histories_counts(events->reader, events->table.number, event.time, &counts, err);
+        status = nj_histories_counts(events->reader, events->table.rows.number, event.time, &counts,
+                                     err);
     }
     if (status != NJ_OK || !counts) {
         return status != NJ_OK ? status : check_row(events, err);
@@ -222,7 +222,7 @@ static nj_status take_event(event_reader *events, nj_error *err)
         status = nj_buffer_append(&events->times, &event.time, sizeof event.time);
     }
     return status == NJ_NO_MEMORY ? nj_fail(err, status, "%s: no memory for the items of a user",
-                                            events->table.lines->name)
+                                            events->table.rows.lines->name)
                                   : status;
 }
 

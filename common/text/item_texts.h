@@ -1,5 +1,6 @@
-// item_texts.h - what is written about items: a table with a header line, or JSON lines.
+// item_texts.h - what is written about items: a table with a header line, JSON lines, or Parquet.
 //
+//   CSV                header line of names between commas, quotes by RFC 4180 (common/input/field_rows.h)
 //   tab separated      header line, one item a line, as many fields in each; a header field may be typed as in RecBole's .item
 //                      (movie_title:token_seq): the name is what stands before the colon
 //   JSON lines         {"item_id": "b7", "title": "...", "categories": ["Beauty", "Nails"]} a line; ids may be whole numbers; a text is
@@ -7,7 +8,7 @@
 //
 //   Parquet            every column of text, whole numbers or lists of them, as JSON lines
 //
-// Which of the first two is told from the first byte: '{' begins JSON lines. Each may be packed by gzip or zstd, come from standard
+// Which one is told from the first line: '{' begins JSON lines, a tab or a comma stands in a header. Each may be packed by gzip or zstd, come from standard
 // input, or be a folder of part files, each with its header (common/input/lines.h).
 //
 // Source  RecBole documentation, "Atomic Files" (the typed header)

@@ -1,26 +1,18 @@
-// item_texts_table.c - tab-separated item texts below a header line.
+// item_texts_table.c - item texts below a header line: separated by tabs, or by commas with quotes.
 #include <stdio.h>
 
+#include "common/input/field_rows.h"
 #include "common/text/item_texts_parts.h"
+
+#define NAMES_BYTES 256
+
+_Static_assert(NJ_ROW_FIELDS_MAX <= NJ_ITEM_TEXT_COLUMNS_MAX, "a header fits its form");
 
 typedef struct {
     size_t count;
     size_t id;                                 // its place
     uint32_t weight[NJ_ITEM_TEXT_COLUMNS_MAX]; // 0: not read as text
 } table_form;
-
-// The next field of a line of [size] bytes, and where the one behind it begins; false behind the last.
-static bool take_field(const char *line, size_t size, size_t *at, nj_slice *out)
-{
-    if (*at > size) {
-        return false;
-    }
-    const char *start = line + *at;
-    const char *tab = *at < size ? memchr(start, '\t', size - *at) : NULL;
-    *out = (nj_slice){start, tab != NULL ? (size_t)(tab - start) : size - *at};
-    *at += out->size + 1;
-    return true;
-}
 
 // "movie_title:token_seq" into name and type; the type is empty where none is given.
 static nj_slice split_type(nj_slice *name)
@@ -52,30 +44,27 @@ static int rank_id_name(const char *wanted, nj_slice name, size_t place)
     return nj_slice_equal(name, nj_slice_from("id")) ? 2 : place == 0;
 }
 
-static nj_status fail_column(const nj_item_text_reader *reader, nj_slice name, nj_slice header,
-                             nj_error *err)
+static nj_status fail_column(const nj_item_text_reader *reader, nj_slice name,
+                             const nj_field_rows *header, nj_error *err)
 {
-    char names[256];
-    snprintf(names, sizeof names, "%.*s", NJ_SLICE_ARGS(header));
-    for (char *tab = strchr(names, '\t'); tab != NULL; tab = strchr(tab, '\t')) {
-        *tab = ' ';
+    char names[NAMES_BYTES] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < header->field_count && at < sizeof names - 1; i++) {
+        const int wrote = snprintf(names + at, sizeof names - at, "%s%.*s", i > 0 ? " " : "",
+                                   NJ_SLICE_ARGS(header->fields[i]));
+        at += wrote > 0 ? (size_t)wrote : 0;
     }
     return nj_lines_fail(&reader->lines, reader->lines.number, err,
                          "has no column \"%.*s\"; its columns are: %s", NJ_SLICE_ARGS(name), names);
 }
 
-static nj_status read_header(nj_item_text_reader *reader, nj_slice header, table_form *form,
-                             nj_error *err)
+static nj_status read_header(nj_item_text_reader *reader, const nj_field_rows *header,
+                             table_form *form, nj_error *err)
 {
     const char *wanted = reader->reading->id_column;
-    size_t at = 0;
-    nj_slice name;
     int best = 0;
-    while (take_field(header.bytes, header.size, &at, &name)) {
-        if (form->count == NJ_ITEM_TEXT_COLUMNS_MAX) {
-            return nj_lines_fail(&reader->lines, reader->lines.number, err,
-                                 "has more than %d columns", NJ_ITEM_TEXT_COLUMNS_MAX);
-        }
+    for (size_t i = 0; i < header->field_count; i++) {
+        nj_slice name = header->fields[i];
         const nj_slice type = split_type(&name);
         const nj_text_column *column = nj_item_text_column(reader, name);
         const int rank = rank_id_name(wanted, name, form->count);
@@ -103,44 +92,57 @@ static nj_status read_header(nj_item_text_reader *reader, nj_slice header, table
     }
     return nj_lines_fail(&reader->lines, reader->lines.number, err,
                          "has %zu columns, none of them text beside the id: columns are separated "
-                         "by tabs",
+                         "by tabs, or by commas",
                          form->count);
 }
 
-static nj_status read_row(nj_item_text_reader *reader, const table_form *form, nj_slice line,
-                          nj_error *err)
+static nj_status read_row(nj_item_text_reader *reader, const table_form *form,
+                          const nj_field_rows *row, nj_error *err)
 {
     nj_status status = NJ_OK;
-    nj_slice id = {0};
-    nj_slice field;
-    size_t at = 0;
-    size_t count = 0;
-    for (; status == NJ_OK && take_field(line.bytes, line.size, &at, &field); count++) {
-        if (count == form->id) {
-            id = field;
-        }
-        if (count < form->count && form->weight[count] > 0 && field.size > 0) {
-            status = nj_item_text_add(reader, field, form->weight[count], err);
+    for (size_t i = 0; status == NJ_OK && i < row->field_count && i < form->count; i++) {
+        if (form->weight[i] > 0 && row->fields[i].size > 0) {
+            status = nj_item_text_add(reader, row->fields[i], form->weight[i], err);
         }
     }
-    if (status == NJ_OK && count != form->count) {
-        status = nj_lines_fail(&reader->lines, reader->lines.number, err,
-                               "has %zu fields, the header has %zu", count, form->count);
+    if (status == NJ_OK && row->field_count != form->count) {
+        status = nj_lines_fail(&reader->lines, row->number, err,
+                               "has %zu fields, the header has %zu", row->field_count, form->count);
     }
-    return status == NJ_OK ? nj_item_text_take(reader, id, err) : status;
+    return status == NJ_OK ? nj_item_text_take(reader, row->fields[form->id], err) : status;
 }
 
-nj_status nj_item_texts_read_table(nj_item_text_reader *reader, char **line, size_t *size,
-                                   nj_error *err)
+static nj_status read_rows(nj_item_text_reader *reader, nj_field_rows *rows, char **line,
+                           size_t *size, nj_error *err)
 {
     table_form form = {0};
-    nj_status status = read_header(reader, (nj_slice){*line, *size}, &form, err);
+    nj_status status = nj_field_rows_split(rows, *line, *size, err);
+    if (status == NJ_OK) {
+        status = read_header(reader, rows, &form, err);
+    }
     while (status == NJ_OK) {
         status = nj_lines_next(&reader->lines, line, size, err);
         if (status != NJ_OK || reader->lines.part != reader->part) {
             break;
         }
-        status = read_row(reader, &form, (nj_slice){*line, *size}, err);
+        status = nj_field_rows_split(rows, *line, *size, err);
+        if (status == NJ_OK) {
+            status = read_row(reader, &form, rows, err);
+        }
     }
+    return status;
+}
+
+// A header with a comma and no tab is that of CSV.
+nj_status nj_item_texts_read_table(nj_item_text_reader *reader, char **line, size_t *size,
+                                   nj_error *err)
+{
+    nj_field_rows rows;
+    const bool has_tab = *size > 0 && memchr(*line, '\t', *size) != NULL;
+    const bool is_csv = !has_tab && *size > 0 && memchr(*line, ',', *size) != NULL;
+    nj_field_rows_init(&rows, &reader->lines, is_csv, is_csv ? ',' : '\t',
+                       NJ_ITEM_TEXT_LINE_BYTES_MAX);
+    nj_status status = read_rows(reader, &rows, line, size, err);
+    nj_field_rows_fini(&rows);
     return status;
 }

@@ -54,10 +54,10 @@ static nj_status check_same_plan(const nj_staging_facts *found, const nj_staging
             : "the users or --shard-users";
     return nj_fail(err, NJ_CONFIG,
                    "the interrupted night was started with %zu users in %zu shards (%s); now it is "
-                   "%zu in %zu: %s changed. "
+                   "%zu in %zu (%s): %s changed. "
                    "Give the old inputs, or remove the staging folder to begin anew",
                    (size_t)found->user_count, (size_t)found->shard_count, found->settings,
-                   (size_t)wanted->user_count, (size_t)wanted->shard_count, what);
+                   (size_t)wanted->user_count, (size_t)wanted->shard_count, wanted->settings, what);
 }
 
 // Looked at before the area is opened, which takes the night from a process that runs it: other inputs must not do that.

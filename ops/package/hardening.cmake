@@ -4,15 +4,19 @@
 include(CheckCCompilerFlag)
 
 set(hardening_flags -fPIE -fstack-protector-strong -Wformat -Wformat-security)
-set(CMAKE_REQUIRED_FLAGS -Werror) # clang takes a flag of another CPU with a warning
-foreach(flag -fstack-clash-protection -fcf-protection -mbranch-protection=standard) # the last two are each of one family of CPUs
+set(flags_to_try -fstack-clash-protection)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$") # returns and indirect jumps, in each family of CPUs its own way
+    list(APPEND flags_to_try -fcf-protection)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+    list(APPEND flags_to_try -mbranch-protection=standard)
+endif()
+foreach(flag ${flags_to_try})
     string(MAKE_C_IDENTIFIER "NIGHTJAR_HAS${flag}" has_flag)
     check_c_compiler_flag(${flag} ${has_flag})
     if(${has_flag})
         list(APPEND hardening_flags ${flag})
     endif()
 endforeach()
-unset(CMAKE_REQUIRED_FLAGS)
 target_compile_options(nightjar_flags INTERFACE ${hardening_flags})
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug") # the checks need an optimizing compiler
     target_compile_options(nightjar_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)

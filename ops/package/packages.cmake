@@ -18,6 +18,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_DEBUGINFO_PACKAGE ON) # nightjar-dbgsym, nightjar-worker-dbgsym: found by the build id
 set(CPACK_POST_BUILD_SCRIPTS ${CMAKE_CURRENT_SOURCE_DIR}/mend-symbols.cmake)
 set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_CURRENT_SOURCE_DIR}/cpack-config.cmake)
@@ -35,6 +36,10 @@ This package has the nightjar command, which can run a whole night on one
 machine, and nightjar-coordinator, which hands a night to workers elsewhere.")
 
 set(CPACK_DEBIAN_WORKER_PACKAGE_NAME nightjar-worker)
+foreach(name postinst prerm postrm)
+    list(APPEND CPACK_DEBIAN_NIGHTJAR_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_SOURCE_DIR}/scripts/nightjar/${name})
+    list(APPEND CPACK_DEBIAN_WORKER_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_SOURCE_DIR}/scripts/worker/${name})
+endforeach()
 set(CPACK_COMPONENT_WORKER_DESCRIPTION
 "nightly recommendations from generative models: worker
 nightjar computes the next items of every user overnight, with a small T5 over

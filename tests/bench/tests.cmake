@@ -1,4 +1,7 @@
 # Workers without an engine, and the fleet of them.
+add_executable(read_histories EXCLUDE_FROM_ALL bench/read_histories.c)
+target_link_libraries(read_histories PRIVATE nj_input)
+
 add_executable(stub_worker bench/stub_worker.c)
 target_link_libraries(stub_worker PRIVATE nj_session nj_wire nj_cli nj_codec nj_base)
 

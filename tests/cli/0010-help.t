@@ -52,7 +52,7 @@ sub(/\\$/, "", line) { next }
 }
 function tell(part,    words, n, command, w) {
     n = split(part, words, " ")
-    if (words[1] !~ /^nightjar(-worker|-coordinator)?$/) { return }
+    if (words[1] !~ /^nightjar(-worker|-coordinator)?$/ || words[2] ~ /^--(help|version)$/) { return }
     command = words[1]
     if (command == "nightjar") {
         command = ("nightjar " words[2] " " words[3]) in commands ? "nightjar " words[2] " " words[3] : "nightjar " words[2]

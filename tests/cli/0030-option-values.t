@@ -25,7 +25,7 @@ refuse '--cold-users is "warm", must be popular, skip or fail' --cold-users warm
 for flag in keep-history renormalise sids; do
     refuse "--$flag is \"maybe\", must be true or false" --$flag=maybe
 done
-expect_exit 2 '"xml" is not a form of histories: sequence, jsonl, csv or inter' -- decode users.txt --format xml
+expect_exit 2 '"xml" is not a form of histories: sequence, jsonl, csv, inter or parquet' -- decode users.txt --format xml
 
 # The limits themselves.
 for option in --beam=1 --beam=100000 --top=1000 --history=1000000 --batch=256 --temperature=0.001 --temperature=1000; do

@@ -29,7 +29,8 @@ refuse 'line 1: contains a NUL byte' '\x00\x00\x00'
 cp s.npy ids.txt
 expect_exit 65 'ids.txt: line 1: ' -- nightjar catalogue import --sids s.npy --ids ids.txt --codes-per-level 2 --out cat
 expect_exit 65 '/dev/zero: line 1: ' -- nightjar catalogue import --sids s.npy --ids /dev/zero --codes-per-level 2 --out cat
-expect_exit 65 'is a folder, not a file' -- nightjar catalogue import --sids s.npy --ids . --codes-per-level 2 --out cat
+mkdir empty
+expect_exit 65 'empty: is a folder without part files' -- nightjar catalogue import --sids s.npy --ids empty --codes-per-level 2 --out cat
 expect_exit 5 'missing.txt: cannot open' -- nightjar catalogue import --sids s.npy --ids missing.txt --codes-per-level 2 --out cat
 expect_absent cat
 

@@ -20,6 +20,10 @@ expect_exit 0 'holds no generation' -- nightjar store list --store empty
 stdout_lines 0
 expect_exit 65 'nightjar store list' -- nightjar store get --store empty --gen last alma
 
+# Words in the wrong place.
+expect_exit 2 'unexpected argument "b.njb"; files and settings follow the option that says what they are, such as --bundle' -- nightjar run b.njb users.txt
+expect_exit 2 '--bundle stands before the command, which comes first' -- nightjar --bundle b.njb run
+
 # Nobody answers: said long before the worker gives up.
 nightjar keys --out key >out 2>err
 expect_exit 75 'nobody answers. Is it running?' -- nightjar-worker --connect tcp://127.0.0.1:9 --key key --server-key key.pub --give-up-ms 6000

@@ -36,7 +36,8 @@ repeat 1000000 ' ' >h.txt
 expect_exit 65 'h.txt: holds no history' -- decode h.txt
 head -c 100000 b.njb >h.txt
 expect_exit 65 'h.txt: line 1: ' -- decode h.txt
-expect_exit 65 '.: is a folder, not a file' -- decode .
+mkdir -p folder/inner
+expect_exit 65 'folder/inner: is a folder among the part files of folder' -- decode folder
 expect_exit 65 'b.njb/x: cannot open: Not a directory' -- decode b.njb/x
 expect_exit 5 'missing.txt: cannot open: No such file or directory' -- decode missing.txt
 expect_exit 65 'standard input: holds no history' -- decode - </dev/null

@@ -1,10 +1,10 @@
 # The same events in any form and packing, from a file, a folder or standard input, give the same lists: byte for byte.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 make_bundle
-nightjar decode --bundle b.njb --users users.txt --top 5 >expected 2>err
-head -n 20 "$data/histories.txt" >h.txt
+awk 'NF > 1' users.txt >h.txt # who has no event is in no event form
+nightjar decode --bundle b.njb --users h.txt --top 5 >expected 2>err
 
-# Every form of the same twenty users; times rise by one an event.
+# Every form of the same users; times rise by one an event.
 python3 - <<'PYTHON'
 import json
 users = [line.split() for line in open("h.txt")]
@@ -59,15 +59,14 @@ fi
 mkdir lines rows mixed
 head -n 7 h.txt >lines/part-00000
 : >lines/part-00001
-tail -n +8 h.txt | head -n 5 | gzip -n >lines/part-00002.gz
-tail -n +13 h.txt | tr -d '\n' >/dev/null
+sed -n 8,12p h.txt | gzip -n >lines/part-00002.gz
 tail -n +13 h.txt >lines/part-00010
 touch lines/_SUCCESS lines/._SUCCESS.crc lines/.part-00000.crc lines/part-00000.crc
 echo 'no history at all' >lines/_metadata
 same "a folder of sequence text" --users lines
 head -n 30 h.csv >rows/part-00000.csv
 : >rows/part-00001.csv
-(head -n 1 h.csv && tail -n +31 h.csv | head -n 40) | gzip -n >rows/part-00002.csv.gz
+sed -n '1p;31,70p' h.csv | gzip -n >rows/part-00002.csv.gz
 (echo timestamp,note,item,user && tail -n +71 h.csv | awk -F, '{ print $3 ",," $2 "," $1 }') >rows/part-00003.csv
 same "a folder of csv, one part with its columns in another order," --users rows
 same "... under the ending of its parts" --users rows/
@@ -91,7 +90,7 @@ check "a night of a folder of csv has the rows of sequence text" cmp -s rows.jso
 night piped - --format jsonl < <(gzip -c h.jsonl)
 check "... and one of a pipe of packed JSON lines" cmp -s rows.jsonl rows.expected
 night plain h.inter.gz --since current
-check "... and a delta of another form copies every row" grep -q '20 copied\|copied 20' err out
+check "... and a delta of another form copies every row" grep -q '19 users are copied' err
 
 # ---- what is refused says the file and the place ----
 refuse() { # TEXT FILE OPTION...

@@ -14,7 +14,7 @@ expect_exit 78 'template has token 50; the model has 50 tokens' -- nightjar "${p
 expect_untouched b.njb "$before"
 expect_exit 5 'missing/catalogue.json' -- nightjar bundle pack --model "$data/model" --catalogue missing --out b.njb
 expect_untouched b.njb "$before"
-expect_exit 74 'missing/b.njb.tmp.' -- nightjar bundle pack --model "$data/model" --catalogue cat --out missing/b.njb
+expect_exit 74 'missing/b.njb: cannot create' -- nightjar bundle pack --model "$data/model" --catalogue cat --out missing/b.njb
 mkdir folder
 expect_exit 74 'folder: is not a regular file' -- \
     nightjar bundle pack --model "$data/model" --catalogue cat --out folder

@@ -84,10 +84,29 @@ refuse 65 'long.tsv: line 2: is longer than 16777216 bytes' --items long.tsv
 rm long.tsv
 printf 'id\ttitle\n1\tcaf\xe9 noir\n2\tnoir\n' >latin1.tsv
 expect_exit 0 '1 bytes of the texts are not UTF-8 and were taken for spaces' -- nightjar embed --items latin1.tsv --out s.npy
-printf 'item_id,title\n1,red shoe\n' >comma.tsv
-refuse 65 'comma.tsv: line 1: has 1 columns, none of them text beside the id: columns are separated by tabs' --items comma.tsv
+printf 'item_id\n1\n' >one.tsv
+refuse 65 'one.tsv: line 1: has 1 columns, none of them text beside the id: columns are separated by tabs' --items one.tsv
+printf 'item_id\ttitle\na\tred, "blue" shoe\nb\tred shoe\nc\tblue  hat\n' >tab.tsv
+printf 'item_id,title\na,"red, ""blue"" shoe"\nb,red shoe\nc,"blue\n hat"\n' >comma.csv
+nightjar embed --items tab.tsv --out tab.npy >out 2>err
+expect_exit 0 '' -- nightjar embed --items comma.csv --out comma.npy
+check "... and the vectors are those of the same texts between tabs" cmp comma.npy tab.npy
+printf 'item_id,title\na,"red\n' >comma.csv
+refuse 65 'comma.csv: line 2: a quote is opened and not closed' --items comma.csv
 gzip -c items.tsv >items.tsv.gz
-refuse 65 'items.tsv.gz: line 1: is compressed by gzip: unpack it first' --items items.tsv.gz
+mkdir parts
+head -n 2 items.tsv >parts/part-0.tsv
+(head -n 1 items.tsv && tail -n +3 items.tsv) | gzip -c >parts/part-1.tsv.gz
+touch parts/_SUCCESS
+nightjar embed --items items.tsv --out whole.npy >out 2>err
+for packed in items.tsv.gz parts; do
+    expect_exit 0 '' -- nightjar embed --items $packed --out packed.npy
+    check "... and the vectors of $packed are the same" cmp packed.npy whole.npy
+done
+expect_exit 0 '' -- nightjar embed --items - --out packed.npy < <(cat items.tsv.gz)
+check "... and those of a pipe" cmp packed.npy whole.npy
+sed -n 2p items.tsv >>parts/part-0.tsv
+refuse 65 'parts/part-0.tsv: line 3: item "' --items parts
 expect_exit 2 '--out and --ids-out are one file, "./E.npy"' -- nightjar embed --items items.tsv --out E.npy --ids-out ./E.npy
 check "... and touches nothing" cmp E.npy before.npy
 expect_exit 74 'nowhere/E.npy' -- nightjar embed --items items.tsv --out nowhere/E.npy

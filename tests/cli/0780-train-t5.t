@@ -34,7 +34,7 @@ expect_exit 0 '' -- nightjar eval --bundle whole.njb --users users.txt --target 
 check '... and NDCG is what training said' python3 -c 'import json
 best = json.load(open("whole/training.json"))["best"]
 assert abs(json.load(open("out"))["models"][0]["ndcg@10"] - best) < 1e-9 and best > 0'
-expect_exit 0 '' -- "${small[@]}" --threads 1 --quiet --out alone
+expect_exit 0 '' -- "${small[@]}" --threads 1 --quiet --out alone --users - < <(gzip -c users.txt) # read twice, so spooled
 same_model whole alone
 same_log whole alone
 expect_exit 0 '' -- "${small[@]}" --out whole --resume
@@ -141,7 +141,7 @@ stderr_has '1 of them a single one'
 printf 'a foxglove-01 foxglove-02 foxglove-03 kettle-01 gone kettle-02\n' >blind.txt
 expect_exit 0 'nobody can be validated' -- "${train[@]}" --users blind.txt --epochs 1 --out unseen
 expect_absent never
-expect_exit 2 '--users is standard input' -- "${train[@]}" --users - --out never
+expect_exit 65 'standard input: holds no history' -- "${train[@]}" --users - --out never </dev/null
 expect_exit 2 '--dropout is "1"' -- "${train[@]}" --dropout 1 --out never
 expect_exit 2 '--activation is "silu"' -- "${train[@]}" --activation silu --out never
 expect_exit 65 '"num_heads" 65536 times "d_kv" 65536' -- "${train[@]}" --heads 65536 --d-kv 65536 --out never

@@ -10,24 +10,42 @@ ip -n "nj$$-try" link add bridge type bridge 2>/dev/null && ip netns exec "nj$$-
 ip netns del "nj$$-try"
 [[ ${kernel-} != lacks ]] || skip "this kernel has no bridge or no nf_tables"
 
-run_pods() { # SCENARIO
-    python3 "$here/pods.py" "$source_dir/ops/kubernetes" secrets.yaml "$bin" pods "$1" >"$1.log" 2>&1 ||
-        fail "$1: $(tail -n 5 "$1.log"; tail -n 5 pods/*.log)"
+run_pods() { # SCENARIO: exit 3 when the night was over before its middle
+    local code=0
+    python3 "$here/pods.py" "$source_dir/ops/kubernetes" secrets.yaml "$bin" pods "$1" >"$1.log" 2>&1 || code=$?
+    [[ $code -eq 0 || $code -eq 3 ]] || fail "$1: $(tail -n 5 "$1.log"; tail -n 5 pods/*.log)"
+    return $code
+}
+
+make_users() { # COUNT
+    python3 - "$data/histories.txt" "$1" >users.jsonl <<'EOF'
+import json, sys
+lines = [line.split() for line in open(sys.argv[1])]
+for i in range(int(sys.argv[2])):
+    print(json.dumps({"user": f"user{i:06d}", "items": lines[i % len(lines)][1:]}))
+EOF
 }
 
 make_night 400
-python3 - "$data/histories.txt" >users.jsonl <<'EOF'
-import json, sys
-lines = [line.split() for line in open(sys.argv[1])]
-for i in range(6000):
-    print(json.dumps({"user": f"user{i:05d}", "items": lines[i % len(lines)][1:]}))
-EOF
-volume=pods/volumes/nightjar-night
-mkdir -p $volume/inputs
-cp night.njb users.jsonl $volume/inputs
-chmod 755 . pods pods/volumes # the pods' user must reach what is mounted
 "$source_dir/ops/kubernetes/make-secrets" >secrets.yaml
-run_pods night
+volume=pods/volumes/nightjar-night
+chmod 755 . # the pods' user must reach what is mounted
+users=5000
+if is_sanitized; then
+    users=400
+fi
+had_middle=no
+for users in $users $((users * 6)) $((users * 36)); do # as many as it takes on this machine
+    rm -rf pods
+    mkdir -p $volume/inputs
+    make_users "$users"
+    cp night.njb users.jsonl $volume/inputs
+    if run_pods night; then
+        had_middle=yes
+        break
+    fi
+done
+[[ $had_middle == yes ]] || fail "the night was always over before its middle"
 
 nightjar decode --bundle night.njb --users users.jsonl --beam 20 --top 20 2>setup.log | sort >expected.jsonl
 expect_rows $volume/store

@@ -7,7 +7,7 @@ need prometheus prometheus
 make_night 200
 page=$(free_port) web=$(free_port)
 cat >prometheus.yml <<EOF
-global: {scrape_interval: 250ms, evaluation_interval: 1s}
+global: {scrape_interval: 500ms, evaluation_interval: 2s}
 rule_files: [$source_dir/ops/prometheus/alerts.yml]
 scrape_configs:
   - job_name: nightjar
@@ -18,11 +18,11 @@ make_keys server worker
 cp worker.key.pub allowed
 start_coordinator night "tcp://127.0.0.1:*" store --metrics-bind "127.0.0.1:$page" --metrics-wait-ms 60000
 python3 "$here/queries.py" "http://127.0.0.1:$web" await 'count_over_time(nightjar_users{night="shop"}[1m]) >= 2' # a rate needs two
-start_worker worker "$(endpoint night)"
+start worker nightjar-worker --connect "$(endpoint night)" --server-key server.key.pub --key worker.key
 expect_end worker 0
 expect_end night 0
 expect_not_said night 'nobody has read'
 python3 "$here/queries.py" "http://127.0.0.1:$web" await 'last_over_time(nightjar_run_running[1m]) == 0'
-python3 "$here/queries.py" "http://127.0.0.1:$web" "$source_dir/ops/grafana/nightjar.json" >faults || fail "$(cat faults)"
+python3 "$here/queries.py" "http://127.0.0.1:$web" "$source_dir/ops/grafana/nightjar.json" >faults 2>&1 || fail "$(cat faults)"
 kill "${pid[prometheus]}"
 expect_end prometheus 0

@@ -19,6 +19,7 @@ SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 KILLED = 137  # by SIGKILL, for instance for memory; no status of ours, but a code that schedulers see
 PERSON = {2, 65, 78}  # trying again gives the same answer
 AGAIN = {74, 75, KILLED, 130, 143}
+BY_HAND = "inputs.yaml"
 GOODBYE_S = 10  # beside --drain-ms: the process ends, its container after it
 STORE_S = 30  # a transaction of the store at hand
 
@@ -136,8 +137,7 @@ class Checks:
                 self.expect(os.path.basename(path) in has, f"{name}: {path} is not in the secret {secret['secretName']}")
                 self.expect(secret["defaultMode"] == 0o440, f"{name}: {secret['secretName']} has mode {secret['defaultMode']:o}")
 
-    def rights(self, name):
-        pod = self.pod(name)
+    def rights(self, name, pod):
         of_pod = pod["securityContext"]
         self.expect(pod["automountServiceAccountToken"] is False, f"{name}: has a service account's token")
         self.expect(of_pod["runAsNonRoot"] is True and of_pod["runAsUser"] > 0, f"{name}: may be root")
@@ -208,6 +208,7 @@ class Checks:
         self.expect(str(resources["limits"]["cpu"]).isdigit(), "workers' cpu is no whole number, and --procs is")
         self.expect(workers["parallelism"] == workers["completions"], "some workers begin when others have ended")
         self.expect(workers["maxFailedIndexes"] < workers["completions"], "maxFailedIndexes counts more workers than there are")
+        self.expect(workers["successPolicy"] == {"rules": [{"succeededCount": 1}]}, "a worker that comes too late waits for nobody")
         self.expect("FailIndex" not in str(workers["podFailurePolicy"]) or "backoffLimitPerIndex" in workers, "FailIndex needs backoffLimitPerIndex")
         for name, pods in (("nightjar-coordinator", 1), ("nightjar-worker", workers["completions"] - 1)):
             least = self.all["PodDisruptionBudget", name]["spec"]["minAvailable"]
@@ -216,7 +217,7 @@ class Checks:
     def kustomization(self):
         found = self.all["Kustomization", ""]
         listed = set(found["resources"])
-        self.expect(listed | {"kustomization.yaml"} == self.files, f"kustomization.yaml has {sorted(listed)}, the folder {sorted(self.files)}")
+        self.expect(listed | {"kustomization.yaml", BY_HAND} == self.files, f"kustomization.yaml has {sorted(listed)}, the folder {sorted(self.files)}")
         self.expect(("Namespace", found["namespace"]) in self.all, "the namespace is not made")
         images = {image["name"] for image in found["images"]}
         for name in ("nightjar-coordinator", "nightjar-worker"):
@@ -225,8 +226,10 @@ class Checks:
 
     def run(self):
         for name in ("nightjar-coordinator", "nightjar-worker"):
-            for check in (self.exit_codes, self.command, self.mounts, self.rights):
+            for check in (self.exit_codes, self.command, self.mounts):
                 check(name)
+            self.rights(name, self.pod(name))
+        self.rights("nightjar-inputs", self.all["Pod", "nightjar-inputs"]["spec"])
         for check in (self.ports, self.labels, self.times_and_sizes, self.kustomization):
             check()
         return self.faults
@@ -259,6 +262,8 @@ BREAKS = [
     (("Service", "nightjar-coordinator"), ("spec", "selector"), {"app": "x"}, "Service nightjar-coordinator: no pod has the labels"),
     (("NetworkPolicy", "nightjar-worker"), ("spec", "egress", 0, "ports", 0, "port"), 1, "workers may reach port 1"),
     (("PersistentVolumeClaim", "nightjar-night"), None, None, "there is no claim nightjar-night"),
+    (("Pod", "nightjar-inputs"), ("spec", "securityContext", "runAsUser"), 0, "nightjar-inputs: may be root"),
+    (WORKER, JOB + ("successPolicy",), {"rules": [{"succeededCount": 4}]}, "a worker that comes too late"),
     (("Kustomization", ""), ("resources", 0), "other.yaml", "kustomization.yaml has"),
 ]
 

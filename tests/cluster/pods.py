@@ -25,6 +25,7 @@ SUBNET = ipaddress.ip_network("10.78.0.0/24")
 TICK_S = 0.03
 PAUSE_S = 0.2  # doubled with each failure of a place; Kubernetes begins with 10
 WAIT_S = 60
+TOO_SHORT = 3  # the night was over before its middle
 PROMETHEUS = "prometheus"  # a pod of namespace monitoring
 
 # Runs as process 1 of the pod, in its mount namespace; $1 is the new root. A read-only bind needs two steps.
@@ -206,9 +207,13 @@ class Cluster:
 
 
 def signal_pod(process, number):
-    """To process 1 of the pod, as a container's runtime does; `ip` has become `unshare`, whose child it is."""
-    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-        os.kill(int(file.read().split()[0]), number)
+    """To process 1 of the pod, as a container's runtime does; `ip` has become `unshare`, whose child it is. False: it has ended."""
+    try:
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+            os.kill(int(file.read().split()[0]), number)
+        return True
+    except (OSError, IndexError):
+        return False
 
 
 class Job:
@@ -238,11 +243,12 @@ class Job:
             self.start(index)
 
     def kill(self, index, number, is_disruption=False):
+        if not signal_pod(self.pods[index], number):
+            return
         if is_disruption:
             self.disruptions.add(index)
         if number == signal.SIGKILL:
             self.killed.add(index)
-        signal_pod(self.pods[index], number)
 
     def judge(self, index, code):
         for rule in self.spec["podFailurePolicy"]["rules"]:
@@ -327,19 +333,32 @@ def look_at_reach(cluster):
     expect(not cluster.reaches(PROMETHEUS, address, 7000), "Prometheus reaches the workers' port")
 
 
+def change_secret(cluster, coordinator):
+    """A second key that may connect, as the kubelet brings it: the coordinator reads its list again."""
+    secret = next(volume["secret"] for volume in coordinator.spec["template"]["spec"]["volumes"] if "secret" in volume)
+    data = cluster.all["Secret", secret["secretName"]]["data"]
+    another = cluster.all["Secret", "nightjar-worker"]["data"]["server.key.pub"]
+    data["workers"] = base64.b64encode(base64.b64decode(data["workers"]) + base64.b64decode(another)).decode()
+    group = coordinator.spec["template"]["spec"]["securityContext"]["fsGroup"]
+    cluster.write_secret(os.path.join(cluster.folder, "coordinator-0", "keys"), secret, group)
+    wait_until("the list to be read again", lambda: has_said(cluster, "coordinator-0", "was read again: 2 workers may connect"))
+
+
 def night(cluster, coordinator, workers):
     """In the middle one worker is killed, one asked to end, and the coordinator evicted: the night is published all the same."""
     coordinator.start_all()
     wait_until("the coordinator", lambda: has_said(cluster, "coordinator-0", "listening on tcp"))
     look_at_reach(cluster)
+    change_secret(cluster, coordinator)
     workers.start_all()
     wait_until("the first rows", lambda: has_rows(cluster))
     workers.kill(0, signal.SIGKILL)
     workers.kill(1, signal.SIGTERM)
     coordinator.kill(0, signal.SIGTERM, is_disruption=True)
-    wait_until("the next coordinator", lambda: workers.look() or coordinator.look() or coordinator.history)
     is_last = lambda: has_said(cluster, "coordinator-0", "its last numbers wait for a scrape")
     wait_until("the night's end", lambda: workers.look() or coordinator.look() or is_last())
+    if not coordinator.history or "Complete" in coordinator.done.values():
+        sys.exit(TOO_SHORT)
     page = scrape(cluster)
     wait_until("the coordinator's end", coordinator.is_over)
     wait_until("the workers' end", workers.is_over)

@@ -32,10 +32,15 @@ def ask(url, **parameters):
         return {"error": str(error), "result": []}
 
 
-def value_of(url, expr):
-    """At the last moment that was scraped, which is the past by now: the series are stale after it."""
-    text = f"max_over_time(({expr})[60s:250ms])".replace("$__rate_interval", "30s").replace("$night", ".*")
-    return ask(url + "/api/v1/query", query=text)
+def last_moment(url):
+    """When the end was scraped, which is the past by now: the series are stale after it."""
+    found = ask(url + "/api/v1/query", query="max_over_time(timestamp(nightjar_run_running == 0)[5m:250ms])")["result"]
+    return float(found[0]["value"][1])
+
+
+def value_of(url, expr, moment):
+    text = expr.replace("$__rate_interval", "5m").replace("$night", ".*")
+    return ask(url + "/api/v1/query", query=text, time=moment)
 
 
 def await_result(url, expr):
@@ -55,8 +60,9 @@ def main():
         dashboard = json.load(file)
     faults = []
     missing = set(EXPECTED)
+    moment = last_moment(url)
     for title, expr, legend in metric_names.expressions(dashboard):
-        found = value_of(url, expr)
+        found = value_of(url, expr, moment)
         values = [float(series["value"][1]) for series in found["result"]]
         if not values:
             faults.append(f"{title}: {expr} has no value {found.get('error', '')}")

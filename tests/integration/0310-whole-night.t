@@ -66,11 +66,14 @@ expect_not_said last 'skipped'
 [[ $(cat store/CURRENT) != "$generation" ]] || fail "--no-skip skips the users"
 expect_rows store two.jsonl
 
-# Users through a pipe are always decoded; without --ids an item is called by its row.
+# Users through a pipe are known by what they are, as those of a file: packed otherwise they are the same. Without --ids an item is called
+# by its row.
 nightjar catalogue assign --embeddings emb1.npy --codebooks books.npy --no-suffix --out rows >>setup.out 2>>setup.log
 expect_exit 0 "${whole[@]}" --catalogue rows --embeddings emb1.npy --store other --users - --format sequence <<<'u1 0 1 2'
-expect_exit 0 "${whole[@]}" --catalogue rows --embeddings emb1.npy --store other --users - --format sequence <<<'u1 0 1 2'
+expect_exit 0 "${whole[@]}" --catalogue rows --embeddings emb1.npy --store other --users - --format sequence < <(gzip -c <<<'u1 0 1 2')
 expect_said last 'bundle: skipped'
+expect_said last 'users: skipped'
+expect_exit 0 "${whole[@]}" --catalogue rows --embeddings emb1.npy --store other --users - --format sequence <<<'u1 0 2 1'
 expect_generations other 2
 cmp rows/items.txt other/night/catalogue/catalogue/items.txt >&2 || fail "rows have other names than their numbers"
 

@@ -2,7 +2,7 @@
 #
 #   . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 #   enter_namespace            first, where something is mounted: the rest runs with mounts and processes of its own
-#   make_root NAME DEB...      a root folder with the files of what DEB depends on, and nothing else
+#   make_root NAME DEB...      a root folder with the files of what DEB depends on, and nothing else; --with PACKAGE first: and of that
 #   in_root NAME COMMAND...    runs it there
 #
 # Everything else comes from tests/integration/lib.sh.
@@ -53,7 +53,7 @@ field() { # DEB FIELD
     dpkg-deb -f "$1" "$2"
 }
 
-make_root() { # NAME DEB...
+make_root() { # NAME [--with PACKAGE] DEB...
     /usr/bin/python3 "$source_dir/tests/package/make_root.py" "$PWD/$1" "${@:2}"
     mkdir -p "$1/proc" "$1/dev" "$1/tmp"
     touch "$1/dev/null"

@@ -1,6 +1,6 @@
 """make_root - a root folder from the packages of this machine that a package files depend on, as far down as Depends go.
 
-    make_root.py ROOT FILE.deb...
+    make_root.py ROOT [--with PACKAGE] FILE.deb...
 
 Files are copied, dpkg's records with them, so that dpkg --root judges the dependencies as it would on a real machine, and a program that
 loads a library which no Depends brings does not start. Documentation and translations are left out. With the shell and base files that
@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-ALWAYS = ("base-files", "base-passwd", "coreutils", "dash")
+ALWAYS = ("base-files", "base-passwd", "coreutils", "dash", "init-system-helpers", "libpam-modules-bin")
 LEFT_OUT = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/lintian/", "/usr/share/bug/")
 INFO = "/var/lib/dpkg/info"
 
@@ -82,10 +82,13 @@ def find_alternatives(files):
 
 def main():
     root, debs = sys.argv[1], sys.argv[2:]
+    extra = []
+    if debs[0] == "--with":
+        extra, debs = [[debs[1]]], debs[2:]
     packages, providers = read_status()
     ours = {read_field(deb, "Package") for deb in debs}
     wanted = [names for deb in debs for names in split_names(read_field(deb, "Depends")) if not ours & set(names)]
-    closed = close_over(wanted, packages, providers)
+    closed = close_over(wanted + extra, packages, providers)
 
     files, copied = set(), []
     for name in closed:

@@ -42,7 +42,11 @@ await "worker 1 to be requeued" is_requeued
 ! grep -q 'at once$' <(grep -v 'second signal' "$folder/worker-1.log") || fail "worker 1 was ended at once"
 expect_middle store
 
-# So does that of the coordinator's node. Somebody tells Slurm at once; the node comes back, with the store on its disk.
+# A worker more, by hand, as the handbook says.
+extra=$(NJ_FAILPOINT=compute.user=slow:100 sbatch --parsable --exclude=n1 --ntasks=1 --cpus-per-task=2 --output=extra.log \
+    "$source_dir/ops/slurm/job" worker "$work/$folder" "$coordinator")
+
+# The coordinator's node loses its power too. Somebody tells Slurm at once; the node comes back, with the store on its disk.
 before=$(committed store)
 kill_node n1
 scontrol update NodeName=n1 State=DOWN Reason=power
@@ -58,6 +62,7 @@ expect_rows store local.jsonl
 expect_generations store 1
 grep -q "resumed: [1-9]" "$folder/coordinator.log" || fail "the coordinator did not resume ($before shards were committed)"
 await_state "$coordinator" COMPLETED
+await_state "$extra" COMPLETED
 [[ ! -e $folder/server.key && ! -e $folder/worker.key && ! -e $folder/address ]] || fail "keys or address outlive the night"
 
 # Nothing is left to do: no task waits, and one that comes back says so.

@@ -22,10 +22,14 @@ static void every_form_is_known_by_name_and_by_ending(void **state)
     assert_ok(nj_histories_format_named("inter", &format, &err), &err);
     assert_int_equal(format, NJ_HISTORIES_INTER);
     assert_refused(nj_histories_format_named("CSV", &format, &err), NJ_USAGE, &err,
-                   "sequence, jsonl, csv or inter");
+                   "sequence, jsonl, csv, inter or parquet");
 
     assert_int_equal(nj_histories_format_of_path("a/b.jsonl"), NJ_HISTORIES_JSONL);
     assert_int_equal(nj_histories_format_of_path("b.ndjson"), NJ_HISTORIES_JSONL);
+    assert_int_equal(nj_histories_format_of_path("b.jsonl.gz"), NJ_HISTORIES_JSONL);
+    assert_int_equal(nj_histories_format_of_path("b.tsv.zst"), NJ_HISTORIES_CSV);
+    assert_int_equal(nj_histories_format_of_path("part-0.gz.parquet"), NJ_HISTORIES_PARQUET);
+    assert_int_equal(nj_histories_format_of_path("b.gz"), NJ_HISTORIES_SEQUENCE);
     assert_int_equal(nj_histories_format_of_path("b.csv"), NJ_HISTORIES_CSV);
     assert_int_equal(nj_histories_format_of_path("ml-100k.inter"), NJ_HISTORIES_INTER);
     assert_int_equal(nj_histories_format_of_path("Beauty.txt"), NJ_HISTORIES_SEQUENCE);

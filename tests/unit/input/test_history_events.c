@@ -149,7 +149,7 @@ static void limits_hold_at_the_limit_and_refuse_one_more(void **state)
 static void the_number_of_columns_is_bounded(void **state)
 {
     (void)state;
-    for (size_t columns = NJ_EVENT_COLUMNS_MAX; columns <= NJ_EVENT_COLUMNS_MAX + 1; columns++) {
+    for (size_t columns = NJ_ROW_FIELDS_MAX; columns <= NJ_ROW_FIELDS_MAX + 1; columns++) {
         char text[2000] = "user,item";
         for (size_t i = 2; i < columns; i++) {
             strcat(text, ",x");
@@ -158,7 +158,7 @@ static void the_number_of_columns_is_bounded(void **state)
         for (size_t i = 2; i < columns; i++) {
             strcat(text, ",");
         }
-        if (columns == NJ_EVENT_COLUMNS_MAX) {
+        if (columns == NJ_ROW_FIELDS_MAX) {
             assert_csv(text, "u@2[a]");
         } else {
             assert_csv_refused(text, "line 1: has more than 256 fields");

@@ -154,7 +154,7 @@ static void limits_hold(void **state)
     }
     assert_int_equal(nj_buffer_append(&text, "\n", 2), NJ_OK);
     assert_refused(read_text((const char *)text.bytes, NULL, NULL, &err), NJ_INPUT, &err,
-                   "line 1: has more than 256 columns");
+                   "line 1: has more than 256 fields");
     nj_buffer_clear(&text);
     assert_int_equal(nj_buffer_printf(&text, "{\"id\": 1, \"a\": [\"\""), NJ_OK);
     for (int i = 0; i < NJ_ITEM_TEXT_FIELDS_MAX; i++) {

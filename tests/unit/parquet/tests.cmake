@@ -1,0 +1,5 @@
+add_library(fake_duckdb MODULE unit/parquet/fake_duckdb.c)
+target_link_libraries(fake_duckdb PRIVATE nightjar_flags)
+nj_test(unit/parquet/test_parquet.c LIBS nj_parquet LABEL unit)
+target_compile_definitions(unit_parquet_test_parquet PRIVATE FAKE_DUCKDB_FILE="$<TARGET_FILE:fake_duckdb>")
+add_dependencies(unit_parquet_test_parquet fake_duckdb)
