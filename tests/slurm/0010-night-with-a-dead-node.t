@@ -65,7 +65,14 @@ await_state "$coordinator" COMPLETED
 await_state "$extra" COMPLETED
 [[ ! -e $folder/server.key && ! -e $folder/worker.key && ! -e $folder/address ]] || fail "keys or address outlive the night"
 
-# Nothing is left to do: no task waits, and one that comes back says so.
+# Nothing is left to do: no task waits, and one that comes back says so. A launch that was lost with its node is noticed by Slurm after
+# minutes only: what it still calls running then is cancelled.
 is_queue_empty() { [[ -z $(squeue --noheader) ]]; }
+is_nothing_pending() { [[ -z $(squeue --noheader --states=PENDING) ]]; }
+await "no task to wait any more" is_nothing_pending
+for ((tries = 0; tries < 100; tries++)); do
+    ! is_queue_empty || exit 0
+    sleep 0.1
+done
+scancel --quiet "$(squeue --noheader --format=%F | head -n 1)"
 await "the queue to be empty" is_queue_empty
-
