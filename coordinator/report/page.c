@@ -164,7 +164,7 @@ static void add_plan_row(nj_page *page, const char *name, say as, double planned
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", name);
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", as(planned).text);
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", as(actual).text);
-    if (both) {
+    if (isfinite(off)) {
         nj_html_cell(html, fabs(off) > FAR_OFF ? NJ_HTML_ALARM : NJ_HTML_PLAIN,
                      off == 0 ? "%.0f %%" : "%+.0f %%", fabs(off) > 0 ? off : 0);
     } else {

@@ -108,6 +108,16 @@ static void spoil(json_t *document, json_t *object)
     }
 }
 
+static void a_plan_of_next_to_nothing_is_not_infinitely_far_off(void **state)
+{
+    (void)state;
+    json_t *document = read_document();
+    json_t *planned = json_object_get(document, "planned");
+    assert_int_equal(json_object_set_new(planned, "cores", json_real(1e-310)), 0);
+    expect_sound(document);
+    json_decref(document);
+}
+
 static void a_document_may_lack_or_mistake_anything(void **state)
 {
     (void)state;
@@ -181,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_night_is_told_in_all_its_sections),
         cmocka_unit_test(every_picture_has_a_title),
+        cmocka_unit_test(a_plan_of_next_to_nothing_is_not_infinitely_far_off),
         cmocka_unit_test(a_document_may_lack_or_mistake_anything),
         cmocka_unit_test_setup_teardown(other_files_are_no_documents, sandbox_setup,
                                         sandbox_teardown),
