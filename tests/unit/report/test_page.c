@@ -67,6 +67,20 @@ static void a_night_is_told_in_all_its_sections(void **state)
     json_decref(document);
 }
 
+static void a_night_that_was_taken_up_again_says_whose_numbers_these_are(void **state)
+{
+    (void)state;
+    json_t *document = read_document();
+    json_t *first = json_array_get(json_object_get(document, "processes"), 0);
+    assert_int_equal(json_object_set_new(first, "end", json_string("TERMINATED")), 0);
+    char *page = make_page(document);
+    assert_non_null(strstr(page, "users a second, last process"));
+    assert_non_null(strstr(page, "The night was taken up again"));
+    assert_non_null(strstr(page, ">ended by SIGTERM<"));
+    free(page);
+    json_decref(document);
+}
+
 static void every_picture_has_a_title(void **state)
 {
     (void)state;
@@ -190,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_night_is_told_in_all_its_sections),
+        cmocka_unit_test(a_night_that_was_taken_up_again_says_whose_numbers_these_are),
         cmocka_unit_test(every_picture_has_a_title),
         cmocka_unit_test(a_plan_of_next_to_nothing_is_not_infinitely_far_off),
         cmocka_unit_test(a_document_may_lack_or_mistake_anything),
