@@ -95,17 +95,20 @@ static void take_general(nj_parse *parse, size_t index, const char *value)
     }
 }
 
-// The options of `config show` itself, in front of those of the command that it shows. True when this was one.
-static bool take_show_option(nj_parse *parse, const char *text, size_t length)
+// The options of `config show` itself, in front of those of the command that it shows.
+static bool is_show_option(const nj_parse *parse, const char *text, size_t length)
 {
-    const bool is_origin = is_word(text, length, "origin");
-    const bool is_json = is_word(text, length, "json");
-    if (!parse->show || !(is_origin || is_json)) {
-        return false;
-    }
-    parse->show_origins = parse->show_origins || is_origin;
-    parse->show_json = parse->show_json || is_json;
-    return true;
+    return parse->show && (is_word(text, length, "origin") || is_word(text, length, "json"));
+}
+
+static nj_status take_show_option(nj_parse *parse, const char *text, size_t length, nj_error *err)
+{
+    const char *value = text[length] == '=' ? text + length + 1 : "true";
+    bool *flag = is_word(text, length, "json") ? &parse->show_json : &parse->show_origins;
+    return nj_parse_flag(value, flag)
+               ? NJ_OK
+               : nj_fail(err, NJ_USAGE, "--%.*s is \"%s\", must be true or false", (int)length,
+                         text, value);
 }
 
 // Reads argv[0] and perhaps argv[1] of `left` words; *out_used is how many.
@@ -116,8 +119,8 @@ static nj_status parse_option(nj_parse *parse, int left, char **argv, int *out_u
     const char *text = argv[0] + 2;
     const size_t length = strcspn(text, "=");
     *out_used = 1;
-    if (take_show_option(parse, text, length)) {
-        return NJ_OK;
+    if (is_show_option(parse, text, length)) {
+        return take_show_option(parse, text, length, err);
     }
     const char *value = NULL;
     const size_t index = nj_option_find(command, text, length);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/buffer.h"
+#include "common/base/id.h"
 #include "common/cli/arguments.h"
 #include "common/cli/suggest.h"
 
@@ -15,7 +16,7 @@ extern char **environ;
 
 static bool is_plain_scalar(const char *value)
 {
-    return value[0] != '\0' && value[0] != '-' && value[0] != '.' &&
+    return value[0] != '\0' && strchr("-.@", value[0]) == NULL &&
            value[strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                "._/-+@")] == '\0';
 }
@@ -163,9 +164,27 @@ static nj_status show_json(const nj_arguments *arguments)
     return status;
 }
 
+// Neither YAML nor JSON has other bytes.
+static nj_status check_texts(const nj_arguments *arguments, nj_error *err)
+{
+    for (size_t i = 0; i < arguments->command->option_count; i++) {
+        const char *value = arguments->values[i];
+        if (value != NULL && !nj_utf8_valid(value, strlen(value))) {
+            char name[NJ_OPTION_NAME_BYTES];
+            nj_option_name_write(arguments->command->options[i].name, name);
+            return nj_fail(err, NJ_INPUT, "--%s (%s) is not UTF-8: it cannot be shown", name,
+                           origin_word(arguments->origins[i]));
+        }
+    }
+    return NJ_OK;
+}
+
 nj_status nj_config_show(const nj_arguments *arguments, bool origins, bool json, nj_error *err)
 {
-    nj_status status = NJ_OK;
+    nj_status status = check_texts(arguments, err);
+    if (status != NJ_OK) {
+        return status;
+    }
     if (json) {
         status = show_json(arguments);
         return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory for the answer");

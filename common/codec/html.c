@@ -6,6 +6,8 @@
 
 #include "common/codec/markup.h"
 
+#define CELL_WORD_CHARS 24u
+
 static const char STYLE[] =
     "*{box-sizing:border-box}\n"
     "html{color-scheme:light dark;-webkit-text-size-adjust:100%}\n"
@@ -71,10 +73,32 @@ static void add_raw(nj_html *page, const char *markup)
     }
 }
 
+// A word that is longer than a column should be may go on in the next line: the columns behind it stay in sight, and on the paper.
+static nj_status append_breakable(nj_buffer *out, const char *words)
+{
+    size_t begin = 0;
+    size_t chars = 0; // of the word so far
+    for (size_t i = 0; words[i] != '\0'; i++) {
+        const bool is_first = ((unsigned char)words[i] & 0xc0u) != 0x80u; // of a character
+        if (is_first && chars == CELL_WORD_CHARS) {
+            nj_status status = nj_markup_append(out, words + begin, i - begin);
+            status = status == NJ_OK ? nj_buffer_append(out, "<wbr/>", 6) : status;
+            if (status != NJ_OK) {
+                return status;
+            }
+            begin = i;
+            chars = 0;
+        }
+        chars = words[i] == ' ' ? 0 : chars + is_first;
+    }
+    return nj_markup_append(out, words + begin, strlen(words + begin));
+}
+
 static void add_words(nj_html *page, const char *words)
 {
     if (page->status == NJ_OK) {
-        page->status = nj_markup_append(&page->body, words, strlen(words));
+        page->status = page->in_cell ? append_breakable(&page->body, words)
+                                     : nj_markup_append(&page->body, words, strlen(words));
     }
 }
 
@@ -306,7 +330,9 @@ void nj_html_cell(nj_html *page, nj_html_cell_kind kind, const char *format, ...
         add_raw(page, KINDS[kind]);
         add_raw(page, "\"");
     }
+    page->in_cell = true;
     ADD_FORMATTED(page, ">", is_name ? "</th>" : "</td>");
+    page->in_cell = false;
     page->column++;
 }
 

@@ -53,7 +53,7 @@ typedef struct {
     nj_buffer links; // to its sections
     size_t links_at; // their place in the body
     size_t section_count;
-    bool in_terms, in_list, in_figures, in_row;
+    bool in_terms, in_list, in_figures, in_row, in_cell;
     nj_html_column_kind kinds[NJ_HTML_COLUMNS_MAX]; // of the table that is open
     size_t column_count;                            // 0: no table is open
     size_t column;                                  // of the next cell
@@ -86,7 +86,7 @@ void nj_html_figure(nj_html *page, const char *name, const char *format, ...)
 void nj_html_table_begin(nj_html *page, const char *caption, const nj_html_column *columns,
                          size_t count);
 void nj_html_row(nj_html *page);
-/// The next cell of the row. A cell too many is NJ_FAILED; a row may end early. The first cell of a row names it.
+/// The next cell of the row. Long words in it may be broken. A cell too many is NJ_FAILED; a row may end early. The first cell of a row names it.
 void nj_html_cell(nj_html *page, nj_html_cell_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void nj_html_table_end(nj_html *page);

@@ -231,6 +231,11 @@ void nj_record_tick(nj_record *record)
     }
 }
 
+uint64_t nj_record_night_ms(const nj_record *record)
+{
+    return record->began_wall_ms > 0 ? now_ms(record) : 0;
+}
+
 // A staging area that is gone belongs to a night that was published: nobody asks how its last process ended.
 void nj_record_end(nj_record *record, nj_status status)
 {

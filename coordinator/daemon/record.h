@@ -44,6 +44,10 @@ void nj_record_pause(nj_record *record, bool paused, const char *why);
 /// Every 100 ms or so: this process's memory, as often as there is room for it.
 void nj_record_tick(nj_record *record);
 
+/// How long the night has taken so far, its earlier processes and the time between them included; 0 before nj_record_open. Within this
+/// process the clock may be set: it is not asked again.
+uint64_t nj_record_night_ms(const nj_record *record);
+
 /// This process ends its work on the night with `status`.
 void nj_record_end(nj_record *record, nj_status status);
 

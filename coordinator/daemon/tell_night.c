@@ -24,8 +24,8 @@ static nj_night_numbers make_actual(const nj_night *n)
 static nj_night_report_run make_run(const nj_night *n)
 {
     const nj_night_summary *s = &n->summary;
-    const uint64_t now_ms = nj_clock_wall_ms();
-    const uint64_t began_ms = n->record.began_wall_ms > 0 ? n->record.began_wall_ms : now_ms;
+    const uint64_t began_ms =
+        n->record.began_wall_ms > 0 ? n->record.began_wall_ms : nj_clock_wall_ms();
     return (nj_night_report_run){.users = s->users,
                                  .rows = s->rows,
                                  .copied = s->copied,
@@ -46,7 +46,7 @@ static nj_night_report_run make_run(const nj_night *n)
                                  .decode_cpu_seconds = s->decode_cpu_seconds,
                                  .publish_seconds = s->publish_seconds,
                                  .paused_seconds = s->paused_seconds,
-                                 .total_seconds = (double)(now_ms - began_ms) / 1e3,
+                                 .total_seconds = (double)nj_record_night_ms(&n->record) / 1e3,
                                  .began_ms = began_ms,
                                  .lease_ms = n->options->lease_ms,
                                  .shard_users = n->options->shard_users};

@@ -25,6 +25,11 @@ static double count_workers(const nj_page *page)
     return most;
 }
 
+static bool is_resumed(const nj_page *page)
+{
+    return json_array_size(nj_page_at(page->document, "processes")) > 1;
+}
+
 static void add_figures(nj_page *page)
 {
     const json_t *facts = nj_page_at(page->document, "facts");
@@ -38,8 +43,8 @@ static void add_figures(nj_page *page)
         const json_t *memory = nj_page_at(actual, "memory_bytes");
         nj_html_figure(html, "from start to publish", "%s",
                        nj_page_say_seconds(nj_page_number(run, "total_seconds")).text);
-        nj_html_figure(html, "users a second", "%s",
-                       nj_page_say_rate(nj_page_number(actual, "users_per_second")).text);
+        nj_html_figure(html, is_resumed(page) ? "users a second, last process" : "users a second",
+                       "%s", nj_page_say_rate(nj_page_number(actual, "users_per_second")).text);
         nj_html_figure(html, "workers at once", "%s", nj_page_say_count(count_workers(page)).text);
         nj_html_figure(html, "coordinator's memory", "%s",
                        nj_page_say_bytes(nj_page_number(memory, "coordinator")).text);
@@ -164,7 +169,7 @@ static void add_plan_row(nj_page *page, const char *name, say as, double planned
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", name);
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", as(planned).text);
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", as(actual).text);
-    if (both) {
+    if (isfinite(off)) {
         nj_html_cell(html, fabs(off) > FAR_OFF ? NJ_HTML_ALARM : NJ_HTML_PLAIN,
                      off == 0 ? "%.0f %%" : "%+.0f %%", fabs(off) > 0 ? off : 0);
     } else {
@@ -220,13 +225,38 @@ static void add_plan(nj_page *page)
     }
     if (planned != NULL) {
         nj_html_table_end(html);
-    } else {
+    }
+    if (is_resumed(page)) {
+        nj_html_note(
+            html, "The night was taken up again: times, users a second and memory are those of its "
+                  "last process alone, which had only the rest to do.");
+    }
+    if (planned == NULL) {
         nj_html_note(html, "There was no plan. With one, this is a table of planned and actual: "
                            "ops/handbook/plan.md.");
     }
 }
 
 // ---- what happened ----
+
+// A status by its name, in words; other texts as they are.
+static const char *say_end(const char *end)
+{
+    static const struct {
+        const char *name;
+        const char *sentence;
+    } ENDS[] = {
+#define NJ_STATUS(name, number, exit_code, sentence, advice) {#name, sentence},
+#include "schemas/status.def"
+#undef NJ_STATUS
+    };
+    for (size_t i = 0; i < sizeof ENDS / sizeof ENDS[0]; i++) {
+        if (strcmp(end, ENDS[i].name) == 0) {
+            return ENDS[i].sentence;
+        }
+    }
+    return end;
+}
 
 static void add_incident(nj_page *page, const json_t *incident)
 {
@@ -238,7 +268,9 @@ static void add_incident(nj_page *page, const json_t *incident)
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", nj_page_word(incident, "kind"));
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", nj_page_word(incident, "worker"));
     nj_html_cell(html, NJ_HTML_PLAIN, "%s", isnan(shard) ? "" : nj_page_say_count(shard).text);
-    nj_html_cell(html, NJ_HTML_PLAIN, "%s", nj_page_word(incident, "text"));
+    const bool is_end = strcmp(nj_page_word(incident, "kind"), "ended") == 0;
+    const char *text = nj_page_word(incident, "text");
+    nj_html_cell(html, NJ_HTML_PLAIN, "%s", is_end ? say_end(text) : text);
 }
 
 static void add_incidents(nj_page *page)
@@ -354,7 +386,7 @@ static void add_processes(nj_page *page)
             html, NJ_HTML_PLAIN, "%s%s", isnan(ended) ? "after " : "",
             nj_page_say_moment(isnan(ended) ? nj_page_number(process, "last_ms") : ended).text);
         nj_html_cell(html, killed ? NJ_HTML_ALARM : NJ_HTML_PLAIN, "%s",
-                     nj_page_word(process, "end"));
+                     say_end(nj_page_word(process, "end")));
         nj_html_cell(html, NJ_HTML_PLAIN, "%s",
                      nj_page_say_count(nj_page_number(process, "users")).text);
     }

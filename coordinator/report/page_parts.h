@@ -26,7 +26,7 @@ typedef struct {
 
 // ---- values ----
 
-/// NAN where it is no number. Of a nested object: nj_page_number(nj_page_at(o, "a"), "b"). NULL objects have nothing.
+/// NAN where it is no number, or one beyond 1e18. Of a nested object: nj_page_number(nj_page_at(o, "a"), "b"). NULL objects have nothing.
 double nj_page_number(const json_t *object, const char *key);
 /// The same, and 0 where it is no number.
 double nj_page_count(const json_t *object, const char *key);

@@ -7,11 +7,18 @@
 #include "coordinator/report/page_parts.h"
 
 #define NONE "\u2013"
+#define NUMBER_MAX                                                                                 \
+    1e18 // of a document: sums, shares and places of what is larger may not be finite
+
+static double read_number(const json_t *value)
+{
+    const double number = json_is_number(value) ? json_number_value(value) : NAN;
+    return fabs(number) <= NUMBER_MAX ? number : NAN;
+}
 
 double nj_page_number(const json_t *object, const char *key)
 {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
+    return read_number(json_object_get(object, key));
 }
 
 double nj_page_count(const json_t *object, const char *key)
@@ -34,8 +41,7 @@ const char *nj_page_word(const json_t *object, const char *key)
 
 double nj_page_element(const json_t *array, size_t index)
 {
-    const json_t *value = json_array_get(array, index);
-    return json_is_number(value) ? json_number_value(value) : NAN;
+    return read_number(json_array_get(array, index));
 }
 
 static nj_page_text say_nothing(void)
@@ -47,7 +53,7 @@ nj_page_text nj_page_say_count(double value)
 {
     nj_page_text out = say_nothing();
     char digits[32];
-    if (!isfinite(value) || fabs(value) > 1e18) {
+    if (!isfinite(value) || fabs(value) > NUMBER_MAX) {
         return out;
     }
     snprintf(digits, sizeof digits, "%.0f", value);

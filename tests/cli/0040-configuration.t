@@ -58,4 +58,13 @@ expect_exit 0 '' -- env NIGHTJAR_CONFIG=c.yaml NIGHTJAR_TOP=4 nightjar decode --
 check "the environment's is" python3 -c 'import json; assert len(json.loads(open("out").readline())["items"]) == 4'
 expect_exit 0 '' -- env NIGHTJAR_CONFIG=c.yaml NIGHTJAR_TOP=4 nightjar decode --bundle b.njb --users users.txt --top 5
 check "the command line's is" python3 -c 'import json; assert len(json.loads(open("out").readline())["items"]) == 5'
+
+# What `config show` prints is read again as it was; its own switches are switches.
+expect_exit 0 '' -- env NIGHTJAR_USERS=@users nightjar config show decode --json=false
+check "a value that begins with @ is quoted" grep -q -x 'users: "@users"' out
+cp out c.yaml
+expect_exit 0 '' -- nightjar config show decode --config c.yaml
+check "... and read again" grep -q -x 'users: "@users"' out
+expect_exit 2 '--json is "perhaps", must be true or false' -- nightjar config show decode --json=perhaps
+expect_exit 65 '--users (environment) is not UTF-8' -- env NIGHTJAR_USERS=$'\xff' nightjar config show decode --json
 done_testing

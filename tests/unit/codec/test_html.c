@@ -114,6 +114,7 @@ static void words_stay_words(void **state)
     nj_html_begin(&page, "</title><script>", "\"<&>\"");
     nj_html_section(&page, "a\"><b", "<section>");
     nj_html_paragraph(&page, "%s", "<p onclick=\"x\">\x01\x7f\xff\xc2\x85\xef\xbf\xbf");
+    nj_html_paragraph(&page, "%s", "user \u202e\u2066x \u2013");
     nj_html_code(&page, "</pre>\n");
     const nj_html_column column = {"<th>", NJ_HTML_WORDS};
     nj_html_table_begin(&page, "<caption>", &column, 1);
@@ -125,6 +126,27 @@ static void words_stay_words(void **state)
 
     expect(text, "<title>&lt;/title&gt;&lt;script&gt;</title>");
     expect(text, "<p>&lt;p onclick=&quot;x&quot;&gt;????\?\?\?\?</p>");
+    expect(text, "<p>user ??????x \u2013</p>");
+    nj_html_fini(&page);
+}
+
+static void a_long_word_in_a_cell_may_be_broken_between_characters(void **state)
+{
+    (void)state;
+    nj_html page;
+    nj_html_begin(&page, "t", NULL);
+    const nj_html_column column = {"user", NJ_HTML_WORDS};
+    nj_html_table_begin(&page, NULL, &column, 1);
+    nj_html_row(&page);
+    nj_html_cell(&page, NJ_HTML_PLAIN, "%s", "twenty-four-are-together");
+    nj_html_row(&page);
+    nj_html_cell(&page, NJ_HTML_PLAIN, "%s", "a bbbbbbbbbbbbbbbbbbbbbbb\u00e9<c");
+    nj_html_table_end(&page);
+
+    const char *text = finish(&page);
+
+    expect(text, ">twenty-four-are-together</th>");
+    expect(text, ">a bbbbbbbbbbbbbbbbbbbbbbb\u00e9<wbr/>&lt;c</th>");
     nj_html_fini(&page);
 }
 
@@ -215,6 +237,7 @@ int main(void)
         cmocka_unit_test(every_part_of_a_page_is_closed),
         cmocka_unit_test(a_page_needs_nothing_from_elsewhere),
         cmocka_unit_test(words_stay_words),
+        cmocka_unit_test(a_long_word_in_a_cell_may_be_broken_between_characters),
         cmocka_unit_test(long_words_arrive_whole),
         cmocka_unit_test(cells_know_their_column),
         cmocka_unit_test(the_first_failure_sticks),

@@ -3,4 +3,5 @@ foreach(name compute held_sections rendezvous section_cache section_seed watchdo
 endforeach()
 nj_test(unit/daemon/test_pause.c LIBS nj_coordinator_daemon LABEL unit)
 nj_test(unit/daemon/test_log_gate.c LIBS nj_coordinator_daemon LABEL unit)
+nj_test(unit/daemon/test_record.c LIBS nj_coordinator_daemon LABEL unit)
 nj_test(unit/daemon/test_audit.c LIBS nj_coordinator_daemon LABEL unit)

@@ -39,6 +39,8 @@ static void expect_sound(const json_t *document)
         fail_msg("not well-formed at: %.80s", problem);
     }
     assert_null(strstr(page, "nan"));
+    assert_null(strstr(page, "inf %"));
+    assert_null(strstr(page, "inf\""));
     assert_null(strstr(page, "<script"));
     assert_null(strstr(page, "src="));
     assert_null(strstr(page, "url("));
@@ -62,6 +64,20 @@ static void a_night_is_told_in_all_its_sections(void **state)
     }
     free(page);
     expect_sound(document);
+    json_decref(document);
+}
+
+static void a_night_that_was_taken_up_again_says_whose_numbers_these_are(void **state)
+{
+    (void)state;
+    json_t *document = read_document();
+    json_t *first = json_array_get(json_object_get(document, "processes"), 0);
+    assert_int_equal(json_object_set_new(first, "end", json_string("TERMINATED")), 0);
+    char *page = make_page(document);
+    assert_non_null(strstr(page, "users a second, last process"));
+    assert_non_null(strstr(page, "The night was taken up again"));
+    assert_non_null(strstr(page, ">ended by SIGTERM<"));
+    free(page);
     json_decref(document);
 }
 
@@ -94,7 +110,7 @@ static void spoil(json_t *document, json_t *object)
         char *key = strdup(json_object_iter_key(at));
         json_t *was = json_incref(json_object_iter_value(at));
         json_t *others[] = {json_integer(-7), json_string("<b>&\"</b>"), json_array(),
-                            json_real(1e300)};
+                            json_real(-1e308)};
         for (size_t o = 0; o < sizeof others / sizeof others[0]; o++) {
             assert_int_equal(json_object_set_new(object, key, others[o]), 0);
             expect_sound(document);
@@ -104,6 +120,16 @@ static void spoil(json_t *document, json_t *object)
         assert_int_equal(json_object_set_new(object, key, was), 0);
         free(key);
     }
+}
+
+static void a_plan_of_next_to_nothing_is_not_infinitely_far_off(void **state)
+{
+    (void)state;
+    json_t *document = read_document();
+    json_t *planned = json_object_get(document, "planned");
+    assert_int_equal(json_object_set_new(planned, "cores", json_real(1e-310)), 0);
+    expect_sound(document);
+    json_decref(document);
 }
 
 static void a_document_may_lack_or_mistake_anything(void **state)
@@ -118,6 +144,7 @@ static void a_document_may_lack_or_mistake_anything(void **state)
     json_t *lists = json_object_get(document, "lists");
     spoil(document, json_object_get(lists, "scores"));
     spoil(document, json_object_get(lists, "overlap"));
+    spoil(document, json_object_get(lists, "exposure"));
     json_decref(document);
 
     json_t *empty = json_object();
@@ -177,7 +204,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_night_is_told_in_all_its_sections),
+        cmocka_unit_test(a_night_that_was_taken_up_again_says_whose_numbers_these_are),
         cmocka_unit_test(every_picture_has_a_title),
+        cmocka_unit_test(a_plan_of_next_to_nothing_is_not_infinitely_far_off),
         cmocka_unit_test(a_document_may_lack_or_mistake_anything),
         cmocka_unit_test_setup_teardown(other_files_are_no_documents, sandbox_setup,
                                         sandbox_teardown),
