@@ -44,7 +44,7 @@ def load(folder, secrets):
 def options_of(program):
     """Name to (takes a value, is required), as --help has it."""
     text = subprocess.run([program, "--help"], check=True, capture_output=True, text=True).stdout
-    rows = re.findall(r"^  --([a-z0-9-]+)( \S+)? {2,}(.*)$", text, re.M)
+    rows = re.findall(r"^  --([a-z0-9-]+)( \S+)?(?: {2,}|(?=\n))(.*(?:\n {10,}.*)*)$", text, re.M)  # what it does may go on below
     return {name: (bool(value), help.endswith("(required)")) for name, value, help in rows}
 
 
