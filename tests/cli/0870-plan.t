@@ -59,6 +59,10 @@ stdout_has 'MISSED'
 awk 'NR <= 50 { print $1, "nothing" }' in/users.txt >cold.txt
 expect_exit 0 '50 cold users' -- nightjar plan --bundle in/b.njb --users cold.txt --probe-seconds 1 --out plan.json
 expect_that "p['searches'] == p['histories']['items_most'] == 0 and p['histories']['cold'] == 50 and p['store_bytes'] > 0"
+# The one user who is not cold is not in the sample: rows have a size all the same.
+(seq 1 65001 && echo "65002 $(head -n 1 "$data/items.txt")" && seq 65003 131072) >nearly.txt
+expect_exit 0 '' -- nightjar plan --bundle in/b.njb --users nearly.txt --workers 1 --probe-seconds 1 --out plan.json
+expect_that "p['searches'] == 1 and p['histories']['cold'] == 131071 and p['store_bytes'] > 131072 * 100"
 awk 'NR <= 50 { print $1, NR % 2 ? "nothing" : "'"$(head -n 3 "$data/items.txt" | tr '\n' ' ')"'" }' in/users.txt >alike.txt
 expect_exit 0 '' -- nightjar plan --bundle in/b.njb --users alike.txt --workers 1 --probe-seconds 1 --out plan.json
 expect_that "p['searches'] == 1 and p['histories']['cold'] == 25 and p['histories']['items_most'] == 3"
