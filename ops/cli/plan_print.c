@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/base/id.h"
 #include "common/codec/json.h"
 #include "ops/cli/plan.h"
 
@@ -19,7 +20,9 @@ static void warn(nj_plan_result *r, const char *format, ...)
     va_list arguments;
     if (r->warning_count < NJ_PLAN_WARNINGS_MAX) {
         va_start(arguments, format);
-        vsnprintf(r->warnings[r->warning_count++], NJ_PLAN_WARNING_BYTES, format, arguments);
+        char *text = r->warnings[r->warning_count++];
+        vsnprintf(text, NJ_PLAN_WARNING_BYTES, format, arguments);
+        nj_text_make_printable(text); // JSON takes no other text, and a path may be any bytes
         va_end(arguments);
     }
 }

@@ -40,10 +40,10 @@ if can_mount; then
     expect_that "p['users'] == 100000000 and p['scaled_from_users'] == 2003 and p['cores'] == 2"
     expect_that "not p['deadline']['met'] and p['deadline']['cores'] > 2 and p['deadline']['nodes'] == p['deadline']['cores']"
     expect_that "1562500 < p['shards'] < 1563500 and len(p['warnings']) >= 2"
-    expect_exit 4 'disk has 0.0 MB free, the night needs' -- on_disk 64k bash -c \
-        'head -c 1m /dev/zero >disk/full 2>/dev/null; "$@"' full "${plan[@]}" --store disk/store --strict --out plan.json
+    expect_exit 4 'disk/a? has 0.0 MB free, the night needs' -- on_disk 64k bash -c \
+        'mkdir disk/a$1 && head -c 1m /dev/zero >disk/full 2>/dev/null; "${@:2}" --store disk/a$1' full $'\xff' "${plan[@]}" --strict --out plan.json
     valid plan plan.json
-    expect_that "p['machine']['disk_free_bytes'] == 0"
+    expect_that "p['machine']['disk_free_bytes'] == 0 and p['warnings'][0].startswith('disk/a? has')"
 else
     skip 'no disk of its own can be mounted here'
 fi
