@@ -20,6 +20,23 @@ static bool take_number(const char **text, uint32_t *out)
     return digits >= 1 && digits <= DIGITS_MAX;
 }
 
+// The next time after `now_s` on the day of `at` that the clock shows what it says; 0: none. In autumn it shows an hour twice; one that
+// spring leaves out is what mktime makes of it.
+static int64_t find_next(const struct tm *at, int64_t now_s)
+{
+    int64_t next_s = 0;
+    for (int summer = 1; summer >= -1 && (summer >= 0 || next_s == 0); summer--) {
+        struct tm tried = *at;
+        tried.tm_isdst = summer; // -1: whatever holds then
+        const int64_t tried_s = (int64_t)mktime(&tried);
+        const bool shows = tried.tm_hour == at->tm_hour && tried.tm_min == at->tm_min;
+        if ((shows || summer < 0) && tried_s > now_s && (next_s == 0 || tried_s < next_s)) {
+            next_s = tried_s;
+        }
+    }
+    return next_s;
+}
+
 // "05:00" or "05:00:30".
 static bool read_clock(const char *text, int64_t now_s, int64_t *out_s)
 {
@@ -49,8 +66,7 @@ static bool read_clock(const char *text, int64_t now_s, int64_t *out_s)
         at.tm_hour = (int)parts[0];
         at.tm_min = (int)parts[1];
         at.tm_sec = (int)parts[2];
-        at.tm_isdst = -1; // whatever holds then
-        *out_s = (int64_t)mktime(&at);
+        *out_s = find_next(&at, now_s);
         if (*out_s > now_s) {
             return true;
         }

@@ -80,6 +80,30 @@ static nj_status check_places(const nj_columns *columns, nj_error *err)
                : NJ_OK;
 }
 
+// A list in one form is a single one in another: those may have one name.
+static bool may_be_one(size_t a, size_t b)
+{
+    return (a == NJ_COLUMN_ITEM && b == NJ_COLUMN_ITEMS) ||
+           (a == NJ_COLUMN_TIMESTAMP && b == NJ_COLUMN_TIMES);
+}
+
+static nj_status check_distinct(const nj_columns *columns, nj_error *err)
+{
+    for (size_t a = 0; a < NJ_COLUMN_KINDS; a++) {
+        for (size_t b = a + 1; b < NJ_COLUMN_KINDS; b++) {
+            const bool is_same = columns->by_place
+                                     ? columns->places[a] == columns->places[b]
+                                     : strcmp(columns->names[a], columns->names[b]) == 0;
+            if (columns->names[a][0] != '\0' && is_same && !may_be_one(a, b)) {
+                return nj_fail(err, NJ_USAGE,
+                               "--columns has \"%s\" for the %s and the %s, must be two columns",
+                               columns->names[a], WORDS[a], WORDS[b]);
+            }
+        }
+    }
+    return NJ_OK;
+}
+
 nj_status nj_columns_parse(const char *text, nj_columns *out, nj_error *err)
 {
     nj_columns columns = {0};
@@ -92,6 +116,9 @@ nj_status nj_columns_parse(const char *text, nj_columns *out, nj_error *err)
     }
     if (status == NJ_OK && columns.by_place) {
         status = check_places(&columns, err);
+    }
+    if (status == NJ_OK) {
+        status = check_distinct(&columns, err);
     }
     if (status == NJ_OK) {
         *out = columns;

@@ -28,7 +28,8 @@ typedef struct {
 /// The word in front of '='.
 const char *nj_column_word(nj_column_kind kind);
 
-/// NJ_USAGE: a word or name that is none, one given twice, names and places mixed, user or item without a place.
+/// NJ_USAGE: a word or name that is none, one given twice, names and places mixed, the user without a place, one column
+/// for two words (but item and items, timestamp and times: they are of different forms).
 /// Proof   tests/unit/input/test_columns.c
 NJ_CHECKED nj_status nj_columns_parse(const char *text, nj_columns *out, nj_error *err);
 

@@ -128,6 +128,7 @@ static void look_at_disk(const char *store_dir, nj_plan_machine *out)
             break;
         }
     }
+    out->has_disk = true;
     out->disk_bytes = (uint64_t)about.f_bavail * about.f_frsize;
 }
 

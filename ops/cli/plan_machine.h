@@ -2,6 +2,7 @@
 #ifndef NJ_OPS_CLI_PLAN_MACHINE_H
 #define NJ_OPS_CLI_PLAN_MACHINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/file.h"
@@ -11,7 +12,8 @@ typedef struct {
     uint64_t memory_bytes; // that a night may take; 0: not known
     const char *
         memory_limit; // what says so: "the control group's limit" or "the memory that is available"
-    uint64_t disk_bytes;     // free for this user where the store is, or will be; 0: not known
+    bool has_disk;    // disk_bytes is known; a full disk has 0
+    uint64_t disk_bytes;     // free for this user where the store is, or will be
     nj_path disk;            // the folder that was asked; "": no store was named
     uint64_t resident_bytes; // of this process at its highest
     uint64_t own_bytes;      // that it has now, mapped files left out

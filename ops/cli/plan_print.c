@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/base/id.h"
 #include "common/codec/json.h"
 #include "ops/cli/plan.h"
 
@@ -19,7 +20,9 @@ static void warn(nj_plan_result *r, const char *format, ...)
     va_list arguments;
     if (r->warning_count < NJ_PLAN_WARNINGS_MAX) {
         va_start(arguments, format);
-        vsnprintf(r->warnings[r->warning_count++], NJ_PLAN_WARNING_BYTES, format, arguments);
+        char *text = r->warnings[r->warning_count++];
+        vsnprintf(text, NJ_PLAN_WARNING_BYTES, format, arguments);
+        nj_text_make_printable(text); // JSON takes no other text, and a path may be any bytes
         va_end(arguments);
     }
 }
@@ -79,7 +82,7 @@ void nj_plan_warn(nj_plan_result *r)
 {
     const nj_night_numbers *n = &r->numbers;
     const double disk = n->store_bytes + n->staging_bytes;
-    if (r->machine.disk_bytes > 0 && disk > (double)r->machine.disk_bytes) {
+    if (r->machine.has_disk && disk > (double)r->machine.disk_bytes) {
         warn(r,
              "%s has %.1f MB free, the night needs %.1f MB (staging %.1f, store %.1f): make room, "
              "or remove old generations",
@@ -156,8 +159,7 @@ static json_t *describe_machine(const nj_plan_result *r)
                             m->memory_bytes > 0 ? json_integer((json_int_t)m->memory_bytes)
                                                 : json_null());
         json_object_set_new(machine, "disk_free_bytes",
-                            m->disk_bytes > 0 ? json_integer((json_int_t)m->disk_bytes)
-                                              : json_null());
+                            m->has_disk ? json_integer((json_int_t)m->disk_bytes) : json_null());
     }
     return machine;
 }
@@ -299,7 +301,7 @@ static void print_numbers(const nj_plan_result *r)
     }
     printf("\n%-22s %.1f MB, and %.1f MB while the night runs", "store", n->store_bytes / 1e6,
            n->staging_bytes / 1e6);
-    if (r->machine.disk_bytes > 0) {
+    if (r->machine.has_disk) {
         printf("; %.1f GB are free in %s", (double)r->machine.disk_bytes / 1e9,
                r->machine.disk.text);
     }

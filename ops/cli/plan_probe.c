@@ -103,6 +103,20 @@ static size_t drop_equal(const probe *p, uint64_t *keys, size_t count)
 }
 
 // One user of each of `wanted` parts of the order, so that all of the input is looked at.
+static void draw_users(probe *p, const nj_plan *plan, size_t wanted, bool with_cold,
+                       uint64_t *state)
+{
+    for (size_t i = 0; i < wanted; i++) {
+        const size_t begin = plan->user_count * i / wanted;
+        const size_t end = plan->user_count * (i + 1) / wanted;
+        const size_t position = begin + (size_t)(nj_rng_next(state) % (end - begin));
+        const nj_request request = nj_user_table_at(plan->users, plan->order[position]);
+        if (request.item_count > 0 || with_cold) {
+            p->sample[p->sample_count++] = request;
+        }
+    }
+}
+
 static nj_status draw_sample(probe *p, const nj_plan *plan, uint64_t seed, nj_error *err)
 {
     const size_t wanted = nj_min_size(plan->user_count, NJ_PLAN_PROBE_USERS_MAX);
@@ -113,16 +127,10 @@ static nj_status draw_sample(probe *p, const nj_plan *plan, uint64_t seed, nj_er
         free(keys);
         return nj_fail(err, NJ_NO_MEMORY, "no memory for a sample of %zu users", wanted);
     }
-    const bool all_cold =
-        plan->users->cold_count == plan->users->count; // their rows have a size too
-    for (size_t i = 0; i < wanted; i++) {
-        const size_t begin = plan->user_count * i / wanted;
-        const size_t end = plan->user_count * (i + 1) / wanted;
-        const size_t position = begin + (size_t)(nj_rng_next(&state) % (end - begin));
-        const nj_request request = nj_user_table_at(plan->users, plan->order[position]);
-        if (request.item_count > 0 || all_cold) {
-            p->sample[p->sample_count++] = request;
-        }
+    draw_users(p, plan, wanted, false, &state);
+    if (p->sample_count == 0 &&
+        plan->copied_count == 0) { // nearly all are cold: rows have a size too
+        draw_users(p, plan, wanted, true, &state);
     }
     shuffle(p->sample, p->sample_count, &state);
     p->sample_count = drop_equal(p, keys, p->sample_count);

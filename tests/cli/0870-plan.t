@@ -40,6 +40,10 @@ if can_mount; then
     expect_that "p['users'] == 100000000 and p['scaled_from_users'] == 2003 and p['cores'] == 2"
     expect_that "not p['deadline']['met'] and p['deadline']['cores'] > 2 and p['deadline']['nodes'] == p['deadline']['cores']"
     expect_that "1562500 < p['shards'] < 1563500 and len(p['warnings']) >= 2"
+    expect_exit 4 'disk/a? has 0.0 MB free, the night needs' -- on_disk 64k bash -c \
+        'mkdir disk/a$1 && head -c 1m /dev/zero >disk/full 2>/dev/null; "${@:2}" --store disk/a$1' full $'\xff' "${plan[@]}" --strict --out plan.json
+    valid plan plan.json
+    expect_that "p['machine']['disk_free_bytes'] == 0 and p['warnings'][0].startswith('disk/a? has')"
 else
     skip 'no disk of its own can be mounted here'
 fi
@@ -59,6 +63,10 @@ stdout_has 'MISSED'
 awk 'NR <= 50 { print $1, "nothing" }' in/users.txt >cold.txt
 expect_exit 0 '50 cold users' -- nightjar plan --bundle in/b.njb --users cold.txt --probe-seconds 1 --out plan.json
 expect_that "p['searches'] == p['histories']['items_most'] == 0 and p['histories']['cold'] == 50 and p['store_bytes'] > 0"
+# The one user who is not cold is not in the sample: rows have a size all the same.
+(seq 1 65001 && echo "65002 $(head -n 1 "$data/items.txt")" && seq 65003 131072) >nearly.txt
+expect_exit 0 '' -- nightjar plan --bundle in/b.njb --users nearly.txt --workers 1 --probe-seconds 1 --out plan.json
+expect_that "p['searches'] == 1 and p['histories']['cold'] == 131071 and p['store_bytes'] > 131072 * 100"
 awk 'NR <= 50 { print $1, NR % 2 ? "nothing" : "'"$(head -n 3 "$data/items.txt" | tr '\n' ' ')"'" }' in/users.txt >alike.txt
 expect_exit 0 '' -- nightjar plan --bundle in/b.njb --users alike.txt --workers 1 --probe-seconds 1 --out plan.json
 expect_that "p['searches'] == 1 and p['histories']['cold'] == 25 and p['histories']['items_most'] == 3"

@@ -44,6 +44,16 @@ static void the_clock_on_the_wall_is_that_of_the_zone(void **state)
     assert_int_equal(read_at("05:00", NOW), NOW + 3 * HOUR);
     const int64_t october = INT64_C(1761433200); // 2025-10-25 23:00 UTC, 01:00 there
     assert_int_equal(read_at("05:00", october), october + 5 * HOUR);
+    // From 02:45 in summer time it is five minutes to 02:50, and from 02:45 in winter time, an hour later, too.
+    const int64_t twice = october + HOUR + 2700;
+    assert_int_equal(read_at("02:50", twice), twice + 300);
+    assert_int_equal(read_at("02:50", twice + HOUR), twice + HOUR + 300);
+    assert_int_equal(read_at("02:30", twice), twice + HOUR - 900);
+    assert_int_equal(read_at("02:30", twice + HOUR), twice + 25 * HOUR - 900);
+    // In spring there is no 02:30: it is half an hour after the clock has gone forward.
+    const int64_t march = INT64_C(1743295500); // 2025-03-30 00:45 UTC, 01:45 there
+    assert_int_equal(read_at("02:30", march), march + 2700);
+    assert_int_equal(read_at("03:00", march), march + 900);
     use_zone("UTC");
 }
 

@@ -14,6 +14,7 @@ static void names_are_taken_in_any_order(void **state)
     assert_string_equal(columns.names[NJ_COLUMN_TIMES], "a=b");
     assert_string_equal(columns.names[NJ_COLUMN_GROUP], "");
     assert_false(columns.by_place);
+    assert_ok(nj_columns_parse("item=a,items=a,timestamp=b,times=b", &columns, &err), &err);
     assert_ok(nj_columns_parse("item=#256,user=#1", &columns, &err), &err);
     assert_true(columns.by_place);
     assert_int_equal(columns.places[NJ_COLUMN_ITEM], 256);
@@ -24,10 +25,23 @@ static void names_are_taken_in_any_order(void **state)
 static void a_malformed_list_is_a_mistake_of_the_command_line(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {
-        "",         "user",     "user=",          "=a",           "users=a",
-        "user=a,",  "user=a,,", "user=#",         "user=#-1",     "user=#257",
-        "user=#1x", "item=#1",  "user=#1,item=b", "user=a,user=b"};
+    static const char *const BAD[] = {"",
+                                      "user",
+                                      "user=",
+                                      "=a",
+                                      "users=a",
+                                      "user=a,",
+                                      "user=a,,",
+                                      "user=#",
+                                      "user=#-1",
+                                      "user=#257",
+                                      "user=#1x",
+                                      "item=#1",
+                                      "user=#1,item=b",
+                                      "user=a,user=b",
+                                      "user=a,item=a",
+                                      "user=#1,item=#01",
+                                      "item=#1,user=#2,timestamp=#1"};
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         nj_error err = {0};
         nj_columns columns = {.by_place = true};
