@@ -38,7 +38,7 @@ static const char STYLE[] =
     "thead th{color:var(--quiet);font-weight:600;border-bottom:2px solid "
     "var(--grid);vertical-align:bottom}\n"
     "tbody th{font-weight:500}\n"
-    "th.n,td.n{text-align:right}td.n{white-space:nowrap}\n"
+    "th.n,td.n{text-align:right}tbody .n{white-space:nowrap}\n"
     "tbody tr:last-child>*{border-bottom:0}\n"
     ".best{font-weight:700;color:var(--main)}.faint{color:var(--quiet)}.alarm{color:var(--alarm);"
     "font-weight:600}\n"
