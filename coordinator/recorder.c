@@ -193,15 +193,28 @@ static bool make_room(nj_recorder *r)
     return true;
 }
 
+// Where the name stands among the names, or would. A night that is taken up again asks for each of its shards. (FNV-1a)
+static uint32_t *find_name(nj_recorder *r, const char *name)
+{
+    uint32_t hash = 2166136261u;
+    for (const char *c = name; *c != '\0'; c++) {
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    }
+    uint32_t at = hash % NJ_RECORDER_NAME_SLOTS; // at most half are taken
+    while (r->names[at] != 0 && strcmp(r->workers[r->names[at] - 1].name, name) != 0) {
+        at = (at + 1) % NJ_RECORDER_NAME_SLOTS;
+    }
+    return &r->names[at];
+}
+
 // The worker of this name, a new one where there is none. NOBODY: no memory.
 static uint32_t take_worker(nj_recorder *r, const char *name, uint64_t now_ms)
 {
     char cut[NJ_RECORDER_NAME_BYTES];
     copy_text(cut, sizeof cut, nj_slice_from(name));
-    for (uint32_t i = 0; i < r->worker_count; i++) {
-        if (strcmp(r->workers[i].name, cut) == 0) {
-            return i;
-        }
+    uint32_t *place = find_name(r, cut);
+    if (*place != 0) {
+        return *place - 1;
     }
     if (r->worker_count == NJ_RECORDER_WORKERS_MAX) {
         return NJ_RECORDER_WORKERS_MAX - 1;
@@ -214,8 +227,10 @@ static uint32_t take_worker(nj_recorder *r, const char *name, uint64_t now_ms)
     memcpy(worker->name, cut, sizeof cut);
     if (r->worker_count == NJ_RECORDER_WORKERS_MAX - 1) {
         copy_text(worker->name, sizeof worker->name, nj_slice_from(NJ_RECORDER_OTHERS));
+        place = find_name(r, worker->name);
     }
-    return r->worker_count++;
+    *place = ++r->worker_count;
+    return r->worker_count - 1;
 }
 
 static uint32_t find_worker(const nj_recorder *r, uint64_t id)

@@ -32,6 +32,7 @@
 #define NJ_RECORDER_WORKERS_MAX                                                                    \
     4096u // of different names; what others do is counted together, under NJ_RECORDER_OTHERS
 #define NJ_RECORDER_OTHERS "(others)"
+#define NJ_RECORDER_NAME_SLOTS (2 * NJ_RECORDER_WORKERS_MAX) // a power of two
 #define NJ_RECORDER_NAME_BYTES 65
 #define NJ_RECORDER_OPEN_MAX 8u // leases of a worker at a time: NJ_WIRE_LEASES_MAX
 #define NJ_RECORDER_SPANS_MAX 2048u
@@ -185,6 +186,7 @@ typedef struct {
     nj_recorder_worker *workers; // [worker_count] owned
     uint32_t worker_count;
     uint32_t worker_capacity;
+    uint32_t names[NJ_RECORDER_NAME_SLOTS]; // index + 1 of the worker of a name; 0: free
     uint32_t here_count;
     uint32_t cores_here;
     uint32_t cores_peak; // of workers that were there at once

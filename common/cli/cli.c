@@ -174,25 +174,52 @@ static const char *suggest_in_group(const nj_program *program, const char *group
     return nearest;
 }
 
-// By the whole name, or by the second word alone: "publish" is "store publish".
-static const char *suggest_command(const nj_program *program, const char *typed)
+// Whose second word this is: "publish" is "store publish".
+static const char *find_second_word(const nj_program *program, const char *typed)
+{
+    for (size_t i = 0; i < program->command_count; i++) {
+        const char *space = strchr(program->commands[i].name, ' ');
+        if (space != NULL && strcmp(space + 1, typed) == 0) {
+            return program->commands[i].name;
+        }
+    }
+    return NULL;
+}
+
+// The group whose name is nearest, for a single word.
+static const char *suggest_group(const nj_program *program, const char *typed, char *group,
+                                 size_t group_bytes)
+{
+    for (size_t i = 0; i < program->command_count; i++) {
+        const char *name = program->commands[i].name;
+        nj_suggestion first = {.word = typed};
+        snprintf(group, group_bytes, "%.*s", (int)strcspn(name, " "), name);
+        nj_suggestion_offer(&first, group);
+        if (strchr(name, ' ') != NULL && first.nearest != NULL) {
+            return group;
+        }
+    }
+    return NULL;
+}
+
+// By the word of a group, by the whole name, or by the second word alone.
+static const char *suggest_command(const nj_program *program, const char *typed, char *group,
+                                   size_t group_bytes)
 {
     nj_suggestion whole = {.word = typed};
+    const char *meant =
+        strchr(typed, ' ') == NULL ? suggest_group(program, typed, group, group_bytes) : NULL;
     for (size_t i = 0; i < program->command_count; i++) {
         nj_suggestion_offer(&whole, program->commands[i].name);
     }
-    for (size_t i = 0; i < program->command_count && whole.nearest == NULL; i++) {
-        const char *space = strchr(program->commands[i].name, ' ');
-        if (space != NULL && strcmp(space + 1, typed) == 0) {
-            whole.nearest = program->commands[i].name;
-        }
-    }
-    return whole.nearest;
+    meant = meant != NULL ? meant : whole.nearest;
+    return meant != NULL ? meant : find_second_word(program, typed);
 }
 
 static nj_status refuse_command(const nj_program *program, const char *group, int argc, char **argv)
 {
     char typed[128];
+    char word[NJ_SUGGEST_BYTES_MAX + 1];
     nj_error err = {0};
     if (argv[1][0] == '-') {
         nj_status early =
@@ -203,8 +230,8 @@ static nj_status refuse_command(const nj_program *program, const char *group, in
     const bool has_second = argc > 2 && argv[2][0] != '-';
     snprintf(typed, sizeof typed, "%.60s%s%.60s", argv[1], has_second ? " " : "",
              has_second ? argv[2] : "");
-    const char *meant =
-        group != NULL ? suggest_in_group(program, group, argv[2]) : suggest_command(program, typed);
+    const char *meant = group != NULL ? suggest_in_group(program, group, argv[2])
+                                      : suggest_command(program, typed, word, sizeof word);
     nj_status status =
         meant != NULL
             ? nj_fail(&err, NJ_USAGE, "unknown command \"%s\"; did you mean \"%s\"?", typed, meant)

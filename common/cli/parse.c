@@ -73,6 +73,15 @@ static size_t find_general(const nj_command *command, const char *text, size_t l
     return NJ_GENERAL_COUNT;
 }
 
+static nj_status read_flag(const char *text, size_t length, const char *value, bool *out,
+                           nj_error *err)
+{
+    return nj_parse_flag(value, out)
+               ? NJ_OK
+               : nj_fail(err, NJ_USAGE, "--%.*s is \"%s\", must be true or false", (int)length,
+                         text, value);
+}
+
 static void take_general(nj_parse *parse, size_t index, const char *value)
 {
     switch (index) {
@@ -105,10 +114,7 @@ static nj_status take_show_option(nj_parse *parse, const char *text, size_t leng
 {
     const char *value = text[length] == '=' ? text + length + 1 : "true";
     bool *flag = is_word(text, length, "json") ? &parse->show_json : &parse->show_origins;
-    return nj_parse_flag(value, flag)
-               ? NJ_OK
-               : nj_fail(err, NJ_USAGE, "--%.*s is \"%s\", must be true or false", (int)length,
-                         text, value);
+    return read_flag(text, length, value, flag, err);
 }
 
 // Reads argv[0] and perhaps argv[1] of `left` words; *out_used is how many.
@@ -132,7 +138,13 @@ static nj_status parse_option(nj_parse *parse, int left, char **argv, int *out_u
     nj_status status = take_value(is_own ? &command->options[index] : &NJ_GENERAL_OPTIONS[general],
                                   length, left, argv, &value, out_used, err);
     if (status == NJ_OK && !is_own) {
-        take_general(parse, general, value);
+        bool is_given = true;
+        if (NJ_GENERAL_OPTIONS[general].value == NULL) {
+            status = read_flag(text, length, value, &is_given, err);
+        }
+        if (status == NJ_OK && is_given) {
+            take_general(parse, general, value);
+        }
     } else if (status == NJ_OK) {
         arguments->values[index] = value;
         arguments->origins[index] = NJ_ORIGIN_WORDS;

@@ -13,6 +13,7 @@
 #define TERMINAL_EVERY_NS 200000000u
 #define LINE_EVERY_NS 30000000000u
 #define BAR_CELLS 30
+#define BAR_COLUMNS 60 // a narrower terminal has room for the numbers alone
 #define LINE_BYTES 300
 #define TEXT_BYTES 32
 #define EXACT_RATE 10 // a slower rate has a digit behind the point
@@ -110,7 +111,9 @@ static void draw_bar(const nj_progress *progress, uint64_t done, const pace *p)
     memset(bar, '.', BAR_CELLS);
     memset(bar, '#', (size_t)(full < BAR_CELLS ? full : BAR_CELLS));
     bar[BAR_CELLS] = '\0';
-    if (progress->total > 0) {
+    if (progress->total > 0 && columns > 0 && columns < BAR_COLUMNS) {
+        snprintf(text, sizeof text, "%.0f %%  %s", 100 * p->share, numbers);
+    } else if (progress->total > 0) {
         snprintf(text, sizeof text, "[%s] %3.0f %%  %s", bar, 100 * p->share, numbers);
     } else {
         snprintf(text, sizeof text, "%s", numbers);

@@ -29,7 +29,8 @@ static const char STYLE[] =
     "figure svg{display:block;max-width:100%;min-width:560px;height:auto}\n"
     "figcaption,caption{color:var(--quiet);font-size:14px;text-align:left;padding:0 0 8px}\n"
     "figcaption{padding:6px 0 0}\n"
-    ".wide{overflow-x:auto;margin:14px 0 20px}\n"
+    ".wide{overflow-x:auto;margin:14px 0 20px;margin-right:min(0px,max(-200px,(780px - "
+    "100vw)/2))}\n"
     "table{border-collapse:collapse;font-size:14px;line-height:1.4;font-variant-numeric:tabular-"
     "nums}\n"
     "th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid "
@@ -37,7 +38,7 @@ static const char STYLE[] =
     "thead th{color:var(--quiet);font-weight:600;border-bottom:2px solid "
     "var(--grid);vertical-align:bottom}\n"
     "tbody th{font-weight:500}\n"
-    "th.n,td.n{text-align:right}td.n{white-space:nowrap}\n"
+    "th.n,td.n{text-align:right}tbody .n{white-space:nowrap}\n"
     "tbody tr:last-child>*{border-bottom:0}\n"
     ".best{font-weight:700;color:var(--main)}.faint{color:var(--quiet)}.alarm{color:var(--alarm);"
     "font-weight:600}\n"
@@ -62,7 +63,8 @@ static const char STYLE[] =
     "dl.terms dd{margin-bottom:8px}}\n"
     "@media print{body{font-size:11pt}main{max-width:none;padding:0}nav{display:none}"
     "section{padding-top:20px}h2,h3{break-after:avoid}figure,tr,dl.figures div{break-inside:avoid}"
-    "pre{white-space:pre-wrap}figure svg{min-width:0}.wide,figure{overflow:visible}"
+    "pre{white-space:pre-wrap}figure svg{min-width:0}.wide,figure{overflow:visible}.wide{margin-"
+    "right:0}"
     "details::details-content{content-visibility:visible;height:auto}"
     "pre,dl.figures div,svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 

@@ -121,8 +121,9 @@ void nj_night_tell(nj_night *n)
         n->summary.report_cpu_seconds = (double)(nj_clock_process_ns() - start_cpu_ns) / 1e9;
         return;
     }
-    nj_log(NJ_LOG_WARNING,
-           "%s is published, but its report could not be written: %s. `nightjar report --store %s` "
-           "makes one of what the store has",
-           n->summary.generation.text, err.text, n->options->store_dir);
+    nj_log(
+        NJ_LOG_WARNING,
+        "%s is published, but its report could not be written: %s. Once that is mended `nightjar "
+        "report --store %s` makes one of what the store has; --out FILE puts it elsewhere",
+        n->summary.generation.text, err.text, n->options->store_dir);
 }

@@ -275,7 +275,7 @@ static void add_incident(nj_page *page, const json_t *incident)
 
 static void add_incidents(nj_page *page)
 {
-    static const nj_html_column COLUMNS[] = {{"at", NJ_HTML_WORDS},
+    static const nj_html_column COLUMNS[] = {{"at", NJ_HTML_NUMBER},
                                              {"what", NJ_HTML_WORDS},
                                              {"worker", NJ_HTML_WORDS},
                                              {"shard", NJ_HTML_NUMBER},

@@ -381,10 +381,10 @@ static void add_flags(nj_page *page, const json_t *lists)
                  nj_page_say_count(nj_page_number(lengths, "empty")).text);
     json_object_foreach((json_t *)flags, word, count)
     {
-        if (json_number_value(count) > 0) {
+        if (nj_page_count(flags, word) > 0) {
             nj_html_term(html, word, "%s (%s of the lists)",
-                         nj_page_say_count(json_number_value(count)).text,
-                         nj_page_say_share(json_number_value(count) / users).text);
+                         nj_page_say_count(nj_page_number(flags, word)).text,
+                         nj_page_say_share(nj_page_number(flags, word) / users).text);
         }
     }
 }

@@ -6,6 +6,8 @@ expect_exit 2 'unknown command "bogus"' -- nightjar bogus
 expect_exit 2 'unknown command "store drop"' -- nightjar store drop
 expect_exit 2 '' -- nightjar store # the commands of the group are listed
 expect_exit 2 'unknown command ""' -- nightjar ''
+expect_exit 2 'did you mean "store"?' -- nightjar stroe
+expect_exit 2 'did you mean "catalogue"?' -- nightjar catalog
 expect_exit 2 'unknown command' -- nightjar "$(repeat 3000 x)"
 expect_exit 2 'unknown command "???"' -- nightjar $'\x1b\xff\n'
 

@@ -225,6 +225,9 @@ static void a_missing_value_an_unknown_option_and_a_stray_word_are_refused(void 
     assert_fails("show|a|b", 2, "unexpected argument \"b\"");
     assert_fails("count|a", 2, "unexpected argument \"a\"");
     assert_fails("show|--config", 2, "--config needs a value (FILE)");
+    assert_fails("show|--help=maybe", 2, "--help is \"maybe\", must be true or false\n");
+    assert_shows("show|--help=false|--show-config=0|u1",
+                 "name=NULL keep-history=NULL shard_users=512 [u1]\n");
     // An option of another command is not this one's.
     assert_fails("show|--store|x", 2, "unknown option --store");
 }

@@ -135,10 +135,21 @@ static void a_bar_is_cut_where_the_terminal_ends(void **state)
 {
     (void)state;
     char screen[CAPTURE_BYTES];
-    if (!watch_terminal(50, run_with_trouble, screen)) {
+    if (!watch_terminal(60, run_with_trouble, screen)) {
         skip();
     }
-    assert_non_null(strstr(screen, "\r[##################............]  60 %  600 of 10\033[K"));
+    assert_non_null(
+        strstr(screen, "\r[##################............]  60 %  600 of 1000 users  \033[K"));
+}
+
+static void a_narrow_terminal_gets_the_numbers_instead_of_the_bar(void **state)
+{
+    (void)state;
+    char screen[CAPTURE_BYTES];
+    if (!watch_terminal(20, run_with_trouble, screen)) {
+        skip();
+    }
+    assert_non_null(strstr(screen, "\r60 %  600 of 1000 u\033[K"));
 }
 
 static void a_line_of_the_log_clears_the_bar_first(void **state)
@@ -207,6 +218,7 @@ int main(void)
         cmocka_unit_test(machines_get_an_event),
         cmocka_unit_test(a_terminal_gets_a_bar_that_goes_away),
         cmocka_unit_test(a_bar_is_cut_where_the_terminal_ends),
+        cmocka_unit_test(a_narrow_terminal_gets_the_numbers_instead_of_the_bar),
         cmocka_unit_test(a_line_of_the_log_clears_the_bar_first),
         cmocka_unit_test(long_times_are_hours_and_an_unknown_total_has_none),
         cmocka_unit_test(nothing_is_printed_where_quiet),
