@@ -84,6 +84,6 @@ END
 
 # Every file, folder and link of a root, with what dpkg keeps for each package; not what tests put in tmp, nor dpkg's own lists.
 print_tree() { # NAME
-    (cd "$1" && find . \( -path ./tmp -o -path ./proc -o -path ./dev \) -prune -o -not -path './var/lib/dpkg/*' -printf '%p %y %m %s %l\n' -o \
-        -path './var/lib/dpkg/info/*' -printf '%p\n') | sort
+    (cd "$1" && find . \( -path ./tmp -o -path ./proc -o -path ./dev \) -prune -o -path './var/lib/dpkg/info/*' -printf '%p\n' -o \
+        -path './var/lib/dpkg/*' -o -type d -printf '%p %y %m\n' -o -printf '%p %y %m %s %l\n') | sort # a folder's size is its disk's affair
 }
