@@ -63,7 +63,13 @@ refuse 78 'workers is "0", must be a whole number from 1 to 10000' 'workers=0'
 refuse 78 'cpus is "a\[\$\(id\)\]", must be' "cpus='a[\$(id)]'"
 refuse 78 'requeues_max is "1e3", must be' 'requeues_max=1e3'
 refuse 78 'bad.conf: bash cannot read it' '('
+refuse 78 'bad.conf: bash cannot read it' 'store=$NOWHERE/store'
+refuse 78 'folder is .*: sbatch takes %' 'folder=/srv/100%a'
+refuse 78 'cache is "here", must be an absolute path, or empty' 'cache=here'
 refuse 78 'nowhere/nightjar is not there' 'bin=/nowhere'
+echo 'echo other >&2' >fake/night.conf # the file named is read, not one of that name in PATH
+front --dry-run night.conf || fail "$(cat last.log)"
+expect_not_said last other
 front none.conf && fail "no settings" || [[ $? -eq 78 ]] || fail "exit $?"
 front && fail "no argument" || [[ $? -eq 2 ]] || fail "exit $?"
 
