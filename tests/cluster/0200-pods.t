@@ -33,6 +33,7 @@ make_night 400
 "$source_dir/ops/kubernetes/make-secrets" >secrets.yaml
 volume=pods/volumes/nightjar-night
 chmod 755 . # the pods' user must reach what is mounted
+umask 022
 users=5000
 if is_sanitized; then
     users=400
