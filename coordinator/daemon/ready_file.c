@@ -6,7 +6,15 @@
 #include <unistd.h>
 
 #include "common/base/file.h"
+#include "common/base/log.h"
 #include "common/wire/socket.h"
+
+// What is bound to every address of a host is, for another host, that other one itself.
+static bool is_every_address(const char *endpoint)
+{
+    static const char EVERY[] = "tcp://0.0.0.0:";
+    return strncmp(endpoint, EVERY, strlen(EVERY)) == 0;
+}
 
 nj_status nj_ready_file_write(nj_ready_file *file, const char *endpoint, nj_error *err)
 {
@@ -18,6 +26,12 @@ nj_status nj_ready_file_write(nj_ready_file *file, const char *endpoint, nj_erro
     nj_status status = nj_file_write(file->path, line, (size_t)length, err);
     if (status == NJ_OK) {
         file->endpoint = endpoint;
+    }
+    if (status == NJ_OK && is_every_address(endpoint)) {
+        nj_log(NJ_LOG_WARNING,
+               "%s: %s leads workers of other hosts to themselves: for those give --bind an "
+               "address of this host",
+               file->path, endpoint);
     }
     return status;
 }

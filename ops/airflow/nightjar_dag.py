@@ -10,6 +10,7 @@ host that has the store: it is a folder on a local disk.
 import datetime
 import logging
 import os
+import shlex
 import signal
 import subprocess
 
@@ -25,16 +26,35 @@ AGAIN = {1, 74, 75, 130, 137, 143}
 PUBLISHED_WITHOUT_SOME = 3
 DRAIN_S = 75  # a worker's --drain-ms, and a little more
 
+
+
+def quote(folder, name=""):
+    """As one word of a shell, whatever the folder is called."""
+    return shlex.quote(os.path.join(folder, name) if name else folder)
+
+
 # Run by bash, in this order.
 COMMANDS = {
     # 75: the warehouse is not ready. _SUCCESS is written last.
-    "inputs": f'test -e "{INPUTS}/_SUCCESS" || exit 75',
-    "night": f'nightjar run --resume --bundle "{INPUTS}/night.njb" --users "{INPUTS}/users.jsonl" --store "{STORE}" --workers {WORKERS}'
-             f' --metrics-file "{OUTPUTS}/nightjar.prom" --json',
-    "verify": f'nightjar store verify --store "{STORE}"',
-    "export": f'nightjar store export --store "{STORE}" --to jsonl >"{OUTPUTS}/lists.jsonl.part"'
-              f' && mv "{OUTPUTS}/lists.jsonl.part" "{OUTPUTS}/lists.jsonl"',
+    "inputs": f"test -e {quote(INPUTS, '_SUCCESS')} || exit 75",
+    "night": f"nightjar run --resume --bundle {quote(INPUTS, 'night.njb')} --users {quote(INPUTS, 'users.jsonl')} --store {quote(STORE)}"
+             f" --workers {quote(WORKERS)} --metrics-file {quote(OUTPUTS, 'nightjar.prom')} --json",
+    "verify": f"nightjar store verify --store {quote(STORE)}",
+    "export": f"nightjar store export --store {quote(STORE)} --to jsonl >{quote(OUTPUTS, 'lists.jsonl.part')}"
+              f" && mv {quote(OUTPUTS, 'lists.jsonl.part')} {quote(OUTPUTS, 'lists.jsonl')}",
 }
+
+
+def end(process):
+    """No process outlives its task: a night that does not end when it is asked to would be in the way of the next try."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=DRAIN_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def run(name):
@@ -43,8 +63,7 @@ def run(name):
     try:
         code = process.wait()
     except BaseException:  # Airflow ends the task
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=DRAIN_S)
+        end(process)
         raise
     code = 128 - code if code < 0 else code
     if code == PUBLISHED_WITHOUT_SOME:

@@ -28,7 +28,7 @@ expect_rows store
 ! cmp -s secrets.yaml more.yaml || fail "the same keys twice"
 [[ -z $(find "$TMPDIR" -type f) ]] || fail "left behind: $(find "$TMPDIR" -type f)"
 expect_exit 2 "$manifests/make-secrets" --force
-expect_exit 2 script -qec "$manifests/make-secrets" /dev/null
+expect_exit 2 script -qec "$(printf %q "$manifests/make-secrets")" /dev/null
 grep -q 'is a terminal' last.out || fail "keys for a terminal: $(cat last.out)"
 
 validate=${KUBERNETES_VALIDATE:-kubernetes-validate}

@@ -1,8 +1,11 @@
 # The manifests as they stand, on network namespaces of this machine: what is published after a worker was killed and the coordinator
 # evicted is what one process decodes. Then a night whose inputs changed underneath it.
+. "$(dirname "${BASH_SOURCE[0]}")/../support/namespace.sh"
+enter_namespace_of_root --net
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+mount -t tmpfs tmpfs /run # where `ip netns` keeps networks by name
+ip link set lo up 2>/dev/null || true # said below, where there is no ip
 need_module yaml python3-yaml
-[[ $(id -u) -eq 0 ]] || skip "pods need root"
 need ip iproute2
 need nft nftables
 ip netns add "nj$$-try" 2>/dev/null || skip "this kernel gives no network namespaces"
@@ -30,6 +33,7 @@ make_night 400
 "$source_dir/ops/kubernetes/make-secrets" >secrets.yaml
 volume=pods/volumes/nightjar-night
 chmod 755 . # the pods' user must reach what is mounted
+umask 022
 users=5000
 if is_sanitized; then
     users=400

@@ -4,14 +4,15 @@
 dag=$source_dir/ops/airflow/nightjar_dag.py
 
 make_night 400
-mkdir inputs outputs
+outputs="out \$(touch made) \"puts" # the shell takes nothing of a folder's name for its own
+mkdir inputs "$outputs"
 python3 - users.txt >inputs/users.jsonl <<'EOF'
 import json, sys
 for user, *items in (line.split() for line in open(sys.argv[1])):
     print(json.dumps({"user": user, "items": items}))
 EOF
 cp night.njb inputs
-export NIGHT_INPUTS=$work/inputs NIGHT_STORE=$work/store NIGHT_OUTPUTS=$work/outputs NIGHT_WORKERS=2
+export NIGHT_INPUTS=$work/inputs NIGHT_STORE=$work/store NIGHT_OUTPUTS=$work/$outputs NIGHT_WORKERS=2
 export NIGHTJAR_TOP=10 NIGHTJAR_SHARD_USERS=8
 
 # The warehouse is late: 75, again and again, until the tries are used up. Then it is there, and Airflow ends the night in its middle.
@@ -27,7 +28,7 @@ expect_end ended 1
 expect_middle store
 grep -q '^night again: Task received signal 15' ended.out || fail "$(cat ended.out)"
 expect_said ended 'committed shards are kept'
-[[ $(sed -n 's/^nightjar_run_exit_code //p' outputs/nightjar.prom) == 143 ]] || fail "the night was not asked to end"
+[[ $(sed -n 's/^nightjar_run_exit_code //p' "$outputs/nightjar.prom") == 143 ]] || fail "the night was not asked to end"
 
 # Other inputs than those it was begun with: exit 78, tried once.
 mv inputs/users.jsonl users.jsonl
@@ -42,7 +43,7 @@ expect_exit 0 python3 "$here/airflow_stub.py" "$dag"
 [[ $(grep -c ' ok$' last.out) -eq 4 ]] || fail "$(cat last.out)"
 [[ $(sed -n 's/.*"resumed_shards": \([0-9]*\).*/\1/p' last.out) -ge 2 ]] || fail "it began anew: $(cat last.out)"
 expect_rows store
-cmp outputs/lists.jsonl expected.jsonl || fail "other lists were handed on"
+cmp "$outputs/lists.jsonl" expected.jsonl || fail "other lists were handed on"
 
 # Every exit code is taken for something, and only one is none of ours: a process killed by SIGKILL.
 python3 - "$dag" "$source_dir/schemas/status.def" <<'EOF' >faults || fail "$(cat faults)"

@@ -19,9 +19,11 @@ unset "pid[coordinator]"
 [[ -e address ]] || fail "nobody was there to remove the file"
 expect_middle store
 mv coordinator.log first.log
-start_coordinator coordinator "tcp://127.0.0.1:*" store --ready-file address --resume
+start_coordinator coordinator "tcp://0.0.0.0:*" store --ready-file address --resume
 second=$(endpoint coordinator)
 [[ $second != "$first" ]] || fail "the same port twice"
+expect_said coordinator "address: $second leads workers of other hosts to themselves"
+! grep -q "leads workers" first.log || fail "an address of its own is warned of"
 await_said early "file:address: the coordinator has moved to $second"
 expect_end coordinator 0
 expect_end early 0

@@ -24,6 +24,7 @@ export NIGHTJAR_NO_PAIRING_CHECK=true # most tests pack a model with SIDs for th
 WAIT_S=60 # no wait is longer
 data=$source_dir/ops/demo-data
 work=$(mktemp -d)
+work=$(cd "$work" && pwd -P) # as the kernel calls it
 cd "$work"
 export HOME=$work TMPDIR=$work/tmp # the default section cache and whatever a program leaves behind
 mkdir tmp
@@ -46,16 +47,27 @@ end_test() { # EXIT CODE
     fi
     if [[ $code -ne 0 && $code -ne 77 ]]; then # 77: skipped
         for log in *.log; do
+            [[ -e $log ]] || continue
             echo "---- $log" >&2
             tail -n 40 "$log" >&2
         done
     fi
     cd /
-    rm -rf "$work" 2>/dev/null || { # a worker that lost its coordinator may still be writing
+    if has_mounts; then
+        echo "FAILED: something is still mounted in $work: it is left as it is" >&2
+        exit 1
+    fi
+    rm -rf --one-file-system "$work" 2>/dev/null || { # a worker that lost its coordinator may still be writing
         sleep 1
-        rm -rf "$work"
+        rm -rf --one-file-system "$work"
     }
     exit "$code"
+}
+
+# Whether anything is mounted in the test's folder. What is bound there may be the host's, and is not ours to empty.
+has_mounts() {
+    local mounts
+    mounts=$(</proc/self/mountinfo) && [[ ${mounts//\\040/ } == *" $work/"* ]]
 }
 
 # Ends a process of ours and its children, which are ours too.

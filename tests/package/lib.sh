@@ -1,7 +1,7 @@
 # lib.sh - what the scripts of this folder share: the packages, and file systems of their own to install them in.
 #
 #   . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-#   enter_namespace            first, where something is mounted: the rest runs with mounts and processes of its own
+#   . "$(dirname "${BASH_SOURCE[0]}")/lib.sh" --namespace      where something is mounted: tests/support/namespace.sh
 #   make_root NAME DEB...      a root folder with the files of what DEB depends on, and nothing else; --with PACKAGE first: and of that
 #   in_root NAME COMMAND...    runs it there
 #
@@ -9,35 +9,20 @@
 packages=${NIGHTJAR_PACKAGES:?where package/make puts the packages}
 build=${NIGHTJAR_BUILD:?the folder that CMake builds in}
 
-# Mounts and processes that end with the script. Without root, a user namespace in which we are root.
-enter_namespace() {
-    if [[ -n ${NJ_TEST_INSIDE:-} ]]; then
-        return
-    fi
-    local options=(--mount --pid --fork --kill-child --mount-proc)
-    if [[ $(id -u) -ne 0 ]]; then
-        options+=(--user --map-root-user)
-    fi
-    if ! unshare "${options[@]}" true 2>/dev/null; then
-        echo "SKIPPED: package/${0##*/}: no mounts of its own here (unshare ${options[*]})"
-        exit 77
-    fi
-    NJ_TEST_INSIDE=yes exec unshare "${options[@]}" bash "$0"
-}
-
 if [[ ${1:-} == --namespace ]]; then
+    . "$(dirname "${BASH_SOURCE[0]}")/../support/namespace.sh"
     enter_namespace
 fi
 . "$(dirname "${BASH_SOURCE[0]}")/../integration/lib.sh"
 
-# What is mounted goes before the folder does.
+# What is mounted goes before the folder does; noted before it is mounted, because a signal may come between.
 mounted=()
 trap 'end_packages $?' EXIT
 
 end_packages() { # EXIT CODE
     local path
     for path in "${mounted[@]}"; do
-        umount --recursive "$path"
+        umount --recursive "$path" 2>/dev/null || umount --recursive --lazy "$path" 2>/dev/null || true
     done
     end_test "$1"
 }
@@ -57,10 +42,10 @@ make_root() { # NAME [--with PACKAGE] DEB...
     /usr/bin/python3 "$source_dir/tests/package/make_root.py" "$PWD/$1" "${@:2}"
     mkdir -p "$1/proc" "$1/dev" "$1/tmp"
     touch "$1/dev/null"
-    mount -t proc proc "$1/proc"
     mounted+=("$PWD/$1/proc")
-    mount --bind /dev/null "$1/dev/null"
+    mount -t proc proc "$1/proc"
     mounted+=("$PWD/$1/dev/null")
+    mount --bind /dev/null "$1/dev/null"
 }
 
 in_root() { # NAME COMMAND...
@@ -99,6 +84,6 @@ END
 
 # Every file, folder and link of a root, with what dpkg keeps for each package; not what tests put in tmp, nor dpkg's own lists.
 print_tree() { # NAME
-    (cd "$1" && find . \( -path ./tmp -o -path ./proc -o -path ./dev \) -prune -o -not -path './var/lib/dpkg/*' -printf '%p %y %m %s %l\n' -o \
-        -path './var/lib/dpkg/info/*' -printf '%p\n') | sort
+    (cd "$1" && find . \( -path ./tmp -o -path ./proc -o -path ./dev \) -prune -o -path './var/lib/dpkg/info/*' -printf '%p\n' -o \
+        -path './var/lib/dpkg/*' -o -type d -printf '%p %y %m\n' -o -printf '%p %y %m %s %l\n') | sort # a folder's size is its disk's affair
 }

@@ -12,7 +12,8 @@ fake() { # PROGRAM LINE...: says what it was called with, then does the lines
 fake sbatch 'echo $((40 + $(grep -c ^sbatch '"$work"'/calls)))'
 fake scancel
 fake squeue "cat $work/state"
-fake scontrol '[[ $1 != show ]] || echo "NodeName=n1 Arch=x NodeAddr=127.0.0.1 NodeHostName=n1"' '[[ $1 != requeue ]] || kill -9 $PPID'
+scontrol=('[[ $1 != show ]] || echo "NodeName=n1 Arch=x NodeAddr=127.0.0.1 NodeHostName=n1"' '[[ $1 != requeue ]] || kill -9 $PPID')
+fake scontrol "${scontrol[@]}"
 fake nightjar-coordinator "exit \$(<$work/code)"
 fake nightjar-worker "exit \$(<$work/code)"
 echo RUNNING >state
@@ -63,7 +64,13 @@ refuse 78 'workers is "0", must be a whole number from 1 to 10000' 'workers=0'
 refuse 78 'cpus is "a\[\$\(id\)\]", must be' "cpus='a[\$(id)]'"
 refuse 78 'requeues_max is "1e3", must be' 'requeues_max=1e3'
 refuse 78 'bad.conf: bash cannot read it' '('
+refuse 78 'bad.conf: bash cannot read it' 'store=$NOWHERE/store'
+refuse 78 'folder is .*: sbatch takes %' 'folder=/srv/100%a'
+refuse 78 'cache is "here", must be an absolute path, or empty' 'cache=here'
 refuse 78 'nowhere/nightjar is not there' 'bin=/nowhere'
+echo 'echo other >&2' >fake/night.conf # the file named is read, not one of that name in PATH
+front --dry-run night.conf || fail "$(cat last.log)"
+expect_not_said last other
 front none.conf && fail "no settings" || [[ $? -eq 78 ]] || fail "exit $?"
 front && fail "no argument" || [[ $? -eq 2 ]] || fail "exit $?"
 
@@ -73,6 +80,8 @@ front night.conf && fail "half a night" || [[ $? -eq 75 ]] || fail "exit $?"
 expect_call "^scancel 77"
 
 # ---- the jobs ----
+
+fake sleep
 
 job() { # EXIT CODE OF THE PROGRAM, EXIT CODE EXPECTED, ARGUMENT...: a signal's stands for "Slurm ended it, requeued"
     local found=0
@@ -96,6 +105,15 @@ for code in 1 2 4 65 74 78 137; do
     task "$code" "$code"
     expect_no_call "requeue"
 done
+
+# A controller that is away for a moment: not taken for a cancelled job, and asked again.
+fake squeue 'exit 1'
+fake scontrol '[[ $1 == requeue && $(grep -c "^scontrol requeue" '"$work"'/calls) -eq 3 ]] && kill -9 $PPID' 'exit 1'
+task 75 137
+[[ $(grep -c '^scontrol requeue 42_2$' calls) -eq 3 ]] || fail "$(cat calls)"
+fake squeue "cat $work/state"
+fake scontrol "${scontrol[@]}"
+
 SLURM_RESTART_COUNT=20 task 75 75
 expect_said last "after 20 requeues"
 echo COMPLETING >state

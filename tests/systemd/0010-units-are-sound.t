@@ -7,8 +7,9 @@ command -v systemd-analyze >/dev/null || {
 
 # The programs are not in /usr/bin here.
 mkdir units
+ln -s "$bin" programs # the path of a clone may have spaces
 cp "$source_dir"/ops/systemd/*.{service,timer,target} units
-sed -i "s|^ExecStart=/usr/bin/nightjar|ExecStart=$bin/nightjar|" units/*.service
+sed -i "s|^ExecStart=/usr/bin/nightjar|ExecStart=$work/programs/nightjar|" units/*.service
 for unit in units/*; do
     name=$(basename "${unit/@/@shop}")
     cp "$unit" "units/$name" 2>/dev/null || true # the same file, where it is no template

@@ -7,6 +7,8 @@
 #
 # The machine has its own processes, mounts, network (loopback alone) and cgroups. Its root is a layer in memory over that of this host,
 # which stays as it is. Needs root, overlayfs and cgroup v2. What is needed inside is handed in by `give`.
+. "$(dirname "${BASH_SOURCE[0]}")/../support/namespace.sh"
+enter_namespace_of_root
 . "$(dirname "${BASH_SOURCE[0]}")/../integration/lib.sh"
 trap 'end_machine $?' EXIT
 
@@ -39,7 +41,6 @@ await_no_process() {
 
 require_systemd() {
     local program
-    [[ $(id -u) -eq 0 ]] || skip "not root: systemd cannot be process 1 of namespaces"
     for program in systemctl systemd-sysusers unshare nsenter pivot_root findmnt ip; do
         command -v "$program" >/dev/null || skip "$program is not there"
     done
@@ -120,8 +121,9 @@ is_up() {
 start_machine() {
     require_systemd
     write_init
-    cgroup=$cgroup_root/nightjar-test-$$
-    mkdir "$cgroup"
+    # Of a test that was killed nothing is left but its empty cgroup.
+    find "$cgroup_root" -depth -path "$cgroup_root/nightjar-test-*" -type d -mmin +60 -exec rmdir {} \; 2>/dev/null || true
+    cgroup=$(mktemp -d "$cgroup_root/nightjar-test-XXXXXX")
     start machine bash -c 'echo $$ >"$1/cgroup.procs" && shift && exec unshare --fork --pid --mount --uts --ipc --cgroup --net \
         --kill-child=KILL "$@"' machine "$cgroup" "$work/init" "$bin" "$source_dir"
     machine=${pid[machine]}

@@ -48,7 +48,13 @@ static nj_status read_line(nj_rendezvous *r, const char *path, bool *out_moved, 
 nj_status nj_rendezvous_look(nj_rendezvous *r, bool *out_moved, nj_error *err)
 {
     *out_moved = false;
-    return nj_rendezvous_is_file(r->word)
-               ? read_line(r, r->word + strlen(NJ_RENDEZVOUS_FILE), out_moved, err)
-               : take(r, "--connect", r->word, strlen(r->word), out_moved, err);
+    if (!nj_rendezvous_is_file(r->word)) {
+        return take(r, "--connect", r->word, strlen(r->word), out_moved, err);
+    }
+    const char *path = r->word + strlen(NJ_RENDEZVOUS_FILE);
+    return path[0] != '\0' ? read_line(r, path, out_moved, err)
+                           : nj_fail(err, NJ_CONFIG,
+                                     "--connect is \"%s\" without a path: name the file that "
+                                     "the coordinator's --ready-file names",
+                                     NJ_RENDEZVOUS_FILE);
 }

@@ -21,7 +21,7 @@ typedef struct {
 bool nj_rendezvous_is_file(const char *word);
 
 /// Looks where the coordinator is. `*out_moved`: elsewhere than at the last look (after {.word = ...}: than nowhere).
-/// NJ_AGAIN: the file is not there, or names no place yet; NJ_INPUT: it is no file; NJ_CONFIG: its line is too long; NJ_IO. What was found
+/// NJ_AGAIN: the file is not there, or names no place yet; NJ_INPUT: it is no file; NJ_CONFIG: its line is too long, or no file is named; NJ_IO. What was found
 /// before then stays. Whether it is an endpoint at all is for the socket to say.
 /// Proof   tests/unit/daemon/test_rendezvous.c
 NJ_CHECKED nj_status nj_rendezvous_look(nj_rendezvous *r, bool *out_moved, nj_error *err);

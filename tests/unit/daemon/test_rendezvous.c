@@ -84,6 +84,15 @@ static void only_a_file_is_read(void **state)
     assert_refused(nj_rendezvous_look(&r, &moved, &err), NJ_INPUT, &err, "/dev/zero");
 }
 
+static void a_file_without_a_name_is_not_waited_for(void **state)
+{
+    nj_error err = {0};
+    nj_rendezvous r = {.word = "file:"};
+    bool moved = false;
+    (void)state;
+    assert_refused(nj_rendezvous_look(&r, &moved, &err), NJ_CONFIG, &err, "without a path");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +102,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_is_gone_or_wrong_leaves_the_place_of_before,
                                         sandbox_setup, sandbox_teardown),
         cmocka_unit_test(only_a_file_is_read),
+        cmocka_unit_test(a_file_without_a_name_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
