@@ -72,7 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     write_files(data, size);
     for (unsigned mends = 0; status == NJ_REFUSED && mends <= MENDS_MAX; mends++) {
         status = nj_catalogue_read(fuzz_folder_path(), &catalogue, &err);
-        fuzz_check(status == NJ_OK || status == NJ_INPUT || status == NJ_REFUSED,
+        // NJ_CONFIG: its ids begin as Parquet does, and there is no library to read them
+        fuzz_check(status == NJ_OK || status == NJ_INPUT || status == NJ_REFUSED ||
+                       status == NJ_CONFIG,
                    "a catalogue is accepted or refused");
         if (status == NJ_REFUSED && !mend_fingerprint(err.text)) {
             break;
