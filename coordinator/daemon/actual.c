@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/resident.h"
 
 nj_status nj_actual_begin(nj_night *n, nj_error *err)
 {
@@ -40,16 +41,8 @@ void nj_actual_compare(nj_night *n)
 // What is no mapped file; NAN where Linux does not say.
 static double read_own_bytes(void)
 {
-    char line[256];
-    unsigned long long kb = 0;
-    FILE *file = fopen("/proc/self/status", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        sscanf(line, "RssAnon: %llu", &kb);
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return kb > 0 ? (double)kb * 1024 : NAN;
+    const uint64_t bytes = nj_proc_bytes("/proc/self/status", "RssAnon:");
+    return bytes > 0 ? (double)bytes : NAN;
 }
 
 void nj_actual_ask_workers(nj_night *n)

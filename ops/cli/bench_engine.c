@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "common/base/resident.h"
 #include "common/catalogue/section_names.h"
 #include "ops/cli/bench_report.h"
 #include "ops/cli/bench_watch.h"
@@ -67,16 +68,11 @@ static void forget_peak_memory(void)
 static double read_peak_memory_mb(void)
 {
     struct rusage usage;
-    char line[128];
-    double kb = getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss : 0.0;
-    FILE *file = fopen("/proc/self/status", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        sscanf(line, "VmHWM: %lf", &kb); // that of rusage cannot be forgotten
+    const uint64_t peak = nj_proc_bytes("/proc/self/status", "VmHWM:"); // can be forgotten
+    if (peak > 0) {
+        return (double)peak / 1e6;
     }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return kb * 1024 / 1e6;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss * 1024 / 1e6 : 0.0;
 }
 
 // ---- rounds ----

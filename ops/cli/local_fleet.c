@@ -17,6 +17,7 @@
 #include "common/base/cpus.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/resident.h"
 #include "coordinator/daemon/log_gate.h"
 
 // A worker that ended is replaced, after a pause that doubles while the night gets no further. So many ends without anything
@@ -327,23 +328,12 @@ static void end_workers(nj_local_fleet *f)
 
 // ---- what they use ----
 
-// The number behind `key` in /proc/PID/status, in bytes; 0: it is not there.
-static uint64_t read_status_kb(pid_t pid, const char *key)
+// The most memory that a process has held so far.
+static uint64_t read_peak_bytes(pid_t pid)
 {
     char path[48];
-    char line[256];
-    unsigned long long kb = 0;
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *file = fopen(path, "re");
-    while (file != NULL && kb == 0 && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, key, strlen(key)) == 0) {
-            kb = strtoull(line + strlen(key), NULL, 10);
-        }
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return (uint64_t)kb * 1024;
+    return nj_proc_bytes(path, "VmHWM:");
 }
 
 static double read_core_seconds(pid_t pid)
@@ -361,7 +351,7 @@ static nj_worker_use sum_use(void *context)
     nj_worker_use use = {0};
     for (size_t i = 0; i < f->worker_count; i++) {
         if (f->workers[i].pid != 0) {
-            const uint64_t bytes = read_status_kb(f->workers[i].pid, "VmHWM:");
+            const uint64_t bytes = read_peak_bytes(f->workers[i].pid);
             use.bytes_most = bytes > use.bytes_most ? bytes : use.bytes_most;
             use.core_seconds += read_core_seconds(f->workers[i].pid);
         }

@@ -7,26 +7,10 @@
 #include <sys/statvfs.h>
 
 #include "common/base/cpus.h"
+#include "common/base/resident.h"
 
 #define CGROUP_FILE "/proc/self/cgroup"
 #define CGROUP_ROOT "/sys/fs/cgroup"
-
-// The number behind `key` in a file of "Key:   123 kB" lines, in bytes; 0: it is not there.
-static uint64_t read_kb(const char *path, const char *key)
-{
-    char line[256];
-    unsigned long long kb = 0;
-    FILE *file = fopen(path, "re");
-    while (file != NULL && kb == 0 && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, key, strlen(key)) == 0) {
-            kb = strtoull(line + strlen(key), NULL, 10);
-        }
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return (uint64_t)kb * 1024;
-}
 
 // A file that holds one number; UINT64_MAX where it holds none ("max") or is not there.
 static uint64_t read_limit(const char *folder, const char *name)
@@ -93,9 +77,9 @@ static void look_at_memory(nj_plan_machine *out)
 {
     struct rusage usage = {0};
     getrusage(RUSAGE_SELF, &usage);
-    out->own_bytes = read_kb("/proc/self/status", "RssAnon:");
+    out->own_bytes = nj_proc_bytes("/proc/self/status", "RssAnon:");
     out->resident_bytes = (uint64_t)usage.ru_maxrss * 1024;
-    const uint64_t available = read_kb("/proc/meminfo", "MemAvailable:");
+    const uint64_t available = nj_proc_bytes("/proc/meminfo", "MemAvailable:");
     const uint64_t limit = read_cgroup_limit();
     out->memory_limit = "the memory that is available";
     out->memory_bytes = available > 0 ? available + out->own_bytes : 0;

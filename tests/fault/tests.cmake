@@ -2,13 +2,7 @@
 add_executable(middleman fault/middleman.c)
 target_link_libraries(middleman PRIVATE nj_wire nj_codec nj_base)
 
-file(GLOB fault_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fault/[0-9]*.t)
-foreach(script ${fault_tests})
-    get_filename_component(name ${script} NAME_WE)
-    add_test(NAME fault_${name} COMMAND bash ${script})
-    set_tests_properties(fault_${name} PROPERTIES LABELS fault TIMEOUT 300 PROCESSORS 1 SKIP_RETURN_CODE 77
-            ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
-endforeach()
+nj_scripts(fault LABEL fault TIMEOUT 300 WAITS)
 # It wants a second's silence told before the lease of a second is over.
 set_tests_properties(fault_0230-compute-that-spins PROPERTIES PROCESSORS 2)
 
