@@ -27,6 +27,27 @@ static void restore_stderr(void)
     close(kept);
 }
 
+// What is written to standard error from here to end_capture goes into a pipe, whose end to read from is returned.
+static int begin_capture(void)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    replace_stderr(ends[1]);
+    close(ends[1]);
+    return ends[0];
+}
+
+// out: [CAPTURE_BYTES]. Returns how much there was.
+static ssize_t end_capture(int from, char *out)
+{
+    restore_stderr();
+    ssize_t size = read(from, out, CAPTURE_BYTES - 1);
+    close(from);
+    assert_true(size >= 0);
+    out[size] = '\0';
+    return size;
+}
+
 // 300 of 1,000 were done before this run, 300 more forty seconds later; a tenth of a second is too early for everybody.
 static void run_progress(const char *note)
 {
@@ -41,18 +62,11 @@ static void run_progress(const char *note)
 // What the progress of these words puts into a pipe. [CAPTURE_BYTES]
 static void capture(const char *format, const char *note, char *out)
 {
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
     assert_int_equal(nj_log_set_format(format), NJ_OK);
-    replace_stderr(ends[1]);
+    int from = begin_capture();
     run_progress(note);
-    restore_stderr();
+    end_capture(from, out);
     assert_int_equal(nj_log_set_format("text"), NJ_OK);
-    close(ends[1]);
-    ssize_t size = read(ends[0], out, CAPTURE_BYTES - 1);
-    close(ends[0]);
-    assert_true(size >= 0);
-    out[size] = '\0';
 }
 
 static void a_log_gets_a_line_after_thirty_seconds(void **state)
@@ -169,21 +183,14 @@ static void long_times_are_hours_and_an_unknown_total_has_none(void **state)
 {
     (void)state;
     char line[CAPTURE_BYTES];
-    int ends[2];
     nj_progress progress;
-    assert_int_equal(pipe(ends), 0);
-    replace_stderr(ends[1]);
+    int from = begin_capture();
     nj_progress_start(&progress, "users", 1000000, 0, false, 0);
     nj_progress_update(&progress, 4000, 40 * S);
     nj_progress_update(&progress, 500000, 1000 * S);
     nj_progress_start(&progress, "lines", 0, 0, false, 0);
     nj_progress_update(&progress, 4000, 40 * S);
-    restore_stderr();
-    close(ends[1]);
-    ssize_t size = read(ends[0], line, sizeof line - 1);
-    close(ends[0]);
-    assert_true(size > 0);
-    line[size] = '\0';
+    assert_true(end_capture(from, line) > 0);
     assert_string_equal(line, "0 %: 4000 of 1000000 users, 100/s, ETA 2 h 46 min\n"
                               "50 %: 500000 of 1000000 users, 500/s, ETA 16 min 40 s\n"
                               "4000 lines, 100/s\n");
@@ -193,20 +200,13 @@ static void nothing_is_printed_where_quiet(void **state)
 {
     (void)state;
     char line[CAPTURE_BYTES];
-    int ends[2];
     nj_progress progress;
-    assert_int_equal(pipe(ends), 0);
-    replace_stderr(ends[1]);
+    int from = begin_capture();
     nj_progress_start(&progress, "users", 10, 0, true, 0);
     nj_progress_update(&progress, 5, 40 * S);
     nj_progress_start(&progress, "users", 10, 0, false, 0);
     nj_progress_update(&progress, 5, 40 * S);
-    restore_stderr();
-    close(ends[1]);
-    ssize_t size = read(ends[0], line, sizeof line - 1);
-    close(ends[0]);
-    assert_true(size > 0);
-    line[size] = '\0';
+    assert_true(end_capture(from, line) > 0);
     assert_string_equal(line, "50 %: 5 of 10 users, 0.1/s, ETA 40 s\n");
 }
 
