@@ -106,9 +106,8 @@ typedef struct {
     nj_policy_pin pins[NJ_POLICY_PLACES_MAX]; // by place, each place and row once
     float fresh_share;                        // of a list's places, at least, rounded up; 0: off
     uint32_t fresh_attribute; // column of days; NJ_POLICY_NONE where fresh_share is 0
-    uint32_t
-        fresh_days; // an item is fresh when it was added so many days before `fresh_until` or later, and not after it
-    int64_t fresh_until; // days since 1970; resolved when the bundle is packed
+    uint32_t fresh_days;      // fresh: added so many days before `fresh_until`, or later up to it
+    int64_t fresh_until;      // days since 1970; resolved when the bundle is packed
 
     // ---- rerank ----
     nj_rerank_kind rerank;
