@@ -59,8 +59,7 @@ static nj_estimate estimate_mean(const double *values, const double *other, size
     }
     nj_estimate e = {.value = mean, .low = mean, .high = mean};
     if (known > 1 && squares > 0) {
-        const double half =
-            NORMAL_QUANTILE * sqrt(squares / (double)(known - 1) / (double)known);
+        const double half = NORMAL_QUANTILE * sqrt(squares / (double)(known - 1) / (double)known);
         e = (nj_estimate){mean, mean - half, mean + half, true};
     }
     return e;

@@ -1,3 +1,4 @@
+nj_test(unit/judge/test_balance.c LIBS nj_judge m LABEL unit)
 nj_test(unit/judge/test_bootstrap.c LIBS nj_judge m LABEL unit)
 nj_test(unit/judge/test_contrast.c LIBS nj_judge m LABEL unit)
 nj_test(unit/judge/test_exposure.c LIBS nj_judge m LABEL unit)
