@@ -38,8 +38,7 @@ static nj_status expose(const nj_evaluation *e, const nj_lists *lists, uint32_t 
         return NJ_NO_MEMORY;
     }
     nj_exposure_count(lists, cutoff, counts, e->item_count, out);
-    nj_status status =
-        nj_exposure_judge(counts, e->item_count, e->live_count, e->popularity, out);
+    nj_status status = nj_exposure_judge(counts, e->item_count, e->live_count, e->popularity, out);
     free(counts);
     return status;
 }
@@ -115,14 +114,14 @@ nj_status nj_balance_compare(const nj_balance_sample *sample, const nj_balance_s
     if (status != NJ_OK) {
         return status;
     }
-    nj_balance found = {
-        .diversity = nj_mean_estimate(sample->diversity, users),
-        .diversity_difference = nj_mean_difference(sample->diversity, other->diversity, users),
-        .lift = nj_mean_estimate(sample->lift, users),
-        .lift_difference = nj_mean_difference(sample->lift, other->lift, users),
-        .exposure = sample->exposure,
-        .absent_count = sample->absent_count,
-        .short_count = sample->short_count};
+    nj_balance found = {.diversity = nj_mean_estimate(sample->diversity, users),
+                        .diversity_difference =
+                            nj_mean_difference(sample->diversity, other->diversity, users),
+                        .lift = nj_mean_estimate(sample->lift, users),
+                        .lift_difference = nj_mean_difference(sample->lift, other->lift, users),
+                        .exposure = sample->exposure,
+                        .absent_count = sample->absent_count,
+                        .short_count = sample->short_count};
     for (size_t metric = 0; metric < NJ_METRIC_COUNT; metric++) {
         found.metrics[metric] = nj_bootstrap_value(&b, 0, metric, cutoff);
         found.differences[metric] = nj_bootstrap_difference(&b, 0, 1, metric, cutoff);

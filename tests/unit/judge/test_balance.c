@@ -95,7 +95,8 @@ static void each_figure_is_what_its_own_part_says(void **state)
     assert_int_equal(nj_exposure_judge(counts, ITEMS, ITEMS, events, &exposure), NJ_OK);
     assert_memory_equal(&found.exposure, &exposure, sizeof exposure);
     nj_lift_judge(&e, &lists, 10, lifts);
-    assert_true(found.lift.value == nj_mean_estimate(lifts, USERS).value && found.lift.has_interval);
+    assert_true(found.lift.value == nj_mean_estimate(lifts, USERS).value &&
+                found.lift.has_interval);
     for (size_t user = 0; user < USERS; user++) {
         short_count += lists.counts[user] < 10;
     }
@@ -126,10 +127,10 @@ static void two_rankings_are_compared_user_by_user(void **state)
         first_only += nj_recall_at(samples[0].ranks[user], 10) > 0 &&
                       !(nj_recall_at(samples[1].ranks[user], 10) > 0);
     }
-    assert_int_equal(
-        nj_balance_compare(&samples[0], &samples[1], AT_10, &RESAMPLING, &there), NJ_OK);
-    assert_int_equal(
-        nj_balance_compare(&samples[1], &samples[0], AT_10, &RESAMPLING, &back), NJ_OK);
+    assert_int_equal(nj_balance_compare(&samples[0], &samples[1], AT_10, &RESAMPLING, &there),
+                     NJ_OK);
+    assert_int_equal(nj_balance_compare(&samples[1], &samples[0], AT_10, &RESAMPLING, &back),
+                     NJ_OK);
     assert_int_equal(there.first_only, first_only);
     assert_int_equal(back.other_only, first_only);
     assert_true(there.p == nj_sign_test(first_only, there.other_only) && there.p == back.p);
