@@ -32,14 +32,14 @@ static void offer_leaves(filling *f, uint32_t first, uint32_t end, uint32_t leve
     }
 }
 
-// The leaves below the first `levels` codes of an item.
+// The leaves below the first `levels` codes of an item; none, {0, 0}, where it is retired and no other has them.
 static nj_trie_range find_range(const nj_fill *fill, uint32_t row, uint32_t levels)
 {
     const uint16_t *codes = fill->sids->codes + (size_t)row * fill->sids->level_count;
     uint32_t node = 0;
     for (uint32_t l = 0; l < levels; l++) {
         node = nj_trie_step(fill->trie, l, node, codes[l]);
-        if (node == NJ_TRIE_NONE) { // an item that is retired
+        if (node == NJ_TRIE_NONE) {
             return (nj_trie_range){0, 0};
         }
     }
@@ -55,10 +55,11 @@ uint32_t nj_fill_near(const nj_fill *fill, const nj_candidate *items, uint32_t c
         for (uint32_t i = 0; i < count && !is_done(&f); i++) {
             const nj_trie_range range = find_range(fill, items[i].row, levels);
             // What shares a code more has been offered.
-            const nj_trie_range inner = levels < L ? find_range(fill, items[i].row, levels + 1)
-                                                   : (nj_trie_range){range.end, range.end};
-            offer_leaves(&f, range.first, inner.first, levels, items[i].score);
-            offer_leaves(&f, inner.end, range.end, levels, items[i].score);
+            const nj_trie_range inner =
+                levels < L ? find_range(fill, items[i].row, levels + 1) : (nj_trie_range){0, 0};
+            const bool all = inner.end == 0;
+            offer_leaves(&f, range.first, all ? range.end : inner.first, levels, items[i].score);
+            offer_leaves(&f, all ? range.end : inner.end, range.end, levels, items[i].score);
         }
     }
     return f.taken;
