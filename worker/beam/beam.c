@@ -2,9 +2,10 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
+#include <xxhash.h>
 
 #include "common/base/checked.h"
+#include "common/base/rng.h"
 #include "common/sid/prefix.h"
 
 // A child that may become a beam of the next step.
@@ -337,20 +338,41 @@ static void start_rows(search *s)
 
 // ---- memory ----
 
-size_t nj_beam_rows_max(const nj_trie *trie, uint32_t B, uint32_t W)
+uint64_t nj_beam_user_key(uint64_t seed, nj_slice id)
+{
+    return nj_rng_mix(nj_rng_mix(seed + NJ_RNG_STEP) ^ XXH3_64bits(id.bytes, id.size));
+}
+
+static uint32_t group_count(const nj_beam_config *config)
+{
+    return config->kind == NJ_BEAM_DIVERSE ? config->groups : 1;
+}
+
+uint32_t nj_beam_group_width(const nj_beam_config *config)
+{
+    return config->W / group_count(config);
+}
+
+// Beams that one user has on a level at the most: no group has two of the same node.
+static size_t beams_max(const nj_trie *trie, const nj_beam_config *config, uint32_t level)
+{
+    return group_count(config) * nj_min_size(nj_beam_group_width(config), trie->node_count[level]);
+}
+
+size_t nj_beam_rows_max(const nj_trie *trie, const nj_beam_config *config, uint32_t B)
 {
     size_t widest = 1;
     for (uint32_t l = 1; l < trie->level_count; l++) {
-        widest = nj_max_size(widest, nj_min_size(W, trie->node_count[l]));
+        widest = nj_max_size(widest, beams_max(trie, config, l));
     }
     return widest * B;
 }
 
-size_t nj_beam_trace_max(const nj_trie *trie, uint32_t W)
+size_t nj_beam_trace_max(const nj_trie *trie, const nj_beam_config *config)
 {
     size_t most = 0;
     for (uint32_t l = 1; l < trie->level_count; l++) {
-        most += nj_min_size(W, trie->node_count[l]);
+        most += beams_max(trie, config, l);
     }
     return most;
 }
@@ -373,19 +395,22 @@ static void *take_array(arrays *a, size_t count, size_t element_bytes)
     return a->arena != NULL ? nj_arena_take(a->arena, bytes) : NULL;
 }
 
-static void take_arrays(arrays *a, search *s, nj_beam_result *results, uint32_t W, uint32_t V,
-                        uint32_t chunk_rows_max, bool trace)
+static void take_arrays(arrays *a, search *s, nj_beam_result *results, uint32_t V,
+                        uint32_t chunk_rows_max)
 {
-    const size_t traced = trace ? nj_beam_trace_max(s->trie, W) : 0;
+    const nj_beam_config *config = s->config;
+    const bool trace = config->trace;
+    const size_t traced = trace ? nj_beam_trace_max(s->trie, config) : 0;
     // The start rows are one a user even where a level is narrower.
-    const size_t rows = nj_max_size(nj_beam_rows_max(s->trie, s->B, W), s->B);
-    const size_t kept = nj_min_size(W, nj_trie_width(s->trie));
+    const size_t rows = nj_max_size(nj_beam_rows_max(s->trie, config, s->B), s->B);
+    const size_t kept = nj_min_size(config->W, nj_trie_width(s->trie));
     for (uint32_t b = 0; b < s->B; b++) {
         uint32_t *leaves = take_array(a, kept, sizeof *leaves);
         float *scores = take_array(a, kept, sizeof *scores);
         uint32_t *names = trace ? take_array(a, traced, sizeof *names) : NULL;
         if (results != NULL) {
-            results[b] = (nj_beam_result){.leaves = leaves, .scores = scores, .trace = names};
+            results[b] =
+                (nj_beam_result){.leaves = leaves, .scores = scores, .raw = scores, .trace = names};
         }
     }
     s->user = take_array(a, rows, sizeof *s->user);
@@ -409,12 +434,12 @@ static void take_arrays(arrays *a, search *s, nj_beam_result *results, uint32_t 
     }
 }
 
-size_t nj_beam_scratch_bytes(const nj_trie *trie, uint32_t B, uint32_t W, uint32_t V,
-                             uint32_t chunk_rows_max, bool trace)
+size_t nj_beam_scratch_bytes(const nj_trie *trie, const nj_beam_config *config, uint32_t B,
+                             uint32_t V, uint32_t chunk_rows_max)
 {
     arrays plan = {0};
-    search s = {.trie = trie, .B = B};
-    take_arrays(&plan, &s, NULL, W, V, chunk_rows_max, trace);
+    search s = {.trie = trie, .config = config, .B = B};
+    take_arrays(&plan, &s, NULL, V, chunk_rows_max);
     return plan.overflow ? SIZE_MAX : plan.bytes;
 }
 
@@ -436,7 +461,7 @@ void nj_beam_search(const nj_trie *trie, const nj_beam_config *config, const nj_
                 .results = results,
                 .B = B};
     arrays taken = {.arena = arena};
-    take_arrays(&taken, &s, results, bounded.W, model->V, model->chunk_rows_max, bounded.trace);
+    take_arrays(&taken, &s, results, model->V, model->chunk_rows_max);
     start_rows(&s);
     for (uint32_t step = 0; step < trie->level_count; step++) {
         run_step(&s, step);

@@ -459,8 +459,7 @@ nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list, nj_bu
     for (uint32_t i = 0; i < list->count; i++) {
         items[i] = nj_engine_item_id(engine, list->items[i]);
     }
-    return list->trace == NULL
-               ? nj_row_pack(out, list->flags, items, list->scores, list->count, &list->history)
-               : nj_row_pack_traced(out, list->flags, items, list->scores, list->count,
-                                    &list->history, list->trace, list->trace_count);
+    const nj_row_more more = {list->trace, list->trace_count, list->why};
+    return nj_row_pack_more(out, list->flags, items, list->scores, list->count, &list->history,
+                            &more);
 }

@@ -18,9 +18,17 @@ bool nj_engine_covers(const nj_engine *engine, const uint32_t node_count[NJ_LEVE
     return W >= nj_min_size(engine->settings.top, node_count[L]);
 }
 
+static nj_beam_config beam_of_width(const nj_engine *engine, uint32_t W)
+{
+    nj_beam_config config = engine->beam;
+    config.W = W;
+    return config;
+}
+
 static nj_t5_limits limits_for(const nj_engine *engine, uint32_t B, uint32_t W, uint32_t S)
 {
-    size_t rows = nj_max_size(nj_beam_rows_max(&engine->catalogue.trie, B, W), B);
+    const nj_beam_config config = beam_of_width(engine, W);
+    size_t rows = nj_max_size(nj_beam_rows_max(&engine->catalogue.trie, &config, B), B);
     return (nj_t5_limits){
         .users_max = B,
         .tokens_max = B * S,
@@ -35,8 +43,9 @@ static size_t search_bytes(const nj_engine *engine, const nj_t5_limits *limits, 
                            uint32_t W)
 {
     size_t model = nj_t5_scratch_bytes(&engine->config, limits);
-    size_t beam = nj_beam_scratch_bytes(&engine->catalogue.trie, B, W, engine->config.V,
-                                        limits->chunk_rows_max, engine->beam.trace);
+    const nj_beam_config config = beam_of_width(engine, W);
+    size_t beam = nj_beam_scratch_bytes(&engine->catalogue.trie, &config, B, engine->config.V,
+                                        limits->chunk_rows_max);
     size_t results = nj_arena_cost(B * sizeof(nj_beam_result));
     size_t total;
     if (!nj_add_size(model, beam, &total) || !nj_add_size(total, results, &total)) {
@@ -99,7 +108,7 @@ nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
                                     .temperature = settings->temperature,
                                     .renormalise = settings->renormalise};
     // A search that looks at more than a row may hold leaves no trace.
-    size_t traced = nj_beam_trace_max(&engine->catalogue.trie, engine->beam.W);
+    size_t traced = nj_beam_trace_max(&engine->catalogue.trie, &engine->beam);
     engine->beam.trace = settings->trace && traced <= NJ_ROW_TRACE_MAX;
     engine->trace_max = engine->beam.trace ? (uint32_t)traced : 0;
     const bool bounded = (engine->options.savings & NJ_SAVING_LAST_STEP) != 0;
