@@ -43,7 +43,7 @@
 #include "common/sid/trie_build.h"
 #include "worker/policy/candidate.h"
 
-#define NJ_RERANK_LEAST_VOLUME 1e-6f
+#define NJ_RERANK_LEAST_VOLUME 1e-4f
 #define NJ_RERANK_SMOOTHING 0.01f
 
 typedef struct {
