@@ -8,7 +8,8 @@
 typedef struct {
     const float **vectors; // [vector_count] of those that have one; into the section, or into rows
     uint32_t *owners;      // [vector_count] whose, in the pool; ascending
-    uint32_t *places;      // [count] where a candidate's vector is in `vectors`; NJ_POLICY_NONE: it has none
+    uint32_t
+        *places; // [count] where a candidate's vector is in `vectors`; NJ_POLICY_NONE: it has none
     uint32_t vector_count;
     float *rows;     // [pool_max, D] widened, where the section holds float16
     float *products; // [pool_max]

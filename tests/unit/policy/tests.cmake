@@ -1,1 +1,2 @@
 nj_test(unit/policy/test_fill.c LIBS nj_policies LABEL unit)
+nj_test(unit/policy/test_rerank.c LIBS nj_policies LABEL unit)
