@@ -23,8 +23,8 @@
 typedef struct {
     nj_slice name; // borrowed from the options
     nj_attribute_kind kind;
-    bool has_depth; // the option has NAME=N
-    uint32_t depth; // parts of a path that count; 0: all
+    bool has_depth;           // the option has NAME=N
+    uint32_t depth;           // parts of a path that count; 0: all
     nj_idlist_builder values; // words, in the order in which they are met
     nj_idmap map;
     uint32_t *of_row; // owned; [N] words
@@ -135,10 +135,10 @@ static void close_reading(reading *r)
 static nj_status fail_value(const nj_item_text *item, const column *c, nj_slice text,
                             const char *problem, nj_error *err)
 {
-    return nj_lines_fail(item->lines, item->line, err, "\"%.*s\" of item \"%.*s\" is \"%.*s\", which %s",
-                         NJ_SLICE_ARGS(c->name), NJ_SLICE_ARGS(item->id),
-                         (int)(text.size < QUOTE_BYTES_MAX ? text.size : QUOTE_BYTES_MAX),
-                         text.bytes, problem);
+    return nj_lines_fail(
+        item->lines, item->line, err, "\"%.*s\" of item \"%.*s\" is \"%.*s\", which %s",
+        NJ_SLICE_ARGS(c->name), NJ_SLICE_ARGS(item->id),
+        (int)(text.size < QUOTE_BYTES_MAX ? text.size : QUOTE_BYTES_MAX), text.bytes, problem);
 }
 
 static nj_status set_word(column *c, const nj_item_text *item, size_t row, nj_slice text,
@@ -176,13 +176,14 @@ static nj_status set_day(column *c, const nj_item_text *item, size_t row, nj_sli
     }
     if (nj_instant_parse("day", copy, &instant, NULL) != NJ_OK) {
         return fail_value(item, c, text,
-                          "is no day: neither a date such as 2024-05-01 nor seconds since 1970", err);
+                          "is no day: neither a date such as 2024-05-01 nor seconds since 1970",
+                          err);
     }
     const double day = floor(instant.at / DAY_SECONDS);
     if (!(day >= NJ_DAY_MIN && day <= NJ_DAY_MAX)) {
-        return fail_value(item, c, text,
-                          "is in no year from 1 to 9999 as seconds since 1970: divide milliseconds by 1000",
-                          err);
+        return fail_value(
+            item, c, text,
+            "is in no year from 1 to 9999 as seconds since 1970: divide milliseconds by 1000", err);
     }
     c->day_of[row] = (int32_t)day;
     return NJ_OK;
@@ -198,11 +199,11 @@ static nj_status add_text(reading *r, const nj_item_text *item, const nj_text_fi
     if (status == NJ_OK) {
         status = nj_buffer_append(&c->path, field->text.bytes, field->text.size);
     }
-    return status == NJ_OK ? NJ_OK
-                           : nj_lines_fail(item->lines, item->line, err,
-                                           "\"%.*s\" of item \"%.*s\" has more than %d bytes",
-                                           NJ_SLICE_ARGS(c->name), NJ_SLICE_ARGS(item->id),
-                                           PATH_BYTES_MAX);
+    return status == NJ_OK
+               ? NJ_OK
+               : nj_lines_fail(item->lines, item->line, err,
+                               "\"%.*s\" of item \"%.*s\" has more than %d bytes",
+                               NJ_SLICE_ARGS(c->name), NJ_SLICE_ARGS(item->id), PATH_BYTES_MAX);
 }
 
 static nj_status take_item(void *context, const nj_item_text *item, nj_error *err)
@@ -282,21 +283,20 @@ static nj_status sort_values(column *c, size_t N, value *values, uint32_t *place
 static nj_status finish_column(column *c, size_t N, nj_buffer *list, nj_attribute *out,
                                nj_error *err)
 {
-    *out = (nj_attribute){
-        .name = c->name, .kind = c->kind, .of_row = c->of_row, .day_of = c->day_of};
+    *out =
+        (nj_attribute){.name = c->name, .kind = c->kind, .of_row = c->of_row, .day_of = c->day_of};
     if (c->kind == NJ_ATTRIBUTE_DAYS) {
         return NJ_OK;
     }
     value *values = calloc(c->values.count + 1, sizeof *values);
     uint32_t *place = calloc(c->values.count + 1, sizeof *place);
-    nj_status status = values != NULL && place != NULL ? sort_values(c, N, values, place, list)
-                                                       : NJ_NO_MEMORY;
+    nj_status status =
+        values != NULL && place != NULL ? sort_values(c, N, values, place, list) : NJ_NO_MEMORY;
     free(values);
     free(place);
-    return status == NJ_OK
-               ? nj_idlist_open(list->bytes, list->size, "values", &out->values, err)
-               : nj_fail(err, status, "no memory for the values of \"%.*s\"",
-                         NJ_SLICE_ARGS(c->name));
+    return status == NJ_OK ? nj_idlist_open(list->bytes, list->size, "values", &out->values, err)
+                           : nj_fail(err, status, "no memory for the values of \"%.*s\"",
+                                     NJ_SLICE_ARGS(c->name));
 }
 
 static nj_status write_section(reading *r, nj_buffer *out, nj_error *err)
@@ -339,9 +339,9 @@ nj_status nj_item_attributes_read(const nj_item_attributes_source *source, const
         status = nj_item_texts_read(&texts, err);
     }
     if (status == NJ_OK && r.known_count == 0) {
-        status = nj_fail(err, NJ_INPUT,
-                         "%s: none of its %" PRIu64 " items is among the catalogue's %zu",
-                         source->path, r.foreign_count, items->count);
+        status =
+            nj_fail(err, NJ_INPUT, "%s: none of its %" PRIu64 " items is among the catalogue's %zu",
+                    source->path, r.foreign_count, items->count);
     }
     if (status == NJ_OK) {
         status = write_section(&r, out, err);

@@ -82,13 +82,13 @@ nj_text_column *nj_item_text_column(nj_item_text_reader *reader, nj_slice name)
 
 // ---- an item ----
 
-nj_status nj_item_text_add(nj_item_text_reader *reader, nj_slice text,
-                           const nj_text_column *column, nj_error *err)
+nj_status nj_item_text_add(nj_item_text_reader *reader, nj_slice text, const nj_text_column *column,
+                           nj_error *err)
 {
-    const nj_text_field field = {
-        .text = text,
-        .weight = column != NULL ? column->weight : 1,
-        .column = column != NULL ? (uint32_t)(column - reader->columns) : 0};
+    const nj_text_field field = {.text = text,
+                                 .weight = column != NULL ? column->weight : 1,
+                                 .column =
+                                     column != NULL ? (uint32_t)(column - reader->columns) : 0};
     const nj_lines *lines = &reader->lines;
     if (reader->fields.size == NJ_ITEM_TEXT_FIELDS_MAX * sizeof field) {
         return nj_lines_fail(lines, lines->number, err, "has more than %d texts",

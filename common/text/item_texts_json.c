@@ -86,8 +86,7 @@ static nj_status add_texts(nj_item_text_reader *reader, json_t *object, const ch
         }
         bool has_other = false;
         value = take_number(reader, object, key, value);
-        nj_status status =
-            add_value(reader, value, column, &has_other, err);
+        nj_status status = add_value(reader, value, column, &has_other, err);
         if (status == NJ_OK && column != NULL && has_other) {
             status =
                 nj_lines_fail(&reader->lines, reader->lines.number, err,

@@ -10,7 +10,7 @@ _Static_assert(NJ_ROW_FIELDS_MAX <= NJ_ITEM_TEXT_COLUMNS_MAX, "a header fits its
 
 typedef struct {
     size_t count;
-    size_t id;                                 // its place
+    size_t id; // its place
     bool is_read[NJ_ITEM_TEXT_COLUMNS_MAX];
     const nj_text_column *columns[NJ_ITEM_TEXT_COLUMNS_MAX]; // NULL: not named
 } table_form;

@@ -71,7 +71,8 @@ static void counts_may_stand_as_they_are_and_weights_multiply_them(void **state)
     nj_error err = {0};
     nj_tfidf_config config = ALL_WORDS;
     config.has_plain_counts = true;
-    const nj_text_field fields[] = {{nj_slice_from("red"), 3, 0}, {nj_slice_from("blue red"), 1, 0}};
+    const nj_text_field fields[] = {{nj_slice_from("red"), 3, 0},
+                                    {nj_slice_from("blue red"), 1, 0}};
     nj_tfidf_init(&tfidf, &config);
     assert_ok(nj_tfidf_add(&tfidf, fields, 2, &err), &err);
     const nj_sparse m = finish(&tfidf);
