@@ -102,11 +102,10 @@ static nj_status append_adjusts(nj_buffer *out, const nj_why *why)
         if (why->adjust[a] == 0) {
             continue;
         }
-        status = ADJUSTS[a] != NULL
-                     ? nj_buffer_printf(out, "%s\"%s\": %.9g", before, ADJUSTS[a],
-                                        (double)why->adjust[a])
-                     : nj_buffer_printf(out, "%s\"adjust%u\": %.9g", before, a,
-                                        (double)why->adjust[a]);
+        status = ADJUSTS[a] != NULL ? nj_buffer_printf(out, "%s\"%s\": %.9g", before, ADJUSTS[a],
+                                                       (double)why->adjust[a])
+                                    : nj_buffer_printf(out, "%s\"adjust%u\": %.9g", before, a,
+                                                       (double)why->adjust[a]);
         before = ", ";
         after = "}";
     }

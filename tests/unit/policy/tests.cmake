@@ -1,0 +1,1 @@
+nj_test(unit/policy/test_rerank.c LIBS nj_policies LABEL unit)
