@@ -6,8 +6,10 @@
 // score is a cosine. An item of the pool counts where it is eligible, not excluded and its cosine at least cold_least. Who has no
 // history, or one without vectors, has no vector and gets no cold item.
 //
-// The rule of merging: from place `cold_first` on (0-based, pins aside) the best cold items stand, one a place, until `cold_places` of
-// them have a place or none is left; what the other stages chose goes on behind them. A cold item that the list already has takes none.
+// The rule of merging. From place `cold_first` on (0-based, pins aside) stand the best cold items, one a place, until `cold_places` have one
+// or none is left that may. The n-th of them (from 0) displaces the candidate number cold_first + n of those that the earlier stages rank,
+// best first, and may do so where its own cosine is at least `cold_ahead` above that candidate's: an item that is near to what the user
+// had is not given up for one that is hardly nearer. What the other stages choose goes on behind the cold items.
 //
 // Borrowing is the other way in: a cold item that begins with the same `borrow_levels` codes as a candidate stands among the candidates
 // with that one's score less `borrow_less`, and goes through every later stage like them.
@@ -33,16 +35,19 @@
 typedef struct nj_cold nj_cold;
 
 typedef struct {
-    const nj_policy *policy;            // borrowed for the life of the pool, as all here
+    const nj_policy *policy; // borrowed for the life of the pool, as all here
     const nj_catalogue_view *catalogue;
     const nj_item_vectors *vectors; // NULL where cold_places is 0
-    const uint64_t *denied;         // [N bits] rows that no list may have; read by nj_cold_open only; NULL: none
-    uint32_t trained_item_count;    // rows that the checkpoint says it was trained on; 0: it does not say
+    const uint64_t
+        *denied; // [N bits] rows that no list may have; read by nj_cold_open only; NULL: none
+    uint32_t
+        trained_item_count; // rows that the checkpoint says it was trained on; 0: it does not say
     const nj_kernels *kernels;
 } nj_cold_inputs;
 
 typedef struct {
-    const uint32_t *history; // [history_count] catalogue rows, oldest first, those that the encoder was given
+    const uint32_t
+        *history; // [history_count] catalogue rows, oldest first, those that the encoder was given
     uint32_t history_count;
     const nj_exclusions *exclusions;
 } nj_cold_user;
@@ -66,26 +71,32 @@ uint32_t nj_cold_pool_count(const nj_cold *cold);
 /// Whether the row is one of the pool.
 bool nj_cold_has(const nj_cold *cold, uint32_t row);
 
+// What a batch's product leaves of one user; in the arena of nj_cold_begin.
+typedef struct {
+    nj_candidates
+        best; // cold items by falling cosine and, of equal ones, smaller row; source NJ_SOURCE_COLD, score and raw the cosine
+    const float *vector; // [D] of length 1; NULL: he has none, and no cold item
+} nj_cold_choice;
+
 /// Bytes of arena that nj_cold_begin takes for B users. SIZE_MAX on overflow.
 size_t nj_cold_scratch_bytes(const nj_cold *cold, uint32_t B);
 
-/// The best cold items of each user, at most cold_places + NJ_COLD_SPARE, by falling cosine and, of equal ones, smaller row: what a search
-/// through all of them gives. A user's are the same bits in every batch.
+/// The best cold items of each user, at most cold_places + NJ_COLD_SPARE: what a search through all of them gives. A user's are the same
+/// bits in every batch. With cold_places 0 nobody has any.
 ///
 ///   users  [B]  in
-///   out    [B]  out  each with source NJ_SOURCE_COLD, score and raw the cosine; items in the arena, count 0 where cold_places is 0
+///   out    [B]  out
 ///
-/// Order   a user's vector is summed from the last item to the first, its length in float64 over d ascending; a cosine is one chain of
+/// Order   a user's vector is summed in float64 from the last item to the first, its length over d ascending; a cosine is one chain of
 ///         fused products over d ascending
 /// Proof   tests/unit/policy/test_cold.c against plain loops over all items
 void nj_cold_begin(const nj_cold *cold, const nj_cold_user *users, uint32_t B, nj_arena *arena,
-                   nj_candidates *out);
+                   nj_cold_choice *out);
 
-/// Whether the next cold item stands at `place` (0-based) of a list in which `taken` already have a place of their own.
-static inline bool nj_cold_takes_place(const nj_policy *policy, uint32_t place, uint32_t taken)
-{
-    return place >= policy->cold_first && taken < policy->cold_places;
-}
+/// Whether item number `taken + 1` of a list's cold items may take the place of the candidate number cold_first + taken of the ranking;
+/// NULL: nothing stands there. The caller has seen that taken is below cold_places.
+bool nj_cold_displaces(const nj_cold *cold, const nj_cold_choice *choice, const nj_candidate *item,
+                       const nj_candidate *displaced);
 
 /// Appends to the candidates, which are sorted best first, the cold items that borrow a score of theirs, until there is no room: those
 /// of the best candidate first, in the trie's order. Items that are excluded, not eligible or among the candidates are passed over. With
