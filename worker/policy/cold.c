@@ -53,7 +53,7 @@ static bool is_wanted(const nj_cold_inputs *inputs, uint32_t row)
 
 static uint32_t row_count(const nj_cold_inputs *inputs)
 {
-    return inputs->catalogue->sids.item_count;
+    return inputs->catalogue->sids.row_count;
 }
 
 uint32_t nj_cold_count(const nj_cold_inputs *inputs)
