@@ -236,7 +236,7 @@ static size_t list_bytes(const nj_policies *policies)
 static size_t passing_bytes(const nj_policies *policies)
 {
     const size_t borrow = policies->policy.borrow_levels > 0
-                              ? nj_cold_borrow_bytes(policies->cold, policies->room)
+                              ? nj_cold_borrow_bytes(policies->cold)
                               : 0;
     return nj_max_size(borrow, nj_rerank_scratch_bytes(&policies->rerank));
 }
@@ -250,7 +250,7 @@ size_t nj_policies_scratch_bytes(const nj_policies *policies, uint32_t B)
         has_neighbours(policies) ? nj_neighbour_sums_bytes(&policies->neighbours) : 0,
         policies->cold != NULL ? nj_cold_scratch_bytes(policies->cold, B) : 0,
         users,
-        nj_arena_cost(B * sizeof(nj_candidates))};
+        nj_arena_cost(B * sizeof(nj_cold_choice))};
     return add_all(parts, sizeof parts / sizeof *parts);
 }
 

@@ -48,7 +48,7 @@ struct nj_policies {
 
     // of a batch:
     const nj_policy_user *users; // [B]
-    nj_candidates *cold_items;   // [B] NULL: none
+    nj_cold_choice *cold_items;  // [B] NULL: none
     nj_neighbour_sums sums;
     nj_arena *arena;
     list_work work;

@@ -51,23 +51,34 @@ static void place_pin(nj_policies *policies, const nj_policy_pin *pin)
     work->placed[work->placed_count++] = item;
 }
 
-// One that stands so far in front that it needs no place keeps its own.
+// A cold item that stands so far in front that it needs no place keeps its own. Candidates are counted before any is taken out.
+static bool may_place(const nj_policies *policies, const nj_candidate *item, uint32_t taken)
+{
+    const nj_candidates *pool = &policies->work.pool;
+    const uint32_t first = policies->policy.cold_first;
+    const uint32_t at = find_row(pool, pool->count, item->row);
+    const nj_candidate *displaced =
+        first + taken < pool->count ? &pool->items[first + taken] : NULL;
+    return (at == pool->count || at >= first) &&
+           nj_cold_displaces(policies->cold, &policies->cold_items[policies->work.user], item,
+                             displaced);
+}
+
 static void place_cold(nj_policies *policies)
 {
     list_work *work = &policies->work;
-    const nj_policy *policy = &policies->policy;
-    const nj_candidates *cold = &policies->cold_items[work->user];
-    for (uint32_t i = 0; i < cold->count; i++) {
-        const uint32_t row = cold->items[i].row;
-        const uint32_t at = find_row(&work->pool, work->pool.count, row);
-        const bool stands = at < work->pool.count && at < policy->cold_first;
-        if (!stands && work->placed_count - work->pin_count < policy->cold_places &&
-            nj_constraints_reserve(&work->constraints, row)) {
-            if (at < work->pool.count) {
-                remove_at(&work->pool, at);
-            }
+    const nj_candidates *cold = &policies->cold_items[work->user].best;
+    uint32_t taken = 0;
+    for (uint32_t i = 0; i < cold->count && taken < policies->policy.cold_places; i++) {
+        if (may_place(policies, &cold->items[i], taken) &&
+            nj_constraints_reserve(&work->constraints, cold->items[i].row)) {
             work->placed[work->placed_count++] = cold->items[i];
+            taken++;
         }
+    }
+    for (uint32_t i = work->pin_count; i < work->placed_count; i++) {
+        nj_candidate twice;
+        (void)take_out(&work->pool, work->placed[i].row, &twice);
     }
 }
 
@@ -91,7 +102,7 @@ place_kind nj_policies_place_kind(const nj_policies *policies, uint32_t place, u
         return PLACE_PIN;
     }
     const bool left = cold < work->placed_count - work->pin_count;
-    return left && nj_cold_takes_place(&policies->policy, place, cold) ? PLACE_COLD : PLACE_PICK;
+    return left && place >= policies->policy.cold_first ? PLACE_COLD : PLACE_PICK;
 }
 
 void nj_policies_lay_out(nj_policies *policies, nj_policy_list *out)
