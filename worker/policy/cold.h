@@ -52,15 +52,16 @@ typedef struct {
     const nj_exclusions *exclusions;
 } nj_cold_user;
 
-/// Cold rows that the catalogue has: eligible to be in the pool, and in the trie. Needs the inputs of nj_cold_open.
+/// Rows that the rule calls cold, retired and denied ones included; 0 where the bundle does not say.
 uint32_t nj_cold_count(const nj_cold_inputs *inputs);
 
-/// Bytes that nj_cold_open allocates for a pool of `count` items. SIZE_MAX on overflow.
+/// Bytes that nj_cold_open allocates at the most, for `count` of them. SIZE_MAX on overflow.
 size_t nj_cold_bytes(const nj_cold_inputs *inputs, uint32_t count);
 
 /// Gathers the pool and brings its vectors into the order of the product. A pool may be empty: no list then has cold items.
 ///
-/// Errors  NJ_CONFIG: the rule asks for counts, for trained items or for vectors that the bundle lacks; NJ_NO_MEMORY. *out is unchanged.
+/// Errors  NJ_CONFIG: the rule asks for counts, for a number of trained items or for vectors, and the bundle lacks them, or for more levels
+///         than SIDs have (says which, and what to do); NJ_NO_MEMORY. *out is unchanged.
 /// Memory  nothing is allocated behind it
 NJ_CHECKED nj_status nj_cold_open(const nj_cold_inputs *inputs, nj_cold **out, nj_error *err);
 /// Accepts NULL in *cold.
@@ -106,7 +107,7 @@ bool nj_cold_displaces(const nj_cold *cold, const nj_cold_choice *choice, const 
 ///   arena       scratch of nj_cold_borrow_bytes, given back
 void nj_cold_borrow(const nj_cold *cold, const nj_exclusions *exclusions, nj_arena *arena,
                     nj_candidates *candidates);
-/// Bytes of arena that nj_cold_borrow uses with `room` candidates. SIZE_MAX on overflow.
-size_t nj_cold_borrow_bytes(const nj_cold *cold, uint32_t room);
+/// Bytes of arena that nj_cold_borrow uses.
+size_t nj_cold_borrow_bytes(const nj_cold *cold);
 
 #endif
