@@ -6,7 +6,8 @@
 #include <yaml.h>
 
 #define NONE UINT32_MAX
-#define EVENTS_MAX (4 * NJ_YAML_NODES_MAX) // a node has two at the most; a stream and its document four more
+#define EVENTS_MAX                                                                                 \
+    (4 * NJ_YAML_NODES_MAX) // a node has two at the most; a stream and its document four more
 
 // Texts are in one block: each is copied once with its NUL. No escape grows to more than twice its bytes when it is read ("\L" is three).
 struct nj_yaml {
@@ -185,10 +186,10 @@ static nj_status take_event(tree_builder *builder, const yaml_event_t *event)
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
         builder->documents++;
-        return builder->documents == 1 ? NJ_OK
-                                       : nj_fail(builder->err, NJ_CONFIG,
-                                                 "%s: line %u begins a second document",
-                                                 builder->what, find_line(event));
+        return builder->documents == 1
+                   ? NJ_OK
+                   : nj_fail(builder->err, NJ_CONFIG, "%s: line %u begins a second document",
+                             builder->what, find_line(event));
     case YAML_ALIAS_EVENT:
         return nj_fail(builder->err, NJ_CONFIG, "%s: line %u: an alias means nothing here",
                        builder->what, find_line(event));

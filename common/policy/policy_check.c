@@ -66,7 +66,8 @@ static nj_status check_switches(const checking *check)
 
 static nj_status check_search_group(const checking *check, const char *group, nj_search_kind search)
 {
-    if (check->policy->search == search || line_of(check, NJ_POLICY_KEY_SEARCH) == NJ_POLICY_LINE_SET) {
+    if (check->policy->search == search ||
+        line_of(check, NJ_POLICY_KEY_SEARCH) == NJ_POLICY_LINE_SET) {
         return NJ_OK;
     }
     for (size_t i = 0; i < NJ_POLICY_KEY_COUNT; i++) {
@@ -132,19 +133,20 @@ static nj_status check_sections(const checking *check)
                          "the section \"counts\"", "pack it with --histories");
     }
     if (status == NJ_OK) {
-        status = require(check,
-                         policy->rerank != NJ_RERANK_NONE && policy->alike == NJ_ALIKE_VECTORS,
-                         names->has_vectors, NJ_POLICY_KEY_RERANK, "the section \"vectors\"",
-                         "pack it with --item-vectors, or say rerank.alike: prefix");
+        status =
+            require(check, policy->rerank != NJ_RERANK_NONE && policy->alike == NJ_ALIKE_VECTORS,
+                    names->has_vectors, NJ_POLICY_KEY_RERANK, "the section \"vectors\"",
+                    "pack it with --item-vectors, or say rerank.alike: prefix");
     }
     if (status == NJ_OK) {
-        status = require(check, policy->cold_places > 0, names->has_vectors,
-                         NJ_POLICY_KEY_COLD_PLACES, "the section \"vectors\"",
-                         "pack it with --item-vectors");
+        status =
+            require(check, policy->cold_places > 0, names->has_vectors, NJ_POLICY_KEY_COLD_PLACES,
+                    "the section \"vectors\"", "pack it with --item-vectors");
     }
     if (status == NJ_OK) {
-        status = require(check, has_cold && is_unseen, names->has_counts, cold_key,
-                         "the section \"counts\"", "pack it with --histories, or say cold.items: added");
+        status =
+            require(check, has_cold && is_unseen, names->has_counts, cold_key,
+                    "the section \"counts\"", "pack it with --histories, or say cold.items: added");
     }
     if (status == NJ_OK) {
         status = require(check, has_cold && !is_unseen, names->has_trained_on, cold_key,
@@ -173,8 +175,8 @@ static nj_status check_values(const checking *check)
                               "cold.borrow.levels is %u, the catalogue has %u levels",
                               policy->borrow_levels, levels);
     }
-    const size_t key = line_of(check, NJ_POLICY_KEY_ALIKE) != 0 ? NJ_POLICY_KEY_ALIKE
-                                                                : NJ_POLICY_KEY_RELEVANCE;
+    const size_t key =
+        line_of(check, NJ_POLICY_KEY_ALIKE) != 0 ? NJ_POLICY_KEY_ALIKE : NJ_POLICY_KEY_RELEVANCE;
     if (line_of(check, key) != 0 && line_of(check, NJ_POLICY_KEY_RERANK) == 0) {
         return refuse_idle(check, key, "rerank.method");
     }
@@ -204,7 +206,8 @@ static bool is_same(const nj_policy_where *a, const nj_policy_where *b)
 }
 
 // Whether the first names the items of the second, and perhaps more.
-static bool covers(const checking *check, const nj_policy_where *where, const nj_policy_where *other)
+static bool covers(const checking *check, const nj_policy_where *where,
+                   const nj_policy_where *other)
 {
     if (is_same(where, other)) {
         return true;
@@ -299,8 +302,8 @@ static nj_status check_pins_of_cap(const checking *check, uint32_t number)
     for (uint32_t i = 0; cap->attribute != NJ_POLICY_NONE && i < policy->pin_count; i++) {
         const uint32_t value =
             check->names->attributes->columns[cap->attribute].of_row[policy->pins[i].row];
-        const bool counts = value != NJ_ATTRIBUTE_NONE &&
-                            (cap->value == NJ_POLICY_NONE || cap->value == value);
+        const bool counts =
+            value != NJ_ATTRIBUTE_NONE && (cap->value == NJ_POLICY_NONE || cap->value == value);
         const uint32_t pins = counts ? count_pins(check, cap, value) : 0;
         if (pins > cap->most) {
             char text[NJ_POLICY_WORD_BYTES];

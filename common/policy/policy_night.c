@@ -135,8 +135,8 @@ static nj_status check_reach(const night_check *night)
     if (policy->deny_count == 0 && policy->cap_count == 0) {
         return NJ_OK;
     }
-    nj_status status = nj_policy_reach_count(policy, night->attributes, night->catalogue, 0, &reach,
-                                             night->err);
+    nj_status status =
+        nj_policy_reach_count(policy, night->attributes, night->catalogue, 0, &reach, night->err);
     if (status != NJ_OK) {
         return status;
     }
@@ -154,12 +154,12 @@ nj_status nj_policy_check_night(const nj_policy *policy, const nj_attributes *at
                                 const char *what, nj_error *err)
 {
     const night_check night = {.policy = policy,
-                         .attributes = attributes,
-                         .catalogue = catalogue,
-                         .beam = beam,
-                         .top = top,
-                         .what = what,
-                         .err = err};
+                               .attributes = attributes,
+                               .catalogue = catalogue,
+                               .beam = beam,
+                               .top = top,
+                               .what = what,
+                               .err = err};
     nj_status status = check_widths(&night);
     if (status == NJ_OK) {
         status = check_pinned_items(&night);

@@ -188,8 +188,8 @@ static uint32_t open_part(unpacking *u, nj_fields *whole, const char *name, size
 
 static void refuse_number(unpacking *u, const char *path, double value, double least, double most)
 {
-    fail(u, nj_fail(u->err, NJ_PROTOCOL, WHAT ": %s is %.9g, must be from %.9g to %.9g", path, value,
-                    least, most));
+    fail(u, nj_fail(u->err, NJ_PROTOCOL, WHAT ": %s is %.9g, must be from %.9g to %.9g", path,
+                    value, least, most));
 }
 
 static void read_number(unpacking *u, const nj_policy_key *key, void *field)
@@ -317,9 +317,9 @@ static void read_where(unpacking *u, const char *path, uint32_t line, nj_policy_
     const nj_policy_place_of place = place_of(u, line, path);
     fail(u, u->fields.status);
     if (u->status == NJ_OK) {
-        fail(u, nj_policy_find_where(
-                    &place, column.size > 0 ? column : nj_slice_from(NJ_POLICY_ITEM_WORD), value,
-                    out));
+        fail(u, nj_policy_find_where(&place,
+                                     column.size > 0 ? column : nj_slice_from(NJ_POLICY_ITEM_WORD),
+                                     value, out));
     }
 }
 
@@ -410,9 +410,10 @@ static void read_parts(unpacking *u, const msgpack_object *root)
     const uint64_t version = nj_field_uint(&whole, "version", UINT32_MAX);
     fail(u, whole.status);
     if (u->status == NJ_OK && version != NJ_POLICY_VERSION) {
-        fail(u, nj_fail(u->err, NJ_INPUT,
-                        WHAT " has version %" PRIu64 ", this program reads %d: pack the policy again",
-                        version, NJ_POLICY_VERSION));
+        fail(u,
+             nj_fail(u->err, NJ_INPUT,
+                     WHAT " has version %" PRIu64 ", this program reads %d: pack the policy again",
+                     version, NJ_POLICY_VERSION));
         return;
     }
     if (u->status == NJ_OK && whole.count != PARTS) {

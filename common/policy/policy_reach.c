@@ -78,8 +78,8 @@ static uint32_t room_of_column(const nj_policy *policy, const nj_policy_cap *cap
         if (nj_policy_denies(policy, attributes, row)) {
             continue;
         }
-        const bool is_capped = value != NJ_ATTRIBUTE_NONE &&
-                               (cap->value == NJ_POLICY_NONE || cap->value == value);
+        const bool is_capped =
+            value != NJ_ATTRIBUTE_NONE && (cap->value == NJ_POLICY_NONE || cap->value == value);
         room += !is_capped || counts[value] < cap->most;
         if (is_capped) {
             counts[value]++;
@@ -117,8 +117,7 @@ nj_status nj_policy_reach_count(const nj_policy *policy, const nj_attributes *at
             reach.cap_room[i] = room_of_prefix(policy, cap, attributes, &catalogue->trie);
         } else {
             memset(counts, 0, values * sizeof *counts);
-            reach.cap_room[i] =
-                room_of_column(policy, cap, attributes, &catalogue->trie, counts);
+            reach.cap_room[i] = room_of_column(policy, cap, attributes, &catalogue->trie, counts);
         }
     }
     free(counts);

@@ -13,7 +13,8 @@ typedef struct {
     uint32_t left;   // the others
     uint32_t fresh;  // of those left
     uint32_t cold;   // of those left
-    uint32_t cap_room[NJ_POLICY_RULES_MAX]; // places of a list that one cap by itself can fill, of those left
+    uint32_t cap_room
+        [NJ_POLICY_RULES_MAX]; // places of a list that one cap by itself can fill, of those left
 } nj_policy_reach;
 
 /// Counts. Caps are counted one by one: that several together leave enough is not shown, that one does not is.

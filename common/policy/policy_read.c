@@ -140,8 +140,7 @@ static nj_status set_text(nj_policy_reader *reader, size_t number, uint32_t line
         break;
     case NJ_POLICY_U32:
     case NJ_POLICY_PLACE:
-        status =
-            nj_policy_whole(&place, text, (uint64_t)key->least, (uint64_t)key->most, &whole);
+        status = nj_policy_whole(&place, text, (uint64_t)key->least, (uint64_t)key->most, &whole);
         *(uint32_t *)field = (uint32_t)whole - (key->kind == NJ_POLICY_PLACE ? 1 : 0);
         break;
     default:
@@ -169,8 +168,8 @@ static nj_status set_alpha(nj_policy_reader *reader, size_t number, const nj_yam
     for (const nj_yaml_node *entry = list->first; entry != NULL; entry = entry->next) {
         double value = 0;
         if (entry->kind != NJ_YAML_TEXT) {
-            return nj_policy_fail(reader->err, reader->what, entry->line, "%s: an entry is no number",
-                                  key->path);
+            return nj_policy_fail(reader->err, reader->what, entry->line,
+                                  "%s: an entry is no number", key->path);
         }
         nj_status status = nj_policy_number(&place, entry->text, key->least, key->most, &value);
         if (status != NJ_OK) {
@@ -339,8 +338,8 @@ static nj_status read_version(const nj_policy_reader *reader, const nj_yaml_node
     }
     const nj_yaml_node *version = nj_yaml_find(root, VERSION_WORD);
     if (version == NULL) {
-        return nj_policy_fail(reader->err, reader->what, 1, "no key version; begin with version: %d",
-                              NJ_POLICY_VERSION);
+        return nj_policy_fail(reader->err, reader->what, 1,
+                              "no key version; begin with version: %d", NJ_POLICY_VERSION);
     }
     const nj_policy_place_of place = nj_policy_reader_at(reader, version->line, VERSION_WORD);
     uint64_t number = 0;
@@ -435,8 +434,7 @@ nj_status nj_policy_read_with(const char *path, const nj_policy_override *overri
     size_t size = 0;
     nj_status status = nj_file_read(path, NJ_POLICY_FILE_BYTES_MAX, &bytes, &size, err);
     if (status == NJ_OK) {
-        status =
-            nj_policy_parse(bytes, size, path, overrides, override_count, names, out, err);
+        status = nj_policy_parse(bytes, size, path, overrides, override_count, names, out, err);
     }
     free(bytes);
     return status;

@@ -4,8 +4,8 @@
 #ifndef NJ_POLICY_POLICY_RESOLVE_H
 #define NJ_POLICY_POLICY_RESOLVE_H
 
-#include "common/policy/policy_names.h"
 #include "common/policy/policy.h"
+#include "common/policy/policy_names.h"
 
 #define NJ_POLICY_ITEM_WORD "item"     // in `where`: an item and no column
 #define NJ_POLICY_PREFIX_WORD "prefix" // in `by`: codes and no column

@@ -87,8 +87,9 @@ static nj_status read_boost(const rule_entry *rule)
         return status;
     }
     if ((add == NULL) == (times == NULL) || !is_text(add != NULL ? add : times)) {
-        return refuse_rule(rule, rule->node, "wants one of add (to the score) and times (x doubles "
-                                             "the share at 2)");
+        return refuse_rule(rule, rule->node,
+                           "wants one of add (to the score) and times (x doubles "
+                           "the share at 2)");
     }
     const nj_policy_place_of place = place_of(rule, add != NULL ? add : times);
     status = add != NULL ? nj_policy_number(&place, add->text, -ADD_MAX, ADD_MAX, &value)
@@ -110,14 +111,14 @@ static nj_status read_cap_column(const rule_entry *rule, nj_policy_cap *cap)
     if (rule->keys[1] != NULL) {
         return refuse_rule(rule, rule->keys[1], "levels goes with by: prefix only");
     }
-    nj_status status = nj_policy_find_column(&place, nj_slice_from(by->text), NJ_ATTRIBUTE_WORDS,
-                                             &cap->attribute);
+    nj_status status =
+        nj_policy_find_column(&place, nj_slice_from(by->text), NJ_ATTRIBUTE_WORDS, &cap->attribute);
     if (status == NJ_OK && value != NULL) {
         if (!is_text(value)) {
             return refuse_rule(rule, value, "value must be a text");
         }
-        status = nj_policy_find_value(&place, cap->attribute, nj_slice_from(value->text),
-                                      &cap->value);
+        status =
+            nj_policy_find_value(&place, cap->attribute, nj_slice_from(value->text), &cap->value);
     }
     return status;
 }
@@ -164,18 +165,35 @@ static nj_status read_pin(const rule_entry *rule)
 
 // Of `deny`, an entry is itself what a rule of another list has under `where`.
 static const rule_list LISTS[] = {
-    {"adjust.boosts", NJ_POLICY_RULES_MAX, offsetof(nj_policy, boost_count),
-     offsetof(nj_policy, lines.boosts), {"where", "add", "times"}, read_boost},
-    {"constraints.deny", NJ_POLICY_RULES_MAX, offsetof(nj_policy, deny_count),
-     offsetof(nj_policy, lines.deny), {NULL}, read_deny},
-    {"constraints.caps", NJ_POLICY_RULES_MAX, offsetof(nj_policy, cap_count),
-     offsetof(nj_policy, lines.caps), {"by", "levels", "value", "most"}, read_cap},
-    {"constraints.pins", NJ_POLICY_PLACES_MAX, offsetof(nj_policy, pin_count),
-     offsetof(nj_policy, lines.pins), {"item", "place"}, read_pin},
+    {"adjust.boosts",
+     NJ_POLICY_RULES_MAX,
+     offsetof(nj_policy, boost_count),
+     offsetof(nj_policy, lines.boosts),
+     {"where", "add", "times"},
+     read_boost},
+    {"constraints.deny",
+     NJ_POLICY_RULES_MAX,
+     offsetof(nj_policy, deny_count),
+     offsetof(nj_policy, lines.deny),
+     {NULL},
+     read_deny},
+    {"constraints.caps",
+     NJ_POLICY_RULES_MAX,
+     offsetof(nj_policy, cap_count),
+     offsetof(nj_policy, lines.caps),
+     {"by", "levels", "value", "most"},
+     read_cap},
+    {"constraints.pins",
+     NJ_POLICY_PLACES_MAX,
+     offsetof(nj_policy, pin_count),
+     offsetof(nj_policy, lines.pins),
+     {"item", "place"},
+     read_pin},
 };
 #define LIST_COUNT (sizeof LISTS / sizeof LISTS[0])
 
-static nj_status refuse_rule_key(const rule_entry *rule, const rule_list *list, const nj_yaml_node *entry)
+static nj_status refuse_rule_key(const rule_entry *rule, const rule_list *list,
+                                 const nj_yaml_node *entry)
 {
     nj_suggestion suggestion = {.word = entry->key};
     for (size_t i = 0; i < RULE_KEYS_MAX && list->keys[i] != NULL; i++) {
