@@ -102,9 +102,9 @@ static inline void shelf_open(policy_shelf *s)
                                   .codes_per_level = {2, 3, 2},
                                   .retired = s->retired};
     shelf_demand(nj_trie_build(&s->catalogue.sids, &s->blocks[4], &err), &err);
-    shelf_demand(nj_trie_open(s->blocks[4].bytes, s->blocks[4].size, SHELF_ITEMS,
-                              &s->catalogue.trie, &err),
-                 &err);
+    shelf_demand(
+        nj_trie_open(s->blocks[4].bytes, s->blocks[4].size, SHELF_ITEMS, &s->catalogue.trie, &err),
+        &err);
     s->catalogue.counts = s->counts;
     s->names = (nj_policy_names){.attributes = &s->attributes,
                                  .items = &s->catalogue.items,
@@ -124,42 +124,43 @@ static inline void shelf_close(policy_shelf *s)
 }
 
 // Every key of the file, and every kind of rule, with what this shop has.
-static const char SHELF_POLICY[] = "version: 1\n"
-                                   "candidates:\n"
-                                   "  search: diverse\n"
-                                   "  pool: 60\n"
-                                   "  diverse: {groups: 4, penalty: 0.25}\n"
-                                   "  beam: {weight: 2}\n"
-                                   "  neighbours: {weight: 1.5, count: 30, fading: 0.9}\n"
-                                   "  fusion: {offset: 10}\n"
-                                   "adjust:\n"
-                                   "  prefix_prior: {alpha: [0.1, 0, -0.2], smoothing: 2}\n"
-                                   "  boosts:\n"
-                                   "    - {where: {brand: Zen}, times: 2}\n"
-                                   "    - {where: {item: i3}, add: -1.5}\n"
-                                   "constraints:\n"
-                                   "  deny:\n"
-                                   "    - item: i7\n"
-                                   "  caps:\n"
-                                   "    - {by: category, most: 3}\n"
-                                   "    - {by: category, value: Nails, most: 2}\n"
-                                   "    - {by: prefix, levels: 2, most: 1}\n"
-                                   "  pins:\n"
-                                   "    - {item: i8, place: 3}\n"
-                                   "    - {item: i0, place: 1}\n"
-                                   "  fresh: {column: added, days: 30, until: 2022-01-01, share: 0.2}\n"
-                                   "rerank:\n"
-                                   "  method: mmr\n"
-                                   "  alike: prefix\n"
-                                   "  relevance: 0.8\n"
-                                   "  calibration: {by: category, weight: 0.3}\n"
-                                   "cold:\n"
-                                   "  items: added\n"
-                                   "  places: 2\n"
-                                   "  first: 4\n"
-                                   "  least: 0.35\n"
-                                   "  fading: 0.8\n"
-                                   "  borrow: {levels: 2, less: 0.5}\n"
-                                   "fill: {widen: true, near: true, popular: true}\n";
+static const char SHELF_POLICY[] =
+    "version: 1\n"
+    "candidates:\n"
+    "  search: diverse\n"
+    "  pool: 60\n"
+    "  diverse: {groups: 4, penalty: 0.25}\n"
+    "  beam: {weight: 2}\n"
+    "  neighbours: {weight: 1.5, count: 30, fading: 0.9}\n"
+    "  fusion: {offset: 10}\n"
+    "adjust:\n"
+    "  prefix_prior: {alpha: [0.1, 0, -0.2], smoothing: 2}\n"
+    "  boosts:\n"
+    "    - {where: {brand: Zen}, times: 2}\n"
+    "    - {where: {item: i3}, add: -1.5}\n"
+    "constraints:\n"
+    "  deny:\n"
+    "    - item: i7\n"
+    "  caps:\n"
+    "    - {by: category, most: 3}\n"
+    "    - {by: category, value: Nails, most: 2}\n"
+    "    - {by: prefix, levels: 2, most: 1}\n"
+    "  pins:\n"
+    "    - {item: i8, place: 3}\n"
+    "    - {item: i0, place: 1}\n"
+    "  fresh: {column: added, days: 30, until: 2022-01-01, share: 0.2}\n"
+    "rerank:\n"
+    "  method: mmr\n"
+    "  alike: prefix\n"
+    "  relevance: 0.8\n"
+    "  calibration: {by: category, weight: 0.3}\n"
+    "cold:\n"
+    "  items: added\n"
+    "  places: 2\n"
+    "  first: 4\n"
+    "  least: 0.35\n"
+    "  fading: 0.8\n"
+    "  borrow: {levels: 2, less: 0.5}\n"
+    "fill: {widen: true, near: true, popular: true}\n";
 
 #endif

@@ -122,8 +122,8 @@ static const char *const BAD[][2] = {
     // the form
     {"candidate: {pool: 5}\n", "p.yaml: line 2: key \"candidate\" is unknown; did you mean "
                                "candidates?"},
-    {"candidates: {diverse: {group: 5}}\n",
-     "line 2: key \"candidates.diverse.group\" is unknown; did you mean candidates.diverse.groups?"},
+    {"candidates: {diverse: {group: 5}}\n", "line 2: key \"candidates.diverse.group\" is unknown; "
+                                            "did you mean candidates.diverse.groups?"},
     {"xyzzy: 1\n", "line 2: key \"xyzzy\" is unknown"},
     {"candidates: 5\n", "line 2: candidates must be a mapping of keys"},
     {"candidates: {}\n", "line 2: candidates must be a mapping of keys"},
@@ -167,7 +167,8 @@ static const char *const BAD[][2] = {
     {"constraints: {fresh: {column: brand, share: 0.2}}\n",
      "column \"brand\" has words, and days are wanted"},
     {"constraints:\n  deny:\n    - category: Nail\n",
-     "line 4: constraints.deny: value \"Nail\" is not among the 2 values of column \"category\"; did "
+     "line 4: constraints.deny: value \"Nail\" is not among the 2 values of column \"category\"; "
+     "did "
      "you mean Nails?"},
     {"constraints:\n  pins:\n    - item: i12\n      place: 1\n",
      "line 4: constraints.pins: item \"i12\" is not among the 12 items of the catalogue"},
@@ -249,8 +250,9 @@ static void keys_can_be_set_beside_the_file(void **state)
     assert_float_equal(policy.prior_alpha[0], 0.5f, 0.0f);
     assert_float_equal(policy.prior_alpha[2], 0.0f, 0.0f);
     static const char *const WRONG[][3] = {
-        {"rerank.relevanc", "1", "set beside it: key \"rerank.relevanc\" is unknown or a list of "
-                                 "rules; did you mean rerank.relevance?"},
+        {"rerank.relevanc", "1",
+         "set beside it: key \"rerank.relevanc\" is unknown or a list of "
+         "rules; did you mean rerank.relevance?"},
         {"rerank.relevance", "2", "set beside it: rerank.relevance is \"2\""},
         {"adjust.prefix_prior.alpha", "1,2,3,4", "has 4 numbers, the catalogue has 3 levels"},
         {"adjust.prefix_prior.alpha", "1,2,3,4,5,6,7,8,9", "numbers, the catalogue has 3 levels"},
