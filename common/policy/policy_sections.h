@@ -11,10 +11,11 @@
 
 // All zero where the bundle has no policy; views borrow from the sections.
 typedef struct {
-    bool acts;        // there is a policy and a stage of it is on; else nothing below may be used
+    bool acts; // there is a policy and a stage of it is on; else nothing below may be used
     nj_policy policy;
     nj_item_sections items;
-    uint32_t trained_item_count; // rows that the checkpoint says it was trained on; 0: it does not say
+    uint32_t
+        trained_item_count; // rows that the checkpoint says it was trained on; 0: it does not say
 } nj_policy_sections;
 
 /// Opens the sections "policy", "attributes", "vectors", "neighbours" and what "model" says of the training. Without a policy the others

@@ -77,6 +77,13 @@ nj_engine_options nj_engine_options_default(const nj_kernels *kernels)
         .batch_users = 16, .kernels = kernels, .savings = NJ_SAVINGS_ALL, .bytes_max = SIZE_MAX};
 }
 
+// Items of a history that are encoded.
+static uint32_t choose_history(const nj_settings *settings, const nj_catalogue_view *catalogue)
+{
+    const uint32_t history = settings->history > 0 ? settings->history : catalogue->history_max;
+    return history < catalogue->history_max ? history : catalogue->history_max;
+}
+
 nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
                          const nj_engine_options *options, nj_engine **out, nj_error *err)
 {
@@ -91,11 +98,15 @@ nj_status nj_engine_open(const nj_sections *sections, const nj_settings *setting
         engine->plan.mapped_bytes += sections->sections[i].size;
     }
     nj_status status = nj_catalogue_view_open(sections, &engine->catalogue, err);
+    engine->history_max = choose_history(settings, &engine->catalogue);
     if (status == NJ_OK) {
         status = open_model(engine, sections, err);
     }
     if (status == NJ_OK) {
         status = nj_catalogue_view_check_vocabulary(&engine->catalogue, engine->config.V, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_engine_open_policy(engine, sections, err);
     }
     if (status == NJ_OK) {
         status = nj_engine_make_plan(engine, err);
@@ -132,6 +143,7 @@ void nj_engine_close(nj_engine **engine)
     nj_t5_close(&e->model);
     nj_tensor_set_close(&e->tensors);
     nj_engine_close_masks(e);
+    nj_engine_close_policy(e);
     free(e);
     *engine = NULL;
 }

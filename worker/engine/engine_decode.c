@@ -16,6 +16,8 @@ typedef struct {
     uint32_t *offset;          // [B + 1]
     nj_exclusions *exclusions; // [B]
     list_slot *lists;          // [B]
+    nj_policy_user *users;     // [B] with a policy only
+    uint64_t *draws;           // [B] keys of stochastic searches; with a policy only
 } batch;
 
 static void begin_step(void *context, uint32_t step, const nj_beam_rows *rows)
@@ -31,10 +33,12 @@ static void compute_logits(void *context, uint32_t step, uint32_t first, uint32_
 
 static void run_search(nj_engine *engine, const nj_t5_limits *limits, uint32_t W,
                        const uint32_t *tokens, const uint32_t *offset,
-                       const nj_exclusions *exclusions, uint32_t B, nj_beam_result *results)
+                       const nj_exclusions *exclusions, const uint64_t *draws, uint32_t B,
+                       nj_beam_result *results)
 {
     nj_beam_config config = engine->beam;
     config.W = W;
+    config.user_keys = draws;
     nj_t5_begin_batch(engine->model, limits, tokens, offset, B, &engine->scratch_arena);
     nj_beam_model model = {engine->model, engine->config.V, limits->chunk_rows_max, begin_step,
                            compute_logits};
@@ -56,6 +60,19 @@ static nj_status check_finite(bool finite, const nj_request *request, nj_error *
                    NJ_SLICE_ARGS(request->user));
 }
 
+// Makes the list of search i from what it found, W wide. False: it is short, and a wider search may find more.
+static bool make_list(nj_engine *engine, batch *b, uint32_t i, const nj_request *request,
+                      const nj_beam_result *result, uint32_t W)
+{
+    const engine_mask *mask = &engine->masks[request->mask];
+    list_slot *list = &b->lists[i];
+    if (engine->policies != NULL) {
+        return nj_engine_policy_list(engine, i, mask, &b->exclusions[i], result, W, list);
+    }
+    nj_list_from_leaves(engine, result, &b->exclusions[i], list);
+    return list->count >= engine->settings.top || W >= mask->W_wide;
+}
+
 static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *requests,
                               nj_error *err)
 {
@@ -63,19 +80,20 @@ static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *req
     nj_beam_result *results =
         nj_arena_take(&engine->scratch_arena, engine->plan.B * sizeof *results);
     run_search(engine, &engine->limits, engine->plan.W, b->tokens, b->offset, b->exclusions,
-               b->count, results);
+               b->draws, b->count, results);
     for (uint32_t i = 0; i < b->count; i++) {
         nj_status status = check_finite(results[i].finite, &requests[b->index[i]], err);
         if (status != NJ_OK) {
             return status;
         }
-        nj_list_from_leaves(engine, &results[i], &b->exclusions[i], &b->lists[i]);
+        b->lists[i].done =
+            make_list(engine, b, i, &requests[b->index[i]], &results[i], engine->plan.W);
         nj_list_trace(engine, &results[i], &b->lists[i]);
     }
     return NJ_OK;
 }
 
-// Searches user i of the batch again, alone, twice as wide each time, until the list is full or the planned width is reached: there
+// Searches user i of the batch again, alone, twice as wide each time, until the list is done: full, or of the planned width, where
 // the search covers the trie, leaves enough whatever is excluded, or would take too much memory.
 static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_request *request,
                             nj_error *err)
@@ -84,17 +102,17 @@ static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_re
     const uint32_t offset[2] = {0, b->offset[i + 1] - b->offset[i]};
     list_slot *list = &b->lists[i];
     nj_status status = NJ_OK;
-    const uint32_t W_wide = engine->masks[request->mask].W_wide;
-    uint32_t W = engine->plan.W;
-    while (status == NJ_OK && list->count < engine->settings.top && W < W_wide) {
-        W *= 2;
+    for (uint32_t W = 2 * engine->plan.W; status == NJ_OK && !list->done; W *= 2) {
         nj_beam_result result;
         nj_arena_rewind(&engine->scratch_arena, 0);
-        run_search(engine, &engine->wide_limits, W, tokens, offset, &b->exclusions[i], 1, &result);
+        run_search(engine, &engine->wide_limits, W, tokens, offset, &b->exclusions[i],
+                   b->draws != NULL ? b->draws + i : NULL, 1, &result);
         status = check_finite(result.finite, request, err);
-        nj_list_from_leaves(engine, &result, &b->exclusions[i], list);
-        list->flags |= NJ_ROW_WIDENED;
-        list->traced = false;
+        if (status == NJ_OK) {
+            list->done = make_list(engine, b, i, request, &result, W);
+            list->flags |= NJ_ROW_WIDENED;
+            list->traced = false;
+        }
     }
     return status;
 }
@@ -116,6 +134,9 @@ static void begin_batch(nj_engine *engine, batch *b)
     b->offset = nj_arena_take(arena, (plan->B + 1) * sizeof *b->offset);
     b->exclusions = nj_arena_take(arena, plan->B * sizeof *b->exclusions);
     b->lists = nj_arena_take(arena, plan->B * sizeof *b->lists);
+    const bool has_policy = engine->policies != NULL;
+    b->users = has_policy ? nj_arena_take(arena, plan->B * sizeof *b->users) : NULL;
+    b->draws = has_policy ? nj_arena_take(arena, plan->B * sizeof *b->draws) : NULL;
     b->offset[0] = 0;
 }
 
@@ -126,13 +147,16 @@ static bool is_full(const nj_engine *engine, const batch *b)
 }
 
 // True when a list with the key of search i, the next one, is kept or will come from an earlier search of this batch.
-static bool find_same(const nj_engine *engine, batch *b, uint32_t i, uint32_t mask, member *user)
+static bool find_same(const nj_engine *engine, batch *b, uint32_t i, const nj_request *request,
+                      const nj_policy_user *policy_user, member *user)
 {
     if (!engine->same.enabled) {
         return false;
     }
-    b->keys[i] = nj_same_key(b->tokens + b->offset[i], b->offset[i + 1] - b->offset[i],
-                             &b->exclusions[i], nj_masks_digest(&engine->catalogue.masks, mask));
+    b->keys[i] =
+        nj_same_key(b->tokens + b->offset[i], b->offset[i + 1] - b->offset[i], &b->exclusions[i],
+                    nj_masks_digest(&engine->catalogue.masks, request->mask), policy_user,
+                    policy_user != NULL && engine->beam.kind == NJ_BEAM_STOCHASTIC);
     user->kept = nj_same_find(&engine->same, &b->keys[i]);
     user->search = 0;
     while (user->search < i && !nj_digest_equal(&b->keys[user->search], &b->keys[i])) {
@@ -141,11 +165,9 @@ static bool find_same(const nj_engine *engine, batch *b, uint32_t i, uint32_t ma
     return user->kept != NULL || user->search < i;
 }
 
-static uint32_t *take_trace(nj_engine *engine)
+static void *take_if_any(nj_engine *engine, size_t count, size_t element_bytes)
 {
-    return engine->trace_max == 0
-               ? NULL
-               : nj_arena_take(&engine->batch_arena, engine->trace_max * sizeof(uint32_t));
+    return count == 0 ? NULL : nj_arena_take(&engine->batch_arena, count * element_bytes);
 }
 
 static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request, size_t index)
@@ -167,14 +189,20 @@ static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request,
         nj_arena_take(&engine->batch_arena, engine->settings.exclusions_max * sizeof *rows);
     b->exclusions[i] = nj_exclusions_from(request, !engine->settings.keep_history, rows);
     b->exclusions[i].eligible = engine->masks[request->mask].eligible;
-    if (find_same(engine, b, i, request->mask, user)) {
+    const nj_policy_user policy_user = {request->user, items, used, &b->exclusions[i]};
+    if (b->users != NULL) {
+        b->users[i] = policy_user;
+        b->draws[i] = nj_beam_user_key(engine->policy_sections.policy.seed, request->user);
+    }
+    if (find_same(engine, b, i, request, b->users != NULL ? &policy_user : NULL, user)) {
         nj_arena_rewind(&engine->batch_arena, mark);
         return;
     }
     b->index[i] = index;
     b->lists[i] = (list_slot){.items = nj_arena_take(&engine->batch_arena, list_bytes),
                               .scores = nj_arena_take(&engine->batch_arena, list_bytes),
-                              .trace = take_trace(engine)};
+                              .why = take_if_any(engine, engine->why_count, sizeof(nj_why)),
+                              .trace = take_if_any(engine, engine->trace_max, sizeof(uint32_t))};
     b->count++;
 }
 
@@ -194,10 +222,15 @@ static nj_status check_sharers(const batch *b, const nj_request *requests, nj_er
 static nj_status decode_batch(nj_engine *engine, batch *b, const nj_request *requests,
                               nj_error *err)
 {
+    const size_t mark = nj_arena_mark(&engine->batch_arena);
+    if (engine->policies != NULL && b->count > 0) {
+        nj_policies_begin(engine->policies, b->users, b->count, &engine->batch_arena);
+    }
     nj_status status = b->count > 0 ? search_batch(engine, b, requests, err) : NJ_OK;
     for (uint32_t i = 0; i < b->count && status == NJ_OK; i++) {
         status = widen_user(engine, b, i, &requests[b->index[i]], err);
     }
+    nj_arena_rewind(&engine->batch_arena, mark);
     return status == NJ_OK ? check_sharers(b, requests, err) : status;
 }
 
@@ -235,6 +268,7 @@ static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request 
                              .count = slot->count,
                              .items = slot->items,
                              .scores = slot->scores,
+                             .why = slot->why,
                              .trace = slot->traced ? slot->trace : NULL,
                              .trace_count = slot->trace_count};
         } else {

@@ -22,9 +22,11 @@
 // What fills lists; all is borrowed.
 typedef struct {
     const nj_trie *trie;
-    const nj_sids *sids;     // of all catalogue rows
-    const uint32_t *counts;  // [N] how often each item stands in histories; NULL: nothing was counted
-    const uint32_t *popular; // [popular_count] rows of the trie that were counted, most frequent first
+    const nj_sids *sids; // of all catalogue rows
+    const uint32_t
+        *counts; // [N] how often each item stands in histories; NULL: nothing was counted
+    const uint32_t
+        *popular; // [popular_count] rows of the trie that were counted, most frequent first
     uint32_t popular_count;
 } nj_fill;
 
