@@ -1,5 +1,6 @@
 #include "common/bundle/bundle.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,28 +49,25 @@ const nj_section *nj_sections_find(const nj_sections *sections, const char *name
     return NULL;
 }
 
-nj_status nj_sections_exchange(nj_sections *sections, const char *name, const void *bytes,
-                               size_t size, nj_error *err)
+void nj_sections_remove(nj_sections *sections, const char *name)
 {
-    size_t count = 0;
+    size_t kept = 0;
     for (size_t i = 0; i < sections->count; i++) {
         if (strcmp(sections->sections[i].name, name) != 0) {
-            sections->sections[count++] = sections->sections[i];
+            sections->sections[kept++] = sections->sections[i];
         }
     }
-    sections->count = count;
-    if (size == 0) {
-        return NJ_OK;
-    }
-    if (count == NJ_BUNDLE_SECTIONS_MAX) {
-        return nj_fail(err, NJ_INPUT, "the bundle has %zu sections and no room for \"%s\"", count,
-                       name);
-    }
-    nj_section *made = &sections->sections[sections->count++];
-    *made = (nj_section){.bytes = bytes, .size = size, .digest = nj_digest_of(bytes, size)};
-    snprintf(made->name, sizeof made->name, "%s", name);
-    qsort(sections->sections, sections->count, sizeof sections->sections[0], nj_section_compare);
-    return NJ_OK;
+    sections->count = kept;
+}
+
+void nj_sections_put(nj_sections *sections, const char *name, const void *bytes, size_t size)
+{
+    nj_sections_remove(sections, name);
+    assert(sections->count < NJ_BUNDLE_SECTIONS_MAX && strlen(name) < NJ_SECTION_NAME_BYTES);
+    nj_section *section = &sections->sections[sections->count++];
+    *section = (nj_section){.bytes = bytes, .size = size};
+    strncpy(section->name, name, sizeof section->name - 1);
+    qsort(sections->sections, sections->count, sizeof *section, nj_section_compare);
 }
 
 nj_digest nj_sections_digest(const nj_sections *sections)

@@ -84,9 +84,9 @@ typedef struct {
     nj_sections plain; // without a policy
     nj_catalogue_view catalogue;
     nj_item_sections items;
-    nj_request *requests; // owned; [users]
+    nj_request *requests;          // owned; [users]
     double *ratios, *on_s, *off_s; // owned; [rounds]
-    nj_engine *off; // owned; of the beam that is measured
+    nj_engine *off;                // owned; of the beam that is measured
 } bench;
 
 static nj_status options_from(const nj_arguments *arguments, bench_options *out, nj_error *err)
@@ -130,8 +130,7 @@ static nj_status check_names(const char *names, nj_error *err)
                               strncmp(POLICIES[i].name, at, (size_t)size) == 0);
         }
         if (!known) {
-            return nj_fail(err, NJ_USAGE, "--policies: \"%.*s\" is none of " KNOWN,
-                           size, at);
+            return nj_fail(err, NJ_USAGE, "--policies: \"%.*s\" is none of " KNOWN, size, at);
         }
     }
     return NJ_OK;
@@ -156,9 +155,8 @@ static nj_request *make_requests(uint64_t users, uint32_t item_count, uint32_t h
             items[u * history + i] =
                 (uint32_t)(nj_rng_mix((u * history + i + 1) * NJ_RNG_STEP) % item_count);
         }
-        requests[u] = (nj_request){.user = nj_slice_from(id),
-                                   .items = items + u * history,
-                                   .item_count = history};
+        requests[u] = (nj_request){
+            .user = nj_slice_from(id), .items = items + u * history, .item_count = history};
     }
     return requests;
 }
@@ -211,7 +209,8 @@ static nj_status measure(bench *b, nj_engine *on, nj_bench_watch *watch, nj_erro
         nj_bench_round_begin(watch);
         for (int turn = 0; turn < 2 && status == NJ_OK; turn++) {
             const bool is_on = (r + (uint64_t)turn) % 2 == 1;
-            status = decode(b, is_on ? on : b->off, is_on ? &b->on_s[r] : &b->off_s[r], &items, err);
+            status =
+                decode(b, is_on ? on : b->off, is_on ? &b->on_s[r] : &b->off_s[r], &items, err);
         }
         nj_bench_round_end(watch, &round);
         b->ratios[r] = b->on_s[r] / b->off_s[r] - 1;
@@ -231,11 +230,10 @@ static json_t *describe(const bench *b, const char *name, uint32_t beam, const n
     json_t *row = json_pack(
         "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "policy", name, "beam",
         (json_int_t)beam, "tokens", (json_int_t)b->options->tokens, "top",
-        (json_int_t)(beam < b->options->top ? beam : b->options->top), "batch",
-        (json_int_t)plan->B, "rounds", (json_int_t)rounds, "extra",
-        nj_bench_median(b->ratios, rounds), "us", 1e6 * on_s / users, "us_off",
-        1e6 * off_s / users, "users_per_core_s", users / on_s, "scratch_mb",
-        (double)plan->scratch_bytes / 1e6, "spread", spread);
+        (json_int_t)(beam < b->options->top ? beam : b->options->top), "batch", (json_int_t)plan->B,
+        "rounds", (json_int_t)rounds, "extra", nj_bench_median(b->ratios, rounds), "us",
+        1e6 * on_s / users, "us_off", 1e6 * off_s / users, "users_per_core_s", users / on_s,
+        "scratch_mb", (double)plan->scratch_bytes / 1e6, "spread", spread);
     if (row != NULL) {
         nj_bench_watch_tell(watch, row);
     }
@@ -246,13 +244,12 @@ static nj_status parse_policy(const bench *b, size_t index, const nj_policy_name
                               nj_policy *out, nj_error *err)
 {
     char text[TEXT_BYTES];
-    char alpha[TEXT_BYTES] = "[0.1";
+    char alpha[TEXT_BYTES] = "0.1";
     const int size = snprintf(text, sizeof text, "version: 1\n%s\n", POLICIES[index].text);
     size_t at = strlen(alpha);
     for (uint32_t l = 1; l < b->catalogue.sids.level_count; l++) {
-        at += (size_t)snprintf(alpha + at, sizeof alpha - at, ", 0.1");
+        at += (size_t)snprintf(alpha + at, sizeof alpha - at, ",0.1");
     }
-    snprintf(alpha + at, sizeof alpha - at, "]");
     const nj_policy_override prior = {.key = "adjust.prefix_prior.alpha", .value = alpha};
     return nj_policy_parse(text, (size_t)size, POLICIES[index].name, &prior,
                            POLICIES[index].has_prior, names, out, err);
@@ -278,10 +275,7 @@ static nj_status run_policy(bench *b, size_t index, uint32_t beam, nj_bench_repo
         status = nj_policy_pack(&policy, &names, &bytes, err);
     }
     if (status == NJ_OK) {
-        status =
-            nj_sections_exchange(&sections, NJ_SECTION_POLICY, bytes.bytes, bytes.size, err);
-    }
-    if (status == NJ_OK) {
+        nj_sections_put(&sections, NJ_SECTION_POLICY, bytes.bytes, bytes.size);
         status = open_engine(b, &sections, beam, &on, err);
     }
     if (status == NJ_OK) {
@@ -327,8 +321,8 @@ static nj_status prepare(bench *b, const nj_sections *sections, nj_bench_policy_
         b->on_s = calloc(rounds, sizeof *b->on_s);
         b->off_s = calloc(rounds, sizeof *b->off_s);
         if (b->requests == NULL || b->ratios == NULL || b->on_s == NULL || b->off_s == NULL) {
-            status = nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users",
-                             (size_t)b->options->users);
+            status =
+                nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", (size_t)b->options->users);
         }
     }
     return status;

@@ -65,8 +65,7 @@ static uint32_t draw_value(uint64_t stream, uint32_t row, uint32_t count)
     return first < second ? first : second;
 }
 
-static nj_status write_attributes(const nj_catalogue_view *catalogue, nj_buffer *out,
- nj_error *err)
+static nj_status write_attributes(const nj_catalogue_view *catalogue, nj_buffer *out, nj_error *err)
 {
     const uint32_t rows = catalogue->sids.row_count;
     nj_buffer words[2];
@@ -105,8 +104,7 @@ static nj_status write_attributes(const nj_catalogue_view *catalogue, nj_buffer 
 
 // ---- vectors, neighbours, counts ----
 
-static nj_status write_vectors(const nj_catalogue_view *catalogue, nj_buffer *out,
- nj_error *err)
+static nj_status write_vectors(const nj_catalogue_view *catalogue, nj_buffer *out, nj_error *err)
 {
     const uint32_t rows = catalogue->sids.row_count;
     const size_t count = (size_t)rows * WIDTH;
@@ -123,14 +121,14 @@ static nj_status write_vectors(const nj_catalogue_view *catalogue, nj_buffer *ou
     for (size_t i = 0; i < count; i++) {
         values[i] = (float)(int32_t)(draw(4, i) >> 40) / (float)(1 << 23) - 1.0f;
     }
-    nj_status status = nj_item_vectors_write(&npy, &catalogue->items, NULL, NJ_VECTORS_F16, out, err);
+    nj_status status =
+        nj_item_vectors_write(&npy, &catalogue->items, NULL, NJ_VECTORS_F16, out, err);
     free(values);
     return status;
 }
 
 // The rows that lie at fixed steps behind each other, which are no neighbours but as many reads.
-static nj_status write_neighbours(const nj_catalogue_view *catalogue, nj_buffer *out,
- nj_error *err)
+static nj_status write_neighbours(const nj_catalogue_view *catalogue, nj_buffer *out, nj_error *err)
 {
     const uint32_t rows = catalogue->sids.row_count;
     const uint32_t each = rows - 1 < NEIGHBOURS ? rows - 1 : NEIGHBOURS;
@@ -162,8 +160,7 @@ static nj_status write_neighbours(const nj_catalogue_view *catalogue, nj_buffer 
     return status;
 }
 
-static nj_status write_counts(const nj_catalogue_view *catalogue, nj_buffer *out,
- nj_error *err)
+static nj_status write_counts(const nj_catalogue_view *catalogue, nj_buffer *out, nj_error *err)
 {
     const uint32_t rows = catalogue->sids.row_count;
     nj_status status = NJ_OK;
@@ -177,8 +174,8 @@ static nj_status write_counts(const nj_catalogue_view *catalogue, nj_buffer *out
 
 // ---- all of them ----
 
-static nj_status add(const char *name, section_writer write,
-                     const nj_catalogue_view *catalogue, void **bytes, nj_sections *sections, nj_error *err)
+static nj_status add(const char *name, section_writer write, const nj_catalogue_view *catalogue,
+                     void **bytes, nj_sections *sections, nj_error *err)
 {
     nj_buffer made;
     nj_buffer_init(&made, BYTES_MAX);
@@ -190,7 +187,7 @@ static nj_status add(const char *name, section_writer write,
     }
     if (status == NJ_OK) {
         memcpy(*bytes, made.bytes, made.size);
-        status = nj_sections_exchange(sections, name, *bytes, made.size, err);
+        nj_sections_put(sections, name, *bytes, made.size);
     }
     nj_buffer_fini(&made);
     return status == NJ_NO_MEMORY
@@ -200,9 +197,8 @@ static nj_status add(const char *name, section_writer write,
 }
 
 nj_status nj_bench_policy_items_make(const nj_sections *sections,
-                                     const nj_catalogue_view *catalogue,
-                                     nj_bench_policy_items *out, nj_sections *out_sections,
-                                     nj_error *err)
+                                     const nj_catalogue_view *catalogue, nj_bench_policy_items *out,
+                                     nj_sections *out_sections, nj_error *err)
 {
     const struct {
         const char *name;
@@ -215,9 +211,14 @@ nj_status nj_bench_policy_items_make(const nj_sections *sections,
     const uint32_t rows = catalogue->sids.row_count;
     *out = (nj_bench_policy_items){0};
     *out_sections = *sections;
-    nj_status status = nj_sections_exchange(out_sections, NJ_SECTION_POLICY, NULL, 0, err);
-    if (status == NJ_OK && rows < 2) {
-        status = nj_fail(err, NJ_INPUT, "the catalogue has %u items, a policy needs at least 2", rows);
+    nj_status status = NJ_OK;
+    nj_sections_remove(out_sections, NJ_SECTION_POLICY);
+    if (out_sections->count + NJ_BENCH_POLICY_SECTIONS >= NJ_BUNDLE_SECTIONS_MAX) {
+        status = nj_fail(err, NJ_INPUT, "the bundle has %zu sections, must have fewer than %d",
+                         out_sections->count, NJ_BUNDLE_SECTIONS_MAX - NJ_BENCH_POLICY_SECTIONS);
+    } else if (rows < 2) {
+        status =
+            nj_fail(err, NJ_INPUT, "the catalogue has %u items, a policy needs at least 2", rows);
     }
     for (size_t i = 0; i < NJ_BENCH_POLICY_SECTIONS && status == NJ_OK; i++) {
         if (MADE[i].always || nj_sections_find(sections, MADE[i].name) == NULL) {

@@ -173,10 +173,10 @@ static nj_status read_trained_on(sweep *s, nj_error *err)
     const nj_section *model = nj_sections_find(&s->inputs.job.sections, NJ_SECTION_MODEL);
     nj_trained_on trained = {0};
     json_t *json = NULL;
-    nj_status status = model != NULL
-                           ? nj_json_parse(model->bytes, model->size, "section \"model\"", &json, err)
-                           : nj_fail(err, NJ_INPUT, "the bundle has no \"%s\" section",
-                                     NJ_SECTION_MODEL);
+    nj_status status =
+        model != NULL
+            ? nj_json_parse(model->bytes, model->size, "section \"model\"", &json, err)
+            : nj_fail(err, NJ_INPUT, "the bundle has no \"%s\" section", NJ_SECTION_MODEL);
     if (status == NJ_OK) {
         status = nj_trained_on_read(json, "section \"model\"", &trained, err);
         json_decref(json);
@@ -249,11 +249,10 @@ static nj_status read_variant(const sweep *s, const nj_sweep_curve *curve, uint3
         status = nj_fail(err, NJ_USAGE,
                          "the bundle has no policy: give --policy FILE, or settings in --curves");
     }
-    return status == NJ_OK
-               ? nj_policy_check_night(out, &s->has.attributes, catalogue, s->inputs.settings.beam,
-                                       s->inputs.settings.top,
-                                       path != NULL ? path : "the policy", err)
-               : status;
+    return status == NJ_OK ? nj_policy_check_night(out, &s->has.attributes, catalogue,
+                                                   s->inputs.settings.beam, s->inputs.settings.top,
+                                                   path != NULL ? path : "the policy", err)
+                           : status;
 }
 
 // What a variant gets wrong shows before anything is decoded.
@@ -293,8 +292,15 @@ static nj_status decode_sample(const sweep *s, const nj_buffer *policy, const ch
     nj_lists lists = {0};
     const nj_eval_lists wanted = {.kept = s->masking == NJ_HISTORY_KEPT ? &lists : NULL,
                                   .masked = s->masking == NJ_HISTORY_MASKED ? &lists : NULL};
-    nj_status status = nj_sections_exchange(&inputs.job.sections, NJ_SECTION_POLICY,
-                                            policy->bytes, policy->size, err);
+    nj_sections *sections = &inputs.job.sections;
+    nj_status status = NJ_OK;
+    nj_sections_remove(sections, NJ_SECTION_POLICY);
+    if (policy->size > 0 && sections->count == NJ_BUNDLE_SECTIONS_MAX) {
+        status = nj_fail(err, NJ_INPUT, "the bundle has %zu sections and no room for a policy",
+                         sections->count);
+    } else if (policy->size > 0) {
+        nj_sections_put(sections, NJ_SECTION_POLICY, policy->bytes, policy->size);
+    }
     if (status == NJ_OK && nj_lists_init(users, inputs.settings.top, &lists) != NJ_OK) {
         status = nj_fail(err, NJ_NO_MEMORY, "no memory for %zu lists", users);
     }
@@ -377,8 +383,7 @@ static nj_status sweep_file(sweep *s, size_t index, nj_error *err)
         }
     }
     if (status == NJ_OK) {
-        status =
-            nj_eval_read_lists(s->against[index].text, &s->inputs, &both, &other_count, err);
+        status = nj_eval_read_lists(s->against[index].text, &s->inputs, &both, &other_count, err);
     }
     if (status == NJ_OK) {
         status = measure_lists(s, &lists[s->masking], &sample, err);

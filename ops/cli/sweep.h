@@ -22,7 +22,8 @@ typedef struct {
     const char *name; // for people
     nj_policy_override settings[NJ_SWEEP_SETTINGS_MAX];
     uint32_t setting_count;
-    uint32_t varied; // of the settings, the one whose value changes; setting_count where there are none
+    uint32_t
+        varied; // of the settings, the one whose value changes; setting_count where there are none
     const char *values[NJ_SWEEP_VALUES_MAX];
     uint32_t value_count; // at least 1
 } nj_sweep_curve;
@@ -55,7 +56,7 @@ typedef struct {
     size_t user_count;
     uint32_t cutoff;
     nj_resampling resampling;
-    bool has_diversity;   // embeddings are known
+    bool has_diversity;       // embeddings are known
     nj_estimate targets_lift; // of the held-out items themselves
     nj_sweep_point off;
     nj_sweep_point points[NJ_SWEEP_CURVES_MAX][NJ_SWEEP_VALUES_MAX];

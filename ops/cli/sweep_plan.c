@@ -62,6 +62,11 @@ static nj_status read_values(char *text, const nj_sweep_curve *curve,
             return nj_fail(err, NJ_USAGE, "--curves: \"%s\" has more than %d values: sweep twice",
                            curve->name, NJ_SWEEP_VALUES_MAX);
         }
+        const size_t size = strlen(value);
+        if (size > 1 && value[0] == '[' && value[size - 1] == ']') { // a list is set without them
+            value[size - 1] = '\0';
+            value++;
+        }
         if (*value == '\0') {
             return nj_fail(err, NJ_USAGE, "--curves: \"%s\" has an empty value", curve->name);
         }
@@ -89,9 +94,10 @@ static nj_status take_setting(char *word, nj_sweep_curve *curve, nj_error *err)
     *equals = '\0';
     nj_status status = read_values(equals + 1, curve, values, &count, err);
     if (status == NJ_OK && count > 1 && curve->value_count > 1) {
-        status = nj_fail(err, NJ_USAGE,
-                         "--curves: \"%s\" has several values for %s and for %s: a curve varies one",
-                         curve->name, curve->settings[curve->varied].key, word);
+        status =
+            nj_fail(err, NJ_USAGE,
+                    "--curves: \"%s\" has several values for %s and for %s: a curve varies one",
+                    curve->name, curve->settings[curve->varied].key, word);
     }
     if (status != NJ_OK) {
         return status;

@@ -153,13 +153,13 @@ nj_status nj_sweep_print_json(const nj_sweep *sweep, nj_error *err)
     for (size_t i = 0; i < sweep->against_count; i++) {
         json_array_append_new(against, point_to_json(sweep, "name", &sweep->against[i]));
     }
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:{s:I, s:I, s:f}, s:s?, s:o, s:o, s:o, s:o}", "target",
-        sweep->target, "split", sweep->split, "history", sweep->history, "users",
-        (json_int_t)sweep->user_count, "cutoff", (json_int_t)sweep->cutoff, "intervals",
-        "resamples", (json_int_t)sweep->resampling.resample_count, "seed",
-        (json_int_t)sweep->resampling.seed, "confidence", NJ_CONFIDENCE, "policy", sweep->policy,
-        "held_out_lift", estimate_to_json(&sweep->targets_lift), "off",
-        point_to_json(sweep, "name", &sweep->off), "against", against, "curves", curves);
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:{s:I, s:I, s:f}, s:s?, s:o, s:o, s:o, s:o}",
+                  "target", sweep->target, "split", sweep->split, "history", sweep->history,
+                  "users", (json_int_t)sweep->user_count, "cutoff", (json_int_t)sweep->cutoff,
+                  "intervals", "resamples", (json_int_t)sweep->resampling.resample_count, "seed",
+                  (json_int_t)sweep->resampling.seed, "confidence", NJ_CONFIDENCE, "policy",
+                  sweep->policy, "held_out_lift", estimate_to_json(&sweep->targets_lift), "off",
+                  point_to_json(sweep, "name", &sweep->off), "against", against, "curves", curves);
     return nj_print_json_take(&object, err);
 }

@@ -220,7 +220,7 @@ static uint32_t check_against_slow(const world *w, const nj_beam_config *config,
     nj_beam_result results[8];
     model.broken = false;
     nj_beam_model callbacks = {&model, V, chunk, begin_step, logits};
-    size_t bytes = nj_beam_scratch_bytes(&w->trie, B, config->W, V, chunk, config->trace);
+    size_t bytes = nj_beam_scratch_bytes(&w->trie, config, B, V, chunk);
     assert_ok(nj_arena_init(&arena, bytes, &err), &err);
     nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), exclusions, B, &arena,
                    results);
@@ -267,13 +267,13 @@ static void check_trace(const world *w, const nj_beam_config *config)
     nj_beam_result results[2];
     const nj_exclusions none[2] = {{0}};
     nj_beam_model callbacks = {&model, V, 7, begin_step, logits};
-    size_t bytes = nj_beam_scratch_bytes(&w->trie, 2, config->W, V, 7, true);
+    size_t bytes = nj_beam_scratch_bytes(&w->trie, config, 2, V, 7);
     assert_ok(nj_arena_init(&arena, bytes, &err), &err);
     nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), none, 2, &arena, results);
     assert_true(arena.peak <= bytes);
     for (uint32_t b = 0; b < 2; b++) {
         slow_search(&w->trie, config, b, &none[b], kept);
-        assert_true(slow_trace_count <= nj_beam_trace_max(&w->trie, config->W));
+        assert_true(slow_trace_count <= nj_beam_trace_max(&w->trie, config));
         assert_int_equal(results[b].trace_count, slow_trace_count);
         assert_memory_equal(results[b].trace, slow_trace, slow_trace_count * sizeof *slow_trace);
     }
@@ -329,9 +329,7 @@ static void check_against_narrower(const world *w, const world *narrow, const nj
     const nj_exclusions exclusions[2] = {{.eligible = eligible}, {.rows = NULL}};
     nj_beam_model callbacks = {&model, V, 7, begin_step, logits};
     model.broken = false;
-    assert_ok(
-        nj_arena_init(&arena, nj_beam_scratch_bytes(&w->trie, 2, config->W, V, 7, false), &err),
-        &err);
+    assert_ok(nj_arena_init(&arena, nj_beam_scratch_bytes(&w->trie, config, 2, V, 7), &err), &err);
     nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), exclusions, 2, &arena,
                    results);
     for (uint32_t b = 0; b < 2; b++) { // user 1 has the whole trie
@@ -441,8 +439,7 @@ static void a_model_that_gives_nan_is_reported_and_not_ranked(void **state)
     nj_beam_config config = make_config(5);
     model.broken = true;
     nj_beam_model callbacks = {&model, V, 16, begin_step, logits};
-    assert_ok(nj_arena_init(&arena, nj_beam_scratch_bytes(&w.trie, 1, 5, V, 16, false), &err),
-              &err);
+    assert_ok(nj_arena_init(&arena, nj_beam_scratch_bytes(&w.trie, &config, 1, V, 16), &err), &err);
     nj_beam_search(&w.trie, &config, &callbacks, reference_kernels(), &none, 1, &arena, &result);
     assert_false(result.finite);
     assert_int_equal(result.count, 0);
