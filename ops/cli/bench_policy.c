@@ -26,6 +26,8 @@
 #define BEAMS_MAX 16
 #define ROUNDS_MAX 1000
 #define TOP_MAX 1000
+#define LEAST                                                                                      \
+    10 // of beams and places: what is measured has cold items behind the fifth, and five groups
 #define USER_BYTES 32
 #define TEXT_BYTES 2048
 #define KNOWN                                                                                      \
@@ -95,13 +97,13 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
         NJ_UINT("tokens", 1, TOKENS_MAX, &out->tokens),
         NJ_UINT("users", 1, USERS_MAX, &out->users),
         NJ_UINT("rounds", 1, ROUNDS_MAX, &out->rounds),
-        NJ_UINT("top", 1, TOP_MAX, &out->top),
+        NJ_UINT("top", LEAST, TOP_MAX, &out->top),
     };
     out->only = nj_argument(arguments, "policies");
     nj_status status =
         nj_argument_uints(arguments, numbers, sizeof numbers / sizeof numbers[0], err);
     if (status == NJ_OK) {
-        status = nj_numbers_from(arguments, "beams", 1, 100000, BEAMS_MAX, out->beams,
+        status = nj_numbers_from(arguments, "beams", LEAST, 100000, BEAMS_MAX, out->beams,
                                  &out->beam_count, err);
     }
     return status;
