@@ -1,0 +1,1 @@
+nj_test(unit/policy/test_cold.c LIBS nj_policies LABEL unit)
