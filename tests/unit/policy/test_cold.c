@@ -345,6 +345,30 @@ static void vectors_of_sixteen_bits_give_what_their_values_give(void **state)
     free_world(w);
 }
 
+static void the_least_cosine_and_the_least_distance_ahead_are_enough(void **state)
+{
+    (void)state;
+    nj_arena arena = {0};
+    nj_cold_choice choices[USERS];
+    world *w = make_world(37, 500, 9);
+    nj_cold *cold = begin(w, w->users, USERS, &arena, choices);
+    const nj_candidate *item = &choices[0].best.items[1];
+    const float cosine = item->raw;
+    const nj_candidate other = {.row = choices[0].best.items[choices[0].best.count - 1].row};
+    w->policy.cold_ahead = cosine - plain_cosine(w, choices[0].vector, other.row);
+    assert_true(nj_cold_displaces(cold, &choices[0], item, &other));
+    w->policy.cold_ahead = nextafterf(w->policy.cold_ahead, 2);
+    assert_false(nj_cold_displaces(cold, &choices[0], item, &other));
+    nj_arena_fini(&arena);
+    nj_cold_close(&cold);
+
+    w->policy.cold_least = cosine;
+    check_world(w);
+    w->policy.cold_least = nextafterf(cosine, 2);
+    check_world(w);
+    free_world(w);
+}
+
 static void an_item_displaces_only_what_it_is_far_enough_ahead_of(void **state)
 {
     (void)state;
@@ -562,6 +586,7 @@ int main(void)
         cmocka_unit_test(the_best_cold_items_are_those_of_a_search_through_all),
         cmocka_unit_test(a_user_gets_the_same_bits_alone_in_a_batch_and_from_every_exact_kernel),
         cmocka_unit_test(vectors_of_sixteen_bits_give_what_their_values_give),
+        cmocka_unit_test(the_least_cosine_and_the_least_distance_ahead_are_enough),
         cmocka_unit_test(an_item_displaces_only_what_it_is_far_enough_ahead_of),
         cmocka_unit_test(a_cold_item_borrows_the_score_of_the_best_candidate_with_its_prefix),
         cmocka_unit_test(a_rule_that_the_bundle_has_nothing_for_is_refused),
