@@ -57,7 +57,7 @@ check "one item has a vector" test "$(facts new.njb vectors)" = '{"dimensions": 
 cp whole.njb same.njb
 expect_exit 0 '' -- nightjar bundle pack --from same.njb --without attributes,vectors,neighbours --out same.njb
 check "... which gives the bundle without them" cmp b.njb same.njb
-expect_exit 2 '--without weights' -- nightjar bundle pack --from whole.njb --without weights --out new.njb
+expect_exit 2 '--without has "weights"' -- nightjar bundle pack --from whole.njb --without weights --out new.njb
 expect_exit 2 '--without policy: whole.njb has no such section' -- nightjar bundle pack --from whole.njb --without policy --out new.njb
 
 # A policy is read against the sections, and stays where it is not replaced; it goes where they fit it no longer.
@@ -86,7 +86,7 @@ refuse 2 '--without needs --from' --model "$data/model" --catalogue cat --withou
 refuse 2 '--neighbours needs --histories' --from b.njb --neighbours item-knn
 refuse 2 '--neighbours-shrink is nothing that --neighbours co-visitation has' --from b.njb --neighbours co-visitation --neighbours-shrink 3
 refuse 2 '--neighbours is "knn"' --from b.njb --neighbours knn
-refuse 2 '--neighbours-max is 0' --from b.njb --neighbours item-knn --neighbours-max 0
+refuse 2 '--neighbours-max is "0"' --from b.njb --neighbours item-knn --neighbours-max 0
 refuse 2 '--vector-form is "float64"' --from b.njb --vector-form float64
 refuse 2 '--attributes needs --attribute-columns' --from b.njb --attributes goods.csv
 refuse 2 '--attribute-columns and --day-columns need --attributes' --from b.njb --day-columns added
