@@ -35,10 +35,9 @@ static uint32_t width(const telling *t)
 static uint32_t count_where(const telling *t, const nj_policy_where *where)
 {
     const nj_trie *trie = &t->subject->catalogue->trie;
-    const uint32_t *of_row =
-        where->attribute != NJ_POLICY_NONE
-            ? t->subject->names->attributes->columns[where->attribute].of_row
-            : NULL;
+    const uint32_t *of_row = where->attribute != NJ_POLICY_NONE
+                                 ? t->subject->names->attributes->columns[where->attribute].of_row
+                                 : NULL;
     uint32_t count = 0;
     for (uint32_t i = 0; i < trie->item_count; i++) {
         const uint32_t row = trie->items[i];
@@ -59,13 +58,13 @@ static void tell_search(const telling *t)
     case NJ_SEARCH_DIVERSE:
         tell(t, "candidates",
              "the search keeps %u beams in %u groups, one after the other at each level: a code "
-             "costs %.9g for each beam of an earlier group that has chosen it there",
+             "costs %.6g for each beam of an earlier group that has chosen it there",
              width(t), policy->groups, (double)policy->penalty);
         break;
     case NJ_SEARCH_STOCHASTIC:
         tell(t, "candidates",
              "the search draws %u beams without replacement, seeded by %llu and the user's id, at "
-             "temperature %.9g, from the children that hold %.9g of the probability",
+             "temperature %.6g, from the children that hold %.6g of the probability",
              width(t), (unsigned long long)policy->seed, (double)policy->temperature,
              (double)policy->top_p);
         break;
@@ -79,11 +78,11 @@ static void tell_candidates(const telling *t)
     if (policy->neighbour_weight > 0) {
         tell(t, "candidates",
              "beside it the %u best items that go with those of the history; an item k places "
-             "before the last counts %.9g^k",
+             "before the last counts %.6g^k",
              policy->neighbour_count, (double)policy->neighbour_fading);
         tell(t, "candidates",
-             "one ranking of both: the item at place p gets %.9g / (%.9g + p) from the search and "
-             "%.9g / (%.9g + p) from the neighbours",
+             "one ranking of both: the item at place p gets %.6g / (%.6g + p) from the search and "
+             "%.6g / (%.6g + p) from the neighbours",
              (double)policy->beam_weight, (double)policy->fusion_offset,
              (double)policy->neighbour_weight, (double)policy->fusion_offset);
     }
@@ -99,13 +98,13 @@ static void tell_prior(const telling *t)
     char alphas[NJ_POLICY_WORD_BYTES] = "";
     size_t used = 0;
     for (uint32_t l = 0; l < t->subject->names->level_count && used < sizeof alphas; l++) {
-        const int bytes = snprintf(alphas + used, sizeof alphas - used, "%s%.9g",
-                                   l > 0 ? ", " : "", (double)t->policy->prior_alpha[l]);
+        const int bytes = snprintf(alphas + used, sizeof alphas - used, "%s%.6g", l > 0 ? ", " : "",
+                                   (double)t->policy->prior_alpha[l]);
         used += bytes > 0 ? (size_t)bytes : 0;
     }
     tell(t, "adjust",
          "at each level of the search a prefix loses alpha times the logarithm of its share of the "
-         "histories, %.9g added to the count of every item; alpha by level: %s",
+         "histories, %.6g added to the count of every item; alpha by level: %s",
          (double)t->policy->prior_smoothing, alphas);
 }
 
@@ -117,7 +116,7 @@ static void tell_adjust(const telling *t)
     }
     for (uint32_t i = 0; i < t->policy->boost_count; i++) {
         const nj_policy_boost *boost = &t->policy->boosts[i];
-        tell(t, "adjust", "%s: %+.9g to the score (%u items)",
+        tell(t, "adjust", "%s: %+.6g to the score (%u items)",
              nj_policy_where_text(t->subject->names, &boost->where, text), (double)boost->add,
              count_where(t, &boost->where));
     }
@@ -195,19 +194,19 @@ static void tell_rerank(const telling *t)
                                                           : "the codes they begin with in common";
     if (policy->rerank == NJ_RERANK_MMR) {
         tell(t, "rerank",
-             "MMR chooses one item after the other: %.9g of its relevance less %.9g of how alike "
+             "MMR chooses one item after the other: %.6g of its relevance less %.6g of how alike "
              "it is to the likest chosen one (%s)",
              (double)policy->relevance, 1.0 - (double)policy->relevance, alike);
     } else if (policy->rerank == NJ_RERANK_DETERMINANTAL) {
         tell(t, "rerank",
              "a determinantal process chooses greedily the items whose kernel has the largest "
-             "determinant: relevance weighs %.9g of it, and how alike they are is %s",
+             "determinant: relevance weighs %.6g of it, and how alike they are is %s",
              (double)policy->relevance, alike);
     }
     if (policy->calibration > 0) {
         const nj_slice column =
             nj_policy_column_word(t->subject->names, policy->calibration_attribute);
-        tell(t, "rerank", "the mix of %.*s in a list follows the user's history with weight %.9g",
+        tell(t, "rerank", "the mix of %.*s in a list follows the user's history with weight %.6g",
              (int)column.size, column.bytes, (double)policy->calibration);
     }
 }
@@ -225,15 +224,15 @@ static void tell_cold(const telling *t)
     }
     if (policy->cold_places > 0) {
         tell(t, "cold",
-             "up to %u places from place %u on are for those whose vector has a cosine of %.9g or "
-             "more with the user's, in which an item k places before the last counts %.9g^k",
+             "up to %u places from place %u on are for those whose vector has a cosine of %.6g or "
+             "more with the user's, in which an item k places before the last counts %.6g^k",
              policy->cold_places, policy->cold_first + 1, (double)policy->cold_least,
              (double)policy->cold_fading);
     }
     if (policy->borrow_levels > 0) {
         tell(t, "cold",
              "a cold item that begins with the same %u codes as a candidate stands in with its "
-             "score less %.9g",
+             "score less %.6g",
              policy->borrow_levels, (double)policy->borrow_less);
     }
 }

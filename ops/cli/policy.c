@@ -28,8 +28,7 @@ typedef struct {
 // The file, or the section of the bundle where none is given.
 static nj_status read_policy(const nj_arguments *arguments, policy_case *c, nj_error *err)
 {
-    const nj_section *section =
-        nj_sections_find(nj_bundle_sections(c->bundle), NJ_SECTION_POLICY);
+    const nj_section *section = nj_sections_find(nj_bundle_sections(c->bundle), NJ_SECTION_POLICY);
     const char *file = nj_argument_positional(arguments);
     const char *bundle = nj_argument(arguments, "bundle");
     c->what = file != NULL ? file : "policy";
@@ -42,8 +41,7 @@ static nj_status read_policy(const nj_arguments *arguments, policy_case *c, nj_e
                        "--policy`",
                        bundle);
     }
-    nj_status status =
-        nj_policy_unpack(section->bytes, section->size, &c->names, &c->policy, err);
+    nj_status status = nj_policy_unpack(section->bytes, section->size, &c->names, &c->policy, err);
     if (status != NJ_OK) {
         nj_error_prefix(err, "bundle \"%s\"", bundle);
     }
@@ -71,19 +69,17 @@ static nj_status open_case(const nj_arguments *arguments, policy_case *c, nj_err
         status = nj_policy_check_night(&c->policy, &c->items.attributes, &c->catalogue,
                                        c->settings.beam, c->settings.top, c->what, err);
     }
-    return status == NJ_OK
-               ? nj_policy_reach_count(&c->policy, &c->items.attributes, &c->catalogue,
-                                       c->names.trained_item_count, &c->reach, err)
-               : status;
+    return status == NJ_OK ? nj_policy_reach_count(&c->policy, &c->items.attributes, &c->catalogue,
+                                                   c->names.trained_item_count, &c->reach, err)
+                           : status;
 }
 
 static json_t *pack_reach(const policy_case *c)
 {
-    return json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "acts",
-                     nj_policy_acts(&c->policy), "beam", (int)c->settings.beam, "top",
-                     (int)c->settings.top, "items", (int)c->reach.sold, "denied",
-                     (int)c->reach.denied, "left", (int)c->reach.left, "fresh",
-                     (int)c->reach.fresh, "cold", (int)c->reach.cold);
+    return json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "acts", nj_policy_acts(&c->policy),
+                     "beam", (int)c->settings.beam, "top", (int)c->settings.top, "items",
+                     (int)c->reach.sold, "denied", (int)c->reach.denied, "left", (int)c->reach.left,
+                     "fresh", (int)c->reach.fresh, "cold", (int)c->reach.cold);
 }
 
 static nj_status print_check(const nj_arguments *arguments, const policy_case *c, nj_error *err)
@@ -94,8 +90,7 @@ static nj_status print_check(const nj_arguments *arguments, const policy_case *c
     }
     printf("%s: fits %s with beam %u and lists of %u%s; %u of %u items are left\n", c->what,
            nj_argument(arguments, "bundle"), c->settings.beam, c->settings.top,
-           nj_policy_acts(&c->policy) ? "" : ", and changes nothing", c->reach.left,
-           c->reach.sold);
+           nj_policy_acts(&c->policy) ? "" : ", and changes nothing", c->reach.left, c->reach.sold);
     return NJ_OK;
 }
 
@@ -121,8 +116,7 @@ static void print_sentence(void *context, const char *stage, const char *sentenc
 
 static void append_sentence(void *context, const char *stage, const char *sentence)
 {
-    json_array_append_new(context,
-                          json_pack("{s:s, s:s}", "stage", stage, "sentence", sentence));
+    json_array_append_new(context, json_pack("{s:s, s:s}", "stage", stage, "sentence", sentence));
 }
 
 static nj_status print_explanation(const nj_arguments *arguments, const policy_case *c,
