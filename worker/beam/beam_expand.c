@@ -124,11 +124,10 @@ static void expand_into_group(search *s, uint32_t step, uint32_t row, uint32_t g
             selected->finite = false;
             return;
         }
-        if (nj_selection_would_take(selected, &c) &&
-            nj_beam_may_end(s, step, s->user[row], node)) {
-            const standing now = {
-                .raw = s->standings[row].raw + log_probability,
-                .bias = s->standings[row].bias + (bias != NULL ? bias[node] : 0.0f)};
+        if (nj_selection_would_take(selected, &c) && nj_beam_may_end(s, step, s->user[row], node)) {
+            const standing now = {.raw = s->standings[row].raw + log_probability,
+                                  .bias =
+                                      s->standings[row].bias + (bias != NULL ? bias[node] : 0.0f)};
             nj_selection_enter_standing(selected, c, &now);
         }
     }
