@@ -47,9 +47,9 @@ typedef struct {
     uint64_t path[L + 1][ROWS_MAX]; // hash of each row's tokens, by step
     uint32_t row_count;
     uint32_t calls_of_row[ROWS_MAX];
-    uint32_t last_rows; // computed at the last step
-    bool broken;        // gives NaN
-    bool same_users;    // all users have the logits of user 0
+    uint32_t last_rows;                            // computed at the last step
+    bool broken;                                   // gives NaN
+    bool same_users;                               // all users have the logits of user 0
     float (*logit)(uint64_t path, uint32_t token); // NULL: path_logit
 } fake_model;
 
@@ -89,7 +89,8 @@ typedef struct {
 } world;
 
 // `retired` [item_count]: items without a leaf; NULL: none.
-static inline void make_world_without(world *w, uint64_t seed, uint32_t item_count, const uint8_t *retired)
+static inline void make_world_without(world *w, uint64_t seed, uint32_t item_count,
+                                      const uint8_t *retired)
 {
     nj_error err = {0};
     for (size_t i = 0; i < ITEMS * L; i++) {

@@ -198,7 +198,8 @@ static void groups_choose_after_each_other_as_a_plain_search_of_each_would(void 
             for (size_t p = 0; p < 6; p++) {
                 nj_beam_config config = make_diverse(SHAPES[i][0], SHAPES[i][1], PENALTIES[p]);
                 config.leaves = p % 2 == 0 ? config.W : 1 + config.W / 3;
-                check_against_slow(&w, &config, exclusions, 1 + (uint32_t)(seed % 3), 1 + 3 * (uint32_t)p);
+                check_against_slow(&w, &config, exclusions, 1 + (uint32_t)(seed % 3),
+                                   1 + 3 * (uint32_t)p);
             }
         }
         nj_buffer_fini(&w.bytes);
