@@ -256,6 +256,34 @@ static void a_short_list_is_filled_by_each_step_alone(void **state)
     policy_world_free(&w);
 }
 
+// Behind what was counted comes what was not: a user who had all of the former still gets a full list.
+static void who_had_everything_popular_gets_items_that_nobody_had(void **state)
+{
+    (void)state;
+    static policy_world w;
+    static world_users users;
+    static world_lists lists;
+    uint32_t items[POLICY_ITEMS];
+    uint32_t count = 0;
+    policy_world_make(&w);
+    for (uint32_t row = 0; row < POLICY_ITEMS; row++) {
+        if (w.counts[row] > 0) {
+            items[count++] = row;
+        }
+    }
+    users.count = 0;
+    world_add_user(&users, items, count, 0);
+    const nj_settings settings = policy_settings(&users);
+    policy_world_set(&w, "version: 1\ncandidates: {search: stochastic, stochastic: {top_p: 0.001}}\n"
+                         "fill: {popular: true}\n");
+    decode(&w, &settings, 1, NJ_SAVINGS_ALL, "auto", &users, &lists);
+    assert_int_equal(lists.lists[0].count, TOP);
+    for (uint32_t i = 0; i < TOP; i++) {
+        assert_int_equal(w.counts[lists.lists[0].items[i]], 0);
+    }
+    policy_world_free(&w);
+}
+
 // ---- users without a history ----
 
 static void a_user_without_a_history_gets_pins_and_popular_items_within_the_rules(void **state)
@@ -551,6 +579,7 @@ int main(void)
         cmocka_unit_test(full_lists_stay_as_they_are_under_a_policy_that_only_fills),
         cmocka_unit_test(every_list_keeps_the_rules_and_is_as_long_as_they_let_it),
         cmocka_unit_test(a_short_list_is_filled_by_each_step_alone),
+        cmocka_unit_test(who_had_everything_popular_gets_items_that_nobody_had),
         cmocka_unit_test(a_user_without_a_history_gets_pins_and_popular_items_within_the_rules),
         cmocka_unit_test(histories_of_equal_tokens_and_other_items_have_their_own_lists),
         cmocka_unit_test(users_with_draws_of_their_own_have_their_own_lists),
