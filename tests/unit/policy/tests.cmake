@@ -1,2 +1,6 @@
 nj_test(unit/policy/test_rerank.c LIBS nj_policies LABEL unit)
 nj_test(unit/policy/test_item_attributes.c LIBS nj_item_attributes LABEL unit)
+nj_test(unit/policy/test_constraints.c LIBS nj_policies LABEL unit)
+nj_test(unit/policy/test_neighbour_source.c LIBS nj_policies LABEL unit)
+nj_test(unit/policy/test_prior_table.c LIBS nj_policies LABEL unit)
+nj_test(unit/policy/test_fusion.c LIBS nj_policies LABEL unit)
