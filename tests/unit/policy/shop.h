@@ -229,4 +229,36 @@ static inline bool shop_may_list(const shop *s, const shopper *u, uint32_t row)
     return s->retired[row] == 0 && !nj_excluded(&u->exclusions, row);
 }
 
+static inline bool shop_is_alike(const shop *s, const nj_policy_cap *cap, uint32_t a, uint32_t b)
+{
+    return cap->attribute != NJ_POLICY_NONE
+               ? s->categories[a] == s->categories[b]
+               : memcmp(s->codes + a * SHOP_LEVELS, s->codes + b * SHOP_LEVELS,
+                        cap->levels * sizeof *s->codes) == 0;
+}
+
+/// Whether each cap of the policy holds for the rows of a list.
+static inline bool shop_keeps_caps(const shop *s, const uint32_t *rows, uint32_t count)
+{
+    for (uint32_t c = 0; c < s->policy.cap_count; c++) {
+        const nj_policy_cap *cap = &s->policy.caps[c];
+        for (uint32_t i = 0; i < count; i++) {
+            const uint32_t value = s->categories[rows[i]];
+            if (cap->attribute != NJ_POLICY_NONE &&
+                (value == NJ_ATTRIBUTE_NONE ||
+                 (cap->value != NJ_POLICY_NONE && cap->value != value))) {
+                continue;
+            }
+            uint32_t alike = 0;
+            for (uint32_t k = 0; k < count; k++) {
+                alike += shop_is_alike(s, cap, rows[i], rows[k]);
+            }
+            if (alike > cap->most) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 #endif

@@ -9,37 +9,6 @@ typedef struct {
     uint32_t count;
 } plain_list;
 
-static bool is_alike(const shop *s, const nj_policy_cap *cap, uint32_t a, uint32_t b)
-{
-    return cap->attribute != NJ_POLICY_NONE
-               ? s->categories[a] == s->categories[b]
-               : memcmp(s->codes + a * SHOP_LEVELS, s->codes + b * SHOP_LEVELS,
-                        cap->levels * sizeof *s->codes) == 0;
-}
-
-static bool keeps_caps(const shop *s, const plain_list *list)
-{
-    for (uint32_t c = 0; c < s->policy.cap_count; c++) {
-        const nj_policy_cap *cap = &s->policy.caps[c];
-        for (uint32_t i = 0; i < list->count; i++) {
-            const uint32_t value = s->categories[list->rows[i]];
-            if (cap->attribute != NJ_POLICY_NONE &&
-                (value == NJ_ATTRIBUTE_NONE ||
-                 (cap->value != NJ_POLICY_NONE && cap->value != value))) {
-                continue;
-            }
-            uint32_t alike = 0;
-            for (uint32_t k = 0; k < list->count; k++) {
-                alike += is_alike(s, cap, list->rows[i], list->rows[k]);
-            }
-            if (alike > cap->most) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 static bool stays_legal(const shop *s, const plain_list *list, uint32_t row)
 {
     if (list->count == TOP) {
@@ -52,7 +21,7 @@ static bool stays_legal(const shop *s, const plain_list *list, uint32_t row)
     }
     plain_list more = *list;
     more.rows[more.count++] = row;
-    return keeps_caps(s, &more);
+    return shop_keeps_caps(s, more.rows, more.count);
 }
 
 static void draw_caps(shop *s, uint64_t *state)
