@@ -414,6 +414,9 @@ static void draw_everything(shop *s)
     nj_policy *policy = &s->policy;
     uint64_t random = 5;
     draw_policy(s, &random);
+    policy->pin_count = 2;
+    policy->pins[0] = (nj_policy_pin){11, 1};
+    policy->pins[1] = (nj_policy_pin){200, 5};
     policy->neighbour_weight = 1;
     policy->fresh_share = 0.3f;
     policy->fresh_attribute = SHOP_COLUMN_DAY;
@@ -451,6 +454,49 @@ static void a_list_has_the_same_bits_in_every_batch(void **state)
         close_desk(&one);
     }
     close_desk(&all);
+    free(shoppers);
+    shop_close(&s);
+}
+
+// Whatever the source and the stages behind it: a few float32 sums are off by no more.
+#define SUM_ERROR 1e-4
+
+static void what_is_said_of_an_item_adds_up_to_its_score(void **state)
+{
+    (void)state;
+    float bias[SHOP_ROWS];
+    uint32_t adjusted[NJ_ADJUST_COUNT] = {0};
+    shop *s = shop_open(46, TOP);
+    shopper *shoppers = draw_shoppers(s, USERS, 60);
+    draw_everything(s);
+    s->policy.search = NJ_SEARCH_DIVERSE;
+    for (uint32_t i = 0; i < SHOP_ROWS; i++) {
+        bias[i] = 0.25f + (float)(i % 3);
+    }
+    desk d;
+    open_desk(s, shoppers, USERS, &d);
+    for (uint32_t u = 0; u < USERS; u++) {
+        nj_policy_list list;
+        for (uint32_t i = 0; i < FOUND; i++) {
+            shoppers[u].raw[i] = shoppers[u].scores[i] - bias[i] + 0.5f * (float)(i % 2);
+        }
+        shoppers[u].result.bias = bias;
+        nj_policies_list(d.policies, u, &shoppers[u].result, &list);
+        for (uint32_t i = 0; i < list.count; i++) {
+            const nj_candidate *item = &list.items[i];
+            double sum = (double)item->raw;
+            for (uint32_t a = 0; a < NJ_ADJUST_COUNT; a++) {
+                adjusted[a] += item->adjust[a] != 0;
+                sum += a == NJ_ADJUST_FRESH ? 0 : (double)item->adjust[a];
+            }
+            sum -= item->source == NJ_SOURCE_BORROWED ? (double)s->policy.borrow_less : 0;
+            assert_float_equal((double)item->score, sum, SUM_ERROR);
+        }
+    }
+    for (uint32_t a = 0; a < NJ_ADJUST_COUNT; a++) {
+        assert_true(adjusted[a] > 0);
+    }
+    close_desk(&d);
     free(shoppers);
     shop_close(&s);
 }
@@ -599,6 +645,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_are_those_of_the_stages_written_plainly),
         cmocka_unit_test(a_list_has_the_same_bits_in_every_batch),
+        cmocka_unit_test(what_is_said_of_an_item_adds_up_to_its_score),
         cmocka_unit_test(cold_items_stand_from_their_place_on_and_count_in_caps),
         cmocka_unit_test(what_fills_a_list_keeps_the_rules_and_pins_their_places),
         cmocka_unit_test(a_policy_that_asks_for_what_is_not_there_is_refused),
