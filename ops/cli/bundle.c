@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/codec/json.h"
+#include "ops/cli/bundle_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
 #include "ops/cli/pairing.h"
@@ -81,36 +82,86 @@ static nj_status histories_from(const nj_arguments *arguments, nj_histories_sour
                                 nj_error *err)
 {
     const char *as_of = nj_argument(arguments, "as-of");
-    nj_status status = nj_histories_form_from(arguments, out, err);
-    return status == NJ_OK && as_of != NULL ? nj_instant_parse("as-of", as_of, &out->as_of, err)
-                                            : status;
+    out->path = nj_argument(arguments, "histories");
+    nj_status status = as_of != NULL ? nj_instant_parse("as-of", as_of, &out->as_of, err) : NJ_OK;
+    return status == NJ_OK && out->path != NULL ? nj_histories_form_from(arguments, out, err)
+                                                : status;
+}
+
+// What a bundle is made from is a model and a catalogue, or another bundle.
+static nj_status check_origin(const nj_pack_request *request, nj_error *err)
+{
+    const bool has_model = request->model_path != NULL || request->catalogue_path != NULL;
+    if (request->base_path == NULL && request->without != NULL) {
+        return nj_fail(err, NJ_USAGE,
+                       "--without needs --from: it takes sections of that bundle out");
+    }
+    if (request->base_path == NULL) {
+        const char *missing = request->model_path == NULL       ? "model"
+                              : request->catalogue_path == NULL ? "catalogue"
+                                                                : NULL;
+        return missing == NULL
+                   ? NJ_OK
+                   : nj_fail(err, NJ_USAGE, "--%s DIR is required, or --from FILE", missing);
+    }
+    const char *kept = has_model                   ? "--model and --catalogue"
+                       : request->template != NULL ? "the options of the template"
+                       : request->history_max > 0  ? "--history-max"
+                                                   : NULL;
+    return kept == NULL
+               ? NJ_OK
+               : nj_fail(err, NJ_USAGE, "--from keeps that bundle's own: leave %s out", kept);
+}
+
+static nj_status request_from(const nj_arguments *arguments, nj_template *template,
+                              nj_pack_request *out, nj_error *err)
+{
+    bool has_template = false;
+    uint64_t history_max = 0;
+    *out = (nj_pack_request){.model_path = nj_argument(arguments, "model"),
+                             .catalogue_path = nj_argument(arguments, "catalogue"),
+                             .base_path = nj_argument(arguments, "from"),
+                             .without = nj_argument(arguments, "without"),
+                             .no_pairing_check = nj_argument_flag(arguments, "no-pairing-check")};
+    nj_status status =
+        nj_argument_uint(arguments, "history-max", 0, NJ_HISTORY_MAX, &history_max, err);
+    if (status == NJ_OK) {
+        status = template_from(arguments, template, &has_template, err);
+    }
+    out->history_max = (uint32_t)history_max;
+    out->template = has_template ? template : NULL;
+    if (status == NJ_OK) {
+        status = check_origin(out, err);
+    }
+    if (status == NJ_OK) {
+        status = histories_from(arguments, &out->histories, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_bundle_items_from(arguments, &out->histories.as_of, &out->items, err);
+    }
+    out->items.vector_ids_path = nj_argument(arguments, "item-vector-ids");
+    return status == NJ_OK && out->items.vector_ids_path != NULL && out->items.vectors_path == NULL
+               ? nj_fail(err, NJ_USAGE, "--item-vector-ids needs --item-vectors")
+               : status;
 }
 
 nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
 {
     nj_template template;
     nj_pack_summary summary;
-    bool has_template = false;
-    uint64_t history_max = 0;
-    nj_pack_request request = {.model_path = nj_argument(arguments, "model"),
-                               .catalogue_path = nj_argument(arguments, "catalogue"),
-                               .histories = {.path = nj_argument(arguments, "histories")},
-                               .no_pairing_check = nj_argument_flag(arguments, "no-pairing-check")};
-    nj_status status =
-        nj_argument_uint(arguments, "history-max", 0, NJ_HISTORY_MAX, &history_max, err);
-    if (status == NJ_OK) {
-        status = template_from(arguments, &template, &has_template, err);
-    }
-    if (status == NJ_OK && request.histories.path != NULL) {
-        status = histories_from(arguments, &request.histories, err);
-    }
-    request.history_max = (uint32_t)history_max;
-    request.template = has_template ? &template : NULL;
+    nj_pack_request request;
+    nj_status status = request_from(arguments, &template, &request, err);
     if (status == NJ_OK) {
         status = nj_bundle_pack(&request, nj_argument(arguments, "out"), &summary, err);
     }
     if (status == NJ_OK) {
-        nj_tell_pairing(&summary, &request);
+        if (request.base_path == NULL) {
+            nj_tell_pairing(&summary, &request);
+        }
+        if (summary.foreign_items > 0) {
+            nj_log(NJ_LOG_INFO, "%s: %" PRIu64 " of its items are not in the catalogue",
+                   request.items.attributes.path, summary.foreign_items);
+        }
         print_summary(nj_argument(arguments, "out"), &summary, nj_argument_flag(arguments, "json"));
     }
     return status;

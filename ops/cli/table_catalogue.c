@@ -1,5 +1,6 @@
 // table_catalogue.c - the rows of the command table for catalogue ..., bundle ... and embed: from items to the file that a night reads.
 #include "common/base/log.h"
+#include "ops/cli/bundle_options.h"
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/item_options.h"
@@ -13,8 +14,14 @@
         {"out", "DIR", NULL, "the catalogue's folder", true}, NJ_JSON_OPTION
 
 static const nj_option BUNDLE_PACK[] = {
-    {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", true},
-    {"catalogue", "DIR", NULL, "catalogue folder", true},
+    {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", false},
+    {"catalogue", "DIR", NULL, "catalogue folder", false},
+    {"from", "FILE", NULL,
+     "instead of --model and --catalogue: a bundle whose sections are kept, but for those that are "
+     "made anew",
+     false},
+    {"without", "NAME[,...]", NULL,
+     "sections of --from to leave out: policy, attributes, vectors, neighbours, counts", false},
     {"histories", "FILE", NULL, "histories to count: cold users get the most frequent items",
      false},
     {"format", "sequence|jsonl|csv|inter|parquet", NULL,
@@ -28,6 +35,9 @@ static const nj_option BUNDLE_PACK[] = {
      false},
     {"no-pairing-check", NULL, NULL,
      "with --histories: do not ask whether the model knows the catalogue's SIDs", false},
+    NJ_BUNDLE_ITEMS_OPTIONS,
+    {"item-vector-ids", "FILE", NULL,
+     "ids of the rows of --item-vectors, one a line; default: the catalogue's order", false},
     {"out", "FILE", NULL, "the bundle to write", true},
     NJ_JSON_OPTION,
 };

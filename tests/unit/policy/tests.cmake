@@ -1,1 +1,7 @@
+nj_test(unit/policy/test_cold.c LIBS nj_policies LABEL unit)
+nj_test(unit/policy/test_fill.c LIBS nj_policies LABEL unit)
+nj_test(unit/policy/test_item_attributes.c LIBS nj_item_attributes LABEL unit)
+nj_test(unit/policy/test_policy_check.c LIBS nj_policy LABEL unit)
+nj_test(unit/policy/test_policy_pack.c LIBS nj_policy LABEL unit)
+nj_test(unit/policy/test_policy_read.c LIBS nj_policy m LABEL unit)
 nj_test(unit/policy/test_rerank.c LIBS nj_policies LABEL unit)
