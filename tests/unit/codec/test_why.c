@@ -22,19 +22,18 @@ static void pack_example(nj_buffer *out, const uint32_t *trace, size_t trace_cou
 {
     const nj_row_more more = {trace, trace_count, WHY};
     nj_buffer_init(out, 4096);
-    assert_int_equal(
-        nj_row_pack_more(out, NJ_ROW_COLD_ITEMS, ITEMS, SCORES, 2, &HISTORY, &more), NJ_OK);
+    assert_int_equal(nj_row_pack_more(out, NJ_ROW_COLD_ITEMS, ITEMS, SCORES, 2, &HISTORY, &more),
+                     NJ_OK);
 }
 
 static void the_bytes_never_change(void **state)
 {
     (void)state;
-    static const uint8_t GOLDEN[] = {0x98, 1,    0xcc, 0x80, 0x92, 17,   0xa1, 'x',  0x92, 0xca,
-                                     0xbf, 0xc0, 0,    0,    0xca, 0xbe, 0x80, 0,    0,    0xc4,
-                                     8,    1,    2,    3,    4,    5,    6,    7,    8,    0,
-                                     0xc0, 0xc4, 20,   0,    0,    0,    0,    0xc0, 0xbf, 3,
-                                     0x05, 0,    0,    0,    0x3f, 0,    0,    0x80, 0xbf, 0,
-                                     0,    0x80, 0x3e};
+    static const uint8_t GOLDEN[] = {0x98, 1, 0xcc, 0x80, 0x92, 17,   0xa1, 'x',  0x92, 0xca, 0xbf,
+                                     0xc0, 0, 0,    0xca, 0xbe, 0x80, 0,    0,    0xc4, 8,    1,
+                                     2,    3, 4,    5,    6,    7,    8,    0,    0xc0, 0xc4, 20,
+                                     0,    0, 0,    0,    0xc0, 0xbf, 3,    0x05, 0,    0,    0,
+                                     0x3f, 0, 0,    0x80, 0xbf, 0,    0,    0x80, 0x3e};
     nj_buffer row;
     pack_example(&row, NULL, 0);
     assert_int_equal(row.size, sizeof GOLDEN);
@@ -75,9 +74,8 @@ static void numbers_of_a_later_version_are_told_by_number(void **state)
     assert_true(nj_why_check(nj_buffer_slice(&bytes), 1));
     assert_int_equal(nj_why_json(&json, nj_buffer_slice(&bytes)), NJ_OK);
     assert_int_equal(nj_buffer_append(&json, "", 1), NJ_OK);
-    assert_string_equal(
-        (char *)json.bytes,
-        "[{\"source\": \"source200\", \"raw\": 1, \"adjust\": {\"adjust7\": 2}}]");
+    assert_string_equal((char *)json.bytes,
+                        "[{\"source\": \"source200\", \"raw\": 1, \"adjust\": {\"adjust7\": 2}}]");
     nj_buffer_fini(&bytes);
     nj_buffer_fini(&json);
 }
@@ -136,7 +134,8 @@ static void what_is_cut_too_long_or_not_finite_is_refused(void **state)
     static const uint8_t NOTHING[] = {0, 1, 0, 0, 0, 0, 0, 0, 0, 0x80};
     expect_refused(NAN_RAW, sizeof NAN_RAW, 1);
     expect_refused(INFINITE, sizeof INFINITE, 1);
-    expect_refused(NOTHING, sizeof NOTHING, 1); // an adjustment of 0 is left out: one form for one row
+    expect_refused(NOTHING, sizeof NOTHING,
+                   1); // an adjustment of 0 is left out: one form for one row
     nj_buffer_fini(&bytes);
 }
 
@@ -191,9 +190,9 @@ static void the_longest_row_fits_its_bound(void **state)
     nj_buffer packed;
     nj_buffer_init(&packed, NJ_ROW_BYTES_MAX);
     const nj_row_more more = {trace, NJ_ROW_TRACE_MAX, why};
-    assert_int_equal(nj_row_pack_more(&packed, UINT32_MAX, items, scores, NJ_ROW_ITEMS_MAX,
-                                      &HISTORY, &more),
-                     NJ_OK);
+    assert_int_equal(
+        nj_row_pack_more(&packed, UINT32_MAX, items, scores, NJ_ROW_ITEMS_MAX, &HISTORY, &more),
+        NJ_OK);
     assert_true(nj_row_scan_open(nj_buffer_slice(&packed), &scan));
     assert_int_equal(scan.why.size, NJ_ROW_ITEMS_MAX * NJ_WHY_ITEM_BYTES_MAX);
     assert_ok(nj_row_unpack(nj_buffer_slice(&packed), &row, &err), &err);
@@ -212,10 +211,10 @@ static void a_row_whose_why_tells_of_other_items_is_refused(void **state)
     assert_false(nj_row_scan_open(nj_buffer_slice(&bytes), &scan));
     assert_refused(nj_row_unpack(nj_buffer_slice(&bytes), &row, &err), NJ_INPUT, &err,
                    "20 bytes of why do not tell of 2 items");
-    static const uint8_t NOT_BYTES[] = {0x98, 1, 0, 0x90, 0x90, 0xc4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xc0, 7};
-    assert_refused(
-        nj_row_unpack((nj_slice){(const char *)NOT_BYTES, sizeof NOT_BYTES}, &row, &err), NJ_INPUT,
-        &err, "why");
+    static const uint8_t NOT_BYTES[] = {0x98, 1, 0, 0x90, 0x90, 0xc4, 8, 0,    0,
+                                        0,    0, 0, 0,    0,    0,    0, 0xc0, 7};
+    assert_refused(nj_row_unpack((nj_slice){(const char *)NOT_BYTES, sizeof NOT_BYTES}, &row, &err),
+                   NJ_INPUT, &err, "why");
     nj_buffer_fini(&bytes);
 }
 
