@@ -124,7 +124,9 @@ typedef struct {
     nj_cold_items_kind cold_items;
     uint32_t cold_first; // 0-based place of a list from which cold items may stand
     float cold_least;    // cosine that an item needs at least
-    float cold_fading;   // of the history's vectors, as neighbour_fading
+    float
+        cold_ahead; // how far its cosine is above that of the candidate whose place it takes, at least; -2: any
+    float cold_fading; // of the history's vectors, as neighbour_fading
     uint32_t
         borrow_levels; // prefix borrowing: a cold item takes the score of the best candidate that begins with so many of its codes; 0: off
     float borrow_less; // what is taken off that score

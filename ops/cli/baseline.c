@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/bits.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/catalogue/job.h"
+#include "common/catalogue/unseen_rows.h"
 #include "common/cli/progress.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/interactions.h"
@@ -105,6 +107,23 @@ static nj_status read_counts(const nj_arguments *arguments, command *c, nj_error
     return status;
 }
 
+// --unseen says what becomes of items that training has not, and --embeddings is what it needs for that.
+static nj_status check_unseen(const nj_arguments *arguments, method m, nj_error *err)
+{
+    const char *unseen = nj_argument(arguments, "unseen");
+    if (unseen != NULL && strcmp(unseen, "neighbours") != 0) {
+        return nj_fail(err, NJ_USAGE, "--unseen is \"%s\", must be neighbours", unseen);
+    }
+    if (unseen != NULL && m != SASREC) {
+        return nj_fail(err, NJ_USAGE, "--unseen is nothing that %s has", METHODS[m]);
+    }
+    return (unseen != NULL) == (nj_argument(arguments, "embeddings") != NULL)
+               ? NJ_OK
+               : nj_fail(err, NJ_USAGE,
+                         "--unseen neighbours and --embeddings go together: the embeddings say "
+                         "which items are near");
+}
+
 static nj_status read_options(const nj_arguments *arguments, command *c, nj_error *err)
 {
     nj_status status = read_method(arguments, &c->method, err);
@@ -126,6 +145,9 @@ static nj_status read_options(const nj_arguments *arguments, command *c, nj_erro
     if (status == NJ_OK && (c->method == SASREC) != (nj_argument(arguments, "model") != NULL)) {
         status = nj_fail(err, NJ_USAGE, "--model goes with the method sasrec, and with it only");
     }
+    if (status == NJ_OK) {
+        status = check_unseen(arguments, c->method, err);
+    }
     c->words = nj_split_describe(&c->split, &c->source);
     return status;
 }
@@ -146,6 +168,51 @@ static nj_status count_popularity(command *c, nj_error *err)
     return nj_popularity_order(c->counts, N, c->order, err);
 }
 
+// Sets the items that training has not to the mean of those nearest by --embeddings, and packs the model again.
+static nj_status place_unseen(const nj_npy *npy, command *c, nj_error *err)
+{
+    const size_t N = c->items.items.count;
+    nj_unseen_rows unseen = {0};
+    if (npy->shape[0] != N) {
+        return nj_fail(err, NJ_INPUT, "%s has %zu rows and --ids %zu items: row i is of item i",
+                       npy->path, npy->shape[0], N);
+    }
+    uint64_t *seen = calloc(nj_bits_words(N) + 1, sizeof *seen);
+    if (seen == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu items", N);
+    }
+    for (size_t i = 0; i < N; i++) {
+        if (c->counts[i] > 0) {
+            nj_bits_add(seen, i);
+        }
+    }
+    nj_status status = nj_unseen_rows_find(npy, seen, NJ_UNSEEN_NEAREST, c->pool, &unseen, err);
+    if (status == NJ_OK) {
+        nj_unseen_rows_fill(&unseen, c->sasrec->values + c->sasrec->items, c->sasrec->config.D);
+        for (size_t i = 0; i < nj_sasrec_part_count(c->sasrec); i++) {
+            nj_sasrec_pack_part(c->sasrec, i);
+        }
+        nj_log(NJ_LOG_INFO,
+               "%" PRIu32 " items that training has not: each the mean of its %d nearest",
+               unseen.count, NJ_UNSEEN_NEAREST);
+    }
+    nj_unseen_rows_fini(&unseen);
+    free(seen);
+    return status;
+}
+
+static nj_status read_unseen(const nj_arguments *arguments, command *c, nj_error *err)
+{
+    nj_npy npy = {0};
+    const char *path = nj_argument(arguments, "embeddings");
+    nj_status status = path != NULL ? nj_npy_open(path, &npy, err) : NJ_OK;
+    if (path != NULL && status == NJ_OK) {
+        status = place_unseen(&npy, c, err);
+        nj_npy_close(&npy);
+    }
+    return status;
+}
+
 static nj_status open_sasrec(const nj_arguments *arguments, command *c, nj_error *err)
 {
     const nj_kernels *kernels = NULL;
@@ -154,6 +221,9 @@ static nj_status open_sasrec(const nj_arguments *arguments, command *c, nj_error
     if (status == NJ_OK) {
         status = nj_sasrec_files_read(nj_argument(arguments, "model"), &digest, kernels, &c->sasrec,
                                       err);
+    }
+    if (status == NJ_OK) {
+        status = read_unseen(arguments, c, err);
     }
     if (status == NJ_OK) {
         c->recommender = nj_sasrec_recommender(c->sasrec);

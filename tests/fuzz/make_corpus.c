@@ -82,6 +82,18 @@ static void append_row(nj_buffer *out, uint32_t seed, size_t count)
     need(nj_row_pack(out, seed & 7, items, scores, count, &HISTORY), NULL);
 }
 
+static void append_row_with_why(nj_buffer *out)
+{
+    static const nj_history_digest HISTORY = {{4, 5, 6}};
+    const nj_slice items[] = {nj_slice_from("7"), nj_slice_from("shoe-7")};
+    const float scores[] = {-0.5f, -1};
+    const nj_why why[] = {{.source = NJ_SOURCE_BEAM, .raw = -0.5f},
+                          {.source = NJ_SOURCE_COLD, .raw = 0.75f, .adjust = {-1.75f, 0, 0.25f}}};
+    need(nj_row_pack_more(out, NJ_ROW_COLD_ITEMS, items, scores, 2, &HISTORY,
+                          &(nj_row_more){.why = why}),
+         NULL);
+}
+
 // Rows that the plan of fuzz_dispatch.c accepts: its items are "0" to "7".
 static void append_rows(nj_buffer *out, size_t count)
 {
@@ -133,6 +145,8 @@ static void make_codec(void)
     save_codec("row-of-four", ROW, 0, &bytes);
     append_row(&bytes, 0, 0);
     save_codec("row-of-none", ROW, 0, &bytes);
+    append_row_with_why(&bytes);
+    save_codec("row-with-why", ROW, 0, &bytes);
     append_rows(&bytes, 2);
     save_codec("two-rows", ROWS, 2, &bytes);
     nj_buffer_fini(&bytes);

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "common/base/arena.h"
+#include "common/base/slice.h"
 #include "common/math/kernels.h"
 #include "common/sid/eligible.h"
 #include "common/sid/trie.h"
@@ -43,6 +44,22 @@ typedef struct {
     void (*logits)(void *context, uint32_t step, uint32_t first, uint32_t count, float *logits);
 } nj_beam_model;
 
+// How the W beams of a step are chosen.
+//
+//   plain       the W best.
+//   diverse     G groups of W / G beams, each a search of its own. Group after group chooses at each level, and a code that earlier
+//               groups have chosen there n times costs n * penalty. Penalties stay in the score. A leaf that several groups
+//               reach stands in the result once, with its best score: so the result may have fewer than W leaves.
+//   stochastic  W leaves drawn without replacement, each next one with its share of what is left. A child's chance is
+//               proportional to exp((logit + bias) / draw_temperature) among the allowed children of its parent, those alone that
+//               top_p leaves. The score is the logarithm of the chance, moved by the draw: best first is the order of drawing,
+//               and the first has score 0. A draw depends on the user's key and the prefix alone: a wider search begins with
+//               the leaves of a narrower one, and excluding an item changes no other's draw. Excluded leaves leave
+//               their place to others below the prefixes that the search has reached.
+//
+// A plain search with W = 1 is the greedy one; a stochastic search with W = 1 is ancestral sampling.
+typedef enum { NJ_BEAM_PLAIN, NJ_BEAM_DIVERSE, NJ_BEAM_STOCHASTIC } nj_beam_kind;
+
 typedef struct {
     uint32_t W;                         // beams kept a user
     uint32_t leaves;                    // wanted at the end, best first; W or more gives W
@@ -51,6 +68,17 @@ typedef struct {
     float temperature;                  // divides the logits before the log-softmax; 1 = off
     bool renormalise; // scores are normalised over the allowed children instead of all V
     bool trace;       // say which prefixes were looked at
+
+    // All zero: a plain search, whose results have the same bits as before there were others.
+    nj_beam_kind kind;
+    uint32_t groups; // diverse: G, at least 1; divides W
+    float penalty;   // diverse: of one earlier choice of the same code; finite
+    float
+        draw_temperature; // stochastic: above 0; 1 = off. It changes chances, not the raw log-probabilities
+    float top_p; // stochastic: of the likeliest children as many as have this mass; 1 = off
+    const uint64_t *user_keys; // stochastic: [B] of nj_beam_user_key; borrowed for the search
+    // [node_count[l + 1]] added to the score of a beam that enters a node of level l + 1: finite, of either sign; borrowed. NULL: 0
+    const float *node_bias[NJ_LEVELS_MAX];
 } nj_beam_config;
 
 // Catalogue rows that one user must not get: those of a list, and those that are not eligible. No beam enters a prefix that has no
@@ -65,8 +93,11 @@ typedef struct {
 // What the search leaves of one user: leaves, best first.
 typedef struct {
     uint32_t *leaves; // [count]
-    float *scores;    // [count] sums of log-probabilities, falling
-    uint32_t count;   // at most `leaves` and W
+    float *scores;    // [count] what they are ranked by, falling
+    // [count] sums of log-probabilities, without bias, penalty and draw; plain and without a bias: `scores` itself
+    float *raw;
+    float *bias;    // [count] sums of node_bias; NULL where the config has none
+    uint32_t count; // at most `leaves` and W
     // false: an allowed token or its norm was NaN or infinite, and the list means nothing
     bool finite;
     // [trace_count] with config.trace: names (common/sid/prefix.h) of the prefixes whose children decided the result, level by
@@ -77,24 +108,34 @@ typedef struct {
 
 bool nj_excluded(const nj_exclusions *exclusions, uint32_t row);
 
-/// Bytes of arena of one search over B users, results included. SIZE_MAX on overflow.
-size_t nj_beam_scratch_bytes(const nj_trie *trie, uint32_t B, uint32_t W, uint32_t V,
-                             uint32_t chunk_rows_max, bool trace);
+/// The key of a user's draws: of the policy's seed and the user's id, so that no batch, order or worker changes a draw.
+uint64_t nj_beam_user_key(uint64_t seed, nj_slice id);
 
-/// Prefixes that the trace of one user has at the most, in a search W wide.
-size_t nj_beam_trace_max(const nj_trie *trie, uint32_t W);
+/// Beams of each group of a diverse search, W otherwise: a search covers the trie when so many do.
+uint32_t nj_beam_group_width(const nj_beam_config *config);
+
+/// Bytes of arena of one search over B users, results included. Of `config` what says how wide it is counts, and that it has a
+/// bias: which, and the keys, may come later. SIZE_MAX on overflow.
+size_t nj_beam_scratch_bytes(const nj_trie *trie, const nj_beam_config *config, uint32_t B,
+                             uint32_t V, uint32_t chunk_rows_max);
+
+/// Prefixes that the trace of one user has at the most.
+size_t nj_beam_trace_max(const nj_trie *trie, const nj_beam_config *config);
 
 /// Rows of the widest step: what a model must have room for.
-size_t nj_beam_rows_max(const nj_trie *trie, uint32_t B, uint32_t W);
+size_t nj_beam_rows_max(const nj_trie *trie, const nj_beam_config *config, uint32_t B);
 
-/// Searches. `results` is [B]; its arrays are taken from `arena` and stay until it is rewound. The last step computes no beam whose
-/// score lies below the worst of a full list of `leaves`: scores only fall, so no child of it could enter. What is left out is
-/// decided by the user's own scores alone.
+/// Searches. `results` is [B]; its arrays are taken from `arena` and stay until it is rewound. The last step of a plain search
+/// without a bias computes no beam whose score lies below the worst of a full list of `leaves`: scores only fall there, so no
+/// child of it could enter. What is left out is decided by the user's own scores alone.
 ///
 ///   exclusions  [B]  what each user must not get
 ///
-/// Source  DESIGN.md section 6: as Transformers 5.17 with prefix_allowed_tokens_fn and length penalty 0
-/// Proof   tests/unit/beam/test_beam.c against a brute-force search
+/// Source  plain: DESIGN.md section 6, as Transformers 5.17 with prefix_allowed_tokens_fn and length penalty 0. Diverse:
+///         Vijayakumar et al. 2016, as Transformers 4.49 with num_beam_groups. Stochastic: Kool, van Hoof, Welling 2019, "Stochastic
+///         beams and where to find them", algorithm 1, with scores as arrival times (worker/beam/beam_stochastic.c)
+/// Proof   tests/unit/beam/test_beam.c, test_beam_diverse.c, test_beam_stochastic.c against searches that look at everything;
+///         tests/parity/test_diverse.c against Transformers
 void nj_beam_search(const nj_trie *trie, const nj_beam_config *config, const nj_beam_model *model,
                     const nj_kernels *kernels, const nj_exclusions *exclusions, uint32_t B,
                     nj_arena *arena, nj_beam_result *results);
