@@ -24,7 +24,7 @@ enum {
 enum {
 #define NJ_ADJUST(name, number, word, meaning) NJ_ADJUST_##name = (number),
 #include "schemas/why.def"
-    NJ_ADJUST_COUNT = 6
+    NJ_ADJUST_COUNT = 7
 };
 
 #define NJ_WHY_ADJUST_MAX 8 // that the bytes have room for

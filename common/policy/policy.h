@@ -66,6 +66,8 @@ enum {
     NJ_POLICY_KEY_COUNT
 };
 
+#define NJ_POLICY_LINE_SET UINT32_MAX // set beside the file: nj_policy_override
+
 // Lines of the policy file (1-based), for messages only; 0: the file does not say it.
 typedef struct {
     uint32_t keys[NJ_POLICY_KEY_COUNT];
@@ -139,5 +141,14 @@ typedef struct {
 
 /// Whether any stage is on. Where none is, lists are those without a policy.
 bool nj_policy_acts(const nj_policy *policy);
+
+/// Whether some alpha of the prefix priors is not 0.
+bool nj_policy_has_prior(const nj_policy *policy);
+
+/// Places of a list of `top` that fresh items have at least: share * top, rounded up. The share counts in millionths, so that 0.2 of 20 is 4.
+uint32_t nj_policy_fresh_places(const nj_policy *policy, uint32_t top);
+
+/// Whether an item that was added on `day` (NJ_DAY_NONE: nobody knows when) is fresh.
+bool nj_policy_is_fresh(const nj_policy *policy, int32_t day);
 
 #endif

@@ -120,10 +120,9 @@ static void measure_values(nj_rerank *rerank)
             continue;
         }
         rerank->steps[i] = measure_step(rerank, i);
-        rerank->values[i] =
-            is_calibrated(rerank)
-                ? (1 - c) * rerank->steps[i] - c * (mix->with[mix->groups[i]] - mix->now)
-                : rerank->steps[i];
+        rerank->values[i] = is_calibrated(rerank) ? (1 - c) * rerank->steps[i] -
+                                                        c * (mix->with[mix->groups[i]] - mix->now)
+                                                  : rerank->steps[i];
     }
 }
 

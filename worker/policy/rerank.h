@@ -12,7 +12,7 @@
 //   determinantal  m(i) = r rel(i) + (1 - r) log d(i)^2, d(i)^2 what i adds to the determinant of S's matrix of alike: the greedy search for
 //                  the largest r sum of rel + (1 - r) log det. Vectors are alike by (1 + cosine) / 2 here, as in the paper, so that opposites
 //                  are as unlike as can be. d^2 counts as NJ_RERANK_LEAST_VOLUME at least: what lies in the span of S is
-//                  ranked by relevance alone, behind what does not
+//                  ranked by relevance alone, behind what does not, and adds nothing to S's matrix when it is chosen all the same
 //   calibration    (1 - c) m(i) - c (KL(S + i) - KL(S)), m without re-ranking is rel(i). KL(S) = sum over categories g of p(g) log(p(g) / q'(g)),
 //                  p the shares in the history, q those in S, q' = (1 - .01) q + .01 p; KL of an empty list is that of q = 0
 //

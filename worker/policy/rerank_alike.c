@@ -24,8 +24,8 @@ size_t nj_rerank_alike_bytes(const nj_rerank_inputs *inputs)
     bytes = nj_rerank_add_cost(bytes, nj_rerank_cost(count, sizeof(float)));
     return is_wide(inputs->vectors)
                ? bytes
-               : nj_rerank_add_cost(
-                     bytes, nj_rerank_cost(count, inputs->vectors->width * sizeof(float)));
+               : nj_rerank_add_cost(bytes,
+                                    nj_rerank_cost(count, inputs->vectors->width * sizeof(float)));
 }
 
 void nj_rerank_alike_begin(nj_rerank *rerank, nj_arena *arena)
@@ -41,8 +41,7 @@ void nj_rerank_alike_begin(nj_rerank *rerank, nj_arena *arena)
     look->owners = nj_arena_take(arena, count * sizeof *look->owners);
     look->places = nj_arena_take(arena, count * sizeof *look->places);
     look->products = nj_arena_take(arena, count * sizeof *look->products);
-    look->rows =
-        is_wide(vectors) ? NULL : nj_arena_take(arena, count * D * sizeof *look->rows);
+    look->rows = is_wide(vectors) ? NULL : nj_arena_take(arena, count * D * sizeof *look->rows);
     look->vector_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t row = rerank->pool[i].row;

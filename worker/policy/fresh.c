@@ -1,0 +1,146 @@
+#include "worker/policy/fresh.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// What a share is off its true value as a float32 must not cost a place: .3 of 10 are 3.
+#define SHARE_ROUNDING 1e-4
+
+static uint32_t count_wanted(const nj_policy *policy, uint32_t top)
+{
+    const double wanted = ceil((double)policy->fresh_share * top - SHARE_ROUNDING);
+    return wanted <= 0 ? 0 : wanted < top ? (uint32_t)wanted : top;
+}
+
+static bool is_fresh_day(const nj_policy *policy, int32_t day)
+{
+    return day != NJ_DAY_NONE && day <= policy->fresh_until &&
+           day >= policy->fresh_until - (int64_t)policy->fresh_days;
+}
+
+size_t nj_fresh_bytes(const nj_policy *policy, const nj_trie *trie)
+{
+    return policy->fresh_share > 0 ? ((size_t)trie->item_count + 1) * sizeof(uint32_t) : 0;
+}
+
+bool nj_fresh_has(const nj_fresh *fresh, uint32_t row)
+{
+    return fresh->day_of != NULL && is_fresh_day(fresh->policy, fresh->day_of[row]);
+}
+
+nj_status nj_fresh_init(const nj_policy *policy, const nj_attributes *attributes,
+                        const nj_trie *trie, const nj_sids *sids, const uint64_t *listable,
+                        uint32_t top, nj_fresh *out, nj_error *err)
+{
+    nj_fresh fresh = {.policy = policy, .sids = sids, .wanted = count_wanted(policy, top)};
+    if (policy->fresh_share > 0) {
+        fresh.day_of = attributes->columns[policy->fresh_attribute].day_of;
+        fresh.rows = malloc(nj_fresh_bytes(policy, trie));
+        if (fresh.rows == NULL) {
+            return nj_fail(err, NJ_NO_MEMORY, "no memory for the fresh ones of %u items",
+                           trie->item_count);
+        }
+        // Leaves, and so places in `items`, are in the order of their SIDs.
+        for (uint32_t i = 0; i < trie->item_count; i++) {
+            const uint32_t row = trie->items[i];
+            if (nj_bits_has(listable, row) && nj_fresh_has(&fresh, row)) {
+                fresh.rows[fresh.count++] = row;
+            }
+        }
+    }
+    *out = fresh;
+    return NJ_OK;
+}
+
+void nj_fresh_fini(nj_fresh *fresh)
+{
+    free(fresh->rows);
+    *fresh = (nj_fresh){0};
+}
+
+static int compare_codes(const uint16_t *a, const uint16_t *b, uint32_t levels)
+{
+    for (uint32_t l = 0; l < levels; l++) {
+        if (a[l] != b[l]) {
+            return a[l] < b[l] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+static const uint16_t *find_codes(const nj_fresh *fresh, uint32_t row)
+{
+    return fresh->sids->codes + (size_t)row * fresh->sids->level_count;
+}
+
+// The first fresh row that begins with the codes or stands behind those that do.
+static uint32_t find_first(const nj_fresh *fresh, const uint16_t *codes, uint32_t levels)
+{
+    uint32_t low = 0;
+    uint32_t high = fresh->count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (compare_codes(find_codes(fresh, fresh->rows[middle]), codes, levels) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+typedef struct {
+    const nj_fresh *fresh;
+    const nj_listable *listable;
+    nj_constraints *constraints;
+    nj_candidates *candidates;
+    uint32_t looks; // left
+    uint32_t need;  // left
+    float score;
+} taking;
+
+// Those that begin with the first `levels` of the codes.
+static void take_below(taking *t, const uint16_t *codes, uint32_t levels)
+{
+    const nj_fresh *fresh = t->fresh;
+    nj_candidates *candidates = t->candidates;
+    for (uint32_t i = find_first(fresh, codes, levels); i < fresh->count && t->need > 0; i++) {
+        const uint32_t row = fresh->rows[i];
+        if (t->looks == 0 || candidates->count == candidates->room ||
+            compare_codes(find_codes(fresh, row), codes, levels) != 0) {
+            return;
+        }
+        t->looks--;
+        if (nj_listable_has(t->listable, row) && nj_constraints_reserve(t->constraints, row)) {
+            candidates->items[candidates->count++] =
+                (nj_candidate){.row = row,
+                               .leaf = nj_listable_leaf(t->listable, row),
+                               .score = t->score,
+                               .source = NJ_SOURCE_NEAR,
+                               .raw = (float)levels};
+            t->need--;
+        }
+    }
+}
+
+uint32_t nj_fresh_reserve_near(const nj_fresh *fresh, const nj_listable *listable, uint32_t need,
+                               nj_constraints *constraints, nj_candidates *candidates)
+{
+    const uint32_t count = candidates->count;
+    taking t = {.fresh = fresh,
+                .listable = listable,
+                .constraints = constraints,
+                .candidates = candidates,
+                .looks = NJ_FRESH_LOOKS_MAX,
+                .need = need,
+                .score = count > 0 ? candidates->items[count - 1].score : 0};
+    for (uint32_t levels = fresh->sids->level_count; levels > 0; levels--) {
+        for (uint32_t i = 0; i < count && t.need > 0; i++) {
+            take_below(&t, find_codes(fresh, candidates->items[i].row), levels);
+        }
+    }
+    if (t.need > 0) {
+        take_below(&t, NULL, 0);
+    }
+    return need - t.need;
+}
