@@ -28,6 +28,9 @@ const nj_example NJ_EXAMPLES[] = {
     {"man", "  nightjar man run\n"
             "  nightjar man store-get\n"
             "  nightjar man --out pages                # for packages\n"},
+    {"policy check", "  nightjar policy check policy.yaml --bundle night.njb --top 10\n"},
+    {"policy explain", "  nightjar policy explain policy.yaml --bundle night.njb --top 10\n"
+                       "  nightjar policy explain --bundle night.njb       # its own\n"},
     {"policy sweep", "  nightjar policy sweep --bundle night.njb --users histories.txt \\\n"
                      "      --policy policy.yaml --pictures pictures \\\n"
                      "      --curves 'mmr: rerank.method=mmr rerank.relevance=1,.9,.7'\n"},

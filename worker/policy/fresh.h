@@ -45,7 +45,7 @@ bool nj_fresh_has(const nj_fresh *fresh, uint32_t row);
 /// NJ_SOURCE_NEAR, raw the codes in common, and the score of the last candidate (0 where there was none).
 ///
 /// Returns  how many were reserved
-/// Proof    tests/unit/policy/test_fresh.c against a look at every pair
+/// Proof    tests/unit/policy/test_policies.c against a look at every pair
 uint32_t nj_fresh_reserve_near(const nj_fresh *fresh, const nj_listable *listable, uint32_t need,
                                nj_constraints *constraints, nj_candidates *candidates);
 
