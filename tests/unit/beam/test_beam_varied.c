@@ -211,14 +211,15 @@ static void biases_are_added_level_by_level_and_may_raise_a_score(void **state)
     (void)state;
     static const uint32_t WIDTHS[] = {1, 5, 20, 500};
     static float memory[L][ITEMS];
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= 12; seed++) {
         world w;
         make_world(&w, seed * 900, ITEMS);
         const nj_exclusions none[2] = {{0}};
         for (size_t i = 0; i < 8; i++) {
             nj_beam_config config = i < 4 ? make_config(WIDTHS[i]) : make_diverse(12, 3, 0.4f);
-            make_bias(&w, seed + i, 0.25f, &config, memory);
-            config.node_bias[i % L] = i == 2 ? NULL : config.node_bias[i % L];
+            // Large ones lift leaves of beams that would else be left out.
+            make_bias(&w, seed + i, seed % 4 == 1 ? 1.5f : 0.25f, &config, memory);
+            config.node_bias[i % L] = seed % 3 == 0 ? NULL : config.node_bias[i % L];
             config.leaves = seed % 2 == 0 ? config.W : 1 + config.W / 3;
             check_against_slow(&w, &config, none, 2, 7);
         }
