@@ -7,9 +7,9 @@
 
 #include "common/base/error.h"
 #include "common/catalogue/attributes.h"
+#include "worker/policy/candidate.h"
 #include "worker/policy/constraints.h"
 #include "worker/policy/listable.h"
-#include "worker/policy/candidate.h"
 
 // Fresh items that are looked at for one list: with more of them that a user may not get, his list has fewer.
 #define NJ_FRESH_LOOKS_MAX 16384

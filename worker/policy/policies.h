@@ -36,16 +36,18 @@ typedef struct {
     const nj_attributes *attributes;
     const nj_item_vectors *vectors;
     const nj_neighbour_table *neighbours;
-    uint32_t trained_item_count; // rows that the checkpoint says it was trained on; 0: it does not say
-    uint32_t beam;               // W of the settings
-    uint32_t top;                // places of a list
-    uint32_t history_max;        // rows of a user's history at the most
+    uint32_t
+        trained_item_count; // rows that the checkpoint says it was trained on; 0: it does not say
+    uint32_t beam;          // W of the settings
+    uint32_t top;           // places of a list
+    uint32_t history_max;   // rows of a user's history at the most
     const nj_kernels *kernels;
 } nj_policies_inputs;
 
 typedef struct {
     nj_slice id;
-    const uint32_t *history; // [history_count] catalogue rows, oldest first: those that the encoder was given
+    const uint32_t
+        *history; // [history_count] catalogue rows, oldest first: those that the encoder was given
     uint32_t history_count;
     const nj_exclusions *exclusions; // what he must not get
 } nj_policy_user;

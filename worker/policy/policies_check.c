@@ -102,12 +102,12 @@ nj_status nj_policies_check(const nj_policies_inputs *inputs, nj_error *err)
                        "there is none: pack it with --neighbours");
     }
     if (wants_priors(inputs) && inputs->catalogue->counts == NULL) {
-        return nj_fail(err, NJ_CONFIG,
-                       "policy: adjust.prefix_prior needs the bundle's section \"counts\", there is "
-                       "none: pack it with --histories");
+        return nj_fail(
+            err, NJ_CONFIG,
+            "policy: adjust.prefix_prior needs the bundle's section \"counts\", there is "
+            "none: pack it with --histories");
     }
-    if (policy->fresh_share > 0 &&
-        !is_column(inputs, policy->fresh_attribute, NJ_ATTRIBUTE_DAYS)) {
+    if (policy->fresh_share > 0 && !is_column(inputs, policy->fresh_attribute, NJ_ATTRIBUTE_DAYS)) {
         return nj_fail(err, NJ_CONFIG,
                        "policy: constraints.fresh needs a column of days, column %u of the "
                        "bundle's section \"attributes\" is none: pack it with --attributes",

@@ -127,8 +127,8 @@ static inline void shop_build_trie(shop *s)
                            .retired = s->retired};
     nj_buffer_init(&s->trie_bytes, (size_t)1 << 20);
     assert_ok(nj_trie_build(&view->sids, &s->trie_bytes, &err), &err);
-    assert_ok(
-        nj_trie_open(s->trie_bytes.bytes, s->trie_bytes.size, SHOP_ROWS, &view->trie, &err), &err);
+    assert_ok(nj_trie_open(s->trie_bytes.bytes, s->trie_bytes.size, SHOP_ROWS, &view->trie, &err),
+              &err);
     view->counts = s->counts;
     s->eligible_memory = malloc(nj_eligible_bytes(&view->trie));
     assert_non_null(s->eligible_memory);
