@@ -213,21 +213,27 @@ nj_status nj_row_check(nj_slice bytes, nj_row *scratch, nj_error *err)
 
 // ---- JSON ----
 
-static nj_status append_flags(nj_buffer *out, uint32_t flags)
+const char *nj_row_flag_word(unsigned bit)
 {
-    static const char *const WORDS[32] = {
+    static const char *const WORDS[NJ_ROW_FLAGS_MAX] = {
 #define NJ_ROW_FLAG(name, bit, word, meaning) [bit] = word,
 #include "schemas/row.def"
 #undef NJ_ROW_FLAG
     };
+    return bit < NJ_ROW_FLAGS_MAX ? WORDS[bit] : NULL;
+}
+
+static nj_status append_flags(nj_buffer *out, uint32_t flags)
+{
     nj_status status = nj_buffer_printf(out, ", \"flags\": [");
     const char *between = "";
-    for (unsigned bit = 0; bit < 32 && status == NJ_OK; bit++) {
+    for (unsigned bit = 0; bit < NJ_ROW_FLAGS_MAX && status == NJ_OK; bit++) {
+        const char *word = nj_row_flag_word(bit);
         if ((flags >> bit & 1u) == 0) {
             continue;
         }
-        status = WORDS[bit] != NULL ? nj_buffer_printf(out, "%s\"%s\"", between, WORDS[bit])
-                                    : nj_buffer_printf(out, "%s\"bit%u\"", between, bit);
+        status = word != NULL ? nj_buffer_printf(out, "%s\"%s\"", between, word)
+                              : nj_buffer_printf(out, "%s\"bit%u\"", between, bit);
         between = ", ";
     }
     return status != NJ_OK ? status : nj_buffer_append(out, "]", 1);

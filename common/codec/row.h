@@ -25,6 +25,7 @@
      NJ_ROW_ITEMS_MAX * NJ_WHY_ITEM_BYTES_MAX)
 #define NJ_HISTORY_DIGEST_BYTES 8
 #define NJ_ROW_AGE_MAX 65535 // nights
+#define NJ_ROW_FLAGS_MAX 32
 
 enum {
 #define NJ_ROW_FLAG(name, bit, word, meaning) NJ_ROW_##name = 1u << (bit),
@@ -82,6 +83,9 @@ NJ_CHECKED nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags,
 /// nothing of use afterwards.
 /// Proof    tests/unit/codec/test_row.c
 NJ_CHECKED nj_status nj_row_check(nj_slice bytes, nj_row *scratch, nj_error *err);
+
+/// The word of a flag's bit, NULL where it has none.
+const char *nj_row_flag_word(unsigned bit);
 
 /// Appends {"user": ..., "items": [...], "scores": [...]} and, where a flag is set, "flags": [...], an age that is not 0 as "age", and "why"
 /// where the row says it; no newline.

@@ -29,16 +29,6 @@ typedef enum { POPULARITY, CO_VISITATION, ITEM_KNN, SASREC, METHOD_COUNT } metho
 static const char *const METHODS[METHOD_COUNT] = {"popularity", "co-visitation", "item-knn",
                                                   "sasrec"};
 
-// What each method takes where an option is not given; tuned on Beauty's validation items (ops/handbook/training.md).
-static const nj_neighbours_settings DEFAULTS[METHOD_COUNT] = {
-    [CO_VISITATION] = {.kind = NJ_NEIGHBOURS_CO_VISITATION,
-                       .neighbours_max = 200,
-                       .distance = 0.5,
-                       .back = 0.1,
-                       .fading = 0.4},
-    [ITEM_KNN] = {.kind = NJ_NEIGHBOURS_COSINE, .neighbours_max = 200, .shrink = 40, .fading = 0.5},
-};
-
 typedef struct {
     method method;
     nj_split split;
@@ -138,7 +128,8 @@ static nj_status read_options(const nj_arguments *arguments, command *c, nj_erro
 {
     nj_status status = read_method(arguments, &c->method, err);
     if (status == NJ_OK) {
-        c->neighbours_settings = DEFAULTS[c->method];
+        c->neighbours_settings = nj_neighbours_defaults(
+            c->method == ITEM_KNN ? NJ_NEIGHBOURS_COSINE : NJ_NEIGHBOURS_CO_VISITATION);
         c->list.masks_history = nj_argument_flag(arguments, "mask-history");
         status = read_numbers(arguments, c, err);
     }

@@ -5,12 +5,15 @@
 #include "common/catalogue/catalogue_make.h"
 #include "common/catalogue/catalogue_parts.h"
 #include "common/input/npy.h"
+#include "common/policy/policy_pack.h"
+#include "common/policy/policy_read.h"
 #include "common/store/publish.h"
 #include "common/store/schema.h"
 #include "common/wire/message.h"
 #include "tests/fuzz/decode.h"
 #include "tests/fuzz/folder.h"
 #include "tests/fuzz/records.h"
+#include "tests/support/policy_shelf.h"
 
 #define NOW_MS 1700000000000u
 #define GENERATION "gen-01HF7YAT00AAAAAAAAAAAAAAAA" // as in fuzz_store.c
@@ -79,6 +82,18 @@ static void append_row(nj_buffer *out, uint32_t seed, size_t count)
     need(nj_row_pack(out, seed & 7, items, scores, count, &HISTORY), NULL);
 }
 
+static void append_row_with_why(nj_buffer *out)
+{
+    static const nj_history_digest HISTORY = {{4, 5, 6}};
+    const nj_slice items[] = {nj_slice_from("7"), nj_slice_from("shoe-7")};
+    const float scores[] = {-0.5f, -1};
+    const nj_why why[] = {{.source = NJ_SOURCE_BEAM, .raw = -0.5f},
+                          {.source = NJ_SOURCE_COLD, .raw = 0.75f, .adjust = {-1.75f, 0, 0.25f}}};
+    need(nj_row_pack_more(out, NJ_ROW_COLD_ITEMS, items, scores, 2, &HISTORY,
+                          &(nj_row_more){.why = why}),
+         NULL);
+}
+
 // Rows that the plan of fuzz_dispatch.c accepts: its items are "0" to "7".
 static void append_rows(nj_buffer *out, size_t count)
 {
@@ -130,6 +145,8 @@ static void make_codec(void)
     save_codec("row-of-four", ROW, 0, &bytes);
     append_row(&bytes, 0, 0);
     save_codec("row-of-none", ROW, 0, &bytes);
+    append_row_with_why(&bytes);
+    save_codec("row-with-why", ROW, 0, &bytes);
     append_rows(&bytes, 2);
     save_codec("two-rows", ROWS, 2, &bytes);
     nj_buffer_fini(&bytes);
@@ -592,6 +609,30 @@ static void make_store(const char *input, uint32_t count)
     need(nj_staging_remove_take(&staging, &err), &err);
 }
 
+// ---- policy ----
+
+static void make_policies(void)
+{
+    static const char *const TEXTS[][2] = {{"section", SHELF_POLICY},
+                                           {"section-off", "version: 1\n"}};
+    policy_shelf shelf;
+    nj_error err;
+    shelf_open(&shelf);
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+        nj_policy policy;
+        nj_buffer bytes;
+        const char *text = TEXTS[i][1];
+        nj_buffer_init(&bytes, NJ_POLICY_BYTES_MAX);
+        need(nj_policy_parse(text, strlen(text), "policy.yaml", NULL, 0, &shelf.names, &policy,
+                             &err),
+             &err);
+        need(nj_policy_pack(&policy, &shelf.names, &bytes, &err), &err);
+        save_behind("policy", TEXTS[i][0], 0, &bytes);
+        nj_buffer_fini(&bytes);
+    }
+    shelf_close(&shelf);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -605,5 +646,6 @@ int main(int argc, char **argv)
     make_catalogue();
     make_store("one-leaf", 6);
     make_store("branch", 40);
+    make_policies();
     return EXIT_SUCCESS;
 }

@@ -54,7 +54,8 @@ typedef struct {
 //               proportional to exp((logit + bias) / draw_temperature) among the allowed children of its parent, those alone that
 //               top_p leaves. The score is the logarithm of the chance, moved by the draw: best first is the order of drawing,
 //               and the first has score 0. A draw depends on the user's key and the prefix alone: a wider search begins with
-//               the leaves of a narrower one, and excluding an item changes no other's draw.
+//               the leaves of a narrower one, and excluding an item changes no other's draw. Excluded leaves leave
+//               their place to others below the prefixes that the search has reached.
 //
 // A plain search with W = 1 is the greedy one; a stochastic search with W = 1 is ancestral sampling.
 typedef enum { NJ_BEAM_PLAIN, NJ_BEAM_DIVERSE, NJ_BEAM_STOCHASTIC } nj_beam_kind;

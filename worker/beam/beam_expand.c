@@ -88,7 +88,7 @@ void nj_beam_expand_plain(search *s, uint32_t step, uint32_t row, const float *l
 // What the groups before this one have chosen at this step, into `choices`. Rows come group by group, so their selections are whole.
 static void count_choices(search *s, uint32_t step, uint32_t user, uint32_t group)
 {
-    if (s->counted_user != user || s->counted_groups > group) {
+    if (s->counted_user != user) {
         memset(s->choices, 0, s->trie->codes_per_level[step] * sizeof *s->choices);
         s->counted_user = user;
         s->counted_groups = 0;
@@ -124,11 +124,10 @@ static void expand_into_group(search *s, uint32_t step, uint32_t row, uint32_t g
             selected->finite = false;
             return;
         }
-        if (nj_selection_would_take(selected, &c) &&
-            nj_beam_may_end(s, step, s->user[row], node)) {
-            const standing now = {
-                .raw = s->standings[row].raw + log_probability,
-                .bias = s->standings[row].bias + (bias != NULL ? bias[node] : 0.0f)};
+        if (nj_selection_would_take(selected, &c) && nj_beam_may_end(s, step, s->user[row], node)) {
+            const standing now = {.raw = s->standings[row].raw + log_probability,
+                                  .bias =
+                                      s->standings[row].bias + (bias != NULL ? bias[node] : 0.0f)};
             nj_selection_enter_standing(selected, c, &now);
         }
     }

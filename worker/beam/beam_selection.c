@@ -81,16 +81,10 @@ void nj_selection_sort(selection *selected)
     unheap(selected->heap, selected->count, nj_candidate_is_better);
 }
 
-// By node; of one node the best first.
+// By node; of one node the best first. Two that are equal in all of that are the same path, found by two groups.
 static bool stands_before(const candidate *a, const candidate *b)
 {
-    if (a->node != b->node) {
-        return a->node < b->node;
-    }
-    if (nj_candidate_is_better(a, b)) {
-        return true;
-    }
-    return !nj_candidate_is_better(b, a) && a->slot < b->slot;
+    return a->node != b->node ? a->node < b->node : nj_candidate_is_better(a, b);
 }
 
 void nj_selection_merge(selection *groups, uint32_t group_count, selection *out)

@@ -47,8 +47,7 @@ static inline bool nj_candidate_is_better(const candidate *a, const candidate *b
 
 static inline bool nj_selection_would_take(const selection *selected, const candidate *c)
 {
-    return selected->count < selected->limit ||
-           nj_candidate_is_better(c, &selected->heap[0]);
+    return selected->count < selected->limit || nj_candidate_is_better(c, &selected->heap[0]);
 }
 
 /// Takes a candidate that it would take; the worst goes where there is no room.

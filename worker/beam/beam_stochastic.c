@@ -171,8 +171,7 @@ static void offer_children(search *s, uint32_t step, uint32_t row, const float *
                              .parent = row,
                              .rank = s->rank[row],
                              .node = node};
-        if (nj_selection_would_take(selected, &c) &&
-            nj_beam_may_end(s, step, s->user[row], node)) {
+        if (nj_selection_would_take(selected, &c) && nj_beam_may_end(s, step, s->user[row], node)) {
             const standing now = {.raw = parent->raw + (logits[code] - norm),
                                   .bias = parent->bias + (bias != NULL ? bias[node] : 0.0f),
                                   .key = child_key(parent->key, code),

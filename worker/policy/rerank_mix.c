@@ -1,6 +1,8 @@
 // rerank_mix.c - how far a list's categories are from those of the user's history.
 #include "worker/policy/rerank_parts.h"
 
+#include <string.h>
+
 #include "common/math/vecmath.h"
 
 static const uint32_t *column_of(const nj_rerank_inputs *inputs)
@@ -11,8 +13,11 @@ static const uint32_t *column_of(const nj_rerank_inputs *inputs)
 size_t nj_rerank_mix_bytes(const nj_rerank_inputs *inputs)
 {
     const size_t groups = inputs->history_max;
-    size_t bytes = 3 * nj_rerank_cost(groups, sizeof(uint32_t));
-    bytes = nj_rerank_add_cost(bytes, nj_rerank_cost(groups + 1, sizeof(float)));
+    const size_t array = nj_rerank_cost(groups + 1, sizeof(uint32_t));
+    size_t bytes = 0;
+    for (unsigned arrays = 0; arrays < 7; arrays++) {
+        bytes = nj_rerank_add_cost(bytes, array);
+    }
     return nj_rerank_add_cost(bytes, nj_rerank_cost(inputs->pool_max, sizeof(uint32_t)));
 }
 
@@ -25,26 +30,27 @@ static uint32_t find_group(const rerank_mix *mix, uint32_t value)
     return group;
 }
 
-// The term of a category of which a list of n has `held`.
+// The term of a category of which a list of n has `held`. Of none it is the same for every n.
 static float diverge(float share, uint32_t held, uint32_t n)
 {
-    const float listed = n == 0 ? 0 : (float)held / (float)n;
+    const float listed = (float)held / (float)n;
     const float smoothed = (1 - NJ_RERANK_SMOOTHING) * listed + NJ_RERANK_SMOOTHING * share;
     return share * nj_log(share / smoothed);
 }
 
-// KL of the list as it is, and of the list with one more of each group.
+// KL of a list of n that has one more of each group, for the groups of which there are candidates.
 static void measure(rerank_mix *mix, uint32_t n)
 {
     float rest = 0;
-    mix->now = 0;
     for (uint32_t g = 0; g < mix->group_count; g++) {
-        mix->now += diverge(mix->shares[g], mix->counts[g], n);
-        rest += diverge(mix->shares[g], mix->counts[g], n + 1);
+        mix->terms[g] =
+            mix->counts[g] == 0 ? mix->absent[g] : diverge(mix->shares[g], mix->counts[g], n);
+        rest += mix->terms[g];
     }
     for (uint32_t g = 0; g < mix->group_count; g++) {
-        mix->with[g] = rest - diverge(mix->shares[g], mix->counts[g], n + 1) +
-                       diverge(mix->shares[g], mix->counts[g] + 1, n + 1);
+        mix->with[g] = mix->open[g] == 0
+                           ? 0
+                           : rest - mix->terms[g] + diverge(mix->shares[g], mix->counts[g] + 1, n);
     }
     mix->with[mix->group_count] = rest;
 }
@@ -68,6 +74,8 @@ static void count_history(rerank_mix *mix, const uint32_t *of_row, const uint32_
     }
     for (uint32_t g = 0; g < mix->group_count; g++) {
         mix->shares[g] = (float)mix->counts[g] / (float)known;
+        mix->absent[g] = diverge(mix->shares[g], 0, 1);
+        mix->now += mix->absent[g];
         mix->counts[g] = 0;
     }
 }
@@ -79,27 +87,34 @@ void nj_rerank_mix_begin(nj_rerank *rerank, const uint32_t *history, uint32_t hi
     const uint32_t most = rerank->inputs->history_max;
     const size_t groups = history_count < most ? history_count : most;
     rerank_mix *mix = &rerank->mix;
-    mix->values = nj_arena_take(arena, groups * sizeof *mix->values);
-    mix->shares = nj_arena_take(arena, groups * sizeof *mix->shares);
-    mix->counts = nj_arena_take(arena, groups * sizeof *mix->counts);
-    mix->with = nj_arena_take(arena, (groups + 1) * sizeof *mix->with);
+    const size_t array_bytes = (groups + 1) * sizeof(uint32_t);
+    mix->values = nj_arena_take(arena, array_bytes);
+    mix->counts = nj_arena_take(arena, array_bytes);
+    mix->open = nj_arena_take(arena, array_bytes);
+    mix->shares = nj_arena_take(arena, array_bytes);
+    mix->absent = nj_arena_take(arena, array_bytes);
+    mix->terms = nj_arena_take(arena, array_bytes);
+    mix->with = nj_arena_take(arena, array_bytes);
     mix->groups = nj_arena_take(arena, rerank->count * sizeof *mix->groups);
     mix->group_count = 0;
+    mix->now = 0;
+    memset(mix->open, 0, array_bytes);
     if (groups > 0) {
         count_history(mix, of_row, history + (history_count - groups), (uint32_t)groups);
     }
     for (uint32_t i = 0; i < rerank->count; i++) {
         mix->groups[i] = find_group(mix, of_row[rerank->pool[i].row]);
+        mix->open[mix->groups[i]]++;
     }
-    measure(mix, 0);
+    measure(mix, 1);
 }
 
 void nj_rerank_mix_take(nj_rerank *rerank, uint32_t index)
 {
     rerank_mix *mix = &rerank->mix;
     const uint32_t group = mix->groups[index];
-    if (group < mix->group_count) {
-        mix->counts[group]++;
-    }
-    measure(mix, rerank->chosen_count);
+    mix->now = mix->with[group];
+    mix->counts[group] += group < mix->group_count;
+    mix->open[group]--;
+    measure(mix, rerank->chosen_count + 1);
 }

@@ -25,10 +25,13 @@ typedef struct {
 // The mix of categories.
 typedef struct {
     uint32_t *values; // [group_count] of the column
-    float *shares;    // [group_count] p
     uint32_t *counts; // [group_count] in the history, then in the list
-    uint32_t *groups; // [count] of each candidate; group_count: it brings nothing nearer
+    uint32_t *open;   // [group_count + 1] of the pool, not taken
+    float *shares;    // [group_count] p
+    float *absent;    // [group_count] the term of KL where the list has none
+    float *terms;     // [group_count] the term in a list one longer that has no more of it
     float *with;      // [group_count + 1] KL of the list and one more of a group
+    uint32_t *groups; // [count] of each candidate; group_count: it brings nothing nearer
     uint32_t group_count;
     float now; // KL of the list
 } rerank_mix;

@@ -1,114 +1,6 @@
 // test_beam.c - the search against a brute force that scores every prefix, on random tries and a model made of a hash.
-//
-// The model's logit of token v after a path depends only on the path and the user, so any order of rows and chunks must give
-// the same answer.
-#include "worker/beam/beam.h"
-
-#include <math.h>
-#include <stdlib.h>
-
 #include "common/sid/prefix.h"
-#include "common/sid/trie_build.h"
-#include "tests/support/nj_test.h"
-
-#define V 40
-#define ITEMS 120
-#define L 3
-#define K 8
-#define ROWS_MAX 4096
-
-static uint64_t mix(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
-// Few distinct values on purpose: ties must happen.
-static float path_logit(uint64_t path, uint32_t token)
-{
-    return (float)(mix(path * 131 + token) % 7) * 0.5f - 1.0f;
-}
-
-typedef struct {
-    uint64_t path[L + 1][ROWS_MAX]; // hash of each row's tokens, by step
-    uint32_t row_count;
-    uint32_t calls_of_row[ROWS_MAX];
-    uint32_t last_rows; // computed at the last step
-    bool broken;        // gives NaN
-} fake_model;
-
-static void begin_step(void *context, uint32_t step, const nj_beam_rows *rows)
-{
-    fake_model *model = context;
-    assert_true(rows->row_count <= ROWS_MAX);
-    for (uint32_t r = 0; r < rows->row_count; r++) {
-        assert_true(r == 0 || rows->user[r - 1] <= rows->user[r]);
-        uint64_t before = step == 0 ? mix(rows->user[r]) : model->path[step - 1][rows->parent[r]];
-        model->path[step][r] = mix(before + rows->token[r] + 1);
-        model->calls_of_row[r] = 0;
-    }
-    model->row_count = rows->row_count;
-    model->last_rows = step + 1 < L ? 0 : model->last_rows + rows->row_count;
-}
-
-static void logits(void *context, uint32_t step, uint32_t first, uint32_t count, float *out)
-{
-    fake_model *model = context;
-    for (uint32_t r = 0; r < count; r++) {
-        assert_true(first + r < model->row_count);
-        assert_int_equal(model->calls_of_row[first + r]++, 0);
-        for (uint32_t v = 0; v < V; v++) {
-            out[r * V + v] = model->broken ? NAN : path_logit(model->path[step][first + r], v);
-        }
-    }
-}
-
-typedef struct {
-    uint16_t codes[ITEMS * L];
-    nj_buffer bytes;
-    nj_trie trie;
-} world;
-
-// `retired` [item_count]: items without a leaf; NULL: none.
-static void make_world_without(world *w, uint64_t seed, uint32_t item_count, const uint8_t *retired)
-{
-    nj_error err = {0};
-    for (size_t i = 0; i < ITEMS * L; i++) {
-        w->codes[i] = (uint16_t)(mix(seed + i) % K);
-    }
-    nj_sids sids = {.codes = w->codes,
-                    .row_count = item_count,
-                    .level_count = L,
-                    .codes_per_level = {K, K, K},
-                    .retired = retired};
-    nj_buffer_init(&w->bytes, 1 << 20);
-    assert_ok(nj_trie_build(&sids, &w->bytes, &err), &err);
-    assert_ok(nj_trie_open(w->bytes.bytes, w->bytes.size, item_count, &w->trie, &err), &err);
-}
-
-static void make_world(world *w, uint64_t seed, uint32_t item_count)
-{
-    make_world_without(w, seed, item_count, NULL);
-}
-
-static const nj_kernels *reference_kernels(void)
-{
-    const nj_kernels *kernels = NULL;
-    nj_error err = {0};
-    assert_ok(nj_kernels_select("ref", &kernels, &err), &err);
-    return kernels;
-}
-
-static nj_beam_config make_config(uint32_t W)
-{
-    return (nj_beam_config){.W = W,
-                            .leaves = W,
-                            .token_base = {2, 2 + K, 2 + 2 * K},
-                            .start_token = 0,
-                            .temperature = 1.0f};
-}
+#include "tests/unit/beam/beam_world.h"
 
 // ---- brute force ----
 
@@ -177,7 +69,7 @@ static uint32_t slow_search(const nj_trie *trie, const nj_beam_config *config, u
     const nj_kernels *kernels = reference_kernels();
     uint32_t kept_count = 1;
     slow_trace_count = 0;
-    kept[0] = (hypothesis){.path = mix(mix(user) + config->start_token + 1)};
+    kept[0] = (hypothesis){.path = start_path(user, config->start_token)};
     for (uint32_t l = 0; l < L; l++) {
         uint32_t count = 0;
         for (uint32_t i = 0; i < kept_count; i++) {

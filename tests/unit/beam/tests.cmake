@@ -1,1 +1,3 @@
 nj_test(unit/beam/test_beam.c LIBS nj_beam LABEL unit)
+nj_test(unit/beam/test_beam_varied.c LIBS nj_beam LABEL unit)
+nj_test(unit/beam/test_beam_stochastic.c LIBS nj_beam LABEL unit)

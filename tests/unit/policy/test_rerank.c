@@ -145,9 +145,7 @@ static double alike_of(const world *w, uint32_t a, uint32_t b)
     }
     const bool none = nj_item_vectors_is_zero(&w->item_vectors, x) ||
                       nj_item_vectors_is_zero(&w->item_vectors, y);
-    return none                                            ? 0
-           : w->policy.rerank == NJ_RERANK_DETERMINANTAL   ? (1 + product) / 2
-                                                           : product;
+    return none ? 0 : w->policy.rerank == NJ_RERANK_DETERMINANTAL ? (1 + product) / 2 : product;
 }
 
 // The determinant of the chosen ones' matrix, by elimination.
@@ -234,8 +232,7 @@ static double step_of(const world *w, uint32_t *chosen, uint32_t n, uint32_t i, 
     }
     if (policy->rerank == NJ_RERANK_DETERMINANTAL) {
         *least = volume_of(w, chosen, n, i);
-        return r * relevance_of(w, i) +
-               (1 - r) * log(fmax(*least, (double)NJ_RERANK_LEAST_VOLUME));
+        return r * relevance_of(w, i) + (1 - r) * log(fmax(*least, (double)NJ_RERANK_LEAST_VOLUME));
     }
     for (uint32_t k = 0; k < n; k++) {
         nearest = fmax(nearest, alike_of(w, chosen[k], i));
