@@ -17,17 +17,23 @@
 #define USERS 20000
 #define USERS_A_SEARCH 1000
 
-static void search(const world *w, const nj_beam_config *config, const nj_exclusions *exclusions,
-                   uint32_t B, uint32_t chunk, fake_model *model, nj_arena *arena,
-                   nj_beam_result *results)
+static void search_with(const nj_kernels *kernels, const world *w, const nj_beam_config *config,
+                        const nj_exclusions *exclusions, uint32_t B, uint32_t chunk,
+                        fake_model *model, nj_arena *arena, nj_beam_result *results)
 {
     nj_error err = {0};
     nj_beam_model callbacks = {model, V, chunk, begin_step, logits};
     size_t bytes = nj_beam_scratch_bytes(&w->trie, config, B, V, chunk);
     assert_ok(nj_arena_init(arena, bytes, &err), &err);
-    nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), exclusions, B, arena,
-                   results);
+    nj_beam_search(&w->trie, config, &callbacks, kernels, exclusions, B, arena, results);
     assert_true(arena->peak <= bytes);
+}
+
+static void search(const world *w, const nj_beam_config *config, const nj_exclusions *exclusions,
+                   uint32_t B, uint32_t chunk, fake_model *model, nj_arena *arena,
+                   nj_beam_result *results)
+{
+    search_with(reference_kernels(), w, config, exclusions, B, chunk, model, arena, results);
 }
 
 static nj_beam_config make_stochastic(uint32_t W, const uint64_t *user_keys)
@@ -442,6 +448,49 @@ static void users_seeds_and_lengths_of_ids_have_keys_of_their_own(void **state)
     assert_true(key == UINT64_C(0x2a6db5a765d3716a)); // the same for ever: rows follow from it
 }
 
+static uint64_t digest_result(const nj_beam_result *result)
+{
+    uint64_t digest = result->count;
+    for (uint32_t i = 0; i < result->count; i++) {
+        uint32_t words[3] = {result->leaves[i]};
+        memcpy(&words[1], &result->scores[i], sizeof words[1]);
+        memcpy(&words[2], &result->raw[i], sizeof words[2]);
+        for (size_t k = 0; k < 3; k++) {
+            digest = mix(digest ^ words[k]);
+        }
+    }
+    return digest;
+}
+
+// Of the class "exact" on every machine: the number was made on one with AVX-512.
+static void every_exact_set_of_kernels_draws_the_same_bits(void **state)
+{
+    (void)state;
+    static fake_model model = {.logit = fine_logit};
+    static const uint64_t KEYS[2] = {41, 42};
+    const nj_exclusions none[2] = {{0}};
+    world w;
+    make_world(&w, 1900, ITEMS);
+    nj_beam_config config = make_stochastic(30, KEYS);
+    config.draw_temperature = 1.3f;
+    config.top_p = 0.9f;
+    uint32_t sets = 0;
+    for (size_t i = 0; nj_kernels_at(i) != NULL; i++) {
+        const nj_kernels *kernels = nj_kernels_at(i);
+        if (strcmp(kernels->numeric_class, "exact") == 0) {
+            nj_arena arena;
+            nj_beam_result results[2];
+            search_with(kernels, &w, &config, none, 2, 7, &model, &arena, results);
+            assert_true(digest_result(&results[0]) == UINT64_C(0x4dbb2f4fa2895b6f));
+            assert_true(digest_result(&results[1]) == UINT64_C(0x897994bb246685c3));
+            nj_arena_fini(&arena);
+            sets++;
+        }
+    }
+    assert_in_range(sets, 2, 100);
+    nj_buffer_fini(&w.bytes);
+}
+
 // ---- the ends of float32 ----
 
 // From sure to all but impossible.
@@ -531,6 +580,7 @@ int main(void)
         cmocka_unit_test(a_wider_search_begins_with_the_draws_of_a_narrower_one),
         cmocka_unit_test(an_excluded_item_changes_no_other_draw),
         cmocka_unit_test(users_seeds_and_lengths_of_ids_have_keys_of_their_own),
+        cmocka_unit_test(every_exact_set_of_kernels_draws_the_same_bits),
         cmocka_unit_test(chances_beyond_float32_leave_a_ranked_list_of_all_leaves),
         cmocka_unit_test(a_cold_draw_is_the_greedy_search),
         cmocka_unit_test(a_logit_that_is_not_finite_is_reported),
