@@ -12,6 +12,7 @@
 
 #define MS_OF_DAY (24 * 60 * 60 * 1000ull)
 #define STAGE_WIDTH 13
+#define WHAT_BYTES 256
 
 // A policy and all that it is checked against.
 typedef struct {
@@ -22,7 +23,7 @@ typedef struct {
     nj_settings settings;
     nj_policy policy;
     nj_policy_reach reach;
-    const char *what; // the policy in errors
+    char what[WHAT_BYTES]; // the policy in errors
 } policy_case;
 
 // The file, or the section of the bundle where none is given.
@@ -31,8 +32,8 @@ static nj_status read_policy(const nj_arguments *arguments, policy_case *c, nj_e
     const nj_section *section = nj_sections_find(nj_bundle_sections(c->bundle), NJ_SECTION_POLICY);
     const char *file = nj_argument_positional(arguments);
     const char *bundle = nj_argument(arguments, "bundle");
-    c->what = file != NULL ? file : "policy";
     if (file != NULL) {
+        snprintf(c->what, sizeof c->what, "%s", file);
         return nj_policy_read(file, &c->names, &c->policy, err);
     }
     if (section == NULL) {
@@ -41,6 +42,7 @@ static nj_status read_policy(const nj_arguments *arguments, policy_case *c, nj_e
                        "--policy`",
                        bundle);
     }
+    snprintf(c->what, sizeof c->what, "bundle \"%s\": policy", bundle);
     nj_status status = nj_policy_unpack(section->bytes, section->size, &c->names, &c->policy, err);
     if (status != NJ_OK) {
         nj_error_prefix(err, "bundle \"%s\"", bundle);

@@ -22,7 +22,8 @@ enum {
     SHOP_EXCLUDED = 40,
     SHOP_COLUMN_CATEGORY = 0,
     SHOP_COLUMN_DAY = 1,
-    SHOP_TODAY = 20000
+    SHOP_TODAY = 20000,
+    SHOP_COUNT_MAX = 49
 };
 
 typedef struct {
@@ -76,7 +77,7 @@ static inline void shop_fill_rows(shop *s, uint64_t *state)
             s->codes[row * SHOP_LEVELS + l] = (uint16_t)shop_draw(state, SHOP_CODES);
         }
         s->retired[row] = shop_draw(state, 12) == 0;
-        s->counts[row] = shop_draw(state, 6) == 0 ? 0 : shop_draw(state, 50);
+        s->counts[row] = shop_draw(state, 6) == 0 ? 0 : shop_draw(state, SHOP_COUNT_MAX + 1);
         const uint32_t category = shop_draw(state, SHOP_CATEGORIES + 1);
         s->categories[row] = category == SHOP_CATEGORIES ? NJ_ATTRIBUTE_NONE : category;
         s->days[row] = shop_draw(state, 9) == 0 ? NJ_DAY_NONE
@@ -127,8 +128,8 @@ static inline void shop_build_trie(shop *s)
                            .retired = s->retired};
     nj_buffer_init(&s->trie_bytes, (size_t)1 << 20);
     assert_ok(nj_trie_build(&view->sids, &s->trie_bytes, &err), &err);
-    assert_ok(
-        nj_trie_open(s->trie_bytes.bytes, s->trie_bytes.size, SHOP_ROWS, &view->trie, &err), &err);
+    assert_ok(nj_trie_open(s->trie_bytes.bytes, s->trie_bytes.size, SHOP_ROWS, &view->trie, &err),
+              &err);
     view->counts = s->counts;
     s->eligible_memory = malloc(nj_eligible_bytes(&view->trie));
     assert_non_null(s->eligible_memory);

@@ -30,12 +30,11 @@ static void draw_caps(shop *s, uint64_t *state)
     for (uint32_t c = 0; c < s->policy.cap_count; c++) {
         nj_policy_cap *cap = &s->policy.caps[c];
         const bool prefix = shop_draw(state, 2) == 0;
-        *cap = (nj_policy_cap){.attribute = prefix ? NJ_POLICY_NONE : SHOP_COLUMN_CATEGORY,
-                               .value = shop_draw(state, 2) == 0
-                                            ? NJ_POLICY_NONE
-                                            : shop_draw(state, SHOP_CATEGORIES),
-                               .levels = 1 + shop_draw(state, SHOP_LEVELS),
-                               .most = shop_draw(state, 4)};
+        *cap = (nj_policy_cap){
+            .attribute = prefix ? NJ_POLICY_NONE : SHOP_COLUMN_CATEGORY,
+            .value = shop_draw(state, 2) == 0 ? NJ_POLICY_NONE : shop_draw(state, SHOP_CATEGORIES),
+            .levels = 1 + shop_draw(state, SHOP_LEVELS),
+            .most = shop_draw(state, 4)};
         cap->most += prefix && cap->levels > 1;
     }
 }
@@ -80,8 +79,8 @@ static void a_reserved_row_counts_at_once_and_is_taken_once(void **state)
     nj_error err = {0};
     shop *s = shop_open(12, TOP);
     s->policy.cap_count = 1;
-    s->policy.caps[0] = (nj_policy_cap){
-        .attribute = SHOP_COLUMN_CATEGORY, .value = NJ_POLICY_NONE, .most = 1};
+    s->policy.caps[0] =
+        (nj_policy_cap){.attribute = SHOP_COLUMN_CATEGORY, .value = NJ_POLICY_NONE, .most = 1};
     s->categories[7] = s->categories[8] = 2;
     const nj_constraint_rules rules = rules_of(s);
     nj_arena arena;

@@ -30,8 +30,8 @@ static void the_best_stands_first_and_of_equals_the_smaller_row(void **state)
 }
 
 // Rows from `first` on, so many apart.
-static void fill_ranking(nj_candidates *candidates, uint32_t count, uint32_t first,
-                             uint32_t apart, uint32_t source)
+static void fill_ranking(nj_candidates *candidates, uint32_t count, uint32_t first, uint32_t apart,
+                         uint32_t source)
 {
     for (uint32_t i = 0; i < count; i++) {
         const float score = -1.0f - (float)i;

@@ -136,8 +136,7 @@ static void sums_in_slots_are_those_in_a_table_of_all_rows(void **state)
         nj_neighbour_source_find(&wide->source, &wide->sums, who.history, who.user.history_count,
                                  &listable, &wide->found);
         assert_int_equal(narrow->found.count, wide->found.count);
-        assert_memory_equal(narrow->items, wide->items,
-                            wide->found.count * sizeof *wide->items);
+        assert_memory_equal(narrow->items, wide->items, wide->found.count * sizeof *wide->items);
     }
     nj_arena_fini(&narrow->arena);
     nj_arena_fini(&wide->arena);

@@ -182,25 +182,38 @@ static uint32_t fresh_wanted(const shop *s)
     return (uint32_t)ceil((double)s->policy.fresh_share * TOP - 1e-4);
 }
 
-// Those next to the candidates: of as many codes in common the best candidate's first.
+static void add_near_row(const shop *s, const shopper *u, uint32_t row, plain_items *pool,
+                         plain_items *reserved, float score)
+{
+    const plain_item item = {row, score, NJ_SOURCE_NEAR};
+    if (is_fresh(s, row) && may_stand(s, u, row) && count_fresh(s, reserved) < fresh_wanted(s) &&
+        add_legal(s, &item, reserved)) {
+        pool->items[pool->count++] = item;
+    }
+}
+
+// Those next to the candidates: of as many codes in common the best candidate's first. Then the most frequent.
 static void add_near(const shop *s, const shopper *u, plain_items *pool, plain_items *reserved)
 {
     const nj_trie *trie = &s->catalogue.trie;
     const uint32_t count = pool->count;
     const float score = count > 0 ? pool->items[count - 1].score : 0;
-    for (uint32_t levels = SHOP_LEVELS + 1; levels-- > 0;) {
-        for (uint32_t i = 0; i < (levels > 0 ? count : 1); i++) {
+    for (uint32_t levels = SHOP_LEVELS; levels > 0; levels--) {
+        for (uint32_t i = 0; i < count; i++) {
             for (uint32_t k = 0; k < trie->item_count; k++) {
-                const plain_item item = {trie->items[k], score, NJ_SOURCE_NEAR};
-                const bool alike =
-                    levels == 0 ||
-                    memcmp(s->codes + (size_t)item.row * SHOP_LEVELS,
+                const uint32_t row = trie->items[k];
+                if (memcmp(s->codes + (size_t)row * SHOP_LEVELS,
                            s->codes + (size_t)pool->items[i].row * SHOP_LEVELS,
-                           levels * sizeof *s->codes) == 0;
-                if (alike && is_fresh(s, item.row) && may_stand(s, u, item.row) &&
-                    count_fresh(s, reserved) < fresh_wanted(s) && add_legal(s, &item, reserved)) {
-                    pool->items[pool->count++] = item;
+                           levels * sizeof *s->codes) == 0) {
+                    add_near_row(s, u, row, pool, reserved, score);
                 }
+            }
+        }
+    }
+    for (uint32_t times = SHOP_COUNT_MAX + 1; times-- > 0;) {
+        for (uint32_t row = 0; row < SHOP_ROWS; row++) {
+            if (s->counts[row] == times) {
+                add_near_row(s, u, row, pool, reserved, score);
             }
         }
     }
@@ -295,12 +308,11 @@ static void draw_rules(nj_policy *policy, uint64_t *state)
     policy->cap_count = shop_draw(state, 3);
     for (uint32_t i = 0; i < policy->cap_count; i++) {
         const bool prefix = shop_draw(state, 2) == 0;
-        policy->caps[i] =
-            (nj_policy_cap){.attribute = prefix ? NJ_POLICY_NONE : SHOP_COLUMN_CATEGORY,
-                            .value = shop_draw(state, 2) == 0 ? NJ_POLICY_NONE
-                                                              : shop_draw(state, SHOP_CATEGORIES),
-                            .levels = 1 + shop_draw(state, SHOP_LEVELS),
-                            .most = 1 + shop_draw(state, 3)};
+        policy->caps[i] = (nj_policy_cap){
+            .attribute = prefix ? NJ_POLICY_NONE : SHOP_COLUMN_CATEGORY,
+            .value = shop_draw(state, 2) == 0 ? NJ_POLICY_NONE : shop_draw(state, SHOP_CATEGORIES),
+            .levels = 1 + shop_draw(state, SHOP_LEVELS),
+            .most = 1 + shop_draw(state, 3)};
     }
 }
 
@@ -522,8 +534,8 @@ static void cold_items_stand_from_their_place_on_and_count_in_caps(void **state)
     s->policy.rerank = NJ_RERANK_NONE;
     s->policy.calibration = 0;
     s->policy.cap_count = 1;
-    s->policy.caps[0] = (nj_policy_cap){
-        .attribute = SHOP_COLUMN_CATEGORY, .value = NJ_POLICY_NONE, .most = 2};
+    s->policy.caps[0] =
+        (nj_policy_cap){.attribute = SHOP_COLUMN_CATEGORY, .value = NJ_POLICY_NONE, .most = 2};
     desk d;
     open_desk(s, shoppers, USERS, &d);
     for (uint32_t u = 0; u < USERS; u++) {
@@ -539,7 +551,8 @@ static void cold_items_stand_from_their_place_on_and_count_in_caps(void **state)
             }
         }
         assert_true(shop_keeps_caps(s, rows, list.count));
-        assert_true(find_source(&list, NJ_SOURCE_COLD) < TOP || shoppers[u].user.history_count == 0);
+        assert_true(find_source(&list, NJ_SOURCE_COLD) < TOP ||
+                    shoppers[u].user.history_count == 0);
     }
     assert_in_range(shown, USERS, 2 * USERS);
     close_desk(&d);
@@ -556,8 +569,8 @@ static void what_fills_a_list_keeps_the_rules_and_pins_their_places(void **state
     s->policy.deny_count = 1;
     s->policy.deny[0] = (nj_policy_where){NJ_POLICY_NONE, 30};
     s->policy.cap_count = 1;
-    s->policy.caps[0] = (nj_policy_cap){
-        .attribute = SHOP_COLUMN_CATEGORY, .value = NJ_POLICY_NONE, .most = 3};
+    s->policy.caps[0] =
+        (nj_policy_cap){.attribute = SHOP_COLUMN_CATEGORY, .value = NJ_POLICY_NONE, .most = 3};
     s->retired[17] = 0;
     nj_buffer_fini(&s->trie_bytes);
     free(s->eligible_memory);
@@ -616,7 +629,8 @@ static void a_policy_that_asks_for_what_is_not_there_is_refused(void **state)
     s->policy = off;
     s->policy.fresh_share = 0.5f;
     s->policy.fresh_attribute = SHOP_COLUMN_CATEGORY;
-    assert_refused(nj_policies_open(&s->inputs, &policies, &err), NJ_CONFIG, &err, "column of days");
+    assert_refused(nj_policies_open(&s->inputs, &policies, &err), NJ_CONFIG, &err,
+                   "column of days");
 
     s->policy = off;
     s->policy.pin_count = 1;

@@ -55,7 +55,8 @@ static void every_stage_is_told_with_the_numbers_of_the_shop(void **state)
         "constraints: 10 of 11 items are left\n",
         "at most 3 items of a list have the same category; by this alone the items left would fill "
         "7 places",
-        "at most 2 items of a list have category \"Nails\"; by this alone the items left would fill "
+        "at most 2 items of a list have category \"Nails\"; by this alone the items left would "
+        "fill "
         "9 places",
         "at most 1 items of a list begin with the same 2 codes; by this alone the items left would "
         "fill 6 places",
@@ -67,6 +68,7 @@ static void every_stage_is_told_with_the_numbers_of_the_shop(void **state)
         "rerank: the mix of category in a list follows the user's history with weight 0.3",
         "cold: 1 of the 10 items left are cold: they were added behind",
         "cold: up to 2 places from place 4 on are for those whose vector has a cosine of 0.35",
+        "cold: each displaces a candidate whose own cosine is lower than its by 0.05 or more\n",
         "cold: a cold item that begins with the same 2 codes as a candidate stands in with its "
         "score less 0.5",
         "fill: a list of fewer than 10 items is searched again, wider",
@@ -100,8 +102,9 @@ static void too_few_fresh_and_no_cold_items_are_said(void **state)
             text);
     assert_non_null(strstr(text, "1 of the 9 items left were added within 5 days (too few for a "
                                  "whole share)"));
-    assert_non_null(strstr(text, "0 of the 9 items left are cold: they stand in no history that the "
-                                 "bundle counted, so nothing happens here"));
+    assert_non_null(strstr(text,
+                           "0 of the 9 items left are cold: they stand in no history that the "
+                           "bundle counted, so nothing happens here"));
 }
 
 static int open_shelf(void **state)
