@@ -82,7 +82,7 @@ void nj_policy_init(nj_policy *out)
     }
 }
 
-static bool has_prior(const nj_policy *policy)
+bool nj_policy_has_prior(const nj_policy *policy)
 {
     for (size_t l = 0; l < NJ_LEVELS_MAX; l++) {
         if (policy->prior_alpha[l] < 0 || policy->prior_alpha[l] > 0) {
@@ -94,11 +94,12 @@ static bool has_prior(const nj_policy *policy)
 
 bool nj_policy_acts(const nj_policy *policy)
 {
-    return policy->search != NJ_SEARCH_BEAM || policy->neighbour_weight > 0 || has_prior(policy) ||
-           policy->boost_count > 0 || policy->deny_count > 0 || policy->cap_count > 0 ||
-           policy->pin_count > 0 || policy->fresh_share > 0 || policy->rerank != NJ_RERANK_NONE ||
-           policy->calibration > 0 || policy->cold_places > 0 || policy->borrow_levels > 0 ||
-           policy->fill_widen || policy->fill_near || policy->fill_popular;
+    return policy->search != NJ_SEARCH_BEAM || policy->neighbour_weight > 0 ||
+           nj_policy_has_prior(policy) || policy->boost_count > 0 || policy->deny_count > 0 ||
+           policy->cap_count > 0 || policy->pin_count > 0 || policy->fresh_share > 0 ||
+           policy->rerank != NJ_RERANK_NONE || policy->calibration > 0 || policy->cold_places > 0 ||
+           policy->borrow_levels > 0 || policy->fill_widen || policy->fill_near ||
+           policy->fill_popular;
 }
 
 uint32_t nj_policy_fresh_places(const nj_policy *policy, uint32_t top)

@@ -142,6 +142,9 @@ typedef struct {
 /// Whether any stage is on. Where none is, lists are those without a policy.
 bool nj_policy_acts(const nj_policy *policy);
 
+/// Whether some alpha of the prefix priors is not 0.
+bool nj_policy_has_prior(const nj_policy *policy);
+
 /// Places of a list of `top` that fresh items have at least: share * top, rounded up. The share counts in millionths, so that 0.2 of 20 is 4.
 uint32_t nj_policy_fresh_places(const nj_policy *policy, uint32_t top);
 

@@ -1,6 +1,5 @@
 #include "common/policy/policy_check.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "common/policy/policy_keys.h"
@@ -96,15 +95,6 @@ static nj_status check_search(const checking *check)
     return status;
 }
 
-static bool has_prior(const nj_policy *policy)
-{
-    bool has = false;
-    for (size_t l = 0; l < NJ_LEVELS_MAX; l++) {
-        has = has || fabsf(policy->prior_alpha[l]) > 0;
-    }
-    return has;
-}
-
 // A part that the bundle lacks, and how it gets it.
 static nj_status require(const checking *check, bool is_wanted, bool is_there, size_t key,
                          const char *section, const char *advice)
@@ -129,8 +119,9 @@ static nj_status check_sections(const checking *check)
                                NJ_POLICY_KEY_NEIGHBOUR_WEIGHT, "the section \"neighbours\"",
                                "pack it with --neighbours");
     if (status == NJ_OK) {
-        status = require(check, has_prior(policy), names->has_counts, NJ_POLICY_KEY_PRIOR_ALPHA,
-                         "the section \"counts\"", "pack it with --histories");
+        status = require(check, nj_policy_has_prior(policy), names->has_counts,
+                         NJ_POLICY_KEY_PRIOR_ALPHA, "the section \"counts\"",
+                         "pack it with --histories");
     }
     if (status == NJ_OK) {
         status =
@@ -186,7 +177,8 @@ static nj_status check_values(const checking *check)
 static nj_status check_cold_keys(const checking *check)
 {
     static const size_t KEYS[] = {NJ_POLICY_KEY_COLD_ITEMS, NJ_POLICY_KEY_COLD_FIRST,
-                                  NJ_POLICY_KEY_COLD_LEAST, NJ_POLICY_KEY_COLD_FADING};
+                                  NJ_POLICY_KEY_COLD_LEAST, NJ_POLICY_KEY_COLD_AHEAD,
+                                  NJ_POLICY_KEY_COLD_FADING};
     const bool borrows = line_of(check, NJ_POLICY_KEY_BORROW_LEVELS) != 0;
     for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
         const bool is_idle = line_of(check, NJ_POLICY_KEY_COLD_PLACES) == 0 &&

@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 #include "common/base/idlist.h"
-#include "common/catalogue/attributes.h"
+#include "common/catalogue/item_sections.h"
+#include "common/catalogue/view.h"
 
 // All borrowed.
 typedef struct {
@@ -19,8 +20,19 @@ typedef struct {
     bool has_vectors;                // the sections that some rules need
     bool has_neighbours;
     bool has_counts;
-    bool has_trained_on; // the checkpoint says how many items it was trained on
+    bool has_trained_on;         // the checkpoint says how many items it was trained on
+    uint32_t trained_item_count; // rows that it was trained on; 0: it does not say
     int64_t today; // days since 1970: `until: today` of a policy file; the section holds the date
 } nj_policy_names;
+
+/// The names of a bundle: opens its item sections and reads what the checkpoint says of its training.
+///
+///   items  out  views, which *out borrows
+///
+/// Errors  NJ_INPUT: no section "model", or it is no JSON; those of nj_item_sections_open
+NJ_CHECKED nj_status nj_policy_names_open(const nj_sections *sections,
+                                          const nj_catalogue_view *catalogue, int64_t today,
+                                          nj_item_sections *items, nj_policy_names *out,
+                                          nj_error *err);
 
 #endif

@@ -27,21 +27,12 @@ _Static_assert(PARTS + 1 + NJ_LEVELS_MAX + 2 * NJ_POLICY_KEY_COUNT +
 
 // ---- writing ----
 
-static bool has_prior(const float alpha[NJ_LEVELS_MAX])
+static void pack_alpha(nj_packer *packer, const nj_policy *policy, uint32_t level_count)
 {
-    bool has = false;
-    for (size_t l = 0; l < NJ_LEVELS_MAX; l++) {
-        has = has || fabsf(alpha[l]) > 0;
-    }
-    return has;
-}
-
-static void pack_alpha(nj_packer *packer, const float alpha[NJ_LEVELS_MAX], uint32_t level_count)
-{
-    const size_t count = has_prior(alpha) ? level_count : 0;
+    const size_t count = nj_policy_has_prior(policy) ? level_count : 0;
     nj_pack_array(packer, count);
     for (size_t l = 0; l < count; l++) {
-        nj_pack_f32(packer, alpha[l]);
+        nj_pack_f32(packer, policy->prior_alpha[l]);
     }
 }
 
@@ -60,7 +51,7 @@ static void pack_value(nj_packer *packer, const nj_policy *policy, const nj_poli
         nj_pack_bool(packer, *(const bool *)field);
         break;
     case NJ_POLICY_ALPHA:
-        pack_alpha(packer, field, names->level_count);
+        pack_alpha(packer, policy, names->level_count);
         break;
     case NJ_POLICY_UNTIL:
         nj_pack_uint(packer, (uint64_t)(*(const int64_t *)field - NJ_DAY_MIN));

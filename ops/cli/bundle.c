@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/codec/json.h"
+#include "ops/cli/bundle_facts.h"
 #include "ops/cli/bundle_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
@@ -172,8 +173,12 @@ static void print_sections(const nj_sections *sections)
     char hex[NJ_DIGEST_HEX_BYTES];
     for (size_t i = 0; i < sections->count; i++) {
         nj_digest_hex(&sections->sections[i].digest, hex);
-        printf("%-12s %12zu bytes  %.16s\n", sections->sections[i].name, sections->sections[i].size,
+        printf("%-12s %12zu bytes  %.16s", sections->sections[i].name, sections->sections[i].size,
                hex);
+        json_t *facts = nj_section_facts(sections, &sections->sections[i]);
+        nj_section_facts_print(facts);
+        json_decref(facts);
+        printf("\n");
     }
     nj_digest digest = nj_sections_digest(sections);
     nj_digest_hex(&digest, hex);
@@ -186,9 +191,13 @@ static nj_status print_sections_json(const nj_sections *sections, nj_error *err)
     json_t *list = json_array();
     for (size_t i = 0; i < sections->count; i++) {
         nj_digest_hex(&sections->sections[i].digest, hex);
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "name", sections->sections[i].name,
-                                              "bytes", (json_int_t)sections->sections[i].size,
-                                              "digest", hex));
+        json_t *section = json_pack("{s:s, s:I, s:s}", "name", sections->sections[i].name, "bytes",
+                                    (json_int_t)sections->sections[i].size, "digest", hex);
+        json_t *facts = nj_section_facts(sections, &sections->sections[i]);
+        if (facts != NULL) {
+            json_object_set_new(section, "holds", facts);
+        }
+        json_array_append_new(list, section);
     }
     nj_digest digest = nj_sections_digest(sections);
     nj_digest_hex(&digest, hex);
@@ -207,6 +216,9 @@ nj_status nj_command_bundle_verify(const nj_arguments *arguments, nj_error *err)
     }
     if (status == NJ_OK) {
         status = nj_catalogue_view_open(nj_bundle_sections(bundle), &view, err);
+        if (status == NJ_OK) {
+            status = nj_bundle_items_check(nj_bundle_sections(bundle), &view, err);
+        }
         if (status != NJ_OK) {
             nj_error_prefix(err, "bundle \"%s\"", path);
         }

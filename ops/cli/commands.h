@@ -42,6 +42,8 @@ nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_lab_data(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_man(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_plan(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_policy_check(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_policy_explain(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_report(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_run(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err);

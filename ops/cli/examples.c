@@ -27,6 +27,9 @@ const nj_example NJ_EXAMPLES[] = {
     {"man", "  nightjar man run\n"
             "  nightjar man store-get\n"
             "  nightjar man --out pages                # for packages\n"},
+    {"policy check", "  nightjar policy check policy.yaml --bundle night.njb --top 10\n"},
+    {"policy explain", "  nightjar policy explain policy.yaml --bundle night.njb --top 10\n"
+                       "  nightjar policy explain --bundle night.njb       # its own\n"},
     {"report", "  nightjar report --store store\n"
                "  nightjar report --store store --json | jq .actual\n"},
     {"run", "  nightjar run --bundle night.njb --users histories.txt --store store\n"

@@ -1,4 +1,4 @@
-// table_catalogue.c - the rows of the command table for catalogue ..., bundle ... and embed: from items to the file that a night reads.
+// table_catalogue.c - the rows of the command table for catalogue ..., bundle ..., policy ... and embed: from items to the file that a night reads.
 #include "common/base/log.h"
 #include "ops/cli/bundle_options.h"
 #include "ops/cli/collision_options.h"
@@ -43,6 +43,13 @@ static const nj_option BUNDLE_PACK[] = {
 };
 
 static const nj_option BUNDLE_LIST[] = {NJ_JSON_OPTION};
+
+static const nj_option POLICY[] = {
+    {"bundle", "FILE", NULL, "the bundle that the policy is for", true},
+    {"beam", "N", "20", "beams kept per user", false},
+    {"top", "N", "20", "items in a list", false},
+    NJ_JSON_OPTION,
+};
 
 static const nj_option CATALOGUE_EXPORT[] = {
     {"to", "index-json|npy", NULL,
@@ -215,6 +222,10 @@ static const nj_command COMMANDS[] = {
                nj_command_catalogue_show),
     NJ_COMMAND("embed", "item vectors from item text, without a model", NULL, EMBED,
                nj_command_embed),
+    NJ_COMMAND("policy check", "whether a policy fits a bundle and the settings of a night",
+               "[FILE]", POLICY, nj_command_policy_check),
+    NJ_COMMAND("policy explain", "what a policy does to a list, stage by stage", "[FILE]", POLICY,
+               nj_command_policy_explain),
 };
 
 const nj_command_rows NJ_COMMANDS_CATALOGUE = NJ_COMMAND_ROWS(COMMANDS);

@@ -5,12 +5,15 @@
 #include "common/catalogue/catalogue_make.h"
 #include "common/catalogue/catalogue_parts.h"
 #include "common/input/npy.h"
+#include "common/policy/policy_pack.h"
+#include "common/policy/policy_read.h"
 #include "common/store/publish.h"
 #include "common/store/schema.h"
 #include "common/wire/message.h"
 #include "tests/fuzz/decode.h"
 #include "tests/fuzz/folder.h"
 #include "tests/fuzz/records.h"
+#include "tests/support/policy_shelf.h"
 
 #define NOW_MS 1700000000000u
 #define GENERATION "gen-01HF7YAT00AAAAAAAAAAAAAAAA" // as in fuzz_store.c
@@ -606,6 +609,30 @@ static void make_store(const char *input, uint32_t count)
     need(nj_staging_remove_take(&staging, &err), &err);
 }
 
+// ---- policy ----
+
+static void make_policies(void)
+{
+    static const char *const TEXTS[][2] = {{"section", SHELF_POLICY},
+                                           {"section-off", "version: 1\n"}};
+    policy_shelf shelf;
+    nj_error err;
+    shelf_open(&shelf);
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+        nj_policy policy;
+        nj_buffer bytes;
+        const char *text = TEXTS[i][1];
+        nj_buffer_init(&bytes, NJ_POLICY_BYTES_MAX);
+        need(nj_policy_parse(text, strlen(text), "policy.yaml", NULL, 0, &shelf.names, &policy,
+                             &err),
+             &err);
+        need(nj_policy_pack(&policy, &shelf.names, &bytes, &err), &err);
+        save_behind("policy", TEXTS[i][0], 0, &bytes);
+        nj_buffer_fini(&bytes);
+    }
+    shelf_close(&shelf);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -619,5 +646,6 @@ int main(int argc, char **argv)
     make_catalogue();
     make_store("one-leaf", 6);
     make_store("branch", 40);
+    make_policies();
     return EXIT_SUCCESS;
 }

@@ -201,3 +201,12 @@ nj_status nj_bundle_items_put(const nj_bundle_items_request *request, const nj_c
         .today = request->today};
     return make_policy(request, &names, sections, &made->policy, err);
 }
+
+nj_status nj_bundle_items_check(const nj_sections *sections, const nj_catalogue_view *view,
+                                nj_error *err)
+{
+    static const nj_bundle_items_request NOTHING_NEW = {0};
+    nj_bundle_items nothing = {0};
+    nj_sections there = *sections;
+    return nj_bundle_items_put(&NOTHING_NEW, view, &nothing, &there, err);
+}

@@ -67,4 +67,8 @@ NJ_CHECKED nj_status nj_bundle_items_put(const nj_bundle_items_request *request,
                                          const nj_catalogue_view *view, nj_bundle_items *made,
                                          nj_sections *sections, nj_error *err);
 
+/// Opens the sections that a bundle has for policies, and its policy against them; `view` is of them. The errors of nj_bundle_items_put.
+NJ_CHECKED nj_status nj_bundle_items_check(const nj_sections *sections,
+                                           const nj_catalogue_view *view, nj_error *err);
+
 #endif

@@ -206,8 +206,8 @@ static uint32_t count_found(const nj_engine *engine, const nj_beam_result *resul
     return found;
 }
 
-// So wide a search finds enough whatever the user excludes, if it is to be found. The bound is his own: with top_p, where what cannot be
-// drawn is never found, the width of the last search must not depend on what others exclude.
+// A search as wide as the items wanted and those that the user excludes finds enough, if it is to be found: with top_p it may not be, and a
+// wider one would find no more. The bound is his own, and not what others exclude.
 static bool may_widen(const nj_engine *engine, const engine_mask *mask,
                       const nj_exclusions *exclusions, uint32_t W)
 {

@@ -24,7 +24,7 @@ typedef struct {
 
 /// Best first: by falling score, of equal scores the smaller row first. Each row is there once.
 /// Memory  nothing is allocated
-/// Proof   tests/unit/policy/test_candidate.c
+/// Proof   tests/unit/policy/test_fusion.c
 void nj_candidates_sort(nj_candidates *candidates);
 
 #endif

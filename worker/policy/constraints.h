@@ -26,10 +26,10 @@ typedef struct {
 // One list; its arrays are in the arena.
 typedef struct {
     const nj_constraint_rules *rules;
-    uint32_t *rows;          // [top] that count: those that were taken, and reserved ones
-    uint32_t *values;        // [cap_count, top] of the caps' columns, row by row
-    uint32_t count;          // of rows
-    uint32_t *reserved;      // [top] rows that count and were not taken yet
+    uint32_t *rows;     // [top] that count: those that were taken, and reserved ones
+    uint32_t *values;   // [cap_count, top] of the caps' columns, row by row
+    uint32_t count;     // of rows
+    uint32_t *reserved; // [top] rows that count and were not taken yet
     uint32_t reserved_count;
 } nj_constraints;
 

@@ -54,11 +54,11 @@ void nj_neighbour_sums_begin(const nj_neighbour_source *source, nj_arena *arena,
                              nj_neighbour_sums *out)
 {
     const size_t slots = source->slot_count;
-    *out = (nj_neighbour_sums){
-        .rows = nj_arena_take(arena, slots * sizeof *out->rows),
-        .values = nj_arena_take(arena, slots * sizeof *out->values),
-        .touched = nj_arena_take(arena, source->touched_max * sizeof *out->touched),
-        .best = nj_arena_take(arena, source->most * sizeof *out->best)};
+    *out = (nj_neighbour_sums){.rows = nj_arena_take(arena, slots * sizeof *out->rows),
+                               .values = nj_arena_take(arena, slots * sizeof *out->values),
+                               .touched =
+                                   nj_arena_take(arena, source->touched_max * sizeof *out->touched),
+                               .best = nj_arena_take(arena, source->most * sizeof *out->best)};
     memset(out->rows, 0xff, slots * sizeof *out->rows); // NJ_TRIE_NONE
 }
 

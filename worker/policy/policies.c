@@ -53,9 +53,7 @@ size_t nj_policies_bytes(const nj_policies_inputs *inputs)
     const size_t bits = nj_bits_words(inputs->catalogue->sids.row_count) * sizeof(uint64_t);
     const nj_cold_inputs cold = make_cold_inputs(inputs, NULL);
     const size_t parts[] = {
-        sizeof(nj_policies),
-        2 * bits,
-        nj_prior_table_bytes(trie, inputs->policy),
+        sizeof(nj_policies), 2 * bits, nj_prior_table_bytes(trie, inputs->policy),
         nj_fresh_bytes(inputs->policy, trie),
         has_cold(inputs->policy) ? nj_cold_bytes(&cold, nj_cold_count(&cold)) : 0};
     return add_all(parts, sizeof parts / sizeof *parts);
@@ -159,7 +157,6 @@ nj_status nj_policies_open(const nj_policies_inputs *inputs, nj_policies **out, 
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the policies");
     }
     copy_inputs(policies, inputs);
-    const nj_catalogue_view *catalogue = inputs->catalogue;
     status = nj_rerank_check(&policies->rerank, err);
     if (status == NJ_OK) {
         status = make_rows(policies, err);
@@ -168,9 +165,8 @@ nj_status nj_policies_open(const nj_policies_inputs *inputs, nj_policies **out, 
         status = make_priors(policies, err);
     }
     if (status == NJ_OK) {
-        status = nj_fresh_init(&policies->policy, inputs->attributes, &catalogue->trie,
-                               &catalogue->sids, policies->listable, inputs->top, &policies->fresh,
-                               err);
+        status = nj_fresh_init(&policies->policy, inputs->catalogue, inputs->attributes,
+                               policies->listable, inputs->top, &policies->fresh, err);
     }
     if (status == NJ_OK) {
         status = open_cold(policies, err);
@@ -224,9 +220,7 @@ static size_t list_bytes(const nj_policies *policies)
 {
     const size_t top = policies->inputs.top;
     const size_t pool = nj_arena_cost(policies->room * sizeof(nj_candidate));
-    const size_t parts[] = {nj_constraints_bytes(&policies->rules),
-                            pool,
-                            pool,
+    const size_t parts[] = {nj_constraints_bytes(&policies->rules), pool, pool,
                             3 * nj_arena_cost(top * sizeof(nj_candidate)),
                             2 * nj_arena_cost(top * sizeof(uint32_t))};
     return add_all(parts, sizeof parts / sizeof *parts);
@@ -235,9 +229,8 @@ static size_t list_bytes(const nj_policies *policies)
 // Used for one list and given back.
 static size_t passing_bytes(const nj_policies *policies)
 {
-    const size_t borrow = policies->policy.borrow_levels > 0
-                              ? nj_cold_borrow_bytes(policies->cold)
-                              : 0;
+    const size_t borrow =
+        policies->policy.borrow_levels > 0 ? nj_cold_borrow_bytes(policies->cold) : 0;
     return nj_max_size(borrow, nj_rerank_scratch_bytes(&policies->rerank));
 }
 

@@ -36,16 +36,18 @@ typedef struct {
     const nj_attributes *attributes;
     const nj_item_vectors *vectors;
     const nj_neighbour_table *neighbours;
-    uint32_t trained_item_count; // rows that the checkpoint says it was trained on; 0: it does not say
-    uint32_t beam;               // W of the settings
-    uint32_t top;                // places of a list
-    uint32_t history_max;        // rows of a user's history at the most
+    uint32_t
+        trained_item_count; // rows that the checkpoint says it was trained on; 0: it does not say
+    uint32_t beam;          // W of the settings
+    uint32_t top;           // places of a list
+    uint32_t history_max;   // rows of a user's history at the most
     const nj_kernels *kernels;
 } nj_policies_inputs;
 
 typedef struct {
     nj_slice id;
-    const uint32_t *history; // [history_count] catalogue rows, oldest first: those that the encoder was given
+    const uint32_t
+        *history; // [history_count] catalogue rows, oldest first: those that the encoder was given
     uint32_t history_count;
     const nj_exclusions *exclusions; // what he must not get
 } nj_policy_user;
@@ -63,7 +65,7 @@ size_t nj_policies_bytes(const nj_policies_inputs *inputs);
 /// Makes the tables: rows that may be listed, priors of nodes, the cold pool. Nothing is allocated behind it.
 ///
 /// Errors  NJ_CONFIG: the policy asks for a section, counts or a column that the bundle lacks, a row or value that it does not have, or
-///         `top` is below its pins and cold places; NJ_NO_MEMORY. *out is unchanged.
+///         a pin stands behind the last place; NJ_NO_MEMORY. *out is unchanged.
 NJ_CHECKED nj_status nj_policies_open(const nj_policies_inputs *inputs, nj_policies **out,
                                       nj_error *err);
 /// Accepts NULL in *policies.

@@ -33,18 +33,18 @@ typedef enum { PLACE_PIN, PLACE_COLD, PLACE_PICK } place_kind;
 
 struct nj_policies {
     nj_policies_inputs inputs;
-    nj_policy policy;          // a copy of inputs.policy
+    nj_policy policy; // a copy of inputs.policy
     nj_constraint_rules rules;
     nj_rerank_inputs rerank;
-    uint64_t *listable;        // owned; [N bits] in the trie and not denied
-    uint64_t *denied;          // owned; [N bits] NULL: none
+    uint64_t *listable; // owned; [N bits] in the trie and not denied
+    uint64_t *denied;   // owned; [N bits] NULL: none
     nj_prior_table priors;
     bool has_priors;
     nj_fresh fresh;
-    nj_cold *cold;             // owned; NULL: neither places nor borrowing
+    nj_cold *cold;                  // owned; NULL: neither places nor borrowing
     nj_neighbour_source neighbours; // most 0: off
-    uint32_t pool_max;         // candidates that go on
-    uint32_t room;             // of candidates and placed items together
+    uint32_t pool_max;              // candidates that go on
+    uint32_t room;                  // of candidates and placed items together
 
     // of a batch:
     const nj_policy_user *users; // [B]

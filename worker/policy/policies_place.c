@@ -37,13 +37,13 @@ static bool take_out(nj_candidates *pool, uint32_t row, nj_candidate *out)
 static void place_pin(nj_policies *policies, const nj_policy_pin *pin)
 {
     list_work *work = &policies->work;
-    nj_candidate item = {.row = pin->row};
+    nj_candidate item;
     if (!nj_listable_has(&work->listable, pin->row) ||
         !nj_constraints_reserve(&work->constraints, pin->row)) {
         return;
     }
-    if (take_out(&work->pool, pin->row, &item) && item.source != NJ_SOURCE_BEAM) {
-        item.raw = 0;
+    if (!take_out(&work->pool, pin->row, &item) || item.source != NJ_SOURCE_BEAM) {
+        item = (nj_candidate){.row = pin->row};
     }
     item.leaf = nj_listable_leaf(&work->listable, pin->row);
     item.source = NJ_SOURCE_PIN;

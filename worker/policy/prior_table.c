@@ -48,8 +48,8 @@ static void fill_level(const nj_trie *trie, const uint64_t *before, const nj_pol
                        uint32_t level, float *bias)
 {
     const double smoothing = (double)policy->prior_smoothing;
-    const double all = (double)before[trie->node_count[trie->level_count]] +
-                       smoothing * (double)trie->item_count;
+    const double all =
+        (double)before[trie->node_count[trie->level_count]] + smoothing * (double)trie->item_count;
     for (uint32_t node = 0; node < trie->node_count[level + 1]; node++) {
         const nj_trie_range leaves = nj_trie_node_range(trie, level + 1, node);
         const double count = (double)(before[leaves.end] - before[leaves.first]) +

@@ -127,7 +127,8 @@ static void the_longest_list_that_rules_allow_is_fine_and_one_more_is_refused(vo
         {"constraints: {caps: [{by: brand, most: 2}]}\n", 20, 6,
          "p.yaml: line 2: constraints.caps: with at most 2 of a kind a list of the 11 items left "
          "has at most 6 places, and it should have 7 (--top)"},
-        {"constraints: {caps: [{by: category, most: 2}]}\n", 20, 5, "at most 5 places"}, // i10 has none
+        {"constraints: {caps: [{by: category, most: 2}]}\n", 20, 5,
+         "at most 5 places"}, // i10 has none
         {"constraints: {caps: [{by: category, value: Nails, most: 1}]}\n", 20, 8,
          "at most 8 places"},
         {"constraints: {caps: [{by: prefix, levels: 1, most: 2}]}\n", 20, 4, "at most 4 places"},
@@ -158,8 +159,9 @@ static void the_shortest_list_that_has_room_is_fine_and_one_less_is_refused(void
          20, 4, "2 pins and 2 cold places, and a list has 3 places"},
         {"constraints:\n  pins: [{item: i5, place: 1}, {item: i9, place: 2}]\n"
          "  fresh: {column: added, share: 0.6, days: 30}\n",
-         20, 5, "constraints.fresh.share asks for 3 places, 2 pins are not fresh, and a list has 4 "
-                "places"},
+         20, 5,
+         "constraints.fresh.share asks for 3 places, 2 pins are not fresh, and a list has 4 "
+         "places"},
     };
     for (size_t i = 0; i < sizeof EDGES / sizeof EDGES[0]; i++) {
         nj_error err = {0};

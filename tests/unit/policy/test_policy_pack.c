@@ -58,15 +58,13 @@ static void the_longest_policy_comes_back(void **state)
     nj_policy back;
     nj_error err = {0};
     static const char TEXT[] = "version: 1\n";
-    assert_ok(nj_policy_parse(TEXT, sizeof TEXT - 1, "p.yaml", NULL, 0, &shelf.names, &policy,
-                              &err),
-              &err);
+    assert_ok(
+        nj_policy_parse(TEXT, sizeof TEXT - 1, "p.yaml", NULL, 0, &shelf.names, &policy, &err),
+        &err);
     // As many caps as there is room for that do not contradict each other, and as many of the others as the shop has items.
     for (uint32_t i = 0; i < 3; i++) {
-        policy.caps[i] = (nj_policy_cap){.attribute = NJ_POLICY_NONE,
-                                         .value = NJ_POLICY_NONE,
-                                         .levels = i + 1,
-                                         .most = 1};
+        policy.caps[i] = (nj_policy_cap){
+            .attribute = NJ_POLICY_NONE, .value = NJ_POLICY_NONE, .levels = i + 1, .most = 1};
     }
     policy.cap_count = 3;
     for (uint32_t i = 0; i < SHELF_ITEMS; i++) {
@@ -143,11 +141,11 @@ static void values_outside_their_limits_are_refused(void **state)
         size_t size;
         const char *part;
     } CHANGES[] = {
-        {"\xca\x3e\x80\x00\x00", "\xca\x7f\xc0\x00\x00", 5, "is not a finite float"}, // penalty: NaN
+        {"\xca\x3e\x80\x00\x00", "\xca\x7f\xc0\x00\x00", 5,
+         "is not a finite float"}, // penalty: NaN
         {"\xca\x3e\x80\x00\x00", "\xca\x43\x80\x00\x00", 5,
          "candidates.diverse.penalty is 256, must be from 0 to 100"},
-        {"\x01\x3c\x04\xca", "\x03\x3c\x04\xca", 4,
-         "candidates.search is 3, must be from 0 to 2"},
+        {"\x01\x3c\x04\xca", "\x03\x3c\x04\xca", 4, "candidates.search is 3, must be from 0 to 2"},
         {"\x01\x3c\x04\xca", "\x01\x3c\x01\xca", 4,
          "candidates.diverse.groups is 1, must be from 2 to 1000"},
         {"\xca\xbf\xc0\x00\x00", "\xca\xc3\x80\x00\x00", 5,
