@@ -177,7 +177,8 @@ static nj_status check_values(const checking *check)
 static nj_status check_cold_keys(const checking *check)
 {
     static const size_t KEYS[] = {NJ_POLICY_KEY_COLD_ITEMS, NJ_POLICY_KEY_COLD_FIRST,
-                                  NJ_POLICY_KEY_COLD_LEAST, NJ_POLICY_KEY_COLD_FADING};
+                                  NJ_POLICY_KEY_COLD_LEAST, NJ_POLICY_KEY_COLD_AHEAD,
+                                  NJ_POLICY_KEY_COLD_FADING};
     const bool borrows = line_of(check, NJ_POLICY_KEY_BORROW_LEVELS) != 0;
     for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
         const bool is_idle = line_of(check, NJ_POLICY_KEY_COLD_PLACES) == 0 &&

@@ -6,6 +6,8 @@
 #include "common/policy/policy_keys.h"
 #include "common/policy/policy_resolve.h"
 
+#define COSINES_APART_LEAST (-2.0f) // no cosine is further behind another
+
 typedef struct {
     const nj_policy_subject *subject;
     const nj_policy *policy;
@@ -228,6 +230,11 @@ static void tell_cold(const telling *t)
              "more with the user's, in which an item k places before the last counts %.6g^k",
              policy->cold_places, policy->cold_first + 1, (double)policy->cold_least,
              (double)policy->cold_fading);
+    }
+    if (policy->cold_places > 0 && policy->cold_ahead > COSINES_APART_LEAST) {
+        tell(t, "cold",
+             "each displaces a candidate whose own cosine is lower than its by %.6g or more",
+             (double)policy->cold_ahead);
     }
     if (policy->borrow_levels > 0) {
         tell(t, "cold",

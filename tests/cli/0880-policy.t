@@ -71,4 +71,10 @@ sed 's/most: 8}/most: 8} # said otherwise/' good.yaml >other.yaml
 expect_exit 0 '' -- nightjar bundle pack --from s.njb --policy other.yaml --out q.njb
 check "a comment changes nothing" cmp -s p.njb q.njb
 expect_exit 78 'bundle "p.njb": policy: line 8' -- nightjar policy check --bundle p.njb --top 300
+
+# The page of the format knows every key of the table.
+sed -n 's/^NJ_POLICY_KEY([A-Z_0-9]*, *"\([a-z_.]*\)".*/\1/p' "$source_dir/schemas/policy.def" | sort >keys
+sed -n 's/^| `\([a-z_]*\.[a-z_.]*\)` | .* | .* | .* |$/\1/p' "$source_dir/schemas/policy.md" | sort >told
+check "the table of keys is read" test "$(wc -l <keys)" -gt 30
+check "schemas/policy.md has a row for each of them" test -z "$(comm -23 keys told)"
 done_testing

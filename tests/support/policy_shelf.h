@@ -159,6 +159,7 @@ static const char SHELF_POLICY[] =
     "  places: 2\n"
     "  first: 4\n"
     "  least: 0.35\n"
+    "  ahead: 0.05\n"
     "  fading: 0.8\n"
     "  borrow: {levels: 2, less: 0.5}\n"
     "fill: {widen: true, near: true, popular: true}\n";

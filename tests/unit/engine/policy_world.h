@@ -41,8 +41,7 @@ static inline void policy_world_describe(policy_world *w)
     nj_idlist_builder_fini(&builder);
     assert_ok(nj_idlist_open(w->brands.bytes, w->brands.size, "brands", &brands, &err), &err);
     for (uint32_t i = 0; i < POLICY_ITEMS; i++) {
-        w->brand_of[i] =
-            i % 9 == 5 ? NJ_ATTRIBUTE_NONE : (uint32_t)(world_mix(i) % POLICY_BRANDS);
+        w->brand_of[i] = i % 9 == 5 ? NJ_ATTRIBUTE_NONE : (uint32_t)(world_mix(i) % POLICY_BRANDS);
         w->day_of[i] = POLICY_TODAY - (int32_t)i;
         w->counts[i] = i % 8 == 6 ? 0 : 1 + (uint32_t)(world_mix(i + 500) % 40);
     }
@@ -65,9 +64,9 @@ static inline void policy_world_place(policy_world *w)
                         .dim_count = 2,
                         .shape = {POLICY_ITEMS, POLICY_WIDTH},
                         .path = "vectors"};
-    assert_ok(nj_item_vectors_write(&npy, &w->catalogue.items, NULL, NJ_VECTORS_F32, &w->vectors,
-                                    &err),
-              &err);
+    assert_ok(
+        nj_item_vectors_write(&npy, &w->catalogue.items, NULL, NJ_VECTORS_F32, &w->vectors, &err),
+        &err);
 }
 
 static inline void policy_world_join(policy_world *w)
@@ -181,8 +180,8 @@ static inline nj_policy policy_world_set(policy_world *w, const char *text)
 // One of each search, with every stage.
 static const char *const POLICY_ALL[] = {
     "version: 1\ncandidates:\n  search: beam\n" POLICY_SOURCES POLICY_STAGES,
-    "version: 1\ncandidates:\n  search: diverse\n  diverse: {groups: 3, penalty: 0.5}\n" POLICY_SOURCES
-        POLICY_STAGES,
+    "version: 1\ncandidates:\n  search: diverse\n  diverse: {groups: 3, penalty: "
+    "0.5}\n" POLICY_SOURCES POLICY_STAGES,
     "version: 1\ncandidates:\n  search: stochastic\n"
     "  stochastic: {temperature: 1.5, top_p: 0.9, seed: 4}\n" POLICY_SOURCES POLICY_STAGES,
 };

@@ -274,8 +274,9 @@ static void who_had_everything_popular_gets_items_that_nobody_had(void **state)
     users.count = 0;
     world_add_user(&users, items, count, 0);
     const nj_settings settings = policy_settings(&users);
-    policy_world_set(&w, "version: 1\ncandidates: {search: stochastic, stochastic: {top_p: 0.001}}\n"
-                         "fill: {popular: true}\n");
+    policy_world_set(&w,
+                     "version: 1\ncandidates: {search: stochastic, stochastic: {top_p: 0.001}}\n"
+                     "fill: {popular: true}\n");
     decode(&w, &settings, 1, NJ_SAVINGS_ALL, "auto", &users, &lists);
     assert_int_equal(lists.lists[0].count, TOP);
     for (uint32_t i = 0; i < TOP; i++) {
@@ -397,7 +398,8 @@ static nj_status check_why(void *context, size_t index, const nj_list *list, nj_
         assert_true(list->why[i].source < NJ_SOURCE_COUNT && isfinite(list->why[i].raw));
         seen->sources |= 1u << list->why[i].source;
     }
-    assert_int_equal((list->flags & NJ_ROW_PINNED) != 0, list->count > 0 && list->why[list->count > 1].source == NJ_SOURCE_PIN);
+    assert_int_equal((list->flags & NJ_ROW_PINNED) != 0,
+                     list->count > 0 && list->why[list->count > 1].source == NJ_SOURCE_PIN);
     return NJ_OK;
 }
 
@@ -502,8 +504,8 @@ static void a_flipped_bit_is_refused_or_decodes_without_a_fault(void **state)
         const nj_section *section = world_section(&w.world, NAMES[n]);
         uint8_t *bytes = (uint8_t *)(uintptr_t)section->bytes;
         for (size_t k = 0; k < 60; k++) {
-            const size_t at = world_mix(k + 100 * n) % (k < 30 ? nj_min_size(section->size, 200)
-                                                              : section->size);
+            const size_t at =
+                world_mix(k + 100 * n) % (k < 30 ? nj_min_size(section->size, 200) : section->size);
             const uint8_t bit = (uint8_t)(1u << world_mix(k) % 8);
             bytes[at] ^= bit;
             refused += try_world(&w, &err) != NJ_OK;

@@ -68,6 +68,7 @@ static void every_stage_is_told_with_the_numbers_of_the_shop(void **state)
         "rerank: the mix of category in a list follows the user's history with weight 0.3",
         "cold: 1 of the 10 items left are cold: they were added behind",
         "cold: up to 2 places from place 4 on are for those whose vector has a cosine of 0.35",
+        "cold: each displaces a candidate whose own cosine is lower than its by 0.05 or more\n",
         "cold: a cold item that begins with the same 2 codes as a candidate stands in with its "
         "score less 0.5",
         "fill: a list of fewer than 10 items is searched again, wider",

@@ -60,11 +60,17 @@ static void every_key_arrives_in_its_field(void **state)
     assert_int_equal(p.cold_places, 2);
     assert_int_equal(p.cold_first, 3);
     assert_float_equal(p.cold_least, 0.35f, 0.0f);
+    assert_float_equal(p.cold_ahead, 0.05f, 0.0f);
     assert_float_equal(p.cold_fading, 0.8f, 0.0f);
     assert_int_equal(p.borrow_levels, 2);
     assert_float_equal(p.borrow_less, 0.5f, 0.0f);
     assert_true(p.fill_widen && p.fill_near && p.fill_popular);
     assert_int_equal(p.lines.keys[NJ_POLICY_KEY_GROUPS], 5);
+    for (size_t i = 0; i < NJ_POLICY_KEY_COUNT; i++) { // a new key must get into the fixture
+        const bool is_stochastic =
+            i == NJ_POLICY_KEY_TEMPERATURE || i == NJ_POLICY_KEY_TOP_P || i == NJ_POLICY_KEY_SEED;
+        assert_int_equal(p.lines.keys[i] != 0, !is_stochastic);
+    }
 }
 
 static void every_kind_of_rule_arrives(void **state)
