@@ -134,8 +134,8 @@ size_t nj_beam_rows_max(const nj_trie *trie, const nj_beam_config *config, uint3
 /// Source  plain: DESIGN.md section 6, as Transformers 5.17 with prefix_allowed_tokens_fn and length penalty 0. Diverse:
 ///         Vijayakumar et al. 2016, as Transformers 4.49 with num_beam_groups. Stochastic: Kool, van Hoof, Welling 2019, "Stochastic
 ///         beams and where to find them", algorithm 1, with scores as arrival times (worker/beam/beam_stochastic.c)
-/// Proof   tests/unit/beam/test_beam.c, test_beam_diverse.c, test_beam_stochastic.c against searches that look at everything;
-///         tests/parity/test_diverse.c against Transformers
+/// Proof   tests/unit/beam/test_beam.c, test_beam_varied.c, test_beam_stochastic.c against searches that look at everything,
+///         test_beam_draws.c; tests/parity/test_diverse.c against Transformers
 void nj_beam_search(const nj_trie *trie, const nj_beam_config *config, const nj_beam_model *model,
                     const nj_kernels *kernels, const nj_exclusions *exclusions, uint32_t B,
                     nj_arena *arena, nj_beam_result *results);

@@ -1,23 +1,7 @@
 #include "worker/policy/fresh.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-// What a share is off its true value as a float32 must not cost a place: .3 of 10 are 3.
-#define SHARE_ROUNDING 1e-4
-
-static uint32_t count_wanted(const nj_policy *policy, uint32_t top)
-{
-    const double wanted = ceil((double)policy->fresh_share * top - SHARE_ROUNDING);
-    return wanted <= 0 ? 0 : wanted < top ? (uint32_t)wanted : top;
-}
-
-static bool is_fresh_day(const nj_policy *policy, int32_t day)
-{
-    return day != NJ_DAY_NONE && day <= policy->fresh_until &&
-           day >= policy->fresh_until - (int64_t)policy->fresh_days;
-}
 
 size_t nj_fresh_bytes(const nj_policy *policy, const nj_trie *trie)
 {
@@ -26,7 +10,7 @@ size_t nj_fresh_bytes(const nj_policy *policy, const nj_trie *trie)
 
 bool nj_fresh_has(const nj_fresh *fresh, uint32_t row)
 {
-    return fresh->day_of != NULL && is_fresh_day(fresh->policy, fresh->day_of[row]);
+    return fresh->day_of != NULL && nj_policy_is_fresh(fresh->policy, fresh->day_of[row]);
 }
 
 static int compare_counts(const void *a, const void *b, void *context)
@@ -64,7 +48,7 @@ nj_status nj_fresh_init(const nj_policy *policy, const nj_catalogue_view *catalo
 {
     const nj_trie *trie = &catalogue->trie;
     nj_fresh fresh = {
-        .policy = policy, .sids = &catalogue->sids, .wanted = count_wanted(policy, top)};
+        .policy = policy, .sids = &catalogue->sids, .wanted = nj_policy_fresh_places(policy, top)};
     if (policy->fresh_share > 0) {
         fresh.day_of = attributes->columns[policy->fresh_attribute].day_of;
         fresh.rows = malloc(nj_fresh_bytes(policy, trie));
