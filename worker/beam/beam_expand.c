@@ -94,8 +94,9 @@ static void count_choices(search *s, uint32_t step, uint32_t user, uint32_t grou
         s->counted_groups = 0;
     }
     for (; s->counted_groups < group; s->counted_groups++) {
-        const selection *earlier = &s->selected[user * s->G + s->counted_groups];
-        for (uint32_t i = 0; i < earlier->count; i++) {
+        selection *earlier = &s->selected[user * s->G + s->counted_groups];
+        nj_selection_sort(earlier);
+        for (uint32_t i = 0; i < earlier->count && i < s->room; i++) {
             s->choices[earlier->heap[i].token - s->config->token_base[step]]++;
         }
     }
@@ -128,7 +129,7 @@ static bool is_taken_up(const search *s, uint32_t step, uint32_t user, uint32_t 
     uint32_t held = 0;
     for (uint32_t g = 0; g < group && leaves <= group; g++) {
         const selection *earlier = &s->selected[user * s->G + g];
-        for (uint32_t i = 0; i < earlier->count; i++) {
+        for (uint32_t i = 0; i < earlier->count && i < s->room; i++) {
             held += earlier->heap[i].node == node;
         }
     }
