@@ -123,7 +123,7 @@ static void attend_user(const nj_t5 *model, size_t layer, uint32_t user, size_t 
     size_t ld = model->HE_row;
     size_t S = batch->offset[user + 1] - batch->offset[user];
     size_t columns = nj_t5_columns(S);
-    size_t ld_scores = nj_t5_row(columns);
+    size_t ld_scores = nj_claim_row(columns);
     const float *keys = nj_t5_cross_keys(model, layer, user);
     for (size_t h = 0; h < model->config.H; h++) {
         const float *values = nj_t5_cross_values(model, layer, h, batch->offset[user]);
