@@ -177,9 +177,9 @@ typedef enum {
     ROW_COUNT
 } row_function;
 
-static const char *const ROW_NAMES[] = {"softmax", "log_sum_exp", "rms_norm",
-                                        "relu",    "gated_gelu",  "gated_silu", "add",
-                                        "scale",   "head_scores", "head_mix"};
+static const char *const ROW_NAMES[] = {"softmax",     "log_sum_exp", "rms_norm", "relu",
+                                        "gated_gelu",  "gated_silu",  "add",      "scale",
+                                        "head_scores", "head_mix"};
 
 static void apply(const nj_kernels *k, row_function which, matrix *X, const matrix *other,
                   matrix *out)

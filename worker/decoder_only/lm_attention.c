@@ -7,12 +7,12 @@
 typedef struct {
     nj_lm *model;
     const nj_lm_sight *sight;
-    size_t first;     // row of the chunk
-    size_t rows;      // of the chunk
+    size_t first;        // row of the chunk
+    size_t rows;         // of the chunk
     size_t row_of_sight; // number of row `first` among those of the sight
     size_t row_count_of_sight;
-    size_t g;         // group
-    size_t heads;     // H / G
+    size_t g;     // group
+    size_t heads; // H / G
     size_t ld_scores;
 } block;
 
@@ -157,8 +157,8 @@ void nj_lm_attend(nj_lm *model, const nj_lm_sight *sight, size_t first, size_t r
 {
     const size_t heads = model->config.H / model->config.G;
     const size_t part = nj_max_size(1, NJ_LM_QUERY_ROWS / heads);
-    const size_t columns = nj_lm_columns(sight->prefix_count) + nj_lm_columns(sight->own_count) +
-                           sight->tail_count;
+    const size_t columns =
+        nj_lm_columns(sight->prefix_count) + nj_lm_columns(sight->own_count) + sight->tail_count;
     for (size_t r = 0; r < rows; r += part) {
         block b = {.model = model,
                    .sight = sight,

@@ -58,8 +58,7 @@ void nj_lm_claim_batch(nj_lm *model, nj_claim *claim)
 size_t nj_lm_scratch_bytes(const nj_lm_config *config, const nj_lm_limits *limits,
                            uint32_t prefix_count)
 {
-    nj_lm model = {
-        .config = *config, .prefix_count = prefix_count, .batch = {.limits = *limits}};
+    nj_lm model = {.config = *config, .prefix_count = prefix_count, .batch = {.limits = *limits}};
     nj_claim claim = {0};
     nj_lm_set_rows(&model);
     nj_lm_claim_batch(&model, &claim);

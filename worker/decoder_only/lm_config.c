@@ -29,14 +29,14 @@ static void check_words(nj_json_keys *keys)
     const char *type = nj_json_text_or(keys, "model_type", "");
     const char *activation = nj_json_text_or(keys, "hidden_act", "silu");
     if (keys->status == NJ_OK && !is_known(type)) {
-        keys->status = nj_fail(keys->err, NJ_INPUT,
-                               "%s: \"model_type\" is \"%.80s\", must be " KNOWN_TYPES, keys->what,
-                               type);
+        keys->status =
+            nj_fail(keys->err, NJ_INPUT, "%s: \"model_type\" is \"%.80s\", must be " KNOWN_TYPES,
+                    keys->what, type);
     }
     if (keys->status == NJ_OK && strcmp(activation, "silu") != 0) {
-        keys->status = nj_fail(keys->err, NJ_INPUT,
-                               "%s: \"hidden_act\" is \"%.80s\", must be \"silu\"", keys->what,
-                               activation);
+        keys->status =
+            nj_fail(keys->err, NJ_INPUT, "%s: \"hidden_act\" is \"%.80s\", must be \"silu\"",
+                    keys->what, activation);
     }
 }
 
@@ -64,15 +64,14 @@ static void read_heads(nj_json_keys *keys, nj_lm_config *config)
                                " is no multiple of \"num_key_value_heads\" %" PRIu32,
                                keys->what, config->H, config->G);
     } else if (config->E % 2 != 0 || config->E == 0) {
-        keys->status =
-            nj_fail(keys->err, NJ_INPUT, "%s: \"head_dim\" is %" PRIu32 ", must be even",
-                    keys->what, config->E);
+        keys->status = nj_fail(keys->err, NJ_INPUT, "%s: \"head_dim\" is %" PRIu32 ", must be even",
+                               keys->what, config->E);
     } else if ((uint64_t)config->H * config->E > NJ_LM_WIDTH_MAX) {
         keys->status = nj_fail(keys->err, NJ_INPUT,
                                "%s: \"num_attention_heads\" %" PRIu32 " times \"head_dim\" %" PRIu32
                                " is %" PRIu64 ", must be at most %d",
-                               keys->what, config->H, config->E,
-                               (uint64_t)config->H * config->E, NJ_LM_WIDTH_MAX);
+                               keys->what, config->H, config->E, (uint64_t)config->H * config->E,
+                               NJ_LM_WIDTH_MAX);
     }
 }
 
@@ -81,23 +80,24 @@ static void read_epsilon(nj_json_keys *keys, nj_lm_config *config)
     const double epsilon = nj_json_real_or(keys, "rms_norm_eps", 1e-6);
     config->epsilon = (float)epsilon;
     if (keys->status == NJ_OK && !(config->epsilon > 0.0f && epsilon <= 1.0)) {
-        keys->status =
-            nj_fail(keys->err, NJ_INPUT, "%s: \"rms_norm_eps\" is %g, must be above 0 and at most 1",
-                    keys->what, epsilon);
+        keys->status = nj_fail(keys->err, NJ_INPUT,
+                               "%s: \"rms_norm_eps\" is %g, must be above 0 and at most 1",
+                               keys->what, epsilon);
     }
 }
 
 // A sliding window is named in several ways, and often named and switched off.
 static void check_window(nj_json_keys *keys, const nj_lm_config *config)
 {
-    const bool used = nj_json_bool_or(keys, "use_sliding_window",
-                                      nj_json_has(keys, "sliding_window"));
+    const bool used =
+        nj_json_bool_or(keys, "use_sliding_window", nj_json_has(keys, "sliding_window"));
     const int64_t window = nj_json_int_or(keys, "sliding_window", 0, INT32_MAX, 0);
     if (keys->status == NJ_OK && used && window > 0 && window < config->position_max) {
-        keys->status = nj_fail(keys->err, NJ_INPUT,
-                               "%s: \"sliding_window\" is %" PRId64
-                               " and in use; only models that look back over all positions are known",
-                               keys->what, window);
+        keys->status =
+            nj_fail(keys->err, NJ_INPUT,
+                    "%s: \"sliding_window\" is %" PRId64
+                    " and in use; only models that look back over all positions are known",
+                    keys->what, window);
     }
 }
 

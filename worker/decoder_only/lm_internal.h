@@ -40,9 +40,9 @@ typedef struct {
 
 // Keys stand in columns, so that queries multiply them as they lie.
 typedef struct {
-    float *keys;      // [G*E, columns]
-    float *values;    // [positions, G*E]
-    size_t columns;   // distance between rows of keys
+    float *keys;    // [G*E, columns]
+    float *values;  // [positions, G*E]
+    size_t columns; // distance between rows of keys
 } nj_lm_cache;
 
 // ---- the state of one batch, all of it in the caller's arena ----
@@ -50,11 +50,11 @@ typedef struct {
 typedef struct {
     nj_lm_limits limits;
     uint32_t B;
-    uint32_t *offset;  // [users_max + 1]
-    uint32_t *column;  // [users_max + 1] user b's keys are columns column[b] .. column[b + 1]
-    float *keys;       // [layers, G*E * columns of all users]; user b's block is [G*E, columns of b]
-    float *values;     // [layers, tokens_max, G*E]
-    float *behind;     // [users_max, D] the state behind the prompt's last token
+    uint32_t *offset; // [users_max + 1]
+    uint32_t *column; // [users_max + 1] user b's keys are columns column[b] .. column[b + 1]
+    float *keys;      // [layers, G*E * columns of all users]; user b's block is [G*E, columns of b]
+    float *values;    // [layers, tokens_max, G*E]
+    float *behind;    // [users_max, D] the state behind the prompt's last token
 
     // Keys and values of steps 1 .. steps_max - 2, which later ones read, and of the chunk at hand of the last.
     float *step_keys;   // [layers, steps kept, rows_max, G*E]
@@ -63,17 +63,17 @@ typedef struct {
     float *last_values; // [chunk_rows_max, G*E]
 
     // Scratch of one chunk of rows.
-    float *x;        // [chunk, D_row] residual stream
-    float *normed;   // [chunk, D_row]
-    float *q;        // [chunk, HE_row] queries; then what they have mixed
-    float *k;        // [chunk, HE_row]
-    float *v;        // [chunk, HE_row]
-    float *hidden;   // [chunk, F_row]
-    float *gate;     // [chunk, F_row]
-    float *queries;  // [NJ_LM_QUERY_ROWS, E] of one group of heads
-    float *mixed;    // [NJ_LM_QUERY_ROWS, E]
-    float *part;     // [NJ_LM_QUERY_ROWS, E]
-    float *scores;   // [NJ_LM_QUERY_ROWS, T_row]
+    float *x;               // [chunk, D_row] residual stream
+    float *normed;          // [chunk, D_row]
+    float *q;               // [chunk, HE_row] queries; then what they have mixed
+    float *k;               // [chunk, HE_row]
+    float *v;               // [chunk, HE_row]
+    float *hidden;          // [chunk, F_row]
+    float *gate;            // [chunk, F_row]
+    float *queries;         // [NJ_LM_QUERY_ROWS, E] of one group of heads
+    float *mixed;           // [NJ_LM_QUERY_ROWS, E]
+    float *part;            // [NJ_LM_QUERY_ROWS, E]
+    float *scores;          // [NJ_LM_QUERY_ROWS, T_row]
     uint32_t *row_user;     // [chunk] of the rows at hand
     uint32_t *row_position; // [chunk] from 0, prefix included
 
@@ -117,8 +117,8 @@ typedef struct {
     char name[NJ_WEIGHT_NAME_BYTES];
     size_t shape[2];
     size_t dim_count;
-    bool is_linear; // its slot is an nj_linear, else a const float *
-    bool optional;  // there in every layer or in none
+    bool is_linear;                   // its slot is an nj_linear, else a const float *
+    bool optional;                    // there in every layer or in none
     char first[NJ_WEIGHT_NAME_BYTES]; // the same tensor of layer 0
 } nj_lm_walk;
 
@@ -173,8 +173,8 @@ typedef struct {
     uint32_t prefix_count;
     nj_lm_cache own; // of the prompt
     uint32_t own_count;
-    bool causal; // row i sees own positions up to own_count - rows + i only
-    uint32_t tail_count; // steps; keys and values of row i's ancestors and its own
+    bool causal;                     // row i sees own positions up to own_count - rows + i only
+    uint32_t tail_count;             // steps; keys and values of row i's ancestors and its own
     const float *const *tail_keys;   // [rows * tail_count]
     const float *const *tail_values; // [rows * tail_count]
 } nj_lm_sight;
@@ -204,10 +204,10 @@ static inline nj_lm_cache nj_lm_prompt_cache(const nj_lm *model, size_t layer, u
     const nj_lm_batch *batch = &model->batch;
     const size_t width = nj_lm_key_width(&model->config);
     const size_t columns = nj_lm_columns_max(&batch->limits);
-    return (nj_lm_cache){
-        batch->keys + (layer * columns + batch->column[b]) * width,
-        batch->values + (layer * batch->limits.tokens_max + batch->offset[b]) * width,
-        batch->column[b + 1] - batch->column[b]};
+    return (nj_lm_cache){batch->keys + (layer * columns + batch->column[b]) * width,
+                         batch->values +
+                             (layer * batch->limits.tokens_max + batch->offset[b]) * width,
+                         batch->column[b + 1] - batch->column[b]};
 }
 
 #endif

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "worker/decoder_only/lm_internal.h"
 
@@ -18,8 +19,7 @@ static void claim_tables(nj_lm *model, nj_claim *claim)
 static size_t plan_arena(const nj_lm_config *config, const nj_kernels *kernels,
                          uint32_t prefix_count, uint32_t position_max)
 {
-    nj_lm draft = {
-        .config = *config, .prefix_count = prefix_count, .position_max = position_max};
+    nj_lm draft = {.config = *config, .prefix_count = prefix_count, .position_max = position_max};
     nj_claim claim = {0};
     nj_linear none;
     claim_tables(&draft, &claim);
@@ -136,6 +136,7 @@ nj_status nj_lm_open(const nj_lm_config *config, const nj_tensor_set *weights,
     }
     nj_claim claim = {.arena = &model->arena};
     claim_tables(model, &claim);
+    memset(model->layers, 0, config->layers * sizeof *model->layers); // what is optional is not there
     status = open_tensors(model, &claim, weights, err);
     if (status != NJ_OK) {
         goto done;

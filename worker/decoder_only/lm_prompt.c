@@ -87,8 +87,7 @@ static void run_chunk(nj_lm *model, const uint32_t *tokens, size_t first, size_t
             ++*user;
         }
         batch->row_user[r] = *user;
-        batch->row_position[r] =
-            model->prefix_count + (uint32_t)(first + r - batch->offset[*user]);
+        batch->row_position[r] = model->prefix_count + (uint32_t)(first + r - batch->offset[*user]);
     }
     nj_lm_embed(model, tokens + first, rows);
     run_layers(model, rows);
@@ -165,8 +164,7 @@ nj_status nj_lm_fill_prefix(nj_lm *model, const uint32_t *tokens, nj_error *err)
                                  .chunk_rows_max = 64,
                                  .steps_max = 1};
     nj_arena arena = {0};
-    nj_status status =
-        nj_arena_init(&arena, nj_lm_scratch_bytes(&model->config, &limits, 0), err);
+    nj_status status = nj_arena_init(&arena, nj_lm_scratch_bytes(&model->config, &limits, 0), err);
     if (status != NJ_OK) {
         return status;
     }

@@ -109,8 +109,8 @@ bool nj_lm_walk_wants(const nj_lm_walk *walk, const nj_tensor_set *tensors)
 
 void *nj_lm_walk_slot(const nj_lm_walk *walk, nj_lm *model)
 {
-    char *base = walk->layer < walk->config->layers ? (char *)&model->layers[walk->layer]
-                                                    : (char *)model;
+    char *base =
+        walk->layer < walk->config->layers ? (char *)&model->layers[walk->layer] : (char *)model;
     return base + find_rule(walk)->offset;
 }
 

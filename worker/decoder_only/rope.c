@@ -67,9 +67,9 @@ static void read_yarn(nj_json_keys *keys, nj_rope_config *rope)
         read_within(keys, "attention_factor", 1e-6, FACTOR_MAX, 0.1 * log(rope->factor) + 1.0);
     if (keys->status == NJ_OK &&
         (nj_json_has(keys, "mscale") || nj_json_has(keys, "mscale_all_dim"))) {
-        keys->status = nj_fail(keys->err, NJ_INPUT,
-                               "%s: \"mscale\" and \"mscale_all_dim\" of yarn are not known here",
-                               keys->what);
+        keys->status =
+            nj_fail(keys->err, NJ_INPUT,
+                    "%s: \"mscale\" and \"mscale_all_dim\" of yarn are not known here", keys->what);
     }
 }
 
@@ -129,11 +129,13 @@ static double find_root(double x, uint32_t n)
 // cos and sin by their series, after the angle has been brought to [-pi/4, pi/4]; angles stay below 2^31.
 static void find_cos_sin(double angle, double *cosine, double *sine)
 {
-    const double HALF_PI_HIGH = 1.57079632673412561417; // 33 bits, so that products with whole numbers are exact
+    const double HALF_PI_HIGH =
+        1.57079632673412561417; // 33 bits, so that products with whole numbers are exact
     const double HALF_PI_MIDDLE = 6.07710050630396597660e-11;
     const double HALF_PI_LOW = 2.02226624879595063154e-21;
     const double turns = floor(angle / 1.57079632679489661923 + 0.5);
-    const double r = ((angle - turns * HALF_PI_HIGH) - turns * HALF_PI_MIDDLE) - turns * HALF_PI_LOW;
+    const double r =
+        ((angle - turns * HALF_PI_HIGH) - turns * HALF_PI_MIDDLE) - turns * HALF_PI_LOW;
     const double square = r * r;
     double c = 1.0;
     double s = 1.0;

@@ -11,8 +11,9 @@
 
 // Steps are announced one after the other from 0; the last may be announced again, with other rows of the same step before.
 typedef struct {
-    uint32_t *ancestors; // [rows_max, NJ_LINEAGE_STEPS_MAX] row of step s that row r of this step descends from, s < step
-    uint32_t *before;    // the same of the step before
+    uint32_t *
+        ancestors; // [rows_max, NJ_LINEAGE_STEPS_MAX] row of step s that row r of this step descends from, s < step
+    uint32_t *before; // the same of the step before
     uint32_t step;
     uint32_t row_count;
     uint32_t parent_count; // rows of the step before

@@ -25,7 +25,7 @@ void nj_t5_claim_batch(nj_t5 *model, nj_claim *claim)
     batch->hidden = nj_claim_floats(claim, 1, NJ_T5_BLOCK_ROWS, model->F_row);
     batch->gate = nj_claim_floats(claim, config->gated ? 1 : 0, NJ_T5_BLOCK_ROWS, model->F_row);
     batch->scores = nj_claim_floats(claim, 1, NJ_T5_BLOCK_ROWS,
-                                       nj_claim_row(nj_t5_columns(limits->sequence_max)));
+                                    nj_claim_row(nj_t5_columns(limits->sequence_max)));
 }
 
 void nj_t5_claim_encoder(nj_t5 *model, nj_claim *claim)

@@ -17,8 +17,8 @@ static void claim_blocks(nj_t5 *model, nj_claim *claim)
             model->decoder.blocks[l].cross_v_heads = heads;
         }
     }
-    model->encoder_bucket = nj_claim_bytes(claim, 1, (size_t)config->distance_max + 1,
-                                              sizeof *model->encoder_bucket);
+    model->encoder_bucket =
+        nj_claim_bytes(claim, 1, (size_t)config->distance_max + 1, sizeof *model->encoder_bucket);
     model->decoder_bias = nj_claim_floats(claim, 1, NJ_T5_STEPS_MAX, config->H);
 }
 
@@ -66,8 +66,7 @@ size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels, 
 }
 
 // The slot of the tensor at hand, and the heads' where it is packed by heads.
-static void open_walked(nj_t5 *model, nj_claim *claim, const nj_t5_walk *walk,
-                        const float *values)
+static void open_walked(nj_t5 *model, nj_claim *claim, const nj_t5_walk *walk, const float *values)
 {
     nj_linear *slot = nj_t5_walk_slot(walk, model);
     size_t N = walk->shape[0];
@@ -94,7 +93,8 @@ static nj_status open_embedding(nj_t5 *model, nj_claim *claim, const nj_tensor_s
         status = nj_weights_find(weights, NJ_T5_HEAD, shape, 2, &head, err);
     }
     if (status == NJ_OK) {
-        nj_weights_open_linear(model->kernels, claim, head, model->config.V, model->config.D, &model->head);
+        nj_weights_open_linear(model->kernels, claim, head, model->config.V, model->config.D,
+                               &model->head);
     }
     return status;
 }

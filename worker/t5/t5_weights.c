@@ -24,8 +24,8 @@ static nj_status want_all(nj_weights_list *list, const nj_t5_config *config,
     }
     nj_t5_walk walk = nj_t5_walk_begin(config);
     while (status == NJ_OK && nj_t5_walk_next(&walk)) {
-        status = nj_weights_want(list, tensors, walk.name, walk.name, walk.shape, walk.dim_count,
-                                 err);
+        status =
+            nj_weights_want(list, tensors, walk.name, walk.name, walk.shape, walk.dim_count, err);
     }
     return status;
 }

@@ -21,8 +21,9 @@ typedef enum {
     OP_COUNT
 } op;
 
-static const char *const OP_NAMES[] = {"softmax",    "log_sum_exp", "rms_norm", "relu",
-                                       "gated_gelu", "gated_silu",  "add",      "scale", "softmax_backward"};
+static const char *const OP_NAMES[] = {"softmax", "log_sum_exp", "rms_norm",
+                                       "relu",    "gated_gelu",  "gated_silu",
+                                       "add",     "scale",       "softmax_backward"};
 
 typedef struct {
     guarded X;      // [rows, columns], in and out
