@@ -136,7 +136,8 @@ nj_status nj_lm_open(const nj_lm_config *config, const nj_tensor_set *weights,
     }
     nj_claim claim = {.arena = &model->arena};
     claim_tables(model, &claim);
-    memset(model->layers, 0, config->layers * sizeof *model->layers); // what is optional is not there
+    memset(model->layers, 0,
+           config->layers * sizeof *model->layers); // what is optional is not there
     status = open_tensors(model, &claim, weights, err);
     if (status != NJ_OK) {
         goto done;

@@ -53,9 +53,7 @@ void nj_t5_claim_decoder(nj_t5 *model, nj_claim *claim)
     batch->x = nj_claim_floats(claim, 1, chunk, model->D_row);
     batch->mixed = nj_claim_floats(claim, 1, chunk, model->HE_row);
     batch->self_scores = nj_claim_floats(claim, chunk, config->H, NJ_T5_STEPS_MAX);
-    size_t row_bytes = NJ_T5_STEPS_MAX * sizeof(uint32_t);
-    batch->ancestors = nj_claim_bytes(claim, 1, limits->rows_max, row_bytes);
-    batch->ancestors_of = nj_claim_bytes(claim, 1, limits->rows_max, row_bytes);
+    nj_lineage_claim(claim, limits->rows_max, &batch->lineage);
 }
 
 size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_t5_limits *limits)

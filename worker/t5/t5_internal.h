@@ -4,6 +4,7 @@
 
 #include "common/base/checked.h"
 #include "worker/model/claim.h"
+#include "worker/model/lineage.h"
 #include "worker/model/weights.h"
 #include "worker/t5/t5.h"
 
@@ -73,17 +74,12 @@ typedef struct {
     float
         *mixed; // [chunk_rows_max, HE_row] queries; each head's slot then receives its mixed values
     float *self_scores; // [chunk_rows_max, H, NJ_T5_STEPS_MAX]
-    uint32_t *
-        ancestors; // [rows_max, NJ_T5_STEPS_MAX] row of step s that row r of this step descends from, s < step
-    uint32_t *ancestors_of; // the same of the step before
 
     // The announced step, borrowed until the next.
+    nj_lineage lineage;
     const uint32_t *user;
     const uint32_t *token;
-    uint32_t step;
     bool from_start; // every row of step 0 is the start token
-    uint32_t row_count;
-    uint32_t parent_count; // rows of the step before
 } nj_t5_batch;
 
 // ---- tables: what depends on a token alone, computed once by the same code that computes it for a batch ----

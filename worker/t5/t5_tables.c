@@ -126,11 +126,11 @@ bool nj_t5_look_up_prefixes(const nj_t5 *model, size_t first, size_t count)
     const nj_t5_batch *batch = &model->batch;
     const nj_t5_prefix_table *table = &model->prefixes;
     const size_t HE = (size_t)model->config.H * model->config.E;
-    if (table->x == NULL || batch->step > 1 || !batch->from_start) {
+    if (table->x == NULL || batch->lineage.step > 1 || !batch->from_start) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        const size_t row = batch->step == 0 ? model->config.V : batch->token[first + i];
+        const size_t row = batch->lineage.step == 0 ? model->config.V : batch->token[first + i];
         memcpy(batch->x + i * model->D_row, table->x + row * model->D_row,
                model->config.D * sizeof(float));
         memcpy(batch->mixed + i * model->HE_row, table->q + row * model->HE_row,

@@ -4,9 +4,9 @@
 #include "tests/support/nj_test.h"
 #include "worker/decoder_only/lm.h"
 
-static const char SMALL[] =
-    "{\"model_type\": \"llama\", \"hidden_size\": 24, \"intermediate_size\": 40, \"vocab_size\": 17, "
-    "\"num_hidden_layers\": 2, \"num_attention_heads\": 6}";
+static const char SMALL[] = "{\"model_type\": \"llama\", \"hidden_size\": 24, "
+                            "\"intermediate_size\": 40, \"vocab_size\": 17, "
+                            "\"num_hidden_layers\": 2, \"num_attention_heads\": 6}";
 
 static json_t *parse(const char *text)
 {
@@ -53,12 +53,13 @@ static void absent_keys_get_the_defaults_of_transformers(void **state)
 static void both_forms_of_rotary_positions_are_read(void **state)
 {
     (void)state;
-    nj_lm_config config =
-        accept("{\"rope_theta\": 500000.0, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}");
+    nj_lm_config config = accept(
+        "{\"rope_theta\": 500000.0, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}");
     assert_int_equal(config.rope.type, NJ_ROPE_LINEAR);
     assert_true(config.rope.theta == 500000.0 && config.rope.factor == 2.0);
-    config = accept("{\"rope_parameters\": {\"rope_type\": \"llama3\", \"rope_theta\": 7.0, \"factor\": 8, "
-                    "\"original_max_position_embeddings\": 99}}");
+    config = accept(
+        "{\"rope_parameters\": {\"rope_type\": \"llama3\", \"rope_theta\": 7.0, \"factor\": 8, "
+        "\"original_max_position_embeddings\": 99}}");
     assert_int_equal(config.rope.type, NJ_ROPE_LLAMA3);
     assert_true(config.rope.theta == 7.0 && config.rope.low_factor == 1.0 &&
                 config.rope.high_factor == 4.0);
@@ -86,12 +87,15 @@ static void what_is_not_known_is_refused_by_name(void **state)
         {"{\"head_dim\": 30000}", "is 180000, must be at most 65536"},
         {"{\"rms_norm_eps\": 0}", "\"rms_norm_eps\" is 0"},
         {"{\"rope_scaling\": {\"rope_type\": \"longrope\"}}", "\"rope_type\" is \"longrope\""},
-        {"{\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}}", "\"rope_type\" is \"dynamic\""},
-        {"{\"rope_scaling\": {\"type\": \"linear\", \"factor\": 0.5}}", "\"factor\" is 0.5, must be 1 to"},
+        {"{\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}}",
+         "\"rope_type\" is \"dynamic\""},
+        {"{\"rope_scaling\": {\"type\": \"linear\", \"factor\": 0.5}}",
+         "\"factor\" is 0.5, must be 1 to"},
         {"{\"rope_theta\": -1}", "\"rope_theta\" is -1"},
         {"{\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2, \"low_freq_factor\": 4}}",
          "\"high_freq_factor\" is 4, must be above"},
-        {"{\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 2, \"mscale\": 1}}", "\"mscale\""},
+        {"{\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 2, \"mscale\": 1}}",
+         "\"mscale\""},
         {"{\"use_sliding_window\": true, \"sliding_window\": 100}", "\"sliding_window\" is 100"},
         {"{\"sliding_window\": 100}", "\"sliding_window\" is 100"},
         {"{\"vocab_size\": 0}", "vocab_size"},

@@ -61,7 +61,8 @@ static void follow(run *r)
             user[row] = b;
             parent[row] = step <= 1 ? b : 2 * b + row % 2;
             token[row] = f->tokens[(size_t)r->order[b] * f->token_stride + at];
-            token[row] = beams == 2 && row % 2 == 0 ? (token[row] + step) % f->config.V : token[row];
+            token[row] =
+                beams == 2 && row % 2 == 0 ? (token[row] + step) % f->config.V : token[row];
         }
         nj_lm_begin_step(r->model, step, user, parent, token, rows);
         for (uint32_t first = 0, count; first < rows; first += count) {
@@ -79,7 +80,8 @@ static void follow(run *r)
 static run compute(const lm_fixture *fixture, nj_lm *model, uint32_t B, const uint32_t *order,
                    uint32_t prefix_count, uint32_t chunk)
 {
-    run r = {.fixture = fixture, .model = model, .B = B, .prefix_count = prefix_count, .chunk = chunk};
+    run r = {
+        .fixture = fixture, .model = model, .B = B, .prefix_count = prefix_count, .chunk = chunk};
     memcpy(r.order, order, B * sizeof *order);
     r.logits = calloc((size_t)B * (LM_STEPS + 1) * fixture->config.V, sizeof *r.logits);
     begin(&r);
@@ -191,9 +193,9 @@ static void more_positions_than_the_model_was_made_for_are_refused(void **state)
     nj_error err = {0};
     lm_fixture fixture = open_exact(LM_CASES[0]);
     nj_lm *model = NULL;
-    assert_refused(nj_lm_open(&fixture.config, fixture.weights, fixture.kernels, NULL, 0, 513,
-                              &model, &err),
-                   NJ_CONFIG, &err, "513 positions with their SIDs, the model was made for 512");
+    assert_refused(
+        nj_lm_open(&fixture.config, fixture.weights, fixture.kernels, NULL, 0, 513, &model, &err),
+        NJ_CONFIG, &err, "513 positions with their SIDs, the model was made for 512");
     assert_null(model);
     lm_fixture_close(&fixture);
 }

@@ -10,7 +10,8 @@ enum { E = 64, POSITIONS = 5000 };
 
 static void check_theta(double theta)
 {
-    const nj_rope_config config = {.type = NJ_ROPE_DEFAULT, .theta = theta, .factor = 1.0, .attention = 1.0};
+    const nj_rope_config config = {
+        .type = NJ_ROPE_DEFAULT, .theta = theta, .factor = 1.0, .attention = 1.0};
     float *cosines = malloc(POSITIONS * (E / 2) * sizeof *cosines);
     float *sines = malloc(POSITIONS * (E / 2) * sizeof *sines);
     nj_rope_fill(&config, E, POSITIONS, cosines, sines);

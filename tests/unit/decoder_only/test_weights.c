@@ -86,7 +86,8 @@ static void a_tensor_of_another_architecture_is_refused_and_old_turns_are_not(vo
     assert_ok(convert(&w, &err), &err);
     w.sources[w.count] = *find(&w, "model.norm.weight");
     w.sources[w.count++].name = "model.layers.0.pre_feedforward_layernorm.weight";
-    assert_refused(convert(&w, &err), NJ_INPUT, &err, "pre_feedforward_layernorm.weight\" has no place");
+    assert_refused(convert(&w, &err), NJ_INPUT, &err,
+                   "pre_feedforward_layernorm.weight\" has no place");
     lm_fixture_close(&w.fixture);
 }
 
