@@ -1,5 +1,6 @@
 #include "common/bundle/bundle.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,27 @@ const nj_section *nj_sections_find(const nj_sections *sections, const char *name
         }
     }
     return NULL;
+}
+
+void nj_sections_remove(nj_sections *sections, const char *name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < sections->count; i++) {
+        if (strcmp(sections->sections[i].name, name) != 0) {
+            sections->sections[kept++] = sections->sections[i];
+        }
+    }
+    sections->count = kept;
+}
+
+void nj_sections_put(nj_sections *sections, const char *name, const void *bytes, size_t size)
+{
+    nj_sections_remove(sections, name);
+    assert(sections->count < NJ_BUNDLE_SECTIONS_MAX && strlen(name) < NJ_SECTION_NAME_BYTES);
+    nj_section *section = &sections->sections[sections->count++];
+    *section = (nj_section){.bytes = bytes, .size = size};
+    strncpy(section->name, name, sizeof section->name - 1);
+    qsort(sections->sections, sections->count, sizeof *section, nj_section_compare);
 }
 
 nj_digest nj_sections_digest(const nj_sections *sections)

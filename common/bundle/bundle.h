@@ -40,6 +40,11 @@ typedef struct {
 
 /// NULL when absent.
 const nj_section *nj_sections_find(const nj_sections *sections, const char *name);
+/// Sets a section, which stands for one of that name; its bytes are borrowed and its digest is left to nj_bundle_write. There is room: the
+/// names of bundle.def are fewer than NJ_BUNDLE_SECTIONS_MAX.
+void nj_sections_put(nj_sections *sections, const char *name, const void *bytes, size_t size);
+/// Takes a section out; nothing where there is none of that name.
+void nj_sections_remove(nj_sections *sections, const char *name);
 /// The digest of the whole: over every name, size and digest in order. Two bundles with the same sections have the same one.
 nj_digest nj_sections_digest(const nj_sections *sections);
 

@@ -20,25 +20,24 @@ typedef struct {
     nj_categories categories;
 } reading;
 
-// The first `depth` parts of a path, without the spaces around them.
-static nj_slice cut_category(const char *bytes, size_t size, uint32_t depth)
+nj_slice nj_category_cut(nj_slice path, uint32_t depth)
 {
     uint32_t parts = 0;
-    size_t end = size;
-    for (size_t i = 0; i < size && depth > 0; i++) {
-        if (bytes[i] == SEPARATOR && ++parts == depth) {
+    size_t end = path.size;
+    for (size_t i = 0; i < path.size && depth > 0; i++) {
+        if (path.bytes[i] == SEPARATOR && ++parts == depth) {
             end = i;
             break;
         }
     }
     size_t begin = 0;
-    while (begin < end && bytes[begin] == ' ') {
+    while (begin < end && path.bytes[begin] == ' ') {
         begin++;
     }
-    while (end > begin && bytes[end - 1] == ' ') {
+    while (end > begin && path.bytes[end - 1] == ' ') {
         end--;
     }
-    return (nj_slice){bytes + begin, end - begin};
+    return (nj_slice){path.bytes + begin, end - begin};
 }
 
 static nj_status number_category(reading *r, const nj_lines *lines, nj_slice name, uint32_t *out,
@@ -82,8 +81,9 @@ static nj_status take_line(void *context, const nj_lines *lines, nj_slice line, 
     }
     r->lines[item] = (uint32_t)lines->number;
     r->categories.known_count++;
-    return number_category(r, lines, cut_category(tab + 1, line.size - id.size - 1, r->depth),
-                           &r->categories.of_item[item], err);
+    const nj_slice path = {tab + 1, line.size - id.size - 1};
+    return number_category(r, lines, nj_category_cut(path, r->depth), &r->categories.of_item[item],
+                           err);
 }
 
 static nj_status read_lines(reading *r, const char *path, nj_error *err)

@@ -28,6 +28,8 @@ typedef struct {
 /// Proof   tests/unit/catalogue/test_categories.c
 NJ_CHECKED nj_status nj_categories_read(const char *path, const nj_idlist *items, uint32_t depth,
                                         nj_categories *out, nj_error *err);
+/// The first `depth` parts of a path, or all of it where depth is 0, without the spaces around it; borrowed from `path`.
+nj_slice nj_category_cut(nj_slice path, uint32_t depth);
 /// Accepts a struct that is all zero.
 void nj_categories_fini(nj_categories *categories);
 

@@ -57,6 +57,16 @@ void nj_pack_bin(nj_packer *packer, const void *bytes, size_t size)
     msgpack_pack_bin_body(&packer->packer, bytes, size);
 }
 
+void nj_pack_bin_head(nj_packer *packer, size_t size)
+{
+    msgpack_pack_bin(&packer->packer, size);
+}
+
+void nj_pack_nil(nj_packer *packer)
+{
+    msgpack_pack_nil(&packer->packer);
+}
+
 // ---- the walk ----
 
 // What one value's first bytes say: how many bytes it takes (head and body), and how many values follow inside it.

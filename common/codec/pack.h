@@ -32,7 +32,10 @@ void nj_pack_uint(nj_packer *packer, uint64_t value);
 void nj_pack_bool(nj_packer *packer, bool value);
 void nj_pack_f32(nj_packer *packer, float value);
 void nj_pack_str(nj_packer *packer, nj_slice text);
+void nj_pack_nil(nj_packer *packer);
 void nj_pack_bin(nj_packer *packer, const void *bytes, size_t size);
+/// The head of a bin alone: the caller appends its `size` bytes to the buffer.
+void nj_pack_bin_head(nj_packer *packer, size_t size);
 
 // ---- reading ----
 

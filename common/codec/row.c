@@ -8,7 +8,8 @@
 #include "common/codec/pack.h"
 #include "common/codec/row_scan.h"
 
-#define FIELD_COUNT 5 // and the age, where the row has one; and the trace
+#define FIELD_COUNT 5 // and the age, where the row has one; and the trace; and why
+#define FIELD_WHY 7
 // Two numbers an item, the heads, and room for fields that later versions append.
 #define ELEMENTS_MAX (2 * NJ_ROW_ITEMS_MAX + 64)
 
@@ -43,16 +44,43 @@ nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice *items, con
     return pack_fields(&packer, flags, items, scores, count, history);
 }
 
-nj_status nj_row_pack_traced(nj_buffer *out, uint32_t flags, const nj_slice *items,
-                             const float *scores, size_t count, const nj_history_digest *history,
-                             const uint32_t *trace, size_t trace_count)
+static void pack_trace(nj_packer *packer, const uint32_t *trace, size_t trace_count)
 {
+    if (trace != NULL) {
+        nj_pack_bin(packer, trace, trace_count * sizeof *trace);
+    } else {
+        nj_pack_nil(packer);
+    }
+}
+
+static void pack_why(nj_packer *packer, const nj_why *why, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += nj_why_bytes(&why[i]);
+    }
+    nj_pack_bin_head(packer, bytes);
+    for (size_t i = 0; i < count && packer->status == NJ_OK; i++) {
+        packer->status = nj_why_append(packer->out, &why[i]);
+    }
+}
+
+nj_status nj_row_pack_more(nj_buffer *out, uint32_t flags, const nj_slice *items,
+                           const float *scores, size_t count, const nj_history_digest *history,
+                           const nj_row_more *more)
+{
+    if (more->trace == NULL && more->why == NULL) {
+        return nj_row_pack(out, flags, items, scores, count, history);
+    }
     nj_packer packer;
     nj_packer_init(&packer, out);
-    nj_pack_array(&packer, FIELD_COUNT + 2);
+    nj_pack_array(&packer, more->why != NULL ? FIELD_WHY + 1 : FIELD_WHY);
     nj_status status = pack_fields(&packer, flags, items, scores, count, history);
     nj_pack_uint(&packer, 0);
-    nj_pack_bin(&packer, trace, trace_count * sizeof *trace);
+    pack_trace(&packer, more->trace, more->trace_count);
+    if (more->why != NULL) {
+        pack_why(&packer, more->why, count);
+    }
     return status == NJ_OK ? packer.status : status;
 }
 
@@ -64,7 +92,9 @@ nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags, uint32_t a
         return NJ_INPUT;
     }
     nj_packer_init(&packer, out);
-    nj_pack_array(&packer, scan.trace != NULL ? FIELD_COUNT + 2 : FIELD_COUNT + 1);
+    nj_pack_array(&packer, scan.why.bytes != NULL ? FIELD_WHY + 1
+                           : scan.trace != NULL   ? FIELD_WHY
+                                                  : FIELD_COUNT + 1);
     nj_pack_uint(&packer, NJ_ROW_VERSION);
     nj_pack_uint(&packer, flags);
     if (packer.status == NJ_OK) {
@@ -74,6 +104,11 @@ nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags, uint32_t a
     nj_pack_uint(&packer, age);
     if (scan.trace != NULL) {
         nj_pack_bin(&packer, scan.trace, scan.trace_count * sizeof(uint32_t));
+    } else if (scan.why.bytes != NULL) {
+        nj_pack_nil(&packer);
+    }
+    if (scan.why.bytes != NULL) {
+        nj_pack_bin(&packer, scan.why.bytes, scan.why.size);
     }
     return packer.status;
 }
@@ -95,6 +130,22 @@ static nj_status read_item(const msgpack_object *object, size_t index, nj_row *r
         return nj_fail(err, NJ_INPUT, "row: item %zu %s", index, problem);
     }
     return nj_fail(err, NJ_INPUT, "row: item %zu is neither a number nor text", index);
+}
+
+// The trace, field 6, is passed over.
+static nj_status read_why(nj_fields *fields, nj_row *row, nj_error *err)
+{
+    row->why = (nj_slice){NULL, 0};
+    if (fields->count <= FIELD_WHY) {
+        return NJ_OK;
+    }
+    fields->next = FIELD_WHY;
+    row->why = nj_field_bin(fields, "why", row->count * NJ_WHY_ITEM_BYTES_MAX);
+    if (fields->status == NJ_OK && !nj_why_check(row->why, row->count)) {
+        return nj_fail(err, NJ_INPUT, "row: %zu bytes of why do not tell of %zu items",
+                       row->why.size, row->count);
+    }
+    return fields->status;
 }
 
 static nj_status read_row(const msgpack_object *root, nj_row *row, nj_error *err)
@@ -130,7 +181,10 @@ static nj_status read_row(const msgpack_object *root, nj_row *row, nj_error *err
         status = read_item(&items->ptr[i], i, row, err);
         row->scores[i] = nj_field_f32(&score_fields, "score");
     }
-    return status != NJ_OK ? status : score_fields.status;
+    if (status == NJ_OK) {
+        status = score_fields.status;
+    }
+    return status != NJ_OK ? status : read_why(&fields, row, err);
 }
 
 nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err)
@@ -159,21 +213,27 @@ nj_status nj_row_check(nj_slice bytes, nj_row *scratch, nj_error *err)
 
 // ---- JSON ----
 
-static nj_status append_flags(nj_buffer *out, uint32_t flags)
+const char *nj_row_flag_word(unsigned bit)
 {
-    static const char *const WORDS[32] = {
+    static const char *const WORDS[NJ_ROW_FLAGS_MAX] = {
 #define NJ_ROW_FLAG(name, bit, word, meaning) [bit] = word,
 #include "schemas/row.def"
 #undef NJ_ROW_FLAG
     };
+    return bit < NJ_ROW_FLAGS_MAX ? WORDS[bit] : NULL;
+}
+
+static nj_status append_flags(nj_buffer *out, uint32_t flags)
+{
     nj_status status = nj_buffer_printf(out, ", \"flags\": [");
     const char *between = "";
-    for (unsigned bit = 0; bit < 32 && status == NJ_OK; bit++) {
+    for (unsigned bit = 0; bit < NJ_ROW_FLAGS_MAX && status == NJ_OK; bit++) {
+        const char *word = nj_row_flag_word(bit);
         if ((flags >> bit & 1u) == 0) {
             continue;
         }
-        status = WORDS[bit] != NULL ? nj_buffer_printf(out, "%s\"%s\"", between, WORDS[bit])
-                                    : nj_buffer_printf(out, "%s\"bit%u\"", between, bit);
+        status = word != NULL ? nj_buffer_printf(out, "%s\"%s\"", between, word)
+                              : nj_buffer_printf(out, "%s\"bit%u\"", between, bit);
         between = ", ";
     }
     return status != NJ_OK ? status : nj_buffer_append(out, "]", 1);
@@ -208,6 +268,12 @@ nj_status nj_row_json(nj_buffer *out, nj_slice user, const nj_row *row)
     }
     if (status == NJ_OK && row->age != 0) {
         status = nj_buffer_printf(out, ", \"age\": %" PRIu32, row->age);
+    }
+    if (status == NJ_OK && row->why.bytes != NULL) {
+        status = nj_buffer_printf(out, ", \"why\": ");
+        if (status == NJ_OK) {
+            status = nj_why_json(out, row->why);
+        }
     }
     return status != NJ_OK ? status : nj_buffer_append(out, "}", 1);
 }

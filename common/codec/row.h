@@ -3,6 +3,7 @@
 //   [version, flags, [item...], [score...], history digest (8 bytes)]             as it was decoded
 //   [version, flags, [item...], [score...], history digest (8 bytes), age]        as it was taken over from an earlier night
 //   [version, flags, [item...], [score...], history digest (8 bytes), age, trace] with what its search looked at (--trace)
+//   [version, flags, [item...], [score...], history digest (8 bytes), age, trace or nil, why] with why each item is there (--why)
 //
 // The worker packs it, the coordinator checks it and passes it on unchanged, the store keeps it, readers unpack it.
 #ifndef NJ_CODEC_ROW_H
@@ -14,13 +15,17 @@
 #include "common/base/error.h"
 #include "common/base/id.h"
 #include "common/base/slice.h"
+#include "common/codec/why.h"
 
 #define NJ_ROW_VERSION 1
 #define NJ_ROW_ITEMS_MAX 1000
 #define NJ_ROW_TRACE_MAX 1024 // prefixes
-#define NJ_ROW_BYTES_MAX (64 + NJ_ROW_ITEMS_MAX * (510 + 5 + 5) + NJ_ROW_TRACE_MAX * 4)
+#define NJ_ROW_BYTES_MAX                                                                           \
+    (64 + NJ_ROW_ITEMS_MAX * (510 + 5 + 5) + NJ_ROW_TRACE_MAX * 4 +                                \
+     NJ_ROW_ITEMS_MAX * NJ_WHY_ITEM_BYTES_MAX)
 #define NJ_HISTORY_DIGEST_BYTES 8
 #define NJ_ROW_AGE_MAX 65535 // nights
+#define NJ_ROW_FLAGS_MAX 32
 
 enum {
 #define NJ_ROW_FLAG(name, bit, word, meaning) NJ_ROW_##name = 1u << (bit),
@@ -37,9 +42,10 @@ typedef struct {
     uint32_t flags;
     size_t count;                     // items
     nj_slice items[NJ_ROW_ITEMS_MAX]; // decimal or text, best first; borrowed (see the function)
-    float scores[NJ_ROW_ITEMS_MAX];   // log-probabilities, falling
+    float scores[NJ_ROW_ITEMS_MAX];   // log-probabilities, falling; a policy's are its own
     nj_history_digest history;
     uint32_t age; // nights since it was decoded; 0: tonight
+    nj_slice why; // why.h's bytes of `count` items; borrowed; NULL: the row does not say
     char digits[NJ_ROW_ITEMS_MAX]
                [NJ_ID_DIGITS_MAX]; // where items that are stored as numbers get their decimals
 } nj_row;
@@ -49,19 +55,25 @@ NJ_CHECKED nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice 
                                  const float *scores, size_t count,
                                  const nj_history_digest *history);
 
-/// The same with a trace behind an age of 0: names of prefixes (common/sid/prefix.h), ascending, each once; at most NJ_ROW_TRACE_MAX,
-/// as little-endian bytes.
-NJ_CHECKED nj_status nj_row_pack_traced(nj_buffer *out, uint32_t flags, const nj_slice *items,
-                                        const float *scores, size_t count,
-                                        const nj_history_digest *history, const uint32_t *trace,
-                                        size_t trace_count);
+// What a row may have behind its list.
+typedef struct {
+    // [trace_count] names of prefixes (common/sid/prefix.h), ascending, each once; NULL: not said
+    const uint32_t *trace;
+    size_t trace_count; // at most NJ_ROW_TRACE_MAX
+    const nj_why *why;  // [count]; NULL: not said
+} nj_row_more;
+
+/// The same with what `more` has, behind an age of 0.
+NJ_CHECKED nj_status nj_row_pack_more(nj_buffer *out, uint32_t flags, const nj_slice *items,
+                                      const float *scores, size_t count,
+                                      const nj_history_digest *history, const nj_row_more *more);
 
 /// Unpacks outside bytes. Items borrow from `bytes` and from `out` itself: copy neither. Refuses (NJ_INPUT) anything
 /// malformed, other versions, unequal counts, ids that break the rules of id.h and scores that are not finite.
-/// Further fields behind the sixth, the trace among them, are ignored: the value is append-only.
+/// The trace and fields behind `why` are ignored: the value is append-only.
 NJ_CHECKED nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err);
 
-/// Appends the row with other flags and another age, its list and its trace as they are: what a night takes over from an earlier one.
+/// Appends the row with other flags and another age, its list, its trace and its why as they are: what a night takes over from an earlier one.
 ///
 ///   bytes  a row that nj_row_scan_open (row_scan.h) accepted
 ///   age    1..NJ_ROW_AGE_MAX
@@ -72,7 +84,11 @@ NJ_CHECKED nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags,
 /// Proof    tests/unit/codec/test_row.c
 NJ_CHECKED nj_status nj_row_check(nj_slice bytes, nj_row *scratch, nj_error *err);
 
-/// Appends {"user": ..., "items": [...], "scores": [...]} and, where a flag is set, "flags": [...], and an age that is not 0 as "age"; no newline.
+/// The word of a flag's bit, NULL where it has none.
+const char *nj_row_flag_word(unsigned bit);
+
+/// Appends {"user": ..., "items": [...], "scores": [...]} and, where a flag is set, "flags": [...], an age that is not 0 as "age", and "why"
+/// where the row says it; no newline.
 /// Bits without a name are printed as "bit<N>".
 NJ_CHECKED nj_status nj_row_json(nj_buffer *out, nj_slice user, const nj_row *row);
 

@@ -6,6 +6,8 @@
 #define HEAD 0x95        // an array of five
 #define HEAD_AGED 0x96   // and the age
 #define HEAD_TRACED 0x97 // and the trace
+#define HEAD_WHY 0x98    // the trace or nil, and why
+#define NIL 0xc0
 #define FLOAT32 0xca
 #define FLOAT32_BYTES 5 // with its head
 #define BIN8 0xc4
@@ -131,24 +133,49 @@ static bool take_digest(cursor *c, const uint8_t **out)
     return true;
 }
 
-// Names that ascend, each once.
-static bool take_trace(cursor *c, const uint8_t **out, uint32_t *out_count)
+static bool take_bin(cursor *c, uint64_t size_max, nj_slice *out)
 {
     uint64_t size = 0;
     if (left_of(c) == 0 || (*c->at != BIN8 && *c->at != BIN16) ||
-        !take_number(c, *c->at - BIN8, &size) || size > left_of(c) || size % 4 != 0 ||
-        size > NJ_ROW_TRACE_MAX * 4) {
+        !take_number(c, *c->at - BIN8, &size) || size > left_of(c) || size > size_max) {
         return false;
     }
-    *out = c->at;
-    *out_count = (uint32_t)(size / 4);
+    *out = (nj_slice){(const char *)c->at, (size_t)size};
     c->at += size;
+    return true;
+}
+
+// Names that ascend, each once.
+static bool take_trace(cursor *c, const uint8_t **out, uint32_t *out_count)
+{
+    nj_slice bytes;
+    if (!take_bin(c, NJ_ROW_TRACE_MAX * 4, &bytes) || bytes.size % 4 != 0) {
+        return false;
+    }
+    *out = (const uint8_t *)bytes.bytes;
+    *out_count = (uint32_t)(bytes.size / 4);
     for (uint32_t i = 1; i < *out_count; i++) {
         if (nj_row_trace_at(*out, i) <= nj_row_trace_at(*out, i - 1)) {
             return false;
         }
     }
     return true;
+}
+
+// What stands behind the age.
+static bool take_more(cursor *c, unsigned head, nj_row_scan *out)
+{
+    if (head < HEAD_TRACED) {
+        return true;
+    }
+    if (head == HEAD_WHY && left_of(c) > 0 && *c->at == NIL) {
+        c->at++;
+    } else if (!take_trace(c, &out->trace, &out->trace_count)) {
+        return false;
+    }
+    return head == HEAD_TRACED ||
+           (take_bin(c, (uint64_t)out->count * NJ_WHY_ITEM_BYTES_MAX, &out->why) &&
+            nj_why_check(out->why, out->count));
 }
 
 bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
@@ -159,7 +186,7 @@ bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
     uint64_t flags = 0;
     uint64_t age = 0;
     uint32_t score_count = 0;
-    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_TRACED) {
+    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_WHY) {
         return false;
     }
     const uint8_t head = *c.at++;
@@ -175,9 +202,22 @@ bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
     if (!skip_items(&c, out->count) || !take_count(&c, &score_count) || score_count != out->count ||
         !skip_scores(&c, out->count) || !take_digest(&c, &out->history) ||
         (head != HEAD && !take_uint(&c, &age)) || age > NJ_ROW_AGE_MAX ||
-        (head == HEAD_TRACED && !take_trace(&c, &out->trace, &out->trace_count))) {
+        !take_more(&c, head, out)) {
         return false;
     }
     out->age = (uint32_t)age;
     return left_of(&c) == 0;
+}
+
+uint32_t nj_row_flags(nj_slice bytes)
+{
+    const uint8_t *start = (const uint8_t *)bytes.bytes;
+    cursor c = {start, start + bytes.size};
+    uint64_t version = 0;
+    uint64_t flags = 0;
+    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_WHY) {
+        return 0;
+    }
+    c.at++;
+    return take_uint(&c, &version) && take_uint(&c, &flags) ? (uint32_t)flags : 0;
 }

@@ -4,7 +4,8 @@
 // that nj_row_pack and nj_row_copy write; other forms that the schema allows (more fields, wider floats) are for nj_row_unpack.
 //
 //   0x95 | 1 | flags | [items] | [scores]  | 0xc4 8 digest          and 0x96, with the age behind,
-//                                                                  or 0x97, with age and trace (bin of u32, little-endian)
+//                                                                  or 0x97, with age and trace (bin of u32, little-endian),
+//                                                                  or 0x98, with age, trace or nil, and why (bin of why.h)
 //                        ▲ nj_row_item_read goes from here
 #ifndef NJ_CODEC_ROW_SCAN_H
 #define NJ_CODEC_ROW_SCAN_H
@@ -24,6 +25,7 @@ typedef struct {
     uint32_t age;           // 0 where there is none
     const uint8_t *trace;   // [trace_count * 4]; NULL: there is none
     uint32_t trace_count;
+    nj_slice why; // why.h's bytes of `count` items; NULL: there is none
 } nj_row_scan;
 
 typedef struct {
@@ -35,6 +37,9 @@ typedef struct {
 /// Checks the whole row by the rules of nj_row_unpack. False: not the form above; nj_row_unpack decides then.
 /// Proof   tests/unit/codec/test_row_scan.c: whatever this accepts, nj_row_unpack accepts with the same items
 bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out);
+
+/// The flags alone, of a row whose bytes nj_row_check accepted; 0 of others.
+uint32_t nj_row_flags(nj_slice bytes);
 
 /// Name number `index` of a trace.
 static inline uint32_t nj_row_trace_at(const uint8_t *trace, uint32_t index)

@@ -14,19 +14,17 @@ static inline float nj_f32_of_bits(uint32_t bits)
 }
 
 /// IEEE 754 binary16 (1 sign, 5 exponent, 10 fraction bits) to float32. Every value, subnormals
-/// included, is exact; infinities and NaN stay what they are.
+/// included, is exact; infinities and NaN stay what they are. Without a branch, so that a loop over a row runs on vectors.
 static inline float nj_f32_of_f16(uint16_t half)
 {
-    uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
-    uint32_t exponent = (half >> 10) & 0x1fu;
-    uint32_t fraction = half & 0x3ffu;
-    if (exponent == 0) {
-        float magnitude =
-            (float)fraction * 0x1p-24f; // zero and subnormals: a power of two scales exactly
-        return sign != 0 ? -magnitude : magnitude;
-    }
-    uint32_t wide_exponent = exponent == 0x1f ? 0xffu : exponent + (127 - 15);
-    return nj_f32_of_bits(sign | wide_exponent << 23 | fraction << 13);
+    const uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
+    const uint32_t shifted = (uint32_t)(half & 0x7fffu) << 13;
+    // The exponents are 2^112 apart; a power of two scales exactly, subnormals among the results' bits too.
+    const float magnitude = nj_f32_of_bits(shifted) * 0x1p112f;
+    uint32_t bits;
+    memcpy(&bits, &magnitude, sizeof bits);
+    bits = shifted >= 0x0f800000u ? shifted | 0x7f800000u : bits;
+    return nj_f32_of_bits(sign | bits);
 }
 
 /// The binary16 nearest to a float, of two the even one: beyond 65504 and half a step infinity; NaN stays NaN.

@@ -59,17 +59,36 @@ typedef struct {
     uint32_t place; // 0-based
 } nj_policy_pin;
 
+// The keys of schemas/policy.def by number.
+enum {
+#define NJ_POLICY_KEY(kind, path, NAME, field, fallback, least, most, meaning) NJ_POLICY_KEY_##NAME,
+#include "schemas/policy.def"
+    NJ_POLICY_KEY_COUNT
+};
+
+#define NJ_POLICY_LINE_SET UINT32_MAX // set beside the file: nj_policy_override
+
+// Lines of the policy file (1-based), for messages only; 0: the file does not say it.
+typedef struct {
+    uint32_t keys[NJ_POLICY_KEY_COUNT];
+    uint32_t boosts[NJ_POLICY_RULES_MAX];
+    uint32_t deny[NJ_POLICY_RULES_MAX];
+    uint32_t caps[NJ_POLICY_RULES_MAX];
+    uint32_t pins[NJ_POLICY_PLACES_MAX];
+} nj_policy_lines;
+
 typedef struct {
     // ---- candidates ----
     nj_search_kind search;
-    uint32_t pool;         // candidates that go on; 0: as many as the beam holds
-    uint32_t groups;       // diverse: G, which divides the beam
-    float penalty;         // diverse: Hamming penalty of a code that an earlier group has chosen at this level
-    float temperature;     // stochastic: divides the logits, beside the setting of that name; 1: off
-    float top_p;           // stochastic: children beyond this mass cannot be drawn; 1: off
-    uint64_t seed;         // stochastic: of all draws, with the user's id
-    float beam_weight;     // of the search in the fusion
-    float neighbour_weight; // of the section "neighbours"; 0: no such source
+    uint32_t pool;   // candidates that go on; 0: as many as the beam holds
+    uint32_t groups; // diverse: G, which divides the beam
+    float
+        penalty; // diverse: Hamming penalty of a code that an earlier group has chosen at this level
+    float temperature; // stochastic: divides the logits, beside the setting of that name; 1: off
+    float top_p;       // stochastic: children beyond this mass cannot be drawn; 1: off
+    uint64_t seed;     // stochastic: of all draws, with the user's id
+    float beam_weight; // of the search in the fusion
+    float neighbour_weight;   // of the section "neighbours"; 0: no such source
     uint32_t neighbour_count; // candidates taken from it
     float neighbour_fading;   // an item k places before the last counts fading^k
     float fusion_offset;      // c of weight / (c + place), place from 1
@@ -87,30 +106,49 @@ typedef struct {
     nj_policy_cap caps[NJ_POLICY_RULES_MAX];
     uint32_t pin_count;
     nj_policy_pin pins[NJ_POLICY_PLACES_MAX]; // by place, each place and row once
-    float fresh_share;    // of a list's places, at least; 0: off
-    uint32_t fresh_days;  // an item is fresh when it was added so many days before `fresh_until` or later
-    int64_t fresh_until;  // days since 1970; resolved when the bundle is packed
+    float fresh_share;                        // of a list's places, at least, rounded up; 0: off
+    uint32_t fresh_attribute; // column of days; NJ_POLICY_NONE where fresh_share is 0
+    uint32_t fresh_days;      // fresh: added so many days before `fresh_until`, or later up to it
+    int64_t fresh_until;      // days since 1970; resolved when the bundle is packed
 
     // ---- rerank ----
     nj_rerank_kind rerank;
     nj_alike_kind alike;
-    float relevance;              // MMR's lambda, and the determinantal theta: 1 is relevance alone, 0 diversity alone
+    float
+        relevance; // MMR's lambda, and the determinantal theta: 1 is relevance alone, 0 diversity alone
     uint32_t calibration_attribute; // NJ_POLICY_NONE where calibration is 0
-    float calibration;            // Steck's lambda: 0 off, 1 the user's mix alone
+    float calibration;              // Steck's lambda: 0 off, 1 the user's mix alone
 
     // ---- cold ----
     uint32_t cold_places; // of a list at the most; 0: off
     nj_cold_items_kind cold_items;
     uint32_t cold_first; // 0-based place of a list from which cold items may stand
     float cold_least;    // cosine that an item needs at least
-    float cold_fading;   // of the history's vectors, as neighbour_fading
-    uint32_t borrow_levels; // prefix borrowing: a cold item takes the score of the best candidate that begins with so many of its codes; 0: off
-    float borrow_less;      // what is taken off that score
+    float
+        cold_ahead; // how far its cosine is above that of the candidate whose place it takes, at least; -2: any
+    float cold_fading; // of the history's vectors, as neighbour_fading
+    uint32_t
+        borrow_levels; // prefix borrowing: a cold item takes the score of the best candidate that begins with so many of its codes; 0: off
+    float borrow_less; // what is taken off that score
 
     // ---- fill ----
     bool fill_widen;   // search again, wider
     bool fill_near;    // then what lies next to the list's items in the trie
     bool fill_popular; // then the most popular, then any, in the trie's order
+
+    nj_policy_lines lines;
 } nj_policy;
+
+/// Whether any stage is on. Where none is, lists are those without a policy.
+bool nj_policy_acts(const nj_policy *policy);
+
+/// Whether some alpha of the prefix priors is not 0.
+bool nj_policy_has_prior(const nj_policy *policy);
+
+/// Places of a list of `top` that fresh items have at least: share * top, rounded up. The share counts in millionths, so that 0.2 of 20 is 4.
+uint32_t nj_policy_fresh_places(const nj_policy *policy, uint32_t top);
+
+/// Whether an item that was added on `day` (NJ_DAY_NONE: nobody knows when) is fresh.
+bool nj_policy_is_fresh(const nj_policy *policy, int32_t day);
 
 #endif

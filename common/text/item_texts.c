@@ -8,8 +8,13 @@
 
 // ---- columns that are named ----
 
+const char *nj_item_text_option(const nj_item_text_reading *reading)
+{
+    return reading->option != NULL ? reading->option : "--text-columns";
+}
+
 // "title=3" into its name and weight.
-static nj_status read_column(nj_slice said, nj_text_column *out, nj_error *err)
+static nj_status read_column(const char *option, nj_slice said, nj_text_column *out, nj_error *err)
 {
     const char *equals = memchr(said.bytes, '=', said.size);
     *out = (nj_text_column){.name = said, .weight = 1};
@@ -26,24 +31,24 @@ static nj_status read_column(nj_slice said, nj_text_column *out, nj_error *err)
     if (out->name.size == 0 || out->weight == 0 || out->weight > NJ_ITEM_TEXT_WEIGHT_MAX) {
         return nj_fail(
             err, NJ_USAGE,
-            "--text-columns has \"%.*s\", must be a column's name, or NAME=WEIGHT with a "
-            "whole number from 1 to %d",
-            NJ_SLICE_ARGS(said), NJ_ITEM_TEXT_WEIGHT_MAX);
+            "%s has \"%.*s\", must be a column's name, or NAME=N with a whole number from 1 to %d",
+            option, NJ_SLICE_ARGS(said), NJ_ITEM_TEXT_WEIGHT_MAX);
     }
     return NJ_OK;
 }
 
 static nj_status add_column(nj_item_text_reader *reader, nj_slice said, nj_error *err)
 {
+    const char *option = nj_item_text_option(reader->reading);
     if (reader->column_count == NJ_ITEM_TEXT_COLUMNS_MAX) {
-        return nj_fail(err, NJ_USAGE, "--text-columns has more than %d names",
+        return nj_fail(err, NJ_USAGE, "%s has more than %d names", option,
                        NJ_ITEM_TEXT_COLUMNS_MAX);
     }
     nj_text_column *column = &reader->columns[reader->column_count];
-    nj_status status = read_column(said, column, err);
+    nj_status status = read_column(option, said, column, err);
     for (size_t i = 0; status == NJ_OK && i < reader->column_count; i++) {
         if (nj_slice_equal(reader->columns[i].name, column->name)) {
-            status = nj_fail(err, NJ_USAGE, "--text-columns names \"%.*s\" twice",
+            status = nj_fail(err, NJ_USAGE, "%s names \"%.*s\" twice", option,
                              NJ_SLICE_ARGS(column->name));
         }
     }
@@ -77,10 +82,13 @@ nj_text_column *nj_item_text_column(nj_item_text_reader *reader, nj_slice name)
 
 // ---- an item ----
 
-nj_status nj_item_text_add(nj_item_text_reader *reader, nj_slice text, uint32_t weight,
+nj_status nj_item_text_add(nj_item_text_reader *reader, nj_slice text, const nj_text_column *column,
                            nj_error *err)
 {
-    const nj_text_field field = {text, weight};
+    const nj_text_field field = {.text = text,
+                                 .weight = column != NULL ? column->weight : 1,
+                                 .column =
+                                     column != NULL ? (uint32_t)(column - reader->columns) : 0};
     const nj_lines *lines = &reader->lines;
     if (reader->fields.size == NJ_ITEM_TEXT_FIELDS_MAX * sizeof field) {
         return nj_lines_fail(lines, lines->number, err, "has more than %d texts",
@@ -133,8 +141,9 @@ static nj_status read_lines(nj_item_text_reader *reader, nj_error *err)
     }
     for (size_t i = 0; i < reader->column_count; i++) {
         if (!reader->columns[i].is_found) {
-            return nj_fail(err, NJ_INPUT, "%s: no item has \"%.*s\", which --text-columns names",
-                           reader->lines.name, NJ_SLICE_ARGS(reader->columns[i].name));
+            return nj_fail(err, NJ_INPUT, "%s: no item has \"%.*s\", which %s names",
+                           reader->lines.name, NJ_SLICE_ARGS(reader->columns[i].name),
+                           nj_item_text_option(reader->reading));
         }
     }
     return NJ_OK;

@@ -15,6 +15,7 @@
 #ifndef NJ_TEXT_ITEM_TEXTS_H
 #define NJ_TEXT_ITEM_TEXTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@
 typedef struct {
     nj_slice text;
     uint32_t weight; // how often each of its words counts
+    uint32_t column; // that it stands in: its place in text_columns; 0 where no columns are named
 } nj_text_field;
 
 typedef struct {
@@ -46,6 +48,8 @@ typedef struct {
     // "title=3,categories": names, each with a weight if it is not 1; NULL: all columns but the id, and of a typed header those of type
     // token and token_seq
     const char *text_columns;
+    const char *option; // that text_columns were given by, for messages; NULL: --text-columns
+    bool takes_numbers; // whole numbers in JSON are text too
     /// Gets every item in file order; what it holds is borrowed until it returns. Another status than NJ_OK ends the reading.
     nj_status (*take)(void *context, const nj_item_text *item, nj_error *err);
     void *context;

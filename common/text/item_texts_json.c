@@ -30,22 +30,22 @@ static nj_status find_id(nj_item_text_reader *reader, const json_t *object, cons
     return NJ_OK;
 }
 
-static nj_status add_string(nj_item_text_reader *reader, const json_t *value, uint32_t weight,
-                            bool *out_other, nj_error *err)
+static nj_status add_string(nj_item_text_reader *reader, const json_t *value,
+                            const nj_text_column *column, bool *out_other, nj_error *err)
 {
     if (json_is_string(value)) {
-        return nj_item_text_add(reader, slice_of(value), weight, err);
+        return nj_item_text_add(reader, slice_of(value), column, err);
     }
     *out_other = *out_other || !json_is_null(value);
     return NJ_OK;
 }
 
 // A text, texts, or lists of texts; says whether there was anything else.
-static nj_status add_value(nj_item_text_reader *reader, const json_t *value, uint32_t weight,
-                           bool *out_other, nj_error *err)
+static nj_status add_value(nj_item_text_reader *reader, const json_t *value,
+                           const nj_text_column *column, bool *out_other, nj_error *err)
 {
     if (!json_is_array(value)) {
-        return add_string(reader, value, weight, out_other, err);
+        return add_string(reader, value, column, out_other, err);
     }
     nj_status status = NJ_OK;
     for (size_t i = 0; status == NJ_OK && i < json_array_size(value); i++) {
@@ -53,11 +53,23 @@ static nj_status add_value(nj_item_text_reader *reader, const json_t *value, uin
         const bool is_list = json_is_array(element);
         const size_t count = is_list ? json_array_size(element) : 1;
         for (size_t j = 0; status == NJ_OK && j < count; j++) {
-            status = add_string(reader, is_list ? json_array_get(element, j) : element, weight,
+            status = add_string(reader, is_list ? json_array_get(element, j) : element, column,
                                 out_other, err);
         }
     }
     return status;
+}
+
+// A whole number in the object becomes its digits, where the caller takes them.
+static json_t *take_number(const nj_item_text_reader *reader, json_t *object, const char *key,
+                           json_t *value)
+{
+    if (!reader->reading->takes_numbers || !json_is_integer(value)) {
+        return value;
+    }
+    json_object_set_new(object, key,
+                        json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value)));
+    return json_object_get(object, key);
 }
 
 static nj_status add_texts(nj_item_text_reader *reader, json_t *object, const char *id_key,
@@ -73,8 +85,8 @@ static nj_status add_texts(nj_item_text_reader *reader, json_t *object, const ch
             continue;
         }
         bool has_other = false;
-        nj_status status =
-            add_value(reader, value, column != NULL ? column->weight : 1, &has_other, err);
+        value = take_number(reader, object, key, value);
+        nj_status status = add_value(reader, value, column, &has_other, err);
         if (status == NJ_OK && column != NULL && has_other) {
             status =
                 nj_lines_fail(&reader->lines, reader->lines.number, err,

@@ -24,9 +24,11 @@ typedef struct {
     uint64_t item_count;
 } nj_item_text_reader;
 
-/// Appends one text of the item. NJ_INPUT beyond NJ_ITEM_TEXT_FIELDS_MAX, NJ_NO_MEMORY.
-NJ_CHECKED nj_status nj_item_text_add(nj_item_text_reader *reader, nj_slice text, uint32_t weight,
-                                      nj_error *err);
+/// Appends one text of the item, of a column that is named or, NULL, of any. NJ_INPUT beyond NJ_ITEM_TEXT_FIELDS_MAX, NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_item_text_add(nj_item_text_reader *reader, nj_slice text,
+                                      const nj_text_column *column, nj_error *err);
+/// The option that names the columns.
+const char *nj_item_text_option(const nj_item_text_reading *reading);
 /// Checks the id and hands the item over.
 NJ_CHECKED nj_status nj_item_text_take(nj_item_text_reader *reader, nj_slice id, nj_error *err);
 /// The named column of that name, which is found with this; NULL where it was not named.

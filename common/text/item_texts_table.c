@@ -10,8 +10,9 @@ _Static_assert(NJ_ROW_FIELDS_MAX <= NJ_ITEM_TEXT_COLUMNS_MAX, "a header fits its
 
 typedef struct {
     size_t count;
-    size_t id;                                 // its place
-    uint32_t weight[NJ_ITEM_TEXT_COLUMNS_MAX]; // 0: not read as text
+    size_t id; // its place
+    bool is_read[NJ_ITEM_TEXT_COLUMNS_MAX];
+    const nj_text_column *columns[NJ_ITEM_TEXT_COLUMNS_MAX]; // NULL: not named
 } table_form;
 
 // "movie_title:token_seq" into name and type; the type is empty where none is given.
@@ -70,8 +71,9 @@ static nj_status read_header(nj_item_text_reader *reader, const nj_field_rows *h
         const int rank = rank_id_name(wanted, name, form->count);
         form->id = rank > best ? form->count : form->id;
         best = rank > best ? rank : best;
-        form->weight[form->count++] =
-            column != NULL ? column->weight : reader->column_count == 0 && is_text_type(type);
+        form->columns[form->count] = column;
+        form->is_read[form->count++] =
+            column != NULL || (reader->column_count == 0 && is_text_type(type));
     }
     if (best == 0) {
         return fail_column(reader, nj_slice_from(wanted), header, err);
@@ -84,9 +86,9 @@ static nj_status read_header(nj_item_text_reader *reader, const nj_field_rows *h
     if (reader->column_count > 0) {
         return NJ_OK;
     }
-    form->weight[form->id] = 0;
+    form->is_read[form->id] = false;
     for (size_t i = 0; i < form->count; i++) {
-        if (form->weight[i] > 0) {
+        if (form->is_read[i]) {
             return NJ_OK;
         }
     }
@@ -101,8 +103,8 @@ static nj_status read_row(nj_item_text_reader *reader, const table_form *form,
 {
     nj_status status = NJ_OK;
     for (size_t i = 0; status == NJ_OK && i < row->field_count && i < form->count; i++) {
-        if (form->weight[i] > 0 && row->fields[i].size > 0) {
-            status = nj_item_text_add(reader, row->fields[i], form->weight[i], err);
+        if (form->is_read[i] && row->fields[i].size > 0) {
+            status = nj_item_text_add(reader, row->fields[i], form->columns[i], err);
         }
     }
     if (status == NJ_OK && row->field_count != form->count) {

@@ -193,9 +193,10 @@ size_t nj_result_bytes_max(const nj_result_check *check)
         id_bytes = bytes > id_bytes ? bytes : id_bytes;
     }
     const size_t trace = check->is_traced ? NJ_ROW_TRACE_MAX * sizeof(uint32_t) : 0;
-    // At most 65536 * (1000 * 520 + 5000): far from any overflow.
-    size_t bytes =
-        OTHER_BYTES_MAX + nj_plan_largest_shard(check->plan) *
-                              (ROW_BYTES_MORE + trace + check->top * (id_bytes + ITEM_BYTES_MORE));
+    const size_t why = check->has_why ? NJ_WHY_ITEM_BYTES_MAX : 0;
+    // At most 65536 * (1000 * 560 + 5000): far from any overflow.
+    size_t bytes = OTHER_BYTES_MAX +
+                   nj_plan_largest_shard(check->plan) *
+                       (ROW_BYTES_MORE + trace + check->top * (id_bytes + why + ITEM_BYTES_MORE));
     return bytes < NJ_WIRE_MESSAGE_BYTES_MAX ? bytes : NJ_WIRE_MESSAGE_BYTES_MAX;
 }

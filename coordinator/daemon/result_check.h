@@ -17,6 +17,7 @@ typedef struct {
     const nj_masks *masks;  // which items each user may get
     uint32_t top;
     bool is_traced;    // rows have traces; for nj_result_bytes_max
+    bool has_why;      // and why; likewise
     nj_live_rows live; // owned; retired items have a row and stand in no list
     // Live items whose id is a number below number_count, one bit each: most catalogues have no others, and to look one up costs nothing.
     uint64_t *numbers; // owned

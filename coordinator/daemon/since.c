@@ -15,7 +15,7 @@
 #define HEX_SHOWN 12
 #define KNOWN_FLAGS                                                                                \
     (NJ_ROW_COLD | NJ_ROW_WIDENED | NJ_ROW_TRUNCATED | NJ_ROW_UNKNOWN | NJ_ROW_SHORT |             \
-     NJ_ROW_COPIED)
+     NJ_ROW_COPIED | NJ_ROW_COLD_ITEMS | NJ_ROW_NEAR | NJ_ROW_POPULAR | NJ_ROW_PINNED)
 
 // ---- opening ----
 

@@ -21,6 +21,15 @@ static bool is_same_section(const nj_sections *then, const nj_sections *now, con
     return a != NULL && b != NULL && nj_digest_equal(&a->digest, &b->digest);
 }
 
+// A list under a policy is made of more than what its search looks at, so its row has no trace. A row of then without a policy has one, and
+// is none of tonight's if tonight has a policy.
+static bool is_same_policy(const nj_sections *then, const nj_sections *now)
+{
+    const bool had = nj_sections_find(then, NJ_SECTION_POLICY) != NULL;
+    const bool has = nj_sections_find(now, NJ_SECTION_POLICY) != NULL;
+    return !had && !has ? true : is_same_section(then, now, NJ_SECTION_POLICY);
+}
+
 static nj_status compare_templates(const nj_template *then, const nj_template *now, bool *out_same,
                                    nj_error *err)
 {
@@ -60,7 +69,8 @@ static nj_status find_difference(const nj_sections *then, const nj_catalogue_vie
                    : !has_same_tokens(view, &job->catalogue) ? "codes per level or tokens"
                    : !same_template || view->history_max != job->catalogue.history_max
                        ? "encoder template or history limit"
-                       : NULL;
+                   : !is_same_policy(then, now) ? "policy"
+                                                : NULL;
     return status;
 }
 

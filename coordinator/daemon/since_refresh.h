@@ -6,7 +6,8 @@
 //
 // A search reads the model, the user's tokens, and of the trie the children of the prefixes that it looks at, items of leaves among
 // them. The row's trace (schemas/store.md) names those prefixes; so does every change of the catalogue. Two prefixes that share a name
-// only make a user be decoded who need not be. Rows that were widened, are short or of cold users are decoded: they depend on more.
+// only make a user be decoded who need not be. Rows that were widened, are short or of cold users are decoded: they depend on more. So do
+// all rows under a policy, which have no trace: a night with a policy copies nothing after a refresh, and everything that it may after none.
 #ifndef NJ_COORDINATOR_DAEMON_SINCE_REFRESH_H
 #define NJ_COORDINATOR_DAEMON_SINCE_REFRESH_H
 
@@ -24,7 +25,7 @@ typedef struct {
 
 /// Compares the bundle of then, which must have this digest, with tonight's.
 ///
-///   out_differs  what makes every row another one (the model, tokens, the encoder's template), or NULL
+///   out_differs  what makes every row another one (the model, tokens, the encoder's template, the policy), or NULL
 ///
 /// Errors  NJ_REFUSED: the file is not the bundle of that generation (both digests), or it is damaged; NJ_NOT_FOUND, NJ_INPUT, NJ_NO_MEMORY.
 ///         `*out` is all zero then, and where something differs.

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/bits.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/catalogue/job.h"
+#include "common/catalogue/unseen_rows.h"
 #include "common/cli/progress.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/interactions.h"
@@ -27,16 +29,6 @@ typedef enum { POPULARITY, CO_VISITATION, ITEM_KNN, SASREC, METHOD_COUNT } metho
 static const char *const METHODS[METHOD_COUNT] = {"popularity", "co-visitation", "item-knn",
                                                   "sasrec"};
 
-// What each method takes where an option is not given; tuned on Beauty's validation items (ops/handbook/training.md).
-static const nj_neighbours_settings DEFAULTS[METHOD_COUNT] = {
-    [CO_VISITATION] = {.kind = NJ_NEIGHBOURS_CO_VISITATION,
-                       .neighbours_max = 200,
-                       .distance = 0.5,
-                       .back = 0.1,
-                       .fading = 0.4},
-    [ITEM_KNN] = {.kind = NJ_NEIGHBOURS_COSINE, .neighbours_max = 200, .shrink = 40, .fading = 0.5},
-};
-
 typedef struct {
     method method;
     nj_split split;
@@ -45,6 +37,9 @@ typedef struct {
     nj_neighbours_settings neighbours_settings;
     nj_list_settings list;
     uint32_t threads;
+    bool places_unseen;
+    uint32_t nearest;      // seen items that an unseen one is the mean of
+    double nearest_length; // nj_unseen_rows_fill's
     nj_named_items items;
     nj_split_histories histories;
     nj_pool *pool;
@@ -115,11 +110,38 @@ static nj_status read_counts(const nj_arguments *arguments, command *c, nj_error
     return status;
 }
 
+// --unseen says what becomes of items that training has not; the others of these options go with it.
+static nj_status read_unseen(const nj_arguments *arguments, command *c, nj_error *err)
+{
+    const char *unseen = nj_argument(arguments, "unseen");
+    uint64_t nearest = 0;
+    c->places_unseen = unseen != NULL;
+    if (unseen != NULL && strcmp(unseen, "neighbours") != 0) {
+        return nj_fail(err, NJ_USAGE, "--unseen is \"%s\", must be neighbours", unseen);
+    }
+    if (unseen != NULL && c->method != SASREC) {
+        return nj_fail(err, NJ_USAGE, "--unseen is nothing that %s has", METHODS[c->method]);
+    }
+    if (c->places_unseen != (nj_argument(arguments, "embeddings") != NULL)) {
+        return nj_fail(err, NJ_USAGE,
+                       "--unseen neighbours and --embeddings go together: the embeddings say "
+                       "which items are near");
+    }
+    nj_status status =
+        nj_argument_uint(arguments, "nearest", 1, NJ_UNSEEN_NEAREST_MAX, &nearest, err);
+    c->nearest = (uint32_t)nearest;
+    if (status == NJ_OK) {
+        status = nj_argument_real(arguments, "nearest-length", 0, 10, &c->nearest_length, err);
+    }
+    return status;
+}
+
 static nj_status read_options(const nj_arguments *arguments, command *c, nj_error *err)
 {
     nj_status status = read_method(arguments, &c->method, err);
     if (status == NJ_OK) {
-        c->neighbours_settings = DEFAULTS[c->method];
+        c->neighbours_settings = nj_neighbours_defaults(
+            c->method == ITEM_KNN ? NJ_NEIGHBOURS_COSINE : NJ_NEIGHBOURS_CO_VISITATION);
         c->list.masks_history = nj_argument_flag(arguments, "mask-history");
         status = read_numbers(arguments, c, err);
     }
@@ -134,6 +156,9 @@ static nj_status read_options(const nj_arguments *arguments, command *c, nj_erro
     }
     if (status == NJ_OK && (c->method == SASREC) != (nj_argument(arguments, "model") != NULL)) {
         status = nj_fail(err, NJ_USAGE, "--model goes with the method sasrec, and with it only");
+    }
+    if (status == NJ_OK) {
+        status = read_unseen(arguments, c, err);
     }
     c->words = nj_split_describe(&c->split, &c->source);
     return status;
@@ -155,6 +180,51 @@ static nj_status count_popularity(command *c, nj_error *err)
     return nj_popularity_order(c->counts, N, c->order, err);
 }
 
+// Sets the items that training has not to the mean of those nearest by --embeddings, and packs the model again.
+static nj_status place_items(const nj_npy *npy, command *c, nj_error *err)
+{
+    const size_t N = c->items.items.count;
+    nj_unseen_rows unseen = {0};
+    if (npy->shape[0] != N) {
+        return nj_fail(err, NJ_INPUT, "%s has %zu rows and --ids %zu items: row i is of item i",
+                       npy->path, npy->shape[0], N);
+    }
+    uint64_t *seen = calloc(nj_bits_words(N) + 1, sizeof *seen);
+    if (seen == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu items", N);
+    }
+    for (size_t i = 0; i < N; i++) {
+        if (c->counts[i] > 0) {
+            nj_bits_add(seen, i);
+        }
+    }
+    nj_status status = nj_unseen_rows_find(npy, seen, c->nearest, c->pool, &unseen, err);
+    if (status == NJ_OK) {
+        nj_unseen_rows_fill(&unseen, c->nearest_length, c->sasrec->values + c->sasrec->items,
+                            c->sasrec->config.D);
+        for (size_t i = 0; i < nj_sasrec_part_count(c->sasrec); i++) {
+            nj_sasrec_pack_part(c->sasrec, i);
+        }
+        nj_log(NJ_LOG_INFO,
+               "%" PRIu32 " items that training has not: each the mean of its %" PRIu32 " nearest",
+               unseen.count, c->nearest);
+    }
+    nj_unseen_rows_fini(&unseen);
+    free(seen);
+    return status;
+}
+
+static nj_status place_unseen(const char *path, command *c, nj_error *err)
+{
+    nj_npy npy = {0};
+    nj_status status = nj_npy_open(path, &npy, err);
+    if (status == NJ_OK) {
+        status = place_items(&npy, c, err);
+        nj_npy_close(&npy);
+    }
+    return status;
+}
+
 static nj_status open_sasrec(const nj_arguments *arguments, command *c, nj_error *err)
 {
     const nj_kernels *kernels = NULL;
@@ -163,6 +233,9 @@ static nj_status open_sasrec(const nj_arguments *arguments, command *c, nj_error
     if (status == NJ_OK) {
         status = nj_sasrec_files_read(nj_argument(arguments, "model"), &digest, kernels, &c->sasrec,
                                       err);
+    }
+    if (status == NJ_OK && c->places_unseen) {
+        status = place_unseen(nj_argument(arguments, "embeddings"), c, err);
     }
     if (status == NJ_OK) {
         c->recommender = nj_sasrec_recommender(c->sasrec);

@@ -6,6 +6,8 @@
 
 #include "common/base/log.h"
 #include "common/codec/json.h"
+#include "ops/cli/bundle_facts.h"
+#include "ops/cli/bundle_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
 #include "ops/cli/pairing.h"
@@ -81,36 +83,86 @@ static nj_status histories_from(const nj_arguments *arguments, nj_histories_sour
                                 nj_error *err)
 {
     const char *as_of = nj_argument(arguments, "as-of");
-    nj_status status = nj_histories_form_from(arguments, out, err);
-    return status == NJ_OK && as_of != NULL ? nj_instant_parse("as-of", as_of, &out->as_of, err)
-                                            : status;
+    out->path = nj_argument(arguments, "histories");
+    nj_status status = as_of != NULL ? nj_instant_parse("as-of", as_of, &out->as_of, err) : NJ_OK;
+    return status == NJ_OK && out->path != NULL ? nj_histories_form_from(arguments, out, err)
+                                                : status;
+}
+
+// What a bundle is made from is a model and a catalogue, or another bundle.
+static nj_status check_origin(const nj_pack_request *request, nj_error *err)
+{
+    const bool has_model = request->model_path != NULL || request->catalogue_path != NULL;
+    if (request->base_path == NULL && request->without != NULL) {
+        return nj_fail(err, NJ_USAGE,
+                       "--without needs --from: it takes sections of that bundle out");
+    }
+    if (request->base_path == NULL) {
+        const char *missing = request->model_path == NULL       ? "model"
+                              : request->catalogue_path == NULL ? "catalogue"
+                                                                : NULL;
+        return missing == NULL
+                   ? NJ_OK
+                   : nj_fail(err, NJ_USAGE, "--%s DIR is required, or --from FILE", missing);
+    }
+    const char *kept = has_model                   ? "--model and --catalogue"
+                       : request->template != NULL ? "the options of the template"
+                       : request->history_max > 0  ? "--history-max"
+                                                   : NULL;
+    return kept == NULL
+               ? NJ_OK
+               : nj_fail(err, NJ_USAGE, "--from keeps that bundle's own: leave %s out", kept);
+}
+
+static nj_status request_from(const nj_arguments *arguments, nj_template *template,
+                              nj_pack_request *out, nj_error *err)
+{
+    bool has_template = false;
+    uint64_t history_max = 0;
+    *out = (nj_pack_request){.model_path = nj_argument(arguments, "model"),
+                             .catalogue_path = nj_argument(arguments, "catalogue"),
+                             .base_path = nj_argument(arguments, "from"),
+                             .without = nj_argument(arguments, "without"),
+                             .no_pairing_check = nj_argument_flag(arguments, "no-pairing-check")};
+    nj_status status =
+        nj_argument_uint(arguments, "history-max", 0, NJ_HISTORY_MAX, &history_max, err);
+    if (status == NJ_OK) {
+        status = template_from(arguments, template, &has_template, err);
+    }
+    out->history_max = (uint32_t)history_max;
+    out->template = has_template ? template : NULL;
+    if (status == NJ_OK) {
+        status = check_origin(out, err);
+    }
+    if (status == NJ_OK) {
+        status = histories_from(arguments, &out->histories, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_bundle_items_from(arguments, &out->histories.as_of, &out->items, err);
+    }
+    out->items.vector_ids_path = nj_argument(arguments, "item-vector-ids");
+    return status == NJ_OK && out->items.vector_ids_path != NULL && out->items.vectors_path == NULL
+               ? nj_fail(err, NJ_USAGE, "--item-vector-ids needs --item-vectors")
+               : status;
 }
 
 nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
 {
     nj_template template;
     nj_pack_summary summary;
-    bool has_template = false;
-    uint64_t history_max = 0;
-    nj_pack_request request = {.model_path = nj_argument(arguments, "model"),
-                               .catalogue_path = nj_argument(arguments, "catalogue"),
-                               .histories = {.path = nj_argument(arguments, "histories")},
-                               .no_pairing_check = nj_argument_flag(arguments, "no-pairing-check")};
-    nj_status status =
-        nj_argument_uint(arguments, "history-max", 0, NJ_HISTORY_MAX, &history_max, err);
-    if (status == NJ_OK) {
-        status = template_from(arguments, &template, &has_template, err);
-    }
-    if (status == NJ_OK && request.histories.path != NULL) {
-        status = histories_from(arguments, &request.histories, err);
-    }
-    request.history_max = (uint32_t)history_max;
-    request.template = has_template ? &template : NULL;
+    nj_pack_request request;
+    nj_status status = request_from(arguments, &template, &request, err);
     if (status == NJ_OK) {
         status = nj_bundle_pack(&request, nj_argument(arguments, "out"), &summary, err);
     }
     if (status == NJ_OK) {
-        nj_tell_pairing(&summary, &request);
+        if (request.base_path == NULL) {
+            nj_tell_pairing(&summary, &request);
+        }
+        if (summary.foreign_items > 0) {
+            nj_log(NJ_LOG_INFO, "%s: %" PRIu64 " of its items are not in the catalogue",
+                   request.items.attributes.path, summary.foreign_items);
+        }
         print_summary(nj_argument(arguments, "out"), &summary, nj_argument_flag(arguments, "json"));
     }
     return status;
@@ -121,8 +173,12 @@ static void print_sections(const nj_sections *sections)
     char hex[NJ_DIGEST_HEX_BYTES];
     for (size_t i = 0; i < sections->count; i++) {
         nj_digest_hex(&sections->sections[i].digest, hex);
-        printf("%-12s %12zu bytes  %.16s\n", sections->sections[i].name, sections->sections[i].size,
+        printf("%-12s %12zu bytes  %.16s", sections->sections[i].name, sections->sections[i].size,
                hex);
+        json_t *facts = nj_section_facts(sections, &sections->sections[i]);
+        nj_section_facts_print(facts);
+        json_decref(facts);
+        printf("\n");
     }
     nj_digest digest = nj_sections_digest(sections);
     nj_digest_hex(&digest, hex);
@@ -135,9 +191,13 @@ static nj_status print_sections_json(const nj_sections *sections, nj_error *err)
     json_t *list = json_array();
     for (size_t i = 0; i < sections->count; i++) {
         nj_digest_hex(&sections->sections[i].digest, hex);
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "name", sections->sections[i].name,
-                                              "bytes", (json_int_t)sections->sections[i].size,
-                                              "digest", hex));
+        json_t *section = json_pack("{s:s, s:I, s:s}", "name", sections->sections[i].name, "bytes",
+                                    (json_int_t)sections->sections[i].size, "digest", hex);
+        json_t *facts = nj_section_facts(sections, &sections->sections[i]);
+        if (facts != NULL) {
+            json_object_set_new(section, "holds", facts);
+        }
+        json_array_append_new(list, section);
     }
     nj_digest digest = nj_sections_digest(sections);
     nj_digest_hex(&digest, hex);
@@ -156,6 +216,9 @@ nj_status nj_command_bundle_verify(const nj_arguments *arguments, nj_error *err)
     }
     if (status == NJ_OK) {
         status = nj_catalogue_view_open(nj_bundle_sections(bundle), &view, err);
+        if (status == NJ_OK) {
+            status = nj_bundle_items_check(nj_bundle_sections(bundle), &view, err);
+        }
         if (status != NJ_OK) {
             nj_error_prefix(err, "bundle \"%s\"", path);
         }

@@ -19,7 +19,9 @@ typedef struct {
     const nj_request *requests;
     nj_row *row;    // scratch
     nj_buffer line; // scratch
+    nj_buffer why;  // scratch
     bool with_sids;
+    size_t flag_counts[NJ_ROW_FLAGS_MAX]; // lists that have each
     nj_split_words held_out; // what the lists were made without; "": that is not known here
     size_t done;
     nj_progress progress;
@@ -54,19 +56,38 @@ static nj_status describe_histories(const nj_arguments *arguments, printer *p, n
     return status;
 }
 
+static nj_status pack_why(printer *p, const nj_list *list)
+{
+    nj_status status = NJ_OK;
+    nj_buffer_clear(&p->why);
+    for (uint32_t i = 0; list->why != NULL && i < list->count && status == NJ_OK; i++) {
+        status = nj_why_append(&p->why, &list->why[i]);
+    }
+    p->row->why = list->why == NULL ? (nj_slice){NULL, 0}
+                  : p->why.size > 0 ? nj_buffer_slice(&p->why)
+                                    : (nj_slice){"", 0};
+    return status;
+}
+
 // The line of nj_row_json; further keys go before its closing brace.
 static nj_status print_list(void *context, size_t index, const nj_list *list, nj_error *err)
 {
     printer *p = context;
+    nj_status status = pack_why(p, list);
     p->row->flags = list->flags;
     p->row->count = list->count;
+    for (unsigned bit = 0; bit < NJ_ROW_FLAGS_MAX; bit++) {
+        p->flag_counts[bit] += list->flags >> bit & 1u;
+    }
     for (uint32_t i = 0; i < list->count; i++) {
         p->row->items[i] = nj_engine_item_id(p->engine, list->items[i]);
         p->row->scores[i] = list->scores[i];
     }
     nj_buffer_clear(&p->line);
-    nj_status status = nj_row_json(&p->line, p->requests[index].user, p->row);
-    p->line.size -= status == NJ_OK;
+    if (status == NJ_OK) {
+        status = nj_row_json(&p->line, p->requests[index].user, p->row);
+        p->line.size -= status == NJ_OK;
+    }
     if (status == NJ_OK && p->with_sids) {
         status = append_sids(p, list);
     }
@@ -101,6 +122,23 @@ static nj_request *list_requests(const nj_job *job, size_t *out_count)
     return requests;
 }
 
+// One line, where a list has a flag.
+static void log_flags(const printer *p)
+{
+    char text[512];
+    size_t used = 0;
+    for (unsigned bit = 0; bit < NJ_ROW_FLAGS_MAX; bit++) {
+        const char *word = nj_row_flag_word(bit);
+        if (p->flag_counts[bit] > 0 && word != NULL && used < sizeof text) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu %s",
+                                     used > 0 ? ", " : "", p->flag_counts[bit], word);
+        }
+    }
+    if (used > 0) {
+        nj_log(NJ_LOG_INFO, "lists with flags: %s", text);
+    }
+}
+
 static nj_status decode_all(printer *p, nj_engine *engine, size_t count, nj_error *err)
 {
     uint64_t start_ns = nj_clock_mono_ns();
@@ -111,6 +149,7 @@ static nj_status decode_all(printer *p, nj_engine *engine, size_t count, nj_erro
         double seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
         nj_log(NJ_LOG_INFO, "%zu users in %.2f s, %.1f users/s", count, seconds,
                seconds > 0 ? (double)count / seconds : 0);
+        log_flags(p);
     }
     return status;
 }
@@ -121,8 +160,9 @@ nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err)
     nj_engine *engine = NULL;
     size_t count = 0;
     nj_request *requests = NULL;
-    printer p = {.row = malloc(sizeof *p.row), .with_sids = nj_argument_flag(arguments, "sids")};
+    printer p = {.row = calloc(1, sizeof *p.row), .with_sids = nj_argument_flag(arguments, "sids")};
     nj_buffer_init(&p.line, LINE_BYTES_MAX);
+    nj_buffer_init(&p.why, NJ_ROW_ITEMS_MAX * NJ_WHY_ITEM_BYTES_MAX);
     nj_status status = nj_engine_options_check(arguments, err);
     if (status == NJ_OK) {
         status = describe_histories(arguments, &p, err);
@@ -148,6 +188,7 @@ nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err)
     free(requests);
     free(p.row);
     nj_buffer_fini(&p.line);
+    nj_buffer_fini(&p.why);
     nj_job_close(&job);
     return status;
 }

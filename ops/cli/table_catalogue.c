@@ -1,8 +1,10 @@
-// table_catalogue.c - the rows of the command table for catalogue ..., bundle ... and embed: from items to the file that a night reads.
+// table_catalogue.c - the rows of the command table for catalogue ..., bundle ..., policy ... and embed: from items to the file that a night reads.
 #include "common/base/log.h"
+#include "ops/cli/bundle_options.h"
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/item_options.h"
+#include "ops/cli/join_unseen.h"
 #include "ops/cli/tables.h"
 #include "ops/cli/template_options.h"
 
@@ -13,8 +15,14 @@
         {"out", "DIR", NULL, "the catalogue's folder", true}, NJ_JSON_OPTION
 
 static const nj_option BUNDLE_PACK[] = {
-    {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", true},
-    {"catalogue", "DIR", NULL, "catalogue folder", true},
+    {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", false},
+    {"catalogue", "DIR", NULL, "catalogue folder", false},
+    {"from", "FILE", NULL,
+     "instead of --model and --catalogue: a bundle whose sections are kept, but for those that are "
+     "made anew",
+     false},
+    {"without", "NAME[,...]", NULL,
+     "sections of --from to leave out: policy, attributes, vectors, neighbours, counts", false},
     {"histories", "FILE", NULL, "histories to count: cold users get the most frequent items",
      false},
     {"format", "sequence|jsonl|csv|inter|parquet", NULL,
@@ -28,11 +36,21 @@ static const nj_option BUNDLE_PACK[] = {
      false},
     {"no-pairing-check", NULL, NULL,
      "with --histories: do not ask whether the model knows the catalogue's SIDs", false},
+    NJ_BUNDLE_ITEMS_OPTIONS,
+    {"item-vector-ids", "FILE", NULL,
+     "ids of the rows of --item-vectors, one a line; default: the catalogue's order", false},
     {"out", "FILE", NULL, "the bundle to write", true},
     NJ_JSON_OPTION,
 };
 
 static const nj_option BUNDLE_LIST[] = {NJ_JSON_OPTION};
+
+static const nj_option POLICY[] = {
+    {"bundle", "FILE", NULL, "the bundle that the policy is for", true},
+    {"beam", "N", "20", "beams kept per user", false},
+    {"top", "N", "20", "items in a list", false},
+    NJ_JSON_OPTION,
+};
 
 static const nj_option CATALOGUE_EXPORT[] = {
     {"to", "index-json|npy", NULL,
@@ -57,6 +75,7 @@ static const nj_option CATALOGUE_JOIN[] = {
     {"scales", "X[,X...]", NULL, "instead: what rows are multiplied by, as an earlier join printed",
      false},
     {"keep-lengths", NULL, NULL, "do not bring each file's rows to length 1 first", false},
+    NJ_JOIN_UNSEEN_OPTIONS,
     {"out", "FILE", NULL, "the joined rows, .npy float32", true},
     NJ_JSON_OPTION,
 };
@@ -205,6 +224,10 @@ static const nj_command COMMANDS[] = {
                nj_command_catalogue_show),
     NJ_COMMAND("embed", "item vectors from item text, without a model", NULL, EMBED,
                nj_command_embed),
+    NJ_COMMAND("policy check", "whether a policy fits a bundle and the settings of a night",
+               "[FILE]", POLICY, nj_command_policy_check),
+    NJ_COMMAND("policy explain", "what a policy does to a list, stage by stage", "[FILE]", POLICY,
+               nj_command_policy_explain),
 };
 
 const nj_command_rows NJ_COMMANDS_CATALOGUE = NJ_COMMAND_ROWS(COMMANDS);

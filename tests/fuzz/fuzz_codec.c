@@ -95,6 +95,9 @@ static void check_json(const nj_row *accepted)
                "what is printed is JSON");
     fuzz_check(json_array_size(json_object_get(json, "items")) == accepted->count,
                "every item is printed");
+    fuzz_check(accepted->why.bytes == NULL ||
+                   json_array_size(json_object_get(json, "why")) == accepted->count,
+               "every item's why is printed");
     json_decref(json);
     nj_buffer_fini(&line);
 }

@@ -9,7 +9,7 @@ if(NIGHTJAR_FUZZ)
 endif()
 
 add_executable(make_corpus fuzz/make_corpus.c)
-target_link_libraries(make_corpus PRIVATE nj_engine nj_wire nj_store nj_catalogue)
+target_link_libraries(make_corpus PRIVATE nj_engine nj_wire nj_store nj_policy nj_catalogue)
 
 # nj_fuzz(npy LIBS nj_input): fuzz/fuzz_npy.c and fuzz/corpus/npy/. SOURCE names another file, DEFINE a macro for it; RUNS is how many
 # changes the replay makes, where the default would take too long.
@@ -40,12 +40,14 @@ nj_fuzz(csv SOURCE fuzz_histories.c DEFINE FUZZ_FORMAT=NJ_HISTORIES_CSV LIBS nj_
 nj_fuzz(dispatch LIBS nj_coordinator_daemon)
 nj_fuzz(index_json LIBS nj_input)
 nj_fuzz(inter SOURCE fuzz_histories.c DEFINE FUZZ_FORMAT=NJ_HISTORIES_INTER LIBS nj_input)
+nj_fuzz(item_sections LIBS nj_catalogue m)
 nj_fuzz(item_texts LIBS nj_text)
 nj_fuzz(jsonl SOURCE fuzz_histories.c DEFINE FUZZ_FORMAT=NJ_HISTORIES_JSONL LIBS nj_input)
 nj_fuzz(keys LIBS nj_wire)
 nj_fuzz(message LIBS nj_wire)
 nj_fuzz(model LIBS nj_t5 nj_codec)
 nj_fuzz(npy LIBS nj_input)
+nj_fuzz(policy RUNS 20000 LIBS nj_policy)
 nj_fuzz(record LIBS nj_store)
 nj_fuzz(safetensors LIBS nj_input)
 nj_fuzz(sections LIBS nj_engine)

@@ -3,7 +3,7 @@ nj_test(parity/test_t5_golden.c LIBS nj_test_t5 LABEL parity)
 nj_test(parity/test_t5_teacher_forced.c LIBS nj_test_t5 LABEL parity)
 nj_test(parity/test_forced.c LIBS nj_engine nj_test_t5 LABEL parity)
 nj_test(parity/test_train_trace.c LIBS nj_train nj_test_t5 LABEL parity)
-nj_test(parity/test_decode.c LIBS nj_engine LABEL parity)
+nj_test(parity/test_decode.c LIBS nj_bundle_pack LABEL parity)
 nj_test(parity/test_diverse.c LIBS nj_beam nj_input nj_test_t5 LABEL parity)
 # All of Beauty takes minutes.
 add_test(NAME parity_beauty_quality COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/parity/beauty_quality)

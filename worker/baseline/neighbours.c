@@ -9,6 +9,19 @@
 #define ITEMS_A_TASK 64
 #define GROUP 16 // users of a task
 
+nj_neighbours_settings nj_neighbours_defaults(nj_neighbours_kind kind)
+{
+    static const nj_neighbours_settings DEFAULTS[] = {
+        [NJ_NEIGHBOURS_CO_VISITATION] = {.kind = NJ_NEIGHBOURS_CO_VISITATION,
+                                         .neighbours_max = 200,
+                                         .distance = 0.5,
+                                         .back = 0.1,
+                                         .fading = 0.4},
+        [NJ_NEIGHBOURS_COSINE] = {
+            .kind = NJ_NEIGHBOURS_COSINE, .neighbours_max = 200, .shrink = 40, .fading = 0.5}};
+    return DEFAULTS[kind];
+}
+
 // Sums by item, of which only those that were touched are looked at and cleared.
 typedef struct {
     double *values;    // [item_count]

@@ -41,6 +41,9 @@ typedef struct {
     float *weights;   // owned; likewise
 } nj_neighbours;
 
+/// What is taken where nothing is said; tuned on Beauty's validation items (ops/handbook/training.md).
+nj_neighbours_settings nj_neighbours_defaults(nj_neighbours_kind kind);
+
 /// Counts `training` over item_count rows. Each item's weights are summed in the order of users and places, in float64, and kept as
 /// float32: bits do not depend on threads.
 ///

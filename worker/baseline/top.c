@@ -1,7 +1,5 @@
 #include "worker/baseline/top.h"
 
-#include <stdlib.h>
-
 static void swap(nj_scored *a, nj_scored *b)
 {
     const nj_scored kept = *a;
@@ -49,12 +47,12 @@ void nj_top_offer(nj_top *top, uint32_t item, double score)
     }
 }
 
-static int compare(const void *a, const void *b)
-{
-    return nj_scored_better(a, b) ? -1 : 1;
-}
-
 void nj_top_sort(nj_top *top)
 {
-    qsort(top->items, top->count, sizeof *top->items, compare);
+    const uint32_t count = top->count;
+    while (top->count > 1) {
+        swap(&top->items[0], &top->items[--top->count]); // the worst of those that are left
+        sift_down(top, 0);
+    }
+    top->count = count;
 }

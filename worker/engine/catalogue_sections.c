@@ -1,7 +1,5 @@
 #include "worker/engine/catalogue_sections.h"
 
-#include <string.h>
-
 #include "common/catalogue/section_names.h"
 #include "common/catalogue/view.h"
 
@@ -35,29 +33,20 @@ void nj_catalogue_sections_fini(nj_catalogue_sections *made)
     nj_buffer_fini(&made->facts);
 }
 
-static void add_section(nj_sections *sections, const char *name, const void *bytes, size_t size)
-{
-    nj_section *section = &sections->sections[sections->count++];
-    memset(section, 0, sizeof *section);
-    strncpy(section->name, name, sizeof section->name - 1);
-    section->bytes = bytes;
-    section->size = size;
-}
-
 void nj_catalogue_sections_list(const nj_catalogue_sections *made, const nj_catalogue *catalogue,
                                 const uint32_t *counts, nj_slice model_json, nj_slice weights,
                                 nj_sections *out)
 {
     const size_t N = catalogue->sids.row_count;
     out->count = 0;
-    add_section(out, NJ_SECTION_CATALOGUE, made->facts.bytes, made->facts.size);
+    nj_sections_put(out, NJ_SECTION_CATALOGUE, made->facts.bytes, made->facts.size);
     if (counts != NULL) {
-        add_section(out, NJ_SECTION_COUNTS, counts, N * sizeof *counts);
+        nj_sections_put(out, NJ_SECTION_COUNTS, counts, N * sizeof *counts);
     }
-    add_section(out, NJ_SECTION_ITEMS, catalogue->item_block.bytes, catalogue->item_block.size);
-    add_section(out, NJ_SECTION_MODEL, model_json.bytes, model_json.size);
-    add_section(out, NJ_SECTION_SIDS, catalogue->sids.codes,
-                N * catalogue->sids.level_count * sizeof(uint16_t));
-    add_section(out, NJ_SECTION_TRIE, made->trie.bytes, made->trie.size);
-    add_section(out, NJ_SECTION_WEIGHTS, weights.bytes, weights.size);
+    nj_sections_put(out, NJ_SECTION_ITEMS, catalogue->item_block.bytes, catalogue->item_block.size);
+    nj_sections_put(out, NJ_SECTION_MODEL, model_json.bytes, model_json.size);
+    nj_sections_put(out, NJ_SECTION_SIDS, catalogue->sids.codes,
+                    N * catalogue->sids.level_count * sizeof(uint16_t));
+    nj_sections_put(out, NJ_SECTION_TRIE, made->trie.bytes, made->trie.size);
+    nj_sections_put(out, NJ_SECTION_WEIGHTS, weights.bytes, weights.size);
 }

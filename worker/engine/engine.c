@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "common/base/checked.h"
-#include "common/base/failpoint.h"
 #include "common/catalogue/section_names.h"
 #include "common/codec/json.h"
 
@@ -78,6 +77,13 @@ nj_engine_options nj_engine_options_default(const nj_kernels *kernels)
         .batch_users = 16, .kernels = kernels, .savings = NJ_SAVINGS_ALL, .bytes_max = SIZE_MAX};
 }
 
+// Items of a history that are encoded.
+static uint32_t choose_history(const nj_settings *settings, const nj_catalogue_view *catalogue)
+{
+    const uint32_t history = settings->history > 0 ? settings->history : catalogue->history_max;
+    return history < catalogue->history_max ? history : catalogue->history_max;
+}
+
 nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
                          const nj_engine_options *options, nj_engine **out, nj_error *err)
 {
@@ -92,11 +98,15 @@ nj_status nj_engine_open(const nj_sections *sections, const nj_settings *setting
         engine->plan.mapped_bytes += sections->sections[i].size;
     }
     nj_status status = nj_catalogue_view_open(sections, &engine->catalogue, err);
+    engine->history_max = choose_history(settings, &engine->catalogue);
     if (status == NJ_OK) {
         status = open_model(engine, sections, err);
     }
     if (status == NJ_OK) {
         status = nj_catalogue_view_check_vocabulary(&engine->catalogue, engine->config.V, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_engine_open_policy(engine, sections, err);
     }
     if (status == NJ_OK) {
         status = nj_engine_make_plan(engine, err);
@@ -133,6 +143,7 @@ void nj_engine_close(nj_engine **engine)
     nj_t5_close(&e->model);
     nj_tensor_set_close(&e->tensors);
     nj_engine_close_masks(e);
+    nj_engine_close_policy(e);
     free(e);
     *engine = NULL;
 }
@@ -163,295 +174,7 @@ const uint16_t *nj_engine_item_sid(const nj_engine *engine, uint32_t row, uint32
     return engine->catalogue.sids.codes + (size_t)row * *out_levels;
 }
 
-// ---- searching ----
-
-// Users whose lists are given together, and the searches that make them: encoded and searched together too.
-typedef struct {
-    uint32_t member_count;
-    member *members; // [B * NJ_ENGINE_MEMBERS_A_SEARCH]
-    uint32_t count;
-    size_t *index;             // [B] into the requests: whose search it is
-    nj_digest *keys;           // [B] what decides the list
-    uint32_t *tokens;          // [B * S]
-    uint32_t *offset;          // [B + 1]
-    nj_exclusions *exclusions; // [B]
-    list_slot *lists;          // [B]
-} batch;
-
-static void begin_step(void *context, uint32_t step, const nj_beam_rows *rows)
-{
-    nj_t5_begin_step(context, step, rows->user, rows->parent, rows->token, rows->row_count);
-}
-
-static void compute_logits(void *context, uint32_t step, uint32_t first, uint32_t count,
-                           float *logits)
-{
-    nj_t5_logits(context, step, first, count, logits);
-}
-
-static void run_search(nj_engine *engine, const nj_t5_limits *limits, uint32_t W,
-                       const uint32_t *tokens, const uint32_t *offset,
-                       const nj_exclusions *exclusions, uint32_t B, nj_beam_result *results)
-{
-    nj_beam_config config = engine->beam;
-    config.W = W;
-    nj_t5_begin_batch(engine->model, limits, tokens, offset, B, &engine->scratch_arena);
-    nj_beam_model model = {engine->model, engine->config.V, limits->chunk_rows_max, begin_step,
-                           compute_logits};
-    nj_beam_search(&engine->catalogue.trie, &config, &model, engine->options.kernels, exclusions, B,
-                   &engine->scratch_arena, results);
-}
-
-static nj_status check_finite(bool finite, const nj_request *request, nj_error *err)
-{
-    const nj_failpoint_action forced = NJ_FAILPOINT_USER(ENGINE_USER, request->user);
-    if (forced == NJ_FAILPOINT_FAIL) {
-        return nj_fail(err, NJ_FAILED, "user \"%.*s\": fails on purpose",
-                       NJ_SLICE_ARGS(request->user));
-    }
-    if (finite && forced != NJ_FAILPOINT_NAN) {
-        return NJ_OK;
-    }
-    return nj_fail(err, NJ_FAILED, "user \"%.*s\": the model gives NaN or infinity",
-                   NJ_SLICE_ARGS(request->user));
-}
-
-static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *requests,
-                              nj_error *err)
-{
-    nj_arena_rewind(&engine->scratch_arena, 0);
-    nj_beam_result *results =
-        nj_arena_take(&engine->scratch_arena, engine->plan.B * sizeof *results);
-    run_search(engine, &engine->limits, engine->plan.W, b->tokens, b->offset, b->exclusions,
-               b->count, results);
-    for (uint32_t i = 0; i < b->count; i++) {
-        nj_status status = check_finite(results[i].finite, &requests[b->index[i]], err);
-        if (status != NJ_OK) {
-            return status;
-        }
-        nj_list_from_leaves(engine, &results[i], &b->exclusions[i], &b->lists[i]);
-        nj_list_trace(engine, &results[i], &b->lists[i]);
-    }
-    return NJ_OK;
-}
-
-// Searches user i of the batch again, alone, twice as wide each time, until the list is full or the planned width is reached: there
-// the search covers the trie, leaves enough whatever is excluded, or would take too much memory.
-static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_request *request,
-                            nj_error *err)
-{
-    const uint32_t *tokens = b->tokens + b->offset[i];
-    const uint32_t offset[2] = {0, b->offset[i + 1] - b->offset[i]};
-    list_slot *list = &b->lists[i];
-    nj_status status = NJ_OK;
-    const uint32_t W_wide = engine->masks[request->mask].W_wide;
-    uint32_t W = engine->plan.W;
-    while (status == NJ_OK && list->count < engine->settings.top && W < W_wide) {
-        W *= 2;
-        nj_beam_result result;
-        nj_arena_rewind(&engine->scratch_arena, 0);
-        run_search(engine, &engine->wide_limits, W, tokens, offset, &b->exclusions[i], 1, &result);
-        status = check_finite(result.finite, request, err);
-        nj_list_from_leaves(engine, &result, &b->exclusions[i], list);
-        list->flags |= NJ_ROW_WIDENED;
-        list->traced = false;
-    }
-    return status;
-}
-
-// ---- batches ----
-
-static void begin_batch(nj_engine *engine, batch *b)
-{
-    const nj_engine_plan *plan = &engine->plan;
-    nj_arena *arena = &engine->batch_arena;
-    nj_arena_rewind(arena, 0);
-    b->member_count = 0;
-    b->members =
-        nj_arena_take(arena, (size_t)plan->B * NJ_ENGINE_MEMBERS_A_SEARCH * sizeof *b->members);
-    b->count = 0;
-    b->index = nj_arena_take(arena, plan->B * sizeof *b->index);
-    b->keys = nj_arena_take(arena, plan->B * sizeof *b->keys);
-    b->tokens = nj_arena_take(arena, (size_t)plan->B * plan->S * sizeof *b->tokens);
-    b->offset = nj_arena_take(arena, (plan->B + 1) * sizeof *b->offset);
-    b->exclusions = nj_arena_take(arena, plan->B * sizeof *b->exclusions);
-    b->lists = nj_arena_take(arena, plan->B * sizeof *b->lists);
-    b->offset[0] = 0;
-}
-
-static bool is_full(const nj_engine *engine, const batch *b)
-{
-    return b->count == engine->plan.B ||
-           b->member_count == engine->plan.B * NJ_ENGINE_MEMBERS_A_SEARCH;
-}
-
-// True when a list with the key of search i, the next one, is kept or will come from an earlier search of this batch.
-static bool find_same(const nj_engine *engine, batch *b, uint32_t i, uint32_t mask, member *user)
-{
-    if (!engine->same.enabled) {
-        return false;
-    }
-    b->keys[i] = nj_same_key(b->tokens + b->offset[i], b->offset[i + 1] - b->offset[i],
-                             &b->exclusions[i], nj_masks_digest(&engine->catalogue.masks, mask));
-    user->kept = nj_same_find(&engine->same, &b->keys[i]);
-    user->search = 0;
-    while (user->search < i && !nj_digest_equal(&b->keys[user->search], &b->keys[i])) {
-        user->search++;
-    }
-    return user->kept != NULL || user->search < i;
-}
-
-static uint32_t *take_trace(nj_engine *engine)
-{
-    return engine->trace_max == 0
-               ? NULL
-               : nj_arena_take(&engine->batch_arena, engine->trace_max * sizeof(uint32_t));
-}
-
-static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request, size_t index)
-{
-    const size_t list_bytes = engine->settings.top * sizeof(uint32_t);
-    const nj_token_table table = nj_catalogue_view_tokens(&engine->catalogue);
-    const size_t mark = nj_arena_mark(&engine->batch_arena);
-    const uint32_t i = b->count;
-    uint32_t used =
-        request->item_count < engine->history_max ? request->item_count : engine->history_max;
-    const uint32_t *items = request->items + (request->item_count - used);
-    member *user = &b->members[b->member_count++];
-    *user = (member){
-        .index = index, .search = i, .flags = used < request->item_count ? NJ_ROW_TRUNCATED : 0};
-    b->offset[i + 1] = b->offset[i] + (uint32_t)nj_template_tokens(&engine->catalogue.template,
-                                                                   &table, request->user, items,
-                                                                   used, b->tokens + b->offset[i]);
-    uint32_t *rows =
-        nj_arena_take(&engine->batch_arena, engine->settings.exclusions_max * sizeof *rows);
-    b->exclusions[i] = nj_exclusions_from(request, !engine->settings.keep_history, rows);
-    b->exclusions[i].eligible = engine->masks[request->mask].eligible;
-    if (find_same(engine, b, i, request->mask, user)) {
-        nj_arena_rewind(&engine->batch_arena, mark);
-        return;
-    }
-    b->index[i] = index;
-    b->lists[i] = (list_slot){.items = nj_arena_take(&engine->batch_arena, list_bytes),
-                              .scores = nj_arena_take(&engine->batch_arena, list_bytes),
-                              .trace = take_trace(engine)};
-    b->count++;
-}
-
-// A list is looked at where it is made. Users who share one are asked for by name all the same, as tests force them to fail.
-static nj_status check_sharers(const batch *b, const nj_request *requests, nj_error *err)
-{
-    nj_status status = NJ_OK;
-    for (uint32_t m = 0; m < b->member_count && status == NJ_OK; m++) {
-        const member *user = &b->members[m];
-        if (user->kept != NULL || user->index != b->index[user->search]) {
-            status = check_finite(true, &requests[user->index], err);
-        }
-    }
-    return status;
-}
-
-static nj_status decode_batch(nj_engine *engine, batch *b, const nj_request *requests,
-                              nj_error *err)
-{
-    nj_status status = b->count > 0 ? search_batch(engine, b, requests, err) : NJ_OK;
-    for (uint32_t i = 0; i < b->count && status == NJ_OK; i++) {
-        status = widen_user(engine, b, i, &requests[b->index[i]], err);
-    }
-    return status == NJ_OK ? check_sharers(b, requests, err) : status;
-}
-
-// Behind the last use of those that were kept before: a new list may take the place of an old one.
-static void keep_lists(nj_engine *engine, const batch *b)
-{
-    for (uint32_t i = 0; i < b->count && engine->same.enabled; i++) {
-        nj_same_keep(&engine->same, &b->keys[i], &b->lists[i]);
-    }
-}
-
-static nj_status emit(nj_engine *engine, const nj_request *request, size_t index, nj_list list,
-                      nj_list_sink sink, void *context, nj_error *err)
-{
-    list.history = nj_request_digest(&engine->catalogue.items, request,
-                                     nj_masks_digest(&engine->catalogue.masks, request->mask));
-    list.flags |= request->unknown_count > 0 ? NJ_ROW_UNKNOWN : 0;
-    list.flags |= list.count < engine->settings.top ? NJ_ROW_SHORT : 0;
-    return sink(context, index, &list, err);
-}
-
-// Emits requests [first, end) in order: those of the batch, and the cold ones between them.
-static nj_status emit_range(nj_engine *engine, const batch *b, const nj_request *requests,
-                            size_t first, size_t end, nj_list_sink sink, void *context,
-                            nj_error *err)
-{
-    nj_status status = NJ_OK;
-    uint32_t next = 0;
-    for (size_t r = first; r < end && status == NJ_OK; r++) {
-        nj_list list;
-        if (next < b->member_count && b->members[next].index == r) {
-            const member *user = &b->members[next++];
-            const list_slot *slot = user->kept != NULL ? user->kept : &b->lists[user->search];
-            list = (nj_list){.flags = slot->flags | user->flags,
-                             .count = slot->count,
-                             .items = slot->items,
-                             .scores = slot->scores,
-                             .trace = slot->traced ? slot->trace : NULL,
-                             .trace_count = slot->trace_count};
-        } else {
-            list = nj_engine_cold_list(engine, &requests[r]);
-        }
-        status = emit(engine, &requests[r], r, list, sink, context, err);
-    }
-    return status;
-}
-
-static nj_status check_request(const nj_engine *engine, const nj_request *request, nj_error *err)
-{
-    const nj_settings *settings = &engine->settings;
-    const uint64_t excluded =
-        (settings->keep_history ? 0u : request->item_count) + (uint64_t)request->exclude_count;
-    if (request->item_count > settings->history_items_max) {
-        return nj_fail(err, NJ_PROTOCOL, "user \"%.*s\" has %u items, the night was planned for %u",
-                       NJ_SLICE_ARGS(request->user), request->item_count,
-                       settings->history_items_max);
-    }
-    if (excluded > settings->exclusions_max) {
-        return nj_fail(
-            err, NJ_PROTOCOL, "user \"%.*s\" must not get %llu items, the night was planned for %u",
-            NJ_SLICE_ARGS(request->user), (unsigned long long)excluded, settings->exclusions_max);
-    }
-    if (request->mask >= engine->mask_count) {
-        return nj_fail(err, NJ_PROTOCOL, "user \"%.*s\" has mask %u, there are %u",
-                       NJ_SLICE_ARGS(request->user), request->mask, engine->mask_count);
-    }
-    return NJ_OK;
-}
-
-nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t count,
-                           nj_list_sink sink, void *context, nj_error *err)
-{
-    nj_status status = NJ_OK;
-    for (size_t first = 0, next = 0; first < count && status == NJ_OK; first = next) {
-        batch b;
-        begin_batch(engine, &b);
-        for (; next < count && !is_full(engine, &b) && status == NJ_OK; next++) {
-            status = check_request(engine, &requests[next], err);
-            if (status == NJ_OK && requests[next].item_count > 0) {
-                add_to_batch(engine, &b, &requests[next], next);
-            }
-        }
-        if (status == NJ_OK) {
-            status = decode_batch(engine, &b, requests, err);
-        }
-        if (status == NJ_OK) {
-            status = emit_range(engine, &b, requests, first, next, sink, context, err);
-        }
-        if (status == NJ_OK) {
-            keep_lists(engine, &b);
-        }
-    }
-    return status;
-}
+// ---- rows ----
 
 nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list, nj_buffer *out)
 {
@@ -459,8 +182,7 @@ nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list, nj_bu
     for (uint32_t i = 0; i < list->count; i++) {
         items[i] = nj_engine_item_id(engine, list->items[i]);
     }
-    return list->trace == NULL
-               ? nj_row_pack(out, list->flags, items, list->scores, list->count, &list->history)
-               : nj_row_pack_traced(out, list->flags, items, list->scores, list->count,
-                                    &list->history, list->trace, list->trace_count);
+    const nj_row_more more = {list->trace, list->trace_count, list->why};
+    return nj_row_pack_more(out, list->flags, items, list->scores, list->count, &list->history,
+                            &more);
 }

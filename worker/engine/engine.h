@@ -65,6 +65,7 @@ typedef struct {
     const float *scores;
     const uint32_t *trace; // [trace_count] what the search looked at (row.h); NULL: not said
     uint32_t trace_count;
+    const nj_why *why; // [count] why each is there, where the settings ask for it; else NULL
     nj_history_digest history; // of the known items, those that were not encoded included
 } nj_list;
 

@@ -5,8 +5,11 @@
 #include "common/base/arena.h"
 #include "common/base/digest.h"
 #include "common/catalogue/view.h"
+#include "common/policy/policy_sections.h"
 #include "worker/beam/beam.h"
 #include "worker/engine/engine.h"
+#include "worker/policy/fill.h"
+#include "worker/policy/policies.h"
 #include "worker/t5/t5.h"
 
 // Users that one search of a batch may stand for, at the mean: a bound of the requests that are looked at for one batch.
@@ -14,13 +17,15 @@
 
 // The list that one search gives, kept while the scratch is used again.
 typedef struct {
-    uint32_t flags; // NJ_ROW_WIDENED or 0
+    uint32_t flags; // NJ_ROW_WIDENED, and those of a policy
     uint32_t count;
     uint32_t *items; // [top]
     float *scores;   // [top]
+    nj_why *why;     // [top]; NULL: not asked for
     uint32_t *trace; // [engine's trace_max] ascending; with the setting only
     uint32_t trace_count;
     bool traced; // the trace is whole: the list comes from one search, and it fits
+    bool done;   // no wider search is wanted
 } list_slot;
 
 // One user of a batch: his list is that of search `search`, or one that is kept from before.
@@ -49,11 +54,13 @@ typedef struct {
 
 // What the users of one mask get.
 typedef struct {
-    const nj_eligible *eligible; // into the engine's folded ones; NULL: every item
-    uint32_t W_wide;             // the widest search of theirs: behind it is nothing more to find
-    uint32_t *popular;           // owned; [popular_count] rows of cold users' list
-    float *popular_scores;       // owned; [popular_count]
-    uint32_t popular_count;      // at most top and the most that a user may exclude
+    const nj_eligible *
+        eligible; // into the engine's folded ones; NULL: every item. Without what the policy denies
+    uint32_t W_wide;        // the widest search of theirs: behind it is nothing more to find
+    uint32_t *popular;      // owned; [popular_count] rows of cold users' list
+    float *popular_scores;  // owned; [popular_count]
+    uint32_t popular_count; // at most top and the most that a user may exclude
+    uint64_t popular_total; // of the counts of all items that the mask lets through
 } engine_mask;
 
 struct nj_engine {
@@ -68,8 +75,11 @@ struct nj_engine {
     nj_t5_limits wide_limits; // of one user with W_wide beams
     nj_beam_config beam;
     uint32_t history_max; // items given to the encoder
-    uint32_t chunk_rows;  // decoder rows computed at a time
-    uint32_t trace_max;   // prefixes of a list's trace; 0: none is kept
+    uint32_t
+        wanted; // items that a search leaves at least, if there are so many: top, or what a policy chooses from
+    uint32_t chunk_rows; // decoder rows computed at a time
+    uint32_t trace_max;  // prefixes of a list's trace; 0: none is kept
+    uint32_t why_count;  // items of a list that say why they are there: top, or 0
 
     size_t batch_bytes;     // of batch_arena
     size_t search_bytes;    // of scratch_arena
@@ -83,8 +93,42 @@ struct nj_engine {
     list_slot cold;         // owned; the list of a cold user who excludes items
     uint32_t *cold_exclude; // owned; [exclusions_max] sorted
     nj_same same;
+
+    nj_policy_sections policy_sections;
+    nj_policies *policies; // owned; NULL: no policy acts, and nothing of the following is set
+    size_t policy_bytes;   // of policies and popular
+    uint32_t
+        *popular; // owned; [popular_count] rows of the trie that somebody had, most frequent first
+    uint32_t popular_count;
 };
 
+// ---- engine_policy.c ----
+
+/// Opens the policy of the bundle, if a stage of it is on. Behind the catalogue and history_max, before nj_engine_make_plan.
+///
+/// Errors  NJ_INPUT, NJ_CONFIG: a section, a rule that does not fit the bundle or the settings, tables above bytes_max; NJ_NO_MEMORY
+NJ_CHECKED nj_status nj_engine_open_policy(nj_engine *engine, const nj_sections *sections,
+                                           nj_error *err);
+void nj_engine_close_policy(nj_engine *engine);
+/// What the policy asks of a search.
+void nj_engine_policy_search(const nj_engine *engine, nj_beam_config *config);
+/// Items that a search should find for a user before it is not repeated wider.
+uint32_t nj_engine_policy_wanted(const nj_engine *engine);
+/// Bytes of batch_arena that B users take, or a cold one. SIZE_MAX on overflow.
+size_t nj_engine_policy_batch_bytes(const nj_engine *engine, uint32_t B);
+/// Makes the list of a user of the batch that nj_policies_begin began from what a search W wide found. False: it is short, a wider search
+/// may find more, and nothing was made.
+bool nj_engine_policy_list(nj_engine *engine, uint32_t user, const engine_mask *mask,
+                           const nj_exclusions *exclusions, const nj_beam_result *result,
+                           uint32_t W, list_slot *out);
+/// Makes the list of a user without a known item. Ends the batch of nj_policies_begin.
+void nj_engine_policy_cold_list(nj_engine *engine, const nj_request *request,
+                                const nj_exclusions *exclusions, list_slot *out);
+
+// ---- engine_plan.c ----
+
+/// Beams of a user's first search.
+uint32_t nj_engine_beam(const nj_engine *engine);
 /// Fills plan, limits and beam from settings, options, config and catalogue. NJ_CONFIG when a size overflows.
 NJ_CHECKED nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err);
 
@@ -105,11 +149,17 @@ NJ_CHECKED nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err);
 /// The list of a user without a known item; borrowed until the next call.
 nj_list nj_engine_cold_list(nj_engine *engine, const nj_request *request);
 
-// ---- engine_plan.c ----
+/// Beams of a search W wide that look for the best together: of a diverse one those of a group.
+uint32_t nj_engine_reach(const nj_engine *engine, uint32_t W);
 
 /// True when a search W wide finds every leaf, of a trie with so many nodes a level.
 bool nj_engine_covers(const nj_engine *engine, const uint32_t node_count[NJ_LEVELS_MAX + 1],
                       uint32_t W);
+
+// ---- engine_list.c ----
+
+/// Appends an item whose score is what its source says.
+void nj_list_add(list_slot *list, uint32_t row, float score, uint32_t source);
 
 /// Turns leaves into items: those of a leaf in catalogue order, excluded ones left out, at most `top`.
 void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
@@ -130,9 +180,13 @@ nj_exclusions nj_exclusions_from(const nj_request *request, bool with_history, u
 size_t nj_same_bytes(nj_engine *engine);
 /// Lays them out in the arena.
 void nj_same_open(nj_engine *engine);
-/// What decides a list, under the engine's settings. `mask`: the digest of the user's mask; NULL: every item.
+/// What decides a list, under the engine's settings and bundle.
+///
+///   mask         the digest of the user's mask; NULL: every item
+///   policy_user  with a policy the rows of the history decide too, beside their tokens; NULL: there is none
+///   has_draws    and the user's id
 nj_digest nj_same_key(const uint32_t *tokens, uint32_t token_count, const nj_exclusions *exclusions,
-                      const nj_digest *mask);
+                      const nj_digest *mask, const nj_policy_user *policy_user, bool has_draws);
 /// NULL when it is not kept; borrowed until the next nj_same_keep.
 const list_slot *nj_same_find(const nj_same *same, const nj_digest *key);
 /// Keeps a copy of a list that is not kept yet.

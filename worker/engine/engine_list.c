@@ -3,6 +3,15 @@
 
 #include <string.h>
 
+void nj_list_add(list_slot *list, uint32_t row, float score, uint32_t source)
+{
+    if (list->why != NULL) {
+        list->why[list->count] = (nj_why){.source = source, .raw = score};
+    }
+    list->items[list->count] = row;
+    list->scores[list->count++] = score;
+}
+
 void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
                          const nj_exclusions *exclusions, list_slot *out)
 {
@@ -14,8 +23,7 @@ void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
             nj_trie_leaf_items(&engine->catalogue.trie, result->leaves[i], &item_count);
         for (uint32_t k = 0; k < item_count && out->count < top; k++) {
             if (!nj_excluded(exclusions, items[k])) {
-                out->items[out->count] = items[k];
-                out->scores[out->count++] = result->scores[i];
+                nj_list_add(out, items[k], result->scores[i], NJ_SOURCE_BEAM);
             }
         }
     }

@@ -1,4 +1,5 @@
-// engine_masks.c - the night's masks, folded up the trie once and shared by all searches.
+// engine_masks.c - the night's masks, folded up the trie once and shared by all searches. What the policy denies is taken out of each, so
+// that no beam is spent on it.
 #include "worker/engine/engine_internal.h"
 
 #include <stdlib.h>
@@ -10,14 +11,46 @@ static uint32_t count_masks(const nj_engine *engine)
     return engine->catalogue.masks.count > 0 ? engine->catalogue.masks.count : 1;
 }
 
+static const uint64_t *find_denied(const nj_engine *engine)
+{
+    return engine->policies != NULL ? nj_policies_denied(engine->policies) : NULL;
+}
+
+// NULL: every row.
+static const uint64_t *find_rows(const nj_engine *engine, uint32_t m)
+{
+    return nj_masks_rows(&engine->catalogue.masks, m);
+}
+
+static bool is_narrow(const nj_engine *engine, uint32_t m)
+{
+    return find_denied(engine) != NULL || find_rows(engine, m) != NULL;
+}
+
 // Those that leave something out are folded.
 static uint32_t count_narrow(const nj_engine *engine)
 {
     uint32_t count = 0;
-    for (uint32_t m = 0; m < engine->catalogue.masks.count; m++) {
-        count += nj_masks_rows(&engine->catalogue.masks, m) != NULL;
+    for (uint32_t m = 0; m < count_masks(engine); m++) {
+        count += is_narrow(engine, m);
     }
     return count;
+}
+
+// A set of rows, where it is not the mask's own.
+static size_t row_bytes(const nj_engine *engine)
+{
+    return find_denied(engine) != NULL
+               ? nj_bits_words(engine->catalogue.sids.row_count) * sizeof(uint64_t)
+               : 0;
+}
+
+static size_t narrow_bytes(const nj_engine *engine)
+{
+    size_t bytes;
+    return nj_add_size(nj_eligible_bytes(&engine->catalogue.trie), row_bytes(engine), &bytes)
+               ? bytes
+               : SIZE_MAX;
 }
 
 size_t nj_engine_masks_bytes(const nj_engine *engine)
@@ -25,7 +58,7 @@ size_t nj_engine_masks_bytes(const nj_engine *engine)
     size_t bytes;
     const size_t list = (engine->settings.top + engine->settings.exclusions_max) *
                         (sizeof(uint32_t) + sizeof(float));
-    return nj_mul_size(count_narrow(engine), nj_eligible_bytes(&engine->catalogue.trie), &bytes) &&
+    return nj_mul_size(count_narrow(engine), narrow_bytes(engine), &bytes) &&
                    nj_add_size(bytes,
                                count_masks(engine) *
                                    (sizeof(engine_mask) + sizeof(nj_eligible) + list),
@@ -34,18 +67,48 @@ size_t nj_engine_masks_bytes(const nj_engine *engine)
                : SIZE_MAX;
 }
 
-static nj_status fold_mask(nj_engine *engine, uint32_t m, void *memory, nj_error *err)
+// The rows of a mask without those that the policy denies, in the caller's memory.
+static const uint64_t *take_out_denied(const nj_engine *engine, uint32_t m, uint64_t *memory)
+{
+    const uint64_t *rows = find_rows(engine, m);
+    const uint64_t *denied = find_denied(engine);
+    const size_t words = nj_bits_words(engine->catalogue.sids.row_count);
+    for (size_t w = 0; w < words; w++) {
+        memory[w] = (rows != NULL ? rows[w] : UINT64_MAX) & ~denied[w];
+    }
+    return memory;
+}
+
+static nj_status check_folded(const nj_engine *engine, uint32_t m, const nj_eligible *eligible,
+                              nj_error *err)
 {
     const nj_masks *masks = &engine->catalogue.masks;
-    nj_eligible *eligible = &engine->eligible[m];
-    nj_eligible_fold(&engine->catalogue.trie, nj_masks_rows(masks, m), memory, eligible);
+    if (find_denied(engine) != NULL) {
+        return eligible->item_count > 0
+                   ? NJ_OK
+                   : nj_fail(err, NJ_CONFIG,
+                             "the policy denies every item that mask %u of %u lets through: let "
+                             "some of them be shown",
+                             m, engine->mask_count);
+    }
     if (eligible->item_count != masks->masks[m].item_count) {
         return nj_fail(err, NJ_INPUT,
                        "section \"eligible\": mask %u has %u items, %u of them stand in the trie",
                        m, masks->masks[m].item_count, eligible->item_count);
     }
-    engine->masks[m].eligible = eligible;
     return NJ_OK;
+}
+
+// `memory`: the rows, where they are not the mask's own, and what they are folded to.
+static nj_status fold_mask(nj_engine *engine, uint32_t m, uint8_t *memory, nj_error *err)
+{
+    nj_eligible *eligible = &engine->eligible[m];
+    const uint64_t *rows = find_denied(engine) != NULL
+                               ? take_out_denied(engine, m, (uint64_t *)(void *)memory)
+                               : find_rows(engine, m);
+    nj_eligible_fold(&engine->catalogue.trie, rows, memory + row_bytes(engine), eligible);
+    engine->masks[m].eligible = eligible;
+    return check_folded(engine, m, eligible, err);
 }
 
 // As plan_wide_search would end for a trie of these items alone.
@@ -62,7 +125,7 @@ static uint32_t find_wide(const nj_engine *engine, const nj_eligible *eligible)
 
 nj_status nj_engine_open_masks(nj_engine *engine, nj_error *err)
 {
-    const size_t bytes = nj_eligible_bytes(&engine->catalogue.trie);
+    const size_t bytes = narrow_bytes(engine);
     const uint32_t narrow = count_narrow(engine);
     engine->mask_count = count_masks(engine);
     engine->masks = calloc(engine->mask_count, sizeof *engine->masks);
@@ -75,7 +138,7 @@ nj_status nj_engine_open_masks(nj_engine *engine, nj_error *err)
     nj_status status = NJ_OK;
     uint8_t *at = engine->eligible_bits;
     for (uint32_t m = 0; m < engine->mask_count && status == NJ_OK; m++) {
-        if (nj_masks_rows(&engine->catalogue.masks, m) != NULL) {
+        if (is_narrow(engine, m)) {
             status = fold_mask(engine, m, at, err);
             at += bytes;
         }
@@ -95,5 +158,6 @@ void nj_engine_close_masks(nj_engine *engine)
     free(engine->eligible_bits);
     free(engine->cold.items);
     free(engine->cold.scores);
+    free(engine->cold.why);
     free(engine->cold_exclude);
 }

@@ -6,16 +6,10 @@
 // Enough rows for the products to run at speed, few enough that their activations stay in L2.
 #define CHUNK_ROWS 192
 
-bool nj_engine_covers(const nj_engine *engine, const uint32_t node_count[NJ_LEVELS_MAX + 1],
-                      uint32_t W)
+uint32_t nj_engine_beam(const nj_engine *engine)
 {
-    const uint32_t L = engine->catalogue.trie.level_count;
-    for (uint32_t l = 1; l < L; l++) {
-        if (node_count[l] > W) {
-            return false;
-        }
-    }
-    return W >= nj_min_size(engine->settings.top, node_count[L]);
+    const nj_settings *settings = &engine->settings;
+    return settings->beam > settings->top ? settings->beam : settings->top;
 }
 
 static nj_beam_config beam_of_width(const nj_engine *engine, uint32_t W)
@@ -23,6 +17,25 @@ static nj_beam_config beam_of_width(const nj_engine *engine, uint32_t W)
     nj_beam_config config = engine->beam;
     config.W = W;
     return config;
+}
+
+uint32_t nj_engine_reach(const nj_engine *engine, uint32_t W)
+{
+    const nj_beam_config config = beam_of_width(engine, W);
+    return nj_beam_group_width(&config);
+}
+
+bool nj_engine_covers(const nj_engine *engine, const uint32_t node_count[NJ_LEVELS_MAX + 1],
+                      uint32_t W)
+{
+    const uint32_t L = engine->catalogue.trie.level_count;
+    const uint32_t width = nj_engine_reach(engine, W);
+    for (uint32_t l = 1; l < L; l++) {
+        if (node_count[l] > width) {
+            return false;
+        }
+    }
+    return width >= nj_min_size(engine->wanted, node_count[L]);
 }
 
 static nj_t5_limits limits_for(const nj_engine *engine, uint32_t B, uint32_t W, uint32_t S)
@@ -64,10 +77,17 @@ static size_t batch_bytes(const nj_engine *engine)
                         B * nj_arena_cost(engine->settings.exclusions_max * sizeof(uint32_t));
     size_t lists = nj_arena_cost(B * sizeof(list_slot)) +
                    2 * B * nj_arena_cost(top * sizeof(uint32_t)) +
-                   B * nj_arena_cost(engine->trace_max * sizeof(uint32_t));
+                   B * nj_arena_cost(engine->trace_max * sizeof(uint32_t)) +
+                   B * nj_arena_cost(engine->why_count * sizeof(nj_why));
     size_t members = nj_arena_cost(B * NJ_ENGINE_MEMBERS_A_SEARCH * sizeof(member));
     size_t batch = nj_arena_cost(B * sizeof(size_t)) + nj_arena_cost(B * sizeof(nj_digest));
-    return tokens + exclusions + lists + members + batch;
+    const size_t plain = tokens + exclusions + lists + members + batch;
+    if (engine->policies == NULL) {
+        return plain;
+    }
+    size_t bytes;
+    return nj_add_size(plain, nj_engine_policy_batch_bytes(engine, (uint32_t)B), &bytes) ? bytes
+                                                                                         : SIZE_MAX;
 }
 
 static uint32_t longest_sequence(const nj_engine *engine, uint32_t items)
@@ -82,10 +102,11 @@ static uint32_t longest_sequence(const nj_engine *engine, uint32_t items)
 // items is widened no further than they reach (engine_masks.c).
 static void plan_wide_search(nj_engine *engine)
 {
-    const uint32_t enough = engine->settings.top + engine->settings.exclusions_max;
+    const uint32_t enough = engine->wanted + engine->settings.exclusions_max;
     const uint32_t S = longest_sequence(engine, engine->history_max);
     uint32_t W = engine->plan.W;
-    while (W < enough && !nj_engine_covers(engine, engine->catalogue.trie.node_count, W)) {
+    while (nj_engine_reach(engine, W) < enough &&
+           !nj_engine_covers(engine, engine->catalogue.trie.node_count, W)) {
         nj_t5_limits limits = limits_for(engine, 1, 2 * W, S);
         if (search_bytes(engine, &limits, 1, 2 * W) > NJ_ENGINE_WIDE_BYTES_MAX) {
             break;
@@ -96,26 +117,48 @@ static void plan_wide_search(nj_engine *engine)
     engine->wide_limits = limits_for(engine, 1, W, engine->plan.S);
 }
 
+static void plan_search(nj_engine *engine)
+{
+    const nj_settings *settings = &engine->settings;
+    engine->beam = (nj_beam_config){.W = nj_engine_beam(engine),
+                                    .start_token = engine->config.start_token,
+                                    .temperature = settings->temperature,
+                                    .renormalise = settings->renormalise};
+    const bool bounded = (engine->options.savings & NJ_SAVING_LAST_STEP) != 0;
+    engine->beam.leaves = bounded ? settings->top : engine->beam.W;
+    engine->wanted = settings->top;
+    if (engine->policies != NULL) {
+        nj_engine_policy_search(engine, &engine->beam);
+        engine->wanted = nj_engine_policy_wanted(engine);
+    }
+    // A search that looks at more than a row may hold leaves no trace, nor does a policy: its lists depend on more.
+    size_t traced = nj_beam_trace_max(&engine->catalogue.trie, &engine->beam);
+    engine->beam.trace = settings->trace && traced <= NJ_ROW_TRACE_MAX && engine->policies == NULL;
+    engine->why_count = settings->why ? settings->top : 0;
+    engine->trace_max = engine->beam.trace ? (uint32_t)traced : 0;
+    for (uint32_t l = 0; l < engine->catalogue.sids.level_count; l++) {
+        engine->beam.token_base[l] = engine->catalogue.token_base[l];
+    }
+}
+
+// All but the scratch: what stays the same whatever is decoded.
+static size_t table_bytes(const nj_engine *engine)
+{
+    const size_t model =
+        nj_t5_model_bytes(&engine->config, engine->options.kernels, engine->options.savings);
+    size_t bytes;
+    return nj_add_size(model, nj_engine_masks_bytes(engine), &bytes) &&
+                   nj_add_size(bytes, engine->policy_bytes, &bytes)
+               ? bytes
+               : SIZE_MAX;
+}
+
 nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
 {
     const uint32_t batch_users = engine->options.batch_users;
     const nj_settings *settings = &engine->settings;
-    uint32_t history = settings->history > 0 ? settings->history : engine->catalogue.history_max;
-    engine->history_max = (uint32_t)nj_min_size(history, engine->catalogue.history_max);
     engine->chunk_rows = CHUNK_ROWS;
-    engine->beam = (nj_beam_config){.W = (uint32_t)nj_max_size(settings->beam, settings->top),
-                                    .start_token = engine->config.start_token,
-                                    .temperature = settings->temperature,
-                                    .renormalise = settings->renormalise};
-    // A search that looks at more than a row may hold leaves no trace.
-    size_t traced = nj_beam_trace_max(&engine->catalogue.trie, &engine->beam);
-    engine->beam.trace = settings->trace && traced <= NJ_ROW_TRACE_MAX;
-    engine->trace_max = engine->beam.trace ? (uint32_t)traced : 0;
-    const bool bounded = (engine->options.savings & NJ_SAVING_LAST_STEP) != 0;
-    engine->beam.leaves = bounded ? settings->top : engine->beam.W;
-    for (uint32_t l = 0; l < engine->catalogue.sids.level_count; l++) {
-        engine->beam.token_base[l] = engine->catalogue.token_base[l];
-    }
+    plan_search(engine);
     engine->plan.B = batch_users;
     engine->plan.history_max = engine->history_max;
     engine->plan.W = engine->beam.W;
@@ -127,11 +170,7 @@ nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
     engine->search_bytes =
         nj_max_size(search_bytes(engine, &engine->limits, batch_users, engine->plan.W),
                     search_bytes(engine, &engine->wide_limits, 1, engine->plan.W_wide));
-    if (!nj_add_size(
-            nj_t5_model_bytes(&engine->config, engine->options.kernels, engine->options.savings),
-            nj_engine_masks_bytes(engine), &engine->plan.model_bytes)) {
-        engine->plan.model_bytes = SIZE_MAX;
-    }
+    engine->plan.model_bytes = table_bytes(engine);
     engine->same_bytes = nj_same_bytes(engine);
     if (engine->plan.model_bytes > SIZE_MAX / 4 ||
         !nj_add_size(engine->batch_bytes, engine->search_bytes, &engine->plan.scratch_bytes) ||

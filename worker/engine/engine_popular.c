@@ -39,7 +39,7 @@ static nj_status keep_most_popular(const nj_engine *engine, const uint32_t *rows
 {
     const uint32_t most = engine->settings.top + engine->settings.exclusions_max;
     const uint32_t room = count < most ? count : most;
-    uint64_t total = 0;
+    mask->popular_total = 0;
     mask->popular = malloc(((size_t)room + 1) * sizeof *mask->popular);
     mask->popular_scores = malloc(((size_t)room + 1) * sizeof *mask->popular_scores);
     if (mask->popular == NULL || mask->popular_scores == NULL) {
@@ -49,14 +49,14 @@ static nj_status keep_most_popular(const nj_engine *engine, const uint32_t *rows
         if (mask->eligible != NULL && !nj_bits_has(mask->eligible->items, rows[i])) {
             continue;
         }
-        total += engine->catalogue.counts[rows[i]];
+        mask->popular_total += engine->catalogue.counts[rows[i]];
         if (mask->popular_count < room) {
             mask->popular[mask->popular_count++] = rows[i];
         }
     }
     for (uint32_t i = 0; i < mask->popular_count; i++) {
         const uint32_t times = engine->catalogue.counts[mask->popular[i]];
-        mask->popular_scores[i] = (float)log((double)times / (double)total);
+        mask->popular_scores[i] = (float)log((double)times / (double)mask->popular_total);
     }
     return NJ_OK;
 }
@@ -67,7 +67,10 @@ static nj_status make_cold_list(nj_engine *engine)
     engine->cold.scores = malloc(engine->settings.top * sizeof *engine->cold.scores);
     engine->cold_exclude =
         malloc(((size_t)engine->settings.exclusions_max + 1) * sizeof *engine->cold_exclude);
-    return engine->cold.items != NULL && engine->cold.scores != NULL && engine->cold_exclude != NULL
+    const uint32_t why_count = engine->why_count;
+    engine->cold.why = why_count > 0 ? malloc(why_count * sizeof *engine->cold.why) : NULL;
+    return engine->cold.items != NULL && engine->cold.scores != NULL &&
+                   engine->cold_exclude != NULL && (engine->cold.why != NULL || why_count == 0)
                ? NJ_OK
                : NJ_NO_MEMORY;
 }
@@ -85,24 +88,43 @@ nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err)
             for (uint32_t m = 0; m < engine->mask_count && status == NJ_OK; m++) {
                 status = keep_most_popular(engine, rows, count, &engine->masks[m]);
             }
+            if (engine->policies != NULL) {
+                engine->popular = rows;
+                engine->popular_count = count;
+                rows = NULL;
+            }
             free(rows);
         }
     }
     return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory for the popular list");
 }
 
-nj_list nj_engine_cold_list(nj_engine *engine, const nj_request *request)
+static void list_popular(const nj_engine *engine, uint32_t m, const nj_exclusions *exclusions,
+                         list_slot *list)
 {
-    const engine_mask *mask = &engine->masks[request->mask];
-    const nj_exclusions exclusions = nj_exclusions_from(request, false, engine->cold_exclude);
-    list_slot *list = &engine->cold;
+    const engine_mask *mask = &engine->masks[m];
     list->count = 0;
     for (uint32_t i = 0; i < mask->popular_count && list->count < engine->settings.top; i++) {
-        if (!nj_excluded(&exclusions, mask->popular[i])) {
-            list->items[list->count] = mask->popular[i];
-            list->scores[list->count++] = mask->popular_scores[i];
+        if (!nj_excluded(exclusions, mask->popular[i])) {
+            nj_list_add(list, mask->popular[i], mask->popular_scores[i], NJ_SOURCE_POPULAR);
         }
     }
-    return (nj_list){
-        .flags = NJ_ROW_COLD, .count = list->count, .items = list->items, .scores = list->scores};
+}
+
+nj_list nj_engine_cold_list(nj_engine *engine, const nj_request *request)
+{
+    nj_exclusions exclusions = nj_exclusions_from(request, false, engine->cold_exclude);
+    list_slot *list = &engine->cold;
+    list->flags = 0;
+    if (engine->policies != NULL) {
+        exclusions.eligible = engine->masks[request->mask].eligible;
+        nj_engine_policy_cold_list(engine, request, &exclusions, list);
+    } else {
+        list_popular(engine, request->mask, &exclusions, list);
+    }
+    return (nj_list){.flags = NJ_ROW_COLD | list->flags,
+                     .count = list->count,
+                     .items = list->items,
+                     .scores = list->scores,
+                     .why = list->why};
 }

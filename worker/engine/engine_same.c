@@ -1,7 +1,7 @@
 // engine_same.c - users with the same history get the same list, which is searched once.
 //
-// A user's list is decided by the encoder's tokens, the excluded items and the mask, under the settings and the bundle of this engine. Their
-// digest is the key; equal keys are taken for equal inputs, as everywhere where digests are compared (32 bytes of BLAKE2b).
+// A user's list is decided by the encoder's tokens, the excluded items and the mask, under the settings and the bundle of this engine; with a
+// policy by the rows of the history too, and by the user's id where he has draws of his own. Their digest is the key; equal keys are taken for equal inputs, as everywhere where digests are compared (32 bytes of BLAKE2b).
 //
 //   sets of WAYS places; a key has its set, and within it the oldest gives way
 //     | k0 k1 k2 k3 | k4 k5 k6 k7 | ...        next[set]: who goes next
@@ -21,7 +21,9 @@
 
 static size_t place_bytes(const nj_engine *engine)
 {
-    return sizeof(nj_same_list) + (2 * engine->settings.top + engine->trace_max) * sizeof(uint32_t);
+    return sizeof(nj_same_list) +
+           (2 * engine->settings.top + engine->trace_max) * sizeof(uint32_t) +
+           engine->why_count * sizeof(nj_why);
 }
 
 size_t nj_same_bytes(nj_engine *engine)
@@ -41,7 +43,8 @@ size_t nj_same_bytes(nj_engine *engine)
     const size_t places = (size_t)sets * WAYS;
     return nj_arena_cost(places * sizeof(nj_same_list)) + nj_arena_cost(sets) +
            2 * nj_arena_cost(places * engine->settings.top * sizeof(uint32_t)) +
-           nj_arena_cost(places * engine->trace_max * sizeof(uint32_t));
+           nj_arena_cost(places * engine->trace_max * sizeof(uint32_t)) +
+           nj_arena_cost(places * engine->why_count * sizeof(nj_why));
 }
 
 void nj_same_open(nj_engine *engine)
@@ -57,7 +60,10 @@ void nj_same_open(nj_engine *engine)
     uint32_t *items = nj_arena_take(&same->arena, places * top * sizeof *items);
     float *scores = nj_arena_take(&same->arena, places * top * sizeof *scores);
     uint32_t *trace = nj_arena_take(&same->arena, places * engine->trace_max * sizeof *trace);
+    const size_t why_count = engine->why_count;
+    nj_why *why = nj_arena_take(&same->arena, places * why_count * sizeof *why);
     for (size_t i = 0; i < places; i++) {
+        same->lists[i].list.why = why_count > 0 ? why + i * why_count : NULL;
         same->lists[i].list.trace = trace + i * engine->trace_max;
         same->lists[i].list.items = items + i * top;
         same->lists[i].list.scores = scores + i * top;
@@ -77,12 +83,19 @@ void nj_engine_forget(nj_engine *engine)
 }
 
 nj_digest nj_same_key(const uint32_t *tokens, uint32_t token_count, const nj_exclusions *exclusions,
-                      const nj_digest *mask)
+                      const nj_digest *mask, const nj_policy_user *policy_user, bool has_draws)
 {
     nj_digester digester;
     nj_digester_init(&digester);
     nj_digester_update_sized(&digester, tokens, token_count * sizeof *tokens);
     nj_digester_update_sized(&digester, exclusions->rows, exclusions->count * sizeof(uint32_t));
+    if (policy_user != NULL) {
+        nj_digester_update_sized(&digester, policy_user->history,
+                                 policy_user->history_count * sizeof(uint32_t));
+    }
+    if (has_draws) {
+        nj_digester_update_sized(&digester, policy_user->id.bytes, policy_user->id.size);
+    }
     if (mask != NULL) {
         nj_digester_update(&digester, mask->bytes, sizeof mask->bytes);
     }
@@ -121,6 +134,9 @@ void nj_same_keep(nj_same *same, const nj_digest *key, const list_slot *list)
     place->list.count = list->count;
     memcpy(place->list.items, list->items, list->count * sizeof *list->items);
     memcpy(place->list.scores, list->scores, list->count * sizeof *list->scores);
+    if (list->why != NULL) {
+        memcpy(place->list.why, list->why, list->count * sizeof *list->why);
+    }
     place->list.traced = list->traced;
     place->list.trace_count = list->trace_count;
     if (list->traced) {

@@ -22,4 +22,9 @@ typedef struct {
     uint32_t room;
 } nj_candidates;
 
+/// Best first: by falling score, of equal scores the smaller row first. Each row is there once.
+/// Memory  nothing is allocated
+/// Proof   tests/unit/policy/test_fusion.c
+void nj_candidates_sort(nj_candidates *candidates);
+
 #endif

@@ -95,6 +95,7 @@ static void what_is_cut_is_refused(void **state)
         char *exact = malloc(size + 1); // so that a sanitizer sees a byte too many
         memcpy(exact + 1, packed.bytes, size);
         assert_false(nj_row_scan_open((nj_slice){exact + 1, size}, &scan));
+        assert_int_equal(nj_row_flags((nj_slice){exact + 1, size}), size < 3 ? 0 : 5);
         free(exact);
     }
     nj_buffer_fini(&packed);
@@ -119,6 +120,7 @@ static void it_never_accepts_what_unpack_refuses(void **state)
         if (nj_row_scan_open(nj_buffer_slice(&packed), &scan)) {
             accepted++;
             assert_int_equal(nj_row_unpack(nj_buffer_slice(&packed), &row, NULL), NJ_OK);
+            assert_int_equal(nj_row_flags(nj_buffer_slice(&packed)), row.flags);
             assert_same_items(&scan, &row);
         }
         ((char *)packed.bytes)[place] = before;
@@ -148,8 +150,9 @@ static void a_trace_is_read_and_copied_and_a_crooked_one_is_not(void **state)
     for (size_t c = 0; c < sizeof COUNTS / sizeof COUNTS[0]; c++) {
         nj_buffer_clear(&packed);
         nj_buffer_clear(&copy);
-        assert_int_equal(
-            nj_row_pack_traced(&packed, 1, items, scores, 2, &history, trace, COUNTS[c]), NJ_OK);
+        assert_int_equal(nj_row_pack_more(&packed, 1, items, scores, 2, &history,
+                                          &(nj_row_more){.trace = trace, .trace_count = COUNTS[c]}),
+                         NJ_OK);
         assert_true(nj_row_scan_open(nj_buffer_slice(&packed), &scan));
         assert_int_equal(scan.age, 0);
         assert_int_equal(scan.trace_count, COUNTS[c]);
@@ -165,7 +168,9 @@ static void a_trace_is_read_and_copied_and_a_crooked_one_is_not(void **state)
     }
     trace[5] = trace[4];
     nj_buffer_clear(&packed);
-    assert_int_equal(nj_row_pack_traced(&packed, 1, items, scores, 2, &history, trace, 9), NJ_OK);
+    assert_int_equal(nj_row_pack_more(&packed, 1, items, scores, 2, &history,
+                                      &(nj_row_more){.trace = trace, .trace_count = 9}),
+                     NJ_OK);
     assert_false(nj_row_scan_open(nj_buffer_slice(&packed), &scan));
     packed.size--;
     assert_false(nj_row_scan_open(nj_buffer_slice(&packed), &scan));

@@ -15,7 +15,7 @@ static const nj_tfidf_config ALL_WORDS = {.items_min = 1, .words_max = 1000};
 static void add(nj_tfidf *tfidf, const char *text)
 {
     nj_error err = {0};
-    const nj_text_field field = {nj_slice_from(text), 1};
+    const nj_text_field field = {nj_slice_from(text), 1, 0};
     assert_ok(nj_tfidf_add(tfidf, &field, 1, &err), &err);
 }
 
@@ -71,7 +71,8 @@ static void counts_may_stand_as_they_are_and_weights_multiply_them(void **state)
     nj_error err = {0};
     nj_tfidf_config config = ALL_WORDS;
     config.has_plain_counts = true;
-    const nj_text_field fields[] = {{nj_slice_from("red"), 3}, {nj_slice_from("blue red"), 1}};
+    const nj_text_field fields[] = {{nj_slice_from("red"), 3, 0},
+                                    {nj_slice_from("blue red"), 1, 0}};
     nj_tfidf_init(&tfidf, &config);
     assert_ok(nj_tfidf_add(&tfidf, fields, 2, &err), &err);
     const nj_sparse m = finish(&tfidf);
@@ -87,8 +88,8 @@ static void pairs_stay_within_a_field(void **state)
     nj_error err = {0};
     nj_tfidf_config config = ALL_WORDS;
     config.has_pairs = true;
-    const nj_text_field fields[] = {{nj_slice_from("red nail polish"), 1},
-                                    {nj_slice_from("nail polish"), 1}};
+    const nj_text_field fields[] = {{nj_slice_from("red nail polish"), 1, 0},
+                                    {nj_slice_from("nail polish"), 1, 0}};
     nj_tfidf_init(&tfidf, &config);
     assert_ok(nj_tfidf_add(&tfidf, fields, 2, &err), &err);
     const nj_sparse m = finish(&tfidf); // red, nail, "red nail", polish, "nail polish"

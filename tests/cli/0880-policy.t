@@ -1,0 +1,80 @@
+# policy check and explain: a file or a bundle's own policy against that bundle and the settings of a night; mistakes are refused before
+# anything runs, with the line of the file.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+make_bundle
+expect_exit 0 '' -- nightjar embed --items "$data/items.tsv" --ids "$data/items.txt" --quiet --dimensions 8 --out E.npy
+expect_exit 0 '' -- nightjar bundle pack --from b.njb --attributes "$data/items.tsv" --attribute-columns shelf,series \
+    --item-vectors E.npy --histories "$data/histories.txt" --neighbours co-visitation --out s.njb
+cat >policy.yaml <<'P'
+version: 1
+candidates:
+  neighbours: {weight: 1, count: 30}
+constraints:
+  deny:
+    - series: Red Lantern
+  caps:
+    - {by: shelf, most: 8}
+  pins:
+    - {item: red-lantern-05, place: 2}
+rerank: {method: mmr, relevance: 0.8}
+fill: {widen: true, near: true, popular: true}
+P
+
+# The pin is denied; without it the policy fits.
+expect_exit 78 'policy.yaml: line 10: item "red-lantern-05" is pinned here and denied on line 6: keep one of the two' -- \
+    nightjar policy check policy.yaml --bundle s.njb
+grep -v 'pins:\|red-lantern-05' policy.yaml >good.yaml
+expect_exit 0 '' -- nightjar policy check good.yaml --bundle s.njb
+stdout_has 'good.yaml: fits s.njb with beam 20 and lists of 20; '
+expect_exit 0 '' -- nightjar policy check good.yaml --bundle s.njb --json
+stdout_is_valid policy-check
+expect_exit 0 '' -- nightjar policy explain good.yaml --bundle s.njb --top 10
+stdout_has 'constraints  series "Red Lantern": never ('
+stdout_has 'by this alone the items left would fill'
+stdout_has 'off          prefix priors'
+expect_exit 0 '' -- nightjar policy explain good.yaml --bundle s.njb --json
+stdout_is_valid policy-explain
+
+refused() { # TEXT FILE'S LINES: one rule behind the version
+    printf 'version: 1\n%s\n' "$2" >bad.yaml
+    expect_exit 78 "bad.yaml: line $1" -- nightjar policy check bad.yaml --bundle s.njb
+}
+refused '2: key "constraint" is unknown; did you mean constraints?' 'constraint: {}'
+refused '2: constraints.caps: column "shelv" is not among the bundle'\''s attributes; did you mean shelf?' \
+    'constraints: {caps: [{by: shelv, most: 3}]}'
+refused '2: candidates.neighbours.weight is ".nan", must be a number from 0 to 1000' 'candidates: {neighbours: {weight: .nan}}'
+refused '2: constraints.caps: with at most 1 of a kind a list of the 552 items left has at most' \
+    'constraints: {caps: [{by: shelf, most: 1}]}'
+refused '2: candidates.diverse.groups is 3, which does not divide 20 beams' \
+    'candidates: {search: diverse, diverse: {groups: 3}}'
+refused '2: cold.places is 5 from place 17 on, and a list has 20 places' 'cold: {places: 5, first: 17}'
+
+# Sections that are not there are named with the option that brings them.
+head -n 3 good.yaml >sources.yaml
+expect_exit 78 'sources.yaml: line 3: candidates.neighbours.weight needs the section "neighbours", which the bundle does not have: pack it with --neighbours' -- \
+    nightjar policy check sources.yaml --bundle b.njb
+expect_exit 5 'none.yaml' -- nightjar policy check none.yaml --bundle s.njb
+expect_exit 2 'b.njb has no policy: name a file' -- nightjar policy check --bundle b.njb
+
+# The policy travels in the bundle and is part of its digest; comments are not, lines are.
+expect_exit 78 'policy.yaml: line 10' -- nightjar bundle pack --from s.njb --policy policy.yaml --out p.njb
+check "and nothing is written" test ! -e p.njb
+expect_exit 0 '' -- nightjar bundle pack --from s.njb --policy good.yaml --out p.njb
+expect_exit 0 '' -- nightjar policy explain --bundle p.njb --top 10
+cp out own
+expect_exit 0 '' -- nightjar policy explain good.yaml --bundle p.njb --top 10
+check "the bundle's own policy is the file's" cmp -s out own
+sed 's/relevance: 0.8/relevance: 0.7/' good.yaml >other.yaml
+expect_exit 0 '' -- nightjar bundle pack --from s.njb --policy other.yaml --out q.njb
+check "another policy is another bundle" test "$(nightjar bundle list p.njb | tail -n 1)" != "$(nightjar bundle list q.njb | tail -n 1)"
+sed 's/most: 8}/most: 8} # said otherwise/' good.yaml >other.yaml
+expect_exit 0 '' -- nightjar bundle pack --from s.njb --policy other.yaml --out q.njb
+check "a comment changes nothing" cmp -s p.njb q.njb
+expect_exit 78 'bundle "p.njb": policy: line 8' -- nightjar policy check --bundle p.njb --top 300
+
+# The page of the format knows every key of the table.
+sed -n 's/^NJ_POLICY_KEY([A-Z_0-9]*, *"\([a-z_.]*\)".*/\1/p' "$source_dir/schemas/policy.def" | sort >keys
+sed -n 's/^| `\([a-z_]*\.[a-z_.]*\)` | .* | .* | .* |$/\1/p' "$source_dir/schemas/policy.md" | sort >told
+check "the table of keys is read" test "$(wc -l <keys)" -gt 30
+check "schemas/policy.md has a row for each of them" test -z "$(comm -23 keys told)"
+done_testing
