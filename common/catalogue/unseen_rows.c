@@ -26,15 +26,20 @@ typedef struct {
 
 // ---- rows of length 1 ----
 
+static double length_of(const float *row, size_t width)
+{
+    double square = 0;
+    for (size_t d = 0; d < width; d++) {
+        square += (double)row[d] * (double)row[d];
+    }
+    return sqrt(square);
+}
+
 static nj_status read_row(const nj_npy *npy, size_t row, size_t D, float *x, bool *out_zero,
                           nj_error *err)
 {
     const nj_status status = nj_npy_read_f32(npy, row * D, D, x, err);
-    double square = 0;
-    for (size_t d = 0; d < D && status == NJ_OK; d++) {
-        square += (double)x[d] * (double)x[d];
-    }
-    const double length = sqrt(square);
+    const double length = status == NJ_OK ? length_of(x, D) : 0;
     *out_zero = !(length > 0);
     for (size_t d = 0; d < D && length > 0; d++) {
         x[d] = (float)((double)x[d] / length);
@@ -177,17 +182,31 @@ void nj_unseen_rows_fini(nj_unseen_rows *unseen)
     *unseen = (nj_unseen_rows){0};
 }
 
-void nj_unseen_rows_fill(const nj_unseen_rows *unseen, float *vectors, size_t width)
+static void fill_row(const uint32_t *sources, uint32_t count, double length, float *vectors,
+                     size_t width, float *row)
+{
+    double lengths = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        lengths += length_of(vectors + sources[k] * width, width);
+    }
+    for (size_t d = 0; d < width; d++) {
+        double sum = 0;
+        for (uint32_t k = 0; k < count; k++) {
+            sum += (double)vectors[sources[k] * width + d];
+        }
+        row[d] = count > 0 ? (float)(sum / count) : 0;
+    }
+    const double mean = length_of(row, width);
+    const double factor = length > 0 && mean > 0 ? length * lengths / count / mean : 1;
+    for (size_t d = 0; d < width; d++) {
+        row[d] = (float)((double)row[d] * factor);
+    }
+}
+
+void nj_unseen_rows_fill(const nj_unseen_rows *unseen, double length, float *vectors, size_t width)
 {
     for (uint32_t i = 0; i < unseen->count; i++) {
-        const uint32_t *sources = unseen->sources + (size_t)i * unseen->nearest;
-        float *row = vectors + (size_t)unseen->rows[i] * width;
-        for (size_t d = 0; d < width; d++) {
-            double sum = 0;
-            for (uint32_t k = 0; k < unseen->found[i]; k++) {
-                sum += (double)vectors[sources[k] * width + d];
-            }
-            row[d] = unseen->found[i] > 0 ? (float)(sum / unseen->found[i]) : 0;
-        }
+        fill_row(unseen->sources + (size_t)i * unseen->nearest, unseen->found[i], length, vectors,
+                 width, vectors + (size_t)unseen->rows[i] * width);
     }
 }

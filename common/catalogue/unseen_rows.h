@@ -41,6 +41,7 @@ void nj_unseen_rows_fini(nj_unseen_rows *unseen);
 /// Overwrites the row of each unseen item by the mean of its nearest ones' rows, summed best first in float64; zeros where it has none.
 ///
 ///   vectors  [N, width]  in/out
-void nj_unseen_rows_fill(const nj_unseen_rows *unseen, float *vectors, size_t width);
+///   length   0: the mean as it is, which is shorter than what it is the mean of; else it is brought to so many times their mean length
+void nj_unseen_rows_fill(const nj_unseen_rows *unseen, double length, float *vectors, size_t width);
 
 #endif

@@ -18,7 +18,7 @@
 #include "common/base/error.h"
 #include "common/base/saving.h"
 
-#define NJ_OPTIONS_MAX 64 // of one command; asserted
+#define NJ_OPTIONS_MAX 96 // of one command; asserted
 #define NJ_ENVIRONMENT_PREFIX "NIGHTJAR_"
 #define NJ_EXIT_CODES_MAX 16
 

@@ -21,7 +21,7 @@ typedef struct {
 /// Opens the sections "policy", "attributes", "vectors", "neighbours" and what "model" says of the training. Without a policy the others
 /// are not looked at.
 ///
-/// Errors  those of nj_policy_unpack and nj_item_sections_open; NJ_INPUT: the section "model" is no JSON
+/// Errors  those of nj_policy_unpack and nj_policy_names_open
 /// Proof   tests/unit/engine/test_engine_policy.c
 NJ_CHECKED nj_status nj_policy_sections_open(const nj_sections *sections,
                                              const nj_catalogue_view *catalogue,

@@ -22,7 +22,7 @@
 #include "common/base/file.h"
 #include "common/store/draft.h"
 
-#define NJ_PHASE_INPUTS_MAX 8
+#define NJ_PHASE_INPUTS_MAX 12
 #define NJ_PHASE_RESULT_BYTES 80
 #define NJ_PHASE_JSON_BYTES_MAX 65536
 #define NJ_PHASE_LOCK "the phases of a night"

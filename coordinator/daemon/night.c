@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/notify.h"
 #include "common/codec/shard.h"
+#include "common/policy/policy_sections.h"
 #include "coordinator/daemon/actual.h"
 #include "coordinator/daemon/effects.h"
 #include "coordinator/daemon/gate.h"
@@ -292,6 +293,14 @@ static nj_status say_ready(nj_night *n, nj_error *err)
                : NJ_OK;
 }
 
+// A policy that no list could follow ends the night here, not in each worker.
+static nj_status check_policy(const nj_night *n, nj_error *err)
+{
+    const nj_settings *settings = &n->job->settings;
+    return nj_policy_sections_check(&n->job->sections, &n->job->catalogue, settings->beam,
+                                    settings->top, "the bundle's policy", err);
+}
+
 static nj_status make_plan(nj_night *n, nj_error *err)
 {
     nj_plan_copying copying;
@@ -313,7 +322,10 @@ static nj_status make_plan(nj_night *n, nj_error *err)
 
 static nj_status open_night(nj_night *n, nj_error *err)
 {
-    nj_status status = make_plan(n, err);
+    nj_status status = check_policy(n, err);
+    if (status == NJ_OK) {
+        status = make_plan(n, err);
+    }
     if (status == NJ_OK) {
         status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
     }

@@ -37,6 +37,9 @@ typedef struct {
     nj_neighbours_settings neighbours_settings;
     nj_list_settings list;
     uint32_t threads;
+    bool places_unseen;
+    uint32_t nearest;      // seen items that an unseen one is the mean of
+    double nearest_length; // nj_unseen_rows_fill's
     nj_named_items items;
     nj_split_histories histories;
     nj_pool *pool;
@@ -107,21 +110,30 @@ static nj_status read_counts(const nj_arguments *arguments, command *c, nj_error
     return status;
 }
 
-// --unseen says what becomes of items that training has not, and --embeddings is what it needs for that.
-static nj_status check_unseen(const nj_arguments *arguments, method m, nj_error *err)
+// --unseen says what becomes of items that training has not; the others of these options go with it.
+static nj_status read_unseen(const nj_arguments *arguments, command *c, nj_error *err)
 {
     const char *unseen = nj_argument(arguments, "unseen");
+    uint64_t nearest = 0;
+    c->places_unseen = unseen != NULL;
     if (unseen != NULL && strcmp(unseen, "neighbours") != 0) {
         return nj_fail(err, NJ_USAGE, "--unseen is \"%s\", must be neighbours", unseen);
     }
-    if (unseen != NULL && m != SASREC) {
-        return nj_fail(err, NJ_USAGE, "--unseen is nothing that %s has", METHODS[m]);
+    if (unseen != NULL && c->method != SASREC) {
+        return nj_fail(err, NJ_USAGE, "--unseen is nothing that %s has", METHODS[c->method]);
     }
-    return (unseen != NULL) == (nj_argument(arguments, "embeddings") != NULL)
-               ? NJ_OK
-               : nj_fail(err, NJ_USAGE,
-                         "--unseen neighbours and --embeddings go together: the embeddings say "
-                         "which items are near");
+    if (c->places_unseen != (nj_argument(arguments, "embeddings") != NULL)) {
+        return nj_fail(err, NJ_USAGE,
+                       "--unseen neighbours and --embeddings go together: the embeddings say "
+                       "which items are near");
+    }
+    nj_status status =
+        nj_argument_uint(arguments, "nearest", 1, NJ_UNSEEN_NEAREST_MAX, &nearest, err);
+    c->nearest = (uint32_t)nearest;
+    if (status == NJ_OK) {
+        status = nj_argument_real(arguments, "nearest-length", 0, 10, &c->nearest_length, err);
+    }
+    return status;
 }
 
 static nj_status read_options(const nj_arguments *arguments, command *c, nj_error *err)
@@ -146,7 +158,7 @@ static nj_status read_options(const nj_arguments *arguments, command *c, nj_erro
         status = nj_fail(err, NJ_USAGE, "--model goes with the method sasrec, and with it only");
     }
     if (status == NJ_OK) {
-        status = check_unseen(arguments, c->method, err);
+        status = read_unseen(arguments, c, err);
     }
     c->words = nj_split_describe(&c->split, &c->source);
     return status;
@@ -169,7 +181,7 @@ static nj_status count_popularity(command *c, nj_error *err)
 }
 
 // Sets the items that training has not to the mean of those nearest by --embeddings, and packs the model again.
-static nj_status place_unseen(const nj_npy *npy, command *c, nj_error *err)
+static nj_status place_items(const nj_npy *npy, command *c, nj_error *err)
 {
     const size_t N = c->items.items.count;
     nj_unseen_rows unseen = {0};
@@ -186,28 +198,28 @@ static nj_status place_unseen(const nj_npy *npy, command *c, nj_error *err)
             nj_bits_add(seen, i);
         }
     }
-    nj_status status = nj_unseen_rows_find(npy, seen, NJ_UNSEEN_NEAREST, c->pool, &unseen, err);
+    nj_status status = nj_unseen_rows_find(npy, seen, c->nearest, c->pool, &unseen, err);
     if (status == NJ_OK) {
-        nj_unseen_rows_fill(&unseen, c->sasrec->values + c->sasrec->items, c->sasrec->config.D);
+        nj_unseen_rows_fill(&unseen, c->nearest_length, c->sasrec->values + c->sasrec->items,
+                            c->sasrec->config.D);
         for (size_t i = 0; i < nj_sasrec_part_count(c->sasrec); i++) {
             nj_sasrec_pack_part(c->sasrec, i);
         }
         nj_log(NJ_LOG_INFO,
-               "%" PRIu32 " items that training has not: each the mean of its %d nearest",
-               unseen.count, NJ_UNSEEN_NEAREST);
+               "%" PRIu32 " items that training has not: each the mean of its %" PRIu32 " nearest",
+               unseen.count, c->nearest);
     }
     nj_unseen_rows_fini(&unseen);
     free(seen);
     return status;
 }
 
-static nj_status read_unseen(const nj_arguments *arguments, command *c, nj_error *err)
+static nj_status place_unseen(const char *path, command *c, nj_error *err)
 {
     nj_npy npy = {0};
-    const char *path = nj_argument(arguments, "embeddings");
-    nj_status status = path != NULL ? nj_npy_open(path, &npy, err) : NJ_OK;
-    if (path != NULL && status == NJ_OK) {
-        status = place_unseen(&npy, c, err);
+    nj_status status = nj_npy_open(path, &npy, err);
+    if (status == NJ_OK) {
+        status = place_items(&npy, c, err);
         nj_npy_close(&npy);
     }
     return status;
@@ -222,8 +234,8 @@ static nj_status open_sasrec(const nj_arguments *arguments, command *c, nj_error
         status = nj_sasrec_files_read(nj_argument(arguments, "model"), &digest, kernels, &c->sasrec,
                                       err);
     }
-    if (status == NJ_OK) {
-        status = read_unseen(arguments, c, err);
+    if (status == NJ_OK && c->places_unseen) {
+        status = place_unseen(nj_argument(arguments, "embeddings"), c, err);
     }
     if (status == NJ_OK) {
         c->recommender = nj_sasrec_recommender(c->sasrec);

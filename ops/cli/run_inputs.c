@@ -11,6 +11,8 @@
 #include "common/input/histories.h"
 #include "common/input/parts.h"
 #include "common/input/spool.h"
+#include "common/policy/policy_read.h"
+#include "ops/cli/bundle_options.h"
 
 #define CATALOGUE_RECORD "catalogue.json" // has the fingerprints of the folder's other files
 
@@ -94,6 +96,96 @@ static nj_status add_model(nj_phase_inputs *inputs, const char *folder, nj_error
     return status;
 }
 
+// ---- what policies use ----
+
+static nj_status add_if_given(const nj_arguments *arguments, nj_phase_inputs *inputs,
+                              const char *name, nj_error *err)
+{
+    const char *path = nj_argument(arguments, name);
+    return path != NULL ? add_file(inputs, name, path, err) : NJ_OK;
+}
+
+// A policy that says "today" is another one tomorrow.
+static nj_status add_policy(const nj_arguments *arguments, nj_phase_inputs *inputs, int64_t today,
+                            nj_error *err)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    nj_digester digester;
+    const char *path = nj_argument(arguments, "policy");
+    if (path == NULL) {
+        return NJ_OK;
+    }
+    nj_status status = nj_file_read(path, NJ_POLICY_FILE_BYTES_MAX, &bytes, &size, err);
+    if (status == NJ_OK) {
+        nj_digester_init(&digester);
+        nj_digester_update_sized(&digester, bytes, size);
+        nj_digester_update_u64(&digester,
+                               memmem(bytes, size, "today", 5) != NULL ? (uint64_t)today : 0);
+        const nj_digest digest = nj_digester_final(&digester);
+        nj_phase_inputs_add(inputs, "policy", &digest);
+    }
+    free(bytes);
+    return status;
+}
+
+// Options that say how those files become sections, where any is given.
+static void add_section_options(const nj_arguments *arguments, nj_phase_inputs *inputs)
+{
+    static const char *const NAMES[] = {
+        "attribute-columns", "day-columns",       "neighbours",         "neighbours-max",
+        "neighbours-back",   "neighbours-shrink", "neighbours-distance"};
+    nj_digester digester;
+    const bool is_any = nj_argument(arguments, "neighbours") != NULL ||
+                        nj_argument(arguments, "attributes") != NULL;
+    nj_digester_init(&digester);
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        const char *value = nj_argument(arguments, NAMES[i]);
+        nj_digester_update_sized(&digester, value, value != NULL ? strlen(value) : 0);
+    }
+    if (is_any) {
+        const nj_digest digest = nj_digester_final(&digester);
+        nj_phase_inputs_add(inputs, "sections", &digest);
+    }
+}
+
+// The form of vectors, and whose they are.
+static nj_status add_vectors(const nj_arguments *arguments, nj_phase_inputs *inputs, nj_error *err)
+{
+    const char *form = nj_argument(arguments, "vector-form");
+    if (nj_argument(arguments, "item-vectors") == NULL) {
+        return NJ_OK;
+    }
+    const nj_digest digest = nj_digest_of(form, strlen(form));
+    nj_phase_inputs_add(inputs, "vector-form", &digest);
+    nj_status status = add_if_given(arguments, inputs, "item-vectors", err);
+    return status == NJ_OK ? add_if_given(arguments, inputs, "ids", err) : status;
+}
+
+static nj_status add_items(const nj_arguments *arguments, nj_phase_inputs *inputs, nj_error *err)
+{
+    nj_instant as_of = {0};
+    nj_bundle_items_request request;
+    const char *text = nj_argument(arguments, "as-of");
+    nj_status status = text != NULL ? nj_instant_parse("as-of", text, &as_of, err) : NJ_OK;
+    if (status == NJ_OK) {
+        status = nj_bundle_items_from(arguments, &as_of, &request, err);
+    }
+    if (status == NJ_OK) {
+        status = add_policy(arguments, inputs, request.today, err);
+    }
+    if (status == NJ_OK) {
+        status = add_if_given(arguments, inputs, "attributes", err);
+    }
+    if (status == NJ_OK) {
+        status = add_vectors(arguments, inputs, err);
+    }
+    if (status == NJ_OK) {
+        add_section_options(arguments, inputs);
+    }
+    return status;
+}
+
 nj_status nj_run_bundle_inputs(const nj_arguments *arguments, const nj_digest *catalogue,
                                nj_phase_inputs *out, nj_error *err)
 {
@@ -112,6 +204,9 @@ nj_status nj_run_bundle_inputs(const nj_arguments *arguments, const nj_digest *c
         nj_phase_inputs_add(&inputs, "as-of", &cut);
     }
     if (status == NJ_OK) {
+        status = add_items(arguments, &inputs, err);
+    }
+    if (status == NJ_OK) {
         *out = inputs;
     }
     return status;
@@ -123,14 +218,53 @@ nj_status nj_run_bundle_inputs(const nj_arguments *arguments, const nj_digest *c
 static bool changes_no_row(const char *name)
 {
     static const char *const NAMES[] = {
-        "bundle",          "embeddings",        "ids",          "catalogue",       "model",
-        "histories",       "no-pairing-check",  "max-retired",  "suffix-overflow", "no-drift",
-        "no-skip",         "dry-run",           "users",        "store",           "resume",
-        "shard-users",     "lease-ms",          "metrics-bind", "metrics-file",    "plan",
-        "log-format",      "retry-quarantined", "speculate",    "audit-users",     "json",
-        "storage-wait-ms", "workers",           "pin",          "cache",           "memory-max",
-        "batch",           "without",           "since",        "since-bundle",    "max-age",
+        "bundle",
+        "embeddings",
+        "ids",
+        "catalogue",
+        "model",
+        "histories",
+        "no-pairing-check",
+        "max-retired",
+        "suffix-overflow",
+        "no-drift",
+        "no-skip",
+        "dry-run",
+        "users",
+        "store",
+        "resume",
+        "shard-users",
+        "lease-ms",
+        "metrics-bind",
+        "metrics-file",
+        "plan",
+        "log-format",
+        "retry-quarantined",
+        "speculate",
+        "audit-users",
+        "json",
+        "storage-wait-ms",
+        "workers",
+        "pin",
+        "cache",
+        "memory-max",
+        "batch",
+        "without",
+        "since",
+        "since-bundle",
+        "max-age",
         "quarantine-max",
+        "policy",
+        "attributes",
+        "attribute-columns",
+        "day-columns",
+        "item-vectors",
+        "vector-form",
+        "neighbours",
+        "neighbours-max",
+        "neighbours-distance",
+        "neighbours-back",
+        "neighbours-shrink",
     };
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         if (strcmp(name, NAMES[i]) == 0) {

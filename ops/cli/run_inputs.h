@@ -10,7 +10,7 @@
 NJ_CHECKED nj_status nj_run_catalogue_inputs(const nj_arguments *arguments, nj_phase_inputs *out,
                                              nj_error *err);
 
-/// Reads --model's configuration and weights, and --histories. `catalogue` is nj_run_catalogue_digest of the phase before.
+/// Reads --model's configuration and weights, --histories, --policy, --attributes and --item-vectors. `catalogue` is nj_run_catalogue_digest of the phase before.
 NJ_CHECKED nj_status nj_run_bundle_inputs(const nj_arguments *arguments, const nj_digest *catalogue,
                                           nj_phase_inputs *out, nj_error *err);
 

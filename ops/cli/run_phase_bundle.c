@@ -1,4 +1,6 @@
 // run_phase_bundle.c - the second phase of a whole night: one file of the catalogue, the model and what policies use.
+#include <stdio.h>
+
 #include "common/base/log.h"
 #include "common/catalogue/job.h"
 #include "ops/cli/bundle_options.h"
@@ -23,6 +25,43 @@ static nj_status make_request(const nj_run_night *n, const nj_path *catalogue, n
             out->probe.as_of; // a night of the past does not know what sold later
         status = nj_histories_format_find(out->histories.path, &out->histories.format, err);
     }
+    return status == NJ_OK ? nj_bundle_items_from(arguments, &out->probe.as_of, &out->items, err)
+                           : status;
+}
+
+// Vectors stand in the order of tonight's items, which is not the catalogue's: it has retired items too.
+static nj_status name_vector_rows(const nj_run_night *n, const char *folder, nj_path *numbers,
+                                  nj_pack_request *request, nj_error *err)
+{
+    request->items.vector_ids_path = nj_argument(n->arguments, "ids");
+    if (request->items.vectors_path == NULL || request->items.vector_ids_path != NULL) {
+        return NJ_OK;
+    }
+    nj_status status = nj_path_join(folder, NJ_RUN_NUMBERS, numbers, err);
+    request->items.vector_ids_path = numbers->text;
+    return status == NJ_OK ? nj_run_write_numbers(request->items.vectors_path, numbers->text, err)
+                           : status;
+}
+
+static nj_status pack_bundle(const nj_run_night *n, const nj_path *catalogue, const char *folder,
+                             const char *path, nj_error *err)
+{
+    nj_path numbers = {0};
+    nj_pack_request request;
+    nj_pack_summary summary;
+    nj_status status = make_request(n, catalogue, &request, err);
+    if (status == NJ_OK) {
+        status = name_vector_rows(n, folder, &numbers, &request, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_bundle_pack(&request, path, &summary, err);
+    }
+    if (numbers.text[0] != '\0') {
+        remove(numbers.text);
+    }
+    if (status == NJ_OK) {
+        nj_tell_pairing(&summary, &request);
+    }
     return status;
 }
 
@@ -35,13 +74,8 @@ nj_status nj_run_make_bundle(nj_run_night *n, nj_error *err)
     nj_log(NJ_LOG_INFO, "bundle: packing (%s)", nj_run_phase_why(n, &n->bundle));
     nj_path path;
     nj_path catalogue;
-    nj_pack_request request;
-    nj_pack_summary summary;
     nj_folder_draft draft = {0};
     nj_status status = nj_phase_path(n->store, NJ_RUN_CATALOGUE, NJ_RUN_CATALOGUE, &catalogue, err);
-    if (status == NJ_OK) {
-        status = make_request(n, &catalogue, &request, err);
-    }
     if (status == NJ_OK) {
         status = nj_phase_begin(n->store, &draft, err);
     }
@@ -49,10 +83,9 @@ nj_status nj_run_make_bundle(nj_run_night *n, nj_error *err)
         status = nj_path_join(draft.folder.text, NJ_RUN_BUNDLE_FILE, &path, err);
     }
     if (status == NJ_OK) {
-        status = nj_bundle_pack(&request, path.text, &summary, err);
+        status = pack_bundle(n, &catalogue, draft.folder.text, path.text, err);
     }
     if (status == NJ_OK) {
-        nj_tell_pairing(&summary, &request);
         nj_run_keep_bundle(n->store, draft.folder.text, path.text);
         status = nj_phase_commit(&draft, NJ_RUN_BUNDLE, &n->bundle_inputs, "", err);
     }

@@ -30,6 +30,21 @@ static nj_status require(const nj_arguments *arguments, const char *name, nj_err
                : nj_fail(err, NJ_USAGE, "--embeddings needs --%s", name);
 }
 
+// A bundle has its own: to leave these unread would be a night without the policy that was asked for.
+static nj_status refuse_sections(const nj_arguments *arguments, nj_error *err)
+{
+    static const char *const NAMES[] = {"policy", "attributes", "item-vectors", "neighbours"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        if (nj_argument(arguments, NAMES[i]) != NULL) {
+            return nj_fail(err, NJ_USAGE,
+                           "--%s is for --embeddings; a bundle gets it by `nightjar bundle pack "
+                           "--from %s --%s ...`",
+                           NAMES[i], nj_argument(arguments, "bundle"), NAMES[i]);
+        }
+    }
+    return NJ_OK;
+}
+
 nj_status nj_run_phases_wanted(const nj_arguments *arguments, bool *out, nj_error *err)
 {
     const bool has_bundle = nj_argument(arguments, "bundle") != NULL;
@@ -41,7 +56,7 @@ nj_status nj_run_phases_wanted(const nj_arguments *arguments, bool *out, nj_erro
                                     "night");
     }
     if (!*out) {
-        return NJ_OK;
+        return refuse_sections(arguments, err);
     }
     nj_status status = require(arguments, "catalogue", err);
     return status == NJ_OK ? require(arguments, "model", err) : status;
@@ -50,8 +65,8 @@ nj_status nj_run_phases_wanted(const nj_arguments *arguments, bool *out, nj_erro
 // What comes through a pipe is read by several phases, and its digest tells whether one has to be made again.
 static nj_status spool_inputs(const nj_arguments *arguments, nj_error *err)
 {
-    static const char *const NAMES[] = {"users", "histories", "eligible",
-                                        "deny",  "groups",    "user-groups"};
+    static const char *const NAMES[] = {"users",  "histories",   "eligible",  "deny",
+                                        "groups", "user-groups", "attributes"};
     nj_status status = NJ_OK;
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0] && status == NJ_OK; i++) {
         const char *path = nj_argument(arguments, NAMES[i]);

@@ -13,6 +13,7 @@
 #include "common/store/generation.h"
 #include "common/store/phase.h"
 #include "coordinator/report/report.h"
+#include "ops/cli/bundle_options.h"
 
 // Options of `run` with --embeddings.
 #define NJ_RUN_PHASES_OPTIONS                                                                      \
@@ -29,6 +30,7 @@
          false},                                                                                   \
         {"no-pairing-check", NULL, NULL,                                                           \
          "do not ask whether the model knows the catalogue's SIDs", false},                        \
+        NJ_BUNDLE_ITEMS_OPTIONS,                                                                   \
         {"max-retired", "P", "20",                                                                 \
          "refuse when more than P % of the items that are sold are missing tonight", false},       \
         {"suffix-overflow", "refuse|relocate", "refuse",                                           \
@@ -52,7 +54,7 @@ typedef struct {
 } nj_run_phases;
 
 /// True where the options ask for the whole night. NJ_USAGE: neither --bundle nor --embeddings is given, or both, or an option that
-/// --embeddings needs is missing.
+/// --embeddings needs is missing; or a policy, or what one uses, with --bundle, which has its own.
 NJ_CHECKED nj_status nj_run_phases_wanted(const nj_arguments *arguments, bool *out, nj_error *err);
 
 /// Makes the catalogue and the bundle, or finds that they need not be made, and says so in a line each.

@@ -5,6 +5,10 @@ target_link_libraries(read_histories PRIVATE nj_input)
 add_executable(stub_worker bench/stub_worker.c)
 target_link_libraries(stub_worker PRIVATE nj_session nj_wire nj_cli nj_codec nj_base)
 
+# What a batch of users costs against a pool of cold items; built when asked for by name.
+add_executable(cold_pool EXCLUDE_FROM_ALL bench/cold_pool.c)
+target_link_libraries(cold_pool PRIVATE nj_policies nj_base m)
+
 foreach(size tiny large)
     add_test(NAME bench_fleet_${size} COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/bench/fleet --size ${size} --check)
     set_tests_properties(bench_fleet_${size} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77

@@ -50,6 +50,44 @@ expect_exit 78 'begun with rate 0.01, now it is 0.02' -- "${small[@]}" --out who
 expect_exit 0 '' -- "${small[@]}" --norms after --seed 1 --quiet --out after
 agrees after 'ndcg@10' '' --keep-history
 
+# Items that training has not: with one nearest, an unseen item scores what that one scores.
+head -n 40 users.txt >few.txt
+hybrid=(nightjar baseline sasrec --model whole --ids "$items" --users few.txt --top 10000)
+on_a_circle='
+import math
+import forge
+n = len(open("'"$items"'").read().split())
+forge.npy("circle.npy", "<f4", (n, 2), forge.floats([f(i * 6 / n) for i in range(n) for f in (math.cos, math.sin)]))'
+check '... embeddings on a circle' python3 -c "$on_a_circle"
+python3 -c 'import forge; forge.npy("short.npy", "<f4", (1, 2), forge.floats([1, 0]))'
+expect_exit 0 'each the mean of its 1 nearest' -- "${hybrid[@]}" --unseen neighbours --embeddings circle.npy --nearest 1 --out hybrid.jsonl
+check '... and an unseen item scores what its nearest scores' python3 -c '
+import json
+items = open("'"$items"'").read().split()
+seen = {row for row, item in enumerate(items) for line in open("few.txt") if item in line.split()[1:-2]}
+nearest = {row: min(seen, key=lambda other: (abs(other - row), other)) for row in range(len(items))}
+assert len(seen) > 20 and len(items) - len(seen) > 20
+compared = 0
+for line in open("hybrid.jsonl"):
+    record = json.loads(line)
+    scores = dict(zip(record["items"], record["scores"]))
+    for row, other in nearest.items():
+        if items[row] in scores:
+            ties = [o for o in seen if abs(o - row) == abs(other - row)]
+            assert any(scores[items[row]] == scores[items[o]] for o in ties), (row, ties)
+            compared += row != other
+assert compared > 1000, compared'
+expect_exit 0 '' -- "${hybrid[@]}" --unseen neighbours --embeddings circle.npy --out mean.jsonl
+expect_exit 0 '' -- "${hybrid[@]}" --unseen neighbours --embeddings circle.npy --nearest-length 2 --out long.jsonl
+check '... and other lengths give other lists' test "$(cmp -s mean.jsonl long.jsonl; echo $?)" -eq 1
+expect_exit 2 '--unseen is "mean"' -- "${hybrid[@]}" --unseen mean --embeddings circle.npy --out never
+expect_exit 2 'go together' -- "${hybrid[@]}" --unseen neighbours --out never
+expect_exit 2 'go together' -- "${hybrid[@]}" --embeddings circle.npy --out never
+expect_exit 2 '--unseen is nothing that popularity has' -- \
+    nightjar baseline popularity --ids "$items" --users few.txt --unseen neighbours --embeddings circle.npy --out never
+expect_exit 65 'row i is of item i' -- "${hybrid[@]}" --unseen neighbours --embeddings short.npy --out never
+expect_absent never
+
 # Killed again and again: the same weights in the end.
 deaths=0
 for at in 3 9 12 20 5; do
