@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/checked.h"
 
@@ -20,7 +21,12 @@ static nj_status read_row(const nj_joined_part *part, size_t row, float *x, bool
                           nj_error *err)
 {
     const size_t D = part->npy->shape[1];
-    nj_status status = nj_npy_read_f32(part->npy, row * D, D, x, err);
+    nj_status status = NJ_OK;
+    if (part->filled != NULL) {
+        memcpy(x, part->filled + row * D, D * sizeof *x);
+    } else {
+        status = nj_npy_read_f32(part->npy, row * D, D, x, err);
+    }
     const double length = status == NJ_OK ? length_of(x, D) : 0;
     *out_zero = length == 0;
     for (size_t d = 0; d < D && length > 0 && !part->keeps_lengths; d++) {
@@ -45,6 +51,34 @@ static nj_status check_shapes(const nj_joined_part *parts, size_t count, nj_erro
         }
     }
     return NJ_OK;
+}
+
+nj_status nj_joined_fill(nj_joined_part *part, const nj_npy *first, const nj_unseen_rows *unseen,
+                         nj_error *err)
+{
+    const nj_joined_part both[] = {{.npy = first}, *part};
+    nj_status status = check_shapes(both, 2, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    // A product that was checked when the file was opened.
+    const size_t elements = part->npy->shape[0] * part->npy->shape[1];
+    part->filled = malloc(elements * sizeof *part->filled);
+    if (part->filled == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory for its %zu rows", part->npy->path,
+                       part->npy->shape[0]);
+    }
+    status = nj_npy_read_f32(part->npy, 0, elements, part->filled, err);
+    if (status == NJ_OK) {
+        nj_unseen_rows_fill(unseen, 0, part->filled, part->npy->shape[1]);
+    }
+    return status;
+}
+
+void nj_joined_part_fini(nj_joined_part *part)
+{
+    free(part->filled);
+    part->filled = NULL;
 }
 
 // The mean of the rows that are not zeros, and how many rows those are.

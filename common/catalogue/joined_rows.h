@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "common/base/file.h"
+#include "common/catalogue/unseen_rows.h"
 #include "common/input/npy.h"
 
 #define NJ_JOINED_PARTS_MAX 8
@@ -21,7 +22,19 @@ typedef struct {
     bool keeps_lengths; // rows are taken as they are
     float scale;        // nine digits tell it exactly
     size_t zero_count;  // rows of zeros, which no scale changes
+    float *
+        filled; // [N, D_part] owned: what stands for the file's rows (nj_joined_fill); NULL: nothing does
 } nj_joined_part;
+
+/// Gives the items of `unseen` their places in a part: the mean of their nearest ones' rows. Before the scales are set.
+///
+/// Memory  the whole part as float32, until nj_joined_part_fini
+/// Errors  NJ_INPUT: the part is no matrix, or has other rows than `unseen` was found for; NJ_NO_MEMORY
+/// Proof   tests/unit/catalogue/test_joined_rows.c
+NJ_CHECKED nj_status nj_joined_fill(nj_joined_part *part, const nj_npy *first,
+                                    const nj_unseen_rows *unseen, nj_error *err);
+/// Accepts a part that was never filled.
+void nj_joined_part_fini(nj_joined_part *part);
 
 /// Sets the scale of each part by its share, and counts its rows of zeros, which are left out of mean and variance.
 ///

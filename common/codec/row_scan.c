@@ -208,3 +208,16 @@ bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
     out->age = (uint32_t)age;
     return left_of(&c) == 0;
 }
+
+uint32_t nj_row_flags(nj_slice bytes)
+{
+    const uint8_t *start = (const uint8_t *)bytes.bytes;
+    cursor c = {start, start + bytes.size};
+    uint64_t version = 0;
+    uint64_t flags = 0;
+    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_WHY) {
+        return 0;
+    }
+    c.at++;
+    return take_uint(&c, &version) && take_uint(&c, &flags) ? (uint32_t)flags : 0;
+}

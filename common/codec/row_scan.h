@@ -38,6 +38,9 @@ typedef struct {
 /// Proof   tests/unit/codec/test_row_scan.c: whatever this accepts, nj_row_unpack accepts with the same items
 bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out);
 
+/// The flags alone, of a row whose bytes nj_row_check accepted; 0 of others.
+uint32_t nj_row_flags(nj_slice bytes);
+
 /// Name number `index` of a trace.
 static inline uint32_t nj_row_trace_at(const uint8_t *trace, uint32_t index)
 {

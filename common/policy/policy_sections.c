@@ -15,8 +15,7 @@ nj_status nj_policy_sections_open(const nj_sections *sections, const nj_catalogu
         return NJ_OK;
     }
     nj_policy_names names;
-    nj_status status =
-        nj_policy_names_open(sections, catalogue, 0, &opened.items, &names, err);
+    nj_status status = nj_policy_names_open(sections, catalogue, 0, &opened.items, &names, err);
     if (status == NJ_OK) {
         opened.trained_item_count = names.trained_item_count;
         status = nj_policy_unpack(section->bytes, section->size, &names, &opened.policy, err);

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
+#include "common/codec/row_scan.h"
 #include "coordinator/daemon/effects.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -48,6 +49,17 @@ void nj_night_go_on(nj_night *n)
     }
 }
 
+static void count_flags(const nj_staged_piece *piece, uint64_t counts[NJ_ROW_FLAGS_MAX])
+{
+    const nj_slice *rows = (const nj_slice *)piece->rows.bytes;
+    for (uint32_t i = 0; i < piece->range.count; i++) {
+        const uint32_t flags = nj_row_flags(rows[i]);
+        for (unsigned bit = 0; flags >> bit != 0; bit++) {
+            counts[bit] += flags >> bit & 1u;
+        }
+    }
+}
+
 static nj_status note_outcome(nj_night *n, const nj_staged_piece *piece, nj_commit_outcome outcome,
                               nj_error *err)
 {
@@ -62,6 +74,7 @@ static nj_status note_outcome(nj_night *n, const nj_staged_piece *piece, nj_comm
     }
     if (outcome == NJ_COMMIT_WRITTEN) {
         nj_record_stored(&n->record, &piece->range, piece->index);
+        count_flags(piece, n->summary.flag_counts);
     }
     nj_status status =
         nj_dispatch_stored(n->exchange.dispatch, piece->index, true, nj_clock_mono_ns());

@@ -57,11 +57,25 @@ static void copy_counts(const nj_ledger_counts *counts, nj_metrics *out)
     out->benches = counts->benches;
 }
 
+static void copy_flags(const uint64_t counts[NJ_ROW_FLAGS_MAX], nj_metrics *out)
+{
+    out->rows_cold = counts[__builtin_ctz(NJ_ROW_COLD)];
+    out->rows_widened = counts[__builtin_ctz(NJ_ROW_WIDENED)];
+    out->rows_truncated = counts[__builtin_ctz(NJ_ROW_TRUNCATED)];
+    out->rows_unknown = counts[__builtin_ctz(NJ_ROW_UNKNOWN)];
+    out->rows_short = counts[__builtin_ctz(NJ_ROW_SHORT)];
+    out->rows_cold_items = counts[__builtin_ctz(NJ_ROW_COLD_ITEMS)];
+    out->rows_near = counts[__builtin_ctz(NJ_ROW_NEAR)];
+    out->rows_popular = counts[__builtin_ctz(NJ_ROW_POPULAR)];
+    out->rows_pinned = counts[__builtin_ctz(NJ_ROW_PINNED)];
+}
+
 static void collect(nj_night *n, uint64_t now_ns)
 {
     nj_metrics *out = &n->metrics;
     out->users = n->plan.user_count + n->plan.copied_count;
     out->users_copied = n->plan.copied_count;
+    copy_flags(n->summary.flag_counts, out);
     out->paused = nj_pause_total_ns(&n->pause, now_ns);
     out->received = n->exchange.counts.received;
     out->messages_refused = n->exchange.counts.messages_refused;

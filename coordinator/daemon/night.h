@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "common/catalogue/job.h"
+#include "common/codec/row.h"
 #include "common/store/generation.h"
 #include "common/wire/allow_watch.h"
 #include "coordinator/daemon/since.h"
@@ -121,10 +122,11 @@ typedef struct {
     uint64_t speculations_won;
     uint64_t splits;
     uint64_t benched;
-    uint64_t quarantined; // users
-    uint64_t audited;     // users
-    nj_planned planned;   // owned; what plan_file says, whether it was made for this night or not
-    bool planned_fits;    // it was
+    uint64_t quarantined;                   // users
+    uint64_t audited;                       // users
+    uint64_t flag_counts[NJ_ROW_FLAGS_MAX]; // rows that this process stored, by bit of their flags
+    nj_planned planned; // owned; what plan_file says, whether it was made for this night or not
+    bool planned_fits;  // it was
     nj_night_numbers actual; // what the night came to, in the same words
     nj_path report;          // the page; "": not written
     double report_seconds;   // that it took

@@ -174,6 +174,34 @@ static void print_eligible_text(const nj_night_summary *s)
     printf("%s\n", masks->count - 1 > NJ_SUMMARY_GROUPS_MAX ? ", …" : "");
 }
 
+// Those that a row has; of the rows that this process stored.
+static void print_flags_json(const nj_night_summary *s)
+{
+    const char *between = "";
+    printf(", \"flags\": {");
+    for (unsigned bit = 0; bit < NJ_ROW_FLAGS_MAX; bit++) {
+        if (s->flag_counts[bit] > 0 && nj_row_flag_word(bit) != NULL) {
+            printf("%s\"%s\": %" PRIu64, between, nj_row_flag_word(bit), s->flag_counts[bit]);
+            between = ", ";
+        }
+    }
+    printf("}");
+}
+
+static void print_flags_text(const nj_night_summary *s)
+{
+    const char *before = "lists with flags: ";
+    const char *end = "";
+    for (unsigned bit = 0; bit < NJ_ROW_FLAGS_MAX; bit++) {
+        if (s->flag_counts[bit] > 0 && nj_row_flag_word(bit) != NULL) {
+            printf("%s%" PRIu64 " %s", before, s->flag_counts[bit], nj_row_flag_word(bit));
+            before = ", ";
+            end = "\n";
+        }
+    }
+    printf("%s", end);
+}
+
 static void print_json(const nj_night_summary *s)
 {
     const char *quote = s->generation.text[0] != '\0' ? "\"" : "";
@@ -198,6 +226,7 @@ static void print_json(const nj_night_summary *s)
     print_since_json(s);
     printf(", ");
     print_eligible_json(s);
+    print_flags_json(s);
     nj_actual_print_json(s);
     printf(", \"report\": ");
     print_path_json(s->report.text);
@@ -217,6 +246,7 @@ static void print_text(const nj_night_summary *s)
                s->since.text);
     }
     print_eligible_text(s);
+    print_flags_text(s);
     printf("%" PRIu64 " leases: %" PRIu64 " lost, %" PRIu64 " retries, %" PRIu64
            " second tries (%" PRIu64 " won), %" PRIu64 " splits; workers benched %" PRIu64
            " times; %" PRIu64 " users decoded again and compared; store paused for %.1f s\n",

@@ -7,6 +7,7 @@
 #include "common/cli/cli.h"
 #include "common/codec/json.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/join_unseen.h"
 #include "ops/cli/numbers.h"
 
 #define NUMBER_MIN 1e-6
@@ -17,6 +18,7 @@ typedef struct {
     nj_npy files[NJ_JOINED_PARTS_MAX];
     nj_joined_part parts[NJ_JOINED_PARTS_MAX];
     size_t count;
+    nj_unseen_rows unseen;
     nj_file_draft draft;
 } joining;
 
@@ -40,6 +42,16 @@ static nj_status open_parts(const nj_arguments *arguments, joining *j, nj_error 
             (nj_joined_part){.npy = &j->files[j->count],
                              .keeps_lengths = nj_argument_flag(arguments, "keep-lengths")};
         j->count += status == NJ_OK;
+    }
+    return status;
+}
+
+// Places for the items that no training history has, in all files but the first.
+static nj_status place_unseen(const nj_arguments *arguments, joining *j, nj_error *err)
+{
+    nj_status status = nj_join_unseen_find(arguments, &j->files[0], &j->unseen, err);
+    for (size_t i = 1; i < j->count && j->unseen.count > 0 && status == NJ_OK; i++) {
+        status = nj_joined_fill(&j->parts[i], &j->files[0], &j->unseen, err);
     }
     return status;
 }
@@ -78,9 +90,9 @@ static nj_status print_json(const joining *j, nj_error *err)
             parts, json_pack("{s:I, s:f, s:I}", "width", (json_int_t)part->npy->shape[1], "scale",
                              (double)part->scale, "zero_rows", (json_int_t)part->zero_count));
     }
-    json_t *object =
-        json_pack("{s:I, s:I, s:o}", "items", (json_int_t)j->files[0].shape[0], "width",
-                  (json_int_t)nj_joined_width(j->parts, j->count), "parts", parts);
+    json_t *object = json_pack("{s:I, s:I, s:I, s:o}", "items", (json_int_t)j->files[0].shape[0],
+                               "width", (json_int_t)nj_joined_width(j->parts, j->count), "unseen",
+                               (json_int_t)j->unseen.count, "parts", parts);
     return nj_print_json_take(&object, err);
 }
 
@@ -91,6 +103,10 @@ static void print_text(const joining *j)
         const nj_joined_part *part = &j->parts[i];
         printf("  %s: %zu columns, scale %.9g, %zu rows of zeros\n", part->npy->path,
                part->npy->shape[1], (double)part->scale, part->zero_count);
+    }
+    if (j->unseen.count > 0) {
+        printf("%u items that training has not seen are the mean of their nearest\n",
+               j->unseen.count);
     }
     printf("the same for other items: --scales ");
     for (size_t i = 0; i < j->count; i++) {
@@ -103,6 +119,9 @@ nj_status nj_command_catalogue_join(const nj_arguments *arguments, nj_error *err
 {
     joining j = {0};
     nj_status status = open_parts(arguments, &j, err);
+    if (status == NJ_OK) {
+        status = place_unseen(arguments, &j, err);
+    }
     if (status == NJ_OK) {
         status = nj_file_draft_begin(nj_argument(arguments, "out"), &j.draft, err);
     }
@@ -122,8 +141,10 @@ nj_status nj_command_catalogue_join(const nj_arguments *arguments, nj_error *err
     }
     nj_file_draft_abort(&j.draft);
     for (size_t i = 0; i < j.count; i++) {
+        nj_joined_part_fini(&j.parts[i]);
         nj_npy_close(&j.files[i]);
     }
+    nj_unseen_rows_fini(&j.unseen);
     free(j.names);
     return status;
 }

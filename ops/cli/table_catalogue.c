@@ -4,6 +4,7 @@
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/item_options.h"
+#include "ops/cli/join_unseen.h"
 #include "ops/cli/tables.h"
 #include "ops/cli/template_options.h"
 
@@ -74,6 +75,7 @@ static const nj_option CATALOGUE_JOIN[] = {
     {"scales", "X[,X...]", NULL, "instead: what rows are multiplied by, as an earlier join printed",
      false},
     {"keep-lengths", NULL, NULL, "do not bring each file's rows to length 1 first", false},
+    NJ_JOIN_UNSEEN_OPTIONS,
     {"out", "FILE", NULL, "the joined rows, .npy float32", true},
     NJ_JSON_OPTION,
 };

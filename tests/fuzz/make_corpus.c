@@ -4,6 +4,7 @@
 #include "common/catalogue/catalogue.h"
 #include "common/catalogue/catalogue_make.h"
 #include "common/catalogue/catalogue_parts.h"
+#include "common/catalogue/item_sections.h"
 #include "common/input/npy.h"
 #include "common/policy/policy_pack.h"
 #include "common/policy/policy_read.h"
@@ -435,6 +436,99 @@ static void make_bundle(void)
     save("model", "tiny", &base->model);
 }
 
+// ---- sections of items, as fuzz_item_sections.c takes them: kind, rows, bytes ----
+
+#define SHELF_ROWS 3
+
+static void save_shelf(const char *name, uint8_t kind, const nj_buffer *section)
+{
+    const uint8_t head[] = {kind, SHELF_ROWS};
+    nj_buffer file;
+    nj_buffer_init(&file, 1u << 20);
+    append(&file, head, sizeof head);
+    append(&file, section->bytes, section->size);
+    save("item_sections", name, &file);
+    nj_buffer_fini(&file);
+}
+
+static void list_words(const char *const *words, size_t count, nj_buffer *block, nj_idlist *out)
+{
+    nj_error err;
+    nj_idlist_builder builder;
+    nj_idlist_builder_init(&builder);
+    for (size_t i = 0; i < count; i++) {
+        need(nj_idlist_builder_add(&builder, nj_slice_from(words[i])), NULL);
+    }
+    need(nj_idlist_builder_write(&builder, block), NULL);
+    need(nj_idlist_open(block->bytes, block->size, "words", out, &err), &err);
+    nj_idlist_builder_fini(&builder);
+}
+
+static void make_attributes(nj_buffer *section, nj_buffer *block)
+{
+    static const char *const VALUES[] = {"film", "history"};
+    static const uint32_t OF_ROW[SHELF_ROWS] = {1, NJ_ATTRIBUTE_NONE, 0};
+    static const int32_t DAY_OF[SHELF_ROWS] = {19844, NJ_DAY_NONE, -1};
+    nj_error err;
+    nj_idlist values;
+    list_words(VALUES, 2, block, &values);
+    const nj_attribute columns[] = {
+        {.name = nj_slice_from("shelf"), .values = values, .of_row = OF_ROW},
+        {.name = nj_slice_from("added"), .kind = NJ_ATTRIBUTE_DAYS, .day_of = DAY_OF}};
+    need(nj_attributes_write(columns, 2, SHELF_ROWS, section, &err), &err);
+}
+
+static void make_vectors(nj_vector_form form, nj_buffer *section, nj_buffer *block)
+{
+    static const char *const IDS[SHELF_ROWS] = {"a", "b", "c"};
+    static const float ROWS[SHELF_ROWS * 2] = {3, 4, 0, 0, -1, 2};
+    nj_error err;
+    nj_npy npy;
+    nj_path path;
+    nj_idlist items;
+    list_words(IDS, SHELF_ROWS, block, &items);
+    need(nj_path_join(fuzz_folder_path(), "shelf.npy", &path, &err), &err);
+    need(nj_npy_write(path.text, NJ_NPY_F32, (const size_t[]){SHELF_ROWS, 2}, 2, ROWS, &err), &err);
+    need(nj_npy_open(path.text, &npy, &err), &err);
+    need(nj_item_vectors_write(&npy, &items, NULL, form, section, &err), &err);
+    nj_npy_close(&npy);
+}
+
+static void make_neighbours(nj_buffer *section)
+{
+    static const uint64_t OFFSET[SHELF_ROWS + 1] = {0, 2, 2, 3};
+    static const uint32_t ROWS[] = {2, 1, 0};
+    static const float WEIGHTS[] = {2, 0.5f, 1};
+    nj_error err;
+    const nj_neighbour_table table = {.row_count = SHELF_ROWS,
+                                      .edge_count = 3,
+                                      .offset = OFFSET,
+                                      .rows = ROWS,
+                                      .weights = WEIGHTS};
+    need(nj_neighbour_table_write(&table, section, &err), &err);
+}
+
+static void make_item_sections(void)
+{
+    nj_buffer section;
+    nj_buffer block;
+    nj_buffer_init(&section, 1u << 16);
+    nj_buffer_init(&block, 1u << 16);
+    make_attributes(&section, &block);
+    save_shelf("attributes", 0, &section);
+    for (nj_vector_form form = NJ_VECTORS_F32; form <= NJ_VECTORS_F16; form++) {
+        nj_buffer_clear(&section);
+        nj_buffer_clear(&block);
+        make_vectors(form, &section, &block);
+        save_shelf(form == NJ_VECTORS_F32 ? "vectors-f32" : "vectors-f16", 1, &section);
+    }
+    nj_buffer_clear(&section);
+    make_neighbours(&section);
+    save_shelf("neighbours", 2, &section);
+    nj_buffer_fini(&section);
+    nj_buffer_fini(&block);
+}
+
 static void append_file(nj_buffer *out, uint8_t kind, const char *folder, const char *name)
 {
     nj_path path;
@@ -643,6 +737,7 @@ int main(int argc, char **argv)
     make_codec();
     make_wire();
     make_bundle();
+    make_item_sections();
     make_catalogue();
     make_store("one-leaf", 6);
     make_store("branch", 40);

@@ -40,6 +40,7 @@ nj_fuzz(csv SOURCE fuzz_histories.c DEFINE FUZZ_FORMAT=NJ_HISTORIES_CSV LIBS nj_
 nj_fuzz(dispatch LIBS nj_coordinator_daemon)
 nj_fuzz(index_json LIBS nj_input)
 nj_fuzz(inter SOURCE fuzz_histories.c DEFINE FUZZ_FORMAT=NJ_HISTORIES_INTER LIBS nj_input)
+nj_fuzz(item_sections LIBS nj_catalogue m)
 nj_fuzz(item_texts LIBS nj_text)
 nj_fuzz(jsonl SOURCE fuzz_histories.c DEFINE FUZZ_FORMAT=NJ_HISTORIES_JSONL LIBS nj_input)
 nj_fuzz(keys LIBS nj_wire)

@@ -65,7 +65,9 @@ grep -q "lists with flags: .*, $pinned pinned" ruled.log || fail "decode counts 
 
 # A night's rows say it too, and its copies.
 night=(nightjar run --bundle ruled.njb --users users.txt --beam 12 --top 8 --workers 2 --shard-users 16 --store store --json)
-expect_exit 0 "${night[@]}" --why
+expect_exit 0 "${night[@]}" --why --metrics-file night.prom
+grep -q "\"flags\": {.*\"pinned\": $pinned[,}]" last.out || fail "run counts other flags: $(cat last.out)"
+grep -qx "nightjar_rows_flagged_total{flag=\"pinned\"} $pinned" night.prom || fail "the metrics count other flags"
 nightjar store export --store store --to jsonl 2>>setup.log >export.jsonl
 sort ruled.jsonl | cmp - <(sort export.jsonl) >&2 || fail "the night's rows say something else than decode"
 nightjar store get --store store newcomer 2>>setup.log | cmp - <(grep '"newcomer"' ruled.jsonl) >&2 || fail "store get says something else"

@@ -54,11 +54,12 @@ static void expand_rows(search *s, uint32_t step)
 }
 
 // A log-probability is never above 0, in float32 too: the norm is the maximum plus the logarithm of a sum that holds exp(0). So a row
-// below everything that its user has kept has no child that could enter.
+// that even with the largest bias lies below everything that its user has kept has no child that could enter.
 static bool may_enter(const search *s, uint32_t row)
 {
     const selection *selected = &s->selected[s->user[row]];
-    return selected->count < selected->limit || s->score[row] >= selected->heap[0].score;
+    return selected->count < selected->limit ||
+           s->score[row] + s->last_bias >= selected->heap[0].score;
 }
 
 // Makes the late rows that may still matter the rows at hand.
@@ -75,6 +76,10 @@ static void take_up_late_rows(search *s)
             s->node[to] = s->node[row];
             s->rank[to] = s->rank[row];
             s->score[to] = s->score[row];
+            if (s->varied) {
+                s->group[to] = s->group[row];
+                s->standings[to] = s->standings[row];
+            }
         }
     }
     s->late_count = 0;
@@ -136,12 +141,25 @@ static uint32_t add_rows(search *s, uint32_t row, uint32_t first, uint32_t end)
 }
 
 // Before the last step of a plain search the best beams come first, as many as leaves are wanted: often none of the others can matter
-// then. Where scores may rise, or groups choose after each other, all come at once.
+// then. Where groups choose after each other, or draws decide, all come at once.
 static void rows_from_selections(search *s, bool for_last)
 {
-    const uint32_t early = for_last && !s->varied ? s->config->leaves : s->config->W;
+    const bool in_two = for_last && s->config->kind == NJ_BEAM_PLAIN;
+    const uint32_t early = in_two ? s->config->leaves : s->config->W;
     s->row_count = add_rows(s, 0, 0, early);
     s->late_count = add_rows(s, s->row_count, early, s->config->W) - s->row_count;
+}
+
+// The most that the last level may add to a score; 0 at the least.
+static float find_last_bias(const search *s)
+{
+    const uint32_t L = s->trie->level_count;
+    const float *bias = s->config->node_bias[L - 1];
+    float most = 0.0f;
+    for (uint32_t leaf = 0; bias != NULL && leaf < s->trie->node_count[L]; leaf++) {
+        most = bias[leaf] > most ? bias[leaf] : most;
+    }
+    return most;
 }
 
 static void start_rows(search *s)
@@ -212,6 +230,7 @@ void nj_beam_search(const nj_trie *trie, const nj_beam_config *config, const nj_
                 .results = results,
                 .B = B};
     nj_beam_take(&s, arena);
+    s.last_bias = find_last_bias(&s);
     start_rows(&s);
     for (uint32_t step = 0; step < trie->level_count; step++) {
         run_step(&s, step);

@@ -69,12 +69,12 @@ typedef struct {
     bool renormalise; // scores are normalised over the allowed children instead of all V
     bool trace;       // say which prefixes were looked at
 
-    // All zero: a plain search, whose results have the same bits as before there were others.
+    // All zero: a plain search without a bias.
     nj_beam_kind kind;
     uint32_t groups; // diverse: G, at least 1; divides W
     float penalty;   // diverse: of one earlier choice of the same code; finite
-    float
-        draw_temperature; // stochastic: above 0; 1 = off. It changes chances, not the raw log-probabilities
+    // stochastic: above 0; 1 = off. It changes chances, not the raw log-probabilities
+    float draw_temperature;
     float top_p; // stochastic: of the likeliest children as many as have this mass; 1 = off
     const uint64_t *user_keys; // stochastic: [B] of nj_beam_user_key; borrowed for the search
     // [node_count[l + 1]] added to the score of a beam that enters a node of level l + 1: finite, of either sign; borrowed. NULL: 0
@@ -126,16 +126,16 @@ size_t nj_beam_trace_max(const nj_trie *trie, const nj_beam_config *config);
 size_t nj_beam_rows_max(const nj_trie *trie, const nj_beam_config *config, uint32_t B);
 
 /// Searches. `results` is [B]; its arrays are taken from `arena` and stay until it is rewound. The last step of a plain search
-/// without a bias computes no beam whose score lies below the worst of a full list of `leaves`: scores only fall there, so no
-/// child of it could enter. What is left out is decided by the user's own scores alone.
+/// computes no beam whose score, with the largest bias of a leaf where there is one, lies below the worst of a full list of `leaves`:
+/// a log-probability only takes off, so no child of it could enter. What is left out is decided by the user's own scores alone.
 ///
 ///   exclusions  [B]  what each user must not get
 ///
 /// Source  plain: DESIGN.md section 6, as Transformers 5.17 with prefix_allowed_tokens_fn and length penalty 0. Diverse:
 ///         Vijayakumar et al. 2016, as Transformers 4.49 with num_beam_groups. Stochastic: Kool, van Hoof, Welling 2019, "Stochastic
 ///         beams and where to find them", algorithm 1, with scores as arrival times (worker/beam/beam_stochastic.c)
-/// Proof   tests/unit/beam/test_beam.c, test_beam_diverse.c, test_beam_stochastic.c against searches that look at everything;
-///         tests/parity/test_diverse.c against Transformers
+/// Proof   tests/unit/beam/test_beam.c, test_beam_varied.c, test_beam_stochastic.c against searches that look at everything,
+///         test_beam_draws.c; tests/parity/test_diverse.c against Transformers
 void nj_beam_search(const nj_trie *trie, const nj_beam_config *config, const nj_beam_model *model,
                     const nj_kernels *kernels, const nj_exclusions *exclusions, uint32_t B,
                     nj_arena *arena, nj_beam_result *results);

@@ -20,6 +20,7 @@ typedef struct {
     uint32_t B;
     uint32_t G;              // groups of a user; 1 but in a diverse search
     bool varied;             // not plain, or with a bias: beams have standings
+    float last_bias;         // the most that the last step adds to a score beside a log-probability
     uint32_t row_count;      // rows at hand of the present step, user by user, group by group
     uint32_t late_count;     // rows behind them that are taken up only if they can still matter
     uint32_t *user;          // [rows_max]

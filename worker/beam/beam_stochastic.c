@@ -21,9 +21,11 @@
 #include "common/math/vecmath.h"
 #include "worker/beam/beam_internal.h"
 
-// A child that is less likely than its likeliest sibling by more than e to this counts as that likely: so a chance stays a normal float64
-// through NJ_LEVELS_MAX levels of NJ_CODES_MAX children.
+// A child that is less likely than its likeliest sibling by more than e to this counts as that likely: so its chance stays a normal
+// float32 among NJ_CODES_MAX children, and a normal float64 through NJ_LEVELS_MAX levels.
 #define UNLIKELIEST (-75.0f)
+// Of two times this far apart the logarithms differ by more than they are wrong, however small the chances are.
+#define SURELY_LATER 1.0001
 
 // A wait of rate 1: -log(1 - u) of a number u in (0, 1), with all its digits where u is small, for that is who comes first.
 static double wait_from_bits(uint64_t bits)
@@ -52,7 +54,7 @@ static float score_of_time(double time)
     return 0.0f - fmaf(n, NJ_EXP_LN2_HIGH, fmaf(n, NJ_EXP_LN2_LOW, nj_log(mantissa)));
 }
 
-// The allowed children into `places`, what their chances are proportional to into `chances`; returns how many, 0 where one is not finite.
+// The allowed children into `places` and their chances among each other; returns how many, 0 where one's logit is not finite.
 static uint32_t gather_children(search *s, uint32_t step, const nj_trie_children_span *span,
                                 const uint64_t *open, const float *logits)
 {
@@ -74,7 +76,11 @@ static uint32_t gather_children(search *s, uint32_t step, const nj_trie_children
     }
     for (uint32_t k = 0; k < count; k++) {
         const float less = s->allowed[k] - top;
-        s->chances[k] = (double)nj_exp(less > UNLIKELIEST ? less : UNLIKELIEST);
+        s->allowed[k] = less > UNLIKELIEST ? less : UNLIKELIEST;
+    }
+    s->kernels->softmax(1, count, s->allowed, count);
+    for (uint32_t k = 0; k < count; k++) {
+        s->chances[k] = (double)s->allowed[k];
     }
     return count;
 }
@@ -154,6 +160,13 @@ static double draw_waits(search *s, const standing *parent, const nj_trie_childr
     return least;
 }
 
+// True when the selection is full of leaves and prefixes that come before; to ask costs no logarithm.
+static bool comes_too_late(const selection *selected, double time)
+{
+    return selected->count == selected->limit &&
+           time > SURELY_LATER * selected->slots[selected->heap[0].slot].time;
+}
+
 // Excluded leaves are drawn as the others are, and skipped: so they change no other's draw.
 static void offer_children(search *s, uint32_t step, uint32_t row, const float *logits, float norm,
                            const nj_trie_children_span *span, uint32_t count)
@@ -163,9 +176,12 @@ static void offer_children(search *s, uint32_t step, uint32_t row, const float *
     const double least = draw_waits(s, parent, span, count);
     selection *selected = &s->selected[s->user[row]];
     for (uint32_t k = 0; k < count; k++) {
+        const double time = parent->time + (s->waits[k] - least);
+        if (comes_too_late(selected, time)) {
+            continue;
+        }
         const uint16_t code = span->codes[s->places[k]];
         const uint32_t node = span->first + s->places[k];
-        const double time = parent->time + (s->waits[k] - least);
         const candidate c = {.score = score_of_time(time),
                              .token = s->config->token_base[step] + code,
                              .parent = row,

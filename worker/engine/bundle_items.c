@@ -1,10 +1,7 @@
 #include "worker/engine/bundle_items.h"
 
-#include "common/catalogue/item_sections.h"
 #include "common/catalogue/neighbour_table.h"
 #include "common/catalogue/section_names.h"
-#include "common/catalogue/trained_on.h"
-#include "common/codec/json.h"
 #include "common/input/idfile.h"
 #include "common/policy/policy_pack.h"
 #include "common/policy/policy_read.h"
@@ -131,23 +128,6 @@ nj_status nj_bundle_items_make(const nj_bundle_items_request *request, const nj_
 
 // ---- the policy ----
 
-static nj_status is_trained_on_stated(const nj_sections *sections, bool *out, nj_error *err)
-{
-    json_t *json = NULL;
-    nj_trained_on trained = {0};
-    const nj_section *model = nj_sections_find(sections, NJ_SECTION_MODEL);
-    nj_status status = NJ_OK;
-    if (model != NULL) {
-        status = nj_json_parse(model->bytes, model->size, NJ_SECTION_MODEL, &json, err);
-    }
-    if (json != NULL) {
-        status = nj_trained_on_read(json, NJ_SECTION_MODEL, &trained, err);
-        json_decref(json);
-    }
-    *out = trained.stated;
-    return status;
-}
-
 // Reads the new policy, or tries whether the one that is there fits the sections.
 static nj_status make_policy(const nj_bundle_items_request *request, const nj_policy_names *names,
                              nj_sections *sections, nj_buffer *out, nj_error *err)
@@ -179,27 +159,12 @@ nj_status nj_bundle_items_put(const nj_bundle_items_request *request, const nj_c
                               nj_bundle_items *made, nj_sections *sections, nj_error *err)
 {
     nj_item_sections opened;
-    bool has_trained_on = false;
+    nj_policy_names names;
     put(sections, NJ_SECTION_ATTRIBUTES, &made->attributes);
     put(sections, NJ_SECTION_VECTORS, &made->vectors);
     put(sections, NJ_SECTION_NEIGHBOURS, &made->neighbours);
-    nj_status status = nj_item_sections_open(sections, view->sids.row_count, &opened, err);
-    if (status == NJ_OK) {
-        status = is_trained_on_stated(sections, &has_trained_on, err);
-    }
-    if (status != NJ_OK) {
-        return status;
-    }
-    const nj_policy_names names = {
-        .attributes = &opened.attributes,
-        .items = &view->items,
-        .level_count = view->sids.level_count,
-        .has_vectors = nj_sections_find(sections, NJ_SECTION_VECTORS) != NULL,
-        .has_neighbours = nj_sections_find(sections, NJ_SECTION_NEIGHBOURS) != NULL,
-        .has_counts = view->counts != NULL,
-        .has_trained_on = has_trained_on,
-        .today = request->today};
-    return make_policy(request, &names, sections, &made->policy, err);
+    nj_status status = nj_policy_names_open(sections, view, request->today, &opened, &names, err);
+    return status == NJ_OK ? make_policy(request, &names, sections, &made->policy, err) : status;
 }
 
 nj_status nj_bundle_items_check(const nj_sections *sections, const nj_catalogue_view *view,

@@ -25,7 +25,8 @@ static nj_policies_inputs make_inputs(const nj_engine *engine)
         .trained_item_count = s->trained_item_count,
         .beam = nj_engine_beam(engine),
         .top = engine->settings.top,
-        .history_max = engine->history_max,
+        .history_max =
+            (uint32_t)nj_min_size(engine->history_max, engine->settings.history_items_max),
         .kernels = engine->options.kernels,
     };
 }

@@ -98,7 +98,7 @@ static bool is_reserved(const nj_constraints *constraints, uint32_t row)
 
 static bool is_new(const nj_constraints *constraints, uint32_t row)
 {
-    return constraints->count < constraints->rules->top &&
+    return nj_constraints_open_places(constraints) > 0 &&
            find_row(constraints->rows, constraints->count, row) == constraints->count &&
            has_room(constraints, row);
 }

@@ -1,38 +1,54 @@
 #include "worker/policy/fresh.h"
 
-#include <math.h>
 #include <stdlib.h>
-
-// What a share is off its true value as a float32 must not cost a place: .3 of 10 are 3.
-#define SHARE_ROUNDING 1e-4
-
-static uint32_t count_wanted(const nj_policy *policy, uint32_t top)
-{
-    const double wanted = ceil((double)policy->fresh_share * top - SHARE_ROUNDING);
-    return wanted <= 0 ? 0 : wanted < top ? (uint32_t)wanted : top;
-}
-
-static bool is_fresh_day(const nj_policy *policy, int32_t day)
-{
-    return day != NJ_DAY_NONE && day <= policy->fresh_until &&
-           day >= policy->fresh_until - (int64_t)policy->fresh_days;
-}
+#include <string.h>
 
 size_t nj_fresh_bytes(const nj_policy *policy, const nj_trie *trie)
 {
-    return policy->fresh_share > 0 ? ((size_t)trie->item_count + 1) * sizeof(uint32_t) : 0;
+    return policy->fresh_share > 0 ? 2 * (size_t)trie->item_count * sizeof(uint32_t) : 0;
 }
 
 bool nj_fresh_has(const nj_fresh *fresh, uint32_t row)
 {
-    return fresh->day_of != NULL && is_fresh_day(fresh->policy, fresh->day_of[row]);
+    return fresh->day_of != NULL && nj_policy_is_fresh(fresh->policy, fresh->day_of[row]);
 }
 
-nj_status nj_fresh_init(const nj_policy *policy, const nj_attributes *attributes,
-                        const nj_trie *trie, const nj_sids *sids, const uint64_t *listable,
-                        uint32_t top, nj_fresh *out, nj_error *err)
+static int compare_counts(const void *a, const void *b, void *context)
 {
-    nj_fresh fresh = {.policy = policy, .sids = sids, .wanted = count_wanted(policy, top)};
+    const uint32_t x = *(const uint32_t *)a;
+    const uint32_t y = *(const uint32_t *)b;
+    const uint32_t *counts = context;
+    if (counts[x] != counts[y]) {
+        return counts[x] > counts[y] ? -1 : 1;
+    }
+    return x < y ? -1 : x > y;
+}
+
+// Leaves, and so places in `items`, are in the order of their SIDs.
+static void gather_rows(const nj_trie *trie, const uint64_t *listable, const uint32_t *counts,
+                        nj_fresh *fresh)
+{
+    for (uint32_t i = 0; i < trie->item_count; i++) {
+        const uint32_t row = trie->items[i];
+        if (nj_bits_has(listable, row) && nj_fresh_has(fresh, row)) {
+            fresh->rows[fresh->count++] = row;
+        }
+    }
+    fresh->by_count = fresh->rows + fresh->count;
+    memcpy(fresh->by_count, fresh->rows, fresh->count * sizeof *fresh->rows);
+    if (counts != NULL) {
+        qsort_r(fresh->by_count, fresh->count, sizeof *fresh->by_count, compare_counts,
+                (void *)(uintptr_t)counts);
+    }
+}
+
+nj_status nj_fresh_init(const nj_policy *policy, const nj_catalogue_view *catalogue,
+                        const nj_attributes *attributes, const uint64_t *listable, uint32_t top,
+                        nj_fresh *out, nj_error *err)
+{
+    const nj_trie *trie = &catalogue->trie;
+    nj_fresh fresh = {
+        .policy = policy, .sids = &catalogue->sids, .wanted = nj_policy_fresh_places(policy, top)};
     if (policy->fresh_share > 0) {
         fresh.day_of = attributes->columns[policy->fresh_attribute].day_of;
         fresh.rows = malloc(nj_fresh_bytes(policy, trie));
@@ -40,13 +56,7 @@ nj_status nj_fresh_init(const nj_policy *policy, const nj_attributes *attributes
             return nj_fail(err, NJ_NO_MEMORY, "no memory for the fresh ones of %u items",
                            trie->item_count);
         }
-        // Leaves, and so places in `items`, are in the order of their SIDs.
-        for (uint32_t i = 0; i < trie->item_count; i++) {
-            const uint32_t row = trie->items[i];
-            if (nj_bits_has(listable, row) && nj_fresh_has(&fresh, row)) {
-                fresh.rows[fresh.count++] = row;
-            }
-        }
+        gather_rows(trie, listable, catalogue->counts, &fresh);
     }
     *out = fresh;
     return NJ_OK;
@@ -99,27 +109,35 @@ typedef struct {
     float score;
 } taking;
 
+static void take_row(taking *t, uint32_t row, uint32_t levels)
+{
+    nj_candidates *candidates = t->candidates;
+    t->looks--;
+    if (nj_listable_has(t->listable, row) && nj_constraints_reserve(t->constraints, row)) {
+        candidates->items[candidates->count++] =
+            (nj_candidate){.row = row,
+                           .leaf = nj_listable_leaf(t->listable, row),
+                           .score = t->score,
+                           .source = NJ_SOURCE_NEAR,
+                           .raw = (float)levels};
+        t->need--;
+    }
+}
+
+static bool is_done(const taking *t)
+{
+    return t->need == 0 || t->looks == 0 || t->candidates->count == t->candidates->room;
+}
+
 // Those that begin with the first `levels` of the codes.
 static void take_below(taking *t, const uint16_t *codes, uint32_t levels)
 {
     const nj_fresh *fresh = t->fresh;
-    nj_candidates *candidates = t->candidates;
-    for (uint32_t i = find_first(fresh, codes, levels); i < fresh->count && t->need > 0; i++) {
-        const uint32_t row = fresh->rows[i];
-        if (t->looks == 0 || candidates->count == candidates->room ||
-            compare_codes(find_codes(fresh, row), codes, levels) != 0) {
-            return;
-        }
-        t->looks--;
-        if (nj_listable_has(t->listable, row) && nj_constraints_reserve(t->constraints, row)) {
-            candidates->items[candidates->count++] =
-                (nj_candidate){.row = row,
-                               .leaf = nj_listable_leaf(t->listable, row),
-                               .score = t->score,
-                               .source = NJ_SOURCE_NEAR,
-                               .raw = (float)levels};
-            t->need--;
-        }
+    for (uint32_t i = find_first(fresh, codes, levels);
+         i < fresh->count && !is_done(t) &&
+         compare_codes(find_codes(fresh, fresh->rows[i]), codes, levels) == 0;
+         i++) {
+        take_row(t, fresh->rows[i], levels);
     }
 }
 
@@ -139,8 +157,8 @@ uint32_t nj_fresh_reserve_near(const nj_fresh *fresh, const nj_listable *listabl
             take_below(&t, find_codes(fresh, candidates->items[i].row), levels);
         }
     }
-    if (t.need > 0) {
-        take_below(&t, NULL, 0);
+    for (uint32_t i = 0; i < fresh->count && !is_done(&t); i++) {
+        take_row(&t, fresh->by_count[i], 0);
     }
     return need - t.need;
 }

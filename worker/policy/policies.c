@@ -157,7 +157,6 @@ nj_status nj_policies_open(const nj_policies_inputs *inputs, nj_policies **out, 
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the policies");
     }
     copy_inputs(policies, inputs);
-    const nj_catalogue_view *catalogue = inputs->catalogue;
     status = nj_rerank_check(&policies->rerank, err);
     if (status == NJ_OK) {
         status = make_rows(policies, err);
@@ -166,9 +165,8 @@ nj_status nj_policies_open(const nj_policies_inputs *inputs, nj_policies **out, 
         status = make_priors(policies, err);
     }
     if (status == NJ_OK) {
-        status =
-            nj_fresh_init(&policies->policy, inputs->attributes, &catalogue->trie, &catalogue->sids,
-                          policies->listable, inputs->top, &policies->fresh, err);
+        status = nj_fresh_init(&policies->policy, inputs->catalogue, inputs->attributes,
+                               policies->listable, inputs->top, &policies->fresh, err);
     }
     if (status == NJ_OK) {
         status = open_cold(policies, err);

@@ -65,7 +65,7 @@ size_t nj_policies_bytes(const nj_policies_inputs *inputs);
 /// Makes the tables: rows that may be listed, priors of nodes, the cold pool. Nothing is allocated behind it.
 ///
 /// Errors  NJ_CONFIG: the policy asks for a section, counts or a column that the bundle lacks, a row or value that it does not have, or
-///         `top` is below its pins and cold places; NJ_NO_MEMORY. *out is unchanged.
+///         a pin stands behind the last place; NJ_NO_MEMORY. *out is unchanged.
 NJ_CHECKED nj_status nj_policies_open(const nj_policies_inputs *inputs, nj_policies **out,
                                       nj_error *err);
 /// Accepts NULL in *policies.

@@ -84,15 +84,6 @@ static nj_status check_rules(const nj_policies_inputs *inputs, nj_error *err)
     return status;
 }
 
-static bool wants_priors(const nj_policies_inputs *inputs)
-{
-    bool wants = false;
-    for (uint32_t l = 0; l < inputs->catalogue->sids.level_count; l++) {
-        wants = wants || inputs->policy->prior_alpha[l] != 0;
-    }
-    return wants;
-}
-
 nj_status nj_policies_check(const nj_policies_inputs *inputs, nj_error *err)
 {
     const nj_policy *policy = inputs->policy;
@@ -101,7 +92,7 @@ nj_status nj_policies_check(const nj_policies_inputs *inputs, nj_error *err)
                        "policy: candidates.neighbours needs the bundle's section \"neighbours\", "
                        "there is none: pack it with --neighbours");
     }
-    if (wants_priors(inputs) && inputs->catalogue->counts == NULL) {
+    if (nj_policy_has_prior(policy) && inputs->catalogue->counts == NULL) {
         return nj_fail(
             err, NJ_CONFIG,
             "policy: adjust.prefix_prior needs the bundle's section \"counts\", there is "

@@ -128,4 +128,35 @@ static inline nj_beam_config make_config(uint32_t W)
                             .temperature = 1.0f};
 }
 
+// Checks that the plan was enough too.
+static inline void search_with(const nj_kernels *kernels, const world *w,
+                               const nj_beam_config *config, const nj_exclusions *exclusions,
+                               uint32_t B, uint32_t chunk, fake_model *model, nj_arena *arena,
+                               nj_beam_result *results)
+{
+    nj_error err = {0};
+    nj_beam_model callbacks = {model, V, chunk, begin_step, logits};
+    size_t bytes = nj_beam_scratch_bytes(&w->trie, config, B, V, chunk);
+    assert_ok(nj_arena_init(arena, bytes, &err), &err);
+    nj_beam_search(&w->trie, config, &callbacks, kernels, exclusions, B, arena, results);
+    assert_true(arena->peak <= bytes);
+}
+
+static inline void search(const world *w, const nj_beam_config *config,
+                          const nj_exclusions *exclusions, uint32_t B, uint32_t chunk,
+                          fake_model *model, nj_arena *arena, nj_beam_result *results)
+{
+    search_with(reference_kernels(), w, config, exclusions, B, chunk, model, arena, results);
+}
+
+static inline nj_beam_config make_stochastic(uint32_t W, const uint64_t *user_keys)
+{
+    nj_beam_config config = make_config(W);
+    config.kind = NJ_BEAM_STOCHASTIC;
+    config.draw_temperature = 1.0f;
+    config.top_p = 1.0f;
+    config.user_keys = user_keys;
+    return config;
+}
+
 #endif

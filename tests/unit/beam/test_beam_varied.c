@@ -1,6 +1,8 @@
 // test_beam_varied.c - groups and biases against a search that lists every child of every beam and sorts them whole.
 #include "tests/unit/beam/beam_world.h"
 
+static fake_model model; // nothing of it lasts beyond a search
+
 typedef struct {
     float score;
     float raw;
@@ -126,26 +128,13 @@ static uint32_t slow_search(const nj_trie *trie, const nj_beam_config *config, u
     return count;
 }
 
-static void search(const world *w, const nj_beam_config *config, const nj_exclusions *exclusions,
-                   uint32_t B, uint32_t chunk, nj_arena *arena, nj_beam_result *results)
-{
-    static fake_model model;
-    nj_error err = {0};
-    nj_beam_model callbacks = {&model, V, chunk, begin_step, logits};
-    size_t bytes = nj_beam_scratch_bytes(&w->trie, config, B, V, chunk);
-    assert_ok(nj_arena_init(arena, bytes, &err), &err);
-    nj_beam_search(&w->trie, config, &callbacks, reference_kernels(), exclusions, B, arena,
-                   results);
-    assert_true(arena->peak <= bytes);
-}
-
 static void check_against_slow(const world *w, const nj_beam_config *config,
                                const nj_exclusions *exclusions, uint32_t B, uint32_t chunk)
 {
     static hypothesis wanted[ROWS_MAX];
     nj_arena arena;
     nj_beam_result results[4];
-    search(w, config, exclusions, B, chunk, &arena, results);
+    search(w, config, exclusions, B, chunk, &model, &arena, results);
     for (uint32_t b = 0; b < B; b++) {
         uint32_t count = slow_search(&w->trie, config, b, &exclusions[b], wanted);
         count = count < config->leaves ? count : config->leaves;
@@ -211,14 +200,15 @@ static void biases_are_added_level_by_level_and_may_raise_a_score(void **state)
     (void)state;
     static const uint32_t WIDTHS[] = {1, 5, 20, 500};
     static float memory[L][ITEMS];
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= 12; seed++) {
         world w;
         make_world(&w, seed * 900, ITEMS);
         const nj_exclusions none[2] = {{0}};
         for (size_t i = 0; i < 8; i++) {
             nj_beam_config config = i < 4 ? make_config(WIDTHS[i]) : make_diverse(12, 3, 0.4f);
-            make_bias(&w, seed + i, 0.25f, &config, memory);
-            config.node_bias[i % L] = i == 2 ? NULL : config.node_bias[i % L];
+            // Large ones lift leaves of beams that would else be left out.
+            make_bias(&w, seed + i, seed % 4 == 1 ? 1.5f : 0.25f, &config, memory);
+            config.node_bias[i % L] = seed % 3 == 0 ? NULL : config.node_bias[i % L];
             config.leaves = seed % 2 == 0 ? config.W : 1 + config.W / 3;
             check_against_slow(&w, &config, none, 2, 7);
         }
@@ -248,13 +238,13 @@ static void one_group_and_a_bias_of_nothing_give_the_bits_of_a_plain_search(void
         nj_beam_result grouped[3];
         nj_beam_config config = make_config(W);
         config.trace = true;
-        search(&w, &config, none, 3, 5, &arenas[0], plain);
+        search(&w, &config, none, 3, 5, &model, &arenas[0], plain);
         assert_ptr_equal(plain[0].raw, plain[0].scores);
         config.node_bias[1] = zeros;
-        search(&w, &config, none, 3, 5, &arenas[1], biased);
+        search(&w, &config, none, 3, 5, &model, &arenas[1], biased);
         config = make_diverse(W, 1, 3.0f);
         config.trace = true;
-        search(&w, &config, none, 3, 5, &arenas[2], grouped);
+        search(&w, &config, none, 3, 5, &model, &arenas[2], grouped);
         for (uint32_t b = 0; b < 3; b++) {
             assert_same_list(&biased[b], &plain[b]);
             assert_same_list(&grouped[b], &plain[b]);
@@ -279,7 +269,7 @@ static void a_search_of_width_one_takes_the_likeliest_child_at_each_level(void *
     nj_arena arena;
     nj_beam_result results[4];
     const nj_beam_config config = make_config(1);
-    search(&w, &config, none, 4, 2, &arena, results);
+    search(&w, &config, none, 4, 2, &model, &arena, results);
     for (uint32_t b = 0; b < 4; b++) {
         uint64_t path = start_path(b, config.start_token);
         uint32_t node = 0;
@@ -317,7 +307,7 @@ static void a_group_search_with_nan_is_reported(void **state)
     nj_beam_result results[2];
     config.W = 600;
     config.leaves = 600;
-    search(&w, &config, none, 2, 4, &arena, results);
+    search(&w, &config, none, 2, 4, &model, &arena, results);
     assert_false(results[0].finite);
     assert_false(results[1].finite);
     nj_arena_fini(&arena);

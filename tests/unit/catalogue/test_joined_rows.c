@@ -111,6 +111,38 @@ static void what_cannot_be_joined_is_named(void **state)
     close_example(&e);
 }
 
+static void an_unseen_item_gets_the_mean_of_its_nearest_in_the_other_part(void **state)
+{
+    nj_error err = {0};
+    example e = {0};
+    const float left[] = {3, 4, -6, 8, 4, 3, 5, 0};
+    const float right[] = {2, 1, 7, 5, 9, 9, 4, 3};
+    float x[16];
+    open_part(state, &e, 0, 4, 2, left);
+    open_part(state, &e, 1, 4, 2, right);
+    // Row 2 is unseen, and nearest to rows 0 and 3.
+    uint32_t rows[] = {2};
+    uint32_t found[] = {2};
+    uint32_t sources[] = {0, 3};
+    const nj_unseen_rows unseen = {
+        .count = 1, .nearest = 2, .rows = rows, .found = found, .sources = sources};
+    assert_ok(nj_joined_fill(&e.parts[1], &e.files[0], &unseen, &err), &err);
+    e.parts[0].keeps_lengths = e.parts[1].keeps_lengths = true;
+    e.parts[0].scale = e.parts[1].scale = 1;
+    join(state, &e, 16, x);
+    const float expected[] = {3, 4, 2, 1, -6, 8, 7, 5, 4, 3, 3, 2, 5, 0, 4, 3};
+    assert_memory_equal(x, expected, sizeof expected);
+    nj_joined_part_fini(&e.parts[1]);
+    close_example(&e);
+
+    example f = {0};
+    open_part(state, &f, 0, 4, 2, left);
+    open_part(state, &f, 1, 3, 2, right);
+    assert_refused(nj_joined_fill(&f.parts[1], &f.files[0], &unseen, &err), NJ_INPUT, &err,
+                   "has 4 rows and");
+    close_example(&f);
+}
+
 #define IN_SANDBOX(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
 
 int main(void)
@@ -119,6 +151,7 @@ int main(void)
         IN_SANDBOX(each_part_gets_its_share_of_the_variance),
         IN_SANDBOX(scales_that_are_given_repeat_a_join_and_lengths_can_be_kept),
         IN_SANDBOX(what_cannot_be_joined_is_named),
+        IN_SANDBOX(an_unseen_item_gets_the_mean_of_its_nearest_in_the_other_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

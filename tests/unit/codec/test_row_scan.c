@@ -95,6 +95,7 @@ static void what_is_cut_is_refused(void **state)
         char *exact = malloc(size + 1); // so that a sanitizer sees a byte too many
         memcpy(exact + 1, packed.bytes, size);
         assert_false(nj_row_scan_open((nj_slice){exact + 1, size}, &scan));
+        assert_int_equal(nj_row_flags((nj_slice){exact + 1, size}), size < 3 ? 0 : 5);
         free(exact);
     }
     nj_buffer_fini(&packed);
@@ -119,6 +120,7 @@ static void it_never_accepts_what_unpack_refuses(void **state)
         if (nj_row_scan_open(nj_buffer_slice(&packed), &scan)) {
             accepted++;
             assert_int_equal(nj_row_unpack(nj_buffer_slice(&packed), &row, NULL), NJ_OK);
+            assert_int_equal(nj_row_flags(nj_buffer_slice(&packed)), row.flags);
             assert_same_items(&scan, &row);
         }
         ((char *)packed.bytes)[place] = before;

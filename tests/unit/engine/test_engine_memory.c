@@ -2,7 +2,7 @@
 //
 // This program brings its own malloc, so calls from inside the C library (qsort's) count too. Where a sanitizer has its own
 // allocator the counting tests skip.
-#include "tests/unit/engine/world.h"
+#include "tests/unit/engine/policy_world.h"
 
 #include <malloc.h>
 
@@ -235,6 +235,87 @@ static void the_widest_search_of_one_user_fits_the_plan(void **state)
     nj_synthetic_free(&world);
 }
 
+// ---- with a policy ----
+
+static void add_policy_users(world_users *users)
+{
+    users->count = 0;
+    for (uint32_t u = 0; u < 20; u++) {
+        if (u % 5 == 4) {
+            world_add_nearly_all(users, u, POLICY_ITEMS, u);
+        } else {
+            world_add_random(users, u, POLICY_ITEMS, u % 7 == 3 ? 0 : 5 + u);
+        }
+    }
+}
+
+static void a_policy_is_in_the_plan_and_decoding_under_it_allocates_nothing(void **state)
+{
+    (void)state;
+    if (!COUNTS_ALLOCATIONS) {
+        skip_loudly(
+            "allocations cannot be counted here: another C library, or a sanitizer's allocator");
+    }
+    static policy_world w;
+    static world_users users;
+    nj_error err = {0};
+    policy_world_make(&w);
+    add_policy_users(&users);
+    nj_settings settings = world_settings(12, 9, &users);
+    settings.why = true;
+    for (size_t p = 0; p < POLICY_ALL_COUNT; p++) {
+        uint32_t flags = 0;
+        policy_world_set(&w, POLICY_ALL[p]);
+        const size_t before = held_bytes;
+        nj_engine *engine = world_open(&w.world, &settings, 7, world_kernels("auto"));
+        const size_t planned =
+            nj_engine_plan_of(engine)->model_bytes + nj_engine_plan_of(engine)->scratch_bytes;
+        assert_in_range(held_bytes - before, planned, planned + SMALL_OBJECTS_BYTES_MAX);
+        const size_t count = allocation_count;
+        const size_t held = held_bytes;
+        for (size_t round = 0; round < 3; round++) {
+            assert_ok(
+                nj_engine_decode(engine, users.requests, users.count, ignore_list, &flags, &err),
+                &err);
+        }
+        assert_int_equal(allocation_count - count, 0);
+        assert_int_equal(held_bytes - held, 0);
+        assert_true((flags & NJ_ROW_COLD_ITEMS) != 0 && (flags & NJ_ROW_PINNED) != 0);
+        nj_engine_close(&engine);
+        assert_int_equal(held_bytes - before, 0);
+    }
+    policy_world_free(&w);
+}
+
+// Stages that follow one another share scratch, and not every user needs all of it.
+#define POLICY_PEAK_LEAST 4 / 5
+
+static void the_planned_scratch_is_near_what_the_largest_batch_takes_under_a_policy(void **state)
+{
+    (void)state;
+    static policy_world w;
+    static world_users users;
+    nj_error err = {0};
+    uint32_t flags = 0;
+    policy_world_make(&w);
+    users.count = 0;
+    for (uint32_t u = 0; u < 16; u++) {
+        world_add_random(&users, u, POLICY_ITEMS, 12);
+    }
+    nj_settings settings = world_settings(12, 9, &users);
+    settings.exclusions_max = 12;
+    settings.why = true;
+    for (size_t p = 0; p < POLICY_ALL_COUNT; p++) {
+        policy_world_set(&w, POLICY_ALL[p]);
+        nj_engine *engine = world_open(&w.world, &settings, 16, world_kernels("auto"));
+        assert_ok(nj_engine_decode(engine, users.requests, 16, ignore_list, &flags, &err), &err);
+        const size_t capacity = engine->batch_arena.capacity;
+        assert_in_range(engine->batch_arena.peak, capacity * POLICY_PEAK_LEAST, capacity);
+        nj_engine_close(&engine);
+    }
+    policy_world_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +323,8 @@ int main(void)
         cmocka_unit_test(an_open_engine_holds_what_it_planned_and_gives_it_all_back),
         cmocka_unit_test(the_planned_scratch_is_what_the_largest_batch_takes),
         cmocka_unit_test(the_widest_search_of_one_user_fits_the_plan),
+        cmocka_unit_test(a_policy_is_in_the_plan_and_decoding_under_it_allocates_nothing),
+        cmocka_unit_test(the_planned_scratch_is_near_what_the_largest_batch_takes_under_a_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,8 @@ enum {
     SHOP_EXCLUDED = 40,
     SHOP_COLUMN_CATEGORY = 0,
     SHOP_COLUMN_DAY = 1,
-    SHOP_TODAY = 20000
+    SHOP_TODAY = 20000,
+    SHOP_COUNT_MAX = 49
 };
 
 typedef struct {
@@ -76,7 +77,7 @@ static inline void shop_fill_rows(shop *s, uint64_t *state)
             s->codes[row * SHOP_LEVELS + l] = (uint16_t)shop_draw(state, SHOP_CODES);
         }
         s->retired[row] = shop_draw(state, 12) == 0;
-        s->counts[row] = shop_draw(state, 6) == 0 ? 0 : shop_draw(state, 50);
+        s->counts[row] = shop_draw(state, 6) == 0 ? 0 : shop_draw(state, SHOP_COUNT_MAX + 1);
         const uint32_t category = shop_draw(state, SHOP_CATEGORIES + 1);
         s->categories[row] = category == SHOP_CATEGORIES ? NJ_ATTRIBUTE_NONE : category;
         s->days[row] = shop_draw(state, 9) == 0 ? NJ_DAY_NONE

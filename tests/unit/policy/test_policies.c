@@ -182,24 +182,38 @@ static uint32_t fresh_wanted(const shop *s)
     return (uint32_t)ceil((double)s->policy.fresh_share * TOP - 1e-4);
 }
 
-// Those next to the candidates: of as many codes in common the best candidate's first.
+static void add_near_row(const shop *s, const shopper *u, uint32_t row, plain_items *pool,
+                         plain_items *reserved, float score)
+{
+    const plain_item item = {row, score, NJ_SOURCE_NEAR};
+    if (is_fresh(s, row) && may_stand(s, u, row) && count_fresh(s, reserved) < fresh_wanted(s) &&
+        add_legal(s, &item, reserved)) {
+        pool->items[pool->count++] = item;
+    }
+}
+
+// Those next to the candidates: of as many codes in common the best candidate's first. Then the most frequent.
 static void add_near(const shop *s, const shopper *u, plain_items *pool, plain_items *reserved)
 {
     const nj_trie *trie = &s->catalogue.trie;
     const uint32_t count = pool->count;
     const float score = count > 0 ? pool->items[count - 1].score : 0;
-    for (uint32_t levels = SHOP_LEVELS + 1; levels-- > 0;) {
-        for (uint32_t i = 0; i < (levels > 0 ? count : 1); i++) {
+    for (uint32_t levels = SHOP_LEVELS; levels > 0; levels--) {
+        for (uint32_t i = 0; i < count; i++) {
             for (uint32_t k = 0; k < trie->item_count; k++) {
-                const plain_item item = {trie->items[k], score, NJ_SOURCE_NEAR};
-                const bool alike =
-                    levels == 0 || memcmp(s->codes + (size_t)item.row * SHOP_LEVELS,
-                                          s->codes + (size_t)pool->items[i].row * SHOP_LEVELS,
-                                          levels * sizeof *s->codes) == 0;
-                if (alike && is_fresh(s, item.row) && may_stand(s, u, item.row) &&
-                    count_fresh(s, reserved) < fresh_wanted(s) && add_legal(s, &item, reserved)) {
-                    pool->items[pool->count++] = item;
+                const uint32_t row = trie->items[k];
+                if (memcmp(s->codes + (size_t)row * SHOP_LEVELS,
+                           s->codes + (size_t)pool->items[i].row * SHOP_LEVELS,
+                           levels * sizeof *s->codes) == 0) {
+                    add_near_row(s, u, row, pool, reserved, score);
                 }
+            }
+        }
+    }
+    for (uint32_t times = SHOP_COUNT_MAX + 1; times-- > 0;) {
+        for (uint32_t row = 0; row < SHOP_ROWS; row++) {
+            if (s->counts[row] == times) {
+                add_near_row(s, u, row, pool, reserved, score);
             }
         }
     }
