@@ -138,6 +138,7 @@ nj_status nj_bootstrap_init(const uint32_t *const *ranks, size_t ranking_count,
            user_count <= UINT32_MAX);
     drawing d = {.ranking_count = ranking_count, .user_count = user_count};
     nj_bootstrap b = {.ranking_count = ranking_count,
+                      .user_count = user_count,
                       .resample_count = user_count > 0 ? resampling->resample_count : 0};
     nj_status status = allocate(&d, &b);
     if (status == NJ_OK) {
@@ -208,6 +209,11 @@ static size_t cell_of(const nj_bootstrap *b, size_t ranking, size_t metric, size
     return ranking * CELLS + metric * NJ_CUTOFF_COUNT + cutoff;
 }
 
+double nj_no_hit_bound(size_t user_count)
+{
+    return user_count > 0 ? 1 - pow((1 - NJ_CONFIDENCE) / 2, 1 / (double)user_count) : 1;
+}
+
 nj_estimate nj_bootstrap_value(const nj_bootstrap *bootstrap, size_t ranking, size_t metric,
                                size_t cutoff)
 {
@@ -217,7 +223,12 @@ nj_estimate nj_bootstrap_value(const nj_bootstrap *bootstrap, size_t ranking, si
         memcpy(b->scratch, b->resamples + cell * b->resample_count,
                b->resample_count * sizeof *b->scratch);
     }
-    return estimate(b, b->means[cell]);
+    nj_estimate e = estimate(b, b->means[cell]);
+    if (b->resample_count > 0 && !(e.value > 0)) {
+        e.high = nj_no_hit_bound(b->user_count);
+        e.has_interval = true;
+    }
+    return e;
 }
 
 nj_estimate nj_bootstrap_difference(const nj_bootstrap *bootstrap, size_t first, size_t other,

@@ -27,7 +27,7 @@ typedef struct {
     double value;
     double low, high; // of NJ_CONFIDENCE; the value again where there is no interval
     bool
-        has_interval; // false: no resamples, or all alike (no user has a hit, or all the same): they know of no spread then
+        has_interval; // false: no resamples, or all alike (all users have the same hit): they know of no spread then
 } nj_estimate;
 
 typedef struct {
@@ -38,6 +38,7 @@ typedef struct {
 // Means of every resample. Owned: nj_bootstrap_fini.
 typedef struct {
     size_t ranking_count; // M
+    size_t user_count;
     uint32_t resample_count;
     double *means;     // [M, NJ_METRIC_COUNT, NJ_CUTOFF_COUNT] over the users as they are
     double *resamples; // [M, NJ_METRIC_COUNT, NJ_CUTOFF_COUNT, resample_count]
@@ -60,7 +61,14 @@ NJ_CHECKED nj_status nj_bootstrap_init(const uint32_t *const *ranks, size_t rank
 /// Accepts a struct that is all zero.
 void nj_bootstrap_fini(nj_bootstrap *bootstrap);
 
-/// A ranking's metric (index into NJ_METRICS) at a cut-off (index into NJ_CUTOFFS).
+/// How large a share can be that showed itself in none of `user_count` draws: the upper end of its exact interval of NJ_CONFIDENCE.
+/// No metric is larger than recall, so it holds for all of them. 1 for no user.
+///
+/// Source  Clopper and Pearson 1934, "The use of confidence or fiducial limits illustrated in the case of the binomial"
+double nj_no_hit_bound(size_t user_count);
+
+/// A ranking's metric (index into NJ_METRICS) at a cut-off (index into NJ_CUTOFFS). Where no user has a hit, resamples know of no spread:
+/// the interval then ends at nj_no_hit_bound.
 nj_estimate nj_bootstrap_value(const nj_bootstrap *bootstrap, size_t ranking, size_t metric,
                                size_t cutoff);
 /// What `first` has more than `other`, resample by resample.

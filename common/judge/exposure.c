@@ -135,15 +135,15 @@ static double mean_distance(const float *sum, size_t D, uint32_t count, double u
     return 1 - (square - units) / ((double)count * (count - 1.0));
 }
 
-static void judge_list(const uint32_t *items, uint32_t places, const float *embeddings,
-                       const float *inverse, size_t D, float *sum, nj_diversity *out)
+void nj_diversity_of_list(const uint32_t *items, uint32_t count, const float *embeddings,
+                          const float *inverse, size_t D, float *sum, double out[NJ_CUTOFF_COUNT])
 {
-    uint32_t count = 0;
+    uint32_t held = 0;
     double units = 0;
     uint32_t place = 0;
     memset(sum, 0, D * sizeof *sum);
     for (size_t c = 0; c < NJ_CUTOFF_COUNT; c++) {
-        for (; place < places && place < NJ_CUTOFFS[c]; place++) {
+        for (; place < count && place < NJ_CUTOFFS[c]; place++) {
             const uint32_t item = items[place];
             if (item == NJ_ITEM_INVALID) {
                 continue;
@@ -152,13 +152,10 @@ static void judge_list(const uint32_t *items, uint32_t places, const float *embe
             for (size_t d = 0; d < D; d++) {
                 sum[d] += inverse[item] * row[d];
             }
-            count++;
+            held++;
             units += inverse[item] > 0;
         }
-        if (count > 1) {
-            out->mean[c] += mean_distance(sum, D, count, units);
-            out->users[c]++;
-        }
+        out[c] = held > 1 ? mean_distance(sum, D, held, units) : NAN;
     }
 }
 
@@ -173,7 +170,14 @@ nj_status nj_diversity_judge(const nj_lists *lists, const float *embeddings, con
     for (size_t user = 0; user < lists->user_count; user++) {
         uint32_t count;
         const uint32_t *items = nj_lists_at(lists, user, &count);
-        judge_list(items, count, embeddings, inverse, D, sum, out);
+        double found[NJ_CUTOFF_COUNT];
+        nj_diversity_of_list(items, count, embeddings, inverse, D, sum, found);
+        for (size_t c = 0; c < NJ_CUTOFF_COUNT; c++) {
+            if (!isnan(found[c])) {
+                out->mean[c] += found[c];
+                out->users[c]++;
+            }
+        }
     }
     for (size_t c = 0; c < NJ_CUTOFF_COUNT; c++) {
         out->mean[c] = out->users[c] > 0 ? out->mean[c] / (double)out->users[c] : 0;

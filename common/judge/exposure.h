@@ -50,6 +50,15 @@ double nj_novelty_bits(uint32_t events, uint64_t event_total, size_t item_count)
 /// Errors  NJ_NO_MEMORY
 NJ_CHECKED nj_status nj_inverse_lengths(const float *embeddings, size_t N, size_t D, float **out);
 
+/// How unlike the items of one list are within each cut-off: the mean of 1 - cosine over its pairs; NAN where it has no pair.
+///
+///   items [count]  best first
+///   sum   [D]      scratch
+///
+/// Cost, units and source as of nj_diversity_judge.
+void nj_diversity_of_list(const uint32_t *items, uint32_t count, const float *embeddings,
+                          const float *inverse, size_t D, float *sum, double out[NJ_CUTOFF_COUNT]);
+
 typedef struct {
     double mean[NJ_CUTOFF_COUNT];  // over the users below; 0 for none
     size_t users[NJ_CUTOFF_COUNT]; // whose lists have two items or more within the cut-off

@@ -51,7 +51,7 @@ bool nj_eval_may_get(const nj_eval_inputs *inputs, const nj_request *user, size_
 
 // One model's lists of the judged users; borrowed, initialised for held.users, of one depth.
 typedef struct {
-    nj_lists *kept;
+    nj_lists *kept; // NULL: not asked for; of a file's lists both are
     nj_lists *masked;
     float *
         scores; // [users] of the held-out item where the list has it, else NaN; memory that forked processes share; NULL: unasked

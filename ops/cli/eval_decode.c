@@ -11,6 +11,9 @@
 //                          it was widened for more places than a night wants
 //   masked   some          likewise, and those to whom the deep list leaves too few items: a night widens their search
 //
+// Under a policy the list for `top` places is no part of a list for more, and the masked one no part of the kept: there is no deep pass,
+// and each is decoded as it is. Nor is there one where only one of the two is asked for.
+//
 // Processes and not threads, because OpenBLAS's serial build is not safe in threads: its lists come out wrong.
 #include <errno.h>
 #include <signal.h>
@@ -25,6 +28,7 @@
 #include "common/base/checked.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/catalogue/section_names.h"
 #include "common/cli/progress.h"
 #include "common/codec/row.h"
 #include "common/judge/metric.h"
@@ -53,7 +57,7 @@ typedef struct {
     const nj_eval_inputs *inputs;
     const nj_eval_lists *lists;
     const nj_lists *lacking; // users who have a list here are left out
-    uint32_t *masked;        // owned; [top] scratch
+    uint32_t *masked;        // owned; [top] scratch of set_both
     nj_list_sink sink;
     nj_engine *engine; // owned
     board *board;      // owned, mapped
@@ -298,7 +302,7 @@ typedef struct {
     bool keep_history;
     uint32_t top;
     nj_list_sink sink;
-    const nj_lists *lacking;
+    const nj_lists *lacking; // NULL: the pass is left out
 } pass;
 
 static nj_status run_pass(const nj_arguments *arguments, const nj_eval_inputs *inputs,
@@ -318,7 +322,7 @@ static nj_status run_pass(const nj_arguments *arguments, const nj_eval_inputs *i
         status = map_board(&w, err);
     }
     if (status == NJ_OK) {
-        w.masked = calloc(lists->masked->depth, sizeof *w.masked);
+        w.masked = calloc(inputs->settings.top, sizeof *w.masked);
         status = w.masked != NULL ? nj_user_table_apply(&inputs->held.users, &settings, err)
                                   : nj_fail(err, NJ_NO_MEMORY, "no memory for a list");
     }
@@ -338,14 +342,21 @@ nj_status nj_eval_decode(const nj_arguments *arguments, const nj_eval_inputs *in
 {
     const nj_settings *settings = &inputs->settings;
     const size_t beams = nj_max_size(settings->beam, settings->top);
+    const bool deep = lists->kept != NULL && lists->masked != NULL &&
+                      nj_sections_find(&inputs->job.sections, NJ_SECTION_POLICY) == NULL;
     const pass passes[] = {
-        {"users", true, (uint32_t)nj_min_size(beams, NJ_ROW_ITEMS_MAX), set_both, lists->kept},
-        {"users again, history kept", true, settings->top, set_kept, lists->kept},
-        {"users again, history masked", false, settings->top, set_masked, lists->masked},
+        {"users", true, (uint32_t)nj_min_size(beams, NJ_ROW_ITEMS_MAX), set_both,
+         deep ? lists->kept : NULL},
+        {deep ? "users again, history kept" : "users, history kept", true, settings->top, set_kept,
+         lists->kept},
+        {deep ? "users again, history masked" : "users, history masked", false, settings->top,
+         set_masked, lists->masked},
     };
     nj_status status = NJ_OK;
     for (size_t i = 0; i < sizeof passes / sizeof passes[0] && status == NJ_OK; i++) {
-        status = run_pass(arguments, inputs, &passes[i], process_count, lists, err);
+        if (passes[i].lacking != NULL) {
+            status = run_pass(arguments, inputs, &passes[i], process_count, lists, err);
+        }
     }
     return status;
 }

@@ -3,6 +3,7 @@
 const nj_example NJ_EXAMPLES[] = {
     {"baseline", "  nightjar baseline popularity --users histories.txt --out popular.jsonl\n"},
     {"bench engine", "  nightjar bench engine --bundle night.njb --beams 20\n"},
+    {"bench policy", "  nightjar bench policy --policies all --beams 20,50\n"},
     {"bundle pack", "  nightjar bundle pack --model checkpoint --catalogue cat \\\n"
                     "      --histories histories.txt --out night.njb\n"},
     {"bundle verify", "  nightjar bundle verify night.njb\n"},
@@ -30,6 +31,9 @@ const nj_example NJ_EXAMPLES[] = {
     {"policy check", "  nightjar policy check policy.yaml --bundle night.njb --top 10\n"},
     {"policy explain", "  nightjar policy explain policy.yaml --bundle night.njb --top 10\n"
                        "  nightjar policy explain --bundle night.njb       # its own\n"},
+    {"policy sweep", "  nightjar policy sweep --bundle night.njb --users histories.txt \\\n"
+                     "      --policy policy.yaml --pictures pictures \\\n"
+                     "      --curves 'mmr: rerank.method=mmr rerank.relevance=1,.9,.7'\n"},
     {"report", "  nightjar report --store store\n"
                "  nightjar report --store store --json | jq .actual\n"},
     {"run", "  nightjar run --bundle night.njb --users histories.txt --store store\n"

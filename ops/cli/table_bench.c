@@ -39,6 +39,21 @@ static const nj_option BENCH_KERNELS[] = {
     NJ_BENCH_REPORT_OPTIONS,
 };
 
+static const nj_option BENCH_POLICY[] = {
+    {"bundle", "FILE", NULL,
+     "decode with this bundle; default: TIGER's shape with random weights and items", false},
+    {"policies", "NAME[,...]", NULL,
+     "measure these: all is all that can be on together; default: each", false},
+    {"beams", "LIST", "20,50", "beam widths to measure", false},
+    {"top", "N", "10", "items of a list", false},
+    {"tokens", "N", "80", "encoder tokens a user", false},
+    {"users", "N", "32", "users a round, each without and with the policy", false},
+    {"rounds", "N", "7", "rounds; the median of what a policy adds is reported", false},
+    NJ_PRECISION_OPTION,
+    NJ_ENGINE_OPTIONS,
+    NJ_BENCH_REPORT_OPTIONS,
+};
+
 static const nj_option BENCH_QUANTIZER[] = {
     {"dims", "LIST", "64,128,768", "widths of an embedding", false},
     {"items", "N", "20000", "embeddings a round", false},
@@ -111,6 +126,8 @@ static const nj_command COMMANDS[] = {
                nj_command_bench_engine),
     NJ_COMMAND("bench kernels", "measure each set of kernels on the model's shapes", NULL,
                BENCH_KERNELS, nj_command_bench_kernels),
+    NJ_COMMAND("bench policy", "measure what each policy adds to decoding", NULL, BENCH_POLICY,
+               nj_command_bench_policy),
     NJ_COMMAND("bench quantizer", "measure giving embeddings their codes", NULL, BENCH_QUANTIZER,
                nj_command_bench_quantizer),
     NJ_COMMAND("bench show", "a saved run as tables, and beside another one", "FILE", BENCH_SHOW,

@@ -35,6 +35,33 @@ static const nj_option EVAL[] = {
     NJ_JSON_OPTION,
 };
 
+static const nj_option POLICY_SWEEP[] = {
+    {"bundle", "FILE", NULL, "decode with this bundle, and with variants of a policy in it", true},
+    NJ_USERS_FILE_OPTIONS,
+    {"training-users", "FILE", NULL,
+     "count how popular items are in these histories; default: in what --users leaves to training",
+     false},
+#define NJ_PLANNED NJ_PLANNED_OPTION
+#include "schemas/settings.def"
+    NJ_SPLIT_OPTIONS,
+    {"policy", "FILE", NULL, "the policy that is varied; default: the bundle's own, or none",
+     false},
+    {"curves", "TEXT", NULL,
+     "curves, by semicolons: \"mmr: rerank.method=mmr rerank.relevance=1,.9,.7\"; default: the "
+     "policy as it is",
+     false},
+    {"against", "FILE[,...]", NULL, "judge these lists, too", false},
+    {"embeddings", "FILE", NULL,
+     "item vectors in the catalogue's order (.npy), for diversity; default: the bundle's", false},
+    {"pictures", "DIR", NULL, "draw the curves into this folder (SVG)", false},
+    {"resamples", "N", "1000", "resamples of the users that intervals are made of; 0: none", false},
+    {"seed", "N", "0", "of the resamples", false},
+    {"procs", "N", "1", "processes that decode; the result is the same", false},
+    NJ_PRECISION_OPTION,
+    NJ_ENGINE_OPTIONS,
+    NJ_JSON_OPTION,
+};
+
 static const nj_option LAB[] = {
     {"data", "DIR", NULL, "the folder of the data set's files", true},
     {"kind", "NAME", NULL, "the data set: " NJ_LAB_KINDS "; default: the one whose files are there",
@@ -96,6 +123,8 @@ static const nj_command COMMANDS[] = {
                "popularity|co-visitation|item-knn|sasrec", BASELINE, nj_command_baseline),
     NJ_COMMAND("eval", "recall, NDCG and MRR of lists against held-out items", NULL, EVAL,
                nj_command_eval),
+    NJ_COMMAND("policy sweep", "what variants of a policy give, and what they cost", NULL,
+               POLICY_SWEEP, nj_command_policy_sweep),
     NJ_COMMAND("lab data", "a public data set in the forms of the other commands", NULL, LAB_DATA,
                nj_command_lab_data),
     NJ_COMMAND("lab", "the whole method on one page, from a public data set", NULL, LAB,

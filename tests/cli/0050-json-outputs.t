@@ -50,6 +50,7 @@ json bundle-verify bundle verify c.njb
 json baseline baseline popularity --ids "$items" --users users.txt --out popular.jsonl
 json eval eval --bundle b.njb --users users.txt
 json eval eval --bundle b.njb --users users.txt --against popular.jsonl --per-user judged.jsonl
+json policy-sweep policy sweep --bundle b.njb --users users.txt --against popular.jsonl --curves 'caps: fill.near=true'
 json embed embed --items "$data/items.tsv" --quiet --dimensions 4 --out T.npy
 json keys keys --out key
 json store-publish store publish "$generation" --store store
@@ -63,6 +64,7 @@ json run run --bundle b.njb --users users.txt --store store --workers 1
 json bench-collisions bench collisions --items 500 --levels 2 --codes 64
 json bench-engine bench engine --users 1 --rounds 1 --beams 2 --bundle b.njb
 json bench-kernels bench kernels --kernels ref --shape 3,5,7 --rounds 1
+json bench-policy bench policy --users 1 --rounds 1 --beams 10 --tokens 6 --bundle b.njb
 json bench-quantizer bench quantizer --dims 8 --items 500 --levels 2 --codes 16 --rounds 1
 json bench-store bench store --rows 200 --rounds 1
 json bench-train bench train --layers 1 --decoder-layers 1 --batch 2 --rounds 1

@@ -45,6 +45,15 @@ rows_are "trie: an array and nodes with pointers beside it" '
     [(r["layout"], r["shape"]) for r in rows] == [("trie", "clustered"), ("array", "clustered"), ("pointers", "clustered")]
     and rows[1]["bytes_per_item"] == 3 * 2 + 4 and rows[0]["bytes_per_item"] < rows[1]["bytes_per_item"] < rows[2]["bytes_per_item"]'
 
+expect_exit 0 '' -- nightjar bench policy --bundle b.njb --users 2 --rounds 2 --beams 10,20 --tokens 9 --batch 3 --json
+rows_are "policy: a row for each policy and beam, and what it adds is what decoding takes with it and without" '
+    [r["beam"] for r in rows] == [10] * 15 + [20] * 15 and len({r["policy"] for r in rows}) == 15 and rows[14]["policy"] == "all"
+    and all(r["us"] > 0 and r["us_off"] > 0 and near(r["users_per_core_s"], 1e6 / r["us"]) and r["extra"] > -1 for r in rows)
+    and all(r["top"] == 10 and r["tokens"] == 9 and r["batch"] == 3 and r["rounds"] == 2 for r in rows)'
+expect_exit 0 '' -- nightjar bench policy --bundle b.njb --users 1 --rounds 1 --beams 10 --policies cold,all --json
+rows_are "policy: some of them can be chosen" '[r["policy"] for r in rows] == ["cold", "all"]'
+expect_exit 2 '--policies: "colt" is none of nothing, neighbours' -- nightjar bench policy --policies all,colt
+
 expect_exit 0 '' -- nightjar bench quantizer --dims 4,33 --items 50 --codes 8 --rounds 1 --json
 rows_are "quantizer: keys that scripts read" '
     [r["dim"] for r in rows] == [4, 33] and all(near(r["gflops"], r["items_per_s"] * 2e-9 * 3 * 8 * r["dim"]) for r in rows)

@@ -47,9 +47,8 @@ nj_status nj_fresh_init(const nj_policy *policy, const nj_catalogue_view *catalo
                         nj_fresh *out, nj_error *err)
 {
     const nj_trie *trie = &catalogue->trie;
-    nj_fresh fresh = {.policy = policy,
-                      .sids = &catalogue->sids,
-                      .wanted = nj_policy_fresh_places(policy, top)};
+    nj_fresh fresh = {
+        .policy = policy, .sids = &catalogue->sids, .wanted = nj_policy_fresh_places(policy, top)};
     if (policy->fresh_share > 0) {
         fresh.day_of = attributes->columns[policy->fresh_attribute].day_of;
         fresh.rows = malloc(nj_fresh_bytes(policy, trie));

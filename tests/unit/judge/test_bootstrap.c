@@ -189,14 +189,32 @@ static void check_no_interval(size_t users, uint32_t resamples, double value)
     nj_bootstrap_fini(&bootstrap);
 }
 
+// Of `users` users none has a hit with a chance of 2.5 % where the true share is the bound.
+static void a_share_that_nobody_shows_has_an_upper_bound(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 1000; i++) {
+        a[i] = NJ_RANK_NONE;
+    }
+    for (size_t users = 1; users <= 1000; users *= 10) {
+        nj_bootstrap bootstrap = resample(1, users, 50, 1);
+        const nj_estimate found = nj_bootstrap_value(&bootstrap, 0, RECALL, AT_10);
+        double none = 1;
+        for (size_t i = 0; i < users; i++) {
+            none *= 1 - found.high;
+        }
+        assert_true(found.has_interval && found.value == 0 && found.low == 0);
+        assert_true(fabs(none - 0.025) < 1e-12);
+        assert_true(found.high == nj_bootstrap_value(&bootstrap, 0, NDCG, AT_10).high);
+        nj_bootstrap_fini(&bootstrap);
+    }
+    assert_true(nj_no_hit_bound(0) == 1);
+    check_no_interval(100, 0, 0); // nothing was resampled
+}
+
 static void where_nothing_varies_there_is_no_interval(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 100; i++) {
-        a[i] = NJ_RANK_NONE;
-    }
-    check_no_interval(100, 50, 0); // no hit
-    check_no_interval(1, 50, 0);
     check_no_interval(0, 50, 0); // nobody
     for (size_t i = 0; i < 100; i++) {
         a[i] = 3;
@@ -204,8 +222,10 @@ static void where_nothing_varies_there_is_no_interval(void **state)
     check_no_interval(100, 50, 1); // all hits
     check_no_interval(1, 50, 1);
     a[0] = UINT32_MAX;
-    check_no_interval(100, 0, 0.99); // no resamples
-    check_no_interval(1, 1, 0);      // a rank far behind all cut-offs
+    check_no_interval(100, 0, 0.99);         // no resamples
+    nj_bootstrap far = resample(1, 1, 1, 1); // a rank far behind all cut-offs is no hit
+    assert_true(nj_bootstrap_value(&far, 0, RECALL, AT_10).high == nj_no_hit_bound(1));
+    nj_bootstrap_fini(&far);
 }
 
 static void quantiles_lie_between_the_values(void **state)
@@ -228,6 +248,7 @@ int main(void)
         cmocka_unit_test(the_plainest_bootstrap_says_the_same),
         cmocka_unit_test(intervals_hold_the_truth_as_often_as_they_say),
         cmocka_unit_test(the_same_seed_says_the_same_and_a_model_is_judged_alike_beside_any_other),
+        cmocka_unit_test(a_share_that_nobody_shows_has_an_upper_bound),
         cmocka_unit_test(where_nothing_varies_there_is_no_interval),
         cmocka_unit_test(quantiles_lie_between_the_values),
     };
