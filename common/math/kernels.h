@@ -18,7 +18,7 @@
 // linear_many and linear_transposed (int8.h, kernels_bf16.inc.c); all else in them is the fastest exact set's. What each class
 // promises stands in schemas/numeric_class.def.
 //
-// NaN       an input that is NaN is outside the contract, but no set hides it: relu, gated_gelu, softmax and products pass it on.
+// NaN       an input that is NaN is outside the contract, but no set hides it: relu, gated_gelu, gated_silu, softmax and products pass it on.
 // Scratch   no set allocates; matmul_nt, matmul_nn and matmul_tn use at most 48 KiB of stack, the linears of int8 and bf16 at most 80 KiB. All
 //           functions may run on several threads at once.
 // Speed     matmul_nt transposes B at each call; where the same B serves many calls, matmul_nn on a stored transpose is faster. matmul_nn copies what is behind the last
@@ -108,6 +108,9 @@ typedef struct {
     void (*relu)(size_t rows, size_t columns, float *X, size_t ldx);
     /// X = gelu_new(X) * gate, in place in X: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) * gate.
     void (*gated_gelu)(size_t rows, size_t columns, float *X, size_t ldx, const float *gate,
+                       size_t ldg);
+    /// X = silu(X) * gate, in place in X: x / (1 + exp(-x)) * gate.
+    void (*gated_silu)(size_t rows, size_t columns, float *X, size_t ldx, const float *gate,
                        size_t ldg);
     /// Y += X, row by row.
     void (*add)(size_t rows, size_t columns, const float *X, size_t ldx, float *Y, size_t ldy);

@@ -208,6 +208,16 @@ static void ref_gated_gelu(size_t rows, size_t columns, float *X, size_t ldx, co
     }
 }
 
+static void ref_gated_silu(size_t rows, size_t columns, float *X, size_t ldx, const float *gate,
+                           size_t ldg)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < columns; i++) {
+            X[r * ldx + i] = nj_silu(X[r * ldx + i]) * gate[r * ldg + i];
+        }
+    }
+}
+
 static void ref_add(size_t rows, size_t columns, const float *X, size_t ldx, float *Y, size_t ldy)
 {
     for (size_t r = 0; r < rows; r++) {
@@ -316,6 +326,7 @@ const nj_kernels nj_kernels_ref = {
     .rms_norm = ref_rms_norm,
     .relu = ref_relu,
     .gated_gelu = ref_gated_gelu,
+    .gated_silu = ref_gated_silu,
     .add = ref_add,
     .scale = ref_scale,
     .drop = ref_drop,

@@ -425,7 +425,7 @@ static void vector_matmul_tn(size_t M, size_t N, size_t K, const float *A, size_
     }
 }
 
-// ---- rows: nj_exp, nj_tanh and nj_gelu of vecmath.h, operation by operation
+// ---- rows: nj_exp of vecmath.h, operation by operation
 
 static inline vec exp_vec(vec x)
 {
@@ -442,29 +442,6 @@ static inline vec exp_vec(vec x)
     p = vec_fma(p, r, vec_set(1.0f));
     p = vec_fma(p, r, vec_set(1.0f));
     return vec_scale_power(p, n);
-}
-
-static inline vec tanh_vec(vec x)
-{
-    vec one = vec_set(1.0f);
-    vec magnitude = vec_min(vec_set(NJ_TANH_MAX), vec_abs(x));
-    vec square = vec_mul(magnitude, magnitude);
-    vec p = vec_fma(vec_set(NJ_TANH_P4), square, vec_set(NJ_TANH_P3));
-    p = vec_fma(p, square, vec_set(NJ_TANH_P2));
-    p = vec_fma(p, square, vec_set(NJ_TANH_P1));
-    p = vec_fma(p, square, vec_set(NJ_TANH_P0));
-    vec small = vec_fma(vec_mul(p, square), magnitude, magnitude);
-    vec divisor = vec_add(exp_vec(vec_add(magnitude, magnitude)), one);
-    vec large = vec_sub(one, vec_div(vec_set(2.0f), divisor));
-    return vec_copysign(vec_select_less(magnitude, vec_set(NJ_TANH_SMALL), small, large), x);
-}
-
-static inline vec gelu_vec(vec x)
-{
-    vec one = vec_set(1.0f);
-    vec inner = vec_mul(x, vec_fma(vec_set(NJ_GELU_CUBIC), vec_mul(x, x), one));
-    vec t = tanh_vec(vec_mul(vec_set(NJ_GELU_SLOPE), inner));
-    return vec_mul(vec_mul(vec_set(0.5f), x), vec_add(one, t));
 }
 
 static inline float find_maximum(size_t columns, const float *row)
@@ -601,30 +578,6 @@ static void vector_rms_norm(size_t rows, size_t D, const float *X, size_t ldx, c
     }
 }
 
-static void vector_relu(size_t rows, size_t columns, float *X, size_t ldx)
-{
-    for (size_t r = 0; r < rows; r++) {
-        float *row = X + r * ldx;
-        for (size_t i = 0; i < columns; i += VEC_FLOATS) {
-            vec x = load_first(row + i, columns - i, 0.0f);
-            store_first(row + i, columns - i, vec_max(vec_set(0.0f), x));
-        }
-    }
-}
-
-static void vector_gated_gelu(size_t rows, size_t columns, float *X, size_t ldx, const float *gate,
-                              size_t ldg)
-{
-    for (size_t r = 0; r < rows; r++) {
-        float *row = X + r * ldx;
-        for (size_t i = 0; i < columns; i += VEC_FLOATS) {
-            vec x = load_first(row + i, columns - i, 0.0f);
-            vec g = load_first(gate + r * ldg + i, columns - i, 0.0f);
-            store_first(row + i, columns - i, vec_mul(gelu_vec(x), g));
-        }
-    }
-}
-
 static void vector_add(size_t rows, size_t columns, const float *X, size_t ldx, float *Y,
                        size_t ldy)
 {
@@ -637,6 +590,10 @@ static void vector_add(size_t rows, size_t columns, const float *X, size_t ldx, 
         }
     }
 }
+
+// ---- activations
+
+#include "common/math/kernels_activations.inc.c"
 
 // ---- training
 
@@ -665,6 +622,7 @@ const nj_kernels VECTOR_SET = {
     .rms_norm = vector_rms_norm,
     .relu = vector_relu,
     .gated_gelu = vector_gated_gelu,
+    .gated_silu = vector_gated_silu,
     .add = vector_add,
     .scale = vector_scale,
     .drop = vector_drop,

@@ -1,4 +1,4 @@
-// vecmath.h - exp, log, tanh and GELU in float32, one value at a time: the law of the class "exact".
+// vecmath.h - exp, log, tanh, GELU and SiLU in float32, one value at a time: the law of the class "exact".
 //
 // Each function is a fixed list of correctly rounded float32 operations (add, subtract, multiply, divide, fma, compare), with no
 // table, no library call and no branch that changes a result's rounding. A vector version that does the same list in each
@@ -145,6 +145,12 @@ static inline float nj_gelu(float x)
 {
     float inner = x * fmaf(NJ_GELU_CUBIC, x * x, 1.0f);
     return 0.5f * x * (1.0f + nj_tanh(NJ_GELU_SLOPE * inner));
+}
+
+/// x times its logistic function, "swish": x / (1 + e^-x). Large negative x give -0, NaN stays NaN.
+static inline float nj_silu(float x)
+{
+    return x / (1.0f + nj_exp(-x));
 }
 
 #endif

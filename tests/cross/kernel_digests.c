@@ -169,6 +169,7 @@ typedef enum {
     RMS_NORM,
     RELU,
     GATED_GELU,
+    GATED_SILU,
     ADD,
     SCALE,
     HEAD_SCORES,
@@ -176,9 +177,9 @@ typedef enum {
     ROW_COUNT
 } row_function;
 
-static const char *const ROW_NAMES[] = {"softmax", "log_sum_exp", "rms_norm",
-                                        "relu",    "gated_gelu",  "add",
-                                        "scale",   "head_scores", "head_mix"};
+static const char *const ROW_NAMES[] = {"softmax",     "log_sum_exp", "rms_norm", "relu",
+                                        "gated_gelu",  "gated_silu",  "add",      "scale",
+                                        "head_scores", "head_mix"};
 
 static void apply(const nj_kernels *k, row_function which, matrix *X, const matrix *other,
                   matrix *out)
@@ -200,6 +201,9 @@ static void apply(const nj_kernels *k, row_function which, matrix *X, const matr
         break;
     case GATED_GELU:
         k->gated_gelu(ROWS, columns, X->data, X->ld, other->data, other->ld);
+        break;
+    case GATED_SILU:
+        k->gated_silu(ROWS, columns, X->data, X->ld, other->data, other->ld);
         break;
     case ADD:
         k->add(ROWS, columns, other->data, other->ld, X->data, X->ld);

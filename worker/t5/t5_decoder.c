@@ -20,10 +20,10 @@ static step_cache get_cache(const nj_t5_batch *batch, size_t ld, size_t layer, s
 // The place for the keys and values of rows from `first` of the running step.
 static step_cache get_own_cache(const nj_t5_batch *batch, size_t ld, size_t layer, size_t first)
 {
-    if (batch->step + 1 == batch->limits.steps_max) {
+    if (batch->lineage.step + 1 == batch->limits.steps_max) {
         return (step_cache){batch->last_keys, batch->last_values};
     }
-    step_cache cache = get_cache(batch, ld, layer, batch->step);
+    step_cache cache = get_cache(batch, ld, layer, batch->lineage.step);
     return (step_cache){cache.keys + first * ld, cache.values + first * ld};
 }
 
@@ -32,21 +32,7 @@ void nj_t5_begin_step(nj_t5 *model, uint32_t step, const uint32_t *user, const u
 {
     nj_t5_batch *batch = &model->batch;
     assert(step < batch->limits.steps_max && row_count <= batch->limits.rows_max);
-    bool again = step > 0 && step == batch->step;
-    assert(step == 0 || step == batch->step + 1 || (again && step + 1 == batch->limits.steps_max));
-    if (!again) {
-        uint32_t *of_step_before = batch->ancestors;
-        batch->ancestors = batch->ancestors_of;
-        batch->ancestors_of = of_step_before;
-        batch->parent_count = batch->row_count;
-    }
-    for (size_t r = 0; step > 0 && r < row_count; r++) {
-        assert(parent[r] < batch->parent_count);
-        uint32_t *row = batch->ancestors + r * NJ_T5_STEPS_MAX;
-        memcpy(row, batch->ancestors_of + (size_t)parent[r] * NJ_T5_STEPS_MAX,
-               (step - 1) * sizeof *row);
-        row[step - 1] = parent[r];
-    }
+    nj_lineage_begin(&batch->lineage, step, parent, row_count);
     if (step == 0) {
         batch->from_start = true;
         for (size_t r = 0; r < row_count; r++) {
@@ -55,8 +41,6 @@ void nj_t5_begin_step(nj_t5 *model, uint32_t step, const uint32_t *user, const u
     }
     batch->user = user;
     batch->token = token;
-    batch->step = step;
-    batch->row_count = row_count;
 }
 
 static void embed_rows(const nj_t5 *model, size_t first, size_t count)
@@ -74,8 +58,8 @@ static void embed_rows(const nj_t5 *model, size_t first, size_t count)
 static void find_positions(const nj_t5_batch *batch, size_t ld, const uint32_t *ancestors, size_t i,
                            float *const *steps, const float **out)
 {
-    for (uint32_t s = 0; s <= batch->step; s++) {
-        out[s] = steps[s] + (s < batch->step ? ancestors[s] : i) * ld;
+    for (uint32_t s = 0; s <= batch->lineage.step; s++) {
+        out[s] = steps[s] + (s < batch->lineage.step ? ancestors[s] : i) * ld;
     }
 }
 
@@ -87,18 +71,18 @@ static void attend_self(const nj_t5 *model, size_t layer, size_t first, size_t c
     size_t ld = model->HE_row;
     size_t H = model->config.H;
     size_t E = model->config.E;
-    size_t T = batch->step + 1;
+    size_t T = batch->lineage.step + 1;
     float *keys[NJ_T5_STEPS_MAX];
     float *values[NJ_T5_STEPS_MAX];
     for (uint32_t s = 0; s < T; s++) {
-        step_cache cache = s < batch->step ? get_cache(batch, ld, layer, s)
-                                           : get_own_cache(batch, ld, layer, first);
+        step_cache cache = s < batch->lineage.step ? get_cache(batch, ld, layer, s)
+                                                   : get_own_cache(batch, ld, layer, first);
         keys[s] = cache.keys;
         values[s] = cache.values;
     }
     const float *at[NJ_T5_STEPS_MAX];
     for (size_t i = 0; i < count; i++) {
-        const uint32_t *ancestors = batch->ancestors + (first + i) * NJ_T5_STEPS_MAX;
+        const uint32_t *ancestors = nj_lineage_of(&batch->lineage, first + i);
         float *scores = batch->self_scores + i * H * NJ_T5_STEPS_MAX;
         find_positions(batch, ld, ancestors, i, keys, at);
         kernels->head_scores(T, H, E, batch->mixed + i * ld, at, scores, NJ_T5_STEPS_MAX);
@@ -107,7 +91,7 @@ static void attend_self(const nj_t5 *model, size_t layer, size_t first, size_t c
     }
     kernels->softmax(count * H, T, batch->self_scores, NJ_T5_STEPS_MAX);
     for (size_t i = 0; i < count; i++) {
-        const uint32_t *ancestors = batch->ancestors + (first + i) * NJ_T5_STEPS_MAX;
+        const uint32_t *ancestors = nj_lineage_of(&batch->lineage, first + i);
         const float *weights = batch->self_scores + i * H * NJ_T5_STEPS_MAX;
         find_positions(batch, ld, ancestors, i, values, at);
         kernels->head_mix(T, H, E, weights, NJ_T5_STEPS_MAX, at, batch->mixed + i * ld);
@@ -123,7 +107,7 @@ static void attend_user(const nj_t5 *model, size_t layer, uint32_t user, size_t 
     size_t ld = model->HE_row;
     size_t S = batch->offset[user + 1] - batch->offset[user];
     size_t columns = nj_t5_columns(S);
-    size_t ld_scores = nj_t5_row(columns);
+    size_t ld_scores = nj_claim_row(columns);
     const float *keys = nj_t5_cross_keys(model, layer, user);
     for (size_t h = 0; h < model->config.H; h++) {
         const float *values = nj_t5_cross_values(model, layer, h, batch->offset[user]);
@@ -202,8 +186,8 @@ void nj_t5_logits(nj_t5 *model, uint32_t step, uint32_t first, uint32_t count, f
     const nj_kernels *kernels = model->kernels;
     const nj_t5_batch *batch = &model->batch;
     const nj_t5_config *config = &model->config;
-    assert(step == batch->step && count <= batch->limits.chunk_rows_max);
-    assert(first <= batch->row_count && count <= batch->row_count - first);
+    assert(step == batch->lineage.step && count <= batch->limits.chunk_rows_max);
+    assert(first <= batch->lineage.row_count && count <= batch->lineage.row_count - first);
 
     nj_t5_enter_decoder(model, first, count);
     run_rest(model, 0, first, count);

@@ -35,7 +35,7 @@ static void attend_block(nj_t5 *model, float *q, const float *k, const float *v,
     nj_t5_batch *batch = &model->batch;
     size_t E = model->config.E;
     size_t ld = model->HE_row;
-    size_t ld_scores = nj_t5_row(nj_t5_columns(S));
+    size_t ld_scores = nj_claim_row(nj_t5_columns(S));
     for (size_t h = 0; h < model->config.H; h++) {
         float *head = q + first * ld + h * E;
         kernels->matmul_nt(rows, S, E, head, ld, k + h * E, ld, batch->scores, ld_scores);
@@ -145,7 +145,7 @@ void nj_t5_begin_batch(nj_t5 *model, const nj_t5_limits *limits, const uint32_t 
                        const uint32_t *offset, uint32_t B, nj_arena *arena)
 {
     check_batch(limits, offset, B);
-    nj_t5_claim claim = {.arena = arena};
+    nj_claim claim = {.arena = arena};
     model->batch = (nj_t5_batch){.limits = *limits, .B = B};
     nj_t5_claim_batch(model, &claim);
     memcpy(model->batch.offset, offset, ((size_t)B + 1) * sizeof *offset);

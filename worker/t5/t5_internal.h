@@ -3,12 +3,14 @@
 #define NJ_WORKER_T5_T5_INTERNAL_H
 
 #include "common/base/checked.h"
+#include "worker/model/claim.h"
+#include "worker/model/lineage.h"
+#include "worker/model/weights.h"
 #include "worker/t5/t5.h"
 
 // Rows that pass through a feed-forward or an attention at a time: [96, F] of F = 1024 is 390 kB and stays in L2.
 #define NJ_T5_BLOCK_ROWS 96
 #define NJ_T5_COLUMNS 16
-#define NJ_T5_NAME_BYTES 128
 #define NJ_T5_EMBEDDING "shared.weight"
 #define NJ_T5_HEAD "lm_head.weight"
 
@@ -72,17 +74,12 @@ typedef struct {
     float
         *mixed; // [chunk_rows_max, HE_row] queries; each head's slot then receives its mixed values
     float *self_scores; // [chunk_rows_max, H, NJ_T5_STEPS_MAX]
-    uint32_t *
-        ancestors; // [rows_max, NJ_T5_STEPS_MAX] row of step s that row r of this step descends from, s < step
-    uint32_t *ancestors_of; // the same of the step before
 
     // The announced step, borrowed until the next.
+    nj_lineage lineage;
     const uint32_t *user;
     const uint32_t *token;
-    uint32_t step;
     bool from_start; // every row of step 0 is the start token
-    uint32_t row_count;
-    uint32_t parent_count; // rows of the step before
 } nj_t5_batch;
 
 // ---- tables: what depends on a token alone, computed once by the same code that computes it for a batch ----
@@ -109,7 +106,7 @@ struct nj_t5 {
     const float *embedding; // [V, D]
     nj_linear head;         // [V, D]
     float output_scale;     // D^-0.5 or 1
-    size_t D_row;           // distance between rows of scratch in floats, see nj_t5_row
+    size_t D_row;           // distance between rows of scratch in floats, see nj_claim_row
     size_t HE_row;
     size_t F_row;
     nj_t5_token_table encoder_tokens;
@@ -120,22 +117,7 @@ struct nj_t5 {
     nj_t5_batch batch;
 };
 
-// ---- claims (t5_claim.c): what is planned and what is taken are the same lines of code ----
-
-typedef struct {
-    nj_arena *arena; // NULL: count only
-    size_t bytes;    // claimed so far; SIZE_MAX once it has overflowed
-} nj_t5_claim;
-
-/// [outer, rows, row_bytes] from the arena, or NULL when only counting.
-void *nj_t5_claim_bytes(nj_t5_claim *claim, size_t outer, size_t rows, size_t row_bytes);
-float *nj_t5_claim_floats(nj_t5_claim *claim, size_t outer, size_t rows, size_t row_floats);
-
-/// Distance between rows of n floats: rows of a multiple of 4,096 bytes would all fall on the same sets of the L1 cache.
-static inline size_t nj_t5_row(size_t n)
-{
-    return n % 1024 == 0 ? n + 16 : n;
-}
+// ---- sizes ----
 
 /// Columns of a matrix whose columns are a user's S tokens: whole registers of any kernel set.
 static inline size_t nj_t5_columns(size_t S)
@@ -168,7 +150,7 @@ typedef struct {
     size_t rule;
 
     // The tensor of the last successful nj_t5_walk_next.
-    char name[NJ_T5_NAME_BYTES];
+    char name[NJ_WEIGHT_NAME_BYTES];
     size_t shape[2];
     size_t dim_count;
     bool is_linear; // its slot is an nj_linear, else a const float *
@@ -205,7 +187,7 @@ void nj_t5_bias_expand(nj_t5 *model);
     ((size_t)64 << 20) // larger ones are not worth their memory, and are left out
 
 /// The tables that `savings` allow and that fit; D_row and HE_row are set.
-void nj_t5_claim_tables(nj_t5 *model, nj_savings savings, nj_t5_claim *claim);
+void nj_t5_claim_tables(nj_t5 *model, nj_savings savings, nj_claim *claim);
 /// Fills those that were claimed; the weights are open. Takes scratch and gives it back. NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_t5_fill_tables(nj_t5 *model, nj_error *err);
 /// out[i] = table[token[i]], rows of HE_row; `count` of them.
@@ -251,9 +233,9 @@ void nj_t5_feed_forward(const nj_t5 *model, const nj_t5_block *block, size_t row
 // ---- scratch (t5_batch.c) ----
 
 /// Claims what lives as long as the batch, then what only the encoder needs, then what only the decoder needs.
-void nj_t5_claim_batch(nj_t5 *model, nj_t5_claim *claim);
-void nj_t5_claim_encoder(nj_t5 *model, nj_t5_claim *claim);
-void nj_t5_claim_decoder(nj_t5 *model, nj_t5_claim *claim);
+void nj_t5_claim_batch(nj_t5 *model, nj_claim *claim);
+void nj_t5_claim_encoder(nj_t5 *model, nj_claim *claim);
+void nj_t5_claim_decoder(nj_t5 *model, nj_claim *claim);
 /// Sets the row strides from the config.
 void nj_t5_set_rows(nj_t5 *model);
 

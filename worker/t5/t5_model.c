@@ -4,27 +4,27 @@
 #include "common/base/checked.h"
 #include "worker/t5/t5_internal.h"
 
-static void claim_blocks(nj_t5 *model, nj_t5_claim *claim)
+static void claim_blocks(nj_t5 *model, nj_claim *claim)
 {
     const nj_t5_config *config = &model->config;
     model->encoder.blocks =
-        nj_t5_claim_bytes(claim, 1, config->encoder_layers, sizeof *model->encoder.blocks);
+        nj_claim_bytes(claim, 1, config->encoder_layers, sizeof *model->encoder.blocks);
     model->decoder.blocks =
-        nj_t5_claim_bytes(claim, 1, config->decoder_layers, sizeof *model->decoder.blocks);
+        nj_claim_bytes(claim, 1, config->decoder_layers, sizeof *model->decoder.blocks);
     for (uint32_t l = 0; l < config->decoder_layers; l++) {
-        nj_linear *heads = nj_t5_claim_bytes(claim, 1, config->H, sizeof *heads);
+        nj_linear *heads = nj_claim_bytes(claim, 1, config->H, sizeof *heads);
         if (claim->arena != NULL) {
             model->decoder.blocks[l].cross_v_heads = heads;
         }
     }
-    model->encoder_bucket = nj_t5_claim_bytes(claim, 1, (size_t)config->distance_max + 1,
-                                              sizeof *model->encoder_bucket);
-    model->decoder_bias = nj_t5_claim_floats(claim, 1, NJ_T5_STEPS_MAX, config->H);
+    model->encoder_bucket =
+        nj_claim_bytes(claim, 1, (size_t)config->distance_max + 1, sizeof *model->encoder_bucket);
+    model->decoder_bias = nj_claim_floats(claim, 1, NJ_T5_STEPS_MAX, config->H);
 }
 
-static void *claim_pack(nj_t5_claim *claim, const nj_kernels *kernels, size_t N, size_t K)
+static void *claim_pack(nj_claim *claim, const nj_kernels *kernels, size_t N, size_t K)
 {
-    return nj_t5_claim_bytes(claim, 1, 1, kernels->linear_pack_bytes(N, K));
+    return nj_claim_bytes(claim, 1, 1, kernels->linear_pack_bytes(N, K));
 }
 
 static bool wants_pack(const nj_t5_walk *walk, const nj_kernels *kernels)
@@ -32,7 +32,7 @@ static bool wants_pack(const nj_t5_walk *walk, const nj_kernels *kernels)
     return walk->packing != NJ_T5_PACK_TRANSPOSED || kernels->packs_transposed;
 }
 
-static void plan_linear(const nj_t5_walk *walk, const nj_kernels *kernels, nj_t5_claim *claim)
+static void plan_linear(const nj_t5_walk *walk, const nj_kernels *kernels, nj_claim *claim)
 {
     size_t heads = walk->packing == NJ_T5_PACK_HEADS ? walk->config->H : 1;
     for (size_t h = 0; h < heads && wants_pack(walk, kernels); h++) {
@@ -44,7 +44,7 @@ static void plan_linear(const nj_t5_walk *walk, const nj_kernels *kernels, nj_t5
 static size_t plan_arena(const nj_t5_config *config, const nj_kernels *kernels, nj_savings savings)
 {
     nj_t5 draft = {.config = *config};
-    nj_t5_claim claim = {0};
+    nj_claim claim = {0};
     nj_t5_set_rows(&draft);
     claim_blocks(&draft, &claim);
     nj_t5_claim_tables(&draft, savings, &claim);
@@ -65,85 +65,48 @@ size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels, 
                                                                                     : SIZE_MAX;
 }
 
-// The section's bytes come from outside: a type, an address or a value that the kernels must not see is refused here.
-static nj_status find_floats(const nj_tensor_set *weights, const char *name, const size_t *shape,
-                             size_t dim_count, const float **out, nj_error *err)
-{
-    const nj_tensor *tensor;
-    nj_status status = nj_tensor_set_expect(weights, name, shape, dim_count, &tensor, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    if (tensor->type != NJ_TENSOR_F32) {
-        return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\" is not float32", tensor->file, name);
-    }
-    if ((uintptr_t)tensor->data % sizeof(float) != 0) {
-        return nj_fail(
-            err, NJ_INPUT, "%s: tensor \"%s\" begins at an address that is %zu modulo %zu",
-            tensor->file, name, (size_t)((uintptr_t)tensor->data % sizeof(float)), sizeof(float));
-    }
-    const float *values = (const float *)(const void *)tensor->data;
-    for (size_t i = 0; i < tensor->element_count; i++) {
-        if (!isfinite(values[i])) {
-            return nj_fail(err, NJ_INPUT, "%s: tensor \"%s\": element %zu of %zu is not finite",
-                           tensor->file, name, i, tensor->element_count);
-        }
-    }
-    *out = values;
-    return NJ_OK;
-}
-
-static void open_linear(nj_t5 *model, nj_t5_claim *claim, const float *weight, size_t N, size_t K,
-                        nj_linear *out)
-{
-    *out = (nj_linear){.weight = weight, .N = N, .K = K};
-    if (model->kernels->linear_pack_bytes(N, K) > 0) {
-        model->kernels->linear_pack(out, claim_pack(claim, model->kernels, N, K));
-    }
-}
-
 // The slot of the tensor at hand, and the heads' where it is packed by heads.
-static void open_walked(nj_t5 *model, nj_t5_claim *claim, const nj_t5_walk *walk,
-                        const float *values)
+static void open_walked(nj_t5 *model, nj_claim *claim, const nj_t5_walk *walk, const float *values)
 {
     nj_linear *slot = nj_t5_walk_slot(walk, model);
     size_t N = walk->shape[0];
     size_t K = walk->shape[1];
     if (walk->packing != NJ_T5_PACK_HEADS && wants_pack(walk, model->kernels)) {
-        open_linear(model, claim, values, N, K, slot);
+        nj_weights_open_linear(model->kernels, claim, values, N, K, slot);
         return;
     }
     *slot = (nj_linear){.weight = values, .N = N, .K = K};
     size_t E = model->config.E;
     nj_linear *heads = model->decoder.blocks[walk->slot_block].cross_v_heads;
     for (size_t h = 0; h < model->config.H && walk->packing == NJ_T5_PACK_HEADS; h++) {
-        open_linear(model, claim, values + h * E * K, E, K, &heads[h]);
+        nj_weights_open_linear(model->kernels, claim, values + h * E * K, E, K, &heads[h]);
     }
 }
 
-static nj_status open_embedding(nj_t5 *model, nj_t5_claim *claim, const nj_tensor_set *weights,
+static nj_status open_embedding(nj_t5 *model, nj_claim *claim, const nj_tensor_set *weights,
                                 nj_error *err)
 {
     const size_t shape[] = {model->config.V, model->config.D};
-    nj_status status = find_floats(weights, NJ_T5_EMBEDDING, shape, 2, &model->embedding, err);
+    nj_status status = nj_weights_find(weights, NJ_T5_EMBEDDING, shape, 2, &model->embedding, err);
     const float *head = model->embedding;
     if (status == NJ_OK && nj_tensor_set_find(weights, NJ_T5_HEAD) != NULL) {
-        status = find_floats(weights, NJ_T5_HEAD, shape, 2, &head, err);
+        status = nj_weights_find(weights, NJ_T5_HEAD, shape, 2, &head, err);
     }
     if (status == NJ_OK) {
-        open_linear(model, claim, head, model->config.V, model->config.D, &model->head);
+        nj_weights_open_linear(model->kernels, claim, head, model->config.V, model->config.D,
+                               &model->head);
     }
     return status;
 }
 
-static nj_status open_tensors(nj_t5 *model, nj_t5_claim *claim, const nj_tensor_set *weights,
+static nj_status open_tensors(nj_t5 *model, nj_claim *claim, const nj_tensor_set *weights,
                               nj_error *err)
 {
     nj_status status = open_embedding(model, claim, weights, err);
     nj_t5_walk walk = nj_t5_walk_begin(&model->config);
     while (status == NJ_OK && nj_t5_walk_next(&walk)) {
         const float *values = NULL;
-        status = find_floats(weights, walk.name, walk.shape, walk.dim_count, &values, err);
+        status = nj_weights_find(weights, walk.name, walk.shape, walk.dim_count, &values, err);
         if (status == NJ_OK && walk.is_linear) {
             open_walked(model, claim, &walk, values);
         } else if (status == NJ_OK) {
@@ -190,7 +153,7 @@ nj_status nj_t5_open(const nj_t5_config *config, const nj_tensor_set *weights,
     if (status != NJ_OK) {
         goto done;
     }
-    nj_t5_claim claim = {.arena = &model->arena};
+    nj_claim claim = {.arena = &model->arena};
     claim_blocks(model, &claim);
     nj_t5_claim_tables(model, savings, &claim);
     status = open_tensors(model, &claim, weights, err);

@@ -3,32 +3,32 @@
 
 #include "worker/t5/t5_internal.h"
 
-static void claim_token_table(const nj_t5 *model, nj_t5_claim *claim, nj_t5_token_table *out)
+static void claim_token_table(const nj_t5 *model, nj_claim *claim, nj_t5_token_table *out)
 {
     const size_t V = model->config.V;
-    out->q = nj_t5_claim_floats(claim, 1, V, model->HE_row);
-    out->k = nj_t5_claim_floats(claim, 1, V, model->HE_row);
-    out->v = nj_t5_claim_floats(claim, 1, V, model->HE_row);
+    out->q = nj_claim_floats(claim, 1, V, model->HE_row);
+    out->k = nj_claim_floats(claim, 1, V, model->HE_row);
+    out->v = nj_claim_floats(claim, 1, V, model->HE_row);
 }
 
-static void claim_prefix_table(const nj_t5 *model, nj_t5_claim *claim, nj_t5_prefix_table *out)
+static void claim_prefix_table(const nj_t5 *model, nj_claim *claim, nj_t5_prefix_table *out)
 {
     const size_t rows = (size_t)model->config.V + 1;
-    out->x = nj_t5_claim_floats(claim, 1, rows, model->D_row);
-    out->q = nj_t5_claim_floats(claim, 1, rows, model->HE_row);
+    out->x = nj_claim_floats(claim, 1, rows, model->D_row);
+    out->q = nj_claim_floats(claim, 1, rows, model->HE_row);
 }
 
-void nj_t5_claim_tables(nj_t5 *model, nj_savings savings, nj_t5_claim *claim)
+void nj_t5_claim_tables(nj_t5 *model, nj_savings savings, nj_claim *claim)
 {
     nj_t5_token_table tokens;
     nj_t5_prefix_table prefixes;
-    nj_t5_claim trial = {0};
+    nj_claim trial = {0};
     claim_token_table(model, &trial, &tokens);
     if ((savings & NJ_SAVING_TOKEN_TABLES) != 0 && trial.bytes <= NJ_T5_TABLES_BYTES_MAX / 2) {
         claim_token_table(model, claim, &model->encoder_tokens);
         claim_token_table(model, claim, &model->decoder_tokens);
     }
-    trial = (nj_t5_claim){0};
+    trial = (nj_claim){0};
     claim_prefix_table(model, &trial, &prefixes);
     if ((savings & NJ_SAVING_PREFIX_TABLES) != 0 && trial.bytes <= NJ_T5_TABLES_BYTES_MAX) {
         claim_prefix_table(model, claim, &model->prefixes);
@@ -90,7 +90,7 @@ nj_status nj_t5_fill_tables(nj_t5 *model, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
-    nj_t5_claim claim = {.arena = &arena};
+    nj_claim claim = {.arena = &arena};
     nj_t5_prefix_table prefixes = model->prefixes;
     model->prefixes = (nj_t5_prefix_table){0};
     model->batch = (nj_t5_batch){.limits = limits, .B = 1};
@@ -126,11 +126,11 @@ bool nj_t5_look_up_prefixes(const nj_t5 *model, size_t first, size_t count)
     const nj_t5_batch *batch = &model->batch;
     const nj_t5_prefix_table *table = &model->prefixes;
     const size_t HE = (size_t)model->config.H * model->config.E;
-    if (table->x == NULL || batch->step > 1 || !batch->from_start) {
+    if (table->x == NULL || batch->lineage.step > 1 || !batch->from_start) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        const size_t row = batch->step == 0 ? model->config.V : batch->token[first + i];
+        const size_t row = batch->lineage.step == 0 ? model->config.V : batch->token[first + i];
         memcpy(batch->x + i * model->D_row, table->x + row * model->D_row,
                model->config.D * sizeof(float));
         memcpy(batch->mixed + i * model->HE_row, table->q + row * model->HE_row,

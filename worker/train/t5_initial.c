@@ -12,7 +12,7 @@
 #define TWO_PI 6.283185307179586476925
 
 typedef struct {
-    char name[NJ_T5_NAME_BYTES];
+    char name[NJ_WEIGHT_NAME_BYTES];
     size_t shape[2];
     size_t dim_count;
     size_t at; // first value

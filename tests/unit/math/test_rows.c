@@ -14,14 +14,16 @@ typedef enum {
     RMS_NORM,
     RELU,
     GATED_GELU,
+    GATED_SILU,
     ADD,
     SCALE,
     SOFTMAX_BACKWARD,
     OP_COUNT
 } op;
 
-static const char *const OP_NAMES[] = {"softmax",    "log_sum_exp", "rms_norm", "relu",
-                                       "gated_gelu", "add",         "scale",    "softmax_backward"};
+static const char *const OP_NAMES[] = {"softmax", "log_sum_exp", "rms_norm",
+                                       "relu",    "gated_gelu",  "gated_silu",
+                                       "add",     "scale",       "softmax_backward"};
 
 typedef struct {
     guarded X;      // [rows, columns], in and out
@@ -50,6 +52,9 @@ static void apply(const nj_kernels *kernels, op which, operands *o)
         break;
     case GATED_GELU:
         kernels->gated_gelu(rows, columns, X, o->X.ld, o->other.data, o->other.ld);
+        break;
+    case GATED_SILU:
+        kernels->gated_silu(rows, columns, X, o->X.ld, o->other.data, o->other.ld);
         break;
     case ADD:
         kernels->add(rows, columns, o->other.data, o->other.ld, X, o->X.ld);
@@ -203,6 +208,8 @@ static void a_nan_is_not_hidden(void **state)
         kernels->relu(1, 20, row, 20);
         assert_true(isnan(row[2]));
         kernels->gated_gelu(1, 20, row, 20, row, 20);
+        assert_true(isnan(row[2]));
+        kernels->gated_silu(1, 20, row, 20, row, 20);
         assert_true(isnan(row[2]));
         kernels->softmax(1, 20, row, 20);
         assert_true(isnan(row[0]) && isnan(row[2]) && isnan(row[19]));

@@ -1,7 +1,10 @@
-#include "common/base/checked.h"
-#include "worker/t5/t5_internal.h"
+#include "worker/model/claim.h"
 
-void *nj_t5_claim_bytes(nj_t5_claim *claim, size_t outer, size_t rows, size_t row_bytes)
+#include <stdint.h>
+
+#include "common/base/checked.h"
+
+void *nj_claim_bytes(nj_claim *claim, size_t outer, size_t rows, size_t row_bytes)
 {
     size_t bytes;
     if (!nj_mul_size(outer, rows, &bytes) || !nj_mul_size(bytes, row_bytes, &bytes) ||
@@ -13,11 +16,11 @@ void *nj_t5_claim_bytes(nj_t5_claim *claim, size_t outer, size_t rows, size_t ro
     return claim->arena == NULL ? NULL : nj_arena_take(claim->arena, bytes);
 }
 
-float *nj_t5_claim_floats(nj_t5_claim *claim, size_t outer, size_t rows, size_t row_floats)
+float *nj_claim_floats(nj_claim *claim, size_t outer, size_t rows, size_t row_floats)
 {
     size_t row_bytes;
     if (!nj_mul_size(row_floats, sizeof(float), &row_bytes)) {
         row_bytes = SIZE_MAX;
     }
-    return nj_t5_claim_bytes(claim, outer, rows, row_bytes);
+    return nj_claim_bytes(claim, outer, rows, row_bytes);
 }

@@ -1,0 +1,111 @@
+// lm.h - decoder-only language models of HuggingFace checkpoints (Llama, Qwen2, Qwen3), for packed batches and beams.
+//
+//   prompt  all tokens of a user but the SID: keys and values of every layer, once a user, shared by his beams
+//   step 0  reads the state behind the prompt's last token; step t > 0 appends the token of level t - 1
+//
+// What the families differ in is read off the tensors that are there: biases of any projection, norms of each head's queries and keys (Qwen3),
+// a head of its own or the embedding's.
+//
+// Facts that surprise (Transformers 5.17): head_dim need not be hidden_size / heads; keys and values have fewer heads than queries, head h reads
+// number h / (H / G); a pair of the rotary positions is (i, i + E/2), not (2i, 2i + 1); the norm of queries and keys comes before the turn.
+#ifndef NJ_WORKER_DECODER_ONLY_LM_H
+#define NJ_WORKER_DECODER_ONLY_LM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "common/base/arena.h"
+#include "common/base/buffer.h"
+#include "common/base/error.h"
+#include "common/input/safetensors.h"
+#include "common/math/kernels.h"
+#include "worker/decoder_only/rope.h"
+
+#define NJ_LM_STEPS_MAX 8
+#define NJ_LM_WIDTH_MAX 65536 // D, F, H*E
+#define NJ_LM_LAYERS_MAX 512
+#define NJ_LM_VOCABULARY_MAX (1 << 24)
+#define NJ_LM_POSITIONS_MAX (1 << 20)
+
+typedef struct {
+    uint32_t D, H, E, F, V;
+    uint32_t G; // heads of keys and values; divides H
+    uint32_t layers;
+    uint32_t position_max; // max_position_embeddings
+    float epsilon;
+    nj_rope_config rope;
+} nj_lm_config;
+
+/// Whether config.json is of a decoder-only model: its model_type is one that nj_lm_config_read takes.
+bool nj_lm_knows(const json_t *json);
+
+/// Reads config.json's keys; every size is bounded; an unknown model_type, hidden_act, rope_type and a window that is in use are refused by
+/// name.
+///
+/// Returns   NJ_INPUT naming `what`, the key, the rule and the numbers; `out` is then unchanged
+/// Source    transformers 5.17, configuration_llama.py, configuration_qwen2.py, configuration_qwen3.py
+/// Proof     tests/unit/decoder_only/test_config.c
+NJ_CHECKED nj_status nj_lm_config_read(const json_t *json, const char *what, nj_lm_config *out,
+                                       nj_error *err);
+
+/// Checks every tensor of the model and appends them as one float32 safetensors file: the bundle's "weights" section. A tensor of a layer
+/// that this model would not use is refused: what it means is not known. Nothing is read before every shape has been checked.
+///
+/// Returns   NJ_INPUT with file, tensor, rule and both numbers; NJ_NO_MEMORY. `out` may then hold a partial file
+/// Proof     tests/unit/decoder_only/test_weights.c
+NJ_CHECKED nj_status nj_lm_weights_convert(const nj_lm_config *config, const nj_tensor_set *tensors,
+                                           nj_buffer *out, nj_error *err);
+
+typedef struct nj_lm nj_lm;
+
+// The most that one batch may hold; the scratch is planned for it.
+typedef struct {
+    uint32_t users_max;      // B
+    uint32_t tokens_max;     // sum of S over a batch, the common prefix aside
+    uint32_t sequence_max;   // longest S, likewise
+    uint32_t rows_max;       // rows (beams of all users) of one step
+    uint32_t chunk_rows_max; // rows computed at a time, of prompts too
+    uint32_t steps_max;      // L
+} nj_lm_limits;
+
+/// Opens a model over a "weights" section: pointers into it, plus packed copies where `kernels` wants them. `weights` and `kernels` outlive the
+/// model. NJ_INPUT names file, tensor and rule.
+///
+///   prefix         [prefix_count] tokens that every prompt begins with: computed here, once; each below V
+///   position_max   positions of the longest prompt and its steps, prefix included; at most config->position_max
+NJ_CHECKED nj_status nj_lm_open(const nj_lm_config *config, const nj_tensor_set *weights,
+                                const nj_kernels *kernels, const uint32_t *prefix,
+                                uint32_t prefix_count, uint32_t position_max, nj_lm **out,
+                                nj_error *err);
+void nj_lm_close(nj_lm **model);
+
+/// Bytes that nj_lm_open allocates (packed weights, positions, the prefix). SIZE_MAX on overflow.
+size_t nj_lm_model_bytes(const nj_lm_config *config, const nj_kernels *kernels,
+                         uint32_t prefix_count, uint32_t position_max);
+/// Bytes of scratch of one batch within `limits`. SIZE_MAX on overflow.
+size_t nj_lm_scratch_bytes(const nj_lm_config *config, const nj_lm_limits *limits,
+                           uint32_t prefix_count);
+
+/// Computes the prompts of B users packed end to end, `chunk_rows_max` tokens at a time. Everything is taken from `arena` (planned with
+/// nj_lm_scratch_bytes) and stays until the caller rewinds it. Tokens, limits and offsets are the engine's own: what breaks them asserts.
+///
+///   tokens  [offset[B]]  token ids behind the prefix, each below V
+///   offset  [B + 1]      user b's tokens are offset[b] .. offset[b+1]; at least one each; offset[0] = 0
+///
+/// Order     with kernels of class "exact" a user's bits depend on that user's tokens alone, not on the batch, its order or the chunks
+/// Source    Vaswani et al. 2017; Su et al. 2021 (rotary positions); Ainslie et al. 2023 (grouped queries); transformers 5.17,
+///           modeling_llama.py, modeling_qwen3.py
+/// Proof     tests/parity/test_decoder_only.c, tests/unit/decoder_only/test_model.c against double precision
+void nj_lm_begin_batch(nj_lm *model, const nj_lm_limits *limits, const uint32_t *tokens,
+                       const uint32_t *offset, uint32_t B, nj_arena *arena);
+
+/// The beam search's callbacks (worker/beam/beam.h). Row r of step t has user[r], parent[r] (a row of step t-1) and token[r], which step 0
+/// does not read; the arrays are borrowed until the next step begins. The last step may begin a second time with other rows.
+void nj_lm_begin_step(nj_lm *model, uint32_t step, const uint32_t *user, const uint32_t *parent,
+                      const uint32_t *token, uint32_t row_count);
+/// logits [count, V], row stride V, of rows [first, first+count), each asked for once and all before the next announcement.
+void nj_lm_logits(nj_lm *model, uint32_t step, uint32_t first, uint32_t count, float *logits);
+
+#endif

@@ -1,0 +1,185 @@
+#include <assert.h>
+#include <string.h>
+
+#include "worker/decoder_only/lm_internal.h"
+
+// Keys of rows [first, first + rows) of the chunk become columns from `position` on, values rows.
+static void keep_keys(const nj_lm *model, const nj_lm_cache *cache, size_t first, size_t rows,
+                      size_t position)
+{
+    const nj_lm_batch *batch = &model->batch;
+    const size_t width = nj_lm_key_width(&model->config);
+    for (size_t r = 0; r < rows; r++) {
+        const float *key = batch->k + (first + r) * model->HE_row;
+        for (size_t i = 0; i < width; i++) {
+            cache->keys[i * cache->columns + position + r] = key[i];
+        }
+        memcpy(cache->values + (position + r) * width, batch->v + (first + r) * model->HE_row,
+               width * sizeof(float));
+    }
+}
+
+// A run of a chunk's rows that belong to one user: rows [first, first + rows), his tokens from `position` on, the prefix aside.
+typedef struct {
+    uint32_t user;
+    size_t first;
+    size_t rows;
+    size_t position;
+} user_run;
+
+static user_run find_run(const nj_lm_batch *batch, size_t first, size_t rows, size_t prefix)
+{
+    user_run run = {.user = batch->row_user[first],
+                    .first = first,
+                    .position = batch->row_position[first] - prefix};
+    while (first + run.rows < rows && batch->row_user[first + run.rows] == run.user) {
+        run.rows++;
+    }
+    return run;
+}
+
+static void attend_users(nj_lm *model, size_t layer, size_t rows)
+{
+    const size_t prefix = model->prefix_count;
+    user_run run;
+    for (size_t first = 0; first < rows; first += run.rows) {
+        run = find_run(&model->batch, first, rows, prefix);
+        nj_lm_sight sight = {.prefix = nj_lm_prefix_cache(model, layer),
+                             .prefix_count = (uint32_t)prefix,
+                             .own = nj_lm_prompt_cache(model, layer, run.user),
+                             .own_count = (uint32_t)(run.position + run.rows),
+                             .causal = true};
+        keep_keys(model, &sight.own, run.first, run.rows, run.position);
+        nj_lm_attend(model, &sight, run.first, run.rows);
+    }
+}
+
+static void run_layers(nj_lm *model, size_t rows)
+{
+    for (size_t l = 0; l < model->config.layers; l++) {
+        nj_lm_project(model, &model->layers[l], rows);
+        attend_users(model, l, rows);
+        nj_lm_finish_layer(model, &model->layers[l], rows);
+    }
+}
+
+// The state behind each user's last token, where this chunk has it.
+static void keep_last(nj_lm *model, size_t rows)
+{
+    nj_lm_batch *batch = &model->batch;
+    const size_t D = model->config.D;
+    for (size_t r = 0; r < rows; r++) {
+        const uint32_t b = batch->row_user[r];
+        const size_t S = batch->offset[b + 1] - batch->offset[b];
+        if (batch->row_position[r] == model->prefix_count + S - 1) {
+            memcpy(batch->behind + b * D, batch->x + r * model->D_row, D * sizeof(float));
+        }
+    }
+}
+
+// Tokens [first, first + rows) of the batch, whose users are walked along.
+static void run_chunk(nj_lm *model, const uint32_t *tokens, size_t first, size_t rows,
+                      uint32_t *user)
+{
+    nj_lm_batch *batch = &model->batch;
+    for (size_t r = 0; r < rows; r++) {
+        while (first + r >= batch->offset[*user + 1]) {
+            ++*user;
+        }
+        batch->row_user[r] = *user;
+        batch->row_position[r] = model->prefix_count + (uint32_t)(first + r - batch->offset[*user]);
+    }
+    nj_lm_embed(model, tokens + first, rows);
+    run_layers(model, rows);
+    keep_last(model, rows);
+}
+
+static void run_prompts(nj_lm *model, const uint32_t *tokens)
+{
+    const nj_lm_batch *batch = &model->batch;
+    const size_t count = batch->offset[batch->B];
+    uint32_t user = 0;
+    size_t rows;
+    for (size_t first = 0; first < count; first += rows) {
+        rows = nj_min_size(batch->limits.chunk_rows_max, count - first);
+        run_chunk(model, tokens, first, rows, &user);
+    }
+}
+
+static void check_batch(const nj_lm *model, const nj_lm_limits *limits, const uint32_t *offset,
+                        uint32_t B)
+{
+    assert(B <= limits->users_max && offset[0] == 0 && offset[B] <= limits->tokens_max);
+    assert(limits->steps_max >= 1 && limits->steps_max <= NJ_LM_STEPS_MAX);
+    assert(limits->chunk_rows_max >= 1);
+    assert(model->prefix_count + limits->sequence_max + limits->steps_max - 1 <=
+           model->position_max);
+    for (uint32_t b = 0; b < B; b++) {
+        assert(offset[b + 1] > offset[b]);
+        assert(offset[b + 1] - offset[b] <= limits->sequence_max);
+    }
+}
+
+// Keys are read in whole registers of columns: those behind a user's last are 0.
+static void clear_columns(nj_lm_batch *batch, const nj_lm_config *config)
+{
+    const size_t floats = nj_lm_columns_max(&batch->limits) * nj_lm_key_width(config);
+    for (size_t l = 0; l < config->layers; l++) {
+        memset(batch->keys + l * floats, 0,
+               batch->column[batch->B] * nj_lm_key_width(config) * sizeof(float));
+    }
+}
+
+void nj_lm_begin_batch(nj_lm *model, const nj_lm_limits *limits, const uint32_t *tokens,
+                       const uint32_t *offset, uint32_t B, nj_arena *arena)
+{
+    check_batch(model, limits, offset, B);
+    nj_claim claim = {.arena = arena};
+    nj_lm_batch *batch = &model->batch;
+    *batch = (nj_lm_batch){.limits = *limits, .B = B};
+    nj_lm_claim_batch(model, &claim);
+    memcpy(batch->offset, offset, ((size_t)B + 1) * sizeof *offset);
+    batch->column[0] = 0;
+    for (uint32_t b = 0; b < B; b++) {
+        batch->column[b + 1] =
+            batch->column[b] + (uint32_t)nj_lm_columns(offset[b + 1] - offset[b]);
+    }
+    clear_columns(batch, &model->config);
+    run_prompts(model, tokens);
+}
+
+// ---- the prefix ----
+
+// The prefix is a prompt of one user of a model that has no prefix; what its batch keeps is copied.
+nj_status nj_lm_fill_prefix(nj_lm *model, const uint32_t *tokens, nj_error *err)
+{
+    const uint32_t count = model->prefix_count;
+    if (count == 0) {
+        return NJ_OK;
+    }
+    const nj_lm_limits limits = {.users_max = 1,
+                                 .tokens_max = count,
+                                 .sequence_max = count,
+                                 .rows_max = 1,
+                                 .chunk_rows_max = 64,
+                                 .steps_max = 1};
+    nj_arena arena = {0};
+    nj_status status = nj_arena_init(&arena, nj_lm_scratch_bytes(&model->config, &limits, 0), err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    const uint32_t offset[] = {0, count};
+    model->prefix_count = 0;
+    nj_lm_begin_batch(model, &limits, tokens, offset, 1, &arena);
+    model->prefix_count = count;
+    for (size_t l = 0; l < model->config.layers; l++) {
+        const nj_lm_cache from = nj_lm_prompt_cache(model, l, 0);
+        const nj_lm_cache to = nj_lm_prefix_cache(model, l);
+        const size_t width = nj_lm_key_width(&model->config);
+        memcpy(to.keys, from.keys, width * to.columns * sizeof(float));
+        memcpy(to.values, from.values, width * count * sizeof(float));
+    }
+    nj_arena_fini(&arena);
+    model->batch = (nj_lm_batch){0};
+    return NJ_OK;
+}
