@@ -79,9 +79,9 @@ refuse 2 "--from keeps that bundle's own: leave --model and --catalogue out" --f
 refuse 2 "leave --history-max out" --from b.njb --history-max 3
 refuse 2 '--without needs --from' --model "$data/model" --catalogue cat --without policy
 refuse 2 '--neighbours needs --histories' --from b.njb --neighbours item-knn
-refuse 2 '--neighbours-shrink is nothing that --neighbours co-visitation has' --from b.njb --neighbours co-visitation --neighbours-shrink 3
-refuse 2 '--neighbours is "knn"' --from b.njb --neighbours knn
-refuse 2 '--neighbours-max is "0"' --from b.njb --neighbours item-knn --neighbours-max 0
+refuse 2 '--neighbours-shrink is nothing that --neighbours co-visitation has' --from b.njb --histories users.txt --neighbours co-visitation --neighbours-shrink 3
+refuse 2 '--neighbours is "knn"' --from b.njb --histories users.txt --neighbours knn
+refuse 2 '--neighbours-max is "0"' --from b.njb --histories users.txt --neighbours item-knn --neighbours-max 0
 refuse 2 '--vector-form is "float64"' --from b.njb --vector-form float64
 refuse 2 '--attributes needs --attribute-columns' --from b.njb --attributes goods.csv
 refuse 2 '--attribute-columns and --day-columns need --attributes' --from b.njb --day-columns added
