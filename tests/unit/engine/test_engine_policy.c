@@ -76,6 +76,30 @@ static void a_list_has_the_same_bits_whoever_else_is_decoded(void **state)
     policy_world_free(&w);
 }
 
+static void every_set_of_kernels_of_the_class_gives_the_same_bits(void **state)
+{
+    (void)state;
+    static policy_world w;
+    static world_users users;
+    static world_lists expected, lists;
+    policy_world_make(&w);
+    add_users(&users);
+    const nj_settings settings = policy_settings(&users);
+    for (size_t p = 0; p < POLICY_ALL_COUNT; p++) {
+        policy_world_set(&w, POLICY_ALL[p]);
+        decode(&w, &settings, 16, NJ_SAVINGS_ALL, "ref", &users, &expected);
+        for (size_t k = 0; nj_kernels_at(k) != NULL; k++) {
+            const nj_engine_options options = world_options(5, nj_kernels_at(k));
+            world_decode_with(&w.world, &settings, &options, &users, &lists);
+            const bool exact = strcmp(nj_kernels_at(k)->numeric_class, "exact") == 0;
+            for (size_t u = 0; u < users.count && exact; u++) {
+                assert_same_list(&lists.lists[u], &expected.lists[u]);
+            }
+        }
+    }
+    policy_world_free(&w);
+}
+
 // The limits of a plan are those of its users; a list is not.
 static void a_list_has_the_same_bits_in_a_night_with_longer_histories(void **state)
 {
@@ -670,6 +694,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_has_the_same_bits_whoever_else_is_decoded),
+        cmocka_unit_test(every_set_of_kernels_of_the_class_gives_the_same_bits),
         cmocka_unit_test(a_list_has_the_same_bits_in_a_night_with_longer_histories),
         cmocka_unit_test(a_policy_without_a_stage_changes_nothing),
         cmocka_unit_test(full_lists_stay_as_they_are_under_a_policy_that_only_fills),
