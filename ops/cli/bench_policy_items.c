@@ -38,7 +38,7 @@ static int compare_words(const void *a, const void *b)
 // "c0" .. as an id list in the order of the bytes.
 static nj_status write_words(char letter, uint32_t count, nj_buffer *out)
 {
-    char words[BRANDS][8];
+    char words[BRANDS][12];
     nj_idlist_builder builder;
     nj_idlist_builder_init(&builder);
     for (uint32_t i = 0; i < count; i++) {
