@@ -56,7 +56,8 @@ uint32_t nj_generator_tokens_max(const nj_generator_config *config, uint32_t L)
     if (config->kind == NJ_GENERATOR_T5) {
         return config->t5.position_max;
     }
-    const uint32_t positions = config->lm.position_max; // the last token of an item is read by nothing
+    const uint32_t positions =
+        config->lm.position_max; // the last token of an item is read by nothing
     return positions > L ? positions - (L - 1) : 1;
 }
 
@@ -116,11 +117,10 @@ size_t nj_generator_model_bytes(const nj_generator_config *config, const nj_kern
                                 nj_savings savings, uint32_t prefix_count, uint32_t sequence_max,
                                 uint32_t L)
 {
-    const size_t model =
-        config->kind == NJ_GENERATOR_T5
-            ? nj_t5_model_bytes(&config->t5, kernels, savings)
-            : nj_lm_model_bytes(&config->lm, kernels, prefix_count,
-                                count_positions(prefix_count, sequence_max, L));
+    const size_t model = config->kind == NJ_GENERATOR_T5
+                             ? nj_t5_model_bytes(&config->t5, kernels, savings)
+                             : nj_lm_model_bytes(&config->lm, kernels, prefix_count,
+                                                 count_positions(prefix_count, sequence_max, L));
     size_t bytes;
     return nj_add_size(model, sizeof(nj_generator), &bytes) ? bytes : SIZE_MAX;
 }
@@ -128,9 +128,8 @@ size_t nj_generator_model_bytes(const nj_generator_config *config, const nj_kern
 size_t nj_generator_scratch_bytes(const nj_generator_config *config, const nj_model_limits *limits,
                                   uint32_t prefix_count)
 {
-    return config->kind == NJ_GENERATOR_T5
-               ? nj_t5_scratch_bytes(&config->t5, limits)
-               : nj_lm_scratch_bytes(&config->lm, limits, prefix_count);
+    return config->kind == NJ_GENERATOR_T5 ? nj_t5_scratch_bytes(&config->t5, limits)
+                                           : nj_lm_scratch_bytes(&config->lm, limits, prefix_count);
 }
 
 // ---- a batch ----
