@@ -32,7 +32,9 @@ static const nj_option BUNDLE_PACK[] = {
     {"history-max", "N", "0",
      "items the encoder reads at the most; 0: as the checkpoint says, else 1024 tokens", false},
     {"template", "FILE", NULL,
-     "what stands around the items, as JSON {\"before\": [...], \"between\": [...], \"after\": [...]}", false},
+     "what stands around the items, as JSON {\"before\": [...], \"between\": [...], \"after\": "
+     "[...]}",
+     false},
     NJ_TEMPLATE_OPTIONS,
     {"user-tokens", "FIRST,COUNT", NULL, "a hashed user token: FIRST + XXH3-64(user id) % COUNT",
      false},
