@@ -5,7 +5,7 @@
 //   rows     float16 or float32 [N, D]
 //
 // A row has length 1, so that a dot product is a cosine, or is all zeros: the item has no vector and is like no other. Rows of float16
-// are of length 1 but for their rounding, which moves a cosine by less than .001.
+// are of length 1 but for their rounding, which moves a cosine by less than .001 (ops/handbook/decisions/0035).
 #ifndef NJ_CATALOGUE_ITEM_VECTORS_H
 #define NJ_CATALOGUE_ITEM_VECTORS_H
 

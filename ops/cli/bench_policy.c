@@ -30,8 +30,9 @@
     10 // of beams and places: what is measured has cold items behind the fifth, and five groups
 #define USER_BYTES 32
 #define TEXT_BYTES 2048
+#define NUMBER_BYTES 24
 #define KNOWN                                                                                      \
-    "nothing, neighbours, prior, boosts, deny, caps, fresh, mmr, mmr-prefix, determinantal, "      \
+    "pool, neighbours, prior, boosts, deny, caps, fresh, mmr, mmr-prefix, determinantal, "         \
     "calibration, cold, diverse, stochastic, all"
 
 // The stages as a policy file has them, over the made-up items.
@@ -52,7 +53,7 @@ static const struct {
     const char *name, *text;
     bool has_prior; // and a prefix prior, which has a number for each of the catalogue's levels
 } POLICIES[] = {
-    {"nothing", "fill: {widen: true}", false},
+    {"pool", "fill: {widen: true}", false}, // no stage changes anything: what the wider pool costs
     {"neighbours", NEIGHBOURS, false},
     {"prior", "", true},
     {"boosts", BOOSTS, false},
@@ -75,6 +76,7 @@ static const struct {
 
 typedef struct {
     uint64_t tokens, users, rounds, top;
+    uint64_t pool; // candidates; 0: as many as the beam holds
     uint32_t beams[BEAMS_MAX];
     uint32_t beam_count;
     const char *only; // names, by commas; NULL: all
@@ -97,6 +99,7 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
         NJ_UINT("tokens", 1, TOKENS_MAX, &out->tokens),
         NJ_UINT("users", 1, USERS_MAX, &out->users),
         NJ_UINT("rounds", 1, ROUNDS_MAX, &out->rounds),
+        NJ_UINT("pool", 0, NJ_POLICY_POOL_MAX, &out->pool),
         NJ_UINT("top", LEAST, TOP_MAX, &out->top),
     };
     out->only = nj_argument(arguments, "policies");
@@ -229,13 +232,14 @@ static json_t *describe(const bench *b, const char *name, uint32_t beam, const n
     const double off_s = nj_bench_median(b->off_s, rounds);
     const double spread = nj_bench_spread(b->on_s, rounds);
     const nj_engine_plan *plan = nj_engine_plan_of(on);
-    json_t *row = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "policy", name, "beam",
-        (json_int_t)beam, "tokens", (json_int_t)b->options->tokens, "top",
-        (json_int_t)(beam < b->options->top ? beam : b->options->top), "batch", (json_int_t)plan->B,
-        "rounds", (json_int_t)rounds, "extra", nj_bench_median(b->ratios, rounds), "us",
-        1e6 * on_s / users, "us_off", 1e6 * off_s / users, "users_per_core_s", users / on_s,
-        "scratch_mb", (double)plan->scratch_bytes / 1e6, "spread", spread);
+    json_t *row =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "policy",
+                  name, "beam", (json_int_t)beam, "tokens", (json_int_t)b->options->tokens, "top",
+                  (json_int_t)(beam < b->options->top ? beam : b->options->top), "pool",
+                  (json_int_t)b->options->pool, "batch", (json_int_t)plan->B, "rounds",
+                  (json_int_t)rounds, "extra", nj_bench_median(b->ratios, rounds), "us",
+                  1e6 * on_s / users, "us_off", 1e6 * off_s / users, "users_per_core_s",
+                  users / on_s, "scratch_mb", (double)plan->scratch_bytes / 1e6, "spread", spread);
     if (row != NULL) {
         nj_bench_watch_tell(watch, row);
     }
@@ -246,15 +250,18 @@ static nj_status parse_policy(const bench *b, size_t index, const nj_policy_name
                               nj_policy *out, nj_error *err)
 {
     char text[TEXT_BYTES];
+    char pool[NUMBER_BYTES];
     char alpha[TEXT_BYTES] = "0.1";
     const int size = snprintf(text, sizeof text, "version: 1\n%s\n", POLICIES[index].text);
     size_t at = strlen(alpha);
     for (uint32_t l = 1; l < b->catalogue.sids.level_count; l++) {
         at += (size_t)snprintf(alpha + at, sizeof alpha - at, ",0.1");
     }
-    const nj_policy_override prior = {.key = "adjust.prefix_prior.alpha", .value = alpha};
-    return nj_policy_parse(text, (size_t)size, POLICIES[index].name, &prior,
-                           POLICIES[index].has_prior, names, out, err);
+    snprintf(pool, sizeof pool, "%" PRIu64, b->options->pool);
+    const nj_policy_override set[] = {{.key = "candidates.pool", .value = pool},
+                                      {.key = "adjust.prefix_prior.alpha", .value = alpha}};
+    return nj_policy_parse(text, (size_t)size, POLICIES[index].name, set,
+                           POLICIES[index].has_prior ? 2 : 1, names, out, err);
 }
 
 static nj_status run_policy(bench *b, size_t index, uint32_t beam, nj_bench_report *report,

@@ -13,6 +13,7 @@
 
 #define CATEGORIES 20
 #define BRANDS 500
+#define WORD_BYTES 16
 #define NEIGHBOURS 50
 #define WIDTH 64
 #define LAST_DAY 20454 // 2026-01-01
@@ -38,7 +39,7 @@ static int compare_words(const void *a, const void *b)
 // "c0" .. as an id list in the order of the bytes.
 static nj_status write_words(char letter, uint32_t count, nj_buffer *out)
 {
-    char words[BRANDS][8];
+    char words[BRANDS][WORD_BYTES];
     nj_idlist_builder builder;
     nj_idlist_builder_init(&builder);
     for (uint32_t i = 0; i < count; i++) {
@@ -69,15 +70,15 @@ static nj_status write_attributes(const nj_catalogue_view *catalogue, nj_buffer 
 {
     const uint32_t rows = catalogue->sids.row_count;
     nj_buffer words[2];
-    uint32_t *values = calloc((size_t)rows * 3, sizeof *values); // [3, rows]
-    int32_t *days = (int32_t *)(values + (size_t)rows * 2);
+    uint32_t *values = calloc((size_t)rows * 2, sizeof *values); // [2, rows]
+    int32_t *days = calloc(rows, sizeof *days);
     nj_attribute columns[] = {
         {.name = nj_slice_from("category"), .kind = NJ_ATTRIBUTE_WORDS, .of_row = values},
         {.name = nj_slice_from("brand"), .kind = NJ_ATTRIBUTE_WORDS, .of_row = values + rows},
         {.name = nj_slice_from("added"), .kind = NJ_ATTRIBUTE_DAYS, .day_of = days}};
     nj_buffer_init(&words[0], BYTES_MAX);
     nj_buffer_init(&words[1], BYTES_MAX);
-    nj_status status = values != NULL ? NJ_OK : NJ_NO_MEMORY;
+    nj_status status = values != NULL && days != NULL ? NJ_OK : NJ_NO_MEMORY;
     for (uint32_t row = 0; row < rows && status == NJ_OK; row++) {
         values[row] = draw_value(1, row, CATEGORIES);
         values[rows + row] = draw_value(2, row, BRANDS);
@@ -99,6 +100,7 @@ static nj_status write_attributes(const nj_catalogue_view *catalogue, nj_buffer 
     nj_buffer_fini(&words[0]);
     nj_buffer_fini(&words[1]);
     free(values);
+    free(days);
     return status;
 }
 

@@ -70,6 +70,9 @@ static nj_status read_neighbours(const nj_arguments *arguments, nj_bundle_items_
     if (word == NULL) {
         return NJ_OK;
     }
+    if (nj_argument(arguments, "histories") == NULL) {
+        return nj_fail(err, NJ_USAGE, "--neighbours needs --histories: they are counted from them");
+    }
     nj_status status = read_kind(word, &kind, err);
     if (status == NJ_OK) {
         status =

@@ -33,7 +33,8 @@
 ///
 ///   as_of  when it is given as a date, the day that the policy calls today; else it is the clock's
 ///
-/// Errors  NJ_USAGE names the option: an unknown word, a number outside its limits, one that the other kind of neighbours has
+/// Errors  NJ_USAGE names the option: an unknown word, a number outside its limits, one that the other kind of neighbours has, neighbours
+///         without --histories
 NJ_CHECKED nj_status nj_bundle_items_from(const nj_arguments *arguments, const nj_instant *as_of,
                                           nj_bundle_items_request *out, nj_error *err);
 

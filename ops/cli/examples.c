@@ -5,7 +5,8 @@ const nj_example NJ_EXAMPLES[] = {
     {"bench engine", "  nightjar bench engine --bundle night.njb --beams 20\n"},
     {"bench policy", "  nightjar bench policy --policies all --beams 20,50\n"},
     {"bundle pack", "  nightjar bundle pack --model checkpoint --catalogue cat \\\n"
-                    "      --histories histories.txt --out night.njb\n"},
+                    "      --histories histories.txt --out night.njb\n"
+                    "  nightjar bundle pack --from night.njb --policy policy.yaml --out new.njb\n"},
     {"bundle verify", "  nightjar bundle verify night.njb\n"},
     {"catalogue fit", "  nightjar catalogue fit --embeddings items.npy --ids items.txt \\\n"
                       "      --levels 3 --codes 256 --out cat\n"},

@@ -46,6 +46,8 @@ static const nj_option BENCH_POLICY[] = {
      "measure these: all is all that can be on together; default: each", false},
     {"beams", "LIST", "20,50", "beam widths to measure", false},
     {"top", "N", "10", "items of a list", false},
+    {"pool", "N", "0", "candidates that the search gives the stages; 0: as many as the beam holds",
+     false},
     {"tokens", "N", "80", "encoder tokens a user", false},
     {"users", "N", "32", "users a round, each without and with the policy", false},
     {"rounds", "N", "7", "rounds; the median of what a policy adds is reported", false},

@@ -52,7 +52,7 @@ rows_are "policy: a row for each policy and beam, and what it adds is what decod
     and all(r["top"] == 10 and r["tokens"] == 9 and r["batch"] == 3 and r["rounds"] == 2 for r in rows)'
 expect_exit 0 '' -- nightjar bench policy --bundle b.njb --users 1 --rounds 1 --beams 10 --policies cold,all --json
 rows_are "policy: some of them can be chosen" '[r["policy"] for r in rows] == ["cold", "all"]'
-expect_exit 2 '--policies: "colt" is none of nothing, neighbours' -- nightjar bench policy --policies all,colt
+expect_exit 2 '--policies: "colt" is none of pool, neighbours' -- nightjar bench policy --policies all,colt
 
 expect_exit 0 '' -- nightjar bench quantizer --dims 4,33 --items 50 --codes 8 --rounds 1 --json
 rows_are "quantizer: keys that scripts read" '

@@ -7,7 +7,7 @@ import random
 random.seed(8)
 npy("E.npy", "<f4", (552, 6), floats([random.gauss(0, 1) for _ in range(552 * 6)]))
 P
-head -n 150 "$data/histories.txt" >some.txt
+head -n 70 "$data/histories.txt" >some.txt
 sed -E 's/ [^ ]+$//' some.txt >inputs.txt
 pack=(bundle pack --from b.njb --attributes "$data/items.tsv" --attribute-columns shelf,series --item-vectors E.npy
     --neighbours item-knn --histories inputs.txt --no-pairing-check)

@@ -82,4 +82,5 @@ nightjar store export --store store --to jsonl 2>>setup.log >copied.jsonl
 # What a row says is one of the settings: rows that say nothing are not copied into a night that asks.
 expect_exit 0 "${night[@]}" --since current
 [[ $(json_of last.out copied) -eq 0 ]] || fail "rows were copied though the settings differ"
+expect_said last "made with the settings .*with why"
 ! nightjar store export --store store --to jsonl 2>>setup.log | grep -q '"why"' || fail "rows say why without being asked"

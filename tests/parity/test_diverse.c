@@ -1,6 +1,6 @@
 // test_diverse.c - diverse beam search over two small T5s against the group beam search of HuggingFace (diverse_transformers.py).
 //
-// A leaf that two groups find stands twice in the reference's list and once, with the better score, in ours.
+// The reference lets groups find the same leaves, and so does the search here when told. A leaf that two groups find stands twice in the reference's list and once, with the better score, in ours.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,7 +228,8 @@ static void check_shape(world *w, const shape *s)
                              .temperature = 1.0f,
                              .kind = NJ_BEAM_DIVERSE,
                              .groups = s->groups,
-                             .penalty = s->penalty};
+                             .penalty = s->penalty,
+                             .repeats = true};
     for (uint32_t l = 0; l < w->L; l++) {
         config.token_base[l] = TOKEN_BASE + l * w->K;
     }

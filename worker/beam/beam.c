@@ -89,10 +89,11 @@ static void run_step(search *s, uint32_t step)
 {
     // A group has no leaves of its own to give: all of its beams go into the user's list, and the best of that are wanted.
     const bool last = step + 1 == s->trie->level_count;
-    const uint32_t limit = last && s->G == 1 ? s->config->leaves : s->config->W / s->G;
+    const uint32_t all = last ? s->room + s->spares : s->room;
     for (uint32_t i = 0; i < s->B * s->G; i++) {
         s->selected[i].count = 0;
-        s->selected[i].limit = limit;
+        s->selected[i].limit = last && s->G == 1 ? s->config->leaves : all;
+        s->selected[i].sorted = false;
     }
     s->counted_user = UINT32_MAX;
     expand_rows(s, step);
@@ -189,7 +190,7 @@ static void give_result(search *s, uint32_t user)
     nj_beam_result *result = &s->results[user];
     selection all = s->selected[user * s->G];
     if (s->G > 1) {
-        nj_selection_merge(&s->selected[user * s->G], s->G, &all);
+        nj_selection_merge(&s->selected[user * s->G], s->G, s->room, &all);
     }
     result->count = all.count < s->config->leaves ? all.count : s->config->leaves;
     result->finite = all.finite;

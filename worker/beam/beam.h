@@ -48,8 +48,10 @@ typedef struct {
 //
 //   plain       the W best.
 //   diverse     G groups of W / G beams, each a search of its own. Group after group chooses at each level, and a code that earlier
-//               groups have chosen there n times costs n * penalty. Penalties stay in the score. A leaf that several groups
-//               reach stands in the result once, with its best score: so the result may have fewer than W leaves.
+//               groups have chosen there n times costs n * penalty. Penalties stay in the score. A prefix that earlier
+//               groups hold as often as it has leaves is closed to later ones, so that groups find different leaves; where one
+//               finds too few, the best that others had no beam for stand in. With `repeats` nothing of that is done, as
+//               published: then a leaf that several groups find stands in the result once, with its best score.
 //   stochastic  W leaves drawn without replacement, each next one with its share of what is left. A child's chance is
 //               proportional to exp((logit + bias) / draw_temperature) among the allowed children of its parent, those alone that
 //               top_p leaves. The score is the logarithm of the chance, moved by the draw: best first is the order of drawing,
@@ -73,6 +75,7 @@ typedef struct {
     nj_beam_kind kind;
     uint32_t groups; // diverse: G, at least 1; divides W
     float penalty;   // diverse: of one earlier choice of the same code; finite
+    bool repeats;    // diverse: groups may find the same leaves
     // stochastic: above 0; 1 = off. It changes chances, not the raw log-probabilities
     float draw_temperature;
     float top_p; // stochastic: of the likeliest children as many as have this mass; 1 = off

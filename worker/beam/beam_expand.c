@@ -94,11 +94,46 @@ static void count_choices(search *s, uint32_t step, uint32_t user, uint32_t grou
         s->counted_groups = 0;
     }
     for (; s->counted_groups < group; s->counted_groups++) {
-        const selection *earlier = &s->selected[user * s->G + s->counted_groups];
-        for (uint32_t i = 0; i < earlier->count; i++) {
+        selection *earlier = &s->selected[user * s->G + s->counted_groups];
+        nj_selection_sort(earlier);
+        for (uint32_t i = 0; i < earlier->count && i < s->room; i++) {
             s->choices[earlier->heap[i].token - s->config->token_base[step]]++;
         }
     }
+}
+
+// Leaves below a node that the user may have, counted up to `enough`. Excluded items count too: they are few.
+static uint32_t count_leaves(const search *s, uint32_t level, uint32_t user, uint32_t node,
+                             uint32_t enough)
+{
+    const uint64_t *open = nj_beam_open_nodes(s, user, s->trie->level_count - 1);
+    const nj_trie_range leaves = nj_trie_node_range(s->trie, level, node);
+    if (open == NULL) {
+        return leaves.end - leaves.first;
+    }
+    uint32_t count = 0;
+    for (uint32_t leaf = leaves.first; leaf < leaves.end && count < enough; leaf++) {
+        count += nj_bits_has(open, leaf);
+    }
+    return count;
+}
+
+// True when the groups before this one hold the node, each at most once, as often as it has leaves.
+static bool is_taken_up(const search *s, uint32_t step, uint32_t user, uint32_t group,
+                        uint32_t node)
+{
+    if (group == 0 || s->config->repeats) {
+        return false;
+    }
+    const uint32_t leaves = count_leaves(s, step + 1, user, node, group + 1);
+    uint32_t held = 0;
+    for (uint32_t g = 0; g < group && leaves <= group; g++) {
+        const selection *earlier = &s->selected[user * s->G + g];
+        for (uint32_t i = 0; i < earlier->count && i < s->room; i++) {
+            held += earlier->heap[i].node == node;
+        }
+    }
+    return held >= leaves;
 }
 
 static void expand_into_group(search *s, uint32_t step, uint32_t row, uint32_t group,
@@ -124,7 +159,8 @@ static void expand_into_group(search *s, uint32_t step, uint32_t row, uint32_t g
             selected->finite = false;
             return;
         }
-        if (nj_selection_would_take(selected, &c) && nj_beam_may_end(s, step, s->user[row], node)) {
+        if (nj_selection_would_take(selected, &c) && nj_beam_may_end(s, step, s->user[row], node) &&
+            !is_taken_up(s, step, s->user[row], group, node)) {
             const standing now = {.raw = s->standings[row].raw + log_probability,
                                   .bias =
                                       s->standings[row].bias + (bias != NULL ? bias[node] : 0.0f)};

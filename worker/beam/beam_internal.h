@@ -19,6 +19,8 @@ typedef struct {
     const nj_exclusions *exclusions; // [B]
     uint32_t B;
     uint32_t G;              // groups of a user; 1 but in a diverse search
+    uint32_t room;           // beams of a group: W / G
+    uint32_t spares;         // that a group keeps at the last step behind its beams
     bool varied;             // not plain, or with a bias: beams have standings
     float last_bias;         // the most that the last step adds to a score beside a log-probability
     uint32_t row_count;      // rows at hand of the present step, user by user, group by group

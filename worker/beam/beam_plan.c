@@ -111,7 +111,7 @@ static void take_rows(arrays *a, search *s, size_t rows)
 
 static void take_selections(arrays *a, search *s)
 {
-    const size_t limit = s->config->W / s->G;
+    const size_t limit = (size_t)s->room + s->spares;
     const size_t count = (size_t)s->B * s->G;
     s->selected = take_array(a, count, sizeof *s->selected);
     candidate *heaps = take_array(a, count * limit, sizeof *heaps);
@@ -136,6 +136,9 @@ static void take_arrays(arrays *a, search *s, uint32_t V, uint32_t chunk_rows_ma
 {
     const size_t widest = nj_trie_span_max(s->trie);
     s->G = group_count(s->config);
+    s->room = s->config->W / s->G;
+    // Where groups find different leaves, one may find too few: the others have some to spare.
+    s->spares = s->G > 1 && !s->config->repeats ? s->room : 0;
     s->varied = s->config->kind != NJ_BEAM_PLAIN || has_bias(s->trie, s->config);
     take_results(a, s);
     // The start rows are one a user even where a level is narrower.

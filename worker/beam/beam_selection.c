@@ -78,28 +78,49 @@ static inline void sort(candidate *heap, uint32_t count, before_function *before
 
 void nj_selection_sort(selection *selected)
 {
-    unheap(selected->heap, selected->count, nj_candidate_is_better);
+    if (!selected->sorted) {
+        unheap(selected->heap, selected->count, nj_candidate_is_better);
+        selected->sorted = true;
+    }
 }
 
-// By node; of one node the best first. Two that are equal in all of that are the same path, found by two groups.
+// In a merge nobody asks for the parent any more: it says who is a spare.
+#define BEAM 0u
+#define SPARE 1u
+
+// Beams before spares, then the best. Two that are equal in all of that are the same path, found by two groups.
+static bool goes_before(const candidate *a, const candidate *b)
+{
+    return a->parent != b->parent ? a->parent < b->parent : nj_candidate_is_better(a, b);
+}
+
 static bool stands_before(const candidate *a, const candidate *b)
 {
-    return a->node != b->node ? a->node < b->node : nj_candidate_is_better(a, b);
+    return a->node != b->node ? a->node < b->node : goes_before(a, b);
 }
 
-void nj_selection_merge(selection *groups, uint32_t group_count, selection *out)
+// The groups' candidates one after the other, each with its slot among all.
+static selection join(const selection *groups, uint32_t group_count, uint32_t room)
 {
-    selection all = groups[0];
-    for (uint32_t g = 1; g < group_count; g++) {
+    selection all = {.heap = groups[0].heap, .slots = groups[0].slots, .finite = true};
+    for (uint32_t g = 0; g < group_count; g++) {
         const selection *group = &groups[g];
         const uint32_t first_slot = (uint32_t)(group->slots - all.slots);
         for (uint32_t i = 0; i < group->count; i++) {
-            all.heap[all.count] = group->heap[i];
-            all.heap[all.count++].slot += first_slot;
+            candidate c = group->heap[i];
+            c.slot += first_slot;
+            c.parent = i < room ? BEAM : SPARE;
+            all.heap[all.count++] = c;
         }
         all.limit += group->limit;
         all.finite = all.finite && group->finite;
     }
+    return all;
+}
+
+void nj_selection_merge(selection *groups, uint32_t group_count, uint32_t room, selection *out)
+{
+    selection all = join(groups, group_count, room);
     sort(all.heap, all.count, stands_before);
     uint32_t count = all.count < 1 ? all.count : 1;
     for (uint32_t i = 1; i < all.count; i++) {
@@ -107,7 +128,9 @@ void nj_selection_merge(selection *groups, uint32_t group_count, selection *out)
             all.heap[count++] = all.heap[i];
         }
     }
-    all.count = count;
+    sort(all.heap, count, goes_before);
+    all.count = count < group_count * room ? count : group_count * room;
     sort(all.heap, all.count, nj_candidate_is_better);
+    all.sorted = true;
     *out = all;
 }

@@ -30,6 +30,7 @@ typedef struct {
     standing *slots; // [limit] of the heap's candidates, by their slot; NULL where none are kept
     uint32_t count;
     uint32_t limit;
+    bool sorted; // best first, and a heap no more
     bool finite;
 } selection;
 
@@ -56,11 +57,12 @@ void nj_selection_enter(selection *selected, const candidate *c);
 /// The same with what else is known of it, in the slot of the one that goes.
 void nj_selection_enter_standing(selection *selected, candidate c, const standing *s);
 
-/// Best first. The heap is none any more.
+/// Best first; nothing may enter any more.
 void nj_selection_sort(selection *selected);
 
-/// Makes one sorted selection of several sorted ones whose heaps, and slots, follow each other in memory and begin with those of the first: best
-/// first, of those with the same node the best alone. `limit` is that of all.
-void nj_selection_merge(selection *groups, uint32_t group_count, selection *out);
+/// Makes one sorted selection of those of all groups, whose heaps, and slots, follow each other in memory and begin with the first's.
+/// Each has `room` beams, and behind them spares: the best of those fill the list up to group_count * room. A node stands in it once: a
+/// beam before a spare, then the best.
+void nj_selection_merge(selection *groups, uint32_t group_count, uint32_t room, selection *out);
 
 #endif

@@ -27,7 +27,7 @@ typedef struct {
     const char *vectors_path;    // .npy; NULL: no new vectors
     const char *vector_ids_path; // ids of its rows, one a line; NULL: row i is of item i
     nj_vector_form vector_form;
-    bool wants_neighbours;
+    bool wants_neighbours;             // counted from the histories; without any, no item has one
     nj_neighbours_settings neighbours; // neighbours_max at most NJ_NEIGHBOUR_TABLE_MAX
     uint32_t threads;                  // that count neighbours; at least 1
 } nj_bundle_items_request;

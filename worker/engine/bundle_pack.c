@@ -144,9 +144,6 @@ static nj_status read_histories(packing *p, nj_error *err)
     const bool counted = request->histories.path != NULL;
     const bool probed = p->base == NULL && !request->no_pairing_check && !p->trained.stated;
     const nj_histories_source *source = counted ? &request->histories : &request->probe;
-    if (!counted && request->items.wants_neighbours) {
-        return nj_fail(err, NJ_USAGE, "--neighbours needs --histories: they are counted from them");
-    }
     nj_status status = nj_idmap_build(&p->map, &p->items, p->items_path, err);
     if (status != NJ_OK || source->path == NULL || (!counted && !probed)) {
         return status;

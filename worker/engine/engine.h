@@ -3,6 +3,8 @@
 //   requests ─► batches of B users ─► encoder tokens ─► T5 ─► beam search ─► lists (top items, flags)
 //                                                       └── a user with too few items left: alone, with a wider beam
 //
+// A bundle with a policy (schemas/policy.md) has its stages between the search and the lists: engine_policy.c.
+//
 // Everything is planned from the settings and the catalogue, allocated once in nj_engine_open, and nothing afterwards.
 // Sections come from outside and are checked here; after NJ_OK every walk over them is safe.
 #ifndef NJ_WORKER_ENGINE_ENGINE_H
@@ -43,7 +45,7 @@ nj_engine_options nj_engine_options_default(const nj_kernels *kernels);
 // What one engine holds, in bytes, known before anything is allocated.
 typedef struct {
     size_t mapped_bytes; // sections, shared through the page cache
-    size_t model_bytes;  // packed weights and tables
+    size_t model_bytes;  // packed weights, folded masks and a policy's tables
     // requests and lists of a batch, its search or that of a widened user, whichever is larger, and the lists that are kept
     size_t scratch_bytes;
     uint32_t B;      // users a batch
@@ -61,7 +63,8 @@ typedef struct {
     uint32_t flags; // NJ_ROW_* of common/codec/row.h
     uint32_t count;
     const uint32_t *items; // [count] catalogue rows, best first
-    // [count] log-probabilities; of a cold user's list the logarithm of each item's share of the counts
+    // [count] log-probabilities; of a cold user's list the logarithm of each item's share of the counts; with a policy what it makes of
+    // them, not always falling
     const float *scores;
     const uint32_t *trace; // [trace_count] what the search looked at (row.h); NULL: not said
     uint32_t trace_count;
@@ -75,9 +78,9 @@ typedef nj_status (*nj_list_sink)(void *context, size_t index, const nj_list *li
 /// Checks every section, plans, and allocates what was planned. `sections` are borrowed for the life of the engine; `settings` and
 /// `options` are copied and within their limits (asserted).
 ///
-/// Errors  NJ_INPUT names section, rule and numbers; NJ_CONFIG: the model's vocabulary and the catalogue's tokens do not fit, or
-///         the plan is larger than bytes_max (both numbers; the model and the scratch are not allocated then); NJ_NO_MEMORY.
-///         `*out` is then unchanged.
+/// Errors  NJ_INPUT names section, rule and numbers; NJ_CONFIG: the model's vocabulary and the catalogue's tokens do not fit, the policy does
+///         not fit bundle, settings or masks (with its line), or the plan is larger than bytes_max (both numbers; the model and the scratch
+///         are not allocated then); NJ_NO_MEMORY. `*out` is then unchanged.
 /// Proof   tests/unit/engine/test_engine_hostile.c, tests/unit/engine/test_engine_memory.c
 NJ_CHECKED nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
                                     const nj_engine_options *options, nj_engine **out,

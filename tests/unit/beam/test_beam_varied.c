@@ -16,6 +16,8 @@ typedef struct {
 typedef struct {
     hypothesis kept[ROWS_MAX];
     uint32_t count;
+    hypothesis spares[ROWS_MAX]; // the next best, as many as it may keep
+    uint32_t spare_count;
 } group;
 
 static int compare_hypotheses(const void *a, const void *b)
@@ -54,10 +56,46 @@ static bool is_excluded(const nj_trie *trie, uint32_t level, uint32_t node,
     return level == L && excluded == count;
 }
 
-// One group's next beams. `chosen` [V]: how often groups before it took each token at this level.
-static void grow(const nj_trie *trie, const nj_beam_config *config, uint32_t level,
-                 const nj_exclusions *exclusions, const uint32_t *chosen, group *g)
+// How many of all leaves, those of items that are not eligible left out, lie below a node.
+static uint32_t slow_leaves_below(const nj_trie *trie, uint32_t level, uint32_t node,
+                                  const nj_eligible *eligible)
 {
+    static uint16_t scratch[K];
+    uint32_t count = 0;
+    for (uint32_t leaf = 0; leaf < trie->node_count[L]; leaf++) {
+        uint16_t codes[L];
+        uint32_t at = 0;
+        nj_trie_leaf_codes(trie, leaf, codes);
+        for (uint32_t l = 0; l < level; l++) {
+            nj_trie_children_span span = nj_trie_children(trie, l, at, scratch);
+            uint32_t c = 0;
+            while (span.codes[c] != codes[l]) {
+                c++;
+            }
+            at = span.first + c;
+        }
+        count += at == node && (eligible == NULL || nj_bits_has(eligible->nodes[L], leaf));
+    }
+    return count;
+}
+
+static uint32_t count_held(const group *earlier, uint32_t group_count, uint32_t node)
+{
+    uint32_t held = 0;
+    for (uint32_t g = 0; g < group_count; g++) {
+        for (uint32_t i = 0; i < earlier[g].count; i++) {
+            held += earlier[g].kept[i].node == node;
+        }
+    }
+    return held;
+}
+
+// Group g's next beams; those before it have theirs. `chosen` [V]: how often they took each token at this level.
+static void grow(const nj_trie *trie, const nj_beam_config *config, uint32_t level,
+                 const nj_exclusions *exclusions, const uint32_t *chosen, group *groups,
+                 uint32_t group_index)
+{
+    group *g = &groups[group_index];
     static hypothesis grown[ROWS_MAX * K];
     static uint16_t scratch[K];
     const float *bias = config->node_bias[level];
@@ -70,7 +108,12 @@ static void grow(const nj_trie *trie, const nj_beam_config *config, uint32_t lev
         for (uint32_t c = 0; c < span.count; c++) {
             const uint32_t token = config->token_base[level] + span.codes[c];
             const uint32_t node = span.first + c;
-            if (is_excluded(trie, level + 1, node, exclusions)) {
+            if (is_excluded(trie, level + 1, node, exclusions) ||
+                (exclusions->eligible != NULL &&
+                 !nj_bits_has(exclusions->eligible->nodes[level + 1], node)) ||
+                (group_index > 0 && !config->repeats &&
+                 count_held(groups, group_index, node) >=
+                     slow_leaves_below(trie, level + 1, node, exclusions->eligible))) {
                 continue;
             }
             const float probability = path_logit(from->path, token) - norm;
@@ -88,6 +131,28 @@ static void grow(const nj_trie *trie, const nj_beam_config *config, uint32_t lev
     qsort(grown, count, sizeof *grown, compare_hypotheses);
     g->count = count < room ? count : room;
     memcpy(g->kept, grown, g->count * sizeof *grown);
+    g->spare_count = count - g->count < room ? count - g->count : room;
+    memcpy(g->spares, grown + g->count, g->spare_count * sizeof *grown);
+}
+
+// The best spare whose leaf is not in the list; NULL: there is none.
+static const hypothesis *find_spare(const group *groups, uint32_t G, const hypothesis *list,
+                                    uint32_t list_count)
+{
+    const hypothesis *best = NULL;
+    for (uint32_t g = 0; g < G; g++) {
+        for (uint32_t i = 0; i < groups[g].spare_count; i++) {
+            const hypothesis *spare = &groups[g].spares[i];
+            uint32_t at = 0;
+            while (at < list_count && list[at].node != spare->node) {
+                at++;
+            }
+            if (at == list_count && (best == NULL || compare_hypotheses(spare, best) < 0)) {
+                best = spare;
+            }
+        }
+    }
+    return best;
 }
 
 // All groups' leaves, each once with its best score, best first.
@@ -104,7 +169,7 @@ static uint32_t slow_search(const nj_trie *trie, const nj_beam_config *config, u
     for (uint32_t l = 0; l < L; l++) {
         uint32_t chosen[V] = {0};
         for (uint32_t g = 0; g < G; g++) {
-            grow(trie, config, l, exclusions, chosen, &groups[g]);
+            grow(trie, config, l, exclusions, chosen, groups, g);
             for (uint32_t i = 0; i < groups[g].count; i++) {
                 chosen[groups[g].kept[i].token]++;
             }
@@ -123,6 +188,13 @@ static uint32_t slow_search(const nj_trie *trie, const nj_beam_config *config, u
                 count += at == count;
             }
         }
+    }
+    while (G > 1 && !config->repeats && count < config->W) {
+        const hypothesis *best = find_spare(groups, G, out, count);
+        if (best == NULL) {
+            break;
+        }
+        out[count++] = *best;
     }
     qsort(out, count, sizeof *out, compare_hypotheses);
     return count;
@@ -182,17 +254,55 @@ static void groups_choose_after_each_other_as_a_plain_search_of_each_would(void 
         world w;
         make_world(&w, seed * 500, seed == 6 ? 2 : ITEMS);
         static const uint32_t SOME[] = {0, 3, 17, 40, 41, 99};
-        const nj_exclusions exclusions[3] = {{0}, {SOME, seed == 6 ? 1 : 6, NULL}, {0}};
-        for (size_t i = 0; i < 6; i++) {
-            for (size_t p = 0; p < 6; p++) {
-                nj_beam_config config = make_diverse(SHAPES[i][0], SHAPES[i][1], PENALTIES[p]);
-                config.leaves = p % 2 == 0 ? config.W : 1 + config.W / 3;
-                check_against_slow(&w, &config, exclusions, 1 + (uint32_t)(seed % 3),
-                                   1 + 3 * (uint32_t)p);
+        uint64_t items[2] = {0};
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            if (i == 0 || mix(seed * 31 + i) % 4 == 0) {
+                nj_bits_add(items, i);
             }
+        }
+        nj_eligible eligible;
+        void *folded = malloc(nj_eligible_bytes(&w.trie));
+        nj_eligible_fold(&w.trie, items, folded, &eligible);
+        const nj_exclusions exclusions[3] = {
+            {0}, {SOME, seed == 6 ? 1 : 6, NULL}, {.eligible = &eligible}};
+        for (uint32_t i = 0; i < 12; i++) {
+            for (uint32_t p = 0; p < 6; p++) {
+                nj_beam_config config =
+                    make_diverse(SHAPES[i % 6][0], SHAPES[i % 6][1], PENALTIES[p]);
+                config.repeats = i >= 6;
+                config.leaves = p % 2 == 0 ? config.W : 1 + config.W / 3;
+                check_against_slow(&w, &config, exclusions, 3, 1 + 3 * p);
+            }
+        }
+        free(folded);
+        nj_buffer_fini(&w.bytes);
+    }
+}
+
+static void groups_fill_the_list_where_repeats_leave_it_short(void **state)
+{
+    (void)state;
+    uint32_t with_repeats = 0;
+    uint32_t without = 0;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        world w;
+        make_world(&w, seed * 700, ITEMS);
+        const nj_exclusions none[4] = {{0}};
+        for (uint32_t repeats = 0; repeats < 2; repeats++) {
+            nj_arena arena;
+            nj_beam_result results[4];
+            nj_beam_config config = make_diverse(20, 5, 0.5f);
+            config.repeats = repeats == 1;
+            search(&w, &config, none, 4, 9, &model, &arena, results);
+            for (uint32_t b = 0; b < 4; b++) {
+                *(repeats == 1 ? &with_repeats : &without) += results[b].count;
+            }
+            nj_arena_fini(&arena);
         }
         nj_buffer_fini(&w.bytes);
     }
+    assert_int_equal(without, 6 * 4 * 20);
+    assert_true(with_repeats < without);
 }
 
 static void biases_are_added_level_by_level_and_may_raise_a_score(void **state)
@@ -318,6 +428,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_choose_after_each_other_as_a_plain_search_of_each_would),
+        cmocka_unit_test(groups_fill_the_list_where_repeats_leave_it_short),
         cmocka_unit_test(biases_are_added_level_by_level_and_may_raise_a_score),
         cmocka_unit_test(one_group_and_a_bias_of_nothing_give_the_bits_of_a_plain_search),
         cmocka_unit_test(a_search_of_width_one_takes_the_likeliest_child_at_each_level),

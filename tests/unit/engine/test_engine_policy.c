@@ -1,6 +1,7 @@
 // test_engine_policy.c - a policy behind the search: the same bits whoever else is decoded, full lists of legal items, bad sections refused.
 #include "tests/unit/engine/policy_world.h"
 
+#include "common/base/bits.h"
 #include "common/base/checked.h"
 #include "common/policy/policy_sections.h"
 #include "worker/engine/engine_internal.h"
@@ -75,6 +76,30 @@ static void a_list_has_the_same_bits_whoever_else_is_decoded(void **state)
     policy_world_free(&w);
 }
 
+static void every_set_of_kernels_of_the_class_gives_the_same_bits(void **state)
+{
+    (void)state;
+    static policy_world w;
+    static world_users users;
+    static world_lists expected, lists;
+    policy_world_make(&w);
+    add_users(&users);
+    const nj_settings settings = policy_settings(&users);
+    for (size_t p = 0; p < POLICY_ALL_COUNT; p++) {
+        policy_world_set(&w, POLICY_ALL[p]);
+        decode(&w, &settings, 16, NJ_SAVINGS_ALL, "ref", &users, &expected);
+        for (size_t k = 0; nj_kernels_at(k) != NULL; k++) {
+            const nj_engine_options options = world_options(5, nj_kernels_at(k));
+            world_decode_with(&w.world, &settings, &options, &users, &lists);
+            const bool exact = strcmp(nj_kernels_at(k)->numeric_class, "exact") == 0;
+            for (size_t u = 0; u < users.count && exact; u++) {
+                assert_same_list(&lists.lists[u], &expected.lists[u]);
+            }
+        }
+    }
+    policy_world_free(&w);
+}
+
 // The limits of a plan are those of its users; a list is not.
 static void a_list_has_the_same_bits_in_a_night_with_longer_histories(void **state)
 {
@@ -144,6 +169,99 @@ static void full_lists_stay_as_they_are_under_a_policy_that_only_fills(void **st
         }
     }
     assert_true(full > 20);
+    policy_world_free(&w);
+}
+
+// ---- denied items and masks ----
+
+#define WORDS ((POLICY_ITEMS + 63) / 64)
+#define DENY_B4 "version: 1\nconstraints: {deny: [{brand: b4}]}\n"
+
+static void set_masks(policy_world *w, uint64_t rows[2][WORDS], nj_buffer *section)
+{
+    nj_error err = {0};
+    const nj_mask_rows masks[] = {{nj_slice_from(""), rows[0]}, {nj_slice_from("kids"), rows[1]}};
+    nj_buffer_clear(section);
+    assert_ok(nj_masks_write(&w->catalogue.trie, POLICY_ITEMS, masks, 2, section, &err), &err);
+    nj_sections_put(&w->world.sections, NJ_SECTION_ELIGIBLE, section->bytes, section->size);
+}
+
+// The masks of the world, and the same without what the policy denies.
+static void draw_masks(const policy_world *w, uint64_t wide[2][WORDS], uint64_t narrow[2][WORDS])
+{
+    memset(wide, 0, 2 * sizeof wide[0]);
+    memset(narrow, 0, 2 * sizeof narrow[0]);
+    for (uint32_t row = 0; row < POLICY_ITEMS; row++) {
+        for (uint32_t m = 0; m < 2; m++) {
+            if (m == 0 || world_mix(row + 3000) % 3 == 0) {
+                nj_bits_add(wide[m], row);
+                if (w->brand_of[row] != 4) {
+                    nj_bits_add(narrow[m], row);
+                }
+            }
+        }
+    }
+}
+
+// A denied item is one that nobody may get: lists are those of a search that never sees it.
+static void denied_items_are_as_if_no_mask_had_them(void **state)
+{
+    (void)state;
+    static policy_world w;
+    static world_users users;
+    static world_lists expected, lists;
+    uint64_t wide[2][WORDS], narrow[2][WORDS];
+    nj_buffer section;
+    nj_buffer_init(&section, 1 << 20);
+    policy_world_make(&w);
+    add_users(&users);
+    draw_masks(&w, wide, narrow);
+    for (size_t u = 0; u < users.count; u++) {
+        users.requests[u].mask = u % 2;
+    }
+    const nj_settings settings = policy_settings(&users);
+    set_masks(&w, narrow, &section);
+    decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &expected);
+    set_masks(&w, wide, &section);
+    policy_world_set(&w, DENY_B4);
+    decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &lists);
+    for (size_t u = 0; u < users.count; u++) {
+        const world_list *a = &lists.lists[u];
+        const world_list *b = &expected.lists[u];
+        assert_int_equal(a->flags, b->flags);
+        assert_int_equal(a->count, b->count);
+        assert_memory_equal(a->items, b->items, a->count * sizeof *a->items);
+        if (users.requests[u].item_count > 0) {
+            assert_memory_equal(a->scores, b->scores, a->count * sizeof *a->scores);
+        }
+    }
+    nj_buffer_fini(&section);
+    policy_world_free(&w);
+}
+
+static void a_group_whose_items_are_all_denied_is_refused(void **state)
+{
+    (void)state;
+    static policy_world w;
+    static world_users users;
+    uint64_t wide[2][WORDS], narrow[2][WORDS];
+    nj_error err = {0};
+    nj_engine *engine = NULL;
+    nj_buffer section;
+    nj_buffer_init(&section, 1 << 20);
+    policy_world_make(&w);
+    draw_masks(&w, wide, narrow);
+    for (size_t i = 0; i < WORDS; i++) {
+        wide[1][i] = wide[0][i] & ~narrow[0][i];
+    }
+    set_masks(&w, wide, &section);
+    policy_world_set(&w, DENY_B4);
+    nj_settings settings = world_settings(BEAM, TOP, &users);
+    const nj_engine_options options = world_options(2, world_kernels("auto"));
+    assert_int_equal(nj_engine_open(&w.world.sections, &settings, &options, &engine, &err),
+                     NJ_CONFIG);
+    assert_non_null(strstr(err.text, "mask 1"));
+    nj_buffer_fini(&section);
     policy_world_free(&w);
 }
 
@@ -576,9 +694,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_has_the_same_bits_whoever_else_is_decoded),
+        cmocka_unit_test(every_set_of_kernels_of_the_class_gives_the_same_bits),
         cmocka_unit_test(a_list_has_the_same_bits_in_a_night_with_longer_histories),
         cmocka_unit_test(a_policy_without_a_stage_changes_nothing),
         cmocka_unit_test(full_lists_stay_as_they_are_under_a_policy_that_only_fills),
+        cmocka_unit_test(denied_items_are_as_if_no_mask_had_them),
+        cmocka_unit_test(a_group_whose_items_are_all_denied_is_refused),
         cmocka_unit_test(every_list_keeps_the_rules_and_is_as_long_as_they_let_it),
         cmocka_unit_test(a_short_list_is_filled_by_each_step_alone),
         cmocka_unit_test(who_had_everything_popular_gets_items_that_nobody_had),
