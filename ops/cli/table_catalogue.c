@@ -15,7 +15,8 @@
         {"out", "DIR", NULL, "the catalogue's folder", true}, NJ_JSON_OPTION
 
 static const nj_option BUNDLE_PACK[] = {
-    {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", false},
+    {"model", "DIR", NULL,
+     "HuggingFace folder of a T5, Llama, Qwen2 or Qwen3: config.json and safetensors", false},
     {"catalogue", "DIR", NULL, "catalogue folder", false},
     {"from", "FILE", NULL,
      "instead of --model and --catalogue: a bundle whose sections are kept, but for those that are "

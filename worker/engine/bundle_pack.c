@@ -113,7 +113,13 @@ static nj_status read_catalogue(packing *p, nj_error *err)
         p->items = p->catalogue->items;
         p->items_path = p->request->catalogue_path;
         p->history_max = choose_history_max(p, template);
-        status = nj_catalogue_sections_make(p->catalogue, template, p->history_max, &p->made, err);
+        const uint32_t L = p->catalogue->sids.level_count;
+        status = nj_generator_check_tokens(
+            &p->config, L, nj_template_tokens_max(template, L, p->history_max), err);
+        if (status == NJ_OK) {
+            status =
+                nj_catalogue_sections_make(p->catalogue, template, p->history_max, &p->made, err);
+        }
     }
     return status;
 }

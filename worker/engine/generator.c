@@ -61,6 +61,19 @@ uint32_t nj_generator_tokens_max(const nj_generator_config *config, uint32_t L)
     return positions > L ? positions - (L - 1) : 1;
 }
 
+nj_status nj_generator_check_tokens(const nj_generator_config *config, uint32_t L, size_t tokens,
+                                    nj_error *err)
+{
+    const uint32_t most = nj_generator_tokens_max(config, L);
+    if (config->kind == NJ_GENERATOR_T5 || tokens <= most) {
+        return NJ_OK;
+    }
+    return nj_fail(err, NJ_CONFIG,
+                   "template and history make prompts of %zu tokens, the model has room for %u and "
+                   "the tokens of an item: a shorter template, or a smaller --history-max",
+                   tokens, most);
+}
+
 nj_status nj_generator_weights_convert(const nj_generator_config *config,
                                        const nj_tensor_set *tensors, nj_buffer *out, nj_error *err)
 {

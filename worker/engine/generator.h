@@ -35,6 +35,10 @@ NJ_CHECKED nj_status nj_generator_config_read(const json_t *json, const char *wh
 /// Tokens of a user, the template's among them, that the checkpoint was made for when items have L tokens; 0: it does not say.
 uint32_t nj_generator_tokens_max(const nj_generator_config *config, uint32_t L);
 
+/// NJ_CONFIG where prompts of so many tokens outgrow the positions of a language model; an encoder's positions are relative and have no end.
+NJ_CHECKED nj_status nj_generator_check_tokens(const nj_generator_config *config, uint32_t L,
+                                               size_t tokens, nj_error *err);
+
 /// nj_t5_weights_convert, nj_lm_weights_convert.
 NJ_CHECKED nj_status nj_generator_weights_convert(const nj_generator_config *config,
                                                   const nj_tensor_set *tensors, nj_buffer *out,
