@@ -29,4 +29,4 @@ cmp -s int8.jsonl rows.jsonl && fail 'int8 gives the scores of float32'
 # What does not fit the model is refused when the bundle is packed.
 awk 'BEGIN { printf "{\"before\": [" ; for (i = 0; i < 510; i++) printf "%s1", i ? ", " : ""; print "]}" }' >long.json
 expect_exit 78 nightjar bundle pack --model "$model" --catalogue cat --template long.json --out no.njb
-expect_said last 'prompts of 515 tokens, the model has room for 510'
+expect_said last 'prompts of 513 tokens, the model has room for 510'
