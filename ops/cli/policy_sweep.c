@@ -5,6 +5,7 @@
 
 #include "common/base/checked.h"
 #include "common/base/clock.h"
+#include "common/base/file.h"
 #include "common/base/id.h"
 #include "common/base/log.h"
 #include "common/catalogue/item_sections.h"
@@ -36,7 +37,8 @@ typedef struct {
     float *inverse;        // owned
     nj_balance_sample off; // without a policy
     nj_path against[NJ_SWEEP_AGAINST_MAX];
-    nj_path against_names[NJ_SWEEP_AGAINST_MAX]; // printable
+    nj_path against_names[NJ_SWEEP_AGAINST_MAX];   // printable
+    nj_balance_sample given[NJ_SWEEP_AGAINST_MAX]; // of their lists
     nj_sweep result;
 } sweep;
 
@@ -368,10 +370,9 @@ static nj_status sweep_value(sweep *s, size_t curve_index, uint32_t value, nj_er
     return status == NJ_OK ? judge_point_take(s, &sample, point, err) : status;
 }
 
-static nj_status sweep_file(sweep *s, size_t index, nj_error *err)
+static nj_status read_given(sweep *s, size_t index, nj_error *err)
 {
     const uint32_t top = s->inputs.settings.top;
-    nj_balance_sample sample = {0};
     nj_lists lists[NJ_MASKING_COUNT] = {{0}};
     uint64_t other_count = 0;
     const nj_eval_lists both = {.kept = &lists[NJ_HISTORY_KEPT],
@@ -386,19 +387,30 @@ static nj_status sweep_file(sweep *s, size_t index, nj_error *err)
         status = nj_eval_read_lists(s->against[index].text, &s->inputs, &both, &other_count, err);
     }
     if (status == NJ_OK) {
-        status = measure_lists(s, &lists[s->masking], &sample, err);
+        status = measure_lists(s, &lists[s->masking], &s->given[index], err);
     }
     for (size_t i = 0; i < NJ_MASKING_COUNT; i++) {
         nj_lists_fini(&lists[i]);
     }
-    return status == NJ_OK ? judge_point_take(s, &sample, &s->result.against[index], err) : status;
+    return status;
+}
+
+// What can go wrong with files shows before anything is decoded, too.
+static nj_status open_files(sweep *s, nj_error *err)
+{
+    const char *pictures = nj_argument(s->arguments, "pictures");
+    nj_status status = pictures != NULL ? nj_folder_make(pictures, err) : NJ_OK;
+    for (size_t i = 0; i < s->result.against_count && status == NJ_OK; i++) {
+        status = read_given(s, i, err);
+    }
+    return status;
 }
 
 static nj_status sweep_all(sweep *s, nj_error *err)
 {
     nj_status status = sweep_off(s, err);
     for (size_t i = 0; i < s->result.against_count && status == NJ_OK; i++) {
-        status = sweep_file(s, i, err);
+        status = judge_point_take(s, &s->given[i], &s->result.against[i], err);
     }
     for (size_t i = 0; i < s->result.plan.curve_count && status == NJ_OK; i++) {
         for (uint32_t v = 0; v < s->result.plan.curves[i].value_count && status == NJ_OK; v++) {
@@ -408,17 +420,17 @@ static nj_status sweep_all(sweep *s, nj_error *err)
     return status;
 }
 
+// The figures first: a picture that cannot be written must not cost what was decoded.
 static nj_status tell(const sweep *s, nj_error *err)
 {
-    const char *folder = nj_argument(s->arguments, "pictures");
-    nj_status status = folder != NULL ? nj_sweep_draw(&s->result, folder, err) : NJ_OK;
-    if (status == NJ_OK && nj_argument_flag(s->arguments, "json")) {
-        return nj_sweep_print_json(&s->result, err);
-    }
-    if (status == NJ_OK) {
+    const char *pictures = nj_argument(s->arguments, "pictures");
+    nj_status status = NJ_OK;
+    if (nj_argument_flag(s->arguments, "json")) {
+        status = nj_sweep_print_json(&s->result, err);
+    } else {
         nj_sweep_print(&s->result);
     }
-    return status;
+    return status == NJ_OK && pictures != NULL ? nj_sweep_draw(&s->result, pictures, err) : status;
 }
 
 nj_status nj_command_policy_sweep(const nj_arguments *arguments, nj_error *err)
@@ -436,10 +448,16 @@ nj_status nj_command_policy_sweep(const nj_arguments *arguments, nj_error *err)
         status = check_variants(s, err);
     }
     if (status == NJ_OK) {
+        status = open_files(s, err);
+    }
+    if (status == NJ_OK) {
         status = sweep_all(s, err);
     }
     if (status == NJ_OK) {
         status = tell(s, err);
+    }
+    for (size_t i = 0; i < s->result.against_count; i++) {
+        nj_balance_sample_fini(&s->given[i]);
     }
     nj_balance_sample_fini(&s->off);
     free(s->inverse);
