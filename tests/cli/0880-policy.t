@@ -72,6 +72,14 @@ expect_exit 0 '' -- nightjar bundle pack --from s.njb --policy other.yaml --out 
 check "a comment changes nothing" cmp -s p.njb q.njb
 expect_exit 78 'bundle "p.njb": policy: line 8' -- nightjar policy check --bundle p.njb --top 300
 
+# A night that does not fit it is not begun, and goes without it.
+head -n 3 "$data/histories.txt" >some.txt
+night=(--users some.txt --store store --workers 1 --beam 300 --top 300)
+expect_exit 78 "the bundle's policy: line 8" -- nightjar run --bundle p.njb "${night[@]}"
+expect_absent store
+expect_exit 0 '' -- nightjar bundle pack --from p.njb --without policy --out plain.njb
+expect_exit 0 '' -- nightjar run --bundle plain.njb "${night[@]}"
+
 # The page of the format has every key of the table with its default and its limits.
 check "schemas/policy.md is the table" python3 - "$source_dir" <<'P'
 import re
