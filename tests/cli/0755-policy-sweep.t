@@ -27,7 +27,9 @@ expect_exit 0 '' -- nightjar "${sweep[@]}" --policy shop.yaml --keep-history --p
     --curves 'mmr: rerank.relevance=1,.7,.2; near: rerank.method=none fill.near=true'
 cp out kept.json
 expect_exit 0 '' -- nightjar "${sweep[@]}" --policy shop.yaml --keep-history --procs 3 --kernels portable --batch 5 \
-    --curves 'mmr: rerank.relevance=1,.7,.2; near: rerank.method=none fill.near=true'
+    --curves 'mmr: rerank.relevance=1,.7,.2;
+        near: rerank.method=none
+        fill.near=true'
 cp out again.json
 check "processes, kernels and batches change no figure" python3 - <<'P'
 import json, re
