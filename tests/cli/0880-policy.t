@@ -49,6 +49,11 @@ refused '2: candidates.diverse.groups is 3, which does not divide 20 beams' \
     'candidates: {search: diverse, diverse: {groups: 3}}'
 refused '2: cold.places is 5 from place 17 on, and a list has 20 places' 'cold: {places: 5, first: 17}'
 
+# A step of the filling is a sentence without the others, too.
+printf 'version: 1\nfill: {popular: true}\n' >popular.yaml
+expect_exit 0 '' -- nightjar policy explain popular.yaml --bundle s.njb --top 10
+stdout_has 'fill         a list of fewer than 10 items gets the most popular ones, then any'
+
 # Sections that are not there are named with the option that brings them.
 head -n 3 good.yaml >sources.yaml
 expect_exit 78 'sources.yaml: line 3: candidates.neighbours.weight needs the section "neighbours", which the bundle does not have: pack it with --neighbours' -- \
