@@ -131,6 +131,11 @@ static const char *const BAD[][2] = {
     {"candidates: {diverse: {group: 5}}\n", "line 2: key \"candidates.diverse.group\" is unknown; "
                                             "did you mean candidates.diverse.groups?"},
     {"xyzzy: 1\n", "line 2: key \"xyzzy\" is unknown"},
+    {"fill.near: true\n", "line 2: key \"fill.near\" has a dot: groups are mappings, write "
+                          "\"fill: {near: ...}\""},
+    {"constraints: {deny: [{item: i1}]}\nconstraints.deny: [{item: i2}]\n",
+     "line 3: key \"constraints.deny\" has a dot"},
+    {"candidates:\n  diverse.groups: 2\n", "line 3: key \"diverse.groups\" has a dot"},
     {"candidates: 5\n", "line 2: candidates must be a mapping of keys"},
     {"candidates: {}\n", "line 2: candidates must be a mapping of keys"},
     {"candidates:\n", "line 2: candidates must be a mapping of keys"},
