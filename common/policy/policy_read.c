@@ -159,7 +159,7 @@ static nj_status refuse_alpha_count(const nj_policy_place_of *place, uint32_t co
 static nj_status set_alpha(nj_policy_reader *reader, size_t number, const nj_yaml_node *list)
 {
     const nj_policy_key *key = &NJ_POLICY_KEYS[number];
-    const nj_policy_place_of place = nj_policy_reader_at(reader, list->line, key->path);
+    nj_policy_place_of place = nj_policy_reader_at(reader, list->line, key->path);
     float *alpha = nj_policy_field(reader->policy, number);
     uint32_t l = 0;
     if (list->count != reader->names->level_count) {
@@ -167,6 +167,7 @@ static nj_status set_alpha(nj_policy_reader *reader, size_t number, const nj_yam
     }
     for (const nj_yaml_node *entry = list->first; entry != NULL; entry = entry->next) {
         double value = 0;
+        place.line = entry->line;
         if (entry->kind != NJ_YAML_TEXT) {
             return nj_policy_fail(reader->err, reader->what, entry->line,
                                   "%s: an entry is no number", key->path);

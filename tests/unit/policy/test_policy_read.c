@@ -146,6 +146,8 @@ static const char *const BAD[][2] = {
     {"adjust: {prefix_prior: {alpha: [1, [2], 3]}}\n", "an entry is no number"},
     {"adjust: {prefix_prior: {alpha: [1, 2]}}\n",
      "adjust.prefix_prior.alpha has 2 numbers, the catalogue has 3 levels"},
+    {"adjust:\n  prefix_prior:\n    alpha:\n      - 1\n      - x\n      - 0\n",
+     "line 6: adjust.prefix_prior.alpha is \"x\""},
     {"constraints: {deny: []}\n", "line 2: constraints.deny must be a list of 1 to 64 rules"},
     {"constraints: {deny: {item: i1}}\n", "constraints.deny must be a list"},
     {"constraints: {deny: [i1]}\n", "constraints.deny: a rule is a mapping"},
