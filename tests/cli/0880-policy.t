@@ -35,6 +35,14 @@ stdout_has 'off          prefix priors'
 expect_exit 0 '' -- nightjar policy explain good.yaml --bundle s.njb --json
 stdout_is_valid policy-explain
 
+# A word that is cut inside a character is still text, and JSON.
+word=x$(printf 'ä%.0s' {1..40})
+printf 'item_id\tcategory\n%s\t%s\n' "$(head -n 1 "$data/items.txt")" "$word" >words.tsv
+printf 'version: 1\nconstraints: {deny: [{category: %s}]}\n' "$word" >words.yaml
+expect_exit 0 '' -- nightjar bundle pack --from b.njb --attributes words.tsv --attribute-columns category --out w.njb
+expect_exit 0 '' -- nightjar policy explain words.yaml --bundle w.njb --json
+stdout_has 'never (1 items)'
+
 refused() { # TEXT FILE'S LINES: one rule behind the version
     printf 'version: 1\n%s\n' "$2" >bad.yaml
     expect_exit 78 "bad.yaml: line $1" -- nightjar policy check bad.yaml --bundle s.njb
