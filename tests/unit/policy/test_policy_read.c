@@ -184,7 +184,8 @@ static const char *const BAD[][2] = {
      "did "
      "you mean Nails?"},
     {"constraints:\n  pins:\n    - item: i12\n      place: 1\n",
-     "line 4: constraints.pins: item \"i12\" is not among the 12 items of the catalogue"},
+     "line 4: constraints.pins: item \"i12\" is not among the 12 items of the catalogue; did you "
+     "mean i1?"},
     // rules
     {"adjust: {boosts: [{where: {brand: Zen}}]}\n", "wants one of add"},
     {"adjust: {boosts: [{where: {brand: Zen}, add: 1, times: 2}]}\n", "wants one of add"},
