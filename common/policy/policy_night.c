@@ -164,7 +164,7 @@ static nj_status check_caps(const night_check *night, const nj_policy_reach *rea
     return NJ_OK;
 }
 
-// A shop with fewer items than places has short lists with and without rules.
+// A shop with fewer items than places has short lists with and without rules, but not empty ones.
 static nj_status check_reach(const night_check *night)
 {
     const nj_policy *policy = night->policy;
@@ -177,7 +177,8 @@ static nj_status check_reach(const night_check *night)
     if (status != NJ_OK) {
         return status;
     }
-    if (reach.left < night->top && reach.sold >= night->top) {
+    const uint32_t least = reach.sold >= night->top ? night->top : reach.sold > 0;
+    if (reach.left < least) {
         return nj_policy_fail(night->err, night->what, policy->lines.deny[0],
                               "constraints.deny leaves %u of %u items, and a list has %u places "
                               "(--top): deny fewer, or make lists shorter",

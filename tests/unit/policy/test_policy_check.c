@@ -226,6 +226,10 @@ static void a_shop_with_fewer_items_than_places_has_short_lists_without_complain
     assert_ok(check_night("constraints: {caps: [{by: category, most: 6}]}\n", 20, 20, &err), &err);
     assert_refused(check_night("constraints: {caps: [{by: category, most: 5}]}\n", 20, 20, &err),
                    NJ_CONFIG, &err, "at most 10 places");
+    assert_refused(
+        check_night("constraints: {deny: [{brand: Acme}, {brand: Brown}, {brand: Zen}]}\n", 20, 20,
+                    &err),
+        NJ_CONFIG, &err, "constraints.deny leaves 0 of 11 items, and a list has 20 places");
 }
 
 static void what_is_left_is_counted(void **state)
