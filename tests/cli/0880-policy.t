@@ -80,6 +80,10 @@ expect_exit 0 '' -- nightjar bundle pack --from s.njb --policy other.yaml --out 
 check "a comment changes nothing" cmp -s p.njb q.njb
 expect_exit 78 'bundle "p.njb": policy: line 8' -- nightjar policy check --bundle p.njb --top 300
 
+# A policy that is kept must fit the sections that are new.
+expect_exit 78 'p.njb: its own policy does not fit (give --policy, or --without policy): policy: line 6: ' -- \
+    nightjar bundle pack --from p.njb --without attributes --out q.njb
+
 # The page of the format has every key of the table with its default and its limits.
 check "schemas/policy.md is the table" python3 - "$source_dir" <<'P'
 import re
