@@ -1,5 +1,6 @@
 #include "common/codec/yaml.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,7 +156,6 @@ static nj_status take_text(tree_builder *builder, const yaml_event_t *event)
     }
     nj_status status = add_node(builder, event, NJ_YAML_TEXT, &node);
     if (status == NJ_OK) {
-        node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
         status = copy_text(builder, event, &node->text);
     }
     return status;
