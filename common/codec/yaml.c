@@ -1,11 +1,15 @@
 #include "common/codec/yaml.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <yaml.h>
 
 #define NONE UINT32_MAX
+#define BYTE_ORDER_MARK                                                                            \
+    "\xef\xbb\xbf" // some editors write it; libyaml takes it for content once the encoding is set
+#define BYTE_ORDER_MARK_BYTES 3
 #define EVENTS_MAX                                                                                 \
     (4 * NJ_YAML_NODES_MAX) // a node has two at the most; a stream and its document four more
 
@@ -152,7 +156,6 @@ static nj_status take_text(tree_builder *builder, const yaml_event_t *event)
     }
     nj_status status = add_node(builder, event, NJ_YAML_TEXT, &node);
     if (status == NJ_OK) {
-        node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
         status = copy_text(builder, event, &node->text);
     }
     return status;
@@ -233,8 +236,12 @@ static nj_status read_events(tree_builder *builder, const char *bytes, size_t si
     if (yaml_parser_initialize(&parser) == 0) {
         return nj_fail(builder->err, NJ_NO_MEMORY, "%s: no memory", builder->what);
     }
+    const size_t mark =
+        size >= BYTE_ORDER_MARK_BYTES && memcmp(bytes, BYTE_ORDER_MARK, BYTE_ORDER_MARK_BYTES) == 0
+            ? BYTE_ORDER_MARK_BYTES
+            : 0;
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, size);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)bytes + mark, size - mark);
     for (uint32_t i = 0; status == NJ_OK && !builder->has_ended && i < EVENTS_MAX; i++) {
         yaml_event_t event;
         if (yaml_parser_parse(&parser, &event) == 0) {

@@ -5,7 +5,6 @@
 #ifndef NJ_CODEC_YAML_H
 #define NJ_CODEC_YAML_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,7 +21,6 @@ typedef struct nj_yaml_node {
     uint32_t line;                    // 1-based, of the value; of a mapping's entry: of its key
     const char *key;                  // of an entry of a mapping; NULL elsewhere
     const char *text;                 // NUL-terminated UTF-8; of a text only
-    bool is_quoted;                   // a text in quotes: "" is a text, and nothing at all is none
     uint32_t count;                   // entries
     const struct nj_yaml_node *first; // entry; NULL without any
     const struct nj_yaml_node *next;  // of the same list or mapping

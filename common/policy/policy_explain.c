@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/id.h"
 #include "common/policy/policy_keys.h"
 #include "common/policy/policy_resolve.h"
 
@@ -25,6 +26,7 @@ static void tell(const telling *t, const char *stage, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
+    nj_text_make_printable(sentence); // a long word may be cut inside a character
     t->say(t->context, stage, sentence);
 }
 

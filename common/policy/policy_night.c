@@ -1,5 +1,8 @@
 // policy_night.c - a policy against the settings and the items of a night (policy_check.h).
 #include "common/policy/policy_check.h"
+
+#include <string.h>
+
 #include "common/policy/policy_keys.h"
 #include "common/policy/policy_reach.h"
 #include "common/policy/policy_resolve.h"
@@ -74,6 +77,40 @@ static nj_status check_pinned_items(const night_check *night)
     return NJ_OK;
 }
 
+// Pins whose items begin with the same codes as this row, its own included.
+static uint32_t count_pins_beside(const night_check *night, uint32_t row, uint32_t levels)
+{
+    const nj_policy *policy = night->policy;
+    const size_t L = night->catalogue->sids.level_count;
+    const uint16_t *codes = night->catalogue->sids.codes;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < policy->pin_count; i++) {
+        count +=
+            memcmp(codes + policy->pins[i].row * L, codes + row * L, levels * sizeof *codes) == 0;
+    }
+    return count;
+}
+
+// Caps of a column are held against the pins when the file is read (policy_check.c); these need the SIDs.
+static nj_status check_pins_of_prefix(const night_check *night)
+{
+    const nj_policy *policy = night->policy;
+    for (uint32_t i = 0; i < policy->cap_count; i++) {
+        const nj_policy_cap *cap = &policy->caps[i];
+        for (uint32_t k = 0; cap->attribute == NJ_POLICY_NONE && k < policy->pin_count; k++) {
+            const uint32_t pins = count_pins_beside(night, policy->pins[k].row, cap->levels);
+            if (pins > cap->most) {
+                return nj_policy_fail(night->err, night->what, policy->lines.caps[i],
+                                      "at most %u items that begin with the same %u codes, and %u "
+                                      "are pinned, one of them on line %u: raise the cap or drop a "
+                                      "pin",
+                                      cap->most, cap->levels, pins, policy->lines.pins[k]);
+            }
+        }
+    }
+    return NJ_OK;
+}
+
 static uint32_t count_pins_not_fresh(const night_check *night)
 {
     const nj_policy *policy = night->policy;
@@ -127,7 +164,7 @@ static nj_status check_caps(const night_check *night, const nj_policy_reach *rea
     return NJ_OK;
 }
 
-// A shop with fewer items than places has short lists with and without rules.
+// A shop with fewer items than places has short lists with and without rules, but not empty ones.
 static nj_status check_reach(const night_check *night)
 {
     const nj_policy *policy = night->policy;
@@ -140,7 +177,8 @@ static nj_status check_reach(const night_check *night)
     if (status != NJ_OK) {
         return status;
     }
-    if (reach.left < night->top && reach.sold >= night->top) {
+    const uint32_t least = reach.sold >= night->top ? night->top : reach.sold > 0;
+    if (reach.left < least) {
         return nj_policy_fail(night->err, night->what, policy->lines.deny[0],
                               "constraints.deny leaves %u of %u items, and a list has %u places "
                               "(--top): deny fewer, or make lists shorter",
@@ -163,6 +201,9 @@ nj_status nj_policy_check_night(const nj_policy *policy, const nj_attributes *at
     nj_status status = check_widths(&night);
     if (status == NJ_OK) {
         status = check_pinned_items(&night);
+    }
+    if (status == NJ_OK) {
+        status = check_pins_of_prefix(&night);
     }
     if (status == NJ_OK) {
         status = check_places(&night);

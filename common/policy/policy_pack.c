@@ -197,7 +197,7 @@ static void read_number(unpacking *u, const nj_policy_key *key, void *field)
         value = *(uint32_t *)field;
     }
     // 0 groups are those of another search.
-    const bool is_off = key->kind == NJ_POLICY_U32 && !(value > key->fallback);
+    const bool is_off = key->kind == NJ_POLICY_U32 && !(value > 0) && !(key->fallback > 0);
     if (u->fields.status == NJ_OK && !is_off && !(value >= least && value <= most)) {
         refuse_number(u, key->path, value, least, most);
     }

@@ -159,7 +159,7 @@ static nj_status refuse_alpha_count(const nj_policy_place_of *place, uint32_t co
 static nj_status set_alpha(nj_policy_reader *reader, size_t number, const nj_yaml_node *list)
 {
     const nj_policy_key *key = &NJ_POLICY_KEYS[number];
-    const nj_policy_place_of place = nj_policy_reader_at(reader, list->line, key->path);
+    nj_policy_place_of place = nj_policy_reader_at(reader, list->line, key->path);
     float *alpha = nj_policy_field(reader->policy, number);
     uint32_t l = 0;
     if (list->count != reader->names->level_count) {
@@ -167,6 +167,7 @@ static nj_status set_alpha(nj_policy_reader *reader, size_t number, const nj_yam
     }
     for (const nj_yaml_node *entry = list->first; entry != NULL; entry = entry->next) {
         double value = 0;
+        place.line = entry->line;
         if (entry->kind != NJ_YAML_TEXT) {
             return nj_policy_fail(reader->err, reader->what, entry->line,
                                   "%s: an entry is no number", key->path);
@@ -264,6 +265,16 @@ static nj_status refuse_key(const nj_policy_reader *reader, const nj_yaml_node *
                           nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 }
 
+// Otherwise "fill.near: true" would be another way to say the key near of the group fill, and both could stand in a file.
+static nj_status refuse_dotted(const nj_policy_reader *reader, const nj_yaml_node *entry)
+{
+    const int head = (int)strcspn(entry->key, ".");
+    return nj_policy_fail(
+        reader->err, reader->what, entry->line,
+        "key \"%.60s\" has a dot: groups are mappings, write \"%.*s: {%.60s: ...}\"", entry->key,
+        head < 60 ? head : 60, entry->key, entry->key + head + 1);
+}
+
 // A mapping that is being read.
 typedef struct {
     const nj_yaml_node *next; // entry
@@ -276,6 +287,9 @@ static nj_status read_entry(nj_policy_reader *reader, const nj_yaml_node *entry,
     char path[PATH_BYTES];
     const size_t group_bytes = strlen(in->group);
     const size_t key_bytes = strlen(entry->key);
+    if (strchr(entry->key, '.') != NULL) {
+        return refuse_dotted(reader, entry);
+    }
     if (group_bytes + key_bytes + 2 > PATH_BYTES) { // a dot and NUL
         return refuse_key(reader, entry, in->group);
     }

@@ -105,7 +105,7 @@ nj_status nj_policy_find_value(const nj_policy_place_of *place, uint32_t column,
 nj_status nj_policy_find_item(const nj_policy_place_of *place, nj_slice word, uint32_t *out)
 {
     const nj_idlist *items = place->names->items;
-    const guessed_word none = {0};
+    guessed_word guess = {0};
     for (size_t i = 0; i < items->count; i++) {
         const nj_slice id = nj_idlist_at(items, i);
         if (id.size == word.size && memcmp(id.bytes, word.bytes, word.size) == 0) {
@@ -113,9 +113,13 @@ nj_status nj_policy_find_item(const nj_policy_place_of *place, nj_slice word, ui
             return NJ_OK;
         }
     }
+    (void)copy_word(word, guess.word);
+    for (size_t i = 0; i < nj_min_size(items->count, OFFERS_MAX); i++) {
+        guess_among(&guess, nj_idlist_at(items, i));
+    }
     char rule[NJ_POLICY_WORD_BYTES];
     snprintf(rule, sizeof rule, "is not among the %zu items of the catalogue", items->count);
-    return refuse_word(place, "item", word, rule, &none);
+    return refuse_word(place, "item", word, rule, &guess);
 }
 
 nj_status nj_policy_find_where(const nj_policy_place_of *place, nj_slice column, nj_slice value,

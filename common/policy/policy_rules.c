@@ -91,7 +91,8 @@ static nj_status read_boost(const rule_entry *rule)
                            "wants one of add (to the score) and times (x doubles "
                            "the share at 2)");
     }
-    const nj_policy_place_of place = place_of(rule, add != NULL ? add : times);
+    nj_policy_place_of place = place_of(rule, add != NULL ? add : times);
+    place.path = add != NULL ? "adjust.boosts: add" : "adjust.boosts: times";
     status = add != NULL ? nj_policy_number(&place, add->text, -ADD_MAX, ADD_MAX, &value)
                          : nj_policy_number(&place, times->text, TIMES_LEAST, TIMES_MOST, &value);
     boost->add = add != NULL ? (float)value : nj_log((float)value);

@@ -59,6 +59,19 @@ static nj_status read_numbers(const nj_arguments *arguments, nj_neighbours_setti
     return status;
 }
 
+// They have no default, so one that is there was given.
+static nj_status refuse_lone_numbers(const nj_arguments *arguments, nj_error *err)
+{
+    static const char *const NAMES[] = {"neighbours-distance", "neighbours-back",
+                                        "neighbours-shrink"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        if (nj_argument(arguments, NAMES[i]) != NULL) {
+            return nj_fail(err, NJ_USAGE, "--%s needs --neighbours", NAMES[i]);
+        }
+    }
+    return NJ_OK;
+}
+
 static nj_status read_neighbours(const nj_arguments *arguments, nj_bundle_items_request *out,
                                  nj_error *err)
 {
@@ -68,7 +81,7 @@ static nj_status read_neighbours(const nj_arguments *arguments, nj_bundle_items_
     const char *word = nj_argument(arguments, "neighbours");
     out->wants_neighbours = word != NULL;
     if (word == NULL) {
-        return NJ_OK;
+        return refuse_lone_numbers(arguments, err);
     }
     if (nj_argument(arguments, "histories") == NULL) {
         return nj_fail(err, NJ_USAGE, "--neighbours needs --histories: they are counted from them");

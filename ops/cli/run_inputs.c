@@ -105,7 +105,8 @@ static nj_status add_if_given(const nj_arguments *arguments, nj_phase_inputs *in
     return path != NULL ? add_file(inputs, name, path, err) : NJ_OK;
 }
 
-// A policy that says "today" is another one tomorrow.
+// A fresh share is of today where the policy names no day, and then another one tomorrow. One that names a day is packed again for
+// nothing: its bundle is the same.
 static nj_status add_policy(const nj_arguments *arguments, nj_phase_inputs *inputs, int64_t today,
                             nj_error *err)
 {
@@ -121,7 +122,7 @@ static nj_status add_policy(const nj_arguments *arguments, nj_phase_inputs *inpu
         nj_digester_init(&digester);
         nj_digester_update_sized(&digester, bytes, size);
         nj_digester_update_u64(&digester,
-                               memmem(bytes, size, "today", 5) != NULL ? (uint64_t)today : 0);
+                               memmem(bytes, size, "fresh", 5) != NULL ? (uint64_t)today : 0);
         const nj_digest digest = nj_digester_final(&digester);
         nj_phase_inputs_add(inputs, "policy", &digest);
     }

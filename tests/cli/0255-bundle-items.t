@@ -86,6 +86,7 @@ refuse 2 '--vector-form is "float64"' --from b.njb --vector-form float64
 refuse 2 '--attributes needs --attribute-columns' --from b.njb --attributes goods.csv
 refuse 2 '--attribute-columns and --day-columns need --attributes' --from b.njb --day-columns added
 refuse 2 '--item-vector-ids needs --item-vectors' --from b.njb --item-vector-ids few.txt
+refuse 2 '--neighbours-shrink needs --neighbours' --from b.njb --neighbours-shrink 3
 refuse 65 'goods.csv: line 1: has no column "made"' --from b.njb --attributes goods.csv --attribute-columns made
 refuse 65 'goods.csv: line 2: "kind" of item' --from b.njb --attributes goods.csv --day-columns kind
 refuse 65 'few.npy: has 2 rows, the catalogue has 552' --from b.njb --item-vectors few.npy

@@ -35,6 +35,14 @@ stdout_has 'off          prefix priors'
 expect_exit 0 '' -- nightjar policy explain good.yaml --bundle s.njb --json
 stdout_is_valid policy-explain
 
+# A word that is cut inside a character is still text, and JSON.
+word=x$(printf 'ä%.0s' {1..40})
+printf 'item_id\tcategory\n%s\t%s\n' "$(head -n 1 "$data/items.txt")" "$word" >words.tsv
+printf 'version: 1\nconstraints: {deny: [{category: %s}]}\n' "$word" >words.yaml
+expect_exit 0 '' -- nightjar bundle pack --from b.njb --attributes words.tsv --attribute-columns category --out w.njb
+expect_exit 0 '' -- nightjar policy explain words.yaml --bundle w.njb --json
+stdout_has 'never (1 items)'
+
 refused() { # TEXT FILE'S LINES: one rule behind the version
     printf 'version: 1\n%s\n' "$2" >bad.yaml
     expect_exit 78 "bad.yaml: line $1" -- nightjar policy check bad.yaml --bundle s.njb
@@ -84,6 +92,9 @@ expect_exit 78 "the bundle's policy: line 8" -- nightjar run --bundle p.njb "${n
 expect_absent store
 expect_exit 0 '' -- nightjar bundle pack --from p.njb --without policy --out plain.njb
 expect_exit 0 '' -- nightjar run --bundle plain.njb "${night[@]}"
+# A policy that is kept must fit the sections that are new.
+expect_exit 78 'p.njb: its own policy does not fit (give --policy, or --without policy): policy: line 6: ' -- \
+    nightjar bundle pack --from p.njb --without attributes --out q.njb
 
 # The page of the format has every key of the table with its default and its limits.
 check "schemas/policy.md is the table" python3 - "$source_dir" <<'P'

@@ -56,6 +56,17 @@ cmp by-hand.njb store/night/bundle/night.njb >&2 || fail "the vectors are others
 
 # Without --ids, rows are items by their numbers.
 nightjar catalogue assign --embeddings emb1.npy --codebooks books.npy --no-suffix --out rows >>setup.out 2>>setup.log
-expect_exit 0 "${whole[@]}" --catalogue rows --embeddings emb1.npy --item-vectors emb1.npy --store other --users - --format sequence <<<'u1 0 1 2'
+printf 'item_id,added\n0,2024-05-01\n' >days.csv
+printf 'version: 1\nconstraints: {fresh: {column: added, share: 0.1}}\n' >fresh.yaml
+printf 'user_id,item_id,timestamp\nu1,0,1\nu1,1,2\nu1,2,3\n' >numbers.csv
+rows=("${whole[@]}" --catalogue rows --embeddings emb1.npy --item-vectors emb1.npy --store other --users numbers.csv
+    --attributes days.csv --day-columns added --policy fresh.yaml)
+expect_exit 0 "${rows[@]}" --as-of 2024-05-02
 [[ $(nightjar bundle list other/night/bundle/night.njb) == *'float16, 552 items'* ]] || fail "vectors by row are missing"
 [[ ! -e other/night/bundle/numbers.txt ]] || fail "numbers.txt is left behind"
+
+# A fresh share that names no day is of today, and another one tomorrow.
+expect_exit 0 "${rows[@]}" --as-of 2024-05-02 --dry-run
+grep -q 'bundle  *is skipped' last.out || fail "packed again on the same day: $(cat last.out)"
+expect_exit 0 "${rows[@]}" --as-of 2024-05-03 --dry-run
+grep -q 'bundle  *would run (policy)' last.out || fail "not packed on another day: $(cat last.out)"

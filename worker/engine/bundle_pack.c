@@ -295,6 +295,18 @@ static nj_status check_model(packing *p, const nj_catalogue_view *view, nj_error
     return status == NJ_OK ? check_pairing(p, view, err) : status;
 }
 
+static nj_status put_items(packing *p, const nj_catalogue_view *view, nj_sections *sections,
+                           nj_error *err)
+{
+    const nj_pack_request *request = p->request;
+    nj_status status = nj_bundle_items_put(&request->items, view, &p->items_made, sections, err);
+    if (status == NJ_CONFIG && p->base != NULL && request->items.policy_path == NULL) {
+        nj_error_prefix(err, "%s: its own policy does not fit (give --policy, or --without policy)",
+                        request->base_path);
+    }
+    return status;
+}
+
 static nj_status write_bundle(packing *p, const char *out_path, nj_pack_summary *out, nj_error *err)
 {
     nj_sections sections;
@@ -307,7 +319,7 @@ static nj_status write_bundle(packing *p, const char *out_path, nj_pack_summary 
         status = check_model(p, &view, err);
     }
     if (status == NJ_OK) {
-        status = nj_bundle_items_put(&p->request->items, &view, &p->items_made, &sections, err);
+        status = put_items(p, &view, &sections, err);
     }
     if (status == NJ_OK) {
         status = nj_bundle_write(out_path, &sections, err);

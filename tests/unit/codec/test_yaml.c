@@ -127,6 +127,22 @@ static void the_limits_hold_on_both_sides(void **state)
     free(text);
 }
 
+static void a_byte_order_mark_and_any_end_of_line_are_no_content(void **state)
+{
+    (void)state;
+    static const char *const TEXTS[] = {"\xef\xbb\xbf"
+                                        "a: 1\nb: 2\n",
+                                        "a: 1\r\nb: 2\r\n", "a: 1\rb: 2\r"};
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+        nj_yaml *yaml = NULL;
+        nj_error err = {0};
+        assert_ok(parse(TEXTS[i], &yaml, &err), &err);
+        assert_string_equal(nj_yaml_find(nj_yaml_root(yaml), "a")->text, "1");
+        assert_int_equal(nj_yaml_find(nj_yaml_root(yaml), "b")->line, 2);
+        nj_yaml_close(&yaml);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +150,7 @@ int main(void)
         cmocka_unit_test(a_file_without_content_is_an_empty_mapping),
         cmocka_unit_test(what_a_policy_has_no_use_for_is_refused_with_its_line),
         cmocka_unit_test(the_limits_hold_on_both_sides),
+        cmocka_unit_test(a_byte_order_mark_and_any_end_of_line_are_no_content),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,6 +192,32 @@ static void a_retired_item_cannot_be_pinned(void **state)
                    NJ_CONFIG, &err, "constraints.pins: item \"i11\" is retired: drop the pin");
 }
 
+static void pins_of_one_prefix_are_held_against_its_cap(void **state)
+{
+    (void)state;
+    static const char PINS[] = "  pins:\n    - {item: i0, place: 1}\n    - {item: i3, place: 2}\n";
+    static const struct {
+        uint32_t levels;
+        uint32_t most;
+        bool fits;
+    } CAPS[] = {{1, 1, false}, {1, 2, true}, {2, 1, true}}; // i0 is 0 0 0, i3 is 0 1 1
+    for (size_t i = 0; i < sizeof CAPS / sizeof CAPS[0]; i++) {
+        char text[256];
+        nj_error err = {0};
+        snprintf(text, sizeof text,
+                 "constraints:\n  caps:\n    - {by: prefix, levels: %u, most: %u}\n%s",
+                 CAPS[i].levels, CAPS[i].most, PINS);
+        nj_status status = check_night(text, 20, 2, &err);
+        if (CAPS[i].fits) {
+            assert_ok(status, &err);
+        } else {
+            assert_refused(status, NJ_CONFIG, &err,
+                           "p.yaml: line 4: at most 1 items that begin with the same 1 codes, and "
+                           "2 are pinned, one of them on line 6");
+        }
+    }
+}
+
 static void a_shop_with_fewer_items_than_places_has_short_lists_without_complaint(void **state)
 {
     (void)state;
@@ -200,6 +226,10 @@ static void a_shop_with_fewer_items_than_places_has_short_lists_without_complain
     assert_ok(check_night("constraints: {caps: [{by: category, most: 6}]}\n", 20, 20, &err), &err);
     assert_refused(check_night("constraints: {caps: [{by: category, most: 5}]}\n", 20, 20, &err),
                    NJ_CONFIG, &err, "at most 10 places");
+    assert_refused(
+        check_night("constraints: {deny: [{brand: Acme}, {brand: Brown}, {brand: Zen}]}\n", 20, 20,
+                    &err),
+        NJ_CONFIG, &err, "constraints.deny leaves 0 of 11 items, and a list has 20 places");
 }
 
 static void what_is_left_is_counted(void **state)
@@ -250,6 +280,7 @@ int main(void)
         cmocka_unit_test(the_shortest_list_that_has_room_is_fine_and_one_less_is_refused),
         cmocka_unit_test(groups_divide_the_beam_or_the_list_where_it_is_longer),
         cmocka_unit_test(a_retired_item_cannot_be_pinned),
+        cmocka_unit_test(pins_of_one_prefix_are_held_against_its_cap),
         cmocka_unit_test(a_shop_with_fewer_items_than_places_has_short_lists_without_complaint),
         cmocka_unit_test(what_is_left_is_counted),
     };

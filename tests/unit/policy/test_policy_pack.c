@@ -148,6 +148,8 @@ static void values_outside_their_limits_are_refused(void **state)
         {"\x01\x3c\x04\xca", "\x03\x3c\x04\xca", 4, "candidates.search is 3, must be from 0 to 2"},
         {"\x01\x3c\x04\xca", "\x01\x3c\x01\xca", 4,
          "candidates.diverse.groups is 1, must be from 2 to 1000"},
+        {"\x1e\xca\x3f\x66", "\x00\xca\x3f\x66", 4,
+         "candidates.neighbours.count is 0, must be from 1 to 1000"},
         {"\xca\xbf\xc0\x00\x00", "\xca\xc3\x80\x00\x00", 5,
          "adjust.boosts is -256, must be from -100 to 100"},
         {"\xa2i8\x02", "\xa2i8\x00", 4, "pins of the places 0 and 0, must rise"},

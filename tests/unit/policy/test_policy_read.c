@@ -131,6 +131,11 @@ static const char *const BAD[][2] = {
     {"candidates: {diverse: {group: 5}}\n", "line 2: key \"candidates.diverse.group\" is unknown; "
                                             "did you mean candidates.diverse.groups?"},
     {"xyzzy: 1\n", "line 2: key \"xyzzy\" is unknown"},
+    {"fill.near: true\n", "line 2: key \"fill.near\" has a dot: groups are mappings, write "
+                          "\"fill: {near: ...}\""},
+    {"constraints: {deny: [{item: i1}]}\nconstraints.deny: [{item: i2}]\n",
+     "line 3: key \"constraints.deny\" has a dot"},
+    {"candidates:\n  diverse.groups: 2\n", "line 3: key \"diverse.groups\" has a dot"},
     {"candidates: 5\n", "line 2: candidates must be a mapping of keys"},
     {"candidates: {}\n", "line 2: candidates must be a mapping of keys"},
     {"candidates:\n", "line 2: candidates must be a mapping of keys"},
@@ -141,6 +146,8 @@ static const char *const BAD[][2] = {
     {"adjust: {prefix_prior: {alpha: [1, [2], 3]}}\n", "an entry is no number"},
     {"adjust: {prefix_prior: {alpha: [1, 2]}}\n",
      "adjust.prefix_prior.alpha has 2 numbers, the catalogue has 3 levels"},
+    {"adjust:\n  prefix_prior:\n    alpha:\n      - 1\n      - x\n      - 0\n",
+     "line 6: adjust.prefix_prior.alpha is \"x\""},
     {"constraints: {deny: []}\n", "line 2: constraints.deny must be a list of 1 to 64 rules"},
     {"constraints: {deny: {item: i1}}\n", "constraints.deny must be a list"},
     {"constraints: {deny: [i1]}\n", "constraints.deny: a rule is a mapping"},
@@ -177,14 +184,15 @@ static const char *const BAD[][2] = {
      "did "
      "you mean Nails?"},
     {"constraints:\n  pins:\n    - item: i12\n      place: 1\n",
-     "line 4: constraints.pins: item \"i12\" is not among the 12 items of the catalogue"},
+     "line 4: constraints.pins: item \"i12\" is not among the 12 items of the catalogue; did you "
+     "mean i1?"},
     // rules
     {"adjust: {boosts: [{where: {brand: Zen}}]}\n", "wants one of add"},
     {"adjust: {boosts: [{where: {brand: Zen}, add: 1, times: 2}]}\n", "wants one of add"},
     {"adjust: {boosts: [{where: {brand: Zen}, ad: 1}]}\n",
      "adjust.boosts: key \"ad\" is unknown; did you mean add?"},
-    {"adjust: {boosts: [{where: {brand: Zen}, add: nan}]}\n", "adjust.boosts is \"nan\""},
-    {"adjust: {boosts: [{where: {brand: Zen}, times: 0}]}\n", "adjust.boosts is \"0\""},
+    {"adjust: {boosts: [{where: {brand: Zen}, add: nan}]}\n", "adjust.boosts: add is \"nan\""},
+    {"adjust: {boosts: [{where: {brand: Zen}, times: 0}]}\n", "adjust.boosts: times is \"0\""},
     {"adjust: {boosts: [{add: 1}]}\n", "items are named by one column and value"},
     {"adjust: {boosts: [{where: {brand: Zen, category: Nails}, add: 1}]}\n",
      "items are named by one column and value"},
