@@ -10,9 +10,9 @@ typedef struct {
     size_t first;        // row of the chunk
     size_t rows;         // of the chunk
     size_t row_of_sight; // number of row `first` among those of the sight
-    size_t own_count;    // own positions that the last of these rows sees: what is behind stays unread
-    size_t g;     // group
-    size_t heads; // H / G
+    size_t own_count; // own positions that the last of these rows sees: what is behind stays unread
+    size_t g;         // group
+    size_t heads;     // H / G
     size_t ld_scores;
 } block;
 

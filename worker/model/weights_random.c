@@ -42,8 +42,8 @@ nj_status nj_random_weights_add(nj_random_weights *weights, const char *name, co
     return NJ_OK;
 }
 
-nj_status nj_random_weights_write(nj_random_weights *weights, nj_status status,
-                                  nj_buffer *out, nj_error *err)
+nj_status nj_random_weights_write(nj_random_weights *weights, nj_status status, nj_buffer *out,
+                                  nj_error *err)
 {
     return status == NJ_OK ? nj_tensors_write(weights->sources, weights->count, out, err)
                            : nj_fail(err, status, "no memory for random weights");

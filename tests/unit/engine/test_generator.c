@@ -189,7 +189,9 @@ static void the_work_of_a_prompt_leaves_out_what_its_last_layer_does(void **stat
 {
     (void)state;
     const nj_generator_config config = {
-        .kind = NJ_GENERATOR_LM, .V = 10, .lm = {.D = 4, .H = 2, .E = 6, .G = 1, .F = 5, .V = 10, .layers = 3}};
+        .kind = NJ_GENERATOR_LM,
+        .V = 10,
+        .lm = {.D = 4, .H = 2, .E = 6, .G = 1, .F = 5, .V = 10, .layers = 3}};
     const double rows[] = {1, 3};
     const double keys = 2 * 4 * 6 * 2, others = 2 * (4 * 12 * 2 + 3 * 4 * 5), head = 2 * 4 * 10;
     double expected = head;
