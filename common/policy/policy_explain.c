@@ -252,10 +252,13 @@ static void tell_fill(const telling *t)
         tell(t, "fill", "a list of fewer than %u items is searched again, wider", top);
     }
     if (policy->fill_near) {
-        tell(t, "fill", "then gets what lies next to its items in the trie");
+        tell(t, "fill",
+             "%sa list of fewer than %u items gets what lies next to its items in the trie",
+             policy->fill_widen ? "then " : "", top);
     }
     if (policy->fill_popular) {
-        tell(t, "fill", "then the most popular items, then any");
+        tell(t, "fill", "%sa list of fewer than %u items gets the most popular ones, then any",
+             policy->fill_widen || policy->fill_near ? "then " : "", top);
     }
 }
 

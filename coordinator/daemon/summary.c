@@ -79,10 +79,14 @@ bool nj_night_has_summary(const nj_night_summary *summary)
     return summary->users > 0 && summary->rows + summary->quarantined == summary->users;
 }
 
+static uint64_t count_decoded(const nj_night_summary *s)
+{
+    return s->rows - s->copied - s->resumed_rows;
+}
+
 static double get_rate(const nj_night_summary *s)
 {
-    const uint64_t decoded = s->rows - s->copied - s->resumed_rows;
-    return s->decode_seconds > 0 ? (double)decoded / s->decode_seconds : 0;
+    return s->decode_seconds > 0 ? (double)count_decoded(s) / s->decode_seconds : 0;
 }
 
 static double read_peak_memory_mb(void)
@@ -188,18 +192,31 @@ static void print_flags_json(const nj_night_summary *s)
     printf("}");
 }
 
+// A night that copies, or goes on, has lists whose flags it did not count.
+static void print_flags_heading(const nj_night_summary *s)
+{
+    printf("lists with flags");
+    if (count_decoded(s) < s->rows) {
+        printf(", of %" PRIu64 " decoded now", count_decoded(s));
+    }
+    printf(": ");
+}
+
 static void print_flags_text(const nj_night_summary *s)
 {
-    const char *before = "lists with flags: ";
-    const char *end = "";
+    bool is_first = true;
     for (unsigned bit = 0; bit < NJ_ROW_FLAGS_MAX; bit++) {
-        if (s->flag_counts[bit] > 0 && nj_row_flag_word(bit) != NULL) {
-            printf("%s%" PRIu64 " %s", before, s->flag_counts[bit], nj_row_flag_word(bit));
-            before = ", ";
-            end = "\n";
+        if (s->flag_counts[bit] == 0 || nj_row_flag_word(bit) == NULL) {
+            continue;
         }
+        if (is_first) {
+            print_flags_heading(s);
+        }
+        printf("%s%" PRIu64 " %s", is_first ? "" : ", ", s->flag_counts[bit],
+               nj_row_flag_word(bit));
+        is_first = false;
     }
-    printf("%s", end);
+    printf("%s", is_first ? "" : "\n");
 }
 
 static void print_json(const nj_night_summary *s)
@@ -239,8 +256,8 @@ static void print_text(const nj_night_summary *s)
     printf("published %s: %" PRIu64 " users, %" PRIu64
            " of them decoded in %.1f s (%.1f users/s); packed, verified and published "
            "in %.1f s\n",
-           s->generation.text, s->rows, s->rows - s->copied - s->resumed_rows, s->decode_seconds,
-           get_rate(s), s->publish_seconds);
+           s->generation.text, s->rows, count_decoded(s), s->decode_seconds, get_rate(s),
+           s->publish_seconds);
     if (s->copied > 0) {
         printf("%" PRIu64 " users are unchanged since %s: their rows were copied\n", s->copied,
                s->since.text);

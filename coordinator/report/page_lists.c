@@ -284,7 +284,7 @@ static void draw_scores(nj_page *page, const json_t *histogram)
     const nj_chart_line lines[] = {{.name = "first place", .x = x, .y = first, .count = count},
                                    {.name = "last place", .x = x, .y = last, .count = count}};
     const nj_chart chart = {.title = "Scores of the first and the last item of each list",
-                            .x_label = "log-probability",
+                            .x_label = "score",
                             .y_label = "lists",
                             .height = 260,
                             .y_zero = true};
@@ -329,7 +329,7 @@ static void add_scores(nj_page *page, const json_t *scores)
     }
     draw_scores(page, nj_page_at(scores, "histogram"));
     add_score_table(page, nj_page_at(scores, "histogram"));
-    nj_html_table_begin(html, "Log-probabilities by place: so many lists have at most", COLUMNS, 7);
+    nj_html_table_begin(html, "Scores by place: so many lists have at most", COLUMNS, 7);
     for (size_t p = 0; p < json_array_size(places); p++) {
         const json_t *place = json_array_get(places, p);
         nj_html_row(html);

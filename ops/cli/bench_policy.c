@@ -26,8 +26,8 @@
 #define BEAMS_MAX 16
 #define ROUNDS_MAX 1000
 #define TOP_MAX 1000
-#define LEAST                                                                                      \
-    10 // of beams and places: what is measured has cold items behind the fifth, and five groups
+// Of beams and places: what is measured has cold items behind the fifth, and five groups.
+#define LEAST 10
 #define USER_BYTES 32
 #define TEXT_BYTES 2048
 #define NUMBER_BYTES 24

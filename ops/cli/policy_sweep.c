@@ -5,14 +5,14 @@
 
 #include "common/base/checked.h"
 #include "common/base/clock.h"
+#include "common/base/file.h"
 #include "common/base/id.h"
 #include "common/base/log.h"
-#include "common/catalogue/item_sections.h"
 #include "common/catalogue/section_names.h"
-#include "common/catalogue/trained_on.h"
 #include "common/judge/figures.h"
 #include "common/judge/lift.h"
 #include "common/policy/policy_check.h"
+#include "common/policy/policy_names.h"
 #include "common/policy/policy_pack.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
@@ -26,9 +26,9 @@ static const char EMPTY_POLICY[] = "version: 1\n";
 typedef struct {
     const nj_arguments *arguments;
     nj_eval_inputs inputs;
-    nj_evaluation said;   // users and items; borrows from the inputs
-    nj_item_sections has; // of the bundle
-    bool has_trained_on;
+    nj_evaluation said;    // users and items; borrows from the inputs
+    nj_item_sections has;  // of the bundle
+    nj_policy_names names; // borrows from inputs and has
     nj_masking masking;
     size_t cutoff; // index into NJ_CUTOFFS
     uint64_t procs;
@@ -36,7 +36,8 @@ typedef struct {
     float *inverse;        // owned
     nj_balance_sample off; // without a policy
     nj_path against[NJ_SWEEP_AGAINST_MAX];
-    nj_path against_names[NJ_SWEEP_AGAINST_MAX]; // printable
+    nj_path against_names[NJ_SWEEP_AGAINST_MAX];   // printable
+    nj_balance_sample given[NJ_SWEEP_AGAINST_MAX]; // of their lists
     nj_sweep result;
 } sweep;
 
@@ -168,23 +169,6 @@ static nj_status read_options(sweep *s, nj_error *err)
     return status == NJ_OK ? nj_engine_options_check(s->arguments, err) : status;
 }
 
-static nj_status read_trained_on(sweep *s, nj_error *err)
-{
-    const nj_section *model = nj_sections_find(&s->inputs.job.sections, NJ_SECTION_MODEL);
-    nj_trained_on trained = {0};
-    json_t *json = NULL;
-    nj_status status =
-        model != NULL
-            ? nj_json_parse(model->bytes, model->size, "section \"model\"", &json, err)
-            : nj_fail(err, NJ_INPUT, "the bundle has no \"%s\" section", NJ_SECTION_MODEL);
-    if (status == NJ_OK) {
-        status = nj_trained_on_read(json, "section \"model\"", &trained, err);
-        json_decref(json);
-    }
-    s->has_trained_on = trained.stated;
-    return status;
-}
-
 static nj_status open_inputs(sweep *s, nj_error *err)
 {
     nj_status status = nj_eval_inputs_open(s->arguments, true, &s->inputs, err);
@@ -197,38 +181,22 @@ static nj_status open_inputs(sweep *s, nj_error *err)
         s->cutoff = nj_cutoffs_within(top < NJ_REPORT_CUTOFF ? top : NJ_REPORT_CUTOFF) - 1;
         s->result.cutoff = NJ_CUTOFFS[s->cutoff];
         tell_evaluation(s);
-        status = nj_item_sections_open(&s->inputs.job.sections,
-                                       s->inputs.job.catalogue.sids.row_count, &s->has, err);
+        status = nj_policy_names_open(&s->inputs.job.sections, &s->inputs.job.catalogue,
+                                      (int64_t)(nj_clock_wall_ms() / MS_OF_DAY), &s->has, &s->names,
+                                      err);
     }
     if (status == NJ_OK) {
         status = read_embeddings(s, err);
-    }
-    if (status == NJ_OK) {
-        status = read_trained_on(s, err);
     }
     return status == NJ_OK ? judge_targets(s, err) : status;
 }
 
 // ---- variants ----
 
-static nj_policy_names names_of(const sweep *s)
-{
-    const nj_catalogue_view *catalogue = &s->inputs.job.catalogue;
-    return (nj_policy_names){.attributes = &s->has.attributes,
-                             .items = &catalogue->items,
-                             .level_count = catalogue->sids.level_count,
-                             .has_vectors = s->has.vectors.width > 0,
-                             .has_neighbours = s->has.neighbours.row_count > 0,
-                             .has_counts = catalogue->counts != NULL,
-                             .has_trained_on = s->has_trained_on,
-                             .today = (int64_t)(nj_clock_wall_ms() / MS_OF_DAY)};
-}
-
 // The policy of a curve's point; of a curve without settings and without a file the bundle's own.
 static nj_status read_variant(const sweep *s, const nj_sweep_curve *curve, uint32_t value,
                               nj_policy *out, nj_error *err)
 {
-    const nj_policy_names names = names_of(s);
     const nj_catalogue_view *catalogue = &s->inputs.job.catalogue;
     const char *path = s->result.policy;
     const nj_section *own = nj_sections_find(&s->inputs.job.sections, NJ_SECTION_POLICY);
@@ -239,12 +207,12 @@ static nj_status read_variant(const sweep *s, const nj_sweep_curve *curve, uint3
     }
     nj_status status;
     if (path != NULL) {
-        status = nj_policy_read_with(path, settings, curve->setting_count, &names, out, err);
+        status = nj_policy_read_with(path, settings, curve->setting_count, &s->names, out, err);
     } else if (curve->setting_count > 0) {
         status = nj_policy_parse(EMPTY_POLICY, sizeof EMPTY_POLICY - 1, "--curves", settings,
-                                 curve->setting_count, &names, out, err);
+                                 curve->setting_count, &s->names, out, err);
     } else if (own != NULL) {
-        status = nj_policy_unpack(own->bytes, own->size, &names, out, err);
+        status = nj_policy_unpack(own->bytes, own->size, &s->names, out, err);
     } else {
         status = nj_fail(err, NJ_USAGE,
                          "the bundle has no policy: give --policy FILE, or settings in --curves");
@@ -348,7 +316,6 @@ static nj_status sweep_off(sweep *s, nj_error *err)
 static nj_status sweep_value(sweep *s, size_t curve_index, uint32_t value, nj_error *err)
 {
     const nj_sweep_curve *curve = &s->result.plan.curves[curve_index];
-    const nj_policy_names names = names_of(s);
     nj_sweep_point *point = &s->result.points[curve_index][value];
     nj_balance_sample sample = {0};
     char name[NJ_SWEEP_NAME_BYTES];
@@ -359,7 +326,7 @@ static nj_status sweep_value(sweep *s, size_t curve_index, uint32_t value, nj_er
     snprintf(name, sizeof name, "%s: %s", curve->name, point->name);
     nj_status status = read_variant(s, curve, value, &policy, err);
     if (status == NJ_OK) {
-        status = nj_policy_pack(&policy, &names, &bytes, err);
+        status = nj_policy_pack(&policy, &s->names, &bytes, err);
     }
     if (status == NJ_OK) {
         status = decode_sample(s, &bytes, name, &sample, &point->users_per_s, err);
@@ -368,10 +335,9 @@ static nj_status sweep_value(sweep *s, size_t curve_index, uint32_t value, nj_er
     return status == NJ_OK ? judge_point_take(s, &sample, point, err) : status;
 }
 
-static nj_status sweep_file(sweep *s, size_t index, nj_error *err)
+static nj_status read_given(sweep *s, size_t index, nj_error *err)
 {
     const uint32_t top = s->inputs.settings.top;
-    nj_balance_sample sample = {0};
     nj_lists lists[NJ_MASKING_COUNT] = {{0}};
     uint64_t other_count = 0;
     const nj_eval_lists both = {.kept = &lists[NJ_HISTORY_KEPT],
@@ -386,19 +352,30 @@ static nj_status sweep_file(sweep *s, size_t index, nj_error *err)
         status = nj_eval_read_lists(s->against[index].text, &s->inputs, &both, &other_count, err);
     }
     if (status == NJ_OK) {
-        status = measure_lists(s, &lists[s->masking], &sample, err);
+        status = measure_lists(s, &lists[s->masking], &s->given[index], err);
     }
     for (size_t i = 0; i < NJ_MASKING_COUNT; i++) {
         nj_lists_fini(&lists[i]);
     }
-    return status == NJ_OK ? judge_point_take(s, &sample, &s->result.against[index], err) : status;
+    return status;
+}
+
+// What can go wrong with files shows before anything is decoded, too.
+static nj_status open_files(sweep *s, nj_error *err)
+{
+    const char *pictures = nj_argument(s->arguments, "pictures");
+    nj_status status = pictures != NULL ? nj_folder_make(pictures, err) : NJ_OK;
+    for (size_t i = 0; i < s->result.against_count && status == NJ_OK; i++) {
+        status = read_given(s, i, err);
+    }
+    return status;
 }
 
 static nj_status sweep_all(sweep *s, nj_error *err)
 {
     nj_status status = sweep_off(s, err);
     for (size_t i = 0; i < s->result.against_count && status == NJ_OK; i++) {
-        status = sweep_file(s, i, err);
+        status = judge_point_take(s, &s->given[i], &s->result.against[i], err);
     }
     for (size_t i = 0; i < s->result.plan.curve_count && status == NJ_OK; i++) {
         for (uint32_t v = 0; v < s->result.plan.curves[i].value_count && status == NJ_OK; v++) {
@@ -408,17 +385,17 @@ static nj_status sweep_all(sweep *s, nj_error *err)
     return status;
 }
 
+// The figures first: a picture that cannot be written must not cost what was decoded.
 static nj_status tell(const sweep *s, nj_error *err)
 {
-    const char *folder = nj_argument(s->arguments, "pictures");
-    nj_status status = folder != NULL ? nj_sweep_draw(&s->result, folder, err) : NJ_OK;
-    if (status == NJ_OK && nj_argument_flag(s->arguments, "json")) {
-        return nj_sweep_print_json(&s->result, err);
-    }
-    if (status == NJ_OK) {
+    const char *pictures = nj_argument(s->arguments, "pictures");
+    nj_status status = NJ_OK;
+    if (nj_argument_flag(s->arguments, "json")) {
+        status = nj_sweep_print_json(&s->result, err);
+    } else {
         nj_sweep_print(&s->result);
     }
-    return status;
+    return status == NJ_OK && pictures != NULL ? nj_sweep_draw(&s->result, pictures, err) : status;
 }
 
 nj_status nj_command_policy_sweep(const nj_arguments *arguments, nj_error *err)
@@ -436,10 +413,16 @@ nj_status nj_command_policy_sweep(const nj_arguments *arguments, nj_error *err)
         status = check_variants(s, err);
     }
     if (status == NJ_OK) {
+        status = open_files(s, err);
+    }
+    if (status == NJ_OK) {
         status = sweep_all(s, err);
     }
     if (status == NJ_OK) {
         status = tell(s, err);
+    }
+    for (size_t i = 0; i < s->result.against_count; i++) {
+        nj_balance_sample_fini(&s->given[i]);
     }
     nj_balance_sample_fini(&s->off);
     free(s->inverse);

@@ -135,6 +135,15 @@ static nj_status take_curve(char *text, char *name, nj_sweep_curve *curve, nj_er
     return NJ_OK;
 }
 
+// Lines and tabs are blanks, everything else is as it may be printed. `out` has room and is all 0.
+static void copy_text(const char *given, char *out)
+{
+    for (size_t i = 0; given[i] != '\0'; i++) {
+        out[i] = strchr(BLANKS, given[i]) != NULL ? ' ' : given[i];
+    }
+    nj_text_make_printable(out);
+}
+
 nj_status nj_sweep_plan_read(const char *text, nj_sweep_plan *plan, nj_error *err)
 {
     const char *given = text != NULL ? text : "policy:";
@@ -143,10 +152,8 @@ nj_status nj_sweep_plan_read(const char *text, nj_sweep_plan *plan, nj_error *er
         return nj_fail(err, NJ_USAGE, "--curves has %zu bytes, must be at most %zu", strlen(given),
                        sizeof plan->text - 1);
     }
-    memcpy(plan->text, given, strlen(given));
-    memcpy(plan->names, given, strlen(given));
-    nj_text_make_printable(plan->text);
-    nj_text_make_printable(plan->names);
+    copy_text(given, plan->text);
+    copy_text(given, plan->names);
     char *next_name = plan->names;
     for (char *next = plan->text; next != NULL;) {
         char *curve = cut_at(&next, ';');

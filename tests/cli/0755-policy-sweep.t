@@ -27,7 +27,9 @@ expect_exit 0 '' -- nightjar "${sweep[@]}" --policy shop.yaml --keep-history --p
     --curves 'mmr: rerank.relevance=1,.7,.2; near: rerank.method=none fill.near=true'
 cp out kept.json
 expect_exit 0 '' -- nightjar "${sweep[@]}" --policy shop.yaml --keep-history --procs 3 --kernels portable --batch 5 \
-    --curves 'mmr: rerank.relevance=1,.7,.2; near: rerank.method=none fill.near=true'
+    --curves 'mmr: rerank.relevance=1,.7,.2;
+        near: rerank.method=none
+        fill.near=true'
 cp out again.json
 check "processes, kernels and batches change no figure" python3 - <<'P'
 import json, re
@@ -110,4 +112,11 @@ expect_exit 2 'curve 2 is empty' -- nightjar "${sweep[@]}" --curves 'fill.near=t
 expect_exit 2 'has an empty value' -- nightjar "${sweep[@]}" --curves 'fill.near=true,'
 expect_exit 2 'more than 11 curves' -- nightjar "${sweep[@]}" --curves "$(printf 'fill.near=true;%.0s' {1..12})fill.near=true"
 expect_exit 2 '--top is 4, must be at least 5' -- nightjar policy sweep --bundle shop.njb --users some.txt --top 4
+expect_exit 5 'nosuch.jsonl' -- nightjar "${beside[@]},nosuch.jsonl"
+check "a file that is missing is told before anything is decoded" bash -c '! grep -q "policy off" err'
+expect_exit 65 'some.txt' -- nightjar "${beside[@]}" --pictures some.txt
+check "so is a folder that cannot be made" bash -c '! grep -q "policy off" err'
+mkdir -p taken/recall-lift.svg
+expect_exit 74 'recall-lift.svg' -- nightjar "${beside[@]}" --pictures taken
+stdout_has '  policy off  '
 done_testing

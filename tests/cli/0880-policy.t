@@ -49,6 +49,11 @@ refused '2: candidates.diverse.groups is 3, which does not divide 20 beams' \
     'candidates: {search: diverse, diverse: {groups: 3}}'
 refused '2: cold.places is 5 from place 17 on, and a list has 20 places' 'cold: {places: 5, first: 17}'
 
+# A step of the filling is a sentence without the others, too.
+printf 'version: 1\nfill: {popular: true}\n' >popular.yaml
+expect_exit 0 '' -- nightjar policy explain popular.yaml --bundle s.njb --top 10
+stdout_has 'fill         a list of fewer than 10 items gets the most popular ones, then any'
+
 # Sections that are not there are named with the option that brings them.
 head -n 3 good.yaml >sources.yaml
 expect_exit 78 'sources.yaml: line 3: candidates.neighbours.weight needs the section "neighbours", which the bundle does not have: pack it with --neighbours' -- \
@@ -71,6 +76,14 @@ sed 's/most: 8}/most: 8} # said otherwise/' good.yaml >other.yaml
 expect_exit 0 '' -- nightjar bundle pack --from s.njb --policy other.yaml --out q.njb
 check "a comment changes nothing" cmp -s p.njb q.njb
 expect_exit 78 'bundle "p.njb": policy: line 8' -- nightjar policy check --bundle p.njb --top 300
+
+# A night that does not fit it is not begun, and goes without it.
+head -n 3 "$data/histories.txt" >some.txt
+night=(--users some.txt --store store --workers 1 --beam 300 --top 300)
+expect_exit 78 "the bundle's policy: line 8" -- nightjar run --bundle p.njb "${night[@]}"
+expect_absent store
+expect_exit 0 '' -- nightjar bundle pack --from p.njb --without policy --out plain.njb
+expect_exit 0 '' -- nightjar run --bundle plain.njb "${night[@]}"
 
 # The page of the format has every key of the table with its default and its limits.
 check "schemas/policy.md is the table" python3 - "$source_dir" <<'P'

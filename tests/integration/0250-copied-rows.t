@@ -72,6 +72,12 @@ expect_copied 0 200
 expect_exit 0 "${run[@]}" --users users.txt --store store --since current --max-age 2
 expect_copied 200 200
 
+# Flags are told of the lists that were decoded, and it says of how many.
+cp users.txt colder.txt
+echo zz-cold >>colder.txt
+expect_exit 0 "${run[@]:0:${#run[@]}-1}" --users colder.txt --store store --since current
+grep -qx "lists with flags, of 1 decoded now: 1 cold" last.out || fail "flags are told without what they are of"
+
 # Other settings, another bundle: everybody is decoded, and both values are named.
 expect_exit 0 "${run[@]}" --users users.txt --store store --since current --top 9
 expect_said last "made with the settings \"beam 20, top 10, .*\", tonight's is \"beam 20, top 9,"
