@@ -274,13 +274,26 @@ static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sect
     return status;
 }
 
+static nj_status shape_from(const nj_arguments *arguments, nj_synthetic_shape *out, nj_error *err)
+{
+    const char *model = nj_argument(arguments, "model");
+    if (model != NULL && nj_argument(arguments, "bundle") != NULL) {
+        return nj_fail(err, NJ_USAGE, "--model %s: a bundle has its own model; leave out one",
+                       model);
+    }
+    if (!nj_synthetic_named(model != NULL ? model : "tiger", out)) {
+        return nj_fail(err, NJ_USAGE, "--model: \"%s\" is none of " NJ_SYNTHETIC_NAMES, model);
+    }
+    return NJ_OK;
+}
+
 nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
 {
     bench_options options = {0};
     nj_bench_report report;
     nj_bundle *bundle = NULL;
     nj_synthetic synthetic = {0};
-    const nj_synthetic_shape tiger = nj_synthetic_tiger();
+    nj_synthetic_shape shape;
     const char *path = nj_argument(arguments, "bundle");
     nj_status status = nj_bench_report_open(arguments, &report, err);
     if (status == NJ_OK) {
@@ -290,8 +303,11 @@ nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
         status = nj_engine_options_check(arguments, err);
     }
     if (status == NJ_OK) {
+        status = shape_from(arguments, &shape, err);
+    }
+    if (status == NJ_OK) {
         status = path != NULL ? nj_bundle_open(path, &bundle, err)
-                              : nj_synthetic_make(&tiger, &synthetic, err);
+                              : nj_synthetic_make(&shape, &synthetic, err);
     }
     const nj_sections *plain = bundle != NULL ? nj_bundle_sections(bundle) : &synthetic.sections;
     nj_sections sections;

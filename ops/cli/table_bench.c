@@ -4,6 +4,7 @@
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 #include "ops/cli/tables.h"
+#include "worker/engine/synthetic.h"
 
 static const nj_option BENCH_COLLISIONS[] = {
     {"items", "LIST", "1000000", "catalogue sizes", false},
@@ -16,10 +17,13 @@ static const nj_option BENCH_COLLISIONS[] = {
 };
 
 static const nj_option BENCH_ENGINE[] = {
-    {"bundle", "FILE", NULL, "decode with this bundle; default: TIGER's shape with random weights",
+    {"bundle", "FILE", NULL, "decode with this bundle; default: --model's shape", false},
+    {"model", "SHAPE", NULL,
+     "random weights of this shape: " NJ_SYNTHETIC_NAMES
+     " (decoder-only, 17 M weights); default: tiger",
      false},
     {"beams", "LIST", "20,50", "beam widths to measure", false},
-    {"tokens", "N", "80", "encoder tokens a user", false},
+    {"tokens", "N", "80", "tokens of a user's history", false},
     {"users", "N", "64", "users a round", false},
     {"rounds", "N", "5", "rounds; the median is reported", false},
     {"eligible", "PERCENT", "100",

@@ -23,6 +23,11 @@ rows_are "engine: a row for each beam, and its share is its speed over the peak"
     and all(r["core_share"] >= 0.9 * r["share"] for r in rows)
     and all(r["users_per_s_best"] >= r["users_per_s"] > 0 and r["users_per_core_s"] > 0 for r in rows)
     and all(r["peak_rss_mb"] > r["model_mb"] + r["scratch_mb"] > 0 for r in rows)'
+expect_exit 0 '' -- nightjar bench engine --model qwen3 --users 1 --rounds 1 --beams 2 --tokens 9 --json
+rows_are "engine: a language model with random weights" '
+    [(r["beam"], r["tokens"]) for r in rows] == [(2, 9)] and rows[0]["users_per_s"] > 0 and rows[0]["model_mb"] > 50'
+expect_exit 2 '--model: "gpt" is none of tiger, llama, qwen3' -- nightjar bench engine --model gpt
+expect_exit 2 'a bundle has its own model' -- nightjar bench engine --model llama --bundle b.njb
 
 expect_exit 0 '' -- nightjar bench kernels --rows 1,3 --rounds 1 --json
 rows_are "kernels: every set does the same operations, with the flops and bytes of their shapes" '

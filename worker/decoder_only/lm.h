@@ -60,6 +60,11 @@ NJ_CHECKED nj_status nj_lm_config_read(const json_t *json, const char *what, nj_
 NJ_CHECKED nj_status nj_lm_weights_convert(const nj_lm_config *config, const nj_tensor_set *tensors,
                                            nj_buffer *out, nj_error *err);
 
+/// Appends a "weights" section with the tensors of this shape, a tied head, no biases, norms of queries and keys where `head_norms`, and
+/// seeded random values. NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_lm_weights_random(const nj_lm_config *config, bool head_norms,
+                                          uint64_t seed, nj_buffer *out, nj_error *err);
+
 typedef struct nj_lm nj_lm;
 
 /// Opens a model over a "weights" section: pointers into it, plus packed copies where `kernels` wants them. `weights` and `kernels` outlive the

@@ -10,9 +10,9 @@ typedef struct {
     size_t first;        // row of the chunk
     size_t rows;         // of the chunk
     size_t row_of_sight; // number of row `first` among those of the sight
-    size_t row_count_of_sight;
-    size_t g;     // group
-    size_t heads; // H / G
+    size_t own_count; // own positions that the last of these rows sees: what is behind stays unread
+    size_t g;         // group
+    size_t heads;     // H / G
     size_t ld_scores;
 } block;
 
@@ -58,13 +58,12 @@ static void score_cache(const block *b, const nj_lm_cache *cache, size_t count, 
 }
 
 // What comes behind a row's own position is not there for it.
-static void hide_future(const block *b, size_t column, size_t count)
+static void hide_future(const block *b, size_t column)
 {
-    const size_t behind = b->row_count_of_sight - 1;
     for (size_t i = 0; i < count_queries(b); i++) {
-        const size_t row = b->row_of_sight + i / b->heads;
+        const size_t behind = b->rows - 1 - i / b->heads;
         float *scores = b->model->batch.scores + i * b->ld_scores + column;
-        for (size_t t = count - (behind - row); t < count; t++) {
+        for (size_t t = b->own_count - behind; t < b->own_count; t++) {
             scores[t] = -INFINITY;
         }
     }
@@ -122,7 +121,7 @@ static void mix(const block *b, size_t own_column, size_t tail_column)
     const nj_lm_batch *batch = &b->model->batch;
     const size_t E = b->model->config.E;
     const size_t queries = count_queries(b);
-    mix_cache(b, &sight->own, sight->own_count, own_column, batch->mixed);
+    mix_cache(b, &sight->own, b->own_count, own_column, batch->mixed);
     if (sight->prefix_count > 0) {
         mix_cache(b, &sight->prefix, sight->prefix_count, 0, batch->part);
         b->model->kernels->add(queries, E, batch->part, E, batch->mixed, E);
@@ -137,14 +136,14 @@ static void attend_block(const block *b)
 {
     const nj_lm_sight *sight = b->sight;
     const size_t own = sight->prefix_count;
-    const size_t tail = own + sight->own_count;
+    const size_t tail = own + b->own_count;
     gather_queries(b);
     if (sight->prefix_count > 0) {
         score_cache(b, &sight->prefix, sight->prefix_count, 0);
     }
-    score_cache(b, &sight->own, sight->own_count, own);
+    score_cache(b, &sight->own, b->own_count, own);
     if (sight->causal) {
-        hide_future(b, own, sight->own_count);
+        hide_future(b, own);
     }
     score_tail(b, tail);
     b->model->kernels->softmax(count_queries(b), tail + sight->tail_count, b->model->batch.scores,
@@ -160,12 +159,14 @@ void nj_lm_attend(nj_lm *model, const nj_lm_sight *sight, size_t first, size_t r
     const size_t columns =
         nj_lm_columns(sight->prefix_count) + nj_lm_columns(sight->own_count) + sight->tail_count;
     for (size_t r = 0; r < rows; r += part) {
+        const size_t count = nj_min_size(part, rows - r);
+        const size_t behind = sight->causal ? rows - r - count : 0;
         block b = {.model = model,
                    .sight = sight,
                    .first = first + r,
-                   .rows = nj_min_size(part, rows - r),
+                   .rows = count,
                    .row_of_sight = r,
-                   .row_count_of_sight = rows,
+                   .own_count = sight->own_count - behind,
                    .heads = heads,
                    .ld_scores = nj_claim_row(columns)};
         for (b.g = 0; b.g < model->config.G; b.g++) {

@@ -160,6 +160,10 @@ void nj_lm_claim_batch(nj_lm *model, nj_claim *claim);
 void nj_lm_embed(nj_lm *model, const uint32_t *tokens, size_t rows);
 /// Queries, keys and values of batch.x into batch.q, k and v: biased, normed and turned to row_position.
 void nj_lm_project(nj_lm *model, const nj_lm_layer *layer, size_t rows);
+/// The same in two halves, for rows whose queries are not all wanted: keys and values of batch.x, which leave batch.normed; then queries of
+/// what stands there.
+void nj_lm_project_keys(nj_lm *model, const nj_lm_layer *layer, size_t rows);
+void nj_lm_project_queries(nj_lm *model, const nj_lm_layer *layer, size_t rows);
 /// x += o(q), q being what was mixed; x += down(silu(gate(norm(x))) * up(norm(x))).
 void nj_lm_finish_layer(nj_lm *model, const nj_lm_layer *layer, size_t rows);
 /// The head's logits of rows of state.

@@ -37,25 +37,61 @@ static void place_heads(const nj_lm *model, const float *norm, uint32_t heads, u
     }
 }
 
+static void norm_for_attention(nj_lm *model, const nj_lm_layer *layer, size_t rows)
+{
+    const nj_lm_batch *batch = &model->batch;
+    model->kernels->rms_norm(rows, model->config.D, batch->x, model->D_row, layer->attention_norm,
+                             model->config.epsilon, batch->normed, model->D_row);
+}
+
+// Bias, norm and turn of the heads of each row of `out`.
+static void place_rows(const nj_lm *model, const nj_lm_projection *projection, const float *norm,
+                       uint32_t heads, size_t rows, float *out)
+{
+    const size_t ld = model->HE_row;
+    add_bias(model, projection, rows, out, ld);
+    for (size_t r = 0; r < rows; r++) {
+        const uint32_t position = model->batch.row_position[r];
+        assert(position < model->position_max);
+        place_heads(model, norm, heads, position, out + r * ld);
+    }
+}
+
+static void place_keys(const nj_lm *model, const nj_lm_layer *layer, size_t rows)
+{
+    place_rows(model, &layer->k, layer->k_norm, model->config.G, rows, model->batch.k);
+    add_bias(model, &layer->v, rows, model->batch.v, model->HE_row);
+}
+
 void nj_lm_project(nj_lm *model, const nj_lm_layer *layer, size_t rows)
 {
-    const nj_lm_config *config = &model->config;
     const nj_lm_batch *batch = &model->batch;
-    const size_t ld = model->HE_row;
     const nj_linear *const linears[] = {&layer->q.weight, &layer->k.weight, &layer->v.weight};
     float *const outputs[] = {batch->q, batch->k, batch->v};
-    model->kernels->rms_norm(rows, config->D, batch->x, model->D_row, layer->attention_norm,
-                             config->epsilon, batch->normed, model->D_row);
-    model->kernels->linear_many(rows, batch->normed, model->D_row, 3, linears, outputs, ld);
-    add_bias(model, &layer->q, rows, batch->q, ld);
-    add_bias(model, &layer->k, rows, batch->k, ld);
-    add_bias(model, &layer->v, rows, batch->v, ld);
-    for (size_t r = 0; r < rows; r++) {
-        const uint32_t position = batch->row_position[r];
-        assert(position < model->position_max);
-        place_heads(model, layer->q_norm, config->H, position, batch->q + r * ld);
-        place_heads(model, layer->k_norm, config->G, position, batch->k + r * ld);
-    }
+    norm_for_attention(model, layer, rows);
+    model->kernels->linear_many(rows, batch->normed, model->D_row, 3, linears, outputs,
+                                model->HE_row);
+    place_rows(model, &layer->q, layer->q_norm, model->config.H, rows, batch->q);
+    place_keys(model, layer, rows);
+}
+
+void nj_lm_project_keys(nj_lm *model, const nj_lm_layer *layer, size_t rows)
+{
+    const nj_lm_batch *batch = &model->batch;
+    const nj_linear *const linears[] = {&layer->k.weight, &layer->v.weight};
+    float *const outputs[] = {batch->k, batch->v};
+    norm_for_attention(model, layer, rows);
+    model->kernels->linear_many(rows, batch->normed, model->D_row, 2, linears, outputs,
+                                model->HE_row);
+    place_keys(model, layer, rows);
+}
+
+void nj_lm_project_queries(nj_lm *model, const nj_lm_layer *layer, size_t rows)
+{
+    const nj_lm_batch *batch = &model->batch;
+    model->kernels->linear(rows, batch->normed, model->D_row, &layer->q.weight, false, batch->q,
+                           model->HE_row);
+    place_rows(model, &layer->q, layer->q_norm, model->config.H, rows, batch->q);
 }
 
 static void feed_forward(nj_lm *model, const nj_lm_layer *layer, size_t rows)

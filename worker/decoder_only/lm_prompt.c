@@ -3,17 +3,31 @@
 
 #include "worker/decoder_only/lm_internal.h"
 
+// Keys of rows [r, end) of those from `first` on become columns: few rows, so that a column's writes meet in one cache line.
+static void turn_keys(const nj_lm *model, const nj_lm_cache *cache, size_t first, size_t r,
+                      size_t end, size_t position)
+{
+    const size_t width = nj_lm_key_width(&model->config);
+    const float *keys = model->batch.k + first * model->HE_row;
+    for (size_t i = 0; i < width; i++) {
+        float *column = cache->keys + i * cache->columns + position;
+        for (size_t t = r; t < end; t++) {
+            column[t] = keys[t * model->HE_row + i];
+        }
+    }
+}
+
 // Keys of rows [first, first + rows) of the chunk become columns from `position` on, values rows.
 static void keep_keys(const nj_lm *model, const nj_lm_cache *cache, size_t first, size_t rows,
                       size_t position)
 {
     const nj_lm_batch *batch = &model->batch;
     const size_t width = nj_lm_key_width(&model->config);
+    for (size_t r = 0; r < rows; r += NJ_LM_COLUMNS) {
+        const size_t end = nj_min_size(r + NJ_LM_COLUMNS, rows);
+        turn_keys(model, cache, first, r, end, position);
+    }
     for (size_t r = 0; r < rows; r++) {
-        const float *key = batch->k + (first + r) * model->HE_row;
-        for (size_t i = 0; i < width; i++) {
-            cache->keys[i * cache->columns + position + r] = key[i];
-        }
         memcpy(cache->values + (position + r) * width, batch->v + (first + r) * model->HE_row,
                width * sizeof(float));
     }
@@ -38,7 +52,8 @@ static user_run find_run(const nj_lm_batch *batch, size_t first, size_t rows, si
     return run;
 }
 
-static void attend_users(nj_lm *model, size_t layer, size_t rows)
+// Users' keys and values of one layer, from the chunk's rows; with `attend` the rows look at them too.
+static void keep_users(nj_lm *model, size_t layer, size_t rows, bool attend)
 {
     const size_t prefix = model->prefix_count;
     user_run run;
@@ -50,31 +65,68 @@ static void attend_users(nj_lm *model, size_t layer, size_t rows)
                              .own_count = (uint32_t)(run.position + run.rows),
                              .causal = true};
         keep_keys(model, &sight.own, run.first, run.rows, run.position);
-        nj_lm_attend(model, &sight, run.first, run.rows);
+        if (attend) {
+            nj_lm_attend(model, &sight, run.first, run.rows);
+        }
+    }
+}
+
+// Of the chunk's rows those that are a prompt's last move to the front, in batch.x and batch.normed. Returns how many.
+static size_t gather_last(nj_lm *model, size_t rows)
+{
+    nj_lm_batch *batch = &model->batch;
+    const size_t D = model->config.D;
+    size_t count = 0;
+    for (size_t r = 0; r < rows; r++) {
+        const uint32_t b = batch->row_user[r];
+        const size_t S = batch->offset[b + 1] - batch->offset[b];
+        if (batch->row_position[r] != model->prefix_count + S - 1) {
+            continue;
+        }
+        if (count < r) {
+            memcpy(batch->x + count * model->D_row, batch->x + r * model->D_row, D * sizeof(float));
+            memcpy(batch->normed + count * model->D_row, batch->normed + r * model->D_row,
+                   D * sizeof(float));
+            batch->row_user[count] = b;
+            batch->row_position[count] = batch->row_position[r];
+        }
+        count++;
+    }
+    return count;
+}
+
+// Of the last layer nobody reads more than keys, values and the state behind each prompt's last token.
+static void run_last_layer(nj_lm *model, size_t rows)
+{
+    const size_t l = model->config.layers - 1;
+    nj_lm_batch *batch = &model->batch;
+    nj_lm_project_keys(model, &model->layers[l], rows);
+    keep_users(model, l, rows, false);
+    const size_t count = gather_last(model, rows);
+    nj_lm_project_queries(model, &model->layers[l], count);
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t b = batch->row_user[i];
+        const nj_lm_sight sight = {.prefix = nj_lm_prefix_cache(model, l),
+                                   .prefix_count = model->prefix_count,
+                                   .own = nj_lm_prompt_cache(model, l, b),
+                                   .own_count = batch->offset[b + 1] - batch->offset[b]};
+        nj_lm_attend(model, &sight, i, 1);
+    }
+    nj_lm_finish_layer(model, &model->layers[l], count);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(batch->behind + batch->row_user[i] * (size_t)model->config.D,
+               batch->x + i * model->D_row, model->config.D * sizeof(float));
     }
 }
 
 static void run_layers(nj_lm *model, size_t rows)
 {
-    for (size_t l = 0; l < model->config.layers; l++) {
+    for (size_t l = 0; l + 1 < model->config.layers; l++) {
         nj_lm_project(model, &model->layers[l], rows);
-        attend_users(model, l, rows);
+        keep_users(model, l, rows, true);
         nj_lm_finish_layer(model, &model->layers[l], rows);
     }
-}
-
-// The state behind each user's last token, where this chunk has it.
-static void keep_last(nj_lm *model, size_t rows)
-{
-    nj_lm_batch *batch = &model->batch;
-    const size_t D = model->config.D;
-    for (size_t r = 0; r < rows; r++) {
-        const uint32_t b = batch->row_user[r];
-        const size_t S = batch->offset[b + 1] - batch->offset[b];
-        if (batch->row_position[r] == model->prefix_count + S - 1) {
-            memcpy(batch->behind + b * D, batch->x + r * model->D_row, D * sizeof(float));
-        }
-    }
+    run_last_layer(model, rows);
 }
 
 // Tokens [first, first + rows) of the batch, whose users are walked along.
@@ -91,7 +143,6 @@ static void run_chunk(nj_lm *model, const uint32_t *tokens, size_t first, size_t
     }
     nj_lm_embed(model, tokens + first, rows);
     run_layers(model, rows);
-    keep_last(model, rows);
 }
 
 static void run_prompts(nj_lm *model, const uint32_t *tokens)

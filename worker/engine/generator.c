@@ -203,18 +203,20 @@ static double count_t5(const nj_t5_config *c, double S, const double *rows, uint
     return flops;
 }
 
-// The first step reads the state behind the prompt: it costs the head alone.
+// The first step reads the state behind the prompt: it costs the head alone. Of the last layer a prompt needs keys, values and what is behind its
+// last token.
 static double count_lm(const nj_lm_config *c, double prefix, double S, const double *rows,
                        uint32_t steps)
 {
     const double D = c->D;
     const double HE = (double)c->H * c->E;
-    const double GE = (double)c->G * c->E;
-    const double token = c->layers * 2.0 * (D * (HE + 2 * GE) + HE * D + 3 * D * c->F);
-    const double look = c->layers * 4.0 * HE; // at one position
-    double flops = S * (token + look * (prefix + (S + 1) / 2)) + 2 * D * c->V;
+    const double keys = 2.0 * D * 2 * c->G * c->E;
+    const double rest = 2.0 * (D * HE + HE * D + 3 * D * c->F);
+    const double look = 4.0 * HE; // at one position
+    double flops = (c->layers - 1) * S * (keys + rest + look * (prefix + (S + 1) / 2));
+    flops += S * keys + rest + look * (prefix + S) + 2 * D * c->V;
     for (uint32_t t = 1; t < steps; t++) {
-        flops += rows[t] * (token + look * (prefix + S + t) + 2 * D * c->V);
+        flops += rows[t] * (c->layers * (keys + rest + look * (prefix + S + t)) + 2 * D * c->V);
     }
     return flops;
 }

@@ -9,9 +9,10 @@
 #include "common/catalogue/section_names.h"
 #include "common/catalogue/view.h"
 #include "common/codec/json.h"
-#include "worker/t5/t5.h"
+#include "worker/engine/generator.h"
 
 #define TOKEN_BASE 2
+#define POSITIONS_MAX 32768u // of a language model
 #define BYTES_MAX ((size_t)1 << 40)
 
 nj_synthetic_shape nj_synthetic_tiger(void)
@@ -28,28 +29,93 @@ nj_synthetic_shape nj_synthetic_tiger(void)
                                 .seed = 1};
 }
 
-static nj_status make_model(const nj_synthetic_shape *shape, nj_synthetic *out, nj_error *err)
+nj_synthetic_shape nj_synthetic_llama(void)
 {
-    json_t *json = NULL;
-    nj_t5_config config;
-    nj_status status = nj_buffer_printf(
-        &out->model,
+    return (nj_synthetic_shape){.model_type = "llama",
+                                .D = 512,
+                                .H = 8,
+                                .E = 64,
+                                .F = 1536,
+                                .decoder_layers = 6,
+                                .G = 2,
+                                .L = 3,
+                                .K = 256,
+                                .item_count = 12101,
+                                .seed = 1};
+}
+
+nj_synthetic_shape nj_synthetic_qwen3(void)
+{
+    nj_synthetic_shape shape = nj_synthetic_llama();
+    shape.model_type = "qwen3";
+    return shape;
+}
+
+bool nj_synthetic_named(const char *name, nj_synthetic_shape *out)
+{
+    static const struct {
+        const char *name;
+        nj_synthetic_shape (*shape)(void);
+    } NAMES[] = {{"tiger", nj_synthetic_tiger},
+                 {"llama", nj_synthetic_llama},
+                 {"qwen3", nj_synthetic_qwen3}};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        if (strcmp(name, NAMES[i].name) == 0) {
+            *out = NAMES[i].shape();
+            return true;
+        }
+    }
+    return false;
+}
+
+static nj_status write_t5(const nj_synthetic_shape *shape, nj_buffer *out)
+{
+    return nj_buffer_printf(
+        out,
         "{\"model_type\": \"t5\", \"d_model\": %u, \"num_heads\": %u, \"d_kv\": %u, \"d_ff\": %u, "
         "\"num_layers\": %u, "
         "\"num_decoder_layers\": %u, \"vocab_size\": %u, \"decoder_start_token_id\": 0}",
         shape->D, shape->H, shape->E, shape->F, shape->encoder_layers, shape->decoder_layers,
         TOKEN_BASE + shape->L * shape->K);
+}
+
+static nj_status write_lm(const nj_synthetic_shape *shape, nj_buffer *out)
+{
+    return nj_buffer_printf(
+        out,
+        "{\"model_type\": \"%s\", \"hidden_size\": %u, \"num_attention_heads\": %u, "
+        "\"num_key_value_heads\": %u, \"head_dim\": %u, \"intermediate_size\": %u, "
+        "\"num_hidden_layers\": %u, \"vocab_size\": %u, \"max_position_embeddings\": %u}",
+        shape->model_type, shape->D, shape->H, shape->G, shape->E, shape->F, shape->decoder_layers,
+        TOKEN_BASE + shape->L * shape->K, POSITIONS_MAX);
+}
+
+static nj_status draw_weights(const nj_synthetic_shape *shape, const nj_generator_config *config,
+                              nj_buffer *out, nj_error *err)
+{
+    if (config->kind == NJ_GENERATOR_T5) {
+        return nj_t5_weights_random(&config->t5, shape->seed, out, err);
+    }
+    return nj_lm_weights_random(&config->lm, strcmp(shape->model_type, "qwen3") == 0, shape->seed,
+                                out, err);
+}
+
+static nj_status make_model(const nj_synthetic_shape *shape, nj_synthetic *out, nj_error *err)
+{
+    json_t *json = NULL;
+    nj_generator_config config;
+    nj_status status =
+        shape->model_type == NULL ? write_t5(shape, &out->model) : write_lm(shape, &out->model);
     if (status != NJ_OK) {
         return nj_fail(err, status, "no memory for a synthetic model");
     }
     status = nj_json_parse((const char *)out->model.bytes, out->model.size, "synthetic model",
                            &json, err);
     if (status == NJ_OK) {
-        status = nj_t5_config_read(json, "synthetic model", &config, err);
+        status = nj_generator_config_read(json, "synthetic model", &config, err);
         json_decref(json);
     }
-    return status != NJ_OK ? status
-                           : nj_t5_weights_random(&config, shape->seed, &out->weights, err);
+    return status != NJ_OK ? status : draw_weights(shape, &config, &out->weights, err);
 }
 
 // Distinct mixed bits of (seed, number).

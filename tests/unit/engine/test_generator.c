@@ -184,12 +184,35 @@ static void an_unknown_model_type_is_named_with_the_known_ones(void **state)
     json_decref(json);
 }
 
+// D=4, 2 heads of 6 over 1 of keys, F=5, V=10, 3 layers; 7 tokens behind a prefix of 2, then 1 and 3 rows.
+static void the_work_of_a_prompt_leaves_out_what_its_last_layer_does(void **state)
+{
+    (void)state;
+    const nj_generator_config config = {
+        .kind = NJ_GENERATOR_LM,
+        .V = 10,
+        .lm = {.D = 4, .H = 2, .E = 6, .G = 1, .F = 5, .V = 10, .layers = 3}};
+    const double rows[] = {1, 3};
+    const double keys = 2 * 4 * 6 * 2, others = 2 * (4 * 12 * 2 + 3 * 4 * 5), head = 2 * 4 * 10;
+    double expected = head;
+    for (int layer = 0; layer < 3; layer++) {
+        for (int token = 0; token < 7; token++) {
+            const bool whole = layer < 2 || token == 6;
+            expected += keys + (whole ? others + 2 * 2 * 12 * (2 + token + 1) : 0);
+        }
+        expected += 3 * (keys + others + 2 * 2 * 12 * (2 + 7 + 1));
+    }
+    expected += 3 * head;
+    assert_true(fabs(nj_generator_flops(&config, 2, 7, rows, 2) / expected - 1.0) < 1e-12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_have_the_scores_of_whole_prompts),
         cmocka_unit_test(lists_do_not_depend_on_the_batch),
         cmocka_unit_test(a_history_that_outgrows_the_models_positions_is_refused),
+        cmocka_unit_test(the_work_of_a_prompt_leaves_out_what_its_last_layer_does),
         cmocka_unit_test(an_unknown_model_type_is_named_with_the_known_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
