@@ -5,6 +5,7 @@
 
 #include "common/base/checked.h"
 #include "common/base/id.h"
+#include "common/base/mapped.h"
 #include "common/text/tokenizer_parts.h"
 
 static const char *const file_names[] = {"tokenizer.json", "spiece.model", "tokenizer.model"};
@@ -25,16 +26,22 @@ static nj_status find_file(const char *path, nj_path *out, nj_error *err)
                    "%s: holds no tokenizer.json, spiece.model or tokenizer.model", path);
 }
 
-static bool ends_with(const char *text, const char *end)
+// JSON begins with a brace; a SentencePiece model never does.
+static nj_status is_json_file(const char *path, bool *out, nj_error *err)
 {
-    const size_t size = strlen(text);
-    return size >= strlen(end) && strcmp(text + size - strlen(end), end) == 0;
+    nj_mapped file = {0};
+    nj_status status = nj_mapped_open(path, &file, err);
+    *out = status == NJ_OK && file.size > 0 && file.bytes[0] == '{';
+    nj_mapped_close(&file);
+    return status;
 }
 
 static nj_status read_file(nj_tokenizer *tokenizer, nj_error *err)
 {
-    if (ends_with(tokenizer->path.text, ".json")) {
-        return nj_tokenizer_read_json(tokenizer, err);
+    bool is_json = false;
+    nj_status status = is_json_file(tokenizer->path.text, &is_json, err);
+    if (status != NJ_OK || is_json) {
+        return status == NJ_OK ? nj_tokenizer_read_json(tokenizer, err) : status;
     }
     nj_path folder = tokenizer->path;
     char *slash = strrchr(folder.text, '/');
@@ -43,7 +50,7 @@ static nj_status read_file(nj_tokenizer *tokenizer, nj_error *err)
     } else {
         slash[slash == folder.text ? 1 : 0] = '\0';
     }
-    nj_status status = nj_tokenizer_read_model(tokenizer, err);
+    status = nj_tokenizer_read_model(tokenizer, err);
     return status == NJ_OK ? nj_tokenizer_read_around(tokenizer, folder.text, err) : status;
 }
 
@@ -207,10 +214,9 @@ static nj_status take_raw(encoding *e, nj_slice text, bool is_first)
     if (status == NJ_OK) {
         status = set_text(e, &e->normalized, nj_buffer_slice(&e->pieces.text));
     }
-    return status == NJ_OK
-               ? cut_added(e, &e->tokenizer->added_normalized, nj_buffer_slice(&e->normalized),
-                           is_first, take_normalized)
-               : status;
+    return status == NJ_OK ? cut_added(e, &e->tokenizer->added_normalized,
+                                       nj_buffer_slice(&e->normalized), is_first, take_normalized)
+                           : status;
 }
 
 // A *.model: SentencePiece's own normalizer, and the text as one piece.
@@ -270,8 +276,8 @@ nj_status nj_tokenizer_encode(const nj_tokenizer *tokenizer, nj_slice text, bool
                      : cut_added(&e, &tokenizer->added_raw, text, true, take_raw);
     }
     if (status == NJ_OK && special) {
-        status = append_around(tokenizer, tokenizer->before_count, tokenizer->around_count, ids,
-                               err);
+        status =
+            append_around(tokenizer, tokenizer->before_count, tokenizer->around_count, ids, err);
     }
     nj_pieces_fini(&e.pieces);
     nj_buffer_fini(&e.normalized);

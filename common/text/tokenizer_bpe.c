@@ -285,7 +285,8 @@ static nj_status append_symbols(const joining *j, nj_buffer *ids, nj_error *err)
         size_t end = i + 1;
         const symbol *s = &j->symbols[i];
         size_t size = s->size;
-        const bool is_known = knows_all || (s->id != NJ_TOKENIZER_NONE && s->id != j->model->unknown);
+        const bool is_known =
+            knows_all || (s->id != NJ_TOKENIZER_NONE && s->id != j->model->unknown);
         if (size > 0 && is_known) {
             status = nj_append_id(ids, s->id, err);
         } else if (size > 0) {
@@ -293,8 +294,8 @@ static nj_status append_symbols(const joining *j, nj_buffer *ids, nj_error *err)
                    j->symbols[end].id == NJ_TOKENIZER_NONE) {
                 size += j->symbols[end++].size;
             }
-            status = nj_append_unknown(j->model, (nj_slice){j->piece.bytes + s->begin, size}, ids,
-                                       err);
+            status =
+                nj_append_unknown(j->model, (nj_slice){j->piece.bytes + s->begin, size}, ids, err);
         }
         i = end;
     }

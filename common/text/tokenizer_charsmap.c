@@ -30,8 +30,8 @@ nj_status nj_charsmap_open(const void *bytes, size_t size, const char *what, nj_
     size -= sizeof array_size;
     if (array_size < 4 || array_size % 4 != 0 || array_size >= size) {
         return nj_fail(err, NJ_INPUT,
-                       "%s: the charsmap's array says %u bytes, must be whole units below %zu", what,
-                       array_size, size);
+                       "%s: the charsmap's array says %u bytes, must be whole units below %zu",
+                       what, array_size, size);
     }
     const char *texts = (const char *)bytes + sizeof array_size + array_size;
     *out = (nj_charsmap){.units = malloc(array_size),

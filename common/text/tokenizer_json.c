@@ -132,7 +132,8 @@ static nj_status check_unused(const nj_tokenizer *tokenizer, const nj_json_keys 
         }
     }
     if (json_number_value(json_object_get(keys->object, "dropout")) > 0) {
-        return nj_fail(err, NJ_INPUT, "%s: model.dropout makes ids a matter of chance, must be null",
+        return nj_fail(err, NJ_INPUT,
+                       "%s: model.dropout makes ids a matter of chance, must be null",
                        tokenizer->path.text);
     }
     return NJ_OK;
@@ -213,8 +214,7 @@ static nj_status read_unigram(nj_tokenizer *tokenizer, nj_json_keys *keys, nj_er
     if (status != NJ_OK) {
         return status;
     }
-    const int64_t unknown =
-        nj_json_int_or(keys, "unk_id", 0, (int64_t)model->score_count - 1, -1);
+    const int64_t unknown = nj_json_int_or(keys, "unk_id", 0, (int64_t)model->score_count - 1, -1);
     model->unknown = unknown < 0 ? NJ_TOKENIZER_NONE : (uint32_t)unknown;
     model->has_bytes = nj_json_bool_or(keys, "byte_fallback", false);
     model->is_unigram = true;
@@ -385,7 +385,8 @@ static nj_status read_template(nj_tokenizer *tokenizer, const json_t *processor,
         const json_t *token = json_object_get(part, "SpecialToken");
         const char *name = json_string_value(json_object_get(token, "id"));
         if (name != NULL) {
-            status = add_special(tokenizer, json_object_get(processor, "special_tokens"), name, err);
+            status =
+                add_special(tokenizer, json_object_get(processor, "special_tokens"), name, err);
         } else if (json_object_get(part, "Sequence") != NULL) {
             text_count++;
             tokenizer->before_count = tokenizer->around_count;
@@ -413,10 +414,11 @@ static nj_status read_processor(nj_tokenizer *tokenizer, const json_t *processor
     if (type != NULL && strcmp(type, "ByteLevel") == 0) { // changes offsets, no ids
         return NJ_OK;
     }
-    return nj_fail(err, NJ_INPUT,
-                   "%s: post_processor \"%s\" is not known to nightjar, must be TemplateProcessing, "
-                   "ByteLevel or one Sequence of them",
-                   tokenizer->path.text, type == NULL ? "" : type);
+    return nj_fail(
+        err, NJ_INPUT,
+        "%s: post_processor \"%s\" is not known to nightjar, must be TemplateProcessing, "
+        "ByteLevel or one Sequence of them",
+        tokenizer->path.text, type == NULL ? "" : type);
 }
 
 static nj_status read_processors(nj_tokenizer *tokenizer, const json_t *root, nj_error *err)
@@ -440,8 +442,7 @@ static nj_status read_processors(nj_tokenizer *tokenizer, const json_t *root, nj
 nj_status nj_tokenizer_read_json(nj_tokenizer *tokenizer, nj_error *err)
 {
     json_t *root = NULL;
-    nj_status status =
-        nj_json_load(tokenizer->path.text, NJ_TOKENIZER_FILE_BYTES_MAX, &root, err);
+    nj_status status = nj_json_load(tokenizer->path.text, NJ_TOKENIZER_FILE_BYTES_MAX, &root, err);
     if (status == NJ_OK) {
         status = read_token_model(tokenizer, root, err);
     }

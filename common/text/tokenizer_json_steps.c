@@ -24,7 +24,8 @@ static nj_status read_step_text(const nj_tokenizer *tokenizer, const json_t *tex
                                 nj_error *err)
 {
     const size_t size = json_string_length(text);
-    if (!json_is_string(text) || size >= NJ_TOKENIZER_STEP_TEXT_MAX || (size == 0 && !may_be_empty)) {
+    if (!json_is_string(text) || size >= NJ_TOKENIZER_STEP_TEXT_MAX ||
+        (size == 0 && !may_be_empty)) {
         return nj_fail(err, NJ_INPUT, "%s: %s must be a text of %d to %d bytes",
                        tokenizer->path.text, what, may_be_empty ? 0 : 1,
                        NJ_TOKENIZER_STEP_TEXT_MAX - 1);
@@ -81,11 +82,10 @@ static nj_status read_charsmap(nj_tokenizer *tokenizer, const json_t *object, nj
         return nj_fail(err, NJ_NO_MEMORY, "%s: no memory for a charsmap of %zu characters",
                        tokenizer->path.text, text_size);
     }
-    nj_status status = decode_base64(json_string_value(text), text_size, bytes, &size)
-                           ? nj_charsmap_open(bytes, size, tokenizer->path.text,
-                                              &tokenizer->charsmap, err)
-                           : nj_fail(err, NJ_INPUT, "%s: precompiled_charsmap is no base64",
-                                     tokenizer->path.text);
+    nj_status status =
+        decode_base64(json_string_value(text), text_size, bytes, &size)
+            ? nj_charsmap_open(bytes, size, tokenizer->path.text, &tokenizer->charsmap, err)
+            : nj_fail(err, NJ_INPUT, "%s: precompiled_charsmap is no base64", tokenizer->path.text);
     free(bytes);
     return status;
 }

@@ -218,12 +218,10 @@ static nj_status read_messages(reading *r, nj_slice file, nj_error *err)
 static void find_scores(nj_token_model *model, const float *scores)
 {
     float lowest = FLT_MAX;
-    model->score_max = FLT_MIN; // as there: scores are below 0, so it stays
     for (size_t i = 0; i < model->score_count; i++) {
         model->scores[i] = (double)scores[i];
         if (model->kinds[i] == NJ_PIECE_NORMAL) {
             lowest = scores[i] < lowest ? scores[i] : lowest;
-            model->score_max = scores[i] > model->score_max ? scores[i] : model->score_max;
         }
     }
     model->unknown_score = (double)(lowest - (float)NJ_UNKNOWN_PENALTY);
@@ -249,18 +247,21 @@ static nj_status check_kinds(const reading *r, nj_error *err)
 {
     const nj_tokenizer *tokenizer = r->tokenizer;
     if (r->model_kind != MODEL_UNIGRAM && r->model_kind != MODEL_BPE) {
-        return nj_fail(err, NJ_INPUT,
-                       "%s: is of model kind %llu, must be 1 (Unigram) or 2 (BPE)",
+        return nj_fail(err, NJ_INPUT, "%s: is of model kind %llu, must be 1 (Unigram) or 2 (BPE)",
                        tokenizer->path.text, (unsigned long long)r->model_kind);
     }
     if (tokenizer->model.unknown == NJ_TOKENIZER_NONE) {
-        return nj_fail(err, NJ_INPUT, "%s: no piece of %u is the unknown one",
-                       tokenizer->path.text, r->id);
+        return nj_fail(err, NJ_INPUT, "%s: no piece of %u is the unknown one", tokenizer->path.text,
+                       r->id);
     }
-    const bool has_unused = memchr(r->kinds.bytes, NJ_PIECE_UNUSED, r->kinds.size) != NULL;
-    return has_unused && r->model_kind == MODEL_BPE
-               ? nj_fail(err, NJ_INPUT, "%s: a BPE model with unused pieces is not known to nightjar",
-                         tokenizer->path.text)
+    // SentencePiece cuts again what became an unused piece, and gives a user-defined one a bonus whose rounding differs between
+    // its versions.
+    const bool is_bpe = r->model_kind == MODEL_BPE;
+    const uint8_t barred = is_bpe ? NJ_PIECE_UNUSED : NJ_PIECE_USER;
+    return memchr(r->kinds.bytes, barred, r->kinds.size) != NULL
+               ? nj_fail(err, NJ_INPUT, "%s: a %s model with %s pieces is not known to nightjar",
+                         tokenizer->path.text, is_bpe ? "BPE" : "Unigram",
+                         is_bpe ? "unused" : "user-defined")
                : NJ_OK;
 }
 
@@ -319,7 +320,8 @@ nj_status nj_tokenizer_read_model(nj_tokenizer *tokenizer, nj_error *err)
 
 // ---- special tokens around a text ----
 
-static nj_status add_around(nj_tokenizer *tokenizer, const char *text, bool is_before, nj_error *err)
+static nj_status add_around(nj_tokenizer *tokenizer, const char *text, bool is_before,
+                            nj_error *err)
 {
     const uint32_t id = nj_vocab_find(&tokenizer->model.vocab, nj_slice_from(text));
     if (id == NJ_TOKENIZER_NONE) {

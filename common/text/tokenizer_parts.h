@@ -8,8 +8,8 @@
 #include "common/base/idlist.h"
 #include "common/text/tokenizer.h"
 
-#define NJ_TOKENIZER_STEPS_MAX 16    // of a normalizer or a pre-tokenizer
-#define NJ_TOKENIZER_AROUND_MAX 16   // special tokens before and behind a text, together
+#define NJ_TOKENIZER_STEPS_MAX 16     // of a normalizer or a pre-tokenizer
+#define NJ_TOKENIZER_AROUND_MAX 16    // special tokens before and behind a text, together
 #define NJ_TOKENIZER_STEP_TEXT_MAX 64 // bytes of a pattern or its replacement
 
 // ---- token texts and their ids ----
@@ -65,9 +65,9 @@ typedef enum { NJ_METASPACE_ALWAYS, NJ_METASPACE_FIRST, NJ_METASPACE_NEVER } nj_
 
 // A known pattern; tokenizer_split.c has their texts.
 typedef struct {
-    const char *text;   // as tokenizer.json has it
-    bool is_gpt2;       // lower-case contractions, spaces alone before a word, no line ends behind signs
-    bool joins_marks;   // marks are part of words
+    const char *text; // as tokenizer.json has it
+    bool is_gpt2; // lower-case contractions, spaces alone before a word, no line ends behind signs
+    bool joins_marks;    // marks are part of words
     uint32_t digits_max; // of one piece
 } nj_split_pattern;
 
@@ -138,24 +138,30 @@ typedef struct {
     size_t capacity;  // a power of two
 } nj_merges;
 
-typedef enum { NJ_PIECE_NORMAL = 1, NJ_PIECE_UNKNOWN, NJ_PIECE_CONTROL, NJ_PIECE_USER, NJ_PIECE_UNUSED, NJ_PIECE_BYTE } nj_piece_kind;
+typedef enum {
+    NJ_PIECE_NORMAL = 1,
+    NJ_PIECE_UNKNOWN,
+    NJ_PIECE_CONTROL,
+    NJ_PIECE_USER,
+    NJ_PIECE_UNUSED,
+    NJ_PIECE_BYTE
+} nj_piece_kind;
 
 typedef struct {
-    nj_vocab vocab;    // all tokens of the model
+    nj_vocab vocab; // all tokens of the model
     bool is_unigram;
     bool is_sentencepiece; // from a *.model: its arithmetic (float32) and its merging by scores
     bool fuses_unknown;
     bool ignores_merges;
-    bool has_bytes;          // characters without a token become bytes
-    uint32_t unknown;        // id, or NJ_TOKENIZER_NONE
-    uint32_t byte_ids[256];  // NJ_TOKENIZER_NONE where there is none
-    nj_merges merges;        // BPE of a tokenizer.json
-    double *scores;          // owned; [score_count] by id
-    uint8_t *kinds;          // owned; [score_count] nj_piece_kind, of a *.model
+    bool has_bytes;         // characters without a token become bytes
+    uint32_t unknown;       // id, or NJ_TOKENIZER_NONE
+    uint32_t byte_ids[256]; // NJ_TOKENIZER_NONE where there is none
+    nj_merges merges;       // BPE of a tokenizer.json
+    double *scores;         // owned; [score_count] by id
+    uint8_t *kinds;         // owned; [score_count] nj_piece_kind, of a *.model
     size_t score_count;
     double unknown_score;
-    float score_max;         // of a *.model's normal pieces
-    nj_vocab users;          // texts of a *.model that are never cut
+    nj_vocab users; // texts of a *.model that are never cut
 } nj_token_model;
 
 NJ_CHECKED nj_status nj_bpe_encode(const nj_token_model *model, nj_slice piece, nj_buffer *ids,
@@ -183,7 +189,7 @@ typedef struct {
 } nj_piece_rules;
 
 typedef struct {
-    uint8_t left;  // white space before it is part of it
+    uint8_t left; // white space before it is part of it
     uint8_t right;
 } nj_added_strips;
 
@@ -195,7 +201,7 @@ struct nj_tokenizer {
     nj_charsmap charsmap;
     nj_text_steps normalizer;
     nj_text_steps splitter;
-    nj_piece_rules rules; // of a *.model
+    nj_piece_rules rules;      // of a *.model
     nj_vocab added_raw;        // found in the text as it came
     nj_vocab added_normalized; // found after the normalizer
     nj_vocab added;            // all of them, by their own texts

@@ -10,7 +10,8 @@
 static const nj_split_pattern patterns[] = {
     {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", true,
      false, UINT32_MAX},
-    {CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" SPACES,
+    {CONTRACTIONS
+     "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" SPACES,
      false, false, 3},
     {CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" SPACES,
      false, false, 1},
@@ -144,8 +145,8 @@ static size_t match_signs(const nj_split_pattern *pattern, nj_slice rest)
 static size_t match_word(const nj_split_pattern *pattern, nj_slice rest)
 {
     const character first = peek_at(pattern, rest, 0);
-    const bool may_lead = first.kind != NJ_CHAR_LETTER && first.kind != NJ_CHAR_NUMBER &&
-                          !is_line_end(&first);
+    const bool may_lead =
+        first.kind != NJ_CHAR_LETTER && first.kind != NJ_CHAR_NUMBER && !is_line_end(&first);
     const size_t begin = may_lead ? first.size : 0;
     const size_t end = end_of_run(pattern, rest, begin, NJ_CHAR_LETTER, UINT32_MAX);
     return end > begin ? end : 0;

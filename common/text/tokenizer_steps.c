@@ -3,7 +3,8 @@
 #include "common/base/id.h"
 #include "common/text/tokenizer_parts.h"
 
-#define GRAPHEME_BYTES_MAX 5 // of a grapheme that is looked up as a whole; longer ones character by character
+#define GRAPHEME_BYTES_MAX                                                                         \
+    5 // of a grapheme that is looked up as a whole; longer ones character by character
 
 void nj_pieces_init(nj_pieces *pieces)
 {
@@ -247,8 +248,8 @@ static nj_status split_metaspace(const nj_text_step *step, nj_slice text, bool i
 {
     size_t begin = pieces->next_text.size;
     const size_t all_begin = begin;
-    const bool may_prepend = step->scheme == NJ_METASPACE_ALWAYS ||
-                             (step->scheme == NJ_METASPACE_FIRST && is_first);
+    const bool may_prepend =
+        step->scheme == NJ_METASPACE_ALWAYS || (step->scheme == NJ_METASPACE_FIRST && is_first);
     nj_status status = NJ_OK;
     if (may_prepend && text.bytes[0] != ' ' && !begins_with(text, step->to)) {
         status = append_text(&pieces->next_text, step->to);

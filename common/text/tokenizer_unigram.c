@@ -7,21 +7,16 @@
 #include "common/base/checked.h"
 #include "common/text/tokenizer_parts.h"
 
-#define USER_PENALTY 0.1 // of a user-defined piece, below its bytes times the best score
-
 typedef struct {
     double score;
     size_t begin; // of the last token; SIZE_MAX: no path ends here yet
     uint32_t id;
 } place;
 
-static double add_score(const nj_token_model *model, uint32_t id, size_t size, double before)
+static double add_score(const nj_token_model *model, uint32_t id, double before)
 {
     if (!model->is_sentencepiece) {
         return model->scores[id] + before;
-    }
-    if (model->kinds[id] == NJ_PIECE_USER) {
-        return (double)((float)size * model->score_max) - USER_PENALTY + before;
     }
     return (double)((float)model->scores[id] + (float)before);
 }
@@ -35,8 +30,7 @@ static void offer(const nj_token_model *model, place *at, double score, size_t b
 
 static bool may_stand(const nj_token_model *model, uint32_t id)
 {
-    return !model->is_sentencepiece || model->kinds[id] == NJ_PIECE_NORMAL ||
-           model->kinds[id] == NJ_PIECE_USER;
+    return !model->is_sentencepiece || model->kinds[id] == NJ_PIECE_NORMAL;
 }
 
 // Offers every token that begins at `at` to the place where it ends, and the unknown token where no single character stands.
@@ -54,7 +48,7 @@ static void extend_paths(const nj_token_model *model, nj_slice piece, size_t at,
         if (id == NJ_TOKENIZER_NONE || !may_stand(model, id)) {
             continue;
         }
-        offer(model, &places[at + size], add_score(model, id, size, before), at, id);
+        offer(model, &places[at + size], add_score(model, id, before), at, id);
         has_single = has_single || size == char_size;
     }
     if (!has_single) {
@@ -138,8 +132,8 @@ nj_status nj_append_unknown(const nj_token_model *model, nj_slice text, nj_buffe
     nj_status status = NJ_OK;
     bool has_bytes = model->has_bytes;
     // HuggingFace looks a joined run up once more; a *.model's control pieces are not for text.
-    const uint32_t whole = model->is_sentencepiece ? NJ_TOKENIZER_NONE
-                                                   : nj_vocab_find(&model->vocab, text);
+    const uint32_t whole =
+        model->is_sentencepiece ? NJ_TOKENIZER_NONE : nj_vocab_find(&model->vocab, text);
     for (size_t i = 0; i < text.size; i++) {
         has_bytes = has_bytes && model->byte_ids[(uint8_t)text.bytes[i]] != NJ_TOKENIZER_NONE;
     }

@@ -32,21 +32,23 @@ typedef struct {
 
 static nj_status fail_row(const nj_item_text *item, nj_error *err)
 {
-    return nj_fail(err, NJ_NO_MEMORY, "%s: line %" PRIu64 ": no memory for a row of %zu bytes",
-                   nj_lines_path(item->lines), item->line, ROW_BYTES_MAX);
+    (void)nj_lines_fail(item->lines, item->line, err, "no memory for a row of %zu bytes",
+                        ROW_BYTES_MAX);
+    return NJ_NO_MEMORY;
 }
 
 static nj_status remember_item(tokenizing *t, const nj_item_text *item, nj_error *err)
 {
     if (nj_idmap_find(&t->map, item->id, nj_idmap_at_builder, &t->items) != NJ_IDMAP_NONE) {
-        return nj_fail(err, NJ_INPUT, "%s: line %" PRIu64 ": item \"%.*s\" stands twice",
-                       nj_lines_path(item->lines), item->line, NJ_SLICE_ARGS(item->id));
+        return nj_lines_fail(item->lines, item->line, err, "item \"%.*s\" stands twice",
+                             NJ_SLICE_ARGS(item->id));
     }
     nj_status status = nj_idlist_builder_add(&t->items, item->id);
     if (status == NJ_OK) {
         status = nj_idmap_insert(&t->map, item->id, t->items.count - 1);
     }
-    return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory for %zu items", t->items.count);
+    return status == NJ_OK ? NJ_OK
+                           : nj_fail(err, status, "no memory for %zu items", t->items.count);
 }
 
 static nj_status join_fields(tokenizing *t, const nj_item_text *item)
@@ -58,8 +60,8 @@ static nj_status join_fields(tokenizing *t, const nj_item_text *item)
             status = nj_buffer_append(&t->title, " ", 1);
         }
         if (status == NJ_OK) {
-            status = nj_buffer_append(&t->title, item->fields[i].text.bytes,
-                                      item->fields[i].text.size);
+            status =
+                nj_buffer_append(&t->title, item->fields[i].text.bytes, item->fields[i].text.size);
         }
     }
     return status;
@@ -101,11 +103,11 @@ static nj_status take_item(void *context, const nj_item_text *item, nj_error *er
     if (join_fields(t, item) != NJ_OK) {
         return fail_row(item, err);
     }
-    status = nj_tokenizer_encode(t->tokenizer, nj_buffer_slice(&t->title), t->is_special, &t->ids,
-                                 err);
+    status =
+        nj_tokenizer_encode(t->tokenizer, nj_buffer_slice(&t->title), t->is_special, &t->ids, err);
     if (status != NJ_OK) {
-        nj_error_prefix(err, "%s: line %" PRIu64 ": item \"%.*s\"", nj_lines_path(item->lines),
-                        item->line, NJ_SLICE_ARGS(item->id));
+        nj_error_prefix(err, "%s: line %" PRIu64 ": item \"%.*s\"", item->lines->name, item->line,
+                        NJ_SLICE_ARGS(item->id));
         return status;
     }
     if (write_row(t, item->id) != NJ_OK) {
@@ -124,8 +126,8 @@ static nj_status take_item(void *context, const nj_item_text *item, nj_error *er
 static nj_status print_json(const tokenizing *t, double seconds, nj_error *err)
 {
     json_t *object = json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f}", "tokenizer",
-        nj_tokenizer_path(t->tokenizer), "kind", nj_tokenizer_kind(t->tokenizer), "vocabulary",
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f}", "tokenizer", nj_tokenizer_path(t->tokenizer),
+        "kind", nj_tokenizer_kind(t->tokenizer), "vocabulary",
         (json_int_t)nj_tokenizer_vocabulary(t->tokenizer), "items", (json_int_t)t->items.count,
         "tokens", (json_int_t)t->token_count, "longest", (json_int_t)t->longest, "without_text",
         (json_int_t)t->empty_count, "seconds", seconds);
