@@ -321,6 +321,9 @@ static nj_status read_added(nj_tokenizer *tokenizer, const json_t *root, nj_erro
 {
     const json_t *list = json_object_get(root, "added_tokens");
     const size_t count = json_array_size(list);
+    if (count == 0) {
+        return NJ_OK;
+    }
     nj_added_strips *strips = calloc(NJ_TOKENIZER_VOCABULARY_MAX, sizeof *strips);
     nj_status status = strips == NULL ? nj_fail(err, NJ_NO_MEMORY, "%s: no memory for added tokens",
                                                 tokenizer->path.text)

@@ -3,7 +3,8 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/memfile.h"
 
-static const char usual[] = "Caf\xc3\xa9 e\xcc\x81 12345 don't \xe6\x9d\xb1\xe4\xba\xac  <x>\r\n ab";
+static const char usual[] =
+    "Caf\xc3\xa9 e\xcc\x81 12345 don't \xe6\x9d\xb1\xe4\xba\xac  <x>\r\n ab";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -107,8 +107,8 @@ static void a_failure_leaves_the_ids_as_they_were(void **state)
     nj_tokenizer *tokenizer = NULL;
     nj_buffer ids;
     nj_buffer_init(&ids, 1u << 20);
-    assert_ok(open_text("{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", -1]]}}", &tokenizer,
-                        &err),
+    assert_ok(open_text("{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", -1]]}}",
+                        &tokenizer, &err),
               &err);
     assert_ok(nj_tokenizer_encode(tokenizer, nj_slice_from("aa"), true, &ids, &err), &err);
 
@@ -127,7 +127,8 @@ static void what_is_not_known_is_refused_by_name(void **state)
     (void)state;
     static const char *const cases[][2] = {
         {BPE(", \"normalizer\": {\"type\": \"NFKD\"}"), "normalizer \"NFKD\""},
-        {BPE(", \"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Sequence\", "
+        {BPE(", \"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": "
+             "\"Sequence\", "
              "\"normalizers\": []}]}"),
          "normalizer \"Sequence\""},
         {BPE(", \"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAAA*\"}"),
