@@ -143,7 +143,8 @@ static void what_is_not_known_is_refused_by_name(void **state)
         {BPE(", \"added_tokens\": [{\"id\": 4194304, \"content\": \"x\"}]"), "4194304"},
         {"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": -1}, \"merges\": []}}", "id -1"},
         {"{\"model\": {\"type\": \"BPE\", \"vocab\": {}, \"merges\": []}}", "no tokens"},
-        {"{}", "must be"},
+        {"{}", "not a JSON object"},
+        {"{\"model\": {}}", "model.type is \"\""},
         {"\x0a\xff", "no SentencePiece model"},
         {"", "no piece"},
     };
