@@ -148,7 +148,8 @@ static size_t table_bytes(const nj_engine *engine)
         &engine->config, engine->options.kernels, engine->options.savings, engine->prefix_count,
         engine->plan.S, engine->catalogue.trie.level_count);
     size_t bytes;
-    return nj_add_size(model, nj_engine_masks_bytes(engine), &bytes) &&
+    return nj_add_size(model, sizeof(nj_engine), &bytes) && // templates of prompts are in it
+                   nj_add_size(bytes, nj_engine_masks_bytes(engine), &bytes) &&
                    nj_add_size(bytes, engine->policy_bytes, &bytes)
                ? bytes
                : SIZE_MAX;
