@@ -55,6 +55,7 @@ nj_status nj_command_store_publish(const nj_arguments *arguments, nj_error *err)
 nj_status nj_command_store_rollback(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_stat(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_verify(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_tokenize(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_train_rqvae(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_train_sasrec(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_train_t5(const nj_arguments *arguments, nj_error *err);

@@ -43,6 +43,7 @@ const nj_example NJ_EXAMPLES[] = {
     {"store list", "  nightjar store list --store store\n"},
     {"store rollback", "  nightjar store rollback --store store --dry-run\n"
                        "  nightjar store rollback --store store\n"},
+    {"tokenize", "  nightjar tokenize --tokenizer model --items items.tsv --out ids.jsonl\n"},
     {"train t5", "  nightjar train t5 --catalogue cat --users histories.txt --out model\n"},
 };
 

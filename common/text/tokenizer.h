@@ -1,0 +1,68 @@
+// tokenizer.h - text to the token ids of a checkpoint, as its own tokenizer gives them.
+//
+//   text ──► added tokens ──► normalizer ──► pre-tokenizer ──► model ──► template ──► ids
+//            cut out whole    NFC, charsmap  regex, Metaspace  BPE or     <s> ... </s>
+//                                                              Unigram
+//
+// Three files are read: `tokenizer.json` (byte-level BPE of GPT-2, Llama 3, Qwen2 and Qwen3; SentencePiece BPE and Unigram as
+// HuggingFace writes them), and SentencePiece's own `spiece.model` and `tokenizer.model`. What a file asks for and this
+// code does not know is refused by its name: no id is ever guessed. A file's truncation, padding and decoder are passed over.
+//
+// A tokenizer is read-only once it is open: any number of threads may use it.
+//
+// Source  HuggingFace tokenizers 0.23.3 for tokenizer.json, sentencepiece 0.2.3 for *.model
+#ifndef NJ_TEXT_TOKENIZER_H
+#define NJ_TEXT_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/error.h"
+#include "common/base/slice.h"
+
+#define NJ_TOKENIZER_FILE_BYTES_MAX ((size_t)256 << 20)
+#define NJ_TOKENIZER_VOCABULARY_MAX (1u << 22)         // an id is below it
+#define NJ_TOKENIZER_TOKEN_BYTES_MAX 4096              // of one token's text
+#define NJ_TOKENIZER_TEXT_BYTES_MAX ((size_t)16 << 20) // of a text, at each stage of its way
+#define NJ_TOKENIZER_NONE UINT32_MAX                   // no such token
+
+typedef struct nj_tokenizer nj_tokenizer;
+
+/// Reads a tokenizer. `path` is a tokenizer.json, a SentencePiece model, or a folder that holds tokenizer.json, spiece.model or
+/// tokenizer.model (the first of them that is there). Beside a SentencePiece model, tokenizer_config.json says which special
+/// tokens stand around a text (T5: </s> behind it; Llama: <s> before it, add_bos_token and add_eos_token); without it none do.
+///
+/// Owns    *out is yours: nj_tokenizer_close
+/// Errors  NJ_NOT_FOUND, NJ_IO, NJ_NO_MEMORY; NJ_INPUT: a file that breaks its format, contradicts itself or asks for a
+///         model, normalizer, pre-tokenizer, pattern or post-processor that is not known
+NJ_CHECKED nj_status nj_tokenizer_open(const char *path, nj_tokenizer **out, nj_error *err);
+
+/// Accepts NULL; *tokenizer is NULL afterwards.
+void nj_tokenizer_close(nj_tokenizer **tokenizer);
+
+/// Appends the ids of a text to `ids`, uint32_t each.
+///
+///   text     in   UTF-8 of at most NJ_TOKENIZER_TEXT_BYTES_MAX bytes; empty text gives the special tokens alone
+///   special  in   true: with the tokens that the file puts around a text; false: the text's own (of a title inside a prompt)
+///
+/// On failure `ids` is unchanged.
+/// Errors  NJ_INPUT: bytes that are no UTF-8 or too many; a character with no token where the file has no unknown token;
+///         NJ_NO_MEMORY
+/// Proof   tests/unit/text/test_tokenizer.c, tests/parity/tokenizer_parity.py
+NJ_CHECKED nj_status nj_tokenizer_encode(const nj_tokenizer *tokenizer, nj_slice text, bool special,
+                                         nj_buffer *ids, nj_error *err);
+
+/// The id of a token by its exact text ("</s>", "<|im_start|>"); NJ_TOKENIZER_NONE where there is none.
+uint32_t nj_tokenizer_id(const nj_tokenizer *tokenizer, nj_slice token);
+
+/// One more than the highest id, added tokens included: the least vocabulary that a model must have.
+uint32_t nj_tokenizer_vocabulary(const nj_tokenizer *tokenizer);
+
+/// What was read, for people: "byte-level BPE", "SentencePiece BPE", "SentencePiece Unigram". Static.
+const char *nj_tokenizer_kind(const nj_tokenizer *tokenizer);
+
+/// The file that was read; borrowed until close.
+const char *nj_tokenizer_path(const nj_tokenizer *tokenizer);
+
+#endif
