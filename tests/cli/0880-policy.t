@@ -113,4 +113,18 @@ for kind, path, default, least, most, meaning in keys:
         assert told[path][1].startswith(f"{least} to {bounds.get(most, most)}"), path
         assert told[path][0] in (default, "none"), path
 P
+
+# The example in Python that reads why an item is there has every word, in the order of the numbers.
+check "schemas/store.md is the table of why" python3 - "$source_dir" <<'P'
+import re
+import sys
+root = sys.argv[1]
+page = open(f"{root}/schemas/store.md").read()
+table = open(f"{root}/schemas/why.def").read()
+for kind, name in (("SOURCE", "SOURCES"), ("ADJUST", "ADJUSTS")):
+    rows = re.findall(rf'^NJ_{kind}\(\w+, *(\d+), *"(\w+)"', table, re.M)
+    words = [word for number, word in sorted(rows, key=lambda row: int(row[0]))]
+    told = re.search(rf'^{name} = "(.*)"\.split\(\)$', page, re.M).group(1).split()
+    assert words == told and [int(number) for number, word in rows] == list(range(len(rows))), (words, told)
+P
 done_testing

@@ -9,7 +9,8 @@
 // The rule of merging. From place `cold_first` on (0-based, pins aside) stand the best cold items, one a place, until `cold_places` have one
 // or none is left that may. The n-th of them (from 0) displaces the candidate number cold_first + n of those that the earlier stages rank,
 // best first, and may do so where its own cosine is at least `cold_ahead` above that candidate's: an item that is near to what the user
-// had is not given up for one that is hardly nearer. What the other stages choose goes on behind the cold items.
+// had is not given up for one that is hardly nearer. A cold item that is itself among the first cold_first candidates takes no place: it
+// stands in front already. What the other stages choose goes on behind the cold items.
 //
 // Borrowing is the other way in: a cold item that begins with the same `borrow_levels` codes as a candidate stands among the candidates
 // with that one's score less `borrow_less`, and goes through every later stage like them.

@@ -6,7 +6,8 @@
 // The value of a candidate i for the next place, with S what the list has so far (pins included), n its size:
 //
 //   relevance      rel(i) = (score(i) - least) / (most - least) over the ranked candidates of the pool; 1 where all are equal
-//   alike(i, j)    cosine of their vectors, or the share of their SIDs' levels that they begin with in common
+//   alike(i, j)    cosine of their vectors, 0 where one of the two has none, or the share of their SIDs' levels that they begin with in
+//                  common
 //   none           m(i) = score(i)
 //   mmr            m(i) = r rel(i) - (1 - r) max over j in S of alike(i, j); the maximum over nothing is 0
 //   determinantal  m(i) = r rel(i) + (1 - r) log d(i)^2, d(i)^2 what i adds to the determinant of S's matrix of alike: the greedy search for
