@@ -10,8 +10,12 @@
 #define TOP 5
 #define USERS 20
 
-static const nj_template TEMPLATE = {
-    .before = {1, 7, 49, 3}, .before_count = 4, .between = {1}, .between_count = 1, .after = {5, 6}, .after_count = 2};
+static const nj_template TEMPLATE = {.before = {1, 7, 49, 3},
+                                     .before_count = 4,
+                                     .between = {1},
+                                     .between_count = 1,
+                                     .after = {5, 6},
+                                     .after_count = 2};
 
 typedef struct {
     lm_fixture lm;
@@ -32,7 +36,8 @@ static void setup(shop *s, const char *name)
     world_make(&s->world, &shape);
     assert_ok(nj_catalogue_view_open(&s->world.sections, &view, &err), &err);
     nj_buffer_init(&s->facts, 1 << 20);
-    assert_ok(nj_catalogue_section_write(&view.sids, view.token_base[0], &TEMPLATE, 30, &s->facts), &err);
+    assert_ok(nj_catalogue_section_write(&view.sids, view.token_base[0], &TEMPLATE, 30, &s->facts),
+              &err);
     s->model = json_dumps(s->lm.json, 0);
     world_replace(&s->world, NJ_SECTION_CATALOGUE, s->facts.bytes, s->facts.size);
     world_replace(&s->world, NJ_SECTION_MODEL, s->model, strlen(s->model));
@@ -101,8 +106,9 @@ static double score_whole(const shop *s, const nj_catalogue_view *view, const nj
     float found[L];
     const nj_token_table table = nj_catalogue_view_tokens(view);
     const uint32_t used = request->item_count < 30 ? request->item_count : 30;
-    const uint32_t count = (uint32_t)nj_template_tokens(
-        &TEMPLATE, &table, request->user, request->items + (request->item_count - used), used, tokens);
+    const uint32_t count =
+        (uint32_t)nj_template_tokens(&TEMPLATE, &table, request->user,
+                                     request->items + (request->item_count - used), used, tokens);
     const uint32_t offset[2] = {0, count};
     for (uint32_t l = 0; l < L; l++) {
         targets[l] = view->token_base[l] + view->sids.codes[(size_t)item * L + l];
@@ -172,8 +178,9 @@ static void an_unknown_model_type_is_named_with_the_known_ones(void **state)
     nj_error err = {0};
     nj_generator_config config;
     json_t *json = json_pack("{s:s}", "model_type", "mamba");
-    assert_refused(nj_generator_config_read(json, "config.json", &config, &err), NJ_INPUT, &err,
-                   "\"model_type\" is \"mamba\", must be \"t5\", \"llama\", \"qwen2\" or \"qwen3\"");
+    assert_refused(
+        nj_generator_config_read(json, "config.json", &config, &err), NJ_INPUT, &err,
+        "\"model_type\" is \"mamba\", must be \"t5\", \"llama\", \"qwen2\" or \"qwen3\"");
     json_decref(json);
 }
 
