@@ -76,6 +76,9 @@ static void a_window_that_is_switched_off_does_not_matter(void **state)
     (void)state;
     accept("{\"use_sliding_window\": false, \"sliding_window\": 100}");
     accept("{\"use_sliding_window\": true, \"sliding_window\": 2048}");
+    accept("{\"use_sliding_window\": true}"); // 4,096, and there are 2,048 positions
+    accept("{\"use_sliding_window\": true, \"sliding_window\": null, "
+           "\"max_position_embeddings\": 9000}");
 }
 
 static void what_is_not_known_is_refused_by_name(void **state)
@@ -108,6 +111,8 @@ static void what_is_not_known_is_refused_by_name(void **state)
         {"{\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 5}}}",
          "\"rope_parameters\" must be null or one object"},
         {"{\"use_sliding_window\": true, \"sliding_window\": 100}", "\"sliding_window\" is 100"},
+        {"{\"use_sliding_window\": true, \"max_position_embeddings\": 9000}",
+         "\"sliding_window\" is 4096"},
         {"{\"sliding_window\": 100}", "\"sliding_window\" is 100"},
         {"{\"vocab_size\": 0}", "vocab_size"},
         {"{\"num_hidden_layers\": 100000}", "num_hidden_layers"},
