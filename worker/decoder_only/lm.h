@@ -37,6 +37,7 @@ typedef struct {
     uint32_t layers;
     uint32_t position_max; // max_position_embeddings
     float epsilon;
+    bool has_head; // a checkpoint must have one: tie_word_embeddings is there and false
     nj_rope_config rope;
 } nj_lm_config;
 
@@ -53,7 +54,7 @@ NJ_CHECKED nj_status nj_lm_config_read(const json_t *json, const char *what, nj_
                                        nj_error *err);
 
 /// Checks every tensor of the model and appends them as one float32 safetensors file: the bundle's "weights" section. A tensor of a layer
-/// that this model would not use is refused: what it means is not known. Nothing is read before every shape has been checked.
+/// that this model would not use is refused: what it means is not known. So is a model without the head that config.json speaks of. Nothing is read before every shape has been checked.
 ///
 /// Returns   NJ_INPUT with file, tensor, rule and both numbers; NJ_NO_MEMORY. `out` may then hold a partial file
 /// Proof     tests/unit/decoder_only/test_weights.c

@@ -84,12 +84,16 @@ static void read_epsilon(nj_json_keys *keys, nj_lm_config *config)
     }
 }
 
+#define WINDOW_DEFAULT 4096 // of Qwen2 and Qwen3 where the key is absent; null is no window
+
 // A sliding window is named in several ways, and often named and switched off.
 static void check_window(nj_json_keys *keys, const nj_lm_config *config)
 {
+    const bool absent = json_object_get(keys->object, "sliding_window") == NULL;
     const bool used =
         nj_json_bool_or(keys, "use_sliding_window", nj_json_has(keys, "sliding_window"));
-    const int64_t window = nj_json_int_or(keys, "sliding_window", 0, INT32_MAX, 0);
+    const int64_t window =
+        nj_json_int_or(keys, "sliding_window", 0, INT32_MAX, absent ? WINDOW_DEFAULT : 0);
     if (keys->status == NJ_OK && used && window > 0 && window < config->position_max) {
         keys->status =
             nj_fail(keys->err, NJ_INPUT,
@@ -113,6 +117,7 @@ nj_status nj_lm_config_read(const json_t *json, const char *what, nj_lm_config *
         (uint32_t)nj_json_int_or(&keys, "max_position_embeddings", 1, INT32_MAX, 2048);
     read_heads(&keys, &config);
     read_epsilon(&keys, &config);
+    config.has_head = !nj_json_bool_or(&keys, "tie_word_embeddings", true);
     check_window(&keys, &config);
     if (keys.status == NJ_OK) {
         nj_rope_config_read(&keys, config.position_max, &config.rope);

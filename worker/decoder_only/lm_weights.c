@@ -8,7 +8,7 @@ static nj_status want_all(nj_weights_list *list, const nj_lm_config *config,
     const size_t vocabulary[] = {config->V, config->D};
     nj_status status =
         nj_weights_want(list, tensors, NJ_LM_EMBEDDING, NJ_LM_EMBEDDING, vocabulary, 2, err);
-    if (status == NJ_OK && nj_tensor_set_find(tensors, NJ_LM_HEAD) != NULL) {
+    if (status == NJ_OK && (config->has_head || nj_tensor_set_find(tensors, NJ_LM_HEAD) != NULL)) {
         status = nj_weights_want(list, tensors, NJ_LM_HEAD, NJ_LM_HEAD, vocabulary, 2, err);
     }
     nj_lm_walk walk = nj_lm_walk_begin(config);

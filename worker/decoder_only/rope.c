@@ -80,6 +80,12 @@ static void read_parameters(nj_json_keys *keys, uint32_t position_max, nj_rope_c
     if (keys->status != NJ_OK || rope->type == NJ_ROPE_DEFAULT) {
         return;
     }
+    if (!nj_json_has(keys, "factor")) {
+        keys->status = nj_fail(
+            keys->err, NJ_INPUT,
+            "%s: \"factor\" is missing: every \"rope_type\" but \"default\" needs it", keys->what);
+        return;
+    }
     rope->factor = read_within(keys, "factor", 1.0, FACTOR_MAX, 1.0);
     rope->position_first = (uint32_t)nj_json_int_or(keys, "original_max_position_embeddings", 1,
                                                     1 << 30, position_max);
@@ -90,15 +96,38 @@ static void read_parameters(nj_json_keys *keys, uint32_t position_max, nj_rope_c
     }
 }
 
+// The value of a key where it says something: null and {} do not. Neither text nor an object for each type of layer is known.
+static const json_t *find_parameters(nj_json_keys *keys, const char *key)
+{
+    if (keys->status != NJ_OK || !nj_json_has(keys, key)) {
+        return NULL;
+    }
+    json_t *parameters = json_object_get(keys->object, key);
+    bool known = json_is_object(parameters);
+    const char *inner;
+    json_t *value;
+    json_object_foreach(parameters, inner, value)
+    {
+        known = known && !json_is_object(value);
+    }
+    if (!known) {
+        keys->status = nj_fail(keys->err, NJ_INPUT,
+                               "%s: \"%s\" must be null or one object of numbers and words for "
+                               "all layers",
+                               keys->what, key);
+        return NULL;
+    }
+    return json_object_size(parameters) > 0 ? parameters : NULL;
+}
+
 void nj_rope_config_read(nj_json_keys *keys, uint32_t position_max, nj_rope_config *out)
 {
     nj_rope_config rope = {.factor = 1.0, .attention = 1.0};
     rope.theta = read_within(keys, "rope_theta", 1.0, THETA_MAX, 10000.0);
-    const json_t *parameters = json_object_get(keys->object, "rope_parameters");
-    if (!json_is_object(parameters)) {
-        parameters = json_object_get(keys->object, "rope_scaling");
-    }
-    if (keys->status == NJ_OK && json_is_object(parameters)) {
+    const json_t *now = find_parameters(keys, "rope_parameters");
+    const json_t *before = find_parameters(keys, "rope_scaling");
+    const json_t *parameters = before != NULL ? before : now; // as Transformers chooses
+    if (keys->status == NJ_OK && parameters != NULL) {
         nj_json_keys inner;
         nj_json_keys_open(&inner, parameters, keys->what, keys->err);
         read_parameters(&inner, position_max, &rope);

@@ -32,8 +32,8 @@ typedef struct {
     double attention;        // yarn: what the turned values are multiplied by; else 1
 } nj_rope_config;
 
-/// Reads rope_parameters (Transformers 5) or rope_theta and rope_scaling (before). `position_max` is max_position_embeddings, what yarn and
-/// llama3 take where the file does not say the original one. The first failure stays in `keys`: an unknown rope_type is named.
+/// Reads rope_parameters (Transformers 5) or rope_theta and rope_scaling (before); rope_scaling counts where both are there. `position_max` is max_position_embeddings, what yarn and
+/// llama3 take where the file does not say the original one. The first failure stays in `keys`: an unknown rope_type and a missing factor are named.
 ///
 /// Source  transformers 5.17, modeling_rope_utils.py
 /// Proof   tests/unit/decoder_only/test_rope.c

@@ -64,6 +64,11 @@ static void both_forms_of_rotary_positions_are_read(void **state)
     assert_true(config.rope.theta == 7.0 && config.rope.low_factor == 1.0 &&
                 config.rope.high_factor == 4.0);
     assert_int_equal(config.rope.position_first, 99);
+    config = accept("{\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 7.0}, "
+                    "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}");
+    assert_int_equal(config.rope.type, NJ_ROPE_LINEAR); // the old form counts
+    config = accept("{\"rope_parameters\": {\"rope_theta\": 7.0}, \"rope_scaling\": null}");
+    assert_true(config.rope.theta == 7.0);
 }
 
 static void a_window_that_is_switched_off_does_not_matter(void **state)
@@ -71,6 +76,9 @@ static void a_window_that_is_switched_off_does_not_matter(void **state)
     (void)state;
     accept("{\"use_sliding_window\": false, \"sliding_window\": 100}");
     accept("{\"use_sliding_window\": true, \"sliding_window\": 2048}");
+    accept("{\"use_sliding_window\": true}"); // 4,096, and there are 2,048 positions
+    accept("{\"use_sliding_window\": true, \"sliding_window\": null, "
+           "\"max_position_embeddings\": 9000}");
 }
 
 static void what_is_not_known_is_refused_by_name(void **state)
@@ -96,7 +104,15 @@ static void what_is_not_known_is_refused_by_name(void **state)
          "\"high_freq_factor\" is 4, must be above"},
         {"{\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 2, \"mscale\": 1}}",
          "\"mscale\""},
+        {"{\"rope_scaling\": {\"type\": \"linear\"}}", "\"factor\" is missing"},
+        {"{\"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": null}}",
+         "\"factor\" is missing"},
+        {"{\"rope_parameters\": \"yarn\"}", "\"rope_parameters\" must be null or one object"},
+        {"{\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 5}}}",
+         "\"rope_parameters\" must be null or one object"},
         {"{\"use_sliding_window\": true, \"sliding_window\": 100}", "\"sliding_window\" is 100"},
+        {"{\"use_sliding_window\": true, \"max_position_embeddings\": 9000}",
+         "\"sliding_window\" is 4096"},
         {"{\"sliding_window\": 100}", "\"sliding_window\" is 100"},
         {"{\"vocab_size\": 0}", "vocab_size"},
         {"{\"num_hidden_layers\": 100000}", "num_hidden_layers"},

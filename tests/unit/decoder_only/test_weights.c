@@ -111,12 +111,25 @@ static void a_missing_or_misshapen_tensor_and_a_nan_are_refused(void **state)
     lm_fixture_close(&w.fixture);
 }
 
+static void a_head_that_the_config_speaks_of_must_be_there(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    world w;
+    setup(&w, "llama-linear"); // not tied
+    assert_ok(convert(&w, &err), &err);
+    *find(&w, "lm_head.weight") = w.sources[--w.count];
+    assert_refused(convert(&w, &err), NJ_INPUT, &err, "lm_head.weight");
+    lm_fixture_close(&w.fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bias_of_one_layer_alone_is_refused),
         cmocka_unit_test(a_tensor_of_another_architecture_is_refused_and_old_turns_are_not),
         cmocka_unit_test(a_missing_or_misshapen_tensor_and_a_nan_are_refused),
+        cmocka_unit_test(a_head_that_the_config_speaks_of_must_be_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
