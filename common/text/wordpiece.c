@@ -52,8 +52,7 @@ static size_t find_longest(const nj_wordpiece_pieces *pieces, nj_slice rest, uin
 {
     size_t size = nj_min_size(rest.size, pieces->bytes_max);
     for (; size > 0; size--) {
-        const bool is_whole =
-            size == rest.size || ((unsigned char)rest.bytes[size] & 0xc0) != 0x80;
+        const bool is_whole = size == rest.size || ((unsigned char)rest.bytes[size] & 0xc0) != 0x80;
         if (is_whole && nj_wordpiece_find(pieces, (nj_slice){rest.bytes, size}, out)) {
             return size;
         }
@@ -181,15 +180,13 @@ static nj_status decompose(nj_wordpiece *tokenizer)
     size_t room = tokenizer->text.size;
     for (;;) {
         nj_buffer_clear(&tokenizer->points);
-        nj_status status =
-            nj_buffer_reserve(&tokenizer->points, room * sizeof(utf8proc_int32_t));
+        nj_status status = nj_buffer_reserve(&tokenizer->points, room * sizeof(utf8proc_int32_t));
         if (status != NJ_OK) {
             return status;
         }
-        const utf8proc_ssize_t got =
-            utf8proc_decompose(tokenizer->text.bytes, (utf8proc_ssize_t)tokenizer->text.size,
-                               (utf8proc_int32_t *)(void *)tokenizer->points.bytes,
-                               (utf8proc_ssize_t)room, how);
+        const utf8proc_ssize_t got = utf8proc_decompose(
+            tokenizer->text.bytes, (utf8proc_ssize_t)tokenizer->text.size,
+            (utf8proc_int32_t *)(void *)tokenizer->points.bytes, (utf8proc_ssize_t)room, how);
         if (got < 0) {
             return NJ_NO_MEMORY; // the text is known to be whole
         }

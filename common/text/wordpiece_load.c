@@ -62,15 +62,15 @@ static nj_status insert(nj_wordpiece_pieces *pieces, nj_slice text, uint32_t id)
 static nj_status add_piece(nj_wordpiece *t, const char *path, nj_slice piece, int64_t id,
                            nj_error *err)
 {
-    const bool is_inside = piece.size > INSIDE_SIZE && memcmp(piece.bytes, INSIDE, INSIDE_SIZE) == 0;
+    const bool is_inside =
+        piece.size > INSIDE_SIZE && memcmp(piece.bytes, INSIDE, INSIDE_SIZE) == 0;
     nj_wordpiece_pieces *pieces = is_inside ? &t->inside : &t->begin;
-    const nj_slice text = is_inside
-                              ? (nj_slice){piece.bytes + INSIDE_SIZE, piece.size - INSIDE_SIZE}
-                              : piece;
+    const nj_slice text =
+        is_inside ? (nj_slice){piece.bytes + INSIDE_SIZE, piece.size - INSIDE_SIZE} : piece;
     uint32_t other;
     if (id < 0 || id >= NJ_WORDPIECE_VOCABULARY_MAX) {
-        return nj_fail(err, NJ_INPUT, "%s: piece \"%.*s\" has id %" PRId64 ", must be 0 to %d", path,
-                       NJ_SLICE_ARGS(piece), id, NJ_WORDPIECE_VOCABULARY_MAX - 1);
+        return nj_fail(err, NJ_INPUT, "%s: piece \"%.*s\" has id %" PRId64 ", must be 0 to %d",
+                       path, NJ_SLICE_ARGS(piece), id, NJ_WORDPIECE_VOCABULARY_MAX - 1);
     }
     if (nj_wordpiece_find(pieces, text, &other)) {
         return nj_fail(err, NJ_INPUT, "%s: piece \"%.*s\" stands there twice: ids %u and %" PRId64,
@@ -87,8 +87,8 @@ static nj_status add_special(nj_wordpiece *t, const char *path, nj_slice text, i
                              nj_error *err)
 {
     if (t->special_count == NJ_WORDPIECE_SPECIALS_MAX || text.size == 0) {
-        return nj_fail(err, NJ_INPUT, "%s: an added token is empty, or there are more than %d", path,
-                       NJ_WORDPIECE_SPECIALS_MAX);
+        return nj_fail(err, NJ_INPUT, "%s: an added token is empty, or there are more than %d",
+                       path, NJ_WORDPIECE_SPECIALS_MAX);
     }
     char *copy = malloc(text.size);
     if (copy == NULL) {
@@ -116,8 +116,8 @@ static nj_status check_type(const char *path, const json_t *root, const char *ke
     const json_t *part = json_object_get(root, key);
     const char *got = json_string_value(json_object_get(part, "type"));
     if (got == NULL || strcmp(got, type) != 0) {
-        return nj_fail(err, NJ_INPUT, "%s: \"%s\" is of type \"%s\", only \"%s\" is known", path, key,
-                       got == NULL ? "" : got, type);
+        return nj_fail(err, NJ_INPUT, "%s: \"%s\" is of type \"%s\", only \"%s\" is known", path,
+                       key, got == NULL ? "" : got, type);
     }
     return NJ_OK;
 }
@@ -146,9 +146,8 @@ static nj_status read_model(nj_wordpiece *t, const char *path, const json_t *roo
     nj_json_keys_open(&keys, model, path, err);
     const char *prefix = nj_json_text_or(&keys, "continuing_subword_prefix", INSIDE);
     const char *unknown = nj_json_text_or(&keys, "unk_token", "[UNK]");
-    t->word_points_max =
-        (size_t)nj_json_int_or(&keys, "max_input_chars_per_word", 1, NJ_WORDPIECE_WORD_POINTS_MAX,
-                               WORD_POINTS_DEFAULT);
+    t->word_points_max = (size_t)nj_json_int_or(&keys, "max_input_chars_per_word", 1,
+                                                NJ_WORDPIECE_WORD_POINTS_MAX, WORD_POINTS_DEFAULT);
     if (keys.status == NJ_OK && strcmp(prefix, INSIDE) != 0) {
         return nj_fail(err, NJ_INPUT,
                        "%s: \"continuing_subword_prefix\" is \"%s\", only \"" INSIDE "\" is known",
@@ -222,10 +221,11 @@ static nj_status read_template(nj_wordpiece *t, const char *path, const json_t *
     const char *last;
     read_frame(json_object_get(root, "post_processor"), &first, &last);
     if (first == NULL || last == NULL) {
-        return nj_fail(err, NJ_INPUT,
-                       "%s: \"post_processor\" must put one token before a text and one behind it, as "
-                       "BERT's does",
-                       path);
+        return nj_fail(
+            err, NJ_INPUT,
+            "%s: \"post_processor\" must put one token before a text and one behind it, as "
+            "BERT's does",
+            path);
     }
     nj_status status = find_needed(t, path, first, &t->first, err);
     return status == NJ_OK ? find_needed(t, path, last, &t->last, err) : status;
@@ -321,7 +321,8 @@ static nj_status read_config(nj_wordpiece *t, const char *path, bool is_told, nj
     }
     nj_json_keys keys;
     nj_json_keys_open(&keys, root, path, err);
-    const bool makes_small = nj_json_bool_or(&keys, "do_lower_case", is_told ? t->makes_small : true);
+    const bool makes_small =
+        nj_json_bool_or(&keys, "do_lower_case", is_told ? t->makes_small : true);
     const bool strips = nj_json_bool_or(&keys, "strip_accents", makes_small);
     const bool spaces = nj_json_bool_or(&keys, "tokenize_chinese_chars", true);
     status = keys.status;
@@ -356,8 +357,8 @@ static nj_status read_folder(nj_wordpiece *t, const char *folder, nj_error *err)
         return status;
     }
     const bool is_whole = nj_file_exists(whole.text);
-    status = is_whole ? read_tokenizer(t, whole.text, err)
-                      : read_vocabulary(t, vocabulary.text, err);
+    status =
+        is_whole ? read_tokenizer(t, whole.text, err) : read_vocabulary(t, vocabulary.text, err);
     if (status == NJ_OK && nj_file_exists(config.text)) {
         status = read_config(t, config.text, is_whole, err);
     }

@@ -31,9 +31,9 @@ static void tokenize(world *w)
     {
         const json_t *text = json_object_get(row, "text");
         const nj_slice slice = {json_string_value(text), json_string_length(text)};
-        assert_ok(nj_wordpiece_encode(w->tokenizer, slice, w->config.tokens_max, &w->tokens, NULL,
-                                      &err),
-                  &err);
+        assert_ok(
+            nj_wordpiece_encode(w->tokenizer, slice, w->config.tokens_max, &w->tokens, NULL, &err),
+            &err);
         w->offset[index + 1] = (uint32_t)(w->tokens.size / sizeof(uint32_t));
     }
 }
@@ -112,8 +112,7 @@ static void vectors_are_those_of_the_original(void **state)
     for (size_t k = 0; (kernels = nj_kernels_at(k)) != NULL; k++) {
         run(&w, kernels, 0, w.count, got);
         for (size_t i = 0; i < w.count * w.config.D; i++) {
-            const json_t *row =
-                json_object_get(json_array_get(w.texts, i / w.config.D), "vector");
+            const json_t *row = json_object_get(json_array_get(w.texts, i / w.config.D), "vector");
             const double expected = json_number_value(json_array_get(row, i % w.config.D));
             if (!(fabs((double)got[i] - expected) <= tolerance(kernels))) {
                 fail_msg("%s: text %zu, column %zu is %.9g, theirs %.9g", kernels->name,

@@ -84,8 +84,10 @@ static nj_status read_model(const json_t *json, const char *what, nj_encoder_con
 static void read_old_pooling(nj_json_keys *keys, nj_encoder_config *config)
 {
     static const char *const OTHERS[] = {
-        "pooling_mode_max_tokens",          "pooling_mode_mean_sqrt_len_tokens",
-        "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken",
+        "pooling_mode_max_tokens",
+        "pooling_mode_mean_sqrt_len_tokens",
+        "pooling_mode_weightedmean_tokens",
+        "pooling_mode_lasttoken",
     };
     const bool takes_mean = nj_json_bool_or(keys, "pooling_mode_mean_tokens", true);
     const bool takes_cls = nj_json_bool_or(keys, "pooling_mode_cls_token", false);
@@ -97,10 +99,11 @@ static void read_old_pooling(nj_json_keys *keys, nj_encoder_config *config)
         }
     }
     if (keys->status == NJ_OK && takes_mean == takes_cls) {
-        keys->status = nj_fail(keys->err, NJ_INPUT,
-                               "%s: \"pooling_mode_mean_tokens\" and \"pooling_mode_cls_token\" are "
-                               "both %s, must be one of them",
-                               keys->what, takes_mean ? "true" : "false");
+        keys->status =
+            nj_fail(keys->err, NJ_INPUT,
+                    "%s: \"pooling_mode_mean_tokens\" and \"pooling_mode_cls_token\" are "
+                    "both %s, must be one of them",
+                    keys->what, takes_mean ? "true" : "false");
     }
     config->pooling = takes_cls ? NJ_POOLING_CLS : NJ_POOLING_MEAN;
 }
@@ -156,10 +159,11 @@ static nj_status read_module(const char *folder, const char *what, const json_t 
     const char *class = find_class(module);
     const char *part = json_string_value(json_object_get(module, "path"));
     if (index >= sizeof ORDER / sizeof ORDER[0] || strcmp(class, ORDER[index]) != 0) {
-        return nj_fail(err, NJ_INPUT,
-                       "%s: module %zu is \"%s\"; known is Transformer, then Pooling, then Normalize "
-                       "or nothing",
-                       what, index, class);
+        return nj_fail(
+            err, NJ_INPUT,
+            "%s: module %zu is \"%s\"; known is Transformer, then Pooling, then Normalize "
+            "or nothing",
+            what, index, class);
     }
     if (part == NULL || (index == 0 && part[0] != '\0')) {
         return nj_fail(err, NJ_INPUT, "%s: module %zu has \"path\" \"%s\", must be \"%s\"", what,
@@ -182,8 +186,8 @@ static nj_status read_modules(const char *folder, nj_encoder_config *config, nj_
     }
     const size_t count = json_array_size(json);
     if (count < 2 || count > MODULES_MAX) {
-        status = nj_fail(err, NJ_INPUT, "%s: has %zu modules, must be an array of 2 or 3", path.text,
-                         count);
+        status = nj_fail(err, NJ_INPUT, "%s: has %zu modules, must be an array of 2 or 3",
+                         path.text, count);
     }
     for (size_t i = 0; status == NJ_OK && i < count; i++) {
         status = read_module(folder, path.text, json_array_get(json, i), i, config, err);
@@ -208,10 +212,11 @@ static nj_status check_prompt(const char *folder, nj_error *err)
         name != NULL ? json_string_value(json_object_get(json_object_get(json, "prompts"), name))
                      : NULL;
     if (prompt != NULL && prompt[0] != '\0') {
-        status = nj_fail(err, NJ_INPUT,
-                         "%s: \"default_prompt_name\" is \"%s\": put its prompt into the texts, and "
-                         "null here",
-                         path.text, name);
+        status =
+            nj_fail(err, NJ_INPUT,
+                    "%s: \"default_prompt_name\" is \"%s\": put its prompt into the texts, and "
+                    "null here",
+                    path.text, name);
     }
     json_decref(json);
     return status;

@@ -38,8 +38,7 @@ static nj_status want_all(nj_weights_list *list, const nj_encoder_config *config
     while (status == NJ_OK && nj_encoder_walk_next(&walk)) {
         char stored[NJ_WEIGHT_NAME_BYTES + sizeof PREFIX];
         snprintf(stored, sizeof stored, "%s%s", prefix, walk.name);
-        status =
-            nj_weights_want(list, tensors, stored, walk.name, walk.shape, walk.dim_count, err);
+        status = nj_weights_want(list, tensors, stored, walk.name, walk.shape, walk.dim_count, err);
     }
     return status;
 }
@@ -100,8 +99,8 @@ static nj_status open_tensors(nj_encoder *encoder, nj_claim *claim, nj_error *er
     nj_encoder_walk walk = nj_encoder_walk_begin(&encoder->config);
     while (status == NJ_OK && nj_encoder_walk_next(&walk)) {
         const float *values = NULL;
-        status = nj_weights_find(encoder->weights, walk.name, walk.shape, walk.dim_count, &values,
-                                 err);
+        status =
+            nj_weights_find(encoder->weights, walk.name, walk.shape, walk.dim_count, &values, err);
         void *slot = nj_encoder_walk_slot(&walk, encoder);
         if (status == NJ_OK && walk.is_linear) {
             nj_weights_open_linear(encoder->kernels, claim, values, walk.shape[0], walk.shape[1],
