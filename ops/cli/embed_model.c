@@ -96,7 +96,8 @@ nj_status nj_embed_check_words(const nj_arguments *arguments, nj_error *err)
 {
     static const fixed_option OPTIONS[] = {
         {"kernels", "auto"}, {"from", NULL}, {"from-keys", NULL}, {"keys-out", NULL}};
-    return check_fixed(arguments, OPTIONS, sizeof OPTIONS / sizeof OPTIONS[0], "needs --model", err);
+    return check_fixed(arguments, OPTIONS, sizeof OPTIONS / sizeof OPTIONS[0], "needs --model",
+                       err);
 }
 
 static nj_status check_model(const nj_arguments *arguments, nj_error *err)
@@ -107,8 +108,8 @@ static nj_status check_model(const nj_arguments *arguments, nj_error *err)
         {"seed", "0"},           {"power-iterations", "5"}, {"no-normalize", NULL}};
     nj_status status = check_fixed(arguments, OPTIONS, sizeof OPTIONS / sizeof OPTIONS[0],
                                    "is of embedding without a model: leave it or --model out", err);
-    if (status == NJ_OK && (nj_argument(arguments, "from") == NULL) !=
-                               (nj_argument(arguments, "from-keys") == NULL)) {
+    if (status == NJ_OK &&
+        (nj_argument(arguments, "from") == NULL) != (nj_argument(arguments, "from-keys") == NULL)) {
         status = nj_fail(err, NJ_USAGE, "--from and --from-keys need each other");
     }
     return status;
@@ -131,9 +132,9 @@ nj_status nj_embed_threads(const nj_arguments *arguments, uint64_t *out, nj_erro
 static nj_digest digest_model(const embedding *e, const nj_tensor_set *tensors)
 {
     const nj_encoder_config *c = &e->config;
-    const uint64_t numbers[] = {c->D,         c->H,          c->F,
-                                c->V,         c->layers,     c->position_count,
-                                c->pooling,   c->type_count, c->is_normalised};
+    const uint64_t numbers[] = {c->D,       c->H,          c->F,
+                                c->V,       c->layers,     c->position_count,
+                                c->pooling, c->type_count, c->is_normalised};
     nj_digester digester;
     nj_digester_init(&digester);
     nj_digester_update_sized(&digester, e->kernels->numeric_class,
@@ -159,8 +160,9 @@ static nj_status open_model(embedding *e, const char *folder, nj_error *err)
         status = nj_wordpiece_open(folder, &e->tokenizer, err);
     }
     if (status == NJ_OK && nj_wordpiece_vocabulary(e->tokenizer) > e->config.V) {
-        status = nj_fail(err, NJ_INPUT, "%s: the tokenizer has ids to %zu, config.json a vocabulary of %u",
-                         folder, nj_wordpiece_vocabulary(e->tokenizer) - 1, e->config.V);
+        status = nj_fail(err, NJ_INPUT,
+                         "%s: the tokenizer has ids to %zu, config.json a vocabulary of %u", folder,
+                         nj_wordpiece_vocabulary(e->tokenizer) - 1, e->config.V);
     }
     if (status == NJ_OK) {
         status = nj_tensor_set_open(folder, &tensors, err);
@@ -187,8 +189,8 @@ static nj_status open_rooms(embedding *e, nj_error *err)
         room->offset = malloc((texts + 1) * sizeof *room->offset);
         room->vectors = malloc(texts * e->config.D * sizeof *room->vectors);
         is_there = room->tokens != NULL && room->offset != NULL && room->vectors != NULL;
-        status = nj_arena_init(&room->arena, nj_encoder_scratch_bytes(&e->config, e->task_tokens),
-                               err);
+        status =
+            nj_arena_init(&room->arena, nj_encoder_scratch_bytes(&e->config, e->task_tokens), err);
     }
     return is_there ? status
                     : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu threads' batches", threads);
@@ -214,10 +216,11 @@ static nj_status join_fields(embedding *e, const nj_item_text *text, nj_error *e
     for (size_t i = 0; status == NJ_OK && i < text->field_count; i++) {
         const nj_text_field *field = &text->fields[i];
         if (field->weight != 1) {
-            return nj_fail(err, NJ_USAGE,
-                           "--text-columns gives a column the weight %u; with --model all weigh the "
-                           "same",
-                           field->weight);
+            return nj_fail(
+                err, NJ_USAGE,
+                "--text-columns gives a column the weight %u; with --model all weigh the "
+                "same",
+                field->weight);
         }
         if (field->text.size == 0) {
             continue;
@@ -280,9 +283,8 @@ static nj_status read_texts(embedding *e, nj_error *err)
     e->items.to = e;
     nj_progress_start(&e->bar, "lines", 0, 0, nj_argument_flag(e->arguments, "quiet"),
                       nj_clock_mono_ns());
-    nj_status status =
-        nj_embed_items_read(&e->items, nj_argument(e->arguments, "ids"), reading,
-                            nj_argument_flag(e->arguments, "zero-missing"), err);
+    nj_status status = nj_embed_items_read(&e->items, nj_argument(e->arguments, "ids"), reading,
+                                           nj_argument_flag(e->arguments, "zero-missing"), err);
     nj_progress_finish(&e->bar);
     return status;
 }
@@ -338,14 +340,15 @@ static void compute_task(void *context, size_t task, size_t thread)
         memcpy(room->tokens + room->offset[i], tokens, count * sizeof *tokens);
         room->offset[i + 1] = room->offset[i] + (uint32_t)count;
     }
-    nj_encoder_run(e->encoder, room->tokens, room->offset, (uint32_t)texts,
-                   &e->rooms[thread].arena, room->vectors);
+    nj_encoder_run(e->encoder, room->tokens, room->offset, (uint32_t)texts, &e->rooms[thread].arena,
+                   room->vectors);
     for (size_t i = 0; i < texts; i++) {
         memcpy(batch->out + batch->todo[first + i] * D, room->vectors + i * D, D * sizeof(float));
     }
     const size_t done = atomic_fetch_add(&batch->done, texts) + texts;
     if (thread == 0) {
-        nj_progress_update(&e->bar, batch->first + batch->count - (batch->task[batch->task_count] - done),
+        nj_progress_update(&e->bar,
+                           batch->first + batch->count - (batch->task[batch->task_count] - done),
                            nj_clock_mono_ns());
     }
 }
@@ -458,8 +461,9 @@ static nj_status tell(const embedding *e, nj_error *err)
     const double seconds = (double)(nj_clock_mono_ns() - e->began_ns) / 1e9;
     const uint64_t tokens = e->tokens.size / sizeof(uint32_t);
     if (e->cut_count > 0) {
-        nj_log(NJ_LOG_WARNING, "%zu texts have more than the %u tokens that the model reads: cut off",
-               e->cut_count, e->config.tokens_max);
+        nj_log(NJ_LOG_WARNING,
+               "%zu texts have more than the %u tokens that the model reads: cut off", e->cut_count,
+               e->config.tokens_max);
     }
     if (nj_argument_flag(e->arguments, "json")) {
         json_t *object = json_pack(
@@ -467,9 +471,9 @@ static nj_status tell(const embedding *e, nj_error *err)
             "items", (json_int_t)e->items.items.count, "dimensions", (json_int_t)e->config.D,
             "tokens", (json_int_t)tokens, "computed", (json_int_t)e->computed_count, "kept",
             (json_int_t)e->kept_count, "cut", (json_int_t)e->cut_count, "without_text",
-            (json_int_t)e->empty_count, "missing", (json_int_t)e->items.missing_count, "passed_over",
-            (json_int_t)e->items.passed_count, "kernels", e->kernels->name, "numeric_class",
-            e->kernels->numeric_class, "seconds", seconds);
+            (json_int_t)e->empty_count, "missing", (json_int_t)e->items.missing_count,
+            "passed_over", (json_int_t)e->items.passed_count, "kernels", e->kernels->name,
+            "numeric_class", e->kernels->numeric_class, "seconds", seconds);
         return nj_print_json_take(&object, err);
     }
     printf("%zu items, %" PRIu64 " tokens, %u dimensions: %zu computed, %zu as they were\n",
@@ -486,11 +490,10 @@ static nj_status tell(const embedding *e, nj_error *err)
 static nj_status open_old(embedding *e, nj_error *err)
 {
     const char *from = nj_argument(e->arguments, "from");
-    return from == NULL ? NJ_OK
-                        : nj_embed_old_open(from, nj_argument(e->arguments, "from-keys"),
-                                            e->config.D,
-                                            e->output.is_half ? NJ_NPY_F16 : NJ_NPY_F32, &e->old,
-                                            err);
+    return from == NULL
+               ? NJ_OK
+               : nj_embed_old_open(from, nj_argument(e->arguments, "from-keys"), e->config.D,
+                                   e->output.is_half ? NJ_NPY_F16 : NJ_NPY_F32, &e->old, err);
 }
 
 static nj_status start(embedding *e, nj_error *err)

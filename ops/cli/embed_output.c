@@ -22,8 +22,8 @@ nj_status nj_embed_output_open(const nj_arguments *arguments, nj_embed_output *o
 nj_status nj_embed_output_begin(nj_embed_output *output, size_t count, size_t D, nj_error *err)
 {
     const size_t shape[] = {count, D};
-    return nj_npy_write_header(&output->vectors, output->is_half ? NJ_NPY_F16 : NJ_NPY_F32, shape, 2,
-                               err);
+    return nj_npy_write_header(&output->vectors, output->is_half ? NJ_NPY_F16 : NJ_NPY_F32, shape,
+                               2, err);
 }
 
 void nj_embed_output_floats(nj_embed_output *output, float *floats, size_t count)

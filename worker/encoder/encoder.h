@@ -9,7 +9,7 @@
 // gelu_new; every token has type 0, whose embedding is added all the same.
 //
 // Source  Devlin et al. 2019; Reimers and Gurevych 2019 (pooling); transformers 5.23, modeling_bert.py; sentence-transformers 6.2, modules.json
-// Proof   tests/unit/encoder/test_encoder.c against double precision, tests/parity/test_encoder_golden.c, tests/parity/embed_transformers.py
+// Proof   tests/parity/test_encoder_golden.c, tests/parity/embed_transformers.py
 #ifndef NJ_WORKER_ENCODER_ENCODER_H
 #define NJ_WORKER_ENCODER_ENCODER_H
 
