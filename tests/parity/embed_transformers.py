@@ -75,10 +75,47 @@ def compare_tokens(folder, program, items):
     return 1 if apart else 0
 
 
+def make_titles(items):
+    """10,000: those of the items, and generated ones."""
+    rng = random.Random(SEED + 1)
+    found = titles(items)[:9000]
+    while len(found) < 10000:
+        found.append(" ".join(rng.choice(WORDS) for _ in range(rng.randint(1, 12))))
+    # A field of a table has no tab and no line's end.
+    return ["".join(" " if c in "\t\n\r\0" else c for c in text).strip() or "?" for text in found]
+
+
+def write_items(texts, path):
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write("item_id\ttitle\n")
+        file.writelines("%d\t%s\n" % row for row in enumerate(texts))
+
+
+def compare_vectors(folder, program, items):
+    import numpy as np
+    from sentence_transformers import SentenceTransformer
+
+    texts = make_titles(items)
+    with tempfile.TemporaryDirectory() as temporary:
+        path, out = os.path.join(temporary, "items.tsv"), os.path.join(temporary, "E.npy")
+        write_items(texts, path)
+        subprocess.run([program, "embed", "--model", folder, "--items", path, "--out", out, "--quiet"], check=True,
+                       stdout=subprocess.DEVNULL)
+        ours = np.load(out).astype(np.float64)
+    theirs = SentenceTransformer(folder, device="cpu").encode(texts, show_progress_bar=False).astype(np.float64)
+    cosines = (ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+    print("%d titles: cosine at least %.8f, on average %.8f; largest difference %.2g" %
+          (len(texts), cosines.min(), cosines.mean(), np.abs(ours - theirs).max()))
+    if not cosines.min() >= COSINE_MIN:
+        print("below %g: %a" % (COSINE_MIN, texts[int(cosines.argmin())]))
+        return 1
+    return 0
+
+
 def main():
     what, folder, program = sys.argv[1:4]
     items = sys.argv[4] if len(sys.argv) > 4 else None
-    return {"tokens": compare_tokens}[what](folder, program, items)
+    return {"tokens": compare_tokens, "vectors": compare_vectors}[what](folder, program, items)
 
 
 if __name__ == "__main__":
