@@ -7,9 +7,26 @@
 #include "tests/support/sandbox.h"
 
 // Ids:                      0      1      2      3      4      5   6     7    8    9    10  11 12 13       14
-static const char VOCABULARY[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nred\n##der\n##de\nred.\n.\n\u8b77\n\u00e9\ne\ni\u0307\n##\u00e9\n";
+static const char VOCABULARY[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nred\n##der\n##de\nred.\n."
+                                 "\n\u8b77\n\u00e9\ne\ni\u0307\n##\u00e9\n";
 
-enum { PAD, UNK, CLS, SEP, MASK, RED, DER, DE, DOTTED, DOT, HAN, E_ACUTE, E, I_DOT, E_ACUTE_INSIDE };
+enum {
+    PAD,
+    UNK,
+    CLS,
+    SEP,
+    MASK,
+    RED,
+    DER,
+    DE,
+    DOTTED,
+    DOT,
+    HAN,
+    E_ACUTE,
+    E,
+    I_DOT,
+    E_ACUTE_INSIDE
+};
 
 static nj_wordpiece *open_with(void **state, const char *vocabulary, const char *config)
 {
@@ -50,10 +67,11 @@ static void the_longest_piece_from_the_left_is_taken(void **state)
 {
     nj_wordpiece *tokenizer = open_with(state, VOCABULARY, "{}");
     assert_tokens(tokenizer, "redder REDDE", 64, TOKENS(RED, DER, RED, DE));
-    assert_tokens(tokenizer, "reddex", 64, TOKENS(UNK)); // not red, ##de and something
+    assert_tokens(tokenizer, "reddex", 64, TOKENS(UNK));    // not red, ##de and something
     assert_tokens(tokenizer, "red.", 64, TOKENS(RED, DOT)); // punctuation stands alone
     assert_tokens(tokenizer, "\u8b77red\u8b77", 64, TOKENS(HAN, RED, HAN));
-    assert_tokens(tokenizer, "re\u00add r\ted", 64, TOKENS(RED, UNK, UNK)); // a soft hyphen is nothing
+    assert_tokens(tokenizer, "re\u00add r\ted", 64,
+                  TOKENS(RED, UNK, UNK)); // a soft hyphen is nothing
     nj_wordpiece_close(&tokenizer);
 }
 
@@ -105,9 +123,11 @@ static void a_long_text_is_cut_before_the_last_token(void **state)
     nj_wordpiece *tokenizer = open_with(state, VOCABULARY, "{}");
     nj_buffer_init(&out, SIZE_MAX / 2);
     assert_tokens(tokenizer, "red red red", 4, TOKENS(RED, RED));
-    assert_ok(nj_wordpiece_encode(tokenizer, nj_slice_from("redder"), 3, &out, &is_cut, &err), &err);
+    assert_ok(nj_wordpiece_encode(tokenizer, nj_slice_from("redder"), 3, &out, &is_cut, &err),
+              &err);
     assert_true(is_cut);
-    assert_ok(nj_wordpiece_encode(tokenizer, nj_slice_from("redder"), 4, &out, &is_cut, &err), &err);
+    assert_ok(nj_wordpiece_encode(tokenizer, nj_slice_from("redder"), 4, &out, &is_cut, &err),
+              &err);
     assert_false(is_cut);
     nj_buffer_fini(&out);
     nj_wordpiece_close(&tokenizer);
@@ -124,14 +144,16 @@ static void later_marks_and_punctuation_are_letters_as_in_the_original(void **st
 
 static void bytes_that_are_no_utf8_are_refused_and_nothing_is_added(void **state)
 {
-    static const char *const TEXTS[] = {"red\xff", "\xc3", "\xed\xa0\x80", "\xc0\xaf", "\xf4\x90\x80\x80"};
+    static const char *const TEXTS[] = {"red\xff", "\xc3", "\xed\xa0\x80", "\xc0\xaf",
+                                        "\xf4\x90\x80\x80"};
     nj_wordpiece *tokenizer = open_with(state, VOCABULARY, "{}");
     nj_buffer out;
     nj_buffer_init(&out, SIZE_MAX / 2);
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
         nj_error err = {0};
-        assert_refused(nj_wordpiece_encode(tokenizer, nj_slice_from(TEXTS[i]), 64, &out, NULL, &err),
-                       NJ_INPUT, &err, "is not UTF-8");
+        assert_refused(
+            nj_wordpiece_encode(tokenizer, nj_slice_from(TEXTS[i]), 64, &out, NULL, &err), NJ_INPUT,
+            &err, "is not UTF-8");
         assert_int_equal(out.size, 0);
     }
     nj_buffer_fini(&out);
