@@ -15,7 +15,7 @@
 #include "common/base/slice.h"
 #include "common/codec/json.h"
 
-#define NJ_TEMPLATE_TOKENS_MAX 64
+#define NJ_TEMPLATE_TOKENS_MAX 1024 // of each part
 #define NJ_TOKEN_MAX 0x7fffffff
 
 typedef struct {

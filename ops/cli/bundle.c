@@ -34,8 +34,17 @@ static nj_status read_user_tokens(const nj_arguments *arguments, nj_template *ou
 static nj_status template_from(const nj_arguments *arguments, nj_template *out, bool *out_given,
                                nj_error *err)
 {
+    const char *path = nj_argument(arguments, "template");
     *out = (nj_template){0};
     nj_status status = nj_template_options_from(arguments, out, out_given, err);
+    if (status == NJ_OK && path != NULL) {
+        const bool twice = *out_given || nj_argument(arguments, "user-tokens") != NULL;
+        *out_given = true;
+        return twice ? nj_fail(err, NJ_USAGE,
+                               "--template says all of it: leave out --before, --between, --after "
+                               "and --user-tokens")
+                     : nj_template_file_read(path, out, err);
+    }
     *out_given = *out_given || nj_argument(arguments, "user-tokens") != NULL;
     return status == NJ_OK ? read_user_tokens(arguments, out, err) : status;
 }

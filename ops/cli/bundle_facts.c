@@ -7,6 +7,8 @@
 #include "common/catalogue/item_vectors.h"
 #include "common/catalogue/neighbour_table.h"
 #include "common/catalogue/section_names.h"
+#include "common/codec/json.h"
+#include "worker/engine/generator.h"
 
 // N, as the section of ids says it; 0 where it is missing or too short, and then no other section fits.
 static uint32_t read_row_count(const nj_sections *sections)
@@ -89,6 +91,33 @@ static json_t *tell_neighbours(const nj_section *section, uint32_t N)
                      "neighbours", (json_int_t)table.edge_count, "items", items);
 }
 
+// What a bundle generates with, and the positions that a language model was made for.
+static json_t *tell_model(const nj_section *section, uint32_t N)
+{
+    (void)N;
+    nj_error err;
+    nj_generator_config config;
+    json_t *json = NULL;
+    nj_status status =
+        nj_json_parse(section->bytes, section->size, "section \"model\"", &json, &err);
+    if (status == NJ_OK) {
+        status = nj_generator_config_read(json, "section \"model\"", &config, &err);
+    }
+    if (status != NJ_OK) {
+        json_decref(json);
+        return tell_problem(&err);
+    }
+    const char *type = json_string_value(json_object_get(json, "model_type"));
+    json_t *facts = json_pack("{s:s, s:I}", "type", type != NULL ? type : NJ_T5_MODEL_TYPE,
+                              "vocabulary", (json_int_t)config.V);
+    const uint32_t positions = nj_generator_tokens_max(&config, 1);
+    if (positions > 0) {
+        json_object_set_new(facts, "positions", json_integer((json_int_t)positions));
+    }
+    json_decref(json);
+    return facts;
+}
+
 json_t *nj_section_facts(const nj_sections *sections, const nj_section *section)
 {
     static const struct {
@@ -96,6 +125,7 @@ json_t *nj_section_facts(const nj_sections *sections, const nj_section *section)
         json_t *(*tell)(const nj_section *section, uint32_t N);
     } TELLERS[] = {{NJ_SECTION_ATTRIBUTES, tell_attributes},
                    {NJ_SECTION_COUNTS, tell_counts},
+                   {NJ_SECTION_MODEL, tell_model},
                    {NJ_SECTION_NEIGHBOURS, tell_neighbours},
                    {NJ_SECTION_VECTORS, tell_vectors}};
     for (size_t i = 0; i < sizeof TELLERS / sizeof TELLERS[0]; i++) {

@@ -16,7 +16,8 @@
         {"out", "DIR", NULL, "the catalogue's folder", true}, NJ_JSON_OPTION
 
 static const nj_option BUNDLE_PACK[] = {
-    {"model", "DIR", NULL, "HuggingFace T5 folder: config.json and safetensors", false},
+    {"model", "DIR", NULL,
+     "HuggingFace folder of a T5, Llama, Qwen2 or Qwen3: config.json and safetensors", false},
     {"catalogue", "DIR", NULL, "catalogue folder", false},
     {"from", "FILE", NULL,
      "instead of --model and --catalogue: a bundle whose sections are kept, but for those that are "
@@ -32,6 +33,10 @@ static const nj_option BUNDLE_PACK[] = {
     {"as-of", "TIME", NULL, "of the histories count only what happened before", false},
     {"history-max", "N", "0",
      "items the encoder reads at the most; 0: as the checkpoint says, else 1024 tokens", false},
+    {"template", "FILE", NULL,
+     "what stands around the items, as JSON {\"before\": [...], \"between\": [...], \"after\": "
+     "[...]}",
+     false},
     NJ_TEMPLATE_OPTIONS,
     {"user-tokens", "FIRST,COUNT", NULL, "a hashed user token: FIRST + XXH3-64(user id) % COUNT",
      false},

@@ -1,6 +1,12 @@
 #include "ops/cli/template_options.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
 #include "ops/cli/numbers.h"
+
+#define FILE_BYTES_MAX (1u << 20)
 
 nj_status nj_template_options_from(const nj_arguments *arguments, nj_template *template,
                                    bool *out_given, nj_error *err)
@@ -21,5 +27,17 @@ nj_status nj_template_options_from(const nj_arguments *arguments, nj_template *t
             *out_given = true;
         }
     }
+    return status;
+}
+
+nj_status nj_template_file_read(const char *path, nj_template *out, nj_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    nj_status status = nj_file_read(path, FILE_BYTES_MAX, &text, &size, err);
+    if (status == NJ_OK) {
+        status = nj_template_parse((nj_slice){text, size}, path, out, err);
+    }
+    free(text);
     return status;
 }

@@ -16,4 +16,8 @@
 NJ_CHECKED nj_status nj_template_options_from(const nj_arguments *arguments, nj_template *template,
                                               bool *out_given, nj_error *err);
 
+/// Reads a template from a JSON file, as catalogue.json has it (schemas/catalogue.md): prompts are longer than a command line wants to be.
+/// The errors of nj_file_read and nj_template_parse.
+NJ_CHECKED nj_status nj_template_file_read(const char *path, nj_template *out, nj_error *err);
+
 #endif

@@ -42,7 +42,7 @@ expect_absent store
 for value in 0 1, , x 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17; do
     expect_exit 2 "--beams is \"$value\", must be at most 16 numbers" -- nightjar bench engine --beams "$value"
 done
-expect_exit 2 '--before is "1,x", must be at most 64 numbers from 0 to' -- \
+expect_exit 2 '--before is "1,x", must be at most 1024 numbers from 0 to' -- \
     nightjar bundle pack --model "$data/model" --catalogue cat --out c.njb --before 1,x
 expect_exit 2 '--user-tokens is "5", must be FIRST,COUNT' -- \
     nightjar bundle pack --model "$data/model" --catalogue cat --out c.njb --user-tokens 5

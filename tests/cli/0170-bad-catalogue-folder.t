@@ -79,7 +79,7 @@ cat >table <<'L'
 65|del f["fingerprints"]|"fingerprints" is missing
 65|f["template"]["before"] = 3|"before" is not a list
 65|f["template"]["before"] = [1, -1]|"before", element 1: is not a whole number of 0 to 2147483647
-65|f["template"]["after"] = [1] * 65|"after" has 65 tokens, the limit is 64
+65|f["template"]["after"] = [1] * 1025|"after" has 1025 tokens, the limit is 1024
 65|f["template"] = {"user_token_base": 2147483647, "user_token_count": 2147483647}|user tokens end at 4294967293, the highest token is 2147483647
 0|f["unknown_key"] = {"deep": [[[]]]}|
 0|f["template"] = {"before": [3], "after": [1]}|

@@ -17,7 +17,7 @@ for name, change in {
         "version": {"version": 2}, "items1": {"items": 1}, "items0": {"items": 0}, "items2g": {"items": 1 << 31},
         "levels2": {"codes_per_level": [16, 16]}, "k8": {"codes_per_level": [8, 16, 16]}, "k32": {"codes_per_level": [32, 16, 16]},
         "k0": {"codes_per_level": []}, "k9": {"codes_per_level": [16] * 9}, "ktext": {"codes_per_level": "x"},
-        "history0": {"history_max": 0}, "history": {"history_max": 100001}, "between": {"template": {"between": [1] * 65}},
+        "history0": {"history_max": 0}, "history": {"history_max": 100001}, "between": {"template": {"between": [1] * 1025}},
         "before": {"template": {"before": [-1]}}}.items():
     b.write("c-%s.njb" % name, catalogue=b.json("catalogue", **change))
 for name, change in {"v49": {"vocab_size": 49}, "wide": {"d_model": 65536}, "deep": {"num_layers": 256}, "start": {"decoder_start_token_id": 50}}.items():
@@ -97,7 +97,7 @@ c-k9|section "catalogue": "codes_per_level" is not a list of 1 to 8 numbers
 c-ktext|section "catalogue": "codes_per_level" is not a list of 1 to 8 numbers
 c-history0|section "catalogue": "history_max" is 0, must be 1 to 100000
 c-history|section "catalogue": "history_max" is 100001, must be 1 to 100000
-c-between|"between" has 65 tokens, the limit is 64
+c-between|"between" has 1025 tokens, the limit is 1024
 c-before|"before", element 0: is not a whole number
 m-v49|tensor "shared.weight": has shape [50, 64], expected [49, 64]
 m-wide|tensor "shared.weight": has shape [50, 64], expected [50, 65536]

@@ -90,7 +90,7 @@ fi
 
 # The same night again: all are copied, cold users too. Under another policy, or none, nobody is, and the lists are that one's.
 night_since() { # BUNDLE OPTION...
-    expect_exit 0 nightjar run --bundle "$1" --users users.txt "${settings[@]}" --store since --workers 2 --shard-users 16 --json "${@:2}"
+    expect_exit 0 nightjar run --bundle "$1" --users users.txt "${settings[@]}" --store since --workers 2 --shard-users 16 --trace --json "${@:2}"
     exported since >found.jsonl
     wanted_rows "$1" >wanted.jsonl
     cmp found.jsonl wanted.jsonl >&2 || fail "the store has other lists than decode with $1"

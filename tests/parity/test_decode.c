@@ -38,6 +38,8 @@ typedef struct {
 static const fixture BEAUTY = {"beauty-tiger", "items.txt",  "golden", true,
                                false,          {10, 20, 50}, 1e-4,     2e-5};
 static const fixture UNTIED = {"t5-untied", NULL, ".", false, true, {8, 30, 0}, 1e-4, 2e-5};
+static const fixture QWEN3 = {"qwen3", NULL, ".", false, true, {8, 30, 0}, 1e-4, 2e-5};
+static const fixture LLAMA = {"llama", NULL, ".", false, true, {8, 30, 0}, 1e-4, 2e-5};
 static const fixture GATED = {"t5-gated-noscale", NULL, ".", false, true, {8, 30, 0}, 1e-4, 2e-5};
 
 #define BEAUTY_HISTORY_ITEMS 20 // the last 20 items before the last one
@@ -426,12 +428,26 @@ static void the_gated_model_gives_the_references_lists(void **state)
     check_fixture(&GATED, state);
 }
 
+static void the_qwen3_model_gives_the_references_lists(void **state)
+{
+    check_fixture(&QWEN3, state);
+}
+
+static void the_llama_model_gives_the_references_lists(void **state)
+{
+    check_fixture(&LLAMA, state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_untied_model_gives_the_references_lists, sandbox_setup,
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(the_gated_model_gives_the_references_lists, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(the_qwen3_model_gives_the_references_lists, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(the_llama_model_gives_the_references_lists, sandbox_setup,
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(the_trained_beauty_model_gives_the_references_lists,
                                         sandbox_setup, sandbox_teardown),

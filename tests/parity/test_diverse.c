@@ -149,7 +149,7 @@ static void search(world *w, const nj_beam_config *config, nj_arena *arena, nj_b
 {
     nj_error err = {0};
     static const nj_exclusions none[USERS];
-    const nj_t5_limits limits = {
+    const nj_model_limits limits = {
         .users_max = USERS,
         .tokens_max = USERS * TOKENS_MAX,
         .sequence_max = TOKENS_MAX,

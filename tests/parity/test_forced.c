@@ -100,9 +100,11 @@ static void given_items_are_as_probable_as_the_reference_says(void **state)
         targets[i] = (uint32_t)labels[i];
     }
     t5_fixture_open_folder(&fixture, part_path("model", &path), nj_kernels_at(0));
-    assert_ok(
-        nj_forced_open(&fixture.config, fixture.weights, (uint32_t)shape[1], L, &forced, &err),
-        &err);
+    const nj_generator_config config = {.kind = NJ_GENERATOR_T5,
+                                        .V = fixture.config.V,
+                                        .start_token = fixture.config.start_token,
+                                        .t5 = fixture.config};
+    assert_ok(nj_forced_open(&config, fixture.weights, (uint32_t)shape[1], L, &forced, &err), &err);
 
     nj_forced_score(forced, tokens, offset, users, targets, scores);
     compare_scores(scores, labels, (size_t)users * L);

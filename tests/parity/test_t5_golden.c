@@ -234,7 +234,7 @@ static void compare_batch(const fixture_set *set, const t5_fixture *fixture, tre
 }
 
 static comparison compare_all(const fixture_set *set, const t5_fixture *fixture,
-                              const nj_kernels *kernels, const nj_t5_limits *limits)
+                              const nj_kernels *kernels, const nj_model_limits *limits)
 {
     nj_error err = {0};
     nj_arena arena;
@@ -278,7 +278,7 @@ static void check_set(const char *name, size_t W)
     }
     fixture_set set;
     read_set(&set, folder, W);
-    nj_t5_limits limits = {
+    nj_model_limits limits = {
         .users_max = BATCH_USERS,
         .tokens_max = BATCH_USERS * HISTORY_TOKENS_MAX,
         .sequence_max = HISTORY_TOKENS_MAX,

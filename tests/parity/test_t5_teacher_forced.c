@@ -157,7 +157,7 @@ static void check_kernels(const golden *g, const nj_kernels *kernels)
     assert_non_null(offset);
     uint32_t longest = pack_users(g, tokens, offset);
     uint32_t users = (uint32_t)g->users;
-    nj_t5_limits limits = {users, offset[users], longest, users, users, (uint32_t)g->steps};
+    nj_model_limits limits = {users, offset[users], longest, users, users, (uint32_t)g->steps};
     nj_arena arena;
     assert_ok(nj_arena_init(&arena, nj_t5_scratch_bytes(&fixture.config, &limits), &err), &err);
 

@@ -22,7 +22,9 @@
 #include "common/input/safetensors.h"
 #include "common/math/kernels.h"
 #include "worker/decoder_only/rope.h"
+#include "worker/model/limits.h"
 
+#define NJ_LM_MODEL_TYPES "\"llama\", \"qwen2\" or \"qwen3\""
 #define NJ_LM_STEPS_MAX 8
 #define NJ_LM_WIDTH_MAX 65536 // D, F, H*E
 #define NJ_LM_LAYERS_MAX 512
@@ -60,16 +62,6 @@ NJ_CHECKED nj_status nj_lm_weights_convert(const nj_lm_config *config, const nj_
 
 typedef struct nj_lm nj_lm;
 
-// The most that one batch may hold; the scratch is planned for it.
-typedef struct {
-    uint32_t users_max;      // B
-    uint32_t tokens_max;     // sum of S over a batch, the common prefix aside
-    uint32_t sequence_max;   // longest S, likewise
-    uint32_t rows_max;       // rows (beams of all users) of one step
-    uint32_t chunk_rows_max; // rows computed at a time, of prompts too
-    uint32_t steps_max;      // L
-} nj_lm_limits;
-
 /// Opens a model over a "weights" section: pointers into it, plus packed copies where `kernels` wants them. `weights` and `kernels` outlive the
 /// model. NJ_INPUT names file, tensor and rule.
 ///
@@ -85,7 +77,7 @@ void nj_lm_close(nj_lm **model);
 size_t nj_lm_model_bytes(const nj_lm_config *config, const nj_kernels *kernels,
                          uint32_t prefix_count, uint32_t position_max);
 /// Bytes of scratch of one batch within `limits`. SIZE_MAX on overflow.
-size_t nj_lm_scratch_bytes(const nj_lm_config *config, const nj_lm_limits *limits,
+size_t nj_lm_scratch_bytes(const nj_lm_config *config, const nj_model_limits *limits,
                            uint32_t prefix_count);
 
 /// Computes the prompts of B users packed end to end, `chunk_rows_max` tokens at a time. Everything is taken from `arena` (planned with
@@ -98,7 +90,7 @@ size_t nj_lm_scratch_bytes(const nj_lm_config *config, const nj_lm_limits *limit
 /// Source    Vaswani et al. 2017; Su et al. 2021 (rotary positions); Ainslie et al. 2023 (grouped queries); transformers 5.17,
 ///           modeling_llama.py, modeling_qwen3.py
 /// Proof     tests/parity/test_decoder_only.c, tests/unit/decoder_only/test_model.c against double precision
-void nj_lm_begin_batch(nj_lm *model, const nj_lm_limits *limits, const uint32_t *tokens,
+void nj_lm_begin_batch(nj_lm *model, const nj_model_limits *limits, const uint32_t *tokens,
                        const uint32_t *offset, uint32_t B, nj_arena *arena);
 
 /// The beam search's callbacks (worker/beam/beam.h). Row r of step t has user[r], parent[r] (a row of step t-1) and token[r], which step 0

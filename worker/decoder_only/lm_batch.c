@@ -13,7 +13,7 @@ static void claim_chunk(nj_lm *model, nj_claim *claim)
 {
     const nj_lm_config *config = &model->config;
     nj_lm_batch *batch = &model->batch;
-    const nj_lm_limits *limits = &batch->limits;
+    const nj_model_limits *limits = &batch->limits;
     const size_t chunk = limits->chunk_rows_max;
     const size_t sight = (size_t)nj_lm_columns(model->prefix_count) +
                          nj_lm_columns(limits->sequence_max) + limits->steps_max;
@@ -39,7 +39,7 @@ void nj_lm_claim_batch(nj_lm *model, nj_claim *claim)
 {
     const nj_lm_config *config = &model->config;
     nj_lm_batch *batch = &model->batch;
-    const nj_lm_limits *limits = &batch->limits;
+    const nj_model_limits *limits = &batch->limits;
     const size_t width = nj_lm_key_width(config);
     const size_t kept = limits->steps_max > 2 ? (size_t)limits->steps_max - 2 : 0;
     batch->offset = nj_claim_bytes(claim, 1, (size_t)limits->users_max + 1, sizeof(uint32_t));
@@ -55,7 +55,7 @@ void nj_lm_claim_batch(nj_lm *model, nj_claim *claim)
     claim_chunk(model, claim);
 }
 
-size_t nj_lm_scratch_bytes(const nj_lm_config *config, const nj_lm_limits *limits,
+size_t nj_lm_scratch_bytes(const nj_lm_config *config, const nj_model_limits *limits,
                            uint32_t prefix_count)
 {
     nj_lm model = {.config = *config, .prefix_count = prefix_count, .batch = {.limits = *limits}};

@@ -6,8 +6,6 @@
 
 static const char *const MODEL_TYPES[] = {"llama", "qwen2", "qwen3"};
 
-#define KNOWN_TYPES "\"llama\", \"qwen2\" or \"qwen3\""
-
 static bool is_known(const char *type)
 {
     for (size_t i = 0; i < sizeof MODEL_TYPES / sizeof *MODEL_TYPES; i++) {
@@ -29,9 +27,9 @@ static void check_words(nj_json_keys *keys)
     const char *type = nj_json_text_or(keys, "model_type", "");
     const char *activation = nj_json_text_or(keys, "hidden_act", "silu");
     if (keys->status == NJ_OK && !is_known(type)) {
-        keys->status =
-            nj_fail(keys->err, NJ_INPUT, "%s: \"model_type\" is \"%.80s\", must be " KNOWN_TYPES,
-                    keys->what, type);
+        keys->status = nj_fail(keys->err, NJ_INPUT,
+                               "%s: \"model_type\" is \"%.80s\", must be " NJ_LM_MODEL_TYPES,
+                               keys->what, type);
     }
     if (keys->status == NJ_OK && strcmp(activation, "silu") != 0) {
         keys->status =

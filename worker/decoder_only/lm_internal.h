@@ -48,7 +48,7 @@ typedef struct {
 // ---- the state of one batch, all of it in the caller's arena ----
 
 typedef struct {
-    nj_lm_limits limits;
+    nj_model_limits limits;
     uint32_t B;
     uint32_t *offset; // [users_max + 1]
     uint32_t *column; // [users_max + 1] user b's keys are columns column[b] .. column[b + 1]
@@ -139,7 +139,7 @@ static inline size_t nj_lm_columns(size_t S)
     return nj_round_up(S, NJ_LM_COLUMNS);
 }
 
-static inline size_t nj_lm_columns_max(const nj_lm_limits *limits)
+static inline size_t nj_lm_columns_max(const nj_model_limits *limits)
 {
     return (size_t)limits->tokens_max + (size_t)limits->users_max * (NJ_LM_COLUMNS - 1);
 }

@@ -106,7 +106,7 @@ static void run_prompts(nj_lm *model, const uint32_t *tokens)
     }
 }
 
-static void check_batch(const nj_lm *model, const nj_lm_limits *limits, const uint32_t *offset,
+static void check_batch(const nj_lm *model, const nj_model_limits *limits, const uint32_t *offset,
                         uint32_t B)
 {
     assert(B <= limits->users_max && offset[0] == 0 && offset[B] <= limits->tokens_max);
@@ -130,7 +130,7 @@ static void clear_columns(nj_lm_batch *batch, const nj_lm_config *config)
     }
 }
 
-void nj_lm_begin_batch(nj_lm *model, const nj_lm_limits *limits, const uint32_t *tokens,
+void nj_lm_begin_batch(nj_lm *model, const nj_model_limits *limits, const uint32_t *tokens,
                        const uint32_t *offset, uint32_t B, nj_arena *arena)
 {
     check_batch(model, limits, offset, B);
@@ -157,12 +157,12 @@ nj_status nj_lm_fill_prefix(nj_lm *model, const uint32_t *tokens, nj_error *err)
     if (count == 0) {
         return NJ_OK;
     }
-    const nj_lm_limits limits = {.users_max = 1,
-                                 .tokens_max = count,
-                                 .sequence_max = count,
-                                 .rows_max = 1,
-                                 .chunk_rows_max = 64,
-                                 .steps_max = 1};
+    const nj_model_limits limits = {.users_max = 1,
+                                    .tokens_max = count,
+                                    .sequence_max = count,
+                                    .rows_max = 1,
+                                    .chunk_rows_max = 64,
+                                    .steps_max = 1};
     nj_arena arena = {0};
     nj_status status = nj_arena_init(&arena, nj_lm_scratch_bytes(&model->config, &limits, 0), err);
     if (status != NJ_OK) {

@@ -6,7 +6,7 @@
 // Where the keys or values of the rows of one step lie in one layer: steps 1 .. steps_max - 2 are kept.
 static float *find_kept(const nj_lm *model, float *kept, size_t layer, size_t step)
 {
-    const nj_lm_limits *limits = &model->batch.limits;
+    const nj_model_limits *limits = &model->batch.limits;
     const size_t steps = limits->steps_max - 2;
     return kept + (layer * steps + step - 1) * limits->rows_max * nj_lm_key_width(&model->config);
 }

@@ -12,7 +12,7 @@
 #include "common/codec/json.h"
 #include "common/input/safetensors.h"
 #include "worker/engine/catalogue_sections.h"
-#include "worker/t5/t5.h"
+#include "worker/engine/generator.h"
 
 #define CONFIG_BYTES_MAX (1u << 20)
 #define SECTIONS_PUT 5 // that a base may lack: counts, attributes, vectors, neighbours, policy
@@ -25,7 +25,7 @@ typedef struct {
     nj_catalogue *catalogue;
     nj_idlist items;        // borrowed from one of the two
     const char *items_path; // where they are from
-    nj_t5_config config;
+    nj_generator_config config;
     nj_trained_on trained;
     char *model_json; // owned by jansson's allocator: free()
     nj_buffer weights;
@@ -56,7 +56,7 @@ static nj_status read_model(packing *p, nj_error *err)
                          path.text);
     }
     if (status == NJ_OK) {
-        status = nj_t5_config_read(json, path.text, &p->config, err);
+        status = nj_generator_config_read(json, path.text, &p->config, err);
     }
     if (status == NJ_OK) {
         status = nj_trained_on_read(json, path.text, &p->trained, err);
@@ -70,7 +70,7 @@ static nj_status read_model(packing *p, nj_error *err)
         status = nj_tensor_set_open(p->request->model_path, &tensors, err);
     }
     if (status == NJ_OK) {
-        status = nj_t5_weights_convert(&p->config, tensors, &p->weights, err);
+        status = nj_generator_weights_convert(&p->config, tensors, &p->weights, err);
     }
     nj_tensor_set_close(&tensors);
     json_decref(json);
@@ -93,8 +93,8 @@ static uint32_t choose_history_max(const packing *p, const nj_template *template
         return p->request->history_max > 0 ? p->request->history_max : p->trained.history_max;
     }
     const uint32_t L = p->catalogue->sids.level_count;
-    const size_t tokens =
-        p->config.position_max > 0 ? p->config.position_max : NJ_PACK_TOKENS_DEFAULT;
+    const uint32_t stated = nj_generator_tokens_max(&p->config, L);
+    const size_t tokens = stated > 0 ? stated : NJ_PACK_TOKENS_DEFAULT;
     const size_t of_one = nj_template_tokens_max(template, L, 1);
     const size_t of_next = nj_template_tokens_max(template, L, 2) - of_one;
     const size_t items = tokens > of_one ? 1 + (tokens - of_one) / of_next : 1;
@@ -113,7 +113,13 @@ static nj_status read_catalogue(packing *p, nj_error *err)
         p->items = p->catalogue->items;
         p->items_path = p->request->catalogue_path;
         p->history_max = choose_history_max(p, template);
-        status = nj_catalogue_sections_make(p->catalogue, template, p->history_max, &p->made, err);
+        const uint32_t L = p->catalogue->sids.level_count;
+        status = nj_generator_check_tokens(
+            &p->config, L, nj_template_tokens_max(template, L, p->history_max), err);
+        if (status == NJ_OK) {
+            status =
+                nj_catalogue_sections_make(p->catalogue, template, p->history_max, &p->made, err);
+        }
     }
     return status;
 }

@@ -20,7 +20,7 @@ static nj_status open_model(nj_engine *engine, const nj_sections *sections, nj_e
     json_t *json = NULL;
     nj_status status = nj_json_parse(config->bytes, config->size, "section \"model\"", &json, err);
     if (status == NJ_OK) {
-        status = nj_t5_config_read(json, "section \"model\"", &engine->config, err);
+        status = nj_generator_config_read(json, "section \"model\"", &engine->config, err);
         json_decref(json);
     }
     if (status == NJ_OK) {
@@ -32,8 +32,10 @@ static nj_status open_model(nj_engine *engine, const nj_sections *sections, nj_e
 
 static nj_status allocate(nj_engine *engine, nj_error *err)
 {
-    nj_status status = nj_t5_open(&engine->config, engine->tensors, engine->options.kernels,
-                                  engine->options.savings, &engine->model, err);
+    const nj_generator_prefix prefix = {engine->catalogue.template.before, engine->prefix_count};
+    nj_status status = nj_generator_open(&engine->config, engine->tensors, engine->options.kernels,
+                                         engine->options.savings, &prefix, engine->plan.S,
+                                         engine->catalogue.trie.level_count, &engine->model, err);
     if (status == NJ_OK) {
         status = nj_arena_init(&engine->scratch_arena, engine->search_bytes, err);
     }
@@ -77,6 +79,17 @@ nj_engine_options nj_engine_options_default(const nj_kernels *kernels)
         .batch_users = 16, .kernels = kernels, .savings = NJ_SAVINGS_ALL, .bytes_max = SIZE_MAX};
 }
 
+// A language model has computed what all users share: it is not written again.
+static void split_template(nj_engine *engine)
+{
+    engine->template = engine->catalogue.template;
+    engine->prefix_count =
+        nj_generator_prefix_count(&engine->config, engine->template.before_count);
+    if (engine->prefix_count > 0) {
+        engine->template.before_count = 0;
+    }
+}
+
 // Items of a history that are encoded.
 static uint32_t choose_history(const nj_settings *settings, const nj_catalogue_view *catalogue)
 {
@@ -103,6 +116,7 @@ nj_status nj_engine_open(const nj_sections *sections, const nj_settings *setting
         status = open_model(engine, sections, err);
     }
     if (status == NJ_OK) {
+        split_template(engine);
         status = nj_catalogue_view_check_vocabulary(&engine->catalogue, engine->config.V, err);
     }
     if (status == NJ_OK) {
@@ -140,7 +154,7 @@ void nj_engine_close(nj_engine **engine)
     nj_arena_fini(&e->same.arena);
     nj_arena_fini(&e->batch_arena);
     nj_arena_fini(&e->scratch_arena);
-    nj_t5_close(&e->model);
+    nj_generator_close(&e->model);
     nj_tensor_set_close(&e->tensors);
     nj_engine_close_masks(e);
     nj_engine_close_policy(e);

@@ -20,18 +20,7 @@ typedef struct {
     uint64_t *draws;           // [B] keys of stochastic searches; with a policy only
 } batch;
 
-static void begin_step(void *context, uint32_t step, const nj_beam_rows *rows)
-{
-    nj_t5_begin_step(context, step, rows->user, rows->parent, rows->token, rows->row_count);
-}
-
-static void compute_logits(void *context, uint32_t step, uint32_t first, uint32_t count,
-                           float *logits)
-{
-    nj_t5_logits(context, step, first, count, logits);
-}
-
-static void run_search(nj_engine *engine, const nj_t5_limits *limits, uint32_t W,
+static void run_search(nj_engine *engine, const nj_model_limits *limits, uint32_t W,
                        const uint32_t *tokens, const uint32_t *offset,
                        const nj_exclusions *exclusions, const uint64_t *draws, uint32_t B,
                        nj_beam_result *results)
@@ -39,9 +28,8 @@ static void run_search(nj_engine *engine, const nj_t5_limits *limits, uint32_t W
     nj_beam_config config = engine->beam;
     config.W = W;
     config.user_keys = draws;
-    nj_t5_begin_batch(engine->model, limits, tokens, offset, B, &engine->scratch_arena);
-    nj_beam_model model = {engine->model, engine->config.V, limits->chunk_rows_max, begin_step,
-                           compute_logits};
+    const nj_beam_model model =
+        nj_generator_begin(engine->model, limits, tokens, offset, B, &engine->scratch_arena);
     nj_beam_search(&engine->catalogue.trie, &config, &model, engine->options.kernels, exclusions, B,
                    &engine->scratch_arena, results);
 }
@@ -182,9 +170,9 @@ static void add_to_batch(nj_engine *engine, batch *b, const nj_request *request,
     member *user = &b->members[b->member_count++];
     *user = (member){
         .index = index, .search = i, .flags = used < request->item_count ? NJ_ROW_TRUNCATED : 0};
-    b->offset[i + 1] = b->offset[i] + (uint32_t)nj_template_tokens(&engine->catalogue.template,
-                                                                   &table, request->user, items,
-                                                                   used, b->tokens + b->offset[i]);
+    b->offset[i + 1] =
+        b->offset[i] + (uint32_t)nj_template_tokens(&engine->template, &table, request->user, items,
+                                                    used, b->tokens + b->offset[i]);
     uint32_t *rows =
         nj_arena_take(&engine->batch_arena, engine->settings.exclusions_max * sizeof *rows);
     b->exclusions[i] = nj_exclusions_from(request, !engine->settings.keep_history, rows);

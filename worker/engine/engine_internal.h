@@ -8,9 +8,9 @@
 #include "common/policy/policy_sections.h"
 #include "worker/beam/beam.h"
 #include "worker/engine/engine.h"
+#include "worker/engine/generator.h"
 #include "worker/policy/fill.h"
 #include "worker/policy/policies.h"
-#include "worker/t5/t5.h"
 
 // Users that one search of a batch may stand for, at the mean: a bound of the requests that are looked at for one batch.
 #define NJ_ENGINE_MEMBERS_A_SEARCH 8u
@@ -68,11 +68,14 @@ struct nj_engine {
     nj_engine_options options;
     nj_catalogue_view catalogue;
     nj_tensor_set *tensors; // owned view of the weights section
-    nj_t5_config config;
-    nj_t5 *model; // owned
+    nj_generator_config config;
+    nj_generator *model; // owned
+    uint32_t
+        prefix_count; // of the template's tokens that all users share, those that the model has computed already
+    nj_template template; // the rest of the template: what is written for each user
     nj_engine_plan plan;
-    nj_t5_limits limits;      // of a batch
-    nj_t5_limits wide_limits; // of one user with W_wide beams
+    nj_model_limits limits;      // of a batch
+    nj_model_limits wide_limits; // of one user with W_wide beams
     nj_beam_config beam;
     uint32_t history_max; // items given to the encoder
     uint32_t

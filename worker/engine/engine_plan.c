@@ -38,11 +38,11 @@ bool nj_engine_covers(const nj_engine *engine, const uint32_t node_count[NJ_LEVE
     return width >= nj_min_size(engine->wanted, node_count[L]);
 }
 
-static nj_t5_limits limits_for(const nj_engine *engine, uint32_t B, uint32_t W, uint32_t S)
+static nj_model_limits limits_for(const nj_engine *engine, uint32_t B, uint32_t W, uint32_t S)
 {
     const nj_beam_config config = beam_of_width(engine, W);
     size_t rows = nj_max_size(nj_beam_rows_max(&engine->catalogue.trie, &config, B), B);
-    return (nj_t5_limits){
+    return (nj_model_limits){
         .users_max = B,
         .tokens_max = B * S,
         .sequence_max = S,
@@ -52,10 +52,10 @@ static nj_t5_limits limits_for(const nj_engine *engine, uint32_t B, uint32_t W, 
     };
 }
 
-static size_t search_bytes(const nj_engine *engine, const nj_t5_limits *limits, uint32_t B,
+static size_t search_bytes(const nj_engine *engine, const nj_model_limits *limits, uint32_t B,
                            uint32_t W)
 {
-    size_t model = nj_t5_scratch_bytes(&engine->config, limits);
+    size_t model = nj_generator_scratch_bytes(&engine->config, limits, engine->prefix_count);
     const nj_beam_config config = beam_of_width(engine, W);
     size_t beam = nj_beam_scratch_bytes(&engine->catalogue.trie, &config, B, engine->config.V,
                                         limits->chunk_rows_max);
@@ -92,8 +92,8 @@ static size_t batch_bytes(const nj_engine *engine)
 
 static uint32_t longest_sequence(const nj_engine *engine, uint32_t items)
 {
-    return (uint32_t)nj_template_tokens_max(
-        &engine->catalogue.template, engine->catalogue.sids.level_count, nj_max_size(1, items));
+    return (uint32_t)nj_template_tokens_max(&engine->template, engine->catalogue.sids.level_count,
+                                            nj_max_size(1, items));
 }
 
 // W beams lose at most `exclusions_max` leaves, so top + exclusions_max beams always leave `top` items, or reach every leaf. Where
@@ -107,7 +107,7 @@ static void plan_wide_search(nj_engine *engine)
     uint32_t W = engine->plan.W;
     while (nj_engine_reach(engine, W) < enough &&
            !nj_engine_covers(engine, engine->catalogue.trie.node_count, W)) {
-        nj_t5_limits limits = limits_for(engine, 1, 2 * W, S);
+        nj_model_limits limits = limits_for(engine, 1, 2 * W, S);
         if (search_bytes(engine, &limits, 1, 2 * W) > NJ_ENGINE_WIDE_BYTES_MAX) {
             break;
         }
@@ -144,10 +144,12 @@ static void plan_search(nj_engine *engine)
 // All but the scratch: what stays the same whatever is decoded.
 static size_t table_bytes(const nj_engine *engine)
 {
-    const size_t model =
-        nj_t5_model_bytes(&engine->config, engine->options.kernels, engine->options.savings);
+    const size_t model = nj_generator_model_bytes(
+        &engine->config, engine->options.kernels, engine->options.savings, engine->prefix_count,
+        engine->plan.S, engine->catalogue.trie.level_count);
     size_t bytes;
-    return nj_add_size(model, nj_engine_masks_bytes(engine), &bytes) &&
+    return nj_add_size(model, sizeof(nj_engine), &bytes) && // templates of prompts are in it
+                   nj_add_size(bytes, nj_engine_masks_bytes(engine), &bytes) &&
                    nj_add_size(bytes, engine->policy_bytes, &bytes)
                ? bytes
                : SIZE_MAX;

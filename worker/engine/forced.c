@@ -6,32 +6,35 @@
 #include "common/base/checked.h"
 
 struct nj_forced {
-    nj_t5_config config;
+    nj_generator_config config;
     const nj_kernels *kernels;
-    nj_t5_limits limits;
-    nj_t5 *model;   // owned
-    nj_arena arena; // the model's scratch, and behind it logits [B, V]
+    nj_model_limits limits;
+    nj_generator *model; // owned
+    nj_arena arena;      // the model's scratch, and behind it logits [B, V]
 };
 
 static nj_status allocate(nj_forced *f, const nj_tensor_set *weights, nj_error *err)
 {
+    const nj_generator_prefix none = {0};
     size_t logits = 0;
     size_t bytes = 0;
     if (!nj_mul_size((size_t)f->config.V * NJ_FORCED_BATCH, sizeof(float), &logits) ||
-        !nj_add_size(nj_t5_scratch_bytes(&f->config, &f->limits), nj_arena_cost(logits), &bytes)) {
+        !nj_add_size(nj_generator_scratch_bytes(&f->config, &f->limits, 0), nj_arena_cost(logits),
+                     &bytes)) {
         bytes = SIZE_MAX;
     }
     nj_status status = nj_arena_init(&f->arena, bytes, err);
     if (status == NJ_OK) {
-        status = nj_t5_open(&f->config, weights, f->kernels, NJ_SAVINGS_ALL, &f->model, err);
+        status = nj_generator_open(&f->config, weights, f->kernels, NJ_SAVINGS_ALL, &none,
+                                   f->limits.sequence_max, f->limits.steps_max, &f->model, err);
     }
     return status;
 }
 
-nj_status nj_forced_open(const nj_t5_config *config, const nj_tensor_set *weights, uint32_t S,
-                         uint32_t L, nj_forced **out, nj_error *err)
+nj_status nj_forced_open(const nj_generator_config *config, const nj_tensor_set *weights,
+                         uint32_t S, uint32_t L, nj_forced **out, nj_error *err)
 {
-    assert(S >= 1 && L >= 1 && L <= NJ_T5_STEPS_MAX);
+    assert(S >= 1 && L >= 1 && L <= NJ_GENERATOR_STEPS_MAX);
     uint32_t tokens_max = 0;
     nj_forced *f = calloc(1, sizeof *f);
     if (f == NULL || __builtin_mul_overflow(S, (uint32_t)NJ_FORCED_BATCH, &tokens_max)) {
@@ -39,12 +42,12 @@ nj_status nj_forced_open(const nj_t5_config *config, const nj_tensor_set *weight
         return nj_fail(err, NJ_NO_MEMORY, "no memory to score sequences of %u tokens", S);
     }
     f->config = *config;
-    f->limits = (nj_t5_limits){.users_max = NJ_FORCED_BATCH,
-                               .tokens_max = tokens_max,
-                               .sequence_max = S,
-                               .rows_max = NJ_FORCED_BATCH,
-                               .chunk_rows_max = NJ_FORCED_BATCH,
-                               .steps_max = L};
+    f->limits = (nj_model_limits){.users_max = NJ_FORCED_BATCH,
+                                  .tokens_max = tokens_max,
+                                  .sequence_max = S,
+                                  .rows_max = NJ_FORCED_BATCH,
+                                  .chunk_rows_max = NJ_FORCED_BATCH,
+                                  .steps_max = L};
     nj_status status = nj_kernels_select("auto", &f->kernels, err);
     if (status == NJ_OK) {
         status = allocate(f, weights, err);
@@ -63,7 +66,7 @@ void nj_forced_close(nj_forced **forced)
     if (f == NULL) {
         return;
     }
-    nj_t5_close(&f->model);
+    nj_generator_close(&f->model);
     nj_arena_fini(&f->arena);
     free(f);
     *forced = NULL;
@@ -80,14 +83,16 @@ void nj_forced_score(nj_forced *forced, const uint32_t *tokens, const uint32_t *
     assert(B >= 1 && B <= NJ_FORCED_BATCH);
     nj_arena_rewind(&forced->arena, 0);
     float *logits = nj_arena_take(&forced->arena, V * NJ_FORCED_BATCH * sizeof *logits);
-    nj_t5_begin_batch(forced->model, &forced->limits, tokens, offset, B, &forced->arena);
+    const nj_beam_model model =
+        nj_generator_begin(forced->model, &forced->limits, tokens, offset, B, &forced->arena);
     for (uint32_t t = 0; t < L; t++) {
         for (uint32_t b = 0; b < B; b++) {
             row[b] = b;
             token[b] = t == 0 ? forced->config.start_token : targets[b * L + t - 1];
         }
-        nj_t5_begin_step(forced->model, t, row, row, token, B);
-        nj_t5_logits(forced->model, t, 0, B, logits);
+        const nj_beam_rows rows = {row, row, token, B};
+        model.begin_step(model.context, t, &rows);
+        model.logits(model.context, t, 0, B, logits);
         forced->kernels->log_sum_exp(B, V, logits, V, normaliser);
         for (uint32_t b = 0; b < B; b++) {
             out[b * L + t] = logits[b * V + targets[b * L + t]] - normaliser[b];

@@ -1,6 +1,6 @@
 // forced.h - teacher forcing: how probable a model finds items that are given to it, token by token.
 //
-//   encoder tokens of B users ──► T5 ──► step t gets the given token t-1, whatever the model would have chosen
+//   tokens of B users ──► model ──► step t gets the given token t-1, whatever the model would have chosen
 //                                        log p(token t | tokens before, history), over all V tokens
 //
 // The search does not need it; judging whether a model knows a catalogue does (pairing.h).
@@ -11,7 +11,7 @@
 
 #include "common/base/error.h"
 #include "common/input/safetensors.h"
-#include "worker/t5/t5.h"
+#include "worker/engine/generator.h"
 
 #define NJ_FORCED_BATCH 16 // users computed together, at the most
 
@@ -20,18 +20,18 @@ typedef struct nj_forced nj_forced;
 /// Opens a model with the fastest kernels of class "exact" and takes all the memory that it will need.
 ///
 ///   weights  a "weights" section; borrowed until nj_forced_close
-///   S        the longest encoder sequence, in tokens; 1 or more
-///   L        tokens of an item, 1..NJ_T5_STEPS_MAX
+///   S        the longest sequence of a user, in tokens; 1 or more
+///   L        tokens of an item, 1..NJ_GENERATOR_STEPS_MAX
 ///
-/// Errors  those of nj_t5_open; NJ_NO_MEMORY
-NJ_CHECKED nj_status nj_forced_open(const nj_t5_config *config, const nj_tensor_set *weights,
+/// Errors  those of nj_generator_open; NJ_NO_MEMORY
+NJ_CHECKED nj_status nj_forced_open(const nj_generator_config *config, const nj_tensor_set *weights,
                                     uint32_t S, uint32_t L, nj_forced **out, nj_error *err);
 /// Accepts NULL in *forced and leaves NULL.
 void nj_forced_close(nj_forced **forced);
 
 /// Scores one given item for each of B users. Shapes, offsets and tokens are the caller's own: what breaks them asserts.
 ///
-///   tokens   [offset[B]]  encoder tokens, each below V
+///   tokens   [offset[B]]  a user's tokens, each below V
 ///   offset   [B + 1]      user b's are offset[b] .. offset[b+1], 1 to S of them; offset[0] = 0; B is 1..NJ_FORCED_BATCH
 ///   targets  [B, L]       tokens of the given items, each below V
 ///   out      [B, L]       natural logarithms of probabilities; NaN or infinity where the model gives them

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checked.h"
 #include "common/base/id.h"
 #include "common/base/rng.h"
 #include "worker/engine/forced.h"
@@ -381,7 +382,8 @@ static nj_status open_scratch(probe *p, const nj_pairing_sample *sample, nj_erro
 {
     const nj_pairing_request *request = p->request;
     const uint32_t L = request->sids->level_count;
-    const size_t S = nj_template_tokens_max(request->template, L, NJ_PAIRING_ITEMS_MAX);
+    const size_t items = nj_min_size(NJ_PAIRING_ITEMS_MAX, request->history_max);
+    const size_t S = nj_template_tokens_max(request->template, L, items);
     p->sample = malloc(sizeof *p->sample);
     p->used = calloc(ROWS_MAX, sizeof *p->used);
     p->codes = calloc(ROWS_MAX * L, sizeof *p->codes);

@@ -37,7 +37,7 @@
 #include "common/input/histories.h"
 #include "common/input/safetensors.h"
 #include "common/sid/trie_build.h"
-#include "worker/t5/t5.h"
+#include "worker/engine/generator.h"
 
 #define NJ_PAIRING_TRANSITIONS 500    // sampled from the histories, with a fixed seed
 #define NJ_PAIRING_TRANSITIONS_MIN 50 // fewer say nothing: the probe is skipped
@@ -65,7 +65,7 @@ void nj_pairing_sample_add(nj_pairing_sample *sample, const nj_idlist *items, co
 
 // What the model is asked about; everything is borrowed.
 typedef struct {
-    const nj_t5_config *config;
+    const nj_generator_config *config;
     const nj_tensor_set *weights;
     const nj_sids *sids;
     const uint32_t *level_token_base; // [L]; every token is below the model's V

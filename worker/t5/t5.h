@@ -19,8 +19,10 @@
 #include "common/base/saving.h"
 #include "common/input/safetensors.h"
 #include "common/math/kernels.h"
+#include "worker/model/limits.h"
 
 // Bounds on what a config may say; larger than any published T5.
+#define NJ_T5_MODEL_TYPE "t5"
 #define NJ_T5_STEPS_MAX 8
 #define NJ_T5_WIDTH_MAX 65536 // D, F and H*E
 #define NJ_T5_LAYERS_MAX 256  // of each stack
@@ -65,16 +67,6 @@ NJ_CHECKED nj_status nj_t5_weights_random(const nj_t5_config *config, uint64_t s
 
 typedef struct nj_t5 nj_t5;
 
-// The most that one batch may hold; the scratch is planned for it.
-typedef struct {
-    uint32_t users_max;      // B
-    uint32_t tokens_max;     // sum of S over a batch
-    uint32_t sequence_max;   // longest S
-    uint32_t rows_max;       // decoder rows (beams of all users) of one step
-    uint32_t chunk_rows_max; // rows computed at a time
-    uint32_t steps_max;      // L
-} nj_t5_limits;
-
 /// Opens a model over a "weights" section: pointers into it (float32, checked to be aligned to 4 and finite), plus packed
 /// copies where `kernels` wants them, for which no memory is taken before every tensor is there in its shape. `weights` and `kernels`
 /// outlive the model. NJ_INPUT names file, tensor and rule.
@@ -91,7 +83,7 @@ void nj_t5_close(nj_t5 **model);
 /// Bytes that nj_t5_open allocates (packed weights, tables), for the memory plan. SIZE_MAX on overflow.
 size_t nj_t5_model_bytes(const nj_t5_config *config, const nj_kernels *kernels, nj_savings savings);
 /// Bytes of scratch of one batch within `limits`. SIZE_MAX on overflow.
-size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_t5_limits *limits);
+size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_model_limits *limits);
 
 /// Encodes B users packed end to end and computes every decoder block's cross keys and values, once a user. Everything
 /// is taken from `arena` (planned with nj_t5_scratch_bytes) and stays until the caller rewinds it. Tokens, limits and offsets are
@@ -103,7 +95,7 @@ size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_t5_limits *limit
 /// Order     with kernels of class "exact" a user's bits depend on that user's tokens alone, not on the batch or its order
 /// Source    Raffel et al. 2020, section 2.1; transformers 5.17, modeling_t5.py
 /// Proof     tests/unit/t5/test_model.c against double precision; tests/parity/test_t5_teacher_forced.c
-void nj_t5_begin_batch(nj_t5 *model, const nj_t5_limits *limits, const uint32_t *tokens,
+void nj_t5_begin_batch(nj_t5 *model, const nj_model_limits *limits, const uint32_t *tokens,
                        const uint32_t *offset, uint32_t B, nj_arena *arena);
 
 /// The encoder's output of the batch, [offset[B], D]; borrowed until the arena is rewound. For parity tests.

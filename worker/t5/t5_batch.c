@@ -12,7 +12,7 @@ void nj_t5_claim_batch(nj_t5 *model, nj_claim *claim)
 {
     const nj_t5_config *config = &model->config;
     nj_t5_batch *batch = &model->batch;
-    const nj_t5_limits *limits = &batch->limits;
+    const nj_model_limits *limits = &batch->limits;
     size_t tokens = limits->tokens_max;
     batch->offset = nj_claim_bytes(claim, 1, (size_t)limits->users_max + 1, sizeof(uint32_t));
     batch->column = nj_claim_bytes(claim, 1, (size_t)limits->users_max + 1, sizeof(uint32_t));
@@ -31,7 +31,7 @@ void nj_t5_claim_batch(nj_t5 *model, nj_claim *claim)
 void nj_t5_claim_encoder(nj_t5 *model, nj_claim *claim)
 {
     nj_t5_batch *batch = &model->batch;
-    const nj_t5_limits *limits = &batch->limits;
+    const nj_model_limits *limits = &batch->limits;
     batch->q = nj_claim_floats(claim, 1, limits->tokens_max, model->HE_row);
     batch->k = nj_claim_floats(claim, 1, limits->tokens_max, model->HE_row);
     batch->v = nj_claim_floats(claim, 1, limits->tokens_max, model->HE_row);
@@ -42,7 +42,7 @@ void nj_t5_claim_decoder(nj_t5 *model, nj_claim *claim)
 {
     const nj_t5_config *config = &model->config;
     nj_t5_batch *batch = &model->batch;
-    const nj_t5_limits *limits = &batch->limits;
+    const nj_model_limits *limits = &batch->limits;
     size_t chunk = limits->chunk_rows_max;
     size_t kept =
         (size_t)config->decoder_layers * (limits->steps_max > 0 ? limits->steps_max - 1 : 0);
@@ -56,7 +56,7 @@ void nj_t5_claim_decoder(nj_t5 *model, nj_claim *claim)
     nj_lineage_claim(claim, limits->rows_max, &batch->lineage);
 }
 
-size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_t5_limits *limits)
+size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_model_limits *limits)
 {
     nj_t5 model = {.config = *config, .batch = {.limits = *limits}};
     nj_claim shared = {0};

@@ -4,7 +4,6 @@
 #include "common/codec/json.h"
 #include "worker/t5/t5.h"
 
-#define MODEL_TYPE "t5"
 #define ARCHITECTURE "T5ForConditionalGeneration"
 
 static bool lists_architecture(const json_t *json)
@@ -30,9 +29,9 @@ static void check_model_type(nj_json_keys *keys)
                                "%s: \"model_type\" is missing and \"architectures\" does not name "
                                "\"" ARCHITECTURE "\"",
                                keys->what);
-    } else if (type != NULL && strcmp(type, MODEL_TYPE) != 0) {
+    } else if (type != NULL && strcmp(type, NJ_T5_MODEL_TYPE) != 0) {
         keys->status = nj_fail(keys->err, NJ_INPUT,
-                               "%s: \"model_type\" is \"%.80s\", must be \"" MODEL_TYPE "\"",
+                               "%s: \"model_type\" is \"%.80s\", must be \"" NJ_T5_MODEL_TYPE "\"",
                                keys->what, type);
     }
 }

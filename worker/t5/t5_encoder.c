@@ -130,7 +130,7 @@ static void compute_cross_values(const nj_t5 *model, size_t N)
     }
 }
 
-static void check_batch(const nj_t5_limits *limits, const uint32_t *offset, uint32_t B)
+static void check_batch(const nj_model_limits *limits, const uint32_t *offset, uint32_t B)
 {
     assert(B <= limits->users_max && offset[0] == 0 && offset[B] <= limits->tokens_max);
     assert(limits->sequence_max >= 1);
@@ -141,7 +141,7 @@ static void check_batch(const nj_t5_limits *limits, const uint32_t *offset, uint
     }
 }
 
-void nj_t5_begin_batch(nj_t5 *model, const nj_t5_limits *limits, const uint32_t *tokens,
+void nj_t5_begin_batch(nj_t5 *model, const nj_model_limits *limits, const uint32_t *tokens,
                        const uint32_t *offset, uint32_t B, nj_arena *arena)
 {
     check_batch(limits, offset, B);

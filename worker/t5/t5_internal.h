@@ -44,7 +44,7 @@ typedef struct {
 // ---- the state of one batch, all of it in the caller's arena ----
 
 typedef struct {
-    nj_t5_limits limits;
+    nj_model_limits limits;
     uint32_t B;
     uint32_t *offset; // [users_max + 1]
     float *encoded;   // [tokens_max, D]
@@ -126,7 +126,7 @@ static inline size_t nj_t5_columns(size_t S)
 }
 
 /// Columns of all users of a batch: each user's are rounded up.
-static inline size_t nj_t5_columns_max(const nj_t5_limits *limits)
+static inline size_t nj_t5_columns_max(const nj_model_limits *limits)
 {
     return (size_t)limits->tokens_max + (size_t)limits->users_max * (NJ_T5_COLUMNS - 1);
 }

@@ -76,12 +76,12 @@ static void fill_prefix_table(nj_t5 *model, nj_t5_prefix_table *table)
 
 nj_status nj_t5_fill_tables(nj_t5 *model, nj_error *err)
 {
-    const nj_t5_limits limits = {.users_max = 1,
-                                 .tokens_max = 1,
-                                 .sequence_max = 1,
-                                 .rows_max = NJ_T5_BLOCK_ROWS,
-                                 .chunk_rows_max = NJ_T5_BLOCK_ROWS,
-                                 .steps_max = 2};
+    const nj_model_limits limits = {.users_max = 1,
+                                    .tokens_max = 1,
+                                    .sequence_max = 1,
+                                    .rows_max = NJ_T5_BLOCK_ROWS,
+                                    .chunk_rows_max = NJ_T5_BLOCK_ROWS,
+                                    .steps_max = 2};
     nj_arena arena = {0};
     if (model->encoder_tokens.q == NULL && model->prefixes.x == NULL) {
         return NJ_OK;

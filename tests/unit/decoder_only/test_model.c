@@ -33,12 +33,12 @@ static void begin(run *r)
         memcpy(tokens + offset[b], prompt + r->prefix_count, S * sizeof *tokens);
         offset[b + 1] = offset[b] + S;
     }
-    const nj_lm_limits limits = {.users_max = r->B,
-                                 .tokens_max = offset[r->B],
-                                 .sequence_max = f->token_stride - LM_STEPS - r->prefix_count,
-                                 .rows_max = 2 * LM_PROMPTS,
-                                 .chunk_rows_max = r->chunk,
-                                 .steps_max = LM_STEPS + 1};
+    const nj_model_limits limits = {.users_max = r->B,
+                                    .tokens_max = offset[r->B],
+                                    .sequence_max = f->token_stride - LM_STEPS - r->prefix_count,
+                                    .rows_max = 2 * LM_PROMPTS,
+                                    .chunk_rows_max = r->chunk,
+                                    .steps_max = LM_STEPS + 1};
     const size_t bytes = nj_lm_scratch_bytes(&f->config, &limits, r->prefix_count);
     assert_ok(nj_arena_init(&r->arena, bytes, &err), &err);
     nj_lm_begin_batch(r->model, &limits, tokens, offset, r->B, &r->arena);

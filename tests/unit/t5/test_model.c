@@ -340,10 +340,10 @@ static void run_users(const t5_fixture *fixture, const user_case *users, const a
     nj_error err = {0};
     uint32_t tokens[USERS * S_MAX];
     uint32_t offset[USERS + 1] = {0};
-    nj_t5_limits limits = {.users_max = a->B,
-                           .rows_max = a->B * ROWS,
-                           .chunk_rows_max = a->chunk,
-                           .steps_max = a->steps_max};
+    nj_model_limits limits = {.users_max = a->B,
+                              .rows_max = a->B * ROWS,
+                              .chunk_rows_max = a->chunk,
+                              .steps_max = a->steps_max};
     for (uint32_t b = 0; b < a->B; b++) {
         const user_case *user = &users[a->who[b]];
         memcpy(tokens + offset[b], user->tokens, user->S * sizeof *tokens);

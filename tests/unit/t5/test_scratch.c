@@ -8,7 +8,7 @@
 
 #define SEED 3
 
-static const nj_t5_limits LIMITS = {
+static const nj_model_limits LIMITS = {
     .users_max = 3,
     .tokens_max = 13,
     .sequence_max = 8,
@@ -65,7 +65,7 @@ static void the_encoders_scratch_counts_where_it_is_the_larger(void **state)
     (void)state;
     nj_error err = {0};
     nj_t5_config config = t5_random_config();
-    nj_t5_limits limits = {1, 200, 200, 1, 1, 1};
+    nj_model_limits limits = {1, 200, 200, 1, 1, 1};
     t5_fixture fixture;
     t5_fixture_open_random(&fixture, &config, nj_kernels_at(0), SEED);
     size_t planned = nj_t5_scratch_bytes(&config, &limits);
@@ -87,7 +87,7 @@ static void a_plan_that_does_not_fit_says_so(void **state)
     (void)state;
     nj_t5_config config = t5_random_config();
     assert_true(nj_t5_scratch_bytes(&config, &LIMITS) < (1u << 20));
-    nj_t5_limits limits = LIMITS;
+    nj_model_limits limits = LIMITS;
     config.H = UINT32_MAX;
     config.E = UINT32_MAX;
     assert_int_equal(nj_t5_scratch_bytes(&config, &limits), SIZE_MAX);

@@ -11,7 +11,7 @@
 #define ROWS 6
 #define VOCABULARY 17
 
-static const nj_t5_limits LIMITS = {
+static const nj_model_limits LIMITS = {
     .users_max = 2,
     .tokens_max = 9,
     .sequence_max = 7,

@@ -143,6 +143,10 @@ static void compare_losses(bench *b, const char *folder)
     nj_error err = {0};
     nj_train_scratch *scratch = NULL;
     nj_tensor_set *files = NULL;
+    const nj_generator_config config = {.kind = NJ_GENERATOR_T5,
+                                        .V = b->config.V,
+                                        .start_token = b->config.start_token,
+                                        .t5 = b->config};
     nj_tensor_set *weights = NULL;
     nj_forced *forced = NULL;
     nj_buffer section;
@@ -155,7 +159,7 @@ static void compare_losses(bench *b, const char *folder)
     assert_ok(nj_t5_weights_convert(&b->config, files, &section, &err), &err);
     assert_ok(nj_tensor_set_open_bytes(section.bytes, section.size, "section", &weights, &err),
               &err);
-    assert_ok(nj_forced_open(&b->config, weights, 5, L, &forced, &err), &err);
+    assert_ok(nj_forced_open(&config, weights, 5, L, &forced, &err), &err);
     nj_forced_score(forced, tokens, offset, 3, labels, found);
     double loss = 0;
     for (size_t i = 0; i < 3 * L; i++) {
