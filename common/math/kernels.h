@@ -104,6 +104,10 @@ typedef struct {
     /// Y = X / sqrt(mean(X^2) + epsilon) * weight, row by row (T5 norm: no mean is taken off, no bias). Y may be X.
     void (*rms_norm)(size_t rows, size_t D, const float *X, size_t ldx, const float *weight,
                      float epsilon, float *Y, size_t ldy);
+    /// Y = (X - mean(X)) / sqrt(mean((X - mean(X))^2) + epsilon) * weight + bias, row by row: with d = X - mean, the squares are summed by fma
+    /// and Y = fma(d * factor, weight, bias). Y may be X.
+    void (*layer_norm)(size_t rows, size_t D, const float *X, size_t ldx, const float *weight,
+                       const float *bias, float epsilon, float *Y, size_t ldy);
     /// X = max(X, 0) in place.
     void (*relu)(size_t rows, size_t columns, float *X, size_t ldx);
     /// X = gelu_new(X) * gate, in place in X: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) * gate.
@@ -112,6 +116,10 @@ typedef struct {
     /// X = silu(X) * gate, in place in X: x / (1 + exp(-x)) * gate.
     void (*gated_silu)(size_t rows, size_t columns, float *X, size_t ldx, const float *gate,
                        size_t ldg);
+    /// X = gelu(X + bias), in place, the same bias[columns] for every row; gelu(x) = x times the normal distribution's function (nj_gelu_erf).
+    void (*bias_gelu)(size_t rows, size_t columns, const float *bias, float *X, size_t ldx);
+    /// Y += bias[columns], the same for every row.
+    void (*add_bias)(size_t rows, size_t columns, const float *bias, float *Y, size_t ldy);
     /// Y += X, row by row.
     void (*add)(size_t rows, size_t columns, const float *X, size_t ldx, float *Y, size_t ldy);
     /// X *= factor in place.

@@ -188,6 +188,29 @@ static void ref_rms_norm(size_t rows, size_t D, const float *X, size_t ldx, cons
     }
 }
 
+static void ref_layer_norm(size_t rows, size_t D, const float *X, size_t ldx, const float *weight,
+                           const float *bias, float epsilon, float *Y, size_t ldy)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const float *x = X + r * ldx;
+        float lane[LANES] = {0.0f};
+        for (size_t i = 0; i < D; i++) {
+            lane[i % LANES] += x[i];
+        }
+        float mean = fold_lanes(lane) / (float)D;
+        float square[LANES] = {0.0f};
+        for (size_t i = 0; i < D; i++) {
+            float d = x[i] - mean;
+            square[i % LANES] = fmaf(d, d, square[i % LANES]);
+        }
+        float factor = 1.0f / sqrtf(fold_lanes(square) / (float)D + epsilon);
+        for (size_t i = 0; i < D; i++) {
+            float scaled = (x[i] - mean) * factor;
+            Y[r * ldy + i] = fmaf(scaled, weight[i], bias[i]);
+        }
+    }
+}
+
 static void ref_relu(size_t rows, size_t columns, float *X, size_t ldx)
 {
     for (size_t r = 0; r < rows; r++) {
@@ -214,6 +237,24 @@ static void ref_gated_silu(size_t rows, size_t columns, float *X, size_t ldx, co
     for (size_t r = 0; r < rows; r++) {
         for (size_t i = 0; i < columns; i++) {
             X[r * ldx + i] = nj_silu(X[r * ldx + i]) * gate[r * ldg + i];
+        }
+    }
+}
+
+static void ref_bias_gelu(size_t rows, size_t columns, const float *bias, float *X, size_t ldx)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < columns; i++) {
+            X[r * ldx + i] = nj_gelu_erf(X[r * ldx + i] + bias[i]);
+        }
+    }
+}
+
+static void ref_add_bias(size_t rows, size_t columns, const float *bias, float *Y, size_t ldy)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < columns; i++) {
+            Y[r * ldy + i] += bias[i];
         }
     }
 }
@@ -324,9 +365,12 @@ const nj_kernels nj_kernels_ref = {
     .softmax = ref_softmax,
     .log_sum_exp = ref_log_sum_exp,
     .rms_norm = ref_rms_norm,
+    .layer_norm = ref_layer_norm,
     .relu = ref_relu,
     .gated_gelu = ref_gated_gelu,
     .gated_silu = ref_gated_silu,
+    .bias_gelu = ref_bias_gelu,
+    .add_bias = ref_add_bias,
     .add = ref_add,
     .scale = ref_scale,
     .drop = ref_drop,

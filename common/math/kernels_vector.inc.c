@@ -578,6 +578,69 @@ static void vector_rms_norm(size_t rows, size_t D, const float *X, size_t ldx, c
     }
 }
 
+static inline float sum_row(size_t columns, const float *row)
+{
+    vec lane[LANE_VECS];
+    for (size_t v = 0; v < LANE_VECS; v++) {
+        lane[v] = vec_set(0.0f);
+    }
+    for (size_t i = 0; i < columns; i += LANES) {
+        for (size_t v = 0; v < LANE_VECS && i + v * VEC_FLOATS < columns; v++) {
+            size_t j = i + v * VEC_FLOATS;
+            lane[v] = vec_add(lane[v], load_first(row + j, columns - j, 0.0f));
+        }
+    }
+    return vec_fold_lanes(lane);
+}
+
+/// Sum of (row - mean)^2.
+static inline float sum_deviations(size_t columns, const float *row, float mean)
+{
+    vec lane[LANE_VECS];
+    for (size_t v = 0; v < LANE_VECS; v++) {
+        lane[v] = vec_set(0.0f);
+    }
+    for (size_t i = 0; i < columns; i += LANES) {
+        for (size_t v = 0; v < LANE_VECS && i + v * VEC_FLOATS < columns; v++) {
+            size_t j = i + v * VEC_FLOATS;
+            // Lanes behind the end read the mean and add +0.
+            vec d = vec_sub(load_first(row + j, columns - j, mean), vec_set(mean));
+            lane[v] = vec_fma(d, d, lane[v]);
+        }
+    }
+    return vec_fold_lanes(lane);
+}
+
+static void vector_layer_norm(size_t rows, size_t D, const float *X, size_t ldx,
+                              const float *weight, const float *bias, float epsilon, float *Y,
+                              size_t ldy)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const float *x = X + r * ldx;
+        float *y = Y + r * ldy;
+        float mean = sum_row(D, x) / (float)D;
+        vec factor = vec_set(1.0f / sqrtf(sum_deviations(D, x, mean) / (float)D + epsilon));
+        for (size_t i = 0; i < D; i += VEC_FLOATS) {
+            vec d = vec_sub(load_first(x + i, D - i, 0.0f), vec_set(mean));
+            vec out = vec_fma(vec_mul(d, factor), load_first(weight + i, D - i, 0.0f),
+                              load_first(bias + i, D - i, 0.0f));
+            store_first(y + i, D - i, out);
+        }
+    }
+}
+
+static void vector_add_bias(size_t rows, size_t columns, const float *bias, float *Y, size_t ldy)
+{
+    for (size_t r = 0; r < rows; r++) {
+        float *row = Y + r * ldy;
+        for (size_t i = 0; i < columns; i += VEC_FLOATS) {
+            vec sum = vec_add(load_first(row + i, columns - i, 0.0f),
+                              load_first(bias + i, columns - i, 0.0f));
+            store_first(row + i, columns - i, sum);
+        }
+    }
+}
+
 static void vector_add(size_t rows, size_t columns, const float *X, size_t ldx, float *Y,
                        size_t ldy)
 {
@@ -620,9 +683,12 @@ const nj_kernels VECTOR_SET = {
     .softmax = vector_softmax,
     .log_sum_exp = vector_log_sum_exp,
     .rms_norm = vector_rms_norm,
+    .layer_norm = vector_layer_norm,
     .relu = vector_relu,
     .gated_gelu = vector_gated_gelu,
     .gated_silu = vector_gated_silu,
+    .bias_gelu = vector_bias_gelu,
+    .add_bias = vector_add_bias,
     .add = vector_add,
     .scale = vector_scale,
     .drop = vector_drop,

@@ -1,4 +1,4 @@
-// embed.c - `nightjar embed`: item vectors from item text, without a model.
+// embed.c - `nightjar embed`: item vectors from item text, by its words' weights; --model is embed_model.c.
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,15 +7,14 @@
 
 #include "common/base/checked.h"
 #include "common/base/clock.h"
-#include "common/base/cpus.h"
-#include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/cli/progress.h"
-#include "common/input/half.h"
-#include "common/input/npy.h"
 #include "common/text/sparse_svd.h"
+#include "common/text/tfidf.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/embed_items.h"
+#include "ops/cli/embed_model.h"
+#include "ops/cli/embed_output.h"
 
 #define ROWS_AT_ONCE 8192 // that are computed before they are written
 #define ROWS_A_TASK 64
@@ -27,7 +26,6 @@ typedef struct {
     nj_tfidf_config words;
     nj_svd_config axes;
     uint64_t threads;
-    bool is_half;
     bool is_plain; // rows keep their lengths
 } settings;
 
@@ -36,10 +34,10 @@ typedef struct {
     nj_progress bar;
     uint64_t began_ns;
     nj_embed_items items;
+    nj_tfidf tfidf; // a row an item that has a line of text, in file order
     nj_sparse matrix;
     nj_svd svd;
-    nj_file_draft vectors;
-    nj_file_draft ids;
+    nj_embed_output output;
     size_t lost_count; // items whose words all lie off the axes
 } embedding;
 
@@ -88,30 +86,21 @@ static nj_status read_axes(const nj_arguments *arguments, settings *out, nj_erro
     return status;
 }
 
-static nj_status read_threads(const nj_arguments *arguments, uint64_t *out, nj_error *err)
-{
-    nj_cpu_list cpus;
-    nj_status status = nj_argument_uint(arguments, "threads", 0, NJ_POOL_THREADS_MAX, out, err);
-    if (status == NJ_OK && *out == 0) {
-        status = nj_cpus_allowed(&cpus, err);
-        *out = nj_min_size(cpus.count, NJ_POOL_THREADS_MAX);
-    }
-    return status;
-}
-
 static nj_status read_settings(const nj_arguments *arguments, settings *out, nj_error *err)
 {
     const char *method = nj_argument(arguments, "method");
     if (strcmp(method, "tfidf-svd") != 0) {
         return nj_fail(err, NJ_USAGE, "--method is \"%s\", must be tfidf-svd", method);
     }
-    out->is_half = nj_argument_flag(arguments, "half");
     out->is_plain = nj_argument_flag(arguments, "no-normalize");
-    nj_status status = read_words(arguments, &out->words, err);
+    nj_status status = nj_embed_check_words(arguments, err);
+    if (status == NJ_OK) {
+        status = read_words(arguments, &out->words, err);
+    }
     if (status == NJ_OK) {
         status = read_axes(arguments, out, err);
     }
-    return status == NJ_OK ? read_threads(arguments, &out->threads, err) : status;
+    return status == NJ_OK ? nj_embed_threads(arguments, &out->threads, err) : status;
 }
 
 // ---- words, then axes ----
@@ -140,13 +129,13 @@ static nj_status read_texts(const nj_arguments *arguments, embedding *e, nj_erro
                                            nj_argument_flag(arguments, "zero-missing"), err);
     nj_progress_finish(&e->bar);
     if (status == NJ_OK) {
-        status = nj_tfidf_finish(&e->items.tfidf, &e->matrix, err);
+        status = nj_tfidf_finish(&e->tfidf, &e->matrix, err);
     }
     if (status == NJ_OK && e->matrix.column_count == 0) {
         status = nj_fail(err, NJ_INPUT,
                          "%s: no word stands in %" PRIu32
                          " of its %zu items or more: give more text, or a lower --min-items",
-                         reading.path, e->items.tfidf.items_min, e->matrix.row_count);
+                         reading.path, e->tfidf.items_min, e->matrix.row_count);
     }
     return status;
 }
@@ -160,7 +149,7 @@ static nj_status find_axes(const nj_arguments *arguments, embedding *e, nj_pool 
         nj_log(NJ_LOG_INFO,
                "%zu items, %zu words, %" PRIu64 " entries: %zu MiB, and %zu MiB for the axes",
                e->items.items.count, e->matrix.column_count, e->matrix.starts[e->matrix.row_count],
-               e->items.tfidf.entries.capacity >> 20, bytes >> 20);
+               e->tfidf.entries.capacity >> 20, bytes >> 20);
     }
     e->settings.axes.pool = pool;
     e->settings.axes.progress = show_rounds;
@@ -210,21 +199,6 @@ static void compute_rows(void *context, size_t task, size_t thread)
     }
 }
 
-// `floats` become halves in place.
-static void write_floats(const embedding *e, float *floats, size_t count)
-{
-    if (!e->settings.is_half) {
-        fwrite(floats, sizeof *floats, count, e->vectors.stream);
-        return;
-    }
-    char *halves = (char *)floats;
-    for (size_t i = 0; i < count; i++) {
-        const uint16_t half = nj_f16_of_f32(floats[i]);
-        memcpy(halves + i * sizeof half, &half, sizeof half);
-    }
-    fwrite(halves, sizeof(uint16_t), count, e->vectors.stream);
-}
-
 static void write_rows(embedding *e, nj_pool *pool, row_batch *batch)
 {
     const size_t N = e->items.items.count;
@@ -234,14 +208,13 @@ static void write_rows(embedding *e, nj_pool *pool, row_batch *batch)
         for (size_t i = 0; i < batch->count; i++) {
             e->lost_count += batch->is_lost[i];
         }
-        write_floats(e, batch->out, batch->count * e->settings.axes.dimensions);
+        nj_embed_output_floats(&e->output, batch->out, batch->count * e->settings.axes.dimensions);
     }
 }
 
 static nj_status write_vectors(embedding *e, nj_pool *pool, nj_error *err)
 {
     const size_t D = e->settings.axes.dimensions;
-    const size_t shape[] = {e->items.items.count, D};
     row_batch batch = {.e = e};
     batch.out = malloc(ROWS_AT_ONCE * D * sizeof *batch.out);
     batch.scratch =
@@ -250,8 +223,7 @@ static nj_status write_vectors(embedding *e, nj_pool *pool, nj_error *err)
     nj_status status =
         batch.out == NULL || batch.scratch == NULL || batch.is_lost == NULL
             ? nj_fail(err, NJ_NO_MEMORY, "no memory for %d rows of %zu", ROWS_AT_ONCE, D)
-            : nj_npy_write_header(&e->vectors, e->settings.is_half ? NJ_NPY_F16 : NJ_NPY_F32, shape,
-                                  2, err);
+            : nj_embed_output_begin(&e->output, e->items.items.count, D, err);
     if (status == NJ_OK) {
         write_rows(e, pool, &batch);
     }
@@ -259,21 +231,6 @@ static nj_status write_vectors(embedding *e, nj_pool *pool, nj_error *err)
     free(batch.scratch);
     free(batch.is_lost);
     return status;
-}
-
-// The ids first: whoever waits for the vectors finds them there.
-static nj_status write_outputs(embedding *e, nj_pool *pool, nj_error *err)
-{
-    nj_status status = write_vectors(e, pool, err);
-    if (status == NJ_OK && e->ids.stream != NULL) {
-        for (size_t i = 0; i < e->items.items.count; i++) {
-            const nj_slice id = nj_idlist_builder_at(&e->items.items, i);
-            fwrite(id.bytes, 1, id.size, e->ids.stream);
-            fputc('\n', e->ids.stream);
-        }
-        status = nj_file_draft_commit(&e->ids, err);
-    }
-    return status == NJ_OK ? nj_file_draft_commit(&e->vectors, err) : status;
 }
 
 // ---- what is told ----
@@ -289,7 +246,7 @@ static double share_kept(const embedding *e)
 
 static void warn(const embedding *e)
 {
-    const nj_tfidf *tfidf = &e->items.tfidf;
+    const nj_tfidf *tfidf = &e->tfidf;
     const size_t D = e->settings.axes.dimensions;
     if (tfidf->words.bad_byte_count > 0) {
         nj_log(NJ_LOG_WARNING,
@@ -311,7 +268,7 @@ static void warn(const embedding *e)
 
 static nj_status print_json(const embedding *e, double seconds, nj_error *err)
 {
-    const nj_tfidf *tfidf = &e->items.tfidf;
+    const nj_tfidf *tfidf = &e->tfidf;
     json_t *object = json_pack(
         "{s:s, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "method",
         "tfidf-svd", "items", (json_int_t)e->items.items.count, "words",
@@ -329,35 +286,26 @@ static void print_text(const embedding *e, double seconds)
 {
     printf("%zu items, %zu words in %" PRIu32
            " items or more, %zu dimensions that keep %.1f %% of the words' weight\n",
-           e->items.items.count, e->matrix.column_count, e->items.tfidf.items_min,
+           e->items.items.count, e->matrix.column_count, e->tfidf.items_min,
            e->settings.axes.dimensions, 100 * share_kept(e));
     printf(
         "vectors of zeros: %zu items without a word, %zu without a line, %zu off all axes; %" PRIu64
         " lines of other items passed over\n%.1f s\n",
-        e->items.tfidf.empty_count, e->items.missing_count, e->lost_count, e->items.passed_count,
+        e->tfidf.empty_count, e->items.missing_count, e->lost_count, e->items.passed_count,
         seconds);
 }
 
 // ---- running ----
 
-// What cannot be written is found out before the work.
-static nj_status open_outputs(const nj_arguments *arguments, embedding *e, nj_error *err)
+static nj_status add_words(void *to, const nj_item_text *text, nj_error *err)
 {
-    const char *ids_out = nj_argument(arguments, "ids-out");
-    nj_status status = nj_file_draft_begin(nj_argument(arguments, "out"), &e->vectors, err);
-    if (status == NJ_OK && ids_out != NULL) {
-        status = nj_file_draft_begin(ids_out, &e->ids, err);
-    }
-    if (status == NJ_OK && ids_out != NULL && nj_file_drafts_are_one(&e->vectors, &e->ids)) {
-        status = nj_fail(err, NJ_USAGE, "--out and --ids-out are one file, \"%s\"", ids_out);
-    }
-    return status;
+    return nj_tfidf_add(to, text->fields, text->field_count, err);
 }
 
 static nj_status embed(const nj_arguments *arguments, embedding *e, nj_error *err)
 {
     nj_pool *pool = NULL;
-    nj_status status = open_outputs(arguments, e, err);
+    nj_status status = nj_embed_output_open(arguments, &e->output, err);
     if (status == NJ_OK) {
         status = nj_pool_new((size_t)e->settings.threads, &pool, err);
     }
@@ -368,7 +316,10 @@ static nj_status embed(const nj_arguments *arguments, embedding *e, nj_error *er
         status = find_axes(arguments, e, pool, err);
     }
     if (status == NJ_OK) {
-        status = write_outputs(e, pool, err);
+        status = write_vectors(e, pool, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_embed_output_commit(&e->output, &e->items.items, err);
     }
     nj_pool_free(&pool);
     return status;
@@ -376,12 +327,18 @@ static nj_status embed(const nj_arguments *arguments, embedding *e, nj_error *er
 
 nj_status nj_command_embed(const nj_arguments *arguments, nj_error *err)
 {
+    if (nj_argument(arguments, "model") != NULL) {
+        return nj_embed_by_model(arguments, err);
+    }
     embedding e = {.began_ns = nj_clock_mono_ns()};
     nj_status status = read_settings(arguments, &e.settings, err);
     if (status != NJ_OK) {
         return status;
     }
-    nj_embed_items_init(&e.items, &e.settings.words);
+    nj_tfidf_init(&e.tfidf, &e.settings.words);
+    nj_embed_items_init(&e.items);
+    e.items.add = add_words;
+    e.items.to = &e.tfidf;
     status = embed(arguments, &e, err);
     if (status == NJ_OK) {
         const double seconds = (double)(nj_clock_mono_ns() - e.began_ns) / 1e9;
@@ -392,9 +349,9 @@ nj_status nj_command_embed(const nj_arguments *arguments, nj_error *err)
             print_text(&e, seconds);
         }
     }
-    nj_file_draft_abort(&e.vectors);
-    nj_file_draft_abort(&e.ids);
+    nj_embed_output_abort(&e.output);
     nj_svd_fini(&e.svd);
     nj_embed_items_fini(&e.items);
+    nj_tfidf_fini(&e.tfidf);
     return status;
 }

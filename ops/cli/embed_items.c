@@ -4,10 +4,9 @@
 
 #include "common/input/idfile.h"
 
-void nj_embed_items_init(nj_embed_items *items, const nj_tfidf_config *config)
+void nj_embed_items_init(nj_embed_items *items)
 {
     *items = (nj_embed_items){0};
-    nj_tfidf_init(&items->tfidf, config);
     nj_idlist_builder_init(&items->items);
     nj_idmap_init(&items->map);
     nj_buffer_init(&items->rows, SIZE_MAX / 2);
@@ -16,7 +15,6 @@ void nj_embed_items_init(nj_embed_items *items, const nj_tfidf_config *config)
 
 void nj_embed_items_fini(nj_embed_items *items)
 {
-    nj_tfidf_fini(&items->tfidf);
     nj_idlist_builder_fini(&items->items);
     nj_idmap_fini(&items->map);
     nj_buffer_fini(&items->rows);
@@ -90,10 +88,9 @@ static nj_status take_text(void *context, const nj_item_text *text, nj_error *er
         return nj_lines_fail(text->lines, text->line, err, "item \"%.*s\" stands on %s too",
                              NJ_SLICE_ARGS(text->id), place.text);
     }
-    *row = items->tfidf.row_count;
+    *row = items->lines.size / sizeof text->line;
     status = nj_buffer_append(&items->lines, &text->line, sizeof text->line);
-    return status == NJ_OK ? nj_tfidf_add(&items->tfidf, text->fields, text->field_count, err)
-                           : fail_memory(items, status, err);
+    return status == NJ_OK ? items->add(items->to, text, err) : fail_memory(items, status, err);
 }
 
 static nj_status check_missing(nj_embed_items *items, const char *ids_path, bool zero_missing,

@@ -22,7 +22,10 @@ const nj_example NJ_EXAMPLES[] = {
                     "  nightjar config show run >night.yaml    # a file to begin with\n"
                     "  nightjar config show                    # what the environment sets\n"},
     {"decode", "  nightjar decode --bundle night.njb --users histories.txt --top 10\n"},
-    {"embed", "  nightjar embed --items items.tsv --out items.npy --ids-out items.txt\n"},
+    {"embed",
+     "  nightjar embed --items items.tsv --out items.npy --ids-out items.txt\n"
+     "  nightjar embed --model all-MiniLM-L6-v2 --items items.tsv --text-columns title \\\n"
+     "      --out items.npy --keys-out items.keys.npy\n"},
     {"eval", "  nightjar eval --bundle night.njb --users histories.txt\n"},
     {"keys", "  nightjar keys --out worker.key --name worker1\n"},
     {"lab", "  nightjar lab --data beauty --quick --out lab\n"},

@@ -1,5 +1,6 @@
 // table_catalogue.c - the rows of the command table for catalogue ..., bundle ..., policy ... and embed: from items to the file that a night reads.
 #include "common/base/log.h"
+#include "common/math/kernels.h"
 #include "ops/cli/bundle_options.h"
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
@@ -178,6 +179,14 @@ static const nj_option EMBED[] = {
      "item texts: tab separated below a header line (also RecBole's .item), or JSON lines; - is "
      "standard input",
      true},
+    {"model", "DIR", NULL,
+     "a sentence encoder: HuggingFace folder of a BERT (all-MiniLM-L6-v2); default: words alone",
+     false},
+    {"kernels", "NAME", "auto", "with --model, instructions: " NJ_KERNELS_KNOWN, false},
+    {"from", "FILE", NULL,
+     "with --model: vectors of an earlier run; only items whose text changed are computed", false},
+    {"from-keys", "FILE", NULL, "what --keys-out of that run wrote", false},
+    {"keys-out", "FILE", NULL, "with --model: write what a later --from needs", false},
     {"method", "WORD", "tfidf-svd", "tfidf-svd: weighted words, brought to few dimensions", false},
     {"id-column", "NAME", NULL,
      "where the id stands; default: item_id, else id, else the first column", false},
@@ -227,7 +236,7 @@ static const nj_command COMMANDS[] = {
                CATALOGUE_REFRESH, nj_command_catalogue_refresh),
     NJ_COMMAND("catalogue show", "sizes and collisions of a catalogue", "DIR", CATALOGUE_SHOW,
                nj_command_catalogue_show),
-    NJ_COMMAND("embed", "item vectors from item text, without a model", NULL, EMBED,
+    NJ_COMMAND("embed", "item vectors from item text, by its words or by a model", NULL, EMBED,
                nj_command_embed),
     NJ_COMMAND("policy check", "whether a policy fits a bundle and the settings of a night",
                "[FILE]", POLICY, nj_command_policy_check),

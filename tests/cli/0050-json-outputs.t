@@ -53,6 +53,7 @@ json eval eval --bundle b.njb --users users.txt --against popular.jsonl --per-us
 json policy-sweep policy sweep --bundle b.njb --users users.txt --against popular.jsonl --curves 'caps: fill.near=true'
 json embed embed --items "$data/items.tsv" --quiet --dimensions 4 --out T.npy
 json tokenize tokenize --tokenizer "$source_dir/tests/data/tokenizers/qwen2.json" --items "$data/items.tsv" --quiet --out T.jsonl
+json embed embed --model "$source_dir/tests/data/sentence-encoder" --items "$data/items.tsv" --quiet --out M.npy
 json keys keys --out key
 json store-publish store publish "$generation" --store store
 json store-rollback store rollback --to "$generation" --store store

@@ -167,6 +167,9 @@ typedef enum {
     SOFTMAX,
     LOG_SUM_EXP,
     RMS_NORM,
+    LAYER_NORM,
+    BIAS_GELU,
+    ADD_BIAS,
     RELU,
     GATED_GELU,
     GATED_SILU,
@@ -177,9 +180,9 @@ typedef enum {
     ROW_COUNT
 } row_function;
 
-static const char *const ROW_NAMES[] = {"softmax",     "log_sum_exp", "rms_norm", "relu",
-                                        "gated_gelu",  "gated_silu",  "add",      "scale",
-                                        "head_scores", "head_mix"};
+static const char *const ROW_NAMES[] = {
+    "softmax",    "log_sum_exp", "rms_norm", "layer_norm", "bias_gelu",   "add_bias", "relu",
+    "gated_gelu", "gated_silu",  "add",      "scale",      "head_scores", "head_mix"};
 
 static void apply(const nj_kernels *k, row_function which, matrix *X, const matrix *other,
                   matrix *out)
@@ -195,6 +198,15 @@ static void apply(const nj_kernels *k, row_function which, matrix *X, const matr
         break;
     case RMS_NORM:
         k->rms_norm(ROWS, columns, X->data, X->ld, other->data, 1e-6f, X->data, X->ld);
+        break;
+    case LAYER_NORM:
+        k->layer_norm(ROWS, columns, X->data, X->ld, rows[0], rows[1], 1e-12f, X->data, X->ld);
+        break;
+    case BIAS_GELU:
+        k->bias_gelu(ROWS, columns, other->data, X->data, X->ld);
+        break;
+    case ADD_BIAS:
+        k->add_bias(ROWS, columns, other->data, X->data, X->ld);
         break;
     case RELU:
         k->relu(ROWS, columns, X->data, X->ld);

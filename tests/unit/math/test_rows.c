@@ -12,6 +12,9 @@ typedef enum {
     SOFTMAX,
     LOG_SUM_EXP,
     RMS_NORM,
+    LAYER_NORM,
+    BIAS_GELU,
+    ADD_BIAS,
     RELU,
     GATED_GELU,
     GATED_SILU,
@@ -21,14 +24,15 @@ typedef enum {
     OP_COUNT
 } op;
 
-static const char *const OP_NAMES[] = {"softmax", "log_sum_exp", "rms_norm",
-                                       "relu",    "gated_gelu",  "gated_silu",
-                                       "add",     "scale",       "softmax_backward"};
+static const char *const OP_NAMES[] = {"softmax",    "log_sum_exp", "rms_norm", "layer_norm",
+                                       "bias_gelu",  "add_bias",    "relu",     "gated_gelu",
+                                       "gated_silu", "add",         "scale",    "softmax_backward"};
 
 typedef struct {
     guarded X;      // [rows, columns], in and out
     guarded other;  // gate, or what is added
     guarded weight; // [1, columns]
+    guarded bias;   // [1, columns]
     guarded out;    // [rows, columns]; of log_sum_exp [1, rows]
 } operands;
 
@@ -46,6 +50,16 @@ static void apply(const nj_kernels *kernels, op which, operands *o)
         break;
     case RMS_NORM:
         kernels->rms_norm(rows, columns, X, o->X.ld, o->weight.data, 1e-6f, o->out.data, o->out.ld);
+        break;
+    case LAYER_NORM:
+        kernels->layer_norm(rows, columns, X, o->X.ld, o->weight.data, o->bias.data, 1e-12f,
+                            o->out.data, o->out.ld);
+        break;
+    case BIAS_GELU:
+        kernels->bias_gelu(rows, columns, o->weight.data, X, o->X.ld);
+        break;
+    case ADD_BIAS:
+        kernels->add_bias(rows, columns, o->weight.data, X, o->X.ld);
         break;
     case RELU:
         kernels->relu(rows, columns, X, o->X.ld);
@@ -78,6 +92,7 @@ static operands operands_new(op which, size_t rows, size_t columns, size_t paddi
         .X = guarded_random(rows, columns, padding, reach, &seed),
         .other = guarded_random(rows, columns, padding + 1, 2.0f, &seed),
         .weight = guarded_random(1, columns, 0, 2.0f, &seed),
+        .bias = guarded_random(1, columns, 0, 2.0f, &seed),
         .out = guarded_new(one_each ? 1 : rows, one_each ? rows : columns, one_each ? 0 : padding),
     };
 }
@@ -85,7 +100,8 @@ static operands operands_new(op which, size_t rows, size_t columns, size_t paddi
 static operands operands_copy(const operands *from)
 {
     return (operands){guarded_copy(&from->X), guarded_copy(&from->other),
-                      guarded_copy(&from->weight), guarded_copy(&from->out)};
+                      guarded_copy(&from->weight), guarded_copy(&from->bias),
+                      guarded_copy(&from->out)};
 }
 
 static void operands_free(operands *o)
@@ -93,6 +109,7 @@ static void operands_free(operands *o)
     guarded_free(&o->X);
     guarded_free(&o->other);
     guarded_free(&o->weight);
+    guarded_free(&o->bias);
     guarded_free(&o->out);
 }
 
@@ -112,6 +129,7 @@ static void check_against_ref(op which, const operands *before)
         assert_same_bits(&got.X, &expected.X, what);
         assert_same_bits(&got.other, &expected.other, what);
         assert_same_bits(&got.weight, &expected.weight, what);
+        assert_same_bits(&got.bias, &expected.bias, what);
         assert_same_bits(&got.out, &expected.out, what);
         operands_free(&got);
     }
@@ -211,6 +229,8 @@ static void a_nan_is_not_hidden(void **state)
         assert_true(isnan(row[2]));
         kernels->gated_silu(1, 20, row, 20, row, 20);
         assert_true(isnan(row[2]));
+        kernels->bias_gelu(1, 20, row, row, 20);
+        assert_true(isnan(row[2]));
         kernels->softmax(1, 20, row, 20);
         assert_true(isnan(row[0]) && isnan(row[2]) && isnan(row[19]));
     }
@@ -261,6 +281,38 @@ static void the_reference_agrees_with_double_arithmetic(void **state)
     guarded_free(&X);
 }
 
+static void layer_norm_agrees_with_double_arithmetic(void **state)
+{
+    (void)state;
+    enum { COLUMNS = 384 };
+    uint64_t seed = 8;
+    guarded X = guarded_random(1, COLUMNS, 0, 9.0f, &seed);
+    guarded weight = guarded_random(1, COLUMNS, 0, 2.0f, &seed);
+    guarded bias = guarded_random(1, COLUMNS, 0, 2.0f, &seed);
+    guarded norm = guarded_new(1, COLUMNS, 0);
+    double mean = 0.0;
+    double squares = 0.0;
+    for (size_t i = 0; i < COLUMNS; i++) {
+        X.data[i] += 40.0f; // so that what is taken off matters
+        mean += (double)X.data[i] / COLUMNS;
+    }
+    for (size_t i = 0; i < COLUMNS; i++) {
+        squares += ((double)X.data[i] - mean) * ((double)X.data[i] - mean);
+    }
+    nj_kernels_at(0)->layer_norm(1, COLUMNS, X.data, COLUMNS, weight.data, bias.data, 0.5f,
+                                 norm.data, COLUMNS);
+    for (size_t i = 0; i < COLUMNS; i++) {
+        double scaled = ((double)X.data[i] - mean) / sqrt(squares / COLUMNS + 0.5);
+        double y = scaled * (double)weight.data[i] + (double)bias.data[i];
+        // Values near 49 are spaced by 4e-6, and so is their mean.
+        assert_true(fabs((double)norm.data[i] - y) <= 1e-5);
+    }
+    guarded_free(&norm);
+    guarded_free(&bias);
+    guarded_free(&weight);
+    guarded_free(&X);
+}
+
 static void row_sums_run_in_sixteen_lanes(void **state)
 {
     (void)state;
@@ -307,6 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_reference_agrees_with_double_arithmetic),
+        cmocka_unit_test(layer_norm_agrees_with_double_arithmetic),
         cmocka_unit_test(row_sums_run_in_sixteen_lanes),
         cmocka_unit_test(every_set_gives_the_bits_of_the_reference_on_every_ragged_shape),
         cmocka_unit_test(exp_and_tanh_give_the_same_bits_over_their_whole_range),

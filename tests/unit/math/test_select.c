@@ -32,6 +32,7 @@ static void every_listed_set_is_found_by_its_name_and_is_whole(void **state)
         assert_true(listed->linear_many && listed->linear_transposed && listed->precision);
         assert_true(listed->matmul_nt && listed->matmul_nn && listed->softmax);
         assert_true(listed->log_sum_exp && listed->rms_norm && listed->relu);
+        assert_true(listed->layer_norm && listed->bias_gelu && listed->add_bias);
         assert_true(listed->gated_gelu && listed->gated_silu && listed->add && listed->scale);
     }
     assert_true(count >= 3); // ref, openblas and portable run everywhere

@@ -111,6 +111,24 @@ static void gelu_is_its_formula(void **state)
     assert_true(nj_gelu(-1e30f) == 0.0f);
 }
 
+static void gelu_by_the_error_function_is_its_formula(void **state)
+{
+    (void)state;
+    // The header's: half a unit in the last place of results up to 8, and the fit.
+    const double TOLERANCE = 3e-7;
+    const double NEAR = 1e-7;
+    for (float x = -8.0f; x <= 8.0f; x += 0.0007f) {
+        double truth = 0.5 * (double)x * erfc((double)-x / sqrt(2.0));
+        if (!(fabs((double)nj_gelu_erf(x) - truth) <= (x < 2.0f ? NEAR : TOLERANCE))) {
+            fail_msg("gelu_erf(%a) = %a, true %a", (double)x, (double)nj_gelu_erf(x), truth);
+        }
+    }
+    assert_true(nj_gelu_erf(0.0f) == 0.0f);
+    assert_bits(nj_gelu_erf(1e30f), 1e30f);
+    assert_true(nj_gelu_erf(-1e30f) == 0.0f);
+    assert_true(isnan(nj_gelu_erf(NAN)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +137,7 @@ int main(void)
         cmocka_unit_test(log_of_one_is_plus_zero_and_its_ends_are_infinite),
         cmocka_unit_test(tanh_is_odd_to_the_bit_and_ends_at_one),
         cmocka_unit_test(gelu_is_its_formula),
+        cmocka_unit_test(gelu_by_the_error_function_is_its_formula),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
