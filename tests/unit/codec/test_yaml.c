@@ -130,9 +130,8 @@ static void the_limits_hold_on_both_sides(void **state)
 static void a_byte_order_mark_and_any_end_of_line_are_no_content(void **state)
 {
     (void)state;
-    static const char *const TEXTS[] = {"\xef\xbb\xbf"
-                                        "a: 1\nb: 2\n",
-                                        "a: 1\r\nb: 2\r\n", "a: 1\rb: 2\r"};
+    static const char *const TEXTS[] = {"\357\273\277a: 1\nb: 2\n", "a: 1\r\nb: 2\r\n",
+                                        "a: 1\rb: 2\r"};
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
         nj_yaml *yaml = NULL;
         nj_error err = {0};
