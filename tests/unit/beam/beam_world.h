@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "common/base/rng.h"
 #include "common/sid/trie_build.h"
 #include "tests/support/nj_test.h"
 #include "worker/beam/beam.h"
@@ -20,10 +21,7 @@
 
 static inline uint64_t mix(uint64_t x)
 {
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
+    return nj_rng_mix(x + NJ_RNG_STEP);
 }
 
 // Few distinct values on purpose: ties must happen.

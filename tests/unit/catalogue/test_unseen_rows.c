@@ -1,4 +1,5 @@
 // test_unseen_rows.c - the nearest seen items against plain loops, and the rows that unseen items get from them.
+#include "common/base/rng.h"
 #include "common/catalogue/unseen_rows.h"
 
 #include <math.h>
@@ -15,10 +16,7 @@
 
 static uint64_t mix(uint64_t x)
 {
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
+    return nj_rng_mix(x + NJ_RNG_STEP);
 }
 
 typedef struct {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/rng.h"
 #include "common/input/safetensors.h"
 #include "tests/support/nj_test.h"
 #include "worker/engine/engine.h"
@@ -111,10 +112,7 @@ static inline void world_add_user(world_users *users, const uint32_t *items, uin
 
 static inline uint64_t world_mix(uint64_t x)
 {
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
+    return nj_rng_mix(x + NJ_RNG_STEP);
 }
 
 /// Adds a user with `count` items drawn with repetition.
