@@ -4,6 +4,7 @@
 //   [version, flags, [item...], [score...], history digest (8 bytes), age]        as it was taken over from an earlier night
 //   [version, flags, [item...], [score...], history digest (8 bytes), age, trace] with what its search looked at (--trace)
 //   [version, flags, [item...], [score...], history digest (8 bytes), age, trace or nil, why] with why each item is there (--why)
+//   [version, flags, [item...], [score...], history digest (8 bytes), age, trace or nil, why or nil, text] of a model that answers in text
 //
 // The worker packs it, the coordinator checks it and passes it on unchanged, the store keeps it, readers unpack it.
 #ifndef NJ_CODEC_ROW_H
@@ -20,9 +21,10 @@
 #define NJ_ROW_VERSION 1
 #define NJ_ROW_ITEMS_MAX 1000
 #define NJ_ROW_TRACE_MAX 1024 // prefixes
+#define NJ_ROW_TEXT_BYTES_MAX 16384
 #define NJ_ROW_BYTES_MAX                                                                           \
     (64 + NJ_ROW_ITEMS_MAX * (510 + 5 + 5) + NJ_ROW_TRACE_MAX * 4 +                                \
-     NJ_ROW_ITEMS_MAX * NJ_WHY_ITEM_BYTES_MAX)
+     NJ_ROW_ITEMS_MAX * NJ_WHY_ITEM_BYTES_MAX + NJ_ROW_TEXT_BYTES_MAX)
 #define NJ_HISTORY_DIGEST_BYTES 8
 #define NJ_ROW_AGE_MAX 65535 // nights
 #define NJ_ROW_FLAGS_MAX 32
@@ -44,8 +46,9 @@ typedef struct {
     nj_slice items[NJ_ROW_ITEMS_MAX]; // decimal or text, best first; borrowed (see the function)
     float scores[NJ_ROW_ITEMS_MAX];   // log-probabilities, falling; a policy's are its own
     nj_history_digest history;
-    uint32_t age; // nights since it was decoded; 0: tonight
-    nj_slice why; // why.h's bytes of `count` items; borrowed; NULL: the row does not say
+    uint32_t age;  // nights since it was decoded; 0: tonight
+    nj_slice text; // what the model answered; borrowed; NULL: the row has none
+    nj_slice why;  // why.h's bytes of `count` items; borrowed; NULL: the row does not say
     char digits[NJ_ROW_ITEMS_MAX]
                [NJ_ID_DIGITS_MAX]; // where items that are stored as numbers get their decimals
 } nj_row;
@@ -61,6 +64,7 @@ typedef struct {
     const uint32_t *trace;
     size_t trace_count; // at most NJ_ROW_TRACE_MAX
     const nj_why *why;  // [count]; NULL: not said
+    nj_slice text;      // UTF-8 of at most NJ_ROW_TEXT_BYTES_MAX bytes; bytes NULL: none
 } nj_row_more;
 
 /// The same with what `more` has, behind an age of 0.
@@ -88,7 +92,7 @@ NJ_CHECKED nj_status nj_row_check(nj_slice bytes, nj_row *scratch, nj_error *err
 const char *nj_row_flag_word(unsigned bit);
 
 /// Appends {"user": ..., "items": [...], "scores": [...]} and, where a flag is set, "flags": [...], an age that is not 0 as "age", and "why"
-/// where the row says it; no newline.
+/// where the row says it, and its "text"; no newline.
 /// Bits without a name are printed as "bit<N>".
 NJ_CHECKED nj_status nj_row_json(nj_buffer *out, nj_slice user, const nj_row *row);
 

@@ -1,7 +1,8 @@
 // shard.h - what a lease carries to a worker (users with their histories) and what comes back (rows), as bytes.
 //
 //   users  [[user id, unknown items, rows of known items (u32 little-endian, oldest first)], ...]
-//          and behind them, where they are not 0 and empty, the user's mask and the rows that he must not get
+//          and behind them, where one of them is not 0 and empty, the user's mask, the rows that he must not get, his candidates, his text:
+//          as many as it takes
 //   rows   [row value (bin), ...]      in the order of the users
 #ifndef NJ_CODEC_SHARD_H
 #define NJ_CODEC_SHARD_H
@@ -29,11 +30,15 @@ typedef struct {
     const uint32_t *
         exclude; // [exclude_count] catalogue rows that he must not get, beside those of his history
     uint32_t exclude_count;
+    // [candidate_count] the only catalogue rows that he may get, in the order given; NULL: all of the catalogue
+    const uint32_t *candidates;
+    uint32_t candidate_count;
+    nj_slice text; // his own part of the prompt (schemas/prompt.md), UTF-8; bytes NULL: none
 } nj_request;
 
 /// Ties a row to all of its user that decides it: first 8 bytes of BLAKE2b over the ids of the known items, oldest first, each behind
 /// its length; then, where there is a mask, the length 0, "m" and its digest; then, where there are any, the length 0, "x" and the
-/// excluded ids. Who takes rows from others compares.
+/// excluded ids; then likewise "c" and the candidates, "t" and the text. Who takes rows from others compares.
 ///
 ///   items  the catalogue's
 ///   mask   of the user's mask; NULL: it leaves nothing out

@@ -1,8 +1,8 @@
 // histories.h - user histories in the forms people have them (DESIGN.md section 4).
 //
 //   sequence   user item item ...                          one user a line, oldest first, separated by spaces or tabs
-//   jsonl      {"user": "u1", "items": ["a", "b"]}         numbers are taken as their decimals; "group" and "exclude" may stand
-//                                                          there too, and "times": [1.5, 2], one an item, never falling; further
+//   jsonl      {"user": "u1", "items": ["a", "b"]}         numbers are taken as their decimals; "group", "exclude", "candidates" and
+//                                                          "text" may stand there too, and "times": [1.5, 2], one an item, never falling; further
 //                                                          keys are ignored, "times" as well where nobody asks for them
 //   csv        header user,item[,timestamp] in any order   one event a row; RFC 4180 quotes
 //   inter      RecBole: user_id:token<TAB>item_id:token... one event a row; other columns are ignored
@@ -74,6 +74,10 @@ typedef struct {
     size_t exclude_count;
     nj_slice
         held_out; // jsonl: what a list was made without (schemas/lists.md); bytes NULL: it does not say
+    const nj_slice *
+        candidates; // jsonl: [candidate_count] the only items that he may get, each valid by id.h; NULL: all
+    size_t candidate_count;
+    nj_slice text; // jsonl: his own part of the prompt, UTF-8; bytes NULL: none
 } nj_history;
 
 /// Called for every user in order. A status other than NJ_OK ends the reading and is returned as it

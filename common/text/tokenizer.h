@@ -38,6 +38,14 @@ typedef struct nj_tokenizer nj_tokenizer;
 ///         model, normalizer, pre-tokenizer, pattern or post-processor that is not known
 NJ_CHECKED nj_status nj_tokenizer_open(const char *path, nj_tokenizer **out, nj_error *err);
 
+/// The same from bytes in memory, copied where they are needed: a tokenizer.json, or a SentencePiece model behind the JSON that
+/// nj_tokenizer_pack puts in front of it. `what` names them in errors.
+NJ_CHECKED nj_status nj_tokenizer_open_bytes(nj_slice bytes, const char *what, nj_tokenizer **out,
+                                             nj_error *err);
+/// Appends the bytes of which nj_tokenizer_open_bytes makes this tokenizer again: its file, and what stood beside it.
+NJ_CHECKED nj_status nj_tokenizer_pack(const nj_tokenizer *tokenizer, nj_buffer *out,
+                                       nj_error *err);
+
 /// Accepts NULL; *tokenizer is NULL afterwards.
 void nj_tokenizer_close(nj_tokenizer **tokenizer);
 
@@ -52,6 +60,17 @@ void nj_tokenizer_close(nj_tokenizer **tokenizer);
 /// Proof   tests/unit/text/test_tokenizer.c, tests/parity/tokenizer_parity.py
 NJ_CHECKED nj_status nj_tokenizer_encode(const nj_tokenizer *tokenizer, nj_slice text, bool special,
                                          nj_buffer *ids, nj_error *err);
+
+/// Appends the text of ids as HuggingFace's decode with skip_special_tokens=True and clean_up_tokenization_spaces=False gives it. Bytes
+/// that are no UTF-8 become U+FFFD.
+///
+/// Errors  NJ_INPUT: an id that no token has, a text beyond NJ_TOKENIZER_TEXT_BYTES_MAX; NJ_NO_MEMORY. `text` is then unchanged
+/// Proof   tests/unit/text/test_tokenizer_decode.c
+NJ_CHECKED nj_status nj_tokenizer_decode(const nj_tokenizer *tokenizer, const uint32_t *ids,
+                                         size_t count, nj_buffer *text, nj_error *err);
+
+/// True for a token whose text begins with SentencePiece's word mark (U+2581): P5's whole words (schemas/prompt.md).
+bool nj_tokenizer_begins_word(const nj_tokenizer *tokenizer, uint32_t id);
 
 /// The id of a token by its exact text ("</s>", "<|im_start|>"); NJ_TOKENIZER_NONE where there is none.
 uint32_t nj_tokenizer_id(const nj_tokenizer *tokenizer, nj_slice token);

@@ -196,7 +196,8 @@ nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list, nj_bu
     for (uint32_t i = 0; i < list->count; i++) {
         items[i] = nj_engine_item_id(engine, list->items[i]);
     }
-    const nj_row_more more = {list->trace, list->trace_count, list->why};
+    const nj_row_more more = {
+        .trace = list->trace, .trace_count = list->trace_count, .why = list->why};
     return nj_row_pack_more(out, list->flags, items, list->scores, list->count, &list->history,
                             &more);
 }
