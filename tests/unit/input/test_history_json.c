@@ -69,6 +69,25 @@ static void candidates_and_a_text_may_stand_there_and_alone_without_items(void *
     assert_json_refused("{\"user\":\"u\",\"items\":[],\"text\":\"\xff\"}", "not valid UTF-8");
 }
 
+static void of_lists_they_are_further_keys(void **state)
+{
+    (void)state;
+    static const char LIST[] = "{\"user\":\"u\",\"items\":[\"a\"],\"text\":5,\"candidates\":{},"
+                               "\"held_out\":\"test\"}";
+    collected all;
+    nj_error err = {0};
+    collected_init(&all);
+    assert_ok(nj_histories_read(&(nj_histories_source){.path = memfile_write(LIST, sizeof LIST - 1),
+                                                       .format = NJ_HISTORIES_JSONL,
+                                                       .wants_held_out = true},
+                                collect, &all, &err),
+              &err);
+    assert_int_equal(nj_buffer_append(&all.text, "", 1), NJ_OK);
+    assert_string_equal((const char *)all.text.bytes, "u@1[a]");
+    nj_buffer_fini(&all.text);
+    assert_json_refused(LIST, "expected text in quotes");
+}
+
 // A line with so many candidates, or so long a text.
 static void assert_bound(size_t candidates, size_t text_bytes, const char *says)
 {
@@ -334,6 +353,7 @@ int main(void)
         cmocka_unit_test(whole_numbers_are_taken_as_they_are_written),
         cmocka_unit_test(unknown_keys_of_any_shape_are_skipped),
         cmocka_unit_test(candidates_and_a_text_may_stand_there_and_alone_without_items),
+        cmocka_unit_test(of_lists_they_are_further_keys),
         cmocka_unit_test(candidates_and_texts_are_bounded),
         cmocka_unit_test(escapes_are_decoded_in_keys_and_ids),
         cmocka_unit_test(what_is_not_strict_json_is_refused),
