@@ -480,12 +480,18 @@ static void open_variant(const variant *v, t5_random *random, t5_fixture *fixtur
     }
 }
 
+// fmax would pass over NaN.
+static double get_worse(double a, double b)
+{
+    return isnan(a) || a > b ? a : b;
+}
+
 static double find_difference(const float *ours, const double *theirs, size_t count)
 {
     double most = 0.0;
     for (size_t i = 0; i < count; i++) {
         double difference = fabs((double)ours[i] - theirs[i]);
-        most = isnan(difference) || difference > most ? difference : most;
+        most = get_worse(difference, most);
     }
     return most;
 }
@@ -498,14 +504,15 @@ static double compare_user(const reference *r, bool stores_head, const user_case
     double most = 0.0;
     encode(r, user->tokens, user->words, user->S, encoded);
     for (size_t i = 0; i < user->S; i++) {
-        most = fmax(most, find_difference(out->encoded[u] + i * D, encoded[i], D));
+        most = get_worse(most, find_difference(out->encoded[u] + i * D, encoded[i], D));
     }
     for (uint32_t t = 0; t < user->steps; t++) {
         for (uint32_t row = 0; row < user->row_count[t]; row++) {
             uint32_t path[STEPS_MAX];
             trace_path(user, t, row, path);
             decode(r, stores_head, user->S, encoded, path, t + 1, logits);
-            most = fmax(most, find_difference(out->logits[u][t][row], logits[0], r->config->V));
+            most =
+                get_worse(most, find_difference(out->logits[u][t][row], logits[0], r->config->V));
         }
     }
     return most;
