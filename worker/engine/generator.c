@@ -86,6 +86,11 @@ uint32_t nj_generator_prefix_count(const nj_generator_config *config, uint32_t b
     return config->kind == NJ_GENERATOR_LM ? before : 0;
 }
 
+uint32_t nj_generator_word_count(const nj_generator_config *config, const nj_tensor_set *weights)
+{
+    return config->kind == NJ_GENERATOR_T5 ? nj_t5_word_count(weights) : 0;
+}
+
 // ---- opening ----
 
 static uint32_t count_positions(const nj_generator_use *use)
@@ -178,7 +183,8 @@ nj_beam_model nj_generator_begin(nj_generator *generator, const nj_model_limits 
         return (nj_beam_model){generator->lm, V, limits->chunk_rows_max, begin_lm_step,
                                compute_lm_logits};
     }
-    nj_t5_begin_batch(generator->t5, limits, prompts->tokens, prompts->offset, prompts->B, arena);
+    nj_t5_begin_batch(generator->t5, limits, prompts->tokens, prompts->words, prompts->offset,
+                      prompts->B, arena);
     return (nj_beam_model){generator->t5, V, limits->chunk_rows_max, begin_t5_step,
                            compute_t5_logits};
 }

@@ -57,10 +57,14 @@ typedef struct {
 // What the users of a batch are asked, packed end to end. Borrowed until the batch's last step.
 typedef struct {
     const uint32_t *tokens; // [offset[B]] behind the prefix, each below V
+    const uint32_t *words;  // [offset[B]] the number of each token's word (t5.h); NULL: none
     const uint32_t *
         offset; // [B + 1] user b's tokens are offset[b] .. offset[b+1]; at least one each; offset[0] = 0
     uint32_t B;
 } nj_prompts;
+
+/// nj_t5_word_count; a language model has no words.
+uint32_t nj_generator_word_count(const nj_generator_config *config, const nj_tensor_set *weights);
 
 typedef struct nj_generator nj_generator;
 
