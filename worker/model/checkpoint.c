@@ -70,9 +70,8 @@ static nj_status add_adapter(nj_checkpoint *checkpoint, const char *path, nj_err
 static nj_status add_projector(nj_checkpoint *checkpoint, const char *path, nj_error *err)
 {
     nj_status status = nj_tensor_set_open(path, &checkpoint->projector, err);
-    return status == NJ_OK
-               ? put_projector(path, checkpoint->projector, checkpoint->tensors, err)
-               : status;
+    return status == NJ_OK ? put_projector(path, checkpoint->projector, checkpoint->tensors, err)
+                           : status;
 }
 
 nj_status nj_checkpoint_open(const nj_checkpoint_source *source, nj_checkpoint **out, nj_error *err)

@@ -9,9 +9,10 @@
 #define NJ_PROJECTOR "projector." // what its tensors are called here and in a bundle's "weights"
 
 typedef struct {
-    const char *model_path;     // folder or file (safetensors.h)
-    const char *adapter_path;   // folder of a LoRA adapter (lora.h); NULL: none
-    const char *projector_path; // folder or file of four tensors, NAME0.weight, .bias, NAME2.weight, .bias; NULL: none
+    const char *model_path;   // folder or file (safetensors.h)
+    const char *adapter_path; // folder of a LoRA adapter (lora.h); NULL: none
+    const char *
+        projector_path; // folder or file of four tensors, NAME0.weight, .bias, NAME2.weight, .bias; NULL: none
 } nj_checkpoint_source;
 
 typedef struct nj_checkpoint nj_checkpoint;

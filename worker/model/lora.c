@@ -45,22 +45,22 @@ static void check_kind(nj_json_keys *keys)
     const char *type = nj_json_text_or(keys, "peft_type", "");
     const char *bias = nj_json_text_or(keys, "bias", "none");
     if (keys->status == NJ_OK && strcmp(type, "LORA") != 0) {
-        keys->status = nj_fail(keys->err, NJ_INPUT,
-                               "%s: \"peft_type\" is \"%.80s\", must be \"LORA\"", keys->what, type);
+        keys->status =
+            nj_fail(keys->err, NJ_INPUT, "%s: \"peft_type\" is \"%.80s\", must be \"LORA\"",
+                    keys->what, type);
     }
     if (keys->status == NJ_OK && strcmp(bias, "none") != 0) {
-        keys->status =
-            nj_fail(keys->err, NJ_INPUT, "%s: \"bias\" is \"%.80s\", must be \"none\"", keys->what,
-                    bias);
+        keys->status = nj_fail(keys->err, NJ_INPUT, "%s: \"bias\" is \"%.80s\", must be \"none\"",
+                               keys->what, bias);
     }
-    for (size_t i = 0;
-         keys->status == NJ_OK && i < sizeof OTHER_KINDS / sizeof OTHER_KINDS[0]; i++) {
+    for (size_t i = 0; keys->status == NJ_OK && i < sizeof OTHER_KINDS / sizeof OTHER_KINDS[0];
+         i++) {
         if (says_something(json_object_get(keys->object, OTHER_KINDS[i]))) {
-            keys->status = nj_fail(
-                keys->err, NJ_INPUT,
-                "%s: \"%s\" is in use and not known here: merge the adapter with PEFT's "
-                "merge_and_unload and pack what that saves",
-                keys->what, OTHER_KINDS[i]);
+            keys->status =
+                nj_fail(keys->err, NJ_INPUT,
+                        "%s: \"%s\" is in use and not known here: merge the adapter with PEFT's "
+                        "merge_and_unload and pack what that saves",
+                        keys->what, OTHER_KINDS[i]);
         }
     }
 }
