@@ -112,7 +112,7 @@ nj_status nj_generator_open(const nj_generator_config *config, const nj_tensor_s
         config->kind == NJ_GENERATOR_T5
             ? nj_t5_open(&config->t5, weights, kernels, savings, &generator->t5, err)
             : nj_lm_open(&config->lm, weights, kernels, use->prefix, use->prefix_count,
-                         count_positions(use), &generator->lm, err);
+                         count_positions(use), use->vectors, &generator->lm, err);
     if (status != NJ_OK) {
         nj_generator_close(&generator);
         return status;
