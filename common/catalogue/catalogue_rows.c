@@ -26,8 +26,8 @@ static nj_status refuse_twins(const nj_idlist *items, const char *what, nj_error
     return status;
 }
 
-nj_status nj_catalogue_from_rows(const nj_idlist_builder *ids, const char *what,
-                                 nj_catalogue **out, nj_error *err)
+nj_status nj_catalogue_from_rows(const nj_idlist_builder *ids, const char *what, nj_catalogue **out,
+                                 nj_error *err)
 {
     nj_catalogue *catalogue = NULL;
     const size_t L = ids->count > NJ_CODES_MAX ? 2 : 1;
