@@ -107,7 +107,8 @@ nj_status nj_generator_open(const nj_generator_config *config, const nj_tensor_s
         config->kind == NJ_GENERATOR_T5
             ? nj_t5_open(&config->t5, weights, kernels, savings, &generator->t5, err)
             : nj_lm_open(&config->lm, weights, kernels, prefix->tokens, prefix->count,
-                         count_positions(prefix->count, sequence_max, L), &generator->lm, err);
+                         count_positions(prefix->count, sequence_max, L), NULL, &generator->lm,
+                         err);
     if (status != NJ_OK) {
         nj_generator_close(&generator);
         return status;

@@ -23,7 +23,6 @@
 
 // Bounds on what a config may say; larger than any published T5.
 #define NJ_T5_MODEL_TYPE "t5"
-#define NJ_T5_STEPS_MAX 8
 #define NJ_T5_WIDTH_MAX 65536 // D, F and H*E
 #define NJ_T5_LAYERS_MAX 256  // of each stack
 #define NJ_T5_VOCABULARY_MAX (1 << 24)

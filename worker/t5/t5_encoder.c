@@ -134,7 +134,7 @@ static void check_batch(const nj_model_limits *limits, const uint32_t *offset, u
 {
     assert(B <= limits->users_max && offset[0] == 0 && offset[B] <= limits->tokens_max);
     assert(limits->sequence_max >= 1);
-    assert(limits->steps_max >= 1 && limits->steps_max <= NJ_T5_STEPS_MAX);
+    assert(limits->steps_max >= 1 && limits->steps_max <= NJ_MODEL_STEPS_MAX);
     for (uint32_t b = 0; b < B; b++) {
         assert(offset[b + 1] > offset[b]);
         assert(offset[b + 1] - offset[b] <= limits->sequence_max);
@@ -164,7 +164,7 @@ void nj_t5_begin_batch(nj_t5 *model, const nj_model_limits *limits, const uint32
     compute_cross_values(model, offset[B]);
 
     nj_arena_rewind(arena, mark); // the decoder's arrays lie where the encoder's were
-    nj_t5_claim_decoder(model, &claim);
+    nj_t5_begin_decoder(model, &claim);
 }
 
 const float *nj_t5_encoder_output(const nj_t5 *model)

@@ -19,7 +19,6 @@ static void claim_blocks(nj_t5 *model, nj_claim *claim)
     }
     model->encoder_bucket =
         nj_claim_bytes(claim, 1, (size_t)config->distance_max + 1, sizeof *model->encoder_bucket);
-    model->decoder_bias = nj_claim_floats(claim, 1, NJ_T5_STEPS_MAX, config->H);
 }
 
 static void *claim_pack(nj_claim *claim, const nj_kernels *kernels, size_t N, size_t K)

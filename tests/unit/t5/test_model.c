@@ -522,7 +522,7 @@ static const arrangement ARRANGEMENTS[] = {
     {.who = {0, 1, 2, 3}, .B = 4, .chunk = 1, .steps_max = STEPS},
     {.who = {0, 1, 2, 3}, .B = 4, .chunk = 3, .steps_max = STEPS},
     {.who = {0, 1, 2, 3}, .B = 4, .chunk = 3, .steps_max = STEPS, .backwards = true},
-    {.who = {0, 1, 2, 3}, .B = 4, .chunk = USERS * ROWS, .steps_max = NJ_T5_STEPS_MAX},
+    {.who = {0, 1, 2, 3}, .B = 4, .chunk = USERS * ROWS, .steps_max = STEPS + 30},
     {.who = {3, 2, 1, 0}, .B = 4, .chunk = 7, .steps_max = STEPS, .sequence_extra = 9},
     {.who = {2, 0}, .B = 2, .chunk = 2, .steps_max = STEPS + 1},
 };
