@@ -12,10 +12,8 @@ static const float COUNTING[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 
 static inline nj_tensor_source tensor_of(const char *name, size_t rows, size_t columns)
 {
-    return (nj_tensor_source){.name = name,
-                              .dim_count = columns > 0 ? 2 : 1,
-                              .shape = {rows, columns},
-                              .data = COUNTING};
+    return (nj_tensor_source){
+        .name = name, .dim_count = columns > 0 ? 2 : 1, .shape = {rows, columns}, .data = COUNTING};
 }
 
 static inline const char *write_tensors(void **state, const char *name, nj_tensor_source *tensors,

@@ -27,9 +27,9 @@ static void adapter_and_projector_stand_among_the_models_tensors(void **state)
         assert_ok(open_with(state, projector, 4, &checkpoint, &err), &err);
         const nj_tensor_set *tensors = nj_checkpoint_tensors(checkpoint);
         const nj_tensor *found;
-        assert_ok(nj_tensor_set_expect(tensors, "projector.0.weight", (size_t[]){2, 3}, 2, &found,
-                                       &err),
-                  &err);
+        assert_ok(
+            nj_tensor_set_expect(tensors, "projector.0.weight", (size_t[]){2, 3}, 2, &found, &err),
+            &err);
         assert_memory_equal(found->data, COUNTING, 6 * sizeof *COUNTING);
         assert_ok(nj_tensor_set_expect(tensors, "projector.2.bias", (size_t[]){4}, 1, &found, &err),
                   &err);

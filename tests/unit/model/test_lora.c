@@ -93,8 +93,9 @@ static void check_merged(void **state, const char *config, const char *base_name
 static void the_scale_is_alpha_by_rank_or_by_its_root(void **state)
 {
     check_merged(state, CONFIG, "model.q.weight", 4.0f);
-    check_merged(state, "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 8, "
-                        "\"use_rslora\": true}",
+    check_merged(state,
+                 "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 8, "
+                 "\"use_rslora\": true}",
                  "model.q.weight", 5.65685425f);
 }
 
@@ -133,8 +134,9 @@ static void other_adapters_are_refused_by_name(void **state)
     check_refused(state, "{\"peft_type\": \"LORA\"}", "\"r\"");
     check_refused(state, "{\"peft_type\": \"LORA\", \"r\": 5}",
                   "has rank 2 and its \"lora_B\" 2, adapter_config.json says 5");
-    check_merged(state, "{\"peft_type\": \"LORA\", \"r\": 2, \"rank_pattern\": {}, "
-                        "\"init_lora_weights\": \"gaussian\", \"use_dora\": false}",
+    check_merged(state,
+                 "{\"peft_type\": \"LORA\", \"r\": 2, \"rank_pattern\": {}, "
+                 "\"init_lora_weights\": \"gaussian\", \"use_dora\": false}",
                  "model.q.weight", 4.0f);
 }
 
@@ -149,17 +151,21 @@ static void tensors_that_do_not_fit_are_refused_by_name(void **state)
     const wrong_tensors WRONG[] = {
         {{tensor_of(NAME_A, 2, 3)}, 1, "\"" NAME_B "\" is missing"},
         {{tensor_of(NAME_B, 2, 2)}, 1, "\"" NAME_A "\" is missing"},
-        {{tensor_of(NAME_A, 2, 4), tensor_of(NAME_B, 2, 2)}, 2,
+        {{tensor_of(NAME_A, 2, 4), tensor_of(NAME_B, 2, 2)},
+         2,
          "make [2, 4], the checkpoint's \"model.q.weight\" is [2, 3]"},
         {{tensor_of(NAME_A, 2, 3), tensor_of(NAME_B, 2, 0)}, 2, "must have 2 dimensions"},
         {{tensor_of("base_model.model.k.lora_A.weight", 2, 3)}, 1, "belongs to no tensor"},
         {{tensor_of("base_model.model.model.k.weight", 2, 3)}, 1, "belongs to no tensor"},
         {{tensor_of("base_model.model.weight", 2, 3)}, 1, "belongs to no tensor"},
-        {{tensor_of("model.q.lora_A.weight", 2, 3)}, 1,
+        {{tensor_of("model.q.lora_A.weight", 2, 3)},
+         1,
          "does not begin with \"base_model.model.\""},
-        {{tensor_of("base_model.model.model.q.lora_embedding_A", 2, 3)}, 1,
+        {{tensor_of("base_model.model.model.q.lora_embedding_A", 2, 3)},
+         1,
          "lora_embedding_A\" is not known here"},
-        {{tensor_of("base_model.model.model.embed_tokens.weight", 2, 3)}, 1,
+        {{tensor_of("base_model.model.model.embed_tokens.weight", 2, 3)},
+         1,
          "has it for its head too"},
     };
     for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
