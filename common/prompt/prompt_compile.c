@@ -48,6 +48,28 @@ static nj_status check_vocabulary(const nj_prompt_compiler *c)
                          nj_tokenizer_path(c->tokenizer), count - 1, c->model->V - 1);
 }
 
+// Whether SIDs are asked for and there, and candidates can be kept to.
+static nj_status check_sids(const nj_prompt_compiler *c)
+{
+    const nj_prompt_spec *spec = &c->spec;
+    const bool wants = spec->answer == NJ_SAYS_SID ||
+                       nj_prompt_text_has(&spec->item, NJ_PART_SID) ||
+                       nj_prompt_text_has(&spec->candidate, NJ_PART_SID) ||
+                       nj_prompt_text_has(&spec->answer_item, NJ_PART_SID);
+    if (wants && c->sids == NULL) {
+        return nj_fail(c->err, NJ_CONFIG,
+                       "%s: {sid} and answers of kind sid want semantic IDs, and there is no catalogue "
+                       "of them: give --catalogue, or answer.kind",
+                       spec->path);
+    }
+    return spec->answer != NJ_SAYS_SID || !nj_prompt_text_has(&spec->prompt, NJ_PART_CANDIDATES)
+               ? NJ_OK
+               : nj_fail(c->err, NJ_CONFIG,
+                         "%s: line %" PRIu32 ": {candidates} want answers of kind item or list, for the "
+                         "search of semantic IDs keeps to none",
+                         spec->path, spec->prompt.line);
+}
+
 static nj_status check_vectors(const nj_prompt_compiler *c)
 {
     const bool wants = nj_prompt_text_has(&c->spec.item, NJ_PART_VECTOR) ||
@@ -69,6 +91,9 @@ static nj_status open_sources(nj_prompt_compiler *c)
     }
     if (status == NJ_OK) {
         status = check_vocabulary(c);
+    }
+    if (status == NJ_OK) {
+        status = check_sids(c);
     }
     if (status == NJ_OK) {
         status = check_vectors(c);
