@@ -10,7 +10,8 @@
 
 #define NO_PLACE UINT32_MAX
 #define OF_ADDED 0x80000000u
-#define OF_NORMALIZED 0x40000000u // added tokens that went through the normalizer are read back as it left them
+#define OF_NORMALIZED                                                                              \
+    0x40000000u // added tokens that went through the normalizer are read back as it left them
 #define SPACE_MARK "\xe2\x96\x81"
 #define REPLACEMENT "\xef\xbf\xbd" // U+FFFD
 #define BYTE_TOKEN_SIZE 6          // <0x41>
@@ -99,7 +100,8 @@ static size_t fault_size(const uint8_t *bytes, size_t size)
     return at;
 }
 
-static nj_status append_repaired(nj_slice bytes, nj_buffer *out)
+// `is_bytewise`: every byte of a fault is one, as SentencePiece has it.
+static nj_status append_repaired(nj_slice bytes, bool is_bytewise, nj_buffer *out)
 {
     nj_status status = NJ_OK;
     for (size_t at = 0; status == NJ_OK && at < bytes.size;) {
@@ -110,7 +112,7 @@ static nj_status append_repaired(nj_slice bytes, nj_buffer *out)
             at += size;
         } else {
             status = nj_buffer_append(out, REPLACEMENT, strlen(REPLACEMENT));
-            at += fault_size((const uint8_t *)bytes.bytes + at, left);
+            at += is_bytewise ? 1 : fault_size((const uint8_t *)bytes.bytes + at, left);
         }
     }
     return status;
@@ -397,7 +399,7 @@ nj_status nj_tokenizer_decode(const nj_tokenizer *tokenizer, const uint32_t *ids
                            ? decode_pieces(tokenizer, ids, count, &bytes)
                            : decode_steps(tokenizer, ids, count, &pieces, &bytes);
     if (status == NJ_OK) {
-        status = append_repaired(nj_buffer_slice(&bytes), text);
+        status = append_repaired(nj_buffer_slice(&bytes), tokenizer->model.is_sentencepiece, text);
     }
     nj_pieces_fini(&pieces);
     nj_buffer_fini(&bytes);
