@@ -19,7 +19,7 @@ import torch
 import yaml
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, decoders
+from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -67,8 +67,7 @@ def make_tokenizer(folder, rows):
     llama2(model, folder, "tokenizer", False)
     os.remove(f"{folder}/tokenizer.model")
     tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
-    tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(),
-                                           decoders.Strip(content=" ", left=1, right=0)])
+    tokenizer.decoder = reference.LLAMA_DECODER
     tokenizer.save(f"{folder}/tokenizer.json", pretty=False)
 
 

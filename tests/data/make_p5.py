@@ -116,7 +116,7 @@ def make_model(folder, tokens, prompts, items):
             task = dice.choice(list(TASKS))
             user, target = make_example(dice, items, task, dice.randrange(1, 3000))
             ids, _ = prompts[task].write(user)
-            rows.append((ids, [min(word, WORDS - 1) for word in tokens.words(ids)], tokens.encode(target)))
+            rows.append((ids, [min(word, WORDS - 1) for word in reference.number_words(tokens, ids)], tokens.encode(target)))
         pad = lambda column, fill: torch.tensor([row[column] + [fill] * (max(len(r[column]) for r in rows) - len(row[column])) for row in rows])
         ids, numbers, labels = pad(0, 0), pad(1, 0), pad(2, -100)
         values = model.get_input_embeddings()(ids) + words[numbers]

@@ -16,11 +16,14 @@ import sentencepiece
 import tokenizers
 import torch
 import yaml
+from tokenizers import decoders
 from transformers import T5Tokenizer
 from transformers.modeling_outputs import BaseModelOutput
 
 MARK = "[PH]"  # stands in the text where a vector stands in the stream: an added token, as LLaRA's authors have it
 EXTRA_IDS = 100  # of T5
+LLAMA_DECODER = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
+                                   decoders.Strip(content=" ", left=1, right=0)])
 
 
 class JsonTokens:
@@ -29,6 +32,10 @@ class JsonTokens:
     def __init__(self, path):
         self.inner = tokenizers.Tokenizer.from_file(path)
         self.size = self.inner.get_vocab_size()
+        kind = json.loads(self.inner.to_str())["model"]
+        if self.inner.decoder is None:  # test files have none, checkpoints have their kind's
+            self.inner.decoder = decoders.Metaspace() if kind["type"] == "Unigram" else LLAMA_DECODER if kind[
+                "byte_fallback"] else decoders.ByteLevel()
         self.inner.add_special_tokens([tokenizers.AddedToken(MARK, special=True, normalized=False)])
         self.mark = self.inner.token_to_id(MARK)
 
@@ -37,6 +44,9 @@ class JsonTokens:
 
     def id_of(self, token):
         return self.inner.token_to_id(token)
+
+    def text_of(self, token):
+        return self.inner.id_to_token(token)
 
     def decode(self, ids):
         return self.inner.decode(ids, skip_special_tokens=True)
@@ -58,16 +68,20 @@ class T5Tokens:
     def id_of(self, token):
         return self.inner.piece_to_id(token)
 
-    # Whole words as P5 counts them: a piece that begins with the mark begins one, the </s> behind them is in none.
-    def words(self, ids):
-        number, words = 0, []
-        for token in ids[:-1]:
-            number += self.inner.id_to_piece(token).startswith("▁")
-            words.append(number)
-        return words + [0]
+    def text_of(self, token):
+        return self.inner.id_to_piece(token)
 
     def decode(self, ids):
         return self.transformers.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+
+# Whole words as P5 counts them: a token that begins with the mark begins one; the special tokens behind the text are in none.
+def number_words(tokens, ids, end_count=1):
+    number, words = 0, []
+    for token in ids[: len(ids) - end_count]:
+        number += tokens.text_of(token).startswith("▁")
+        words.append(number)
+    return words + [0] * end_count
 
 
 class Items:
@@ -84,7 +98,7 @@ class Items:
 class Prompt:
     """prompt.yaml, with the defaults of schemas/prompt.md."""
 
-    def __init__(self, path, tokens, items):
+    def __init__(self, path, tokens, items, end="</s>"):
         with open(path, encoding="utf-8") as file:
             self.keys = yaml.safe_load(file)
         self.tokens, self.items = tokens, items
@@ -93,7 +107,10 @@ class Prompt:
         self.kind = answer.get("kind", "sid")
         self.item = self.keys.get("item")
         self.separator = self.keys.get("separator", ", ")
-        self.end = tokens.id_of(answer.get("end", "</s>"))
+        self.end = tokens.id_of(answer.get("end", end))
+        special = tokens.encode("", self.keys.get("special", True))
+        whole = tokens.encode("x", self.keys.get("special", True))
+        self.end_count = next(count for count in range(len(special), -1, -1) if whole[len(whole) - count :] == special[len(special) - count :])
         if self.kind in ("item", "list"):
             self.strings = [self.answer_ids(row) for row in range(len(items.ids))]
             self.trie = Trie(self.strings)
@@ -305,7 +322,7 @@ def list_rule(prompt, rows):
 def answer(reference, prompt, user, W, tokens_max=1 << 30, keep_history=False):
     """What `nightjar decode` should say of a user: {"user", "items", "scores"} or {"user", "text"}; and what the model read."""
     ids, vector_rows = prompt.write(user, tokens_max)
-    words = prompt.tokens.words(ids) if isinstance(reference, P5) else vector_rows
+    words = number_words(prompt.tokens, ids, prompt.end_count) if isinstance(reference, P5) else vector_rows
     inputs = reference.inputs(ids, words)
     penalty = prompt.answer.get("length_penalty", 1.0)
     stop = {"false": False, "true": True}.get(str(prompt.answer.get("early_stopping", False)).lower(), "never")
