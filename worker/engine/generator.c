@@ -107,7 +107,8 @@ nj_status nj_generator_open(const nj_generator_config *config, const nj_tensor_s
         config->kind == NJ_GENERATOR_T5
             ? nj_t5_open(&config->t5, weights, kernels, savings, &generator->t5, err)
             : nj_lm_open(&config->lm, weights, kernels, prefix->tokens, prefix->count,
-                         count_positions(prefix->count, sequence_max, L), &generator->lm, err);
+                         count_positions(prefix->count, sequence_max, L), NULL, &generator->lm,
+                         err);
     if (status != NJ_OK) {
         nj_generator_close(&generator);
         return status;
@@ -179,7 +180,7 @@ nj_beam_model nj_generator_begin(nj_generator *generator, const nj_model_limits 
         return (nj_beam_model){generator->lm, V, limits->chunk_rows_max, begin_lm_step,
                                compute_lm_logits};
     }
-    nj_t5_begin_batch(generator->t5, limits, tokens, offset, B, arena);
+    nj_t5_begin_batch(generator->t5, limits, tokens, NULL, offset, B, arena);
     return (nj_beam_model){generator->t5, V, limits->chunk_rows_max, begin_t5_step,
                            compute_t5_logits};
 }

@@ -23,7 +23,6 @@
 
 // Bounds on what a config may say; larger than any published T5.
 #define NJ_T5_MODEL_TYPE "t5"
-#define NJ_T5_STEPS_MAX 8
 #define NJ_T5_WIDTH_MAX 65536 // D, F and H*E
 #define NJ_T5_LAYERS_MAX 256  // of each stack
 #define NJ_T5_VOCABULARY_MAX (1 << 24)
@@ -31,6 +30,7 @@
 #define NJ_T5_BUCKETS_MAX 4096
 #define NJ_T5_DISTANCE_MAX 65536
 #define NJ_T5_POSITIONS_MAX (1 << 30)
+#define NJ_T5_WORDS_MAX (1 << 20)
 
 typedef struct {
     uint32_t D, H, E, F, V;
@@ -54,7 +54,8 @@ NJ_CHECKED nj_status nj_t5_config_read(const json_t *json, const char *what, nj_
 
 /// Checks every tensor of the model (presence, shape, finite values; tensors the model does not use are ignored) and appends
 /// them as one float32 safetensors file to `out`: the bundle's "weights" section. encoder/decoder.embed_tokens copies are dropped;
-/// where shared.weight is missing, one of them becomes it. Nothing is read before every shape has been checked.
+/// where shared.weight is missing, one of them becomes it; encoder.whole_word_embeddings.weight is kept where it is there. Nothing is read
+/// before every shape has been checked.
 ///
 /// Returns   NJ_INPUT with file, tensor, rule and both numbers; NJ_NO_MEMORY. `out` may then hold a partial file
 /// Proof     tests/unit/t5/test_weights.c
@@ -64,6 +65,9 @@ NJ_CHECKED nj_status nj_t5_weights_convert(const nj_t5_config *config, const nj_
 /// Appends a "weights" section with the tensors of this shape (tied head) and seeded random values. NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_t5_weights_random(const nj_t5_config *config, uint64_t seed, nj_buffer *out,
                                           nj_error *err);
+
+/// Rows of a section's table of whole words (P5): the number of a token's word is below it. 0: the model has none.
+uint32_t nj_t5_word_count(const nj_tensor_set *weights);
 
 typedef struct nj_t5 nj_t5;
 
@@ -90,13 +94,15 @@ size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_model_limits *li
 /// the engine's own: what breaks them asserts.
 ///
 ///   tokens  [offset[B]]  token ids, each below V
+///   words   [offset[B]]  the word that each token belongs to, below nj_t5_word_count: its row is added to the token's embedding; NULL: none
+///                        is added
 ///   offset  [B + 1]      user b's tokens are offset[b] .. offset[b+1]; at least one each; offset[0] = 0
 ///
-/// Order     with kernels of class "exact" a user's bits depend on that user's tokens alone, not on the batch or its order
-/// Source    Raffel et al. 2020, section 2.1; transformers 5.17, modeling_t5.py
+/// Order     with kernels of class "exact" a user's bits depend on that user's tokens and words alone, not on the batch or its order
+/// Source    Raffel et al. 2020, section 2.1; transformers 5.17, modeling_t5.py; words: Geng et al. 2022, section 3.2
 /// Proof     tests/unit/t5/test_model.c against double precision; tests/parity/test_t5_teacher_forced.c
 void nj_t5_begin_batch(nj_t5 *model, const nj_model_limits *limits, const uint32_t *tokens,
-                       const uint32_t *offset, uint32_t B, nj_arena *arena);
+                       const uint32_t *words, const uint32_t *offset, uint32_t B, nj_arena *arena);
 
 /// The encoder's output of the batch, [offset[B], D]; borrowed until the arena is rewound. For parity tests.
 const float *nj_t5_encoder_output(const nj_t5 *model);

@@ -95,7 +95,7 @@ nj_status nj_t5_fill_tables(nj_t5 *model, nj_error *err)
     model->prefixes = (nj_t5_prefix_table){0};
     model->batch = (nj_t5_batch){.limits = limits, .B = 1};
     nj_t5_claim_batch(model, &claim);
-    nj_t5_claim_decoder(model, &claim);
+    nj_t5_begin_decoder(model, &claim);
     if (model->encoder_tokens.q != NULL) {
         fill_token_table(model, &model->encoder, &model->encoder_tokens);
         fill_token_table(model, &model->decoder, &model->decoder_tokens);

@@ -148,7 +148,7 @@ void *nj_t5_walk_slot(const nj_t5_walk *walk, nj_t5 *model)
 
 size_t nj_t5_tensor_count(const nj_t5_config *config)
 {
-    size_t count = 2; // embedding and head
+    size_t count = 3; // embedding, head and whole words
     nj_t5_walk walk = nj_t5_walk_begin(config);
     while (nj_t5_walk_next(&walk)) {
         count++;

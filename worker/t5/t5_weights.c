@@ -13,6 +13,23 @@ static const char *find_embedding_name(const nj_tensor_set *tensors)
     return NJ_T5_EMBEDDING;
 }
 
+uint32_t nj_t5_word_count(const nj_tensor_set *weights)
+{
+    const nj_tensor *words = nj_tensor_set_find(weights, NJ_T5_WORDS);
+    return words == NULL ? 0 : (uint32_t)nj_min_size(words->shape[0], NJ_T5_WORDS_MAX);
+}
+
+// Numbers begin at 0, which special tokens have.
+static nj_status want_words(nj_weights_list *list, const nj_t5_config *config,
+                            const nj_tensor_set *tensors, nj_error *err)
+{
+    const size_t shape[] = {nj_t5_word_count(tensors), config->D};
+    if (nj_tensor_set_find(tensors, NJ_T5_WORDS) == NULL) {
+        return NJ_OK;
+    }
+    return nj_weights_want(list, tensors, NJ_T5_WORDS, NJ_T5_WORDS, shape, 2, err);
+}
+
 static nj_status want_all(nj_weights_list *list, const nj_t5_config *config,
                           const nj_tensor_set *tensors, nj_error *err)
 {
@@ -21,6 +38,9 @@ static nj_status want_all(nj_weights_list *list, const nj_t5_config *config,
                                        vocabulary, 2, err);
     if (status == NJ_OK && nj_tensor_set_find(tensors, NJ_T5_HEAD) != NULL) {
         status = nj_weights_want(list, tensors, NJ_T5_HEAD, NJ_T5_HEAD, vocabulary, 2, err);
+    }
+    if (status == NJ_OK) {
+        status = want_words(list, config, tensors, err);
     }
     nj_t5_walk walk = nj_t5_walk_begin(config);
     while (status == NJ_OK && nj_t5_walk_next(&walk)) {
