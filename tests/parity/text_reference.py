@@ -15,11 +15,14 @@ import re
 import sentencepiece
 import tokenizers
 import torch
+import transformers
 import yaml
 from tokenizers import decoders
 from transformers import T5Tokenizer
 from transformers.modeling_outputs import BaseModelOutput
 
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
 MARK = "[PH]"  # stands in the text where a vector stands in the stream: an added token, as LLaRA's authors have it
 EXTRA_IDS = 100  # of T5
 LLAMA_DECODER = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
@@ -196,8 +199,8 @@ def search(model, inputs, allowed, W, tokens_max, end, length_penalty=1.0, early
         fill.update(length_penalty=length_penalty, early_stopping=early_stopping)
     if allowed is not None:
         fill["prefix_allowed_tokens_fn"] = lambda _, tokens: allowed(tokens[start:].tolist())
-    if "encoder_outputs" in inputs:  # generate() repeats it in its place
-        inputs = dict(inputs, encoder_outputs=BaseModelOutput(inputs["encoder_outputs"].last_hidden_state))
+    if "encoder_outputs" in inputs:  # generate() repeats it in its place, and keeps no more layers of a decoder than the encoder has
+        inputs = dict(inputs, encoder_outputs=BaseModelOutput(inputs["encoder_outputs"].last_hidden_state), use_cache=False)
     with torch.no_grad():
         out = model.generate(**inputs, **fill)
     found = []
@@ -329,8 +332,10 @@ def answer(reference, prompt, user, W, tokens_max=1 << 30, keep_history=False):
     options = dict(W=W, end=prompt.end, length_penalty=penalty, early_stopping=stop, start=reference.start)
     said = {"user": user["user"], "items": [], "scores": []}
     name_of = prompt.items.ids
+    rows = prompt.allowed_rows(user, keep_history)
+    if prompt.kind != "text" and not rows:
+        return said, ids
     if prompt.kind == "item":
-        rows = prompt.allowed_rows(user, keep_history)
         allowed, ends = item_rule(prompt, rows)
         longest = max(len(string) for string in prompt.strings) + 1
         for tokens, score in search(reference.model, inputs, allowed, tokens_max=longest, **options):
@@ -340,7 +345,6 @@ def answer(reference, prompt, user, W, tokens_max=1 << 30, keep_history=False):
                 said["items"].append(name_of[row])
                 said["scores"].append(score)
     elif prompt.kind == "list":
-        rows = prompt.allowed_rows(user, keep_history)
         allowed, ends, walk = list_rule(prompt, rows)
         tokens, score = search(reference.model, inputs, allowed, tokens_max=prompt.answer.get("tokens", 64), **options)[0]
         ended = tokens[-1] == prompt.end
