@@ -16,8 +16,9 @@ enum {
     NJ_PROMPT_NEEDS_CANDIDATES = 1u << 1,
     NJ_PROMPT_NEEDS_USER = 1u << 2,
     NJ_PROMPT_NEEDS_TEXT = 1u << 3,
-    NJ_PROMPT_ANSWERS_TEXT = 1u << 4, // free text, and no items
-    NJ_PROMPT_NEEDS_ALL = (1u << 5) - 1,
+    NJ_PROMPT_ANSWERS_TEXT = 1u << 4,    // free text, and no items
+    NJ_PROMPT_ANSWERS_STRINGS = 1u << 5, // items by their strings, or lists of them
+    NJ_PROMPT_NEEDS_ALL = (1u << 6) - 1,
 };
 
 // Little-endian, at the section's beginning.

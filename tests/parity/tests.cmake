@@ -18,6 +18,9 @@ set_tests_properties(parity_train_transformers PROPERTIES LABELS parity TIMEOUT 
 add_test(NAME parity_decoder_only_transformers COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/parity/decoder_only_transformers)
 set_tests_properties(parity_decoder_only_transformers PROPERTIES LABELS soak TIMEOUT 1200 SKIP_RETURN_CODE 77
         ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+add_test(NAME parity_text_models_transformers COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/parity/text_models_transformers)
+set_tests_properties(parity_text_models_transformers PROPERTIES LABELS soak TIMEOUT 1200 SKIP_RETURN_CODE 77
+        ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 nj_test(parity/test_encoder_golden.c LIBS nj_encoder nj_text LABEL parity)
 add_executable(wordpiece_tokens parity/wordpiece_tokens.c)
 target_link_libraries(wordpiece_tokens PRIVATE nj_text)
