@@ -48,17 +48,36 @@ static nj_status check_vocabulary(const nj_prompt_compiler *c)
                          nj_tokenizer_path(c->tokenizer), count - 1, c->model->V - 1);
 }
 
+static bool wants_vectors(const nj_prompt_compiler *c)
+{
+    return nj_prompt_text_has(&c->spec.item, NJ_PART_VECTOR) ||
+           nj_prompt_text_has(&c->spec.candidate, NJ_PART_VECTOR);
+}
+
 static nj_status check_vectors(const nj_prompt_compiler *c)
 {
-    const bool wants = nj_prompt_text_has(&c->spec.item, NJ_PART_VECTOR) ||
-                       nj_prompt_text_has(&c->spec.candidate, NJ_PART_VECTOR);
-    return !wants || c->model->has_vectors
+    return !wants_vectors(c) || c->model->has_vectors
                ? NJ_OK
                : nj_fail(c->err, NJ_CONFIG,
                          "%s: line %" PRIu32
                          ": {vector} wants a vector of each item and the model's "
                          "projector, which are not given",
                          c->spec.path, c->spec.item.line);
+}
+
+static nj_status check_sids(const nj_prompt_compiler *c)
+{
+    const nj_prompt_spec *spec = &c->spec;
+    const bool wants = spec->answer == NJ_SAYS_SID ||
+                       nj_prompt_text_has(&spec->item, NJ_PART_SID) ||
+                       nj_prompt_text_has(&spec->candidate, NJ_PART_SID) ||
+                       nj_prompt_text_has(nj_prompt_compile_answer(c), NJ_PART_SID);
+    return !wants || c->sids != NULL
+               ? NJ_OK
+               : nj_fail(c->err, NJ_CONFIG,
+                         "%s: items have no semantic IDs: {sid} and answer.kind sid need "
+                         "--catalogue",
+                         spec->path);
 }
 
 static nj_status open_sources(nj_prompt_compiler *c)
@@ -72,6 +91,9 @@ static nj_status open_sources(nj_prompt_compiler *c)
     }
     if (status == NJ_OK) {
         status = check_vectors(c);
+    }
+    if (status == NJ_OK) {
+        status = check_sids(c);
     }
     if (status == NJ_OK) {
         nj_prompt_encoder_init(&c->encoder, c->tokenizer, c->model->has_words);
@@ -291,7 +313,7 @@ static void take_needs(nj_prompt_compiler *c)
     c->prompt.needs_candidates = nj_prompt_text_has(text, NJ_PART_CANDIDATES);
     c->prompt.row_count = (uint32_t)c->items->count;
     c->prompt.counts_words = c->model->has_words;
-    c->prompt.has_vectors = c->model->has_vectors;
+    c->prompt.has_vectors = wants_vectors(c);
 }
 
 static nj_status pack_sections(nj_prompt_compiler *c)

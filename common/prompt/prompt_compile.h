@@ -60,7 +60,7 @@ void nj_prompt_sections_fini(nj_prompt_sections *made);
 
 /// Reads everything, tokenizes and checks that it fits.
 ///
-///   items, sids       the catalogue's
+///   items, sids       the catalogue's; sids NULL: there are no semantic IDs, and a prompt.yaml that has "{sid}" or answers with them is refused
 ///   level_token_base  [L] as in template.h; read only where a prompt has "{sid}"
 ///
 /// Errors  NJ_CONFIG: prompt.yaml, with its line and rule: unknown keys and placeholders (with those that are), a prompt that exceeds the

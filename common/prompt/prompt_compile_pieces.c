@@ -21,7 +21,7 @@ void nj_prompt_compile_name(const nj_prompt_compiler *c, uint32_t row)
 static nj_status add_part(nj_prompt_compiler *c, const nj_prompt_part *part, uint32_t row)
 {
     const uint32_t vector = NJ_PROMPT_VECTOR | row;
-    const uint32_t L = c->sids->level_count;
+    const uint32_t L = c->sids != NULL ? c->sids->level_count : 0;
     uint32_t codes[NJ_LEVELS_MAX];
     nj_slice text = {0};
     nj_status status;

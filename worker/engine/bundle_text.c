@@ -37,12 +37,12 @@ nj_status nj_bundle_text_rows(const nj_bundle_text_request *request, nj_catalogu
 {
     nj_idlist_builder ids;
     const bool has_texts = request->prompt.texts_path != NULL;
-    const nj_item_text_reading reading = {
-        .path = has_texts ? request->prompt.texts_path : request->prompt.token_ids_path,
-        .id_column = has_texts ? NULL : TOKEN_IDS_COLUMN,
-        .takes_numbers = true,
-        .take = take_id,
-        .context = &ids};
+    const nj_item_text_reading reading = {.path = has_texts ? request->prompt.texts_path
+                                                            : request->prompt.token_ids_path,
+                                          .id_column = has_texts ? NULL : TOKEN_IDS_COLUMN,
+                                          .takes_numbers = true,
+                                          .take = take_id,
+                                          .context = &ids};
     if (reading.path == NULL) {
         return nj_fail(err, NJ_USAGE,
                        "there is neither a catalogue nor a table of items: give --catalogue, "
@@ -68,9 +68,9 @@ nj_status nj_bundle_text_make(const nj_bundle_text_request *request, const nj_pr
                                    &out->prompt, err);
     }
     if (status == NJ_OK && request->collaborative_path != NULL) {
-        status = nj_bundle_vectors_make(request->collaborative_path,
-                                        request->collaborative_ids_path, &catalogue->items,
-                                        NJ_VECTORS_GIVEN, &out->collaborative, err);
+        status =
+            nj_bundle_vectors_make(request->collaborative_path, request->collaborative_ids_path,
+                                   &catalogue->items, NJ_VECTORS_GIVEN, &out->collaborative, err);
     }
     return status;
 }
@@ -177,7 +177,11 @@ nj_status nj_bundle_text_check(const nj_sections *sections, const nj_catalogue_v
         status = check_vectors(sections, &config, view->sids.row_count, prompt.has_vectors, err);
     }
     if (status == NJ_OK && prompt.answer == NJ_SAYS_SID) {
-        status = nj_catalogue_view_check_vocabulary(view, config.V, err);
+        status = prompt.needs_candidates
+                     ? nj_fail(err, NJ_CONFIG,
+                               "the prompt has {candidates}, and is answered by any semantic ID: "
+                               "candidates need answer.kind item or list")
+                     : nj_catalogue_view_check_vocabulary(view, config.V, err);
     }
     nj_prompt_close(&prompt);
     return status;
