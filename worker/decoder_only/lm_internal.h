@@ -4,13 +4,13 @@
 
 #include "common/base/checked.h"
 #include "worker/decoder_only/lm.h"
+#include "worker/model/checkpoint.h"
 #include "worker/model/claim.h"
 #include "worker/model/lineage.h"
 #include "worker/model/weights.h"
 
 #define NJ_LM_EMBEDDING "model.embed_tokens.weight"
 #define NJ_LM_HEAD "lm_head.weight"
-#define NJ_LM_PROJECTOR "projector."
 
 // Rows of queries, those of all heads that share keys, that meet the keys at a time.
 #define NJ_LM_QUERY_ROWS 128

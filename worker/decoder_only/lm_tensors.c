@@ -46,10 +46,10 @@ static const tensor_rule LAYER[] = {
 // Those behind the first are of the projector.
 static const tensor_rule MODEL[] = {
     {"model.norm.weight", offsetof(nj_lm, final_norm), false, false, SIZE_D, SIZE_NONE},
-    {NJ_LM_PROJECTOR "0.weight", offsetof(nj_lm, project_in.weight), true, false, SIZE_P, SIZE_C},
-    {NJ_LM_PROJECTOR "0.bias", offsetof(nj_lm, project_in.bias), false, false, SIZE_P, SIZE_NONE},
-    {NJ_LM_PROJECTOR "2.weight", offsetof(nj_lm, project_out.weight), true, false, SIZE_D, SIZE_P},
-    {NJ_LM_PROJECTOR "2.bias", offsetof(nj_lm, project_out.bias), false, false, SIZE_D, SIZE_NONE},
+    {NJ_PROJECTOR "0.weight", offsetof(nj_lm, project_in.weight), true, false, SIZE_P, SIZE_C},
+    {NJ_PROJECTOR "0.bias", offsetof(nj_lm, project_in.bias), false, false, SIZE_P, SIZE_NONE},
+    {NJ_PROJECTOR "2.weight", offsetof(nj_lm, project_out.weight), true, false, SIZE_D, SIZE_P},
+    {NJ_PROJECTOR "2.bias", offsetof(nj_lm, project_out.bias), false, false, SIZE_D, SIZE_NONE},
 };
 
 #define RULE_COUNT(rules) (sizeof(rules) / sizeof((rules)[0]))

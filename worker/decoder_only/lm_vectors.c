@@ -12,7 +12,7 @@
 
 nj_status nj_lm_projector_read(const nj_tensor_set *tensors, nj_lm_config *config, nj_error *err)
 {
-    const nj_tensor *tensor = nj_tensor_set_find(tensors, NJ_LM_PROJECTOR "0.weight");
+    const nj_tensor *tensor = nj_tensor_set_find(tensors, NJ_PROJECTOR "0.weight");
     config->vector_width = 0;
     config->vector_hidden = 0;
     if (tensor == NULL) {
