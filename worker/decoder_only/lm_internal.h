@@ -9,7 +9,8 @@
 #include "worker/model/lineage.h"
 #include "worker/model/weights.h"
 
-#define NJ_LM_EMBEDDING "model.embed_tokens.weight"
+#define NJ_LM_MODEL "model."
+#define NJ_LM_EMBEDDING NJ_LM_MODEL "embed_tokens.weight"
 #define NJ_LM_HEAD "lm_head.weight"
 
 // Rows of queries, those of all heads that share keys, that meet the keys at a time.
@@ -120,6 +121,7 @@ typedef struct {
     const nj_lm_config *config;
     uint32_t layer; // config->layers: what stands behind them
     size_t rule;
+    bool bare; // set by who walks over a checkpoint whose names have no "model." in front
 
     // The tensor of the last successful nj_lm_walk_next.
     char name[NJ_WEIGHT_NAME_BYTES];
@@ -127,12 +129,15 @@ typedef struct {
     size_t dim_count;
     bool is_linear;                   // its slot is an nj_linear, else a const float *
     bool optional;                    // there in every layer or in none
+    bool denied;                      // by config.json
     char first[NJ_WEIGHT_NAME_BYTES]; // the same tensor of layer 0
 } nj_lm_walk;
 
 nj_lm_walk nj_lm_walk_begin(const nj_lm_config *config);
 /// False behind the last tensor.
 bool nj_lm_walk_next(nj_lm_walk *walk);
+/// What a checkpoint calls a tensor.
+const char *nj_lm_walk_stored(const nj_lm_walk *walk, const char *name);
 /// Whether the set has the walk's tensor or must have it: an optional one must where layer 0 has it.
 bool nj_lm_walk_wants(const nj_lm_walk *walk, const nj_tensor_set *tensors);
 /// The field of `model` that the walk's tensor fills: nj_linear * or const float **.
