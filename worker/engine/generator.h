@@ -51,8 +51,8 @@ typedef struct {
     const uint32_t *prefix; // [prefix_count] each below V; borrowed while the generator is opened
     uint32_t prefix_count;
     const nj_lm_vectors *vectors; // that prompts may hold; NULL: none
-    uint32_t sequence_max; // the longest S behind the prefix
-    uint32_t steps_max;    // tokens of the longest answer
+    uint32_t sequence_max;        // the longest S behind the prefix
+    uint32_t steps_max;           // tokens of the longest answer
 } nj_generator_use;
 
 // What the users of a batch are asked, packed end to end. Borrowed until the batch's last step.
