@@ -33,6 +33,7 @@ typedef struct {
     bool has_words;
     bool has_vectors;
     uint32_t history_max;   // asked for by the user; 0: as many as fit
+    uint32_t end_token;     // config.json's eos_token_id; NJ_TOKENIZER_NONE where it says none
     const uint8_t *retired; // [N]; NULL when none is
 } nj_prompt_model;
 
@@ -54,7 +55,8 @@ void nj_prompt_sections_fini(nj_prompt_sections *made);
 
 /// Reads everything, tokenizes and checks that it fits.
 ///
-///   items, sids       the catalogue's; level_token_base [L] as in template.h
+///   items, sids       the catalogue's; level_token_base [L] as in template.h. sids NULL: there are no semantic IDs, and who asks for them in
+///                     prompt.yaml is refused
 ///
 /// Errors  NJ_CONFIG: prompt.yaml, with its line and rule: unknown keys and placeholders (with those that are), a prompt that exceeds the
 ///         context (both numbers); the tokenizer has more tokens than the model (both numbers); NJ_INPUT: the texts, an item without a

@@ -38,11 +38,13 @@ typedef struct nj_tokenizer nj_tokenizer;
 ///         model, normalizer, pre-tokenizer, pattern or post-processor that is not known
 NJ_CHECKED nj_status nj_tokenizer_open(const char *path, nj_tokenizer **out, nj_error *err);
 
-/// The same from bytes in memory, copied where they are needed: a tokenizer.json, or a SentencePiece model behind the JSON that
-/// nj_tokenizer_pack puts in front of it. `what` names them in errors.
+/// The same from bytes in memory, copied where they are needed: a tokenizer.json, or what nj_tokenizer_pack wrote. `what` names them in errors.
 NJ_CHECKED nj_status nj_tokenizer_open_bytes(nj_slice bytes, const char *what, nj_tokenizer **out,
                                              nj_error *err);
-/// Appends the bytes of which nj_tokenizer_open_bytes makes this tokenizer again: its file, and what stood beside it.
+/// Appends the bytes of which nj_tokenizer_open_bytes makes this tokenizer again: its file, read once more, and before a SentencePiece
+/// model what tokenizer_config.json says of it.
+///
+/// Errors  NJ_INPUT: the tokenizer was itself opened from bytes; NJ_NOT_FOUND, NJ_IO, NJ_NO_MEMORY. `out` may hold a part then
 NJ_CHECKED nj_status nj_tokenizer_pack(const nj_tokenizer *tokenizer, nj_buffer *out,
                                        nj_error *err);
 
@@ -60,6 +62,11 @@ void nj_tokenizer_close(nj_tokenizer **tokenizer);
 /// Proof   tests/unit/text/test_tokenizer.c, tests/parity/tokenizer_parity.py
 NJ_CHECKED nj_status nj_tokenizer_encode(const nj_tokenizer *tokenizer, nj_slice text, bool special,
                                          nj_buffer *ids, nj_error *err);
+
+/// The same of text that stands directly behind a token that is cut out of the text it is in, as an added token is: what a tokenizer puts
+/// in front of a text's beginning it may leave out here. Without the special tokens around a text.
+NJ_CHECKED nj_status nj_tokenizer_encode_behind(const nj_tokenizer *tokenizer, nj_slice text,
+                                                nj_buffer *ids, nj_error *err);
 
 /// Appends the text of ids as HuggingFace's decode with skip_special_tokens=True and clean_up_tokenization_spaces=False gives it. Bytes
 /// that are no UTF-8 become U+FFFD.

@@ -532,11 +532,12 @@ static void make_item_sections(void)
     nj_buffer_init(&block, 1u << 16);
     make_attributes(&section, &block);
     save_shelf("attributes", 0, &section);
-    for (nj_vector_form form = NJ_VECTORS_F32; form <= NJ_VECTORS_F16; form++) {
+    static const char *const NAMES[] = {"vectors-f32", "vectors-f16", "collaborative"};
+    for (nj_vector_form form = NJ_VECTORS_F32; form <= NJ_VECTORS_GIVEN; form++) {
         nj_buffer_clear(&section);
         nj_buffer_clear(&block);
         make_vectors(form, &section, &block);
-        save_shelf(form == NJ_VECTORS_F32 ? "vectors-f32" : "vectors-f16", 1, &section);
+        save_shelf(NAMES[form], form == NJ_VECTORS_GIVEN ? 3 : 1, &section);
     }
     nj_buffer_clear(&section);
     make_neighbours(&section);

@@ -19,6 +19,11 @@ static void claim_chunk(nj_lm *model, nj_claim *claim)
                          nj_lm_columns(limits->sequence_max) + limits->steps_max;
     batch->x = nj_claim_floats(claim, 1, chunk, model->D_row);
     batch->normed = nj_claim_floats(claim, 1, chunk, model->D_row);
+    if (config->vector_width > 0) {
+        batch->vectors = nj_claim_floats(claim, 1, chunk, config->vector_width);
+        batch->projecting = nj_claim_floats(claim, 1, chunk, config->vector_hidden);
+        batch->vector_row = nj_claim_bytes(claim, 1, chunk, sizeof(uint32_t));
+    }
     batch->q = nj_claim_floats(claim, 1, chunk, model->HE_row);
     batch->k = nj_claim_floats(claim, 1, chunk, model->HE_row);
     batch->v = nj_claim_floats(claim, 1, chunk, model->HE_row);
@@ -29,8 +34,9 @@ static void claim_chunk(nj_lm *model, nj_claim *claim)
     batch->mixed = nj_claim_floats(claim, 1, queries, config->E);
     batch->part = nj_claim_floats(claim, 1, queries, config->E);
     batch->scores = nj_claim_floats(claim, 1, queries, nj_claim_row(sight));
-    batch->tail_keys = nj_claim_bytes(claim, chunk, NJ_LM_STEPS_MAX, sizeof(float *));
-    batch->tail_values = nj_claim_bytes(claim, chunk, NJ_LM_STEPS_MAX, sizeof(float *));
+    batch->tail_keys = nj_claim_bytes(claim, chunk, limits->steps_max, sizeof(float *));
+    batch->tail_values = nj_claim_bytes(claim, chunk, limits->steps_max, sizeof(float *));
+    batch->tail = nj_claim_bytes(claim, 1, limits->steps_max, sizeof(float *));
     batch->row_user = nj_claim_bytes(claim, 1, chunk, sizeof(uint32_t));
     batch->row_position = nj_claim_bytes(claim, 1, chunk, sizeof(uint32_t));
 }
@@ -51,7 +57,7 @@ void nj_lm_claim_batch(nj_lm *model, nj_claim *claim)
     batch->step_values = nj_claim_floats(claim, config->layers * kept, limits->rows_max, width);
     batch->last_keys = nj_claim_floats(claim, 1, limits->chunk_rows_max, width);
     batch->last_values = nj_claim_floats(claim, 1, limits->chunk_rows_max, width);
-    nj_lineage_claim(claim, limits->rows_max, &batch->lineage);
+    nj_lineage_claim(claim, limits->rows_max, limits->steps_max, &batch->lineage);
     claim_chunk(model, claim);
 }
 

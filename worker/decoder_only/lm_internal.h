@@ -4,6 +4,7 @@
 
 #include "common/base/checked.h"
 #include "worker/decoder_only/lm.h"
+#include "worker/model/checkpoint.h"
 #include "worker/model/claim.h"
 #include "worker/model/lineage.h"
 #include "worker/model/weights.h"
@@ -63,8 +64,11 @@ typedef struct {
     float *last_values; // [chunk_rows_max, G*E]
 
     // Scratch of one chunk of rows.
-    float *x;               // [chunk, D_row] residual stream
-    float *normed;          // [chunk, D_row]
+    float *x;       // [chunk, D_row] residual stream
+    float *normed;  // [chunk, D_row]
+    float *vectors; // [chunk, vector_width] of the items among a chunk's tokens; NULL: no projector
+    float *projecting;      // [chunk, vector_hidden]
+    uint32_t *vector_row;   // [chunk] of the chunk
     float *q;               // [chunk, HE_row] queries; then what they have mixed
     float *k;               // [chunk, HE_row]
     float *v;               // [chunk, HE_row]
@@ -77,8 +81,9 @@ typedef struct {
     uint32_t *row_user;     // [chunk] of the rows at hand
     uint32_t *row_position; // [chunk] from 0, prefix included
 
-    const float **tail_keys;   // [chunk, NJ_LM_STEPS_MAX] of one user's rows
-    const float **tail_values; // [chunk, NJ_LM_STEPS_MAX]
+    const float **tail_keys;   // [chunk, steps_max] of one user's rows
+    const float **tail_values; // [chunk, steps_max]
+    const float **tail;        // [steps_max] of one row and one group of heads
 
     // The announced step, borrowed until the next.
     nj_lineage lineage;
@@ -88,12 +93,15 @@ typedef struct {
 
 struct nj_lm {
     nj_lm_config config;
-    const nj_kernels *kernels; // borrowed
-    nj_arena arena;            // owned: layers, packed weights, positions, the prefix
-    nj_lm_layer *layers;       // [layers]
-    const float *final_norm;   // [D]
-    const float *embedding;    // [V, D]
-    nj_linear head;            // [V, D]
+    const nj_kernels *kernels;    // borrowed
+    nj_arena arena;               // owned: layers, packed weights, positions, the prefix
+    nj_lm_layer *layers;          // [layers]
+    const float *final_norm;      // [D]
+    const float *embedding;       // [V, D]
+    nj_linear head;               // [V, D]
+    nj_lm_projection project_in;  // [P, C] of items' vectors; with biases
+    nj_lm_projection project_out; // [D, P]
+    nj_lm_vectors vectors;        // all zero: no token stands for one
     uint32_t position_max;
     float *cosines; // [position_max, E/2]
     float *sines;
@@ -156,8 +164,13 @@ void nj_lm_claim_batch(nj_lm *model, nj_claim *claim);
 
 // ---- layers (lm_layers.c): rows [0, rows) of the chunk at hand ----
 
-/// Copies embeddings of tokens [rows] into batch.x.
+/// Copies embeddings of tokens [rows] into batch.x, and projected vectors for those that stand for one.
 void nj_lm_embed(nj_lm *model, const uint32_t *tokens, size_t rows);
+/// The second half (lm_vectors.c): rows of batch.x whose tokens stand for vectors.
+void nj_lm_embed_vectors(nj_lm *model, const uint32_t *tokens, size_t rows);
+/// Whether the vectors are of this model, and finite. `vectors` may be NULL.
+NJ_CHECKED nj_status nj_lm_vectors_check(const nj_lm_config *config, const nj_lm_vectors *vectors,
+                                         nj_error *err);
 /// Queries, keys and values of batch.x into batch.q, k and v: biased, normed and turned to row_position.
 void nj_lm_project(nj_lm *model, const nj_lm_layer *layer, size_t rows);
 /// The same in two halves, for rows whose queries are not all wanted: keys and values of batch.x, which leave batch.normed; then queries of

@@ -110,9 +110,13 @@ static nj_status check_positions(const nj_lm_config *config, uint32_t position_m
 
 nj_status nj_lm_open(const nj_lm_config *config, const nj_tensor_set *weights,
                      const nj_kernels *kernels, const uint32_t *prefix, uint32_t prefix_count,
-                     uint32_t position_max, nj_lm **out, nj_error *err)
+                     uint32_t position_max, const nj_lm_vectors *vectors, nj_lm **out,
+                     nj_error *err)
 {
     nj_status status = check_positions(config, position_max, err);
+    if (status == NJ_OK) {
+        status = nj_lm_vectors_check(config, vectors, err);
+    }
     if (status == NJ_OK) {
         status = check_shapes(config, weights, err);
     }
@@ -129,6 +133,7 @@ nj_status nj_lm_open(const nj_lm_config *config, const nj_tensor_set *weights,
     model->kernels = kernels;
     model->position_max = position_max;
     model->prefix_count = prefix_count;
+    model->vectors = vectors != NULL ? *vectors : (nj_lm_vectors){0};
     nj_lm_set_rows(model);
     status = nj_arena_init(&model->arena, bytes, err);
     if (status != NJ_OK) {

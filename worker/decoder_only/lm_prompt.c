@@ -161,7 +161,7 @@ static void check_batch(const nj_lm *model, const nj_model_limits *limits, const
                         uint32_t B)
 {
     assert(B <= limits->users_max && offset[0] == 0 && offset[B] <= limits->tokens_max);
-    assert(limits->steps_max >= 1 && limits->steps_max <= NJ_LM_STEPS_MAX);
+    assert(limits->steps_max >= 1 && limits->steps_max <= NJ_MODEL_STEPS_MAX);
     assert(limits->chunk_rows_max >= 1);
     assert(model->prefix_count + limits->sequence_max + limits->steps_max - 1 <=
            model->position_max);

@@ -2,7 +2,16 @@
 
 #include "worker/decoder_only/lm_internal.h"
 
-typedef enum { SIZE_NONE, SIZE_D, SIZE_HE, SIZE_GE, SIZE_E, SIZE_F } size_letter;
+typedef enum {
+    SIZE_NONE,
+    SIZE_D,
+    SIZE_HE,
+    SIZE_GE,
+    SIZE_E,
+    SIZE_F,
+    SIZE_C, // of the projector
+    SIZE_P,
+} size_letter;
 
 typedef struct {
     const char *name;
@@ -34,8 +43,13 @@ static const tensor_rule LAYER[] = {
     PROJECTION("mlp.down_proj", down, SIZE_D, SIZE_F),
 };
 
+// Those behind the first are of the projector.
 static const tensor_rule MODEL[] = {
     {"model.norm.weight", offsetof(nj_lm, final_norm), false, false, SIZE_D, SIZE_NONE},
+    {NJ_PROJECTOR "0.weight", offsetof(nj_lm, project_in.weight), true, false, SIZE_P, SIZE_C},
+    {NJ_PROJECTOR "0.bias", offsetof(nj_lm, project_in.bias), false, false, SIZE_P, SIZE_NONE},
+    {NJ_PROJECTOR "2.weight", offsetof(nj_lm, project_out.weight), true, false, SIZE_D, SIZE_P},
+    {NJ_PROJECTOR "2.bias", offsetof(nj_lm, project_out.bias), false, false, SIZE_D, SIZE_NONE},
 };
 
 #define RULE_COUNT(rules) (sizeof(rules) / sizeof((rules)[0]))
@@ -53,6 +67,10 @@ static size_t get_size(const nj_lm_config *config, size_letter letter)
         return config->E;
     case SIZE_F:
         return config->F;
+    case SIZE_C:
+        return config->vector_width;
+    case SIZE_P:
+        return config->vector_hidden;
     case SIZE_NONE:
         break;
     }
@@ -84,13 +102,20 @@ static void describe(nj_lm_walk *walk, const tensor_rule *rule)
     walk->optional = rule->optional;
 }
 
+static size_t count_rules(const nj_lm_walk *walk)
+{
+    if (walk->layer < walk->config->layers) {
+        return RULE_COUNT(LAYER);
+    }
+    return walk->config->vector_width > 0 ? RULE_COUNT(MODEL) : 1;
+}
+
 // The rule at hand is that of the tensor given last, until the walk goes on.
 bool nj_lm_walk_next(nj_lm_walk *walk)
 {
     if (walk->name[0] != '\0') {
-        const bool in_layer = walk->layer < walk->config->layers;
         walk->rule++;
-        if (walk->rule == (in_layer ? RULE_COUNT(LAYER) : RULE_COUNT(MODEL))) {
+        if (walk->rule == count_rules(walk)) {
             walk->rule = 0;
             walk->layer++;
         }

@@ -58,9 +58,13 @@ nj_status nj_lm_weights_convert(const nj_lm_config *config, const nj_tensor_set 
                                 nj_buffer *out, nj_error *err)
 {
     nj_weights_list list = {0};
-    nj_status status = nj_weights_init(nj_lm_tensor_count(config), &list, err);
+    nj_lm_config wanted = *config;
+    nj_status status = nj_lm_projector_read(tensors, &wanted, err);
     if (status == NJ_OK) {
-        status = want_all(&list, config, tensors, err);
+        status = nj_weights_init(nj_lm_tensor_count(&wanted), &list, err);
+    }
+    if (status == NJ_OK) {
+        status = want_all(&list, &wanted, tensors, err);
     }
     if (status == NJ_OK) {
         status = check_unknown(&list, tensors, err);

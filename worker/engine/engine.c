@@ -32,10 +32,9 @@ static nj_status open_model(nj_engine *engine, const nj_sections *sections, nj_e
 
 static nj_status allocate(nj_engine *engine, nj_error *err)
 {
-    const nj_generator_prefix prefix = {engine->catalogue.template.before, engine->prefix_count};
+    const nj_generator_use use = nj_engine_use(engine);
     nj_status status = nj_generator_open(&engine->config, engine->tensors, engine->options.kernels,
-                                         engine->options.savings, &prefix, engine->plan.S,
-                                         engine->catalogue.trie.level_count, &engine->model, err);
+                                         engine->options.savings, &use, &engine->model, err);
     if (status == NJ_OK) {
         status = nj_arena_init(&engine->scratch_arena, engine->search_bytes, err);
     }

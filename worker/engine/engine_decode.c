@@ -21,17 +21,16 @@ typedef struct {
 } batch;
 
 static void run_search(nj_engine *engine, const nj_model_limits *limits, uint32_t W,
-                       const uint32_t *tokens, const uint32_t *offset,
-                       const nj_exclusions *exclusions, const uint64_t *draws, uint32_t B,
-                       nj_beam_result *results)
+                       const nj_prompts *prompts, const nj_exclusions *exclusions,
+                       const uint64_t *draws, nj_beam_result *results)
 {
     nj_beam_config config = engine->beam;
     config.W = W;
     config.user_keys = draws;
     const nj_beam_model model =
-        nj_generator_begin(engine->model, limits, tokens, offset, B, &engine->scratch_arena);
-    nj_beam_search(&engine->catalogue.trie, &config, &model, engine->options.kernels, exclusions, B,
-                   &engine->scratch_arena, results);
+        nj_generator_begin(engine->model, limits, prompts, &engine->scratch_arena);
+    nj_beam_search(&engine->catalogue.trie, &config, &model, engine->options.kernels, exclusions,
+                   prompts->B, &engine->scratch_arena, results);
 }
 
 static nj_status check_finite(bool finite, const nj_request *request, nj_error *err)
@@ -67,8 +66,8 @@ static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *req
     nj_arena_rewind(&engine->scratch_arena, 0);
     nj_beam_result *results =
         nj_arena_take(&engine->scratch_arena, engine->plan.B * sizeof *results);
-    run_search(engine, &engine->limits, engine->plan.W, b->tokens, b->offset, b->exclusions,
-               b->draws, b->count, results);
+    const nj_prompts prompts = {.tokens = b->tokens, .offset = b->offset, .B = b->count};
+    run_search(engine, &engine->limits, engine->plan.W, &prompts, b->exclusions, b->draws, results);
     for (uint32_t i = 0; i < b->count; i++) {
         nj_status status = check_finite(results[i].finite, &requests[b->index[i]], err);
         if (status != NJ_OK) {
@@ -86,15 +85,15 @@ static nj_status search_batch(nj_engine *engine, batch *b, const nj_request *req
 static nj_status widen_user(nj_engine *engine, batch *b, uint32_t i, const nj_request *request,
                             nj_error *err)
 {
-    const uint32_t *tokens = b->tokens + b->offset[i];
     const uint32_t offset[2] = {0, b->offset[i + 1] - b->offset[i]};
+    const nj_prompts prompts = {.tokens = b->tokens + b->offset[i], .offset = offset, .B = 1};
     list_slot *list = &b->lists[i];
     nj_status status = NJ_OK;
     for (uint32_t W = 2 * engine->plan.W; status == NJ_OK && !list->done; W *= 2) {
         nj_beam_result result;
         nj_arena_rewind(&engine->scratch_arena, 0);
-        run_search(engine, &engine->wide_limits, W, tokens, offset, &b->exclusions[i],
-                   b->draws != NULL ? b->draws + i : NULL, 1, &result);
+        run_search(engine, &engine->wide_limits, W, &prompts, &b->exclusions[i],
+                   b->draws != NULL ? b->draws + i : NULL, &result);
         status = check_finite(result.finite, request, err);
         if (status == NJ_OK) {
             list->done = make_list(engine, b, i, request, &result, W);

@@ -134,6 +134,8 @@ void nj_engine_policy_cold_list(nj_engine *engine, const nj_request *request,
 uint32_t nj_engine_beam(const nj_engine *engine);
 /// Fills plan, limits and beam from settings, options, config and catalogue. NJ_CONFIG when a size overflows.
 NJ_CHECKED nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err);
+/// How the model is opened, by the plan.
+nj_generator_use nj_engine_use(const nj_engine *engine);
 
 // ---- engine_masks.c ----
 

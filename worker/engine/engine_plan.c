@@ -141,12 +141,20 @@ static void plan_search(nj_engine *engine)
     }
 }
 
+nj_generator_use nj_engine_use(const nj_engine *engine)
+{
+    return (nj_generator_use){.prefix = engine->catalogue.template.before,
+                              .prefix_count = engine->prefix_count,
+                              .sequence_max = engine->plan.S,
+                              .steps_max = engine->limits.steps_max};
+}
+
 // All but the scratch: what stays the same whatever is decoded.
 static size_t table_bytes(const nj_engine *engine)
 {
-    const size_t model = nj_generator_model_bytes(
-        &engine->config, engine->options.kernels, engine->options.savings, engine->prefix_count,
-        engine->plan.S, engine->catalogue.trie.level_count);
+    const nj_generator_use use = nj_engine_use(engine);
+    const size_t model = nj_generator_model_bytes(&engine->config, engine->options.kernels,
+                                                  engine->options.savings, &use);
     size_t bytes;
     return nj_add_size(model, sizeof(nj_engine), &bytes) && // templates of prompts are in it
                    nj_add_size(bytes, nj_engine_masks_bytes(engine), &bytes) &&
