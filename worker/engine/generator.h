@@ -51,8 +51,8 @@ typedef struct {
     const uint32_t *prefix; // [prefix_count] each below V; borrowed while the generator is opened
     uint32_t prefix_count;
     const nj_lm_vectors *vectors; // that prompts may hold; NULL: none
-    uint32_t sequence_max; // the longest S behind the prefix
-    uint32_t steps_max;    // tokens of the longest answer
+    uint32_t sequence_max;        // the longest S behind the prefix
+    uint32_t steps_max;           // tokens of the longest answer
 } nj_generator_use;
 
 // What the users of a batch are asked, packed end to end. Borrowed until the batch's last step.
@@ -63,6 +63,10 @@ typedef struct {
         offset; // [B + 1] user b's tokens are offset[b] .. offset[b+1]; at least one each; offset[0] = 0
     uint32_t B;
 } nj_prompts;
+
+/// Completes the config by what is read off a "weights" section: nj_lm_projector_read.
+NJ_CHECKED nj_status nj_generator_weights_read(const nj_tensor_set *weights,
+                                               nj_generator_config *config, nj_error *err);
 
 /// nj_t5_word_count; a language model has no words.
 uint32_t nj_generator_word_count(const nj_generator_config *config, const nj_tensor_set *weights);
