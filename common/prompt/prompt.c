@@ -14,9 +14,9 @@ typedef struct {
 typedef struct {
     const nj_prompt *prompt;
     const nj_request *request;
-    nj_buffer *ids;                     // of USER and TEXT, piece after piece
+    nj_buffer *ids;                      // of USER and TEXT, piece after piece
     size_t id_end[NJ_PROMPT_PIECES_MAX]; // where each piece's ids end
-    const uint32_t *history;            // [history_count] that stand in the prompt
+    const uint32_t *history;             // [history_count] that stand in the prompt
     uint32_t history_count;
     uint32_t *tokens; // out
     uint32_t *words;  // out; NULL: not wanted
@@ -35,8 +35,7 @@ typedef struct {
 static token_span item_span(const nj_prompt *prompt, const nj_prompt_piece *piece,
                             nj_item_stand stand, uint32_t row)
 {
-    const uint64_t *offset =
-        prompt->offset + (size_t)piece->forms[stand] * prompt->row_count + row;
+    const uint64_t *offset = prompt->offset + (size_t)piece->forms[stand] * prompt->row_count + row;
     return (token_span){prompt->tokens + offset[0], (size_t)(offset[1] - offset[0])};
 }
 
@@ -132,8 +131,9 @@ static nj_status check_request(const writing *w)
                        NJ_SLICE_ARGS(request->user), request->text.size, NJ_PROMPT_TEXT_BYTES_MAX);
     }
     if (w->prompt->needs_candidates && request->candidate_count == 0) {
-        return fail_user(w, NJ_INPUT,
-                         "has no \"candidates\" of the catalogue, for which the prompt has a place");
+        return fail_user(
+            w, NJ_INPUT,
+            "has no \"candidates\" of the catalogue, for which the prompt has a place");
     }
     return NJ_OK;
 }
@@ -208,7 +208,8 @@ static uint32_t count_fitting(const writing *w, const nj_prompt_piece *piece, co
         if (!fits(sum, room)) {
             break;
         }
-        add_span(&behind, item_span(prompt, piece, kept == 0 ? NJ_ITEM_LAST : NJ_ITEM_INNER, row), 1);
+        add_span(&behind, item_span(prompt, piece, kept == 0 ? NJ_ITEM_LAST : NJ_ITEM_INNER, row),
+                 1);
         kept++;
     }
     return kept;
@@ -216,11 +217,11 @@ static uint32_t count_fitting(const writing *w, const nj_prompt_piece *piece, co
 
 static nj_status fail_room(const writing *w, extent least, extent room)
 {
-    return nj_fail(w->err, NJ_INPUT,
-                   "user \"%.*s\": his prompt has at least %zu tokens and %zu words, the model reads %zu "
-                   "and %zu: shorten his text or his candidates",
-                   NJ_SLICE_ARGS(w->request->user), least.tokens, least.words, room.tokens,
-                   room.words);
+    return nj_fail(
+        w->err, NJ_INPUT,
+        "user \"%.*s\": his prompt has at least %zu tokens and %zu words, the model reads %zu "
+        "and %zu: shorten his text or his candidates",
+        NJ_SLICE_ARGS(w->request->user), least.tokens, least.words, room.tokens, room.words);
 }
 
 static nj_status fit_history(writing *w, uint32_t items_max, uint32_t words_max)
@@ -228,8 +229,7 @@ static nj_status fit_history(writing *w, uint32_t items_max, uint32_t words_max)
     const extent room = {w->prompt->tokens_max, words_max > 0 ? words_max - 1 : SIZE_MAX};
     const nj_prompt_piece *piece = NULL;
     extent least = measure_rest(w, &piece);
-    const uint32_t count =
-        w->request->item_count < items_max ? w->request->item_count : items_max;
+    const uint32_t count = w->request->item_count < items_max ? w->request->item_count : items_max;
     if (piece != NULL && count > 0) {
         const uint32_t *rows = w->request->items + (w->request->item_count - count);
         w->history_count = count_fitting(w, piece, rows, count, least, room);

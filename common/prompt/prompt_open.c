@@ -46,13 +46,15 @@ static nj_status check_token(const opening *o, const char *section, size_t place
                              section, place, row, prompt->has_vectors ? prompt->row_count : 0);
     }
     if ((token & NJ_PROMPT_WORD) != 0 && !prompt->counts_words) {
-        return nj_fail(o->err, NJ_INPUT, "section \"%s\": token %zu begins a word, and none are counted",
-                       section, place);
+        return nj_fail(o->err, NJ_INPUT,
+                       "section \"%s\": token %zu begins a word, and none are counted", section,
+                       place);
     }
     return (token & ~NJ_PROMPT_WORD) < o->V
                ? NJ_OK
                : nj_fail(o->err, NJ_CONFIG,
-                         "section \"%s\": token %zu is %" PRIu32 ", the model's vocabulary has %" PRIu32
+                         "section \"%s\": token %zu is %" PRIu32
+                         ", the model's vocabulary has %" PRIu32
                          ": pack the bundle with the model's own tokenizer",
                          section, place, token & ~NJ_PROMPT_WORD, o->V);
 }
@@ -79,10 +81,11 @@ static nj_status find_parts(opening *o, const nj_section *section)
     }
     if (section->size < sizeof *h || h->piece_count > NJ_PROMPT_PIECES_MAX ||
         h->token_count > NJ_PROMPT_TOKENS_MAX) {
-        return nj_fail(o->err, NJ_INPUT,
-                       "section \"prompt\" has %zu bytes, its header has %zu and at most %d pieces and "
-                       "%d tokens",
-                       section->size, sizeof *h, NJ_PROMPT_PIECES_MAX, NJ_PROMPT_TOKENS_MAX);
+        return nj_fail(
+            o->err, NJ_INPUT,
+            "section \"prompt\" has %zu bytes, its header has %zu and at most %d pieces and "
+            "%d tokens",
+            section->size, sizeof *h, NJ_PROMPT_PIECES_MAX, NJ_PROMPT_TOKENS_MAX);
     }
     const size_t bytes = sizeof *h + h->piece_count * sizeof *o->entries +
                          h->token_count * sizeof *o->tokens + (size_t)h->text_bytes;
@@ -203,7 +206,8 @@ static nj_status take_piece(const opening *o, uint32_t place, taking *t)
     return nj_utf8_valid(piece->left.bytes, piece->left.size) &&
                    nj_utf8_valid(piece->right.bytes, piece->right.size)
                ? NJ_OK
-               : nj_fail(o->err, NJ_INPUT, "section \"prompt\": piece %" PRIu32 " is no UTF-8", place);
+               : nj_fail(o->err, NJ_INPUT, "section \"prompt\": piece %" PRIu32 " is no UTF-8",
+                         place);
 }
 
 static nj_status take_pieces(opening *o)
@@ -219,11 +223,12 @@ static nj_status take_pieces(opening *o)
     }
     if ((size_t)h->end_count + h->answer_separator_count != h->token_count - t.token ||
         t.text != h->text_bytes) {
-        return nj_fail(o->err, NJ_INPUT,
-                       "section \"prompt\": its pieces leave %zu tokens and %zu bytes of text, must be %zu "
-                       "and 0",
-                       h->token_count - t.token, h->text_bytes - t.text,
-                       (size_t)h->end_count + h->answer_separator_count);
+        return nj_fail(
+            o->err, NJ_INPUT,
+            "section \"prompt\": its pieces leave %zu tokens and %zu bytes of text, must be %zu "
+            "and 0",
+            h->token_count - t.token, h->text_bytes - t.text,
+            (size_t)h->end_count + h->answer_separator_count);
     }
     o->prompt->end = o->tokens + t.token;
     o->prompt->answer_separator = o->prompt->end + h->end_count;
@@ -231,7 +236,7 @@ static nj_status take_pieces(opening *o)
                            (t.kinds[NJ_PIECE_CANDIDATES] > 0 ? NJ_PROMPT_NEEDS_CANDIDATES : 0u) |
                            (t.kinds[NJ_PIECE_USER] > 0 ? NJ_PROMPT_NEEDS_USER : 0u) |
                            (t.kinds[NJ_PIECE_TEXT] > 0 ? NJ_PROMPT_NEEDS_TEXT : 0u) |
-                           (h->answer == NJ_SAYS_TEXT ? NJ_PROMPT_ANSWERS_TEXT : 0u);
+                           nj_prompt_needs_of((nj_prompt_answer)h->answer);
     if (needs != h->head.needs || t.kinds[NJ_PIECE_HISTORY] > 1 ||
         t.kinds[NJ_PIECE_CANDIDATES] > 1) {
         return nj_fail(o->err, NJ_INPUT,
@@ -248,9 +253,10 @@ static nj_status take_pieces(opening *o)
 static nj_status find_section(const opening *o, const char *name, const nj_section **out)
 {
     *out = nj_sections_find(o->sections, name);
-    return *out != NULL ? NJ_OK
-                        : nj_fail(o->err, NJ_INPUT,
-                                  "section \"%s\" is missing, which section \"prompt\" needs", name);
+    return *out != NULL
+               ? NJ_OK
+               : nj_fail(o->err, NJ_INPUT,
+                         "section \"%s\" is missing, which section \"prompt\" needs", name);
 }
 
 static nj_status check_offsets(const opening *o, const uint64_t *offset, size_t string_count,

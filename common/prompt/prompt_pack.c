@@ -7,7 +7,7 @@ static uint32_t needs_of(const nj_prompt *prompt)
            (prompt->needs_candidates ? NJ_PROMPT_NEEDS_CANDIDATES : 0u) |
            (prompt->needs_user ? NJ_PROMPT_NEEDS_USER : 0u) |
            (prompt->needs_text ? NJ_PROMPT_NEEDS_TEXT : 0u) |
-           (prompt->answer == NJ_SAYS_TEXT ? NJ_PROMPT_ANSWERS_TEXT : 0u);
+           nj_prompt_needs_of(prompt->answer);
 }
 
 static nj_prompt_header header_of(const nj_prompt *prompt)
@@ -31,8 +31,7 @@ static nj_prompt_header header_of(const nj_prompt *prompt)
     };
     for (uint32_t i = 0; i < prompt->piece_count; i++) {
         header.token_count += prompt->pieces[i].count;
-        header.text_bytes +=
-            (uint32_t)(prompt->pieces[i].left.size + prompt->pieces[i].right.size);
+        header.text_bytes += (uint32_t)(prompt->pieces[i].left.size + prompt->pieces[i].right.size);
     }
     return header;
 }
@@ -88,8 +87,7 @@ nj_status nj_prompt_pack_strings(const nj_prompt *prompt, nj_buffer *out)
     const size_t string_count = (size_t)prompt->form_count * prompt->row_count;
     nj_status status = nj_buffer_append(out, &header, sizeof header);
     if (status == NJ_OK) {
-        status =
-            nj_buffer_append(out, prompt->offset, (string_count + 1) * sizeof *prompt->offset);
+        status = nj_buffer_append(out, prompt->offset, (string_count + 1) * sizeof *prompt->offset);
     }
     return status == NJ_OK ? nj_buffer_append(out, prompt->tokens,
                                               prompt->offset[string_count] * sizeof *prompt->tokens)

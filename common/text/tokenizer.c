@@ -446,6 +446,14 @@ nj_status nj_tokenizer_encode_behind(const nj_tokenizer *tokenizer, nj_slice tex
 
 // ---- questions ----
 
+const uint32_t *nj_tokenizer_around(const nj_tokenizer *tokenizer, size_t *out_before,
+                                    size_t *out_count)
+{
+    *out_before = tokenizer->before_count;
+    *out_count = tokenizer->around_count;
+    return tokenizer->around;
+}
+
 uint32_t nj_tokenizer_id(const nj_tokenizer *tokenizer, nj_slice token)
 {
     const uint32_t id = nj_vocab_find(&tokenizer->added, token);

@@ -79,6 +79,10 @@ NJ_CHECKED nj_status nj_tokenizer_decode(const nj_tokenizer *tokenizer, const ui
 /// True for a token whose text begins with SentencePiece's word mark (U+2581): P5's whole words (schemas/prompt.md).
 bool nj_tokenizer_begins_word(const nj_tokenizer *tokenizer, uint32_t id);
 
+/// The special tokens that nj_tokenizer_encode puts around a text: [*out_count], the first *out_before of them in front of it. Borrowed.
+const uint32_t *nj_tokenizer_around(const nj_tokenizer *tokenizer, size_t *out_before,
+                                    size_t *out_count);
+
 /// The id of a token by its exact text ("</s>", "<|im_start|>"); NJ_TOKENIZER_NONE where there is none.
 uint32_t nj_tokenizer_id(const nj_tokenizer *tokenizer, nj_slice token);
 

@@ -37,12 +37,12 @@ nj_status nj_bundle_text_rows(const nj_bundle_text_request *request, nj_catalogu
 {
     nj_idlist_builder ids;
     const bool has_texts = request->prompt.texts_path != NULL;
-    const nj_item_text_reading reading = {
-        .path = has_texts ? request->prompt.texts_path : request->prompt.token_ids_path,
-        .id_column = has_texts ? NULL : TOKEN_IDS_COLUMN,
-        .takes_numbers = true,
-        .take = take_id,
-        .context = &ids};
+    const nj_item_text_reading reading = {.path = has_texts ? request->prompt.texts_path
+                                                            : request->prompt.token_ids_path,
+                                          .id_column = has_texts ? NULL : TOKEN_IDS_COLUMN,
+                                          .takes_numbers = true,
+                                          .take = take_id,
+                                          .context = &ids};
     if (reading.path == NULL) {
         return nj_fail(err, NJ_USAGE,
                        "there is neither a catalogue nor a table of items: give --catalogue, "
@@ -68,9 +68,9 @@ nj_status nj_bundle_text_make(const nj_bundle_text_request *request, const nj_pr
                                    &out->prompt, err);
     }
     if (status == NJ_OK && request->collaborative_path != NULL) {
-        status = nj_bundle_vectors_make(request->collaborative_path,
-                                        request->collaborative_ids_path, &catalogue->items,
-                                        NJ_VECTORS_GIVEN, &out->collaborative, err);
+        status =
+            nj_bundle_vectors_make(request->collaborative_path, request->collaborative_ids_path,
+                                   &catalogue->items, NJ_VECTORS_GIVEN, &out->collaborative, err);
     }
     return status;
 }

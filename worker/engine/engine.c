@@ -86,8 +86,9 @@ static uint32_t choose_history(const nj_settings *settings, const nj_catalogue_v
     return history < catalogue->history_max ? history : catalogue->history_max;
 }
 
-nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
-                         const nj_engine_options *options, nj_engine **out, nj_error *err)
+// All that is checked and planned before the model and the scratch are allocated.
+static nj_status open_planned(const nj_sections *sections, const nj_settings *settings,
+                              const nj_engine_options *options, nj_engine **out, nj_error *err)
 {
     assert(options->batch_users >= 1 && options->batch_users <= NJ_ENGINE_BATCH_MAX);
     nj_engine *engine = calloc(1, sizeof *engine);
@@ -119,6 +120,32 @@ nj_status nj_engine_open(const nj_sections *sections, const nj_settings *setting
     if (status == NJ_OK) {
         status = check_plan(&engine->plan, options->bytes_max, err);
     }
+    if (status != NJ_OK) {
+        nj_engine_close(&engine);
+        return status;
+    }
+    *out = engine;
+    return NJ_OK;
+}
+
+nj_status nj_engine_plan_sections(const nj_sections *sections, const nj_settings *settings,
+                                  const nj_engine_options *options, nj_engine_plan *out,
+                                  nj_error *err)
+{
+    nj_engine *engine = NULL;
+    nj_status status = open_planned(sections, settings, options, &engine, err);
+    if (status == NJ_OK) {
+        *out = engine->plan;
+    }
+    nj_engine_close(&engine);
+    return status;
+}
+
+nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
+                         const nj_engine_options *options, nj_engine **out, nj_error *err)
+{
+    nj_engine *engine = NULL;
+    nj_status status = open_planned(sections, settings, options, &engine, err);
     if (status == NJ_OK) {
         status = nj_engine_open_masks(engine, err);
     }

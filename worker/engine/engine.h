@@ -89,6 +89,12 @@ NJ_CHECKED nj_status nj_engine_open(const nj_sections *sections, const nj_settin
                                     nj_error *err);
 void nj_engine_close(nj_engine **engine);
 
+/// The plan alone, without the model and the scratch being made: the errors of nj_engine_open up to there.
+NJ_CHECKED nj_status nj_engine_plan_sections(const nj_sections *sections,
+                                             const nj_settings *settings,
+                                             const nj_engine_options *options, nj_engine_plan *out,
+                                             nj_error *err);
+
 const nj_engine_plan *nj_engine_plan_of(const nj_engine *engine);
 /// All that a plan holds: what is mapped, the model and the scratch. SIZE_MAX when the sum does not fit.
 size_t nj_engine_plan_bytes(const nj_engine_plan *plan);

@@ -18,7 +18,8 @@
 typedef struct {
     lm_fixture fixture;
     float vectors[ROWS * VECTOR_WIDTH];
-    float in[HIDDEN * VECTOR_WIDTH], in_bias[HIDDEN], out[MODEL_WIDTH * HIDDEN], out_bias[MODEL_WIDTH];
+    float in[HIDDEN * VECTOR_WIDTH], in_bias[HIDDEN], out[MODEL_WIDTH * HIDDEN],
+        out_bias[MODEL_WIDTH];
     nj_lm_config config; // with the projector
     nj_buffer section;
     nj_tensor_set *weights; // the fixture's and a projector
@@ -38,8 +39,8 @@ static nj_status convert(world *w, const float *embedding, nj_buffer *section, n
     size_t count = nj_tensor_set_count(w->fixture.weights);
     for (size_t i = 0; i < count; i++) {
         const nj_tensor *tensor = nj_tensor_set_at(w->fixture.weights, i);
-        sources[i] = (nj_tensor_source){tensor->name, tensor->dim_count, {0},
-                                        (const float *)(const void *)tensor->data};
+        sources[i] = (nj_tensor_source){
+            tensor->name, tensor->dim_count, {0}, (const float *)(const void *)tensor->data};
         memcpy(sources[i].shape, tensor->shape, sizeof tensor->shape);
         if (embedding != NULL && strcmp(tensor->name, "model.embed_tokens.weight") == 0) {
             sources[i].data = embedding;
@@ -76,9 +77,9 @@ static void setup(world *w)
     draw(w->out, MODEL_WIDTH * HIDDEN, 4);
     draw(w->out_bias, MODEL_WIDTH, 5);
     assert_ok(convert(w, NULL, &w->section, &err), &err);
-    assert_ok(nj_tensor_set_open_bytes(w->section.bytes, w->section.size, "weights", &w->weights,
-                                       &err),
-              &err);
+    assert_ok(
+        nj_tensor_set_open_bytes(w->section.bytes, w->section.size, "weights", &w->weights, &err),
+        &err);
     w->config = w->fixture.config;
     assert_ok(nj_lm_projector_read(w->weights, &w->config, &err), &err);
     assert_int_equal(w->config.vector_width, VECTOR_WIDTH);
@@ -210,17 +211,17 @@ static void vectors_of_another_width_and_without_end_are_refused(void **state)
     nj_lm *model = NULL;
     setup(&w);
     const nj_lm_vectors narrow = {w.vectors, ROWS, VECTOR_WIDTH - 1};
-    assert_refused(nj_lm_open(&w.config, w.weights, w.fixture.kernels, NULL, 0, TOKENS, &narrow, &model,
-                              &err),
-                   NJ_CONFIG, &err, "have 4 numbers, the model's projector takes 5");
+    assert_refused(
+        nj_lm_open(&w.config, w.weights, w.fixture.kernels, NULL, 0, TOKENS, &narrow, &model, &err),
+        NJ_CONFIG, &err, "have 4 numbers, the model's projector takes 5");
     const nj_lm_vectors some = {w.vectors, ROWS, VECTOR_WIDTH};
-    assert_refused(nj_lm_open(&w.fixture.config, w.fixture.weights, w.fixture.kernels, NULL, 0, TOKENS,
-                              &some, &model, &err),
+    assert_refused(nj_lm_open(&w.fixture.config, w.fixture.weights, w.fixture.kernels, NULL, 0,
+                              TOKENS, &some, &model, &err),
                    NJ_CONFIG, &err, "have 5 numbers, the model's projector takes 0");
     w.vectors[3 * VECTOR_WIDTH + 1] = INFINITY;
-    assert_refused(nj_lm_open(&w.config, w.weights, w.fixture.kernels, NULL, 0, TOKENS, &some, &model,
-                              &err),
-                   NJ_INPUT, &err, "number 1 of row 3 of 4 is not finite");
+    assert_refused(
+        nj_lm_open(&w.config, w.weights, w.fixture.kernels, NULL, 0, TOKENS, &some, &model, &err),
+        NJ_INPUT, &err, "number 1 of row 3 of 4 is not finite");
     assert_null(model);
     teardown(&w);
 }

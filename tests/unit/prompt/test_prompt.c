@@ -16,11 +16,12 @@
     "\"_\": 95, \"\xe2\x96\x81\": 32}, \"merges\": []}, \"pre_tokenizer\": {\"type\": "            \
     "\"Metaspace\", \"replacement\": \"\xe2\x96\x81\", \"prepend_scheme\": \"first\"}}"
 
-static const uint32_t asks[] = {1 | W, 2};      // in front
-static const uint32_t nothing[] = {7};          // where there is no history
-static const uint32_t end_tokens[] = {9};       // behind
+static const uint32_t asks[] = {1 | W, 2};               // in front
+static const uint32_t nothing[] = {7};                   // where there is no history
+static const uint32_t end_tokens[] = {9};                // behind
 static const uint64_t offsets[] = {0, 2, 3, 6, 7, 8, 9}; // two forms of three rows
-static const uint32_t item_tokens[] = {10 | W, 11, 12 | W, 13 | W, 14, 15 | W, 20 | W, 21 | W, 22 | W};
+static const uint32_t item_tokens[] = {10 | W, 11,     12 | W, 13 | W, 14,
+                                       15 | W, 20 | W, 21 | W, 22 | W};
 
 typedef struct {
     nj_buffer prompt_bytes;
@@ -34,8 +35,9 @@ static nj_prompt make_plain(void)
 {
     return (nj_prompt){
         .piece_count = 2,
-        .pieces = {{.kind = NJ_PIECE_TOKENS, .tokens = asks, .count = 2},
-                   {.kind = NJ_PIECE_HISTORY, .tokens = nothing, .count = 1, .forms = {1, 0, 0, 1}}},
+        .pieces =
+            {{.kind = NJ_PIECE_TOKENS, .tokens = asks, .count = 2},
+             {.kind = NJ_PIECE_HISTORY, .tokens = nothing, .count = 1, .forms = {1, 0, 0, 1}}},
         .row_count = ROWS,
         .form_count = 2,
         .tokens = item_tokens,
@@ -94,7 +96,8 @@ static const char *write_text(const nj_prompt *prompt, const nj_request *request
     } else {
         size += (size_t)snprintf(text, sizeof text, "%u items:", written.items);
         for (uint32_t i = 0; i < written.count; i++) {
-            size += (size_t)snprintf(text + size, sizeof text - size, " %u/%u", tokens[i], words[i]);
+            size +=
+                (size_t)snprintf(text + size, sizeof text - size, " %u/%u", tokens[i], words[i]);
         }
     }
     nj_buffer_fini(&scratch);
@@ -148,9 +151,10 @@ static void older_items_are_left_out_until_tokens_and_words_fit(void **state)
     assert_string_equal(write_text(&w.prompt, &request, 10, 5),
                         "2 items: 1/1 2/1 13/2 14/2 15/3 21/4 9/0");
     assert_string_equal(write_text(&w.prompt, &request, 10, 4), "1 items: 1/1 2/1 21/2 9/0");
-    assert_string_equal(write_text(&w.prompt, &request, 10, 2),
-                        "user \"u\": his prompt has at least 4 tokens and 2 words, the model reads 8 "
-                        "and 1: shorten his text or his candidates");
+    assert_string_equal(
+        write_text(&w.prompt, &request, 10, 2),
+        "user \"u\": his prompt has at least 4 tokens and 2 words, the model reads 8 "
+        "and 1: shorten his text or his candidates");
 
     close_world(&w);
 }
@@ -177,11 +181,11 @@ static void texts_of_a_user_are_tokenized_with_what_touches_them(void **state)
                         "0 items: 1/1 2/1 32/2 117/2 95/2 97/2 98/2 32/3 98/3 32/4 97/4 95/4 9/0");
     assert_string_equal(write_text(&w.prompt, &(nj_request){.user = nj_slice_from("ab")}, 10, 0),
                         "user \"ab\": has no \"text\", for which the prompt has a place");
-    assert_string_equal(write_text(&w.prompt,
-                                   &(nj_request){.user = nj_slice_from("ab"),
-                                                 .text = nj_slice_from("\xff")},
-                                   10, 0),
-                        "user \"ab\": a text of 4 bytes is no UTF-8: convert it");
+    assert_string_equal(
+        write_text(&w.prompt,
+                   &(nj_request){.user = nj_slice_from("ab"), .text = nj_slice_from("\xff")}, 10,
+                   0),
+        "user \"ab\": a text of 4 bytes is no UTF-8: convert it");
 
     close_world(&w);
 }
@@ -196,8 +200,7 @@ static void candidates_stand_in_the_order_given_and_must_be_there(void **state)
     made.needs_history = false;
     made.needs_candidates = true;
     const uint32_t rows[] = {2, 1};
-    nj_request request = {
-        .user = nj_slice_from("u"), .candidates = rows, .candidate_count = 2};
+    nj_request request = {.user = nj_slice_from("u"), .candidates = rows, .candidate_count = 2};
     assert_ok(open_world(&w, &made, 100, &err), &err);
 
     assert_string_equal(write_text(&w.prompt, &request, 10, 0),
@@ -235,7 +238,8 @@ static void the_beginning_is_shared_only_where_no_words_are_counted(void **state
     const uint32_t rows[] = {2, 1};
     assert_string_equal(
         write_text(&w.prompt,
-                   &(nj_request){.user = nj_slice_from("u"), .items = rows, .item_count = 2}, 10, 0),
+                   &(nj_request){.user = nj_slice_from("u"), .items = rows, .item_count = 2}, 10,
+                   0),
         "2 items: 1/0 2/0 13/0 14/0 2147483650/0 21/0 9/0");
     close_world(&w);
 }
