@@ -219,6 +219,7 @@ nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
     plan_search(engine);
     engine->plan.B = batch_users;
     engine->plan.history_max = engine->history_max;
+    engine->plan.prefix_tokens = engine->prefix_count;
     engine->plan.W = engine->beam.W;
     engine->plan.S = nj_engine_longest_prompt(
         engine, (uint32_t)nj_min_size(engine->history_max, settings->history_items_max),
