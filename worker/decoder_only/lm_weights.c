@@ -5,7 +5,7 @@
 // A walk over a checkpoint, whose names begin as its embedding's does.
 static nj_lm_walk walk_checkpoint(const nj_lm_config *config, const nj_tensor_set *tensors)
 {
-    const char *bare = NJ_LM_EMBEDDING + strlen(NJ_LM_MODEL);
+    const char *bare = &NJ_LM_EMBEDDING[sizeof NJ_LM_MODEL - 1];
     nj_lm_walk walk = nj_lm_walk_begin(config);
     walk.bare = nj_tensor_set_find(tensors, NJ_LM_EMBEDDING) == NULL &&
                 nj_tensor_set_find(tensors, bare) != NULL;
