@@ -21,6 +21,7 @@ set_tests_properties(parity_decoder_only_transformers PROPERTIES LABELS soak TIM
         ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 add_test(NAME parity_text_models_transformers COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/parity/text_models_transformers)
 set_tests_properties(parity_text_models_transformers PROPERTIES LABELS soak TIMEOUT 1200 SKIP_RETURN_CODE 77
+        ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 add_test(NAME parity_answers_transformers COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/parity/answers_transformers)
 set_tests_properties(parity_answers_transformers PROPERTIES LABELS soak TIMEOUT 1200 SKIP_RETURN_CODE 77
         ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
