@@ -56,9 +56,10 @@ typedef struct {
     nj_instant
         as_of; // only what happened before it counts: an event at or after it is as if it were
                // not there, and so is a user all of whose events are
-    uint64_t tie_seed;   // of the order of events of equal time; 0: the order of lines
-    bool wants_times;    // hand over times; as_of and tie_seed need them by themselves
-    bool wants_held_out; // jsonl: lines are lists, so look at "held_out"
+    uint64_t tie_seed; // of the order of events of equal time; 0: the order of lines
+    bool wants_times;  // hand over times; as_of and tie_seed need them by themselves
+    bool
+        wants_held_out; // jsonl: lines are lists, so look at "held_out", and not at "candidates" and "text"
 } nj_histories_source;
 
 typedef struct {

@@ -346,8 +346,10 @@ static known_key find_key(nj_slice key, const nj_history_json_line *line)
     while (found < KEY_COUNT && !nj_slice_equal(key, nj_slice_from(name_of_key(found, line)))) {
         found++;
     }
+    const bool is_of_prompt = found == KEY_CANDIDATES || found == KEY_TEXT; // a list has no prompt
     const bool is_asked_for = (found != KEY_TIMES || line->times != NULL) &&
-                              (found != KEY_HELD_OUT || line->wants_held_out);
+                              (found != KEY_HELD_OUT || line->wants_held_out) &&
+                              !(is_of_prompt && line->wants_held_out);
     return is_asked_for ? found : KEY_COUNT;
 }
 

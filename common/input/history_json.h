@@ -38,7 +38,8 @@ typedef struct {
     bool has_times;
     bool has_candidates;       // perhaps none: an empty list
     const nj_columns *columns; // the caller's; NULL: the usual keys
-    bool wants_held_out;       // the caller's; false: "held_out" is a further key
+    bool
+        wants_held_out; // the caller's: lines are lists; false: "held_out" is a further key, true: "candidates" and "text" are
 } nj_history_json_line;
 
 /// Parses `line` (the last one `lines` gave; strings in it are decoded in place). The ids themselves are not checked, nor whether

@@ -48,6 +48,30 @@ static nj_status check_vocabulary(const nj_prompt_compiler *c)
                          nj_tokenizer_path(c->tokenizer), count - 1, c->model->V - 1);
 }
 
+// Whether SIDs are asked for and there, and candidates can be kept to.
+static nj_status check_sids(const nj_prompt_compiler *c)
+{
+    const nj_prompt_spec *spec = &c->spec;
+    const bool wants = spec->answer == NJ_SAYS_SID ||
+                       nj_prompt_text_has(&spec->item, NJ_PART_SID) ||
+                       nj_prompt_text_has(&spec->candidate, NJ_PART_SID) ||
+                       nj_prompt_text_has(&spec->answer_item, NJ_PART_SID);
+    if (wants && c->sids == NULL) {
+        return nj_fail(
+            c->err, NJ_CONFIG,
+            "%s: {sid} and answers of kind sid want semantic IDs, and there is no catalogue "
+            "of them: give --catalogue, or answer.kind",
+            spec->path);
+    }
+    return spec->answer != NJ_SAYS_SID || !nj_prompt_text_has(&spec->prompt, NJ_PART_CANDIDATES)
+               ? NJ_OK
+               : nj_fail(c->err, NJ_CONFIG,
+                         "%s: line %" PRIu32
+                         ": {candidates} want answers of kind item or list, for the "
+                         "search of semantic IDs keeps to none",
+                         spec->path, spec->prompt.line);
+}
+
 static bool wants_vectors(const nj_prompt_compiler *c)
 {
     return nj_prompt_text_has(&c->spec.item, NJ_PART_VECTOR) ||
@@ -65,21 +89,6 @@ static nj_status check_vectors(const nj_prompt_compiler *c)
                          c->spec.path, c->spec.item.line);
 }
 
-static nj_status check_sids(const nj_prompt_compiler *c)
-{
-    const nj_prompt_spec *spec = &c->spec;
-    const bool wants = spec->answer == NJ_SAYS_SID ||
-                       nj_prompt_text_has(&spec->item, NJ_PART_SID) ||
-                       nj_prompt_text_has(&spec->candidate, NJ_PART_SID) ||
-                       nj_prompt_text_has(nj_prompt_compile_answer(c), NJ_PART_SID);
-    return !wants || c->sids != NULL
-               ? NJ_OK
-               : nj_fail(c->err, NJ_CONFIG,
-                         "%s: items have no semantic IDs: {sid} and answer.kind sid need "
-                         "--catalogue",
-                         spec->path);
-}
-
 static nj_status open_sources(nj_prompt_compiler *c)
 {
     nj_status status = nj_prompt_spec_read(c->source->prompt_path, &c->spec, c->err);
@@ -90,10 +99,10 @@ static nj_status open_sources(nj_prompt_compiler *c)
         status = check_vocabulary(c);
     }
     if (status == NJ_OK) {
-        status = check_vectors(c);
+        status = check_sids(c);
     }
     if (status == NJ_OK) {
-        status = check_sids(c);
+        status = check_vectors(c);
     }
     if (status == NJ_OK) {
         nj_prompt_encoder_init(&c->encoder, c->tokenizer, c->model->has_words);

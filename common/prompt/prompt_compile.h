@@ -34,9 +34,8 @@ typedef struct {
     bool is_decoder_only; // the answer stands in the same context
     bool has_words;
     bool has_vectors;
-    bool has_eos; // config.json names the token that ends texts
-    uint32_t eos_token;
     uint32_t history_max;   // asked for by the user; 0: as many as fit
+    uint32_t end_token;     // config.json's eos_token_id; NJ_TOKENIZER_NONE where it says none
     const uint8_t *retired; // [N]; NULL when none is
 } nj_prompt_model;
 
@@ -60,7 +59,7 @@ void nj_prompt_sections_fini(nj_prompt_sections *made);
 
 /// Reads everything, tokenizes and checks that it fits.
 ///
-///   items, sids       the catalogue's; sids NULL: there are no semantic IDs, and a prompt.yaml that has "{sid}" or answers with them is refused
+///   items, sids       the catalogue's. sids NULL: there are no semantic IDs, and who asks for them in prompt.yaml is refused
 ///   level_token_base  [L] as in template.h; read only where a prompt has "{sid}"
 ///
 /// Errors  NJ_CONFIG: prompt.yaml, with its line and rule: unknown keys and placeholders (with those that are), a prompt that exceeds the

@@ -61,8 +61,8 @@ static nj_status find_end(nj_prompt_compiler *c)
                              c->spec.path, text, nj_tokenizer_path(c->tokenizer));
     }
     status = read_eos(c, &prompt->end_token);
-    if (status == NJ_OK && prompt->end_token == NJ_TOKENIZER_NONE && c->model->has_eos) {
-        prompt->end_token = c->model->eos_token;
+    if (status == NJ_OK && prompt->end_token == NJ_TOKENIZER_NONE) {
+        prompt->end_token = c->model->end_token;
     }
     if (status == NJ_OK && prompt->end_token == NJ_TOKENIZER_NONE && prompt->end_count == 1) {
         prompt->end_token = prompt->end[0]; // T5's </s>, which ends texts and answers alike

@@ -18,11 +18,19 @@ void nj_prompt_compile_name(const nj_prompt_compiler *c, uint32_t row)
 
 // ---- one item ----
 
+static nj_status add_sid(nj_prompt_compiler *c, uint32_t row)
+{
+    const uint32_t L = c->sids->level_count;
+    uint32_t tokens[NJ_LEVELS_MAX];
+    for (uint32_t level = 0; level < L; level++) {
+        tokens[level] = c->level_token_base[level] + c->sids->codes[(size_t)row * L + level];
+    }
+    return nj_prompt_encoder_ids(&c->encoder, tokens, L, true, c->err);
+}
+
 static nj_status add_part(nj_prompt_compiler *c, const nj_prompt_part *part, uint32_t row)
 {
     const uint32_t vector = NJ_PROMPT_VECTOR | row;
-    const uint32_t L = c->sids != NULL ? c->sids->level_count : 0;
-    uint32_t codes[NJ_LEVELS_MAX];
     nj_slice text = {0};
     nj_status status;
     switch (part->kind) {
@@ -31,10 +39,7 @@ static nj_status add_part(nj_prompt_compiler *c, const nj_prompt_part *part, uin
     case NJ_PART_VECTOR:
         return nj_prompt_encoder_ids(&c->encoder, &vector, 1, true, c->err);
     case NJ_PART_SID:
-        for (uint32_t level = 0; level < L; level++) {
-            codes[level] = c->level_token_base[level] + c->sids->codes[(size_t)row * L + level];
-        }
-        return nj_prompt_encoder_ids(&c->encoder, codes, L, true, c->err);
+        return add_sid(c, row);
     case NJ_PART_COLUMN:
         status = nj_prompt_items_text(&c->texts, &c->spec, row, part->column, &text, c->err);
         return status == NJ_OK ? nj_prompt_encoder_text(&c->encoder, text, c->err) : status;

@@ -236,7 +236,7 @@ static nj_status take_pieces(opening *o)
                            (t.kinds[NJ_PIECE_CANDIDATES] > 0 ? NJ_PROMPT_NEEDS_CANDIDATES : 0u) |
                            (t.kinds[NJ_PIECE_USER] > 0 ? NJ_PROMPT_NEEDS_USER : 0u) |
                            (t.kinds[NJ_PIECE_TEXT] > 0 ? NJ_PROMPT_NEEDS_TEXT : 0u) |
-                           (h->answer == NJ_SAYS_TEXT ? NJ_PROMPT_ANSWERS_TEXT : 0u);
+                           nj_prompt_needs_of((nj_prompt_answer)h->answer);
     if (needs != h->head.needs || t.kinds[NJ_PIECE_HISTORY] > 1 ||
         t.kinds[NJ_PIECE_CANDIDATES] > 1) {
         return nj_fail(o->err, NJ_INPUT,

@@ -48,6 +48,15 @@ typedef struct {
     // u64 offset[form_count * row_count + 1], u32 tokens
 } nj_strings_header;
 
+/// The bits of nj_prompt_head that an answer's kind has.
+static inline uint32_t nj_prompt_needs_of(nj_prompt_answer answer)
+{
+    if (answer == NJ_SAYS_TEXT) {
+        return NJ_PROMPT_ANSWERS_TEXT;
+    }
+    return answer == NJ_SAYS_SID ? 0 : NJ_PROMPT_ANSWERS_STRINGS;
+}
+
 _Static_assert(sizeof(nj_prompt_header) == 64 && sizeof(nj_prompt_entry) == 40 &&
                    sizeof(nj_strings_header) == 16,
                "as in schemas/prompt.md");

@@ -18,6 +18,21 @@ uint32_t nj_token_trie_step(const nj_token_trie *trie, uint32_t node, uint32_t t
     return low < children.end && trie->token[low] == token ? low : NJ_TOKEN_TRIE_NONE;
 }
 
+uint32_t nj_token_trie_parent(const nj_token_trie *trie, uint32_t node)
+{
+    uint32_t low = 0; // the first node whose children end behind `node`
+    uint32_t high = node;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (trie->child_end[middle] <= node) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 uint32_t nj_token_trie_find(const nj_token_trie *trie, const uint32_t *tokens, size_t count)
 {
     uint32_t node = 0;

@@ -13,7 +13,8 @@ typedef struct {
     uint32_t *rows; // [count] that are not retired, by their strings, then as in the catalogue
     uint32_t *node; // [count] where the string of rows[i] ends
     uint32_t count;
-    uint32_t first[NJ_STRING_TOKENS_MAX + 2]; // number of the first node of each depth; behind the deepest: node_count
+    uint32_t first[NJ_STRING_TOKENS_MAX +
+                   2]; // number of the first node of each depth; behind the deepest: node_count
     nj_token_trie_header header;
 } builder;
 
@@ -34,10 +35,10 @@ static nj_status check_string(const nj_token_strings *strings, uint32_t row, nj_
 {
     const uint64_t size = strings->offset[row + 1] - strings->offset[row];
     if (size == 0 || size > NJ_STRING_TOKENS_MAX) {
-        return nj_fail(err, NJ_INPUT,
-                       "row %u: its string has %llu tokens, must be 1 to %d: give the item a %s text",
-                       row, (unsigned long long)size, NJ_STRING_TOKENS_MAX,
-                       size == 0 ? "longer" : "shorter");
+        return nj_fail(
+            err, NJ_INPUT,
+            "row %u: its string has %llu tokens, must be 1 to %d: give the item a %s text", row,
+            (unsigned long long)size, NJ_STRING_TOKENS_MAX, size == 0 ? "longer" : "shorter");
     }
     const uint32_t *tokens = strings->tokens + strings->offset[row];
     for (uint32_t i = 0; i < size; i++) {
@@ -189,8 +190,9 @@ static void finish_ends(builder *b, uint32_t *child_end)
 }
 
 // Counts, then where each node's items begin; each item put moves that on, and what is left is where they end.
-static void fill_items(const builder *b, uint32_t *item_end, uint32_t *items)
+static void fill_items(const builder *b, uint32_t *item_end, uint32_t *items, uint32_t *row_node)
 {
+    memset(row_node, 0xff, b->header.row_count * sizeof *row_node); // NJ_TOKEN_TRIE_NONE
     for (uint32_t i = 0; i < b->count; i++) {
         item_end[b->node[i]]++;
     }
@@ -202,6 +204,7 @@ static void fill_items(const builder *b, uint32_t *item_end, uint32_t *items)
     }
     for (uint32_t i = 0; i < b->count; i++) {
         items[item_end[b->node[i]]++] = b->rows[i];
+        row_node[b->rows[i]] = b->node[i];
     }
 }
 
@@ -213,6 +216,7 @@ static nj_status write_trie(builder *b, nj_buffer *out, nj_error *err)
     b->header.version = NJ_TOKEN_TRIE_VERSION;
     b->header.item_count = b->count;
     b->header.V = b->strings->V;
+    b->header.row_count = b->strings->row_count;
     const nj_token_trie_layout layout = nj_token_trie_layout_of(&b->header);
     if (nj_buffer_reserve(out, layout.size) != NJ_OK) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory for a token trie of %zu bytes", layout.size);
@@ -224,7 +228,8 @@ static nj_status write_trie(builder *b, nj_buffer *out, nj_error *err)
     }
     fill_nodes(b, array[NJ_TOKEN_TRIE_CHILD_END], array[NJ_TOKEN_TRIE_TOKEN]);
     finish_ends(b, array[NJ_TOKEN_TRIE_CHILD_END]);
-    fill_items(b, array[NJ_TOKEN_TRIE_ITEM_END], array[NJ_TOKEN_TRIE_ITEMS]);
+    fill_items(b, array[NJ_TOKEN_TRIE_ITEM_END], array[NJ_TOKEN_TRIE_ITEMS],
+               array[NJ_TOKEN_TRIE_ROW_NODE]);
     memcpy(out->bytes, &b->header, sizeof b->header);
     out->size = layout.size;
     return NJ_OK;

@@ -2,12 +2,13 @@
 // (writes). schemas/token_trie.md has an example.
 //
 //   +-----------------------------+ 0
-//   | nj_token_trie_header        | 32 bytes
-//   +-----------------------------+ 32
+//   | nj_token_trie_header        | 40 bytes
+//   +-----------------------------+ 40
 //   | u32 child_end[node_count]   | every array starts at a multiple of 8; the gaps are zero
 //   | u32 token[node_count]       |
 //   | u32 item_end[node_count]    |
 //   | u32 items[item_count]       |
+//   | u32 row_node[row_count]     |
 //   +-----------------------------+ exactly the section's size
 #ifndef NJ_SID_TOKEN_TRIE_LAYOUT_H
 #define NJ_SID_TOKEN_TRIE_LAYOUT_H
@@ -27,15 +28,18 @@ typedef struct {
     uint32_t depth;
     uint32_t V;
     uint32_t span_max;
+    uint32_t row_count; // of the catalogue
+    uint32_t reserved;  // 0
 } nj_token_trie_header;
 
-_Static_assert(sizeof(nj_token_trie_header) == 32, "the header's size is part of the format");
+_Static_assert(sizeof(nj_token_trie_header) == 40, "the header's size is part of the format");
 
 enum {
     NJ_TOKEN_TRIE_CHILD_END,
     NJ_TOKEN_TRIE_TOKEN,
     NJ_TOKEN_TRIE_ITEM_END,
     NJ_TOKEN_TRIE_ITEMS,
+    NJ_TOKEN_TRIE_ROW_NODE,
     NJ_TOKEN_TRIE_ARRAYS
 };
 
@@ -45,12 +49,14 @@ typedef struct {
     size_t size;                        // bytes of the section
 } nj_token_trie_layout;
 
-/// Counts are at most NJ_TOKEN_TRIE_NODES_MAX, so that 64-bit sizes hold the sum.
+/// Counts have 32 bits, so that a size_t holds the sum.
 static inline nj_token_trie_layout nj_token_trie_layout_of(const nj_token_trie_header *header)
 {
-    nj_token_trie_layout layout = {.size = sizeof *header};
+    nj_token_trie_layout layout = {.size = sizeof *header,
+                                   .count = {header->node_count, header->node_count,
+                                             header->node_count, header->item_count,
+                                             header->row_count}};
     for (uint32_t i = 0; i < NJ_TOKEN_TRIE_ARRAYS; i++) {
-        layout.count[i] = i == NJ_TOKEN_TRIE_ITEMS ? header->item_count : header->node_count;
         layout.start[i] = nj_round_up(layout.size, NJ_TOKEN_TRIE_ALIGN);
         layout.size = layout.start[i] + layout.count[i] * sizeof(uint32_t);
     }

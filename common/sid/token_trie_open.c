@@ -1,6 +1,5 @@
 // token_trie_open.c - outside bytes become a token trie only after every rule of schemas/token_trie.md has been checked.
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/sid/token_trie_layout.h"
@@ -12,13 +11,19 @@ static nj_status check_header(const nj_token_trie_header *header, uint32_t row_c
                        NJ_TOKEN_TRIE_MAGIC);
     }
     if (header->version != NJ_TOKEN_TRIE_VERSION) {
-        return nj_fail(err, NJ_INPUT,
-                       "token trie: version %u, this program reads %d: pack the bundle again with it",
-                       header->version, NJ_TOKEN_TRIE_VERSION);
+        return nj_fail(
+            err, NJ_INPUT,
+            "token trie: version %u, this program reads %d: pack the bundle again with it",
+            header->version, NJ_TOKEN_TRIE_VERSION);
     }
     if (header->node_count < 2 || header->node_count > NJ_TOKEN_TRIE_NODES_MAX) {
         return nj_fail(err, NJ_INPUT, "token trie: %u nodes, must be 2 to %u", header->node_count,
                        NJ_TOKEN_TRIE_NODES_MAX);
+    }
+    if (header->row_count != row_count || header->reserved != 0) {
+        return nj_fail(err, NJ_INPUT,
+                       "token trie: %u rows (reserved: %u), the catalogue has %u (0)",
+                       header->row_count, header->reserved, row_count);
     }
     if (header->item_count < 1 || header->item_count > row_count) {
         return nj_fail(err, NJ_INPUT, "token trie: %u items, must be 1 to %u (catalogue rows)",
@@ -45,8 +50,8 @@ static nj_status check_gaps(const uint8_t *bytes, const nj_token_trie_layout *la
 // ---- nodes ----
 
 // The tokens of children first .. end - 1 of `node` ascend and are below V.
-static nj_status check_tokens(const nj_token_trie *trie, uint32_t node, nj_token_trie_range children,
-                              nj_error *err)
+static nj_status check_tokens(const nj_token_trie *trie, uint32_t node,
+                              nj_token_trie_range children, nj_error *err)
 {
     for (uint32_t child = children.first; child < children.end; child++) {
         const uint32_t token = trie->token[child];
@@ -71,15 +76,16 @@ static nj_status check_node(const nj_token_trie *trie, uint32_t node, nj_error *
     const size_t least =
         nj_max_size(children.first, nj_min_size((size_t)node + 2, trie->node_count));
     if (children.end < least || children.end > trie->node_count) {
-        return nj_fail(err, NJ_INPUT, "token trie: the children of node %u end at %u, must be %zu to %u",
-                       node, children.end, least, trie->node_count);
+        return nj_fail(err, NJ_INPUT,
+                       "token trie: the children of node %u end at %u, must be %zu to %u", node,
+                       children.end, least, trie->node_count);
     }
     if (items.end < items.first || items.end > trie->item_count) {
-        return nj_fail(err, NJ_INPUT, "token trie: the items of node %u end at %u, must be %u to %u",
-                       node, items.end, items.first, trie->item_count);
+        return nj_fail(err, NJ_INPUT,
+                       "token trie: the items of node %u end at %u, must be %u to %u", node,
+                       items.end, items.first, trie->item_count);
     }
-    if (node == 0 ? items.end != 0
-                  : items.end == items.first && children.end == children.first) {
+    if (node == 0 ? items.end != 0 : items.end == items.first && children.end == children.first) {
         return nj_fail(err, NJ_INPUT,
                        node == 0 ? "token trie: node %u, the root, has items, no string is empty"
                                  : "token trie: node %u has neither children nor items",
@@ -104,7 +110,8 @@ static nj_status check_nodes(const nj_token_trie *trie, nj_error *err)
         }
     }
     if (status == NJ_OK && span_max != trie->span_max) {
-        return nj_fail(err, NJ_INPUT, "token trie: the header says %u children at most, there are %u",
+        return nj_fail(err, NJ_INPUT,
+                       "token trie: the header says %u children at most, there are %u",
                        trie->span_max, span_max);
     }
     return status;
@@ -118,17 +125,19 @@ static nj_status check_depth(const nj_token_trie *trie, nj_error *err)
         depth++;
     }
     if (depth != trie->depth || depth > NJ_STRING_TOKENS_MAX) {
-        return nj_fail(err, NJ_INPUT,
-                       "token trie: %u tokens of the longest string, the header says %u, at most %d",
-                       depth, trie->depth, NJ_STRING_TOKENS_MAX);
+        return nj_fail(
+            err, NJ_INPUT,
+            "token trie: %u tokens of the longest string, the header says %u, at most %d", depth,
+            trie->depth, NJ_STRING_TOKENS_MAX);
     }
     return NJ_OK;
 }
 
 // ---- items ----
 
+// A row names its node, so it stands nowhere else.
 static nj_status check_rows(const nj_token_trie *trie, uint32_t node, uint32_t row_count,
-                            uint64_t *seen, nj_error *err)
+                            nj_error *err)
 {
     const nj_token_trie_range items = nj_token_trie_items(trie, node);
     for (uint32_t i = items.first; i < items.end; i++) {
@@ -141,11 +150,10 @@ static nj_status check_rows(const nj_token_trie *trie, uint32_t node, uint32_t r
             return nj_fail(err, NJ_INPUT, "token trie: node %u: row %u is followed by %u", node,
                            trie->items[i - 1], row);
         }
-        if (nj_bits_has(seen, row)) {
-            return nj_fail(err, NJ_INPUT, "token trie: row %u stands at node %u and before", row,
-                           node);
+        if (trie->row_node[row] != node) {
+            return nj_fail(err, NJ_INPUT, "token trie: node %u names row %u, which names node %u",
+                           node, row, trie->row_node[row]);
         }
-        nj_bits_add(seen, row);
     }
     return NJ_OK;
 }
@@ -153,19 +161,19 @@ static nj_status check_rows(const nj_token_trie *trie, uint32_t node, uint32_t r
 static nj_status check_items(const nj_token_trie *trie, uint32_t row_count, nj_error *err)
 {
     const uint32_t listed = trie->item_end[trie->node_count - 1];
-    if (listed != trie->item_count) {
-        return nj_fail(err, NJ_INPUT, "token trie: %u items, the nodes have %u", trie->item_count,
-                       listed);
-    }
-    uint64_t *seen = calloc(nj_bits_words(row_count), sizeof *seen);
-    if (seen == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "token trie: no memory to check %u rows", row_count);
-    }
     nj_status status = NJ_OK;
-    for (uint32_t node = 0; node < trie->node_count && status == NJ_OK; node++) {
-        status = check_rows(trie, node, row_count, seen, err);
+    uint32_t named = 0;
+    for (uint32_t row = 0; row < row_count; row++) {
+        named += trie->row_node[row] != NJ_TOKEN_TRIE_NONE;
     }
-    free(seen);
+    if (listed != trie->item_count || named != trie->item_count) {
+        return nj_fail(err, NJ_INPUT,
+                       "token trie: %u items, the nodes have %u and the rows name %u",
+                       trie->item_count, listed, named);
+    }
+    for (uint32_t node = 0; node < trie->node_count && status == NJ_OK; node++) {
+        status = check_rows(trie, node, row_count, err);
+    }
     return status;
 }
 
@@ -186,7 +194,8 @@ static nj_token_trie view(const uint8_t *bytes, const nj_token_trie_header *head
                            .child_end = array[NJ_TOKEN_TRIE_CHILD_END],
                            .token = array[NJ_TOKEN_TRIE_TOKEN],
                            .item_end = array[NJ_TOKEN_TRIE_ITEM_END],
-                           .items = array[NJ_TOKEN_TRIE_ITEMS]};
+                           .items = array[NJ_TOKEN_TRIE_ITEMS],
+                           .row_node = array[NJ_TOKEN_TRIE_ROW_NODE]};
 }
 
 nj_status nj_token_trie_open(const void *bytes, size_t size, uint32_t row_count, nj_token_trie *out,

@@ -100,12 +100,12 @@ def make_model(out, tokens):
     numpy.save(f"{out}/vectors.npy", vectors)
 
 
-def open_model(out, mark):
+def open_model(out):
     model = LlamaForCausalLM.from_pretrained(f"{out}/model", dtype=torch.float64, attn_implementation="eager")
     model = PeftModel.from_pretrained(model, f"{out}/lora").double().eval()
     tensors = load_file(f"{out}/projector.safetensors")
     projector = [tensors[f"mlp_proj.{name}"] for name in ("0.weight", "0.bias", "2.weight", "2.bias")]
-    return reference.Llara(model, projector, numpy.load(f"{out}/vectors.npy"), mark)
+    return reference.Llara(model, projector, numpy.load(f"{out}/vectors.npy"))
 
 
 def make_users(dice, rows, task):
@@ -139,7 +139,7 @@ def main():
     make_tokenizer(f"{out}/model", rows)
     tokens, items = reference.JsonTokens(f"{out}/model/tokenizer.json"), reference.Items(f"{out}/items.tsv")
     make_model(out, tokens)
-    model = open_model(out, tokens.mark)
+    model = open_model(out)
     dice = random.Random(SEED + 2)
     prompts, users = {}, {}
     for name, task in TASKS.items():

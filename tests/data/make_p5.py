@@ -94,8 +94,14 @@ def make_tokenizer(folder, items):
     with open("rules.tsv", "w") as rules:
         for left, right in RULES.items():
             rules.write(" ".join(f"{ord(c):X}" for c in left) + "\t" + " ".join(f"{ord(c):X}" for c in right) + "\n")
-    sentencepieces(lines, folder, "spiece", 420, model_type="unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1, normalization_rule_tsv="rules.tsv")
+    model = sentencepieces(lines, folder, "spiece", 420, model_type="unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
+                           normalization_rule_tsv="rules.tsv")
     os.remove("rules.tsv")
+    for name in ("input", "model_prefix"):  # folders of whoever makes it
+        model.trainer_spec.ClearField(name)
+    model.normalizer_spec.ClearField("normalization_rule_tsv")
+    with open(f"{folder}/spiece.model", "wb") as file:
+        file.write(model.SerializeToString())
     with open(f"{folder}/tokenizer_config.json", "w") as file:
         json.dump({"tokenizer_class": "T5Tokenizer", "extra_ids": 100}, file)
 

@@ -18,9 +18,11 @@ static void check_node(const nj_token_trie *trie, uint32_t node, uint32_t row_co
         fuzz_check(trie->token[child] < trie->V, "tokens are in the vocabulary");
         fuzz_check(nj_token_trie_step(trie, node, trie->token[child]) == child,
                    "a step leads to the child");
+        fuzz_check(nj_token_trie_parent(trie, child) == node, "and there is a way back");
     }
     for (uint32_t i = items.first; i < items.end; i++) {
-        fuzz_check(trie->items[i] < row_count, "items are rows of the catalogue");
+        fuzz_check(trie->items[i] < row_count && trie->row_node[trie->items[i]] == node,
+                   "items are rows of the catalogue and name their node");
     }
 }
 

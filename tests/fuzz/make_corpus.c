@@ -116,8 +116,11 @@ static void append_users(nj_buffer *out)
         {.user = nj_slice_from("7"), .items = ITEMS, .item_count = 3},
         {.user = nj_slice_from("u\xc3\xa9"), .unknown_count = 2},
         {.user = nj_slice_from("8"), .items = ITEMS, .item_count = 1, .mask = 1},
-        {.user = nj_slice_from("9"), .mask = 2, .exclude = ITEMS, .exclude_count = 2}};
-    need(nj_users_pack(requests, 4, out), NULL);
+        {.user = nj_slice_from("9"), .mask = 2, .exclude = ITEMS, .exclude_count = 2},
+        {.user = nj_slice_from("10"), .candidates = ITEMS, .candidate_count = 2},
+        {.user = nj_slice_from("11"), .candidates = ITEMS, .text = nj_slice_from("caf\xc3\xa9")},
+        {.user = nj_slice_from("12"), .text = nj_slice_from("")}};
+    need(nj_users_pack(requests, sizeof requests / sizeof requests[0], out), NULL);
 }
 
 // The kinds of fuzz_codec.c, and how many rows there are.

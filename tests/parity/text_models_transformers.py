@@ -48,18 +48,22 @@ def make_items(dice, path):
 
 def make_prompt(dice, vectors, kind):
     words = lambda: " ".join(dice.choices(WORDS, k=dice.randint(1, 6)))
-    places = ["{history}"] if kind in ("item", "list") and dice.random() < 0.8 else dice.choice([["{candidates}"], ["{history}"], []])
+    places = ["{history}"] if kind != "text" and dice.random() < 0.8 else dice.choice([["{candidates}"], ["{history}"], []])
     places += [place for place in ("{user}", "{candidates}", "{text}") if place not in places and dice.random() < 0.4]
     dice.shuffle(places)
     prompt = words() + dice.choice(ENDS)
     for place in places:
         prompt += place + dice.choice(ENDS) + dice.choice([words(), ""]) + dice.choice(ENDS)
     column = dice.choice(["{title}", "{id}", "{id} ({title})"])
+    if kind == "sid":
+        column = dice.choice(["{sid}", "{sid} {title}", "{title} [{sid}]"])
     shown = column if not vectors else dice.choice([column + " {vector}", "{vector} " + column, "{vector}", column + "{vector}"])
-    answer = dict(kind=kind, length_penalty=dice.choice([0.0, 0.5, 1.0, 1.0, 2.0, -0.5]), early_stopping=dice.choice([False, True, "never"]))
-    if kind != "text":
+    answer = dict(kind=kind)
+    if kind != "sid":
+        answer.update(length_penalty=dice.choice([0.0, 0.5, 1.0, 1.0, 2.0, -0.5]), early_stopping=dice.choice([False, True, "never"]))
+    if kind in ("item", "list"):
         answer.update(item=dice.choice(["{title}", "{id}"]), lead=dice.choice([" ", "", "is "]))
-    if kind != "item":
+    if kind == "text":
         answer["tokens"] = dice.choice([1, 7, 30, 60])
     if kind == "list":
         answer.update(separator=dice.choice([", ", " | ", "; "]), count=dice.choice([1, 2, 4]), tokens=90)
@@ -86,6 +90,30 @@ def make_users(dice, names, keys):
             user["exclude"] = dice.choices(names, k=2)
         users.append(user)
     return users
+
+
+# Codes of items as tokens behind the tokenizer's own, and the catalogue that has them.
+def make_sids(dice, at, names, base):
+    L = dice.choice([1, 2, 4])
+    K = max(4, int(len(names) ** (1 / L)) + 2)
+    codes = dice.sample(range(K**L), len(names))
+    sids = [[code // K**level % K for level in range(L)] for code in codes]
+    numpy.save(f"{at}/sids.npy", numpy.array(sids, dtype=numpy.int32))
+    with open(f"{at}/ids.txt", "w") as file:
+        file.writelines(name + "\n" for name in names)
+    nightjar("catalogue", "import", "--sids", f"{at}/sids.npy", "--ids", f"{at}/ids.txt", "--codes-per-level", str(K), "--token-base", str(base),
+             "--out", f"{at}/cat")
+    return [[base + level * K + code for level, code in enumerate(sid)] for sid in sids], base + L * K
+
+
+# Ids that were made elsewhere: one token an item, as atomic ids have it, or some.
+def make_ids(dice, at, names, size):
+    atomic = dice.random() < 0.5
+    tokens = lambda row, most: [size + row] if atomic else [dice.randrange(size, size + 40) for _ in range(dice.randint(1, most))]
+    made = [{"prompt": tokens(row, 4), "answer": tokens(row, 3)} for row in range(len(names))]
+    with open(f"{at}/ids.jsonl", "w") as file:
+        file.writelines(json.dumps(dict(item=name, **ids)) + "\n" for name, ids in zip(names, made))
+    return made, size + max(len(names), 40)
 
 
 def make_t5(dice, at, size, end):
@@ -121,7 +149,7 @@ def make_projector(dice, at, D, names):
     return list(values.values()), vectors
 
 
-def make_language_model(dice, at, size, end, names, vectors, mark):
+def make_language_model(dice, at, size, end, names, vectors):
     kind, config_of = dice.choice(LANGUAGE_MODELS)
     H, E = dice.choice([2, 4]), dice.choice([6, 8, 16])
     keys = dict(vocab_size=size + dice.choice([0, 5]), hidden_size=dice.choice([24, 40]), intermediate_size=dice.choice([20, 56]),
@@ -135,9 +163,10 @@ def make_language_model(dice, at, size, end, names, vectors, mark):
         model = kind.from_pretrained(f"{at}/model", dtype=torch.float32)
         targets = dice.sample(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], dice.randint(1, 7))
         adapter = get_peft_model(model, LoraConfig(r=dice.choice([1, 4, 9]), lora_alpha=dice.choice([1, 16, 7.5]), target_modules=targets,
-                                                   use_rslora=dice.random() < 0.3))
+                                                   use_rslora=dice.random() < 0.3,
+                                                   modules_to_save=dice.choice([None, None, None if keys["tie_word_embeddings"] else ["lm_head"]])))
         for name, parameter in adapter.named_parameters():
-            if "lora_" in name:
+            if "lora_" in name or "modules_to_save" in name:
                 torch.nn.init.normal_(parameter, 0, 0.15)
         adapter.save_pretrained(f"{at}/lora")
         options += ["--lora", f"{at}/lora"]
@@ -149,7 +178,7 @@ def make_language_model(dice, at, size, end, names, vectors, mark):
     model = kind.from_pretrained(f"{at}/model", dtype=torch.float64, attn_implementation="eager")
     if options and options[0] == "--lora":
         model = PeftModel.from_pretrained(model, f"{at}/lora")
-    return reference.Llara(model, projector, values, mark), options
+    return reference.Llara(model, projector, values), options
 
 
 def nightjar(*arguments):
@@ -181,7 +210,8 @@ def run_case(folder, seed):
     name, end_text = dice.choice(T5_TOKENIZERS if is_t5 else TOKENIZERS)
     path = f"{DATA}/{name}"
     tokens = reference.T5Tokens(path) if os.path.isdir(path) else reference.JsonTokens(path)
-    kind = dice.choice(["item", "item", "list", "text"])
+    kind = dice.choice(["item", "item", "list", "text", "sid"])
+    sids, made, size = None, None, tokens.size
     keys = make_prompt(dice, vectors, kind)
     if dice.random() < 0.5:
         keys["answer"]["end"] = end_text
@@ -190,8 +220,13 @@ def run_case(folder, seed):
     users = make_users(dice, names, keys)
     reference.save_users(f"{at}/users.jsonl", {user["user"]: user for user in users}.values())
     end = tokens.id_of(end_text)
-    model, options = make_t5(dice, at, tokens.size, end) if is_t5 else make_language_model(dice, at, tokens.size, end, names, vectors, tokens.mark)
-    items = reference.Items(f"{at}/items.tsv")
+    if kind == "sid":
+        sids, size = make_sids(dice, at, names, tokens.size)
+    elif not vectors and dice.random() < 0.2:
+        made, size = make_ids(dice, at, names, tokens.size)
+    model, options = make_t5(dice, at, size, end) if is_t5 else make_language_model(dice, at, size, end, names, vectors)
+    options += ["--catalogue", f"{at}/cat"] if sids else ["--token-ids", f"{at}/ids.jsonl"] if made else []
+    items = reference.Items(f"{at}/items.tsv", sids, made)
     prompt = reference.Prompt(f"{at}/prompt.yaml", tokens, items, end_text)
     W = dice.choice([1, 2, 5, 12])
     print(f"{seed}: {'t5' if is_t5 else model.model.config.model_type} {name} {kind} W={W} {len(names)} items {' '.join(options[::2])} "
@@ -200,7 +235,7 @@ def run_case(folder, seed):
     for user in {user["user"]: user for user in users}.values():
         answer, ids = reference.answer(model, prompt, user, W)
         expected.append(answer)
-        if kind == "item" and len(answer["items"]) < len(prompt.allowed_rows(user)):
+        if kind in ("item", "sid") and len(answer["items"]) < len(prompt.allowed_rows(user)):
             top = max(1, min(top, len(answer["items"])))
     top = keys["answer"].get("count", 1) if kind == "list" else top
     said = nightjar("bundle", "pack", "--model", f"{at}/model", "--prompt", f"{at}/prompt.yaml", "--tokenizer", path, "--items", f"{at}/items.tsv",

@@ -24,6 +24,7 @@ from transformers.modeling_outputs import BaseModelOutput
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 MARK = "[PH]"  # stands in the text where a vector stands in the stream: an added token, as LLaRA's authors have it
+VECTOR = -1  # among token ids
 EXTRA_IDS = 100  # of T5
 LLAMA_DECODER = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
                                    decoders.Strip(content=" ", left=1, right=0)])
@@ -49,7 +50,7 @@ class JsonTokens:
         return self.inner.token_to_id(token)
 
     def text_of(self, token):
-        return self.inner.id_to_token(token)
+        return self.inner.id_to_token(token) or ""
 
     def decode(self, ids):
         return self.inner.decode(ids, skip_special_tokens=True)
@@ -61,18 +62,20 @@ class T5Tokens:
     def __init__(self, folder):
         self.inner = sentencepiece.SentencePieceProcessor(model_file=f"{folder}/spiece.model")
         self.transformers = T5Tokenizer.from_pretrained(folder)
-        self.size = self.inner.get_piece_size() + EXTRA_IDS
-        self.mark = None
+        self.mark = self.size = self.inner.get_piece_size() + EXTRA_IDS
         assert len(self.transformers) == self.size
 
     def encode(self, text, special=True):
-        return self.inner.encode(text) + ([self.inner.eos_id()] if special else [])
+        ids = []
+        for part in re.split(f"({re.escape(MARK)})", text):
+            ids += [self.mark] if part == MARK else self.inner.encode(part)
+        return ids + ([self.inner.eos_id()] if special else [])
 
     def id_of(self, token):
         return self.inner.piece_to_id(token)
 
     def text_of(self, token):
-        return self.inner.id_to_piece(token)
+        return self.inner.id_to_piece(token) if token < self.inner.get_piece_size() else ""
 
     def decode(self, ids):
         return self.transformers.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
@@ -88,14 +91,18 @@ def number_words(tokens, ids, end_count=1):
 
 
 class Items:
-    """A table of items: row numbers in its order."""
+    """A table of items: row numbers in its order. What stands for an item beside text: its semantic ID, or ids that were made elsewhere."""
 
-    def __init__(self, path, vectors=None):
+    def __init__(self, path, sids=None, made=None):
         with open(path, encoding="utf-8", newline="") as file:
             self.rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
         self.ids = [row["item_id"] for row in self.rows]
         self.row_of = {name: row for row, name in enumerate(self.ids)}
-        self.vectors = vectors  # [N, C] or None
+        self.sids = sids  # [N] lists of tokens
+        self.made = made  # [N] {"prompt": ids, "answer": ids}
+
+    def known(self, names):
+        return [self.row_of[name] for name in names if name in self.row_of]
 
 
 class Prompt:
@@ -115,43 +122,61 @@ class Prompt:
         whole = tokens.encode("x", self.keys.get("special", True))
         self.end_count = next(count for count in range(len(special), -1, -1) if whole[len(whole) - count :] == special[len(special) - count :])
         if self.kind in ("item", "list"):
-            self.strings = [self.answer_ids(row) for row in range(len(items.ids))]
-            self.trie = Trie(self.strings)
+            self.trie = Trie([self.answer_ids(row) for row in range(len(items.ids))])
+        elif self.kind == "sid":
+            self.trie = Trie(items.sids)
 
+    # The text of an item, and what stands in the stream where the text has the mark: ("vector", row) or ("tokens", ids).
     def item_text(self, template, row):
-        columns = dict(self.items.rows[row], id=self.items.ids[row], vector=MARK)
-        return re.sub(r"\{(\w+)\}", lambda match: columns[match[1]], template)
+        if self.items.made is not None:
+            return MARK, [("tokens", self.items.made[row]["prompt"])]
+        cuts, columns = [], dict(self.items.rows[row], id=self.items.ids[row])
 
-    def text_of(self, user, history):
-        join = lambda template, rows: self.separator.join(self.item_text(template, row) for row in rows)
-        known = lambda names: [self.items.row_of[name] for name in names if name in self.items.row_of]
-        places = dict(user=user["user"], text=user.get("text"), history=join(self.item, history) if self.item else None,
-                      candidates=join(self.keys.get("candidate", self.item), known(user.get("candidates", []))))
-        text = re.sub(r"(?<!\{)\{(\w+)\}", lambda match: places[match[1]], self.keys["prompt"])
-        return text.replace("{{", "{").replace("}}", "}")
+        def fill(match):
+            if match[1] not in ("vector", "sid"):
+                return columns[match[1]]
+            cuts.append(("vector", row) if match[1] == "vector" else ("tokens", self.items.sids[row]))
+            return MARK
 
-    # Token ids of a user's prompt and the rows whose vectors stand in it, in its order; older items go until it fits.
+        return re.sub(r"\{(\w+)\}", fill, template), cuts
+
+    def render(self, user, history):
+        cuts = []
+
+        def fill(match):
+            if match[1] in ("user", "text"):
+                return user[match[1]]
+            is_history = match[1] == "history"
+            template = self.item if is_history else self.keys.get("candidate", self.item)
+            said = [self.item_text(template, row) for row in (history if is_history else self.items.known(user.get("candidates", [])))]
+            for _, more in said:
+                cuts.extend(more)
+            return self.separator.join(text for text, _ in said)
+
+        text = re.sub(r"(?<!\{)\{(\w+)\}", fill, self.keys["prompt"])
+        return text.replace("{{", "{").replace("}}", "}"), cuts
+
+    # Token ids of a user's prompt, VECTOR where one stands, and the rows of those vectors; older items go until it fits.
     def write(self, user, tokens_max=1 << 30):
-        history = [self.items.row_of[name] for name in user.get("items", []) if name in self.items.row_of]
+        history = self.items.known(user.get("items", []))
         while True:
-            ids = self.tokens.encode(self.text_of(user, history), self.keys.get("special", True))
+            text, cuts = self.render(user, history)
+            ids, rows = [], []
+            for token in self.tokens.encode(text, self.keys.get("special", True)):
+                kind, value = cuts.pop(0) if token == self.tokens.mark else ("tokens", [token])
+                ids += value if kind == "tokens" else [VECTOR]
+                rows += [value] if kind == "vector" else []
+            assert not cuts
             if len(ids) <= tokens_max or not history:
-                return ids, self.vector_rows(user, history)
+                return ids, rows
             history = history[1:]
-
-    def vector_rows(self, user, history):
-        rows = []
-        for place in re.findall(r"\{(history|candidates)\}", self.keys["prompt"]):
-            template = self.item if place == "history" else self.keys.get("candidate", self.item)
-            named = history if place == "history" else [self.items.row_of[i] for i in user.get("candidates", []) if i in self.items.row_of]
-            rows += named * template.count("{vector}")
-        return rows
 
     # The ids of an item behind the lead, which has its share of the first token and no other.
     def answer_ids(self, row):
+        if self.items.made is not None:
+            return self.items.made[row]["answer"]
         template = self.answer.get("item", self.item).replace("{vector}", "")
-        lead = self.answer.get("lead", "")
-        return self.behind(lead, self.item_text(template, row).strip(" "))
+        return self.behind(self.answer.get("lead", ""), self.item_text(template, row)[0].strip(" "))
 
     def behind(self, lead, text):
         before = self.tokens.encode(lead.rstrip(" "), False)
@@ -170,7 +195,7 @@ class Prompt:
     # Rows that a user may be answered.
     def allowed_rows(self, user, keep_history=False):
         named = user.get("candidates")
-        rows = range(len(self.items.ids)) if named is None else [self.items.row_of[i] for i in named if i in self.items.row_of]
+        rows = range(len(self.items.ids)) if named is None else self.items.known(named)
         gone = set() if keep_history else {self.items.row_of.get(i) for i in user.get("items", [])}
         return set(rows) - gone - {self.items.row_of.get(i) for i in user.get("exclude", [])}
 
@@ -218,8 +243,8 @@ class Llara:
 
     start = 0
 
-    def __init__(self, model, projector, vectors, mark):
-        self.model, self.mark = model.double().eval(), mark
+    def __init__(self, model, projector, vectors):
+        self.model = model.double().eval()
         self.vectors = torch.tensor(vectors, dtype=torch.float64) if vectors is not None else None
         self.projector = [tensor.double() for tensor in projector] if projector is not None else None
 
@@ -234,7 +259,7 @@ class Llara:
 
     def inputs(self, ids, rows):
         rows, embed = list(rows), self.model.get_input_embeddings()
-        values = [self.project(rows.pop(0)) if token == self.mark else embed.weight[token] for token in ids]
+        values = [self.project(rows.pop(0)) if token == VECTOR else embed.weight[token] for token in ids]
         assert not rows
         values = torch.stack(values).detach()[None]
         return dict(inputs_embeds=values, attention_mask=torch.ones(values.shape[:2], dtype=torch.long))
@@ -280,7 +305,7 @@ def item_rule(prompt, rows):
 
     def allowed(said):
         said = tuple(said)
-        tokens = sorted(follow.get(said, ())) + ([prompt.end] if said in ends else [])
+        tokens = sorted(follow.get(said, ())) + ([prompt.end] if said in ends and prompt.kind != "sid" else [])
         return tokens or [prompt.end]  # behind the end of a beam that is none
 
     return allowed, ends
@@ -335,13 +360,16 @@ def answer(reference, prompt, user, W, tokens_max=1 << 30, keep_history=False):
     rows = prompt.allowed_rows(user, keep_history)
     if prompt.kind != "text" and not rows:
         return said, ids
-    if prompt.kind == "item":
+    if prompt.kind in ("item", "sid"):
         allowed, ends = item_rule(prompt, rows)
-        longest = max(len(string) for string in prompt.strings) + 1
+        longest = max(len(string) for string in prompt.trie.strings) + (prompt.kind == "item")
+        if prompt.kind == "sid":
+            penalty = options["length_penalty"] = 0.0
+            options["end"] = -1  # none
         for tokens, score in search(reference.model, inputs, allowed, tokens_max=longest, **options):
             if W == 1:
                 score = sum(reference.log_probs(inputs, tokens)) / len(tokens) ** penalty
-            for row in ends[tuple(tokens[:-1])]:
+            for row in ends[tuple(tokens if prompt.kind == "sid" else tokens[:-1])]:
                 said["items"].append(name_of[row])
                 said["scores"].append(score)
     elif prompt.kind == "list":

@@ -48,8 +48,7 @@ static nj_status make_for_prompt(nj_packing *p, nj_error *err)
                                    .is_decoder_only = p->config.kind == NJ_GENERATOR_LM,
                                    .has_words = p->has_words,
                                    .has_vectors = p->request->text.collaborative_path != NULL,
-                                   .has_eos = p->has_eos,
-                                   .eos_token = p->eos_token,
+                                   .end_token = p->has_eos ? p->eos_token : NJ_TOKENIZER_NONE,
                                    .history_max = p->request->history_max,
                                    .retired = p->catalogue->sids.retired};
     const nj_prompt_sections *made = &p->text.prompt;

@@ -1,4 +1,4 @@
-// t5.h - the T5 encoder-decoder of a HuggingFace checkpoint, for packed batches and beams.
+// t5.h - the T5 encoder-decoder of a HuggingFace checkpoint, for packed batches and beams; or its encoder alone, for vectors of texts.
 //
 // Facts that surprise (Transformers 5.17, modeling_t5): no 1/sqrt(E) in attention; RMS norm without mean or bias; the relative
 // position bias lives in block 0 of each stack and is shared by the rest, the decoder's is one-directional, cross-attention has
@@ -20,6 +20,7 @@
 #include "common/input/safetensors.h"
 #include "common/math/kernels.h"
 #include "worker/model/limits.h"
+#include "worker/model/weights.h"
 
 // Bounds on what a config may say; larger than any published T5.
 #define NJ_T5_MODEL_TYPE "t5"
@@ -34,8 +35,10 @@
 
 typedef struct {
     uint32_t D, H, E, F, V;
-    uint32_t encoder_layers, decoder_layers;
-    uint32_t R;            // relative position buckets
+    uint32_t encoder_layers;
+    uint32_t
+        decoder_layers; // 0: the encoder alone (never read from a file): neither head nor whole words
+    uint32_t R;         // relative position buckets
     uint32_t distance_max; // relative_attention_max_distance
     uint32_t start_token;  // decoder_start_token_id
     uint32_t position_max; // n_positions of old configs; 0 = not stated
@@ -68,6 +71,11 @@ NJ_CHECKED nj_status nj_t5_weights_random(const nj_t5_config *config, uint64_t s
 
 /// Rows of a section's table of whole words (P5): the number of a token's word is below it. 0: the model has none.
 uint32_t nj_t5_word_count(const nj_tensor_set *weights);
+
+/// Adds every tensor of the model to a list (nj_t5_weights_convert writes such a list): nj_t5_tensor_count at the most. NJ_INPUT likewise.
+NJ_CHECKED nj_status nj_t5_weights_want(const nj_t5_config *config, const nj_tensor_set *tensors,
+                                        nj_weights_list *list, nj_error *err);
+size_t nj_t5_tensor_count(const nj_t5_config *config);
 
 typedef struct nj_t5 nj_t5;
 
@@ -106,6 +114,13 @@ void nj_t5_begin_batch(nj_t5 *model, const nj_model_limits *limits, const uint32
 
 /// The encoder's output of the batch, [offset[B], D]; borrowed until the arena is rewound. For parity tests.
 const float *nj_t5_encoder_output(const nj_t5 *model);
+
+/// The encoder alone, of B texts: their output, [offset[B], D], borrowed until the arena is rewound. Several threads may run one model, each
+/// with its own arena. Of `limits` users, tokens and sequence are looked at. Bits and asserts as of nj_t5_begin_batch.
+const float *nj_t5_encode(const nj_t5 *model, const nj_model_limits *limits, const uint32_t *tokens,
+                          const uint32_t *offset, uint32_t B, nj_arena *arena);
+/// Bytes of scratch of nj_t5_encode. SIZE_MAX on overflow.
+size_t nj_t5_encode_bytes(const nj_t5_config *config, const nj_model_limits *limits);
 
 /// The beam search's callbacks (worker/beam/beam.h describes them; t5 does not include it). Row r of step t has user[r],
 /// parent[r] (a row of step t-1, of the same user; not read at step 0) and token[r]; the arrays are borrowed until the next step

@@ -140,17 +140,27 @@ static void check_batch(const nj_model_limits *limits, const uint32_t *offset, u
 {
     assert(B <= limits->users_max && offset[0] == 0 && offset[B] <= limits->tokens_max);
     assert(limits->sequence_max >= 1);
-    assert(limits->steps_max >= 1 && limits->steps_max <= NJ_MODEL_STEPS_MAX);
     for (uint32_t b = 0; b < B; b++) {
         assert(offset[b + 1] > offset[b]);
         assert(offset[b + 1] - offset[b] <= limits->sequence_max);
     }
 }
 
+static void encode(nj_t5 *model, nj_claim *claim, const uint32_t *tokens, const uint32_t *words,
+                   size_t count)
+{
+    nj_t5_claim_encoder(model, claim);
+    nj_t5_bias_expand(model);
+    embed_tokens(model, tokens, words, count);
+    run_encoder(model, tokens, words, count);
+}
+
 void nj_t5_begin_batch(nj_t5 *model, const nj_model_limits *limits, const uint32_t *tokens,
                        const uint32_t *words, const uint32_t *offset, uint32_t B, nj_arena *arena)
 {
     check_batch(limits, offset, B);
+    assert(limits->steps_max >= 1 && limits->steps_max <= NJ_MODEL_STEPS_MAX);
+    assert(model->config.decoder_layers > 0);
     nj_claim claim = {.arena = arena};
     model->batch = (nj_t5_batch){.limits = *limits, .B = B};
     nj_t5_claim_batch(model, &claim);
@@ -162,10 +172,7 @@ void nj_t5_begin_batch(nj_t5 *model, const nj_model_limits *limits, const uint32
     }
 
     size_t mark = nj_arena_mark(arena);
-    nj_t5_claim_encoder(model, &claim);
-    nj_t5_bias_expand(model);
-    embed_tokens(model, tokens, words, offset[B]);
-    run_encoder(model, tokens, words, offset[B]);
+    encode(model, &claim, tokens, words, offset[B]);
     compute_cross_keys(model);
     compute_cross_values(model, offset[B]);
 
@@ -176,4 +183,19 @@ void nj_t5_begin_batch(nj_t5 *model, const nj_model_limits *limits, const uint32
 const float *nj_t5_encoder_output(const nj_t5 *model)
 {
     return model->batch.encoded;
+}
+
+// The model is read-only but for its batch: a copy of its pointers has a batch of its own.
+const float *nj_t5_encode(const nj_t5 *model, const nj_model_limits *limits, const uint32_t *tokens,
+                          const uint32_t *offset, uint32_t B, nj_arena *arena)
+{
+    check_batch(limits, offset, B);
+    nj_claim claim = {.arena = arena};
+    nj_t5 own = *model;
+    own.config.decoder_layers = 0;
+    own.batch = (nj_t5_batch){.limits = *limits, .B = B};
+    nj_t5_claim_batch(&own, &claim);
+    memcpy(own.batch.offset, offset, ((size_t)B + 1) * sizeof *offset);
+    encode(&own, &claim, tokens, NULL, offset[B]);
+    return own.batch.encoded;
 }

@@ -170,8 +170,6 @@ typedef struct {
 nj_t5_walk nj_t5_walk_begin(const nj_t5_config *config);
 /// False behind the last tensor.
 bool nj_t5_walk_next(nj_t5_walk *walk);
-/// Tensors of a whole model at the most: those of the walk, the embedding, a head of its own and whole words.
-size_t nj_t5_tensor_count(const nj_t5_config *config);
 /// The field of `model` that the walk's tensor fills: nj_linear * or const float **.
 void *nj_t5_walk_slot(const nj_t5_walk *walk, nj_t5 *model);
 

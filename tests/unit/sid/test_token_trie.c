@@ -35,11 +35,13 @@ static void the_bytes_are_those_of_the_schema(void **state)
     (void)state;
     nj_buffer bytes;
     nj_token_trie trie;
-    const uint32_t numbers[] = {1, 6, 5, 3, VOCABULARY, 2,       /* header */
-                                3, 4, 5, 6, 6, 6,       /* child_end */
-                                0, 1, 3, 2, 1, 2,       /* token */
-                                0, 1, 1, 2, 3, 5,       /* item_end */
-                                1, 4, 2, 0, 3};         /* items */
+    const uint32_t numbers[] = {1,    6, 5, 3, VOCABULARY, 2,
+                                ROWS, 0,                                        /* header */
+                                3,    4, 5, 6, 6,          6,                   /* child_end */
+                                0,    1, 3, 2, 1,          2,                   /* token */
+                                0,    1, 1, 2, 3,          5,                   /* item_end */
+                                1,    4, 2, 0, 3,          0,                   /* items, gap */
+                                5,    1, 4, 5, 3,          NJ_TOKEN_TRIE_NONE}; /* row_node */
 
     build(&STRINGS, &bytes, &trie);
 
@@ -140,7 +142,7 @@ static void check_row(const table *t, const nj_token_trie *trie, uint32_t row)
     const uint64_t size = t->offset[row + 1] - t->offset[row];
     const uint32_t node = nj_token_trie_find(trie, t->tokens + t->offset[row], size);
     if (node == NJ_TOKEN_TRIE_NONE) {
-        assert_true(t->retired[row]);
+        assert_true(t->retired[row] && trie->row_node[row] == NJ_TOKEN_TRIE_NONE);
         return;
     }
     const nj_token_trie_range items = nj_token_trie_items(trie, node);
@@ -153,6 +155,9 @@ static void check_row(const table *t, const nj_token_trie *trie, uint32_t row)
         }
     }
     assert_int_equal(at, items.end);
+    assert_int_equal(trie->row_node[row], t->retired[row] ? NJ_TOKEN_TRIE_NONE : node);
+    assert_int_equal(nj_token_trie_parent(trie, node),
+                     nj_token_trie_find(trie, t->tokens + t->offset[row], size - 1));
 }
 
 static void check_fold(const table *t, const nj_token_trie *trie, uint64_t seed)
@@ -166,8 +171,7 @@ static void check_fold(const table *t, const nj_token_trie *trie, uint64_t seed)
         }
         for (uint64_t size = 0; size <= t->offset[row + 1] - t->offset[row]; size++) {
             if (nj_bits_has(rows, row) && !t->retired[row]) {
-                nj_bits_add(expected,
-                            nj_token_trie_find(trie, t->tokens + t->offset[row], size));
+                nj_bits_add(expected, nj_token_trie_find(trie, t->tokens + t->offset[row], size));
             }
         }
     }
@@ -223,7 +227,8 @@ static void strings_that_make_no_trie_are_refused(void **state)
 
     strings.retired = NULL;
     refuses(&strings, "row 5: its string has 0 tokens, must be 1 to 256");
-    refuses(&(nj_token_strings){tokens, long_one, 1, VOCABULARY, NULL}, "row 0: its string has 257 tokens");
+    refuses(&(nj_token_strings){tokens, long_one, 1, VOCABULARY, NULL},
+            "row 0: its string has 257 tokens");
     strings.retired = RETIRED;
     strings.V = 3;
     refuses(&strings, "row 2: token 0 of its string is 3, the vocabulary has 3");
@@ -267,7 +272,7 @@ static void cut_and_longer_bytes_are_refused(void **state)
     }
     assert_ok(nj_buffer_append(&bytes, "\0\0\0\0", 4), &err);
     assert_refused(open_copy(bytes.bytes, bytes.size, &err), NJ_INPUT, &err,
-                   "arrays end at byte 124, the section at 128");
+                   "arrays end at byte 160, the section at 164");
     nj_buffer_fini(&bytes);
 }
 
@@ -306,19 +311,24 @@ static void a_lie_is_named(void **state)
         {4, 7, "7 items, must be 1 to 6"},
         {5, 4, "3 tokens of the longest string, the header says 4"},
         {7, 3, "the header says 3 children at most, there are 2"},
-        {8, 1, "the children of node 0 end at 1, must be 2 to 6"},
-        {9, 7, "the children of node 1 end at 7, must be 3 to 6"},
-        {11, 4, "the children of node 3 end at 4, must be 5 to 6"},
-        {14, 1, "the root has token 1"},
-        {15, 4, "node 0: token 4 of a child is followed by 3"},
-        {16, 5, "token 5 of node 2, the vocabulary has 5"},
-        {20, 1, "node 0, the root, has items"},
-        {22, 9, "the items of node 2 end at 9, must be 1 to 5"},
-        {25, 4, "5 items, the nodes have 4"},
-        {24, 2, "node 4 has neither children nor items"},
-        {26, 6, "names row 6, the catalogue has 6"},
-        {27, 1, "row 1 stands at node 3 and before"},
-        {30, 0, "row 0 is followed by 0"},
+        {8, 7, "7 rows (reserved: 0), the catalogue has 6 (0)"},
+        {9, 1, "6 rows (reserved: 1), the catalogue has 6 (0)"},
+        {10, 1, "the children of node 0 end at 1, must be 2 to 6"},
+        {11, 7, "the children of node 1 end at 7, must be 3 to 6"},
+        {13, 4, "the children of node 3 end at 4, must be 5 to 6"},
+        {16, 1, "the root has token 1"},
+        {17, 4, "node 0: token 4 of a child is followed by 3"},
+        {18, 5, "token 5 of node 2, the vocabulary has 5"},
+        {22, 1, "node 0, the root, has items"},
+        {24, 9, "the items of node 2 end at 9, must be 1 to 5"},
+        {27, 4, "5 items, the nodes have 4"},
+        {26, 2, "node 4 has neither children nor items"},
+        {28, 6, "names row 6, the catalogue has 6"},
+        {29, 1, "node 3 names row 1, which names node 1"},
+        {32, 0, "row 0 is followed by 0"},
+        {33, 1, "byte 132 between two arrays is 1"},
+        {34, 4, "node 5 names row 0, which names node 4"},
+        {39, 5, "5 items, the nodes have 5 and the rows name 6"},
     };
     nj_buffer bytes;
     nj_token_trie trie;
