@@ -64,7 +64,7 @@ NJ_CHECKED nj_status nj_token_trie_build(const nj_token_strings *strings, nj_buf
 /// the catalogue at exactly one node or retired, no node without children and items. After NJ_OK every walk is safe.
 ///
 /// `bytes` is aligned to 8, borrowed for the life of the view.
-/// Errors  NJ_INPUT with rule and numbers; NJ_NO_MEMORY
+/// Errors  NJ_INPUT with rule and numbers
 /// Proof   tests/unit/sid/test_token_trie.c, tests/fuzz/fuzz_token_trie.c
 NJ_CHECKED nj_status nj_token_trie_open(const void *bytes, size_t size, uint32_t row_count,
                                         nj_token_trie *out, nj_error *err);

@@ -18,6 +18,7 @@
 #define USERS_MAX 100000
 #define BEAMS_MAX 16
 #define ROUNDS_MAX 1000
+#define MODEL_NAME_BYTES 64
 
 typedef struct {
     uint64_t tokens, users, rounds;
@@ -25,6 +26,7 @@ typedef struct {
     uint32_t top;      // of the beam that is measured
     uint32_t beams[BEAMS_MAX];
     uint32_t beam_count;
+    char model[MODEL_NAME_BYTES]; // --model, or a bundle's model_type
 } bench_options;
 
 static nj_status options_from(const nj_arguments *arguments, bench_options *out, nj_error *err)
@@ -137,12 +139,13 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
         {"peak_rss_mb", read_peak_memory_mb()},
         {"spread", nj_bench_spread(run->users_per_s, options->rounds)},
     };
-    json_t *row =
-        json_pack("{s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I}", "beam", (json_int_t)plan->W,
-                  "tokens", (json_int_t)options->tokens, "precision", kernels->precision, "kernels",
-                  kernels->name, "batch", (json_int_t)plan->B, "without",
-                  without != NULL ? without : "", "top", (json_int_t)options->top, "rounds",
-                  (json_int_t)options->rounds, "eligible", (json_int_t)options->eligible);
+    json_t *row = json_pack(
+        "{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I}", "model", options->model, "beam",
+        (json_int_t)plan->W, "tokens", (json_int_t)options->tokens, "prompt_tokens",
+        (json_int_t)plan->prefix_tokens + plan->S, "precision", kernels->precision, "kernels",
+        kernels->name, "batch", (json_int_t)plan->B, "without", without != NULL ? without : "",
+        "top", (json_int_t)options->top, "rounds", (json_int_t)options->rounds, "eligible",
+        (json_int_t)options->eligible);
     for (size_t i = 0; row != NULL && i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
         json_object_set_new(row, NUMBERS[i].key, json_real(NUMBERS[i].value));
     }
@@ -274,17 +277,36 @@ static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sect
     return status;
 }
 
-static nj_status shape_from(const nj_arguments *arguments, nj_synthetic_shape *out, nj_error *err)
+static nj_status shape_from(const nj_arguments *arguments, nj_synthetic_shape *out,
+                            bench_options *options, nj_error *err)
 {
     const char *model = nj_argument(arguments, "model");
+    snprintf(options->model, sizeof options->model, "%s", model != NULL ? model : "tiger");
     if (model != NULL && nj_argument(arguments, "bundle") != NULL) {
         return nj_fail(err, NJ_USAGE, "--model %s: a bundle has its own model; leave out one",
                        model);
     }
-    if (!nj_synthetic_named(model != NULL ? model : "tiger", out)) {
+    if (!nj_synthetic_named(options->model, out)) {
         return nj_fail(err, NJ_USAGE, "--model: \"%s\" is none of " NJ_SYNTHETIC_NAMES, model);
     }
     return NJ_OK;
+}
+
+// The model_type of a bundle's config.json.
+static nj_status name_model(const nj_sections *sections, bench_options *out, nj_error *err)
+{
+    const nj_section *config = nj_sections_find(sections, NJ_SECTION_MODEL);
+    json_t *json = NULL;
+    if (config == NULL) {
+        return nj_fail(err, NJ_INPUT, "section \"%s\" is missing", NJ_SECTION_MODEL);
+    }
+    nj_status status = nj_json_parse(config->bytes, config->size, "section \"model\"", &json, err);
+    if (status == NJ_OK) {
+        const char *type = json_string_value(json_object_get(json, "model_type"));
+        snprintf(out->model, sizeof out->model, "%s", type != NULL ? type : "t5");
+    }
+    json_decref(json);
+    return status;
 }
 
 nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
@@ -303,7 +325,7 @@ nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
         status = nj_engine_options_check(arguments, err);
     }
     if (status == NJ_OK) {
-        status = shape_from(arguments, &shape, err);
+        status = shape_from(arguments, &shape, &options, err);
     }
     if (status == NJ_OK) {
         status = path != NULL ? nj_bundle_open(path, &bundle, err)
@@ -313,6 +335,9 @@ nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
     nj_sections sections;
     nj_buffer mask;
     nj_buffer_init(&mask, SIZE_MAX / 2);
+    if (status == NJ_OK && bundle != NULL) {
+        status = name_model(plain, &options, err);
+    }
     if (status == NJ_OK) {
         status = add_mask(plain, options.eligible, &mask, &sections, err);
     }

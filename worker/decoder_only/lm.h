@@ -46,13 +46,15 @@ typedef struct {
         vector_width; // C, numbers of an item's vector; 0: no projector. Of the tensors (nj_lm_projector_read), not of config.json
     uint32_t vector_hidden; // P, width between the projector's two products
     nj_rope_config rope;
+    // Whether a checkpoint may have them. A model is what its tensors are, but Transformers leaves out those that config.json denies.
+    bool qkv_bias, output_bias, dense_bias, head_norms;
 } nj_lm_config;
 
 /// Whether config.json is of a decoder-only model: its model_type is one that nj_lm_config_read takes.
 bool nj_lm_knows(const json_t *json);
 
-/// Reads config.json's keys; every size is bounded; an unknown model_type, hidden_act, rope_type and a window that is in use are refused by
-/// name.
+/// Reads config.json's keys; every size is bounded; an unknown model_type, hidden_act, rope_type, a window that is in use, turns of a part of
+/// each head and quantized weights are refused by name.
 ///
 /// Returns   NJ_INPUT naming `what`, the key, the rule and the numbers; `out` is then unchanged
 /// Source    transformers 5.17, configuration_llama.py, configuration_qwen2.py, configuration_qwen3.py
@@ -66,7 +68,8 @@ NJ_CHECKED nj_status nj_lm_projector_read(const nj_tensor_set *tensors, nj_lm_co
                                           nj_error *err);
 
 /// Checks every tensor of the model and appends them as one float32 safetensors file: the bundle's "weights" section. A tensor of a layer
-/// that this model would not use is refused: what it means is not known. So is a model without the head that config.json speaks of. Nothing is read before every shape has been checked.
+/// that this model would not use is refused: what it means is not known. So is one that config.json denies, and a model without the head that it
+/// speaks of. A checkpoint saved without "model." in front of its names is read too. Nothing is read before every shape has been checked.
 ///
 /// Returns   NJ_INPUT with file, tensor, rule and both numbers; NJ_NO_MEMORY. `out` may then hold a partial file
 /// Proof     tests/unit/decoder_only/test_weights.c

@@ -50,8 +50,14 @@ void nj_lm_claim_batch(nj_lm *model, nj_claim *claim)
     const size_t kept = limits->steps_max > 2 ? (size_t)limits->steps_max - 2 : 0;
     batch->offset = nj_claim_bytes(claim, 1, (size_t)limits->users_max + 1, sizeof(uint32_t));
     batch->column = nj_claim_bytes(claim, 1, (size_t)limits->users_max + 1, sizeof(uint32_t));
-    batch->keys = nj_claim_floats(claim, config->layers, nj_lm_columns_max(limits), width);
-    batch->values = nj_claim_floats(claim, config->layers, limits->tokens_max, width);
+    if (batch->is_prefix) {
+        batch->keys = model->prefix_keys;
+        batch->values = model->prefix_values;
+    } else {
+        const size_t columns = nj_lm_columns_max(limits->tokens_max, limits->users_max);
+        batch->keys = nj_claim_floats(claim, config->layers, columns, width);
+        batch->values = nj_claim_floats(claim, config->layers, limits->tokens_max, width);
+    }
     batch->behind = nj_claim_floats(claim, 1, limits->users_max, config->D);
     batch->step_keys = nj_claim_floats(claim, config->layers * kept, limits->rows_max, width);
     batch->step_values = nj_claim_floats(claim, config->layers * kept, limits->rows_max, width);

@@ -9,7 +9,8 @@
 #include "worker/model/lineage.h"
 #include "worker/model/weights.h"
 
-#define NJ_LM_EMBEDDING "model.embed_tokens.weight"
+#define NJ_LM_MODEL "model."
+#define NJ_LM_EMBEDDING NJ_LM_MODEL "embed_tokens.weight"
 #define NJ_LM_HEAD "lm_head.weight"
 
 // Rows of queries, those of all heads that share keys, that meet the keys at a time.
@@ -53,6 +54,7 @@ typedef struct {
     uint32_t B;
     uint32_t *offset; // [users_max + 1]
     uint32_t *column; // [users_max + 1] user b's keys are columns column[b] .. column[b + 1]
+    bool is_prefix;   // what is read is the prefix: keys and values are the model's own
     float *keys;      // [layers, G*E * columns of all users]; user b's block is [G*E, columns of b]
     float *values;    // [layers, tokens_max, G*E]
     float *behind;    // [users_max, D] the state behind the prompt's last token
@@ -106,7 +108,7 @@ struct nj_lm {
     float *cosines; // [position_max, E/2]
     float *sines;
     uint32_t prefix_count;
-    float *prefix_keys;   // [layers, G*E, columns of the prefix]
+    float *prefix_keys;   // keys and values of a batch of one user whose prompt the prefix is
     float *prefix_values; // [layers, prefix_count, G*E]
     size_t D_row;         // distance between rows of scratch in floats
     size_t HE_row;
@@ -120,6 +122,7 @@ typedef struct {
     const nj_lm_config *config;
     uint32_t layer; // config->layers: what stands behind them
     size_t rule;
+    bool bare; // set by who walks over a checkpoint whose names have no "model." in front
 
     // The tensor of the last successful nj_lm_walk_next.
     char name[NJ_WEIGHT_NAME_BYTES];
@@ -127,12 +130,15 @@ typedef struct {
     size_t dim_count;
     bool is_linear;                   // its slot is an nj_linear, else a const float *
     bool optional;                    // there in every layer or in none
+    bool denied;                      // by config.json
     char first[NJ_WEIGHT_NAME_BYTES]; // the same tensor of layer 0
 } nj_lm_walk;
 
 nj_lm_walk nj_lm_walk_begin(const nj_lm_config *config);
 /// False behind the last tensor.
 bool nj_lm_walk_next(nj_lm_walk *walk);
+/// What a checkpoint calls a tensor.
+const char *nj_lm_walk_stored(const nj_lm_walk *walk, const char *name);
 /// Whether the set has the walk's tensor or must have it: an optional one must where layer 0 has it.
 bool nj_lm_walk_wants(const nj_lm_walk *walk, const nj_tensor_set *tensors);
 /// The field of `model` that the walk's tensor fills: nj_linear * or const float **.
@@ -147,9 +153,10 @@ static inline size_t nj_lm_columns(size_t S)
     return nj_round_up(S, NJ_LM_COLUMNS);
 }
 
-static inline size_t nj_lm_columns_max(const nj_model_limits *limits)
+// Of prompts of so many tokens together.
+static inline size_t nj_lm_columns_max(size_t tokens, size_t users)
 {
-    return (size_t)limits->tokens_max + (size_t)limits->users_max * (NJ_LM_COLUMNS - 1);
+    return tokens + users * (NJ_LM_COLUMNS - 1);
 }
 
 static inline size_t nj_lm_key_width(const nj_lm_config *config)
@@ -210,9 +217,10 @@ NJ_CHECKED nj_status nj_lm_fill_prefix(nj_lm *model, const uint32_t *tokens, nj_
 static inline nj_lm_cache nj_lm_prefix_cache(const nj_lm *model, size_t layer)
 {
     const size_t width = nj_lm_key_width(&model->config);
-    const size_t columns = nj_lm_columns(model->prefix_count);
+    const size_t columns = nj_lm_columns_max(model->prefix_count, 1);
     return (nj_lm_cache){model->prefix_keys + layer * width * columns,
-                         model->prefix_values + layer * width * model->prefix_count, columns};
+                         model->prefix_values + layer * width * model->prefix_count,
+                         nj_lm_columns(model->prefix_count)};
 }
 
 /// The prompt of user b in one layer.
@@ -220,7 +228,7 @@ static inline nj_lm_cache nj_lm_prompt_cache(const nj_lm *model, size_t layer, u
 {
     const nj_lm_batch *batch = &model->batch;
     const size_t width = nj_lm_key_width(&model->config);
-    const size_t columns = nj_lm_columns_max(&batch->limits);
+    const size_t columns = nj_lm_columns_max(batch->limits.tokens_max, batch->limits.users_max);
     return (nj_lm_cache){batch->keys + (layer * columns + batch->column[b]) * width,
                          batch->values +
                              (layer * batch->limits.tokens_max + batch->offset[b]) * width,

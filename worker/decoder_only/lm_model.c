@@ -11,8 +11,8 @@ static void claim_tables(nj_lm *model, nj_claim *claim)
     model->layers = nj_claim_bytes(claim, 1, config->layers, sizeof *model->layers);
     model->cosines = nj_claim_floats(claim, 1, model->position_max, config->E / 2);
     model->sines = nj_claim_floats(claim, 1, model->position_max, config->E / 2);
-    model->prefix_keys =
-        nj_claim_floats(claim, config->layers, nj_lm_columns(model->prefix_count), width);
+    const size_t columns = model->prefix_count > 0 ? nj_lm_columns_max(model->prefix_count, 1) : 0;
+    model->prefix_keys = nj_claim_floats(claim, config->layers, columns, width);
     model->prefix_values = nj_claim_floats(claim, config->layers, model->prefix_count, width);
 }
 

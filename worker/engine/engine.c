@@ -27,7 +27,8 @@ static nj_status open_model(nj_engine *engine, const nj_sections *sections, nj_e
         status = nj_tensor_set_open_bytes(weights->bytes, weights->size, "section \"weights\"",
                                           &engine->tensors, err);
     }
-    return status;
+    return status == NJ_OK ? nj_generator_weights_read(engine->tensors, &engine->config, err)
+                           : status;
 }
 
 static nj_status allocate(nj_engine *engine, nj_error *err)
@@ -78,17 +79,6 @@ nj_engine_options nj_engine_options_default(const nj_kernels *kernels)
         .batch_users = 16, .kernels = kernels, .savings = NJ_SAVINGS_ALL, .bytes_max = SIZE_MAX};
 }
 
-// A language model has computed what all users share: it is not written again.
-static void split_template(nj_engine *engine)
-{
-    engine->template = engine->catalogue.template;
-    engine->prefix_count =
-        nj_generator_prefix_count(&engine->config, engine->template.before_count);
-    if (engine->prefix_count > 0) {
-        engine->template.before_count = 0;
-    }
-}
-
 // Items of a history that are encoded.
 static uint32_t choose_history(const nj_settings *settings, const nj_catalogue_view *catalogue)
 {
@@ -116,7 +106,9 @@ static nj_status open_planned(const nj_sections *sections, const nj_settings *se
         status = open_model(engine, sections, err);
     }
     if (status == NJ_OK) {
-        split_template(engine);
+        status = nj_engine_open_prompt(engine, sections, err);
+    }
+    if (status == NJ_OK && !nj_engine_says_strings(engine)) {
         status = nj_catalogue_view_check_vocabulary(&engine->catalogue, engine->config.V, err);
     }
     if (status == NJ_OK) {
@@ -184,6 +176,7 @@ void nj_engine_close(nj_engine **engine)
     nj_tensor_set_close(&e->tensors);
     nj_engine_close_masks(e);
     nj_engine_close_policy(e);
+    nj_engine_close_prompt(e);
     free(e);
     *engine = NULL;
 }
@@ -222,8 +215,10 @@ nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list, nj_bu
     for (uint32_t i = 0; i < list->count; i++) {
         items[i] = nj_engine_item_id(engine, list->items[i]);
     }
-    const nj_row_more more = {
-        .trace = list->trace, .trace_count = list->trace_count, .why = list->why};
+    const nj_row_more more = {.trace = list->trace,
+                              .trace_count = list->trace_count,
+                              .why = list->why,
+                              .text = list->text};
     return nj_row_pack_more(out, list->flags, items, list->scores, list->count, &list->history,
                             &more);
 }

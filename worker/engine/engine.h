@@ -48,10 +48,11 @@ typedef struct {
     size_t model_bytes;  // packed weights, folded masks and a policy's tables
     // requests and lists of a batch, its search or that of a widened user, whichever is larger, and the lists that are kept
     size_t scratch_bytes;
-    uint32_t B;      // users a batch
-    uint32_t W;      // beams a user
-    uint32_t W_wide; // the widest search that is planned for
-    uint32_t S;      // longest encoder sequence in tokens
+    uint32_t B;             // users a batch
+    uint32_t W;             // beams a user
+    uint32_t W_wide;        // the widest search that is planned for
+    uint32_t S;             // longest encoder sequence in tokens
+    uint32_t prefix_tokens; // beside S: that all prompts begin with, read once by a worker
     // Lists of NJ_SAVING_SAME_HISTORY: sets of kept_ways, the oldest of a set gives way; 0: none is kept
     uint32_t kept_sets;
     uint32_t kept_ways;
@@ -69,6 +70,8 @@ typedef struct {
     const uint32_t *trace; // [trace_count] what the search looked at (row.h); NULL: not said
     uint32_t trace_count;
     const nj_why *why; // [count] why each is there, where the settings ask for it; else NULL
+    nj_slice
+        text; // what a model that answers in text said, and then there are no items; bytes NULL: it does not answer in text
     nj_history_digest history; // of the known items, those that were not encoded included
 } nj_list;
 

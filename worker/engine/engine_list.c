@@ -22,7 +22,7 @@ void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
     for (uint32_t i = 0; i < result->count && out->count < top; i++) {
         uint32_t item_count;
         const uint32_t *items =
-            nj_trie_leaf_items(&engine->catalogue.trie, result->leaves[i], &item_count);
+            nj_beam_result_rows(&engine->catalogue.trie, result, i, &item_count);
         for (uint32_t k = 0; k < item_count && out->count < top; k++) {
             if (!nj_excluded(exclusions, items[k])) {
                 nj_list_add(out, items[k], result->scores[i], NJ_SOURCE_BEAM);

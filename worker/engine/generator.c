@@ -86,6 +86,13 @@ uint32_t nj_generator_prefix_count(const nj_generator_config *config, uint32_t b
     return config->kind == NJ_GENERATOR_LM ? before : 0;
 }
 
+nj_status nj_generator_weights_read(const nj_tensor_set *weights, nj_generator_config *config,
+                                    nj_error *err)
+{
+    return config->kind == NJ_GENERATOR_LM ? nj_lm_projector_read(weights, &config->lm, err)
+                                           : NJ_OK;
+}
+
 uint32_t nj_generator_word_count(const nj_generator_config *config, const nj_tensor_set *weights)
 {
     return config->kind == NJ_GENERATOR_T5 ? nj_t5_word_count(weights) : 0;

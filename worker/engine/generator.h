@@ -64,6 +64,10 @@ typedef struct {
     uint32_t B;
 } nj_prompts;
 
+/// Completes the config by what is read off a "weights" section: nj_lm_projector_read.
+NJ_CHECKED nj_status nj_generator_weights_read(const nj_tensor_set *weights,
+                                               nj_generator_config *config, nj_error *err);
+
 /// nj_t5_word_count; a language model has no words.
 uint32_t nj_generator_word_count(const nj_generator_config *config, const nj_tensor_set *weights);
 

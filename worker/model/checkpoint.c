@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/file.h"
 #include "worker/model/lora.h"
 
 struct nj_checkpoint {
@@ -74,6 +75,19 @@ static nj_status add_projector(nj_checkpoint *checkpoint, const char *path, nj_e
                            : status;
 }
 
+// An adapter that lies beside the model and is not asked for would be left out without a word.
+static nj_status check_forgotten(const char *model_path, nj_error *err)
+{
+    nj_path path;
+    nj_status status = nj_path_join(model_path, NJ_LORA_CONFIG, &path, err);
+    if (status == NJ_OK && nj_file_exists(path.text)) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s: an adapter lies beside the model: give --lora %s, or move it away",
+                       path.text, model_path);
+    }
+    return status;
+}
+
 nj_status nj_checkpoint_open(const nj_checkpoint_source *source, nj_checkpoint **out, nj_error *err)
 {
     nj_checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
@@ -81,8 +95,9 @@ nj_status nj_checkpoint_open(const nj_checkpoint_source *source, nj_checkpoint *
         return nj_fail(err, NJ_NO_MEMORY, "%s: no memory for its tensors", source->model_path);
     }
     nj_status status = nj_tensor_set_open(source->model_path, &checkpoint->tensors, err);
-    if (status == NJ_OK && source->adapter_path != NULL) {
-        status = add_adapter(checkpoint, source->adapter_path, err);
+    if (status == NJ_OK) {
+        status = source->adapter_path != NULL ? add_adapter(checkpoint, source->adapter_path, err)
+                                              : check_forgotten(source->model_path, err);
     }
     if (status == NJ_OK && source->projector_path != NULL) {
         status = add_projector(checkpoint, source->projector_path, err);

@@ -19,7 +19,8 @@ typedef struct nj_checkpoint nj_checkpoint;
 
 /// Opens all of them. The projector's tensors become projector.0.weight and so on, whatever they were called.
 ///
-/// Errors  those of nj_tensor_set_open, nj_lora_open and nj_lora_merge; NJ_INPUT: the projector has other tensors, or lacks one
+/// Errors  those of nj_tensor_set_open, nj_lora_open and nj_lora_merge; NJ_INPUT: the projector has other tensors, or lacks one; an adapter lies
+///         beside the model and is not asked for
 /// Proof   tests/unit/model/test_checkpoint.c
 NJ_CHECKED nj_status nj_checkpoint_open(const nj_checkpoint_source *source, nj_checkpoint **out,
                                         nj_error *err);

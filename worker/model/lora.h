@@ -20,7 +20,7 @@ typedef struct nj_lora nj_lora;
 /// Opens an adapter's folder. NJ_NOT_FOUND, NJ_IO; NJ_INPUT names file and key, or what the tensors' reader refuses; NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_lora_open(const char *folder, nj_lora **out, nj_error *err);
 
-/// Puts the merged tensors into `model`, in float32, the product summed in order of the rank. Their values are the adapter's, which outlives
+/// Puts the merged tensors into `model`, in float32 (PEFT rounds to the type of a checkpoint in half precision), the product summed in order of the rank. Their values are the adapter's, which outlives
 /// `model`; once only. After a failure some may be there.
 ///
 /// Errors  NJ_INPUT names file, tensor, rule and both numbers or shapes; NJ_NO_MEMORY

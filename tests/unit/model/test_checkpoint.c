@@ -69,12 +69,29 @@ static void a_missing_adapter_is_named(void **state)
                    "nowhere/adapter_config.json");
 }
 
+static void an_adapter_beside_the_model_is_not_forgotten(void **state)
+{
+    nj_error err = {0};
+    nj_checkpoint *checkpoint = NULL;
+    nj_tensor_source tensors[] = {tensor_of("model.q.weight", 2, 3)};
+    write_tensors(state, "model.safetensors", tensors, 1);
+    const nj_checkpoint_source source = {.model_path = sandbox_path(state, "")};
+    assert_ok(nj_checkpoint_open(&source, &checkpoint, &err), &err);
+    nj_checkpoint_close(&checkpoint);
+    sandbox_write(state, "adapter_config.json", "{}", 2);
+    assert_refused(nj_checkpoint_open(&source, &checkpoint, &err), NJ_INPUT, &err,
+                   "an adapter lies beside the model: give --lora");
+    assert_null(checkpoint);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(adapter_and_projector_stand_among_the_models_tensors,
                                         sandbox_setup, sandbox_teardown),
         cmocka_unit_test_setup_teardown(another_projector_is_refused, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(an_adapter_beside_the_model_is_not_forgotten, sandbox_setup,
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_missing_adapter_is_named, sandbox_setup,
                                         sandbox_teardown),
