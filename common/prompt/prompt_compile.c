@@ -57,15 +57,17 @@ static nj_status check_sids(const nj_prompt_compiler *c)
                        nj_prompt_text_has(&spec->candidate, NJ_PART_SID) ||
                        nj_prompt_text_has(&spec->answer_item, NJ_PART_SID);
     if (wants && c->sids == NULL) {
-        return nj_fail(c->err, NJ_CONFIG,
-                       "%s: {sid} and answers of kind sid want semantic IDs, and there is no catalogue "
-                       "of them: give --catalogue, or answer.kind",
-                       spec->path);
+        return nj_fail(
+            c->err, NJ_CONFIG,
+            "%s: {sid} and answers of kind sid want semantic IDs, and there is no catalogue "
+            "of them: give --catalogue, or answer.kind",
+            spec->path);
     }
     return spec->answer != NJ_SAYS_SID || !nj_prompt_text_has(&spec->prompt, NJ_PART_CANDIDATES)
                ? NJ_OK
                : nj_fail(c->err, NJ_CONFIG,
-                         "%s: line %" PRIu32 ": {candidates} want answers of kind item or list, for the "
+                         "%s: line %" PRIu32
+                         ": {candidates} want answers of kind item or list, for the "
                          "search of semantic IDs keeps to none",
                          spec->path, spec->prompt.line);
 }

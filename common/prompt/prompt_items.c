@@ -116,10 +116,8 @@ nj_status nj_prompt_items_text(const nj_prompt_items *items, const nj_prompt_spe
     *out = (nj_slice){(const char *)items->bytes.bytes + value->begin, value->size};
     return value->size > 0
                ? NJ_OK
-               : nj_fail(err, NJ_INPUT,
-                         "item \"%.*s\" has no text in column \"%s\", which %s asks for",
-                         NJ_SLICE_ARGS(nj_idlist_at(items->items, row)), spec->columns[column],
-                         spec->path);
+               : nj_fail(err, NJ_INPUT, "has no text in column \"%s\", which %s asks for",
+                         spec->columns[column], spec->path);
 }
 
 // ---- token ids ----
@@ -224,11 +222,9 @@ nj_status nj_prompt_items_ids(const nj_prompt_items *items, int which, uint32_t 
     const nj_prompt_value *value = &items->ids[which][row];
     *out = (const uint32_t *)(const void *)(items->bytes.bytes + value->begin);
     *out_count = value->size;
-    return value->is_there
-               ? NJ_OK
-               : nj_fail(err, NJ_INPUT, "item \"%.*s\" has no \"%s\" among the token ids",
-                         NJ_SLICE_ARGS(nj_idlist_at(items->items, row)),
-                         which == NJ_IDS_PROMPT ? "prompt" : "answer");
+    return value->is_there ? NJ_OK
+                           : nj_fail(err, NJ_INPUT, "has no \"%s\" among the token ids",
+                                     which == NJ_IDS_PROMPT ? "prompt" : "answer");
 }
 
 // ---- the whole ----

@@ -33,11 +33,11 @@ NJ_CHECKED nj_status nj_prompt_items_read(const nj_prompt_source *source,
                                           nj_prompt_items *out, nj_error *err);
 void nj_prompt_items_close(nj_prompt_items *items);
 
-/// The text of a row's column, without the spaces around it. NJ_INPUT names item and column where there is none.
+/// The text of a row's column, without the spaces around it. NJ_INPUT names the column where there is none; the caller names the item.
 NJ_CHECKED nj_status nj_prompt_items_text(const nj_prompt_items *items, const nj_prompt_spec *spec,
                                           uint32_t row, uint32_t column, nj_slice *out,
                                           nj_error *err);
-/// The ids of a row; NJ_INPUT names the item where the file has none.
+/// The ids of a row; NJ_INPUT where the file has none.
 NJ_CHECKED nj_status nj_prompt_items_ids(const nj_prompt_items *items, int which, uint32_t row,
                                          const uint32_t **out, uint32_t *out_count, nj_error *err);
 

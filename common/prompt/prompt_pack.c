@@ -6,8 +6,7 @@ static uint32_t needs_of(const nj_prompt *prompt)
     return (prompt->needs_history ? NJ_PROMPT_NEEDS_HISTORY : 0u) |
            (prompt->needs_candidates ? NJ_PROMPT_NEEDS_CANDIDATES : 0u) |
            (prompt->needs_user ? NJ_PROMPT_NEEDS_USER : 0u) |
-           (prompt->needs_text ? NJ_PROMPT_NEEDS_TEXT : 0u) |
-           nj_prompt_needs_of(prompt->answer);
+           (prompt->needs_text ? NJ_PROMPT_NEEDS_TEXT : 0u) | nj_prompt_needs_of(prompt->answer);
 }
 
 static nj_prompt_header header_of(const nj_prompt *prompt)
