@@ -38,11 +38,13 @@ typedef struct nj_tokenizer nj_tokenizer;
 ///         model, normalizer, pre-tokenizer, pattern or post-processor that is not known
 NJ_CHECKED nj_status nj_tokenizer_open(const char *path, nj_tokenizer **out, nj_error *err);
 
-/// The same from bytes in memory, copied where they are needed: a tokenizer.json, or a SentencePiece model behind the JSON that
-/// nj_tokenizer_pack puts in front of it. `what` names them in errors.
+/// The same from bytes in memory, copied where they are needed: a tokenizer.json, or what nj_tokenizer_pack wrote. `what` names them in errors.
 NJ_CHECKED nj_status nj_tokenizer_open_bytes(nj_slice bytes, const char *what, nj_tokenizer **out,
                                              nj_error *err);
-/// Appends the bytes of which nj_tokenizer_open_bytes makes this tokenizer again: its file, and what stood beside it.
+/// Appends the bytes of which nj_tokenizer_open_bytes makes this tokenizer again: its file, read once more, and before a SentencePiece
+/// model what tokenizer_config.json says of it.
+///
+/// Errors  NJ_INPUT: the tokenizer was itself opened from bytes; NJ_NOT_FOUND, NJ_IO, NJ_NO_MEMORY. `out` may hold a part then
 NJ_CHECKED nj_status nj_tokenizer_pack(const nj_tokenizer *tokenizer, nj_buffer *out,
                                        nj_error *err);
 
@@ -61,6 +63,11 @@ void nj_tokenizer_close(nj_tokenizer **tokenizer);
 NJ_CHECKED nj_status nj_tokenizer_encode(const nj_tokenizer *tokenizer, nj_slice text, bool special,
                                          nj_buffer *ids, nj_error *err);
 
+/// The same of text that stands directly behind a token that is cut out of the text it is in, as an added token is: what a tokenizer puts
+/// in front of a text's beginning it may leave out here. Without the special tokens around a text.
+NJ_CHECKED nj_status nj_tokenizer_encode_behind(const nj_tokenizer *tokenizer, nj_slice text,
+                                                nj_buffer *ids, nj_error *err);
+
 /// Appends the text of ids as HuggingFace's decode with skip_special_tokens=True and clean_up_tokenization_spaces=False gives it. Bytes
 /// that are no UTF-8 become U+FFFD.
 ///
@@ -71,6 +78,10 @@ NJ_CHECKED nj_status nj_tokenizer_decode(const nj_tokenizer *tokenizer, const ui
 
 /// True for a token whose text begins with SentencePiece's word mark (U+2581): P5's whole words (schemas/prompt.md).
 bool nj_tokenizer_begins_word(const nj_tokenizer *tokenizer, uint32_t id);
+
+/// The special tokens that nj_tokenizer_encode puts around a text: [*out_count], the first *out_before of them in front of it. Borrowed.
+const uint32_t *nj_tokenizer_around(const nj_tokenizer *tokenizer, size_t *out_before,
+                                    size_t *out_count);
 
 /// The id of a token by its exact text ("</s>", "<|im_start|>"); NJ_TOKENIZER_NONE where there is none.
 uint32_t nj_tokenizer_id(const nj_tokenizer *tokenizer, nj_slice token);

@@ -442,10 +442,10 @@ static nj_status read_processors(nj_tokenizer *tokenizer, const json_t *root, nj
     return status;
 }
 
-nj_status nj_tokenizer_read_json(nj_tokenizer *tokenizer, nj_error *err)
+nj_status nj_tokenizer_read_json(nj_tokenizer *tokenizer, nj_slice bytes, nj_error *err)
 {
     json_t *root = NULL;
-    nj_status status = nj_json_load(tokenizer->path.text, NJ_TOKENIZER_FILE_BYTES_MAX, &root, err);
+    nj_status status = nj_json_parse(bytes.bytes, bytes.size, tokenizer->path.text, &root, err);
     if (status == NJ_OK) {
         status = read_token_model(tokenizer, root, err);
     }

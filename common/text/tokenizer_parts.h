@@ -139,13 +139,13 @@ typedef struct {
 } nj_merges;
 
 typedef enum {
-    NJ_PIECE_NORMAL = 1,
-    NJ_PIECE_UNKNOWN,
-    NJ_PIECE_CONTROL,
-    NJ_PIECE_USER,
-    NJ_PIECE_UNUSED,
-    NJ_PIECE_BYTE
-} nj_piece_kind;
+    NJ_SP_NORMAL = 1,
+    NJ_SP_UNKNOWN,
+    NJ_SP_CONTROL,
+    NJ_SP_USER,
+    NJ_SP_UNUSED,
+    NJ_SP_BYTE
+} nj_sp_kind;
 
 typedef struct {
     nj_vocab vocab; // all tokens of the model
@@ -158,7 +158,7 @@ typedef struct {
     uint32_t byte_ids[256]; // NJ_TOKENIZER_NONE where there is none
     nj_merges merges;       // BPE of a tokenizer.json
     double *scores;         // owned; [score_count] by id
-    uint8_t *kinds;         // owned; [score_count] nj_piece_kind, of a *.model
+    uint8_t *kinds;         // owned; [score_count] nj_sp_kind, of a *.model
     size_t score_count;
     double unknown_score;
     nj_vocab users; // texts of a *.model that are never cut
@@ -194,7 +194,8 @@ typedef struct {
 } nj_added_strips;
 
 struct nj_tokenizer {
-    nj_path path;
+    nj_path path;   // or what its bytes are called
+    bool is_packed; // was opened from bytes
     const char *kind;
     uint32_t vocabulary;
     nj_token_model model;
@@ -206,18 +207,22 @@ struct nj_tokenizer {
     nj_vocab added_normalized; // found after the normalizer
     nj_vocab added;            // all of them, by their own texts
     nj_added_strips *strips;   // owned; [vocabulary]; NULL: none
+    uint32_t *places;          // owned; [vocabulary] where an id's text is: tokenizer_decode.c
     uint32_t around[NJ_TOKENIZER_AROUND_MAX];
     size_t before_count; // of around; the rest stands behind
     size_t around_count;
 };
 
-NJ_CHECKED nj_status nj_tokenizer_read_json(nj_tokenizer *tokenizer, nj_error *err);
-NJ_CHECKED nj_status nj_tokenizer_read_model(nj_tokenizer *tokenizer, nj_error *err);
+NJ_CHECKED nj_status nj_tokenizer_read_json(nj_tokenizer *tokenizer, nj_slice bytes, nj_error *err);
+NJ_CHECKED nj_status nj_tokenizer_read_model(nj_tokenizer *tokenizer, nj_slice bytes,
+                                             nj_error *err);
+/// Fills tokenizer->places, when all tokens are known.
+NJ_CHECKED nj_status nj_tokenizer_place_texts(nj_tokenizer *tokenizer, nj_error *err);
 /// The steps of a tokenizer.json's normalizer and pre-tokenizer.
 NJ_CHECKED nj_status nj_tokenizer_read_steps(nj_tokenizer *tokenizer, const json_t *root,
                                              nj_error *err);
-/// The special tokens that a folder's tokenizer_config.json puts around a *.model's ids.
-NJ_CHECKED nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, const char *folder,
+/// The special tokens that a tokenizer_config.json, whose bytes they are, puts around a *.model's ids.
+NJ_CHECKED nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, nj_slice config,
                                               nj_error *err);
 /// SentencePiece's own normalizer: pieces->text into pieces->next_text, then swapped.
 NJ_CHECKED nj_status nj_piece_normalize(const nj_tokenizer *tokenizer, nj_pieces *pieces,

@@ -114,7 +114,7 @@ static nj_request *list_requests(const nj_job *job, size_t *out_count)
     size_t count = 0;
     for (size_t i = 0; requests != NULL && i < job->users.count; i++) {
         nj_request request = nj_user_table_at(&job->users, i);
-        if (!nj_user_is_skipped(&request, &job->settings)) {
+        if (!nj_user_is_skipped(&job->users, &request, &job->settings)) {
             requests[count++] = request;
         }
     }

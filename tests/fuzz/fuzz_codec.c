@@ -50,6 +50,15 @@ static void check_requests(const nj_users *users, uint32_t item_row_count, uint3
         for (uint32_t k = 0; k < request->exclude_count; k++) {
             fuzz_check(request->exclude[k] < item_row_count, "so are excluded ones");
         }
+        for (uint32_t k = 0; k < request->candidate_count; k++) {
+            fuzz_check(request->candidates[k] < item_row_count, "and candidates");
+        }
+        fuzz_check(request->candidates != NULL || request->candidate_count == 0,
+                   "no list has no candidates");
+        fuzz_check(request->text.bytes == NULL ||
+                       (request->text.size <= NJ_REQUEST_TEXT_BYTES_MAX &&
+                        nj_utf8_valid(request->text.bytes, request->text.size)),
+                   "texts are UTF-8 within their limit");
         fuzz_check(request->mask < mask_count, "masks are there");
     }
 }

@@ -8,6 +8,7 @@
 #include "common/input/npy.h"
 #include "common/policy/policy_pack.h"
 #include "common/policy/policy_read.h"
+#include "common/sid/token_trie.h"
 #include "common/store/publish.h"
 #include "common/store/schema.h"
 #include "common/wire/message.h"
@@ -115,8 +116,11 @@ static void append_users(nj_buffer *out)
         {.user = nj_slice_from("7"), .items = ITEMS, .item_count = 3},
         {.user = nj_slice_from("u\xc3\xa9"), .unknown_count = 2},
         {.user = nj_slice_from("8"), .items = ITEMS, .item_count = 1, .mask = 1},
-        {.user = nj_slice_from("9"), .mask = 2, .exclude = ITEMS, .exclude_count = 2}};
-    need(nj_users_pack(requests, 4, out), NULL);
+        {.user = nj_slice_from("9"), .mask = 2, .exclude = ITEMS, .exclude_count = 2},
+        {.user = nj_slice_from("10"), .candidates = ITEMS, .candidate_count = 2},
+        {.user = nj_slice_from("11"), .candidates = ITEMS, .text = nj_slice_from("caf\xc3\xa9")},
+        {.user = nj_slice_from("12"), .text = nj_slice_from("")}};
+    need(nj_users_pack(requests, sizeof requests / sizeof requests[0], out), NULL);
 }
 
 // The kinds of fuzz_codec.c, and how many rows there are.
@@ -436,6 +440,21 @@ static void make_bundle(void)
     save("model", "tiny", &base->model);
 }
 
+// Strings of one to four tokens: two are equal, one is another's beginning, one row is retired.
+static void make_token_trie(void)
+{
+    const uint32_t tokens[] = {7, 1, 2, /**/ 7, /**/ 3, 9, 9, 9, /**/ 7, 1, 2, /**/ 5, /**/ 7, 1};
+    const uint64_t offset[] = {0, 3, 4, 8, 11, 12, 14};
+    const uint8_t retired[] = {0, 0, 0, 0, 1, 0};
+    const nj_token_strings strings = {tokens, offset, 6, 10, retired};
+    nj_buffer bytes;
+    nj_error err;
+    nj_buffer_init(&bytes, 1u << 20);
+    need(nj_token_trie_build(&strings, &bytes, &err), &err);
+    save_behind("token_trie", "tiny", 6, &bytes);
+    nj_buffer_fini(&bytes);
+}
+
 // ---- sections of items, as fuzz_item_sections.c takes them: kind, rows, bytes ----
 
 #define SHELF_ROWS 3
@@ -516,11 +535,12 @@ static void make_item_sections(void)
     nj_buffer_init(&block, 1u << 16);
     make_attributes(&section, &block);
     save_shelf("attributes", 0, &section);
-    for (nj_vector_form form = NJ_VECTORS_F32; form <= NJ_VECTORS_F16; form++) {
+    static const char *const NAMES[] = {"vectors-f32", "vectors-f16", "collaborative"};
+    for (nj_vector_form form = NJ_VECTORS_F32; form <= NJ_VECTORS_GIVEN; form++) {
         nj_buffer_clear(&section);
         nj_buffer_clear(&block);
         make_vectors(form, &section, &block);
-        save_shelf(form == NJ_VECTORS_F32 ? "vectors-f32" : "vectors-f16", 1, &section);
+        save_shelf(NAMES[form], form == NJ_VECTORS_GIVEN ? 3 : 1, &section);
     }
     nj_buffer_clear(&section);
     make_neighbours(&section);
@@ -737,6 +757,7 @@ int main(int argc, char **argv)
     make_codec();
     make_wire();
     make_bundle();
+    make_token_trie();
     make_item_sections();
     make_catalogue();
     make_store("one-leaf", 6);

@@ -68,9 +68,9 @@ typedef struct {
 
 /// Bytes of arena of one search over B users, results included. `trie` is NULL for text. SIZE_MAX on overflow.
 ///
-///   candidates_max  of one user; 0: nobody has any
+///   listed_max  the most candidates, or excluded rows, of one user
 size_t nj_answer_scratch_bytes(const nj_token_trie *trie, const nj_answer_config *config,
-                               uint32_t candidates_max, uint32_t B, uint32_t V,
+                               uint32_t listed_max, uint32_t B, uint32_t V,
                                uint32_t chunk_rows_max);
 
 /// Rows of the widest step, and steps: what a model must have room for.

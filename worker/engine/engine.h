@@ -70,6 +70,8 @@ typedef struct {
     const uint32_t *trace; // [trace_count] what the search looked at (row.h); NULL: not said
     uint32_t trace_count;
     const nj_why *why; // [count] why each is there, where the settings ask for it; else NULL
+    nj_slice
+        text; // what a model that answers in text said, and then there are no items; bytes NULL: it does not answer in text
     nj_history_digest history; // of the known items, those that were not encoded included
 } nj_list;
 
@@ -87,6 +89,12 @@ NJ_CHECKED nj_status nj_engine_open(const nj_sections *sections, const nj_settin
                                     const nj_engine_options *options, nj_engine **out,
                                     nj_error *err);
 void nj_engine_close(nj_engine **engine);
+
+/// The plan alone, without the model and the scratch being made: the errors of nj_engine_open up to there.
+NJ_CHECKED nj_status nj_engine_plan_sections(const nj_sections *sections,
+                                             const nj_settings *settings,
+                                             const nj_engine_options *options, nj_engine_plan *out,
+                                             nj_error *err);
 
 const nj_engine_plan *nj_engine_plan_of(const nj_engine *engine);
 /// All that a plan holds: what is mapped, the model and the scratch. SIZE_MAX when the sum does not fit.

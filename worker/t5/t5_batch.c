@@ -65,6 +65,17 @@ void nj_t5_begin_decoder(nj_t5 *model, nj_claim *claim)
     nj_t5_bias_expand_steps(model);
 }
 
+size_t nj_t5_encode_bytes(const nj_t5_config *config, const nj_model_limits *limits)
+{
+    nj_t5 model = {.config = *config, .batch = {.limits = *limits}};
+    nj_claim claim = {0};
+    model.config.decoder_layers = 0;
+    nj_t5_set_rows(&model);
+    nj_t5_claim_batch(&model, &claim);
+    nj_t5_claim_encoder(&model, &claim);
+    return claim.bytes;
+}
+
 size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_model_limits *limits)
 {
     nj_t5 model = {.config = *config, .batch = {.limits = *limits}};

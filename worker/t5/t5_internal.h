@@ -14,6 +14,7 @@
 #define NJ_T5_STEPS 8 // rows of scores of self-attention are multiples of it
 #define NJ_T5_EMBEDDING "shared.weight"
 #define NJ_T5_HEAD "lm_head.weight"
+#define NJ_T5_WORDS "encoder.whole_word_embeddings.weight"
 
 // ---- weights ----
 
@@ -108,9 +109,11 @@ struct nj_t5 {
     nj_t5_stack encoder;
     nj_t5_stack decoder;
     const float *embedding; // [V, D]
-    nj_linear head;         // [V, D]
-    float output_scale;     // D^-0.5 or 1
-    size_t D_row;           // distance between rows of scratch in floats, see nj_claim_row
+    const float *words;     // [word_count, D] of whole words; NULL: none
+    uint32_t word_count;
+    nj_linear head;     // [V, D]
+    float output_scale; // D^-0.5 or 1
+    size_t D_row;       // distance between rows of scratch in floats, see nj_claim_row
     size_t HE_row;
     size_t F_row;
     nj_t5_token_table encoder_tokens;
@@ -167,8 +170,6 @@ typedef struct {
 nj_t5_walk nj_t5_walk_begin(const nj_t5_config *config);
 /// False behind the last tensor.
 bool nj_t5_walk_next(nj_t5_walk *walk);
-/// Tensors of a whole model: those of the walk, the embedding and a head of its own.
-size_t nj_t5_tensor_count(const nj_t5_config *config);
 /// The field of `model` that the walk's tensor fills: nj_linear * or const float **.
 void *nj_t5_walk_slot(const nj_t5_walk *walk, nj_t5 *model);
 
