@@ -72,11 +72,15 @@ static nj_status check_sids(const nj_prompt_compiler *c)
                          spec->path, spec->prompt.line);
 }
 
+static bool wants_vectors(const nj_prompt_compiler *c)
+{
+    return nj_prompt_text_has(&c->spec.item, NJ_PART_VECTOR) ||
+           nj_prompt_text_has(&c->spec.candidate, NJ_PART_VECTOR);
+}
+
 static nj_status check_vectors(const nj_prompt_compiler *c)
 {
-    const bool wants = nj_prompt_text_has(&c->spec.item, NJ_PART_VECTOR) ||
-                       nj_prompt_text_has(&c->spec.candidate, NJ_PART_VECTOR);
-    return !wants || c->model->has_vectors
+    return !wants_vectors(c) || c->model->has_vectors
                ? NJ_OK
                : nj_fail(c->err, NJ_CONFIG,
                          "%s: line %" PRIu32
@@ -318,7 +322,7 @@ static void take_needs(nj_prompt_compiler *c)
     c->prompt.needs_candidates = nj_prompt_text_has(text, NJ_PART_CANDIDATES);
     c->prompt.row_count = (uint32_t)c->items->count;
     c->prompt.counts_words = c->model->has_words;
-    c->prompt.has_vectors = c->model->has_vectors;
+    c->prompt.has_vectors = wants_vectors(c);
 }
 
 static nj_status pack_sections(nj_prompt_compiler *c)

@@ -16,6 +16,8 @@
 #include "common/prompt/prompt.h"
 #include "common/sid/trie_build.h"
 
+#define NJ_PROMPT_SEAM_BYTES 128
+
 typedef struct {
     const char *prompt_path;    // prompt.yaml
     const char *tokenizer_path; // a file or folder (tokenizer.h)
@@ -50,7 +52,7 @@ typedef struct {
     uint32_t answer_tokens_max; // with the end token
     uint32_t equal_answers;     // items whose answer is also another's
     uint32_t seams;             // items that alone have other tokens than in the whole text
-    char first_seam[128];       // one of them
+    char first_seam[NJ_PROMPT_SEAM_BYTES]; // one of them
 } nj_prompt_sections;
 
 void nj_prompt_sections_fini(nj_prompt_sections *made);

@@ -8,6 +8,7 @@
 #include "common/codec/json.h"
 #include "ops/cli/bundle_facts.h"
 #include "ops/cli/bundle_options.h"
+#include "ops/cli/bundle_text_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
 #include "ops/cli/pairing.h"
@@ -80,7 +81,16 @@ static void print_summary(const char *path, const nj_pack_summary *summary, bool
         if (summary->pairing.dealt.tried) {
             print_pairing_json(&summary->pairing);
         }
+        if (summary->text.asks_in_text) {
+            const nj_pack_text_summary *text = &summary->text;
+            printf(", \"prompt_tokens_max\": %u, \"answer_tokens_max\": %u, "
+                   "\"equal_answers\": %u, \"seams\": %u",
+                   text->tokens_max, text->answer_tokens_max, text->equal_answers, text->seams);
+        }
         printf("}\n");
+    } else if (summary->text.asks_in_text) {
+        printf("%s: %u items, prompts to %u tokens, answers to %u tokens\nbundle %s\n", path,
+               summary->item_count, summary->text.tokens_max, summary->text.answer_tokens_max, hex);
     } else {
         printf("%s: %u items, %u leaves, %u levels, histories to %u items\nbundle %s\n", path,
                summary->item_count, summary->leaf_count, summary->level_count, summary->history_max,
@@ -107,9 +117,11 @@ static nj_status check_origin(const nj_pack_request *request, nj_error *err)
                        "--without needs --from: it takes sections of that bundle out");
     }
     if (request->base_path == NULL) {
-        const char *missing = request->model_path == NULL       ? "model"
-                              : request->catalogue_path == NULL ? "catalogue"
-                                                                : NULL;
+        const bool has_items =
+            request->catalogue_path != NULL || request->text.prompt.prompt_path != NULL;
+        const char *missing = request->model_path == NULL ? "model"
+                              : !has_items                ? "catalogue"
+                                                          : NULL;
         return missing == NULL
                    ? NJ_OK
                    : nj_fail(err, NJ_USAGE, "--%s DIR is required, or --from FILE", missing);
@@ -141,6 +153,9 @@ static nj_status request_from(const nj_arguments *arguments, nj_template *templa
     out->history_max = (uint32_t)history_max;
     out->template = has_template ? template : NULL;
     if (status == NJ_OK) {
+        status = nj_bundle_text_from(arguments, out, err);
+    }
+    if (status == NJ_OK) {
         status = check_origin(out, err);
     }
     if (status == NJ_OK) {
@@ -168,6 +183,7 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
         if (request.base_path == NULL) {
             nj_tell_pairing(&summary, &request);
         }
+        nj_bundle_text_tell(&summary);
         if (summary.foreign_items > 0) {
             nj_log(NJ_LOG_INFO, "%s: %" PRIu64 " of its items are not in the catalogue",
                    request.items.attributes.path, summary.foreign_items);
@@ -224,9 +240,13 @@ nj_status nj_command_bundle_verify(const nj_arguments *arguments, nj_error *err)
         status = nj_bundle_verify(bundle, err);
     }
     if (status == NJ_OK) {
-        status = nj_catalogue_view_open(nj_bundle_sections(bundle), &view, err);
+        const nj_sections *sections = nj_bundle_sections(bundle);
+        status = nj_catalogue_view_open(sections, &view, err);
         if (status == NJ_OK) {
-            status = nj_bundle_items_check(nj_bundle_sections(bundle), &view, err);
+            status = nj_bundle_items_check(sections, &view, err);
+        }
+        if (status == NJ_OK) {
+            status = nj_bundle_text_check(sections, &view, err);
         }
         if (status != NJ_OK) {
             nj_error_prefix(err, "bundle \"%s\"", path);

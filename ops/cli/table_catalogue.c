@@ -2,6 +2,7 @@
 #include "common/base/log.h"
 #include "common/math/kernels.h"
 #include "ops/cli/bundle_options.h"
+#include "ops/cli/bundle_text_options.h"
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/item_options.h"
@@ -18,7 +19,8 @@
 static const nj_option BUNDLE_PACK[] = {
     {"model", "DIR", NULL,
      "HuggingFace folder of a T5, Llama, Qwen2 or Qwen3: config.json and safetensors", false},
-    {"catalogue", "DIR", NULL, "catalogue folder", false},
+    {"catalogue", "DIR", NULL,
+     "catalogue folder; with --prompt and without it the items are those of --items", false},
     {"from", "FILE", NULL,
      "instead of --model and --catalogue: a bundle whose sections are kept, but for those that are "
      "made anew",
@@ -42,6 +44,7 @@ static const nj_option BUNDLE_PACK[] = {
      false},
     {"no-pairing-check", NULL, NULL,
      "with --histories: do not ask whether the model knows the catalogue's SIDs", false},
+    NJ_BUNDLE_TEXT_OPTIONS,
     NJ_BUNDLE_ITEMS_OPTIONS,
     {"item-vector-ids", "FILE", NULL,
      "ids of the rows of --item-vectors, one a line; default: the catalogue's order", false},

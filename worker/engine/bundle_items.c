@@ -40,24 +40,22 @@ static nj_status read_ids(const char *path, nj_buffer *block, nj_idlist *out, nj
     return status == NJ_OK ? nj_idlist_open(block->bytes, block->size, path, out, err) : status;
 }
 
-static nj_status make_vectors(const nj_bundle_items_request *request, const nj_idlist *items,
-                              nj_buffer *out, nj_error *err)
+nj_status nj_bundle_vectors_make(const char *path, const char *ids_path, const nj_idlist *items,
+                                 nj_vector_form form, nj_buffer *out, nj_error *err)
 {
     nj_npy npy;
     nj_idlist ids;
     nj_buffer block;
-    const bool has_ids = request->vector_ids_path != NULL;
-    nj_status status = nj_npy_open(request->vectors_path, &npy, err);
+    nj_status status = nj_npy_open(path, &npy, err);
     if (status != NJ_OK) {
         return status;
     }
     nj_buffer_init(&block, SECTION_BYTES_MAX);
-    if (has_ids) {
-        status = read_ids(request->vector_ids_path, &block, &ids, err);
+    if (ids_path != NULL) {
+        status = read_ids(ids_path, &block, &ids, err);
     }
     if (status == NJ_OK) {
-        status = nj_item_vectors_write(&npy, items, has_ids ? &ids : NULL, request->vector_form,
-                                       out, err);
+        status = nj_item_vectors_write(&npy, items, ids_path != NULL ? &ids : NULL, form, out, err);
     }
     nj_buffer_fini(&block);
     nj_npy_close(&npy);
@@ -118,7 +116,8 @@ nj_status nj_bundle_items_make(const nj_bundle_items_request *request, const nj_
                                          &out->foreign_count, err);
     }
     if (status == NJ_OK && request->vectors_path != NULL) {
-        status = make_vectors(request, items, &out->vectors, err);
+        status = nj_bundle_vectors_make(request->vectors_path, request->vector_ids_path, items,
+                                        request->vector_form, &out->vectors, err);
     }
     if (status == NJ_OK && request->wants_neighbours) {
         status = make_neighbours(request, histories, (uint32_t)items->count, &out->neighbours, err);

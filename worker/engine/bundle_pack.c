@@ -30,7 +30,8 @@ static nj_status read_histories(nj_packing *p, nj_error *err)
 {
     const nj_pack_request *request = p->request;
     const bool counted = request->histories.path != NULL;
-    const bool probed = p->base == NULL && !request->no_pairing_check && !p->trained.stated;
+    const bool probed =
+        p->base == NULL && !p->asks_in_text && !request->no_pairing_check && !p->trained.stated;
     const nj_histories_source *source = counted ? &request->histories : &request->probe;
     nj_status status = nj_idmap_build(&p->map, &p->items, p->items_path, err);
     if (status != NJ_OK || source->path == NULL || (!counted && !probed)) {
@@ -54,6 +55,7 @@ static nj_status list_sections(nj_packing *p, nj_sections *out, nj_error *err)
         nj_catalogue_sections_list(&p->made, p->catalogue, p->counts,
                                    (nj_slice){p->model_json, strlen(p->model_json)},
                                    nj_buffer_slice(&p->weights), out);
+        nj_bundle_text_put(&p->text, out);
         return NJ_OK;
     }
     *out = *nj_bundle_sections(p->base);
@@ -65,12 +67,13 @@ static nj_status list_sections(nj_packing *p, nj_sections *out, nj_error *err)
 }
 
 // What a worker will check is checked before the file is written.
-static nj_status check_model(nj_packing *p, const nj_catalogue_view *view, nj_error *err)
+static nj_status check_model(nj_packing *p, const nj_sections *sections,
+                             const nj_catalogue_view *view, nj_error *err)
 {
     if (p->base != NULL) {
         return NJ_OK; // it was checked when the base was packed
     }
-    nj_status status = nj_catalogue_view_check_vocabulary(view, p->config.V, err);
+    nj_status status = nj_bundle_text_check(sections, view, err);
     return status == NJ_OK ? nj_packing_check_pairing(p, view, err) : status;
 }
 
@@ -86,6 +89,18 @@ static nj_status put_items(nj_packing *p, const nj_catalogue_view *view, nj_sect
     return status;
 }
 
+static nj_pack_text_summary summarize_text(const nj_packing *p)
+{
+    const nj_prompt_sections *made = &p->text.prompt;
+    nj_pack_text_summary out = {.asks_in_text = p->asks_in_text,
+                                .equal_answers = made->equal_answers,
+                                .seams = made->seams,
+                                .tokens_max = made->tokens_max,
+                                .answer_tokens_max = made->answer_tokens_max};
+    memcpy(out.first_seam, made->first_seam, sizeof out.first_seam);
+    return out;
+}
+
 static nj_status write_bundle(nj_packing *p, const char *out_path, nj_pack_summary *out,
                               nj_error *err)
 {
@@ -96,7 +111,7 @@ static nj_status write_bundle(nj_packing *p, const char *out_path, nj_pack_summa
         status = nj_catalogue_view_open(&sections, &view, err);
     }
     if (status == NJ_OK) {
-        status = check_model(p, &view, err);
+        status = check_model(p, &sections, &view, err);
     }
     if (status == NJ_OK) {
         status = put_items(p, &view, &sections, err);
@@ -113,6 +128,7 @@ static nj_status write_bundle(nj_packing *p, const char *out_path, nj_pack_summa
                                  .foreign_items = p->items_made.foreign_count,
                                  .trained_on = p->trained.stated,
                                  .pairing = p->pairing,
+                                 .text = summarize_text(p),
                                  .digest = nj_sections_digest(&sections)};
     }
     return status;
@@ -134,6 +150,7 @@ nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, n
     nj_idmap_init(&p.map);
     nj_user_table_init(&p.histories);
     nj_bundle_items_init(&p.items_made);
+    nj_bundle_text_init(&p.text);
     nj_buffer_init(&p.weights, NJ_PACK_SECTION_BYTES_MAX);
     nj_status status = read_base(&p, err);
     if (status == NJ_OK) {
@@ -149,6 +166,7 @@ nj_status nj_bundle_pack(const nj_pack_request *request, const char *out_path, n
     nj_buffer_fini(&p.weights);
     nj_catalogue_sections_fini(&p.made);
     nj_bundle_items_fini(&p.items_made);
+    nj_bundle_text_fini(&p.text);
     nj_user_table_fini(&p.histories);
     nj_pairing_sample_free(&p.sample);
     nj_idmap_fini(&p.map);

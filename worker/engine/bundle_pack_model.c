@@ -4,14 +4,24 @@
 #include "common/codec/json.h"
 #include "common/input/safetensors.h"
 #include "worker/engine/bundle_pack_parts.h"
+#include "worker/model/checkpoint.h"
 
 #define CONFIG_BYTES_MAX (1u << 20)
 
-nj_status nj_packing_read_model(nj_packing *p, nj_error *err)
+// One number, or a list of them whose first means the end.
+static void read_eos(nj_packing *p, const json_t *config)
+{
+    const json_t *value = json_object_get(config, "eos_token_id");
+    const json_t *first = json_is_array(value) ? json_array_get(value, 0) : value;
+    const json_int_t token = json_is_integer(first) ? json_integer_value(first) : -1;
+    p->has_eos = token >= 0 && token < (json_int_t)p->config.V;
+    p->eos_token = p->has_eos ? (uint32_t)token : 0;
+}
+
+static nj_status load_config(nj_packing *p, nj_error *err)
 {
     nj_path path;
     json_t *json = NULL;
-    nj_tensor_set *tensors = NULL;
     nj_status status = nj_path_join(p->request->model_path, "config.json", &path, err);
     if (status == NJ_OK) {
         status = nj_json_load(path.text, CONFIG_BYTES_MAX, &json, err);
@@ -29,19 +39,50 @@ nj_status nj_packing_read_model(nj_packing *p, nj_error *err)
         status = nj_trained_on_read(json, path.text, &p->trained, err);
     }
     if (status == NJ_OK) {
+        read_eos(p, json);
         p->model_json = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
         status = p->model_json != NULL ? NJ_OK
                                        : nj_fail(err, NJ_NO_MEMORY, "no memory for %s", path.text);
     }
-    if (status == NJ_OK) {
-        status = nj_tensor_set_open(p->request->model_path, &tensors, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_generator_weights_convert(&p->config, tensors, &p->weights, err);
-    }
-    nj_tensor_set_close(&tensors);
     json_decref(json);
     return status;
+}
+
+static nj_status convert_weights(nj_packing *p, nj_error *err)
+{
+    nj_checkpoint *checkpoint = NULL;
+    const nj_checkpoint_source source = {.model_path = p->request->model_path,
+                                         .adapter_path = p->request->lora_path,
+                                         .projector_path = p->request->projector_path};
+    nj_status status = nj_checkpoint_open(&source, &checkpoint, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = nj_generator_weights_convert(&p->config, nj_checkpoint_tensors(checkpoint),
+                                          &p->weights, err);
+    nj_checkpoint_close(&checkpoint);
+    return status;
+}
+
+static nj_status look_for_words(nj_packing *p, nj_error *err)
+{
+    nj_tensor_set *weights = NULL;
+    const nj_status status = nj_tensor_set_open_bytes(p->weights.bytes, p->weights.size,
+                                                      p->request->model_path, &weights, err);
+    if (status == NJ_OK) {
+        p->has_words = p->config.kind == NJ_GENERATOR_T5 && nj_t5_word_count(weights) > 0;
+    }
+    nj_tensor_set_close(&weights);
+    return status;
+}
+
+nj_status nj_packing_read_model(nj_packing *p, nj_error *err)
+{
+    nj_status status = load_config(p, err);
+    if (status == NJ_OK) {
+        status = convert_weights(p, err);
+    }
+    return status == NJ_OK ? look_for_words(p, err) : status;
 }
 
 // ---- does the model know the catalogue? ----

@@ -25,10 +25,15 @@ typedef struct {
     const char *items_path; // where they are from
     nj_generator_config config;
     nj_trained_on trained;
+    bool has_eos; // config.json says which token ends a text
+    uint32_t eos_token;
+    bool has_words;   // the model has embeddings of words
     char *model_json; // owned by jansson's allocator: free()
     nj_buffer weights;
     nj_catalogue_sections made;
-    uint32_t *counts; // [N] or NULL
+    nj_bundle_text text;
+    bool asks_in_text; // false: by the catalogue's template
+    uint32_t *counts;  // [N] or NULL
     uint32_t history_max;
     uint64_t counted_items;
     nj_idmap map;            // item id -> row; where ids are looked up
@@ -52,7 +57,7 @@ NJ_CHECKED nj_status nj_packing_read_model(nj_packing *p, nj_error *err);
 NJ_CHECKED nj_status nj_packing_check_pairing(nj_packing *p, const nj_catalogue_view *view,
                                               nj_error *err);
 
-/// Reads the catalogue and makes its sections; the model is read already.
+/// Reads the catalogue, or makes one of the table of items, and its sections and those of the prompt; the model is read already.
 NJ_CHECKED nj_status nj_packing_read_catalogue(nj_packing *p, nj_error *err);
 
 #endif
