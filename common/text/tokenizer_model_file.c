@@ -364,7 +364,7 @@ nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, nj_slice config, nj_
 {
     json_t *root = NULL;
     nj_status status =
-        nj_json_parse(config.bytes, config.size, "tokenizer_config.json", &root, err);
+        nj_json_parse_real(config.bytes, config.size, "tokenizer_config.json", &root, err);
     if (status != NJ_OK) {
         return status;
     }
