@@ -75,7 +75,6 @@ ids = [line.split("\t")[0] for line in open(sys.argv[1] + "/items.tsv")][1:]
 open("ids.txt", "w").writelines(f"{id}\n" for id in ids)
 npy("sids.npy", "<i4", (len(ids), 2), b"".join(struct.pack("<ii", row // 10, row % 10) for row in range(len(ids))))
 open("long.yaml", "w").write('prompt: "{history} ' + "x " * 3000 + '"\nitem: "{title}"\nanswer:\n  kind: item\n')
-open("few.yaml", "w").write('prompt: "{history} of {candidates}"\nitem: "{title} {sid}"\nanswer:\n  kind: sid\n')
 P
 expect_exit 0 '' -- nightjar catalogue import --sids sids.npy --ids ids.txt --codes-per-level 10 --token-base 500 --out cat
 sid=(--prompt "$source_dir/schemas/prompts/sid-stream.yaml")
@@ -119,7 +118,6 @@ refuse 65 'stands at 1 and again at 81' "${pack_llara[@]}" --prompt "$llara/list
 refuse 78 "the model's vocabulary ends at 525" "${pack_p5[@]}" --prompt "$p5/direct.yaml" --tokenizer "$llara/model"
 refuse 78 'long.yaml' "${pack_llara[@]}" --prompt long.yaml
 refuse 78 'sid-stream.yaml' "${pack_llara[@]}" "${sid[@]}"
-refuse 78 'candidates need answer.kind item or list' "${pack_llara[@]}" --prompt few.yaml --catalogue cat
 mkdir trained
 cp "$llara"/model/* trained
 python3 - <<'P'

@@ -177,11 +177,7 @@ nj_status nj_bundle_text_check(const nj_sections *sections, const nj_catalogue_v
         status = check_vectors(sections, &config, view->sids.row_count, prompt.has_vectors, err);
     }
     if (status == NJ_OK && prompt.answer == NJ_SAYS_SID) {
-        status = prompt.needs_candidates
-                     ? nj_fail(err, NJ_CONFIG,
-                               "the prompt has {candidates}, and is answered by any semantic ID: "
-                               "candidates need answer.kind item or list")
-                     : nj_catalogue_view_check_vocabulary(view, config.V, err);
+        status = nj_catalogue_view_check_vocabulary(view, config.V, err);
     }
     nj_prompt_close(&prompt);
     return status;
