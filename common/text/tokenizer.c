@@ -238,7 +238,7 @@ void nj_tokenizer_close(nj_tokenizer **tokenizer)
     free(closed->model.merges.values);
     free(closed->model.scores);
     free(closed->model.kinds);
-    free(closed->strips);
+    free(closed->traits);
     free(closed->places);
     free(closed);
 }
@@ -288,7 +288,7 @@ static nj_status take_normalized(encoding *e, nj_slice text, bool is_first)
     return status == NJ_OK ? encode_pieces(e) : status;
 }
 
-static const nj_added_strips no_strips;
+static const nj_added_traits no_traits;
 
 static bool is_space(nj_slice rest, size_t *size)
 {
@@ -331,16 +331,16 @@ static nj_status cut_added(encoding *e, const nj_vocab *added, nj_slice text, bo
             at++;
             continue;
         }
-        const nj_added_strips *strips =
-            e->tokenizer->strips == NULL ? &no_strips : &e->tokenizer->strips[id];
-        const size_t end = strips->left ? begin_of_spaces(text, begin, at) : at;
+        const nj_added_traits *traits =
+            e->tokenizer->traits == NULL ? &no_traits : &e->tokenizer->traits[id];
+        const size_t end = traits->left ? begin_of_spaces(text, begin, at) : at;
         if (end > begin) {
             status = take(e, (nj_slice){text.bytes + begin, end - begin}, is_first && begin == 0);
         }
         if (status == NJ_OK) {
             status = nj_append_id(e->ids, id, e->err);
         }
-        at = strips->right ? end_of_spaces(text, at + size) : at + size;
+        at = traits->right ? end_of_spaces(text, at + size) : at + size;
         begin = at;
     }
     if (status == NJ_OK && begin < text.size) {
@@ -365,8 +365,9 @@ static nj_status take_raw(encoding *e, nj_slice text, bool is_first)
 }
 
 // A *.model: SentencePiece's own normalizer, and the text as one piece.
-static nj_status take_sentence(encoding *e, nj_slice text)
+static nj_status take_sentence(encoding *e, nj_slice text, bool is_first)
 {
+    (void)is_first; // each stretch is a sentence
     nj_status status = set_text(e, &e->pieces.text, text);
     if (status == NJ_OK) {
         status = nj_piece_normalize(e->tokenizer, &e->pieces, e->err);
@@ -416,9 +417,8 @@ static nj_status encode_text(const nj_tokenizer *tokenizer, nj_slice text, bool 
         status = append_around(tokenizer, 0, tokenizer->before_count, ids, err);
     }
     if (status == NJ_OK && text.size > 0) {
-        status = tokenizer->model.is_sentencepiece
-                     ? take_sentence(&e, text)
-                     : cut_added(&e, &tokenizer->added_raw, text, is_first, take_raw);
+        status = cut_added(&e, &tokenizer->added_raw, text, is_first,
+                           tokenizer->model.is_sentencepiece ? take_sentence : take_raw);
     }
     if (status == NJ_OK && special) {
         status =

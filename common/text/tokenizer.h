@@ -6,7 +6,8 @@
 //
 // Three files are read: `tokenizer.json` (byte-level BPE of GPT-2, Llama 3, Qwen2 and Qwen3; SentencePiece BPE and Unigram as
 // HuggingFace writes them), and SentencePiece's own `spiece.model` and `tokenizer.model`. What a file asks for and this
-// code does not know is refused by its name: no id is ever guessed. A file's truncation, padding and decoder are passed over.
+// code does not know is refused by its name: no id is ever guessed. A file's truncation and padding are passed over, and a
+// decoder that is not known is refused when text is read back.
 //
 // A tokenizer is read-only once it is open: any number of threads may use it.
 //
@@ -31,7 +32,8 @@ typedef struct nj_tokenizer nj_tokenizer;
 
 /// Reads a tokenizer. `path` is a tokenizer.json, a SentencePiece model, or a folder that holds tokenizer.json, spiece.model or
 /// tokenizer.model (the first of them that is there). Beside a SentencePiece model, tokenizer_config.json says which special
-/// tokens stand around a text (T5: </s> behind it; Llama: <s> before it, add_bos_token and add_eos_token); without it none do.
+/// tokens stand around a text (T5: </s> behind it; Llama: <s> before it, add_bos_token and add_eos_token); without it none do. T5's brings
+/// <extra_id_0> to <extra_id_99> (extra_ids), the last ids, and cuts them and the control pieces out of a text.
 ///
 /// Owns    *out is yours: nj_tokenizer_close
 /// Errors  NJ_NOT_FOUND, NJ_IO, NJ_NO_MEMORY; NJ_INPUT: a file that breaks its format, contradicts itself or asks for a
@@ -68,10 +70,11 @@ NJ_CHECKED nj_status nj_tokenizer_encode(const nj_tokenizer *tokenizer, nj_slice
 NJ_CHECKED nj_status nj_tokenizer_encode_behind(const nj_tokenizer *tokenizer, nj_slice text,
                                                 nj_buffer *ids, nj_error *err);
 
-/// Appends the text of ids as HuggingFace's decode with skip_special_tokens=True and clean_up_tokenization_spaces=False gives it. Bytes
-/// that are no UTF-8 become U+FFFD.
+/// Appends the text of ids as HuggingFace's decode with skip_special_tokens=True and clean_up_tokenization_spaces=False gives it; of a *.model
+/// as sentencepiece gives it, control and unknown pieces left out. An id that no token has adds nothing, and bytes that are no UTF-8 become
+/// U+FFFD.
 ///
-/// Errors  NJ_INPUT: an id that no token has, a text beyond NJ_TOKENIZER_TEXT_BYTES_MAX; NJ_NO_MEMORY. `text` is then unchanged
+/// Errors  NJ_INPUT: a decoder that is not known; NJ_NO_MEMORY, also beyond NJ_TOKENIZER_TEXT_BYTES_MAX. `text` is then unchanged
 /// Proof   tests/unit/text/test_tokenizer_decode.c
 NJ_CHECKED nj_status nj_tokenizer_decode(const nj_tokenizer *tokenizer, const uint32_t *ids,
                                          size_t count, nj_buffer *text, nj_error *err);

@@ -16,6 +16,7 @@
 #define SPACE_MARK "\xe2\x96\x81"
 
 enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
+enum { SENTINELS_MAX = 1000 };
 enum { MODEL_UNIGRAM = 1, MODEL_BPE = 2 };
 
 typedef struct {
@@ -325,6 +326,40 @@ static nj_status add_around(nj_tokenizer *tokenizer, const char *text, bool is_b
     return NJ_OK;
 }
 
+// A token that is cut out of a text; the piece of that text, or a new id.
+static nj_status add_cut(nj_tokenizer *tokenizer, nj_slice text, uint32_t new_id, nj_error *err)
+{
+    const uint32_t piece = nj_vocab_find(&tokenizer->model.vocab, text);
+    const uint32_t id = piece != NJ_TOKENIZER_NONE ? piece : new_id;
+    nj_status status = nj_vocab_add(&tokenizer->added, text, id, err);
+    if (status == NJ_OK) {
+        status = nj_vocab_add(&tokenizer->added_raw, text, id, err);
+    }
+    if (id >= tokenizer->vocabulary) {
+        tokenizer->vocabulary = id + 1;
+    }
+    return status;
+}
+
+// T5's sentinels, the first of them the last id, and the pieces that stand for no text.
+static nj_status add_sentinels(nj_tokenizer *tokenizer, uint32_t count, nj_error *err)
+{
+    const nj_token_model *model = &tokenizer->model;
+    nj_status status = NJ_OK;
+    for (uint32_t i = 0; status == NJ_OK && i < model->score_count; i++) {
+        if (model->kinds[i] == NJ_SP_CONTROL || model->kinds[i] == NJ_SP_UNKNOWN) {
+            status = add_cut(tokenizer, nj_idlist_builder_at(&model->vocab.texts, i), i, err);
+        }
+    }
+    for (uint32_t i = 0; status == NJ_OK && i < count; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "<extra_id_%u>", i);
+        status = add_cut(tokenizer, nj_slice_from(text),
+                         (uint32_t)model->score_count + count - 1 - i, err);
+    }
+    return status;
+}
+
 nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, nj_slice config, nj_error *err)
 {
     json_t *root = NULL;
@@ -340,6 +375,7 @@ nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, nj_slice config, nj_
     const bool is_llama = strncmp(name, "LlamaTokenizer", strlen("LlamaTokenizer")) == 0;
     const bool has_bos = nj_json_bool_or(&keys, "add_bos_token", is_llama);
     const bool has_eos = nj_json_bool_or(&keys, "add_eos_token", is_t5);
+    const uint32_t sentinels = (uint32_t)nj_json_int_or(&keys, "extra_ids", 0, SENTINELS_MAX, 100);
     status = keys.status;
     if (status == NJ_OK && !is_t5 && !is_llama) {
         status =
@@ -353,6 +389,9 @@ nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, nj_slice config, nj_
     }
     if (status == NJ_OK && has_eos) {
         status = add_around(tokenizer, "</s>", false, err);
+    }
+    if (status == NJ_OK && is_t5) {
+        status = add_sentinels(tokenizer, sentinels, err);
     }
     json_decref(root);
     return status;
