@@ -95,11 +95,8 @@ static nj_status resolve_group(nj_user_table *table, const nj_user_rules *rules,
     return NJ_OK;
 }
 
-// Lists of semantic IDs are searched in the whole trie, and free text names no items.
 static nj_status check_asked(uint32_t needs, const nj_history *history, nj_error *err)
 {
-    static const uint32_t READ =
-        NJ_PROMPT_NEEDS_CANDIDATES | NJ_PROMPT_ANSWERS_STRINGS | NJ_PROMPT_ANSWERS_TEXT;
     if (history->candidates == NULL && (needs & NJ_PROMPT_NEEDS_CANDIDATES) != 0) {
         return nj_history_fail(history, err,
                                "user \"%.*s\" has no \"candidates\", for which the bundle's prompt "
@@ -112,12 +109,6 @@ static nj_status check_asked(uint32_t needs, const nj_history *history, nj_error
             "user \"%.*s\" has no \"text\", for which the bundle's prompt has a place",
             NJ_SLICE_ARGS(history->user));
     }
-    if (history->candidates != NULL && (needs & READ) == 0) {
-        return nj_history_fail(history, err,
-                               "user \"%.*s\" has %zu candidates, and this bundle's lists of "
-                               "semantic IDs cannot be held to them",
-                               NJ_SLICE_ARGS(history->user), history->candidate_count);
-    }
     return NJ_OK;
 }
 
@@ -126,8 +117,11 @@ static nj_status resolve_asked(reading *r, const nj_history *history, asked *out
 {
     nj_user_table *table = r->table;
     nj_status status = NJ_OK;
-    if (history->candidates != NULL &&
-        (table->needs & (NJ_PROMPT_NEEDS_CANDIDATES | NJ_PROMPT_ANSWERS_STRINGS)) != 0) {
+    // Free text names no items: candidates mean something where they stand in the prompt.
+    const bool reads_candidates =
+        (table->needs & (NJ_PROMPT_NEEDS_CANDIDATES | NJ_PROMPT_ANSWERS_TEXT)) !=
+        NJ_PROMPT_ANSWERS_TEXT;
+    if (history->candidates != NULL && reads_candidates) {
         uint32_t known = 0;
         status = resolve_ids(table, r->items, r->map, history->candidates, history->candidate_count,
                              &known);

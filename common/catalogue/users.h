@@ -63,8 +63,7 @@ NJ_CHECKED nj_status nj_user_table_add(nj_user_table *table, const nj_idlist *it
 ///
 /// Memory  4 bytes an item, 24 and the id a user, 16 more and the text where a user of the table has candidates or a text
 /// Errors  those of nj_histories_read; NJ_INPUT names line and user: a group that is not there, or another one than the file of groups
-///         has; no candidates or no text where the prompt has a place for them; candidates where lists are of semantic IDs, which cannot
-///         be held to them; NJ_NO_MEMORY. `*out` is then unchanged.
+///         has; no candidates or no text where the prompt has a place for them; NJ_NO_MEMORY. `*out` is then unchanged.
 /// Proof   tests/unit/catalogue/test_users.c
 NJ_CHECKED nj_status nj_user_table_read(const nj_histories_source *source, const nj_idlist *items,
                                         const nj_idmap *map, const nj_user_rules *rules,

@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/codec/json.h"
+#include "ops/cli/bundle_about.h"
 #include "ops/cli/bundle_facts.h"
 #include "ops/cli/bundle_options.h"
 #include "ops/cli/bundle_text_options.h"
@@ -196,6 +197,10 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
 static void print_sections(const nj_sections *sections)
 {
     char hex[NJ_DIGEST_HEX_BYTES];
+    json_t *about = nj_bundle_about(sections);
+    nj_bundle_about_print(about);
+    json_decref(about);
+    printf("\n");
     for (size_t i = 0; i < sections->count; i++) {
         nj_digest_hex(&sections->sections[i].digest, hex);
         printf("%-12s %12zu bytes  %.16s", sections->sections[i].name, sections->sections[i].size,
@@ -210,7 +215,8 @@ static void print_sections(const nj_sections *sections)
     printf("bundle %s\n", hex);
 }
 
-static nj_status print_sections_json(const nj_sections *sections, nj_error *err)
+// `about` is taken; NULL: the sections alone.
+static nj_status print_sections_json(const nj_sections *sections, json_t *about, nj_error *err)
 {
     char hex[NJ_DIGEST_HEX_BYTES];
     json_t *list = json_array();
@@ -227,6 +233,8 @@ static nj_status print_sections_json(const nj_sections *sections, nj_error *err)
     nj_digest digest = nj_sections_digest(sections);
     nj_digest_hex(&digest, hex);
     json_t *top = json_pack("{s:s, s:o}", "bundle", hex, "sections", list);
+    json_object_update_missing(top, about);
+    json_decref(about);
     return nj_print_json_take(&top, err);
 }
 
@@ -253,7 +261,7 @@ nj_status nj_command_bundle_verify(const nj_arguments *arguments, nj_error *err)
         }
     }
     if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
-        status = print_sections_json(nj_bundle_sections(bundle), err);
+        status = print_sections_json(nj_bundle_sections(bundle), NULL, err);
     } else if (status == NJ_OK) {
         printf("%s: every section is as it was packed\n", path);
     }
@@ -266,7 +274,8 @@ nj_status nj_command_bundle_list(const nj_arguments *arguments, nj_error *err)
     nj_bundle *bundle = NULL;
     nj_status status = nj_bundle_open(nj_argument_positional(arguments), &bundle, err);
     if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
-        status = print_sections_json(nj_bundle_sections(bundle), err);
+        status = print_sections_json(nj_bundle_sections(bundle),
+                                     nj_bundle_about(nj_bundle_sections(bundle)), err);
     } else if (status == NJ_OK) {
         print_sections(nj_bundle_sections(bundle));
     }

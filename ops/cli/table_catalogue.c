@@ -218,7 +218,7 @@ static const nj_option EMBED[] = {
 };
 
 static const nj_command COMMANDS[] = {
-    NJ_COMMAND("bundle list", "the sections of a bundle", "FILE", BUNDLE_LIST,
+    NJ_COMMAND("bundle list", "what a bundle is and needs, and its sections", "FILE", BUNDLE_LIST,
                nj_command_bundle_list),
     NJ_COMMAND("bundle pack", "one file from a checkpoint and a catalogue", NULL, BUNDLE_PACK,
                nj_command_bundle_pack),

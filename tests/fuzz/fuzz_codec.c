@@ -124,13 +124,15 @@ static void check_row(nj_slice bytes)
         fuzz_check(nj_id_problem(row.items[i]) == NULL, "items have valid ids");
         fuzz_check(isfinite(row.scores[i]), "scores are finite");
     }
+    const nj_row_more more = {.text = row.text};
     check_json(&row);
     static nj_row again;
     nj_buffer_init(&packed, NJ_ROW_BYTES_MAX);
-    fuzz_check(nj_row_pack(&packed, row.flags, row.items, row.scores, row.count, &row.history) ==
-                       NJ_OK &&
+    fuzz_check(nj_row_pack_more(&packed, row.flags, row.items, row.scores, row.count, &row.history,
+                                &more) == NJ_OK &&
                    nj_row_unpack(nj_buffer_slice(&packed), &again, &err) == NJ_OK &&
-                   again.count == row.count && again.flags == row.flags,
+                   again.count == row.count && again.flags == row.flags &&
+                   nj_slice_equal(again.text, row.text),
                "a row that is packed and unpacked is the same");
     nj_buffer_fini(&packed);
 }

@@ -96,6 +96,14 @@ static void append_row_with_why(nj_buffer *out)
          NULL);
 }
 
+static void append_row_with_text(nj_buffer *out)
+{
+    static const nj_history_digest HISTORY = {{7, 8, 9}};
+    need(nj_row_pack_more(out, 0, NULL, NULL, 0, &HISTORY,
+                          &(nj_row_more){.text = nj_slice_from("4.5 for the caf\xc3\xa9")}),
+         NULL);
+}
+
 // Rows that the plan of fuzz_dispatch.c accepts: its items are "0" to "7".
 static void append_rows(nj_buffer *out, size_t count)
 {
@@ -152,6 +160,8 @@ static void make_codec(void)
     save_codec("row-of-none", ROW, 0, &bytes);
     append_row_with_why(&bytes);
     save_codec("row-with-why", ROW, 0, &bytes);
+    append_row_with_text(&bytes);
+    save_codec("row-with-text", ROW, 0, &bytes);
     append_rows(&bytes, 2);
     save_codec("two-rows", ROWS, 2, &bytes);
     nj_buffer_fini(&bytes);

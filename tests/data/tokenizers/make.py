@@ -170,6 +170,8 @@ def main():
             lists += random_ids(path, 40, 1)
             with open(f"{path}.said", "w") as out:
                 for ids, text in zip(lists, texts_of(path, lists)):
+                    if "\0" in text:  # which our reader of JSON refuses
+                        continue
                     out.write(json.dumps({"ids": ids, "text": text}) + "\n")
 
 

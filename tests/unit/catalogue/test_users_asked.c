@@ -134,14 +134,15 @@ static void what_the_prompt_has_a_place_for_must_be_there(void **state)
     nj_user_table_fini(&table);
 }
 
-static void lists_of_semantic_ids_cannot_be_held_to_candidates(void **state)
+static void lists_of_semantic_ids_are_held_to_candidates_too(void **state)
 {
     catalogue *c = *state;
     nj_user_table table;
     nj_error err = {0};
-    assert_refused(read_users(c, NJ_PROMPT_NEEDS_HISTORY, MIXED, &table, &err), NJ_INPUT, &err,
-                   ": line 2: user \"2\" has 4 candidates, and this bundle's lists of semantic IDs "
-                   "cannot be held to them");
+    static const uint32_t GIVEN[] = {2, 0, 2};
+    assert_ok(read_users(c, NJ_PROMPT_NEEDS_HISTORY, MIXED, &table, &err), &err);
+    assert_candidates(&table, 1, GIVEN, 3);
+    nj_user_table_fini(&table);
     // Training reads the same file for its histories alone.
     assert_ok(
         nj_user_table_read(&(nj_histories_source){.path = memfile_write(MIXED, sizeof MIXED - 1),
@@ -151,6 +152,22 @@ static void lists_of_semantic_ids_cannot_be_held_to_candidates(void **state)
     assert_candidates(&table, 1, NULL, 0);
     assert_null(nj_user_table_at(&table, 4).text.bytes);
     assert_int_equal(table.cold_count, 2);
+    nj_user_table_fini(&table);
+}
+
+static void candidates_of_free_text_count_where_they_stand_in_the_prompt(void **state)
+{
+    nj_user_table table;
+    nj_error err = {0};
+    static const char TEXT[] = "{\"user\": 1, \"candidates\": [\"b\"]}\n";
+    static const uint32_t GIVEN[] = {1};
+    assert_ok(read_users(*state, NJ_PROMPT_ANSWERS_TEXT, TEXT, &table, &err), &err);
+    assert_candidates(&table, 0, NULL, 0);
+    nj_user_table_fini(&table);
+    assert_ok(
+        read_users(*state, NJ_PROMPT_ANSWERS_TEXT | NJ_PROMPT_NEEDS_CANDIDATES, TEXT, &table, &err),
+        &err);
+    assert_candidates(&table, 0, GIVEN, 1);
     nj_user_table_fini(&table);
 }
 
@@ -194,7 +211,8 @@ int main(void)
         cmocka_unit_test(candidates_and_texts_are_kept_in_the_order_given),
         cmocka_unit_test(texts_are_kept_where_the_prompt_has_a_place),
         cmocka_unit_test(what_the_prompt_has_a_place_for_must_be_there),
-        cmocka_unit_test(lists_of_semantic_ids_cannot_be_held_to_candidates),
+        cmocka_unit_test(lists_of_semantic_ids_are_held_to_candidates_too),
+        cmocka_unit_test(candidates_of_free_text_count_where_they_stand_in_the_prompt),
         cmocka_unit_test(nobody_is_cold_where_histories_are_not_read),
         cmocka_unit_test(a_table_without_a_single_known_item_keeps_empty_lists_of_candidates),
     };

@@ -59,7 +59,9 @@ static void make_world(world *w, void **state)
     nj_error err = {0};
     nj_idlist_builder ids;
     char table[TEXT_MAX] = "item_id\ttitle\tgenre\n";
-    *w = (world){.state = state, .bases = {30000, 30100}, .model = {.V = VOCABULARY, .end_token = NJ_TOKENIZER_NONE}};
+    *w = (world){.state = state,
+                 .bases = {30000, 30100},
+                 .model = {.V = VOCABULARY, .end_token = NJ_TOKENIZER_NONE}};
     nj_idlist_builder_init(&ids);
     nj_buffer_init(&w->item_bytes, 1u << 20);
     for (uint32_t i = 0; i < ROWS; i++) {
