@@ -76,6 +76,7 @@ static nj_status print_list(void *context, size_t index, const nj_list *list, nj
     nj_status status = pack_why(p, list);
     p->row->flags = list->flags;
     p->row->count = list->count;
+    p->row->text = list->text;
     for (unsigned bit = 0; bit < NJ_ROW_FLAGS_MAX; bit++) {
         p->flag_counts[bit] += list->flags >> bit & 1u;
     }
