@@ -48,7 +48,6 @@ static nj_status check_vocabulary(const nj_prompt_compiler *c)
                          nj_tokenizer_path(c->tokenizer), count - 1, c->model->V - 1);
 }
 
-// Whether SIDs are asked for and there, and candidates can be kept to.
 static nj_status check_sids(const nj_prompt_compiler *c)
 {
     const nj_prompt_spec *spec = &c->spec;
@@ -56,37 +55,27 @@ static nj_status check_sids(const nj_prompt_compiler *c)
                        nj_prompt_text_has(&spec->item, NJ_PART_SID) ||
                        nj_prompt_text_has(&spec->candidate, NJ_PART_SID) ||
                        nj_prompt_text_has(&spec->answer_item, NJ_PART_SID);
-    if (wants && c->sids == NULL) {
-        return nj_fail(
-            c->err, NJ_CONFIG,
-            "%s: {sid} and answers of kind sid want semantic IDs, and there is no catalogue "
-            "of them: give --catalogue, or answer.kind",
-            spec->path);
-    }
-    return spec->answer != NJ_SAYS_SID || !nj_prompt_text_has(&spec->prompt, NJ_PART_CANDIDATES)
+    return !wants || c->sids != NULL
                ? NJ_OK
                : nj_fail(c->err, NJ_CONFIG,
-                         "%s: line %" PRIu32
-                         ": {candidates} want answers of kind item or list, for the "
-                         "search of semantic IDs keeps to none",
-                         spec->path, spec->prompt.line);
+                         "%s: {sid} and answers of kind sid want semantic IDs, and there is no "
+                         "catalogue of them: give --catalogue, or answer.kind",
+                         spec->path);
 }
 
-static bool wants_vectors(const nj_prompt_compiler *c)
+static nj_status fail_vectors(const nj_prompt_compiler *c)
 {
-    return nj_prompt_text_has(&c->spec.item, NJ_PART_VECTOR) ||
-           nj_prompt_text_has(&c->spec.candidate, NJ_PART_VECTOR);
+    return nj_fail(c->err, NJ_CONFIG,
+                   "%s: line %" PRIu32 ": {vector} wants a vector of each item and the model's "
+                   "projector, which are not given",
+                   c->spec.path, c->spec.item.line);
 }
 
 static nj_status check_vectors(const nj_prompt_compiler *c)
 {
-    return !wants_vectors(c) || c->model->has_vectors
-               ? NJ_OK
-               : nj_fail(c->err, NJ_CONFIG,
-                         "%s: line %" PRIu32
-                         ": {vector} wants a vector of each item and the model's "
-                         "projector, which are not given",
-                         c->spec.path, c->spec.item.line);
+    const bool wants = nj_prompt_text_has(&c->spec.item, NJ_PART_VECTOR) ||
+                       nj_prompt_text_has(&c->spec.candidate, NJ_PART_VECTOR);
+    return wants && !c->model->has_vectors ? fail_vectors(c) : NJ_OK;
 }
 
 static nj_status open_sources(nj_prompt_compiler *c)
@@ -292,23 +281,34 @@ static nj_status fit_prompt(nj_prompt_compiler *c)
     return NJ_OK;
 }
 
-// Ids made elsewhere, and SIDs, may lie beyond the model.
-static nj_status check_tokens(const nj_prompt_compiler *c)
+// Ids made elsewhere, and SIDs, may lie beyond the model; vectors may stand among the former.
+static nj_status check_token(nj_prompt_compiler *c, size_t string, uint32_t token)
+{
+    if ((token & NJ_PROMPT_VECTOR) != 0) {
+        c->prompt.has_vectors = true;
+        return c->model->has_vectors ? NJ_OK : fail_vectors(c);
+    }
+    if ((token & ~NJ_PROMPT_WORD) < c->model->V) {
+        return NJ_OK;
+    }
+    (void)nj_fail(c->err, NJ_CONFIG,
+                  "has token %" PRIu32 ", the model's vocabulary ends at %" PRIu32,
+                  token & ~NJ_PROMPT_WORD, c->model->V - 1);
+    nj_prompt_compile_name(c, (uint32_t)(string % c->items->count));
+    return NJ_CONFIG;
+}
+
+static nj_status check_tokens(nj_prompt_compiler *c)
 {
     const size_t string_count = (size_t)c->prompt.form_count * c->items->count;
-    for (size_t i = 0; i < string_count; i++) {
-        for (uint64_t t = c->prompt.offset[i]; t < c->prompt.offset[i + 1]; t++) {
-            const uint32_t token = c->prompt.tokens[t];
-            if ((token & NJ_PROMPT_VECTOR) == 0 && (token & ~NJ_PROMPT_WORD) >= c->model->V) {
-                (void)nj_fail(c->err, NJ_CONFIG,
-                              "has token %" PRIu32 ", the model's vocabulary ends at %" PRIu32,
-                              token & ~NJ_PROMPT_WORD, c->model->V - 1);
-                nj_prompt_compile_name(c, (uint32_t)(i % c->items->count));
-                return NJ_CONFIG;
-            }
+    nj_status status = NJ_OK;
+    for (size_t i = 0; status == NJ_OK && i < string_count; i++) {
+        for (uint64_t t = c->prompt.offset[i]; status == NJ_OK && t < c->prompt.offset[i + 1];
+             t++) {
+            status = check_token(c, i, c->prompt.tokens[t]);
         }
     }
-    return NJ_OK;
+    return status;
 }
 
 // ---- the whole ----
@@ -322,7 +322,6 @@ static void take_needs(nj_prompt_compiler *c)
     c->prompt.needs_candidates = nj_prompt_text_has(text, NJ_PART_CANDIDATES);
     c->prompt.row_count = (uint32_t)c->items->count;
     c->prompt.counts_words = c->model->has_words;
-    c->prompt.has_vectors = wants_vectors(c);
 }
 
 static nj_status pack_sections(nj_prompt_compiler *c)
@@ -343,16 +342,20 @@ static nj_status pack_sections(nj_prompt_compiler *c)
 static nj_status make_sections(nj_prompt_compiler *c)
 {
     static nj_status (*const steps[])(nj_prompt_compiler *) = {
-        nj_prompt_compile_pieces,  nj_prompt_compile_strings,
-        nj_prompt_compile_answers, fit_prompt,
-        nj_prompt_compile_seams,   pack_sections,
+        nj_prompt_compile_pieces,
+        nj_prompt_compile_strings,
+        check_tokens,
+        nj_prompt_compile_answers,
+        fit_prompt,
+        nj_prompt_compile_seams,
+        pack_sections,
     };
     nj_status status = NJ_OK;
     take_needs(c);
     for (size_t i = 0; status == NJ_OK && i < sizeof steps / sizeof steps[0]; i++) {
         status = steps[i](c);
     }
-    return status == NJ_OK ? check_tokens(c) : status;
+    return status;
 }
 
 // Pieces point into these, so they are as large as they may become.

@@ -34,7 +34,7 @@ static nj_status read_eos(const nj_prompt_compiler *c, uint32_t *out)
     if (status != NJ_OK || !nj_file_exists(path.text)) {
         return status;
     }
-    status = nj_json_load(path.text, CONFIG_BYTES_MAX, &root, c->err);
+    status = nj_json_load_real(path.text, CONFIG_BYTES_MAX, &root, c->err);
     if (status != NJ_OK) {
         return status;
     }

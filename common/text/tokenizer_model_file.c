@@ -364,7 +364,7 @@ nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, nj_slice config, nj_
 {
     json_t *root = NULL;
     nj_status status =
-        nj_json_parse(config.bytes, config.size, "tokenizer_config.json", &root, err);
+        nj_json_parse_real(config.bytes, config.size, "tokenizer_config.json", &root, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -375,7 +375,8 @@ nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, nj_slice config, nj_
     const bool is_llama = strncmp(name, "LlamaTokenizer", strlen("LlamaTokenizer")) == 0;
     const bool has_bos = nj_json_bool_or(&keys, "add_bos_token", is_llama);
     const bool has_eos = nj_json_bool_or(&keys, "add_eos_token", is_t5);
-    const uint32_t sentinels = (uint32_t)nj_json_int_or(&keys, "extra_ids", 0, SENTINELS_MAX, 100);
+    const double sentinels =
+        nj_json_real_or(&keys, "extra_ids", 100); // whole numbers come as real ones
     status = keys.status;
     if (status == NJ_OK && !is_t5 && !is_llama) {
         status =
@@ -384,6 +385,12 @@ nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, nj_slice config, nj_
                     "beside a SentencePiece model, must be T5Tokenizer or LlamaTokenizer",
                     tokenizer->path.text, name);
     }
+    if (status == NJ_OK && (!(sentinels >= 0 && sentinels <= SENTINELS_MAX) ||
+                            sentinels != (double)(uint32_t)sentinels)) {
+        status =
+            nj_fail(err, NJ_INPUT, "%s: tokenizer_config.json: extra_ids is %g, must be 0 to %d",
+                    tokenizer->path.text, sentinels, SENTINELS_MAX);
+    }
     if (status == NJ_OK && has_bos) {
         status = add_around(tokenizer, "<s>", true, err);
     }
@@ -391,7 +398,7 @@ nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, nj_slice config, nj_
         status = add_around(tokenizer, "</s>", false, err);
     }
     if (status == NJ_OK && is_t5) {
-        status = add_sentinels(tokenizer, sentinels, err);
+        status = add_sentinels(tokenizer, (uint32_t)sentinels, err);
     }
     json_decref(root);
     return status;

@@ -27,6 +27,12 @@ rows_are "engine: a row for each beam, and its share is its speed over the peak"
 expect_exit 0 '' -- nightjar bench engine --model qwen3 --users 1 --rounds 1 --beams 2 --tokens 9 --json
 rows_are "engine: a language model with random weights" '
     [(r["model"], r["beam"], r["tokens"], r["prompt_tokens"]) for r in rows] == [("qwen3", 2, 9, 9)] and rows[0]["users_per_s"] > 0 and rows[0]["model_mb"] > 50'
+llara=$source_dir/tests/data/llara
+expect_exit 0 '' -- nightjar bundle pack --model "$llara/model" --items "$llara/items.tsv" --prompt "$llara/movie.yaml" --collaborative "$llara/vectors.npy" \
+    --projector "$llara/projector.safetensors" --out llara.njb
+expect_exit 0 '' -- nightjar bench engine --bundle llara.njb --users 2 --rounds 1 --beams 2 --tokens 40 --json
+rows_are "engine: users with candidates for a model that is asked in text, and the tokens that they were asked" '
+    [(r["model"], r["tokens"]) for r in rows] == [("llama", 40)] and 200 < rows[0]["prompt_tokens"] <= 488 and rows[0]["users_per_s"] > 0'
 expect_exit 2 '--model: "gpt" is none of tiger, llama, qwen3' -- nightjar bench engine --model gpt
 expect_exit 2 'a bundle has its own model' -- nightjar bench engine --model llama --bundle b.njb
 

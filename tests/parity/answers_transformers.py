@@ -6,8 +6,9 @@
 
 tests/data/answers was made by `make tests/data/answers 16`. Needs torch and transformers (5.23); nothing of nightjar is used here.
 
-An ended sequence is answered with the padding token by prefix_allowed_tokens_fn, which must not answer with nothing: where fewer than
-num_beams sequences are left, generate goes on with ended ones at -1e9, and those are dropped from what it returns.
+Where fewer than num_beams sequences are left, generate goes on with copies and with ended ones at -1e9 and returns them; they are dropped
+here (prefix_allowed_tokens_fn, which must not answer with nothing, lets an ended one go on with the padding token). With early_stopping=True
+such copies count as finished and stop the search early: those cases are asked again with False.
 """
 import json
 import os
@@ -22,7 +23,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, T5Config, T5ForCondition
 PAD, EOS = 0, 1
 SEPARATORS = [[2], [2, 3]]
 FIRST, V = 4, 26  # tokens of items
-DEAD = -1e8
+DEAD = -1e5
 
 
 def make_t5():
@@ -110,6 +111,9 @@ def split_list(tokens, separator):
             piece, i = [], i + len(separator)
         else:
             piece, i = piece + [tokens[i]], i + 1
+    if len(separator) > 1 and piece and piece[-1] == separator[0]:  # cut inside a separator
+        pieces.append(piece[:-1])
+        piece = []
     return pieces, piece
 
 
@@ -162,16 +166,21 @@ def generate(model, case, strings, user):
         ended = EOS in tokens
         tokens = tokens[:tokens.index(EOS)] if ended else tokens
         score = greedy_score(model, out, start, case["length_penalty"]) if W == 1 else out.sequences_scores[i].item()
-        if score > DEAD:
-            found.append((score, tokens, ended))
+        found.append((score, tokens, ended))
     return found
+
+
+class Copies(Exception):
+    pass
 
 
 def expect(model, case, strings, user):
     """What is answered, from the reference's sequences."""
     if case["kind"] != "text" and not rows_of(strings, user):
         return {"items": []}
-    found = generate(model, case, strings, user)
+    found = [one for one in generate(model, case, strings, user) if one[0] > DEAD]
+    if len(found) < case["num_beams"] and case["early_stopping"] is True:
+        raise Copies()
     rows = rows_of(strings, user) if case["kind"] != "text" else []
     score, tokens, ended = found[0]
     if case["kind"] == "text":
@@ -181,8 +190,15 @@ def expect(model, case, strings, user):
         pairs = [(row, score) for score, tokens, ended in found if ended for row in rows if strings[row] == tokens]
         return {"items": [row for row, _ in pairs], "scores": [score for _, score in pairs]}
     pieces, piece = split_list(tokens, case["separator"])
-    said = [row for string in pieces + [piece] for row in rows if strings[row] == string]
+    if piece not in pieces:  # the beginning of a longer one that was cut
+        pieces.append(piece)
+    said = [row for string in pieces for row in rows if strings[row] == string]
     return {"score": score, "ended": ended, "items": said[:case["wanted"]]}
+
+
+def expect_all(model, case, strings):
+    for user in case["users"]:
+        user["expected"] = expect(model, case, strings, user)
 
 
 def make(folder, seed, case_count):
@@ -195,8 +211,11 @@ def make(folder, seed, case_count):
         cases = []
         for _ in range(case_count):
             case = draw_case(rng, strings)
-            for user in case["users"]:
-                user["expected"] = expect(model, case, strings, user)
+            try:
+                expect_all(model, case, strings)
+            except Copies:
+                case["early_stopping"] = False
+                expect_all(model, case, strings)
             cases.append(case)
         with open(os.path.join(folder, name, "cases.json"), "w") as out:
             out.write('{"strings": ' + json.dumps(strings) + ',\n "cases": [\n')

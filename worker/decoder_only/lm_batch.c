@@ -33,7 +33,7 @@ static void claim_chunk(nj_lm *model, nj_claim *claim)
     batch->queries = nj_claim_floats(claim, 1, queries, config->E);
     batch->mixed = nj_claim_floats(claim, 1, queries, config->E);
     batch->part = nj_claim_floats(claim, 1, queries, config->E);
-    batch->scores = nj_claim_floats(claim, 1, queries, nj_claim_row(sight));
+    batch->scores = nj_claim_floats(claim, 1, queries, nj_claim_row_max(sight));
     batch->tail_keys = nj_claim_bytes(claim, chunk, limits->steps_max, sizeof(float *));
     batch->tail_values = nj_claim_bytes(claim, chunk, limits->steps_max, sizeof(float *));
     batch->tail = nj_claim_bytes(claim, 1, limits->steps_max, sizeof(float *));

@@ -1,6 +1,7 @@
-// engine_answer.c - answers that are no SIDs: strings of the bundle's trie of answers.
+// engine_answer.c - answers that are no SIDs: strings of the bundle's trie of answers, or free text.
 //
 //   prompts ─► nj_answer_search ─► rows ─► their leaves ─► lists, policies      items, lists
+//                              └─► tokens ─► text                               text
 #include "worker/engine/engine_internal.h"
 
 #include <string.h>
@@ -146,4 +147,49 @@ void nj_engine_answer(nj_engine *engine, const nj_beam_model *model, uint32_t W,
     for (uint32_t b = 0; b < B; b++) {
         out->results[b] = find_leaves(engine, &out->answers[b]);
     }
+}
+
+// ---- text ----
+
+// Ids that only fill the model's vocabulary up have no text.
+static uint32_t drop_unnamed(const nj_engine *engine, const nj_answer *answer)
+{
+    const uint32_t named = nj_tokenizer_vocabulary(engine->prompt.tokenizer);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < answer->token_count; i++) {
+        if (answer->tokens[i] < named) {
+            answer->tokens[count++] = answer->tokens[i];
+        }
+    }
+    return count;
+}
+
+// The bytes of a text that fit: no character is cut.
+static uint32_t cut_text(nj_slice text, uint32_t bytes_max)
+{
+    if (text.size <= bytes_max) {
+        return (uint32_t)text.size;
+    }
+    uint32_t end = bytes_max;
+    while (end > 0 && ((uint8_t)text.bytes[end] & 0xc0) == 0x80) {
+        end--;
+    }
+    return end;
+}
+
+nj_status nj_engine_read_text(nj_engine *engine, const nj_answer *answer, list_slot *out,
+                              nj_error *err)
+{
+    const uint32_t count = drop_unnamed(engine, answer);
+    nj_buffer_clear(&engine->draft_text);
+    const nj_status status = nj_tokenizer_decode(engine->prompt.tokenizer, answer->tokens, count,
+                                                 &engine->draft_text, err);
+    if (status == NJ_OK) {
+        out->count = 0;
+        out->text_bytes = cut_text(nj_buffer_slice(&engine->draft_text), engine->text_max);
+        if (out->text_bytes > 0) {
+            memcpy(out->text, engine->draft_text.bytes, out->text_bytes);
+        }
+    }
+    return status;
 }

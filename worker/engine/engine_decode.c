@@ -86,6 +86,10 @@ static nj_status take_found(nj_engine *engine, batch *b, uint32_t i, const nj_re
     if (status != NJ_OK) {
         return status;
     }
+    if (engine->text_max > 0) {
+        list->done = true;
+        return nj_engine_read_text(engine, &found->answers[r], list, err);
+    }
     list->done = make_list(engine, b, i, &found->results[r], W);
     return NJ_OK;
 }
@@ -226,7 +230,13 @@ static void add_member(nj_engine *engine, batch *b, const nj_request *request, s
     b->count++;
 }
 
-// Nobody is asked about a user who may get nothing.
+// Nobody is asked about a user who may get nothing: he has candidates, and none is there or open to him.
+static bool may_get_nothing(const nj_request *request, const engine_mask *mask)
+{
+    return (request->candidates != NULL && request->candidate_count == 0) ||
+           (mask->eligible != NULL && mask->eligible->item_count == 0);
+}
+
 static nj_status add_to_batch(nj_engine *engine, batch *b, const nj_request *request, size_t index,
                               nj_error *err)
 {
@@ -234,7 +244,7 @@ static nj_status add_to_batch(nj_engine *engine, batch *b, const nj_request *req
     const size_t mark = nj_arena_mark(&engine->batch_arena);
     nj_prompt_written written;
     b->masks[i] = nj_engine_user_mask(engine, request);
-    if (b->masks[i].eligible != NULL && b->masks[i].eligible->item_count == 0) {
+    if (may_get_nothing(request, &b->masks[i])) {
         nj_arena_rewind(&engine->batch_arena, mark);
         return NJ_OK;
     }

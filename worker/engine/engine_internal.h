@@ -204,6 +204,9 @@ bool nj_engine_answer_covers(const nj_engine *engine, const nj_eligible *eligibl
 ///   exclusions  [B]
 void nj_engine_answer(nj_engine *engine, const nj_beam_model *model, uint32_t W, uint32_t B,
                       const engine_mask *masks, const nj_exclusions *exclusions, findings *out);
+/// Reads an answer in text back. Errors of nj_tokenizer_decode.
+NJ_CHECKED nj_status nj_engine_read_text(nj_engine *engine, const nj_answer *answer, list_slot *out,
+                                         nj_error *err);
 
 // ---- engine_plan.c ----
 

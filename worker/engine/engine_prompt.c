@@ -52,8 +52,10 @@ static nj_status check_model(nj_engine *engine, nj_error *err)
                        "the prompt counts words, the model has no embedding of words: pack the "
                        "bundle again");
     }
-    if (prompt->answer == NJ_SAYS_TEXT) {
-        return nj_fail(err, NJ_CONFIG, "answers in text cannot be read back yet");
+    if (prompt->answer == NJ_SAYS_TEXT && prompt->tokenizer == NULL) {
+        return nj_fail(err, NJ_INPUT,
+                       "answers are text, and the bundle has no \"tokenizer\" section to read them "
+                       "back");
     }
     return NJ_OK;
 }

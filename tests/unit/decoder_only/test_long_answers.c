@@ -38,9 +38,42 @@ static void every_step_says_what_the_longer_prompt_says(void **state)
     }
 }
 
+#define LONG_TOKENS 1024 // whose rows of scores are padded to 1,040
+
+// The longest prompt has rows of scores that are further apart than those of one a little longer would be.
+static void a_prompt_whose_rows_are_padded_stays_in_its_scratch(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    const nj_kernels *kernels;
+    lm_fixture fixture;
+    nj_lm *model = NULL;
+    assert_ok(nj_kernels_select("auto", &kernels, &err), &err);
+    lm_fixture_open("llama3-biases", kernels, &fixture);
+    fixture.config.position_max = 2 * LONG_TOKENS;
+    assert_ok(nj_lm_open(&fixture.config, fixture.weights, kernels, NULL, 0, LONG_TOKENS, NULL,
+                         &model, &err),
+              &err);
+    uint32_t tokens[LONG_TOKENS];
+    for (uint32_t i = 0; i < LONG_TOKENS; i++) {
+        tokens[i] = i % fixture.config.V;
+    }
+    const uint32_t offset[] = {0, LONG_TOKENS};
+    asked narrow = ask(model, &fixture.config, tokens, offset, 1, 1, 16);
+    answer(&narrow, 0, NULL);
+    asked wide = ask(model, &fixture.config, tokens, offset, 1, 1, 1000);
+    assert_memory_equal(answer(&wide, 0, NULL), narrow.logits,
+                        fixture.config.V * sizeof *narrow.logits);
+    forget(&narrow);
+    forget(&wide);
+    nj_lm_close(&model);
+    lm_fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_prompt_whose_rows_are_padded_stays_in_its_scratch),
         cmocka_unit_test(every_step_says_what_the_longer_prompt_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

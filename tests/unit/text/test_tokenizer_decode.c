@@ -140,7 +140,8 @@ static void t5_has_sentinels_behind_its_pieces(void **state)
     size_t size = 0;
     nj_buffer ids;
     nj_buffer said;
-    static const char config[] = "{\"tokenizer_class\": \"T5Tokenizer\", \"extra_ids\": 100}";
+    static const char config[] = "{\"tokenizer_class\": \"T5Tokenizer\", \"extra_ids\": 100, "
+                                 "\"model_max_length\": 1000000000000000019884624838656}";
     nj_buffer_init(&ids, 1u << 20);
     nj_buffer_init(&said, 1u << 20);
     assert_ok(nj_file_read(data_path("tokenizers/t5.model"), 1u << 24, &model, &size, &err), &err);
@@ -162,10 +163,15 @@ static void t5_has_sentinels_behind_its_pieces(void **state)
     assert_ok(nj_tokenizer_decode(tokenizer, expected, 14, &said, &err), &err);
     assert_true(nj_slice_equal(nj_buffer_slice(&said), nj_slice_from("hello world")));
 
+    nj_tokenizer_close(&tokenizer);
+    static const char bad[] = "{\"tokenizer_class\": \"T5Tokenizer\", \"extra_ids\": 0.5}";
+    (void)sandbox_write(state, "tokenizer_config.json", bad, strlen(bad));
+    assert_refused(nj_tokenizer_open(sandbox_path(state, "spiece.model"), &tokenizer, &err),
+                   NJ_INPUT, &err, "extra_ids is 0.5, must be 0 to 1000");
+
     nj_buffer_fini(&ids);
     nj_buffer_fini(&said);
     free(model);
-    nj_tokenizer_close(&tokenizer);
 }
 
 static void a_decoder_that_is_not_known_is_refused_when_it_is_asked(void **state)
