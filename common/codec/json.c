@@ -18,6 +18,9 @@ nj_status nj_json_parse(const char *bytes, size_t size, const char *what, json_t
         size -= 3;
     }
     json_t *root = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &where);
+    if (root == NULL && json_error_code(&where) == json_error_numeric_overflow) {
+        root = json_loadb(bytes, size, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &where);
+    }
     if (root == NULL) {
         return nj_fail(err, NJ_INPUT, "%s: line %d, column %d: %s", what, where.line, where.column,
                        where.text);

@@ -15,7 +15,7 @@
 /// Parses a whole file. `*out` is owned: json_decref. A syntax error names line and column.
 NJ_CHECKED nj_status nj_json_load(const char *path, size_t bytes_max, json_t **out, nj_error *err);
 
-/// Parses bytes that are already in memory; `what` names them in errors.
+/// Parses bytes that are already in memory; `what` names them in errors. Where an integer is beyond 64 bits, all of the file's are real numbers.
 NJ_CHECKED nj_status nj_json_parse(const char *bytes, size_t size, const char *what, json_t **out,
                                    nj_error *err);
 

@@ -25,7 +25,7 @@
 #define NJ_PROMPT_VECTOR 0x80000000u // with a catalogue row: that item's vector stands here
 #define NJ_PROMPT_WORD 0x40000000u   // in stored pieces and strings: the token begins a word
 #define NJ_PROMPT_PIECES_MAX 64
-#define NJ_PROMPT_TOKENS_MAX 65536    // of all pieces that users share
+#define NJ_PROMPT_TOKENS_MAX 65536     // of all pieces that users share
 #define NJ_PROMPT_TEXT_BYTES_MAX 16384 // of a user's own text
 
 typedef enum {
@@ -42,22 +42,23 @@ typedef struct {
     nj_piece_kind kind;
     const uint32_t *tokens; // [count] of NJ_PIECE_TOKENS; with NJ_PROMPT_WORD; borrowed, as all
     uint32_t count;
-    nj_slice left; // of USER and TEXT: the text in front of it since the last space, which is tokenized with it; and behind it
+    nj_slice
+        left; // of USER and TEXT: the text in front of it since the last space, which is tokenized with it; and behind it
     nj_slice right;
 } nj_prompt_piece;
 
 typedef struct {
     uint32_t piece_count;
     nj_prompt_piece pieces[NJ_PROMPT_PIECES_MAX];
-    uint32_t row_count;          // N
-    const uint32_t *tokens;      // [offset[N]] how each item stands in a prompt
-    const uint64_t *offset;      // [N + 1]
-    const uint32_t *separator;   // [separator_count] between items of a history or of candidates
+    uint32_t row_count;        // N
+    const uint32_t *tokens;    // [offset[N]] how each item stands in a prompt
+    const uint64_t *offset;    // [N + 1]
+    const uint32_t *separator; // [separator_count] between items of a history or of candidates
     uint32_t separator_count;
     const uint32_t *end; // [end_count] special tokens behind the prompt (T5's </s>)
     uint32_t end_count;
-    bool counts_words;   // the model has an embedding of words
-    bool has_vectors;    // items' strings hold NJ_PROMPT_VECTOR
+    bool counts_words; // the model has an embedding of words
+    bool has_vectors;  // items' strings hold NJ_PROMPT_VECTOR
     bool needs_text, needs_candidates, needs_user, needs_history;
     uint32_t tokens_max; // of a prompt; older items are left out of a history so that it fits
 
@@ -69,8 +70,8 @@ typedef struct {
     uint32_t stop;                    // nj_answer_stop
     const uint32_t *answer_separator; // [answer_separator_count] list
     uint32_t answer_separator_count;
-    nj_token_trie answers;       // of item and list
-    nj_tokenizer *tokenizer;     // owned; NULL where nothing is tokenized or read back
+    nj_token_trie answers;   // of item and list
+    nj_tokenizer *tokenizer; // owned; NULL where nothing is tokenized or read back
 } nj_prompt;
 
 /// True where the bundle has a "prompt" section: its users are asked by prompts, and not by the catalogue's template.

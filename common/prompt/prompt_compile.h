@@ -19,18 +19,20 @@
 typedef struct {
     const char *prompt_path;    // prompt.yaml
     const char *tokenizer_path; // a file or folder (tokenizer.h)
-    const char *texts_path;     // a table of items (item_texts.h); NULL: no placeholder names a column
-    const char *token_ids_path; // ids made elsewhere instead of tokenizing items' strings: JSON lines {"item", "prompt", "answer"}; NULL: none
+    const char *texts_path; // a table of items (item_texts.h); NULL: no placeholder names a column
+    const char *
+        token_ids_path; // ids made elsewhere instead of tokenizing items' strings: JSON lines {"item", "prompt", "answer"}; NULL: none
 } nj_prompt_source;
 
 // What a model allows.
 typedef struct {
     uint32_t V;
-    uint32_t context_max; // tokens of prompt and answer together, or of the prompt for an encoder; 0: no end
+    uint32_t
+        context_max; // tokens of prompt and answer together, or of the prompt for an encoder; 0: no end
     bool is_decoder_only; // the answer stands in the same context
     bool has_words;
     bool has_vectors;
-    uint32_t history_max; // asked for by the user; 0: as many as fit
+    uint32_t history_max;   // asked for by the user; 0: as many as fit
     const uint8_t *retired; // [N]; NULL when none is
 } nj_prompt_model;
 
@@ -38,14 +40,14 @@ typedef struct {
 typedef struct {
     nj_buffer prompt;
     nj_buffer strings;
-    nj_buffer answers;   // empty: answers are SIDs or text
-    nj_buffer tokenizer; // the file's bytes; empty: nothing is tokenized or read back at night
+    nj_buffer answers;    // empty: answers are SIDs or text
+    nj_buffer tokenizer;  // the file's bytes; empty: nothing is tokenized or read back at night
     nj_template template; // answers that are SIDs, and nothing in the prompt but tokens, the history and "{sid}": then this is all, and the
     bool is_template;     // buffers are empty
     uint32_t history_max; // items that fit
-    uint32_t equal_answers;      // items whose answer is also another's
-    uint32_t seams;              // items that alone have other tokens than in the whole text
-    char first_seam[128];        // one of them
+    uint32_t equal_answers; // items whose answer is also another's
+    uint32_t seams;         // items that alone have other tokens than in the whole text
+    char first_seam[128];   // one of them
 } nj_prompt_sections;
 
 void nj_prompt_sections_fini(nj_prompt_sections *made);

@@ -30,10 +30,12 @@ typedef struct {
     uint32_t depth;      // tokens of the longest string
     uint32_t V;          // every token is below it
     uint32_t span_max;   // the most children of a node
-    const uint32_t *child_end; // [node_count] children of n: nodes child_end[n - 1] (root: 1) .. child_end[n] - 1
-    const uint32_t *token;     // [node_count] that leads to the node; ascending among the children of one; of the root 0
-    const uint32_t *item_end;  // [node_count] likewise, places in `items`
-    const uint32_t *items;     // [item_count] catalogue rows; ascending at each node
+    const uint32_t *
+        child_end; // [node_count] children of n: nodes child_end[n - 1] (root: 1) .. child_end[n] - 1
+    const uint32_t *
+        token; // [node_count] that leads to the node; ascending among the children of one; of the root 0
+    const uint32_t *item_end; // [node_count] likewise, places in `items`
+    const uint32_t *items;    // [item_count] catalogue rows; ascending at each node
 } nj_token_trie;
 
 typedef struct {

@@ -163,7 +163,7 @@ static void search(world *w, const nj_beam_config *config, nj_arena *arena, nj_b
                                 nj_beam_scratch_bytes(&w->trie, config, USERS, V, CHUNK_ROWS),
                             &err),
               &err);
-    nj_t5_begin_batch(w->t5.model, &limits, w->tokens, w->offset, USERS, arena);
+    nj_t5_begin_batch(w->t5.model, &limits, w->tokens, NULL, w->offset, USERS, arena);
     const nj_beam_model model = {w->t5.model, V, CHUNK_ROWS, begin_step, compute_logits};
     nj_beam_search(&w->trie, config, &model, w->kernels, none, USERS, arena, results);
 }

@@ -112,7 +112,7 @@ static void given_items_are_as_probable_as_the_reference_says(void **state)
     // Alone, a user gets the same bits.
     const uint32_t last = users - 1;
     const uint32_t alone[2] = {0, offset[users] - offset[last]};
-    float again[NJ_T5_STEPS_MAX];
+    float again[NJ_LEVELS_MAX];
     nj_forced_score(forced, tokens + offset[last], alone, 1, targets + last * L, again);
     assert_memory_equal(again, scores + last * L, L * sizeof *again);
     nj_forced_close(&forced);

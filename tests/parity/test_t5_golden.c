@@ -257,7 +257,7 @@ static comparison compare_all(const fixture_set *set, const t5_fixture *fixture,
             offset[b] = set->offset[first + b] - set->offset[first];
         }
         size_t mark = nj_arena_mark(&arena);
-        nj_t5_begin_batch(fixture->model, limits, set->tokens + set->offset[first], offset,
+        nj_t5_begin_batch(fixture->model, limits, set->tokens + set->offset[first], NULL, offset,
                           (uint32_t)B, &arena);
         memset(step.row_of, 0, rows * sizeof *step.row_of);
         compare_batch(set, fixture, &step, kernels, first, B, logits, &c);

@@ -161,7 +161,7 @@ static void check_kernels(const golden *g, const nj_kernels *kernels)
     nj_arena arena;
     assert_ok(nj_arena_init(&arena, nj_t5_scratch_bytes(&fixture.config, &limits), &err), &err);
 
-    nj_t5_begin_batch(fixture.model, &limits, tokens, offset, users, &arena);
+    nj_t5_begin_batch(fixture.model, &limits, tokens, NULL, offset, users, &arena);
     double encoder = compare_encoder(g, fixture.model, offset);
     double logits = compare_logits(g, fixture.model, fixture.config.start_token);
 

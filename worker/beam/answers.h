@@ -28,12 +28,12 @@ typedef enum {
 
 typedef struct {
     nj_answer_kind kind;
-    uint32_t W;            // beams kept a user; 1 is the greedy search
-    uint32_t wanted;       // items: that a user gets at the most; list: items of an answer; text: 1
-    uint32_t tokens_max;   // that an answer has, its end token included; at most NJ_ANSWER_TOKENS_MAX
-    uint32_t start_token;  // what the decoder begins with
-    uint32_t end_token;    // below V
-    float length_penalty;  // finite; 0: sums are compared
+    uint32_t W;          // beams kept a user; 1 is the greedy search
+    uint32_t wanted;     // items: that a user gets at the most; list: items of an answer; text: 1
+    uint32_t tokens_max; // that an answer has, its end token included; at most NJ_ANSWER_TOKENS_MAX
+    uint32_t start_token; // what the decoder begins with
+    uint32_t end_token;   // below V
+    float length_penalty; // finite; 0: sums are compared
     nj_answer_stop stop;
     float temperature; // divides the logits before the log-softmax; 1 = off
     bool renormalise;  // scores are normalised over the allowed continuations instead of all V
@@ -47,7 +47,8 @@ typedef struct {
     const uint64_t *open_nodes; // [nodes] the same, folded up the trie; NULL likewise
     const uint32_t *excluded;   // [excluded_count] ascending rows that he must not get
     uint32_t excluded_count;
-    const uint32_t *candidates; // [candidate_count] the only rows that he may get; not sorted; NULL: all of the trie
+    const uint32_t *
+        candidates; // [candidate_count] the only rows that he may get; not sorted; NULL: all of the trie
     uint32_t candidate_count;
 } nj_answer_user;
 
@@ -61,7 +62,8 @@ typedef struct {
     uint32_t token_count;
     float score; // text and list: of the whole answer
     bool ended;  // text and list: the end token was reached; items: true
-    bool finite; // false: an allowed token or its norm was NaN or infinite, and the rest means nothing
+    bool
+        finite; // false: an allowed token or its norm was NaN or infinite, and the rest means nothing
 } nj_answer;
 
 /// Bytes of arena of one search over B users, results included. `trie` is NULL for text. SIZE_MAX on overflow.

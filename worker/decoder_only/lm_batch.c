@@ -51,7 +51,7 @@ void nj_lm_claim_batch(nj_lm *model, nj_claim *claim)
     batch->step_values = nj_claim_floats(claim, config->layers * kept, limits->rows_max, width);
     batch->last_keys = nj_claim_floats(claim, 1, limits->chunk_rows_max, width);
     batch->last_values = nj_claim_floats(claim, 1, limits->chunk_rows_max, width);
-    nj_lineage_claim(claim, limits->rows_max, &batch->lineage);
+    nj_lineage_claim(claim, limits->rows_max, limits->steps_max, &batch->lineage);
     claim_chunk(model, claim);
 }
 

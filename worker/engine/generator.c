@@ -179,7 +179,7 @@ nj_beam_model nj_generator_begin(nj_generator *generator, const nj_model_limits 
         return (nj_beam_model){generator->lm, V, limits->chunk_rows_max, begin_lm_step,
                                compute_lm_logits};
     }
-    nj_t5_begin_batch(generator->t5, limits, tokens, offset, B, arena);
+    nj_t5_begin_batch(generator->t5, limits, tokens, NULL, offset, B, arena);
     return (nj_beam_model){generator->t5, V, limits->chunk_rows_max, begin_t5_step,
                            compute_t5_logits};
 }

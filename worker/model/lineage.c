@@ -4,18 +4,20 @@
 #include <stdbool.h>
 #include <string.h>
 
-void nj_lineage_claim(nj_claim *claim, uint32_t rows_max, nj_lineage *out)
+void nj_lineage_claim(nj_claim *claim, uint32_t rows_max, uint32_t steps_max, nj_lineage *out)
 {
-    const size_t row_bytes = NJ_LINEAGE_STEPS_MAX * sizeof(uint32_t);
-    *out = (nj_lineage){.ancestors = nj_claim_bytes(claim, 1, rows_max, row_bytes),
-                        .before = nj_claim_bytes(claim, 1, rows_max, row_bytes)};
+    *out = (nj_lineage){
+        .ancestors = nj_claim_bytes(claim, steps_max, rows_max, sizeof *out->ancestors),
+        .before = nj_claim_bytes(claim, steps_max, rows_max, sizeof *out->before),
+        .steps_max = steps_max,
+    };
 }
 
 void nj_lineage_begin(nj_lineage *lineage, uint32_t step, const uint32_t *parent,
                       uint32_t row_count)
 {
     const bool again = step > 0 && step == lineage->step;
-    assert(step < NJ_LINEAGE_STEPS_MAX && (step == 0 || step == lineage->step + 1 || again));
+    assert(step < lineage->steps_max && (step == 0 || step == lineage->step + 1 || again));
     if (!again) {
         uint32_t *of_step_before = lineage->ancestors;
         lineage->ancestors = lineage->before;
@@ -24,8 +26,8 @@ void nj_lineage_begin(nj_lineage *lineage, uint32_t step, const uint32_t *parent
     }
     for (size_t r = 0; step > 0 && r < row_count; r++) {
         assert(parent[r] < lineage->parent_count);
-        uint32_t *row = lineage->ancestors + r * NJ_LINEAGE_STEPS_MAX;
-        memcpy(row, lineage->before + (size_t)parent[r] * NJ_LINEAGE_STEPS_MAX,
+        uint32_t *row = lineage->ancestors + r * lineage->steps_max;
+        memcpy(row, lineage->before + (size_t)parent[r] * lineage->steps_max,
                (step - 1) * sizeof *row);
         row[step - 1] = parent[r];
     }

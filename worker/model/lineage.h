@@ -7,20 +7,19 @@
 
 #include "worker/model/claim.h"
 
-#define NJ_LINEAGE_STEPS_MAX 8
-
 // Steps are announced one after the other from 0; the last may be announced again, with other rows of the same step before.
 typedef struct {
     uint32_t *
-        ancestors; // [rows_max, NJ_LINEAGE_STEPS_MAX] row of step s that row r of this step descends from, s < step
+        ancestors; // [rows_max, steps_max] row of step s that row r of this step descends from, s < step
     uint32_t *before; // the same of the step before
+    uint32_t steps_max;
     uint32_t step;
     uint32_t row_count;
     uint32_t parent_count; // rows of the step before
 } nj_lineage;
 
-/// Takes the memory of steps of at most rows_max rows.
-void nj_lineage_claim(nj_claim *claim, uint32_t rows_max, nj_lineage *out);
+/// Takes the memory of steps_max steps of at most rows_max rows.
+void nj_lineage_claim(nj_claim *claim, uint32_t rows_max, uint32_t steps_max, nj_lineage *out);
 
 /// Announces a step.
 ///
@@ -31,7 +30,7 @@ void nj_lineage_begin(nj_lineage *lineage, uint32_t step, const uint32_t *parent
 /// Of row r of the step: its rows of the steps before, [step].
 static inline const uint32_t *nj_lineage_of(const nj_lineage *lineage, size_t row)
 {
-    return lineage->ancestors + row * NJ_LINEAGE_STEPS_MAX;
+    return lineage->ancestors + row * lineage->steps_max;
 }
 
 #endif

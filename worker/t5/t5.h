@@ -1,4 +1,4 @@
-// t5.h - the T5 encoder-decoder of a HuggingFace checkpoint, for packed batches and beams.
+// t5.h - the T5 encoder-decoder of a HuggingFace checkpoint, for packed batches and beams; or its encoder alone, for vectors of texts.
 //
 // Facts that surprise (Transformers 5.17, modeling_t5): no 1/sqrt(E) in attention; RMS norm without mean or bias; the relative
 // position bias lives in block 0 of each stack and is shared by the rest, the decoder's is one-directional, cross-attention has
@@ -20,10 +20,10 @@
 #include "common/input/safetensors.h"
 #include "common/math/kernels.h"
 #include "worker/model/limits.h"
+#include "worker/model/weights.h"
 
 // Bounds on what a config may say; larger than any published T5.
 #define NJ_T5_MODEL_TYPE "t5"
-#define NJ_T5_STEPS_MAX 8
 #define NJ_T5_WIDTH_MAX 65536 // D, F and H*E
 #define NJ_T5_LAYERS_MAX 256  // of each stack
 #define NJ_T5_VOCABULARY_MAX (1 << 24)
@@ -31,11 +31,14 @@
 #define NJ_T5_BUCKETS_MAX 4096
 #define NJ_T5_DISTANCE_MAX 65536
 #define NJ_T5_POSITIONS_MAX (1 << 30)
+#define NJ_T5_WORDS_MAX (1 << 20)
 
 typedef struct {
     uint32_t D, H, E, F, V;
-    uint32_t encoder_layers, decoder_layers;
-    uint32_t R;            // relative position buckets
+    uint32_t encoder_layers;
+    uint32_t
+        decoder_layers; // 0: the encoder alone (never read from a file): neither head nor whole words
+    uint32_t R;         // relative position buckets
     uint32_t distance_max; // relative_attention_max_distance
     uint32_t start_token;  // decoder_start_token_id
     uint32_t position_max; // n_positions of old configs; 0 = not stated
@@ -54,7 +57,8 @@ NJ_CHECKED nj_status nj_t5_config_read(const json_t *json, const char *what, nj_
 
 /// Checks every tensor of the model (presence, shape, finite values; tensors the model does not use are ignored) and appends
 /// them as one float32 safetensors file to `out`: the bundle's "weights" section. encoder/decoder.embed_tokens copies are dropped;
-/// where shared.weight is missing, one of them becomes it. Nothing is read before every shape has been checked.
+/// where shared.weight is missing, one of them becomes it; encoder.whole_word_embeddings.weight is kept where it is there. Nothing is read
+/// before every shape has been checked.
 ///
 /// Returns   NJ_INPUT with file, tensor, rule and both numbers; NJ_NO_MEMORY. `out` may then hold a partial file
 /// Proof     tests/unit/t5/test_weights.c
@@ -64,6 +68,14 @@ NJ_CHECKED nj_status nj_t5_weights_convert(const nj_t5_config *config, const nj_
 /// Appends a "weights" section with the tensors of this shape (tied head) and seeded random values. NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_t5_weights_random(const nj_t5_config *config, uint64_t seed, nj_buffer *out,
                                           nj_error *err);
+
+/// Rows of a section's table of whole words (P5): the number of a token's word is below it. 0: the model has none.
+uint32_t nj_t5_word_count(const nj_tensor_set *weights);
+
+/// Adds every tensor of the model to a list (nj_t5_weights_convert writes such a list): nj_t5_tensor_count at the most. NJ_INPUT likewise.
+NJ_CHECKED nj_status nj_t5_weights_want(const nj_t5_config *config, const nj_tensor_set *tensors,
+                                        nj_weights_list *list, nj_error *err);
+size_t nj_t5_tensor_count(const nj_t5_config *config);
 
 typedef struct nj_t5 nj_t5;
 
@@ -90,16 +102,25 @@ size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_model_limits *li
 /// the engine's own: what breaks them asserts.
 ///
 ///   tokens  [offset[B]]  token ids, each below V
+///   words   [offset[B]]  the word that each token belongs to, below nj_t5_word_count: its row is added to the token's embedding; NULL: none
+///                        is added
 ///   offset  [B + 1]      user b's tokens are offset[b] .. offset[b+1]; at least one each; offset[0] = 0
 ///
-/// Order     with kernels of class "exact" a user's bits depend on that user's tokens alone, not on the batch or its order
-/// Source    Raffel et al. 2020, section 2.1; transformers 5.17, modeling_t5.py
+/// Order     with kernels of class "exact" a user's bits depend on that user's tokens and words alone, not on the batch or its order
+/// Source    Raffel et al. 2020, section 2.1; transformers 5.17, modeling_t5.py; words: Geng et al. 2022, section 3.2
 /// Proof     tests/unit/t5/test_model.c against double precision; tests/parity/test_t5_teacher_forced.c
 void nj_t5_begin_batch(nj_t5 *model, const nj_model_limits *limits, const uint32_t *tokens,
-                       const uint32_t *offset, uint32_t B, nj_arena *arena);
+                       const uint32_t *words, const uint32_t *offset, uint32_t B, nj_arena *arena);
 
 /// The encoder's output of the batch, [offset[B], D]; borrowed until the arena is rewound. For parity tests.
 const float *nj_t5_encoder_output(const nj_t5 *model);
+
+/// The encoder alone, of B texts: their output, [offset[B], D], borrowed until the arena is rewound. Several threads may run one model, each
+/// with its own arena. Of `limits` users, tokens and sequence are looked at. Bits and asserts as of nj_t5_begin_batch.
+const float *nj_t5_encode(const nj_t5 *model, const nj_model_limits *limits, const uint32_t *tokens,
+                          const uint32_t *offset, uint32_t B, nj_arena *arena);
+/// Bytes of scratch of nj_t5_encode. SIZE_MAX on overflow.
+size_t nj_t5_encode_bytes(const nj_t5_config *config, const nj_model_limits *limits);
 
 /// The beam search's callbacks (worker/beam/beam.h describes them; t5 does not include it). Row r of step t has user[r],
 /// parent[r] (a row of step t-1, of the same user; not read at step 0) and token[r]; the arrays are borrowed until the next step

@@ -52,8 +52,28 @@ void nj_t5_claim_decoder(nj_t5 *model, nj_claim *claim)
     batch->last_values = nj_claim_floats(claim, 1, chunk, model->HE_row);
     batch->x = nj_claim_floats(claim, 1, chunk, model->D_row);
     batch->mixed = nj_claim_floats(claim, 1, chunk, model->HE_row);
-    batch->self_scores = nj_claim_floats(claim, chunk, config->H, NJ_T5_STEPS_MAX);
-    nj_lineage_claim(claim, limits->rows_max, &batch->lineage);
+    batch->T_row = nj_claim_row(nj_round_up(limits->steps_max, NJ_T5_STEPS));
+    batch->self_scores = nj_claim_floats(claim, chunk, config->H, batch->T_row);
+    batch->decoder_bias = nj_claim_floats(claim, 1, config->H, batch->T_row);
+    batch->at = nj_claim_bytes(claim, 1, limits->steps_max, sizeof *batch->at);
+    nj_lineage_claim(claim, limits->rows_max, limits->steps_max, &batch->lineage);
+}
+
+void nj_t5_begin_decoder(nj_t5 *model, nj_claim *claim)
+{
+    nj_t5_claim_decoder(model, claim);
+    nj_t5_bias_expand_steps(model);
+}
+
+size_t nj_t5_encode_bytes(const nj_t5_config *config, const nj_model_limits *limits)
+{
+    nj_t5 model = {.config = *config, .batch = {.limits = *limits}};
+    nj_claim claim = {0};
+    model.config.decoder_layers = 0;
+    nj_t5_set_rows(&model);
+    nj_t5_claim_batch(&model, &claim);
+    nj_t5_claim_encoder(&model, &claim);
+    return claim.bytes;
 }
 
 size_t nj_t5_scratch_bytes(const nj_t5_config *config, const nj_model_limits *limits)

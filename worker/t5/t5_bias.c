@@ -24,10 +24,16 @@ void nj_t5_bias_fill(nj_t5 *model)
         model->encoder_bucket[distance] =
             (uint16_t)nj_t5_bucket(distance, config->R / 2, config->distance_max);
     }
-    for (uint32_t distance = 0; distance < NJ_T5_STEPS_MAX; distance++) {
+}
+
+void nj_t5_bias_expand_steps(nj_t5 *model)
+{
+    const nj_t5_config *config = &model->config;
+    const size_t ld = model->batch.T_row;
+    for (uint32_t distance = 0; distance < model->batch.limits.steps_max; distance++) {
         uint32_t bucket = nj_t5_bucket(distance, config->R, config->distance_max);
         for (size_t h = 0; h < config->H; h++) {
-            model->decoder_bias[h * NJ_T5_STEPS_MAX + NJ_T5_STEPS_MAX - 1 - distance] =
+            model->batch.decoder_bias[h * ld + ld - 1 - distance] =
                 model->decoder.bias[bucket * config->H + h];
         }
     }

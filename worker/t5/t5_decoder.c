@@ -54,13 +54,16 @@ static void embed_rows(const nj_t5 *model, size_t first, size_t count)
     }
 }
 
-// Where the keys or values of the steps up to the running one lie for row i of the chunk: its ancestors' and its own.
-static void find_positions(const nj_t5_batch *batch, size_t ld, const uint32_t *ancestors, size_t i,
-                           float *const *steps, const float **out)
+// Where the keys or values of the steps up to the running one lie for row i of the chunk: its ancestors', from `first_step` on, and its own.
+static void find_positions(const nj_t5_batch *batch, size_t ld, size_t row, size_t i,
+                           const float *first_step, const float *own)
 {
-    for (uint32_t s = 0; s <= batch->lineage.step; s++) {
-        out[s] = steps[s] + (s < batch->lineage.step ? ancestors[s] : i) * ld;
+    const uint32_t *ancestors = nj_lineage_of(&batch->lineage, row);
+    const size_t step_floats = batch->limits.rows_max * ld;
+    for (uint32_t s = 0; s < batch->lineage.step; s++) {
+        batch->at[s] = first_step + s * step_floats + ancestors[s] * ld;
     }
+    batch->at[batch->lineage.step] = own + i * ld;
 }
 
 // Row i of the chunk attends to its ancestors of steps 0 .. step-1 and to itself, in this order.
@@ -68,33 +71,24 @@ static void attend_self(const nj_t5 *model, size_t layer, size_t first, size_t c
 {
     const nj_t5_batch *batch = &model->batch;
     const nj_kernels *kernels = model->kernels;
-    size_t ld = model->HE_row;
-    size_t H = model->config.H;
-    size_t E = model->config.E;
-    size_t T = batch->lineage.step + 1;
-    float *keys[NJ_T5_STEPS_MAX];
-    float *values[NJ_T5_STEPS_MAX];
-    for (uint32_t s = 0; s < T; s++) {
-        step_cache cache = s < batch->lineage.step ? get_cache(batch, ld, layer, s)
-                                                   : get_own_cache(batch, ld, layer, first);
-        keys[s] = cache.keys;
-        values[s] = cache.values;
-    }
-    const float *at[NJ_T5_STEPS_MAX];
+    const size_t ld = model->HE_row;
+    const size_t ld_scores = batch->T_row;
+    const size_t H = model->config.H;
+    const size_t E = model->config.E;
+    const size_t T = batch->lineage.step + 1;
+    const step_cache kept = get_cache(batch, ld, layer, 0);
+    const step_cache own = get_own_cache(batch, ld, layer, first);
     for (size_t i = 0; i < count; i++) {
-        const uint32_t *ancestors = nj_lineage_of(&batch->lineage, first + i);
-        float *scores = batch->self_scores + i * H * NJ_T5_STEPS_MAX;
-        find_positions(batch, ld, ancestors, i, keys, at);
-        kernels->head_scores(T, H, E, batch->mixed + i * ld, at, scores, NJ_T5_STEPS_MAX);
-        kernels->add(H, T, model->decoder_bias + (NJ_T5_STEPS_MAX - T), NJ_T5_STEPS_MAX, scores,
-                     NJ_T5_STEPS_MAX);
+        float *scores = batch->self_scores + i * H * ld_scores;
+        find_positions(batch, ld, first + i, i, kept.keys, own.keys);
+        kernels->head_scores(T, H, E, batch->mixed + i * ld, batch->at, scores, ld_scores);
+        kernels->add(H, T, batch->decoder_bias + (ld_scores - T), ld_scores, scores, ld_scores);
     }
-    kernels->softmax(count * H, T, batch->self_scores, NJ_T5_STEPS_MAX);
+    kernels->softmax(count * H, T, batch->self_scores, ld_scores);
     for (size_t i = 0; i < count; i++) {
-        const uint32_t *ancestors = nj_lineage_of(&batch->lineage, first + i);
-        const float *weights = batch->self_scores + i * H * NJ_T5_STEPS_MAX;
-        find_positions(batch, ld, ancestors, i, values, at);
-        kernels->head_mix(T, H, E, weights, NJ_T5_STEPS_MAX, at, batch->mixed + i * ld);
+        const float *weights = batch->self_scores + i * H * ld_scores;
+        find_positions(batch, ld, first + i, i, kept.values, own.values);
+        kernels->head_mix(T, H, E, weights, ld_scores, batch->at, batch->mixed + i * ld);
     }
 }
 

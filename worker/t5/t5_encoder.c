@@ -4,12 +4,17 @@
 #include "common/base/checked.h"
 #include "worker/t5/t5_internal.h"
 
-static void embed_tokens(nj_t5 *model, const uint32_t *tokens, size_t count)
+static void embed_tokens(nj_t5 *model, const uint32_t *tokens, const uint32_t *words, size_t count)
 {
     size_t D = model->config.D;
     for (size_t i = 0; i < count; i++) {
+        float *row = model->batch.encoded + i * D;
         assert(tokens[i] < model->config.V);
-        memcpy(model->batch.encoded + i * D, model->embedding + tokens[i] * D, D * sizeof(float));
+        memcpy(row, model->embedding + tokens[i] * D, D * sizeof(float));
+        if (words != NULL) {
+            assert(words[i] < model->word_count);
+            model->kernels->add(1, D, model->words + words[i] * D, D, row, D);
+        }
     }
 }
 
@@ -59,7 +64,8 @@ static void attend_users(nj_t5 *model)
     }
 }
 
-static void run_encoder(nj_t5 *model, const uint32_t *tokens, size_t N)
+// The table of the first block holds for tokens alone: words change what the block reads.
+static void run_encoder(nj_t5 *model, const uint32_t *tokens, const uint32_t *words, size_t N)
 {
     const nj_kernels *kernels = model->kernels;
     nj_t5_batch *batch = &model->batch;
@@ -69,7 +75,7 @@ static void run_encoder(nj_t5 *model, const uint32_t *tokens, size_t N)
     for (uint32_t l = 0; l < model->config.encoder_layers; l++) {
         const nj_t5_block *block = &model->encoder.blocks[l];
         const nj_linear *const linears[] = {&block->self.q, &block->self.k, &block->self.v};
-        if (l == 0 && model->encoder_tokens.q != NULL) {
+        if (l == 0 && words == NULL && model->encoder_tokens.q != NULL) {
             nj_t5_look_up(model, model->encoder_tokens.q, tokens, N, batch->q);
             nj_t5_look_up(model, model->encoder_tokens.k, tokens, N, batch->k);
             nj_t5_look_up(model, model->encoder_tokens.v, tokens, N, batch->v);
@@ -134,17 +140,27 @@ static void check_batch(const nj_model_limits *limits, const uint32_t *offset, u
 {
     assert(B <= limits->users_max && offset[0] == 0 && offset[B] <= limits->tokens_max);
     assert(limits->sequence_max >= 1);
-    assert(limits->steps_max >= 1 && limits->steps_max <= NJ_T5_STEPS_MAX);
     for (uint32_t b = 0; b < B; b++) {
         assert(offset[b + 1] > offset[b]);
         assert(offset[b + 1] - offset[b] <= limits->sequence_max);
     }
 }
 
+static void encode(nj_t5 *model, nj_claim *claim, const uint32_t *tokens, const uint32_t *words,
+                   size_t count)
+{
+    nj_t5_claim_encoder(model, claim);
+    nj_t5_bias_expand(model);
+    embed_tokens(model, tokens, words, count);
+    run_encoder(model, tokens, words, count);
+}
+
 void nj_t5_begin_batch(nj_t5 *model, const nj_model_limits *limits, const uint32_t *tokens,
-                       const uint32_t *offset, uint32_t B, nj_arena *arena)
+                       const uint32_t *words, const uint32_t *offset, uint32_t B, nj_arena *arena)
 {
     check_batch(limits, offset, B);
+    assert(limits->steps_max >= 1 && limits->steps_max <= NJ_MODEL_STEPS_MAX);
+    assert(model->config.decoder_layers > 0);
     nj_claim claim = {.arena = arena};
     model->batch = (nj_t5_batch){.limits = *limits, .B = B};
     nj_t5_claim_batch(model, &claim);
@@ -156,18 +172,30 @@ void nj_t5_begin_batch(nj_t5 *model, const nj_model_limits *limits, const uint32
     }
 
     size_t mark = nj_arena_mark(arena);
-    nj_t5_claim_encoder(model, &claim);
-    nj_t5_bias_expand(model);
-    embed_tokens(model, tokens, offset[B]);
-    run_encoder(model, tokens, offset[B]);
+    encode(model, &claim, tokens, words, offset[B]);
     compute_cross_keys(model);
     compute_cross_values(model, offset[B]);
 
     nj_arena_rewind(arena, mark); // the decoder's arrays lie where the encoder's were
-    nj_t5_claim_decoder(model, &claim);
+    nj_t5_begin_decoder(model, &claim);
 }
 
 const float *nj_t5_encoder_output(const nj_t5 *model)
 {
     return model->batch.encoded;
+}
+
+// The model is read-only but for its batch: a copy of its pointers has a batch of its own.
+const float *nj_t5_encode(const nj_t5 *model, const nj_model_limits *limits, const uint32_t *tokens,
+                          const uint32_t *offset, uint32_t B, nj_arena *arena)
+{
+    check_batch(limits, offset, B);
+    nj_claim claim = {.arena = arena};
+    nj_t5 own = *model;
+    own.config.decoder_layers = 0;
+    own.batch = (nj_t5_batch){.limits = *limits, .B = B};
+    nj_t5_claim_batch(&own, &claim);
+    memcpy(own.batch.offset, offset, ((size_t)B + 1) * sizeof *offset);
+    encode(&own, &claim, tokens, NULL, offset[B]);
+    return own.batch.encoded;
 }

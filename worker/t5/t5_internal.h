@@ -11,8 +11,10 @@
 // Rows that pass through a feed-forward or an attention at a time: [96, F] of F = 1024 is 390 kB and stays in L2.
 #define NJ_T5_BLOCK_ROWS 96
 #define NJ_T5_COLUMNS 16
+#define NJ_T5_STEPS 8 // rows of scores of self-attention are multiples of it
 #define NJ_T5_EMBEDDING "shared.weight"
 #define NJ_T5_HEAD "lm_head.weight"
+#define NJ_T5_WORDS "encoder.whole_word_embeddings.weight"
 
 // ---- weights ----
 
@@ -73,7 +75,10 @@ typedef struct {
     float *x;           // [chunk_rows_max, D_row] residual stream
     float
         *mixed; // [chunk_rows_max, HE_row] queries; each head's slot then receives its mixed values
-    float *self_scores; // [chunk_rows_max, H, NJ_T5_STEPS_MAX]
+    float *self_scores;  // [chunk_rows_max, H, T_row]
+    float *decoder_bias; // [H, T_row] position bias of position t of T at T_row - T + t
+    const float **at;    // [steps_max] keys or values of one row's ancestors and its own
+    size_t T_row;
 
     // The announced step, borrowed until the next.
     nj_lineage lineage;
@@ -104,16 +109,17 @@ struct nj_t5 {
     nj_t5_stack encoder;
     nj_t5_stack decoder;
     const float *embedding; // [V, D]
-    nj_linear head;         // [V, D]
-    float output_scale;     // D^-0.5 or 1
-    size_t D_row;           // distance between rows of scratch in floats, see nj_claim_row
+    const float *words;     // [word_count, D] of whole words; NULL: none
+    uint32_t word_count;
+    nj_linear head;     // [V, D]
+    float output_scale; // D^-0.5 or 1
+    size_t D_row;       // distance between rows of scratch in floats, see nj_claim_row
     size_t HE_row;
     size_t F_row;
     nj_t5_token_table encoder_tokens;
     nj_t5_token_table decoder_tokens;
     nj_t5_prefix_table prefixes;
     uint16_t *encoder_bucket; // [distance_max + 1] bucket by distance, of R/2 in each direction
-    float *decoder_bias; // [H, NJ_T5_STEPS_MAX] bias of position t of T at NJ_T5_STEPS_MAX - T + t
     nj_t5_batch batch;
 };
 
@@ -164,8 +170,6 @@ typedef struct {
 nj_t5_walk nj_t5_walk_begin(const nj_t5_config *config);
 /// False behind the last tensor.
 bool nj_t5_walk_next(nj_t5_walk *walk);
-/// Tensors of a whole model: those of the walk, the embedding and a head of its own.
-size_t nj_t5_tensor_count(const nj_t5_config *config);
 /// The field of `model` that the walk's tensor fills: nj_linear * or const float **.
 void *nj_t5_walk_slot(const nj_t5_walk *walk, nj_t5 *model);
 
@@ -176,10 +180,12 @@ void *nj_t5_walk_slot(const nj_t5_walk *walk, nj_t5 *model);
 /// Source    transformers 5.17, modeling_t5.py, _relative_position_bucket: the logarithm in float32
 /// Proof     tests/unit/t5/test_bias.c
 uint32_t nj_t5_bucket(uint32_t distance, uint32_t buckets, uint32_t distance_max);
-/// Fills encoder_bucket and decoder_bias; decoder.bias is set.
+/// Fills encoder_bucket.
 void nj_t5_bias_fill(nj_t5 *model);
 /// Fills batch.bias for sequences of up to sequence_max.
 void nj_t5_bias_expand(nj_t5 *model);
+/// Fills batch.decoder_bias for up to steps_max steps.
+void nj_t5_bias_expand_steps(nj_t5 *model);
 
 // ---- tables (t5_tables.c) ----
 
@@ -236,6 +242,8 @@ void nj_t5_feed_forward(const nj_t5 *model, const nj_t5_block *block, size_t row
 void nj_t5_claim_batch(nj_t5 *model, nj_claim *claim);
 void nj_t5_claim_encoder(nj_t5 *model, nj_claim *claim);
 void nj_t5_claim_decoder(nj_t5 *model, nj_claim *claim);
+/// Claims what the decoder needs and fills its position bias.
+void nj_t5_begin_decoder(nj_t5 *model, nj_claim *claim);
 /// Sets the row strides from the config.
 void nj_t5_set_rows(nj_t5 *model);
 

@@ -19,7 +19,6 @@ static void claim_blocks(nj_t5 *model, nj_claim *claim)
     }
     model->encoder_bucket =
         nj_claim_bytes(claim, 1, (size_t)config->distance_max + 1, sizeof *model->encoder_bucket);
-    model->decoder_bias = nj_claim_floats(claim, 1, NJ_T5_STEPS_MAX, config->H);
 }
 
 static void *claim_pack(nj_claim *claim, const nj_kernels *kernels, size_t N, size_t K)
@@ -48,7 +47,9 @@ static size_t plan_arena(const nj_t5_config *config, const nj_kernels *kernels, 
     nj_t5_set_rows(&draft);
     claim_blocks(&draft, &claim);
     nj_t5_claim_tables(&draft, savings, &claim);
-    claim_pack(&claim, kernels, config->V, config->D);
+    if (config->decoder_layers > 0) {
+        claim_pack(&claim, kernels, config->V, config->D);
+    }
     nj_t5_walk walk = nj_t5_walk_begin(config);
     while (nj_t5_walk_next(&walk)) {
         if (walk.is_linear) {
@@ -89,7 +90,10 @@ static nj_status open_embedding(nj_t5 *model, nj_claim *claim, const nj_tensor_s
     const size_t shape[] = {model->config.V, model->config.D};
     nj_status status = nj_weights_find(weights, NJ_T5_EMBEDDING, shape, 2, &model->embedding, err);
     const float *head = model->embedding;
-    if (status == NJ_OK && nj_tensor_set_find(weights, NJ_T5_HEAD) != NULL) {
+    if (status != NJ_OK || model->config.decoder_layers == 0) {
+        return status;
+    }
+    if (nj_tensor_set_find(weights, NJ_T5_HEAD) != NULL) {
         status = nj_weights_find(weights, NJ_T5_HEAD, shape, 2, &head, err);
     }
     if (status == NJ_OK) {
@@ -99,10 +103,22 @@ static nj_status open_embedding(nj_t5 *model, nj_claim *claim, const nj_tensor_s
     return status;
 }
 
+static nj_status open_words(nj_t5 *model, const nj_tensor_set *weights, nj_error *err)
+{
+    model->word_count = nj_t5_word_count(weights);
+    const size_t shape[] = {model->word_count, model->config.D};
+    return nj_tensor_set_find(weights, NJ_T5_WORDS) == NULL
+               ? NJ_OK
+               : nj_weights_find(weights, NJ_T5_WORDS, shape, 2, &model->words, err);
+}
+
 static nj_status open_tensors(nj_t5 *model, nj_claim *claim, const nj_tensor_set *weights,
                               nj_error *err)
 {
     nj_status status = open_embedding(model, claim, weights, err);
+    if (status == NJ_OK) {
+        status = open_words(model, weights, err);
+    }
     nj_t5_walk walk = nj_t5_walk_begin(&model->config);
     while (status == NJ_OK && nj_t5_walk_next(&walk)) {
         const float *values = NULL;

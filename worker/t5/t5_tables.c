@@ -23,6 +23,9 @@ void nj_t5_claim_tables(nj_t5 *model, nj_savings savings, nj_claim *claim)
     nj_t5_token_table tokens;
     nj_t5_prefix_table prefixes;
     nj_claim trial = {0};
+    if (model->config.decoder_layers == 0) {
+        return;
+    }
     claim_token_table(model, &trial, &tokens);
     if ((savings & NJ_SAVING_TOKEN_TABLES) != 0 && trial.bytes <= NJ_T5_TABLES_BYTES_MAX / 2) {
         claim_token_table(model, claim, &model->encoder_tokens);
@@ -95,7 +98,7 @@ nj_status nj_t5_fill_tables(nj_t5 *model, nj_error *err)
     model->prefixes = (nj_t5_prefix_table){0};
     model->batch = (nj_t5_batch){.limits = limits, .B = 1};
     nj_t5_claim_batch(model, &claim);
-    nj_t5_claim_decoder(model, &claim);
+    nj_t5_begin_decoder(model, &claim);
     if (model->encoder_tokens.q != NULL) {
         fill_token_table(model, &model->encoder, &model->encoder_tokens);
         fill_token_table(model, &model->decoder, &model->decoder_tokens);

@@ -119,7 +119,8 @@ nj_t5_walk nj_t5_walk_begin(const nj_t5_config *config)
 bool nj_t5_walk_next(nj_t5_walk *walk)
 {
     const nj_t5_config *config = walk->config;
-    while (walk->stack < RULE_COUNT(STACKS)) {
+    const size_t stack_count = config->decoder_layers > 0 ? RULE_COUNT(STACKS) : 1;
+    while (walk->stack < stack_count) {
         uint32_t block_count = walk->stack == 0 ? config->encoder_layers : config->decoder_layers;
         bool in_block = walk->block < block_count;
         const tensor_rule *rules = in_block ? STACKS[walk->stack].block_rules : STACK;
@@ -148,7 +149,7 @@ void *nj_t5_walk_slot(const nj_t5_walk *walk, nj_t5 *model)
 
 size_t nj_t5_tensor_count(const nj_t5_config *config)
 {
-    size_t count = 2; // embedding and head
+    size_t count = 3; // embedding, head and whole words
     nj_t5_walk walk = nj_t5_walk_begin(config);
     while (nj_t5_walk_next(&walk)) {
         count++;

@@ -10,6 +10,8 @@
 #define BYTES_MAX ((size_t)1 << 26)
 #define USERS 4
 #define STEPS 4
+#define STEPS_MAX 40
+#define WORDS 9
 #define ROWS 5 // of one user at one step
 #define S_MAX 101
 #define WIDTH_MAX 1024
@@ -27,6 +29,7 @@
 typedef struct {
     const nj_t5_config *config;
     t5_random *weights;
+    bool counts_words;
 } reference;
 
 typedef double rows_of_width[S_MAX][WIDTH_MAX];
@@ -199,10 +202,24 @@ static void embed(const reference *r, const uint32_t *tokens, size_t count, rows
     }
 }
 
-static void encode(const reference *r, const uint32_t *tokens, size_t S, rows_of_width x)
+static void add_words(const reference *r, const uint32_t *words, size_t count, rows_of_width x)
+{
+    const float *table = get_weight(r, "encoder", ".whole_word_embeddings");
+    for (size_t i = 0; i < count; i++) {
+        for (size_t d = 0; d < r->config->D; d++) {
+            x[i][d] += (double)table[words[i] * r->config->D + d];
+        }
+    }
+}
+
+static void encode(const reference *r, const uint32_t *tokens, const uint32_t *words, size_t S,
+                   rows_of_width x)
 {
     char layer[96];
     embed(r, tokens, S, x);
+    if (r->counts_words) {
+        add_words(r, words, S, x);
+    }
     for (uint32_t l = 0; l < r->config->encoder_layers; l++) {
         snprintf(layer, sizeof layer, "encoder.block.%u.layer.0", l);
         attend(r, layer, "SelfAttention", BIAS_ENCODER, S, x, S, NULL);
@@ -241,9 +258,11 @@ static void decode(const reference *r, bool stores_head, size_t S, rows_of_width
 typedef struct {
     uint32_t S;
     uint32_t tokens[S_MAX];
-    uint32_t row_count[STEPS];
-    uint32_t parent[STEPS][ROWS]; // among this user's rows of the step before
-    uint32_t token[STEPS][ROWS];
+    uint32_t words[S_MAX];
+    uint32_t steps;
+    uint32_t row_count[STEPS_MAX];
+    uint32_t parent[STEPS_MAX][ROWS]; // among this user's rows of the step before
+    uint32_t token[STEPS_MAX][ROWS];
 } user_case;
 
 static uint32_t draw_below(uint32_t *seed, uint32_t bound)
@@ -252,13 +271,15 @@ static uint32_t draw_below(uint32_t *seed, uint32_t bound)
     return (uint32_t)(((uint64_t)(*seed >> 8) * bound) >> 24);
 }
 
-static void fill_user(user_case *user, const nj_t5_config *config, uint32_t S, uint32_t seed)
+static void fill_user(user_case *user, const nj_t5_config *config, uint32_t S, uint32_t steps,
+                      uint32_t seed)
 {
-    *user = (user_case){.S = S};
+    *user = (user_case){.S = S, .steps = steps};
     for (uint32_t i = 0; i < S; i++) {
         user->tokens[i] = draw_below(&seed, config->V);
+        user->words[i] = (user->tokens[i] + i) % WORDS;
     }
-    for (uint32_t t = 0; t < STEPS; t++) {
+    for (uint32_t t = 0; t < steps; t++) {
         user->row_count[t] = t == 0 ? 1 : 1 + draw_below(&seed, ROWS);
         for (uint32_t i = 0; i < user->row_count[t]; i++) {
             user->parent[t][i] = t == 0 ? 0 : draw_below(&seed, user->row_count[t - 1]);
@@ -267,7 +288,7 @@ static void fill_user(user_case *user, const nj_t5_config *config, uint32_t S, u
     }
 }
 
-static void trace_path(const user_case *user, uint32_t t, uint32_t row, uint32_t path[STEPS])
+static void trace_path(const user_case *user, uint32_t t, uint32_t row, uint32_t path[STEPS_MAX])
 {
     for (uint32_t s = t + 1; s-- > 0;) {
         path[s] = user->token[s][row];
@@ -278,7 +299,7 @@ static void trace_path(const user_case *user, uint32_t t, uint32_t row, uint32_t
 // What one run gives: outputs of each user, wherever it stood in the batch.
 typedef struct {
     float encoded[USERS][S_MAX * WIDTH_MAX];
-    float logits[USERS][STEPS][ROWS][V_MAX];
+    float logits[USERS][STEPS_MAX][ROWS][V_MAX];
 } outputs;
 
 // How users are put together.
@@ -339,6 +360,7 @@ static void run_users(const t5_fixture *fixture, const user_case *users, const a
 {
     nj_error err = {0};
     uint32_t tokens[USERS * S_MAX];
+    uint32_t words[USERS * S_MAX];
     uint32_t offset[USERS + 1] = {0};
     nj_model_limits limits = {.users_max = a->B,
                               .rows_max = a->B * ROWS,
@@ -347,6 +369,7 @@ static void run_users(const t5_fixture *fixture, const user_case *users, const a
     for (uint32_t b = 0; b < a->B; b++) {
         const user_case *user = &users[a->who[b]];
         memcpy(tokens + offset[b], user->tokens, user->S * sizeof *tokens);
+        memcpy(words + offset[b], user->words, user->S * sizeof *words);
         offset[b + 1] = offset[b] + user->S;
         limits.sequence_max = user->S > limits.sequence_max ? user->S : limits.sequence_max;
     }
@@ -357,14 +380,16 @@ static void run_users(const t5_fixture *fixture, const user_case *users, const a
     memset(arena.block, 0xff,
            arena.capacity); // NaN wherever something is read before it is written
 
-    nj_t5_begin_batch(fixture->model, &limits, tokens, offset, a->B, &arena);
+    const bool counts_words = nj_t5_word_count(fixture->weights) > 0;
+    nj_t5_begin_batch(fixture->model, &limits, tokens, counts_words ? words : NULL, offset, a->B,
+                      &arena);
     size_t D = fixture->config.D;
     for (uint32_t b = 0; b < a->B; b++) {
         memcpy(out->encoded[a->who[b]], nj_t5_encoder_output(fixture->model) + offset[b] * D,
                (offset[b + 1] - offset[b]) * D * sizeof(float));
     }
     step_rows rows = {0};
-    for (uint32_t t = 0; t < STEPS; t++) {
+    for (uint32_t t = 0; t < users[a->who[0]].steps; t++) {
         place_rows(users, a, t, &rows);
         run_step(fixture->model, a, t, &rows, fixture->config.V, out);
     }
@@ -377,12 +402,14 @@ typedef struct {
     const char *name;
     nj_t5_config config;
     bool stores_head;
+    bool counts_words;
     uint32_t S[USERS];
+    uint32_t steps;
 } variant;
 
 static variant make_variant(int i)
 {
-    variant v = {.config = t5_random_config(), .S = {1, 7, 101, 2}};
+    variant v = {.config = t5_random_config(), .S = {1, 7, 101, 2}, .steps = STEPS};
     nj_t5_config *c = &v.config;
     switch (i) {
     case 0:
@@ -393,6 +420,7 @@ static variant make_variant(int i)
         c->gated = true;
         c->scale_outputs = false;
         v.stores_head = true;
+        v.counts_words = true;
         break;
     case 2:
         v.name = "decoder deeper than encoder, odd buckets";
@@ -440,13 +468,22 @@ static void open_variant(const variant *v, t5_random *random, t5_fixture *fixtur
     nj_tensor_set *tensors;
     nj_buffer_init(&bytes, BYTES_MAX);
     t5_random_init(random, &v->config, v->stores_head, 11);
+    if (v->counts_words) {
+        t5_random_add(random, "encoder.whole_word_embeddings.weight", WORDS, v->config.D);
+    }
     t5_random_open(random, &bytes, &tensors);
     t5_fixture_open(fixture, &v->config, tensors, kernels);
     nj_tensor_set_close(&tensors);
     nj_buffer_fini(&bytes);
     for (uint32_t u = 0; u < USERS; u++) {
-        fill_user(&users[u], &v->config, v->S[u], 77 + u);
+        fill_user(&users[u], &v->config, v->S[u], v->steps, 77 + u);
     }
+}
+
+// fmax would pass over NaN.
+static double get_worse(double a, double b)
+{
+    return isnan(a) || a > b ? a : b;
 }
 
 static double find_difference(const float *ours, const double *theirs, size_t count)
@@ -454,7 +491,7 @@ static double find_difference(const float *ours, const double *theirs, size_t co
     double most = 0.0;
     for (size_t i = 0; i < count; i++) {
         double difference = fabs((double)ours[i] - theirs[i]);
-        most = isnan(difference) || difference > most ? difference : most;
+        most = get_worse(difference, most);
     }
     return most;
 }
@@ -465,16 +502,17 @@ static double compare_user(const reference *r, bool stores_head, const user_case
     static rows_of_width encoded, logits;
     size_t D = r->config->D;
     double most = 0.0;
-    encode(r, user->tokens, user->S, encoded);
+    encode(r, user->tokens, user->words, user->S, encoded);
     for (size_t i = 0; i < user->S; i++) {
-        most = fmax(most, find_difference(out->encoded[u] + i * D, encoded[i], D));
+        most = get_worse(most, find_difference(out->encoded[u] + i * D, encoded[i], D));
     }
-    for (uint32_t t = 0; t < STEPS; t++) {
+    for (uint32_t t = 0; t < user->steps; t++) {
         for (uint32_t row = 0; row < user->row_count[t]; row++) {
-            uint32_t path[STEPS];
+            uint32_t path[STEPS_MAX];
             trace_path(user, t, row, path);
             decode(r, stores_head, user->S, encoded, path, t + 1, logits);
-            most = fmax(most, find_difference(out->logits[u][t][row], logits[0], r->config->V));
+            most =
+                get_worse(most, find_difference(out->logits[u][t][row], logits[0], r->config->V));
         }
     }
     return most;
@@ -503,7 +541,7 @@ static void encoder_and_step_tree_match_double_precision(void **state)
 
             run_users(&fixture, users, &a, out);
 
-            reference r = {&v.config, &random};
+            reference r = {&v.config, &random, v.counts_words};
             for (uint32_t u = 0; u < USERS; u++) {
                 double most = compare_user(&r, v.stores_head, &users[u], out, u);
                 if (!(most <= find_tolerance(nj_kernels_at(k)))) {
@@ -518,11 +556,37 @@ static void encoder_and_step_tree_match_double_precision(void **state)
     free(out);
 }
 
+static void answers_of_many_tokens_match_double_precision(void **state)
+{
+    (void)state;
+    outputs *out = calloc(1, sizeof *out);
+    assert_non_null(out);
+    variant v = make_variant(2);
+    v.S[2] = 12;
+    v.steps = STEPS_MAX;
+    t5_random random;
+    t5_fixture fixture;
+    user_case users[USERS];
+    open_variant(&v, &random, &fixture, nj_kernels_at(0), users);
+    const arrangement a = {
+        .who = {3, 0, 1, 2}, .B = USERS, .chunk = 7, .steps_max = NJ_MODEL_STEPS_MAX};
+
+    run_users(&fixture, users, &a, out);
+
+    reference r = {&v.config, &random, v.counts_words};
+    for (uint32_t u = 0; u < USERS; u++) {
+        assert_true(compare_user(&r, v.stores_head, &users[u], out, u) <= TOLERANCE);
+    }
+    t5_fixture_close(&fixture);
+    t5_random_fini(&random);
+    free(out);
+}
+
 static const arrangement ARRANGEMENTS[] = {
     {.who = {0, 1, 2, 3}, .B = 4, .chunk = 1, .steps_max = STEPS},
     {.who = {0, 1, 2, 3}, .B = 4, .chunk = 3, .steps_max = STEPS},
     {.who = {0, 1, 2, 3}, .B = 4, .chunk = 3, .steps_max = STEPS, .backwards = true},
-    {.who = {0, 1, 2, 3}, .B = 4, .chunk = USERS * ROWS, .steps_max = NJ_T5_STEPS_MAX},
+    {.who = {0, 1, 2, 3}, .B = 4, .chunk = USERS * ROWS, .steps_max = STEPS + 30},
     {.who = {3, 2, 1, 0}, .B = 4, .chunk = 7, .steps_max = STEPS, .sequence_extra = 9},
     {.who = {2, 0}, .B = 2, .chunk = 2, .steps_max = STEPS + 1},
 };
@@ -534,7 +598,7 @@ static void compare_bits(const user_case *users, const arrangement *a, const out
         uint32_t u = a->who[b];
         assert_memory_equal(alone->encoded[u], together->encoded[u],
                             users[u].S * config->D * sizeof(float));
-        for (uint32_t t = 0; t < STEPS; t++) {
+        for (uint32_t t = 0; t < users[u].steps; t++) {
             for (uint32_t row = 0; row < users[u].row_count[t]; row++) {
                 assert_memory_equal(alone->logits[u][t][row], together->logits[u][t][row],
                                     config->V * sizeof(float));
@@ -614,6 +678,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encoder_and_step_tree_match_double_precision),
+        cmocka_unit_test(answers_of_many_tokens_match_double_precision),
         cmocka_unit_test(a_users_bits_depend_on_that_user_alone),
         cmocka_unit_test(every_set_of_the_exact_class_gives_the_same_bits),
     };

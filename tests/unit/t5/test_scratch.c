@@ -26,7 +26,7 @@ static void run_full_batch(nj_t5 *model, nj_arena *arena)
     static const uint32_t PARENT[] = {0, 1, 2, 2, 4, 5};
     float logits[4 * 17];
     size_t mark = nj_arena_mark(arena);
-    nj_t5_begin_batch(model, &LIMITS, TOKENS, OFFSET, 3, arena);
+    nj_t5_begin_batch(model, &LIMITS, TOKENS, NULL, OFFSET, 3, arena);
     for (uint32_t t = 0; t < LIMITS.steps_max; t++) {
         nj_t5_begin_step(model, t, USER, PARENT, TOKENS + t, 6);
         nj_t5_logits(model, t, 0, 4, logits);
@@ -74,7 +74,7 @@ static void the_encoders_scratch_counts_where_it_is_the_larger(void **state)
     uint32_t tokens[200] = {0};
     uint32_t offset[] = {0, 200};
 
-    nj_t5_begin_batch(fixture.model, &limits, tokens, offset, 1, &arena);
+    nj_t5_begin_batch(fixture.model, &limits, tokens, NULL, offset, 1, &arena);
 
     assert_int_equal(arena.peak, planned);
     assert_true(arena.used < planned);
@@ -146,7 +146,7 @@ static void take_logits(const nj_kernels *kernels, const nj_t5_config *config, f
     assert_int_equal(fixture.model->arena.used + sizeof(nj_t5),
                      nj_t5_model_bytes(config, kernels, NJ_SAVINGS_ALL));
     assert_ok(nj_arena_init(&arena, nj_t5_scratch_bytes(config, &LIMITS), &err), &err);
-    nj_t5_begin_batch(fixture.model, &LIMITS, TOKENS, OFFSET, 2, &arena);
+    nj_t5_begin_batch(fixture.model, &LIMITS, TOKENS, NULL, OFFSET, 2, &arena);
     nj_t5_begin_step(fixture.model, 0, USER, USER, TOKENS, 2);
     nj_t5_logits(fixture.model, 0, 0, 2, logits);
     nj_arena_fini(&arena);

@@ -39,7 +39,7 @@ static void run_steps(const t5_fixture *fixture, const nj_kernels *kernels, nj_s
     assert_int_equal(model->arena.used + sizeof(nj_t5),
                      nj_t5_model_bytes(&fixture->config, kernels, savings));
     assert_ok(nj_arena_init(&arena, nj_t5_scratch_bytes(&fixture->config, &LIMITS), &err), &err);
-    nj_t5_begin_batch(model, &LIMITS, TOKENS, OFFSET, 2, &arena);
+    nj_t5_begin_batch(model, &LIMITS, TOKENS, NULL, OFFSET, 2, &arena);
     memset(logits, 0, sizeof(float) * STEPS * ROWS * VOCABULARY);
     nj_t5_begin_step(model, 0, FIRST_USER, FIRST_USER, first, 2);
     nj_t5_logits(model, 0, 0, 2, logits[0][0]);

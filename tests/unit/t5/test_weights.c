@@ -116,6 +116,48 @@ static void copies_of_the_embedding_and_unused_tensors_are_dropped(void **state)
     end(&w);
 }
 
+static uint32_t count_words(const world *w)
+{
+    nj_error err = {0};
+    nj_tensor_set *set = NULL;
+    assert_ok(nj_tensor_set_open_bytes(w->section.bytes, w->section.size, "weights", &set, &err),
+              &err);
+    const uint32_t count = nj_t5_word_count(set);
+    nj_tensor_set_close(&set);
+    return count;
+}
+
+static void whole_words_are_kept_where_the_checkpoint_has_them(void **state)
+{
+    (void)state;
+    world w;
+    nj_error err = {0};
+    begin(&w, false, false);
+    assert_ok(convert(&w, &err), &err);
+    assert_int_equal(count_words(&w), 0);
+    t5_random_add(&w.random, "encoder.whole_word_embeddings.weight", 31, w.config.D);
+
+    assert_ok(convert(&w, &err), &err);
+
+    assert_int_equal(count_words(&w), 31);
+    assert_ok(open_section(&w.config, w.section.bytes, w.section.size, &err), &err);
+    end(&w);
+}
+
+static void whole_words_of_another_width_are_refused(void **state)
+{
+    (void)state;
+    world w;
+    nj_error err = {0};
+    begin(&w, false, false);
+    t5_random_add(&w.random, "encoder.whole_word_embeddings.weight", 31, w.config.D + 1);
+
+    assert_refused(
+        convert(&w, &err), NJ_INPUT, &err,
+        "tensor \"encoder.whole_word_embeddings.weight\": has shape [31, 13], expected [31, 12]");
+    end(&w);
+}
+
 static void a_copy_in_a_stack_stands_in_for_a_missing_embedding(void **state)
 {
     (void)state;
@@ -332,6 +374,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_section_holds_every_tensor_of_the_model_unchanged),
         cmocka_unit_test(copies_of_the_embedding_and_unused_tensors_are_dropped),
+        cmocka_unit_test(whole_words_are_kept_where_the_checkpoint_has_them),
+        cmocka_unit_test(whole_words_of_another_width_are_refused),
         cmocka_unit_test(a_copy_in_a_stack_stands_in_for_a_missing_embedding),
         cmocka_unit_test(every_tensor_but_the_head_must_be_there),
         cmocka_unit_test(a_tensor_of_another_shape_is_refused_with_both_shapes),
