@@ -125,9 +125,8 @@ static nj_status read_dense_keys(const json_t *json, const char *what, uint32_t 
         keys.status = nj_fail(err, NJ_INPUT, "%s: \"use_residual\" is true, must be false", what);
     }
     if (keys.status == NJ_OK && out->in != in) {
-        keys.status =
-            nj_fail(err, NJ_INPUT, "%s: \"in_features\" is %u, what stands before has %u", what,
-                    out->in, in);
+        keys.status = nj_fail(err, NJ_INPUT, "%s: \"in_features\" is %u, what stands before has %u",
+                              what, out->in, in);
     }
     return keys.status;
 }
@@ -140,8 +139,8 @@ static nj_status read_dense(const char *folder, const char *part, const char *wh
     json_t *json = NULL;
     if (config->dense_count == NJ_ENCODER_DENSE_MAX || strlen(part) >= NJ_ENCODER_FOLDER_BYTES) {
         return nj_fail(err, NJ_INPUT,
-                       "%s: \"%.80s\": at most %d dense layers, with names of at most %d bytes", what,
-                       part, NJ_ENCODER_DENSE_MAX, NJ_ENCODER_FOLDER_BYTES - 1);
+                       "%s: \"%.80s\": at most %d dense layers, with names of at most %d bytes",
+                       what, part, NJ_ENCODER_DENSE_MAX, NJ_ENCODER_FOLDER_BYTES - 1);
     }
     nj_status status = nj_path_join(folder, part, &inside, err);
     if (status == NJ_OK) {
@@ -178,10 +177,11 @@ static nj_status read_module(const char *folder, const char *what, const json_t 
     const char *class = find_class(module);
     const char *part = json_string_value(json_object_get(module, "path"));
     if (!may_stand(config, index, class)) {
-        return nj_fail(err, NJ_INPUT,
-                       "%s: module %zu is \"%.80s\"; known is Transformer, then Pooling, then Dense "
-                       "or nothing, then Normalize or nothing",
-                       what, index, class);
+        return nj_fail(
+            err, NJ_INPUT,
+            "%s: module %zu is \"%.80s\"; known is Transformer, then Pooling, then Dense "
+            "or nothing, then Normalize or nothing",
+            what, index, class);
     }
     if (part == NULL || (index == 0 && part[0] != '\0')) {
         return nj_fail(err, NJ_INPUT, "%s: module %zu has \"path\" \"%s\", must be \"%s\"", what,
@@ -216,4 +216,3 @@ nj_status nj_encoder_read_modules(const char *folder, nj_encoder_config *config,
     json_decref(json);
     return status;
 }
-

@@ -15,11 +15,11 @@ typedef struct {
 
 #define NUMBER(member, least, most)                                                                \
     {                                                                                              \
-        #member, offsetof(nj_encoder_config, member), least, most                                  \
+#member, offsetof(nj_encoder_config, member), least, most                                  \
     }
 
 static const number COMMON[] = {
-    NUMBER(D, 1, NJ_ENCODER_WIDTH_MAX),       NUMBER(V, 1, NJ_ENCODER_VOCABULARY_MAX),
+    NUMBER(D, 1, NJ_ENCODER_WIDTH_MAX),           NUMBER(V, 1, NJ_ENCODER_VOCABULARY_MAX),
     NUMBER(dense_count, 0, NJ_ENCODER_DENSE_MAX), NUMBER(tokens_max, 2, NJ_ENCODER_POSITIONS_MAX),
     NUMBER(width, 1, NJ_ENCODER_WIDTH_MAX),
 };
@@ -101,9 +101,9 @@ static void read_numbers(nj_fields *fields, nj_encoder_config *config, const num
     for (size_t i = 0; i < count; i++) {
         const uint32_t value = (uint32_t)nj_field_uint(fields, table[i].name, table[i].most);
         if (fields->status == NJ_OK && value < table[i].least) {
-            fields->status = nj_fail(fields->err, NJ_PROTOCOL, "%s: \"%s\" is %u, must be %u to %u",
-                                     fields->what, table[i].name, value, table[i].least,
-                                     table[i].most);
+            fields->status =
+                nj_fail(fields->err, NJ_PROTOCOL, "%s: \"%s\" is %u, must be %u to %u",
+                        fields->what, table[i].name, value, table[i].least, table[i].most);
         }
         *get_number(config, &table[i]) = value;
     }
@@ -113,9 +113,9 @@ static float read_epsilon(nj_fields *fields)
 {
     const float epsilon = nj_field_f32(fields, "epsilon");
     if (fields->status == NJ_OK && !(epsilon > 0.0f && epsilon <= 1.0f)) {
-        fields->status =
-            nj_fail(fields->err, NJ_PROTOCOL, "%s: \"epsilon\" is %g, must be above 0 and at most 1",
-                    fields->what, (double)epsilon);
+        fields->status = nj_fail(fields->err, NJ_PROTOCOL,
+                                 "%s: \"epsilon\" is %g, must be above 0 and at most 1",
+                                 fields->what, (double)epsilon);
     }
     return epsilon;
 }
@@ -127,8 +127,7 @@ static void read_dense(nj_fields *fields, nj_encoder_config *config)
         dense->in = (uint32_t)nj_field_uint(fields, "in", NJ_ENCODER_WIDTH_MAX);
         dense->out = (uint32_t)nj_field_uint(fields, "out", NJ_ENCODER_WIDTH_MAX);
         dense->has_bias = nj_field_bool(fields, "has_bias");
-        dense->activation =
-            (nj_dense_activation)nj_field_uint(fields, "activation", NJ_DENSE_RELU);
+        dense->activation = (nj_dense_activation)nj_field_uint(fields, "activation", NJ_DENSE_RELU);
     }
 }
 
@@ -145,10 +144,10 @@ static nj_status check_together(const nj_encoder_config *c, nj_error *err)
         return nj_fail(err, NJ_PROTOCOL, "a text encoder %u wide has layers that end at %u, not %u",
                        c->D, width, c->width);
     }
-    const bool fits = c->kind == NJ_ENCODER_T5
-                          ? c->t5.D == c->D && c->t5.V == c->V &&
-                                (uint64_t)c->t5.H * c->t5.E <= NJ_T5_WIDTH_MAX
-                          : (uint64_t)c->H * c->E == c->D && c->tokens_max <= c->position_count;
+    const bool fits =
+        c->kind == NJ_ENCODER_T5
+            ? c->t5.D == c->D && c->t5.V == c->V && (uint64_t)c->t5.H * c->t5.E <= NJ_T5_WIDTH_MAX
+            : (uint64_t)c->H * c->E == c->D && c->tokens_max <= c->position_count;
     return fits ? NJ_OK
                 : nj_fail(err, NJ_PROTOCOL,
                           "a text encoder %u wide of %u tokens has heads, positions or a stack of "
@@ -168,8 +167,8 @@ nj_status nj_encoder_config_unpack(nj_slice bytes, nj_encoder_config *out, nj_er
     nj_fields_open(&fields, &unpacked.root, "text encoder", 2 + COUNT_OF(COMMON) + 2, err);
     const uint32_t version = (uint32_t)nj_field_uint(&fields, "version", UINT32_MAX);
     if (fields.status == NJ_OK && version != VERSION) {
-        fields.status = nj_fail(err, NJ_PROTOCOL, "text encoder: version %u, %d is known", version,
-                                VERSION);
+        fields.status =
+            nj_fail(err, NJ_PROTOCOL, "text encoder: version %u, %d is known", version, VERSION);
     }
     c.kind = (nj_encoder_kind)nj_field_uint(&fields, "kind", NJ_ENCODER_T5);
     read_numbers(&fields, &c, COMMON, COUNT_OF(COMMON));

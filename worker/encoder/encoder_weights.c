@@ -17,7 +17,7 @@ static const char *find_prefix(const nj_tensor_set *tensors)
 }
 
 static nj_status want_tensors(nj_weights_list *list, const nj_encoder_config *config,
-                          const nj_tensor_set *tensors, nj_error *err)
+                              const nj_tensor_set *tensors, nj_error *err)
 {
     const char *prefix = find_prefix(tensors);
     nj_status status = NJ_OK;
@@ -86,9 +86,8 @@ static nj_status want_all(nj_weights_list *list, const nj_encoder_config *config
 {
     nj_status status = nj_tensor_set_open(folder, &sets[0], err);
     if (status == NJ_OK) {
-        status = config->kind == NJ_ENCODER_T5
-                     ? nj_t5_weights_want(&config->t5, sets[0], list, err)
-                     : want_bert(list, config, sets[0], err);
+        status = config->kind == NJ_ENCODER_T5 ? nj_t5_weights_want(&config->t5, sets[0], list, err)
+                                               : want_bert(list, config, sets[0], err);
     }
     for (uint32_t i = 0; status == NJ_OK && i < config->dense_count; i++) {
         nj_path path;
@@ -130,10 +129,24 @@ nj_status nj_encoder_weights_load(const nj_encoder_config *config, const char *f
 static void digest_config(const nj_encoder_config *c, nj_digester *digester)
 {
     const nj_t5_config *t5 = &c->t5;
-    const uint64_t numbers[] = {
-        c->kind,  c->D,  c->V,  c->H,  c->F,  c->layers,          c->type_count, c->position_count,
-        t5->H,    t5->E, t5->F, t5->R, t5->encoder_layers, t5->distance_max,
-        t5->gated, c->pooling,  c->dense_count,       c->is_normalised};
+    const uint64_t numbers[] = {c->kind,
+                                c->D,
+                                c->V,
+                                c->H,
+                                c->F,
+                                c->layers,
+                                c->type_count,
+                                c->position_count,
+                                t5->H,
+                                t5->E,
+                                t5->F,
+                                t5->R,
+                                t5->encoder_layers,
+                                t5->distance_max,
+                                t5->gated,
+                                c->pooling,
+                                c->dense_count,
+                                c->is_normalised};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         nj_digester_update_u64(digester, numbers[i]);
     }

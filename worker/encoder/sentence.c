@@ -64,11 +64,11 @@ nj_status nj_sentence_tokenize(const nj_sentence *sentence, nj_slice text, nj_bu
                                bool *out_cut, nj_error *err)
 {
     bool is_cut = false;
-    const nj_status status = sentence->wordpiece != NULL
-                                 ? nj_wordpiece_encode(sentence->wordpiece, text,
-                                                       sentence->config.tokens_max, tokens, &is_cut,
-                                                       err)
-                                 : tokenize_t5(sentence, text, tokens, &is_cut, err);
+    const nj_status status =
+        sentence->wordpiece != NULL
+            ? nj_wordpiece_encode(sentence->wordpiece, text, sentence->config.tokens_max, tokens,
+                                  &is_cut, err)
+            : tokenize_t5(sentence, text, tokens, &is_cut, err);
     if (out_cut != NULL) {
         *out_cut = is_cut;
     }
@@ -88,11 +88,8 @@ static nj_status open_all(nj_sentence *s, const char *folder, const nj_kernels *
         status = nj_encoder_weights_load(&s->config, folder, &s->section, err);
     }
     if (status == NJ_OK) {
-        status = nj_tensor_set_open_bytes(s->section.bytes, s->section.size,
-                                          "the model's weights", &s->weights, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_encoder_open(&s->config, s->weights, kernels, &s->encoder, err);
+        status = nj_tensor_set_open_bytes(s->section.bytes, s->section.size, "the model's weights",
+                                          &s->weights, err);
     }
     if (status == NJ_OK) {
         s->digest = nj_encoder_digest(&s->config, nj_buffer_slice(&s->section), kernels);
@@ -116,7 +113,6 @@ nj_status nj_sentence_open(const char *folder, const nj_kernels *kernels, nj_sen
 
 void nj_sentence_close(nj_sentence *sentence)
 {
-    nj_encoder_close(&sentence->encoder);
     nj_tensor_set_close(&sentence->weights);
     nj_buffer_fini(&sentence->section);
     nj_wordpiece_close(&sentence->wordpiece);

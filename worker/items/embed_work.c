@@ -207,8 +207,8 @@ static nj_status read_span(const nj_item_task *task, const round_facts *facts, s
                            span *out, nj_error *err)
 {
     int64_t numbers[NJ_EMBED_COLUMNS];
-    nj_status status = nj_npy_read_i64(&task->rows, row * NJ_EMBED_COLUMNS, NJ_EMBED_COLUMNS,
-                                       numbers, err);
+    nj_status status =
+        nj_npy_read_i64(&task->rows, row * NJ_EMBED_COLUMNS, NJ_EMBED_COLUMNS, numbers, err);
     if (status != NJ_OK) {
         return status;
     }

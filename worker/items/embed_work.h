@@ -14,14 +14,15 @@
 
 #define NJ_EMBED_TOKENS "tokens"
 #define NJ_EMBED_WEIGHTS "weights"
-#define NJ_EMBED_COLUMNS 2    // of rows
-#define NJ_EMBED_SHARD_ROWS 64 // a third of a second of a core for a model of 22 M weights
+#define NJ_EMBED_COLUMNS 2             // of rows
+#define NJ_EMBED_WORKERS_CLASS "exact" // what workers compute rounds over items in
+#define NJ_EMBED_SHARD_ROWS 64         // a third of a second of a core for a model of 22 M weights
 
 /// Appends what workers are told beside the sections. NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_embed_parameters(const nj_encoder_config *config, const char *numeric_class,
                                          nj_buffer *out, nj_error *err);
 
-/// Proof  tests/unit/items/test_embed_work.c, tests/integration/0320-embed-on-workers.t
+/// Proof  tests/unit/items/test_embed_work.c, tests/integration/0380-embed-on-workers.t
 extern const nj_item_work nj_item_work_embed_texts;
 
 #endif
