@@ -25,10 +25,10 @@ typedef struct {
     nj_embed_output *output;
     nj_embed_counts counts;
     nj_progress bar;
-    size_t next;       // item whose row is written next
-    float *row;        // [width] owned
-    nj_buffer spans;   // the round's rows: a .npy
-    nj_buffer todo;    // size_t, the item of each
+    size_t next;     // item whose row is written next
+    float *row;      // [width] owned
+    nj_buffer spans; // the round's rows: a .npy
+    nj_buffer todo;  // size_t, the item of each
     nj_buffer parameters;
 } writing;
 
@@ -96,8 +96,8 @@ static nj_status write_up_to(writing *w, size_t item, nj_error *err)
     return status;
 }
 
-static nj_status take_shard(void *context, size_t shard, size_t first, size_t count, nj_slice answer,
-                            nj_error *err)
+static nj_status take_shard(void *context, size_t shard, size_t first, size_t count,
+                            nj_slice answer, nj_error *err)
 {
     (void)shard;
     writing *w = context;
@@ -152,8 +152,8 @@ static nj_status run_round(writing *w, nj_error *err)
 static nj_status write_all(writing *w, nj_error *err)
 {
     w->row = malloc(w->rows->config->width * sizeof *w->row);
-    nj_status status = w->row != NULL ? list_todo(w, err)
-                                      : nj_fail(err, NJ_NO_MEMORY, "no memory for a row");
+    nj_status status =
+        w->row != NULL ? list_todo(w, err) : nj_fail(err, NJ_NO_MEMORY, "no memory for a row");
     if (status == NJ_OK && w->counts.computed > 0) {
         status = run_round(w, err);
     }
@@ -167,7 +167,7 @@ nj_status nj_embed_rows_write(const nj_embed_rows *rows, nj_embed_output *output
     nj_buffer_init(&w.spans, SIZE_MAX / 2);
     nj_buffer_init(&w.todo, SIZE_MAX / 2);
     nj_buffer_init(&w.parameters, PARAMETERS_BYTES_MAX);
-    nj_progress_start(&w.bar, "items", rows->items->items.count, 0, 
+    nj_progress_start(&w.bar, "items", rows->items->items.count, 0,
                       nj_argument_flag(rows->arguments, "quiet"), nj_clock_mono_ns());
     const nj_status status = write_all(&w, err);
     nj_progress_finish(&w.bar);

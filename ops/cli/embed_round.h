@@ -16,13 +16,13 @@
 // Everything is borrowed.
 typedef struct {
     const nj_encoder_config *config;
-    nj_slice weights; // nj_encoder_weights_load
+    nj_slice weights;          // nj_encoder_weights_load
     const nj_kernels *kernels; // of this process, and of the numeric class that workers must have
     const nj_embed_items *items;
     nj_slice tokens;        // u32 of all texts, in file order
     const uint64_t *starts; // [texts + 1] where a text's begin
     const nj_embed_old *old;
-    const nj_digest *keys; // [items]
+    const nj_digest *keys;         // [items]
     const nj_arguments *arguments; // where rounds are computed (item_options.h), and --quiet
 } nj_embed_rows;
 

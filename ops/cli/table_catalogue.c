@@ -180,7 +180,8 @@ static const nj_option EMBED[] = {
      "standard input",
      true},
     {"model", "DIR", NULL,
-     "a sentence encoder: HuggingFace folder of a BERT (all-MiniLM-L6-v2); default: words alone",
+     "a sentence encoder: HuggingFace folder of a BERT (all-MiniLM-L6-v2) or a Sentence-T5; "
+     "default: words alone",
      false},
     {"kernels", "NAME", "auto", "with --model, instructions: " NJ_KERNELS_KNOWN, false},
     {"from", "FILE", NULL,

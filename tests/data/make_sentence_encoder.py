@@ -1,7 +1,8 @@
 """Makes tests/data/sentence-encoder and sentence-t5: a tiny BERT, and a tiny T5 encoder with two dense layers, with random weights, as
 sentence-transformers saves them, and what they answer.
 
-  make_sentence_encoder.py bert|t5 OUT-DIR     seed 7; written with torch 2.15, transformers 5.23, tokenizers 0.23, sentence-transformers 6.2
+  make_sentence_encoder.py bert|t5 OUT-DIR           seed 7; written with torch 2.15, transformers 5.23, tokenizers 0.23, sentence-transformers 6.2
+  make_sentence_encoder.py base OUT-DIR TOKENIZER    a T5 of sentence-t5-base's shape with random weights, for tests/parity/embed_transformers.py
 
 Beside the model: texts.json, an array of {"text", "tokens", "vector"}; vectors in float64 arithmetic.
 """
@@ -83,8 +84,21 @@ def save_t5(folder):
     return [Transformer(base, max_seq_length=TOKENS_MAX), Pooling(24, pooling_mode="mean")] + layers + [Normalize()]
 
 
+def save_base_shape(folder, file):
+    base = folder + ".base"
+    torch.manual_seed(SEED)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=file, eos_token="</s>", unk_token="<unk>", pad_token="<unk>")
+    T5EncoderModel(T5Config(vocab_size=len(tokenizer), d_model=768, num_heads=12, d_ff=3072, num_layers=12)).eval().save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    layers = [Dense(768, 768, bias=False, activation_function=torch.nn.Identity()), Normalize()]
+    modules = [Transformer(base, max_seq_length=256), Pooling(768, pooling_mode="mean")] + layers
+    SentenceTransformer(modules=modules, device="cpu").save(folder, create_model_card=False)
+
+
 def main():
-    kind, out = sys.argv[1:]
+    kind, out = sys.argv[1:3]
+    if kind == "base":
+        return save_base_shape(out, sys.argv[3])
     encoder = SentenceTransformer(modules=(save_t5 if kind == "t5" else save_bert)(out), device="cpu")
     encoder.save(out, create_model_card=False)
     encoder = encoder.double()

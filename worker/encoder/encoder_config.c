@@ -151,7 +151,7 @@ static nj_status read_told_length(const char *folder, int64_t most, int64_t *out
     return keys.status;
 }
 
-// The tokenizer's number, at most `most`; files that know no limit say 10^30, which is a real number where it is read.
+// The tokenizer's number, at most `most`; files that know no limit say 10^30.
 static nj_status read_tokenizer_length(const char *folder, int64_t most, int64_t *out,
                                        nj_error *err)
 {
@@ -159,8 +159,10 @@ static nj_status read_tokenizer_length(const char *folder, int64_t most, int64_t
     json_t *json = NULL;
     nj_json_keys keys;
     *out = most;
-    nj_status status =
-        nj_encoder_load_json_if_there(folder, "tokenizer_config.json", &path, &json, err);
+    nj_status status = nj_path_join(folder, "tokenizer_config.json", &path, err);
+    if (status == NJ_OK && nj_file_exists(path.text)) {
+        status = nj_json_load_real(path.text, FILE_BYTES_MAX, &json, err);
+    }
     if (status != NJ_OK || json == NULL) {
         return status;
     }
