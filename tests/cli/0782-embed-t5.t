@@ -34,6 +34,7 @@ refuse() { # EXIT TEXT FILE FROM TO
 }
 refuse 65 '"feed_forward_proj" is "gated-silu"' config.json '"feed_forward_proj": "relu"' '"feed_forward_proj": "gated-silu"'
 refuse 65 'encoder.block.0.layer.1.DenseReluDense.wi.weight' config.json '"d_ff": 40' '"d_ff": 41'
+refuse 65 '"encoder.block.1.layer.0.SelfAttention.k.weight" has no place' config.json '"num_layers": 2' '"num_layers": 1'
 refuse 65 'the tokenizer has ids to 67, config.json a vocabulary of 67' config.json '"vocab_size": 71' '"vocab_size": 67'
 refuse 65 '"in_features" is 23, what stands before has 24' 2_Dense/config.json '"in_features": 24' '"in_features": 23'
 refuse 65 '"activation_function" is "torch.nn.modules.activation.GELU"; known are' 2_Dense/config.json 'activation.Tanh' 'activation.GELU'

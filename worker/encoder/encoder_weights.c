@@ -5,10 +5,11 @@
 #include "worker/encoder/encoder_internal.h"
 
 #define PREFIX "bert." // of a checkpoint that has a head too
-#define LAYERS "encoder.layer."
+#define BERT_LAYERS "encoder.layer."
+#define T5_LAYERS "encoder.block."
 #define FILES_MAX (1 + NJ_ENCODER_DENSE_MAX)
 
-// ---- BERT ----
+// ---- of a checkpoint ----
 
 static const char *find_prefix(const nj_tensor_set *tensors)
 {
@@ -16,8 +17,8 @@ static const char *find_prefix(const nj_tensor_set *tensors)
                                                                                            : "";
 }
 
-static nj_status want_tensors(nj_weights_list *list, const nj_encoder_config *config,
-                              const nj_tensor_set *tensors, nj_error *err)
+static nj_status want_bert(nj_weights_list *list, const nj_encoder_config *config,
+                           const nj_tensor_set *tensors, nj_error *err)
 {
     const char *prefix = find_prefix(tensors);
     nj_status status = NJ_OK;
@@ -42,13 +43,13 @@ static bool is_wanted(const nj_weights_list *list, const char *name)
 
 // Of a layer every tensor means something: one that this model has no place for belongs to another architecture.
 static nj_status check_unknown(const nj_weights_list *list, const nj_tensor_set *tensors,
-                               nj_error *err)
+                               const char *layers, nj_error *err)
 {
     const size_t prefix = strlen(find_prefix(tensors));
     for (size_t i = 0; i < nj_tensor_set_count(tensors); i++) {
         const nj_tensor *tensor = nj_tensor_set_at(tensors, i);
         const char *name = strlen(tensor->name) > prefix ? tensor->name + prefix : "";
-        if (strncmp(name, LAYERS, strlen(LAYERS)) == 0 && !is_wanted(list, name)) {
+        if (strncmp(name, layers, strlen(layers)) == 0 && !is_wanted(list, name)) {
             return nj_fail(err, NJ_INPUT,
                            "%s: tensor \"%s\" has no place in the model that config.json describes",
                            tensor->file, tensor->name);
@@ -57,14 +58,17 @@ static nj_status check_unknown(const nj_weights_list *list, const nj_tensor_set 
     return NJ_OK;
 }
 
-static nj_status want_bert(nj_weights_list *list, const nj_encoder_config *config,
-                           const nj_tensor_set *tensors, nj_error *err)
+static nj_status want_model(nj_weights_list *list, const nj_encoder_config *config,
+                            const nj_tensor_set *tensors, nj_error *err)
 {
-    nj_status status = want_tensors(list, config, tensors, err);
-    return status == NJ_OK ? check_unknown(list, tensors, err) : status;
+    const bool is_t5 = config->kind == NJ_ENCODER_T5;
+    const nj_status status = is_t5 ? nj_t5_weights_want(&config->t5, tensors, list, err)
+                                   : want_bert(list, config, tensors, err);
+    return status == NJ_OK ? check_unknown(list, tensors, is_t5 ? T5_LAYERS : BERT_LAYERS, err)
+                           : status;
 }
 
-// ---- all ----
+// ---- of a folder ----
 
 static nj_status want_dense(nj_weights_list *list, const nj_encoder_dense_config *dense,
                             uint32_t index, const nj_tensor_set *tensors, nj_error *err)
@@ -86,8 +90,7 @@ static nj_status want_all(nj_weights_list *list, const nj_encoder_config *config
 {
     nj_status status = nj_tensor_set_open(folder, &sets[0], err);
     if (status == NJ_OK) {
-        status = config->kind == NJ_ENCODER_T5 ? nj_t5_weights_want(&config->t5, sets[0], list, err)
-                                               : want_bert(list, config, sets[0], err);
+        status = want_model(list, config, sets[0], err);
     }
     for (uint32_t i = 0; status == NJ_OK && i < config->dense_count; i++) {
         nj_path path;
