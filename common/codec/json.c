@@ -7,8 +7,8 @@
 
 #include "common/base/file.h"
 
-nj_status nj_json_parse(const char *bytes, size_t size, const char *what, json_t **out,
-                        nj_error *err)
+static nj_status parse(const char *bytes, size_t size, size_t flags, const char *what, json_t **out,
+                       nj_error *err)
 {
     static const char MARK[] =
         "\xef\xbb\xbf"; // UTF-8 byte order mark: some editors write it, RFC 8259 lets readers pass it
@@ -17,7 +17,7 @@ nj_status nj_json_parse(const char *bytes, size_t size, const char *what, json_t
         bytes += 3;
         size -= 3;
     }
-    json_t *root = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &where);
+    json_t *root = json_loadb(bytes, size, JSON_REJECT_DUPLICATES | flags, &where);
     if (root == NULL) {
         return nj_fail(err, NJ_INPUT, "%s: line %d, column %d: %s", what, where.line, where.column,
                        where.text);
@@ -26,16 +26,38 @@ nj_status nj_json_parse(const char *bytes, size_t size, const char *what, json_t
     return NJ_OK;
 }
 
-nj_status nj_json_load(const char *path, size_t bytes_max, json_t **out, nj_error *err)
+nj_status nj_json_parse(const char *bytes, size_t size, const char *what, json_t **out,
+                        nj_error *err)
+{
+    return parse(bytes, size, 0, what, out, err);
+}
+
+nj_status nj_json_parse_real(const char *bytes, size_t size, const char *what, json_t **out,
+                             nj_error *err)
+{
+    return parse(bytes, size, JSON_DECODE_INT_AS_REAL, what, out, err);
+}
+
+static nj_status load(const char *path, size_t bytes_max, size_t flags, json_t **out, nj_error *err)
 {
     char *bytes = NULL;
     size_t size = 0;
     nj_status status = nj_file_read(path, bytes_max, &bytes, &size, err);
     if (status == NJ_OK) {
-        status = nj_json_parse(bytes, size, path, out, err);
+        status = parse(bytes, size, flags, path, out, err);
     }
     free(bytes);
     return status;
+}
+
+nj_status nj_json_load(const char *path, size_t bytes_max, json_t **out, nj_error *err)
+{
+    return load(path, bytes_max, 0, out, err);
+}
+
+nj_status nj_json_load_real(const char *path, size_t bytes_max, json_t **out, nj_error *err)
+{
+    return load(path, bytes_max, JSON_DECODE_INT_AS_REAL, out, err);
 }
 
 void nj_json_keys_open(nj_json_keys *keys, const json_t *object, const char *what, nj_error *err)

@@ -19,6 +19,13 @@ NJ_CHECKED nj_status nj_json_load(const char *path, size_t bytes_max, json_t **o
 NJ_CHECKED nj_status nj_json_parse(const char *bytes, size_t size, const char *what, json_t **out,
                                    nj_error *err);
 
+/// The same with every number a real one: for files whose integers may be beyond 64 bits (a tokenizer_config.json that knows no longest text says
+/// 10^30).
+NJ_CHECKED nj_status nj_json_load_real(const char *path, size_t bytes_max, json_t **out,
+                                       nj_error *err);
+NJ_CHECKED nj_status nj_json_parse_real(const char *bytes, size_t size, const char *what,
+                                        json_t **out, nj_error *err);
+
 /// Reads keys of one object. The first failure sticks; later reads give the fallback. Check `status` at the end.
 typedef struct {
     const json_t *object; // borrowed

@@ -315,7 +315,7 @@ static nj_status read_vocabulary(nj_wordpiece *t, const char *path, nj_error *er
 static nj_status read_config(nj_wordpiece *t, const char *path, bool is_told, nj_error *err)
 {
     json_t *root = NULL;
-    nj_status status = nj_json_load(path, FILE_BYTES_MAX, &root, err);
+    nj_status status = nj_json_load_real(path, FILE_BYTES_MAX, &root, err);
     if (status != NJ_OK) {
         return status;
     }

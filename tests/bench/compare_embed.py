@@ -20,22 +20,25 @@ BATCH = 32
 
 
 class Graph(torch.nn.Module):
-    def __init__(self, bert):
+    def __init__(self, encoder):
         super().__init__()
-        self.bert = bert
+        self.model = encoder[0].auto_model
+        self.dense = torch.nn.ModuleList(m for m in encoder if type(m).__name__ == "Dense")
 
     def forward(self, ids, mask):
-        state = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state
+        state = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
         weight = mask.unsqueeze(-1).to(state.dtype)
-        mean = (state * weight).sum(1) / weight.sum(1)
-        return torch.nn.functional.normalize(mean, dim=1)
+        out = (state * weight).sum(1) / weight.sum(1)
+        for layer in self.dense:
+            out = layer.activation_function(layer.linear(out))
+        return torch.nn.functional.normalize(out, dim=1)
 
 
 def open_onnx(encoder, folder):
     path = os.path.join(folder, "model.onnx")
     ids = torch.ones(2, 8, dtype=torch.int64)
     dynamic = {0: "texts", 1: "tokens"}
-    torch.onnx.export(Graph(encoder[0].auto_model), (ids, torch.ones_like(ids)), path, input_names=["ids", "mask"], output_names=["out"],
+    torch.onnx.export(Graph(encoder), (ids, torch.ones_like(ids)), path, input_names=["ids", "mask"], output_names=["out"],
                       dynamic_axes={"ids": dynamic, "mask": dynamic, "out": {0: "texts"}}, dynamo=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -67,7 +67,7 @@ refuse 65 'K.npy: are not the keys of part.npy' --model "$model" --from part.npy
 refuse 65 'E.npy: must be float16 [items, 24]' --model "$model" --half --from E.npy --from-keys K.npy
 refuse 5 'nothing/config.json' --model nothing
 changed config.json '"model_type": "bert"' '"model_type": "mpnet"'
-refuse 65 '"model_type" is "mpnet", only "bert" is known' --model model
+refuse 65 '"model_type" is "mpnet", only "bert" and "t5" are known' --model model
 changed config.json '"hidden_act": "gelu"' '"hidden_act": "gelu_new"'
 refuse 65 '"hidden_act" is "gelu_new", only "gelu" is known' --model model
 changed config.json '"intermediate_size": 40' '"intermediate_size": 41'

@@ -1,6 +1,8 @@
-"""Makes tests/data/sentence-encoder: a tiny BERT with random weights, as sentence-transformers saves it, and what it answers.
+"""Makes tests/data/sentence-encoder and sentence-t5: a tiny BERT, and a tiny T5 encoder with two dense layers, with random weights, as
+sentence-transformers saves them, and what they answer.
 
-  make_sentence_encoder.py OUT-DIR        seed 7; written with torch 2.15, transformers 5.23, tokenizers 0.23, sentence-transformers 6.2
+  make_sentence_encoder.py bert|t5 OUT-DIR           seed 7; written with torch 2.15, transformers 5.23, tokenizers 0.23, sentence-transformers 6.2
+  make_sentence_encoder.py base OUT-DIR TOKENIZER    a T5 of sentence-t5-base's shape with random weights, for tests/parity/embed_transformers.py
 
 Beside the model: texts.json, an array of {"text", "tokens", "vector"}; vectors in float64 arithmetic.
 """
@@ -8,9 +10,9 @@ import json, os, sys
 
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.models import Normalize, Pooling, Transformer
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from sentence_transformers.models import Dense, Normalize, Pooling, Transformer
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertModel, BertTokenizerFast, PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 SEED = 7
 TOKENS_MAX = 24
@@ -48,12 +50,56 @@ def save_base(folder):
     make_tokenizer(vocabulary).save_pretrained(folder)
 
 
-def main():
-    out = sys.argv[1]
-    base = out + ".base"
+def save_bert(folder):
+    base = folder + ".base"
     save_base(base)
-    word = Transformer(base, max_seq_length=TOKENS_MAX)
-    encoder = SentenceTransformer(modules=[word, Pooling(24, pooling_mode="mean"), Normalize()], device="cpu")
+    return [Transformer(base, max_seq_length=TOKENS_MAX), Pooling(24, pooling_mode="mean"), Normalize()]
+
+
+def make_t5_tokenizer():
+    letters = [chr(c) for c in range(ord("a"), ord("z") + 1)] + [str(d) for d in range(10)] + list("ABCR,.:()!-éЁ護霜\U0001f642")
+    words = ["▁", "▁red", "▁nail", "▁polish", "▁hair", "▁cream", "▁brush", "ing", "er", "sham", "poo", "▁sham", "▁of"]
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)] + [(x, -2.0 - 0.1 * i) for i, x in enumerate(words)]
+    pieces += [(x, -6.0 - 0.01 * i) for i, x in enumerate(dict.fromkeys(letters))]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=2))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "▁")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    tokenizer.add_special_tokens(["<pad>", "</s>", "<unk>"])
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", unk_token="<unk>", pad_token="<pad>"), len(pieces)
+
+
+def save_t5(folder):
+    base = folder + ".base"
+    torch.manual_seed(SEED)
+    tokenizer, vocabulary = make_t5_tokenizer()
+    config = T5Config(vocab_size=vocabulary + 3, d_model=24, d_kv=5, num_heads=3, d_ff=40, num_layers=2, feed_forward_proj="relu",
+                      relative_attention_num_buckets=8, relative_attention_max_distance=12)
+    model = T5EncoderModel(config).eval()
+    for name, value in model.named_parameters():
+        value.data = 1 + 0.2 * torch.randn_like(value) if value.dim() == 1 else 0.4 * torch.randn_like(value)
+    model.save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    layers = [Dense(24, 20, bias=True, activation_function=torch.nn.Tanh()), Dense(20, 16, bias=False, activation_function=torch.nn.Identity())]
+    return [Transformer(base, max_seq_length=TOKENS_MAX), Pooling(24, pooling_mode="mean")] + layers + [Normalize()]
+
+
+def save_base_shape(folder, file):
+    base = folder + ".base"
+    torch.manual_seed(SEED)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=file, eos_token="</s>", unk_token="<unk>", pad_token="<unk>")
+    T5EncoderModel(T5Config(vocab_size=len(tokenizer), d_model=768, num_heads=12, d_ff=3072, num_layers=12)).eval().save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    layers = [Dense(768, 768, bias=False, activation_function=torch.nn.Identity()), Normalize()]
+    modules = [Transformer(base, max_seq_length=256), Pooling(768, pooling_mode="mean")] + layers
+    SentenceTransformer(modules=modules, device="cpu").save(folder, create_model_card=False)
+
+
+def main():
+    kind, out = sys.argv[1:3]
+    if kind == "base":
+        return save_base_shape(out, sys.argv[3])
+    encoder = SentenceTransformer(modules=(save_t5 if kind == "t5" else save_bert)(out), device="cpu")
     encoder.save(out, create_model_card=False)
     encoder = encoder.double()
     rows = []

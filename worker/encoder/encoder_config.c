@@ -6,18 +6,16 @@
 #include "worker/encoder/encoder_internal.h"
 
 #define FILE_BYTES_MAX ((size_t)16 << 20)
-#define MODULES_MAX 16
 
-static nj_status load(const char *folder, const char *name, nj_path *out_path, json_t **out,
-                      nj_error *err)
+nj_status nj_encoder_load_json(const char *folder, const char *name, nj_path *out_path,
+                               json_t **out, nj_error *err)
 {
     nj_status status = nj_path_join(folder, name, out_path, err);
     return status == NJ_OK ? nj_json_load(out_path->text, FILE_BYTES_MAX, out, err) : status;
 }
 
-// *out stays NULL where the file is not there.
-static nj_status load_if_there(const char *folder, const char *name, nj_path *out_path,
-                               json_t **out, nj_error *err)
+nj_status nj_encoder_load_json_if_there(const char *folder, const char *name, nj_path *out_path,
+                                        json_t **out, nj_error *err)
 {
     nj_status status = nj_path_join(folder, name, out_path, err);
     if (status != NJ_OK || !nj_file_exists(out_path->text)) {
@@ -53,12 +51,11 @@ static void read_epsilon(nj_json_keys *keys, nj_encoder_config *config)
     }
 }
 
-static nj_status read_model(const json_t *json, const char *what, nj_encoder_config *config,
-                            nj_error *err)
+static nj_status read_bert(const json_t *json, const char *what, nj_encoder_config *config,
+                           nj_error *err)
 {
     nj_json_keys keys;
     nj_json_keys_open(&keys, json, what, err);
-    check_word(&keys, "model_type", "", "bert");
     check_word(&keys, "hidden_act", "gelu", "gelu");
     check_word(&keys, "position_embedding_type", "absolute", "absolute");
     config->D = read_size(&keys, "hidden_size", NJ_ENCODER_WIDTH_MAX);
@@ -78,122 +75,30 @@ static nj_status read_model(const json_t *json, const char *what, nj_encoder_con
     return keys.status;
 }
 
-// ---- modules.json ----
-
-// Of a text's several ways to become one row, those that are switched on.
-static void read_old_pooling(nj_json_keys *keys, nj_encoder_config *config)
+static nj_status read_t5(const json_t *json, const char *what, nj_encoder_config *config,
+                         nj_error *err)
 {
-    static const char *const OTHERS[] = {
-        "pooling_mode_max_tokens",
-        "pooling_mode_mean_sqrt_len_tokens",
-        "pooling_mode_weightedmean_tokens",
-        "pooling_mode_lasttoken",
-    };
-    const bool takes_mean = nj_json_bool_or(keys, "pooling_mode_mean_tokens", true);
-    const bool takes_cls = nj_json_bool_or(keys, "pooling_mode_cls_token", false);
-    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) {
-        if (nj_json_bool_or(keys, OTHERS[i], false) && keys->status == NJ_OK) {
-            keys->status =
-                nj_fail(keys->err, NJ_INPUT, "%s: \"%s\" is true; only mean and cls are known",
-                        keys->what, OTHERS[i]);
-        }
-    }
-    if (keys->status == NJ_OK && takes_mean == takes_cls) {
-        keys->status =
-            nj_fail(keys->err, NJ_INPUT,
-                    "%s: \"pooling_mode_mean_tokens\" and \"pooling_mode_cls_token\" are "
-                    "both %s, must be one of them",
-                    keys->what, takes_mean ? "true" : "false");
-    }
-    config->pooling = takes_cls ? NJ_POOLING_CLS : NJ_POOLING_MEAN;
-}
-
-static void read_new_pooling(nj_json_keys *keys, nj_encoder_config *config)
-{
-    const char *mode = nj_json_text_or(keys, "pooling_mode", "");
-    const bool takes_cls = strcmp(mode, "cls") == 0;
-    if (keys->status == NJ_OK && !takes_cls && strcmp(mode, "mean") != 0) {
-        keys->status = nj_fail(keys->err, NJ_INPUT,
-                               "%s: \"pooling_mode\" is \"%s\", only mean and cls are known",
-                               keys->what, mode);
-    }
-    config->pooling = takes_cls ? NJ_POOLING_CLS : NJ_POOLING_MEAN;
-}
-
-static nj_status read_pooling(const char *folder, const char *part, nj_encoder_config *config,
-                              nj_error *err)
-{
-    nj_path inside;
-    nj_path path;
-    json_t *json = NULL;
-    nj_json_keys keys;
-    nj_status status = nj_path_join(folder, part, &inside, err);
-    if (status == NJ_OK) {
-        status = load(inside.text, "config.json", &path, &json, err);
-    }
-    if (status != NJ_OK) {
-        return status;
-    }
-    nj_json_keys_open(&keys, json, path.text, err);
-    if (nj_json_has(&keys, "pooling_mode")) {
-        read_new_pooling(&keys, config);
-    } else {
-        read_old_pooling(&keys, config);
-    }
-    json_decref(json);
-    return keys.status;
-}
-
-// The class that a module's type names, without the Python module that it is in.
-static const char *find_class(const json_t *module)
-{
-    const char *type = json_string_value(json_object_get(module, "type"));
-    const char *dot = type != NULL ? strrchr(type, '.') : NULL;
-    return dot != NULL ? dot + 1 : type != NULL ? type : "";
-}
-
-static nj_status read_module(const char *folder, const char *what, const json_t *module,
-                             size_t index, nj_encoder_config *config, nj_error *err)
-{
-    static const char *const ORDER[] = {"Transformer", "Pooling", "Normalize"};
-    const char *class = find_class(module);
-    const char *part = json_string_value(json_object_get(module, "path"));
-    if (index >= sizeof ORDER / sizeof ORDER[0] || strcmp(class, ORDER[index]) != 0) {
-        return nj_fail(
-            err, NJ_INPUT,
-            "%s: module %zu is \"%s\"; known is Transformer, then Pooling, then Normalize "
-            "or nothing",
-            what, index, class);
-    }
-    if (part == NULL || (index == 0 && part[0] != '\0')) {
-        return nj_fail(err, NJ_INPUT, "%s: module %zu has \"path\" \"%s\", must be \"%s\"", what,
-                       index, part == NULL ? "" : part, index == 0 ? "" : "a folder's name");
-    }
-    if (index == 1) {
-        return read_pooling(folder, part, config, err);
-    }
-    config->is_normalised = config->is_normalised || index == 2;
-    return NJ_OK;
-}
-
-static nj_status read_modules(const char *folder, nj_encoder_config *config, nj_error *err)
-{
-    nj_path path;
-    json_t *json = NULL;
-    nj_status status = load_if_there(folder, "modules.json", &path, &json, err);
-    if (status != NJ_OK || json == NULL) {
-        return status;
-    }
-    const size_t count = json_array_size(json);
-    if (count < 2 || count > MODULES_MAX) {
-        status = nj_fail(err, NJ_INPUT, "%s: has %zu modules, must be an array of 2 or 3",
-                         path.text, count);
-    }
-    for (size_t i = 0; status == NJ_OK && i < count; i++) {
-        status = read_module(folder, path.text, json_array_get(json, i), i, config, err);
-    }
-    json_decref(json);
+    const nj_status status = nj_t5_config_read(json, what, &config->t5, err);
+    config->t5.decoder_layers = 0;
+    config->D = config->t5.D;
+    config->V = config->t5.V;
+    config->position_count = NJ_ENCODER_POSITIONS_MAX; // its positions are relative
     return status;
+}
+
+static nj_status read_model(const json_t *json, const char *what, nj_encoder_config *config,
+                            nj_error *err)
+{
+    const char *type = json_string_value(json_object_get(json, "model_type"));
+    if (type == NULL || (strcmp(type, "bert") != 0 && strcmp(type, NJ_T5_MODEL_TYPE) != 0)) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s: \"model_type\" is \"%.80s\", only \"bert\" and \"" NJ_T5_MODEL_TYPE
+                       "\" are known",
+                       what, type == NULL ? "" : type);
+    }
+    config->kind = type[0] == 'b' ? NJ_ENCODER_BERT : NJ_ENCODER_T5;
+    return config->kind == NJ_ENCODER_BERT ? read_bert(json, what, config, err)
+                                           : read_t5(json, what, config, err);
 }
 
 // ---- what stands before a text, and how long it may be ----
@@ -202,8 +107,8 @@ static nj_status check_prompt(const char *folder, nj_error *err)
 {
     nj_path path;
     json_t *json = NULL;
-    nj_status status =
-        load_if_there(folder, "config_sentence_transformers.json", &path, &json, err);
+    nj_status status = nj_encoder_load_json_if_there(folder, "config_sentence_transformers.json",
+                                                     &path, &json, err);
     if (status != NJ_OK || json == NULL) {
         return status;
     }
@@ -222,22 +127,21 @@ static nj_status check_prompt(const char *folder, nj_error *err)
     return status;
 }
 
-// The key's number in a file of the folder, 0 where file or key are not there.
-static nj_status read_length(const char *folder, const char *file, const char *key, int64_t most,
-                             int64_t *out, nj_error *err)
+// sentence_bert_config.json's number; 0: it does not say.
+static nj_status read_told_length(const char *folder, int64_t most, int64_t *out, nj_error *err)
 {
     nj_path path;
     json_t *json = NULL;
     nj_json_keys keys;
     *out = 0;
-    nj_status status = load_if_there(folder, file, &path, &json, err);
+    nj_status status =
+        nj_encoder_load_json_if_there(folder, "sentence_bert_config.json", &path, &json, err);
     if (status != NJ_OK || json == NULL) {
         return status;
     }
     nj_json_keys_open(&keys, json, path.text, err);
-    *out = nj_json_int_or(&keys, key, 2, most, 0);
-    if (keys.status == NJ_OK && nj_json_bool_or(&keys, "do_lower_case", false) &&
-        strcmp(key, "max_seq_length") == 0) {
+    *out = nj_json_int_or(&keys, "max_seq_length", 2, most, 0);
+    if (nj_json_bool_or(&keys, "do_lower_case", false) && keys.status == NJ_OK) {
         keys.status = nj_fail(err, NJ_INPUT,
                               "%s: \"do_lower_case\" is true: texts would be changed before the "
                               "tokenizer; set it there, and false here",
@@ -247,18 +151,38 @@ static nj_status read_length(const char *folder, const char *file, const char *k
     return keys.status;
 }
 
+// The tokenizer's number, at most `most`; files that know no limit say 10^30.
+static nj_status read_tokenizer_length(const char *folder, int64_t most, int64_t *out,
+                                       nj_error *err)
+{
+    nj_path path;
+    json_t *json = NULL;
+    nj_json_keys keys;
+    *out = most;
+    nj_status status = nj_path_join(folder, "tokenizer_config.json", &path, err);
+    if (status == NJ_OK && nj_file_exists(path.text)) {
+        status = nj_json_load_real(path.text, FILE_BYTES_MAX, &json, err);
+    }
+    if (status != NJ_OK || json == NULL) {
+        return status;
+    }
+    nj_json_keys_open(&keys, json, path.text, err);
+    const double told = nj_json_real_or(&keys, "model_max_length", (double)most);
+    if (keys.status == NJ_OK && !(told >= 2)) {
+        keys.status = nj_fail(err, NJ_INPUT, "%s: \"model_max_length\" is %g, must be 2 or more",
+                              path.text, told);
+    }
+    *out = told < (double)most ? (int64_t)told : most;
+    json_decref(json);
+    return keys.status;
+}
+
 static nj_status read_lengths(const char *folder, nj_encoder_config *config, nj_error *err)
 {
     int64_t told;
-    int64_t tokenizer_most = 0;
-    nj_status status = read_length(folder, "sentence_bert_config.json", "max_seq_length",
-                                   config->position_count, &told, err);
+    nj_status status = read_told_length(folder, config->position_count, &told, err);
     if (status == NJ_OK && told == 0) {
-        status = read_length(folder, "tokenizer_config.json", "model_max_length", INT64_MAX,
-                             &tokenizer_most, err);
-        told = tokenizer_most > 0 && tokenizer_most < config->position_count
-                   ? tokenizer_most
-                   : config->position_count;
+        status = read_tokenizer_length(folder, config->position_count, &told, err);
     }
     config->tokens_max = (uint32_t)told;
     if (status == NJ_OK && config->tokens_max < 2) {
@@ -273,12 +197,13 @@ nj_status nj_encoder_config_load(const char *folder, nj_encoder_config *out, nj_
     nj_encoder_config config = {.pooling = NJ_POOLING_MEAN};
     nj_path path;
     json_t *json = NULL;
-    nj_status status = load(folder, "config.json", &path, &json, err);
+    nj_status status = nj_encoder_load_json(folder, "config.json", &path, &json, err);
     if (status == NJ_OK) {
         status = read_model(json, path.text, &config, err);
     }
     if (status == NJ_OK) {
-        status = read_modules(folder, &config, err);
+        config.width = config.D;
+        status = nj_encoder_read_modules(folder, &config, err);
     }
     if (status == NJ_OK) {
         status = check_prompt(folder, err);

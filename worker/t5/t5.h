@@ -36,8 +36,9 @@
 typedef struct {
     uint32_t D, H, E, F, V;
     uint32_t encoder_layers;
-    uint32_t decoder_layers; // 0: the encoder alone (never read from a file): neither head nor whole words
-    uint32_t R;            // relative position buckets
+    uint32_t
+        decoder_layers; // 0: the encoder alone (never read from a file): neither head nor whole words
+    uint32_t R;         // relative position buckets
     uint32_t distance_max; // relative_attention_max_distance
     uint32_t start_token;  // decoder_start_token_id
     uint32_t position_max; // n_positions of old configs; 0 = not stated

@@ -41,6 +41,28 @@ static void a_byte_order_mark_is_passed(void **state)
     json_decref(root);
 }
 
+static void a_file_with_an_integer_beyond_64_bits_is_read_as_real_numbers(void **state)
+{
+    static const char TEXT[] =
+        "{\"model_max_length\": 1000000000000000019884624838656, \"rows\": 3}";
+    nj_error err = {0};
+    nj_json_keys keys;
+    json_t *root = NULL;
+    const char *path = sandbox_write(state, "tokenizer_config.json", TEXT, strlen(TEXT));
+    assert_refused(nj_json_load(path, 1000, &root, &err), NJ_INPUT, &err, "integer");
+    assert_ok(nj_json_parse_real(TEXT, strlen(TEXT), "text", &root, &err), &err);
+    json_decref(root);
+    assert_ok(nj_json_load_real(path, 1000, &root, &err), &err);
+    nj_json_keys_open(&keys, root, "tokenizer_config.json", &err);
+
+    assert_true(nj_json_real_or(&keys, "model_max_length", 0) == 1e30);
+    assert_true(nj_json_real_or(&keys, "rows", 0) == 3.0);
+    assert_ok(keys.status, &err);
+    assert_int_equal(nj_json_int_or(&keys, "rows", 0, 9, 0), 0);
+    assert_refused(keys.status, NJ_INPUT, &err, "\"rows\"");
+    json_decref(root);
+}
+
 static void absent_keys_and_null_give_the_fallback(void **state)
 {
     (void)state;
@@ -182,6 +204,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_read_by_type),
         cmocka_unit_test(a_byte_order_mark_is_passed),
+        cmocka_unit_test_setup_teardown(
+            a_file_with_an_integer_beyond_64_bits_is_read_as_real_numbers, sandbox_setup,
+            sandbox_teardown),
         cmocka_unit_test(absent_keys_and_null_give_the_fallback),
         cmocka_unit_test(wrong_types_and_ranges_name_the_key_and_the_first_one_sticks),
         cmocka_unit_test(an_array_is_no_object),
