@@ -56,6 +56,14 @@ class JsonTokens:
         return self.inner.decode(ids, skip_special_tokens=True)
 
 
+# The ids of a text behind another. A space between them belongs to the text.
+def tokens_behind(tokens, before, text):
+    head = tokens.encode(before.removesuffix(" "), False)
+    whole = tokens.encode(before + text, False)
+    assert whole[: len(head)] == head, (before, text)
+    return whole[len(head) :]
+
+
 class T5Tokens:
     """A spiece.model of T5: </s> behind a text, and 100 tokens more than the file has pieces."""
 
@@ -162,7 +170,7 @@ class Prompt:
         while True:
             text, cuts = self.render(user, history)
             ids, rows = [], []
-            for token in self.tokens.encode(text, self.keys.get("special", True)):
+            for token in self.encode(text):
                 kind, value = cuts.pop(0) if token == self.tokens.mark else ("tokens", [token])
                 ids += value if kind == "tokens" else [VECTOR]
                 rows += [value] if kind == "vector" else []
@@ -171,26 +179,30 @@ class Prompt:
                 return ids, rows
             history = history[1:]
 
-    # The ids of an item behind the lead, which has its share of the first token and no other.
+    # Ids that were made elsewhere stand for a word of the text, with the space in front of it.
+    def encode(self, text):
+        special = self.keys.get("special", True)
+        if self.items.made is None:
+            return self.tokens.encode(text, special)
+        around, parts = self.tokens.encode("", special), text.split(MARK)
+        ids = around[: len(around) - self.end_count]
+        for number, part in enumerate(parts):
+            part = part if number == len(parts) - 1 else part.removesuffix(" ")
+            ids += tokens_behind(self.tokens, "x", part) if number > 0 else self.tokens.encode(part, False)
+            ids += [self.tokens.mark] if number < len(parts) - 1 else []
+        return ids + around[len(around) - self.end_count :]
+
+    # The ids of an item where it is answered: behind the lead in the midst of a text, or where there is none at the beginning of one. The space
+    # at the lead's end belongs to the item.
     def answer_ids(self, row):
         if self.items.made is not None:
             return self.items.made[row]["answer"]
-        template = self.answer.get("item", self.item).replace("{vector}", "")
-        return self.behind(self.answer.get("lead", ""), self.item_text(template, row)[0].strip(" "))
-
-    def behind(self, lead, text):
-        before = self.tokens.encode(lead.rstrip(" "), False)
-        whole = self.tokens.encode(lead + text, False)
-        assert whole[: len(before)] == before, (lead, text)
-        return whole[len(before) :]
+        lead = self.answer.get("lead", "")
+        text = self.item_text(self.answer.get("item", self.item).replace("{vector}", ""), row)[0].strip(" ")
+        return tokens_behind(self.tokens, "x" + lead, text) if lead else self.tokens.encode(text, False)
 
     def separator_ids(self):
-        text = self.answer.get("separator", ", ").rstrip(" ")
-        lead = self.tokens.encode("x", False)
-        whole = self.tokens.encode("x" + text, False) if not self.answer.get("separator", ", ").startswith(" ") else self.tokens.encode(
-            "x " + text.strip(" "), False)
-        assert whole[: len(lead)] == lead
-        return whole[len(lead) :]
+        return tokens_behind(self.tokens, "x", self.answer.get("separator", ", ").rstrip(" "))
 
     # Rows that a user may be answered.
     def allowed_rows(self, user, keep_history=False):
@@ -313,7 +325,7 @@ def item_rule(prompt, rows):
 
 def list_rule(prompt, rows):
     follow, ends = prompt.trie.open(rows)
-    separator, count = prompt.separator_ids(), min(prompt.answer.get("count", 10), len(rows))
+    separator, count = prompt.separator_ids(), prompt.answer.get("count", 10)
 
     # Walks what was said by the rule: [(string, place behind it)], the string being said, tokens of the separator that are said.
     def walk(said):
@@ -341,7 +353,9 @@ def list_rule(prompt, rows):
         open_follow, open_ends = prompt.trie.open(left)
         tokens = set(open_follow.get(string, ()))
         if string in open_ends:
-            tokens.add(prompt.end if len(items) + 1 == count else separator[0])
+            tokens.add(prompt.end)
+            if len(items) + 1 < count and len(left) > 1:
+                tokens.add(separator[0])
         return sorted(tokens) or [prompt.end]
 
     return allowed, ends, walk
