@@ -228,8 +228,16 @@ class Trie:
         return follow, ends
 
 
+class Copies(Exception):
+    """Copies of beams have ended a search."""
+
+
 def search(model, inputs, allowed, W, tokens_max, end, length_penalty=1.0, early_stopping=False, answers=None, start=0):
-    """[(tokens without what is behind the end, score)] of the beams, best first; allowed(tokens) -> tokens, or None: all."""
+    """[(tokens without what is behind the end, score)] of the beams, best first; allowed(tokens) -> tokens, or None: all.
+
+    Where fewer sequences are left than beams, generate goes on with copies at -1e9, which are dropped here. With early_stopping True they count
+    as finished and end the search before there is an answer worth the name: Copies is raised.
+    """
     fill = dict(num_beams=W, num_return_sequences=answers or W, do_sample=False, max_new_tokens=tokens_max, min_new_tokens=None,
                 eos_token_id=end, pad_token_id=0, return_dict_in_generate=True, output_scores=True)
     if W > 1:
@@ -245,8 +253,10 @@ def search(model, inputs, allowed, W, tokens_max, end, length_penalty=1.0, early
     for tokens, score in zip(out.sequences[:, start:].tolist(), scores):
         if end in tokens:
             tokens = tokens[: tokens.index(end) + 1]
-        if score * len(tokens) ** length_penalty > -1e8:  # the others are beams that there were not
+        if score * len(tokens) ** length_penalty > -1e8:
             found.append((tokens, score))
+    if early_stopping is True and len(found) < len(scores):
+        raise Copies()
     return found
 
 
@@ -347,14 +357,12 @@ def list_rule(prompt, rows):
         items, string, between = walk(said)
         if between > 0:
             return [separator[between]]
-        left = set(rows)
-        for whole, _ in items:  # equal strings: the first that was not said
-            left.discard(next((row for row in ends.get(whole, ()) if row in left), None))
+        left = {row for row in rows if all(row not in ends.get(whole, ()) for whole, _ in items)}
         open_follow, open_ends = prompt.trie.open(left)
         tokens = set(open_follow.get(string, ()))
         if string in open_ends:
             tokens.add(prompt.end)
-            if len(items) + 1 < count and len(left) > 1:
+            if len(items) + 1 < count and len(left) > len(open_ends[string]):
                 tokens.add(separator[0])
         return sorted(tokens) or [prompt.end]
 
@@ -397,12 +405,9 @@ def answer(reference, prompt, user, W, tokens_max=1 << 30, keep_history=False):
         sums = [0.0]
         for value in reference.log_probs(inputs, tokens):
             sums.append(sums[-1] + value)
-        left = set(rows)
-        for whole, place in items:
-            row = next(row for row in ends[whole] if row in left)
-            left.discard(row)
-            said["items"].append(name_of[row])
-            said["scores"].append(sums[place])
+        for whole, place in items:  # equal strings: all of their rows
+            said["items"] += [name_of[row] for row in ends[whole]]
+            said["scores"] += [sums[place]] * len(ends[whole])
         said["ended"] = ended
     else:
         tokens, score = search(reference.model, inputs, None, tokens_max=prompt.answer.get("tokens", 64), answers=1, **options)[0]
