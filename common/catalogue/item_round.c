@@ -72,8 +72,21 @@ const char *nj_item_rows_name(const nj_item_round *round)
     return NJ_ITEM_ROWS;
 }
 
-nj_status nj_item_task_open(const nj_sections *sections, nj_slice parameters, const char *rows_name,
-                            const nj_kernels *kernels, nj_item_task *out, nj_error *err)
+static nj_status check_type(const nj_item_work *work, const nj_npy *rows, nj_error *err)
+{
+    const nj_npy_type type = rows->type;
+    const bool is_float = type == NJ_NPY_F16 || type == NJ_NPY_F32 || type == NJ_NPY_F64;
+    if (is_float != work->rows_are_whole) {
+        return NJ_OK;
+    }
+    return nj_fail(err, NJ_INPUT, "%s: type '%s' holds %s, %s are needed", rows->path,
+                   nj_npy_type_descr(type), is_float ? "floats" : "whole numbers",
+                   is_float ? "whole numbers" : "floats");
+}
+
+nj_status nj_item_task_open(const nj_item_work *work, const nj_sections *sections,
+                            nj_slice parameters, const char *rows_name, const nj_kernels *kernels,
+                            nj_item_task *out, nj_error *err)
 {
     const nj_section *rows = nj_sections_find(sections, NJ_ITEM_ROWS);
     nj_item_task task = {.sections = sections, .parameters = parameters, .kernels = kernels};
@@ -84,15 +97,26 @@ nj_status nj_item_task_open(const nj_sections *sections, nj_slice parameters, co
     if (status != NJ_OK) {
         return status;
     }
-    const nj_npy_type type = task.rows.type;
     if (task.rows.dim_count != 2) {
         return nj_fail(err, NJ_INPUT, "%s: %zu dimensions, embeddings have 2: [items, width]",
                        rows_name, task.rows.dim_count);
     }
-    if (type != NJ_NPY_F16 && type != NJ_NPY_F32 && type != NJ_NPY_F64) {
-        return nj_fail(err, NJ_INPUT, "%s: type '%s' holds whole numbers, floats are needed",
-                       rows_name, nj_npy_type_descr(type));
-    }
     *out = task;
-    return NJ_OK;
+    return check_type(work, &task.rows, err);
+}
+
+nj_status nj_item_task_share(const nj_item_work *work, nj_item_task *task, nj_error *err)
+{
+    void *shared = NULL;
+    const nj_status status = work->share == NULL ? NJ_OK : work->share(task, &shared, err);
+    task->shared = shared;
+    return status;
+}
+
+void nj_item_task_unshare(const nj_item_work *work, nj_item_task *task)
+{
+    if (work->unshare != NULL) {
+        work->unshare((void *)(uintptr_t)task->shared);
+    }
+    task->shared = NULL;
 }

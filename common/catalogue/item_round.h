@@ -13,6 +13,7 @@
 #ifndef NJ_CATALOGUE_ITEM_ROUND_H
 #define NJ_CATALOGUE_ITEM_ROUND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,7 +25,8 @@
 #include "common/input/npy.h"
 #include "common/math/kernels.h"
 
-#define NJ_ITEM_ROWS "rows" // the section that is cut: a .npy file of two dimensions
+#define NJ_ITEM_ROWS                                                                               \
+    "rows" // the section that is cut: a .npy file of two dimensions, of floats but where the work says otherwise
 #define NJ_ITEM_SECTIONS_MAX NJ_BUNDLE_SECTIONS_MAX
 #define NJ_ITEM_SHARDS_MAX ((1u << 24) - 2)
 #define NJ_ITEM_SHARD_ROWS_MAX (1u << 24)
@@ -33,13 +35,15 @@
 
 // What a piece of work may look at. Everything is borrowed for the round.
 typedef struct {
-    nj_npy rows; // [N, D], floats, mapped; named "rows" in messages
+    nj_npy rows; // [N, D], mapped; named "rows" in messages
     const nj_sections *
         sections; // all of the round, NJ_ITEM_ROWS included, sorted by name; bytes aligned to 16 on workers and
     // as the driver gave them in this process
     nj_slice parameters;
     const nj_kernels
         *kernels; // NULL where answers are only looked at; they must not change an answer
+    const void
+        *shared; // what the work's `share` made for all threads of this process; NULL without
     // How far: see nj_item_task_step.
     void *step_context;
     nj_status (*step)(void *context, size_t rows, nj_error *err);
@@ -48,6 +52,10 @@ typedef struct {
 // One kind of work.
 typedef struct {
     const char *name; // as in schemas/item_work.def
+    /// Once a process and round, before any thread: what all read and none writes, such as a model's packed weights. NULL: nothing.
+    nj_status (*share)(const nj_item_task *task, void **out_shared, nj_error *err);
+    /// NULL where share is. Accepts NULL.
+    void (*unshare)(void *shared);
     /// Once a thread or worker and round: packs codebooks, takes scratch. NULL: there is no state.
     nj_status (*open)(const nj_item_task *task, void **out_state, nj_error *err);
     /// Appends the answer for rows first .. first+count-1 to `answer`, which is empty. Allocates no more than its answer and state.
@@ -58,6 +66,8 @@ typedef struct {
     void (*close)(void *state);
     /// What is wrong with outside bytes that claim to be an answer for `count` rows, as the end of a sentence, or NULL. Pure.
     const char *(*find_problem)(const nj_item_task *task, size_t count, nj_slice answer);
+    bool
+        rows_are_whole; // the rows are whole numbers, such as places in another section; else floats
 } nj_item_work;
 
 typedef struct {
@@ -128,10 +138,15 @@ NJ_CHECKED nj_status nj_item_round_check(const nj_item_round *round, nj_sections
 const char *nj_item_rows_name(const nj_item_round *round);
 
 /// A task over sections that are there; `sections` and `parameters` are borrowed. `rows_name` stands in messages. NJ_INPUT: no section
-/// NJ_ITEM_ROWS, or it is no .npy of floats with two dimensions. Nothing is to be released.
-NJ_CHECKED nj_status nj_item_task_open(const nj_sections *sections, nj_slice parameters,
-                                       const char *rows_name, const nj_kernels *kernels,
-                                       nj_item_task *out, nj_error *err);
+/// NJ_ITEM_ROWS, or it is no .npy with two dimensions of what the work wants. Nothing is to be released.
+NJ_CHECKED nj_status nj_item_task_open(const nj_item_work *work, const nj_sections *sections,
+                                       nj_slice parameters, const char *rows_name,
+                                       const nj_kernels *kernels, nj_item_task *out, nj_error *err);
+
+/// Makes what threads share, into task->shared; and releases it, behind the last of them.
+NJ_CHECKED nj_status nj_item_task_share(const nj_item_work *work, nj_item_task *task,
+                                        nj_error *err);
+void nj_item_task_unshare(const nj_item_work *work, nj_item_task *task);
 
 static inline size_t nj_item_shard_count(size_t row_count, size_t shard_rows)
 {

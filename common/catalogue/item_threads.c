@@ -233,8 +233,8 @@ static nj_status run_round(void *context, const nj_item_round *round, nj_item_ta
     pass p = {.round = round};
     nj_status status = nj_item_round_check(round, &sections, err);
     if (status == NJ_OK) {
-        status = nj_item_task_open(&sections, round->parameters, nj_item_rows_name(round),
-                                   config->kernels, &p.task, err);
+        status = nj_item_task_open(round->work, &sections, round->parameters,
+                                   nj_item_rows_name(round), config->kernels, &p.task, err);
     }
     if (status != NJ_OK) {
         return status;
@@ -247,8 +247,13 @@ static nj_status run_round(void *context, const nj_item_round *round, nj_item_ta
     }
     const size_t thread_count =
         p.shard_count < config->thread_count ? p.shard_count : config->thread_count;
-    return thread_count <= 1 ? run_alone(&p, take, take_context, err)
-                             : run_together(&p, thread_count, take, take_context, err);
+    status = nj_item_task_share(round->work, &p.task, err);
+    if (status == NJ_OK) {
+        status = thread_count <= 1 ? run_alone(&p, take, take_context, err)
+                                   : run_together(&p, thread_count, take, take_context, err);
+    }
+    nj_item_task_unshare(round->work, &p.task);
+    return status;
 }
 
 nj_item_executor nj_item_threads_executor(const nj_item_threads *threads)

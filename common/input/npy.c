@@ -284,6 +284,17 @@ static size_t format_header(char out[WRITTEN_HEADER_BYTES_MAX], nj_npy_type type
     return end;
 }
 
+nj_status nj_npy_append_header(nj_buffer *out, nj_npy_type type, const size_t *shape,
+                               size_t dim_count, nj_error *err)
+{
+    char header[WRITTEN_HEADER_BYTES_MAX];
+    assert(dim_count <= NJ_NPY_DIMS_MAX);
+    const size_t header_bytes = format_header(header, type, shape, dim_count);
+    return nj_buffer_append(out, header, header_bytes) == NJ_OK
+               ? NJ_OK
+               : nj_fail(err, NJ_NO_MEMORY, "no memory for an array's header");
+}
+
 nj_status nj_npy_write_header(nj_file_draft *draft, nj_npy_type type, const size_t *shape,
                               size_t dim_count, nj_error *err)
 {

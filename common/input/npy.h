@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/buffer.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/mapped.h"
@@ -62,5 +63,9 @@ NJ_CHECKED nj_status nj_npy_write(const char *path, nj_npy_type type, const size
 /// Writes only the header, to a draft that is at its beginning: the caller writes the elements behind it, and commits.
 NJ_CHECKED nj_status nj_npy_write_header(nj_file_draft *draft, nj_npy_type type,
                                          const size_t *shape, size_t dim_count, nj_error *err);
+
+/// The same into memory: appends the header to `out`, the caller the elements behind it.
+NJ_CHECKED nj_status nj_npy_append_header(nj_buffer *out, nj_npy_type type, const size_t *shape,
+                                          size_t dim_count, nj_error *err);
 
 #endif

@@ -256,7 +256,7 @@ static nj_status find_section(const opening *o, const char *name, const nj_secti
     return *out != NULL
                ? NJ_OK
                : nj_fail(o->err, NJ_INPUT,
-                         "section \"%s\" is missing, which section \"prompt\" needs", name);
+                         "the bundle has no section \"%s\", and its prompt needs it", name);
 }
 
 static nj_status check_offsets(const opening *o, const uint64_t *offset, size_t string_count,

@@ -90,8 +90,8 @@ nj_status nj_item_pass_plan(nj_item_fleet *f, nj_error *err)
                          .parameters = p->round->parameters};
     nj_status status = nj_item_round_check(p->round, &p->sections, err);
     if (status == NJ_OK) {
-        status = nj_item_task_open(&p->sections, p->round->parameters, nj_item_rows_name(p->round),
-                                   NULL, &p->task, err);
+        status = nj_item_task_open(p->round->work, &p->sections, p->round->parameters,
+                                   nj_item_rows_name(p->round), NULL, &p->task, err);
     }
     if (status != NJ_OK) {
         return status;

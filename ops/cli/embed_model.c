@@ -1,7 +1,6 @@
 #include "ops/cli/embed_model.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,23 +11,16 @@
 #include "common/base/log.h"
 #include "common/base/pool.h"
 #include "common/cli/progress.h"
+#include "coordinator/daemon/night.h" // NJ_NIGHT_LEASE_MS_DEFAULT
 #include "ops/cli/commands.h"
 #include "ops/cli/embed_items.h"
 #include "ops/cli/embed_keys.h"
 #include "ops/cli/embed_output.h"
+#include "ops/cli/embed_round.h"
 #include "worker/encoder/sentence.h"
+#include "worker/items/embed_work.h"
 
-#define ROWS_AT_ONCE 4096 // that are computed before they are written
-#define TOKENS_A_TASK 256 // or one text, where that is longer
 #define BETWEEN_FIELDS " "
-
-// What one thread computes with.
-typedef struct {
-    nj_arena arena;
-    uint32_t *tokens; // [task_tokens]
-    uint32_t *offset; // [task_texts + 1]
-    float *vectors;   // [task_texts, width]
-} thread_room;
 
 typedef struct {
     const nj_arguments *arguments;
@@ -36,11 +28,6 @@ typedef struct {
     uint64_t began_ns;
     const nj_kernels *kernels;
     nj_sentence model;
-    nj_pool *pool;
-    thread_room *rooms; // [threads]
-    size_t task_tokens;
-    size_t task_texts;
-    size_t longest; // tokens of a text
 
     nj_embed_items items;
     nj_embed_output output;
@@ -52,21 +39,8 @@ typedef struct {
 
     size_t cut_count;   // texts that were longer than the model reads
     size_t empty_count; // texts without a token of their own
-    size_t kept_count;  // items whose vector --from had
-    size_t computed_count;
+    nj_embed_counts counts;
 } embedding;
-
-// Rows of the output at hand.
-typedef struct {
-    embedding *e;
-    size_t first; // item
-    size_t count;
-    float *out;        // [ROWS_AT_ONCE, D]
-    size_t *todo;      // [ROWS_AT_ONCE] rows of `out` that are to be computed
-    size_t *task;      // [ROWS_AT_ONCE + 1] task i computes todo[task[i]] .. todo[task[i + 1]]
-    size_t task_count; // of the rows at hand
-    atomic_size_t done;
-} row_batch;
 
 // ---- options ----
 
@@ -93,7 +67,10 @@ static nj_status check_fixed(const nj_arguments *arguments, const fixed_option *
 nj_status nj_embed_check_words(const nj_arguments *arguments, nj_error *err)
 {
     static const fixed_option OPTIONS[] = {
-        {"kernels", "auto"}, {"from", NULL}, {"from-keys", NULL}, {"keys-out", NULL}};
+        {"kernels", "auto"}, {"from", NULL},    {"from-keys", NULL},
+        {"keys-out", NULL},  {"workers", "0"},  {"bind", NULL},
+        {"key", NULL},       {"allowed", NULL}, {"insecure", NULL},
+        {"pin", "none"},     {"cache", NULL},   {"lease-ms", NJ_NIGHT_LEASE_MS_DEFAULT}};
     return check_fixed(arguments, OPTIONS, sizeof OPTIONS / sizeof OPTIONS[0], "needs --model",
                        err);
 }
@@ -122,40 +99,6 @@ nj_status nj_embed_threads(const nj_arguments *arguments, uint64_t *out, nj_erro
         *out = nj_min_size(cpus.count, NJ_POOL_THREADS_MAX);
     }
     return status;
-}
-
-// ---- the model ----
-
-static nj_status open_rooms(embedding *e, nj_error *err)
-{
-    const size_t threads = nj_pool_threads(e->pool);
-    e->task_tokens = nj_max_size(TOKENS_A_TASK, e->longest);
-    e->task_texts = e->task_tokens / e->model.around_count;
-    e->rooms = calloc(threads, sizeof *e->rooms);
-    bool is_there = e->rooms != NULL;
-    nj_status status = NJ_OK;
-    for (size_t i = 0; i < threads && is_there && status == NJ_OK; i++) {
-        thread_room *room = &e->rooms[i];
-        room->tokens = malloc(e->task_tokens * sizeof *room->tokens);
-        room->offset = malloc((e->task_texts + 1) * sizeof *room->offset);
-        room->vectors = malloc(e->task_texts * e->model.config.width * sizeof *room->vectors);
-        is_there = room->tokens != NULL && room->offset != NULL && room->vectors != NULL;
-        status = nj_arena_init(&room->arena,
-                               nj_encoder_scratch_bytes(&e->model.config, e->task_tokens), err);
-    }
-    return is_there ? status
-                    : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu threads' batches", threads);
-}
-
-static void close_rooms(embedding *e)
-{
-    for (size_t i = 0; e->rooms != NULL && i < nj_pool_threads(e->pool); i++) {
-        free(e->rooms[i].tokens);
-        free(e->rooms[i].offset);
-        free(e->rooms[i].vectors);
-        nj_arena_fini(&e->rooms[i].arena);
-    }
-    free(e->rooms);
 }
 
 // ---- texts ----
@@ -208,7 +151,6 @@ static nj_status add_text(void *to, const nj_item_text *text, nj_error *err)
     e->cut_count += is_cut;
     const size_t count = (e->tokens.size - before) / sizeof(uint32_t);
     e->empty_count += count == e->model.around_count;
-    e->longest = nj_max_size(e->longest, count);
     const uint64_t end = e->tokens.size / sizeof(uint32_t);
     return nj_buffer_append(&e->starts, &end, sizeof end) == NJ_OK
                ? NJ_OK
@@ -277,122 +219,20 @@ static const nj_digest *get_key(const embedding *e, size_t item)
 
 // ---- rows ----
 
-static void compute_task(void *context, size_t task, size_t thread)
-{
-    row_batch *batch = context;
-    embedding *e = batch->e;
-    const size_t D = e->model.config.width;
-    const thread_room *room = &e->rooms[thread];
-    const size_t first = batch->task[task];
-    const size_t texts = batch->task[task + 1] - first;
-    room->offset[0] = 0;
-    for (size_t i = 0; i < texts; i++) {
-        size_t count;
-        const size_t text = nj_embed_items_row(&e->items, batch->first + batch->todo[first + i]);
-        const uint32_t *tokens = find_tokens(e, text, &count);
-        memcpy(room->tokens + room->offset[i], tokens, count * sizeof *tokens);
-        room->offset[i + 1] = room->offset[i] + (uint32_t)count;
-    }
-    nj_encoder_run(e->model.encoder, room->tokens, room->offset, (uint32_t)texts,
-                   &e->rooms[thread].arena, room->vectors);
-    for (size_t i = 0; i < texts; i++) {
-        memcpy(batch->out + batch->todo[first + i] * D, room->vectors + i * D, D * sizeof(float));
-    }
-    const size_t done = atomic_fetch_add(&batch->done, texts) + texts;
-    if (thread == 0) {
-        nj_progress_update(&e->bar,
-                           batch->first + batch->count - (batch->task[batch->task_count] - done),
-                           nj_clock_mono_ns());
-    }
-}
-
-// Rows that have no text become zeros, rows that --from has are copied, the others are listed.
-static nj_status sort_rows(row_batch *batch, size_t *out_todo, nj_error *err)
-{
-    embedding *e = batch->e;
-    const size_t D = e->model.config.width;
-    nj_status status = NJ_OK;
-    *out_todo = 0;
-    for (size_t i = 0; status == NJ_OK && i < batch->count; i++) {
-        const size_t item = batch->first + i;
-        float *row = batch->out + i * D;
-        if (nj_embed_items_row(&e->items, item) == NJ_IDMAP_NONE) {
-            memset(row, 0, D * sizeof *row);
-            continue;
-        }
-        const size_t old = nj_embed_old_find(&e->old, get_key(e, item));
-        if (old == NJ_IDMAP_NONE) {
-            batch->todo[(*out_todo)++] = i;
-        } else {
-            status = nj_npy_read_f32(&e->old.vectors, old * D, D, row, err);
-            e->kept_count++;
-        }
-    }
-    e->computed_count += *out_todo;
-    return status;
-}
-
-static void make_tasks(row_batch *batch, size_t todo)
-{
-    const embedding *e = batch->e;
-    size_t tokens = 0;
-    batch->task_count = 0;
-    batch->task[0] = 0;
-    for (size_t i = 0; i < todo; i++) {
-        size_t count;
-        find_tokens(e, nj_embed_items_row(&e->items, batch->first + batch->todo[i]), &count);
-        if (tokens + count > e->task_tokens) {
-            batch->task[++batch->task_count] = i;
-            tokens = 0;
-        }
-        tokens += count;
-    }
-    if (todo > 0) {
-        batch->task[++batch->task_count] = todo;
-    }
-}
-
-static nj_status write_rows(row_batch *batch, nj_error *err)
-{
-    embedding *e = batch->e;
-    const size_t N = e->items.items.count;
-    nj_status status = NJ_OK;
-    for (batch->first = 0; status == NJ_OK && batch->first < N; batch->first += ROWS_AT_ONCE) {
-        size_t todo = 0;
-        batch->count = nj_min_size(ROWS_AT_ONCE, N - batch->first);
-        status = sort_rows(batch, &todo, err);
-        if (status != NJ_OK) {
-            break;
-        }
-        make_tasks(batch, todo);
-        atomic_store(&batch->done, 0);
-        nj_pool_run(e->pool, batch->task_count, compute_task, batch);
-        nj_embed_output_floats(&e->output, batch->out, batch->count * e->model.config.width);
-    }
-    return status;
-}
-
 static nj_status write_vectors(embedding *e, nj_error *err)
 {
-    const size_t D = e->model.config.width;
-    row_batch batch = {.e = e};
-    batch.out = malloc(ROWS_AT_ONCE * D * sizeof *batch.out);
-    batch.todo = malloc(ROWS_AT_ONCE * sizeof *batch.todo);
-    batch.task = malloc((ROWS_AT_ONCE + 1) * sizeof *batch.task);
+    const nj_embed_rows rows = {.config = &e->model.config,
+                                .weights = nj_buffer_slice(&e->model.section),
+                                .kernels = e->kernels,
+                                .items = &e->items,
+                                .tokens = nj_buffer_slice(&e->tokens),
+                                .starts = (const uint64_t *)(const void *)e->starts.bytes,
+                                .old = &e->old,
+                                .keys = get_key(e, 0),
+                                .arguments = e->arguments};
     nj_status status =
-        batch.out == NULL || batch.todo == NULL || batch.task == NULL
-            ? nj_fail(err, NJ_NO_MEMORY, "no memory for %d rows of %zu", ROWS_AT_ONCE, D)
-            : nj_embed_output_begin(&e->output, e->items.items.count, D, err);
-    nj_progress_start(&e->bar, "items", e->items.items.count, 0,
-                      nj_argument_flag(e->arguments, "quiet"), nj_clock_mono_ns());
-    if (status == NJ_OK) {
-        status = write_rows(&batch, err);
-    }
-    nj_progress_finish(&e->bar);
-    free(batch.out);
-    free(batch.todo);
-    free(batch.task);
-    return status;
+        nj_embed_output_begin(&e->output, e->items.items.count, rows.config->width, err);
+    return status == NJ_OK ? nj_embed_rows_write(&rows, &e->output, &e->counts, err) : status;
 }
 
 static nj_status write_files(embedding *e, nj_error *err)
@@ -423,7 +263,7 @@ static nj_status tell(const embedding *e, nj_error *err)
             json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:f}", "method",
                       "model", "items", (json_int_t)e->items.items.count, "dimensions",
                       (json_int_t)e->model.config.width, "tokens", (json_int_t)tokens, "computed",
-                      (json_int_t)e->computed_count, "kept", (json_int_t)e->kept_count, "cut",
+                      (json_int_t)e->counts.computed, "kept", (json_int_t)e->counts.kept, "cut",
                       (json_int_t)e->cut_count, "without_text", (json_int_t)e->empty_count,
                       "missing", (json_int_t)e->items.missing_count, "passed_over",
                       (json_int_t)e->items.passed_count, "kernels", e->kernels->name,
@@ -431,7 +271,7 @@ static nj_status tell(const embedding *e, nj_error *err)
         return nj_print_json_take(&object, err);
     }
     printf("%zu items, %" PRIu64 " tokens, %u dimensions: %zu computed, %zu as they were\n",
-           e->items.items.count, tokens, e->model.config.width, e->computed_count, e->kept_count);
+           e->items.items.count, tokens, e->model.config.width, e->counts.computed, e->counts.kept);
     printf("%zu items have an empty text, %zu no line (vectors of zeros); %" PRIu64
            " lines of other items passed over\nkernels %s (class %s), %.1f s\n",
            e->empty_count, e->items.missing_count, e->items.passed_count, e->kernels->name,
@@ -451,15 +291,28 @@ static nj_status open_old(embedding *e, nj_error *err)
                                    e->output.is_half ? NJ_NPY_F16 : NJ_NPY_F32, &e->old, err);
 }
 
+// Workers compute rounds over items in one numeric class.
+static nj_status check_class(const embedding *e, nj_error *err)
+{
+    const bool elsewhere = strcmp(nj_argument(e->arguments, "workers"), "0") != 0 ||
+                           nj_argument(e->arguments, "bind") != NULL;
+    return !elsewhere || strcmp(e->kernels->numeric_class, NJ_EMBED_WORKERS_CLASS) == 0
+               ? NJ_OK
+               : nj_fail(
+                     err, NJ_USAGE,
+                     "--kernels %s is of class \"%s\", workers embed in \"" NJ_EMBED_WORKERS_CLASS
+                     "\": leave it, or --workers and --bind, out",
+                     e->kernels->name, e->kernels->numeric_class);
+}
+
 static nj_status start(embedding *e, nj_error *err)
 {
-    uint64_t threads = 0;
     nj_status status = check_model(e->arguments, err);
     if (status == NJ_OK) {
-        status = nj_embed_threads(e->arguments, &threads, err);
+        status = nj_kernels_select(nj_argument(e->arguments, "kernels"), &e->kernels, err);
     }
     if (status == NJ_OK) {
-        status = nj_kernels_select(nj_argument(e->arguments, "kernels"), &e->kernels, err);
+        status = check_class(e, err);
     }
     if (status == NJ_OK) {
         status = nj_embed_output_open(e->arguments, &e->output, err);
@@ -467,20 +320,12 @@ static nj_status start(embedding *e, nj_error *err)
     if (status == NJ_OK) {
         status = nj_sentence_open(nj_argument(e->arguments, "model"), e->kernels, &e->model, err);
     }
-    if (status == NJ_OK) {
-        status = open_old(e, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_pool_new((size_t)threads, &e->pool, err);
-    }
-    return status;
+    return status == NJ_OK ? open_old(e, err) : status;
 }
 
 static void finish(embedding *e)
 {
     nj_embed_output_abort(&e->output);
-    close_rooms(e);
-    nj_pool_free(&e->pool);
     nj_embed_old_close(&e->old);
     nj_sentence_close(&e->model);
     nj_embed_items_fini(&e->items);
@@ -501,9 +346,6 @@ nj_status nj_embed_by_model(const nj_arguments *arguments, nj_error *err)
     nj_status status = start(&e, err);
     if (status == NJ_OK) {
         status = read_texts(&e, err);
-    }
-    if (status == NJ_OK) {
-        status = open_rooms(&e, err);
     }
     if (status == NJ_OK) {
         status = make_keys(&e, err);

@@ -127,6 +127,8 @@ config["nightjar"] = {"sids": "0" * 64, "items": 3, "token_base": 2}
 json.dump(config, open("trained/config.json", "w"))
 P
 refuse 4 'was trained on the SIDs of a catalogue' "${pack_llara[@]}" --model trained --prompt "$llara/list.yaml"
+printf 'version: 1\ncandidates:\n  search: diverse\n  diverse: {groups: 4, penalty: 0.5}\n' >policy.yaml
+refuse 78 'policy.yaml: the policy wants a diverse search' nightjar bundle pack --from movie.njb --policy policy.yaml --out new.njb
 expect_untouched new.njb "$before"
 
 # A bundle whose sections do not fit each other is found by verify, though each has its digest.

@@ -8,6 +8,7 @@
 #include "common/input/npy.h"
 #include "common/policy/policy_pack.h"
 #include "common/policy/policy_read.h"
+#include "common/prompt/prompt.h"
 #include "common/sid/token_trie.h"
 #include "common/store/publish.h"
 #include "common/store/schema.h"
@@ -465,6 +466,81 @@ static void make_token_trie(void)
     nj_buffer_fini(&bytes);
 }
 
+// ---- prompts, as fuzz_prompt.c takes them: sections as parts, three rows ----
+
+#define PROMPT_TOKENIZER                                                                           \
+    "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 97, \"t\": 116, \"u\": 117, \"1\": 49, \"?\": 63}, "      \
+    "\"merges\": [], \"unk_token\": \"?\"}, \"decoder\": {\"type\": \"Fuse\"}}"
+
+static void save_prompt(const char *name, const nj_prompt *prompt)
+{
+    nj_buffer file;
+    nj_buffer section;
+    nj_error err;
+    nj_buffer_init(&file, 1u << 20);
+    nj_buffer_init(&section, 1u << 20);
+    need(nj_prompt_pack(prompt, &section), NULL);
+    append_part(&file, 0, section.bytes, section.size);
+    if (prompt->form_count > 0) {
+        nj_buffer_clear(&section);
+        need(nj_prompt_pack_strings(prompt, &section), NULL);
+        append_part(&file, 1, section.bytes, section.size);
+    }
+    if (prompt->answer == NJ_SAYS_ITEM) {
+        const nj_token_strings strings = {prompt->tokens, prompt->offset, 3, 100, NULL};
+        nj_buffer_clear(&section);
+        need(nj_token_trie_build(&strings, &section, &err), &err);
+        append_part(&file, 2, section.bytes, section.size);
+    }
+    append_part(&file, 3, PROMPT_TOKENIZER, strlen(PROMPT_TOKENIZER));
+    save("prompt", name, &file);
+    nj_buffer_fini(&file);
+    nj_buffer_fini(&section);
+}
+
+static void make_prompts(void)
+{
+    static const uint32_t tokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    static const uint64_t offset[] = {0, 2, 3, 5, 6, 7, 9};
+    static const uint32_t marked[] = {1 | NJ_PROMPT_WORD, 2, 3, NJ_PROMPT_VECTOR | 1, 5};
+    static const uint64_t few[] = {0, 2, 4, 5};
+    const nj_prompt plain = {.piece_count = 2,
+                             .pieces = {{.kind = NJ_PIECE_TOKENS, .tokens = tokens, .count = 3},
+                                        {.kind = NJ_PIECE_HISTORY,
+                                         .tokens = tokens,
+                                         .count = 1,
+                                         .forms = {1, 0, 0, 1}}},
+                             .row_count = 3,
+                             .form_count = 2,
+                             .tokens = tokens,
+                             .offset = offset,
+                             .end = tokens,
+                             .end_count = 1,
+                             .needs_history = true,
+                             .tokens_max = 20,
+                             .answer = NJ_SAYS_ITEM,
+                             .length_penalty = 1};
+    const nj_prompt free_text = {.piece_count = 3,
+                           .pieces = {{.kind = NJ_PIECE_USER, .left = nj_slice_from("a"), .skip = 1},
+                                      {.kind = NJ_PIECE_CANDIDATES},
+                                      {.kind = NJ_PIECE_TEXT, .right = nj_slice_from("t?")}},
+                           .row_count = 3,
+                           .form_count = 1,
+                           .tokens = marked,
+                           .offset = few,
+                           .counts_words = true,
+                           .has_vectors = true,
+                           .needs_user = true,
+                           .needs_text = true,
+                           .needs_candidates = true,
+                           .tokens_max = 40,
+                           .answer = NJ_SAYS_TEXT,
+                           .end_token = 9,
+                           .answer_tokens_max = 8};
+    save_prompt("history", &plain);
+    save_prompt("text", &free_text);
+}
+
 // ---- sections of items, as fuzz_item_sections.c takes them: kind, rows, bytes ----
 
 #define SHELF_ROWS 3
@@ -768,6 +844,7 @@ int main(int argc, char **argv)
     make_wire();
     make_bundle();
     make_token_trie();
+    make_prompts();
     make_item_sections();
     make_catalogue();
     make_store("one-leaf", 6);

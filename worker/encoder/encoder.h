@@ -78,6 +78,13 @@ NJ_CHECKED nj_status nj_encoder_config_load(const char *folder, nj_encoder_confi
 NJ_CHECKED nj_status nj_encoder_weights_load(const nj_encoder_config *config, const char *folder,
                                              nj_buffer *out, nj_error *err);
 
+/// A config as bytes, for a worker elsewhere, and back: outside bytes, each number within its limits and all of them fitting together. Folders are
+/// left out. NJ_NO_MEMORY; NJ_PROTOCOL names the number.
+/// Proof   tests/unit/encoder/test_encoder_pack.c
+NJ_CHECKED nj_status nj_encoder_config_pack(const nj_encoder_config *config, nj_buffer *out);
+NJ_CHECKED nj_status nj_encoder_config_unpack(nj_slice bytes, nj_encoder_config *out,
+                                              nj_error *err);
+
 /// What a vector depends on besides its tokens: config, weights and the kernels' numeric class.
 nj_digest nj_encoder_digest(const nj_encoder_config *config, nj_slice section,
                             const nj_kernels *kernels);

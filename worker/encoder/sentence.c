@@ -92,9 +92,6 @@ static nj_status open_all(nj_sentence *s, const char *folder, const nj_kernels *
                                           &s->weights, err);
     }
     if (status == NJ_OK) {
-        status = nj_encoder_open(&s->config, s->weights, kernels, &s->encoder, err);
-    }
-    if (status == NJ_OK) {
         s->digest = nj_encoder_digest(&s->config, nj_buffer_slice(&s->section), kernels);
     }
     return status;
@@ -116,7 +113,6 @@ nj_status nj_sentence_open(const char *folder, const nj_kernels *kernels, nj_sen
 
 void nj_sentence_close(nj_sentence *sentence)
 {
-    nj_encoder_close(&sentence->encoder);
     nj_tensor_set_close(&sentence->weights);
     nj_buffer_fini(&sentence->section);
     nj_wordpiece_close(&sentence->wordpiece);

@@ -1,8 +1,6 @@
 // sentence.h - a folder of sentence-transformers, opened whole: text in, vectors out, whatever the model inside.
 //
-//   nj_sentence_open ──► nj_sentence_tokenize, each text ──► nj_encoder_run (encoder.h), each batch
-//
-// Who has a config and a section of weights but no folder opens the encoder by itself.
+//   nj_sentence_open ──► nj_sentence_tokenize, each text ──► nj_encoder_open, nj_encoder_run (encoder.h), here or on a worker, each batch
 #ifndef NJ_WORKER_ENCODER_SENTENCE_H
 #define NJ_WORKER_ENCODER_SENTENCE_H
 
@@ -14,14 +12,13 @@ typedef struct {
     nj_encoder_config config;
     nj_buffer section;       // owned; the weights (nj_encoder_weights_load)
     nj_tensor_set *weights;  // owned; of the section
-    nj_encoder *encoder;     // owned
     nj_wordpiece *wordpiece; // owned; of a BERT
     nj_tokenizer *tokenizer; // owned; of a T5
     size_t around_count;     // tokens that stand around every text: none is shorter
     nj_digest digest;        // nj_encoder_digest
 } nj_sentence;
 
-/// Opens config, tokenizer and weights. `kernels` outlive it.
+/// Opens config, tokenizer and weights; `kernels` are those that will compute.
 ///
 /// Errors  those of nj_encoder_config_load, nj_encoder_weights_load, nj_wordpiece_open and nj_tokenizer_open; NJ_INPUT: a tokenizer with ids
 ///         beyond the model's vocabulary (both numbers), a T5's that puts anything but one </s> behind a text

@@ -25,14 +25,18 @@ static nj_status open_work(nj_item_desk *desk, const nj_kernels *kernels, nj_ite
                        "not compute: run the same version at both ends",
                        NJ_SLICE_ARGS(plan.work));
     }
-    status = nj_item_task_open(&desk->sections, plan.parameters, NJ_ITEM_ROWS, kernels, &desk->task,
-                               err);
+    status = nj_item_task_open(desk->work, &desk->sections, plan.parameters, NJ_ITEM_ROWS, kernels,
+                               &desk->task, err);
     if (status != NJ_OK) {
         return status;
     }
     desk->task.step_context = step.context;
     desk->task.step = step.step;
-    return desk->work->open == NULL ? NJ_OK : desk->work->open(&desk->task, &desk->state, err);
+    status = nj_item_task_share(desk->work, &desk->task, err);
+    if (status == NJ_OK && desk->work->open != NULL) {
+        status = desk->work->open(&desk->task, &desk->state, err);
+    }
+    return status;
 }
 
 nj_status nj_item_desk_open(const nj_sections *sections, nj_slice plan, const nj_kernels *kernels,
@@ -63,6 +67,9 @@ void nj_item_desk_close(nj_item_desk **desk)
     }
     if (d->work != NULL && d->work->close != NULL) {
         d->work->close(d->state);
+    }
+    if (d->work != NULL) {
+        nj_item_task_unshare(d->work, &d->task);
     }
     nj_buffer_fini(&d->plan);
     free(d);

@@ -169,7 +169,9 @@ static void open_task(const example *e, nj_encode_parts *parts, nj_sections *sec
                                  .section_count = parts->section_count,
                                  .shard_rows = 1};
     assert_ok(nj_item_round_check(&round, sections, &err), &err);
-    assert_ok(nj_item_task_open(sections, round.parameters, "rows", NULL, task, &err), &err);
+    assert_ok(nj_item_task_open(&nj_item_work_encode_rows, sections, round.parameters, "rows", NULL,
+                                task, &err),
+              &err);
 }
 
 static void answers_that_no_encoder_gives_are_refused(void **state)

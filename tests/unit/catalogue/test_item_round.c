@@ -59,7 +59,44 @@ static const char *find_problem(const nj_item_task *task, size_t count, nj_slice
     return answer.size == count * sizeof(int) ? NULL : "has another size";
 }
 
-static const nj_item_work WORK = {"offset", open_offset, add_offset, close_offset, find_problem};
+static const nj_item_work WORK = {.name = "offset",
+                                  .open = open_offset,
+                                  .run = add_offset,
+                                  .close = close_offset,
+                                  .find_problem = find_problem};
+
+// ---- work: the same, where what is added is made once for all threads, and rows are whole numbers ----
+
+static unsigned shared_count;
+
+static nj_status share_offset(const nj_item_task *task, void **out_shared, nj_error *err)
+{
+    shared_count++;
+    return open_offset(task, out_shared, err);
+}
+
+static nj_status add_shared(const nj_item_task *task, void *state, size_t first, size_t count,
+                            nj_buffer *answer, nj_error *err)
+{
+    (void)state;
+    for (size_t i = first; i < first + count; i++) {
+        int64_t row[WIDTH];
+        nj_status status = nj_npy_read_i64(&task->rows, i * WIDTH, WIDTH, row, err);
+        if (status != NJ_OK) {
+            return status;
+        }
+        const int value = (int)row[0] + *(const int *)task->shared;
+        assert_int_equal(nj_buffer_append(answer, &value, sizeof value), NJ_OK);
+    }
+    return NJ_OK;
+}
+
+static const nj_item_work WHOLE = {.name = "whole",
+                                   .share = share_offset,
+                                   .unshare = close_offset,
+                                   .run = add_shared,
+                                   .find_problem = find_problem,
+                                   .rows_are_whole = true};
 
 // ---- rounds ----
 
@@ -155,6 +192,45 @@ static void the_first_refused_row_ends_the_round_whichever_thread_met_it(void **
     }
 }
 
+static void what_threads_share_is_made_once_and_released(void **state)
+{
+    for (uint32_t threads = 1; threads <= 4; threads++) {
+        nj_error err = {0};
+        taken t = {0};
+        example e;
+        int64_t values[ROWS * WIDTH] = {0};
+        for (size_t i = 0; i < ROWS; i++) {
+            values[i * WIDTH] = (int64_t)i;
+        }
+        open_example(state, &e, 10, ROWS);
+        nj_npy_close(&e.npy);
+        const char *path = sandbox_path(state, "whole.npy");
+        assert_ok(nj_npy_write(path, NJ_NPY_I64, (size_t[]){ROWS, WIDTH}, 2, values, &err), &err);
+        assert_ok(nj_npy_open(path, &e.npy, &err), &err);
+        e.section = (nj_item_section){NJ_ITEM_ROWS, e.npy.file.bytes, e.npy.file.size, path};
+        assert_refused(run(&e, threads, &t, &err), NJ_INPUT, &err, "holds whole numbers, floats");
+
+        e.round.work = &WHOLE;
+        shared_count = 0;
+        assert_ok(run(&e, threads, &t, &err), &err);
+        assert_int_equal(t.values[ROWS - 1], ROWS - 1 + 1000);
+        assert_int_equal(shared_count, 1);
+        assert_int_equal(open_states, 0);
+        nj_npy_close(&e.npy);
+    }
+}
+
+static void work_on_whole_numbers_refuses_floats(void **state)
+{
+    nj_error err = {0};
+    taken t = {0};
+    example e;
+    open_example(state, &e, 10, ROWS);
+    e.round.work = &WHOLE;
+    assert_refused(run(&e, 1, &t, &err), NJ_INPUT, &err, "holds floats, whole numbers are needed");
+    nj_npy_close(&e.npy);
+}
+
 static void what_nobody_takes_is_not_computed(void **state)
 {
     for (uint32_t threads = 1; threads <= 4; threads++) {
@@ -203,6 +279,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_SANDBOX(shards_are_taken_in_order_whatever_the_threads),
         IN_SANDBOX(the_first_refused_row_ends_the_round_whichever_thread_met_it),
+        IN_SANDBOX(what_threads_share_is_made_once_and_released),
+        IN_SANDBOX(work_on_whole_numbers_refuses_floats),
         IN_SANDBOX(what_nobody_takes_is_not_computed),
         IN_SANDBOX(rounds_that_are_not_well_formed_are_refused),
     };

@@ -272,7 +272,7 @@ static void what_contradicts_itself_or_the_model_is_refused(void **state)
     expect_refused(&made, 100, NJ_INPUT, "token 0 begins a word, and none are counted");
     made = make_plain();
     made.answer = NJ_SAYS_ITEM;
-    expect_refused(&made, 100, NJ_INPUT, "section \"answers\" is missing");
+    expect_refused(&made, 100, NJ_INPUT, "no section \"answers\"");
     made = make_plain();
     made.end_token = 100;
     expect_refused(&made, 100, NJ_CONFIG, "an answer ends with token 100");

@@ -46,6 +46,7 @@ typedef struct {
     nj_prompt_sections made;
     nj_sections sections;
     nj_prompt prompt;
+    nj_tokenizer *whole; // that tokenizes rendered texts
 } world;
 
 static void keep_path(const char *path, nj_path *kept, const char **out)
@@ -86,6 +87,7 @@ static void close_world(world *w)
 {
     nj_prompt_close(&w->prompt);
     nj_prompt_sections_fini(&w->made);
+    nj_tokenizer_close(&w->whole);
     nj_buffer_fini(&w->item_bytes);
 }
 
@@ -108,6 +110,13 @@ static void put(world *w, const char *name, const nj_buffer *bytes)
     }
 }
 
+static void open_whole(world *w)
+{
+    nj_error err = {0};
+    nj_tokenizer_close(&w->whole);
+    assert_ok(nj_tokenizer_open(w->source.tokenizer_path, &w->whole, &err), &err);
+}
+
 static void compile_and_open(world *w, const char *yaml, const char *tokenizer)
 {
     nj_error err = {0};
@@ -118,6 +127,7 @@ static void compile_and_open(world *w, const char *yaml, const char *tokenizer)
     put(w, NJ_SECTION_ANSWERS, &w->made.answers);
     put(w, NJ_SECTION_TOKENIZER, &w->made.tokenizer);
     assert_ok(nj_prompt_open(&w->sections, ROWS, VOCABULARY, &w->prompt, &err), &err);
+    open_whole(w);
 }
 
 // ---- the whole text ----
@@ -199,12 +209,10 @@ static void assert_whole(world *w, const char *tokenizer, const rendering *r,
     uint32_t tokens[TEXT_MAX];
     nj_prompt_written written = {0};
     nj_error err = {0};
-    nj_tokenizer *whole = NULL;
     nj_buffer ids;
     nj_buffer_init(&ids, 1u << 20);
     render(r, request, text);
-    assert_ok(nj_tokenizer_open(w->source.tokenizer_path, &whole, &err), &err);
-    assert_ok(nj_tokenizer_encode(whole, nj_slice_from(text), true, &ids, &err), &err);
+    assert_ok(nj_tokenizer_encode(w->whole, nj_slice_from(text), true, &ids, &err), &err);
     write_tokens(w, request, tokens, NULL, &written);
     const uint32_t *expected = (const uint32_t *)(const void *)ids.bytes;
     const size_t count = ids.size / sizeof *expected;
@@ -216,7 +224,6 @@ static void assert_whole(world *w, const char *tokenizer, const rendering *r,
     }
     assert_int_equal(written.count, count);
     nj_buffer_fini(&ids);
-    nj_tokenizer_close(&whole);
 }
 
 static const rendering renderings[] = {
@@ -290,16 +297,33 @@ static void a_prompt_has_the_ids_of_its_whole_text(void **state)
     close_world(&w);
 }
 
+static void items_that_a_separator_without_spaces_changes_are_counted(void **state)
+{
+    world w;
+    make_world(&w, state);
+    compile_and_open(
+        &w,
+        "prompt: 'x {history} y'\nitem: '{title}'\nseparator: ','\nanswer:\n  kind: text\n"
+        "  end: <|end|>\n",
+        "gpt2-prefix.json"); // puts a space in front of a text: "a,Heat" and "Heat" differ
+    assert_int_equal(w.made.seams, 0); // but the separator is seen in front of an item
+    compile_and_open(
+        &w,
+        "prompt: 'x {history} y'\nitem: '{title}'\nseparator: ''\nanswer:\n  kind: text\n"
+        "  end: <|end|>\n",
+        "gpt2-prefix.json");
+    assert_in_range(w.made.seams, 1, ROWS);
+    assert_string_equal(w.made.first_seam, "4000");
+    close_world(&w);
+}
+
 // ---- answers ----
 
 static void encode(world *w, const char *text, nj_buffer *ids)
 {
     nj_error err = {0};
-    nj_tokenizer *tokenizer = NULL;
     nj_buffer_clear(ids);
-    assert_ok(nj_tokenizer_open(w->source.tokenizer_path, &tokenizer, &err), &err);
-    assert_ok(nj_tokenizer_encode(tokenizer, nj_slice_from(text), false, ids, &err), &err);
-    nj_tokenizer_close(&tokenizer);
+    assert_ok(nj_tokenizer_encode(w->whole, nj_slice_from(text), false, ids, &err), &err);
 }
 
 // The items that are answered by the tokens of `text` behind those of `seen`, as "1 8".
@@ -448,16 +472,12 @@ static void words_begin_where_sentencepiece_marks_them(void **state)
                      "t5-old.json");
     write_tokens(&w, &two, tokens, words, &written);
     uint32_t word = 0;
-    nj_error err = {0};
-    nj_tokenizer *tokenizer = NULL;
-    assert_ok(nj_tokenizer_open(w.source.tokenizer_path, &tokenizer, &err), &err);
     for (uint32_t i = 0; i + 1 < written.count; i++) {
-        word += nj_tokenizer_begins_word(tokenizer, tokens[i]);
+        word += nj_tokenizer_begins_word(w.whole, tokens[i]);
         assert_int_equal(words[i], word);
     }
     assert_int_equal(word, 6); // user_u : 4074 -> 4000 ?
     assert_int_equal(words[written.count - 1], 0);
-    nj_tokenizer_close(&tokenizer);
     close_world(&w);
 }
 
@@ -471,6 +491,7 @@ static void a_prompt_of_sids_alone_is_a_template(void **state)
     assert_ok(compile(&w, "prompt: 'seen {history} next'\nitem: '{sid}'\nseparator: ''\n",
                       "gpt2.json", &err),
               &err);
+    open_whole(&w);
     assert_true(w.made.is_template);
     assert_int_equal(w.made.prompt.size, 0);
     assert_int_equal(w.made.template.between_count, 0);
@@ -623,6 +644,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_SANDBOX(a_prompt_has_the_ids_of_its_whole_text),
+        IN_SANDBOX(items_that_a_separator_without_spaces_changes_are_counted),
         IN_SANDBOX(answers_are_the_ids_of_their_texts_and_equal_ones_are_counted),
         IN_SANDBOX(a_list_has_the_tokens_of_its_whole_text),
         IN_SANDBOX(the_end_of_answers_is_found_or_asked_for),
