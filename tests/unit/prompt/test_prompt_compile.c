@@ -81,6 +81,7 @@ static const rendering renderings[] = {
     {"User: {text}\nList:\n{candidates}\nAnswer: ", "\n", "@ by 5"},
     {"x {text} {history}", " ", "@"},
     {"{user}: {text} {history}.", ", ", "@"},
+    {"-> {candidates}  {text} [  {history}   so", "  ", "@"},
 };
 
 static void write_yaml(const rendering *r, const char *tokenizer, char *out)
@@ -154,6 +155,33 @@ static void items_that_a_separator_without_spaces_changes_are_counted(void **sta
     close_world(&w);
 }
 
+// Of a token that lies across two items, nothing is lost.
+static void a_seam_keeps_the_text(void **state)
+{
+    static const uint32_t rows[] = {0, 3, 9};
+    const nj_request request = {.user = {"u", 1}, .items = rows, .item_count = 3};
+    const rendering r = {"x {history} y", "o", "me@"};
+    world w;
+    nj_error err = {0};
+    uint32_t tokens[TEXT_MAX];
+    char text[TEXT_MAX];
+    nj_prompt_written written = {0};
+    nj_buffer said;
+    make_world(&w, state);
+    nj_buffer_init(&said, 1u << 20);
+    compile_and_open(&w,
+                     "prompt: 'x {history} y'\nitem: 'me{title}'\nseparator: 'o'\nanswer:\n  kind: "
+                     "text\n  end: <|end|>\n",
+                     "gpt2.json");
+    assert_int_equal(w.made.seams, ROWS); // "ome" is one token
+    write_tokens(&w, &request, tokens, NULL, &written);
+    assert_ok(nj_tokenizer_decode(w.whole, tokens, written.count, &said, &err), &err);
+    render(&r, &request, text);
+    assert_true(nj_slice_equal(nj_buffer_slice(&said), nj_slice_from(text)));
+    nj_buffer_fini(&said);
+    close_world(&w);
+}
+
 // ---- vectors, semantic IDs, words, ids made elsewhere ----
 
 static const uint32_t row_two[] = {2, 0};
@@ -161,32 +189,41 @@ static const nj_request two = {.user = {"u", 1}, .items = row_two, .item_count =
 
 static void vectors_and_sids_cut_the_text(void **state)
 {
+    static const char *const parts[] = {"x D\xc3\xa9j\xc3\xa0 Vu! ", ", Toy Story (1995) ", ". y"};
+    static const char *const kinds[] = {"gpt2.json",
+                                        "llama2-old.json"}; // the second marks what is behind a cut
     world w;
+    nj_error err = {0};
     uint32_t tokens[TEXT_MAX];
     nj_prompt_written written = {0};
     nj_buffer ids;
     make_world(&w, state);
     w.model.has_vectors = true;
     nj_buffer_init(&ids, 1u << 20);
-    compile_and_open(&w,
-                     "prompt: 'x {history}. y'\nitem: '{title} {vector}{sid}'\nspecial: false\n"
-                     "answer:\n  kind: sid\n",
-                     "gpt2.json");
-    write_tokens(&w, &two, tokens, NULL, &written);
-    size_t at = 0;
-    static const char *const parts[] = {"x D\xc3\xa9j\xc3\xa0 Vu! ", ", Toy Story (1995) ", ". y"};
-    for (size_t i = 0; i < 3; i++) {
-        encode(&w, parts[i], &ids);
-        assert_memory_equal(tokens + at, ids.bytes, ids.size);
-        at += ids.size / sizeof(uint32_t);
-        if (i < 2) {
-            assert_int_equal(tokens[at++], NJ_PROMPT_VECTOR | row_two[i]);
-            assert_int_equal(tokens[at++], 30000);
-            assert_int_equal(tokens[at++], 30100 + row_two[i]);
+    for (size_t k = 0; k < 2; k++) {
+        size_t at = 0;
+        compile_and_open(&w,
+                         "prompt: 'x {history}. y'\nitem: '{title} {vector}{sid}'\nspecial: false\n"
+                         "answer:\n  kind: sid\n",
+                         kinds[k]);
+        write_tokens(&w, &two, tokens, NULL, &written);
+        for (size_t i = 0; i < 3; i++) {
+            const nj_slice part = nj_slice_from(parts[i]);
+            nj_buffer_clear(&ids);
+            assert_ok(i == 0 ? nj_tokenizer_encode(w.whole, part, false, &ids, &err)
+                             : nj_tokenizer_encode_behind(w.whole, part, &ids, &err),
+                      &err);
+            assert_memory_equal(tokens + at, ids.bytes, ids.size);
+            at += ids.size / sizeof(uint32_t);
+            if (i < 2) {
+                assert_int_equal(tokens[at++], NJ_PROMPT_VECTOR | row_two[i]);
+                assert_int_equal(tokens[at++], 30000);
+                assert_int_equal(tokens[at++], 30100 + row_two[i]);
+            }
         }
+        assert_int_equal(written.count, at);
+        assert_int_equal(w.made.seams, 0);
     }
-    assert_int_equal(written.count, at);
-    assert_int_equal(w.made.seams, 0);
     nj_buffer_fini(&ids);
     close_world(&w);
 }
@@ -288,6 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_SANDBOX(a_prompt_has_the_ids_of_its_whole_text),
         IN_SANDBOX(items_that_a_separator_without_spaces_changes_are_counted),
+        IN_SANDBOX(a_seam_keeps_the_text),
         IN_SANDBOX(vectors_and_sids_cut_the_text),
         IN_SANDBOX(words_begin_where_sentencepiece_marks_them),
         IN_SANDBOX(a_prompt_of_sids_alone_is_a_template),
