@@ -126,14 +126,11 @@ def allowed(case, strings, user, tokens):
     if len(separator) > 1 and tokens and tokens[-1] == separator[0]:
         return [separator[1]]
     pieces, piece = split_list(tokens, separator)
-    for string in pieces:
-        if string not in left:  # a copy of a beam that went on where it may not
-            return []
-        left.remove(string)
+    left = [s for s in left if s not in pieces]
     going, ends = next_of_item(left, piece)
     if ends:
         going.add(EOS)
-        if len(pieces) + 1 < case["wanted"] and len(left) > 1:
+        if len(pieces) + 1 < case["wanted"] and any(s != piece for s in left):
             going.add(separator[0])
     return sorted(going)
 
@@ -193,10 +190,10 @@ def expect(model, case, strings, user):
         pairs = [(row, score) for score, tokens, ended in found if ended for row in rows if strings[row] == tokens]
         return {"items": [row for row, _ in pairs], "scores": [score for _, score in pairs]}
     pieces, piece = split_list(tokens, case["separator"])
-    said = []
-    for string in pieces + [piece]:  # equal strings: the next item; a cut piece may be none
-        said += [row for row in rows if strings[row] == string and row not in said][:1]
-    return {"score": score, "ended": ended, "items": said}
+    if piece not in pieces:  # the beginning of a longer one that was cut
+        pieces.append(piece)
+    said = [row for string in pieces for row in rows if strings[row] == string]
+    return {"score": score, "ended": ended, "items": said[:case["wanted"]]}
 
 
 def expect_all(model, case, strings):

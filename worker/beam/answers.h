@@ -2,11 +2,11 @@
 // callbacks are those of beam.h.
 //
 //   items  one item, whose string is in a token trie, then the end token           LLaRA's titles, P5's ids in words, atomic ids
-//   list   items of the trie with a separator between, none twice, at most `wanted`; behind each the end token may come   P5's top-k answers
-//   text   any tokens, until the end token or tokens_max                           ratings, explanations, summaries
+//   list   strings of items with a separator between, none twice, at most `wanted`; behind each the end token may come   P5's top-k answers
+//   text   any tokens, until the end token or tokens_max                         ratings, explanations, summaries
 //
-// Equal strings are one answer for several items: all of them, in catalogue order; in a list the string may be said once for each, and means
-// the next. Where a list reads in two ways, because a separator's first token also goes on with an item, each reading is a beam of its own.
+// A string that several items have answers with all of them, in catalogue order. Where a list reads in two ways, because a separator's first
+// token also goes on with an item, each reading is a beam of its own.
 //
 // The law is Transformers' generate with num_beams = W, one sequence a user and prefix_allowed_tokens_fn: scores are log-softmax over all
 // V tokens and the ban comes after; of the 2 W best continuations of a step those of the first W that end are finished, W of the others go
@@ -34,15 +34,14 @@ typedef enum {
 typedef struct {
     nj_answer_kind kind;
     uint32_t W;          // beams kept a user; 1 is the greedy search
-    uint32_t wanted;     // items that a user gets at the most; text: 1
+    uint32_t wanted;     // items that a user gets at the most, and strings that a list has; text: 1
     uint32_t tokens_max; // that an answer has, its end token included; at most NJ_ANSWER_TOKENS_MAX
     uint32_t start_token; // what the decoder begins with
     uint32_t end_token;   // below V
     float length_penalty; // finite; 0: sums are compared
     nj_answer_stop stop;
     float temperature; // divides the logits before the log-softmax; 1 = off
-    bool
-        renormalise; // scores are normalised over the allowed continuations: of a text all V anyway
+    bool renormalise;  // scores are normalised over what may follow; in a text that is all V
     const uint32_t *separator; // [separator_count] between the items of a list; borrowed
     uint32_t separator_count;
 } nj_answer_config;

@@ -148,40 +148,15 @@ void nj_answer_finish(answering *s, uint32_t user)
 
 // ---- answers ----
 
-static void give_row(nj_answer *answer, uint32_t row, float score)
+static void give_node(const answering *s, uint32_t user, uint32_t node, float score)
 {
-    answer->items[answer->count] = row;
-    answer->scores[answer->count++] = score;
-}
-
-// All items of each string, in catalogue order.
-static void give_items(const answering *s, uint32_t user, nj_answer *answer)
-{
-    const finished *f = &s->finished[user];
-    for (uint32_t i = 0; i < f->count && answer->count < s->config->wanted; i++) {
-        const hypothesis *h = &f->list[i];
-        uint32_t row = 0;
-        for (uint32_t place = 0; answer->count < s->config->wanted; place++) {
-            row = nj_answer_row_at(s, &s->allowances[user], h->node, place);
-            if (row == NJ_TOKEN_TRIE_NONE) {
-                break;
-            }
-            give_row(answer, row, h->score);
+    nj_answer *answer = &s->answers[user];
+    const nj_token_trie_range items = nj_token_trie_items(s->trie, node);
+    for (uint32_t i = items.first; i < items.end && answer->count < s->config->wanted; i++) {
+        if (nj_answer_has_row(&s->allowances[user], s->trie->items[i])) {
+            answer->items[answer->count] = s->trie->items[i];
+            answer->scores[answer->count++] = score;
         }
-    }
-}
-
-// A string that is said again means its next item.
-static void give_list(const answering *s, uint32_t user, nj_answer *answer)
-{
-    const finished *f = &s->finished[user];
-    for (uint32_t i = 0; i < f->said_count; i++) {
-        uint32_t times = 0;
-        for (uint32_t before = 0; before < i; before++) {
-            times += f->said[before].node == f->said[i].node;
-        }
-        give_row(answer, nj_answer_row_at(s, &s->allowances[user], f->said[i].node, times),
-                 f->said[i].score);
     }
 }
 
@@ -199,8 +174,12 @@ void nj_answer_give(answering *s, uint32_t user)
         answer->tokens = f->tokens;
         answer->token_count = f->token_count;
     } else if (s->config->kind == NJ_ANSWER_LIST) {
-        give_list(s, user, answer);
+        for (uint32_t i = 0; i < f->said_count; i++) {
+            give_node(s, user, f->said[i].node, f->said[i].score);
+        }
     } else {
-        give_items(s, user, answer);
+        for (uint32_t i = 0; i < f->count; i++) {
+            give_node(s, user, f->list[i].node, f->list[i].score);
+        }
     }
 }

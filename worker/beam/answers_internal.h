@@ -117,10 +117,10 @@ size_t nj_answer_nodes_max(const nj_token_trie *trie, size_t count);
 void nj_answer_allow(const answering *s, const nj_answer_user *rules, uint32_t *rows,
                      uint32_t *nodes, allowance *out);
 
-/// The row in this place, from 0, among those at a node that the user may get; NJ_TOKEN_TRIE_NONE behind the last.
-uint32_t nj_answer_row_at(const answering *s, const allowance *user, uint32_t node, uint32_t place);
+/// True when the user may get a row.
+bool nj_answer_has_row(const allowance *user, uint32_t row);
 
-/// True when more rows that the user may get end at the node than it was said times among the `said_count`.
+/// True when some item's string ends at the node that the user may get and that is not among the `said_count` said.
 bool nj_answer_may_say(const answering *s, const allowance *user, const said_item *said,
                        uint32_t said_count, uint32_t node);
 

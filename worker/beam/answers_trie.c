@@ -19,31 +19,27 @@ static bool is_open_row(const nj_answer_user *rules, uint32_t row)
            !nj_numbers_has(rules->excluded, rules->excluded_count, row);
 }
 
-static bool has_row(const allowance *user, uint32_t row)
+bool nj_answer_has_row(const allowance *user, uint32_t row)
 {
     return user->is_listed ? nj_numbers_has(user->rows, user->row_count, row)
                            : is_open_row(user->rules, row);
 }
 
-uint32_t nj_answer_row_at(const answering *s, const allowance *user, uint32_t node, uint32_t place)
-{
-    const nj_token_trie_range items = nj_token_trie_items(s->trie, node);
-    for (uint32_t i = items.first; i < items.end; i++) {
-        if (has_row(user, s->trie->items[i]) && place-- == 0) {
-            return s->trie->items[i];
-        }
-    }
-    return NJ_TOKEN_TRIE_NONE;
-}
-
 bool nj_answer_may_say(const answering *s, const allowance *user, const said_item *said,
                        uint32_t said_count, uint32_t node)
 {
-    uint32_t times = 0;
+    const nj_token_trie_range items = nj_token_trie_items(s->trie, node);
     for (uint32_t i = 0; i < said_count; i++) {
-        times += said[i].node == node;
+        if (said[i].node == node) {
+            return false;
+        }
     }
-    return nj_answer_row_at(s, user, node, times) != NJ_TOKEN_TRIE_NONE;
+    for (uint32_t i = items.first; i < items.end; i++) {
+        if (nj_answer_has_row(user, s->trie->items[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool may_enter(const allowance *user, uint32_t node)

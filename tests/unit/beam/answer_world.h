@@ -177,24 +177,17 @@ static inline pieces cut(const nj_answer_config *config, const path *p)
     return cuts;
 }
 
-static inline bool is_string(const world *w, uint32_t row, const uint32_t *tokens, uint32_t count)
+// True when the row's string is that of an earlier piece, or of the last too.
+static inline bool is_said(const world *w, const path *p, const pieces *cuts, uint32_t row,
+                           uint32_t piece_count)
 {
-    return string_size(w, row) == count && row_begins(w, row, tokens, count);
-}
-
-// The first row that a piece means and that is not in `said`, which it then is; ROWS: none.
-static inline uint32_t say_piece(const world *w, const nj_answer_user *user, const path *p,
-                                 const pieces *cuts, uint32_t piece, bool said[ROWS])
-{
-    for (uint32_t row = 0; row < w->row_count; row++) {
-        if (has_row(user, row) && !said[row] &&
-            is_string(w, row, p->tokens + cuts->first[piece],
-                      cuts->end[piece] - cuts->first[piece])) {
-            said[row] = true;
-            return row;
+    for (uint32_t i = 0; i < piece_count; i++) {
+        const uint32_t size = cuts->end[i] - cuts->first[i];
+        if (string_size(w, row) == size && row_begins(w, row, p->tokens + cuts->first[i], size)) {
+            return true;
         }
     }
-    return ROWS;
+    return false;
 }
 
 // The tokens that may follow, as bits.
@@ -210,22 +203,25 @@ static inline uint32_t find_allowed(const world *w, const nj_answer_config *conf
     if (cuts.separator_said > 0) {
         return 1u << config->separator[cuts.separator_said];
     }
-    bool said[ROWS] = {false};
-    for (uint32_t piece = 0; piece < last; piece++) {
-        assert_true(say_piece(w, user, p, &cuts, piece, said) < ROWS);
-    }
     uint32_t allowed = 0;
-    uint32_t left = 0;
+    bool ends = false; // the last piece is an item that may be said
+    bool more = false; // something is left when it is
     for (uint32_t row = 0; row < w->row_count; row++) {
-        const bool is_left = has_row(user, row) && !said[row];
-        left += is_left;
-        if (is_left && row_begins(w, row, p->tokens + cuts.first[last], size)) {
-            allowed |= 1u << (string_size(w, row) == size ? config->end_token
-                                                          : w->tokens[w->offset[row] + size]);
+        if (!has_row(user, row) || is_said(w, p, &cuts, row, last)) {
+            continue;
+        }
+        const bool begins = row_begins(w, row, p->tokens + cuts.first[last], size);
+        const bool is_whole = begins && string_size(w, row) == size;
+        ends = ends || is_whole;
+        more = more || !is_whole;
+        if (begins && !is_whole) {
+            allowed |= 1u << w->tokens[w->offset[row] + size];
         }
     }
-    const bool ends = (allowed >> config->end_token & 1) != 0;
-    if (ends && left > 1 && config->kind == NJ_ANSWER_LIST && cuts.count < config->wanted) {
+    if (ends) {
+        allowed |= 1u << config->end_token;
+    }
+    if (ends && more && config->kind == NJ_ANSWER_LIST && cuts.count < config->wanted) {
         allowed |= 1u << config->separator[0];
     }
     return allowed;
