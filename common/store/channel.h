@@ -26,7 +26,8 @@ typedef struct {
 } nj_store_channel;
 
 typedef struct {
-    nj_store_channel entries[NJ_STORE_CHANNELS_MAX]; // "current" first if it names anything, then by name
+    nj_store_channel
+        entries[NJ_STORE_CHANNELS_MAX]; // "current" first if it names anything, then by name
     size_t count;
 } nj_store_channels;
 

@@ -59,9 +59,8 @@ nj_status nj_store_hold_alone(const char *store_dir, const nj_store_name *name, 
     }
     nj_store_hold hold = {.fd = open(path.text, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (hold.fd < 0) {
-        return errno == ENOENT
-                   ? NJ_OK
-                   : nj_fail_errno(err, NJ_IO, errno, "%s: cannot open", path.text);
+        return errno == ENOENT ? NJ_OK
+                               : nj_fail_errno(err, NJ_IO, errno, "%s: cannot open", path.text);
     }
     if (flock(hold.fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         nj_store_hold_release(&hold);

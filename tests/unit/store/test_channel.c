@@ -30,7 +30,8 @@ static void pack_all(void **state, packed *out)
 static void publish(void **state, const char *channel, const nj_store_name *name)
 {
     nj_error err = {0};
-    assert_ok(nj_store_channel_publish(store_path(state), channel, name->text, NULL, 0, &err), &err);
+    assert_ok(nj_store_channel_publish(store_path(state), channel, name->text, NULL, 0, &err),
+              &err);
 }
 
 static void expect(void **state, const char *channel, const nj_store_name *name)
@@ -61,9 +62,9 @@ static void a_channel_changes_without_current_and_back_along_its_own_history(voi
                   &err);
         expect(state, "canary", &all.names[i]);
     }
-    assert_refused(nj_store_channel_rollback_find(store_path(state), "canary", NJ_STORE_LOOK_QUICK,
-                                                  &to, &err),
-                   NJ_NOT_FOUND, &err, "canary.history");
+    assert_refused(
+        nj_store_channel_rollback_find(store_path(state), "canary", NJ_STORE_LOOK_QUICK, &to, &err),
+        NJ_NOT_FOUND, &err, "canary.history");
     assert_refused(nj_store_rollback_find(store_path(state), &to, &err), NJ_NOT_FOUND, &err,
                    "HISTORY");
     expect(state, NULL, &all.names[0]);
@@ -92,13 +93,13 @@ static void names_that_are_none_and_channels_that_are_not_there_change_nothing(v
     nj_error err = {0};
     nj_store_name name;
     packed all;
-    static const char *const BAD[] = {"", "Canary", "1a", "../x", "a.b", "-a", "a/b",
-                                      "a23456789012345678901234567890123"};
+    static const char *const BAD[] = {"",    "Canary", "1a",  "../x",
+                                      "a.b", "-a",     "a/b", "a23456789012345678901234567890123"};
     pack_all(state, &all);
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
-        assert_refused(nj_store_channel_publish(store_path(state), BAD[i], all.names[0].text, NULL,
-                                                0, &err),
-                       NJ_INPUT, &err, "no channel's name");
+        assert_refused(
+            nj_store_channel_publish(store_path(state), BAD[i], all.names[0].text, NULL, 0, &err),
+            NJ_INPUT, &err, "no channel's name");
         assert_refused(nj_store_channel_read(store_path(state), BAD[i], &name, &err), NJ_INPUT,
                        &err, "no channel's name");
     }
@@ -197,8 +198,8 @@ static void a_scrubbed_generation_is_never_named_again(void **state)
     }
     int size = snprintf(text, sizeof text, "%s\n", all.names[1].text);
     sandbox_write(state, "store/SCRUBBED", text, (size_t)size);
-    assert_refused(nj_store_publish(store_path(state), all.names[1].text, NULL, 0, &err), NJ_REFUSED,
-                   &err, "SCRUBBED names it");
+    assert_refused(nj_store_publish(store_path(state), all.names[1].text, NULL, 0, &err),
+                   NJ_REFUSED, &err, "SCRUBBED names it");
     assert_refused(nj_store_rollback(store_path(state), all.names[1].text, 0, &err), NJ_REFUSED,
                    &err, "SCRUBBED names it");
     expect(state, NULL, &all.names[2]);
@@ -225,9 +226,11 @@ static void every_generation_says_the_id_of_its_store_and_how_long_it_is_good(vo
     assert_string_equal(other.text, id.text);
     assert_ok(nj_store_id_adopt(store_path(state), &id, &err), &err);
     other.text[25] = other.text[25] == '0' ? '1' : '0';
-    assert_refused(nj_store_id_adopt(store_path(state), &other, &err), NJ_REFUSED, &err, other.text);
+    assert_refused(nj_store_id_adopt(store_path(state), &other, &err), NJ_REFUSED, &err,
+                   other.text);
     sandbox_write(state, "store/ID", "x\n", 2);
-    assert_refused(nj_store_id_read(store_path(state), &id, &err), NJ_REFUSED, &err, "no store's id");
+    assert_refused(nj_store_id_read(store_path(state), &id, &err), NJ_REFUSED, &err,
+                   "no store's id");
 }
 
 static void a_generation_is_held_while_a_reader_is_open(void **state)
