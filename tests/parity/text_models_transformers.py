@@ -213,6 +213,11 @@ def run_case(folder, seed):
     kind = dice.choice(["item", "item", "list", "text", "sid"])
     sids, made, size = None, None, tokens.size
     keys = make_prompt(dice, vectors, kind)
+    shown = (keys["item"] if "{history}" in keys["prompt"] else "") + (
+        keys.get("candidate", keys["item"]) if "{candidates}" in keys["prompt"] else "")
+    vectors = "{vector}" in shown
+    if not vectors:
+        keys["item"] = keys["item"].replace("{vector}", "").strip() or "{id}"
     if dice.random() < 0.5 and kind != "sid":
         keys["answer"]["end"] = end_text
     with open(f"{at}/prompt.yaml", "w", encoding="utf-8") as file:
@@ -220,9 +225,6 @@ def run_case(folder, seed):
     users = make_users(dice, names, keys)
     reference.save_users(f"{at}/users.jsonl", {user["user"]: user for user in users}.values())
     end = tokens.id_of(end_text)
-    shown = (keys["item"] if "{history}" in keys["prompt"] else "") + (
-        keys.get("candidate", keys["item"]) if "{candidates}" in keys["prompt"] else "")
-    vectors = "{vector}" in shown
     if kind == "sid":
         sids, size = make_sids(dice, at, names, tokens.size)
     elif not vectors and dice.random() < 0.2:
@@ -238,7 +240,7 @@ def run_case(folder, seed):
     for user in {user["user"]: user for user in users}.values():
         try:
             answer, _ = reference.answer(model, prompt, user, W, keep_history=kind == "sid")
-        except reference.Copies:
+        except reference.Unclear:
             answer = None
         expected.append(answer)
         if answer is None:
@@ -249,7 +251,7 @@ def run_case(folder, seed):
     said = nightjar("bundle", "pack", "--model", f"{at}/model", "--prompt", f"{at}/prompt.yaml", "--tokenizer", path, "--items", f"{at}/items.tsv",
                     *options, "--out", f"{at}/b.njb")
     lines = nightjar("decode", "--bundle", f"{at}/b.njb", "--users", f"{at}/users.jsonl", "--beam", str(W), "--top", str(top),
-                     *(["--keep-history"] if kind == "sid" else [])).splitlines()  # which its search leaves out afterwards
+                     *(["--keep-history"] if kind == "sid" else [])).rstrip("\n").split("\n")  # which its search leaves out afterwards
     assert len(lines) == len(expected), f"{len(lines)} rows for {len(expected)} users"
     asked = [(line, answer) for line, answer in zip(lines, expected) if answer is not None]
     for line, answer in asked:
