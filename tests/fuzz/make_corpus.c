@@ -469,7 +469,8 @@ static void make_token_trie(void)
 // ---- prompts, as fuzz_prompt.c takes them: sections as parts, three rows ----
 
 #define PROMPT_TOKENIZER                                                                           \
-    "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 97, \"t\": 116, \"u\": 117, \"1\": 49, \"?\": 63}, "      \
+    "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 97, \"t\": 116, \"u\": 117, \"1\": 49, "   \
+    "\"?\": 63}, "                                                                                 \
     "\"merges\": [], \"unk_token\": \"?\"}, \"decoder\": {\"type\": \"Fuse\"}}"
 
 static void save_prompt(const char *name, const nj_prompt *prompt)
@@ -504,39 +505,38 @@ static void make_prompts(void)
     static const uint64_t offset[] = {0, 2, 3, 5, 6, 7, 9};
     static const uint32_t marked[] = {1 | NJ_PROMPT_WORD, 2, 3, NJ_PROMPT_VECTOR | 1, 5};
     static const uint64_t few[] = {0, 2, 4, 5};
-    const nj_prompt plain = {.piece_count = 2,
-                             .pieces = {{.kind = NJ_PIECE_TOKENS, .tokens = tokens, .count = 3},
-                                        {.kind = NJ_PIECE_HISTORY,
-                                         .tokens = tokens,
-                                         .count = 1,
-                                         .forms = {1, 0, 0, 1}}},
-                             .row_count = 3,
-                             .form_count = 2,
-                             .tokens = tokens,
-                             .offset = offset,
-                             .end = tokens,
-                             .end_count = 1,
-                             .needs_history = true,
-                             .tokens_max = 20,
-                             .answer = NJ_SAYS_ITEM,
-                             .length_penalty = 1};
-    const nj_prompt free_text = {.piece_count = 3,
-                           .pieces = {{.kind = NJ_PIECE_USER, .left = nj_slice_from("a"), .skip = 1},
-                                      {.kind = NJ_PIECE_CANDIDATES},
-                                      {.kind = NJ_PIECE_TEXT, .right = nj_slice_from("t?")}},
-                           .row_count = 3,
-                           .form_count = 1,
-                           .tokens = marked,
-                           .offset = few,
-                           .counts_words = true,
-                           .has_vectors = true,
-                           .needs_user = true,
-                           .needs_text = true,
-                           .needs_candidates = true,
-                           .tokens_max = 40,
-                           .answer = NJ_SAYS_TEXT,
-                           .end_token = 9,
-                           .answer_tokens_max = 8};
+    const nj_prompt plain = {
+        .piece_count = 2,
+        .pieces = {{.kind = NJ_PIECE_TOKENS, .tokens = tokens, .count = 3},
+                   {.kind = NJ_PIECE_HISTORY, .tokens = tokens, .count = 1, .forms = {1, 0, 0, 1}}},
+        .row_count = 3,
+        .form_count = 2,
+        .tokens = tokens,
+        .offset = offset,
+        .end = tokens,
+        .end_count = 1,
+        .needs_history = true,
+        .tokens_max = 20,
+        .answer = NJ_SAYS_ITEM,
+        .length_penalty = 1};
+    const nj_prompt free_text = {
+        .piece_count = 3,
+        .pieces = {{.kind = NJ_PIECE_USER, .left = nj_slice_from("a"), .skip = 1},
+                   {.kind = NJ_PIECE_CANDIDATES},
+                   {.kind = NJ_PIECE_TEXT, .right = nj_slice_from("t?")}},
+        .row_count = 3,
+        .form_count = 1,
+        .tokens = marked,
+        .offset = few,
+        .counts_words = true,
+        .has_vectors = true,
+        .needs_user = true,
+        .needs_text = true,
+        .needs_candidates = true,
+        .tokens_max = 40,
+        .answer = NJ_SAYS_TEXT,
+        .end_token = 9,
+        .answer_tokens_max = 8};
     save_prompt("history", &plain);
     save_prompt("text", &free_text);
 }
