@@ -66,7 +66,7 @@ void nj_prompt_sections_fini(nj_prompt_sections *made);
 ///         context (both numbers); the tokenizer has more tokens than the model (both numbers); NJ_INPUT: the texts, an item without a
 ///         text that is asked for, an item without tokens; NJ_NOT_FOUND, NJ_IO, NJ_NO_MEMORY
 /// Owns    *out is yours: nj_prompt_sections_fini; on failure it holds nothing
-/// Proof   tests/unit/prompt/test_prompt_compile.c
+/// Proof   tests/unit/prompt/test_prompt_compile.c, test_prompt_answers.c
 NJ_CHECKED nj_status nj_prompt_compile(const nj_prompt_source *source, const nj_prompt_model *model,
                                        const nj_idlist *items, const nj_sids *sids,
                                        const uint32_t *level_token_base, nj_prompt_sections *out,

@@ -16,13 +16,12 @@ static bool is_white(char c)
     return strchr(" \t\r\n", c) != NULL && c != '\0';
 }
 
-// In front of a space with no white space before it and no space behind it. In front of a text of its own, what a place holds ends with a
+// In front of a space, or a run of them, with no other white space before it. In front of a text of its own, what a place holds ends with a
 // letter or a sign.
 static bool may_cut(nj_slice text, size_t at, before what)
 {
     const bool is_behind_word = at > 0 ? !is_white(text.bytes[at - 1]) : what == BEFORE_TEXT;
-    return text.bytes[at] == ' ' && is_behind_word &&
-           (at + 1 == text.size || text.bytes[at + 1] != ' ');
+    return text.bytes[at] == ' ' && is_behind_word;
 }
 
 static cuts find_cuts(nj_slice text, before what)

@@ -86,7 +86,7 @@ def make_users(dice, names, keys):
             user["candidates"] = dice.sample(names, min(len(names), dice.randint(1, 30)))
         if "{text}" in keys["prompt"]:
             user["text"] = " ".join(dice.choices(WORDS + ["  ", "\n", "!", "🙂", "<s>"], k=dice.randint(1, 12)))
-        if dice.random() < 0.2:
+        if dice.random() < 0.2 and keys["answer"]["kind"] != "sid":
             user["exclude"] = dice.choices(names, k=2)
         users.append(user)
     return users
@@ -220,6 +220,9 @@ def run_case(folder, seed):
     users = make_users(dice, names, keys)
     reference.save_users(f"{at}/users.jsonl", {user["user"]: user for user in users}.values())
     end = tokens.id_of(end_text)
+    shown = (keys["item"] if "{history}" in keys["prompt"] else "") + (
+        keys.get("candidate", keys["item"]) if "{candidates}" in keys["prompt"] else "")
+    vectors = "{vector}" in shown
     if kind == "sid":
         sids, size = make_sids(dice, at, names, tokens.size)
     elif not vectors and dice.random() < 0.2:
@@ -234,18 +237,19 @@ def run_case(folder, seed):
     expected, top = [], W
     for user in {user["user"]: user for user in users}.values():
         try:
-            answer, _ = reference.answer(model, prompt, user, W)
+            answer, _ = reference.answer(model, prompt, user, W, keep_history=kind == "sid")
         except reference.Copies:
             answer = None
         expected.append(answer)
         if answer is None:
             continue
-        if kind in ("item", "sid") and len(answer["items"]) < len(prompt.allowed_rows(user)):
+        if kind in ("item", "sid") and len(answer["items"]) < len(prompt.allowed_rows(user, kind == "sid")):
             top = max(1, min(top, len(answer["items"])))
     top = keys["answer"].get("count", 1) if kind == "list" else top
     said = nightjar("bundle", "pack", "--model", f"{at}/model", "--prompt", f"{at}/prompt.yaml", "--tokenizer", path, "--items", f"{at}/items.tsv",
                     *options, "--out", f"{at}/b.njb")
-    lines = nightjar("decode", "--bundle", f"{at}/b.njb", "--users", f"{at}/users.jsonl", "--beam", str(W), "--top", str(top)).splitlines()
+    lines = nightjar("decode", "--bundle", f"{at}/b.njb", "--users", f"{at}/users.jsonl", "--beam", str(W), "--top", str(top),
+                     *(["--keep-history"] if kind == "sid" else [])).splitlines()  # which its search leaves out afterwards
     assert len(lines) == len(expected), f"{len(lines)} rows for {len(expected)} users"
     asked = [(line, answer) for line, answer in zip(lines, expected) if answer is not None]
     for line, answer in asked:
