@@ -25,8 +25,8 @@
 #define NJ_PROMPT_VECTOR 0x80000000u // with a catalogue row: that item's vector stands here
 #define NJ_PROMPT_WORD 0x40000000u   // in stored pieces and strings: the token begins a word
 #define NJ_PROMPT_PIECES_MAX 64
-#define NJ_PROMPT_TOKENS_MAX 65536       // of all pieces that users share
-#define NJ_PROMPT_TEXT_BYTES_MAX 16384   // of a user's own text
+#define NJ_PROMPT_TOKENS_MAX 65536 // of all pieces that users share
+#define NJ_PROMPT_TEXT_BYTES_MAX NJ_REQUEST_TEXT_BYTES_MAX
 #define NJ_PROMPT_FORMS_MAX 8            // of an item
 #define NJ_PROMPT_STRING_TOKENS_MAX 4096 // of an item in one form
 #define NJ_PROMPT_ANSWER_TOKENS_MAX 1024

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "common/base/checked.h"
+#include "common/base/clock.h"
 #include "common/catalogue/view.h"
 #include "common/prompt/prompt_compiler.h"
 
@@ -339,6 +340,11 @@ static nj_status pack_sections(nj_prompt_compiler *c)
                : NJ_OK;
 }
 
+void nj_prompt_compile_tick(nj_prompt_compiler *c)
+{
+    nj_progress_update(&c->progress, ++c->done, nj_clock_mono_ns());
+}
+
 static nj_status make_sections(nj_prompt_compiler *c)
 {
     static nj_status (*const steps[])(nj_prompt_compiler *) = {
@@ -355,6 +361,7 @@ static nj_status make_sections(nj_prompt_compiler *c)
     for (size_t i = 0; status == NJ_OK && i < sizeof steps / sizeof steps[0]; i++) {
         status = steps[i](c);
     }
+    nj_progress_finish(&c->progress);
     return status;
 }
 

@@ -162,6 +162,7 @@ static nj_status add_answers(nj_prompt_compiler *c)
     nj_status status = nj_buffer_append(&c->answer_offset, &zero, sizeof zero);
     for (size_t row = 0; status == NJ_OK && row < c->items->count; row++) {
         status = add_answer(c, (uint32_t)row);
+        nj_prompt_compile_tick(c);
     }
     return status;
 }

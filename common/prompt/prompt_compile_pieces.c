@@ -1,6 +1,7 @@
 // prompt_compile_pieces.c - the pieces of a prompt, and the strings of items in their forms.
 #include <inttypes.h>
 
+#include "common/base/clock.h"
 #include "common/prompt/prompt_compiler.h"
 
 static nj_status fail_memory(const nj_prompt_compiler *c)
@@ -243,10 +244,15 @@ static nj_status add_string(nj_prompt_compiler *c, const nj_prompt_form *form, u
 nj_status nj_prompt_compile_strings(nj_prompt_compiler *c)
 {
     const uint64_t zero = 0;
+    const bool has_answers = c->spec.answer == NJ_SAYS_ITEM || c->spec.answer == NJ_SAYS_LIST;
+    const uint64_t of_item = (uint64_t)c->layout.form_count + has_answers + 1;
     nj_status status = nj_buffer_append(&c->string_offset, &zero, sizeof zero);
+    nj_progress_start(&c->progress, "strings of items", of_item * c->items->count, 0, false,
+                      nj_clock_mono_ns());
     for (uint32_t f = 0; status == NJ_OK && f < c->layout.form_count; f++) {
         for (size_t row = 0; status == NJ_OK && row < c->items->count; row++) {
             status = add_string(c, &c->layout.forms[f], (uint32_t)row);
+            nj_prompt_compile_tick(c);
         }
     }
     c->prompt.form_count = c->layout.form_count;

@@ -145,6 +145,7 @@ nj_status nj_prompt_compile_seams(nj_prompt_compiler *c)
         if (status == NJ_OK && !is_equal) {
             note_seam(&s, (uint32_t)row);
         }
+        nj_prompt_compile_tick(c);
     }
     nj_buffer_fini(&s.whole);
     nj_buffer_fini(&s.parts);

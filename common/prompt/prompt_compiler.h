@@ -2,6 +2,7 @@
 #ifndef NJ_PROMPT_PROMPT_COMPILER_H
 #define NJ_PROMPT_PROMPT_COMPILER_H
 
+#include "common/cli/progress.h"
 #include "common/prompt/prompt_compile.h"
 #include "common/prompt/prompt_encode.h"
 #include "common/prompt/prompt_items.h"
@@ -25,6 +26,8 @@ typedef struct {
     nj_buffer answer_tokens; // of items
     nj_buffer answer_offset; // uint64_t
     nj_prompt prompt;        // being made
+    nj_progress progress;    // of strings: every item in every form, as an answer, and compared
+    uint64_t done;
     nj_prompt_sections *out;
     nj_error *err;
 } nj_prompt_compiler;
@@ -45,6 +48,9 @@ NJ_CHECKED nj_status nj_prompt_compile_strings(nj_prompt_compiler *c);
 NJ_CHECKED nj_status nj_prompt_compile_answers(nj_prompt_compiler *c);
 /// Counts the items whose tokens are others in the whole prompt than the forms say.
 NJ_CHECKED nj_status nj_prompt_compile_seams(nj_prompt_compiler *c);
+
+/// One more string is done.
+void nj_prompt_compile_tick(nj_prompt_compiler *c);
 
 /// NJ_INPUT in front of an error: which item it is about.
 void nj_prompt_compile_name(const nj_prompt_compiler *c, uint32_t row);

@@ -70,10 +70,9 @@ static nj_status make_for_prompt(const nj_sections *sections, const nj_catalogue
     nj_status status = nj_prompt_open(sections, view->sids.row_count, V, &prompt, err);
     if (status == NJ_OK) {
         users->history = (uint32_t)nj_max_size(1, tokens / find_item_tokens(&prompt));
-        users->candidates =
-            prompt.needs_candidates
-                ? (uint32_t)nj_min_size(NJ_BENCH_CANDIDATES, view->sids.row_count)
-                : 0;
+        users->candidates = prompt.needs_candidates
+                                ? (uint32_t)nj_min_size(NJ_BENCH_CANDIDATES, view->sids.row_count)
+                                : 0;
         status = draw_requests(users, view->sids.row_count, err);
     }
     if (status == NJ_OK) {

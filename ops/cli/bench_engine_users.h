@@ -5,15 +5,16 @@
 #include "common/catalogue/view.h"
 #include "common/codec/shard.h"
 
-#define NJ_BENCH_CANDIDATES 20 // of a user, where a prompt has a place for them: as in LLaRA's experiments
+#define NJ_BENCH_CANDIDATES                                                                        \
+    20 // of a user, where a prompt has a place for them: as in LLaRA's experiments
 
 typedef struct {
     nj_request *requests; // [count]
     uint32_t *items;      // theirs
     uint64_t count;
-    uint32_t history;        // items of each
-    uint32_t candidates;     // of each; 0: nobody is asked about any
-    uint32_t prompt_tokens;  // of a whole prompt: the mean, rounded
+    uint32_t history;       // items of each
+    uint32_t candidates;    // of each; 0: nobody is asked about any
+    uint32_t prompt_tokens; // of a whole prompt: the mean, rounded
 } nj_bench_users;
 
 /// Random histories over the catalogue, of as many items as give about the wanted number of tokens; the same in every run.

@@ -62,10 +62,12 @@ printf '{"item": "b-1", "prompt": [7, 8], "answer": [9]}\n{"item": "22", "prompt
 expect_exit 0 '' -- nightjar bundle pack --model "$llara/model" --prompt "$llara/list.yaml" --token-ids ids.jsonl --out new.njb --json
 stdout_has '"items": 2,'
 
-# The prompts that are ready fit a P5.
+# The prompts that are ready fit a P5, and a Llama whose tokenizer has bytes.
 for prompt in "$source_dir"/schemas/prompts/p5-*.yaml; do
     expect_exit 0 '' -- "${pack_p5[@]}" --prompt "$prompt"
 done
+expect_exit 0 '' -- "${pack_llara[@]}" "${vectors[@]}" --prompt "$source_dir/schemas/prompts/llara-movie.yaml" \
+    --tokenizer "$source_dir/tests/data/tokenizers/llama2-new.json"
 
 # A prompt of semantic IDs is the catalogue's template, and no section.
 python3 - "$llara" <<'P'
@@ -85,6 +87,11 @@ from forge import Bundle
 sections = Bundle("sid.njb").sections
 template = json.loads(sections["catalogue"])["template"]
 assert "prompt" not in sections and template["before"] and template["between"] and template["after"], template'
+expect_exit 0 '' -- nightjar bundle pack --model "$llara/model" --catalogue cat "${sid[@]}" --lora "$llara/lora" --out merged.njb
+check "an adapter goes into a model of semantic IDs too" python3 -c '
+from forge import Bundle
+old, new = Bundle("sid.njb").sections, Bundle("merged.njb").sections
+assert {name for name in old if old[name] != new[name]} == {"weights"}'
 
 # What does not fit is refused, and what was there stays.
 cp movie.njb new.njb
@@ -127,6 +134,8 @@ config["nightjar"] = {"sids": "0" * 64, "items": 3, "token_base": 2}
 json.dump(config, open("trained/config.json", "w"))
 P
 refuse 4 'was trained on the SIDs of a catalogue' "${pack_llara[@]}" --model trained --prompt "$llara/list.yaml"
+printf 'version: 1\ncandidates:\n  search: diverse\n  diverse: {groups: 4, penalty: 0.5}\n' >policy.yaml
+refuse 78 'policy.yaml: the policy wants a diverse search' nightjar bundle pack --from movie.njb --policy policy.yaml --out new.njb
 expect_untouched new.njb "$before"
 
 # A bundle whose sections do not fit each other is found by verify, though each has its digest.

@@ -56,6 +56,14 @@ class JsonTokens:
         return self.inner.decode(ids, skip_special_tokens=True)
 
 
+# The ids of a text behind another. A space between them belongs to the text.
+def tokens_behind(tokens, before, text):
+    head = tokens.encode(before.removesuffix(" "), False)
+    whole = tokens.encode(before + text, False)
+    assert whole[: len(head)] == head, (before, text)
+    return whole[len(head) :]
+
+
 class T5Tokens:
     """A spiece.model of T5: </s> behind a text, and 100 tokens more than the file has pieces."""
 
@@ -162,7 +170,7 @@ class Prompt:
         while True:
             text, cuts = self.render(user, history)
             ids, rows = [], []
-            for token in self.tokens.encode(text, self.keys.get("special", True)):
+            for token in self.encode(text):
                 kind, value = cuts.pop(0) if token == self.tokens.mark else ("tokens", [token])
                 ids += value if kind == "tokens" else [VECTOR]
                 rows += [value] if kind == "vector" else []
@@ -171,26 +179,30 @@ class Prompt:
                 return ids, rows
             history = history[1:]
 
-    # The ids of an item behind the lead, which has its share of the first token and no other.
+    # Ids that were made elsewhere stand for a word of the text, with the space in front of it.
+    def encode(self, text):
+        special = self.keys.get("special", True)
+        if self.items.made is None:
+            return self.tokens.encode(text, special)
+        around, parts = self.tokens.encode("", special), text.split(MARK)
+        ids = around[: len(around) - self.end_count]
+        for number, part in enumerate(parts):
+            part = part if number == len(parts) - 1 else part.removesuffix(" ")
+            ids += tokens_behind(self.tokens, "x", part) if number > 0 else self.tokens.encode(part, False)
+            ids += [self.tokens.mark] if number < len(parts) - 1 else []
+        return ids + around[len(around) - self.end_count :]
+
+    # The ids of an item where it is answered: behind the lead in the midst of a text, or where there is none at the beginning of one. The space
+    # at the lead's end belongs to the item.
     def answer_ids(self, row):
         if self.items.made is not None:
             return self.items.made[row]["answer"]
-        template = self.answer.get("item", self.item).replace("{vector}", "")
-        return self.behind(self.answer.get("lead", ""), self.item_text(template, row)[0].strip(" "))
-
-    def behind(self, lead, text):
-        before = self.tokens.encode(lead.rstrip(" "), False)
-        whole = self.tokens.encode(lead + text, False)
-        assert whole[: len(before)] == before, (lead, text)
-        return whole[len(before) :]
+        lead = self.answer.get("lead", "")
+        text = self.item_text(self.answer.get("item", self.item).replace("{vector}", ""), row)[0].strip(" ")
+        return tokens_behind(self.tokens, "x" + lead, text) if lead else self.tokens.encode(text, False)
 
     def separator_ids(self):
-        text = self.answer.get("separator", ", ").rstrip(" ")
-        lead = self.tokens.encode("x", False)
-        whole = self.tokens.encode("x" + text, False) if not self.answer.get("separator", ", ").startswith(" ") else self.tokens.encode(
-            "x " + text.strip(" "), False)
-        assert whole[: len(lead)] == lead
-        return whole[len(lead) :]
+        return tokens_behind(self.tokens, "x", self.answer.get("separator", ", ").rstrip(" "))
 
     # Rows that a user may be answered.
     def allowed_rows(self, user, keep_history=False):
@@ -216,8 +228,16 @@ class Trie:
         return follow, ends
 
 
+class Copies(Exception):
+    """Copies of beams have ended a search."""
+
+
 def search(model, inputs, allowed, W, tokens_max, end, length_penalty=1.0, early_stopping=False, answers=None, start=0):
-    """[(tokens without what is behind the end, score)] of the beams, best first; allowed(tokens) -> tokens, or None: all."""
+    """[(tokens without what is behind the end, score)] of the beams, best first; allowed(tokens) -> tokens, or None: all.
+
+    Where fewer sequences are left than beams, generate goes on with copies at -1e9, which are dropped here. With early_stopping True they count
+    as finished and end the search before there is an answer worth the name: Copies is raised.
+    """
     fill = dict(num_beams=W, num_return_sequences=answers or W, do_sample=False, max_new_tokens=tokens_max, min_new_tokens=None,
                 eos_token_id=end, pad_token_id=0, return_dict_in_generate=True, output_scores=True)
     if W > 1:
@@ -233,8 +253,10 @@ def search(model, inputs, allowed, W, tokens_max, end, length_penalty=1.0, early
     for tokens, score in zip(out.sequences[:, start:].tolist(), scores):
         if end in tokens:
             tokens = tokens[: tokens.index(end) + 1]
-        if score * len(tokens) ** length_penalty > -1e8:  # the others are beams that there were not
+        if score * len(tokens) ** length_penalty > -1e8:
             found.append((tokens, score))
+    if early_stopping is True and len(found) < len(scores):
+        raise Copies()
     return found
 
 
@@ -313,7 +335,7 @@ def item_rule(prompt, rows):
 
 def list_rule(prompt, rows):
     follow, ends = prompt.trie.open(rows)
-    separator, count = prompt.separator_ids(), min(prompt.answer.get("count", 10), len(rows))
+    separator, count = prompt.separator_ids(), prompt.answer.get("count", 10)
 
     # Walks what was said by the rule: [(string, place behind it)], the string being said, tokens of the separator that are said.
     def walk(said):
@@ -335,13 +357,13 @@ def list_rule(prompt, rows):
         items, string, between = walk(said)
         if between > 0:
             return [separator[between]]
-        left = set(rows)
-        for whole, _ in items:  # equal strings: the first that was not said
-            left.discard(next((row for row in ends.get(whole, ()) if row in left), None))
+        left = {row for row in rows if all(row not in ends.get(whole, ()) for whole, _ in items)}
         open_follow, open_ends = prompt.trie.open(left)
         tokens = set(open_follow.get(string, ()))
         if string in open_ends:
-            tokens.add(prompt.end if len(items) + 1 == count else separator[0])
+            tokens.add(prompt.end)
+            if len(items) + 1 < count and len(left) > len(open_ends[string]):
+                tokens.add(separator[0])
         return sorted(tokens) or [prompt.end]
 
     return allowed, ends, walk
@@ -383,12 +405,9 @@ def answer(reference, prompt, user, W, tokens_max=1 << 30, keep_history=False):
         sums = [0.0]
         for value in reference.log_probs(inputs, tokens):
             sums.append(sums[-1] + value)
-        left = set(rows)
-        for whole, place in items:
-            row = next(row for row in ends[whole] if row in left)
-            left.discard(row)
-            said["items"].append(name_of[row])
-            said["scores"].append(sums[place])
+        for whole, place in items:  # equal strings: all of their rows
+            said["items"] += [name_of[row] for row in ends[whole]]
+            said["scores"] += [sums[place]] * len(ends[whole])
         said["ended"] = ended
     else:
         tokens, score = search(reference.model, inputs, None, tokens_max=prompt.answer.get("tokens", 64), answers=1, **options)[0]

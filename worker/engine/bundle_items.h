@@ -70,7 +70,7 @@ NJ_CHECKED nj_status nj_bundle_items_make(const nj_bundle_items_request *request
 ///
 ///   sections  those of the bundle to be; `view` is of them
 ///
-/// Errors  those of nj_item_sections_open, nj_policy_read and nj_policy_unpack
+/// Errors  those of nj_item_sections_open, nj_policy_read, nj_policy_unpack and nj_policy_check_answers
 /// Proof   tests/unit/engine/test_bundle_items.c
 NJ_CHECKED nj_status nj_bundle_items_put(const nj_bundle_items_request *request,
                                          const nj_catalogue_view *view, nj_bundle_items *made,

@@ -202,14 +202,21 @@ static list_slot make_slot(nj_engine *engine)
     return slot;
 }
 
+// True where older items than the model was given were left out. A prompt may have no place for any.
+static bool is_truncated(const nj_engine *engine, const nj_request *request, uint32_t encoded)
+{
+    return encoded < request->item_count && (!engine->asks || engine->prompt.needs_history);
+}
+
 // Adds the user as one who shares a list, or as the next search, whose prompt and mask are written.
 static void add_member(nj_engine *engine, batch *b, const nj_request *request, size_t index,
                        uint32_t encoded, size_t mark)
 {
     const uint32_t i = b->count;
     member *user = &b->members[b->member_count++];
-    *user = (member){
-        .index = index, .search = i, .flags = encoded < request->item_count ? NJ_ROW_TRUNCATED : 0};
+    *user = (member){.index = index,
+                     .search = i,
+                     .flags = is_truncated(engine, request, encoded) ? NJ_ROW_TRUNCATED : 0};
     uint32_t *rows =
         nj_arena_take(&engine->batch_arena, engine->settings.exclusions_max * sizeof *rows);
     b->exclusions[i] = nj_exclusions_from(request, !engine->settings.keep_history, rows);

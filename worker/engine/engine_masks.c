@@ -161,25 +161,44 @@ nj_status nj_engine_open_masks(nj_engine *engine, nj_error *err)
 
 // ---- candidates of a user ----
 
+// Where answers are SIDs the candidates are folded up their trie.
+static size_t folded_bytes(const nj_engine *engine)
+{
+    return nj_engine_says_strings(engine)
+               ? 0
+               : nj_arena_cost(nj_eligible_bytes(&engine->catalogue.trie));
+}
+
 size_t nj_engine_candidates_bytes(const nj_engine *engine)
 {
     const size_t words = nj_bits_words(engine->catalogue.sids.row_count);
     return engine->settings.candidates_max == 0
                ? 0
                : nj_arena_cost(words * sizeof(uint64_t)) + nj_arena_cost(sizeof(nj_eligible)) +
-                     nj_arena_cost(nj_eligible_bytes(&engine->catalogue.trie));
+                     folded_bytes(engine);
 }
 
+// Whether the row is in the mask, and no retired one where answers are strings.
+static bool is_open(const nj_engine *engine, const engine_mask *mask, uint32_t row)
+{
+    return (mask->eligible == NULL || nj_bits_has(mask->eligible->items, row)) &&
+           (!nj_engine_says_strings(engine) ||
+            engine->prompt.answers.row_node[row] != NJ_TOKEN_TRIE_NONE);
+}
+
+// The bits of the open ones, and how many they are.
 static const uint64_t *list_candidates(nj_engine *engine, const engine_mask *mask,
-                                       const nj_request *request)
+                                       const nj_request *request, uint32_t *out_count)
 {
     const size_t bytes = nj_bits_words(engine->catalogue.sids.row_count) * sizeof(uint64_t);
     uint64_t *rows = nj_arena_take(&engine->batch_arena, bytes);
     memset(rows, 0, bytes);
+    *out_count = 0;
     for (uint32_t i = 0; i < request->candidate_count; i++) {
         const uint32_t row = request->candidates[i];
-        if (mask->eligible == NULL || nj_bits_has(mask->eligible->items, row)) {
+        if (is_open(engine, mask, row) && !nj_bits_has(rows, row)) {
             nj_bits_add(rows, row);
+            (*out_count)++;
         }
     }
     return rows;
@@ -191,10 +210,16 @@ engine_mask nj_engine_user_mask(nj_engine *engine, const nj_request *request)
     if (request->candidates == NULL || engine->prompt.answer == NJ_SAYS_TEXT) {
         return mask;
     }
+    uint32_t count;
+    nj_arena *arena = &engine->batch_arena;
     const nj_trie *trie = &engine->catalogue.trie;
-    const uint64_t *rows = list_candidates(engine, &mask, request);
-    nj_eligible *own = nj_arena_take(&engine->batch_arena, sizeof *own);
-    nj_eligible_fold(trie, rows, nj_arena_take(&engine->batch_arena, nj_eligible_bytes(trie)), own);
+    const uint64_t *rows = list_candidates(engine, &mask, request, &count);
+    nj_eligible *own = nj_arena_take(arena, sizeof *own);
+    if (nj_engine_says_strings(engine)) {
+        *own = (nj_eligible){.items = rows, .item_count = count};
+    } else {
+        nj_eligible_fold(trie, rows, nj_arena_take(arena, nj_eligible_bytes(trie)), own);
+    }
     mask.eligible = own;
     mask.candidates = request->candidates;
     mask.candidate_count = request->candidate_count;

@@ -51,36 +51,11 @@ static nj_status check_bytes(nj_engine *engine, const nj_policies_inputs *inputs
     return NJ_OK;
 }
 
-// What chooses by prefixes of SIDs while it searches has nothing to choose by among strings. What acts on lists does not ask where they
-// are from.
-static nj_status check_answers(const nj_engine *engine, const nj_policy *policy, nj_error *err)
-{
-    if (engine->prompt.answer == NJ_SAYS_TEXT) {
-        return nj_fail(err, NJ_CONFIG,
-                       "a policy makes lists, and the bundle's model answers in text: pack it "
-                       "--without policy");
-    }
-    const char *stage = policy->search == NJ_SEARCH_DIVERSE      ? "a diverse search"
-                        : policy->search == NJ_SEARCH_STOCHASTIC ? "a stochastic search"
-                        : nj_policy_has_prior(policy)            ? "adjust.prefix_prior"
-                                                                 : NULL;
-    return stage == NULL || !nj_engine_says_strings(engine)
-               ? NJ_OK
-               : nj_fail(err, NJ_CONFIG,
-                         "the policy wants %s, which chooses by semantic IDs, and the bundle's "
-                         "model answers by strings: leave it out",
-                         stage);
-}
-
 nj_status nj_engine_open_policy(nj_engine *engine, const nj_sections *sections, nj_error *err)
 {
     nj_policy_sections *s = &engine->policy_sections;
     nj_status status = nj_policy_sections_open(sections, &engine->catalogue, s, err);
     if (status != NJ_OK || !s->acts) {
-        return status;
-    }
-    status = check_answers(engine, &s->policy, err);
-    if (status != NJ_OK) {
         return status;
     }
     status = nj_policy_check_night(&s->policy, nj_policy_attributes(s), &engine->catalogue,

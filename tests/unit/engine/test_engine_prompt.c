@@ -70,6 +70,31 @@ static void a_prompt_of_semantic_ids_gives_the_lists_of_its_template(void **stat
     }
 }
 
+// Nobody is cold where no history is asked for, and nothing of one is left out. All tokens are shared here, and all users get one list.
+static void a_prompt_without_a_history_has_no_cold_users(void **state)
+{
+    (void)state;
+    static world_lists found;
+    for (int with_lm = 0; with_lm < 2; with_lm++) {
+        static shop s;
+        open_item_shop(&s, with_lm == 1);
+        nj_prompt prompt = make_item_prompt(&s);
+        prompt.piece_count = 1;
+        prompt.needs_history = false;
+        put_prompt(&s, &prompt);
+        s.users.requests[3].item_count = 0;
+        nj_settings settings = string_settings(&s, 8, 5);
+        settings.keep_history = true;
+        world_decode(&s.world, &settings, 5, world_kernels("auto"), &s.users, &found);
+        for (uint32_t u = 0; u < USERS; u++) {
+            assert_int_equal(found.lists[u].flags, 0);
+            assert_int_equal(found.lists[u].count, 5);
+            assert_memory_equal(found.lists[u].items, found.lists[0].items, 5 * sizeof(uint32_t));
+        }
+        close_shop(&s);
+    }
+}
+
 // ---- vectors of items ----
 
 #define VECTOR_WIDTH 3
@@ -305,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_prompt_of_semantic_ids_gives_the_lists_of_its_template),
+        cmocka_unit_test(a_prompt_without_a_history_has_no_cold_users),
         cmocka_unit_test(the_vectors_of_items_stand_in_prompts),
         cmocka_unit_test(words_are_counted_where_the_model_has_them),
         cmocka_unit_test(an_answer_that_is_retired_is_refused),
