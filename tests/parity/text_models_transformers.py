@@ -27,7 +27,8 @@ T5_TOKENIZERS = [("p5/model", "</s>"), ("tokenizers/t5-new.json", "</s>"), ("tok
 TOKENIZERS = [("llara/model/tokenizer.json", "</s>"), ("tokenizers/llama2-new.json", "</s>"), ("tokenizers/llama2-old.json", "</s>"),
               ("tokenizers/llama3.json", "<|end|>"), ("tokenizers/qwen2.json", "<|end|>"), ("tokenizers/qwen3.5.json", "<|im_start|>"),
               ("tokenizers/gpt2.json", "<|end|>")]
-WORDS = ("Red Lantern Iron Rails Verger volume part The Final Shore naïve crème 東京 50 7 705 Gel a of and Café Oil-free 3in1 ж x "
+# Without "naïve", which the byte-level files have as an added token that takes the space behind it: ops/handbook/text-models.md.
+WORDS = ("Red Lantern Iron Rails Verger volume part The Final Shore naïf crème 東京 50 7 705 Gel a of and Café Oil-free 3in1 ж x "
          "Exfoliating Wire Room").split()
 ENDS = [" ", ": ", " : \n ", ", ", ". ", " -> ", " ?", " of user_", " [", "] ", "\n"]
 
@@ -85,7 +86,7 @@ def make_users(dice, names, keys):
         if "{candidates}" in keys["prompt"] or keys["answer"]["kind"] in ("item", "list") and dice.random() < 0.2:
             user["candidates"] = dice.sample(names, min(len(names), dice.randint(1, 30)))
         if "{text}" in keys["prompt"]:
-            user["text"] = " ".join(dice.choices(WORDS + ["  ", "\n", "!", "🙂", "<s>"], k=dice.randint(1, 12)))
+            user["text"] = " ".join(dice.choices(WORDS + ["  ", "\n", "!", "🙂", "(b)"], k=dice.randint(1, 12)))
         if dice.random() < 0.2 and keys["answer"]["kind"] != "sid":
             user["exclude"] = dice.choices(names, k=2)
         users.append(user)
