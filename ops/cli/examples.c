@@ -45,6 +45,8 @@ const nj_example NJ_EXAMPLES[] = {
                "  nightjar report --store store --json | jq .actual\n"},
     {"run", "  nightjar run --bundle night.njb --users histories.txt --store store\n"
             "  nightjar run --bundle night.njb --users histories.txt --store store --resume\n"},
+    {"store diff", "  nightjar store diff --store store\n"
+                   "  nightjar store diff --store store --from current --to canary --k 20\n"},
     {"store gc", "  nightjar store gc --store store --keep 7 --dry-run\n"
                  "  nightjar store gc --store store --keep 7\n"},
     {"store get", "  nightjar store get --store store alma\n"},

@@ -40,8 +40,7 @@ static nj_status print_change(const nj_arguments *arguments, const char *channel
         return NJ_OK;
     }
     json_t *object = json_pack("{s:s, s:s, s:s, s:b}", "channel", channel, "generation", name,
-                               "before", before, "dry_run",
-                               (int)dry_run);
+                               "before", before, "dry_run", (int)dry_run);
     if (object != NULL && is_current(channel)) {
         json_object_set_new(object, "current", json_string(name));
     }
@@ -152,10 +151,9 @@ static nj_status print_gc(const nj_store_gc_result *result, uint64_t keep, bool 
     json_t *list = json_array();
     for (size_t i = 0; i < result->count; i++) {
         const nj_store_gc_entry *entry = &result->entries[i];
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:I}", "name", entry->name.text, "fate",
-                                        nj_store_gc_fate_word(entry->fate), "data_bytes",
-                                        (json_int_t)entry->data_bytes));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "name", entry->name.text, "fate",
+                                              nj_store_gc_fate_word(entry->fate), "data_bytes",
+                                              (json_int_t)entry->data_bytes));
     }
     json_t *object = json_pack("{s:I, s:b, s:I, s:I, s:o}", "keep", (json_int_t)keep, "dry_run",
                                (int)dry_run, "removed", (json_int_t)sum.removed, "removed_bytes",
@@ -176,9 +174,8 @@ nj_status nj_command_store_gc(const nj_arguments *arguments, nj_error *err)
                          &result, err);
     if (status == NJ_OK) {
         const gc_sum sum = add_up(&result);
-        nj_log(NJ_LOG_INFO, "%" PRIu64 " of %zu generations %s, %.1f MB", sum.removed,
-               result.count, dry_run ? "would be removed" : "removed",
-               (double)sum.removed_bytes / 1e6);
+        nj_log(NJ_LOG_INFO, "%" PRIu64 " of %zu generations %s, %.1f MB", sum.removed, result.count,
+               dry_run ? "would be removed" : "removed", (double)sum.removed_bytes / 1e6);
         if (nj_argument_flag(arguments, "json")) {
             status = print_gc(&result, keep, dry_run, err);
         } else {

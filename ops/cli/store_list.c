@@ -59,8 +59,7 @@ static nj_status generation_as_json(const store_list *list, const nj_store_entry
     nj_status status = object != NULL ? NJ_OK : nj_fail(err, NJ_NO_MEMORY, "no memory to print");
     if (status == NJ_OK && entry->status == NJ_OK) {
         const nj_store_facts *facts = &entry->manifest.facts;
-        json_object_set_new(object, "age_s",
-                            json_integer((json_int_t)age_s(facts, list->now_ms)));
+        json_object_set_new(object, "age_s", json_integer((json_int_t)age_s(facts, list->now_ms)));
         json_object_set_new(object, "stale",
                             json_boolean(nj_store_facts_stale(facts, list->now_ms)));
         status = nj_store_manifest_to_json(&entry->manifest, object, err);
@@ -81,10 +80,9 @@ static nj_status list_as_json(const store_list *list, nj_error *err)
     }
     for (size_t i = 0; i < list->channels.count; i++) {
         const nj_store_channel *channel = &list->channels.entries[i];
-        json_array_append_new(
-            channels, json_pack("{s:s, s:s, s:s}", "name", channel->name, "status",
-                                nj_status_name(channel->status), "generation",
-                                channel->generation.text));
+        json_array_append_new(channels, json_pack("{s:s, s:s, s:s}", "name", channel->name,
+                                                  "status", nj_status_name(channel->status),
+                                                  "generation", channel->generation.text));
     }
     json_t *top = json_pack("{s:o, s:o}", "generations", generations, "channels", channels);
     if (status == NJ_OK) {
@@ -177,12 +175,11 @@ nj_status nj_command_store_list(const nj_arguments *arguments, nj_error *err)
         if (nj_argument_flag(arguments, "json")) {
             status = list_as_json(&list, err);
         } else if (list.generations.count == 0) {
-            nj_log(NJ_LOG_INFO, "%s: holds no generation: nothing has been published there",
-                   store);
+            nj_log(NJ_LOG_INFO, "%s: holds no generation: nothing has been published there", store);
         }
     }
-    for (size_t i = 0; i < list.generations.count && status == NJ_OK &&
-                       !nj_argument_flag(arguments, "json");
+    for (size_t i = 0;
+         i < list.generations.count && status == NJ_OK && !nj_argument_flag(arguments, "json");
          i++) {
         print_generation(&list, &list.generations.entries[i]);
     }

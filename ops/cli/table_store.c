@@ -53,6 +53,16 @@ static const nj_option STORE_GC[] = {
     NJ_JSON_OPTION,
 };
 
+static const nj_option STORE_DIFF[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"from", "NAME", NULL,
+     "a generation or a channel; default: the one before CURRENT's, where a rollback goes", false},
+    {"to", "NAME", "current", "a generation or a channel", false},
+    {"k", "N", "10", "places of a list that the overlap looks at", false},
+    {"items", "N", "10", "show as many of the items that gained and lost most lists", false},
+    NJ_JSON_OPTION,
+};
+
 static const nj_option REPORT[] = {
     {"store", "DIR", NULL, "the store's folder", true},
     {"out", "FILE", NULL, "the page; default: STORE/reports/GEN.html", false},
@@ -65,6 +75,8 @@ static const nj_option REPORT[] = {
 static const nj_command COMMANDS[] = {
     NJ_COMMAND("report", "the page that tells how a night went, again", "[GEN]", REPORT,
                nj_command_report),
+    NJ_COMMAND("store diff", "what is different between two generations", NULL, STORE_DIFF,
+               nj_command_store_diff),
     NJ_COMMAND("store drop", "remove a channel beside CURRENT", "CHANNEL", STORE_NAMED,
                nj_command_store_drop),
     NJ_COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT,
