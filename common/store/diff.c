@@ -16,7 +16,7 @@ typedef struct {
     nj_slice key;
     nj_slice value;
     uint64_t rows;
-    nj_row row;                        // scratch
+    nj_row row;                       // scratch
     uint32_t items[NJ_ROW_ITEMS_MAX]; // of `row`, as numbers of ids
 } side;
 
@@ -82,8 +82,8 @@ static nj_status note_item(nj_store_diff *diff, side *of, size_t place)
         status = add_item(diff, id, &index);
     }
     if (status == NJ_OK) {
-        nj_store_diff_lists *lists =
-            (nj_store_diff_lists *)(void *)diff->lists.bytes + index; // aligned: an array from malloc
+        nj_store_diff_lists *lists = (nj_store_diff_lists *)(void *)diff->lists.bytes +
+                                     index; // aligned: an array from malloc
         lists->from += !of->is_to;
         lists->to += of->is_to;
         of->items[place] = (uint32_t)index;

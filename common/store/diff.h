@@ -18,12 +18,12 @@ typedef struct {
     uint64_t added;     // users of `to` alone
     uint64_t removed;   // users of `from` alone
     uint64_t identical; // the row is the same, byte for byte
-    uint64_t rescored;  // the same items in the same order, and other scores, flags or anything else
-    uint64_t changed;   // another list
-    double overlap;     // of the first k places, mean over users of both; 1 where there is none
+    uint64_t rescored; // the same items in the same order, and other scores, flags or anything else
+    uint64_t changed;  // another list
+    double overlap;    // of the first k places, mean over users of both; 1 where there is none
     nj_idlist_builder ids; // every item of a list, in the order in which it was met
     nj_idmap map;
-    nj_buffer lists; // nj_store_diff_lists, one an id
+    nj_buffer lists;       // nj_store_diff_lists, one an id
     uint64_t items_gained; // in lists of `to` alone
     uint64_t items_lost;   // in lists of `from` alone
 } nj_store_diff;

@@ -36,10 +36,9 @@ static nj_status read_options(const nj_arguments *arguments, diff_options *out, 
         status = nj_store_channel_resolve(out->store, nj_argument(arguments, "to"), &out->to, err);
     }
     if (status == NJ_OK) {
-        status = from != NULL
-                     ? nj_store_channel_resolve(out->store, from, &out->from, err)
-                     : nj_store_channel_rollback_find(out->store, NULL, NJ_STORE_LOOK_QUICK,
-                                                      &out->from, err);
+        status = from != NULL ? nj_store_channel_resolve(out->store, from, &out->from, err)
+                              : nj_store_channel_rollback_find(
+                                    out->store, NULL, NJ_STORE_LOOK_QUICK, &out->from, err);
     }
     return status;
 }
