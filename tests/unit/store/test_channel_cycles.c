@@ -27,11 +27,12 @@ static unsigned steps;
 // Shared with processes.
 typedef struct {
     atomic_bool stop;
-    atomic_ulong opened; // generations
+    atomic_ulong opened;  // generations
     atomic_ulong changes; // of the generation that a reader found
-    atomic_ulong missed;  // gone between the look at the channel and the opening, and the channel had moved on
-    atomic_ulong mixed;   // rows of another night than the manifest says, or not all of them
-    atomic_ulong failed;  // a generation that its channel still names cannot be opened
+    atomic_ulong
+        missed; // gone between the look at the channel and the opening, and the channel had moved on
+    atomic_ulong mixed;  // rows of another night than the manifest says, or not all of them
+    atomic_ulong failed; // a generation that its channel still names cannot be opened
 } watch;
 
 typedef struct {
@@ -60,8 +61,8 @@ static nj_store_name make_night(const char *store, uint64_t number)
     night_shard_make(shard, 0, USERS);
     for (size_t i = 0; i < USERS; i++) {
         nj_buffer_clear(&shard->values[i]);
-        assert_int_equal(
-            nj_row_pack(&shard->values[i], 0, items, scores, 1 + number % 3, &history), NJ_OK);
+        assert_int_equal(nj_row_pack(&shard->values[i], 0, items, scores, 1 + number % 3, &history),
+                         NJ_OK);
         shard->rows[i].value = nj_buffer_slice(&shard->values[i]);
     }
     night_shard_seal(shard);
@@ -231,8 +232,9 @@ static void roll_back(life *l, const char *channel)
         return;
     }
     assert_ok(status, &err);
-    assert_ok(nj_store_channel_rollback(l->store, channel, to.text, NJ_STORE_LOOK_QUICK, 10000, &err),
-              &err);
+    assert_ok(
+        nj_store_channel_rollback(l->store, channel, to.text, NJ_STORE_LOOK_QUICK, 10000, &err),
+        &err);
     expect_named(l, channel, &to);
 }
 
@@ -280,12 +282,24 @@ static void live(life *l)
         const unsigned kind = (unsigned)(nj_rng_next(&random) % 6);
         l->done[kind]++;
         switch (kind) {
-        case 0: publish_night(l, "current"); break;
-        case 1: publish_night(l, "canary"); break;
-        case 2: promote(l); break;
-        case 3: roll_back(l, "current"); break;
-        case 4: roll_back(l, "canary"); break;
-        default: collect(l); break;
+        case 0:
+            publish_night(l, "current");
+            break;
+        case 1:
+            publish_night(l, "canary");
+            break;
+        case 2:
+            promote(l);
+            break;
+        case 3:
+            roll_back(l, "current");
+            break;
+        case 4:
+            roll_back(l, "canary");
+            break;
+        default:
+            collect(l);
+            break;
         }
     }
     print_message("%u steps, %.1f ms each: %u nights, %u canaries, %u promotions, %u rollbacks, %u "
