@@ -215,13 +215,19 @@ static uint32_t count_fitting(const writing *w, const nj_prompt_piece *piece, co
     return kept;
 }
 
+// Only a model with an embedding of words reads so many of them and no more.
 static nj_status fail_room(const writing *w, extent least, extent room)
 {
-    return nj_fail(
-        w->err, NJ_INPUT,
-        "user \"%.*s\": his prompt has at least %zu tokens and %zu words, the model reads %zu "
-        "and %zu: shorten his text or his candidates",
-        NJ_SLICE_ARGS(w->request->user), least.tokens, least.words, room.tokens, room.words);
+    static const char REMEDY[] = "shorten his text, his candidates or his id";
+    const nj_slice user = w->request->user;
+    if (fits((extent){.tokens = least.tokens}, room)) {
+        return nj_fail(w->err, NJ_INPUT,
+                       "user \"%.*s\": his prompt has at least %zu words, the model reads %zu: %s",
+                       NJ_SLICE_ARGS(user), least.words, room.words, REMEDY);
+    }
+    return nj_fail(w->err, NJ_INPUT,
+                   "user \"%.*s\": his prompt has at least %zu tokens, the model reads %zu: %s",
+                   NJ_SLICE_ARGS(user), least.tokens, room.tokens, REMEDY);
 }
 
 static nj_status fit_history(writing *w, uint32_t items_max, uint32_t words_max)

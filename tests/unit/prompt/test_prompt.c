@@ -153,8 +153,13 @@ static void older_items_are_left_out_until_tokens_and_words_fit(void **state)
     assert_string_equal(write_text(&w.prompt, &request, 10, 4), "1 items: 1/1 2/1 21/2 9/0");
     assert_string_equal(
         write_text(&w.prompt, &request, 10, 2),
-        "user \"u\": his prompt has at least 4 tokens and 2 words, the model reads 8 "
-        "and 1: shorten his text or his candidates");
+        "user \"u\": his prompt has at least 2 words, the model reads 1: shorten his text, "
+        "his candidates or his id");
+    w.prompt.tokens_max = 3;
+    assert_string_equal(
+        write_text(&w.prompt, &request, 10, 0),
+        "user \"u\": his prompt has at least 4 tokens, the model reads 3: shorten his text, "
+        "his candidates or his id");
 
     close_world(&w);
 }
