@@ -87,6 +87,9 @@ static nj_status take_ids(const writing *w, const nj_prompt_piece *piece, size_t
     if (count < piece->skip) {
         return fail_user(w, NJ_INPUT, "his text takes away the end of what stands before it");
     }
+    if (count == 0) { // of an empty text, before which nothing was made: there is no memory
+        return NJ_OK;
+    }
     memmove(ids, ids + piece->skip, (count - piece->skip) * sizeof *ids);
     w->ids->size -= piece->skip * sizeof *ids;
     for (size_t i = 0; w->prompt->counts_words && i < count - piece->skip; i++) {
@@ -321,6 +324,12 @@ nj_status nj_prompt_write(const nj_prompt *prompt, const nj_request *request, ui
     }
     if (status == NJ_OK) {
         write_pieces(&w);
+        status = w.count > 0 ? NJ_OK
+                             : fail_user(&w, NJ_INPUT,
+                                         "his prompt has no tokens: his text is empty, and nothing "
+                                         "stands around it");
+    }
+    if (status == NJ_OK) {
         *out = (nj_prompt_written){.count = (uint32_t)w.count, .items = w.history_count};
     }
     return status;
