@@ -113,7 +113,13 @@ static void a_prompt_must_fit_the_context_beside_its_answer(void **state)
     assert_int_equal(w.prompt.tokens_max, 20);
     w.model.context_max = 14;
     assert_refused(compile(&w, yaml, "gpt2.json", &err), NJ_CONFIG, &err,
-                   "(context 14, answer 10): shorten it");
+                   "(context 14, answer 10): shorten it or the answer");
+    w.model.context_max = 30;
+    assert_refused(compile(&w,
+                           "tokens: 2\nprompt: 'x {history} y'\nitem: '{id}'\nanswer:\n  kind: "
+                           "text\n  end: <|end|>\n  tokens: 10\n",
+                           "gpt2.json", &err),
+                   NJ_CONFIG, &err, "tokens is 2: raise that, or shorten the prompt");
     w.model.context_max = 5000;
     w.model.history_max = 2;
     compile_and_open(&w, yaml, "gpt2.json");
