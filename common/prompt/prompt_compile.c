@@ -261,11 +261,9 @@ static size_t needed_tokens(const nj_prompt_compiler *c, const nj_prompt_piece *
                                                                : SIZE_MAX;
 }
 
-static nj_status fit_prompt(nj_prompt_compiler *c)
+// `limit`: tokens that the context leaves beside an answer; `least`: those of a prompt with its shortest items.
+static nj_status check_room(const nj_prompt_compiler *c, size_t least, size_t limit)
 {
-    const nj_prompt_piece *history = NULL;
-    const size_t least = measure_least(c, &history);
-    const size_t limit = find_limit(c);
     const size_t said = c->spec.tokens_max;
     if (said > limit) {
         return nj_fail(c->err, NJ_CONFIG,
@@ -273,15 +271,34 @@ static nj_status fit_prompt(nj_prompt_compiler *c)
                        " leaves %zu beside an answer of %" PRIu32,
                        c->spec.path, said, c->model->context_max, limit, c->out->answer_tokens_max);
     }
-    const size_t room = said > 0 ? said : limit;
-    if (least > room) {
+    if (said > 0 && least > said) {
         return nj_fail(c->err, NJ_CONFIG,
                        "%s: line %" PRIu32
-                       ": the prompt has %zu tokens with its shortest items, the "
-                       "model reads %zu (context %" PRIu32 ", answer %" PRIu32 "): shorten it",
-                       c->spec.path, c->spec.prompt.line, least, room, c->model->context_max,
-                       c->out->answer_tokens_max);
+                       ": the prompt has %zu tokens with its shortest items, tokens is %zu: raise "
+                       "that, or shorten the prompt",
+                       c->spec.path, c->spec.prompt.line, least, said);
     }
+    if (least > limit) {
+        return nj_fail(
+            c->err, NJ_CONFIG,
+            "%s: line %" PRIu32 ": the prompt has %zu tokens with its shortest items, the "
+            "model reads %zu (context %" PRIu32 ", answer %" PRIu32 "): shorten it or the answer",
+            c->spec.path, c->spec.prompt.line, least, limit, c->model->context_max,
+            c->out->answer_tokens_max);
+    }
+    return NJ_OK;
+}
+
+static nj_status fit_prompt(nj_prompt_compiler *c)
+{
+    const nj_prompt_piece *history = NULL;
+    const size_t least = measure_least(c, &history);
+    const size_t limit = find_limit(c);
+    const nj_status status = check_room(c, least, limit);
+    if (status != NJ_OK) {
+        return status;
+    }
+    const size_t room = c->spec.tokens_max > 0 ? c->spec.tokens_max : limit;
     c->out->history_max = history != NULL ? count_items(c, history, room - least) : 0;
     c->prompt.tokens_max = (uint32_t)nj_min_size(nj_min_size(room, NJ_PROMPT_TOKENS_MAX),
                                                  needed_tokens(c, history, least));

@@ -112,7 +112,13 @@ static void a_prompt_must_fit_the_context_beside_its_answer(void **state)
     assert_int_equal(w.prompt.tokens_max, 20);
     w.model.context_max = 14;
     assert_refused(compile(&w, yaml, "gpt2.json", &err), NJ_CONFIG, &err,
-                   "(context 14, answer 10): shorten it");
+                   "(context 14, answer 10): shorten it or the answer");
+    w.model.context_max = 30;
+    assert_refused(compile(&w,
+                           "tokens: 2\nprompt: 'x {history} y'\nitem: '{id}'\nanswer:\n  kind: "
+                           "text\n  end: <|end|>\n  tokens: 10\n",
+                           "gpt2.json", &err),
+                   NJ_CONFIG, &err, "tokens is 2: raise that, or shorten the prompt");
     w.model.context_max = 5000;
     w.model.history_max = 2;
     compile_and_open(&w, yaml, "gpt2.json");
@@ -135,7 +141,10 @@ static void what_prompt_yaml_must_not_say_is_refused_with_its_line(void **state)
         {"prompt: x\nanswer:\n  kind: text\n  count: 3\n", "line 4: count: is not for this kind"},
         {"prompt: x\nanswer:\n  kind: text\n  tokens: 0\n",
          "line 4: tokens is \"0\", must be a whole"},
-        {"prompt: x\nanswer:\n  kind: text\n  length_penalty: high\n", "must be a number"},
+        {"prompt: x\nanswer:\n  kind: text\n  length_penalty: high\n",
+         "line 4: length_penalty is \"high\", must be a number of -10 to 10"},
+        {"prompt: x\nanswer:\n  kind: text\n  length_penalty: -10.5\n", "is \"-10.5\", must be"},
+        {"prompt: x\nanswer:\n  kind: text\n  length_penalty: nan\n", "is \"nan\", must be"},
         {"prompt: x\nspecial: 2\n", "line 2: special: must be true or false"},
         {"prompt: '{history}'\nitem: '{plot}'\nanswer:\n  kind: text\n", "plot"},
         {"prompt: '{history}'\nitem: '{vector}'\nanswer:\n  kind: text\n",
