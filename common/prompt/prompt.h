@@ -31,6 +31,7 @@
 #define NJ_PROMPT_STRING_TOKENS_MAX 4096 // of an item in one form
 #define NJ_PROMPT_ANSWER_TOKENS_MAX 1024
 #define NJ_PROMPT_LIST_MAX 1000 // items of an answer
+#define NJ_PROMPT_PENALTY_MAX 8 // and as much below 0: scores of the longest answers stay finite
 
 typedef enum {
     NJ_PIECE_TOKENS,     // the same for everybody

@@ -69,7 +69,9 @@ static nj_status fail_vectors(const nj_prompt_compiler *c)
     return nj_fail(c->err, NJ_CONFIG,
                    "%s: line %" PRIu32 ": {vector} wants a vector of each item and the model's "
                    "projector, which are not given",
-                   c->spec.path, c->spec.item.line);
+                   c->spec.path,
+                   nj_prompt_text_has(&c->spec.item, NJ_PART_VECTOR) ? c->spec.item.line
+                                                                     : c->spec.candidate.line);
 }
 
 static nj_status check_vectors(const nj_prompt_compiler *c)

@@ -299,9 +299,13 @@ static nj_status read_length_penalty(reading *r, const nj_yaml_node *node)
     char *end = NULL;
     const float value = node->kind == NJ_YAML_TEXT ? strtof(node->text, &end) : NAN;
     r->spec->length_penalty = value;
-    return end != NULL && end != node->text && *end == '\0' && isfinite(value)
+    return end != NULL && end != node->text && *end == '\0' && fabsf(value) <= NJ_PROMPT_PENALTY_MAX
                ? NJ_OK
-               : fail_at(r, node->line, node->key, "must be a number");
+               : nj_fail(r->err, NJ_CONFIG,
+                         "%s: line %" PRIu32 ": %s is \"%s\", must be a number of %d to %d",
+                         r->spec->path, node->line, node->key,
+                         node->kind == NJ_YAML_TEXT ? node->text : "a list", -NJ_PROMPT_PENALTY_MAX,
+                         NJ_PROMPT_PENALTY_MAX);
 }
 
 // ---- keys ----
