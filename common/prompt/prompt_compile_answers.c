@@ -114,6 +114,12 @@ static nj_status check_answer(const nj_prompt_compiler *c, const uint32_t *token
                        NJ_STRING_TOKENS_MAX);
     }
     for (size_t i = 0; i < count; i++) {
+        if (tokens[i] >= c->model->V) {
+            return nj_fail(c->err, NJ_CONFIG,
+                           "is answered by token %" PRIu32
+                           ", the model's vocabulary ends at %" PRIu32,
+                           tokens[i], c->model->V - 1);
+        }
         if (tokens[i] == c->prompt.end_token) {
             return nj_fail(c->err, NJ_INPUT,
                            "is answered by a text whose token %zu, %" PRIu32
