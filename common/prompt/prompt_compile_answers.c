@@ -70,10 +70,9 @@ static nj_status find_end(nj_prompt_compiler *c)
     return status != NJ_OK || prompt->end_token != NJ_TOKENIZER_NONE
                ? status
                : nj_fail(c->err, NJ_CONFIG,
-                         "%s: answer.end: no " CONFIG_NAME
-                         " names an eos_token: name the token that "
-                         "ends an answer",
-                         c->spec.path);
+                         "%s: answer.end: neither " CONFIG_NAME " nor config.json names an end "
+                         "that is a token of %s: name the token that ends an answer",
+                         c->spec.path, nj_tokenizer_path(c->tokenizer));
 }
 
 // ---- strings ----

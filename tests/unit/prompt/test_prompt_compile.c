@@ -275,6 +275,31 @@ static void a_prompt_of_sids_alone_is_a_template(void **state)
     close_world(&w);
 }
 
+// The text behind the history fills its part of the template, and <|end|> would be left out.
+static void a_template_is_refused_before_its_end_is_left_out(void **state)
+{
+    world w;
+    nj_error err = {0};
+    nj_buffer ids;
+    char yaml[TEXT_MAX] = "item: '{sid}'\nprompt: 'seen {history}";
+    make_world(&w, state);
+    nj_buffer_init(&ids, 1u << 20);
+    w.source.tokenizer_path = data_path("tokenizers/gpt2.json");
+    open_whole(&w);
+    encode(&w, " Q", &ids);
+    for (size_t count = 0; count < NJ_TEMPLATE_TOKENS_MAX; count += ids.size / sizeof(uint32_t)) {
+        add(yaml, " Q");
+    }
+    add(yaml, "'\nspecial: false\n");
+    assert_ok(compile(&w, yaml, "gpt2.json", &err), &err);
+    assert_int_equal(w.made.template.after_count, NJ_TEMPLATE_TOKENS_MAX);
+    *strstr(yaml, "special") = '\0';
+    assert_refused(compile(&w, yaml, "gpt2.json", &err), NJ_CONFIG, &err,
+                   "line 2: prompt: 1025 tokens stand side by side, at most 1024");
+    nj_buffer_fini(&ids);
+    close_world(&w);
+}
+
 static void ids_made_elsewhere_stand_in_the_texts(void **state)
 {
     world w;
@@ -382,6 +407,7 @@ int main(void)
         IN_SANDBOX(vectors_and_sids_cut_the_text),
         IN_SANDBOX(words_begin_where_sentencepiece_marks_them),
         IN_SANDBOX(a_prompt_of_sids_alone_is_a_template),
+        IN_SANDBOX(a_template_is_refused_before_its_end_is_left_out),
         IN_SANDBOX(ids_made_elsewhere_stand_in_the_texts),
         IN_SANDBOX(ids_made_elsewhere_that_do_not_fit_are_refused_by_item_and_number),
     };
