@@ -188,6 +188,7 @@ static nj_status make_template(nj_prompt_compiler *c)
                after * sizeof *around);
         template->after_count += (uint32_t)after;
     }
+    c->out->tokens_max = c->spec.tokens_max;
     c->out->is_template = true;
     return status;
 }
