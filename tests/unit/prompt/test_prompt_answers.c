@@ -127,6 +127,35 @@ static void a_prompt_must_fit_the_context_beside_its_answer(void **state)
     close_world(&w);
 }
 
+// As examples before a question are: 10,000 bytes of text on both sides of a place, with braces among them.
+static void a_long_text_is_read_whole(void **state)
+{
+    enum { WORDS = 2000 };
+    static char yaml[12 * WORDS + 200];
+    char *at =
+        yaml +
+        sprintf(yaml,
+                "tokens: 40000\nspecial: false\nanswer:\n  kind: text\n  end: <|end|>\nprompt: '");
+    world w;
+    make_world(&w, state);
+    for (size_t i = 0; i < 2 * WORDS; i++) {
+        at += sprintf(at, "%s", i == WORDS ? "{{ {user} }}" : " word");
+    }
+    (void)sprintf(at, "'\n");
+    compile_and_open(&w, yaml, "gpt2.json");
+    nj_buffer ids;
+    nj_buffer_init(&ids, 1u << 20);
+    encode(&w, " word", &ids);
+    const size_t of_word = ids.size / sizeof(uint32_t);
+    size_t count = 0;
+    for (uint32_t i = 0; i < w.prompt.piece_count; i++) {
+        count += w.prompt.pieces[i].count;
+    }
+    assert_in_range(count, of_word * (2 * WORDS - 1), of_word * (2 * WORDS - 1) + 8);
+    nj_buffer_fini(&ids);
+    close_world(&w);
+}
+
 static void what_prompt_yaml_must_not_say_is_refused_with_its_line(void **state)
 {
     static const char *const cases[][2] = {
@@ -145,6 +174,8 @@ static void what_prompt_yaml_must_not_say_is_refused_with_its_line(void **state)
          "line 4: length_penalty is \"high\", must be a number of -10 to 10"},
         {"prompt: x\nanswer:\n  kind: text\n  length_penalty: -10.5\n", "is \"-10.5\", must be"},
         {"prompt: x\nanswer:\n  kind: text\n  length_penalty: nan\n", "is \"nan\", must be"},
+        {"prompt: '{history}'\nitem: '{id}'\ncandidate: '{vector}'\nanswer:\n  kind: text\n",
+         "line 3: {vector} wants a vector"},
         {"prompt: x\nspecial: 2\n", "line 2: special: must be true or false"},
         {"prompt: '{history}'\nitem: '{plot}'\nanswer:\n  kind: text\n", "plot"},
         {"prompt: '{history}'\nitem: '{vector}'\nanswer:\n  kind: text\n",
@@ -205,6 +236,7 @@ int main(void)
         IN_SANDBOX(a_list_has_the_tokens_of_its_whole_text),
         IN_SANDBOX(the_end_of_answers_is_found_or_asked_for),
         IN_SANDBOX(a_prompt_must_fit_the_context_beside_its_answer),
+        IN_SANDBOX(a_long_text_is_read_whole),
         IN_SANDBOX(what_prompt_yaml_must_not_say_is_refused_with_its_line),
         IN_SANDBOX(a_catalogue_or_model_that_does_not_fit_is_refused),
     };
