@@ -277,7 +277,7 @@ static size_t needed_tokens(const nj_prompt_compiler *c, const nj_prompt_piece *
 }
 
 // `limit`: tokens that the context leaves beside an answer; `least`: those of a prompt with its shortest items.
-static nj_status check_room(const nj_prompt_compiler *c, size_t least, size_t limit)
+static nj_status check_limits(const nj_prompt_compiler *c, size_t least, size_t limit)
 {
     const size_t said = c->spec.tokens_max;
     if (said > limit) {
@@ -309,7 +309,7 @@ static nj_status fit_prompt(nj_prompt_compiler *c)
     const nj_prompt_piece *history = NULL;
     const size_t least = measure_least(c, &history);
     const size_t limit = find_limit(c);
-    const nj_status status = check_room(c, least, limit);
+    const nj_status status = check_limits(c, least, limit);
     if (status != NJ_OK) {
         return status;
     }
