@@ -155,6 +155,24 @@ static void items_that_a_separator_without_spaces_changes_are_counted(void **sta
     close_world(&w);
 }
 
+// "\n  " is a token, and "\n " another in front of " Heat": the place before has the first.
+static void items_that_change_the_text_between_two_places_are_counted(void **state)
+{
+    world w;
+    make_world(&w, state);
+    compile_and_open(&w,
+                     "prompt: \"x {candidates}\\n  {history} y\"\nitem: '{title}'\nanswer:\n"
+                     "  kind: text\n  end: <|end|>\n",
+                     "gpt2.json");
+    assert_int_equal(w.made.seams, ROWS);
+    compile_and_open(&w,
+                     "prompt: \"x {candidates}\\n{history} y\"\nitem: '{title}'\nanswer:\n"
+                     "  kind: text\n  end: <|end|>\n",
+                     "gpt2.json");
+    assert_int_equal(w.made.seams, 0);
+    close_world(&w);
+}
+
 // Of a token that lies across two items, nothing is lost.
 static void a_seam_keeps_the_text(void **state)
 {
@@ -403,6 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_SANDBOX(a_prompt_has_the_ids_of_its_whole_text),
         IN_SANDBOX(items_that_a_separator_without_spaces_changes_are_counted),
+        IN_SANDBOX(items_that_change_the_text_between_two_places_are_counted),
         IN_SANDBOX(a_seam_keeps_the_text),
         IN_SANDBOX(vectors_and_sids_cut_the_text),
         IN_SANDBOX(words_begin_where_sentencepiece_marks_them),
