@@ -174,7 +174,8 @@ static void what_prompt_yaml_must_not_say_is_refused_with_its_line(void **state)
          "line 4: length_penalty is \"high\", must be a number of -10 to 10"},
         {"prompt: x\nanswer:\n  kind: text\n  length_penalty: -10.5\n", "is \"-10.5\", must be"},
         {"prompt: x\nanswer:\n  kind: text\n  length_penalty: nan\n", "is \"nan\", must be"},
-        {"prompt: '{history}'\nitem: '{id}'\ncandidate: '{vector}'\nanswer:\n  kind: text\n",
+        {"prompt: '{history}{candidates}'\nitem: '{id}'\ncandidate: '{vector}'\nanswer:\n  kind: "
+         "text\n",
          "line 3: {vector} wants a vector"},
         {"prompt: x\nspecial: 2\n", "line 2: special: must be true or false"},
         {"prompt: '{history}'\nitem: '{plot}'\nanswer:\n  kind: text\n", "plot"},
