@@ -35,8 +35,7 @@ static void answers_are_the_ids_of_their_texts_and_equal_ones_are_counted(void *
         char yaml[TEXT_MAX] =
             "prompt: x\nitem: '{vector} {title} '\nanswer:\n  kind: item\n  end: ";
         add(yaml, end_of(tokenizers[t]));
-        w.model.has_vectors = true;
-        compile_and_open(&w, yaml, tokenizers[t]);
+        compile_and_open(&w, yaml, tokenizers[t]); // needs no vectors, for no prompt holds an item
         assert_int_equal(w.made.equal_answers, 2);
         assert_string_equal(answered_by(&w, "", "Heat"), "1 8");
         assert_string_equal(answered_by(&w, "", "Toy Story (1995)"), "0");
@@ -168,7 +167,8 @@ static void what_prompt_yaml_must_not_say_is_refused_with_its_line(void **state)
         {"prompt: x\nanswer:\n  kind: text\n  length_penalty: high\n",
          "line 4: length_penalty is \"high\", must be a number of -8 to 8"},
         {"prompt: x\nanswer:\n  kind: text\n  length_penalty: -1e30\n", "must be a number of -8"},
-        {"prompt: '{history}'\nitem: '{id}'\ncandidate: '{vector}'\nanswer:\n  kind: text\n",
+        {"prompt: '{history}{candidates}'\nitem: '{id}'\ncandidate: '{vector}'\nanswer:\n  kind: "
+         "text\n",
          "line 3: {vector} wants a vector"},
         {"prompt: x\nspecial: 2\n", "line 2: special: must be true or false"},
         {"prompt: '{history}'\nitem: '{plot}'\nanswer:\n  kind: text\n", "plot"},
