@@ -9,6 +9,10 @@ target_link_libraries(stub_worker PRIVATE nj_session nj_wire nj_cli nj_codec nj_
 add_executable(cold_pool EXCLUDE_FROM_ALL bench/cold_pool.c)
 target_link_libraries(cold_pool PRIVATE nj_policies nj_base m)
 
+# How long one get of libnightjar-reader takes; built when asked for by name.
+add_executable(bench_reader_latency EXCLUDE_FROM_ALL bench/reader_latency.c)
+target_link_libraries(bench_reader_latency PRIVATE nj_reader nj_store nj_test_support)
+
 foreach(size tiny large)
     add_test(NAME bench_fleet_${size} COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/bench/fleet --size ${size} --check)
     set_tests_properties(bench_fleet_${size} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
