@@ -21,7 +21,7 @@ static nj_status choose_users(nj_plan *plan, const nj_settings *settings, nj_err
     }
     for (size_t i = 0; i < users->count; i++) {
         nj_request user = nj_user_table_at(users, i);
-        if (nj_user_is_skipped(&user, settings)) {
+        if (nj_user_is_skipped(users, &user, settings)) {
             plan->skipped_count++;
         } else {
             plan->order[plan->user_count++] = (uint32_t)i;
@@ -59,11 +59,12 @@ static nj_status take_out_copied(nj_plan *plan, const nj_plan_copying *copying, 
     return status;
 }
 
-// The most that a user takes in nj_users_pack: heads of the array, id, counts, mask and bytes, and what they hold.
+// The most that a user takes in nj_users_pack: heads of the array, id, counts, mask, bytes and text, and what they hold.
 static uint64_t packed_bytes(const nj_request *user)
 {
-    return 1 + 3 + user->user.size + 5 + 5 + 5 + 5 +
-           ((uint64_t)user->item_count + user->exclude_count) * sizeof *user->items;
+    const uint64_t rows = (uint64_t)user->item_count + user->exclude_count + user->candidate_count;
+    return 1 + 3 + user->user.size + 5 + 5 + 5 + 5 + 5 + 5 + user->text.size +
+           rows * sizeof *user->items;
 }
 
 uint32_t nj_plan_next_shard(size_t users_left, uint32_t shard_users, uint32_t shard_users_least)
@@ -83,12 +84,15 @@ static nj_status cut_shards(nj_plan *plan, uint32_t shard_users, uint32_t shard_
         return nj_fail(err, NJ_NO_MEMORY, "no memory for the shards of %zu users",
                        plan->user_count);
     }
+    // What is answered in words is longer than a list, and travels in one message too.
+    const uint64_t answer_bytes =
+        (plan->users->needs & NJ_PROMPT_ANSWERS_TEXT) != 0 ? NJ_ROW_TEXT_BYTES_MAX : 0;
     uint64_t shard_bytes = 0;
     size_t in_shard = 0;
     size_t shard_size = 0;
     for (size_t i = 0; i < plan->user_count; i++) {
         nj_request user = nj_user_table_at(plan->users, plan->order[i]);
-        uint64_t bytes = packed_bytes(&user);
+        const uint64_t bytes = nj_max_size(packed_bytes(&user), answer_bytes);
         if (in_shard == shard_size || shard_bytes + bytes > NJ_PLAN_SHARD_BYTES_MAX) {
             plan->shard_first[plan->shard_count++] = (uint32_t)i;
             in_shard = 0;
@@ -113,6 +117,11 @@ static void digest_user(nj_digester *digester, const nj_request *user)
     nj_digester_update_sized(digester, user->items, user->item_count * sizeof *user->items);
     nj_digester_update_u64(digester, user->mask);
     nj_digester_update_sized(digester, user->exclude, user->exclude_count * sizeof *user->items);
+    nj_digester_update_u64(digester, user->candidates != NULL);
+    nj_digester_update_sized(digester, user->candidates,
+                             user->candidate_count * sizeof *user->candidates);
+    nj_digester_update_u64(digester, user->text.bytes != NULL);
+    nj_digester_update_sized(digester, user->text.bytes, user->text.size);
 }
 
 // Nothing where nobody is copied: such a night has the digest that it would have without --since.

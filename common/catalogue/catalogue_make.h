@@ -34,4 +34,15 @@ NJ_CHECKED nj_status nj_catalogue_from_index_json(const char *path, const nj_cod
                                                   const nj_catalogue_options *options,
                                                   nj_catalogue **out, nj_error *err);
 
+/// A catalogue for models that speak of items otherwise than by semantic IDs: the SID of an item is its row's number, one code for up to
+/// NJ_CODES_MAX items, else two (row / NJ_CODES_MAX, row % NJ_CODES_MAX).
+///
+///   ids   in row order; copied
+///   what  names their file in errors
+///
+/// Errors  NJ_INPUT: no items, or more than NJ_IDLIST_COUNT_MAX, an id twice (both places); NJ_NO_MEMORY
+/// Proof   tests/unit/catalogue/test_make.c
+NJ_CHECKED nj_status nj_catalogue_from_rows(const nj_idlist_builder *ids, const char *what,
+                                            nj_catalogue **out, nj_error *err);
+
 #endif

@@ -10,7 +10,7 @@ typedef struct {
     nj_held_out *held;
     const nj_idlist *items;
     const nj_idmap *map;
-    const nj_user_masks *masks;
+    const nj_user_rules *rules;
     const nj_live_rows *live;
 } reading;
 
@@ -107,7 +107,7 @@ static nj_status note_user(reading *r, const nj_history *input, uint32_t target)
     uint32_t group = NJ_GROUP_NONE;
     nj_status status = NJ_OK;
     if (user.mask != NJ_MASK_BASE) {
-        status = find_group(held, nj_slice_from(r->masks->masks->masks[user.mask].name), &group);
+        status = find_group(held, nj_slice_from(r->rules->masks->masks[user.mask].name), &group);
     } else if (input->group.bytes != NULL && nj_group_problem(input->group) == NULL) {
         status = find_group(held, input->group, &group);
     }
@@ -121,7 +121,7 @@ static nj_status note_user(reading *r, const nj_history *input, uint32_t target)
 static nj_status add_user(reading *r, const nj_history *input, uint32_t target, nj_error *err)
 {
     nj_held_out *held = r->held;
-    nj_status status = nj_user_table_add(&held->users, r->items, r->map, r->masks, input, err);
+    nj_status status = nj_user_table_add(&held->users, r->items, r->map, r->rules, input, err);
     if (status == NJ_INPUT) {
         nj_error_prefix(err, "%s", r->path);
     }
@@ -163,7 +163,7 @@ static nj_status split_history(void *context, const nj_history *history, nj_erro
 }
 
 nj_status nj_held_out_read(const nj_histories_source *source, const nj_split *split,
-                           const nj_idlist *items, const nj_idmap *map, const nj_user_masks *masks,
+                           const nj_idlist *items, const nj_idmap *map, const nj_user_rules *rules,
                            const nj_live_rows *live, nj_held_out *out, nj_error *err)
 {
     nj_held_out held = {0};
@@ -175,7 +175,7 @@ nj_status nj_held_out_read(const nj_histories_source *source, const nj_split *sp
     nj_buffer_init(&held.group_of, BYTES_MAX);
     nj_idlist_builder_init(&held.groups);
     nj_idmap_init(&held.group_map);
-    reading r = {source->path, split, &held, items, map, masks, live};
+    reading r = {source->path, split, &held, items, map, rules, live};
     nj_status status = begin_counting(items, map, &counts, err);
     held.popularity = counts.counts;
     if (status == NJ_OK) {

@@ -41,7 +41,7 @@ typedef struct {
 /// Proof   tests/unit/catalogue/test_held_out.c
 NJ_CHECKED nj_status nj_held_out_read(const nj_histories_source *source, const nj_split *split,
                                       const nj_idlist *items, const nj_idmap *map,
-                                      const nj_user_masks *masks, const nj_live_rows *live,
+                                      const nj_user_rules *rules, const nj_live_rows *live,
                                       nj_held_out *out, nj_error *err);
 /// Counts another file in place of the histories that were judged: everything in it is training.
 ///

@@ -20,6 +20,16 @@ typedef struct {
 
 _Static_assert(sizeof(header) == 64, "as in schemas/bundle.md");
 
+// The two sections that hold vectors, and what they allow.
+typedef struct {
+    const char *name;
+    uint32_t form_min;
+    uint32_t form_max;
+} section_kind;
+
+static const section_kind ALIKE = {"vectors", NJ_VECTORS_F32, NJ_VECTORS_F16};
+static const section_kind COLLABORATIVE = {"collaborative", NJ_VECTORS_GIVEN, NJ_VECTORS_GIVEN};
+
 static size_t element_bytes(nj_vector_form form)
 {
     return form == NJ_VECTORS_F16 ? sizeof(uint16_t) : sizeof(float);
@@ -27,32 +37,34 @@ static size_t element_bytes(nj_vector_form form)
 
 // ---- opening ----
 
-static nj_status check_header(const header *head, size_t size, uint32_t row_count, nj_error *err)
+static nj_status check_header(const section_kind *kind, const header *head, size_t size,
+                              uint32_t row_count, nj_error *err)
 {
     static const uint8_t ZEROS[sizeof head->zeros] = {0};
     if (size < sizeof *head || memcmp(head->magic, MAGIC, sizeof head->magic) != 0) {
-        return nj_fail(err, NJ_INPUT, "vectors: the bytes do not begin with \"" MAGIC "\"");
+        return nj_fail(err, NJ_INPUT, "%s: the bytes do not begin with \"" MAGIC "\"", kind->name);
     }
     if (head->version != NJ_ITEM_VECTORS_VERSION) {
-        return nj_fail(err, NJ_INPUT, "vectors: version %u, this program reads %d", head->version,
-                       NJ_ITEM_VECTORS_VERSION);
+        return nj_fail(err, NJ_INPUT, "%s: version %u, this program reads %d", kind->name,
+                       head->version, NJ_ITEM_VECTORS_VERSION);
     }
     if (head->row_count != row_count) {
-        return nj_fail(err, NJ_INPUT, "vectors: made for %u rows, the catalogue has %u",
+        return nj_fail(err, NJ_INPUT, "%s: made for %u rows, the catalogue has %u", kind->name,
                        head->row_count, row_count);
     }
-    if (head->width < 1 || head->width > NJ_ITEM_VECTOR_WIDTH_MAX || head->form > NJ_VECTORS_F16 ||
-        memcmp(head->zeros, ZEROS, sizeof ZEROS) != 0) {
+    if (head->width < 1 || head->width > NJ_ITEM_VECTOR_WIDTH_MAX || head->form < kind->form_min ||
+        head->form > kind->form_max || memcmp(head->zeros, ZEROS, sizeof ZEROS) != 0) {
         return nj_fail(err, NJ_INPUT,
-                       "vectors: %u wide in form %u, must be 1 to %d wide and in form 0 or 1",
-                       head->width, head->form, NJ_ITEM_VECTOR_WIDTH_MAX);
+                       "%s: %u wide in form %u, must be 1 to %d wide and in form %u to %u",
+                       kind->name, head->width, head->form, NJ_ITEM_VECTOR_WIDTH_MAX,
+                       kind->form_min, kind->form_max);
     }
     // 2^32 rows of 2^14 bytes at the most.
     const size_t bytes =
         sizeof *head + (size_t)row_count * head->width * element_bytes((nj_vector_form)head->form);
     return size == bytes ? NJ_OK
-                         : nj_fail(err, NJ_INPUT, "vectors: %zu bytes, %u rows of %u need %zu",
-                                   size, row_count, head->width, bytes);
+                         : nj_fail(err, NJ_INPUT, "%s: %zu bytes, %u rows of %u need %zu",
+                                   kind->name, size, row_count, head->width, bytes);
 }
 
 // The square of the row's length; NaN where an element is none or infinite. Sums side by side, so that they run on vectors; their order
@@ -77,25 +89,29 @@ static double square_of(const nj_item_vectors *vectors, uint32_t row, float *x)
     return square;
 }
 
-static nj_status check_rows(nj_item_vectors *vectors, nj_error *err)
+// The squares of float32 add up in a double without an overflow, so any length that is not finite tells of a value that is not.
+static nj_status check_rows(const section_kind *kind, nj_item_vectors *vectors, nj_error *err)
 {
     float x[NJ_ITEM_VECTOR_WIDTH_MAX];
+    const bool is_any = vectors->form == NJ_VECTORS_GIVEN;
     for (uint32_t row = 0; row < vectors->row_count; row++) {
         const double length = sqrt(square_of(vectors, row, x));
-        if (!(fabs(length - 1) <= NJ_ITEM_VECTOR_LENGTH_ERROR) && !(length == 0)) {
-            return nj_fail(err, NJ_INPUT, "vectors: row %u has length %g, must be 1 or 0", row,
-                           length);
+        const bool is_right =
+            is_any ? isfinite(length) : fabs(length - 1) <= NJ_ITEM_VECTOR_LENGTH_ERROR;
+        if (!is_right && !(length == 0)) {
+            return nj_fail(err, NJ_INPUT, "%s: row %u has length %g, must be %s", kind->name, row,
+                           length, is_any ? "finite" : "1 or 0");
         }
         vectors->zero_count += length == 0;
     }
     return NJ_OK;
 }
 
-nj_status nj_item_vectors_open(const void *bytes, size_t size, uint32_t row_count,
-                               nj_item_vectors *out, nj_error *err)
+static nj_status open_rows(const section_kind *kind, const void *bytes, size_t size,
+                           uint32_t row_count, nj_item_vectors *out, nj_error *err)
 {
     const header *head = bytes;
-    nj_status status = check_header(head, size, row_count, err);
+    nj_status status = check_header(kind, head, size, row_count, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -103,13 +119,25 @@ nj_status nj_item_vectors_open(const void *bytes, size_t size, uint32_t row_coun
     nj_item_vectors vectors = {.row_count = row_count,
                                .width = head->width,
                                .form = (nj_vector_form)head->form,
-                               .f32 = head->form == NJ_VECTORS_F32 ? rows : NULL,
+                               .f32 = head->form != NJ_VECTORS_F16 ? rows : NULL,
                                .f16 = head->form == NJ_VECTORS_F16 ? rows : NULL};
-    status = check_rows(&vectors, err);
+    status = check_rows(kind, &vectors, err);
     if (status == NJ_OK) {
         *out = vectors;
     }
     return status;
+}
+
+nj_status nj_item_vectors_open(const void *bytes, size_t size, uint32_t row_count,
+                               nj_item_vectors *out, nj_error *err)
+{
+    return open_rows(&ALIKE, bytes, size, row_count, out, err);
+}
+
+nj_status nj_collaborative_open(const void *bytes, size_t size, uint32_t row_count,
+                                nj_item_vectors *out, nj_error *err)
+{
+    return open_rows(&COLLABORATIVE, bytes, size, row_count, out, err);
 }
 
 bool nj_item_vectors_is_zero(const nj_item_vectors *vectors, uint32_t row)
@@ -172,7 +200,7 @@ static nj_status append_row(writing *w, size_t from, nj_buffer *out, nj_error *e
         square += (double)w->x[d] * (double)w->x[d];
     }
     w->vectors += square > 0;
-    for (size_t d = 0; d < D; d++) {
+    for (size_t d = 0; d < D && w->form != NJ_VECTORS_GIVEN; d++) {
         w->x[d] = square > 0 ? (float)((double)w->x[d] / sqrt(square)) : 0;
     }
     if (status == NJ_OK && w->form == NJ_VECTORS_F16) {

@@ -1,11 +1,12 @@
-// item_vectors.h - a vector of each item, by which a policy says how alike two items are. The section "vectors" (schemas/bundle.md), checked
-// and looked into, and written.
+// item_vectors.h - a vector of each item: by which a policy says how alike two items are (the section "vectors"), or which a model's
+// projector reads (the section "collaborative"). Checked and looked into, and written (schemas/bundle.md).
 //
 //   header   "NJVECTOR", version, rows, width, form          64 bytes
 //   rows     float16 or float32 [N, D]
 //
-// A row has length 1, so that a dot product is a cosine, or is all zeros: the item has no vector and is like no other. Rows of float16
-// are of length 1 but for their rounding, which moves a cosine by less than .001 (ops/handbook/decisions/0035).
+// A row of "vectors" has length 1, so that a dot product is a cosine, or is all zeros: the item has no vector and is like no other. Rows of
+// float16 are of length 1 but for their rounding, which moves a cosine by less than .001 (ops/handbook/decisions/0035).
+// A row of "collaborative" is float32 as it was given, or all zeros: of a cold item a model reads the zero vector.
 #ifndef NJ_CATALOGUE_ITEM_VECTORS_H
 #define NJ_CATALOGUE_ITEM_VECTORS_H
 
@@ -22,19 +23,24 @@
 #define NJ_ITEM_VECTOR_WIDTH_MAX 4096
 #define NJ_ITEM_VECTOR_LENGTH_ERROR 2e-3 // that a row's length may be off 1
 
-typedef enum { NJ_VECTORS_F32, NJ_VECTORS_F16 } nj_vector_form;
+typedef enum {
+    NJ_VECTORS_F32,
+    NJ_VECTORS_F16,
+    NJ_VECTORS_GIVEN, // float32 of any length: "collaborative"
+} nj_vector_form;
 
 // A view; all zero where there are no vectors.
 typedef struct {
     uint32_t row_count; // N
     uint32_t width;     // D
     nj_vector_form form;
-    const float *f32;    // [N, D] borrowed, aligned to 64; NULL where they are float16
+    const float *
+        f32; // [N, D] borrowed, aligned to 64; NULL where they are float16, never in "collaborative"
     const uint16_t *f16; // [N, D] likewise
     uint32_t zero_count; // rows of zeros
 } nj_item_vectors;
 
-/// Opens a view on outside bytes after checking all of them: sizes, and each row's length.
+/// Opens a view on the bytes of a section "vectors" after checking all of them: sizes, and each row's length.
 ///
 ///   bytes  aligned to 64; borrowed for the life of the view
 ///
@@ -43,6 +49,10 @@ typedef struct {
 /// Proof   tests/unit/catalogue/test_item_vectors.c, tests/fuzz/fuzz_item_sections.c
 NJ_CHECKED nj_status nj_item_vectors_open(const void *bytes, size_t size, uint32_t row_count,
                                           nj_item_vectors *out, nj_error *err);
+
+/// The same of a section "collaborative": rows have any length, and all values are finite.
+NJ_CHECKED nj_status nj_collaborative_open(const void *bytes, size_t size, uint32_t row_count,
+                                           nj_item_vectors *out, nj_error *err);
 
 /// The row as float32, exactly: out [D].
 static inline void nj_item_vectors_row(const nj_item_vectors *vectors, uint32_t row, float *out)
@@ -57,7 +67,7 @@ static inline void nj_item_vectors_row(const nj_item_vectors *vectors, uint32_t 
 /// True where the item has no vector.
 bool nj_item_vectors_is_zero(const nj_item_vectors *vectors, uint32_t row);
 
-/// Appends the section: rows of `npy` brought to length 1.
+/// Appends the section: rows of `npy` brought to length 1, or for NJ_VECTORS_GIVEN as they are.
 ///
 ///   npy     [M, D] float
 ///   items   [N] ids of the catalogue

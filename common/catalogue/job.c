@@ -189,13 +189,27 @@ nj_digest nj_job_eligible_digest(const nj_job *job)
 
 static nj_status read_users(nj_job *job, const nj_histories_source *source, nj_error *err)
 {
-    const nj_user_masks masks = nj_job_masks(job);
+    const nj_user_rules rules = nj_job_user_rules(job);
     nj_status status =
-        nj_user_table_read(source, &job->catalogue.items, &job->map, &masks, &job->users, err);
+        nj_user_table_read(source, &job->catalogue.items, &job->map, &rules, &job->users, err);
     if (status == NJ_OK) {
         status = nj_user_table_apply(&job->users, &job->settings, err);
     }
     return status;
+}
+
+static void say_what_was_asked(const nj_user_table *users, const char *users_path)
+{
+    if (users->candidates_unknown > 0) {
+        nj_log(NJ_LOG_WARNING,
+               "%s: %zu users have no candidate that the catalogue knows, and get empty lists",
+               users_path, users->candidates_unknown);
+    }
+    if (users->text_ignored > 0) {
+        nj_log(NJ_LOG_WARNING,
+               "%s: %zu users have a text, for which the bundle's prompt has no place", users_path,
+               users->text_ignored);
+    }
 }
 
 static void say_what_was_read(const nj_job *job, const char *users_path)
@@ -218,6 +232,7 @@ static void say_what_was_read(const nj_job *job, const char *users_path)
             "(user, then items)?",
             users_path);
     }
+    say_what_was_asked(users, users_path);
     if (job->catalogue.masks.count > 1) {
         nj_log(NJ_LOG_INFO, "%s: %zu users are in a group, %zu in none", users_path,
                users->group_count, users->count - users->group_count);

@@ -101,9 +101,10 @@ NJ_CHECKED nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *o
 void nj_job_close(nj_job *job);
 
 /// For nj_user_table_read and the like; borrows the job.
-static inline nj_user_masks nj_job_masks(const nj_job *job)
+static inline nj_user_rules nj_job_user_rules(const nj_job *job)
 {
-    return (nj_user_masks){.masks = &job->catalogue.masks, .groups = &job->user_groups};
+    return (nj_user_rules){
+        .masks = &job->catalogue.masks, .groups = &job->user_groups, .needs = job->catalogue.needs};
 }
 
 /// What was asked for: the digest of the masks, all zero without any.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/checked.h"
+#include "common/catalogue/prompt_head.h"
 #include "common/catalogue/section_names.h"
 #include "common/catalogue/tokens.h"
 #include "common/codec/json.h"
@@ -260,6 +261,9 @@ nj_status nj_catalogue_view_open(const nj_sections *sections, nj_catalogue_view 
     }
     if (status == NJ_OK) {
         status = open_masks(sections, &view, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_prompt_needs(sections, &view.needs, err);
     }
     if (status == NJ_OK) {
         *out = view;

@@ -28,6 +28,7 @@ typedef struct {
     const uint32_t *
         counts; // [N] how often each item stands in the histories the bundle was packed with; NULL without
     nj_masks masks; // of the night
+    uint32_t needs; // of a user: bits of prompt_head.h
 } nj_catalogue_view;
 
 /// Checks every section: sizes agree with each other, ids are valid, codes below their K, the trie is safe to walk and every item

@@ -244,6 +244,14 @@ static const msgpack_object *take_field(nj_fields *fields, const char *name)
     return &fields->fields[fields->next++];
 }
 
+bool nj_field_nil(nj_fields *fields)
+{
+    const bool is_nil = fields->status == NJ_OK && fields->next < fields->count &&
+                        fields->fields[fields->next].type == MSGPACK_OBJECT_NIL;
+    fields->next += is_nil;
+    return is_nil;
+}
+
 uint64_t nj_field_uint(nj_fields *fields, const char *name, uint64_t value_max)
 {
     const msgpack_object *field = take_field(fields, name);

@@ -76,6 +76,8 @@ float nj_field_f32(nj_fields *fields, const char *name);
 /// Valid UTF-8 of at most bytes_max bytes. As with nj_field_bin, `bytes` is never NULL.
 nj_slice nj_field_str(nj_fields *fields, const char *name, size_t bytes_max);
 nj_slice nj_field_bin(nj_fields *fields, const char *name, size_t bytes_max);
+/// True where the next field is there and nil, which is passed; anything else stays to be read.
+bool nj_field_nil(nj_fields *fields);
 /// Exactly `size` bytes copied to `out` (cleared on failure).
 void nj_field_bytes(nj_fields *fields, const char *name, void *out, size_t size);
 /// An array of at most count_max elements; NULL on failure.

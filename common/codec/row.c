@@ -8,8 +8,9 @@
 #include "common/codec/pack.h"
 #include "common/codec/row_scan.h"
 
-#define FIELD_COUNT 5 // and the age, where the row has one; and the trace; and why
+#define FIELD_COUNT 5 // and the age, where the row has one; and the trace; and why; and text
 #define FIELD_WHY 7
+#define FIELD_TEXT 8
 // Two numbers an item, the heads, and room for fields that later versions append.
 #define ELEMENTS_MAX (2 * NJ_ROW_ITEMS_MAX + 64)
 
@@ -44,10 +45,10 @@ nj_status nj_row_pack(nj_buffer *out, uint32_t flags, const nj_slice *items, con
     return pack_fields(&packer, flags, items, scores, count, history);
 }
 
-static void pack_trace(nj_packer *packer, const uint32_t *trace, size_t trace_count)
+static void pack_bin_or_nil(nj_packer *packer, const void *bytes, size_t size)
 {
-    if (trace != NULL) {
-        nj_pack_bin(packer, trace, trace_count * sizeof *trace);
+    if (bytes != NULL) {
+        nj_pack_bin(packer, bytes, size);
     } else {
         nj_pack_nil(packer);
     }
@@ -69,19 +70,35 @@ nj_status nj_row_pack_more(nj_buffer *out, uint32_t flags, const nj_slice *items
                            const float *scores, size_t count, const nj_history_digest *history,
                            const nj_row_more *more)
 {
-    if (more->trace == NULL && more->why == NULL) {
+    if (more->trace == NULL && more->why == NULL && more->text.bytes == NULL) {
         return nj_row_pack(out, flags, items, scores, count, history);
     }
     nj_packer packer;
     nj_packer_init(&packer, out);
-    nj_pack_array(&packer, more->why != NULL ? FIELD_WHY + 1 : FIELD_WHY);
+    nj_pack_array(&packer, more->text.bytes != NULL ? FIELD_TEXT + 1
+                           : more->why != NULL      ? FIELD_WHY + 1
+                                                    : FIELD_WHY);
     nj_status status = pack_fields(&packer, flags, items, scores, count, history);
     nj_pack_uint(&packer, 0);
-    pack_trace(&packer, more->trace, more->trace_count);
+    pack_bin_or_nil(&packer, more->trace, more->trace_count * sizeof *more->trace);
     if (more->why != NULL) {
         pack_why(&packer, more->why, count);
+    } else if (more->text.bytes != NULL) {
+        nj_pack_nil(&packer);
+    }
+    if (more->text.bytes != NULL) {
+        nj_pack_str(&packer, more->text);
     }
     return status == NJ_OK ? packer.status : status;
+}
+
+// The fields of a copy: everything that its row has, and the age.
+static size_t count_copied(const nj_row_scan *scan)
+{
+    return scan->text.bytes != NULL  ? FIELD_TEXT + 1
+           : scan->why.bytes != NULL ? FIELD_WHY + 1
+           : scan->trace != NULL     ? FIELD_WHY
+                                     : FIELD_COUNT + 1;
 }
 
 nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags, uint32_t age)
@@ -92,9 +109,8 @@ nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags, uint32_t a
         return NJ_INPUT;
     }
     nj_packer_init(&packer, out);
-    nj_pack_array(&packer, scan.why.bytes != NULL ? FIELD_WHY + 1
-                           : scan.trace != NULL   ? FIELD_WHY
-                                                  : FIELD_COUNT + 1);
+    const size_t fields = count_copied(&scan);
+    nj_pack_array(&packer, fields);
     nj_pack_uint(&packer, NJ_ROW_VERSION);
     nj_pack_uint(&packer, flags);
     if (packer.status == NJ_OK) {
@@ -102,13 +118,14 @@ nj_status nj_row_copy(nj_buffer *out, nj_slice bytes, uint32_t flags, uint32_t a
             out, scan.body, (size_t)(scan.history + NJ_HISTORY_DIGEST_BYTES - scan.body));
     }
     nj_pack_uint(&packer, age);
-    if (scan.trace != NULL) {
-        nj_pack_bin(&packer, scan.trace, scan.trace_count * sizeof(uint32_t));
-    } else if (scan.why.bytes != NULL) {
-        nj_pack_nil(&packer);
+    if (fields >= FIELD_WHY) {
+        pack_bin_or_nil(&packer, scan.trace, scan.trace_count * sizeof(uint32_t));
     }
-    if (scan.why.bytes != NULL) {
-        nj_pack_bin(&packer, scan.why.bytes, scan.why.size);
+    if (fields > FIELD_WHY) {
+        pack_bin_or_nil(&packer, scan.why.bytes, scan.why.size);
+    }
+    if (fields > FIELD_TEXT) {
+        nj_pack_str(&packer, scan.text);
     }
     return packer.status;
 }
@@ -132,20 +149,31 @@ static nj_status read_item(const msgpack_object *object, size_t index, nj_row *r
     return nj_fail(err, NJ_INPUT, "row: item %zu is neither a number nor text", index);
 }
 
-// The trace, field 6, is passed over.
 static nj_status read_why(nj_fields *fields, nj_row *row, nj_error *err)
 {
-    row->why = (nj_slice){NULL, 0};
-    if (fields->count <= FIELD_WHY) {
-        return NJ_OK;
-    }
-    fields->next = FIELD_WHY;
     row->why = nj_field_bin(fields, "why", row->count * NJ_WHY_ITEM_BYTES_MAX);
     if (fields->status == NJ_OK && !nj_why_check(row->why, row->count)) {
         return nj_fail(err, NJ_INPUT, "row: %zu bytes of why do not tell of %zu items",
                        row->why.size, row->count);
     }
     return fields->status;
+}
+
+// The trace, field 6, is passed over.
+static nj_status read_more(nj_fields *fields, nj_row *row, nj_error *err)
+{
+    row->why = (nj_slice){NULL, 0};
+    row->text = (nj_slice){NULL, 0};
+    if (fields->count <= FIELD_WHY) {
+        return NJ_OK;
+    }
+    fields->next = FIELD_WHY;
+    nj_status status =
+        fields->count > FIELD_TEXT && nj_field_nil(fields) ? NJ_OK : read_why(fields, row, err);
+    if (status == NJ_OK && fields->count > FIELD_TEXT) {
+        row->text = nj_field_str(fields, "text", NJ_ROW_TEXT_BYTES_MAX);
+    }
+    return status == NJ_OK ? fields->status : status;
 }
 
 static nj_status read_row(const msgpack_object *root, nj_row *row, nj_error *err)
@@ -184,7 +212,7 @@ static nj_status read_row(const msgpack_object *root, nj_row *row, nj_error *err
     if (status == NJ_OK) {
         status = score_fields.status;
     }
-    return status != NJ_OK ? status : read_why(&fields, row, err);
+    return status != NJ_OK ? status : read_more(&fields, row, err);
 }
 
 nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err)
@@ -273,6 +301,12 @@ nj_status nj_row_json(nj_buffer *out, nj_slice user, const nj_row *row)
         status = nj_buffer_printf(out, ", \"why\": ");
         if (status == NJ_OK) {
             status = nj_why_json(out, row->why);
+        }
+    }
+    if (status == NJ_OK && row->text.bytes != NULL) {
+        status = nj_buffer_printf(out, ", \"text\": ");
+        if (status == NJ_OK) {
+            status = nj_buffer_json_string(out, row->text);
         }
     }
     return status != NJ_OK ? status : nj_buffer_append(out, "}", 1);

@@ -4,7 +4,7 @@
 //   [version, flags, [item...], [score...], history digest (8 bytes), age]        as it was taken over from an earlier night
 //   [version, flags, [item...], [score...], history digest (8 bytes), age, trace] with what its search looked at (--trace)
 //   [version, flags, [item...], [score...], history digest (8 bytes), age, trace or nil, why] with why each item is there (--why)
-//   [version, flags, [item...], [score...], history digest (8 bytes), age, trace or nil, why or nil, text] of a model that answers in text
+//   [version, flags, [item...], [score...], history digest (8 bytes), age, trace or nil, why or nil, text]   of a model that answers in text
 //
 // The worker packs it, the coordinator checks it and passes it on unchanged, the store keeps it, readers unpack it.
 #ifndef NJ_CODEC_ROW_H
@@ -20,8 +20,8 @@
 
 #define NJ_ROW_VERSION 1
 #define NJ_ROW_ITEMS_MAX 1000
-#define NJ_ROW_TRACE_MAX 1024 // prefixes
-#define NJ_ROW_TEXT_BYTES_MAX 16384
+#define NJ_ROW_TRACE_MAX 1024       // prefixes
+#define NJ_ROW_TEXT_BYTES_MAX 16384 // of what a model answers in words
 #define NJ_ROW_BYTES_MAX                                                                           \
     (64 + NJ_ROW_ITEMS_MAX * (510 + 5 + 5) + NJ_ROW_TRACE_MAX * 4 +                                \
      NJ_ROW_ITEMS_MAX * NJ_WHY_ITEM_BYTES_MAX + NJ_ROW_TEXT_BYTES_MAX)
@@ -74,10 +74,10 @@ NJ_CHECKED nj_status nj_row_pack_more(nj_buffer *out, uint32_t flags, const nj_s
 
 /// Unpacks outside bytes. Items borrow from `bytes` and from `out` itself: copy neither. Refuses (NJ_INPUT) anything
 /// malformed, other versions, unequal counts, ids that break the rules of id.h and scores that are not finite.
-/// The trace and fields behind `why` are ignored: the value is append-only.
+/// The trace and fields behind `text` are ignored: the value is append-only.
 NJ_CHECKED nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err);
 
-/// Appends the row with other flags and another age, its list, its trace and its why as they are: what a night takes over from an earlier one.
+/// Appends the row with other flags and another age, its list, its trace, its why and its text as they are: what a night takes over from an earlier one.
 ///
 ///   bytes  a row that nj_row_scan_open (row_scan.h) accepted
 ///   age    1..NJ_ROW_AGE_MAX

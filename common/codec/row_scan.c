@@ -7,6 +7,7 @@
 #define HEAD_AGED 0x96   // and the age
 #define HEAD_TRACED 0x97 // and the trace
 #define HEAD_WHY 0x98    // the trace or nil, and why
+#define HEAD_TEXT 0x99   // the trace or nil, why or nil, and text
 #define NIL 0xc0
 #define FLOAT32 0xca
 #define FLOAT32_BYTES 5 // with its head
@@ -74,6 +75,9 @@ static bool take_count(cursor *c, uint32_t *out)
 static bool take_text(cursor *c, nj_slice *out)
 {
     uint64_t size = 0;
+    if (left_of(c) == 0) {
+        return false;
+    }
     const uint8_t head = *c->at;
     if (head >= 0xa0 && head <= 0xbf) {
         size = head & 0x1fu;
@@ -94,7 +98,7 @@ static bool take_text(cursor *c, nj_slice *out)
 static bool take_item(cursor *c, nj_row_item *out)
 {
     out->is_number = take_uint(c, &out->number);
-    return out->is_number || (left_of(c) > 0 && take_text(c, &out->text));
+    return out->is_number || take_text(c, &out->text);
 }
 
 static bool skip_items(cursor *c, uint32_t count)
@@ -162,20 +166,32 @@ static bool take_trace(cursor *c, const uint8_t **out, uint32_t *out_count)
     return true;
 }
 
-// What stands behind the age.
+static bool take_nil(cursor *c)
+{
+    const bool is_nil = left_of(c) > 0 && *c->at == NIL;
+    c->at += is_nil;
+    return is_nil;
+}
+
+static bool take_why(cursor *c, uint32_t count, nj_slice *out)
+{
+    return take_bin(c, (uint64_t)count * NJ_WHY_ITEM_BYTES_MAX, out) && nj_why_check(*out, count);
+}
+
+static bool take_answer(cursor *c, nj_slice *out)
+{
+    return take_text(c, out) && out->size <= NJ_ROW_TEXT_BYTES_MAX &&
+           nj_utf8_valid(out->bytes, out->size);
+}
+
+// What stands behind the age: a field that is not the last may be nil.
 static bool take_more(cursor *c, unsigned head, nj_row_scan *out)
 {
-    if (head < HEAD_TRACED) {
-        return true;
-    }
-    if (head == HEAD_WHY && left_of(c) > 0 && *c->at == NIL) {
-        c->at++;
-    } else if (!take_trace(c, &out->trace, &out->trace_count)) {
-        return false;
-    }
-    return head == HEAD_TRACED ||
-           (take_bin(c, (uint64_t)out->count * NJ_WHY_ITEM_BYTES_MAX, &out->why) &&
-            nj_why_check(out->why, out->count));
+    return head < HEAD_TRACED || (((head > HEAD_TRACED && take_nil(c)) ||
+                                   take_trace(c, &out->trace, &out->trace_count)) &&
+                                  (head < HEAD_WHY || (head > HEAD_WHY && take_nil(c)) ||
+                                   take_why(c, out->count, &out->why)) &&
+                                  (head < HEAD_TEXT || take_answer(c, &out->text)));
 }
 
 bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
@@ -186,7 +202,7 @@ bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
     uint64_t flags = 0;
     uint64_t age = 0;
     uint32_t score_count = 0;
-    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_WHY) {
+    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_TEXT) {
         return false;
     }
     const uint8_t head = *c.at++;
@@ -215,7 +231,7 @@ uint32_t nj_row_flags(nj_slice bytes)
     cursor c = {start, start + bytes.size};
     uint64_t version = 0;
     uint64_t flags = 0;
-    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_WHY) {
+    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_TEXT) {
         return 0;
     }
     c.at++;

@@ -6,6 +6,7 @@
 //   0x95 | 1 | flags | [items] | [scores]  | 0xc4 8 digest          and 0x96, with the age behind,
 //                                                                  or 0x97, with age and trace (bin of u32, little-endian),
 //                                                                  or 0x98, with age, trace or nil, and why (bin of why.h)
+//                                                                  or 0x99, with age, trace or nil, why or nil, and text (str)
 //                        ▲ nj_row_item_read goes from here
 #ifndef NJ_CODEC_ROW_SCAN_H
 #define NJ_CODEC_ROW_SCAN_H
@@ -25,7 +26,8 @@ typedef struct {
     uint32_t age;           // 0 where there is none
     const uint8_t *trace;   // [trace_count * 4]; NULL: there is none
     uint32_t trace_count;
-    nj_slice why; // why.h's bytes of `count` items; NULL: there is none
+    nj_slice why;  // why.h's bytes of `count` items; NULL: there is none
+    nj_slice text; // UTF-8; NULL: there is none
 } nj_row_scan;
 
 typedef struct {

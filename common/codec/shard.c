@@ -8,6 +8,8 @@
 #define USER_FIELDS 3
 #define USER_FIELDS_MASK 4
 #define USER_FIELDS_EXCLUDE 5
+#define USER_FIELDS_CANDIDATES 6
+#define USER_FIELDS_TEXT 7
 
 // Behind the length of no id: what stands there is no item of the history.
 static void digest_mark(nj_digester *digester, char mark)
@@ -39,6 +41,14 @@ nj_history_digest nj_request_digest(const nj_idlist *items, const nj_request *re
         digest_mark(&digester, 'x');
         digest_ids(&digester, items, request->exclude, request->exclude_count);
     }
+    if (request->candidates != NULL) {
+        digest_mark(&digester, 'c');
+        digest_ids(&digester, items, request->candidates, request->candidate_count);
+    }
+    if (request->text.bytes != NULL) {
+        digest_mark(&digester, 't');
+        nj_digester_update_sized(&digester, request->text.bytes, request->text.size);
+    }
     nj_digest whole = nj_digester_final(&digester);
     nj_history_digest digest;
     memcpy(digest.bytes, whole.bytes, sizeof digest.bytes);
@@ -50,26 +60,45 @@ static void pack_rows(nj_packer *packer, const uint32_t *rows, uint32_t count)
     nj_pack_bin(packer, rows, count * sizeof *rows);
 }
 
+static size_t count_fields(const nj_request *user)
+{
+    return user->text.bytes != NULL   ? USER_FIELDS_TEXT
+           : user->candidates != NULL ? USER_FIELDS_CANDIDATES
+           : user->exclude_count > 0  ? USER_FIELDS_EXCLUDE
+           : user->mask != 0          ? USER_FIELDS_MASK
+                                      : USER_FIELDS;
+}
+
+static void pack_user(nj_packer *packer, const nj_request *user)
+{
+    const size_t fields = count_fields(user);
+    nj_pack_array(packer, fields);
+    nj_pack_str(packer, user->user);
+    nj_pack_uint(packer, user->unknown_count);
+    pack_rows(packer, user->items, user->item_count);
+    if (fields >= USER_FIELDS_MASK) {
+        nj_pack_uint(packer, user->mask);
+    }
+    if (fields >= USER_FIELDS_EXCLUDE) {
+        pack_rows(packer, user->exclude, user->exclude_count);
+    }
+    if (fields >= USER_FIELDS_CANDIDATES && user->candidates == NULL) {
+        nj_pack_nil(packer);
+    } else if (fields >= USER_FIELDS_CANDIDATES) {
+        pack_rows(packer, user->candidates, user->candidate_count);
+    }
+    if (fields >= USER_FIELDS_TEXT) {
+        nj_pack_str(packer, user->text);
+    }
+}
+
 nj_status nj_users_pack(const nj_request *requests, size_t count, nj_buffer *out)
 {
     nj_packer packer;
     nj_packer_init(&packer, out);
     nj_pack_array(&packer, count);
     for (size_t i = 0; i < count; i++) {
-        const nj_request *user = &requests[i];
-        const size_t fields = user->exclude_count > 0 ? USER_FIELDS_EXCLUDE
-                              : user->mask != 0       ? USER_FIELDS_MASK
-                                                      : USER_FIELDS;
-        nj_pack_array(&packer, fields);
-        nj_pack_str(&packer, user->user);
-        nj_pack_uint(&packer, user->unknown_count);
-        pack_rows(&packer, user->items, user->item_count);
-        if (fields >= USER_FIELDS_MASK) {
-            nj_pack_uint(&packer, user->mask);
-        }
-        if (fields >= USER_FIELDS_EXCLUDE) {
-            pack_rows(&packer, user->exclude, user->exclude_count);
-        }
+        pack_user(&packer, &requests[i]);
     }
     return packer.status;
 }
@@ -105,24 +134,46 @@ static nj_status read_rows(unpacking *u, nj_slice bin, nj_slice user, const uint
     return NJ_OK;
 }
 
-static nj_status read_user(unpacking *u, const msgpack_object *object, nj_request *out,
-                           nj_error *err)
+// The lists of rows of one user, where they lie in the message.
+typedef struct {
+    nj_slice items;
+    nj_slice exclude;
+    nj_slice candidates; // bytes NULL: there are none
+} user_rows;
+
+static nj_status read_fields(const msgpack_object *object, nj_request *out, user_rows *rows,
+                             nj_error *err)
 {
     nj_fields fields;
-    nj_slice exclude = {"", 0};
+    *rows = (user_rows){.exclude = {"", 0}};
     nj_fields_open(&fields, object, "user", USER_FIELDS, err);
     const size_t count = fields.count;
     out->user = nj_field_str(&fields, "id", NJ_ID_BYTES_MAX);
     out->unknown_count = (uint32_t)nj_field_uint(&fields, "unknown items", UINT32_MAX);
-    nj_slice items = nj_field_bin(&fields, "items", NJ_SHARD_BYTES_MAX);
+    rows->items = nj_field_bin(&fields, "items", NJ_SHARD_BYTES_MAX);
     if (count >= USER_FIELDS_MASK) {
         out->mask = (uint32_t)nj_field_uint(&fields, "mask", UINT32_MAX);
     }
     if (count >= USER_FIELDS_EXCLUDE) {
-        exclude = nj_field_bin(&fields, "excluded items", NJ_SHARD_BYTES_MAX);
+        rows->exclude = nj_field_bin(&fields, "excluded items", NJ_SHARD_BYTES_MAX);
     }
-    if (fields.status != NJ_OK) {
-        return fields.status;
+    if (count >= USER_FIELDS_CANDIDATES && !nj_field_nil(&fields)) {
+        rows->candidates =
+            nj_field_bin(&fields, "candidates", NJ_REQUEST_CANDIDATES_MAX * sizeof(uint32_t));
+    }
+    if (count >= USER_FIELDS_TEXT) {
+        out->text = nj_field_str(&fields, "text", NJ_REQUEST_TEXT_BYTES_MAX);
+    }
+    return fields.status;
+}
+
+static nj_status read_user(unpacking *u, const msgpack_object *object, nj_request *out,
+                           nj_error *err)
+{
+    user_rows rows;
+    nj_status status = read_fields(object, out, &rows, err);
+    if (status != NJ_OK) {
+        return status;
     }
     const char *problem = nj_id_problem(out->user);
     if (problem != NULL) {
@@ -132,10 +183,15 @@ static nj_status read_user(unpacking *u, const msgpack_object *object, nj_reques
         return nj_fail(err, NJ_PROTOCOL, "users: \"%.*s\" has mask %u, there are %u",
                        NJ_SLICE_ARGS(out->user), out->mask, u->mask_count);
     }
-    nj_status status = read_rows(u, items, out->user, &out->items, &out->item_count, err);
-    return status == NJ_OK
-               ? read_rows(u, exclude, out->user, &out->exclude, &out->exclude_count, err)
-               : status;
+    status = read_rows(u, rows.items, out->user, &out->items, &out->item_count, err);
+    if (status == NJ_OK) {
+        status = read_rows(u, rows.exclude, out->user, &out->exclude, &out->exclude_count, err);
+    }
+    if (status == NJ_OK && rows.candidates.bytes != NULL) {
+        status =
+            read_rows(u, rows.candidates, out->user, &out->candidates, &out->candidate_count, err);
+    }
+    return status;
 }
 
 static nj_status read_users(const msgpack_object *root, size_t bytes, uint32_t item_row_count,
@@ -168,7 +224,7 @@ nj_status nj_users_unpack(nj_slice bytes, uint32_t item_row_count, uint32_t mask
 {
     nj_unpacked unpacked;
     nj_status status =
-        nj_unpack(bytes, (USER_FIELDS_EXCLUDE + 1) * NJ_SHARD_USERS_MAX + 1, &unpacked, err);
+        nj_unpack(bytes, (USER_FIELDS_TEXT + 1) * NJ_SHARD_USERS_MAX + 1, &unpacked, err);
     if (status == NJ_OK) {
         status = read_users(&unpacked.root, bytes.size, item_row_count, mask_count, out, err);
         nj_unpacked_fini(&unpacked);

@@ -1,8 +1,7 @@
 // shard.h - what a lease carries to a worker (users with their histories) and what comes back (rows), as bytes.
 //
 //   users  [[user id, unknown items, rows of known items (u32 little-endian, oldest first)], ...]
-//          and behind them, where one of them is not 0 and empty, the user's mask, the rows that he must not get, his candidates, his text:
-//          as many as it takes
+//          and behind them, as many as it takes: the user's mask, the rows that he must not get, his candidates or nil, his text
 //   rows   [row value (bin), ...]      in the order of the users
 #ifndef NJ_CODEC_SHARD_H
 #define NJ_CODEC_SHARD_H
@@ -19,6 +18,8 @@
 
 #define NJ_SHARD_USERS_MAX 65536
 #define NJ_SHARD_BYTES_MAX (32u << 20)
+#define NJ_REQUEST_CANDIDATES_MAX 65536
+#define NJ_REQUEST_TEXT_BYTES_MAX 16384
 
 // One user to decode.
 typedef struct {
@@ -30,15 +31,17 @@ typedef struct {
     const uint32_t *
         exclude; // [exclude_count] catalogue rows that he must not get, beside those of his history
     uint32_t exclude_count;
-    // [candidate_count] the only catalogue rows that he may get, in the order given; NULL: all of the catalogue
+    // [candidate_count] the only catalogue rows that he may get, in the order given; NULL: all of the catalogue. There may be 0 of them: a
+    // user none of whose candidates the catalogue knows gets nothing
     const uint32_t *candidates;
-    uint32_t candidate_count;
-    nj_slice text; // his own part of the prompt (schemas/prompt.md), UTF-8; bytes NULL: none
+    uint32_t candidate_count; // at most NJ_REQUEST_CANDIDATES_MAX
+    // his own part of the prompt (schemas/prompt.md), UTF-8 of at most NJ_REQUEST_TEXT_BYTES_MAX bytes; bytes NULL: none
+    nj_slice text;
 } nj_request;
 
 /// Ties a row to all of its user that decides it: first 8 bytes of BLAKE2b over the ids of the known items, oldest first, each behind
 /// its length; then, where there is a mask, the length 0, "m" and its digest; then, where there are any, the length 0, "x" and the
-/// excluded ids; then likewise "c" and the candidates, "t" and the text. Who takes rows from others compares.
+/// excluded ids; then likewise, where there are candidates, even none that the catalogue knows, "c" and their ids; then "t" and the text. Who takes rows from others compares.
 ///
 ///   items  the catalogue's
 ///   mask   of the user's mask; NULL: it leaves nothing out
@@ -56,7 +59,7 @@ typedef struct {
 } nj_users;
 
 /// Reads outside bytes. Every id is checked, every catalogue row is below item_row_count and every mask below mask_count (1 where there
-/// are none). NJ_PROTOCOL.
+/// are none); candidates and text are within their limits. NJ_PROTOCOL.
 NJ_CHECKED nj_status nj_users_unpack(nj_slice bytes, uint32_t item_row_count, uint32_t mask_count,
                                      nj_users *out, nj_error *err);
 void nj_users_fini(nj_users *users);

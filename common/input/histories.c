@@ -175,7 +175,7 @@ static nj_status fail_empty(const nj_histories_reader *reader, nj_error *err)
 // ---- Parquet ----
 
 // The columns of a list of items a row, and of an event a row; the first ones are needed.
-#define LIST_COLUMNS 6
+#define LIST_COLUMNS 8
 #define EVENT_COLUMNS 3
 
 typedef struct {
@@ -211,6 +211,9 @@ static void make_forms(const nj_columns *columns, parquet_forms *out)
                                (nj_parquet_column){.as = "group", .names = {"group"}});
     out->list[4] = (nj_parquet_column){.as = "exclude", .names = {"exclude"}, .is_list = true};
     out->list[5] = (nj_parquet_column){.as = "held_out", .names = {"held_out"}};
+    out->list[6] =
+        (nj_parquet_column){.as = "candidates", .names = {"candidates"}, .is_list = true};
+    out->list[7] = (nj_parquet_column){.as = "text", .names = {"text"}};
     out->event[0] = user;
     out->event[1] = name_column(
         columns, NJ_COLUMN_ITEM,

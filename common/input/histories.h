@@ -1,9 +1,9 @@
 // histories.h - user histories in the forms people have them (DESIGN.md section 4).
 //
 //   sequence   user item item ...                          one user a line, oldest first, separated by spaces or tabs
-//   jsonl      {"user": "u1", "items": ["a", "b"]}         numbers are taken as their decimals; "group", "exclude", "candidates" and
-//                                                          "text" may stand there too, and "times": [1.5, 2], one an item, never falling; further
-//                                                          keys are ignored, "times" as well where nobody asks for them
+//   jsonl      {"user": "u1", "items": ["a", "b"]}         numbers are taken as their decimals; "group", "exclude", "candidates" and "text"
+//                                                          may stand there too, with the last two no "items"; and "times": [1.5, 2], one
+//                                                          an item, never falling; further keys are ignored, "times" where nobody asks
 //   csv        header user,item[,timestamp] in any order   one event a row; RFC 4180 quotes
 //   inter      RecBole: user_id:token<TAB>item_id:token... one event a row; other columns are ignored
 //   parquet    a column user and a list items, as jsonl; or   through DuckDB, where it is installed (common/parquet/parquet.h)
@@ -56,9 +56,10 @@ typedef struct {
     nj_instant
         as_of; // only what happened before it counts: an event at or after it is as if it were
                // not there, and so is a user all of whose events are
-    uint64_t tie_seed;   // of the order of events of equal time; 0: the order of lines
-    bool wants_times;    // hand over times; as_of and tie_seed need them by themselves
-    bool wants_held_out; // jsonl: lines are lists, so look at "held_out"
+    uint64_t tie_seed; // of the order of events of equal time; 0: the order of lines
+    bool wants_times;  // hand over times; as_of and tie_seed need them by themselves
+    bool
+        wants_held_out; // jsonl: lines are lists, so look at "held_out", and not at "candidates" and "text"
 } nj_histories_source;
 
 typedef struct {
@@ -74,10 +75,11 @@ typedef struct {
     size_t exclude_count;
     nj_slice
         held_out; // jsonl: what a list was made without (schemas/lists.md); bytes NULL: it does not say
-    const nj_slice *
-        candidates; // jsonl: [candidate_count] the only items that he may get, each valid by id.h; NULL: all
-    size_t candidate_count;
-    nj_slice text; // jsonl: his own part of the prompt, UTF-8; bytes NULL: none
+    // jsonl: [candidate_count] the only items that he may get, each valid by id.h, in the order given; NULL: all
+    const nj_slice *candidates;
+    size_t candidate_count; // at most NJ_REQUEST_CANDIDATES_MAX; may be 0
+    // jsonl: his own part of the prompt, UTF-8 of at most NJ_REQUEST_TEXT_BYTES_MAX bytes; bytes NULL: none
+    nj_slice text;
 } nj_history;
 
 /// Called for every user in order. A status other than NJ_OK ends the reading and is returned as it

@@ -318,6 +318,8 @@ typedef enum {
     KEY_EXCLUDE,
     KEY_TIMES,
     KEY_HELD_OUT,
+    KEY_CANDIDATES,
+    KEY_TEXT,
     KEY_COUNT
 } known_key;
 
@@ -325,9 +327,10 @@ typedef enum {
 static const struct {
     const char *name;
     nj_column_kind column; // NJ_COLUMN_KINDS: none
-} KEYS[KEY_COUNT] = {{"user", NJ_COLUMN_USER},   {"items", NJ_COLUMN_ITEMS},
-                     {"group", NJ_COLUMN_GROUP}, {"exclude", NJ_COLUMN_KINDS},
-                     {"times", NJ_COLUMN_TIMES}, {"held_out", NJ_COLUMN_KINDS}};
+} KEYS[KEY_COUNT] = {{"user", NJ_COLUMN_USER},        {"items", NJ_COLUMN_ITEMS},
+                     {"group", NJ_COLUMN_GROUP},      {"exclude", NJ_COLUMN_KINDS},
+                     {"times", NJ_COLUMN_TIMES},      {"held_out", NJ_COLUMN_KINDS},
+                     {"candidates", NJ_COLUMN_KINDS}, {"text", NJ_COLUMN_KINDS}};
 
 static const char *name_of_key(known_key key, const nj_history_json_line *line)
 {
@@ -343,8 +346,10 @@ static known_key find_key(nj_slice key, const nj_history_json_line *line)
     while (found < KEY_COUNT && !nj_slice_equal(key, nj_slice_from(name_of_key(found, line)))) {
         found++;
     }
+    const bool is_of_prompt = found == KEY_CANDIDATES || found == KEY_TEXT; // a list has no prompt
     const bool is_asked_for = (found != KEY_TIMES || line->times != NULL) &&
-                              (found != KEY_HELD_OUT || line->wants_held_out);
+                              (found != KEY_HELD_OUT || line->wants_held_out) &&
+                              !(is_of_prompt && line->wants_held_out);
     return is_asked_for ? found : KEY_COUNT;
 }
 
@@ -353,6 +358,23 @@ static bool is_null(const json_walk *walk)
     const jsmntok_t *token = &walk->tokens[walk->next];
     return walk->next < walk->token_count && token->type == JSMN_PRIMITIVE &&
            walk->text[token->start] == 'n';
+}
+
+static nj_status read_candidates(json_walk *walk, nj_history_json_line *line)
+{
+    line->has_candidates = true;
+    return read_list(walk, "\"candidates\" is not a list", false, NJ_REQUEST_CANDIDATES_MAX,
+                     line->candidates);
+}
+
+static nj_status read_text(json_walk *walk, nj_slice *out)
+{
+    nj_status status = read_string(walk, out);
+    return status != NJ_OK || out->size <= NJ_REQUEST_TEXT_BYTES_MAX
+               ? status
+               : nj_lines_fail(walk->lines, walk->lines->number, walk->err,
+                               "\"text\" has %zu bytes, at most %d", out->size,
+                               NJ_REQUEST_TEXT_BYTES_MAX);
 }
 
 static nj_status read_member(json_walk *walk, size_t items_max, bool seen[KEY_COUNT],
@@ -383,6 +405,10 @@ static nj_status read_member(json_walk *walk, size_t items_max, bool seen[KEY_CO
         return read_list(walk, "\"times\" is not a list", true, items_max, line->times);
     case KEY_HELD_OUT:
         return is_null(walk) ? skip_value(walk) : read_string(walk, &line->held_out);
+    case KEY_CANDIDATES: // null: all of the catalogue, where an empty list is nothing of it
+        return is_null(walk) ? skip_value(walk) : read_candidates(walk, line);
+    case KEY_TEXT:
+        return is_null(walk) ? skip_value(walk) : read_text(walk, &line->text);
     case KEY_COUNT:
         break;
     }
@@ -410,7 +436,7 @@ static nj_status read_object(json_walk *walk, size_t items_max, nj_history_json_
     if (walk->at != walk->size) {
         return fail_here(walk, "something stands behind the object");
     }
-    if (!seen[KEY_USER] || !seen[KEY_ITEMS]) {
+    if (!seen[KEY_USER] || !(seen[KEY_ITEMS] || seen[KEY_CANDIDATES] || seen[KEY_TEXT])) {
         return nj_lines_fail(walk->lines, walk->lines->number, walk->err, "has no \"%s\"",
                              name_of_key(!seen[KEY_USER] ? KEY_USER : KEY_ITEMS, line));
     }
@@ -425,7 +451,9 @@ nj_status nj_history_json_parse(nj_history_json *json, const nj_lines *lines, ch
     out->user = (nj_slice){0};
     out->group = (nj_slice){0};
     out->held_out = (nj_slice){0};
+    out->text = (nj_slice){0};
     out->has_times = false;
+    out->has_candidates = false;
     if (is_too_deep(line, size)) {
         return nj_lines_fail(lines, lines->number, err, "nests deeper than %d",
                              NJ_HISTORY_JSON_DEPTH_MAX);

@@ -10,6 +10,7 @@
 #include "common/base/buffer.h"
 #include "common/base/error.h"
 #include "common/base/slice.h"
+#include "common/codec/shard.h"
 #include "common/input/columns.h"
 #include "common/input/lines.h"
 
@@ -27,19 +28,24 @@ void nj_history_json_fini(nj_history_json *json);
 // What a line says; slices are borrowed from it.
 typedef struct {
     nj_slice user;
-    nj_slice group;     // bytes NULL: none
-    nj_slice held_out;  // likewise
-    nj_buffer *items;   // nj_slice; the caller's, empty before
-    nj_buffer *exclude; // nj_slice; likewise
-    nj_buffer *times;   // double; likewise; NULL: "times" is a further key, and ignored
+    nj_slice group;        // bytes NULL: none
+    nj_slice held_out;     // likewise
+    nj_slice text;         // likewise
+    nj_buffer *items;      // nj_slice; the caller's, empty before
+    nj_buffer *exclude;    // nj_slice; likewise
+    nj_buffer *candidates; // nj_slice; likewise
+    nj_buffer *times;      // double; likewise; NULL: "times" is a further key, and ignored
     bool has_times;
+    bool has_candidates;       // perhaps none: an empty list
     const nj_columns *columns; // the caller's; NULL: the usual keys
-    bool wants_held_out;       // the caller's; false: "held_out" is a further key
+    bool
+        wants_held_out; // the caller's: lines are lists; false: "held_out" is a further key, true: "candidates" and "text" are
 } nj_history_json_line;
 
 /// Parses `line` (the last one `lines` gave; strings in it are decoded in place). The ids themselves are not checked, nor whether
-/// there are as many times as items. NJ_INPUT: not JSON, "user" or "items" missing, a key given twice or of another type, more than
-/// items_max items in a list, a time that is not finite.
+/// there are as many times as items. NJ_INPUT: not JSON, "user" missing, "items" where there is no "candidates" and no "text" either, a key given
+/// twice or of another type, more than items_max items in a list or NJ_REQUEST_CANDIDATES_MAX candidates, a text of more than
+/// NJ_REQUEST_TEXT_BYTES_MAX bytes, a time that is not finite.
 NJ_CHECKED nj_status nj_history_json_parse(nj_history_json *json, const nj_lines *lines, char *line,
                                            size_t size, size_t items_max, nj_history_json_line *out,
                                            nj_error *err);

@@ -88,6 +88,9 @@ static nj_status check_ids(const nj_lines *lines, const nj_history *history, nj_
     for (size_t i = 0; status == NJ_OK && i < history->exclude_count; i++) {
         status = nj_histories_check_id(lines, history->line, "item", history->exclude[i], err);
     }
+    for (size_t i = 0; status == NJ_OK && i < history->candidate_count; i++) {
+        status = nj_histories_check_id(lines, history->line, "item", history->candidates[i], err);
+    }
     return status;
 }
 
@@ -95,9 +98,10 @@ static nj_status check_ids(const nj_lines *lines, const nj_history *history, nj_
 typedef struct {
     user_table users;
     nj_history_json json;
-    nj_buffer items;   // nj_slice
-    nj_buffer exclude; // nj_slice
-    nj_buffer times;   // double
+    nj_buffer items;      // nj_slice
+    nj_buffer exclude;    // nj_slice
+    nj_buffer candidates; // nj_slice
+    nj_buffer times;      // double
     nj_buffer ties;
     nj_history_json_line said;
 } line_reader;
@@ -110,11 +114,13 @@ static void init_line(line_reader *r, const nj_histories_reader *reader)
     nj_history_json_init(&r->json);
     nj_buffer_init(&r->items, items_max * sizeof(nj_slice));
     nj_buffer_init(&r->exclude, items_max * sizeof(nj_slice));
+    nj_buffer_init(&r->candidates, NJ_REQUEST_CANDIDATES_MAX * sizeof(nj_slice));
     nj_buffer_init(&r->times, items_max * sizeof(double));
     nj_buffer_init(&r->ties, SIZE_MAX / 2);
     r->said = (nj_history_json_line){
         .items = &r->items,
         .exclude = &r->exclude,
+        .candidates = &r->candidates,
         .times = nj_histories_need_times(reader->source) ? &r->times : NULL,
         .wants_held_out = reader->source->wants_held_out,
         .columns = reader->lines.is_parquet ? NULL : &reader->source->columns};
@@ -124,10 +130,21 @@ static void fini_line(line_reader *r)
 {
     nj_buffer_fini(&r->ties);
     nj_buffer_fini(&r->times);
+    nj_buffer_fini(&r->candidates);
     nj_buffer_fini(&r->exclude);
     nj_buffer_fini(&r->items);
     nj_history_json_fini(&r->json);
     fini_users(&r->users);
+}
+
+// None, but given: an address, as who has no list of candidates has none.
+static const nj_slice NO_CANDIDATES[1];
+
+static const nj_slice *list_candidates(const line_reader *r)
+{
+    return !r->said.has_candidates   ? NULL
+           : r->candidates.size == 0 ? NO_CANDIDATES
+                                     : (const nj_slice *)(const void *)r->candidates.bytes;
 }
 
 static nj_history describe_line(const nj_histories_reader *reader, const line_reader *r)
@@ -143,6 +160,9 @@ static nj_history describe_line(const nj_histories_reader *reader, const line_re
         .exclude = (const nj_slice *)(const void *)r->exclude.bytes,
         .exclude_count = r->exclude.size / sizeof(nj_slice),
         .held_out = r->said.held_out,
+        .candidates = list_candidates(r),
+        .candidate_count = r->candidates.size / sizeof(nj_slice),
+        .text = r->said.text,
     };
 }
 
@@ -173,6 +193,7 @@ static nj_status read_line(nj_histories_reader *reader, line_reader *r, bool is_
     const size_t items_max = reader->limits->items_max;
     nj_buffer_clear(&r->items);
     nj_buffer_clear(&r->exclude);
+    nj_buffer_clear(&r->candidates);
     nj_buffer_clear(&r->times);
     nj_status status =
         is_json

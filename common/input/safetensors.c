@@ -378,6 +378,21 @@ const nj_tensor *nj_tensor_set_find(const nj_tensor_set *set, const char *name)
     return bsearch(&key, set->tensors.bytes, nj_tensor_set_count(set), sizeof key, compare_names);
 }
 
+nj_status nj_tensor_set_put(nj_tensor_set *set, const nj_tensor *tensor, nj_error *err)
+{
+    const nj_tensor *old = nj_tensor_set_find(set, tensor->name);
+    if (old != NULL) {
+        peek_tensors(set)[old - peek_tensors(set)] = *tensor;
+        return NJ_OK;
+    }
+    const nj_status status = nj_buffer_append(&set->tensors, tensor, sizeof *tensor);
+    if (status != NJ_OK) {
+        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory for tensor \"%.200s\" beside %zu others",
+                       tensor->file, tensor->name, nj_tensor_set_count(set));
+    }
+    return sort_set(set, err);
+}
+
 static void format_shape(char out[SHAPE_TEXT_BYTES], const size_t *shape, size_t dim_count)
 {
     int at = snprintf(out, SHAPE_TEXT_BYTES, "[");

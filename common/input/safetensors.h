@@ -47,6 +47,11 @@ const nj_tensor *nj_tensor_set_at(const nj_tensor_set *set, size_t index); // so
 /// NULL when there is no tensor of this name.
 const nj_tensor *nj_tensor_set_find(const nj_tensor_set *set, const char *name);
 
+/// Puts a tensor in the place of the set's own of this name, which loses its shape, type and values, or beside the others where there is none. The
+/// tensor's name, file and data are borrowed for the life of the set; pointers to tensors of the set are no longer valid. NJ_NO_MEMORY, also
+/// beyond NJ_TENSORS_MAX.
+NJ_CHECKED nj_status nj_tensor_set_put(nj_tensor_set *set, const nj_tensor *tensor, nj_error *err);
+
 /// Finds `name` and checks its shape; a missing or misshapen tensor is NJ_INPUT with file, tensor,
 /// rule and both shapes.
 NJ_CHECKED nj_status nj_tensor_set_expect(const nj_tensor_set *set, const char *name,

@@ -12,6 +12,15 @@
 NJ_CHECKED nj_status nj_policy_check_rules(const nj_policy *policy, const nj_policy_names *names,
                                            const char *what, nj_error *err);
 
+/// Rules against what the bundle answers: what chooses by prefixes of SIDs while it searches has nothing to choose by among strings, and what
+/// makes lists nothing to do for free text. nj_policy_check_night asks it too.
+///
+///   needs  of the catalogue's view
+///
+/// Errors  NJ_CONFIG names `what` and the rule
+NJ_CHECKED nj_status nj_policy_check_answers(const nj_policy *policy, uint32_t needs,
+                                             const char *what, nj_error *err);
+
 /// Rules against the settings of a night and the items that it may show: groups divide the beam, pins, cold places and fresh places have
 /// room in `top`, no cap leaves fewer than `top` of the items that are sold and not denied. Call it before the night starts.
 ///

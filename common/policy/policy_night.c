@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/catalogue/prompt_head.h"
 #include "common/policy/policy_keys.h"
 #include "common/policy/policy_reach.h"
 #include "common/policy/policy_resolve.h"
@@ -187,6 +188,27 @@ static nj_status check_reach(const night_check *night)
     return check_caps(night, &reach);
 }
 
+nj_status nj_policy_check_answers(const nj_policy *policy, uint32_t needs, const char *what,
+                                  nj_error *err)
+{
+    const char *stage = policy->search == NJ_SEARCH_DIVERSE      ? "a diverse search"
+                        : policy->search == NJ_SEARCH_STOCHASTIC ? "a stochastic search"
+                        : nj_policy_has_prior(policy)            ? "adjust.prefix_prior"
+                                                                 : NULL;
+    if ((needs & NJ_PROMPT_ANSWERS_TEXT) != 0 && nj_policy_acts(policy)) {
+        return nj_fail(err, NJ_CONFIG,
+                       "%s: a policy makes lists, and the bundle's model answers in text: pack it "
+                       "without one",
+                       what);
+    }
+    return (needs & NJ_PROMPT_ANSWERS_STRINGS) == 0 || stage == NULL
+               ? NJ_OK
+               : nj_fail(err, NJ_CONFIG,
+                         "%s: the policy wants %s, which chooses by semantic IDs, and the bundle's "
+                         "model answers by strings: leave it out",
+                         what, stage);
+}
+
 nj_status nj_policy_check_night(const nj_policy *policy, const nj_attributes *attributes,
                                 const nj_catalogue_view *catalogue, uint32_t beam, uint32_t top,
                                 const char *what, nj_error *err)
@@ -198,7 +220,10 @@ nj_status nj_policy_check_night(const nj_policy *policy, const nj_attributes *at
                                .top = top,
                                .what = what,
                                .err = err};
-    nj_status status = check_widths(&night);
+    nj_status status = nj_policy_check_answers(policy, catalogue->needs, what, err);
+    if (status == NJ_OK) {
+        status = check_widths(&night);
+    }
     if (status == NJ_OK) {
         status = check_pinned_items(&night);
     }

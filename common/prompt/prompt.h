@@ -25,8 +25,12 @@
 #define NJ_PROMPT_VECTOR 0x80000000u // with a catalogue row: that item's vector stands here
 #define NJ_PROMPT_WORD 0x40000000u   // in stored pieces and strings: the token begins a word
 #define NJ_PROMPT_PIECES_MAX 64
-#define NJ_PROMPT_TOKENS_MAX 65536     // of all pieces that users share
-#define NJ_PROMPT_TEXT_BYTES_MAX 16384 // of a user's own text
+#define NJ_PROMPT_TOKENS_MAX 65536 // of all pieces that users share
+#define NJ_PROMPT_TEXT_BYTES_MAX NJ_REQUEST_TEXT_BYTES_MAX
+#define NJ_PROMPT_FORMS_MAX 8            // of an item
+#define NJ_PROMPT_STRING_TOKENS_MAX 4096 // of an item in one form
+#define NJ_PROMPT_ANSWER_TOKENS_MAX 1024
+#define NJ_PROMPT_LIST_MAX 1000 // items of an answer
 
 typedef enum {
     NJ_PIECE_TOKENS,     // the same for everybody
@@ -34,28 +38,43 @@ typedef enum {
     NJ_PIECE_HISTORY,    // his items, oldest first
     NJ_PIECE_CANDIDATES, // his candidates, in the order given
     NJ_PIECE_TEXT,       // his own text, tokenized when he is decoded
+    NJ_PIECE_KINDS,
 } nj_piece_kind;
 
 typedef enum { NJ_SAYS_SID, NJ_SAYS_ITEM, NJ_SAYS_LIST, NJ_SAYS_TEXT } nj_prompt_answer;
 
+// Where an item stands among those of its place: its tokens depend on what touches it.
+typedef enum {
+    NJ_ITEM_ONLY,
+    NJ_ITEM_FIRST,
+    NJ_ITEM_INNER,
+    NJ_ITEM_LAST,
+    NJ_ITEM_STANDS
+} nj_item_stand;
+
 typedef struct {
     nj_piece_kind kind;
-    const uint32_t *tokens; // [count] of NJ_PIECE_TOKENS; with NJ_PROMPT_WORD; borrowed, as all
+    // [count] of NJ_PIECE_TOKENS; of HISTORY and CANDIDATES: what stands there without items. With NJ_PROMPT_WORD; borrowed, as all
+    const uint32_t *tokens;
     uint32_t count;
-    nj_slice
-        left; // of USER and TEXT: the text in front of it since the last space, which is tokenized with it; and behind it
+    // USER and TEXT: what touches the place, and before it one word that the tokenizer has to see; all are tokenized with it
+    nj_slice left;
     nj_slice right;
+    uint32_t skip; // tokens of that word, which are taken off
+    bool
+        is_behind; // a token that is cut out of the text (a vector, a SID) stands directly before it
+    uint32_t forms[NJ_ITEM_STANDS]; // HISTORY and CANDIDATES: which form of an item stands where
 } nj_prompt_piece;
 
 typedef struct {
     uint32_t piece_count;
     nj_prompt_piece pieces[NJ_PROMPT_PIECES_MAX];
-    uint32_t row_count;        // N
-    const uint32_t *tokens;    // [offset[N]] how each item stands in a prompt
-    const uint64_t *offset;    // [N + 1]
-    const uint32_t *separator; // [separator_count] between items of a history or of candidates
-    uint32_t separator_count;
-    const uint32_t *end; // [end_count] special tokens behind the prompt (T5's </s>)
+    uint32_t row_count;  // N
+    uint32_t form_count; // F: each item is stored as often as it has different neighbours
+    const uint32_t *
+        tokens; // [offset[F * N]] the item's tokens and those of what touches it; with NJ_PROMPT_WORD
+    const uint64_t *offset; // [F * N + 1] row r in form f begins at offset[f * N + r]
+    const uint32_t *end;    // [end_count] special tokens behind the prompt (T5's </s>)
     uint32_t end_count;
     bool counts_words; // the model has an embedding of words
     bool has_vectors;  // items' strings hold NJ_PROMPT_VECTOR
@@ -63,7 +82,7 @@ typedef struct {
     uint32_t tokens_max; // of a prompt; older items are left out of a history so that it fits
 
     nj_prompt_answer answer;
-    uint32_t end_token;
+    uint32_t end_token;         // NJ_SAYS_SID: 0 and of no meaning, as all that follows
     uint32_t answer_tokens_max; // list, text
     uint32_t list_count;        // items of a list
     float length_penalty;
@@ -88,6 +107,11 @@ NJ_CHECKED nj_status nj_prompt_open(const nj_sections *sections, uint32_t row_co
 /// Accepts a prompt that is all zero.
 void nj_prompt_close(nj_prompt *prompt);
 
+/// Appends the sections "prompt" and "strings" of which nj_prompt_open makes this prompt again; answers and tokenizer are sections of their
+/// own. NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_prompt_pack(const nj_prompt *prompt, nj_buffer *out);
+NJ_CHECKED nj_status nj_prompt_pack_strings(const nj_prompt *prompt, nj_buffer *out);
+
 // What was written for one user.
 typedef struct {
     uint32_t count; // tokens
@@ -99,7 +123,7 @@ typedef struct {
 ///
 ///   request    his history, candidates and text; rows below row_count
 ///   items_max  of a history
-///   words_max  the model's words; 0: it counts none
+///   words_max  the model's words: every number is below it; 0: it counts none
 ///   scratch    used for tokenizing; its contents are lost
 ///   tokens     [tokens_max]  out  NJ_PROMPT_WORD is taken off, NJ_PROMPT_VECTOR stays
 ///   words      [tokens_max]  out  the number of each token's word, from 1; 0 of `end`; NULL: not wanted
@@ -112,7 +136,7 @@ NJ_CHECKED nj_status nj_prompt_write(const nj_prompt *prompt, const nj_request *
                                      uint32_t *tokens, uint32_t *words, nj_prompt_written *out,
                                      nj_error *err);
 
-/// Tokens that all prompts begin with.
+/// Tokens that all prompts begin with; none where words are counted. Borrowed.
 const uint32_t *nj_prompt_beginning(const nj_prompt *prompt, uint32_t *out_count);
 
 #endif

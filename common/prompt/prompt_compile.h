@@ -16,6 +16,8 @@
 #include "common/prompt/prompt.h"
 #include "common/sid/trie_build.h"
 
+#define NJ_PROMPT_SEAM_BYTES 128
+
 typedef struct {
     const char *prompt_path;    // prompt.yaml
     const char *tokenizer_path; // a file or folder (tokenizer.h)
@@ -33,6 +35,7 @@ typedef struct {
     bool has_words;
     bool has_vectors;
     uint32_t history_max;   // asked for by the user; 0: as many as fit
+    uint32_t end_token;     // config.json's eos_token_id; NJ_TOKENIZER_NONE where it says none
     const uint8_t *retired; // [N]; NULL when none is
 } nj_prompt_model;
 
@@ -44,22 +47,26 @@ typedef struct {
     nj_buffer tokenizer;  // the file's bytes; empty: nothing is tokenized or read back at night
     nj_template template; // answers that are SIDs, and nothing in the prompt but tokens, the history and "{sid}": then this is all, and the
     bool is_template;     // buffers are empty
-    uint32_t history_max; // items that fit
-    uint32_t equal_answers; // items whose answer is also another's
-    uint32_t seams;         // items that alone have other tokens than in the whole text
-    char first_seam[128];   // one of them
+    uint32_t history_max; // items that fit; 0: the prompt has no place for a history
+    uint32_t tokens_max;  // of a prompt
+    uint32_t answer_tokens_max; // with the end token
+    uint32_t equal_answers;     // items whose answer is also another's
+    uint32_t seams;             // items that alone have other tokens than in the whole text
+    char first_seam[NJ_PROMPT_SEAM_BYTES]; // one of them
 } nj_prompt_sections;
 
 void nj_prompt_sections_fini(nj_prompt_sections *made);
 
 /// Reads everything, tokenizes and checks that it fits.
 ///
-///   items, sids       the catalogue's; level_token_base [L] as in template.h
+///   items, sids       the catalogue's. sids NULL: there are no semantic IDs, and who asks for them in prompt.yaml is refused
+///   level_token_base  [L] as in template.h; read only where a prompt has "{sid}"
 ///
 /// Errors  NJ_CONFIG: prompt.yaml, with its line and rule: unknown keys and placeholders (with those that are), a prompt that exceeds the
 ///         context (both numbers); the tokenizer has more tokens than the model (both numbers); NJ_INPUT: the texts, an item without a
-///         text that is asked for, an item without tokens; NJ_NO_MEMORY
-/// Proof   tests/unit/prompt/test_prompt_compile.c
+///         text that is asked for, an item without tokens; NJ_NOT_FOUND, NJ_IO, NJ_NO_MEMORY
+/// Owns    *out is yours: nj_prompt_sections_fini; on failure it holds nothing
+/// Proof   tests/unit/prompt/test_prompt_compile.c, test_prompt_answers.c
 NJ_CHECKED nj_status nj_prompt_compile(const nj_prompt_source *source, const nj_prompt_model *model,
                                        const nj_idlist *items, const nj_sids *sids,
                                        const uint32_t *level_token_base, nj_prompt_sections *out,

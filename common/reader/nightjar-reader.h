@@ -5,7 +5,7 @@
  *
  * A reader maps a published generation read-only. It follows publishes and rollbacks by itself: before a get it looks, at most every
  * check_ms, whether CURRENT (or the channel) is another file, and opens what it names. What cannot be opened is not followed: the reader
- * stays with the generation that it has, and nightjar_reader_refresh says why.
+ * stays with the generation that it has, and nightjar_reader_refresh says why. When a channel is removed, its users go over to "current".
  *
  * One reader is used by one thread at a time; a program with several threads opens one in each (the pages of the file are shared by the
  * system). The library starts no thread, sets no signal handler, prints nothing and does not exit.
@@ -75,14 +75,17 @@ typedef struct {
     uint32_t flags;
     uint32_t age_nights;    /* nights since the list was computed; 0: in the generation's own */
     const char *generation; /* its name */
-    const char *channel;    /* that the user falls into */
+    const char *channel;    /* that it was read from */
+    int is_stale;           /* the generation's valid_until has passed */
 } nightjar_row;
 
 typedef struct {
     const char *name;
     const char *channel;
-    uint64_t created_ms; /* since 1970 UTC */
+    uint64_t created_ms;     /* since 1970 UTC */
+    uint64_t valid_until_ms; /* 0: it does not say */
     uint64_t row_count;
+    int is_stale; /* valid_until_ms has passed */
 } nightjar_generation;
 
 /* A part of the users, in ten-thousandths. */

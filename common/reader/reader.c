@@ -84,6 +84,12 @@ static uint64_t read_clock_ms(clockid_t clock)
     return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
 }
 
+static bool is_stale(const nj_store_manifest *manifest)
+{
+    const uint64_t valid_until_ms = manifest->facts.valid_until_ms;
+    return valid_until_ms != 0 && read_clock_ms(CLOCK_REALTIME_COARSE) >= valid_until_ms;
+}
+
 // ---- opening ----
 
 static nj_status check_shares(const nightjar_reader_options *options, nj_error *err)
@@ -287,7 +293,8 @@ nightjar_status nightjar_reader_get(nightjar_reader *reader, const char *user, s
                               .flags = row->flags,
                               .age_nights = row->age,
                               .generation = nj_store_reader_name(channel->reader)->text,
-                              .channel = channel->name};
+                              .channel = channel->serves,
+                              .is_stale = is_stale(nj_store_reader_manifest(channel->reader))};
     return NIGHTJAR_OK;
 }
 
@@ -335,8 +342,10 @@ nightjar_status nightjar_reader_generation(nightjar_reader *reader, const char *
     const nj_followed *found = &reader->channels[at];
     const nj_store_manifest *manifest = nj_store_reader_manifest(found->reader);
     *out_generation = (nightjar_generation){.name = nj_store_reader_name(found->reader)->text,
-                                            .channel = found->name,
+                                            .channel = found->serves,
                                             .created_ms = manifest->facts.created_ms,
-                                            .row_count = manifest->facts.row_count};
+                                            .valid_until_ms = manifest->facts.valid_until_ms,
+                                            .row_count = manifest->facts.row_count,
+                                            .is_stale = is_stale(manifest)};
     return NIGHTJAR_OK;
 }

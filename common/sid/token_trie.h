@@ -25,17 +25,16 @@
 #define NJ_TOKEN_TRIE_NONE UINT32_MAX
 
 typedef struct {
-    uint32_t node_count; // the root, node 0, among them
-    uint32_t item_count; // that a node has: the rows that are not retired
-    uint32_t depth;      // tokens of the longest string
-    uint32_t V;          // every token is below it
-    uint32_t span_max;   // the most children of a node
-    const uint32_t *
-        child_end; // [node_count] children of n: nodes child_end[n - 1] (root: 1) .. child_end[n] - 1
-    const uint32_t *
-        token; // [node_count] that leads to the node; ascending among the children of one; of the root 0
-    const uint32_t *item_end; // [node_count] likewise, places in `items`
-    const uint32_t *items;    // [item_count] catalogue rows; ascending at each node
+    uint32_t node_count;       // the root, node 0, among them
+    uint32_t item_count;       // that a node has: the rows that are not retired
+    uint32_t depth;            // tokens of the longest string
+    uint32_t V;                // every token is below it
+    uint32_t span_max;         // the most children of a node
+    const uint32_t *child_end; // [node_count] where the children of n end; those of n + 1 follow
+    const uint32_t *token;     // [node_count] that leads to the node; of the root 0
+    const uint32_t *item_end;  // [node_count] likewise, places in `items`
+    const uint32_t *items;     // [item_count] catalogue rows; ascending at each node
+    const uint32_t *row_node;  // [rows] where a row's string ends; NJ_TOKEN_TRIE_NONE: retired
 } nj_token_trie;
 
 typedef struct {
@@ -61,11 +60,11 @@ typedef struct {
 NJ_CHECKED nj_status nj_token_trie_build(const nj_token_strings *strings, nj_buffer *out,
                                          nj_error *err);
 
-/// Opens a view on outside bytes after checking all of them: sizes, ends that rise, tokens that ascend and are below V, every row below
-/// row_count and at exactly one node, no node without children and items. After NJ_OK every walk is safe.
+/// Opens a view on outside bytes after checking all of them: sizes, ends that rise, tokens that ascend and are below V, every row of
+/// the catalogue at exactly one node or retired, no node without children and items. After NJ_OK every walk is safe.
 ///
 /// `bytes` is aligned to 8, borrowed for the life of the view.
-/// Errors  NJ_INPUT with rule and numbers; NJ_NO_MEMORY
+/// Errors  NJ_INPUT with rule and numbers
 /// Proof   tests/unit/sid/test_token_trie.c, tests/fuzz/fuzz_token_trie.c
 NJ_CHECKED nj_status nj_token_trie_open(const void *bytes, size_t size, uint32_t row_count,
                                         nj_token_trie *out, nj_error *err);
@@ -81,6 +80,9 @@ static inline nj_token_trie_range nj_token_trie_items(const nj_token_trie *trie,
     return (nj_token_trie_range){node == 0 ? 0 : trie->item_end[node - 1], trie->item_end[node]};
 }
 
+/// The node above `node`, which is not the root. Cost: a search among ends.
+uint32_t nj_token_trie_parent(const nj_token_trie *trie, uint32_t node);
+
 /// The child of `node` under `token`; NJ_TOKEN_TRIE_NONE when there is none.
 uint32_t nj_token_trie_step(const nj_token_trie *trie, uint32_t node, uint32_t token);
 
@@ -89,7 +91,7 @@ uint32_t nj_token_trie_find(const nj_token_trie *trie, const uint32_t *tokens, s
 
 /// Folds a set of catalogue rows up the trie: a node's bit is set where an item at it or below it has its bit set.
 ///
-///   rows   [rows of the catalogue] bits
+///   rows   [rows of the catalogue] bits; those of retired rows are not looked at
 ///   nodes  [node_count] bits  out  whole words are written
 void nj_token_trie_fold(const nj_token_trie *trie, const uint64_t *rows, uint64_t *nodes);
 

@@ -5,8 +5,17 @@
 
 #include "common/base/checked.h"
 #include "common/base/id.h"
-#include "common/base/mapped.h"
 #include "common/text/tokenizer_parts.h"
+
+#define CONFIG_NAME "tokenizer_config.json"
+#define CONFIG_BYTES_MAX ((size_t)64 << 20)
+#define PACKED_MAGIC "NJPIECES"
+
+// Before a SentencePiece model in memory; its configuration stands between.
+typedef struct {
+    char magic[8];
+    uint64_t config_bytes; // little-endian
+} packed_head;
 
 static const char *const file_names[] = {"tokenizer.json", "spiece.model", "tokenizer.model"};
 
@@ -26,55 +35,190 @@ static nj_status find_file(const char *path, nj_path *out, nj_error *err)
                    "%s: holds no tokenizer.json, spiece.model or tokenizer.model", path);
 }
 
-// JSON begins with a brace; a SentencePiece model never does.
-static nj_status is_json_file(const char *path, bool *out, nj_error *err)
+// The configuration beside a SentencePiece model; nothing where there is none.
+static nj_status read_config(const nj_path *model, nj_buffer *out, nj_error *err)
 {
-    nj_mapped file = {0};
-    nj_status status = nj_mapped_open(path, &file, err);
-    *out = status == NJ_OK && file.size > 0 && file.bytes[0] == '{';
-    nj_mapped_close(&file);
-    return status;
-}
-
-static nj_status read_file(nj_tokenizer *tokenizer, nj_error *err)
-{
-    bool is_json = false;
-    nj_status status = is_json_file(tokenizer->path.text, &is_json, err);
-    if (status != NJ_OK || is_json) {
-        return status == NJ_OK ? nj_tokenizer_read_json(tokenizer, err) : status;
-    }
-    nj_path folder = tokenizer->path;
+    nj_path folder = *model;
+    nj_path path;
     char *slash = strrchr(folder.text, '/');
     if (slash == NULL) {
         (void)strcpy(folder.text, ".");
     } else {
         slash[slash == folder.text ? 1 : 0] = '\0';
     }
-    status = nj_tokenizer_read_model(tokenizer, err);
-    return status == NJ_OK ? nj_tokenizer_read_around(tokenizer, folder.text, err) : status;
+    nj_status status = nj_path_join(folder.text, CONFIG_NAME, &path, err);
+    if (status != NJ_OK || !nj_file_exists(path.text)) {
+        return status;
+    }
+    char *bytes = NULL;
+    size_t size = 0;
+    status = nj_file_read(path.text, CONFIG_BYTES_MAX, &bytes, &size, err);
+    if (status == NJ_OK && nj_buffer_append(out, bytes, size) != NJ_OK) {
+        status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory for %zu bytes", path.text, size);
+    }
+    free(bytes);
+    return status;
+}
+
+// JSON begins with a brace; a SentencePiece model never does.
+static bool is_json(nj_slice bytes)
+{
+    return bytes.size > 0 && bytes.bytes[0] == '{';
+}
+
+static nj_status read_sentencepiece(nj_tokenizer *tokenizer, nj_slice model, nj_slice config,
+                                    nj_error *err)
+{
+    nj_status status = nj_tokenizer_read_model(tokenizer, model, err);
+    return status == NJ_OK && config.size > 0 ? nj_tokenizer_read_around(tokenizer, config, err)
+                                              : status;
+}
+
+static nj_status read_file(nj_tokenizer *tokenizer, nj_error *err)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    nj_buffer config;
+    nj_buffer_init(&config, CONFIG_BYTES_MAX);
+    nj_status status =
+        nj_file_read(tokenizer->path.text, NJ_TOKENIZER_FILE_BYTES_MAX, &bytes, &size, err);
+    const nj_slice file = {bytes, size};
+    if (status == NJ_OK && is_json(file)) {
+        status = nj_tokenizer_read_json(tokenizer, file, err);
+    } else if (status == NJ_OK) {
+        status = read_config(&tokenizer->path, &config, err);
+        if (status == NJ_OK) {
+            status = read_sentencepiece(tokenizer, file, nj_buffer_slice(&config), err);
+        }
+    }
+    nj_buffer_fini(&config);
+    free(bytes);
+    return status;
+}
+
+static nj_tokenizer *make_tokenizer(void)
+{
+    nj_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
+    if (tokenizer != NULL) {
+        nj_vocab_init(&tokenizer->model.vocab);
+        nj_vocab_init(&tokenizer->model.users);
+        nj_vocab_init(&tokenizer->added_raw);
+        nj_vocab_init(&tokenizer->added_normalized);
+        nj_vocab_init(&tokenizer->added);
+    }
+    return tokenizer;
+}
+
+// Hands the tokenizer out where all went well.
+static nj_status finish_open(nj_tokenizer *tokenizer, nj_status status, nj_tokenizer **out,
+                             nj_error *err)
+{
+    if (status == NJ_OK) {
+        status = nj_tokenizer_place_texts(tokenizer, err);
+    }
+    if (status == NJ_OK) {
+        *out = tokenizer;
+    } else {
+        nj_tokenizer_close(&tokenizer);
+    }
+    return status;
 }
 
 nj_status nj_tokenizer_open(const char *path, nj_tokenizer **out, nj_error *err)
 {
-    nj_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
+    nj_tokenizer *tokenizer = make_tokenizer();
     if (tokenizer == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "%s: no memory for a tokenizer", path);
     }
-    nj_vocab_init(&tokenizer->model.vocab);
-    nj_vocab_init(&tokenizer->model.users);
-    nj_vocab_init(&tokenizer->added_raw);
-    nj_vocab_init(&tokenizer->added_normalized);
-    nj_vocab_init(&tokenizer->added);
     nj_status status = find_file(path, &tokenizer->path, err);
     if (status == NJ_OK) {
         status = read_file(tokenizer, err);
     }
+    return finish_open(tokenizer, status, out, err);
+}
+
+// ---- packing ----
+
+static nj_status read_packed(nj_tokenizer *tokenizer, nj_slice bytes, nj_error *err)
+{
+    packed_head head;
+    if (is_json(bytes)) {
+        return nj_tokenizer_read_json(tokenizer, bytes, err);
+    }
+    if (bytes.size < sizeof head) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s: is neither a tokenizer.json nor a packed SentencePiece model",
+                       tokenizer->path.text);
+    }
+    memcpy(&head, bytes.bytes, sizeof head);
+    const size_t rest = bytes.size - sizeof head;
+    if (memcmp(head.magic, PACKED_MAGIC, sizeof head.magic) != 0 || head.config_bytes > rest) {
+        return nj_fail(err, NJ_INPUT,
+                       "%s: must begin with \"{\" or with \"" PACKED_MAGIC
+                       "\" and a configuration of at most %zu bytes",
+                       tokenizer->path.text, rest);
+    }
+    const nj_slice config = {bytes.bytes + sizeof head, (size_t)head.config_bytes};
+    const nj_slice model = {config.bytes + config.size, rest - config.size};
+    return read_sentencepiece(tokenizer, model, config, err);
+}
+
+nj_status nj_tokenizer_open_bytes(nj_slice bytes, const char *what, nj_tokenizer **out,
+                                  nj_error *err)
+{
+    nj_tokenizer *tokenizer = make_tokenizer();
+    if (tokenizer == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "%s: no memory for a tokenizer", what);
+    }
+    tokenizer->is_packed = true;
+    nj_status status = nj_path_copy(what, &tokenizer->path, err);
+    if (status == NJ_OK) {
+        status = read_packed(tokenizer, bytes, err);
+    }
+    return finish_open(tokenizer, status, out, err);
+}
+
+static nj_status append_packed(const nj_tokenizer *tokenizer, nj_slice file, nj_buffer *out,
+                               nj_error *err)
+{
+    nj_buffer config;
+    nj_buffer_init(&config, CONFIG_BYTES_MAX);
+    nj_status status = is_json(file) ? NJ_OK : read_config(&tokenizer->path, &config, err);
     if (status != NJ_OK) {
-        nj_tokenizer_close(&tokenizer);
+        nj_buffer_fini(&config);
         return status;
     }
-    *out = tokenizer;
-    return NJ_OK;
+    if (!is_json(file)) {
+        const packed_head head = {.magic = PACKED_MAGIC, .config_bytes = config.size};
+        status = nj_buffer_append(out, &head, sizeof head);
+    }
+    if (status == NJ_OK) {
+        status = nj_buffer_append(out, config.bytes, config.size);
+    }
+    if (status == NJ_OK) {
+        status = nj_buffer_append(out, file.bytes, file.size);
+    }
+    nj_buffer_fini(&config);
+    return status == NJ_OK ? NJ_OK
+                           : nj_fail(err, status, "%s: no memory to pack %zu bytes",
+                                     tokenizer->path.text, file.size);
+}
+
+nj_status nj_tokenizer_pack(const nj_tokenizer *tokenizer, nj_buffer *out, nj_error *err)
+{
+    if (tokenizer->is_packed) {
+        return nj_fail(err, NJ_INPUT, "%s: is a tokenizer that is packed already",
+                       tokenizer->path.text);
+    }
+    char *bytes = NULL;
+    size_t size = 0;
+    nj_status status =
+        nj_file_read(tokenizer->path.text, NJ_TOKENIZER_FILE_BYTES_MAX, &bytes, &size, err);
+    if (status == NJ_OK) {
+        status = append_packed(tokenizer, (nj_slice){bytes, size}, out, err);
+    }
+    free(bytes);
+    return status;
 }
 
 void nj_tokenizer_close(nj_tokenizer **tokenizer)
@@ -94,7 +238,8 @@ void nj_tokenizer_close(nj_tokenizer **tokenizer)
     free(closed->model.merges.values);
     free(closed->model.scores);
     free(closed->model.kinds);
-    free(closed->strips);
+    free(closed->traits);
+    free(closed->places);
     free(closed);
 }
 
@@ -143,7 +288,7 @@ static nj_status take_normalized(encoding *e, nj_slice text, bool is_first)
     return status == NJ_OK ? encode_pieces(e) : status;
 }
 
-static const nj_added_strips no_strips;
+static const nj_added_traits no_traits;
 
 static bool is_space(nj_slice rest, size_t *size)
 {
@@ -186,16 +331,16 @@ static nj_status cut_added(encoding *e, const nj_vocab *added, nj_slice text, bo
             at++;
             continue;
         }
-        const nj_added_strips *strips =
-            e->tokenizer->strips == NULL ? &no_strips : &e->tokenizer->strips[id];
-        const size_t end = strips->left ? begin_of_spaces(text, begin, at) : at;
+        const nj_added_traits *traits =
+            e->tokenizer->traits == NULL ? &no_traits : &e->tokenizer->traits[id];
+        const size_t end = traits->left ? begin_of_spaces(text, begin, at) : at;
         if (end > begin) {
             status = take(e, (nj_slice){text.bytes + begin, end - begin}, is_first && begin == 0);
         }
         if (status == NJ_OK) {
             status = nj_append_id(e->ids, id, e->err);
         }
-        at = strips->right ? end_of_spaces(text, at + size) : at + size;
+        at = traits->right ? end_of_spaces(text, at + size) : at + size;
         begin = at;
     }
     if (status == NJ_OK && begin < text.size) {
@@ -220,8 +365,9 @@ static nj_status take_raw(encoding *e, nj_slice text, bool is_first)
 }
 
 // A *.model: SentencePiece's own normalizer, and the text as one piece.
-static nj_status take_sentence(encoding *e, nj_slice text)
+static nj_status take_sentence(encoding *e, nj_slice text, bool is_first)
 {
+    (void)is_first; // each stretch is a sentence
     nj_status status = set_text(e, &e->pieces.text, text);
     if (status == NJ_OK) {
         status = nj_piece_normalize(e->tokenizer, &e->pieces, e->err);
@@ -256,8 +402,8 @@ static nj_status check_text(nj_slice text, nj_error *err)
     return NJ_OK;
 }
 
-nj_status nj_tokenizer_encode(const nj_tokenizer *tokenizer, nj_slice text, bool special,
-                              nj_buffer *ids, nj_error *err)
+static nj_status encode_text(const nj_tokenizer *tokenizer, nj_slice text, bool special,
+                             bool is_first, nj_buffer *ids, nj_error *err)
 {
     nj_status status = check_text(text, err);
     if (status != NJ_OK) {
@@ -271,9 +417,8 @@ nj_status nj_tokenizer_encode(const nj_tokenizer *tokenizer, nj_slice text, bool
         status = append_around(tokenizer, 0, tokenizer->before_count, ids, err);
     }
     if (status == NJ_OK && text.size > 0) {
-        status = tokenizer->model.is_sentencepiece
-                     ? take_sentence(&e, text)
-                     : cut_added(&e, &tokenizer->added_raw, text, true, take_raw);
+        status = cut_added(&e, &tokenizer->added_raw, text, is_first,
+                           tokenizer->model.is_sentencepiece ? take_sentence : take_raw);
     }
     if (status == NJ_OK && special) {
         status =
@@ -287,7 +432,27 @@ nj_status nj_tokenizer_encode(const nj_tokenizer *tokenizer, nj_slice text, bool
     return status;
 }
 
+nj_status nj_tokenizer_encode(const nj_tokenizer *tokenizer, nj_slice text, bool special,
+                              nj_buffer *ids, nj_error *err)
+{
+    return encode_text(tokenizer, text, special, true, ids, err);
+}
+
+nj_status nj_tokenizer_encode_behind(const nj_tokenizer *tokenizer, nj_slice text, nj_buffer *ids,
+                                     nj_error *err)
+{
+    return encode_text(tokenizer, text, false, false, ids, err);
+}
+
 // ---- questions ----
+
+const uint32_t *nj_tokenizer_around(const nj_tokenizer *tokenizer, size_t *out_before,
+                                    size_t *out_count)
+{
+    *out_before = tokenizer->before_count;
+    *out_count = tokenizer->around_count;
+    return tokenizer->around;
+}
 
 uint32_t nj_tokenizer_id(const nj_tokenizer *tokenizer, nj_slice token)
 {

@@ -147,8 +147,8 @@ static bool find_pair(const joining *j, size_t left, size_t right, candidate *ou
         return false;
     }
     out->id = nj_vocab_find(&j->model->vocab, (nj_slice){j->piece.bytes + a->begin, out->size});
-    if (out->id == NJ_TOKENIZER_NONE || (j->model->kinds[out->id] != NJ_PIECE_NORMAL &&
-                                         j->model->kinds[out->id] != NJ_PIECE_USER)) {
+    if (out->id == NJ_TOKENIZER_NONE ||
+        (j->model->kinds[out->id] != NJ_SP_NORMAL && j->model->kinds[out->id] != NJ_SP_USER)) {
         return false;
     }
     out->cost = -j->model->scores[out->id];

@@ -253,7 +253,7 @@ typedef struct {
     nj_slice text;
     uint32_t id;
     bool is_normalized;
-    nj_added_strips strips;
+    nj_added_traits traits;
 } added_token;
 
 static nj_status read_added_token(const nj_tokenizer *tokenizer, const json_t *object, size_t index,
@@ -266,8 +266,8 @@ static nj_status read_added_token(const nj_tokenizer *tokenizer, const json_t *o
     out->id = (uint32_t)nj_json_int(&keys, "id", 0, NJ_TOKENIZER_VOCABULARY_MAX - 1);
     const bool is_special = nj_json_bool_or(&keys, "special", false);
     out->is_normalized = nj_json_bool_or(&keys, "normalized", !is_special);
-    out->strips = (nj_added_strips){nj_json_bool_or(&keys, "lstrip", false),
-                                    nj_json_bool_or(&keys, "rstrip", false)};
+    out->traits = (nj_added_traits){nj_json_bool_or(&keys, "lstrip", false),
+                                    nj_json_bool_or(&keys, "rstrip", false), is_special};
     const bool is_word = nj_json_bool_or(&keys, "single_word", false);
     if (keys.status != NJ_OK) {
         return keys.status;
@@ -324,8 +324,8 @@ static nj_status read_added(nj_tokenizer *tokenizer, const json_t *root, nj_erro
     if (count == 0) {
         return NJ_OK;
     }
-    nj_added_strips *strips = calloc(NJ_TOKENIZER_VOCABULARY_MAX, sizeof *strips);
-    nj_status status = strips == NULL ? nj_fail(err, NJ_NO_MEMORY, "%s: no memory for added tokens",
+    nj_added_traits *traits = calloc(NJ_TOKENIZER_VOCABULARY_MAX, sizeof *traits);
+    nj_status status = traits == NULL ? nj_fail(err, NJ_NO_MEMORY, "%s: no memory for added tokens",
                                                 tokenizer->path.text)
                                       : NJ_OK;
     for (size_t i = 0; status == NJ_OK && i < count; i++) {
@@ -335,10 +335,10 @@ static nj_status read_added(nj_tokenizer *tokenizer, const json_t *root, nj_erro
             status = add_added(tokenizer, &token, err);
         }
         if (status == NJ_OK) {
-            strips[token.id] = token.strips;
+            traits[token.id] = token.traits;
         }
     }
-    tokenizer->strips = strips;
+    tokenizer->traits = traits;
     return status;
 }
 
@@ -442,10 +442,10 @@ static nj_status read_processors(nj_tokenizer *tokenizer, const json_t *root, nj
     return status;
 }
 
-nj_status nj_tokenizer_read_json(nj_tokenizer *tokenizer, nj_error *err)
+nj_status nj_tokenizer_read_json(nj_tokenizer *tokenizer, nj_slice bytes, nj_error *err)
 {
     json_t *root = NULL;
-    nj_status status = nj_json_load(tokenizer->path.text, NJ_TOKENIZER_FILE_BYTES_MAX, &root, err);
+    nj_status status = nj_json_parse(bytes.bytes, bytes.size, tokenizer->path.text, &root, err);
     if (status == NJ_OK) {
         status = read_token_model(tokenizer, root, err);
     }
@@ -458,6 +458,7 @@ nj_status nj_tokenizer_read_json(nj_tokenizer *tokenizer, nj_error *err)
     if (status == NJ_OK) {
         status = read_processors(tokenizer, root, err);
     }
+    nj_tokenizer_read_decoder(tokenizer, root);
     json_decref(root);
     return status;
 }

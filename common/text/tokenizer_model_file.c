@@ -10,14 +10,12 @@
 
 #include "common/base/checked.h"
 #include "common/base/id.h"
-#include "common/codec/json.h"
 #include "common/text/tokenizer_parts.h"
 
 #define SPACE_MARK "\xe2\x96\x81"
 
 enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 enum { MODEL_UNIGRAM = 1, MODEL_BPE = 2 };
-enum { CONFIG_BYTES_MAX = 64 << 20 };
 
 typedef struct {
     uint32_t number;
@@ -104,11 +102,11 @@ typedef struct {
 static nj_status add_piece(reading *r, nj_slice text, float score, uint64_t kind, nj_error *err)
 {
     nj_tokenizer *tokenizer = r->tokenizer;
-    if (kind < NJ_PIECE_NORMAL || kind > NJ_PIECE_BYTE || !(score > -FLT_MAX && score < FLT_MAX) ||
+    if (kind < NJ_SP_NORMAL || kind > NJ_SP_BYTE || !(score > -FLT_MAX && score < FLT_MAX) ||
         !nj_utf8_valid(text.bytes, text.size)) {
         return nj_fail(err, NJ_INPUT,
                        "%s: piece %u must be UTF-8 of a kind from 1 to %d with a finite score",
-                       tokenizer->path.text, r->id, NJ_PIECE_BYTE);
+                       tokenizer->path.text, r->id, NJ_SP_BYTE);
     }
     if (nj_vocab_find(&tokenizer->model.vocab, text) != NJ_TOKENIZER_NONE) {
         return nj_fail(err, NJ_INPUT, "%s: pieces %u and %u have the same text \"%.*s\"",
@@ -116,7 +114,7 @@ static nj_status add_piece(reading *r, nj_slice text, float score, uint64_t kind
                        NJ_SLICE_ARGS(text));
     }
     nj_status status = nj_vocab_add(&tokenizer->model.vocab, text, r->id, err);
-    if (status == NJ_OK && kind == NJ_PIECE_USER) {
+    if (status == NJ_OK && kind == NJ_SP_USER) {
         status = nj_vocab_add(&tokenizer->model.users, text, r->id, err);
     }
     if (status != NJ_OK) {
@@ -129,7 +127,7 @@ static nj_status add_piece(reading *r, nj_slice text, float score, uint64_t kind
         return nj_fail(err, NJ_NO_MEMORY, "%s: no memory for %u pieces", tokenizer->path.text,
                        r->id);
     }
-    if (kind == NJ_PIECE_UNKNOWN) {
+    if (kind == NJ_SP_UNKNOWN) {
         tokenizer->model.unknown = r->id;
     }
     r->id++;
@@ -140,7 +138,7 @@ static nj_status read_piece(reading *r, nj_slice message, nj_error *err)
 {
     nj_slice text = {0};
     uint32_t score_bits = 0;
-    uint64_t kind = NJ_PIECE_NORMAL;
+    uint64_t kind = NJ_SP_NORMAL;
     while (message.size > 0) {
         field f;
         if (!read_field(&message, &f)) {
@@ -220,7 +218,7 @@ static void find_scores(nj_token_model *model, const float *scores)
     float lowest = FLT_MAX;
     for (size_t i = 0; i < model->score_count; i++) {
         model->scores[i] = (double)scores[i];
-        if (model->kinds[i] == NJ_PIECE_NORMAL) {
+        if (model->kinds[i] == NJ_SP_NORMAL) {
             lowest = scores[i] < lowest ? scores[i] : lowest;
         }
     }
@@ -233,7 +231,7 @@ static nj_status find_bytes(const nj_tokenizer *tokenizer, nj_token_model *model
         char text[8];
         (void)snprintf(text, sizeof text, "<0x%02X>", byte);
         const uint32_t id = nj_vocab_find(&model->vocab, nj_slice_from(text));
-        const bool is_byte = id != NJ_TOKENIZER_NONE && model->kinds[id] == NJ_PIECE_BYTE;
+        const bool is_byte = id != NJ_TOKENIZER_NONE && model->kinds[id] == NJ_SP_BYTE;
         model->byte_ids[byte] = is_byte ? id : NJ_TOKENIZER_NONE;
         if (model->has_bytes && !is_byte) {
             return nj_fail(err, NJ_INPUT, "%s: has byte_fallback and no piece %s",
@@ -257,7 +255,7 @@ static nj_status check_kinds(const reading *r, nj_error *err)
     // SentencePiece cuts again what became an unused piece, and gives a user-defined one a bonus whose rounding differs between
     // its versions.
     const bool is_bpe = r->model_kind == MODEL_BPE;
-    const uint8_t barred = is_bpe ? NJ_PIECE_UNUSED : NJ_PIECE_USER;
+    const uint8_t barred = is_bpe ? NJ_SP_UNUSED : NJ_SP_USER;
     return memchr(r->kinds.bytes, barred, r->kinds.size) != NULL
                ? nj_fail(err, NJ_INPUT, "%s: a %s model with %s pieces is not known to nightjar",
                          tokenizer->path.text, is_bpe ? "BPE" : "Unigram",
@@ -294,79 +292,19 @@ static nj_status finish_model(reading *r, nj_error *err)
     return status;
 }
 
-nj_status nj_tokenizer_read_model(nj_tokenizer *tokenizer, nj_error *err)
+nj_status nj_tokenizer_read_model(nj_tokenizer *tokenizer, nj_slice bytes, nj_error *err)
 {
-    char *bytes = NULL;
-    size_t size = 0;
-    nj_status status =
-        nj_file_read(tokenizer->path.text, NJ_TOKENIZER_FILE_BYTES_MAX, &bytes, &size, err);
-    if (status != NJ_OK) {
-        return status;
-    }
     tokenizer->model.unknown = NJ_TOKENIZER_NONE;
     tokenizer->rules = (nj_piece_rules){true, true, true, false};
     reading r = {.tokenizer = tokenizer, .model_kind = MODEL_UNIGRAM};
     nj_buffer_init(&r.scores, SIZE_MAX / 2);
     nj_buffer_init(&r.kinds, SIZE_MAX / 2);
-    status = read_messages(&r, (nj_slice){bytes, size}, err);
+    nj_status status = read_messages(&r, bytes, err);
     if (status == NJ_OK) {
         status = finish_model(&r, err);
     }
     nj_buffer_fini(&r.scores);
     nj_buffer_fini(&r.kinds);
-    free(bytes);
-    return status;
-}
-
-// ---- special tokens around a text ----
-
-static nj_status add_around(nj_tokenizer *tokenizer, const char *text, bool is_before,
-                            nj_error *err)
-{
-    const uint32_t id = nj_vocab_find(&tokenizer->model.vocab, nj_slice_from(text));
-    if (id == NJ_TOKENIZER_NONE) {
-        return nj_fail(err, NJ_INPUT,
-                       "%s: tokenizer_config.json wants \"%s\" around a text, which is no piece",
-                       tokenizer->path.text, text);
-    }
-    tokenizer->around[tokenizer->around_count++] = id;
-    tokenizer->before_count += is_before ? 1 : 0;
-    return NJ_OK;
-}
-
-nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, const char *folder, nj_error *err)
-{
-    nj_path path;
-    json_t *root = NULL;
-    nj_status status = nj_path_join(folder, "tokenizer_config.json", &path, err);
-    if (status != NJ_OK || !nj_file_exists(path.text)) {
-        return status;
-    }
-    status = nj_json_load(path.text, CONFIG_BYTES_MAX, &root, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    nj_json_keys keys;
-    nj_json_keys_open(&keys, root, path.text, err);
-    const char *name = nj_json_text_or(&keys, "tokenizer_class", "");
-    const bool is_t5 = strncmp(name, "T5Tokenizer", strlen("T5Tokenizer")) == 0;
-    const bool is_llama = strncmp(name, "LlamaTokenizer", strlen("LlamaTokenizer")) == 0;
-    const bool has_bos = nj_json_bool_or(&keys, "add_bos_token", is_llama);
-    const bool has_eos = nj_json_bool_or(&keys, "add_eos_token", is_t5);
-    status = keys.status;
-    if (status == NJ_OK && !is_t5 && !is_llama) {
-        status = nj_fail(err, NJ_INPUT,
-                         "%s: tokenizer_class \"%s\" is not known to nightjar beside a "
-                         "SentencePiece model, must be T5Tokenizer or LlamaTokenizer",
-                         path.text, name);
-    }
-    if (status == NJ_OK && has_bos) {
-        status = add_around(tokenizer, "<s>", true, err);
-    }
-    if (status == NJ_OK && has_eos) {
-        status = add_around(tokenizer, "</s>", false, err);
-    }
-    json_decref(root);
     return status;
 }
 

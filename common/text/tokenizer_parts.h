@@ -116,6 +116,12 @@ NJ_CHECKED nj_status nj_normalize(const nj_text_steps *steps, const nj_charsmap 
 NJ_CHECKED nj_status nj_pretokenize(const nj_text_steps *steps, bool is_first, nj_pieces *pieces,
                                     nj_error *err);
 
+/// GPT-2's character for a byte.
+#define NJ_BYTE_POINT_MAX 0x143
+int32_t nj_byte_point(uint8_t byte);
+/// What a step wrote becomes what the next one reads.
+void nj_pieces_swap(nj_pieces *pieces);
+
 // ---- characters, as Unicode 16 has them ----
 
 typedef enum { NJ_CHAR_OTHER, NJ_CHAR_LETTER, NJ_CHAR_MARK, NJ_CHAR_NUMBER, NJ_CHAR_SPACE } nj_char;
@@ -139,13 +145,13 @@ typedef struct {
 } nj_merges;
 
 typedef enum {
-    NJ_PIECE_NORMAL = 1,
-    NJ_PIECE_UNKNOWN,
-    NJ_PIECE_CONTROL,
-    NJ_PIECE_USER,
-    NJ_PIECE_UNUSED,
-    NJ_PIECE_BYTE
-} nj_piece_kind;
+    NJ_SP_NORMAL = 1,
+    NJ_SP_UNKNOWN,
+    NJ_SP_CONTROL,
+    NJ_SP_USER,
+    NJ_SP_UNUSED,
+    NJ_SP_BYTE
+} nj_sp_kind;
 
 typedef struct {
     nj_vocab vocab; // all tokens of the model
@@ -158,7 +164,7 @@ typedef struct {
     uint32_t byte_ids[256]; // NJ_TOKENIZER_NONE where there is none
     nj_merges merges;       // BPE of a tokenizer.json
     double *scores;         // owned; [score_count] by id
-    uint8_t *kinds;         // owned; [score_count] nj_piece_kind, of a *.model
+    uint8_t *kinds;         // owned; [score_count] nj_sp_kind, of a *.model
     size_t score_count;
     double unknown_score;
     nj_vocab users; // texts of a *.model that are never cut
@@ -191,10 +197,37 @@ typedef struct {
 typedef struct {
     uint8_t left; // white space before it is part of it
     uint8_t right;
-} nj_added_strips;
+    uint8_t is_special; // nothing of a text that is read back
+} nj_added_traits;
+
+typedef enum {
+    NJ_DECODE_BYTES,     // GPT-2's characters are bytes; all pieces become one
+    NJ_DECODE_METASPACE, // from: the mark of a space; drops_first: in the first piece it is nothing
+    NJ_DECODE_REPLACE,   // from, to
+    NJ_DECODE_BYTE_TOKENS, // <0x41> and its like
+    NJ_DECODE_FUSE,        // all pieces become one
+    NJ_DECODE_STRIP,       // from, up to start times in front and stop times behind
+} nj_decode_kind;
+
+typedef struct {
+    nj_decode_kind kind;
+    bool drops_first;
+    uint32_t start;
+    uint32_t stop;
+    char from[NJ_TOKENIZER_STEP_TEXT_MAX];
+    char to[NJ_TOKENIZER_STEP_TEXT_MAX];
+} nj_decode_step;
+
+typedef struct {
+    nj_decode_step at[NJ_TOKENIZER_STEPS_MAX];
+    size_t count; // 0: tokens stand with spaces between
+    bool is_known;
+    char unknown[NJ_TOKENIZER_STEP_TEXT_MAX]; // the step that is not
+} nj_decoder;
 
 struct nj_tokenizer {
-    nj_path path;
+    nj_path path;   // or what its bytes are called
+    bool is_packed; // was opened from bytes
     const char *kind;
     uint32_t vocabulary;
     nj_token_model model;
@@ -205,19 +238,26 @@ struct nj_tokenizer {
     nj_vocab added_raw;        // found in the text as it came
     nj_vocab added_normalized; // found after the normalizer
     nj_vocab added;            // all of them, by their own texts
-    nj_added_strips *strips;   // owned; [vocabulary]; NULL: none
+    nj_added_traits *traits;   // owned; [vocabulary]; NULL: none
+    nj_decoder decoder;        // of a tokenizer.json
+    uint32_t *places;          // owned; [vocabulary] where an id's text is: tokenizer_decode.c
     uint32_t around[NJ_TOKENIZER_AROUND_MAX];
     size_t before_count; // of around; the rest stands behind
     size_t around_count;
 };
 
-NJ_CHECKED nj_status nj_tokenizer_read_json(nj_tokenizer *tokenizer, nj_error *err);
-NJ_CHECKED nj_status nj_tokenizer_read_model(nj_tokenizer *tokenizer, nj_error *err);
+NJ_CHECKED nj_status nj_tokenizer_read_json(nj_tokenizer *tokenizer, nj_slice bytes, nj_error *err);
+NJ_CHECKED nj_status nj_tokenizer_read_model(nj_tokenizer *tokenizer, nj_slice bytes,
+                                             nj_error *err);
+/// Fills tokenizer->places, when all tokens are known.
+NJ_CHECKED nj_status nj_tokenizer_place_texts(nj_tokenizer *tokenizer, nj_error *err);
 /// The steps of a tokenizer.json's normalizer and pre-tokenizer.
 NJ_CHECKED nj_status nj_tokenizer_read_steps(nj_tokenizer *tokenizer, const json_t *root,
                                              nj_error *err);
-/// The special tokens that a folder's tokenizer_config.json puts around a *.model's ids.
-NJ_CHECKED nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, const char *folder,
+/// Its decoder; one that is not known is refused when it is asked for.
+void nj_tokenizer_read_decoder(nj_tokenizer *tokenizer, const json_t *root);
+/// The special tokens that a tokenizer_config.json, whose bytes they are, puts around a *.model's ids.
+NJ_CHECKED nj_status nj_tokenizer_read_around(nj_tokenizer *tokenizer, nj_slice config,
                                               nj_error *err);
 /// SentencePiece's own normalizer: pieces->text into pieces->next_text, then swapped.
 NJ_CHECKED nj_status nj_piece_normalize(const nj_tokenizer *tokenizer, nj_pieces *pieces,

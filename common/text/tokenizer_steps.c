@@ -29,6 +29,12 @@ static void swap_buffers(nj_buffer *a, nj_buffer *b)
     *b = kept;
 }
 
+void nj_pieces_swap(nj_pieces *pieces)
+{
+    swap_buffers(&pieces->text, &pieces->next_text);
+    swap_buffers(&pieces->pieces, &pieces->next_pieces);
+}
+
 static nj_status append_text(nj_buffer *out, const char *text)
 {
     return nj_buffer_append(out, text, strlen(text));
@@ -189,7 +195,7 @@ static nj_status split_by_pattern(const nj_text_step *step, nj_slice text, bool 
 }
 
 // GPT-2's bytes to characters: those that print stand for themselves, the others follow from U+0100.
-static int32_t byte_point(uint8_t byte)
+int32_t nj_byte_point(uint8_t byte)
 {
     if ((byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae) {
         return byte;
@@ -197,14 +203,14 @@ static int32_t byte_point(uint8_t byte)
     if (byte <= 0x20) {
         return 0x100 + byte;
     }
-    return byte <= 0xa0 ? 0x121 + (byte - 0x7f) : 0x143;
+    return byte <= 0xa0 ? 0x121 + (byte - 0x7f) : NJ_BYTE_POINT_MAX;
 }
 
 static nj_status add_byte_piece(nj_pieces *pieces, nj_slice text, size_t size, bool is_first)
 {
     const size_t begin = pieces->next_text.size;
     for (size_t i = 0; i < size; i++) {
-        const int32_t point = byte_point((uint8_t)text.bytes[i]);
+        const int32_t point = nj_byte_point((uint8_t)text.bytes[i]);
         const char two[2] = {(char)(0xc0 | (point >> 6)), (char)(0x80 | (point & 0x3f))};
         const char one = (char)point;
         if (nj_buffer_append(&pieces->next_text, point < 0x80 ? &one : two, point < 0x80 ? 1 : 2) !=
@@ -318,8 +324,7 @@ nj_status nj_pretokenize(const nj_text_steps *steps, bool is_first, nj_pieces *p
                                    piece[p].end - piece[p].begin};
             status = apply_splitter(&steps->at[i], text, piece[p].is_first, pieces);
         }
-        swap_buffers(&pieces->text, &pieces->next_text);
-        swap_buffers(&pieces->pieces, &pieces->next_pieces);
+        nj_pieces_swap(pieces);
     }
     return status == NJ_OK
                ? NJ_OK

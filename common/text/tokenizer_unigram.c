@@ -30,7 +30,7 @@ static void offer(const nj_token_model *model, place *at, double score, size_t b
 
 static bool may_stand(const nj_token_model *model, uint32_t id)
 {
-    return !model->is_sentencepiece || model->kinds[id] == NJ_PIECE_NORMAL;
+    return !model->is_sentencepiece || model->kinds[id] == NJ_SP_NORMAL;
 }
 
 // Offers every token that begins at `at` to the place where it ends, and the unknown token where no single character stands.

@@ -47,10 +47,12 @@ nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, cons
         .live = live,
         .numbers = calloc((size_t)(number_count / 64 + 1), sizeof *check->numbers),
         .number_count = number_count,
+        .allowed = calloc(nj_bits_words(items->count) + 1, sizeof *check->allowed),
         .rows = calloc(nj_plan_largest_shard(plan), sizeof *check->rows),
         .row = malloc(sizeof *check->row),
     };
-    if (check->numbers == NULL || check->rows == NULL || check->row == NULL) {
+    if (check->numbers == NULL || check->allowed == NULL || check->rows == NULL ||
+        check->row == NULL) {
         nj_result_check_fini(check);
         return nj_fail(err, NJ_NO_MEMORY, "no memory to check results");
     }
@@ -66,6 +68,7 @@ void nj_result_check_fini(nj_result_check *check)
 {
     nj_live_rows_fini(&check->live);
     free(check->numbers);
+    free(check->allowed);
     free(check->rows);
     free(check->row);
     *check = (nj_result_check){0};
@@ -101,6 +104,7 @@ static const char *find_item_problem(const nj_result_check *check, const uint64_
 
 static const char NOT_DECODED[] = "a row says that it was taken over from another night";
 static const char LONG_LIST[] = "a list is longer than --top";
+static const char UNASKED_TEXT[] = "a row has a text, which the bundle's prompt does not ask for";
 static const char OTHER_HISTORY[] = "a row was computed from another history than its user's";
 
 static bool is_history_of(const nj_result_check *check, const nj_request *request,
@@ -111,9 +115,36 @@ static bool is_history_of(const nj_result_check *check, const nj_request *reques
     return memcmp(planned.bytes, digest, sizeof planned.bytes) == 0;
 }
 
+static bool asks_for_text(const nj_result_check *check)
+{
+    return (check->plan->users->needs & NJ_PROMPT_ANSWERS_TEXT) != 0;
+}
+
+// The rows that the user may get: of his mask, and of his candidates. NULL: all of the catalogue's.
+static const uint64_t *allow_rows(const nj_result_check *check, const nj_request *request)
+{
+    const uint64_t *rows = nj_masks_rows(check->masks, request->mask);
+    if (request->candidates == NULL) {
+        return rows;
+    }
+    for (uint32_t i = 0; i < request->candidate_count; i++) {
+        if (rows == NULL || nj_bits_has(rows, request->candidates[i])) {
+            nj_bits_add(check->allowed, request->candidates[i]);
+        }
+    }
+    return check->allowed;
+}
+
+static void clear_rows(const nj_result_check *check, const nj_request *request)
+{
+    for (uint32_t i = 0; i < request->candidate_count; i++) {
+        nj_bits_remove(check->allowed, request->candidates[i]);
+    }
+}
+
 // A row in a form that nj_row_pack does not write.
 static const char *find_unusual_problem(const nj_result_check *check, const nj_request *request,
-                                        nj_slice bytes)
+                                        const uint64_t *rows, nj_slice bytes)
 {
     nj_row *row = check->row;
     if (nj_row_unpack(bytes, row, NULL) != NJ_OK) {
@@ -128,7 +159,9 @@ static const char *find_unusual_problem(const nj_result_check *check, const nj_r
     if (row->count > check->top) {
         return LONG_LIST;
     }
-    const uint64_t *rows = nj_masks_rows(check->masks, request->mask);
+    if (row->text.bytes != NULL && !asks_for_text(check)) {
+        return UNASKED_TEXT;
+    }
     const char *problem = NULL;
     for (size_t i = 0; i < row->count && problem == NULL; i++) {
         problem = find_text_problem(check, rows, row->items[i]);
@@ -137,12 +170,12 @@ static const char *find_unusual_problem(const nj_result_check *check, const nj_r
 }
 
 static const char *find_row_problem(const nj_result_check *check, const nj_request *request,
-                                    nj_slice bytes)
+                                    const uint64_t *rows, nj_slice bytes)
 {
     nj_row_scan scan;
     nj_row_item item;
     if (!nj_row_scan_open(bytes, &scan)) {
-        return find_unusual_problem(check, request, bytes);
+        return find_unusual_problem(check, request, rows, bytes);
     }
     if (!is_history_of(check, request, scan.history)) {
         return OTHER_HISTORY;
@@ -153,7 +186,9 @@ static const char *find_row_problem(const nj_result_check *check, const nj_reque
     if (scan.count > check->top) {
         return LONG_LIST;
     }
-    const uint64_t *rows = nj_masks_rows(check->masks, request->mask);
+    if (scan.text.bytes != NULL && !asks_for_text(check)) {
+        return UNASKED_TEXT;
+    }
     const uint8_t *at = scan.items;
     const char *problem = NULL;
     for (uint32_t i = 0; i < scan.count && problem == NULL; i++) {
@@ -174,7 +209,9 @@ const char *nj_result_problem(const void *context, const nj_message_result *resu
     const char *problem = NULL;
     for (uint32_t i = 0; i < piece->count && problem == NULL; i++) {
         nj_request request = nj_plan_request(check->plan, piece->shard, piece->first + i);
-        problem = find_row_problem(check, &request, check->rows[i]);
+        const uint64_t *rows = allow_rows(check, &request);
+        problem = find_row_problem(check, &request, rows, check->rows[i]);
+        clear_rows(check, &request);
     }
     return problem;
 }
@@ -194,9 +231,10 @@ size_t nj_result_bytes_max(const nj_result_check *check)
     }
     const size_t trace = check->is_traced ? NJ_ROW_TRACE_MAX * sizeof(uint32_t) : 0;
     const size_t why = check->has_why ? NJ_WHY_ITEM_BYTES_MAX : 0;
-    // At most 65536 * (1000 * 560 + 5000): far from any overflow.
-    size_t bytes = OTHER_BYTES_MAX +
-                   nj_plan_largest_shard(check->plan) *
-                       (ROW_BYTES_MORE + trace + check->top * (id_bytes + why + ITEM_BYTES_MORE));
+    const size_t text = asks_for_text(check) ? NJ_ROW_TEXT_BYTES_MAX : 0;
+    // At most 65536 * (1000 * 560 + 22000): far from any overflow.
+    size_t bytes = OTHER_BYTES_MAX + nj_plan_largest_shard(check->plan) *
+                                         (ROW_BYTES_MORE + trace + text +
+                                          check->top * (id_bytes + why + ITEM_BYTES_MORE));
     return bytes < NJ_WIRE_MESSAGE_BYTES_MAX ? bytes : NJ_WIRE_MESSAGE_BYTES_MAX;
 }

@@ -1,5 +1,6 @@
 // result_check.h - whether the rows of a RESULT fit the users of their piece: counts, form, the history that each was computed from,
-// items that exist, are not retired and that the user's mask lets through.
+// items that exist, are not retired, that the user's mask lets through and that are among his candidates, and text where the bundle's
+// prompt asks for it alone.
 #ifndef NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 #define NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 
@@ -22,13 +23,14 @@ typedef struct {
     // Live items whose id is a number below number_count, one bit each: most catalogues have no others, and to look one up costs nothing.
     uint64_t *numbers; // owned
     uint64_t number_count;
-    nj_slice *rows; // [users of the largest shard] owned; see nj_result_problem
-    nj_row *row;    // owned; scratch
+    uint64_t *allowed; // [items] bits; owned; scratch, all 0 between two users
+    nj_slice *rows;    // [users of the largest shard] owned; see nj_result_problem
+    nj_row *row;       // owned; scratch
 } nj_result_check;
 
 /// `trie` says which items are live; NULL: all are.
 ///
-/// Borrows everything it is given. Takes one bit an item, one bit a number up to the highest item id that is one, and room for the largest shard's
+/// Borrows everything it is given. Takes two bits an item, one bit a number up to the highest item id that is one, and room for the largest shard's
 /// rows. NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan,
                                           const nj_idlist *items, const nj_idmap *map,

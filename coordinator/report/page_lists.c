@@ -324,7 +324,7 @@ static void add_scores(nj_page *page, const json_t *scores)
     nj_html *html = &page->html;
     nj_html_heading(html, "Scores");
     if (scores == NULL) {
-        nj_html_note(html, "All lists are empty.");
+        nj_html_note(html, "No list has an item.");
         return;
     }
     draw_scores(page, nj_page_at(scores, "histogram"));
@@ -379,6 +379,10 @@ static void add_flags(nj_page *page, const json_t *lists)
                  nj_page_say_real(nj_page_number(lengths, "mean")).text,
                  nj_page_say_count(nj_page_number(lengths, "longest")).text,
                  nj_page_say_count(nj_page_number(lengths, "empty")).text);
+    if (nj_page_count(lengths, "texts") > 0) {
+        nj_html_term(html, "answers in words", "%s",
+                     nj_page_say_count(nj_page_number(lengths, "texts")).text);
+    }
     json_object_foreach((json_t *)flags, word, count)
     {
         if (nj_page_count(flags, word) > 0) {

@@ -123,7 +123,8 @@ static void note_scores(nj_study *study, const nj_row *row)
 static void note_row(nj_study *study, const nj_row *row)
 {
     study->lengths += row->count;
-    study->empty_count += row->count == 0;
+    study->text_count += row->text.bytes != NULL;
+    study->empty_count += row->count == 0 && row->text.bytes == NULL;
     study->longest = row->count > study->longest ? row->count : study->longest;
     study->aged_count += row->age > 0;
     for (size_t bit = 0; bit < NJ_STUDY_FLAGS; bit++) {

@@ -119,6 +119,9 @@ static json_t *tell_lengths(const nj_study *study, bool *ok)
     nj_value_put(object, "mean", nj_value_real((double)study->lengths / users), ok);
     nj_value_put(object, "longest", nj_value_count(study->longest), ok);
     nj_value_put(object, "empty", nj_value_count(study->empty_count), ok);
+    if (study->text_count > 0) {
+        nj_value_put(object, "texts", nj_value_count(study->text_count), ok);
+    }
     return object;
 }
 

@@ -32,7 +32,8 @@ struct nj_study {
 
     uint64_t lengths;
     size_t longest;
-    size_t empty_count;
+    size_t empty_count; // neither items nor a text
+    size_t text_count;
     size_t aged_count;
     uint64_t flag_counts[NJ_STUDY_FLAGS];
 

@@ -6,18 +6,21 @@
 
 #include "common/base/resident.h"
 #include "common/catalogue/section_names.h"
+#include "ops/cli/bench_engine_users.h"
 #include "ops/cli/bench_report.h"
 #include "ops/cli/bench_watch.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/engine_options.h"
 #include "ops/cli/numbers.h"
 #include "worker/engine/flops.h"
+#include "worker/engine/generator.h"
 #include "worker/engine/synthetic.h"
 
 #define TOKENS_MAX 100000
 #define USERS_MAX 100000
 #define BEAMS_MAX 16
 #define ROUNDS_MAX 1000
+#define MODEL_NAME_BYTES 64
 
 typedef struct {
     uint64_t tokens, users, rounds;
@@ -25,6 +28,8 @@ typedef struct {
     uint32_t top;      // of the beam that is measured
     uint32_t beams[BEAMS_MAX];
     uint32_t beam_count;
+    char model[MODEL_NAME_BYTES]; // --model, or a bundle's model_type
+    uint32_t V;                   // of the model
 } bench_options;
 
 static nj_status options_from(const nj_arguments *arguments, bench_options *out, nj_error *err)
@@ -82,6 +87,7 @@ typedef struct {
     double *users_per_s;    // [options.rounds]
     double *core_shares;    // [options.rounds]
     nj_bench_watch watch;
+    nj_bench_users users;
 } bench_run;
 
 static double share_of(const nj_bench_round *round)
@@ -107,7 +113,9 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
     }
     const char *without = nj_argument(arguments, "without");
     const double users = (double)options->users;
-    const double gflop = users * nj_engine_user_flops(engine, plan->S) / 1e9; // a round
+    const double gflop =
+        users * nj_engine_user_flops(engine, run->users.prompt_tokens - plan->prefix_tokens) /
+        1e9; // a round
     double least = run->rounds[0].seconds;
     double core_seconds = 0.0;
     for (size_t r = 0; r < options->rounds; r++) {
@@ -137,12 +145,13 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
         {"peak_rss_mb", read_peak_memory_mb()},
         {"spread", nj_bench_spread(run->users_per_s, options->rounds)},
     };
-    json_t *row =
-        json_pack("{s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I}", "beam", (json_int_t)plan->W,
-                  "tokens", (json_int_t)options->tokens, "precision", kernels->precision, "kernels",
-                  kernels->name, "batch", (json_int_t)plan->B, "without",
-                  without != NULL ? without : "", "top", (json_int_t)options->top, "rounds",
-                  (json_int_t)options->rounds, "eligible", (json_int_t)options->eligible);
+    json_t *row = json_pack(
+        "{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I}", "model", options->model, "beam",
+        (json_int_t)plan->W, "tokens", (json_int_t)options->tokens, "prompt_tokens",
+        (json_int_t)run->users.prompt_tokens, "precision", kernels->precision, "kernels",
+        kernels->name, "batch", (json_int_t)plan->B, "without", without != NULL ? without : "",
+        "top", (json_int_t)options->top, "rounds", (json_int_t)options->rounds, "eligible",
+        (json_int_t)options->eligible);
     for (size_t i = 0; row != NULL && i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
         json_object_set_new(row, NUMBERS[i].key, json_real(NUMBERS[i].value));
     }
@@ -152,9 +161,10 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
     return row;
 }
 
-static nj_status measure(nj_engine *engine, const nj_request *requests,
-                         const bench_options *options, bench_run *run, nj_error *err)
+static nj_status measure(nj_engine *engine, const bench_options *options, bench_run *run,
+                         nj_error *err)
 {
+    const nj_request *requests = run->users.requests;
     uint64_t items = 0;
     nj_status status = nj_engine_decode(engine, requests, options->users, ignore_list, &items,
                                         err); // warms caches
@@ -166,24 +176,6 @@ static nj_status measure(nj_engine *engine, const nj_request *requests,
         nj_bench_round_end(&run->watch, &run->rounds[r]);
     }
     return status;
-}
-
-// Random histories over the catalogue, of as many items as give the wanted number of tokens.
-static nj_request *make_requests(uint64_t users, uint32_t item_count, uint32_t history)
-{
-    static const char USER[] = "bench";
-    nj_request *requests = calloc(users, sizeof *requests + history * sizeof(uint32_t));
-    uint32_t *items = (uint32_t *)(requests + users);
-    uint64_t state = 1;
-    for (uint64_t u = 0; requests != NULL && u < users; u++) {
-        for (uint32_t i = 0; i < history; i++) {
-            state = state * 6364136223846793005u + 1442695040888963407u;
-            items[u * history + i] = (uint32_t)((state >> 33) % item_count);
-        }
-        requests[u] = (nj_request){
-            .user = nj_slice_from(USER), .items = items + u * history, .item_count = history};
-    }
-    return requests;
 }
 
 // ---- a mask ----
@@ -231,6 +223,18 @@ static nj_status add_mask(const nj_sections *sections, uint64_t percent, nj_buff
     return status == NJ_END ? NJ_OK : status;
 }
 
+static nj_settings settings_of(uint32_t beam, const nj_bench_users *users)
+{
+    nj_settings settings = nj_settings_default();
+    settings.beam = beam;
+    settings.top = settings.beam < settings.top ? settings.beam : settings.top;
+    settings.keep_history = true;
+    settings.history_items_max = users->history;
+    settings.history = users->history;
+    settings.candidates_max = users->candidates;
+    return settings;
+}
+
 static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sections,
                           bench_options *options, uint32_t beam, nj_bench_report *report,
                           nj_error *err)
@@ -240,51 +244,73 @@ static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sect
     if (status != NJ_OK) {
         return status;
     }
-    uint32_t history = (uint32_t)(options->tokens / view.sids.level_count);
-    history = history == 0 ? 1 : history;
-    nj_settings settings = nj_settings_default();
-    settings.beam = beam;
-    settings.top = settings.beam < settings.top ? settings.beam : settings.top;
-    settings.keep_history = true;
-    settings.history_items_max = history;
-    settings.history = history;
-    options->top = settings.top;
-    nj_engine *engine = NULL;
     bench_run run = {.rounds = calloc(options->rounds, sizeof *run.rounds),
                      .users_per_s = calloc(options->rounds, sizeof *run.users_per_s),
                      .core_shares = calloc(options->rounds, sizeof *run.core_shares)};
-    nj_request *requests = make_requests(options->users, view.sids.row_count, history);
+    nj_engine *engine = NULL;
+    status = run.rounds != NULL && run.users_per_s != NULL && run.core_shares != NULL
+                 ? nj_bench_users_make(sections, &view, options->V, options->users, options->tokens,
+                                       &run.users, err)
+                 : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu rounds", (size_t)options->rounds);
+    nj_settings settings = settings_of(beam, &run.users);
+    options->top = settings.top;
     forget_peak_memory();
-    status =
-        requests != NULL && run.rounds != NULL && run.users_per_s != NULL && run.core_shares != NULL
-            ? nj_engine_from(arguments, sections, &settings, &engine, err)
-            : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu users", (size_t)options->users);
     if (status == NJ_OK) {
-        status = measure(engine, requests, options, &run, err);
+        status = nj_engine_from(arguments, sections, &settings, &engine, err);
+    }
+    if (status == NJ_OK) {
+        status = measure(engine, options, &run, err);
     }
     if (status == NJ_OK) {
         json_t *row = describe(arguments, engine, options, &run);
         status = nj_bench_report_add_take(report, "engine", &row, err);
     }
     nj_engine_close(&engine);
-    free(requests);
+    nj_bench_users_free(&run.users);
     free(run.rounds);
     free(run.users_per_s);
     free(run.core_shares);
     return status;
 }
 
-static nj_status shape_from(const nj_arguments *arguments, nj_synthetic_shape *out, nj_error *err)
+static nj_status shape_from(const nj_arguments *arguments, nj_synthetic_shape *out,
+                            bench_options *options, nj_error *err)
 {
     const char *model = nj_argument(arguments, "model");
+    snprintf(options->model, sizeof options->model, "%s", model != NULL ? model : "tiger");
     if (model != NULL && nj_argument(arguments, "bundle") != NULL) {
         return nj_fail(err, NJ_USAGE, "--model %s: a bundle has its own model; leave out one",
                        model);
     }
-    if (!nj_synthetic_named(model != NULL ? model : "tiger", out)) {
+    if (!nj_synthetic_named(options->model, out)) {
         return nj_fail(err, NJ_USAGE, "--model: \"%s\" is none of " NJ_SYNTHETIC_NAMES, model);
     }
     return NJ_OK;
+}
+
+// What the model is called and how many tokens it has. A bundle's is called by its model_type.
+static nj_status read_model(const nj_sections *sections, bool is_bundle, bench_options *out,
+                            nj_error *err)
+{
+    const nj_section *config = nj_sections_find(sections, NJ_SECTION_MODEL);
+    nj_generator_config model;
+    json_t *json = NULL;
+    if (config == NULL) {
+        return nj_fail(err, NJ_INPUT, "section \"%s\" is missing", NJ_SECTION_MODEL);
+    }
+    nj_status status = nj_json_parse(config->bytes, config->size, "section \"model\"", &json, err);
+    if (status == NJ_OK) {
+        status = nj_generator_config_read(json, "section \"model\"", &model, err);
+    }
+    if (status == NJ_OK) {
+        out->V = model.V;
+    }
+    if (status == NJ_OK && is_bundle) {
+        const char *type = json_string_value(json_object_get(json, "model_type"));
+        snprintf(out->model, sizeof out->model, "%s", type != NULL ? type : "t5");
+    }
+    json_decref(json);
+    return status;
 }
 
 nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
@@ -303,7 +329,7 @@ nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
         status = nj_engine_options_check(arguments, err);
     }
     if (status == NJ_OK) {
-        status = shape_from(arguments, &shape, err);
+        status = shape_from(arguments, &shape, &options, err);
     }
     if (status == NJ_OK) {
         status = path != NULL ? nj_bundle_open(path, &bundle, err)
@@ -313,6 +339,9 @@ nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
     nj_sections sections;
     nj_buffer mask;
     nj_buffer_init(&mask, SIZE_MAX / 2);
+    if (status == NJ_OK) {
+        status = read_model(plain, bundle != NULL, &options, err);
+    }
     if (status == NJ_OK) {
         status = add_mask(plain, options.eligible, &mask, &sections, err);
     }

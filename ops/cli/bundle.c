@@ -6,8 +6,10 @@
 
 #include "common/base/log.h"
 #include "common/codec/json.h"
+#include "ops/cli/bundle_about.h"
 #include "ops/cli/bundle_facts.h"
 #include "ops/cli/bundle_options.h"
+#include "ops/cli/bundle_text_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/numbers.h"
 #include "ops/cli/pairing.h"
@@ -80,7 +82,16 @@ static void print_summary(const char *path, const nj_pack_summary *summary, bool
         if (summary->pairing.dealt.tried) {
             print_pairing_json(&summary->pairing);
         }
+        if (summary->text.asks_in_text) {
+            const nj_pack_text_summary *text = &summary->text;
+            printf(", \"prompt_tokens_max\": %u, \"answer_tokens_max\": %u, "
+                   "\"equal_answers\": %u, \"seams\": %u",
+                   text->tokens_max, text->answer_tokens_max, text->equal_answers, text->seams);
+        }
         printf("}\n");
+    } else if (summary->text.asks_in_text) {
+        printf("%s: %u items, prompts to %u tokens, answers to %u tokens\nbundle %s\n", path,
+               summary->item_count, summary->text.tokens_max, summary->text.answer_tokens_max, hex);
     } else {
         printf("%s: %u items, %u leaves, %u levels, histories to %u items\nbundle %s\n", path,
                summary->item_count, summary->leaf_count, summary->level_count, summary->history_max,
@@ -107,9 +118,11 @@ static nj_status check_origin(const nj_pack_request *request, nj_error *err)
                        "--without needs --from: it takes sections of that bundle out");
     }
     if (request->base_path == NULL) {
-        const char *missing = request->model_path == NULL       ? "model"
-                              : request->catalogue_path == NULL ? "catalogue"
-                                                                : NULL;
+        const bool has_items =
+            request->catalogue_path != NULL || request->text.prompt.prompt_path != NULL;
+        const char *missing = request->model_path == NULL ? "model"
+                              : !has_items                ? "catalogue"
+                                                          : NULL;
         return missing == NULL
                    ? NJ_OK
                    : nj_fail(err, NJ_USAGE, "--%s DIR is required, or --from FILE", missing);
@@ -141,6 +154,9 @@ static nj_status request_from(const nj_arguments *arguments, nj_template *templa
     out->history_max = (uint32_t)history_max;
     out->template = has_template ? template : NULL;
     if (status == NJ_OK) {
+        status = nj_bundle_text_from(arguments, out, err);
+    }
+    if (status == NJ_OK) {
         status = check_origin(out, err);
     }
     if (status == NJ_OK) {
@@ -168,6 +184,7 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
         if (request.base_path == NULL) {
             nj_tell_pairing(&summary, &request);
         }
+        nj_bundle_text_tell(&summary);
         if (summary.foreign_items > 0) {
             nj_log(NJ_LOG_INFO, "%s: %" PRIu64 " of its items are not in the catalogue",
                    request.items.attributes.path, summary.foreign_items);
@@ -180,6 +197,10 @@ nj_status nj_command_bundle_pack(const nj_arguments *arguments, nj_error *err)
 static void print_sections(const nj_sections *sections)
 {
     char hex[NJ_DIGEST_HEX_BYTES];
+    json_t *about = nj_bundle_about(sections);
+    nj_bundle_about_print(about);
+    json_decref(about);
+    printf("\n");
     for (size_t i = 0; i < sections->count; i++) {
         nj_digest_hex(&sections->sections[i].digest, hex);
         printf("%-12s %12zu bytes  %.16s", sections->sections[i].name, sections->sections[i].size,
@@ -194,7 +215,8 @@ static void print_sections(const nj_sections *sections)
     printf("bundle %s\n", hex);
 }
 
-static nj_status print_sections_json(const nj_sections *sections, nj_error *err)
+// `about` is taken; NULL: the sections alone.
+static nj_status print_sections_json(const nj_sections *sections, json_t *about, nj_error *err)
 {
     char hex[NJ_DIGEST_HEX_BYTES];
     json_t *list = json_array();
@@ -211,6 +233,8 @@ static nj_status print_sections_json(const nj_sections *sections, nj_error *err)
     nj_digest digest = nj_sections_digest(sections);
     nj_digest_hex(&digest, hex);
     json_t *top = json_pack("{s:s, s:o}", "bundle", hex, "sections", list);
+    json_object_update_missing(top, about);
+    json_decref(about);
     return nj_print_json_take(&top, err);
 }
 
@@ -224,16 +248,20 @@ nj_status nj_command_bundle_verify(const nj_arguments *arguments, nj_error *err)
         status = nj_bundle_verify(bundle, err);
     }
     if (status == NJ_OK) {
-        status = nj_catalogue_view_open(nj_bundle_sections(bundle), &view, err);
+        const nj_sections *sections = nj_bundle_sections(bundle);
+        status = nj_catalogue_view_open(sections, &view, err);
         if (status == NJ_OK) {
-            status = nj_bundle_items_check(nj_bundle_sections(bundle), &view, err);
+            status = nj_bundle_items_check(sections, &view, err);
+        }
+        if (status == NJ_OK) {
+            status = nj_bundle_text_check(sections, &view, err);
         }
         if (status != NJ_OK) {
             nj_error_prefix(err, "bundle \"%s\"", path);
         }
     }
     if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
-        status = print_sections_json(nj_bundle_sections(bundle), err);
+        status = print_sections_json(nj_bundle_sections(bundle), NULL, err);
     } else if (status == NJ_OK) {
         printf("%s: every section is as it was packed\n", path);
     }
@@ -246,7 +274,8 @@ nj_status nj_command_bundle_list(const nj_arguments *arguments, nj_error *err)
     nj_bundle *bundle = NULL;
     nj_status status = nj_bundle_open(nj_argument_positional(arguments), &bundle, err);
     if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
-        status = print_sections_json(nj_bundle_sections(bundle), err);
+        status = print_sections_json(nj_bundle_sections(bundle),
+                                     nj_bundle_about(nj_bundle_sections(bundle)), err);
     } else if (status == NJ_OK) {
         print_sections(nj_bundle_sections(bundle));
     }

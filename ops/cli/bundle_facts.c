@@ -76,6 +76,17 @@ static json_t *tell_vectors(const nj_section *section, uint32_t N)
                      (json_int_t)vectors.row_count - (json_int_t)vectors.zero_count);
 }
 
+static json_t *tell_collaborative(const nj_section *section, uint32_t N)
+{
+    nj_error err;
+    nj_item_vectors vectors;
+    if (nj_collaborative_open(section->bytes, section->size, N, &vectors, &err) != NJ_OK) {
+        return tell_problem(&err);
+    }
+    return json_pack("{s:I, s:I}", "dimensions", (json_int_t)vectors.width, "items",
+                     (json_int_t)vectors.row_count - (json_int_t)vectors.zero_count);
+}
+
 static json_t *tell_neighbours(const nj_section *section, uint32_t N)
 {
     nj_error err;
@@ -123,11 +134,10 @@ json_t *nj_section_facts(const nj_sections *sections, const nj_section *section)
     static const struct {
         const char *name;
         json_t *(*tell)(const nj_section *section, uint32_t N);
-    } TELLERS[] = {{NJ_SECTION_ATTRIBUTES, tell_attributes},
-                   {NJ_SECTION_COUNTS, tell_counts},
-                   {NJ_SECTION_MODEL, tell_model},
-                   {NJ_SECTION_NEIGHBOURS, tell_neighbours},
-                   {NJ_SECTION_VECTORS, tell_vectors}};
+    } TELLERS[] = {
+        {NJ_SECTION_ATTRIBUTES, tell_attributes}, {NJ_SECTION_COLLABORATIVE, tell_collaborative},
+        {NJ_SECTION_COUNTS, tell_counts},         {NJ_SECTION_MODEL, tell_model},
+        {NJ_SECTION_NEIGHBOURS, tell_neighbours}, {NJ_SECTION_VECTORS, tell_vectors}};
     for (size_t i = 0; i < sizeof TELLERS / sizeof TELLERS[0]; i++) {
         if (strcmp(section->name, TELLERS[i].name) == 0) {
             return TELLERS[i].tell(section, read_row_count(sections));

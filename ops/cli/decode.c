@@ -76,6 +76,7 @@ static nj_status print_list(void *context, size_t index, const nj_list *list, nj
     nj_status status = pack_why(p, list);
     p->row->flags = list->flags;
     p->row->count = list->count;
+    p->row->text = list->text;
     for (unsigned bit = 0; bit < NJ_ROW_FLAGS_MAX; bit++) {
         p->flag_counts[bit] += list->flags >> bit & 1u;
     }
@@ -114,7 +115,7 @@ static nj_request *list_requests(const nj_job *job, size_t *out_count)
     size_t count = 0;
     for (size_t i = 0; requests != NULL && i < job->users.count; i++) {
         nj_request request = nj_user_table_at(&job->users, i);
-        if (!nj_user_is_skipped(&request, &job->settings)) {
+        if (!nj_user_is_skipped(&job->users, &request, &job->settings)) {
             requests[count++] = request;
         }
     }

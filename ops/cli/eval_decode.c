@@ -267,7 +267,7 @@ static nj_status list_requests(work *w, nj_error *err)
     for (size_t i = 0; i < users->count; i++) {
         nj_request request = nj_user_table_at(users, i);
         if (w->lacking->counts[i] == NJ_LIST_ABSENT &&
-            !nj_user_is_skipped(&request, &w->inputs->settings)) {
+            !nj_user_is_skipped(users, &request, &w->inputs->settings)) {
             w->users[w->count] = i;
             w->requests[w->count++] = request;
         }

@@ -111,10 +111,10 @@ static nj_status count_training(const nj_arguments *arguments, nj_eval_inputs *i
 
 static nj_status read_users(nj_eval_inputs *in, nj_error *err)
 {
-    const nj_user_masks masks = nj_job_masks(&in->job);
+    const nj_user_rules rules = nj_job_user_rules(&in->job);
     nj_held_out *held = &in->held;
     nj_status status =
-        nj_held_out_read(&in->source, &in->split, in->items, in->map, &masks, &in->live, held, err);
+        nj_held_out_read(&in->source, &in->split, in->items, in->map, &rules, &in->live, held, err);
     if (status == NJ_OK && held->users.count == 0) {
         return nj_fail(err, NJ_INPUT,
                        "%s: nobody can be judged: of %" PRIu64 " users %" PRIu64

@@ -4,9 +4,12 @@ const nj_example NJ_EXAMPLES[] = {
     {"baseline", "  nightjar baseline popularity --users histories.txt --out popular.jsonl\n"},
     {"bench engine", "  nightjar bench engine --bundle night.njb --beams 20\n"},
     {"bench policy", "  nightjar bench policy --policies all --beams 20,50\n"},
-    {"bundle pack", "  nightjar bundle pack --model checkpoint --catalogue cat \\\n"
-                    "      --histories histories.txt --out night.njb\n"
-                    "  nightjar bundle pack --from night.njb --policy policy.yaml --out new.njb\n"},
+    {"bundle pack",
+     "  nightjar bundle pack --model checkpoint --catalogue cat \\\n"
+     "      --histories histories.txt --out night.njb\n"
+     "  nightjar bundle pack --from night.njb --policy policy.yaml --out new.njb\n"
+     "  nightjar bundle pack --model p5 --prompt sequential.yaml --items items.tsv \\\n"
+     "      --out night.njb                               # asked in text\n"},
     {"bundle verify", "  nightjar bundle verify night.njb\n"},
     {"catalogue fit", "  nightjar catalogue fit --embeddings items.npy --ids items.txt \\\n"
                       "      --levels 3 --codes 256 --out cat\n"},

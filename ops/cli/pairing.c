@@ -5,6 +5,9 @@
 void nj_tell_pairing(const nj_pack_summary *summary, const nj_pack_request *request)
 {
     const nj_pairing *pairing = &summary->pairing;
+    if (summary->text.asks_in_text) {
+        return; // the question is put in semantic IDs behind a template, which such a model was not taught
+    }
     if (summary->trained_on) {
         nj_log(NJ_LOG_INFO,
                "the catalogue has the SIDs that the checkpoint says it was trained on");

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include <xxhash.h>
+
 #include "common/base/checked.h"
 #include "common/base/rng.h"
 
@@ -20,6 +22,23 @@ static uint64_t mix_rows(uint64_t key, const uint32_t *rows, size_t count)
     return nj_rng_mix(key + NJ_RNG_STEP + count);
 }
 
+static uint64_t mix_text(uint64_t key, nj_slice text)
+{
+    return nj_rng_mix(key + NJ_RNG_STEP + XXH3_64bits(text.bytes, text.size));
+}
+
+// What a prompt asks of him beside his history.
+static uint64_t mix_asked(uint64_t key, uint32_t needs, const nj_request *request)
+{
+    if (request->candidates != NULL) {
+        key = mix_rows(key + 1, request->candidates, request->candidate_count);
+    }
+    if (request->text.bytes != NULL) {
+        key = mix_text(key + 2, request->text);
+    }
+    return (needs & NJ_PROMPT_NEEDS_USER) != 0 ? mix_text(key + 3, request->user) : key;
+}
+
 uint64_t nj_plan_history_key(const nj_job *job, const nj_request *request, uint32_t history_max)
 {
     const nj_template *template = &job->catalogue.template;
@@ -27,6 +46,7 @@ uint64_t nj_plan_history_key(const nj_job *job, const nj_request *request, uint3
     const uint32_t read = job->settings.keep_history ? encoded : request->item_count;
     uint64_t key = mix_rows(request->mask, request->items + (request->item_count - read), read);
     key = mix_rows(key, request->exclude, request->exclude_count);
+    key = mix_asked(key, job->catalogue.needs, request);
     if (template->user_token_count > 0) {
         uint32_t tokens[2 * NJ_TEMPLATE_TOKENS_MAX + 1];
         const nj_token_table none = {.level_count = 1};
@@ -107,7 +127,7 @@ static void count_shard(const nj_plan *plan, size_t shard, const nj_job *job, ui
         const uint32_t items = nj_plan_history_items(&request, history_max);
         lengths[items]++;
         out->users++;
-        if (items == 0) {
+        if (nj_user_is_cold(&job->users, &request)) {
             out->cold++;
         } else if (!look_up(c, shard, nj_plan_history_key(job, &request, history_max))) {
             out->searches++;

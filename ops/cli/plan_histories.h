@@ -29,7 +29,8 @@ NJ_CHECKED nj_status nj_plan_histories_count(const nj_plan *plan, const nj_job *
                                              const nj_engine_plan *engine, uint32_t workers,
                                              nj_plan_histories *out, nj_error *err);
 
-/// What decides a user's list, in 64 bits: his encoded items, what he must not get, his mask and user token. Equal for equal users.
+/// What decides a user's list, in 64 bits: his encoded items, what he must not get, his mask and user token; his candidates, text and id
+/// where a prompt has a place for them. Equal for equal users.
 uint64_t nj_plan_history_key(const nj_job *job, const nj_request *request, uint32_t history_max);
 
 /// Items of his that the encoder reads.

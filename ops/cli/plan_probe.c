@@ -111,7 +111,7 @@ static void draw_users(probe *p, const nj_plan *plan, size_t wanted, bool with_c
         const size_t end = plan->user_count * (i + 1) / wanted;
         const size_t position = begin + (size_t)(nj_rng_next(state) % (end - begin));
         const nj_request request = nj_user_table_at(plan->users, plan->order[position]);
-        if (request.item_count > 0 || with_cold) {
+        if (!nj_user_is_cold(plan->users, &request) || with_cold) {
             p->sample[p->sample_count++] = request;
         }
     }

@@ -2,6 +2,7 @@
 #include "common/base/log.h"
 #include "common/math/kernels.h"
 #include "ops/cli/bundle_options.h"
+#include "ops/cli/bundle_text_options.h"
 #include "ops/cli/collision_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/item_options.h"
@@ -18,7 +19,8 @@
 static const nj_option BUNDLE_PACK[] = {
     {"model", "DIR", NULL,
      "HuggingFace folder of a T5, Llama, Qwen2 or Qwen3: config.json and safetensors", false},
-    {"catalogue", "DIR", NULL, "catalogue folder", false},
+    {"catalogue", "DIR", NULL,
+     "catalogue folder; with --prompt and without it the items are those of --items", false},
     {"from", "FILE", NULL,
      "instead of --model and --catalogue: a bundle whose sections are kept, but for those that are "
      "made anew",
@@ -42,6 +44,7 @@ static const nj_option BUNDLE_PACK[] = {
      false},
     {"no-pairing-check", NULL, NULL,
      "with --histories: do not ask whether the model knows the catalogue's SIDs", false},
+    NJ_BUNDLE_TEXT_OPTIONS,
     NJ_BUNDLE_ITEMS_OPTIONS,
     {"item-vector-ids", "FILE", NULL,
      "ids of the rows of --item-vectors, one a line; default: the catalogue's order", false},
@@ -214,7 +217,7 @@ static const nj_option EMBED[] = {
 };
 
 static const nj_command COMMANDS[] = {
-    NJ_COMMAND("bundle list", "the sections of a bundle", "FILE", BUNDLE_LIST,
+    NJ_COMMAND("bundle list", "what a bundle is and needs, and its sections", "FILE", BUNDLE_LIST,
                nj_command_bundle_list),
     NJ_COMMAND("bundle pack", "one file from a checkpoint and a catalogue", NULL, BUNDLE_PACK,
                nj_command_bundle_pack),

@@ -13,6 +13,10 @@ target_link_libraries(cold_pool PRIVATE nj_policies nj_base m)
 add_executable(bench_reader_latency EXCLUDE_FROM_ALL bench/reader_latency.c)
 target_link_libraries(bench_reader_latency PRIVATE nj_reader nj_store nj_test_support)
 
+# A search for answers beside the head of its model; built when asked for by name.
+add_executable(answers EXCLUDE_FROM_ALL bench/answers.c)
+target_link_libraries(answers PRIVATE nj_beam nj_base)
+
 foreach(size tiny large)
     add_test(NAME bench_fleet_${size} COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/bench/fleet --size ${size} --check)
     set_tests_properties(bench_fleet_${size} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77

@@ -38,6 +38,8 @@ db.execute("CREATE TABLE events(user_id VARCHAR, item_id VARCHAR, timestamp TIME
 db.executemany("INSERT INTO events VALUES (?, ?, to_timestamp(?)::TIMESTAMP, 1.5)", events)
 save('SELECT customer AS "user", items FROM lists', "lists.parquet")
 save("SELECT price, customer, items AS basket FROM lists, (SELECT 1 AS price)", "named.parquet")
+save("SELECT customer AS \"user\", items, CASE WHEN length(items) % 2 = 0 THEN list_reverse(items) || ['x'] END AS candidates, "
+     "CASE WHEN length(items) % 3 = 0 THEN 'said' END AS text FROM lists", "asked.parquet")
 save("SELECT * FROM events", "events.parquet")
 save("SELECT user_id, item_id, epoch(timestamp)::BIGINT * 4 AS timestamp FROM events", "numbers.parquet")
 for part in range(3):
@@ -54,6 +56,8 @@ def write(name, lines):
 known = sorted({i for _, i, _ in events if not i.startswith("zep")})
 write("eligible.txt", [i for i in known if "-0" in i])
 write("groups.jsonl", [json.dumps({"group": "g", "items": known[:9]})])
+write("asked.jsonl", [json.dumps({"user": u, "items": i, **({"candidates": i[::-1] + ["x"]} if len(i) % 2 == 0 else {}),
+                                  **({"text": "said"} if len(i) % 3 == 0 else {})}) for u, *i in users])
 write("user-groups.csv", ["user,group"] + [f"{u},g" for u, *_ in users])
 write("events.csv", ["user,item,timestamp"] + [f"{u},{i},{t}" for u, i, t in events])
 db.execute("CREATE TABLE known AS SELECT * FROM (VALUES " + ",".join(f"('{i}')" for i in known[:9]) + ") AS t(i)")
@@ -83,6 +87,9 @@ decode h.txt --eligible eligible.txt --top 5 >expected 2>err
 same "a Parquet file of eligible items" --users events.parquet --eligible eligible.parquet
 decode h.txt --groups groups.jsonl --user-groups user-groups.csv --top 5 >expected 2>err
 same "groups and who is in them" --users lists.parquet --groups groups.parquet --user-groups user-groups.parquet
+decode asked.jsonl --keep-history --top 5 >expected 2>err
+same "candidates and texts" --users asked.parquet --keep-history
+stderr_has 'users have a text, for which the bundle'"'"'s prompt has no place'
 expect_exit 0 '' -- nightjar embed --items texts.parquet --dimensions 4 --out e.npy
 nightjar run --bundle b.njb --store s --users parts --workers 1 >out 2>err
 nightjar store export --store s --to jsonl >rows.parquet.jsonl 2>err

@@ -19,13 +19,20 @@ P
 expect_exit 0 '' -- nightjar bench engine --bundle b.njb --users 4 --rounds 2 --beams 2,5 --tokens 9 --batch 3 --json
 rows_are "engine: a row for each beam, and its share is its speed over the peak" '
     [(r["beam"], r["tokens"], r["precision"], r["batch"]) for r in rows] == [(2, 9, "float32", 3), (5, 9, "float32", 3)]
+    and all(r["model"] == "t5" and 1 <= r["prompt_tokens"] <= 9 for r in rows)
     and all(near(r["share"], r["gflops"] / r["peak_gflops"]) and 0 < r["share"] < 1.5 for r in rows)
     and all(r["core_share"] >= 0.9 * r["share"] for r in rows)
     and all(r["users_per_s_best"] >= r["users_per_s"] > 0 and r["users_per_core_s"] > 0 for r in rows)
     and all(r["peak_rss_mb"] > r["model_mb"] + r["scratch_mb"] > 0 for r in rows)'
 expect_exit 0 '' -- nightjar bench engine --model qwen3 --users 1 --rounds 1 --beams 2 --tokens 9 --json
 rows_are "engine: a language model with random weights" '
-    [(r["beam"], r["tokens"]) for r in rows] == [(2, 9)] and rows[0]["users_per_s"] > 0 and rows[0]["model_mb"] > 50'
+    [(r["model"], r["beam"], r["tokens"], r["prompt_tokens"]) for r in rows] == [("qwen3", 2, 9, 9)] and rows[0]["users_per_s"] > 0 and rows[0]["model_mb"] > 50'
+llara=$source_dir/tests/data/llara
+expect_exit 0 '' -- nightjar bundle pack --model "$llara/model" --items "$llara/items.tsv" --prompt "$llara/movie.yaml" --collaborative "$llara/vectors.npy" \
+    --projector "$llara/projector.safetensors" --out llara.njb
+expect_exit 0 '' -- nightjar bench engine --bundle llara.njb --users 2 --rounds 1 --beams 2 --tokens 40 --json
+rows_are "engine: users with candidates for a model that is asked in text, and the tokens that they were asked" '
+    [(r["model"], r["tokens"]) for r in rows] == [("llama", 40)] and 200 < rows[0]["prompt_tokens"] <= 488 and rows[0]["users_per_s"] > 0'
 expect_exit 2 '--model: "gpt" is none of tiger, llama, qwen3' -- nightjar bench engine --model gpt
 expect_exit 2 'a bundle has its own model' -- nightjar bench engine --model llama --bundle b.njb
 

@@ -50,6 +50,15 @@ static void check_requests(const nj_users *users, uint32_t item_row_count, uint3
         for (uint32_t k = 0; k < request->exclude_count; k++) {
             fuzz_check(request->exclude[k] < item_row_count, "so are excluded ones");
         }
+        for (uint32_t k = 0; k < request->candidate_count; k++) {
+            fuzz_check(request->candidates[k] < item_row_count, "and candidates");
+        }
+        fuzz_check(request->candidates != NULL || request->candidate_count == 0,
+                   "no list has no candidates");
+        fuzz_check(request->text.bytes == NULL ||
+                       (request->text.size <= NJ_REQUEST_TEXT_BYTES_MAX &&
+                        nj_utf8_valid(request->text.bytes, request->text.size)),
+                   "texts are UTF-8 within their limit");
         fuzz_check(request->mask < mask_count, "masks are there");
     }
 }
@@ -115,13 +124,15 @@ static void check_row(nj_slice bytes)
         fuzz_check(nj_id_problem(row.items[i]) == NULL, "items have valid ids");
         fuzz_check(isfinite(row.scores[i]), "scores are finite");
     }
+    const nj_row_more more = {.text = row.text};
     check_json(&row);
     static nj_row again;
     nj_buffer_init(&packed, NJ_ROW_BYTES_MAX);
-    fuzz_check(nj_row_pack(&packed, row.flags, row.items, row.scores, row.count, &row.history) ==
-                       NJ_OK &&
+    fuzz_check(nj_row_pack_more(&packed, row.flags, row.items, row.scores, row.count, &row.history,
+                                &more) == NJ_OK &&
                    nj_row_unpack(nj_buffer_slice(&packed), &again, &err) == NJ_OK &&
-                   again.count == row.count && again.flags == row.flags,
+                   again.count == row.count && again.flags == row.flags &&
+                   nj_slice_equal(again.text, row.text),
                "a row that is packed and unpacked is the same");
     nj_buffer_fini(&packed);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "common/base/id.h"
+#include "common/codec/shard.h"
 #include "common/input/histories_reader.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/memfile.h"
@@ -18,6 +19,15 @@ static nj_status check_history(void *context, const nj_history *history, nj_erro
     for (size_t i = 0; i < history->item_count; i++) {
         fuzz_check(nj_id_problem(history->items[i]) == NULL, "items have valid ids");
     }
+    for (size_t i = 0; i < history->candidate_count; i++) {
+        fuzz_check(nj_id_problem(history->candidates[i]) == NULL, "candidates have valid ids");
+    }
+    fuzz_check(history->candidates != NULL || history->candidate_count == 0,
+               "no list has no candidates");
+    fuzz_check(history->text.bytes == NULL ||
+                   (history->text.size <= NJ_REQUEST_TEXT_BYTES_MAX &&
+                    nj_utf8_valid(history->text.bytes, history->text.size)),
+               "texts are UTF-8 within their limit");
     fuzz_check(history->line > 0, "lines count from 1");
     ++*count;
     return NJ_OK;
@@ -25,6 +35,7 @@ static nj_status check_history(void *context, const nj_history *history, nj_erro
 
 static nj_status check_times(void *context, const nj_history *history, nj_error *err)
 {
+    fuzz_check(history->candidates == NULL && history->text.bytes == NULL, "lists have no prompt");
     for (size_t i = 0; i < history->item_count; i++) {
         fuzz_check(history->times[i] < AS_OF, "what counts was before");
         fuzz_check(i == 0 || history->times[i] >= history->times[i - 1], "times do not fall");

@@ -59,6 +59,17 @@ static nj_status open_vectors(const void *bytes, size_t size, uint32_t row_count
     return status;
 }
 
+static nj_status open_collaborative(const void *bytes, size_t size, uint32_t row_count,
+                                    nj_error *err)
+{
+    nj_item_vectors vectors;
+    const nj_status status = nj_collaborative_open(bytes, size, row_count, &vectors, err);
+    for (size_t i = 0; status == NJ_OK && i < (size_t)row_count * vectors.width; i++) {
+        fuzz_check(isfinite(vectors.f32[i]), "a value is finite");
+    }
+    return status;
+}
+
 static nj_status open_neighbours(const void *bytes, size_t size, uint32_t row_count, nj_error *err)
 {
     nj_neighbour_table table;
@@ -78,14 +89,14 @@ static nj_status open_neighbours(const void *bytes, size_t size, uint32_t row_co
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static nj_status (*const OPEN[])(const void *, size_t, uint32_t,
-                                     nj_error *) = {open_attributes, open_vectors, open_neighbours};
+    static nj_status (*const OPEN[])(const void *, size_t, uint32_t, nj_error *) = {
+        open_attributes, open_vectors, open_neighbours, open_collaborative};
     nj_error err;
     if (size < 2) {
         return 0;
     }
     void *bytes = fuzz_copy_aligned(data + 2, size - 2);
-    nj_status status = OPEN[data[0] % 3](bytes, size - 2, data[1], &err);
+    nj_status status = OPEN[data[0] % 4](bytes, size - 2, data[1], &err);
     fuzz_check(status == NJ_OK || status == NJ_INPUT, "a section is accepted or malformed");
     free(bytes);
     return 0;

@@ -8,6 +8,8 @@
 #include "common/input/npy.h"
 #include "common/policy/policy_pack.h"
 #include "common/policy/policy_read.h"
+#include "common/prompt/prompt.h"
+#include "common/sid/token_trie.h"
 #include "common/store/publish.h"
 #include "common/store/schema.h"
 #include "common/wire/message.h"
@@ -95,6 +97,14 @@ static void append_row_with_why(nj_buffer *out)
          NULL);
 }
 
+static void append_row_with_text(nj_buffer *out)
+{
+    static const nj_history_digest HISTORY = {{7, 8, 9}};
+    need(nj_row_pack_more(out, 0, NULL, NULL, 0, &HISTORY,
+                          &(nj_row_more){.text = nj_slice_from("4.5 for the caf\xc3\xa9")}),
+         NULL);
+}
+
 // Rows that the plan of fuzz_dispatch.c accepts: its items are "0" to "7".
 static void append_rows(nj_buffer *out, size_t count)
 {
@@ -115,8 +125,11 @@ static void append_users(nj_buffer *out)
         {.user = nj_slice_from("7"), .items = ITEMS, .item_count = 3},
         {.user = nj_slice_from("u\xc3\xa9"), .unknown_count = 2},
         {.user = nj_slice_from("8"), .items = ITEMS, .item_count = 1, .mask = 1},
-        {.user = nj_slice_from("9"), .mask = 2, .exclude = ITEMS, .exclude_count = 2}};
-    need(nj_users_pack(requests, 4, out), NULL);
+        {.user = nj_slice_from("9"), .mask = 2, .exclude = ITEMS, .exclude_count = 2},
+        {.user = nj_slice_from("10"), .candidates = ITEMS, .candidate_count = 2},
+        {.user = nj_slice_from("11"), .candidates = ITEMS, .text = nj_slice_from("caf\xc3\xa9")},
+        {.user = nj_slice_from("12"), .text = nj_slice_from("")}};
+    need(nj_users_pack(requests, sizeof requests / sizeof requests[0], out), NULL);
 }
 
 // The kinds of fuzz_codec.c, and how many rows there are.
@@ -148,6 +161,8 @@ static void make_codec(void)
     save_codec("row-of-none", ROW, 0, &bytes);
     append_row_with_why(&bytes);
     save_codec("row-with-why", ROW, 0, &bytes);
+    append_row_with_text(&bytes);
+    save_codec("row-with-text", ROW, 0, &bytes);
     append_rows(&bytes, 2);
     save_codec("two-rows", ROWS, 2, &bytes);
     nj_buffer_fini(&bytes);
@@ -436,6 +451,96 @@ static void make_bundle(void)
     save("model", "tiny", &base->model);
 }
 
+// Strings of one to four tokens: two are equal, one is another's beginning, one row is retired.
+static void make_token_trie(void)
+{
+    const uint32_t tokens[] = {7, 1, 2, /**/ 7, /**/ 3, 9, 9, 9, /**/ 7, 1, 2, /**/ 5, /**/ 7, 1};
+    const uint64_t offset[] = {0, 3, 4, 8, 11, 12, 14};
+    const uint8_t retired[] = {0, 0, 0, 0, 1, 0};
+    const nj_token_strings strings = {tokens, offset, 6, 10, retired};
+    nj_buffer bytes;
+    nj_error err;
+    nj_buffer_init(&bytes, 1u << 20);
+    need(nj_token_trie_build(&strings, &bytes, &err), &err);
+    save_behind("token_trie", "tiny", 6, &bytes);
+    nj_buffer_fini(&bytes);
+}
+
+// ---- prompts, as fuzz_prompt.c takes them: sections as parts, three rows ----
+
+#define PROMPT_TOKENIZER                                                                           \
+    "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 97, \"t\": 116, \"u\": 117, \"1\": 49, "   \
+    "\"?\": 63}, "                                                                                 \
+    "\"merges\": [], \"unk_token\": \"?\"}, \"decoder\": {\"type\": \"Fuse\"}}"
+
+static void save_prompt(const char *name, const nj_prompt *prompt)
+{
+    nj_buffer file;
+    nj_buffer section;
+    nj_error err;
+    nj_buffer_init(&file, 1u << 20);
+    nj_buffer_init(&section, 1u << 20);
+    need(nj_prompt_pack(prompt, &section), NULL);
+    append_part(&file, 0, section.bytes, section.size);
+    if (prompt->form_count > 0) {
+        nj_buffer_clear(&section);
+        need(nj_prompt_pack_strings(prompt, &section), NULL);
+        append_part(&file, 1, section.bytes, section.size);
+    }
+    if (prompt->answer == NJ_SAYS_ITEM) {
+        const nj_token_strings strings = {prompt->tokens, prompt->offset, 3, 100, NULL};
+        nj_buffer_clear(&section);
+        need(nj_token_trie_build(&strings, &section, &err), &err);
+        append_part(&file, 2, section.bytes, section.size);
+    }
+    append_part(&file, 3, PROMPT_TOKENIZER, strlen(PROMPT_TOKENIZER));
+    save("prompt", name, &file);
+    nj_buffer_fini(&file);
+    nj_buffer_fini(&section);
+}
+
+static void make_prompts(void)
+{
+    static const uint32_t tokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    static const uint64_t offset[] = {0, 2, 3, 5, 6, 7, 9};
+    static const uint32_t marked[] = {1 | NJ_PROMPT_WORD, 2, 3, NJ_PROMPT_VECTOR | 1, 5};
+    static const uint64_t few[] = {0, 2, 4, 5};
+    const nj_prompt plain = {
+        .piece_count = 2,
+        .pieces = {{.kind = NJ_PIECE_TOKENS, .tokens = tokens, .count = 3},
+                   {.kind = NJ_PIECE_HISTORY, .tokens = tokens, .count = 1, .forms = {1, 0, 0, 1}}},
+        .row_count = 3,
+        .form_count = 2,
+        .tokens = tokens,
+        .offset = offset,
+        .end = tokens,
+        .end_count = 1,
+        .needs_history = true,
+        .tokens_max = 20,
+        .answer = NJ_SAYS_ITEM,
+        .length_penalty = 1};
+    const nj_prompt free_text = {
+        .piece_count = 3,
+        .pieces = {{.kind = NJ_PIECE_USER, .left = nj_slice_from("a"), .skip = 1},
+                   {.kind = NJ_PIECE_CANDIDATES},
+                   {.kind = NJ_PIECE_TEXT, .right = nj_slice_from("t?")}},
+        .row_count = 3,
+        .form_count = 1,
+        .tokens = marked,
+        .offset = few,
+        .counts_words = true,
+        .has_vectors = true,
+        .needs_user = true,
+        .needs_text = true,
+        .needs_candidates = true,
+        .tokens_max = 40,
+        .answer = NJ_SAYS_TEXT,
+        .end_token = 9,
+        .answer_tokens_max = 8};
+    save_prompt("history", &plain);
+    save_prompt("text", &free_text);
+}
+
 // ---- sections of items, as fuzz_item_sections.c takes them: kind, rows, bytes ----
 
 #define SHELF_ROWS 3
@@ -516,11 +621,12 @@ static void make_item_sections(void)
     nj_buffer_init(&block, 1u << 16);
     make_attributes(&section, &block);
     save_shelf("attributes", 0, &section);
-    for (nj_vector_form form = NJ_VECTORS_F32; form <= NJ_VECTORS_F16; form++) {
+    static const char *const NAMES[] = {"vectors-f32", "vectors-f16", "collaborative"};
+    for (nj_vector_form form = NJ_VECTORS_F32; form <= NJ_VECTORS_GIVEN; form++) {
         nj_buffer_clear(&section);
         nj_buffer_clear(&block);
         make_vectors(form, &section, &block);
-        save_shelf(form == NJ_VECTORS_F32 ? "vectors-f32" : "vectors-f16", 1, &section);
+        save_shelf(NAMES[form], form == NJ_VECTORS_GIVEN ? 3 : 1, &section);
     }
     nj_buffer_clear(&section);
     make_neighbours(&section);
@@ -737,6 +843,8 @@ int main(int argc, char **argv)
     make_codec();
     make_wire();
     make_bundle();
+    make_token_trie();
+    make_prompts();
     make_item_sections();
     make_catalogue();
     make_store("one-leaf", 6);

@@ -9,7 +9,7 @@ if(NIGHTJAR_FUZZ)
 endif()
 
 add_executable(make_corpus fuzz/make_corpus.c)
-target_link_libraries(make_corpus PRIVATE nj_engine nj_wire nj_store nj_policy nj_catalogue)
+target_link_libraries(make_corpus PRIVATE nj_engine nj_wire nj_store nj_policy nj_catalogue nj_prompt)
 
 # nj_fuzz(npy LIBS nj_input): fuzz/fuzz_npy.c and fuzz/corpus/npy/. SOURCE names another file, DEFINE a macro for it; RUNS is how many
 # changes the replay makes, where the default would take too long.
@@ -48,12 +48,14 @@ nj_fuzz(message LIBS nj_wire)
 nj_fuzz(model LIBS nj_t5 nj_codec)
 nj_fuzz(npy LIBS nj_input)
 nj_fuzz(policy RUNS 20000 LIBS nj_policy)
+nj_fuzz(prompt RUNS 20000 LIBS nj_prompt)
 nj_fuzz(record LIBS nj_store)
 nj_fuzz(safetensors LIBS nj_input)
 nj_fuzz(sections LIBS nj_engine)
 nj_fuzz(sequence SOURCE fuzz_histories.c DEFINE FUZZ_FORMAT=NJ_HISTORIES_SEQUENCE LIBS nj_input)
 nj_fuzz(session LIBS nj_session)
 nj_fuzz(store RUNS 3000 LIBS nj_store)
+nj_fuzz(token_trie LIBS nj_sid)
 nj_fuzz(tokenizer RUNS 5000 LIBS nj_text)
 nj_fuzz(trie LIBS nj_sid)
 nj_fuzz(unpack RUNS 20000 LIBS nj_compress)

@@ -75,7 +75,7 @@ nj_lm *lm_fixture_model(const lm_fixture *fixture, uint32_t prompt, uint32_t pre
     nj_lm *model = NULL;
     assert_ok(nj_lm_open(&fixture->config, fixture->weights, fixture->kernels,
                          fixture->tokens + (size_t)prompt * fixture->token_stride, prefix_count,
-                         fixture->token_stride, &model, &err),
+                         fixture->token_stride, NULL, &model, &err),
               &err);
     return model;
 }

@@ -2,13 +2,18 @@
 // callbacks are those of beam.h.
 //
 //   items  one item, whose string is in a token trie, then the end token           LLaRA's titles, P5's ids in words, atomic ids
-//   list   items of the trie with a separator between, none said twice, then the end token   P5's top-k answers
-//   text   any tokens, until the end token or tokens_max                                     ratings, explanations, summaries
+//   list   strings of items with a separator between, none twice, at most `wanted`; behind each the end token may come   P5's top-k answers
+//   text   any tokens, until the end token or tokens_max                         ratings, explanations, summaries
+//
+// A string that several items have answers with all of them, in catalogue order. Where a list reads in two ways, because a separator's first
+// token also goes on with an item, each reading is a beam of its own.
 //
 // The law is Transformers' generate with num_beams = W, one sequence a user and prefix_allowed_tokens_fn: scores are log-softmax over all
 // V tokens and the ban comes after; of the 2 W best continuations of a step those of the first W that end are finished, W of the others go
-// on; a finished one counts its sum of log-probabilities / (tokens, the end token included) ^ length_penalty. What differs and is ours:
-// ties (lower token, then lower parent), and that an item which the user must not get is no continuation at all.
+// on; a finished one counts its sum of log-probabilities / (tokens, the end token included) ^ length_penalty; a list or a text that reaches
+// tokens_max counts as finished, the beginning of an item does not. W = 1 is the greedy search, which stops at its first end. What differs
+// and is ours: ties (lower token, then lower parent); an item that the user must not get is no continuation at all; and where fewer than W
+// beams are left, generate goes on with copies of beams at -1e9, which it returns and by which it may stop too early: here there are none.
 #ifndef NJ_WORKER_BEAM_ANSWERS_H
 #define NJ_WORKER_BEAM_ANSWERS_H
 
@@ -29,14 +34,14 @@ typedef enum {
 typedef struct {
     nj_answer_kind kind;
     uint32_t W;          // beams kept a user; 1 is the greedy search
-    uint32_t wanted;     // items: that a user gets at the most; list: items of an answer; text: 1
+    uint32_t wanted;     // items that a user gets at the most, and strings that a list has; text: 1
     uint32_t tokens_max; // that an answer has, its end token included; at most NJ_ANSWER_TOKENS_MAX
     uint32_t start_token; // what the decoder begins with
     uint32_t end_token;   // below V
     float length_penalty; // finite; 0: sums are compared
     nj_answer_stop stop;
     float temperature; // divides the logits before the log-softmax; 1 = off
-    bool renormalise;  // scores are normalised over the allowed continuations instead of all V
+    bool renormalise;  // scores are normalised over what may follow; in a text that is all V
     const uint32_t *separator; // [separator_count] between the items of a list; borrowed
     uint32_t separator_count;
 } nj_answer_config;
@@ -53,7 +58,8 @@ typedef struct {
 } nj_answer_user;
 
 typedef struct {
-    // items: best first, those of one node in catalogue order with the same score. list: in the order said.
+    // items: best first, those of equal strings in catalogue order with the same score. list: in the order said; of a list that was cut
+    // what was said whole
     uint32_t *items; // [count]
     // items: the hypothesis' score. list: the log-probability of the answer up to this item's last token
     float *scores; // [count]
@@ -68,9 +74,9 @@ typedef struct {
 
 /// Bytes of arena of one search over B users, results included. `trie` is NULL for text. SIZE_MAX on overflow.
 ///
-///   candidates_max  of one user; 0: nobody has any
+///   listed_max  the most candidates, or excluded rows, of one user
 size_t nj_answer_scratch_bytes(const nj_token_trie *trie, const nj_answer_config *config,
-                               uint32_t candidates_max, uint32_t B, uint32_t V,
+                               uint32_t listed_max, uint32_t B, uint32_t V,
                                uint32_t chunk_rows_max);
 
 /// Rows of the widest step, and steps: what a model must have room for.

@@ -99,7 +99,9 @@ typedef struct {
     float *scores;    // [count] what they are ranked by, falling
     // [count] sums of log-probabilities, without bias, penalty and draw; plain and without a bias: `scores` itself
     float *raw;
-    float *bias;    // [count] sums of node_bias; NULL where the config has none
+    float *bias; // [count] sums of node_bias; NULL where the config has none
+    const uint32_t *
+        rows; // [count] of an answer that was the name of one row: the only one of its leaf that was found; NULL: all of a leaf's were
     uint32_t count; // at most `leaves` and W
     // false: an allowed token or its norm was NaN or infinite, and the list means nothing
     bool finite;
@@ -108,6 +110,17 @@ typedef struct {
     uint32_t *trace;
     uint32_t trace_count;
 } nj_beam_result;
+
+/// The catalogue rows that place i of a result stands for, ascending; borrowed.
+static inline const uint32_t *nj_beam_result_rows(const nj_trie *trie, const nj_beam_result *result,
+                                                  uint32_t i, uint32_t *out_count)
+{
+    if (result->rows == NULL) {
+        return nj_trie_leaf_items(trie, result->leaves[i], out_count);
+    }
+    *out_count = 1;
+    return &result->rows[i];
+}
 
 bool nj_excluded(const nj_exclusions *exclusions, uint32_t row);
 

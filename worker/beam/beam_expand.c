@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/base/numbers.h"
 #include "worker/beam/beam_internal.h"
 
 bool nj_excluded(const nj_exclusions *exclusions, uint32_t row)
@@ -8,17 +9,7 @@ bool nj_excluded(const nj_exclusions *exclusions, uint32_t row)
     if (exclusions->eligible != NULL && !nj_bits_has(exclusions->eligible->items, row)) {
         return true;
     }
-    uint32_t low = 0;
-    uint32_t high = exclusions->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (exclusions->rows[middle] < row) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < exclusions->count && exclusions->rows[low] == row;
+    return nj_numbers_has(exclusions->rows, exclusions->count, row);
 }
 
 static bool leaf_is_open(const search *s, uint32_t user, uint32_t leaf)

@@ -1,6 +1,6 @@
-#include "worker/beam/beam_internal.h"
-
 #include "common/base/checked.h"
+#include "worker/beam/beam_arrays.h"
+#include "worker/beam/beam_internal.h"
 
 static uint32_t group_count(const nj_beam_config *config)
 {
@@ -56,66 +56,48 @@ size_t nj_beam_trace_max(const nj_trie *trie, const nj_beam_config *config)
     return most;
 }
 
-// The same list of arrays serves to plan (arena NULL) and to take.
-typedef struct {
-    nj_arena *arena;
-    size_t bytes;
-    bool overflow;
-} arrays;
-
-static void *take_array(arrays *a, size_t count, size_t element_bytes)
-{
-    size_t bytes;
-    if (!nj_mul_size(count, element_bytes, &bytes) || bytes > SIZE_MAX / 2 ||
-        !nj_add_size(a->bytes, nj_arena_cost(bytes), &a->bytes)) {
-        a->overflow = true;
-        return NULL;
-    }
-    return a->arena != NULL ? nj_arena_take(a->arena, bytes) : NULL;
-}
-
-static void take_results(arrays *a, search *s)
+static void take_results(nj_beam_arrays *a, search *s)
 {
     const size_t kept = s->config->W;
     const bool biased = has_bias(s->trie, s->config);
     const size_t traced = s->config->trace ? nj_beam_trace_max(s->trie, s->config) : 0;
     for (uint32_t b = 0; b < s->B; b++) {
-        nj_beam_result result = {.leaves = take_array(a, kept, sizeof *result.leaves)};
-        result.scores = take_array(a, kept, sizeof *result.scores);
-        result.raw = s->varied ? take_array(a, kept, sizeof *result.raw) : result.scores;
-        result.bias = biased ? take_array(a, kept, sizeof *result.bias) : NULL;
-        result.trace = s->config->trace ? take_array(a, traced, sizeof *result.trace) : NULL;
+        nj_beam_result result = {.leaves = nj_beam_array(a, kept, sizeof *result.leaves)};
+        result.scores = nj_beam_array(a, kept, sizeof *result.scores);
+        result.raw = s->varied ? nj_beam_array(a, kept, sizeof *result.raw) : result.scores;
+        result.bias = biased ? nj_beam_array(a, kept, sizeof *result.bias) : NULL;
+        result.trace = s->config->trace ? nj_beam_array(a, traced, sizeof *result.trace) : NULL;
         if (a->arena != NULL) {
             s->results[b] = result;
         }
     }
 }
 
-static void take_rows(arrays *a, search *s, size_t rows)
+static void take_rows(nj_beam_arrays *a, search *s, size_t rows)
 {
-    s->user = take_array(a, rows, sizeof *s->user);
-    s->parent = take_array(a, rows, sizeof *s->parent);
-    s->token = take_array(a, rows, sizeof *s->token);
-    s->node = take_array(a, rows, sizeof *s->node);
-    s->rank = take_array(a, rows, sizeof *s->rank);
-    s->score = take_array(a, rows, sizeof *s->score);
+    s->user = nj_beam_array(a, rows, sizeof *s->user);
+    s->parent = nj_beam_array(a, rows, sizeof *s->parent);
+    s->token = nj_beam_array(a, rows, sizeof *s->token);
+    s->node = nj_beam_array(a, rows, sizeof *s->node);
+    s->rank = nj_beam_array(a, rows, sizeof *s->rank);
+    s->score = nj_beam_array(a, rows, sizeof *s->score);
     if (s->config->trace) {
-        s->prefix = take_array(a, rows, sizeof *s->prefix);
-        s->before = take_array(a, rows, sizeof *s->before);
+        s->prefix = nj_beam_array(a, rows, sizeof *s->prefix);
+        s->before = nj_beam_array(a, rows, sizeof *s->before);
     }
     if (s->varied) {
-        s->group = take_array(a, rows, sizeof *s->group);
-        s->standings = take_array(a, rows, sizeof *s->standings);
+        s->group = nj_beam_array(a, rows, sizeof *s->group);
+        s->standings = nj_beam_array(a, rows, sizeof *s->standings);
     }
 }
 
-static void take_selections(arrays *a, search *s)
+static void take_selections(nj_beam_arrays *a, search *s)
 {
     const size_t limit = (size_t)s->room + s->spares;
     const size_t count = (size_t)s->B * s->G;
-    s->selected = take_array(a, count, sizeof *s->selected);
-    candidate *heaps = take_array(a, count * limit, sizeof *heaps);
-    standing *slots = s->varied ? take_array(a, count * limit, sizeof *slots) : NULL;
+    s->selected = nj_beam_array(a, count, sizeof *s->selected);
+    candidate *heaps = nj_beam_array(a, count * limit, sizeof *heaps);
+    standing *slots = s->varied ? nj_beam_array(a, count * limit, sizeof *slots) : NULL;
     for (size_t i = 0; i < count && a->arena != NULL; i++) {
         s->selected[i] = (selection){.heap = heaps + i * limit,
                                      .slots = slots != NULL ? slots + i * limit : NULL,
@@ -132,7 +114,7 @@ static size_t most_codes(const nj_trie *trie)
     return most;
 }
 
-static void take_arrays(arrays *a, search *s, uint32_t V, uint32_t chunk_rows_max)
+static void take_arrays(nj_beam_arrays *a, search *s, uint32_t V, uint32_t chunk_rows_max)
 {
     const size_t widest = nj_trie_span_max(s->trie);
     s->G = group_count(s->config);
@@ -144,18 +126,18 @@ static void take_arrays(arrays *a, search *s, uint32_t V, uint32_t chunk_rows_ma
     // The start rows are one a user even where a level is narrower.
     take_rows(a, s, nj_max_size(nj_beam_rows_max(s->trie, s->config, s->B), s->B));
     take_selections(a, s);
-    s->logits = take_array(a, (size_t)chunk_rows_max * V, sizeof *s->logits);
-    s->norms = take_array(a, chunk_rows_max, sizeof *s->norms);
-    s->allowed = take_array(a, widest, sizeof *s->allowed);
-    s->codes = take_array(a, widest, sizeof *s->codes);
+    s->logits = nj_beam_array(a, (size_t)chunk_rows_max * V, sizeof *s->logits);
+    s->norms = nj_beam_array(a, chunk_rows_max, sizeof *s->norms);
+    s->allowed = nj_beam_array(a, widest, sizeof *s->allowed);
+    s->codes = nj_beam_array(a, widest, sizeof *s->codes);
     if (s->G > 1) {
-        s->choices = take_array(a, most_codes(s->trie), sizeof *s->choices);
+        s->choices = nj_beam_array(a, most_codes(s->trie), sizeof *s->choices);
     }
     if (s->config->kind == NJ_BEAM_STOCHASTIC) {
-        s->places = take_array(a, widest, sizeof *s->places);
-        s->chances = take_array(a, widest, sizeof *s->chances);
-        s->waits = take_array(a, widest, sizeof *s->waits);
-        s->heap = take_array(a, widest, sizeof *s->heap);
+        s->places = nj_beam_array(a, widest, sizeof *s->places);
+        s->chances = nj_beam_array(a, widest, sizeof *s->chances);
+        s->waits = nj_beam_array(a, widest, sizeof *s->waits);
+        s->heap = nj_beam_array(a, widest, sizeof *s->heap);
     }
 }
 
@@ -163,7 +145,7 @@ size_t nj_beam_scratch_bytes(const nj_trie *trie, const nj_beam_config *config, 
                              uint32_t V, uint32_t chunk_rows_max)
 {
     const nj_beam_config bounded = nj_beam_bound(trie, config);
-    arrays plan = {0};
+    nj_beam_arrays plan = {0};
     search s = {.trie = trie, .config = &bounded, .B = B};
     take_arrays(&plan, &s, V, chunk_rows_max);
     return plan.overflow ? SIZE_MAX : plan.bytes;
@@ -171,6 +153,6 @@ size_t nj_beam_scratch_bytes(const nj_trie *trie, const nj_beam_config *config, 
 
 void nj_beam_take(search *s, nj_arena *arena)
 {
-    arrays taken = {.arena = arena};
+    nj_beam_arrays taken = {.arena = arena};
     take_arrays(&taken, s, s->model->V, s->model->chunk_rows_max);
 }

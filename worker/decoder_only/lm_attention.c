@@ -69,13 +69,13 @@ static void hide_future(const block *b, size_t column)
     }
 }
 
-// Addresses of one group's keys or values of a row's tail.
-static void find_tail(const block *b, const float *const *all, size_t query, const float **out)
+// Addresses of one group's keys or values of a row's tail go to batch.tail.
+static void find_tail(const block *b, const float *const *all, size_t query)
 {
     const size_t count = b->sight->tail_count;
     const size_t row = b->row_of_sight + query / b->heads;
     for (size_t t = 0; t < count; t++) {
-        out[t] = all[row * count + t] + b->g * b->model->config.E;
+        b->model->batch.tail[t] = all[row * count + t] + b->g * b->model->config.E;
     }
 }
 
@@ -83,11 +83,11 @@ static void score_tail(const block *b, size_t column)
 {
     const nj_lm_batch *batch = &b->model->batch;
     const size_t E = b->model->config.E;
-    const float *keys[NJ_LM_STEPS_MAX];
     for (size_t i = 0; i < count_queries(b) && b->sight->tail_count > 0; i++) {
-        find_tail(b, b->sight->tail_keys, i, keys);
-        b->model->kernels->head_scores(b->sight->tail_count, 1, E, batch->queries + i * E, keys,
-                                       batch->scores + i * b->ld_scores + column, b->ld_scores);
+        find_tail(b, b->sight->tail_keys, i);
+        b->model->kernels->head_scores(b->sight->tail_count, 1, E, batch->queries + i * E,
+                                       batch->tail, batch->scores + i * b->ld_scores + column,
+                                       b->ld_scores);
     }
 }
 
@@ -105,12 +105,11 @@ static void mix_tail(const block *b, size_t column, float *out)
 {
     const nj_lm_batch *batch = &b->model->batch;
     const size_t E = b->model->config.E;
-    const float *values[NJ_LM_STEPS_MAX];
     for (size_t i = 0; i < count_queries(b); i++) {
-        find_tail(b, b->sight->tail_values, i, values);
+        find_tail(b, b->sight->tail_values, i);
         b->model->kernels->head_mix(b->sight->tail_count, 1, E,
-                                    batch->scores + i * b->ld_scores + column, b->ld_scores, values,
-                                    out + i * E);
+                                    batch->scores + i * b->ld_scores + column, b->ld_scores,
+                                    batch->tail, out + i * E);
     }
 }
 

@@ -19,6 +19,11 @@ static void claim_chunk(nj_lm *model, nj_claim *claim)
                          nj_lm_columns(limits->sequence_max) + limits->steps_max;
     batch->x = nj_claim_floats(claim, 1, chunk, model->D_row);
     batch->normed = nj_claim_floats(claim, 1, chunk, model->D_row);
+    if (config->vector_width > 0) {
+        batch->vectors = nj_claim_floats(claim, 1, chunk, config->vector_width);
+        batch->projecting = nj_claim_floats(claim, 1, chunk, config->vector_hidden);
+        batch->vector_row = nj_claim_bytes(claim, 1, chunk, sizeof(uint32_t));
+    }
     batch->q = nj_claim_floats(claim, 1, chunk, model->HE_row);
     batch->k = nj_claim_floats(claim, 1, chunk, model->HE_row);
     batch->v = nj_claim_floats(claim, 1, chunk, model->HE_row);
@@ -28,9 +33,10 @@ static void claim_chunk(nj_lm *model, nj_claim *claim)
     batch->queries = nj_claim_floats(claim, 1, queries, config->E);
     batch->mixed = nj_claim_floats(claim, 1, queries, config->E);
     batch->part = nj_claim_floats(claim, 1, queries, config->E);
-    batch->scores = nj_claim_floats(claim, 1, queries, nj_claim_row(sight));
-    batch->tail_keys = nj_claim_bytes(claim, chunk, NJ_LM_STEPS_MAX, sizeof(float *));
-    batch->tail_values = nj_claim_bytes(claim, chunk, NJ_LM_STEPS_MAX, sizeof(float *));
+    batch->scores = nj_claim_floats(claim, 1, queries, nj_claim_row_max(sight));
+    batch->tail_keys = nj_claim_bytes(claim, chunk, limits->steps_max, sizeof(float *));
+    batch->tail_values = nj_claim_bytes(claim, chunk, limits->steps_max, sizeof(float *));
+    batch->tail = nj_claim_bytes(claim, 1, limits->steps_max, sizeof(float *));
     batch->row_user = nj_claim_bytes(claim, 1, chunk, sizeof(uint32_t));
     batch->row_position = nj_claim_bytes(claim, 1, chunk, sizeof(uint32_t));
 }
@@ -44,8 +50,14 @@ void nj_lm_claim_batch(nj_lm *model, nj_claim *claim)
     const size_t kept = limits->steps_max > 2 ? (size_t)limits->steps_max - 2 : 0;
     batch->offset = nj_claim_bytes(claim, 1, (size_t)limits->users_max + 1, sizeof(uint32_t));
     batch->column = nj_claim_bytes(claim, 1, (size_t)limits->users_max + 1, sizeof(uint32_t));
-    batch->keys = nj_claim_floats(claim, config->layers, nj_lm_columns_max(limits), width);
-    batch->values = nj_claim_floats(claim, config->layers, limits->tokens_max, width);
+    if (batch->is_prefix) {
+        batch->keys = model->prefix_keys;
+        batch->values = model->prefix_values;
+    } else {
+        const size_t columns = nj_lm_columns_max(limits->tokens_max, limits->users_max);
+        batch->keys = nj_claim_floats(claim, config->layers, columns, width);
+        batch->values = nj_claim_floats(claim, config->layers, limits->tokens_max, width);
+    }
     batch->behind = nj_claim_floats(claim, 1, limits->users_max, config->D);
     batch->step_keys = nj_claim_floats(claim, config->layers * kept, limits->rows_max, width);
     batch->step_values = nj_claim_floats(claim, config->layers * kept, limits->rows_max, width);

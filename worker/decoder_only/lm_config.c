@@ -84,6 +84,31 @@ static void read_epsilon(nj_json_keys *keys, nj_lm_config *config)
     }
 }
 
+// What a checkpoint of each family has: keys of Llama and Qwen3, facts of the code elsewhere.
+static void read_biases(nj_json_keys *keys, nj_lm_config *config)
+{
+    const char *type = nj_json_text_or(keys, "model_type", "");
+    const bool is_qwen2 = strcmp(type, "qwen2") == 0;
+    const bool asked = nj_json_bool_or(keys, "attention_bias", false);
+    config->qkv_bias = is_qwen2 || asked;
+    config->output_bias = !is_qwen2 && asked;
+    config->dense_bias = strcmp(type, "llama") == 0 && nj_json_bool_or(keys, "mlp_bias", false);
+    config->head_norms = strcmp(type, "qwen3") == 0;
+}
+
+static void check_quantization(nj_json_keys *keys)
+{
+    const json_t *how = json_object_get(keys->object, "quantization_config");
+    const char *method = json_string_value(json_object_get(how, "quant_method"));
+    if (keys->status == NJ_OK && how != NULL && !json_is_null(how)) {
+        keys->status = nj_fail(keys->err, NJ_INPUT,
+                               "%s: \"quantization_config\" says that the weights are quantized "
+                               "(\"quant_method\" \"%.80s\"); a checkpoint of float32, float16 or "
+                               "bfloat16 is needed",
+                               keys->what, method != NULL ? method : "");
+    }
+}
+
 #define WINDOW_DEFAULT 4096 // of Qwen2 and Qwen3 where the key is absent; null is no window
 
 // A sliding window is named in several ways, and often named and switched off.
@@ -117,6 +142,8 @@ nj_status nj_lm_config_read(const json_t *json, const char *what, nj_lm_config *
         (uint32_t)nj_json_int_or(&keys, "max_position_embeddings", 1, INT32_MAX, 2048);
     read_heads(&keys, &config);
     read_epsilon(&keys, &config);
+    read_biases(&keys, &config);
+    check_quantization(&keys);
     config.has_head = !nj_json_bool_or(&keys, "tie_word_embeddings", true);
     check_window(&keys, &config);
     if (keys.status == NJ_OK) {

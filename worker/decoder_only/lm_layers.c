@@ -6,19 +6,26 @@
 static void add_bias(const nj_lm *model, const nj_lm_projection *projection, size_t rows,
                      float *out, size_t ld)
 {
-    const size_t N = projection->weight.N;
-    for (size_t r = 0; r < rows && projection->bias != NULL; r++) {
-        model->kernels->add(1, N, projection->bias, N, out + r * ld, ld);
+    if (projection->bias != NULL) {
+        model->kernels->add_bias(rows, projection->weight.N, projection->bias, out, ld);
     }
 }
 
 void nj_lm_embed(nj_lm *model, const uint32_t *tokens, size_t rows)
 {
     const size_t D = model->config.D;
+    bool has_vectors = false;
     for (size_t r = 0; r < rows; r++) {
+        if ((tokens[r] & NJ_LM_VECTOR) != 0) {
+            has_vectors = true;
+            continue;
+        }
         assert(tokens[r] < model->config.V);
         memcpy(model->batch.x + r * model->D_row, model->embedding + tokens[r] * D,
                D * sizeof(float));
+    }
+    if (has_vectors) {
+        nj_lm_embed_vectors(model, tokens, rows);
     }
 }
 

@@ -11,8 +11,8 @@ static void claim_tables(nj_lm *model, nj_claim *claim)
     model->layers = nj_claim_bytes(claim, 1, config->layers, sizeof *model->layers);
     model->cosines = nj_claim_floats(claim, 1, model->position_max, config->E / 2);
     model->sines = nj_claim_floats(claim, 1, model->position_max, config->E / 2);
-    model->prefix_keys =
-        nj_claim_floats(claim, config->layers, nj_lm_columns(model->prefix_count), width);
+    const size_t columns = model->prefix_count > 0 ? nj_lm_columns_max(model->prefix_count, 1) : 0;
+    model->prefix_keys = nj_claim_floats(claim, config->layers, columns, width);
     model->prefix_values = nj_claim_floats(claim, config->layers, model->prefix_count, width);
 }
 
@@ -110,9 +110,13 @@ static nj_status check_positions(const nj_lm_config *config, uint32_t position_m
 
 nj_status nj_lm_open(const nj_lm_config *config, const nj_tensor_set *weights,
                      const nj_kernels *kernels, const uint32_t *prefix, uint32_t prefix_count,
-                     uint32_t position_max, nj_lm **out, nj_error *err)
+                     uint32_t position_max, const nj_lm_vectors *vectors, nj_lm **out,
+                     nj_error *err)
 {
     nj_status status = check_positions(config, position_max, err);
+    if (status == NJ_OK) {
+        status = nj_lm_vectors_check(config, vectors, err);
+    }
     if (status == NJ_OK) {
         status = check_shapes(config, weights, err);
     }
@@ -129,6 +133,7 @@ nj_status nj_lm_open(const nj_lm_config *config, const nj_tensor_set *weights,
     model->kernels = kernels;
     model->position_max = position_max;
     model->prefix_count = prefix_count;
+    model->vectors = vectors != NULL ? *vectors : (nj_lm_vectors){0};
     nj_lm_set_rows(model);
     status = nj_arena_init(&model->arena, bytes, err);
     if (status != NJ_OK) {

@@ -161,7 +161,7 @@ static void check_batch(const nj_lm *model, const nj_model_limits *limits, const
                         uint32_t B)
 {
     assert(B <= limits->users_max && offset[0] == 0 && offset[B] <= limits->tokens_max);
-    assert(limits->steps_max >= 1 && limits->steps_max <= NJ_LM_STEPS_MAX);
+    assert(limits->steps_max >= 1 && limits->steps_max <= NJ_MODEL_STEPS_MAX);
     assert(limits->chunk_rows_max >= 1);
     assert(model->prefix_count + limits->sequence_max + limits->steps_max - 1 <=
            model->position_max);
@@ -174,24 +174,24 @@ static void check_batch(const nj_lm *model, const nj_model_limits *limits, const
 // Keys are read in whole registers of columns: those behind a user's last are 0.
 static void clear_columns(nj_lm_batch *batch, const nj_lm_config *config)
 {
-    const size_t floats = nj_lm_columns_max(&batch->limits) * nj_lm_key_width(config);
+    const size_t columns = nj_lm_columns_max(batch->limits.tokens_max, batch->limits.users_max);
+    const size_t floats = columns * nj_lm_key_width(config);
     for (size_t l = 0; l < config->layers; l++) {
         memset(batch->keys + l * floats, 0,
                batch->column[batch->B] * nj_lm_key_width(config) * sizeof(float));
     }
 }
 
-void nj_lm_begin_batch(nj_lm *model, const nj_model_limits *limits, const uint32_t *tokens,
-                       const uint32_t *offset, uint32_t B, nj_arena *arena)
+// batch.limits, B and is_prefix are there.
+static void read_prompts(nj_lm *model, const uint32_t *tokens, const uint32_t *offset,
+                         nj_arena *arena)
 {
-    check_batch(model, limits, offset, B);
-    nj_claim claim = {.arena = arena};
     nj_lm_batch *batch = &model->batch;
-    *batch = (nj_lm_batch){.limits = *limits, .B = B};
+    nj_claim claim = {.arena = arena};
     nj_lm_claim_batch(model, &claim);
-    memcpy(batch->offset, offset, ((size_t)B + 1) * sizeof *offset);
+    memcpy(batch->offset, offset, ((size_t)batch->B + 1) * sizeof *offset);
     batch->column[0] = 0;
-    for (uint32_t b = 0; b < B; b++) {
+    for (uint32_t b = 0; b < batch->B; b++) {
         batch->column[b + 1] =
             batch->column[b] + (uint32_t)nj_lm_columns(offset[b + 1] - offset[b]);
     }
@@ -199,38 +199,45 @@ void nj_lm_begin_batch(nj_lm *model, const nj_model_limits *limits, const uint32
     run_prompts(model, tokens);
 }
 
+void nj_lm_begin_batch(nj_lm *model, const nj_model_limits *limits, const uint32_t *tokens,
+                       const uint32_t *offset, uint32_t B, nj_arena *arena)
+{
+    check_batch(model, limits, offset, B);
+    model->batch = (nj_lm_batch){.limits = *limits, .B = B};
+    read_prompts(model, tokens, offset, arena);
+}
+
 // ---- the prefix ----
 
-// The prefix is a prompt of one user of a model that has no prefix; what its batch keeps is copied.
+// The prefix is a prompt of one user of a model that has no prefix; what its batch keeps of it is the model's own. The scratch is that of
+// few rows, less than any batch of users takes: a plan of both is not exceeded while a model is opened.
 nj_status nj_lm_fill_prefix(nj_lm *model, const uint32_t *tokens, nj_error *err)
 {
     const uint32_t count = model->prefix_count;
     if (count == 0) {
         return NJ_OK;
     }
-    const nj_model_limits limits = {.users_max = 1,
-                                    .tokens_max = count,
-                                    .sequence_max = count,
-                                    .rows_max = 1,
-                                    .chunk_rows_max = 64,
-                                    .steps_max = 1};
-    nj_arena arena = {0};
-    nj_status status = nj_arena_init(&arena, nj_lm_scratch_bytes(&model->config, &limits, 0), err);
-    if (status != NJ_OK) {
-        return status;
-    }
+    const nj_lm_batch batch = {.limits = {.users_max = 1,
+                                          .tokens_max = count,
+                                          .sequence_max = count,
+                                          .rows_max = 1,
+                                          .chunk_rows_max = 64,
+                                          .steps_max = 1},
+                               .B = 1,
+                               .is_prefix = true};
     const uint32_t offset[] = {0, count};
+    nj_claim plan = {0};
+    nj_arena arena = {0};
     model->prefix_count = 0;
-    nj_lm_begin_batch(model, &limits, tokens, offset, 1, &arena);
-    model->prefix_count = count;
-    for (size_t l = 0; l < model->config.layers; l++) {
-        const nj_lm_cache from = nj_lm_prompt_cache(model, l, 0);
-        const nj_lm_cache to = nj_lm_prefix_cache(model, l);
-        const size_t width = nj_lm_key_width(&model->config);
-        memcpy(to.keys, from.keys, width * to.columns * sizeof(float));
-        memcpy(to.values, from.values, width * count * sizeof(float));
+    model->batch = batch;
+    nj_lm_claim_batch(model, &plan);
+    const nj_status status = nj_arena_init(&arena, plan.bytes, err);
+    if (status == NJ_OK) {
+        model->batch = batch;
+        read_prompts(model, tokens, offset, &arena);
     }
     nj_arena_fini(&arena);
+    model->prefix_count = count;
     model->batch = (nj_lm_batch){0};
-    return NJ_OK;
+    return status;
 }

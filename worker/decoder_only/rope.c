@@ -73,9 +73,22 @@ static void read_yarn(nj_json_keys *keys, nj_rope_config *rope)
     }
 }
 
+// Models that turn a part of each head alone have other layers too.
+static void check_whole_heads(nj_json_keys *keys)
+{
+    const double factor = nj_json_real_or(keys, "partial_rotary_factor", 1.0);
+    if (keys->status == NJ_OK && factor != 1.0) {
+        keys->status = nj_fail(keys->err, NJ_INPUT,
+                               "%s: \"partial_rotary_factor\" is %g, must be 1: only whole heads "
+                               "are turned",
+                               keys->what, factor);
+    }
+}
+
 static void read_parameters(nj_json_keys *keys, uint32_t position_max, nj_rope_config *rope)
 {
     rope->theta = read_within(keys, "rope_theta", 1.0, THETA_MAX, rope->theta);
+    check_whole_heads(keys);
     read_type(keys, rope);
     if (keys->status != NJ_OK || rope->type == NJ_ROPE_DEFAULT) {
         return;
@@ -124,6 +137,7 @@ void nj_rope_config_read(nj_json_keys *keys, uint32_t position_max, nj_rope_conf
 {
     nj_rope_config rope = {.factor = 1.0, .attention = 1.0};
     rope.theta = read_within(keys, "rope_theta", 1.0, THETA_MAX, 10000.0);
+    check_whole_heads(keys);
     const json_t *now = find_parameters(keys, "rope_parameters");
     const json_t *before = find_parameters(keys, "rope_scaling");
     const json_t *parameters = before != NULL ? before : now; // as Transformers chooses

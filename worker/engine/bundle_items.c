@@ -3,6 +3,7 @@
 #include "common/catalogue/neighbour_table.h"
 #include "common/catalogue/section_names.h"
 #include "common/input/idfile.h"
+#include "common/policy/policy_check.h"
 #include "common/policy/policy_pack.h"
 #include "common/policy/policy_read.h"
 
@@ -40,24 +41,22 @@ static nj_status read_ids(const char *path, nj_buffer *block, nj_idlist *out, nj
     return status == NJ_OK ? nj_idlist_open(block->bytes, block->size, path, out, err) : status;
 }
 
-static nj_status make_vectors(const nj_bundle_items_request *request, const nj_idlist *items,
-                              nj_buffer *out, nj_error *err)
+nj_status nj_bundle_vectors_make(const char *path, const char *ids_path, const nj_idlist *items,
+                                 nj_vector_form form, nj_buffer *out, nj_error *err)
 {
     nj_npy npy;
     nj_idlist ids;
     nj_buffer block;
-    const bool has_ids = request->vector_ids_path != NULL;
-    nj_status status = nj_npy_open(request->vectors_path, &npy, err);
+    nj_status status = nj_npy_open(path, &npy, err);
     if (status != NJ_OK) {
         return status;
     }
     nj_buffer_init(&block, SECTION_BYTES_MAX);
-    if (has_ids) {
-        status = read_ids(request->vector_ids_path, &block, &ids, err);
+    if (ids_path != NULL) {
+        status = read_ids(ids_path, &block, &ids, err);
     }
     if (status == NJ_OK) {
-        status = nj_item_vectors_write(&npy, items, has_ids ? &ids : NULL, request->vector_form,
-                                       out, err);
+        status = nj_item_vectors_write(&npy, items, ids_path != NULL ? &ids : NULL, form, out, err);
     }
     nj_buffer_fini(&block);
     nj_npy_close(&npy);
@@ -118,7 +117,8 @@ nj_status nj_bundle_items_make(const nj_bundle_items_request *request, const nj_
                                          &out->foreign_count, err);
     }
     if (status == NJ_OK && request->vectors_path != NULL) {
-        status = make_vectors(request, items, &out->vectors, err);
+        status = nj_bundle_vectors_make(request->vectors_path, request->vector_ids_path, items,
+                                        request->vector_form, &out->vectors, err);
     }
     if (status == NJ_OK && request->wants_neighbours) {
         status = make_neighbours(request, histories, (uint32_t)items->count, &out->neighbours, err);
@@ -130,19 +130,25 @@ nj_status nj_bundle_items_make(const nj_bundle_items_request *request, const nj_
 
 // Reads the new policy, or tries whether the one that is there fits the sections.
 static nj_status make_policy(const nj_bundle_items_request *request, const nj_policy_names *names,
-                             nj_sections *sections, nj_buffer *out, nj_error *err)
+                             uint32_t needs, nj_sections *sections, nj_buffer *out, nj_error *err)
 {
     nj_policy policy;
+    const char *path = request->policy_path;
     const nj_section *there = nj_sections_find(sections, NJ_SECTION_POLICY);
-    if (request->policy_path == NULL) {
-        return there == NULL ? NJ_OK
-                             : nj_policy_unpack(there->bytes, there->size, names, &policy, err);
+    if (path == NULL && there == NULL) {
+        return NJ_OK;
     }
-    nj_status status = nj_policy_read(request->policy_path, names, &policy, err);
+    nj_status status = path != NULL
+                           ? nj_policy_read(path, names, &policy, err)
+                           : nj_policy_unpack(there->bytes, there->size, names, &policy, err);
     if (status == NJ_OK) {
+        status = nj_policy_check_answers(&policy, needs, path != NULL ? path : "section \"policy\"",
+                                         err);
+    }
+    if (status == NJ_OK && path != NULL) {
         status = nj_policy_pack(&policy, names, out, err);
     }
-    if (status == NJ_OK) {
+    if (status == NJ_OK && path != NULL) {
         nj_sections_put(sections, NJ_SECTION_POLICY, out->bytes, out->size);
     }
     return status;
@@ -164,7 +170,8 @@ nj_status nj_bundle_items_put(const nj_bundle_items_request *request, const nj_c
     put(sections, NJ_SECTION_VECTORS, &made->vectors);
     put(sections, NJ_SECTION_NEIGHBOURS, &made->neighbours);
     nj_status status = nj_policy_names_open(sections, view, request->today, &opened, &names, err);
-    return status == NJ_OK ? make_policy(request, &names, sections, &made->policy, err) : status;
+    return status == NJ_OK ? make_policy(request, &names, view->needs, sections, &made->policy, err)
+                           : status;
 }
 
 nj_status nj_bundle_items_check(const nj_sections *sections, const nj_catalogue_view *view,

@@ -44,6 +44,15 @@ typedef struct {
 void nj_bundle_items_init(nj_bundle_items *made);
 void nj_bundle_items_fini(nj_bundle_items *made);
 
+/// Makes a section of vectors from a file: "vectors", or with NJ_VECTORS_GIVEN "collaborative".
+///
+///   ids_path  ids of the file's rows, one a line; NULL: row i is of item i
+///
+/// Errors  those of nj_npy_open, nj_idfile_read and nj_item_vectors_write
+NJ_CHECKED nj_status nj_bundle_vectors_make(const char *path, const char *ids_path,
+                                            const nj_idlist *items, nj_vector_form form,
+                                            nj_buffer *out, nj_error *err);
+
 /// Makes attributes, vectors and neighbours.
 ///
 ///   items, map  the catalogue's
@@ -61,7 +70,7 @@ NJ_CHECKED nj_status nj_bundle_items_make(const nj_bundle_items_request *request
 ///
 ///   sections  those of the bundle to be; `view` is of them
 ///
-/// Errors  those of nj_item_sections_open, nj_policy_read and nj_policy_unpack
+/// Errors  those of nj_item_sections_open, nj_policy_read, nj_policy_unpack and nj_policy_check_answers
 /// Proof   tests/unit/engine/test_bundle_items.c
 NJ_CHECKED nj_status nj_bundle_items_put(const nj_bundle_items_request *request,
                                          const nj_catalogue_view *view, nj_bundle_items *made,

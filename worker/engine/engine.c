@@ -27,15 +27,15 @@ static nj_status open_model(nj_engine *engine, const nj_sections *sections, nj_e
         status = nj_tensor_set_open_bytes(weights->bytes, weights->size, "section \"weights\"",
                                           &engine->tensors, err);
     }
-    return status;
+    return status == NJ_OK ? nj_generator_weights_read(engine->tensors, &engine->config, err)
+                           : status;
 }
 
 static nj_status allocate(nj_engine *engine, nj_error *err)
 {
-    const nj_generator_prefix prefix = {engine->catalogue.template.before, engine->prefix_count};
+    const nj_generator_use use = nj_engine_use(engine);
     nj_status status = nj_generator_open(&engine->config, engine->tensors, engine->options.kernels,
-                                         engine->options.savings, &prefix, engine->plan.S,
-                                         engine->catalogue.trie.level_count, &engine->model, err);
+                                         engine->options.savings, &use, &engine->model, err);
     if (status == NJ_OK) {
         status = nj_arena_init(&engine->scratch_arena, engine->search_bytes, err);
     }
@@ -79,17 +79,6 @@ nj_engine_options nj_engine_options_default(const nj_kernels *kernels)
         .batch_users = 16, .kernels = kernels, .savings = NJ_SAVINGS_ALL, .bytes_max = SIZE_MAX};
 }
 
-// A language model has computed what all users share: it is not written again.
-static void split_template(nj_engine *engine)
-{
-    engine->template = engine->catalogue.template;
-    engine->prefix_count =
-        nj_generator_prefix_count(&engine->config, engine->template.before_count);
-    if (engine->prefix_count > 0) {
-        engine->template.before_count = 0;
-    }
-}
-
 // Items of a history that are encoded.
 static uint32_t choose_history(const nj_settings *settings, const nj_catalogue_view *catalogue)
 {
@@ -97,8 +86,9 @@ static uint32_t choose_history(const nj_settings *settings, const nj_catalogue_v
     return history < catalogue->history_max ? history : catalogue->history_max;
 }
 
-nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
-                         const nj_engine_options *options, nj_engine **out, nj_error *err)
+// All that is checked and planned before the model and the scratch are allocated.
+static nj_status open_planned(const nj_sections *sections, const nj_settings *settings,
+                              const nj_engine_options *options, nj_engine **out, nj_error *err)
 {
     assert(options->batch_users >= 1 && options->batch_users <= NJ_ENGINE_BATCH_MAX);
     nj_engine *engine = calloc(1, sizeof *engine);
@@ -116,7 +106,9 @@ nj_status nj_engine_open(const nj_sections *sections, const nj_settings *setting
         status = open_model(engine, sections, err);
     }
     if (status == NJ_OK) {
-        split_template(engine);
+        status = nj_engine_open_prompt(engine, sections, err);
+    }
+    if (status == NJ_OK && !nj_engine_says_strings(engine)) {
         status = nj_catalogue_view_check_vocabulary(&engine->catalogue, engine->config.V, err);
     }
     if (status == NJ_OK) {
@@ -128,6 +120,32 @@ nj_status nj_engine_open(const nj_sections *sections, const nj_settings *setting
     if (status == NJ_OK) {
         status = check_plan(&engine->plan, options->bytes_max, err);
     }
+    if (status != NJ_OK) {
+        nj_engine_close(&engine);
+        return status;
+    }
+    *out = engine;
+    return NJ_OK;
+}
+
+nj_status nj_engine_plan_sections(const nj_sections *sections, const nj_settings *settings,
+                                  const nj_engine_options *options, nj_engine_plan *out,
+                                  nj_error *err)
+{
+    nj_engine *engine = NULL;
+    nj_status status = open_planned(sections, settings, options, &engine, err);
+    if (status == NJ_OK) {
+        *out = engine->plan;
+    }
+    nj_engine_close(&engine);
+    return status;
+}
+
+nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
+                         const nj_engine_options *options, nj_engine **out, nj_error *err)
+{
+    nj_engine *engine = NULL;
+    nj_status status = open_planned(sections, settings, options, &engine, err);
     if (status == NJ_OK) {
         status = nj_engine_open_masks(engine, err);
     }
@@ -158,6 +176,7 @@ void nj_engine_close(nj_engine **engine)
     nj_tensor_set_close(&e->tensors);
     nj_engine_close_masks(e);
     nj_engine_close_policy(e);
+    nj_engine_close_prompt(e);
     free(e);
     *engine = NULL;
 }
@@ -196,8 +215,10 @@ nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list, nj_bu
     for (uint32_t i = 0; i < list->count; i++) {
         items[i] = nj_engine_item_id(engine, list->items[i]);
     }
-    const nj_row_more more = {
-        .trace = list->trace, .trace_count = list->trace_count, .why = list->why};
+    const nj_row_more more = {.trace = list->trace,
+                              .trace_count = list->trace_count,
+                              .why = list->why,
+                              .text = list->text};
     return nj_row_pack_more(out, list->flags, items, list->scores, list->count, &list->history,
                             &more);
 }

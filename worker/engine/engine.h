@@ -3,7 +3,8 @@
 //   requests ─► batches of B users ─► encoder tokens ─► T5 ─► beam search ─► lists (top items, flags)
 //                                                       └── a user with too few items left: alone, with a wider beam
 //
-// A bundle with a policy (schemas/policy.md) has its stages between the search and the lists: engine_policy.c.
+// A bundle with a policy (schemas/policy.md) has its stages between the search and the lists: engine_policy.c. One with a prompt
+// (schemas/prompt.md) asks its users by that: engine_prompt.c; and may take strings of tokens or free text for answers: engine_answer.c.
 //
 // Everything is planned from the settings and the catalogue, allocated once in nj_engine_open, and nothing afterwards.
 // Sections come from outside and are checked here; after NJ_OK every walk over them is safe.
@@ -48,10 +49,11 @@ typedef struct {
     size_t model_bytes;  // packed weights, folded masks and a policy's tables
     // requests and lists of a batch, its search or that of a widened user, whichever is larger, and the lists that are kept
     size_t scratch_bytes;
-    uint32_t B;      // users a batch
-    uint32_t W;      // beams a user
-    uint32_t W_wide; // the widest search that is planned for
-    uint32_t S;      // longest encoder sequence in tokens
+    uint32_t B;             // users a batch
+    uint32_t W;             // beams a user
+    uint32_t W_wide;        // the widest search that is planned for
+    uint32_t S;             // longest encoder sequence in tokens
+    uint32_t prefix_tokens; // beside S: that all prompts begin with, read once by a worker
     // Lists of NJ_SAVING_SAME_HISTORY: sets of kept_ways, the oldest of a set gives way; 0: none is kept
     uint32_t kept_sets;
     uint32_t kept_ways;
@@ -69,6 +71,8 @@ typedef struct {
     const uint32_t *trace; // [trace_count] what the search looked at (row.h); NULL: not said
     uint32_t trace_count;
     const nj_why *why; // [count] why each is there, where the settings ask for it; else NULL
+    nj_slice
+        text; // what a model that answers in text said, and then there are no items; bytes NULL: it does not answer in text
     nj_history_digest history; // of the known items, those that were not encoded included
 } nj_list;
 
@@ -79,13 +83,19 @@ typedef nj_status (*nj_list_sink)(void *context, size_t index, const nj_list *li
 /// `options` are copied and within their limits (asserted).
 ///
 /// Errors  NJ_INPUT names section, rule and numbers; NJ_CONFIG: the model's vocabulary and the catalogue's tokens do not fit, the policy does
-///         not fit bundle, settings or masks (with its line), or the plan is larger than bytes_max (both numbers; the model and the scratch
+///         not fit bundle, settings, masks or answers (with its line), the prompt does not fit the model, or the plan is larger than bytes_max (both numbers; the model and the scratch
 ///         are not allocated then); NJ_NO_MEMORY. `*out` is then unchanged.
 /// Proof   tests/unit/engine/test_engine_hostile.c, tests/unit/engine/test_engine_memory.c
 NJ_CHECKED nj_status nj_engine_open(const nj_sections *sections, const nj_settings *settings,
                                     const nj_engine_options *options, nj_engine **out,
                                     nj_error *err);
 void nj_engine_close(nj_engine **engine);
+
+/// The plan alone, without the model and the scratch being made: the errors of nj_engine_open up to there.
+NJ_CHECKED nj_status nj_engine_plan_sections(const nj_sections *sections,
+                                             const nj_settings *settings,
+                                             const nj_engine_options *options, nj_engine_plan *out,
+                                             nj_error *err);
 
 const nj_engine_plan *nj_engine_plan_of(const nj_engine *engine);
 /// All that a plan holds: what is mapped, the model and the scratch. SIZE_MAX when the sum does not fit.
@@ -101,9 +111,10 @@ const uint16_t *nj_engine_item_sid(const nj_engine *engine, uint32_t row, uint32
 
 /// Decodes. Requests name rows below nj_engine_item_count. Lists of batches before the one that fails have been given.
 ///
-/// Errors  NJ_PROTOCOL: a longer history or more exclusions than the settings planned for, or no such mask; NJ_FAILED: the model gives NaN or infinity; both name the
-///         user. The engine can be used again afterwards.
-/// Memory  nothing is allocated
+/// Errors  NJ_PROTOCOL: a longer history, more exclusions or candidates than the settings planned for, or no such mask; NJ_INPUT: he cannot
+///         be asked by the prompt (nj_prompt_write); NJ_FAILED: the model gives NaN or infinity; all name the user. The engine can be used
+///         again afterwards.
+/// Memory  nothing is allocated, but for what a tokenizer takes while a user's own text is read or an answer in text is read back
 /// Proof   tests/parity/test_decode.c, tests/unit/engine/test_engine.c
 NJ_CHECKED nj_status nj_engine_decode(nj_engine *engine, const nj_request *requests, size_t count,
                                       nj_list_sink sink, void *context, nj_error *err);

@@ -6,6 +6,8 @@
 #include "common/base/digest.h"
 #include "common/catalogue/view.h"
 #include "common/policy/policy_sections.h"
+#include "common/prompt/prompt.h"
+#include "worker/beam/answers.h"
 #include "worker/beam/beam.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/generator.h"
@@ -24,6 +26,8 @@ typedef struct {
     nj_why *why;     // [top]; NULL: not asked for
     uint32_t *trace; // [engine's trace_max] ascending; with the setting only
     uint32_t trace_count;
+    char *text; // [engine's text_max] what was answered instead of items
+    uint32_t text_bytes;
     bool traced; // the trace is whole: the list comes from one search, and it fits
     bool done;   // no wider search is wanted
 } list_slot;
@@ -52,16 +56,27 @@ typedef struct {
     nj_arena arena;      // all of it
 } nj_same;
 
-// What the users of one mask get.
+// What the users of one mask get, or one user who has candidates.
 typedef struct {
     const nj_eligible *
         eligible; // into the engine's folded ones; NULL: every item. Without what the policy denies
+    const uint64_t
+        *open_nodes; // the same folded up the trie of answers; NULL: every one, or there is none
+    const uint32_t
+        *candidates; // [candidate_count] of one user, in the order given; NULL: he has none
+    uint32_t candidate_count;
     uint32_t W_wide;        // the widest search of theirs: behind it is nothing more to find
     uint32_t *popular;      // owned; [popular_count] rows of cold users' list
     float *popular_scores;  // owned; [popular_count]
     uint32_t popular_count; // at most top and the most that a user may exclude
     uint64_t popular_total; // of the counts of all items that the mask lets through
 } engine_mask;
+
+// What one search found.
+typedef struct {
+    nj_beam_result *results; // [B] items
+    nj_answer *answers;      // [B] what was said; NULL where answers are SIDs
+} findings;
 
 struct nj_engine {
     nj_settings settings;
@@ -70,9 +85,22 @@ struct nj_engine {
     nj_tensor_set *tensors; // owned view of the weights section
     nj_generator_config config;
     nj_generator *model; // owned
-    uint32_t
-        prefix_count; // of the template's tokens that all users share, those that the model has computed already
+    // Of the tokens that all users share, those that the model has computed already: [prefix_count]; borrowed
+    const uint32_t *prefix;
+    uint32_t prefix_count;
     nj_template template; // the rest of the template: what is written for each user
+
+    // Of a bundle whose users are asked by prompts (engine_prompt.c); all zero otherwise.
+    bool asks;
+    nj_prompt prompt;
+    nj_lm_vectors vectors;   // of items, where the prompt holds them
+    uint32_t word_count;     // of the model's words, where the prompt counts them; 0: it does not
+    uint32_t *draft;         // owned; [prompt.tokens_max] tokens of a user, the prefix among them
+    uint32_t *draft_words;   // owned; likewise the numbers of their words
+    nj_buffer draft_text;    // what is tokenized, and answers that are read back
+    nj_answer_config answer; // of answers that are no SIDs
+    uint32_t text_max;       // bytes of an answer in text; 0: answers are items
+
     nj_engine_plan plan;
     nj_model_limits limits;      // of a batch
     nj_model_limits wide_limits; // of one user with W_wide beams
@@ -126,7 +154,59 @@ bool nj_engine_policy_list(nj_engine *engine, uint32_t user, const engine_mask *
                            uint32_t W, list_slot *out);
 /// Makes the list of a user without a known item. Ends the batch of nj_policies_begin.
 void nj_engine_policy_cold_list(nj_engine *engine, const nj_request *request,
-                                const nj_exclusions *exclusions, list_slot *out);
+                                const engine_mask *mask, const nj_exclusions *exclusions,
+                                list_slot *out);
+
+// ---- engine_prompt.c ----
+
+/// Opens what users are asked by, if the bundle has a prompt. Behind the catalogue and the model's tensors.
+///
+/// Errors  those of nj_prompt_open; NJ_INPUT: an answer that is retired; NJ_CONFIG: the model has no words, or none that vectors are
+///         projected for
+NJ_CHECKED nj_status nj_engine_open_prompt(nj_engine *engine, const nj_sections *sections,
+                                           nj_error *err);
+void nj_engine_close_prompt(nj_engine *engine);
+/// Bytes that it takes; 0 without a prompt.
+size_t nj_engine_prompt_bytes(const nj_engine *engine);
+/// Tokens behind the prefix that a user with so many items and candidates has at the most.
+uint32_t nj_engine_longest_prompt(const nj_engine *engine, uint32_t items, uint32_t candidates);
+/// Writes what a user is asked, behind the prefix.
+///
+///   tokens, words  [engine's S]  out
+///
+/// Errors  those of nj_prompt_write
+NJ_CHECKED nj_status nj_engine_write_prompt(nj_engine *engine, const nj_request *request,
+                                            uint32_t *tokens, uint32_t *words,
+                                            nj_prompt_written *out, nj_error *err);
+/// True for a user whom nobody can be asked about: the model reads a history, and he has none.
+bool nj_engine_is_cold(const nj_engine *engine, const nj_request *request);
+
+// ---- engine_answer.c ----
+
+/// Answers are strings of a trie, or free text, and not SIDs.
+static inline bool nj_engine_says_strings(const nj_engine *engine)
+{
+    return engine->prompt.answer != NJ_SAYS_SID;
+}
+/// Sets how answers are searched. Where they are no SIDs.
+void nj_engine_plan_answer(nj_engine *engine);
+/// Bytes of scratch_arena of a search W wide over B users, results included. SIZE_MAX on overflow.
+size_t nj_engine_answer_bytes(const nj_engine *engine, uint32_t W, uint32_t B,
+                              uint32_t chunk_rows_max);
+/// Rows of its widest step, and its steps.
+size_t nj_engine_answer_rows(const nj_engine *engine, uint32_t W, uint32_t B);
+uint32_t nj_engine_answer_steps(const nj_engine *engine);
+/// True when a search W wide finds every answer; `eligible` NULL: of all items.
+bool nj_engine_answer_covers(const nj_engine *engine, const nj_eligible *eligible, uint32_t W);
+/// Searches. Items stand in out->results by the leaves of their rows.
+///
+///   masks       [B]
+///   exclusions  [B]
+void nj_engine_answer(nj_engine *engine, const nj_beam_model *model, uint32_t W, uint32_t B,
+                      const engine_mask *masks, const nj_exclusions *exclusions, findings *out);
+/// Reads an answer in text back. Errors of nj_tokenizer_decode.
+NJ_CHECKED nj_status nj_engine_read_text(nj_engine *engine, const nj_answer *answer, list_slot *out,
+                                         nj_error *err);
 
 // ---- engine_plan.c ----
 
@@ -134,6 +214,8 @@ void nj_engine_policy_cold_list(nj_engine *engine, const nj_request *request,
 uint32_t nj_engine_beam(const nj_engine *engine);
 /// Fills plan, limits and beam from settings, options, config and catalogue. NJ_CONFIG when a size overflows.
 NJ_CHECKED nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err);
+/// How the model is opened, by the plan.
+nj_generator_use nj_engine_use(const nj_engine *engine);
 
 // ---- engine_masks.c ----
 
@@ -144,20 +226,25 @@ size_t nj_engine_masks_bytes(const nj_engine *engine);
 /// Errors  NJ_INPUT: a mask and the trie do not fit; NJ_NO_MEMORY
 NJ_CHECKED nj_status nj_engine_open_masks(nj_engine *engine, nj_error *err);
 void nj_engine_close_masks(nj_engine *engine);
+/// Bytes of batch_arena that the candidates of one user take; 0 where nobody has any.
+size_t nj_engine_candidates_bytes(const nj_engine *engine);
+/// What this user may get: his mask, and of that his candidates alone, folded in memory of batch_arena.
+engine_mask nj_engine_user_mask(nj_engine *engine, const nj_request *request);
 
 // ---- engine_popular.c ----
 
 /// Builds the list of users without a known item from the bundle's counts, for every mask.
 NJ_CHECKED nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err);
-/// The list of a user without a known item; borrowed until the next call.
+/// Items that are kept of a mask's popular ones at the most.
+size_t nj_engine_popular_max(const nj_engine *engine);
+/// The list of a user who is not asked; borrowed until the next call.
 nj_list nj_engine_cold_list(nj_engine *engine, const nj_request *request);
 
 /// Beams of a search W wide that look for the best together: of a diverse one those of a group.
 uint32_t nj_engine_reach(const nj_engine *engine, uint32_t W);
 
-/// True when a search W wide finds every leaf, of a trie with so many nodes a level.
-bool nj_engine_covers(const nj_engine *engine, const uint32_t node_count[NJ_LEVELS_MAX + 1],
-                      uint32_t W);
+/// True when a search W wide finds everything that is eligible; NULL: every item is.
+bool nj_engine_covers(const nj_engine *engine, const nj_eligible *eligible, uint32_t W);
 
 // ---- engine_list.c ----
 
@@ -179,17 +266,25 @@ nj_exclusions nj_exclusions_from(const nj_request *request, bool with_history, u
 
 // ---- engine_same.c ----
 
+// What decides a list, under the engine's settings and bundle.
+typedef struct {
+    const uint32_t *tokens; // [token_count] behind the prefix
+    const uint32_t *words;  // [token_count] NULL: words are not counted
+    uint32_t token_count;
+    const nj_exclusions *exclusions;
+    const nj_digest *mask;        // of the user's mask; NULL: every item
+    const engine_mask *user_mask; // his candidates
+    const nj_policy_user *
+        policy_user; // with a policy the rows of the history decide too, beside their tokens; NULL: there is none
+    bool has_draws; // and the user's id
+} same_inputs;
+
 /// Chooses how many lists are kept and gives the bytes that they take; 0 with the saving off.
 size_t nj_same_bytes(nj_engine *engine);
 /// Lays them out in the arena.
 void nj_same_open(nj_engine *engine);
-/// What decides a list, under the engine's settings and bundle.
-///
-///   mask         the digest of the user's mask; NULL: every item
-///   policy_user  with a policy the rows of the history decide too, beside their tokens; NULL: there is none
-///   has_draws    and the user's id
-nj_digest nj_same_key(const uint32_t *tokens, uint32_t token_count, const nj_exclusions *exclusions,
-                      const nj_digest *mask, const nj_policy_user *policy_user, bool has_draws);
+/// The key of a list.
+nj_digest nj_same_key(const same_inputs *inputs);
 /// NULL when it is not kept; borrowed until the next nj_same_keep.
 const list_slot *nj_same_find(const nj_same *same, const nj_digest *key);
 /// Keeps a copy of a list that is not kept yet.

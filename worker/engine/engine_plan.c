@@ -6,10 +6,14 @@
 // Enough rows for the products to run at speed, few enough that their activations stay in L2.
 #define CHUNK_ROWS 192
 
+// A search for items finds at most W of them. A list is said by one beam, and so is a text.
 uint32_t nj_engine_beam(const nj_engine *engine)
 {
     const nj_settings *settings = &engine->settings;
-    return settings->beam > settings->top ? settings->beam : settings->top;
+    const nj_prompt_answer says = engine->prompt.answer;
+    return says == NJ_SAYS_LIST || says == NJ_SAYS_TEXT || settings->beam > settings->top
+               ? settings->beam
+               : settings->top;
 }
 
 static nj_beam_config beam_of_width(const nj_engine *engine, uint32_t W)
@@ -25,8 +29,8 @@ uint32_t nj_engine_reach(const nj_engine *engine, uint32_t W)
     return nj_beam_group_width(&config);
 }
 
-bool nj_engine_covers(const nj_engine *engine, const uint32_t node_count[NJ_LEVELS_MAX + 1],
-                      uint32_t W)
+static bool covers_trie(const nj_engine *engine, const uint32_t node_count[NJ_LEVELS_MAX + 1],
+                        uint32_t W)
 {
     const uint32_t L = engine->catalogue.trie.level_count;
     const uint32_t width = nj_engine_reach(engine, W);
@@ -38,27 +42,52 @@ bool nj_engine_covers(const nj_engine *engine, const uint32_t node_count[NJ_LEVE
     return width >= nj_min_size(engine->wanted, node_count[L]);
 }
 
-static nj_model_limits limits_for(const nj_engine *engine, uint32_t B, uint32_t W, uint32_t S)
+bool nj_engine_covers(const nj_engine *engine, const nj_eligible *eligible, uint32_t W)
+{
+    return nj_engine_says_strings(engine)
+               ? nj_engine_answer_covers(engine, eligible, W)
+               : covers_trie(engine,
+                             eligible != NULL ? eligible->node_count
+                                              : engine->catalogue.trie.node_count,
+                             W);
+}
+
+static size_t rows_max(const nj_engine *engine, uint32_t B, uint32_t W)
 {
     const nj_beam_config config = beam_of_width(engine, W);
-    size_t rows = nj_max_size(nj_beam_rows_max(&engine->catalogue.trie, &config, B), B);
+    return nj_engine_says_strings(engine) ? nj_engine_answer_rows(engine, W, B)
+                                          : nj_beam_rows_max(&engine->catalogue.trie, &config, B);
+}
+
+static nj_model_limits limits_for(const nj_engine *engine, uint32_t B, uint32_t W, uint32_t S)
+{
+    const size_t rows = nj_max_size(rows_max(engine, B, W), B);
     return (nj_model_limits){
         .users_max = B,
         .tokens_max = B * S,
         .sequence_max = S,
         .rows_max = (uint32_t)nj_min_size(rows, UINT32_MAX),
         .chunk_rows_max = engine->chunk_rows,
-        .steps_max = engine->catalogue.trie.level_count,
+        .steps_max = nj_engine_says_strings(engine) ? nj_engine_answer_steps(engine)
+                                                    : engine->catalogue.trie.level_count,
     };
+}
+
+static size_t found_bytes(const nj_engine *engine, uint32_t B, uint32_t W, uint32_t chunk_rows_max)
+{
+    if (nj_engine_says_strings(engine)) {
+        return nj_engine_answer_bytes(engine, W, B, chunk_rows_max);
+    }
+    const nj_beam_config config = beam_of_width(engine, W);
+    return nj_beam_scratch_bytes(&engine->catalogue.trie, &config, B, engine->config.V,
+                                 chunk_rows_max);
 }
 
 static size_t search_bytes(const nj_engine *engine, const nj_model_limits *limits, uint32_t B,
                            uint32_t W)
 {
     size_t model = nj_generator_scratch_bytes(&engine->config, limits, engine->prefix_count);
-    const nj_beam_config config = beam_of_width(engine, W);
-    size_t beam = nj_beam_scratch_bytes(&engine->catalogue.trie, &config, B, engine->config.V,
-                                        limits->chunk_rows_max);
+    size_t beam = found_bytes(engine, B, W, limits->chunk_rows_max);
     size_t results = nj_arena_cost(B * sizeof(nj_beam_result));
     size_t total;
     if (!nj_add_size(model, beam, &total) || !nj_add_size(total, results, &total)) {
@@ -67,33 +96,46 @@ static size_t search_bytes(const nj_engine *engine, const nj_model_limits *limit
     return total;
 }
 
-static size_t batch_bytes(const nj_engine *engine)
+// What a user of a batch holds, his tokens and the lists of his search aside.
+static size_t user_bytes(const nj_engine *engine)
 {
-    size_t B = engine->plan.B;
-    size_t top = engine->settings.top;
-    size_t tokens = nj_arena_cost(B * engine->plan.S * sizeof(uint32_t)) +
-                    nj_arena_cost((B + 1) * sizeof(uint32_t));
-    size_t exclusions = nj_arena_cost(B * sizeof(nj_exclusions)) +
-                        B * nj_arena_cost(engine->settings.exclusions_max * sizeof(uint32_t));
-    size_t lists = nj_arena_cost(B * sizeof(list_slot)) +
-                   2 * B * nj_arena_cost(top * sizeof(uint32_t)) +
-                   B * nj_arena_cost(engine->trace_max * sizeof(uint32_t)) +
-                   B * nj_arena_cost(engine->why_count * sizeof(nj_why));
-    size_t members = nj_arena_cost(B * NJ_ENGINE_MEMBERS_A_SEARCH * sizeof(member));
-    size_t batch = nj_arena_cost(B * sizeof(size_t)) + nj_arena_cost(B * sizeof(nj_digest));
-    const size_t plain = tokens + exclusions + lists + members + batch;
-    if (engine->policies == NULL) {
-        return plain;
-    }
-    size_t bytes;
-    return nj_add_size(plain, nj_engine_policy_batch_bytes(engine, (uint32_t)B), &bytes) ? bytes
-                                                                                         : SIZE_MAX;
+    return nj_arena_cost(engine->settings.exclusions_max * sizeof(uint32_t)) +
+           nj_engine_candidates_bytes(engine);
 }
 
-static uint32_t longest_sequence(const nj_engine *engine, uint32_t items)
+static size_t slot_bytes(const nj_engine *engine)
 {
-    return (uint32_t)nj_template_tokens_max(&engine->template, engine->catalogue.sids.level_count,
-                                            nj_max_size(1, items));
+    return 2 * nj_arena_cost(engine->settings.top * sizeof(uint32_t)) +
+           nj_arena_cost(engine->trace_max * sizeof(uint32_t)) +
+           nj_arena_cost(engine->why_count * sizeof(nj_why)) + nj_arena_cost(engine->text_max);
+}
+
+static size_t batch_bytes(const nj_engine *engine)
+{
+    const size_t B = engine->plan.B;
+    const size_t tokens = nj_arena_cost(B * engine->plan.S * sizeof(uint32_t));
+    const size_t parts[] = {
+        tokens,
+        engine->word_count > 0 ? tokens : 0,
+        nj_arena_cost((B + 1) * sizeof(uint32_t)),
+        nj_arena_cost(B * sizeof(nj_exclusions)),
+        nj_arena_cost(B * sizeof(engine_mask)),
+        nj_arena_cost(B * sizeof(list_slot)),
+        B * user_bytes(engine),
+        B * slot_bytes(engine),
+        nj_engine_candidates_bytes(engine), // of a cold user
+        nj_arena_cost(B * NJ_ENGINE_MEMBERS_A_SEARCH * sizeof(member)),
+        nj_arena_cost(B * sizeof(size_t)),
+        nj_arena_cost(B * sizeof(nj_digest)),
+        engine->policies != NULL ? nj_engine_policy_batch_bytes(engine, (uint32_t)B) : 0,
+    };
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (!nj_add_size(bytes, parts[i], &bytes)) {
+            return SIZE_MAX;
+        }
+    }
+    return bytes;
 }
 
 // W beams lose at most `exclusions_max` leaves, so top + exclusions_max beams always leave `top` items, or reach every leaf. Where
@@ -103,10 +145,9 @@ static uint32_t longest_sequence(const nj_engine *engine, uint32_t items)
 static void plan_wide_search(nj_engine *engine)
 {
     const uint32_t enough = engine->wanted + engine->settings.exclusions_max;
-    const uint32_t S = longest_sequence(engine, engine->history_max);
+    const uint32_t S = nj_engine_longest_prompt(engine, engine->history_max, UINT32_MAX);
     uint32_t W = engine->plan.W;
-    while (nj_engine_reach(engine, W) < enough &&
-           !nj_engine_covers(engine, engine->catalogue.trie.node_count, W)) {
+    while (nj_engine_reach(engine, W) < enough && !nj_engine_covers(engine, NULL, W)) {
         nj_model_limits limits = limits_for(engine, 1, 2 * W, S);
         if (search_bytes(engine, &limits, 1, 2 * W) > NJ_ENGINE_WIDE_BYTES_MAX) {
             break;
@@ -131,9 +172,14 @@ static void plan_search(nj_engine *engine)
         nj_engine_policy_search(engine, &engine->beam);
         engine->wanted = nj_engine_policy_wanted(engine);
     }
-    // A search that looks at more than a row may hold leaves no trace, nor does a policy: its lists depend on more.
+    if (nj_engine_says_strings(engine)) {
+        nj_engine_plan_answer(engine);
+    }
+    // A search that looks at more than a row may hold leaves no trace, nor does a policy: its lists depend on more. Strings have no prefixes
+    // of SIDs.
     size_t traced = nj_beam_trace_max(&engine->catalogue.trie, &engine->beam);
-    engine->beam.trace = settings->trace && traced <= NJ_ROW_TRACE_MAX && engine->policies == NULL;
+    engine->beam.trace = settings->trace && traced <= NJ_ROW_TRACE_MAX &&
+                         engine->policies == NULL && !nj_engine_says_strings(engine);
     engine->why_count = settings->why ? settings->top : 0;
     engine->trace_max = engine->beam.trace ? (uint32_t)traced : 0;
     for (uint32_t l = 0; l < engine->catalogue.sids.level_count; l++) {
@@ -141,16 +187,26 @@ static void plan_search(nj_engine *engine)
     }
 }
 
+nj_generator_use nj_engine_use(const nj_engine *engine)
+{
+    return (nj_generator_use){.prefix = engine->prefix,
+                              .prefix_count = engine->prefix_count,
+                              .vectors = engine->prompt.has_vectors ? &engine->vectors : NULL,
+                              .sequence_max = engine->plan.S,
+                              .steps_max = engine->limits.steps_max};
+}
+
 // All but the scratch: what stays the same whatever is decoded.
 static size_t table_bytes(const nj_engine *engine)
 {
-    const size_t model = nj_generator_model_bytes(
-        &engine->config, engine->options.kernels, engine->options.savings, engine->prefix_count,
-        engine->plan.S, engine->catalogue.trie.level_count);
+    const nj_generator_use use = nj_engine_use(engine);
+    const size_t model = nj_generator_model_bytes(&engine->config, engine->options.kernels,
+                                                  engine->options.savings, &use);
     size_t bytes;
     return nj_add_size(model, sizeof(nj_engine), &bytes) && // templates of prompts are in it
                    nj_add_size(bytes, nj_engine_masks_bytes(engine), &bytes) &&
-                   nj_add_size(bytes, engine->policy_bytes, &bytes)
+                   nj_add_size(bytes, engine->policy_bytes, &bytes) &&
+                   nj_add_size(bytes, nj_engine_prompt_bytes(engine), &bytes)
                ? bytes
                : SIZE_MAX;
 }
@@ -163,9 +219,11 @@ nj_status nj_engine_make_plan(nj_engine *engine, nj_error *err)
     plan_search(engine);
     engine->plan.B = batch_users;
     engine->plan.history_max = engine->history_max;
+    engine->plan.prefix_tokens = engine->prefix_count;
     engine->plan.W = engine->beam.W;
-    engine->plan.S = longest_sequence(
-        engine, (uint32_t)nj_min_size(engine->history_max, settings->history_items_max));
+    engine->plan.S = nj_engine_longest_prompt(
+        engine, (uint32_t)nj_min_size(engine->history_max, settings->history_items_max),
+        settings->candidates_max);
     engine->limits = limits_for(engine, batch_users, engine->plan.W, engine->plan.S);
     plan_wide_search(engine);
     engine->batch_bytes = batch_bytes(engine);

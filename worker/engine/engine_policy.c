@@ -198,8 +198,7 @@ static uint32_t count_found(const nj_engine *engine, const nj_beam_result *resul
     uint32_t found = 0;
     for (uint32_t i = 0; i < result->count && found < wanted; i++) {
         uint32_t count;
-        const uint32_t *rows =
-            nj_trie_leaf_items(&engine->catalogue.trie, result->leaves[i], &count);
+        const uint32_t *rows = nj_beam_result_rows(&engine->catalogue.trie, result, i, &count);
         for (uint32_t k = 0; k < count && found < wanted; k++) {
             found += !nj_excluded(exclusions, rows[k]);
         }
@@ -234,17 +233,16 @@ bool nj_engine_policy_list(nj_engine *engine, uint32_t user, const engine_mask *
 }
 
 void nj_engine_policy_cold_list(nj_engine *engine, const nj_request *request,
-                                const nj_exclusions *exclusions, list_slot *out)
+                                const engine_mask *mask, const nj_exclusions *exclusions,
+                                list_slot *out)
 {
     const nj_policy_user user = {.id = request->user, .exclusions = exclusions};
     const size_t mark = nj_arena_mark(&engine->batch_arena);
     nj_policy_list list;
     nj_policies_begin(engine->policies, &user, 1, &engine->batch_arena);
     nj_policies_list(engine->policies, 0, NULL, &list);
-    fill_list(engine, &engine->masks[request->mask], false, true,
-              engine->policy_sections.policy.fill_popular, &list);
+    fill_list(engine, mask, false, true, engine->policy_sections.policy.fill_popular, &list);
     nj_policies_finish(engine->policies, &list);
-    out->flags = 0;
     copy_list(&list, out);
     out->flags &= ~(uint32_t)NJ_ROW_POPULAR; // that is what the list of a cold user is
     nj_arena_rewind(&engine->batch_arena, mark);

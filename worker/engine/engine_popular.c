@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "common/base/checked.h"
+
 static int compare_popularity(const void *a, const void *b, void *counts)
 {
     uint32_t x = *(const uint32_t *)a;
@@ -32,13 +34,20 @@ static uint32_t list_counted_items(const nj_engine *engine, uint32_t *rows)
     return count;
 }
 
-// Keeps the first of the sorted rows that the mask lets through: as many as a list needs whatever its user excludes. The share of an
+size_t nj_engine_popular_max(const nj_engine *engine)
+{
+    const nj_settings *settings = &engine->settings;
+    const size_t most = (size_t)settings->top + settings->exclusions_max;
+    return settings->candidates_max > 0 ? engine->catalogue.trie.item_count : most;
+}
+
+// Keeps the first of the sorted rows that the mask lets through: as many as a list needs whatever its user excludes, or all where users
+// have candidates. The share of an
 // item is that among the items of the mask.
 static nj_status keep_most_popular(const nj_engine *engine, const uint32_t *rows, uint32_t count,
                                    engine_mask *mask)
 {
-    const uint32_t most = engine->settings.top + engine->settings.exclusions_max;
-    const uint32_t room = count < most ? count : most;
+    const uint32_t room = (uint32_t)nj_min_size(count, nj_engine_popular_max(engine));
     mask->popular_total = 0;
     mask->popular = malloc(((size_t)room + 1) * sizeof *mask->popular);
     mask->popular_scores = malloc(((size_t)room + 1) * sizeof *mask->popular_scores);
@@ -99,10 +108,9 @@ nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err)
     return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory for the popular list");
 }
 
-static void list_popular(const nj_engine *engine, uint32_t m, const nj_exclusions *exclusions,
-                         list_slot *list)
+static void list_popular(const nj_engine *engine, const engine_mask *mask,
+                         const nj_exclusions *exclusions, list_slot *list)
 {
-    const engine_mask *mask = &engine->masks[m];
     list->count = 0;
     for (uint32_t i = 0; i < mask->popular_count && list->count < engine->settings.top; i++) {
         if (!nj_excluded(exclusions, mask->popular[i])) {
@@ -111,18 +119,31 @@ static void list_popular(const nj_engine *engine, uint32_t m, const nj_exclusion
     }
 }
 
+// The list of a cold user. Answers in text have none.
+static void make_cold(nj_engine *engine, const nj_request *request, list_slot *list)
+{
+    const engine_mask mask = nj_engine_user_mask(engine, request);
+    nj_exclusions exclusions = nj_exclusions_from(request, false, engine->cold_exclude);
+    exclusions.eligible = mask.eligible;
+    if (engine->policies != NULL) {
+        nj_engine_policy_cold_list(engine, request, &mask, &exclusions, list);
+    } else {
+        list_popular(engine, &mask, &exclusions, list);
+    }
+}
+
 nj_list nj_engine_cold_list(nj_engine *engine, const nj_request *request)
 {
-    nj_exclusions exclusions = nj_exclusions_from(request, false, engine->cold_exclude);
+    const bool is_cold = nj_engine_is_cold(engine, request);
+    const size_t mark = nj_arena_mark(&engine->batch_arena);
     list_slot *list = &engine->cold;
-    list->flags = 0;
-    if (engine->policies != NULL) {
-        exclusions.eligible = engine->masks[request->mask].eligible;
-        nj_engine_policy_cold_list(engine, request, &exclusions, list);
-    } else {
-        list_popular(engine, request->mask, &exclusions, list);
+    list->flags = is_cold ? NJ_ROW_COLD : 0;
+    list->count = 0;
+    if (is_cold && engine->prompt.answer != NJ_SAYS_TEXT) {
+        make_cold(engine, request, list);
     }
-    return (nj_list){.flags = NJ_ROW_COLD | list->flags,
+    nj_arena_rewind(&engine->batch_arena, mark);
+    return (nj_list){.flags = list->flags,
                      .count = list->count,
                      .items = list->items,
                      .scores = list->scores,

@@ -1,6 +1,6 @@
 // engine_same.c - users with the same history get the same list, which is searched once.
 //
-// A user's list is decided by the encoder's tokens, the excluded items and the mask, under the settings and the bundle of this engine; with a
+// A user's list is decided by the tokens that he is asked by, the excluded items, his candidates and the mask, under the settings and the bundle of this engine; with a
 // policy by the rows of the history too, and by the user's id where he has draws of his own. Their digest is the key; equal keys are taken for equal inputs, as everywhere where digests are compared (32 bytes of BLAKE2b).
 //
 //   sets of WAYS places; a key has its set, and within it the oldest gives way
@@ -23,7 +23,7 @@ static size_t place_bytes(const nj_engine *engine)
 {
     return sizeof(nj_same_list) +
            (2 * engine->settings.top + engine->trace_max) * sizeof(uint32_t) +
-           engine->why_count * sizeof(nj_why);
+           engine->why_count * sizeof(nj_why) + engine->text_max;
 }
 
 size_t nj_same_bytes(nj_engine *engine)
@@ -44,7 +44,8 @@ size_t nj_same_bytes(nj_engine *engine)
     return nj_arena_cost(places * sizeof(nj_same_list)) + nj_arena_cost(sets) +
            2 * nj_arena_cost(places * engine->settings.top * sizeof(uint32_t)) +
            nj_arena_cost(places * engine->trace_max * sizeof(uint32_t)) +
-           nj_arena_cost(places * engine->why_count * sizeof(nj_why));
+           nj_arena_cost(places * engine->why_count * sizeof(nj_why)) +
+           nj_arena_cost(places * engine->text_max);
 }
 
 void nj_same_open(nj_engine *engine)
@@ -62,7 +63,9 @@ void nj_same_open(nj_engine *engine)
     uint32_t *trace = nj_arena_take(&same->arena, places * engine->trace_max * sizeof *trace);
     const size_t why_count = engine->why_count;
     nj_why *why = nj_arena_take(&same->arena, places * why_count * sizeof *why);
+    char *text = nj_arena_take(&same->arena, places * engine->text_max);
     for (size_t i = 0; i < places; i++) {
+        same->lists[i].list.text = engine->text_max > 0 ? text + i * engine->text_max : NULL;
         same->lists[i].list.why = why_count > 0 ? why + i * why_count : NULL;
         same->lists[i].list.trace = trace + i * engine->trace_max;
         same->lists[i].list.items = items + i * top;
@@ -82,22 +85,33 @@ void nj_engine_forget(nj_engine *engine)
     }
 }
 
-nj_digest nj_same_key(const uint32_t *tokens, uint32_t token_count, const nj_exclusions *exclusions,
-                      const nj_digest *mask, const nj_policy_user *policy_user, bool has_draws)
+nj_digest nj_same_key(const same_inputs *inputs)
 {
+    const nj_exclusions *exclusions = inputs->exclusions;
+    const engine_mask *user_mask = inputs->user_mask;
+    const nj_policy_user *policy_user = inputs->policy_user;
+    const size_t tokens_bytes = inputs->token_count * sizeof(uint32_t);
     nj_digester digester;
     nj_digester_init(&digester);
-    nj_digester_update_sized(&digester, tokens, token_count * sizeof *tokens);
+    nj_digester_update_sized(&digester, inputs->tokens, tokens_bytes);
     nj_digester_update_sized(&digester, exclusions->rows, exclusions->count * sizeof(uint32_t));
+    if (inputs->words != NULL) {
+        nj_digester_update_sized(&digester, inputs->words, tokens_bytes);
+    }
+    if (user_mask->candidates != NULL) {
+        nj_digester_update_sized(&digester, "candidates", strlen("candidates"));
+        nj_digester_update_sized(&digester, user_mask->candidates,
+                                 user_mask->candidate_count * sizeof(uint32_t));
+    }
     if (policy_user != NULL) {
         nj_digester_update_sized(&digester, policy_user->history,
                                  policy_user->history_count * sizeof(uint32_t));
     }
-    if (has_draws) {
+    if (inputs->has_draws) {
         nj_digester_update_sized(&digester, policy_user->id.bytes, policy_user->id.size);
     }
-    if (mask != NULL) {
-        nj_digester_update(&digester, mask->bytes, sizeof mask->bytes);
+    if (inputs->mask != NULL) {
+        nj_digester_update(&digester, inputs->mask->bytes, sizeof inputs->mask->bytes);
     }
     return nj_digester_final(&digester);
 }
@@ -134,6 +148,10 @@ void nj_same_keep(nj_same *same, const nj_digest *key, const list_slot *list)
     place->list.count = list->count;
     memcpy(place->list.items, list->items, list->count * sizeof *list->items);
     memcpy(place->list.scores, list->scores, list->count * sizeof *list->scores);
+    place->list.text_bytes = list->text_bytes;
+    if (list->text_bytes > 0) {
+        memcpy(place->list.text, list->text, list->text_bytes);
+    }
     if (list->why != NULL) {
         memcpy(place->list.why, list->why, list->count * sizeof *list->why);
     }

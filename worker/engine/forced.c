@@ -15,7 +15,8 @@ struct nj_forced {
 
 static nj_status allocate(nj_forced *f, const nj_tensor_set *weights, nj_error *err)
 {
-    const nj_generator_prefix none = {0};
+    const nj_generator_use use = {.sequence_max = f->limits.sequence_max,
+                                  .steps_max = f->limits.steps_max};
     size_t logits = 0;
     size_t bytes = 0;
     if (!nj_mul_size((size_t)f->config.V * NJ_FORCED_BATCH, sizeof(float), &logits) ||
@@ -25,8 +26,8 @@ static nj_status allocate(nj_forced *f, const nj_tensor_set *weights, nj_error *
     }
     nj_status status = nj_arena_init(&f->arena, bytes, err);
     if (status == NJ_OK) {
-        status = nj_generator_open(&f->config, weights, f->kernels, NJ_SAVINGS_ALL, &none,
-                                   f->limits.sequence_max, f->limits.steps_max, &f->model, err);
+        status = nj_generator_open(&f->config, weights, f->kernels, NJ_SAVINGS_ALL, &use, &f->model,
+                                   err);
     }
     return status;
 }
@@ -34,7 +35,7 @@ static nj_status allocate(nj_forced *f, const nj_tensor_set *weights, nj_error *
 nj_status nj_forced_open(const nj_generator_config *config, const nj_tensor_set *weights,
                          uint32_t S, uint32_t L, nj_forced **out, nj_error *err)
 {
-    assert(S >= 1 && L >= 1 && L <= NJ_GENERATOR_STEPS_MAX);
+    assert(S >= 1 && L >= 1 && L <= NJ_LEVELS_MAX);
     uint32_t tokens_max = 0;
     nj_forced *f = calloc(1, sizeof *f);
     if (f == NULL || __builtin_mul_overflow(S, (uint32_t)NJ_FORCED_BATCH, &tokens_max)) {
@@ -83,8 +84,9 @@ void nj_forced_score(nj_forced *forced, const uint32_t *tokens, const uint32_t *
     assert(B >= 1 && B <= NJ_FORCED_BATCH);
     nj_arena_rewind(&forced->arena, 0);
     float *logits = nj_arena_take(&forced->arena, V * NJ_FORCED_BATCH * sizeof *logits);
+    const nj_prompts prompts = {.tokens = tokens, .offset = offset, .B = B};
     const nj_beam_model model =
-        nj_generator_begin(forced->model, &forced->limits, tokens, offset, B, &forced->arena);
+        nj_generator_begin(forced->model, &forced->limits, &prompts, &forced->arena);
     for (uint32_t t = 0; t < L; t++) {
         for (uint32_t b = 0; b < B; b++) {
             row[b] = b;

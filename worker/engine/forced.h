@@ -21,7 +21,7 @@ typedef struct nj_forced nj_forced;
 ///
 ///   weights  a "weights" section; borrowed until nj_forced_close
 ///   S        the longest sequence of a user, in tokens; 1 or more
-///   L        tokens of an item, 1..NJ_GENERATOR_STEPS_MAX
+///   L        tokens of an item, 1..NJ_LEVELS_MAX
 ///
 /// Errors  those of nj_generator_open; NJ_NO_MEMORY
 NJ_CHECKED nj_status nj_forced_open(const nj_generator_config *config, const nj_tensor_set *weights,

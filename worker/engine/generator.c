@@ -86,17 +86,29 @@ uint32_t nj_generator_prefix_count(const nj_generator_config *config, uint32_t b
     return config->kind == NJ_GENERATOR_LM ? before : 0;
 }
 
+nj_status nj_generator_weights_read(const nj_tensor_set *weights, nj_generator_config *config,
+                                    nj_error *err)
+{
+    return config->kind == NJ_GENERATOR_LM ? nj_lm_projector_read(weights, &config->lm, err)
+                                           : NJ_OK;
+}
+
+uint32_t nj_generator_word_count(const nj_generator_config *config, const nj_tensor_set *weights)
+{
+    return config->kind == NJ_GENERATOR_T5 ? nj_t5_word_count(weights) : 0;
+}
+
 // ---- opening ----
 
-static uint32_t count_positions(uint32_t prefix_count, uint32_t sequence_max, uint32_t L)
+static uint32_t count_positions(const nj_generator_use *use)
 {
-    return (uint32_t)nj_min_size((size_t)prefix_count + sequence_max + L - 1, UINT32_MAX);
+    const size_t tokens = (size_t)use->prefix_count + use->sequence_max + use->steps_max;
+    return (uint32_t)nj_min_size(tokens - 1, UINT32_MAX);
 }
 
 nj_status nj_generator_open(const nj_generator_config *config, const nj_tensor_set *weights,
                             const nj_kernels *kernels, nj_savings savings,
-                            const nj_generator_prefix *prefix, uint32_t sequence_max, uint32_t L,
-                            nj_generator **out, nj_error *err)
+                            const nj_generator_use *use, nj_generator **out, nj_error *err)
 {
     nj_generator *generator = calloc(1, sizeof *generator);
     if (generator == NULL) {
@@ -106,8 +118,8 @@ nj_status nj_generator_open(const nj_generator_config *config, const nj_tensor_s
     const nj_status status =
         config->kind == NJ_GENERATOR_T5
             ? nj_t5_open(&config->t5, weights, kernels, savings, &generator->t5, err)
-            : nj_lm_open(&config->lm, weights, kernels, prefix->tokens, prefix->count,
-                         count_positions(prefix->count, sequence_max, L), &generator->lm, err);
+            : nj_lm_open(&config->lm, weights, kernels, use->prefix, use->prefix_count,
+                         count_positions(use), use->vectors, &generator->lm, err);
     if (status != NJ_OK) {
         nj_generator_close(&generator);
         return status;
@@ -127,13 +139,12 @@ void nj_generator_close(nj_generator **generator)
 }
 
 size_t nj_generator_model_bytes(const nj_generator_config *config, const nj_kernels *kernels,
-                                nj_savings savings, uint32_t prefix_count, uint32_t sequence_max,
-                                uint32_t L)
+                                nj_savings savings, const nj_generator_use *use)
 {
-    const size_t model = config->kind == NJ_GENERATOR_T5
-                             ? nj_t5_model_bytes(&config->t5, kernels, savings)
-                             : nj_lm_model_bytes(&config->lm, kernels, prefix_count,
-                                                 count_positions(prefix_count, sequence_max, L));
+    const size_t model =
+        config->kind == NJ_GENERATOR_T5
+            ? nj_t5_model_bytes(&config->t5, kernels, savings)
+            : nj_lm_model_bytes(&config->lm, kernels, use->prefix_count, count_positions(use));
     size_t bytes;
     return nj_add_size(model, sizeof(nj_generator), &bytes) ? bytes : SIZE_MAX;
 }
@@ -170,16 +181,17 @@ static void compute_lm_logits(void *context, uint32_t step, uint32_t first, uint
 }
 
 nj_beam_model nj_generator_begin(nj_generator *generator, const nj_model_limits *limits,
-                                 const uint32_t *tokens, const uint32_t *offset, uint32_t B,
-                                 nj_arena *arena)
+                                 const nj_prompts *prompts, nj_arena *arena)
 {
     const uint32_t V = generator->config.V;
     if (generator->lm != NULL) {
-        nj_lm_begin_batch(generator->lm, limits, tokens, offset, B, arena);
+        nj_lm_begin_batch(generator->lm, limits, prompts->tokens, prompts->offset, prompts->B,
+                          arena);
         return (nj_beam_model){generator->lm, V, limits->chunk_rows_max, begin_lm_step,
                                compute_lm_logits};
     }
-    nj_t5_begin_batch(generator->t5, limits, tokens, NULL, offset, B, arena);
+    nj_t5_begin_batch(generator->t5, limits, prompts->tokens, prompts->words, prompts->offset,
+                      prompts->B, arena);
     return (nj_beam_model){generator->t5, V, limits->chunk_rows_max, begin_t5_step,
                            compute_t5_logits};
 }

@@ -24,4 +24,10 @@ static inline size_t nj_claim_row(size_t n)
     return n % 1024 == 0 ? n + 16 : n;
 }
 
+/// Room for any row of at most n floats: the padded row of fewer may be the longer one.
+static inline size_t nj_claim_row_max(size_t n)
+{
+    return n + 16;
+}
+
 #endif

@@ -32,7 +32,7 @@ static void add_leaves(nj_policies *policies, const nj_beam_result *result)
     nj_candidates *pool = &work->pool;
     for (uint32_t i = 0; i < result->count && pool->count < policies->pool_max; i++) {
         uint32_t count;
-        const uint32_t *rows = nj_trie_leaf_items(work->listable.trie, result->leaves[i], &count);
+        const uint32_t *rows = nj_beam_result_rows(work->listable.trie, result, i, &count);
         for (uint32_t k = 0; k < count && pool->count < policies->pool_max; k++) {
             if (nj_listable_has(&work->listable, rows[k])) {
                 pool->items[pool->count++] = from_leaf(policies, result, i, rows[k]);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the small tokenizers of this folder and the ids that HuggingFace tokenizers and sentencepiece give for texts.jsonl.
+"""Makes the small tokenizers of this folder, the ids that HuggingFace tokenizers and sentencepiece give for texts.jsonl (NAME.ids),
+and what they read back from these and from random ids (NAME.said).
 
     make.py OUT [--corpus FILE] [--vocabulary N]     needs tokenizers 0.23.3, sentencepiece 0.2.3 and protobuf from PyPI
 
@@ -8,11 +9,12 @@ tests/parity/tokenizer_parity.py makes larger ones with it, from a corpus of its
 import argparse
 import json
 import os
+import random
 import tempfile
 
 import sentencepiece
 import sentencepiece.sentencepiece_model_pb2 as sentencepiece_model
-from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 SPACES = r"\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -34,6 +36,7 @@ def byte_level(lines, out, name, vocabulary, pattern=None, nfc=False, prefix=Fal
     tokenizer.add_special_tokens([AddedToken("<|im_start|>", special=True)])
     tokenizer.add_tokens([AddedToken("[X]", lstrip=True), AddedToken("naïve", rstrip=True, normalized=True),
                           AddedToken("e\u0301t", normalized=True)])
+    tokenizer.decoder = decoders.ByteLevel()
     marks = [(token, tokenizer.token_to_id(token)) for token in ("<|begin|>", "<|end|>")]
     tokenizer.post_processor = processors.Sequence([
         processors.ByteLevel(trim_offsets=False),
@@ -66,6 +69,7 @@ def unigram(model, out, name, is_old):
         tokenizer.normalizer = normalizers.Sequence(
             [charsmap, normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "▁")])
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
     tokenizer.add_special_tokens(["</s>", "<unk>"])
     tokenizer.post_processor = processors.TemplateProcessing(
         single="$A </s>", special_tokens=[("</s>", tokenizer.token_to_id("</s>"))])
@@ -89,6 +93,8 @@ def llama2(model, out, name, is_old):
         tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     else:
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
+                                           decoders.Strip(" ", 1, 0)])
     tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in ("<s>", "</s>", "<unk>")])
     tokenizer.add_tokens([AddedToken("[X]", normalized=True)])
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
@@ -122,6 +128,24 @@ def ids_of(path, texts):
     return [processor.encode(text) for text in texts]
 
 
+def texts_of(path, lists):
+    """What ids say, special tokens aside."""
+    if path.endswith(".json"):
+        return Tokenizer.from_file(path).decode_batch(lists, skip_special_tokens=True)
+    processor = sentencepiece.SentencePieceProcessor(model_file=path)
+    spoken = [[i for i in ids if not processor.is_control(i) and not processor.is_unknown(i)] for ids in lists]
+    return [processor.decode(ids) for ids in spoken]
+
+
+def random_ids(path, count, seed):
+    size = (Tokenizer.from_file(path).get_vocab_size() if path.endswith(".json")
+            else sentencepiece.SentencePieceProcessor(model_file=path).get_piece_size())
+    dice = random.Random(seed)
+    # a third from the first tokens: bytes and special ones stand there
+    return [[dice.randrange(size if dice.random() < 0.7 else min(size, 270)) for _ in range(dice.randrange(1, 12))]
+            for _ in range(count)]
+
+
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     parser = argparse.ArgumentParser()
@@ -138,9 +162,17 @@ def main():
         return
     for name in sorted(os.listdir(arguments.out)):
         if name.endswith((".json", ".model")):
-            with open(f"{arguments.out}/{name}.ids", "w") as out:
-                for row, ids in zip(rows, ids_of(f"{arguments.out}/{name}", texts)):
+            path = f"{arguments.out}/{name}"
+            lists = ids_of(path, texts)
+            with open(f"{path}.ids", "w") as out:
+                for row, ids in zip(rows, lists):
                     out.write(json.dumps({"item": row["item_id"], "ids": ids}) + "\n")
+            lists += random_ids(path, 40, 1)
+            with open(f"{path}.said", "w") as out:
+                for ids, text in zip(lists, texts_of(path, lists)):
+                    if "\0" in text:  # which our reader of JSON refuses
+                        continue
+                    out.write(json.dumps({"ids": ids, "text": text}) + "\n")
 
 
 if __name__ == "__main__":

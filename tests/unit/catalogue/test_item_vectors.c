@@ -134,6 +134,48 @@ static void rows_find_their_items_by_id_and_others_have_no_vector(void **state)
     close_shelf(&s);
 }
 
+// Opened as a bundle has it, with `bytes` written over its own at `at`.
+static nj_status open_changed(const shelf *s, size_t at, const void *bytes, size_t size,
+                              nj_item_vectors *out, float *out_first, nj_error *err)
+{
+    void *copy = NULL;
+    assert_int_equal(posix_memalign(&copy, 64, s->section.size), 0);
+    memcpy(copy, s->section.bytes, s->section.size);
+    memcpy((char *)copy + at, bytes, size);
+    const nj_status status = nj_collaborative_open(copy, s->section.size, ROWS, out, err);
+    if (status == NJ_OK) {
+        memcpy(out_first, out->f32, ROWS * WIDTH * sizeof *out_first);
+    }
+    free(copy);
+    return status;
+}
+
+static void collaborative_rows_keep_their_bits_and_cold_items_are_zeros(void **state)
+{
+    shelf s;
+    nj_error err = {0};
+    nj_item_vectors v;
+    float rows[ROWS * WIDTH];
+    const float infinite = INFINITY;
+    const uint32_t form = NJ_VECTORS_F32;
+    open_shelf(state, &s);
+    assert_ok(nj_item_vectors_write(&s.npy, &s.items, &s.ids, NJ_VECTORS_GIVEN, &s.section, &err),
+              &err);
+    assert_ok(open_changed(&s, 0, "N", 1, &v, rows, &err), &err);
+    static const float NONE[WIDTH] = {0};
+    static const size_t FROM[ROWS] = {3, 0, 2, 1}; // of "a", "b" (nothing), "c", "d"
+    for (size_t row = 0; row < ROWS; row++) {
+        const float *expected = row == 1 ? NONE : FILE_ROWS + FROM[row] * WIDTH;
+        assert_memory_equal(rows + row * WIDTH, expected, WIDTH * sizeof(float));
+    }
+    assert_int_equal(v.zero_count, 2);
+    assert_refused(open_changed(&s, 64, &infinite, 4, &v, rows, &err), NJ_INPUT, &err,
+                   "collaborative: row 0 has length inf, must be finite");
+    assert_refused(open_changed(&s, 20, &form, 4, &v, rows, &err), NJ_INPUT, &err,
+                   "collaborative: 3 wide in form 0");
+    close_shelf(&s);
+}
+
 static void files_that_do_not_fit_are_refused(void **state)
 {
     shelf s;
@@ -213,7 +255,9 @@ static void hostile_sections_are_refused_by_their_rule(void **state)
     assert_change_refused(state, NJ_VECTORS_F32, 16, &wide, 4, "2147483648 wide in form 0");
     assert_change_refused(state, NJ_VECTORS_F32, 16, &zero, 4, "0 wide in form 0");
     assert_change_refused(state, NJ_VECTORS_F32, 16, &nine, 4, "4 rows of 9 need 208");
+    const uint32_t given = NJ_VECTORS_GIVEN;
     assert_change_refused(state, NJ_VECTORS_F32, 20, &nine, 4, "3 wide in form 9");
+    assert_change_refused(state, NJ_VECTORS_F32, 20, &given, 4, "3 wide in form 2");
     assert_change_refused(state, NJ_VECTORS_F32, 40, "x", 1, "3 wide in form 0");
     assert_change_refused(state, NJ_VECTORS_F32, 64, &nan, 4, "row 0 has length nan");
     assert_change_refused(state, NJ_VECTORS_F32, 64 + 12, &two, 4, "row 1 has length 2");
@@ -244,6 +288,7 @@ int main(void)
         IN_SANDBOX(rows_come_back_at_length_one),
         IN_SANDBOX(rows_come_back_in_half_precision),
         IN_SANDBOX(rows_find_their_items_by_id_and_others_have_no_vector),
+        IN_SANDBOX(collaborative_rows_keep_their_bits_and_cold_items_are_zeros),
         IN_SANDBOX(files_that_do_not_fit_are_refused),
         IN_SANDBOX(hostile_sections_are_refused_by_their_rule),
         IN_SANDBOX(cut_sections_are_refused),

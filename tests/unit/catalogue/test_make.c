@@ -217,6 +217,70 @@ static void the_beauty_index_made_by_others_has_24_items_that_share_a_sid(void *
     nj_catalogue_free(&catalogue);
 }
 
+static void make_of_rows(uint32_t N, nj_catalogue **out)
+{
+    nj_error err = {0};
+    nj_idlist_builder ids;
+    nj_idlist_builder_init(&ids);
+    for (uint32_t row = 0; row < N; row++) {
+        char id[24];
+        const int size = snprintf(id, sizeof id, "item-%u", row);
+        assert_int_equal(nj_idlist_builder_add(&ids, (nj_slice){id, (size_t)size}), NJ_OK);
+    }
+    assert_ok(nj_catalogue_from_rows(&ids, "items.tsv", out, &err), &err);
+    nj_idlist_builder_fini(&ids);
+}
+
+static void assert_rows_are_sids(uint32_t N, uint32_t L, uint32_t first_codes)
+{
+    nj_catalogue *catalogue = NULL;
+    make_of_rows(N, &catalogue);
+    const nj_sids *sids = &catalogue->sids;
+    assert_int_equal(sids->level_count, L);
+    assert_int_equal(sids->codes_per_level[0], first_codes);
+    for (uint32_t row = 0; row < N; row++) {
+        uint32_t number = 0;
+        for (uint32_t l = 0; l < L; l++) {
+            number = number * NJ_CODES_MAX + sids->codes[row * L + l];
+        }
+        assert_int_equal(number, row);
+    }
+    nj_catalogue_free(&catalogue);
+}
+
+static void rows_are_semantic_ids_where_there_are_no_others(void **state)
+{
+    (void)state;
+    nj_catalogue *catalogue = NULL;
+    assert_rows_are_sids(1, 1, 2);
+    assert_rows_are_sids(3, 1, 3);
+    assert_rows_are_sids(NJ_CODES_MAX, 1, NJ_CODES_MAX);
+    assert_rows_are_sids(NJ_CODES_MAX + 1, 2, 2);
+    assert_rows_are_sids(3 * NJ_CODES_MAX, 2, 3);
+    make_of_rows(3, &catalogue);
+    assert_id(catalogue, 2, "item-2");
+    nj_catalogue_free(&catalogue);
+}
+
+static void ids_of_rows_are_there_and_differ(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    nj_idlist_builder ids;
+    nj_catalogue *catalogue = NULL;
+    nj_idlist_builder_init(&ids);
+    assert_refused(nj_catalogue_from_rows(&ids, "items.tsv", &catalogue, &err), NJ_INPUT, &err,
+                   "items.tsv: 0 items");
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(nj_idlist_builder_add(&ids, nj_slice_from(i == 1 ? "b" : "a")), NJ_OK);
+    }
+    assert_refused(nj_catalogue_from_rows(&ids, "items.tsv", &catalogue, &err), NJ_INPUT, &err,
+                   "items.tsv");
+    assert_non_null(strstr(err.text, "3"));
+    assert_null(catalogue);
+    nj_idlist_builder_fini(&ids);
+}
+
 #define IN_SANDBOX(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
 
 int main(void)
@@ -233,6 +297,8 @@ int main(void)
         IN_SANDBOX(an_index_gives_all_levels_its_highest_code_and_one),
         IN_SANDBOX(an_index_of_zeros_still_has_levels_of_two_codes),
         IN_SANDBOX(an_index_whose_codes_exceed_what_is_stated_is_refused),
+        cmocka_unit_test(rows_are_semantic_ids_where_there_are_no_others),
+        cmocka_unit_test(ids_of_rows_are_there_and_differ),
         cmocka_unit_test(the_beauty_index_made_by_others_has_24_items_that_share_a_sid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

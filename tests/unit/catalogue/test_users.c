@@ -261,7 +261,7 @@ static void a_user_has_the_mask_of_his_group_and_without_one_the_base_mask(void 
     (void)state;
     static const nj_mask MASKS[] = {{.name = ""}, {.name = "7"}, {.name = "de"}};
     const nj_masks masks = {.count = 3, .masks = MASKS};
-    const nj_user_masks said = {.masks = &masks};
+    const nj_user_rules said = {.masks = &masks, .needs = NJ_PROMPT_NEEDS_HISTORY};
     static const char TEXT[] = "{\"user\": \"a\", \"items\": [], \"group\": \"de\"}\n"
                                "{\"user\": \"b\", \"items\": [], \"group\": null}\n"
                                "{\"user\": \"c\", \"items\": [], \"group\": 7}\n"
@@ -311,9 +311,9 @@ cold_users_fail_only_where_that_is_asked_for_and_are_skipped_only_where_that_is(
         nj_request warm = nj_user_table_at(&table, 0);
         nj_request unknown = nj_user_table_at(&table, 1);
         nj_request empty = nj_user_table_at(&table, 2);
-        assert_false(nj_user_is_skipped(&warm, &settings));
-        assert_int_equal(nj_user_is_skipped(&unknown, &settings), cold == NJ_COLD_SKIP);
-        assert_int_equal(nj_user_is_skipped(&empty, &settings), cold == NJ_COLD_SKIP);
+        assert_false(nj_user_is_skipped(&table, &warm, &settings));
+        assert_int_equal(nj_user_is_skipped(&table, &unknown, &settings), cold == NJ_COLD_SKIP);
+        assert_int_equal(nj_user_is_skipped(&table, &empty, &settings), cold == NJ_COLD_SKIP);
         if (cold != NJ_COLD_FAIL) {
             assert_ok(nj_user_table_apply(&table, &settings, &err), &err);
         }

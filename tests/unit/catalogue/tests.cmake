@@ -12,6 +12,8 @@ nj_test(unit/catalogue/test_assign.c LIBS nj_catalogue_assign LABEL unit)
 nj_test(unit/catalogue/test_held_out.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_split.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_users.c LIBS nj_catalogue LABEL unit)
+nj_test(unit/catalogue/test_users_asked.c LIBS nj_catalogue LABEL unit)
+nj_test(unit/catalogue/test_prompt_head.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_view.c LIBS nj_catalogue LABEL unit)
 nj_test(unit/catalogue/test_job.c LIBS nj_engine LABEL unit) # the engine makes the bundle
 nj_test(unit/catalogue/test_transport.c LIBS nj_catalogue LABEL unit)

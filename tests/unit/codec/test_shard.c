@@ -90,11 +90,102 @@ static void masks_and_excluded_items_survive_where_there_are_any(void **state)
     nj_buffer_fini(&buffer);
 }
 
-// Every request that decides another list has another digest; those that decide the same one have the same.
-static void digests_tell_histories_masks_and_exclusions_apart(void **state)
+static void assert_same_asked(const nj_request *found, const nj_request *wanted)
+{
+    assert_int_equal(found->candidates != NULL, wanted->candidates != NULL);
+    assert_int_equal(found->candidate_count, wanted->candidate_count);
+    for (uint32_t k = 0; k < found->candidate_count; k++) {
+        assert_int_equal(found->candidates[k], wanted->candidates[k]);
+    }
+    assert_int_equal(found->text.bytes != NULL, wanted->text.bytes != NULL);
+    assert_true(nj_slice_equal(found->text, wanted->text));
+}
+
+static void candidates_and_texts_survive_and_none_is_not_no_list(void **state)
 {
     (void)state;
-    static const char *const IDS[] = {"a", "b", "m", "x", "ab"};
+    const nj_request requests[] = {
+        {.user = nj_slice_from("a"), .candidates = ITEMS, .candidate_count = 3},
+        {.user = nj_slice_from("b"), .candidates = ITEMS},
+        {.user = nj_slice_from("c"), .text = nj_slice_from("what do you think of caf\xc3\xa9s?\n")},
+        {.user = nj_slice_from("d"), .items = ITEMS, .item_count = 1, .text = nj_slice_from("")},
+        {.user = nj_slice_from("e"),
+         .items = ITEMS + 1,
+         .item_count = 2,
+         .unknown_count = 4,
+         .mask = 1,
+         .exclude = ITEMS,
+         .exclude_count = 1,
+         .candidates = ITEMS + 1,
+         .candidate_count = 1,
+         .text = nj_slice_from("x")},
+        {.user = nj_slice_from("f"), .mask = 1}};
+    enum { COUNT = sizeof requests / sizeof requests[0] };
+    nj_error err = {0};
+    nj_buffer buffer;
+    nj_users users;
+    nj_buffer_init(&buffer, 4096);
+    assert_int_equal(nj_users_pack(requests, COUNT, &buffer), NJ_OK);
+    assert_ok(nj_users_unpack(nj_buffer_slice(&buffer), 10, 2, &users, &err), &err);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_same_asked(&users.requests[i], &requests[i]);
+        assert_int_equal(users.requests[i].item_count, requests[i].item_count);
+        assert_int_equal(users.requests[i].exclude_count, requests[i].exclude_count);
+    }
+    nj_users_fini(&users);
+    assert_refused(nj_users_unpack(nj_buffer_slice(&buffer), 9, 2, &users, &err), NJ_PROTOCOL, &err,
+                   "\"a\" names item row 9, the catalogue has 9");
+    for (size_t size = 0; size < buffer.size; size++) {
+        assert_int_equal(
+            nj_users_unpack((nj_slice){(char *)buffer.bytes, size}, 10, 2, &users, &err),
+            NJ_PROTOCOL);
+    }
+    nj_buffer_fini(&buffer);
+}
+
+static void candidates_and_texts_beyond_their_limits_are_refused(void **state)
+{
+    (void)state;
+    static const uint32_t rows[NJ_REQUEST_CANDIDATES_MAX + 1];
+    static char text[NJ_REQUEST_TEXT_BYTES_MAX + 1];
+    const struct {
+        nj_request request;
+        const char *says; // NULL: accepted
+    } CASES[] = {
+        {{.candidates = rows, .candidate_count = NJ_REQUEST_CANDIDATES_MAX}, NULL},
+        {{.candidates = rows, .candidate_count = NJ_REQUEST_CANDIDATES_MAX + 1},
+         "field 6 (candidates) is not bytes within their limit"},
+        {{.text = {text, NJ_REQUEST_TEXT_BYTES_MAX}}, NULL},
+        {{.text = {text, NJ_REQUEST_TEXT_BYTES_MAX + 1}},
+         "field 7 (text) is not UTF-8 text within its limit"},
+        {{.text = {"\xc3", 1}}, "field 7 (text) is not UTF-8 text within its limit"},
+    };
+    memset(text, 't', sizeof text);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        nj_request request = CASES[i].request;
+        nj_error err = {0};
+        nj_buffer buffer;
+        nj_users users;
+        request.user = nj_slice_from("u");
+        nj_buffer_init(&buffer, NJ_SHARD_BYTES_MAX);
+        assert_int_equal(nj_users_pack(&request, 1, &buffer), NJ_OK);
+        nj_status status = nj_users_unpack(nj_buffer_slice(&buffer), 10, 1, &users, &err);
+        if (CASES[i].says == NULL) {
+            assert_ok(status, &err);
+            assert_same_asked(&users.requests[0], &request);
+            nj_users_fini(&users);
+        } else {
+            assert_refused(status, NJ_PROTOCOL, &err, CASES[i].says);
+        }
+        nj_buffer_fini(&buffer);
+    }
+}
+
+// Every request that decides another list has another digest; those that decide the same one have the same.
+static void digests_tell_requests_apart(void **state)
+{
+    (void)state;
+    static const char *const IDS[] = {"a", "b", "m", "x", "ab", "c", "t"};
     static const uint32_t AB[] = {0, 1};
     static const uint32_t BA[] = {1, 0};
     const nj_digest mask = {{1}};
@@ -115,6 +206,15 @@ static void digests_tell_histories_masks_and_exclusions_apart(void **state)
         {{.exclude = AB, .exclude_count = 2}, &mask},
         {{.item_count = 0}, NULL},
         {{.item_count = 0}, &mask},
+        {{.candidates = AB}, NULL},
+        {{.candidates = AB, .candidate_count = 2}, NULL},
+        {{.candidates = BA, .candidate_count = 2}, NULL},
+        {{.items = AB, .item_count = 1, .candidates = BA, .candidate_count = 1}, NULL},
+        {{.candidates = AB, .candidate_count = 1, .text = {"b", 1}}, NULL},
+        {{.text = {"", 0}}, NULL},
+        {{.text = {"a", 1}}, NULL},
+        {{.items = AB, .item_count = 1, .text = {"b", 1}}, NULL},
+        {{.exclude = AB, .exclude_count = 2, .text = {"a", 1}}, &mask},
     };
     enum { COUNT = sizeof CASES / sizeof CASES[0] };
     nj_error err = {0};
@@ -124,7 +224,7 @@ static void digests_tell_histories_masks_and_exclusions_apart(void **state)
     nj_history_digest digests[COUNT];
     nj_idlist_builder_init(&builder);
     nj_buffer_init(&block, 4096);
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 7; i++) {
         assert_int_equal(nj_idlist_builder_add(&builder, nj_slice_from(IDS[i])), NJ_OK);
     }
     assert_int_equal(nj_idlist_builder_write(&builder, &block), NJ_OK);
@@ -205,7 +305,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(users_survive_the_wire),
         cmocka_unit_test(masks_and_excluded_items_survive_where_there_are_any),
-        cmocka_unit_test(digests_tell_histories_masks_and_exclusions_apart),
+        cmocka_unit_test(candidates_and_texts_survive_and_none_is_not_no_list),
+        cmocka_unit_test(candidates_and_texts_beyond_their_limits_are_refused),
+        cmocka_unit_test(digests_tell_requests_apart),
         cmocka_unit_test(rows_beyond_the_catalogue_and_damaged_bytes_are_refused),
         cmocka_unit_test(rows_are_found_one_by_one_or_not_at_all),
     };

@@ -20,7 +20,7 @@ static const nj_why WHY[] = {
 
 static void pack_example(nj_buffer *out, const uint32_t *trace, size_t trace_count)
 {
-    const nj_row_more more = {trace, trace_count, WHY};
+    const nj_row_more more = {.trace = trace, .trace_count = trace_count, .why = WHY};
     nj_buffer_init(out, 4096);
     assert_int_equal(nj_row_pack_more(out, NJ_ROW_COLD_ITEMS, ITEMS, SCORES, 2, &HISTORY, &more),
                      NJ_OK);
@@ -189,7 +189,7 @@ static void the_longest_row_fits_its_bound(void **state)
     }
     nj_buffer packed;
     nj_buffer_init(&packed, NJ_ROW_BYTES_MAX);
-    const nj_row_more more = {trace, NJ_ROW_TRACE_MAX, why};
+    const nj_row_more more = {.trace = trace, .trace_count = NJ_ROW_TRACE_MAX, .why = why};
     assert_int_equal(
         nj_row_pack_more(&packed, UINT32_MAX, items, scores, NJ_ROW_ITEMS_MAX, &HISTORY, &more),
         NJ_OK);

@@ -71,6 +71,20 @@ static void both_forms_of_rotary_positions_are_read(void **state)
     assert_true(config.rope.theta == 7.0);
 }
 
+static void each_family_has_its_own_biases(void **state)
+{
+    (void)state;
+    nj_lm_config config = accept("{\"attention_bias\": true, \"partial_rotary_factor\": 1.0}");
+    assert_true(config.qkv_bias && config.output_bias);
+    assert_false(config.dense_bias || config.head_norms);
+    config = accept("{\"mlp_bias\": true, \"quantization_config\": null}");
+    assert_true(config.dense_bias && !config.qkv_bias);
+    config = accept("{\"model_type\": \"qwen2\", \"mlp_bias\": true}");
+    assert_true(config.qkv_bias && !config.output_bias && !config.dense_bias);
+    config = accept("{\"model_type\": \"qwen3\"}");
+    assert_true(config.head_norms && !config.qkv_bias);
+}
+
 static void a_window_that_is_switched_off_does_not_matter(void **state)
 {
     (void)state;
@@ -114,6 +128,11 @@ static void what_is_not_known_is_refused_by_name(void **state)
         {"{\"use_sliding_window\": true, \"max_position_embeddings\": 9000}",
          "\"sliding_window\" is 4096"},
         {"{\"sliding_window\": 100}", "\"sliding_window\" is 100"},
+        {"{\"partial_rotary_factor\": 0.5}", "\"partial_rotary_factor\" is 0.5, must be 1"},
+        {"{\"rope_parameters\": {\"rope_type\": \"default\", \"partial_rotary_factor\": 0.25}}",
+         "\"partial_rotary_factor\" is 0.25, must be 1"},
+        {"{\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4}}",
+         "\"quantization_config\" says that the weights are quantized (\"quant_method\" \"gptq\")"},
         {"{\"vocab_size\": 0}", "vocab_size"},
         {"{\"num_hidden_layers\": 100000}", "num_hidden_layers"},
     };
@@ -130,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_keys_get_the_defaults_of_transformers),
         cmocka_unit_test(both_forms_of_rotary_positions_are_read),
+        cmocka_unit_test(each_family_has_its_own_biases),
         cmocka_unit_test(a_window_that_is_switched_off_does_not_matter),
         cmocka_unit_test(what_is_not_known_is_refused_by_name),
     };

@@ -193,9 +193,9 @@ static void more_positions_than_the_model_was_made_for_are_refused(void **state)
     nj_error err = {0};
     lm_fixture fixture = open_exact(LM_CASES[0]);
     nj_lm *model = NULL;
-    assert_refused(
-        nj_lm_open(&fixture.config, fixture.weights, fixture.kernels, NULL, 0, 513, &model, &err),
-        NJ_CONFIG, &err, "513 positions with their SIDs, the model was made for 512");
+    assert_refused(nj_lm_open(&fixture.config, fixture.weights, fixture.kernels, NULL, 0, 513, NULL,
+                              &model, &err),
+                   NJ_CONFIG, &err, "513 positions with their SIDs, the model was made for 512");
     assert_null(model);
     lm_fixture_close(&fixture);
 }

@@ -91,6 +91,51 @@ static void a_tensor_of_another_architecture_is_refused_and_old_turns_are_not(vo
     lm_fixture_close(&w.fixture);
 }
 
+static void biases_and_norms_that_config_json_denies_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *denied;
+        size_t offset;
+    } DENIED[] = {
+        {"llama3-biases", "\"model.layers.0.self_attn.q_proj.bias\" is there, and config.json",
+         offsetof(nj_lm_config, qkv_bias)},
+        {"llama3-biases", "\"model.layers.0.self_attn.o_proj.bias\" is there, and config.json",
+         offsetof(nj_lm_config, output_bias)},
+        {"llama3-biases", "\"model.layers.0.mlp.gate_proj.bias\" is there, and config.json",
+         offsetof(nj_lm_config, dense_bias)},
+        {"qwen3-million", "\"model.layers.0.self_attn.q_norm.weight\" is there, and config.json",
+         offsetof(nj_lm_config, head_norms)},
+    };
+    for (size_t i = 0; i < sizeof DENIED / sizeof DENIED[0]; i++) {
+        nj_error err = {0};
+        world w;
+        setup(&w, DENIED[i].name);
+        assert_ok(convert(&w, &err), &err);
+        *(bool *)((char *)&w.fixture.config + DENIED[i].offset) = false;
+        assert_refused(convert(&w, &err), NJ_INPUT, &err, DENIED[i].denied);
+        lm_fixture_close(&w.fixture);
+    }
+}
+
+static void a_checkpoint_saved_without_its_head_is_read_by_its_shorter_names(void **state)
+{
+    (void)state;
+    nj_error err = {0};
+    world w;
+    setup(&w, "qwen3-million"); // tied
+    for (size_t i = 0; i < w.count; i++) {
+        assert_memory_equal(w.sources[i].name, "model.", 6);
+        w.sources[i].name += 6;
+    }
+    assert_ok(convert(&w, &err), &err);
+    w.sources[w.count] = *find(&w, "norm.weight");
+    w.sources[w.count++].name = "layers.1.something.weight";
+    assert_refused(convert(&w, &err), NJ_INPUT, &err, "\"layers.1.something.weight\" has no place");
+    lm_fixture_close(&w.fixture);
+}
+
 static void a_missing_or_misshapen_tensor_and_a_nan_are_refused(void **state)
 {
     (void)state;
@@ -128,6 +173,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bias_of_one_layer_alone_is_refused),
         cmocka_unit_test(a_tensor_of_another_architecture_is_refused_and_old_turns_are_not),
+        cmocka_unit_test(biases_and_norms_that_config_json_denies_are_refused),
+        cmocka_unit_test(a_checkpoint_saved_without_its_head_is_read_by_its_shorter_names),
         cmocka_unit_test(a_missing_or_misshapen_tensor_and_a_nan_are_refused),
         cmocka_unit_test(a_head_that_the_config_speaks_of_must_be_there),
     };

@@ -1,5 +1,7 @@
 include(${CMAKE_CURRENT_SOURCE_DIR}/support/lm_fixture.cmake)
 nj_test(unit/decoder_only/test_config.c LIBS nj_decoder_only LABEL unit)
+nj_test(unit/decoder_only/test_long_answers.c LIBS nj_test_lm LABEL unit)
 nj_test(unit/decoder_only/test_model.c LIBS nj_test_lm LABEL unit)
 nj_test(unit/decoder_only/test_rope.c LIBS nj_decoder_only LABEL unit)
+nj_test(unit/decoder_only/test_vectors.c LIBS nj_test_lm LABEL unit)
 nj_test(unit/decoder_only/test_weights.c LIBS nj_test_lm LABEL unit)

@@ -116,8 +116,9 @@ static void bytes_that_end_early_are_refused(void **state)
     assert_int_equal(nj_encoder_config_pack(&t5, &bytes), NJ_OK);
     for (size_t size = 0; size < bytes.size; size++) {
         nj_error err = {0};
-        assert_int_equal(nj_encoder_config_unpack((nj_slice){(const char *)bytes.bytes, size}, &got, &err),
-                         NJ_PROTOCOL);
+        assert_int_equal(
+            nj_encoder_config_unpack((nj_slice){(const char *)bytes.bytes, size}, &got, &err),
+            NJ_PROTOCOL);
     }
     nj_buffer_fini(&bytes);
 }

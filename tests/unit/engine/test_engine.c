@@ -779,6 +779,27 @@ static void a_history_longer_than_planned_is_refused_by_name(void **state)
     nj_synthetic_free(&world);
 }
 
+static void a_plan_alone_is_the_engines_and_is_refused_where_it_is(void **state)
+{
+    (void)state;
+    nj_synthetic world;
+    nj_error err = {0};
+    nj_engine_plan plan;
+    nj_settings settings = nj_settings_default();
+    nj_engine_options options = world_options(5, world_kernels("ref"));
+    nj_synthetic_shape shape = world_shape(3, 6, 150);
+    world_make(&world, &shape);
+    settings.history_items_max = settings.exclusions_max = 9;
+    nj_engine *engine = world_open_with(&world, &settings, &options);
+    assert_ok(nj_engine_plan_sections(&world.sections, &settings, &options, &plan, &err), &err);
+    assert_memory_equal(&plan, nj_engine_plan_of(engine), sizeof plan);
+    nj_engine_close(&engine);
+    options.bytes_max = nj_engine_plan_bytes(&plan) - 1;
+    assert_refused(nj_engine_plan_sections(&world.sections, &settings, &options, &plan, &err),
+                   NJ_CONFIG, &err, "the plan needs");
+    nj_synthetic_free(&world);
+}
+
 static nj_status refuse_second(void *context, size_t index, const nj_list *list, nj_error *err)
 {
     (void)list;
@@ -921,6 +942,7 @@ int main(void)
         cmocka_unit_test(a_retired_item_speaks_in_a_history_and_stands_in_no_list),
         cmocka_unit_test(renormalised_probabilities_add_up_to_one_at_any_temperature),
         cmocka_unit_test(a_history_longer_than_planned_is_refused_by_name),
+        cmocka_unit_test(a_plan_alone_is_the_engines_and_is_refused_where_it_is),
         cmocka_unit_test(a_sink_that_fails_ends_the_decoding_with_its_own_status),
         cmocka_unit_test(a_list_becomes_a_row_that_can_be_read_back),
         cmocka_unit_test(the_arithmetic_of_a_user_is_the_sum_of_its_products),

@@ -295,6 +295,99 @@ static void equal_histories_of_two_groups_have_two_lists(void **state)
     free_masked(&w);
 }
 
+// Every user's mask as his own candidates, in no order.
+static uint32_t candidate_rows[MASKS][ITEMS];
+
+static void give_candidates(const masked *w, world_users *users)
+{
+    uint32_t counts[MASKS] = {0};
+    for (uint32_t m = 0; m < MASKS; m++) {
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            const uint32_t row = i * 61 % ITEMS;
+            if (nj_bits_has(w->rows[m], row)) {
+                candidate_rows[m][counts[m]++] = row;
+            }
+        }
+    }
+    for (size_t u = 0; u < users->count; u++) {
+        const uint32_t m = users->requests[u].mask;
+        users->requests[u].candidates = candidate_rows[m];
+        users->requests[u].candidate_count = counts[m];
+    }
+}
+
+// Of a cold user's items the scores are shares of the mask's counts, and not of the candidates'.
+static void assert_same_but_shares(const world_list *a, const world_list *b)
+{
+    world_list copy = *b;
+    assert_memory_not_equal(&a->history, &b->history, sizeof a->history);
+    copy.history = a->history;
+    if ((a->flags & NJ_ROW_COLD) != 0) {
+        memcpy(copy.scores, a->scores, a->count * sizeof *a->scores);
+    }
+    assert_same_list(a, &copy);
+}
+
+static void candidates_are_a_mask_of_one_user(void **state)
+{
+    (void)state;
+    static masked w;
+    static world_users users;
+    static world_lists found;
+    static world_lists wanted;
+    make_masked(&w);
+    for (uint32_t i = 0; i < 4; i++) {
+        add_users(&users);
+        nj_settings settings = world_settings(i % 2 == 0 ? 4 : 25, 9, &users);
+        settings.renormalise = i == 1;
+        settings.keep_history = i == 2;
+        world_decode(&w.world, &settings, 7, world_kernels("auto"), &users, &wanted);
+        give_candidates(&w, &users);
+        settings.candidates_max = ITEMS;
+        for (size_t u = 0; u < users.count && i != 3; u++) {
+            users.requests[u].mask = 0;
+        }
+        nj_engine_options options = world_options(16, world_kernels("auto"));
+        options.savings = NJ_SAVINGS_ALL;
+        world_decode_with(&w.world, &settings, &options, &users, &found);
+        for (size_t u = 0; u < users.count; u++) {
+            assert_same_but_shares(&found.lists[u], &wanted.lists[u]);
+        }
+    }
+    free_masked(&w);
+}
+
+// None that is there, or none that his group may get.
+static void a_user_without_an_open_candidate_gets_an_empty_list(void **state)
+{
+    (void)state;
+    static masked w;
+    static world_users users;
+    static world_lists found;
+    static const uint32_t OTHERS[] = {76, 78};
+    make_masked(&w);
+    users.count = 0;
+    for (uint32_t u = 0; u < 4; u++) {
+        world_add_random(&users, u, ITEMS, u == 3 ? 0 : 4);
+        users.requests[u].candidates = OTHERS;
+        users.requests[u].mask = u == 0 ? 0 : 4; // the last mask has row 77 alone
+        users.requests[u].candidate_count = u == 0 ? 0 : 2;
+    }
+    users.requests[1].mask = 0;
+    nj_settings settings = world_settings(5, 5, &users);
+    settings.keep_history = true;
+    settings.candidates_max = 2;
+    world_decode(&w.world, &settings, 3, world_kernels("auto"), &users, &found);
+    static const uint32_t FLAGS[] = {NJ_ROW_SHORT, NJ_ROW_SHORT, NJ_ROW_SHORT,
+                                     NJ_ROW_SHORT | NJ_ROW_COLD};
+    static const uint32_t COUNTS[] = {0, 2, 0, 0};
+    for (uint32_t u = 0; u < 4; u++) {
+        assert_int_equal(found.lists[u].count, COUNTS[u]);
+        assert_int_equal(found.lists[u].flags & ~(uint32_t)NJ_ROW_WIDENED, FLAGS[u]);
+    }
+    free_masked(&w);
+}
+
 static void requests_beyond_the_masks_and_the_limits_are_refused(void **state)
 {
     (void)state;
@@ -318,6 +411,11 @@ static void requests_beyond_the_masks_and_the_limits_are_refused(void **state)
     assert_refused(nj_engine_decode(engine, users.requests, 1, world_take, &found, &err),
                    NJ_PROTOCOL, &err, "must not get 7 items, the night was planned for 4");
     users.requests[0].exclude_count = 0;
+    users.requests[0].candidates = EXCLUDE;
+    users.requests[0].candidate_count = 1;
+    assert_refused(nj_engine_decode(engine, users.requests, 1, world_take, &found, &err),
+                   NJ_PROTOCOL, &err, "has 1 candidates, the night was planned for 0");
+    users.requests[0].candidates = NULL;
     assert_ok(nj_engine_decode(engine, users.requests, 1, world_take, &found, &err), &err);
     nj_engine_close(&engine);
     free_masked(&w);
@@ -358,6 +456,8 @@ int main(void)
         cmocka_unit_test(a_mask_that_leaves_nothing_out_is_no_mask),
         cmocka_unit_test(items_that_a_user_excludes_are_never_in_his_list),
         cmocka_unit_test(equal_histories_of_two_groups_have_two_lists),
+        cmocka_unit_test(candidates_are_a_mask_of_one_user),
+        cmocka_unit_test(a_user_without_an_open_candidate_gets_an_empty_list),
         cmocka_unit_test(requests_beyond_the_masks_and_the_limits_are_refused),
         cmocka_unit_test(a_mask_of_another_trie_is_refused),
     };

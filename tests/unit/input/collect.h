@@ -1,4 +1,5 @@
-// collect.h - reads histories and writes them down as one text: `user@line[item item] ...`.
+// collect.h - reads histories and writes them down as one text: `user@line[item item] ...`, and behind it `<candidate ...>` and `"text"`
+// where there are any.
 #ifndef NJ_TEST_COLLECT_H
 #define NJ_TEST_COLLECT_H
 
@@ -13,6 +14,26 @@ typedef struct {
     size_t user_count;
     size_t item_count;
 } collected;
+
+static inline void collect_asked(collected *all, const nj_history *history)
+{
+    nj_status status = NJ_OK;
+    if (history->candidates != NULL) {
+        status = nj_buffer_append(&all->text, "<", 1);
+        for (size_t i = 0; i < history->candidate_count && status == NJ_OK; i++) {
+            assert_null(nj_id_problem(history->candidates[i]));
+            status = nj_buffer_printf(&all->text, "%s%.*s", i > 0 ? " " : "",
+                                      NJ_SLICE_ARGS(history->candidates[i]));
+        }
+        assert_int_equal(status, NJ_OK);
+        assert_int_equal(nj_buffer_append(&all->text, ">", 1), NJ_OK);
+    }
+    if (history->text.bytes != NULL) {
+        assert_true(nj_utf8_valid(history->text.bytes, history->text.size));
+        assert_int_equal(nj_buffer_printf(&all->text, "\"%.*s\"", NJ_SLICE_ARGS(history->text)),
+                         NJ_OK);
+    }
+}
 
 static inline nj_status collect(void *context, const nj_history *history, nj_error *err)
 {
@@ -31,7 +52,9 @@ static inline nj_status collect(void *context, const nj_history *history, nj_err
     }
     all->user_count++;
     all->item_count += history->item_count;
-    return nj_buffer_append(&all->text, "]", 1);
+    assert_int_equal(nj_buffer_append(&all->text, "]", 1), NJ_OK);
+    collect_asked(all, history);
+    return NJ_OK;
 }
 
 static inline void collected_init(collected *all)

@@ -45,7 +45,82 @@ static void unknown_keys_of_any_shape_are_skipped(void **state)
     assert_json("{\"except\":[\"x\",{\"a\":[[],{},[1,-2.5e+10,true,false,null]],\"items\":[\"no\"]"
                 "}],\"user\":\"u\",\"g\":{},\"items\":[\"a\"],\"z\":0}",
                 "u@1[a]");
-    assert_json("{\"user\":\"u\",\"items\":[\"a\"],\"text\":\"]}\\\"{[\"}", "u@1[a]");
+    assert_json("{\"user\":\"u\",\"items\":[\"a\"],\"note\":\"]}\\\"{[\"}", "u@1[a]");
+}
+
+static void candidates_and_a_text_may_stand_there_and_alone_without_items(void **state)
+{
+    (void)state;
+    assert_json(
+        "{\"user\":\"u\",\"candidates\":[\"b\",7,\"b\"],\"items\":[\"a\"],\"text\":\"]}\\\"{[\"}",
+        "u@1[a]<b 7 b>\"]}\"{[\"");
+    assert_json("{\"user\":\"u\",\"candidates\":[]}\n{\"user\":\"v\",\"text\":\"\"}\n"
+                "{\"user\":\"w\",\"items\":[\"a\"]}\n",
+                "u@1[]<> v@2[]\"\" w@3[a]");
+    assert_json("{\"user\":\"u\",\"items\":[],\"candidates\":null,\"text\":null}", "u@1[]");
+    assert_json("{\"user\":\"u\",\"text\":\"a\\n\\u0001\\u00e9\"}", "u@1[]\"a\n\x01\xc3\xa9\"");
+    assert_json_refused("{\"user\":\"u\",\"items\":[],\"candidates\":\"a\"}",
+                        "\"candidates\" is not a list");
+    assert_json_refused("{\"user\":\"u\",\"items\":[],\"candidates\":[\"\"]}",
+                        "item \"\" is empty");
+    assert_json_refused("{\"user\":\"u\",\"items\":[],\"candidates\":[],\"candidates\":[]}",
+                        "\"candidates\" is given twice");
+    assert_json_refused("{\"user\":\"u\",\"items\":[],\"text\":5}", "expected text in quotes");
+    assert_json_refused("{\"user\":\"u\",\"items\":[],\"text\":\"\xff\"}", "not valid UTF-8");
+}
+
+static void of_lists_they_are_further_keys(void **state)
+{
+    (void)state;
+    static const char LIST[] = "{\"user\":\"u\",\"items\":[\"a\"],\"text\":5,\"candidates\":{},"
+                               "\"held_out\":\"test\"}";
+    collected all;
+    nj_error err = {0};
+    collected_init(&all);
+    assert_ok(nj_histories_read(&(nj_histories_source){.path = memfile_write(LIST, sizeof LIST - 1),
+                                                       .format = NJ_HISTORIES_JSONL,
+                                                       .wants_held_out = true},
+                                collect, &all, &err),
+              &err);
+    assert_int_equal(nj_buffer_append(&all.text, "", 1), NJ_OK);
+    assert_string_equal((const char *)all.text.bytes, "u@1[a]");
+    nj_buffer_fini(&all.text);
+    assert_json_refused(LIST, "expected text in quotes");
+}
+
+// A line with so many candidates, or so long a text.
+static void assert_bound(size_t candidates, size_t text_bytes, const char *says)
+{
+    collected all;
+    nj_error err = {0};
+    nj_buffer line;
+    collected_init(&all);
+    nj_buffer_init(&line, 1 << 20);
+    assert_int_equal(nj_buffer_printf(&line, "{\"user\":1,\"candidates\":["), NJ_OK);
+    for (size_t i = 0; i < candidates; i++) {
+        assert_int_equal(nj_buffer_printf(&line, "%s7", i > 0 ? "," : ""), NJ_OK);
+    }
+    assert_int_equal(nj_buffer_printf(&line, "],\"text\":\"%0*d\"}", (int)text_bytes, 0), NJ_OK);
+    nj_status status = nj_histories_read(
+        &(nj_histories_source){.path = memfile_write((char *)line.bytes, line.size),
+                               .format = NJ_HISTORIES_JSONL},
+        collect, &all, &err);
+    if (says == NULL) {
+        assert_ok(status, &err);
+    } else {
+        assert_refused(status, NJ_INPUT, &err, says);
+    }
+    nj_buffer_fini(&line);
+    nj_buffer_fini(&all.text);
+}
+
+static void candidates_and_texts_are_bounded(void **state)
+{
+    (void)state;
+    assert_bound(NJ_REQUEST_CANDIDATES_MAX, NJ_REQUEST_TEXT_BYTES_MAX, NULL);
+    assert_bound(NJ_REQUEST_CANDIDATES_MAX + 1, 1, "line 1: has more than 65536 items");
+    assert_bound(1, NJ_REQUEST_TEXT_BYTES_MAX + 1,
+                 "line 1: \"text\" has 16385 bytes, at most 16384");
 }
 
 static void escapes_are_decoded_in_keys_and_ids(void **state)
@@ -277,6 +352,9 @@ int main(void)
         cmocka_unit_test(lines_are_objects_with_user_and_items),
         cmocka_unit_test(whole_numbers_are_taken_as_they_are_written),
         cmocka_unit_test(unknown_keys_of_any_shape_are_skipped),
+        cmocka_unit_test(candidates_and_a_text_may_stand_there_and_alone_without_items),
+        cmocka_unit_test(of_lists_they_are_further_keys),
+        cmocka_unit_test(candidates_and_texts_are_bounded),
         cmocka_unit_test(escapes_are_decoded_in_keys_and_ids),
         cmocka_unit_test(what_is_not_strict_json_is_refused),
         cmocka_unit_test(a_wrong_object_is_refused_with_the_key),

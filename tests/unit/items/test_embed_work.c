@@ -34,8 +34,8 @@ static void open_example(example *e)
     nj_buffer_init(&e->tokens, 1 << 16);
     nj_buffer_init(&e->rows, 1 << 16);
     nj_buffer_init(&e->parameters, 1 << 16);
-    assert_ok(nj_sentence_open(NIGHTJAR_SOURCE_DIR "/tests/data/sentence-encoder",
-                               nj_kernels_at(0), &e->model, &err),
+    assert_ok(nj_sentence_open(NIGHTJAR_SOURCE_DIR "/tests/data/sentence-encoder", nj_kernels_at(0),
+                               &e->model, &err),
               &err);
     const size_t shape[] = {TEXTS, NJ_EMBED_COLUMNS};
     assert_ok(nj_npy_append_header(&e->rows, NJ_NPY_U64, shape, 2, &err), &err);
@@ -163,9 +163,9 @@ static void answers_that_are_no_vectors_are_refused(void **state)
     nj_item_task task;
     open_example(&e);
     assert_ok(nj_item_round_check(&e.round, &sections, &err), &err);
-    assert_ok(nj_item_task_open(e.round.work, &sections, e.round.parameters, "rows", NULL, &task,
-                                &err),
-              &err);
+    assert_ok(
+        nj_item_task_open(e.round.work, &sections, e.round.parameters, "rows", NULL, &task, &err),
+        &err);
     const size_t bytes = TEXTS * e.model.config.width * sizeof(float);
     const nj_slice answer = {(const char *)e.vectors, bytes};
     assert_null(e.round.work->find_problem(&task, TEXTS, answer));

@@ -8,3 +8,4 @@ nj_test(unit/memory/test_out_of_memory.c LIBS nj_engine nj_coordinator_core nj_s
 nj_test(unit/memory/test_collisions_memory.c LIBS nj_catalogue_assign nj_test_memory_faults LABEL unit)
 nj_test(unit/memory/test_refresh_memory.c LIBS nj_catalogue_refresh nj_catalogue_assign nj_test_memory_faults LABEL unit)
 nj_test(unit/memory/test_policies_memory.c LIBS nj_policies nj_test_memory_faults LABEL unit)
+nj_test(unit/memory/test_token_trie_memory.c LIBS nj_sid nj_test_memory_faults LABEL unit)

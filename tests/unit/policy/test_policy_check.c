@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "common/catalogue/prompt_head.h"
 #include "common/policy/policy_reach.h"
 #include "common/policy/policy_read.h"
 #include "tests/support/nj_test.h"
@@ -111,6 +112,34 @@ static nj_status check_night(const char *text, uint32_t beam, uint32_t top, nj_e
     assert_ok(parse_with(&shelf.names, text, &policy, err), err);
     return nj_policy_check_night(&policy, &shelf.attributes, &shelf.catalogue, beam, top, "p.yaml",
                                  err);
+}
+
+static void what_chooses_by_semantic_ids_is_refused_where_answers_are_strings_or_text(void **state)
+{
+    (void)state;
+    static const char DIVERSE[] =
+        "candidates:\n  search: diverse\n  diverse: {groups: 2, penalty: 0.5}\n";
+    static const struct {
+        const char *text;
+        uint32_t needs;
+        const char *says; // NULL: fine
+    } CASES[] = {
+        {DIVERSE, NJ_PROMPT_NEEDS_HISTORY, NULL},
+        {DIVERSE, NJ_PROMPT_ANSWERS_STRINGS, "p.yaml: the policy wants a diverse search"},
+        {DIVERSE, NJ_PROMPT_ANSWERS_TEXT, "p.yaml: a policy makes lists"},
+        {"", NJ_PROMPT_ANSWERS_TEXT, NULL},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        nj_policy policy;
+        nj_error err = {0};
+        assert_ok(parse_with(&shelf.names, CASES[i].text, &policy, &err), &err);
+        const nj_status status = nj_policy_check_answers(&policy, CASES[i].needs, "p.yaml", &err);
+        if (CASES[i].says == NULL) {
+            assert_ok(status, &err);
+        } else {
+            assert_refused(status, NJ_CONFIG, &err, CASES[i].says);
+        }
+    }
 }
 
 typedef struct {
@@ -276,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_that_contradict_each_other_are_refused_with_both_lines),
         cmocka_unit_test(what_the_bundle_lacks_is_named_with_how_it_gets_there),
+        cmocka_unit_test(what_chooses_by_semantic_ids_is_refused_where_answers_are_strings_or_text),
         cmocka_unit_test(the_longest_list_that_rules_allow_is_fine_and_one_more_is_refused),
         cmocka_unit_test(the_shortest_list_that_has_room_is_fine_and_one_less_is_refused),
         cmocka_unit_test(groups_divide_the_beam_or_the_list_where_it_is_longer),

@@ -1,6 +1,7 @@
 // test_reader.c - the public library gives the rows of the store, follows publishes, and splits users between channels.
 #include <unistd.h>
 
+#include "common/store/channel.h"
 #include "tests/unit/reader/reading.h"
 
 #define HOUR_MS 3600000u
@@ -143,7 +144,51 @@ static void a_generation_that_cannot_be_opened_is_not_followed(void **state)
     nightjar_reader_close(&reader);
 }
 
+// ---- what a generation says of itself ----
+
+static void set_valid_until(void **state, const nj_store_name *name, uint64_t valid_until_ms)
+{
+    nj_error err = {0};
+    nj_store_manifest manifest;
+    nj_path path = night_file(state, name, "MANIFEST.json");
+    assert_ok(nj_store_manifest_read(path.text, &manifest, &err), &err);
+    manifest.facts.valid_until_ms = valid_until_ms;
+    assert_ok(nj_store_manifest_write(path.text, &manifest, &err), &err);
+}
+
+static void a_generation_is_stale_past_its_valid_until(void **state)
+{
+    const uint64_t untils[] = {0, 1, UINT64_C(1) << 62};
+    const int stale[] = {0, 1, 0};
+    nj_store_name name = reading_publish(state, 3, NIGHT_MS);
+    for (size_t i = 0; i < 3; i++) {
+        nightjar_row row;
+        nightjar_generation generation;
+        set_valid_until(state, &name, untils[i]);
+        nightjar_reader *reader = reading_open(state, 0);
+
+        assert_int_equal(reading_get(reader, READING_USER, &row), NIGHTJAR_OK);
+        assert_int_equal(row.is_stale, stale[i]);
+        assert_int_equal(nightjar_reader_generation(reader, NULL, &generation, NULL), NIGHTJAR_OK);
+        assert_int_equal(generation.is_stale, stale[i]);
+        assert_true(generation.valid_until_ms == untils[i]);
+        assert_string_equal(generation.name, name.text);
+        assert_string_equal(generation.channel, "current");
+        assert_true(generation.created_ms == NIGHT_MS);
+        assert_int_equal(generation.row_count, 3 * READING_ROWS);
+        nightjar_reader_close(&reader);
+    }
+}
+
 // ---- channels ----
+
+static void publish_canary(void **state, const nj_store_name *name)
+{
+    nj_error err = {0};
+    assert_ok(
+        nj_store_channel_publish(sandbox_path(state, "store"), "canary", name->text, NULL, 0, &err),
+        &err);
+}
 
 // python3: int.from_bytes(hashlib.blake2b(salt + b"\0" + user, digest_size=32).digest()[:8], "big") % 10000
 static void a_users_part_is_what_any_language_computes(void **state)
@@ -159,12 +204,10 @@ static void users_are_split_between_channels_by_their_part(void **state)
     const nightjar_share shares[] = {{"current", 7000}, {"canary", 3000}};
     nightjar_reader_options options = NIGHTJAR_READER_OPTIONS_INIT;
     nightjar_reader *reader = NULL;
-    nj_error err = {0};
     size_t canary_users = 0;
     nj_store_name canary = reading_publish(state, 10, NIGHT_MS);
     nj_store_name current = reading_publish(state, 10, NIGHT_MS + HOUR_MS);
-    assert_ok(nj_folder_make(sandbox_path(state, "store/CHANNELS"), &err), &err);
-    sandbox_write(state, "store/CHANNELS/canary", canary.text, strlen(canary.text));
+    publish_canary(state, &canary);
     options.shares = shares;
     options.share_count = 2;
     options.salt = "spring";
@@ -196,10 +239,8 @@ static void a_share_ends_before_the_next_begins(void **state)
         nightjar_reader_options options = NIGHTJAR_READER_OPTIONS_INIT;
         nightjar_reader *reader = NULL;
         nightjar_row row;
-        nj_error err = {0};
         nj_store_name name = reading_publish(state, 3, NIGHT_MS + parts);
-        assert_ok(nj_folder_make(sandbox_path(state, "store/CHANNELS"), &err), &err);
-        sandbox_write(state, "store/CHANNELS/canary", name.text, strlen(name.text));
+        publish_canary(state, &name);
         options.shares = shares;
         options.share_count = 2;
         options.salt = "spring";
@@ -210,6 +251,33 @@ static void a_share_ends_before_the_next_begins(void **state)
         assert_string_equal(row.channel, parts == 5162 ? "canary" : "current");
         nightjar_reader_close(&reader);
     }
+}
+
+static void who_follows_a_channel_that_is_removed_goes_over_to_current(void **state)
+{
+    const nightjar_share all[] = {{"canary", NIGHTJAR_SHARE_WHOLE}};
+    nj_error err = {0};
+    nightjar_reader_options options = NIGHTJAR_READER_OPTIONS_INIT;
+    nightjar_reader *reader = NULL;
+    nightjar_generation generation;
+    const char *store = sandbox_path(state, "store");
+    nj_store_name canary = reading_publish(state, 3, NIGHT_MS);
+    nj_store_name current = reading_publish(state, 3, NIGHT_MS + HOUR_MS);
+    publish_canary(state, &canary);
+    options.shares = all;
+    options.share_count = 1;
+    options.check_ms = 0;
+    assert_int_equal(nightjar_reader_open(store, &options, &reader, NULL), NIGHTJAR_OK);
+    assert_generation(reader, &canary);
+
+    assert_ok(nj_store_channel_remove(store, "canary", 0, &err), &err);
+    assert_generation(reader, &current);
+    assert_int_equal(nightjar_reader_generation(reader, "canary", &generation, NULL), NIGHTJAR_OK);
+    assert_string_equal(generation.channel, "current");
+
+    publish_canary(state, &canary);
+    assert_generation(reader, &canary);
+    nightjar_reader_close(&reader);
 }
 
 static void options_that_contradict_themselves_are_refused(void **state)
@@ -226,7 +294,7 @@ static void options_that_contradict_themselves_are_refused(void **state)
         {{{"", 10000}}, 1, NIGHTJAR_USAGE, "channel \"\""},
         {{{"current", 10000}}, 0, NIGHTJAR_USAGE, "0 shares"},
         {{{"current", 10000}}, 17, NIGHTJAR_USAGE, "17 shares"},
-        {{{"canary", 10000}}, 1, NIGHTJAR_NOT_FOUND, "in channel \"canary\""},
+        {{{"canary", 10000}}, 1, NIGHTJAR_NOT_FOUND, "has no channel \"canary\""},
     };
     reading_publish(state, 3, NIGHT_MS);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -266,7 +334,7 @@ static void a_store_without_a_publish_says_so(void **state)
     assert_int_equal(nightjar_reader_open(store, NULL, &reader, &error), NIGHTJAR_NOT_FOUND);
     assert_ok(nj_folder_make(store, &err), &err);
     assert_int_equal(nightjar_reader_open(store, NULL, &reader, &error), NIGHTJAR_NOT_FOUND);
-    assert_non_null(strstr(error.text, "nothing has been published"));
+    assert_non_null(strstr(error.text, "no generation has been published"));
     assert_null(reader);
     nightjar_reader_close(&reader);
 }
@@ -281,9 +349,11 @@ int main(void)
         WITH_FOLDER(a_publish_and_a_rollback_are_followed_without_a_restart),
         WITH_FOLDER(between_two_looks_nothing_changes_unless_refreshed),
         WITH_FOLDER(a_generation_that_cannot_be_opened_is_not_followed),
+        WITH_FOLDER(a_generation_is_stale_past_its_valid_until),
         cmocka_unit_test(a_users_part_is_what_any_language_computes),
         WITH_FOLDER(users_are_split_between_channels_by_their_part),
         WITH_FOLDER(a_share_ends_before_the_next_begins),
+        WITH_FOLDER(who_follows_a_channel_that_is_removed_goes_over_to_current),
         WITH_FOLDER(options_that_contradict_themselves_are_refused),
         WITH_FOLDER(an_older_programs_options_get_the_defaults),
         WITH_FOLDER(a_store_without_a_publish_says_so),

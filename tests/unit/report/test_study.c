@@ -74,12 +74,41 @@ static void add(nj_study *study, const char *user, const char *const *items, siz
     nj_buffer_fini(&row);
 }
 
+static void add_text(nj_study *study, const char *user, const char *text)
+{
+    nj_error err = {0};
+    const nj_history_digest history = {{0}};
+    nj_buffer row;
+    nj_buffer_init(&row, NJ_ROW_BYTES_MAX);
+    assert_int_equal(nj_row_pack_more(&row, 0, NULL, NULL, 0, &history,
+                                      &(nj_row_more){.text = nj_slice_from(text)}),
+                     NJ_OK);
+    assert_ok(nj_study_add(study, nj_slice_from(user), nj_buffer_slice(&row), &err), &err);
+    nj_buffer_fini(&row);
+}
+
 static double number(const json_t *object, const char *path_a, const char *path_b)
 {
     const json_t *value = json_object_get(object, path_a);
     value = path_b != NULL ? json_object_get(value, path_b) : value;
     assert_true(json_is_number(value));
     return json_number_value(value);
+}
+
+static void answers_in_words_are_no_empty_lists(void **state)
+{
+    shop *s = *state;
+    nj_error err = {0};
+    json_t *told = NULL;
+    const nj_study_catalogue catalogue = {&s->view, &s->map};
+    assert_ok(nj_study_new(8, &catalogue, NULL, &s->study, &err), &err);
+    add_text(s->study, "a", "4.5");
+    add_text(s->study, "b", "");
+    add(s->study, "c", NULL, 0, NJ_ROW_COLD);
+    assert_ok(nj_study_json(s->study, 1, 3, &told, &err), &err);
+    assert_int_equal(number(told, "lengths", "empty"), 1);
+    assert_int_equal(number(told, "lengths", "texts"), 2);
+    json_decref(told);
 }
 
 static void lists_are_told_as_counts_by_hand_say(void **state)
@@ -181,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(lists_are_told_as_counts_by_hand_say, setup, teardown),
+        cmocka_unit_test_setup_teardown(answers_in_words_are_no_empty_lists, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_catalogue_items_are_told_apart_all_the_same,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(lists_of_nobody_are_told_too, setup, teardown),

@@ -1,0 +1,279 @@
+// test_asked.c - candidates and texts of users in the plan, and in what is let through of a worker's results.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/codec/shard.h"
+#include "coordinator/daemon/result_check.h"
+#include "coordinator/plan.h"
+#include "tests/support/memfile.h"
+#include "tests/support/nj_test.h"
+
+#define ITEMS 6
+#define STRINGS (NJ_PROMPT_NEEDS_HISTORY | NJ_PROMPT_ANSWERS_STRINGS)
+#define WORDS (NJ_PROMPT_NEEDS_HISTORY | NJ_PROMPT_NEEDS_TEXT | NJ_PROMPT_ANSWERS_TEXT)
+#define WORDS_ASKED (STRINGS | NJ_PROMPT_NEEDS_TEXT)
+
+static const nj_masks NO_MASKS;
+
+// The catalogue's items are "0".."4" and "five".
+typedef struct {
+    nj_idlist_builder ids;
+    nj_buffer block;
+    nj_idlist items;
+    nj_idmap map;
+    nj_user_table users;
+    nj_plan plan;
+} world;
+
+static void open_world(world *w, uint32_t needs, const char *text, size_t size)
+{
+    static const char *const IDS[ITEMS] = {"0", "1", "2", "3", "4", "five"};
+    const nj_user_rules rules = {.masks = &NO_MASKS, .needs = needs};
+    nj_settings settings = nj_settings_default();
+    nj_error err = {0};
+    *w = (world){0};
+    nj_idlist_builder_init(&w->ids);
+    nj_buffer_init(&w->block, 1 << 20);
+    nj_idmap_init(&w->map);
+    for (int i = 0; i < ITEMS; i++) {
+        assert_int_equal(nj_idlist_builder_add(&w->ids, nj_slice_from(IDS[i])), NJ_OK);
+    }
+    assert_int_equal(nj_idlist_builder_write(&w->ids, &w->block), NJ_OK);
+    assert_ok(nj_idlist_open(w->block.bytes, w->block.size, "items", &w->items, &err), &err);
+    assert_ok(nj_idmap_build(&w->map, &w->items, "items", &err), &err);
+    assert_ok(nj_user_table_read(&(nj_histories_source){.path = memfile_write(text, size),
+                                                        .format = NJ_HISTORIES_JSONL},
+                                 &w->items, &w->map, &rules, &w->users, &err),
+              &err);
+    assert_ok(
+        nj_plan_make(&w->users, &settings, &(nj_digest){{1}}, NULL, 1024, 1024, &w->plan, &err),
+        &err);
+}
+
+static void close_world(world *w)
+{
+    nj_plan_fini(&w->plan);
+    nj_user_table_fini(&w->users);
+    nj_idmap_fini(&w->map);
+    nj_buffer_fini(&w->block);
+    nj_idlist_builder_fini(&w->ids);
+}
+
+static void the_plan_changes_with_every_candidate_and_text(void **state)
+{
+    (void)state;
+    static const char *const ASKED[] = {
+        "\"text\": \"\"",
+        "\"text\": \"t\"",
+        "\"text\": \"tt\"",
+        "\"text\": \"\", \"candidates\": []",
+        "\"text\": \"\", \"candidates\": [1]",
+        "\"text\": \"\", \"candidates\": [1, 2]",
+        "\"text\": \"\", \"candidates\": [2, 1]",
+        "\"text\": \"t\", \"candidates\": [2, 1]",
+    };
+    enum { COUNT = sizeof ASKED / sizeof ASKED[0] };
+    nj_digest digests[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        char line[256];
+        world w;
+        const int size =
+            snprintf(line, sizeof line, "{\"user\": 1, \"items\": [0], %s}\n", ASKED[i]);
+        open_world(&w, WORDS_ASKED, line, (size_t)size);
+        digests[i] = w.plan.digest;
+        for (size_t k = 0; k < i; k++) {
+            assert_memory_not_equal(&digests[i], &digests[k], sizeof digests[i]);
+        }
+        close_world(&w);
+    }
+}
+
+// As many users, each with as long a text: their shards, and their answers', fit a message.
+static void check_shards(uint32_t needs, size_t text_bytes, size_t users_most)
+{
+    nj_buffer lines;
+    nj_buffer packed;
+    world w;
+    nj_buffer_init(&lines, 1u << 26);
+    nj_buffer_init(&packed, NJ_SHARD_BYTES_MAX);
+    for (int i = 0; i < 1500; i++) {
+        assert_int_equal(nj_buffer_printf(&lines,
+                                          "{\"user\": %d, \"candidates\": [0, 1], \"text\": "
+                                          "\"%0*d\"}\n",
+                                          i, (int)text_bytes, 0),
+                         NJ_OK);
+    }
+    open_world(&w, needs, (const char *)lines.bytes, lines.size);
+    for (size_t s = 0; s < w.plan.shard_count; s++) {
+        const size_t count = nj_plan_shard_users(&w.plan, s);
+        assert_in_range(count, 1, users_most);
+        nj_buffer_clear(&packed);
+        for (size_t i = 0; i < count; i++) {
+            const nj_request request = nj_plan_request(&w.plan, s, i);
+            assert_int_equal(nj_users_pack(&request, 1, &packed), NJ_OK);
+        }
+        assert_in_range(packed.size, 1, NJ_PLAN_SHARD_BYTES_MAX);
+    }
+    assert_int_equal(nj_plan_shard_users(&w.plan, 0), users_most);
+    close_world(&w);
+    nj_buffer_fini(&lines);
+    nj_buffer_fini(&packed);
+}
+
+static void long_texts_and_answers_in_words_close_a_shard_early(void **state)
+{
+    (void)state;
+    check_shards(WORDS_ASKED, 1, 1024);
+    check_shards(WORDS_ASKED, NJ_REQUEST_TEXT_BYTES_MAX,
+                 510); // 8 MiB of texts and what goes with them
+    check_shards(WORDS, 1, NJ_PLAN_SHARD_BYTES_MAX / NJ_ROW_TEXT_BYTES_MAX);
+}
+
+// ---- results ----
+
+// What is wrong with a row of these items and text as user 0's; NULL: nothing.
+static const char *judge_row(const world *w, const char *const *ids, size_t count, const char *text,
+                             bool is_unusual)
+{
+    nj_error err = {0};
+    nj_result_check check;
+    nj_buffer row;
+    nj_buffer rows;
+    nj_slice items[ITEMS];
+    static const float SCORES[ITEMS];
+    nj_row_more more = {0};
+    const nj_request request = nj_plan_request(&w->plan, 0, 0);
+    const nj_history_digest history = nj_request_digest(&w->items, &request, NULL);
+    nj_buffer_init(&row, NJ_ROW_BYTES_MAX);
+    nj_buffer_init(&rows, NJ_ROW_BYTES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        items[i] = nj_slice_from(ids[i]);
+    }
+    if (text != NULL) {
+        more.text = nj_slice_from(text);
+    }
+    assert_int_equal(nj_row_pack_more(&row, 0, items, SCORES, count, &history, &more), NJ_OK);
+    if (is_unusual) { // a field more than this version knows
+        assert_int_equal(text != NULL ? nj_buffer_append(&row, "\x01", 1) : NJ_OK, NJ_OK);
+        row.bytes[0] = text != NULL ? 0x9a : row.bytes[0];
+    }
+    assert_int_equal(nj_rows_begin(&rows, 1), NJ_OK);
+    assert_int_equal(nj_rows_add(&rows, nj_buffer_slice(&row)), NJ_OK);
+    assert_ok(
+        nj_result_check_init(&check, &w->plan, &w->items, &w->map, &NO_MASKS, NULL, ITEMS, &err),
+        &err);
+    const nj_message_result result = {.row_count = 1, .rows = nj_buffer_slice(&rows)};
+    const nj_piece_range piece = {.shard = 0, .first = 0, .count = 1};
+    const char *problem = nj_result_problem(&check, &result, &piece);
+    nj_result_check_fini(&check);
+    nj_buffer_fini(&row);
+    nj_buffer_fini(&rows);
+    return problem;
+}
+
+static void a_list_with_an_item_that_is_no_candidate_is_refused(void **state)
+{
+    (void)state;
+    static const char CANDIDATES[] =
+        "{\"user\": 1, \"items\": [0], \"candidates\": [3, \"x\", \"five\", 1]}\n";
+    static const char NONE[] = "{\"user\": 1, \"items\": [0], \"candidates\": [\"x\"]}\n";
+    static const char ALL[] = "{\"user\": 1, \"items\": [0]}\n";
+    static const char *const GOOD[] = {"1", "five", "3"};
+    static const char *const BAD[] = {"1", "2"};
+    world w;
+    open_world(&w, STRINGS, CANDIDATES, sizeof CANDIDATES - 1);
+    assert_null(judge_row(&w, GOOD, 3, NULL, false));
+    assert_string_equal(judge_row(&w, BAD, 2, NULL, false),
+                        "a list has an item that its user must not get");
+    close_world(&w);
+    open_world(&w, STRINGS, NONE, sizeof NONE - 1);
+    assert_null(judge_row(&w, NULL, 0, NULL, false));
+    assert_non_null(judge_row(&w, GOOD, 1, NULL, false));
+    close_world(&w);
+    open_world(&w, STRINGS, ALL, sizeof ALL - 1);
+    assert_null(judge_row(&w, BAD, 2, NULL, false));
+    close_world(&w);
+}
+
+static void a_users_candidates_are_nobody_elses(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "{\"user\": 1, \"candidates\": [0]}\n"
+                               "{\"user\": 2, \"candidates\": [1]}\n";
+    static const float SCORE = -1;
+    const nj_slice item = nj_slice_from("0");
+    nj_error err = {0};
+    nj_result_check check;
+    nj_buffer rows;
+    world w;
+    open_world(&w, NJ_PROMPT_ANSWERS_STRINGS, TEXT, sizeof TEXT - 1);
+    nj_buffer_init(&rows, NJ_ROW_BYTES_MAX);
+    assert_int_equal(nj_rows_begin(&rows, 2), NJ_OK);
+    for (uint32_t i = 0; i < 2; i++) {
+        nj_buffer row;
+        const nj_request request = nj_plan_request(&w.plan, 0, i);
+        const nj_history_digest history = nj_request_digest(&w.items, &request, NULL);
+        nj_buffer_init(&row, NJ_ROW_BYTES_MAX);
+        assert_int_equal(nj_row_pack(&row, 0, &item, &SCORE, 1, &history), NJ_OK);
+        assert_int_equal(nj_rows_add(&rows, nj_buffer_slice(&row)), NJ_OK);
+        nj_buffer_fini(&row);
+    }
+    assert_ok(nj_result_check_init(&check, &w.plan, &w.items, &w.map, &NO_MASKS, NULL, ITEMS, &err),
+              &err);
+    const nj_message_result result = {.row_count = 2, .rows = nj_buffer_slice(&rows)};
+    assert_string_equal(nj_result_problem(&check, &result, &(nj_piece_range){.count = 2}),
+                        "a list has an item that its user must not get");
+    nj_result_check_fini(&check);
+    nj_buffer_fini(&rows);
+    close_world(&w);
+}
+
+static void a_text_is_let_through_where_one_is_asked_for(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "{\"user\": 1, \"items\": [0], \"text\": \"how good?\"}\n";
+    world w;
+    for (int unusual = 0; unusual < 2; unusual++) {
+        open_world(&w, WORDS, TEXT, sizeof TEXT - 1);
+        assert_null(judge_row(&w, NULL, 0, "4.5", unusual != 0));
+        close_world(&w);
+        open_world(&w, STRINGS, TEXT, sizeof TEXT - 1);
+        assert_null(judge_row(&w, NULL, 0, NULL, unusual != 0));
+        assert_string_equal(judge_row(&w, NULL, 0, "4.5", unusual != 0),
+                            "a row has a text, which the bundle's prompt does not ask for");
+        close_world(&w);
+    }
+}
+
+static void a_message_has_room_for_the_longest_texts(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "{\"user\": 1, \"items\": [0], \"text\": \"how good?\"}\n";
+    size_t bytes[2];
+    for (int words = 0; words < 2; words++) {
+        nj_error err = {0};
+        nj_result_check check;
+        world w;
+        open_world(&w, words != 0 ? WORDS : STRINGS, TEXT, sizeof TEXT - 1);
+        assert_ok(
+            nj_result_check_init(&check, &w.plan, &w.items, &w.map, &NO_MASKS, NULL, ITEMS, &err),
+            &err);
+        bytes[words] = nj_result_bytes_max(&check);
+        nj_result_check_fini(&check);
+        close_world(&w);
+    }
+    assert_int_equal(bytes[1] - bytes[0], NJ_ROW_TEXT_BYTES_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_plan_changes_with_every_candidate_and_text),
+        cmocka_unit_test(long_texts_and_answers_in_words_close_a_shard_early),
+        cmocka_unit_test(a_list_with_an_item_that_is_no_candidate_is_refused),
+        cmocka_unit_test(a_users_candidates_are_nobody_elses),
+        cmocka_unit_test(a_text_is_let_through_where_one_is_asked_for),
+        cmocka_unit_test(a_message_has_room_for_the_longest_texts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
