@@ -52,6 +52,7 @@ nj_status nj_command_store_diff(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_drop(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_gc(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_serve_cache(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_get(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_list(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_promote(const nj_arguments *arguments, nj_error *err);

@@ -45,6 +45,8 @@ const nj_example NJ_EXAMPLES[] = {
                "  nightjar report --store store --json | jq .actual\n"},
     {"run", "  nightjar run --bundle night.njb --users histories.txt --store store\n"
             "  nightjar run --bundle night.njb --users histories.txt --store store --resume\n"},
+    {"serve-cache", "  nightjar serve-cache --store store --listen unix:/run/lists.sock\n"
+                    "  curl --unix-socket /run/lists.sock http://lists/users/alma\n"},
     {"store diff", "  nightjar store diff --store store\n"
                    "  nightjar store diff --store store --from current --to canary --k 20\n"},
     {"store gc", "  nightjar store gc --store store --keep 7 --dry-run\n"

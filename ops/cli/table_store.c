@@ -1,4 +1,4 @@
-// table_store.c - the rows of the command table for store ... and report.
+// table_store.c - the rows of the command table for store ..., report and serve-cache.
 #include "ops/cli/commands.h"
 #include "ops/cli/tables.h"
 
@@ -72,9 +72,23 @@ static const nj_option REPORT[] = {
     {"json", NULL, NULL, "print the document; write a page only with --out", false},
 };
 
+static const nj_option SERVE_CACHE[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"listen", "ADDRESS", "127.0.0.1:7465",
+     "where: an address of this machine and a port (0: any free one), or unix:/PATH", false},
+    {"threads", "N", "2", "that answer", false},
+    {"split", "LIST", "current=10000",
+     "channels and their parts of the users, in ten-thousandths: current=9500,canary=500", false},
+    {"salt", "TEXT", "", "of the split; another one splits the users anew", false},
+    {"check-ms", "MS", "1000", "between two looks for a publish; 0: before every answer", false},
+    NJ_JSON_OPTION,
+};
+
 static const nj_command COMMANDS[] = {
     NJ_COMMAND("report", "the page that tells how a night went, again", "[GEN]", REPORT,
                nj_command_report),
+    NJ_COMMAND("serve-cache", "lists over HTTP from a published store", NULL, SERVE_CACHE,
+               nj_command_serve_cache),
     NJ_COMMAND("store diff", "what is different between two generations", NULL, STORE_DIFF,
                nj_command_store_diff),
     NJ_COMMAND("store drop", "remove a channel beside CURRENT", "CHANNEL", STORE_NAMED,

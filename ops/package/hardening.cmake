@@ -3,7 +3,8 @@
 # from noise (ops/handbook/install.md).
 include(CheckCCompilerFlag)
 
-set(hardening_flags -fPIE -fstack-protector-strong -Wformat -Wformat-security)
+# What goes into the shared library too (CMake adds -fPIC) needs no -fPIE, which would take it back.
+set(hardening_flags $<$<NOT:$<BOOL:$<TARGET_PROPERTY:POSITION_INDEPENDENT_CODE>>>:-fPIE> -fstack-protector-strong -Wformat -Wformat-security)
 set(flags_to_try -fstack-clash-protection)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$") # returns and indirect jumps, in each family of CPUs its own way
     list(APPEND flags_to_try -fcf-protection)
@@ -21,4 +22,4 @@ target_compile_options(nightjar_flags INTERFACE ${hardening_flags})
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug") # the checks need an optimizing compiler
     target_compile_options(nightjar_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
-target_link_options(nightjar_flags INTERFACE -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--build-id=sha1)
+target_link_options(nightjar_flags INTERFACE $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie> -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--build-id=sha1)

@@ -1,8 +1,8 @@
-# packages.cmake - the two components as Debian packages.
+# packages.cmake - the four components as Debian packages.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # each package has its own
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-set(CPACK_COMPONENTS_ALL nightjar worker)
+set(CPACK_COMPONENTS_ALL nightjar worker reader devel)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
@@ -47,5 +47,30 @@ semantic IDs and a beam search that knows only items that exist, on plain CPUs.
 .
 This package has nightjar-worker, which computes for a night of the same
 machine, or for a nightjar-coordinator elsewhere with its address and two keys.")
+
+set(CPACK_DEBIAN_READER_PACKAGE_NAME libnightjar-reader0)
+set(CPACK_DEBIAN_READER_PACKAGE_SECTION libs)
+# Which package a program that links it needs, and that the loader's cache is made anew.
+set(CPACK_DEBIAN_READER_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_SOURCE_DIR}/scripts/reader/shlibs ${CMAKE_CURRENT_SOURCE_DIR}/scripts/reader/triggers)
+set(CPACK_COMPONENT_READER_DESCRIPTION
+"reads the lists that nightjar publishes: shared library
+nightjar computes the next items of every user overnight and publishes them as
+one immutable LMDB store.
+.
+This package has the library for programs that serve the lists. It follows
+publishes without a restart and splits users between channels.")
+
+set(CPACK_DEBIAN_DEVEL_PACKAGE_NAME libnightjar-reader-dev)
+set(CPACK_DEBIAN_DEVEL_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEVEL_PACKAGE_DEPENDS "libnightjar-reader0 (= ${CPACK_DEBIAN_PACKAGE_VERSION})")
+set(CPACK_DEBIAN_DEVEL_DEBUGINFO_PACKAGE OFF)
+set(CPACK_COMPONENT_DEVEL_DESCRIPTION
+"reads the lists that nightjar publishes: development files
+nightjar computes the next items of every user overnight and publishes them as
+one immutable LMDB store.
+.
+This package has the header, the manual pages and the descriptions for
+pkg-config and CMake of the library for programs that serve the lists, and an
+example in C and one in Python.")
 
 include(CPack)

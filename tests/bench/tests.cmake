@@ -9,6 +9,14 @@ target_link_libraries(stub_worker PRIVATE nj_session nj_wire nj_cli nj_codec nj_
 add_executable(cold_pool EXCLUDE_FROM_ALL bench/cold_pool.c)
 target_link_libraries(cold_pool PRIVATE nj_policies nj_base m)
 
+# How long one get of libnightjar-reader takes; built when asked for by name.
+add_executable(bench_reader_latency EXCLUDE_FROM_ALL bench/reader_latency.c)
+target_link_libraries(bench_reader_latency PRIVATE nj_reader nj_store nj_test_support)
+
+# Requests at a fixed rate for `nightjar serve-cache`; built when asked for by name.
+add_executable(bench_serve_load EXCLUDE_FROM_ALL bench/serve_load.c)
+target_link_libraries(bench_serve_load PRIVATE nj_base)
+
 # A search for answers beside the head of its model; built when asked for by name.
 add_executable(answers EXCLUDE_FROM_ALL bench/answers.c)
 target_link_libraries(answers PRIVATE nj_beam nj_base)

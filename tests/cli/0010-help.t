@@ -14,7 +14,7 @@ stdout_has 'nightjar 0.'
 expect_exit 2 '' -- nightjar
 check "... and prints the help" cmp -s out help
 
-mapfile -t commands < <(sed -n 's/^  \([a-z][a-z0-9]*\( [a-z][a-z0-9]*\)\?\)  .*/\1/p' help)
+mapfile -t commands < <(sed -n 's/^  \([a-z][a-z0-9-]*\( [a-z][a-z0-9-]*\)\?\)  .*/\1/p' help)
 check "there are commands" test ${#commands[@]} -ge 15
 for command in "${commands[@]}"; do
     read -ra words <<<"$command"

@@ -9,7 +9,7 @@ for program in nightjar-coordinator nightjar-worker; do
 done
 
 # The commands of a program, "" for one that has none.
-nightjar --help | sed -n 's/^  \([a-z][a-z0-9]*\( [a-z][a-z0-9]*\)\?\)  .*/\1/p' >nightjar.commands
+nightjar --help | sed -n 's/^  \([a-z][a-z0-9-]*\( [a-z][a-z0-9-]*\)\?\)  .*/\1/p' >nightjar.commands
 echo >nightjar-coordinator.commands
 echo >nightjar-worker.commands
 

@@ -95,7 +95,7 @@ valid "${documents[@]}"
 
 # Every command takes --json, has a schema, and is run above or by a test of its own; but one prints a script. No document names an event
 # that is not there.
-nightjar --help | sed -n 's/^  \([a-z][a-z0-9]*\( [a-z][a-z0-9]*\)\?\)  .*/\1/p' >commands
+nightjar --help | sed -n 's/^  \([a-z][a-z0-9-]*\( [a-z][a-z0-9-]*\)\?\)  .*/\1/p' >commands
 while read -ra words; do
     name=${words[*]}
     name=${name// /-}

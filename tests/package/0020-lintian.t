@@ -5,7 +5,8 @@ command -v lintian >/dev/null || {
     exit 77
 }
 
-if ! lintian --allow-root --no-cfg --display-info --fail-on error,warning "$(deb nightjar)" "$(deb nightjar-worker)" >lintian.log 2>&1 ||
+if ! lintian --allow-root --no-cfg --display-info --fail-on error,warning "$(deb nightjar)" "$(deb nightjar-worker)" \
+    "$(deb libnightjar-reader0)" "$(deb libnightjar-reader-dev)" >lintian.log 2>&1 ||
     grep -Eq '^[EW]:|unused-override' lintian.log; then
     fail "lintian complains"
 fi

@@ -7,7 +7,7 @@ $python -c 'import jsonschema' 2>/dev/null || {
 }
 
 export SOURCE_DATE_EPOCH=1700000000
-for name in nightjar nightjar-worker; do
+for name in nightjar nightjar-worker libnightjar-reader0; do
     "$source_dir/ops/package/sbom" --build "$build" "$(deb "$name")" >"$name.spdx.json"
     dpkg-deb -x "$(deb "$name")" "root-$name"
     $python "$source_dir/tests/package/check_sbom.py" "$source_dir/tests/package/spdx.schema.json" "$name.spdx.json" "root-$name" ||
