@@ -62,7 +62,8 @@ static nj_status gather_facts(nj_staging *staging, const nj_store_name *name, ui
                             .rules_digest = night->rules_digest,
                             .eligible_digest = night->eligible_digest,
                             .user_count = night->user_count + night->copied_count,
-                            .copied_count = night->copied_count};
+                            .copied_count = night->copied_count,
+                            .item_count = night->item_count};
     snprintf(out->lmdb_version, sizeof out->lmdb_version, "%s", nj_env_lmdb_version());
     snprintf(out->generation, sizeof out->generation, "%s", name->text);
     snprintf(out->nightjar_version, sizeof out->nightjar_version, "%s", NIGHTJAR_VERSION);

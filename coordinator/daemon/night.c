@@ -14,6 +14,7 @@
 #include "coordinator/daemon/actual.h"
 #include "coordinator/daemon/effects.h"
 #include "coordinator/daemon/gate.h"
+#include "coordinator/daemon/gates_before.h"
 #include "coordinator/daemon/measure.h"
 #include "coordinator/daemon/stop.h"
 #include "coordinator/daemon/summary.h"
@@ -320,9 +321,28 @@ static nj_status make_plan(nj_night *n, nj_error *err)
                : status;
 }
 
+// A night that goes on has passed them when it began.
+static nj_status pass_gates(nj_night *n, nj_error *err)
+{
+    const nj_night_options *o = n->options;
+    if (o->resume && nj_staging_exists(o->store_dir)) {
+        return NJ_OK;
+    }
+    nj_status status =
+        nj_gates_before(&o->gates, o->store_dir, n->job, o->as_of_s, &n->summary.gates, err);
+    if (status == NJ_OK) {
+        nj_gates_log(&n->summary.gates);
+        status = nj_gates_verdict(&n->summary.gates, err);
+    }
+    return status;
+}
+
 static nj_status open_night(nj_night *n, nj_error *err)
 {
     nj_status status = check_policy(n, err);
+    if (status == NJ_OK) {
+        status = pass_gates(n, err);
+    }
     if (status == NJ_OK) {
         status = make_plan(n, err);
     }

@@ -18,6 +18,7 @@
 #include "common/store/generation.h"
 #include "common/wire/allow_watch.h"
 #include "coordinator/daemon/since.h"
+#include "coordinator/gates.h"
 #include "coordinator/planned.h"
 #include "coordinator/report/report.h"
 
@@ -85,6 +86,8 @@ typedef struct {
     uint32_t quarantine_max;  // users
     uint32_t storage_wait_ms; // how long a store that does not write is waited for
     uint32_t audit_users;
+    nj_gates gates; // that the input must pass before anything is decoded
+    double as_of_s; // what the age of events is counted from: --as-of, or now; seconds since 1970
     const char *numeric_class;
     const char *plan_file;    // a plan.json that the night is compared with; NULL: none
     uint64_t started_ns;      // monotonic: when the command began; 0: with nj_night_run
@@ -125,6 +128,7 @@ typedef struct {
     uint64_t quarantined;                   // users
     uint64_t audited;                       // users
     uint64_t flag_counts[NJ_ROW_FLAGS_MAX]; // rows that this process stored, by bit of their flags
+    nj_gate_findings gates;                 // what they said; nothing of a night that was resumed
     nj_planned planned; // owned; what plan_file says, whether it was made for this night or not
     bool planned_fits;  // it was
     nj_night_numbers actual; // what the night came to, in the same words
@@ -143,6 +147,7 @@ typedef struct {
 ///
 /// Returns  NJ_OK: published
 ///          NJ_PARTIAL: published without the users that were quarantined, who are no more than quarantine_max
+///          NJ_REFUSED, NJ_AGAIN: the input does not pass a gate; the store is as it was
 ///          NJ_AGAIN: a staging area is there and `resume` is not set, or another process has taken the night over, or the
 ///          store's lock is held
 ///          NJ_CONFIG: `resume`, and the inputs are not those of the staging area

@@ -28,7 +28,8 @@ static nj_status make_facts(const nj_job *job, const nj_plan *plan, const nj_sin
                               .max_age = since->max_age,
                               .copied_count = since->copied_count,
                               .copied_digest = since->copied_digest,
-                              .eligible_digest = nj_job_eligible_digest(job)};
+                              .eligible_digest = nj_job_eligible_digest(job),
+                              .item_count = nj_job_item_count(job)};
     nj_buffer_fini(&bytes);
     nj_settings_describe(&job->settings, out->settings);
     strcpy(out->since, since->name.text); // as long as a name

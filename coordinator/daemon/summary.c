@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -219,6 +220,15 @@ static void print_flags_text(const nj_night_summary *s)
     printf("%s", is_first ? "" : "\n");
 }
 
+static void print_gates_json(const nj_night_summary *s)
+{
+    json_t *gates = nj_gates_document(&s->gates);
+    char *text = gates != NULL ? json_dumps(gates, 0) : NULL;
+    printf(", \"gates\": %s", text != NULL ? text : "[]");
+    free(text);
+    json_decref(gates);
+}
+
 static void print_json(const nj_night_summary *s)
 {
     const char *quote = s->generation.text[0] != '\0' ? "\"" : "";
@@ -245,6 +255,7 @@ static void print_json(const nj_night_summary *s)
     print_eligible_json(s);
     print_flags_json(s);
     nj_actual_print_json(s);
+    print_gates_json(s);
     printf(", \"report\": ");
     print_path_json(s->report.text);
     printf(", \"report_s\": %.3f, \"report_cpu_s\": %.4f}\n", s->report_seconds,

@@ -43,8 +43,11 @@ const nj_example NJ_EXAMPLES[] = {
                      "      --curves 'mmr: rerank.method=mmr rerank.relevance=1,.9,.7'\n"},
     {"report", "  nightjar report --store store\n"
                "  nightjar report --store store --json | jq .actual\n"},
-    {"run", "  nightjar run --bundle night.njb --users histories.txt --store store\n"
-            "  nightjar run --bundle night.njb --users histories.txt --store store --resume\n"},
+    {"run",
+     "  nightjar run --bundle night.njb --users histories.txt --store store\n"
+     "  nightjar run --bundle night.njb --users histories.txt --store store --resume\n"
+     "  nightjar run --bundle night.njb --users events.csv --store store --gate-event-age 36h "
+     "--gate-users 5\n"},
     {"store get", "  nightjar store get --store store alma\n"},
     {"store list", "  nightjar store list --store store\n"},
     {"store rollback", "  nightjar store rollback --store store --dry-run\n"
