@@ -8,7 +8,7 @@
 #include "common/input/instant.h"
 #include "coordinator/deadline.h"
 
-typedef enum { KIND_CHANGE, KIND_MOST, KIND_AGE } gate_kind;
+typedef enum { KIND_CHANGE, KIND_MOST, KIND_LEAST, KIND_MEAN, KIND_AGE } gate_kind;
 
 static const struct {
     gate_kind kind;
@@ -17,6 +17,7 @@ static const struct {
 } GATES[NJ_GATE_COUNT] = {
 #define NJ_GATE_BEFORE(name, kind, status, option, ...)                                            \
     [NJ_GATE_##name] = {KIND_##kind, NJ_##status, option},
+#define NJ_GATE_AFTER NJ_GATE_BEFORE
 #include "schemas/gates.def"
 };
 
@@ -28,6 +29,9 @@ static const struct {
     [NJ_GATE_USERS] = {"users", "in the current generation"},
     [NJ_GATE_ITEMS] = {"items that may be recommended", "in the current generation"},
     [NJ_GATE_UNKNOWN] = {"items that the catalogue does not know", "items in histories"},
+    [NJ_GATE_OVERLAP] = {"first 10 places as in the current generation", "users of both"},
+    [NJ_GATE_COVERAGE] = {"items in a list", "items that may be recommended"},
+    [NJ_GATE_FALLBACKS] = {"lists that are empty, cold, or filled with popular items", "lists"},
     [NJ_GATE_EMPTIED] = {"users none of whose items it knows", "users whose histories have items"},
 };
 
@@ -84,8 +88,22 @@ void nj_gates_judge(const nj_gates *gates, nj_gate gate, const char *group, uint
         GATES[gate].kind == KIND_CHANGE ? (part > whole ? part - whole : whole - part) : part;
     nj_gate_finding finding = {.gate = gate, .part = part, .whole = whole, .bound = bound};
     finding.value = 100 * (double)counted / (double)whole;
-    finding.passed = finding.value <= bound;
+    finding.passed =
+        GATES[gate].kind == KIND_LEAST ? finding.value >= bound : finding.value <= bound;
     snprintf(finding.group, sizeof finding.group, "%s", group);
+    keep(out, &finding, GATES[gate].status == NJ_REFUSED);
+}
+
+void nj_gates_judge_mean(const nj_gates *gates, nj_gate gate, double sum, uint64_t count,
+                         nj_gate_findings *out)
+{
+    const double bound = gates->bounds[gate];
+    if (isnan(bound) || count == 0 || count < gates->least) {
+        return;
+    }
+    nj_gate_finding finding = {
+        .gate = gate, .whole = count, .value = 100 * sum / (double)count, .bound = bound};
+    finding.passed = finding.value >= bound;
     keep(out, &finding, GATES[gate].status == NJ_REFUSED);
 }
 
@@ -100,6 +118,15 @@ void nj_gates_judge_age(const nj_gates *gates, double newest_s, double now_s, nj
     const bool is_ahead = finding.value < -NJ_GATES_FUTURE_S;
     finding.passed = !is_ahead && finding.value <= bound;
     keep(out, &finding, is_ahead);
+}
+
+void nj_gates_add(nj_gate_findings *findings, const nj_gate_findings *more)
+{
+    for (size_t i = 0; i < more->count && findings->count < NJ_GATES_FINDINGS_MAX; i++) {
+        findings->findings[findings->count++] = more->findings[i];
+    }
+    findings->failed += more->failed;
+    findings->is_wrong = findings->is_wrong || more->is_wrong;
 }
 
 static void describe_age(const nj_gate_finding *f, char out[NJ_GATES_SENTENCE_BYTES])
@@ -130,11 +157,16 @@ void nj_gate_describe(const nj_gate_finding *f, char out[NJ_GATES_SENTENCE_BYTES
                  "%s%s: %" PRIu64 ", and %" PRIu64 " %s, %.2f %% %s; --%s allows %g %%", group,
                  WORDS[f->gate].part, f->part, f->whole, WORDS[f->gate].whole, f->value,
                  f->part < f->whole ? "fewer" : "more", GATES[f->gate].option, f->bound);
+    } else if (GATES[f->gate].kind == KIND_MEAN) {
+        snprintf(out, NJ_GATES_SENTENCE_BYTES,
+                 "%s: %.2f %%, mean of %" PRIu64 " %s; --%s asks for %g %%", WORDS[f->gate].part,
+                 f->value, f->whole, WORDS[f->gate].whole, GATES[f->gate].option, f->bound);
     } else {
         snprintf(out, NJ_GATES_SENTENCE_BYTES,
-                 "%s%s: %" PRIu64 " of %" PRIu64 " %s, %.2f %%; --%s allows %g %%", group,
+                 "%s%s: %" PRIu64 " of %" PRIu64 " %s, %.2f %%; --%s %s %g %%", group,
                  WORDS[f->gate].part, f->part, f->whole, WORDS[f->gate].whole, f->value,
-                 GATES[f->gate].option, f->bound);
+                 GATES[f->gate].option, GATES[f->gate].kind == KIND_LEAST ? "asks for" : "allows",
+                 f->bound);
     }
 }
 
@@ -142,9 +174,10 @@ static json_t *make_object(const nj_gate_finding *f)
 {
     const char *name = GATES[f->gate].option + strlen("gate-");
     const bool is_age = GATES[f->gate].kind == KIND_AGE;
+    const bool has_part = !is_age && GATES[f->gate].kind != KIND_MEAN;
     return json_pack("{s:s, s:s?, s:b, s:o, s:o, s:f, s:f}", "gate", name, "group",
                      f->group[0] != '\0' ? f->group : NULL, "passed", f->passed, "part",
-                     is_age ? json_null() : json_integer((json_int_t)f->part), "whole",
+                     has_part ? json_integer((json_int_t)f->part) : json_null(), "whole",
                      is_age ? json_null() : json_integer((json_int_t)f->whole), "value", f->value,
                      "bound", f->bound);
 }
@@ -183,7 +216,6 @@ nj_status nj_gates_verdict(const nj_gate_findings *findings, nj_error *err)
         snprintf(others, sizeof others, " (gates that do not hold: %zu)", findings->failed);
     }
     return findings->is_wrong
-               ? nj_fail(err, NJ_REFUSED, "tonight's input is not like the last: %s%s", sentence,
-                         others)
+               ? nj_fail(err, NJ_REFUSED, "a gate does not hold: %s%s", sentence, others)
                : nj_fail(err, NJ_AGAIN, "tonight's input is late: %s%s", sentence, others);
 }

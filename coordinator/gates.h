@@ -1,6 +1,6 @@
-// gates.h - whether tonight's input is like last night's: the gates of schemas/gates.def, judged from counts.
+// gates.h - whether tonight's input and lists are like last night's: the gates of schemas/gates.def, judged from counts.
 //
-// Counting is done elsewhere (coordinator/daemon/gates_before.h). Not to be mistaken for daemon/gate.h, which lets workers in.
+// Counting is done elsewhere (coordinator/daemon/gates_before.h, gates_after.h). Not to be mistaken for daemon/gate.h, which lets workers in.
 #ifndef NJ_COORDINATOR_GATES_H
 #define NJ_COORDINATOR_GATES_H
 
@@ -21,6 +21,7 @@
 
 typedef enum {
 #define NJ_GATE_BEFORE(name, ...) NJ_GATE_##name,
+#define NJ_GATE_AFTER(name, ...) NJ_GATE_##name,
 #include "schemas/gates.def"
     NJ_GATE_COUNT
 } nj_gate;
@@ -35,8 +36,9 @@ typedef struct {
     nj_gate gate;
     bool passed;
     char group[NJ_GATES_GROUP_BYTES]; // of users; "": all of them
-    uint64_t part, whole;             // what is compared with what; of an AGE 0
-    double value;                     // percent; of an AGE seconds, negative in the future
+    uint64_t part,
+        whole;    // what is compared with what; of an AGE 0, of a MEAN how many shares as whole
+    double value; // percent; of an AGE seconds, negative in the future
     double bound;
 } nj_gate_finding;
 
@@ -63,6 +65,13 @@ void nj_gates_judge(const nj_gates *gates, nj_gate gate, const char *group, uint
 /// Judges the age of the newest event. One that is more than NJ_GATES_FUTURE_S ahead is wrong, and not late.
 void nj_gates_judge_age(const nj_gates *gates, double newest_s, double now_s,
                         nj_gate_findings *out);
+
+/// Judges the mean of `count` shares that sum up to `sum`, each 0 to 1.
+void nj_gates_judge_mean(const nj_gates *gates, nj_gate gate, double sum, uint64_t count,
+                         nj_gate_findings *out);
+
+/// Appends what was found later.
+void nj_gates_add(nj_gate_findings *findings, const nj_gate_findings *more);
 
 /// One sentence with the figure, the counts and the rule, as `users: 850 where 1000 were: ...`.
 void nj_gate_describe(const nj_gate_finding *finding, char out[NJ_GATES_SENTENCE_BYTES]);

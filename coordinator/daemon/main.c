@@ -22,6 +22,7 @@ static const nj_option OPTIONS[] = {
 #include "schemas/settings.def"
 #undef NJ_SETTING
 #define NJ_GATE_BEFORE NJ_GATE_OPTION
+#define NJ_GATE_AFTER NJ_GATE_OPTION
 #include "schemas/gates.def"
     NJ_GATES_LEAST_OPTION,
 };

@@ -86,7 +86,8 @@ typedef struct {
     uint32_t quarantine_max;  // users
     uint32_t storage_wait_ms; // how long a store that does not write is waited for
     uint32_t audit_users;
-    nj_gates gates; // that the input must pass before anything is decoded
+    nj_gates
+        gates; // that the input must pass before anything is decoded, and the lists before they are published
     double as_of_s; // what the age of events is counted from: --as-of, or now; seconds since 1970
     const char *numeric_class;
     const char *plan_file;    // a plan.json that the night is compared with; NULL: none
@@ -102,6 +103,7 @@ typedef struct {
 
 typedef struct {
     nj_store_name generation; // "" where nothing was published
+    nj_store_name held;       // the generation that a gate has held back; "": none
     uint64_t users;           // of the night, copied ones included
     uint64_t rows;
     nj_store_name since; // the generation that rows were copied from; "": none
@@ -148,6 +150,7 @@ typedef struct {
 /// Returns  NJ_OK: published
 ///          NJ_PARTIAL: published without the users that were quarantined, who are no more than quarantine_max
 ///          NJ_REFUSED, NJ_AGAIN: the input does not pass a gate; the store is as it was
+///          NJ_REFUSED: the lists do not pass one; the generation is there and not published
 ///          NJ_AGAIN: a staging area is there and `resume` is not set, or another process has taken the night over, or the
 ///          store's lock is held
 ///          NJ_CONFIG: `resume`, and the inputs are not those of the staging area

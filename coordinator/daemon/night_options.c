@@ -90,13 +90,14 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
     return NJ_OK;
 }
 
+// A command that makes no lists lacks the options of some.
 static nj_status read_gates(const nj_arguments *arguments, nj_gates *out, nj_error *err)
 {
     nj_status status =
         nj_argument_uint(arguments, "gate-least", 1, NJ_GATES_LEAST_MAX, &out->least, err);
     for (int gate = 0; gate < NJ_GATE_COUNT && status == NJ_OK; gate++) {
-        status = nj_gates_set(out, (nj_gate)gate,
-                              nj_argument(arguments, nj_gate_option((nj_gate)gate)), err);
+        const char *text = nj_argument(arguments, nj_gate_option((nj_gate)gate));
+        status = nj_gates_set(out, (nj_gate)gate, text != NULL ? text : "off", err);
     }
     return status;
 }

@@ -31,7 +31,7 @@
             "arithmetic of the night, a class that all workers have; default: the precision's",    \
             false                                                                                  \
     }
-// Rows of gates.def as rows of an option table: define NJ_GATE_BEFORE as this, include the table; NJ_GATES_LEAST_OPTION goes with them.
+// Rows of gates.def as rows of an option table: define NJ_GATE_BEFORE and NJ_GATE_AFTER as this, include the table; NJ_GATES_LEAST_OPTION goes with them.
 #define NJ_GATE_OPTION(name, kind, status, option, value, fallback, help)                          \
     {option, value, fallback, help, false},
 #define NJ_GATES_LEAST_OPTION                                                                      \

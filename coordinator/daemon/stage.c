@@ -377,7 +377,15 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
     case NJ_STAGE_VERIFY:
         status = nj_store_verify(store_dir, stage->name.text, NULL, err);
         break;
+    case NJ_STAGE_JUDGE:
+        if (stage->judge != NULL) {
+            status = stage->judge(stage->judge_context, &stage->name, &stage->is_held, err);
+        }
+        break;
     case NJ_STAGE_PUBLISH:
+        if (stage->is_held) {
+            break;
+        }
         status = nj_store_publish(store_dir, stage->name.text, stage->staging,
                                   NJ_STORE_LOCK_WAIT_MS, err);
         if (status == NJ_OK) {
@@ -388,7 +396,7 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
         }
         break;
     case NJ_STAGE_NOTE:
-        if (stage->published != NULL) {
+        if (stage->published != NULL && !stage->is_held) {
             status = stage->published(stage->published_context, &stage->name,
                                       row_count == stage->plan->user_count, err);
         }

@@ -224,6 +224,8 @@ static void print_gates_json(const nj_night_summary *s)
 {
     json_t *gates = nj_gates_document(&s->gates);
     char *text = gates != NULL ? json_dumps(gates, 0) : NULL;
+    printf(", ");
+    print_text_or_null("held", s->held.text);
     printf(", \"gates\": %s", text != NULL ? text : "[]");
     free(text);
     json_decref(gates);

@@ -58,6 +58,7 @@ static const nj_option RUN[] = {
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,
 #define NJ_GATE_BEFORE NJ_GATE_OPTION
+#define NJ_GATE_AFTER NJ_GATE_OPTION
 #include "schemas/gates.def"
     NJ_GATES_LEAST_OPTION,
     {"workers", "N", "2", "worker processes to start on this machine", false},

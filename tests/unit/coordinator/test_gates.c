@@ -63,6 +63,41 @@ static void too_few_are_not_judged_and_a_gate_that_is_off_neither(void **state)
     assert_ok(nj_gates_verdict(&findings, &err), &err);
 }
 
+static void a_least_share_and_a_mean_hold_down_to_their_bound(void **state)
+{
+    const nj_gates gates = make_gates();
+    nj_gate_findings findings = {0};
+    (void)state;
+
+    assert_int_equal(failures_of(NJ_GATE_COVERAGE, 20, 1000), 0);
+    assert_int_equal(failures_of(NJ_GATE_COVERAGE, 19, 1000), 1);
+    assert_int_equal(failures_of(NJ_GATE_FALLBACKS, 21, 1000), 1);
+    nj_gates_judge_mean(&gates, NJ_GATE_OVERLAP, 4, 200, &findings);
+    nj_gates_judge_mean(&gates, NJ_GATE_OVERLAP, 0, 99, &findings);
+    assert_int_equal(findings.failed, 0);
+    assert_int_equal(findings.count, 1);
+    nj_gates_judge_mean(&gates, NJ_GATE_OVERLAP, 3.9, 200, &findings);
+    assert_int_equal(findings.failed, 1);
+}
+
+static void what_was_found_later_is_added(void **state)
+{
+    const nj_gates gates = make_gates();
+    nj_error err = {0};
+    nj_gate_findings findings = {0};
+    nj_gate_findings later = {0};
+    (void)state;
+
+    nj_gates_judge(&gates, NJ_GATE_USERS, "", 1000, 1000, &findings);
+    nj_gates_judge(&gates, NJ_GATE_COVERAGE, "", 0, 1000, &later);
+    nj_gates_add(&findings, &later);
+
+    assert_int_equal(findings.count, 2);
+    assert_int_equal(nj_gates_verdict(&findings, &err), NJ_REFUSED);
+    assert_non_null(strstr(err.text, "items in a list: 0 of 1000 items that may be recommended, "
+                                     "0.00 %; --gate-coverage asks for 2 %"));
+}
+
 static void a_late_input_is_late_and_one_from_the_future_is_wrong(void **state)
 {
     static const struct {
@@ -152,6 +187,8 @@ int main(void)
         cmocka_unit_test(a_change_holds_up_to_its_bound_in_both_directions),
         cmocka_unit_test(a_share_holds_up_to_its_bound),
         cmocka_unit_test(too_few_are_not_judged_and_a_gate_that_is_off_neither),
+        cmocka_unit_test(a_least_share_and_a_mean_hold_down_to_their_bound),
+        cmocka_unit_test(what_was_found_later_is_added),
         cmocka_unit_test(a_late_input_is_late_and_one_from_the_future_is_wrong),
         cmocka_unit_test(what_is_wrong_decides_over_what_is_late),
         cmocka_unit_test(a_group_is_told_of_where_it_fails_and_counts_where_there_is_no_room),
