@@ -16,7 +16,7 @@ typedef struct {
     const nj_job *job;
     bool looks_at_items;     // coverage or overlap is asked for
     nj_store_reader *before; // owned; NULL: none
-    nj_slice before_key;     // where the walk over it is; empty: before the first or behind the last
+    nj_slice before_key; // where the walk over it is; empty: before the first or behind the last
     nj_slice before_row;
     uint64_t *shown; // owned; [items of the catalogue] bits
     uint64_t row_count, fallback_count, both_count;
@@ -27,9 +27,8 @@ typedef struct {
 static uint32_t name_item(const nj_job *job, const nj_row_item *item, uint32_t place)
 {
     char digits[NJ_ID_DIGITS_MAX];
-    const nj_slice id = item->is_number
-                            ? (nj_slice){digits, nj_id_of_number(item->number, digits)}
-                            : item->text;
+    const nj_slice id =
+        item->is_number ? (nj_slice){digits, nj_id_of_number(item->number, digits)} : item->text;
     const size_t row = nj_idmap_find(&job->map, id, nj_idmap_at_list, &job->catalogue.items);
     return row != NJ_IDMAP_NONE ? (uint32_t)row : UINT32_MAX - place;
 }
@@ -49,7 +48,8 @@ static uint32_t name_items(const nj_job *job, const nj_row_scan *row, uint32_t *
 static nj_status find_before(walk *w, nj_slice key, nj_error *err)
 {
     nj_status status = NJ_OK;
-    while (status == NJ_OK && (w->before_key.size == 0 || nj_slice_compare(w->before_key, key) < 0)) {
+    while (status == NJ_OK &&
+           (w->before_key.size == 0 || nj_slice_compare(w->before_key, key) < 0)) {
         status = nj_store_next(w->before, &w->before_key, &w->before_row, err);
     }
     if (status == NJ_END) {

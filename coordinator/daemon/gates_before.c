@@ -114,6 +114,12 @@ nj_status nj_gates_before(const nj_gates *gates, const char *store_dir, const nj
     return status;
 }
 
+uint64_t nj_gates_newest_ms(const nj_gate_findings *findings, const nj_user_table *users)
+{
+    const bool is_judged = findings->count > 0 && findings->findings[0].gate == NJ_GATE_EVENT_AGE;
+    return is_judged && users->newest > 0 ? (uint64_t)(users->newest * 1e3) : 0;
+}
+
 void nj_gates_log(const nj_gate_findings *findings)
 {
     for (size_t i = 0; i < findings->count; i++) {

@@ -18,6 +18,9 @@ NJ_CHECKED nj_status nj_gates_before(const nj_gates *gates, const char *store_di
                                      const nj_job *job, double as_of_s, nj_gate_findings *out,
                                      nj_error *err);
 
+/// Milliseconds since 1970 of the newest event, where its age was judged; 0: not known.
+uint64_t nj_gates_newest_ms(const nj_gate_findings *findings, const nj_user_table *users);
+
 /// A line for each finding: what holds as information, the others as errors.
 void nj_gates_log(const nj_gate_findings *findings);
 

@@ -48,9 +48,13 @@ nj_status nj_command_policy_explain(const nj_arguments *arguments, nj_error *err
 nj_status nj_command_policy_sweep(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_report(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_run(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_store_diff(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_store_drop(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_store_gc(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_get(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_list(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_store_promote(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_publish(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_rollback(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_stat(const nj_arguments *arguments, nj_error *err);

@@ -60,6 +60,9 @@ expect_refused 4 "group north: users none of whose items it knows: 119 of" \
 awk 'BEGIN { print "user,item,timestamp" } { for (i = 2; i <= NF; i++) print $1 "," $i "," 1714500000 + i }' users.txt >events.csv
 late=("${run[@]}" --users events.csv --gate-users off --gate-event-age 36h)
 expect_exit 0 "${late[@]}" --as-of 2024-05-02
+nightjar store stat --store store --json 2>>setup.log >stat.json
+newest=$(sed 's/.*,//' events.csv | tail -n +2 | sort -n | tail -n 1)
+expect_json stat.json newest_event_ms "${newest}000"
 expect_refused 75 "the newest event is 50.0 h old; --gate-event-age allows 36.0 h" "${late[@]}" --as-of 2024-05-02T20:00
 expect_refused 75 "tonight's input is late" "${late[@]}"
 sed '$s/,[0-9]*$/,4102444800/' events.csv >ahead.csv
