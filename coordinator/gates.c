@@ -174,12 +174,14 @@ static json_t *make_object(const nj_gate_finding *f)
 {
     const char *name = GATES[f->gate].option + strlen("gate-");
     const bool is_age = GATES[f->gate].kind == KIND_AGE;
+    char text[NJ_GATES_SENTENCE_BYTES];
     const bool has_part = !is_age && GATES[f->gate].kind != KIND_MEAN;
-    return json_pack("{s:s, s:s?, s:b, s:o, s:o, s:f, s:f}", "gate", name, "group",
+    nj_gate_describe(f, text);
+    return json_pack("{s:s, s:s?, s:b, s:o, s:o, s:f, s:f, s:s}", "gate", name, "group",
                      f->group[0] != '\0' ? f->group : NULL, "passed", f->passed, "part",
                      has_part ? json_integer((json_int_t)f->part) : json_null(), "whole",
                      is_age ? json_null() : json_integer((json_int_t)f->whole), "value", f->value,
-                     "bound", f->bound);
+                     "bound", f->bound, "text", text);
 }
 
 json_t *nj_gates_document(const nj_gate_findings *findings)

@@ -448,7 +448,7 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
         nj_stage_discard_empty(&n.stage);
     }
     nj_record_end(&n.record, status);
-    if (n.summary.generation.text[0] != '\0') {
+    if (n.summary.generation.text[0] != '\0' || n.summary.held.text[0] != '\0') {
         nj_night_tell(&n);
     }
     nj_measure_end(&n, status);

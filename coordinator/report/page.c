@@ -373,6 +373,7 @@ static void add_processes(nj_page *page)
     }
     nj_html_section(html, "night", "The night");
     add_phases(page);
+    nj_page_add_gates(page);
     nj_html_table_begin(html, "Processes that worked on it", COLUMNS, 5);
     for (size_t i = 0; i < json_array_size(processes); i++) {
         const json_t *process = json_array_get(processes, i);

@@ -26,6 +26,7 @@ expect_exit 0 "${run[@]}" --users fewer.txt
 python3 -c "
 import json
 gates = {g['gate']: g for g in json.load(open('last.out'))['gates']}
+assert gates['users'].pop('text').endswith('--gate-users allows 2 %')
 assert gates['users'] == dict(gate='users', group=None, passed=True, part=196, whole=200, value=2.0, bound=2.0), gates
 assert set(gates) == {'users', 'items', 'unknown', 'emptied', 'fallbacks'}, gates"
 head -n 150 users.txt >partial.txt
@@ -81,6 +82,9 @@ expect_held() { # WORDS OPTION...
     [[ $(cat store/CURRENT) == "$before" && ! -e store/staging ]] || fail "a night that is held back is not over, or is published"
     held=$(json_of last.out held)
     expect_json last.out generation None
+    python3 "$source_dir/tests/cli/schema.py" "$source_dir/schemas/json" report "store/reports/$held.json" run last.out \
+        >schema.log 2>&1 || [[ $? -eq 77 ]] || fail "the report of what is held back is none: $(tail -n 1 schema.log)"
+    grep -qE "<td[^>]*>no</td>" "store/reports/$held.html" || fail "the report does not say which gate does not hold"
     expect_exit 0 nightjar store verify --store store --gen "$held"
     echo "$held" >held
 }
