@@ -157,11 +157,11 @@ nj_status nj_night_publish(nj_night *n, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
+    nj_actual_tell(n);
     if (n->stage.is_held) {
         return fail_held(n, err);
     }
     n->summary.generation = n->stage.name;
-    nj_actual_tell(n);
     return n->summary.quarantined == 0
                ? NJ_OK
                : nj_fail(err, NJ_PARTIAL,

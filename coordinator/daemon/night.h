@@ -164,7 +164,7 @@ typedef struct {
 NJ_CHECKED nj_status nj_night_run(nj_job *job, const nj_night_options *options,
                                   nj_night_summary *out, nj_error *err);
 
-/// Prints the summary on standard output, as text or as JSON. As text nothing where nothing was published.
+/// Prints the summary on standard output, as text or as JSON. As text nothing where nothing was published or held back.
 void nj_night_print(const nj_night_summary *summary, bool as_json);
 
 /// True when there is something to print: every user was decoded or quarantined.

@@ -300,5 +300,9 @@ void nj_night_print(const nj_night_summary *summary, bool as_json)
         print_json(summary);
     } else if (summary->generation.text[0] != '\0') {
         print_text(summary);
+    } else if (summary->held.text[0] != '\0') {
+        printf("held back %s: %" PRIu64 " users, not published\n", summary->held.text,
+               summary->rows);
+        printf("report: %s\n", summary->report.text);
     }
 }

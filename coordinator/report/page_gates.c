@@ -1,5 +1,17 @@
 #include "coordinator/report/page_parts.h"
 
+const char *nj_page_held(const nj_page *page)
+{
+    const json_t *gates = nj_page_at(page->document, "gates");
+    for (size_t i = 0; i < json_array_size(gates); i++) {
+        const json_t *gate = json_array_get(gates, i);
+        if (json_is_false(json_object_get(gate, "passed"))) {
+            return nj_page_word(gate, "text");
+        }
+    }
+    return NULL;
+}
+
 void nj_page_add_gates(nj_page *page)
 {
     static const nj_html_column COLUMNS[] = {

@@ -84,6 +84,8 @@ expect_held() { # WORDS OPTION...
     expect_json last.out generation None
     python3 "$source_dir/tests/cli/schema.py" "$source_dir/schemas/json" report "store/reports/$held.json" run last.out \
         >schema.log 2>&1 || [[ $? -eq 77 ]] || fail "the report of what is held back is none: $(tail -n 1 schema.log)"
+    grep -q "The night did not publish it; a gate does not hold: " "store/reports/$held.html" ||
+        fail "the report does not say that the generation is held back"
     grep -qE "<td[^>]*>no</td>" "store/reports/$held.html" || fail "the report does not say which gate does not hold"
     expect_exit 0 nightjar store verify --store store --gen "$held"
     echo "$held" >held
