@@ -13,12 +13,10 @@ typedef struct {
 
 // In key order.
 static const listed BEFORE[] = {
-    {"3", "abc", 0},  {"5", "abc", 0},  {"9", "", 0},
-    {"10", "abd", 0}, {"u1", "xyz", 0}, {"u2", "ab", 0},
+    {"3", "abc", 0}, {"5", "abc", 0}, {"9", "", 0}, {"10", "abd", 0}, {"u1", "xyz", 0}, {"u2", "ab", 0},
 };
 static const listed AFTER[] = {
-    {"4", "abe", 0},  {"5", "abc", 0},  {"9", "", 4},
-    {"10", "dba", 0}, {"u1", "aby", 0}, {"u3", "ef", 0},
+    {"4", "abe", 0}, {"5", "abc", 0}, {"9", "", 4}, {"10", "dba", 0}, {"u1", "aby", 0}, {"u3", "ef", 0},
 };
 #define BEFORE_COUNT (sizeof BEFORE / sizeof BEFORE[0])
 #define AFTER_COUNT (sizeof AFTER / sizeof AFTER[0])
@@ -106,8 +104,8 @@ static void every_kind_of_difference_is_counted(void **state)
     nj_store_name before = pack(state, BEFORE, BEFORE_COUNT, NIGHT_MS);
     nj_store_name after = pack(state, AFTER, AFTER_COUNT, NIGHT_MS + 1);
     assert_ok(compare(state, &before, &after, 2, &diff, &err), &err);
-    assert_int_equal(diff.added, 2);     // 4, u3
-    assert_int_equal(diff.removed, 2);   // 3, u2
+    assert_int_equal(diff.added, 2);   // 4, u3
+    assert_int_equal(diff.removed, 2); // 3, u2
     assert_int_equal(diff.identical, 1); // 5
     assert_int_equal(diff.rescored, 1);  // 9
     assert_int_equal(diff.changed, 2);   // 10, u1
