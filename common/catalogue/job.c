@@ -48,6 +48,8 @@ nj_status nj_histories_from(const nj_arguments *arguments, nj_histories_source *
 {
     nj_histories_source source = {.path = nj_argument(arguments, "users")};
     const char *as_of = nj_argument(arguments, "as-of");
+    const char *event_age = nj_argument(arguments, "gate-event-age");
+    source.wants_times = event_age != NULL && strcmp(event_age, "off") != 0;
     nj_status status = nj_histories_form_from(arguments, &source, err);
     if (status == NJ_OK && as_of != NULL) {
         status = nj_instant_parse("as-of", as_of, &source.as_of, err);
@@ -183,6 +185,13 @@ nj_digest nj_job_eligible_digest(const nj_job *job)
 {
     const nj_section *section = nj_sections_find(&job->sections, NJ_SECTION_ELIGIBLE);
     return section != NULL ? section->digest : (nj_digest){{0}};
+}
+
+uint64_t nj_job_item_count(const nj_job *job)
+{
+    const nj_masks *masks = &job->catalogue.masks;
+    return masks->count > 0 ? masks->masks[NJ_MASK_BASE].item_count
+                            : job->catalogue.trie.item_count;
 }
 
 // ---- users ----

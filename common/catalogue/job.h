@@ -68,7 +68,8 @@
 NJ_CHECKED nj_status nj_settings_from(const nj_arguments *arguments, nj_settings *out,
                                       nj_error *err);
 
-/// Reads --users, --format, --columns, --delimiter, --as-of and --tie-seed; the path is borrowed from the arguments. NJ_USAGE;
+/// Reads --users, --format, --columns, --delimiter, --as-of and --tie-seed; the path is borrowed from the arguments. --gate-event-age,
+/// in a command that has it, wants times. NJ_USAGE;
 /// those of nj_histories_format_find.
 NJ_CHECKED nj_status nj_histories_from(const nj_arguments *arguments, nj_histories_source *out,
                                        nj_error *err);
@@ -109,6 +110,9 @@ static inline nj_user_rules nj_job_user_rules(const nj_job *job)
 
 /// What was asked for: the digest of the masks, all zero without any.
 nj_digest nj_job_eligible_digest(const nj_job *job);
+
+/// Items that may be recommended to a user without a group.
+uint64_t nj_job_item_count(const nj_job *job);
 
 /// How the file at out->path is written: --format or the path's ending, --columns and --delimiter. NJ_USAGE;
 /// those of nj_histories_format_find.

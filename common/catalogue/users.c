@@ -183,6 +183,17 @@ static void count_user(nj_user_table *table, const span *user)
     table->count++;
 }
 
+// Times of a history rise.
+static void count_times(nj_user_table *table, const nj_history *history)
+{
+    if (history->times == NULL || history->item_count == 0) {
+        return;
+    }
+    const double last = history->times[history->item_count - 1];
+    table->newest = table->has_newest && table->newest > last ? table->newest : last;
+    table->has_newest = true;
+}
+
 nj_status nj_user_table_add(nj_user_table *table, const nj_idlist *items, const nj_idmap *map,
                             const nj_user_rules *rules, const nj_history *history, nj_error *err)
 {
@@ -215,6 +226,7 @@ nj_status nj_user_table_add(nj_user_table *table, const nj_idlist *items, const 
     }
     count_asked(table, &more);
     count_user(table, &user);
+    count_times(table, history);
     return NJ_OK;
 }
 

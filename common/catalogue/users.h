@@ -38,6 +38,8 @@ typedef struct {
     uint64_t unknown_total;    // dropped items
     size_t cold_count;         // users with no known item, where the bundle reads histories
     size_t first_cold;         // the first of them, when cold_count > 0
+    bool has_newest;           // some history has times
+    double newest;             // of them, in the file's unit; known items or not
     uint32_t longest;          // known items of the longest history
     uint32_t exclude_longest;  // known items that a user must not get, at the most
     uint32_t both_longest;     // the two together, of one user, at the most

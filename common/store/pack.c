@@ -64,7 +64,8 @@ static nj_status gather_facts(nj_staging *staging, const nj_store_name *name, ui
                             .eligible_digest = night->eligible_digest,
                             .user_count = night->user_count + night->copied_count,
                             .copied_count = night->copied_count,
-                            .newest_event_ms = night->newest_event_ms};
+                            .newest_event_ms = night->newest_event_ms,
+                            .item_count = night->item_count};
     nj_ulid id;
     nj_status status = nj_store_id_ensure(nj_staging_store_dir(staging), now_ms, &id, err);
     if (status != NJ_OK) {

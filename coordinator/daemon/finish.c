@@ -6,6 +6,8 @@
 #include "common/base/id.h"
 #include "coordinator/daemon/actual.h"
 #include "coordinator/daemon/effects.h"
+#include "coordinator/daemon/gates_after.h"
+#include "coordinator/daemon/gates_before.h"
 #include "coordinator/daemon/summary.h"
 
 #define LOOK_MS 100 // at signals, while the store is waited for
@@ -112,8 +114,37 @@ static nj_status publish_rows(nj_night *n, nj_error *err)
     return status;
 }
 
+static nj_status judge_lists(void *context, const nj_store_name *generation, bool *out_held,
+                             nj_error *err)
+{
+    nj_night *n = context;
+    nj_gate_findings findings = {0};
+    nj_status status = nj_gates_after(&n->options->gates, n->options->store_dir, generation, n->job,
+                                      &findings, err);
+    if (status == NJ_OK) {
+        nj_gates_log(&findings);
+        nj_gates_add(&n->summary.gates, &findings);
+        *out_held = findings.failed > 0;
+    }
+    return status;
+}
+
+// The night is over and its work is kept: a person decides.
+static nj_status fail_held(nj_night *n, nj_error *err)
+{
+    nj_error why = {0};
+    n->summary.held = n->stage.name;
+    const nj_status status = nj_gates_verdict(&n->summary.gates, &why);
+    return nj_fail(err, status,
+                   "%s is packed and verified, and not published; %s. Readers keep what they have. "
+                   "If the lists are right: nightjar store publish --store %s %s",
+                   n->stage.name.text, why.text, n->options->store_dir, n->stage.name.text);
+}
+
 nj_status nj_night_publish(nj_night *n, nj_error *err)
 {
+    n->stage.judge = judge_lists;
+    n->stage.judge_context = n;
     fill_summary(n);
     nj_status status = judge_night(n, err);
     if (status != NJ_OK) {
@@ -126,8 +157,11 @@ nj_status nj_night_publish(nj_night *n, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
-    n->summary.generation = n->stage.name;
     nj_actual_tell(n);
+    if (n->stage.is_held) {
+        return fail_held(n, err);
+    }
+    n->summary.generation = n->stage.name;
     return n->summary.quarantined == 0
                ? NJ_OK
                : nj_fail(err, NJ_PARTIAL,

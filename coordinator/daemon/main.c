@@ -21,6 +21,10 @@ static const nj_option OPTIONS[] = {
 #define NJ_PLANNED NJ_PLANNED_OPTION
 #include "schemas/settings.def"
 #undef NJ_SETTING
+#define NJ_GATE_BEFORE NJ_GATE_OPTION
+#define NJ_GATE_AFTER NJ_GATE_OPTION
+#include "schemas/gates.def"
+    NJ_GATES_LEAST_OPTION,
 };
 
 static nj_status read_keys(const nj_arguments *arguments, nj_keypair *keys, nj_allow_watch *watch,

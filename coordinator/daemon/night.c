@@ -14,6 +14,7 @@
 #include "coordinator/daemon/actual.h"
 #include "coordinator/daemon/effects.h"
 #include "coordinator/daemon/gate.h"
+#include "coordinator/daemon/gates_before.h"
 #include "coordinator/daemon/measure.h"
 #include "coordinator/daemon/stop.h"
 #include "coordinator/daemon/summary.h"
@@ -320,9 +321,28 @@ static nj_status make_plan(nj_night *n, nj_error *err)
                : status;
 }
 
+// A night that goes on has passed them when it began.
+static nj_status pass_gates(nj_night *n, nj_error *err)
+{
+    const nj_night_options *o = n->options;
+    if (o->resume && nj_staging_exists(o->store_dir)) {
+        return NJ_OK;
+    }
+    nj_status status =
+        nj_gates_before(&o->gates, o->store_dir, n->job, o->as_of_s, &n->summary.gates, err);
+    if (status == NJ_OK) {
+        nj_gates_log(&n->summary.gates);
+        status = nj_gates_verdict(&n->summary.gates, err);
+    }
+    return status;
+}
+
 static nj_status open_night(nj_night *n, nj_error *err)
 {
     nj_status status = check_policy(n, err);
+    if (status == NJ_OK) {
+        status = pass_gates(n, err);
+    }
     if (status == NJ_OK) {
         status = make_plan(n, err);
     }
@@ -343,7 +363,9 @@ static nj_status open_night(nj_night *n, nj_error *err)
         NJ_FAILPOINT_HIT(NIGHT_BOUND);
         const nj_stage_terms terms = {.numeric_class = n->options->numeric_class,
                                       .resume = n->options->resume,
-                                      .valid_for_ms = n->options->valid_for_ms};
+                                      .valid_for_ms = n->options->valid_for_ms,
+                                      .newest_event_ms =
+                                          nj_gates_newest_ms(&n->summary.gates, &n->job->users)};
         status = nj_stage_open(n->options->store_dir, n->job, &n->plan, &n->since, &terms,
                                &n->stage, err);
     }
@@ -426,7 +448,7 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
         nj_stage_discard_empty(&n.stage);
     }
     nj_record_end(&n.record, status);
-    if (n.summary.generation.text[0] != '\0') {
+    if (n.summary.generation.text[0] != '\0' || n.summary.held.text[0] != '\0') {
         nj_night_tell(&n);
     }
     nj_measure_end(&n, status);

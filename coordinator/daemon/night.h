@@ -18,6 +18,7 @@
 #include "common/store/generation.h"
 #include "common/wire/allow_watch.h"
 #include "coordinator/daemon/since.h"
+#include "coordinator/gates.h"
 #include "coordinator/planned.h"
 #include "coordinator/report/report.h"
 
@@ -86,6 +87,9 @@ typedef struct {
     uint32_t storage_wait_ms; // how long a store that does not write is waited for
     uint32_t audit_users;
     uint64_t valid_for_ms; // how long the lists are good, from when they are packed; 0: not said
+    nj_gates
+        gates; // that the input must pass before anything is decoded, and the lists before they are published
+    double as_of_s; // what the age of events is counted from: --as-of, or now; seconds since 1970
     const char *numeric_class;
     const char *plan_file;    // a plan.json that the night is compared with; NULL: none
     uint64_t started_ns;      // monotonic: when the command began; 0: with nj_night_run
@@ -100,6 +104,7 @@ typedef struct {
 
 typedef struct {
     nj_store_name generation; // "" where nothing was published
+    nj_store_name held;       // the generation that a gate has held back; "": none
     uint64_t users;           // of the night, copied ones included
     uint64_t rows;
     nj_store_name since; // the generation that rows were copied from; "": none
@@ -126,6 +131,7 @@ typedef struct {
     uint64_t quarantined;                   // users
     uint64_t audited;                       // users
     uint64_t flag_counts[NJ_ROW_FLAGS_MAX]; // rows that this process stored, by bit of their flags
+    nj_gate_findings gates;                 // what they said; nothing of a night that was resumed
     nj_planned planned; // owned; what plan_file says, whether it was made for this night or not
     bool planned_fits;  // it was
     nj_night_numbers actual; // what the night came to, in the same words
@@ -144,6 +150,8 @@ typedef struct {
 ///
 /// Returns  NJ_OK: published
 ///          NJ_PARTIAL: published without the users that were quarantined, who are no more than quarantine_max
+///          NJ_REFUSED, NJ_AGAIN: the input does not pass a gate; the store is as it was
+///          NJ_REFUSED: the lists do not pass one; the generation is there and not published
 ///          NJ_AGAIN: a staging area is there and `resume` is not set, or another process has taken the night over, or the
 ///          store's lock is held
 ///          NJ_CONFIG: `resume`, and the inputs are not those of the staging area
@@ -156,7 +164,7 @@ typedef struct {
 NJ_CHECKED nj_status nj_night_run(nj_job *job, const nj_night_options *options,
                                   nj_night_summary *out, nj_error *err);
 
-/// Prints the summary on standard output, as text or as JSON. As text nothing where nothing was published.
+/// Prints the summary on standard output, as text or as JSON. As text nothing where nothing was published or held back.
 void nj_night_print(const nj_night_summary *summary, bool as_json);
 
 /// True when there is something to print: every user was decoded or quarantined.

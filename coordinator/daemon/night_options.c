@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/numeric_class.h"
 #include "common/codec/shard.h"
+#include "common/input/instant.h"
 #include "common/store/staging.h"
 #include "coordinator/daemon/audit.h"
 #include "coordinator/deadline.h"
@@ -103,6 +105,30 @@ static nj_status read_words(const nj_arguments *arguments, nj_night_options *out
     return NJ_OK;
 }
 
+// A command that makes no lists lacks the options of some.
+static nj_status read_gates(const nj_arguments *arguments, nj_gates *out, nj_error *err)
+{
+    nj_status status =
+        nj_argument_uint(arguments, "gate-least", 1, NJ_GATES_LEAST_MAX, &out->least, err);
+    for (int gate = 0; gate < NJ_GATE_COUNT && status == NJ_OK; gate++) {
+        const char *text = nj_argument(arguments, nj_gate_option((nj_gate)gate));
+        status = nj_gates_set(out, (nj_gate)gate, text != NULL ? text : "off", err);
+    }
+    return status;
+}
+
+nj_status nj_night_gates_from(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
+{
+    nj_instant as_of = {0};
+    const char *text = nj_argument(arguments, "as-of");
+    nj_status status = read_gates(arguments, &out->gates, err);
+    if (status == NJ_OK && text != NULL) {
+        status = nj_instant_parse("as-of", text, &as_of, err);
+    }
+    out->as_of_s = as_of.given ? as_of.at : (double)nj_clock_wall_ms() / 1e3;
+    return status;
+}
+
 nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
 {
     *out = (nj_night_options){.store_dir = nj_argument(arguments, "store"),
@@ -119,6 +145,9 @@ nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options 
     }
     if (status == NJ_OK) {
         status = read_validity(arguments, out, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_night_gates_from(arguments, out, err);
     }
     return status == NJ_OK ? read_words(arguments, out, err) : status;
 }

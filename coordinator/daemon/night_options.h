@@ -31,6 +31,14 @@
             "arithmetic of the night, a class that all workers have; default: the precision's",    \
             false                                                                                  \
     }
+// Rows of gates.def as rows of an option table: define NJ_GATE_BEFORE and NJ_GATE_AFTER as this, include the table; NJ_GATES_LEAST_OPTION goes with them.
+#define NJ_GATE_OPTION(name, kind, status, option, value, fallback, help)                          \
+    {option, value, fallback, help, false},
+#define NJ_GATES_LEAST_OPTION                                                                      \
+    {                                                                                              \
+        "gate-least", "N", NJ_GATES_LEAST_DEFAULT,                                                 \
+            "gates do not judge shares of fewer than N users or items", false                      \
+    }
 #define NJ_AUDIT_USERS_OPTION                                                                      \
     {                                                                                              \
         "audit-users", "N", NJ_NIGHT_AUDIT_USERS_DEFAULT,                                          \
@@ -77,6 +85,10 @@
 /// Reads the options above; keys and endpoint are the caller's. NJ_USAGE.
 NJ_CHECKED nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options *out,
                                            nj_error *err);
+
+/// --gate-... and --as-of alone. NJ_USAGE.
+NJ_CHECKED nj_status nj_night_gates_from(const nj_arguments *arguments, nj_night_options *out,
+                                         nj_error *err);
 
 /// --shard-users alone. NJ_USAGE.
 NJ_CHECKED nj_status nj_night_shard_users_from(const nj_arguments *arguments, nj_night_options *out,

@@ -28,7 +28,8 @@ static nj_status make_facts(const nj_job *job, const nj_plan *plan, const nj_sin
                               .max_age = since->max_age,
                               .copied_count = since->copied_count,
                               .copied_digest = since->copied_digest,
-                              .eligible_digest = nj_job_eligible_digest(job)};
+                              .eligible_digest = nj_job_eligible_digest(job),
+                              .item_count = nj_job_item_count(job)};
     nj_buffer_fini(&bytes);
     nj_settings_describe(&job->settings, out->settings);
     strcpy(out->since, since->name.text); // as long as a name
@@ -378,7 +379,15 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
     case NJ_STAGE_VERIFY:
         status = nj_store_verify(store_dir, stage->name.text, NULL, err);
         break;
+    case NJ_STAGE_JUDGE:
+        if (stage->judge != NULL) {
+            status = stage->judge(stage->judge_context, &stage->name, &stage->is_held, err);
+        }
+        break;
     case NJ_STAGE_PUBLISH:
+        if (stage->is_held) {
+            break;
+        }
         status = nj_store_publish(store_dir, stage->name.text, stage->staging,
                                   NJ_STORE_LOCK_WAIT_MS, err);
         if (status == NJ_OK) {
@@ -389,7 +398,7 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
         }
         break;
     case NJ_STAGE_NOTE:
-        if (stage->published != NULL) {
+        if (stage->published != NULL && !stage->is_held) {
             status = stage->published(stage->published_context, &stage->name,
                                       row_count == stage->plan->user_count, err);
         }

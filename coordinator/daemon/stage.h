@@ -47,6 +47,7 @@ typedef struct {
 typedef enum {
     NJ_STAGE_PACK,
     NJ_STAGE_VERIFY,
+    NJ_STAGE_JUDGE,
     NJ_STAGE_PUBLISH,
     NJ_STAGE_NOTE,
     NJ_STAGE_REMOVE,
@@ -66,6 +67,11 @@ typedef struct {
     nj_store_name name;     // of the generation, behind PACK
     uint64_t store_bytes;   // its data.mdb, likewise
     uint64_t staging_bytes; // that the staging area has, likewise
+    bool is_held;           // behind JUDGE: it is not published
+    // Asked of the packed generation: may readers have it? NULL: they may.
+    nj_status (*judge)(void *context, const nj_store_name *generation, bool *out_held,
+                       nj_error *err);
+    void *judge_context;
     // nj_night_hooks has it; NULL: nobody notes it
     nj_status (*published)(void *context, const nj_store_name *generation, bool complete,
                            nj_error *err);
@@ -125,7 +131,8 @@ void nj_stage_clear(nj_stage *stage);
 /// nothing in the way of the next one. A failure is logged only.
 void nj_stage_discard_empty(nj_stage *stage);
 
-/// Packs, verifies, publishes, tells `published`, and removes the staging area. After NJ_IO the same call goes on where it failed.
+/// Packs, verifies, judges, publishes, tells `published`, and removes the staging area. A generation that is held back is neither published
+/// nor told; it stays, and the area goes, as the night is over. After NJ_IO the same call goes on where it failed.
 ///
 ///   row_count  the plan's users less those who were quarantined; copied ones are not counted
 NJ_CHECKED nj_status nj_stage_publish(nj_stage *stage, uint64_t row_count, nj_error *err);

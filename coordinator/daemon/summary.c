@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -219,6 +220,17 @@ static void print_flags_text(const nj_night_summary *s)
     printf("%s", is_first ? "" : "\n");
 }
 
+static void print_gates_json(const nj_night_summary *s)
+{
+    json_t *gates = nj_gates_document(&s->gates);
+    char *text = gates != NULL ? json_dumps(gates, 0) : NULL;
+    printf(", ");
+    print_text_or_null("held", s->held.text);
+    printf(", \"gates\": %s", text != NULL ? text : "[]");
+    free(text);
+    json_decref(gates);
+}
+
 static void print_json(const nj_night_summary *s)
 {
     const char *quote = s->generation.text[0] != '\0' ? "\"" : "";
@@ -245,6 +257,7 @@ static void print_json(const nj_night_summary *s)
     print_eligible_json(s);
     print_flags_json(s);
     nj_actual_print_json(s);
+    print_gates_json(s);
     printf(", \"report\": ");
     print_path_json(s->report.text);
     printf(", \"report_s\": %.3f, \"report_cpu_s\": %.4f}\n", s->report_seconds,
@@ -287,5 +300,9 @@ void nj_night_print(const nj_night_summary *summary, bool as_json)
         print_json(summary);
     } else if (summary->generation.text[0] != '\0') {
         print_text(summary);
+    } else if (summary->held.text[0] != '\0') {
+        printf("held back %s: %" PRIu64 " users, not published\n", summary->held.text,
+               summary->rows);
+        printf("report: %s\n", summary->report.text);
     }
 }

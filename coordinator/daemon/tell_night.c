@@ -77,17 +77,23 @@ static nj_status write_report(nj_night *n, nj_error *err)
         .planned = n->summary.planned_fits ? n->summary.planned.document : NULL,
         .actual = &actual,
         .phases = n->options->phases,
-        .phase_count = n->options->phase_count};
+        .phase_count = n->options->phase_count,
+        .gates = &n->summary.gates};
+    nj_store_name current;
+    const bool is_held = n->summary.held.text[0] != '\0';
+    const nj_store_name *generation = is_held ? &n->summary.held : &n->summary.generation;
+    const bool has_before =
+        is_held && nj_store_current(n->options->store_dir, &current, NULL) == NJ_OK;
     const nj_night_report_source source = {.store_dir = n->options->store_dir,
-                                           .generation = &n->summary.generation,
+                                           .generation = generation,
+                                           .before = has_before ? &current : NULL,
                                            .catalogue = &catalogue,
                                            .users = &users,
                                            .night = &night};
-    nj_status status = nj_night_report_path(n->options->store_dir, &n->summary.generation, ".json",
-                                            &document_path, err);
+    nj_status status =
+        nj_night_report_path(n->options->store_dir, generation, ".json", &document_path, err);
     if (status == NJ_OK) {
-        status = nj_night_report_path(n->options->store_dir, &n->summary.generation, ".html",
-                                      &page_path, err);
+        status = nj_night_report_path(n->options->store_dir, generation, ".html", &page_path, err);
     }
     if (status == NJ_OK) {
         status = nj_night_report_make(&source, &document, err);
@@ -121,9 +127,9 @@ void nj_night_tell(nj_night *n)
         n->summary.report_cpu_seconds = (double)(nj_clock_process_ns() - start_cpu_ns) / 1e9;
         return;
     }
-    nj_log(
-        NJ_LOG_WARNING,
-        "%s is published, but its report could not be written: %s. Once that is mended `nightjar "
-        "report --store %s` makes one of what the store has; --out FILE puts it elsewhere",
-        n->summary.generation.text, err.text, n->options->store_dir);
+    nj_log(NJ_LOG_WARNING,
+           "%s is %s, but its report could not be written: %s. Once that is mended `nightjar "
+           "report --store %s` makes one of what the store has; --out FILE puts it elsewhere",
+           n->stage.name.text, n->summary.held.text[0] != '\0' ? "held back" : "published",
+           err.text, n->options->store_dir);
 }

@@ -1,4 +1,4 @@
-// tell_night.h - the report of a night that was published: what its process knows, handed to coordinator/report.
+// tell_night.h - the report of a night that was published or held back: what its process knows, handed to coordinator/report.
 #ifndef NJ_COORDINATOR_DAEMON_TELL_NIGHT_H
 #define NJ_COORDINATOR_DAEMON_TELL_NIGHT_H
 

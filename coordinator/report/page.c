@@ -129,12 +129,17 @@ static void add_summary(nj_page *page)
     const double users = nj_page_number(facts, "user_count");
     const double rows = nj_page_number(facts, "row_count");
     const double copied = nj_page_count(facts, "copied_count");
+    const char *held = nj_page_held(page);
+    const char *what = held == NULL ? "Published" : "Packed";
     if (rows == users) {
-        nj_html_paragraph(html, "Published: all %s users have a list.",
+        nj_html_paragraph(html, "%s: all %s users have a list.", what,
                           nj_page_say_count(users).text);
     } else {
-        nj_html_paragraph(html, "Published: %s of %s users have a list.",
+        nj_html_paragraph(html, "%s: %s of %s users have a list.", what,
                           nj_page_say_count(rows).text, nj_page_say_count(users).text);
+    }
+    if (held != NULL) {
+        nj_html_paragraph(html, "The night did not publish it; a gate does not hold: %s.", held);
     }
     if (copied > 0) {
         nj_html_paragraph(html, "%s of them were copied from %s, because nothing had changed.",
@@ -144,11 +149,11 @@ static void add_summary(nj_page *page)
     if (nj_page_at(page->document, "run") == NULL) {
         nj_html_note(html, "This report was made from the generation alone: how the night went was "
                            "not recorded, or the record is gone.");
-    } else if (!add_troubles(page)) {
-        nj_html_paragraph(html, "Nothing went wrong.");
-    } else {
+    } else if (add_troubles(page)) {
         nj_html_note(html, "What was retried gave the same rows as it would have at once: a row "
                            "depends on its user and the bundle alone.");
+    } else if (held == NULL) {
+        nj_html_paragraph(html, "Nothing went wrong.");
     }
 }
 
@@ -373,6 +378,7 @@ static void add_processes(nj_page *page)
     }
     nj_html_section(html, "night", "The night");
     add_phases(page);
+    nj_page_add_gates(page);
     nj_html_table_begin(html, "Processes that worked on it", COLUMNS, 5);
     for (size_t i = 0; i < json_array_size(processes); i++) {
         const json_t *process = json_array_get(processes, i);

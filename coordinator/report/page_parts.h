@@ -56,5 +56,9 @@ void nj_page_add_memory(nj_page *page);
 void nj_page_add_workers(nj_page *page);
 void nj_page_add_lists(nj_page *page);
 void nj_page_add_overlap(nj_page *page);
+/// What the first gate that does not hold says; NULL: all hold. Borrowed from the document.
+const char *nj_page_held(const nj_page *page);
+/// What was asked of the input and the lists, as a table of the night.
+void nj_page_add_gates(nj_page *page);
 
 #endif

@@ -200,6 +200,9 @@ static void put_night(json_t *object, const nj_night_report_own *night, bool *ok
     nj_value_put(object, "run", nj_document_run(&night->run, ok), ok);
     nj_value_put(object, "processes", nj_document_processes(night->processes, ok), ok);
     nj_value_put(object, "phases", nj_document_phases(night->phases, night->phase_count, ok), ok);
+    if (night->gates != NULL) {
+        nj_value_put(object, "gates", nj_gates_document(night->gates), ok);
+    }
     nj_document_put_recorder(object, night->recorder, ok);
 }
 

@@ -12,6 +12,7 @@
 #include "common/base/file.h"
 #include "common/codec/json.h"
 #include "common/store/generation.h"
+#include "coordinator/gates.h"
 #include "coordinator/planned.h"
 #include "coordinator/recorder.h"
 #include "coordinator/report/processes.h"
@@ -77,6 +78,7 @@ typedef struct {
     const nj_night_numbers *actual;
     const nj_night_phase *phases;
     size_t phase_count;
+    const nj_gate_findings *gates; // NULL: nothing was asked
 } nj_night_report_own;
 
 // The users whose rows are read, by number; NULL: the rows of the generation are walked.

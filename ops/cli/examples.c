@@ -43,8 +43,11 @@ const nj_example NJ_EXAMPLES[] = {
                      "      --curves 'mmr: rerank.method=mmr rerank.relevance=1,.9,.7'\n"},
     {"report", "  nightjar report --store store\n"
                "  nightjar report --store store --json | jq .actual\n"},
-    {"run", "  nightjar run --bundle night.njb --users histories.txt --store store\n"
-            "  nightjar run --bundle night.njb --users histories.txt --store store --resume\n"},
+    {"run",
+     "  nightjar run --bundle night.njb --users histories.txt --store store\n"
+     "  nightjar run --bundle night.njb --users histories.txt --store store --resume\n"
+     "  nightjar run --bundle night.njb --users events.csv --store store --gate-event-age 36h "
+     "--gate-users 5\n"},
     {"serve-cache", "  nightjar serve-cache --store store --listen unix:/run/lists.sock\n"
                     "  curl --unix-socket /run/lists.sock http://lists/users/alma\n"},
     {"store diff", "  nightjar store diff --store store\n"

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "coordinator/daemon/audit.h"
+#include "coordinator/daemon/gates_before.h"
 #include "coordinator/daemon/night_options.h"
 #include "coordinator/deadline.h"
 #include "ops/cli/commands.h"
@@ -102,6 +103,9 @@ static nj_status read_options(const nj_arguments *arguments, plan_options *o, nj
     }
     if (status == NJ_OK) {
         status = nj_kernels_class_from(arguments, &o->night, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_night_gates_from(arguments, &o->night, err);
     }
     if (status == NJ_OK) {
         status = read_price(arguments, &o->price, err);
@@ -283,6 +287,10 @@ static nj_status make_result(const nj_arguments *arguments, const plan_options *
 {
     nj_status status = nj_job_open(arguments, &w->job, err);
     if (status == NJ_OK) {
+        status = nj_gates_before(&o->night.gates, o->night.store_dir, &w->job, o->night.as_of_s,
+                                 &r->gates, err);
+    }
+    if (status == NJ_OK) {
         status = plan_shards(o, w, err);
     }
     if (status != NJ_OK) {
@@ -349,6 +357,9 @@ nj_status nj_command_plan(const nj_arguments *arguments, nj_error *err)
     }
     if (status == NJ_OK) {
         status = tell(arguments, result, err);
+    }
+    if (status == NJ_OK && nj_argument_flag(arguments, "strict")) {
+        status = nj_gates_verdict(&result->gates, err);
     }
     if (status == NJ_OK && result->obstacle_count > 0 && nj_argument_flag(arguments, "strict")) {
         status = nj_fail(err, NJ_REFUSED, "the night does not fit: %s", result->warnings[0]);

@@ -15,6 +15,7 @@
 #include "common/base/buffer.h"
 #include "common/cli/cli.h"
 #include "coordinator/forecast.h"
+#include "coordinator/gates.h"
 #include "ops/cli/plan_histories.h"
 #include "ops/cli/plan_machine.h"
 #include "ops/cli/plan_probe.h"
@@ -45,8 +46,9 @@ typedef struct {
     double quiet_total_s; // of the night, had its workers their cores to themselves
     nj_plan_deadline deadline;
     nj_plan_machine machine;
-    uint64_t scaled_from;  // users that were read, where --scale-users says more; 0: it does not
-    uint64_t shared_bytes; // of a worker's memory, which workers of one node have in common
+    nj_gate_findings gates; // what the night's gates would say of its input
+    uint64_t scaled_from;   // users that were read, where --scale-users says more; 0: it does not
+    uint64_t shared_bytes;  // of a worker's memory, which workers of one node have in common
     char warnings[NJ_PLAN_WARNINGS_MAX][NJ_PLAN_WARNING_BYTES];
     size_t warning_count;
     size_t obstacle_count; // of them, the first ones: disk, memory, deadline

@@ -199,6 +199,7 @@ json_t *nj_plan_document(const nj_plan_result *r)
         {"histories", describe_histories(&r->histories)},
         {"probe", describe_probe(r)},
         {"machine", describe_machine(r)},
+        {"gates", nj_gates_document(&r->gates)},
         {"warnings", describe_warnings(r)},
     };
     bool whole = document != NULL && numbers != NULL && json_object_update(document, numbers) == 0;
@@ -336,10 +337,20 @@ static void print_deadline(const nj_plan_result *r)
     printf("\n");
 }
 
+static void print_gates(const nj_plan_result *r)
+{
+    char sentence[NJ_GATES_SENTENCE_BYTES];
+    for (size_t i = 0; i < r->gates.count; i++) {
+        nj_gate_describe(&r->gates.findings[i], sentence);
+        printf("gate %s: %s\n", r->gates.findings[i].passed ? "holds" : "DOES NOT HOLD", sentence);
+    }
+}
+
 void nj_plan_print(const nj_plan_result *result)
 {
     print_users(result);
     print_probe(result);
     print_numbers(result);
     print_deadline(result);
+    print_gates(result);
 }

@@ -23,8 +23,12 @@ static const nj_option PLAN[] = {
     NJ_USERS_OPTIONS,
 #define NJ_PLANNED NJ_PLANNED_OPTION
 #include "schemas/settings.def"
-    {"store", "DIR", NULL, "the store's folder: is there room for the night?", false},
+    {"store", "DIR", NULL,
+     "the store's folder: is there room for the night, and would its input pass the gates?", false},
     NJ_SINCE_OPTIONS,
+#define NJ_GATE_BEFORE NJ_GATE_OPTION
+#include "schemas/gates.def"
+    NJ_GATES_LEAST_OPTION,
     NJ_SHARD_USERS_OPTION,
     NJ_PRECISION_OPTION,
     NJ_NUMERIC_CLASS_OPTION,
@@ -40,7 +44,8 @@ static const nj_option PLAN[] = {
     {"deadline", "TIME", NULL,
      "when the night must be over: 05:00 is the next one, 90m and 1h30m are from now", false},
     {"price-per-core-hour", "P", NULL, "what a core costs, in any currency", false},
-    {"strict", NULL, NULL, "exit 4 where disk, memory or time do not suffice", false},
+    {"strict", NULL, NULL,
+     "exit 4 where disk, memory or time do not suffice; 4 or 75 where a gate does not hold", false},
     {"out", "FILE", NULL, "write the plan as JSON, for `run --plan`", false},
     NJ_JSON_OPTION,
 };
@@ -52,6 +57,10 @@ static const nj_option RUN[] = {
 #define NJ_PLANNED NJ_PLANNED_OPTION
 #include "schemas/settings.def"
     NJ_NIGHT_OPTIONS,
+#define NJ_GATE_BEFORE NJ_GATE_OPTION
+#define NJ_GATE_AFTER NJ_GATE_OPTION
+#include "schemas/gates.def"
+    NJ_GATES_LEAST_OPTION,
     {"workers", "N", "2", "worker processes to start on this machine", false},
     NJ_LOCAL_FLEET_OPTIONS,
     {"memory-max", "MB", NULL, "a worker whose plan needs more ends; default: no limit", false},
