@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/store/channel.h"
 #include "common/store/data_digest.h"
 #include "common/store/env.h"
 #include "common/store/schema.h"
 
-#define CURRENT_BYTES_MAX 256
 #define FIRST_ENTRIES 16
 
 bool nj_store_name_parse(nj_slice text, nj_store_name *out)
@@ -49,33 +49,7 @@ nj_status nj_store_path(const char *store_dir, const nj_store_name *name, const 
 
 nj_status nj_store_current(const char *store_dir, nj_store_name *out, nj_error *err)
 {
-    nj_path path;
-    char *bytes = NULL;
-    size_t size = 0;
-    nj_status status = nj_folder_check(store_dir, err);
-    if (status == NJ_OK) {
-        status = nj_path_join(store_dir, NJ_STORE_WORDS.CURRENT, &path, err);
-    }
-    if (status != NJ_OK) {
-        return status;
-    }
-    status = nj_file_read(path.text, CURRENT_BYTES_MAX, &bytes, &size, err);
-    if (status == NJ_NOT_FOUND) {
-        return nj_fail(err, NJ_NOT_FOUND, "%s: no generation has been published", store_dir);
-    }
-    if (status == NJ_INPUT) {
-        return nj_fail(err, NJ_REFUSED, "%s: not one line with a generation's name", path.text);
-    }
-    if (status != NJ_OK) {
-        return status;
-    }
-    nj_slice line = {bytes, size > 0 && bytes[size - 1] == '\n' ? size - 1 : size};
-    if (!nj_store_name_parse(line, out)) {
-        status = nj_fail(err, NJ_REFUSED, "%s: \"%.*s\" is no generation's name", path.text,
-                         NJ_SLICE_ARGS(line));
-    }
-    free(bytes);
-    return status;
+    return nj_store_channel_read(store_dir, NULL, out, err);
 }
 
 nj_status nj_store_resolve(const char *store_dir, const char *name, nj_store_name *out,

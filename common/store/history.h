@@ -26,4 +26,9 @@ void nj_store_history_push(nj_store_history *history, const nj_store_name *name)
 NJ_CHECKED nj_status nj_store_history_write(const char *store_dir, const nj_store_history *history,
                                             nj_error *err);
 
+/// The same of any file: a channel has its own (channel.h).
+NJ_CHECKED nj_status nj_store_history_load(const char *path, nj_store_history *out, nj_error *err);
+NJ_CHECKED nj_status nj_store_history_save(const char *path, const nj_store_history *history,
+                                           nj_error *err);
+
 #endif

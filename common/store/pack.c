@@ -5,10 +5,11 @@
 #include <sys/stat.h>
 
 #include "common/base/failpoint.h"
+#include "common/store/channel.h"
 #include "common/store/data_digest.h"
 #include "common/store/draft.h"
 #include "common/store/generation_write.h"
-#include "common/store/history.h"
+#include "common/store/id.h"
 #include "common/store/lock.h"
 #include "common/store/publish.h"
 #include "common/store/quarantine.h"
@@ -62,7 +63,17 @@ static nj_status gather_facts(nj_staging *staging, const nj_store_name *name, ui
                             .rules_digest = night->rules_digest,
                             .eligible_digest = night->eligible_digest,
                             .user_count = night->user_count + night->copied_count,
-                            .copied_count = night->copied_count};
+                            .copied_count = night->copied_count,
+                            .newest_event_ms = night->newest_event_ms};
+    nj_ulid id;
+    nj_status status = nj_store_id_ensure(nj_staging_store_dir(staging), now_ms, &id, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    if (night->valid_for_ms > 0) {
+        out->valid_until_ms = now_ms + night->valid_for_ms;
+    }
+    snprintf(out->store_id, sizeof out->store_id, "%s", id.text);
     snprintf(out->lmdb_version, sizeof out->lmdb_version, "%s", nj_env_lmdb_version());
     snprintf(out->generation, sizeof out->generation, "%s", name->text);
     snprintf(out->nightjar_version, sizeof out->nightjar_version, "%s", NIGHTJAR_VERSION);
@@ -256,16 +267,6 @@ static nj_status name_draft(nj_staging *staging, nj_folder_draft *draft, const n
 
 // ---- what an earlier try has left ----
 
-static bool was_published(const nj_store_history *history, const nj_store_name *name)
-{
-    for (size_t i = 0; i < history->count; i++) {
-        if (strcmp(history->names[i].text, name->text) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 // Looks at the generation that this night was packed into before. One that is current already is the night's result:
 // `*out_current`. One that nobody ever read is removed. One that was current and is not any more stays.
 static nj_status settle_earlier(nj_staging *staging, const nj_store_name *earlier,
@@ -273,7 +274,7 @@ static nj_status settle_earlier(nj_staging *staging, const nj_store_name *earlie
 {
     nj_store_lock lock;
     nj_store_name current;
-    nj_store_history history;
+    bool is_known = false;
     const char *store_dir = nj_staging_store_dir(staging);
     nj_status status =
         nj_store_lock_take(store_dir, "remove generation", PACK_LOCK_WAIT_MS, &lock, err);
@@ -282,12 +283,12 @@ static nj_status settle_earlier(nj_staging *staging, const nj_store_name *earlie
     }
     status = nj_staging_check_epoch(staging, err);
     if (status == NJ_OK) {
-        status = nj_store_history_read(store_dir, &history, err);
+        status = nj_store_channel_knows(store_dir, earlier, &is_known, err);
     }
     if (status == NJ_OK) {
         *out_current = nj_store_current(store_dir, &current, NULL) == NJ_OK &&
                        strcmp(current.text, earlier->text) == 0;
-        if (!*out_current && !was_published(&history, earlier)) {
+        if (!*out_current && !is_known) {
             status = nj_folder_vanish(store_dir, earlier->text, err);
         }
     }

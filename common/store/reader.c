@@ -1,17 +1,22 @@
 #include "common/store/reader.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/mapped.h"
 #include "common/store/env.h"
+#include "common/store/hold.h"
 #include "common/store/pages.h"
 #include "common/store/schema.h"
+
+#define OPEN_TRIES 100 // publications between the look at CURRENT and the opening
 
 struct nj_store_reader {
     nj_store_name name;
     nj_store_manifest manifest;
     nj_path data;
-    nj_mapped file; // the same pages as LMDB's own mapping
+    nj_store_hold hold; // store gc passes over what is held
+    nj_mapped file;     // the same pages as LMDB's own mapping
     nj_pages pages;
     MDB_env *env;
     MDB_txn *txn;
@@ -32,20 +37,25 @@ static nj_status open_pages(const char *store_dir, nj_store_reader *reader, nj_e
                            : status;
 }
 
-nj_status nj_store_reader_open(const char *store_dir, const char *name,
-                               nj_store_reader **out_reader, nj_error *err)
+// NULL in *out_reader on failure.
+static nj_status open_named(const char *store_dir, const nj_store_name *name,
+                            nj_store_reader **out_reader, nj_error *err)
 {
     nj_path folder;
     nj_store_reader *reader = calloc(1, sizeof *reader);
+    *out_reader = NULL;
     if (reader == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "%s: no memory to open it", store_dir);
     }
-    nj_status status = nj_store_resolve(store_dir, name, &reader->name, err);
-    if (status == NJ_OK) {
-        status = nj_store_inspect(store_dir, &reader->name, &reader->manifest, err);
+    reader->name = *name;
+    reader->hold.fd = -1;
+    nj_status held = nj_store_hold_take(store_dir, name, &reader->hold, NULL);
+    nj_status status = nj_store_inspect(store_dir, name, &reader->manifest, err);
+    if (status == NJ_OK && held != NJ_OK) { // it was there a moment ago
+        status = nj_fail(err, held, "%s: is being removed", name->text);
     }
     if (status == NJ_OK) {
-        status = nj_store_path(store_dir, &reader->name, NULL, &folder, err);
+        status = nj_store_path(store_dir, name, NULL, &folder, err);
     }
     if (status == NJ_OK) {
         status = open_pages(store_dir, reader, err);
@@ -62,6 +72,29 @@ nj_status nj_store_reader_open(const char *store_dir, const char *name,
     return status;
 }
 
+nj_status nj_store_reader_open(const char *store_dir, const char *name,
+                               nj_store_reader **out_reader, nj_error *err)
+{
+    nj_store_name chosen;
+    nj_status status = nj_store_resolve(store_dir, name, &chosen, err);
+    for (unsigned i = 0; status == NJ_OK; i++) {
+        nj_store_reader *reader = NULL;
+        status = open_named(store_dir, &chosen, &reader, err);
+        if (status == NJ_OK) {
+            *out_reader = reader;
+            return NJ_OK;
+        }
+        const nj_store_name before = chosen;
+        if (name != NULL || i == OPEN_TRIES - 1 ||
+            nj_store_current(store_dir, &chosen, NULL) != NJ_OK ||
+            strcmp(before.text, chosen.text) == 0) {
+            return status;
+        }
+        status = NJ_OK; // CURRENT has moved on, and what it named may be gone
+    }
+    return status;
+}
+
 void nj_store_reader_close(nj_store_reader **reader)
 {
     if (*reader != NULL) {
@@ -72,6 +105,7 @@ void nj_store_reader_close(nj_store_reader **reader)
         mdb_env_close((*reader)->env); // accepts NULL
         nj_pages_close(&(*reader)->pages);
         nj_mapped_close(&(*reader)->file);
+        nj_store_hold_release(&(*reader)->hold);
         free(*reader);
         *reader = NULL;
     }

@@ -2,7 +2,7 @@
 //
 // Opened read-only and without LMDB's lock file, which is sound because a generation never changes once it has its
 // name: no reader can block the night or be blocked by it, and a store on a read-only file system can be read. A
-// reader keeps its generation for as long as it is open, whatever CURRENT says later.
+// reader keeps its generation for as long as it is open, whatever CURRENT says later, and tells `store gc` so (hold.h).
 //
 // nj_store_inspect (generation.h) stands before every opening, so a file that is cut short or whose head is damaged is
 // refused. Pages are looked at before LMDB follows them (pages.h): damage that would lead it into a crash is NJ_REFUSED. Damage

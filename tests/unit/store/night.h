@@ -19,6 +19,7 @@
 #define NIGHT_ROWS_MAX 64
 #define NIGHT_TEXTS_FROM 100
 #define NIGHT_MS 1700000000000u
+#define NIGHT_VALID_MS 108000000u // 30 hours
 
 // One shard with everything its commit borrows.
 typedef struct {
@@ -37,6 +38,8 @@ static inline nj_staging_facts night_facts(uint64_t shards, uint64_t users)
     memset(facts.settings_digest.bytes, 3, NJ_DIGEST_BYTES);
     memset(facts.eligible_digest.bytes, 4, NJ_DIGEST_BYTES);
     strcpy(facts.settings, "beam=20 top=20");
+    facts.valid_for_ms = NIGHT_VALID_MS;
+    facts.newest_event_ms = NIGHT_MS - 1;
     return facts;
 }
 

@@ -160,27 +160,30 @@ static void a_manifest_without_a_key_or_with_a_wrong_one_is_refused(void **state
 // Each version of the program has added some keys at the end.
 static void a_manifest_of_any_earlier_program_is_read_and_a_gap_is_refused(void **state)
 {
-    static const char *const LATER[] = {"rules_digest", "since", "copied_count", "eligible_digest"};
+    static const char *const LATER[] = {"rules_digest",    "since",          "copied_count",
+                                        "eligible_digest", "store_id",       "carried_count",
+                                        "valid_until_ms",  "newest_event_ms"};
+    const size_t later_count = sizeof LATER / sizeof LATER[0];
     nj_error err = {0};
     nj_store_manifest manifest = example();
     nj_store_manifest back;
-    for (size_t from = 0; from < 4; from++) {
+    for (size_t from = 0; from < later_count; from++) {
         for (size_t gap = 0; gap < 2; gap++) {
             json_t *object = json_object();
-            memset(manifest.facts.eligible_digest.bytes, 7, NJ_DIGEST_BYTES);
+            manifest.facts.newest_event_ms = 7;
             assert_ok(nj_store_manifest_to_json(&manifest, object, &err), &err);
-            for (size_t i = from; i < (gap != 0 ? from + 1 : 4); i++) {
+            for (size_t i = from; i < (gap != 0 ? from + 1 : later_count); i++) {
                 assert_int_equal(json_object_del(object, LATER[i]), 0);
             }
             char *text = json_dumps(object, 0);
             const char *path = sandbox_write(state, "older.json", text, strlen(text));
-            if (gap != 0 && from < 3) {
+            if (gap != 0 && from + 1 < later_count) {
                 assert_refused(nj_store_manifest_read(path, &back, &err), NJ_INPUT, &err,
                                "is missing");
             } else {
-                memset(back.facts.eligible_digest.bytes, 9, NJ_DIGEST_BYTES);
+                back.facts.newest_event_ms = 9;
                 assert_ok(nj_store_manifest_read(path, &back, &err), &err);
-                assert_int_equal(back.facts.eligible_digest.bytes[0], 0);
+                assert_int_equal(back.facts.newest_event_ms, 0);
             }
             free(text);
             json_decref(object);
