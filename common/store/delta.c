@@ -132,8 +132,7 @@ static nj_status scan_sections(scan *at, nj_delta_segment *out)
                        out->head.version, NJ_DELTA_VERSION);
     }
     if (status == NJ_OK) {
-        status =
-            take_section(at, NJ_DELTA_MANIFEST, NJ_STORE_MANIFEST_BYTES_MAX, &out->manifest);
+        status = take_section(at, NJ_DELTA_MANIFEST, NJ_STORE_MANIFEST_BYTES_MAX, &out->manifest);
     }
     if (status == NJ_OK) {
         status = take_section(at, NJ_DELTA_META, NJ_DELTA_META_BYTES_MAX, &out->meta);
@@ -243,8 +242,7 @@ nj_status nj_delta_scan(nj_slice bytes, nj_delta_segment *out, nj_error *err)
 
 nj_status nj_delta_check(const nj_delta_segment *segment, nj_error *err)
 {
-    const nj_digest is =
-        nj_digest_of(segment->bytes.bytes, segment->bytes.size - NJ_DIGEST_BYTES);
+    const nj_digest is = nj_digest_of(segment->bytes.bytes, segment->bytes.size - NJ_DIGEST_BYTES);
     if (nj_digest_equal(&is, &segment->tally.digest)) {
         return NJ_OK;
     }

@@ -82,7 +82,7 @@ typedef struct {
     nj_delta_head head;
     nj_store_facts facts; // of the result
     nj_delta_tally tally;
-    nj_slice bytes;       // the whole segment
+    nj_slice bytes; // the whole segment
     nj_slice manifest;
     nj_slice meta;
     nj_slice quarantined; // empty: no such block

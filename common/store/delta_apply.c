@@ -132,8 +132,7 @@ static nj_status advance_base(job *at)
 static nj_status write_row(job *at, nj_slice key, nj_slice value)
 {
     nj_status status = nj_generation_write_row(&at->write, key, value, at->err);
-    if (status == NJ_OK && at->watch->rows != NULL &&
-        at->write.rows % NJ_DELTA_WATCH_ROWS == 0) {
+    if (status == NJ_OK && at->watch->rows != NULL && at->write.rows % NJ_DELTA_WATCH_ROWS == 0) {
         at->watch->rows(at->watch->context, at->write.rows, at->segment->facts.row_count);
     }
     return status;
@@ -212,8 +211,7 @@ static nj_status seal(const job *at, const char *folder, nj_delta_applied *out)
     nj_path path;
     nj_store_manifest own = {.facts = at->segment->facts};
     nj_store_manifest theirs;
-    nj_status status =
-        write_file(at, folder, NJ_STORE_WORDS.MANIFEST, at->segment->manifest);
+    nj_status status = write_file(at, folder, NJ_STORE_WORDS.MANIFEST, at->segment->manifest);
     if (status == NJ_OK) {
         status = nj_path_join(folder, NJ_STORE_WORDS.MANIFEST, &path, at->err);
     }
@@ -230,15 +228,14 @@ static nj_status seal(const job *at, const char *folder, nj_delta_applied *out)
                       nj_digest_equal(&theirs.head_digest, &own.head_digest) &&
                       nj_digest_equal(&theirs.data_digest, &own.data_digest) &&
                       nj_store_facts_difference(&theirs.facts, &at->segment->facts) == NULL;
-    return out->same_bytes
-               ? write_file(at, folder, NJ_STORE_WORDS.MANIFEST, at->segment->manifest)
-               : NJ_OK;
+    return out->same_bytes ? write_file(at, folder, NJ_STORE_WORDS.MANIFEST, at->segment->manifest)
+                           : NJ_OK;
 }
 
 static nj_status fill_draft(job *at, const char *folder, nj_delta_applied *out)
 {
-    nj_status status = nj_generation_write_begin_map(&at->write, folder,
-                                                     at->segment->head.map_bytes, at->err);
+    nj_status status =
+        nj_generation_write_begin_map(&at->write, folder, at->segment->head.map_bytes, at->err);
     if (status == NJ_OK) {
         status = merge(at);
     }
@@ -309,8 +306,7 @@ nj_status nj_delta_apply(const char *store_dir, const nj_delta_segment *segment,
                                                : nj_folder_check(store_dir, err);
     }
     if (status == NJ_OK) {
-        status =
-            nj_store_lock_take(store_dir, "apply delta", NJ_STORE_LOCK_WAIT_MS, &lock, err);
+        status = nj_store_lock_take(store_dir, "apply delta", NJ_STORE_LOCK_WAIT_MS, &lock, err);
     }
     if (status != NJ_OK) {
         return status;

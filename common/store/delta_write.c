@@ -171,8 +171,7 @@ static nj_status end_walk(side *at, nj_error *err)
         return NJ_OK;
     }
     const nj_digest content = nj_digester_final(&at->content);
-    return nj_digest_equal(&content,
-                           &nj_store_reader_manifest(at->reader)->facts.content_digest)
+    return nj_digest_equal(&content, &nj_store_reader_manifest(at->reader)->facts.content_digest)
                ? NJ_OK
                : nj_fail(err, NJ_REFUSED,
                          "%s: its rows are not those its manifest names: nightjar store verify",

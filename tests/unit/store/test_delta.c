@@ -16,7 +16,8 @@ static const nj_delta_watch NOBODY = {0};
 typedef struct {
     nj_store_name old;
     nj_store_name new;
-    nj_delta_tally tally; // of file "segment", the delta between them; file "full" makes `old` of nothing
+    nj_delta_tally
+        tally; // of file "segment", the delta between them; file "full" makes `old` of nothing
 } week;
 
 static const char *copy_path(void **state)
@@ -74,7 +75,8 @@ static void write_segment(void **state, const char *file, const nj_store_name *b
 static week make_week(void **state)
 {
     nj_delta_tally ignored;
-    week out = {.old = pack_night(state, OLD_USERS, 7, 0), .new = pack_night(state, NEW_USERS, 9, 1)};
+    week out = {.old = pack_night(state, OLD_USERS, 7, 0),
+                .new = pack_night(state, NEW_USERS, 9, 1)};
     write_segment(state, "full", NULL, &out.old, &ignored);
     write_segment(state, "segment", &out.old, &out.new, &out.tally);
     return out;
@@ -91,7 +93,8 @@ static nj_status apply_file(void **state, const char *name, nj_delta_applied *ou
 {
     nj_mapped file;
     assert_ok(nj_mapped_open(sandbox_path(state, name), &file, err), err);
-    nj_status status = apply_bytes(state, (nj_slice){(const char *)file.bytes, file.size}, out, err);
+    nj_status status =
+        apply_bytes(state, (nj_slice){(const char *)file.bytes, file.size}, out, err);
     nj_mapped_close(&file);
     return status;
 }
@@ -125,7 +128,8 @@ static void applying_every_segment_gives_the_newer_generation_byte_for_byte(void
     nj_delta_applied applied;
     nj_ulid id;
     const week nights = make_week(state);
-    assert_int_equal(nights.tally.upserts, 14); // 9 rows that changed, 5 more of users who came back
+    assert_int_equal(nights.tally.upserts,
+                     14); // 9 rows that changed, 5 more of users who came back
     assert_int_equal(nights.tally.deletes, 13); // 8 behind the last, 5 in the new gaps
 
     assert_ok(apply_file(state, "full", &applied, &err), &err);
