@@ -75,12 +75,13 @@ static bool read_clock(const char *text, int64_t now_s, int64_t *out_s)
 }
 
 // "1h30m": hours, minutes and seconds in this order, each at most once.
-static bool read_duration(const char *text, int64_t now_s, int64_t *out_s)
+bool nj_duration_read(const char *text, uint32_t seconds_max, uint32_t *out_s)
 {
     static const char UNITS[] = "hms";
     static const int64_t SECONDS[] = {3600, 60, 1};
     size_t next = 0;
     int64_t sum = 0;
+    *out_s = 0;
     while (*text != '\0') {
         uint32_t number;
         const char *unit =
@@ -92,20 +93,23 @@ static bool read_duration(const char *text, int64_t now_s, int64_t *out_s)
         next = (size_t)(unit - UNITS) + 1;
         text++;
     }
-    *out_s = now_s + sum;
-    return sum > 0 && sum <= NJ_DEADLINE_SECONDS_MAX;
+    *out_s = sum > 0 && sum <= seconds_max ? (uint32_t)sum : 0;
+    return *out_s > 0;
 }
 
 nj_status nj_deadline_read(const char *text, int64_t now_s, int64_t *out_s, nj_error *err)
 {
     int64_t at_s = 0;
     const bool is_clock = strchr(text, ':') != NULL;
-    if (!(is_clock ? read_clock(text, now_s, &at_s) : read_duration(text, now_s, &at_s))) {
+    uint32_t wait_s = 0;
+    const bool good = is_clock ? read_clock(text, now_s, &at_s)
+                               : nj_duration_read(text, NJ_DEADLINE_SECONDS_MAX, &wait_s);
+    if (!good) {
         return nj_fail(err, NJ_USAGE,
                        "--deadline is \"%s\", must be a time such as 05:00 (the next one), or so "
                        "long from now as 90m or 1h30m, at most %u days",
                        text, NJ_DEADLINE_SECONDS_MAX / 86400);
     }
-    *out_s = at_s;
+    *out_s = is_clock ? at_s : now_s + wait_s;
     return NJ_OK;
 }

@@ -114,6 +114,15 @@ nj_status nj_store_channel_read(const char *store_dir, const char *channel, nj_s
     return status;
 }
 
+nj_status nj_store_channel_resolve(const char *store_dir, const char *text, nj_store_name *out,
+                                   nj_error *err)
+{
+    return text != NULL && nj_store_channel_valid(nj_slice_from(text)) &&
+                   !nj_store_name_parse(nj_slice_from(text), out)
+               ? nj_store_channel_read(store_dir, text, out, err)
+               : nj_store_resolve(store_dir, text, out, err);
+}
+
 // ---- all of them ----
 
 static void add_channel(const char *store_dir, const char *name, nj_store_channels *list)

@@ -39,6 +39,10 @@ bool nj_store_channel_valid(nj_slice text);
 NJ_CHECKED nj_status nj_store_channel_read(const char *store_dir, const char *channel,
                                            nj_store_name *out, nj_error *err);
 
+/// As nj_store_resolve (generation.h), but `text` may be a channel's name too: "current", "canary".
+NJ_CHECKED nj_status nj_store_channel_resolve(const char *store_dir, const char *text,
+                                              nj_store_name *out, nj_error *err);
+
 /// Every channel. NJ_NOT_FOUND without the store, NJ_REFUSED for more than NJ_STORE_CHANNELS_MAX.
 NJ_CHECKED nj_status nj_store_channel_list(const char *store_dir, nj_store_channels *out,
                                            nj_error *err);

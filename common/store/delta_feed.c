@@ -104,8 +104,8 @@ static nj_status add_folder(nj_delta_chain *chain, const char *folder, nj_error 
         return status;
     }
     status = count > 0 ? make_room(chain, (size_t)count, err)
-                       : nj_fail(err, NJ_NOT_FOUND, "%s: holds no segments (<10 digits>%s)",
-                                 folder, NJ_DELTA_SUFFIX);
+                       : nj_fail(err, NJ_NOT_FOUND, "%s: holds no segments (<10 digits>%s)", folder,
+                                 NJ_DELTA_SUFFIX);
     for (int i = 0; i < count && status == NJ_OK; i++) {
         nj_path path;
         status = nj_path_join(folder, names[i]->d_name, &path, err);
@@ -164,8 +164,8 @@ nj_status nj_delta_chain_find(const nj_delta_chain *chain, const char *store_dir
     bool is_reached = has_generation(store_dir, head->result, &head->result_digest);
     while (!is_reached) {
         head = &chain->segments[--first].head;
-        is_reached = head->base[0] == '\0' ||
-                     has_generation(store_dir, head->base, &head->base_digest);
+        is_reached =
+            head->base[0] == '\0' || has_generation(store_dir, head->base, &head->base_digest);
         if (!is_reached &&
             (first == 0 || strcmp(chain->segments[first - 1].head.result, head->base) != 0)) {
             return nj_fail(err, NJ_REFUSED,
@@ -227,7 +227,8 @@ static nj_status write_file(const char *feed_dir, const char *store_dir, const n
     nj_store_name base;
     char name[FILE_NAME_BYTES + SEQ_DIGITS];
     nj_file_draft draft = {0};
-    const bool has_base = end->seq > 0 && has_generation(store_dir, end->result, &end->result_digest);
+    const bool has_base =
+        end->seq > 0 && has_generation(store_dir, end->result, &end->result_digest);
     if (has_base) {
         strcpy(base.text, end->result);
     }
@@ -256,8 +257,7 @@ nj_status nj_delta_feed_append(const char *feed_dir, const char *store_dir,
     nj_store_lock lock;
     nj_status status = nj_folder_make(feed_dir, err);
     if (status == NJ_OK) {
-        status =
-            nj_store_lock_take(feed_dir, "append to feed", NJ_STORE_LOCK_WAIT_MS, &lock, err);
+        status = nj_store_lock_take(feed_dir, "append to feed", NJ_STORE_LOCK_WAIT_MS, &lock, err);
     }
     if (status != NJ_OK) {
         return status;

@@ -2,6 +2,9 @@
 #ifndef NJ_STORE_FACTS_H
 #define NJ_STORE_FACTS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "common/store/record.h"
 
 #define NJ_STORE_MANIFEST_BYTES_MAX 65536
@@ -25,6 +28,12 @@ NJ_CHECKED nj_status nj_store_facts_pack(const nj_store_facts *facts, nj_buffer 
 NJ_CHECKED nj_status nj_store_facts_unpack(nj_slice bytes, nj_store_facts *out, nj_error *err);
 /// The name of the first fact that differs, or NULL.
 const char *nj_store_facts_difference(const nj_store_facts *a, const nj_store_facts *b);
+
+/// True past valid_until_ms, where it is said.
+static inline bool nj_store_facts_stale(const nj_store_facts *facts, uint64_t now_ms)
+{
+    return facts->valid_until_ms != 0 && now_ms >= facts->valid_until_ms;
+}
 
 /// Writes the file whole and synced.
 NJ_CHECKED nj_status nj_store_manifest_write(const char *path, const nj_store_manifest *manifest,

@@ -341,8 +341,11 @@ static nj_status open_night(nj_night *n, nj_error *err)
     }
     if (status == NJ_OK) {
         NJ_FAILPOINT_HIT(NIGHT_BOUND);
-        status = nj_stage_open(n->options->store_dir, n->job, &n->plan, &n->since,
-                               n->options->numeric_class, n->options->resume, &n->stage, err);
+        const nj_stage_terms terms = {.numeric_class = n->options->numeric_class,
+                                      .resume = n->options->resume,
+                                      .valid_for_ms = n->options->valid_for_ms};
+        status = nj_stage_open(n->options->store_dir, n->job, &n->plan, &n->since, &terms,
+                               &n->stage, err);
     }
     if (status != NJ_OK) {
         return status;

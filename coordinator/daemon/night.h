@@ -85,6 +85,7 @@ typedef struct {
     uint32_t quarantine_max;  // users
     uint32_t storage_wait_ms; // how long a store that does not write is waited for
     uint32_t audit_users;
+    uint64_t valid_for_ms; // how long the lists are good, from when they are packed; 0: not said
     const char *numeric_class;
     const char *plan_file;    // a plan.json that the night is compared with; NULL: none
     uint64_t started_ns;      // monotonic: when the command began; 0: with nj_night_run

@@ -6,9 +6,11 @@
 #include "common/codec/shard.h"
 #include "common/store/staging.h"
 #include "coordinator/daemon/audit.h"
+#include "coordinator/deadline.h"
 
 #define METRICS_WAIT_MS_MAX 3600000
 #define STORAGE_WAIT_MS_MAX 86400000
+#define VALID_FOR_SECONDS_MAX (366u * 86400)
 
 // The numbers of an option table, each with where it goes.
 static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
@@ -22,6 +24,19 @@ static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *o
         NJ_UINT("storage-wait-ms", 0, STORAGE_WAIT_MS_MAX, &out->storage_wait_ms),
     };
     return nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
+}
+
+static nj_status read_validity(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
+{
+    const char *text = nj_argument(arguments, "valid-for");
+    uint32_t seconds = 0;
+    if (text != NULL && !nj_duration_read(text, VALID_FOR_SECONDS_MAX, &seconds)) {
+        return nj_fail(err, NJ_USAGE,
+                       "--valid-for is \"%s\", must be so long as 30h or 1h30m, at most %u days",
+                       text, VALID_FOR_SECONDS_MAX / 86400);
+    }
+    out->valid_for_ms = (uint64_t)seconds * 1000;
+    return NJ_OK;
 }
 
 // Who asks for a size gets shards of that size.
@@ -101,6 +116,9 @@ nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options 
     nj_status status = read_numbers(arguments, out, err);
     if (status == NJ_OK) {
         status = nj_night_shard_users_from(arguments, out, err);
+    }
+    if (status == NJ_OK) {
+        status = read_validity(arguments, out, err);
     }
     return status == NJ_OK ? read_words(arguments, out, err) : status;
 }

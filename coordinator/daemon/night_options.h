@@ -56,6 +56,10 @@
         {"metrics-file", "FILE", NULL,                                                             \
          "at the end write the metrics here, for a textfile collector", false},                    \
         NJ_LOG_OPTION,                                                                             \
+        {"valid-for", "TIME", NULL,                                                                \
+         "how long the lists are good, such as 30h: readers are told so (STALE) past it; an "      \
+         "interrupted night keeps its own",                                                        \
+         false},                                                                                   \
         {"quarantine-max", "N", "0",                                                               \
          "publish without up to so many users whom no worker can decode; exit 3", false},          \
         {"retry-quarantined", NULL, NULL, "with --resume: try again the users who were given up",  \

@@ -113,20 +113,22 @@ static nj_status check_not_diverged(nj_staging *staging, nj_error *err)
 }
 
 nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan *plan,
-                        nj_since *since, const char *numeric_class, bool resume, nj_stage *out,
-                        nj_error *err)
+                        nj_since *since, const nj_stage_terms *terms, nj_stage *out, nj_error *err)
 {
     nj_staging_facts facts;
     nj_stage stage = {.plan = plan, .since = since};
     nj_status status = make_facts(job, plan, since, &facts, err);
     if (status == NJ_OK) {
-        status = open_staging(store_dir, &facts, numeric_class, resume, &stage.staging, err);
+        facts.valid_for_ms = terms->valid_for_ms;
+        facts.newest_event_ms = terms->newest_event_ms;
+        status = open_staging(store_dir, &facts, terms->numeric_class, terms->resume,
+                              &stage.staging, err);
     }
     if (status == NJ_OK) {
         status = check_not_diverged(stage.staging, err);
     }
     if (status == NJ_OK) {
-        status = nj_staging_class_set(stage.staging, numeric_class, err);
+        status = nj_staging_class_set(stage.staging, terms->numeric_class, err);
     }
     if (status != NJ_OK) {
         nj_staging_close(&stage.staging);

@@ -72,11 +72,19 @@ typedef struct {
     void *published_context;
 } nj_stage;
 
-/// Opens the store's staging area, which says who is copied: a new one, or with `resume` the one that is there if its plan is this one.
+// What a night is told about its generation, besides its plan. An area that is resumed keeps the two times it was made with.
+typedef struct {
+    const char *numeric_class;
+    bool resume;
+    uint64_t valid_for_ms; // schemas/store.def, as the next
+    uint64_t newest_event_ms;
+} nj_stage_terms;
+
+/// Opens the store's staging area, which says who is copied: a new one, or with `terms->resume` the one that is there if its plan is this one.
 /// Errors  NJ_AGAIN, NJ_CONFIG as nj_night_run; those of nj_staging_create and nj_staging_open
 NJ_CHECKED nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan *plan,
-                                   nj_since *since, const char *numeric_class, bool resume,
-                                   nj_stage *out, nj_error *err);
+                                   nj_since *since, const nj_stage_terms *terms, nj_stage *out,
+                                   nj_error *err);
 /// The area stays on disk. Accepts a stage that was published or is all zero.
 void nj_stage_close(nj_stage *stage);
 

@@ -46,8 +46,15 @@ const nj_example NJ_EXAMPLES[] = {
     {"run", "  nightjar run --bundle night.njb --users histories.txt --store store\n"
             "  nightjar run --bundle night.njb --users histories.txt --store store --resume\n"},
     {"store apply", "  nightjar store apply --store replica feed\n"},
+    {"store diff", "  nightjar store diff --store store\n"
+                   "  nightjar store diff --store store --from current --to canary --k 20\n"},
+    {"store gc", "  nightjar store gc --store store --keep 7 --dry-run\n"
+                 "  nightjar store gc --store store --keep 7\n"},
     {"store get", "  nightjar store get --store store alma\n"},
     {"store list", "  nightjar store list --store store\n"},
+    {"store promote", "  nightjar store publish --store store --channel canary "
+                      "gen-01JD2K8Z6Q3V9W5X7Y1A4B8C2E\n"
+                      "  nightjar store promote --store store canary\n"},
     {"store rollback", "  nightjar store rollback --store store --dry-run\n"
                        "  nightjar store rollback --store store\n"},
     {"tokenize", "  nightjar tokenize --tokenizer model --items items.tsv --out ids.jsonl\n"},

@@ -1,4 +1,4 @@
-// store.c - `nightjar store`: reading, checking and publishing generations.
+// store.c - `nightjar store`: reading and checking generations; store_list.c and store_change.c have the rest.
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/codec/json.h"
 #include "common/codec/row.h"
 #include "common/store/generation.h"
-#include "common/store/lock.h"
 #include "common/store/publish.h"
 #include "common/store/reader.h"
 #include "ops/cli/commands.h"
@@ -178,6 +178,13 @@ static void print_manifest(const nj_store_manifest *manifest)
     printf("data.mdb       %.1f MB\n", (double)manifest->data_bytes / 1e6);
     printf("settings       %s\n", facts->settings);
     printf("numeric class  %s\n", facts->numeric_class);
+    if (nj_store_facts_stale(facts, nj_clock_wall_ms())) {
+        printf("STALE          it was valid until %" PRIu64 " ms since 1970\n",
+               facts->valid_until_ms);
+    }
+    if (facts->store_id[0] != '\0') {
+        printf("store          %s\n", facts->store_id);
+    }
     nj_digest_hex(&facts->bundle_digest, hex);
     printf("bundle         %s\n", hex);
     nj_digest_hex(&facts->content_digest, hex);
@@ -225,100 +232,5 @@ nj_status nj_command_store_verify(const nj_arguments *arguments, nj_error *err)
                manifest.facts.generation, manifest.facts.row_count);
         status = show_manifest(arguments, &manifest, err);
     }
-    return status;
-}
-
-nj_status nj_command_store_publish(const nj_arguments *arguments, nj_error *err)
-{
-    const char *name = nj_argument_positional(arguments);
-    nj_status status =
-        nj_store_publish(nj_argument(arguments, "store"), name, NULL, NJ_STORE_LOCK_WAIT_MS, err);
-    if (status == NJ_OK) {
-        nj_log(NJ_LOG_INFO, "CURRENT names %s", name);
-    }
-    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
-        json_t *object = json_pack("{s:s}", "current", name);
-        status = nj_print_json_take(&object, err);
-    }
-    return status;
-}
-
-nj_status nj_command_store_rollback(const nj_arguments *arguments, nj_error *err)
-{
-    nj_store_name to;
-    nj_store_name from = {{0}};
-    const char *store = nj_argument(arguments, "store");
-    const char *name = nj_argument(arguments, "to");
-    bool dry_run = nj_argument_flag(arguments, "dry-run");
-    nj_status status = name != NULL ? nj_store_resolve(store, name, &to, err)
-                                    : nj_store_rollback_find(store, &to, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    if (nj_store_current(store, &from, NULL) != NJ_OK) {
-        strcpy(from.text, "nothing");
-    }
-    if (!dry_run) {
-        status = nj_store_rollback(store, to.text, NJ_STORE_LOCK_WAIT_MS, err);
-    }
-    if (status == NJ_OK) {
-        nj_log(NJ_LOG_INFO, "CURRENT %s %s, named %s", dry_run ? "would name" : "names", to.text,
-               from.text);
-    }
-    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
-        json_t *object = json_pack("{s:s, s:s, s:b}", "current", to.text, "before", from.text,
-                                   "dry_run", (int)dry_run);
-        status = nj_print_json_take(&object, err);
-    }
-    return status;
-}
-
-static nj_status list_as_json(const nj_store_listing *listing, nj_error *err)
-{
-    json_t *list = json_array();
-    nj_status status = NJ_OK;
-    for (size_t i = 0; i < listing->count && status == NJ_OK; i++) {
-        const nj_store_entry *entry = &listing->entries[i];
-        json_t *object = json_pack("{s:s, s:b, s:s}", "name", entry->name.text, "current",
-                                   (int)entry->is_current, "status", nj_status_name(entry->status));
-        if (entry->status == NJ_OK) {
-            status = nj_store_manifest_to_json(&entry->manifest, object, err);
-        }
-        json_array_append_new(list, object);
-    }
-    json_t *top = json_pack("{s:o}", "generations", list);
-    if (status == NJ_OK) {
-        return nj_print_json_take(&top, err);
-    }
-    json_decref(top);
-    return status;
-}
-
-nj_status nj_command_store_list(const nj_arguments *arguments, nj_error *err)
-{
-    nj_store_listing listing;
-    nj_status status = nj_store_list(nj_argument(arguments, "store"), &listing, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    if (nj_argument_flag(arguments, "json")) {
-        status = list_as_json(&listing, err);
-    } else {
-        if (listing.count == 0) {
-            nj_log(NJ_LOG_INFO, "%s: holds no generation: nothing has been published there",
-                   nj_argument(arguments, "store"));
-        }
-        for (size_t i = 0; i < listing.count; i++) {
-            const nj_store_entry *entry = &listing.entries[i];
-            printf("%s %s  ", entry->is_current ? "*" : " ", entry->name.text);
-            if (entry->status == NJ_OK) {
-                printf("%" PRIu64 " rows  %.1f MB\n", entry->manifest.facts.row_count,
-                       (double)entry->manifest.data_bytes / 1e6);
-            } else {
-                printf("unreadable: %s\n", nj_status_sentence(entry->status));
-            }
-        }
-    }
-    nj_store_listing_fini(&listing);
     return status;
 }

@@ -41,8 +41,9 @@ nj_status nj_store_export_delta(const nj_arguments *arguments, nj_error *err)
     const char *feed = nj_argument(arguments, "feed");
     const nj_delta_watch watch = {&progress, show_rows};
     if (since != NULL && feed != NULL) {
-        return nj_fail(err, NJ_USAGE, "--since and --feed exclude each other: a feed goes on from "
-                                      "where it ends");
+        return nj_fail(err, NJ_USAGE,
+                       "--since and --feed exclude each other: a feed goes on from "
+                       "where it ends");
     }
     nj_status status = nj_store_resolve(store, nj_argument(arguments, "gen"), &result, err);
     if (status == NJ_OK && since != NULL) {
@@ -52,10 +53,9 @@ nj_status nj_store_export_delta(const nj_arguments *arguments, nj_error *err)
         return status;
     }
     nj_progress_start(&progress, "rows", 0, 0, false, nj_clock_mono_ns());
-    status = feed != NULL
-                 ? nj_delta_feed_append(feed, store, &result, &watch, &head, &tally, err)
-                 : nj_delta_write(store, since != NULL ? &base : NULL, &result, 1, &watch, stdout,
-                                  &head, &tally, err);
+    status = feed != NULL ? nj_delta_feed_append(feed, store, &result, &watch, &head, &tally, err)
+                          : nj_delta_write(store, since != NULL ? &base : NULL, &result, 1, &watch,
+                                           stdout, &head, &tally, err);
     nj_progress_finish(&progress);
     if (status == NJ_OK && head.seq == 0) {
         nj_log(NJ_LOG_INFO, "%s: ends with %s already", feed, result.text);
@@ -73,9 +73,8 @@ static nj_status add_applied(json_t *list, const nj_delta_segment *segment,
     const nj_delta_head *head = &segment->head;
     json_t *object =
         json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:b}", "seq", (json_int_t)head->seq, "base",
-                  head->base, "result", head->result, "upserts",
-                  (json_int_t)segment->tally.upserts, "deletes",
-                  (json_int_t)segment->tally.deletes, "rows", (json_int_t)applied->rows,
+                  head->base, "result", head->result, "upserts", (json_int_t)segment->tally.upserts,
+                  "deletes", (json_int_t)segment->tally.deletes, "rows", (json_int_t)applied->rows,
                   "same_bytes", (int)applied->same_bytes);
     return json_array_append_new(list, object) == 0 ? NJ_OK : NJ_NO_MEMORY;
 }

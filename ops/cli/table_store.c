@@ -36,14 +36,40 @@ static const nj_option STORE_STAT[] = {STORE_OPTIONS, NJ_JSON_OPTION};
 static const nj_option STORE_LIST[] = {{"store", "DIR", NULL, "the store's folder", true},
                                        NJ_JSON_OPTION};
 
-static const nj_option STORE_PUBLISH[] = {{"store", "DIR", NULL, "the store's folder", true},
-                                          NJ_JSON_OPTION};
+static const nj_option STORE_PUBLISH[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"channel", "NAME", "current", "a channel beside CURRENT, made where there is none", false},
+    NJ_JSON_OPTION,
+};
+
+static const nj_option STORE_NAMED[] = {{"store", "DIR", NULL, "the store's folder", true},
+                                        NJ_JSON_OPTION};
 
 static const nj_option STORE_ROLLBACK[] = {
     {"store", "DIR", NULL, "the store's folder", true},
-    {"to", "NAME", NULL, "a generation; default: the last one that was current before and is sound",
+    {"channel", "NAME", "current", "a channel beside CURRENT", false},
+    {"to", "NAME", NULL, "a generation; default: the last one that was named before and is sound",
+     false},
+    {"quick", NULL, NULL, "compare size and head alone, where reading every byte takes too long",
      false},
     {"dry-run", NULL, NULL, "say where it would go back to, and change nothing", false},
+    NJ_JSON_OPTION,
+};
+
+static const nj_option STORE_GC[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"keep", "N", NULL, "the newest N stay, besides what somebody needs", true},
+    {"dry-run", NULL, NULL, "say what would go, and remove nothing", false},
+    NJ_JSON_OPTION,
+};
+
+static const nj_option STORE_DIFF[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"from", "NAME", NULL,
+     "a generation or a channel; default: the one before CURRENT's, where a rollback goes", false},
+    {"to", "NAME", "current", "a generation or a channel", false},
+    {"k", "N", "10", "places of a list that the overlap looks at", false},
+    {"items", "N", "10", "show as many of the items that gained and lost most lists", false},
     NJ_JSON_OPTION,
 };
 
@@ -61,14 +87,22 @@ static const nj_command COMMANDS[] = {
                nj_command_report),
     NJ_COMMAND("store apply", "make generations of deltas and publish the last", "DELTA",
                STORE_APPLY, nj_command_store_apply),
+    NJ_COMMAND("store diff", "what is different between two generations", NULL, STORE_DIFF,
+               nj_command_store_diff),
+    NJ_COMMAND("store drop", "remove a channel beside CURRENT", "CHANNEL", STORE_NAMED,
+               nj_command_store_drop),
     NJ_COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT,
                nj_command_store_export),
+    NJ_COMMAND("store gc", "remove old generations that nobody needs", NULL, STORE_GC,
+               nj_command_store_gc),
     NJ_COMMAND("store get", "one user's list", "USER", STORE_GET, nj_command_store_get),
     NJ_COMMAND("store list", "the generations of a store", NULL, STORE_LIST, nj_command_store_list),
-    NJ_COMMAND("store publish", "make CURRENT name a generation", "GEN", STORE_PUBLISH,
+    NJ_COMMAND("store promote", "make CURRENT name what a channel names", "CHANNEL", STORE_NAMED,
+               nj_command_store_promote),
+    NJ_COMMAND("store publish", "make CURRENT or a channel name a generation", "GEN", STORE_PUBLISH,
                nj_command_store_publish),
-    NJ_COMMAND("store rollback", "make CURRENT name the generation before", NULL, STORE_ROLLBACK,
-               nj_command_store_rollback),
+    NJ_COMMAND("store rollback", "make CURRENT or a channel name the generation before", NULL,
+               STORE_ROLLBACK, nj_command_store_rollback),
     NJ_COMMAND("store stat", "facts of a generation", NULL, STORE_STAT, nj_command_store_stat),
     NJ_COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT,
                nj_command_store_verify),

@@ -3,7 +3,7 @@
 make_bundle
 
 expect_exit 2 'unknown command "bogus"' -- nightjar bogus
-expect_exit 2 'unknown command "store drop"' -- nightjar store drop
+expect_exit 2 'unknown command "store sell"' -- nightjar store sell
 expect_exit 2 '' -- nightjar store # the commands of the group are listed
 expect_exit 2 'unknown command ""' -- nightjar ''
 expect_exit 2 'did you mean "store"?' -- nightjar stroe

@@ -37,7 +37,7 @@ expect_exit 5 'missing: no such folder' -- nightjar store publish --store missin
 expect_exit 65 'users.txt: is not a folder' -- nightjar store publish --store users.txt "$generation"
 check "CURRENT is as it was" test "$(cat store/CURRENT)" = "$generation"
 expect_exit 0 "CURRENT names $generation" -- nightjar store publish --store store "$generation"
-expect_exit 5 'store: HISTORY names no earlier generation that is sound (0 looked at)' -- nightjar store rollback --store store
+expect_exit 5 'store/HISTORY: names no earlier generation that is sound (0 looked at)' -- nightjar store rollback --store store
 expect_exit 5 "store/$other: no such generation" -- nightjar store rollback --store store --to $other
 expect_exit 65 '"bogus" is no generation' -- nightjar store rollback --store store --to bogus
 expect_exit 5 'missing: no such folder' -- nightjar store rollback --store missing

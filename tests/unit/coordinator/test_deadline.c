@@ -84,12 +84,26 @@ static void anything_else_is_refused_and_leaves_the_number_alone(void **state)
     }
 }
 
+static void a_duration_alone_has_a_limit_of_its_own(void **state)
+{
+    static const char *const BAD[] = {"05:00", "", "0s", "30", "41s", "1m"};
+    uint32_t seconds = 7;
+    (void)state;
+    assert_true(nj_duration_read("40s", 40, &seconds));
+    assert_int_equal(seconds, 40);
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        assert_false(nj_duration_read(BAD[i], 40, &seconds));
+        assert_int_equal(seconds, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_time_of_day_is_the_next_one),
         cmocka_unit_test(the_clock_on_the_wall_is_that_of_the_zone),
         cmocka_unit_test(durations_begin_now),
+        cmocka_unit_test(a_duration_alone_has_a_limit_of_its_own),
         cmocka_unit_test(anything_else_is_refused_and_leaves_the_number_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
