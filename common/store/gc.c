@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/store/channel.h"
+#include "common/store/channel_path.h"
 #include "common/store/draft.h"
 #include "common/store/hold.h"
 #include "common/store/lock.h"
@@ -186,6 +187,40 @@ static nj_status remove_marked(const char *store_dir, bool dry_run, nj_store_gc_
     return status;
 }
 
+// A history that names what is gone would make each rollback look at it. Where this fails it is only longer than it need be.
+static void prune_history(const char *store_dir, const char *channel)
+{
+    nj_path path;
+    nj_path folder;
+    nj_store_history history;
+    size_t kept = 0;
+    nj_status status = nj_channel_history_path(store_dir, channel, &path, NULL);
+    if (status == NJ_OK) {
+        status = nj_store_history_load(path.text, &history, NULL);
+    }
+    for (size_t i = 0; status == NJ_OK && i < history.count; i++) {
+        status = nj_store_path(store_dir, &history.names[i], NULL, &folder, NULL);
+        if (status == NJ_OK && nj_folder_exists(folder.text)) {
+            history.names[kept++] = history.names[i];
+        }
+    }
+    if (status == NJ_OK && kept < history.count) {
+        history.count = kept;
+        status = nj_store_history_save(path.text, &history, NULL);
+    }
+    (void)status;
+}
+
+static void prune_histories(const char *store_dir)
+{
+    nj_store_channels channels;
+    if (nj_store_channel_list(store_dir, &channels, NULL) == NJ_OK) {
+        for (size_t i = 0; i < channels.count; i++) {
+            prune_history(store_dir, channels.entries[i].name);
+        }
+    }
+}
+
 nj_status nj_store_gc(const char *store_dir, uint64_t keep, bool dry_run, uint32_t lock_wait_ms,
                       nj_store_gc_result *out, nj_error *err)
 {
@@ -209,6 +244,9 @@ nj_status nj_store_gc(const char *store_dir, uint64_t keep, bool dry_run, uint32
     status = mark_all(store_dir, keep, &needs, out, err);
     if (status == NJ_OK) {
         status = remove_marked(store_dir, dry_run, out, err);
+    }
+    if (status == NJ_OK && !dry_run) {
+        prune_histories(store_dir);
     }
     nj_store_lock_release(&lock);
     return status;

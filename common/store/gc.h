@@ -9,7 +9,8 @@
 //     newest     it is one of the N newest by name
 //     in use     somebody reads it at this moment (hold.h)
 //
-// A generation vanishes by one rename, so a crash leaves it whole or not at all. Reports of nights (reports/) stay.
+// A generation vanishes by one rename, so a crash leaves it whole or not at all. Histories forget the
+// names of what is gone. Reports of nights (reports/) stay.
 #ifndef NJ_STORE_GC_H
 #define NJ_STORE_GC_H
 

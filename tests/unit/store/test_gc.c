@@ -75,6 +75,24 @@ static void current_channels_and_the_ways_back_stay(void **state)
     expect_fates(state, 1, false, ".crcr..n");
 }
 
+static void histories_forget_what_is_gone(void **state)
+{
+    nj_error err = {0};
+    nj_store_history history;
+    packed all;
+    pack_all(state, &all);
+    for (size_t i = 0; i < 4; i++) {
+        publish(state, NULL, &all.names[i]);
+    }
+    expect_fates(state, 1, true, "..rc...n");
+    assert_ok(nj_store_history_read(store_path(state), &history, &err), &err);
+    assert_int_equal(history.count, 3);
+    expect_fates(state, 1, false, "..rc...n");
+    assert_ok(nj_store_history_read(store_path(state), &history, &err), &err);
+    assert_int_equal(history.count, 1);
+    assert_string_equal(history.names[0].text, all.names[2].text);
+}
+
 static void a_way_back_that_is_damaged_is_no_way_back(void **state)
 {
     packed all;
@@ -149,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(only_the_newest_stay_where_nobody_needs_more),
         WITH_FOLDER(current_channels_and_the_ways_back_stay),
+        WITH_FOLDER(histories_forget_what_is_gone),
         WITH_FOLDER(a_way_back_that_is_damaged_is_no_way_back),
         WITH_FOLDER(a_generation_that_is_read_stays_until_it_is_closed),
         WITH_FOLDER(what_a_running_night_needs_stays),

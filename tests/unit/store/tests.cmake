@@ -19,10 +19,12 @@ nj_test(unit/store/test_python.c LIBS nj_store LABEL unit)
 nj_test(unit/store/test_io_faults.c LIBS nj_test_io_faults nj_store LABEL unit)
 nj_test(unit/store/test_copied.c LIBS nj_store LABEL unit)
 nj_test(unit/store/test_cycles.c LIBS nj_store LABEL unit)
+nj_test(unit/store/test_channel_cycles.c LIBS nj_store LABEL unit)
 
 # The same programs for as long as the handbook's figures ask.
 add_test(NAME soak_store_cycles COMMAND unit_store_test_cycles 1000)
+add_test(NAME soak_store_channels COMMAND unit_store_test_channel_cycles 1000)
 add_test(NAME soak_store_kills COMMAND unit_store_test_io_faults 1000)
 add_test(NAME soak_store_deltas COMMAND unit_store_test_delta_week 200000)
-set_tests_properties(soak_store_cycles soak_store_kills soak_store_deltas PROPERTIES LABELS soak TIMEOUT 1800)
+set_tests_properties(soak_store_cycles soak_store_channels soak_store_kills soak_store_deltas PROPERTIES LABELS soak TIMEOUT 1800)
 nj_test(unit/store/test_phase.c LIBS nj_store LABEL unit)

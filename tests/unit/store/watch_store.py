@@ -1,6 +1,8 @@
-"""watch_store.py STORE USERS - reads CURRENT's generation again and again until standard input ends; for test_cycles.c.
+"""watch_store.py STORE USERS - reads CURRENT's generation again and again until standard input ends; for test_cycles.c and
+test_channel_cycles.c.
 
-Exit 1 when one generation's rows have different numbers of items, or are not as many as USERS; 77 without the modules.
+Exit 1 when one generation's rows have different numbers of items or digests of their histories, or are not as many as USERS, or when a
+generation is gone that CURRENT still names; 77 without the modules.
 """
 import pathlib
 import select
@@ -13,16 +15,23 @@ except ImportError:
     sys.exit(77)
 
 store, users = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-looks = changes = 0
+looks = changes = missed = 0
 last = None
 while not select.select([sys.stdin], [], [], 0.001)[0]:
     name = (store / "CURRENT").read_text().strip()
-    with lmdb.open(str(store / name), readonly=True, lock=False) as env, env.begin() as txn:
+    try:
+        env = lmdb.open(str(store / name), readonly=True, lock=False)
+    except lmdb.Error as problem:  # `store gc` came between
+        if (store / "CURRENT").read_text().strip() == name:
+            sys.exit(f"{name}: {problem}")
+        missed += 1
+        continue
+    with env, env.begin() as txn:
         rows = [msgpack.unpackb(value) for key, value in txn.cursor() if key != b"__meta__"]
-    counts = {len(row[2]) for row in rows}
-    if len(rows) != users or len(counts) != 1:
-        sys.exit(f"{name}: {len(rows)} rows with {counts} items")
+    nights = {(len(row[2]), row[4]) for row in rows}
+    if len(rows) != users or len(nights) != 1:
+        sys.exit(f"{name}: {len(rows)} rows with {nights}")
     looks += 1
     changes += last not in (None, name)
     last = name
-print(f"{looks} looks, {changes} changes, 0 mixed")
+print(f"{looks} looks, {changes} changes, {missed} looked for again, 0 mixed")

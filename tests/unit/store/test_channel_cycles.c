@@ -1,0 +1,360 @@
+// test_channel_cycles.c - publications, promotions, rollbacks and gc at random under readers in threads, processes and Python: none
+// sees rows of two nights, half a generation, or one that vanishes under it.
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/rng.h"
+#include "common/store/channel.h"
+#include "common/store/gc.h"
+#include "tests/unit/store/night.h"
+
+#define STEPS 40
+#define USERS 16
+#define KEEP 2
+#define SEED 7
+#define MODULE_MISSING 77
+#define SCRIPT NIGHTJAR_SOURCE_DIR "/tests/unit/store/watch_store.py"
+
+static const char *const FOLLOWED[] = {"current", "canary"};
+#define FOLLOWED_COUNT (sizeof FOLLOWED / sizeof FOLLOWED[0])
+
+static unsigned steps;
+
+// Shared with processes.
+typedef struct {
+    atomic_bool stop;
+    atomic_ulong opened;  // generations
+    atomic_ulong changes; // of the generation that a reader found
+    atomic_ulong
+        missed; // gone between the look at the channel and the opening, and the channel had moved on
+    atomic_ulong mixed;  // rows of another night than the manifest says, or not all of them
+    atomic_ulong failed; // a generation that its channel still names cannot be opened
+} watch;
+
+typedef struct {
+    const char *store;
+    const char *channel;
+    watch *seen;
+} watcher;
+
+// ---- nights: the history digests of all rows are the night's number, which newest_event_ms says too ----
+
+static nj_store_name make_night(const char *store, uint64_t number)
+{
+    nj_error err = {0};
+    nj_staging *staging = NULL;
+    nj_commit_outcome outcome;
+    nj_store_name name;
+    const nj_slice items[] = {nj_slice_from("1"), nj_slice_from("2"), nj_slice_from("3")};
+    const float scores[] = {-1.0f, -2.0f, -3.0f};
+    const nj_history_digest history = {{(uint8_t)number, (uint8_t)(number >> 8)}};
+    nj_staging_facts facts = night_facts(1, USERS);
+    night_shard *shard = malloc(sizeof *shard);
+    assert_non_null(shard);
+    facts.newest_event_ms = number;
+    assert_ok(nj_staging_create(store, &facts, NULL, &staging, &err), &err);
+    assert_ok(nj_staging_class_set(staging, "f32-test", &err), &err);
+    night_shard_make(shard, 0, USERS);
+    for (size_t i = 0; i < USERS; i++) {
+        nj_buffer_clear(&shard->values[i]);
+        assert_int_equal(nj_row_pack(&shard->values[i], 0, items, scores, 1 + number % 3, &history),
+                         NJ_OK);
+        shard->rows[i].value = nj_buffer_slice(&shard->values[i]);
+    }
+    night_shard_seal(shard);
+    assert_ok(nj_staging_commit(staging, &shard->commit, 1, &outcome, &err), &err);
+    assert_ok(nj_store_pack(staging, USERS, NULL, NIGHT_MS + number, &name, NULL, &err), &err);
+    assert_ok(nj_staging_remove_take(&staging, &err), &err);
+    night_shard_fini(shard);
+    free(shard);
+    return name;
+}
+
+// ---- readers ----
+
+typedef struct {
+    uint64_t number; // of the night, by the manifest
+    size_t rows;
+    size_t strange; // rows of another
+    nj_row row;
+} tally;
+
+static nj_status add_row(void *context, nj_slice key, nj_slice value, nj_error *err)
+{
+    tally *sum = context;
+    (void)key;
+    nj_status status = nj_row_unpack(value, &sum->row, err);
+    const uint8_t *digest = sum->row.history.bytes;
+    sum->rows++;
+    sum->strange += status != NJ_OK || sum->row.count != 1 + sum->number % 3 ||
+                    (uint64_t)(digest[0] | digest[1] << 8) != sum->number;
+    return NJ_OK;
+}
+
+static bool is_whole(nj_store_reader *reader)
+{
+    tally *sum = calloc(1, sizeof *sum);
+    if (sum == NULL) {
+        return false;
+    }
+    sum->number = nj_store_reader_manifest(reader)->facts.newest_event_ms;
+    const bool walked = nj_store_each_entry(reader, add_row, sum, NULL) == NJ_OK;
+    const bool whole = walked && sum->rows == USERS && sum->strange == 0;
+    free(sum);
+    return whole;
+}
+
+// "current" lets the library look again; any other channel's readers do it themselves.
+static nj_store_reader *open_followed(const watcher *w)
+{
+    nj_store_reader *reader = NULL;
+    nj_store_name name;
+    nj_store_name again;
+    const bool is_current = strcmp(w->channel, "current") == 0;
+    if (nj_store_channel_read(w->store, w->channel, &name, NULL) != NJ_OK) {
+        atomic_fetch_add(&w->seen->failed, 1);
+        return NULL;
+    }
+    if (nj_store_reader_open(w->store, is_current ? NULL : name.text, &reader, NULL) == NJ_OK) {
+        return reader;
+    }
+    const bool moved = !is_current &&
+                       nj_store_channel_read(w->store, w->channel, &again, NULL) == NJ_OK &&
+                       strcmp(name.text, again.text) != 0;
+    atomic_fetch_add(moved ? &w->seen->missed : &w->seen->failed, 1);
+    return NULL;
+}
+
+// Twice through one generation, a while apart.
+static void look(const watcher *w, nj_store_name *last)
+{
+    nj_store_reader *reader = open_followed(w);
+    if (reader == NULL) {
+        return;
+    }
+    const nj_store_name name = *nj_store_reader_name(reader);
+    bool whole = is_whole(reader);
+    usleep(2000);
+    whole = is_whole(reader) && whole;
+    nj_store_reader_close(&reader);
+    atomic_fetch_add(&w->seen->opened, 1);
+    atomic_fetch_add(&w->seen->mixed, !whole);
+    atomic_fetch_add(&w->seen->changes, strcmp(last->text, name.text) != 0);
+    *last = name;
+}
+
+static void *watch_store(void *context)
+{
+    const watcher *w = context;
+    nj_store_name last = {{0}};
+    while (!atomic_load(&w->seen->stop)) {
+        look(w, &last);
+    }
+    return NULL;
+}
+
+static pid_t watch_in_process(watcher *w)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        watch_store(w);
+        _exit(0);
+    }
+    return child;
+}
+
+static FILE *watch_in_python(const char *store, const char *output)
+{
+    char command[3 * NJ_PATH_BYTES];
+    const char *python = getenv("NIGHTJAR_PYTHON");
+    snprintf(command, sizeof command, "'%s' '%s' '%s' %d > '%s'",
+             python != NULL ? python : "python3", SCRIPT, store, USERS, output);
+    FILE *stream = popen(command, "w");
+    assert_non_null(stream);
+    return stream;
+}
+
+static void expect_python(FILE *stream, const char *output)
+{
+    nj_error err = {0};
+    char *text = NULL;
+    size_t size = 0;
+    int how = pclose(stream);
+    assert_true(how != -1 && WIFEXITED(how));
+    if (WEXITSTATUS(how) == MODULE_MISSING || WEXITSTATUS(how) == 127) {
+        skip_loudly("python3 with the modules lmdb and msgpack is not here");
+    }
+    assert_int_equal(WEXITSTATUS(how), 0);
+    assert_ok(nj_file_read(output, 1000, &text, &size, &err), &err);
+    print_message("python: %s", text);
+    free(text);
+}
+
+// ---- steps ----
+
+typedef struct {
+    const char *store;
+    uint64_t nights;
+    unsigned done[6]; // of each kind
+    uint64_t removed;
+} life;
+
+static void expect_named(const life *l, const char *channel, const nj_store_name *name)
+{
+    nj_error err = {0};
+    nj_store_name now;
+    nj_store_manifest manifest;
+    assert_ok(nj_store_channel_read(l->store, channel, &now, &err), &err);
+    assert_string_equal(now.text, name->text);
+    assert_ok(nj_store_inspect(l->store, &now, &manifest, &err), &err);
+}
+
+static void publish_night(life *l, const char *channel)
+{
+    nj_error err = {0};
+    nj_store_name name = make_night(l->store, ++l->nights);
+    assert_ok(nj_store_channel_publish(l->store, channel, name.text, NULL, 10000, &err), &err);
+    expect_named(l, channel, &name);
+}
+
+// gc keeps a way back, so a second rollback in a row may find none.
+static void roll_back(life *l, const char *channel)
+{
+    nj_error err = {0};
+    nj_store_name to;
+    nj_status status =
+        nj_store_channel_rollback_find(l->store, channel, NJ_STORE_LOOK_WHOLE, &to, &err);
+    if (status == NJ_NOT_FOUND) {
+        return;
+    }
+    assert_ok(status, &err);
+    assert_ok(
+        nj_store_channel_rollback(l->store, channel, to.text, NJ_STORE_LOOK_QUICK, 10000, &err),
+        &err);
+    expect_named(l, channel, &to);
+}
+
+static void promote(life *l)
+{
+    nj_error err = {0};
+    nj_store_name name;
+    assert_ok(nj_store_channel_promote(l->store, "canary", 10000, &name, &err), &err);
+    expect_named(l, "current", &name);
+    expect_named(l, "canary", &name);
+}
+
+// What gc leaves is what it says, and every channel can be rolled back if it could before.
+static void collect(life *l)
+{
+    nj_error err = {0};
+    nj_store_gc_result result;
+    nj_store_name name;
+    nj_store_name before[FOLLOWED_COUNT];
+    bool had[FOLLOWED_COUNT];
+    for (size_t i = 0; i < FOLLOWED_COUNT; i++) {
+        had[i] = nj_store_channel_rollback_find(l->store, FOLLOWED[i], NJ_STORE_LOOK_WHOLE,
+                                                &before[i], &err) == NJ_OK;
+    }
+    assert_ok(nj_store_gc(l->store, KEEP, false, 10000, &result, &err), &err);
+    for (size_t i = 0; i < result.count; i++) {
+        l->removed += result.entries[i].fate == NJ_STORE_GC_REMOVED;
+    }
+    nj_store_gc_result_fini(&result);
+    for (size_t i = 0; i < FOLLOWED_COUNT; i++) {
+        if (had[i]) {
+            assert_ok(nj_store_channel_rollback_find(l->store, FOLLOWED[i], NJ_STORE_LOOK_WHOLE,
+                                                     &name, &err),
+                      &err);
+            assert_string_equal(name.text, before[i].text);
+        }
+    }
+}
+
+static void live(life *l)
+{
+    uint64_t random = SEED;
+    uint64_t start_ns = nj_clock_mono_ns();
+    for (unsigned i = 0; i < steps; i++) {
+        const unsigned kind = (unsigned)(nj_rng_next(&random) % 6);
+        l->done[kind]++;
+        switch (kind) {
+        case 0:
+            publish_night(l, "current");
+            break;
+        case 1:
+            publish_night(l, "canary");
+            break;
+        case 2:
+            promote(l);
+            break;
+        case 3:
+            roll_back(l, "current");
+            break;
+        case 4:
+            roll_back(l, "canary");
+            break;
+        default:
+            collect(l);
+            break;
+        }
+    }
+    print_message("%u steps, %.1f ms each: %u nights, %u canaries, %u promotions, %u rollbacks, %u "
+                  "gc that removed %u generations\n",
+                  steps, (double)(nj_clock_mono_ns() - start_ns) / 1e6 / steps, l->done[0],
+                  l->done[1], l->done[2], l->done[3] + l->done[4], l->done[5],
+                  (unsigned)l->removed);
+}
+
+static void no_read_is_mixed_torn_or_gone(void **state)
+{
+    life l = {.store = sandbox_path(state, "store")};
+    pthread_t threads[FOLLOWED_COUNT];
+    pid_t children[FOLLOWED_COUNT];
+    watcher watchers[FOLLOWED_COUNT];
+    watch *seen =
+        mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(seen != MAP_FAILED);
+    memset(seen, 0, sizeof *seen);
+    publish_night(&l, "current");
+    publish_night(&l, "canary");
+    for (size_t i = 0; i < FOLLOWED_COUNT; i++) {
+        watchers[i] = (watcher){.store = l.store, .channel = FOLLOWED[i], .seen = seen};
+        children[i] = watch_in_process(&watchers[i]);
+    }
+    for (size_t i = 0; i < FOLLOWED_COUNT; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, watch_store, &watchers[i]), 0);
+    }
+    FILE *python = watch_in_python(l.store, sandbox_path(state, "python.out"));
+
+    live(&l);
+
+    atomic_store(&seen->stop, true);
+    for (size_t i = 0; i < FOLLOWED_COUNT; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(night_wait(children[i]), 0);
+    }
+    print_message("%lu generations opened, %lu changes seen, %lu looked for again, %lu mixed, %lu "
+                  "failed\n",
+                  seen->opened, seen->changes, seen->missed, seen->mixed, seen->failed);
+    assert_int_equal(seen->mixed, 0);
+    assert_int_equal(seen->failed, 0);
+    assert_true(seen->opened >= FOLLOWED_COUNT && l.removed > 0);
+    munmap(seen, sizeof *seen);
+    expect_python(python, sandbox_path(state, "python.out"));
+}
+
+#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
+
+// test_channel_cycles [STEPS]
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_FOLDER(no_read_is_mixed_torn_or_gone),
+    };
+    steps = argc > 1 ? (unsigned)atoi(argv[1]) : STEPS;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
