@@ -1,8 +1,11 @@
 #include "common/store/generation_write.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "common/base/failpoint.h"
+#include "common/base/file.h"
+#include "common/store/data_digest.h"
 #include "common/store/schema.h"
 
 // Rows in one transaction. Each one rewrites the rightmost pages, so few are better; its pages are in memory.
@@ -44,14 +47,14 @@ static int commit_txn(nj_generation_write *write)
 }
 
 // No lock file: nobody else sees a draft.
-nj_status nj_generation_write_begin(nj_generation_write *write, const char *folder,
-                                    uint64_t staged_bytes, nj_error *err)
+nj_status nj_generation_write_begin_map(nj_generation_write *write, const char *folder,
+                                        uint64_t map_bytes, nj_error *err)
 {
     *write = (nj_generation_write){0};
     nj_digester_init(&write->content);
     int rc = mdb_env_create(&write->env);
     if (rc == MDB_SUCCESS) {
-        rc = mdb_env_set_mapsize(write->env, MAP_FACTOR * staged_bytes + MAP_BYTES_FLOOR);
+        rc = mdb_env_set_mapsize(write->env, map_bytes);
     }
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_open(write->env, folder, MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS, 0666);
@@ -60,6 +63,13 @@ nj_status nj_generation_write_begin(nj_generation_write *write, const char *fold
         rc = begin_txn(write);
     }
     return nj_env_check(rc, folder, err);
+}
+
+nj_status nj_generation_write_begin(nj_generation_write *write, const char *folder,
+                                    uint64_t staged_bytes, nj_error *err)
+{
+    return nj_generation_write_begin_map(write, folder, MAP_FACTOR * staged_bytes + MAP_BYTES_FLOOR,
+                                         err);
 }
 
 static int append_entry(nj_generation_write *write, nj_slice key, nj_slice value)
@@ -86,6 +96,19 @@ nj_status nj_generation_write_row(nj_generation_write *write, nj_slice key, nj_s
     return nj_env_check(rc, NJ_STORE_WORDS.DATA, err);
 }
 
+nj_status nj_generation_write_close(nj_generation_write *write, nj_slice meta, nj_error *err)
+{
+    int rc = append_entry(write, nj_slice_from(NJ_STORE_WORDS.META_KEY), meta);
+    if (rc == MDB_SUCCESS) {
+        rc = commit_txn(write);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = NJ_FAILPOINT_FAILS(PACK_META) ? EIO : mdb_env_sync(write->env, 1);
+    }
+    nj_generation_write_abort(write);
+    return nj_env_check(rc, NJ_STORE_WORDS.META_KEY, err);
+}
+
 nj_status nj_generation_write_finish(nj_generation_write *write, nj_store_facts *facts,
                                      nj_error *err)
 {
@@ -95,17 +118,33 @@ nj_status nj_generation_write_finish(nj_generation_write *write, nj_store_facts 
     facts->content_digest = nj_digester_final(&write->content);
     nj_status status = nj_store_facts_pack(facts, &meta, err);
     if (status == NJ_OK) {
-        int rc =
-            append_entry(write, nj_slice_from(NJ_STORE_WORDS.META_KEY), nj_buffer_slice(&meta));
-        if (rc == MDB_SUCCESS) {
-            rc = commit_txn(write);
-        }
-        if (rc == MDB_SUCCESS) {
-            rc = NJ_FAILPOINT_FAILS(PACK_META) ? EIO : mdb_env_sync(write->env, 1);
-        }
-        status = nj_env_check(rc, NJ_STORE_WORDS.META_KEY, err);
+        status = nj_generation_write_close(write, nj_buffer_slice(&meta), err);
     }
     nj_buffer_fini(&meta);
     nj_generation_write_abort(write);
     return status;
+}
+
+nj_status nj_generation_seal(const char *folder, nj_store_manifest *manifest, nj_error *err)
+{
+    nj_path data;
+    nj_path file;
+    struct stat about;
+    nj_status status = nj_path_join(folder, NJ_STORE_WORDS.DATA, &data, err);
+    if (status == NJ_OK) {
+        status = nj_path_join(folder, NJ_STORE_WORDS.MANIFEST, &file, err);
+    }
+    if (status == NJ_OK && stat(data.text, &about) != 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot stat", data.text);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    manifest->data_bytes = (uint64_t)about.st_size;
+    status = nj_data_digest_plain(data.text, NJ_STORE_HEAD_BYTES, &manifest->head_digest, err);
+    if (status == NJ_OK) {
+        status =
+            nj_data_digest_blocks(data.text, manifest->data_bytes, &manifest->data_digest, err);
+    }
+    return status != NJ_OK ? status : nj_store_manifest_write(file.text, manifest, err);
 }

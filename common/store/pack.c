@@ -1,12 +1,9 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/base/failpoint.h"
 #include "common/store/channel.h"
-#include "common/store/data_digest.h"
 #include "common/store/draft.h"
 #include "common/store/generation_write.h"
 #include "common/store/id.h"
@@ -81,31 +78,6 @@ static nj_status gather_facts(nj_staging *staging, const nj_store_name *name, ui
     strcpy(out->settings, night->settings); // both have the same limit
     strcpy(out->since, night->since);
     return nj_staging_class(staging, out->numeric_class, err);
-}
-
-// Size and digests of the finished file, then the manifest beside it.
-static nj_status seal(const char *folder, nj_store_manifest *manifest, nj_error *err)
-{
-    nj_path data;
-    nj_path file;
-    struct stat about;
-    nj_status status = nj_path_join(folder, NJ_STORE_WORDS.DATA, &data, err);
-    if (status == NJ_OK) {
-        status = nj_path_join(folder, NJ_STORE_WORDS.MANIFEST, &file, err);
-    }
-    if (status == NJ_OK && stat(data.text, &about) != 0) {
-        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot stat", data.text);
-    }
-    if (status != NJ_OK) {
-        return status;
-    }
-    manifest->data_bytes = (uint64_t)about.st_size;
-    status = nj_data_digest_plain(data.text, NJ_STORE_HEAD_BYTES, &manifest->head_digest, err);
-    if (status == NJ_OK) {
-        status =
-            nj_data_digest_blocks(data.text, manifest->data_bytes, &manifest->data_digest, err);
-    }
-    return status != NJ_OK ? status : nj_store_manifest_write(file.text, manifest, err);
 }
 
 // ---- copied rows, between the staged ones ----
@@ -239,7 +211,7 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
         status = nj_store_quarantine_write(staging, folder, err);
     }
     if (status == NJ_OK) {
-        status = seal(folder, manifest, err);
+        status = nj_generation_seal(folder, manifest, err);
     }
     return status == NJ_OK ? NJ_FAILPOINT_STEP(PACK_SEALED, err) : status;
 }

@@ -29,6 +29,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "LMDB writes numbers a
 enum {
     META_MAGIC_AT = HEAD_BYTES,
     META_VERSION_AT = META_MAGIC_AT + 4,
+    META_MAP_AT = META_MAGIC_AT + 16,     // size of the map its writer had
     META_FREE_DB_AT = META_MAGIC_AT + 24, // MDB_db of the free list; its pad is the page size
     META_MAIN_DB_AT = META_FREE_DB_AT + 48,
     META_LAST_PAGE_AT = META_MAIN_DB_AT + 48,
@@ -122,6 +123,7 @@ static nj_status read_meta(const uint8_t *meta, size_t size, uint64_t number, nj
     uint64_t last = read_u64(meta + META_LAST_PAGE_AT);
     pages->root = read_u64(meta + META_MAIN_DB_AT + DB_ROOT_AT);
     pages->depth = read_u16(meta + META_MAIN_DB_AT + DB_DEPTH_AT);
+    pages->map_bytes = read_u64(meta + META_MAP_AT);
     if (last < META_COUNT - 1 || last >= size / pages->page_bytes) {
         return nj_fail(err, NJ_REFUSED,
                        "%s: page %" PRIu64 " is damaged: the last page is %" PRIu64

@@ -27,6 +27,7 @@ typedef struct {
     size_t page_bytes;
     uint64_t page_count; // pages in use; page numbers are below it
     uint64_t root;       // UINT64_MAX: the database is empty
+    uint64_t map_bytes;  // of the writer; nothing depends on it but the bytes of the meta pages
     uint32_t depth;      // levels of the tree, leaves included
     uint8_t *checked;    // owned; a bit a page that nj_pages_check_path has looked at
 } nj_pages;

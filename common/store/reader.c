@@ -138,11 +138,21 @@ static nj_status find_value(nj_store_reader *reader, nj_slice name, const char *
     return status;
 }
 
+nj_status nj_store_reader_meta(nj_store_reader *reader, nj_slice *out, nj_error *err)
+{
+    return find_value(reader, nj_slice_from(NJ_STORE_WORDS.META_KEY), NJ_STORE_WORDS.META_KEY, out,
+                      err);
+}
+
+uint64_t nj_store_reader_map_bytes(const nj_store_reader *reader)
+{
+    return reader->pages.map_bytes;
+}
+
 nj_status nj_store_reader_facts(nj_store_reader *reader, nj_store_facts *out, nj_error *err)
 {
     nj_slice value;
-    nj_status status = find_value(reader, nj_slice_from(NJ_STORE_WORDS.META_KEY),
-                                  NJ_STORE_WORDS.META_KEY, &value, err);
+    nj_status status = nj_store_reader_meta(reader, &value, err);
     if (status == NJ_OK) {
         status = nj_store_facts_unpack(value, out, err);
     }

@@ -36,6 +36,11 @@ const nj_store_manifest *nj_store_reader_manifest(const nj_store_reader *reader)
 NJ_CHECKED nj_status nj_store_reader_facts(nj_store_reader *reader, nj_store_facts *out,
                                            nj_error *err);
 
+/// The same as it stands there. Borrowed until close; NJ_NOT_FOUND when it is missing.
+NJ_CHECKED nj_status nj_store_reader_meta(nj_store_reader *reader, nj_slice *out, nj_error *err);
+/// The size of LMDB's map when data.mdb was written.
+uint64_t nj_store_reader_map_bytes(const nj_store_reader *reader);
+
 /// The packed row (codec/row.h) of one user.
 ///
 ///   out_value  borrowed until nj_store_reader_close: it points into the mapped file, and a generation never changes

@@ -48,6 +48,7 @@ nj_status nj_command_policy_explain(const nj_arguments *arguments, nj_error *err
 nj_status nj_command_policy_sweep(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_report(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_run(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_store_apply(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_diff(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_drop(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err);

@@ -50,6 +50,7 @@ const nj_example NJ_EXAMPLES[] = {
      "--gate-users 5\n"},
     {"serve-cache", "  nightjar serve-cache --store store --listen unix:/run/lists.sock\n"
                     "  curl --unix-socket /run/lists.sock http://lists/users/alma\n"},
+    {"store apply", "  nightjar store apply --store replica feed\n"},
     {"store diff", "  nightjar store diff --store store\n"
                    "  nightjar store diff --store store --from current --to canary --k 20\n"},
     {"store gc", "  nightjar store gc --store store --keep 7 --dry-run\n"

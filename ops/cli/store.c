@@ -15,6 +15,7 @@
 #include "common/store/publish.h"
 #include "common/store/reader.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/store_delta.h"
 
 #define LINE_BYTES_MAX (16u << 20)
 #define CHECK_MB_MAX ((uint64_t)1 << 30)
@@ -146,8 +147,12 @@ nj_status nj_command_store_get(const nj_arguments *arguments, nj_error *err)
 nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err)
 {
     const char *form = nj_argument(arguments, "to");
+    if (strcmp(form, "delta") == 0 || nj_argument(arguments, "since") != NULL ||
+        nj_argument(arguments, "feed") != NULL) {
+        return nj_store_export_delta(arguments, err);
+    }
     if (strcmp(form, "jsonl") != 0) {
-        return nj_fail(err, NJ_USAGE, "--to is \"%s\", must be jsonl", form);
+        return nj_fail(err, NJ_USAGE, "--to is \"%s\", must be jsonl or delta", form);
     }
     printing p;
     nj_status status = open_printing(arguments, UINT64_MAX, &p, err);

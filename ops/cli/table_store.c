@@ -17,8 +17,18 @@ static const nj_option STORE_GET[] = {
 
 static const nj_option STORE_EXPORT[] = {
     STORE_OPTIONS,
-    {"to", "FORM", "jsonl", "jsonl: one object a line, in key order", false},
+    {"to", "FORM", "jsonl",
+     "jsonl: one object a line, in key order; delta: a segment that makes the generation", false},
+    {"since", "NAME", NULL, "a delta: only what differs from this generation", false},
+    {"feed", "DIR", NULL, "a delta: append it to this folder, from where that ends", false},
     NJ_JSON_LINES_OPTION,
+};
+
+static const nj_option STORE_APPLY[] = {
+    {"store", "DIR", NULL, "the store's folder; made where the first segment needs none", true},
+    {"no-publish", NULL, NULL, "leave CURRENT as it is", false},
+    {"dry-run", NULL, NULL, "say which segments are needed, and change nothing", false},
+    NJ_JSON_OPTION,
 };
 
 static const nj_option STORE_STAT[] = {STORE_OPTIONS, NJ_JSON_OPTION};
@@ -89,6 +99,8 @@ static const nj_command COMMANDS[] = {
                nj_command_report),
     NJ_COMMAND("serve-cache", "lists over HTTP from a published store", NULL, SERVE_CACHE,
                nj_command_serve_cache),
+    NJ_COMMAND("store apply", "make generations of deltas and publish the last", "DELTA",
+               STORE_APPLY, nj_command_store_apply),
     NJ_COMMAND("store diff", "what is different between two generations", NULL, STORE_DIFF,
                nj_command_store_diff),
     NJ_COMMAND("store drop", "remove a channel beside CURRENT", "CHANNEL", STORE_NAMED,

@@ -1,0 +1,277 @@
+#include "common/store/delta_feed.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/store/id.h"
+#include "common/store/lock.h"
+
+#define SEQ_DIGITS 10
+#define FILE_NAME_BYTES (SEQ_DIGITS + sizeof NJ_DELTA_SUFFIX)
+
+// ---- the files of a folder ----
+
+static int is_segment_name(const struct dirent *entry)
+{
+    return strspn(entry->d_name, "0123456789") == SEQ_DIGITS &&
+           strcmp(entry->d_name + SEQ_DIGITS, NJ_DELTA_SUFFIX) == 0;
+}
+
+static void free_names(struct dirent **names, int count)
+{
+    for (int i = 0; i < count; i++) {
+        free(names[i]);
+    }
+    free(names);
+}
+
+static nj_status list_names(const char *folder, struct dirent ***out_names, int *out_count,
+                            nj_error *err)
+{
+    int count = scandir(folder, out_names, is_segment_name, alphasort);
+    if (count < 0) {
+        return nj_fail_open(err, errno, folder);
+    }
+    if (count > NJ_DELTA_SEGMENTS_MAX) {
+        free_names(*out_names, count);
+        return nj_fail(err, NJ_INPUT, "%s: has %d segments, at most %d are read: remove old ones",
+                       folder, count, NJ_DELTA_SEGMENTS_MAX);
+    }
+    *out_count = count;
+    return NJ_OK;
+}
+
+// ---- chain ----
+
+static nj_status grow_chain(nj_delta_chain *chain, nj_error *err)
+{
+    if (chain->count == NJ_DELTA_SEGMENTS_MAX) {
+        return nj_fail(err, NJ_INPUT, "has more than %d segments", NJ_DELTA_SEGMENTS_MAX);
+    }
+    nj_delta_segment *grown =
+        realloc(chain->segments, (chain->count + 1) * sizeof *chain->segments);
+    if (grown == NULL) {
+        return nj_fail(err, NJ_NO_MEMORY, "no memory for %zu segments", chain->count + 1);
+    }
+    chain->segments = grown;
+    return NJ_OK;
+}
+
+// `chain->files` has room for it.
+static nj_status add_file(nj_delta_chain *chain, const char *path, nj_error *err)
+{
+    nj_mapped *file = &chain->files[chain->file_count];
+    nj_status status = nj_mapped_open(path, file, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    chain->file_count++;
+    nj_slice rest = {(const char *)file->bytes, file->size};
+    do { // an empty file is no segment either
+        status = grow_chain(chain, err);
+        if (status == NJ_OK) {
+            status = nj_delta_scan(rest, &chain->segments[chain->count], err);
+        }
+        if (status == NJ_OK) {
+            const size_t size = chain->segments[chain->count].bytes.size;
+            rest = (nj_slice){rest.bytes + size, rest.size - size};
+            chain->count++;
+        }
+    } while (status == NJ_OK && rest.size > 0);
+    if (status != NJ_OK) {
+        nj_error_prefix(err, "%s", path);
+    }
+    return status;
+}
+
+static nj_status make_room(nj_delta_chain *chain, size_t files, nj_error *err)
+{
+    chain->files = calloc(files, sizeof *chain->files);
+    return chain->files != NULL ? NJ_OK
+                                : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu files", files);
+}
+
+static nj_status add_folder(nj_delta_chain *chain, const char *folder, nj_error *err)
+{
+    int count = 0;
+    struct dirent **names = NULL;
+    nj_status status = list_names(folder, &names, &count, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = count > 0 ? make_room(chain, (size_t)count, err)
+                       : nj_fail(err, NJ_NOT_FOUND, "%s: holds no segments (<10 digits>%s)", folder,
+                                 NJ_DELTA_SUFFIX);
+    for (int i = 0; i < count && status == NJ_OK; i++) {
+        nj_path path;
+        status = nj_path_join(folder, names[i]->d_name, &path, err);
+        if (status == NJ_OK) {
+            status = add_file(chain, path.text, err);
+        }
+    }
+    free_names(names, count);
+    return status;
+}
+
+nj_status nj_delta_chain_open(const char *path, nj_delta_chain *out, nj_error *err)
+{
+    nj_status status;
+    *out = (nj_delta_chain){0};
+    if (nj_folder_exists(path)) {
+        status = add_folder(out, path, err);
+    } else {
+        status = make_room(out, 1, err);
+        if (status == NJ_OK) {
+            status = add_file(out, path, err);
+        }
+    }
+    if (status != NJ_OK) {
+        nj_delta_chain_close(out);
+    }
+    return status;
+}
+
+void nj_delta_chain_close(nj_delta_chain *chain)
+{
+    for (size_t i = 0; i < chain->file_count; i++) {
+        nj_mapped_close(&chain->files[i]);
+    }
+    free(chain->files);
+    free(chain->segments);
+    *chain = (nj_delta_chain){0};
+}
+
+// ---- where a store enters ----
+
+static bool has_generation(const char *store_dir, const char *text, const nj_digest *content)
+{
+    nj_store_name name;
+    nj_store_manifest manifest;
+    return nj_store_name_parse(nj_slice_from(text), &name) &&
+           nj_store_inspect(store_dir, &name, &manifest, NULL) == NJ_OK &&
+           nj_digest_equal(&manifest.facts.content_digest, content);
+}
+
+nj_status nj_delta_chain_find(const nj_delta_chain *chain, const char *store_dir, size_t *out_first,
+                              nj_error *err)
+{
+    size_t first = chain->count;
+    const nj_delta_head *head = &chain->segments[first - 1].head;
+    bool is_reached = has_generation(store_dir, head->result, &head->result_digest);
+    while (!is_reached) {
+        head = &chain->segments[--first].head;
+        is_reached =
+            head->base[0] == '\0' || has_generation(store_dir, head->base, &head->base_digest);
+        if (!is_reached &&
+            (first == 0 || strcmp(chain->segments[first - 1].head.result, head->base) != 0)) {
+            return nj_fail(err, NJ_REFUSED,
+                           "%s: does not have %s, where segment %" PRIu64
+                           " begins: resync with a segment without a base (nightjar store export "
+                           "--to delta at the store that makes the nights)",
+                           store_dir, head->base, head->seq);
+        }
+    }
+    *out_first = first;
+    return NJ_OK;
+}
+
+// ---- appending ----
+
+// Where the feed ends; `seq` 0: nowhere yet.
+static nj_status find_end(const char *feed_dir, nj_delta_head *out, nj_error *err)
+{
+    int count = 0;
+    nj_path path;
+    nj_delta_chain last = {0};
+    struct dirent **names = NULL;
+    *out = (nj_delta_head){0};
+    nj_status status = list_names(feed_dir, &names, &count, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    if (count > 0) {
+        status = nj_path_join(feed_dir, names[count - 1]->d_name, &path, err);
+        if (status == NJ_OK) {
+            status = nj_delta_chain_open(path.text, &last, err);
+        }
+        if (status == NJ_OK) {
+            *out = last.segments[last.count - 1].head;
+        }
+        nj_delta_chain_close(&last);
+    }
+    free_names(names, count);
+    return status;
+}
+
+static nj_status check_feed_store(const char *feed_dir, const char *store_dir,
+                                  const nj_delta_head *end, nj_error *err)
+{
+    nj_ulid id;
+    nj_status status = end->seq > 0 ? nj_store_id_read(store_dir, &id, err) : NJ_END;
+    if (status == NJ_OK && strcmp(id.text, end->store_id) != 0) {
+        return nj_fail(err, NJ_REFUSED, "%s: is a feed of store %s, %s is store %s", feed_dir,
+                       end->store_id, store_dir, id.text);
+    }
+    return status == NJ_END ? NJ_OK : status;
+}
+
+static nj_status write_file(const char *feed_dir, const char *store_dir, const nj_delta_head *end,
+                            const nj_store_name *result, const nj_delta_watch *watch,
+                            nj_delta_head *out_head, nj_delta_tally *out_tally, nj_error *err)
+{
+    nj_path path;
+    nj_store_name base;
+    char name[FILE_NAME_BYTES + SEQ_DIGITS];
+    nj_file_draft draft = {0};
+    const bool has_base =
+        end->seq > 0 && has_generation(store_dir, end->result, &end->result_digest);
+    if (has_base) {
+        strcpy(base.text, end->result);
+    }
+    snprintf(name, sizeof name, "%0*" PRIu64 "%s", SEQ_DIGITS, end->seq + 1, NJ_DELTA_SUFFIX);
+    nj_status status = nj_path_join(feed_dir, name, &path, err);
+    if (status == NJ_OK) {
+        nj_file_sweep(path.text);
+        status = nj_file_draft_begin(path.text, &draft, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_delta_write(store_dir, has_base ? &base : NULL, result, end->seq + 1, watch,
+                                draft.stream, out_head, out_tally, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_file_draft_commit(&draft, err);
+    }
+    nj_file_draft_abort(&draft);
+    return status;
+}
+
+nj_status nj_delta_feed_append(const char *feed_dir, const char *store_dir,
+                               const nj_store_name *result, const nj_delta_watch *watch,
+                               nj_delta_head *out_head, nj_delta_tally *out_tally, nj_error *err)
+{
+    nj_delta_head end;
+    nj_store_lock lock;
+    nj_status status = nj_folder_make(feed_dir, err);
+    if (status == NJ_OK) {
+        status = nj_store_lock_take(feed_dir, "append to feed", NJ_STORE_LOCK_WAIT_MS, &lock, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = find_end(feed_dir, &end, err);
+    if (status == NJ_OK) {
+        status = check_feed_store(feed_dir, store_dir, &end, err);
+    }
+    if (status == NJ_OK && strcmp(end.result, result->text) == 0) {
+        *out_head = (nj_delta_head){0};
+        *out_tally = (nj_delta_tally){0};
+    } else if (status == NJ_OK) {
+        status = write_file(feed_dir, store_dir, &end, result, watch, out_head, out_tally, err);
+    }
+    nj_store_lock_release(&lock);
+    return status;
+}

@@ -1,0 +1,56 @@
+// delta_feed.h - segments in a row: the folder they are put into, and where a store enters it.
+//
+//   FEED/0000000001.delta   nothing to gen-A      whole, for who begins
+//        0000000002.delta   gen-A to gen-B
+//        0000000003.delta   gen-B to gen-C
+//        lock               held by who appends
+//
+// Files appear by a rename and are never changed. Old ones may be removed from the front as long as a segment without a base
+// stays for who has none of the generations.
+#ifndef NJ_STORE_DELTA_FEED_H
+#define NJ_STORE_DELTA_FEED_H
+
+#include "common/base/mapped.h"
+#include "common/store/delta.h"
+
+#define NJ_DELTA_SEGMENTS_MAX 4096
+#define NJ_DELTA_SUFFIX ".delta"
+
+/// Appends the segment from where the feed ends to `result`; one without a base where it is empty, or where the store does not
+/// have the generation at its end any more.
+///
+///   feed_dir   made where it is missing
+///   out_head   all zero where the feed ends with `result` already and nothing is written
+///
+/// Returns  as nj_delta_write; NJ_REFUSED: the feed is of another store, or its last file is damaged; NJ_AGAIN: its lock is held;
+///          NJ_IO. On every failure the feed is as it was
+/// Proof    tests/unit/store/test_delta_feed.c
+NJ_CHECKED nj_status nj_delta_feed_append(const char *feed_dir, const char *store_dir,
+                                          const nj_store_name *result, const nj_delta_watch *watch,
+                                          nj_delta_head *out_head, nj_delta_tally *out_tally,
+                                          nj_error *err);
+
+typedef struct {
+    nj_mapped *files; // owned
+    size_t file_count;
+    nj_delta_segment *segments; // owned; in the order of the feed, borrowing from files
+    size_t count;
+} nj_delta_chain;
+
+/// The segments of a file, or of a feed's folder; at least one. nj_delta_chain_close afterwards.
+///
+/// Returns  NJ_NOT_FOUND  nothing there, or a folder without segments
+///          NJ_INPUT      more than NJ_DELTA_SEGMENTS_MAX; else as nj_delta_scan, naming the file
+NJ_CHECKED nj_status nj_delta_chain_open(const char *path, nj_delta_chain *out, nj_error *err);
+
+/// Accepts one that is all zero.
+void nj_delta_chain_close(nj_delta_chain *chain);
+
+/// The first segment that the store needs in order to have the last one's result, applying as few as can be: `count` when it has
+/// that already. Each of them builds on the one before.
+///
+/// Returns  NJ_REFUSED  the store has no generation that leads there, and no segment is without a base: "resync"
+NJ_CHECKED nj_status nj_delta_chain_find(const nj_delta_chain *chain, const char *store_dir,
+                                         size_t *out_first, nj_error *err);
+
+#endif

@@ -1,0 +1,149 @@
+// store_delta.c - `nightjar store export --since`, its feed, and `nightjar store apply`.
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/cli/progress.h"
+#include "common/codec/json.h"
+#include "common/store/delta_feed.h"
+#include "common/store/lock.h"
+#include "common/store/publish.h"
+#include "ops/cli/commands.h"
+#include "ops/cli/store_delta.h"
+
+static void show_rows(void *context, uint64_t done, uint64_t of)
+{
+    nj_progress *progress = context;
+    progress->total = of;
+    nj_progress_update(progress, done, nj_clock_mono_ns());
+}
+
+// ---- export ----
+
+static void log_segment(const nj_delta_head *head, const nj_delta_tally *tally)
+{
+    nj_log(NJ_LOG_INFO, "%s to %s: %" PRIu64 " upserts, %" PRIu64 " deletes, %.1f MB",
+           head->base[0] != '\0' ? head->base : "nothing", head->result, tally->upserts,
+           tally->deletes, (double)tally->bytes / 1e6);
+}
+
+nj_status nj_store_export_delta(const nj_arguments *arguments, nj_error *err)
+{
+    nj_store_name result;
+    nj_store_name base;
+    nj_progress progress;
+    nj_delta_head head;
+    nj_delta_tally tally;
+    const char *store = nj_argument(arguments, "store");
+    const char *since = nj_argument(arguments, "since");
+    const char *feed = nj_argument(arguments, "feed");
+    const nj_delta_watch watch = {&progress, show_rows};
+    if (since != NULL && feed != NULL) {
+        return nj_fail(err, NJ_USAGE,
+                       "--since and --feed exclude each other: a feed goes on from "
+                       "where it ends");
+    }
+    nj_status status = nj_store_resolve(store, nj_argument(arguments, "gen"), &result, err);
+    if (status == NJ_OK && since != NULL) {
+        status = nj_store_resolve(store, since, &base, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    nj_progress_start(&progress, "rows", 0, 0, false, nj_clock_mono_ns());
+    status = feed != NULL ? nj_delta_feed_append(feed, store, &result, &watch, &head, &tally, err)
+                          : nj_delta_write(store, since != NULL ? &base : NULL, &result, 1, &watch,
+                                           stdout, &head, &tally, err);
+    nj_progress_finish(&progress);
+    if (status == NJ_OK && head.seq == 0) {
+        nj_log(NJ_LOG_INFO, "%s: ends with %s already", feed, result.text);
+    } else if (status == NJ_OK) {
+        log_segment(&head, &tally);
+    }
+    return status;
+}
+
+// ---- apply ----
+
+static nj_status add_applied(json_t *list, const nj_delta_segment *segment,
+                             const nj_delta_applied *applied)
+{
+    const nj_delta_head *head = &segment->head;
+    json_t *object =
+        json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:b}", "seq", (json_int_t)head->seq, "base",
+                  head->base, "result", head->result, "upserts", (json_int_t)segment->tally.upserts,
+                  "deletes", (json_int_t)segment->tally.deletes, "rows", (json_int_t)applied->rows,
+                  "same_bytes", (int)applied->same_bytes);
+    return json_array_append_new(list, object) == 0 ? NJ_OK : NJ_NO_MEMORY;
+}
+
+static nj_status apply_chain(const nj_delta_chain *chain, const char *store, bool dry_run,
+                             json_t *list, nj_error *err)
+{
+    size_t first = 0;
+    nj_progress progress;
+    const nj_delta_watch watch = {&progress, show_rows};
+    nj_status status = nj_delta_chain_find(chain, store, &first, err);
+    for (size_t i = first; i < chain->count && status == NJ_OK; i++) {
+        const nj_delta_segment *segment = &chain->segments[i];
+        nj_delta_applied applied = {.rows = segment->facts.row_count};
+        if (!dry_run) {
+            nj_progress_start(&progress, "rows", 0, 0, false, nj_clock_mono_ns());
+            status = nj_delta_apply(store, segment, &watch, &applied, err);
+            nj_progress_finish(&progress);
+        }
+        if (status == NJ_OK) {
+            log_segment(&segment->head, &segment->tally);
+            status = add_applied(list, segment, &applied);
+        }
+    }
+    return status;
+}
+
+static nj_status publish_last(const nj_delta_chain *chain, const char *store, nj_error *err)
+{
+    nj_store_name current;
+    const char *name = chain->segments[chain->count - 1].head.result;
+    if (nj_store_current(store, &current, NULL) == NJ_OK && strcmp(current.text, name) == 0) {
+        return NJ_OK;
+    }
+    nj_status status = nj_store_publish(store, name, NULL, NJ_STORE_LOCK_WAIT_MS, err);
+    if (status == NJ_OK) {
+        nj_log(NJ_LOG_INFO, "CURRENT names %s", name);
+    }
+    return status;
+}
+
+static nj_status print_applied(const nj_delta_chain *chain, json_t *list, bool dry_run,
+                               bool is_published, nj_error *err)
+{
+    json_t *object = json_pack("{s:O, s:s, s:b, s:b}", "applied", list, "result",
+                               chain->segments[chain->count - 1].head.result, "published",
+                               (int)is_published, "dry_run", (int)dry_run);
+    return nj_print_json_take(&object, err);
+}
+
+nj_status nj_command_store_apply(const nj_arguments *arguments, nj_error *err)
+{
+    nj_delta_chain chain;
+    const char *store = nj_argument(arguments, "store");
+    const bool dry_run = nj_argument_flag(arguments, "dry-run");
+    const bool publishes = !dry_run && !nj_argument_flag(arguments, "no-publish");
+    nj_status status = nj_delta_chain_open(nj_argument_positional(arguments), &chain, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    json_t *list = json_array();
+    status = apply_chain(&chain, store, dry_run, list, err);
+    if (status == NJ_OK && publishes) {
+        status = publish_last(&chain, store, err);
+    }
+    if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
+        status = print_applied(&chain, list, dry_run, publishes, err);
+    }
+    json_decref(list);
+    nj_delta_chain_close(&chain);
+    return status;
+}
