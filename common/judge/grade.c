@@ -47,9 +47,9 @@ static uint32_t slice_of_age(uint32_t age)
 
 static uint32_t count_slices(const grading *g, nj_grade_by by)
 {
-    const uint32_t counts[NJ_GRADE_BY_COUNT] = {
-        NJ_GRADE_KIND_COUNT, 2, NJ_GRADE_AGES,
-        g->group_count < NJ_SLICES_MAX ? g->group_count : NJ_SLICES_MAX};
+    const uint32_t counts[NJ_GRADE_BY_COUNT] = {NJ_GRADE_KIND_COUNT, 2, NJ_GRADE_AGES,
+                                                g->group_count < NJ_SLICES_MAX ? g->group_count
+                                                                               : NJ_SLICES_MAX};
     return counts[by];
 }
 
@@ -144,8 +144,7 @@ nj_status nj_grade_judge(const nj_graded_user *users, size_t user_count,
     nj_grade *grade = calloc(1, sizeof *grade);
     g.ranks = calloc(user_count, 2 * sizeof *g.ranks);
     g.members = calloc(user_count, sizeof *g.members);
-    nj_status status =
-        grade != NULL && g.ranks != NULL && g.members != NULL ? NJ_OK : NJ_NO_MEMORY;
+    nj_status status = grade != NULL && g.ranks != NULL && g.members != NULL ? NJ_OK : NJ_NO_MEMORY;
     if (status == NJ_OK) {
         for (size_t i = 0; i < user_count; i++) {
             g.ranks[i] = users[i].next_rank;

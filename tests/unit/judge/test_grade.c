@@ -98,7 +98,8 @@ static void all_users_have_an_interval_around_their_mean(void **state)
     const nj_estimate *hit = &grade.all.next[HIT][AT_10];
     assert_int_equal(grade.user_count, USERS);
     assert_true(hit->has_interval && hit->low < hit->value && hit->value < hit->high);
-    assert_true(grade.all.any_hit[AT_10].value > hit->value); // one of many is easier than the first
+    assert_true(grade.all.any_hit[AT_10].value >
+                hit->value); // one of many is easier than the first
 }
 
 static void slices_without_a_user_are_left_out(void **state)
