@@ -162,3 +162,26 @@ nj_status nj_grade_judge(const nj_graded_user *users, size_t user_count,
     free(g.members);
     return status;
 }
+
+nj_status nj_grade_compare(const uint32_t *published, const uint32_t *control, size_t user_count,
+                           const nj_resampling *resampling, nj_grade_contrast *out)
+{
+    const uint32_t *const ranks[] = {published, control};
+    nj_bootstrap bootstrap = {0};
+    nj_status status = nj_bootstrap_init(ranks, 2, NULL, user_count, resampling, &bootstrap);
+    if (status != NJ_OK) {
+        return status;
+    }
+    out->user_count = user_count;
+    for (size_t m = 0; m < NJ_METRIC_COUNT; m++) {
+        for (size_t c = 0; c < NJ_CUTOFF_COUNT; c++) {
+            out->published[m][c] = nj_bootstrap_value(&bootstrap, 0, m, c);
+            out->control[m][c] = nj_bootstrap_value(&bootstrap, 1, m, c);
+            out->difference[m][c] = nj_bootstrap_difference(&bootstrap, 0, 1, m, c);
+        }
+    }
+    nj_bootstrap_fini(&bootstrap);
+    nj_paired_test(published, control, user_count, NJ_RANDOMISATIONS, resampling->seed,
+                   &out->tests);
+    return NJ_OK;
+}

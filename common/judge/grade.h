@@ -11,6 +11,7 @@
 #define NJ_JUDGE_GRADE_H
 
 #include "common/judge/bootstrap.h"
+#include "common/judge/paired_tests.h"
 #include "common/judge/slices.h"
 
 // How a row came to be: each row is of one kind.
@@ -77,5 +78,23 @@ const char *nj_grade_by_name(nj_grade_by by);
 NJ_CHECKED nj_status nj_grade_judge(const nj_graded_user *users, size_t user_count,
                                     const char *const *group_names, uint32_t group_count,
                                     const nj_resampling *resampling, nj_grade *out);
+
+// Published lists beside control lists of the same users: a control is what anyone could have shown, and nobody was shown.
+typedef struct {
+    size_t user_count;
+    nj_estimate published[NJ_METRIC_COUNT][NJ_CUTOFF_COUNT];
+    nj_estimate control[NJ_METRIC_COUNT][NJ_CUTOFF_COUNT];
+    nj_estimate difference[NJ_METRIC_COUNT][NJ_CUTOFF_COUNT]; // published less control, paired
+    nj_paired_tests tests;
+} nj_grade_contrast;
+
+/// Compares two lists of each of user_count users, at least 1, by the ranks of the item that the user took next.
+///
+/// Cost    as nj_bootstrap_init and nj_paired_test
+/// Errors  NJ_NO_MEMORY; `*out` is then unchanged
+/// Proof   tests/unit/judge/test_grade.c
+NJ_CHECKED nj_status nj_grade_compare(const uint32_t *published, const uint32_t *control,
+                                      size_t user_count, const nj_resampling *resampling,
+                                      nj_grade_contrast *out);
 
 #endif

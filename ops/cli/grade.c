@@ -13,6 +13,7 @@ typedef struct {
     nj_grade_groups groups;
     nj_resampling resampling;
     nj_grade_gate gate;
+    nj_grade_controls controls;
     nj_grade *grade;          // owned
     char *group_text;         // owned
     const char **group_names; // owned
@@ -48,9 +49,14 @@ static nj_status read_options(const nj_arguments *arguments, command *c, nj_erro
         status = nj_argument_uint(arguments, "seed", 0, INT64_MAX, &c->resampling.seed, err);
     }
     c->resampling.resample_count = (uint32_t)resamples;
-    return status == NJ_OK
-               ? nj_grade_gate_parse(nj_argument(arguments, "hold-if"), &c->gate, err)
-               : status;
+    if (status == NJ_OK) {
+        status = nj_grade_gate_parse(nj_argument(arguments, "hold-if"), &c->gate, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_grade_controls_parse(nj_argument(arguments, "controls"), &c->controls, err);
+    }
+    join->keeps_items = c->controls.count > 0;
+    return status;
 }
 
 // Without --from what was published counts from its making on.
@@ -106,12 +112,19 @@ static nj_status judge(command *c, nj_error *err)
                  : nj_grade_judge((const nj_graded_user *)(const void *)c->join.users.bytes, count,
                                   c->group_names, (uint32_t)c->groups.names.count, &c->resampling,
                                   c->grade);
-    return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory to grade %zu users", count);
+    if (status != NJ_OK) {
+        return nj_fail(err, status, "no memory to grade %zu users", count);
+    }
+    for (size_t i = 0; i < c->controls.count && status == NJ_OK; i++) {
+        status = nj_grade_control_judge(&c->join, &c->resampling, &c->controls.entries[i], err);
+    }
+    return status;
 }
 
 static nj_status tell(const nj_arguments *arguments, const command *c, nj_error *err)
 {
-    const nj_grade_told told = {nj_store_reader_manifest(c->reader), &c->join, c->grade, &c->gate};
+    const nj_grade_told told = {nj_store_reader_manifest(c->reader), &c->join, c->grade, &c->gate,
+                                &c->controls};
     if (nj_argument_flag(arguments, "json")) {
         json_t *object = nj_grade_to_json(&told);
         return nj_print_json_take(&object, err);
@@ -125,7 +138,8 @@ static void close_command(command *c)
     free(c->group_names);
     free(c->group_text);
     free(c->grade);
-    nj_buffer_fini(&c->join.users);
+    nj_grade_controls_fini(&c->controls);
+    nj_grade_join_fini(&c->join);
     nj_grade_groups_fini(&c->groups);
     nj_store_reader_close(&c->reader);
 }
@@ -134,7 +148,7 @@ nj_status nj_command_grade(const nj_arguments *arguments, nj_error *err)
 {
     command c = {0};
     nj_grade_groups_init(&c.groups);
-    nj_buffer_init(&c.join.users, SIZE_MAX / 2);
+    nj_grade_join_init(&c.join);
     nj_status status = read_options(arguments, &c, err);
     if (status == NJ_OK) {
         status = open_inputs(arguments, &c, err);

@@ -6,6 +6,7 @@
 #ifndef NJ_OPS_CLI_GRADE_H
 #define NJ_OPS_CLI_GRADE_H
 
+#include "common/base/file.h"
 #include "common/base/idlist.h"
 #include "common/catalogue/split.h"
 #include "common/codec/json.h"
@@ -50,10 +51,17 @@ typedef struct {
     double now_s;               // events may not lie behind it where their times are seconds
     nj_store_reader *reader;    // borrowed
     const nj_grade_groups *groups;
-    nj_buffer users; // owned by the caller; nj_graded_user, in the order of the events' users
-    uint32_t depth;  // places of the longest list
+    bool keeps_items; // for controls: fill ids, id_map and targets
+    nj_buffer users;  // owned, as the next three; nj_graded_user, in the order of the events' users
+    nj_idlist_builder ids;     // of the graded users
+    nj_idmap id_map;           // over them
+    nj_idlist_builder targets; // what each took next
+    uint32_t depth;            // places of the longest list
     nj_grade_counts counts;
 } nj_grade_join;
+
+void nj_grade_join_init(nj_grade_join *join);
+void nj_grade_join_fini(nj_grade_join *join);
 
 /// Reads the events once, and the row of each user who took something since.
 ///
@@ -62,6 +70,37 @@ typedef struct {
 ///         NJ_INPUT: the generation has a row for none of the active users
 /// Proof   tests/cli/1100-grade.t
 NJ_CHECKED nj_status nj_grade_join_run(nj_grade_join *join, nj_error *err);
+
+// Lists that nobody was shown, of some of the graded users.
+#define NJ_GRADE_CONTROLS_MAX 8
+typedef struct {
+    nj_path path;
+    nj_path name;       // printable
+    uint64_t other;     // lists of users who are not graded
+    uint32_t depth;     // places of the longest list
+    uint32_t cut_depth; // of that and the published lists' the smaller: figures end there
+    nj_grade_contrast contrast;
+} nj_grade_control;
+
+typedef struct {
+    nj_grade_control *entries; // owned; [count]
+    size_t count;
+} nj_grade_controls;
+
+/// Takes the paths of --controls apart, by commas; NULL is none. NJ_USAGE
+NJ_CHECKED nj_status nj_grade_controls_parse(const char *text, nj_grade_controls *out,
+                                             nj_error *err);
+/// Accepts a struct that is all zero.
+void nj_grade_controls_fini(nj_grade_controls *controls);
+
+/// Reads the control's lists (schemas/lists.md) and compares those of graded users with what was published. The join kept its items.
+///
+/// Errors  those of nj_histories_read; NJ_INPUT: a list that may have seen the events since (its "held_out" is neither "none" nor "from" a
+///         moment that is not behind the join's), or no list of a graded user
+/// Proof   tests/cli/1105-grade-controls.t
+NJ_CHECKED nj_status nj_grade_control_judge(const nj_grade_join *join,
+                                            const nj_resampling *resampling,
+                                            nj_grade_control *control, nj_error *err);
 
 // A bound of --hold-if: "hit@10<0.02".
 #define NJ_GRADE_BOUNDS_MAX 16
@@ -94,6 +133,7 @@ typedef struct {
     const nj_grade_join *join;
     const nj_grade *grade;
     const nj_grade_gate *gate;
+    const nj_grade_controls *controls;
 } nj_grade_told;
 
 extern const char NJ_GRADE_WARNING[]; // of exposure bias

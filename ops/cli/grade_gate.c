@@ -99,11 +99,12 @@ nj_status nj_grade_gate_judge(const nj_grade_gate *gate, const nj_grade *grade, 
         const nj_grade_bound *bound = &gate->bounds[i];
         const nj_estimate value = nj_grade_gate_value(bound, grade);
         if (nj_grade_bound_holds(bound, grade)) {
-            return nj_fail(err, NJ_REFUSED,
-                           "%s@%u is %.4f [%.4f,%.4f] of %zu users: --hold-if holds the night where "
-                           "it is surely below %g",
-                           bound->name, NJ_CUTOFFS[bound->cutoff], value.value, value.low,
-                           value.high, grade->user_count, bound->least);
+            return nj_fail(
+                err, NJ_REFUSED,
+                "%s@%u is %.4f [%.4f,%.4f] of %zu users: --hold-if holds the night where "
+                "it is surely below %g",
+                bound->name, NJ_CUTOFFS[bound->cutoff], value.value, value.low, value.high,
+                grade->user_count, bound->least);
         }
     }
     return NJ_OK;

@@ -104,7 +104,8 @@ nj_status nj_grade_groups_read(const char *path, nj_grade_groups *groups, nj_err
     status = read_table(&lines, groups, err);
     nj_lines_close(&lines);
     if (status == NJ_END) {
-        status = groups->users.count > 0 ? NJ_OK : nj_fail(err, NJ_INPUT, "%s: names no user", path);
+        status =
+            groups->users.count > 0 ? NJ_OK : nj_fail(err, NJ_INPUT, "%s: names no user", path);
     }
     return status;
 }

@@ -11,6 +11,23 @@ typedef struct {
     nj_row *row; // owned; scratch
 } joining;
 
+void nj_grade_join_init(nj_grade_join *join)
+{
+    *join = (nj_grade_join){0};
+    nj_buffer_init(&join->users, SIZE_MAX / 2);
+    nj_idlist_builder_init(&join->ids);
+    nj_idmap_init(&join->id_map);
+    nj_idlist_builder_init(&join->targets);
+}
+
+void nj_grade_join_fini(nj_grade_join *join)
+{
+    nj_idlist_builder_fini(&join->targets);
+    nj_idmap_fini(&join->id_map);
+    nj_idlist_builder_fini(&join->ids);
+    nj_buffer_fini(&join->users);
+}
+
 static uint32_t rank_of(const nj_row *row, nj_slice item)
 {
     for (size_t i = 0; i < row->count; i++) {
@@ -70,6 +87,15 @@ static bool has_before(const nj_history *history, size_t first)
     return false;
 }
 
+static nj_status keep_items(nj_grade_join *join, nj_slice user, nj_slice target)
+{
+    nj_status status = nj_idlist_builder_add(&join->ids, user);
+    if (status == NJ_OK) {
+        status = nj_idmap_insert(&join->id_map, user, join->ids.count - 1);
+    }
+    return status == NJ_OK ? nj_idlist_builder_add(&join->targets, target) : status;
+}
+
 // The row of an active user, whose events [first, end) are since.
 static nj_status join_row(joining *j, const nj_history *history, size_t first, size_t end,
                           nj_error *err)
@@ -94,6 +120,9 @@ static nj_status join_row(joining *j, const nj_history *history, size_t first, s
     join->counts.unlisted += j->row->count == 0;
     join->counts.repeated_item += has_before(history, first);
     status = nj_buffer_append(&join->users, &user, sizeof user);
+    if (status == NJ_OK && join->keeps_items) {
+        status = keep_items(join, history->user, history->items[first]);
+    }
     return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory for the users to be graded");
 }
 
@@ -144,7 +173,8 @@ nj_status nj_grade_join_run(nj_grade_join *join, nj_error *err)
     }
     if (join->users.size == 0) {
         return nj_fail(err, NJ_INPUT,
-                       "%s: %" PRIu64 " users have events since, and %s has a row for none of them: "
+                       "%s: %" PRIu64
+                       " users have events since, and %s has a row for none of them: "
                        "are they the users of this store?",
                        join->source.path, join->counts.active, name->text);
     }

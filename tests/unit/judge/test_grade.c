@@ -132,6 +132,29 @@ static void groups_beyond_the_slices_are_one(void **state)
     assert_int_equal(last->user_count, 6);
 }
 
+static void a_control_is_compared_over_the_same_users(void **state)
+{
+    (void)state;
+    static uint32_t published[USERS], control[USERS];
+    static nj_grade_contrast found;
+    make_users();
+    size_t first = 0, second = 0;
+    for (size_t i = 0; i < USERS; i++) {
+        published[i] = users[i].next_rank;
+        control[i] = i % 3 == 0 ? 11 : users[i].next_rank; // a third of the users fall out of ten
+        first += published[i] >= 1 && published[i] <= 10;
+        second += control[i] >= 1 && control[i] <= 10;
+    }
+    assert_int_equal(nj_grade_compare(published, control, USERS, &RESAMPLING, &found), NJ_OK);
+    assert_close(found.published[HIT][AT_10].value, (double)first / USERS);
+    assert_close(found.control[HIT][AT_10].value, (double)second / USERS);
+    assert_close(found.difference[HIT][AT_10].value, (double)(first - second) / USERS);
+    assert_true(found.difference[HIT][AT_10].low > 0);
+    assert_int_equal(found.tests.first_only[AT_10], first - second);
+    assert_true(found.tests.p[HIT][AT_10] < 1e-6);
+    assert_true(found.tests.other_only[AT_10] == 0 && found.tests.other_only[3] > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +162,7 @@ int main(void)
         cmocka_unit_test(all_users_have_an_interval_around_their_mean),
         cmocka_unit_test(slices_without_a_user_are_left_out),
         cmocka_unit_test(groups_beyond_the_slices_are_one),
+        cmocka_unit_test(a_control_is_compared_over_the_same_users),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
