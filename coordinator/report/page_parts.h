@@ -56,5 +56,6 @@ void nj_page_add_memory(nj_page *page);
 void nj_page_add_workers(nj_page *page);
 void nj_page_add_lists(nj_page *page);
 void nj_page_add_overlap(nj_page *page);
+void nj_page_add_grades(nj_page *page);
 
 #endif

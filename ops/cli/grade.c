@@ -4,6 +4,8 @@
 
 #include "common/base/clock.h"
 #include "common/catalogue/job.h"
+#include "coordinator/report/grades.h"
+#include "coordinator/report/report.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/grade.h"
 
@@ -121,10 +123,35 @@ static nj_status judge(command *c, nj_error *err)
     return status;
 }
 
+// STORE/reports/GEN.grade.json: reports tell of it from then on.
+static nj_status keep(const nj_arguments *arguments, const nj_grade_told *told, nj_error *err)
+{
+    nj_path path;
+    json_t *object = nj_grade_to_json(told);
+    nj_status status =
+        object != NULL &&
+                json_object_set_new(object, "version", json_integer(NJ_JSON_OUTPUT_VERSION)) == 0
+            ? nj_night_report_path(nj_argument(arguments, "store"),
+                                   nj_store_reader_name(told->join->reader), NJ_NIGHT_GRADE_ENDING,
+                                   &path, err)
+            : nj_fail(err, NJ_NO_MEMORY, "no memory to keep the grade");
+    if (status == NJ_OK) {
+        status = nj_night_report_write(path.text, object, err);
+    }
+    json_decref(object);
+    return status;
+}
+
 static nj_status tell(const nj_arguments *arguments, const command *c, nj_error *err)
 {
     const nj_grade_told told = {nj_store_reader_manifest(c->reader), &c->join, c->grade, &c->gate,
                                 &c->controls};
+    if (nj_argument_flag(arguments, "keep")) {
+        const nj_status status = keep(arguments, &told, err);
+        if (status != NJ_OK) {
+            return status;
+        }
+    }
     if (nj_argument_flag(arguments, "json")) {
         json_t *object = nj_grade_to_json(&told);
         return nj_print_json_take(&object, err);

@@ -63,10 +63,11 @@ static nj_status check_held_out(const nj_grade_join *join, const nj_history *lis
         at <= join->split.from.at) {
         return NJ_OK;
     }
-    return nj_history_fail(list, err,
-                           "the list was made without \"%.*s\", must be \"none\" or \"from T\" with T "
-                           "at most %.17g: another may know the events that it is judged by",
-                           NJ_SLICE_ARGS(words), join->split.from.at);
+    return nj_history_fail(
+        list, err,
+        "the list was made without \"%.*s\", must be \"none\" or \"from T\" with T "
+        "at most %.17g: another may know the events that it is judged by",
+        NJ_SLICE_ARGS(words), join->split.from.at);
 }
 
 static nj_status take_list(void *context, const nj_history *list, nj_error *err)
@@ -107,10 +108,9 @@ static nj_status compare(const reading *r, const nj_resampling *resampling, nj_e
                        control->name.text, (unsigned long long)control->other);
     }
     control->cut_depth = control->depth < r->join->depth ? control->depth : r->join->depth;
-    const nj_status status =
-        nj_grade_compare((const uint32_t *)(const void *)r->published.bytes,
-                         (const uint32_t *)(const void *)r->ranks.bytes, count, resampling,
-                         &control->contrast);
+    const nj_status status = nj_grade_compare((const uint32_t *)(const void *)r->published.bytes,
+                                              (const uint32_t *)(const void *)r->ranks.bytes, count,
+                                              resampling, &control->contrast);
     return status == NJ_OK ? NJ_OK : nj_fail(err, status, "no memory to compare %zu users", count);
 }
 

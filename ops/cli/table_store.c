@@ -68,6 +68,7 @@ static const nj_option GRADE[] = {
      false},
     {"resamples", "N", "1000", "resamples of the users that intervals are made of; 0: none", false},
     {"seed", "N", "0", "of the resamples", false},
+    {"keep", NULL, NULL, "write the grade to STORE/reports, where reports show the trend", false},
     NJ_JSON_OPTION,
 };
 
