@@ -61,10 +61,11 @@ void nj_page_add_grades(nj_page *page)
                             .height = 260};
     nj_svg svg;
     nj_chart_lines(&svg, &chart, lines, 2);
-    nj_html_svg_take(html, &svg,
-                     "Of the users who took something since: whether the first item they took stood "
-                     "in their first 10, with 95 % intervals. They saw these lists, so the "
-                     "figures flatter them: compare nights, and nothing else.");
+    nj_html_svg_take(
+        html, &svg,
+        "Of the users who took something since: whether the first item they took stood "
+        "in their first 10, with 95 % intervals. They saw these lists, so the "
+        "figures flatter them: compare nights, and nothing else.");
     nj_html_fold(html, "The numbers of this chart");
     nj_html_table_begin(html, NULL, COLUMNS, sizeof COLUMNS / sizeof COLUMNS[0]);
     for (size_t i = 0; i < count; i++) {
