@@ -484,6 +484,7 @@ nj_status nj_night_report_page(const json_t *document, nj_buffer *out, nj_error 
     }
     nj_page_add_lists(&page);
     nj_page_add_overlap(&page);
+    nj_page_add_grades(&page);
     add_quarantined(&page);
     add_incidents(&page);
     add_processes(&page);

@@ -60,5 +60,6 @@ void nj_page_add_overlap(nj_page *page);
 const char *nj_page_held(const nj_page *page);
 /// What was asked of the input and the lists, as a table of the night.
 void nj_page_add_gates(nj_page *page);
+void nj_page_add_grades(nj_page *page);
 
 #endif

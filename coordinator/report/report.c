@@ -11,6 +11,7 @@
 #include "common/store/quarantine.h"
 #include "common/store/schema.h"
 #include "coordinator/report/document.h"
+#include "coordinator/report/grades.h"
 #include "coordinator/report/values.h"
 
 #define ENDING_BYTES 16
@@ -244,6 +245,9 @@ nj_status nj_night_report_make(const nj_night_report_source *source, json_t **ou
     nj_status status = NJ_FAILPOINT_STEP(REPORT_DUE, err);
     if (status == NJ_OK) {
         status = put_all(object, source, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_night_grades_put(source->store_dir, object, err);
     }
     if (status != NJ_OK) {
         json_decref(object);

@@ -37,6 +37,7 @@ typedef struct {
     nj_neighbours_settings neighbours_settings;
     nj_list_settings list;
     uint32_t threads;
+    double sample; // of the users, the share that gets lists
     bool places_unseen;
     uint32_t nearest;      // seen items that an unseen one is the mean of
     double nearest_length; // nj_unseen_rows_fill's
@@ -102,6 +103,9 @@ static nj_status read_counts(const nj_arguments *arguments, command *c, nj_error
     c->list.top = (uint32_t)value;
     if (status == NJ_OK) {
         status = nj_argument_threads(arguments, &c->threads, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_argument_real(arguments, "sample", 1e-6, 1, &c->sample, err);
     }
     if (status == NJ_OK && nj_argument(arguments, "neighbours") != NULL) {
         status = nj_argument_uint(arguments, "neighbours", 1, NJ_NEIGHBOURS_MAX, &value, err);
@@ -353,9 +357,10 @@ static nj_status tell_result(const nj_arguments *arguments, const command *c, ui
     const double seconds = (double)(nj_clock_mono_ns() - began_ns) / 1e9;
     const bool is_file = strcmp(nj_argument(arguments, "out"), "-") != 0;
     if (is_file && nj_argument_flag(arguments, "json")) {
-        json_t *object = json_pack("{s:s, s:I, s:I, s:s, s:f}", "method", METHODS[c->method],
+        json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:s, s:f}", "method", METHODS[c->method],
                                    "lists", (json_int_t)c->histories.inputs.count, "left_out",
-                                   (json_int_t)c->histories.left_out, "held_out", c->words.text,
+                                   (json_int_t)c->histories.left_out, "unsampled",
+                                   (json_int_t)c->histories.unsampled, "held_out", c->words.text,
                                    "seconds", seconds);
         return nj_print_json_take(&object, err);
     }
@@ -391,7 +396,8 @@ nj_status nj_command_baseline(const nj_arguments *arguments, nj_error *err)
         status = nj_named_items_read(arguments, &c.items, err);
     }
     if (status == NJ_OK) {
-        status = nj_split_histories_read(&c.source, &c.split, &c.items, &c.histories, err);
+        status =
+            nj_split_histories_read(&c.source, &c.split, c.sample, &c.items, &c.histories, err);
     }
     if (status == NJ_OK) {
         status = count_popularity(&c, err);

@@ -38,6 +38,7 @@ nj_status nj_command_completion(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_decode(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_embed(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_eval(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_grade(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_keys(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_lab_data(const nj_arguments *arguments, nj_error *err);

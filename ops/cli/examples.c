@@ -30,6 +30,9 @@ const nj_example NJ_EXAMPLES[] = {
      "  nightjar embed --model all-MiniLM-L6-v2 --items items.tsv --text-columns title \\\n"
      "      --out items.npy --keys-out items.keys.npy\n"},
     {"eval", "  nightjar eval --bundle night.njb --users histories.txt\n"},
+    {"grade", "  nightjar grade --store store --events events.csv\n"
+              "  nightjar grade --store store --events events.csv --hold-if 'hit@10<0.02' --json\n"
+              "  nightjar grade --store store --events events.csv --controls popular.jsonl\n"},
     {"keys", "  nightjar keys --out worker.key --name worker1\n"},
     {"lab", "  nightjar lab --data beauty --quick --out lab\n"},
     {"man", "  nightjar man run\n"

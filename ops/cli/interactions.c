@@ -51,6 +51,7 @@ void nj_named_items_fini(nj_named_items *items)
 
 typedef struct {
     const nj_split *split;
+    double share;
     const nj_named_items *items;
     nj_split_histories histories;
 } reading;
@@ -61,6 +62,21 @@ static nj_status add_front(const reading *r, const nj_history *history, size_t c
     nj_history front = *history;
     front.item_count = count;
     return nj_user_table_add(table, &r->items->items, &r->items->map, NULL, &front, err);
+}
+
+bool nj_user_is_sampled(nj_slice user, double share)
+{
+    static const char SALT[] = "sample"; // its zero byte, too
+    nj_digester digester;
+    nj_digester_init(&digester);
+    nj_digester_update(&digester, SALT, sizeof SALT);
+    nj_digester_update(&digester, user.bytes, user.size);
+    const nj_digest digest = nj_digester_final(&digester);
+    uint64_t place = 0;
+    for (size_t i = 0; i < sizeof place; i++) {
+        place = place << 8 | digest.bytes[i];
+    }
+    return (double)place * 0x1p-64 < share || share >= 1;
 }
 
 static nj_status visit_history(void *context, const nj_history *history, nj_error *err)
@@ -78,23 +94,28 @@ static nj_status visit_history(void *context, const nj_history *history, nj_erro
         r->histories.left_out++;
         return NJ_OK;
     }
+    if (!nj_user_is_sampled(history->user, r->share)) {
+        r->histories.unsampled++;
+        return NJ_OK;
+    }
     return add_front(r, history, parts.input_count, &r->histories.inputs, err);
 }
 
 nj_status nj_split_histories_read(const nj_histories_source *source, const nj_split *split,
-                                  const nj_named_items *items, nj_split_histories *out,
-                                  nj_error *err)
+                                  double share, const nj_named_items *items,
+                                  nj_split_histories *out, nj_error *err)
 {
     nj_histories_source asked = *source;
-    reading r = {.split = split, .items = items};
+    reading r = {.split = split, .share = share, .items = items};
     nj_split_ask(split, &asked);
     nj_user_table_init(&r.histories.training);
     nj_user_table_init(&r.histories.inputs);
     nj_status status = nj_histories_read(&asked, visit_history, &r, err);
     if (status == NJ_OK && r.histories.inputs.count == 0) {
         status = nj_fail(err, NJ_INPUT,
-                         "%s: no list to make: none of %" PRIu64 " users has an item to hold out",
-                         source->path, r.histories.left_out);
+                         "%s: no list to make: %" PRIu64
+                         " users have no item to hold out, and %" PRIu64 " are outside the sample",
+                         source->path, r.histories.left_out, r.histories.unsampled);
     }
     if (status == NJ_OK) {
         *out = r.histories;

@@ -29,14 +29,23 @@ typedef struct {
     nj_user_table training; // of every user of the file, what training may see
     nj_user_table inputs;   // of those for whom a list is made, what the model reads
     uint64_t left_out;      // users without a held-out item: no list
+    uint64_t unsampled;     // of the others: users outside the sample
 } nj_split_histories;
 
-/// Reads the source once, cutting each history. Without a target (NJ_SPLIT_NONE) nobody is left out.
+/// True for a share of all users, always the same ones: what is asked of a sample in one night can be asked of it in the next, and of 0.1 in
+/// what was made of 0.2. It has nothing to do with how readers share users among channels.
+///
+/// Source  the first 8 bytes, big-endian, of BLAKE2b-256("sample", a zero byte, user), over 2^64
+bool nj_user_is_sampled(nj_slice user, double share);
+
+/// Reads the source once, cutting each history. Without a target (NJ_SPLIT_NONE) nobody is left out. Inputs are of a sample of the users:
+/// `share` of them, 1 of all.
 /// Errors  those of nj_histories_read, nj_split_history and nj_user_table_add; `*out` is then unchanged
 /// Proof   tests/cli/0790-baseline.t
 NJ_CHECKED nj_status nj_split_histories_read(const nj_histories_source *source,
-                                             const nj_split *split, const nj_named_items *items,
-                                             nj_split_histories *out, nj_error *err);
+                                             const nj_split *split, double share,
+                                             const nj_named_items *items, nj_split_histories *out,
+                                             nj_error *err);
 /// Accepts a struct that is all zero.
 void nj_split_histories_fini(nj_split_histories *histories);
 

@@ -49,7 +49,7 @@ static nj_status read_training(const nj_arguments *arguments, const nj_named_ite
     if (status == NJ_OK) {
         status = nj_split_from(arguments, &split, err);
     }
-    return status == NJ_OK ? nj_split_histories_read(&source, &split, items, out, err) : status;
+    return status == NJ_OK ? nj_split_histories_read(&source, &split, 1, items, out, err) : status;
 }
 
 nj_status nj_join_unseen_find(const nj_arguments *arguments, const nj_npy *first,

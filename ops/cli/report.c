@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/bundle/bundle.h"
+#include "coordinator/report/grades.h"
 #include "ops/cli/commands.h"
 
 // What the lists are told with where there is no document.
@@ -116,6 +117,9 @@ nj_status nj_command_report(const nj_arguments *arguments, nj_error *err)
                                         nj_argument_positional(arguments), &name, err);
     if (status == NJ_OK) {
         status = find_document(arguments, &name, &document, err);
+    }
+    if (status == NJ_OK) { // nights are graded after their reports were written
+        status = nj_night_grades_put(nj_argument(arguments, "store"), document, err);
     }
     if (status == NJ_OK && (!as_json || nj_argument(arguments, "out") != NULL)) {
         status = write_page(arguments, &name, document, err);

@@ -96,6 +96,7 @@ static const nj_option BASELINE[] = {
     NJ_HISTORIES_OPTIONS,
     NJ_SPLIT_OPTIONS,
     {"top", "N", "50", "items of a list", false},
+    {"sample", "SHARE", "1", "lists of this share of the users, always the same ones", false},
     {"mask-history", NULL, NULL, "leave out what a user has had", false},
     {"model", "DIR", NULL, "sasrec: the folder that `train sasrec` made", false},
     {"unseen", "neighbours", NULL,

@@ -82,6 +82,32 @@ static const nj_option REPORT[] = {
     {"json", NULL, NULL, "print the document; write a page only with --out", false},
 };
 
+static const nj_option GRADE[] = {
+    STORE_OPTIONS,
+    {"events", "FILE", NULL,
+     "what users did, with times; also packed by gzip or zstd, or a folder of parts; - is standard "
+     "input",
+     true},
+    {"format", "jsonl|csv|inter|parquet", NULL, "default: by the file's ending", false},
+    NJ_COLUMNS_OPTIONS,
+    {"from", "TIME", NULL,
+     "events from then on count: a number as the file's times are, or a date of UTC; default: when "
+     "the generation was made",
+     false},
+    {"until", "TIME", NULL, "events from then on do not count", false},
+    {"user-groups", "FILE", NULL, "tell the groups of users apart: CSV of user, group", false},
+    {"controls", "FILE[,...]", NULL,
+     "compare with these lists that nobody was shown (JSON lines of baseline), over their users",
+     false},
+    {"hold-if", "FIGURE@K<X[,...]", NULL,
+     "exit 4 where a figure (hit, ndcg, mrr, any_hit) is surely below its bound: hit@10<0.02",
+     false},
+    {"resamples", "N", "1000", "resamples of the users that intervals are made of; 0: none", false},
+    {"seed", "N", "0", "of the resamples", false},
+    {"keep", NULL, NULL, "write the grade to STORE/reports, where reports show the trend", false},
+    NJ_JSON_OPTION,
+};
+
 static const nj_option SERVE_CACHE[] = {
     {"store", "DIR", NULL, "the store's folder", true},
     {"listen", "ADDRESS", "127.0.0.1:7465",
@@ -95,6 +121,8 @@ static const nj_option SERVE_CACHE[] = {
 };
 
 static const nj_command COMMANDS[] = {
+    NJ_COMMAND("grade", "the lists that were published, against the events that arrived since",
+               NULL, GRADE, nj_command_grade),
     NJ_COMMAND("report", "the page that tells how a night went, again", "[GEN]", REPORT,
                nj_command_report),
     NJ_COMMAND("serve-cache", "lists over HTTP from a published store", NULL, SERVE_CACHE,

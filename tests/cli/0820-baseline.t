@@ -65,7 +65,7 @@ expect_exit 2 '--top is "10001"' -- "${baseline[@]}" popularity --top 10001 --ou
 printf 'a kettle-01\nb\n' >short.txt
 expect_exit 0 '1 users have no item to hold out' -- "${baseline[@]}" popularity --users short.txt --out short.jsonl
 printf 'b\n' >short.txt
-expect_exit 65 'short.txt: no list to make: none of 1 users has an item to hold out' -- \
+expect_exit 65 'short.txt: no list to make: 1 users have no item to hold out' -- \
     "${baseline[@]}" popularity --users short.txt --out x
 expect_exit 5 'no-ids.txt' -- "${baseline[@]}" popularity --ids no-ids.txt --out x
 expect_absent x

@@ -1,0 +1,84 @@
+// page_grades.c - how good the lists of the last nights were, once events had arrived.
+#include <math.h>
+
+#include "coordinator/report/grades.h"
+#include "coordinator/report/page_parts.h"
+
+#define DAY_CHARS 10
+
+typedef struct {
+    double value[NJ_NIGHT_GRADES_MAX];
+    double low[NJ_NIGHT_GRADES_MAX];
+    double high[NJ_NIGHT_GRADES_MAX];
+} column;
+
+static void fill_column(const json_t *grades, const char *key, size_t count, column *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const json_t *estimate = nj_page_at(json_array_get(grades, i), key);
+        out->value[i] = nj_page_number(estimate, "value");
+        const double low = nj_page_number(estimate, "low");
+        const double high = nj_page_number(estimate, "high");
+        out->low[i] = isnan(low) ? out->value[i] : low;
+        out->high[i] = isnan(high) ? out->value[i] : high;
+    }
+}
+
+static void add_estimate(nj_html *html, const column *c, size_t i)
+{
+    if (isnan(c->value[i])) {
+        nj_html_cell(html, NJ_HTML_FAINT, "–");
+    } else {
+        nj_html_cell(html, NJ_HTML_PLAIN, "%.4f [%.4f, %.4f]", c->value[i], c->low[i], c->high[i]);
+    }
+}
+
+void nj_page_add_grades(nj_page *page)
+{
+    static const nj_html_column COLUMNS[] = {{"night", NJ_HTML_WORDS},
+                                             {"generation", NJ_HTML_WORDS},
+                                             {"users", NJ_HTML_NUMBER},
+                                             {"hit@10", NJ_HTML_NUMBER},
+                                             {"NDCG@10", NJ_HTML_NUMBER}};
+    const json_t *grades = nj_page_at(page->document, "grades");
+    const size_t size = json_array_size(grades);
+    const size_t count = size < NJ_NIGHT_GRADES_MAX ? size : NJ_NIGHT_GRADES_MAX;
+    column hit, ndcg;
+    nj_html *html = &page->html;
+    if (count == 0) {
+        return;
+    }
+    fill_column(grades, "hit@10", count, &hit);
+    fill_column(grades, "ndcg@10", count, &ndcg);
+    nj_html_section(html, "grades", "What users took of the lists");
+    const nj_chart_line lines[] = {
+        {.name = "hit@10", .y = hit.value, .low = hit.low, .high = hit.high, .count = count},
+        {.name = "NDCG@10", .y = ndcg.value, .low = ndcg.low, .high = ndcg.high, .count = count}};
+    const nj_chart chart = {.title = "Grades of the nights, oldest first",
+                            .x_label = "night",
+                            .x_whole = true,
+                            .y_zero = true,
+                            .height = 260};
+    nj_svg svg;
+    nj_chart_lines(&svg, &chart, lines, 2);
+    nj_html_svg_take(
+        html, &svg,
+        "Of the users who took something since: whether the first item they took stood "
+        "in their first 10, with 95 % intervals. They saw these lists, so the "
+        "figures flatter them: compare nights, and nothing else.");
+    nj_html_fold(html, "The numbers of this chart");
+    nj_html_table_begin(html, NULL, COLUMNS, sizeof COLUMNS / sizeof COLUMNS[0]);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *grade = json_array_get(grades, i);
+        nj_html_row(html);
+        nj_html_cell(html, NJ_HTML_PLAIN, "%.*s", DAY_CHARS,
+                     nj_page_say_moment(nj_page_number(grade, "created_ms")).text);
+        nj_html_cell(html, NJ_HTML_PLAIN, "%s", nj_page_word(grade, "generation"));
+        nj_html_cell(html, NJ_HTML_PLAIN, "%s",
+                     nj_page_say_count(nj_page_number(grade, "users")).text);
+        add_estimate(html, &hit, i);
+        add_estimate(html, &ndcg, i);
+    }
+    nj_html_table_end(html);
+    nj_html_fold_end(html);
+}

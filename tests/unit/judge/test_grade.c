@@ -1,0 +1,168 @@
+// test_grade.c - grades of published lists: each figure is the mean over the users that it says it is of, counted again here.
+#include "common/judge/grade.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/judge/evaluation.h"
+#include "tests/support/nj_test.h"
+#include "tests/support/simrandom.h"
+
+#define EPSILON 1e-12 // the same sums in another order
+
+enum { USERS = 600, GROUPS = 3, AT_10 = 2, HIT = 0, NDCG = 1 };
+static const char *const NAMES[GROUPS] = {"north", "south", "nobody"};
+static const nj_resampling RESAMPLING = {.resample_count = 200, .seed = 5};
+
+static nj_graded_user users[USERS];
+static nj_grade grade;
+
+static void make_users(void)
+{
+    simrandom random = {7};
+    for (size_t i = 0; i < USERS; i++) {
+        const uint32_t next = (uint32_t)simrandom_below(&random, 25);
+        const uint32_t other = 1 + (uint32_t)simrandom_below(&random, 30);
+        users[i] = (nj_graded_user){.next_rank = next,
+                                    .any_rank = next != 0 && next < other ? next : other,
+                                    .kind = (nj_grade_kind)simrandom_below(&random, 3),
+                                    .is_cold = simrandom_below(&random, 5) == 0,
+                                    .age = (uint32_t)simrandom_below(&random, 12),
+                                    .group = i % 4 < 2 ? (uint32_t)i % 4 : NJ_GROUP_NONE};
+    }
+    assert_int_equal(nj_grade_judge(users, USERS, NAMES, GROUPS, &RESAMPLING, &grade), NJ_OK);
+}
+
+static bool is_in(const nj_graded_user *user, nj_grade_by by, const char *label)
+{
+    static const char *const KINDS[] = {"decoded", "copied", "carried"};
+    switch (by) {
+    case NJ_GRADE_BY_KIND:
+        return strcmp(label, KINDS[user->kind]) == 0;
+    case NJ_GRADE_BY_COLD:
+        return strcmp(label, user->is_cold ? "cold" : "history") == 0;
+    case NJ_GRADE_BY_AGE:
+        return strcmp(label, user->age == 0   ? "0"
+                             : user->age == 1 ? "1"
+                             : user->age < 4  ? "2-3"
+                             : user->age < 8  ? "4-7"
+                                              : "8 and more") == 0;
+    default:
+        return user->group != NJ_GROUP_NONE && strcmp(label, NAMES[user->group]) == 0;
+    }
+}
+
+static void assert_close(double found, double wanted)
+{
+    if (!(fabs(found - wanted) <= EPSILON)) {
+        fail_msg("%.17g, expected %.17g", found, wanted);
+    }
+}
+
+static void every_slice_is_the_mean_of_its_users(void **state)
+{
+    (void)state;
+    make_users();
+    size_t users_by[NJ_GRADE_BY_COUNT] = {0};
+    for (size_t s = 0; s < grade.slice_count; s++) {
+        const nj_grade_slice *slice = &grade.slices[s];
+        double hits = 0, gains = 0, any = 0;
+        size_t count = 0;
+        for (size_t i = 0; i < USERS; i++) {
+            const uint32_t rank = users[i].next_rank;
+            if (!is_in(&users[i], slice->by, slice->label)) {
+                continue;
+            }
+            count++;
+            hits += rank >= 1 && rank <= 10;
+            gains += rank >= 1 && rank <= 10 ? 1 / log2(rank + 1.0) : 0;
+            any += users[i].any_rank >= 1 && users[i].any_rank <= 10;
+        }
+        assert_int_equal(slice->user_count, count);
+        assert_int_equal(slice->is_small, count < NJ_SLICE_USERS_MIN);
+        assert_close(slice->estimates.next[HIT][AT_10].value, hits / (double)count);
+        assert_close(slice->estimates.next[NDCG][AT_10].value, gains / (double)count);
+        assert_close(slice->estimates.any_hit[AT_10].value, any / (double)count);
+        users_by[slice->by] += count;
+    }
+    assert_int_equal(users_by[NJ_GRADE_BY_KIND], USERS);
+    assert_int_equal(users_by[NJ_GRADE_BY_COLD], USERS);
+    assert_int_equal(users_by[NJ_GRADE_BY_AGE], USERS);
+    assert_int_equal(users_by[NJ_GRADE_BY_GROUP], USERS / 2);
+}
+
+static void all_users_have_an_interval_around_their_mean(void **state)
+{
+    (void)state;
+    make_users();
+    const nj_estimate *hit = &grade.all.next[HIT][AT_10];
+    assert_int_equal(grade.user_count, USERS);
+    assert_true(hit->has_interval && hit->low < hit->value && hit->value < hit->high);
+    assert_true(grade.all.any_hit[AT_10].value >
+                hit->value); // one of many is easier than the first
+}
+
+static void slices_without_a_user_are_left_out(void **state)
+{
+    (void)state;
+    const nj_graded_user one = {.next_rank = 3, .any_rank = 3, .group = NJ_GROUP_NONE};
+    assert_int_equal(nj_grade_judge(&one, 1, NULL, 0, &RESAMPLING, &grade), NJ_OK);
+    assert_int_equal(grade.slice_count, 3); // decoded, with a history, of this night
+    assert_string_equal(grade.slices[0].label, "decoded");
+    assert_string_equal(grade.slices[1].label, "history");
+    assert_string_equal(grade.slices[2].label, "0");
+    assert_close(grade.all.next[NDCG][AT_10].value, 0.5);
+}
+
+static void groups_beyond_the_slices_are_one(void **state)
+{
+    (void)state;
+    static nj_graded_user many[NJ_SLICES_MAX + 5];
+    static const char *names[NJ_SLICES_MAX + 5];
+    for (uint32_t i = 0; i < NJ_SLICES_MAX + 5; i++) {
+        many[i] = (nj_graded_user){.next_rank = 1, .any_rank = 1, .group = i};
+        names[i] = "one";
+    }
+    assert_int_equal(
+        nj_grade_judge(many, NJ_SLICES_MAX + 5, names, NJ_SLICES_MAX + 5, &RESAMPLING, &grade),
+        NJ_OK);
+    const nj_grade_slice *last = &grade.slices[grade.slice_count - 1];
+    assert_int_equal(grade.slice_count, 3 + NJ_SLICES_MAX);
+    assert_string_equal(last->label, "other groups");
+    assert_int_equal(last->user_count, 6);
+}
+
+static void a_control_is_compared_over_the_same_users(void **state)
+{
+    (void)state;
+    static uint32_t published[USERS], control[USERS];
+    static nj_grade_contrast found;
+    make_users();
+    size_t first = 0, second = 0;
+    for (size_t i = 0; i < USERS; i++) {
+        published[i] = users[i].next_rank;
+        control[i] = i % 3 == 0 ? 11 : users[i].next_rank; // a third of the users fall out of ten
+        first += published[i] >= 1 && published[i] <= 10;
+        second += control[i] >= 1 && control[i] <= 10;
+    }
+    assert_int_equal(nj_grade_compare(published, control, USERS, &RESAMPLING, &found), NJ_OK);
+    assert_close(found.published[HIT][AT_10].value, (double)first / USERS);
+    assert_close(found.control[HIT][AT_10].value, (double)second / USERS);
+    assert_close(found.difference[HIT][AT_10].value, (double)(first - second) / USERS);
+    assert_true(found.difference[HIT][AT_10].low > 0);
+    assert_int_equal(found.tests.first_only[AT_10], first - second);
+    assert_true(found.tests.p[HIT][AT_10] < 1e-6);
+    assert_true(found.tests.other_only[AT_10] == 0 && found.tests.other_only[3] > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_slice_is_the_mean_of_its_users),
+        cmocka_unit_test(all_users_have_an_interval_around_their_mean),
+        cmocka_unit_test(slices_without_a_user_are_left_out),
+        cmocka_unit_test(groups_beyond_the_slices_are_one),
+        cmocka_unit_test(a_control_is_compared_over_the_same_users),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
