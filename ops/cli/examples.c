@@ -45,6 +45,10 @@ const nj_example NJ_EXAMPLES[] = {
                "  nightjar report --store store --json | jq .actual\n"},
     {"run", "  nightjar run --bundle night.njb --users histories.txt --store store\n"
             "  nightjar run --bundle night.njb --users histories.txt --store store --resume\n"},
+    {"store export",
+     "  nightjar store export --store store | jq -r .user\n"
+     "  nightjar store export --store store --to parquet --out lists.parquet\n"
+     "  nightjar store export --store store --to resp --ttl 36h | redis-cli --pipe\n"},
     {"store get", "  nightjar store get --store store alma\n"},
     {"store list", "  nightjar store list --store store\n"},
     {"store rollback", "  nightjar store rollback --store store --dry-run\n"

@@ -1,4 +1,5 @@
 // table_store.c - the rows of the command table for store ... and report.
+#include "ops/cli/cache_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/tables.h"
 
@@ -17,8 +18,13 @@ static const nj_option STORE_GET[] = {
 
 static const nj_option STORE_EXPORT[] = {
     STORE_OPTIONS,
-    {"to", "FORM", "jsonl", "jsonl: one object a line, in key order", false},
-    NJ_JSON_LINES_OPTION,
+    {"to", "jsonl|csv|resp|parquet", "jsonl",
+     "in key order: an object a line; a line an item; commands for redis-cli --pipe; a table with "
+     "a row a user",
+     false},
+    {"out", "FILE", NULL, "write here; default: standard output", false},
+    NJ_CACHE_OPTIONS,
+    {"json", NULL, NULL, "no change: jsonl is JSON lines already", false},
 };
 
 static const nj_option STORE_STAT[] = {STORE_OPTIONS, NJ_JSON_OPTION};
