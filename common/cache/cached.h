@@ -23,7 +23,7 @@
 typedef enum { NJ_CACHE_JSON, NJ_CACHE_MSGPACK } nj_cache_value;
 
 typedef struct {
-    const char *prefix;   // borrowed; at most NJ_CACHE_PREFIX_BYTES_MAX bytes
+    const char *prefix; // borrowed; at most NJ_CACHE_PREFIX_BYTES_MAX bytes
     nj_cache_value value;
     uint64_t ttl_ms;         // 0: rows stay
     uint32_t jitter_percent; // of ttl_ms that is taken off at most

@@ -82,7 +82,8 @@ static nj_status write_bytes(nj_parquet_writer *w, const void *bytes, size_t siz
 }
 
 nj_status nj_parquet_writer_new(FILE *stream, const char *what, const nj_parquet_field *fields,
-                                size_t field_count, size_t group_bytes, nj_parquet_writer **out, nj_error *err)
+                                size_t field_count, size_t group_bytes, nj_parquet_writer **out,
+                                nj_error *err)
 {
     assert(field_count != 0 && field_count <= NJ_PARQUET_FIELDS_MAX);
     nj_parquet_writer *w = calloc(1, sizeof *w);

@@ -41,8 +41,8 @@ typedef struct nj_parquet_writer nj_parquet_writer;
 /// less where a test wants several groups.
 NJ_CHECKED nj_status nj_parquet_writer_new(FILE *stream, const char *what,
                                            const nj_parquet_field *fields, size_t field_count,
-                                           size_t group_bytes,
-                                           nj_parquet_writer **out, nj_error *err);
+                                           size_t group_bytes, nj_parquet_writer **out,
+                                           nj_error *err);
 /// Accepts NULL. A file without nj_parquet_end is none.
 void nj_parquet_writer_free(nj_parquet_writer **writer);
 

@@ -32,6 +32,9 @@ const nj_example NJ_EXAMPLES[] = {
     {"eval", "  nightjar eval --bundle night.njb --users histories.txt\n"},
     {"keys", "  nightjar keys --out worker.key --name worker1\n"},
     {"lab", "  nightjar lab --data beauty --quick --out lab\n"},
+    {"load redis",
+     "  nightjar load redis --store store --ttl 36h --rate 50000\n"
+     "  nightjar load redis --store store --server /run/redis/redis.sock --mode full\n"},
     {"man", "  nightjar man run\n"
             "  nightjar man store-get\n"
             "  nightjar man --out pages                # for packages\n"},

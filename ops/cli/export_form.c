@@ -68,8 +68,8 @@ static nj_status write_line(nj_export *e, nj_error *err)
     return NJ_OK;
 }
 
-nj_status nj_export_init(nj_export *e, const nj_export_form *form, FILE *stream,
-                         const char *what, const nj_cache_form *cached, nj_error *err)
+nj_status nj_export_init(nj_export *e, const nj_export_form *form, FILE *stream, const char *what,
+                         const nj_cache_form *cached, nj_error *err)
 {
     *e = (nj_export){.form = form, .stream = stream, .what = what, .cached = *cached};
     nj_buffer_init(&e->line, LINE_BYTES_MAX);

@@ -52,8 +52,7 @@ nj_status nj_export_parquet_end(nj_export *e, nj_error *err);
 NJ_CHECKED nj_status nj_export_unpack(nj_export *e, nj_slice user, nj_slice value, nj_error *err);
 
 NJ_CHECKED nj_status nj_export_init(nj_export *e, const nj_export_form *form, FILE *stream,
-                                    const char *what, const nj_cache_form *cached,
-                                    nj_error *err);
+                                    const char *what, const nj_cache_form *cached, nj_error *err);
 void nj_export_fini(nj_export *e);
 
 /// Writes one row. `user` and `value` as nj_store_visit has them.

@@ -36,8 +36,7 @@ static nj_status open_checked(const char *store, const char *name, nj_store_read
 }
 
 static nj_status export_all(nj_store_reader *reader, const nj_export_form *form,
-                            const nj_cache_form *cached, const nj_file_draft *draft,
-                            nj_error *err)
+                            const nj_cache_form *cached, const nj_file_draft *draft, nj_error *err)
 {
     exporting x = {.count = 0};
     const bool is_file = draft->stream != NULL;
@@ -72,8 +71,8 @@ nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err)
         return status;
     }
     nj_crash_guard_begin();
-    status = open_checked(nj_argument(arguments, "store"), nj_argument(arguments, "gen"), &reader,
-                          err);
+    status =
+        open_checked(nj_argument(arguments, "store"), nj_argument(arguments, "gen"), &reader, err);
     if (status == NJ_OK && out != NULL) {
         status = nj_file_draft_begin(out, &draft, err);
     }

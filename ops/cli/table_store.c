@@ -1,4 +1,4 @@
-// table_store.c - the rows of the command table for store ... and report.
+// table_store.c - the rows of the command table for store ..., load ... and report.
 #include "ops/cli/cache_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/tables.h"
@@ -43,6 +43,24 @@ static const nj_option STORE_ROLLBACK[] = {
     NJ_JSON_OPTION,
 };
 
+static const nj_option LOAD_REDIS[] = {
+    STORE_OPTIONS,
+    {"server", "ADDRESS", "127.0.0.1:6379", "host:port, or the path of a Unix socket", false},
+    {"database", "N", "0", "which of the server's databases", false},
+    {"password-file", "FILE", NULL, "its first line is the password", false},
+    {"mode", "auto|full|delta", "auto",
+     "all rows, or those that differ from what the server has; auto: the second where it can be",
+     false},
+    NJ_CACHE_OPTIONS,
+    {"rate", "N", "0", "commands a second at most; 0: as many as the server takes", false},
+    {"latency-ms", "N", "50", "a batch that takes longer halves the next one, after a pause",
+     false},
+    {"timeout-ms", "N", "5000", "how long an answer may take", false},
+    {"patience", "TIME", "60s", "how long the server may be away before the load gives up", false},
+    {"no-verify", NULL, NULL, "do not read back what was written", false},
+    NJ_JSON_OPTION,
+};
+
 static const nj_option REPORT[] = {
     {"store", "DIR", NULL, "the store's folder", true},
     {"out", "FILE", NULL, "the page; default: STORE/reports/GEN.html", false},
@@ -53,6 +71,8 @@ static const nj_option REPORT[] = {
 };
 
 static const nj_command COMMANDS[] = {
+    NJ_COMMAND("load redis", "a generation into a Redis server, whole or what has changed", NULL,
+               LOAD_REDIS, nj_command_load_redis),
     NJ_COMMAND("report", "the page that tells how a night went, again", "[GEN]", REPORT,
                nj_command_report),
     NJ_COMMAND("store export", "every row of a generation", NULL, STORE_EXPORT,

@@ -29,8 +29,9 @@ static void a_command_says_how_long_its_words_are(void **state)
     nj_buffer_clear(&out);
     form.ttl_ms = 1000;
     assert_int_equal(nj_cache_set_append(&form, user, nj_slice_from("v"), &out), NJ_OK);
-    assert_bytes(&out, "*5\r\n$3\r\nSET\r\n$11\r\np:user:\xc3\xbc 1\r\n$1\r\nv\r\n$2\r\nPX\r\n$4\r\n"
-                       "1000\r\n");
+    assert_bytes(&out,
+                 "*5\r\n$3\r\nSET\r\n$11\r\np:user:\xc3\xbc 1\r\n$1\r\nv\r\n$2\r\nPX\r\n$4\r\n"
+                 "1000\r\n");
     nj_buffer_fini(&out);
 }
 
