@@ -16,8 +16,8 @@
 nj_status nj_batch_init(nj_batch *batch, const nj_load_settings *settings, nj_redis *redis,
                         const char *loader, nj_load_result *result, nj_error *err)
 {
-    *batch = (nj_batch){
-        .redis = redis, .form = &settings->form, .loader = loader, .result = result};
+    *batch =
+        (nj_batch){.redis = redis, .form = &settings->form, .loader = loader, .result = result};
     nj_pace_init(&batch->pace, settings->rate, settings->latency_max_ms * NS_A_MS,
                  nj_clock_mono_ns());
     nj_buffer_init(&batch->bytes, BATCH_BYTES_MAX);
@@ -53,8 +53,7 @@ static nj_status append_short(nj_batch *b, nj_batch_kind kind, nj_slice user)
     const char *word = kind == NJ_BATCH_REMOVE  ? "UNLINK"
                        : kind == NJ_BATCH_TOUCH ? "PEXPIRE"
                                                 : "GET";
-    const nj_slice words[] = {
-        nj_slice_from(word), {key.bytes, key.size}, nj_slice_from(ttl)};
+    const nj_slice words[] = {nj_slice_from(word), {key.bytes, key.size}, nj_slice_from(ttl)};
     return nj_resp_append(&b->bytes, words, kind == NJ_BATCH_TOUCH ? 3 : 2);
 }
 

@@ -7,11 +7,11 @@
 #include "common/cache/pace.h"
 
 typedef enum {
-    NJ_BATCH_SET,    // write the row
-    NJ_BATCH_REMOVE, // remove the user
-    NJ_BATCH_TOUCH,  // give the row a new time to live; write it where the server has lost it
+    NJ_BATCH_SET,     // write the row
+    NJ_BATCH_REMOVE,  // remove the user
+    NJ_BATCH_TOUCH,   // give the row a new time to live; write it where the server has lost it
     NJ_BATCH_COMPARE, // read the row back
-    NJ_BATCH_ABSENT, // see that the user is gone
+    NJ_BATCH_ABSENT,  // see that the user is gone
 } nj_batch_kind;
 
 typedef struct {
@@ -21,18 +21,18 @@ typedef struct {
 } nj_batch_command;
 
 typedef struct {
-    nj_redis *redis;             // borrowed
-    const nj_cache_form *form;   // borrowed
-    const char *loader;          // borrowed
-    nj_load_result *result;      // borrowed
+    nj_redis *redis;           // borrowed
+    const nj_cache_form *form; // borrowed
+    const char *loader;        // borrowed
+    nj_load_result *result;    // borrowed
     nj_pace pace;
-    bool writes;                 // notes the place in the marker
-    nj_slice confirmed;          // the last key that is known to be written
+    bool writes;        // notes the place in the marker
+    nj_slice confirmed; // the last key that is known to be written
     nj_batch_command commands[NJ_PACE_BATCH_MAX];
     uint32_t count;
     nj_buffer bytes;
     nj_buffer value;
-    nj_row *row; // scratch
+    nj_row *row;        // scratch
     uint64_t different; // rows that were read back and are not what they must be
     uint64_t missing;
     bool is_superseded; // another load has begun

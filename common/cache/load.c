@@ -74,7 +74,8 @@ static bool can_go_on(load *l, const nj_marker *marker, char reason[REASON_BYTES
     }
     if (strcmp(marker->form, l->form) != 0) {
         snprintf(reason, REASON_BYTES,
-                 "the rows there are \"%.64s\" (value, milliseconds to live, jitter), asked is \"%.64s\"",
+                 "the rows there are \"%.64s\" (value, milliseconds to live, jitter), asked is "
+                 "\"%.64s\"",
                  marker->form, l->form);
         return false;
     }
@@ -130,12 +131,13 @@ static nj_status read_back(load *l, nj_load_walk *walk, nj_error *err)
     }
     // The next load is a full one.
     status = nj_marker_drop(l->redis, b->form, err);
-    return status != NJ_OK ? status
-                           : nj_fail(err, NJ_REFUSED,
-                                     "read back from redis: %" PRIu64 " rows are missing and %" PRIu64
-                                     " are others, must be 0 (does something else write there, or "
-                                     "does maxmemory remove keys?)",
-                                     b->missing, b->different);
+    return status != NJ_OK
+               ? status
+               : nj_fail(err, NJ_REFUSED,
+                         "read back from redis: %" PRIu64 " rows are missing and %" PRIu64
+                         " are others, must be 0 (does something else write there, or "
+                         "does maxmemory remove keys?)",
+                         b->missing, b->different);
 }
 
 static nj_status write_and_read(load *l, const plan *p, const nj_marker_load *told, nj_error *err)
@@ -173,10 +175,11 @@ static void log_plan(const load *l, const plan *p)
 static nj_status run_plan(load *l, const plan *p, nj_error *err)
 {
     if (p->at.size == 0 && l->starts++ == STARTS_MAX) {
-        return nj_fail(err, NJ_CONFIG,
-                       "the load has begun %d times from the first row: redis loses what is written "
-                       "(a --ttl that is shorter than the load?)",
-                       STARTS_MAX);
+        return nj_fail(
+            err, NJ_CONFIG,
+            "the load has begun %d times from the first row: redis loses what is written "
+            "(a --ttl that is shorter than the load?)",
+            STARTS_MAX);
     }
     const nj_marker_load told = {.form = &l->settings->form,
                                  .generation = l->result->generation.text,

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-
 #define SCAN_COUNT "1000"
 #define PATTERN_BYTES (2 * (NJ_CACHE_PREFIX_BYTES_MAX + 8))
 #define CURSOR_BYTES 32
@@ -137,7 +136,8 @@ static nj_status gather_unwanted(nj_store_reader *to, nj_batch *b, const nj_redi
 
 static nj_status remove_unwanted(nj_batch *b, size_t count, nj_error *err)
 {
-    nj_status status = count == 0 ? NJ_OK : nj_redis_send(b->redis, nj_buffer_slice(&b->bytes), err);
+    nj_status status =
+        count == 0 ? NJ_OK : nj_redis_send(b->redis, nj_buffer_slice(&b->bytes), err);
     for (size_t i = 0; i < count && status == NJ_OK; i++) {
         nj_redis_answer answer;
         status = nj_redis_next(b->redis, &answer, err);
@@ -146,15 +146,12 @@ static nj_status remove_unwanted(nj_batch *b, size_t count, nj_error *err)
     return status;
 }
 
-static nj_status scan(nj_batch *b, const char *cursor, const char *pattern,
-                      nj_redis_answer *out, nj_error *err)
+static nj_status scan(nj_batch *b, const char *cursor, const char *pattern, nj_redis_answer *out,
+                      nj_error *err)
 {
-    const nj_slice words[] = {{"SCAN", 4},
-                              nj_slice_from(cursor),
-                              {"MATCH", 5},
-                              nj_slice_from(pattern),
-                              {"COUNT", 5},
-                              nj_slice_from(SCAN_COUNT)};
+    const nj_slice words[] = {{"SCAN", 4},  nj_slice_from(cursor),
+                              {"MATCH", 5}, nj_slice_from(pattern),
+                              {"COUNT", 5}, nj_slice_from(SCAN_COUNT)};
     nj_status status = nj_redis_ask(b->redis, words, sizeof words / sizeof words[0], out, err);
     if (status == NJ_OK && (out->kind != NJ_REDIS_LIST || out->count != 2 ||
                             nj_redis_element(out, 0).text.size >= CURSOR_BYTES)) {

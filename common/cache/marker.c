@@ -46,9 +46,8 @@ nj_status nj_marker_read(nj_redis *redis, const nj_cache_form *form, nj_marker *
     if (status == NJ_OK && (answer.kind != NJ_REDIS_LIST || answer.count != FIELD_COUNT)) {
         status = nj_fail(err, NJ_REFUSED, "redis answers HMGET with no list of %zu", FIELD_COUNT);
     }
-    char *const places[FIELD_COUNT] = {out->generation, out->content,         out->form,
-                                       out->loading,    out->loading_content, out->base,
-                                       out->at};
+    char *const places[FIELD_COUNT] = {out->generation,      out->content, out->form, out->loading,
+                                       out->loading_content, out->base,    out->at};
     for (size_t i = 0; i < FIELD_COUNT && status == NJ_OK; i++) {
         const nj_redis_answer field = nj_redis_element(&answer, i);
         const size_t bytes = places[i] == out->at ? sizeof out->at : NJ_MARKER_TEXT_BYTES;
@@ -103,9 +102,8 @@ static nj_status exec_take(commands *c, nj_redis *redis, nj_error *err)
 {
     const nj_slice exec = {"EXEC", 4};
     add_command(c, &exec, 1);
-    nj_status status = c->status == NJ_OK
-                           ? nj_redis_send(redis, nj_buffer_slice(&c->bytes), err)
-                           : nj_fail(err, c->status, "no memory for a transaction");
+    nj_status status = c->status == NJ_OK ? nj_redis_send(redis, nj_buffer_slice(&c->bytes), err)
+                                          : nj_fail(err, c->status, "no memory for a transaction");
     nj_buffer_fini(&c->bytes);
     for (size_t i = 0; i < c->answers && status == NJ_OK; i++) {
         nj_redis_answer answer;
@@ -161,21 +159,14 @@ nj_status nj_marker_end(nj_redis *redis, const nj_marker_load *load, nj_error *e
     make_key(load->form, key);
     nj_marker_form(load->form, form);
     begin_commands(&c);
-    const nj_slice gone[] = {{"HDEL", 4},
-                             nj_slice_from(key),
-                             {"loading", 7},
-                             {"loading_content", 15},
-                             {"base", 4},
-                             {"at", 2}};
+    const nj_slice gone[] = {{"HDEL", 4},    nj_slice_from(key),
+                             {"loading", 7}, {"loading_content", 15},
+                             {"base", 4},    {"at", 2}};
     add_command(&c, gone, sizeof gone / sizeof gone[0]);
-    const nj_slice words[] = {{"HSET", 4},
-                              nj_slice_from(key),
-                              {"generation", 10},
-                              nj_slice_from(load->generation),
-                              {"content", 7},
-                              nj_slice_from(load->content),
-                              {"form", 4},
-                              nj_slice_from(form)};
+    const nj_slice words[] = {{"HSET", 4},        nj_slice_from(key),
+                              {"generation", 10}, nj_slice_from(load->generation),
+                              {"content", 7},     nj_slice_from(load->content),
+                              {"form", 4},        nj_slice_from(form)};
     add_command(&c, words, sizeof words / sizeof words[0]);
     return exec_take(&c, redis, err);
 }

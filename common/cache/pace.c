@@ -11,8 +11,7 @@ void nj_pace_init(nj_pace *pace, uint64_t rate, uint64_t latency_max_ns, uint64_
         const uint32_t share = (uint32_t)(rate / BATCHES_A_SECOND_MIN);
         pace->batch_max = share == 0 ? 1 : share;
     }
-    pace->batch =
-        pace->batch_max < NJ_PACE_BATCH_FIRST ? pace->batch_max : NJ_PACE_BATCH_FIRST;
+    pace->batch = pace->batch_max < NJ_PACE_BATCH_FIRST ? pace->batch_max : NJ_PACE_BATCH_FIRST;
 }
 
 uint64_t nj_pace_wait_ns(const nj_pace *pace, uint64_t now_ns)

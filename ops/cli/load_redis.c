@@ -44,7 +44,8 @@ static nj_status read_password(const char *path, char **out, nj_error *err)
     if (status == NJ_OK) {
         (*out)[strcspn(*out, "\r\n")] = '\0';
         if ((*out)[0] == '\0') {
-            status = nj_fail(err, NJ_INPUT, "%s: the first line is empty, must be the password", path);
+            status =
+                nj_fail(err, NJ_INPUT, "%s: the first line is empty, must be the password", path);
         }
     }
     return status;
