@@ -49,13 +49,22 @@ static nj_status check_vocabulary(const nj_prompt_compiler *c)
                          nj_tokenizer_path(c->tokenizer), count - 1, c->model->V - 1);
 }
 
+// Whether a text that is used has such a part.
+static bool is_asked(const nj_prompt_spec *spec, nj_part_kind kind)
+{
+    const bool answers_items = spec->answer == NJ_SAYS_ITEM || spec->answer == NJ_SAYS_LIST;
+    const nj_prompt_text *answer = spec->answer_item.is_there ? &spec->answer_item : &spec->item;
+    return (nj_prompt_text_has(&spec->prompt, NJ_PART_HISTORY) &&
+            nj_prompt_text_has(&spec->item, kind)) ||
+           (nj_prompt_text_has(&spec->prompt, NJ_PART_CANDIDATES) &&
+            nj_prompt_text_has(&spec->candidate, kind)) ||
+           (answers_items && kind != NJ_PART_VECTOR && nj_prompt_text_has(answer, kind));
+}
+
 static nj_status check_sids(const nj_prompt_compiler *c)
 {
     const nj_prompt_spec *spec = &c->spec;
-    const bool wants = spec->answer == NJ_SAYS_SID ||
-                       nj_prompt_text_has(&spec->item, NJ_PART_SID) ||
-                       nj_prompt_text_has(&spec->candidate, NJ_PART_SID) ||
-                       nj_prompt_text_has(&spec->answer_item, NJ_PART_SID);
+    const bool wants = spec->answer == NJ_SAYS_SID || is_asked(spec, NJ_PART_SID);
     return !wants || c->sids != NULL
                ? NJ_OK
                : nj_fail(c->err, NJ_CONFIG,
@@ -74,9 +83,7 @@ static nj_status fail_vectors(const nj_prompt_compiler *c)
 
 static nj_status check_vectors(const nj_prompt_compiler *c)
 {
-    const bool wants = nj_prompt_text_has(&c->spec.item, NJ_PART_VECTOR) ||
-                       nj_prompt_text_has(&c->spec.candidate, NJ_PART_VECTOR);
-    return wants && !c->model->has_vectors ? fail_vectors(c) : NJ_OK;
+    return is_asked(&c->spec, NJ_PART_VECTOR) && !c->model->has_vectors ? fail_vectors(c) : NJ_OK;
 }
 
 static nj_status open_sources(nj_prompt_compiler *c)

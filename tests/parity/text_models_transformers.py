@@ -27,7 +27,8 @@ T5_TOKENIZERS = [("p5/model", "</s>"), ("tokenizers/t5-new.json", "</s>"), ("tok
 TOKENIZERS = [("llara/model/tokenizer.json", "</s>"), ("tokenizers/llama2-new.json", "</s>"), ("tokenizers/llama2-old.json", "</s>"),
               ("tokenizers/llama3.json", "<|end|>"), ("tokenizers/qwen2.json", "<|end|>"), ("tokenizers/qwen3.5.json", "<|im_start|>"),
               ("tokenizers/gpt2.json", "<|end|>")]
-WORDS = ("Red Lantern Iron Rails Verger volume part The Final Shore naïve crème 東京 50 7 705 Gel a of and Café Oil-free 3in1 ж x "
+# Without "naïve", which the byte-level files have as an added token that takes the space behind it: ops/handbook/text-models.md.
+WORDS = ("Red Lantern Iron Rails Verger volume part The Final Shore naïf crème 東京 50 7 705 Gel a of and Café Oil-free 3in1 ж x "
          "Exfoliating Wire Room").split()
 ENDS = [" ", ": ", " : \n ", ", ", ". ", " -> ", " ?", " of user_", " [", "] ", "\n"]
 
@@ -85,7 +86,7 @@ def make_users(dice, names, keys):
         if "{candidates}" in keys["prompt"] or keys["answer"]["kind"] in ("item", "list") and dice.random() < 0.2:
             user["candidates"] = dice.sample(names, min(len(names), dice.randint(1, 30)))
         if "{text}" in keys["prompt"]:
-            user["text"] = " ".join(dice.choices(WORDS + ["  ", "\n", "!", "🙂", "<s>"], k=dice.randint(1, 12)))
+            user["text"] = " ".join(dice.choices(WORDS + ["  ", "\n", "!", "🙂", "(b)"], k=dice.randint(1, 12)))
         if dice.random() < 0.2 and keys["answer"]["kind"] != "sid":
             user["exclude"] = dice.choices(names, k=2)
         users.append(user)
@@ -213,6 +214,11 @@ def run_case(folder, seed):
     kind = dice.choice(["item", "item", "list", "text", "sid"])
     sids, made, size = None, None, tokens.size
     keys = make_prompt(dice, vectors, kind)
+    shown = (keys["item"] if "{history}" in keys["prompt"] else "") + (
+        keys.get("candidate", keys["item"]) if "{candidates}" in keys["prompt"] else "")
+    vectors = "{vector}" in shown
+    if not vectors:
+        keys["item"] = keys["item"].replace("{vector}", "").strip() or "{id}"
     if dice.random() < 0.5 and kind != "sid":
         keys["answer"]["end"] = end_text
     with open(f"{at}/prompt.yaml", "w", encoding="utf-8") as file:
@@ -220,9 +226,6 @@ def run_case(folder, seed):
     users = make_users(dice, names, keys)
     reference.save_users(f"{at}/users.jsonl", {user["user"]: user for user in users}.values())
     end = tokens.id_of(end_text)
-    shown = (keys["item"] if "{history}" in keys["prompt"] else "") + (
-        keys.get("candidate", keys["item"]) if "{candidates}" in keys["prompt"] else "")
-    vectors = "{vector}" in shown
     if kind == "sid":
         sids, size = make_sids(dice, at, names, tokens.size)
     elif not vectors and dice.random() < 0.2:
@@ -238,7 +241,7 @@ def run_case(folder, seed):
     for user in {user["user"]: user for user in users}.values():
         try:
             answer, _ = reference.answer(model, prompt, user, W, keep_history=kind == "sid")
-        except reference.Copies:
+        except reference.Unclear:
             answer = None
         expected.append(answer)
         if answer is None:
@@ -249,7 +252,7 @@ def run_case(folder, seed):
     said = nightjar("bundle", "pack", "--model", f"{at}/model", "--prompt", f"{at}/prompt.yaml", "--tokenizer", path, "--items", f"{at}/items.tsv",
                     *options, "--out", f"{at}/b.njb")
     lines = nightjar("decode", "--bundle", f"{at}/b.njb", "--users", f"{at}/users.jsonl", "--beam", str(W), "--top", str(top),
-                     *(["--keep-history"] if kind == "sid" else [])).splitlines()  # which its search leaves out afterwards
+                     *(["--keep-history"] if kind == "sid" else [])).rstrip("\n").split("\n")  # which its search leaves out afterwards
     assert len(lines) == len(expected), f"{len(lines)} rows for {len(expected)} users"
     asked = [(line, answer) for line, answer in zip(lines, expected) if answer is not None]
     for line, answer in asked:

@@ -228,15 +228,15 @@ class Trie:
         return follow, ends
 
 
-class Copies(Exception):
-    """Copies of beams have ended a search."""
+class Unclear(Exception):
+    """What generate answers is not to be compared: copies of beams have ended a search, or a separator begins as an item goes on."""
 
 
 def search(model, inputs, allowed, W, tokens_max, end, length_penalty=1.0, early_stopping=False, answers=None, start=0):
     """[(tokens without what is behind the end, score)] of the beams, best first; allowed(tokens) -> tokens, or None: all.
 
     Where fewer sequences are left than beams, generate goes on with copies at -1e9, which are dropped here. With early_stopping True they count
-    as finished and end the search before there is an answer worth the name: Copies is raised.
+    as finished and end the search before there is an answer worth the name: Unclear is raised.
     """
     fill = dict(num_beams=W, num_return_sequences=answers or W, do_sample=False, max_new_tokens=tokens_max, min_new_tokens=None,
                 eos_token_id=end, pad_token_id=0, return_dict_in_generate=True, output_scores=True)
@@ -256,7 +256,7 @@ def search(model, inputs, allowed, W, tokens_max, end, length_penalty=1.0, early
         if score * len(tokens) ** length_penalty > -1e8:
             found.append((tokens, score))
     if early_stopping is True and len(found) < len(scores):
-        raise Copies()
+        raise Unclear()
     return found
 
 
@@ -336,6 +336,8 @@ def item_rule(prompt, rows):
 def list_rule(prompt, rows):
     follow, ends = prompt.trie.open(rows)
     separator, count = prompt.separator_ids(), prompt.answer.get("count", 10)
+    if any(separator[0] in follow.get(string, ()) for string in ends):
+        raise Unclear()
 
     # Walks what was said by the rule: [(string, place behind it)], the string being said, tokens of the separator that are said.
     def walk(said):

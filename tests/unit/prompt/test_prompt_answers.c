@@ -35,8 +35,7 @@ static void answers_are_the_ids_of_their_texts_and_equal_ones_are_counted(void *
         char yaml[TEXT_MAX] =
             "prompt: x\nitem: '{vector} {title} '\nanswer:\n  kind: item\n  end: ";
         add(yaml, end_of(tokenizers[t]));
-        w.model.has_vectors = true;
-        compile_and_open(&w, yaml, tokenizers[t]);
+        compile_and_open(&w, yaml, tokenizers[t]); // needs no vectors, for no prompt holds an item
         assert_int_equal(w.made.equal_answers, 2);
         assert_string_equal(answered_by(&w, "", "Heat"), "1 8");
         assert_string_equal(answered_by(&w, "", "Toy Story (1995)"), "0");
