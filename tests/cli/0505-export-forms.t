@@ -1,6 +1,9 @@
 # A generation leaves as lines, a table of items, commands of a cache or Parquet: the same rows in each, whole or not at all.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-make_store
+make_bundle
+sed '1s/^[^ ]* /a,"b" /' users.txt >odd.txt # what csv must quote
+nightjar run --bundle b.njb --users odd.txt --store store --workers 1 >out 2>err
+generation=$(cat store/CURRENT)
 
 expect_exit 0 '20 rows of gen-' -- nightjar store export --store store
 cp out rows.jsonl
@@ -44,6 +47,7 @@ assert all(500000 < int(w[4]) <= 1000000 for w in ttl) and len({w[4] for w in tt
 assert all(w[2][:2] == b"\x95\x01" for w in commands("msgpack.resp")), "msgpack"
 PYTHON
 check "csv and resp hold the rows" python3 compare.py
+check "csv quotes what must be" grep -q '^"a,""b""",1,' rows.csv
 check "parquet begins and ends as such" test "$(head -c 4 rows.parquet)$(tail -c 4 rows.parquet)" = PAR1PAR1
 
 expect_exit 2 '--to is "tsv", must be one of jsonl|csv|resp|parquet' -- nightjar store export --store store --to tsv
