@@ -261,8 +261,9 @@ static void add_asked(const nj_user_table *table, size_t index, const uint32_t *
         out->candidate_count = user->candidates_more - 1;
     }
     if (user->text_more != 0) {
-        out->text =
-            (nj_slice){(const char *)table->texts.bytes + user->text_first, user->text_more - 1};
+        // Where all texts are empty, there is no memory behind them: they are there all the same.
+        const char *texts = table->texts.size > 0 ? (const char *)table->texts.bytes : "";
+        out->text = (nj_slice){texts + user->text_first, user->text_more - 1};
     }
 }
 

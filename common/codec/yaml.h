@@ -12,7 +12,7 @@
 
 #define NJ_YAML_DEPTH_MAX 8
 #define NJ_YAML_NODES_MAX 8192
-#define NJ_YAML_TEXT_BYTES_MAX 4096
+#define NJ_YAML_TEXT_BYTES_MAX 65536
 
 typedef enum { NJ_YAML_TEXT, NJ_YAML_LIST, NJ_YAML_MAP } nj_yaml_kind;
 

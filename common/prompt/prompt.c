@@ -87,6 +87,9 @@ static nj_status take_ids(const writing *w, const nj_prompt_piece *piece, size_t
     if (count < piece->skip) {
         return fail_user(w, NJ_INPUT, "his text takes away the end of what stands before it");
     }
+    if (count == 0) { // of an empty text, before which nothing was made: there is no memory
+        return NJ_OK;
+    }
     memmove(ids, ids + piece->skip, (count - piece->skip) * sizeof *ids);
     w->ids->size -= piece->skip * sizeof *ids;
     for (size_t i = 0; w->prompt->counts_words && i < count - piece->skip; i++) {
@@ -215,13 +218,19 @@ static uint32_t count_fitting(const writing *w, const nj_prompt_piece *piece, co
     return kept;
 }
 
+// Only a model with an embedding of words reads so many of them and no more.
 static nj_status fail_room(const writing *w, extent least, extent room)
 {
-    return nj_fail(
-        w->err, NJ_INPUT,
-        "user \"%.*s\": his prompt has at least %zu tokens and %zu words, the model reads %zu "
-        "and %zu: shorten his text or his candidates",
-        NJ_SLICE_ARGS(w->request->user), least.tokens, least.words, room.tokens, room.words);
+    static const char REMEDY[] = "shorten his text, his candidates or his id";
+    const nj_slice user = w->request->user;
+    if (fits((extent){.tokens = least.tokens}, room)) {
+        return nj_fail(w->err, NJ_INPUT,
+                       "user \"%.*s\": his prompt has at least %zu words, the model reads %zu: %s",
+                       NJ_SLICE_ARGS(user), least.words, room.words, REMEDY);
+    }
+    return nj_fail(w->err, NJ_INPUT,
+                   "user \"%.*s\": his prompt has at least %zu tokens, the model reads %zu: %s",
+                   NJ_SLICE_ARGS(user), least.tokens, room.tokens, REMEDY);
 }
 
 static nj_status fit_history(writing *w, uint32_t items_max, uint32_t words_max)
@@ -315,6 +324,12 @@ nj_status nj_prompt_write(const nj_prompt *prompt, const nj_request *request, ui
     }
     if (status == NJ_OK) {
         write_pieces(&w);
+        status = w.count > 0 ? NJ_OK
+                             : fail_user(&w, NJ_INPUT,
+                                         "his prompt has no tokens: his text is empty, and nothing "
+                                         "stands around it");
+    }
+    if (status == NJ_OK) {
         *out = (nj_prompt_written){.count = (uint32_t)w.count, .items = w.history_count};
     }
     return status;

@@ -31,6 +31,8 @@
 #define NJ_PROMPT_STRING_TOKENS_MAX 4096 // of an item in one form
 #define NJ_PROMPT_ANSWER_TOKENS_MAX 1024
 #define NJ_PROMPT_LIST_MAX 1000 // items of an answer
+// Either way: a score over 1024 tokens ^ 10 and one times it are still float32 numbers.
+#define NJ_PROMPT_LENGTH_PENALTY_MAX 10
 
 typedef enum {
     NJ_PIECE_TOKENS,     // the same for everybody

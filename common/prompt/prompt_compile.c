@@ -78,7 +78,9 @@ static nj_status fail_vectors(const nj_prompt_compiler *c)
     return nj_fail(c->err, NJ_CONFIG,
                    "%s: line %" PRIu32 ": {vector} wants a vector of each item and the model's "
                    "projector, which are not given",
-                   c->spec.path, c->spec.item.line);
+                   c->spec.path,
+                   nj_prompt_text_has(&c->spec.item, NJ_PART_VECTOR) ? c->spec.item.line
+                                                                     : c->spec.candidate.line);
 }
 
 static nj_status check_vectors(const nj_prompt_compiler *c)
@@ -126,6 +128,17 @@ static bool is_template(const nj_prompt_compiler *c)
            nj_prompt_text_has(&spec->prompt, NJ_PART_HISTORY);
 }
 
+// Room for more tokens of one part, behind those that are there.
+static nj_status check_room(const nj_prompt_compiler *c, uint32_t count, size_t more)
+{
+    return more <= NJ_TEMPLATE_TOKENS_MAX - count
+               ? NJ_OK
+               : nj_fail(c->err, NJ_CONFIG,
+                         "%s: line %" PRIu32
+                         ": prompt: %zu tokens stand side by side, at most %d: shorten it",
+                         c->spec.path, c->spec.prompt.line, more + count, NJ_TEMPLATE_TOKENS_MAX);
+}
+
 static nj_status take_part(nj_prompt_compiler *c, nj_edge edge, nj_slice text, uint32_t *out,
                            uint32_t *count)
 {
@@ -139,9 +152,8 @@ static nj_status take_part(nj_prompt_compiler *c, nj_edge edge, nj_slice text, u
         status = nj_prompt_encoder_end(&c->encoder, c->err);
     }
     const size_t more = nj_prompt_tokens_in(&c->shared);
-    if (status == NJ_OK && more > NJ_TEMPLATE_TOKENS_MAX - *count) {
-        return nj_fail(c->err, NJ_CONFIG, "%s: prompt: %zu tokens stand side by side, at most %d",
-                       c->spec.path, more + *count, NJ_TEMPLATE_TOKENS_MAX);
+    if (status == NJ_OK) {
+        status = check_room(c, *count, more);
     }
     if (status == NJ_OK && more > 0) {
         memcpy(out + *count, c->shared.bytes, c->shared.size);
@@ -174,13 +186,16 @@ static nj_status make_template(nj_prompt_compiler *c)
         status = take_part(c, NJ_EDGE_CUT, prompt->parts[prompt->part_count - 1].text,
                            template->after, &template->after_count);
     }
-    const size_t after = around_count - before_count; // at most NJ_TOKENIZER_AROUND_MAX
-    if (status == NJ_OK && c->spec.is_special &&
-        template->after_count + after <= NJ_TEMPLATE_TOKENS_MAX) {
+    const size_t after = c->spec.is_special ? around_count - before_count : 0;
+    if (status == NJ_OK) {
+        status = check_room(c, template->after_count, after);
+    }
+    if (status == NJ_OK && after > 0) {
         memcpy(template->after + template->after_count, around + before_count,
                after * sizeof *around);
         template->after_count += (uint32_t)after;
     }
+    c->out->tokens_max = c->spec.tokens_max;
     c->out->is_template = true;
     return status;
 }
@@ -261,11 +276,9 @@ static size_t needed_tokens(const nj_prompt_compiler *c, const nj_prompt_piece *
                                                                : SIZE_MAX;
 }
 
-static nj_status fit_prompt(nj_prompt_compiler *c)
+// `limit`: tokens that the context leaves beside an answer; `least`: those of a prompt with its shortest items.
+static nj_status check_limits(const nj_prompt_compiler *c, size_t least, size_t limit)
 {
-    const nj_prompt_piece *history = NULL;
-    const size_t least = measure_least(c, &history);
-    const size_t limit = find_limit(c);
     const size_t said = c->spec.tokens_max;
     if (said > limit) {
         return nj_fail(c->err, NJ_CONFIG,
@@ -273,15 +286,34 @@ static nj_status fit_prompt(nj_prompt_compiler *c)
                        " leaves %zu beside an answer of %" PRIu32,
                        c->spec.path, said, c->model->context_max, limit, c->out->answer_tokens_max);
     }
-    const size_t room = said > 0 ? said : limit;
-    if (least > room) {
+    if (said > 0 && least > said) {
         return nj_fail(c->err, NJ_CONFIG,
                        "%s: line %" PRIu32
-                       ": the prompt has %zu tokens with its shortest items, the "
-                       "model reads %zu (context %" PRIu32 ", answer %" PRIu32 "): shorten it",
-                       c->spec.path, c->spec.prompt.line, least, room, c->model->context_max,
-                       c->out->answer_tokens_max);
+                       ": the prompt has %zu tokens with its shortest items, tokens is %zu: raise "
+                       "that, or shorten the prompt",
+                       c->spec.path, c->spec.prompt.line, least, said);
     }
+    if (least > limit) {
+        return nj_fail(
+            c->err, NJ_CONFIG,
+            "%s: line %" PRIu32 ": the prompt has %zu tokens with its shortest items, the "
+            "model reads %zu (context %" PRIu32 ", answer %" PRIu32 "): shorten it or the answer",
+            c->spec.path, c->spec.prompt.line, least, limit, c->model->context_max,
+            c->out->answer_tokens_max);
+    }
+    return NJ_OK;
+}
+
+static nj_status fit_prompt(nj_prompt_compiler *c)
+{
+    const nj_prompt_piece *history = NULL;
+    const size_t least = measure_least(c, &history);
+    const size_t limit = find_limit(c);
+    const nj_status status = check_limits(c, least, limit);
+    if (status != NJ_OK) {
+        return status;
+    }
+    const size_t room = c->spec.tokens_max > 0 ? c->spec.tokens_max : limit;
     c->out->history_max = history != NULL ? count_items(c, history, room - least) : 0;
     c->prompt.tokens_max = (uint32_t)nj_min_size(nj_min_size(room, NJ_PROMPT_TOKENS_MAX),
                                                  needed_tokens(c, history, least));

@@ -45,10 +45,10 @@ typedef struct {
     nj_buffer strings;
     nj_buffer answers;    // empty: answers are SIDs or text
     nj_buffer tokenizer;  // the file's bytes; empty: nothing is tokenized or read back at night
-    nj_template template; // answers that are SIDs, and nothing in the prompt but tokens, the history and "{sid}": then this is all, and the
-    bool is_template;     // buffers are empty
+    nj_template template; // answers that are SIDs, and nothing in the prompt but tokens, the history and "{sid}": then this and tokens_max
+    bool is_template;     // are all, and the buffers are empty
     uint32_t history_max; // items that fit; 0: the prompt has no place for a history
-    uint32_t tokens_max;  // of a prompt
+    uint32_t tokens_max;  // of a prompt; of a template: what prompt.yaml says, 0: nothing
     uint32_t answer_tokens_max; // with the end token
     uint32_t equal_answers;     // items whose answer is also another's
     uint32_t seams;             // items that alone have other tokens than in the whole text

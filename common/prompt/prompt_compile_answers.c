@@ -70,10 +70,9 @@ static nj_status find_end(nj_prompt_compiler *c)
     return status != NJ_OK || prompt->end_token != NJ_TOKENIZER_NONE
                ? status
                : nj_fail(c->err, NJ_CONFIG,
-                         "%s: answer.end: no " CONFIG_NAME
-                         " names an eos_token: name the token that "
-                         "ends an answer",
-                         c->spec.path);
+                         "%s: answer.end: neither " CONFIG_NAME " nor config.json names an end "
+                         "that is a token of %s: name the token that ends an answer",
+                         c->spec.path, nj_tokenizer_path(c->tokenizer));
 }
 
 // ---- strings ----
@@ -114,6 +113,12 @@ static nj_status check_answer(const nj_prompt_compiler *c, const uint32_t *token
                        NJ_STRING_TOKENS_MAX);
     }
     for (size_t i = 0; i < count; i++) {
+        if (tokens[i] >= c->model->V) {
+            return nj_fail(c->err, NJ_CONFIG,
+                           "is answered by token %" PRIu32
+                           ", the model's vocabulary ends at %" PRIu32,
+                           tokens[i], c->model->V - 1);
+        }
         if (tokens[i] == c->prompt.end_token) {
             return nj_fail(c->err, NJ_INPUT,
                            "is answered by a text whose token %zu, %" PRIu32

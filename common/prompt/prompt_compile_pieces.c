@@ -14,7 +14,10 @@ static nj_status fail_memory(const nj_prompt_compiler *c)
 
 void nj_prompt_compile_name(const nj_prompt_compiler *c, uint32_t row)
 {
-    nj_error_prefix(c->err, "item \"%.*s\"", NJ_SLICE_ARGS(nj_idlist_at(c->items, row)));
+    const nj_prompt_source *source = c->source;
+    const char *path = source->token_ids_path != NULL ? source->token_ids_path : source->texts_path;
+    nj_error_prefix(c->err, "%s%sitem \"%.*s\"", path != NULL ? path : "", path != NULL ? ": " : "",
+                    NJ_SLICE_ARGS(nj_idlist_at(c->items, row)));
 }
 
 // ---- one item ----

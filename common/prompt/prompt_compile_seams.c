@@ -1,7 +1,7 @@
 // prompt_compile_seams.c - whether items that were tokenized alone have the tokens that the whole text would give.
 //
-// An item is set three times into its place, tokenized as one text, and compared with its forms: first, inner, last. Lists of answers are
-// compared with two of them.
+// An item is set three times into its place, tokenized as one text, and compared with its forms: first, inner, last; and no token may lie
+// across the place's edge. Lists of answers are compared with two of them.
 #include <stdio.h>
 
 #include "common/prompt/prompt_compiler.h"
@@ -71,11 +71,12 @@ static nj_status compare_places(comparing *s, uint32_t row, bool *out_equal)
             continue;
         }
         status = encode_whole(s, &layout->pieces[i], row);
+        const bool is_across = s->c->encoder.is_across;
         if (status == NJ_OK) {
             status = join_forms(s, &layout->pieces[i], row);
         }
-        *out_equal =
-            *out_equal && nj_slice_equal(nj_buffer_slice(&s->whole), nj_buffer_slice(&s->parts));
+        *out_equal = *out_equal && !is_across &&
+                     nj_slice_equal(nj_buffer_slice(&s->whole), nj_buffer_slice(&s->parts));
     }
     return status;
 }

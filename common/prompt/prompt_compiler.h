@@ -52,7 +52,7 @@ NJ_CHECKED nj_status nj_prompt_compile_seams(nj_prompt_compiler *c);
 /// One more string is done.
 void nj_prompt_compile_tick(nj_prompt_compiler *c);
 
-/// NJ_INPUT in front of an error: which item it is about.
+/// In front of an error: the file that items' texts or ids are from, and which item it is about.
 void nj_prompt_compile_name(const nj_prompt_compiler *c, uint32_t row);
 
 static inline size_t nj_prompt_tokens_in(const nj_buffer *tokens)

@@ -104,6 +104,7 @@ static nj_status flush_text(nj_prompt_encoder *encoder, nj_error *err)
             : nj_tokenizer_encode(encoder->tokenizer, all, false, &encoder->ids, err);
     if (status == NJ_OK && !begins_with_seen(encoder)) { // a token lies across the edge
         skip = 0;
+        encoder->is_across = true;
         nj_buffer_clear(&encoder->ids);
         status = nj_tokenizer_encode_behind(encoder->tokenizer, own, &encoder->ids, err);
     }
@@ -117,6 +118,7 @@ nj_status nj_prompt_encoder_begin(nj_prompt_encoder *encoder, nj_prompt_behind b
                                   nj_buffer *out, nj_error *err)
 {
     encoder->out = out;
+    encoder->is_across = false;
     return start_text(encoder, behind, err);
 }
 

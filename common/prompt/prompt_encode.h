@@ -32,6 +32,8 @@ typedef struct {
     nj_buffer text;          // not tokenized yet, what is seen in front of it
     size_t seen_bytes;       // of `text`, that are only seen
     nj_buffer seen_ids;
+    bool
+        is_across; // a token lay across the edge of the stretch: what is seen has other tokens in the whole text
     nj_buffer ids;  // scratch
     nj_buffer *out; // borrowed; uint32_t, with NJ_PROMPT_WORD
 } nj_prompt_encoder;

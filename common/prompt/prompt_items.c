@@ -142,16 +142,19 @@ static nj_status add_ids(nj_prompt_items *items, int which, uint32_t row, const 
 {
     nj_prompt_value *value = &items->ids[which][row];
     const size_t count = json_array_size(list);
+    const bool is_prompt = which == NJ_IDS_PROMPT;
+    const size_t most = is_prompt ? NJ_PROMPT_STRING_TOKENS_MAX : NJ_STRING_TOKENS_MAX;
     if (list == NULL) {
         return NJ_OK;
     }
-    if (!json_is_array(list) || count == 0 || count > NJ_STRING_TOKENS_MAX) {
-        return nj_lines_fail(lines, lines->number, err, "ids must be a list of 1 to %d tokens",
-                             NJ_STRING_TOKENS_MAX);
+    if (!json_is_array(list) || count == 0 || count > most) {
+        return nj_lines_fail(lines, lines->number, err,
+                             "\"%s\" has %zu ids, must be a list of 1 to %zu",
+                             is_prompt ? "prompt" : "answer", count, most);
     }
     *value = (nj_prompt_value){items->bytes.size, (uint32_t)count, true};
     for (size_t i = 0; i < count; i++) {
-        nj_status status = add_id(items, json_array_get(list, i), row, which == NJ_IDS_PROMPT);
+        nj_status status = add_id(items, json_array_get(list, i), row, is_prompt);
         if (status == NJ_INPUT) {
             return nj_lines_fail(lines, lines->number, err,
                                  "id %zu must be a whole number of 0 to %u, or \"" VECTOR_WORD

@@ -124,8 +124,11 @@ static nj_status check_numbers(const opening *o)
                                numbers[i].most);
         }
     }
-    if (!isfinite(h->length_penalty)) {
-        return nj_fail(o->err, NJ_INPUT, "section \"prompt\": the length penalty is no number");
+    if (!(fabsf(h->length_penalty) <= NJ_PROMPT_LENGTH_PENALTY_MAX)) {
+        return nj_fail(o->err, NJ_INPUT,
+                       "section \"prompt\": the length penalty is %g, must be a number of %d to %d",
+                       (double)h->length_penalty, -NJ_PROMPT_LENGTH_PENALTY_MAX,
+                       NJ_PROMPT_LENGTH_PENALTY_MAX);
     }
     if (h->end_token >= o->V) {
         return nj_fail(o->err, NJ_CONFIG,

@@ -115,7 +115,7 @@ static nj_status split_text(const reading *r, const nj_yaml_node *node, bool is_
                             nj_prompt_text *text)
 {
     const char *at = node->text;
-    char *begin = text->text;
+    char *begin = r->spec->texts + r->spec->texts_used;
     char *end = begin;
     nj_status status = NJ_OK;
     while (status == NJ_OK && *at != '\0') {
@@ -144,6 +144,7 @@ static nj_status split_text(const reading *r, const nj_yaml_node *node, bool is_
         begin = end;
         at = close + 1;
     }
+    r->spec->texts_used = (size_t)(end - r->spec->texts);
     return status == NJ_OK
                ? add_part(r, node, text, (nj_prompt_part){.text = {begin, (size_t)(end - begin)}})
                : status;
@@ -299,9 +300,14 @@ static nj_status read_length_penalty(reading *r, const nj_yaml_node *node)
     char *end = NULL;
     const float value = node->kind == NJ_YAML_TEXT ? strtof(node->text, &end) : NAN;
     r->spec->length_penalty = value;
-    return end != NULL && end != node->text && *end == '\0' && isfinite(value)
-               ? NJ_OK
-               : fail_at(r, node->line, node->key, "must be a number");
+    if (end != NULL && end != node->text && *end == '\0' &&
+        fabsf(value) <= NJ_PROMPT_LENGTH_PENALTY_MAX) {
+        return NJ_OK;
+    }
+    return nj_fail(
+        r->err, NJ_CONFIG, "%s: line %" PRIu32 ": %s is \"%s\", must be a number of %d to %d",
+        r->spec->path, node->line, node->key, node->kind == NJ_YAML_TEXT ? node->text : "a list",
+        -NJ_PROMPT_LENGTH_PENALTY_MAX, NJ_PROMPT_LENGTH_PENALTY_MAX);
 }
 
 // ---- keys ----
@@ -437,6 +443,13 @@ nj_status nj_prompt_spec_read(const char *path, nj_prompt_spec *out, nj_error *e
         status = nj_yaml_parse(bytes, size, path, &out->yaml, err);
     }
     free(bytes);
+    if (status ==
+        NJ_OK) { // all texts of the file together have no more bytes than twice the file's
+        out->texts = malloc(2 * size + 1);
+        status = out->texts != NULL
+                     ? NJ_OK
+                     : nj_fail(err, NJ_NO_MEMORY, "%s: no memory for its texts", path);
+    }
     if (status == NJ_OK && nj_yaml_root(out->yaml)->kind != NJ_YAML_MAP) {
         status =
             nj_fail(err, NJ_CONFIG, "%s: must be a mapping with prompt, item and answer", path);
@@ -456,4 +469,6 @@ nj_status nj_prompt_spec_read(const char *path, nj_prompt_spec *out, nj_error *e
 void nj_prompt_spec_close(nj_prompt_spec *spec)
 {
     nj_yaml_close(&spec->yaml);
+    free(spec->texts);
+    spec->texts = NULL;
 }

@@ -27,7 +27,7 @@ typedef enum {
 
 typedef struct {
     nj_part_kind kind;
-    nj_slice text;   // TEXT; borrowed from the template
+    nj_slice text;   // TEXT; borrowed from the spec
     uint32_t column; // COLUMN: of spec->columns
 } nj_prompt_part;
 
@@ -36,12 +36,13 @@ typedef struct {
     uint32_t line; // of the file
     uint32_t part_count;
     nj_prompt_part parts[NJ_PROMPT_PIECES_MAX];
-    char text[NJ_YAML_TEXT_BYTES_MAX]; // what TEXT parts stand in, braces undone
 } nj_prompt_text;
 
 typedef struct {
     const char *path; // borrowed
     nj_yaml *yaml;    // owned
+    char *texts;      // owned: what TEXT parts stand in, braces undone
+    size_t texts_used;
     nj_prompt_text prompt;
     nj_prompt_text item;
     nj_prompt_text candidate; // item's where it is not there

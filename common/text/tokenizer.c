@@ -66,6 +66,20 @@ static bool is_json(nj_slice bytes)
     return bytes.size > 0 && bytes.bytes[0] == '{';
 }
 
+// What is named as JSON and is none; everything else may be a SentencePiece model.
+static nj_status check_name(const nj_path *path, nj_slice bytes, nj_error *err)
+{
+    static const char ENDING[] = ".json";
+    const size_t size = strlen(path->text);
+    if (is_json(bytes) || size < strlen(ENDING) ||
+        strcmp(path->text + size - strlen(ENDING), ENDING) != 0) {
+        return NJ_OK;
+    }
+    return nj_fail(err, NJ_INPUT,
+                   "%s: has %zu bytes and does not begin with '{' as a tokenizer.json does",
+                   path->text, bytes.size);
+}
+
 static nj_status read_sentencepiece(nj_tokenizer *tokenizer, nj_slice model, nj_slice config,
                                     nj_error *err)
 {
@@ -83,6 +97,9 @@ static nj_status read_file(nj_tokenizer *tokenizer, nj_error *err)
     nj_status status =
         nj_file_read(tokenizer->path.text, NJ_TOKENIZER_FILE_BYTES_MAX, &bytes, &size, err);
     const nj_slice file = {bytes, size};
+    if (status == NJ_OK) {
+        status = check_name(&tokenizer->path, file, err);
+    }
     if (status == NJ_OK && is_json(file)) {
         status = nj_tokenizer_read_json(tokenizer, file, err);
     } else if (status == NJ_OK) {

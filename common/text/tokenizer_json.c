@@ -225,7 +225,12 @@ static nj_status read_unigram(nj_tokenizer *tokenizer, nj_json_keys *keys, nj_er
 static nj_status read_token_model(nj_tokenizer *tokenizer, const json_t *root, nj_error *err)
 {
     nj_json_keys keys;
-    nj_json_keys_open(&keys, json_object_get(root, "model"), tokenizer->path.text, err);
+    const json_t *model = json_object_get(root, "model");
+    if (!json_is_object(model)) {
+        return nj_fail(err, NJ_INPUT, "%s: \"model\" must be there, an object",
+                       tokenizer->path.text);
+    }
+    nj_json_keys_open(&keys, model, tokenizer->path.text, err);
     // Files of 2019 and 2020 do not name their model; what has merge rules is BPE.
     const char *type = nj_json_text_or(&keys, "type", nj_json_has(&keys, "merges") ? "BPE" : NULL);
     if (keys.status != NJ_OK) {

@@ -105,6 +105,7 @@ static const char *find_item_problem(const nj_result_check *check, const uint64_
 static const char NOT_DECODED[] = "a row says that it was taken over from another night";
 static const char LONG_LIST[] = "a list is longer than --top";
 static const char UNASKED_TEXT[] = "a row has a text, which the bundle's prompt does not ask for";
+static const char UNASKED_LIST[] = "a row has items, where the bundle's prompt asks for a text";
 static const char OTHER_HISTORY[] = "a row was computed from another history than its user's";
 
 static bool is_history_of(const nj_result_check *check, const nj_request *request,
@@ -118,6 +119,18 @@ static bool is_history_of(const nj_result_check *check, const nj_request *reques
 static bool asks_for_text(const nj_result_check *check)
 {
     return (check->plan->users->needs & NJ_PROMPT_ANSWERS_TEXT) != 0;
+}
+
+// A row of so many items, with or without a text.
+static const char *find_kind_problem(const nj_result_check *check, size_t count, bool has_text)
+{
+    if (count > check->top) {
+        return LONG_LIST;
+    }
+    if (asks_for_text(check)) {
+        return count > 0 ? UNASKED_LIST : NULL;
+    }
+    return has_text ? UNASKED_TEXT : NULL;
 }
 
 // The rows that the user may get: of his mask, and of his candidates. NULL: all of the catalogue's.
@@ -156,13 +169,7 @@ static const char *find_unusual_problem(const nj_result_check *check, const nj_r
     if (row->age != 0 || (row->flags & TAKEN_OVER) != 0) {
         return NOT_DECODED;
     }
-    if (row->count > check->top) {
-        return LONG_LIST;
-    }
-    if (row->text.bytes != NULL && !asks_for_text(check)) {
-        return UNASKED_TEXT;
-    }
-    const char *problem = NULL;
+    const char *problem = find_kind_problem(check, row->count, row->text.bytes != NULL);
     for (size_t i = 0; i < row->count && problem == NULL; i++) {
         problem = find_text_problem(check, rows, row->items[i]);
     }
@@ -183,14 +190,8 @@ static const char *find_row_problem(const nj_result_check *check, const nj_reque
     if (scan.age != 0 || (scan.flags & TAKEN_OVER) != 0) {
         return NOT_DECODED;
     }
-    if (scan.count > check->top) {
-        return LONG_LIST;
-    }
-    if (scan.text.bytes != NULL && !asks_for_text(check)) {
-        return UNASKED_TEXT;
-    }
     const uint8_t *at = scan.items;
-    const char *problem = NULL;
+    const char *problem = find_kind_problem(check, scan.count, scan.text.bytes != NULL);
     for (uint32_t i = 0; i < scan.count && problem == NULL; i++) {
         at = nj_row_item_read(at, &item);
         problem = find_item_problem(check, rows, &item);

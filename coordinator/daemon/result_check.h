@@ -1,6 +1,6 @@
 // result_check.h - whether the rows of a RESULT fit the users of their piece: counts, form, the history that each was computed from,
-// items that exist, are not retired, that the user's mask lets through and that are among his candidates, and text where the bundle's
-// prompt asks for it alone.
+// items that exist, are not retired, that the user's mask lets through and that are among his candidates, or a text alone
+// where the bundle's prompt asks for one.
 #ifndef NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 #define NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 

@@ -21,13 +21,28 @@ static bool is_same_section(const nj_sections *then, const nj_sections *now, con
     return a != NULL && b != NULL && nj_digest_equal(&a->digest, &b->digest);
 }
 
+// Absent from both is the same.
+static bool is_same_optional(const nj_sections *then, const nj_sections *now, const char *name)
+{
+    const bool had = nj_sections_find(then, name) != NULL;
+    const bool has = nj_sections_find(now, name) != NULL;
+    return (!had && !has) || is_same_section(then, now, name);
+}
+
+// What a model that is asked in text reads of a user and of his items. An item that comes or goes changes the section of strings.
+static bool is_same_prompt(const nj_sections *then, const nj_sections *now)
+{
+    return is_same_optional(then, now, NJ_SECTION_PROMPT) &&
+           is_same_optional(then, now, NJ_SECTION_STRINGS) &&
+           is_same_optional(then, now, NJ_SECTION_TOKENIZER) &&
+           is_same_optional(then, now, NJ_SECTION_COLLABORATIVE);
+}
+
 // A list under a policy is made of more than what its search looks at, so its row has no trace. A row of then without a policy has one, and
 // is none of tonight's if tonight has a policy.
 static bool is_same_policy(const nj_sections *then, const nj_sections *now)
 {
-    const bool had = nj_sections_find(then, NJ_SECTION_POLICY) != NULL;
-    const bool has = nj_sections_find(now, NJ_SECTION_POLICY) != NULL;
-    return !had && !has ? true : is_same_section(then, now, NJ_SECTION_POLICY);
+    return is_same_optional(then, now, NJ_SECTION_POLICY);
 }
 
 static nj_status compare_templates(const nj_template *then, const nj_template *now, bool *out_same,
@@ -69,6 +84,7 @@ static nj_status find_difference(const nj_sections *then, const nj_catalogue_vie
                    : !has_same_tokens(view, &job->catalogue) ? "codes per level or tokens"
                    : !same_template || view->history_max != job->catalogue.history_max
                        ? "encoder template or history limit"
+                   : !is_same_prompt(then, now) ? "prompt or texts of items"
                    : !is_same_policy(then, now) ? "policy"
                                                 : NULL;
     return status;

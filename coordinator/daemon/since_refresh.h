@@ -25,11 +25,12 @@ typedef struct {
 
 /// Compares the bundle of then, which must have this digest, with tonight's.
 ///
-///   out_differs  what makes every row another one (the model, tokens, the encoder's template, the policy), or NULL
+///   out_differs  what makes every row another one (the model, tokens, the encoder's template, the prompt, the policy), or
+///                NULL
 ///
 /// Errors  NJ_REFUSED: the file is not the bundle of that generation (both digests), or it is damaged; NJ_NOT_FOUND, NJ_INPUT, NJ_NO_MEMORY.
 ///         `*out` is all zero then, and where something differs.
-/// Proof   tests/integration/0290-copied-after-a-refresh.t
+/// Proof   tests/integration/0290-copied-after-a-refresh.t, tests/cli/0377-prompts-since-a-refresh.t
 NJ_CHECKED nj_status nj_since_refresh_make(const char *bundle_path, const nj_digest *bundle_digest,
                                            const nj_job *job, nj_since_refresh *out,
                                            const char **out_differs, nj_error *err);

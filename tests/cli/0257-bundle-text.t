@@ -87,6 +87,19 @@ from forge import Bundle
 sections = Bundle("sid.njb").sections
 template = json.loads(sections["catalogue"])["template"]
 assert "prompt" not in sections and template["before"] and template["between"] and template["after"], template'
+{ cat "$source_dir/schemas/prompts/sid-stream.yaml"; echo 'tokens: 80'; } >tokens.yaml
+expect_exit 0 '' -- nightjar bundle pack --model "$llara/model" --catalogue cat --prompt tokens.yaml --out few.njb --json
+check "... with as many items as its tokens have room for" python3 -c '
+import json
+from forge import Bundle
+whole, few = (json.loads(Bundle(name).sections["catalogue"]) for name in ("sid.njb", "few.njb"))
+template = few["template"]
+around, between = len(template["before"]) + len(template["after"]), len(template["between"])
+most = few["history_max"]
+assert whole["template"] == template and whole["history_max"] > most, (whole, few)
+assert around + most * (2 + between) - between <= 80 < around + (most + 1) * (2 + between) - between, few'
+expect_exit 78 'tokens.yaml: tokens is 80, a prompt with 40 items has' -- nightjar bundle pack --model "$llara/model" --catalogue cat \
+    --prompt tokens.yaml --history-max 40 --out few.njb
 expect_exit 0 '' -- nightjar bundle pack --model "$llara/model" --catalogue cat "${sid[@]}" --lora "$llara/lora" --out merged.njb
 check "an adapter goes into a model of semantic IDs too" python3 -c '
 from forge import Bundle

@@ -51,6 +51,10 @@ refuse 'd["added_tokens"][0]["single_word"] = True' 'single_word'
 check "the file that was there stays" cmp two.jsonl kept.jsonl
 head -c 3000 "$models/llama2.model" >cut.model
 expect_exit 65 'cut' -- nightjar tokenize --tokenizer cut.model --items items.tsv --quiet --out two.jsonl
+for text in '' null '[1]'; do
+    printf %s "$text" >none.json
+    expect_exit 65 "none.json: has ${#text} bytes and does not begin with '{'" -- nightjar tokenize --tokenizer none.json --items items.tsv --quiet --out two.jsonl
+done
 expect_exit 5 'holds no tokenizer.json' -- nightjar tokenize --tokenizer tmp --items items.tsv --quiet --out two.jsonl
 printf 'item_id\ttitle\na\tx\na\ty\n' >twice.tsv
 expect_exit 65 'item "a" stands twice' -- nightjar tokenize --tokenizer bpe --items twice.tsv --quiet --out two.jsonl

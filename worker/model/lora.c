@@ -187,6 +187,22 @@ static void add_product(size_t N, size_t K, size_t r, float scale, const float *
     }
 }
 
+// Parts that are finite may have a sum that is not.
+static nj_status check_sum(const nj_lora *lora, const nj_tensor *a, const float *values,
+                           size_t count, nj_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(values[i])) {
+            return nj_fail(
+                err, NJ_INPUT,
+                "%s: tensor \"%.200s\" times its \"lora_B\" times %g, the scale of " NJ_LORA_CONFIG
+                ", gives no finite number for element %zu of %zu",
+                a->file, a->name, lora->scale, i, count);
+        }
+    }
+    return NJ_OK;
+}
+
 // Reads all three and adds; `values` is [N, K].
 static nj_status merge_values(const nj_lora *lora, const nj_tensor *base, const nj_tensor *a,
                               const nj_tensor *b, float *values, nj_error *err)
@@ -207,6 +223,7 @@ static nj_status merge_values(const nj_lora *lora, const nj_tensor *base, const 
     if (status == NJ_OK) {
         add_product(b->shape[0], K, lora->rank, (float)lora->scale, scratch, of_b,
                     of_b + b->element_count, values);
+        status = check_sum(lora, a, values, base->element_count, err);
     }
     free(scratch);
     return status;
@@ -340,6 +357,12 @@ static nj_status open_tensors(const char *folder, nj_lora *lora, nj_error *err)
     }
     if (status == NJ_OK) {
         const size_t count = nj_tensor_set_count(lora->tensors);
+        if (count == 0) {
+            return nj_fail(err, NJ_INPUT,
+                           "%s: has no tensors, an adapter has \"" OF_A "\" and \"" OF_B
+                           "\" of each layer",
+                           path.text);
+        }
         lora->merged = calloc(count + 1, sizeof *lora->merged);
         status = lora->merged != NULL ? NJ_OK
                                       : nj_fail(err, NJ_NO_MEMORY, "%s: no memory for %zu tensors",

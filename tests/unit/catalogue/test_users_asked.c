@@ -118,6 +118,21 @@ static void texts_are_kept_where_the_prompt_has_a_place(void **state)
     nj_user_table_fini(&table);
 }
 
+static void an_empty_text_is_there_where_no_user_says_more(void **state)
+{
+    nj_user_table table;
+    nj_error err = {0};
+    assert_ok(read_users(*state, NJ_PROMPT_NEEDS_TEXT | NJ_PROMPT_ANSWERS_TEXT,
+                         "{\"user\": 1, \"text\": \"\"}\n{\"user\": 2, \"text\": \"\"}\n", &table,
+                         &err),
+              &err);
+    for (size_t i = 0; i < 2; i++) {
+        assert_non_null(nj_user_table_at(&table, i).text.bytes);
+        assert_int_equal(nj_user_table_at(&table, i).text.size, 0);
+    }
+    nj_user_table_fini(&table);
+}
+
 static void what_the_prompt_has_a_place_for_must_be_there(void **state)
 {
     nj_user_table table;
@@ -210,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(candidates_and_texts_are_kept_in_the_order_given),
         cmocka_unit_test(texts_are_kept_where_the_prompt_has_a_place),
+        cmocka_unit_test(an_empty_text_is_there_where_no_user_says_more),
         cmocka_unit_test(what_the_prompt_has_a_place_for_must_be_there),
         cmocka_unit_test(lists_of_semantic_ids_are_held_to_candidates_too),
         cmocka_unit_test(candidates_of_free_text_count_where_they_stand_in_the_prompt),

@@ -232,10 +232,13 @@ static void a_text_is_let_through_where_one_is_asked_for(void **state)
 {
     (void)state;
     static const char TEXT[] = "{\"user\": 1, \"items\": [0], \"text\": \"how good?\"}\n";
+    static const char *const ID[] = {"1"};
     world w;
     for (int unusual = 0; unusual < 2; unusual++) {
         open_world(&w, WORDS, TEXT, sizeof TEXT - 1);
         assert_null(judge_row(&w, NULL, 0, "4.5", unusual != 0));
+        assert_string_equal(judge_row(&w, ID, 1, "4.5", unusual != 0),
+                            "a row has items, where the bundle's prompt asks for a text");
         close_world(&w);
         open_world(&w, STRINGS, TEXT, sizeof TEXT - 1);
         assert_null(judge_row(&w, NULL, 0, NULL, unusual != 0));

@@ -134,6 +134,8 @@ static void other_adapters_are_refused_by_name(void **state)
     check_refused(state, "{\"peft_type\": \"LORA\"}", "\"r\"");
     check_refused(state, "{\"peft_type\": \"LORA\", \"r\": 5}",
                   "has rank 2 and its \"lora_B\" 2, adapter_config.json says 5");
+    check_refused(state, "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 1e300}",
+                  "lora_A.weight\" times its \"lora_B\" times 5e+299");
     check_merged(state,
                  "{\"peft_type\": \"LORA\", \"r\": 2, \"rank_pattern\": {}, "
                  "\"init_lora_weights\": \"gaussian\", \"use_dora\": false}",
@@ -149,6 +151,7 @@ typedef struct {
 static void tensors_that_do_not_fit_are_refused_by_name(void **state)
 {
     const wrong_tensors WRONG[] = {
+        {{{0}}, 0, "has no tensors"},
         {{tensor_of(NAME_A, 2, 3)}, 1, "\"" NAME_B "\" is missing"},
         {{tensor_of(NAME_B, 2, 2)}, 1, "\"" NAME_A "\" is missing"},
         {{tensor_of(NAME_A, 2, 4), tensor_of(NAME_B, 2, 2)},

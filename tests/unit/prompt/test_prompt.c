@@ -153,8 +153,13 @@ static void older_items_are_left_out_until_tokens_and_words_fit(void **state)
     assert_string_equal(write_text(&w.prompt, &request, 10, 4), "1 items: 1/1 2/1 21/2 9/0");
     assert_string_equal(
         write_text(&w.prompt, &request, 10, 2),
-        "user \"u\": his prompt has at least 4 tokens and 2 words, the model reads 8 "
-        "and 1: shorten his text or his candidates");
+        "user \"u\": his prompt has at least 2 words, the model reads 1: shorten his text, "
+        "his candidates or his id");
+    w.prompt.tokens_max = 3;
+    assert_string_equal(
+        write_text(&w.prompt, &request, 10, 0),
+        "user \"u\": his prompt has at least 4 tokens, the model reads 3: shorten his text, "
+        "his candidates or his id");
 
     close_world(&w);
 }
@@ -186,6 +191,31 @@ static void texts_of_a_user_are_tokenized_with_what_touches_them(void **state)
                    &(nj_request){.user = nj_slice_from("ab"), .text = nj_slice_from("\xff")}, 10,
                    0),
         "user \"ab\": a text of 4 bytes is no UTF-8: convert it");
+
+    close_world(&w);
+}
+
+static void an_empty_text_leaves_what_stands_around_it(void **state)
+{
+    (void)state;
+    world w;
+    nj_error err = {0};
+    nj_prompt made = make_plain();
+    const nj_request request = {.user = nj_slice_from("u"), .text = nj_slice_from("")};
+    made.pieces[1] = (nj_prompt_piece){.kind = NJ_PIECE_TEXT};
+    made.piece_count = 2;
+    made.form_count = 0;
+    made.needs_history = false;
+    made.needs_text = true;
+    assert_ok(open_world(&w, &made, 200, &err), &err);
+
+    assert_string_equal(write_text(&w.prompt, &request, 10, 0), "0 items: 1/1 2/1 9/0");
+    w.prompt.piece_count = 0;
+    w.prompt.end_count = 0;
+    assert_string_equal(
+        write_text(&w.prompt, &request, 10, 0),
+        "user \"u\": his prompt has no tokens: his text is empty, and nothing stands "
+        "around it");
 
     close_world(&w);
 }
@@ -322,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_history_without_items_has_its_own_tokens),
         cmocka_unit_test(older_items_are_left_out_until_tokens_and_words_fit),
         cmocka_unit_test(texts_of_a_user_are_tokenized_with_what_touches_them),
+        cmocka_unit_test(an_empty_text_leaves_what_stands_around_it),
         cmocka_unit_test(candidates_stand_in_the_order_given_and_must_be_there),
         cmocka_unit_test(the_beginning_is_shared_only_where_no_words_are_counted),
         cmocka_unit_test(what_contradicts_itself_or_the_model_is_refused),

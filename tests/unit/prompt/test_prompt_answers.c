@@ -112,12 +112,47 @@ static void a_prompt_must_fit_the_context_beside_its_answer(void **state)
     assert_int_equal(w.prompt.tokens_max, 20);
     w.model.context_max = 14;
     assert_refused(compile(&w, yaml, "gpt2.json", &err), NJ_CONFIG, &err,
-                   "(context 14, answer 10): shorten it");
+                   "(context 14, answer 10): shorten it or the answer");
+    w.model.context_max = 30;
+    assert_refused(compile(&w,
+                           "tokens: 2\nprompt: 'x {history} y'\nitem: '{id}'\nanswer:\n  kind: "
+                           "text\n  end: <|end|>\n  tokens: 10\n",
+                           "gpt2.json", &err),
+                   NJ_CONFIG, &err, "tokens is 2: raise that, or shorten the prompt");
     w.model.context_max = 5000;
     w.model.history_max = 2;
     compile_and_open(&w, yaml, "gpt2.json");
     assert_int_equal(w.made.history_max, 2);
     assert_true(w.prompt.tokens_max < 40);
+    close_world(&w);
+}
+
+// As examples before a question are: 10,000 bytes of text on both sides of a place, with braces among them.
+static void a_long_text_is_read_whole(void **state)
+{
+    enum { WORDS = 2000 };
+    static char yaml[12 * WORDS + 200];
+    char *at =
+        yaml +
+        sprintf(yaml,
+                "tokens: 40000\nspecial: false\nanswer:\n  kind: text\n  end: <|end|>\nprompt: '");
+    world w;
+    make_world(&w, state);
+    for (size_t i = 0; i < 2 * WORDS; i++) {
+        at += sprintf(at, "%s", i == WORDS ? "{{ {user} }}" : " word");
+    }
+    (void)sprintf(at, "'\n");
+    compile_and_open(&w, yaml, "gpt2.json");
+    nj_buffer ids;
+    nj_buffer_init(&ids, 1u << 20);
+    encode(&w, " word", &ids);
+    const size_t of_word = ids.size / sizeof(uint32_t);
+    size_t count = 0;
+    for (uint32_t i = 0; i < w.prompt.piece_count; i++) {
+        count += w.prompt.pieces[i].count;
+    }
+    assert_in_range(count, of_word * (2 * WORDS - 1), of_word * (2 * WORDS - 1) + 8);
+    nj_buffer_fini(&ids);
     close_world(&w);
 }
 
@@ -135,7 +170,13 @@ static void what_prompt_yaml_must_not_say_is_refused_with_its_line(void **state)
         {"prompt: x\nanswer:\n  kind: text\n  count: 3\n", "line 4: count: is not for this kind"},
         {"prompt: x\nanswer:\n  kind: text\n  tokens: 0\n",
          "line 4: tokens is \"0\", must be a whole"},
-        {"prompt: x\nanswer:\n  kind: text\n  length_penalty: high\n", "must be a number"},
+        {"prompt: x\nanswer:\n  kind: text\n  length_penalty: high\n",
+         "line 4: length_penalty is \"high\", must be a number of -10 to 10"},
+        {"prompt: x\nanswer:\n  kind: text\n  length_penalty: -10.5\n", "is \"-10.5\", must be"},
+        {"prompt: x\nanswer:\n  kind: text\n  length_penalty: nan\n", "is \"nan\", must be"},
+        {"prompt: '{history}{candidates}'\nitem: '{id}'\ncandidate: '{vector}'\nanswer:\n  kind: "
+         "text\n",
+         "line 3: {vector} wants a vector"},
         {"prompt: x\nspecial: 2\n", "line 2: special: must be true or false"},
         {"prompt: '{history}'\nitem: '{plot}'\nanswer:\n  kind: text\n", "plot"},
         {"prompt: '{history}'\nitem: '{vector}'\nanswer:\n  kind: text\n",
@@ -196,6 +237,7 @@ int main(void)
         IN_SANDBOX(a_list_has_the_tokens_of_its_whole_text),
         IN_SANDBOX(the_end_of_answers_is_found_or_asked_for),
         IN_SANDBOX(a_prompt_must_fit_the_context_beside_its_answer),
+        IN_SANDBOX(a_long_text_is_read_whole),
         IN_SANDBOX(what_prompt_yaml_must_not_say_is_refused_with_its_line),
         IN_SANDBOX(a_catalogue_or_model_that_does_not_fit_is_refused),
     };

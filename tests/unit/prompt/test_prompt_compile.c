@@ -155,6 +155,24 @@ static void items_that_a_separator_without_spaces_changes_are_counted(void **sta
     close_world(&w);
 }
 
+// "\n  " is a token, and "\n " another in front of " Heat": the place before has the first.
+static void items_that_change_the_text_between_two_places_are_counted(void **state)
+{
+    world w;
+    make_world(&w, state);
+    compile_and_open(&w,
+                     "prompt: \"x {candidates}\\n  {history} y\"\nitem: '{title}'\nanswer:\n"
+                     "  kind: text\n  end: <|end|>\n",
+                     "gpt2.json");
+    assert_int_equal(w.made.seams, ROWS);
+    compile_and_open(&w,
+                     "prompt: \"x {candidates}\\n{history} y\"\nitem: '{title}'\nanswer:\n"
+                     "  kind: text\n  end: <|end|>\n",
+                     "gpt2.json");
+    assert_int_equal(w.made.seams, 0);
+    close_world(&w);
+}
+
 // Of a token that lies across two items, nothing is lost.
 static void a_seam_keeps_the_text(void **state)
 {
@@ -275,6 +293,31 @@ static void a_prompt_of_sids_alone_is_a_template(void **state)
     close_world(&w);
 }
 
+// The text behind the history fills its part of the template, and <|end|> would be left out.
+static void a_template_is_refused_before_its_end_is_left_out(void **state)
+{
+    world w;
+    nj_error err = {0};
+    nj_buffer ids;
+    char yaml[TEXT_MAX] = "item: '{sid}'\nprompt: 'seen {history}";
+    make_world(&w, state);
+    nj_buffer_init(&ids, 1u << 20);
+    w.source.tokenizer_path = data_path("tokenizers/gpt2.json");
+    open_whole(&w);
+    encode(&w, " Q", &ids);
+    for (size_t count = 0; count < NJ_TEMPLATE_TOKENS_MAX; count += ids.size / sizeof(uint32_t)) {
+        add(yaml, " Q");
+    }
+    add(yaml, "'\nspecial: false\n");
+    assert_ok(compile(&w, yaml, "gpt2.json", &err), &err);
+    assert_int_equal(w.made.template.after_count, NJ_TEMPLATE_TOKENS_MAX);
+    *strstr(yaml, "special") = '\0';
+    assert_refused(compile(&w, yaml, "gpt2.json", &err), NJ_CONFIG, &err,
+                   "line 2: prompt: 1025 tokens stand side by side, at most 1024");
+    nj_buffer_fini(&ids);
+    close_world(&w);
+}
+
 static void ids_made_elsewhere_stand_in_the_texts(void **state)
 {
     world w;
@@ -314,7 +357,60 @@ static void ids_made_elsewhere_stand_in_the_texts(void **state)
     static const char few[] = "{\"item\": \"4000\", \"prompt\": [1]}\n";
     keep_path(sandbox_write(state, "ids.jsonl", few, strlen(few)), &path, &w.source.token_ids_path);
     assert_refused(compile(&w, yaml, "gpt2.json", &err), NJ_INPUT, &err,
-                   "item \"4037\": has no \"prompt\" among the token ids");
+                   "ids.jsonl: item \"4037\": has no \"prompt\" among the token ids");
+    close_world(&w);
+}
+
+// Ids of the ten items; those of the first are so many, and the answer's this token.
+static size_t write_ids(char *out, uint32_t prompt_count, uint32_t answer_count, uint32_t token)
+{
+    char *at = out;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        at += sprintf(at, "{\"item\": \"%u\", \"prompt\": [7", 4000 + i * 37);
+        for (uint32_t n = 1; i == 0 && n < prompt_count; n++) {
+            at += sprintf(at, ",7");
+        }
+        at += sprintf(at, "], \"answer\": [");
+        for (uint32_t n = 0; n < (i == 0 ? answer_count : 1); n++) {
+            at += sprintf(at, "%s%u", n > 0 ? "," : "", i == 0 ? token : 6 + i);
+        }
+        at += sprintf(at, "]}\n");
+    }
+    return (size_t)(at - out);
+}
+
+static void ids_made_elsewhere_that_do_not_fit_are_refused_by_item_and_number(void **state)
+{
+    static const struct {
+        uint32_t prompt_count, answer_count, answer_token;
+        const char *says; // NULL: it fits
+    } cases[] = {
+        {300, 256, 5, NULL},
+        {4097, 1, 5, "ids.jsonl: line 1: \"prompt\" has 4097 ids, must be a list of 1 to 4096"},
+        {1, 257, 5, "ids.jsonl: line 1: \"answer\" has 257 ids, must be a list of 1 to 256"},
+        {1, 0, 5, "ids.jsonl: line 1: \"answer\" has 0 ids"},
+        {1, 1, VOCABULARY,
+         "ids.jsonl: item \"4000\": is answered by token 40000, the model's vocabulary ends at "
+         "39999"},
+    };
+    static const char yaml[] =
+        "prompt: x\nitem: '{title}'\nanswer:\n  kind: item\n  end: <|end|>\n";
+    static char lines[4 * TEXT_MAX];
+    world w;
+    nj_path path;
+    make_world(&w, state);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        nj_error err = {0};
+        const size_t size =
+            write_ids(lines, cases[c].prompt_count, cases[c].answer_count, cases[c].answer_token);
+        keep_path(sandbox_write(state, "ids.jsonl", lines, size), &path, &w.source.token_ids_path);
+        const nj_status status = compile(&w, yaml, "gpt2.json", &err);
+        if (cases[c].says == NULL) {
+            assert_ok(status, &err);
+        } else if (status == NJ_OK || strstr(err.text, cases[c].says) == NULL) {
+            fail_msg("\"%s\" does not say \"%s\"", err.text, cases[c].says);
+        }
+    }
     close_world(&w);
 }
 
@@ -325,11 +421,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_SANDBOX(a_prompt_has_the_ids_of_its_whole_text),
         IN_SANDBOX(items_that_a_separator_without_spaces_changes_are_counted),
+        IN_SANDBOX(items_that_change_the_text_between_two_places_are_counted),
         IN_SANDBOX(a_seam_keeps_the_text),
         IN_SANDBOX(vectors_and_sids_cut_the_text),
         IN_SANDBOX(words_begin_where_sentencepiece_marks_them),
         IN_SANDBOX(a_prompt_of_sids_alone_is_a_template),
+        IN_SANDBOX(a_template_is_refused_before_its_end_is_left_out),
         IN_SANDBOX(ids_made_elsewhere_stand_in_the_texts),
+        IN_SANDBOX(ids_made_elsewhere_that_do_not_fit_are_refused_by_item_and_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
