@@ -42,6 +42,7 @@ nj_status nj_command_grade(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_keys(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_lab(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_lab_data(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_load_redis(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_man(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_plan(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_policy_check(const nj_arguments *arguments, nj_error *err);

@@ -35,6 +35,9 @@ const nj_example NJ_EXAMPLES[] = {
               "  nightjar grade --store store --events events.csv --controls popular.jsonl\n"},
     {"keys", "  nightjar keys --out worker.key --name worker1\n"},
     {"lab", "  nightjar lab --data beauty --quick --out lab\n"},
+    {"load redis",
+     "  nightjar load redis --store store --ttl 36h --rate 50000\n"
+     "  nightjar load redis --store store --server /run/redis/redis.sock --mode full\n"},
     {"man", "  nightjar man run\n"
             "  nightjar man store-get\n"
             "  nightjar man --out pages                # for packages\n"},
@@ -56,6 +59,10 @@ const nj_example NJ_EXAMPLES[] = {
     {"store apply", "  nightjar store apply --store replica feed\n"},
     {"store diff", "  nightjar store diff --store store\n"
                    "  nightjar store diff --store store --from current --to canary --k 20\n"},
+    {"store export",
+     "  nightjar store export --store store | jq -r .user\n"
+     "  nightjar store export --store store --to parquet --out lists.parquet\n"
+     "  nightjar store export --store store --to resp --ttl 36h | redis-cli --pipe\n"},
     {"store gc", "  nightjar store gc --store store --keep 7 --dry-run\n"
                  "  nightjar store gc --store store --keep 7\n"},
     {"store get", "  nightjar store get --store store alma\n"},

@@ -1,11 +1,9 @@
-// store.c - `nightjar store`: reading and checking generations; store_list.c and store_change.c have the rest.
+// store.c - `nightjar store`: reading and checking generations; store_export.c, store_list.c and store_change.c have the rest.
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -15,43 +13,10 @@
 #include "common/store/publish.h"
 #include "common/store/reader.h"
 #include "ops/cli/commands.h"
-#include "ops/cli/store_delta.h"
+#include "ops/cli/crash_guard.h"
 
 #define LINE_BYTES_MAX (16u << 20)
 #define CHECK_MB_MAX ((uint64_t)1 << 30)
-
-// ---- damage behind the head of data.mdb ----
-
-static const int FAULTS[] = {SIGSEGV, SIGBUS, SIGABRT};
-
-// Only what a signal handler may call. What stands in the buffer of standard output is lost, as it should be.
-static void end_damaged(int number)
-{
-    static const char TEXT[] =
-        "nightjar: error: data.mdb is damaged or cannot be read: LMDB failed in it; "
-        "`nightjar store verify` says more\n";
-    (void)number;
-    ssize_t ignored = write(STDERR_FILENO, TEXT, sizeof TEXT - 1);
-    (void)ignored;
-    _exit(nj_status_exit_code(NJ_REFUSED));
-}
-
-// LMDB follows damaged pages into a crash, and a disk that fails under a mapped file is a signal too. Between these two
-// calls such a crash is a sentence and an exit code.
-static void begin_guard(void)
-{
-    struct sigaction action = {.sa_handler = end_damaged, .sa_flags = (int)SA_RESETHAND};
-    for (size_t i = 0; i < sizeof FAULTS / sizeof FAULTS[0]; i++) {
-        sigaction(FAULTS[i], &action, NULL);
-    }
-}
-
-static void end_guard(void)
-{
-    for (size_t i = 0; i < sizeof FAULTS / sizeof FAULTS[0]; i++) {
-        signal(FAULTS[i], SIG_DFL);
-    }
-}
 
 // ---- rows ----
 
@@ -72,7 +37,7 @@ static nj_status open_printing(const nj_arguments *arguments, uint64_t check_byt
     if (p.row == NULL) {
         return nj_fail(err, NJ_NO_MEMORY, "no memory to read rows");
     }
-    begin_guard();
+    nj_crash_guard_begin();
     nj_status status = nj_store_reader_open(store, nj_argument(arguments, "gen"), &p.reader, err);
     if (status == NJ_OK && nj_store_reader_manifest(p.reader)->data_bytes <= check_bytes_max) {
         status = nj_store_check_data(store, nj_store_reader_name(p.reader),
@@ -80,7 +45,7 @@ static nj_status open_printing(const nj_arguments *arguments, uint64_t check_byt
     }
     if (status != NJ_OK) {
         nj_store_reader_close(&p.reader);
-        end_guard();
+        nj_crash_guard_end();
         free(p.row);
         return status;
     }
@@ -91,7 +56,7 @@ static nj_status open_printing(const nj_arguments *arguments, uint64_t check_byt
 static void close_printing(printing *p)
 {
     nj_store_reader_close(&p->reader);
-    end_guard();
+    nj_crash_guard_end();
     nj_buffer_fini(&p->line);
     free(p->row);
 }
@@ -139,30 +104,6 @@ nj_status nj_command_store_get(const nj_arguments *arguments, nj_error *err)
     } else if (status == NJ_NOT_FOUND) {
         status = nj_fail(err, NJ_NOT_FOUND, "user \"%.*s\" is not in %s", NJ_SLICE_ARGS(user),
                          nj_store_reader_name(p.reader)->text);
-    }
-    close_printing(&p);
-    return status;
-}
-
-nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err)
-{
-    const char *form = nj_argument(arguments, "to");
-    if (strcmp(form, "delta") == 0 || nj_argument(arguments, "since") != NULL ||
-        nj_argument(arguments, "feed") != NULL) {
-        return nj_store_export_delta(arguments, err);
-    }
-    if (strcmp(form, "jsonl") != 0) {
-        return nj_fail(err, NJ_USAGE, "--to is \"%s\", must be jsonl or delta", form);
-    }
-    printing p;
-    nj_status status = open_printing(arguments, UINT64_MAX, &p, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    status = nj_store_each(p.reader, print_row, &p, err);
-    if (status == NJ_OK) {
-        nj_log(NJ_LOG_INFO, "%" PRIu64 " rows of %s", p.count,
-               nj_store_reader_name(p.reader)->text);
     }
     close_printing(&p);
     return status;
@@ -223,10 +164,10 @@ nj_status nj_command_store_stat(const nj_arguments *arguments, nj_error *err)
 nj_status nj_command_store_verify(const nj_arguments *arguments, nj_error *err)
 {
     nj_store_manifest manifest;
-    begin_guard();
+    nj_crash_guard_begin();
     nj_status status = nj_store_verify(nj_argument(arguments, "store"),
                                        nj_argument(arguments, "gen"), &manifest, err);
-    end_guard();
+    nj_crash_guard_end();
     if (status == NJ_OK) {
         nj_log(NJ_LOG_INFO, "%s: every byte of %" PRIu64 " rows is as it was packed",
                manifest.facts.generation, manifest.facts.row_count);

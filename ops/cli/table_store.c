@@ -1,4 +1,5 @@
-// table_store.c - the rows of the command table for store ..., report and serve-cache.
+// table_store.c - the rows of the command table for store ..., load ..., grade, report and serve-cache.
+#include "ops/cli/cache_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/tables.h"
 
@@ -17,11 +18,15 @@ static const nj_option STORE_GET[] = {
 
 static const nj_option STORE_EXPORT[] = {
     STORE_OPTIONS,
-    {"to", "FORM", "jsonl",
-     "jsonl: one object a line, in key order; delta: a segment that makes the generation", false},
+    {"to", "jsonl|csv|resp|parquet|delta", "jsonl",
+     "in key order: an object a line; a line an item; commands for redis-cli --pipe; a table with "
+     "a row a user; a segment that makes the generation",
+     false},
+    {"out", "FILE", NULL, "write here; default: standard output", false},
     {"since", "NAME", NULL, "a delta: only what differs from this generation", false},
     {"feed", "DIR", NULL, "a delta: append it to this folder, from where that ends", false},
-    NJ_JSON_LINES_OPTION,
+    NJ_CACHE_OPTIONS,
+    {"json", NULL, NULL, "no change: jsonl is JSON lines already", false},
 };
 
 static const nj_option STORE_APPLY[] = {
@@ -53,6 +58,24 @@ static const nj_option STORE_ROLLBACK[] = {
     {"quick", NULL, NULL, "compare size and head alone, where reading every byte takes too long",
      false},
     {"dry-run", NULL, NULL, "say where it would go back to, and change nothing", false},
+    NJ_JSON_OPTION,
+};
+
+static const nj_option LOAD_REDIS[] = {
+    STORE_OPTIONS,
+    {"server", "ADDRESS", "127.0.0.1:6379", "host:port, or the path of a Unix socket", false},
+    {"database", "N", "0", "which of the server's databases", false},
+    {"password-file", "FILE", NULL, "its first line is the password", false},
+    {"mode", "auto|full|delta", "auto",
+     "all rows, or those that differ from what the server has; auto: the second where it can be",
+     false},
+    NJ_CACHE_OPTIONS,
+    {"rate", "N", "0", "commands a second at most; 0: as many as the server takes", false},
+    {"latency-ms", "N", "50", "a batch that takes longer halves the next one, after a pause",
+     false},
+    {"timeout-ms", "N", "5000", "how long an answer may take", false},
+    {"patience", "TIME", "60s", "how long the server may be away before the load gives up", false},
+    {"no-verify", NULL, NULL, "do not read back what was written", false},
     NJ_JSON_OPTION,
 };
 
@@ -123,6 +146,8 @@ static const nj_option SERVE_CACHE[] = {
 static const nj_command COMMANDS[] = {
     NJ_COMMAND("grade", "the lists that were published, against the events that arrived since",
                NULL, GRADE, nj_command_grade),
+    NJ_COMMAND("load redis", "a generation into a Redis server, whole or what has changed", NULL,
+               LOAD_REDIS, nj_command_load_redis),
     NJ_COMMAND("report", "the page that tells how a night went, again", "[GEN]", REPORT,
                nj_command_report),
     NJ_COMMAND("serve-cache", "lists over HTTP from a published store", NULL, SERVE_CACHE,

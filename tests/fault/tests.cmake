@@ -10,3 +10,9 @@ set_tests_properties(fault_0230-compute-that-spins PROPERTIES PROCESSORS 2)
 add_test(NAME soak_killed_at_random COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/fault/soak 2000)
 set_tests_properties(soak_killed_at_random PROPERTIES LABELS soak TIMEOUT 7200
         ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+
+# A million users into a redis-server.
+add_executable(make_generations fault/make_generations.c)
+target_link_libraries(make_generations PRIVATE nj_store)
+add_test(NAME soak_redis COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/fault/soak-redis)
+set_tests_properties(soak_redis PROPERTIES LABELS soak TIMEOUT 1800 SKIP_RETURN_CODE 77 ENVIRONMENT NIGHTJAR_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})

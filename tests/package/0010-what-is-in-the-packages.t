@@ -59,8 +59,8 @@ expect_program nightjar-coordinator nightjar
 expect_program nightjar-worker nightjar-worker
 
 # A node that only computes needs no store and no page of metrics; a coordinator needs no BLAS.
-expect_lacks nightjar-worker.info 'liblmdb|libmicrohttpd' nightjar-worker
-expect_lacks nightjar-worker.elf 'NEEDED.*(lmdb|microhttpd)' nightjar-worker
+expect_lacks nightjar-worker.info 'liblmdb|libmicrohttpd|libhiredis' nightjar-worker
+expect_lacks nightjar-worker.elf 'NEEDED.*(lmdb|microhttpd|hiredis)' nightjar-worker
 expect_lacks nightjar-coordinator.elf 'NEEDED.*(openblas|blas)' nightjar-coordinator
 
 # The pages and the formats are there, with the links between them as in the repository.
