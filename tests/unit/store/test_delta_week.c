@@ -48,10 +48,10 @@ static void write_rows(nj_generation_write *write, uint64_t night)
             continue;
         }
         night_row_pack(&row, 31 * user + find_change(user, night));
-        snprintf(id, sizeof id, user < user_count / 2 ? "%llu" : "u%09llu", (unsigned long long)user);
+        snprintf(id, sizeof id, user < user_count / 2 ? "%llu" : "u%09llu",
+                 (unsigned long long)user);
         assert_ok(nj_store_key_pack(nj_slice_from(id), &key, &err), &err);
-        assert_ok(nj_generation_write_row(write,
-                                          (nj_slice){(const char *)key.bytes, key.size},
+        assert_ok(nj_generation_write_row(write, (nj_slice){(const char *)key.bytes, key.size},
                                           nj_buffer_slice(&row), &err),
                   &err);
         nj_buffer_fini(&row);
