@@ -41,6 +41,15 @@ static void ignore_write_signals(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
+// What is written at once fails at once, in flush_output, which can say why: help is the longest of what is no result.
+static void widen_output(void)
+{
+    static char buffer[64 * 1024];
+    if (!isatty(STDOUT_FILENO)) {
+        setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+    }
+}
+
 // Results count only when they have left. An earlier write may have failed without anybody looking.
 static nj_status flush_output(nj_error *err)
 {
@@ -316,6 +325,7 @@ int nj_cli_main(const nj_program *program, int argc, char **argv)
     }
     hold_standard_streams();
     ignore_write_signals();
+    widen_output();
     nj_notify_open();
     return nj_status_exit_code(dispatch(program, argc, argv));
 }

@@ -67,7 +67,7 @@ nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err)
     }
     const nj_export_form *form = nj_export_form_find(word);
     if (form == NULL) {
-        return nj_fail(err, NJ_USAGE, "--to is \"%s\", must be delta or one of " NJ_EXPORT_FORMS,
+        return nj_fail(err, NJ_USAGE, "--to is \"%s\", must be one of " NJ_EXPORT_FORMS "|delta",
                        word);
     }
     nj_cache_form cached;

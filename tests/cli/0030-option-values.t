@@ -48,6 +48,6 @@ expect_exit 2 '--user-tokens is "5", must be FIRST,COUNT' -- \
     nightjar bundle pack --model "$data/model" --catalogue cat --out c.njb --user-tokens 5
 expect_exit 2 '--history-max is "100001"' -- \
     nightjar bundle pack --model "$data/model" --catalogue cat --out c.njb --history-max 100001
-expect_exit 2 '--to is "tsv", must be one of jsonl|csv|resp|parquet' -- nightjar store export --store store --to tsv
+expect_exit 2 '--to is "tsv", must be one of jsonl|csv|resp|parquet|delta' -- nightjar store export --store store --to tsv
 expect_absent c.njb
 done_testing

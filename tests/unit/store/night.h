@@ -40,6 +40,7 @@ static inline nj_staging_facts night_facts(uint64_t shards, uint64_t users)
     strcpy(facts.settings, "beam=20 top=20");
     facts.valid_for_ms = NIGHT_VALID_MS;
     facts.newest_event_ms = NIGHT_MS - 1;
+    facts.item_count = 12101;
     return facts;
 }
 
