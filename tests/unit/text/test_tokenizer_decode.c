@@ -119,7 +119,7 @@ static void bytes_that_are_no_packed_tokenizer_are_refused(void **state)
         {"NJPIECES\xff\0\0\0\0\0\0\0", 16, "a configuration of at most 0 bytes"},
         {"NJPIECEZ\0\0\0\0\0\0\0\0", 16, "must begin with"},
         {"NJPIECES\2\0\0\0\0\0\0\0{]", 18, "no piece"},
-        {"{\"model\": 1}", 12, "not a JSON object"},
+        {"{\"model\": 1}", 12, "\"model\" must be there, an object"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         nj_error err = {0};
