@@ -56,7 +56,7 @@ expect_rows $volume/store
 published=$(cat $volume/store/CURRENT)
 
 # An interrupted night whose users are others now: exit 78, and the Job fails at once. What was published stays.
-start killed nightjar run "${night[@]}" "${slow[@]}" "${shards[@]}" --store $volume/store
+start killed nightjar run "${night[@]}" --gate-users off "${slow[@]}" "${shards[@]}" --store $volume/store
 await_committed $volume/store 1
 stop_tree "${pid[killed]}"
 expect_end killed 137
