@@ -82,14 +82,14 @@ static nj_status fail_user(const writing *w, nj_status status, const char *rule)
 // Ids of text without those of the word before it, each with its mark.
 static nj_status take_ids(const writing *w, const nj_prompt_piece *piece, size_t begin)
 {
-    uint32_t *ids = (uint32_t *)(void *)w->ids->bytes + begin;
-    const size_t count = w->ids->size / sizeof *ids - begin;
+    const size_t count = w->ids->size / sizeof(uint32_t) - begin;
     if (count < piece->skip) {
         return fail_user(w, NJ_INPUT, "his text takes away the end of what stands before it");
     }
     if (count == 0) { // of an empty text, before which nothing was made: there is no memory
         return NJ_OK;
     }
+    uint32_t *ids = (uint32_t *)(void *)w->ids->bytes + begin;
     memmove(ids, ids + piece->skip, (count - piece->skip) * sizeof *ids);
     w->ids->size -= piece->skip * sizeof *ids;
     for (size_t i = 0; w->prompt->counts_words && i < count - piece->skip; i++) {
