@@ -25,26 +25,34 @@ static bool is_still_named(int fd, const char *path)
            opened.st_ino == named.st_ino;
 }
 
+// NJ_NOT_FOUND: there is no such generation. `out` then holds nothing.
+static nj_status open_manifest(const char *store_dir, const nj_store_name *name, nj_path *path,
+                               nj_store_hold *out, nj_error *err)
+{
+    out->fd = -1;
+    nj_status status = nj_store_path(store_dir, name, NJ_STORE_WORDS.MANIFEST, path, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    out->fd = open(path->text, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return out->fd >= 0 ? NJ_OK
+                        : nj_fail_errno(err, errno == ENOENT ? NJ_NOT_FOUND : NJ_IO, errno,
+                                        "%s: cannot open", path->text);
+}
+
 nj_status nj_store_hold_take(const char *store_dir, const nj_store_name *name, nj_store_hold *out,
                              nj_error *err)
 {
     nj_path path;
-    out->fd = -1;
-    nj_status status = nj_store_path(store_dir, name, NJ_STORE_WORDS.MANIFEST, &path, err);
+    nj_status status = open_manifest(store_dir, name, &path, out, err);
     if (status != NJ_OK) {
         return status;
     }
-    nj_store_hold hold = {.fd = open(path.text, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    if (hold.fd < 0) {
-        return nj_fail_errno(err, errno == ENOENT ? NJ_NOT_FOUND : NJ_IO, errno, "%s: cannot open",
-                             path.text);
-    }
-    const bool refused = flock(hold.fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (refused || !is_still_named(hold.fd, path.text)) {
-        nj_store_hold_release(&hold);
+    const bool refused = flock(out->fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (refused || !is_still_named(out->fd, path.text)) {
+        nj_store_hold_release(out);
         return nj_fail(err, NJ_NOT_FOUND, "%s: is being removed", path.text);
     }
-    *out = hold;
     return NJ_OK;
 }
 
@@ -52,20 +60,13 @@ nj_status nj_store_hold_alone(const char *store_dir, const nj_store_name *name, 
                               nj_error *err)
 {
     nj_path path;
-    out->fd = -1;
-    nj_status status = nj_store_path(store_dir, name, NJ_STORE_WORDS.MANIFEST, &path, err);
+    nj_status status = open_manifest(store_dir, name, &path, out, err);
     if (status != NJ_OK) {
-        return status;
+        return status == NJ_NOT_FOUND ? NJ_OK : status;
     }
-    nj_store_hold hold = {.fd = open(path.text, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    if (hold.fd < 0) {
-        return errno == ENOENT ? NJ_OK
-                               : nj_fail_errno(err, NJ_IO, errno, "%s: cannot open", path.text);
-    }
-    if (flock(hold.fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        nj_store_hold_release(&hold);
+    if (flock(out->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        nj_store_hold_release(out);
         return nj_fail(err, NJ_AGAIN, "%s: in use", name->text);
     }
-    *out = hold;
     return NJ_OK;
 }
