@@ -66,10 +66,14 @@ static void a_file_that_is_not_there_is_not_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(ids_are_found_and_others_are_not, sandbox_setup, sandbox_teardown),
-        cmocka_unit_test_setup_teardown(an_empty_file_names_nobody, sandbox_setup, sandbox_teardown),
-        cmocka_unit_test_setup_teardown(a_bad_line_is_named_with_its_file, sandbox_setup, sandbox_teardown),
-        cmocka_unit_test_setup_teardown(a_file_that_is_not_there_is_not_found, sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(ids_are_found_and_others_are_not, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(an_empty_file_names_nobody, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_bad_line_is_named_with_its_file, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_is_not_there_is_not_found, sandbox_setup,
+                                        sandbox_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
