@@ -91,8 +91,7 @@ static nj_status count_row(void *context, nj_slice key, nj_slice value, nj_error
     watch_row(at);
     nj_status status = nj_store_key_unpack(key, digits, &user, err);
     if (status == NJ_OK) {
-        status =
-            nj_scrub_row_count(at->row, value, found + set->users.list.count, &items, err);
+        status = nj_scrub_row_count(at->row, value, found + set->users.list.count, &items, err);
     }
     if (status != NJ_OK) {
         return status;
@@ -125,8 +124,8 @@ static nj_status count_beside(job *at, const char *name, uint64_t *out, nj_error
     nj_buffer_init(&ignored, 2 * NJ_SCRUB_LINE_BYTES_MAX);
     status = nj_mapped_open(path.text, &file, err);
     if (status == NJ_OK) {
-        status = nj_scrub_json(at->text, (nj_slice){(const char *)file.bytes, file.size}, &ignored,
-                               out);
+        status =
+            nj_scrub_json(at->text, (nj_slice){(const char *)file.bytes, file.size}, &ignored, out);
         status = status == NJ_OK
                      ? NJ_OK
                      : nj_fail(err, status, "%s: no memory for %zu bytes", path.text, file.size);
@@ -251,8 +250,8 @@ static nj_status pack_row(void *context, nj_slice key, nj_slice value, nj_error 
     if (status != NJ_OK || nj_erase_has_user(set, user)) {
         return status;
     }
-    status = nj_scrub_row_count(at->row, value, at->result->found + set->users.list.count, &items,
-                                err);
+    status =
+        nj_scrub_row_count(at->row, value, at->result->found + set->users.list.count, &items, err);
     if (status == NJ_OK && items > 0) {
         status = nj_scrub_row_write(at->row, value, err);
         value = nj_buffer_slice(&at->row->bytes);
@@ -316,8 +315,8 @@ static nj_status fill_generation(job *at, const char *folder)
         status = copy_beside(at, folder);
     }
     if (status == NJ_OK) {
-        status = count_quarantined(at, folder,
-                                   manifest.facts.user_count - manifest.facts.row_count);
+        status =
+            count_quarantined(at, folder, manifest.facts.user_count - manifest.facts.row_count);
     }
     if (status == NJ_OK) {
         change_facts(at->entry, &manifest.facts);
@@ -447,9 +446,9 @@ static nj_status scrub_locked(job *at)
     if (at->result->count > first) {
         status = pack_all(at, first);
     }
-    return status == NJ_OK ? nj_scrub_finish(at->store_dir, options, at->text, first, at->result,
-                                             at->err)
-                           : status;
+    return status == NJ_OK
+               ? nj_scrub_finish(at->store_dir, options, at->text, first, at->result, at->err)
+               : status;
 }
 
 nj_status nj_store_scrub(const char *store_dir, const nj_scrub_options *options,
@@ -458,11 +457,7 @@ nj_status nj_store_scrub(const char *store_dir, const nj_scrub_options *options,
     nj_store_lock lock;
     nj_scrub_text text = {0};
     const nj_erase_set *set = options->set;
-    job at = {.store_dir = store_dir,
-              .options = options,
-              .text = &text,
-              .result = out,
-              .err = err};
+    job at = {.store_dir = store_dir, .options = options, .text = &text, .result = out, .err = err};
     *out = (nj_scrub_result){0};
     nj_status status = nj_folder_check(store_dir, err);
     if (status == NJ_OK) {

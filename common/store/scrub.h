@@ -49,9 +49,9 @@ typedef struct {
 typedef struct {
     const nj_erase_set *set; // borrowed
     bool dry_run;            // counts and changes nothing
-    bool strict;             // an id that no generation knows is NJ_NOT_FOUND, and nothing is changed
+    bool strict; // an id that no generation knows is NJ_NOT_FOUND, and nothing is changed
     uint32_t lock_wait_ms;
-    uint32_t readers_wait_ms;   // for generations that are in use
+    uint32_t readers_wait_ms;              // for generations that are in use
     const char *feeds[NJ_SCRUB_FEEDS_MAX]; // borrowed: folders of `store export --feed`
     size_t feed_count;
     nj_delta_watch watch;
@@ -60,9 +60,9 @@ typedef struct {
 typedef struct {
     nj_scrub_entry *entries; // owned; oldest first
     size_t count;
-    uint64_t untouched;  // generations that hold none of them
-    uint8_t *found;      // owned; [users + items] 1: some generation held it
-    uint64_t unknown;    // ids that none held
+    uint64_t untouched; // generations that hold none of them
+    uint8_t *found;     // owned; [users + items] 1: some generation held it
+    uint64_t unknown;   // ids that none held
     uint64_t reports_changed;
     uint64_t reports_removed; // pages that named some: `nightjar report` makes them again
     uint64_t segments_removed;

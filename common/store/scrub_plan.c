@@ -75,7 +75,8 @@ static nj_status read_entry(const json_t *object, const char *path, nj_scrub_res
     nj_json_keys keys;
     nj_scrub_entry entry = {.earlier = true};
     nj_json_keys_open(&keys, object, path, err);
-    nj_status status = keys.status == NJ_OK ? read_name(&keys, "old", &entry.old_name) : keys.status;
+    nj_status status =
+        keys.status == NJ_OK ? read_name(&keys, "old", &entry.old_name) : keys.status;
     if (status == NJ_OK) {
         status = read_name(&keys, "new", &entry.new_name);
     }
@@ -104,8 +105,8 @@ nj_status nj_scrub_plan_read(const char *store_dir, nj_scrub_result *out, nj_err
         status = nj_json_load(path.text, PLAN_BYTES_MAX, &object, err);
     }
     const json_t *list = status == NJ_OK ? json_object_get(object, "generations") : NULL;
-    if (status == NJ_OK && (!json_is_array(list) ||
-                            json_integer_value(json_object_get(object, "version")) != PLAN_VERSION)) {
+    if (status == NJ_OK && (!json_is_array(list) || json_integer_value(json_object_get(
+                                                        object, "version")) != PLAN_VERSION)) {
         status = nj_fail(err, NJ_REFUSED, "%s: is no plan of version %d", path.text, PLAN_VERSION);
     }
     for (size_t i = 0; status == NJ_OK && i < json_array_size(list); i++) {

@@ -67,9 +67,8 @@ static nj_status look_at_items(search *at, const uint8_t *bytes, uint32_t count)
         char digits[NJ_ID_DIGITS_MAX];
         nj_row_item item;
         bytes = nj_row_item_read(bytes, &item);
-        const nj_slice id = item.is_number
-                                ? (nj_slice){digits, nj_id_of_number(item.number, digits)}
-                                : item.text;
+        const nj_slice id =
+            item.is_number ? (nj_slice){digits, nj_id_of_number(item.number, digits)} : item.text;
         status = look_at_id(at, id, &at->set->items, at->set->users.list.count);
     }
     return status;
@@ -147,9 +146,9 @@ static bool is_covered(const search *at, nj_slice bytes, const nj_byte_hit *hit)
     const size_t end = hit->at + hit->size;
     const size_t to = bytes.size - end > NJ_ID_BYTES_MAX ? end + NJ_ID_BYTES_MAX : bytes.size;
     nj_byte_hit cover;
-    for (size_t next = from; nj_byte_search_next(&at->covered, (nj_slice){bytes.bytes, to}, next,
-                                                 &cover) &&
-                             cover.at <= hit->at;
+    for (size_t next = from;
+         nj_byte_search_next(&at->covered, (nj_slice){bytes.bytes, to}, next, &cover) &&
+         cover.at <= hit->at;
          next = cover.at + 1) {
         if (cover.at + cover.size >= end) {
             return true;
@@ -172,8 +171,8 @@ static nj_status search_bytes(search *at, nj_slice bytes, bool is_data)
 {
     nj_byte_hit hit;
     nj_status status = NJ_OK;
-    for (size_t from = 0;
-         status == NJ_OK && nj_scrub_text_find(&at->text, bytes, from, &hit); from = hit.at + 1) {
+    for (size_t from = 0; status == NJ_OK && nj_scrub_text_find(&at->text, bytes, from, &hit);
+         from = hit.at + 1) {
         if (!is_chance(bytes, &hit) && !is_covered(at, bytes, &hit)) {
             status = add_find(at, hit.at, hit.label);
         }
@@ -218,8 +217,8 @@ static nj_status search_folder(search *at, const char *store_dir)
         if (entry->fts_info == FTS_F) {
             status = search_file(at, entry->fts_path, entry->fts_name);
         } else if (entry->fts_info == FTS_ERR || entry->fts_info == FTS_DNR) {
-            status = nj_fail_errno(at->err, NJ_IO, entry->fts_errno, "%s: cannot read",
-                                   entry->fts_path);
+            status =
+                nj_fail_errno(at->err, NJ_IO, entry->fts_errno, "%s: cannot read", entry->fts_path);
         }
     }
     fts_close(walk);
