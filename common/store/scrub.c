@@ -425,7 +425,7 @@ static nj_status scrub_locked(job *at)
 {
     nj_store_listing listing = {0};
     const nj_scrub_options *options = at->options;
-    nj_status status = check_night(at->store_dir, at->err);
+    nj_status status = options->dry_run ? NJ_OK : check_night(at->store_dir, at->err);
     if (status == NJ_OK) {
         status = finish_earlier(at);
     }
