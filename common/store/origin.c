@@ -24,8 +24,8 @@ static const nj_record_field RECORD_FIELDS[] = {
 
 const nj_record_table NJ_ORIGIN_HEAD_TABLE = {"origin", HEAD_FIELDS,
                                               sizeof HEAD_FIELDS / sizeof HEAD_FIELDS[0], 0};
-const nj_record_table NJ_ORIGIN_RECORD_TABLE = {
-    "origin record", RECORD_FIELDS, sizeof RECORD_FIELDS / sizeof RECORD_FIELDS[0], 0};
+const nj_record_table NJ_ORIGIN_RECORD_TABLE = {"origin record", RECORD_FIELDS,
+                                                sizeof RECORD_FIELDS / sizeof RECORD_FIELDS[0], 0};
 
 struct nj_origin {
     nj_mapped file; // all zero where the bytes are somebody else's
@@ -98,8 +98,8 @@ static nj_status check_digest(nj_origin *origin, size_t size, nj_error *err)
     if (status == NJ_OK && (!nj_digest_from_hex(hex, &said) || !nj_digest_equal(&is, &said))) {
         char digits[NJ_DIGEST_HEX_BYTES];
         nj_digest_hex(&is, digits);
-        status = nj_fail(err, NJ_REFUSED, "its digest is %s, its last line says \"%.64s\"", digits,
-                         hex);
+        status =
+            nj_fail(err, NJ_REFUSED, "its digest is %s, its last line says \"%.64s\"", digits, hex);
     }
     origin->end = at;
     json_decref(object);
@@ -285,9 +285,8 @@ static nj_status read_record(const nj_origin *origin, size_t at, nj_origin_recor
     }
     json_decref(object);
     if (status == NJ_OK && (out->rows == 0 || nj_origin_state_word(out->state) == NULL)) {
-        status = nj_fail(err, NJ_REFUSED,
-                         "record of \"%.64s\": %" PRIu64 " rows in state %" PRIu64, out->user,
-                         out->rows, out->state);
+        status = nj_fail(err, NJ_REFUSED, "record of \"%.64s\": %" PRIu64 " rows in state %" PRIu64,
+                         out->user, out->rows, out->state);
     }
     if (status != NJ_OK) {
         nj_error_prefix(err, "line at byte %zu", at);

@@ -178,7 +178,8 @@ static nj_status take_user(origin_walk *walk, char out[NJ_ID_BYTES_MAX + 1], nj_
     const nj_buffer *keys = &walk->marks->keys;
     if (walk->at == keys->size) {
         return nj_fail(err, NJ_REFUSED,
-                       "the ledger has more records with rows than the %" PRIu64 " that were packed",
+                       "the ledger has more records with rows than the %" PRIu64
+                       " that were packed",
                        walk->marks->count);
     }
     memcpy(&size, keys->bytes + walk->at, sizeof size);

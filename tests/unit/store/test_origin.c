@@ -27,8 +27,8 @@ static nj_store_name pack(const char *store, nj_staging *staging, uint64_t rows)
     nj_error err = {0};
     nj_store_name name;
     const nj_origin_night night = make_night();
-    assert_ok(
-        nj_store_pack_with_origin(staging, rows, NULL, &night, NIGHT_MS, &name, NULL, &err), &err);
+    assert_ok(nj_store_pack_with_origin(staging, rows, NULL, &night, NIGHT_MS, &name, NULL, &err),
+              &err);
     assert_ok(nj_staging_remove_take(&staging, &err), &err);
     assert_ok(nj_store_verify(store, name.text, NULL, &err), &err);
     return name;
@@ -56,9 +56,9 @@ static void every_user_is_found_in_the_shard_that_gave_his_row(void **state)
     nj_origin *origin = open_origin(state, &name);
     for (uint64_t user = 0; user < SHARDS * ROWS; user++) {
         char text[24];
-        assert_ok(nj_store_origin_find(origin, nj_slice_from(night_user(user, text)), &record,
-                                       &err),
-                  &err);
+        assert_ok(
+            nj_store_origin_find(origin, nj_slice_from(night_user(user, text)), &record, &err),
+            &err);
         assert_int_equal(record.shard, user / ROWS);
         assert_int_equal(record.rows, ROWS);
         assert_int_equal(record.attempt, 1);
