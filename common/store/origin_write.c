@@ -222,6 +222,18 @@ static nj_status write_records(origin_walk *walk, nj_staging *staging, nj_error 
     return status;
 }
 
+// Where carried rows come from stands in no fact of the generation.
+static nj_status tell_carried(nj_staging *staging, nj_origin_head *head, nj_error *err)
+{
+    nj_staging_deadline deadline;
+    nj_status status = nj_staging_deadline_get(staging, &deadline, err);
+    if (status == NJ_OK) {
+        strcpy(head->carried_from, deadline.from); // both have the limit of a name
+        strcpy(head->missing_from, nj_staging_facts_of(staging)->missing_from);
+    }
+    return status;
+}
+
 nj_status nj_store_origin_write(nj_staging *staging, const char *folder,
                                 const nj_store_facts *facts, const nj_origin_night *night,
                                 const nj_origin_marks *marks, nj_error *err)
@@ -238,7 +250,10 @@ nj_status nj_store_origin_write(nj_staging *staging, const char *folder,
     strcpy(told->head.nightjar_version, facts->nightjar_version);
     strcpy(told->head.numeric_class, facts->numeric_class);
     strcpy(told->head.since, facts->since);
-    nj_status status = nj_origin_writer_begin(&walk.writer, folder, told, err);
+    nj_status status = tell_carried(staging, &told->head, err);
+    if (status == NJ_OK) {
+        status = nj_origin_writer_begin(&walk.writer, folder, told, err);
+    }
     if (status == NJ_OK) {
         status = write_records(&walk, staging, err);
     }

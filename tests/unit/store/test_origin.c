@@ -216,7 +216,7 @@ static void expect_sealed(const char *lines, uint64_t records, nj_status wanted,
     "{\"origin_version\":" version                                                                 \
     ",\"generation\":\"g\",\"nightjar_version\":\"1\",\"numeric_class\":\"exact\","                \
     "\"bundle_digest\":" ZEROS ",\"policy_digest\":" ZEROS                                         \
-    ",\"policy\":\"\",\"settings\":\"\",\"since\":\"\"" lists "}\n"
+    ",\"policy\":\"\",\"settings\":\"\",\"since\":\"\",\"carried_from\":\"\",\"missing_from\":\"\"" lists "}\n"
 #define HEAD HEAD_OF("1", ",\"sections\":[],\"inputs\":[]")
 
 static void lines_that_a_digest_covers_are_checked_all_the_same(void **state)
