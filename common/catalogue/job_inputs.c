@@ -9,10 +9,10 @@ static const struct {
     const char *option;
     bool is_path;
 } INPUTS[] = {
-    {"bundle", true},         {"users", true},        {"format", false}, {"columns", false},
-    {"delimiter", false},     {"as-of", false},       {"tie-seed", false}, {"eligible", true},
-    {"deny", true},           {"groups", true},       {"user-groups", true},
-    {"unknown-items", false}, {"since-bundle", true},
+    {"bundle", true},       {"users", true},  {"format", false},     {"columns", false},
+    {"delimiter", false},   {"as-of", false}, {"tie-seed", false},   {"eligible", true},
+    {"deny", true},         {"groups", true}, {"user-groups", true}, {"unknown-items", false},
+    {"since-bundle", true},
 };
 #define INPUT_COUNT (sizeof INPUTS / sizeof INPUTS[0])
 _Static_assert(INPUT_COUNT <= NJ_JOB_INPUTS_MAX, "nj_job has room for every input");

@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 
+#include "common/store/erase.h"
 #include "common/store/generation.h"
 #include "common/store/staging.h"
 
@@ -120,6 +121,19 @@ NJ_CHECKED nj_status nj_store_origin_each(const nj_origin *origin, nj_origin_vis
 /// Returns  NJ_REFUSED: as nj_store_origin_open, users are not in key order, or it has fewer rows than the manifest counts
 NJ_CHECKED nj_status nj_store_origin_check(const char *store_dir, const nj_store_name *name,
                                            const nj_store_facts *facts, nj_error *err);
+
+// ---- erasing ----
+
+/// Writes the file anew into `to` so that it names no user of `erased`: a range that began with one begins with the next user who has a
+/// row in `from` then, and is left out where there is none. Nothing where `from` has no such file.
+///
+///   from  the folder of a generation, STORE/gen-...
+///   to    another folder
+///
+/// Returns  as nj_store_origin_open and nj_store_reader_open
+/// Proof    tests/unit/store/test_origin.c
+NJ_CHECKED nj_status nj_store_origin_copy_without(const char *from, const char *to,
+                                                  const nj_erase_set *erased, nj_error *err);
 
 /// "COMMITTED", as schemas/store.def calls it; NULL for a number that is none.
 const char *nj_origin_state_word(uint64_t state);

@@ -216,7 +216,8 @@ static void expect_sealed(const char *lines, uint64_t records, nj_status wanted,
     "{\"origin_version\":" version                                                                 \
     ",\"generation\":\"g\",\"nightjar_version\":\"1\",\"numeric_class\":\"exact\","                \
     "\"bundle_digest\":" ZEROS ",\"policy_digest\":" ZEROS                                         \
-    ",\"policy\":\"\",\"settings\":\"\",\"since\":\"\",\"carried_from\":\"\",\"missing_from\":\"\"" lists "}\n"
+    ",\"policy\":\"\",\"settings\":\"\",\"since\":\"\",\"carried_from\":\"\",\"missing_from\":"    \
+    "\"\"" lists "}\n"
 #define HEAD HEAD_OF("1", ",\"sections\":[],\"inputs\":[]")
 
 static void lines_that_a_digest_covers_are_checked_all_the_same(void **state)
@@ -239,6 +240,87 @@ static void lines_that_a_digest_covers_are_checked_all_the_same(void **state)
                   1, NJ_REFUSED, "1 rows in state 99");
 }
 
+// ---- erasing ----
+
+static void copy_without(void **state, const nj_store_name *name, const char *to,
+                         const char *const *users, size_t count)
+{
+    nj_error err = {0};
+    nj_erase_set erased;
+    nj_erase_set_init(&erased);
+    for (size_t i = 0; i < count; i++) {
+        assert_ok(nj_erase_ids_add(&erased.users, nj_slice_from(users[i]), &err), &err);
+    }
+    assert_ok(nj_folder_make(to, &err), &err);
+    assert_ok(nj_store_origin_copy_without(night_file(state, name, NULL).text, to, &erased, &err),
+              &err);
+    nj_erase_set_fini(&erased);
+}
+
+static nj_origin *parse_copy(const char *to, char **text)
+{
+    nj_error err = {0};
+    nj_path path;
+    size_t size = 0;
+    nj_origin *origin = NULL;
+    assert_ok(nj_path_join(to, FILE_NAME, &path, &err), &err);
+    assert_ok(nj_file_read(path.text, 1 << 20, text, &size, &err), &err);
+    assert_ok(nj_store_origin_parse((nj_slice){*text, size}, "copy", &origin, &err), &err);
+    return origin;
+}
+
+// Shards of 8: the first loses the user that it begins with and the next one, the second its last, the last one everybody, and with u000160 a
+// range of texts its first.
+static void a_copy_names_no_erased_user_and_keeps_the_ranges(void **state)
+{
+    static const char *const ERASED[] = {"0",       "1",       "15",      "u000160", "u000312",
+                                         "u000313", "u000314", "u000315", "u000316", "u000317",
+                                         "u000318", "u000319", "nobody"};
+    nj_error err = {0};
+    nj_origin_record record;
+    char *text = NULL;
+    nj_store_name name = pack_whole_shards(state);
+    const char *to = sandbox_path(state, "to");
+    copy_without(state, &name, to, ERASED, sizeof ERASED / sizeof ERASED[0]);
+    nj_origin *origin = parse_copy(to, &text);
+    assert_null(strstr(text, "u000160"));
+    assert_null(strstr(text, "u000312"));
+    assert_null(strstr(text, "\"0\""));
+    assert_non_null(strstr(text, "\"user\":\"2\",\"shard\":0,"));
+    assert_non_null(strstr(text, "\"user\":\"u000161\",\"shard\":20,"));
+    assert_null(strstr(text, "\"shard\":39,"));
+    assert_string_equal(nj_store_origin_input(origin, "as-of"), "2026-11-22");
+    for (uint64_t user = 2; user < 39 * ROWS; user++) {
+        char id[24];
+        if (user != 160) {
+            assert_ok(
+                nj_store_origin_find(origin, nj_slice_from(night_user(user, id)), &record, &err),
+                &err);
+            assert_int_equal(record.shard, user / ROWS);
+        }
+    }
+    nj_store_origin_close(&origin);
+    free(text);
+}
+
+static void a_copy_without_anybody_is_the_same_file(void **state)
+{
+    nj_error err = {0};
+    char *before = NULL;
+    char *after = NULL;
+    size_t size = 0;
+    nj_store_name name = pack_whole_shards(state);
+    const char *to = sandbox_path(state, "to");
+    copy_without(state, &name, to, NULL, 0);
+    nj_origin *origin = parse_copy(to, &after);
+    assert_ok(nj_file_read(night_file(state, &name, FILE_NAME).text, 1 << 20, &before, &size, &err),
+              &err);
+    assert_string_equal(before, after);
+    nj_store_origin_close(&origin);
+    free(before);
+    free(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +334,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_generation_without_it_is_sound_and_says_so, sandbox_setup,
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(any_change_and_any_cut_is_refused, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_copy_names_no_erased_user_and_keeps_the_ranges,
+                                        sandbox_setup, sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_copy_without_anybody_is_the_same_file, sandbox_setup,
                                         sandbox_teardown),
         cmocka_unit_test(lines_that_a_digest_covers_are_checked_all_the_same),
     };
