@@ -290,6 +290,12 @@ nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_erro
     return open_with(arguments, nj_argument(arguments, "bundle"), out, err);
 }
 
+nj_status nj_job_open_bundle_with(const nj_arguments *arguments, const char *bundle_path,
+                                  nj_job *out, nj_error *err)
+{
+    return open_with(arguments, bundle_path, out, err);
+}
+
 nj_status nj_job_open(const nj_arguments *arguments, nj_job *out, nj_error *err)
 {
     return nj_job_open_with(arguments, nj_argument(arguments, "bundle"), out, err);

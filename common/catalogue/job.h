@@ -109,6 +109,8 @@ NJ_CHECKED nj_status nj_job_open_with(const nj_arguments *arguments, const char 
                                       nj_job *out, nj_error *err);
 /// The first half of nj_job_open, for who reads the users otherwise: settings, bundle and masks, no users.
 NJ_CHECKED nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_error *err);
+NJ_CHECKED nj_status nj_job_open_bundle_with(const nj_arguments *arguments, const char *bundle_path,
+                                             nj_job *out, nj_error *err);
 /// Accepts a job that is all zero.
 void nj_job_close(nj_job *job);
 

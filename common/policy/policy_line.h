@@ -9,7 +9,7 @@
 /// `policy` is NULL where no stage is on.
 ///
 /// "mmr at relevance 0.7, 2 caps, filled by popularity".
-/// Proof   tests/integration/0440-audit.t
+/// Proof   tests/integration/0445-audit.t
 void nj_policy_line(const nj_policy *policy, char out[NJ_POLICY_LINE_BYTES]);
 
 #endif

@@ -119,8 +119,8 @@ static nj_status copy_lines(const nj_origin *origin, const char *to, origin_copy
     return status == NJ_OK ? nj_origin_writer_commit(&copy->writer, err) : status;
 }
 
-nj_status nj_store_origin_copy_without(const char *from, const char *to,
-                                       const nj_erase_set *erased, nj_error *err)
+nj_status nj_store_origin_copy_without(const char *from, const char *to, const nj_erase_set *erased,
+                                       nj_error *err)
 {
     nj_path store;
     nj_store_name name;

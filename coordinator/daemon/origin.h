@@ -10,7 +10,7 @@
 ///   settings  nj_settings_pack of the job's
 ///
 /// Errors  those of nj_policy_sections_open; NJ_NO_MEMORY
-/// Proof   tests/integration/0440-audit.t
+/// Proof   tests/integration/0445-audit.t
 NJ_CHECKED nj_status nj_origin_tell(const nj_job *job, nj_slice settings, nj_origin_night *out,
                                     nj_error *err);
 
