@@ -85,8 +85,7 @@ static nj_status take_inputs(const nj_arguments *arguments, replay *r, nj_error 
     const nj_origin_night *night = nj_store_origin_night(r->stored.origin);
     for (size_t i = 0; i < night->input_count; i++) {
         values[i] = (nj_option_value){night->inputs[i].option, night->inputs[i].value};
-        if (strcmp(values[i].value, "-") == 0 &&
-            !nj_argument_is_given(arguments, values[i].name)) {
+        if (strcmp(values[i].value, "-") == 0 && !nj_argument_is_given(arguments, values[i].name)) {
             return nj_fail(err, NJ_NOT_FOUND,
                            "%s read --%s from standard input: give its file, if you have it",
                            name_of(r), values[i].name);
@@ -209,9 +208,8 @@ static nj_status read_user(replay *r, nj_error *err)
 static nj_status check_history(const replay *r, nj_error *err)
 {
     const nj_request request = nj_user_table_at(&r->job.users, 0);
-    const nj_history_digest digest =
-        nj_request_digest(&r->job.catalogue.items, &request,
-                          nj_masks_digest(&r->job.catalogue.masks, request.mask));
+    const nj_history_digest digest = nj_request_digest(
+        &r->job.catalogue.items, &request, nj_masks_digest(&r->job.catalogue.masks, request.mask));
     if (memcmp(digest.bytes, r->stored.row.history, sizeof digest.bytes) == 0) {
         return NJ_OK;
     }
@@ -245,11 +243,11 @@ static nj_status read_settings(replay *r, nj_error *err)
     nj_status status =
         nj_settings_unpack((nj_slice){(const char *)bytes, size}, &r->job.settings, err);
     if (status != NJ_OK) {
-        status = nj_fail(err, NJ_CONFIG,
-                         "%s has settings of nightjar %s (%s), which this one, %s, cannot read: "
-                         "replay with that",
-                         facts->generation, facts->nightjar_version, facts->settings,
-                         NIGHTJAR_VERSION);
+        status =
+            nj_fail(err, NJ_CONFIG,
+                    "%s has settings of nightjar %s (%s), which this one, %s, cannot read: "
+                    "replay with that",
+                    facts->generation, facts->nightjar_version, facts->settings, NIGHTJAR_VERSION);
     }
     return status;
 }
@@ -339,12 +337,12 @@ static nj_status print_json(const replay *r, const nj_row_difference *difference
                         ? json_null()
                         : json_pack("{s:s, s:s, s:s}", "field", difference->field, "stored",
                                     difference->stored, "replayed", difference->replayed);
-    json_t *object = json_pack(
-        "{s:s%, s:s, s:b, s:I, s:i, s:i, s:s, s:s, s:o}", "user", r->user.bytes, r->user.size,
-        "generation", facts->generation, "identical", (int)(difference->field[0] == '\0'),
-        "row_bytes", (json_int_t)r->stored.value.size, "items", (int)r->stored.row.count, "age",
-        (int)r->stored.row.age, "numeric_class", facts->numeric_class, "kernels", r->kernels->name,
-        "difference", found);
+    json_t *object = json_pack("{s:s%, s:s, s:b, s:I, s:i, s:i, s:s, s:s, s:o}", "user",
+                               r->user.bytes, r->user.size, "generation", facts->generation,
+                               "identical", (int)(difference->field[0] == '\0'), "row_bytes",
+                               (json_int_t)r->stored.value.size, "items", (int)r->stored.row.count,
+                               "age", (int)r->stored.row.age, "numeric_class", facts->numeric_class,
+                               "kernels", r->kernels->name, "difference", found);
     return nj_print_json_take(&object, err);
 }
 

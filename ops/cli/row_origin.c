@@ -32,9 +32,8 @@ nj_status nj_row_origin_open(const char *store_dir, const char *generation, nj_s
 {
     nj_store_name name;
     nj_row_origin row = {0};
-    nj_status status = generation != NULL
-                           ? nj_store_channel_resolve(store_dir, generation, &name, err)
-                           : NJ_OK;
+    nj_status status =
+        generation != NULL ? nj_store_channel_resolve(store_dir, generation, &name, err) : NJ_OK;
     if (status == NJ_OK) {
         status = open_row(store_dir, generation != NULL ? name.text : NULL, user, &row, err);
     }
@@ -71,9 +70,8 @@ static bool is_taken_from(const nj_row_origin *row, const nj_row_origin *before)
         return false;
     }
     nj_buffer_init(&copy, NJ_ROW_BYTES_MAX);
-    const bool same =
-        nj_row_copy(&copy, before->value, row->row.flags, row->row.age) == NJ_OK &&
-        nj_slice_equal(nj_buffer_slice(&copy), row->value);
+    const bool same = nj_row_copy(&copy, before->value, row->row.flags, row->row.age) == NJ_OK &&
+                      nj_slice_equal(nj_buffer_slice(&copy), row->value);
     nj_buffer_fini(&copy);
     return same;
 }

@@ -69,10 +69,10 @@ static json_t *digest_as_json(const nj_digest *digest)
 static void add_link(audit *a, const nj_row_origin *row)
 {
     const nj_store_facts *facts = nj_row_origin_facts(row);
-    json_array_append_new(
-        a->chain, json_pack("{s:s, s:I, s:o, s:i}", "generation", facts->generation, "created_ms",
-                            (json_int_t)facts->created_ms, "flags", list_flags(row->row.flags),
-                            "age", (int)row->row.age));
+    json_array_append_new(a->chain,
+                          json_pack("{s:s, s:I, s:o, s:i}", "generation", facts->generation,
+                                    "created_ms", (json_int_t)facts->created_ms, "flags",
+                                    list_flags(row->row.flags), "age", (int)row->row.age));
 }
 
 // Ends, because each step's row is a night younger.
@@ -89,7 +89,8 @@ static nj_status walk_back(audit *a, nj_error *err)
             add_link(a, &a->last);
         }
     }
-    return status == NJ_OK || status == NJ_NOT_FOUND ? status : nj_fail(err, status, "%s", a->why.text);
+    return status == NJ_OK || status == NJ_NOT_FOUND ? status
+                                                     : nj_fail(err, status, "%s", a->why.text);
 }
 
 static nj_status find_record(audit *a, nj_error *err)
@@ -155,14 +156,13 @@ static json_t *night_as_json(const nj_row_origin *row)
         json_array_append_new(inputs, json_pack("{s:s, s:s}", "option", night->inputs[i].option,
                                                 "value", night->inputs[i].value));
     }
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:o}", "generation",
-                     facts->generation, "nightjar_version", facts->nightjar_version,
-                     "numeric_class", facts->numeric_class, "bundle_digest",
-                     digest_as_json(&facts->bundle_digest), "sections", sections, "settings",
-                     facts->settings, "settings_digest", digest_as_json(&facts->settings_digest),
-                     "eligible_digest", digest_as_json(&facts->eligible_digest), "policy_digest",
-                     digest_as_json(&night->head.policy_digest), "policy", night->head.policy,
-                     "inputs", inputs);
+    return json_pack(
+        "{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:o}", "generation", facts->generation,
+        "nightjar_version", facts->nightjar_version, "numeric_class", facts->numeric_class,
+        "bundle_digest", digest_as_json(&facts->bundle_digest), "sections", sections, "settings",
+        facts->settings, "settings_digest", digest_as_json(&facts->settings_digest),
+        "eligible_digest", digest_as_json(&facts->eligible_digest), "policy_digest",
+        digest_as_json(&night->head.policy_digest), "policy", night->head.policy, "inputs", inputs);
 }
 
 static void write_history(const nj_row_scan *row, char out[2 * NJ_HISTORY_DIGEST_BYTES + 1])
@@ -227,7 +227,8 @@ static void print_chain(const audit *a)
     json_array_foreach(a->chain, index, link)
     {
         const json_int_t age = json_integer_value(json_object_get(link, "age"));
-        printf("%s%s, age %" JSON_INTEGER_FORMAT "\n", index == 0 ? "taken from     " : "               ",
+        printf("%s%s, age %" JSON_INTEGER_FORMAT "\n",
+               index == 0 ? "taken from     " : "               ",
                json_string_value(json_object_get(link, "generation")), age);
     }
 }
