@@ -18,8 +18,7 @@ static nj_status look_at_record(void *context, const nj_origin_record *record, n
 
 static bool is_expected(nj_status status)
 {
-    return status == NJ_OK || status == NJ_REFUSED || status == NJ_CONFIG ||
-           status == NJ_NOT_FOUND;
+    return status == NJ_OK || status == NJ_REFUSED || status == NJ_CONFIG || status == NJ_NOT_FOUND;
 }
 
 static void read_origin(nj_slice bytes)
@@ -40,9 +39,9 @@ static void read_origin(nj_slice bytes)
                    "an input is found");
     }
     for (size_t i = 0; i < sizeof USERS / sizeof USERS[0]; i++) {
-        fuzz_check(is_expected(
-                       nj_store_origin_find(origin, nj_slice_from(USERS[i]), &record, &err)),
-                   "a user is found, is not there, or a line is refused");
+        fuzz_check(
+            is_expected(nj_store_origin_find(origin, nj_slice_from(USERS[i]), &record, &err)),
+            "a user is found, is not there, or a line is refused");
     }
     fuzz_check(is_expected(nj_store_origin_each(origin, look_at_record, &is_user, &err)),
                "lines are read or refused");
