@@ -39,15 +39,24 @@ static nj_status write_line_take(nj_origin_writer *writer, json_t **object, nj_e
     return status;
 }
 
+// NULL in *list: no memory.
+static void append(json_t **list, json_t *entry)
+{
+    if (json_array_append_new(*list, entry) != 0) { // also of NULL
+        json_decref(*list);
+        *list = NULL;
+    }
+}
+
 static json_t *list_sections(const nj_origin_night *night)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < night->section_count; i++) {
+    for (size_t i = 0; i < night->section_count && list != NULL; i++) {
         char hex[NJ_DIGEST_HEX_BYTES];
         const nj_origin_section *section = &night->sections[i];
         nj_digest_hex(&section->digest, hex);
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "name", section->name, "bytes",
-                                              (json_int_t)section->bytes, "digest", hex));
+        append(&list, json_pack("{s:s, s:I, s:s}", "name", section->name, "bytes",
+                                (json_int_t)section->bytes, "digest", hex));
     }
     return list;
 }
@@ -68,11 +77,10 @@ static bool is_kept(const nj_origin_input *input)
 static json_t *list_inputs(const nj_origin_night *night)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < night->input_count; i++) {
+    for (size_t i = 0; i < night->input_count && list != NULL; i++) {
         const nj_origin_input *input = &night->inputs[i];
         if (is_kept(input)) {
-            json_array_append_new(
-                list, json_pack("{s:s, s:s}", "option", input->option, "value", input->value));
+            append(&list, json_pack("{s:s, s:s}", "option", input->option, "value", input->value));
         }
     }
     return list;
@@ -82,10 +90,8 @@ static nj_status write_head(nj_origin_writer *writer, const nj_origin_night *nig
 {
     json_t *object = json_object();
     nj_status status = nj_record_to_json(&NJ_ORIGIN_HEAD_TABLE, &night->head, object, err);
-    if (status == NJ_OK &&
-        (json_object_set_new(object, "sections", list_sections(night)) != 0 ||
-         json_object_set_new(object, "inputs", list_inputs(night)) != 0 ||
-         json_array_size(json_object_get(object, "sections")) != night->section_count)) {
+    if (status == NJ_OK && (json_object_set_new(object, "sections", list_sections(night)) != 0 ||
+                            json_object_set_new(object, "inputs", list_inputs(night)) != 0)) {
         status = nj_fail(err, NJ_NO_MEMORY, "no memory for %s", NJ_STORE_WORDS.ORIGIN);
     }
     if (status == NJ_OK) {

@@ -9,7 +9,7 @@ static unsigned runs;
 
 static nj_status compare(const nj_arguments *arguments, nj_error *err)
 {
-    static const nj_option_value VALUES[] = {{"word", "w"},     {"set", "s"}, {"fallback", "f"},
+    static const nj_option_value VALUES[] = {{"word", "w"},    {"set", "s"},  {"fallback", "f"},
                                              {"unknown", "u"}, {"none", "n"}, {"keep-it", "true"}};
     nj_arguments *with = NULL;
     assert_ok(nj_arguments_with(arguments, VALUES, 6, &with, err), err);

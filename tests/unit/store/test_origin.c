@@ -96,6 +96,8 @@ static void what_the_night_was_told_stands_in_it(void **state)
     nj_store_origin_close(&origin);
 }
 
+static bool carried; // the next pieces are
+
 // Users [first, first + count) of shard 0, whose eight users are 0 to 7.
 static void commit_piece(nj_staging *staging, uint64_t first, uint64_t count, const char *worker)
 {
@@ -104,6 +106,14 @@ static void commit_piece(nj_staging *staging, uint64_t first, uint64_t count, co
     night_shard *shard = malloc(sizeof *shard);
     assert_non_null(shard);
     night_shard_make(shard, 0, ROWS);
+    for (size_t i = 0; carried && i < ROWS; i++) {
+        nj_buffer taken;
+        nj_buffer_init(&taken, NJ_ROW_BYTES_MAX);
+        assert_int_equal(nj_row_copy(&taken, shard->rows[i].value, NJ_ROW_CARRIED, 1), NJ_OK);
+        nj_buffer_fini(&shard->values[i]);
+        shard->values[i] = taken;
+        shard->rows[i].value = nj_buffer_slice(&taken);
+    }
     night_shard piece = *shard;
     piece.count = count;
     for (size_t i = 0; i < count; i++) {
@@ -114,6 +124,7 @@ static void commit_piece(nj_staging *staging, uint64_t first, uint64_t count, co
     record->rows = count;
     record->first = first;
     record->count = count;
+    record->state = carried ? NJ_STORED_CARRIED : NJ_STORED_COMMITTED;
     nj_ledger_text_set(record->worker, sizeof record->worker, nj_slice_from(worker));
     night_shard_seal(&piece);
     assert_ok(nj_staging_commit(staging, &piece.commit, 1, &outcome, &err), &err);
@@ -152,6 +163,37 @@ static void pieces_of_a_shard_are_told_apart_and_one_without_a_row_is_in_none(vo
     assert_ok(nj_store_origin_find(origin, nj_slice_from("8"), &record, &err), &err);
     assert_int_equal(record.shard, 1);
     assert_int_equal(record.count, 0);
+    nj_store_origin_close(&origin);
+}
+
+// Rows of a piece that were taken over at the deadline.
+static void carried_pieces_say_so_and_the_night_says_from_where(void **state)
+{
+    nj_error err = {0};
+    nj_staging *staging = NULL;
+    nj_origin_record record;
+    nj_staging_deadline deadline = {.at_ms = NIGHT_MS, .carries = 1};
+    const char *store = sandbox_path(state, "store");
+    nj_staging_facts facts = night_facts(2, 2 * ROWS);
+    const nj_store_name before = night_pack(store, 2, ROWS, NIGHT_MS - 1);
+    strcpy(deadline.from, before.text);
+    strcpy(facts.missing_from, before.text);
+    assert_ok(nj_staging_create(store, &facts, NULL, &staging, &err), &err);
+    assert_ok(nj_staging_deadline_set(staging, &deadline, &err), &err);
+    commit_piece(staging, 0, 3, "one");
+    carried = true;
+    commit_piece(staging, 3, 5, "");
+    carried = false;
+    assert_int_equal(night_commit(staging, 1, ROWS), NJ_COMMIT_WRITTEN);
+    nj_store_name name = pack(store, staging, 2 * ROWS);
+    nj_origin *origin = open_origin(state, &name);
+    const nj_origin_head *head = &nj_store_origin_night(origin)->head;
+    assert_string_equal(head->carried_from, before.text);
+    assert_string_equal(head->missing_from, before.text);
+    assert_ok(nj_store_origin_find(origin, nj_slice_from("2"), &record, &err), &err);
+    assert_string_equal(nj_origin_state_word(record.state), "COMMITTED");
+    assert_ok(nj_store_origin_find(origin, nj_slice_from("3"), &record, &err), &err);
+    assert_string_equal(nj_origin_state_word(record.state), "CARRIED");
     nj_store_origin_close(&origin);
 }
 
@@ -331,6 +373,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             pieces_of_a_shard_are_told_apart_and_one_without_a_row_is_in_none, sandbox_setup,
             sandbox_teardown),
+        cmocka_unit_test_setup_teardown(carried_pieces_say_so_and_the_night_says_from_where,
+                                        sandbox_setup, sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_generation_without_it_is_sound_and_says_so, sandbox_setup,
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(any_change_and_any_cut_is_refused, sandbox_setup,
