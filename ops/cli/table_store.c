@@ -1,4 +1,5 @@
 // table_store.c - the rows of the command table for store ..., load ..., grade, report and serve-cache.
+#include "common/math/kernels.h"
 #include "ops/cli/cache_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/tables.h"
@@ -27,6 +28,34 @@ static const nj_option STORE_EXPORT[] = {
     {"feed", "DIR", NULL, "a delta: append it to this folder, from where that ends", false},
     NJ_CACHE_OPTIONS,
     {"json", NULL, NULL, "no change: jsonl is JSON lines already", false},
+};
+
+static const nj_option STORE_AUDIT[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"gen", "NAME", NULL, "a generation or a channel; default: the one that CURRENT names", false},
+    NJ_JSON_OPTION,
+};
+
+// What reads users, none of it required: the night has told it.
+static const nj_option REPLAY[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"gen", "NAME", NULL, "a generation or a channel; default: the one that CURRENT names", false},
+    {"bundle", "FILE", NULL, "the night's bundle; this and the next: default: where it was then",
+     false},
+    {"users", "FILE", NULL, "the night's histories", false},
+    {"format", "sequence|jsonl|csv|inter|parquet", NULL, "default: the night's", false},
+    NJ_COLUMNS_OPTIONS,
+    {"as-of", "TIME", NULL, "default: the night's", false},
+    {"tie-seed", "N", "0", "of events of equal time; default: the night's", false},
+    {"eligible", "FILE", NULL, "the night's list of items that may be recommended", false},
+    {"deny", "FILE", NULL, "the night's list of items that may not", false},
+    {"groups", "FILE", NULL, "the night's groups", false},
+    {"user-groups", "FILE", NULL, "which group each user was in", false},
+    {"unknown-items", "fail|skip", "fail", "ids of those lists that the catalogue does not know",
+     false},
+    {"kernels", "NAME", "auto", "instructions, of the night's numeric class: " NJ_KERNELS_KNOWN,
+     false},
+    NJ_JSON_OPTION,
 };
 
 static const nj_option STORE_APPLY[] = {
@@ -165,12 +194,16 @@ static const nj_command COMMANDS[] = {
                NULL, GRADE, nj_command_grade),
     NJ_COMMAND("load redis", "a generation into a Redis server, whole or what has changed", NULL,
                LOAD_REDIS, nj_command_load_redis),
+    NJ_COMMAND("replay", "decode one user of a generation again and compare the row", "USER",
+               REPLAY, nj_command_replay),
     NJ_COMMAND("report", "the page that tells how a night went, again", "[GEN]", REPORT,
                nj_command_report),
     NJ_COMMAND("serve-cache", "lists over HTTP from a published store", NULL, SERVE_CACHE,
                nj_command_serve_cache),
     NJ_COMMAND("store apply", "make generations of deltas and publish the last", "DELTA",
                STORE_APPLY, nj_command_store_apply),
+    NJ_COMMAND("store audit", "who made one user's row, from what", "USER", STORE_AUDIT,
+               nj_command_store_audit),
     NJ_COMMAND("store diff", "what is different between two generations", NULL, STORE_DIFF,
                nj_command_store_diff),
     NJ_COMMAND("store drop", "remove a channel beside CURRENT", "CHANNEL", STORE_NAMED,
