@@ -22,7 +22,6 @@
 #define LOGS_MAX 64
 #define UNKNOWN_SHOWN 20
 
-
 typedef struct {
     const nj_arguments *arguments;
     const char *store;
@@ -212,9 +211,9 @@ static nj_status add_digest(const scrub_job *job, const char *option, json_t *ob
     nj_status status = nj_mapped_open(key_path, &key, err);
     if (status == NJ_OK && (key.size < crypto_generichash_KEYBYTES_MIN ||
                             key.size > crypto_generichash_KEYBYTES_MAX)) {
-        status = nj_fail(err, NJ_INPUT, "%s: has %zu bytes, a key has %d to %d", key_path, key.size,
-                         (int)crypto_generichash_KEYBYTES_MIN,
-                         (int)crypto_generichash_KEYBYTES_MAX);
+        status =
+            nj_fail(err, NJ_INPUT, "%s: has %zu bytes, a key has %d to %d", key_path, key.size,
+                    (int)crypto_generichash_KEYBYTES_MIN, (int)crypto_generichash_KEYBYTES_MAX);
     }
     if (status == NJ_OK) {
         status = nj_mapped_open(path, &list, err);
@@ -235,12 +234,12 @@ static json_t *pack_generations(const nj_scrub_result *result)
     json_t *list = json_array();
     for (size_t i = 0; i < result->count; i++) {
         const nj_scrub_entry *entry = &result->entries[i];
-        json_t *object = json_pack(
-            "{s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "old", entry->old_name.text, "rows",
-            (json_int_t)entry->rows, "rows_removed", (json_int_t)entry->rows_removed,
-            "lists_changed", (json_int_t)entry->lists_changed, "items_removed",
-            (json_int_t)entry->items_removed, "quarantined_removed",
-            (json_int_t)entry->quarantined_removed, "earlier", (int)entry->earlier);
+        json_t *object =
+            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "old", entry->old_name.text, "rows",
+                      (json_int_t)entry->rows, "rows_removed", (json_int_t)entry->rows_removed,
+                      "lists_changed", (json_int_t)entry->lists_changed, "items_removed",
+                      (json_int_t)entry->items_removed, "quarantined_removed",
+                      (json_int_t)entry->quarantined_removed, "earlier", (int)entry->earlier);
         if (object != NULL && entry->new_name.text[0] != '\0') {
             json_object_set_new(object, "new", json_string(entry->new_name.text));
         }
@@ -366,8 +365,7 @@ static nj_status judge_search(const scrub_job *job, nj_error *err)
         snprintf(offset, sizeof offset, "byte %" PRIu64, find->offset);
     }
     return nj_fail(err, NJ_REFUSED,
-                   "%s: %s: %s \"%.*s\" still stands there, and in %" PRIu64
-                   " more places; "
+                   "%s: %s: %s \"%.*s\" still stands there, and in %" PRIu64 " more places; "
                    "see ops/handbook/erasure.md",
                    find->file.text, offset, kind, NJ_SLICE_ARGS(id), result->find_count - 1);
 }
