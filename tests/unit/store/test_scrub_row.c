@@ -1,6 +1,8 @@
 // test_scrub_row.c - items out of a row, with everything that belongs to them.
 #include "common/store/scrub_row.h"
 
+#include <stdlib.h>
+
 #include "tests/support/nj_test.h"
 
 typedef struct {
@@ -63,9 +65,9 @@ static void scores_why_and_reserve_go_with_their_items(void **state)
                               nj_slice_from("sought-item")};
     const nj_slice reserve[] = {nj_slice_from("5"), nj_slice_from("sought-items"),
                                 nj_slice_from("sought-item")};
-    const nj_why why[] = {{.source = NJ_SOURCE_beam, .raw = -1.5f},
-                          {.source = NJ_SOURCE_beam, .raw = -2.5f, .adjust = {0.5f}},
-                          {.source = NJ_SOURCE_beam, .raw = -3.5f}};
+    const nj_why why[] = {{.source = NJ_SOURCE_BEAM, .raw = -1.5f},
+                          {.source = NJ_SOURCE_BEAM, .raw = -2.5f, .adjust = {0.5f}},
+                          {.source = NJ_SOURCE_BEAM, .raw = -3.5f}};
     const uint32_t trace[] = {1, 9};
     const nj_row_more more = {.why = why,
                               .trace = trace,
