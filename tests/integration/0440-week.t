@@ -115,6 +115,8 @@ use fri
 grade_yesterday fri
 expect_nothing_changed 4 "items that the catalogue does not know: " "${night[@]}" --users week/wrong.csv
 expect_said last "users none of whose items it knows: "
+expect_nothing_changed 4 "items that may be recommended: 520, and 551 in the current generation" \
+    "${night[@]}" --embeddings week/short/emb.npy --ids week/short/ids.txt --users week/fri/events.csv --gate-least 100
 python3 "$here/week.py" scramble scrambled
 expect_held() { # WORDS COMMAND...: a generation is packed and verified, and nobody reads it
     local words=$1 was

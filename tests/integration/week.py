@@ -4,8 +4,8 @@
     week.py scramble FOLDER            the demo's model with the words of its vocabulary in another order
 
 FOLDER/DAY (mon ... sun) is what has arrived by that day's midnight: events.csv (user,item,timestamp in seconds since 1970), emb.npy and
-ids.txt, groups.jsonl and user-groups.csv. FOLDER/wrong.csv are Friday's events under another shop's item ids. FOLDER/week.json says who is
-there on which day. books.npy are the codebooks of all embeddings.
+ids.txt, groups.jsonl and user-groups.csv. FOLDER/wrong.csv are Friday's events under another shop's item ids, FOLDER/short its items without the last 30. FOLDER/week.json says who
+is there on which day. books.npy are the codebooks of all embeddings.
 """
 import csv
 import itertools
@@ -86,12 +86,17 @@ def write_events(path, events, here, until, rename=None):
         out.writerows((user, rename(item) if rename else item, at) for at, user, item in rows)
 
 
+def write_items(folder, items):
+    folder.mkdir(parents=True, exist_ok=True)
+    npy(folder / "emb.npy", "<f4", (len(items), LEVELS * CODES), floats(itertools.chain(*(embedding(sid) for _, sid in items))))
+    (folder / "ids.txt").write_text("".join(f"{name}\n" for name, _ in items))
+
+
 def write_day(folder, day, events, here, items, denied):
     until = MONDAY + DAYS.index(day) * DAY_S
     folder.mkdir(parents=True)
     write_events(folder / "events.csv", events, here, until)
-    npy(folder / "emb.npy", "<f4", (len(items), LEVELS * CODES), floats(itertools.chain(*(embedding(sid) for _, sid in items))))
-    (folder / "ids.txt").write_text("".join(f"{name}\n" for name, _ in items))
+    write_items(folder, items)
     (folder / "groups.jsonl").write_text(json.dumps({"group": "north", "deny": denied}) + "\n")
     north = [user for user in sorted(here) if hash_of(user) % 4 == 0]
     (folder / "user-groups.csv").write_text("user,group\n" + "".join(f"{user},north\n" for user in north))
@@ -111,6 +116,7 @@ def make(folder, users, seed):
     for day in DAYS:
         write_day(folder / day, day, events, people[day], items[day], denied if day in ("sat", "sun") else denied[:6])
     write_events(folder / "wrong.csv", events, people["fri"], MONDAY + 4 * DAY_S, rename=lambda item: f"other-{item}")
+    write_items(folder / "short", items["fri"][:-30])
     words = [word(level, code) for level in range(LEVELS) for code in range(CODES)]
     npy(folder / "books.npy", "<f4", (LEVELS, CODES, LEVELS * CODES), floats(itertools.chain(*words)))
     told = {day: dict(users=sorted(people[day]), midnight=MONDAY + number * DAY_S, items=[name for name, _ in items[day]],
