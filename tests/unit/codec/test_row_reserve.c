@@ -173,11 +173,11 @@ static void the_largest_row_fits_its_bound(void **state)
     nj_buffer copy;
     nj_buffer_init(&bytes, NJ_ROW_BYTES_MAX);
     nj_buffer_init(&copy, NJ_ROW_BYTES_MAX);
-    const nj_row_more more = {trace, NJ_ROW_TRACE_MAX, why, {text, sizeof text}, items,
-                              NJ_ROW_RESERVE_MAX};
-    assert_int_equal(nj_row_pack_more(&bytes, UINT32_MAX, items, scores, NJ_ROW_ITEMS_MAX,
-                                      &HISTORY, &more),
-                     NJ_OK);
+    const nj_row_more more = {trace, NJ_ROW_TRACE_MAX,  why, {text, sizeof text},
+                              items, NJ_ROW_RESERVE_MAX};
+    assert_int_equal(
+        nj_row_pack_more(&bytes, UINT32_MAX, items, scores, NJ_ROW_ITEMS_MAX, &HISTORY, &more),
+        NJ_OK);
     assert_int_equal(nj_row_copy(&copy, nj_buffer_slice(&bytes), UINT32_MAX, NJ_ROW_AGE_MAX),
                      NJ_OK);
     nj_row_scan scan;
@@ -241,8 +241,8 @@ static void the_quick_walk_never_accepts_what_unpacking_refuses(void **state)
     nj_row_scan scan;
     uint64_t drawn = 5;
     unsigned accepted = 0;
-    pack_example(&bytes, &(nj_row_more){
-                             .why = &why, .reserve = RESERVE, .reserve_count = RESERVE_COUNT});
+    pack_example(&bytes,
+                 &(nj_row_more){.why = &why, .reserve = RESERVE, .reserve_count = RESERVE_COUNT});
     for (size_t size = 0; size < bytes.size; size++) {
         char *exact = malloc(size + 1); // so that a sanitizer sees a byte too many
         memcpy(exact + 1, bytes.bytes, size);
