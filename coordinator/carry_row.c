@@ -7,9 +7,9 @@
 #define PLACES_MAX (NJ_ROW_ITEMS_MAX + NJ_ROW_RESERVE_MAX)
 
 struct nj_carry_scratch {
-    nj_row row;      // as it was
-    size_t count;    // of the next, in the order of list and reserve
-    size_t kept;     // of them from the list
+    nj_row row;   // as it was
+    size_t count; // of the next, in the order of list and reserve
+    size_t kept;  // of them from the list
     nj_slice items[PLACES_MAX];
     float scores[PLACES_MAX];
     nj_why why[PLACES_MAX];
@@ -106,11 +106,11 @@ static nj_status pack_row(const nj_carry_rules *rules, nj_carry_scratch *s)
     const bool is_short = count < rules->top && s->row.text.bytes == NULL;
     const uint32_t gone = NJ_ROW_COPIED | NJ_ROW_SHORT;
     const uint32_t flags = (s->row.flags & ~gone) | NJ_ROW_CARRIED | (is_short ? NJ_ROW_SHORT : 0u);
-    const nj_row_more more = {
-        .why = s->row.why.bytes != NULL ? s->why : NULL,
-        .text = s->row.text,
-        .reserve = left > 0 ? s->items + count : NULL,
-        .reserve_count = left < NJ_ROW_RESERVE_MAX ? left : NJ_ROW_RESERVE_MAX};
+    const nj_row_more more = {.why = s->row.why.bytes != NULL ? s->why : NULL,
+                              .text = s->row.text,
+                              .reserve = left > 0 ? s->items + count : NULL,
+                              .reserve_count =
+                                  left < NJ_ROW_RESERVE_MAX ? left : NJ_ROW_RESERVE_MAX};
     nj_buffer_clear(&s->packed);
     return nj_row_pack_more(&s->packed, flags, s->items, s->scores, count, &s->row.history, &more);
 }
@@ -122,8 +122,8 @@ nj_status nj_carry_row(const nj_carry_rules *rules, const nj_request *user, nj_s
     nj_carry_scratch *s = scratch;
     nj_status status = nj_row_unpack(row, &s->row, err);
     if (status == NJ_OK && s->row.age >= NJ_ROW_AGE_MAX) {
-        status = nj_fail(err, NJ_NOT_FOUND, "the row is %u nights old, which is the limit",
-                         s->row.age);
+        status =
+            nj_fail(err, NJ_NOT_FOUND, "the row is %u nights old, which is the limit", s->row.age);
     }
     if (status != NJ_OK) {
         return status;

@@ -89,8 +89,8 @@ static nj_status carry(const char *list, const nj_request *user)
     float scores[20];
     nj_error err = {0};
     const char *bar = strchr(list, '|');
-    snprintf(text[0], sizeof text[0], "%.*s", (int)(bar != NULL ? (size_t)(bar - list) : strlen(list)),
-             list);
+    snprintf(text[0], sizeof text[0], "%.*s",
+             (int)(bar != NULL ? (size_t)(bar - list) : strlen(list)), list);
     snprintf(text[1], sizeof text[1], "%s", bar != NULL ? bar + 1 : "");
     const size_t count = split(text[0], items);
     for (size_t i = 0; i < count; i++) {
@@ -100,16 +100,16 @@ static nj_status carry(const char *list, const nj_request *user)
     w.more.reserve = w.more.reserve_count > 0 ? reserve : NULL;
     nj_buffer packed;
     nj_buffer_init(&packed, NJ_ROW_BYTES_MAX);
-    assert_int_equal(
-        nj_row_pack_more(&packed, w.flags, items, scores, count, &HISTORY, &w.more), NJ_OK);
+    assert_int_equal(nj_row_pack_more(&packed, w.flags, items, scores, count, &HISTORY, &w.more),
+                     NJ_OK);
     nj_buffer_clear(&w.old);
     nj_buffer_clear(&w.out);
     assert_int_equal(w.age > 0 ? nj_row_copy(&w.old, nj_buffer_slice(&packed), w.flags, w.age)
                                : nj_buffer_append(&w.old, packed.bytes, packed.size),
                      NJ_OK);
     nj_buffer_fini(&packed);
-    nj_status status = nj_carry_row(&w.rules, user, nj_buffer_slice(&w.old), w.scratch, &w.out,
-                                    &w.about, &err);
+    nj_status status =
+        nj_carry_row(&w.rules, user, nj_buffer_slice(&w.old), w.scratch, &w.out, &w.about, &err);
     if (status == NJ_OK) {
         assert_ok(nj_row_unpack(nj_buffer_slice(&w.out), &w.row, &err), &err);
         assert_memory_equal(w.row.history.bytes, HISTORY.bytes, sizeof HISTORY.bytes);
