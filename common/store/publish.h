@@ -23,7 +23,8 @@ typedef struct {
 } nj_copied_rows;
 
 /// Copies the staged rows in key order into a new generation, as densely as LMDB can (MDB_APPEND), with __meta__ and
-/// MANIFEST.json, and QUARANTINED.jsonl where users were quarantined, everything synced. It is not published, and the staging area stays.
+/// MANIFEST.json, QUARANTINED.jsonl where users were quarantined, and GROUPS.json
+/// where they had groups (nj_staging_groups_set), everything synced. It is not published, and the staging area stays.
 ///
 /// Packing again is safe after any failure or crash: a generation that an earlier try of this night left is removed
 /// when it was never current, and is the result when CURRENT names it already.

@@ -5,7 +5,7 @@
 #include "common/catalogue/job.h"
 #include "coordinator/gates.h"
 
-/// Judges users and items against the generation that CURRENT names, and what histories name against the catalogue, of all users and of
+/// Judges users (all, and those of every group that it had) and items against the generation that CURRENT names, and what histories name against the catalogue, of all users and of
 /// every group. Nothing is compared where nothing is published, or where what is published cannot be read: that is logged, and is no
 /// reason to have no lists.
 ///
