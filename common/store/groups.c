@@ -46,10 +46,9 @@ nj_status nj_store_groups_write(const nj_store_groups *groups, const char *folde
     if (status == NJ_OK) {
         status = nj_buffer_printf(&text, "\n]}\n");
     }
-    status = status == NJ_OK
-                 ? nj_file_write(path.text, text.bytes, text.size, err)
-                 : nj_fail(err, status, "no memory for %s of %zu groups", NJ_STORE_WORDS.GROUPS,
-                           groups->count);
+    status = status == NJ_OK ? nj_file_write(path.text, text.bytes, text.size, err)
+                             : nj_fail(err, status, "no memory for %s of %zu groups",
+                                       NJ_STORE_WORDS.GROUPS, groups->count);
     nj_buffer_fini(&text);
     return status;
 }
@@ -89,8 +88,8 @@ static nj_status read_groups(const json_t *document, const char *path, nj_store_
         return nj_fail(err, NJ_NO_MEMORY, "%s: no memory for %zu groups", path, count);
     }
     for (; groups.count < count && status == NJ_OK; groups.count++) {
-        status = read_group(json_array_get(list, groups.count), path, &groups.groups[groups.count],
-                            err);
+        status =
+            read_group(json_array_get(list, groups.count), path, &groups.groups[groups.count], err);
     }
     if (status != NJ_OK) {
         nj_store_groups_fini(&groups);
