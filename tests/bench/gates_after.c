@@ -82,8 +82,8 @@ static void make_items(nj_job *job, uint64_t count, nj_buffer *block)
     }
     assert_int_equal(nj_idlist_builder_write(&ids, block), NJ_OK);
     nj_idlist_builder_fini(&ids);
-    assert_ok(
-        nj_idlist_open(block->bytes, block->size, "items", &job->catalogue.items, &err), &err);
+    assert_ok(nj_idlist_open(block->bytes, block->size, "items", &job->catalogue.items, &err),
+              &err);
     nj_idmap_init(&job->map);
     assert_ok(nj_idmap_build(&job->map, &job->catalogue.items, "items", &err), &err);
     job->catalogue.trie.item_count = (uint32_t)count;
@@ -100,7 +100,8 @@ static void measure(const char *store, const nj_store_name *name, const nj_job *
     assert_ok(nj_gates_after(gates, store, name, job, &findings, &err), &err);
     printf("%-12s %6.2f s", what, (double)(nj_clock_mono_ns() - began_ns) / 1e9);
     for (size_t i = 0; i < findings.count; i++) {
-        printf("   %s %.4f %%", nj_gate_option(findings.findings[i].gate), findings.findings[i].value);
+        printf("   %s %.4f %%", nj_gate_option(findings.findings[i].gate),
+               findings.findings[i].value);
     }
     printf("\n");
 }
