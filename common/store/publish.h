@@ -53,7 +53,7 @@ NJ_CHECKED nj_status nj_store_check_data(const char *store_dir, const nj_store_n
 /// Reads a generation whole: the digest of data.mdb by plain reads first, because LMDB follows damaged pages into a
 /// crash; then every key and row in order, their count and digest, that __meta__ says what the manifest says, and that QUARANTINED.jsonl names the users without a row.
 ///
-///   name          NULL: the current one
+///   name          of a generation or a channel; NULL: the current one
 ///   out_manifest  NULL when not wanted
 ///
 /// Returns  as nj_store_inspect; NJ_REFUSED for anything that is not as it was packed
