@@ -377,11 +377,12 @@ static nj_status open_missing(nj_night *n, nj_error *err)
 static nj_status pass_gates(nj_night *n, nj_error *err)
 {
     const nj_night_options *o = n->options;
+    const nj_gates_missing missing = {n->missing.count, o->missing_users == NJ_MISSING_DROP};
     if (o->resume && nj_staging_exists(o->store_dir)) {
         return NJ_OK;
     }
     nj_status status =
-        nj_gates_before(&o->gates, o->store_dir, n->job, o->as_of_s, &n->summary.gates, err);
+        nj_gates_before(&o->gates, o->store_dir, n->job, o->as_of_s, &missing, &n->summary.gates, err);
     if (status == NJ_OK) {
         nj_gates_log(&n->summary.gates);
         status = nj_gates_verdict(&n->summary.gates, err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/duration.h"
 #include "common/base/numeric_class.h"
 #include "common/codec/shard.h"
 #include "common/input/instant.h"
@@ -13,7 +14,6 @@
 #define METRICS_WAIT_MS_MAX 3600000
 #define STORAGE_WAIT_MS_MAX 86400000
 #define NJ_DEADLINE_NONE "none" // the word for no deadline any more
-#define VALID_FOR_SECONDS_MAX (366u * 86400)
 
 // The numbers of an option table, each with where it goes.
 static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
@@ -90,13 +90,10 @@ static nj_status read_lateness(const nj_arguments *arguments, nj_night_options *
 static nj_status read_validity(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
 {
     const char *text = nj_argument(arguments, "valid-for");
-    uint32_t seconds = 0;
-    if (text != NULL && !nj_duration_read(text, VALID_FOR_SECONDS_MAX, &seconds)) {
-        return nj_fail(err, NJ_USAGE,
-                       "--valid-for is \"%s\", must be so long as 30h or 1h30m, at most %u days",
-                       text, VALID_FOR_SECONDS_MAX / 86400);
+    out->valid_for_ms = 0;
+    if (text != NULL && !nj_duration_parse(text, &out->valid_for_ms)) {
+        return nj_fail(err, NJ_USAGE, "--valid-for is \"%s\", " NJ_DURATION_RULE, text);
     }
-    out->valid_for_ms = (uint64_t)seconds * 1000;
     return NJ_OK;
 }
 

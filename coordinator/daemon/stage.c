@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/codec/shard.h"
 #include "common/store/lock.h"
+#include "coordinator/daemon/group_counts.h"
 
 static nj_status make_facts(const nj_job *job, const nj_plan *plan, nj_since *since,
                             nj_missing *missing, nj_staging_facts *out, nj_error *err)
@@ -135,6 +136,9 @@ nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan 
     if (status == NJ_OK) {
         status = nj_staging_class_set(stage.staging, terms->numeric_class, err);
     }
+    if (status == NJ_OK) {
+        status = nj_group_counts_make(job, &stage.groups, err);
+    }
     if (status != NJ_OK) {
         nj_staging_close(&stage.staging);
         return status;
@@ -144,6 +148,7 @@ nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan 
         nj_buffer_init(&stage.waiting[i].rows, NJ_SHARD_USERS_MAX * sizeof(nj_slice));
     }
     *out = stage;
+    nj_staging_groups_set(out->staging, &out->groups);
     return NJ_OK;
 }
 
@@ -156,6 +161,7 @@ void nj_stage_close(nj_stage *stage)
     free(stage->given_up);
     stage->given_up = NULL;
     nj_staging_close(&stage->staging);
+    nj_store_groups_fini(&stage->groups);
 }
 
 // ---- what waits ----
