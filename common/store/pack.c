@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "common/base/failpoint.h"
+#include "common/codec/row.h"
+#include "common/codec/row_scan.h"
 #include "common/store/channel.h"
 #include "common/store/draft.h"
 #include "common/store/generation_write.h"
@@ -22,7 +24,8 @@ typedef struct {
     const nj_copied_rows *copied; // NULL: none
     nj_slice key;                 // of the copied row that is next; empty: there is none
     nj_slice value;
-    uint64_t copied_count; // written so far
+    uint64_t copied_count;  // written so far
+    uint64_t carried_count; // likewise, by their flags
     nj_digester copied_digest;
 } pack_job;
 
@@ -60,11 +63,17 @@ static nj_status gather_facts(nj_staging *staging, const nj_store_name *name, ui
                             .rules_digest = night->rules_digest,
                             .eligible_digest = night->eligible_digest,
                             .user_count = night->user_count + night->copied_count,
-                            .copied_count = night->copied_count,
+                            .copied_count = night->copied_count - night->missing_count,
                             .newest_event_ms = night->newest_event_ms,
                             .item_count = night->item_count};
     nj_ulid id;
-    nj_status status = nj_store_id_ensure(nj_staging_store_dir(staging), now_ms, &id, err);
+    nj_staging_tally tally = {0};
+    nj_status status = nj_staging_count(staging, &tally, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    out->carried_count = tally.carried + night->missing_count;
+    status = nj_store_id_ensure(nj_staging_store_dir(staging), now_ms, &id, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -119,6 +128,7 @@ static nj_status pack_copies(pack_job *job, const nj_slice *key, nj_error *err)
         nj_digester_update_sized(&job->copied_digest, job->key.bytes, job->key.size);
         nj_digester_update_sized(&job->copied_digest, job->value.bytes, job->value.size);
         job->copied_count++;
+        job->carried_count += (nj_row_flags(job->value) & NJ_ROW_CARRIED) != 0;
         status = nj_generation_write_row(&job->write, job->key, job->value, err);
         if (status == NJ_OK) {
             status = NJ_FAILPOINT_STEP(PACK_COPIED, err);
@@ -156,12 +166,13 @@ static nj_status pack_row(void *context, nj_slice key, nj_slice value, nj_error 
     }
     if (status == NJ_OK) {
         status = nj_shard_check_row(&job->shards, value, err);
+        job->carried_count += (nj_row_flags(value) & NJ_ROW_CARRIED) != 0;
     }
     return status == NJ_OK ? NJ_FAILPOINT_STEP(PACK_ROW, err) : status;
 }
 
 static nj_status copy_rows(nj_staging *staging, const char *folder, uint64_t row_count,
-                           pack_job *job, nj_error *err)
+                           uint64_t carried_count, pack_job *job, nj_error *err)
 {
     uint64_t staged_bytes = 0;
     nj_status status = nj_shard_check_begin(&job->shards, staging, err);
@@ -190,6 +201,12 @@ static nj_status copy_rows(nj_staging *staging, const char *folder, uint64_t row
         status = nj_fail(err, NJ_REFUSED, "%s: %" PRIu64 " rows were read, %" PRIu64 " counted",
                          folder, job->write.rows - job->copied_count, row_count);
     }
+    if (status == NJ_OK && job->carried_count != carried_count) {
+        status = nj_fail(err, NJ_REFUSED,
+                         "%s: %" PRIu64 " rows say that they are carried over, the ledger has "
+                         "%" PRIu64 " such users",
+                         folder, job->carried_count, carried_count);
+    }
     return status == NJ_OK ? NJ_FAILPOINT_STEP(PACK_ROWS, err) : status;
 }
 
@@ -198,7 +215,8 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
                             nj_error *err)
 {
     pack_job job = {.copied = copied};
-    nj_status status = copy_rows(staging, folder, row_count, &job, err);
+    nj_status status =
+        copy_rows(staging, folder, row_count, manifest->facts.carried_count, &job, err);
     if (status == NJ_OK) {
         status = nj_generation_write_finish(&job.write, &manifest->facts, err);
     }
@@ -209,6 +227,9 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
     }
     if (status == NJ_OK) {
         status = nj_store_quarantine_write(staging, folder, err);
+    }
+    if (status == NJ_OK && staging->groups != NULL) {
+        status = nj_store_groups_write(staging->groups, folder, err);
     }
     if (status == NJ_OK) {
         status = nj_generation_seal(folder, manifest, err);

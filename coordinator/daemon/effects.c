@@ -282,6 +282,16 @@ static void hear(void *context, const nj_peer *peer, const nj_message *message)
     nj_record_message(&n->record, &n->exchange, peer, message);
 }
 
+nj_carry_rules nj_night_carry_rules(const nj_night *n)
+{
+    return (nj_carry_rules){.items = n->check.items,
+                            .map = n->check.map,
+                            .live = &n->check.live,
+                            .masks = n->check.masks,
+                            .top = n->job->settings.top,
+                            .keep_history = n->job->settings.keep_history};
+}
+
 nj_exchange_work nj_night_work(nj_night *n)
 {
     return (nj_exchange_work){n, pack_lease, name_piece, perform, relieve, settle, observe, hear};
@@ -290,5 +300,5 @@ nj_exchange_work nj_night_work(nj_night *n)
 uint64_t nj_night_users_done(const nj_night *n)
 {
     const nj_ledger_counts *counts = &n->exchange.dispatch->ledger.counts;
-    return counts->committed_users + counts->quarantined_users;
+    return counts->committed_users + counts->carried_users + counts->quarantined_users;
 }

@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/codec/json.h"
 #include "common/codec/row.h"
+#include "common/store/channel.h"
 #include "common/store/generation.h"
 #include "common/store/publish.h"
 #include "common/store/reader.h"
@@ -154,7 +155,7 @@ nj_status nj_command_store_stat(const nj_arguments *arguments, nj_error *err)
     nj_store_name name;
     nj_store_manifest manifest;
     const char *store = nj_argument(arguments, "store");
-    nj_status status = nj_store_resolve(store, nj_argument(arguments, "gen"), &name, err);
+    nj_status status = nj_store_channel_resolve(store, nj_argument(arguments, "gen"), &name, err);
     if (status == NJ_OK) {
         status = nj_store_inspect(store, &name, &manifest, err);
     }
