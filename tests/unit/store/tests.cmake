@@ -1,5 +1,8 @@
 nj_test(unit/store/test_key.c LIBS nj_store LABEL unit)
 nj_test(unit/store/test_record.c LIBS nj_store LABEL unit)
+nj_test(unit/store/test_erase.c LIBS nj_store LABEL unit)
+nj_test(unit/store/test_scrub.c LIBS nj_store LABEL unit)
+nj_test(unit/store/test_scrub_crash.c LIBS nj_store LABEL unit)
 nj_test(unit/store/test_lock.c LIBS nj_store LABEL unit)
 nj_test(unit/store/test_staging.c LIBS nj_store LABEL unit)
 nj_test(unit/store/test_staging_crash.c LIBS nj_store LABEL unit)
