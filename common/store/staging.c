@@ -341,6 +341,11 @@ const char *nj_staging_store_dir(const nj_staging *staging)
     return staging->store.text;
 }
 
+void nj_staging_beside_set(nj_staging *staging, const nj_store_beside *beside)
+{
+    staging->beside = *beside;
+}
+
 uint64_t nj_staging_epoch(const nj_staging *staging)
 {
     return staging->epoch;

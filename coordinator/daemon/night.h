@@ -17,6 +17,7 @@
 #include "common/codec/row.h"
 #include "common/store/generation.h"
 #include "common/wire/allow_watch.h"
+#include "coordinator/daemon/controls.h"
 #include "coordinator/daemon/since.h"
 #include "coordinator/gates.h"
 #include "coordinator/planned.h"
@@ -87,6 +88,7 @@ typedef struct {
     uint32_t storage_wait_ms; // how long a store that does not write is waited for
     uint32_t audit_users;
     uint64_t valid_for_ms; // how long the lists are good, from when they are packed; 0: not said
+    nj_controls_wish controls; // of whom the generation keeps lists that nobody is shown
     nj_gates
         gates; // that the input must pass before anything is decoded, and the lists before they are published
     double as_of_s; // what the age of events is counted from: --as-of, or now; seconds since 1970

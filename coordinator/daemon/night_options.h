@@ -68,6 +68,10 @@
          "how long the lists are good, such as 30h: readers are told so (STALE) past it; an "      \
          "interrupted night keeps its own",                                                        \
          false},                                                                                   \
+        {"controls", "SHARE|N", NULL,                                                              \
+         "keep the popular and the co-visitation list of so many of the users beside the "         \
+         "generation, for `nightjar grade`: 1%, 0.01 or 2000",                                     \
+         false},                                                                                   \
         {"quarantine-max", "N", "0",                                                               \
          "publish without up to so many users whom no worker can decode; exit 3", false},          \
         {"retry-quarantined", NULL, NULL, "with --resume: try again the users who were given up",  \
