@@ -29,8 +29,7 @@ typedef struct {
 
 const char *nj_grade_by_name(nj_grade_by by)
 {
-    static const char *const NAMES[NJ_GRADE_BY_COUNT] = {"kind", "cold", "age", "group",
-                                                          "channel"};
+    static const char *const NAMES[NJ_GRADE_BY_COUNT] = {"kind", "cold", "age", "group", "channel"};
     return NAMES[by];
 }
 
@@ -142,7 +141,8 @@ static nj_status judge(grading *g, nj_grade *grade)
 }
 
 nj_status nj_grade_judge(const nj_graded_user *users, size_t user_count,
-                         const nj_grade_labels *labels, const nj_resampling *resampling, nj_grade *out)
+                         const nj_grade_labels *labels, const nj_resampling *resampling,
+                         nj_grade *out)
 {
     assert(user_count > 0 && user_count < UINT32_MAX);
     grading g = {.users = users, .user_count = user_count, .labels = labels};

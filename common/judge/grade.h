@@ -29,7 +29,8 @@ typedef struct {
     bool is_cold;   // the row is the list of a user of whom nothing was known
     uint32_t age;   // nights since it was decoded
     uint32_t group; // below group_count, or NJ_GROUP_NONE
-    uint32_t channel; // that he was given his list by; below channel_count, where there are channels
+    uint32_t
+        channel; // that he was given his list by; below channel_count, where there are channels
 } nj_graded_user;
 
 // What parts of the users are called. All zero: there are no groups, and users are not told apart by channel.

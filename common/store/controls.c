@@ -241,8 +241,7 @@ static nj_status read_lines(controls_read *r, nj_controls_visit visit, void *con
         }
         if (status == NJ_OK) {
             at_end = json_object_get(object, "digest") != NULL;
-            status =
-                at_end ? check_end(r, object, err) : take_user(r, object, visit, context, err);
+            status = at_end ? check_end(r, object, err) : take_user(r, object, visit, context, err);
         }
         json_decref(object);
     }

@@ -35,10 +35,11 @@ nj_status nj_controls_wish_parse(const char *text, nj_controls_wish *out, nj_err
         fits = false;
     }
     if (!fits) {
-        return nj_fail(err, NJ_USAGE,
-                       "--controls is \"%.80s\", must be a share of the users above 0 to 100%%, such as 1%% "
-                       "or 0.01, or a number of users from 1 to %d",
-                       text, NJ_CONTROLS_USERS_MAX);
+        return nj_fail(
+            err, NJ_USAGE,
+            "--controls is \"%.80s\", must be a share of the users above 0 to 100%%, such as 1%% "
+            "or 0.01, or a number of users from 1 to %d",
+            text, NJ_CONTROLS_USERS_MAX);
     }
     *out = wish;
     return NJ_OK;
@@ -64,6 +65,14 @@ static int compare_places(const void *a, const void *b)
                                 : (x->user > y->user) - (x->user < y->user);
 }
 
+static int compare_users(const void *a, const void *b)
+{
+    const sampled_user *x = a;
+    const sampled_user *y = b;
+    return (x->user > y->user) - (x->user < y->user);
+}
+
+// In the order of the input.
 static nj_status take_sample(const nj_job *job, const nj_controls_wish *wish, user_sample *out,
                              nj_error *err)
 {
@@ -81,6 +90,7 @@ static nj_status take_sample(const nj_job *job, const nj_controls_wish *wish, us
     }
     qsort(sample.users, sample.count, sizeof *sample.users, compare_places);
     sample.count = sample.count < wish->count ? sample.count : wish->count;
+    qsort(sample.users, sample.count, sizeof *sample.users, compare_users);
     *out = sample;
     return NJ_OK;
 }
@@ -90,10 +100,10 @@ static nj_status take_sample(const nj_job *job, const nj_controls_wish *wish, us
 // Of the user whose lists are being made.
 typedef struct {
     const nj_masks *masks;
-    const uint64_t *mask;   // NULL: it leaves nothing out
-    uint64_t *shelf;        // owned; rows of the trie, which are not retired
-    uint64_t *excluded;     // owned; all zero between two users
-    uint64_t *candidates;   // owned; likewise
+    const uint64_t *mask; // NULL: it leaves nothing out
+    uint64_t *shelf;      // owned; rows of the trie, which are not retired
+    uint64_t *excluded;   // owned; all zero between two users
+    uint64_t *candidates; // owned; likewise
     bool has_candidates;
 } item_rules;
 
@@ -158,10 +168,10 @@ typedef struct {
     const nj_job *job;
     user_sample sample;
     item_rules rules;
-    nj_pool *pool;      // of all processors, for counting
-    nj_pool *alone;     // of one thread: the rules are one user's at a time
-    uint64_t *counts;   // [items]
-    uint32_t *order;    // [items] the most popular first
+    nj_pool *pool;    // of all processors, for counting
+    nj_pool *alone;   // of one thread: the rules are one user's at a time
+    uint64_t *counts; // [items]
+    uint32_t *order;  // [items] the most popular first
     nj_neighbours neighbours;
     nj_lister *listers[NJ_CONTROL_COUNT];
     nj_scored_lists lists;
@@ -197,8 +207,8 @@ static nj_status open_listers(controls_job *c, nj_error *err)
 {
     const uint32_t N = (uint32_t)c->job->catalogue.items.count;
     const uint32_t top = c->job->settings.top;
-    const nj_list_settings settings = {.top =
-                                           top < NJ_CONTROLS_ITEMS_MAX ? top : NJ_CONTROLS_ITEMS_MAX,
+    const nj_list_settings settings = {.top = top < NJ_CONTROLS_ITEMS_MAX ? top
+                                                                          : NJ_CONTROLS_ITEMS_MAX,
                                        .masks_history = !c->job->settings.keep_history,
                                        .fill = c->order,
                                        .allows = allows,
@@ -222,8 +232,7 @@ static void list_user(controls_job *c, size_t number, nj_control_lists *out)
         nj_lister_run(c->listers[control], &c->job->users, number, 1, &c->lists);
         out->counts[control] = c->lists.counts[0];
         for (uint32_t i = 0; i < c->lists.counts[0]; i++) {
-            out->items[control][i] =
-                nj_idlist_at(&c->job->catalogue.items, c->lists.items[i].item);
+            out->items[control][i] = nj_idlist_at(&c->job->catalogue.items, c->lists.items[i].item);
         }
     }
     unset_rules(&c->rules, &user);

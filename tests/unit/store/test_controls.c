@@ -46,8 +46,8 @@ static nj_status see(void *context, const nj_control_lists *lists, nj_error *err
     seen_lists *seen = context;
     (void)err;
     const size_t used = strlen(seen->text);
-    int size = snprintf(seen->text + used, sizeof seen->text - used, "%.*s:",
-                        NJ_SLICE_ARGS(lists->user));
+    int size =
+        snprintf(seen->text + used, sizeof seen->text - used, "%.*s:", NJ_SLICE_ARGS(lists->user));
     for (int c = 0; c < NJ_CONTROL_COUNT; c++) {
         for (uint32_t i = 0; i < lists->counts[c]; i++) {
             size += snprintf(seen->text + used + size, sizeof seen->text - used - (size_t)size,
