@@ -136,7 +136,7 @@ void nj_grade_join_fini(nj_grade_join *join);
 /// Memory  28 bytes a graded user, his id and an item's where controls are compared, 40 bytes and the id an item, and what nj_histories_read takes
 /// Errors  those of nj_histories_read, nj_split_history and nj_store_get; NJ_INPUT: too many events from the future; NJ_AGAIN: no event since;
 ///         NJ_INPUT: the generation has a row for none of the active users
-/// Proof   tests/cli/1100-grade.t
+/// Proof   tests/unit/cli/test_grade_join.c, tests/cli/1100-grade.t
 NJ_CHECKED nj_status nj_grade_join_run(nj_grade_join *join, nj_error *err);
 
 // Lists that nobody was shown, of some of the graded users.
