@@ -231,6 +231,9 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
     if (status == NJ_OK && staging->groups != NULL) {
         status = nj_store_groups_write(staging->groups, folder, err);
     }
+    if (status == NJ_OK && staging->beside.write != NULL) {
+        status = staging->beside.write(staging->beside.context, folder, err);
+    }
     if (status == NJ_OK) {
         status = nj_generation_seal(folder, manifest, err);
     }

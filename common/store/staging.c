@@ -361,6 +361,11 @@ void nj_staging_groups_set(nj_staging *staging, const nj_store_groups *groups)
     staging->groups = groups;
 }
 
+void nj_staging_beside_set(nj_staging *staging, const nj_store_beside *beside)
+{
+    staging->beside = *beside;
+}
+
 uint64_t nj_staging_epoch(const nj_staging *staging)
 {
     return staging->epoch;

@@ -131,6 +131,16 @@ NJ_CHECKED nj_status nj_staging_deadline_peek(const char *store_dir, nj_staging_
 NJ_CHECKED nj_status nj_staging_diverged_set(nj_staging *staging, nj_error *err);
 NJ_CHECKED nj_status nj_staging_diverged(nj_staging *staging, bool *out, nj_error *err);
 
+// Who writes further files beside the manifest when the night is packed.
+typedef struct {
+    void *context;
+    /// Into the folder of a generation that has no name yet, synced. A failure ends the packing. NULL: nobody.
+    nj_status (*write)(void *context, const char *folder, nj_error *err);
+} nj_store_beside;
+
+/// For every nj_store_pack from now on (publish.h); its context is borrowed until close. Not written down: who opens the area again sets it again.
+void nj_staging_beside_set(nj_staging *staging, const nj_store_beside *beside);
+
 /// NJ_AGAIN when another process has opened the area since: this one must not write, pack or publish.
 NJ_CHECKED nj_status nj_staging_check_epoch(nj_staging *staging, nj_error *err);
 

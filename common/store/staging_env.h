@@ -18,6 +18,7 @@ struct nj_staging {
     const nj_store_groups *groups; // borrowed; NULL: none
     uint64_t epoch;
     nj_store_lock lock; // rests between two writes
+    nj_store_beside beside;
     // rebuilt whenever the environment is opened; env is NULL between a failed write and the next call
     MDB_env *env;
     MDB_dbi rows;

@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/id.h"
+#include "common/base/log.h"
 #include "coordinator/daemon/actual.h"
 #include "coordinator/daemon/effects.h"
 #include "coordinator/daemon/gates_after.h"
@@ -176,8 +177,33 @@ static nj_status fail_held(nj_night *n, nj_error *err)
                    n->stage.name.text, why.text, n->options->store_dir, n->stage.name.text);
 }
 
+// A night is not lost for want of what it is to be compared with.
+static nj_status write_controls(void *context, const char *folder, nj_error *err)
+{
+    nj_night *n = context;
+    nj_error why = {0};
+    uint64_t users = 0;
+    const uint64_t start_ns = nj_clock_mono_ns();
+    const nj_status status = nj_controls_make(n->job, &n->options->controls, folder, &users, &why);
+    if (status == NJ_IO) {
+        *err = why; // waited for, as all that the store does not write
+        return status;
+    }
+    if (status != NJ_OK) {
+        nj_log(NJ_LOG_WARNING, "no control lists are kept with this night: %s", why.text);
+        return NJ_OK;
+    }
+    nj_log(NJ_LOG_INFO, "control lists of %" PRIu64 " users are kept for the grade (%.1f s)", users,
+           (double)(nj_clock_mono_ns() - start_ns) / 1e9);
+    return NJ_OK;
+}
+
 nj_status nj_night_publish(nj_night *n, nj_error *err)
 {
+    const nj_store_beside controls = {n, write_controls};
+    if (n->options->controls.count > 0) {
+        nj_staging_beside_set(n->stage.staging, &controls);
+    }
     n->stage.judge = judge_lists;
     n->stage.judge_context = n;
     fill_summary(n);

@@ -17,6 +17,7 @@
 #include "common/codec/row.h"
 #include "common/store/generation.h"
 #include "common/wire/allow_watch.h"
+#include "coordinator/daemon/controls.h"
 #include "coordinator/daemon/since.h"
 #include "coordinator/gates.h"
 #include "coordinator/planned.h"
@@ -99,6 +100,7 @@ typedef struct {
     bool carry_max_given; // by the command line
     nj_missing_users missing_users;
     uint64_t valid_for_ms; // how long the lists are good, from when they are packed; 0: not said
+    nj_controls_wish controls; // of whom the generation keeps lists that nobody is shown
     nj_gates
         gates; // that the input must pass before anything is decoded, and the lists before they are published
     double as_of_s; // what the age of events is counted from: --as-of, or now; seconds since 1970

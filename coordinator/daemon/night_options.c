@@ -206,6 +206,9 @@ nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options 
         status = read_lateness(arguments, out, err);
     }
     if (status == NJ_OK) {
+        status = nj_controls_wish_parse(nj_argument(arguments, "controls"), &out->controls, err);
+    }
+    if (status == NJ_OK) {
         status = nj_night_gates_from(arguments, out, err);
     }
     return status == NJ_OK ? read_words(arguments, out, err) : status;

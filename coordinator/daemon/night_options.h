@@ -83,6 +83,10 @@
          "users of the current generation whom the input lacks: carry their rows over, or drop "   \
          "them knowingly; default: the gates judge",                                               \
          false},                                                                                   \
+        {"controls", "SHARE|N", NULL,                                                              \
+         "keep the popular and the co-visitation list of so many of the users beside the "         \
+         "generation, for `nightjar grade`: 1%, 0.01 or 2000",                                     \
+         false},                                                                                   \
         {"quarantine-max", "N", "0",                                                               \
          "publish without up to so many users whom no worker can decode; exit 3", false},          \
         {"retry-quarantined", NULL, NULL, "with --resume: try again the users who were given up",  \

@@ -7,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/store/generation.h"
+#include "common/store/schema.h"
 #include "coordinator/report/report.h"
 #include "coordinator/report/values.h"
 
@@ -38,8 +39,8 @@ static void add_name(graded *g, const nj_store_name *name)
 static bool parse_name(const char *file, nj_store_name *out)
 {
     const size_t size = strlen(file);
-    return size == NJ_STORE_NAME_CHARS + strlen(NJ_NIGHT_GRADE_ENDING) &&
-           strcmp(file + NJ_STORE_NAME_CHARS, NJ_NIGHT_GRADE_ENDING) == 0 &&
+    return size == NJ_STORE_NAME_CHARS + strlen(NJ_STORE_WORDS.GRADE_SUFFIX) &&
+           strcmp(file + NJ_STORE_NAME_CHARS, NJ_STORE_WORDS.GRADE_SUFFIX) == 0 &&
            nj_store_name_parse((nj_slice){file, NJ_STORE_NAME_CHARS}, out);
 }
 
@@ -48,7 +49,7 @@ static nj_status list_names(const char *store_dir, graded *out, nj_error *err)
     nj_path path;
     const struct dirent *entry;
     nj_store_name name;
-    nj_status status = nj_path_join(store_dir, NJ_NIGHT_REPORT_FOLDER, &path, err);
+    nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.REPORTS, &path, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -98,7 +99,8 @@ static nj_status add_file(const char *store_dir, const nj_store_name *name, json
     nj_error problem = {0};
     json_t *grade = NULL;
     bool ok = true;
-    nj_status status = nj_night_report_path(store_dir, name, NJ_NIGHT_GRADE_ENDING, &path, err);
+    nj_status status =
+        nj_night_report_path(store_dir, name, NJ_STORE_WORDS.GRADE_SUFFIX, &path, err);
     if (status != NJ_OK) {
         return status;
     }

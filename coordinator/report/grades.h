@@ -5,7 +5,6 @@
 #include "common/base/error.h"
 #include "common/codec/json.h"
 
-#define NJ_NIGHT_GRADE_ENDING ".grade.json"
 #define NJ_NIGHT_GRADE_BYTES_MAX ((size_t)4 << 20)
 #define NJ_NIGHT_GRADES_MAX 60u // the latest nights are told
 

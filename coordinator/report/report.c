@@ -22,7 +22,7 @@ nj_status nj_night_report_path(const char *store_dir, const nj_store_name *gener
     nj_path folder;
     char name[NJ_STORE_NAME_CHARS + ENDING_BYTES];
     snprintf(name, sizeof name, "%s%s", generation->text, ending);
-    nj_status status = nj_path_join(store_dir, NJ_NIGHT_REPORT_FOLDER, &folder, err);
+    nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.REPORTS, &folder, err);
     return status == NJ_OK ? nj_path_join(folder.text, name, out, err) : status;
 }
 

@@ -108,6 +108,13 @@ static const nj_option REPORT[] = {
 
 static const nj_option GRADE[] = {
     STORE_OPTIONS,
+    {"channel", "NAME", NULL,
+     "the generation that this channel names; with --split only the users whom it serves", false},
+    {"split", "LIST", NULL,
+     "how readers split users, as serve-cache has it: each is graded on the list of his channel. A "
+     "channel may be a generation's name",
+     false},
+    {"salt", "TEXT", NULL, "of the split", false},
     {"events", "FILE", NULL,
      "what users did, with times; also packed by gzip or zstd, or a folder of parts; - is standard "
      "input",
@@ -121,7 +128,8 @@ static const nj_option GRADE[] = {
     {"until", "TIME", NULL, "events from then on do not count", false},
     {"user-groups", "FILE", NULL, "tell the groups of users apart: CSV of user, group", false},
     {"controls", "FILE[,...]", NULL,
-     "compare with these lists that nobody was shown (JSON lines of baseline), over their users",
+     "compare with these lists that nobody was shown (JSON lines of baseline), over their users; "
+     "default: those that `run --controls` has kept; none: with none",
      false},
     {"hold-if", "FIGURE@K<X[,...]", NULL,
      "exit 4 where a figure (hit, ndcg, mrr, any_hit) is surely below its bound: hit@10<0.02",
