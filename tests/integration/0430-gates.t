@@ -92,6 +92,7 @@ expect_held() { # WORDS OPTION...
         >schema.log 2>&1 || [[ $? -eq 77 ]] || fail "the report of what is held back is none: $(tail -n 1 schema.log)"
     grep -q "The night did not publish it; a gate does not hold: " "store/reports/$held.html" ||
         fail "the report does not say that the generation is held back"
+    python3 -c 'import json, sys; assert json.load(open(sys.argv[1]))["processes"][-1]["end"] == "held back"' "store/reports/$held.json"
     grep -qE "<td[^>]*>no</td>" "store/reports/$held.html" || fail "the report does not say which gate does not hold"
     expect_exit 0 nightjar store verify --store store --gen "$held"
     echo "$held" >held

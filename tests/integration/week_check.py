@@ -22,7 +22,7 @@ STORE = pathlib.Path("store")
 NOTES = pathlib.Path("notes.json")
 KINDS = ("carried", "copied")
 KNOWN = {"CURRENT", "HISTORY", "CHANNELS", "ID", "SCRUBBED", "lock", "night", "reports"}
-BESIDE = {"data.mdb", "MANIFEST.json", "QUARANTINED.jsonl", "ORIGIN", "CONTROLS"}
+BESIDE = {"data.mdb", "MANIFEST.json", "QUARANTINED.jsonl", "GROUPS.json", "CONTROLS.jsonl", "ORIGIN"}
 
 
 def nightjar(*arguments):
