@@ -135,9 +135,18 @@ echo "$held" >held.fri
 expect_exit 0 "${night[@]}" --users week/fri/events.csv --gate-overlap 50
 night_is_over fri
 
-# ---- Saturday: the night's lists are seen through a channel first, then by all, then they are taken back, and then they stay ----
+# ---- Saturday: the only worker stops answering. At the deadline who is not done keeps the row of Friday ----
 use sat
 grade_yesterday sat
+start saturday "${night[@]}" --users week/sat/events.csv --workers 1 "${slow[@]}" --shard-users 4 --deadline 5s --on-deadline carry --carry-max 90
+await_committed store 2
+kill -STOP "$(worker_of saturday 1)"
+expect_end saturday 3
+cp saturday.out last.out
+night_is_over sat
+(($(json_of sat.json carried) > 0)) || fail "nobody is carried over"
+
+# ---- The whole night again, by other workers: its lists are seen through a channel first, then by all, then taken back, then they stay ----
 fri=$(cat store/CURRENT)
 expect_held "first 10 places as in the current generation" "${night[@]}" --users week/sat/events.csv --gate-overlap 99
 cp held.json sat.json
