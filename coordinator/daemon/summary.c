@@ -45,9 +45,13 @@ static nj_status list_user(quarantine_listing *list, const nj_ledger_record *rec
         }
     }
     if (place < NJ_SUMMARY_TEXT_USERS_MAX && status == NJ_OK) {
-        status = nj_buffer_printf(&out->quarantined_lines,
-                                  "  %s: %s; %" PRIu64 " tries, the last one by %s\n", record->user,
-                                  record->note, record->attempt, record->worker);
+        status =
+            record->attempt == 0
+                ? nj_buffer_printf(&out->quarantined_lines, "  %s: %s\n", record->user,
+                                   record->note)
+                : nj_buffer_printf(&out->quarantined_lines,
+                                   "  %s: %s; %" PRIu64 " tries, the last one by %s\n",
+                                   record->user, record->note, record->attempt, record->worker);
     }
     if (place < NJ_SUMMARY_NAMES_MAX && status == NJ_OK) {
         status = nj_buffer_printf(list->names, "%s\"%s\"", place > 0 ? ", " : "", record->user);
