@@ -31,10 +31,10 @@ static nj_status open_generation(carrying *c, nj_error *err)
     const nj_night *n = c->n;
     nj_path dir;
     nj_store_name name;
-    nj_status status = nj_store_name_parse(nj_slice_from(n->deadline.from), &name)
-                           ? NJ_OK
-                           : nj_fail(err, NJ_REFUSED, "\"%s\" is no name of a generation",
-                                     n->deadline.from);
+    nj_status status =
+        nj_store_name_parse(nj_slice_from(n->deadline.from), &name)
+            ? NJ_OK
+            : nj_fail(err, NJ_REFUSED, "\"%s\" is no name of a generation", n->deadline.from);
     if (status == NJ_OK) {
         status = nj_store_pinned_dir(n->options->store_dir, name.text, &dir, err);
     }
@@ -49,9 +49,7 @@ static nj_status open_generation(carrying *c, nj_error *err)
 
 static nj_status open_carrying(nj_night *n, carrying *c, nj_error *err)
 {
-    *c = (carrying){.n = n,
-                    .rules = nj_night_carry_rules(n),
-                    .scratch = nj_carry_scratch_new()};
+    *c = (carrying){.n = n, .rules = nj_night_carry_rules(n), .scratch = nj_carry_scratch_new()};
     nj_buffer_init(&c->row, NJ_ROW_BYTES_MAX);
     nj_buffer_init(&c->blob, NJ_SHARD_BYTES_MAX);
     if (c->scratch == NULL) {
@@ -156,8 +154,7 @@ static nj_status fill_blob(carrying *c, const nj_piece_range *range, nj_carry *o
         if (status != NJ_OK) {
             return status;
         }
-        if (!has || (range->count > 1 &&
-                     c->blob.size + c->row.size > NJ_CARRY_PIECE_BYTES_MAX)) {
+        if (!has || (range->count > 1 && c->blob.size + c->row.size > NJ_CARRY_PIECE_BYTES_MAX)) {
             *out = range->count > 1 ? NJ_CARRY_SOME : NJ_CARRY_NONE;
         } else {
             status = nj_rows_add(&c->blob, nj_buffer_slice(&c->row));

@@ -1,5 +1,6 @@
 // finish.c - the end of a night whose users are done: whether it may be published, and publishing it.
 #include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "common/base/clock.h"
@@ -27,6 +28,9 @@ static void fill_summary(nj_night *n)
     const nj_ledger_counts *counts = &n->exchange.dispatch->ledger.counts;
     out->carried = counts->carried_users + n->missing.count;
     out->rows = counts->committed_users + n->plan.copied_count + out->carried;
+    out->carried_age = n->stage.carried_age;
+    snprintf(out->carried_from.text, sizeof out->carried_from.text, "%s",
+             n->deadline.from[0] != '\0' ? n->deadline.from : n->missing.name.text);
     out->leases = counts->leases;
     out->retries = n->exchange.counts.later_leases > counts->speculations
                        ? n->exchange.counts.later_leases - counts->speculations
@@ -226,6 +230,5 @@ nj_status nj_night_publish(nj_night *n, nj_error *err)
         return fail_held(n, err);
     }
     n->summary.generation = n->stage.name;
-    n->summary.carried_age = n->stage.carried_age;
     return tell_partial(n, err);
 }

@@ -8,7 +8,8 @@
 // What is known of them (--missing-users). All zero: nothing, and the gate for users judges their going.
 typedef struct {
     uint64_t carried; // so many are there all the same
-    bool dropped;     // they go knowingly; a group's likewise where users are carried, because nobody says which groups those are in
+    bool
+        dropped; // they go knowingly; a group's likewise where users are carried, because nobody says which groups those are in
 } nj_gates_missing;
 
 /// Judges users (all, and those of every group that it had) and items against the generation that CURRENT names, and what histories name against the catalogue, of all users and of

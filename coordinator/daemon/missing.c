@@ -24,9 +24,9 @@ static nj_status open_generation(const char *store_dir, const char *generation, 
     if (status == NJ_OK) {
         status = nj_store_reader_open(dir.text, m->name.text, &m->reader, err);
     }
-    return status == NJ_OK ? nj_store_check_data(dir.text, &m->name,
-                                                 nj_store_reader_manifest(m->reader), err)
-                           : status;
+    return status == NJ_OK
+               ? nj_store_check_data(dir.text, &m->name, nj_store_reader_manifest(m->reader), err)
+               : status;
 }
 
 static nj_status note_present(nj_missing *m, nj_error *err)
@@ -100,7 +100,8 @@ nj_status nj_missing_open(const char *store_dir, const char *generation, const n
         status = open_generation(store_dir, generation, &m, err);
     }
     if (status == NJ_OK) {
-        status = nj_live_rows_init(&catalogue->trie, (uint32_t)catalogue->items.count, &m.live, err);
+        status =
+            nj_live_rows_init(&catalogue->trie, (uint32_t)catalogue->items.count, &m.live, err);
     }
     if (status == NJ_OK) {
         status = note_present(&m, err);
@@ -140,9 +141,9 @@ void nj_missing_close(nj_missing *missing)
 
 static nj_status step_copied(nj_missing *m, nj_error *err)
 {
-    nj_status status = m->copied.next != NULL
-                           ? m->copied.next(m->copied.context, &m->copied_key, &m->copied_value, err)
-                           : NJ_END;
+    nj_status status = m->copied.next != NULL ? m->copied.next(m->copied.context, &m->copied_key,
+                                                               &m->copied_value, err)
+                                              : NJ_END;
     if (status == NJ_END) {
         m->copied_key = (nj_slice){0};
     }

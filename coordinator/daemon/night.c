@@ -173,9 +173,9 @@ static nj_status decode_users(nj_night *n, nj_error *err)
     n->summary.decode_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
     n->summary.decode_cpu_seconds = (double)(nj_clock_process_ns() - start_cpu_ns) / 1e9;
     const uint64_t audit_ns = nj_clock_mono_ns();
-    if (status == NJ_OK && nj_night_is_late(n)) {
+    if (status == NJ_OK && is_decoded(n) && nj_night_is_late(n)) {
         nj_log(NJ_LOG_WARNING, "the deadline has come: no sample is decoded again");
-    } else if (status == NJ_OK) {
+    } else if (status == NJ_OK && is_decoded(n)) {
         status = audit_users(n, &poller, err);
         n->summary.audit_seconds = (double)(nj_clock_mono_ns() - audit_ns) / 1e9;
         nj_actual_ask_workers(n);
@@ -381,8 +381,8 @@ static nj_status pass_gates(nj_night *n, nj_error *err)
     if (o->resume && nj_staging_exists(o->store_dir)) {
         return NJ_OK;
     }
-    nj_status status =
-        nj_gates_before(&o->gates, o->store_dir, n->job, o->as_of_s, &missing, &n->summary.gates, err);
+    nj_status status = nj_gates_before(&o->gates, o->store_dir, n->job, o->as_of_s, &missing,
+                                       &n->summary.gates, err);
     if (status == NJ_OK) {
         nj_gates_log(&n->summary.gates);
         status = nj_gates_verdict(&n->summary.gates, err);

@@ -123,12 +123,13 @@ typedef struct {
     uint64_t rows;
     nj_store_name since; // the generation that rows were copied from; "": none
     const char
-        *since_differs;   // what is not as it was there, so that nothing was copied; NULL: nothing
-    uint64_t copied;      // rows of it
-    uint64_t carried;     // users with the row of an earlier night, missing ones included
-    uint64_t missing;     // of them those whom tonight's input lacks
-    uint64_t carried_age; // nights since the oldest of those rows was decoded; 0: none
-    uint64_t skipped;     // cold users that --cold-users skip left out
+        *since_differs; // what is not as it was there, so that nothing was copied; NULL: nothing
+    uint64_t copied;    // rows of it
+    uint64_t carried;   // users with the row of an earlier night, missing ones included
+    uint64_t missing;   // of them those whom tonight's input lacks
+    nj_store_name carried_from; // the generation that those rows were in; "": none
+    uint64_t carried_age;       // nights since the oldest of those rows was decoded; 0: none
+    uint64_t skipped;           // cold users that --cold-users skip left out
     uint64_t shards;
     uint64_t resumed_shards;   // shards and pieces found committed
     uint64_t resumed_rows;     // in them; the rate leaves them out

@@ -107,7 +107,7 @@ nj_status nj_night_hold(const nj_night *n, const char *why, nj_error *err)
                    "without one)%s",
                    n->deadline.text, done, n->summary.users, counts->quarantined_users, why,
                    n->deadline.carries
-                       ? ""
+                       ? ", or with a larger --carry-max or --quarantine-max"
                        : ", or with --resume --on-deadline carry, which lets the others keep "
                          "yesterday's rows");
 }

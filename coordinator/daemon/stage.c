@@ -408,6 +408,7 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
         if (status == NJ_OK) {
             stage->store_bytes = manifest.data_bytes;
             stage->carried_count = manifest.facts.carried_count;
+            stage->carried_age = manifest.facts.carried_age;
             stage->staging_bytes = nj_staging_disk_bytes(stage->staging);
             nj_log_event(NJ_EVENT_PACKED,
                          NJ_FIELDS(nj_log_text("generation", stage->name.text),

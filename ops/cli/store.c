@@ -124,6 +124,10 @@ static void print_manifest(const nj_store_manifest *manifest)
         printf("STALE          it was valid until %" PRIu64 " ms since 1970\n",
                facts->valid_until_ms);
     }
+    if (facts->carried_count > 0) {
+        printf("carried over   %" PRIu64 " rows, the oldest decoded %" PRIu64 " nights ago\n",
+               facts->carried_count, facts->carried_age);
+    }
     if (facts->store_id[0] != '\0') {
         printf("store          %s\n", facts->store_id);
     }
