@@ -5,6 +5,7 @@
 #include "coordinator/report/page_parts.h"
 
 #define DAY_CHARS 10
+#define DAY_MS 86400e3
 
 typedef struct {
     double value[NJ_NIGHT_GRADES_MAX];
@@ -22,6 +23,19 @@ static void fill_column(const json_t *grades, const char *key, size_t count, col
         out->low[i] = isnan(low) ? out->value[i] : low;
         out->high[i] = isnan(high) ? out->value[i] : high;
     }
+}
+
+// Days before the latest grade, so that nights that nobody graded leave a gap. False where the moments do not rise.
+static bool fill_days(const json_t *grades, size_t count, double *days)
+{
+    const double last = nj_page_number(json_array_get(grades, count - 1), "created_ms");
+    for (size_t i = 0; i < count; i++) {
+        days[i] = (nj_page_number(json_array_get(grades, i), "created_ms") - last) / DAY_MS;
+        if (!isfinite(days[i]) || (i > 0 && !(days[i] > days[i - 1]))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void add_estimate(nj_html *html, const column *c, size_t i)
@@ -44,6 +58,7 @@ void nj_page_add_grades(nj_page *page)
     const size_t size = json_array_size(grades);
     const size_t count = size < NJ_NIGHT_GRADES_MAX ? size : NJ_NIGHT_GRADES_MAX;
     column hit, ndcg;
+    double days[NJ_NIGHT_GRADES_MAX];
     nj_html *html = &page->html;
     if (count == 0) {
         return;
@@ -51,11 +66,21 @@ void nj_page_add_grades(nj_page *page)
     fill_column(grades, "hit@10", count, &hit);
     fill_column(grades, "ndcg@10", count, &ndcg);
     nj_html_section(html, "grades", "What users took of the lists");
-    const nj_chart_line lines[] = {
-        {.name = "hit@10", .y = hit.value, .low = hit.low, .high = hit.high, .count = count},
-        {.name = "NDCG@10", .y = ndcg.value, .low = ndcg.low, .high = ndcg.high, .count = count}};
+    const double *x = fill_days(grades, count, days) ? days : NULL;
+    const nj_chart_line lines[] = {{.name = "hit@10",
+                                    .x = x,
+                                    .y = hit.value,
+                                    .low = hit.low,
+                                    .high = hit.high,
+                                    .count = count},
+                                   {.name = "NDCG@10",
+                                    .x = x,
+                                    .y = ndcg.value,
+                                    .low = ndcg.low,
+                                    .high = ndcg.high,
+                                    .count = count}};
     const nj_chart chart = {.title = "Grades of the nights, oldest first",
-                            .x_label = "night",
+                            .x_label = x != NULL ? "days, 0 is the latest night" : "night",
                             .x_whole = true,
                             .y_zero = true,
                             .height = 260};
