@@ -190,8 +190,7 @@ static nj_status write_controls(void *context, const char *folder, nj_error *err
     const uint64_t start_ns = nj_clock_mono_ns();
     const nj_status status = nj_controls_make(n->job, &n->options->controls, folder, &users, &why);
     if (status == NJ_IO) {
-        *err = why; // waited for, as all that the store does not write
-        return status;
+        return nj_fail(err, status, "%s", why.text); // waited for, as all that is not written
     }
     if (status != NJ_OK) {
         nj_log(NJ_LOG_WARNING, "no control lists are kept with this night: %s", why.text);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/store/controls.h"
 #include "common/store/generation.h"
 #include "common/store/schema.h"
 #include "coordinator/report/report.h"
@@ -76,6 +77,23 @@ static void put_copy(json_t *object, const char *key, json_t *value, bool *ok)
     nj_value_put(object, key, json_is_object(value) ? json_incref(value) : json_null(), ok);
 }
 
+// The difference from a stored control's hit@10; NULL without one.
+static json_t *find_more(const json_t *grade, nj_control which)
+{
+    size_t i;
+    const json_t *control;
+    json_array_foreach(json_object_get(grade, "controls"), i, control)
+    {
+        const char *name = json_string_value(json_object_get(control, "name"));
+        if (json_is_true(json_object_get(control, "stored")) && name != NULL &&
+            strcmp(name, nj_control_name(which)) == 0) {
+            return json_object_get(json_object_get(json_object_get(control, "figures"), "hit@10"),
+                                   "difference");
+        }
+    }
+    return NULL;
+}
+
 static void add_grade(json_t *array, const nj_store_name *name, const json_t *grade, bool *ok)
 {
     json_t *figures = json_object_get(grade, "figures");
@@ -89,6 +107,8 @@ static void add_grade(json_t *array, const nj_store_name *name, const json_t *gr
                  ok);
     put_copy(object, "hit@10", json_object_get(figures, "hit@10"), ok);
     put_copy(object, "ndcg@10", json_object_get(figures, "ndcg@10"), ok);
+    put_copy(object, "more_than_popular", find_more(grade, NJ_CONTROL_POPULAR), ok);
+    put_copy(object, "more_than_co-visitation", find_more(grade, NJ_CONTROL_VISITED), ok);
     nj_value_push(array, object, ok);
 }
 

@@ -192,7 +192,7 @@ static void print_all(const nj_grade *grade, size_t cutoff_count)
 
 static void print_slices(const nj_grade *grade, size_t cutoff)
 {
-    printf("\n  %-7s %-24s %9s  hit@%-20u ndcg@%u\n", "by", "", "users", NJ_CUTOFFS[cutoff],
+    printf("\n  %-7s %-24s %9s  hit@%-18u ndcg@%u\n", "by", "", "users", NJ_CUTOFFS[cutoff],
            NJ_CUTOFFS[cutoff]);
     for (size_t i = 0; i < grade->slice_count; i++) {
         const nj_grade_slice *slice = &grade->slices[i];

@@ -138,7 +138,7 @@ night_is_over fri
 # ---- Saturday: the only worker stops answering. At the deadline who is not done keeps the row of Friday ----
 use sat
 grade_yesterday sat
-start saturday "${night[@]}" --users week/sat/events.csv --workers 1 "${slow[@]}" --shard-users 4 --deadline 5s --on-deadline carry --carry-max 90
+start saturday "${night[@]}" --users week/sat/events.csv --workers 1 "${slow[@]}" --shard-users 4 --deadline 5s --on-deadline carry --carry-max 90 --quarantine-max "$((users / 50))"
 await_committed store 2
 kill -STOP "$(worker_of saturday 1)"
 expect_end saturday 3

@@ -35,8 +35,8 @@ static nj_store_name pack_rows(void **state)
             const nj_history_digest history = {{0}};
             const nj_slice item = nj_slice_from("9");
             const float score = -1;
-            assert_int_equal(
-                nj_row_pack(&changed[i], ROWS[i].flags, &item, &score, 1, &history), NJ_OK);
+            assert_int_equal(nj_row_pack(&changed[i], ROWS[i].flags, &item, &score, 1, &history),
+                             NJ_OK);
             shard->rows[i].value = nj_buffer_slice(&changed[i]);
         }
     }
@@ -71,12 +71,13 @@ static nj_status join_events(void **state, const nj_store_name *name, const char
               &opened);
     nj_grade_groups_init(&out->groups);
     nj_grade_join_init(&out->join);
-    out->join.source = (nj_histories_source){
-        .path = sandbox_write(state, "events.csv", events, strlen(events)),
-        .format = NJ_HISTORIES_CSV};
+    out->join.source =
+        (nj_histories_source){.path = sandbox_write(state, "events.csv", events, strlen(events)),
+                              .format = NJ_HISTORIES_CSV};
     out->join.split =
         (nj_split){.kind = NJ_SPLIT_TIME,
-                   .from = {.given = true, .is_date = true,
+                   .from = {.given = true,
+                            .is_date = true,
                             .at = (double)nj_grade_channels_made_ms(&out->channels) / 1000}};
     out->join.now_s = MADE_S + 86400;
     out->join.channels = &out->channels;
@@ -162,7 +163,8 @@ static void a_file_of_the_future_is_refused(void **state)
     const nj_store_name name = pack_rows(state);
     assert_refused(join_events(state, &name,
                                "user,item,timestamp\n0,1,1700000001\n3,9,1800000000\n", &j, &err),
-                   NJ_INPUT, &err, "line 3: user \"3\" has an event at 1800000000, which is the future");
+                   NJ_INPUT, &err,
+                   "line 3: user \"3\" has an event at 1800000000, which is the future");
     assert_non_null(strstr(err.text, "1 such events, 1 since: at most 1 %"));
     close_joined(&j);
     assert_refused(join_events(state, &name, "user,item,timestamp\n0,1,1600000000\n", &j, &err),
