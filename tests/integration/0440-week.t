@@ -51,10 +51,10 @@ check() { # WHAT...
     python3 "$here/week_check.py" "$@" >>week.log 2>check.log || fail "$* after $day: $(tail -n 3 check.log)"
 }
 
-night_is_over() { # DAY: the store holds, and so does its copy. Names that are in the notes are never any others.
+night_is_over() { # DAY [EVENTS]: the store holds, and so does its copy. Names that are in the notes are never any others.
     day=$1
     cp last.out "$day.json"
-    check night week "$day" "$day.json"
+    check night week "$day" "$day.json" "${@:2}"
     follow
 }
 
@@ -97,6 +97,10 @@ use thu
 grade_yesterday thu
 awk -F, 'NR == 1 || $1 ~ /[02468]$/' week/thu/events.csv >partial.csv
 expect_nothing_changed 4 "fewer; --gate-users allows 2 %" "${night[@]}" --users partial.csv
+expect_nothing_changed 4 "are not in tonight's input, .* % of all; --carry-max is 10 %" "${night[@]}" --users partial.csv --missing-users carry
+expect_exit 3 "${night[@]}" --users partial.csv --missing-users carry --carry-max 60
+night_is_over thu partial.csv
+(($(json_of thu.json carried) > users / 3)) || fail "hardly anybody is carried over: $(json_of thu.json carried)"
 make_keys server worker
 cp worker.key.pub allowed
 cp store/night/bundle/night.njb thu.njb

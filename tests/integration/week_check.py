@@ -1,6 +1,7 @@
 """What must hold after every night of the week, counted here from exports and from what the shop knows.
 
     week_check.py night FOLDER DAY NIGHT.json    the current generation of ./store is DAY's night, which printed NIGHT.json
+    week_check.py night ... EVENTS.csv           the same of a night that read these events, and carried over whom they lack
     week_check.py note GENERATION WHAT           a generation that nobody reads yet: it must not change either
     week_check.py stays                          nothing of the nights before has changed, and nothing lies about
     week_check.py removed                        after a gc: those that are left have not changed
@@ -171,9 +172,18 @@ def check_stays():
     check_nothing_stray()
 
 
-def check_night(folder, day, said):
+def tell_partial(told, path, before):
+    """What the day is to a night that read less of it: who is missing keeps the row of the generation before."""
+    events = read_events(path)
+    newest = max(at for of in events.values() for at, _ in of)
+    return dict(told, newest=int(newest), users=sorted(events.keys() | export(before).keys()))
+
+
+def check_night(folder, day, said, partial=None):
     folder = pathlib.Path(folder)
     told = json.loads((folder / "week.json").read_text())[day]
+    if partial:
+        told = tell_partial(told, partial, list(read_notes())[-1])
     said = json.loads(pathlib.Path(said).read_text())
     generation, notes = current(), read_notes()
     rows, quarantined = export(generation), quarantined_of(generation)
