@@ -20,7 +20,7 @@ as_of() { # DAY: three in the morning
 
 use() { # DAY: `night` is the command for what has arrived by then, `facts` what the coordinator takes of it, `undated` as of now
     local from=week/$1
-    facts=(--groups "$from/groups.jsonl" --user-groups "$from/user-groups.csv" --beam 10 --top 10 --trace --store store --since current
+    facts=(--groups "$from/groups.jsonl" --user-groups "$from/user-groups.csv" --beam 16 --top 10 --reserve 6 --trace --store store --since current
         --gate-event-age 24h --valid-for 30h --json "${least[@]}")
     undated=(nightjar run --catalogue cat --model "$data/model" --embeddings "$from/emb.npy" --ids "$from/ids.txt" "${facts[@]}")
     facts+=(--as-of "$(as_of "$1")")
@@ -149,6 +149,7 @@ expect_end saturday 3
 cp saturday.out last.out
 night_is_over sat
 (($(json_of sat.json carried) > 0)) || fail "nobody is carried over"
+grep -q "^sat: .*'refilled': [1-9]" week.log || fail "no carried list has changed: the test shows nothing of the reserve"
 
 # ---- The whole night again, by other workers: its lists are seen through a channel first, then by all, then taken back, then they stay ----
 fri=$(cat store/CURRENT)
@@ -209,7 +210,7 @@ expect_exit 0 "${night[@]}" --users week/sun/events.csv
 night_is_over sun
 (($(json_of sun.json copied) > users / 2)) || fail "hardly anybody is copied: $(json_of sun.json copied)"
 nightjar store export --store store 2>>setup.log >export.jsonl
-nightjar decode --bundle store/night/bundle/night.njb --users week/sun/events.csv --beam 10 --top 10 --trace \
+nightjar decode --bundle store/night/bundle/night.njb --users week/sun/events.csv --beam 16 --top 10 --reserve 6 --trace \
     --groups week/sun/groups.jsonl --user-groups week/sun/user-groups.csv 2>>setup.log | sort >decoded.jsonl
 lists export.jsonl | sort | cmp - decoded.jsonl >&2 || fail "the lists of Sunday are not those that decode gives"
 

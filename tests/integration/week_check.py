@@ -91,18 +91,25 @@ def check_facts(told, generation, rows, kinds, said):
     assert not wrong, f"what the night said and what was counted: {wrong}"
 
 
-def check_lists(folder, day, told, rows):
-    """Lists have items of tonight, none of the user's own, and none that his group may not get. A carried list is yesterday's."""
+def check_lists(folder, day, told, rows, before):
+    """Lists have items of tonight, none of the user's own, and none that his group may not get. A carried one is what is left so of the
+    list before, filled up from its reserve."""
     sold = set(told["items"])
-    past = {user: {item for _, item in events} for user, events in read_events(folder / day / "events.csv").items()}
+    past = {user: {item for at, item in events if at <= told["newest"]} for user, events in read_events(folder / told["events"]).items()}
     denied = set(json.loads((folder / day / "groups.jsonl").read_text())["deny"])
+    refilled = 0
     north = {line.split(",")[0] for line in (folder / day / "user-groups.csv").read_text().splitlines()[1:]}
     for user, row in rows.items():
-        items = set(row["items"])
-        assert items and len(items) == len(row["items"]) == len(row["scores"]), row
-        if kind_of(row) != "carried":
-            assert items <= sold and not items & past.get(user, set()), row
-            assert user not in north or not items & denied, row
+        unfit = past.get(user, set()) | (denied if user in north and user in past else set())
+        items = row["items"]
+        assert items and len(set(items)) == len(items) == len(row["scores"]) <= 10, row
+        assert set(items) <= sold and not set(items) & unfit, row
+        if kind_of(row) == "carried":
+            left = [item for item in before[user]["items"] + before[user].get("reserve", []) if item in sold and item not in unfit]
+            assert items == left[:10] and row["age"] == before[user].get("age", 0) + 1, (row, before[user])
+            refilled += items != before[user]["items"]
+            assert ("short" in row["flags"]) == (len(left) < 10), (row, left)
+    return refilled
 
 
 def share(first, second):
@@ -176,12 +183,12 @@ def tell_partial(told, path, before):
     """What the day is to a night that read less of it: who is missing keeps the row of the generation before."""
     events = read_events(path)
     newest = max(at for of in events.values() for at, _ in of)
-    return dict(told, newest=int(newest), users=sorted(events.keys() | export(before).keys()))
+    return dict(told, newest=int(newest), events=pathlib.Path(path).resolve(), users=sorted(events.keys() | export(before).keys()))
 
 
 def check_night(folder, day, said, partial=None):
     folder = pathlib.Path(folder)
-    told = json.loads((folder / "week.json").read_text())[day]
+    told = dict(json.loads((folder / "week.json").read_text())[day], events=f"{day}/events.csv")
     if partial:
         told = tell_partial(told, partial, list(read_notes())[-1])
     said = json.loads(pathlib.Path(said).read_text())
@@ -190,7 +197,7 @@ def check_night(folder, day, said, partial=None):
     kinds = count_kinds(rows, quarantined)
     check_users(told, rows, quarantined)
     check_facts(told, generation, rows, kinds, said)
-    check_lists(folder, day, told, rows)
+    kinds["refilled"] = check_lists(folder, day, told, rows, export(list(notes)[-1]) if notes else {})
     if notes:
         check_diff(list(notes)[-1], generation)
     note(generation, day)
