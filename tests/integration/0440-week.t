@@ -179,7 +179,12 @@ expect_names current "$sat"
 expect_exit 0 nightjar store drop --store store canary
 [[ ! -e store/CHANNELS/canary ]] || fail "there is a canary still"
 
-# ---- what is refused, and changes nothing: channels that are not there, events of tomorrow, deltas of another store ----
+# ---- what is refused, and changes nothing: deadlines of yesterday, channels that are not there, events of tomorrow, foreign deltas ----
+for deadline in 2024-05-18T05:00 -5m 0s 24:30; do
+    expect_nothing_changed 2 "deadline is \"$deadline\", must be a time such as 05:00 \(the next one\)" \
+        "${night[@]}" --users week/sat/events.csv --deadline "$deadline" --on-deadline carry
+done
+expect_nothing_changed 2 "on-deadline goes with --deadline" "${night[@]}" --users week/sat/events.csv --on-deadline carry
 for command in "promote nobody" "drop nobody" "rollback --channel nobody" "diff --to nobody"; do
     read -ra words <<<"$command"
     expect_nothing_changed 5 'has no channel "nobody"' nightjar store "${words[@]}" --store store
