@@ -10,6 +10,7 @@
 #include "common/store/generation_write.h"
 #include "common/store/id.h"
 #include "common/store/lock.h"
+#include "common/store/origin.h"
 #include "common/store/publish.h"
 #include "common/store/quarantine.h"
 #include "common/store/schema.h"
@@ -21,6 +22,7 @@
 typedef struct {
     nj_generation_write write;
     nj_shard_check shards;
+    nj_origin_marks marks;
     const nj_copied_rows *copied; // NULL: none
     nj_slice key;                 // of the copied row that is next; empty: there is none
     nj_slice value;
@@ -176,6 +178,10 @@ static nj_status pack_row(void *context, nj_slice key, nj_slice value, nj_error 
     if (status == NJ_OK) {
         status = nj_generation_write_row(&job->write, key, value, err);
     }
+    if (status == NJ_OK && job->shards.begun == 0 &&
+        nj_origin_marks_add(&job->marks, key) != NJ_OK) {
+        status = nj_fail(err, NJ_NO_MEMORY, "no memory for %" PRIu64 " records", job->marks.count);
+    }
     if (status == NJ_OK) {
         status = nj_shard_check_row(&job->shards, value, err);
         note_carried(job, value);
@@ -223,10 +229,11 @@ static nj_status copy_rows(nj_staging *staging, const char *folder, uint64_t row
 }
 
 static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t row_count,
-                            const nj_copied_rows *copied, nj_store_manifest *manifest,
-                            nj_error *err)
+                            const nj_copied_rows *copied, const nj_origin_night *night,
+                            nj_store_manifest *manifest, nj_error *err)
 {
     pack_job job = {.copied = copied};
+    nj_origin_marks_init(&job.marks);
     nj_status status =
         copy_rows(staging, folder, row_count, manifest->facts.carried_count, &job, err);
     manifest->facts.carried_age = job.carried_age;
@@ -247,6 +254,10 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
     if (status == NJ_OK && staging->beside.write != NULL) {
         status = staging->beside.write(staging->beside.context, folder, err);
     }
+    if (status == NJ_OK && night != NULL) {
+        status = nj_store_origin_write(staging, folder, &manifest->facts, night, &job.marks, err);
+    }
+    nj_origin_marks_fini(&job.marks);
     if (status == NJ_OK) {
         status = nj_generation_seal(folder, manifest, err);
     }
@@ -326,7 +337,8 @@ static nj_status look_for_earlier(nj_staging *staging, nj_store_name *out_name,
 }
 
 static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_copied_rows *copied,
-                           const nj_store_name *name, nj_store_manifest *manifest, nj_error *err)
+                           const nj_origin_night *night, const nj_store_name *name,
+                           nj_store_manifest *manifest, nj_error *err)
 {
     nj_folder_draft draft = {0};
     nj_status status = nj_folder_draft_begin(nj_staging_store_dir(staging), &draft, err);
@@ -334,7 +346,7 @@ static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_cop
         status = NJ_FAILPOINT_STEP(PACK_DRAFTED, err);
     }
     if (status == NJ_OK) {
-        status = fill_draft(staging, draft.folder.text, row_count, copied, manifest, err);
+        status = fill_draft(staging, draft.folder.text, row_count, copied, night, manifest, err);
     }
     if (status == NJ_OK) {
         status = name_draft(staging, &draft, name, err);
@@ -346,6 +358,15 @@ static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_cop
 nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, const nj_copied_rows *copied,
                         uint64_t now_ms, nj_store_name *out_name, nj_store_manifest *out_manifest,
                         nj_error *err)
+{
+    return nj_store_pack_with_origin(staging, row_count, copied, NULL, now_ms, out_name,
+                                     out_manifest, err);
+}
+
+nj_status nj_store_pack_with_origin(nj_staging *staging, uint64_t row_count,
+                                    const nj_copied_rows *copied, const nj_origin_night *night,
+                                    uint64_t now_ms, nj_store_name *out_name,
+                                    nj_store_manifest *out_manifest, nj_error *err)
 {
     nj_store_manifest manifest = {0};
     nj_store_name name = nj_store_name_make(now_ms);
@@ -362,7 +383,7 @@ nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, const nj_copied
     if (status == NJ_OK) {
         status = gather_facts(staging, &name, now_ms, &manifest.facts, err);
         if (status == NJ_OK) {
-            status = pack_anew(staging, row_count, copied, &name, &manifest, err);
+            status = pack_anew(staging, row_count, copied, night, &name, &manifest, err);
         }
     } else if (status == NJ_END) {
         status = NJ_OK;

@@ -204,9 +204,11 @@ nj_status nj_store_quarantine_copy_without(const char *from_folder, const char *
     if (status == NJ_OK) {
         status = nj_path_join(to_folder, NJ_STORE_WORDS.QUARANTINED, &to, err);
     }
-    if (status == NJ_OK) {
-        status = nj_scrub_text_init(&copy.text, set, err);
+    if (status != NJ_OK || !nj_file_exists(from.text)) {
+        nj_buffer_fini(&copy.line);
+        return status;
     }
+    status = nj_scrub_text_init(&copy.text, set, err);
     if (status == NJ_OK) {
         status = nj_mapped_open(from.text, &file, err);
     }

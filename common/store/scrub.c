@@ -9,7 +9,6 @@
 #include <sys/statvfs.h>
 
 #include "common/base/failpoint.h"
-#include "common/base/mapped.h"
 #include "common/codec/row_scan.h"
 #include "common/store/channel.h"
 #include "common/store/draft.h"
@@ -18,24 +17,13 @@
 #include "common/store/quarantine.h"
 #include "common/store/reader.h"
 #include "common/store/schema.h"
+#include "common/store/scrub_beside.h"
 #include "common/store/scrub_plan.h"
 #include "common/store/scrub_row.h"
 #include "common/store/staging.h"
 
 // What a generation takes besides its data: manifest, lists beside it, folders.
 #define BESIDE_BYTES ((uint64_t)1 << 20)
-
-// Files beside the manifest that may name users or items, and who writes them anew.
-typedef struct {
-    const char *name;
-    nj_status (*copy_without)(const char *from_folder, const char *to_folder,
-                              const nj_erase_set *set, nj_error *err);
-} beside;
-
-static const beside BESIDE[] = {
-    {"QUARANTINED.jsonl", nj_store_quarantine_copy_without},
-};
-#define BESIDE_COUNT (sizeof BESIDE / sizeof BESIDE[0])
 
 typedef struct {
     const char *store_dir;
@@ -111,30 +99,6 @@ static nj_status count_row(void *context, nj_slice key, nj_slice value, nj_error
     return NJ_OK;
 }
 
-// Ids in one of the lists beside the manifest. A user without a row stands there alone.
-static nj_status count_beside(job *at, const char *name, uint64_t *out, nj_error *err)
-{
-    nj_path path;
-    nj_mapped file = {0};
-    nj_buffer ignored;
-    nj_status status = nj_store_path(at->store_dir, &at->entry->old_name, name, &path, err);
-    if (status != NJ_OK || !nj_file_exists(path.text)) {
-        return status;
-    }
-    nj_buffer_init(&ignored, 2 * NJ_SCRUB_LINE_BYTES_MAX);
-    status = nj_mapped_open(path.text, &file, err);
-    if (status == NJ_OK) {
-        status =
-            nj_scrub_json(at->text, (nj_slice){(const char *)file.bytes, file.size}, &ignored, out);
-        status = status == NJ_OK
-                     ? NJ_OK
-                     : nj_fail(err, status, "%s: no memory for %zu bytes", path.text, file.size);
-    }
-    nj_mapped_close(&file);
-    nj_buffer_fini(&ignored);
-    return status;
-}
-
 static bool is_touched(const nj_scrub_entry *entry, uint64_t beside_count)
 {
     return entry->rows_removed > 0 || entry->lists_changed > 0 || beside_count > 0;
@@ -151,8 +115,8 @@ static nj_status count_generation(job *at, const nj_store_name *name)
     if (status == NJ_OK) {
         status = nj_store_each_entry(reader, count_row, at, at->err);
     }
-    for (size_t i = 0; i < BESIDE_COUNT && status == NJ_OK; i++) {
-        status = count_beside(at, BESIDE[i].name, &beside_count, at->err);
+    if (status == NJ_OK) {
+        status = nj_scrub_beside_count(at->store_dir, name, at->text, &beside_count, at->err);
     }
     if (status == NJ_OK && is_touched(&entry, beside_count)) {
         at->pack_bytes += nj_store_reader_manifest(reader)->data_bytes + BESIDE_BYTES;
@@ -272,20 +236,6 @@ static void change_facts(const nj_scrub_entry *entry, nj_store_facts *facts)
     facts->carried_count -= entry->carried_removed;
 }
 
-static nj_status copy_beside(job *at, const char *folder)
-{
-    nj_path from;
-    nj_path file;
-    nj_status status = nj_store_path(at->store_dir, &at->entry->old_name, NULL, &from, at->err);
-    for (size_t i = 0; i < BESIDE_COUNT && status == NJ_OK; i++) {
-        status = nj_path_join(from.text, BESIDE[i].name, &file, at->err);
-        if (status == NJ_OK && nj_file_exists(file.text)) {
-            status = BESIDE[i].copy_without(from.text, folder, at->options->set, at->err);
-        }
-    }
-    return status;
-}
-
 static nj_status count_quarantined(job *at, const char *folder, uint64_t before)
 {
     nj_path path;
@@ -312,7 +262,8 @@ static nj_status fill_generation(job *at, const char *folder)
         status = nj_store_each_entry(reader, pack_row, at, at->err);
     }
     if (status == NJ_OK) {
-        status = copy_beside(at, folder);
+        status = nj_scrub_beside_copy(at->store_dir, &at->entry->old_name, folder, at->options->set,
+                                      at->err);
     }
     if (status == NJ_OK) {
         status =
@@ -425,7 +376,7 @@ static nj_status scrub_locked(job *at)
 {
     nj_store_listing listing = {0};
     const nj_scrub_options *options = at->options;
-    nj_status status = check_night(at->store_dir, at->err);
+    nj_status status = options->dry_run ? NJ_OK : check_night(at->store_dir, at->err);
     if (status == NJ_OK) {
         status = finish_earlier(at);
     }

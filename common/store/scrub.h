@@ -90,8 +90,11 @@ NJ_CHECKED nj_status nj_store_scrub(const char *store_dir, const nj_scrub_option
 /// Step 5, into `out`: each generation's keys and rows by structure, and every file of the folder by its bytes: ids of
 /// NJ_SCRUB_SEARCHED_BYTES and more where they stand alone, and the keys of users that are numbers in data.mdb.
 ///
-/// Returns  NJ_OK, also where something was found; NJ_IO
-NJ_CHECKED nj_status nj_store_scrub_search(const char *store_dir, const nj_erase_set *set,
+///   files  [file_count] others that are to be searched by their bytes; borrowed
+///
+/// Returns  NJ_OK, also where something was found; NJ_IO, NJ_NO_MEMORY, and as nj_store_reader_open
+NJ_CHECKED nj_status nj_store_scrub_search(const char *store_dir, const char *const *files,
+                                           size_t file_count, const nj_erase_set *set,
                                            nj_scrub_result *out, nj_error *err);
 
 /// NJ_AGAIN where a run was interrupted behind step 3.

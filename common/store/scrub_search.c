@@ -225,8 +225,8 @@ static nj_status search_folder(search *at, const char *store_dir)
     return status;
 }
 
-nj_status nj_store_scrub_search(const char *store_dir, const nj_erase_set *set,
-                                nj_scrub_result *out, nj_error *err)
+nj_status nj_store_scrub_search(const char *store_dir, const char *const *files, size_t file_count,
+                                const nj_erase_set *set, nj_scrub_result *out, nj_error *err)
 {
     search *at = calloc(1, sizeof *at);
     if (at == NULL) {
@@ -251,6 +251,9 @@ nj_status nj_store_scrub_search(const char *store_dir, const nj_erase_set *set,
     }
     if (status == NJ_OK) {
         status = search_folder(at, store_dir);
+    }
+    for (size_t i = 0; i < file_count && status == NJ_OK; i++) {
+        status = search_file(at, files[i], "");
     }
     covers.users = at->covers;
     nj_erase_set_fini(&covers);

@@ -401,9 +401,10 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
     nj_status status = NJ_OK;
     switch (stage->step) {
     case NJ_STAGE_PACK:
-        status = nj_store_pack(
+        status = nj_store_pack_with_origin(
             stage->staging, row_count,
             nj_missing_rows(stage->missing, stage->since, stage->plan, &copied) ? &copied : NULL,
+            stage->origin,
             nj_clock_wall_ms(), &stage->name, &manifest, err);
         if (status == NJ_OK) {
             stage->store_bytes = manifest.data_bytes;

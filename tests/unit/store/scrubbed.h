@@ -16,7 +16,8 @@
 
 typedef struct {
     const char *store;
-    nj_store_name names[SCRUBBED_NIGHTS]; // oldest first; CURRENT names the second, canary the third
+    nj_store_name
+        names[SCRUBBED_NIGHTS]; // oldest first; CURRENT names the second, canary the third
 } scrubbed;
 
 static inline void scrubbed_make(const char *store, scrubbed *out)
@@ -28,10 +29,8 @@ static inline void scrubbed_make(const char *store, scrubbed *out)
     }
     night_publish(store, &out->names[0]);
     night_publish(store, &out->names[1]);
-    assert_ok(
-        nj_store_channel_publish(store, "canary", out->names[0].text, NULL, 0, &err), &err);
-    assert_ok(
-        nj_store_channel_publish(store, "canary", out->names[2].text, NULL, 0, &err), &err);
+    assert_ok(nj_store_channel_publish(store, "canary", out->names[0].text, NULL, 0, &err), &err);
+    assert_ok(nj_store_channel_publish(store, "canary", out->names[2].text, NULL, 0, &err), &err);
 }
 
 // Two users, of which one is called by a number; and two items of others.
@@ -55,7 +54,7 @@ static inline uint64_t scrubbed_search(const char *store, const nj_erase_set *se
 {
     nj_error err = {0};
     nj_scrub_result result = {0};
-    assert_ok(nj_store_scrub_search(store, set, &result, &err), &err);
+    assert_ok(nj_store_scrub_search(store, NULL, 0, set, &result, &err), &err);
     const uint64_t finds = result.find_count;
     nj_scrub_result_fini(&result);
     return finds;

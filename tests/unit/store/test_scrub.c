@@ -140,9 +140,9 @@ static void an_old_generation_that_is_put_back_is_not_published(void **state)
     copy_generation(kept, &s.names[0], s.store);
     assert_refused(nj_store_publish(s.store, s.names[0].text, NULL, 0, &err), NJ_REFUSED, &err,
                    "SCRUBBED names it");
-    assert_refused(nj_store_channel_rollback(s.store, NULL, s.names[0].text, NJ_STORE_LOOK_QUICK, 0,
-                                             &err),
-                   NJ_REFUSED, &err, "SCRUBBED names it");
+    assert_refused(
+        nj_store_channel_rollback(s.store, NULL, s.names[0].text, NJ_STORE_LOOK_QUICK, 0, &err),
+        NJ_REFUSED, &err, "SCRUBBED names it");
     assert_true(scrubbed_search(s.store, &set) > 0); // and the search sees it
     nj_scrub_result_fini(&result);
 
@@ -180,7 +180,7 @@ static void the_search_sees_what_is_planted(void **state)
     assert_int_equal(fwrite("\1\0\0\0\0\0\0\0\7", 1, 9, stream), 9);
     assert_int_equal(fclose(stream), 0);
     nj_scrub_result seen = {0};
-    nj_status status = nj_store_scrub_search(s.store, &set, &seen, &err);
+    nj_status status = nj_store_scrub_search(s.store, NULL, 0, &set, &seen, &err);
     assert_true(status != NJ_OK || seen.find_count == 1);
     nj_scrub_result_fini(&seen);
     nj_scrub_result_fini(&result);
@@ -318,9 +318,9 @@ static void quarantined_users_and_reports_forget_them(void **state)
     assert_int_equal(result.reports_removed, 1);
     assert_int_equal(scrubbed_search(store, &set), 0);
     assert_ok(nj_store_verify(store, next->text, NULL, &err), &err);
-    assert_ok(nj_file_read(night_file(state, next, "QUARANTINED.jsonl").text, 4096, &text, &size,
-                           &err),
-              &err);
+    assert_ok(
+        nj_file_read(night_file(state, next, "QUARANTINED.jsonl").text, 4096, &text, &size, &err),
+        &err);
     assert_string_equal(text, "{\"user\": \"u000901\", \"reason\": \"[erased], then u0009001\", "
                               "\"worker\": \"w1\", \"attempts\": 2}\n");
     free(text);
@@ -379,9 +379,9 @@ static void a_feed_begins_anew_and_deletes_them(void **state)
     scrubbed_make(sandbox_path(state, "store"), &s);
     scrubbed_set(&set);
     for (unsigned i = 0; i < 2; i++) {
-        assert_ok(nj_delta_feed_append(feed.text, s.store, &s.names[i], &nobody, &head, &tally,
-                                       &err),
-                  &err);
+        assert_ok(
+            nj_delta_feed_append(feed.text, s.store, &s.names[i], &nobody, &head, &tally, &err),
+            &err);
     }
     follow(feed.text, old_consumer.text, &applied);
     assert_int_equal(applied, 2);

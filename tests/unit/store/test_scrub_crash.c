@@ -1,6 +1,8 @@
 // test_scrub_crash.c - an erasure that is killed, or fails, at any of its steps: readers have a whole generation, and the next run
 // finishes.
 //
+//   test_scrub_crash                     the first hit of each step of an erasure, killed
+//   test_scrub_crash all                 every hit of those and of the files and folders it puts in place, killed and failed
 //   test_scrub_crash scrub STORE FEED    what is killed: failpoints read the environment once in a process
 #include <signal.h>
 
@@ -9,6 +11,8 @@
 #include "tests/unit/store/scrubbed.h"
 
 #define HITS_MAX 200
+
+static bool is_all;
 
 typedef struct {
     const char *point;
@@ -30,8 +34,11 @@ static const char *program;
 
 static bool is_ours(const place *at)
 {
-    return strcmp(at->point, "SCRUB") == 0 || strncmp(at->name, "file.", 5) == 0 ||
-           strncmp(at->name, "folder.", 7) == 0 || strcmp(at->name, "remove.renamed") == 0;
+    if (strcmp(at->point, "SCRUB") == 0) {
+        return true;
+    }
+    return is_all && (strncmp(at->name, "file.", 5) == 0 || strncmp(at->name, "folder.", 7) == 0 ||
+                      strcmp(at->name, "remove.renamed") == 0);
 }
 
 static int scrub_here(const char *store, const char *feed)
@@ -92,7 +99,7 @@ static unsigned interrupt(void **state, const char *name, const char *action,
     char feed[NJ_PATH_BYTES];
     snprintf(store, sizeof store, "%s", sandbox_path(state, "store"));
     snprintf(feed, sizeof feed, "%s", sandbox_path(state, "feed"));
-    for (unsigned hit = 1; hit <= HITS_MAX; hit++) {
+    for (unsigned hit = 1; hit <= (is_all ? HITS_MAX : 1u); hit++) {
         renew(state, "kept");
         snprintf(rule, sizeof rule, "%s=%s@%u", name, action, hit);
         const int how = scrub_in_child(store, feed, rule);
@@ -104,7 +111,7 @@ static unsigned interrupt(void **state, const char *name, const char *action,
         assert_in_range(scrubbed_check_whole(store), SCRUBBED_NIGHTS, 2 * SCRUBBED_NIGHTS);
         expect_finished(store, feed, set);
     }
-    return HITS_MAX;
+    return is_all ? HITS_MAX : 1;
 }
 
 static void the_next_run_finishes_what_was_interrupted(void **state)
@@ -127,7 +134,7 @@ static void the_next_run_finishes_what_was_interrupted(void **state)
             const bool is_reports = strcmp(PLACES[i].name, "scrub.reported") == 0;
             print_message("%s: %u hits\n", PLACES[i].name, kills);
             assert_true(kills > 0 || is_reports); // there is no report here
-            if (PLACES[i].is_step) {
+            if (is_all && PLACES[i].is_step) {
                 interrupt(state, PLACES[i].name, "fail", &set);
             }
         }
@@ -143,6 +150,7 @@ int main(int argc, char **argv)
         WITH_FOLDER(the_next_run_finishes_what_was_interrupted),
     };
     program = argv[0];
+    is_all = argc == 2 && strcmp(argv[1], "all") == 0;
     if (argc == 4 && strcmp(argv[1], "scrub") == 0) {
         return scrub_here(argv[2], argv[3]);
     }
