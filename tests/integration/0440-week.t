@@ -219,5 +219,44 @@ nightjar decode --bundle store/night/bundle/night.njb --users week/sun/events.cs
     --groups week/sun/groups.jsonl --user-groups week/sun/user-groups.csv 2>>setup.log | sort >decoded.jsonl
 lists export.jsonl | sort | cmp - decoded.jsonl >&2 || fail "the lists of Sunday are not those that decode gives"
 
+# ---- Sunday, later: three users and an item are to be forgotten ----
+check choose
+echo nobody-here >>forget.users
+printf 'a\n\nb\n' >bad.users
+expect_nothing_changed 5 '1 of 5 ids are in no generation, the first is user "nobody-here"' \
+    nightjar store scrub --store store --users forget.users --items forget.items --strict --drop-night
+expect_nothing_changed 65 'bad.users: line 2: ' nightjar store scrub --store store --users bad.users
+expect_nothing_changed 5 "no-feed" nightjar store scrub --store store --users forget.users --feed no-feed
+sun=$(cat store/CURRENT)
+cp -r "store/$sun" .
+expect_exit 0 nightjar store scrub --store store --users forget.users --items forget.items --feed feed --drop-night --receipt receipt.json
+expect_said last 'user "nobody-here" is in no generation'
+check anew
+check forgotten store
+expect_exit 0 nightjar store apply --store copy feed # whose deletes name them
+check copy copy
+expect_exit 0 nightjar store scrub --store copy --users forget.users --items forget.items
+check copy copy
+expect_exit 0 nightjar store scrub --store store --users forget.users --items forget.items --feed feed
+check stays
+check forgotten store feed copy
+
+# Nobody goes back to what it was before, also where somebody has put it back.
+expect_nothing_changed 5 "$sun" nightjar store rollback --store store --to "$sun"
+cp -r "$sun" store/
+expect_nothing_changed 4 "$sun" nightjar store rollback --store store --to "$sun"
+expect_nothing_changed 4 "$sun" nightjar store publish --store store "$sun"
+expect_nothing_changed 4 "$sun" nightjar store publish --store store --channel canary "$sun"
+rm -r "store/$sun"
+scrubbed=$(cat store/CURRENT)
+expect_exit 0 nightjar store rollback --store store
+expect_exit 0 nightjar store publish --store store "$scrubbed"
+check stays
+
+# The next night reads them no more, and lists the item for nobody.
+grep -vFf <(sed 's/^/^/; s/$/,/' forget.users | sed 's/^^//') week/sun/events.csv >left.csv
+expect_exit 0 "${night[@]}" --users left.csv --deny forget.items --unknown-items skip
+check forgotten feed
+
 cat week.log
 [[ -z ${WEEK_KEEP:-} ]] || cp -r store/reports "$WEEK_KEEP"

@@ -3,9 +3,12 @@
     week_check.py night FOLDER DAY NIGHT.json    the current generation of ./store is DAY's night, which printed NIGHT.json
     week_check.py night ... EVENTS.csv           the same of a night that read these events, and carried over whom they lack
     week_check.py note GENERATION WHAT           a generation that nobody reads yet: it must not change either
+    week_check.py anew                           after an erasure: as many generations, each under another name
     week_check.py stays                          nothing of the nights before has changed, and nothing lies about
     week_check.py removed                        after a gc: those that are left have not changed
     week_check.py copy STORE                     the current generation of ./STORE is ./store's, byte for byte
+    week_check.py choose                         three users and an item to be forgotten: ./forget.users, ./forget.items
+    week_check.py forgotten PLACE...             no byte of these folders names them, and no generation of ./store has them
     week_check.py grade FOLDER DAY GRADE.json    the grade of the night of DAY, counted again from the events of the day after
 
 What each generation was when it was made is noted in ./notes.json. `nightjar` is looked for in PATH.
@@ -213,6 +216,17 @@ def note(generation, day):
     NOTES.write_text(json.dumps(notes))
 
 
+def note_anew():
+    """After an erasure: the generations there are, under names of their own. The old ones must be gone."""
+    old = read_notes()
+    names = sorted(path.name for path in STORE.glob("gen-*"))
+    assert len(names) == len(old) and not set(names) & set(old), (names, list(old))
+    NOTES.unlink()
+    for name in names:
+        note(name, "anew")
+    check_stays()
+
+
 def forget_removed():
     """After a `store gc`: what is gone is noted no more; what is there must be what it was."""
     NOTES.write_text(json.dumps({name: of for name, of in read_notes().items() if (STORE / name).exists()}))
@@ -226,6 +240,37 @@ def check_copy(copy):
         ours, theirs = STORE / generation / name, copy / generation / name
         assert ours.exists() == theirs.exists(), f"{name} is in one of {STORE} and {copy} only"
         assert not ours.exists() or ours.read_bytes() == theirs.read_bytes(), f"{name} of {generation} differs in {copy}"
+
+
+def choose_forgotten():
+    """A user with a number, two with a name, and the item of most lists; none of them a part of another's name."""
+    rows = export(current())
+    counts = {}
+    for item in (item for row in rows.values() for item in row["items"]):
+        counts[item] = counts.get(item, 0) + 1
+    alone = [name for name in sorted(rows) if sum(name in other for other in rows) == 1]
+    users = [name for name in alone if name.isdigit()][:1] + [name for name in alone if not name.isdigit()][1:3]
+    item = max((item for item in counts if sum(item in other for other in counts) == 1), key=lambda item: (counts[item], item))
+    assert len(users) == 3 and counts[item] > 1
+    pathlib.Path("forget.users").write_text("".join(f"{user}\n" for user in users))
+    pathlib.Path("forget.items").write_text(f"{item}\n")
+
+
+def needles_of(user):
+    """The bytes that tell of a user: his name, or, where it is a number that may stand anywhere, his key and his name in JSON."""
+    return [b"\x01" + int(user).to_bytes(8, "big"), b'"%d"' % int(user)] if user.isdigit() else [user.encode()]
+
+
+def check_forgotten(*places):
+    users = pathlib.Path("forget.users").read_text().split()
+    items = pathlib.Path("forget.items").read_text().split()
+    needles = [needle for user in users for needle in needles_of(user)] + [item.encode() for item in items]
+    files = [path for place in places for path in pathlib.Path(place).rglob("*") if path.is_file()]
+    found = [(str(path), needle) for path in files for needle in needles if needle in path.read_bytes()]
+    assert len(files) > 5 and not found, found
+    for folder in STORE.glob("gen-*"):
+        rows = export(folder.name)
+        assert rows and not rows.keys() & set(users) and not any(set(row["items"]) & set(items) for row in rows.values()), folder
 
 
 def check_grade(folder, day, grade):
@@ -249,4 +294,4 @@ def check_grade(folder, day, grade):
 
 
 if __name__ == "__main__":
-    dict(night=check_night, note=note, removed=forget_removed, stays=check_stays, copy=check_copy, grade=check_grade)[sys.argv[1]](*sys.argv[2:])
+    dict(night=check_night, note=note, anew=note_anew, removed=forget_removed, stays=check_stays, copy=check_copy, grade=check_grade, choose=choose_forgotten, forgotten=check_forgotten)[sys.argv[1]](*sys.argv[2:])
