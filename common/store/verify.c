@@ -6,6 +6,7 @@
 
 #include "common/base/failpoint.h"
 #include "common/codec/row.h"
+#include "common/store/channel.h"
 #include "common/store/data_digest.h"
 #include "common/store/origin.h"
 #include "common/store/quarantine.h"
@@ -111,7 +112,7 @@ nj_status nj_store_verify(const char *store_dir, const char *name, nj_store_mani
     nj_store_manifest manifest;
     nj_status status = NJ_FAILPOINT_STEP(VERIFY_BEGUN, err);
     if (status == NJ_OK) {
-        status = nj_store_resolve(store_dir, name, &checked, err);
+        status = nj_store_channel_resolve(store_dir, name, &checked, err);
     }
     if (status == NJ_OK) {
         status = nj_store_inspect(store_dir, &checked, &manifest, err);

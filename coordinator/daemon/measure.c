@@ -36,12 +36,14 @@ static void copy_counts(const nj_ledger_counts *counts, nj_metrics *out)
 {
     out->users_committed = counts->committed_users;
     out->users_quarantined = counts->quarantined_users;
+    out->users_carried = counts->carried_users;
     out->pieces_waiting = counts->states[NJ_PIECE_WAITING];
     out->pieces_leased = counts->states[NJ_PIECE_LEASED];
     out->pieces_retry_wait = counts->states[NJ_PIECE_RETRY_WAIT];
     out->pieces_committing = counts->states[NJ_PIECE_COMMITTING];
     out->pieces_committed = counts->states[NJ_PIECE_COMMITTED];
     out->pieces_split = counts->states[NJ_PIECE_SPLIT];
+    out->pieces_carried = counts->states[NJ_PIECE_CARRIED];
     out->pieces_quarantined = counts->states[NJ_PIECE_QUARANTINED];
     out->pieces_failed = counts->states[NJ_PIECE_FAILED];
     out->leases = counts->leases;

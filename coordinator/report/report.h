@@ -39,6 +39,7 @@ typedef struct {
     NJ_NIGHT_REPORT_COUNT(users)                                                                   \
     NJ_NIGHT_REPORT_COUNT(rows)                                                                    \
     NJ_NIGHT_REPORT_COUNT(copied)                                                                  \
+    NJ_NIGHT_REPORT_COUNT(carried)                                                                 \
     NJ_NIGHT_REPORT_COUNT(skipped)                                                                 \
     NJ_NIGHT_REPORT_COUNT(quarantined)                                                             \
     NJ_NIGHT_REPORT_COUNT(shards)                                                                  \

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/cli/progress.h"
 #include "common/codec/json.h"
+#include "common/store/channel.h"
 #include "common/store/delta_feed.h"
 #include "common/store/lock.h"
 #include "common/store/publish.h"
@@ -45,9 +46,9 @@ nj_status nj_store_export_delta(const nj_arguments *arguments, nj_error *err)
                        "--since and --feed exclude each other: a feed goes on from "
                        "where it ends");
     }
-    nj_status status = nj_store_resolve(store, nj_argument(arguments, "gen"), &result, err);
+    nj_status status = nj_store_channel_resolve(store, nj_argument(arguments, "gen"), &result, err);
     if (status == NJ_OK && since != NULL) {
-        status = nj_store_resolve(store, since, &base, err);
+        status = nj_store_channel_resolve(store, since, &base, err);
     }
     if (status != NJ_OK) {
         return status;

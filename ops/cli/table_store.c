@@ -7,7 +7,8 @@
 #define STORE_OPTIONS                                                                              \
     {"store", "DIR", NULL, "the store's folder", true},                                            \
     {                                                                                              \
-        "gen", "NAME", NULL, "a generation; default: the one that CURRENT names", false            \
+        "gen", "NAME", NULL,                                                                       \
+            "a generation, by its name or a channel's; default: what CURRENT names", false         \
     }
 
 static const nj_option STORE_GET[] = {
@@ -24,7 +25,7 @@ static const nj_option STORE_EXPORT[] = {
      "a row a user; a segment that makes the generation",
      false},
     {"out", "FILE", NULL, "write here; default: standard output", false},
-    {"since", "NAME", NULL, "a delta: only what differs from this generation", false},
+    {"since", "NAME", NULL, "a delta: only what differs from this generation or channel", false},
     {"feed", "DIR", NULL, "a delta: append it to this folder, from where that ends", false},
     NJ_CACHE_OPTIONS,
     {"json", NULL, NULL, "no change: jsonl is JSON lines already", false},
@@ -82,8 +83,8 @@ static const nj_option STORE_NAMED[] = {{"store", "DIR", NULL, "the store's fold
 static const nj_option STORE_ROLLBACK[] = {
     {"store", "DIR", NULL, "the store's folder", true},
     {"channel", "NAME", "current", "a channel beside CURRENT", false},
-    {"to", "NAME", NULL, "a generation; default: the last one that was named before and is sound",
-     false},
+    {"to", "NAME", NULL,
+     "a generation or channel; default: the last one that was named before and is sound", false},
     {"quick", NULL, NULL, "compare size and head alone, where reading every byte takes too long",
      false},
     {"dry-run", NULL, NULL, "say where it would go back to, and change nothing", false},
