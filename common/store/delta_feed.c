@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/store/id.h"
 #include "common/store/lock.h"
@@ -156,6 +157,12 @@ static bool has_generation(const char *store_dir, const char *text, const nj_dig
            nj_digest_equal(&manifest.facts.content_digest, content);
 }
 
+// What stands before a segment makes its base, or is another way to its result.
+static bool leads_on(const nj_delta_head *before, const nj_delta_head *head)
+{
+    return strcmp(before->result, head->base) == 0 || strcmp(before->result, head->result) == 0;
+}
+
 nj_status nj_delta_chain_find(const nj_delta_chain *chain, const char *store_dir, size_t *out_first,
                               nj_error *err)
 {
@@ -166,8 +173,7 @@ nj_status nj_delta_chain_find(const nj_delta_chain *chain, const char *store_dir
         head = &chain->segments[--first].head;
         is_reached =
             head->base[0] == '\0' || has_generation(store_dir, head->base, &head->base_digest);
-        if (!is_reached &&
-            (first == 0 || strcmp(chain->segments[first - 1].head.result, head->base) != 0)) {
+        if (!is_reached && (first == 0 || !leads_on(&chain->segments[first - 1].head, head))) {
             return nj_fail(err, NJ_REFUSED,
                            "%s: does not have %s, where segment %" PRIu64
                            " begins: resync with a segment without a base (nightjar store export "
@@ -272,6 +278,141 @@ nj_status nj_delta_feed_append(const char *feed_dir, const char *store_dir,
     } else if (status == NJ_OK) {
         status = write_file(feed_dir, store_dir, &end, result, watch, out_head, out_tally, err);
     }
+    nj_store_lock_release(&lock);
+    return status;
+}
+
+// ---- beginning anew ----
+
+typedef struct {
+    const char *feed_dir;
+    const nj_store_name *base; // NULL: none
+    const nj_store_name *result;
+    nj_delta_head last;  // by which seq goes on
+    nj_delta_head reach; // the segment that led to `base`; seq 0: none did
+    bool has_whole;
+    bool has_step;
+    nj_error *err;
+} restart;
+
+// A segment that the feed keeps.
+static bool is_kept(const restart *at, const nj_delta_head *head)
+{
+    return strcmp(head->result, at->result->text) == 0 &&
+           (head->base[0] == '\0' || (at->base != NULL && strcmp(head->base, at->base->text) == 0));
+}
+
+static nj_status look_at_file(restart *at, const char *name, bool *out_kept)
+{
+    nj_path path;
+    nj_delta_chain chain = {0};
+    nj_status status = nj_path_join(at->feed_dir, name, &path, at->err);
+    if (status == NJ_OK) {
+        status = nj_delta_chain_open(path.text, &chain, at->err);
+    }
+    *out_kept = status == NJ_OK && chain.count == 1 && is_kept(at, &chain.segments[0].head);
+    for (size_t i = 0; i < chain.count; i++) {
+        const nj_delta_head *head = &chain.segments[i].head;
+        at->last = *head;
+        if (at->base != NULL && strcmp(head->result, at->base->text) == 0) {
+            at->reach = *head;
+        }
+    }
+    if (*out_kept) {
+        at->has_whole |= at->last.base[0] == '\0';
+        at->has_step |= at->last.base[0] != '\0';
+    }
+    nj_delta_chain_close(&chain);
+    return status;
+}
+
+static nj_status write_missing(restart *at, const char *store_dir, const nj_delta_watch *watch,
+                               nj_delta_restarted *out)
+{
+    nj_delta_head head;
+    nj_delta_tally tally;
+    nj_delta_head end = {.seq = at->last.seq}; // of no generation: the segment has no base
+    nj_status status = NJ_OK;
+    if (!at->has_whole) {
+        status =
+            write_file(at->feed_dir, store_dir, &end, at->result, watch, &head, &tally, at->err);
+        out->written += status == NJ_OK;
+        end.seq++;
+    }
+    const nj_delta_head *reach = &at->reach;
+    if (status == NJ_OK && !at->has_step && reach->seq > 0 &&
+        has_generation(store_dir, reach->result, &reach->result_digest)) {
+        strcpy(end.result, reach->result);
+        end.result_digest = reach->result_digest;
+        status =
+            write_file(at->feed_dir, store_dir, &end, at->result, watch, &head, &tally, at->err);
+        out->written += status == NJ_OK;
+    }
+    return status;
+}
+
+static nj_status remove_rest(restart *at, struct dirent **names, const bool *kept, int count,
+                             nj_delta_restarted *out)
+{
+    for (int i = 0; i < count; i++) {
+        nj_path path;
+        nj_status status =
+            kept[i] ? NJ_OK : nj_path_join(at->feed_dir, names[i]->d_name, &path, at->err);
+        if (status != NJ_OK) {
+            return status;
+        }
+        if (!kept[i]) {
+            nj_file_sweep(path.text);
+            if (unlink(path.text) != 0) {
+                return nj_fail_errno(at->err, NJ_IO, errno, "%s: cannot remove", path.text);
+            }
+            out->removed++;
+        }
+    }
+    return nj_folder_sync(at->feed_dir, at->err);
+}
+
+static nj_status restart_locked(restart *at, const char *store_dir, const nj_delta_watch *watch,
+                                nj_delta_restarted *out)
+{
+    int count = 0;
+    struct dirent **names = NULL;
+    bool kept[NJ_DELTA_SEGMENTS_MAX];
+    nj_status status = list_names(at->feed_dir, &names, &count, at->err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    for (int i = 0; i < count && status == NJ_OK; i++) {
+        status = look_at_file(at, names[i]->d_name, &kept[i]);
+    }
+    if (status == NJ_OK) {
+        status = check_feed_store(at->feed_dir, store_dir, &at->last, at->err);
+    }
+    if (status == NJ_OK && count > 0) {
+        status = write_missing(at, store_dir, watch, out);
+    }
+    if (status == NJ_OK) {
+        status = remove_rest(at, names, kept, count, out);
+    }
+    free_names(names, count);
+    return status;
+}
+
+nj_status nj_delta_feed_restart(const char *feed_dir, const char *store_dir,
+                                const nj_store_name *base, const nj_store_name *result,
+                                const nj_delta_watch *watch, nj_delta_restarted *out, nj_error *err)
+{
+    nj_store_lock lock;
+    restart at = {.feed_dir = feed_dir, .base = base, .result = result, .err = err};
+    *out = (nj_delta_restarted){0};
+    nj_status status = nj_folder_check(feed_dir, err);
+    if (status == NJ_OK) {
+        status = nj_store_lock_take(feed_dir, "restart feed", NJ_STORE_LOCK_WAIT_MS, &lock, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = restart_locked(&at, store_dir, watch, out);
     nj_store_lock_release(&lock);
     return status;
 }

@@ -60,8 +60,21 @@ static nj_status count_unpacked(nj_scrub_row *scrub, nj_slice row, uint8_t *foun
     for (size_t i = 0; status == NJ_OK && i < scrub->row.count; i++) {
         note(found, nj_erase_ids_find(&scrub->set->items, scrub->row.items[i]), out_count);
     }
+    for (size_t i = 0; status == NJ_OK && i < scrub->row.reserve_count; i++) {
+        note(found, nj_erase_ids_find(&scrub->set->items, scrub->row.reserve[i]), out_count);
+    }
     *out_count += status == NJ_OK && text_names_one(scrub, scrub->row.text);
     return status;
+}
+
+static void count_items(const nj_scrub_row *scrub, const uint8_t *at, uint32_t count,
+                        uint8_t *found, uint64_t *out_count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        nj_row_item item;
+        at = nj_row_item_read(at, &item);
+        note(found, find_item(scrub->set, &item), out_count);
+    }
 }
 
 nj_status nj_scrub_row_count(nj_scrub_row *scrub, nj_slice row, uint8_t *found, uint64_t *out_count,
@@ -72,11 +85,9 @@ nj_status nj_scrub_row_count(nj_scrub_row *scrub, nj_slice row, uint8_t *found, 
     if (!nj_row_scan_open(row, &scan)) {
         return count_unpacked(scrub, row, found, out_count, err);
     }
-    const uint8_t *at = scan.items;
-    for (uint32_t i = 0; i < scan.count && scrub->set->items.list.count > 0; i++) {
-        nj_row_item item;
-        at = nj_row_item_read(at, &item);
-        note(found, find_item(scrub->set, &item), out_count);
+    if (scrub->set->items.list.count > 0) {
+        count_items(scrub, scan.items, scan.count, found, out_count);
+        count_items(scrub, scan.reserve, scan.reserve_count, found, out_count);
     }
     *out_count += text_names_one(scrub, scan.text);
     return NJ_OK;
@@ -108,6 +119,18 @@ static bool keep_items(nj_scrub_row *scrub)
     return true;
 }
 
+static void keep_reserve(nj_scrub_row *scrub)
+{
+    nj_row *row = &scrub->row;
+    size_t kept = 0;
+    for (size_t i = 0; i < row->reserve_count; i++) {
+        if (!nj_erase_has_item(scrub->set, row->reserve[i])) {
+            row->reserve[kept++] = row->reserve[i];
+        }
+    }
+    row->reserve_count = kept;
+}
+
 nj_status nj_scrub_row_write(nj_scrub_row *scrub, nj_slice bytes, nj_error *err)
 {
     static const nj_history_digest NOBODYS = {{0}};
@@ -123,7 +146,11 @@ nj_status nj_scrub_row_write(nj_scrub_row *scrub, nj_slice bytes, nj_error *err)
         row->text = (nj_slice){"", 0};
         row->flags |= NJ_ROW_SHORT;
     }
-    const nj_row_more more = {.why = row->why.bytes != NULL ? scrub->why : NULL, .text = row->text};
+    keep_reserve(scrub);
+    const nj_row_more more = {.why = row->why.bytes != NULL ? scrub->why : NULL,
+                              .text = row->text,
+                              .reserve = row->reserve_count > 0 ? row->reserve : NULL,
+                              .reserve_count = row->reserve_count};
     nj_buffer_clear(&scrub->bytes);
     status = nj_row_pack_more(&scrub->bytes, row->flags, row->items, row->scores, row->count,
                               &NOBODYS, &more);

@@ -44,7 +44,7 @@ void nj_scrub_text_fini(nj_scrub_text *text)
 static bool is_word(char byte)
 {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-           (byte >= '0' && byte <= '9') || byte == '_';
+           (byte >= '0' && byte <= '9') || byte == '_' || byte == '-';
 }
 
 bool nj_scrub_text_find(const nj_scrub_text *text, nj_slice bytes, size_t from, nj_byte_hit *out)

@@ -1,7 +1,7 @@
 // scrub_text.h - ids in text: found where they stand alone, and replaced by "[erased]".
 //
 // A string of JSON that is an id is one, however short. Inside longer text an id of at least NJ_SCRUB_SEARCHED_BYTES is found
-// where neither a letter, nor a digit, nor '_' stands beside it; what is shorter stands anywhere by chance.
+// where neither a letter, nor a digit, nor '_' or '-' stands beside it; what is shorter stands anywhere by chance.
 #ifndef NJ_STORE_SCRUB_TEXT_H
 #define NJ_STORE_SCRUB_TEXT_H
 

@@ -63,6 +63,7 @@ nj_status nj_command_store_list(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_promote(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_publish(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_rollback(const nj_arguments *arguments, nj_error *err);
+nj_status nj_command_store_scrub(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_stat(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_store_verify(const nj_arguments *arguments, nj_error *err);
 nj_status nj_command_tokenize(const nj_arguments *arguments, nj_error *err);

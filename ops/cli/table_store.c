@@ -116,6 +116,23 @@ static const nj_option STORE_GC[] = {
     NJ_JSON_OPTION,
 };
 
+static const nj_option STORE_SCRUB[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"users", "FILE", NULL, "ids of users who are to be forgotten, one a line", false},
+    {"items", "FILE", NULL, "ids of items that are to go from every list, one a line", false},
+    {"feed", "DIR[,...]", NULL, "feeds of store export: begun anew, with the deletes", false},
+    {"logs", "FILE[,...]", NULL, "logs: the ids in them become \"[erased]\"", false},
+    {"strict", NULL, NULL, "exit 5 where no generation knows an id, and change nothing", false},
+    {"drop-night", NULL, NULL,
+     "give up a night that is staged here, and with --items what its first phases left", false},
+    {"wait", "TIME", "10s", "for readers of the old generations", false},
+    {"receipt", "FILE", NULL, "write there what --json prints", false},
+    {"digest-key", "FILE", NULL,
+     "16 to 64 bytes: the receipt has digests of the lists of ids, keyed with them", false},
+    {"dry-run", NULL, NULL, "say what would go, and change nothing", false},
+    NJ_JSON_OPTION,
+};
+
 static const nj_option STORE_DIFF[] = {
     {"store", "DIR", NULL, "the store's folder", true},
     {"from", "NAME", NULL,
@@ -204,6 +221,8 @@ static const nj_command COMMANDS[] = {
                nj_command_store_publish),
     NJ_COMMAND("store rollback", "make CURRENT or a channel name the generation before", NULL,
                STORE_ROLLBACK, nj_command_store_rollback),
+    NJ_COMMAND("store scrub", "take users and items out of every generation, for good", NULL,
+               STORE_SCRUB, nj_command_store_scrub),
     NJ_COMMAND("store stat", "facts of a generation", NULL, STORE_STAT, nj_command_store_stat),
     NJ_COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT,
                nj_command_store_verify),
