@@ -62,7 +62,7 @@ typedef struct {
     nj_missing *missing; // borrowed: whose rows are carried although nobody asked for them tonight
     nj_staging *staging; // owned
     const nj_origin_night
-        *origin; // borrowed: what the generation keeps of the night; NULL: nothing
+        *origin;            // borrowed: what the generation keeps of the night; NULL: nothing
     nj_store_groups groups; // owned; how many users each has
     nj_staged_piece waiting[NJ_STAGE_PIECES_MAX];
     size_t waiting_count;
