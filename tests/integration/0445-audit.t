@@ -71,7 +71,7 @@ identical '10 items, class exact, kernels [a-z0-9]+$' --store store --gen "$seco
 # A user whom the input lacks keeps his row, and so does who is not done at the deadline; who replays it is sent to the night before.
 gone=$(user 30)
 grep -v "^$gone " next.txt >fewer.txt
-expect_exit 0 "${run[@]}" --users fewer.txt --why --trace --reserve 5 --since current --missing-users carry
+expect_exit 3 "${run[@]}" --users fewer.txt --why --trace --reserve 5 --since current --missing-users carry
 expect_exit 0 nightjar store audit --store store "$gone" --json
 /usr/bin/python3 - last.out "$(cat store/CURRENT)" "$third" "$second" "$first" <<'P'
 import json, sys
@@ -84,7 +84,7 @@ expect_said last "carried the row over from $third, .*: nightjar replay --store 
 identical '10 items' --store store --gen "$third" "$gone"
 expect_exit 0 nightjar store publish --store store "$third"
 cp -r store late
-expect_exit 0 nightjar-coordinator --bind "tcp://127.0.0.1:*" --insecure --bundle night.njb --users next.txt "${settings[@]}" --store late \
+expect_exit 3 nightjar-coordinator --bind "tcp://127.0.0.1:*" --insecure --bundle night.njb --users next.txt "${settings[@]}" --store late \
     --deadline 1s --on-deadline carry --carry-max 100
 grep -q '"state":3' "late/$(cat late/CURRENT)/ORIGIN" || fail "no piece is told to be carried"
 expect_exit 0 nightjar store audit --store late "$(user 23)" --json
