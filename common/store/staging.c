@@ -453,25 +453,6 @@ nj_status nj_staging_deadline_get(nj_staging *staging, nj_staging_deadline *out,
     return status;
 }
 
-static nj_status look_at_deadline(nj_staging_write *write, void *context)
-{
-    nj_status status = read_facts(write->staging, write->txn, write->err);
-    return status == NJ_OK ? read_deadline(write->staging, write->txn, context, write->err)
-                           : status;
-}
-
-nj_status nj_staging_deadline_peek(const char *store_dir, nj_staging_deadline *out, nj_error *err)
-{
-    nj_staging *staging = NULL;
-    nj_status status = find_area(store_dir, NULL, &staging, err);
-    if (status == NJ_OK) {
-        status =
-            nj_staging_run_write(staging, "look at staging", false, look_at_deadline, out, err);
-    }
-    nj_staging_close(&staging);
-    return status;
-}
-
 static nj_status write_diverged(nj_staging_write *write, void *context)
 {
     (void)context;

@@ -123,9 +123,6 @@ NJ_CHECKED nj_status nj_staging_deadline_set(nj_staging *staging,
                                              const nj_staging_deadline *deadline, nj_error *err);
 NJ_CHECKED nj_status nj_staging_deadline_get(nj_staging *staging, nj_staging_deadline *out,
                                              nj_error *err);
-/// The same of the area that is there, as nj_staging_peek.
-NJ_CHECKED nj_status nj_staging_deadline_peek(const char *store_dir, nj_staging_deadline *out,
-                                              nj_error *err);
 
 /// Notes for every later opening that two workers gave different rows in this night: it must never be published.
 NJ_CHECKED nj_status nj_staging_diverged_set(nj_staging *staging, nj_error *err);

@@ -433,11 +433,11 @@ static nj_status open_night(nj_night *n, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
+    n->stage.origin = &n->origin;
     status = nj_night_open_deadline(n, err);
     if (status != NJ_OK) {
         return status;
     }
-    n->stage.origin = &n->origin;
     n->stage.published = n->options->hooks.published;
     n->stage.published_context = n->options->hooks.published_context;
     n->exchange.plan = n->plan.digest;

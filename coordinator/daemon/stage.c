@@ -404,8 +404,7 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
         status = nj_store_pack_with_origin(
             stage->staging, row_count,
             nj_missing_rows(stage->missing, stage->since, stage->plan, &copied) ? &copied : NULL,
-            stage->origin,
-            nj_clock_wall_ms(), &stage->name, &manifest, err);
+            stage->origin, nj_clock_wall_ms(), &stage->name, &manifest, err);
         if (status == NJ_OK) {
             stage->store_bytes = manifest.data_bytes;
             stage->carried_count = manifest.facts.carried_count;

@@ -61,9 +61,9 @@ typedef struct {
     nj_since *since;     // borrowed: whose rows are copied
     nj_missing *missing; // borrowed: whose rows are carried although nobody asked for them tonight
     nj_staging *staging; // owned
-    nj_store_groups groups; // owned; how many users each has
     const nj_origin_night
-        *origin; // borrowed: what the generation keeps of the night; NULL: nothing
+        *origin;            // borrowed: what the generation keeps of the night; NULL: nothing
+    nj_store_groups groups; // owned; how many users each has
     nj_staged_piece waiting[NJ_STAGE_PIECES_MAX];
     size_t waiting_count;
     size_t waiting_bytes;

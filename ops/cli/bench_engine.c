@@ -151,15 +151,12 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
         {"spread", nj_bench_spread(run->users_per_s, options->rounds)},
     };
     json_t *row = json_pack(
-        "{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I}", "model", options->model, "beam",
-        (json_int_t)plan->W, "tokens", (json_int_t)options->tokens, "prompt_tokens",
+        "{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I}", "model", options->model,
+        "beam", (json_int_t)plan->W, "tokens", (json_int_t)options->tokens, "prompt_tokens",
         (json_int_t)run->users.prompt_tokens, "precision", kernels->precision, "kernels",
         kernels->name, "batch", (json_int_t)plan->B, "without", without != NULL ? without : "",
-        "top", (json_int_t)options->top, "rounds", (json_int_t)options->rounds, "eligible",
-        (json_int_t)options->eligible);
-    if (row != NULL && options->reserve > 0) { // rows of before are found by what they lack
-        json_object_set_new(row, "reserve", json_integer(options->reserve));
-    }
+        "top", (json_int_t)options->top, "reserve", (json_int_t)options->reserve, "rounds",
+        (json_int_t)options->rounds, "eligible", (json_int_t)options->eligible);
     for (size_t i = 0; row != NULL && i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
         json_object_set_new(row, NUMBERS[i].key, json_real(NUMBERS[i].value));
     }
