@@ -268,6 +268,9 @@ static nj_status open_with(const nj_arguments *arguments, const char *bundle_pat
     nj_user_groups_init(&job.user_groups);
     nj_status status = nj_settings_from(arguments, &job.settings, err);
     if (status == NJ_OK) {
+        status = nj_job_inputs_note(arguments, bundle_path, &job, err);
+    }
+    if (status == NJ_OK) {
         status = open_bundle(&job, bundle_path, err);
     }
     if (status == NJ_OK) {
@@ -285,6 +288,12 @@ static nj_status open_with(const nj_arguments *arguments, const char *bundle_pat
 nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_error *err)
 {
     return open_with(arguments, nj_argument(arguments, "bundle"), out, err);
+}
+
+nj_status nj_job_open_bundle_with(const nj_arguments *arguments, const char *bundle_path,
+                                  nj_job *out, nj_error *err)
+{
+    return open_with(arguments, bundle_path, out, err);
 }
 
 nj_status nj_job_open(const nj_arguments *arguments, nj_job *out, nj_error *err)
@@ -315,6 +324,7 @@ nj_status nj_job_open_with(const nj_arguments *arguments, const char *bundle_pat
 
 void nj_job_close(nj_job *job)
 {
+    nj_job_inputs_fini(job);
     nj_user_table_fini(&job->users);
     nj_user_groups_fini(&job->user_groups);
     nj_buffer_fini(&job->masks);

@@ -6,7 +6,8 @@
 //        lock               held by who appends
 //
 // Files appear by a rename and are never changed. Old ones may be removed from the front (nj_delta_feed_trim): a store that has
-// none of the generations that are left is told to begin anew with a segment without a base.
+// none of the generations that are left is told to begin anew with a segment without a base. Two segments one behind the other may
+// lead to one generation: the first without a base, the second for who has the base (nj_delta_feed_restart).
 #ifndef NJ_STORE_DELTA_FEED_H
 #define NJ_STORE_DELTA_FEED_H
 
@@ -38,6 +39,24 @@ NJ_CHECKED nj_status nj_delta_feed_append(const char *feed_dir, const char *stor
 /// Proof   tests/unit/store/test_delta_feed.c
 NJ_CHECKED nj_status nj_delta_feed_trim(const char *feed_dir, size_t keep, size_t *out_removed,
                                         nj_error *err);
+
+typedef struct {
+    uint64_t written;
+    uint64_t removed; // files
+} nj_delta_restarted;
+
+/// Makes the feed begin anew with `result`: a segment without a base, for who has nothing or something older; then one
+/// from `base`, where the feed had come as far; then the older ones are removed. After a failure, again: what is there is not written
+/// twice.
+///
+///   base  NULL, or the generation whose place `result` took; it is still in the store
+///
+/// Returns  NJ_NOT_FOUND: there is no such folder; else as nj_delta_feed_append
+/// Proof    tests/unit/store/test_scrub.c
+NJ_CHECKED nj_status nj_delta_feed_restart(const char *feed_dir, const char *store_dir,
+                                           const nj_store_name *base, const nj_store_name *result,
+                                           const nj_delta_watch *watch, nj_delta_restarted *out,
+                                           nj_error *err);
 
 typedef struct {
     nj_mapped *files; // owned

@@ -10,6 +10,7 @@
 #include "common/store/hold.h"
 #include "common/store/lock.h"
 #include "common/store/schema.h"
+#include "common/store/scrub.h"
 #include "common/store/staging.h"
 
 static const char *const FATE_WORDS[NJ_STORE_GC_FATES] = {
@@ -264,7 +265,10 @@ nj_status nj_store_gc(const char *store_dir, uint64_t keep, bool dry_run, uint32
     if (status != NJ_OK) {
         return status;
     }
-    status = mark_all(store_dir, keep, &needs, out, err);
+    status = nj_store_scrub_check(store_dir, err); // it may place what nobody names yet
+    if (status == NJ_OK) {
+        status = mark_all(store_dir, keep, &needs, out, err);
+    }
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(GC_MARKED, err);
     }

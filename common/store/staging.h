@@ -47,11 +47,17 @@ typedef enum {
 } nj_stored_state;
 
 // The record of a whole shard (first and count 0), or of users [first, first + count) of it; `state` is an nj_stored_state. A
-// QUARANTINED record is of one user, whom it names.
+// QUARANTINED record is of one user, whom it names; a CARRIED one is as one that is COMMITTED.
 typedef struct {
 #define NJ_LEDGER_FIELD(kind, name, max, meaning) NJ_RECORD_MEMBER_##kind(name, max)
 #include "schemas/store.def"
 } nj_ledger_record;
+
+// When the night must be over, and what happens then. All zero: there is no deadline.
+typedef struct {
+#define NJ_DEADLINE_FIELD(kind, name, max, meaning) NJ_RECORD_MEMBER_##kind(name, max)
+#include "schemas/store.def"
+} nj_staging_deadline;
 
 #define NJ_STAGING_CLASS_BYTES_MAX 64
 
@@ -112,6 +118,15 @@ NJ_CHECKED nj_status nj_staging_class(nj_staging *staging, char out[NJ_STAGING_C
 NJ_CHECKED nj_status nj_staging_class_set(nj_staging *staging, const char *numeric_class,
                                           nj_error *err);
 
+/// Notes the deadline for every later opening, over what was noted before, and reads it. All zero where none was.
+NJ_CHECKED nj_status nj_staging_deadline_set(nj_staging *staging,
+                                             const nj_staging_deadline *deadline, nj_error *err);
+NJ_CHECKED nj_status nj_staging_deadline_get(nj_staging *staging, nj_staging_deadline *out,
+                                             nj_error *err);
+/// The same of the area that is there, as nj_staging_peek.
+NJ_CHECKED nj_status nj_staging_deadline_peek(const char *store_dir, nj_staging_deadline *out,
+                                              nj_error *err);
+
 /// Notes for every later opening that two workers gave different rows in this night: it must never be published.
 NJ_CHECKED nj_status nj_staging_diverged_set(nj_staging *staging, nj_error *err);
 NJ_CHECKED nj_status nj_staging_diverged(nj_staging *staging, bool *out, nj_error *err);
@@ -137,7 +152,7 @@ typedef struct {
 typedef enum {
     NJ_COMMIT_WRITTEN,   // rows and record are on disk
     NJ_COMMIT_DUPLICATE, // nothing written: the same is already committed with this digest, or the
-    // user is already given up or has a row
+    // user is already given up or has a row, or one of the two is CARRIED: who comes first stays
     NJ_COMMIT_DIVERGED // nothing written: the shard is already committed with another digest. An alarm
 } nj_commit_outcome;
 
@@ -172,8 +187,9 @@ NJ_CHECKED nj_status nj_staging_ledger_each(nj_staging *staging, nj_ledger_visit
                                             void *context, nj_error *err);
 
 typedef struct {
-    uint64_t committed;   // shards and pieces
+    uint64_t committed;   // shards and pieces that were decoded
     uint64_t quarantined; // users
+    uint64_t carried;     // users
     uint64_t ledger_rows; // sum of `rows` over the ledger
     uint64_t stored_rows; // entries of the rows database; equal to ledger_rows, always
 } nj_staging_tally;

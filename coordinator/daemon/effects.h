@@ -7,6 +7,7 @@
 #include "coordinator/daemon/exchange.h"
 #include "coordinator/daemon/metrics_page.h"
 #include "coordinator/daemon/night.h"
+#include "coordinator/daemon/origin.h"
 #include "coordinator/daemon/pause.h"
 #include "coordinator/daemon/ready_file.h"
 #include "coordinator/daemon/record.h"
@@ -24,7 +25,8 @@ typedef struct {
     nj_result_check check;
     nj_exchange exchange;
     nj_buffer settings_bytes;
-    nj_request *requests; // owned; scratch of a LEASE, [users of the largest shard]
+    nj_origin_night origin; // what is kept of it beside the rows
+    nj_request *requests;   // owned; scratch of a LEASE, [users of the largest shard]
     nj_ready_file ready_file;
     nj_progress progress;
     nj_pause pause;

@@ -350,11 +350,15 @@ static nj_status open_night(nj_night *n, nj_error *err)
         status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
     }
     if (status == NJ_OK) {
+        status = nj_origin_tell(n->job, nj_buffer_slice(&n->settings_bytes), &n->origin, err);
+    }
+    if (status == NJ_OK) {
         status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items, &n->job->map,
                                       &n->job->catalogue.masks, &n->job->catalogue.trie,
                                       n->job->settings.top, err);
         n->check.is_traced = n->job->settings.trace;
         n->check.has_why = n->job->settings.why;
+        n->check.reserve = n->job->settings.reserve;
     }
     if (status == NJ_OK) {
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was
@@ -372,6 +376,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
+    n->stage.origin = &n->origin;
     n->stage.published = n->options->hooks.published;
     n->stage.published_context = n->options->hooks.published_context;
     n->exchange.plan = n->plan.digest;

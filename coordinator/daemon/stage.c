@@ -370,9 +370,10 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
     nj_status status = NJ_OK;
     switch (stage->step) {
     case NJ_STAGE_PACK:
-        status = nj_store_pack(stage->staging, row_count,
-                               nj_since_rows(stage->since, stage->plan, &copied) ? &copied : NULL,
-                               nj_clock_wall_ms(), &stage->name, &manifest, err);
+        status = nj_store_pack_with_origin(
+            stage->staging, row_count,
+            nj_since_rows(stage->since, stage->plan, &copied) ? &copied : NULL, stage->origin,
+            nj_clock_wall_ms(), &stage->name, &manifest, err);
         if (status == NJ_OK) {
             stage->store_bytes = manifest.data_bytes;
             stage->staging_bytes = nj_staging_disk_bytes(stage->staging);

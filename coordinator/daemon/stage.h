@@ -55,8 +55,10 @@ typedef enum {
 
 typedef struct {
     const nj_plan *plan;
-    nj_since *since;        // borrowed: whose rows are copied
-    nj_staging *staging;    // owned
+    nj_since *since;     // borrowed: whose rows are copied
+    nj_staging *staging; // owned
+    const nj_origin_night
+        *origin;            // borrowed: what the generation keeps of the night; NULL: nothing
     nj_store_groups groups; // owned; how many users each has
     nj_staged_piece waiting[NJ_STAGE_PIECES_MAX];
     size_t waiting_count;

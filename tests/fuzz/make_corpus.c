@@ -106,6 +106,18 @@ static void append_row_with_text(nj_buffer *out)
          NULL);
 }
 
+static void append_row_with_reserve(nj_buffer *out)
+{
+    static const nj_history_digest HISTORY = {{9, 8, 7}};
+    const nj_slice item = nj_slice_from("7");
+    const float score = -0.5f;
+    const nj_slice reserve[] = {nj_slice_from("60000"), nj_slice_from("shoe-7"),
+                                nj_slice_from("2")};
+    need(nj_row_pack_more(out, 0, &item, &score, 1, &HISTORY,
+                          &(nj_row_more){.reserve = reserve, .reserve_count = 3}),
+         NULL);
+}
+
 // Rows that the plan of fuzz_dispatch.c accepts: its items are "0" to "7".
 static void append_rows(nj_buffer *out, size_t count)
 {
@@ -164,6 +176,8 @@ static void make_codec(void)
     save_codec("row-with-why", ROW, 0, &bytes);
     append_row_with_text(&bytes);
     save_codec("row-with-text", ROW, 0, &bytes);
+    append_row_with_reserve(&bytes);
+    save_codec("row-with-reserve", ROW, 0, &bytes);
     append_rows(&bytes, 2);
     save_codec("two-rows", ROWS, 2, &bytes);
     nj_buffer_fini(&bytes);

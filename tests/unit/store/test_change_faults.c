@@ -12,7 +12,8 @@
 
 typedef nj_status (*change)(const char *store, nj_error *err);
 
-static nj_store_name names[3]; // CURRENT names the first, the canary the second; it named the third before
+static nj_store_name
+    names[3]; // CURRENT names the first, the canary the second; it named the third before
 
 static const char *make_store(void **state)
 {
