@@ -187,6 +187,7 @@ nj_status nj_store_channel_list(const char *store_dir, nj_store_channels *out, n
         return errno == ENOENT ? NJ_OK : nj_fail_open(err, errno, path.text);
     }
     struct dirent *entry;
+    errno = 0;
     while (status == NJ_OK && (entry = readdir(folder)) != NULL) {
         if (!nj_store_channel_valid(nj_slice_from(entry->d_name)) ||
             nj_channel_is_current(entry->d_name)) {
@@ -198,6 +199,10 @@ nj_status nj_store_channel_list(const char *store_dir, nj_store_channels *out, n
         } else {
             add_channel(store_dir, entry->d_name, out);
         }
+        errno = 0; // of readdir alone
+    }
+    if (status == NJ_OK && errno != 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot read", path.text);
     }
     closedir(folder);
     qsort(out->entries + first, out->count - first, sizeof out->entries[0], order_by_name);

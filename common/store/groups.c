@@ -99,23 +99,49 @@ static nj_status read_groups(const json_t *document, const char *path, nj_store_
     return NJ_OK;
 }
 
+static nj_status load_groups(const char *path, nj_store_groups *out, nj_error *err)
+{
+    json_t *document = NULL;
+    nj_status status = nj_json_load(path, FILE_BYTES_MAX, &document, err);
+    if (status == NJ_OK) {
+        status = read_groups(document, path, out, err);
+    }
+    json_decref(document);
+    return status;
+}
+
 nj_status nj_store_groups_read(const char *store_dir, const nj_store_name *name,
                                nj_store_groups *out, nj_error *err)
 {
     nj_path path;
-    json_t *document = NULL;
     nj_status status = nj_store_path(store_dir, name, NJ_STORE_WORDS.GROUPS, &path, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    if (!nj_file_exists(path.text)) {
+    if (status == NJ_OK && !nj_file_exists(path.text)) {
         *out = (nj_store_groups){0};
         return NJ_OK;
     }
-    status = nj_json_load(path.text, FILE_BYTES_MAX, &document, err);
+    return status == NJ_OK ? load_groups(path.text, out, err) : status;
+}
+
+nj_status nj_store_groups_copy_without(const char *from_folder, const char *to_folder,
+                                       const nj_erase_set *set, nj_error *err)
+{
+    nj_path path;
+    nj_store_groups groups = {0};
+    nj_status status = nj_path_join(from_folder, NJ_STORE_WORDS.GROUPS, &path, err);
     if (status == NJ_OK) {
-        status = read_groups(document, path.text, out, err);
+        status = load_groups(path.text, &groups, err);
     }
-    json_decref(document);
+    size_t kept = 0;
+    for (size_t i = 0; i < groups.count; i++) {
+        const nj_slice name = nj_slice_from(groups.groups[i].name);
+        if (!nj_erase_has_user(set, name) && !nj_erase_has_item(set, name)) {
+            groups.groups[kept++] = groups.groups[i];
+        }
+    }
+    groups.count = kept;
+    if (status == NJ_OK) {
+        status = nj_store_groups_write(&groups, to_folder, err);
+    }
+    nj_store_groups_fini(&groups);
     return status;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/base/error.h"
+#include "common/store/erase.h"
 #include "common/store/generation.h"
 
 #define NJ_STORE_GROUPS_MAX 1023
@@ -38,5 +39,11 @@ NJ_CHECKED nj_status nj_store_groups_write(const nj_store_groups *groups, const 
 /// Proof   tests/unit/store/test_groups.c
 NJ_CHECKED nj_status nj_store_groups_read(const char *store_dir, const nj_store_name *name,
                                           nj_store_groups *out, nj_error *err);
+
+/// Writes the file of one folder into another, synced, without groups that are called like somebody or something to be erased. Counts
+/// stay: they are of the night as it was. NJ_NOT_FOUND where there is no file.
+/// Proof   tests/unit/store/test_groups.c
+NJ_CHECKED nj_status nj_store_groups_copy_without(const char *from_folder, const char *to_folder,
+                                                  const nj_erase_set *set, nj_error *err);
 
 #endif

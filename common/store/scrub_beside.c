@@ -71,23 +71,11 @@ nj_status nj_scrub_beside_count(const char *store_dir, const nj_store_name *name
     return status == NJ_OK ? count_origin(store_dir, name, text, out, err) : status;
 }
 
-// It names nobody; the night after compares the counts of groups with it.
-static nj_status copy_groups(const char *store_dir, const nj_store_name *name, const char *to,
-                             nj_error *err)
-{
-    nj_store_groups groups = {0};
-    nj_status status = nj_store_groups_read(store_dir, name, &groups, err);
-    if (status == NJ_OK) {
-        status = nj_store_groups_write(&groups, to, err);
-    }
-    nj_store_groups_fini(&groups);
-    return status;
-}
-
 nj_status nj_scrub_beside_copy(const char *store_dir, const nj_store_name *name, const char *to,
                                const nj_erase_set *set, nj_error *err)
 {
     nj_path from;
+    nj_path groups;
     nj_status status = nj_store_path(store_dir, name, NULL, &from, err);
     if (status == NJ_OK) {
         status = nj_store_quarantine_copy_without(from.text, to, set, err);
@@ -96,7 +84,10 @@ nj_status nj_scrub_beside_copy(const char *store_dir, const nj_store_name *name,
         status = nj_store_controls_copy_without(from.text, to, set, err);
     }
     if (status == NJ_OK) {
-        status = copy_groups(store_dir, name, to, err);
+        status = nj_path_join(from.text, NJ_STORE_WORDS.GROUPS, &groups, err);
+    }
+    if (status == NJ_OK && nj_file_exists(groups.text)) {
+        status = nj_store_groups_copy_without(from.text, to, set, err);
     }
     return status == NJ_OK ? nj_store_origin_copy_without(from.text, to, set, err) : status;
 }

@@ -27,6 +27,11 @@ static const nj_option STORE_EXPORT[] = {
     {"out", "FILE", NULL, "write here; default: standard output", false},
     {"since", "NAME", NULL, "a delta: only what differs from this generation or channel", false},
     {"feed", "DIR", NULL, "a delta: append it to this folder, from where that ends", false},
+    {"feed-keep", "N", NULL,
+     "with --feed: then remove all but the newest N segments; a store that is further behind is "
+     "told "
+     "to resync",
+     false},
     NJ_CACHE_OPTIONS,
     {"json", NULL, NULL, "no change: jsonl is JSON lines already", false},
 };

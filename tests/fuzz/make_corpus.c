@@ -10,6 +10,7 @@
 #include "common/policy/policy_read.h"
 #include "common/prompt/prompt.h"
 #include "common/sid/token_trie.h"
+#include "common/store/delta.h"
 #include "common/store/publish.h"
 #include "common/store/schema.h"
 #include "common/wire/message.h"
@@ -838,6 +839,64 @@ static void make_store(const char *input, uint32_t count)
     need(nj_staging_remove_take(&staging, &err), &err);
 }
 
+// ---- delta ----
+
+static nj_store_name pack_night(const char *store, uint32_t count)
+{
+    nj_staging *staging = NULL;
+    nj_store_name name;
+    nj_error err;
+    const nj_staging_facts facts = {
+        .created_ms = NOW_MS, .shard_count = 1, .user_count = count, .settings = "beam=20"};
+    need(nj_staging_create(store, &facts, NULL, &staging, &err), &err);
+    need(nj_staging_class_set(staging, "exact", &err), &err);
+    stage_rows(staging, count);
+    need(nj_store_pack(staging, count, NULL, NOW_MS, &name, NULL, &err), &err);
+    need(nj_staging_remove_take(&staging, &err), &err);
+    return name;
+}
+
+static void append_delta(nj_buffer *out, const char *store, const nj_store_name *base,
+                         const nj_store_name *result)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    nj_delta_head head;
+    nj_delta_tally tally;
+    nj_error err;
+    const nj_delta_watch nobody = {0};
+    FILE *stream = open_memstream(&bytes, &size);
+    if (stream == NULL) {
+        exit(EXIT_FAILURE);
+    }
+    need(nj_delta_write(store, base, result, base != NULL ? 2 : 1, &nobody, stream, &head, &tally,
+                        &err),
+         &err);
+    fclose(stream);
+    append(out, bytes, size);
+    free(bytes);
+}
+
+// Names and the store's id are random, so these differ from run to run.
+static void make_deltas(void)
+{
+    nj_path store;
+    nj_buffer file;
+    nj_error err;
+    need(nj_path_join(fuzz_folder_path(), "deltas", &store, &err), &err);
+    const nj_store_name first = pack_night(store.text, 4);
+    const nj_store_name second = pack_night(store.text, 3);
+    nj_buffer_init(&file, 1u << 20);
+    append_delta(&file, store.text, NULL, &first);
+    save("delta", "whole", &file);
+    append_delta(&file, store.text, &first, &second);
+    save("delta", "whole-and-step", &file);
+    nj_buffer_clear(&file);
+    append_delta(&file, store.text, &second, &first);
+    save("delta", "step", &file);
+    nj_buffer_fini(&file);
+}
+
 // ---- policy ----
 
 static void make_policies(void)
@@ -878,6 +937,7 @@ int main(int argc, char **argv)
     make_catalogue();
     make_store("one-leaf", 6);
     make_store("branch", 40);
+    make_deltas();
     make_policies();
     return EXIT_SUCCESS;
 }

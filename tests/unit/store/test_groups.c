@@ -78,12 +78,40 @@ static void damage_names_the_file_and_the_rule(void **state)
     }
 }
 
+static void what_is_erased_is_no_group_any_more(void **state)
+{
+    nj_error err = {0};
+    nj_store_group list[] = {{"u17", 3}, {"north", 5}, {"item-3", 7}};
+    const nj_store_groups groups = {list, 3};
+    nj_store_groups got;
+    nj_erase_set set;
+    nj_path from;
+    const nj_store_name to = nj_store_name_make(NIGHT_MS + 1);
+    nj_store_name name = pack_with_groups(state, &groups);
+    from = night_file(state, &name, NULL);
+    nj_erase_set_init(&set);
+    assert_ok(nj_erase_ids_add(&set.users, nj_slice_from("u17"), &err), &err);
+    assert_ok(nj_erase_ids_add(&set.items, nj_slice_from("item-3"), &err), &err);
+    assert_ok(nj_folder_make(night_file(state, &to, NULL).text, &err), &err);
+    assert_ok(
+        nj_store_groups_copy_without(from.text, night_file(state, &to, NULL).text, &set, &err),
+        &err);
+    assert_ok(nj_store_groups_read(sandbox_path(state, "store"), &to, &got, &err), &err);
+    assert_int_equal(got.count, 1);
+    assert_string_equal(got.groups[0].name, "north");
+    assert_int_equal(got.groups[0].user_count, 5);
+    nj_store_groups_fini(&got);
+    nj_erase_set_fini(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(groups_are_read_back_as_they_were_packed, sandbox_setup,
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_night_without_groups_has_no_such_file, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(what_is_erased_is_no_group_any_more, sandbox_setup,
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(damage_names_the_file_and_the_rule, sandbox_setup,
                                         sandbox_teardown),
