@@ -15,8 +15,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 generation=$(sed 's/.*"generation": *"\(gen-[0-9A-Z]*\)".*/\1/' "$source_dir/tests/data/night-report.json" | head -c 30)
-mkdir -p store/reports pages "${look:-pages}"
+mkdir -p store/reports grades pages "${look:-pages}"
 python3 "$source_dir/tests/browser/nights.py" "$source_dir/tests/data/night-report.json" .
+mv grades/*.grade.json store/reports
 for night in few 64 1000 store; do
     cp "$night.json" "store/reports/$generation.json"
     "$bin/nightjar" report "$generation" --store store --out "pages/$night.html" >/dev/null

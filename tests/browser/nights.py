@@ -41,3 +41,22 @@ write("few", night)
 write("64", with_workers(64))
 write("1000", with_workers(1000))
 write("store", {key: night[key] for key in ("version", "generation", "written_ms", "nightjar", "facts", "lists", "quarantined")} | {"source": "store"})
+
+# Grades of three weeks: one night without figures, two that nobody graded, some without controls, one bad one.
+DAY_MS = 86400000
+
+
+def estimate(value, around):
+    return {"value": value, "low": value - around, "high": value + around}
+
+
+for day in range(21):
+    if day in (5, 6):
+        continue
+    good = 0.2 if day == 12 else random.uniform(0.45, 0.6)
+    figures = {} if day == 3 else {"hit@10": estimate(good, 0.08), "ndcg@10": estimate(good / 2, 0.04)}
+    controls = [{"name": name, "stored": True, "figures": {"hit@10": {"difference": estimate(more + random.uniform(-0.1, 0.1), 0.15)}}}
+                for name, more in (("popular", 0.1), ("co-visitation", 0.3)) if day > 8]
+    name = f"gen-01K000{day:02}000000000000000000"
+    write(f"grades/{name}.grade", {"generation": name, "created_ms": night["written_ms"] + (day - 21) * DAY_MS, "users": {"graded": 900 + day},
+                                   "figures": figures, "controls": controls})
