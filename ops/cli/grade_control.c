@@ -65,7 +65,7 @@ nj_status nj_grade_controls_find(const char *store_dir, const nj_grade_channels 
         if (status != NJ_OK) {
             return status;
         }
-        is_there = is_there || nj_file_exists(path.text);
+        is_there = is_there || nj_file_exists(path.text) || nj_folder_exists(path.text);
     }
     for (int control = 0; is_there && control < NJ_CONTROL_COUNT; control++) {
         nj_grade_control *entry = &out->entries[out->count++];

@@ -205,6 +205,12 @@ nj_status nj_grade_join_run(nj_grade_join *join, nj_error *err)
     join->counts.unknown_item = nj_grade_items_unlisted(&join->items);
     const nj_store_name *name =
         nj_store_reader_name(nj_grade_channels_main(join->channels)->reader);
+    if (join->counts.active == 0 && join->counts.elsewhere > 0) {
+        return nj_fail(err, NJ_AGAIN,
+                       "%s: all %" PRIu64 " users with an event since %.17g were served by other "
+                       "channels than %s",
+                       join->source.path, join->counts.elsewhere, join->split.from.at, name->text);
+    }
     if (join->counts.active == 0) {
         return nj_fail(err, NJ_AGAIN,
                        "%s: none of its %" PRIu64 " users has an event since %.17g, from which on "

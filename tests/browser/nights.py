@@ -67,3 +67,13 @@ write_grades()
 write("64", with_workers(64))
 write("1000", with_workers(1000))
 write("store", {key: night[key] for key in ("version", "generation", "written_ms", "nightjar", "facts", "lists", "quarantined")} | {"source": "store"})
+
+# The later of the graded nights kept control lists; one has no figures.
+for at, path in enumerate(sorted(pathlib.Path(folder, "grades").iterdir())):
+    grade = json.loads(path.read_text())
+    if at >= 20:
+        grade["controls"] = [{"name": name, "stored": True, "figures": {"hit@10": {"difference": {"value": more, "low": more - 0.2, "high": more + 0.2}}}}
+                             for name, more in (("popular", random.uniform(-0.1, 0.2)), ("co-visitation", random.uniform(0.2, 0.5)))]
+    if at == 40:
+        grade["figures"] = {}
+    path.write_text(json.dumps(grade))

@@ -74,6 +74,32 @@ for row in second[1:-1]:
         assert 0 < len(row[key]) <= 3 and not {"kettle-01", "kettle-02"} & set(row[key]), row
 P
 
+# ... and what single users exclude or are candidates for.
+python3 - <<'P'
+import json
+with open("users.jsonl", "w", encoding="utf-8") as out:
+    for number, line in enumerate(open("users.txt", encoding="utf-8")):
+        user, *past = line.split()
+        more = {"exclude": ["kettle-03"]} if number % 2 else {"candidates": ["kettle-01", "kettle-03", "kettle-04"]}
+        out.write(json.dumps({"user": user, "items": past} | more) + "\n")
+P
+expect_exit 0 'control lists of' -- nightjar run --bundle b.njb --users users.jsonl --store single --workers 1 --controls 100%
+check "lists follow exclusions, candidates and histories" python3 - <<'P'
+import glob
+import json
+lists = {row["user"]: row for row in list(map(json.loads, open(glob.glob("single/gen-*/CONTROLS.jsonl")[0], encoding="utf-8")))[1:-1]}
+users = list(map(json.loads, open("users.jsonl", encoding="utf-8")))
+assert set(lists) == {user["user"] for user in users}
+for user in users:
+    for key in ("popular", "co-visitation"):
+        items = set(lists[user["user"]][key])
+        assert not items & (set(user["items"]) | set(user.get("exclude", []))), (user, items)
+        if "candidates" in user:
+            assert items == set(user["candidates"]) - set(user["items"]), (user, items)
+        else:
+            assert len(items) == 20, items
+P
+
 # Damage is seen, and need not stop the grade.
 sed -i '2s/"popular": \["/"popular": ["x/' "store/$generation/CONTROLS.jsonl"
 expect_exit 4 'digest is not that of the lines before' -- nightjar store verify --store store --gen "$generation"

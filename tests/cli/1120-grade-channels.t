@@ -98,6 +98,7 @@ expect_exit 2 'give one' -- grade --gen "$first" --channel canary
 expect_exit 2 '--gen does not go with --split' -- grade --gen "$first" "${split[@]}"
 expect_exit 2 '--salt goes with --split' -- grade --salt x
 expect_exit 2 'keeps the grade of one generation' -- grade "${split[@]}" --keep
+expect_exit 75 'were served by other channels' -- grade --split "current=10000,$first=0" --channel "$first"
 expect_exit 5 'ghost' -- grade --split current=5000,ghost=5000
 expect_exit 65 '' -- grade --split current=5000,../x=5000
 expect_untouched store "$before"
