@@ -100,7 +100,7 @@ void nj_dispatch_fini(nj_dispatch *dispatch);
 /// A piece that the store already had; before the first message. What contains it is split until it is there.
 ///
 ///   range   of one shard; count 0: the whole shard
-///   digest  of the rows; NULL unless COMMITTED
+///   digest  of the rows; NULL unless COMMITTED or CARRIED
 ///
 /// Returns NJ_NOT_FOUND: no such shard; NJ_REFUSED: it overlaps what was resumed before, or halving makes no such range
 NJ_CHECKED nj_status nj_dispatch_resume(nj_dispatch *dispatch, nj_piece_range range, nj_resume what,

@@ -119,6 +119,23 @@ static nj_status check_names(const scan *at, const nj_delta_segment *segment)
     return NJ_OK;
 }
 
+// As nj_store_quarantine_check of the file that this becomes.
+static nj_status check_quarantined(const scan *at, const nj_delta_segment *segment)
+{
+    uint64_t lines = 0;
+    const nj_slice text = segment->quarantined;
+    for (size_t i = 0; i < text.size; i++) {
+        lines += text.bytes[i] == '\n';
+    }
+    const nj_store_facts *facts = &segment->facts;
+    return facts->user_count >= facts->row_count && lines == facts->user_count - facts->row_count
+               ? NJ_OK
+               : nj_fail(at->err, NJ_INPUT,
+                         "delta segment: names %" PRIu64 " users without a row; its facts count "
+                         "%" PRIu64 " users and %" PRIu64 " rows",
+                         lines, facts->user_count, facts->row_count);
+}
+
 static nj_status scan_sections(scan *at, nj_delta_segment *out)
 {
     nj_slice head;
@@ -159,7 +176,7 @@ static nj_status scan_sections(scan *at, nj_delta_segment *out)
         status = take_section(at, NJ_DELTA_QUARANTINED, NJ_DELTA_QUARANTINED_BYTES_MAX,
                               &out->quarantined);
     }
-    return status;
+    return status == NJ_OK ? check_quarantined(at, out) : status;
 }
 
 static const char *find_entry_problem(const nj_delta_block *block, nj_slice before)

@@ -1,5 +1,6 @@
 #include "common/store/delta_feed.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -30,20 +31,26 @@ static void free_names(struct dirent **names, int count)
     free(names);
 }
 
+static nj_status list_all_names(const char *folder, struct dirent ***out_names, int *out_count,
+                                nj_error *err)
+{
+    *out_count = scandir(folder, out_names, is_segment_name, alphasort);
+    return *out_count >= 0 ? NJ_OK : nj_fail_open(err, errno, folder);
+}
+
+// At most NJ_DELTA_SEGMENTS_MAX, for who reads them.
 static nj_status list_names(const char *folder, struct dirent ***out_names, int *out_count,
                             nj_error *err)
 {
-    int count = scandir(folder, out_names, is_segment_name, alphasort);
-    if (count < 0) {
-        return nj_fail_open(err, errno, folder);
+    const nj_status status = list_all_names(folder, out_names, out_count, err);
+    if (status != NJ_OK || *out_count <= NJ_DELTA_SEGMENTS_MAX) {
+        return status;
     }
-    if (count > NJ_DELTA_SEGMENTS_MAX) {
-        free_names(*out_names, count);
-        return nj_fail(err, NJ_INPUT, "%s: has %d segments, at most %d are read: remove old ones",
-                       folder, count, NJ_DELTA_SEGMENTS_MAX);
-    }
-    *out_count = count;
-    return NJ_OK;
+    free_names(*out_names, *out_count);
+    return nj_fail(err, NJ_INPUT,
+                   "%s: has %d segments, at most %d are read: nightjar store export --feed "
+                   "--feed-keep removes old ones",
+                   folder, *out_count, NJ_DELTA_SEGMENTS_MAX);
 }
 
 // ---- chain ----
@@ -104,18 +111,22 @@ static nj_status add_folder(nj_delta_chain *chain, const char *folder, nj_error 
     if (status != NJ_OK) {
         return status;
     }
-    status = count > 0 ? make_room(chain, (size_t)count, err)
-                       : nj_fail(err, NJ_NOT_FOUND, "%s: holds no segments (<10 digits>%s)", folder,
-                                 NJ_DELTA_SUFFIX);
+    status = make_room(chain, count > 0 ? (size_t)count : 1, err);
     for (int i = 0; i < count && status == NJ_OK; i++) {
         nj_path path;
         status = nj_path_join(folder, names[i]->d_name, &path, err);
         if (status == NJ_OK) {
             status = add_file(chain, path.text, err);
         }
+        if (status == NJ_NOT_FOUND && chain->count == 0) {
+            status = NJ_OK; // removed from the front since the names were read
+        }
     }
     free_names(names, count);
-    return status;
+    return status == NJ_OK && chain->count == 0
+               ? nj_fail(err, NJ_NOT_FOUND, "%s: holds no segments (<10 digits>%s)", folder,
+                         NJ_DELTA_SUFFIX)
+               : status;
 }
 
 nj_status nj_delta_chain_open(const char *path, nj_delta_chain *out, nj_error *err)
@@ -176,9 +187,10 @@ nj_status nj_delta_chain_find(const nj_delta_chain *chain, const char *store_dir
         if (!is_reached && (first == 0 || !leads_on(&chain->segments[first - 1].head, head))) {
             return nj_fail(err, NJ_REFUSED,
                            "%s: does not have %s, where segment %" PRIu64
-                           " begins: resync with a segment without a base (nightjar store export "
+                           " begins%s: resync with a segment without a base (nightjar store export "
                            "--to delta at the store that makes the nights)",
-                           store_dir, head->base, head->seq);
+                           store_dir, head->base, head->seq,
+                           first == 0 && head->seq > 1 ? ", the oldest that is left" : "");
         }
     }
     *out_first = first;
@@ -195,7 +207,7 @@ static nj_status find_end(const char *feed_dir, nj_delta_head *out, nj_error *er
     nj_delta_chain last = {0};
     struct dirent **names = NULL;
     *out = (nj_delta_head){0};
-    nj_status status = list_names(feed_dir, &names, &count, err);
+    nj_status status = list_all_names(feed_dir, &names, &count, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -277,6 +289,48 @@ nj_status nj_delta_feed_append(const char *feed_dir, const char *store_dir,
         *out_tally = (nj_delta_tally){0};
     } else if (status == NJ_OK) {
         status = write_file(feed_dir, store_dir, &end, result, watch, out_head, out_tally, err);
+    }
+    nj_store_lock_release(&lock);
+    return status;
+}
+
+// ---- trimming ----
+
+// From the oldest on: what is left is a row without a gap at any time.
+static nj_status remove_oldest(const char *feed_dir, struct dirent **names, size_t count,
+                               size_t *out_removed, nj_error *err)
+{
+    nj_path path;
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < count && status == NJ_OK; i++) {
+        status = nj_path_join(feed_dir, names[i]->d_name, &path, err);
+        if (status == NJ_OK && unlink(path.text) != 0) {
+            status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot remove it", path.text);
+        }
+        *out_removed += status == NJ_OK;
+    }
+    return status == NJ_OK && count > 0 ? nj_folder_sync(feed_dir, err) : status;
+}
+
+nj_status nj_delta_feed_trim(const char *feed_dir, size_t keep, size_t *out_removed, nj_error *err)
+{
+    int count = 0;
+    nj_store_lock lock;
+    struct dirent **names = NULL;
+    assert(keep > 0);
+    *out_removed = 0;
+    nj_status status = nj_folder_check(feed_dir, err);
+    if (status == NJ_OK) {
+        status = nj_store_lock_take(feed_dir, "trim feed", NJ_STORE_LOCK_WAIT_MS, &lock, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = list_all_names(feed_dir, &names, &count, err);
+    if (status == NJ_OK) {
+        const size_t have = (size_t)count;
+        status = remove_oldest(feed_dir, names, have > keep ? have - keep : 0, out_removed, err);
+        free_names(names, count);
     }
     nj_store_lock_release(&lock);
     return status;

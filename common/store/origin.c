@@ -371,8 +371,15 @@ static nj_status add_record(void *context, const nj_origin_record *record, nj_er
     }
     sum->before = key;
     sum->records++;
-    sum->rows += record->rows;
+    sum->rows += record->state == NJ_STORED_COMMITTED ? record->rows : 0;
     return status == NJ_OK ? NJ_OK : refuse(sum->origin, status, err);
+}
+
+// Rows that must stand in a record. There may be more: carried ones of the ledger, and those that were erased since.
+static uint64_t count_decoded(const nj_store_facts *facts)
+{
+    const uint64_t taken = facts->copied_count + facts->carried_count;
+    return taken < facts->row_count ? facts->row_count - taken : 0;
 }
 
 nj_status nj_store_origin_check(const char *store_dir, const nj_store_name *name,
@@ -393,12 +400,10 @@ nj_status nj_store_origin_check(const char *store_dir, const nj_store_name *name
                 sum.records, origin->records);
         status = refuse(origin, NJ_REFUSED, err);
     }
-    // Rows that were erased since are in the records and not in the manifest.
-    if (status == NJ_OK && sum.rows < facts->row_count - facts->copied_count &&
-        facts->copied_count <= facts->row_count) {
+    if (status == NJ_OK && sum.rows < count_decoded(facts)) {
         nj_fail(err, NJ_REFUSED,
                 "its records have %" PRIu64 " rows, the manifest counts %" PRIu64 " decoded ones",
-                sum.rows, facts->row_count - facts->copied_count);
+                sum.rows, count_decoded(facts));
         status = refuse(origin, NJ_REFUSED, err);
     }
     nj_store_origin_close(&origin);

@@ -28,6 +28,7 @@ typedef struct {
     nj_slice value;
     uint64_t copied_count;  // written so far
     uint64_t carried_count; // likewise, by their flags
+    uint64_t carried_age;   // of the oldest of them
     nj_digester copied_digest;
 } pack_job;
 
@@ -93,6 +94,17 @@ static nj_status gather_facts(nj_staging *staging, const nj_store_name *name, ui
 
 // ---- copied rows, between the staged ones ----
 
+static void note_carried(pack_job *job, nj_slice row)
+{
+    nj_row_scan scan;
+    if ((nj_row_flags(row) & NJ_ROW_CARRIED) != 0) {
+        job->carried_count++;
+        if (nj_row_scan_open(row, &scan) && scan.age > job->carried_age) {
+            job->carried_age = scan.age;
+        }
+    }
+}
+
 static nj_status find_next_copy(pack_job *job, nj_error *err)
 {
     nj_status status = job->copied != NULL
@@ -130,7 +142,7 @@ static nj_status pack_copies(pack_job *job, const nj_slice *key, nj_error *err)
         nj_digester_update_sized(&job->copied_digest, job->key.bytes, job->key.size);
         nj_digester_update_sized(&job->copied_digest, job->value.bytes, job->value.size);
         job->copied_count++;
-        job->carried_count += (nj_row_flags(job->value) & NJ_ROW_CARRIED) != 0;
+        note_carried(job, job->value);
         status = nj_generation_write_row(&job->write, job->key, job->value, err);
         if (status == NJ_OK) {
             status = NJ_FAILPOINT_STEP(PACK_COPIED, err);
@@ -172,7 +184,7 @@ static nj_status pack_row(void *context, nj_slice key, nj_slice value, nj_error 
     }
     if (status == NJ_OK) {
         status = nj_shard_check_row(&job->shards, value, err);
-        job->carried_count += (nj_row_flags(value) & NJ_ROW_CARRIED) != 0;
+        note_carried(job, value);
     }
     return status == NJ_OK ? NJ_FAILPOINT_STEP(PACK_ROW, err) : status;
 }
@@ -224,6 +236,7 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
     nj_origin_marks_init(&job.marks);
     nj_status status =
         copy_rows(staging, folder, row_count, manifest->facts.carried_count, &job, err);
+    manifest->facts.carried_age = job.carried_age;
     if (status == NJ_OK) {
         status = nj_generation_write_finish(&job.write, &manifest->facts, err);
     }
@@ -234,6 +247,12 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
     }
     if (status == NJ_OK) {
         status = nj_store_quarantine_write(staging, folder, err);
+    }
+    if (status == NJ_OK && staging->groups != NULL) {
+        status = nj_store_groups_write(staging->groups, folder, err);
+    }
+    if (status == NJ_OK && staging->beside.write != NULL) {
+        status = staging->beside.write(staging->beside.context, folder, err);
     }
     if (status == NJ_OK && night != NULL) {
         status = nj_store_origin_write(staging, folder, &manifest->facts, night, &job.marks, err);

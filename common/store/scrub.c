@@ -13,6 +13,7 @@
 #include "common/store/channel.h"
 #include "common/store/draft.h"
 #include "common/store/generation_write.h"
+#include "common/store/groups.h"
 #include "common/store/lock.h"
 #include "common/store/quarantine.h"
 #include "common/store/reader.h"

@@ -1,6 +1,8 @@
 #include "common/store/scrub_beside.h"
 
 #include "common/base/mapped.h"
+#include "common/store/controls.h"
+#include "common/store/groups.h"
 #include "common/store/origin.h"
 #include "common/store/quarantine.h"
 #include "common/store/schema.h"
@@ -10,14 +12,14 @@ typedef struct {
     uint64_t count;
 } tally;
 
-// QUARANTINED.jsonl: users, and reasons that may quote anything.
-static nj_status count_quarantined(const char *store_dir, const nj_store_name *name,
-                                   const nj_scrub_text *text, uint64_t *out, nj_error *err)
+// A file of JSON lines: QUARANTINED.jsonl, whose reasons may quote anything, or CONTROLS.jsonl.
+static nj_status count_lines(const char *store_dir, const nj_store_name *name, const char *file_name,
+                             const nj_scrub_text *text, uint64_t *out, nj_error *err)
 {
     nj_path path;
     nj_mapped file = {0};
     nj_buffer ignored;
-    nj_status status = nj_store_path(store_dir, name, NJ_STORE_WORDS.QUARANTINED, &path, err);
+    nj_status status = nj_store_path(store_dir, name, file_name, &path, err);
     if (status != NJ_OK || !nj_file_exists(path.text)) {
         return status;
     }
@@ -61,7 +63,10 @@ nj_status nj_scrub_beside_count(const char *store_dir, const nj_store_name *name
                                 const nj_scrub_text *text, uint64_t *out, nj_error *err)
 {
     *out = 0;
-    nj_status status = count_quarantined(store_dir, name, text, out, err);
+    nj_status status = count_lines(store_dir, name, NJ_STORE_WORDS.QUARANTINED, text, out, err);
+    if (status == NJ_OK) {
+        status = count_lines(store_dir, name, NJ_STORE_WORDS.CONTROLS, text, out, err);
+    }
     return status == NJ_OK ? count_origin(store_dir, name, text, out, err) : status;
 }
 
@@ -69,9 +74,19 @@ nj_status nj_scrub_beside_copy(const char *store_dir, const nj_store_name *name,
                                const nj_erase_set *set, nj_error *err)
 {
     nj_path from;
+    nj_path groups;
     nj_status status = nj_store_path(store_dir, name, NULL, &from, err);
     if (status == NJ_OK) {
         status = nj_store_quarantine_copy_without(from.text, to, set, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_store_controls_copy_without(from.text, to, set, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_path_join(from.text, NJ_STORE_WORDS.GROUPS, &groups, err);
+    }
+    if (status == NJ_OK && nj_file_exists(groups.text)) {
+        status = nj_store_groups_copy_without(from.text, to, set, err);
     }
     return status == NJ_OK ? nj_store_origin_copy_without(from.text, to, set, err) : status;
 }

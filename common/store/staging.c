@@ -356,6 +356,16 @@ const char *nj_staging_store_dir(const nj_staging *staging)
     return staging->store.text;
 }
 
+void nj_staging_groups_set(nj_staging *staging, const nj_store_groups *groups)
+{
+    staging->groups = groups;
+}
+
+void nj_staging_beside_set(nj_staging *staging, const nj_store_beside *beside)
+{
+    staging->beside = *beside;
+}
+
 uint64_t nj_staging_epoch(const nj_staging *staging)
 {
     return staging->epoch;
@@ -440,25 +450,6 @@ nj_status nj_staging_deadline_get(nj_staging *staging, nj_staging_deadline *out,
         status = read_deadline(staging, txn, out, err);
     }
     mdb_txn_abort(txn);
-    return status;
-}
-
-static nj_status look_at_deadline(nj_staging_write *write, void *context)
-{
-    nj_status status = read_facts(write->staging, write->txn, write->err);
-    return status == NJ_OK ? read_deadline(write->staging, write->txn, context, write->err)
-                           : status;
-}
-
-nj_status nj_staging_deadline_peek(const char *store_dir, nj_staging_deadline *out, nj_error *err)
-{
-    nj_staging *staging = NULL;
-    nj_status status = find_area(store_dir, NULL, &staging, err);
-    if (status == NJ_OK) {
-        status =
-            nj_staging_run_write(staging, "look at staging", false, look_at_deadline, out, err);
-    }
-    nj_staging_close(&staging);
     return status;
 }
 

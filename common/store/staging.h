@@ -28,6 +28,7 @@
 #include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/slice.h"
+#include "common/store/groups.h"
 #include "common/store/record.h"
 
 #define NJ_STAGING_MAP_BYTES ((uint64_t)1 << 30) // first size of the map; address space, not disk
@@ -105,6 +106,8 @@ NJ_CHECKED nj_status nj_staging_remove_take(nj_staging **staging, nj_error *err)
 /// Borrowed until close.
 const nj_staging_facts *nj_staging_facts_of(const nj_staging *staging);
 const char *nj_staging_store_dir(const nj_staging *staging);
+/// How many users each group of the night has, for the generation. Borrowed until close; nobody has said so: none are written.
+void nj_staging_groups_set(nj_staging *staging, const nj_store_groups *groups);
 uint64_t nj_staging_epoch(const nj_staging *staging);
 
 /// The numeric class; "" while the night has none. `out` holds NJ_STAGING_CLASS_BYTES_MAX + 1.
@@ -120,13 +123,20 @@ NJ_CHECKED nj_status nj_staging_deadline_set(nj_staging *staging,
                                              const nj_staging_deadline *deadline, nj_error *err);
 NJ_CHECKED nj_status nj_staging_deadline_get(nj_staging *staging, nj_staging_deadline *out,
                                              nj_error *err);
-/// The same of the area that is there, as nj_staging_peek.
-NJ_CHECKED nj_status nj_staging_deadline_peek(const char *store_dir, nj_staging_deadline *out,
-                                              nj_error *err);
 
 /// Notes for every later opening that two workers gave different rows in this night: it must never be published.
 NJ_CHECKED nj_status nj_staging_diverged_set(nj_staging *staging, nj_error *err);
 NJ_CHECKED nj_status nj_staging_diverged(nj_staging *staging, bool *out, nj_error *err);
+
+// Who writes further files beside the manifest when the night is packed.
+typedef struct {
+    void *context;
+    /// Into the folder of a generation that has no name yet, synced. A failure ends the packing. NULL: nobody.
+    nj_status (*write)(void *context, const char *folder, nj_error *err);
+} nj_store_beside;
+
+/// For every nj_store_pack from now on (publish.h); its context is borrowed until close. Not written down: who opens the area again sets it again.
+void nj_staging_beside_set(nj_staging *staging, const nj_store_beside *beside);
 
 /// NJ_AGAIN when another process has opened the area since: this one must not write, pack or publish.
 NJ_CHECKED nj_status nj_staging_check_epoch(nj_staging *staging, nj_error *err);

@@ -14,6 +14,7 @@ typedef struct {
 } nj_row_difference;
 
 /// Compares byte for byte; where they differ, `field` is never empty. NJ_REFUSED: a row is malformed; NJ_NO_MEMORY.
+/// Proof    tests/integration/0445-audit.t
 NJ_CHECKED nj_status nj_rows_compare(nj_slice stored, nj_slice replayed, nj_row_difference *out,
                                      nj_error *err);
 

@@ -62,12 +62,16 @@ const nj_store_facts *nj_row_origin_facts(const nj_row_origin *row)
 
 // ---- a night before ----
 
-// True when `row` is what a night makes of `before` when it takes that over.
+// True when `row` is what a night makes of `before` when it takes that over. What is carried loses the items that may not be shown any
+// more (coordinator/carry_row.h); its history digest stays.
 static bool is_taken_from(const nj_row_origin *row, const nj_row_origin *before)
 {
     nj_buffer copy;
     if (before->row.age + 1 != row->row.age) {
         return false;
+    }
+    if ((row->row.flags & NJ_ROW_CARRIED) != 0) {
+        return memcmp(row->row.history, before->row.history, NJ_HISTORY_DIGEST_BYTES) == 0;
     }
     nj_buffer_init(&copy, NJ_ROW_BYTES_MAX);
     const bool same = nj_row_copy(&copy, before->value, row->row.flags, row->row.age) == NJ_OK &&

@@ -2,7 +2,7 @@
 //
 //   gen-C copied, age 2 ──since──► gen-B copied, age 1 ──since──► gen-A decoded: its ORIGIN says by whom, from what
 //
-// Each step is followed only to a row that is this one but for flags and age.
+// Each step is followed only to a row that is this one but for flags and age; of a carried one, that was made from the same history.
 #ifndef NJ_OPS_CLI_ROW_ORIGIN_H
 #define NJ_OPS_CLI_ROW_ORIGIN_H
 

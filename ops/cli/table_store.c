@@ -7,7 +7,8 @@
 #define STORE_OPTIONS                                                                              \
     {"store", "DIR", NULL, "the store's folder", true},                                            \
     {                                                                                              \
-        "gen", "NAME", NULL, "a generation; default: the one that CURRENT names", false            \
+        "gen", "NAME", NULL,                                                                       \
+            "a generation, by its name or a channel's; default: what CURRENT names", false         \
     }
 
 static const nj_option STORE_GET[] = {
@@ -24,8 +25,13 @@ static const nj_option STORE_EXPORT[] = {
      "a row a user; a segment that makes the generation",
      false},
     {"out", "FILE", NULL, "write here; default: standard output", false},
-    {"since", "NAME", NULL, "a delta: only what differs from this generation", false},
+    {"since", "NAME", NULL, "a delta: only what differs from this generation or channel", false},
     {"feed", "DIR", NULL, "a delta: append it to this folder, from where that ends", false},
+    {"feed-keep", "N", NULL,
+     "with --feed: then remove all but the newest N segments; a store that is further behind is "
+     "told "
+     "to resync",
+     false},
     NJ_CACHE_OPTIONS,
     {"json", NULL, NULL, "no change: jsonl is JSON lines already", false},
 };
@@ -82,8 +88,8 @@ static const nj_option STORE_NAMED[] = {{"store", "DIR", NULL, "the store's fold
 static const nj_option STORE_ROLLBACK[] = {
     {"store", "DIR", NULL, "the store's folder", true},
     {"channel", "NAME", "current", "a channel beside CURRENT", false},
-    {"to", "NAME", NULL, "a generation; default: the last one that was named before and is sound",
-     false},
+    {"to", "NAME", NULL,
+     "a generation or channel; default: the last one that was named before and is sound", false},
     {"quick", NULL, NULL, "compare size and head alone, where reading every byte takes too long",
      false},
     {"dry-run", NULL, NULL, "say where it would go back to, and change nothing", false},
@@ -153,6 +159,13 @@ static const nj_option REPORT[] = {
 
 static const nj_option GRADE[] = {
     STORE_OPTIONS,
+    {"channel", "NAME", NULL,
+     "the generation that this channel names; with --split only the users whom it serves", false},
+    {"split", "LIST", NULL,
+     "how readers split users, as serve-cache has it: each is graded on the list of his channel. A "
+     "channel may be a generation's name",
+     false},
+    {"salt", "TEXT", NULL, "of the split", false},
     {"events", "FILE", NULL,
      "what users did, with times; also packed by gzip or zstd, or a folder of parts; - is standard "
      "input",
@@ -166,7 +179,8 @@ static const nj_option GRADE[] = {
     {"until", "TIME", NULL, "events from then on do not count", false},
     {"user-groups", "FILE", NULL, "tell the groups of users apart: CSV of user, group", false},
     {"controls", "FILE[,...]", NULL,
-     "compare with these lists that nobody was shown (JSON lines of baseline), over their users",
+     "compare with these lists that nobody was shown (JSON lines of baseline), over their users; "
+     "default: those that `run --controls` has kept; none: with none",
      false},
     {"hold-if", "FIGURE@K<X[,...]", NULL,
      "exit 4 where a figure (hit, ndcg, mrr, any_hit) is surely below its bound: hit@10<0.02",

@@ -12,7 +12,7 @@ expect_exit 0 '' -- nightjar run --bundle b.njb --users tomorrow.txt --store sto
 second=$(cat store/CURRENT)
 
 is_copy() { # GENERATION STORE
-    check "... and $2 has $1 byte for byte" diff -r "store/$1" "$2/$1"
+    check "... and $2 has $1 byte for byte" diff -r --exclude ORIGIN "store/$1" "$2/$1"
     check "... and CURRENT names it" test "$(cat "$2/CURRENT")" = "$1"
 }
 
@@ -50,6 +50,20 @@ expect_absent entered
 expect_exit 0 "CURRENT names $second" -- nightjar store apply --store entered feed
 is_copy "$second" entered
 
+# Trimmed: who is in it goes on, who is behind is told to resync, and does.
+expect_exit 0 '' -- nightjar store apply --store behind whole
+cp -r feed trimmed
+expect_exit 0 'trimmed: 1 old segments are removed' -- nightjar store export --store store --feed trimmed --feed-keep 1
+check "the newest is left" test "$(ls trimmed | tr '\n' ' ')" = '0000000002.delta lock '
+expect_exit 4 "does not have $first, where segment 2 begins, the oldest that is left: resync" -- nightjar store apply --store late trimmed
+expect_exit 0 '' -- nightjar store export --store store --to delta --out resync
+expect_exit 0 '' -- nightjar store apply --store late resync
+expect_exit 0 '' -- nightjar store apply --store late trimmed
+is_copy "$second" late
+expect_exit 0 "CURRENT names $second" -- nightjar store apply --store behind trimmed
+expect_exit 2 'give --feed too' -- nightjar store export --store store --feed-keep 1
+expect_exit 2 'feed-keep' -- nightjar store export --store store --feed trimmed --feed-keep 0
+
 # A wrong base, another store, damage: nothing changes.
 expect_exit 4 'resync' -- nightjar store apply --store nobody step
 expect_absent nobody
@@ -69,7 +83,8 @@ expect_exit 5 'holds no segments' -- nightjar store apply --store copy empty
 expect_exit 5 'missing' -- nightjar store apply --store copy missing
 expect_exit 65 "a delta needs two generations" -- nightjar store export --store store --since "$second"
 expect_exit 5 'no such generation' -- nightjar store export --store store --since gen-01ARZ3NDEKTSV4RRFFQ69G5FAV
-expect_exit 2 'exclude each other' -- nightjar store export --store store --since "$first" --feed feed
+expect_exit 2 '--since and --out exclude --feed' -- nightjar store export --store store --since "$first" --feed feed
+expect_exit 2 '--since and --out exclude --feed' -- nightjar store export --store store --feed feed --out file
 
 # Killed at any step, a store has the generation whole or not at all, and the same command goes on.
 for step in pack.meta=fail file.synced=kill file.renamed=kill@2 folder.synced=kill folder.renamed=kill folder.placed=kill; do

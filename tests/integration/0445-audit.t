@@ -68,6 +68,35 @@ identical '10 items, .*; the stored row is a copy, its flag and age aside$' --st
 identical '10 items, .*; the stored row is a copy' --store store --gen "$second" "$(user 3)"
 identical '10 items, class exact, kernels [a-z0-9]+$' --store store --gen "$second" "$(user 5)"
 
+# A user whom the input lacks keeps his row, and so does who is not done at the deadline; who replays it is sent to the night before.
+gone=$(user 30)
+grep -v "^$gone " next.txt >fewer.txt
+expect_exit 3 "${run[@]}" --users fewer.txt --why --trace --reserve 5 --since current --missing-users carry
+expect_exit 0 nightjar store audit --store store "$gone" --json
+/usr/bin/python3 - last.out "$(cat store/CURRENT)" "$third" "$second" "$first" <<'P'
+import json, sys
+audit = json.load(open(sys.argv[1]))
+assert [link["generation"] for link in audit["chain"]] == sys.argv[2:], audit["chain"]
+assert "carried" in audit["flags"] and audit["age"] == 3 and audit["night"]["generation"] == sys.argv[5], audit
+P
+expect_exit 5 nightjar replay --store store "$gone"
+expect_said last "carried the row over from $third, .*: nightjar replay --store store --gen $third $gone"
+identical '10 items' --store store --gen "$third" "$gone"
+expect_exit 0 nightjar store publish --store store "$third"
+cp -r store late
+expect_exit 3 nightjar-coordinator --bind "tcp://127.0.0.1:*" --insecure --bundle night.njb --users next.txt "${settings[@]}" --store late \
+    --deadline 1s --on-deadline carry --carry-max 100
+grep -q '"state":3' "late/$(cat late/CURRENT)/ORIGIN" || fail "no piece is told to be carried"
+expect_exit 0 nightjar store audit --store late "$(user 23)" --json
+/usr/bin/python3 - last.out "$(cat late/CURRENT)" "$third" "$second" "$first" <<'P'
+import json, sys
+audit = json.load(open(sys.argv[1]))
+assert [link["generation"] for link in audit["chain"]] == sys.argv[2:] and "carried" in audit["flags"], audit
+P
+expect_exit 5 nightjar replay --store late "$(user 23)"
+expect_said last "carried the row over from $third"
+
+
 # Inputs that are not as they were are named, with both digests.
 cp users.txt kept.txt
 sed -i "3s/\$/ $(sed -n 9p "$data/items.txt")/" users.txt

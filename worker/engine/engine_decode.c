@@ -302,13 +302,21 @@ static void keep_lists(nj_engine *engine, const batch *b)
     }
 }
 
+// Places of a list. A bundle whose model answers with a list says how many items that has, whatever is asked for.
+static uint32_t count_places(const nj_engine *engine)
+{
+    const uint32_t top = engine->settings.top;
+    const bool is_answered = engine->prompt.answer == NJ_SAYS_LIST && engine->policies == NULL;
+    return is_answered && engine->prompt.list_count < top ? engine->prompt.list_count : top;
+}
+
 static nj_status emit(nj_engine *engine, const nj_request *request, size_t index, nj_list list,
                       nj_list_sink sink, void *context, nj_error *err)
 {
     list.history = nj_request_digest(&engine->catalogue.items, request,
                                      nj_masks_digest(&engine->catalogue.masks, request->mask));
     list.flags |= request->unknown_count > 0 ? NJ_ROW_UNKNOWN : 0;
-    list.flags |= list.count < engine->settings.top && engine->text_max == 0 ? NJ_ROW_SHORT : 0;
+    list.flags |= list.count < count_places(engine) && engine->text_max == 0 ? NJ_ROW_SHORT : 0;
     return sink(context, index, &list, err);
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/rng.h"
 #include "common/codec/shard.h"
 #include "coordinator/daemon/result_check.h"
 #include "coordinator/plan.h"
@@ -302,6 +303,110 @@ static void a_listed_number_is_no_reserve_as_text(void **state)
     close_world(&w);
 }
 
+// ---- damaged rows ----
+
+#define DAMAGES 40000
+
+static bool is_open(const nj_plan *plan, const world *w, nj_slice id)
+{
+    const nj_request request = nj_plan_request(plan, 0, 0);
+    const size_t row = nj_idmap_find(&w->map, id, nj_idmap_at_list, &w->items);
+    bool open = false;
+    for (uint32_t i = 0; i < request.candidate_count; i++) {
+        open = open || request.candidates[i] == row;
+    }
+    return open;
+}
+
+// The rules, said plainly of what unpacking reads.
+static void check_let_through(const world *w, nj_slice bytes, uint32_t reserve_most)
+{
+    static nj_row row;
+    nj_error err = {0};
+    assert_ok(nj_row_unpack(bytes, &row, &err), &err);
+    assert_true(row.count <= ITEMS && row.reserve_count <= reserve_most);
+    for (size_t i = 0; i < row.count; i++) {
+        assert_true(is_open(&w->plan, w, row.items[i]));
+    }
+    for (size_t i = 0; i < row.reserve_count; i++) {
+        assert_true(is_open(&w->plan, w, row.reserve[i]));
+        for (size_t k = 0; k < row.count; k++) {
+            assert_false(nj_slice_equal(row.reserve[i], row.items[k]));
+        }
+        for (size_t k = 0; k < i; k++) {
+            assert_false(nj_slice_equal(row.reserve[i], row.reserve[k]));
+        }
+    }
+}
+
+static void pack_with_reserve(const world *w, nj_buffer *out)
+{
+    static const float SCORES[] = {-1, -2};
+    const nj_slice items[] = {nj_slice_from("1"), nj_slice_from("five")};
+    const nj_slice reserve[] = {nj_slice_from("2"), nj_slice_from("0"), nj_slice_from("3")};
+    const nj_request request = nj_plan_request(&w->plan, 0, 0);
+    const nj_history_digest history = nj_request_digest(&w->items, &request, NULL);
+    nj_buffer_init(out, NJ_ROW_BYTES_MAX);
+    assert_int_equal(nj_row_pack_more(out, 0, items, SCORES, 2, &history,
+                                      &(nj_row_more){.reserve = reserve, .reserve_count = 3}),
+                     NJ_OK);
+}
+
+// Up to three bytes behind the digest, most of them of the reserve, become others, some of them small numbers and heads.
+static void damage(nj_buffer *row, size_t first, uint64_t *drawn)
+{
+    static const uint8_t HEADS[] = {0,    1,    2,    3,    4,    0x90, 0x91, 0x92, 0x93, 0x94,
+                                    0xa1, 0xa4, 0xc0, 0xcc, 0xcd, 0xd9, 0xdc, '1',  '2',  'f'};
+    for (uint64_t changes = 1 + nj_rng_next(drawn) % 3; changes > 0; changes--) {
+        const size_t from = nj_rng_next(drawn) % 4 == 0 ? 3 : first;
+        const size_t at = from + (size_t)(nj_rng_next(drawn) % (row->size - from));
+        row->bytes[at] = nj_rng_next(drawn) % 4 == 0 ? (uint8_t)nj_rng_next(drawn)
+                                                     : HEADS[nj_rng_next(drawn) % sizeof HEADS];
+    }
+}
+
+static void what_is_let_through_of_damaged_rows_keeps_the_rules(void **state)
+{
+    (void)state;
+    static const char CANDIDATES[] =
+        "{\"user\": 1, \"items\": [0], \"candidates\": [3, \"five\", 1, 2, 0]}\n";
+    nj_error err = {0};
+    nj_result_check check;
+    world w;
+    nj_buffer good;
+    nj_buffer bad;
+    nj_buffer rows;
+    uint64_t drawn = 11;
+    unsigned passed = 0;
+    open_world(&w, STRINGS, CANDIDATES, sizeof CANDIDATES - 1);
+    pack_with_reserve(&w, &good);
+    nj_buffer_init(&bad, NJ_ROW_BYTES_MAX);
+    nj_buffer_init(&rows, NJ_ROW_BYTES_MAX);
+    assert_ok(nj_result_check_init(&check, &w.plan, &w.items, &w.map, &NO_MASKS, NULL, ITEMS, &err),
+              &err);
+    check.reserve = 3;
+    for (unsigned i = 0; i < DAMAGES; i++) {
+        nj_buffer_clear(&bad);
+        nj_buffer_clear(&rows);
+        assert_int_equal(nj_buffer_append(&bad, good.bytes, good.size), NJ_OK);
+        damage(&bad, good.size - 8, &drawn);
+        bad.size -= nj_rng_next(&drawn) % 16 == 0;
+        assert_int_equal(nj_rows_begin(&rows, 1), NJ_OK);
+        assert_int_equal(nj_rows_add(&rows, nj_buffer_slice(&bad)), NJ_OK);
+        const nj_message_result result = {.row_count = 1, .rows = nj_buffer_slice(&rows)};
+        if (nj_result_problem(&check, &result, &(nj_piece_range){.count = 1}) == NULL) {
+            check_let_through(&w, nj_buffer_slice(&bad), check.reserve);
+            passed++;
+        }
+    }
+    assert_in_range(passed, DAMAGES / 100, DAMAGES / 2);
+    nj_result_check_fini(&check);
+    nj_buffer_fini(&good);
+    nj_buffer_fini(&bad);
+    nj_buffer_fini(&rows);
+    close_world(&w);
+}
+
 static void a_text_has_no_reserve(void **state)
 {
     (void)state;
@@ -402,6 +507,7 @@ int main(void)
         cmocka_unit_test(a_reserve_is_of_other_items_that_the_user_may_get),
         cmocka_unit_test(a_listed_number_is_no_reserve_as_text),
         cmocka_unit_test(a_text_has_no_reserve),
+        cmocka_unit_test(what_is_let_through_of_damaged_rows_keeps_the_rules),
         cmocka_unit_test(a_users_candidates_are_nobody_elses),
         cmocka_unit_test(a_text_is_let_through_where_one_is_asked_for),
         cmocka_unit_test(a_message_has_room_for_the_longest_texts),
