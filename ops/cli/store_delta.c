@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/cli/progress.h"
 #include "common/codec/json.h"
@@ -29,6 +30,45 @@ static void log_segment(const nj_delta_head *head, const nj_delta_tally *tally)
            tally->deletes, (double)tally->bytes / 1e6);
 }
 
+// What an option would do of a delta is said, or refused: none is passed over in silence.
+static nj_status check_export(const nj_arguments *arguments, nj_error *err)
+{
+    const char *to = nj_argument(arguments, "to");
+    const char *feed = nj_argument(arguments, "feed");
+    const bool has_since = nj_argument(arguments, "since") != NULL;
+    if (has_since && feed != NULL) {
+        return nj_fail(err, NJ_USAGE,
+                       "--since and --feed exclude each other: a feed goes on from "
+                       "where it ends");
+    }
+    if (feed != NULL && nj_argument(arguments, "out") != NULL) {
+        return nj_fail(err, NJ_USAGE,
+                       "--out and --feed exclude each other: a feed names its own files");
+    }
+    return strcmp(to, "delta") == 0 || strcmp(to, "jsonl") == 0 // jsonl is the default
+               ? NJ_OK
+               : nj_fail(err, NJ_USAGE, "--to %s and --%s exclude each other: that is a delta", to,
+                         has_since ? "since" : "feed");
+}
+
+static nj_status write_segment(const nj_arguments *arguments, const nj_store_name *base,
+                               const nj_store_name *result, const nj_delta_watch *watch,
+                               nj_delta_head *head, nj_delta_tally *tally, nj_error *err)
+{
+    nj_file_draft draft = {0};
+    const char *out = nj_argument(arguments, "out");
+    nj_status status = out != NULL ? nj_file_draft_begin(out, &draft, err) : NJ_OK;
+    if (status == NJ_OK) {
+        status = nj_delta_write(nj_argument(arguments, "store"), base, result, 1, watch,
+                                out != NULL ? draft.stream : stdout, head, tally, err);
+    }
+    if (status == NJ_OK && out != NULL) {
+        status = nj_file_draft_commit(&draft, err);
+    }
+    nj_file_draft_abort(&draft);
+    return status;
+}
+
 nj_status nj_store_export_delta(const nj_arguments *arguments, nj_error *err)
 {
     nj_store_name result;
@@ -40,12 +80,10 @@ nj_status nj_store_export_delta(const nj_arguments *arguments, nj_error *err)
     const char *since = nj_argument(arguments, "since");
     const char *feed = nj_argument(arguments, "feed");
     const nj_delta_watch watch = {&progress, show_rows};
-    if (since != NULL && feed != NULL) {
-        return nj_fail(err, NJ_USAGE,
-                       "--since and --feed exclude each other: a feed goes on from "
-                       "where it ends");
+    nj_status status = check_export(arguments, err);
+    if (status == NJ_OK) {
+        status = nj_store_resolve(store, nj_argument(arguments, "gen"), &result, err);
     }
-    nj_status status = nj_store_resolve(store, nj_argument(arguments, "gen"), &result, err);
     if (status == NJ_OK && since != NULL) {
         status = nj_store_resolve(store, since, &base, err);
     }
@@ -54,8 +92,8 @@ nj_status nj_store_export_delta(const nj_arguments *arguments, nj_error *err)
     }
     nj_progress_start(&progress, "rows", 0, 0, false, nj_clock_mono_ns());
     status = feed != NULL ? nj_delta_feed_append(feed, store, &result, &watch, &head, &tally, err)
-                          : nj_delta_write(store, since != NULL ? &base : NULL, &result, 1, &watch,
-                                           stdout, &head, &tally, err);
+                          : write_segment(arguments, since != NULL ? &base : NULL, &result, &watch,
+                                          &head, &tally, err);
     nj_progress_finish(&progress);
     if (status == NJ_OK && head.seq == 0) {
         nj_log(NJ_LOG_INFO, "%s: ends with %s already", feed, result.text);

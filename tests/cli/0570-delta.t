@@ -21,6 +21,9 @@ expect_exit 0 "nothing to $first: 20 upserts, 0 deletes" -- nightjar store expor
 cp out whole
 expect_exit 0 "$first to $second: 8 upserts, 4 deletes" -- nightjar store export --store store --since "$first"
 cp out step
+expect_exit 0 '' -- nightjar store export --store store --since "$first" --out file
+check "--out has what is printed otherwise" cmp file step
+stdout_lines 0
 expect_exit 0 "CURRENT names $first" -- nightjar store apply --store copy whole
 is_copy "$first" copy
 expect_exit 0 "CURRENT names $second" -- nightjar store apply --store copy step --json
@@ -70,6 +73,8 @@ expect_exit 5 'missing' -- nightjar store apply --store copy missing
 expect_exit 65 "a delta needs two generations" -- nightjar store export --store store --since "$second"
 expect_exit 5 'no such generation' -- nightjar store export --store store --since gen-01ARZ3NDEKTSV4RRFFQ69G5FAV
 expect_exit 2 'exclude each other' -- nightjar store export --store store --since "$first" --feed feed
+expect_exit 2 'exclude each other' -- nightjar store export --store store --feed feed --out file
+expect_exit 2 '--to csv and --since exclude each other' -- nightjar store export --store store --since "$first" --to csv
 
 # Killed at any step, a store has the generation whole or not at all, and the same command goes on.
 for step in pack.meta=fail file.synced=kill file.renamed=kill@2 folder.synced=kill folder.renamed=kill folder.placed=kill; do
