@@ -37,6 +37,15 @@ expect_exit 0 'every byte of' -- nightjar store verify --store copy
 before=$(digest_of copy)
 expect_exit 0 '' -- nightjar store apply --store copy step
 expect_untouched copy "$before"
+expect_exit 0 "CURRENT stays at $second: $first was current before it" -- nightjar store apply --store copy whole --json
+stdout_has '"published": false'
+expect_untouched copy "$before"
+expect_exit 0 "CURRENT names $first" -- nightjar store rollback --store copy
+expect_exit 0 "CURRENT names $second" -- nightjar store apply --store copy step
+expect_exit 0 "$second to $first" -- nightjar store export --store store --since "$second" --gen "$first"
+cp out back
+expect_exit 0 "CURRENT names $first" -- nightjar store apply --store copy back
+expect_exit 0 "CURRENT names $second" -- nightjar store apply --store copy step
 cat whole step >both
 expect_exit 0 "CURRENT names $second" -- nightjar store apply --store stream both
 is_copy "$second" stream
