@@ -45,13 +45,12 @@ static nj_status add_way_back(const char *store_dir, const char *channel, nj_sto
     return status == NJ_OK || status == NJ_NOT_FOUND ? NJ_OK : nj_fail(err, status, "%s", why.text);
 }
 
-static nj_status refuse_unknown(const char *store_dir, const char *channel, const nj_error *why,
-                                nj_error *err)
+static nj_status refuse_unknown(const char *channel, const nj_error *why, nj_error *err)
 {
     return nj_fail(err, NJ_REFUSED,
-                   "%s: %s; what channel %s named may be removed only when that is known: publish, "
+                   "%s; what channel %s named may be removed only when that is known: publish, "
                    "roll back or drop it first",
-                   store_dir, why->text, channel);
+                   why->text, channel);
 }
 
 // A line that cannot be read hides a generation that readers may have.
@@ -64,13 +63,13 @@ static nj_status check_lines(const char *store_dir, const nj_store_channels *cha
     nj_status status = nj_store_history_read(store_dir, &history, err);
     if (status == NJ_OK && history.count > 0 &&
         nj_store_current(store_dir, &name, &why) == NJ_NOT_FOUND) {
-        return refuse_unknown(store_dir, NJ_STORE_WORDS.CHANNEL_CURRENT, &why, err);
+        return refuse_unknown(NJ_STORE_WORDS.CHANNEL_CURRENT, &why, err);
     }
     for (size_t i = 0; i < channels->count && status == NJ_OK; i++) {
         const char *channel = channels->entries[i].name;
         if (channels->entries[i].status != NJ_OK &&
             nj_store_channel_read(store_dir, channel, &name, &why) != NJ_OK) {
-            status = refuse_unknown(store_dir, channel, &why, err);
+            status = refuse_unknown(channel, &why, err);
         }
     }
     return status;
