@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 128
+#define BACKLOG 1024 // a client that does not wait is refused when it is full
 #define HOST_BYTES 64
 #define UNIX_PREFIX "unix:"
 
