@@ -144,6 +144,23 @@ static void what_a_running_night_needs_stays(void **state)
     expect_fates(state, 1, false, "...c");
 }
 
+static void what_a_night_packed_with_its_clock_set_back_stays(void **state)
+{
+    nj_error err = {0};
+    nj_store_name name;
+    packed all;
+    pack_all(state, &all);
+    publish(state, NULL, &all.names[7]);
+    nj_staging *staging = night_stage(store_path(state), 1, 2);
+    assert_ok(nj_store_pack(staging, 2, NULL, NIGHT_MS - 1000, &name, NULL, &err), &err);
+    nj_staging_close(&staging);
+    nj_path folder = night_file(state, &name, "");
+    nj_store_gc_result result;
+    assert_ok(nj_store_gc(store_path(state), 1, false, 0, &result, &err), &err);
+    nj_store_gc_result_fini(&result);
+    assert_true(nj_folder_exists(folder.text));
+}
+
 static void what_cannot_be_told_removes_nothing(void **state)
 {
     nj_error err = {0};
@@ -220,6 +237,7 @@ int main(void)
         WITH_FOLDER(a_way_back_that_is_damaged_is_no_way_back),
         WITH_FOLDER(a_generation_that_is_read_stays_until_it_is_closed),
         WITH_FOLDER(what_a_running_night_needs_stays),
+        WITH_FOLDER(what_a_night_packed_with_its_clock_set_back_stays),
         WITH_FOLDER(what_cannot_be_told_removes_nothing),
         WITH_FOLDER(a_line_that_cannot_be_read_may_name_any_of_them),
         WITH_FOLDER(a_link_goes_and_what_it_points_to_stays),
