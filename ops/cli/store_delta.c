@@ -13,6 +13,7 @@
 #include "common/store/lock.h"
 #include "common/store/publish.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/crash_guard.h"
 #include "ops/cli/store_delta.h"
 
 static void show_rows(void *context, uint64_t done, uint64_t of)
@@ -91,11 +92,13 @@ nj_status nj_store_export_delta(const nj_arguments *arguments, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
+    nj_crash_guard_begin();
     nj_progress_start(&progress, "rows", 0, 0, false, nj_clock_mono_ns());
     status = feed != NULL ? nj_delta_feed_append(feed, store, &result, &watch, &head, &tally, err)
                           : write_segment(arguments, since != NULL ? &base : NULL, &result, &watch,
                                           &head, &tally, err);
     nj_progress_finish(&progress);
+    nj_crash_guard_end();
     if (status == NJ_OK && head.seq == 0) {
         nj_log(NJ_LOG_INFO, "%s: ends with %s already", feed, result.text);
     } else if (status == NJ_OK) {
@@ -206,8 +209,10 @@ nj_status nj_command_store_apply(const nj_arguments *arguments, nj_error *err)
     const char *store = nj_argument(arguments, "store");
     const bool dry_run = nj_argument_flag(arguments, "dry-run");
     bool publishes = !dry_run && !nj_argument_flag(arguments, "no-publish");
+    nj_crash_guard_begin();
     nj_status status = nj_delta_chain_open(nj_argument_positional(arguments), &chain, err);
     if (status != NJ_OK) {
+        nj_crash_guard_end();
         return status;
     }
     json_t *list = json_array();
@@ -220,5 +225,6 @@ nj_status nj_command_store_apply(const nj_arguments *arguments, nj_error *err)
     }
     json_decref(list);
     nj_delta_chain_close(&chain);
+    nj_crash_guard_end();
     return status;
 }

@@ -98,6 +98,19 @@ for step in pack.meta=fail file.synced=kill file.renamed=kill@2 folder.synced=ki
     expect_exit 0 '' -- nightjar store apply --store killed step
     is_copy "$second" killed
 done
+# A delta that is copied anew while it is read.
+cp whole cut
+NJ_FAILPOINT=pack.meta=stop nightjar store apply --store cutstore cut >out 2>err &
+applying=$!
+until [[ $(cut -d ' ' -f 3 "/proc/$applying/stat") == T ]]; do sleep 0.02; done
+: >cut
+kill -CONT "$applying"
+code=0
+wait "$applying" || code=$?
+check "a delta that is cut short under the reader is refused" test "$code" = 4
+stderr_has 'was cut short under the reader'
+expect_absent cutstore/CURRENT
+
 code=0
 env NJ_FAILPOINT=file.written=kill nightjar store export --store store --feed killed-feed >out 2>err || code=$?
 check "a feed is written whole or not at all" test $code -ne 0 -a ! -e killed-feed/0000000001.delta
