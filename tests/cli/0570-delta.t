@@ -85,6 +85,34 @@ expect_exit 2 'exclude each other' -- nightjar store export --store store --sinc
 expect_exit 2 'exclude each other' -- nightjar store export --store store --feed feed --out file
 expect_exit 2 '--to csv and --since exclude each other' -- nightjar store export --store store --since "$first" --to csv
 
+# What `store verify` would refuse is neither sent nor taken: users without a row that nobody counts, a row that is none.
+chmod u+w "store/$second"
+echo '{"user": "u"}' >"store/$second/QUARANTINED.jsonl"
+expect_exit 4 'names 1 users, the manifest counts 0' -- nightjar store export --store store --since "$first"
+rm "store/$second/QUARANTINED.jsonl"
+cat >forge.py <<'PYTHON'
+import hashlib, struct
+def forge(name, kind, change):
+    data, at, out = open("whole", "rb").read()[:-32], 8, b"njdelta1"
+    while at < len(data):
+        is_kind, key_bytes, value_bytes = struct.unpack_from("<cHI", data, at)
+        end = at + 7 + key_bytes + min(value_bytes, len(data))
+        block, at = data[at:end], end
+        if is_kind == kind:
+            block, kind = change(block), None
+        out += block
+    open(name, "wb").write(out + hashlib.blake2b(out, digest_size=32).digest())
+line = b'{"user": "u"}\n'
+forge("same", b"F", lambda block: block)
+forge("quarantined", b"F", lambda block: block + struct.pack("<cHI", b"Q", 0, len(line)) + line)
+forge("row", b"U", lambda block: block[: 7 + block[1]] + b"\xc1" + block[8 + block[1] :])
+PYTHON
+python3 forge.py
+check "the forger can make the segment itself" cmp same whole
+expect_exit 65 'the users without a row are not as many as the facts count' -- nightjar store apply --store forged quarantined
+expect_exit 65 "the delta to $first: " -- nightjar store apply --store forged row
+expect_absent "forged/$first" forged/CURRENT
+
 # Killed at any step, a store has the generation whole or not at all, and the same command goes on.
 for step in pack.meta=fail file.synced=kill file.renamed=kill@2 folder.synced=kill folder.renamed=kill folder.placed=kill; do
     rm -rf killed
