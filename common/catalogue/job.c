@@ -260,6 +260,17 @@ static void warn_of_long_histories(const nj_job *job)
     }
 }
 
+// A reserve is what the search for the list has found, too: a narrower one leaves it short.
+static void warn_of_narrow_beam(const nj_settings *settings)
+{
+    const uint32_t wanted = settings->top + settings->reserve;
+    if (settings->reserve > 0 && settings->beam < wanted) {
+        nj_log(NJ_LOG_WARNING,
+               "--reserve %u behind --top %u: a beam of %u finds fewer items: --beam %u finds all",
+               settings->reserve, settings->top, settings->beam, wanted);
+    }
+}
+
 static nj_status open_with(const nj_arguments *arguments, const char *bundle_path, nj_job *out,
                            nj_error *err)
 {
@@ -278,6 +289,7 @@ static nj_status open_with(const nj_arguments *arguments, const char *bundle_pat
         return status;
     }
     warn_of_long_histories(&job);
+    warn_of_narrow_beam(&job.settings);
     *out = job;
     return NJ_OK;
 }

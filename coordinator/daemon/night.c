@@ -411,6 +411,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
                                       n->job->settings.top, err);
         n->check.is_traced = n->job->settings.trace;
         n->check.has_why = n->job->settings.why;
+        n->check.reserve = n->job->settings.reserve;
     }
     if (status == NJ_OK) {
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was

@@ -81,7 +81,7 @@ json man man
 json lab-data lab data --data ratings --out forms
 json lab lab --data ratings --out lab --quick --threads 1 --quiet
 lines store-get store get alma --store store
-lines decode decode --bundle b.njb --users users.txt --sids --why
+lines decode decode --bundle b.njb --users users.txt --sids --why --top 8 --reserve 5
 stdout_lines 20
 lines store-export store export --store store
 stdout_lines 20

@@ -117,14 +117,29 @@ static void append_row_with_reserve(nj_buffer *out)
          NULL);
 }
 
-// Rows that the plan of fuzz_dispatch.c accepts: its items are "0" to "7".
+static void append_row_of_known(nj_buffer *out)
+{
+    static const nj_history_digest HISTORY = {{1, 2, 3}};
+    const nj_slice items[] = {nj_slice_from("0"), nj_slice_from("7")};
+    const float scores[] = {-1, -2};
+    const nj_slice reserve[] = {nj_slice_from("3"), nj_slice_from("1")};
+    need(nj_row_pack_more(out, 0, items, scores, 2, &HISTORY,
+                          &(nj_row_more){.reserve = reserve, .reserve_count = 2}),
+         NULL);
+}
+
+// Rows that the plan of fuzz_dispatch.c accepts: its items are "0" to "7". The second has a reserve.
 static void append_rows(nj_buffer *out, size_t count)
 {
     need(nj_rows_begin(out, count), NULL);
     for (size_t i = 0; i < count; i++) {
         nj_buffer row;
         nj_buffer_init(&row, NJ_ROW_BYTES_MAX);
-        append_row(&row, 0, 2);
+        if (i == 1) {
+            append_row_of_known(&row);
+        } else {
+            append_row(&row, 0, 2);
+        }
         need(nj_rows_add(out, nj_buffer_slice(&row)), NULL);
         nj_buffer_fini(&row);
     }

@@ -199,6 +199,7 @@ static list_slot make_slot(nj_engine *engine)
     slot.why = take_if_any(engine, engine->why_count, sizeof(nj_why));
     slot.trace = take_if_any(engine, engine->trace_max, sizeof(uint32_t));
     slot.text = take_if_any(engine, engine->text_max, 1);
+    slot.reserve = take_if_any(engine, engine->settings.reserve, sizeof(uint32_t));
     return slot;
 }
 
@@ -320,7 +321,9 @@ static nj_list list_of(const list_slot *slot, const member *user)
                      .why = slot->why,
                      .trace = slot->traced ? slot->trace : NULL,
                      .trace_count = slot->trace_count,
-                     .text = {slot->text, slot->text_bytes}};
+                     .text = {slot->text, slot->text_bytes},
+                     .reserve = slot->reserve,
+                     .reserve_count = slot->reserve_count};
 }
 
 // Emits requests [first, end) in order: those of the batch, and between them those who are not asked.
