@@ -1,7 +1,7 @@
 // byte_search.h - many byte strings looked for at once, in files of any kind.
 //
-// Each position's first four bytes are looked up in a bit map; where its bit is set, in the sorted patterns. About 1 GB/s where
-// little is found.
+// Three looks at each position: a bit map of the patterns' first four bytes; for each of their lengths, one of the first and the last
+// four; then a hash of the whole. So ids that all begin alike ("item-...") cost no more than others.
 #ifndef NJ_STORE_BYTE_SEARCH_H
 #define NJ_STORE_BYTE_SEARCH_H
 
@@ -13,9 +13,10 @@
 #include "common/base/slice.h"
 
 #define NJ_BYTE_SEARCH_SHORTEST 4 // bytes of a pattern
+#define NJ_BYTE_SEARCH_LONGEST 512
 
 typedef struct {
-    uint32_t head; // its first four bytes
+    uint64_t hash; // of all its bytes
     uint32_t size;
     size_t at;    // its bytes in `bytes`
     size_t label; // the caller's
@@ -23,9 +24,12 @@ typedef struct {
 
 typedef struct {
     nj_buffer bytes;    // owned; of all patterns
-    nj_buffer patterns; // owned; [count] nj_byte_pattern, sorted by head once it is built
+    nj_buffer patterns; // owned; [count] nj_byte_pattern, sorted by hash once it is built
     size_t count;
-    uint64_t *bits; // owned; NULL: not built
+    uint32_t sizes[NJ_BYTE_SEARCH_LONGEST]; // of the patterns, each once, the longest first
+    size_t size_count;
+    uint64_t *heads; // owned; NULL: not built
+    uint64_t *ends;  // owned
     unsigned bit_power;
 } nj_byte_search;
 
@@ -33,7 +37,7 @@ void nj_byte_search_init(nj_byte_search *search);
 /// Accepts one that is all zero.
 void nj_byte_search_fini(nj_byte_search *search);
 
-/// Adds a pattern of at least NJ_BYTE_SEARCH_SHORTEST bytes (asserted). NJ_NO_MEMORY.
+/// Adds a pattern of NJ_BYTE_SEARCH_SHORTEST to NJ_BYTE_SEARCH_LONGEST bytes (asserted). NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_byte_search_add(nj_byte_search *search, nj_slice pattern, size_t label);
 
 /// Makes it ready. NJ_NO_MEMORY.

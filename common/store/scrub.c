@@ -188,16 +188,25 @@ static void count_up(nj_store_name *name)
     }
 }
 
-static nj_status choose_name(const job *at, const nj_store_name *old, nj_store_name *out)
+// NJ_REFUSED: a folder has it, or SCRUBBED names it.
+static nj_status check_free(const job *at, const nj_store_name *name)
 {
     nj_path path;
-    nj_status status = NJ_OK;
+    nj_status status = nj_store_path(at->store_dir, name, NULL, &path, at->err);
+    if (status == NJ_OK && nj_folder_exists(path.text)) {
+        return NJ_REFUSED;
+    }
+    return status == NJ_OK ? nj_store_scrubbed_check(at->store_dir, name, at->err) : status;
+}
+
+static nj_status choose_name(const job *at, const nj_store_name *old, nj_store_name *out)
+{
+    nj_status status;
     *out = *old;
     do {
         count_up(out);
-        status = nj_store_path(at->store_dir, out, NULL, &path, at->err);
-    } while (status == NJ_OK && (nj_folder_exists(path.text) ||
-                                 nj_store_scrubbed_check(at->store_dir, out, NULL) != NJ_OK));
+        status = check_free(at, out);
+    } while (status == NJ_REFUSED);
     return status;
 }
 

@@ -25,9 +25,8 @@ static nj_status count_lines(const char *store_dir, const nj_store_name *name, c
     }
     nj_buffer_init(&ignored, 2 * NJ_SCRUB_LINE_BYTES_MAX);
     status = nj_mapped_open(path.text, &file, err);
-    if (status == NJ_OK &&
-        nj_scrub_json(text, (nj_slice){(const char *)file.bytes, file.size}, &ignored, out) !=
-            NJ_OK) {
+    if (status == NJ_OK && nj_scrub_json(text, (nj_slice){(const char *)file.bytes, file.size},
+                                         &ignored, out) != NJ_OK) {
         status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory for %zu bytes", path.text, file.size);
     }
     nj_mapped_close(&file);
