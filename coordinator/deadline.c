@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/base/duration.h"
+
 #define DIGITS_MAX 7
 
 // Up to DIGITS_MAX digits; false where there is none or are more.
@@ -74,42 +76,26 @@ static bool read_clock(const char *text, int64_t now_s, int64_t *out_s)
     return false;
 }
 
-// "1h30m": hours, minutes and seconds in this order, each at most once.
-bool nj_duration_read(const char *text, uint32_t seconds_max, uint32_t *out_s)
+static bool read_wait(const char *text, int64_t now_s, int64_t *out_s)
 {
-    static const char UNITS[] = "hms";
-    static const int64_t SECONDS[] = {3600, 60, 1};
-    size_t next = 0;
-    int64_t sum = 0;
-    *out_s = 0;
-    while (*text != '\0') {
-        uint32_t number;
-        const char *unit =
-            take_number(&text, &number) && *text != '\0' ? strchr(UNITS + next, *text) : NULL;
-        if (unit == NULL) {
-            return false;
-        }
-        sum += number * SECONDS[unit - UNITS];
-        next = (size_t)(unit - UNITS) + 1;
-        text++;
-    }
-    *out_s = sum > 0 && sum <= seconds_max ? (uint32_t)sum : 0;
-    return *out_s > 0;
+    uint64_t wait_ms = 0;
+    const bool good =
+        nj_duration_parse(text, &wait_ms) && wait_ms <= (uint64_t)NJ_DEADLINE_SECONDS_MAX * 1000;
+    *out_s = now_s + (int64_t)(wait_ms / 1000);
+    return good;
 }
 
 nj_status nj_deadline_read(const char *text, int64_t now_s, int64_t *out_s, nj_error *err)
 {
     int64_t at_s = 0;
-    const bool is_clock = strchr(text, ':') != NULL;
-    uint32_t wait_s = 0;
-    const bool good = is_clock ? read_clock(text, now_s, &at_s)
-                               : nj_duration_read(text, NJ_DEADLINE_SECONDS_MAX, &wait_s);
+    const bool good =
+        strchr(text, ':') != NULL ? read_clock(text, now_s, &at_s) : read_wait(text, now_s, &at_s);
     if (!good) {
         return nj_fail(err, NJ_USAGE,
                        "--deadline is \"%s\", must be a time such as 05:00 (the next one), or so "
                        "long from now as 90m or 1h30m, at most %u days",
                        text, NJ_DEADLINE_SECONDS_MAX / 86400);
     }
-    *out_s = is_clock ? at_s : now_s + wait_s;
+    *out_s = at_s;
     return NJ_OK;
 }

@@ -1,11 +1,10 @@
 // deadline.h - when a night must be over, as people say it.
 //
 //   05:00  05:00:30     the next time that the clock on the wall (TZ) shows this
-//   90m  2h  1h30m  45s so long from now
+//   90m  2h  1h30m  45s so long from now (common/base/duration.h)
 #ifndef NJ_COORDINATOR_DEADLINE_H
 #define NJ_COORDINATOR_DEADLINE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/error.h"
@@ -21,9 +20,5 @@
 /// Proof   tests/unit/coordinator/test_deadline.c
 NJ_CHECKED nj_status nj_deadline_read(const char *text, int64_t now_s, int64_t *out_s,
                                       nj_error *err);
-
-/// Reads 90m, 1h30m, 36h: hours, minutes and seconds in this order, each at most once. False, and 0, for anything else, for nothing, and for
-/// more than seconds_max.
-bool nj_duration_read(const char *text, uint32_t seconds_max, uint32_t *out_s);
 
 #endif

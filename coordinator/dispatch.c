@@ -42,8 +42,11 @@ typedef struct {
 } cause;
 
 static const char LOST_TEXT[] = "its workers vanish or make no progress";
+static const char CARRY_TEXT[] = "it was not decoded when the deadline came, and there is no row "
+                                 "of an earlier night to carry over";
 static const char SPENT_TEXT[] = "its tries are used up";
 static const cause LOST = {NJ_AGAIN, {LOST_TEXT, sizeof LOST_TEXT - 1}};
+static const cause NOT_CARRIED = {NJ_NOT_FOUND, {CARRY_TEXT, sizeof CARRY_TEXT - 1}};
 static const cause SPENT = {NJ_AGAIN, {SPENT_TEXT, sizeof SPENT_TEXT - 1}};
 
 static void report_rows(nj_dispatch *dispatch, const nj_ledger_effect *effect)
@@ -431,6 +434,12 @@ nj_status nj_dispatch_stored(nj_dispatch *dispatch, uint32_t index, bool stored,
     nj_ledger_event event = {.kind = stored ? NJ_LEDGER_COMMIT_DONE : NJ_LEDGER_COMMIT_FAILED,
                              .index = index};
     return step_ledger(dispatch, &event, SPENT, now_ns);
+}
+
+nj_status nj_dispatch_carry(nj_dispatch *dispatch, uint32_t index, nj_carry what)
+{
+    nj_ledger_event event = {.kind = NJ_LEDGER_CARRY, .index = index, .carry = what};
+    return step_ledger(dispatch, &event, NOT_CARRIED, 0);
 }
 
 nj_status nj_dispatch_audit_differs(nj_dispatch *dispatch, uint32_t index, uint64_t now_ns)

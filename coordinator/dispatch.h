@@ -100,7 +100,7 @@ void nj_dispatch_fini(nj_dispatch *dispatch);
 /// A piece that the store already had; before the first message. What contains it is split until it is there.
 ///
 ///   range   of one shard; count 0: the whole shard
-///   digest  of the rows; NULL unless COMMITTED
+///   digest  of the rows; NULL unless COMMITTED or CARRIED
 ///
 /// Returns NJ_NOT_FOUND: no such shard; NJ_REFUSED: it overlaps what was resumed before, or halving makes no such range
 NJ_CHECKED nj_status nj_dispatch_resume(nj_dispatch *dispatch, nj_piece_range range, nj_resume what,
@@ -131,6 +131,10 @@ NJ_CHECKED nj_status nj_dispatch_audit(nj_dispatch *dispatch, uint32_t shard, ui
                                        uint32_t count, uint64_t now_ns);
 /// A send to this worker failed.
 void nj_dispatch_unreachable(nj_dispatch *dispatch, nj_worker_id worker, uint64_t now_ns);
+/// The deadline has come: what becomes of a piece that is not committed, told once no leases are given any more (nj_dispatch_drain).
+/// NJ_REFUSED, NJ_NOT_FOUND as nj_ledger_step. CARRY_NONE gives QUARANTINE, with worker and attempt 0.
+/// Proof   tests/unit/coordinator/test_dispatch.c
+NJ_CHECKED nj_status nj_dispatch_carry(nj_dispatch *dispatch, uint32_t index, nj_carry what);
 /// True: no new leases until it is false again. Everything else goes on: workers keep rows without an ACK and send them again.
 void nj_dispatch_pause(nj_dispatch *dispatch, bool paused);
 /// No more leases: every worker is sent DRAIN, also those that come later.

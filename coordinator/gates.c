@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/duration.h"
 #include "common/input/instant.h"
-#include "coordinator/deadline.h"
 
 typedef enum { KIND_CHANGE, KIND_MOST, KIND_LEAST, KIND_MEAN, KIND_AGE } gate_kind;
 
@@ -48,14 +48,13 @@ nj_status nj_gates_set(nj_gates *gates, nj_gate gate, const char *text, nj_error
         return NJ_OK;
     }
     if (GATES[gate].kind == KIND_AGE) {
-        int64_t seconds = 0;
-        if (strchr(text, ':') != NULL || nj_deadline_read(text, 0, &seconds, NULL) != NJ_OK) {
+        uint64_t age_ms = 0;
+        if (!nj_duration_parse(text, &age_ms)) {
             return nj_fail(err, NJ_USAGE,
-                           "--%s is \"%s\", must be off or an age such as 36h or 1h30m, at most %u "
-                           "days",
-                           GATES[gate].option, text, NJ_DEADLINE_SECONDS_MAX / 86400);
+                           "--%s is \"%s\", must be off or an age; an age " NJ_DURATION_RULE,
+                           GATES[gate].option, text);
         }
-        gates->bounds[gate] = (double)seconds;
+        gates->bounds[gate] = (double)age_ms / 1e3;
         return NJ_OK;
     }
     // A share that must be reached and cannot be would hold back a night that is decoded.

@@ -181,8 +181,16 @@ static nj_piece_event classify_resume(const nj_piece *piece, const nj_ledger_eve
         return NJ_PIECE_EVENT_RESUME_PART;
     }
     return event->resume == NJ_RESUME_COMMITTED     ? NJ_PIECE_EVENT_RESUME
+           : event->resume == NJ_RESUME_CARRIED     ? NJ_PIECE_EVENT_RESUME_CARRIED
            : event->resume == NJ_RESUME_QUARANTINED ? NJ_PIECE_EVENT_RESUME_QUARANTINED
                                                     : NJ_PIECE_EVENT_RESUME_RETRY;
+}
+
+static nj_piece_event classify_carry(const nj_ledger_event *event)
+{
+    return event->carry == NJ_CARRY_ALL    ? NJ_PIECE_EVENT_CARRY
+           : event->carry == NJ_CARRY_SOME ? NJ_PIECE_EVENT_CARRY_PART
+                                           : NJ_PIECE_EVENT_CARRY_NOBODY;
 }
 
 static nj_piece_event classify(const nj_ledger *ledger, const nj_piece *piece,
@@ -207,6 +215,8 @@ static nj_piece_event classify(const nj_ledger *ledger, const nj_piece *piece,
         return NJ_PIECE_EVENT_AUDIT_DIFFERS;
     case NJ_LEDGER_RESUME:
         return classify_resume(piece, event);
+    case NJ_LEDGER_CARRY:
+        return classify_carry(event);
     case NJ_LEDGER_TICK:
         break;
     }
@@ -330,6 +340,7 @@ static void record(nj_ledger *ledger, nj_piece *piece, nj_piece_event what,
     case NJ_LEDGER_RESUME:
         piece->digest = event->digest;
         break;
+    case NJ_LEDGER_CARRY:
     case NJ_LEDGER_COMMIT_DONE:
     case NJ_LEDGER_TICK:
         break;
@@ -364,6 +375,7 @@ static void count_users(nj_ledger *ledger, const nj_piece *piece, bool enters)
 {
     uint64_t *users = piece->state == NJ_PIECE_COMMITTED     ? &ledger->counts.committed_users
                       : piece->state == NJ_PIECE_QUARANTINED ? &ledger->counts.quarantined_users
+                      : piece->state == NJ_PIECE_CARRIED     ? &ledger->counts.carried_users
                                                              : NULL;
     if (users != NULL && !piece->audit) {
         *users = enters ? *users + piece->count : *users - piece->count;
@@ -458,6 +470,18 @@ static nj_status resume(nj_ledger *ledger, const nj_ledger_event *event, nj_ledg
     }
 }
 
+static nj_status carry(nj_ledger *ledger, const nj_ledger_event *event, nj_ledger_effect *effect)
+{
+    if (event->index >= ledger->piece_count) {
+        return NJ_NOT_FOUND;
+    }
+    const nj_piece *piece = &ledger->pieces[event->index];
+    const bool fits = event->carry == NJ_CARRY_SOME
+                          ? can_split(ledger, piece)
+                          : event->carry == NJ_CARRY_ALL || piece->count == 1;
+    return fits && !piece->audit ? apply(ledger, event->index, event, 0, effect) : NJ_REFUSED;
+}
+
 static nj_status tick(nj_ledger *ledger, const nj_ledger_event *event, uint64_t now_ns,
                       nj_ledger_effect *effect)
 {
@@ -478,6 +502,8 @@ nj_status nj_ledger_step(nj_ledger *ledger, const nj_ledger_event *event, uint64
         return tick(ledger, event, now_ns, effect);
     case NJ_LEDGER_RESUME:
         return resume(ledger, event, effect);
+    case NJ_LEDGER_CARRY:
+        return carry(ledger, event, effect);
     case NJ_LEDGER_OFFER:
     case NJ_LEDGER_SPECULATE:
         index = nj_ledger_choose(ledger, event, now_ns);

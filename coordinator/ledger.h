@@ -113,6 +113,7 @@ typedef struct {
     uint32_t states[NJ_PIECE_STATE_COUNT]; // audits included
     uint64_t committed_users;
     uint64_t quarantined_users;
+    uint64_t carried_users;
     uint64_t leases;
     uint64_t failures;
     uint64_t losses;
@@ -155,14 +156,23 @@ typedef enum {
     NJ_LEDGER_COMMIT_FAILED, // index; of an audit: they could not be compared
     NJ_LEDGER_AUDIT_DIFFERS, // index
     NJ_LEDGER_RESUME,        // range, resume, digest: found in the store, before the first offer
+    NJ_LEDGER_CARRY,         // index, carry: the deadline has come
 } nj_ledger_event_kind;
 
 // What the store had.
 typedef enum {
     NJ_RESUME_COMMITTED,   // rows of this digest
+    NJ_RESUME_CARRIED,     // rows of an earlier generation, and so it stays
     NJ_RESUME_QUARANTINED, // and so it stays
     NJ_RESUME_RETRY,       // quarantined, and it is to be tried again as the piece that it was
 } nj_resume;
+
+// For whom of a piece's users there is a row of an earlier generation.
+typedef enum {
+    NJ_CARRY_ALL,  // and it is in the store
+    NJ_CARRY_SOME, // it is halved, so that each half can be told again
+    NJ_CARRY_NONE, // of a piece of one user: he is quarantined
+} nj_carry;
 
 typedef struct {
     nj_ledger_event_kind kind;
@@ -173,6 +183,7 @@ typedef struct {
     bool held;  // RESULT: the sender held a lease of this piece, which this result ends
     bool alone; // OFFER: no other worker could take what this one failed
     nj_resume resume;
+    nj_carry carry;
     nj_piece_range range;
 } nj_ledger_event;
 
@@ -192,7 +203,8 @@ void nj_ledger_fini(nj_ledger *ledger);
 /// One step. `*effect` is always set; one event has at most one. log2(pieces) work, a TICK for each piece that is due.
 ///
 /// Returns NJ_OK; NJ_END: an OFFER or SPECULATE, and nothing is for this worker; NJ_NOT_FOUND: no such piece or shard;
-///         NJ_REFUSED: the table forbids the event in this state, or the range of a RESUME is none that halving makes.
+///         NJ_REFUSED: the table forbids the event in this state, or the range of a RESUME is none that halving makes; a CARRY of
+///         SOME of a piece that cannot be halved (one user, or no room for pieces), of NONE of more than one user, or of an audit.
 ///         Nothing has changed unless NJ_OK, but that a RESUME may have split pieces.
 /// Proof   tests/tables/test_ledger_table.c, tests/unit/coordinator/test_ledger.c, test_dispatch_random.c
 NJ_CHECKED nj_status nj_ledger_step(nj_ledger *ledger, const nj_ledger_event *event,
@@ -212,7 +224,7 @@ uint32_t nj_ledger_leaf(const nj_ledger *ledger, uint32_t shard, uint32_t positi
 /// The first piece from `index` on that is in this state; NJ_PIECE_NONE: no more. To list quarantined users, say.
 uint32_t nj_ledger_next(const nj_ledger *ledger, nj_piece_state state, uint32_t index);
 
-/// True when no piece can change any more without a late result: all leaves are COMMITTED or QUARANTINED, all audits
+/// True when no piece can change any more without a late result: all leaves are COMMITTED, CARRIED or QUARANTINED, all audits
 /// COMMITTED or FAILED.
 bool nj_ledger_finished(const nj_ledger *ledger);
 

@@ -106,8 +106,8 @@ uint32_t nj_ledger_next(const nj_ledger *ledger, nj_piece_state state, uint32_t 
 bool nj_ledger_finished(const nj_ledger *ledger)
 {
     const uint32_t *states = ledger->counts.states;
-    return states[NJ_PIECE_COMMITTED] + states[NJ_PIECE_QUARANTINED] + states[NJ_PIECE_SPLIT] +
-               states[NJ_PIECE_FAILED] ==
+    return states[NJ_PIECE_COMMITTED] + states[NJ_PIECE_QUARANTINED] + states[NJ_PIECE_CARRIED] +
+               states[NJ_PIECE_SPLIT] + states[NJ_PIECE_FAILED] ==
            ledger->piece_count;
 }
 

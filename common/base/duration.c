@@ -1,38 +1,45 @@
 #include "common/base/duration.h"
 
 #include <stddef.h>
+#include <string.h>
 
-static uint64_t unit_ms(char unit)
+static const char UNITS[] = "dhms";
+static const uint64_t UNIT_MS[] = {24 * 3600 * 1000, 3600 * 1000, 60 * 1000, 1000};
+
+// False without a digit, and for more than the longest length in any unit.
+static bool take_number(const char **text, uint64_t *out)
 {
-    switch (unit) {
-    case 's':
-        return 1000;
-    case 'm':
-        return 60 * 1000;
-    case 'h':
-        return 3600 * 1000;
-    case 'd':
-        return 24 * 3600 * 1000;
-    default:
-        return 0;
+    const char *at = *text;
+    *out = 0;
+    while (*at >= '0' && *at <= '9') {
+        if (*out > NJ_DURATION_MS_MAX) {
+            return false;
+        }
+        *out = 10 * *out + (uint64_t)(*at++ - '0');
     }
+    const bool has_digits = at > *text;
+    *text = at;
+    return has_digits;
 }
 
 bool nj_duration_parse(const char *text, uint64_t *out_ms)
 {
-    uint64_t number = 0;
-    size_t digits = 0;
-    while (text[digits] >= '0' && text[digits] <= '9') {
-        if (number > NJ_DURATION_MS_MAX) {
+    uint64_t sum_ms = 0;
+    size_t next = 0; // the largest unit that may still come
+    while (*text != '\0') {
+        uint64_t number;
+        const char *unit =
+            take_number(&text, &number) && *text != '\0' ? strchr(UNITS + next, *text) : NULL;
+        if (unit == NULL || number > (NJ_DURATION_MS_MAX - sum_ms) / UNIT_MS[unit - UNITS]) {
             return false;
         }
-        number = 10 * number + (uint64_t)(text[digits++] - '0');
+        sum_ms += number * UNIT_MS[unit - UNITS];
+        next = (size_t)(unit - UNITS) + 1;
+        text++;
     }
-    const uint64_t unit = unit_ms(text[digits]);
-    if (digits == 0 || unit == 0 || text[digits + 1] != '\0' || number == 0 ||
-        number > NJ_DURATION_MS_MAX / unit) {
+    if (sum_ms == 0) {
         return false;
     }
-    *out_ms = number * unit;
+    *out_ms = sum_ms;
     return true;
 }

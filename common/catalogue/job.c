@@ -260,6 +260,17 @@ static void warn_of_long_histories(const nj_job *job)
     }
 }
 
+// A reserve is what the search for the list has found, too: a narrower one leaves it short.
+static void warn_of_narrow_beam(const nj_settings *settings)
+{
+    const uint32_t wanted = settings->top + settings->reserve;
+    if (settings->reserve > 0 && settings->beam < wanted) {
+        nj_log(NJ_LOG_WARNING,
+               "--reserve %u behind --top %u: a beam of %u finds fewer items: --beam %u finds all",
+               settings->reserve, settings->top, settings->beam, wanted);
+    }
+}
+
 static nj_status open_with(const nj_arguments *arguments, const char *bundle_path, nj_job *out,
                            nj_error *err)
 {
@@ -267,6 +278,9 @@ static nj_status open_with(const nj_arguments *arguments, const char *bundle_pat
     nj_buffer_init(&job.masks, SIZE_MAX / 2);
     nj_user_groups_init(&job.user_groups);
     nj_status status = nj_settings_from(arguments, &job.settings, err);
+    if (status == NJ_OK) {
+        status = nj_job_inputs_note(arguments, bundle_path, &job, err);
+    }
     if (status == NJ_OK) {
         status = open_bundle(&job, bundle_path, err);
     }
@@ -278,6 +292,7 @@ static nj_status open_with(const nj_arguments *arguments, const char *bundle_pat
         return status;
     }
     warn_of_long_histories(&job);
+    warn_of_narrow_beam(&job.settings);
     *out = job;
     return NJ_OK;
 }
@@ -285,6 +300,12 @@ static nj_status open_with(const nj_arguments *arguments, const char *bundle_pat
 nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_error *err)
 {
     return open_with(arguments, nj_argument(arguments, "bundle"), out, err);
+}
+
+nj_status nj_job_open_bundle_with(const nj_arguments *arguments, const char *bundle_path,
+                                  nj_job *out, nj_error *err)
+{
+    return open_with(arguments, bundle_path, out, err);
 }
 
 nj_status nj_job_open(const nj_arguments *arguments, nj_job *out, nj_error *err)
@@ -315,6 +336,7 @@ nj_status nj_job_open_with(const nj_arguments *arguments, const char *bundle_pat
 
 void nj_job_close(nj_job *job)
 {
+    nj_job_inputs_fini(job);
     nj_user_table_fini(&job->users);
     nj_user_groups_fini(&job->user_groups);
     nj_buffer_fini(&job->masks);

@@ -74,6 +74,14 @@ NJ_CHECKED nj_status nj_settings_from(const nj_arguments *arguments, nj_settings
 NJ_CHECKED nj_status nj_histories_from(const nj_arguments *arguments, nj_histories_source *out,
                                        nj_error *err);
 
+#define NJ_JOB_INPUTS_MAX 16
+
+// An option that says what was read, as it was given; a path is absolute.
+typedef struct {
+    const char *option;
+    char *value; // owned
+} nj_job_input;
+
 // A bundle and the users of one run, read and resolved.
 typedef struct {
     nj_bundle *bundle;
@@ -86,6 +94,9 @@ typedef struct {
     nj_buffer masks;            // owned; bytes of the section "eligible", empty without masks
     nj_user_groups user_groups; // of --user-groups
     uint64_t unknown_eligible;  // ids of those files that were skipped
+    nj_job_input inputs
+        [NJ_JOB_INPUTS_MAX]; // [input_count] bundle, users, how they are written, and who may get what
+    size_t input_count;
 } nj_job;
 
 /// Opens --bundle (every section's digest is checked), makes the masks, reads --users and says on stderr what was read. `*out` is owned.
@@ -98,6 +109,8 @@ NJ_CHECKED nj_status nj_job_open_with(const nj_arguments *arguments, const char 
                                       nj_job *out, nj_error *err);
 /// The first half of nj_job_open, for who reads the users otherwise: settings, bundle and masks, no users.
 NJ_CHECKED nj_status nj_job_open_bundle(const nj_arguments *arguments, nj_job *out, nj_error *err);
+NJ_CHECKED nj_status nj_job_open_bundle_with(const nj_arguments *arguments, const char *bundle_path,
+                                             nj_job *out, nj_error *err);
 /// Accepts a job that is all zero.
 void nj_job_close(nj_job *job);
 
@@ -113,6 +126,11 @@ nj_digest nj_job_eligible_digest(const nj_job *job);
 
 /// Items that may be recommended to a user without a group.
 uint64_t nj_job_item_count(const nj_job *job);
+
+/// Adds what the job is opened with to its inputs; nj_job_open and the like have done it. NJ_NO_MEMORY.
+NJ_CHECKED nj_status nj_job_inputs_note(const nj_arguments *arguments, const char *bundle_path,
+                                        nj_job *job, nj_error *err);
+void nj_job_inputs_fini(nj_job *job);
 
 /// How the file at out->path is written: --format or the path's ending, --columns and --delimiter. NJ_USAGE;
 /// those of nj_histories_format_find.

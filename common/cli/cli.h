@@ -88,6 +88,24 @@ const nj_program *nj_argument_program(const nj_arguments *arguments);
 /// The value of an option of the running command, or NULL when nothing gives one. Borrowed while the command runs.
 const char *nj_argument(const nj_arguments *arguments, const char *name);
 bool nj_argument_flag(const nj_arguments *arguments, const char *name);
+// An option's name and a value.
+typedef struct {
+    const char *name;
+    const char *value;
+} nj_option_value;
+
+/// The same arguments, where `values` stand in place of the table's defaults: of an option that neither the command line nor the
+/// environment nor the configuration gives. Values of other names are passed over. `*out` is owned, and borrows the values and
+/// `arguments`.
+///
+/// Errors  NJ_NO_MEMORY
+/// Proof   tests/unit/cli/test_arguments_with.c
+NJ_CHECKED nj_status nj_arguments_with(const nj_arguments *arguments, const nj_option_value *values,
+                                       size_t count, nj_arguments **out, nj_error *err);
+/// True where one of those gives the option.
+bool nj_argument_is_given(const nj_arguments *arguments, const char *name);
+/// Accepts NULL. Only what nj_arguments_with made.
+void nj_arguments_free(nj_arguments **arguments);
 /// A whole number in [least, most]; NJ_USAGE names the option, the value and the limits.
 NJ_CHECKED nj_status nj_argument_uint(const nj_arguments *arguments, const char *name,
                                       uint64_t least, uint64_t most, uint64_t *out, nj_error *err);

@@ -33,21 +33,26 @@ static size_t draw_run(const nj_plane *p, const nj_chart_line *line, size_t seri
                                                : i + 1; // a long line goes on where it stopped
 }
 
-static void draw_interval(const nj_plane *p, const nj_chart_line *line, size_t series)
+// The band around one stretch of values, as draw_run draws its line; where the next one begins.
+static size_t draw_interval(const nj_plane *p, const nj_chart_line *line, size_t series,
+                            size_t first)
 {
     nj_svg_point upper[RUN_MAX];
     nj_svg_point lower[RUN_MAX];
     size_t count = 0;
-    for (size_t i = 0; i < line->count && count < RUN_MAX; i++) {
+    size_t i = first;
+    for (; i < line->count && count < RUN_MAX; i++) {
         const double x = line_x(line, i);
-        if (nj_plane_holds(p, x, line->low[i]) && isfinite(line->high[i])) {
-            upper[count] = (nj_svg_point){nj_plane_across(p, x), nj_plane_up(p, line->high[i])};
-            lower[count++] = (nj_svg_point){nj_plane_across(p, x), nj_plane_up(p, line->low[i])};
+        if (!nj_plane_holds(p, x, line->low[i]) || !isfinite(line->high[i])) {
+            break;
         }
+        upper[count] = (nj_svg_point){nj_plane_across(p, x), nj_plane_up(p, line->high[i])};
+        lower[count++] = (nj_svg_point){nj_plane_across(p, x), nj_plane_up(p, line->low[i])};
     }
     if (count > 0) {
         nj_svg_band(p->svg, nj_plane_role(series), upper, lower, count);
     }
+    return count == RUN_MAX && i < line->count ? i - 1 : i + 1;
 }
 
 static void draw_dots(const nj_plane *p, const nj_chart_line *line, size_t series)
@@ -66,8 +71,9 @@ static void draw_dots(const nj_plane *p, const nj_chart_line *line, size_t serie
 
 static void draw_line(const nj_plane *p, const nj_chart_line *line, size_t series)
 {
-    if (line->low != NULL && line->high != NULL) {
-        draw_interval(p, line, series);
+    const bool has_interval = line->low != NULL && line->high != NULL;
+    for (size_t i = 0; has_interval && i < line->count;) {
+        i = draw_interval(p, line, series, i);
     }
     for (size_t i = 0; i < line->count;) {
         i = draw_run(p, line, series, i);

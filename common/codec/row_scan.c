@@ -3,11 +3,13 @@
 #include "common/base/id.h"
 #include "common/codec/row.h"
 
-#define HEAD 0x95        // an array of five
-#define HEAD_AGED 0x96   // and the age
-#define HEAD_TRACED 0x97 // and the trace
-#define HEAD_WHY 0x98    // the trace or nil, and why
-#define HEAD_TEXT 0x99   // the trace or nil, why or nil, and text
+#define HEAD 0x95         // an array of five
+#define HEAD_AGED 0x96    // and the age
+#define HEAD_TRACED 0x97  // and the trace
+#define HEAD_WHY 0x98     // the trace or nil, and why
+#define HEAD_TEXT 0x99    // the trace or nil, why or nil, and text
+#define HEAD_RESERVE 0x9a // and the text or nil, and the reserve
+#define HEAD_LAST HEAD_RESERVE
 #define NIL 0xc0
 #define FLOAT32 0xca
 #define FLOAT32_BYTES 5 // with its head
@@ -55,7 +57,7 @@ static bool take_uint(cursor *c, uint64_t *out)
     return head >= 0xcc && head <= 0xcf && take_number(c, head - 0xccu, out);
 }
 
-static bool take_count(cursor *c, uint32_t *out)
+static bool take_count(cursor *c, uint32_t count_max, uint32_t *out)
 {
     uint64_t count = 0;
     if (left_of(c) == 0) {
@@ -69,7 +71,7 @@ static bool take_count(cursor *c, uint32_t *out)
         return false;
     }
     *out = (uint32_t)count;
-    return count <= NJ_ROW_ITEMS_MAX;
+    return count <= count_max;
 }
 
 static bool take_text(cursor *c, nj_slice *out)
@@ -184,14 +186,25 @@ static bool take_answer(cursor *c, nj_slice *out)
            nj_utf8_valid(out->bytes, out->size);
 }
 
+static bool take_reserve(cursor *c, const uint8_t **out, uint32_t *out_count)
+{
+    if (!take_count(c, NJ_ROW_RESERVE_MAX, out_count)) {
+        return false;
+    }
+    *out = c->at;
+    return skip_items(c, *out_count);
+}
+
 // What stands behind the age: a field that is not the last may be nil.
 static bool take_more(cursor *c, unsigned head, nj_row_scan *out)
 {
-    return head < HEAD_TRACED || (((head > HEAD_TRACED && take_nil(c)) ||
-                                   take_trace(c, &out->trace, &out->trace_count)) &&
-                                  (head < HEAD_WHY || (head > HEAD_WHY && take_nil(c)) ||
-                                   take_why(c, out->count, &out->why)) &&
-                                  (head < HEAD_TEXT || take_answer(c, &out->text)));
+    return head < HEAD_TRACED ||
+           (((head > HEAD_TRACED && take_nil(c)) ||
+             take_trace(c, &out->trace, &out->trace_count)) &&
+            (head < HEAD_WHY || (head > HEAD_WHY && take_nil(c)) ||
+             take_why(c, out->count, &out->why)) &&
+            (head < HEAD_TEXT || (head > HEAD_TEXT && take_nil(c)) || take_answer(c, &out->text)) &&
+            (head < HEAD_RESERVE || take_reserve(c, &out->reserve, &out->reserve_count)));
 }
 
 bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
@@ -202,7 +215,7 @@ bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
     uint64_t flags = 0;
     uint64_t age = 0;
     uint32_t score_count = 0;
-    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_TEXT) {
+    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_LAST) {
         return false;
     }
     const uint8_t head = *c.at++;
@@ -211,14 +224,14 @@ bool nj_row_scan_open(nj_slice bytes, nj_row_scan *out)
         return false;
     }
     *out = (nj_row_scan){.flags = (uint32_t)flags, .body = c.at};
-    if (!take_count(&c, &out->count)) {
+    if (!take_count(&c, NJ_ROW_ITEMS_MAX, &out->count)) {
         return false;
     }
     out->items = c.at;
-    if (!skip_items(&c, out->count) || !take_count(&c, &score_count) || score_count != out->count ||
-        !skip_scores(&c, out->count) || !take_digest(&c, &out->history) ||
-        (head != HEAD && !take_uint(&c, &age)) || age > NJ_ROW_AGE_MAX ||
-        !take_more(&c, head, out)) {
+    if (!skip_items(&c, out->count) || !take_count(&c, NJ_ROW_ITEMS_MAX, &score_count) ||
+        score_count != out->count || !skip_scores(&c, out->count) ||
+        !take_digest(&c, &out->history) || (head != HEAD && !take_uint(&c, &age)) ||
+        age > NJ_ROW_AGE_MAX || !take_more(&c, head, out)) {
         return false;
     }
     out->age = (uint32_t)age;
@@ -231,7 +244,7 @@ uint32_t nj_row_flags(nj_slice bytes)
     cursor c = {start, start + bytes.size};
     uint64_t version = 0;
     uint64_t flags = 0;
-    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_TEXT) {
+    if (bytes.size == 0 || *c.at < HEAD || *c.at > HEAD_LAST) {
         return 0;
     }
     c.at++;

@@ -7,6 +7,7 @@
 //                                                                  or 0x97, with age and trace (bin of u32, little-endian),
 //                                                                  or 0x98, with age, trace or nil, and why (bin of why.h)
 //                                                                  or 0x99, with age, trace or nil, why or nil, and text (str)
+//                                                                  or 0x9a, with text or nil, and the reserve's [items]
 //                        ▲ nj_row_item_read goes from here
 #ifndef NJ_CODEC_ROW_SCAN_H
 #define NJ_CODEC_ROW_SCAN_H
@@ -26,8 +27,10 @@ typedef struct {
     uint32_t age;           // 0 where there is none
     const uint8_t *trace;   // [trace_count * 4]; NULL: there is none
     uint32_t trace_count;
-    nj_slice why;  // why.h's bytes of `count` items; NULL: there is none
-    nj_slice text; // UTF-8; NULL: there is none
+    nj_slice why;           // why.h's bytes of `count` items; NULL: there is none
+    nj_slice text;          // UTF-8; NULL: there is none
+    const uint8_t *reserve; // its first item, to be read as `items` are; NULL: there is none
+    uint32_t reserve_count;
 } nj_row_scan;
 
 typedef struct {
@@ -50,8 +53,8 @@ static inline uint32_t nj_row_trace_at(const uint8_t *trace, uint32_t index)
     return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-/// Reads the item at `at` and returns where the next one is. Begin with scan.items and call it scan.count times, no more: it relies on
-/// the walk of nj_row_scan_open.
+/// Reads the item at `at` and returns where the next one is. Begin with scan.items and call it scan.count times, no more, or with
+/// scan.reserve and scan.reserve_count: it relies on the walk of nj_row_scan_open.
 static inline const uint8_t *nj_row_item_read(const uint8_t *at, nj_row_item *out)
 {
     const unsigned head = *at++;

@@ -165,11 +165,15 @@ nj_status nj_settings_rules_digest(const nj_settings *settings, nj_digest *out)
 
 void nj_settings_describe(const nj_settings *settings, char out[NJ_SETTINGS_TEXT_BYTES])
 {
+    char reserve[32] = "";
+    if (settings->reserve > 0) {
+        snprintf(reserve, sizeof reserve, ", reserve %u", settings->reserve);
+    }
     snprintf(out, NJ_SETTINGS_TEXT_BYTES,
-             "beam %u, top %u, history %u%s%s, temperature %.9g, cold users %s%s", settings->beam,
+             "beam %u, top %u, history %u%s%s, temperature %.9g, cold users %s%s%s", settings->beam,
              settings->top, settings->history, settings->keep_history ? ", history kept" : "",
              settings->renormalise ? ", renormalised" : "", (double)settings->temperature,
-             nj_cold_users_word(settings->cold_users), settings->why ? ", with why" : "");
+             nj_cold_users_word(settings->cold_users), settings->why ? ", with why" : "", reserve);
 }
 
 #define READ_U32(name, most) (uint32_t) nj_field_uint(&fields, name, (uint64_t)(most))

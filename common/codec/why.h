@@ -18,7 +18,7 @@
 enum {
 #define NJ_SOURCE(name, number, word, meaning) NJ_SOURCE_##name = (number),
 #include "schemas/why.def"
-    NJ_SOURCE_COUNT = 7
+    NJ_SOURCE_COUNT = 8
 };
 
 enum {

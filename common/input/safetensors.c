@@ -178,6 +178,20 @@ static bool has_ending(const char *name)
     return size > strlen(ENDING) && strcmp(name + size - strlen(ENDING), ENDING) == 0;
 }
 
+static nj_status fail_without_tensors(const char *path, bool has_pickles, nj_error *err)
+{
+    return has_pickles
+               ? nj_fail(err, NJ_INPUT,
+                         "%s: holds pytorch_model*.bin and no *" ENDING
+                         " file; a .bin is a pickle, "
+                         "which is a program, and not read. Where PyTorch is: "
+                         "AutoModel.from_pretrained(\"%s\").save_pretrained(FOLDER, "
+                         "safe_serialization=True), with the model's own class for AutoModel",
+                         path, path)
+               : nj_fail(err, NJ_INPUT, "%s: holds neither " INDEX_NAME " nor a *" ENDING " file",
+                         path);
+}
+
 static nj_status list_folder(const char *path, name_list *out, nj_error *err)
 {
     DIR *folder = opendir(path);
@@ -185,16 +199,17 @@ static nj_status list_folder(const char *path, name_list *out, nj_error *err)
         return nj_fail_errno(err, NJ_IO, errno, "%s: cannot open folder", path);
     }
     nj_status status = NJ_OK;
+    bool has_pickles = false;
     struct dirent *entry;
     while (status == NJ_OK && (entry = readdir(folder)) != NULL) {
+        has_pickles = has_pickles || strncmp(entry->d_name, "pytorch_model", 13) == 0;
         if (has_ending(entry->d_name)) {
             status = add_name(out, entry->d_name, path, err);
         }
     }
     closedir(folder);
     if (status == NJ_OK && out->count == 0) {
-        status =
-            nj_fail(err, NJ_INPUT, "%s: holds neither " INDEX_NAME " nor a *" ENDING " file", path);
+        status = fail_without_tensors(path, has_pickles, err);
     }
     if (status == NJ_OK) {
         qsort(out->names, out->count, sizeof *out->names, compare_texts);

@@ -243,3 +243,28 @@ nj_estimate nj_bootstrap_difference(const nj_bootstrap *bootstrap, size_t first,
     }
     return estimate(b, b->means[x] - b->means[y]);
 }
+
+nj_estimate nj_bootstrap_apart(const nj_bootstrap *first, const nj_bootstrap *other, size_t ranking,
+                               size_t metric, size_t cutoff)
+{
+    assert(first->resample_count == other->resample_count);
+    const uint32_t count = first->resample_count;
+    const size_t cell = cell_of(first, ranking, metric, cutoff);
+    const double mean = first->means[cell];
+    const double other_mean = other->means[cell];
+    for (uint32_t r = 0; r < count; r++) {
+        first->scratch[r] = first->resamples[cell * count + r] - other->resamples[cell * count + r];
+    }
+    nj_estimate e = estimate(first, mean - other_mean);
+    if (count > 0 && !(mean > 0)) {
+        e.high += nj_no_hit_bound(first->user_count);
+        e.has_interval = true;
+    }
+    if (count > 0 && !(other_mean > 0)) {
+        e.low -= nj_no_hit_bound(other->user_count);
+        e.has_interval = true;
+    }
+    e.low = e.low < -1 ? -1 : e.low;
+    e.high = e.high > 1 ? 1 : e.high;
+    return e;
+}

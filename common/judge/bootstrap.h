@@ -75,6 +75,11 @@ nj_estimate nj_bootstrap_value(const nj_bootstrap *bootstrap, size_t ranking, si
 nj_estimate nj_bootstrap_difference(const nj_bootstrap *bootstrap, size_t first, size_t other,
                                     size_t metric, size_t cutoff);
 
+/// What `first` has more than `other`, which are of other users: resample by resample, of which both have as many, drawn by unlike seeds.
+/// A side without a hit may be off by its nj_no_hit_bound, and the interval goes so much further.
+nj_estimate nj_bootstrap_apart(const nj_bootstrap *first, const nj_bootstrap *other, size_t ranking,
+                               size_t metric, size_t cutoff);
+
 /// The value that a share `at` (0..1) of sorted values [count], count at least 1, lies below.
 double nj_quantile(const double *sorted, size_t count, double at);
 /// Sorts; values are no NaN.

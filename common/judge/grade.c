@@ -22,15 +22,14 @@ static const struct {
 typedef struct {
     const nj_graded_user *users;
     size_t user_count;
-    const char *const *group_names;
-    uint32_t group_count;
+    const nj_grade_labels *labels;
     uint32_t *ranks;   // owned; [2, user_count]: next, any
     uint32_t *members; // owned; [user_count]
 } grading;
 
 const char *nj_grade_by_name(nj_grade_by by)
 {
-    static const char *const NAMES[NJ_GRADE_BY_COUNT] = {"kind", "cold", "age", "group"};
+    static const char *const NAMES[NJ_GRADE_BY_COUNT] = {"kind", "cold", "age", "group", "channel"};
     return NAMES[by];
 }
 
@@ -47,9 +46,10 @@ static uint32_t slice_of_age(uint32_t age)
 
 static uint32_t count_slices(const grading *g, nj_grade_by by)
 {
+    const uint32_t groups = g->labels->group_count;
     const uint32_t counts[NJ_GRADE_BY_COUNT] = {NJ_GRADE_KIND_COUNT, 2, NJ_GRADE_AGES,
-                                                g->group_count < NJ_SLICES_MAX ? g->group_count
-                                                                               : NJ_SLICES_MAX};
+                                                groups < NJ_SLICES_MAX ? groups : NJ_SLICES_MAX,
+                                                g->labels->channel_count};
     return counts[by];
 }
 
@@ -63,6 +63,8 @@ static uint32_t slice_of(const grading *g, nj_grade_by by, const nj_graded_user 
         return user->is_cold;
     case NJ_GRADE_BY_AGE:
         return slice_of_age(user->age);
+    case NJ_GRADE_BY_CHANNEL:
+        return user->channel;
     default:
         return user->group == NJ_GROUP_NONE ? NO_SLICE
                : user->group < count        ? user->group
@@ -79,9 +81,12 @@ static const char *label_of(const grading *g, nj_grade_by by, uint32_t slice)
         return COLD[slice];
     case NJ_GRADE_BY_AGE:
         return AGES[slice].label;
+    case NJ_GRADE_BY_CHANNEL:
+        return g->labels->channels[slice];
     default:
-        return g->group_count > NJ_SLICES_MAX && slice == NJ_SLICES_MAX - 1 ? "other groups"
-                                                                            : g->group_names[slice];
+        return g->labels->group_count > NJ_SLICES_MAX && slice == NJ_SLICES_MAX - 1
+                   ? "other groups"
+                   : g->labels->groups[slice];
     }
 }
 
@@ -136,11 +141,11 @@ static nj_status judge(grading *g, nj_grade *grade)
 }
 
 nj_status nj_grade_judge(const nj_graded_user *users, size_t user_count,
-                         const char *const *group_names, uint32_t group_count,
-                         const nj_resampling *resampling, nj_grade *out)
+                         const nj_grade_labels *labels, const nj_resampling *resampling,
+                         nj_grade *out)
 {
     assert(user_count > 0 && user_count < UINT32_MAX);
-    grading g = {users, user_count, group_names, group_count, NULL, NULL};
+    grading g = {.users = users, .user_count = user_count, .labels = labels};
     nj_grade *grade = calloc(1, sizeof *grade);
     g.ranks = calloc(user_count, 2 * sizeof *g.ranks);
     g.members = calloc(user_count, sizeof *g.members);
@@ -162,6 +167,74 @@ nj_status nj_grade_judge(const nj_graded_user *users, size_t user_count,
     free(g.members);
     return status;
 }
+
+// ---- two channels ----
+
+typedef struct {
+    const nj_graded_user *users;
+    size_t user_count;
+    uint32_t *ranks;   // owned; [2, user_count]: next, any
+    uint32_t *members; // owned; [user_count]
+} pairing;
+
+static nj_status draw_channel(const pairing *p, uint32_t channel, const nj_resampling *resampling,
+                              nj_bootstrap *out)
+{
+    const uint32_t *const ranks[] = {p->ranks, p->ranks + p->user_count};
+    size_t count = 0;
+    for (size_t i = 0; i < p->user_count; i++) {
+        if (p->users[i].channel == channel) {
+            p->members[count++] = (uint32_t)i;
+        }
+    }
+    return count > 0 ? nj_bootstrap_init(ranks, 2, p->members, count, resampling, out)
+                     : NJ_NOT_FOUND;
+}
+
+static nj_status compare_channels(const pairing *p, uint32_t channel, uint32_t other,
+                                  const nj_resampling *resampling, nj_grade_estimates *out)
+{
+    nj_bootstrap first = {0};
+    nj_bootstrap second = {0};
+    nj_resampling unlike = *resampling;
+    unlike.seed++; // the draws of two channels as large as each other must not go together
+    nj_status status = draw_channel(p, channel, resampling, &first);
+    if (status == NJ_OK) {
+        status = draw_channel(p, other, &unlike, &second);
+    }
+    for (size_t c = 0; c < NJ_CUTOFF_COUNT && status == NJ_OK; c++) {
+        for (size_t m = 0; m < NJ_METRIC_COUNT; m++) {
+            out->next[m][c] = nj_bootstrap_apart(&first, &second, 0, m, c);
+        }
+        out->any_hit[c] = nj_bootstrap_apart(&first, &second, 1, 0, c);
+    }
+    nj_bootstrap_fini(&first);
+    nj_bootstrap_fini(&second);
+    return status;
+}
+
+nj_status nj_grade_between(const nj_graded_user *users, size_t user_count, uint32_t channel,
+                           uint32_t other, const nj_resampling *resampling, nj_grade_estimates *out)
+{
+    assert(user_count > 0 && user_count < UINT32_MAX);
+    pairing p = {.users = users,
+                 .user_count = user_count,
+                 .ranks = calloc(user_count, 2 * sizeof *p.ranks),
+                 .members = calloc(user_count, sizeof *p.members)};
+    nj_status status = p.ranks != NULL && p.members != NULL ? NJ_OK : NJ_NO_MEMORY;
+    if (status == NJ_OK) {
+        for (size_t i = 0; i < user_count; i++) {
+            p.ranks[i] = users[i].next_rank;
+            p.ranks[user_count + i] = users[i].any_rank;
+        }
+        status = compare_channels(&p, channel, other, resampling, out);
+    }
+    free(p.ranks);
+    free(p.members);
+    return status;
+}
+
+// ---- controls ----
 
 nj_status nj_grade_compare(const uint32_t *published, const uint32_t *control, size_t user_count,
                            const nj_resampling *resampling, nj_grade_contrast *out)

@@ -29,13 +29,24 @@ typedef struct {
     bool is_cold;   // the row is the list of a user of whom nothing was known
     uint32_t age;   // nights since it was decoded
     uint32_t group; // below group_count, or NJ_GROUP_NONE
+    uint32_t
+        channel; // that he was given his list by; below channel_count, where there are channels
 } nj_graded_user;
+
+// What parts of the users are called. All zero: there are no groups, and users are not told apart by channel.
+typedef struct {
+    const char *const *groups;
+    uint32_t group_count;
+    const char *const *channels;
+    uint32_t channel_count; // at most NJ_GRADE_CHANNELS_MAX
+} nj_grade_labels;
 
 typedef enum {
     NJ_GRADE_BY_KIND,
     NJ_GRADE_BY_COLD,
     NJ_GRADE_BY_AGE,
-    NJ_GRADE_BY_GROUP, // only where a user is in one
+    NJ_GRADE_BY_GROUP,   // only where a user is in one
+    NJ_GRADE_BY_CHANNEL, // only where there are channels
     NJ_GRADE_BY_COUNT,
 } nj_grade_by;
 
@@ -53,7 +64,9 @@ typedef struct {
 } nj_grade_slice;
 
 #define NJ_GRADE_AGES 5 // 0, 1, 2-3, 4-7, 8 and more
-#define NJ_GRADE_SLICES_MAX (NJ_GRADE_KIND_COUNT + 2 + NJ_GRADE_AGES + NJ_SLICES_MAX)
+#define NJ_GRADE_CHANNELS_MAX 16
+#define NJ_GRADE_SLICES_MAX                                                                        \
+    (NJ_GRADE_KIND_COUNT + 2 + NJ_GRADE_AGES + NJ_SLICES_MAX + NJ_GRADE_CHANNELS_MAX)
 
 typedef struct {
     size_t user_count;
@@ -63,21 +76,30 @@ typedef struct {
     size_t slice_count;
 } nj_grade;
 
-/// "kind", "cold", "age", "group".
+/// "kind", "cold", "age", "group", "channel".
 const char *nj_grade_by_name(nj_grade_by by);
 
 /// Computes all figures.
 ///
 ///   users        [user_count], 1 to below 2^32
-///   group_names  [group_count]; NULL with 0. Groups behind the first NJ_SLICES_MAX - 1 are one slice, "other groups"
+///   labels       groups behind the first NJ_SLICES_MAX - 1 are one slice, "other groups"
 ///
 /// Cost    as nj_bootstrap_init, once for all users and once for each way to part them
 /// Order   figures follow from the users in their order and from the resampling
 /// Errors  NJ_NO_MEMORY; `*out` is then unchanged
 /// Proof   tests/unit/judge/test_grade.c
 NJ_CHECKED nj_status nj_grade_judge(const nj_graded_user *users, size_t user_count,
-                                    const char *const *group_names, uint32_t group_count,
-                                    const nj_resampling *resampling, nj_grade *out);
+                                    const nj_grade_labels *labels, const nj_resampling *resampling,
+                                    nj_grade *out);
+
+/// What the users of one channel have more than those of another, who are others: unpaired, with intervals.
+///
+/// Cost    as nj_bootstrap_init, once for each of the two
+/// Errors  NJ_NOT_FOUND: one of them has no user; NJ_NO_MEMORY; `*out` is then unchanged
+/// Proof   tests/unit/judge/test_grade.c
+NJ_CHECKED nj_status nj_grade_between(const nj_graded_user *users, size_t user_count,
+                                      uint32_t channel, uint32_t other,
+                                      const nj_resampling *resampling, nj_grade_estimates *out);
 
 // Published lists beside control lists of the same users: a control is what anyone could have shown, and nobody was shown.
 typedef struct {

@@ -2,10 +2,13 @@
 #include <inttypes.h>
 
 #include "common/base/file.h"
+#include "common/base/log.h"
 #include "common/codec/json.h"
 #include "common/prompt/prompt_compiler.h"
 
 #define CONFIG_NAME "tokenizer_config.json"
+#define MODEL_ENDING                                                                               \
+    ".model" // of SentencePiece; a tokenizer.json says itself what goes around a text
 #define CONFIG_BYTES_MAX ((size_t)64 << 20)
 
 static nj_status fail_memory(const nj_prompt_compiler *c)
@@ -16,21 +19,45 @@ static nj_status fail_memory(const nj_prompt_compiler *c)
 
 // ---- the token that ends an answer ----
 
-// The text of eos_token in tokenizer_config.json beside the tokenizer: a text, or an object with its content. Its id; NONE where there is
-// no such file, or it does not say.
-static nj_status read_eos(const nj_prompt_compiler *c, uint32_t *out)
+// tokenizer_config.json beside the tokenizer.
+static nj_status find_config(const nj_prompt_compiler *c, nj_path *out)
 {
     nj_path folder;
-    nj_path path;
-    json_t *root = NULL;
-    *out = NJ_TOKENIZER_NONE;
     nj_status status = nj_path_copy(nj_tokenizer_path(c->tokenizer), &folder, c->err);
     if (status != NJ_OK) {
         return status;
     }
     char *slash = strrchr(folder.text, '/');
     (void)strcpy(slash != NULL ? slash : folder.text, slash != NULL ? "" : ".");
-    status = nj_path_join(folder.text, CONFIG_NAME, &path, c->err);
+    return nj_path_join(folder.text, CONFIG_NAME, out, c->err);
+}
+
+nj_status nj_prompt_check_config(const nj_prompt_compiler *c)
+{
+    nj_path path;
+    const char *model = nj_tokenizer_path(c->tokenizer);
+    const size_t size = strlen(model);
+    nj_status status = find_config(c, &path);
+    if (status == NJ_OK && !nj_file_exists(path.text) && size > strlen(MODEL_ENDING) &&
+        strcmp(model + size - strlen(MODEL_ENDING), MODEL_ENDING) == 0) {
+        nj_log(
+            NJ_LOG_WARNING,
+            "%s: there is no %s beside it, so no special token is put around a prompt; T5 and P5 "
+            "were trained with </s> behind it. Put the file of the model's folder there, or say "
+            "`special: false`",
+            model, CONFIG_NAME);
+    }
+    return status;
+}
+
+// The text of eos_token in tokenizer_config.json beside the tokenizer: a text, or an object with its content. Its id; NONE where there is
+// no such file, or it does not say.
+static nj_status read_eos(const nj_prompt_compiler *c, uint32_t *out)
+{
+    nj_path path;
+    json_t *root = NULL;
+    *out = NJ_TOKENIZER_NONE;
+    nj_status status = find_config(c, &path);
     if (status != NJ_OK || !nj_file_exists(path.text)) {
         return status;
     }

@@ -198,7 +198,10 @@ nj_status nj_prompt_compile_pieces(nj_prompt_compiler *c)
     before_count = c->spec.is_special ? before_count : 0;
     around_count = c->spec.is_special ? around_count : 0;
     nj_prompt_layout_make(&c->spec, &c->layout);
-    nj_status status = add_before(c, around, before_count);
+    nj_status status = c->spec.is_special && around_count == 0 ? nj_prompt_check_config(c) : NJ_OK;
+    if (status == NJ_OK) {
+        status = add_before(c, around, before_count);
+    }
     for (uint32_t i = 0; status == NJ_OK && i < c->layout.piece_count; i++) {
         status = take_piece(c, &c->layout.pieces[i]);
     }

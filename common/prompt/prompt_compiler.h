@@ -42,6 +42,9 @@ NJ_CHECKED nj_status nj_prompt_compile_begin_answer(nj_prompt_compiler *c, nj_bu
 /// Takes NJ_PROMPT_WORD off the tokens from `begin` on: answers do not count words.
 void nj_prompt_take_marks_off(nj_buffer *tokens, size_t begin);
 
+/// Warns where a SentencePiece model has no tokenizer_config.json beside it, which would say what goes around a text.
+NJ_CHECKED nj_status nj_prompt_check_config(const nj_prompt_compiler *c);
+
 // The steps, in their order.
 NJ_CHECKED nj_status nj_prompt_compile_pieces(nj_prompt_compiler *c);
 NJ_CHECKED nj_status nj_prompt_compile_strings(nj_prompt_compiler *c);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/base/digest.h"
+#include "common/base/user_place.h"
 #include "common/codec/row.h"
 #include "common/reader/followed.h"
 #include "common/reader/nightjar-reader.h"
@@ -229,16 +229,7 @@ nightjar_status nightjar_reader_refresh(nightjar_reader *reader, nightjar_error 
 
 uint32_t nightjar_user_part(const char *salt, const char *user, size_t user_bytes)
 {
-    nj_digester digester;
-    uint64_t number = 0;
-    nj_digester_init(&digester);
-    nj_digester_update(&digester, salt, strlen(salt) + 1); // with its zero byte
-    nj_digester_update(&digester, user, user_bytes);
-    const nj_digest digest = nj_digester_final(&digester);
-    for (unsigned i = 0; i < sizeof number; i++) {
-        number = number << 8 | digest.bytes[i];
-    }
-    return (uint32_t)(number % NIGHTJAR_SHARE_WHOLE);
+    return (uint32_t)(nj_user_place(salt, (nj_slice){user, user_bytes}) % NIGHTJAR_SHARE_WHOLE);
 }
 
 static nj_followed *choose_channel(nightjar_reader *reader, nj_slice user)

@@ -10,6 +10,7 @@
 #include "common/store/schema.h"
 
 #define LINE_FILE_BYTES_MAX 256
+#define CHANNEL_NAMES_BYTES 200 // of a sentence
 #define SCRUBBED_BYTES_MAX ((size_t)NJ_STORE_GENERATIONS_MAX * 4 * (NJ_STORE_NAME_CHARS + 1))
 
 bool nj_store_channel_valid(nj_slice text)
@@ -73,13 +74,37 @@ nj_status nj_channel_history_path(const char *store_dir, const char *channel, nj
                      err);
 }
 
+// "current, canary", as many as there is room for.
+static void name_channels(const char *store_dir, char *out, size_t out_bytes)
+{
+    nj_store_channels list;
+    size_t used = 0;
+    if (nj_store_channel_list(store_dir, &list, NULL) != NJ_OK || list.count == 0) {
+        snprintf(out, out_bytes, "it has none");
+        return;
+    }
+    used += (size_t)snprintf(out, out_bytes, "it has ");
+    for (size_t i = 0; i < list.count; i++) {
+        if (used + NJ_STORE_CHANNEL_CHARS_MAX + sizeof ", , ..." > out_bytes) {
+            snprintf(out + used, out_bytes - used, ", ...");
+            return;
+        }
+        used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", i > 0 ? ", " : "",
+                                 list.entries[i].name);
+    }
+}
+
+// Nobody listens: nothing is looked up.
 static nj_status say_absent(const char *store_dir, const char *channel, nj_error *err)
 {
-    return nj_channel_is_current(channel)
-               ? nj_fail(err, NJ_NOT_FOUND, "%s: no generation has been published", store_dir)
-               : nj_fail(err, NJ_NOT_FOUND,
-                         "%s: has no channel \"%s\"; `nightjar store list` has them", store_dir,
-                         channel);
+    char names[CHANNEL_NAMES_BYTES] = "";
+    if (nj_channel_is_current(channel)) {
+        return nj_fail(err, NJ_NOT_FOUND, "%s: no generation has been published", store_dir);
+    }
+    if (err != NULL) {
+        name_channels(store_dir, names, sizeof names);
+    }
+    return nj_fail(err, NJ_NOT_FOUND, "%s: has no channel \"%s\"; %s", store_dir, channel, names);
 }
 
 nj_status nj_store_channel_read(const char *store_dir, const char *channel, nj_store_name *out,
@@ -162,6 +187,7 @@ nj_status nj_store_channel_list(const char *store_dir, nj_store_channels *out, n
         return errno == ENOENT ? NJ_OK : nj_fail_open(err, errno, path.text);
     }
     struct dirent *entry;
+    errno = 0;
     while (status == NJ_OK && (entry = readdir(folder)) != NULL) {
         if (!nj_store_channel_valid(nj_slice_from(entry->d_name)) ||
             nj_channel_is_current(entry->d_name)) {
@@ -173,6 +199,10 @@ nj_status nj_store_channel_list(const char *store_dir, nj_store_channels *out, n
         } else {
             add_channel(store_dir, entry->d_name, out);
         }
+        errno = 0; // of readdir alone
+    }
+    if (status == NJ_OK && errno != 0) {
+        status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot read", path.text);
     }
     closedir(folder);
     qsort(out->entries + first, out->count - first, sizeof out->entries[0], order_by_name);

@@ -48,12 +48,16 @@ static nj_status write_line(const char *store_dir, const char *channel, const nj
     return status;
 }
 
-// A line that is missing or garbled names nothing that one could come back to.
-static nj_store_name read_line(const char *store_dir, const char *channel)
+// A line that is missing or garbled names nothing that one could come back to: "". One that cannot be read may.
+static nj_status read_line(const char *store_dir, const char *channel, nj_store_name *out,
+                           nj_error *err)
 {
-    nj_store_name name = {{0}};
-    return nj_store_channel_read(store_dir, channel, &name, NULL) == NJ_OK ? name
-                                                                           : (nj_store_name){{0}};
+    const nj_status status = nj_store_channel_read(store_dir, channel, out, err);
+    if (status != NJ_NOT_FOUND && status != NJ_REFUSED) {
+        return status;
+    }
+    *out = (nj_store_name){{0}};
+    return NJ_OK;
 }
 
 static nj_status load_history(const char *store_dir, const char *channel, nj_path *out_path,
@@ -70,16 +74,33 @@ static nj_status note_outgoing(const char *store_dir, const char *channel,
 {
     nj_path path;
     nj_store_history history;
-    nj_store_name now = read_line(store_dir, channel);
-    if (now.text[0] == '\0' || is_same(&now, next)) {
-        return NJ_OK;
+    nj_store_name now;
+    nj_status status = read_line(store_dir, channel, &now, err);
+    if (status != NJ_OK || now.text[0] == '\0' || is_same(&now, next)) {
+        return status;
     }
-    nj_status status = load_history(store_dir, channel, &path, &history, err);
+    status = load_history(store_dir, channel, &path, &history, err);
     if (status == NJ_OK) {
         nj_store_history_push(&history, &now);
         status = nj_store_history_save(path.text, &history, err);
     }
     return status;
+}
+
+// The history of a channel that was dropped, where dropping it was cut short: a new one has nothing before it.
+static nj_status forget_dropped(const char *store_dir, const char *channel, nj_error *err)
+{
+    nj_path line;
+    nj_path history;
+    nj_status status = nj_channel_path(store_dir, channel, &line, err);
+    if (status == NJ_OK) {
+        status = nj_channel_history_path(store_dir, channel, &history, err);
+    }
+    if (status != NJ_OK || nj_channel_is_current(channel) || nj_file_exists(line.text) ||
+        unlink(history.text) == 0 || errno == ENOENT) {
+        return status;
+    }
+    return nj_fail_errno(err, NJ_IO, errno, "%s: cannot remove", history.text);
 }
 
 // ---- publish ----
@@ -97,6 +118,9 @@ static nj_status publish_locked(const char *store_dir, const char *channel,
     }
     if (status == NJ_OK) {
         status = make_folder(store_dir, channel, err);
+    }
+    if (status == NJ_OK) {
+        status = forget_dropped(store_dir, channel, err);
     }
     if (status == NJ_OK) {
         status = note_outgoing(store_dir, channel, name, err);
@@ -190,7 +214,7 @@ nj_status nj_store_channel_promote(const char *store_dir, const char *channel,
     return status;
 }
 
-// The line goes first: a history without a line is nobody's way back.
+// The line goes first. A history that stays behind goes when a channel of its name is made again (forget_dropped).
 static nj_status remove_locked(const char *store_dir, const char *channel, nj_error *err)
 {
     nj_path line;
@@ -206,6 +230,10 @@ static nj_status remove_locked(const char *store_dir, const char *channel, nj_er
     if (status != NJ_OK) {
         return status;
     }
+    status = NJ_FAILPOINT_STEP(DROP_DUE, err);
+    if (status != NJ_OK) {
+        return status;
+    }
     nj_file_sweep(line.text);
     nj_file_sweep(history.text);
     if (unlink(line.text) != 0) {
@@ -214,9 +242,11 @@ static nj_status remove_locked(const char *store_dir, const char *channel, nj_er
         }
         return nj_fail_errno(err, NJ_IO, errno, "%s: cannot remove", line.text);
     }
+    NJ_FAILPOINT_HIT(DROP_LINE);
     if (unlink(history.text) != 0 && errno != ENOENT) {
         return nj_fail_errno(err, NJ_IO, errno, "%s: cannot remove", history.text);
     }
+    NJ_FAILPOINT_HIT(DROP_HISTORY);
     return nj_folder_sync(folder.text, err);
 }
 
@@ -262,6 +292,7 @@ nj_status nj_store_channel_rollback_find(const char *store_dir, const char *chan
                                          nj_store_look look, nj_store_name *out_name, nj_error *err)
 {
     nj_store_history history;
+    nj_store_name now;
     nj_path path;
     nj_error why = {0};
     nj_status status = nj_folder_check(store_dir, err);
@@ -273,10 +304,12 @@ nj_status nj_store_channel_rollback_find(const char *store_dir, const char *chan
     if (status == NJ_OK) {
         status = load_history(store_dir, channel, &path, &history, err);
     }
+    if (status == NJ_OK) {
+        status = read_line(store_dir, channel, &now, err);
+    }
     if (status != NJ_OK) {
         return status;
     }
-    nj_store_name now = read_line(store_dir, channel);
     for (size_t i = history.count; i-- > 0;) {
         const nj_store_name *name = &history.names[i];
         if (is_same(name, &now)) {

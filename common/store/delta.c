@@ -119,19 +119,21 @@ static nj_status check_names(const scan *at, const nj_delta_segment *segment)
     return NJ_OK;
 }
 
-// The result would be refused by `store verify` otherwise, and nobody looks before it is published.
+// As nj_store_quarantine_check of the file that this becomes.
 static nj_status check_quarantined(const scan *at, const nj_delta_segment *segment)
 {
     uint64_t lines = 0;
-    const uint64_t users = segment->facts.user_count;
-    const uint64_t rows = segment->facts.row_count;
-    for (size_t i = 0; i < segment->quarantined.size; i++) {
-        lines += segment->quarantined.bytes[i] == '\n';
+    const nj_slice text = segment->quarantined;
+    for (size_t i = 0; i < text.size; i++) {
+        lines += text.bytes[i] == '\n';
     }
-    return users >= rows && lines == users - rows
+    const nj_store_facts *facts = &segment->facts;
+    return facts->user_count >= facts->row_count && lines == facts->user_count - facts->row_count
                ? NJ_OK
-               : fail_at(at, NJ_INPUT,
-                         "the users without a row are not as many as the facts count");
+               : nj_fail(at->err, NJ_INPUT,
+                         "delta segment: names %" PRIu64 " users without a row; its facts count "
+                         "%" PRIu64 " users and %" PRIu64 " rows",
+                         lines, facts->user_count, facts->row_count);
 }
 
 static nj_status scan_sections(scan *at, nj_delta_segment *out)

@@ -1,11 +1,13 @@
 #include "common/store/delta_feed.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/store/id.h"
 #include "common/store/lock.h"
@@ -29,20 +31,26 @@ static void free_names(struct dirent **names, int count)
     free(names);
 }
 
+static nj_status list_all_names(const char *folder, struct dirent ***out_names, int *out_count,
+                                nj_error *err)
+{
+    *out_count = scandir(folder, out_names, is_segment_name, alphasort);
+    return *out_count >= 0 ? NJ_OK : nj_fail_open(err, errno, folder);
+}
+
+// At most NJ_DELTA_SEGMENTS_MAX, for who reads them.
 static nj_status list_names(const char *folder, struct dirent ***out_names, int *out_count,
                             nj_error *err)
 {
-    int count = scandir(folder, out_names, is_segment_name, alphasort);
-    if (count < 0) {
-        return nj_fail_open(err, errno, folder);
+    const nj_status status = list_all_names(folder, out_names, out_count, err);
+    if (status != NJ_OK || *out_count <= NJ_DELTA_SEGMENTS_MAX) {
+        return status;
     }
-    if (count > NJ_DELTA_SEGMENTS_MAX) {
-        free_names(*out_names, count);
-        return nj_fail(err, NJ_INPUT, "%s: has %d segments, at most %d are read: remove old ones",
-                       folder, count, NJ_DELTA_SEGMENTS_MAX);
-    }
-    *out_count = count;
-    return NJ_OK;
+    free_names(*out_names, *out_count);
+    return nj_fail(err, NJ_INPUT,
+                   "%s: has %d segments, at most %d are read: nightjar store export --feed "
+                   "--feed-keep removes old ones",
+                   folder, *out_count, NJ_DELTA_SEGMENTS_MAX);
 }
 
 // ---- chain ----
@@ -103,18 +111,22 @@ static nj_status add_folder(nj_delta_chain *chain, const char *folder, nj_error 
     if (status != NJ_OK) {
         return status;
     }
-    status = count > 0 ? make_room(chain, (size_t)count, err)
-                       : nj_fail(err, NJ_NOT_FOUND, "%s: holds no segments (<10 digits>%s)", folder,
-                                 NJ_DELTA_SUFFIX);
+    status = make_room(chain, count > 0 ? (size_t)count : 1, err);
     for (int i = 0; i < count && status == NJ_OK; i++) {
         nj_path path;
         status = nj_path_join(folder, names[i]->d_name, &path, err);
         if (status == NJ_OK) {
             status = add_file(chain, path.text, err);
         }
+        if (status == NJ_NOT_FOUND && chain->count == 0) {
+            status = NJ_OK; // removed from the front since the names were read
+        }
     }
     free_names(names, count);
-    return status;
+    return status == NJ_OK && chain->count == 0
+               ? nj_fail(err, NJ_NOT_FOUND, "%s: holds no segments (<10 digits>%s)", folder,
+                         NJ_DELTA_SUFFIX)
+               : status;
 }
 
 nj_status nj_delta_chain_open(const char *path, nj_delta_chain *out, nj_error *err)
@@ -156,6 +168,12 @@ static bool has_generation(const char *store_dir, const char *text, const nj_dig
            nj_digest_equal(&manifest.facts.content_digest, content);
 }
 
+// What stands before a segment makes its base, or is another way to its result.
+static bool leads_on(const nj_delta_head *before, const nj_delta_head *head)
+{
+    return strcmp(before->result, head->base) == 0 || strcmp(before->result, head->result) == 0;
+}
+
 nj_status nj_delta_chain_find(const nj_delta_chain *chain, const char *store_dir, size_t *out_first,
                               nj_error *err)
 {
@@ -166,13 +184,13 @@ nj_status nj_delta_chain_find(const nj_delta_chain *chain, const char *store_dir
         head = &chain->segments[--first].head;
         is_reached =
             head->base[0] == '\0' || has_generation(store_dir, head->base, &head->base_digest);
-        if (!is_reached &&
-            (first == 0 || strcmp(chain->segments[first - 1].head.result, head->base) != 0)) {
+        if (!is_reached && (first == 0 || !leads_on(&chain->segments[first - 1].head, head))) {
             return nj_fail(err, NJ_REFUSED,
                            "%s: does not have %s, where segment %" PRIu64
-                           " begins: resync with a segment without a base (nightjar store export "
+                           " begins%s: resync with a segment without a base (nightjar store export "
                            "--to delta at the store that makes the nights)",
-                           store_dir, head->base, head->seq);
+                           store_dir, head->base, head->seq,
+                           first == 0 && head->seq > 1 ? ", the oldest that is left" : "");
         }
     }
     *out_first = first;
@@ -189,7 +207,7 @@ static nj_status find_end(const char *feed_dir, nj_delta_head *out, nj_error *er
     nj_delta_chain last = {0};
     struct dirent **names = NULL;
     *out = (nj_delta_head){0};
-    nj_status status = list_names(feed_dir, &names, &count, err);
+    nj_status status = list_all_names(feed_dir, &names, &count, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -272,6 +290,183 @@ nj_status nj_delta_feed_append(const char *feed_dir, const char *store_dir,
     } else if (status == NJ_OK) {
         status = write_file(feed_dir, store_dir, &end, result, watch, out_head, out_tally, err);
     }
+    nj_store_lock_release(&lock);
+    return status;
+}
+
+// ---- trimming ----
+
+// From the oldest on: what is left is a row without a gap at any time.
+static nj_status remove_oldest(const char *feed_dir, struct dirent **names, size_t count,
+                               size_t *out_removed, nj_error *err)
+{
+    nj_path path;
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < count && status == NJ_OK; i++) {
+        status = nj_path_join(feed_dir, names[i]->d_name, &path, err);
+        if (status == NJ_OK && unlink(path.text) != 0) {
+            status = nj_fail_errno(err, NJ_IO, errno, "%s: cannot remove it", path.text);
+        }
+        *out_removed += status == NJ_OK;
+    }
+    return status == NJ_OK && count > 0 ? nj_folder_sync(feed_dir, err) : status;
+}
+
+nj_status nj_delta_feed_trim(const char *feed_dir, size_t keep, size_t *out_removed, nj_error *err)
+{
+    int count = 0;
+    nj_store_lock lock;
+    struct dirent **names = NULL;
+    assert(keep > 0);
+    *out_removed = 0;
+    nj_status status = nj_folder_check(feed_dir, err);
+    if (status == NJ_OK) {
+        status = nj_store_lock_take(feed_dir, "trim feed", NJ_STORE_LOCK_WAIT_MS, &lock, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = list_all_names(feed_dir, &names, &count, err);
+    if (status == NJ_OK) {
+        const size_t have = (size_t)count;
+        status = remove_oldest(feed_dir, names, have > keep ? have - keep : 0, out_removed, err);
+        free_names(names, count);
+    }
+    nj_store_lock_release(&lock);
+    return status;
+}
+
+// ---- beginning anew ----
+
+typedef struct {
+    const char *feed_dir;
+    const nj_store_name *base; // NULL: none
+    const nj_store_name *result;
+    nj_delta_head last;  // by which seq goes on
+    nj_delta_head reach; // the segment that led to `base`; seq 0: none did
+    bool has_whole;
+    bool has_step;
+    nj_error *err;
+} restart;
+
+// A segment that the feed keeps.
+static bool is_kept(const restart *at, const nj_delta_head *head)
+{
+    return strcmp(head->result, at->result->text) == 0 &&
+           (head->base[0] == '\0' || (at->base != NULL && strcmp(head->base, at->base->text) == 0));
+}
+
+static nj_status look_at_file(restart *at, const char *name, bool *out_kept)
+{
+    nj_path path;
+    nj_delta_chain chain = {0};
+    nj_status status = nj_path_join(at->feed_dir, name, &path, at->err);
+    if (status == NJ_OK) {
+        status = nj_delta_chain_open(path.text, &chain, at->err);
+    }
+    *out_kept = status == NJ_OK && chain.count == 1 && is_kept(at, &chain.segments[0].head);
+    for (size_t i = 0; i < chain.count; i++) {
+        const nj_delta_head *head = &chain.segments[i].head;
+        at->last = *head;
+        if (at->base != NULL && strcmp(head->result, at->base->text) == 0) {
+            at->reach = *head;
+        }
+    }
+    if (*out_kept) {
+        at->has_whole |= at->last.base[0] == '\0';
+        at->has_step |= at->last.base[0] != '\0';
+    }
+    nj_delta_chain_close(&chain);
+    return status;
+}
+
+static nj_status write_missing(restart *at, const char *store_dir, const nj_delta_watch *watch,
+                               nj_delta_restarted *out)
+{
+    nj_delta_head head;
+    nj_delta_tally tally;
+    nj_delta_head end = {.seq = at->last.seq}; // of no generation: the segment has no base
+    nj_status status = NJ_OK;
+    if (!at->has_whole) {
+        status =
+            write_file(at->feed_dir, store_dir, &end, at->result, watch, &head, &tally, at->err);
+        out->written += status == NJ_OK;
+        end.seq++;
+    }
+    const nj_delta_head *reach = &at->reach;
+    if (status == NJ_OK && !at->has_step && reach->seq > 0 &&
+        has_generation(store_dir, reach->result, &reach->result_digest)) {
+        strcpy(end.result, reach->result);
+        end.result_digest = reach->result_digest;
+        status =
+            write_file(at->feed_dir, store_dir, &end, at->result, watch, &head, &tally, at->err);
+        out->written += status == NJ_OK;
+    }
+    return status;
+}
+
+static nj_status remove_rest(restart *at, struct dirent **names, const bool *kept, int count,
+                             nj_delta_restarted *out)
+{
+    for (int i = 0; i < count; i++) {
+        nj_path path;
+        nj_status status =
+            kept[i] ? NJ_OK : nj_path_join(at->feed_dir, names[i]->d_name, &path, at->err);
+        if (status != NJ_OK) {
+            return status;
+        }
+        if (!kept[i]) {
+            nj_file_sweep(path.text);
+            if (unlink(path.text) != 0) {
+                return nj_fail_errno(at->err, NJ_IO, errno, "%s: cannot remove", path.text);
+            }
+            out->removed++;
+        }
+    }
+    return nj_folder_sync(at->feed_dir, at->err);
+}
+
+static nj_status restart_locked(restart *at, const char *store_dir, const nj_delta_watch *watch,
+                                nj_delta_restarted *out)
+{
+    int count = 0;
+    struct dirent **names = NULL;
+    bool kept[NJ_DELTA_SEGMENTS_MAX];
+    nj_status status = list_names(at->feed_dir, &names, &count, at->err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    for (int i = 0; i < count && status == NJ_OK; i++) {
+        status = look_at_file(at, names[i]->d_name, &kept[i]);
+    }
+    if (status == NJ_OK) {
+        status = check_feed_store(at->feed_dir, store_dir, &at->last, at->err);
+    }
+    if (status == NJ_OK && count > 0) {
+        status = write_missing(at, store_dir, watch, out);
+    }
+    if (status == NJ_OK) {
+        status = remove_rest(at, names, kept, count, out);
+    }
+    free_names(names, count);
+    return status;
+}
+
+nj_status nj_delta_feed_restart(const char *feed_dir, const char *store_dir,
+                                const nj_store_name *base, const nj_store_name *result,
+                                const nj_delta_watch *watch, nj_delta_restarted *out, nj_error *err)
+{
+    nj_store_lock lock;
+    restart at = {.feed_dir = feed_dir, .base = base, .result = result, .err = err};
+    *out = (nj_delta_restarted){0};
+    nj_status status = nj_folder_check(feed_dir, err);
+    if (status == NJ_OK) {
+        status = nj_store_lock_take(feed_dir, "restart feed", NJ_STORE_LOCK_WAIT_MS, &lock, err);
+    }
+    if (status != NJ_OK) {
+        return status;
+    }
+    status = restart_locked(&at, store_dir, watch, out);
     nj_store_lock_release(&lock);
     return status;
 }

@@ -5,8 +5,9 @@
 //        0000000003.delta   gen-B to gen-C
 //        lock               held by who appends
 //
-// Files appear by a rename and are never changed. Old ones may be removed from the front as long as a segment without a base
-// stays for who has none of the generations.
+// Files appear by a rename and are never changed. Old ones may be removed from the front (nj_delta_feed_trim): a store that has
+// none of the generations that are left is told to begin anew with a segment without a base. Two segments one behind the other may
+// lead to one generation: the first without a base, the second for who has the base (nj_delta_feed_restart).
 #ifndef NJ_STORE_DELTA_FEED_H
 #define NJ_STORE_DELTA_FEED_H
 
@@ -30,6 +31,33 @@ NJ_CHECKED nj_status nj_delta_feed_append(const char *feed_dir, const char *stor
                                           nj_delta_head *out_head, nj_delta_tally *out_tally,
                                           nj_error *err);
 
+/// Removes the oldest segments until `keep` are left. Whoever reads the feed meanwhile finds it with them or without.
+///
+///   keep  at least 1
+///
+/// Errors  NJ_NOT_FOUND, NJ_AGAIN: its lock is held; NJ_IO: the oldest are gone and the others are not, and the same call goes on
+/// Proof   tests/unit/store/test_delta_feed.c
+NJ_CHECKED nj_status nj_delta_feed_trim(const char *feed_dir, size_t keep, size_t *out_removed,
+                                        nj_error *err);
+
+typedef struct {
+    uint64_t written;
+    uint64_t removed; // files
+} nj_delta_restarted;
+
+/// Makes the feed begin anew with `result`: a segment without a base, for who has nothing or something older; then one
+/// from `base`, where the feed had come as far; then the older ones are removed. After a failure, again: what is there is not written
+/// twice.
+///
+///   base  NULL, or the generation whose place `result` took; it is still in the store
+///
+/// Returns  NJ_NOT_FOUND: there is no such folder; else as nj_delta_feed_append
+/// Proof    tests/unit/store/test_scrub.c
+NJ_CHECKED nj_status nj_delta_feed_restart(const char *feed_dir, const char *store_dir,
+                                           const nj_store_name *base, const nj_store_name *result,
+                                           const nj_delta_watch *watch, nj_delta_restarted *out,
+                                           nj_error *err);
+
 typedef struct {
     nj_mapped *files; // owned
     size_t file_count;
@@ -40,7 +68,7 @@ typedef struct {
 /// The segments of a file, or of a feed's folder; at least one. nj_delta_chain_close afterwards.
 ///
 /// Returns  NJ_NOT_FOUND  nothing there, or a folder without segments
-///          NJ_INPUT      more than NJ_DELTA_SEGMENTS_MAX; else as nj_delta_scan, naming the file
+///          NJ_INPUT      more than NJ_DELTA_SEGMENTS_MAX (nj_delta_feed_trim); else as nj_delta_scan, naming the file
 NJ_CHECKED nj_status nj_delta_chain_open(const char *path, nj_delta_chain *out, nj_error *err);
 
 /// Accepts one that is all zero.

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/failpoint.h"
 #include "common/store/channel.h"
 #include "common/store/channel_path.h"
 #include "common/store/draft.h"
 #include "common/store/hold.h"
 #include "common/store/lock.h"
 #include "common/store/schema.h"
+#include "common/store/scrub.h"
 #include "common/store/staging.h"
 
 static const char *const FATE_WORDS[NJ_STORE_GC_FATES] = {
@@ -155,6 +157,22 @@ static nj_status list_all(const char *store_dir, nj_store_gc_result *out, nj_err
     return status;
 }
 
+// What a channel names that cannot be read is not known, and so it must not go.
+static nj_status check_read(const char *store_dir, const nj_store_channels *channels, nj_error *err)
+{
+    for (size_t i = 0; i < channels->count; i++) {
+        const nj_store_channel *channel = &channels->entries[i];
+        if (channel->status != NJ_OK) {
+            return nj_fail(
+                err, channel->status,
+                "%s: which generation the channel %s names cannot be read (%s), so none is "
+                "removed",
+                store_dir, channel->name, nj_status_name(channel->status));
+        }
+    }
+    return NJ_OK;
+}
+
 // Under the lock: what channels say now, besides what was found before it.
 static nj_status mark_all(const char *store_dir, uint64_t keep, const gc_needs *before,
                           nj_store_gc_result *result, nj_error *err)
@@ -162,6 +180,9 @@ static nj_status mark_all(const char *store_dir, uint64_t keep, const gc_needs *
     nj_store_channels channels;
     gc_needs now;
     nj_status status = nj_store_channel_list(store_dir, &channels, err);
+    if (status == NJ_OK) {
+        status = check_read(store_dir, &channels, err);
+    }
     if (status == NJ_OK) {
         status = find_needs(store_dir, &channels, NJ_STORE_LOOK_QUICK, &now, err);
     }
@@ -212,6 +233,9 @@ static nj_status remove_marked(const char *store_dir, bool dry_run, nj_store_gc_
     for (size_t i = result->count; i-- > 0 && status == NJ_OK;) {
         if (result->entries[i].fate == NJ_STORE_GC_REMOVED) {
             status = remove_one(store_dir, &result->entries[i], dry_run, err);
+            if (status == NJ_OK) {
+                status = NJ_FAILPOINT_STEP(GC_REMOVED, err);
+            }
         }
     }
     return status;
@@ -271,11 +295,18 @@ nj_status nj_store_gc(const char *store_dir, uint64_t keep, bool dry_run, uint32
     if (status != NJ_OK) {
         return status;
     }
-    status = mark_all(store_dir, keep, &needs, out, err);
+    status = nj_store_scrub_check(store_dir, err); // it may place what nobody names yet
+    if (status == NJ_OK) {
+        status = mark_all(store_dir, keep, &needs, out, err);
+    }
+    if (status == NJ_OK) {
+        status = NJ_FAILPOINT_STEP(GC_MARKED, err);
+    }
     if (status == NJ_OK) {
         status = remove_marked(store_dir, dry_run, out, err);
     }
     if (status == NJ_OK && !dry_run) {
+        NJ_FAILPOINT_HIT(GC_DONE);
         prune_histories(store_dir);
     }
     nj_store_lock_release(&lock);

@@ -61,11 +61,13 @@ static nj_status read_record(nj_staging *staging, MDB_txn *txn, const record_key
 static nj_commit_outcome judge_commit(const nj_ledger_record *present, const nj_ledger_record *new)
 {
     if (present->state == NJ_STORED_QUARANTINED) {
-        return new->state == NJ_STORED_COMMITTED ? NJ_COMMIT_WRITTEN : NJ_COMMIT_DUPLICATE;
+        return new->state != NJ_STORED_QUARANTINED ? NJ_COMMIT_WRITTEN : NJ_COMMIT_DUPLICATE;
     }
-    return new->state == NJ_STORED_QUARANTINED || nj_digest_equal(&present->digest, &new->digest)
-               ? NJ_COMMIT_DUPLICATE
-               : NJ_COMMIT_DIVERGED;
+    if (present->state != new->state) {
+        return NJ_COMMIT_DUPLICATE;
+    }
+    return nj_digest_equal(&present->digest, &new->digest) ? NJ_COMMIT_DUPLICATE
+                                                           : NJ_COMMIT_DIVERGED;
 }
 
 static nj_status put_rows(nj_staging_write *write, const nj_shard_commit *commit)
@@ -181,7 +183,7 @@ static nj_status write_shard(nj_staging_write *write, const nj_shard_commit *com
                              nj_buffer *packed)
 {
     nj_status status = NJ_OK;
-    if (commit->record.state == NJ_STORED_COMMITTED) {
+    if (commit->record.state != NJ_STORED_QUARANTINED) {
         status = put_rows(write, commit);
         if (status == NJ_OK) {
             status = remove_quarantined(write, &commit->record);
@@ -241,7 +243,8 @@ static nj_status check_commit(const nj_staging *staging, const nj_ledger_record 
         return nj_fail(err, NJ_INPUT, "shard %" PRIu64 " is not one of the plan's %" PRIu64,
                        record->shard, staging->facts.shard_count);
     }
-    if (record->state != NJ_STORED_COMMITTED && record->state != NJ_STORED_QUARANTINED) {
+    if (record->state != NJ_STORED_COMMITTED && record->state != NJ_STORED_QUARANTINED &&
+        record->state != NJ_STORED_CARRIED) {
         return nj_fail(err, NJ_INPUT, "shard %" PRIu64 ": there is no state %" PRIu64,
                        record->shard, record->state);
     }
@@ -250,8 +253,8 @@ static nj_status check_commit(const nj_staging *staging, const nj_ledger_record 
                        "shard %" PRIu64 ": a piece of no users begins at its user %" PRIu64,
                        record->shard, record->first);
     }
-    return record->state == NJ_STORED_COMMITTED ? check_committed(record, err)
-                                                : check_quarantined(record, err);
+    return record->state == NJ_STORED_QUARANTINED ? check_quarantined(record, err)
+                                                  : check_committed(record, err);
 }
 
 nj_status nj_staging_commit(nj_staging *staging, const nj_shard_commit *commits, size_t count,
@@ -354,6 +357,7 @@ static nj_status add_to_tally(void *context, const nj_ledger_record *record, nj_
     nj_staging_tally *tally = context;
     tally->committed += record->state == NJ_STORED_COMMITTED;
     tally->quarantined += record->state == NJ_STORED_QUARANTINED;
+    tally->carried += record->state == NJ_STORED_CARRIED ? record->rows : 0;
     tally->ledger_rows += record->rows;
     return NJ_OK;
 }
@@ -447,10 +451,10 @@ nj_status nj_staging_check_cover(nj_staging *staging, nj_error *err)
                          staging->store.text, cover.shards, night->shard_count);
     }
     if (status == NJ_OK && cover.users != night->user_count) {
-        status =
-            nj_fail(err, NJ_REFUSED,
-                    "%s: %" PRIu64 " users are committed or quarantined, the plan has %" PRIu64,
-                    staging->store.text, cover.users, night->user_count);
+        status = nj_fail(err, NJ_REFUSED,
+                         "%s: %" PRIu64
+                         " users are committed, carried or quarantined, the plan has %" PRIu64,
+                         staging->store.text, cover.users, night->user_count);
     }
     return status;
 }

@@ -3,11 +3,14 @@
 #include <string.h>
 
 #include "common/base/failpoint.h"
+#include "common/codec/row.h"
+#include "common/codec/row_scan.h"
 #include "common/store/channel.h"
 #include "common/store/draft.h"
 #include "common/store/generation_write.h"
 #include "common/store/id.h"
 #include "common/store/lock.h"
+#include "common/store/origin.h"
 #include "common/store/publish.h"
 #include "common/store/quarantine.h"
 #include "common/store/schema.h"
@@ -19,10 +22,13 @@
 typedef struct {
     nj_generation_write write;
     nj_shard_check shards;
+    nj_origin_marks marks;
     const nj_copied_rows *copied; // NULL: none
     nj_slice key;                 // of the copied row that is next; empty: there is none
     nj_slice value;
-    uint64_t copied_count; // written so far
+    uint64_t copied_count;  // written so far
+    uint64_t carried_count; // likewise, by their flags
+    uint64_t carried_age;   // of the oldest of them
     nj_digester copied_digest;
 } pack_job;
 
@@ -60,11 +66,17 @@ static nj_status gather_facts(nj_staging *staging, const nj_store_name *name, ui
                             .rules_digest = night->rules_digest,
                             .eligible_digest = night->eligible_digest,
                             .user_count = night->user_count + night->copied_count,
-                            .copied_count = night->copied_count,
+                            .copied_count = night->copied_count - night->missing_count,
                             .newest_event_ms = night->newest_event_ms,
                             .item_count = night->item_count};
     nj_ulid id;
-    nj_status status = nj_store_id_ensure(nj_staging_store_dir(staging), now_ms, &id, err);
+    nj_staging_tally tally = {0};
+    nj_status status = nj_staging_count(staging, &tally, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    out->carried_count = tally.carried + night->missing_count;
+    status = nj_store_id_ensure(nj_staging_store_dir(staging), now_ms, &id, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -81,6 +93,17 @@ static nj_status gather_facts(nj_staging *staging, const nj_store_name *name, ui
 }
 
 // ---- copied rows, between the staged ones ----
+
+static void note_carried(pack_job *job, nj_slice row)
+{
+    nj_row_scan scan;
+    if ((nj_row_flags(row) & NJ_ROW_CARRIED) != 0) {
+        job->carried_count++;
+        if (nj_row_scan_open(row, &scan) && scan.age > job->carried_age) {
+            job->carried_age = scan.age;
+        }
+    }
+}
 
 static nj_status find_next_copy(pack_job *job, nj_error *err)
 {
@@ -119,6 +142,7 @@ static nj_status pack_copies(pack_job *job, const nj_slice *key, nj_error *err)
         nj_digester_update_sized(&job->copied_digest, job->key.bytes, job->key.size);
         nj_digester_update_sized(&job->copied_digest, job->value.bytes, job->value.size);
         job->copied_count++;
+        note_carried(job, job->value);
         status = nj_generation_write_row(&job->write, job->key, job->value, err);
         if (status == NJ_OK) {
             status = NJ_FAILPOINT_STEP(PACK_COPIED, err);
@@ -154,14 +178,19 @@ static nj_status pack_row(void *context, nj_slice key, nj_slice value, nj_error 
     if (status == NJ_OK) {
         status = nj_generation_write_row(&job->write, key, value, err);
     }
+    if (status == NJ_OK && job->shards.begun == 0 &&
+        nj_origin_marks_add(&job->marks, key) != NJ_OK) {
+        status = nj_fail(err, NJ_NO_MEMORY, "no memory for %" PRIu64 " records", job->marks.count);
+    }
     if (status == NJ_OK) {
         status = nj_shard_check_row(&job->shards, value, err);
+        note_carried(job, value);
     }
     return status == NJ_OK ? NJ_FAILPOINT_STEP(PACK_ROW, err) : status;
 }
 
 static nj_status copy_rows(nj_staging *staging, const char *folder, uint64_t row_count,
-                           pack_job *job, nj_error *err)
+                           uint64_t carried_count, pack_job *job, nj_error *err)
 {
     uint64_t staged_bytes = 0;
     nj_status status = nj_shard_check_begin(&job->shards, staging, err);
@@ -190,15 +219,24 @@ static nj_status copy_rows(nj_staging *staging, const char *folder, uint64_t row
         status = nj_fail(err, NJ_REFUSED, "%s: %" PRIu64 " rows were read, %" PRIu64 " counted",
                          folder, job->write.rows - job->copied_count, row_count);
     }
+    if (status == NJ_OK && job->carried_count != carried_count) {
+        status = nj_fail(err, NJ_REFUSED,
+                         "%s: %" PRIu64 " rows say that they are carried over, the ledger has "
+                         "%" PRIu64 " such users",
+                         folder, job->carried_count, carried_count);
+    }
     return status == NJ_OK ? NJ_FAILPOINT_STEP(PACK_ROWS, err) : status;
 }
 
 static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t row_count,
-                            const nj_copied_rows *copied, nj_store_manifest *manifest,
-                            nj_error *err)
+                            const nj_copied_rows *copied, const nj_origin_night *night,
+                            nj_store_manifest *manifest, nj_error *err)
 {
     pack_job job = {.copied = copied};
-    nj_status status = copy_rows(staging, folder, row_count, &job, err);
+    nj_origin_marks_init(&job.marks);
+    nj_status status =
+        copy_rows(staging, folder, row_count, manifest->facts.carried_count, &job, err);
+    manifest->facts.carried_age = job.carried_age;
     if (status == NJ_OK) {
         status = nj_generation_write_finish(&job.write, &manifest->facts, err);
     }
@@ -210,6 +248,16 @@ static nj_status fill_draft(nj_staging *staging, const char *folder, uint64_t ro
     if (status == NJ_OK) {
         status = nj_store_quarantine_write(staging, folder, err);
     }
+    if (status == NJ_OK && staging->groups != NULL) {
+        status = nj_store_groups_write(staging->groups, folder, err);
+    }
+    if (status == NJ_OK && staging->beside.write != NULL) {
+        status = staging->beside.write(staging->beside.context, folder, err);
+    }
+    if (status == NJ_OK && night != NULL) {
+        status = nj_store_origin_write(staging, folder, &manifest->facts, night, &job.marks, err);
+    }
+    nj_origin_marks_fini(&job.marks);
     if (status == NJ_OK) {
         status = nj_generation_seal(folder, manifest, err);
     }
@@ -289,7 +337,8 @@ static nj_status look_for_earlier(nj_staging *staging, nj_store_name *out_name,
 }
 
 static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_copied_rows *copied,
-                           const nj_store_name *name, nj_store_manifest *manifest, nj_error *err)
+                           const nj_origin_night *night, const nj_store_name *name,
+                           nj_store_manifest *manifest, nj_error *err)
 {
     nj_folder_draft draft = {0};
     nj_status status = nj_folder_draft_begin(nj_staging_store_dir(staging), &draft, err);
@@ -297,7 +346,7 @@ static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_cop
         status = NJ_FAILPOINT_STEP(PACK_DRAFTED, err);
     }
     if (status == NJ_OK) {
-        status = fill_draft(staging, draft.folder.text, row_count, copied, manifest, err);
+        status = fill_draft(staging, draft.folder.text, row_count, copied, night, manifest, err);
     }
     if (status == NJ_OK) {
         status = name_draft(staging, &draft, name, err);
@@ -309,6 +358,15 @@ static nj_status pack_anew(nj_staging *staging, uint64_t row_count, const nj_cop
 nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, const nj_copied_rows *copied,
                         uint64_t now_ms, nj_store_name *out_name, nj_store_manifest *out_manifest,
                         nj_error *err)
+{
+    return nj_store_pack_with_origin(staging, row_count, copied, NULL, now_ms, out_name,
+                                     out_manifest, err);
+}
+
+nj_status nj_store_pack_with_origin(nj_staging *staging, uint64_t row_count,
+                                    const nj_copied_rows *copied, const nj_origin_night *night,
+                                    uint64_t now_ms, nj_store_name *out_name,
+                                    nj_store_manifest *out_manifest, nj_error *err)
 {
     nj_store_manifest manifest = {0};
     // A clock that was set back makes no name that is older than the staging area: gc would not take it for this night's.
@@ -327,7 +385,7 @@ nj_status nj_store_pack(nj_staging *staging, uint64_t row_count, const nj_copied
     if (status == NJ_OK) {
         status = gather_facts(staging, &name, now_ms, &manifest.facts, err);
         if (status == NJ_OK) {
-            status = pack_anew(staging, row_count, copied, &name, &manifest, err);
+            status = pack_anew(staging, row_count, copied, night, &name, &manifest, err);
         }
     } else if (status == NJ_END) {
         status = NJ_OK;

@@ -22,7 +22,7 @@ static nj_status link_file(const char *from, const char *to, const char *file, n
     if (status == NJ_OK) {
         status = nj_path_join(to, file, &new_path, err);
     }
-    if (status != NJ_OK || link(old_path.text, new_path.text) == 0) {
+    if (status != NJ_OK || link(old_path.text, new_path.text) == 0 || errno == EEXIST) {
         return status;
     }
     if (lacks_links(errno)) {

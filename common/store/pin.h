@@ -12,7 +12,7 @@
 #include "common/base/file.h"
 
 /// Links a generation's data and manifest into `folder`, under its name, and syncs them. On a file system that has no hard links
-/// nothing is done: then the night depends on the generation itself.
+/// nothing is done: then the night depends on the generation itself. A generation that is held there already stays so.
 ///
 /// Returns  NJ_NOT_FOUND: the generation is not there; NJ_IO
 NJ_CHECKED nj_status nj_store_pin(const char *store_dir, const char *name, const char *folder,

@@ -10,6 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/store/generation.h"
+#include "common/store/origin.h"
 #include "common/store/staging.h"
 
 // Rows of a night that were not decoded in it, but taken over from an earlier generation.
@@ -23,7 +24,8 @@ typedef struct {
 } nj_copied_rows;
 
 /// Copies the staged rows in key order into a new generation, as densely as LMDB can (MDB_APPEND), with __meta__ and
-/// MANIFEST.json, and QUARANTINED.jsonl where users were quarantined, everything synced. It is not published, and the staging area stays.
+/// MANIFEST.json, QUARANTINED.jsonl where users were quarantined, GROUPS.json where they had groups (nj_staging_groups_set),
+/// and what nj_staging_beside_set adds, everything synced. It is not published, and the staging area stays.
 ///
 /// Packing again is safe after any failure or crash: a generation that an earlier try of this night left is removed
 /// when it was never current, and is the result when CURRENT names it already.
@@ -44,15 +46,23 @@ NJ_CHECKED nj_status nj_store_pack(nj_staging *staging, uint64_t row_count,
                                    nj_store_name *out_name, nj_store_manifest *out_manifest,
                                    nj_error *err);
 
+/// The same, and writes ORIGIN (origin.h) beside the manifest where `night` is not NULL.
+NJ_CHECKED nj_status nj_store_pack_with_origin(nj_staging *staging, uint64_t row_count,
+                                               const nj_copied_rows *copied,
+                                               const nj_origin_night *night, uint64_t now_ms,
+                                               nj_store_name *out_name,
+                                               nj_store_manifest *out_manifest, nj_error *err);
+
 /// Compares the digest of data.mdb with the manifest's, by plain reads. LMDB follows damaged pages into a crash; behind NJ_OK
 /// it meets none. NJ_REFUSED names both digests.
 NJ_CHECKED nj_status nj_store_check_data(const char *store_dir, const nj_store_name *name,
                                          const nj_store_manifest *manifest, nj_error *err);
 
 /// Reads a generation whole: the digest of data.mdb by plain reads first, because LMDB follows damaged pages into a
-/// crash; then every key and row in order, their count and digest, that __meta__ says what the manifest says, and that QUARANTINED.jsonl names the users without a row.
+/// crash; then every key and row in order, their count and digest, that __meta__ says what the manifest says, that QUARANTINED.jsonl names the users without a
+/// row, and that CONTROLS.jsonl and ORIGIN, where they are there, are whole.
 ///
-///   name          NULL: the current one
+///   name          of a generation or a channel; NULL: the current one
 ///   out_manifest  NULL when not wanted
 ///
 /// Returns  as nj_store_inspect; NJ_REFUSED for anything that is not as it was packed

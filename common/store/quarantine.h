@@ -6,6 +6,7 @@
 #ifndef NJ_STORE_QUARANTINE_H
 #define NJ_STORE_QUARANTINE_H
 
+#include "common/store/erase.h"
 #include "common/store/generation.h"
 #include "common/store/staging.h"
 
@@ -23,5 +24,18 @@ NJ_CHECKED nj_status nj_store_quarantine_write(nj_staging *staging, const char *
 /// Proof    tests/unit/store/test_quarantine.c
 NJ_CHECKED nj_status nj_store_quarantine_check(const char *store_dir, const nj_store_name *name,
                                                const nj_store_facts *facts, nj_error *err);
+
+/// Lines of such a file; a missing one has none. NJ_IO.
+NJ_CHECKED nj_status nj_store_quarantine_count(const char *path, uint64_t *out, nj_error *err);
+
+/// Writes a generation's file anew into another folder, synced: without the lines of the set's users, and with "[erased]" where another
+/// one's reason names any of the set. Nothing where
+/// no line is left, or there is no such file.
+///
+/// Returns  NJ_REFUSED names the line that is malformed; NJ_IO
+/// Proof    tests/unit/store/test_scrub.c
+NJ_CHECKED nj_status nj_store_quarantine_copy_without(const char *from_folder,
+                                                      const char *to_folder,
+                                                      const nj_erase_set *set, nj_error *err);
 
 #endif

@@ -1,4 +1,5 @@
 #include "common/store/reader.h"
+#include "common/store/channel.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,8 @@ nj_status nj_store_reader_open(const char *store_dir, const char *name,
                                nj_store_reader **out_reader, nj_error *err)
 {
     nj_store_name chosen;
-    nj_status status = nj_store_resolve(store_dir, name, &chosen, err);
+    const bool is_fixed = name != NULL && nj_store_name_parse(nj_slice_from(name), &chosen);
+    nj_status status = nj_store_channel_resolve(store_dir, name, &chosen, err);
     for (unsigned i = 0; status == NJ_OK; i++) {
         nj_store_reader *reader = NULL;
         status = open_named(store_dir, &chosen, &reader, err);
@@ -85,12 +87,12 @@ nj_status nj_store_reader_open(const char *store_dir, const char *name,
             return NJ_OK;
         }
         const nj_store_name before = chosen;
-        if (name != NULL || i == OPEN_TRIES - 1 ||
-            nj_store_current(store_dir, &chosen, NULL) != NJ_OK ||
+        if (is_fixed || i == OPEN_TRIES - 1 ||
+            nj_store_channel_resolve(store_dir, name, &chosen, NULL) != NJ_OK ||
             strcmp(before.text, chosen.text) == 0) {
             return status;
         }
-        status = NJ_OK; // CURRENT has moved on, and what it named may be gone
+        status = NJ_OK; // the channel has moved on, and what it named may be gone
     }
     return status;
 }

@@ -19,9 +19,9 @@
 
 typedef struct nj_store_reader nj_store_reader;
 
-/// Opens a generation by name, or the current one when `name` is NULL.
+/// Opens a generation by its name or by that of a channel (channel.h), or the current one when `name` is NULL.
 ///
-/// Returns  as nj_store_current and nj_store_inspect
+/// Returns  as nj_store_channel_resolve and nj_store_inspect
 NJ_CHECKED nj_status nj_store_reader_open(const char *store_dir, const char *name,
                                           nj_store_reader **out_reader, nj_error *err);
 

@@ -10,7 +10,7 @@
 static nj_status add_sum(void *context, const nj_ledger_record *record, nj_error *err)
 {
     nj_shard_check *check = context;
-    if (record->state != NJ_STORED_COMMITTED) {
+    if (record->state == NJ_STORED_QUARANTINED) {
         return NJ_OK;
     }
     if (check->count == check->capacity) {

@@ -17,7 +17,7 @@ typedef struct {
 } nj_shard_sum;
 
 typedef struct {
-    nj_shard_sum *sums; // [count] owned; committed records in the ledger's order
+    nj_shard_sum *sums; // [count] owned; records with rows in the ledger's order
     size_t count;
     size_t capacity;
     size_t next;    // the one whose rows are being walked

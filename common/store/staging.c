@@ -16,6 +16,7 @@
 #include "common/store/staging_env.h"
 
 #define OWNER_BYTES 320
+#define DEADLINE_BYTES_MAX 512
 
 static const nj_record_field FACT_FIELDS[] = {
 #define NJ_STAGING_FIELD(kind, name, max, meaning)                                                 \
@@ -25,6 +26,15 @@ static const nj_record_field FACT_FIELDS[] = {
 
 static const nj_record_table FACTS = {"staging facts", FACT_FIELDS,
                                       sizeof FACT_FIELDS / sizeof FACT_FIELDS[0], 0};
+
+static const nj_record_field DEADLINE_FIELDS[] = {
+#define NJ_DEADLINE_FIELD(kind, name, max, meaning)                                                \
+    {#name, NJ_RECORD_##kind, offsetof(nj_staging_deadline, name), max},
+#include "schemas/store.def"
+};
+
+static const nj_record_table DEADLINE = {"deadline", DEADLINE_FIELDS,
+                                         sizeof DEADLINE_FIELDS / sizeof DEADLINE_FIELDS[0], 0};
 
 nj_staging_options nj_staging_options_default(void)
 {
@@ -126,6 +136,11 @@ static nj_status create_area(nj_staging *staging, nj_buffer *facts, nj_error *er
     }
     if (status == NJ_OK && staging->facts.since[0] != '\0') {
         status = nj_store_pin(staging->store.text, staging->facts.since, draft.folder.text, err);
+    }
+    if (status == NJ_OK && staging->facts.missing_from[0] != '\0' &&
+        strcmp(staging->facts.missing_from, staging->facts.since) != 0) {
+        status =
+            nj_store_pin(staging->store.text, staging->facts.missing_from, draft.folder.text, err);
     }
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(STAGING_FILLED, err);
@@ -341,6 +356,16 @@ const char *nj_staging_store_dir(const nj_staging *staging)
     return staging->store.text;
 }
 
+void nj_staging_groups_set(nj_staging *staging, const nj_store_groups *groups)
+{
+    staging->groups = groups;
+}
+
+void nj_staging_beside_set(nj_staging *staging, const nj_store_beside *beside)
+{
+    staging->beside = *beside;
+}
+
 uint64_t nj_staging_epoch(const nj_staging *staging)
 {
     return staging->epoch;
@@ -382,6 +407,50 @@ nj_status nj_staging_class_set(nj_staging *staging, const char *numeric_class, n
     }
     return nj_staging_run_write(staging, "set numeric class", true, write_class,
                                 (void *)(uintptr_t)numeric_class, err);
+}
+
+static nj_status write_deadline(nj_staging_write *write, void *context)
+{
+    nj_buffer packed;
+    nj_buffer_init(&packed, DEADLINE_BYTES_MAX);
+    nj_status status = nj_record_pack(&DEADLINE, context, &packed, write->err);
+    if (status == NJ_OK) {
+        status = put_meta(write, NJ_STORE_WORDS.KEY_DEADLINE, nj_buffer_slice(&packed));
+    }
+    nj_buffer_fini(&packed);
+    return status;
+}
+
+nj_status nj_staging_deadline_set(nj_staging *staging, const nj_staging_deadline *deadline,
+                                  nj_error *err)
+{
+    return nj_staging_run_write(staging, "note deadline", true, write_deadline,
+                                (void *)(uintptr_t)deadline, err);
+}
+
+static nj_status read_deadline(nj_staging *staging, MDB_txn *txn, nj_staging_deadline *out,
+                               nj_error *err)
+{
+    MDB_val key = nj_env_text(NJ_STORE_WORDS.KEY_DEADLINE);
+    MDB_val value;
+    const int rc = mdb_get(txn, staging->meta, &key, &value);
+    *out = (nj_staging_deadline){0};
+    if (rc == MDB_NOTFOUND) {
+        return NJ_OK;
+    }
+    nj_status status = nj_env_check(rc, staging->folder.text, err);
+    return status == NJ_OK ? nj_record_unpack(&DEADLINE, nj_env_slice(value), out, err) : status;
+}
+
+nj_status nj_staging_deadline_get(nj_staging *staging, nj_staging_deadline *out, nj_error *err)
+{
+    MDB_txn *txn = NULL;
+    nj_status status = nj_staging_begin_read(staging, &txn, err);
+    if (status == NJ_OK) {
+        status = read_deadline(staging, txn, out, err);
+    }
+    mdb_txn_abort(txn);
+    return status;
 }
 
 static nj_status write_diverged(nj_staging_write *write, void *context)

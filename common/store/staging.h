@@ -28,6 +28,7 @@
 #include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/slice.h"
+#include "common/store/groups.h"
 #include "common/store/record.h"
 
 #define NJ_STAGING_MAP_BYTES ((uint64_t)1 << 30) // first size of the map; address space, not disk
@@ -46,11 +47,17 @@ typedef enum {
 } nj_stored_state;
 
 // The record of a whole shard (first and count 0), or of users [first, first + count) of it; `state` is an nj_stored_state. A
-// QUARANTINED record is of one user, whom it names.
+// QUARANTINED record is of one user, whom it names; a CARRIED one is as one that is COMMITTED.
 typedef struct {
 #define NJ_LEDGER_FIELD(kind, name, max, meaning) NJ_RECORD_MEMBER_##kind(name, max)
 #include "schemas/store.def"
 } nj_ledger_record;
+
+// When the night must be over, and what happens then. All zero: there is no deadline.
+typedef struct {
+#define NJ_DEADLINE_FIELD(kind, name, max, meaning) NJ_RECORD_MEMBER_##kind(name, max)
+#include "schemas/store.def"
+} nj_staging_deadline;
 
 #define NJ_STAGING_CLASS_BYTES_MAX 64
 
@@ -99,6 +106,8 @@ NJ_CHECKED nj_status nj_staging_remove_take(nj_staging **staging, nj_error *err)
 /// Borrowed until close.
 const nj_staging_facts *nj_staging_facts_of(const nj_staging *staging);
 const char *nj_staging_store_dir(const nj_staging *staging);
+/// How many users each group of the night has, for the generation. Borrowed until close; nobody has said so: none are written.
+void nj_staging_groups_set(nj_staging *staging, const nj_store_groups *groups);
 uint64_t nj_staging_epoch(const nj_staging *staging);
 
 /// The numeric class; "" while the night has none. `out` holds NJ_STAGING_CLASS_BYTES_MAX + 1.
@@ -109,9 +118,25 @@ NJ_CHECKED nj_status nj_staging_class(nj_staging *staging, char out[NJ_STAGING_C
 NJ_CHECKED nj_status nj_staging_class_set(nj_staging *staging, const char *numeric_class,
                                           nj_error *err);
 
+/// Notes the deadline for every later opening, over what was noted before, and reads it. All zero where none was.
+NJ_CHECKED nj_status nj_staging_deadline_set(nj_staging *staging,
+                                             const nj_staging_deadline *deadline, nj_error *err);
+NJ_CHECKED nj_status nj_staging_deadline_get(nj_staging *staging, nj_staging_deadline *out,
+                                             nj_error *err);
+
 /// Notes for every later opening that two workers gave different rows in this night: it must never be published.
 NJ_CHECKED nj_status nj_staging_diverged_set(nj_staging *staging, nj_error *err);
 NJ_CHECKED nj_status nj_staging_diverged(nj_staging *staging, bool *out, nj_error *err);
+
+// Who writes further files beside the manifest when the night is packed.
+typedef struct {
+    void *context;
+    /// Into the folder of a generation that has no name yet, synced. A failure ends the packing. NULL: nobody.
+    nj_status (*write)(void *context, const char *folder, nj_error *err);
+} nj_store_beside;
+
+/// For every nj_store_pack from now on (publish.h); its context is borrowed until close. Not written down: who opens the area again sets it again.
+void nj_staging_beside_set(nj_staging *staging, const nj_store_beside *beside);
 
 /// NJ_AGAIN when another process has opened the area since: this one must not write, pack or publish.
 NJ_CHECKED nj_status nj_staging_check_epoch(nj_staging *staging, nj_error *err);
@@ -134,7 +159,7 @@ typedef struct {
 typedef enum {
     NJ_COMMIT_WRITTEN,   // rows and record are on disk
     NJ_COMMIT_DUPLICATE, // nothing written: the same is already committed with this digest, or the
-    // user is already given up or has a row
+    // user is already given up or has a row, or one of the two is CARRIED: who comes first stays
     NJ_COMMIT_DIVERGED // nothing written: the shard is already committed with another digest. An alarm
 } nj_commit_outcome;
 
@@ -169,8 +194,9 @@ NJ_CHECKED nj_status nj_staging_ledger_each(nj_staging *staging, nj_ledger_visit
                                             void *context, nj_error *err);
 
 typedef struct {
-    uint64_t committed;   // shards and pieces
+    uint64_t committed;   // shards and pieces that were decoded
     uint64_t quarantined; // users
+    uint64_t carried;     // users
     uint64_t ledger_rows; // sum of `rows` over the ledger
     uint64_t stored_rows; // entries of the rows database; equal to ledger_rows, always
 } nj_staging_tally;

@@ -15,8 +15,10 @@ struct nj_staging {
     nj_path folder;
     nj_staging_options options;
     nj_staging_facts facts;
+    const nj_store_groups *groups; // borrowed; NULL: none
     uint64_t epoch;
     nj_store_lock lock; // rests between two writes
+    nj_store_beside beside;
     // rebuilt whenever the environment is opened; env is NULL between a failed write and the next call
     MDB_env *env;
     MDB_dbi rows;

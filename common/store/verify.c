@@ -6,7 +6,10 @@
 
 #include "common/base/failpoint.h"
 #include "common/codec/row.h"
+#include "common/store/channel.h"
+#include "common/store/controls.h"
 #include "common/store/data_digest.h"
+#include "common/store/origin.h"
 #include "common/store/quarantine.h"
 #include "common/store/reader.h"
 #include "common/store/schema.h"
@@ -110,7 +113,7 @@ nj_status nj_store_verify(const char *store_dir, const char *name, nj_store_mani
     nj_store_manifest manifest;
     nj_status status = NJ_FAILPOINT_STEP(VERIFY_BEGUN, err);
     if (status == NJ_OK) {
-        status = nj_store_resolve(store_dir, name, &checked, err);
+        status = nj_store_channel_resolve(store_dir, name, &checked, err);
     }
     if (status == NJ_OK) {
         status = nj_store_inspect(store_dir, &checked, &manifest, err);
@@ -122,6 +125,12 @@ nj_status nj_store_verify(const char *store_dir, const char *name, nj_store_mani
         }
         if (status == NJ_OK) {
             status = nj_store_quarantine_check(store_dir, &checked, &manifest.facts, err);
+        }
+        if (status == NJ_OK) {
+            status = nj_store_controls_check(store_dir, &checked, err);
+        }
+        if (status == NJ_OK) {
+            status = nj_store_origin_check(store_dir, &checked, &manifest.facts, err);
         }
         if (status == NJ_INPUT) { // a row or key that is malformed although its bytes are as packed
             if (err != NULL) {

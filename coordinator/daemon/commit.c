@@ -72,12 +72,16 @@ static nj_status note_outcome(nj_night *n, const nj_staged_piece *piece, nj_comm
                      "shard %u is already stored with other rows: they stay as they are",
                      piece->range.shard);
     }
-    if (outcome == NJ_COMMIT_WRITTEN) {
+    if (outcome == NJ_COMMIT_WRITTEN && piece->carried_from == NULL) {
         nj_record_stored(&n->record, &piece->range, piece->index);
+    }
+    if (outcome == NJ_COMMIT_WRITTEN) {
         count_flags(piece, n->summary.flag_counts);
     }
     nj_status status =
-        nj_dispatch_stored(n->exchange.dispatch, piece->index, true, nj_clock_mono_ns());
+        piece->carried_from != NULL
+            ? nj_dispatch_carry(n->exchange.dispatch, piece->index, NJ_CARRY_ALL)
+            : nj_dispatch_stored(n->exchange.dispatch, piece->index, true, nj_clock_mono_ns());
     return status == NJ_OK ? NJ_OK
                            : nj_fail(err, status, "piece %u was not being written", piece->index);
 }

@@ -174,12 +174,34 @@ static void tell_split(nj_night *n, const nj_dispatch_effect *effect)
     }
 }
 
+// Nobody tried whom the deadline leaves without a row.
+static void tell_quarantined(const nj_night *n, const nj_dispatch_effect *effect,
+                             const nj_piece_range *range, const char *worker, const char *note)
+{
+    for (uint32_t i = 0; i < range->count; i++) {
+        const nj_request request = nj_plan_request(&n->plan, range->shard, range->first + i);
+        if (effect->lease.attempt == 0) {
+            nj_log_event(NJ_EVENT_USER_QUARANTINED,
+                         NJ_FIELDS(nj_log_slice("user", request.user), piece_field(effect),
+                                   shard_field(n, effect), status_field(effect)),
+                         "user \"%.*s\" is quarantined: %s", NJ_SLICE_ARGS(request.user), note);
+            continue;
+        }
+        nj_log_event(NJ_EVENT_USER_QUARANTINED,
+                     NJ_FIELDS(nj_log_slice("user", request.user), piece_field(effect),
+                               shard_field(n, effect), worker_field(n, effect),
+                               attempt_field(effect), status_field(effect)),
+                     "user \"%.*s\" is quarantined after %u tries, the last one by %s: %s",
+                     NJ_SLICE_ARGS(request.user), effect->lease.attempt, worker, note);
+    }
+}
+
 static void quarantine(nj_night *n, const nj_dispatch_effect *effect)
 {
     nj_error err = {0};
     const nj_piece_range range =
         nj_ledger_piece(&n->exchange.dispatch->ledger, effect->lease.shard);
-    const char *worker = worker_name(n, effect->worker);
+    const char *worker = effect->lease.attempt > 0 ? worker_name(n, effect->worker) : "";
     char note[NJ_STAGE_NOTE_BYTES];
     nj_ledger_text_set(note, sizeof note, effect->text);
     nj_status status =
@@ -188,15 +210,7 @@ static void quarantine(nj_night *n, const nj_dispatch_effect *effect)
         n->broken = status;
         n->broken_err = err;
     }
-    for (uint32_t i = 0; i < range.count; i++) {
-        nj_request request = nj_plan_request(&n->plan, range.shard, range.first + i);
-        nj_log_event(NJ_EVENT_USER_QUARANTINED,
-                     NJ_FIELDS(nj_log_slice("user", request.user), piece_field(effect),
-                               shard_field(n, effect), worker_field(n, effect),
-                               attempt_field(effect), status_field(effect)),
-                     "user \"%.*s\" is quarantined after %u tries, the last one by %s: %s",
-                     NJ_SLICE_ARGS(request.user), effect->lease.attempt, worker, note);
-    }
+    tell_quarantined(n, effect, &range, worker, note);
 }
 
 void nj_night_note_divergence(nj_night *n)
@@ -282,6 +296,16 @@ static void hear(void *context, const nj_peer *peer, const nj_message *message)
     nj_record_message(&n->record, &n->exchange, peer, message);
 }
 
+nj_carry_rules nj_night_carry_rules(const nj_night *n)
+{
+    return (nj_carry_rules){.items = n->check.items,
+                            .map = n->check.map,
+                            .live = &n->check.live,
+                            .masks = n->check.masks,
+                            .top = n->job->settings.top,
+                            .keep_history = n->job->settings.keep_history};
+}
+
 nj_exchange_work nj_night_work(nj_night *n)
 {
     return (nj_exchange_work){n, pack_lease, name_piece, perform, relieve, settle, observe, hear};
@@ -290,5 +314,5 @@ nj_exchange_work nj_night_work(nj_night *n)
 uint64_t nj_night_users_done(const nj_night *n)
 {
     const nj_ledger_counts *counts = &n->exchange.dispatch->ledger.counts;
-    return counts->committed_users + counts->quarantined_users;
+    return counts->committed_users + counts->carried_users + counts->quarantined_users;
 }

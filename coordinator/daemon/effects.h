@@ -1,12 +1,15 @@
-// effects.h - the night while it runs, and what night.c, effects.c, commit.c and finish.c do to it. Nobody else includes it.
+// effects.h - the night while it runs, and what the files of its process do to it.
 #ifndef NJ_COORDINATOR_DAEMON_EFFECTS_H
 #define NJ_COORDINATOR_DAEMON_EFFECTS_H
 
 #include "common/base/buffer.h"
 #include "common/cli/progress.h"
+#include "coordinator/carry_row.h"
 #include "coordinator/daemon/exchange.h"
 #include "coordinator/daemon/metrics_page.h"
+#include "coordinator/daemon/missing.h"
 #include "coordinator/daemon/night.h"
+#include "coordinator/daemon/origin.h"
 #include "coordinator/daemon/pause.h"
 #include "coordinator/daemon/ready_file.h"
 #include "coordinator/daemon/record.h"
@@ -20,11 +23,14 @@ typedef struct {
     const nj_night_options *options;
     nj_since since;
     nj_plan plan;
+    nj_missing missing; // users whom tonight's input lacks
     nj_stage stage;
+    nj_staging_deadline deadline; // of tonight, as the staging area notes it
     nj_result_check check;
     nj_exchange exchange;
     nj_buffer settings_bytes;
-    nj_request *requests; // owned; scratch of a LEASE, [users of the largest shard]
+    nj_origin_night origin; // what is kept of it beside the rows
+    nj_request *requests;   // owned; scratch of a LEASE, [users of the largest shard]
     nj_ready_file ready_file;
     nj_progress progress;
     nj_pause pause;
@@ -50,7 +56,7 @@ nj_exchange_work nj_night_work(nj_night *n);
 /// Two workers gave different rows: the night is not published, by this process or by one that resumes it.
 void nj_night_note_divergence(nj_night *n);
 
-/// Users who are done: committed or quarantined.
+/// Users who are done: committed, carried or quarantined.
 uint64_t nj_night_users_done(const nj_night *n);
 
 /// Commits what waits in the stage, unless the store failed and its next try is not due. The store failing is no failure of
@@ -61,6 +67,14 @@ NJ_CHECKED nj_status nj_night_commit(nj_night *n, nj_error *err);
 NJ_CHECKED nj_status nj_night_pause(nj_night *n, nj_error *err);
 /// It works again, if it had failed.
 void nj_night_go_on(nj_night *n);
+
+/// The store works, or its next try is due. NJ_INTERRUPTED, NJ_TERMINATED.
+NJ_CHECKED nj_status nj_night_wait_for_store(nj_night *n, nj_error *err);
+/// Commits everything that waits, however long the store takes. As nj_night_commit.
+NJ_CHECKED nj_status nj_night_settle(nj_night *n, nj_error *err);
+
+/// By what a row of an earlier night is filtered. Borrows the night.
+nj_carry_rules nj_night_carry_rules(const nj_night *n);
 
 /// More users are quarantined than the night may be published without; all of them always are.
 bool nj_night_is_over_budget(const nj_night *n);

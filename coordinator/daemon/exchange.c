@@ -236,7 +236,7 @@ static void tell_loss(nj_exchange *x, const nj_dispatch_effect *effect)
         nj_log_event(NJ_EVENT_LEASE_LOST,
                      NJ_FIELDS(piece_field(effect), shard_field(x, effect), attempt_field(effect),
                                worker_field(x, effect)),
-                     "%s is lost with %s: it goes to another worker",
+                     "the lease of %s is lost with %s: it goes to another worker",
                      nj_exchange_piece_name(x, effect).text,
                      nj_exchange_worker_name(x, effect->worker));
     }

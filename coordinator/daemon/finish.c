@@ -1,9 +1,11 @@
 // finish.c - the end of a night whose users are done: whether it may be published, and publishing it.
 #include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "common/base/clock.h"
 #include "common/base/id.h"
+#include "common/base/log.h"
 #include "coordinator/daemon/actual.h"
 #include "coordinator/daemon/effects.h"
 #include "coordinator/daemon/gates_after.h"
@@ -16,7 +18,7 @@ bool nj_night_is_over_budget(const nj_night *n)
 {
     const nj_ledger_counts *counts = &n->exchange.dispatch->ledger.counts;
     return counts->quarantined_users > n->options->quarantine_max ||
-           (counts->quarantined_users > 0 && counts->committed_users == 0 &&
+           (counts->quarantined_users > 0 && counts->committed_users + counts->carried_users == 0 &&
             n->plan.copied_count == 0);
 }
 
@@ -24,7 +26,11 @@ static void fill_summary(nj_night *n)
 {
     nj_night_summary *out = &n->summary;
     const nj_ledger_counts *counts = &n->exchange.dispatch->ledger.counts;
-    out->rows = counts->committed_users + n->plan.copied_count;
+    out->carried = counts->carried_users + n->missing.count;
+    out->rows = counts->committed_users + n->plan.copied_count + out->carried;
+    out->carried_age = n->stage.carried_age;
+    snprintf(out->carried_from.text, sizeof out->carried_from.text, "%s",
+             n->deadline.from[0] != '\0' ? n->deadline.from : n->missing.name.text);
     out->leases = counts->leases;
     out->retries = n->exchange.counts.later_leases > counts->speculations
                        ? n->exchange.counts.later_leases - counts->speculations
@@ -81,7 +87,7 @@ static nj_status judge_night(nj_night *n, nj_error *err)
     return status;
 }
 
-static nj_status wait_for_store(nj_night *n, nj_error *err)
+nj_status nj_night_wait_for_store(nj_night *n, nj_error *err)
 {
     const struct timespec tick = {.tv_nsec = LOOK_MS * 1000000};
     while (!nj_pause_is_due(&n->pause, nj_clock_mono_ns())) {
@@ -96,16 +102,16 @@ static nj_status wait_for_store(nj_night *n, nj_error *err)
 
 static nj_status publish_rows(nj_night *n, nj_error *err)
 {
-    const uint64_t decoded = n->summary.rows - n->summary.copied;
-    nj_status status = nj_stage_publish(&n->stage, decoded, err);
+    const uint64_t staged = n->summary.rows - n->summary.copied - n->missing.count;
+    nj_status status = nj_stage_publish(&n->stage, staged, err);
     while (status == NJ_IO) {
         status = nj_night_pause(n, err);
         if (status != NJ_OK) {
             return status;
         }
-        status = wait_for_store(n, err);
+        status = nj_night_wait_for_store(n, err);
         if (status == NJ_OK) {
-            status = nj_stage_publish(&n->stage, decoded, err);
+            status = nj_stage_publish(&n->stage, staged, err);
         }
     }
     if (status == NJ_OK) {
@@ -129,6 +135,40 @@ static nj_status judge_lists(void *context, const nj_store_name *generation, boo
     return status;
 }
 
+// The last look before readers see it: every user is exactly one of committed, copied, carried and quarantined.
+static nj_status check_sum(const nj_night *n, nj_error *err)
+{
+    const nj_night_summary *s = &n->summary;
+    const nj_ledger_counts *counts = &n->exchange.dispatch->ledger.counts;
+    const uint64_t sum = counts->committed_users + s->copied + s->carried + s->quarantined;
+    if (sum == s->users && s->quarantined == counts->quarantined_users) {
+        return NJ_OK;
+    }
+    return nj_fail(err, NJ_REFUSED,
+                   "the night has %" PRIu64 " users; %" PRIu64 " are committed, %" PRIu64
+                   " copied, %" PRIu64 " carried over and %" PRIu64 " quarantined (%" PRIu64
+                   " by the ledger): nothing is published",
+                   s->users, counts->committed_users, s->copied, s->carried, s->quarantined,
+                   counts->quarantined_users);
+}
+
+// Published, but not with a decoded list for everybody.
+static nj_status tell_partial(const nj_night *n, nj_error *err)
+{
+    const nj_night_summary *s = &n->summary;
+    if (s->quarantined + s->carried == 0) {
+        return NJ_OK;
+    }
+    return s->carried == 0
+               ? nj_fail(err, NJ_PARTIAL,
+                         "%s is published; users quarantined, and without a list: %" PRIu64,
+                         n->stage.name.text, s->quarantined)
+               : nj_fail(err, NJ_PARTIAL,
+                         "%s is published; users quarantined, and without a list: %" PRIu64
+                         "; users with the list of an earlier night: %" PRIu64,
+                         n->stage.name.text, s->quarantined, s->carried);
+}
+
 // The night is over and its work is kept: a person decides.
 static nj_status fail_held(nj_night *n, nj_error *err)
 {
@@ -141,12 +181,39 @@ static nj_status fail_held(nj_night *n, nj_error *err)
                    n->stage.name.text, why.text, n->options->store_dir, n->stage.name.text);
 }
 
+// A night is not lost for want of what it is to be compared with.
+static nj_status write_controls(void *context, const char *folder, nj_error *err)
+{
+    nj_night *n = context;
+    nj_error why = {0};
+    uint64_t users = 0;
+    const uint64_t start_ns = nj_clock_mono_ns();
+    const nj_status status = nj_controls_make(n->job, &n->options->controls, folder, &users, &why);
+    if (status == NJ_IO) {
+        return nj_fail(err, status, "%s", why.text); // waited for, as all that is not written
+    }
+    if (status != NJ_OK) {
+        nj_log(NJ_LOG_WARNING, "no control lists are kept with this night: %s", why.text);
+        return NJ_OK;
+    }
+    nj_log(NJ_LOG_INFO, "control lists of %" PRIu64 " users are kept for the grade (%.1f s)", users,
+           (double)(nj_clock_mono_ns() - start_ns) / 1e9);
+    return NJ_OK;
+}
+
 nj_status nj_night_publish(nj_night *n, nj_error *err)
 {
+    const nj_store_beside controls = {n, write_controls};
+    if (n->options->controls.count > 0) {
+        nj_staging_beside_set(n->stage.staging, &controls);
+    }
     n->stage.judge = judge_lists;
     n->stage.judge_context = n;
     fill_summary(n);
     nj_status status = judge_night(n, err);
+    if (status == NJ_OK) {
+        status = check_sum(n, err);
+    }
     if (status != NJ_OK) {
         return status;
     }
@@ -162,9 +229,5 @@ nj_status nj_night_publish(nj_night *n, nj_error *err)
         return fail_held(n, err);
     }
     n->summary.generation = n->stage.name;
-    return n->summary.quarantined == 0
-               ? NJ_OK
-               : nj_fail(err, NJ_PARTIAL,
-                         "%s is published; users quarantined, and without a list: %" PRIu64,
-                         n->stage.name.text, n->summary.quarantined);
+    return tell_partial(n, err);
 }

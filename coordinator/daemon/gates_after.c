@@ -1,47 +1,65 @@
 #include "coordinator/daemon/gates_after.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/base/bits.h"
-#include "common/base/id.h"
 #include "common/base/log.h"
 #include "common/codec/row.h"
 #include "common/codec/row_scan.h"
 #include "common/judge/metric.h"
 #include "common/store/reader.h"
+#include "coordinator/daemon/shown_items.h"
 
 typedef struct {
-    const nj_job *job;
-    bool looks_at_items;     // coverage or overlap is asked for
-    nj_store_reader *before; // owned; NULL: none
+    bool counts_items;       // coverage is asked for
+    nj_shown_items shown;    // all zero: it is not
+    nj_store_reader *before; // owned; NULL: none, or overlap is not asked for
     nj_slice before_key; // where the walk over it is; empty: before the first or behind the last
     nj_slice before_row;
-    uint64_t *shown; // owned; [items of the catalogue] bits
     uint64_t row_count, fallback_count, both_count;
     double overlap;
 } walk;
 
-// The row of the catalogue that the item has tonight. One without is called by its place from the end, so that it equals no other.
-static uint32_t name_item(const nj_job *job, const nj_row_item *item, uint32_t place)
-{
-    char digits[NJ_ID_DIGITS_MAX];
-    const nj_slice id =
-        item->is_number ? (nj_slice){digits, nj_id_of_number(item->number, digits)} : item->text;
-    const size_t row = nj_idmap_find(&job->map, id, nj_idmap_at_list, &job->catalogue.items);
-    return row != NJ_IDMAP_NONE ? (uint32_t)row : UINT32_MAX - place;
-}
+// The first places of a list. Every item has one form in a row, so equal items are equal bytes.
+typedef struct {
+    uint32_t count;
+    uint64_t heads
+        [NJ_GATES_OVERLAP_CUTOFF]; // the first 8 bytes of each or fewer, for a look before the whole
+    nj_slice items[NJ_GATES_OVERLAP_CUTOFF];
+} first_places;
 
-static uint32_t name_items(const nj_job *job, const nj_row_scan *row, uint32_t *out)
+static void take_places(const nj_row_scan *row, first_places *out)
 {
     const uint8_t *at = row->items;
-    for (uint32_t i = 0; i < row->count; i++) {
+    out->count = row->count < NJ_GATES_OVERLAP_CUTOFF ? row->count : NJ_GATES_OVERLAP_CUTOFF;
+    for (uint32_t i = 0; i < out->count; i++) {
         nj_row_item item;
-        at = nj_row_item_read(at, &item);
-        out[i] = name_item(job, &item, i);
+        const uint8_t *next = nj_row_item_read(at, &item);
+        const size_t size = (size_t)(next - at);
+        out->items[i] = (nj_slice){(const char *)at, size};
+        out->heads[i] = 0;
+        memcpy(&out->heads[i], at, size < sizeof out->heads[i] ? size : sizeof out->heads[i]);
+        at = next;
     }
-    return row->count;
+}
+
+// Items are called by their place in `a`; those that are not in it equal no other.
+static double compare_places(const first_places *a, const first_places *b)
+{
+    uint32_t a_names[NJ_GATES_OVERLAP_CUTOFF];
+    uint32_t b_names[NJ_GATES_OVERLAP_CUTOFF];
+    for (uint32_t i = 0; i < a->count; i++) {
+        a_names[i] = i;
+    }
+    for (uint32_t i = 0; i < b->count; i++) {
+        b_names[i] = NJ_ITEM_INVALID;
+        for (uint32_t k = 0; k < a->count && b_names[i] == NJ_ITEM_INVALID; k++) {
+            if (b->heads[i] == a->heads[k] && nj_slice_equal(b->items[i], a->items[k])) {
+                b_names[i] = k;
+            }
+        }
+    }
+    return nj_overlap_at(a_names, a->count, b_names, b->count, NJ_GATES_OVERLAP_CUTOFF);
 }
 
 // Both go in key order. NJ_NOT_FOUND: the user is not there.
@@ -59,28 +77,35 @@ static nj_status find_before(walk *w, nj_slice key, nj_error *err)
     return status == NJ_OK && nj_slice_compare(w->before_key, key) != 0 ? NJ_NOT_FOUND : status;
 }
 
-static nj_status compare_row(walk *w, nj_slice key, const uint32_t *names, uint32_t count,
-                             nj_error *err)
+static nj_status compare_row(walk *w, nj_slice key, const nj_row_scan *row, nj_error *err)
 {
-    uint32_t old[NJ_ROW_ITEMS_MAX];
-    nj_row_scan row;
-    if (w->before == NULL) {
-        return NJ_OK;
-    }
+    nj_row_scan old;
     nj_status status = find_before(w, key, err);
-    if (status == NJ_OK && nj_row_scan_open(w->before_row, &row)) {
-        w->overlap += nj_overlap_at(names, count, old, name_items(w->job, &row, old),
-                                    NJ_GATES_OVERLAP_CUTOFF);
+    if (status == NJ_OK && nj_row_scan_open(w->before_row, &old)) {
+        first_places now;
+        first_places then;
+        take_places(row, &now);
+        take_places(&old, &then);
+        w->overlap += compare_places(&now, &then);
         w->both_count++;
     }
     return status == NJ_NOT_FOUND ? NJ_OK : status;
+}
+
+static void show_items(walk *w, const nj_row_scan *row)
+{
+    const uint8_t *at = row->items;
+    for (uint32_t i = 0; i < row->count; i++) {
+        nj_row_item item;
+        at = nj_row_item_read(at, &item);
+        nj_shown_items_add(&w->shown, &item);
+    }
 }
 
 static nj_status visit_row(void *context, nj_slice key, nj_slice value, nj_error *err)
 {
     walk *w = context;
     nj_row_scan row;
-    uint32_t names[NJ_ROW_ITEMS_MAX];
     if (!nj_row_scan_open(value, &row)) {
         return nj_fail(err, NJ_REFUSED, "row %zu of the packed generation cannot be read",
                        (size_t)w->row_count);
@@ -88,16 +113,10 @@ static nj_status visit_row(void *context, nj_slice key, nj_slice value, nj_error
     w->row_count++;
     w->fallback_count += (row.flags & (NJ_ROW_COLD | NJ_ROW_POPULAR)) != 0 ||
                          (row.count == 0 && row.text.bytes == NULL);
-    if (!w->looks_at_items) {
-        return NJ_OK;
+    if (w->counts_items) {
+        show_items(w, &row);
     }
-    const uint32_t count = name_items(w->job, &row, names);
-    for (uint32_t i = 0; i < count; i++) {
-        if (names[i] < w->job->catalogue.items.count) {
-            nj_bits_add(w->shown, names[i]);
-        }
-    }
-    return compare_row(w, key, names, count, err);
+    return w->before != NULL ? compare_row(w, key, &row, err) : NJ_OK;
 }
 
 // Without one there is nothing to compare with; a damaged one is no reason to hold its successor back.
@@ -120,15 +139,17 @@ static nj_status open_before(walk *w, const char *store_dir, nj_error *err)
     return NJ_OK;
 }
 
-static nj_status open_walk(walk *w, const nj_gates *gates, const char *store_dir, nj_error *err)
+static nj_status open_walk(walk *w, const nj_gates *gates, const char *store_dir, const nj_job *job,
+                           nj_error *err)
 {
-    const bool compares = !isnan(gates->bounds[NJ_GATE_OVERLAP]);
-    w->looks_at_items = compares || !isnan(gates->bounds[NJ_GATE_COVERAGE]);
-    w->shown = calloc(nj_bits_words(w->job->catalogue.items.count) + 1, sizeof *w->shown);
-    if (w->shown == NULL) {
-        return nj_fail(err, NJ_NO_MEMORY, "no memory to count items in lists");
+    nj_status status = NJ_OK;
+    w->counts_items = !isnan(gates->bounds[NJ_GATE_COVERAGE]);
+    if (w->counts_items) {
+        status = nj_shown_items_init(&w->shown, job, err);
     }
-    return compares ? open_before(w, store_dir, err) : NJ_OK;
+    return status == NJ_OK && !isnan(gates->bounds[NJ_GATE_OVERLAP])
+               ? open_before(w, store_dir, err)
+               : status;
 }
 
 static bool is_any_asked(const nj_gates *gates)
@@ -141,7 +162,7 @@ nj_status nj_gates_after(const nj_gates *gates, const char *store_dir,
                          const nj_store_name *generation, const nj_job *job, nj_gate_findings *out,
                          nj_error *err)
 {
-    walk w = {.job = job};
+    walk w = {0};
     nj_store_name current;
     nj_store_reader *reader = NULL;
     const bool is_current = nj_store_current(store_dir, &current, NULL) == NJ_OK &&
@@ -149,7 +170,7 @@ nj_status nj_gates_after(const nj_gates *gates, const char *store_dir,
     if (!is_any_asked(gates) || is_current) {
         return NJ_OK;
     }
-    nj_status status = open_walk(&w, gates, store_dir, err);
+    nj_status status = open_walk(&w, gates, store_dir, job, err);
     if (status == NJ_OK) {
         status = nj_store_reader_open(store_dir, generation->text, &reader, err);
     }
@@ -159,12 +180,12 @@ nj_status nj_gates_after(const nj_gates *gates, const char *store_dir,
     if (status == NJ_OK) {
         nj_gates_judge_mean(gates, NJ_GATE_OVERLAP, w.overlap, w.both_count, out);
         nj_gates_judge(gates, NJ_GATE_COVERAGE, "",
-                       nj_bits_count(w.shown, job->catalogue.items.count), nj_job_item_count(job),
+                       w.counts_items ? nj_shown_items_count(&w.shown) : 0, nj_job_item_count(job),
                        out);
         nj_gates_judge(gates, NJ_GATE_FALLBACKS, "", w.fallback_count, w.row_count, out);
     }
     nj_store_reader_close(&reader);
     nj_store_reader_close(&w.before);
-    free(w.shown);
+    nj_shown_items_fini(&w.shown);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/input/instant.h"
 #include "common/store/generation.h"
+#include "coordinator/daemon/group_counts.h"
 
 // Of the users of a mask.
 typedef struct {
@@ -13,26 +14,62 @@ typedef struct {
     uint64_t filled, emptied; // users whose histories name items, and of them those who keep none
 } tally;
 
-static void judge_generation(const nj_gates *gates, const char *store_dir, const nj_job *job,
-                             nj_gate_findings *out)
+// Fewer users than there were are no finding where their going is known.
+static void judge_users(const nj_gates *gates, const char *group, uint64_t tonight, uint64_t before,
+                        bool fewer_is_known, nj_gate_findings *out)
+{
+    if (tonight >= before || !fewer_is_known) {
+        nj_gates_judge(gates, NJ_GATE_USERS, group, tonight, before, out);
+    }
+}
+
+// A group that is gone tonight has no users; one that is new is compared with nothing.
+static nj_status judge_groups(const nj_gates *gates, const char *store_dir,
+                              const nj_store_name *name, const nj_job *job,
+                              const nj_gates_missing *missing, nj_gate_findings *out, nj_error *err)
+{
+    nj_store_groups before = {0};
+    nj_store_groups tonight = {0};
+    nj_error why = {0};
+    nj_status status = nj_store_groups_read(store_dir, name, &before, &why);
+    if (status != NJ_OK) {
+        nj_log(NJ_LOG_WARNING, "the users of groups are compared with no generation: %s", why.text);
+        return NJ_OK;
+    }
+    status = before.count > 0 ? nj_group_counts_make(job, &tonight, err) : NJ_OK;
+    for (size_t i = 0; i < before.count && status == NJ_OK; i++) {
+        const nj_store_group *group = &before.groups[i];
+        judge_users(gates, group->name, nj_group_counts_of(&tonight, group->name),
+                    group->user_count, missing->dropped || missing->carried > 0, out);
+    }
+    nj_store_groups_fini(&before);
+    nj_store_groups_fini(&tonight);
+    return status;
+}
+
+static nj_status judge_generation(const nj_gates *gates, const char *store_dir, const nj_job *job,
+                                  const nj_gates_missing *missing, nj_gate_findings *out,
+                                  nj_error *err)
 {
     nj_store_name name;
     nj_store_manifest manifest;
-    nj_error err = {0};
-    nj_status status = nj_store_current(store_dir, &name, &err);
+    nj_error why = {0};
+    nj_status status = nj_store_current(store_dir, &name, &why);
     if (status == NJ_NOT_FOUND) {
-        return;
+        return NJ_OK;
     }
     if (status == NJ_OK) {
-        status = nj_store_inspect(store_dir, &name, &manifest, &err);
+        status = nj_store_inspect(store_dir, &name, &manifest, &why);
     }
     if (status != NJ_OK) {
-        nj_log(NJ_LOG_WARNING, "tonight's input is compared with no generation: %s", err.text);
-        return;
+        nj_log(NJ_LOG_WARNING, "tonight's input is compared with no generation: %s", why.text);
+        return NJ_OK;
     }
-    nj_gates_judge(gates, NJ_GATE_USERS, "", job->users.count, manifest.facts.user_count, out);
+    judge_users(gates, "", job->users.count + missing->carried, manifest.facts.user_count,
+                missing->dropped, out);
     nj_gates_judge(gates, NJ_GATE_ITEMS, "", nj_job_item_count(job), manifest.facts.item_count,
                    out);
+    return judge_groups(gates, store_dir, &name, job, missing, out, err);
 }
 
 static nj_status judge_events(const nj_gates *gates, const nj_user_table *users, double as_of_s,
@@ -98,12 +135,13 @@ static nj_status judge_histories(const nj_gates *gates, const nj_job *job, nj_ga
 }
 
 nj_status nj_gates_before(const nj_gates *gates, const char *store_dir, const nj_job *job,
-                          double as_of_s, nj_gate_findings *out, nj_error *err)
+                          double as_of_s, const nj_gates_missing *missing, nj_gate_findings *out,
+                          nj_error *err)
 {
     nj_gate_findings findings = {0};
     nj_status status = judge_events(gates, &job->users, as_of_s, &findings, err);
     if (status == NJ_OK && store_dir != NULL) {
-        judge_generation(gates, store_dir, job, &findings);
+        status = judge_generation(gates, store_dir, job, missing, &findings, err);
     }
     if (status == NJ_OK) {
         status = judge_histories(gates, job, &findings, err);

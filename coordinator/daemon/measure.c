@@ -36,12 +36,14 @@ static void copy_counts(const nj_ledger_counts *counts, nj_metrics *out)
 {
     out->users_committed = counts->committed_users;
     out->users_quarantined = counts->quarantined_users;
+    out->users_carried = counts->carried_users;
     out->pieces_waiting = counts->states[NJ_PIECE_WAITING];
     out->pieces_leased = counts->states[NJ_PIECE_LEASED];
     out->pieces_retry_wait = counts->states[NJ_PIECE_RETRY_WAIT];
     out->pieces_committing = counts->states[NJ_PIECE_COMMITTING];
     out->pieces_committed = counts->states[NJ_PIECE_COMMITTED];
     out->pieces_split = counts->states[NJ_PIECE_SPLIT];
+    out->pieces_carried = counts->states[NJ_PIECE_CARRIED];
     out->pieces_quarantined = counts->states[NJ_PIECE_QUARANTINED];
     out->pieces_failed = counts->states[NJ_PIECE_FAILED];
     out->leases = counts->leases;
@@ -73,7 +75,7 @@ static void copy_flags(const uint64_t counts[NJ_ROW_FLAGS_MAX], nj_metrics *out)
 static void collect(nj_night *n, uint64_t now_ns)
 {
     nj_metrics *out = &n->metrics;
-    out->users = n->plan.user_count + n->plan.copied_count;
+    out->users = n->plan.user_count + n->plan.copied_count + n->missing.count;
     out->users_copied = n->plan.copied_count;
     copy_flags(n->summary.flag_counts, out);
     out->paused = nj_pause_total_ns(&n->pause, now_ns);
@@ -85,6 +87,7 @@ static void collect(nj_night *n, uint64_t now_ns)
         out->epoch = n->exchange.dispatch->config.epoch;
         copy_counts(&n->exchange.dispatch->ledger.counts, out);
         count_workers(&n->exchange.dispatch->roster, out);
+        out->users_carried += n->missing.count;
         // A shard that was resumed is committed, not processed.
         out->users_processed = out->users_committed - n->summary.resumed_rows;
     }

@@ -16,6 +16,7 @@
 #include "coordinator/daemon/gate.h"
 #include "coordinator/daemon/gates_before.h"
 #include "coordinator/daemon/measure.h"
+#include "coordinator/daemon/night_deadline.h"
 #include "coordinator/daemon/stop.h"
 #include "coordinator/daemon/summary.h"
 #include "coordinator/daemon/tell_night.h"
@@ -136,6 +137,10 @@ static nj_status audit_users(nj_night *n, nj_poller *poller, nj_error *err)
     nj_status status = nj_night_begin_audit(n, err);
     uint64_t seen_ns = nj_clock_mono_ns();
     while (status == NJ_OK && nj_stop_signal() == 0 && !is_decoded(n)) {
+        if (nj_night_is_late(n)) {
+            nj_log(NJ_LOG_WARNING, "the deadline has come: the sample is not decoded again");
+            return NJ_OK;
+        }
         status = run_round(n, poller, err);
         const uint64_t now_ns = nj_clock_mono_ns();
         if (n->exchange.dispatch->roster.count > 0) {
@@ -148,6 +153,12 @@ static nj_status audit_users(nj_night *n, nj_poller *poller, nj_error *err)
     return status == NJ_OK ? nj_night_check_signal(err) : status;
 }
 
+// Also with the deadline, whatever is done.
+static bool is_over(const nj_night *n)
+{
+    return is_decoded(n) || nj_night_is_late(n);
+}
+
 static nj_status decode_users(nj_night *n, nj_error *err)
 {
     nj_poller poller = {0};
@@ -157,18 +168,23 @@ static nj_status decode_users(nj_night *n, nj_error *err)
     n->decode_ns = start_ns;
     nj_progress_start(&n->progress, "users", n->plan.user_count, nj_night_users_done(n), false,
                       start_ns);
-    nj_status status = run_until(n, &poller, is_decoded, err);
+    nj_status status = run_until(n, &poller, is_over, err);
     nj_progress_finish(&n->progress);
     n->summary.decode_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
     n->summary.decode_cpu_seconds = (double)(nj_clock_process_ns() - start_cpu_ns) / 1e9;
     const uint64_t audit_ns = nj_clock_mono_ns();
-    if (status == NJ_OK) {
+    if (status == NJ_OK && is_decoded(n) && nj_night_is_late(n)) {
+        nj_log(NJ_LOG_WARNING, "the deadline has come: no sample is decoded again");
+    } else if (status == NJ_OK && is_decoded(n)) {
         status = audit_users(n, &poller, err);
         n->summary.audit_seconds = (double)(nj_clock_mono_ns() - audit_ns) / 1e9;
         nj_actual_ask_workers(n);
     }
     nj_exchange_farewell(&n->exchange, status == NJ_OK ? NJ_DRAIN_FINISHED : NJ_DRAIN_STOPPING);
     nj_ready_file_remove(&n->ready_file);
+    if (status == NJ_OK && nj_night_is_late(n)) {
+        status = nj_night_meet_deadline(n, err);
+    }
     nj_router_close(&n->exchange.router,
                     LINGER_MS); // who comes while the store is packed finds nobody
     return status;
@@ -180,6 +196,7 @@ static nj_status resume_piece(void *context, const nj_ledger_record *record, nj_
 {
     nj_night *n = context;
     const bool committed = record->state == NJ_STORED_COMMITTED;
+    const bool carried = record->state == NJ_STORED_CARRIED;
     nj_record_past(&n->record, record);
     const nj_piece_range range = {.shard = (uint32_t)record->shard,
                                   .first = (uint32_t)record->first,
@@ -188,9 +205,10 @@ static nj_status resume_piece(void *context, const nj_ledger_record *record, nj_
     if (record->shard < n->plan.shard_count) {
         status = nj_dispatch_resume(n->exchange.dispatch, range,
                                     committed                       ? NJ_RESUME_COMMITTED
+                                    : carried                       ? NJ_RESUME_CARRIED
                                     : n->options->retry_quarantined ? NJ_RESUME_RETRY
                                                                     : NJ_RESUME_QUARANTINED,
-                                    committed ? &record->digest : NULL);
+                                    committed || carried ? &record->digest : NULL);
     }
     if (status != NJ_OK) {
         return nj_fail(err, NJ_REFUSED,
@@ -198,7 +216,7 @@ static nj_status resume_piece(void *context, const nj_ledger_record *record, nj_
                        " on, which do not fit the plan's %zu shards",
                        record->count, record->first, record->shard, n->plan.shard_count);
     }
-    n->summary.resumed_rows += record->rows;
+    n->summary.resumed_rows += committed ? record->rows : 0;
     n->summary.resumed_shards += committed;
     return NJ_OK;
 }
@@ -289,7 +307,8 @@ static nj_status say_ready(nj_night *n, nj_error *err)
         "listening on %s%s", endpoint, options->insecure ? " without encryption" : "");
     nj_notify_ready();
     nj_notify_status("listening on %s, %zu users to decode", endpoint, n->plan.user_count);
-    return options->hooks.ready != NULL && n->plan.user_count > 0 // else nobody has anything to do
+    return options->hooks.ready != NULL && n->plan.user_count > 0 &&
+                   !nj_night_is_late(n) // else nobody has anything to do
                ? options->hooks.ready(options->hooks.context, endpoint, err)
                : NJ_OK;
 }
@@ -321,15 +340,49 @@ static nj_status make_plan(nj_night *n, nj_error *err)
                : status;
 }
 
+// Whom tonight's input lacks. A night that goes on does as it began.
+static nj_status open_missing(nj_night *n, nj_error *err)
+{
+    nj_staging_facts began = {0};
+    char numeric_class[NJ_STAGING_CLASS_BYTES_MAX + 1];
+    const nj_night_options *o = n->options;
+    const bool goes_on = o->resume && nj_staging_exists(o->store_dir);
+    nj_status status = goes_on ? nj_staging_peek(o->store_dir, &began, numeric_class, err) : NJ_OK;
+    const bool carries =
+        goes_on ? began.missing_from[0] != '\0' : o->missing_users == NJ_MISSING_CARRY;
+    if (status == NJ_OK && goes_on && o->missing_users != NJ_MISSING_UNSAID &&
+        carries != (o->missing_users == NJ_MISSING_CARRY)) {
+        return nj_fail(err, NJ_CONFIG,
+                       "the interrupted night %s missing users over: leave --missing-users out, or "
+                       "remove the staging folder to begin anew",
+                       carries ? "carries" : "does not carry");
+    }
+    if (status != NJ_OK || !carries) {
+        return status;
+    }
+    status = nj_missing_open(o->store_dir, goes_on ? began.missing_from : NULL, n->job, &n->missing,
+                             err);
+    const uint64_t all = n->job->users.count + n->missing.count;
+    if (status == NJ_OK && !goes_on && n->missing.count * 100 > o->carry_max * all) {
+        status = nj_fail(err, NJ_REFUSED,
+                         "%" PRIu64 " users of %s are not in tonight's input, %.1f %% of all; "
+                         "--carry-max is %u %%. If they are gone: --missing-users drop",
+                         n->missing.count, n->missing.name.text,
+                         100.0 * (double)n->missing.count / (double)all, o->carry_max);
+    }
+    return status;
+}
+
 // A night that goes on has passed them when it began.
 static nj_status pass_gates(nj_night *n, nj_error *err)
 {
     const nj_night_options *o = n->options;
+    const nj_gates_missing missing = {n->missing.count, o->missing_users == NJ_MISSING_DROP};
     if (o->resume && nj_staging_exists(o->store_dir)) {
         return NJ_OK;
     }
-    nj_status status =
-        nj_gates_before(&o->gates, o->store_dir, n->job, o->as_of_s, &n->summary.gates, err);
+    nj_status status = nj_gates_before(&o->gates, o->store_dir, n->job, o->as_of_s, &missing,
+                                       &n->summary.gates, err);
     if (status == NJ_OK) {
         nj_gates_log(&n->summary.gates);
         status = nj_gates_verdict(&n->summary.gates, err);
@@ -341,6 +394,9 @@ static nj_status open_night(nj_night *n, nj_error *err)
 {
     nj_status status = check_policy(n, err);
     if (status == NJ_OK) {
+        status = open_missing(n, err);
+    }
+    if (status == NJ_OK) {
         status = pass_gates(n, err);
     }
     if (status == NJ_OK) {
@@ -350,11 +406,15 @@ static nj_status open_night(nj_night *n, nj_error *err)
         status = nj_settings_pack(&n->job->settings, &n->settings_bytes);
     }
     if (status == NJ_OK) {
+        status = nj_origin_tell(n->job, nj_buffer_slice(&n->settings_bytes), &n->origin, err);
+    }
+    if (status == NJ_OK) {
         status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items, &n->job->map,
                                       &n->job->catalogue.masks, &n->job->catalogue.trie,
                                       n->job->settings.top, err);
         n->check.is_traced = n->job->settings.trace;
         n->check.has_why = n->job->settings.why;
+        n->check.reserve = n->job->settings.reserve;
     }
     if (status == NJ_OK) {
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was
@@ -363,12 +423,18 @@ static nj_status open_night(nj_night *n, nj_error *err)
         NJ_FAILPOINT_HIT(NIGHT_BOUND);
         const nj_stage_terms terms = {.numeric_class = n->options->numeric_class,
                                       .resume = n->options->resume,
+                                      .missing = &n->missing,
                                       .valid_for_ms = n->options->valid_for_ms,
                                       .newest_event_ms =
                                           nj_gates_newest_ms(&n->summary.gates, &n->job->users)};
         status = nj_stage_open(n->options->store_dir, n->job, &n->plan, &n->since, &terms,
                                &n->stage, err);
     }
+    if (status != NJ_OK) {
+        return status;
+    }
+    n->stage.origin = &n->origin;
+    status = nj_night_open_deadline(n, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -379,7 +445,8 @@ static nj_status open_night(nj_night *n, nj_error *err)
     n->exchange.settings = nj_buffer_slice(&n->settings_bytes);
     n->exchange.sections = &n->job->sections;
     n->exchange.lease_ms = n->options->lease_ms;
-    n->summary.users = n->plan.user_count + n->plan.copied_count;
+    n->summary.users = n->plan.user_count + n->plan.copied_count + n->missing.count;
+    n->summary.missing = n->missing.count;
     n->summary.job = n->job;
     n->summary.since = n->since.name;
     n->summary.since_differs = n->since.differs;
@@ -410,6 +477,7 @@ static void close_night(nj_night *n)
     nj_record_close(&n->record);
     nj_stage_close(&n->stage);
     nj_since_close(&n->since);
+    nj_missing_close(&n->missing);
     nj_result_check_fini(&n->check);
     nj_plan_fini(&n->plan);
     free(n->requests);

@@ -17,6 +17,7 @@
 #include "common/codec/row.h"
 #include "common/store/generation.h"
 #include "common/wire/allow_watch.h"
+#include "coordinator/daemon/controls.h"
 #include "coordinator/daemon/since.h"
 #include "coordinator/gates.h"
 #include "coordinator/planned.h"
@@ -30,6 +31,7 @@
 #define NJ_NIGHT_LEASE_MS_MOST 3600000
 #define NJ_NIGHT_STORAGE_WAIT_MS_DEFAULT "600000"
 #define NJ_NIGHT_AUDIT_USERS_DEFAULT "32"
+#define NJ_NIGHT_CARRY_MAX_DEFAULT 10   // percent
 #define NJ_NIGHT_QUARANTINE_MAX 1000000 // the limit of --quarantine-max
 
 // Failures after which a shard is halved, and a single user quarantined.
@@ -64,6 +66,11 @@ typedef struct {
                            nj_error *err);
 } nj_night_hooks;
 
+// What --on-deadline says.
+typedef enum { NJ_ON_DEADLINE_UNSAID, NJ_ON_DEADLINE_HOLD, NJ_ON_DEADLINE_CARRY } nj_on_deadline;
+// What --missing-users says of those whom the current generation has and tonight's input lacks.
+typedef enum { NJ_MISSING_UNSAID, NJ_MISSING_CARRY, NJ_MISSING_DROP } nj_missing_users;
+
 typedef struct {
     const char *endpoint;
     const nj_keypair *keys; // NULL with insecure
@@ -86,7 +93,14 @@ typedef struct {
     uint32_t quarantine_max;  // users
     uint32_t storage_wait_ms; // how long a store that does not write is waited for
     uint32_t audit_users;
+    const char *deadline; // as it was given; NULL: not
+    uint64_t deadline_ms; // the same since 1970; 0: none
+    nj_on_deadline on_deadline;
+    uint32_t carry_max;   // percent of the users who may be carried over
+    bool carry_max_given; // by the command line
+    nj_missing_users missing_users;
     uint64_t valid_for_ms; // how long the lists are good, from when they are packed; 0: not said
+    nj_controls_wish controls; // of whom the generation keeps lists that nobody is shown
     nj_gates
         gates; // that the input must pass before anything is decoded, and the lists before they are published
     double as_of_s; // what the age of events is counted from: --as-of, or now; seconds since 1970
@@ -111,7 +125,11 @@ typedef struct {
     const char
         *since_differs; // what is not as it was there, so that nothing was copied; NULL: nothing
     uint64_t copied;    // rows of it
-    uint64_t skipped;   // cold users that --cold-users skip left out
+    uint64_t carried;   // users with the row of an earlier night, missing ones included
+    uint64_t missing;   // of them those whom tonight's input lacks
+    nj_store_name carried_from; // the generation that those rows were in; "": none
+    uint64_t carried_age;       // nights since the oldest of those rows was decoded; 0: none
+    uint64_t skipped;           // cold users that --cold-users skip left out
     uint64_t shards;
     uint64_t resumed_shards;   // shards and pieces found committed
     uint64_t resumed_rows;     // in them; the rate leaves them out
@@ -149,11 +167,13 @@ typedef struct {
 /// `out` is set whatever the status: nj_night_summary_fini.
 ///
 /// Returns  NJ_OK: published
-///          NJ_PARTIAL: published without the users that were quarantined, who are no more than quarantine_max
+///          NJ_PARTIAL: published without the users that were quarantined, who are no more than quarantine_max, or with rows that were
+///          carried over
 ///          NJ_REFUSED, NJ_AGAIN: the input does not pass a gate; the store is as it was
 ///          NJ_REFUSED: the lists do not pass one; the generation is there and not published
 ///          NJ_AGAIN: a staging area is there and `resume` is not set, or another process has taken the night over, or the
 ///          store's lock is held
+///          NJ_AGAIN: the deadline has passed and the night is held; its work is kept
 ///          NJ_CONFIG: `resume`, and the inputs are not those of the staging area
 ///          NJ_REFUSED: two workers disagreed, or verification failed
 ///          NJ_FAILED: more users were quarantined than quarantine_max (names the first, and what to do), or so many shards

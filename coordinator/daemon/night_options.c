@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/duration.h"
 #include "common/base/numeric_class.h"
 #include "common/codec/shard.h"
 #include "common/input/instant.h"
@@ -12,7 +13,7 @@
 
 #define METRICS_WAIT_MS_MAX 3600000
 #define STORAGE_WAIT_MS_MAX 86400000
-#define VALID_FOR_SECONDS_MAX (366u * 86400)
+#define NJ_DEADLINE_NONE "none" // the word for no deadline any more
 
 // The numbers of an option table, each with where it goes.
 static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
@@ -28,16 +29,71 @@ static nj_status read_numbers(const nj_arguments *arguments, nj_night_options *o
     return nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
 }
 
+static nj_status read_word(const nj_arguments *arguments, const char *option,
+                           const char *const words[2], int *out, nj_error *err)
+{
+    const char *text = nj_argument(arguments, option);
+    *out = 0;
+    for (int i = 0; i < 2 && text != NULL && *out == 0; i++) {
+        *out = strcmp(text, words[i]) == 0 ? i + 1 : 0;
+    }
+    return text == NULL || *out > 0 ? NJ_OK
+                                    : nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be %s or %s",
+                                              option, text, words[0], words[1]);
+}
+
+static nj_status read_deadline(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
+{
+    int64_t at_s = 0;
+    const char *text = nj_argument(arguments, "deadline");
+    out->deadline = text;
+    if (text == NULL || strcmp(text, NJ_DEADLINE_NONE) == 0) {
+        return NJ_OK;
+    }
+    nj_status status = nj_deadline_read(text, (int64_t)(nj_clock_wall_ms() / 1000), &at_s, err);
+    if (status == NJ_OK && strlen(text) > sizeof((nj_staging_deadline *)0)->text - 1) {
+        status = nj_fail(err, NJ_USAGE, "--deadline has %zu bytes, at most %zu", strlen(text),
+                         sizeof((nj_staging_deadline *)0)->text - 1);
+    }
+    out->deadline_ms = status == NJ_OK ? (uint64_t)at_s * 1000 : 0;
+    return status;
+}
+
+// What happens when the night is late, or its input lacks users.
+static nj_status read_lateness(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
+{
+    static const char *const ON_DEADLINE[2] = {"hold", "carry"};
+    static const char *const MISSING[2] = {"carry", "drop"};
+    int on_deadline = 0;
+    int missing = 0;
+    uint64_t percent = NJ_NIGHT_CARRY_MAX_DEFAULT;
+    nj_status status = read_deadline(arguments, out, err);
+    if (status == NJ_OK) {
+        status = read_word(arguments, "on-deadline", ON_DEADLINE, &on_deadline, err);
+    }
+    if (status == NJ_OK) {
+        status = read_word(arguments, "missing-users", MISSING, &missing, err);
+    }
+    out->carry_max_given = nj_argument(arguments, "carry-max") != NULL;
+    if (status == NJ_OK && out->carry_max_given) {
+        status = nj_argument_uint(arguments, "carry-max", 0, 100, &percent, err);
+    }
+    out->on_deadline = (nj_on_deadline)on_deadline;
+    out->missing_users = (nj_missing_users)missing;
+    out->carry_max = (uint32_t)percent;
+    if (status == NJ_OK && on_deadline > 0 && out->deadline == NULL && !out->resume) {
+        status = nj_fail(err, NJ_USAGE, "--on-deadline goes with --deadline");
+    }
+    return status;
+}
+
 static nj_status read_validity(const nj_arguments *arguments, nj_night_options *out, nj_error *err)
 {
     const char *text = nj_argument(arguments, "valid-for");
-    uint32_t seconds = 0;
-    if (text != NULL && !nj_duration_read(text, VALID_FOR_SECONDS_MAX, &seconds)) {
-        return nj_fail(err, NJ_USAGE,
-                       "--valid-for is \"%s\", must be so long as 30h or 1h30m, at most %u days",
-                       text, VALID_FOR_SECONDS_MAX / 86400);
+    out->valid_for_ms = 0;
+    if (text != NULL && !nj_duration_parse(text, &out->valid_for_ms)) {
+        return nj_fail(err, NJ_USAGE, "--valid-for is \"%s\", " NJ_DURATION_RULE, text);
     }
-    out->valid_for_ms = (uint64_t)seconds * 1000;
     return NJ_OK;
 }
 
@@ -145,6 +201,12 @@ nj_status nj_night_options_from(const nj_arguments *arguments, nj_night_options 
     }
     if (status == NJ_OK) {
         status = read_validity(arguments, out, err);
+    }
+    if (status == NJ_OK) {
+        status = read_lateness(arguments, out, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_controls_wish_parse(nj_argument(arguments, "controls"), &out->controls, err);
     }
     if (status == NJ_OK) {
         status = nj_night_gates_from(arguments, out, err);

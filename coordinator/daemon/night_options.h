@@ -68,6 +68,25 @@
          "how long the lists are good, such as 30h: readers are told so (STALE) past it; an "      \
          "interrupted night keeps its own",                                                        \
          false},                                                                                   \
+        {"deadline", "TIME", NULL,                                                                 \
+         "when the night must be over: 05:30 is the next one, 90m is from now; none takes the "    \
+         "one "                                                                                    \
+         "of an interrupted night away",                                                           \
+         false},                                                                                   \
+        {"on-deadline", "hold|carry", NULL,                                                        \
+         "then publish nothing and end with 75, or let who is not done keep the current row, "     \
+         "filtered and flagged; default: hold",                                                    \
+         false},                                                                                   \
+        {"carry-max", "PERCENT", NULL,                                                             \
+         "carry rows over for at most so many of the users, else hold; default: 10", false},       \
+        {"missing-users", "carry|drop", NULL,                                                      \
+         "users of the current generation whom the input lacks: carry their rows over, or drop "   \
+         "them knowingly; default: the gates judge",                                               \
+         false},                                                                                   \
+        {"controls", "SHARE|N", NULL,                                                              \
+         "keep the popular and the co-visitation list of so many of the users beside the "         \
+         "generation, for `nightjar grade`: 1%, 0.01 or 2000",                                     \
+         false},                                                                                   \
         {"quarantine-max", "N", "0",                                                               \
          "publish without up to so many users whom no worker can decode; exit 3", false},          \
         {"retry-quarantined", NULL, NULL, "with --resume: try again the users who were given up",  \

@@ -4,8 +4,6 @@
 #include <string.h>
 
 #include "common/base/id.h"
-#include "common/codec/row.h"
-#include "common/codec/row_scan.h"
 #include "common/codec/shard.h"
 
 #define NUMBERS_MAX                                                                                \
@@ -50,9 +48,10 @@ nj_status nj_result_check_init(nj_result_check *check, const nj_plan *plan, cons
         .allowed = calloc(nj_bits_words(items->count) + 1, sizeof *check->allowed),
         .rows = calloc(nj_plan_largest_shard(plan), sizeof *check->rows),
         .row = malloc(sizeof *check->row),
+        .seen = malloc((NJ_ROW_ITEMS_MAX + NJ_ROW_RESERVE_MAX) * sizeof *check->seen),
     };
     if (check->numbers == NULL || check->allowed == NULL || check->rows == NULL ||
-        check->row == NULL) {
+        check->row == NULL || check->seen == NULL) {
         nj_result_check_fini(check);
         return nj_fail(err, NJ_NO_MEMORY, "no memory to check results");
     }
@@ -71,6 +70,7 @@ void nj_result_check_fini(nj_result_check *check)
     free(check->allowed);
     free(check->rows);
     free(check->row);
+    free(check->seen);
     *check = (nj_result_check){0};
 }
 
@@ -104,6 +104,9 @@ static const char *find_item_problem(const nj_result_check *check, const uint64_
 
 static const char NOT_DECODED[] = "a row says that it was taken over from another night";
 static const char LONG_LIST[] = "a list is longer than --top";
+static const char LONG_RESERVE[] = "a list's reserve is longer than --reserve";
+static const char LISTED_RESERVE[] =
+    "a list's reserve has an item that is listed, or the same item twice";
 static const char UNASKED_TEXT[] = "a row has a text, which the bundle's prompt does not ask for";
 static const char UNASKED_LIST[] = "a row has items, where the bundle's prompt asks for a text";
 static const char OTHER_HISTORY[] = "a row was computed from another history than its user's";
@@ -155,6 +158,45 @@ static void clear_rows(const nj_result_check *check, const nj_request *request)
     }
 }
 
+// A canonical decimal that came as text is the number that it writes.
+static nj_row_item make_plain(nj_row_item item)
+{
+    if (!item.is_number && nj_id_is_number(item.text, &item.number)) {
+        item.is_number = true;
+    }
+    return item;
+}
+
+static bool is_same_item(const nj_row_item *a, const nj_row_item *b)
+{
+    return a->is_number == b->is_number &&
+           (a->is_number ? a->number == b->number : nj_slice_equal(a->text, b->text));
+}
+
+// The reserve of `seen`, whose first `count` are the list: each known, open to the user, and there once.
+static const char *find_reserve_problem(const nj_result_check *check, const uint64_t *rows,
+                                        uint32_t count, uint32_t reserve_count)
+{
+    const char *problem = asks_for_text(check)             ? UNASKED_LIST
+                          : reserve_count > check->reserve ? LONG_RESERVE
+                                                           : NULL;
+    for (uint32_t i = count; i < count + reserve_count && problem == NULL; i++) {
+        problem = find_item_problem(check, rows, &check->seen[i]);
+        for (uint32_t k = 0; k < i && problem == NULL; k++) {
+            problem = is_same_item(&check->seen[k], &check->seen[i]) ? LISTED_RESERVE : NULL;
+        }
+    }
+    return problem;
+}
+
+static void see_items(const nj_result_check *check, uint32_t at, const nj_slice *items,
+                      size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        check->seen[at + i] = make_plain((nj_row_item){.text = items[i]});
+    }
+}
+
 // A row in a form that nj_row_pack does not write.
 static const char *find_unusual_problem(const nj_result_check *check, const nj_request *request,
                                         const uint64_t *rows, nj_slice bytes)
@@ -173,7 +215,25 @@ static const char *find_unusual_problem(const nj_result_check *check, const nj_r
     for (size_t i = 0; i < row->count && problem == NULL; i++) {
         problem = find_text_problem(check, rows, row->items[i]);
     }
+    if (problem == NULL && row->reserve_count > 0) {
+        see_items(check, 0, row->items, row->count);
+        see_items(check, (uint32_t)row->count, row->reserve, row->reserve_count);
+        problem =
+            find_reserve_problem(check, rows, (uint32_t)row->count, (uint32_t)row->reserve_count);
+    }
     return problem;
+}
+
+static const char *find_scanned_reserve_problem(const nj_result_check *check, const uint64_t *rows,
+                                                const nj_row_scan *scan)
+{
+    const uint8_t *at = scan->items;
+    nj_row_item *seen = check->seen;
+    for (uint32_t i = 0; i < scan->count + scan->reserve_count; i++, seen++) {
+        at = nj_row_item_read(i == scan->count ? scan->reserve : at, seen);
+        *seen = make_plain(*seen);
+    }
+    return find_reserve_problem(check, rows, scan->count, scan->reserve_count);
 }
 
 static const char *find_row_problem(const nj_result_check *check, const nj_request *request,
@@ -196,7 +256,9 @@ static const char *find_row_problem(const nj_result_check *check, const nj_reque
         at = nj_row_item_read(at, &item);
         problem = find_item_problem(check, rows, &item);
     }
-    return problem;
+    return problem == NULL && scan.reserve_count > 0
+               ? find_scanned_reserve_problem(check, rows, &scan)
+               : problem;
 }
 
 const char *nj_result_problem(const void *context, const nj_message_result *result,
@@ -233,9 +295,10 @@ size_t nj_result_bytes_max(const nj_result_check *check)
     const size_t trace = check->is_traced ? NJ_ROW_TRACE_MAX * sizeof(uint32_t) : 0;
     const size_t why = check->has_why ? NJ_WHY_ITEM_BYTES_MAX : 0;
     const size_t text = asks_for_text(check) ? NJ_ROW_TEXT_BYTES_MAX : 0;
-    // At most 65536 * (1000 * 560 + 22000): far from any overflow.
+    // At most 65536 * (1000 * 560 + 200 * 520 + 22000): far from any overflow.
     size_t bytes = OTHER_BYTES_MAX + nj_plan_largest_shard(check->plan) *
                                          (ROW_BYTES_MORE + trace + text +
-                                          check->top * (id_bytes + why + ITEM_BYTES_MORE));
+                                          check->top * (id_bytes + why + ITEM_BYTES_MORE) +
+                                          check->reserve * (id_bytes + ITEM_BYTES_MORE));
     return bytes < NJ_WIRE_MESSAGE_BYTES_MAX ? bytes : NJ_WIRE_MESSAGE_BYTES_MAX;
 }

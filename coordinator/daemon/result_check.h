@@ -1,11 +1,12 @@
 // result_check.h - whether the rows of a RESULT fit the users of their piece: counts, form, the history that each was computed from,
-// items that exist, are not retired, that the user's mask lets through and that are among his candidates, or a text alone
-// where the bundle's prompt asks for one.
+// items that exist, are not retired, that the user's mask lets through and that are among his candidates, likewise those of the reserve,
+// of which none is listed or there twice, or a text alone where the bundle's prompt asks for one.
 #ifndef NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 #define NJ_COORDINATOR_DAEMON_RESULT_CHECK_H
 
 #include "common/base/idlist.h"
 #include "common/codec/row.h"
+#include "common/codec/row_scan.h"
 #include "common/sid/live_rows.h"
 #include "common/wire/message.h"
 #include "coordinator/ledger.h" // nj_piece_range
@@ -17,6 +18,7 @@ typedef struct {
     const nj_idmap *map;    // item id -> row
     const nj_masks *masks;  // which items each user may get
     uint32_t top;
+    uint32_t reserve;  // items behind a list at the most; set behind nj_result_check_init
     bool is_traced;    // rows have traces; for nj_result_bytes_max
     bool has_why;      // and why; likewise
     nj_live_rows live; // owned; retired items have a row and stand in no list
@@ -26,6 +28,8 @@ typedef struct {
     uint64_t *allowed; // [items] bits; owned; scratch, all 0 between two users
     nj_slice *rows;    // [users of the largest shard] owned; see nj_result_problem
     nj_row *row;       // owned; scratch
+    nj_row_item *
+        seen; // [NJ_ROW_ITEMS_MAX + NJ_ROW_RESERVE_MAX] owned; scratch: items of a list and its reserve
 } nj_result_check;
 
 /// `trie` says which items are live; NULL: all are.

@@ -8,6 +8,7 @@
 #include "common/codec/row.h"
 #include "common/codec/row_scan.h"
 #include "common/codec/shard.h"
+#include "common/store/channel.h"
 #include "common/store/key.h"
 #include "common/store/pin.h"
 #include "common/store/staging.h"
@@ -29,7 +30,7 @@ static nj_status take_up(const nj_since_request *request, nj_since *since, nj_er
         return status;
     }
     if (request->generation != NULL && night.since[0] != '\0' &&
-        strcmp(request->generation, NJ_SINCE_CURRENT) != 0 &&
+        !nj_store_channel_valid(nj_slice_from(request->generation)) && // it may name another by now
         strcmp(request->generation, night.since) != 0) {
         return nj_fail(err, NJ_CONFIG,
                        "the interrupted night copies rows from %s, not from %s: give that, or "
@@ -50,7 +51,7 @@ static nj_status choose_generation(const nj_since_request *request, nj_since *si
         return NJ_OK;
     }
     if (strcmp(request->generation, NJ_SINCE_CURRENT) != 0) {
-        return nj_store_resolve(request->store_dir, request->generation, &since->name, err);
+        return nj_store_channel_resolve(request->store_dir, request->generation, &since->name, err);
     }
     nj_status status = nj_store_current(request->store_dir, &since->name, err);
     if (status == NJ_NOT_FOUND) {

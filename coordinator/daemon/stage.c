@@ -9,9 +9,10 @@
 #include "common/base/log.h"
 #include "common/codec/shard.h"
 #include "common/store/lock.h"
+#include "coordinator/daemon/group_counts.h"
 
-static nj_status make_facts(const nj_job *job, const nj_plan *plan, const nj_since *since,
-                            nj_staging_facts *out, nj_error *err)
+static nj_status make_facts(const nj_job *job, const nj_plan *plan, nj_since *since,
+                            nj_missing *missing, nj_staging_facts *out, nj_error *err)
 {
     nj_buffer bytes;
     nj_buffer_init(&bytes, 4096);
@@ -26,15 +27,16 @@ static nj_status make_facts(const nj_job *job, const nj_plan *plan, const nj_sin
                               .bundle_digest = nj_sections_digest(nj_bundle_sections(job->bundle)),
                               .settings_digest = nj_digest_of(bytes.bytes, bytes.size),
                               .max_age = since->max_age,
-                              .copied_count = since->copied_count,
-                              .copied_digest = since->copied_digest,
+                              .copied_count = since->copied_count + missing->count,
+                              .missing_count = missing->count,
                               .eligible_digest = nj_job_eligible_digest(job),
                               .item_count = nj_job_item_count(job)};
     nj_buffer_fini(&bytes);
     nj_settings_describe(&job->settings, out->settings);
     strcpy(out->since, since->name.text); // as long as a name
+    strcpy(out->missing_from, missing->name.text);
     return nj_settings_rules_digest(&job->settings, &out->rules_digest) == NJ_OK
-               ? NJ_OK
+               ? nj_missing_digest(missing, since, plan, &out->copied_digest, err)
                : nj_fail(err, NJ_NO_MEMORY, "no memory for the settings");
 }
 
@@ -42,7 +44,9 @@ static nj_status make_facts(const nj_job *job, const nj_plan *plan, const nj_sin
 static nj_status check_same_plan(const nj_staging_facts *found, const nj_staging_facts *wanted,
                                  nj_error *err)
 {
-    if (nj_digest_equal(&found->plan_digest, &wanted->plan_digest)) {
+    const bool same_plan = nj_digest_equal(&found->plan_digest, &wanted->plan_digest);
+    if (same_plan && found->missing_count == wanted->missing_count &&
+        nj_digest_equal(&found->copied_digest, &wanted->copied_digest)) {
         return NJ_OK;
     }
     const char *what =
@@ -50,6 +54,7 @@ static nj_status check_same_plan(const nj_staging_facts *found, const nj_staging
         : !nj_digest_equal(&found->eligible_digest, &wanted->eligible_digest)
             ? "--eligible, --deny or --groups"
         : !nj_digest_equal(&found->settings_digest, &wanted->settings_digest) ? "the settings"
+        : same_plan ? "who is copied, or carried over by --missing-users,"
         : found->since[0] != '\0' || wanted->since[0] != '\0'
             ? "the users, --shard-users, or (by --since or --precision) who is copied"
             : "the users or --shard-users";
@@ -117,8 +122,8 @@ nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan 
                         nj_since *since, const nj_stage_terms *terms, nj_stage *out, nj_error *err)
 {
     nj_staging_facts facts;
-    nj_stage stage = {.plan = plan, .since = since};
-    nj_status status = make_facts(job, plan, since, &facts, err);
+    nj_stage stage = {.plan = plan, .since = since, .missing = terms->missing};
+    nj_status status = make_facts(job, plan, since, terms->missing, &facts, err);
     if (status == NJ_OK) {
         facts.valid_for_ms = terms->valid_for_ms;
         facts.newest_event_ms = terms->newest_event_ms;
@@ -131,6 +136,9 @@ nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan 
     if (status == NJ_OK) {
         status = nj_staging_class_set(stage.staging, terms->numeric_class, err);
     }
+    if (status == NJ_OK) {
+        status = nj_group_counts_make(job, &stage.groups, err);
+    }
     if (status != NJ_OK) {
         nj_staging_close(&stage.staging);
         return status;
@@ -140,6 +148,7 @@ nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan 
         nj_buffer_init(&stage.waiting[i].rows, NJ_SHARD_USERS_MAX * sizeof(nj_slice));
     }
     *out = stage;
+    nj_staging_groups_set(out->staging, &out->groups);
     return NJ_OK;
 }
 
@@ -152,6 +161,7 @@ void nj_stage_close(nj_stage *stage)
     free(stage->given_up);
     stage->given_up = NULL;
     nj_staging_close(&stage->staging);
+    nj_store_groups_fini(&stage->groups);
 }
 
 // ---- what waits ----
@@ -173,23 +183,45 @@ static nj_status copy_rows(nj_staged_piece *staged, nj_slice bytes, const nj_sli
     return status;
 }
 
+static nj_status take_piece(nj_stage *stage, const nj_staged_piece *about, nj_slice bytes,
+                            const nj_slice *rows, nj_error *err)
+{
+    nj_staged_piece *staged = &stage->waiting[stage->waiting_count];
+    const nj_buffer own_bytes = staged->bytes;
+    const nj_buffer own_rows = staged->rows;
+    *staged = *about;
+    staged->bytes = own_bytes;
+    staged->rows = own_rows;
+    nj_status status = copy_rows(staged, bytes, rows);
+    if (status != NJ_OK) {
+        return nj_fail(err, status, "no memory for the rows of piece %u", about->index);
+    }
+    stage->waiting_count++;
+    stage->waiting_bytes += bytes.size;
+    return NJ_OK;
+}
+
 nj_status nj_stage_add(nj_stage *stage, const nj_piece_range *range,
                        const nj_message_result *result, const nj_slice *rows, const char *worker,
                        nj_error *err)
 {
-    nj_staged_piece *staged = &stage->waiting[stage->waiting_count];
-    staged->index = result->shard;
-    staged->range = *range;
-    staged->attempt = result->attempt;
-    staged->digest = result->digest;
-    nj_ledger_text_set(staged->worker, sizeof staged->worker, nj_slice_from(worker));
-    nj_status status = copy_rows(staged, result->rows, rows);
-    if (status != NJ_OK) {
-        return nj_fail(err, status, "no memory for the rows of piece %u", result->shard);
-    }
-    stage->waiting_count++;
-    stage->waiting_bytes += result->rows.size;
-    return NJ_OK;
+    nj_staged_piece about = {.index = result->shard,
+                             .range = *range,
+                             .attempt = result->attempt,
+                             .digest = result->digest};
+    nj_ledger_text_set(about.worker, sizeof about.worker, nj_slice_from(worker));
+    return take_piece(stage, &about, result->rows, rows, err);
+}
+
+nj_status nj_stage_add_carried(nj_stage *stage, const nj_piece_range *range, uint32_t index,
+                               nj_slice bytes, const nj_slice *rows, const char *from,
+                               nj_error *err)
+{
+    const nj_staged_piece about = {.index = index,
+                                   .range = *range,
+                                   .digest = nj_digest_of(bytes.bytes, bytes.size),
+                                   .carried_from = from};
+    return take_piece(stage, &about, bytes, rows, err);
 }
 
 static nj_status reserve_given_up(nj_stage *stage, size_t more, nj_error *err)
@@ -237,16 +269,21 @@ static nj_shard_commit make_commit(const nj_stage *stage, const nj_staged_piece 
         nj_request request = nj_plan_request(stage->plan, range->shard, range->first + i);
         rows[i] = (nj_store_row){request.user, values[i]};
     }
-    nj_shard_commit commit = {.rows = rows,
-                              .record = {.shard = range->shard,
-                                         .state = NJ_STORED_COMMITTED,
-                                         .attempt = staged->attempt,
-                                         .rows = range->count,
-                                         .digest = staged->digest,
-                                         .finished_ms = nj_clock_wall_ms(),
-                                         .first = whole ? 0 : range->first,
-                                         .count = whole ? 0 : range->count}};
+    nj_shard_commit commit = {
+        .rows = rows,
+        .record = {.shard = range->shard,
+                   .state = staged->carried_from == NULL ? NJ_STORED_COMMITTED : NJ_STORED_CARRIED,
+                   .attempt = staged->attempt,
+                   .rows = range->count,
+                   .digest = staged->digest,
+                   .finished_ms = nj_clock_wall_ms(),
+                   .first = whole ? 0 : range->first,
+                   .count = whole ? 0 : range->count}};
     memcpy(commit.record.worker, staged->worker, sizeof staged->worker);
+    if (staged->carried_from != NULL) {
+        nj_ledger_text_set(commit.record.note, sizeof commit.record.note,
+                           nj_slice_from(staged->carried_from));
+    }
     return commit;
 }
 
@@ -328,7 +365,7 @@ void nj_stage_discard_empty(nj_stage *stage)
     nj_staging_tally tally;
     nj_status status =
         stage->staging != NULL ? nj_staging_count(stage->staging, &tally, &err) : NJ_END;
-    if (status == NJ_OK && tally.committed > 0) {
+    if (status == NJ_OK && tally.committed + tally.carried > 0) {
         return;
     }
     if (status == NJ_OK) {
@@ -364,11 +401,14 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
     nj_status status = NJ_OK;
     switch (stage->step) {
     case NJ_STAGE_PACK:
-        status = nj_store_pack(stage->staging, row_count,
-                               nj_since_rows(stage->since, stage->plan, &copied) ? &copied : NULL,
-                               nj_clock_wall_ms(), &stage->name, &manifest, err);
+        status = nj_store_pack_with_origin(
+            stage->staging, row_count,
+            nj_missing_rows(stage->missing, stage->since, stage->plan, &copied) ? &copied : NULL,
+            stage->origin, nj_clock_wall_ms(), &stage->name, &manifest, err);
         if (status == NJ_OK) {
             stage->store_bytes = manifest.data_bytes;
+            stage->carried_count = manifest.facts.carried_count;
+            stage->carried_age = manifest.facts.carried_age;
             stage->staging_bytes = nj_staging_disk_bytes(stage->staging);
             nj_log_event(NJ_EVENT_PACKED,
                          NJ_FIELDS(nj_log_text("generation", stage->name.text),
@@ -399,8 +439,9 @@ static nj_status take_step(nj_stage *stage, uint64_t row_count, nj_error *err)
         break;
     case NJ_STAGE_NOTE:
         if (stage->published != NULL && !stage->is_held) {
-            status = stage->published(stage->published_context, &stage->name,
-                                      row_count == stage->plan->user_count, err);
+            status = stage->published(
+                stage->published_context, &stage->name,
+                row_count == stage->plan->user_count && stage->carried_count == 0, err);
         }
         break;
     case NJ_STAGE_REMOVE:

@@ -11,6 +11,7 @@
 #include "common/store/publish.h"
 #include "common/store/staging.h"
 #include "common/wire/message.h"
+#include "coordinator/daemon/missing.h"
 #include "coordinator/daemon/since.h"
 #include "coordinator/ledger.h" // nj_piece_range
 #include "coordinator/plan.h"
@@ -30,6 +31,8 @@ typedef struct {
     uint32_t attempt;
     nj_digest digest;
     char worker[NJ_STAGE_WORKER_BYTES];
+    const char *
+        carried_from; // a generation: these are rows of it, and nobody decoded them; borrowed; NULL: a worker's
     nj_buffer bytes; // owned copy of the RESULT's rows blob
     nj_buffer rows;  // owned; [range.count] of nj_slice, into `bytes`
 } nj_staged_piece;
@@ -56,7 +59,11 @@ typedef enum {
 typedef struct {
     const nj_plan *plan;
     nj_since *since;     // borrowed: whose rows are copied
+    nj_missing *missing; // borrowed: whose rows are carried although nobody asked for them tonight
     nj_staging *staging; // owned
+    const nj_origin_night
+        *origin;            // borrowed: what the generation keeps of the night; NULL: nothing
+    nj_store_groups groups; // owned; how many users each has
     nj_staged_piece waiting[NJ_STAGE_PIECES_MAX];
     size_t waiting_count;
     size_t waiting_bytes;
@@ -66,6 +73,8 @@ typedef struct {
     nj_stage_step step;
     nj_store_name name;     // of the generation, behind PACK
     uint64_t store_bytes;   // its data.mdb, likewise
+    uint64_t carried_count; // rows of it that were carried over, likewise
+    uint64_t carried_age;   // nights since the oldest of them was decoded, likewise
     uint64_t staging_bytes; // that the staging area has, likewise
     bool is_held;           // behind JUDGE: it is not published
     // Asked of the packed generation: may readers have it? NULL: they may.
@@ -82,6 +91,7 @@ typedef struct {
 typedef struct {
     const char *numeric_class;
     bool resume;
+    nj_missing *missing;   // borrowed until nj_stage_close
     uint64_t valid_for_ms; // schemas/store.def, as the next
     uint64_t newest_event_ms;
 } nj_stage_terms;
@@ -112,6 +122,16 @@ static inline bool nj_stage_is_empty(const nj_stage *stage)
 NJ_CHECKED nj_status nj_stage_add(nj_stage *stage, const nj_piece_range *range,
                                   const nj_message_result *result, const nj_slice *rows,
                                   const char *worker, nj_error *err);
+
+/// The same with rows of an earlier generation: the piece is stored as carried.
+///
+///   index  of the piece
+///   bytes  as a worker would send them (codec/shard.h)
+///   rows   [range->count] in `bytes`
+///   from   the generation's name; borrowed until the piece is committed
+NJ_CHECKED nj_status nj_stage_add_carried(nj_stage *stage, const nj_piece_range *range,
+                                          uint32_t index, nj_slice bytes, const nj_slice *rows,
+                                          const char *from, nj_error *err);
 
 /// Notes that the users of a piece get no rows. `note` says why, for people.
 NJ_CHECKED nj_status nj_stage_give_up(nj_stage *stage, const nj_piece_range *range,

@@ -45,9 +45,13 @@ static nj_status list_user(quarantine_listing *list, const nj_ledger_record *rec
         }
     }
     if (place < NJ_SUMMARY_TEXT_USERS_MAX && status == NJ_OK) {
-        status = nj_buffer_printf(&out->quarantined_lines,
-                                  "  %s: %s; %" PRIu64 " tries, the last one by %s\n", record->user,
-                                  record->note, record->attempt, record->worker);
+        status =
+            record->attempt == 0
+                ? nj_buffer_printf(&out->quarantined_lines, "  %s: %s\n", record->user,
+                                   record->note)
+                : nj_buffer_printf(&out->quarantined_lines,
+                                   "  %s: %s; %" PRIu64 " tries, the last one by %s\n",
+                                   record->user, record->note, record->attempt, record->worker);
     }
     if (place < NJ_SUMMARY_NAMES_MAX && status == NJ_OK) {
         status = nj_buffer_printf(list->names, "%s\"%s\"", place > 0 ? ", " : "", record->user);
@@ -82,7 +86,7 @@ bool nj_night_has_summary(const nj_night_summary *summary)
 
 static uint64_t count_decoded(const nj_night_summary *s)
 {
-    return s->rows - s->copied - s->resumed_rows;
+    return s->rows - s->copied - s->carried - s->resumed_rows;
 }
 
 static double get_rate(const nj_night_summary *s)
@@ -119,7 +123,10 @@ static void print_since_json(const nj_night_summary *s)
     print_text_or_null("since", s->since.text);
     printf(", ");
     print_text_or_null("since_differs", s->since_differs);
-    printf(", \"copied\": %" PRIu64, s->copied);
+    printf(", \"copied\": %" PRIu64 ", ", s->copied);
+    print_text_or_null("carried_from", s->carried > 0 ? s->carried_from.text : "");
+    printf(", \"carried\": %" PRIu64 ", \"missing\": %" PRIu64 ", \"carried_age\": %" PRIu64,
+           s->carried, s->missing, s->carried_age);
 }
 
 static void print_name_json(const char *name)
@@ -264,6 +271,20 @@ static void print_json(const nj_night_summary *s)
            s->report_cpu_seconds);
 }
 
+static void print_carried_text(const nj_night_summary *s)
+{
+    if (s->carried == 0) {
+        return;
+    }
+    printf("%" PRIu64 " users keep the row of %s, the oldest of them decoded %" PRIu64
+           " nights ago",
+           s->carried, s->carried_from.text, s->carried_age);
+    if (s->missing > 0) {
+        printf("; %" PRIu64 " of them are not in tonight's input", s->missing);
+    }
+    printf("\n");
+}
+
 static void print_text(const nj_night_summary *s)
 {
     printf("published %s: %" PRIu64 " users, %" PRIu64
@@ -275,6 +296,7 @@ static void print_text(const nj_night_summary *s)
         printf("%" PRIu64 " users are unchanged since %s: their rows were copied\n", s->copied,
                s->since.text);
     }
+    print_carried_text(s);
     print_eligible_text(s);
     print_flags_text(s);
     printf("%" PRIu64 " leases: %" PRIu64 " lost, %" PRIu64 " retries, %" PRIu64

@@ -29,6 +29,7 @@ static nj_night_report_run make_run(const nj_night *n)
     return (nj_night_report_run){.users = s->users,
                                  .rows = s->rows,
                                  .copied = s->copied,
+                                 .carried = s->carried,
                                  .skipped = s->skipped,
                                  .quarantined = s->quarantined,
                                  .shards = s->shards,

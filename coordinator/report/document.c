@@ -32,7 +32,7 @@ static json_t *count_or_null(uint64_t value)
     return value > 0 ? nj_value_count(value) : json_null();
 }
 
-json_t *nj_document_processes(const nj_processes *processes, bool *ok)
+json_t *nj_document_processes(const nj_processes *processes, const char *last_end, bool *ok)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < processes->count; i++) {
@@ -44,7 +44,7 @@ json_t *nj_document_processes(const nj_processes *processes, bool *ok)
         nj_value_put(object, "ended_ms", count_or_null(process->ended_ms), ok);
         nj_value_put(object, "last_ms", count_or_null(process->last_ms), ok);
         nj_value_put(object, "end",
-                     nj_value_text(is_last                   ? "published"
+                     nj_value_text(is_last                   ? last_end
                                    : process->end[0] != '\0' ? process->end
                                                              : "killed"),
                      ok);

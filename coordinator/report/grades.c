@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/store/controls.h"
 #include "common/store/generation.h"
+#include "common/store/schema.h"
 #include "coordinator/report/report.h"
 #include "coordinator/report/values.h"
 
@@ -38,8 +40,8 @@ static void add_name(graded *g, const nj_store_name *name)
 static bool parse_name(const char *file, nj_store_name *out)
 {
     const size_t size = strlen(file);
-    return size == NJ_STORE_NAME_CHARS + strlen(NJ_NIGHT_GRADE_ENDING) &&
-           strcmp(file + NJ_STORE_NAME_CHARS, NJ_NIGHT_GRADE_ENDING) == 0 &&
+    return size == NJ_STORE_NAME_CHARS + strlen(NJ_STORE_WORDS.GRADE_SUFFIX) &&
+           strcmp(file + NJ_STORE_NAME_CHARS, NJ_STORE_WORDS.GRADE_SUFFIX) == 0 &&
            nj_store_name_parse((nj_slice){file, NJ_STORE_NAME_CHARS}, out);
 }
 
@@ -48,7 +50,7 @@ static nj_status list_names(const char *store_dir, graded *out, nj_error *err)
     nj_path path;
     const struct dirent *entry;
     nj_store_name name;
-    nj_status status = nj_path_join(store_dir, NJ_NIGHT_REPORT_FOLDER, &path, err);
+    nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.REPORTS, &path, err);
     if (status != NJ_OK) {
         return status;
     }
@@ -75,6 +77,23 @@ static void put_copy(json_t *object, const char *key, json_t *value, bool *ok)
     nj_value_put(object, key, json_is_object(value) ? json_incref(value) : json_null(), ok);
 }
 
+// The difference from a stored control's hit@10; NULL without one.
+static json_t *find_more(const json_t *grade, nj_control which)
+{
+    size_t i;
+    const json_t *control;
+    json_array_foreach(json_object_get(grade, "controls"), i, control)
+    {
+        const char *name = json_string_value(json_object_get(control, "name"));
+        if (json_is_true(json_object_get(control, "stored")) && name != NULL &&
+            strcmp(name, nj_control_name(which)) == 0) {
+            return json_object_get(json_object_get(json_object_get(control, "figures"), "hit@10"),
+                                   "difference");
+        }
+    }
+    return NULL;
+}
+
 static void add_grade(json_t *array, const nj_store_name *name, const json_t *grade, bool *ok)
 {
     json_t *figures = json_object_get(grade, "figures");
@@ -88,6 +107,8 @@ static void add_grade(json_t *array, const nj_store_name *name, const json_t *gr
                  ok);
     put_copy(object, "hit@10", json_object_get(figures, "hit@10"), ok);
     put_copy(object, "ndcg@10", json_object_get(figures, "ndcg@10"), ok);
+    put_copy(object, "more_than_popular", find_more(grade, NJ_CONTROL_POPULAR), ok);
+    put_copy(object, "more_than_co-visitation", find_more(grade, NJ_CONTROL_VISITED), ok);
     nj_value_push(array, object, ok);
 }
 
@@ -98,7 +119,8 @@ static nj_status add_file(const char *store_dir, const nj_store_name *name, json
     nj_error problem = {0};
     json_t *grade = NULL;
     bool ok = true;
-    nj_status status = nj_night_report_path(store_dir, name, NJ_NIGHT_GRADE_ENDING, &path, err);
+    nj_status status =
+        nj_night_report_path(store_dir, name, NJ_STORE_WORDS.GRADE_SUFFIX, &path, err);
     if (status != NJ_OK) {
         return status;
     }

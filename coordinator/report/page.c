@@ -141,6 +141,14 @@ static void add_summary(nj_page *page)
     if (held != NULL) {
         nj_html_paragraph(html, "The night did not publish it; a gate does not hold: %s.", held);
     }
+    const double carried = nj_page_count(facts, "carried_count");
+    if (carried > 0) {
+        nj_html_paragraph(html,
+                          "%s of them were not decoded tonight and have the list of an earlier "
+                          "night, the oldest of them %s nights old.",
+                          nj_page_say_count(carried).text,
+                          nj_page_say_count(nj_page_count(facts, "carried_age")).text);
+    }
     if (copied > 0) {
         nj_html_paragraph(html, "%s of them were copied from %s, because nothing had changed.",
                           nj_page_say_count(copied).text, nj_page_word(facts, "since"));

@@ -22,7 +22,7 @@ nj_status nj_night_report_path(const char *store_dir, const nj_store_name *gener
     nj_path folder;
     char name[NJ_STORE_NAME_CHARS + ENDING_BYTES];
     snprintf(name, sizeof name, "%s%s", generation->text, ending);
-    nj_status status = nj_path_join(store_dir, NJ_NIGHT_REPORT_FOLDER, &folder, err);
+    nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.REPORTS, &folder, err);
     return status == NJ_OK ? nj_path_join(folder.text, name, out, err) : status;
 }
 
@@ -199,7 +199,10 @@ static void put_night(json_t *object, const nj_night_report_own *night, bool *ok
     nj_value_put(object, "planned", copy_plan(night->planned), ok);
     nj_value_put(object, "actual", nj_night_numbers_json(night->actual), ok);
     nj_value_put(object, "run", nj_document_run(&night->run, ok), ok);
-    nj_value_put(object, "processes", nj_document_processes(night->processes, ok), ok);
+    const bool is_held = night->gates != NULL && night->gates->failed > 0;
+    nj_value_put(object, "processes",
+                 nj_document_processes(night->processes, is_held ? "held back" : "published", ok),
+                 ok);
     nj_value_put(object, "phases", nj_document_phases(night->phases, night->phase_count, ok), ok);
     if (night->gates != NULL) {
         nj_value_put(object, "gates", nj_gates_document(night->gates), ok);

@@ -19,7 +19,6 @@
 #include "coordinator/report/study.h"
 
 #define NJ_NIGHT_REPORT_VERSION 1
-#define NJ_NIGHT_REPORT_FOLDER "reports"
 #define NJ_NIGHT_REPORT_BYTES_MAX ((size_t)4 << 20)        // of a document
 #define NJ_NIGHT_REPORT_WORKERS_MAX 1000u                  // that are listed
 #define NJ_NIGHT_REPORT_QUARANTINED_MAX 100u               // likewise
@@ -39,6 +38,7 @@ typedef struct {
     NJ_NIGHT_REPORT_COUNT(users)                                                                   \
     NJ_NIGHT_REPORT_COUNT(rows)                                                                    \
     NJ_NIGHT_REPORT_COUNT(copied)                                                                  \
+    NJ_NIGHT_REPORT_COUNT(carried)                                                                 \
     NJ_NIGHT_REPORT_COUNT(skipped)                                                                 \
     NJ_NIGHT_REPORT_COUNT(quarantined)                                                             \
     NJ_NIGHT_REPORT_COUNT(shards)                                                                  \

@@ -26,6 +26,9 @@ typedef struct {
     uint64_t tokens, users, rounds;
     uint64_t eligible; // per cent of the items; 100: no mask
     uint32_t top;      // of the beam that is measured
+    uint32_t reserve;  // likewise
+    uint32_t reserves[BEAMS_MAX];
+    uint32_t reserve_count;
     uint32_t beams[BEAMS_MAX];
     uint32_t beam_count;
     char model[MODEL_NAME_BYTES]; // --model, or a bundle's model_type
@@ -46,7 +49,9 @@ static nj_status options_from(const nj_arguments *arguments, bench_options *out,
         status = nj_numbers_from(arguments, "beams", 1, 100000, BEAMS_MAX, out->beams,
                                  &out->beam_count, err);
     }
-    return status;
+    return status != NJ_OK ? status
+                           : nj_numbers_from(arguments, "reserve", 0, NJ_ROW_RESERVE_MAX, BEAMS_MAX,
+                                             out->reserves, &out->reserve_count, err);
 }
 
 static nj_status ignore_list(void *context, size_t index, const nj_list *list, nj_error *err)
@@ -146,12 +151,12 @@ static json_t *describe(const nj_arguments *arguments, const nj_engine *engine,
         {"spread", nj_bench_spread(run->users_per_s, options->rounds)},
     };
     json_t *row = json_pack(
-        "{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I}", "model", options->model, "beam",
-        (json_int_t)plan->W, "tokens", (json_int_t)options->tokens, "prompt_tokens",
+        "{s:s, s:I, s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I}", "model", options->model,
+        "beam", (json_int_t)plan->W, "tokens", (json_int_t)options->tokens, "prompt_tokens",
         (json_int_t)run->users.prompt_tokens, "precision", kernels->precision, "kernels",
         kernels->name, "batch", (json_int_t)plan->B, "without", without != NULL ? without : "",
-        "top", (json_int_t)options->top, "rounds", (json_int_t)options->rounds, "eligible",
-        (json_int_t)options->eligible);
+        "top", (json_int_t)options->top, "reserve", (json_int_t)options->reserve, "rounds",
+        (json_int_t)options->rounds, "eligible", (json_int_t)options->eligible);
     for (size_t i = 0; row != NULL && i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
         json_object_set_new(row, NUMBERS[i].key, json_real(NUMBERS[i].value));
     }
@@ -223,11 +228,12 @@ static nj_status add_mask(const nj_sections *sections, uint64_t percent, nj_buff
     return status == NJ_END ? NJ_OK : status;
 }
 
-static nj_settings settings_of(uint32_t beam, const nj_bench_users *users)
+static nj_settings settings_of(uint32_t beam, uint32_t reserve, const nj_bench_users *users)
 {
     nj_settings settings = nj_settings_default();
     settings.beam = beam;
     settings.top = settings.beam < settings.top ? settings.beam : settings.top;
+    settings.reserve = reserve;
     settings.keep_history = true;
     settings.history_items_max = users->history;
     settings.history = users->history;
@@ -252,7 +258,7 @@ static nj_status run_beam(const nj_arguments *arguments, const nj_sections *sect
                  ? nj_bench_users_make(sections, &view, options->V, options->users, options->tokens,
                                        &run.users, err)
                  : nj_fail(err, NJ_NO_MEMORY, "no memory for %zu rounds", (size_t)options->rounds);
-    nj_settings settings = settings_of(beam, &run.users);
+    nj_settings settings = settings_of(beam, options->reserve, &run.users);
     options->top = settings.top;
     forget_peak_memory();
     if (status == NJ_OK) {
@@ -345,8 +351,10 @@ nj_status nj_command_bench_engine(const nj_arguments *arguments, nj_error *err)
     if (status == NJ_OK) {
         status = add_mask(plain, options.eligible, &mask, &sections, err);
     }
-    for (size_t i = 0; i < options.beam_count && status == NJ_OK; i++) {
-        status = run_beam(arguments, &sections, &options, options.beams[i], &report, err);
+    for (size_t i = 0; i < options.beam_count * options.reserve_count && status == NJ_OK; i++) {
+        options.reserve = options.reserves[i % options.reserve_count];
+        status = run_beam(arguments, &sections, &options, options.beams[i / options.reserve_count],
+                          &report, err);
     }
     nj_buffer_fini(&mask);
     nj_bundle_close(&bundle);

@@ -84,6 +84,10 @@ static nj_status print_list(void *context, size_t index, const nj_list *list, nj
         p->row->items[i] = nj_engine_item_id(p->engine, list->items[i]);
         p->row->scores[i] = list->scores[i];
     }
+    p->row->reserve_count = list->reserve_count;
+    for (uint32_t i = 0; i < list->reserve_count; i++) {
+        p->row->reserve[i] = nj_engine_item_id(p->engine, list->reserve[i]);
+    }
     nj_buffer_clear(&p->line);
     if (status == NJ_OK) {
         status = nj_row_json(&p->line, p->requests[index].user, p->row);

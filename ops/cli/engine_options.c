@@ -75,3 +75,48 @@ nj_status nj_kernels_class_from(const nj_arguments *arguments, nj_night_options 
     }
     return status;
 }
+
+static nj_status find_kernels(const char *numeric_class, const char *name, const nj_kernels **out,
+                              nj_error *err)
+{
+    const nj_kernels *found = NULL;
+    const nj_kernels *named = NULL;
+    const bool any = strcmp(name, "auto") == 0;
+    for (size_t i = 0; nj_kernels_at(i) != NULL; i++) { // those of a class stand by their speed
+        const nj_kernels *kernels = nj_kernels_at(i);
+        named = strcmp(kernels->name, name) == 0 ? kernels : named;
+        if (strcmp(kernels->numeric_class, numeric_class) == 0 && (any || named == kernels)) {
+            found = kernels;
+        }
+    }
+    if (found == NULL && !any && named == NULL) {
+        return nj_kernels_select(name, out, err); // says what is wrong with the name
+    }
+    if (found == NULL && !any) {
+        return nj_fail(err, NJ_USAGE,
+                       "kernels \"%s\" are of the class %s, the generation is of the class %s",
+                       name, named->numeric_class, numeric_class);
+    }
+    if (found == NULL) {
+        return nj_fail(err, NJ_CONFIG,
+                       "the generation is of the numeric class %s, and no kernels that this CPU "
+                       "runs are: replay on a machine of its workers",
+                       numeric_class);
+    }
+    *out = found;
+    return NJ_OK;
+}
+
+nj_status nj_engine_of_class(const char *numeric_class, const char *kernels,
+                             const nj_sections *sections, const nj_settings *settings,
+                             nj_engine **out, const nj_kernels **out_kernels, nj_error *err)
+{
+    nj_engine_options options = nj_engine_options_default(NULL);
+    nj_status status = find_kernels(numeric_class, kernels, &options.kernels, err);
+    options.batch_users = 1;
+    if (status == NJ_OK) {
+        *out_kernels = options.kernels;
+        status = nj_engine_open(sections, settings, &options, out, err);
+    }
+    return status;
+}

@@ -29,4 +29,15 @@ NJ_CHECKED nj_status nj_kernels_class_from(const nj_arguments *arguments, nj_nig
 NJ_CHECKED nj_status nj_engine_from(const nj_arguments *arguments, const nj_sections *sections,
                                     const nj_settings *settings, nj_engine **out, nj_error *err);
 
+/// The engine of a night that is over: kernels of its numeric class, a batch of one user.
+///
+///   kernels  a set's name, or "auto": the fastest of the class that this CPU runs
+///
+/// Errors  NJ_CONFIG: this CPU runs none of the class; NJ_USAGE: the set that is named is of another; those of nj_engine_open
+/// Proof   tests/integration/0445-audit.t
+NJ_CHECKED nj_status nj_engine_of_class(const char *numeric_class, const char *kernels,
+                                        const nj_sections *sections, const nj_settings *settings,
+                                        nj_engine **out, const nj_kernels **out_kernels,
+                                        nj_error *err);
+
 #endif

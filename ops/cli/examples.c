@@ -57,6 +57,7 @@ const nj_example NJ_EXAMPLES[] = {
     {"serve-cache", "  nightjar serve-cache --store store --listen unix:/run/lists.sock\n"
                     "  curl --unix-socket /run/lists.sock http://lists/users/alma\n"},
     {"store apply", "  nightjar store apply --store replica feed\n"},
+    {"store audit", "  nightjar store audit --store store alma\n"},
     {"store diff", "  nightjar store diff --store store\n"
                    "  nightjar store diff --store store --from current --to canary --k 20\n"},
     {"store export",

@@ -1,6 +1,6 @@
 // grade.h - the parts of `nightjar grade`: what was published, beside what users did since.
 //
-//   events ──► split at --from ──► users who took something since ─┐
+//   events ──► split at --from ──► users who took something since ─┐                  (whose list is whose: grade_channels.c)
 //   store ───► their rows of the generation ───────────────────────┴─► grade_join.c ──► common/judge/grade.h ──► grade_print.c
 //                                                                                                          └──► grade_gate.c
 #ifndef NJ_OPS_CLI_GRADE_H
@@ -10,11 +10,74 @@
 #include "common/base/idlist.h"
 #include "common/catalogue/split.h"
 #include "common/codec/json.h"
+#include "common/codec/row.h"
 #include "common/judge/grade.h"
+#include "common/store/controls.h"
 #include "common/store/reader.h"
+#include "ops/cli/channel_split.h"
 
 // An event may be this much ahead of our clock, which need not be that of whoever wrote it.
 #define NJ_GRADE_SKEW_S 300.0
+// Events further ahead are left out, as long as they are no more than this part of those that count: then it is the file that is wrong.
+// 100 is a guess.
+#define NJ_GRADE_FUTURE_PART 100
+
+// ---- who got what ----
+
+#define NJ_GRADE_EVERY_CHANNEL SIZE_MAX
+
+typedef struct {
+    const char *name;        // as --split has it; "": users are not split
+    uint32_t parts;          // of NIGHTJAR_SHARE_WHOLE
+    nj_store_reader *reader; // owned
+    uint64_t without_row;    // of its active users
+    uint64_t graded;
+    bool
+        has_more; // than the first channel; false where one of the two has no graded user, and of the first itself
+    nj_grade_estimates more;
+} nj_grade_channel;
+
+typedef struct {
+    nj_channel_split split; // what names point into: not to be copied
+    nj_grade_channel entries[NIGHTJAR_CHANNELS_MAX];
+    const char *names[NIGHTJAR_CHANNELS_MAX];
+    size_t count; // at least 1
+    const char *salt;
+    bool is_split;
+    size_t only; // the one whose users count; NJ_GRADE_EVERY_CHANNEL
+} nj_grade_channels;
+
+_Static_assert(NIGHTJAR_CHANNELS_MAX <= NJ_GRADE_CHANNELS_MAX, "every channel is a slice");
+
+/// Opens the generation of --gen or --channel, or those of all channels of --split; nj_grade_channels_close in any case. `out` is all zero.
+///
+/// Errors  NJ_USAGE; those of nj_store_channel_resolve and nj_store_reader_open
+/// Proof   tests/cli/1120-grade-channels.t
+NJ_CHECKED nj_status nj_grade_channels_open(const nj_arguments *arguments, nj_grade_channels *out,
+                                            nj_error *err);
+void nj_grade_channels_close(nj_grade_channels *channels);
+/// Which channel serves the user, as nightjar-reader.h has it.
+size_t nj_grade_channels_find(const nj_grade_channels *channels, nj_slice user);
+/// The only one, or the first.
+const nj_grade_channel *nj_grade_channels_main(const nj_grade_channels *channels);
+/// When the latest of the generations that count was made.
+uint64_t nj_grade_channels_made_ms(const nj_grade_channels *channels);
+
+// ---- items ----
+
+// Of the lists of graded users, and what these took next.
+typedef struct {
+    nj_idlist_builder ids;
+    nj_idmap map;
+    nj_buffer facts;
+} nj_grade_items;
+
+void nj_grade_items_init(nj_grade_items *items);
+void nj_grade_items_fini(nj_grade_items *items);
+/// NJ_NO_MEMORY
+NJ_CHECKED nj_status nj_grade_items_add(nj_grade_items *items, const nj_row *row, nj_slice taken);
+/// Users whose next item stands in nobody's list.
+uint64_t nj_grade_items_unlisted(const nj_grade_items *items);
 
 // Which group each user is in. All zero but for nj_grade_groups_init: nobody is in any.
 typedef struct {
@@ -42,20 +105,25 @@ typedef struct {
     uint64_t without_row;   // of the active: the generation has no row
     uint64_t repeated_item; // of the graded: had taken their next item before
     uint64_t unlisted;      // of the graded: their row has an empty list
+    uint64_t unknown_item;  // of the graded: their next item stands in no list of any of them
+    uint64_t elsewhere;     // active, and of another channel than the only one that counts
     uint64_t events;        // since, of the active
+    uint64_t events_before; // of all users
+    uint64_t events_future; // left out
 } nj_grade_counts;
 
 typedef struct {
-    nj_histories_source source; // of --events
-    nj_split split;             // by time: since when, and until when
-    double now_s;               // events may not lie behind it where their times are seconds
-    nj_store_reader *reader;    // borrowed
+    nj_histories_source source;  // of --events
+    nj_split split;              // by time: since when, and until when
+    double now_s;                // events may not lie behind it where their times are seconds
+    nj_grade_channels *channels; // borrowed; what is counted of each is set
     const nj_grade_groups *groups;
     bool keeps_items; // for controls: fill ids, id_map and targets
     nj_buffer users;  // owned, as the next three; nj_graded_user, in the order of the events' users
     nj_idlist_builder ids;     // of the graded users
     nj_idmap id_map;           // over them
     nj_idlist_builder targets; // what each took next
+    nj_grade_items items;      // owned
     uint32_t depth;            // places of the longest list
     nj_grade_counts counts;
 } nj_grade_join;
@@ -65,17 +133,19 @@ void nj_grade_join_fini(nj_grade_join *join);
 
 /// Reads the events once, and the row of each user who took something since.
 ///
-/// Memory  24 bytes a graded user, and what nj_histories_read takes
-/// Errors  those of nj_histories_read, nj_split_history and nj_store_get; NJ_INPUT: an event from the future; NJ_AGAIN: no event since;
+/// Memory  28 bytes a graded user, his id and an item's where controls are compared, 40 bytes and the id an item, and what nj_histories_read takes
+/// Errors  those of nj_histories_read, nj_split_history and nj_store_get; NJ_INPUT: too many events from the future; NJ_AGAIN: no event since;
 ///         NJ_INPUT: the generation has a row for none of the active users
-/// Proof   tests/cli/1100-grade.t
+/// Proof   tests/unit/cli/test_grade_join.c, tests/cli/1100-grade.t
 NJ_CHECKED nj_status nj_grade_join_run(nj_grade_join *join, nj_error *err);
 
 // Lists that nobody was shown, of some of the graded users.
 #define NJ_GRADE_CONTROLS_MAX 8
 typedef struct {
     nj_path path;
-    nj_path name;       // printable
+    nj_path name;   // printable
+    bool is_stored; // CONTROLS.jsonl of the generations; `path` means nothing
+    nj_control stored;
     uint64_t other;     // lists of users who are not graded
     uint32_t depth;     // places of the longest list
     uint32_t cut_depth; // of that and the published lists' the smaller: figures end there
@@ -87,18 +157,23 @@ typedef struct {
     size_t count;
 } nj_grade_controls;
 
-/// Takes the paths of --controls apart, by commas; NULL is none. NJ_USAGE
+/// Takes the paths of --controls apart, by commas; NULL and "none" are none. NJ_USAGE
 NJ_CHECKED nj_status nj_grade_controls_parse(const char *text, nj_grade_controls *out,
                                              nj_error *err);
 /// Accepts a struct that is all zero.
 void nj_grade_controls_fini(nj_grade_controls *controls);
 
-/// Reads the control's lists (schemas/lists.md) and compares those of graded users with what was published. The join kept its items.
+/// The control lists that were stored with the generations, one entry each; none where no generation has any. NJ_NO_MEMORY
+NJ_CHECKED nj_status nj_grade_controls_find(const char *store_dir,
+                                            const nj_grade_channels *channels,
+                                            nj_grade_controls *out, nj_error *err);
+
+/// Reads the control's lists (schemas/lists.md; of a stored one common/store/controls.h, where no list of a graded user leaves it with 0 users) and compares those of graded users with what was published. The join kept its items.
 ///
 /// Errors  those of nj_histories_read; NJ_INPUT: a list that may have seen the events since (its "held_out" is neither "none" nor "from" a
 ///         moment that is not behind the join's), or no list of a graded user
 /// Proof   tests/cli/1105-grade-controls.t
-NJ_CHECKED nj_status nj_grade_control_judge(const nj_grade_join *join,
+NJ_CHECKED nj_status nj_grade_control_judge(const nj_grade_join *join, const char *store_dir,
                                             const nj_resampling *resampling,
                                             nj_grade_control *control, nj_error *err);
 
@@ -129,7 +204,8 @@ NJ_CHECKED nj_status nj_grade_gate_judge(const nj_grade_gate *gate, const nj_gra
 
 // What is told.
 typedef struct {
-    const nj_store_manifest *manifest;
+    const nj_store_manifest *manifest; // of the only channel, or the first
+    const nj_grade_channels *channels;
     const nj_grade_join *join;
     const nj_grade *grade;
     const nj_grade_gate *gate;

@@ -8,7 +8,8 @@
 
 typedef struct {
     nj_grade_join *join;
-    nj_row *row; // owned; scratch
+    nj_row *row;     // owned; scratch
+    nj_error future; // about the first user with an event from the future
 } joining;
 
 void nj_grade_join_init(nj_grade_join *join)
@@ -18,10 +19,12 @@ void nj_grade_join_init(nj_grade_join *join)
     nj_idlist_builder_init(&join->ids);
     nj_idmap_init(&join->id_map);
     nj_idlist_builder_init(&join->targets);
+    nj_grade_items_init(&join->items);
 }
 
 void nj_grade_join_fini(nj_grade_join *join)
 {
+    nj_grade_items_fini(&join->items);
     nj_idlist_builder_fini(&join->targets);
     nj_idmap_fini(&join->id_map);
     nj_idlist_builder_fini(&join->ids);
@@ -38,25 +41,33 @@ static uint32_t rank_of(const nj_row *row, nj_slice item)
     return NJ_RANK_NONE;
 }
 
-static nj_status check_times(const nj_grade_join *join, const nj_history *history, nj_error *err)
+// How many of the user's events lie before our own clock, of times that are seconds; those behind are counted and left out.
+static size_t count_past(joining *j, const nj_history *history)
 {
-    const size_t count = history->item_count;
-    if (!join->split.from.is_date || count == 0 || history->times == NULL) {
-        return NJ_OK;
+    nj_grade_join *join = j->join;
+    const double end = join->now_s + NJ_GRADE_SKEW_S;
+    size_t count = history->item_count;
+    if (!join->split.from.is_date || count == 0 || history->times == NULL ||
+        !nj_instant_fits(&join->split.from, history->times[count - 1])) {
+        return count;
     }
-    const double last = history->times[count - 1];
-    if (nj_instant_fits(&join->split.from, last) && last > join->now_s + NJ_GRADE_SKEW_S) {
-        return nj_history_fail(history, err,
-                               "user \"%.*s\" has an event at %.17g, which is the future: now is "
-                               "%.17g; look at the clock of whoever wrote the file, or at the unit "
-                               "of its times",
-                               NJ_SLICE_ARGS(history->user), last, join->now_s);
+    while (count > 0 && history->times[count - 1] > end) {
+        count--;
     }
-    return NJ_OK;
+    if (count < history->item_count && join->counts.events_future == 0) {
+        (void)nj_history_fail(history, &j->future,
+                              "user \"%.*s\" has an event at %.17g, which is the future: now is "
+                              "%.17g; look at the clock of whoever wrote the file, or at the unit "
+                              "of its times",
+                              NJ_SLICE_ARGS(history->user), history->times[history->item_count - 1],
+                              join->now_s);
+    }
+    join->counts.events_future += history->item_count - count;
+    return count;
 }
 
 static nj_graded_user grade_user(const nj_grade_join *join, const nj_history *history, size_t first,
-                                 size_t end, const nj_row *row)
+                                 size_t end, uint32_t channel, const nj_row *row)
 {
     nj_graded_user user = {
         .next_rank = rank_of(row, history->items[first]),
@@ -66,6 +77,7 @@ static nj_graded_user grade_user(const nj_grade_join *join, const nj_history *hi
         .is_cold = (row->flags & NJ_ROW_COLD) != 0,
         .age = row->age,
         .group = nj_grade_groups_find(join->groups, history->user),
+        .channel = channel,
     };
     user.any_rank = user.next_rank;
     for (size_t i = first + 1; i < end; i++) {
@@ -98,13 +110,15 @@ static nj_status keep_items(nj_grade_join *join, nj_slice user, nj_slice target)
 
 // The row of an active user, whose events [first, end) are since.
 static nj_status join_row(joining *j, const nj_history *history, size_t first, size_t end,
-                          nj_error *err)
+                          size_t channel, nj_error *err)
 {
     nj_grade_join *join = j->join;
+    nj_grade_channel *entry = &join->channels->entries[channel];
     nj_slice value;
-    nj_status status = nj_store_get(join->reader, history->user, &value, err);
+    nj_status status = nj_store_get(entry->reader, history->user, &value, err);
     if (status == NJ_NOT_FOUND) {
         join->counts.without_row++;
+        entry->without_row++;
         return NJ_OK;
     }
     if (status == NJ_OK && nj_row_unpack(value, j->row, err) != NJ_OK) {
@@ -115,11 +129,15 @@ static nj_status join_row(joining *j, const nj_history *history, size_t first, s
     if (status != NJ_OK) {
         return status;
     }
-    const nj_graded_user user = grade_user(join, history, first, end, j->row);
+    const nj_graded_user user = grade_user(join, history, first, end, (uint32_t)channel, j->row);
+    entry->graded++;
     join->depth = j->row->count > join->depth ? (uint32_t)j->row->count : join->depth;
     join->counts.unlisted += j->row->count == 0;
     join->counts.repeated_item += has_before(history, first);
     status = nj_buffer_append(&join->users, &user, sizeof user);
+    if (status == NJ_OK) {
+        status = nj_grade_items_add(&join->items, j->row, history->items[first]);
+    }
     if (status == NJ_OK && join->keeps_items) {
         status = keep_items(join, history->user, history->items[first]);
     }
@@ -131,25 +149,42 @@ static nj_status take_user(void *context, const nj_history *history, nj_error *e
     joining *j = context;
     nj_grade_join *join = j->join;
     nj_split_parts parts;
-    nj_status status = check_times(join, history, err);
-    if (status == NJ_OK) {
-        status = nj_split_history(&join->split, history, &parts, err);
-    }
+    nj_history past = *history;
+    past.item_count = count_past(j, history);
+    const nj_status status = nj_split_history(&join->split, &past, &parts, err);
     if (status != NJ_OK) {
         return status;
     }
     join->counts.read++;
+    join->counts.events_before += parts.input_count;
     if (!parts.has_target) {
         return NJ_OK;
     }
     size_t end = parts.input_count;
-    while (end < history->item_count &&
-           (!join->split.until.given || history->times[end] < join->split.until.at)) {
+    while (end < past.item_count &&
+           (!join->split.until.given || past.times[end] < join->split.until.at)) {
         end++;
+    }
+    const size_t channel = nj_grade_channels_find(join->channels, past.user);
+    if (join->channels->only != NJ_GRADE_EVERY_CHANNEL && channel != join->channels->only) {
+        join->counts.elsewhere++;
+        return NJ_OK;
     }
     join->counts.active++;
     join->counts.events += end - parts.input_count;
-    return join_row(j, history, parts.input_count, end, err);
+    return join_row(j, &past, parts.input_count, end, channel, err);
+}
+
+// A clock that is off here and there is not what a night is given up for.
+static nj_status check_future(const joining *j, nj_error *err)
+{
+    const nj_grade_counts *counts = &j->join->counts;
+    if (counts->events_future == 0 ||
+        counts->events_future * NJ_GRADE_FUTURE_PART <= counts->events) {
+        return NJ_OK;
+    }
+    return nj_fail(err, NJ_INPUT, "%s (%" PRIu64 " such events, %" PRIu64 " since: at most 1 %%)",
+                   j->future.text, counts->events_future, counts->events);
 }
 
 nj_status nj_grade_join_run(nj_grade_join *join, nj_error *err)
@@ -161,10 +196,21 @@ nj_status nj_grade_join_run(nj_grade_join *join, nj_error *err)
     nj_split_ask(&join->split, &join->source);
     nj_status status = nj_histories_read(&join->source, take_user, &j, err);
     free(j.row);
+    if (status == NJ_OK) {
+        status = check_future(&j, err);
+    }
     if (status != NJ_OK) {
         return status;
     }
-    const nj_store_name *name = nj_store_reader_name(join->reader);
+    join->counts.unknown_item = nj_grade_items_unlisted(&join->items);
+    const nj_store_name *name =
+        nj_store_reader_name(nj_grade_channels_main(join->channels)->reader);
+    if (join->counts.active == 0 && join->counts.elsewhere > 0) {
+        return nj_fail(err, NJ_AGAIN,
+                       "%s: all %" PRIu64 " users with an event since %.17g were served by other "
+                       "channels than %s",
+                       join->source.path, join->counts.elsewhere, join->split.from.at, name->text);
+    }
     if (join->counts.active == 0) {
         return nj_fail(err, NJ_AGAIN,
                        "%s: none of its %" PRIu64 " users has an event since %.17g, from which on "

@@ -91,16 +91,38 @@ static json_t *contrast_to_json(const nj_grade_control *control)
     return object;
 }
 
+// NULL where there is nothing to compare with.
+static json_t *channels_to_json(const nj_grade_told *told, size_t cutoff_count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; told->channels->is_split && i < told->channels->count; i++) {
+        const nj_grade_channel *channel = &told->channels->entries[i];
+        const nj_store_facts *facts = &nj_store_reader_manifest(channel->reader)->facts;
+        json_array_append_new(
+            array,
+            json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:o}", "channel", channel->name, "parts",
+                      (json_int_t)channel->parts, "generation", facts->generation, "created_ms",
+                      (json_int_t)facts->created_ms, "graded", (json_int_t)channel->graded,
+                      "without_row", (json_int_t)channel->without_row, "more",
+                      channel->has_more ? estimates_to_json(&channel->more, cutoff_count)
+                                        : json_null()));
+    }
+    return array;
+}
+
 static json_t *controls_to_json(const nj_grade_controls *controls)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < controls->count; i++) {
         const nj_grade_control *control = &controls->entries[i];
+        if (control->contrast.user_count == 0) {
+            continue; // a stored one, and none of its users did anything
+        }
         json_array_append_new(
-            array, json_pack("{s:s, s:I, s:I, s:I, s:o}", "name", control->name.text, "users",
-                             (json_int_t)control->contrast.user_count, "other_users",
-                             (json_int_t)control->other, "depth", (json_int_t)control->depth,
-                             "figures", contrast_to_json(control)));
+            array, json_pack("{s:s, s:b, s:I, s:I, s:I, s:o}", "name", control->name.text, "stored",
+                             control->is_stored, "users", (json_int_t)control->contrast.user_count,
+                             "other_users", (json_int_t)control->other, "depth",
+                             (json_int_t)control->depth, "figures", contrast_to_json(control)));
     }
     return array;
 }
@@ -112,19 +134,22 @@ json_t *nj_grade_to_json(const nj_grade_told *told)
     const nj_grade *grade = told->grade;
     const size_t cutoff_count = nj_cutoffs_within(told->join->depth);
     json_t *object = json_pack(
-        "{s:s, s:I, s:f, s:o, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I}}", "generation",
-        told->manifest->facts.generation, "created_ms",
+        "{s:s, s:I, s:f, s:o, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}}",
+        "generation", told->manifest->facts.generation, "created_ms",
         (json_int_t)told->manifest->facts.created_ms, "from", split->from.at, "until",
         split->until.given ? json_real(split->until.at) : json_null(), "depth",
-        (json_int_t)told->join->depth, "events", (json_int_t)c->events, "users", "read",
-        (json_int_t)c->read, "active", (json_int_t)c->active, "without_row",
+        (json_int_t)told->join->depth, "events", (json_int_t)c->events, "events_before",
+        (json_int_t)c->events_before, "events_future", (json_int_t)c->events_future, "users",
+        "read", (json_int_t)c->read, "active", (json_int_t)c->active, "without_row",
         (json_int_t)c->without_row, "graded", (json_int_t)grade->user_count, "repeated_item",
-        (json_int_t)c->repeated_item, "empty_list", (json_int_t)c->unlisted);
+        (json_int_t)c->repeated_item, "empty_list", (json_int_t)c->unlisted, "unknown_item",
+        (json_int_t)c->unknown_item, "elsewhere", (json_int_t)c->elsewhere);
     if (object == NULL) {
         return NULL;
     }
     json_object_set_new(object, "figures", estimates_to_json(&grade->all, cutoff_count));
     json_object_set_new(object, "slices", slices_to_json(grade, cutoff_count));
+    json_object_set_new(object, "channels", channels_to_json(told, cutoff_count));
     json_object_set_new(object, "controls", controls_to_json(told->controls));
     json_object_set_new(object, "bounds", bounds_to_json(told));
     json_object_set_new(object, "intervals",
@@ -167,11 +192,11 @@ static void print_all(const nj_grade *grade, size_t cutoff_count)
 
 static void print_slices(const nj_grade *grade, size_t cutoff)
 {
-    printf("\n  %-6s %-24s %9s  hit@%-20u ndcg@%u\n", "by", "", "users", NJ_CUTOFFS[cutoff],
+    printf("\n  %-7s %-24s %9s  hit@%-18u ndcg@%u\n", "by", "", "users", NJ_CUTOFFS[cutoff],
            NJ_CUTOFFS[cutoff]);
     for (size_t i = 0; i < grade->slice_count; i++) {
         const nj_grade_slice *slice = &grade->slices[i];
-        printf("  %-6s %-24s %9zu%s", nj_grade_by_name(slice->by), slice->label, slice->user_count,
+        printf("  %-7s %-24s %9zu%s", nj_grade_by_name(slice->by), slice->label, slice->user_count,
                slice->is_small ? "*" : " ");
         print_estimate(&slice->estimates.next[0][cutoff]);
         print_estimate(&slice->estimates.next[1][cutoff]);
@@ -180,12 +205,36 @@ static void print_slices(const nj_grade *grade, size_t cutoff)
     printf("  * fewer than %d users: do not read much into it\n", NJ_SLICE_USERS_MIN);
 }
 
+static void print_channels(const nj_grade_told *told, size_t cutoff)
+{
+    for (size_t i = 0; told->channels->is_split && i < told->channels->count; i++) {
+        const nj_grade_channel *channel = &told->channels->entries[i];
+        printf("%s%s: %s, %" PRIu32 " of %d parts; %" PRIu64 " graded, %" PRIu64 " have no row\n",
+               i == 0 ? "\n" : "", channel->name, nj_store_reader_name(channel->reader)->text,
+               channel->parts, NIGHTJAR_SHARE_WHOLE, channel->graded, channel->without_row);
+        for (size_t m = 0; channel->has_more && m < 2; m++) {
+            printf("  %4s@%-2u more than %s", METRICS[m], NJ_CUTOFFS[cutoff],
+                   told->channels->entries[0].name);
+            print_estimate(&channel->more.next[m][cutoff]);
+            printf("\n");
+        }
+    }
+}
+
 static void print_controls(const nj_grade_controls *controls)
 {
+    if (controls->count == 0) {
+        printf("\nno lists to compare with were kept: `run --controls`, or give --controls\n");
+    }
     for (size_t i = 0; i < controls->count; i++) {
         const nj_grade_control *control = &controls->entries[i];
         const nj_grade_contrast *contrast = &control->contrast;
         const size_t count = nj_cutoffs_within(control->cut_depth);
+        if (contrast->user_count == 0) {
+            printf("\nbeside %s: none of the %" PRIu64 " users who have such a list is graded\n",
+                   control->name.text, control->other);
+            continue;
+        }
         printf("\nbeside %s, %zu users\n", control->name.text, contrast->user_count);
         for (size_t m = 0; m < 2 && count > 0; m++) {
             const size_t c = nj_min_size(count, 3) - 1;
@@ -208,12 +257,21 @@ void nj_grade_print(const nj_grade_told *told)
            told->join->split.from.at);
     printf("  %" PRIu64 " users of the events, %" PRIu64 " with %" PRIu64 " events since\n",
            c->read, c->active, c->events);
+    printf("  left out: %" PRIu64 " events before, %" PRIu64 " from the future\n", c->events_before,
+           c->events_future);
+    if (c->elsewhere > 0) {
+        printf("  %" PRIu64 " users with events since were served by other channels\n",
+               c->elsewhere);
+    }
     printf("  %zu graded; %" PRIu64 " have no row\n", told->grade->user_count, c->without_row);
     printf("  %" PRIu64 " of those graded took an item again that they had before, %" PRIu64
            " have an empty list\n",
            c->repeated_item, c->unlisted);
+    printf("  %" PRIu64 " took an item that stands in the list of nobody who is graded\n",
+           c->unknown_item);
     if (cutoff_count > 0) {
         print_all(told->grade, cutoff_count);
+        print_channels(told, nj_min_size(cutoff_count, 3) - 1);
         print_slices(told->grade, nj_min_size(cutoff_count, 3) - 1);
     }
     print_controls(told->controls);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "common/base/digest.h"
+#include "common/base/user_place.h"
 #include "common/input/idfile.h"
 
 #define IDS_BYTES_MAX ((size_t)1 << 34)
@@ -66,17 +67,7 @@ static nj_status add_front(const reading *r, const nj_history *history, size_t c
 
 bool nj_user_is_sampled(nj_slice user, double share)
 {
-    static const char SALT[] = "sample"; // its zero byte, too
-    nj_digester digester;
-    nj_digester_init(&digester);
-    nj_digester_update(&digester, SALT, sizeof SALT);
-    nj_digester_update(&digester, user.bytes, user.size);
-    const nj_digest digest = nj_digester_final(&digester);
-    uint64_t place = 0;
-    for (size_t i = 0; i < sizeof place; i++) {
-        place = place << 8 | digest.bytes[i];
-    }
-    return (double)place * 0x1p-64 < share || share >= 1;
+    return nj_user_place_is_sampled(nj_user_place(NJ_SAMPLE_SALT, user), share);
 }
 
 static nj_status visit_history(void *context, const nj_history *history, nj_error *err)

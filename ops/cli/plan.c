@@ -288,7 +288,7 @@ static nj_status make_result(const nj_arguments *arguments, const plan_options *
     nj_status status = nj_job_open(arguments, &w->job, err);
     if (status == NJ_OK) {
         status = nj_gates_before(&o->night.gates, o->night.store_dir, &w->job, o->night.as_of_s,
-                                 &r->gates, err);
+                                 &(nj_gates_missing){0}, &r->gates, err);
     }
     if (status == NJ_OK) {
         status = plan_shards(o, w, err);

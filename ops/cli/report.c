@@ -1,5 +1,6 @@
 // report.c - `nightjar report`: the page of a night again, from its document or, without one, from the generation alone.
 #include "coordinator/report/report.h"
+#include "common/store/channel.h"
 
 #include <stdio.h>
 
@@ -113,8 +114,8 @@ nj_status nj_command_report(const nj_arguments *arguments, nj_error *err)
     nj_store_name name;
     json_t *document = NULL;
     const bool as_json = nj_argument_flag(arguments, "json");
-    nj_status status = nj_store_resolve(nj_argument(arguments, "store"),
-                                        nj_argument_positional(arguments), &name, err);
+    nj_status status = nj_store_channel_resolve(nj_argument(arguments, "store"),
+                                                nj_argument_positional(arguments), &name, err);
     if (status == NJ_OK) {
         status = find_document(arguments, &name, &document, err);
     }

@@ -12,6 +12,7 @@
 #include "common/codec/json.h"
 #include "common/http/server.h"
 #include "common/reader/nightjar-reader.h"
+#include "ops/cli/channel_split.h"
 #include "ops/cli/commands.h"
 
 #define USERS_PATH "/users/"
@@ -19,7 +20,6 @@
 #define CONNECTIONS_MAX 1024
 #define TIMEOUT_S 60 // connections are kept open between requests
 #define CHECK_MS_MAX 3600000
-#define SPLIT_BYTES_MAX 1024
 
 // A thread of the server takes whichever reader is free: there are as many as threads.
 typedef struct {
@@ -30,9 +30,8 @@ typedef struct {
 typedef struct {
     seat seats[NJ_HTTP_THREADS_MAX];
     unsigned seat_count;
-    char split[SPLIT_BYTES_MAX]; // what `shares` point into
-    nightjar_share shares[NIGHTJAR_CHANNELS_MAX];
-    nightjar_reader_options options;
+    nj_channel_split split;
+    nightjar_reader_options options; // its shares are the split's
 } cache;
 
 // ---- answering, on the server's threads ----
@@ -74,7 +73,7 @@ static nj_status answer_generation(const cache *served, nightjar_reader *reader,
     const nightjar_status looked = nightjar_reader_refresh(reader, &problem);
     nj_status status = nj_buffer_printf(body, "{\"channels\": [");
     for (size_t i = 0; i < served->options.share_count && status == NJ_OK; i++) {
-        const nightjar_share *share = &served->shares[i];
+        const nightjar_share *share = &served->split.shares[i];
         status = status_of(nightjar_reader_generation(reader, share->channel, &found, NULL));
         if (status == NJ_OK) {
             status = nj_buffer_printf(
@@ -114,46 +113,6 @@ static nj_status answer(void *context, const char *path, nj_buffer *body)
 
 // ---- the command line ----
 
-static nj_status read_share(char *word, cache *served, nj_error *err)
-{
-    char *parts = strchr(word, '=');
-    char *end = NULL;
-    const size_t at = served->options.share_count;
-    if (at == NIGHTJAR_CHANNELS_MAX) {
-        return nj_fail(err, NJ_USAGE, "--split: more than %d channels", NIGHTJAR_CHANNELS_MAX);
-    }
-    if (parts != NULL) {
-        *parts++ = '\0';
-    }
-    const unsigned long count =
-        parts != NULL && *parts >= '0' && *parts <= '9' ? strtoul(parts, &end, 10) : 0;
-    if (end == NULL || *end != '\0' || count > NIGHTJAR_SHARE_WHOLE) {
-        return nj_fail(err, NJ_USAGE,
-                       "--split: \"%.80s\" is not CHANNEL=PARTS, with 0 to %d parts of %d", word,
-                       NIGHTJAR_SHARE_WHOLE, NIGHTJAR_SHARE_WHOLE);
-    }
-    served->shares[at] = (nightjar_share){word, (uint32_t)count};
-    served->options.share_count++;
-    return NJ_OK;
-}
-
-static nj_status read_split(const char *split, cache *served, nj_error *err)
-{
-    char *rest = NULL;
-    nj_status status = NJ_OK;
-    if (strlen(split) >= sizeof served->split) {
-        return nj_fail(err, NJ_USAGE, "--split has %zu characters, at most %zu", strlen(split),
-                       sizeof served->split - 1);
-    }
-    memcpy(served->split, split, strlen(split) + 1);
-    for (char *word = strtok_r(served->split, ",", &rest); word != NULL && status == NJ_OK;
-         word = strtok_r(NULL, ",", &rest)) {
-        status = read_share(word, served, err);
-    }
-    served->options.shares = served->shares;
-    return status;
-}
-
 static nj_status read_options(const nj_arguments *arguments, cache *served, nj_http_setup *setup,
                               nj_error *err)
 {
@@ -177,7 +136,10 @@ static nj_status read_options(const nj_arguments *arguments, cache *served, nj_h
                              .threads = (unsigned)threads,
                              .connections_max = CONNECTIONS_MAX,
                              .timeout_s = TIMEOUT_S};
-    return read_split(nj_argument(arguments, "split"), served, err);
+    status = nj_channel_split_read(nj_argument(arguments, "split"), &served->split, err);
+    served->options.shares = served->split.shares;
+    served->options.share_count = served->split.count;
+    return status;
 }
 
 // ---- serving ----

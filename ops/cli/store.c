@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/codec/json.h"
 #include "common/codec/row.h"
+#include "common/store/channel.h"
 #include "common/store/generation.h"
 #include "common/store/publish.h"
 #include "common/store/reader.h"
@@ -123,6 +124,10 @@ static void print_manifest(const nj_store_manifest *manifest)
         printf("STALE          it was valid until %" PRIu64 " ms since 1970\n",
                facts->valid_until_ms);
     }
+    if (facts->carried_count > 0) {
+        printf("carried over   %" PRIu64 " rows, the oldest decoded %" PRIu64 " nights ago\n",
+               facts->carried_count, facts->carried_age);
+    }
     if (facts->store_id[0] != '\0') {
         printf("store          %s\n", facts->store_id);
     }
@@ -154,7 +159,7 @@ nj_status nj_command_store_stat(const nj_arguments *arguments, nj_error *err)
     nj_store_name name;
     nj_store_manifest manifest;
     const char *store = nj_argument(arguments, "store");
-    nj_status status = nj_store_resolve(store, nj_argument(arguments, "gen"), &name, err);
+    nj_status status = nj_store_channel_resolve(store, nj_argument(arguments, "gen"), &name, err);
     if (status == NJ_OK) {
         status = nj_store_inspect(store, &name, &manifest, err);
     }

@@ -104,7 +104,7 @@ nj_status nj_command_store_rollback(const nj_arguments *arguments, nj_error *err
     const nj_store_look look =
         nj_argument_flag(arguments, "quick") ? NJ_STORE_LOOK_QUICK : NJ_STORE_LOOK_WHOLE;
     nj_status status = name != NULL
-                           ? nj_store_resolve(store, name, &to, err)
+                           ? nj_store_channel_resolve(store, name, &to, err)
                            : nj_store_channel_rollback_find(store, channel, look, &to, err);
     if (status != NJ_OK) {
         return status;

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/cli/progress.h"
 #include "common/codec/json.h"
+#include "common/store/channel.h"
 #include "common/store/delta_feed.h"
 #include "common/store/history.h"
 #include "common/store/lock.h"
@@ -32,39 +33,71 @@ static void log_segment(const nj_delta_head *head, const nj_delta_tally *tally)
            tally->deletes, (double)tally->bytes / 1e6);
 }
 
-// What an option would do of a delta is said, or refused: none is passed over in silence.
-static nj_status check_export(const nj_arguments *arguments, nj_error *err)
+// Behind the segment, so that a feed is never without its end.
+static nj_status trim_feed(const char *feed, uint64_t keep, nj_error *err)
 {
-    const char *to = nj_argument(arguments, "to");
-    const char *feed = nj_argument(arguments, "feed");
-    const bool has_since = nj_argument(arguments, "since") != NULL;
-    if (has_since && feed != NULL) {
-        return nj_fail(err, NJ_USAGE,
-                       "--since and --feed exclude each other: a feed goes on from "
-                       "where it ends");
+    size_t removed = 0;
+    const nj_status status = nj_delta_feed_trim(feed, (size_t)keep, &removed, err);
+    if (removed > 0) {
+        nj_log(NJ_LOG_INFO, "%s: %zu old segments are removed", feed, removed);
     }
-    if (feed != NULL && nj_argument(arguments, "out") != NULL) {
-        return nj_fail(err, NJ_USAGE,
-                       "--out and --feed exclude each other: a feed names its own files");
-    }
-    return strcmp(to, "delta") == 0 || strcmp(to, "jsonl") == 0 // jsonl is the default
-               ? NJ_OK
-               : nj_fail(err, NJ_USAGE, "--to %s and --%s exclude each other: that is a delta", to,
-                         has_since ? "since" : "feed");
+    return status;
 }
 
-static nj_status write_segment(const nj_arguments *arguments, const nj_store_name *base,
-                               const nj_store_name *result, const nj_delta_watch *watch,
-                               nj_delta_head *head, nj_delta_tally *tally, nj_error *err)
+static nj_status read_feed_keep(const nj_arguments *arguments, uint64_t *out, nj_error *err)
+{
+    *out = 0; // all of them
+    if (nj_argument(arguments, "feed-keep") == NULL) {
+        return NJ_OK;
+    }
+    if (nj_argument(arguments, "feed") == NULL) {
+        return nj_fail(err, NJ_USAGE, "--feed-keep is of a feed: give --feed too");
+    }
+    return nj_argument_uint(arguments, "feed-keep", 1, NJ_DELTA_SEGMENTS_MAX, out, err);
+}
+
+typedef struct {
+    const char *store, *since, *feed, *out; // all but the store may be NULL
+    uint64_t keep;                          // segments of the feed; 0: all of them
+    nj_store_name base, result;
+} delta_export;
+
+static nj_status read_export(const nj_arguments *arguments, delta_export *x, nj_error *err)
+{
+    *x = (delta_export){.store = nj_argument(arguments, "store"),
+                        .since = nj_argument(arguments, "since"),
+                        .feed = nj_argument(arguments, "feed"),
+                        .out = nj_argument(arguments, "out")};
+    if (x->feed != NULL && (x->since != NULL || x->out != NULL)) {
+        return nj_fail(
+            err, NJ_USAGE,
+            "--since and --out exclude --feed: a feed goes on from where it ends, in its "
+            "own files");
+    }
+    const char *to = nj_argument(arguments, "to");
+    if (strcmp(to, "delta") != 0 && strcmp(to, "jsonl") != 0) { // jsonl is the default
+        return nj_fail(err, NJ_USAGE, "--to %s and --%s exclude each other: that is a delta", to,
+                       x->since != NULL ? "since" : "feed");
+    }
+    nj_status status = read_feed_keep(arguments, &x->keep, err);
+    if (status == NJ_OK) {
+        status = nj_store_channel_resolve(x->store, nj_argument(arguments, "gen"), &x->result, err);
+    }
+    return status == NJ_OK && x->since != NULL
+               ? nj_store_channel_resolve(x->store, x->since, &x->base, err)
+               : status;
+}
+
+static nj_status write_segment(const delta_export *x, const nj_delta_watch *watch,
+                               nj_delta_head *out_head, nj_delta_tally *out_tally, nj_error *err)
 {
     nj_file_draft draft = {0};
-    const char *out = nj_argument(arguments, "out");
-    nj_status status = out != NULL ? nj_file_draft_begin(out, &draft, err) : NJ_OK;
+    nj_status status = x->out != NULL ? nj_file_draft_begin(x->out, &draft, err) : NJ_OK;
     if (status == NJ_OK) {
-        status = nj_delta_write(nj_argument(arguments, "store"), base, result, 1, watch,
-                                out != NULL ? draft.stream : stdout, head, tally, err);
+        status = nj_delta_write(x->store, x->since != NULL ? &x->base : NULL, &x->result, 1, watch,
+                                x->out != NULL ? draft.stream : stdout, out_head, out_tally, err);
     }
-    if (status == NJ_OK && out != NULL) {
+    if (status == NJ_OK && x->out != NULL) {
         status = nj_file_draft_commit(&draft, err);
     }
     nj_file_draft_abort(&draft);
@@ -73,38 +106,28 @@ static nj_status write_segment(const nj_arguments *arguments, const nj_store_nam
 
 nj_status nj_store_export_delta(const nj_arguments *arguments, nj_error *err)
 {
-    nj_store_name result;
-    nj_store_name base;
+    delta_export x;
     nj_progress progress;
     nj_delta_head head;
     nj_delta_tally tally;
-    const char *store = nj_argument(arguments, "store");
-    const char *since = nj_argument(arguments, "since");
-    const char *feed = nj_argument(arguments, "feed");
     const nj_delta_watch watch = {&progress, show_rows};
-    nj_status status = check_export(arguments, err);
-    if (status == NJ_OK) {
-        status = nj_store_resolve(store, nj_argument(arguments, "gen"), &result, err);
-    }
-    if (status == NJ_OK && since != NULL) {
-        status = nj_store_resolve(store, since, &base, err);
-    }
+    nj_status status = read_export(arguments, &x, err);
     if (status != NJ_OK) {
         return status;
     }
     nj_crash_guard_begin();
     nj_progress_start(&progress, "rows", 0, 0, false, nj_clock_mono_ns());
-    status = feed != NULL ? nj_delta_feed_append(feed, store, &result, &watch, &head, &tally, err)
-                          : write_segment(arguments, since != NULL ? &base : NULL, &result, &watch,
-                                          &head, &tally, err);
+    status = x.feed != NULL
+                 ? nj_delta_feed_append(x.feed, x.store, &x.result, &watch, &head, &tally, err)
+                 : write_segment(&x, &watch, &head, &tally, err);
     nj_progress_finish(&progress);
     nj_crash_guard_end();
     if (status == NJ_OK && head.seq == 0) {
-        nj_log(NJ_LOG_INFO, "%s: ends with %s already", feed, result.text);
+        nj_log(NJ_LOG_INFO, "%s: ends with %s already", x.feed, x.result.text);
     } else if (status == NJ_OK) {
         log_segment(&head, &tally);
     }
-    return status;
+    return status == NJ_OK && x.keep > 0 ? trim_feed(x.feed, x.keep, err) : status;
 }
 
 // ---- apply ----

@@ -62,7 +62,7 @@ nj_status nj_command_store_export(const nj_arguments *arguments, nj_error *err)
     const char *word = nj_argument(arguments, "to");
     const char *out = nj_argument(arguments, "out");
     if (strcmp(word, "delta") == 0 || nj_argument(arguments, "since") != NULL ||
-        nj_argument(arguments, "feed") != NULL) {
+        nj_argument(arguments, "feed") != NULL || nj_argument(arguments, "feed-keep") != NULL) {
         return nj_store_export_delta(arguments, err);
     }
     const nj_export_form *form = nj_export_form_find(word);

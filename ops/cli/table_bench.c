@@ -23,6 +23,7 @@ static const nj_option BENCH_ENGINE[] = {
      " (decoder-only, 17 M weights); default: tiger",
      false},
     {"beams", "LIST", "20,50", "beam widths to measure", false},
+    {"reserve", "LIST", "0", "items behind a list; every beam is measured with each", false},
     {"tokens", "N", "80", "tokens of a user's history", false},
     {"users", "N", "64", "users a round", false},
     {"rounds", "N", "5", "rounds; the median is reported", false},

@@ -1,4 +1,5 @@
 // table_store.c - the rows of the command table for store ..., load ..., grade, report and serve-cache.
+#include "common/math/kernels.h"
 #include "ops/cli/cache_options.h"
 #include "ops/cli/commands.h"
 #include "ops/cli/tables.h"
@@ -6,7 +7,8 @@
 #define STORE_OPTIONS                                                                              \
     {"store", "DIR", NULL, "the store's folder", true},                                            \
     {                                                                                              \
-        "gen", "NAME", NULL, "a generation; default: the one that CURRENT names", false            \
+        "gen", "NAME", NULL,                                                                       \
+            "a generation, by its name or a channel's; default: what CURRENT names", false         \
     }
 
 static const nj_option STORE_GET[] = {
@@ -23,10 +25,43 @@ static const nj_option STORE_EXPORT[] = {
      "a row a user; a segment that makes the generation",
      false},
     {"out", "FILE", NULL, "write here; default: standard output", false},
-    {"since", "NAME", NULL, "a delta: only what differs from this generation", false},
+    {"since", "NAME", NULL, "a delta: only what differs from this generation or channel", false},
     {"feed", "DIR", NULL, "a delta: append it to this folder, from where that ends", false},
+    {"feed-keep", "N", NULL,
+     "with --feed: then remove all but the newest N segments; a store that is further behind is "
+     "told "
+     "to resync",
+     false},
     NJ_CACHE_OPTIONS,
     {"json", NULL, NULL, "no change: jsonl is JSON lines already", false},
+};
+
+static const nj_option STORE_AUDIT[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"gen", "NAME", NULL, "a generation or a channel; default: the one that CURRENT names", false},
+    NJ_JSON_OPTION,
+};
+
+// What reads users, none of it required: the night has told it.
+static const nj_option REPLAY[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"gen", "NAME", NULL, "a generation or a channel; default: the one that CURRENT names", false},
+    {"bundle", "FILE", NULL, "the night's bundle; this and the next: default: where it was then",
+     false},
+    {"users", "FILE", NULL, "the night's histories", false},
+    {"format", "sequence|jsonl|csv|inter|parquet", NULL, "default: the night's", false},
+    NJ_COLUMNS_OPTIONS,
+    {"as-of", "TIME", NULL, "default: the night's", false},
+    {"tie-seed", "N", "0", "of events of equal time; default: the night's", false},
+    {"eligible", "FILE", NULL, "the night's list of items that may be recommended", false},
+    {"deny", "FILE", NULL, "the night's list of items that may not", false},
+    {"groups", "FILE", NULL, "the night's groups", false},
+    {"user-groups", "FILE", NULL, "which group each user was in", false},
+    {"unknown-items", "fail|skip", "fail", "ids of those lists that the catalogue does not know",
+     false},
+    {"kernels", "NAME", "auto", "instructions, of the night's numeric class: " NJ_KERNELS_KNOWN,
+     false},
+    NJ_JSON_OPTION,
 };
 
 static const nj_option STORE_APPLY[] = {
@@ -53,8 +88,8 @@ static const nj_option STORE_NAMED[] = {{"store", "DIR", NULL, "the store's fold
 static const nj_option STORE_ROLLBACK[] = {
     {"store", "DIR", NULL, "the store's folder", true},
     {"channel", "NAME", "current", "a channel beside CURRENT", false},
-    {"to", "NAME", NULL, "a generation; default: the last one that was named before and is sound",
-     false},
+    {"to", "NAME", NULL,
+     "a generation or channel; default: the last one that was named before and is sound", false},
     {"quick", NULL, NULL, "compare size and head alone, where reading every byte takes too long",
      false},
     {"dry-run", NULL, NULL, "say where it would go back to, and change nothing", false},
@@ -86,6 +121,23 @@ static const nj_option STORE_GC[] = {
     NJ_JSON_OPTION,
 };
 
+static const nj_option STORE_SCRUB[] = {
+    {"store", "DIR", NULL, "the store's folder", true},
+    {"users", "FILE", NULL, "ids of users who are to be forgotten, one a line", false},
+    {"items", "FILE", NULL, "ids of items that are to go from every list, one a line", false},
+    {"feed", "DIR[,...]", NULL, "feeds of store export: begun anew, with the deletes", false},
+    {"logs", "FILE[,...]", NULL, "logs: the ids in them become \"[erased]\"", false},
+    {"strict", NULL, NULL, "exit 5 where no generation knows an id, and change nothing", false},
+    {"drop-night", NULL, NULL,
+     "give up a night that is staged here, and with --items what its first phases left", false},
+    {"wait", "TIME", "10s", "for readers of the old generations", false},
+    {"receipt", "FILE", NULL, "write there what --json prints", false},
+    {"digest-key", "FILE", NULL,
+     "16 to 64 bytes: the receipt has digests of the lists of ids, keyed with them", false},
+    {"dry-run", NULL, NULL, "say what would go, and change nothing", false},
+    NJ_JSON_OPTION,
+};
+
 static const nj_option STORE_DIFF[] = {
     {"store", "DIR", NULL, "the store's folder", true},
     {"from", "NAME", NULL,
@@ -107,6 +159,13 @@ static const nj_option REPORT[] = {
 
 static const nj_option GRADE[] = {
     STORE_OPTIONS,
+    {"channel", "NAME", NULL,
+     "the generation that this channel names; with --split only the users whom it serves", false},
+    {"split", "LIST", NULL,
+     "how readers split users, as serve-cache has it: each is graded on the list of his channel. A "
+     "channel may be a generation's name",
+     false},
+    {"salt", "TEXT", NULL, "of the split", false},
     {"events", "FILE", NULL,
      "what users did, with times; also packed by gzip or zstd, or a folder of parts; - is standard "
      "input",
@@ -120,7 +179,8 @@ static const nj_option GRADE[] = {
     {"until", "TIME", NULL, "events from then on do not count", false},
     {"user-groups", "FILE", NULL, "tell the groups of users apart: CSV of user, group", false},
     {"controls", "FILE[,...]", NULL,
-     "compare with these lists that nobody was shown (JSON lines of baseline), over their users",
+     "compare with these lists that nobody was shown (JSON lines of baseline), over their users; "
+     "default: those that `run --controls` has kept; none: with none",
      false},
     {"hold-if", "FIGURE@K<X[,...]", NULL,
      "exit 4 where a figure (hit, ndcg, mrr, any_hit) is surely below its bound: hit@10<0.02",
@@ -148,12 +208,16 @@ static const nj_command COMMANDS[] = {
                NULL, GRADE, nj_command_grade),
     NJ_COMMAND("load redis", "a generation into a Redis server, whole or what has changed", NULL,
                LOAD_REDIS, nj_command_load_redis),
+    NJ_COMMAND("replay", "decode one user of a generation again and compare the row", "USER",
+               REPLAY, nj_command_replay),
     NJ_COMMAND("report", "the page that tells how a night went, again", "[GEN]", REPORT,
                nj_command_report),
     NJ_COMMAND("serve-cache", "lists over HTTP from a published store", NULL, SERVE_CACHE,
                nj_command_serve_cache),
     NJ_COMMAND("store apply", "make generations of deltas and publish the last", "DELTA",
                STORE_APPLY, nj_command_store_apply),
+    NJ_COMMAND("store audit", "who made one user's row, from what", "USER", STORE_AUDIT,
+               nj_command_store_audit),
     NJ_COMMAND("store diff", "what is different between two generations", NULL, STORE_DIFF,
                nj_command_store_diff),
     NJ_COMMAND("store drop", "remove a channel beside CURRENT", "CHANNEL", STORE_NAMED,
@@ -170,6 +234,8 @@ static const nj_command COMMANDS[] = {
                nj_command_store_publish),
     NJ_COMMAND("store rollback", "make CURRENT or a channel name the generation before", NULL,
                STORE_ROLLBACK, nj_command_store_rollback),
+    NJ_COMMAND("store scrub", "take users and items out of every generation, for good", NULL,
+               STORE_SCRUB, nj_command_store_scrub),
     NJ_COMMAND("store stat", "facts of a generation", NULL, STORE_STAT, nj_command_store_stat),
     NJ_COMMAND("store verify", "read a generation whole and compare digests", NULL, STORE_STAT,
                nj_command_store_verify),

@@ -13,6 +13,10 @@ target_link_libraries(cold_pool PRIVATE nj_policies nj_base m)
 add_executable(bench_reader_latency EXCLUDE_FROM_ALL bench/reader_latency.c)
 target_link_libraries(bench_reader_latency PRIVATE nj_reader nj_store nj_test_support)
 
+# What the gates on packed lists cost; built when asked for by name.
+add_executable(bench_gates_after EXCLUDE_FROM_ALL bench/gates_after.c)
+target_link_libraries(bench_gates_after PRIVATE nj_coordinator_daemon nj_store nj_test_support)
+
 # Requests at a fixed rate for `nightjar serve-cache`; built when asked for by name.
 add_executable(bench_serve_load EXCLUDE_FROM_ALL bench/serve_load.c)
 target_link_libraries(bench_serve_load PRIVATE nj_base)

@@ -63,6 +63,8 @@ json store-stat store stat --store store
 json report report --store store
 json store-verify store verify --store store
 json run run --bundle b.njb --users users.txt --store store --workers 1
+json store-audit store audit alma --store store
+json replay replay alma --store store
 json bench-collisions bench collisions --items 500 --levels 2 --codes 64
 json bench-engine bench engine --users 1 --rounds 1 --beams 2 --bundle b.njb
 json bench-kernels bench kernels --kernels ref --shape 3,5,7 --rounds 1
@@ -81,7 +83,7 @@ json man man
 json lab-data lab data --data ratings --out forms
 json lab lab --data ratings --out lab --quick --threads 1 --quiet
 lines store-get store get alma --store store
-lines decode decode --bundle b.njb --users users.txt --sids --why
+lines decode decode --bundle b.njb --users users.txt --sids --why --top 8 --reserve 5
 stdout_lines 20
 lines store-export store export --store store
 stdout_lines 20

@@ -67,6 +67,10 @@ done
 rm $file
 expect_exit 65 'model: holds neither model.safetensors.index.json nor a *.safetensors file' -- \
     nightjar bundle pack --model model --catalogue cat --out b.njb
+touch model/pytorch_model.bin
+expect_exit 65 'model: holds pytorch_model*.bin and no *.safetensors file; a .bin is a pickle' -- \
+    nightjar bundle pack --model model --catalogue cat --out b.njb
+rm model/pytorch_model.bin
 mkdir $file
 expect_exit 65 "$file: not a regular file" -- nightjar bundle pack --model model --catalogue cat --out b.njb
 expect_absent b.njb

@@ -34,9 +34,30 @@ stdout_is_valid store-promote
 expect_exit 0 "CURRENT names $first, named $second" -- nightjar store rollback --store store --quick
 check "the channel is as it was" test "$(<store/CHANNELS/canary)" = "$second"
 
+# Wherever a generation is named, its channel may be.
+for at in "$second canary" "$first current"; do
+    read -r name channel <<<"$at"
+    expect_exit 0 '' -- nightjar store stat --store store --gen "$channel" --json
+    stdout_has "$name"
+    expect_exit 0 "$name: every byte" -- nightjar store verify --store store --gen "$channel"
+    nightjar store export --store store --gen "$name" >named.jsonl
+    nightjar store export --store store --gen "$channel" >by-channel.jsonl
+    check "$channel is exported" cmp named.jsonl by-channel.jsonl
+done
+expect_exit 0 "$first to $second" -- nightjar store export --store store --to delta --gen canary --since current
+
 # What is not there, and what is no name.
 before=$(digest_of store)
-expect_exit 5 'has no channel "beta"; `nightjar store list` has them' -- nightjar store promote --store store beta
+expect_exit 5 'has no channel "beta"; it has current, canary' -- nightjar store promote --store store beta
+for command in get export stat verify; do
+    user=()
+    [[ $command != get ]] || user=(u1)
+    expect_exit 5 'has no channel "beta"; it has current, canary' -- nightjar store $command --store store --gen beta "${user[@]}"
+done
+expect_exit 5 'has no channel "beta"' -- nightjar store export --store store --to delta --since beta
+expect_exit 5 'has no channel "beta"' -- nightjar store rollback --store store --to beta
+expect_exit 5 'has no channel "beta"' -- nightjar report --store store beta
+expect_exit 5 'has no channel "beta"' -- nightjar run --bundle b.njb --users users.txt --store store --since beta
 expect_exit 5 'has no channel "beta"' -- nightjar store rollback --store store --channel beta
 expect_exit 5 'has no channel "beta"' -- nightjar store rollback --store store --channel beta --to "$first"
 expect_exit 5 'has no channel "beta"' -- nightjar store drop --store store beta

@@ -12,7 +12,7 @@ expect_exit 0 '' -- nightjar run --bundle b.njb --users tomorrow.txt --store sto
 second=$(cat store/CURRENT)
 
 is_copy() { # GENERATION STORE
-    check "... and $2 has $1 byte for byte" diff -r "store/$1" "$2/$1"
+    check "... and $2 has $1 byte for byte" diff -r --exclude ORIGIN "store/$1" "$2/$1"
     check "... and CURRENT names it" test "$(cat "$2/CURRENT")" = "$1"
 }
 
@@ -62,6 +62,20 @@ expect_absent entered
 expect_exit 0 "CURRENT names $second" -- nightjar store apply --store entered feed
 is_copy "$second" entered
 
+# Trimmed: who is in it goes on, who is behind is told to resync, and does.
+expect_exit 0 '' -- nightjar store apply --store behind whole
+cp -r feed trimmed
+expect_exit 0 'trimmed: 1 old segments are removed' -- nightjar store export --store store --feed trimmed --feed-keep 1
+check "the newest is left" test "$(ls trimmed | tr '\n' ' ')" = '0000000002.delta lock '
+expect_exit 4 "does not have $first, where segment 2 begins, the oldest that is left: resync" -- nightjar store apply --store late trimmed
+expect_exit 0 '' -- nightjar store export --store store --to delta --out resync
+expect_exit 0 '' -- nightjar store apply --store late resync
+expect_exit 0 '' -- nightjar store apply --store late trimmed
+is_copy "$second" late
+expect_exit 0 "CURRENT names $second" -- nightjar store apply --store behind trimmed
+expect_exit 2 'give --feed too' -- nightjar store export --store store --feed-keep 1
+expect_exit 2 'feed-keep' -- nightjar store export --store store --feed trimmed --feed-keep 0
+
 # A wrong base, another store, damage: nothing changes.
 expect_exit 4 'resync' -- nightjar store apply --store nobody step
 expect_absent nobody
@@ -81,8 +95,8 @@ expect_exit 5 'holds no segments' -- nightjar store apply --store copy empty
 expect_exit 5 'missing' -- nightjar store apply --store copy missing
 expect_exit 65 "a delta needs two generations" -- nightjar store export --store store --since "$second"
 expect_exit 5 'no such generation' -- nightjar store export --store store --since gen-01ARZ3NDEKTSV4RRFFQ69G5FAV
-expect_exit 2 'exclude each other' -- nightjar store export --store store --since "$first" --feed feed
-expect_exit 2 'exclude each other' -- nightjar store export --store store --feed feed --out file
+expect_exit 2 '--since and --out exclude --feed' -- nightjar store export --store store --since "$first" --feed feed
+expect_exit 2 '--since and --out exclude --feed' -- nightjar store export --store store --feed feed --out file
 expect_exit 2 '--to csv and --since exclude each other' -- nightjar store export --store store --since "$first" --to csv
 
 # What `store verify` would refuse is neither sent nor taken: users without a row that nobody counts, a row that is none.
@@ -109,7 +123,7 @@ forge("row", b"U", lambda block: block[: 7 + block[1]] + b"\xc1" + block[8 + blo
 PYTHON
 python3 forge.py
 check "the forger can make the segment itself" cmp same whole
-expect_exit 65 'the users without a row are not as many as the facts count' -- nightjar store apply --store forged quarantined
+expect_exit 65 'names 1 users without a row' -- nightjar store apply --store forged quarantined
 expect_exit 65 "the delta to $first: " -- nightjar store apply --store forged row
 expect_absent "forged/$first" forged/CURRENT
 

@@ -35,6 +35,12 @@ check "a night's own report has the grades that there were" python3 -c '
 import json
 grades = json.load(open("store/reports/'"$second"'.json"))["grades"]
 assert [grade["generation"] for grade in grades] == ["'"$first"'"], grades'
+# Two at once: one follows the other, and nothing of either is left behind.
+grade --keep >first.out 2>first.err &
+expect_exit 0 '' -- grade --keep
+check "... and so does one beside it" wait $!
+check "... and the grade is whole" python3 -m json.tool "store/reports/$second.grade.json" json.tmp
+check "... with no draft beside it" test -z "$(find store/reports -name '*.tmp*')"
 expect_exit 4 'surely below' -- grade --keep --hold-if 'hit@10<0.9'
 expect_exit 0 '' -- nightjar report --store store --json
 stdout_is_valid report

@@ -7,6 +7,7 @@
 #include "common/base/id.h"
 #include "common/codec/json.h"
 #include "common/codec/row.h"
+#include "common/codec/row_scan.h"
 #include "common/codec/settings.h"
 #include "common/codec/shard.h"
 #include "tests/fuzz/fuzz.h"
@@ -111,8 +112,31 @@ static void check_json(const nj_row *accepted)
     fuzz_check(accepted->why.bytes == NULL ||
                    json_array_size(json_object_get(json, "why")) == accepted->count,
                "every item's why is printed");
+    fuzz_check(json_array_size(json_object_get(json, "reserve")) == accepted->reserve_count,
+               "every item of the reserve is printed");
     json_decref(json);
     nj_buffer_fini(&line);
+}
+
+// What the quick walk accepts is what unpacking read, and a copy of it is too.
+static void check_scan(nj_slice bytes, const nj_row *accepted)
+{
+    static nj_row copied;
+    nj_row_scan scan;
+    nj_buffer copy;
+    if (!nj_row_scan_open(bytes, &scan)) {
+        return;
+    }
+    fuzz_check(scan.count == accepted->count && scan.reserve_count == accepted->reserve_count,
+               "the quick walk counts as unpacking does");
+    nj_buffer_init(&copy, NJ_ROW_BYTES_MAX);
+    fuzz_check(nj_row_copy(&copy, bytes, scan.flags, 3) == NJ_OK &&
+                   nj_row_unpack(nj_buffer_slice(&copy), &copied, NULL) == NJ_OK &&
+                   copied.age == 3 && copied.count == accepted->count &&
+                   copied.reserve_count == accepted->reserve_count &&
+                   nj_slice_equal(copied.text, accepted->text),
+               "a copy has the same fields");
+    nj_buffer_fini(&copy);
 }
 
 static void check_row(nj_slice bytes)
@@ -128,15 +152,21 @@ static void check_row(nj_slice bytes)
         fuzz_check(nj_id_problem(row.items[i]) == NULL, "items have valid ids");
         fuzz_check(isfinite(row.scores[i]), "scores are finite");
     }
-    const nj_row_more more = {.text = row.text};
+    for (size_t i = 0; i < row.reserve_count; i++) {
+        fuzz_check(nj_id_problem(row.reserve[i]) == NULL, "so has the reserve");
+    }
+    const nj_row_more more = {.text = row.text,
+                              .reserve = row.reserve_count > 0 ? row.reserve : NULL,
+                              .reserve_count = row.reserve_count};
     check_json(&row);
+    check_scan(bytes, &row);
     static nj_row again;
     nj_buffer_init(&packed, NJ_ROW_BYTES_MAX);
     fuzz_check(nj_row_pack_more(&packed, row.flags, row.items, row.scores, row.count, &row.history,
                                 &more) == NJ_OK &&
                    nj_row_unpack(nj_buffer_slice(&packed), &again, &err) == NJ_OK &&
                    again.count == row.count && again.flags == row.flags &&
-                   nj_slice_equal(again.text, row.text),
+                   again.reserve_count == row.reserve_count && nj_slice_equal(again.text, row.text),
                "a row that is packed and unpacked is the same");
     nj_buffer_fini(&packed);
 }

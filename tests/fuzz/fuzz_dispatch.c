@@ -330,6 +330,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_check(nj_result_check_init(&check.check, &w->plan, &w->items, &w->map, &NO_MASKS, NULL, 4,
                                     &err) == NJ_OK,
                "the catalogue is valid");
+    check.check.reserve = 4;
     fuzz_check(nj_dispatch_init(&n.dispatch, &config, &err) == NJ_OK, "the config is valid");
     while (fuzz_next_part(&parts, &part)) {
         happen(&n, &part);

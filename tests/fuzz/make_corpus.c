@@ -10,6 +10,7 @@
 #include "common/policy/policy_read.h"
 #include "common/prompt/prompt.h"
 #include "common/sid/token_trie.h"
+#include "common/store/delta.h"
 #include "common/store/publish.h"
 #include "common/store/schema.h"
 #include "common/wire/message.h"
@@ -105,14 +106,41 @@ static void append_row_with_text(nj_buffer *out)
          NULL);
 }
 
-// Rows that the plan of fuzz_dispatch.c accepts: its items are "0" to "7".
+static void append_row_with_reserve(nj_buffer *out)
+{
+    static const nj_history_digest HISTORY = {{9, 8, 7}};
+    const nj_slice item = nj_slice_from("7");
+    const float score = -0.5f;
+    const nj_slice reserve[] = {nj_slice_from("60000"), nj_slice_from("shoe-7"),
+                                nj_slice_from("2")};
+    need(nj_row_pack_more(out, 0, &item, &score, 1, &HISTORY,
+                          &(nj_row_more){.reserve = reserve, .reserve_count = 3}),
+         NULL);
+}
+
+static void append_row_of_known(nj_buffer *out)
+{
+    static const nj_history_digest HISTORY = {{1, 2, 3}};
+    const nj_slice items[] = {nj_slice_from("0"), nj_slice_from("7")};
+    const float scores[] = {-1, -2};
+    const nj_slice reserve[] = {nj_slice_from("3"), nj_slice_from("1")};
+    need(nj_row_pack_more(out, 0, items, scores, 2, &HISTORY,
+                          &(nj_row_more){.reserve = reserve, .reserve_count = 2}),
+         NULL);
+}
+
+// Rows that the plan of fuzz_dispatch.c accepts: its items are "0" to "7". The second has a reserve.
 static void append_rows(nj_buffer *out, size_t count)
 {
     need(nj_rows_begin(out, count), NULL);
     for (size_t i = 0; i < count; i++) {
         nj_buffer row;
         nj_buffer_init(&row, NJ_ROW_BYTES_MAX);
-        append_row(&row, 0, 2);
+        if (i == 1) {
+            append_row_of_known(&row);
+        } else {
+            append_row(&row, 0, 2);
+        }
         need(nj_rows_add(out, nj_buffer_slice(&row)), NULL);
         nj_buffer_fini(&row);
     }
@@ -163,6 +191,8 @@ static void make_codec(void)
     save_codec("row-with-why", ROW, 0, &bytes);
     append_row_with_text(&bytes);
     save_codec("row-with-text", ROW, 0, &bytes);
+    append_row_with_reserve(&bytes);
+    save_codec("row-with-reserve", ROW, 0, &bytes);
     append_rows(&bytes, 2);
     save_codec("two-rows", ROWS, 2, &bytes);
     nj_buffer_fini(&bytes);
@@ -809,6 +839,64 @@ static void make_store(const char *input, uint32_t count)
     need(nj_staging_remove_take(&staging, &err), &err);
 }
 
+// ---- delta ----
+
+static nj_store_name pack_night(const char *store, uint32_t count)
+{
+    nj_staging *staging = NULL;
+    nj_store_name name;
+    nj_error err;
+    const nj_staging_facts facts = {
+        .created_ms = NOW_MS, .shard_count = 1, .user_count = count, .settings = "beam=20"};
+    need(nj_staging_create(store, &facts, NULL, &staging, &err), &err);
+    need(nj_staging_class_set(staging, "exact", &err), &err);
+    stage_rows(staging, count);
+    need(nj_store_pack(staging, count, NULL, NOW_MS, &name, NULL, &err), &err);
+    need(nj_staging_remove_take(&staging, &err), &err);
+    return name;
+}
+
+static void append_delta(nj_buffer *out, const char *store, const nj_store_name *base,
+                         const nj_store_name *result)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    nj_delta_head head;
+    nj_delta_tally tally;
+    nj_error err;
+    const nj_delta_watch nobody = {0};
+    FILE *stream = open_memstream(&bytes, &size);
+    if (stream == NULL) {
+        exit(EXIT_FAILURE);
+    }
+    need(nj_delta_write(store, base, result, base != NULL ? 2 : 1, &nobody, stream, &head, &tally,
+                        &err),
+         &err);
+    fclose(stream);
+    append(out, bytes, size);
+    free(bytes);
+}
+
+// Names and the store's id are random, so these differ from run to run.
+static void make_deltas(void)
+{
+    nj_path store;
+    nj_buffer file;
+    nj_error err;
+    need(nj_path_join(fuzz_folder_path(), "deltas", &store, &err), &err);
+    const nj_store_name first = pack_night(store.text, 4);
+    const nj_store_name second = pack_night(store.text, 3);
+    nj_buffer_init(&file, 1u << 20);
+    append_delta(&file, store.text, NULL, &first);
+    save("delta", "whole", &file);
+    append_delta(&file, store.text, &first, &second);
+    save("delta", "whole-and-step", &file);
+    nj_buffer_clear(&file);
+    append_delta(&file, store.text, &second, &first);
+    save("delta", "step", &file);
+    nj_buffer_fini(&file);
+}
+
 // ---- policy ----
 
 static void make_policies(void)
@@ -849,6 +937,7 @@ int main(int argc, char **argv)
     make_catalogue();
     make_store("one-leaf", 6);
     make_store("branch", 40);
+    make_deltas();
     make_policies();
     return EXIT_SUCCESS;
 }

@@ -51,6 +51,18 @@ head -n 130 users.txt | sed 's/ .*//; s/$/,north/' | sed '1i user,group' >user-g
 expect_refused 4 "group north: users none of whose items it knows: 119 of" \
     "${run[@]}" --users foreign.txt --gate-emptied 70 --groups groups.jsonl --user-groups user-groups.csv
 
+# Users of a group against those it had: one that shrinks, and one that is gone because --groups was forgotten.
+groups=(--groups groups.jsonl --user-groups user-groups.csv)
+expect_exit 0 "${run[@]}" --users users.txt --gate-users off "${groups[@]}"
+expect_json "store/$(cat store/CURRENT)/GROUPS.json" groups "[{'group': 'north', 'users': 130}]"
+expect_exit 0 "${run[@]}" --users users.txt "${groups[@]}"
+head -n 121 user-groups.csv >fewer-north.csv
+expect_refused 4 "group north: users: 120, and 130 in the current generation, 7.69 % fewer; --gate-users allows 2 %" \
+    "${run[@]}" --users users.txt --groups groups.jsonl --user-groups fewer-north.csv
+expect_refused 4 "group north: users: 0, and 130 in the current generation" "${run[@]}" --users users.txt
+expect_exit 0 "${run[@]}" --users users.txt --gate-least 131
+[[ ! -e store/$(cat store/CURRENT)/GROUPS.json ]] || fail "a night without groups has written GROUPS.json"
+
 # Events: late is another exit than wrong, and a time that lies ahead is wrong. What is known of them is counted from --as-of.
 awk 'BEGIN { print "user,item,timestamp" } { for (i = 2; i <= NF; i++) print $1 "," $i "," 1714500000 + i }' users.txt >events.csv
 late=("${run[@]}" --users events.csv --gate-users off --gate-event-age 36h)
@@ -80,6 +92,7 @@ expect_held() { # WORDS OPTION...
         >schema.log 2>&1 || [[ $? -eq 77 ]] || fail "the report of what is held back is none: $(tail -n 1 schema.log)"
     grep -q "The night did not publish it; a gate does not hold: " "store/reports/$held.html" ||
         fail "the report does not say that the generation is held back"
+    python3 -c 'import json, sys; assert json.load(open(sys.argv[1]))["processes"][-1]["end"] == "held back"' "store/reports/$held.json"
     grep -qE "<td[^>]*>no</td>" "store/reports/$held.html" || fail "the report does not say which gate does not hold"
     expect_exit 0 nightjar store verify --store store --gen "$held"
     echo "$held" >held

@@ -50,4 +50,5 @@ def main(what, path, *rest):
     pathlib.Path(ids_path).write_text("".join(item + "\n" for item in ids))
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,5 +1,7 @@
 // test_decode.c - whole lists against HuggingFace's beam search: catalogue, bundle, histories, engine, as `nightjar decode` goes.
 //
+// The list's first half and its reserve are that list, too.
+//
 // A place where our item is not the reference's must be explained by a near tie: the two scores in the reference's own list differ
 // by less than NEAR_TIE, or the item fell out of (came into) the list at its last place.
 #include <math.h>
@@ -67,6 +69,7 @@ typedef struct {
 typedef struct {
     const world *world;
     const golden *golden;
+    uint32_t reserve; // the last places of the reference's list that are behind ours
     size_t lists;
     size_t moved;      // places where another item stands
     double difference; // largest |score - reference|
@@ -294,18 +297,26 @@ static void note_score(comparison *c, double ours, double reference)
     c->share = fmax(c->share, difference / (f->absolute + f->relative * fabs(reference)));
 }
 
-// Item `i` of our list against the reference's list.
+static uint32_t item_at(const nj_list *list, uint32_t i)
+{
+    return i < list->count ? list->items[i] : list->reserve[i - list->count];
+}
+
+// Item `i` of our list and its reserve against the reference's list. Of the reserve it is the order alone: it has no scores.
 static void compare_item(comparison *c, size_t user, uint32_t i, const nj_list *list)
 {
     const golden *g = c->golden;
     const float *scores = g->scores + user * g->W;
-    size_t place = find_place(c->world, g, user, list->items[i]);
+    size_t place = find_place(c->world, g, user, item_at(list, i));
+    const double ours = (double)(i < list->count ? list->scores[i] : scores[i]);
     double moved_by = 0.0;
     if (place < g->W) {
-        note_score(c, (double)list->scores[i], (double)scores[place]);
         moved_by = fabs((double)scores[place] - (double)scores[i]);
     } else {
-        moved_by = fabs((double)list->scores[i] - (double)scores[g->W - 1]);
+        moved_by = fabs(ours - (double)scores[g->W - 1]);
+    }
+    if (place < g->W && i < list->count) {
+        note_score(c, ours, (double)scores[place]);
     }
     if (place != i) {
         c->moved++;
@@ -313,7 +324,7 @@ static void compare_item(comparison *c, size_t user, uint32_t i, const nj_list *
             fail_msg(
                 "user %zu, W %zu: place %u has an item of score %.9g that the reference has at "
                 "place %zu; its score there is %.9g",
-                user, g->W, i, (double)list->scores[i], place, (double)scores[i]);
+                user, g->W, i, ours, place, (double)scores[i]);
         }
     }
 }
@@ -324,8 +335,8 @@ static void check_missing(const comparison *c, size_t user, const nj_list *list)
     const golden *g = c->golden;
     const float *scores = g->scores + user * g->W;
     bool found[1024] = {false};
-    for (uint32_t i = 0; i < list->count; i++) {
-        found[find_place(c->world, g, user, list->items[i])] = true;
+    for (uint32_t i = 0; i < list->count + list->reserve_count; i++) {
+        found[find_place(c->world, g, user, item_at(list, i))] = true;
     }
     for (size_t place = 0; place < g->W; place++) {
         if (!found[place] && !(fabs((double)scores[place] - (double)scores[g->W - 1]) < NEAR_TIE)) {
@@ -341,17 +352,18 @@ static nj_status compare_list(void *context, size_t index, const nj_list *list, 
     (void)err;
     assert_int_equal(index, c->lists++);
     assert_int_equal(list->flags, 0);
-    assert_int_equal(list->count, c->golden->W);
-    for (uint32_t i = 0; i < list->count; i++) {
-        assert_true(isfinite(list->scores[i]) &&
-                    (i == 0 || list->scores[i] <= list->scores[i - 1]));
+    assert_int_equal(list->count + list->reserve_count, c->golden->W);
+    assert_int_equal(list->reserve_count, c->reserve);
+    for (uint32_t i = 0; i < c->golden->W; i++) {
+        assert_true(i >= list->count || (isfinite(list->scores[i]) &&
+                                         (i == 0 || list->scores[i] <= list->scores[i - 1])));
         compare_item(c, index, i, list);
     }
     check_missing(c, index, list);
     return NJ_OK;
 }
 
-static void check_width(const world *w, size_t W, const nj_kernels *kernels)
+static void check_width(const world *w, size_t W, uint32_t reserve, const nj_kernels *kernels)
 {
     nj_error err = {0};
     nj_engine *engine = NULL;
@@ -359,31 +371,39 @@ static void check_width(const world *w, size_t W, const nj_kernels *kernels)
     const nj_engine_options options = nj_engine_options_default(kernels);
     golden g = read_golden(w, W);
     assert_int_equal(g.users, w->users.count);
-    settings.beam = settings.top = (uint32_t)W;
+    settings.beam = (uint32_t)W;
+    settings.top = (uint32_t)W - reserve;
+    settings.reserve = reserve;
     settings.keep_history = true;
     assert_ok(nj_user_table_apply(&w->users, &settings, &err), &err);
     assert_ok(nj_engine_open(nj_bundle_sections(w->bundle), &settings, &options, &engine, &err),
               &err);
 
-    comparison c = {.world = w, .golden = &g};
+    comparison c = {.world = w, .golden = &g, .reserve = reserve};
     assert_ok(nj_engine_decode(engine, w->requests, w->users.count, compare_list, &c, &err), &err);
 
-    print_message(
-        "%s, W = %zu, %s: %zu users, scores differ by %.2e, %.0f %% of the bound; %zu of %zu "
-        "places differ (near ties)\n",
-        w->fixture->name, W, kernels->name, c.lists, c.difference, c.share * 100.0, c.moved,
-        c.lists * W);
+    print_message("%s, W = %zu, reserve %u, %s: %zu users, scores differ by %.2e, %.0f %% of the "
+                  "bound; %zu of %zu "
+                  "places differ (near ties)\n",
+                  w->fixture->name, W, reserve, kernels->name, c.lists, c.difference,
+                  c.share * 100.0, c.moved, c.lists * W);
     assert_int_equal(c.lists, g.users);
     assert_true(c.share <= 1.0);
     nj_engine_close(&engine);
     free_golden(&g);
 }
 
-static bool is_wanted(const fixture *f, const nj_kernels *kernels, size_t width_index)
+static const nj_kernels *find_fastest(void)
 {
     nj_error err = {0};
     const nj_kernels *fastest = NULL;
     assert_ok(nj_kernels_select("auto", &fastest, &err), &err);
+    return fastest;
+}
+
+static bool is_wanted(const fixture *f, const nj_kernels *kernels, size_t width_index)
+{
+    const nj_kernels *fastest = find_fastest();
     return (f->all_kernels && strcmp(kernels->precision, "float32") == 0) || kernels == fastest ||
            (width_index == 1 && strcmp(kernels->name, "openblas") == 0);
 }
@@ -403,12 +423,13 @@ static void check_fixture(const fixture *f, void **state)
     for (size_t k = 0; nj_kernels_at(k) != NULL; k++) {
         for (size_t i = 0; i < 3 && f->widths[i] > 0; i++) {
             if (is_wanted(f, nj_kernels_at(k), i)) {
-                check_width(w, f->widths[i], nj_kernels_at(k));
+                check_width(w, f->widths[i], 0, nj_kernels_at(k));
                 checked++;
             }
         }
     }
     assert_true(checked >= 4);
+    check_width(w, f->widths[0], (uint32_t)f->widths[0] / 2, find_fastest());
     close_world(w);
     free(w);
 }

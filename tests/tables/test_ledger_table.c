@@ -42,6 +42,7 @@ static const variant VARIANTS[] = {
     {.users = 4, .spent = true},
     {.users = 1, .spent = true},
     {.users = 4, .live = 2, .again = true},
+    {.users = 1, .live = 2, .again = true},
     {.users = 4, .audit = true},
     {.users = 4, .audit = true, .spent = true},
     {.users = 4, .audit = true, .live = 2, .again = true},
@@ -111,6 +112,22 @@ static bool reach_leased(nj_ledger *ledger, uint32_t index, nj_piece_state state
     return state != NJ_PIECE_LEASED;
 }
 
+// What the deadline leads to, whoever holds a lease. False: not there.
+static bool reach_carried(nj_ledger *ledger, uint32_t index, nj_piece_state state, const variant *v)
+{
+    const nj_ledger_event event = {.kind = NJ_LEDGER_CARRY,
+                                   .index = index,
+                                   .carry = state == NJ_PIECE_CARRIED ? NJ_CARRY_ALL
+                                            : state == NJ_PIECE_SPLIT ? NJ_CARRY_SOME
+                                                                      : NJ_CARRY_NONE};
+    if (v->audit || (state == NJ_PIECE_SPLIT && v->users == 1) ||
+        (state == NJ_PIECE_QUARANTINED && v->users > 1)) {
+        return false;
+    }
+    must(ledger, event);
+    return true;
+}
+
 // False when this variant has no such state.
 static bool reach(nj_ledger *ledger, uint32_t index, nj_piece_state state, const variant *v)
 {
@@ -119,6 +136,10 @@ static bool reach(nj_ledger *ledger, uint32_t index, nj_piece_state state, const
         .kind = NJ_LEDGER_RESULT, .index = index, .attempt = 1, .worker = 1, .held = !v->again};
     if (!reach_leased(ledger, index, state, v)) {
         return true;
+    }
+    if (state == NJ_PIECE_CARRIED ||
+        (v->live == 2 && (state == NJ_PIECE_SPLIT || state == NJ_PIECE_QUARANTINED))) {
+        return reach_carried(ledger, index, state, v);
     }
     if (state == NJ_PIECE_RETRY_WAIT || state == NJ_PIECE_SPLIT || state == NJ_PIECE_QUARANTINED) {
         bool last = state != NJ_PIECE_RETRY_WAIT;
@@ -161,6 +182,10 @@ static bool report_for(nj_piece_event event, const nj_piece *piece, unsigned tur
         [NJ_PIECE_EVENT_COMMIT_FAILED] = NJ_LEDGER_COMMIT_FAILED,
         [NJ_PIECE_EVENT_COMMIT_FAILED_HELD] = NJ_LEDGER_COMMIT_FAILED,
         [NJ_PIECE_EVENT_AUDIT_DIFFERS] = NJ_LEDGER_AUDIT_DIFFERS,
+        [NJ_PIECE_EVENT_CARRY] = NJ_LEDGER_CARRY,
+        [NJ_PIECE_EVENT_CARRY_PART] = NJ_LEDGER_CARRY,
+        [NJ_PIECE_EVENT_CARRY_NOBODY] = NJ_LEDGER_CARRY,
+        [NJ_PIECE_EVENT_RESUME_CARRIED] = NJ_LEDGER_RESUME,
         [NJ_PIECE_EVENT_RESUME] = NJ_LEDGER_RESUME,
         [NJ_PIECE_EVENT_RESUME_QUARANTINED] = NJ_LEDGER_RESUME,
         [NJ_PIECE_EVENT_RESUME_RETRY] = NJ_LEDGER_RESUME,
@@ -176,7 +201,11 @@ static bool report_for(nj_piece_event event, const nj_piece *piece, unsigned tur
     out->range.count -= event == NJ_PIECE_EVENT_RESUME_PART;
     out->resume = event == NJ_PIECE_EVENT_RESUME_QUARANTINED ? NJ_RESUME_QUARANTINED
                   : event == NJ_PIECE_EVENT_RESUME_RETRY     ? NJ_RESUME_RETRY
+                  : event == NJ_PIECE_EVENT_RESUME_CARRIED   ? NJ_RESUME_CARRIED
                                                              : NJ_RESUME_COMMITTED;
+    out->carry = event == NJ_PIECE_EVENT_CARRY_PART     ? NJ_CARRY_SOME
+                 : event == NJ_PIECE_EVENT_CARRY_NOBODY ? NJ_CARRY_NONE
+                                                        : NJ_CARRY_ALL;
     return turn < (ends ? 3 : 1);
 }
 
@@ -217,7 +246,9 @@ static bool visit(const row *expected, const variant *v, unsigned turn)
                    (piece->live > 0 || !ends) &&
                    (report.kind != NJ_LEDGER_AUDIT_DIFFERS || v->audit) &&
                    (report.kind != NJ_LEDGER_SPECULATE || piece->speculative == 0) &&
-                   (report.kind != NJ_LEDGER_RESUME || report.range.count > 0);
+                   (report.kind != NJ_LEDGER_RESUME || report.range.count > 0) &&
+                   (report.kind != NJ_LEDGER_CARRY ||
+                    (!v->audit && (report.carry != NJ_CARRY_SOME || v->users > 1)));
     }
     if (possible) {
         nj_piece before = *piece;
@@ -257,7 +288,8 @@ static void every_row_names_a_state_that_can_be_left_or_is_an_end(void **state)
 {
     (void)state;
     for (unsigned from = 0; from < NJ_PIECE_STATE_COUNT; from++) {
-        bool end = from == NJ_PIECE_COMMITTED || from == NJ_PIECE_SPLIT || from == NJ_PIECE_FAILED;
+        bool end = from == NJ_PIECE_COMMITTED || from == NJ_PIECE_SPLIT ||
+                   from == NJ_PIECE_CARRIED || from == NJ_PIECE_FAILED;
         bool leaves = false;
         for (size_t i = 0; i < ROW_COUNT; i++) {
             leaves |= ROWS[i].state == from && ROWS[i].next != from;

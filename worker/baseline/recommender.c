@@ -107,14 +107,20 @@ void nj_lister_free(nj_lister **lister)
 
 typedef struct {
     nj_top top;
+    const nj_list_settings *settings;
     const uint32_t *marks; // NULL: nothing is masked
     uint32_t mark;
 } collector;
 
+static bool allows(const nj_list_settings *settings, uint32_t item)
+{
+    return settings->allows == NULL || settings->allows(settings->rules, item);
+}
+
 static void collect(void *to, uint32_t item, double score)
 {
     collector *c = to;
-    if (c->marks == NULL || c->marks[item] != c->mark) {
+    if ((c->marks == NULL || c->marks[item] != c->mark) && allows(c->settings, item)) {
         nj_top_offer(&c->top, item, score);
     }
 }
@@ -138,7 +144,7 @@ static void fill_up(const nj_lister *l, list_scratch *s, nj_top *top)
     }
     for (uint32_t i = 0; i < l->recommender.item_count && top->count < top->most; i++) {
         const uint32_t item = l->settings.fill[i];
-        if (s->marks[item] != s->mark) {
+        if (s->marks[item] != s->mark && allows(&l->settings, item)) {
             const uint64_t *scores = l->settings.fill_scores;
             top->items[top->count++] = (nj_scored){scores != NULL ? (double)scores[item] : 0, item};
         }
@@ -150,6 +156,7 @@ static void make_list(const nj_lister *l, list_scratch *s, uint32_t number, nj_s
 {
     const nj_request *user = &s->users[number];
     collector c = {.top = {.items = items, .most = l->settings.top},
+                   .settings = &l->settings,
                    .mark = next_mark(s, l->recommender.item_count)};
     if (l->settings.masks_history) {
         c.marks = s->marks;

@@ -40,7 +40,9 @@ typedef struct {
     bool masks_history; // leave out what stands in the history
     const uint32_t *
         fill; // [item_count] rows in the order in which they fill up lists that are short; NULL: short lists stay so
-    const uint64_t *fill_scores; // [item_count] of rows that fill up; NULL: 0
+    const uint64_t *fill_scores;                      // [item_count] of rows that fill up; NULL: 0
+    bool (*allows)(const void *rules, uint32_t item); // NULL: every item. Called on any thread
+    const void *rules;                                // borrowed
 } nj_list_settings;
 
 /// Memory for lists of `count` users. NJ_NO_MEMORY.

@@ -212,13 +212,19 @@ const uint16_t *nj_engine_item_sid(const nj_engine *engine, uint32_t row, uint32
 nj_status nj_engine_pack_row(const nj_engine *engine, const nj_list *list, nj_buffer *out)
 {
     nj_slice items[NJ_ROW_ITEMS_MAX];
+    nj_slice reserve[NJ_ROW_RESERVE_MAX];
     for (uint32_t i = 0; i < list->count; i++) {
         items[i] = nj_engine_item_id(engine, list->items[i]);
+    }
+    for (uint32_t i = 0; i < list->reserve_count; i++) {
+        reserve[i] = nj_engine_item_id(engine, list->reserve[i]);
     }
     const nj_row_more more = {.trace = list->trace,
                               .trace_count = list->trace_count,
                               .why = list->why,
-                              .text = list->text};
+                              .text = list->text,
+                              .reserve = list->reserve_count > 0 ? reserve : NULL,
+                              .reserve_count = list->reserve_count};
     return nj_row_pack_more(out, list->flags, items, list->scores, list->count, &list->history,
                             &more);
 }

@@ -71,6 +71,9 @@ typedef struct {
     const uint32_t *trace; // [trace_count] what the search looked at (row.h); NULL: not said
     uint32_t trace_count;
     const nj_why *why; // [count] why each is there, where the settings ask for it; else NULL
+    // [reserve_count] catalogue rows that would have been listed next, best first, none of them listed; at most settings.reserve
+    const uint32_t *reserve;
+    uint32_t reserve_count;
     nj_slice
         text; // what a model that answers in text said, and then there are no items; bytes NULL: it does not answer in text
     nj_history_digest history; // of the known items, those that were not encoded included

@@ -13,7 +13,9 @@
 // Items of one user that the search gives at the most.
 static uint32_t count_wanted(const nj_engine *engine)
 {
-    const uint32_t leaves = engine->policies != NULL ? engine->beam.leaves : engine->settings.top;
+    const uint32_t leaves = engine->policies != NULL
+                                ? engine->beam.leaves
+                                : engine->settings.top + engine->settings.reserve;
     switch (engine->prompt.answer) {
     case NJ_SAYS_TEXT:
         return 1;

@@ -199,6 +199,7 @@ static list_slot make_slot(nj_engine *engine)
     slot.why = take_if_any(engine, engine->why_count, sizeof(nj_why));
     slot.trace = take_if_any(engine, engine->trace_max, sizeof(uint32_t));
     slot.text = take_if_any(engine, engine->text_max, 1);
+    slot.reserve = take_if_any(engine, engine->settings.reserve, sizeof(uint32_t));
     return slot;
 }
 
@@ -301,13 +302,21 @@ static void keep_lists(nj_engine *engine, const batch *b)
     }
 }
 
+// Places of a list. A bundle whose model answers with a list says how many items that has, whatever is asked for.
+static uint32_t count_places(const nj_engine *engine)
+{
+    const uint32_t top = engine->settings.top;
+    const bool is_answered = engine->prompt.answer == NJ_SAYS_LIST && engine->policies == NULL;
+    return is_answered && engine->prompt.list_count < top ? engine->prompt.list_count : top;
+}
+
 static nj_status emit(nj_engine *engine, const nj_request *request, size_t index, nj_list list,
                       nj_list_sink sink, void *context, nj_error *err)
 {
     list.history = nj_request_digest(&engine->catalogue.items, request,
                                      nj_masks_digest(&engine->catalogue.masks, request->mask));
     list.flags |= request->unknown_count > 0 ? NJ_ROW_UNKNOWN : 0;
-    list.flags |= list.count < engine->settings.top && engine->text_max == 0 ? NJ_ROW_SHORT : 0;
+    list.flags |= list.count < count_places(engine) && engine->text_max == 0 ? NJ_ROW_SHORT : 0;
     return sink(context, index, &list, err);
 }
 
@@ -320,7 +329,9 @@ static nj_list list_of(const list_slot *slot, const member *user)
                      .why = slot->why,
                      .trace = slot->traced ? slot->trace : NULL,
                      .trace_count = slot->trace_count,
-                     .text = {slot->text, slot->text_bytes}};
+                     .text = {slot->text, slot->text_bytes},
+                     .reserve = slot->reserve,
+                     .reserve_count = slot->reserve_count};
 }
 
 // Emits requests [first, end) in order: those of the batch, and between them those who are not asked.

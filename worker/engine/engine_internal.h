@@ -21,9 +21,11 @@
 typedef struct {
     uint32_t flags; // NJ_ROW_WIDENED, and those of a policy
     uint32_t count;
-    uint32_t *items; // [top]
-    float *scores;   // [top]
-    nj_why *why;     // [top]; NULL: not asked for
+    uint32_t *items;   // [top]
+    float *scores;     // [top]
+    nj_why *why;       // [top]; NULL: not asked for
+    uint32_t *reserve; // [settings.reserve] what would have been listed next; with the setting only
+    uint32_t reserve_count;
     uint32_t *trace; // [engine's trace_max] ascending; with the setting only
     uint32_t trace_count;
     char *text; // [engine's text_max] what was answered instead of items
@@ -68,7 +70,7 @@ typedef struct {
     uint32_t W_wide;        // the widest search of theirs: behind it is nothing more to find
     uint32_t *popular;      // owned; [popular_count] rows of cold users' list
     float *popular_scores;  // owned; [popular_count]
-    uint32_t popular_count; // at most top and the most that a user may exclude
+    uint32_t popular_count; // at most top, the reserve and the most that a user may exclude
     uint64_t popular_total; // of the counts of all items that the mask lets through
 } engine_mask;
 
@@ -248,10 +250,12 @@ bool nj_engine_covers(const nj_engine *engine, const nj_eligible *eligible, uint
 
 // ---- engine_list.c ----
 
-/// Appends an item whose score is what its source says.
-void nj_list_add(list_slot *list, uint32_t row, float score, uint32_t source);
+/// Appends an item whose score is what its source says, to the reserve where the list is full. False: that is full, too.
+bool nj_list_take(const nj_engine *engine, list_slot *list, uint32_t row, float score,
+                  uint32_t source);
 
-/// Turns leaves into items: those of a leaf in catalogue order, excluded ones left out, at most `top`.
+/// Turns leaves into items: those of a leaf in catalogue order, excluded ones left out, at most `top`, and those behind them into the
+/// reserve.
 void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
                          const nj_exclusions *exclusions, list_slot *out);
 

@@ -5,27 +5,37 @@
 
 #include "common/base/numbers.h"
 
-void nj_list_add(list_slot *list, uint32_t row, float score, uint32_t source)
+bool nj_list_take(const nj_engine *engine, list_slot *list, uint32_t row, float score,
+                  uint32_t source)
 {
+    if (list->count == engine->settings.top) {
+        if (list->reserve_count == engine->settings.reserve) {
+            return false;
+        }
+        list->reserve[list->reserve_count++] = row;
+        return true;
+    }
     if (list->why != NULL) {
         list->why[list->count] = (nj_why){.source = source, .raw = score};
     }
     list->items[list->count] = row;
     list->scores[list->count++] = score;
+    return true;
 }
 
 void nj_list_from_leaves(const nj_engine *engine, const nj_beam_result *result,
                          const nj_exclusions *exclusions, list_slot *out)
 {
-    const uint32_t top = engine->settings.top;
+    bool has_room = true;
     out->count = 0;
-    for (uint32_t i = 0; i < result->count && out->count < top; i++) {
+    out->reserve_count = 0;
+    for (uint32_t i = 0; i < result->count && has_room; i++) {
         uint32_t item_count;
         const uint32_t *items =
             nj_beam_result_rows(&engine->catalogue.trie, result, i, &item_count);
-        for (uint32_t k = 0; k < item_count && out->count < top; k++) {
+        for (uint32_t k = 0; k < item_count && has_room; k++) {
             if (!nj_excluded(exclusions, items[k])) {
-                nj_list_add(out, items[k], result->scores[i], NJ_SOURCE_BEAM);
+                has_room = nj_list_take(engine, out, items[k], result->scores[i], NJ_SOURCE_BEAM);
             }
         }
     }

@@ -241,5 +241,6 @@ void nj_engine_close_masks(nj_engine *engine)
     free(engine->cold.items);
     free(engine->cold.scores);
     free(engine->cold.why);
+    free(engine->cold.reserve);
     free(engine->cold_exclude);
 }

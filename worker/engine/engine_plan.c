@@ -107,7 +107,8 @@ static size_t slot_bytes(const nj_engine *engine)
 {
     return 2 * nj_arena_cost(engine->settings.top * sizeof(uint32_t)) +
            nj_arena_cost(engine->trace_max * sizeof(uint32_t)) +
-           nj_arena_cost(engine->why_count * sizeof(nj_why)) + nj_arena_cost(engine->text_max);
+           nj_arena_cost(engine->why_count * sizeof(nj_why)) + nj_arena_cost(engine->text_max) +
+           nj_arena_cost(engine->settings.reserve * sizeof(uint32_t));
 }
 
 static size_t batch_bytes(const nj_engine *engine)
@@ -138,18 +139,32 @@ static size_t batch_bytes(const nj_engine *engine)
     return bytes;
 }
 
+// What the reserve adds to the search of one user: the answers that are kept, of items that are said.
+static size_t reserve_bytes(const nj_engine *engine)
+{
+    if (engine->prompt.answer != NJ_SAYS_ITEM) {
+        return 0;
+    }
+    const size_t listed = engine->answer.wanted - engine->settings.reserve;
+    return 3 * (nj_arena_cost(engine->answer.wanted * sizeof(uint32_t)) -
+                nj_arena_cost(listed * sizeof(uint32_t)));
+}
+
 // W beams lose at most `exclusions_max` leaves, so top + exclusions_max beams always leave `top` items, or reach every leaf. Where
 // NJ_ENGINE_WIDE_BYTES_MAX ends the widening before, it does so for the longest history that the settings allow, not for the longest
 // that somebody has: a user's list depends on no other user, and may be copied into a night that has others. A user with fewer eligible
 // items is widened no further than they reach (engine_masks.c).
+//
+// The reserve is no reason to search wider, and its few bytes end no widening: a list is the same with it and without.
 static void plan_wide_search(nj_engine *engine)
 {
+    const size_t bytes_max = NJ_ENGINE_WIDE_BYTES_MAX + reserve_bytes(engine);
     const uint32_t enough = engine->wanted + engine->settings.exclusions_max;
     const uint32_t S = nj_engine_longest_prompt(engine, engine->history_max, UINT32_MAX);
     uint32_t W = engine->plan.W;
     while (nj_engine_reach(engine, W) < enough && !nj_engine_covers(engine, NULL, W)) {
         nj_model_limits limits = limits_for(engine, 1, 2 * W, S);
-        if (search_bytes(engine, &limits, 1, 2 * W) > NJ_ENGINE_WIDE_BYTES_MAX) {
+        if (search_bytes(engine, &limits, 1, 2 * W) > bytes_max) {
             break;
         }
         W *= 2;
@@ -166,7 +181,9 @@ static void plan_search(nj_engine *engine)
                                     .temperature = settings->temperature,
                                     .renormalise = settings->renormalise};
     const bool bounded = (engine->options.savings & NJ_SAVING_LAST_STEP) != 0;
-    engine->beam.leaves = bounded ? settings->top : engine->beam.W;
+    // More leaves change none of the first: what is behind the list's is there for its reserve.
+    const uint32_t listed = settings->top + settings->reserve;
+    engine->beam.leaves = bounded || engine->beam.W < listed ? listed : engine->beam.W;
     engine->wanted = settings->top;
     if (engine->policies != NULL) {
         nj_engine_policy_search(engine, &engine->beam);

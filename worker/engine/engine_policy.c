@@ -25,6 +25,7 @@ static nj_policies_inputs make_inputs(const nj_engine *engine)
         .trained_item_count = s->trained_item_count,
         .beam = nj_engine_beam(engine),
         .top = engine->settings.top,
+        .reserve = engine->settings.reserve,
         .history_max =
             (uint32_t)nj_min_size(engine->history_max, engine->settings.history_items_max),
         .kernels = engine->options.kernels,
@@ -88,7 +89,7 @@ void nj_engine_policy_search(const nj_engine *engine, nj_beam_config *config)
     config->penalty = policy->penalty;
     config->draw_temperature = policy->temperature;
     config->top_p = policy->top_p;
-    config->leaves = nj_policies_pool(engine->policies);
+    config->leaves = nj_policies_pool(engine->policies) + engine->settings.reserve;
     config->trace = false; // a list depends on more than the prefixes that its search looks at
     const float *const *bias = nj_policies_node_bias(engine->policies);
     for (uint32_t l = 0; bias != NULL && l < engine->catalogue.trie.level_count; l++) {
@@ -190,6 +191,38 @@ static void copy_list(const nj_policy_list *list, list_slot *out)
     }
 }
 
+static uint32_t find_reserve(nj_engine *engine, const nj_beam_result *result, uint32_t *rows)
+{
+    return engine->settings.reserve > 0 ? nj_policies_reserve(engine->policies, result, rows) : 0;
+}
+
+// A reserve that is being filled.
+typedef struct {
+    nj_policies *policies;
+    list_slot *list;
+} followed;
+
+static bool take_follower(void *context, const nj_candidate *item)
+{
+    followed *f = context;
+    const bool taken = nj_policies_follow(f->policies, item->row);
+    if (taken) {
+        f->list->reserve[f->list->reserve_count++] = item->row;
+    }
+    return taken;
+}
+
+// The reserve of a user without a history goes on with what is popular, as his list does.
+static void add_popular(nj_engine *engine, const engine_mask *mask, list_slot *list)
+{
+    const nj_fill fill = make_fill(engine);
+    followed f = {engine->policies, list};
+    const nj_fill_taker taker = {&f, take_follower, engine->settings.reserve - list->reserve_count};
+    if (taker.wanted > 0) {
+        nj_fill_popular(&fill, mask->popular_total, &taker);
+    }
+}
+
 // Items that the search found for a user, as many as are asked about.
 static uint32_t count_found(const nj_engine *engine, const nj_beam_result *result,
                             const nj_exclusions *exclusions)
@@ -229,6 +262,7 @@ bool nj_engine_policy_list(nj_engine *engine, uint32_t user, const engine_mask *
     fill_list(engine, mask, policy->fill_near, policy->fill_popular, policy->fill_popular, &list);
     nj_policies_finish(engine->policies, &list);
     copy_list(&list, out);
+    out->reserve_count = find_reserve(engine, result, out->reserve);
     return true;
 }
 
@@ -244,6 +278,8 @@ void nj_engine_policy_cold_list(nj_engine *engine, const nj_request *request,
     fill_list(engine, mask, false, true, engine->policy_sections.policy.fill_popular, &list);
     nj_policies_finish(engine->policies, &list);
     copy_list(&list, out);
+    out->reserve_count = find_reserve(engine, NULL, out->reserve);
+    add_popular(engine, mask, out);
     out->flags &= ~(uint32_t)NJ_ROW_POPULAR; // that is what the list of a cold user is
     nj_arena_rewind(&engine->batch_arena, mark);
 }

@@ -37,11 +37,11 @@ static uint32_t list_counted_items(const nj_engine *engine, uint32_t *rows)
 size_t nj_engine_popular_max(const nj_engine *engine)
 {
     const nj_settings *settings = &engine->settings;
-    const size_t most = (size_t)settings->top + settings->exclusions_max;
+    const size_t most = (size_t)settings->top + settings->reserve + settings->exclusions_max;
     return settings->candidates_max > 0 ? engine->catalogue.trie.item_count : most;
 }
 
-// Keeps the first of the sorted rows that the mask lets through: as many as a list needs whatever its user excludes, or all where users
+// Keeps the first of the sorted rows that the mask lets through: as many as a list and its reserve need whatever the user excludes, or all where users
 // have candidates. The share of an
 // item is that among the items of the mask.
 static nj_status keep_most_popular(const nj_engine *engine, const uint32_t *rows, uint32_t count,
@@ -76,10 +76,13 @@ static nj_status make_cold_list(nj_engine *engine)
     engine->cold.scores = malloc(engine->settings.top * sizeof *engine->cold.scores);
     engine->cold_exclude =
         malloc(((size_t)engine->settings.exclusions_max + 1) * sizeof *engine->cold_exclude);
+    const uint32_t reserve = engine->settings.reserve;
+    engine->cold.reserve = reserve > 0 ? malloc(reserve * sizeof *engine->cold.reserve) : NULL;
     const uint32_t why_count = engine->why_count;
     engine->cold.why = why_count > 0 ? malloc(why_count * sizeof *engine->cold.why) : NULL;
     return engine->cold.items != NULL && engine->cold.scores != NULL &&
-                   engine->cold_exclude != NULL && (engine->cold.why != NULL || why_count == 0)
+                   engine->cold_exclude != NULL && (engine->cold.why != NULL || why_count == 0) &&
+                   (engine->cold.reserve != NULL || reserve == 0)
                ? NJ_OK
                : NJ_NO_MEMORY;
 }
@@ -111,10 +114,11 @@ nj_status nj_engine_make_popular(nj_engine *engine, nj_error *err)
 static void list_popular(const nj_engine *engine, const engine_mask *mask,
                          const nj_exclusions *exclusions, list_slot *list)
 {
-    list->count = 0;
-    for (uint32_t i = 0; i < mask->popular_count && list->count < engine->settings.top; i++) {
+    bool has_room = true;
+    for (uint32_t i = 0; i < mask->popular_count && has_room; i++) {
         if (!nj_excluded(exclusions, mask->popular[i])) {
-            nj_list_add(list, mask->popular[i], mask->popular_scores[i], NJ_SOURCE_POPULAR);
+            has_room = nj_list_take(engine, list, mask->popular[i], mask->popular_scores[i],
+                                    NJ_SOURCE_POPULAR);
         }
     }
 }
@@ -139,6 +143,7 @@ nj_list nj_engine_cold_list(nj_engine *engine, const nj_request *request)
     list_slot *list = &engine->cold;
     list->flags = is_cold ? NJ_ROW_COLD : 0;
     list->count = 0;
+    list->reserve_count = 0;
     if (is_cold && engine->prompt.answer != NJ_SAYS_TEXT) {
         make_cold(engine, request, list);
     }
@@ -147,5 +152,7 @@ nj_list nj_engine_cold_list(nj_engine *engine, const nj_request *request)
                      .count = list->count,
                      .items = list->items,
                      .scores = list->scores,
-                     .why = list->why};
+                     .why = list->why,
+                     .reserve = list->reserve,
+                     .reserve_count = list->reserve_count};
 }

@@ -22,7 +22,8 @@
 static size_t place_bytes(const nj_engine *engine)
 {
     return sizeof(nj_same_list) +
-           (2 * engine->settings.top + engine->trace_max) * sizeof(uint32_t) +
+           (2 * engine->settings.top + engine->settings.reserve + engine->trace_max) *
+               sizeof(uint32_t) +
            engine->why_count * sizeof(nj_why) + engine->text_max;
 }
 
@@ -44,6 +45,7 @@ size_t nj_same_bytes(nj_engine *engine)
     return nj_arena_cost(places * sizeof(nj_same_list)) + nj_arena_cost(sets) +
            2 * nj_arena_cost(places * engine->settings.top * sizeof(uint32_t)) +
            nj_arena_cost(places * engine->trace_max * sizeof(uint32_t)) +
+           nj_arena_cost(places * engine->settings.reserve * sizeof(uint32_t)) +
            nj_arena_cost(places * engine->why_count * sizeof(nj_why)) +
            nj_arena_cost(places * engine->text_max);
 }
@@ -61,6 +63,8 @@ void nj_same_open(nj_engine *engine)
     uint32_t *items = nj_arena_take(&same->arena, places * top * sizeof *items);
     float *scores = nj_arena_take(&same->arena, places * top * sizeof *scores);
     uint32_t *trace = nj_arena_take(&same->arena, places * engine->trace_max * sizeof *trace);
+    const size_t reserve_max = engine->settings.reserve;
+    uint32_t *reserve = nj_arena_take(&same->arena, places * reserve_max * sizeof *reserve);
     const size_t why_count = engine->why_count;
     nj_why *why = nj_arena_take(&same->arena, places * why_count * sizeof *why);
     char *text = nj_arena_take(&same->arena, places * engine->text_max);
@@ -68,6 +72,7 @@ void nj_same_open(nj_engine *engine)
         same->lists[i].list.text = engine->text_max > 0 ? text + i * engine->text_max : NULL;
         same->lists[i].list.why = why_count > 0 ? why + i * why_count : NULL;
         same->lists[i].list.trace = trace + i * engine->trace_max;
+        same->lists[i].list.reserve = reserve + i * reserve_max;
         same->lists[i].list.items = items + i * top;
         same->lists[i].list.scores = scores + i * top;
     }
@@ -148,6 +153,10 @@ void nj_same_keep(nj_same *same, const nj_digest *key, const list_slot *list)
     place->list.count = list->count;
     memcpy(place->list.items, list->items, list->count * sizeof *list->items);
     memcpy(place->list.scores, list->scores, list->count * sizeof *list->scores);
+    place->list.reserve_count = list->reserve_count;
+    if (list->reserve_count > 0) {
+        memcpy(place->list.reserve, list->reserve, list->reserve_count * sizeof *list->reserve);
+    }
     place->list.text_bytes = list->text_bytes;
     if (list->text_bytes > 0) {
         memcpy(place->list.text, list->text, list->text_bytes);

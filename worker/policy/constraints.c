@@ -5,20 +5,26 @@
 
 #include "common/base/checked.h"
 
+// Rows that may count.
+static size_t room_of(const nj_constraint_rules *rules)
+{
+    return (size_t)rules->top + rules->reserve;
+}
+
 size_t nj_constraints_bytes(const nj_constraint_rules *rules)
 {
-    const size_t rows = nj_arena_cost(rules->top * sizeof(uint32_t));
+    const size_t rows = room_of(rules) * sizeof(uint32_t);
     size_t values;
     size_t total;
-    return nj_mul_size((size_t)rules->top * sizeof(uint32_t), rules->policy->cap_count, &values) &&
-                   nj_add_size(nj_arena_cost(values), 2 * rows, &total)
+    return nj_mul_size(rows, rules->policy->cap_count, &values) &&
+                   nj_add_size(nj_arena_cost(values), 2 * nj_arena_cost(rows), &total)
                ? total
                : SIZE_MAX;
 }
 
 void nj_constraints_begin(const nj_constraint_rules *rules, nj_arena *arena, nj_constraints *out)
 {
-    const size_t rows = rules->top * sizeof(uint32_t);
+    const size_t rows = room_of(rules) * sizeof(uint32_t);
     *out = (nj_constraints){.rules = rules,
                             .rows = nj_arena_take(arena, rows),
                             .values = nj_arena_take(arena, rows * rules->policy->cap_count),
@@ -67,7 +73,7 @@ static uint32_t count_alike(const nj_constraints *constraints, uint32_t c, uint3
 {
     const nj_constraint_rules *rules = constraints->rules;
     const nj_policy_cap *cap = &rules->policy->caps[c];
-    const uint32_t *values = constraints->values + (size_t)c * rules->top;
+    const uint32_t *values = constraints->values + c * room_of(rules);
     uint32_t alike = 0;
     for (uint32_t i = 0; i < constraints->count; i++) {
         alike += cap->attribute == NJ_POLICY_NONE
@@ -96,11 +102,15 @@ static bool is_reserved(const nj_constraints *constraints, uint32_t row)
            constraints->reserved_count;
 }
 
+static bool may_count(const nj_constraints *constraints, uint32_t row)
+{
+    return find_row(constraints->rows, constraints->count, row) == constraints->count &&
+           has_room(constraints, row);
+}
+
 static bool is_new(const nj_constraints *constraints, uint32_t row)
 {
-    return nj_constraints_open_places(constraints) > 0 &&
-           find_row(constraints->rows, constraints->count, row) == constraints->count &&
-           has_room(constraints, row);
+    return nj_constraints_open_places(constraints) > 0 && may_count(constraints, row);
 }
 
 bool nj_constraints_allow(const nj_constraints *constraints, uint32_t row)
@@ -111,9 +121,9 @@ bool nj_constraints_allow(const nj_constraints *constraints, uint32_t row)
 static void count_row(nj_constraints *constraints, uint32_t row)
 {
     const nj_constraint_rules *rules = constraints->rules;
-    assert(constraints->count < rules->top);
+    assert(constraints->count < room_of(rules));
     for (uint32_t c = 0; c < rules->policy->cap_count; c++) {
-        constraints->values[(size_t)c * rules->top + constraints->count] =
+        constraints->values[c * room_of(rules) + constraints->count] =
             find_value(rules, &rules->policy->caps[c], row);
     }
     constraints->rows[constraints->count++] = row;
@@ -136,5 +146,14 @@ bool nj_constraints_reserve(nj_constraints *constraints, uint32_t row)
     }
     count_row(constraints, row);
     constraints->reserved[constraints->reserved_count++] = row;
+    return true;
+}
+
+bool nj_constraints_follow(nj_constraints *constraints, uint32_t row)
+{
+    if (constraints->count == room_of(constraints->rules) || !may_count(constraints, row)) {
+        return false;
+    }
+    count_row(constraints, row);
     return true;
 }

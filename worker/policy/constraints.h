@@ -20,14 +20,16 @@ typedef struct {
     const nj_policy *policy;
     const nj_attributes *attributes; // NULL where no cap names a column
     const nj_sids *sids;
-    uint32_t top; // places of a list
+    uint32_t top;     // places of a list
+    uint32_t reserve; // items behind it at the most
 } nj_constraint_rules;
 
 // One list; its arrays are in the arena.
 typedef struct {
     const nj_constraint_rules *rules;
-    uint32_t *rows;     // [top] that count: those that were taken, and reserved ones
-    uint32_t *values;   // [cap_count, top] of the caps' columns, row by row
+    uint32_t
+        *rows; // [top + reserve] that count: those that were taken, reserved ones, and followers
+    uint32_t *values;   // [cap_count, top + reserve] of the caps' columns, row by row
     uint32_t count;     // of rows
     uint32_t *reserved; // [top] rows that count and were not taken yet
     uint32_t reserved_count;
@@ -51,6 +53,11 @@ void nj_constraints_take(nj_constraints *constraints, uint32_t row);
 
 /// Gives the row a place before others are chosen. False, and nothing is changed, where it is not allowed.
 bool nj_constraints_reserve(nj_constraints *constraints, uint32_t row);
+
+/// Counts a row behind the list, which takes no place of it. False, and nothing is changed, where it counts already, a cap of it is
+/// reached, or there are `reserve` of them: so list and followers together keep every cap, and whatever is left of them. No row is
+/// reserved or taken behind it.
+bool nj_constraints_follow(nj_constraints *constraints, uint32_t row);
 
 /// Places of the list that are open to rows without a reservation.
 static inline uint32_t nj_constraints_open_places(const nj_constraints *constraints)

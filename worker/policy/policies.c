@@ -130,7 +130,8 @@ static void copy_inputs(nj_policies *policies, const nj_policies_inputs *inputs)
     policies->rules = (nj_constraint_rules){.policy = &policies->policy,
                                             .attributes = inputs->attributes,
                                             .sids = &inputs->catalogue->sids,
-                                            .top = inputs->top};
+                                            .top = inputs->top,
+                                            .reserve = inputs->reserve};
     policies->rerank = (nj_rerank_inputs){.policy = &policies->policy,
                                           .sids = &inputs->catalogue->sids,
                                           .vectors = inputs->vectors,

@@ -7,6 +7,7 @@
 //                        re-ranking chooses the others, best first, as the constraints allow
 //               add      what fills the list up (worker/policy/fill.h), each item as the constraints allow
 //               finish   pins and cold items to their places
+//               reserve  what was found and is not in the list, best first, as the caps allow
 //
 // What the search itself has to know comes from here too: how many leaves, and what prefix priors add at each node.
 //
@@ -40,6 +41,7 @@ typedef struct {
         trained_item_count; // rows that the checkpoint says it was trained on; 0: it does not say
     uint32_t beam;          // W of the settings
     uint32_t top;           // places of a list
+    uint32_t reserve;       // items behind it at the most
     uint32_t history_max;   // rows of a user's history at the most
     const nj_kernels *kernels;
 } nj_policies_inputs;
@@ -113,5 +115,21 @@ bool nj_policies_add(nj_policies *policies, const nj_candidate *candidate, nj_po
 
 /// Brings pins and cold items of the list that nj_policies_list chose last to their places. Nothing is added behind it.
 void nj_policies_finish(nj_policies *policies, nj_policy_list *list);
+
+/// What would have been listed next, behind nj_policies_finish: the candidates that were left over by their scores before re-ranking, then
+/// the search's further leaves. By nj_policies_follow, each.
+///
+///   result  that of nj_policies_list
+///   rows    [inputs.reserve]  out
+///
+/// Returns  how many
+/// Proof    tests/unit/engine/test_engine_reserve.c
+uint32_t nj_policies_reserve(nj_policies *policies, const nj_beam_result *result, uint32_t *rows);
+
+/// Takes a row behind the list and the reserve that stands there: eligible, not excluded, not denied, in the trie, in neither of them, and
+/// under the caps with both. So caps hold for whatever is made of the two.
+///
+/// Returns  whether it was taken; never once there are inputs.reserve
+bool nj_policies_follow(nj_policies *policies, uint32_t row);
 
 #endif

@@ -136,11 +136,13 @@ static void a_value_that_is_no_number_leaves_a_gap(void **state)
 {
     (void)state;
     nj_svg svg;
-    const nj_chart_line line = {.y = (double[]){1, 2, NAN, INFINITY, 3, 4, -INFINITY}, .count = 7};
+    double y[] = {1, 2, NAN, INFINITY, 3, 4, -INFINITY};
+    const nj_chart_line line = {.y = y, .low = y, .high = y, .count = 7};
     nj_chart_lines(&svg, &(nj_chart){.title = "t"}, &line, 1);
     const char *text = finish(&svg);
     assert_int_equal(count_of(text, "<polyline"), 2);
     assert_int_equal(count_of(text, "<circle"), 4);
+    assert_int_equal(count_of(text, " faint\" d=\"M"), 2); // its band likewise
     nj_svg_fini(&svg);
 }
 

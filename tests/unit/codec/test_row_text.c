@@ -120,8 +120,8 @@ static void fields_of_a_later_version_behind_it_are_passed_over(void **state)
     nj_buffer bytes;
     nj_row_scan scan;
     pack_example(&bytes, &(nj_row_more){.text = nj_slice_from(ANSWER)});
-    bytes.bytes[0]++;
-    assert_int_equal(nj_buffer_append(&bytes, "\x92\x01\xc0", 3), NJ_OK);
+    bytes.bytes[0] += 2; // an empty reserve, and what there is not yet
+    assert_int_equal(nj_buffer_append(&bytes, "\x90\x92\x01\xc0", 4), NJ_OK);
     assert_false(nj_row_scan_open(nj_buffer_slice(&bytes), &scan));
     assert_ok(nj_row_unpack(nj_buffer_slice(&bytes), &row, &err), &err);
     assert_true(nj_slice_equal(row.text, nj_slice_from(ANSWER)));

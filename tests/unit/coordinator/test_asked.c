@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/rng.h"
 #include "common/codec/shard.h"
 #include "coordinator/daemon/result_check.h"
 #include "coordinator/plan.h"
@@ -131,37 +132,59 @@ static void long_texts_and_answers_in_words_close_a_shard_early(void **state)
 
 // ---- results ----
 
-// What is wrong with a row of these items and text as user 0's; NULL: nothing.
-static const char *judge_row(const world *w, const char *const *ids, size_t count, const char *text,
-                             bool is_unusual)
+typedef struct {
+    const char *const *ids;
+    size_t count;
+    const char *text; // NULL: none
+    const char *const *reserve;
+    size_t reserve_count;
+    uint32_t reserve_most; // that the night asks for
+    bool is_unusual;       // with a field more than this version knows
+} judged;
+
+static void append_unusual(nj_buffer *row)
+{
+    static const char TAIL[] = "\x90\x01"; // an empty reserve, and what there is not yet
+    const bool has_reserve = row->bytes[0] == 0x9a;
+    row->bytes[0] = 0x9b;
+    assert_int_equal(nj_buffer_append(row, TAIL + has_reserve, 2u - has_reserve), NJ_OK);
+}
+
+// What is wrong with such a row as user 0's; NULL: nothing.
+static const char *judge(const world *w, const judged *j)
 {
     nj_error err = {0};
     nj_result_check check;
     nj_buffer row;
     nj_buffer rows;
     nj_slice items[ITEMS];
+    nj_slice reserve[ITEMS];
     static const float SCORES[ITEMS];
-    nj_row_more more = {0};
+    nj_row_more more = {.reserve = j->reserve_count > 0 ? reserve : NULL,
+                        .reserve_count = j->reserve_count};
     const nj_request request = nj_plan_request(&w->plan, 0, 0);
     const nj_history_digest history = nj_request_digest(&w->items, &request, NULL);
     nj_buffer_init(&row, NJ_ROW_BYTES_MAX);
     nj_buffer_init(&rows, NJ_ROW_BYTES_MAX);
-    for (size_t i = 0; i < count; i++) {
-        items[i] = nj_slice_from(ids[i]);
+    for (size_t i = 0; i < j->count; i++) {
+        items[i] = nj_slice_from(j->ids[i]);
     }
-    if (text != NULL) {
-        more.text = nj_slice_from(text);
+    for (size_t i = 0; i < j->reserve_count; i++) {
+        reserve[i] = nj_slice_from(j->reserve[i]);
     }
-    assert_int_equal(nj_row_pack_more(&row, 0, items, SCORES, count, &history, &more), NJ_OK);
-    if (is_unusual) { // a field more than this version knows
-        assert_int_equal(text != NULL ? nj_buffer_append(&row, "\x01", 1) : NJ_OK, NJ_OK);
-        row.bytes[0] = text != NULL ? 0x9a : row.bytes[0];
+    if (j->text != NULL) {
+        more.text = nj_slice_from(j->text);
+    }
+    assert_int_equal(nj_row_pack_more(&row, 0, items, SCORES, j->count, &history, &more), NJ_OK);
+    if (j->is_unusual && (j->text != NULL || j->reserve_count > 0)) {
+        append_unusual(&row);
     }
     assert_int_equal(nj_rows_begin(&rows, 1), NJ_OK);
     assert_int_equal(nj_rows_add(&rows, nj_buffer_slice(&row)), NJ_OK);
     assert_ok(
         nj_result_check_init(&check, &w->plan, &w->items, &w->map, &NO_MASKS, NULL, ITEMS, &err),
         &err);
+    check.reserve = j->reserve_most;
     const nj_message_result result = {.row_count = 1, .rows = nj_buffer_slice(&rows)};
     const nj_piece_range piece = {.shard = 0, .first = 0, .count = 1};
     const char *problem = nj_result_problem(&check, &result, &piece);
@@ -169,6 +192,12 @@ static const char *judge_row(const world *w, const char *const *ids, size_t coun
     nj_buffer_fini(&row);
     nj_buffer_fini(&rows);
     return problem;
+}
+
+static const char *judge_row(const world *w, const char *const *ids, size_t count, const char *text,
+                             bool is_unusual)
+{
+    return judge(w, &(judged){.ids = ids, .count = count, .text = text, .is_unusual = is_unusual});
 }
 
 static void a_list_with_an_item_that_is_no_candidate_is_refused(void **state)
@@ -192,6 +221,207 @@ static void a_list_with_an_item_that_is_no_candidate_is_refused(void **state)
     close_world(&w);
     open_world(&w, STRINGS, ALL, sizeof ALL - 1);
     assert_null(judge_row(&w, BAD, 2, NULL, false));
+    close_world(&w);
+}
+
+// A list of "1" and "five" with such a reserve; a night of --reserve 3.
+static const char *judge_reserve(const world *w, const char *const *ids, size_t count,
+                                 bool is_unusual)
+{
+    static const char *const LISTED[] = {"1", "five"};
+    return judge(w, &(judged){.ids = LISTED,
+                              .count = 2,
+                              .reserve = ids,
+                              .reserve_count = count,
+                              .reserve_most = 3,
+                              .is_unusual = is_unusual});
+}
+
+static void a_reserve_is_of_other_items_that_the_user_may_get(void **state)
+{
+    (void)state;
+    static const char CANDIDATES[] =
+        "{\"user\": 1, \"items\": [0], \"candidates\": [3, \"five\", 1, 2, 0]}\n";
+    static const char *const GOOD[] = {"2", "3", "0"};
+    static const char *const LISTED[] = {"2", "1"};
+    static const char *const LISTED_TEXT[] = {"five"};
+    static const char *const TWICE[] = {"2", "2"};
+    static const char *const UNKNOWN[] = {"2", "7000"};
+    static const char *const CLOSED[] = {"2", "4"};
+    static const char *const LONG[] = {"2", "3", "0", "4"};
+    static const char LISTED_PROBLEM[] =
+        "a list's reserve has an item that is listed, or the same item twice";
+    world w;
+    open_world(&w, STRINGS, CANDIDATES, sizeof CANDIDATES - 1);
+    for (int unusual = 0; unusual < 2; unusual++) {
+        for (size_t count = 0; count <= 3; count++) {
+            assert_null(judge_reserve(&w, GOOD, count, unusual != 0));
+        }
+        assert_string_equal(judge_reserve(&w, LISTED, 2, unusual != 0), LISTED_PROBLEM);
+        assert_string_equal(judge_reserve(&w, LISTED_TEXT, 1, unusual != 0), LISTED_PROBLEM);
+        assert_string_equal(judge_reserve(&w, TWICE, 2, unusual != 0), LISTED_PROBLEM);
+        assert_string_equal(judge_reserve(&w, UNKNOWN, 2, unusual != 0),
+                            "a list has an item that is not in the catalogue, or is retired");
+        assert_string_equal(judge_reserve(&w, CLOSED, 2, unusual != 0),
+                            "a list has an item that its user must not get");
+        assert_string_equal(judge_reserve(&w, LONG, 4, unusual != 0),
+                            "a list's reserve is longer than --reserve");
+        assert_string_equal(
+            judge(&w, &(judged){.reserve = GOOD, .reserve_count = 1, .is_unusual = unusual != 0}),
+            "a list's reserve is longer than --reserve");
+    }
+    close_world(&w);
+}
+
+// A number that came as text is the same item.
+static void a_listed_number_is_no_reserve_as_text(void **state)
+{
+    (void)state;
+    static const char ALL[] = "{\"user\": 1, \"items\": [0]}\n";
+    world w;
+    nj_error err = {0};
+    nj_result_check check;
+    open_world(&w, STRINGS, ALL, sizeof ALL - 1);
+    const nj_request request = nj_plan_request(&w.plan, 0, 0);
+    const nj_history_digest history = nj_request_digest(&w.items, &request, NULL);
+    // one item, 1, and a reserve of the text "1"
+    uint8_t row[] = {0x9a, 1, 0, 0x91, 1, 0x91, 0xca, 0, 0,    0,    0,    0xc4, 8,    0,
+                     0,    0, 0, 0,    0, 0,    0,    0, 0xc0, 0xc0, 0xc0, 0x91, 0xa1, '1'};
+    memcpy(row + 13, history.bytes, sizeof history.bytes);
+    nj_buffer rows;
+    nj_buffer_init(&rows, 4096);
+    assert_int_equal(nj_rows_begin(&rows, 1), NJ_OK);
+    assert_int_equal(nj_rows_add(&rows, (nj_slice){(const char *)row, sizeof row}), NJ_OK);
+    assert_ok(nj_result_check_init(&check, &w.plan, &w.items, &w.map, &NO_MASKS, NULL, ITEMS, &err),
+              &err);
+    check.reserve = 3;
+    const nj_message_result result = {.row_count = 1, .rows = nj_buffer_slice(&rows)};
+    assert_string_equal(nj_result_problem(&check, &result, &(nj_piece_range){.count = 1}),
+                        "a list's reserve has an item that is listed, or the same item twice");
+    nj_result_check_fini(&check);
+    nj_buffer_fini(&rows);
+    close_world(&w);
+}
+
+// ---- damaged rows ----
+
+#define DAMAGES 40000
+
+static bool is_open(const nj_plan *plan, const world *w, nj_slice id)
+{
+    const nj_request request = nj_plan_request(plan, 0, 0);
+    const size_t row = nj_idmap_find(&w->map, id, nj_idmap_at_list, &w->items);
+    bool open = false;
+    for (uint32_t i = 0; i < request.candidate_count; i++) {
+        open = open || request.candidates[i] == row;
+    }
+    return open;
+}
+
+// The rules, said plainly of what unpacking reads.
+static void check_let_through(const world *w, nj_slice bytes, uint32_t reserve_most)
+{
+    static nj_row row;
+    nj_error err = {0};
+    assert_ok(nj_row_unpack(bytes, &row, &err), &err);
+    assert_true(row.count <= ITEMS && row.reserve_count <= reserve_most);
+    for (size_t i = 0; i < row.count; i++) {
+        assert_true(is_open(&w->plan, w, row.items[i]));
+    }
+    for (size_t i = 0; i < row.reserve_count; i++) {
+        assert_true(is_open(&w->plan, w, row.reserve[i]));
+        for (size_t k = 0; k < row.count; k++) {
+            assert_false(nj_slice_equal(row.reserve[i], row.items[k]));
+        }
+        for (size_t k = 0; k < i; k++) {
+            assert_false(nj_slice_equal(row.reserve[i], row.reserve[k]));
+        }
+    }
+}
+
+static void pack_with_reserve(const world *w, nj_buffer *out)
+{
+    static const float SCORES[] = {-1, -2};
+    const nj_slice items[] = {nj_slice_from("1"), nj_slice_from("five")};
+    const nj_slice reserve[] = {nj_slice_from("2"), nj_slice_from("0"), nj_slice_from("3")};
+    const nj_request request = nj_plan_request(&w->plan, 0, 0);
+    const nj_history_digest history = nj_request_digest(&w->items, &request, NULL);
+    nj_buffer_init(out, NJ_ROW_BYTES_MAX);
+    assert_int_equal(nj_row_pack_more(out, 0, items, SCORES, 2, &history,
+                                      &(nj_row_more){.reserve = reserve, .reserve_count = 3}),
+                     NJ_OK);
+}
+
+// Up to three bytes behind the digest, most of them of the reserve, become others, some of them small numbers and heads.
+static void damage(nj_buffer *row, size_t first, uint64_t *drawn)
+{
+    static const uint8_t HEADS[] = {0,    1,    2,    3,    4,    0x90, 0x91, 0x92, 0x93, 0x94,
+                                    0xa1, 0xa4, 0xc0, 0xcc, 0xcd, 0xd9, 0xdc, '1',  '2',  'f'};
+    for (uint64_t changes = 1 + nj_rng_next(drawn) % 3; changes > 0; changes--) {
+        const size_t from = nj_rng_next(drawn) % 4 == 0 ? 3 : first;
+        const size_t at = from + (size_t)(nj_rng_next(drawn) % (row->size - from));
+        row->bytes[at] = nj_rng_next(drawn) % 4 == 0 ? (uint8_t)nj_rng_next(drawn)
+                                                     : HEADS[nj_rng_next(drawn) % sizeof HEADS];
+    }
+}
+
+static void what_is_let_through_of_damaged_rows_keeps_the_rules(void **state)
+{
+    (void)state;
+    static const char CANDIDATES[] =
+        "{\"user\": 1, \"items\": [0], \"candidates\": [3, \"five\", 1, 2, 0]}\n";
+    nj_error err = {0};
+    nj_result_check check;
+    world w;
+    nj_buffer good;
+    nj_buffer bad;
+    nj_buffer rows;
+    uint64_t drawn = 11;
+    unsigned passed = 0;
+    open_world(&w, STRINGS, CANDIDATES, sizeof CANDIDATES - 1);
+    pack_with_reserve(&w, &good);
+    nj_buffer_init(&bad, NJ_ROW_BYTES_MAX);
+    nj_buffer_init(&rows, NJ_ROW_BYTES_MAX);
+    assert_ok(nj_result_check_init(&check, &w.plan, &w.items, &w.map, &NO_MASKS, NULL, ITEMS, &err),
+              &err);
+    check.reserve = 3;
+    for (unsigned i = 0; i < DAMAGES; i++) {
+        nj_buffer_clear(&bad);
+        nj_buffer_clear(&rows);
+        assert_int_equal(nj_buffer_append(&bad, good.bytes, good.size), NJ_OK);
+        damage(&bad, good.size - 8, &drawn);
+        bad.size -= nj_rng_next(&drawn) % 16 == 0;
+        assert_int_equal(nj_rows_begin(&rows, 1), NJ_OK);
+        assert_int_equal(nj_rows_add(&rows, nj_buffer_slice(&bad)), NJ_OK);
+        const nj_message_result result = {.row_count = 1, .rows = nj_buffer_slice(&rows)};
+        if (nj_result_problem(&check, &result, &(nj_piece_range){.count = 1}) == NULL) {
+            check_let_through(&w, nj_buffer_slice(&bad), check.reserve);
+            passed++;
+        }
+    }
+    assert_in_range(passed, DAMAGES / 100, DAMAGES / 2);
+    nj_result_check_fini(&check);
+    nj_buffer_fini(&good);
+    nj_buffer_fini(&bad);
+    nj_buffer_fini(&rows);
+    close_world(&w);
+}
+
+static void a_text_has_no_reserve(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "{\"user\": 1, \"items\": [0], \"text\": \"how good?\"}\n";
+    static const char *const ID[] = {"1"};
+    world w;
+    open_world(&w, WORDS, TEXT, sizeof TEXT - 1);
+    for (int unusual = 0; unusual < 2; unusual++) {
+        assert_string_equal(judge(&w, &(judged){.text = "4.5",
+                                                .reserve = ID,
+                                                .reserve_count = 1,
+                                                .reserve_most = 3,
+                                                .is_unusual = unusual != 0}),
+                            "a row has items, where the bundle's prompt asks for a text");
+    }
     close_world(&w);
 }
 
@@ -274,6 +504,10 @@ int main(void)
         cmocka_unit_test(the_plan_changes_with_every_candidate_and_text),
         cmocka_unit_test(long_texts_and_answers_in_words_close_a_shard_early),
         cmocka_unit_test(a_list_with_an_item_that_is_no_candidate_is_refused),
+        cmocka_unit_test(a_reserve_is_of_other_items_that_the_user_may_get),
+        cmocka_unit_test(a_listed_number_is_no_reserve_as_text),
+        cmocka_unit_test(a_text_has_no_reserve),
+        cmocka_unit_test(what_is_let_through_of_damaged_rows_keeps_the_rules),
         cmocka_unit_test(a_users_candidates_are_nobody_elses),
         cmocka_unit_test(a_text_is_let_through_where_one_is_asked_for),
         cmocka_unit_test(a_message_has_room_for_the_longest_texts),

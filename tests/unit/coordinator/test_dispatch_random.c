@@ -36,6 +36,7 @@ typedef struct {
 typedef struct {
     nj_piece_range range;
     bool quarantined;
+    bool carried;
 } record;
 
 typedef struct {
@@ -101,7 +102,7 @@ static void put_record(nj_piece_range range, bool quarantined)
         CHECK(!overlaps(old->range, range), "users %u+%u of shard %u are stored twice", range.first,
               range.count, range.shard);
     }
-    w.records[w.record_count++] = (record){range, quarantined};
+    w.records[w.record_count++] = (record){range, quarantined, false};
 }
 
 static bool is_poisonous(nj_piece_range range)
@@ -226,13 +227,14 @@ static void restart(bool retry)
     uint64_t users = 0;
     for (uint32_t i = 0; i < w.record_count; i++) {
         const record *r = &w.records[i];
-        nj_resume what = !r->quarantined ? NJ_RESUME_COMMITTED
-                         : retry         ? NJ_RESUME_RETRY
-                                         : NJ_RESUME_QUARANTINED;
+        nj_resume what = r->carried        ? NJ_RESUME_CARRIED
+                         : !r->quarantined ? NJ_RESUME_COMMITTED
+                         : retry           ? NJ_RESUME_RETRY
+                                           : NJ_RESUME_QUARANTINED;
         CHECK(nj_dispatch_resume(w.dispatch, r->range, what, &digest) == NJ_OK,
               "users %u+%u of shard %u cannot be resumed", r->range.first, r->range.count,
               r->range.shard);
-        users += r->quarantined ? 0 : r->range.count;
+        users += r->quarantined || r->carried ? 0 : r->range.count;
     }
     CHECK(w.dispatch->ledger.counts.committed_users == users, "%" PRIu64 " users are resumed",
           users);
@@ -352,7 +354,7 @@ static void pass_time(uint64_t ms)
 static void check_users(const nj_ledger *ledger)
 {
     static uint8_t seen[USERS_MAX];
-    uint64_t committed = 0, quarantined = 0;
+    uint64_t committed = 0, carried = 0, quarantined = 0;
     memset(seen, 0, sizeof seen);
     for (uint32_t i = 0; i < ledger->piece_count; i++) {
         const nj_piece *p = &ledger->pieces[i];
@@ -360,6 +362,7 @@ static void check_users(const nj_ledger *ledger)
             continue;
         }
         committed += p->state == NJ_PIECE_COMMITTED ? p->count : 0;
+        carried += p->state == NJ_PIECE_CARRIED ? p->count : 0;
         quarantined += p->state == NJ_PIECE_QUARANTINED ? p->count : 0;
         for (uint32_t u = 0; u < p->count; u++) {
             seen[w.shard_first[p->shard] + p->first + u]++;
@@ -370,6 +373,7 @@ static void check_users(const nj_ledger *ledger)
         CHECK(seen[u] == 1, "user %u is in %u pieces", u, seen[u]);
     }
     CHECK(committed == ledger->counts.committed_users, "committed users do not add up");
+    CHECK(carried == ledger->counts.carried_users, "carried users do not add up");
     CHECK(quarantined == ledger->counts.quarantined_users, "quarantined users do not add up");
 }
 
@@ -414,8 +418,8 @@ static void check_changes(const nj_ledger *ledger)
                   nj_ledger_piece(ledger, i),
                   (nj_piece_range){.shard = old->shard, .first = old->first, .count = old->count}),
               "piece %u has other users", i);
-        bool end = old->state == NJ_PIECE_COMMITTED || old->state == NJ_PIECE_SPLIT ||
-                   old->state == NJ_PIECE_FAILED;
+        bool end = old->state == NJ_PIECE_COMMITTED || old->state == NJ_PIECE_CARRIED ||
+                   old->state == NJ_PIECE_SPLIT || old->state == NJ_PIECE_FAILED;
         CHECK(!end || (now->state == old->state && nj_digest_equal(&now->digest, &old->digest)),
               "piece %u left %s", i, nj_piece_state_name(old->state));
     }
@@ -589,6 +593,86 @@ static void run_wild_night(void)
     audit_all();
 }
 
+// As the daemon does at the deadline: some users have a row of an earlier night, others none.
+static void carry_piece(uint32_t index, const bool *has_row)
+{
+    const nj_piece_range range = nj_ledger_piece(&w.dispatch->ledger, index);
+    const bool *has = has_row + w.shard_first[range.shard] + range.first;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < range.count; i++) {
+        count += has[i];
+    }
+    const nj_carry what = count == range.count ? NJ_CARRY_ALL
+                          : range.count > 1    ? NJ_CARRY_SOME
+                                               : NJ_CARRY_NONE;
+    if (what == NJ_CARRY_ALL) {
+        put_record(range, false);
+        for (uint32_t i = 0; i < w.record_count; i++) {
+            w.records[i].carried |= same_range(w.records[i].range, range);
+        }
+    }
+    CHECK(nj_dispatch_carry(w.dispatch, index, what) == NJ_OK, "piece %u is not carried", index);
+    perform();
+}
+
+static void carry_the_rest(const bool *has_row)
+{
+    const nj_ledger *ledger = &w.dispatch->ledger;
+    for (uint32_t i = 0; i < ledger->piece_count; i++) { // halves are behind what they are made of
+        const nj_piece *piece = &ledger->pieces[i];
+        if (piece->state == NJ_PIECE_WAITING || piece->state == NJ_PIECE_LEASED ||
+            piece->state == NJ_PIECE_RETRY_WAIT) {
+            carry_piece(i, has_row);
+            check_all();
+        }
+    }
+}
+
+static void run_late_night(void)
+{
+    bool has_row[USERS_MAX];
+    const uint32_t lacking = draw(3);
+    for (uint32_t u = 0; u < USERS_MAX; u++) {
+        has_row[u] = lacking == 0 || draw(lacking == 1 ? 20 : 2) > 0;
+    }
+    for (uint32_t i = draw(EVENTS); i > 0; i--) {
+        cause_event();
+        check_all();
+    }
+    nj_dispatch_pause(w.dispatch, false);
+    nj_dispatch_drain(w.dispatch, NJ_DRAIN_STOPPING);
+    perform();
+    while (w.writing_count > 0) {
+        end_write(true);
+    }
+    carry_the_rest(has_row);
+    CHECK(nj_dispatch_finished(w.dispatch), "a night is not over behind its deadline");
+    for (uint32_t number = 0; number < WORKERS; number++) { // rows that come late, leases that end
+        answer(number, true);
+        vanish(number, draw(2) == 0);
+        check_all();
+    }
+    while (w.writing_count > 0) {
+        end_write(true);
+    }
+    const nj_ledger_counts counts = w.dispatch->ledger.counts;
+    CHECK(counts.committed_users + counts.carried_users + counts.quarantined_users ==
+              w.shard_first[w.shard_count],
+          "not everybody is one of three things");
+    restart(false);
+    check_all();
+    const nj_ledger_counts *again = &w.dispatch->ledger.counts;
+    CHECK(nj_dispatch_finished(w.dispatch) && again->carried_users == counts.carried_users &&
+              again->quarantined_users == counts.quarantined_users,
+          "another night is resumed than was");
+}
+
+static void behind_the_deadline_each_user_is_committed_carried_or_quarantined(void **state)
+{
+    (void)state;
+    run_nights(run_late_night, false);
+}
+
 static void whatever_happens_each_user_is_in_one_piece_and_the_night_ends(void **state)
 {
     (void)state;
@@ -623,6 +707,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_happens_each_user_is_in_one_piece_and_the_night_ends),
+        cmocka_unit_test(behind_the_deadline_each_user_is_committed_carried_or_quarantined),
         cmocka_unit_test(bisection_finds_exactly_the_poisonous_users_in_bounded_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,7 +167,7 @@ static void a_bound_that_is_none_is_refused_and_leaves_the_gate_alone(void **sta
     } BAD[] = {
         {NJ_GATE_USERS, ""},        {NJ_GATE_USERS, "-1"},        {NJ_GATE_USERS, "2%"},
         {NJ_GATE_USERS, "nan"},     {NJ_GATE_USERS, "1e7"},       {NJ_GATE_USERS, "Off"},
-        {NJ_GATE_EVENT_AGE, "36"},  {NJ_GATE_EVENT_AGE, "05:00"}, {NJ_GATE_EVENT_AGE, "400h"},
+        {NJ_GATE_EVENT_AGE, "36"},  {NJ_GATE_EVENT_AGE, "05:00"}, {NJ_GATE_EVENT_AGE, "3651d"},
         {NJ_GATE_EVENT_AGE, "-1h"}, {NJ_GATE_OVERLAP, "100.5"},   {NJ_GATE_COVERAGE, "101"},
     };
     (void)state;

@@ -115,6 +115,34 @@ static void short_lists_of_strings_are_searched_wider(void **state)
     close_shop(&s);
 }
 
+// Of one search that is wide enough: the first half of a list and its reserve are the list of twice as many, and the half is the same alone.
+static void list_and_reserve_are_the_longer_list(void **state)
+{
+    (void)state;
+    static world_lists split, whole, bare;
+    static shop s;
+    uint32_t compared = 0;
+    open_item_shop(&s, false);
+    vary_users(&s.users);
+    nj_settings settings = string_settings(&s, 12, 8);
+    world_decode(&s.world, &settings, 5, world_kernels("auto"), &s.users, &whole);
+    settings.top = 4;
+    world_decode(&s.world, &settings, 5, world_kernels("auto"), &s.users, &bare);
+    settings.reserve = 4;
+    world_decode(&s.world, &settings, 5, world_kernels("auto"), &s.users, &split);
+    for (uint32_t u = 0; u < USERS; u++) {
+        const world_list *list = &split.lists[u];
+        assert_same_list(list, &bare.lists[u]);
+        if (list->reserve_count == 4 && (whole.lists[u].flags & NJ_ROW_WIDENED) == 0) {
+            assert_memory_equal(list->items, whole.lists[u].items, 4 * sizeof *list->items);
+            assert_memory_equal(list->reserve, whole.lists[u].items + 4, 4 * sizeof *list->items);
+            compared++;
+        }
+    }
+    assert_in_range(compared, USERS / 2, USERS);
+    close_shop(&s);
+}
+
 // Users with the same history and other candidates get other lists, those with the same candidates the same; whatever the batch and what
 // is saved.
 static void lists_of_strings_do_not_depend_on_the_batch(void **state)
@@ -192,13 +220,16 @@ static void a_list_is_said_in_one_answer_and_cut_at_top(void **state)
     nj_settings settings = string_settings(&s, 5, 10);
     world_decode(&s.world, &settings, 5, world_kernels("auto"), &s.users, &found);
     settings.top = 3;
+    settings.reserve = 10;
     world_decode(&s.world, &settings, 7, world_kernels("auto"), &s.users, &cut);
     for (uint32_t u = 0; u < USERS; u++) {
         const world_list *list = &found.lists[u];
         bool may[ITEMS];
         mark_legal(&s.users.requests[u], false, may);
         assert_true(list->count >= 1 && list->count <= 6);
-        assert_true((list->flags & NJ_ROW_SHORT) != 0 && (list->flags & NJ_ROW_WIDENED) == 0);
+        assert_int_equal((list->flags & NJ_ROW_SHORT) != 0,
+                         list->count < 6); // it is asked for 6, whatever top is
+        assert_true((list->flags & NJ_ROW_WIDENED) == 0);
         for (uint32_t i = 0; i < list->count; i++) {
             assert_true(may[list->items[i]]); // once
             may[list->items[i]] = false;
@@ -208,6 +239,9 @@ static void a_list_is_said_in_one_answer_and_cut_at_top(void **state)
         assert_int_equal(cut.lists[u].count, list->count < 3 ? list->count : 3);
         assert_memory_equal(cut.lists[u].items, list->items,
                             cut.lists[u].count * sizeof *list->items);
+        assert_int_equal(cut.lists[u].reserve_count, list->count - cut.lists[u].count);
+        assert_memory_equal(cut.lists[u].reserve, list->items + cut.lists[u].count,
+                            cut.lists[u].reserve_count * sizeof *list->items);
         assert_memory_equal(cut.lists[u].scores, list->scores,
                             cut.lists[u].count * sizeof *list->scores);
     }
@@ -543,6 +577,7 @@ int main(void)
         cmocka_unit_test(a_search_that_covers_the_answers_gives_all_by_their_scores),
         cmocka_unit_test(short_lists_of_strings_are_searched_wider),
         cmocka_unit_test(lists_of_strings_do_not_depend_on_the_batch),
+        cmocka_unit_test(list_and_reserve_are_the_longer_list),
         cmocka_unit_test(a_list_is_said_in_one_answer_and_cut_at_top),
         cmocka_unit_test(an_answer_in_text_is_read_back),
         cmocka_unit_test(a_text_beyond_what_a_row_holds_is_cut_between_letters),

@@ -123,6 +123,7 @@ static void decoding_allocates_nothing_however_often(void **state)
     world_make(&world, &shape);
     add_heavy_users(&users);
     nj_settings settings = world_settings(6, 6, &users);
+    settings.reserve = 5;
     settings.history = 50;
     for (size_t k = 0; nj_kernels_at(k) != NULL; k++) {
         if (strcmp(nj_kernels_at(k)->numeric_class, "exact") != 0) {
@@ -158,6 +159,7 @@ static void an_open_engine_holds_what_it_planned_and_gives_it_all_back(void **st
     world_make(&world, &shape);
     add_heavy_users(&users);
     nj_settings settings = world_settings(20, 20, &users);
+    settings.reserve = 5;
     for (size_t k = 0; nj_kernels_at(k) != NULL; k++) {
         size_t before = held_bytes;
         nj_engine *engine = world_open(&world, &settings, 64, nj_kernels_at(k));
@@ -263,6 +265,7 @@ static void a_policy_is_in_the_plan_and_decoding_under_it_allocates_nothing(void
     add_policy_users(&users);
     nj_settings settings = world_settings(12, 9, &users);
     settings.why = true;
+    settings.reserve = 7;
     for (size_t p = 0; p < POLICY_ALL_COUNT; p++) {
         uint32_t flags = 0;
         policy_world_set(&w, POLICY_ALL[p]);
@@ -305,6 +308,7 @@ static void the_planned_scratch_is_near_what_the_largest_batch_takes_under_a_pol
     nj_settings settings = world_settings(12, 9, &users);
     settings.exclusions_max = 12;
     settings.why = true;
+    settings.reserve = 7;
     for (size_t p = 0; p < POLICY_ALL_COUNT; p++) {
         policy_world_set(&w, POLICY_ALL[p]);
         nj_engine *engine = world_open(&w.world, &settings, 16, world_kernels("auto"));

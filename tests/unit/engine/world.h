@@ -161,6 +161,8 @@ typedef struct {
     uint32_t items[WORLD_ITEMS_MAX];
     float scores[WORLD_ITEMS_MAX];
     nj_history_digest history;
+    uint32_t reserve_count;
+    uint32_t reserve[NJ_ROW_RESERVE_MAX];
 } world_list;
 
 typedef struct {
@@ -179,6 +181,10 @@ static inline nj_status world_take(void *context, size_t index, const nj_list *l
     if (list->count > 0) {
         memcpy(out->items, list->items, list->count * sizeof *out->items);
         memcpy(out->scores, list->scores, list->count * sizeof *out->scores);
+    }
+    out->reserve_count = list->reserve_count;
+    if (list->reserve_count > 0) {
+        memcpy(out->reserve, list->reserve, list->reserve_count * sizeof *out->reserve);
     }
     return NJ_OK;
 }
@@ -252,6 +258,12 @@ static inline void world_decode(const nj_synthetic *world, const nj_settings *se
 {
     const nj_engine_options options = world_options(batch_users, kernels);
     world_decode_with(world, settings, &options, users, out);
+}
+
+static inline void assert_same_reserve(const world_list *a, const world_list *b)
+{
+    assert_int_equal(a->reserve_count, b->reserve_count);
+    assert_memory_equal(a->reserve, b->reserve, a->reserve_count * sizeof *a->reserve);
 }
 
 /// Same flags, items and history; scores bit for bit.

@@ -12,6 +12,8 @@
 
 enum { USERS = 600, GROUPS = 3, AT_10 = 2, HIT = 0, NDCG = 1 };
 static const char *const NAMES[GROUPS] = {"north", "south", "nobody"};
+static const char *const CHANNELS[] = {"current", "canary", "empty"};
+static const nj_grade_labels LABELS = {NAMES, GROUPS, CHANNELS, 3};
 static const nj_resampling RESAMPLING = {.resample_count = 200, .seed = 5};
 
 static nj_graded_user users[USERS];
@@ -28,9 +30,10 @@ static void make_users(void)
                                     .kind = (nj_grade_kind)simrandom_below(&random, 3),
                                     .is_cold = simrandom_below(&random, 5) == 0,
                                     .age = (uint32_t)simrandom_below(&random, 12),
-                                    .group = i % 4 < 2 ? (uint32_t)i % 4 : NJ_GROUP_NONE};
+                                    .group = i % 4 < 2 ? (uint32_t)i % 4 : NJ_GROUP_NONE,
+                                    .channel = i % 5 == 0};
     }
-    assert_int_equal(nj_grade_judge(users, USERS, NAMES, GROUPS, &RESAMPLING, &grade), NJ_OK);
+    assert_int_equal(nj_grade_judge(users, USERS, &LABELS, &RESAMPLING, &grade), NJ_OK);
 }
 
 static bool is_in(const nj_graded_user *user, nj_grade_by by, const char *label)
@@ -47,6 +50,8 @@ static bool is_in(const nj_graded_user *user, nj_grade_by by, const char *label)
                              : user->age < 4  ? "2-3"
                              : user->age < 8  ? "4-7"
                                               : "8 and more") == 0;
+    case NJ_GRADE_BY_CHANNEL:
+        return strcmp(label, CHANNELS[user->channel]) == 0;
     default:
         return user->group != NJ_GROUP_NONE && strcmp(label, NAMES[user->group]) == 0;
     }
@@ -89,6 +94,7 @@ static void every_slice_is_the_mean_of_its_users(void **state)
     assert_int_equal(users_by[NJ_GRADE_BY_COLD], USERS);
     assert_int_equal(users_by[NJ_GRADE_BY_AGE], USERS);
     assert_int_equal(users_by[NJ_GRADE_BY_GROUP], USERS / 2);
+    assert_int_equal(users_by[NJ_GRADE_BY_CHANNEL], USERS);
 }
 
 static void all_users_have_an_interval_around_their_mean(void **state)
@@ -106,7 +112,7 @@ static void slices_without_a_user_are_left_out(void **state)
 {
     (void)state;
     const nj_graded_user one = {.next_rank = 3, .any_rank = 3, .group = NJ_GROUP_NONE};
-    assert_int_equal(nj_grade_judge(&one, 1, NULL, 0, &RESAMPLING, &grade), NJ_OK);
+    assert_int_equal(nj_grade_judge(&one, 1, &(nj_grade_labels){0}, &RESAMPLING, &grade), NJ_OK);
     assert_int_equal(grade.slice_count, 3); // decoded, with a history, of this night
     assert_string_equal(grade.slices[0].label, "decoded");
     assert_string_equal(grade.slices[1].label, "history");
@@ -123,9 +129,8 @@ static void groups_beyond_the_slices_are_one(void **state)
         many[i] = (nj_graded_user){.next_rank = 1, .any_rank = 1, .group = i};
         names[i] = "one";
     }
-    assert_int_equal(
-        nj_grade_judge(many, NJ_SLICES_MAX + 5, names, NJ_SLICES_MAX + 5, &RESAMPLING, &grade),
-        NJ_OK);
+    const nj_grade_labels labels = {.groups = names, .group_count = NJ_SLICES_MAX + 5};
+    assert_int_equal(nj_grade_judge(many, NJ_SLICES_MAX + 5, &labels, &RESAMPLING, &grade), NJ_OK);
     const nj_grade_slice *last = &grade.slices[grade.slice_count - 1];
     assert_int_equal(grade.slice_count, 3 + NJ_SLICES_MAX);
     assert_string_equal(last->label, "other groups");
@@ -155,6 +160,55 @@ static void a_control_is_compared_over_the_same_users(void **state)
     assert_true(found.tests.other_only[AT_10] == 0 && found.tests.other_only[3] > 0);
 }
 
+static void channels_are_compared_over_their_own_users(void **state)
+{
+    (void)state;
+    nj_grade_estimates more;
+    double hits[2] = {0}, any[2] = {0};
+    size_t counts[2] = {0};
+    make_users();
+    for (size_t i = 0; i < USERS; i++) {
+        if (users[i].channel == 1 && i % 3 == 0) { // the canary hits more often
+            users[i].next_rank = users[i].any_rank = 1;
+        }
+        const nj_graded_user *user = &users[i];
+        hits[user->channel] += user->next_rank >= 1 && user->next_rank <= 10;
+        any[user->channel] += user->any_rank >= 1 && user->any_rank <= 10;
+        counts[user->channel]++;
+    }
+    assert_int_equal(nj_grade_between(users, USERS, 1, 0, &RESAMPLING, &more), NJ_OK);
+    const nj_estimate *hit = &more.next[HIT][AT_10];
+    assert_close(hit->value, hits[1] / (double)counts[1] - hits[0] / (double)counts[0]);
+    assert_close(more.any_hit[AT_10].value,
+                 any[1] / (double)counts[1] - any[0] / (double)counts[0]);
+    // As wide as the normal approximation says: the square root of both variances' sum.
+    double variance = 0;
+    for (int c = 0; c < 2; c++) {
+        const double share = hits[c] / (double)counts[c];
+        variance += share * (1 - share) / (double)counts[c];
+    }
+    const double width = 2 * 1.96 * sqrt(variance);
+    assert_true(hit->has_interval && hit->high - hit->low > 0.75 * width &&
+                hit->high - hit->low < 1.25 * width);
+    assert_int_equal(nj_grade_between(users, USERS, 2, 0, &RESAMPLING, &more), NJ_NOT_FOUND);
+}
+
+static void a_channel_without_a_hit_may_be_off_by_its_bound(void **state)
+{
+    (void)state;
+    nj_grade_estimates more;
+    nj_graded_user few[40] = {{0}};
+    for (size_t i = 0; i < 40; i++) {
+        few[i] = (nj_graded_user){.group = NJ_GROUP_NONE, .channel = i % 2};
+    }
+    assert_int_equal(nj_grade_between(few, 40, 1, 0, &RESAMPLING, &more), NJ_OK);
+    const nj_estimate *hit = &more.next[HIT][AT_10];
+    assert_close(hit->value, 0);
+    assert_close(hit->high, nj_no_hit_bound(20));
+    assert_close(hit->low, -nj_no_hit_bound(20));
+    assert_true(hit->has_interval);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +217,8 @@ int main(void)
         cmocka_unit_test(slices_without_a_user_are_left_out),
         cmocka_unit_test(groups_beyond_the_slices_are_one),
         cmocka_unit_test(a_control_is_compared_over_the_same_users),
+        cmocka_unit_test(channels_are_compared_over_their_own_users),
+        cmocka_unit_test(a_channel_without_a_hit_may_be_off_by_its_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -507,7 +507,12 @@ static nj_status pack_night(void *context, nj_error *err)
     nj_store_name name;
     nj_store_listing listing;
     nj_error ignored;
-    nj_status status = nj_store_pack(input->staging, 2, NULL, NOW_MS, &name, NULL, err);
+    static const nj_origin_night NIGHT = {.sections = {{"model", 1, {{1}}}},
+                                          .section_count = 1,
+                                          .inputs = {{"users", "u.txt"}},
+                                          .input_count = 1};
+    nj_status status =
+        nj_store_pack_with_origin(input->staging, 2, NULL, &NIGHT, NOW_MS, &name, NULL, err);
     memory_faults_pause();
     assert_int_equal(nj_store_list(input->store, &listing, &ignored), NJ_OK);
     assert_int_equal(listing.count, status == NJ_OK);

@@ -41,7 +41,7 @@ static void draw_caps(shop *s, uint64_t *state)
 
 static nj_constraint_rules rules_of(const shop *s)
 {
-    return (nj_constraint_rules){&s->policy, &s->attributes, &s->catalogue.sids, TOP};
+    return (nj_constraint_rules){&s->policy, &s->attributes, &s->catalogue.sids, TOP, 0};
 }
 
 static void a_list_takes_what_keeps_every_cap_and_nothing_else(void **state)

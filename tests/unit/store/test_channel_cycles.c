@@ -1,5 +1,5 @@
-// test_channel_cycles.c - publications, promotions, rollbacks and gc at random under readers in threads, processes and Python: none
-// sees rows of two nights, half a generation, or one that vanishes under it.
+// test_channel_cycles.c - publications, promotions, rollbacks, gc and scrubs at random under readers in threads, processes and Python:
+// none sees rows of two nights, half a generation, or one that vanishes under it.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "common/base/rng.h"
 #include "common/store/channel.h"
 #include "common/store/gc.h"
+#include "common/store/scrub.h"
 #include "tests/unit/store/night.h"
 
 #define STEPS 40
@@ -101,9 +102,11 @@ static bool is_whole(nj_store_reader *reader)
     if (sum == NULL) {
         return false;
     }
-    sum->number = nj_store_reader_manifest(reader)->facts.newest_event_ms;
+    const nj_store_facts *facts = &nj_store_reader_manifest(reader)->facts;
+    sum->number = facts->newest_event_ms;
     const bool walked = nj_store_each_entry(reader, add_row, sum, NULL) == NJ_OK;
-    const bool whole = walked && sum->rows == USERS && sum->strange == 0;
+    const bool whole = walked && sum->rows == facts->row_count &&
+                       facts->row_count == facts->user_count && sum->strange == 0;
     free(sum);
     return whole;
 }
@@ -199,8 +202,9 @@ static void expect_python(FILE *stream, const char *output)
 typedef struct {
     const char *store;
     uint64_t nights;
-    unsigned done[6]; // of each kind
+    unsigned done[7]; // of each kind
     uint64_t removed;
+    uint64_t rewritten; // generations
 } life;
 
 static void expect_named(const life *l, const char *channel, const nj_store_name *name)
@@ -274,12 +278,38 @@ static void collect(life *l)
     }
 }
 
+// A user is gone from all generations, wherever they are named.
+static void forget(life *l, uint64_t user)
+{
+    nj_error err = {0};
+    nj_erase_set set;
+    nj_scrub_result result;
+    char id[24];
+    nj_erase_set_init(&set);
+    assert_ok(nj_erase_ids_add(&set.users, nj_slice_from(night_user(user, id)), &err), &err);
+    const nj_scrub_options options = {.set = &set, .lock_wait_ms = 10000, .readers_wait_ms = 10000};
+    assert_ok(nj_store_scrub(l->store, &options, &result, &err), &err);
+    l->rewritten += result.count;
+    for (size_t i = 0; i < result.count; i++) {
+        assert_int_equal(result.entries[i].rows_removed, 1);
+    }
+    assert_ok(nj_store_scrub_search(l->store, NULL, 0, &set, &result, &err), &err);
+    assert_int_equal(result.find_count, 0);
+    nj_scrub_result_fini(&result);
+    nj_erase_set_fini(&set);
+    for (size_t i = 0; i < FOLLOWED_COUNT; i++) {
+        nj_store_name name;
+        assert_ok(nj_store_channel_read(l->store, FOLLOWED[i], &name, &err), &err);
+        expect_named(l, FOLLOWED[i], &name);
+    }
+}
+
 static void live(life *l)
 {
     uint64_t random = SEED;
     uint64_t start_ns = nj_clock_mono_ns();
     for (unsigned i = 0; i < steps; i++) {
-        const unsigned kind = (unsigned)(nj_rng_next(&random) % 6);
+        const unsigned kind = (unsigned)(nj_rng_next(&random) % 7);
         l->done[kind]++;
         switch (kind) {
         case 0:
@@ -297,16 +327,19 @@ static void live(life *l)
         case 4:
             roll_back(l, "canary");
             break;
+        case 5:
+            forget(l, nj_rng_next(&random) % USERS);
+            break;
         default:
             collect(l);
             break;
         }
     }
     print_message("%u steps, %.1f ms each: %u nights, %u canaries, %u promotions, %u rollbacks, %u "
-                  "gc that removed %u generations\n",
+                  "gc that removed %u generations, %u scrubs that wrote %u anew\n",
                   steps, (double)(nj_clock_mono_ns() - start_ns) / 1e6 / steps, l->done[0],
-                  l->done[1], l->done[2], l->done[3] + l->done[4], l->done[5],
-                  (unsigned)l->removed);
+                  l->done[1], l->done[2], l->done[3] + l->done[4], l->done[6], (unsigned)l->removed,
+                  l->done[5], (unsigned)l->rewritten);
 }
 
 static void no_read_is_mixed_torn_or_gone(void **state)
@@ -342,7 +375,7 @@ static void no_read_is_mixed_torn_or_gone(void **state)
                   seen->opened, seen->changes, seen->missed, seen->mixed, seen->failed);
     assert_int_equal(seen->mixed, 0);
     assert_int_equal(seen->failed, 0);
-    assert_true(seen->opened >= FOLLOWED_COUNT && l.removed > 0);
+    assert_true(seen->opened >= FOLLOWED_COUNT && l.removed > 0 && l.rewritten > 0);
     munmap(seen, sizeof *seen);
     expect_python(python, sandbox_path(state, "python.out"));
 }

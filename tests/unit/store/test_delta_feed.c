@@ -116,6 +116,29 @@ static void without_its_base_a_store_must_resync_and_a_feed_begins_anew(void **s
     assert_int_equal(find_first(state, "copy", NJ_OK), NIGHTS - 1);
 }
 
+static void a_trimmed_feed_serves_who_is_in_it_and_sends_others_back(void **state)
+{
+    nj_error err = {0};
+    nj_store_name names[NIGHTS];
+    nj_path feed;
+    size_t removed = 7;
+    make_feed(state, names);
+    apply(state, 0, 2); // the copy has the second night
+    assert_ok(nj_path_copy(sandbox_path(state, "feed"), &feed, &err), &err);
+    assert_ok(nj_delta_feed_trim(feed.text, NIGHTS, &removed, &err), &err);
+    assert_int_equal(removed, 0);
+    assert_ok(nj_delta_feed_trim(feed.text, 2, &removed, &err), &err);
+    assert_int_equal(removed, 2);
+    assert_int_equal(find_first(state, "copy", NJ_OK), 0);
+    find_first(state, "nobody", NJ_REFUSED);
+    assert_ok(nj_delta_feed_trim(feed.text, 1, &removed, &err), &err);
+    assert_int_equal(removed, 1);
+    find_first(state, "copy", NJ_REFUSED); // the third night is gone
+    assert_int_equal(append(state, names[0].text, NJ_OK).seq, NIGHTS + 1);
+    assert_refused(nj_delta_feed_trim(sandbox_path(state, "missing"), 1, &removed, &err),
+                   NJ_NOT_FOUND, &err, "missing");
+}
+
 static void a_feed_takes_no_segment_of_another_store(void **state)
 {
     nj_store_name names[NIGHTS];
@@ -136,6 +159,8 @@ int main(void)
                                         sandbox_setup, sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_way_back_is_a_segment_too, sandbox_setup,
                                         sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_trimmed_feed_serves_who_is_in_it_and_sends_others_back,
+                                        sandbox_setup, sandbox_teardown),
         cmocka_unit_test_setup_teardown(without_its_base_a_store_must_resync_and_a_feed_begins_anew,
                                         sandbox_setup, sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_feed_takes_no_segment_of_another_store, sandbox_setup,

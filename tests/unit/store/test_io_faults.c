@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/store/controls.h"
 #include "common/store/draft.h"
 #include "common/store/history.h"
 #include "tests/support/io_faults.h"
@@ -65,11 +66,29 @@ static nj_status commit_shards(nj_staging *staging, night *n, nj_error *err)
     return status;
 }
 
+static nj_status write_beside(void *context, const char *folder, nj_error *err)
+{
+    const nj_control_lists lists = {.user = nj_slice_from("7")};
+    nj_controls_write write;
+    (void)context;
+    nj_status status = nj_controls_write_begin(&write, folder, 1, err);
+    if (status == NJ_OK) {
+        status = nj_controls_write_user(&write, &lists, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_controls_write_end(&write, err);
+    }
+    nj_controls_write_abort(&write);
+    return status;
+}
+
 static nj_status publish_rows(nj_staging *staging, night *n, nj_error *err)
 {
     nj_store_name name;
     const char *store = nj_staging_store_dir(staging);
+    const nj_store_beside beside = {NULL, write_beside};
     nj_status status = NJ_IO;
+    nj_staging_beside_set(staging, &beside);
     for (unsigned i = 0; i < n->tries && status == NJ_IO; i++) {
         status =
             nj_store_pack(staging, SHARDS * n->rows, NULL, NIGHT_MS + n->rows, &name, NULL, err);
@@ -124,7 +143,13 @@ static size_t check_generations(const char *store)
     assert_ok(nj_store_list(store, &listing, &err), &err);
     size_t count = listing.count;
     for (size_t i = 0; i < count; i++) {
-        assert_ok(nj_store_verify(store, listing.entries[i].name.text, NULL, &err), &err);
+        nj_path folder;
+        nj_controls_facts controls;
+        const nj_store_name *name = &listing.entries[i].name;
+        assert_ok(nj_store_verify(store, name->text, NULL, &err), &err);
+        assert_ok(nj_store_path(store, name, NULL, &folder, &err), &err);
+        assert_ok(nj_store_controls_read(folder.text, NULL, NULL, &controls, &err), &err);
+        assert_int_equal(controls.users, 1);
     }
     nj_store_listing_fini(&listing);
     return count;

@@ -177,7 +177,8 @@ static void an_unfinished_or_miscounted_night_is_not_packed(void **state)
     nj_shard_commit given_up = {.record = {.shard = 2, .state = NJ_STORED_QUARANTINED, .count = 1}};
     for (unsigned i = 0; i < 8; i++) {
         assert_refused(nj_store_pack(staging, 16, NULL, NIGHT_MS, &name, NULL, &err), NJ_REFUSED,
-                       &err, i == 0 ? "2 of 3 shards" : "users are committed or quarantined");
+                       &err,
+                       i == 0 ? "2 of 3 shards" : "users are committed, carried or quarantined");
         given_up.record.first = i;
         snprintf(given_up.record.user, sizeof given_up.record.user, "user \"%u\"", i);
         assert_ok(nj_staging_commit(staging, &given_up, 1, &outcome, &err), &err);

@@ -160,9 +160,9 @@ static void a_manifest_without_a_key_or_with_a_wrong_one_is_refused(void **state
 // Each version of the program has added some keys at the end.
 static void a_manifest_of_any_earlier_program_is_read_and_a_gap_is_refused(void **state)
 {
-    static const char *const LATER[] = {"rules_digest",    "since",           "copied_count",
-                                        "eligible_digest", "store_id",        "carried_count",
-                                        "valid_until_ms",  "newest_event_ms", "item_count"};
+    static const char *const LATER[] = {
+        "rules_digest",  "since",          "copied_count",    "eligible_digest", "store_id",
+        "carried_count", "valid_until_ms", "newest_event_ms", "item_count",      "carried_age"};
     const size_t later_count = sizeof LATER / sizeof LATER[0];
     nj_error err = {0};
     nj_store_manifest manifest = example();
@@ -170,7 +170,7 @@ static void a_manifest_of_any_earlier_program_is_read_and_a_gap_is_refused(void 
     for (size_t from = 0; from < later_count; from++) {
         for (size_t gap = 0; gap < 2; gap++) {
             json_t *object = json_object();
-            manifest.facts.item_count = 7;
+            manifest.facts.carried_age = 7;
             assert_ok(nj_store_manifest_to_json(&manifest, object, &err), &err);
             for (size_t i = from; i < (gap != 0 ? from + 1 : later_count); i++) {
                 assert_int_equal(json_object_del(object, LATER[i]), 0);

@@ -261,6 +261,61 @@ static void a_user_with_a_row_is_not_quarantined(void **state)
     nj_staging_close(&staging);
 }
 
+// Rows of an earlier generation are staged as decoded ones are, and whoever comes first stays.
+static void what_is_carried_over_has_rows_and_is_not_written_again(void **state)
+{
+    nj_error err = {0};
+    static night_shard shard;
+    nj_commit_outcome outcome;
+    nj_staging *staging = create(state, 2, NULL);
+    assert_int_equal(quarantine(staging, 0, 3, "3"), NJ_COMMIT_WRITTEN);
+    night_shard_make(&shard, 0, 16);
+    shard.commit.record.state = NJ_STORED_CARRIED;
+    assert_ok(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), &err);
+    assert_int_equal(outcome, NJ_COMMIT_WRITTEN);
+    assert_int_equal(count(staging).committed, 0);
+    assert_int_equal(count(staging).carried, 16);
+    assert_int_equal(count(staging).quarantined, 0); // he has a row after all
+    assert_int_equal(count(staging).ledger_rows, 16);
+    assert_int_equal(count(staging).stored_rows, 16);
+
+    assert_ok(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), &err);
+    assert_int_equal(outcome, NJ_COMMIT_DUPLICATE);
+    shard.commit.record.state = NJ_STORED_COMMITTED; // a worker that comes too late
+    shard.commit.record.digest.bytes[0] ^= 1;
+    assert_ok(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), &err);
+    assert_int_equal(outcome, NJ_COMMIT_DUPLICATE);
+    assert_int_equal(quarantine(staging, 0, 3, "3"), NJ_COMMIT_DUPLICATE);
+    night_shard_fini(&shard);
+    nj_staging_close(&staging);
+}
+
+static void a_deadline_is_noted_for_every_later_opening(void **state)
+{
+    nj_error err = {0};
+    nj_staging_deadline noted;
+    const nj_staging_deadline none = {0};
+    nj_staging_deadline deadline = {
+        .text = "05:30", .at_ms = 1795400000000, .carries = 1, .carry_max = 10, .from = "gen-a"};
+    nj_staging *staging = create(state, 2, NULL);
+    assert_ok(nj_staging_deadline_get(staging, &noted, &err), &err);
+    assert_memory_equal(&noted, &none, sizeof none);
+    assert_ok(nj_staging_deadline_set(staging, &deadline, &err), &err);
+    deadline.carry_max = 100;
+    assert_ok(nj_staging_deadline_set(staging, &deadline, &err), &err);
+    deadline.carry_max = 101;
+    assert_refused(nj_staging_deadline_set(staging, &deadline, &err), NJ_INPUT, &err, "carry_max");
+    nj_staging_close(&staging);
+
+    assert_ok(nj_staging_open(sandbox_path(state, "store"), NULL, &staging, &err), &err);
+    assert_ok(nj_staging_deadline_get(staging, &noted, &err), &err);
+    assert_string_equal(noted.text, "05:30");
+    assert_string_equal(noted.from, "gen-a");
+    assert_int_equal(noted.at_ms, 1795400000000);
+    assert_int_equal(noted.carry_max, 100);
+    nj_staging_close(&staging);
+}
+
 static void only_ranges_that_cover_every_shard_once_make_a_night(void **state)
 {
     nj_error err = {0};
@@ -269,7 +324,7 @@ static void only_ranges_that_cover_every_shard_once_make_a_night(void **state)
     assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err, "1 of 2 shards");
     assert_int_equal(quarantine(staging, 1, 0, "64"), NJ_COMMIT_WRITTEN);
     assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
-                   "5 users are committed or quarantined, the plan has 16");
+                   "5 users are committed, carried or quarantined, the plan has 16");
     assert_ok(commit_piece(staging, 5, 10, &err), &err);
     assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
                    "shard 0: is done up to its user 4, the next record begins at user 5");
@@ -277,7 +332,7 @@ static void only_ranges_that_cover_every_shard_once_make_a_night(void **state)
     assert_ok(nj_staging_check_cover(staging, &err), &err);
     assert_int_equal(night_commit(staging, 1, NIGHT_ROWS_MAX), NJ_COMMIT_WRITTEN); // its user too
     assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
-                   "79 users are committed or quarantined, the plan has 16");
+                   "79 users are committed, carried or quarantined, the plan has 16");
     assert_int_equal(quarantine(staging, 1, 64, "128"), NJ_COMMIT_WRITTEN);
     assert_refused(nj_staging_check_cover(staging, &err), NJ_REFUSED, &err,
                    "shard 1: is done whole");
@@ -330,13 +385,13 @@ static void commits_that_break_the_rules_are_refused(void **state)
     nj_staging *staging = create(state, 3, NULL);
     night_shard_make(&shard, 1, 8);
 
-    shard.commit.record.shard = 3;
+    shard.commit.record.shard = 9;
     assert_refused(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), NJ_INPUT, &err,
                    "plan's 3");
     shard.commit.record.shard = 1;
-    shard.commit.record.state = 3;
+    shard.commit.record.state = 9;
     assert_refused(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), NJ_INPUT, &err,
-                   "no state 3");
+                   "no state 9");
     shard.commit.record.state = NJ_STORED_QUARANTINED;
     assert_refused(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), NJ_INPUT, &err,
                    "has 8 rows");
@@ -580,6 +635,8 @@ int main(void)
         WITH_FOLDER(a_quarantined_user_has_no_row_and_may_still_be_committed),
         WITH_FOLDER(pieces_are_kept_beside_one_another_and_walked_in_order),
         WITH_FOLDER(a_user_with_a_row_is_not_quarantined),
+        WITH_FOLDER(what_is_carried_over_has_rows_and_is_not_written_again),
+        WITH_FOLDER(a_deadline_is_noted_for_every_later_opening),
         WITH_FOLDER(only_ranges_that_cover_every_shard_once_make_a_night),
         WITH_FOLDER(one_users_row_is_read_back),
         WITH_FOLDER(a_user_of_two_shards_is_refused_and_nothing_of_the_batch_stays),

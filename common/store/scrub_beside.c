@@ -1,0 +1,93 @@
+#include "common/store/scrub_beside.h"
+
+#include "common/base/mapped.h"
+#include "common/store/controls.h"
+#include "common/store/groups.h"
+#include "common/store/origin.h"
+#include "common/store/quarantine.h"
+#include "common/store/schema.h"
+
+typedef struct {
+    const nj_erase_set *set;
+    uint64_t count;
+} tally;
+
+// A file of JSON lines: QUARANTINED.jsonl, whose reasons may quote anything, or CONTROLS.jsonl.
+static nj_status count_lines(const char *store_dir, const nj_store_name *name,
+                             const char *file_name, const nj_scrub_text *text, uint64_t *out,
+                             nj_error *err)
+{
+    nj_path path;
+    nj_mapped file = {0};
+    nj_buffer ignored;
+    nj_status status = nj_store_path(store_dir, name, file_name, &path, err);
+    if (status != NJ_OK || !nj_file_exists(path.text)) {
+        return status;
+    }
+    nj_buffer_init(&ignored, 2 * NJ_SCRUB_LINE_BYTES_MAX);
+    status = nj_mapped_open(path.text, &file, err);
+    if (status == NJ_OK && nj_scrub_json(text, (nj_slice){(const char *)file.bytes, file.size},
+                                         &ignored, out) != NJ_OK) {
+        status = nj_fail(err, NJ_NO_MEMORY, "%s: no memory for %zu bytes", path.text, file.size);
+    }
+    nj_mapped_close(&file);
+    nj_buffer_fini(&ignored);
+    return status;
+}
+
+static nj_status count_record(void *context, const nj_origin_record *record, nj_error *err)
+{
+    tally *sum = context;
+    (void)err;
+    sum->count += nj_erase_has_user(sum->set, nj_slice_from(record->user));
+    return NJ_OK;
+}
+
+static nj_status count_origin(const char *store_dir, const nj_store_name *name,
+                              const nj_scrub_text *text, uint64_t *out, nj_error *err)
+{
+    nj_origin *origin = NULL;
+    nj_error found = {0};
+    tally sum = {.set = text->set};
+    nj_status status = nj_store_origin_open(store_dir, name, &origin, &found);
+    if (status == NJ_NOT_FOUND) {
+        return NJ_OK;
+    }
+    status = status == NJ_OK ? nj_store_origin_each(origin, count_record, &sum, err)
+                             : nj_fail(err, status, "%s", found.text);
+    nj_store_origin_close(&origin);
+    *out += sum.count;
+    return status;
+}
+
+nj_status nj_scrub_beside_count(const char *store_dir, const nj_store_name *name,
+                                const nj_scrub_text *text, uint64_t *out, nj_error *err)
+{
+    *out = 0;
+    nj_status status = count_lines(store_dir, name, NJ_STORE_WORDS.QUARANTINED, text, out, err);
+    if (status == NJ_OK) {
+        status = count_lines(store_dir, name, NJ_STORE_WORDS.CONTROLS, text, out, err);
+    }
+    return status == NJ_OK ? count_origin(store_dir, name, text, out, err) : status;
+}
+
+nj_status nj_scrub_beside_copy(const char *store_dir, const nj_store_name *name, const char *to,
+                               const nj_erase_set *set, nj_error *err)
+{
+    nj_path from;
+    nj_path groups;
+    nj_status status = nj_store_path(store_dir, name, NULL, &from, err);
+    if (status == NJ_OK) {
+        status = nj_store_quarantine_copy_without(from.text, to, set, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_store_controls_copy_without(from.text, to, set, err);
+    }
+    if (status == NJ_OK) {
+        status = nj_path_join(from.text, NJ_STORE_WORDS.GROUPS, &groups, err);
+    }
+    if (status == NJ_OK && nj_file_exists(groups.text)) {
+        status = nj_store_groups_copy_without(from.text, to, set, err);
+    }
+    return status == NJ_OK ? nj_store_origin_copy_without(from.text, to, set, err) : status;
+}
