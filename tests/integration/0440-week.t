@@ -142,12 +142,14 @@ night_is_over fri
 # ---- Saturday: the only worker stops answering. At the deadline who is not done keeps the row of Friday ----
 use sat
 grade_yesterday sat
-start saturday "${night[@]}" --users week/sat/events.csv --workers 1 "${slow[@]}" --shard-users 4 --deadline 5s --on-deadline carry --carry-max 90 --quarantine-max "$((users / 50))"
+start saturday "${night[@]}" --users week/sat/events.csv --workers 1 "${slow[@]}" --shard-users 4 --deadline 5s --on-deadline carry \
+    --carry-max 90 --quarantine-max "$((users / 50))"
 await_committed store 2
 kill -STOP "$(worker_of saturday 1)"
 expect_end saturday 3
 cp saturday.out last.out
 night_is_over sat
+check audit
 (($(json_of sat.json carried) > 0)) || fail "nobody is carried over"
 grep -q "^sat: .*'refilled': [1-9]" week.log || fail "no carried list has changed: the test shows nothing of the reserve"
 
@@ -219,6 +221,8 @@ nightjar decode --bundle store/night/bundle/night.njb --users week/sun/events.cs
     --groups week/sun/groups.jsonl --user-groups week/sun/user-groups.csv 2>>setup.log | sort >decoded.jsonl
 lists export.jsonl | sort | cmp - decoded.jsonl >&2 || fail "the lists of Sunday are not those that decode gives"
 
+[[ -z ${WEEK_KEEP:-} ]] || cp -r store/reports "$WEEK_KEEP"
+
 # ---- Sunday, later: three users and an item are to be forgotten ----
 check choose
 echo nobody-here >>forget.users
@@ -260,4 +264,3 @@ follow
 check forgotten feed
 
 cat week.log
-[[ -z ${WEEK_KEEP:-} ]] || cp -r store/reports "$WEEK_KEEP"

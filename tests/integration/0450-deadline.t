@@ -3,17 +3,18 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 make_night 64
+settings+=(--reserve 1)
 options=(--bundle night.njb --users users.txt "${settings[@]}" --shard-users 8 --audit-users 0 --json)
 alone=(nightjar-coordinator --bind "tcp://127.0.0.1:*" --insecure --store store) # nobody decodes
 
-# The first night; what it lists first for most is denied in the second, one user buys what he was listed, and one is new.
+# The first night; what it lists most often is denied in the second, one user buys what he was listed, and one is new.
 expect_exit 0 nightjar run "${options[@]}" --store store --workers 1
 first=$(cat store/CURRENT)
 nightjar store export --store store --to jsonl >before.jsonl 2>export.log
 python3 - >denied.txt <<'END'
 import collections, json
 lists = [json.loads(line) for line in open("before.jsonl")]
-print(collections.Counter(r["items"][0] for r in lists[:-1] if r["items"]).most_common(1)[0][0])
+print(collections.Counter(i for r in lists for i in r["items"]).most_common(1)[0][0])
 buyer = lists[-2]
 histories = open("users.txt").read().splitlines()
 with open("users.txt", "w") as out:
@@ -23,7 +24,7 @@ with open("users.txt", "w") as out:
 open("buyer", "w").write(buyer["user"] + " " + buyer["items"][2])
 END
 options+=(--deny denied.txt)
-nightjar decode "${options[@]:0:8}" --deny denied.txt 2>>setup.log | sort >expected.jsonl
+nightjar decode "${options[@]:0:10}" --deny denied.txt 2>>setup.log | sort >expected.jsonl
 
 # Part of the second night is decoded, and then nobody decodes any more.
 start begun nightjar run "${options[@]}" --store store --workers 1 "${slow[@]}"
@@ -79,17 +80,23 @@ def read(name): return {r["user"]: r for r in map(json.loads, open(name))}
 before, after, expected = read("before.jsonl"), read("after.jsonl"), read("expected.jsonl")
 denied = open("denied.txt").read().strip()
 buyer, bought = open("buyer").read().split()
-carried = 0
+carried = refilled = 0
 for user, row in after.items():
     if "carried" not in row.get("flags", []):
         assert row == expected[user], user
         continue
     carried += 1
     gone = {denied, bought} if user == buyer else {denied}
-    kept = [(i, s) for i, s in zip(before[user]["items"], before[user]["scores"]) if i not in gone]
+    old = before[user]
+    kept = [(i, s) for i, s in zip(old["items"], old["scores"]) if i not in gone]
+    reserve = [i for i in old.get("reserve", []) if i not in gone]
+    refill = reserve[:10 - len(kept)]
+    kept += [(i, old["scores"][-1]) for i in refill]
     assert list(zip(row["items"], row["scores"])) == kept, user
+    assert row.get("reserve", []) == reserve[len(refill):], user
+    refilled += len(refill)
     assert row["age"] == 1 and ("short" in row["flags"]) == (len(kept) < 10), user
-assert carried == int(sys.argv[1]), carried
+assert carried == int(sys.argv[1]) and refilled > 9, (carried, refilled)
 assert any(denied in before[u]["items"] for u in after if "carried" in after[u].get("flags", []))
 assert bought in before[buyer]["items"] and bought not in after[buyer]["items"]
 END

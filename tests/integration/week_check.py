@@ -6,6 +6,7 @@
     week_check.py anew                           after an erasure: as many generations, each under another name
     week_check.py stays                          nothing of the nights before has changed, and nothing lies about
     week_check.py removed                        after a gc: those that are left have not changed
+    week_check.py audit                          a user of each kind of the current generation: who made the row, and the row again
     week_check.py copy STORE                     the current generation of ./STORE is ./store's, byte for byte
     week_check.py choose                         three users and an item to be forgotten: ./forget.users, ./forget.items
     week_check.py forgotten PLACE...             no byte of these folders names them, and no generation of ./store has them
@@ -233,6 +234,20 @@ def forget_removed():
     check_stays()
 
 
+def check_audit():
+    """Each kind of row is followed to the night that decoded it; what was decoded or copied tonight comes out the same again."""
+    generation, rows = current(), export(current())
+    for kind in sorted({kind_of(row) for row in rows.values()}):
+        user = next(user for user in sorted(rows) if kind_of(rows[user]) == kind)
+        told = json.loads(nightjar("store", "audit", user, "--store", STORE, "--json"))
+        age = rows[user].get("age", 0)
+        assert (told["generation"], told["age"], told["ends"]) == (generation, age, None), told
+        assert len(told["chain"]) == age + 1 and told["night"]["generation"] == told["chain"][-1]["generation"], told
+        assert told["record"]["state"] == "COMMITTED" and told["record"]["worker"], told
+        if kind != "carried":
+            nightjar("replay", user, "--store", STORE)
+
+
 def check_copy(copy):
     copy, generation = pathlib.Path(copy), current()
     assert current(copy) == generation, f"{copy} has {current(copy)}, should be {generation}"
@@ -294,4 +309,5 @@ def check_grade(folder, day, grade):
 
 
 if __name__ == "__main__":
-    dict(night=check_night, note=note, anew=note_anew, removed=forget_removed, stays=check_stays, copy=check_copy, grade=check_grade, choose=choose_forgotten, forgotten=check_forgotten)[sys.argv[1]](*sys.argv[2:])
+    dict(night=check_night, note=note, anew=note_anew, removed=forget_removed, stays=check_stays, audit=check_audit, copy=check_copy,
+         grade=check_grade, choose=choose_forgotten, forgotten=check_forgotten)[sys.argv[1]](*sys.argv[2:])
