@@ -514,7 +514,7 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
         status = nj_night_publish(&n, err);
     }
     nj_notify_stopping();
-    if (status != NJ_OK) {
+    if (status != NJ_OK && !nj_night_can_go_on(&n, status)) {
         nj_stage_discard_empty(&n.stage);
     }
     nj_record_end(&n.record, status);
