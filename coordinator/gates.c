@@ -57,10 +57,12 @@ nj_status nj_gates_set(nj_gates *gates, nj_gate gate, const char *text, nj_error
         gates->bounds[gate] = (double)age_ms / 1e3;
         return NJ_OK;
     }
-    if (!nj_decimal_parse(nj_slice_from(text), &percent) ||
-        !(percent >= 0 && percent <= NJ_GATES_PERCENT_MAX)) {
+    // A share that must be reached and cannot be would hold back a night that is decoded.
+    const bool is_least = GATES[gate].kind == KIND_LEAST || GATES[gate].kind == KIND_MEAN;
+    const double most = is_least ? 100.0 : NJ_GATES_PERCENT_MAX;
+    if (!nj_decimal_parse(nj_slice_from(text), &percent) || !(percent >= 0 && percent <= most)) {
         return nj_fail(err, NJ_USAGE, "--%s is \"%s\", must be off or percent from 0 to %.0f",
-                       GATES[gate].option, text, NJ_GATES_PERCENT_MAX);
+                       GATES[gate].option, text, most);
     }
     gates->bounds[gate] = percent;
     return NJ_OK;

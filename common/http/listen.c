@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 128
+#define BACKLOG 1024 // a client that does not wait is refused when it is full
 #define HOST_BYTES 64
 #define UNIX_PREFIX "unix:"
 
@@ -71,9 +72,13 @@ static nj_status bind_numbers(const char *address, int *out_fd, nj_error *err)
     return end_bind(fd, bound, why, address, out_fd, err);
 }
 
-// A socket that a killed server has left: nobody answers on it any more.
+// A socket that a killed server has left: nobody answers on it any more. Another file refuses a connection too, and stays.
 static bool is_abandoned(const struct sockaddr_un *where)
 {
+    struct stat about;
+    if (lstat(where->sun_path, &about) != 0 || !S_ISSOCK(about.st_mode)) {
+        return false;
+    }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const bool refused = fd >= 0 &&
                          connect(fd, (const struct sockaddr *)where, sizeof *where) != 0 &&

@@ -70,7 +70,6 @@ static enum MHD_Result take_request(void *context, struct MHD_Connection *connec
 {
     (void)version;
     (void)upload;
-    (void)upload_size;
     static const char refused[] = "only GET\n";
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
         return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, TEXT_PLAIN, refused,
@@ -79,6 +78,10 @@ static enum MHD_Result take_request(void *context, struct MHD_Connection *connec
     if (*state == NULL) { // the first of two calls: the headers are there
         *state = strdup(path);
         return *state != NULL ? MHD_YES : MHD_NO;
+    }
+    if (*upload_size != 0) { // a body that some clients send with a GET: nobody reads it
+        *upload_size = 0;
+        return MHD_YES;
     }
     return send_page(context, connection, path);
 }

@@ -254,7 +254,8 @@ static nj_status read_form(nj_histories_reader *reader, nj_histories_format form
 {
     if (format == NJ_HISTORIES_SEQUENCE && nj_histories_need_times(reader->source)) {
         return nj_fail(err, NJ_INPUT,
-                       "%s: the form sequence has no times, which --as-of, --tie-seed and --split "
+                       "%s: the form sequence has no times, which --as-of, --gate-event-age, "
+                       "--tie-seed and --split "
                        "time need: csv, inter, parquet, and jsonl with \"times\" have them",
                        reader->lines.name);
     }

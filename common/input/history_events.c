@@ -42,9 +42,10 @@ static nj_status open_table(event_reader *events, bool is_csv, nj_error *err)
     nj_status status = nj_event_table_open(&reader->lines, &form, &events->table, err);
     if (status == NJ_OK && nj_histories_need_times(reader->source) &&
         !events->table.has_column[NJ_EVENT_TIME]) {
-        return nj_lines_fail(&reader->lines, events->table.rows.number, err,
-                             "no column \"%s\", which --as-of, --tie-seed and --split time need",
-                             is_csv ? "timestamp" : "timestamp:float");
+        return nj_lines_fail(
+            &reader->lines, events->table.rows.number, err,
+            "no column \"%s\", which --as-of, --gate-event-age, --tie-seed and --split time need",
+            is_csv ? "timestamp" : "timestamp:float");
     }
     return status;
 }

@@ -13,8 +13,9 @@ static nj_status check_times(const nj_histories_reader *reader, bool has_times, 
 {
     const nj_lines *lines = &reader->lines;
     if (!has_times && item_count > 0) {
-        return nj_lines_fail(lines, lines->number, err,
-                             "has no \"times\", which --as-of, --tie-seed and --split time need");
+        return nj_lines_fail(
+            lines, lines->number, err,
+            "has no \"times\", which --as-of, --gate-event-age, --tie-seed and --split time need");
     }
     if (item_count != time_count) {
         return nj_lines_fail(lines, lines->number, err, "has %zu items and %zu times", item_count,

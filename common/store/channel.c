@@ -242,23 +242,53 @@ nj_status nj_store_channel_knows(const char *store_dir, const nj_store_name *nam
     return status;
 }
 
+// NJ_END: a line is `name`. A file with anything else in it may have lost names.
+static nj_status look_for_line(nj_slice rest, const nj_store_name *name)
+{
+    nj_store_name line;
+    while (rest.size > 0) {
+        const char *end = memchr(rest.bytes, '\n', rest.size);
+        const size_t size = end != NULL ? (size_t)(end - rest.bytes) : rest.size;
+        if (!nj_store_name_parse((nj_slice){rest.bytes, size}, &line)) {
+            return NJ_INPUT;
+        }
+        if (strcmp(line.text, name->text) == 0) {
+            return NJ_END;
+        }
+        const size_t step = size + (end != NULL);
+        rest = (nj_slice){rest.bytes + step, rest.size - step};
+    }
+    return NJ_OK;
+}
+
 nj_status nj_store_scrubbed_check(const char *store_dir, const nj_store_name *name, nj_error *err)
 {
     nj_path path;
+    nj_error why = {0};
     char *text = NULL;
     size_t size = 0;
     nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.SCRUBBED, &path, err);
-    if (status == NJ_OK) {
-        status = nj_file_read(path.text, SCRUBBED_BYTES_MAX, &text, &size, err);
+    if (status != NJ_OK) {
+        return status;
     }
+    status = nj_file_read(path.text, SCRUBBED_BYTES_MAX, &text, &size, &why);
     if (status == NJ_NOT_FOUND) {
         return NJ_OK;
     }
-    if (status == NJ_OK && strstr(text, name->text) != NULL) {
-        status = nj_fail(err, NJ_REFUSED,
-                         "%s: %s names it: users or items were scrubbed that it still holds",
-                         name->text, NJ_STORE_WORDS.SCRUBBED);
+    if (status != NJ_OK) { // not NJ_INPUT: it says nothing of the generation, which may be sound
+        return nj_fail(err, NJ_IO, "%s", why.text);
     }
+    status = look_for_line((nj_slice){text, size}, name);
     free(text);
-    return status;
+    if (status == NJ_END) {
+        return nj_fail(err, NJ_REFUSED,
+                       "%s: %s names it: users or items were scrubbed that it still holds",
+                       name->text, NJ_STORE_WORDS.SCRUBBED);
+    }
+    return status == NJ_OK
+               ? NJ_OK
+               : nj_fail(err, NJ_IO,
+                         "%s: a line is no generation's name, so names may be lost that "
+                         "must not be published: mend it or bring it back from a copy",
+                         path.text);
 }

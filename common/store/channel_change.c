@@ -237,6 +237,9 @@ static nj_status remove_locked(const char *store_dir, const char *channel, nj_er
     nj_file_sweep(line.text);
     nj_file_sweep(history.text);
     if (unlink(line.text) != 0) {
+        if (errno == ENOENT) { // another command was faster
+            return nj_fail(err, NJ_NOT_FOUND, "%s: has no channel \"%s\"", store_dir, channel);
+        }
         return nj_fail_errno(err, NJ_IO, errno, "%s: cannot remove", line.text);
     }
     NJ_FAILPOINT_HIT(DROP_LINE);

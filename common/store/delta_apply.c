@@ -30,6 +30,12 @@ typedef struct {
 static nj_status fail_resync(const job *at, const char *why)
 {
     const nj_delta_head *head = &at->segment->head;
+    if (head->base[0] == '\0') {
+        return nj_fail(at->err, NJ_REFUSED,
+                       "%s: the rows of the delta to %s are not those that its head names: have it "
+                       "made again (nightjar store export --to delta --gen %s)",
+                       at->store_dir, head->result, head->result);
+    }
     return nj_fail(at->err, NJ_REFUSED,
                    "%s: %s %s, on which the delta to %s builds: resync with a segment that has no "
                    "base (nightjar store export --to delta --gen %s)",
@@ -169,6 +175,9 @@ static nj_status apply_block(job *at, const nj_delta_block *block)
     }
     if (status == NJ_OK) {
         status = nj_row_check(block->value, at->row, at->err);
+        if (status != NJ_OK) {
+            nj_error_prefix(at->err, "the delta to %s", at->result.text);
+        }
     }
     return status == NJ_OK ? write_row(at, block->key, block->value) : status;
 }

@@ -8,6 +8,7 @@
 
 #include "common/store/delta_record.h"
 #include "common/store/id.h"
+#include "common/store/quarantine.h"
 #include "common/store/reader.h"
 #include "common/store/schema.h"
 
@@ -129,6 +130,9 @@ static nj_status put_sections(output *out, const char *store_dir, const side *re
     }
     if (status == NJ_OK) {
         status = put_block(out, NJ_DELTA_META, (nj_slice){0}, meta);
+    }
+    if (status == NJ_OK) {
+        status = nj_store_quarantine_check(store_dir, name, facts, out->err);
     }
     if (status == NJ_OK && facts->user_count > facts->row_count) {
         status = put_file(out, store_dir, name, NJ_STORE_WORDS.QUARANTINED,

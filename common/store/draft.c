@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
@@ -15,6 +17,18 @@ static bool is_draft_name(const char *name)
     size_t prefix = strlen(NJ_STORE_WORDS.DRAFT_PREFIX);
     return strncmp(name, NJ_STORE_WORDS.DRAFT_PREFIX, prefix) == 0 &&
            nj_ulid_valid(nj_slice_from(name + prefix));
+}
+
+// A generation may be a link to a folder elsewhere: the link goes, and what it points to is somebody else's.
+static nj_status remove_draft(const char *path, nj_error *err)
+{
+    struct stat about;
+    if (lstat(path, &about) == 0 && !S_ISDIR(about.st_mode)) {
+        return unlink(path) == 0 || errno == ENOENT
+                   ? NJ_OK
+                   : nj_fail_errno(err, NJ_IO, errno, "%s: cannot remove", path);
+    }
+    return nj_folder_remove(path, err);
 }
 
 static nj_status sweep_drafts(const char *store_dir, nj_error *err)
@@ -32,7 +46,7 @@ static nj_status sweep_drafts(const char *store_dir, nj_error *err)
         }
         status = nj_path_join(store_dir, entry->d_name, &path, err);
         if (status == NJ_OK) {
-            status = nj_folder_remove(path.text, err);
+            status = remove_draft(path.text, err);
         }
     }
     closedir(folder);
@@ -134,7 +148,7 @@ nj_status nj_folder_vanish(const char *store_dir, const char *name, nj_error *er
         return status;
     }
     // It is gone for everybody, whatever else fails; what stays of it is left to the next draft.
-    nj_status ignored = nj_folder_remove(to.text, NULL);
+    nj_status ignored = remove_draft(to.text, NULL);
     (void)ignored;
     return NJ_OK;
 }

@@ -47,10 +47,40 @@ static nj_status add_way_back(const char *store_dir, const char *channel, nj_sto
     return status == NJ_OK || status == NJ_NOT_FOUND ? NJ_OK : nj_fail(err, status, "%s", why.text);
 }
 
+static nj_status refuse_unknown(const char *channel, const nj_error *why, nj_error *err)
+{
+    return nj_fail(err, NJ_REFUSED,
+                   "%s; what channel %s named may be removed only when that is known: publish, "
+                   "roll back or drop it first",
+                   why->text, channel);
+}
+
+// A line that cannot be read hides a generation that readers may have.
+static nj_status check_lines(const char *store_dir, const nj_store_channels *channels,
+                             nj_error *err)
+{
+    nj_error why = {0};
+    nj_store_name name;
+    nj_store_history history;
+    nj_status status = nj_store_history_read(store_dir, &history, err);
+    if (status == NJ_OK && history.count > 0 &&
+        nj_store_current(store_dir, &name, &why) == NJ_NOT_FOUND) {
+        return refuse_unknown(NJ_STORE_WORDS.CHANNEL_CURRENT, &why, err);
+    }
+    for (size_t i = 0; i < channels->count && status == NJ_OK; i++) {
+        const char *channel = channels->entries[i].name;
+        if (channels->entries[i].status != NJ_OK &&
+            nj_store_channel_read(store_dir, channel, &name, &why) != NJ_OK) {
+            status = refuse_unknown(channel, &why, err);
+        }
+    }
+    return status;
+}
+
 static nj_status find_needs(const char *store_dir, const nj_store_channels *channels,
                             nj_store_look look, gc_needs *needs, nj_error *err)
 {
-    nj_status status = NJ_OK;
+    nj_status status = check_lines(store_dir, channels, err);
     needs->sound_count = 0;
     for (size_t i = 0; i < channels->count && status == NJ_OK; i++) {
         status = add_way_back(store_dir, channels->entries[i].name, look, needs, err);

@@ -47,8 +47,9 @@ typedef struct {
 ///   dry_run  says what would go, and removes nothing
 ///   out      what was done before a failure, too; nj_store_gc_result_fini in any case
 ///
-/// Returns  NJ_NOT_FOUND without the store; NJ_AGAIN: its lock is not free; NJ_IO, also where it cannot be told what a rollback needs;
-///          NJ_REFUSED: a channel's file holds something else than a name, so that nobody knows what it needs
+/// Returns  NJ_NOT_FOUND without the store; NJ_AGAIN: its lock is not free; NJ_REFUSED: the line of a channel cannot be read, or
+///          CURRENT is missing beside a HISTORY, so that nobody knows what readers have; NJ_IO, also where it cannot be told
+///          what a rollback needs
 /// Proof    tests/unit/store/test_gc.c
 NJ_CHECKED nj_status nj_store_gc(const char *store_dir, uint64_t keep, bool dry_run,
                                  uint32_t lock_wait_ms, nj_store_gc_result *out, nj_error *err);

@@ -369,7 +369,9 @@ nj_status nj_store_pack_with_origin(nj_staging *staging, uint64_t row_count,
                                     nj_store_manifest *out_manifest, nj_error *err)
 {
     nj_store_manifest manifest = {0};
-    nj_store_name name = nj_store_name_make(now_ms);
+    // A clock that was set back makes no name that is older than the staging area: gc would not take it for this night's.
+    const uint64_t begun_ms = nj_staging_facts_of(staging)->created_ms;
+    nj_store_name name = nj_store_name_make(now_ms > begun_ms ? now_ms : begun_ms);
     nj_status status = NJ_FAILPOINT_STEP(PACK_DUE, err);
     if (status == NJ_OK) {
         status = nj_staging_check_epoch(staging, err);

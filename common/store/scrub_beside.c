@@ -13,8 +13,9 @@ typedef struct {
 } tally;
 
 // A file of JSON lines: QUARANTINED.jsonl, whose reasons may quote anything, or CONTROLS.jsonl.
-static nj_status count_lines(const char *store_dir, const nj_store_name *name, const char *file_name,
-                             const nj_scrub_text *text, uint64_t *out, nj_error *err)
+static nj_status count_lines(const char *store_dir, const nj_store_name *name,
+                             const char *file_name, const nj_scrub_text *text, uint64_t *out,
+                             nj_error *err)
 {
     nj_path path;
     nj_mapped file = {0};

@@ -12,8 +12,10 @@ static const int FAULTS[] = {SIGSEGV, SIGBUS, SIGABRT};
 static void end_damaged(int number)
 {
     static const char TEXT[] =
-        "nightjar: error: data.mdb is damaged or cannot be read: LMDB failed in it; "
-        "`nightjar store verify` says more\n";
+        "nightjar: error: data.mdb, or the delta that is read, is damaged or was cut short under "
+        "the "
+        "reader: LMDB failed in it; `nightjar store verify` says more, and a delta is fetched "
+        "again\n";
     (void)number;
     ssize_t ignored = write(STDERR_FILENO, TEXT, sizeof TEXT - 1);
     (void)ignored;

@@ -65,6 +65,11 @@ static nj_status read_settings(const nj_arguments *arguments, nj_load_settings *
         NJ_UINT("database", 0, DATABASE_MAX, &out->address.database),
     };
     nj_status status = nj_cache_options_read(arguments, &out->form, err);
+    if (status == NJ_OK && out->form.prefix[0] == '\0') { // a full load removes what is not its own
+        status = nj_fail(err, NJ_USAGE,
+                         "--prefix is empty: keys of others that begin with \"user:\" would be "
+                         "removed");
+    }
     if (status == NJ_OK) {
         status = nj_argument_uints(arguments, NUMBERS, sizeof NUMBERS / sizeof NUMBERS[0], err);
     }

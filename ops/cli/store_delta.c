@@ -4,14 +4,17 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/cli/progress.h"
 #include "common/codec/json.h"
 #include "common/store/channel.h"
 #include "common/store/delta_feed.h"
+#include "common/store/history.h"
 #include "common/store/lock.h"
 #include "common/store/publish.h"
 #include "ops/cli/commands.h"
+#include "ops/cli/crash_guard.h"
 #include "ops/cli/store_delta.h"
 
 static void show_rows(void *context, uint64_t done, uint64_t of)
@@ -71,6 +74,11 @@ static nj_status read_export(const nj_arguments *arguments, delta_export *x, nj_
             "--since and --out exclude --feed: a feed goes on from where it ends, in its "
             "own files");
     }
+    const char *to = nj_argument(arguments, "to");
+    if (strcmp(to, "delta") != 0 && strcmp(to, "jsonl") != 0) { // jsonl is the default
+        return nj_fail(err, NJ_USAGE, "--to %s and --%s exclude each other: that is a delta", to,
+                       x->since != NULL ? "since" : "feed");
+    }
     nj_status status = read_feed_keep(arguments, &x->keep, err);
     if (status == NJ_OK) {
         status = nj_store_channel_resolve(x->store, nj_argument(arguments, "gen"), &x->result, err);
@@ -107,11 +115,13 @@ nj_status nj_store_export_delta(const nj_arguments *arguments, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
+    nj_crash_guard_begin();
     nj_progress_start(&progress, "rows", 0, 0, false, nj_clock_mono_ns());
     status = x.feed != NULL
                  ? nj_delta_feed_append(x.feed, x.store, &x.result, &watch, &head, &tally, err)
                  : write_segment(&x, &watch, &head, &tally, err);
     nj_progress_finish(&progress);
+    nj_crash_guard_end();
     if (status == NJ_OK && head.seq == 0) {
         nj_log(NJ_LOG_INFO, "%s: ends with %s already", x.feed, x.result.text);
     } else if (status == NJ_OK) {
@@ -157,11 +167,47 @@ static nj_status apply_chain(const nj_delta_chain *chain, const char *store, boo
     return status;
 }
 
-static nj_status publish_last(const nj_delta_chain *chain, const char *store, nj_error *err)
+static bool chain_names(const nj_delta_chain *chain, const nj_store_name *name)
+{
+    for (size_t i = 0; i < chain->count; i++) {
+        const nj_delta_head *head = &chain->segments[i].head;
+        if (strcmp(head->result, name->text) == 0 || strcmp(head->base, name->text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool was_current(const char *store, const char *name)
+{
+    nj_store_history history;
+    bool found = false;
+    if (nj_store_history_read(store, &history, NULL) == NJ_OK) {
+        for (size_t i = 0; i < history.count && !found; i++) {
+            found = strcmp(history.names[i].text, name) == 0;
+        }
+    }
+    return found;
+}
+
+// A delta of some time ago must not take CURRENT back: its result was current here before, and what is current now it does not
+// know. A producer's rollback is another thing: it is a segment that begins at what is current.
+static nj_status publish_last(const nj_delta_chain *chain, const char *store, bool *out_published,
+                              nj_error *err)
 {
     nj_store_name current;
     const char *name = chain->segments[chain->count - 1].head.result;
-    if (nj_store_current(store, &current, NULL) == NJ_OK && strcmp(current.text, name) == 0) {
+    const bool has_current = nj_store_current(store, &current, NULL) == NJ_OK;
+    *out_published = true;
+    if (has_current && strcmp(current.text, name) == 0) {
+        return NJ_OK;
+    }
+    if (has_current && !chain_names(chain, &current) && was_current(store, name)) {
+        nj_log(NJ_LOG_WARNING,
+               "CURRENT stays at %s: %s was current before it (nightjar store rollback --to "
+               "goes back)",
+               current.text, name);
+        *out_published = false;
         return NJ_OK;
     }
     nj_status status = nj_store_publish(store, name, NULL, NJ_STORE_LOCK_WAIT_MS, err);
@@ -185,20 +231,23 @@ nj_status nj_command_store_apply(const nj_arguments *arguments, nj_error *err)
     nj_delta_chain chain;
     const char *store = nj_argument(arguments, "store");
     const bool dry_run = nj_argument_flag(arguments, "dry-run");
-    const bool publishes = !dry_run && !nj_argument_flag(arguments, "no-publish");
+    bool publishes = !dry_run && !nj_argument_flag(arguments, "no-publish");
+    nj_crash_guard_begin();
     nj_status status = nj_delta_chain_open(nj_argument_positional(arguments), &chain, err);
     if (status != NJ_OK) {
+        nj_crash_guard_end();
         return status;
     }
     json_t *list = json_array();
     status = apply_chain(&chain, store, dry_run, list, err);
     if (status == NJ_OK && publishes) {
-        status = publish_last(&chain, store, err);
+        status = publish_last(&chain, store, &publishes, err);
     }
     if (status == NJ_OK && nj_argument_flag(arguments, "json")) {
         status = print_applied(&chain, list, dry_run, publishes, err);
     }
     json_decref(list);
     nj_delta_chain_close(&chain);
+    nj_crash_guard_end();
     return status;
 }

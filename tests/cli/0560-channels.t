@@ -77,6 +77,22 @@ for text in 30 h -1h 30h5d ''; do
 done
 expect_untouched store "$before"
 
+# Two that drop it at once: both find it, and then wait for the lock.
+expect_exit 0 '' -- nightjar store publish --store store --channel twice "$first"
+exec 9>>store/lock
+flock 9
+code=0
+nightjar store drop --store store twice 2>drop.err 9>&- &
+dropped=$!
+sleep 0.1
+nightjar store drop --store store twice 2>drop.err 9>&- &
+other=$!
+sleep 0.1
+exec 9>&-
+wait "$dropped" || code=$?
+wait "$other" || code=$((code + $?))
+check "one drops it, the other does not find it" test "$code" = 5
+
 # gc: CURRENT (first), the canary (second) and its way back; the newest.
 expect_exit 0 '0 of 3 generations would be removed' -- nightjar store gc --store store --keep 1 --dry-run
 check "the reasons" diff <(printf '%s\n' "newest    $third" "channel   $second" "current   $first") out

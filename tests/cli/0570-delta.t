@@ -21,6 +21,9 @@ expect_exit 0 "nothing to $first: 20 upserts, 0 deletes" -- nightjar store expor
 cp out whole
 expect_exit 0 "$first to $second: 8 upserts, 4 deletes" -- nightjar store export --store store --since "$first"
 cp out step
+expect_exit 0 '' -- nightjar store export --store store --since "$first" --out file
+check "--out has what is printed otherwise" cmp file step
+stdout_lines 0
 expect_exit 0 "CURRENT names $first" -- nightjar store apply --store copy whole
 is_copy "$first" copy
 expect_exit 0 "CURRENT names $second" -- nightjar store apply --store copy step --json
@@ -34,6 +37,15 @@ expect_exit 0 'every byte of' -- nightjar store verify --store copy
 before=$(digest_of copy)
 expect_exit 0 '' -- nightjar store apply --store copy step
 expect_untouched copy "$before"
+expect_exit 0 "CURRENT stays at $second: $first was current before it" -- nightjar store apply --store copy whole --json
+stdout_has '"published": false'
+expect_untouched copy "$before"
+expect_exit 0 "CURRENT names $first" -- nightjar store rollback --store copy
+expect_exit 0 "CURRENT names $second" -- nightjar store apply --store copy step
+expect_exit 0 "$second to $first" -- nightjar store export --store store --since "$second" --gen "$first"
+cp out back
+expect_exit 0 "CURRENT names $first" -- nightjar store apply --store copy back
+expect_exit 0 "CURRENT names $second" -- nightjar store apply --store copy step
 cat whole step >both
 expect_exit 0 "CURRENT names $second" -- nightjar store apply --store stream both
 is_copy "$second" stream
@@ -85,6 +97,35 @@ expect_exit 65 "a delta needs two generations" -- nightjar store export --store 
 expect_exit 5 'no such generation' -- nightjar store export --store store --since gen-01ARZ3NDEKTSV4RRFFQ69G5FAV
 expect_exit 2 '--since and --out exclude --feed' -- nightjar store export --store store --since "$first" --feed feed
 expect_exit 2 '--since and --out exclude --feed' -- nightjar store export --store store --feed feed --out file
+expect_exit 2 '--to csv and --since exclude each other' -- nightjar store export --store store --since "$first" --to csv
+
+# What `store verify` would refuse is neither sent nor taken: users without a row that nobody counts, a row that is none.
+chmod u+w "store/$second"
+echo '{"user": "u"}' >"store/$second/QUARANTINED.jsonl"
+expect_exit 4 'names 1 users, the manifest counts 0' -- nightjar store export --store store --since "$first"
+rm "store/$second/QUARANTINED.jsonl"
+cat >forge.py <<'PYTHON'
+import hashlib, struct
+def forge(name, kind, change):
+    data, at, out = open("whole", "rb").read()[:-32], 8, b"njdelta1"
+    while at < len(data):
+        is_kind, key_bytes, value_bytes = struct.unpack_from("<cHI", data, at)
+        end = at + 7 + key_bytes + min(value_bytes, len(data))
+        block, at = data[at:end], end
+        if is_kind == kind:
+            block, kind = change(block), None
+        out += block
+    open(name, "wb").write(out + hashlib.blake2b(out, digest_size=32).digest())
+line = b'{"user": "u"}\n'
+forge("same", b"F", lambda block: block)
+forge("quarantined", b"F", lambda block: block + struct.pack("<cHI", b"Q", 0, len(line)) + line)
+forge("row", b"U", lambda block: block[: 7 + block[1]] + b"\xc1" + block[8 + block[1] :])
+PYTHON
+python3 forge.py
+check "the forger can make the segment itself" cmp same whole
+expect_exit 65 'names 1 users without a row' -- nightjar store apply --store forged quarantined
+expect_exit 65 "the delta to $first: " -- nightjar store apply --store forged row
+expect_absent "forged/$first" forged/CURRENT
 
 # Killed at any step, a store has the generation whole or not at all, and the same command goes on.
 for step in pack.meta=fail file.synced=kill file.renamed=kill@2 folder.synced=kill folder.renamed=kill folder.placed=kill; do
@@ -99,6 +140,19 @@ for step in pack.meta=fail file.synced=kill file.renamed=kill@2 folder.synced=ki
     expect_exit 0 '' -- nightjar store apply --store killed step
     is_copy "$second" killed
 done
+# A delta that is copied anew while it is read.
+cp whole cut
+NJ_FAILPOINT=pack.meta=stop nightjar store apply --store cutstore cut >out 2>err &
+applying=$!
+until [[ $(cut -d ' ' -f 3 "/proc/$applying/stat") == T ]]; do sleep 0.02; done
+: >cut
+kill -CONT "$applying"
+code=0
+wait "$applying" || code=$?
+check "a delta that is cut short under the reader is refused" test "$code" = 4
+stderr_has 'was cut short under the reader'
+expect_absent cutstore/CURRENT
+
 code=0
 env NJ_FAILPOINT=file.written=kill nightjar store export --store store --feed killed-feed >out 2>err || code=$?
 check "a feed is written whole or not at all" test $code -ne 0 -a ! -e killed-feed/0000000001.delta

@@ -68,6 +68,10 @@ ask "${paths[0]}"
 check "... which is replaced" cmp out <(head -n 1 rows)
 end server TERM 0
 
+echo kept >plain
+expect_exit 75 'cannot listen' -- timeout 2 nightjar serve-cache --store store --listen "unix:$work/plain"
+check "a file that is no socket stays" grep -qx kept plain
+
 for wrong in "current=9999" "current" "current=x" "current=5000,current=5000" "=10000" "current=10001" "" ","; do
     expect_exit 2 '' -- nightjar serve-cache --store store --split "$wrong"
 done

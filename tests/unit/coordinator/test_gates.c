@@ -164,11 +164,12 @@ static void a_bound_that_is_none_is_refused_and_leaves_the_gate_alone(void **sta
     static const struct {
         nj_gate gate;
         const char *text;
-    } BAD[] = {{NJ_GATE_USERS, ""},          {NJ_GATE_USERS, "-1"},
-               {NJ_GATE_USERS, "2%"},        {NJ_GATE_USERS, "nan"},
-               {NJ_GATE_USERS, "1e7"},       {NJ_GATE_USERS, "Off"},
-               {NJ_GATE_EVENT_AGE, "36"},    {NJ_GATE_EVENT_AGE, "05:00"},
-               {NJ_GATE_EVENT_AGE, "3651d"}, {NJ_GATE_EVENT_AGE, "-1h"}};
+    } BAD[] = {
+        {NJ_GATE_USERS, ""},        {NJ_GATE_USERS, "-1"},        {NJ_GATE_USERS, "2%"},
+        {NJ_GATE_USERS, "nan"},     {NJ_GATE_USERS, "1e7"},       {NJ_GATE_USERS, "Off"},
+        {NJ_GATE_EVENT_AGE, "36"},  {NJ_GATE_EVENT_AGE, "05:00"}, {NJ_GATE_EVENT_AGE, "3651d"},
+        {NJ_GATE_EVENT_AGE, "-1h"}, {NJ_GATE_OVERLAP, "100.5"},   {NJ_GATE_COVERAGE, "101"},
+    };
     (void)state;
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         nj_error err = {0};

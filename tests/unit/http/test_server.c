@@ -86,6 +86,8 @@ static void a_page_is_answered_and_others_are_not_found(void **state)
     assert_ptr_equal(strstr(found, "HTTP/1.1 404 "), found);
     ask(http, "GET /busy HTTP/1.0\r\n\r\n", found);
     assert_ptr_equal(strstr(found, "HTTP/1.1 503 "), found);
+    ask(http, "GET /page HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi", found);
+    assert_ptr_equal(strstr(found, "HTTP/1.1 200 "), found);
     ask(http, "POST /page HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi", found);
     assert_ptr_equal(strstr(found, "HTTP/1.1 405 "), found);
     nj_http_close(&http);

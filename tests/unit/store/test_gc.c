@@ -144,6 +144,23 @@ static void what_a_running_night_needs_stays(void **state)
     expect_fates(state, 1, false, "...c");
 }
 
+static void what_a_night_packed_with_its_clock_set_back_stays(void **state)
+{
+    nj_error err = {0};
+    nj_store_name name;
+    packed all;
+    pack_all(state, &all);
+    publish(state, NULL, &all.names[7]);
+    nj_staging *staging = night_stage(store_path(state), 1, 2);
+    assert_ok(nj_store_pack(staging, 2, NULL, NIGHT_MS - 1000, &name, NULL, &err), &err);
+    nj_staging_close(&staging);
+    nj_path folder = night_file(state, &name, "");
+    nj_store_gc_result result;
+    assert_ok(nj_store_gc(store_path(state), 1, false, 0, &result, &err), &err);
+    nj_store_gc_result_fini(&result);
+    assert_true(nj_folder_exists(folder.text));
+}
+
 static void what_cannot_be_told_removes_nothing(void **state)
 {
     nj_error err = {0};
@@ -160,6 +177,55 @@ static void what_cannot_be_told_removes_nothing(void **state)
     expect_fates(state, GENERATIONS, false, "nnnnnnnn");
 }
 
+static void expect_nothing_removed(void **state, nj_status status, const char *why)
+{
+    nj_error err = {0};
+    nj_store_gc_result result;
+    assert_refused(nj_store_gc(store_path(state), 1, false, 0, &result, &err), status, &err, why);
+    assert_int_equal(result.count, 0);
+    nj_store_gc_result_fini(&result);
+}
+
+static void a_line_that_cannot_be_read_may_name_any_of_them(void **state)
+{
+    packed all;
+    pack_all(state, &all);
+    publish(state, NULL, &all.names[0]);
+    publish(state, NULL, &all.names[1]);
+    publish(state, "canary", &all.names[2]);
+    sandbox_write(state, "store/CHANNELS/canary", "gen-", 4);
+    expect_nothing_removed(state, NJ_REFUSED, "what channel canary named");
+    publish(state, "canary", &all.names[2]);
+    sandbox_write(state, "store/CURRENT", "", 0);
+    expect_nothing_removed(state, NJ_REFUSED, "what channel current named");
+    assert_int_equal(unlink(sandbox_path(state, "store/CURRENT")), 0);
+    expect_nothing_removed(state, NJ_REFUSED, "no generation has been published");
+    publish(state, NULL, &all.names[1]);
+    sandbox_write(state, "store/SCRUBBED", "gen-\n", 5);
+    expect_nothing_removed(state, NJ_IO, "cannot tell whether it is sound");
+    assert_int_equal(unlink(sandbox_path(state, "store/SCRUBBED")), 0);
+    expect_fates(state, 1, false, "rcc....n");
+}
+
+// A generation whose folder was moved to another disk, with a link in its place.
+static void a_link_goes_and_what_it_points_to_stays(void **state)
+{
+    nj_error err = {0};
+    packed all;
+    pack_all(state, &all);
+    publish(state, NULL, &all.names[7]);
+    nj_path folder;
+    assert_ok(nj_store_path(store_path(state), &all.names[0], NULL, &folder, &err), &err);
+    assert_int_equal(rename(folder.text, sandbox_path(state, "moved")), 0);
+    assert_int_equal(symlink(sandbox_path(state, "moved"), folder.text), 0);
+    expect_fates(state, 1, false, ".......c");
+    assert_true(nj_file_exists(sandbox_path(state, "moved/MANIFEST.json")));
+    night_pack(store_path(state), 1, 2, NIGHT_MS + 100); // a draft begins in the folder
+    assert_int_equal(
+        symlink("nowhere", sandbox_path(state, "store/.draft-01ARZ3NDEKTSV4RRFFQ69G5FAV")), 0);
+    night_pack(store_path(state), 1, 2, NIGHT_MS + 101);
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
 
 int main(void)
@@ -171,7 +237,10 @@ int main(void)
         WITH_FOLDER(a_way_back_that_is_damaged_is_no_way_back),
         WITH_FOLDER(a_generation_that_is_read_stays_until_it_is_closed),
         WITH_FOLDER(what_a_running_night_needs_stays),
+        WITH_FOLDER(what_a_night_packed_with_its_clock_set_back_stays),
         WITH_FOLDER(what_cannot_be_told_removes_nothing),
+        WITH_FOLDER(a_line_that_cannot_be_read_may_name_any_of_them),
+        WITH_FOLDER(a_link_goes_and_what_it_points_to_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,11 +69,8 @@ static void scores_why_and_reserve_go_with_their_items(void **state)
                           {.source = NJ_SOURCE_BEAM, .raw = -2.5f, .adjust = {0.5f}},
                           {.source = NJ_SOURCE_BEAM, .raw = -3.5f}};
     const uint32_t trace[] = {1, 9};
-    const nj_row_more more = {.why = why,
-                              .trace = trace,
-                              .trace_count = 2,
-                              .reserve = reserve,
-                              .reserve_count = 2};
+    const nj_row_more more = {
+        .why = why, .trace = trace, .trace_count = 2, .reserve = reserve, .reserve_count = 2};
     nj_buffer young;
     nj_buffer_init(&young, NJ_ROW_BYTES_MAX);
     assert_int_equal(nj_row_pack_more(&young, NJ_ROW_COPIED, items, SCORES, 2, &HISTORY, &more),
