@@ -34,6 +34,7 @@ typedef struct {
     nj_scrub_row *row; // owned
     nj_scrub_entry *entry;
     nj_generation_write write;
+    uint64_t carried_age; // of the oldest carried row that stays, of the generation at hand
     uint64_t rows_done;
     uint64_t rows_total; // to be read, of all generations and both passes as far as they are known
     uint64_t pack_bytes; // of data.mdb that are to be written anew
@@ -212,6 +213,15 @@ static nj_status choose_name(const job *at, const nj_store_name *old, nj_store_n
 
 // ---- packing ----
 
+static void note_carried(job *at, nj_slice value)
+{
+    nj_row_scan row;
+    if ((nj_row_flags(value) & NJ_ROW_CARRIED) != 0 && nj_row_scan_open(value, &row) &&
+        row.age > at->carried_age) {
+        at->carried_age = row.age;
+    }
+}
+
 static nj_status pack_row(void *context, nj_slice key, nj_slice value, nj_error *err)
 {
     job *at = context;
@@ -224,6 +234,7 @@ static nj_status pack_row(void *context, nj_slice key, nj_slice value, nj_error 
     if (status != NJ_OK || nj_erase_has_user(set, user)) {
         return status;
     }
+    note_carried(at, value);
     status =
         nj_scrub_row_count(at->row, value, at->result->found + set->users.list.count, &items, err);
     if (status == NJ_OK && items > 0) {
@@ -234,7 +245,7 @@ static nj_status pack_row(void *context, nj_slice key, nj_slice value, nj_error 
 }
 
 // user_count less row_count is who was quarantined, before and behind.
-static void change_facts(const nj_scrub_entry *entry, nj_store_facts *facts)
+static void change_facts(const nj_scrub_entry *entry, uint64_t carried_age, nj_store_facts *facts)
 {
     facts->schema_version = NJ_STORE_SCHEMA_VERSION;
     facts->lmdb_major = nj_env_lmdb_major();
@@ -244,6 +255,7 @@ static void change_facts(const nj_scrub_entry *entry, nj_store_facts *facts)
     facts->user_count -= entry->rows_removed + entry->quarantined_removed;
     facts->copied_count -= entry->copied_removed;
     facts->carried_count -= entry->carried_removed;
+    facts->carried_age = carried_age;
 }
 
 static nj_status count_quarantined(job *at, const char *folder, uint64_t before)
@@ -280,7 +292,7 @@ static nj_status fill_generation(job *at, const char *folder)
             count_quarantined(at, folder, manifest.facts.user_count - manifest.facts.row_count);
     }
     if (status == NJ_OK) {
-        change_facts(at->entry, &manifest.facts);
+        change_facts(at->entry, at->carried_age, &manifest.facts);
         status = nj_generation_write_finish(&at->write, &manifest.facts, at->err);
     }
     nj_generation_write_abort(&at->write);
@@ -292,6 +304,7 @@ static nj_status pack_one(job *at, const char *draft)
 {
     nj_path folder;
     at->write = (nj_generation_write){0};
+    at->carried_age = 0;
     nj_status status = choose_name(at, &at->entry->old_name, &at->entry->new_name);
     if (status == NJ_OK) {
         status = nj_path_join(draft, at->entry->new_name.text, &folder, at->err);

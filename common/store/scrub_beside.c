@@ -12,15 +12,14 @@ typedef struct {
     uint64_t count;
 } tally;
 
-// A file of JSON lines: QUARANTINED.jsonl, whose reasons may quote anything, or CONTROLS.jsonl.
-static nj_status count_lines(const char *store_dir, const nj_store_name *name,
-                             const char *file_name, const nj_scrub_text *text, uint64_t *out,
-                             nj_error *err)
+// QUARANTINED.jsonl: users, and reasons that may quote anything.
+static nj_status count_quarantined(const char *store_dir, const nj_store_name *name,
+                                   const nj_scrub_text *text, uint64_t *out, nj_error *err)
 {
     nj_path path;
     nj_mapped file = {0};
     nj_buffer ignored;
-    nj_status status = nj_store_path(store_dir, name, file_name, &path, err);
+    nj_status status = nj_store_path(store_dir, name, NJ_STORE_WORDS.QUARANTINED, &path, err);
     if (status != NJ_OK || !nj_file_exists(path.text)) {
         return status;
     }
@@ -32,6 +31,37 @@ static nj_status count_lines(const char *store_dir, const nj_store_name *name,
     }
     nj_mapped_close(&file);
     nj_buffer_fini(&ignored);
+    return status;
+}
+
+// A user may be called as an item is: each is looked for among its own.
+static nj_status count_lists(void *context, const nj_control_lists *lists, nj_error *err)
+{
+    tally *sum = context;
+    (void)err;
+    sum->count += nj_erase_has_user(sum->set, lists->user);
+    for (size_t i = 0; i < NJ_CONTROL_COUNT; i++) {
+        for (uint32_t j = 0; j < lists->counts[i]; j++) {
+            sum->count += nj_erase_has_item(sum->set, lists->items[i][j]);
+        }
+    }
+    return NJ_OK;
+}
+
+static nj_status count_controls(const char *store_dir, const nj_store_name *name,
+                                const nj_scrub_text *text, uint64_t *out, nj_error *err)
+{
+    nj_path folder;
+    nj_error found = {0};
+    nj_controls_facts ignored;
+    tally sum = {.set = text->set};
+    nj_status status = nj_store_path(store_dir, name, NULL, &folder, err);
+    if (status == NJ_OK) {
+        status = nj_store_controls_read(folder.text, count_lists, &sum, &ignored, &found);
+        status = status == NJ_OK || status == NJ_NOT_FOUND ? NJ_OK
+                                                           : nj_fail(err, status, "%s", found.text);
+    }
+    *out += sum.count;
     return status;
 }
 
@@ -64,9 +94,9 @@ nj_status nj_scrub_beside_count(const char *store_dir, const nj_store_name *name
                                 const nj_scrub_text *text, uint64_t *out, nj_error *err)
 {
     *out = 0;
-    nj_status status = count_lines(store_dir, name, NJ_STORE_WORDS.QUARANTINED, text, out, err);
+    nj_status status = count_quarantined(store_dir, name, text, out, err);
     if (status == NJ_OK) {
-        status = count_lines(store_dir, name, NJ_STORE_WORDS.CONTROLS, text, out, err);
+        status = count_controls(store_dir, name, text, out, err);
     }
     return status == NJ_OK ? count_origin(store_dir, name, text, out, err) : status;
 }
