@@ -36,6 +36,7 @@ typedef struct {
     bool has_vectors;
     uint32_t history_max;   // asked for by the user; 0: as many as fit
     uint32_t end_token;     // config.json's eos_token_id; NJ_TOKENIZER_NONE where it says none
+    uint32_t end_count;     // tokens that the model's folder names so; an answer ends at one
     const uint8_t *retired; // [N]; NULL when none is
 } nj_prompt_model;
 

@@ -94,6 +94,14 @@ static nj_status find_end(nj_prompt_compiler *c)
     if (status == NJ_OK && prompt->end_token == NJ_TOKENIZER_NONE && prompt->end_count == 1) {
         prompt->end_token = prompt->end[0]; // T5's </s>, which ends texts and answers alike
     }
+    if (status == NJ_OK && c->spec.answer == NJ_SAYS_TEXT && c->model->end_count > 1 &&
+        prompt->end_token != NJ_TOKENIZER_NONE) {
+        nj_log(NJ_LOG_WARNING,
+               "%s: the model's folder names %u tokens that end a text; answers end at token %u "
+               "alone, "
+               "and words may stand behind another. answer.end names the one",
+               c->spec.path, c->model->end_count, prompt->end_token);
+    }
     return status != NJ_OK || prompt->end_token != NJ_TOKENIZER_NONE
                ? status
                : nj_fail(c->err, NJ_CONFIG,

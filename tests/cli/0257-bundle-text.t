@@ -69,6 +69,14 @@ done
 expect_exit 0 '' -- "${pack_llara[@]}" "${vectors[@]}" --prompt "$source_dir/schemas/prompts/llara-movie.yaml" \
     --tokenizer "$source_dir/tests/data/tokenizers/llama2-new.json"
 
+# What a folder of a model lacks, or says twice.
+cp -r "$p5/model" bare
+rm bare/tokenizer_config.json
+expect_exit 0 'bare/spiece.model: there is no tokenizer_config.json beside it' -- "${pack_p5[@]}" --model bare --prompt "$p5/direct.yaml"
+cp -r "$p5/model" ends
+printf '{"eos_token_id": [1, 7]}' >ends/generation_config.json
+expect_exit 0 'names 2 tokens that end a text; answers end at token 1 alone' -- "${pack_p5[@]}" --model ends --prompt "$p5/explanation.yaml"
+
 # A prompt of semantic IDs is the catalogue's template, and no section.
 python3 - "$llara" <<'P'
 import sys

@@ -62,6 +62,7 @@ static nj_status make_for_prompt(nj_packing *p, nj_error *err)
                                    .has_words = p->has_words,
                                    .has_vectors = p->request->text.collaborative_path != NULL,
                                    .end_token = p->has_eos ? p->eos_token : NJ_TOKENIZER_NONE,
+                                   .end_count = p->eos_count,
                                    .history_max = p->request->history_max,
                                    .retired = p->catalogue->sids.retired};
     const nj_prompt_sections *made = &p->text.prompt;

@@ -16,6 +16,25 @@ static void read_eos(nj_packing *p, const json_t *config)
     const json_int_t token = json_is_integer(first) ? json_integer_value(first) : -1;
     p->has_eos = token >= 0 && token < (json_int_t)p->config.V;
     p->eos_token = p->has_eos ? (uint32_t)token : 0;
+    p->eos_count = json_is_array(value) ? (uint32_t)json_array_size(value) : p->has_eos;
+}
+
+// What transformers' generate() takes its end from.
+static nj_status count_generation_ends(nj_packing *p, nj_error *err)
+{
+    nj_path path;
+    json_t *json = NULL;
+    nj_status status = nj_path_join(p->request->model_path, "generation_config.json", &path, err);
+    if (status != NJ_OK || !nj_file_exists(path.text)) {
+        return status;
+    }
+    status = nj_json_load(path.text, CONFIG_BYTES_MAX, &json, err);
+    if (status == NJ_OK) {
+        const size_t count = json_array_size(json_object_get(json, "eos_token_id")); // 0: no array
+        p->eos_count = count > p->eos_count ? (uint32_t)count : p->eos_count;
+        json_decref(json);
+    }
+    return status;
 }
 
 static nj_status load_config(nj_packing *p, nj_error *err)
@@ -45,7 +64,7 @@ static nj_status load_config(nj_packing *p, nj_error *err)
                                        : nj_fail(err, NJ_NO_MEMORY, "no memory for %s", path.text);
     }
     json_decref(json);
-    return status;
+    return status == NJ_OK ? count_generation_ends(p, err) : status;
 }
 
 static nj_status convert_weights(nj_packing *p, nj_error *err)

@@ -27,8 +27,9 @@ typedef struct {
     nj_trained_on trained;
     bool has_eos; // config.json says which token ends a text
     uint32_t eos_token;
-    bool has_words;   // the model has embeddings of words
-    char *model_json; // owned by jansson's allocator: free()
+    uint32_t eos_count; // tokens that config.json or generation_config.json names
+    bool has_words;     // the model has embeddings of words
+    char *model_json;   // owned by jansson's allocator: free()
     nj_buffer weights;
     nj_catalogue_sections made;
     nj_bundle_text text;
