@@ -167,7 +167,79 @@ static bool is_chance(nj_slice bytes, const nj_byte_hit *hit)
              bytes.bytes[end] == '"');
 }
 
-static nj_status search_bytes(search *at, nj_slice bytes, bool is_data)
+// LMDB leaves bytes of rows that moved to another page in the gap between a page's offsets and its nodes, and the node that is put
+// there later cuts them off. They are of rows of this file; what a cut key and the head of the next node spell together is nobody's.
+//
+//   node    | size u16 | size u16 | flags u16 | key bytes u16 | key ...
+//   page    | ... | flags u16 at 10: 1 in a branch ... |      a file's first page says at byte 40 how large pages are
+#define NODE_HEAD_BYTES 8
+#define PAGE_BYTES_AT 40
+#define PAGE_FLAGS_AT 10
+#define PAGE_IS_BRANCH 1
+static bool is_in_branch(nj_slice bytes, const nj_byte_hit *hit)
+{
+    uint32_t page_bytes;
+    memcpy(&page_bytes, bytes.bytes + PAGE_BYTES_AT, sizeof page_bytes);
+    return page_bytes >= 512 &&
+           (bytes.bytes[hit->at / page_bytes * page_bytes + PAGE_FLAGS_AT] & PAGE_IS_BRANCH) != 0;
+}
+
+static bool has_head_inside(nj_slice bytes, const nj_byte_hit *hit)
+{
+    const uint8_t *at = (const uint8_t *)bytes.bytes + hit->at;
+    // In a leaf the head of the next may be cut off as well; in a branch it follows a whole key.
+    const size_t end = hit->size + (is_in_branch(bytes, hit) ? 0 : NODE_HEAD_BYTES);
+    for (size_t i = 1; i < end && hit->at + i + NODE_HEAD_BYTES < bytes.size; i++) {
+        const size_t key_bytes = at[i + 6] | (size_t)at[i + 7] << 8;
+        const uint8_t kind = at[i + NODE_HEAD_BYTES];
+        if (at[i + 3] != 0 || at[i + 4] > 1 || at[i + 5] != 0) {
+            continue; // a row has less than 2^24 bytes, and one flag at most
+        }
+        if ((kind == NJ_STORE_KEY_NUMBER && key_bytes == KEY_OF_NUMBER_BYTES) ||
+            (kind == NJ_STORE_KEY_TEXT && key_bytes > 1 && key_bytes <= NJ_STORE_KEY_BYTES_MAX)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What stands before an id in data.mdb says how long it is: a longer one was cut off, or goes on behind.
+static bool is_longer(nj_slice bytes, const nj_byte_hit *hit)
+{
+    const uint8_t *at = (const uint8_t *)bytes.bytes + hit->at;
+    if (hit->at < 3) {
+        return false;
+    }
+    if ((at[-1] & 0xe0) == 0xa0) { // MessagePack's short text
+        return (at[-1] & 0x1fu) != hit->size;
+    }
+    if (at[-2] == 0xd9) { // and its longer one
+        return at[-1] != hit->size;
+    }
+    return at[-1] == NJ_STORE_KEY_TEXT && (at[-3] | (size_t)at[-2] << 8) != hit->size + 1;
+}
+
+static nj_status search_data(search *at, nj_slice bytes)
+{
+    nj_byte_hit hit;
+    nj_status status = NJ_OK;
+    for (size_t from = META_PAGES_BYTES;
+         status == NJ_OK && nj_scrub_text_find(&at->text, bytes, from, &hit); from = hit.at + 1) {
+        if (!is_longer(bytes, &hit) && !has_head_inside(bytes, &hit) && !is_chance(bytes, &hit) &&
+            !is_covered(at, bytes, &hit)) {
+            status = add_find(at, hit.at, hit.label);
+        }
+    }
+    for (size_t from = META_PAGES_BYTES;
+         status == NJ_OK && nj_byte_search_next(&at->keys, bytes, from, &hit); from = hit.at + 1) {
+        if (!has_head_inside(bytes, &hit)) {
+            status = add_find(at, hit.at, hit.label);
+        }
+    }
+    return status;
+}
+
+static nj_status search_bytes(search *at, nj_slice bytes)
 {
     nj_byte_hit hit;
     nj_status status = NJ_OK;
@@ -177,12 +249,6 @@ static nj_status search_bytes(search *at, nj_slice bytes, bool is_data)
             status = add_find(at, hit.at, hit.label);
         }
     }
-    for (size_t from = META_PAGES_BYTES;
-         is_data && status == NJ_OK && nj_byte_search_next(&at->keys, bytes, from, &hit);
-         from = hit.at + 1) {
-        status = add_find(at, hit.at, hit.label);
-    }
-    at->result->bytes_searched += bytes.size;
     return status;
 }
 
@@ -197,8 +263,10 @@ static nj_status search_file(search *at, const char *path, const char *name)
         return NJ_OK;
     }
     if (status == NJ_OK) {
-        status = search_bytes(at, (nj_slice){(const char *)file.bytes, file.size},
-                              strcmp(name, NJ_STORE_WORDS.DATA) == 0);
+        const nj_slice bytes = {(const char *)file.bytes, file.size};
+        status = strcmp(name, NJ_STORE_WORDS.DATA) == 0 ? search_data(at, bytes)
+                                                        : search_bytes(at, bytes);
+        at->result->bytes_searched += file.size;
     }
     nj_mapped_close(&file);
     return status;
