@@ -390,6 +390,71 @@ static nj_status pass_gates(nj_night *n, nj_error *err)
     return status;
 }
 
+// What a row must be, by the job and the plan.
+static nj_status open_check(nj_night *n, nj_error *err)
+{
+    nj_status status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items,
+                                            &n->job->map, &n->job->catalogue.masks,
+                                            &n->job->catalogue.trie, n->job->settings.top, err);
+    n->check.is_traced = n->job->settings.trace;
+    n->check.has_why = n->job->settings.why;
+    n->check.reserve = n->job->settings.reserve;
+    return status;
+}
+
+static nj_status open_stage(nj_night *n, nj_error *err)
+{
+    const nj_stage_terms terms = {.numeric_class = n->options->numeric_class,
+                                  .resume = n->options->resume,
+                                  .missing = &n->missing,
+                                  .valid_for_ms = n->options->valid_for_ms,
+                                  .newest_event_ms =
+                                      nj_gates_newest_ms(&n->summary.gates, &n->job->users)};
+    const nj_status status =
+        nj_stage_open(n->options->store_dir, n->job, &n->plan, &n->since, &terms, &n->stage, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    n->stage.origin = &n->origin;
+    n->stage.published = n->options->hooks.published;
+    n->stage.published_context = n->options->hooks.published_context;
+    return nj_night_open_deadline(n, err);
+}
+
+static void fill_exchange(nj_night *n)
+{
+    n->exchange.plan = n->plan.digest;
+    nj_digest_hex(&n->plan.digest, n->exchange.run_id);
+    n->exchange.settings = nj_buffer_slice(&n->settings_bytes);
+    n->exchange.sections = &n->job->sections;
+    n->exchange.lease_ms = n->options->lease_ms;
+}
+
+static void fill_summary(nj_night *n)
+{
+    n->summary.users = n->plan.user_count + n->plan.copied_count + n->missing.count;
+    n->summary.missing = n->missing.count;
+    n->summary.job = n->job;
+    n->summary.since = n->since.name;
+    n->summary.since_differs = n->since.differs;
+    n->summary.copied = n->plan.copied_count;
+    n->summary.shards = n->plan.shard_count;
+    n->summary.skipped = n->plan.skipped_count;
+}
+
+static void log_plan(const nj_night *n)
+{
+    nj_log_event(NJ_EVENT_PLAN,
+                 NJ_FIELDS(nj_log_uint("users", n->plan.user_count),
+                           nj_log_uint("copied", n->plan.copied_count),
+                           nj_log_uint("shards", n->plan.shard_count),
+                           nj_log_text("class", n->options->numeric_class)),
+                 "plan: %zu users in %zu shards, numeric class %s; %zu users are copied%s%s",
+                 n->plan.user_count, n->plan.shard_count, n->options->numeric_class,
+                 n->plan.copied_count, n->plan.copied_count > 0 ? " from " : "",
+                 n->plan.copied_count > 0 ? n->since.name.text : "");
+}
+
 static nj_status open_night(nj_night *n, nj_error *err)
 {
     nj_status status = check_policy(n, err);
@@ -409,60 +474,22 @@ static nj_status open_night(nj_night *n, nj_error *err)
         status = nj_origin_tell(n->job, nj_buffer_slice(&n->settings_bytes), &n->origin, err);
     }
     if (status == NJ_OK) {
-        status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items, &n->job->map,
-                                      &n->job->catalogue.masks, &n->job->catalogue.trie,
-                                      n->job->settings.top, err);
-        n->check.is_traced = n->job->settings.trace;
-        n->check.has_why = n->job->settings.why;
-        n->check.reserve = n->job->settings.reserve;
+        status = open_check(n, err);
     }
     if (status == NJ_OK) {
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was
     }
     if (status == NJ_OK) {
         NJ_FAILPOINT_HIT(NIGHT_BOUND);
-        const nj_stage_terms terms = {.numeric_class = n->options->numeric_class,
-                                      .resume = n->options->resume,
-                                      .missing = &n->missing,
-                                      .valid_for_ms = n->options->valid_for_ms,
-                                      .newest_event_ms =
-                                          nj_gates_newest_ms(&n->summary.gates, &n->job->users)};
-        status = nj_stage_open(n->options->store_dir, n->job, &n->plan, &n->since, &terms,
-                               &n->stage, err);
+        status = open_stage(n, err);
     }
     if (status != NJ_OK) {
         return status;
     }
-    n->stage.origin = &n->origin;
-    status = nj_night_open_deadline(n, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    n->stage.published = n->options->hooks.published;
-    n->stage.published_context = n->options->hooks.published_context;
-    n->exchange.plan = n->plan.digest;
-    nj_digest_hex(&n->plan.digest, n->exchange.run_id);
-    n->exchange.settings = nj_buffer_slice(&n->settings_bytes);
-    n->exchange.sections = &n->job->sections;
-    n->exchange.lease_ms = n->options->lease_ms;
-    n->summary.users = n->plan.user_count + n->plan.copied_count + n->missing.count;
-    n->summary.missing = n->missing.count;
-    n->summary.job = n->job;
-    n->summary.since = n->since.name;
-    n->summary.since_differs = n->since.differs;
-    n->summary.copied = n->plan.copied_count;
-    n->summary.shards = n->plan.shard_count;
-    n->summary.skipped = n->plan.skipped_count;
+    fill_exchange(n);
+    fill_summary(n);
     nj_actual_compare(n);
-    nj_log_event(NJ_EVENT_PLAN,
-                 NJ_FIELDS(nj_log_uint("users", n->plan.user_count),
-                           nj_log_uint("copied", n->plan.copied_count),
-                           nj_log_uint("shards", n->plan.shard_count),
-                           nj_log_text("class", n->options->numeric_class)),
-                 "plan: %zu users in %zu shards, numeric class %s; %zu users are copied%s%s",
-                 n->plan.user_count, n->plan.shard_count, n->options->numeric_class,
-                 n->plan.copied_count, n->plan.copied_count > 0 ? " from " : "",
-                 n->plan.copied_count > 0 ? n->since.name.text : "");
+    log_plan(n);
     status = open_scratch(n, err);
     if (status == NJ_OK) {
         status = open_dispatch(n, err);
