@@ -153,7 +153,7 @@ static nj_status audit_users(nj_night *n, nj_poller *poller, nj_error *err)
     return status == NJ_OK ? nj_night_check_signal(err) : status;
 }
 
-// Also with the deadline, whatever is done.
+// So is it at the deadline, whatever is done.
 static bool is_over(const nj_night *n)
 {
     return is_decoded(n) || nj_night_is_late(n);
@@ -390,48 +390,16 @@ static nj_status pass_gates(nj_night *n, nj_error *err)
     return status;
 }
 
-// What a row must be, by the job and the plan.
-static nj_status open_check(nj_night *n, nj_error *err)
+// What the exchange, the summary and the log have to know of a night that is open.
+static void tell_plan(nj_night *n)
 {
-    nj_status status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items,
-                                            &n->job->map, &n->job->catalogue.masks,
-                                            &n->job->catalogue.trie, n->job->settings.top, err);
-    n->check.is_traced = n->job->settings.trace;
-    n->check.has_why = n->job->settings.why;
-    n->check.reserve = n->job->settings.reserve;
-    return status;
-}
-
-static nj_status open_stage(nj_night *n, nj_error *err)
-{
-    const nj_stage_terms terms = {.numeric_class = n->options->numeric_class,
-                                  .resume = n->options->resume,
-                                  .missing = &n->missing,
-                                  .valid_for_ms = n->options->valid_for_ms,
-                                  .newest_event_ms =
-                                      nj_gates_newest_ms(&n->summary.gates, &n->job->users)};
-    const nj_status status =
-        nj_stage_open(n->options->store_dir, n->job, &n->plan, &n->since, &terms, &n->stage, err);
-    if (status != NJ_OK) {
-        return status;
-    }
-    n->stage.origin = &n->origin;
     n->stage.published = n->options->hooks.published;
     n->stage.published_context = n->options->hooks.published_context;
-    return nj_night_open_deadline(n, err);
-}
-
-static void fill_exchange(nj_night *n)
-{
     n->exchange.plan = n->plan.digest;
     nj_digest_hex(&n->plan.digest, n->exchange.run_id);
     n->exchange.settings = nj_buffer_slice(&n->settings_bytes);
     n->exchange.sections = &n->job->sections;
     n->exchange.lease_ms = n->options->lease_ms;
-}
-
-static void fill_summary(nj_night *n)
-{
     n->summary.users = n->plan.user_count + n->plan.copied_count + n->missing.count;
     n->summary.missing = n->missing.count;
     n->summary.job = n->job;
@@ -440,10 +408,7 @@ static void fill_summary(nj_night *n)
     n->summary.copied = n->plan.copied_count;
     n->summary.shards = n->plan.shard_count;
     n->summary.skipped = n->plan.skipped_count;
-}
-
-static void log_plan(const nj_night *n)
-{
+    nj_actual_compare(n);
     nj_log_event(NJ_EVENT_PLAN,
                  NJ_FIELDS(nj_log_uint("users", n->plan.user_count),
                            nj_log_uint("copied", n->plan.copied_count),
@@ -474,22 +439,36 @@ static nj_status open_night(nj_night *n, nj_error *err)
         status = nj_origin_tell(n->job, nj_buffer_slice(&n->settings_bytes), &n->origin, err);
     }
     if (status == NJ_OK) {
-        status = open_check(n, err);
+        status = nj_result_check_init(&n->check, &n->plan, &n->job->catalogue.items, &n->job->map,
+                                      &n->job->catalogue.masks, &n->job->catalogue.trie,
+                                      n->job->settings.top, err);
+        n->check.is_traced = n->job->settings.trace;
+        n->check.has_why = n->job->settings.why;
+        n->check.reserve = n->job->settings.reserve;
     }
     if (status == NJ_OK) {
         status = open_router(n, err); // an endpoint that cannot be bound leaves the store as it was
     }
     if (status == NJ_OK) {
         NJ_FAILPOINT_HIT(NIGHT_BOUND);
-        status = open_stage(n, err);
+        const nj_stage_terms terms = {.numeric_class = n->options->numeric_class,
+                                      .resume = n->options->resume,
+                                      .missing = &n->missing,
+                                      .valid_for_ms = n->options->valid_for_ms,
+                                      .newest_event_ms =
+                                          nj_gates_newest_ms(&n->summary.gates, &n->job->users)};
+        status = nj_stage_open(n->options->store_dir, n->job, &n->plan, &n->since, &terms,
+                               &n->stage, err);
     }
     if (status != NJ_OK) {
         return status;
     }
-    fill_exchange(n);
-    fill_summary(n);
-    nj_actual_compare(n);
-    log_plan(n);
+    n->stage.origin = &n->origin;
+    status = nj_night_open_deadline(n, err);
+    if (status != NJ_OK) {
+        return status;
+    }
+    tell_plan(n);
     status = open_scratch(n, err);
     if (status == NJ_OK) {
         status = open_dispatch(n, err);
