@@ -19,9 +19,10 @@ typedef struct {
     atomic_ulong opened; // generations
     atomic_ulong rows;
     atomic_ulong changes; // of the generation that a reader found
-    atomic_ulong missed;  // gone between the look at a channel and the opening, and the channel had moved on
-    atomic_ulong mixed;   // generations with rows of another night than they say, or not all of them
-    atomic_ulong failed;  // that a channel still names and that cannot be opened
+    atomic_ulong
+        missed; // gone between the look at a channel and the opening, and the channel had moved on
+    atomic_ulong mixed;  // generations with rows of another night than they say, or not all of them
+    atomic_ulong failed; // that a channel still names and that cannot be opened
 } watch;
 
 /// All zero. munmap it.
@@ -75,8 +76,8 @@ static inline void watch_expect_python(FILE *stream, const char *output)
 }
 
 /// A night of one shard whose users 0 to `users` - 1 have `items` items each and this history; it is packed and its area removed.
-static inline nj_store_name watch_night(const char *store, nj_staging_facts *facts,
-                                        uint64_t number, unsigned users, size_t items,
+static inline nj_store_name watch_night(const char *store, nj_staging_facts *facts, uint64_t number,
+                                        unsigned users, size_t items,
                                         const nj_history_digest *history)
 {
     nj_error err = {0};
