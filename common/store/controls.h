@@ -1,4 +1,5 @@
-// controls.h - CONTROLS.jsonl: lists that nobody is shown, of a sample of a generation's users. A grade compares them with what was published.
+// controls.h - CONTROLS.jsonl: lists that nobody is shown, of a sample of a generation's users. A grade compares them with what was
+// published.
 //
 //   {"version": 1, "top": 20}
 //   {"user": "u17", "popular": ["i3", "i9"], "co-visitation": ["i4"]}

@@ -1,4 +1,5 @@
-// groups.h - GROUPS.json: how many users each group of a generation had, for the next night's gates. Names of groups and counts, nobody's id.
+// groups.h - GROUPS.json: how many users each group of a generation had, for the next night's gates. It has names of groups and counts,
+// and nobody's id.
 //
 //   {"groups": [{"group": "north", "users": 130}]}
 //
