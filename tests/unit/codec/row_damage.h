@@ -30,10 +30,9 @@ static inline void row_expect_cut_is_refused(nj_slice whole)
 
 /// Changes one byte of it at random, ROW_MUTATIONS times: what the quick walk accepts, unpacking accepts, and `same` asserts that both
 /// say the same. Returns how many were accepted.
-static inline unsigned row_expect_walk_is_strict(nj_buffer *bytes,
-                                                 void (*same)(nj_slice bytes,
-                                                              const nj_row_scan *scan,
-                                                              const nj_row *row))
+static inline unsigned
+row_expect_walk_is_strict(nj_buffer *bytes,
+                          void (*same)(nj_slice bytes, const nj_row_scan *scan, const nj_row *row))
 {
     static nj_row row;
     nj_row_scan scan;
