@@ -12,8 +12,8 @@ typedef struct {
     bool dropped; // they go knowingly, also those of a group
 } nj_gates_missing;
 
-/// Judges users (all, and those of every group that it had) and items against the generation that CURRENT names, and what histories name against the catalogue, of all users and of
-/// every group. Nothing is compared where nothing is published, or where what is published cannot be read: that is logged, and is no
+/// Judges users (all, and those of every group that it had) and items against the generation that CURRENT names, and what histories
+/// name against the catalogue, of all users and of every group. Nothing is compared where nothing is published, or where what is published cannot be read: that is logged, and is no
 /// reason to have no lists.
 ///
 ///   store_dir  NULL: there is no generation to compare with

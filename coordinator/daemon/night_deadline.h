@@ -14,8 +14,9 @@
 /// The deadline of the night, whose staging area is open: what it has noted, and what the command line says otherwise, which is noted
 /// too. Where rows are to be carried over, the current generation is linked into the area.
 ///
-/// Errors  NJ_USAGE for --on-deadline without any deadline; those of nj_store_current, nj_store_pin and nj_staging_deadline_set. A store without a generation is a warning only
-/// Proof   tests/integration/0450-deadline.t, 0457-deadline-nobody-came.t
+/// Errors  NJ_USAGE: --on-deadline without any deadline; those of nj_store_current, nj_store_pin and nj_staging_deadline_set. A store
+///         without a generation is a warning only
+/// Proof   tests/integration/0450-deadline.t, tests/integration/0457-deadline-nobody-came.t
 NJ_CHECKED nj_status nj_night_open_deadline(nj_night *n, nj_error *err);
 
 /// True from the deadline on.
