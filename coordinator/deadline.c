@@ -39,7 +39,7 @@ static int64_t find_next(const struct tm *at, int64_t now_s)
     return next_s;
 }
 
-// "05:00" or "05:00:30".
+// "05:00" or "05:00:30". Minutes and seconds have two digits: "5:3" is somebody's 05:30.
 static bool read_clock(const char *text, int64_t now_s, int64_t *out_s)
 {
     uint32_t parts[3] = {0};
@@ -47,7 +47,9 @@ static bool read_clock(const char *text, int64_t now_s, int64_t *out_s)
     size_t count = 0;
     bool more = true;
     while (more && count < 3) {
-        if (!take_number(&text, &parts[count]) || parts[count] > limits[count]) {
+        const char *const begin = text;
+        if (!take_number(&text, &parts[count]) || parts[count] > limits[count] ||
+            (count > 0 && text - begin != 2)) {
             return false;
         }
         count++;

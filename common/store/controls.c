@@ -182,9 +182,14 @@ static nj_status read_head(controls_read *r, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
-    const json_int_t version = json_integer_value(json_object_get(object, "version"));
+    const json_t *said = json_object_get(object, "version");
+    const bool is_head = json_is_integer(said);
+    const json_int_t version = json_integer_value(said);
     const json_int_t top = json_integer_value(json_object_get(object, "top"));
     json_decref(object);
+    if (!is_head) {
+        return refuse_line(r, err, "it does not begin with \"version\"");
+    }
     if (version != NJ_STORE_CONTROLS_VERSION) {
         return nj_fail(err, NJ_CONFIG,
                        "%s: is of version %lld, this program reads %d: grade with the program that "

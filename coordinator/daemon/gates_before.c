@@ -39,8 +39,10 @@ static nj_status judge_groups(const nj_gates *gates, const char *store_dir,
     status = before.count > 0 ? nj_group_counts_make(job, &tonight, err) : NJ_OK;
     for (size_t i = 0; i < before.count && status == NJ_OK; i++) {
         const nj_store_group *group = &before.groups[i];
-        judge_users(gates, group->name, nj_group_counts_of(&tonight, group->name),
-                    group->user_count, missing->dropped || missing->carried > 0, out);
+        const uint64_t users = nj_group_counts_of(&tonight, group->name);
+        judge_users(gates, group->name,
+                    nj_group_counts_with(users, group->user_count, missing->carried),
+                    group->user_count, missing->dropped, out);
     }
     nj_store_groups_fini(&before);
     nj_store_groups_fini(&tonight);

@@ -7,9 +7,9 @@
 
 // What is known of them (--missing-users). All zero: nothing, and the gate for users judges their going.
 typedef struct {
-    uint64_t carried; // so many are there all the same
-    bool
-        dropped; // they go knowingly; a group's likewise where users are carried, because nobody says which groups those are in
+    uint64_t
+        carried; // so many are there all the same, and of each group at most so many (nj_group_counts_with)
+    bool dropped; // they go knowingly, also those of a group
 } nj_gates_missing;
 
 /// Judges users (all, and those of every group that it had) and items against the generation that CURRENT names, and what histories

@@ -43,3 +43,29 @@ uint64_t nj_group_counts_of(const nj_store_groups *groups, const char *name)
     }
     return 0;
 }
+
+uint64_t nj_group_counts_with(uint64_t tonight, uint64_t before, uint64_t carried)
+{
+    if (tonight >= before) {
+        return tonight;
+    }
+    return carried < before - tonight ? tonight + carried : before;
+}
+
+nj_status nj_group_counts_carry(nj_store_groups *groups, const char *store_dir,
+                                const nj_store_name *from, uint64_t carried, nj_error *err)
+{
+    nj_store_groups before = {0};
+    nj_error why = {0};
+    if (carried == 0 || groups->count == 0) {
+        return NJ_OK;
+    }
+    nj_status status = nj_store_groups_read(store_dir, from, &before, &why);
+    for (size_t i = 0; i < groups->count && status == NJ_OK; i++) {
+        nj_store_group *group = &groups->groups[i];
+        group->user_count = nj_group_counts_with(group->user_count,
+                                                 nj_group_counts_of(&before, group->name), carried);
+    }
+    nj_store_groups_fini(&before);
+    return status == NJ_NO_MEMORY ? nj_fail(err, status, "%s", why.text) : NJ_OK;
+}

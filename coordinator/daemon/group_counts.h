@@ -14,4 +14,16 @@ NJ_CHECKED nj_status nj_group_counts_make(const nj_job *job, nj_store_groups *ou
 /// The users of a group; 0 where it is not there.
 uint64_t nj_group_counts_of(const nj_store_groups *groups, const char *name);
 
+/// The users of a group that has `tonight` in the input and had `before`, where `carried` users whom the input lacks are there all the
+/// same (--missing-users carry): nobody says which group those are in, so as many of them as it lacks may be its own.
+uint64_t nj_group_counts_with(uint64_t tonight, uint64_t before, uint64_t carried);
+
+/// Counts so for every group, against the generation that they are carried from. One whose groups cannot be read changes nothing.
+///
+/// Errors  NJ_NO_MEMORY
+/// Proof   tests/integration/0458-missing-of-groups.t
+NJ_CHECKED nj_status nj_group_counts_carry(nj_store_groups *groups, const char *store_dir,
+                                           const nj_store_name *from, uint64_t carried,
+                                           nj_error *err);
+
 #endif

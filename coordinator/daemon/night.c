@@ -173,16 +173,18 @@ static nj_status decode_users(nj_night *n, nj_error *err)
     n->summary.decode_seconds = (double)(nj_clock_mono_ns() - start_ns) / 1e9;
     n->summary.decode_cpu_seconds = (double)(nj_clock_process_ns() - start_cpu_ns) / 1e9;
     const uint64_t audit_ns = nj_clock_mono_ns();
-    if (status == NJ_OK && is_decoded(n) && nj_night_is_late(n)) {
+    const bool decoded =
+        is_decoded(n); // users of the sample who are left over are not for the deadline
+    if (status == NJ_OK && decoded && nj_night_is_late(n)) {
         nj_log(NJ_LOG_WARNING, "the deadline has come: no sample is decoded again");
-    } else if (status == NJ_OK && is_decoded(n)) {
+    } else if (status == NJ_OK && decoded) {
         status = audit_users(n, &poller, err);
         n->summary.audit_seconds = (double)(nj_clock_mono_ns() - audit_ns) / 1e9;
         nj_actual_ask_workers(n);
     }
     nj_exchange_farewell(&n->exchange, status == NJ_OK ? NJ_DRAIN_FINISHED : NJ_DRAIN_STOPPING);
     nj_ready_file_remove(&n->ready_file);
-    if (status == NJ_OK && nj_night_is_late(n)) {
+    if (status == NJ_OK && !decoded) { // only a deadline ends the wait before
         status = nj_night_meet_deadline(n, err);
     }
     nj_router_close(&n->exchange.router,
@@ -518,7 +520,7 @@ nj_status nj_night_run(nj_job *job, const nj_night_options *options, nj_night_su
         status = nj_night_publish(&n, err);
     }
     nj_notify_stopping();
-    if (status != NJ_OK) {
+    if (status != NJ_OK && !nj_night_can_go_on(&n, status)) {
         nj_stage_discard_empty(&n.stage);
     }
     nj_record_end(&n.record, status);

@@ -16,6 +16,7 @@
 // Other words than those that are noted make another deadline; the same words are the one that the night has.
 static void take_options(const nj_night_options *options, nj_staging_deadline *deadline)
 {
+    const bool is_noted = deadline->text[0] != '\0';
     if (options->deadline != NULL && strcmp(options->deadline, deadline->text) != 0) {
         snprintf(deadline->text, sizeof deadline->text, "%s", options->deadline);
         deadline->at_ms = options->deadline_ms;
@@ -23,7 +24,7 @@ static void take_options(const nj_night_options *options, nj_staging_deadline *d
     if (options->on_deadline != NJ_ON_DEADLINE_UNSAID) {
         deadline->carries = options->on_deadline == NJ_ON_DEADLINE_CARRY;
     }
-    if (options->carry_max_given || deadline->from[0] == '\0') {
+    if (options->carry_max_given || !is_noted) {
         deadline->carry_max = options->carry_max;
     }
 }
@@ -77,6 +78,11 @@ nj_status nj_night_open_deadline(nj_night *n, nj_error *err)
     }
     n->deadline = noted;
     take_options(n->options, &n->deadline);
+    if (n->options->on_deadline != NJ_ON_DEADLINE_UNSAID && n->deadline.text[0] == '\0') {
+        return nj_fail(err, NJ_USAGE,
+                       "--on-deadline: the night has no deadline. Give it one with --deadline (1s: "
+                       "the one that has come)");
+    }
     if (n->deadline.at_ms > 0 && n->deadline.carries && n->deadline.from[0] == '\0') {
         status = pin_current(n, &n->deadline, err);
     }
@@ -93,6 +99,14 @@ nj_status nj_night_open_deadline(nj_night *n, nj_error *err)
 bool nj_night_is_late(const nj_night *n)
 {
     return n->deadline.at_ms > 0 && nj_clock_wall_ms() >= n->deadline.at_ms;
+}
+
+bool nj_night_can_go_on(const nj_night *n, nj_status status)
+{
+    nj_store_name name;
+    nj_error none = {0};
+    return status == NJ_AGAIN && nj_night_is_late(n) &&
+           nj_store_current(n->options->store_dir, &name, &none) == NJ_OK;
 }
 
 nj_status nj_night_hold(const nj_night *n, const char *why, nj_error *err)

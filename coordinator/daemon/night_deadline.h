@@ -14,12 +14,17 @@
 /// The deadline of the night, whose staging area is open: what it has noted, and what the command line says otherwise, which is noted
 /// too. Where rows are to be carried over, the current generation is linked into the area.
 ///
-/// Errors  those of nj_store_current, nj_store_pin and nj_staging_deadline_set. A store without a generation is a warning only
-/// Proof   tests/integration/0450-deadline.t
+/// Errors  NJ_USAGE: --on-deadline without any deadline; those of nj_store_current, nj_store_pin and nj_staging_deadline_set. A store
+///         without a generation is a warning only
+/// Proof   tests/integration/0450-deadline.t, tests/integration/0457-deadline-nobody-came.t
 NJ_CHECKED nj_status nj_night_open_deadline(nj_night *n, nj_error *err);
 
 /// True from the deadline on.
 bool nj_night_is_late(const nj_night *n);
+
+/// True of a night that ended with `status` because it is held, and has rows to carry over later: its moment is kept with the staging
+/// area, also where nobody is decoded.
+bool nj_night_can_go_on(const nj_night *n, nj_status status);
 
 /// The sentence for a night that ends here: why, how far it is, and how it goes on. NJ_AGAIN.
 NJ_CHECKED nj_status nj_night_hold(const nj_night *n, const char *why, nj_error *err);

@@ -139,7 +139,12 @@ nj_status nj_stage_open(const char *store_dir, const nj_job *job, const nj_plan 
     if (status == NJ_OK) {
         status = nj_group_counts_make(job, &stage.groups, err);
     }
+    if (status == NJ_OK) {
+        status = nj_group_counts_carry(&stage.groups, store_dir, &stage.missing->name,
+                                       stage.missing->count, err);
+    }
     if (status != NJ_OK) {
+        nj_store_groups_fini(&stage.groups);
         nj_staging_close(&stage.staging);
         return status;
     }

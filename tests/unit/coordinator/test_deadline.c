@@ -72,9 +72,10 @@ static void durations_begin_now(void **state)
 static void anything_else_is_refused_and_leaves_the_number_alone(void **state)
 {
     static const char *const BAD[] = {
-        "",       "5",       "24:00", "05:60", "05:00:60", "05:00:",    ":30", "05",
-        "5am",    "-1h",     "0m",    "1m1h",  "1h1h",     "h",         "15d", "337h",
-        "05:00h", "1:2:3:4", "05 :0", "1.5h",  "05:00x",   "99999999m", "m30"};
+        "",          "5",    "24:00",  "05:60",   "05:00:60", "05:00:", ":30",
+        "05",        "5am",  "-1h",    "0m",      "1m1h",     "1h1h",   "h",
+        "15d",       "337h", "05:00h", "1:2:3:4", "05 :0",    "1.5h",   "05:00x",
+        "99999999m", "m30",  "5:3",    "05:00:3", "05:000"};
     (void)state;
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         nj_error err = {0};

@@ -130,6 +130,7 @@ static void odd_files_are_refused(void **state)
          "line 2: it is no user with two lists"},
         {"{\"version\": 1, \"top\": 1}\n{\"users\": 0, \"digest\": \"00\"}\n",
          "line 2: the digest is not that"},
+        {"{\"user\": \"u\"}\n", "line 1: it does not begin with"},
     };
     nj_error err = {0};
     nj_path path;
