@@ -317,7 +317,9 @@ static void quarantined_users_and_reports_forget_them(void **state)
     assert_ok(nj_folder_make(sandbox_path(state, "store/reports"), &err), &err);
     nj_path path;
     snprintf(report, sizeof report, "store/reports/%s.html", name.text);
-    assert_ok(nj_file_write(sandbox_path(state, report), "<p>u000900", 10, &err), &err);
+    assert_ok(nj_file_write(sandbox_path(state, report), "<p>u&#48;00900", 14, &err), &err);
+    assert_ok(nj_file_write(sandbox_path(state, "store/reports/x.html"), "<p>u000900", 10, &err),
+              &err);
     snprintf(report, sizeof report, "store/reports/%s.json", name.text);
     assert_ok(nj_path_copy(sandbox_path(state, report), &path, &err), &err);
     snprintf(report, sizeof report, "{\"generation\": \"%s\", \"user\": \"u000900\", \"n\": 3}",
@@ -435,6 +437,7 @@ int main(void)
         WITH_FOLDER(generations_are_written_anew_and_take_the_places_of_the_old),
         WITH_FOLDER(a_list_is_shorter_says_so_and_is_decoded_anew),
         WITH_FOLDER(a_second_run_has_nothing_to_do),
+        WITH_FOLDER(user_zero_is_not_found_where_he_is_not),
         WITH_FOLDER(an_old_generation_that_is_put_back_is_not_published),
         WITH_FOLDER(the_search_sees_what_is_planted),
         WITH_FOLDER(a_reader_is_waited_for_and_the_next_run_finishes),
