@@ -37,6 +37,7 @@ typedef struct {
     uint64_t carried_age; // of the oldest carried row that stays, of the generation at hand
     uint64_t rows_done;
     uint64_t rows_total; // to be read, of all generations and both passes as far as they are known
+    bool has_earlier;    // an earlier run had decided something that stands in no receipt
     uint64_t pack_bytes; // of data.mdb that are to be written anew
     nj_error *err;
 } job;
@@ -148,6 +149,7 @@ static nj_status count_all(job *at, const nj_store_listing *listing)
     return status;
 }
 
+// What an earlier run has taken out is not to be found any more: it has counted, and was strict.
 static nj_status check_known(job *at)
 {
     const nj_erase_set *set = at->options->set;
@@ -160,6 +162,11 @@ static nj_status check_known(job *at)
             at->result->unknown++;
             first = i;
         }
+    }
+    const uint64_t earlier = at->result->earlier_unknown;
+    if (at->has_earlier) {
+        at->result->unknown = at->result->unknown < earlier ? at->result->unknown : earlier;
+        return NJ_OK;
     }
     if (!at->options->strict || at->result->unknown == 0) {
         return NJ_OK;
@@ -357,8 +364,7 @@ static nj_status pack_all(job *at, size_t first)
         status = pack_one(at, draft.folder.text);
     }
     if (status == NJ_OK) {
-        status = nj_scrub_plan_write(draft.folder.text, result->entries + first,
-                                     result->count - first, at->err);
+        status = nj_scrub_plan_write(draft.folder.text, result, first, at->err);
     }
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(SCRUB_PLANNED, at->err);
@@ -379,6 +385,7 @@ static nj_status finish_earlier(job *at)
     if (status == NJ_NOT_FOUND) {
         return NJ_OK;
     }
+    at->result->unknown = at->result->earlier_unknown;
     return status != NJ_OK || at->options->dry_run
                ? status
                : nj_scrub_finish(at->store_dir, at->options, at->text, 0, at->result, at->err);
@@ -403,7 +410,11 @@ static nj_status scrub_locked(job *at)
     if (status == NJ_OK) {
         status = finish_earlier(at);
     }
+    if (status == NJ_OK && options->receipt && !options->dry_run) {
+        status = nj_scrub_untold_read(at->store_dir, at->result, at->err);
+    }
     const size_t first = at->result->count;
+    at->has_earlier = first > 0;
     if (status == NJ_OK) {
         status = nj_store_list(at->store_dir, &listing, at->err);
     }
