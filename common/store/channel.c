@@ -25,7 +25,8 @@ bool nj_store_channel_valid(nj_slice text)
             return false;
         }
     }
-    return true;
+    const size_t prefix = strlen(NJ_STORE_WORDS.PREFIX); // or it would be taken for a generation
+    return text.size < prefix || memcmp(text.bytes, NJ_STORE_WORDS.PREFIX, prefix) != 0;
 }
 
 bool nj_channel_is_current(const char *channel)
@@ -39,8 +40,8 @@ nj_status nj_channel_check(const char *channel, nj_error *err)
                ? NJ_OK
                : nj_fail(err, NJ_INPUT,
                          "\"%.80s\" is no channel's name (1 to %d characters: a to z, then also 0 "
-                         "to 9 and -)",
-                         channel, NJ_STORE_CHANNEL_CHARS_MAX);
+                         "to 9 and -, and not %s in front)",
+                         channel, NJ_STORE_CHANNEL_CHARS_MAX, NJ_STORE_WORDS.PREFIX);
 }
 
 static nj_status make_path(const char *store_dir, const char *channel, const char *of_current,

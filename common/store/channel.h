@@ -31,7 +31,7 @@ typedef struct {
     size_t count;
 } nj_store_channels;
 
-/// False unless `text` is [a-z][a-z0-9-]{0,31}.
+/// False unless `text` is [a-z][a-z0-9-]{0,31} and does not begin as a generation's name does.
 bool nj_store_channel_valid(nj_slice text);
 
 /// What the channel names. NJ_NOT_FOUND: there is no such channel (those that there are are named), or nothing has been published. NJ_REFUSED: its file holds

@@ -153,7 +153,7 @@ static nj_status audit_users(nj_night *n, nj_poller *poller, nj_error *err)
     return status == NJ_OK ? nj_night_check_signal(err) : status;
 }
 
-// Also with the deadline, whatever is done.
+// So is it at the deadline, whatever is done.
 static bool is_over(const nj_night *n)
 {
     return is_decoded(n) || nj_night_is_late(n);
@@ -390,6 +390,36 @@ static nj_status pass_gates(nj_night *n, nj_error *err)
     return status;
 }
 
+// What the exchange, the summary and the log have to know of a night that is open.
+static void tell_plan(nj_night *n)
+{
+    n->stage.published = n->options->hooks.published;
+    n->stage.published_context = n->options->hooks.published_context;
+    n->exchange.plan = n->plan.digest;
+    nj_digest_hex(&n->plan.digest, n->exchange.run_id);
+    n->exchange.settings = nj_buffer_slice(&n->settings_bytes);
+    n->exchange.sections = &n->job->sections;
+    n->exchange.lease_ms = n->options->lease_ms;
+    n->summary.users = n->plan.user_count + n->plan.copied_count + n->missing.count;
+    n->summary.missing = n->missing.count;
+    n->summary.job = n->job;
+    n->summary.since = n->since.name;
+    n->summary.since_differs = n->since.differs;
+    n->summary.copied = n->plan.copied_count;
+    n->summary.shards = n->plan.shard_count;
+    n->summary.skipped = n->plan.skipped_count;
+    nj_actual_compare(n);
+    nj_log_event(NJ_EVENT_PLAN,
+                 NJ_FIELDS(nj_log_uint("users", n->plan.user_count),
+                           nj_log_uint("copied", n->plan.copied_count),
+                           nj_log_uint("shards", n->plan.shard_count),
+                           nj_log_text("class", n->options->numeric_class)),
+                 "plan: %zu users in %zu shards, numeric class %s; %zu users are copied%s%s",
+                 n->plan.user_count, n->plan.shard_count, n->options->numeric_class,
+                 n->plan.copied_count, n->plan.copied_count > 0 ? " from " : "",
+                 n->plan.copied_count > 0 ? n->since.name.text : "");
+}
+
 static nj_status open_night(nj_night *n, nj_error *err)
 {
     nj_status status = check_policy(n, err);
@@ -438,31 +468,7 @@ static nj_status open_night(nj_night *n, nj_error *err)
     if (status != NJ_OK) {
         return status;
     }
-    n->stage.published = n->options->hooks.published;
-    n->stage.published_context = n->options->hooks.published_context;
-    n->exchange.plan = n->plan.digest;
-    nj_digest_hex(&n->plan.digest, n->exchange.run_id);
-    n->exchange.settings = nj_buffer_slice(&n->settings_bytes);
-    n->exchange.sections = &n->job->sections;
-    n->exchange.lease_ms = n->options->lease_ms;
-    n->summary.users = n->plan.user_count + n->plan.copied_count + n->missing.count;
-    n->summary.missing = n->missing.count;
-    n->summary.job = n->job;
-    n->summary.since = n->since.name;
-    n->summary.since_differs = n->since.differs;
-    n->summary.copied = n->plan.copied_count;
-    n->summary.shards = n->plan.shard_count;
-    n->summary.skipped = n->plan.skipped_count;
-    nj_actual_compare(n);
-    nj_log_event(NJ_EVENT_PLAN,
-                 NJ_FIELDS(nj_log_uint("users", n->plan.user_count),
-                           nj_log_uint("copied", n->plan.copied_count),
-                           nj_log_uint("shards", n->plan.shard_count),
-                           nj_log_text("class", n->options->numeric_class)),
-                 "plan: %zu users in %zu shards, numeric class %s; %zu users are copied%s%s",
-                 n->plan.user_count, n->plan.shard_count, n->options->numeric_class,
-                 n->plan.copied_count, n->plan.copied_count > 0 ? " from " : "",
-                 n->plan.copied_count > 0 ? n->since.name.text : "");
+    tell_plan(n);
     status = open_scratch(n, err);
     if (status == NJ_OK) {
         status = open_dispatch(n, err);

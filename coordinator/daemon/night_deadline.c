@@ -131,8 +131,8 @@ nj_status nj_night_settle(nj_night *n, nj_error *err)
 nj_status nj_night_meet_deadline(nj_night *n, nj_error *err)
 {
     nj_status status = nj_night_settle(n, err);
-    if (status != NJ_OK || nj_dispatch_finished(n->exchange.dispatch)) {
-        return status;
+    if (status != NJ_OK || nj_night_users_done(n) == n->plan.user_count) {
+        return status; // a sample that was being decoded again is left out
     }
     return n->deadline.carries ? nj_night_carry(n, err)
                                : nj_night_hold(n, "--on-deadline is hold", err);

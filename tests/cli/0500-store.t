@@ -23,7 +23,8 @@ for command in 'get alma' export stat verify; do
     expect_exit 65 'users.txt/x: cannot open: Not a directory' -- nightjar store "${words[@]}" --store users.txt/x
     expect_exit 5 'cat: no generation has been published' -- nightjar store "${words[@]}" --store cat
     expect_exit 5 "store/$other: no such generation" -- nightjar store "${words[@]}" --store store --gen $other
-    for name in bogus "../store/$generation" gen- "$generation/" "${generation}x" ''; do
+    expect_exit 5 'has no channel "bogus"' -- nightjar store "${words[@]}" --store store --gen bogus
+    for name in "../store/$generation" gen- "$generation/" "${generation}x" ''; do
         expect_exit 65 "is no generation's name" -- nightjar store "${words[@]}" --store store --gen "$name"
     done
 done
@@ -39,7 +40,7 @@ check "CURRENT is as it was" test "$(cat store/CURRENT)" = "$generation"
 expect_exit 0 "CURRENT names $generation" -- nightjar store publish --store store "$generation"
 expect_exit 5 'store/HISTORY: names no earlier generation that is sound (0 looked at)' -- nightjar store rollback --store store
 expect_exit 5 "store/$other: no such generation" -- nightjar store rollback --store store --to $other
-expect_exit 65 '"bogus" is no generation' -- nightjar store rollback --store store --to bogus
+expect_exit 5 'has no channel "bogus"' -- nightjar store rollback --store store --to bogus
 expect_exit 5 'missing: no such folder' -- nightjar store rollback --store missing
 expect_exit 5 'missing' -- nightjar store rollback --store missing --to "$generation"
 expect_exit 65 'users.txt: is not a folder' -- nightjar store rollback --store users.txt

@@ -51,7 +51,7 @@ check "csv quotes what must be" grep -q '^"a,""b""",1,' rows.csv
 check "parquet begins and ends as such" test "$(head -c 4 rows.parquet)$(tail -c 4 rows.parquet)" = PAR1PAR1
 
 expect_exit 2 '--to is "tsv", must be one of jsonl|csv|resp|parquet|delta' -- nightjar store export --store store --to tsv
-expect_exit 2 '--ttl is "36", must be a whole number with s, m, h or d behind it' -- nightjar store export --store store --ttl 36
+expect_exit 2 '--ttl is "36", must be whole numbers with d, h, m or s behind each' -- nightjar store export --store store --ttl 36
 expect_exit 2 '--ttl-jitter is "91%", must be 0% to 90%' -- nightjar store export --store store --ttl-jitter 91%
 expect_exit 2 '--ttl-jitter is "5", must be 0% to 90%' -- nightjar store export --store store --ttl-jitter 5
 expect_exit 2 '--value is "xml", must be json or msgpack' -- nightjar store export --store store --value xml

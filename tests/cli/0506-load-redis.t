@@ -120,7 +120,7 @@ expect_exit 65 '--server is "nowhere", must be host:port, or the path of a Unix 
 expect_exit 65 '--server is "h:99999", must be host:port' -- load --server h:99999
 expect_exit 2 '--prefix is empty: keys of others' -- load --prefix ''
 expect_exit 2 '--mode is "some", must be auto, full or delta' -- load --mode some
-expect_exit 2 '--patience is "1", must be a whole number with s' -- load --patience 1
+expect_exit 2 '--patience is "1", must be whole numbers with d, h, m or s' -- load --patience 1
 
 # Somebody else writes there.
 redis flushall >redis.out

@@ -93,7 +93,7 @@ current=$(cat store/CURRENT)
 
 # What is named must be there and sound; otherwise nothing is begun.
 expect_exit 5 "${run[@]}" --users users.txt --store store --since gen-01JD2K8Z6Q3V9W5X7Y1A4B8C2E
-expect_exit 65 "${run[@]}" --users users.txt --store store --since yesterday
+expect_exit 5 "${run[@]}" --users users.txt --store store --since yesterday
 expect_exit 2 "${run[@]}" --users users.txt --store store --since current --max-age 0
 printf x | dd of="store/$current/data.mdb" bs=1 seek=20000 conv=notrunc status=none
 expect_exit 4 "${run[@]}" --users users.txt --store store --since current --top 9

@@ -3,7 +3,7 @@
 # $WEEK_USERS: how many users (the soak has more than gates judge by default). $WEEK_KEEP: a folder that gets the reports of the week.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 export PYTHONDONTWRITEBYTECODE=1
-PATH=$(dirname "$(python3 -c 'import sys; print(sys.executable)')"):$PATH # itself, not a wrapper: it is started a hundred times
+PATH=$bin:$(dirname "$(python3 -c 'import sys; print(sys.executable)')"):$PATH # itself, not a wrapper: it is started a hundred times
 here=$source_dir/tests/integration
 users=${WEEK_USERS:-160}
 least=()
