@@ -196,10 +196,23 @@ static void count_up(nj_store_name *name)
     }
 }
 
-// NJ_REFUSED: a folder has it, or SCRUBBED names it.
+static bool is_taken(const nj_scrub_result *result, const nj_store_name *name)
+{
+    for (size_t i = 0; i < result->count; i++) {
+        if (strcmp(result->entries[i].new_name.text, name->text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// NJ_REFUSED: a folder has it or is about to, or SCRUBBED names it.
 static nj_status check_free(const job *at, const nj_store_name *name)
 {
     nj_path path;
+    if (is_taken(at->result, name)) {
+        return NJ_REFUSED;
+    }
     nj_status status = nj_store_path(at->store_dir, name, NULL, &path, at->err);
     if (status == NJ_OK && nj_folder_exists(path.text)) {
         return NJ_REFUSED;
@@ -210,11 +223,12 @@ static nj_status check_free(const job *at, const nj_store_name *name)
 static nj_status choose_name(const job *at, const nj_store_name *old, nj_store_name *out)
 {
     nj_status status;
-    *out = *old;
+    nj_store_name name = *old;
     do {
-        count_up(out);
-        status = check_free(at, out);
+        count_up(&name);
+        status = check_free(at, &name);
     } while (status == NJ_REFUSED);
+    *out = name;
     return status;
 }
 

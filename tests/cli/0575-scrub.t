@@ -68,6 +68,14 @@ expect_exit 4 'store/note: byte 0: user "longuser-7" still stands there' -- nigh
 stdout_is_valid store-scrub
 rm store/note
 
+# Names that stand beside each other, as a consumer of an earlier scrub has them.
+expect_exit 0 '' -- nightjar store export --store saved --to delta --feed saved-feed
+expect_exit 0 "CURRENT names" -- nightjar store apply --store kept saved-feed
+expect_exit 0 '' -- nightjar store scrub --store saved --users who --feed saved-feed
+expect_exit 0 'CURRENT names' -- nightjar store apply --store kept saved-feed
+expect_exit 0 '2 generations written anew' -- nightjar store scrub --store kept --items what
+expect_exit 0 '' -- nightjar store verify --store kept
+
 # A run that is not told of is told of by the next, also a strict one.
 expect_exit 74 'none/r.json' -- nightjar store scrub --store saved --items what --strict --receipt none/r.json
 expect_exit 0 '2 generations written anew' -- nightjar store scrub --store saved --items what --strict --receipt r.json
