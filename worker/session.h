@@ -186,7 +186,7 @@ void nj_session_drain(nj_session *session, nj_status status, const char *text, u
 void nj_session_stop(nj_session *session, nj_status status, const char *text, uint64_t now_ns);
 
 /// Draws the next effect. False: nothing to do until the next report.
-/// Proof   tests/tables/test_session_table.c, tests/unit/worker/test_session.c, tests/sim/test_nights.c
+/// Proof   tests/tables/test_session_table.c, tests/unit/session/test_session.c, tests/sim/test_nights.c
 bool nj_session_next(nj_session *session, nj_session_effect *out);
 
 const char *nj_session_state_name(nj_session_state state);

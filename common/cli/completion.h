@@ -12,7 +12,7 @@
 /// "bash", "zsh" or "fish"; NJ_USAGE for another word. A failed write stays in the stream for who closes it.
 ///
 /// Source  bash(1) "Programmable Completion" 5.2; zshcompsys(1) 5.9 "_arguments"; complete(1) of fish 3.6
-/// Proof   tests/cli/0016-completion.t, which asks the shells
+/// Proof   tests/cli/0015-tables-agree.t, which asks the shells
 NJ_CHECKED nj_status nj_completion_write(const nj_program *program, const char *shell, FILE *out,
                                          nj_error *err);
 

@@ -89,7 +89,7 @@ NJ_CHECKED nj_status nj_row_pack_more(nj_buffer *out, uint32_t flags, const nj_s
 /// Proof    tests/unit/codec/test_row.c, test_row_text.c, test_row_reserve.c
 NJ_CHECKED nj_status nj_row_unpack(nj_slice bytes, nj_row *out, nj_error *err);
 
-/// Appends the row with other flags and another age, its list, its trace, its why, its text and its reserve as they are: what a night takes over from an earlier one.
+/// Appends the row with other flags and another age, and all else as it is: what a night takes over from an earlier one.
 ///
 ///   bytes  a row that nj_row_scan_open (row_scan.h) accepted
 ///   age    1..NJ_ROW_AGE_MAX

@@ -25,7 +25,7 @@ typedef struct {
 /// Cost    a pass over the items of the trie for each cap, with the rules of deny asked for each item; a number for each value of the
 ///         column with the most
 /// Errors  NJ_NO_MEMORY; *out is unchanged
-/// Proof   tests/unit/policy/test_policy_night.c
+/// Proof   tests/unit/policy/test_policy_check.c
 NJ_CHECKED nj_status nj_policy_reach_count(const nj_policy *policy, const nj_attributes *attributes,
                                            const nj_catalogue_view *catalogue,
                                            uint32_t trained_item_count, nj_policy_reach *out,

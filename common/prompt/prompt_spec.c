@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "common/base/file.h"
@@ -162,6 +163,20 @@ bool nj_prompt_text_has(const nj_prompt_text *text, nj_part_kind kind)
 
 // ---- values ----
 
+// What may stand in the file.
+typedef struct spec_key {
+    const char *name;
+    nj_status (*read)(reading *r, const nj_yaml_node *node, const struct spec_key *key);
+    unsigned answers; // bits of nj_prompt_answer that it is for
+    size_t member;    // of nj_prompt_spec: where its value goes, where `read` serves several keys
+    uint32_t most;    // of a number
+} spec_key;
+
+static void *member_of(const reading *r, const spec_key *key)
+{
+    return (char *)r->spec + key->member;
+}
+
 static nj_status need_text(const reading *r, const nj_yaml_node *node)
 {
     return node->kind == NJ_YAML_TEXT ? NJ_OK : fail_at(r, node->line, node->key, "must be a text");
@@ -176,52 +191,28 @@ static nj_status read_text(const reading *r, const nj_yaml_node *node, bool is_p
     return status == NJ_OK ? split_text(r, node, is_prompt, out) : status;
 }
 
-static nj_status read_prompt(reading *r, const nj_yaml_node *node)
+static nj_status read_prompt(reading *r, const nj_yaml_node *node, const spec_key *key)
 {
-    return read_text(r, node, true, &r->spec->prompt);
+    return read_text(r, node, true, member_of(r, key));
 }
 
-static nj_status read_item(reading *r, const nj_yaml_node *node)
+static nj_status read_item(reading *r, const nj_yaml_node *node, const spec_key *key)
 {
-    return read_text(r, node, false, &r->spec->item);
+    return read_text(r, node, false, member_of(r, key));
 }
 
-static nj_status read_candidate(reading *r, const nj_yaml_node *node)
-{
-    return read_text(r, node, false, &r->spec->candidate);
-}
-
-static nj_status read_answer_item(reading *r, const nj_yaml_node *node)
-{
-    return read_text(r, node, false, &r->spec->answer_item);
-}
-
-static nj_status read_slice(const reading *r, const nj_yaml_node *node, nj_slice *out)
+static nj_status read_slice(reading *r, const nj_yaml_node *node, const spec_key *key)
 {
     nj_status status = need_text(r, node);
     if (status == NJ_OK) {
-        *out = nj_slice_from(node->text);
+        *(nj_slice *)member_of(r, key) = nj_slice_from(node->text);
     }
     return status;
 }
 
-static nj_status read_separator(reading *r, const nj_yaml_node *node)
+static nj_status read_answer_end(reading *r, const nj_yaml_node *node, const spec_key *key)
 {
-    return read_slice(r, node, &r->spec->separator);
-}
-
-static nj_status read_answer_separator(reading *r, const nj_yaml_node *node)
-{
-    return read_slice(r, node, &r->spec->answer_separator);
-}
-
-static nj_status read_answer_lead(reading *r, const nj_yaml_node *node)
-{
-    return read_slice(r, node, &r->spec->answer_lead);
-}
-
-static nj_status read_answer_end(reading *r, const nj_yaml_node *node)
-{
+    (void)key;
     r->spec->answer_end = node->text;
     return need_text(r, node);
 }
@@ -239,8 +230,9 @@ static nj_status read_word(const reading *r, const nj_yaml_node *node, const cha
     return fail_at(r, node->line, node->key, rule);
 }
 
-static nj_status read_special(reading *r, const nj_yaml_node *node)
+static nj_status read_special(reading *r, const nj_yaml_node *node, const spec_key *key)
 {
+    (void)key;
     static const char *const words[] = {"false", "true"};
     uint32_t word = 0;
     nj_status status = read_word(r, node, words, 2, "must be true or false", &word);
@@ -248,8 +240,9 @@ static nj_status read_special(reading *r, const nj_yaml_node *node)
     return status;
 }
 
-static nj_status read_kind(reading *r, const nj_yaml_node *node)
+static nj_status read_kind(reading *r, const nj_yaml_node *node, const spec_key *key)
 {
+    (void)key;
     static const char *const words[] = {"sid", "item", "list", "text"}; // as nj_prompt_answer
     uint32_t word = 0;
     nj_status status = read_word(r, node, words, 4, "must be sid, item, list or text", &word);
@@ -257,46 +250,32 @@ static nj_status read_kind(reading *r, const nj_yaml_node *node)
     return status;
 }
 
-static nj_status read_stop(reading *r, const nj_yaml_node *node)
+static nj_status read_stop(reading *r, const nj_yaml_node *node, const spec_key *key)
 {
+    (void)key;
     static const char *const words[] = {"false", "true", "never"}; // as nj_answer_stop
     return read_word(r, node, words, 3, "must be false, true or never", &r->spec->stop);
 }
 
-static nj_status read_number(const reading *r, const nj_yaml_node *node, uint32_t most,
-                             uint32_t *out)
+static nj_status read_number(reading *r, const nj_yaml_node *node, const spec_key *key)
 {
     char *end = NULL;
     const bool has_digit = node->kind == NJ_YAML_TEXT && *node->text >= '0' && *node->text <= '9';
     const unsigned long long value = has_digit ? strtoull(node->text, &end, 10) : 0;
-    if (!has_digit || *end != '\0' || value < 1 || value > most) {
+    if (!has_digit || *end != '\0' || value < 1 || value > key->most) {
         return nj_fail(r->err, NJ_CONFIG,
                        "%s: line %" PRIu32
                        ": %s is \"%s\", must be a whole number of 1 to %" PRIu32,
                        r->spec->path, node->line, node->key,
-                       node->kind == NJ_YAML_TEXT ? node->text : "a list", most);
+                       node->kind == NJ_YAML_TEXT ? node->text : "a list", key->most);
     }
-    *out = (uint32_t)value;
+    *(uint32_t *)member_of(r, key) = (uint32_t)value;
     return NJ_OK;
 }
 
-static nj_status read_tokens_max(reading *r, const nj_yaml_node *node)
+static nj_status read_length_penalty(reading *r, const nj_yaml_node *node, const spec_key *key)
 {
-    return read_number(r, node, NJ_PROMPT_TOKENS_MAX, &r->spec->tokens_max);
-}
-
-static nj_status read_answer_tokens(reading *r, const nj_yaml_node *node)
-{
-    return read_number(r, node, NJ_PROMPT_ANSWER_TOKENS_MAX, &r->spec->answer_tokens);
-}
-
-static nj_status read_answer_count(reading *r, const nj_yaml_node *node)
-{
-    return read_number(r, node, NJ_PROMPT_LIST_MAX, &r->spec->answer_count);
-}
-
-static nj_status read_length_penalty(reading *r, const nj_yaml_node *node)
-{
+    (void)key;
     char *end = NULL;
     const float value = node->kind == NJ_YAML_TEXT ? strtof(node->text, &end) : NAN;
     r->spec->length_penalty = value;
@@ -312,39 +291,38 @@ static nj_status read_length_penalty(reading *r, const nj_yaml_node *node)
 
 // ---- keys ----
 
-typedef struct {
-    const char *name;
-    nj_status (*read)(reading *r, const nj_yaml_node *node);
-    unsigned answers; // bits of nj_prompt_answer that it is for
-} key;
-
 #define FOR(answer) (1u << (answer))
 #define FOR_ALL 0xfu
 #define FOR_ITEMS (FOR(NJ_SAYS_ITEM) | FOR(NJ_SAYS_LIST))
 #define FOR_FREE (FOR(NJ_SAYS_LIST) | FOR(NJ_SAYS_TEXT))
 #define FOR_STRINGS (FOR_ITEMS | FOR_FREE)
 
-static nj_status read_answer(reading *r, const nj_yaml_node *node);
+#define AT(member) offsetof(nj_prompt_spec, member)
 
-static const key keys[] = {
-    {"prompt", read_prompt, FOR_ALL},       {"item", read_item, FOR_ALL},
-    {"candidate", read_candidate, FOR_ALL}, {"separator", read_separator, FOR_ALL},
-    {"special", read_special, FOR_ALL},     {"tokens", read_tokens_max, FOR_ALL},
-    {"answer", read_answer, FOR_ALL},
+static nj_status read_answer(reading *r, const nj_yaml_node *node, const spec_key *key);
+
+static const spec_key keys[] = {
+    {"prompt", read_prompt, FOR_ALL, AT(prompt), 0},
+    {"item", read_item, FOR_ALL, AT(item), 0},
+    {"candidate", read_item, FOR_ALL, AT(candidate), 0},
+    {"separator", read_slice, FOR_ALL, AT(separator), 0},
+    {"special", read_special, FOR_ALL, 0, 0},
+    {"tokens", read_number, FOR_ALL, AT(tokens_max), NJ_PROMPT_TOKENS_MAX},
+    {"answer", read_answer, FOR_ALL, 0, 0},
 };
-static const key answer_keys[] = {
-    {"kind", read_kind, FOR_ALL}, // first: the others are for some kinds
-    {"item", read_answer_item, FOR_ITEMS},
-    {"lead", read_answer_lead, FOR_ITEMS},
-    {"separator", read_answer_separator, FOR(NJ_SAYS_LIST)},
-    {"count", read_answer_count, FOR(NJ_SAYS_LIST)},
-    {"tokens", read_answer_tokens, FOR_FREE},
-    {"end", read_answer_end, FOR_STRINGS},
-    {"length_penalty", read_length_penalty, FOR_STRINGS},
-    {"early_stopping", read_stop, FOR_STRINGS},
+static const spec_key answer_keys[] = {
+    {"kind", read_kind, FOR_ALL, 0, 0}, // first: the others are for some kinds
+    {"item", read_item, FOR_ITEMS, AT(answer_item), 0},
+    {"lead", read_slice, FOR_ITEMS, AT(answer_lead), 0},
+    {"separator", read_slice, FOR(NJ_SAYS_LIST), AT(answer_separator), 0},
+    {"count", read_number, FOR(NJ_SAYS_LIST), AT(answer_count), NJ_PROMPT_LIST_MAX},
+    {"tokens", read_number, FOR_FREE, AT(answer_tokens), NJ_PROMPT_ANSWER_TOKENS_MAX},
+    {"end", read_answer_end, FOR_STRINGS, 0, 0},
+    {"length_penalty", read_length_penalty, FOR_STRINGS, 0, 0},
+    {"early_stopping", read_stop, FOR_STRINGS, 0, 0},
 };
 
-static nj_status check_keys(const reading *r, const nj_yaml_node *map, const key *known,
+static nj_status check_keys(const reading *r, const nj_yaml_node *map, const spec_key *known,
                             size_t count)
 {
     for (const nj_yaml_node *node = map->first; node != NULL; node = node->next) {
@@ -361,7 +339,7 @@ static nj_status check_keys(const reading *r, const nj_yaml_node *map, const key
     return NJ_OK;
 }
 
-static nj_status read_keys(reading *r, const nj_yaml_node *map, const key *known, size_t count)
+static nj_status read_keys(reading *r, const nj_yaml_node *map, const spec_key *known, size_t count)
 {
     nj_status status = check_keys(r, map, known, count);
     for (size_t i = 0; status == NJ_OK && i < count; i++) {
@@ -372,13 +350,14 @@ static nj_status read_keys(reading *r, const nj_yaml_node *map, const key *known
         if ((known[i].answers & FOR(r->spec->answer)) == 0) {
             return fail_at(r, node->line, node->key, "is not for this kind of answer");
         }
-        status = known[i].read(r, node);
+        status = known[i].read(r, node, &known[i]);
     }
     return status;
 }
 
-static nj_status read_answer(reading *r, const nj_yaml_node *node)
+static nj_status read_answer(reading *r, const nj_yaml_node *node, const spec_key *key)
 {
+    (void)key;
     return node->kind == NJ_YAML_MAP
                ? read_keys(r, node, answer_keys, sizeof answer_keys / sizeof *answer_keys)
                : fail_at(r, node->line, node->key, "must be a mapping with kind");

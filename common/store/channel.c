@@ -105,7 +105,9 @@ static nj_status say_absent(const char *store_dir, const char *channel, nj_error
     if (err != NULL) {
         name_channels(store_dir, names, sizeof names);
     }
-    return nj_fail(err, NJ_NOT_FOUND, "%s: has no channel \"%s\"; %s", store_dir, channel, names);
+    return nj_fail(err, NJ_NOT_FOUND,
+                   "%s: has no channel \"%s\"; %s (generations: nightjar store list)", store_dir,
+                   channel, names);
 }
 
 nj_status nj_store_channel_read(const char *store_dir, const char *channel, nj_store_name *out,

@@ -34,8 +34,10 @@ typedef struct {
 /// False unless `text` is [a-z][a-z0-9-]{0,31} and does not begin as a generation's name does.
 bool nj_store_channel_valid(nj_slice text);
 
-/// What the channel names. NJ_NOT_FOUND: there is no such channel (those that there are are named), or nothing has been published. NJ_REFUSED: its file holds
-/// something else than a name.
+/// What the channel names.
+///
+/// Returns  NJ_NOT_FOUND: there is no such channel (the message names all that there are), or nothing has been published;
+///          NJ_REFUSED: its file holds something else than a name
 NJ_CHECKED nj_status nj_store_channel_read(const char *store_dir, const char *channel,
                                            nj_store_name *out, nj_error *err);
 

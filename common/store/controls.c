@@ -275,16 +275,18 @@ nj_status nj_store_controls_read(const char *folder, nj_controls_visit visit, vo
     return status;
 }
 
-nj_status nj_store_controls_check(const char *store_dir, const nj_store_name *name, nj_error *err)
+nj_status nj_store_controls_check(const char *store_dir, const nj_store_name *name,
+                                  const nj_store_facts *facts, nj_error *err)
 {
     nj_path folder;
-    nj_controls_facts facts;
+    nj_controls_facts found;
     nj_error why = {0};
+    (void)facts; // they say nothing of controls
     nj_status status = nj_store_path(store_dir, name, NULL, &folder, err);
     if (status != NJ_OK) {
         return status;
     }
-    status = nj_store_controls_read(folder.text, NULL, NULL, &facts, &why);
+    status = nj_store_controls_read(folder.text, NULL, NULL, &found, &why);
     if (status == NJ_NOT_FOUND) {
         return NJ_OK;
     }

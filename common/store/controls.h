@@ -1,4 +1,5 @@
-// controls.h - CONTROLS.jsonl: lists that nobody is shown, of a sample of a generation's users. A grade compares them with what was published.
+// controls.h - CONTROLS.jsonl: lists that nobody is shown, of a sample of a generation's users. A grade compares them with what was
+// published.
 //
 //   {"version": 1, "top": 20}
 //   {"user": "u17", "popular": ["i3", "i9"], "co-visitation": ["i4"]}
@@ -73,9 +74,9 @@ typedef nj_status (*nj_controls_visit)(void *context, const nj_control_lists *li
 NJ_CHECKED nj_status nj_store_controls_read(const char *folder, nj_controls_visit visit,
                                             void *context, nj_controls_facts *out, nj_error *err);
 
-/// The same for a generation, where no file is fine. Errors as nj_store_controls_read, without NJ_NOT_FOUND.
+/// The same for a generation, where no file is fine; of `facts` nothing is asked. Errors as nj_store_controls_read, without NJ_NOT_FOUND.
 NJ_CHECKED nj_status nj_store_controls_check(const char *store_dir, const nj_store_name *name,
-                                             nj_error *err);
+                                             const nj_store_facts *facts, nj_error *err);
 
 /// Writes the file of one generation's folder into another's without these users, and without these items in anybody's lists, synced.
 /// Nothing where there is no file. Errors as nj_store_controls_read.

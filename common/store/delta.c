@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/codec/row.h"
+#include "common/codec/row_scan.h"
 #include "common/store/delta_record.h"
 #include "common/store/env.h"
 #include "common/store/key.h"
@@ -67,6 +68,19 @@ static bool read_block(nj_slice *rest, nj_delta_block *out)
 bool nj_delta_next(nj_slice *entries, nj_delta_block *out)
 {
     return read_block(entries, out);
+}
+
+uint32_t nj_delta_run(const nj_delta_block *block)
+{
+    return (uint32_t)read_little(block->value.bytes, NJ_DELTA_RUN_BYTES);
+}
+
+bool nj_delta_copy_row(nj_slice row, nj_buffer *out)
+{
+    nj_row_scan scan;
+    nj_buffer_clear(out);
+    return nj_row_scan_open(row, &scan) && scan.age < NJ_ROW_AGE_MAX &&
+           nj_row_copy(out, row, scan.flags | NJ_ROW_COPIED, scan.age + 1) == NJ_OK;
 }
 
 // ---- a whole segment ----
@@ -143,10 +157,11 @@ static nj_status scan_sections(scan *at, nj_delta_segment *out)
     if (status == NJ_OK) {
         status = nj_delta_head_unpack(head, &out->head, at->err);
     }
-    if (status == NJ_OK && out->head.version != NJ_DELTA_VERSION) {
+    if (status == NJ_OK &&
+        (out->head.version < NJ_DELTA_VERSION_OLDEST || out->head.version > NJ_DELTA_VERSION)) {
         return nj_fail(at->err, NJ_CONFIG,
-                       "delta segment: has version %" PRIu64 ", this program reads %d",
-                       out->head.version, NJ_DELTA_VERSION);
+                       "delta segment: has version %" PRIu64 ", this program reads %d to %d",
+                       out->head.version, NJ_DELTA_VERSION_OLDEST, NJ_DELTA_VERSION);
     }
     if (status == NJ_OK) {
         status = take_section(at, NJ_DELTA_MANIFEST, NJ_STORE_MANIFEST_BYTES_MAX, &out->manifest);
@@ -194,7 +209,17 @@ static const char *find_entry_problem(const nj_delta_block *block, nj_slice befo
     if (block->kind == NJ_DELTA_DELETE && block->value.size > 0) {
         return "a delete carries a row";
     }
+    if (block->kind == NJ_DELTA_COPIED &&
+        (block->value.size != NJ_DELTA_RUN_BYTES || nj_delta_run(block) == 0)) {
+        return "a run of copied rows has no length";
+    }
     return NULL;
+}
+
+static bool is_entry(nj_delta_kind kind, const nj_delta_head *head)
+{
+    return kind == NJ_DELTA_UPSERT || kind == NJ_DELTA_DELETE ||
+           (kind == NJ_DELTA_COPIED && head->version > 1 && head->base[0] != '\0');
 }
 
 static nj_status scan_entries(scan *at, nj_delta_segment *out)
@@ -203,14 +228,14 @@ static nj_status scan_entries(scan *at, nj_delta_segment *out)
     nj_delta_block block;
     const char *start = at->rest.bytes;
     nj_slice rest = at->rest;
-    while (read_block(&rest, &block) &&
-           (block.kind == NJ_DELTA_UPSERT || block.kind == NJ_DELTA_DELETE)) {
+    while (read_block(&rest, &block) && is_entry(block.kind, &out->head)) {
         const char *problem = find_entry_problem(&block, before);
         if (problem != NULL) {
             return fail_at(at, NJ_INPUT, problem);
         }
         out->tally.upserts += block.kind == NJ_DELTA_UPSERT;
         out->tally.deletes += block.kind == NJ_DELTA_DELETE;
+        out->tally.copied += block.kind == NJ_DELTA_COPIED ? nj_delta_run(&block) : 0;
         before = block.key;
         at->rest = rest;
     }

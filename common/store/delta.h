@@ -1,6 +1,6 @@
 // delta.h - what makes one generation out of another: one segment, read and written whole.
 //
-//   "njdelta1" | H head | M MANIFEST.json | F __meta__ | [Q QUARANTINED.jsonl] | U or D ... in key order | E counts, digest
+//   "njdelta1" | H head | M MANIFEST.json | F __meta__ | [Q QUARANTINED.jsonl] | U, D or C ... in key order | E counts, digest
 //
 // A block is | kind 1 | key bytes u16 | value bytes u32 | key | value |, numbers little-endian (schemas/delta.md). A segment
 // without a base makes a generation out of nothing: that is how a consumer begins, and how one that has lost its place
@@ -21,7 +21,8 @@
 #include "common/store/generation.h"
 
 #define NJ_DELTA_MAGIC "njdelta1"
-#define NJ_DELTA_VERSION 1
+#define NJ_DELTA_VERSION 2
+#define NJ_DELTA_VERSION_OLDEST 1 // that is still read: without C blocks
 #define NJ_DELTA_HEAD_BYTES_MAX 1024
 #define NJ_DELTA_META_BYTES_MAX 8192
 #define NJ_DELTA_QUARANTINED_BYTES_MAX ((size_t)256 << 20)
@@ -40,6 +41,7 @@ typedef struct {
 typedef struct {
     uint64_t upserts;
     uint64_t deletes;
+    uint64_t copied;  // rows of the base that are a night older, and the same otherwise
     uint64_t bytes;   // of the segment
     nj_digest digest; // BLAKE2b of the segment up to it
 } nj_delta_tally;
@@ -53,7 +55,8 @@ typedef struct {
 
 // ---- making one ----
 
-/// Writes the segment from one generation to another of the same store, in one pass over both.
+/// Writes the segment from one generation to another of the same store, in one pass over both. Rows that a night has copied
+/// (`run --since`) differ from the base's by their age alone: a run of them is one block.
 ///
 ///   base    NULL: every row of `result` is an upsert
 ///   stream  flushed at the end, not synced
@@ -86,7 +89,7 @@ typedef struct {
     nj_slice manifest;
     nj_slice meta;
     nj_slice quarantined; // empty: no such block
-    nj_slice entries;     // the U and D blocks
+    nj_slice entries;     // the U, D and C blocks
 } nj_delta_segment;
 
 /// Reads the segment at the start of `bytes`; others may follow it (`out->bytes.size`). Lengths, order of blocks and of
@@ -98,6 +101,9 @@ NJ_CHECKED nj_status nj_delta_scan(nj_slice bytes, nj_delta_segment *out, nj_err
 
 /// Compares the segment with its digest. NJ_REFUSED names both.
 NJ_CHECKED nj_status nj_delta_check(const nj_delta_segment *segment, nj_error *err);
+
+/// Rows of a C block.
+uint32_t nj_delta_run(const nj_delta_block *block);
 
 /// The next block of `entries`, which shrinks; false at the end. Of a segment that was scanned.
 bool nj_delta_next(nj_slice *entries, nj_delta_block *out);

@@ -7,6 +7,7 @@
 
 #include "common/codec/row.h"
 #include "common/store/channel.h"
+#include "common/store/delta_record.h"
 #include "common/store/draft.h"
 #include "common/store/generation_write.h"
 #include "common/store/id.h"
@@ -23,7 +24,8 @@ typedef struct {
     nj_slice key;          // of the base's row that is next; empty: there is none
     nj_slice value;
     nj_generation_write write;
-    nj_row *row; // owned, scratch
+    nj_row *row;    // owned, scratch
+    nj_buffer copy; // owned, scratch
     nj_error *err;
 } job;
 
@@ -163,10 +165,31 @@ static nj_status copy_before(job *at, const nj_slice *key, bool *out_met)
     return status;
 }
 
-static nj_status apply_block(job *at, const nj_delta_block *block)
+// Writes the run of rows from the base's next one on, a night older, none of them at or behind `limit` (NULL: no entry follows).
+static nj_status write_run(job *at, uint32_t rows, const nj_slice *limit)
+{
+    nj_status status = NJ_OK;
+    for (uint32_t i = 0; i < rows && status == NJ_OK; i++) {
+        if (at->key.size == 0 || (limit != NULL && nj_slice_compare(at->key, *limit) >= 0) ||
+            !nj_delta_copy_row(at->value, &at->copy)) {
+            return fail_resync(at, "rows that are to be copied are not in");
+        }
+        status = write_row(at, at->key, nj_buffer_slice(&at->copy));
+        if (status == NJ_OK) {
+            status = advance_base(at);
+        }
+    }
+    return status;
+}
+
+static nj_status apply_block(job *at, const nj_delta_block *block, const nj_slice *limit)
 {
     bool is_met = false;
     nj_status status = copy_before(at, &block->key, &is_met);
+    if (status == NJ_OK && block->kind == NJ_DELTA_COPIED) {
+        return is_met ? write_run(at, nj_delta_run(block), limit)
+                      : fail_resync(at, "a user to be copied has no row in");
+    }
     if (status == NJ_OK && is_met) {
         status = advance_base(at);
     }
@@ -186,10 +209,15 @@ static nj_status merge(job *at)
 {
     bool ignored = false;
     nj_delta_block block;
+    nj_delta_block next;
     nj_slice entries = at->segment->entries;
     nj_status status = advance_base(at);
-    while (status == NJ_OK && nj_delta_next(&entries, &block)) {
-        status = apply_block(at, &block);
+    bool is_there = nj_delta_next(&entries, &block);
+    while (status == NJ_OK && is_there) {
+        const bool has_next = nj_delta_next(&entries, &next);
+        status = apply_block(at, &block, has_next ? &next.key : NULL);
+        block = next;
+        is_there = has_next;
     }
     if (status == NJ_OK) {
         status = copy_before(at, NULL, &ignored);
@@ -288,11 +316,13 @@ static nj_status apply_locked(job *at, nj_delta_applied *out)
         status = open_base(at);
     }
     if (status == NJ_OK) {
+        nj_buffer_init(&at->copy, NJ_ROW_BYTES_MAX);
         at->row = malloc(sizeof *at->row);
         status = at->row != NULL ? make_result(at, out)
                                  : nj_fail(at->err, NJ_NO_MEMORY, "no memory to read rows");
     }
     free(at->row);
+    nj_buffer_fini(&at->copy);
     nj_store_reader_close(&at->base);
     if (status == NJ_END) {
         out->was_there = true;

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/codec/row.h"
 #include "common/store/delta_record.h"
 #include "common/store/id.h"
+#include "common/store/key.h"
 #include "common/store/quarantine.h"
 #include "common/store/reader.h"
 #include "common/store/schema.h"
@@ -17,6 +19,9 @@ typedef struct {
     FILE *stream; // borrowed
     nj_digester digester;
     nj_delta_tally tally;
+    nj_buffer run_key; // owned; of the first row of the run at hand
+    uint32_t run;      // rows of it; 0: there is none
+    nj_buffer copy;    // owned, scratch
     nj_error *err;
 } output;
 
@@ -182,14 +187,50 @@ static nj_status end_walk(side *at, nj_error *err)
                          nj_store_reader_name(at->reader)->text);
 }
 
+// A row behind which nothing of the base was left out goes on with the run.
+static nj_status go_on_with_run(output *out, nj_slice key)
+{
+    nj_status status = NJ_OK;
+    if (out->run == 0) {
+        nj_buffer_clear(&out->run_key);
+        status = nj_buffer_append(&out->run_key, key.bytes, key.size);
+    }
+    out->run++;
+    out->tally.copied++;
+    return status == NJ_OK ? NJ_OK : nj_fail(out->err, status, "delta segment: no memory");
+}
+
+static nj_status end_run(output *out)
+{
+    uint8_t length[NJ_DELTA_RUN_BYTES];
+    if (out->run == 0) {
+        return NJ_OK;
+    }
+    write_little(length, out->run, sizeof length);
+    out->run = 0;
+    return put_block(out, NJ_DELTA_COPIED, nj_buffer_slice(&out->run_key),
+                     (nj_slice){(const char *)length, sizeof length});
+}
+
+static bool is_copied(output *out, nj_slice before, nj_slice after)
+{
+    return out->run < UINT32_MAX && nj_delta_copy_row(before, &out->copy) &&
+           nj_slice_equal(nj_buffer_slice(&out->copy), after);
+}
+
 static nj_status put_difference(output *out, const side *base, const side *result, int order)
 {
+    const bool is_same = order == 0 && nj_slice_equal(base->value, result->value);
+    if (order == 0 && !is_same && is_copied(out, base->value, result->value)) {
+        return go_on_with_run(out, base->key);
+    }
+    nj_status status = end_run(out);
+    if (status != NJ_OK || is_same) {
+        return status;
+    }
     if (order < 0) {
         out->tally.deletes++;
         return put_block(out, NJ_DELTA_DELETE, base->key, (nj_slice){0});
-    }
-    if (order == 0 && nj_slice_equal(base->value, result->value)) {
-        return NJ_OK;
     }
     out->tally.upserts++;
     return put_block(out, NJ_DELTA_UPSERT, result->key, result->value);
@@ -216,6 +257,9 @@ static nj_status put_entries(output *out, side *base, side *result, const nj_del
                 watch->rows(watch->context, result->rows, rows);
             }
         }
+    }
+    if (status == NJ_OK) {
+        status = end_run(out);
     }
     if (status == NJ_OK) {
         status = end_walk(base, out->err);
@@ -264,6 +308,8 @@ nj_status nj_delta_write(const char *store_dir, const nj_store_name *base,
     nj_delta_head head;
     output out = {.stream = stream, .err = err};
     nj_digester_init(&out.digester);
+    nj_buffer_init(&out.run_key, NJ_STORE_KEY_BYTES_MAX);
+    nj_buffer_init(&out.copy, NJ_ROW_BYTES_MAX);
     nj_status status = nj_store_reader_open(store_dir, result->text, &to.reader, err);
     if (status == NJ_OK && base != NULL) {
         status = nj_store_reader_open(store_dir, base->text, &from.reader, err);
@@ -282,6 +328,8 @@ nj_status nj_delta_write(const char *store_dir, const nj_store_name *base,
     }
     nj_store_reader_close(&from.reader);
     nj_store_reader_close(&to.reader);
+    nj_buffer_fini(&out.run_key);
+    nj_buffer_fini(&out.copy);
     if (status == NJ_OK) {
         *out_head = head;
         *out_tally = out.tally;

@@ -128,7 +128,7 @@ nj_status nj_store_groups_copy_without(const char *from_folder, const char *to_f
     nj_path path;
     nj_store_groups groups = {0};
     nj_status status = nj_path_join(from_folder, NJ_STORE_WORDS.GROUPS, &path, err);
-    if (status == NJ_OK) {
+    if (status == NJ_OK && nj_file_exists(path.text)) {
         status = load_groups(path.text, &groups, err);
     }
     size_t kept = 0;

@@ -1,4 +1,5 @@
-// groups.h - GROUPS.json: how many users each group of a generation had, for the next night's gates. Names of groups and counts, nobody's id.
+// groups.h - GROUPS.json: how many users each group of a generation had, for the next night's gates. It has names of groups and counts,
+// and nobody's id.
 //
 //   {"groups": [{"group": "north", "users": 130}]}
 //
@@ -41,7 +42,7 @@ NJ_CHECKED nj_status nj_store_groups_read(const char *store_dir, const nj_store_
                                           nj_store_groups *out, nj_error *err);
 
 /// Writes the file of one folder into another, synced, without groups that are called like somebody or something to be erased. Counts
-/// stay: they are of the night as it was. NJ_NOT_FOUND where there is no file.
+/// stay: they are of the night as it was. Nothing where there is no file, or no group is left. Errors as nj_store_groups_read.
 /// Proof   tests/unit/store/test_groups.c
 NJ_CHECKED nj_status nj_store_groups_copy_without(const char *from_folder, const char *to_folder,
                                                   const nj_erase_set *set, nj_error *err);

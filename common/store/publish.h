@@ -59,8 +59,8 @@ NJ_CHECKED nj_status nj_store_check_data(const char *store_dir, const nj_store_n
                                          const nj_store_manifest *manifest, nj_error *err);
 
 /// Reads a generation whole: the digest of data.mdb by plain reads first, because LMDB follows damaged pages into a
-/// crash; then every key and row in order, their count and digest, that __meta__ says what the manifest says, that QUARANTINED.jsonl names the users without a
-/// row, and that CONTROLS.jsonl and ORIGIN, where they are there, are whole.
+/// crash; then every key and row in order, their count and digest, that __meta__ says what the manifest says, and the files beside it:
+/// that QUARANTINED.jsonl names the users without a row, and that CONTROLS.jsonl and ORIGIN, where they are there, are whole.
 ///
 ///   name          of a generation or a channel; NULL: the current one
 ///   out_manifest  NULL when not wanted

@@ -29,8 +29,7 @@ NJ_CHECKED nj_status nj_store_quarantine_check(const char *store_dir, const nj_s
 NJ_CHECKED nj_status nj_store_quarantine_count(const char *path, uint64_t *out, nj_error *err);
 
 /// Writes a generation's file anew into another folder, synced: without the lines of the set's users, and with "[erased]" where another
-/// one's reason names any of the set. Nothing where
-/// no line is left, or there is no such file.
+/// one's reason names any of the set. Nothing where no line is left, or there is no such file.
 ///
 /// Returns  NJ_REFUSED names the line that is malformed; NJ_IO
 /// Proof    tests/unit/store/test_scrub.c

@@ -10,15 +10,14 @@
 
 #include "common/base/failpoint.h"
 #include "common/codec/row_scan.h"
+#include "common/store/beside.h"
 #include "common/store/channel.h"
 #include "common/store/draft.h"
 #include "common/store/generation_write.h"
-#include "common/store/groups.h"
 #include "common/store/lock.h"
 #include "common/store/quarantine.h"
 #include "common/store/reader.h"
 #include "common/store/schema.h"
-#include "common/store/scrub_beside.h"
 #include "common/store/scrub_plan.h"
 #include "common/store/scrub_row.h"
 #include "common/store/staging.h"
@@ -119,7 +118,7 @@ static nj_status count_generation(job *at, const nj_store_name *name)
         status = nj_store_each_entry(reader, count_row, at, at->err);
     }
     if (status == NJ_OK) {
-        status = nj_scrub_beside_count(at->store_dir, name, at->text, &beside_count, at->err);
+        status = nj_beside_count(at->store_dir, name, at->text, &beside_count, at->err);
     }
     if (status == NJ_OK && is_touched(&entry, beside_count)) {
         at->pack_bytes += nj_store_reader_manifest(reader)->data_bytes + BESIDE_BYTES;
@@ -305,8 +304,8 @@ static nj_status fill_generation(job *at, const char *folder)
         status = nj_store_each_entry(reader, pack_row, at, at->err);
     }
     if (status == NJ_OK) {
-        status = nj_scrub_beside_copy(at->store_dir, &at->entry->old_name, folder, at->options->set,
-                                      at->err);
+        status = nj_beside_copy_without(at->store_dir, &at->entry->old_name, folder,
+                                        at->options->set, at->err);
     }
     if (status == NJ_OK) {
         status =

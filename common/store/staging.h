@@ -135,7 +135,8 @@ typedef struct {
     nj_status (*write)(void *context, const char *folder, nj_error *err);
 } nj_store_beside;
 
-/// For every nj_store_pack from now on (publish.h); its context is borrowed until close. Not written down: who opens the area again sets it again.
+/// For every nj_store_pack from now on (publish.h); its context is borrowed until close. It is not written down: who opens the area
+/// again sets it again.
 void nj_staging_beside_set(nj_staging *staging, const nj_store_beside *beside);
 
 /// NJ_AGAIN when another process has opened the area since: this one must not write, pack or publish.

@@ -6,11 +6,9 @@
 
 #include "common/base/failpoint.h"
 #include "common/codec/row.h"
+#include "common/store/beside.h"
 #include "common/store/channel.h"
-#include "common/store/controls.h"
 #include "common/store/data_digest.h"
-#include "common/store/origin.h"
-#include "common/store/quarantine.h"
 #include "common/store/reader.h"
 #include "common/store/schema.h"
 
@@ -124,13 +122,7 @@ nj_status nj_store_verify(const char *store_dir, const char *name, nj_store_mani
             status = verify_content(store_dir, &checked, err);
         }
         if (status == NJ_OK) {
-            status = nj_store_quarantine_check(store_dir, &checked, &manifest.facts, err);
-        }
-        if (status == NJ_OK) {
-            status = nj_store_controls_check(store_dir, &checked, err);
-        }
-        if (status == NJ_OK) {
-            status = nj_store_origin_check(store_dir, &checked, &manifest.facts, err);
+            status = nj_beside_check(store_dir, &checked, &manifest.facts, err);
         }
         if (status == NJ_INPUT) { // a row or key that is malformed although its bytes are as packed
             if (err != NULL) {

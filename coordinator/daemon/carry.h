@@ -20,7 +20,7 @@
 ///
 /// Returns  NJ_AGAIN: the night is held, because there is no generation, it is damaged, or the budgets do not suffice (names the
 ///          numbers); NJ_IO, NJ_AGAIN as nj_night_commit; NJ_INTERRUPTED, NJ_TERMINATED
-/// Proof    tests/integration/0440-deadline.t, tests/fault/0150-carried-rows-killed.t
+/// Proof    tests/integration/0450-deadline.t, tests/fault/0145-carried-rows-killed.t
 NJ_CHECKED nj_status nj_night_carry(nj_night *n, nj_error *err);
 
 #endif

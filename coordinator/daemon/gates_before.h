@@ -12,8 +12,8 @@ typedef struct {
         dropped; // they go knowingly; a group's likewise where users are carried, because nobody says which groups those are in
 } nj_gates_missing;
 
-/// Judges users (all, and those of every group that it had) and items against the generation that CURRENT names, and what histories name against the catalogue, of all users and of
-/// every group. Nothing is compared where nothing is published, or where what is published cannot be read: that is logged, and is no
+/// Judges users (all, and those of every group that it had) and items against the generation that CURRENT names, and what histories
+/// name against the catalogue, of all users and of every group. Nothing is compared where nothing is published, or where what is published cannot be read: that is logged, and is no
 /// reason to have no lists.
 ///
 ///   store_dir  NULL: there is no generation to compare with

@@ -63,7 +63,7 @@ void nj_item_fleet_close(nj_item_fleet **fleet, nj_drain_reason reason);
 /// Without workers a round waits for one.
 ///
 /// Memory  of a round: about 150 bytes a shard, NJ_ITEM_PENDING_BYTES_MAX and what is leased beyond
-/// Proof   tests/integration/0300-items-on-workers.t, tests/fault/0170-items-workers-killed.t
+/// Proof   tests/integration/0300-items-on-workers.t, tests/fault/0170-items-on-bad-ground.t
 nj_item_executor nj_item_fleet_executor(nj_item_fleet *fleet);
 
 nj_item_fleet_counts nj_item_fleet_count(const nj_item_fleet *fleet);

@@ -17,7 +17,7 @@
 typedef struct nj_metrics_page nj_metrics_page;
 
 /// Errors  those of nj_http_open
-/// Proof   tests/tests/integration/0230-metrics.t
+/// Proof   tests/integration/0230-metrics.t
 NJ_CHECKED nj_status nj_metrics_page_open(const char *address, nj_metrics_page **out,
                                           nj_error *err);
 /// Accepts NULL.

@@ -41,7 +41,7 @@ typedef struct {
 ///
 /// Memory  8 to 16 bytes a user of tonight
 /// Errors  NJ_REFUSED, NJ_NOT_FOUND: the generation is damaged or, where it is named, missing. A store without one has nobody to miss.
-/// Proof   tests/integration/0450-missing-users.t
+/// Proof   tests/integration/0455-missing-users.t
 NJ_CHECKED nj_status nj_missing_open(const char *store_dir, const char *generation,
                                      const nj_job *job, nj_missing *out, nj_error *err);
 /// Accepts one that is all zero.

@@ -15,7 +15,7 @@
 /// too. Where rows are to be carried over, the current generation is linked into the area.
 ///
 /// Errors  those of nj_store_current, nj_store_pin and nj_staging_deadline_set. A store without a generation is a warning only
-/// Proof   tests/integration/0440-deadline.t
+/// Proof   tests/integration/0450-deadline.t
 NJ_CHECKED nj_status nj_night_open_deadline(nj_night *n, nj_error *err);
 
 /// True from the deadline on.

@@ -8,7 +8,7 @@
 /// the generation is there without its report, and `nightjar report` can make one.
 ///
 /// Cost    look-ups of some users (nj_study_step), and two files
-/// Proof   tests/integration/0330-report.t
+/// Proof   tests/integration/0340-report.t
 void nj_night_tell(nj_night *n);
 
 #endif

@@ -133,7 +133,8 @@ void nj_grade_join_fini(nj_grade_join *join);
 
 /// Reads the events once, and the row of each user who took something since.
 ///
-/// Memory  28 bytes a graded user, his id and an item's where controls are compared, 40 bytes and the id an item, and what nj_histories_read takes
+/// Memory  28 bytes a graded user, and his id and an item's where controls are compared; 40 bytes and the id an item; and what
+///         nj_histories_read takes
 /// Errors  those of nj_histories_read, nj_split_history and nj_store_get; NJ_INPUT: too many events from the future; NJ_AGAIN: no event since;
 ///         NJ_INPUT: the generation has a row for none of the active users
 /// Proof   tests/unit/cli/test_grade_join.c, tests/cli/1100-grade.t
@@ -168,7 +169,8 @@ NJ_CHECKED nj_status nj_grade_controls_find(const char *store_dir,
                                             const nj_grade_channels *channels,
                                             nj_grade_controls *out, nj_error *err);
 
-/// Reads the control's lists (schemas/lists.md; of a stored one common/store/controls.h, where no list of a graded user leaves it with 0 users) and compares those of graded users with what was published. The join kept its items.
+/// Reads the control's lists and compares those of graded users with what was published. The join kept its items. Lists are those of
+/// schemas/lists.md; of a stored control those of common/store/controls.h, which has 0 users where none of them is graded.
 ///
 /// Errors  those of nj_histories_read; NJ_INPUT: a list that may have seen the events since (its "held_out" is neither "none" nor "from" a
 ///         moment that is not behind the join's), or no list of a graded user

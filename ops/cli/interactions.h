@@ -41,7 +41,7 @@ bool nj_user_is_sampled(nj_slice user, double share);
 /// Reads the source once, cutting each history. Without a target (NJ_SPLIT_NONE) nobody is left out. Inputs are of a sample of the users:
 /// `share` of them, 1 of all.
 /// Errors  those of nj_histories_read, nj_split_history and nj_user_table_add; `*out` is then unchanged
-/// Proof   tests/cli/0790-baseline.t
+/// Proof   tests/cli/0820-baseline.t
 NJ_CHECKED nj_status nj_split_histories_read(const nj_histories_source *source,
                                              const nj_split *split, double share,
                                              const nj_named_items *items, nj_split_histories *out,

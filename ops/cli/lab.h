@@ -47,7 +47,7 @@ const nj_lab_kind *nj_lab_kind_named(const char *name);
 ///   example.txt    one user, whose history is as long as that of the median user
 ///
 /// Errors  NJ_INPUT names file, line and rule; NJ_NOT_FOUND, NJ_IO, NJ_NO_MEMORY
-/// Proof   tests/cli/0800-lab.t
+/// Proof   tests/cli/0850-lab.t
 NJ_CHECKED nj_status nj_lab_data_write(const nj_lab_kind *kind, const char *folder, uint64_t seed,
                                        const char *out, nj_error *err);
 

@@ -17,7 +17,7 @@
 /// Writes the page of a chain that has run.
 ///
 /// Errors  NJ_INPUT, NJ_IO, NJ_NOT_FOUND: a file that a step has made; NJ_NO_MEMORY
-/// Proof   tests/cli/0800-lab.t
+/// Proof   tests/cli/0850-lab.t
 NJ_CHECKED nj_status nj_lab_page_write(const nj_lab_settings *settings, const nj_lab_chain *chain,
                                        const char *out, nj_error *err);
 

@@ -80,7 +80,7 @@ NJ_CHECKED nj_status nj_lab_step_print(const nj_lab_step *step, nj_buffer *out);
 ///
 /// Errors  those of the steps, with the step's name, its log and how to go on; NJ_AGAIN: the time limit; NJ_INPUT, NJ_IO, NJ_NOT_FOUND:
 ///         an input; NJ_INTERRUPTED, NJ_TERMINATED: a signal
-/// Proof   tests/cli/0800-lab.t
+/// Proof   tests/cli/0850-lab.t
 NJ_CHECKED nj_status nj_lab_chain_run(nj_lab_chain *chain, const nj_lab_chain_options *options,
                                       nj_error *err);
 

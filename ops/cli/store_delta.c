@@ -28,9 +28,10 @@ static void show_rows(void *context, uint64_t done, uint64_t of)
 
 static void log_segment(const nj_delta_head *head, const nj_delta_tally *tally)
 {
-    nj_log(NJ_LOG_INFO, "%s to %s: %" PRIu64 " upserts, %" PRIu64 " deletes, %.1f MB",
+    nj_log(NJ_LOG_INFO,
+           "%s to %s: %" PRIu64 " upserts, %" PRIu64 " deletes, %" PRIu64 " rows copied, %.1f MB",
            head->base[0] != '\0' ? head->base : "nothing", head->result, tally->upserts,
-           tally->deletes, (double)tally->bytes / 1e6);
+           tally->deletes, tally->copied, (double)tally->bytes / 1e6);
 }
 
 // Behind the segment, so that a feed is never without its end.
@@ -136,11 +137,11 @@ static nj_status add_applied(json_t *list, const nj_delta_segment *segment,
                              const nj_delta_applied *applied)
 {
     const nj_delta_head *head = &segment->head;
-    json_t *object =
-        json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:b}", "seq", (json_int_t)head->seq, "base",
-                  head->base, "result", head->result, "upserts", (json_int_t)segment->tally.upserts,
-                  "deletes", (json_int_t)segment->tally.deletes, "rows", (json_int_t)applied->rows,
-                  "same_bytes", (int)applied->same_bytes);
+    json_t *object = json_pack(
+        "{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:b}", "seq", (json_int_t)head->seq, "base",
+        head->base, "result", head->result, "upserts", (json_int_t)segment->tally.upserts,
+        "deletes", (json_int_t)segment->tally.deletes, "copied", (json_int_t)segment->tally.copied,
+        "rows", (json_int_t)applied->rows, "same_bytes", (int)applied->same_bytes);
     return json_array_append_new(list, object) == 0 ? NJ_OK : NJ_NO_MEMORY;
 }
 

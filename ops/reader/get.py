@@ -23,7 +23,7 @@ except ImportError as missing:
     sys.exit(77)
 
 FLAGS = "cold widened truncated unknown short copied carried cold_items near popular pinned".split()
-SOURCES = "beam neighbour pin cold borrowed near popular".split()
+SOURCES = "beam neighbour pin cold borrowed near popular reserve".split()
 ADJUSTS = "fusion prior boost rerank calibration fresh search".split()
 NOT_FOUND = 5
 WHOLE = 10000
@@ -98,6 +98,8 @@ def line(user, row):
         parts.append('"why": [%s]' % ", ".join(read_why(row[7], len(items))))
     if len(row) > 8 and row[8] is not None:
         parts.append('"text": ' + text(row[8]))
+    if len(row) > 9:
+        parts.append('"reserve": [%s]' % ", ".join(map(text, row[9])))
     return "{" + ", ".join(parts) + "}"
 
 

@@ -18,7 +18,7 @@ check "the right histories are not complained about" bash -c '! grep -q warning 
 mkdir empty
 expect_exit 0 'holds no generation' -- nightjar store list --store empty
 stdout_lines 0
-expect_exit 65 'nightjar store list' -- nightjar store get --store empty --gen last alma
+expect_exit 5 'nightjar store list' -- nightjar store get --store empty --gen last alma
 
 # Words in the wrong place.
 expect_exit 2 'unexpected argument "b.njb"; files and settings follow the option that says what they are, such as --bundle' -- nightjar run b.njb users.txt

@@ -57,6 +57,11 @@ if python3 -c 'import lmdb, msgpack' 2>err; then
     cp store/CURRENT store/CHANNELS/canary
     expect_exit 0 '' -- python3 "$source_dir/ops/reader/get.py" store --split spring current=5162,canary=4838 "${users[@]}"
     check "... also where channels share the users" cmp out rows
+    nightjar run --bundle b.njb --users users.txt --store full --workers 1 --why --reserve 3 >out 2>err
+    nightjar store export --store full >rows
+    check "rows have a reserve and a why" grep -q '"why": .*"reserve": \["' rows
+    expect_exit 0 '' -- python3 "$source_dir/ops/reader/get.py" full "${users[@]}"
+    check "... and the Python program prints both" cmp out rows
     expect_exit 0 '' -- python3 -c 'import sys; sys.path[:0] = sys.argv[1:2]; import get; assert get.part("spring", "u000145") == 7646
 assert get.channel_of("42", "spring", [("a", 5162), ("b", 4838)]) == "b"' "$source_dir/ops/reader"
 else

@@ -15,18 +15,21 @@ static void walk(const nj_delta_segment *segment)
     nj_slice entries = segment->entries;
     uint64_t upserts = 0;
     uint64_t deletes = 0;
+    uint64_t copied = 0;
     while (nj_delta_next(&entries, &block)) {
         fuzz_check(nj_store_key_check(block.key, NULL) == NJ_OK, "every key is a user's");
         fuzz_check(before.size == 0 || nj_slice_compare(before, block.key) < 0,
                    "keys come in ascending order");
-        fuzz_check((block.kind == NJ_DELTA_UPSERT) == (block.value.size > 0),
+        fuzz_check((block.kind == NJ_DELTA_DELETE) == (block.value.size == 0),
                    "an upsert has a row, a delete has none");
+        copied += block.kind == NJ_DELTA_COPIED ? nj_delta_run(&block) : 0;
         upserts += block.kind == NJ_DELTA_UPSERT;
         deletes += block.kind == NJ_DELTA_DELETE;
         before = block.key;
     }
     fuzz_check(entries.size == 0, "the entries end with an entry");
-    fuzz_check(upserts == segment->tally.upserts && deletes == segment->tally.deletes,
+    fuzz_check(upserts == segment->tally.upserts && deletes == segment->tally.deletes &&
+                   copied == segment->tally.copied,
                "the end counts the entries");
 }
 

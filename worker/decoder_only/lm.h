@@ -118,7 +118,7 @@ size_t nj_lm_scratch_bytes(const nj_lm_config *config, const nj_model_limits *li
 /// Order     with kernels of class "exact" a user's bits depend on that user's tokens alone, not on the batch, its order or the chunks
 /// Source    Vaswani et al. 2017; Su et al. 2021 (rotary positions); Ainslie et al. 2023 (grouped queries); transformers 5.17,
 ///           modeling_llama.py, modeling_qwen3.py
-/// Proof     tests/parity/test_decoder_only.c, tests/unit/decoder_only/test_model.c against double precision
+/// Proof     tests/parity/decoder_only_transformers, tests/unit/decoder_only/test_model.c against double precision
 void nj_lm_begin_batch(nj_lm *model, const nj_model_limits *limits, const uint32_t *tokens,
                        const uint32_t *offset, uint32_t B, nj_arena *arena);
 

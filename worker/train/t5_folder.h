@@ -25,7 +25,7 @@ typedef struct {
 /// version of Transformers reads the same model.
 /// Errors  NJ_NO_MEMORY
 /// Source  transformers 5.23, configuration_t5.py
-/// Proof   tests/parity/transformers.t
+/// Proof   tests/parity/train_transformers
 NJ_CHECKED nj_status nj_t5_folder_config(const nj_t5_folder *folder, char **out, nj_error *err);
 
 /// Puts the three files into `path`, each whole or not at all. A config.json with another text is removed before the weights are

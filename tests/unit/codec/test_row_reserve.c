@@ -1,16 +1,9 @@
 // test_row_reserve.c - what would have been listed next, as a field of a row: golden bytes, round trips, refusals and the JSON form.
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "common/base/id.h"
-#include "common/base/rng.h"
-#include "common/codec/row.h"
-#include "common/codec/row_scan.h"
-#include "tests/support/nj_test.h"
+#include "tests/unit/codec/row_damage.h"
 
-#define MUTATIONS 50000
-
-static const nj_history_digest HISTORY = {{1, 2, 3, 4, 5, 6, 7, 8}};
 static const nj_slice ITEM = {"17", 2};
 static const float SCORE = -1.5f;
 static const nj_slice RESERVE[] = {{"5", 1}, {"caf\xc3\xa9", 5}, {"60000", 5}};
@@ -44,20 +37,12 @@ static void the_bytes_never_change(void **state)
 static void a_row_prints_it_as_documented(void **state)
 {
     (void)state;
-    static nj_row row;
-    nj_error err = {0};
     nj_buffer bytes;
-    nj_buffer json;
     pack_reserve(&bytes);
-    nj_buffer_init(&json, 4096);
-    assert_ok(nj_row_unpack(nj_buffer_slice(&bytes), &row, &err), &err);
-    assert_int_equal(nj_row_json(&json, nj_slice_from("u"), &row), NJ_OK);
-    assert_int_equal(nj_buffer_append(&json, "", 1), NJ_OK);
-    assert_string_equal((char *)json.bytes,
-                        "{\"user\": \"u\", \"items\": [\"17\"], \"scores\": [-1.5], \"reserve\": "
-                        "[\"5\", \"caf\xc3\xa9\", \"60000\"]}");
+    row_expect_json(&bytes,
+                    "{\"user\": \"u\", \"items\": [\"17\"], \"scores\": [-1.5], \"reserve\": "
+                    "[\"5\", \"caf\xc3\xa9\", \"60000\"]}");
     nj_buffer_fini(&bytes);
-    nj_buffer_fini(&json);
 }
 
 static void expect_reserve(nj_slice bytes, const nj_row_more *more, uint32_t age)
@@ -232,41 +217,27 @@ static void what_is_no_array_of_items_is_refused(void **state)
     expect_refused("\x91\x05\x05", 3, "");                 // a byte too many
 }
 
+static void expect_same(nj_slice bytes, const nj_row_scan *scan, const nj_row *row)
+{
+    const nj_why why = {.source = NJ_SOURCE_BEAM, .raw = SCORE};
+    const nj_row_more more = {.trace_count = scan->trace_count,
+                              .why = row->why.bytes != NULL ? &why : NULL,
+                              .text = row->text,
+                              .reserve = row->reserve,
+                              .reserve_count = row->reserve_count};
+    expect_reserve(bytes, &more, row->age);
+}
+
 static void the_quick_walk_never_accepts_what_unpacking_refuses(void **state)
 {
     (void)state;
-    static nj_row row;
     const nj_why why = {.source = NJ_SOURCE_BEAM, .raw = SCORE};
     nj_buffer bytes;
-    nj_row_scan scan;
-    uint64_t drawn = 5;
-    unsigned accepted = 0;
     pack_example(&bytes,
                  &(nj_row_more){.why = &why, .reserve = RESERVE, .reserve_count = RESERVE_COUNT});
-    for (size_t size = 0; size < bytes.size; size++) {
-        char *exact = malloc(size + 1); // so that a sanitizer sees a byte too many
-        memcpy(exact + 1, bytes.bytes, size);
-        assert_false(nj_row_scan_open((nj_slice){exact + 1, size}, &scan));
-        assert_int_equal(nj_row_unpack((nj_slice){exact + 1, size}, &row, NULL), NJ_INPUT);
-        free(exact);
-    }
-    for (unsigned i = 0; i < MUTATIONS; i++) {
-        const size_t place = (size_t)(nj_rng_next(&drawn) % bytes.size);
-        const uint8_t before = bytes.bytes[place];
-        bytes.bytes[place] = (uint8_t)nj_rng_next(&drawn);
-        if (nj_row_scan_open(nj_buffer_slice(&bytes), &scan)) {
-            accepted++;
-            assert_int_equal(nj_row_unpack(nj_buffer_slice(&bytes), &row, NULL), NJ_OK);
-            const nj_row_more more = {.trace_count = scan.trace_count,
-                                      .why = row.why.bytes != NULL ? &why : NULL,
-                                      .text = row.text,
-                                      .reserve = row.reserve,
-                                      .reserve_count = row.reserve_count};
-            expect_reserve(nj_buffer_slice(&bytes), &more, row.age);
-        }
-        bytes.bytes[place] = before;
-    }
-    assert_in_range(accepted, MUTATIONS / 100, MUTATIONS - MUTATIONS / 100);
+    row_expect_cut_is_refused(nj_buffer_slice(&bytes));
+    const unsigned accepted = row_expect_walk_is_strict(&bytes, expect_same);
+    assert_in_range(accepted, ROW_MUTATIONS / 100, ROW_MUTATIONS - ROW_MUTATIONS / 100);
     nj_buffer_fini(&bytes);
 }
 

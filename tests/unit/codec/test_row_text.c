@@ -1,14 +1,6 @@
 // test_row_text.c - what a model answered in words, as a field of a row: golden bytes, round trips, refusals and the JSON form.
-#include <stdlib.h>
+#include "tests/unit/codec/row_damage.h"
 
-#include "common/base/rng.h"
-#include "common/codec/row.h"
-#include "common/codec/row_scan.h"
-#include "tests/support/nj_test.h"
-
-#define MUTATIONS 50000
-
-static const nj_history_digest HISTORY = {{1, 2, 3, 4, 5, 6, 7, 8}};
 static const nj_slice ITEM = {"17", 2};
 static const float SCORE = -1.5f;
 static const char *const ANSWER = "4.5 caf\xc3\xa9\n";
@@ -36,20 +28,11 @@ static void the_bytes_never_change(void **state)
 static void a_row_prints_it_as_documented(void **state)
 {
     (void)state;
-    static nj_row row;
-    nj_error err = {0};
     nj_buffer bytes;
-    nj_buffer json;
     pack_example(&bytes, &(nj_row_more){.text = nj_slice_from(ANSWER)});
-    nj_buffer_init(&json, 4096);
-    assert_ok(nj_row_unpack(nj_buffer_slice(&bytes), &row, &err), &err);
-    assert_int_equal(nj_row_json(&json, nj_slice_from("u"), &row), NJ_OK);
-    assert_int_equal(nj_buffer_append(&json, "", 1), NJ_OK);
-    assert_string_equal((char *)json.bytes,
-                        "{\"user\": \"u\", \"items\": [\"17\"], \"scores\": [-1.5], \"text\": "
-                        "\"4.5 caf\xc3\xa9\\u000a\"}");
+    row_expect_json(&bytes, "{\"user\": \"u\", \"items\": [\"17\"], \"scores\": [-1.5], \"text\": "
+                            "\"4.5 caf\xc3\xa9\\u000a\"}");
     nj_buffer_fini(&bytes);
-    nj_buffer_fini(&json);
 }
 
 // Beside a trace and a why or without either, of every size that has another head, as it was packed and as a copy.
@@ -147,35 +130,21 @@ static void text_that_is_too_long_or_no_utf8_is_refused(void **state)
     }
 }
 
+static void expect_same(nj_slice bytes, const nj_row_scan *scan, const nj_row *row)
+{
+    (void)bytes;
+    assert_true(nj_slice_equal(scan->text, row->text));
+}
+
 static void the_quick_walk_never_accepts_what_unpacking_refuses(void **state)
 {
     (void)state;
-    static nj_row row;
     const nj_why why = {.source = NJ_SOURCE_BEAM, .raw = SCORE};
     nj_buffer bytes;
-    nj_row_scan scan;
-    uint64_t drawn = 5;
-    unsigned accepted = 0;
     pack_example(&bytes, &(nj_row_more){.why = &why, .text = nj_slice_from(ANSWER)});
-    for (size_t size = 0; size < bytes.size; size++) {
-        char *exact = malloc(size + 1); // so that a sanitizer sees a byte too many
-        memcpy(exact + 1, bytes.bytes, size);
-        assert_false(nj_row_scan_open((nj_slice){exact + 1, size}, &scan));
-        assert_int_equal(nj_row_unpack((nj_slice){exact + 1, size}, &row, NULL), NJ_INPUT);
-        free(exact);
-    }
-    for (unsigned i = 0; i < MUTATIONS; i++) {
-        const size_t place = (size_t)(nj_rng_next(&drawn) % bytes.size);
-        const uint8_t before = bytes.bytes[place];
-        bytes.bytes[place] = (uint8_t)nj_rng_next(&drawn);
-        if (nj_row_scan_open(nj_buffer_slice(&bytes), &scan)) {
-            accepted++;
-            assert_int_equal(nj_row_unpack(nj_buffer_slice(&bytes), &row, NULL), NJ_OK);
-            assert_true(nj_slice_equal(scan.text, row.text));
-        }
-        bytes.bytes[place] = before;
-    }
-    assert_in_range(accepted, MUTATIONS / 100, MUTATIONS - MUTATIONS / 100);
+    row_expect_cut_is_refused(nj_buffer_slice(&bytes));
+    const unsigned accepted = row_expect_walk_is_strict(&bytes, expect_same);
+    assert_in_range(accepted, ROW_MUTATIONS / 100, ROW_MUTATIONS - ROW_MUTATIONS / 100);
     nj_buffer_fini(&bytes);
 }
 

@@ -2,16 +2,9 @@
 #include "common/codec/why.h"
 
 #include <float.h>
-#include <stdlib.h>
 
-#include "common/base/rng.h"
-#include "common/codec/row.h"
-#include "common/codec/row_scan.h"
-#include "tests/support/nj_test.h"
+#include "tests/unit/codec/row_damage.h"
 
-#define MUTATIONS 50000
-
-static const nj_history_digest HISTORY = {{1, 2, 3, 4, 5, 6, 7, 8}};
 static const nj_slice ITEMS[] = {{"17", 2}, {"x", 1}};
 static const float SCORES[] = {-1.5f, -0.25f};
 static const nj_why WHY[] = {
@@ -44,22 +37,14 @@ static void the_bytes_never_change(void **state)
 static void a_row_prints_it_as_documented(void **state)
 {
     (void)state;
-    static nj_row row;
-    nj_error err = {0};
     nj_buffer bytes;
-    nj_buffer json;
     pack_example(&bytes, NULL, 0);
-    nj_buffer_init(&json, 4096);
-    assert_ok(nj_row_unpack(nj_buffer_slice(&bytes), &row, &err), &err);
-    assert_int_equal(nj_row_json(&json, nj_slice_from("u"), &row), NJ_OK);
-    assert_int_equal(nj_buffer_append(&json, "", 1), NJ_OK);
-    assert_string_equal(
-        (char *)json.bytes,
+    row_expect_json(
+        &bytes,
         "{\"user\": \"u\", \"items\": [\"17\", \"x\"], \"scores\": [-1.5, -0.25], \"flags\": "
         "[\"cold_items\"], \"why\": [{\"source\": \"beam\", \"raw\": -1.5}, {\"source\": \"cold\", "
         "\"raw\": 0.5, \"adjust\": {\"fusion\": -1, \"boost\": 0.25}}]}");
     nj_buffer_fini(&bytes);
-    nj_buffer_fini(&json);
 }
 
 static void numbers_of_a_later_version_are_told_by_number(void **state)
@@ -218,28 +203,19 @@ static void a_row_whose_why_tells_of_other_items_is_refused(void **state)
     nj_buffer_fini(&bytes);
 }
 
+static void expect_same(nj_slice bytes, const nj_row_scan *scan, const nj_row *row)
+{
+    (void)bytes;
+    assert_true(nj_slice_equal(scan->why, row->why));
+}
+
 static void the_quick_check_judges_hostile_rows_as_unpacking_does(void **state)
 {
     (void)state;
-    static nj_row row;
-    nj_row_scan scan;
-    unsigned accepted = 0;
-    uint64_t seed = 5;
     nj_buffer bytes;
     pack_example(&bytes, NULL, 0);
-    for (unsigned i = 0; i < MUTATIONS; i++) {
-        const size_t place = nj_rng_next(&seed) % bytes.size;
-        const uint8_t before = bytes.bytes[place];
-        bytes.bytes[place] = (uint8_t)nj_rng_next(&seed);
-        const bool good = nj_row_unpack(nj_buffer_slice(&bytes), &row, NULL) == NJ_OK;
-        if (nj_row_scan_open(nj_buffer_slice(&bytes), &scan)) {
-            accepted++;
-            assert_true(good);
-            assert_true(nj_slice_equal(scan.why, row.why));
-        }
-        bytes.bytes[place] = before;
-    }
-    assert_in_range(accepted, MUTATIONS / 4, MUTATIONS - MUTATIONS / 10);
+    const unsigned accepted = row_expect_walk_is_strict(&bytes, expect_same);
+    assert_in_range(accepted, ROW_MUTATIONS / 4, ROW_MUTATIONS - ROW_MUTATIONS / 10);
     nj_buffer_fini(&bytes);
 }
 

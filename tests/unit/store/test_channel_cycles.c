@@ -1,40 +1,21 @@
 // test_channel_cycles.c - publications, promotions, rollbacks, gc and scrubs at random under readers in threads, processes and Python:
 // none sees rows of two nights, half a generation, or one that vanishes under it.
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "common/base/clock.h"
 #include "common/base/rng.h"
 #include "common/store/channel.h"
 #include "common/store/gc.h"
 #include "common/store/scrub.h"
-#include "tests/unit/store/night.h"
+#include "tests/unit/store/watchers.h"
 
 #define STEPS 40
 #define USERS 16
 #define KEEP 2
 #define SEED 7
-#define MODULE_MISSING 77
-#define SCRIPT NIGHTJAR_SOURCE_DIR "/tests/unit/store/watch_store.py"
 
 static const char *const FOLLOWED[] = {"current", "canary"};
 #define FOLLOWED_COUNT (sizeof FOLLOWED / sizeof FOLLOWED[0])
 
 static unsigned steps;
-
-// Shared with processes.
-typedef struct {
-    atomic_bool stop;
-    atomic_ulong opened;  // generations
-    atomic_ulong changes; // of the generation that a reader found
-    atomic_ulong
-        missed; // gone between the look at the channel and the opening, and the channel had moved on
-    atomic_ulong mixed;  // rows of another night than the manifest says, or not all of them
-    atomic_ulong failed; // a generation that its channel still names cannot be opened
-} watch;
 
 typedef struct {
     const char *store;
@@ -46,33 +27,10 @@ typedef struct {
 
 static nj_store_name make_night(const char *store, uint64_t number)
 {
-    nj_error err = {0};
-    nj_staging *staging = NULL;
-    nj_commit_outcome outcome;
-    nj_store_name name;
-    const nj_slice items[] = {nj_slice_from("1"), nj_slice_from("2"), nj_slice_from("3")};
-    const float scores[] = {-1.0f, -2.0f, -3.0f};
     const nj_history_digest history = {{(uint8_t)number, (uint8_t)(number >> 8)}};
     nj_staging_facts facts = night_facts(1, USERS);
-    night_shard *shard = malloc(sizeof *shard);
-    assert_non_null(shard);
     facts.newest_event_ms = number;
-    assert_ok(nj_staging_create(store, &facts, NULL, &staging, &err), &err);
-    assert_ok(nj_staging_class_set(staging, "f32-test", &err), &err);
-    night_shard_make(shard, 0, USERS);
-    for (size_t i = 0; i < USERS; i++) {
-        nj_buffer_clear(&shard->values[i]);
-        assert_int_equal(nj_row_pack(&shard->values[i], 0, items, scores, 1 + number % 3, &history),
-                         NJ_OK);
-        shard->rows[i].value = nj_buffer_slice(&shard->values[i]);
-    }
-    night_shard_seal(shard);
-    assert_ok(nj_staging_commit(staging, &shard->commit, 1, &outcome, &err), &err);
-    assert_ok(nj_store_pack(staging, USERS, NULL, NIGHT_MS + number, &name, NULL, &err), &err);
-    assert_ok(nj_staging_remove_take(&staging, &err), &err);
-    night_shard_fini(shard);
-    free(shard);
-    return name;
+    return watch_night(store, &facts, number, USERS, 1 + number % 3, &history);
 }
 
 // ---- readers ----
@@ -158,43 +116,6 @@ static void *watch_store(void *context)
         look(w, &last);
     }
     return NULL;
-}
-
-static pid_t watch_in_process(watcher *w)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        watch_store(w);
-        _exit(0);
-    }
-    return child;
-}
-
-static FILE *watch_in_python(const char *store, const char *output)
-{
-    char command[3 * NJ_PATH_BYTES];
-    const char *python = getenv("NIGHTJAR_PYTHON");
-    snprintf(command, sizeof command, "'%s' '%s' '%s' %d > '%s'",
-             python != NULL ? python : "python3", SCRIPT, store, USERS, output);
-    FILE *stream = popen(command, "w");
-    assert_non_null(stream);
-    return stream;
-}
-
-static void expect_python(FILE *stream, const char *output)
-{
-    nj_error err = {0};
-    char *text = NULL;
-    size_t size = 0;
-    int how = pclose(stream);
-    assert_true(how != -1 && WIFEXITED(how));
-    if (WEXITSTATUS(how) == MODULE_MISSING || WEXITSTATUS(how) == 127) {
-        skip_loudly("python3 with the modules lmdb and msgpack is not here");
-    }
-    assert_int_equal(WEXITSTATUS(how), 0);
-    assert_ok(nj_file_read(output, 1000, &text, &size, &err), &err);
-    print_message("python: %s", text);
-    free(text);
 }
 
 // ---- steps ----
@@ -348,20 +269,17 @@ static void no_read_is_mixed_torn_or_gone(void **state)
     pthread_t threads[FOLLOWED_COUNT];
     pid_t children[FOLLOWED_COUNT];
     watcher watchers[FOLLOWED_COUNT];
-    watch *seen =
-        mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(seen != MAP_FAILED);
-    memset(seen, 0, sizeof *seen);
+    watch *seen = watch_new();
     publish_night(&l, "current");
     publish_night(&l, "canary");
     for (size_t i = 0; i < FOLLOWED_COUNT; i++) {
         watchers[i] = (watcher){.store = l.store, .channel = FOLLOWED[i], .seen = seen};
-        children[i] = watch_in_process(&watchers[i]);
+        children[i] = watch_in_process(watch_store, &watchers[i]);
     }
     for (size_t i = 0; i < FOLLOWED_COUNT; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, watch_store, &watchers[i]), 0);
     }
-    FILE *python = watch_in_python(l.store, sandbox_path(state, "python.out"));
+    FILE *python = watch_in_python(l.store, USERS, sandbox_path(state, "python.out"));
 
     live(&l);
 
@@ -377,7 +295,7 @@ static void no_read_is_mixed_torn_or_gone(void **state)
     assert_int_equal(seen->failed, 0);
     assert_true(seen->opened >= FOLLOWED_COUNT && l.removed > 0 && l.rewritten > 0);
     munmap(seen, sizeof *seen);
-    expect_python(python, sandbox_path(state, "python.out"));
+    watch_expect_python(python, sandbox_path(state, "python.out"));
 }
 
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)

@@ -1,30 +1,13 @@
 // test_cycles.c - readers in threads, processes and Python while CURRENT goes back and forth: each sees one night, whole.
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "common/base/clock.h"
-#include "tests/unit/store/night.h"
+#include "tests/unit/store/watchers.h"
 
 #define CYCLES 50
 #define USERS 64
 #define THREADS 2
 #define PROCESSES 2
-#define MODULE_MISSING 77
 
-static const char *const SCRIPT = NIGHTJAR_SOURCE_DIR "/tests/unit/store/watch_store.py";
 static unsigned cycles;
-
-typedef struct {
-    atomic_bool stop;
-    atomic_ulong opened; // generations
-    atomic_ulong rows;
-    atomic_ulong changes; // of the generation that a reader found
-    atomic_ulong mixed;   // generations with rows of two nights, or of another than their name says
-    atomic_ulong failed;  // that could not be opened
-} watch;
 
 typedef struct {
     const char *store;
@@ -35,30 +18,11 @@ typedef struct {
 // ---- the two nights ----
 
 // Every row of night `number` has number + 1 items.
-static void make_night(const char *store, uint64_t number, nj_store_name *out_name)
+static nj_store_name make_night(const char *store, uint64_t number)
 {
-    nj_error err = {0};
-    nj_staging *staging = NULL;
-    nj_commit_outcome outcome;
-    static night_shard shard;
-    const nj_slice items[] = {nj_slice_from("1"), nj_slice_from("2")};
-    const float scores[] = {-1.0f, -2.0f};
     const nj_history_digest history = {{0}};
     nj_staging_facts facts = night_facts(1, USERS);
-    assert_ok(nj_staging_create(store, &facts, NULL, &staging, &err), &err);
-    assert_ok(nj_staging_class_set(staging, "f32-test", &err), &err);
-    night_shard_make(&shard, 0, USERS);
-    for (size_t i = 0; i < USERS; i++) {
-        nj_buffer_clear(&shard.values[i]);
-        assert_int_equal(
-            nj_row_pack(&shard.values[i], 0, items, scores, (size_t)number + 1, &history), NJ_OK);
-        shard.rows[i].value = nj_buffer_slice(&shard.values[i]);
-    }
-    night_shard_seal(&shard);
-    assert_ok(nj_staging_commit(staging, &shard.commit, 1, &outcome, &err), &err);
-    assert_ok(nj_store_pack(staging, USERS, NULL, NIGHT_MS + number, out_name, NULL, &err), &err);
-    assert_ok(nj_staging_remove_take(&staging, &err), &err);
-    night_shard_fini(&shard);
+    return watch_night(store, &facts, number, USERS, (size_t)number + 1, &history);
 }
 
 // ---- readers ----
@@ -109,44 +73,6 @@ static void *watch_store(void *context)
     return NULL;
 }
 
-static pid_t watch_in_process(watcher *w)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        watch_store(w);
-        _exit(0);
-    }
-    return child;
-}
-
-// The script says how often it looked, on a file; it ends when its standard input does.
-static FILE *watch_in_python(const char *store, const char *output)
-{
-    char command[3 * NJ_PATH_BYTES];
-    const char *python = getenv("NIGHTJAR_PYTHON");
-    snprintf(command, sizeof command, "'%s' '%s' '%s' %d > '%s'",
-             python != NULL ? python : "python3", SCRIPT, store, USERS, output);
-    FILE *stream = popen(command, "w");
-    assert_non_null(stream);
-    return stream;
-}
-
-static void expect_python(FILE *stream, const char *output)
-{
-    nj_error err = {0};
-    char *text = NULL;
-    size_t size = 0;
-    int how = pclose(stream);
-    assert_true(how != -1 && WIFEXITED(how));
-    if (WEXITSTATUS(how) == MODULE_MISSING || WEXITSTATUS(how) == 127) {
-        skip_loudly("python3 with the modules lmdb and msgpack is not here");
-    }
-    assert_int_equal(WEXITSTATUS(how), 0);
-    assert_ok(nj_file_read(output, 1000, &text, &size, &err), &err);
-    print_message("python: %s", text);
-    free(text);
-}
-
 // ---- the test ----
 
 static void go_back_and_forth(const char *store, const nj_store_name names[2])
@@ -170,21 +96,18 @@ static void no_reader_ever_sees_rows_of_two_nights(void **state)
     nj_store_name names[2];
     pthread_t threads[THREADS];
     pid_t children[PROCESSES];
-    watch *seen =
-        mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(seen != MAP_FAILED);
-    memset(seen, 0, sizeof *seen);
-    make_night(store, 0, &names[0]);
-    make_night(store, 1, &names[1]);
+    watch *seen = watch_new();
+    names[0] = make_night(store, 0);
+    names[1] = make_night(store, 1);
     night_publish(store, &names[0]);
     watcher w = {.store = store, .names = names, .seen = seen};
     for (size_t i = 0; i < PROCESSES; i++) {
-        children[i] = watch_in_process(&w);
+        children[i] = watch_in_process(watch_store, &w);
     }
     for (size_t i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, watch_store, &w), 0);
     }
-    FILE *python = watch_in_python(store, sandbox_path(state, "python.out"));
+    FILE *python = watch_in_python(store, USERS, sandbox_path(state, "python.out"));
 
     go_back_and_forth(store, names);
 
@@ -201,7 +124,7 @@ static void no_reader_ever_sees_rows_of_two_nights(void **state)
     assert_int_equal(seen->failed, 0);
     assert_true(seen->changes > cycles / 10 && seen->opened > cycles);
     munmap(seen, sizeof *seen);
-    expect_python(python, sandbox_path(state, "python.out"));
+    watch_expect_python(python, sandbox_path(state, "python.out"));
 }
 
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)

@@ -25,8 +25,18 @@ static const char *copy_path(void **state)
     return sandbox_path(state, "copy");
 }
 
-// Users 0..count-1 but every `gap`-th; rows of every fifth depend on the night.
-static nj_store_name pack_night(void **state, uint64_t count, uint64_t gap, uint64_t seed)
+static void make_copied(nj_buffer *row, uint32_t age)
+{
+    nj_buffer copy;
+    nj_buffer_init(&copy, NJ_ROW_BYTES_MAX);
+    assert_int_equal(nj_row_copy(&copy, nj_buffer_slice(row), NJ_ROW_COPIED, age), NJ_OK);
+    nj_buffer_fini(row);
+    *row = copy;
+}
+
+// Users 0..count-1 but every `gap`-th; rows of every fifth depend on the night, the others were copied for `age` nights.
+static nj_store_name pack_night(void **state, uint64_t count, uint64_t gap, uint64_t seed,
+                                uint32_t age)
 {
     nj_error err = {0};
     nj_store_name name;
@@ -41,6 +51,9 @@ static nj_store_name pack_night(void **state, uint64_t count, uint64_t gap, uint
         }
         size_t at = shard->count++;
         night_row_pack(&shard->values[at], user % 5 == 0 ? user + seed : user);
+        if (age > 0 && user % 5 != 0) {
+            make_copied(&shard->values[at], age);
+        }
         shard->rows[at] = (nj_store_row){nj_slice_from(night_user(2 * user, shard->users[at])),
                                          nj_buffer_slice(&shard->values[at])};
     }
@@ -75,8 +88,8 @@ static void write_segment(void **state, const char *file, const nj_store_name *b
 static week make_week(void **state)
 {
     nj_delta_tally ignored;
-    week out = {.old = pack_night(state, OLD_USERS, 7, 0),
-                .new = pack_night(state, NEW_USERS, 9, 1)};
+    week out = {.old = pack_night(state, OLD_USERS, 7, 0, 0),
+                .new = pack_night(state, NEW_USERS, 9, 1, 0)};
     write_segment(state, "full", NULL, &out.old, &ignored);
     write_segment(state, "segment", &out.old, &out.new, &out.tally);
     return out;
@@ -144,6 +157,86 @@ static void applying_every_segment_gives_the_newer_generation_byte_for_byte(void
     assert_true(applied.was_there);
 }
 
+static uint64_t count_copied(uint64_t count, uint64_t gap, uint64_t other_gap)
+{
+    uint64_t copied = 0;
+    for (uint64_t user = 0; user < count; user++) {
+        copied += user % 5 != 0 && user % gap != 1 && user % other_gap != 1;
+    }
+    return copied;
+}
+
+static void rows_that_are_a_night_older_are_runs(void **state)
+{
+    nj_error err = {0};
+    nj_delta_applied applied;
+    nj_delta_tally whole;
+    nj_delta_tally first;
+    nj_delta_tally second;
+    const nj_store_name nights[] = {pack_night(state, OLD_USERS, 7, 0, 0),
+                                    pack_night(state, OLD_USERS, 7, 1, 1),
+                                    pack_night(state, NEW_USERS, 9, 2, 2)};
+    write_segment(state, "0", NULL, &nights[0], &whole);
+    write_segment(state, "1", &nights[0], &nights[1], &first);
+    write_segment(state, "2", &nights[1], &nights[2], &second);
+    assert_int_equal(whole.copied, 0);
+    assert_int_equal(first.copied, count_copied(OLD_USERS, 7, 7));
+    assert_int_equal(first.deletes, 0);
+    assert_int_equal(first.upserts, whole.upserts - first.copied);
+    assert_int_equal(second.copied, count_copied(NEW_USERS, 7, 9));
+    assert_int_equal(second.deletes, 13);
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(apply_file(state, (const char *[]){"0", "1", "2"}[i], &applied, &err), &err);
+        assert_true(applied.same_bytes);
+        expect_whole(state, &nights[i]);
+    }
+}
+
+// The segment's first run is said to have so many rows, under a digest that is right.
+static nj_status apply_with_run(void **state, const char *name, uint8_t rows, nj_error *err)
+{
+    nj_mapped file;
+    nj_delta_segment segment;
+    nj_delta_applied applied;
+    nj_delta_block block;
+    assert_ok(nj_mapped_open(sandbox_path(state, name), &file, err), err);
+    char *copy = malloc(file.size);
+    assert_non_null(copy);
+    memcpy(copy, file.bytes, file.size);
+    assert_ok(nj_delta_scan((nj_slice){copy, file.size}, &segment, err), err);
+    while (nj_delta_next(&segment.entries, &block) && block.kind != NJ_DELTA_COPIED) {
+    }
+    assert_int_equal(block.kind, NJ_DELTA_COPIED);
+    copy[block.value.bytes - copy] = (char)rows;
+    const nj_digest digest = nj_digest_of(copy, file.size - NJ_DIGEST_BYTES);
+    memcpy(copy + file.size - NJ_DIGEST_BYTES, digest.bytes, NJ_DIGEST_BYTES);
+    nj_status status = apply_bytes(state, (nj_slice){copy, file.size}, &applied, err);
+    free(copy);
+    nj_mapped_close(&file);
+    return status;
+}
+
+static void a_run_of_another_length_is_refused(void **state)
+{
+    nj_error err = {0};
+    nj_delta_applied applied;
+    nj_delta_tally ignored;
+    nj_path folder;
+    const nj_store_name old = pack_night(state, OLD_USERS, 7, 0, 0);
+    const nj_store_name new = pack_night(state, OLD_USERS, 7, 1, 1);
+    write_segment(state, "full", NULL, &old, &ignored);
+    write_segment(state, "segment", &old, &new, &ignored);
+    assert_ok(apply_file(state, "full", &applied, &err), &err);
+    assert_int_equal(apply_with_run(state, "segment", 0, &err), NJ_INPUT);
+    assert_non_null(strstr(err.text, "no length"));
+    assert_int_equal(apply_with_run(state, "segment", 1, &err), NJ_REFUSED);
+    assert_int_equal(apply_with_run(state, "segment", 5, &err), NJ_REFUSED);
+    assert_non_null(strstr(err.text, "rows that are to be copied are not in"));
+    assert_int_equal(apply_with_run(state, "segment", 255, &err), NJ_REFUSED);
+    assert_ok(nj_store_path(copy_path(state), &new, NULL, &folder, &err), &err);
+    assert_false(nj_folder_exists(folder.text));
+}
+
 static void a_wrong_base_is_told_to_resync_and_changes_nothing(void **state)
 {
     nj_error err = {0};
@@ -158,7 +251,7 @@ static void a_wrong_base_is_told_to_resync_and_changes_nothing(void **state)
     assert_non_null(strstr(err.text, "resync"));
 
     // A generation of the base's name with other rows.
-    const nj_store_name third = pack_night(state, OLD_USERS, 11, 2);
+    const nj_store_name third = pack_night(state, OLD_USERS, 11, 2, 0);
     nj_delta_tally ignored;
     write_segment(state, "third", NULL, &third, &ignored);
     assert_ok(apply_file(state, "third", &applied, &err), &err);
@@ -226,7 +319,7 @@ static void a_generation_is_no_delta_of_itself(void **state)
     nj_error err = {0};
     nj_delta_head head;
     nj_delta_tally tally;
-    const nj_store_name name = pack_night(state, OLD_USERS, 7, 0);
+    const nj_store_name name = pack_night(state, OLD_USERS, 7, 0, 0);
     FILE *stream = tmpfile();
     assert_non_null(stream);
     assert_int_equal(nj_delta_write(sandbox_path(state, "store"), &name, &name, 1, &NOBODY, stream,
@@ -241,6 +334,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             applying_every_segment_gives_the_newer_generation_byte_for_byte, sandbox_setup,
             sandbox_teardown),
+        cmocka_unit_test_setup_teardown(rows_that_are_a_night_older_are_runs, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_run_of_another_length_is_refused, sandbox_setup,
+                                        sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_wrong_base_is_told_to_resync_and_changes_nothing,
                                         sandbox_setup, sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_delta_of_another_store_is_refused, sandbox_setup,

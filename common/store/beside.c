@@ -1,4 +1,4 @@
-#include "common/store/scrub_beside.h"
+#include "common/store/beside.h"
 
 #include "common/base/mapped.h"
 #include "common/store/controls.h"
@@ -90,34 +90,50 @@ static nj_status count_origin(const char *store_dir, const nj_store_name *name,
     return status;
 }
 
-nj_status nj_scrub_beside_count(const char *store_dir, const nj_store_name *name,
-                                const nj_scrub_text *text, uint64_t *out, nj_error *err)
+// What a file beside a manifest can do, in the order in which they are looked at. A new one is a row here.
+static const struct {
+    nj_status (*check)(const char *store_dir, const nj_store_name *name,
+                       const nj_store_facts *facts, nj_error *err);
+    nj_status (*count)(const char *store_dir, const nj_store_name *name, const nj_scrub_text *text,
+                       uint64_t *out, nj_error *err); // adds to *out
+    nj_status (*copy_without)(const char *from_folder, const char *to_folder,
+                              const nj_erase_set *set, nj_error *err);
+} FILES[] = {
+    {nj_store_quarantine_check, count_quarantined, nj_store_quarantine_copy_without},
+    {nj_store_controls_check, count_controls, nj_store_controls_copy_without},
+    {NULL, NULL, nj_store_groups_copy_without}, // names of groups and counts, nobody's id
+    {nj_store_origin_check, count_origin, nj_store_origin_copy_without},
+};
+#define FILE_COUNT (sizeof FILES / sizeof FILES[0])
+
+nj_status nj_beside_check(const char *store_dir, const nj_store_name *name,
+                          const nj_store_facts *facts, nj_error *err)
 {
-    *out = 0;
-    nj_status status = count_quarantined(store_dir, name, text, out, err);
-    if (status == NJ_OK) {
-        status = count_controls(store_dir, name, text, out, err);
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < FILE_COUNT && status == NJ_OK; i++) {
+        status = FILES[i].check != NULL ? FILES[i].check(store_dir, name, facts, err) : NJ_OK;
     }
-    return status == NJ_OK ? count_origin(store_dir, name, text, out, err) : status;
+    return status;
 }
 
-nj_status nj_scrub_beside_copy(const char *store_dir, const nj_store_name *name, const char *to,
-                               const nj_erase_set *set, nj_error *err)
+nj_status nj_beside_count(const char *store_dir, const nj_store_name *name,
+                          const nj_scrub_text *text, uint64_t *out, nj_error *err)
+{
+    nj_status status = NJ_OK;
+    *out = 0;
+    for (size_t i = 0; i < FILE_COUNT && status == NJ_OK; i++) {
+        status = FILES[i].count != NULL ? FILES[i].count(store_dir, name, text, out, err) : NJ_OK;
+    }
+    return status;
+}
+
+nj_status nj_beside_copy_without(const char *store_dir, const nj_store_name *name, const char *to,
+                                 const nj_erase_set *set, nj_error *err)
 {
     nj_path from;
-    nj_path groups;
     nj_status status = nj_store_path(store_dir, name, NULL, &from, err);
-    if (status == NJ_OK) {
-        status = nj_store_quarantine_copy_without(from.text, to, set, err);
+    for (size_t i = 0; i < FILE_COUNT && status == NJ_OK; i++) {
+        status = FILES[i].copy_without(from.text, to, set, err);
     }
-    if (status == NJ_OK) {
-        status = nj_store_controls_copy_without(from.text, to, set, err);
-    }
-    if (status == NJ_OK) {
-        status = nj_path_join(from.text, NJ_STORE_WORDS.GROUPS, &groups, err);
-    }
-    if (status == NJ_OK && nj_file_exists(groups.text)) {
-        status = nj_store_groups_copy_without(from.text, to, set, err);
-    }
-    return status == NJ_OK ? nj_store_origin_copy_without(from.text, to, set, err) : status;
+    return status;
 }
