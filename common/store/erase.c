@@ -1,7 +1,13 @@
 #include "common/store/erase.h"
 
+#include <string.h>
+
 #include "common/base/id.h"
 #include "common/base/mapped.h"
+
+// UTF-8's byte order mark: some editors write it, and it would make another id of the first.
+#define MARK "\xef\xbb\xbf"
+#define MARK_BYTES (sizeof MARK - 1)
 
 void nj_erase_set_init(nj_erase_set *set)
 {
@@ -61,6 +67,9 @@ nj_status nj_erase_ids_load(nj_erase_ids *ids, const char *path, nj_error *err)
     }
     const char *at = (const char *)file.bytes;
     const char *const end = at + file.size;
+    if (file.size >= MARK_BYTES && memcmp(at, MARK, MARK_BYTES) == 0) {
+        at += MARK_BYTES;
+    }
     for (size_t line = 1; at < end && status == NJ_OK; line++) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         stop = stop != NULL ? stop : end;

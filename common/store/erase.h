@@ -29,7 +29,8 @@ void nj_erase_set_init(nj_erase_set *set);
 /// Accepts one that is all zero.
 void nj_erase_set_fini(nj_erase_set *set);
 
-/// Adds the ids of a file: one a line, by the rules of id.h, no empty lines; the last line may lack its end.
+/// Adds the ids of a file: one a line, by the rules of id.h, no empty lines; the last line may lack its end. A byte
+/// order mark before the first is passed over.
 ///
 /// Returns  NJ_INPUT     names file, line and rule, or the number of ids over NJ_ERASE_IDS_MAX
 ///          NJ_NOT_FOUND, NJ_IO, NJ_NO_MEMORY

@@ -36,6 +36,7 @@ typedef struct {
     uint64_t carried_age; // of the oldest carried row that stays, of the generation at hand
     uint64_t rows_done;
     uint64_t rows_total; // to be read, of all generations and both passes as far as they are known
+    bool has_earlier;    // an earlier run had decided something that stands in no receipt
     uint64_t pack_bytes; // of data.mdb that are to be written anew
     nj_error *err;
 } job;
@@ -147,6 +148,7 @@ static nj_status count_all(job *at, const nj_store_listing *listing)
     return status;
 }
 
+// What an earlier run has taken out is not to be found any more: it has counted, and was strict.
 static nj_status check_known(job *at)
 {
     const nj_erase_set *set = at->options->set;
@@ -159,6 +161,11 @@ static nj_status check_known(job *at)
             at->result->unknown++;
             first = i;
         }
+    }
+    const uint64_t earlier = at->result->earlier_unknown;
+    if (at->has_earlier) {
+        at->result->unknown = at->result->unknown < earlier ? at->result->unknown : earlier;
+        return NJ_OK;
     }
     if (!at->options->strict || at->result->unknown == 0) {
         return NJ_OK;
@@ -188,10 +195,23 @@ static void count_up(nj_store_name *name)
     }
 }
 
-// NJ_REFUSED: a folder has it, or SCRUBBED names it.
+static bool is_taken(const nj_scrub_result *result, const nj_store_name *name)
+{
+    for (size_t i = 0; i < result->count; i++) {
+        if (strcmp(result->entries[i].new_name.text, name->text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// NJ_REFUSED: a folder has it or is about to, or SCRUBBED names it.
 static nj_status check_free(const job *at, const nj_store_name *name)
 {
     nj_path path;
+    if (is_taken(at->result, name)) {
+        return NJ_REFUSED;
+    }
     nj_status status = nj_store_path(at->store_dir, name, NULL, &path, at->err);
     if (status == NJ_OK && nj_folder_exists(path.text)) {
         return NJ_REFUSED;
@@ -202,11 +222,12 @@ static nj_status check_free(const job *at, const nj_store_name *name)
 static nj_status choose_name(const job *at, const nj_store_name *old, nj_store_name *out)
 {
     nj_status status;
-    *out = *old;
+    nj_store_name name = *old;
     do {
-        count_up(out);
-        status = check_free(at, out);
+        count_up(&name);
+        status = check_free(at, &name);
     } while (status == NJ_REFUSED);
+    *out = name;
     return status;
 }
 
@@ -356,8 +377,7 @@ static nj_status pack_all(job *at, size_t first)
         status = pack_one(at, draft.folder.text);
     }
     if (status == NJ_OK) {
-        status = nj_scrub_plan_write(draft.folder.text, result->entries + first,
-                                     result->count - first, at->err);
+        status = nj_scrub_plan_write(draft.folder.text, result, first, at->err);
     }
     if (status == NJ_OK) {
         status = NJ_FAILPOINT_STEP(SCRUB_PLANNED, at->err);
@@ -378,6 +398,7 @@ static nj_status finish_earlier(job *at)
     if (status == NJ_NOT_FOUND) {
         return NJ_OK;
     }
+    at->result->unknown = at->result->earlier_unknown;
     return status != NJ_OK || at->options->dry_run
                ? status
                : nj_scrub_finish(at->store_dir, at->options, at->text, 0, at->result, at->err);
@@ -402,7 +423,11 @@ static nj_status scrub_locked(job *at)
     if (status == NJ_OK) {
         status = finish_earlier(at);
     }
+    if (status == NJ_OK && options->receipt && !options->dry_run) {
+        status = nj_scrub_untold_read(at->store_dir, at->result, at->err);
+    }
     const size_t first = at->result->count;
+    at->has_earlier = first > 0;
     if (status == NJ_OK) {
         status = nj_store_list(at->store_dir, &listing, at->err);
     }

@@ -49,7 +49,9 @@ typedef struct {
 typedef struct {
     const nj_erase_set *set; // borrowed
     bool dry_run;            // counts and changes nothing
-    bool strict; // an id that no generation knows is NJ_NOT_FOUND, and nothing is changed
+    bool
+        strict; // an id that no generation knows is NJ_NOT_FOUND, and nothing is changed; not asked where an earlier run decided
+    bool receipt; // what is done is kept until nj_store_scrub_told, also for runs that come later
     uint32_t lock_wait_ms;
     uint32_t readers_wait_ms;              // for generations that are in use
     const char *feeds[NJ_SCRUB_FEEDS_MAX]; // borrowed: folders of `store export --feed`
@@ -62,7 +64,8 @@ typedef struct {
     size_t count;
     uint64_t untouched; // generations that hold none of them
     uint8_t *found;     // owned; [users + items] 1: some generation held it
-    uint64_t unknown;   // ids that none held
+    uint64_t unknown;   // ids that none held; where an earlier run has decided, as that one counted
+    uint64_t earlier_unknown;
     uint64_t reports_changed;
     uint64_t reports_removed; // pages that named some: `nightjar report` makes them again
     uint64_t segments_removed;
@@ -96,6 +99,9 @@ NJ_CHECKED nj_status nj_store_scrub(const char *store_dir, const nj_scrub_option
 NJ_CHECKED nj_status nj_store_scrub_search(const char *store_dir, const char *const *files,
                                            size_t file_count, const nj_erase_set *set,
                                            nj_scrub_result *out, nj_error *err);
+
+/// The receipt of a scrub with `receipt` is written: what was kept for it goes. NJ_IO.
+NJ_CHECKED nj_status nj_store_scrub_told(const char *store_dir, nj_error *err);
 
 /// NJ_AGAIN where a run was interrupted behind step 3.
 NJ_CHECKED nj_status nj_store_scrub_check(const char *store_dir, nj_error *err);

@@ -289,6 +289,9 @@ nj_status nj_scrub_finish(const char *store_dir, const nj_scrub_options *options
     if (status == NJ_OK) {
         status = remove_old(store_dir, options, first, out, err);
     }
+    if (status == NJ_OK && out->count > first && options->receipt) {
+        status = nj_scrub_untold_write(store_dir, out, err);
+    }
     if (status == NJ_OK && out->count > first) {
         status = nj_folder_vanish(store_dir, NJ_STORE_WORDS.SCRUB, err);
     }

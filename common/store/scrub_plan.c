@@ -1,8 +1,10 @@
 #include "common/store/scrub_plan.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/file.h"
 #include "common/codec/json.h"
@@ -37,27 +39,36 @@ static nj_status append_entry(nj_buffer *out, const nj_scrub_entry *entry, const
     return status == NJ_OK ? nj_buffer_printf(out, "}") : status;
 }
 
-nj_status nj_scrub_plan_write(const char *folder, const nj_scrub_entry *entries, size_t count,
-                              nj_error *err)
+static nj_status write_plan(const char *path, const nj_scrub_result *result, size_t first,
+                            nj_error *err)
 {
-    nj_path path;
     nj_buffer text;
     nj_buffer_init(&text, PLAN_BYTES_MAX);
     nj_status status =
-        nj_buffer_printf(&text, "{\"version\": %d, \"generations\": [", PLAN_VERSION);
-    for (size_t i = 0; i < count && status == NJ_OK; i++) {
-        status = append_entry(&text, &entries[i], i == 0 ? "\n" : ",\n");
+        nj_buffer_printf(&text, "{\"version\": %d, \"unknown\": %llu, \"generations\": [",
+                         PLAN_VERSION, (unsigned long long)result->unknown);
+    for (size_t i = first; i < result->count && status == NJ_OK; i++) {
+        status = append_entry(&text, &result->entries[i], i == first ? "\n" : ",\n");
     }
     if (status == NJ_OK) {
         status = nj_buffer_printf(&text, "\n]}\n");
     }
-    status = status == NJ_OK ? nj_path_join(folder, NJ_STORE_WORDS.SCRUB_PLAN, &path, err)
-                             : nj_fail(err, status, "no memory for the plan");
-    if (status == NJ_OK) {
-        status = nj_file_write(path.text, text.bytes, text.size, err);
+    if (status != NJ_OK) {
+        status = nj_fail(err, status, "no memory for the plan");
+    } else {
+        nj_file_sweep(path);
+        status = nj_file_write(path, text.bytes, text.size, err);
     }
     nj_buffer_fini(&text);
     return status;
+}
+
+nj_status nj_scrub_plan_write(const char *folder, const nj_scrub_result *result, size_t first,
+                              nj_error *err)
+{
+    nj_path path;
+    nj_status status = nj_path_join(folder, NJ_STORE_WORDS.SCRUB_PLAN, &path, err);
+    return status == NJ_OK ? write_plan(path.text, result, first, err) : status;
 }
 
 static nj_status read_name(nj_json_keys *keys, const char *key, nj_store_name *out)
@@ -96,24 +107,92 @@ static nj_status find_plan(const char *store_dir, nj_path *out, nj_error *err)
                            : nj_path_join(folder.text, NJ_STORE_WORDS.SCRUB_PLAN, out, err);
 }
 
-nj_status nj_scrub_plan_read(const char *store_dir, nj_scrub_result *out, nj_error *err)
+static nj_status read_plan(const char *path, nj_scrub_result *out, nj_error *err)
 {
-    nj_path path;
     json_t *object = NULL;
-    nj_status status = find_plan(store_dir, &path, err);
-    if (status == NJ_OK) {
-        status = nj_json_load(path.text, PLAN_BYTES_MAX, &object, err);
-    }
+    nj_status status = nj_json_load(path, PLAN_BYTES_MAX, &object, err);
     const json_t *list = status == NJ_OK ? json_object_get(object, "generations") : NULL;
     if (status == NJ_OK && (!json_is_array(list) || json_integer_value(json_object_get(
                                                         object, "version")) != PLAN_VERSION)) {
-        status = nj_fail(err, NJ_REFUSED, "%s: is no plan of version %d", path.text, PLAN_VERSION);
+        status = nj_fail(err, NJ_REFUSED, "%s: is no plan of version %d", path, PLAN_VERSION);
+    }
+    const json_int_t unknown = json_integer_value(json_object_get(object, "unknown"));
+    if (status == NJ_OK && unknown > 0) {
+        out->earlier_unknown = (uint64_t)unknown;
     }
     for (size_t i = 0; status == NJ_OK && i < json_array_size(list); i++) {
-        status = read_entry(json_array_get(list, i), path.text, out, err);
+        status = read_entry(json_array_get(list, i), path, out, err);
     }
     json_decref(object);
     return status;
+}
+
+nj_status nj_scrub_plan_read(const char *store_dir, nj_scrub_result *out, nj_error *err)
+{
+    nj_path path;
+    nj_status status = find_plan(store_dir, &path, err);
+    return status == NJ_OK ? read_plan(path.text, out, err) : status;
+}
+
+// ---- what stands in no receipt yet ----
+
+static nj_status add_new(nj_scrub_result *out, const nj_scrub_result *more, nj_error *err)
+{
+    nj_status status = NJ_OK;
+    for (size_t i = 0; i < more->count && status == NJ_OK; i++) {
+        if (nj_scrub_successor(out, more->entries[i].old_name.text) == NULL) {
+            status = nj_scrub_entry_add(out, &more->entries[i], err);
+        }
+    }
+    return status;
+}
+
+nj_status nj_scrub_untold_read(const char *store_dir, nj_scrub_result *out, nj_error *err)
+{
+    nj_path path;
+    nj_scrub_result untold = {0};
+    nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.SCRUB_UNTOLD, &path, err);
+    if (status != NJ_OK || !nj_file_exists(path.text)) {
+        return status;
+    }
+    status = read_plan(path.text, &untold, err);
+    if (status == NJ_OK) {
+        out->earlier_unknown = out->count == 0 ? untold.earlier_unknown : out->earlier_unknown;
+        status = add_new(out, &untold, err);
+    }
+    nj_scrub_result_fini(&untold);
+    return status;
+}
+
+nj_status nj_scrub_untold_write(const char *store_dir, const nj_scrub_result *result, nj_error *err)
+{
+    nj_path path;
+    nj_scrub_result all = {0};
+    nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.SCRUB_UNTOLD, &path, err);
+    if (status == NJ_OK) {
+        status = nj_scrub_untold_read(store_dir, &all, err);
+    }
+    if (status == NJ_OK) {
+        all.unknown = result->unknown;
+        status = add_new(&all, result, err);
+    }
+    if (status == NJ_OK) {
+        status = write_plan(path.text, &all, 0, err);
+    }
+    nj_scrub_result_fini(&all);
+    return status;
+}
+
+nj_status nj_store_scrub_told(const char *store_dir, nj_error *err)
+{
+    nj_path path;
+    nj_status status = nj_path_join(store_dir, NJ_STORE_WORDS.SCRUB_UNTOLD, &path, err);
+    if (status != NJ_OK || !nj_file_exists(path.text)) {
+        return status;
+    }
+    return unlink(path.text) == 0 || errno == ENOENT
+               ? nj_folder_sync(store_dir, err)
+               : nj_fail_errno(err, NJ_IO, errno, "%s: cannot remove", path.text);
 }
 
 nj_status nj_store_scrub_check(const char *store_dir, nj_error *err)

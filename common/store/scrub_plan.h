@@ -5,9 +5,17 @@
 #include "common/store/scrub.h"
 #include "common/store/scrub_text.h"
 
-/// Writes PLAN.json into the draft, synced.
-NJ_CHECKED nj_status nj_scrub_plan_write(const char *folder, const nj_scrub_entry *entries,
-                                         size_t count, nj_error *err);
+/// Writes PLAN.json into the draft, synced: the entries from `first` on.
+NJ_CHECKED nj_status nj_scrub_plan_write(const char *folder, const nj_scrub_result *result,
+                                         size_t first, nj_error *err);
+
+/// Adds all entries to STORE/SCRUB-UNTOLD.json, synced.
+NJ_CHECKED nj_status nj_scrub_untold_write(const char *store_dir, const nj_scrub_result *result,
+                                           nj_error *err);
+
+/// Appends what it says to `out`, marked as earlier, but for what stands there. NJ_OK without it.
+NJ_CHECKED nj_status nj_scrub_untold_read(const char *store_dir, nj_scrub_result *out,
+                                          nj_error *err);
 
 /// Appends what STORE/scrub says to `out`, marked as earlier. NJ_NOT_FOUND without it.
 NJ_CHECKED nj_status nj_scrub_plan_read(const char *store_dir, nj_scrub_result *out, nj_error *err);

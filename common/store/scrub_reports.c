@@ -44,16 +44,11 @@ static bool rename_generations(const nj_scrub_result *result, char *bytes, size_
     return changed;
 }
 
-static nj_status remove_page(const reports *at, const char *document)
+static nj_status remove_page_of(const reports *at, const nj_store_name *generation)
 {
     char name[NAME_MAX + 1];
     nj_path path;
-    nj_store_name generation;
-    if (!nj_store_name_parse((nj_slice){document, strnlen(document, NJ_STORE_NAME_CHARS)},
-                             &generation)) {
-        return NJ_OK;
-    }
-    snprintf(name, sizeof name, "%s%s", generation.text, PAGE);
+    snprintf(name, sizeof name, "%s%s", generation->text, PAGE);
     nj_status status = nj_path_join(at->folder.text, name, &path, at->err);
     if (status == NJ_OK && nj_file_exists(path.text)) {
         at->result->reports_removed++;
@@ -62,6 +57,19 @@ static nj_status remove_page(const reports *at, const char *document)
         }
     }
     return status;
+}
+
+// It may have its new name already.
+static nj_status remove_page(const reports *at, const char *document)
+{
+    nj_store_name generation;
+    if (!nj_store_name_parse((nj_slice){document, strnlen(document, NJ_STORE_NAME_CHARS)},
+                             &generation)) {
+        return NJ_OK;
+    }
+    const nj_store_name *next = nj_scrub_successor(at->result, generation.text);
+    nj_status status = remove_page_of(at, &generation);
+    return status == NJ_OK && next != NULL ? remove_page_of(at, next) : status;
 }
 
 // A document that named some is written without them, and its page goes: `nightjar report` makes it again.

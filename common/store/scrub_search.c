@@ -219,6 +219,13 @@ static bool is_longer(nj_slice bytes, const nj_byte_hit *hit)
     return at[-1] == NJ_STORE_KEY_TEXT && (at[-3] | (size_t)at[-2] << 8) != hit->size + 1;
 }
 
+// A small number's key is zeros, as much of a page is: it is one where its node says how long it is.
+static bool is_key(nj_slice bytes, const nj_byte_hit *hit)
+{
+    const uint8_t *at = (const uint8_t *)bytes.bytes + hit->at;
+    return (at[1] | at[2] | at[3] | at[4]) != 0 || (at[-1] == 0 && at[-2] == KEY_OF_NUMBER_BYTES);
+}
+
 static nj_status search_data(search *at, nj_slice bytes)
 {
     nj_byte_hit hit;
@@ -232,7 +239,7 @@ static nj_status search_data(search *at, nj_slice bytes)
     }
     for (size_t from = META_PAGES_BYTES;
          status == NJ_OK && nj_byte_search_next(&at->keys, bytes, from, &hit); from = hit.at + 1) {
-        if (!has_head_inside(bytes, &hit)) {
+        if (is_key(bytes, &hit) && !has_head_inside(bytes, &hit)) {
             status = add_find(at, hit.at, hit.label);
         }
     }

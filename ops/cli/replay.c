@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/base/log.h"
 #include "common/base/numeric_class.h"
@@ -78,6 +79,21 @@ static nj_status check_not_carried(const nj_arguments *arguments, replay *r, nj_
     return status;
 }
 
+// What came through a pipe is not there to be read again, and who opens a named one waits for ever.
+static bool was_piped(const nj_option_value *value)
+{
+    static const char *const FILES[] = {"bundle", "users",  "eligible",
+                                        "deny",   "groups", "user-groups"};
+    struct stat about;
+    bool is_file = false;
+    for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
+        is_file = is_file || strcmp(value->name, FILES[i]) == 0;
+    }
+    return is_file &&
+           (strcmp(value->value, "-") == 0 || strncmp(value->value, "/dev/fd/", 8) == 0 ||
+            (stat(value->value, &about) == 0 && S_ISFIFO(about.st_mode)));
+}
+
 // The inputs of the night where the command says nothing else.
 static nj_status take_inputs(const nj_arguments *arguments, replay *r, nj_error *err)
 {
@@ -85,10 +101,11 @@ static nj_status take_inputs(const nj_arguments *arguments, replay *r, nj_error 
     const nj_origin_night *night = nj_store_origin_night(r->stored.origin);
     for (size_t i = 0; i < night->input_count; i++) {
         values[i] = (nj_option_value){night->inputs[i].option, night->inputs[i].value};
-        if (strcmp(values[i].value, "-") == 0 && !nj_argument_is_given(arguments, values[i].name)) {
-            return nj_fail(err, NJ_NOT_FOUND,
-                           "%s read --%s from standard input: give its file, if you have it",
-                           name_of(r), values[i].name);
+        if (was_piped(&values[i]) && !nj_argument_is_given(arguments, values[i].name)) {
+            return nj_fail(
+                err, NJ_NOT_FOUND,
+                "%s read --%s from standard input or a pipe: give its file, if you have it",
+                name_of(r), values[i].name);
         }
     }
     nj_status status = nj_arguments_with(arguments, values, night->input_count, &r->arguments, err);
@@ -212,6 +229,13 @@ static nj_status check_history(const replay *r, nj_error *err)
         &r->job.catalogue.items, &request, nj_masks_digest(&r->job.catalogue.masks, request.mask));
     if (memcmp(digest.bytes, r->stored.row.history, sizeof digest.bytes) == 0) {
         return NJ_OK;
+    }
+    static const nj_history_digest NOBODYS = {{0}};
+    if (memcmp(r->stored.row.history, NOBODYS.bytes, sizeof NOBODYS.bytes) == 0) {
+        return nj_fail(err, NJ_NOT_FOUND,
+                       "%s: the row of \"%.*s\" has no history digest: `nightjar store scrub` took "
+                       "items out of it, so no night made it as it is",
+                       name_of(r), NJ_SLICE_ARGS(r->user));
     }
     char is[2 * NJ_HISTORY_DIGEST_BYTES + 1];
     char was[2 * NJ_HISTORY_DIGEST_BYTES + 1];

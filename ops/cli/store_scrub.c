@@ -20,6 +20,7 @@
 #include "ops/cli/commands.h"
 
 #define LOGS_MAX 64
+#define KEY_OPTION "digest-key"
 #define UNKNOWN_SHOWN 20
 
 typedef struct {
@@ -73,6 +74,32 @@ static nj_status read_lists(scrub_job *job, nj_error *err)
     return status;
 }
 
+// Nothing without --digest-key.
+static nj_status open_key(const scrub_job *job, nj_mapped *out, nj_error *err)
+{
+    const char *path = nj_argument(job->arguments, KEY_OPTION);
+    if (path == NULL) {
+        return NJ_OK;
+    }
+    nj_status status = nj_mapped_open(path, out, err);
+    if (status == NJ_OK && (out->size < crypto_generichash_KEYBYTES_MIN ||
+                            out->size > crypto_generichash_KEYBYTES_MAX)) {
+        status =
+            nj_fail(err, NJ_INPUT, "%s: has %zu bytes, a key has %d to %d", path, out->size,
+                    (int)crypto_generichash_KEYBYTES_MIN, (int)crypto_generichash_KEYBYTES_MAX);
+    }
+    return status;
+}
+
+// It is wanted when all is done: what is wrong with it is said before.
+static nj_status check_key(const scrub_job *job, nj_error *err)
+{
+    nj_mapped key = {0};
+    nj_status status = open_key(job, &key, err);
+    nj_mapped_close(&key);
+    return status;
+}
+
 static nj_status read_options(scrub_job *job, nj_error *err)
 {
     uint64_t wait_ms = 0;
@@ -84,6 +111,7 @@ static nj_status read_options(scrub_job *job, nj_error *err)
     *options = (nj_scrub_options){.set = &job->set,
                                   .dry_run = nj_argument_flag(job->arguments, "dry-run"),
                                   .strict = nj_argument_flag(job->arguments, "strict"),
+                                  .receipt = true,
                                   .lock_wait_ms = NJ_STORE_LOCK_WAIT_MS,
                                   .readers_wait_ms = (uint32_t)wait_ms};
     nj_status status = split("feed", nj_argument(job->arguments, "feed"), &job->feeds,
@@ -99,6 +127,9 @@ static nj_status read_options(scrub_job *job, nj_error *err)
         if (!nj_file_exists(job->log_paths[i])) {
             status = nj_fail(err, NJ_NOT_FOUND, "%s: no such file", job->log_paths[i]);
         }
+    }
+    if (status == NJ_OK) {
+        status = check_key(job, err);
     }
     return status == NJ_OK ? read_lists(job, err) : status;
 }
@@ -181,6 +212,9 @@ static const char *get_id(const scrub_job *job, size_t label, nj_slice *out)
 // What an interrupted run has taken out is not to be found any more.
 static void warn_unknown(const scrub_job *job)
 {
+    if (job->result.unknown == 0 || (job->result.count > 0 && job->result.entries[0].earlier)) {
+        return;
+    }
     const size_t count = job->set.users.list.count + job->set.items.list.count;
     unsigned shown = 0;
     for (size_t i = 0; i < count && shown < UNKNOWN_SHOWN; i++) {
@@ -204,17 +238,10 @@ static nj_status add_digest(const scrub_job *job, const char *option, json_t *ob
     nj_mapped key = {0};
     char hex[NJ_DIGEST_HEX_BYTES];
     const char *path = nj_argument(job->arguments, option);
-    const char *key_path = nj_argument(job->arguments, "digest-key");
-    if (path == NULL || key_path == NULL) {
+    if (path == NULL || nj_argument(job->arguments, KEY_OPTION) == NULL) {
         return NJ_OK;
     }
-    nj_status status = nj_mapped_open(key_path, &key, err);
-    if (status == NJ_OK && (key.size < crypto_generichash_KEYBYTES_MIN ||
-                            key.size > crypto_generichash_KEYBYTES_MAX)) {
-        status =
-            nj_fail(err, NJ_INPUT, "%s: has %zu bytes, a key has %d to %d", key_path, key.size,
-                    (int)crypto_generichash_KEYBYTES_MIN, (int)crypto_generichash_KEYBYTES_MAX);
-    }
+    nj_status status = open_key(job, &key, err);
     if (status == NJ_OK) {
         status = nj_mapped_open(path, &list, err);
     }
@@ -402,6 +429,9 @@ static nj_status scrub(scrub_job *job, nj_error *err)
     }
     if (status == NJ_OK) {
         status = say_result(job, err);
+    }
+    if (status == NJ_OK && !job->options.dry_run) {
+        status = nj_store_scrub_told(job->store, err);
     }
     return status == NJ_OK ? judge_search(job, err) : status;
 }

@@ -29,6 +29,10 @@ expect_exit 0 '2 generations would be written anew' -- nightjar store scrub --st
 stdout_is_valid store-scrub
 expect_untouched store "$before"
 
+printf short >key
+expect_exit 65 'key: has 5 bytes' -- nightjar store scrub --store store --users who --digest-key key
+expect_untouched store "$before"
+cp -r store saved
 head -c 32 /dev/urandom >key
 expect_exit 0 '2 generations written anew' -- nightjar store scrub --store store --users who --items what --feed feed --logs night.log --digest-key key --receipt receipt.json --json
 stderr_has 'user "longuser-7" is in no generation'
@@ -63,6 +67,23 @@ echo 'longuser-7' >store/note
 expect_exit 4 'store/note: byte 0: user "longuser-7" still stands there' -- nightjar store scrub --store store --users who --json
 stdout_is_valid store-scrub
 rm store/note
+
+# Names that stand beside each other, as a consumer of an earlier scrub has them.
+expect_exit 0 '' -- nightjar store export --store saved --to delta --feed saved-feed
+expect_exit 0 "CURRENT names" -- nightjar store apply --store kept saved-feed
+expect_exit 0 '' -- nightjar store scrub --store saved --users who --feed saved-feed
+expect_exit 0 'CURRENT names' -- nightjar store apply --store kept saved-feed
+expect_exit 0 '2 generations written anew' -- nightjar store scrub --store kept --items what
+expect_exit 0 '' -- nightjar store verify --store kept
+
+# A run that is not told of is told of by the next, also a strict one.
+expect_exit 74 'none/r.json' -- nightjar store scrub --store saved --items what --strict --receipt none/r.json
+expect_exit 0 '2 generations written anew' -- nightjar store scrub --store saved --items what --strict --receipt r.json
+check "the receipt has it" python3 -c '
+import json
+r = json.load(open("r.json"))
+assert [g["earlier"] and g["lists_changed"] > 0 for g in r["generations"]] == [True, True] and r["unknown"] == 0, r'
+expect_absent saved/SCRUB-UNTOLD.json
 
 # A night that was left: first it is finished or given up.
 mkdir -p store/staging

@@ -97,6 +97,18 @@ expect_exit 5 nightjar replay --store late "$(user 23)"
 expect_said last "carried the row over from $third"
 
 
+# What came through a pipe is asked for, and a named one is not waited for; a list that lost an item to a scrub is no night's.
+mkfifo pipe
+timeout 30 cat users.txt >pipe &
+expect_exit 0 "${run[@]}" --users pipe --gate-users off --store piped
+expect_exit 5 timeout 20 nightjar replay --store piped "$(user 3)"
+expect_said last "read --users from standard input or a pipe: give its file"
+identical '10 items' --store piped --users users.txt "$(user 3)"
+nightjar store get --store piped "$(user 3)" 2>>setup.log | sed 's/.*"items": \["\([^"]*\)".*/\1/' >gone-item
+expect_exit 0 nightjar store scrub --store piped --items gone-item
+expect_exit 5 nightjar replay --store piped --users users.txt "$(user 3)"
+expect_said last "store scrub. took items out of it"
+
 # Inputs that are not as they were are named, with both digests.
 cp users.txt kept.txt
 sed -i "3s/\$/ $(sed -n 9p "$data/items.txt")/" users.txt

@@ -41,6 +41,19 @@ static void an_empty_file_names_nobody(void **state)
     nj_erase_set_fini(&set);
 }
 
+static void a_byte_order_mark_is_no_part_of_the_first_id(void **state)
+{
+    nj_error err = {0};
+    nj_erase_set set;
+    nj_erase_set_init(&set);
+    assert_ok(load(state, "\xef\xbb\xbfu1\nu2\n", &set.users, &err), &err);
+    assert_true(nj_erase_has_user(&set, nj_slice_from("u1")));
+    assert_int_equal(set.users.list.count, 2);
+    assert_ok(load(state, "\xef\xbb\xbf", &set.items, &err), &err);
+    assert_int_equal(set.items.list.count, 0);
+    nj_erase_set_fini(&set);
+}
+
 static void a_bad_line_is_named_with_its_file(void **state)
 {
     static const char *const TEXTS[] = {"u1\n\nu2\n", "u1\nu\t2\n", "u1\n\xff\n", "u1\nu2\r\n"};
@@ -69,6 +82,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(ids_are_found_and_others_are_not, sandbox_setup,
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(an_empty_file_names_nobody, sandbox_setup,
+                                        sandbox_teardown),
+        cmocka_unit_test_setup_teardown(a_byte_order_mark_is_no_part_of_the_first_id, sandbox_setup,
                                         sandbox_teardown),
         cmocka_unit_test_setup_teardown(a_bad_line_is_named_with_its_file, sandbox_setup,
                                         sandbox_teardown),

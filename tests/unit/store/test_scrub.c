@@ -97,6 +97,22 @@ static void a_list_is_shorter_says_so_and_is_decoded_anew(void **state)
     free(row);
 }
 
+// Its key is a one and zeros, which pages have too.
+static void user_zero_is_not_found_where_he_is_not(void **state)
+{
+    nj_error err = {0};
+    scrubbed s;
+    nj_erase_set set;
+    nj_scrub_result result;
+    scrubbed_make(sandbox_path(state, "store"), &s);
+    nj_erase_set_init(&set);
+    assert_ok(nj_erase_ids_add(&set.users, nj_slice_from("0"), &err), &err);
+    scrub(s.store, &set, &result);
+    nj_scrub_result_fini(&result);
+    assert_int_equal(scrubbed_search(s.store, &set), 0);
+    nj_erase_set_fini(&set);
+}
+
 static void a_second_run_has_nothing_to_do(void **state)
 {
     scrubbed s;
@@ -301,7 +317,9 @@ static void quarantined_users_and_reports_forget_them(void **state)
     assert_ok(nj_folder_make(sandbox_path(state, "store/reports"), &err), &err);
     nj_path path;
     snprintf(report, sizeof report, "store/reports/%s.html", name.text);
-    assert_ok(nj_file_write(sandbox_path(state, report), "<p>u000900", 10, &err), &err);
+    assert_ok(nj_file_write(sandbox_path(state, report), "<p>u&#48;00900", 14, &err), &err);
+    assert_ok(nj_file_write(sandbox_path(state, "store/reports/x.html"), "<p>u000900", 10, &err),
+              &err);
     snprintf(report, sizeof report, "store/reports/%s.json", name.text);
     assert_ok(nj_path_copy(sandbox_path(state, report), &path, &err), &err);
     snprintf(report, sizeof report, "{\"generation\": \"%s\", \"user\": \"u000900\", \"n\": 3}",
@@ -315,7 +333,7 @@ static void quarantined_users_and_reports_forget_them(void **state)
     const nj_store_name *next = &result.entries[0].new_name;
     assert_int_equal(result.entries[0].quarantined_removed, 1);
     assert_int_equal(result.reports_changed, 1);
-    assert_int_equal(result.reports_removed, 1);
+    assert_int_equal(result.reports_removed, 2);
     assert_int_equal(scrubbed_search(store, &set), 0);
     assert_ok(nj_store_verify(store, next->text, NULL, &err), &err);
     assert_ok(
@@ -419,6 +437,7 @@ int main(void)
         WITH_FOLDER(generations_are_written_anew_and_take_the_places_of_the_old),
         WITH_FOLDER(a_list_is_shorter_says_so_and_is_decoded_anew),
         WITH_FOLDER(a_second_run_has_nothing_to_do),
+        WITH_FOLDER(user_zero_is_not_found_where_he_is_not),
         WITH_FOLDER(an_old_generation_that_is_put_back_is_not_published),
         WITH_FOLDER(the_search_sees_what_is_planted),
         WITH_FOLDER(a_reader_is_waited_for_and_the_next_run_finishes),
