@@ -13,42 +13,49 @@ static const struct {
     uint32_t flags, age;
 } ROWS[USERS] = {{0, 0}, {NJ_ROW_CARRIED, 3}, {NJ_ROW_COPIED, 1}, {NJ_ROW_COLD, 0}};
 
+// A shard of this user alone.
+static void commit_row(nj_staging *staging, size_t user, night_shard *shard)
+{
+    nj_error err = {0};
+    nj_buffer changed;
+    nj_commit_outcome outcome;
+    night_shard_make(shard, user, 1);
+    nj_buffer_init(&changed, NJ_ROW_BYTES_MAX);
+    if (ROWS[user].age > 0) {
+        assert_int_equal(
+            nj_row_copy(&changed, shard->rows[0].value, ROWS[user].flags, ROWS[user].age), NJ_OK);
+        shard->rows[0].value = nj_buffer_slice(&changed);
+    } else if (ROWS[user].flags != 0) {
+        const nj_history_digest history = {{0}};
+        const nj_slice item = nj_slice_from("9");
+        const float score = -1;
+        assert_int_equal(nj_row_pack(&changed, ROWS[user].flags, &item, &score, 1, &history),
+                         NJ_OK);
+        shard->rows[0].value = nj_buffer_slice(&changed);
+    }
+    if ((ROWS[user].flags & NJ_ROW_CARRIED) != 0) {
+        shard->commit.record.state = NJ_STORED_CARRIED;
+    }
+    night_shard_seal(shard);
+    assert_ok(nj_staging_commit(staging, &shard->commit, 1, &outcome, &err), &err);
+    nj_buffer_fini(&changed);
+    night_shard_fini(shard);
+}
+
 static nj_store_name pack_rows(void **state)
 {
     nj_error err = {0};
     nj_staging *staging = NULL;
     nj_store_name name;
-    nj_commit_outcome outcome;
-    nj_buffer changed[USERS];
-    const char *store = sandbox_path(state, "store");
-    const nj_staging_facts facts = night_facts(1, USERS);
+    const nj_staging_facts facts = night_facts(USERS, USERS);
     night_shard *shard = malloc(sizeof *shard);
     assert_non_null(shard);
-    night_shard_make(shard, 0, USERS);
-    for (size_t i = 0; i < USERS; i++) {
-        nj_buffer_init(&changed[i], NJ_ROW_BYTES_MAX);
-        if (ROWS[i].age > 0) {
-            assert_int_equal(
-                nj_row_copy(&changed[i], shard->rows[i].value, ROWS[i].flags, ROWS[i].age), NJ_OK);
-            shard->rows[i].value = nj_buffer_slice(&changed[i]);
-        } else if (ROWS[i].flags != 0) {
-            const nj_history_digest history = {{0}};
-            const nj_slice item = nj_slice_from("9");
-            const float score = -1;
-            assert_int_equal(nj_row_pack(&changed[i], ROWS[i].flags, &item, &score, 1, &history),
-                             NJ_OK);
-            shard->rows[i].value = nj_buffer_slice(&changed[i]);
-        }
+    assert_ok(nj_staging_create(sandbox_path(state, "store"), &facts, NULL, &staging, &err), &err);
+    for (size_t user = 0; user < USERS; user++) {
+        commit_row(staging, user, shard);
     }
-    night_shard_seal(shard);
-    assert_ok(nj_staging_create(store, &facts, NULL, &staging, &err), &err);
-    assert_ok(nj_staging_commit(staging, &shard->commit, 1, &outcome, &err), &err);
     assert_ok(nj_store_pack(staging, USERS, NULL, NIGHT_MS, &name, NULL, &err), &err);
     assert_ok(nj_staging_remove_take(&staging, &err), &err);
-    for (size_t i = 0; i < USERS; i++) {
-        nj_buffer_fini(&changed[i]);
-    }
-    night_shard_fini(shard);
     free(shard);
     return name;
 }
