@@ -104,8 +104,8 @@ static void a_reserve_is_the_same_whoever_else_is_decoded_and_whatever_is_saved(
     policy_world_free(&w);
 }
 
-// Where list and reserve are full and no search was repeated, neither is that of the longer list. So is the search of a user without a
-// history, who has none.
+// Where list and reserve are full and the search was not widened, that of the longer list is not widened either, and the two are that
+// list. So they are of a user without a history, who is not searched for.
 static void list_and_reserve_are_the_longer_list(void **state)
 {
     (void)state;
