@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/store/generation.h"
 #include "common/store/lock.h"
 #include "common/store/schema.h"
 
@@ -51,6 +53,23 @@ static nj_status write_id(const char *store_dir, const nj_ulid *id, nj_error *er
     return status;
 }
 
+// Of a store whose file was lost, the id that its current generation says: copies and caches follow it by that.
+static nj_ulid choose_id(const char *store_dir, uint64_t now_ms)
+{
+    nj_ulid id;
+    nj_store_name current;
+    nj_store_manifest manifest;
+    if (nj_store_current(store_dir, &current, NULL) == NJ_OK &&
+        nj_store_inspect(store_dir, &current, &manifest, NULL) == NJ_OK &&
+        nj_ulid_valid(nj_slice_from(manifest.facts.store_id))) {
+        nj_log(NJ_LOG_WARNING, "%s/%s is missing: it is made again with the id that %s says",
+               store_dir, NJ_STORE_WORDS.ID, current.text);
+        snprintf(id.text, sizeof id.text, "%s", manifest.facts.store_id);
+        return id;
+    }
+    return nj_ulid_make(now_ms);
+}
+
 nj_status nj_store_id_ensure(const char *store_dir, uint64_t now_ms, nj_ulid *out, nj_error *err)
 {
     nj_store_lock lock;
@@ -64,11 +83,8 @@ nj_status nj_store_id_ensure(const char *store_dir, uint64_t now_ms, nj_ulid *ou
     }
     status = nj_store_id_read(store_dir, out, err);
     if (status == NJ_NOT_FOUND) {
-        const nj_ulid fresh = nj_ulid_make(now_ms);
-        status = write_id(store_dir, &fresh, err);
-        if (status == NJ_OK) {
-            *out = fresh;
-        }
+        *out = choose_id(store_dir, now_ms);
+        status = write_id(store_dir, out, err);
     }
     nj_store_lock_release(&lock);
     return status;

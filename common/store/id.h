@@ -11,7 +11,9 @@
 /// NJ_NOT_FOUND: it has none yet. NJ_REFUSED: the file holds something else.
 NJ_CHECKED nj_status nj_store_id_read(const char *store_dir, nj_ulid *out, nj_error *err);
 
-/// The store's id; one is made of `now_ms` where there is none, under the store's lock, which the caller does not hold.
+/// The store's id, under the store's lock, which the caller does not hold. Where there is none, that of the current generation is
+/// written again, with a warning; else one is made of `now_ms`.
+/// Proof    tests/unit/store/test_publish.c
 NJ_CHECKED nj_status nj_store_id_ensure(const char *store_dir, uint64_t now_ms, nj_ulid *out,
                                         nj_error *err);
 

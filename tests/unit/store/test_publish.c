@@ -1,4 +1,5 @@
 // test_publish.c - a night becomes a generation, CURRENT changes in one step or not at all, readers get every row.
+#include "common/store/id.h"
 #include "common/store/publish.h"
 
 #include <dirent.h>
@@ -458,6 +459,24 @@ static void a_publish_waits_for_the_lock_and_names_its_holder(void **state)
     assert_int_equal(nj_store_current(store_path(state), &name, &err), NJ_NOT_FOUND);
 }
 
+static void a_store_that_lost_its_id_has_the_one_of_its_current_generation(void **state)
+{
+    nj_error err = {0};
+    nj_ulid before;
+    nj_ulid after;
+    nj_path path;
+    const char *store = sandbox_path(state, "store");
+    const nj_store_name name = night_pack(store, 1, 3, NIGHT_MS);
+    assert_ok(nj_store_publish(store, name.text, NULL, 0, &err), &err);
+    assert_ok(nj_store_id_read(store, &before, &err), &err);
+    assert_ok(nj_path_join(store, "ID", &path, &err), &err);
+    assert_int_equal(unlink(path.text), 0);
+    assert_ok(nj_store_id_ensure(store, NIGHT_MS + 1, &after, &err), &err);
+    assert_string_equal(after.text, before.text);
+    assert_ok(nj_store_id_read(store, &after, &err), &err);
+    assert_string_equal(after.text, before.text);
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
 
 int main(void)
@@ -480,6 +499,7 @@ int main(void)
         WITH_FOLDER(a_pack_that_fails_leaves_no_generation_and_no_draft),
         WITH_FOLDER(drafts_that_a_crash_left_behind_are_removed_by_the_next_pack),
         WITH_FOLDER(a_publish_waits_for_the_lock_and_names_its_holder),
+        WITH_FOLDER(a_store_that_lost_its_id_has_the_one_of_its_current_generation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
