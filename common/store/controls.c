@@ -330,7 +330,7 @@ nj_status nj_store_controls_copy_without(const char *from_folder, const char *to
 {
     nj_controls_facts facts;
     nj_controls_write write = {0};
-    const erasing e = {set, &write};
+    erasing e = {set, &write};
     nj_error why = {0};
     nj_status status = nj_store_controls_read(from_folder, NULL, NULL, &facts, &why);
     if (status == NJ_NOT_FOUND) {
@@ -343,7 +343,7 @@ nj_status nj_store_controls_copy_without(const char *from_folder, const char *to
         status = nj_controls_write_begin(&write, to_folder, facts.top, err);
     }
     if (status == NJ_OK) {
-        status = nj_store_controls_read(from_folder, copy_user, (void *)(uintptr_t)&e, &facts, err);
+        status = nj_store_controls_read(from_folder, copy_user, &e, &facts, err);
     }
     if (status == NJ_OK) {
         status = nj_controls_write_end(&write, err);

@@ -87,7 +87,7 @@ static nj_status copy_record(void *context, const nj_origin_record *record, nj_e
 
 // ---- the file ----
 
-// STORE/gen-... apart.
+// Cuts STORE/gen-... into the store's folder and the generation's name.
 static nj_status split_folder(const char *folder, nj_path *store, nj_store_name *name,
                               nj_error *err)
 {

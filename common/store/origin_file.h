@@ -1,4 +1,6 @@
 // origin_file.h - the lines of ORIGIN as they are written. origin.c, origin_write.c and origin_copy.c only.
+//
+// Proof: tests/unit/store/test_origin.c
 #ifndef NJ_STORE_ORIGIN_FILE_H
 #define NJ_STORE_ORIGIN_FILE_H
 
@@ -14,7 +16,9 @@ typedef struct {
     uint64_t records;
 } nj_origin_writer;
 
-/// Begins FOLDER/ORIGIN with the line of the night.
+/// Begins FOLDER/ORIGIN with the line of the night. Call nj_origin_writer_abort in any case.
+///
+/// Returns  as nj_store_origin_write
 NJ_CHECKED nj_status nj_origin_writer_begin(nj_origin_writer *writer, const char *folder,
                                             const nj_origin_night *night, nj_error *err);
 NJ_CHECKED nj_status nj_origin_writer_add(nj_origin_writer *writer, const nj_origin_record *record,

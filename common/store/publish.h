@@ -30,7 +30,7 @@ typedef struct {
 /// Packing again is safe after any failure or crash: a generation that an earlier try of this night left is removed
 /// when it was never current, and is the result when CURRENT names it already.
 ///
-///   row_count     how many staged rows the caller expects: its users less those quarantined
+///   row_count     how many staged rows the caller expects: of users who were decoded, or carried over at the deadline
 ///   copied        rows that go between the staged ones; must be copied_count of copied_digest, as the staging area says. NULL: none
 ///   now_ms        milliseconds since 1970, for the name and the facts
 ///   out_manifest  NULL when not wanted

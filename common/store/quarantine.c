@@ -134,7 +134,7 @@ typedef struct {
     uint64_t kept;
 } quarantine_copy;
 
-// Keys that are not known are lost; there are none.
+// Keys that are not known would be lost: whoever writes the file writes none.
 static nj_status put_line(quarantine_copy *copy, const json_t *object, nj_error *err)
 {
     nj_json_keys keys;

@@ -232,7 +232,7 @@ static nj_status wait_alone(const char *store_dir, const nj_store_name *name, ui
     return status == NJ_OK ? NJ_OK : nj_fail(err, status, "%s: cannot lock it", name->text);
 }
 
-// All that can go do; the first that cannot is named.
+// Removes all that can be removed, and names the first that cannot.
 static nj_status remove_old(const char *store_dir, const nj_scrub_options *options, size_t first,
                             const nj_scrub_result *result, nj_error *err)
 {

@@ -1,11 +1,13 @@
-// scrub_plan.h - what the files of an erasure share. Nothing outside common/store includes it.
+// scrub_plan.h - what the files of an erasure share (scrub.h has its steps). Nothing outside common/store includes it.
+//
+// Proof: tests/unit/store/test_scrub.c, and test_scrub_crash.c, which ends the process at every step.
 #ifndef NJ_STORE_SCRUB_PLAN_H
 #define NJ_STORE_SCRUB_PLAN_H
 
 #include "common/store/scrub.h"
 #include "common/store/scrub_text.h"
 
-/// Writes PLAN.json into the draft, synced: the entries from `first` on.
+/// Writes PLAN.json into the draft, synced: the entries from `first` on. NJ_IO, NJ_NO_MEMORY.
 NJ_CHECKED nj_status nj_scrub_plan_write(const char *folder, const nj_scrub_result *result,
                                          size_t first, nj_error *err);
 
@@ -24,7 +26,7 @@ NJ_CHECKED nj_status nj_scrub_plan_read(const char *store_dir, nj_scrub_result *
 NJ_CHECKED nj_status nj_scrub_entry_add(nj_scrub_result *out, const nj_scrub_entry *entry,
                                         nj_error *err);
 
-/// Step 4 for the entries from `first` on. The caller holds the lock.
+/// Step 4 for the entries from `first` on. The caller holds the lock. As nj_store_scrub.
 NJ_CHECKED nj_status nj_scrub_finish(const char *store_dir, const nj_scrub_options *options,
                                      const nj_scrub_text *text, size_t first, nj_scrub_result *out,
                                      nj_error *err);

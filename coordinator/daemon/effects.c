@@ -174,7 +174,7 @@ static void tell_split(nj_night *n, const nj_dispatch_effect *effect)
     }
 }
 
-// Nobody tried whom the deadline leaves without a row.
+// No worker has tried users whom the deadline leaves without a row.
 static void tell_quarantined(const nj_night *n, const nj_dispatch_effect *effect,
                              const nj_piece_range *range, const char *worker, const char *note)
 {

@@ -99,7 +99,7 @@ nj_status nj_night_check_signal(nj_error *err)
                    number == SIGINT ? "interrupted" : "asked to end");
 }
 
-// Every user is committed or quarantined, and that is on disk.
+// Every user of the plan is committed, carried over or quarantined, and that is on disk.
 static bool is_decoded(const nj_night *n)
 {
     return nj_dispatch_finished(n->exchange.dispatch) && nj_stage_is_empty(&n->stage);
@@ -153,7 +153,7 @@ static nj_status audit_users(nj_night *n, nj_poller *poller, nj_error *err)
     return status == NJ_OK ? nj_night_check_signal(err) : status;
 }
 
-// So is it at the deadline, whatever is done.
+// All is decoded, or the deadline has come, whatever is done.
 static bool is_over(const nj_night *n)
 {
     return is_decoded(n) || nj_night_is_late(n);

@@ -54,6 +54,20 @@ static void add_estimate(nj_html *html, const column *c, size_t i)
     }
 }
 
+// Two lines over the nights.
+static void draw(nj_html *html, const char *title, bool has_days, const nj_chart_line lines[2],
+                 const char *caption)
+{
+    const nj_chart chart = {.title = title,
+                            .x_label = has_days ? DAYS_LABEL : "night",
+                            .x_whole = true,
+                            .y_zero = true,
+                            .height = 260};
+    nj_svg svg;
+    nj_chart_lines(&svg, &chart, lines, 2);
+    nj_html_svg_take(html, &svg, caption);
+}
+
 // Beside lists that nobody saw, where nights have kept any.
 static void add_controls(nj_html *html, const json_t *grades, size_t count, const double *days)
 {
@@ -69,17 +83,10 @@ static void add_controls(nj_html *html, const json_t *grades, size_t count, cons
     }
     const nj_chart_line lines[] = {make_line("than the popular list", days, &popular, count),
                                    make_line("than the co-visitation list", days, &visited, count)};
-    const nj_chart chart = {.title = "hit@10 more than lists that nobody saw",
-                            .x_label = days != NULL ? DAYS_LABEL : "night",
-                            .x_whole = true,
-                            .y_zero = true,
-                            .height = 260};
-    nj_svg svg;
-    nj_chart_lines(&svg, &chart, lines, 2);
-    nj_html_svg_take(html, &svg,
-                     "Over the sample of users for whom the night has kept such lists, with 95 % "
-                     "intervals. What was shown has the advantage: a list that nobody saw and "
-                     "comes near to it may be better.");
+    draw(html, "hit@10 more than lists that nobody saw", days != NULL, lines,
+         "Over the sample of users for whom the night has kept such lists, with 95 % "
+         "intervals. What was shown has the advantage: a list that nobody saw and "
+         "comes near to it may be better.");
 }
 
 static void add_table(nj_html *html, const json_t *grades, size_t count, const column *hit,
@@ -124,18 +131,10 @@ void nj_page_add_grades(nj_page *page)
     const double *x = fill_days(grades, count, days) ? days : NULL;
     const nj_chart_line lines[] = {make_line("hit@10", x, &hit, count),
                                    make_line("NDCG@10", x, &ndcg, count)};
-    const nj_chart chart = {.title = "Grades of the nights, oldest first",
-                            .x_label = x != NULL ? DAYS_LABEL : "night",
-                            .x_whole = true,
-                            .y_zero = true,
-                            .height = 260};
-    nj_svg svg;
-    nj_chart_lines(&svg, &chart, lines, 2);
-    nj_html_svg_take(
-        html, &svg,
-        "Of the users who took something since: whether the first item they took stood "
-        "in their first 10, with 95 % intervals. They saw these lists, so the "
-        "figures flatter them: compare nights, and nothing else.");
+    draw(html, "Grades of the nights, oldest first", x != NULL, lines,
+         "Of the users who took something since: whether the first item they took stood "
+         "in their first 10, with 95 % intervals. They saw these lists, so the "
+         "figures flatter them: compare nights, and nothing else.");
     add_controls(html, grades, count, x);
     add_table(html, grades, count, &hit, &ndcg);
 }

@@ -175,7 +175,7 @@ static nj_status take_user(void *context, const nj_history *history, nj_error *e
     return join_row(j, &past, parts.input_count, end, channel, err);
 }
 
-// A clock that is off here and there is not what a night is given up for.
+// A few events with a wrong clock are no reason to give the grade up.
 static nj_status check_future(const joining *j, nj_error *err)
 {
     const nj_grade_counts *counts = &j->join->counts;

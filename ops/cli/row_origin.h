@@ -24,6 +24,7 @@ typedef struct {
 ///
 /// Returns  NJ_NOT_FOUND: there is no such generation, or the user has no row in it; NJ_REFUSED: damage; NJ_CONFIG: ORIGIN is of a later
 ///          version
+/// Proof    tests/integration/0445-audit.t
 NJ_CHECKED nj_status nj_row_origin_open(const char *store_dir, const char *generation,
                                         nj_slice user, nj_row_origin *out, nj_error *err);
 /// Accepts one that is all zero.
@@ -40,7 +41,8 @@ static inline bool nj_row_origin_is_taken(const nj_row_origin *row)
 
 /// Opens the generation that the row was taken from, a night before.
 ///
-/// Returns  NJ_NOT_FOUND says where the way ends, and why
+/// Returns  NJ_NOT_FOUND says where the way ends, and why; else as nj_row_origin_open
+/// Proof    tests/integration/0445-audit.t
 NJ_CHECKED nj_status nj_row_origin_before(const char *store_dir, const nj_row_origin *row,
                                           nj_slice user, nj_row_origin *out, nj_error *err);
 

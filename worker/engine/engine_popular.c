@@ -41,9 +41,8 @@ size_t nj_engine_popular_max(const nj_engine *engine)
     return settings->candidates_max > 0 ? engine->catalogue.trie.item_count : most;
 }
 
-// Keeps the first of the sorted rows that the mask lets through: as many as a list and its reserve need whatever the user excludes, or all where users
-// have candidates. The share of an
-// item is that among the items of the mask.
+// Keeps the first of the sorted rows that the mask lets through: as many as a list and its reserve need whatever the user excludes, or
+// all where users have candidates. The share of an item is that among the items of the mask.
 static nj_status keep_most_popular(const nj_engine *engine, const uint32_t *rows, uint32_t count,
                                    engine_mask *mask)
 {

@@ -5,7 +5,7 @@
 
 #include "common/base/checked.h"
 
-// Rows that may count.
+// Places of list and reserve together: over both, caps are counted.
 static size_t room_of(const nj_constraint_rules *rules)
 {
     return (size_t)rules->top + rules->reserve;

@@ -187,4 +187,15 @@ static const char *const POLICY_ALL[] = {
 };
 #define POLICY_ALL_COUNT (sizeof POLICY_ALL / sizeof POLICY_ALL[0])
 
+/// The lists of all users by kernels of this name ("ref", "auto").
+static inline void policy_world_decode(const policy_world *w, const nj_settings *settings,
+                                       uint32_t batch_users, nj_savings savings,
+                                       const char *kernels, const world_users *users,
+                                       world_lists *out)
+{
+    nj_engine_options options = world_options(batch_users, world_kernels(kernels));
+    options.savings = savings;
+    world_decode_with(&w->world, settings, &options, users, out);
+}
+
 #endif

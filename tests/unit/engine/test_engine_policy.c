@@ -32,15 +32,6 @@ static nj_settings policy_settings(const world_users *users)
     return settings;
 }
 
-static void decode(const policy_world *w, const nj_settings *settings, uint32_t batch_users,
-                   nj_savings savings, const char *kernels, const world_users *users,
-                   world_lists *out)
-{
-    nj_engine_options options = world_options(batch_users, world_kernels(kernels));
-    options.savings = savings;
-    world_decode_with(&w->world, settings, &options, users, out);
-}
-
 // ---- any batch, any order ----
 
 static void assert_same_lists_backwards(const world_lists *lists, const world_lists *expected)
@@ -65,12 +56,12 @@ static void a_list_has_the_same_bits_whoever_else_is_decoded(void **state)
     const nj_settings settings = policy_settings(&users);
     for (size_t p = 0; p < POLICY_ALL_COUNT; p++) {
         policy_world_set(&w, POLICY_ALL[p]);
-        decode(&w, &settings, 1, 0, "ref", &users, &expected);
-        decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &lists);
+        policy_world_decode(&w, &settings, 1, 0, "ref", &users, &expected);
+        policy_world_decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &lists);
         for (size_t u = 0; u < users.count; u++) {
             assert_same_list(&lists.lists[u], &expected.lists[u]);
         }
-        decode(&w, &settings, 7, NJ_SAVINGS_ALL, "auto", &backwards, &lists);
+        policy_world_decode(&w, &settings, 7, NJ_SAVINGS_ALL, "auto", &backwards, &lists);
         assert_same_lists_backwards(&lists, &expected);
     }
     policy_world_free(&w);
@@ -87,7 +78,7 @@ static void every_set_of_kernels_of_the_class_gives_the_same_bits(void **state)
     const nj_settings settings = policy_settings(&users);
     for (size_t p = 0; p < POLICY_ALL_COUNT; p++) {
         policy_world_set(&w, POLICY_ALL[p]);
-        decode(&w, &settings, 16, NJ_SAVINGS_ALL, "ref", &users, &expected);
+        policy_world_decode(&w, &settings, 16, NJ_SAVINGS_ALL, "ref", &users, &expected);
         for (size_t k = 0; nj_kernels_at(k) != NULL; k++) {
             const nj_engine_options options = world_options(5, nj_kernels_at(k));
             world_decode_with(&w.world, &settings, &options, &users, &lists);
@@ -115,9 +106,9 @@ static void a_list_has_the_same_bits_in_a_night_with_longer_histories(void **sta
     for (size_t p = 0; p < POLICY_ALL_COUNT; p++) {
         policy_world_set(&w, POLICY_ALL[p]);
         settings.history_items_max = settings.exclusions_max = POLICY_ITEMS - 40;
-        decode(&w, &settings, 2, NJ_SAVINGS_ALL, "auto", &users, &expected);
+        policy_world_decode(&w, &settings, 2, NJ_SAVINGS_ALL, "auto", &users, &expected);
         settings.history_items_max = settings.exclusions_max = 500;
-        decode(&w, &settings, 2, NJ_SAVINGS_ALL, "auto", &users, &lists);
+        policy_world_decode(&w, &settings, 2, NJ_SAVINGS_ALL, "auto", &users, &lists);
         assert_same_list(&lists.lists[0], &expected.lists[0]);
         assert_same_list(&lists.lists[1], &expected.lists[1]);
     }
@@ -135,9 +126,9 @@ static void a_policy_without_a_stage_changes_nothing(void **state)
     policy_world_make(&w);
     add_users(&users);
     const nj_settings settings = policy_settings(&users);
-    decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &expected);
+    policy_world_decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &expected);
     policy_world_set(&w, "version: 1\n");
-    decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &lists);
+    policy_world_decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &lists);
     for (size_t u = 0; u < users.count; u++) {
         assert_same_list(&lists.lists[u], &expected.lists[u]);
     }
@@ -154,9 +145,9 @@ static void full_lists_stay_as_they_are_under_a_policy_that_only_fills(void **st
     policy_world_make(&w);
     add_users(&users);
     const nj_settings settings = policy_settings(&users);
-    decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &expected);
+    policy_world_decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &expected);
     policy_world_set(&w, "version: 1\nfill: {near: true, popular: true}\n");
-    decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &lists);
+    policy_world_decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &lists);
     uint32_t full = 0;
     for (size_t u = 0; u < users.count; u++) {
         if (users.requests[u].item_count > 0 && expected.lists[u].count == TOP) {
@@ -221,10 +212,10 @@ static void denied_items_are_as_if_no_mask_had_them(void **state)
     }
     const nj_settings settings = policy_settings(&users);
     set_masks(&w, narrow, &section);
-    decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &expected);
+    policy_world_decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &expected);
     set_masks(&w, wide, &section);
     policy_world_set(&w, DENY_B4);
-    decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &lists);
+    policy_world_decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &lists);
     for (size_t u = 0; u < users.count; u++) {
         const world_list *a = &lists.lists[u];
         const world_list *b = &expected.lists[u];
@@ -306,7 +297,7 @@ static void every_list_keeps_the_rules_and_is_as_long_as_they_let_it(void **stat
     const nj_settings settings = policy_settings(&users);
     for (size_t p = 0; p < POLICY_ALL_COUNT; p++) {
         const nj_policy policy = policy_world_set(&w, POLICY_ALL[p]);
-        decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &lists);
+        policy_world_decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &lists);
         uint32_t flags = 0;
         for (size_t u = 0; u < users.count; u++) {
             const world_list *list = &lists.lists[u];
@@ -362,7 +353,7 @@ static void a_short_list_is_filled_by_each_step_alone(void **state)
     for (size_t s = 0; s < sizeof STEPS / sizeof STEPS[0]; s++) {
         uint32_t filled = 0;
         policy_world_set(&w, STEPS[s].text);
-        decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &lists);
+        policy_world_decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &lists);
         for (size_t u = 0; u < users.count; u++) {
             const world_list *list = &lists.lists[u];
             assert_int_equal(list->count, TOP);
@@ -395,7 +386,7 @@ static void who_had_everything_popular_gets_items_that_nobody_had(void **state)
     policy_world_set(&w,
                      "version: 1\ncandidates: {search: stochastic, stochastic: {top_p: 0.001}}\n"
                      "fill: {popular: true}\n");
-    decode(&w, &settings, 1, NJ_SAVINGS_ALL, "auto", &users, &lists);
+    policy_world_decode(&w, &settings, 1, NJ_SAVINGS_ALL, "auto", &users, &lists);
     assert_int_equal(lists.lists[0].count, TOP);
     for (uint32_t i = 0; i < TOP; i++) {
         assert_int_equal(w.counts[lists.lists[0].items[i]], 0);
@@ -420,7 +411,7 @@ static void a_user_without_a_history_gets_pins_and_popular_items_within_the_rule
     settings.exclusions_max = 2;
     policy_world_set(&w, "version: 1\nconstraints:\n  deny: [{brand: b1}]\n"
                          "  pins: [{item: 6, place: 3}]\n  caps: [{by: brand, most: 3}]\n");
-    decode(&w, &settings, 4, NJ_SAVINGS_ALL, "auto", &users, &lists);
+    policy_world_decode(&w, &settings, 4, NJ_SAVINGS_ALL, "auto", &users, &lists);
     const world_list *list = &lists.lists[0];
     assert_int_equal(list->count, TOP);
     assert_int_equal(list->flags, NJ_ROW_COLD | NJ_ROW_PINNED);
@@ -471,8 +462,8 @@ static void histories_of_equal_tokens_and_other_items_have_their_own_lists(void 
     settings.keep_history = true;
     settings.exclusions_max = 0;
     policy_world_set(&w, "version: 1\ncandidates:\n  neighbours: {weight: 5, count: 20}\n");
-    decode(&w, &settings, 1, 0, "auto", &users, &alone);
-    decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &together);
+    policy_world_decode(&w, &settings, 1, 0, "auto", &users, &alone);
+    policy_world_decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &together);
     assert_true(memcmp(alone.lists[0].items, alone.lists[1].items, TOP * sizeof(uint32_t)) != 0);
     assert_same_list(&together.lists[0], &alone.lists[0]);
     assert_same_list(&together.lists[1], &alone.lists[1]);
@@ -491,10 +482,10 @@ static void users_with_draws_of_their_own_have_their_own_lists(void **state)
     world_add_random(&users, 1, POLICY_ITEMS, 3);
     const nj_settings settings = policy_settings(&users);
     policy_world_set(&w, "version: 1\ncandidates: {search: stochastic}\n");
-    decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &lists);
+    policy_world_decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &lists);
     assert_true(memcmp(lists.lists[0].items, lists.lists[1].items, TOP * sizeof(uint32_t)) != 0);
     policy_world_set(&w, "version: 1\ncandidates: {neighbours: {weight: 1, count: 20}}\n");
-    decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &lists);
+    policy_world_decode(&w, &settings, 8, NJ_SAVINGS_ALL, "auto", &users, &lists);
     assert_memory_equal(lists.lists[0].items, lists.lists[1].items, TOP * sizeof(uint32_t));
     policy_world_free(&w);
 }

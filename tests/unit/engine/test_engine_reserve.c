@@ -43,14 +43,6 @@ static nj_settings settings_of(const world_users *users, uint32_t beam, uint32_t
     return settings;
 }
 
-static void decode(const policy_world *w, const nj_settings *settings, uint32_t batch_users,
-                   nj_savings savings, const world_users *users, world_lists *out)
-{
-    nj_engine_options options = world_options(batch_users, world_kernels("auto"));
-    options.savings = savings;
-    world_decode_with(&w->world, settings, &options, users, out);
-}
-
 // No policy, and each of those that have every stage.
 #define POLICIES (1 + POLICY_ALL_COUNT)
 
@@ -76,8 +68,8 @@ static void a_list_is_the_same_with_a_reserve_and_without(void **state)
         for (size_t b = 0; b < sizeof BEAMS / sizeof BEAMS[0]; b++) {
             const nj_settings without = settings_of(&users, BEAMS[b], TOP, 0);
             const nj_settings with = settings_of(&users, BEAMS[b], TOP, RESERVE);
-            decode(&w, &without, 5, NJ_SAVINGS_ALL, &users, &bare);
-            decode(&w, &with, 7, NJ_SAVINGS_ALL, &users, &lists);
+            policy_world_decode(&w, &without, 5, NJ_SAVINGS_ALL, "auto", &users, &bare);
+            policy_world_decode(&w, &with, 7, NJ_SAVINGS_ALL, "auto", &users, &lists);
             for (size_t u = 0; u < users.count; u++) {
                 assert_same_list(&lists.lists[u], &bare.lists[u]);
                 assert_int_equal(bare.lists[u].reserve_count, 0);
@@ -102,8 +94,8 @@ static void a_reserve_is_the_same_whoever_else_is_decoded_and_whatever_is_saved(
     const nj_settings settings = settings_of(&users, 24, TOP, RESERVE);
     for (size_t p = 0; p < POLICIES; p++) {
         set_policy(&w, p);
-        decode(&w, &settings, 1, 0, &users, &expected);
-        decode(&w, &settings, 16, NJ_SAVINGS_ALL, &users, &lists);
+        policy_world_decode(&w, &settings, 1, 0, "auto", &users, &expected);
+        policy_world_decode(&w, &settings, 16, NJ_SAVINGS_ALL, "auto", &users, &lists);
         for (size_t u = 0; u < users.count; u++) {
             assert_same_list(&lists.lists[u], &expected.lists[u]);
             assert_same_reserve(&lists.lists[u], &expected.lists[u]);
@@ -112,8 +104,8 @@ static void a_reserve_is_the_same_whoever_else_is_decoded_and_whatever_is_saved(
     policy_world_free(&w);
 }
 
-// Where list and reserve are full and no search was repeated, neither is that of the longer list. So is the search of a user without a
-// history, who has none.
+// Where list and reserve are full and the search was not widened, that of the longer list is not widened either, and the two are that
+// list. So they are of a user without a history, who is not searched for.
 static void list_and_reserve_are_the_longer_list(void **state)
 {
     (void)state;
@@ -127,8 +119,8 @@ static void list_and_reserve_are_the_longer_list(void **state)
     for (size_t b = 0; b < sizeof BEAMS / sizeof BEAMS[0]; b++) {
         const nj_settings split = settings_of(&users, BEAMS[b], 10, 10);
         const nj_settings whole = settings_of(&users, BEAMS[b], 20, 0);
-        decode(&w, &split, 7, NJ_SAVINGS_ALL, &users, &lists);
-        decode(&w, &whole, 7, NJ_SAVINGS_ALL, &users, &longer);
+        policy_world_decode(&w, &split, 7, NJ_SAVINGS_ALL, "auto", &users, &lists);
+        policy_world_decode(&w, &whole, 7, NJ_SAVINGS_ALL, "auto", &users, &longer);
         for (size_t u = 0; u < users.count; u++) {
             const world_list *list = &lists.lists[u];
             if (list->count + list->reserve_count < 20 || (list->flags & NJ_ROW_WIDENED) != 0) {
@@ -208,7 +200,7 @@ static void no_item_breaks_a_rule_and_caps_hold_for_list_and_reserve(void **stat
         for (uint32_t beam = TOP; beam <= 150; beam += 48) {
             const nj_settings settings = settings_of(&users, beam, TOP, RESERVE);
             uint32_t items = 0;
-            decode(&w, &settings, 7, NJ_SAVINGS_ALL, &users, &lists);
+            policy_world_decode(&w, &settings, 7, NJ_SAVINGS_ALL, "auto", &users, &lists);
             for (size_t u = 0; u < users.count; u++) {
                 check_rules(&w, &users.requests[u], &lists.lists[u], p > 0);
                 items += lists.lists[u].reserve_count;
@@ -240,7 +232,7 @@ static void the_reserve_of_candidates_has_no_others(void **state)
     for (size_t p = 0; p < POLICIES; p++) {
         uint32_t items = 0;
         set_policy(&w, p);
-        decode(&w, &settings, 7, NJ_SAVINGS_ALL, &users, &lists);
+        policy_world_decode(&w, &settings, 7, NJ_SAVINGS_ALL, "auto", &users, &lists);
         for (size_t u = 0; u < users.count; u++) {
             const world_list *list = &lists.lists[u];
             check_rules(&w, &users.requests[u], list, p > 0);
