@@ -94,7 +94,7 @@ static nj_status look_at_night(const char *store_dir, gc_needs *needs, nj_error 
     needs->has_night = nj_staging_exists(store_dir);
     nj_status status =
         needs->has_night ? nj_staging_peek(store_dir, &needs->night, numeric_class, err) : NJ_OK;
-    if (status == NJ_NOT_FOUND) { // it ended meanwhile
+    if (status != NJ_OK && !nj_staging_exists(store_dir)) { // it ended meanwhile
         needs->has_night = false;
         status = NJ_OK;
     }

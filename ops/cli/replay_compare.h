@@ -8,7 +8,7 @@
 #define NJ_ROW_DIFFERENCE_BYTES 576 // an id and its place fit
 
 typedef struct {
-    char field[64]; // "item 3", "score 0", "flags"; "": the rows are equal byte for byte
+    char field[96]; // "item 3", "score 0", "flags"; "": the rows are equal byte for byte
     char stored[NJ_ROW_DIFFERENCE_BYTES];
     char replayed[NJ_ROW_DIFFERENCE_BYTES];
 } nj_row_difference;

@@ -345,6 +345,28 @@ static nj_status write_receipt(const char *path, const json_t *object, nj_error 
     return status;
 }
 
+static bool has_done_nothing(const scrub_job *job)
+{
+    const nj_scrub_result *result = &job->result;
+    uint64_t replaced = 0;
+    for (size_t i = 0; i < job->log_count; i++) {
+        replaced += job->replaced[i];
+    }
+    return result->count == 0 && result->reports_changed == 0 && result->reports_removed == 0 &&
+           result->segments_written == 0 && result->segments_removed == 0 && replaced == 0;
+}
+
+// The same command again must not leave an empty receipt where the full one stands.
+static nj_status keep_or_write_receipt(const scrub_job *job, const char *path,
+                                       const json_t *object, nj_error *err)
+{
+    if (has_done_nothing(job) && nj_file_exists(path)) {
+        nj_log(NJ_LOG_INFO, "%s: stays as it is, there was nothing left to do", path);
+        return NJ_OK;
+    }
+    return write_receipt(path, object, err);
+}
+
 static void print_lines(const scrub_job *job)
 {
     for (size_t i = 0; i < job->result.count; i++) {
@@ -365,7 +387,7 @@ static nj_status say_result(const scrub_job *job, nj_error *err)
            job->options.dry_run ? "would be written anew" : "written anew", result->untouched);
     nj_status status = pack_receipt(job, &object, err);
     if (status == NJ_OK && path != NULL && !job->options.dry_run) {
-        status = write_receipt(path, object, err);
+        status = keep_or_write_receipt(job, path, object, err);
     }
     if (status == NJ_OK && nj_argument_flag(job->arguments, "json")) {
         return nj_print_json_take(&object, err);

@@ -84,6 +84,9 @@ import json
 r = json.load(open("r.json"))
 assert [g["earlier"] and g["lists_changed"] > 0 for g in r["generations"]] == [True, True] and r["unknown"] == 0, r'
 expect_absent saved/SCRUB-UNTOLD.json
+cp r.json kept.json
+expect_exit 0 'r.json: stays as it is' -- nightjar store scrub --store saved --items what --receipt r.json
+check "the same again leaves the receipt" cmp r.json kept.json
 
 # A night that was left: first it is finished or given up.
 mkdir -p store/staging

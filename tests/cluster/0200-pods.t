@@ -34,7 +34,7 @@ make_night 400
 volume=pods/volumes/nightjar-night
 chmod 755 . # the pods' user must reach what is mounted
 umask 022
-users=5000
+users=12000
 if is_sanitized; then
     users=400
 fi
