@@ -357,8 +357,8 @@ static bool has_done_nothing(const scrub_job *job)
 }
 
 // The same command again must not leave an empty receipt where the full one stands.
-static nj_status keep_or_write_receipt(const scrub_job *job, const char *path,
-                                       const json_t *object, nj_error *err)
+static nj_status keep_or_write_receipt(const scrub_job *job, const char *path, const json_t *object,
+                                       nj_error *err)
 {
     if (has_done_nothing(job) && nj_file_exists(path)) {
         nj_log(NJ_LOG_INFO, "%s: stays as it is, there was nothing left to do", path);
