@@ -6,6 +6,9 @@ nj_scripts(fault LABEL fault TIMEOUT 300 WAITS)
 # It wants a second's silence told before the lease of a second is over.
 set_tests_properties(fault_0230-compute-that-spins PROPERTIES PROCESSORS 2)
 
+# Minutes of waiting, for what others show too: a link that is cut (0800), kills at chosen moments (0100, 0110, 0140).
+set_tests_properties(fault_0160-killed-at-random fault_0810-one-way-cuts fault_0820-flapping-link PROPERTIES LABELS soak)
+
 # Half an hour of killing.
 add_test(NAME soak_killed_at_random COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/fault/soak 2000)
 set_tests_properties(soak_killed_at_random PROPERTIES LABELS soak TIMEOUT 7200
